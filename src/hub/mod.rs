@@ -1,0 +1,106 @@
+//! The hub: the store of the team's managed releases. One trait in domain types, one file per kind.
+//!
+//! A hub knows tags, assets and sidecars. It does not know recipes, inputs that are wanted, or where things get installed.
+
+use std::io::Read;
+
+use camino::Utf8Path;
+
+use crate::error::Result;
+use crate::integrity::Sidecar;
+use crate::model::{AssetName, Digest, Tag};
+
+/// Bytes on their way. The reader gives exactly the asset's bytes or an error (a cut is resumed inside).
+pub struct Body {
+    /// The bytes.
+    pub reader: Box<dyn Read + Send>,
+    /// How many, where known.
+    pub size: Option<u64>,
+    /// Where from, for people: a url or path.
+    pub place: String,
+}
+
+/// An asset of a release as the hub lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: AssetName,
+    /// Bytes.
+    pub size: u64,
+    /// Digest the hub computed itself, where it does.
+    pub sha256: Option<Digest>,
+}
+
+/// A release as the hub lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// Its tag.
+    pub tag: Tag,
+    /// Not visible to readers yet.
+    pub draft: bool,
+    /// Nothing can be added or replaced any more.
+    pub immutable: bool,
+    /// Assets and sidecars alike, sorted by name; only whole ones.
+    pub assets: Vec<Listed>,
+}
+
+/// One asset to publish: a package in `.dist` and its sidecar.
+#[derive(Clone, Debug)]
+pub struct Upload<'a> {
+    /// Its name in the release (may be suffixed).
+    pub name: AssetName,
+    /// The package's file.
+    pub file: &'a Utf8Path,
+    /// The truth about it.
+    pub sidecar: Sidecar,
+}
+
+/// How to publish.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PublishOptions {
+    /// Replace assets of the same name (`--replace`), never losing the old before the new is there.
+    pub replace: bool,
+    /// Leave the release a draft; `finalize` publishes it (`--stage`).
+    pub stage: bool,
+}
+
+/// A store of releases.
+///
+/// All methods may be called from several threads and several processes at once. Errors follow DESIGN 4's classes by
+/// their [`Kind`](crate::Kind): `Unavailable`, `Refused`, `Integrity`; `Ok(None)` is *absent*.
+pub trait Hub: Send + Sync {
+    /// Identity for records in the cache: `dir:/abs/path`, `http:<url>`, `github:owner/name`. Holds no secret.
+    fn id(&self) -> String;
+
+    /// For people: `.larder-hub`, `github.com/acme/x`.
+    fn describe(&self) -> String;
+
+    /// How many transfers at once do it good.
+    fn concurrency(&self) -> usize;
+
+    /// Whether `publish` can work at all; else why not.
+    fn writable(&self) -> Result<(), String>;
+
+    /// The sidecar of an asset.
+    fn sidecar(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Sidecar>>;
+
+    /// An asset's bytes. With `sidecar` known the reader may check size early; the caller checks the digest.
+    fn fetch(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Body>>;
+
+    /// A release with what it holds, drafts included where the hub has them and the caller may see them.
+    fn release(&self, tag: &Tag) -> Result<Option<Release>>;
+
+    /// Every release there is, as cheaply as the hub can.
+    fn releases(&self) -> Result<Vec<Release>>;
+
+    /// Adds assets with their sidecars to a release (made if absent), asset before sidecar, then rewrites the derived
+    /// `manifest.json` and `checksums.txt` until they agree with the sidecars. Resumable: what is already there whole is
+    /// left alone. Progress is told through `progress(bytes_sent)`.
+    fn publish(&self, tag: &Tag, uploads: &[Upload<'_>], options: PublishOptions, progress: &(dyn Fn(u64) + Sync)) -> Result<()>;
+
+    /// Publishes a staged draft. A hub without drafts has nothing to do.
+    fn finalize(&self, tag: &Tag) -> Result<()>;
+
+    /// Deletes a draft with its assets. A hub without drafts has nothing to do.
+    fn abort(&self, tag: &Tag) -> Result<()>;
+}

@@ -1,0 +1,88 @@
+//! The sidecar `<asset>.json`: the truth about an asset, written with it and after it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::model::{Artifact, Digest};
+
+/// The schema number this larder writes and reads.
+pub const SCHEMA: u32 = 1;
+
+/// The truth about an asset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sidecar {
+    /// Schema number.
+    pub schema: u32,
+    /// Identity, provenance and files of the artifact in it.
+    #[serde(flatten)]
+    pub content: Artifact,
+    /// The artifact's digest.
+    pub artifact: Digest,
+    /// Digest of the archive.
+    pub sha256: Digest,
+    /// Bytes of the archive.
+    pub size: u64,
+    /// What was observed when it was made; no part of any key.
+    #[serde(default)]
+    pub observed: Observed,
+    /// The explanation of `inputs`, field by field, so that a miss can be explained from here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub explanation: Vec<(String, String)>,
+}
+
+/// Facts seen when an asset was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed {
+    /// Commit of a git source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// Tool → what it said of its version.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub tools: std::collections::BTreeMap<String, String>,
+    /// Lowest glibc the binaries run on, `2.28`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub glibc: Option<String>,
+    /// Url of the CI run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// When, RFC 3339, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+}
+
+impl Sidecar {
+    /// About an archive of an artifact.
+    pub fn new(content: Artifact, sha256: Digest, size: u64, observed: Observed, explanation: Vec<(String, String)>) -> Self {
+        Self { schema: SCHEMA, artifact: content.digest(), content, sha256, size, observed, explanation }
+    }
+
+    /// Parses and checks: schema known, artifact digest right for its files.
+    pub fn parse(bytes: &[u8], place: &str) -> Result<Self> {
+        let damaged = |why: String| {
+            Error::integrity(format!("the sidecar {place} is damaged"))
+                .cause(why)
+                .hint("whoever may write to the hub can repair it with `larder release --replace`")
+        };
+        let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|e| damaged(e.to_string()))?;
+        match value.get("schema").and_then(serde_json::Value::as_u64) {
+            Some(n) if n == u64::from(SCHEMA) => {}
+            Some(n) if n > u64::from(SCHEMA) => {
+                return Err(Error::failed(format!("the sidecar {place} has schema {n}, this larder reads {SCHEMA}"))
+                    .hint("update larder"));
+            }
+            _ => return Err(damaged("it has no schema number".into())),
+        }
+        let sidecar: Self = serde_json::from_value(value).map_err(|e| damaged(e.to_string()))?;
+        if sidecar.content.digest() != sidecar.artifact {
+            return Err(damaged("its artifact digest does not match its files".into()));
+        }
+        Ok(sidecar)
+    }
+
+    /// As written: pretty JSON with a final newline.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}

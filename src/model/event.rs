@@ -1,0 +1,253 @@
+//! What a run tells while it goes: the API between running and showing. Terminal, plain text, JSON and tests read the
+//! same events.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
+
+use super::{Cell, Version, Via};
+use crate::error::Error;
+
+/// What a step does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Make a binary present and right.
+    Ensure,
+    /// Write an asset to `.dist`.
+    Package,
+    /// Write an asset to the hub.
+    Release,
+    /// Write a bundle to `.dist`.
+    Bundle,
+    /// Check what is installed.
+    Verify,
+    /// Lay out a collection.
+    Collect,
+    /// Write lock lines.
+    Lock,
+    /// Remove what was installed.
+    Clean,
+    /// Go back to the previous artifact.
+    Rollback,
+    /// Run a task.
+    Run,
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Nothing to do.
+    UpToDate,
+    /// From the local cache.
+    Restored,
+    /// From the hub or the publisher.
+    Downloaded,
+    /// Built here.
+    Built,
+    /// An asset was written to `.dist`.
+    Packaged,
+    /// An asset was written to the hub.
+    Released,
+    /// Checked and found right.
+    Verified,
+    /// Laid out in `.collection`.
+    Collected,
+    /// Lock lines were written.
+    Locked,
+    /// Removed.
+    Cleaned,
+    /// Back at the previous artifact.
+    RolledBack,
+    /// A task ran.
+    Ran,
+    /// It did not end well.
+    Failed,
+    /// Not done, with a reason.
+    Skipped,
+}
+
+impl Action {
+    /// The word in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ensure => "ensure",
+            Self::Package => "package",
+            Self::Release => "release",
+            Self::Bundle => "bundle",
+            Self::Verify => "verify",
+            Self::Collect => "collect",
+            Self::Lock => "lock",
+            Self::Clean => "clean",
+            Self::Rollback => "rollback",
+            Self::Run => "run",
+        }
+    }
+}
+
+impl Outcome {
+    /// The word in JSON and on the terminal.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UpToDate => "up-to-date",
+            Self::Restored => "restored",
+            Self::Downloaded => "downloaded",
+            Self::Built => "built",
+            Self::Packaged => "packaged",
+            Self::Released => "released",
+            Self::Verified => "verified",
+            Self::Collected => "collected",
+            Self::Locked => "locked",
+            Self::Cleaned => "cleaned",
+            Self::RolledBack => "rolled-back",
+            Self::Ran => "ran",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What a running step is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Looking: stamps, cache, hub.
+    Checking,
+    /// Bytes arrive.
+    Downloading,
+    /// A build's commands run.
+    Building,
+    /// An archive is made.
+    Packing,
+    /// Bytes leave.
+    Uploading,
+    /// Files are hashed or run.
+    Verifying,
+}
+
+/// How loud a note is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Only with `-v`.
+    Detail,
+    /// Ordinary.
+    Info,
+    /// Worth a look.
+    Warning,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The run begins with so many steps known.
+    Started {
+        /// What the command does.
+        action: Action,
+        /// Steps known at the start.
+        steps: usize,
+    },
+    /// A step is now busy with a phase.
+    Phase {
+        /// Which.
+        cell: Cell,
+        /// With what.
+        phase: Phase,
+        /// Bytes to come, where known.
+        total: Option<u64>,
+    },
+    /// Bytes moved since the phase began.
+    Progress {
+        /// Which.
+        cell: Cell,
+        /// So far.
+        bytes: u64,
+    },
+    /// Something to say.
+    Note {
+        /// Of which step, if of one.
+        cell: Option<Cell>,
+        /// How loud.
+        level: Level,
+        /// What.
+        text: String,
+    },
+    /// A step ended.
+    Finished(Finished),
+    /// The run ended.
+    Summary(Summary),
+}
+
+/// How a step ended.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// What it did.
+    pub action: Action,
+    /// On what.
+    pub cell: Cell,
+    /// At which version.
+    pub version: Version,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How the bytes came, where bytes came.
+    pub via: Option<Via>,
+    /// Bytes transferred or written.
+    pub bytes: u64,
+    /// Wall time, seconds.
+    pub seconds: f64,
+    /// Why it failed.
+    pub error: Option<Error>,
+    /// Why it was skipped, or why it was done.
+    pub reason: Option<String>,
+    /// Where the bytes came from or went to: a url or path.
+    pub place: Option<String>,
+    /// A build's log.
+    pub log: Option<Utf8PathBuf>,
+}
+
+/// How the run ended.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Nothing failed.
+    pub ok: bool,
+    /// How many steps ended how.
+    pub counts: BTreeMap<Outcome, usize>,
+    /// Wall time, seconds.
+    pub seconds: f64,
+}
+
+/// The sending end of a run's events; clones share it. Sending never blocks and never fails.
+#[derive(Clone, Debug)]
+pub struct Events(std::sync::mpsc::Sender<Event>);
+
+impl Events {
+    /// A sender and the receiver it feeds.
+    pub fn channel() -> (Self, std::sync::mpsc::Receiver<Event>) {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        (Self(sender), receiver)
+    }
+    /// Tells.
+    pub fn send(&self, event: Event) {
+        // A receiver that is gone has nothing to show any more.
+        let _ = self.0.send(event);
+    }
+    /// A note of a step.
+    pub fn note(&self, cell: Option<&Cell>, level: Level, text: impl Into<String>) {
+        self.send(Event::Note { cell: cell.cloned(), level, text: text.into() });
+    }
+    /// A step is now busy with a phase.
+    pub fn phase(&self, cell: &Cell, phase: Phase, total: Option<u64>) {
+        self.send(Event::Phase { cell: cell.clone(), phase, total });
+    }
+    /// Bytes moved since the phase began.
+    pub fn progress(&self, cell: &Cell, bytes: u64) {
+        self.send(Event::Progress { cell: cell.clone(), bytes });
+    }
+}

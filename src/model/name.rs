@@ -1,0 +1,245 @@
+//! Names, versions, tags and file names: texts that end up in paths, urls and command lines, so each is checked once, here.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Digest, Invalid, Platform};
+
+/// Words that are commands or their sub-words and so can't name a subsystem.
+const RESERVED: &[&str] = &[
+    "all",
+    "ensure",
+    "status",
+    "why",
+    "verify",
+    "package",
+    "bundle",
+    "clean",
+    "lock",
+    "release",
+    "finalize",
+    "abort",
+    "project",
+    "binary",
+    "collect",
+    "install",
+    "plan",
+    "graph",
+    "ci",
+    "run",
+    "add",
+    "bump",
+    "outdated",
+    "rollback",
+    "init",
+    "check",
+    "list",
+    "env",
+    "exec",
+    "serve",
+    "agent",
+    "cache",
+    "schema",
+    "completions",
+    "man",
+    "help",
+    "pages",
+];
+
+macro_rules! text_type {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+        impl AsRef<std::path::Path> for $name {
+            fn as_ref(&self) -> &std::path::Path {
+                self.0.as_ref()
+            }
+        }
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+text_type! {
+    /// Name of a subsystem: lower-case letters, digits, `-`, `_`, `.`; starts with a letter or digit; no command word.
+    Name
+}
+text_type! {
+    /// A version, kept as the text that was written (`1.10` stays `1.10`): letters, digits, `.`, `_`, `-`, `+`.
+    Version
+}
+text_type! {
+    /// Tag of a release, `<subsystem>-<version>` or a project's `v1.0.0`; fit to be one path segment and no option.
+    Tag
+}
+text_type! {
+    /// Name of an asset: `[A-Za-z0-9._-]`, no leading or trailing dot (hosts rewrite those).
+    AssetName
+}
+text_type! {
+    /// Name of one file, no folders in it: what stands in `.bin` and at the top of a package.
+    FileName
+}
+
+fn check(what: &str, text: &str, max: usize, allowed: impl Fn(char) -> bool, allowed_words: &str) -> Result<(), Invalid> {
+    if text.is_empty() {
+        return Err(Invalid::new(format!("{what} is empty")));
+    }
+    if text.len() > max {
+        return Err(Invalid::new(format!("{what} is longer than {max} characters")));
+    }
+    if let Some(bad) = text.chars().find(|c| !allowed(*c)) {
+        return Err(Invalid::new(format!("`{}` is not a {what}: it contains {bad:?}", text.escape_debug()))
+            .hint(format!("a {what} has only {allowed_words}")));
+    }
+    if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        return Err(Invalid::new(format!("`{text}` is not a {what}: it starts with {:?}", &text[..1]))
+            .hint(format!("a {what} starts with a letter or a digit")));
+    }
+    if text.contains("..") {
+        return Err(Invalid::new(format!("`{text}` is not a {what}: it contains `..`")));
+    }
+    if text.ends_with('.') {
+        return Err(Invalid::new(format!("`{text}` is not a {what}: it ends with a dot")));
+    }
+    Ok(())
+}
+
+impl FromStr for Name {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
+        check("subsystem name", text, 64, allowed, "lower-case letters, digits, `-`, `_` and `.`")?;
+        if RESERVED.contains(&text) {
+            return Err(
+                Invalid::new(format!("`{text}` can't be a subsystem name: it is a command word")).hint("choose another name")
+            );
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl FromStr for Version {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
+        check("version", text, 128, allowed, "letters, digits, `.`, `-`, `_` and `+`")?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl Version {
+    /// Without a leading `v` before a digit: `v2.10.24` gives `2.10.24`.
+    pub fn number(&self) -> &str {
+        match self.0.strip_prefix('v') {
+            Some(rest) if rest.starts_with(|c: char| c.is_ascii_digit()) => rest,
+            _ => &self.0,
+        }
+    }
+}
+
+impl FromStr for Tag {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
+        check("tag", text, 200, allowed, "letters, digits, `.`, `-`, `_` and `+`")?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl Tag {
+    /// Tag of a subsystem's cache release: `<subsystem>-<version>`.
+    pub fn of(name: &Name, version: &Version) -> Self {
+        Self(format!("{name}-{version}"))
+    }
+    /// The same with the inputs' first 12 hex digits, where releases are immutable.
+    pub fn suffixed(&self, inputs: &Digest) -> Self {
+        Self(format!("{}-{}", self.0, inputs.short()))
+    }
+}
+
+impl FromStr for AssetName {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        check("asset name", text, 200, allowed, "letters, digits, `.`, `-` and `_`")?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl AssetName {
+    /// `<package>-<platform>.<extension>`; `suffix` (of the inputs) comes before the extension.
+    pub fn of(package: &FileName, platform: &Platform, extension: &str, suffix: Option<&Digest>) -> Self {
+        let suffix = suffix.map(|digest| format!("-{}", digest.short())).unwrap_or_default();
+        Self(format!("{package}-{platform}{suffix}.{extension}"))
+    }
+    /// Name of its sidecar: `<asset>.json`.
+    pub fn sidecar(&self) -> Self {
+        Self(format!("{}.json", self.0))
+    }
+}
+
+impl FromStr for FileName {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.+@".contains(c);
+        check("file name", text, 128, allowed, "letters, digits, `.`, `-`, `_`, `+` and `@`, and no folders")?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_texts_are_refused() {
+        for bad in ["", "../x", "-o", "--exec=sh", "a/b", "a\\b", "a b", ".hidden", "a..b", "a\0b", "x.", "é", "a\nb"] {
+            assert!(bad.parse::<Name>().is_err(), "{bad:?}");
+            assert!(bad.parse::<Version>().is_err(), "{bad:?}");
+            assert!(bad.parse::<Tag>().is_err(), "{bad:?}");
+            assert!(bad.parse::<AssetName>().is_err(), "{bad:?}");
+            assert!(bad.parse::<FileName>().is_err(), "{bad:?}");
+        }
+        assert!("all".parse::<Name>().is_err());
+        assert!("NATS".parse::<Name>().is_err());
+    }
+
+    #[test]
+    fn ordinary_texts_pass() {
+        assert_eq!("v2.10.24".parse::<Version>().unwrap().number(), "2.10.24");
+        assert_eq!("vnext".parse::<Version>().unwrap().number(), "vnext");
+        assert_eq!("1.10".parse::<Version>().unwrap().as_str(), "1.10");
+        let name: Name = "nats".parse().unwrap();
+        assert_eq!(Tag::of(&name, &"v2.10.24".parse().unwrap()).as_str(), "nats-v2.10.24");
+        let package: FileName = "nats-server".parse().unwrap();
+        let platform: Platform = "darwin-arm64".parse().unwrap();
+        assert_eq!(AssetName::of(&package, &platform, "tar.gz", None).as_str(), "nats-server-darwin-arm64.tar.gz");
+    }
+}

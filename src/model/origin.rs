@@ -1,0 +1,90 @@
+//! How an artifact was made, and how it came here.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Invalid;
+
+/// How an artifact was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// By the upstream publisher.
+    Original,
+    /// By a build of ours.
+    Build,
+}
+
+/// How an artifact came here: the word `source` in JSON and of `--source`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Via {
+    /// From the local cache.
+    Cache,
+    /// From the team's own releases.
+    Managed,
+    /// From the upstream publisher.
+    Original,
+    /// Built here.
+    Build,
+}
+
+impl Origin {
+    /// DESIGN's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Original => "original",
+            Self::Build => "build",
+        }
+    }
+}
+
+impl Via {
+    /// DESIGN's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cache => "cache",
+            Self::Managed => "managed",
+            Self::Original => "original",
+            Self::Build => "build",
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Display for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Origin {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "original" => Ok(Self::Original),
+            "build" => Ok(Self::Build),
+            _ => Err(Invalid::new(format!("unknown origin `{text}`")).hint("known: original, build")),
+        }
+    }
+}
+
+impl FromStr for Via {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "cache" => Ok(Self::Cache),
+            "managed" => Ok(Self::Managed),
+            "original" => Ok(Self::Original),
+            "build" => Ok(Self::Build),
+            _ => Err(Invalid::new(format!("unknown source `{text}`")).hint("known: cache, managed, original, build")),
+        }
+    }
+}
