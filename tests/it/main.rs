@@ -1,1 +1,8 @@
+//! The integration tests: behaviour through the command line, one file per topic, all in one binary.
+//!
+//! Every test owns a [`env::TestEnv`]: a machine of its own with a project, a home, a cache and nothing of the real
+//! environment. See that module before writing a test.
+#![allow(clippy::disallowed_methods, reason = "tests arrange and damage files by hand; larder's wrapper is what is tested")]
 
+mod env;
+mod serve;

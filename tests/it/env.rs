@@ -1,0 +1,544 @@
+//! The hermetic test box: one machine in a temporary folder.
+//!
+//! ```text
+//! <base>/project/   the project (current folder of every command)      <base>/home/   HOME and the XDG folders
+//! <base>/cache/     LARDER_CACHE_DIR                                   <base>/tmp/    TMPDIR
+//! ```
+//! Commands see PATH and the variables above, an isolated git, and nothing else of the machine: no CI, no token, no
+//! proxy, no colour, no standard input. What a test needs beyond that it sets by name ([`TestEnv::set`]), or asks for the
+//! Rust toolchain ([`TestEnv::with_toolchain`]).
+//!
+//! ```ignore
+//! let env = TestEnv::new();
+//! env.script_subsystem("tool", "v1.0.0");
+//! let out = env.larder(["ensure", "all"]).success();
+//! assert_eq!(out.outcome("tool"), "built");              // with --json
+//! insta::assert_snapshot!(out.redacted(), @"");
+//! ```
+//! This file knows the command line and the files that users see, nothing of larder's library.
+#![allow(dead_code, reason = "a toolbox: not every test file needs every tool")]
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use regex::Regex;
+use serde_json::Value;
+
+/// The binary under test.
+pub const LARDER: &str = env!("CARGO_BIN_EXE_larder");
+/// The root of this repository.
+pub const REPO: &str = env!("CARGO_MANIFEST_DIR");
+
+/// One machine with one project.
+pub struct TestEnv {
+    base: Utf8PathBuf,
+    project: Utf8PathBuf,
+    vars: BTreeMap<OsString, OsString>,
+    // Last: the folder goes when the machine goes. Shared by the machines made with `another`.
+    root: std::sync::Arc<tempfile::TempDir>,
+}
+
+impl TestEnv {
+    /// A new machine with an empty project folder.
+    pub fn new() -> Self {
+        let root = tempfile::Builder::new().prefix("larder-it-").tempdir().expect("temp folder");
+        let base = Utf8PathBuf::from_path_buf(root.path().canonicalize().expect("canonical")).expect("UTF-8");
+        Self::at(base, std::sync::Arc::new(root))
+    }
+
+    /// Another machine beside this one: own project, home and cache (a second checkout elsewhere). It shares nothing but
+    /// what a test copies or points at.
+    pub fn another(&self, name: &str) -> Self {
+        Self::at(self.base.join(name), self.root.clone())
+    }
+
+    fn at(base: Utf8PathBuf, root: std::sync::Arc<tempfile::TempDir>) -> Self {
+        let mut env = Self { project: base.join("project"), base, vars: BTreeMap::new(), root };
+        for dir in ["project", "home", "cache", "tmp"] {
+            std::fs::create_dir_all(env.base.join(dir)).expect("create folder");
+        }
+        let home = env.base.join("home");
+        let gitconfig = home.join(".gitconfig");
+        let git = "[user]\n\tname = Test\n\temail = test@example.invalid\n[init]\n\tdefaultBranch = main\n[protocol \"file\"]\n\tallow = always\n";
+        std::fs::write(&gitconfig, git).expect("write .gitconfig");
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        for (key, value) in [
+            ("PATH", path.as_os_str()),
+            ("HOME", home.as_os_str()),
+            ("USER", OsStr::new("tester")),
+            ("LANG", OsStr::new("C.UTF-8")),
+            ("TMPDIR", env.base.join("tmp").as_os_str()),
+            ("LARDER_CACHE_DIR", env.base.join("cache").as_os_str()),
+            ("XDG_CACHE_HOME", home.join(".cache").as_os_str()),
+            ("XDG_CONFIG_HOME", home.join(".config").as_os_str()),
+            ("XDG_DATA_HOME", home.join(".local/share").as_os_str()),
+            ("XDG_STATE_HOME", home.join(".local/state").as_os_str()),
+            ("GIT_CONFIG_GLOBAL", gitconfig.as_os_str()),
+            ("GIT_CONFIG_NOSYSTEM", OsStr::new("1")),
+            ("NO_COLOR", OsStr::new("1")),
+        ] {
+            env.vars.insert(key.into(), value.into());
+        }
+        env
+    }
+
+    /// Lets builds use the machine's Rust toolchain and reach the crate registry as the machine does.
+    pub fn with_toolchain(mut self) -> Self {
+        let home = std::env::var_os("HOME").unwrap_or_default();
+        for (key, default) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
+            let value = std::env::var_os(key).unwrap_or_else(|| Path::new(&home).join(default).into());
+            self.vars.insert(key.into(), value);
+        }
+        self.with_network_settings()
+    }
+
+    /// Passes the machine's proxy and certificate settings on, for the clients of package registries.
+    pub fn with_network_settings(mut self) -> Self {
+        for (key, value) in std::env::vars_os() {
+            let name = key.to_string_lossy().to_ascii_uppercase();
+            if name.ends_with("_PROXY") || name.contains("SSL") || name.contains("CERT") || name.contains("CA_") {
+                self.vars.insert(key, value);
+            }
+        }
+        self
+    }
+
+    /// Sets a variable for every command from now on.
+    pub fn set(&mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> &mut Self {
+        self.vars.insert(key.as_ref().into(), value.as_ref().into());
+        self
+    }
+
+    /// Unsets a variable for every command from now on.
+    pub fn unset(&mut self, key: &str) -> &mut Self {
+        self.vars.remove(OsStr::new(key));
+        self
+    }
+
+    /// The folder that holds everything of this machine.
+    pub fn base(&self) -> &Utf8Path {
+        &self.base
+    }
+    /// The project's folder.
+    pub fn project(&self) -> &Utf8Path {
+        &self.project
+    }
+    /// The cache's folder.
+    pub fn cache(&self) -> Utf8PathBuf {
+        self.base.join("cache")
+    }
+    /// The home folder.
+    pub fn home(&self) -> Utf8PathBuf {
+        self.base.join("home")
+    }
+    /// A path in the project.
+    pub fn path(&self, relative: impl AsRef<str>) -> Utf8PathBuf {
+        self.project.join(relative.as_ref())
+    }
+
+    // --- files of the project ---
+
+    /// Writes a file, folders included.
+    pub fn write(&self, relative: &str, text: impl AsRef<[u8]>) -> Utf8PathBuf {
+        let path = self.path(relative);
+        std::fs::create_dir_all(path.parent().expect("parent")).expect("create folder");
+        std::fs::write(&path, text).unwrap_or_else(|e| panic!("write {path}: {e}"));
+        path
+    }
+    /// Writes an executable file.
+    pub fn write_executable(&self, relative: &str, text: impl AsRef<[u8]>) -> Utf8PathBuf {
+        let path = self.write(relative, text);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("chmod");
+        path
+    }
+    /// Reads a text file.
+    pub fn read(&self, relative: &str) -> String {
+        let path = self.path(relative);
+        std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("read {path}: {e}"))
+    }
+    /// Whether something is there (links followed).
+    pub fn exists(&self, relative: &str) -> bool {
+        self.path(relative).exists()
+    }
+    /// Removes a file or a folder with all in it.
+    pub fn remove(&self, relative: &str) {
+        remove(&self.path(relative));
+    }
+    /// Replaces one text by another in a file; the text must be there.
+    pub fn edit(&self, relative: &str, from: &str, to: &str) {
+        let text = self.read(relative);
+        assert!(text.contains(from), "{relative} holds no {from:?}:\n{text}");
+        self.write(relative, text.replacen(from, to, 1));
+    }
+    /// Flips one bit in the middle of a file, keeping its size.
+    pub fn flip_bit(&self, relative: &str) {
+        flip_bit(&self.path(relative));
+    }
+    /// Throws the cache away.
+    pub fn drop_cache(&self) {
+        remove(&self.cache());
+        std::fs::create_dir_all(self.cache()).expect("create folder");
+    }
+    /// Copies a folder of this repository into the project (what is installed, cached or released there excepted).
+    pub fn copy_from_repo(&self, relative: &str, to: &str) {
+        let from = Utf8Path::new(REPO).join(relative);
+        assert!(from.is_dir(), "{from} is no folder");
+        copy_tree(&from, &self.path(to));
+    }
+
+    // --- projects ---
+
+    /// Writes `versions.yml` with these versions and further lines, e.g. `"upload: always\n"`.
+    pub fn versions(&self, versions: &[(&str, &str)], more: &str) {
+        use std::fmt::Write as _;
+        let mut text = String::from("versions:\n");
+        for (name, version) in versions {
+            let _ = writeln!(text, "  {name}: {version}");
+        }
+        self.write("versions.yml", text + more);
+    }
+    /// Writes a recipe.
+    pub fn recipe(&self, name: &str, yaml: &str) {
+        self.write(&format!("subsystems/{name}/recipe.yml"), yaml);
+    }
+    /// Adds a subsystem built by `sh` from its own folder: a script that prints its name and version. Further recipe lines
+    /// may follow through [`TestEnv::edit`]. `versions.yml` is made or extended.
+    pub fn script_subsystem(&self, name: &str, version: &str) {
+        let source = format!("#!/bin/sh\necho \"{name} @VERSION@\"\n");
+        self.write(&format!("subsystems/{name}/src/{name}.sh"), source);
+        self.recipe(
+            name,
+            &format!(
+                "binaries: [{name}]\nbuild:\n  source: {{dir: .}}\n  commands:\n    \
+                 - \"sed 's/@VERSION@/{{{{ version }}}}/' src/{name}.sh > {{{{ out }}}}/{name}\"\n    \
+                 - \"chmod +x {{{{ out }}}}/{name}\"\nverify: \"{name} --version\"\n"
+            ),
+        );
+        if self.exists("versions.yml") {
+            self.edit("versions.yml", "versions:\n", &format!("versions:\n  {name}: {version}\n"));
+        } else {
+            self.versions(&[(name, version)], "");
+        }
+    }
+
+    // --- commands ---
+
+    /// Runs larder in the project's folder.
+    pub fn larder<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Output {
+        self.output(self.command(args))
+    }
+    /// Runs larder with `--json` and checks that every line of standard output is an object.
+    pub fn larder_json<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Output {
+        let mut command = self.command(args);
+        command.arg("--json");
+        self.output(command)
+    }
+    /// The command that [`TestEnv::larder`] runs, to be changed, spawned or killed by the test.
+    pub fn command<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Command {
+        let mut command = self.program(LARDER);
+        command.args(args);
+        command
+    }
+    /// Any other program on this machine.
+    pub fn program(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().envs(&self.vars).current_dir(&self.project).stdin(Stdio::null());
+        command
+    }
+    /// Runs a program to its end, which must be good; its standard output.
+    pub fn run<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, program: &str, args: I) -> String {
+        let mut command = self.program(program);
+        command.args(args);
+        self.output(command).success().stdout
+    }
+    /// Runs a shell line in the project's folder; it must end well.
+    pub fn sh(&self, line: &str) -> String {
+        self.run("sh", ["-ec", line])
+    }
+    /// Runs a prepared command to its end.
+    pub fn output(&self, mut command: Command) -> Output {
+        let shown = format!("{command:?}");
+        let shown = shown.split_once(LARDER).map_or(shown.clone(), |(_, args)| format!("larder{}", args.trim_start_matches('"')));
+        let output = command.output().unwrap_or_else(|e| panic!("cannot run {shown}: {e}"));
+        Output {
+            command: shown,
+            code: output.status.code(),
+            signal: output.status.signal(),
+            stdout: String::from_utf8(output.stdout).expect("UTF-8 on stdout"),
+            stderr: String::from_utf8(output.stderr).expect("UTF-8 on stderr"),
+            base: self.base.clone(),
+        }
+    }
+
+    /// Runs larder under strace, which follows threads and children, and gives the system calls named in `trace`
+    /// (strace's `-e trace=`, e.g. `%network,execve`). `inject` adds faults (`-e inject=`), e.g.
+    /// `renameat2:signal=KILL:when=3`; strace counts per thread.
+    pub fn strace<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(
+        &self,
+        trace: &str,
+        inject: Option<&str>,
+        args: I,
+    ) -> (Output, Vec<Syscall>) {
+        static COUNTER: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let n = COUNTER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let log = self.base.join(format!("strace-{n}.log"));
+        let mut command = self.program("strace");
+        command.args(["-f", "-qq", "-s", "300", "-o", log.as_str(), "-e", &format!("trace={trace}")]);
+        if let Some(inject) = inject {
+            command.args(["-e", &format!("inject={inject}")]);
+        }
+        command.arg(LARDER).args(args);
+        let output = self.output(command);
+        let text = String::from_utf8_lossy(&std::fs::read(&log).expect("strace's log")).into_owned();
+        (output, Syscall::parse(&text))
+    }
+}
+
+/// How a command ended and what it said.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// The command line, for messages.
+    pub command: String,
+    /// Exit code; none if a signal ended it.
+    pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// Data.
+    pub stdout: String,
+    /// Talk.
+    pub stderr: String,
+    base: Utf8PathBuf,
+}
+
+impl Output {
+    /// It must have exited 0.
+    #[track_caller]
+    pub fn success(self) -> Self {
+        self.exits(0)
+    }
+    /// It must have exited with this code.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert!(
+            self.code == Some(code),
+            "`{}` ended with {:?}, signal {:?}, wanted {code}\n--- stdout\n{}--- stderr\n{}",
+            self.command,
+            self.code,
+            self.signal,
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+    /// The lines of standard output as JSON objects.
+    #[track_caller]
+    pub fn json(&self) -> Vec<Value> {
+        let parse = |line: &str| {
+            serde_json::from_str(line)
+                .unwrap_or_else(|e| panic!("`{}` printed no JSON: {e}: {line}\n{}", self.command, self.stderr))
+        };
+        self.stdout.lines().map(parse).collect()
+    }
+    /// The one JSON document on standard output.
+    #[track_caller]
+    pub fn document(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|e| panic!("`{}` printed no JSON document: {e}\n{}\n{}", self.command, self.stdout, self.stderr))
+    }
+    /// The `finished` lines of an action (`ensure`, `release`…).
+    #[track_caller]
+    pub fn finished(&self, action: &str) -> Vec<Value> {
+        self.json().into_iter().filter(|line| line["event"] == "finished" && line["action"] == action).collect()
+    }
+    /// How `ensure` of a subsystem ended, by the `--json` lines (of the first platform, where there are several).
+    #[track_caller]
+    pub fn outcome(&self, subsystem: &str) -> String {
+        let line = self.finished("ensure").into_iter().find(|line| line["subsystem"] == subsystem);
+        let line = line.unwrap_or_else(|| panic!("no ensure of {subsystem} in\n{}{}", self.stdout, self.stderr));
+        line["outcome"].as_str().expect("an outcome").to_owned()
+    }
+    /// `name=outcome` of every ensured subsystem, sorted.
+    #[track_caller]
+    pub fn outcomes(&self) -> Vec<String> {
+        let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+        let mut all: Vec<_> = self
+            .finished("ensure")
+            .iter()
+            .map(|line| format!("{}={}", text(&line["subsystem"]), text(&line["outcome"])))
+            .collect();
+        all.sort();
+        all
+    }
+    /// The last line of `--json`.
+    #[track_caller]
+    pub fn summary(&self) -> Value {
+        let last = self.json().pop().expect("a line");
+        assert_eq!(last["event"], "summary", "{last}");
+        last
+    }
+    /// Both streams and the exit, with everything replaced that differs from machine to machine, for snapshots.
+    pub fn redacted(&self) -> String {
+        let exit = match (self.code, self.signal) {
+            (Some(code), _) => code.to_string(),
+            (None, signal) => format!("signal {signal:?}"),
+        };
+        let text = format!("exit: {exit}\n--- stdout\n{}--- stderr\n{}", self.stdout, self.stderr);
+        redact(&text, &self.base)
+    }
+}
+
+/// Replaces paths, times, digests and this machine's platform: the one place for redactions.
+pub fn redact(text: &str, base: &Utf8Path) -> String {
+    static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+        let rules = [
+            (r"\b[0-9a-f]{64}\b", "[SHA256]"),
+            (r"\b[0-9a-f]{40}\b", "[COMMIT]"),
+            (r"\b[0-9a-f]{12}\b", "[HEX12]"),
+            (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[DATE]"),
+            (r"\b\d+(\.\d+)? [KMG]?i?B/s", "[SPEED]"),
+            (r"\b\d+m \d+s\b", "[TIME]"),
+            (r"\b\d+(\.\d+)? ?(ns|µs|ms|s)\b", "[TIME]"),
+            (r#""seconds":[0-9.e-]+"#, r#""seconds":"[TIME]""#),
+            (r"127\.0\.0\.1:\d+", "[SERVER]"),
+        ];
+        rules.iter().map(|(pattern, with)| (Regex::new(pattern).expect("a rule"), *with)).collect()
+    });
+    let mut text = text.to_owned();
+    for (part, with) in [("project", "[PROJECT]"), ("cache", "[CACHE]"), ("home", "[HOME]"), ("tmp", "[TMP]")] {
+        text = text.replace(base.join(part).as_str(), with);
+    }
+    text = text.replace(base.as_str(), "[BASE]").replace(&host(), "[HOST]");
+    for (rule, with) in RULES.iter() {
+        text = rule.replace_all(&text, *with).into_owned();
+    }
+    text
+}
+
+/// The platform larder runs on, in larder's words.
+pub fn host() -> String {
+    let os = match std::env::consts::OS {
+        "macos" => "darwin",
+        other => other,
+    };
+    let arch = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "x86" => "386",
+        other => other,
+    };
+    format!("{os}-{arch}")
+}
+
+/// One system call of a traced run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Syscall {
+    /// Thread.
+    pub pid: u32,
+    /// Its name.
+    pub name: String,
+    /// The line from its name on: arguments and result.
+    pub line: String,
+}
+
+impl Syscall {
+    fn parse(log: &str) -> Vec<Self> {
+        let line = |text: &str| {
+            let (pid, rest) = text.split_once(' ')?;
+            let rest = rest.trim_start();
+            if rest.starts_with("+++") || rest.starts_with("---") || rest.starts_with("<...") {
+                return None;
+            }
+            let name = rest.split('(').next()?.to_owned();
+            Some(Self { pid: pid.parse().ok()?, name, line: rest.to_owned() })
+        };
+        log.lines().filter_map(line).collect()
+    }
+    /// Whether it ended well.
+    pub fn ok(&self) -> bool {
+        !self.line.contains("= -1 ")
+    }
+}
+
+/// Flips one bit in the middle of a file, keeping its size.
+pub fn flip_bit(path: &Utf8Path) {
+    let mut bytes = std::fs::read(path).unwrap_or_else(|e| panic!("read {path}: {e}"));
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(path, bytes).unwrap_or_else(|e| panic!("write {path}: {e}"));
+}
+
+/// Removes a file or a folder with all in it; fine where there is none.
+pub fn remove(path: &Utf8Path) {
+    let gone = if path.is_dir() && !path.is_symlink() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+    if let Err(e) = gone {
+        assert!(e.kind() == std::io::ErrorKind::NotFound, "remove {path}: {e}");
+    }
+}
+
+/// Copies a folder; what larder installed, packed, cached or released there, and compiled output, stays behind.
+pub fn copy_tree(from: &Utf8Path, to: &Utf8Path) {
+    std::fs::create_dir_all(to).expect("create folder");
+    for entry in from.read_dir_utf8().unwrap_or_else(|e| panic!("list {from}: {e}")) {
+        let entry = entry.expect("entry");
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        match entry.file_name() {
+            ".bin" | ".dist" | ".larder" | ".larder-hub" | ".collection" | ".git" | "target" => {}
+            _ if entry.file_type().expect("type").is_dir() => copy_tree(source, &target),
+            _ => drop(std::fs::copy(source, &target).unwrap_or_else(|e| panic!("copy {source}: {e}"))),
+        }
+    }
+}
+
+#[test]
+fn commands_see_nothing_of_the_machine() {
+    let mut env = TestEnv::new();
+    env.set("EXTRA", "1");
+    let seen = env.sh("env");
+    let mut names: Vec<_> = seen.lines().filter_map(|line| line.split('=').next()).collect();
+    names.retain(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name));
+    names.sort_unstable();
+    let wanted = "EXTRA GIT_CONFIG_GLOBAL GIT_CONFIG_NOSYSTEM HOME LANG LARDER_CACHE_DIR NO_COLOR PATH TMPDIR USER \
+                  XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME XDG_STATE_HOME";
+    assert_eq!(names.join(" "), wanted);
+    env.unset("EXTRA");
+    assert!(!env.sh("env").contains("EXTRA"));
+}
+
+#[test]
+fn redaction_leaves_nothing_of_the_machine() {
+    let env = TestEnv::new();
+    let sha = "0".repeat(64);
+    let text = format!("{}/x took 1.25s at 3.1 MiB/s, {sha} on {} 3f2a9c01d2e4-7 in {}", env.project(), host(), env.cache());
+    assert_eq!(redact(&text, env.base()), "[PROJECT]/x took [TIME] at [SPEED], [SHA256] on [HOST] [HEX12]-7 in [CACHE]");
+}
+
+#[test]
+fn traced_calls_are_parsed() {
+    let log = "12 openat(AT_FDCWD, \"/a b\", O_RDONLY) = 3\n12 +++ exited with 0 +++\n13  socket(AF_INET, SOCK_STREAM, 0) = -1 EPERM (x)\n13 <... read resumed>) = 1\n";
+    let calls = Syscall::parse(log);
+    assert_eq!(calls.len(), 2, "{calls:?}");
+    assert_eq!((calls[0].pid, calls[0].name.as_str(), calls[0].ok()), (12, "openat", true));
+    assert_eq!((calls[1].name.as_str(), calls[1].ok()), ("socket", false));
+}
+
+#[test]
+fn machines_are_apart() {
+    let one = TestEnv::new();
+    let two = one.another("second");
+    one.write("a/b.txt", "text");
+    assert!(!two.exists("a/b.txt") && one.cache() != two.cache() && one.home() != two.home());
+    one.edit("a/b.txt", "te", "ne");
+    assert_eq!(one.read("a/b.txt"), "next");
+    one.flip_bit("a/b.txt");
+    assert_ne!(one.read("a/b.txt"), "next");
+    copy_tree(one.project(), two.project());
+    assert!(two.exists("a/b.txt"));
+    one.remove("a");
+    assert!(!one.exists("a"));
+}
