@@ -137,7 +137,7 @@ fn serve(stream: TcpStream, root: &Utf8Path, state: &Mutex<State>) -> std::io::R
                         answer(&mut stream, 206, &[("etag", &etag), ("content-range", &range)], &bytes[start..], head, cut)?;
                     }
                     Some(_) => {
-                        answer(&mut stream, 416, &[("content-range", &format!("bytes */{}", bytes.len()))], b"", head, None)?
+                        answer(&mut stream, 416, &[("content-range", &format!("bytes */{}", bytes.len()))], b"", head, None)?;
                     }
                     None => answer(&mut stream, 200, &[("etag", &etag), ("accept-ranges", "bytes")], &bytes, head, cut)?,
                 }
