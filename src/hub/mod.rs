@@ -55,6 +55,22 @@ pub struct Upload<'a> {
     pub sidecar: Sidecar,
 }
 
+/// A file of a project release: bundles, packages, `checksums.txt`. It has no sidecar.
+#[derive(Clone, Debug)]
+pub struct PlainFile<'a> {
+    /// Its name in the release.
+    pub name: AssetName,
+    /// The file.
+    pub file: &'a Utf8Path,
+    /// Digest of its bytes.
+    pub sha256: Digest,
+    /// How many.
+    pub size: u64,
+}
+
+/// Told of bytes sent, from any thread.
+pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
+
 /// How to publish.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PublishOptions {
@@ -62,6 +78,33 @@ pub struct PublishOptions {
     pub replace: bool,
     /// Leave the release a draft; `finalize` publishes it (`--stage`).
     pub stage: bool,
+}
+
+/// What became of one upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// It is there now and was not before (or its sidecar was missing).
+    Added,
+    /// It took the place of another (`--replace`).
+    Replaced,
+    /// The same artifact was there already, whole; nothing was written.
+    Present,
+    /// Another artifact of the same inputs was published first and stands: adopt it, with a warning.
+    Stands(Box<Sidecar>),
+    /// The name belongs to an artifact of other inputs, or to bytes without a sidecar: nothing was written. Publish under
+    /// the suffixed name.
+    Taken(Option<Box<Sidecar>>),
+}
+
+/// What `publish` did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Per upload, in the order given: the tag it went to (suffixed where the release is immutable), and what became of it.
+    pub assets: Vec<(Tag, Published)>,
+    /// It is in a draft that waits for `finalize` (immutable releases, `--stage`).
+    pub staged: bool,
+    /// The release's page, for people.
+    pub url: Option<String>,
 }
 
 /// A store of releases.
@@ -96,7 +139,19 @@ pub trait Hub: Send + Sync {
     /// Adds assets with their sidecars to a release (made if absent), asset before sidecar, then rewrites the derived
     /// `manifest.json` and `checksums.txt` until they agree with the sidecars. Resumable: what is already there whole is
     /// left alone. Progress is told through `progress(bytes_sent)`.
-    fn publish(&self, tag: &Tag, uploads: &[Upload<'_>], options: PublishOptions, progress: &(dyn Fn(u64) + Sync)) -> Result<()>;
+    fn publish(&self, tag: &Tag, uploads: &[Upload<'_>], options: PublishOptions, progress: Progress<'_>) -> Result<Receipt>;
+
+    /// Publishes a project release: all these files and the notes, or nothing visible at all. A file that is there with
+    /// the same bytes is left alone; one with other bytes is an error unless `options.replace`. Sidecars and derived files
+    /// are not made here. `Taken` and `Stands` don't occur.
+    fn publish_project(
+        &self,
+        tag: &Tag,
+        files: &[PlainFile<'_>],
+        notes: &str,
+        options: PublishOptions,
+        progress: Progress<'_>,
+    ) -> Result<Receipt>;
 
     /// Publishes a staged draft. A hub without drafts has nothing to do.
     fn finalize(&self, tag: &Tag) -> Result<()>;
