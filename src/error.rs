@@ -41,6 +41,19 @@ impl Kind {
         }
     }
 
+    /// The word in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::Locked => "locked",
+            Self::Integrity => "integrity",
+            Self::Unavailable => "unavailable",
+            Self::Refused => "refused",
+            Self::Interrupted(_) => "interrupted",
+        }
+    }
+
     /// Which of several failures names the exit code: interrupted first, then 4, 2, 3, 5, 1.
     pub fn rank(self) -> u8 {
         match self {

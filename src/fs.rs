@@ -201,6 +201,12 @@ pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     sync_dir(dir)
 }
 
+/// Adds to the end of a file that other programs add to as well; makes it where there is none.
+pub fn append(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
+    let mut file = File::options().append(true).create(true).open(&path).at("open", &path)?;
+    file.write_all(bytes).at("write", &path)
+}
+
 fn absent_is_none<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),

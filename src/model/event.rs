@@ -170,6 +170,13 @@ pub enum Event {
         /// So far.
         bytes: u64,
     },
+    /// A line that a build wrote, without its end.
+    Log {
+        /// Which.
+        cell: Cell,
+        /// The line, as it was written.
+        line: String,
+    },
     /// Something to say.
     Note {
         /// Of which step, if of one.
@@ -245,6 +252,10 @@ impl Events {
     /// A step is now busy with a phase.
     pub fn phase(&self, cell: &Cell, phase: Phase, total: Option<u64>) {
         self.send(Event::Phase { cell: cell.clone(), phase, total });
+    }
+    /// A line that a build wrote.
+    pub fn log(&self, cell: &Cell, line: impl Into<String>) {
+        self.send(Event::Log { cell: cell.clone(), line: line.into() });
     }
     /// Bytes moved since the phase began.
     pub fn progress(&self, cell: &Cell, bytes: u64) {

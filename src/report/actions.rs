@@ -1,0 +1,212 @@
+//! GitHub Actions: plain lines, a build's log in a group, failures as annotations, a table in the step summary.
+//!
+//! A build's output is other people's text: commands in it are switched off while it is shown, or a build could set
+//! variables and annotations of the job.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::human;
+use super::lines::{read_end, short_place};
+use super::mode::Verbosity;
+use super::plain::Plain;
+use super::reporter::{Face, shows_note};
+use super::totals::{Totals, failed};
+use crate::error::Error;
+use crate::fs;
+use crate::model::{Digest, Event, Finished, Level, Outcome};
+
+/// How much of a build's log is shown at most.
+const LOG: u64 = 1 << 20;
+/// Rows of the summary table at most: a step summary may have 1 MiB.
+const ROWS: usize = 500;
+
+/// Events for GitHub Actions.
+pub(super) struct GitHubActions<W> {
+    plain: Plain<W>,
+    verbosity: Verbosity,
+    summary: Option<PathBuf>,
+    /// Ends the time in which commands are switched off; nobody else can know it.
+    resume: String,
+}
+
+impl<W: Write + Send> GitHubActions<W> {
+    pub fn new(plain: Plain<W>, verbosity: Verbosity, summary: Option<PathBuf>, seed: &str) -> Self {
+        let plain = plain.guarded();
+        Self { plain, verbosity, summary, resume: Digest::of(seed.as_bytes()).to_string()[..32].to_owned() }
+    }
+
+    fn log_group(&mut self, finished: &Finished) {
+        let Some((bytes, whole)) = finished.log.as_ref().and_then(|log| read_end(log, LOG)) else { return };
+        let look = self.plain.look();
+        let title = escape_data(&format!("log of {} ({})", look.subject(finished), finished.outcome));
+        let text = look.redactor.clean(&String::from_utf8_lossy(&bytes));
+        self.plain.raw(&format!("::group::{title}"));
+        let resume = self.resume.clone();
+        self.plain.raw(&format!("::stop-commands::{resume}"));
+        if !whole {
+            let more = finished.log.as_ref().map(ToString::to_string).unwrap_or_default();
+            self.plain.raw(&format!("… the whole log is {more}"));
+        }
+        for line in text.lines() {
+            self.plain.raw(line);
+        }
+        self.plain.raw(&format!("::{resume}::"));
+        self.plain.raw("::endgroup::");
+    }
+
+    fn annotate(&mut self, finished: &Finished) {
+        let look = self.plain.look();
+        let title = format!("{} {}", finished.action.as_str(), look.subject(finished));
+        let message = match &finished.error {
+            Some(error) => message(error, |text| look.redactor.clean(text)),
+            None => look.redactor.clean(finished.reason.as_deref().unwrap_or("failed")),
+        };
+        self.plain.raw(&format!("::error title={}::{}", escape_property(&title), escape_data(&message)));
+    }
+}
+
+impl<W: Write + Send> Face for GitHubActions<W> {
+    fn event(&mut self, event: &Event, now: Duration) {
+        match event {
+            Event::Note { cell, level: Level::Warning, text } if shows_note(Level::Warning, self.verbosity) => {
+                let look = self.plain.look();
+                let title = cell.as_ref().map_or_else(|| "larder".to_owned(), |cell| look.label(cell));
+                let text = escape_data(&look.redactor.clean(text));
+                self.plain.raw(&format!("::warning title={}::{text}", escape_property(&title)));
+            }
+            // The log comes as a whole, in its group: lines of several builds would mingle.
+            Event::Log { .. } => {}
+            _ => self.plain.event(event, now),
+        }
+        if let Event::Finished(finished) = event
+            && (self.verbosity > Verbosity::Quiet || failed(finished))
+        {
+            self.log_group(finished);
+        }
+    }
+
+    fn tick(&mut self, now: Duration) {
+        self.plain.tick(now);
+    }
+
+    fn flush(&mut self) {
+        self.plain.flush();
+    }
+
+    fn close(&mut self, totals: &Totals) {
+        self.plain.close(totals);
+        for finished in totals.failures() {
+            self.annotate(finished);
+        }
+        if let Some(path) = &self.summary {
+            let table = summary_table(totals, &|text| self.plain.look().redactor.clean_line(text));
+            // A summary that can't be written must not fail what was done.
+            if let Err(error) = fs::append(path, table.as_bytes()) {
+                self.plain.raw(&format!("::warning title=larder::{}", escape_data(&error.to_string())));
+            }
+        }
+        self.flush();
+    }
+}
+
+/// Errors of no step, as annotations: one for each problem in a file, at its place.
+pub fn annotations(error: &Error) -> Vec<String> {
+    let redactor = super::Redactor::from_env();
+    if error.file_problems().is_empty() {
+        let message = message(error, |text| redactor.clean(text));
+        return vec![format!("::error title=larder::{}", escape_data(&message))];
+    }
+    error
+        .file_problems()
+        .iter()
+        .map(|problem| {
+            let (line, column) = problem.line_column();
+            let hint = problem.hint.as_ref().map(|hint| format!("\nhelp: {hint}")).unwrap_or_default();
+            let file = escape_property(problem.file.as_str());
+            let text = escape_data(&redactor.clean(&format!("{}{hint}", problem.message)));
+            format!("::error file={file},line={line},col={column},title=larder::{text}")
+        })
+        .collect()
+}
+
+fn message(error: &Error, clean: impl Fn(&str) -> String) -> String {
+    let mut text = clean(&error.to_string());
+    for hint in error.hints() {
+        let _ = write!(text, "\nhelp: {}", clean(hint));
+    }
+    text
+}
+
+/// The Markdown of the step summary.
+fn summary_table(totals: &Totals, clean: &dyn Fn(&str) -> String) -> String {
+    let title = totals.action.map_or("larder".to_owned(), |action| format!("larder {}", action.as_str()));
+    let mut text = format!("### {title}: {}\n\n", if totals.ok { "done" } else { "failed" });
+    let mut rows: Vec<&Finished> = totals.finished.iter().collect();
+    // Failures first: they are why anyone looks here.
+    rows.sort_by_key(|f| !failed(f));
+    if !rows.is_empty() {
+        text.push_str("| subsystem | version | platform | outcome | from or to | size | time |\n");
+        text.push_str("|---|---|---|---|---|---:|---:|\n");
+    }
+    for finished in rows.iter().take(ROWS) {
+        let symbol = match finished.outcome {
+            _ if failed(finished) => "❌",
+            Outcome::Skipped => "⏭️",
+            _ => "✅",
+        };
+        let why = finished.error.as_ref().map(|e| e.message().to_owned()).or_else(|| {
+            let told = matches!(finished.outcome, Outcome::Skipped | Outcome::Failed);
+            finished.reason.clone().filter(|_| told)
+        });
+        let place = why.or_else(|| finished.place.as_deref().map(short_place)).unwrap_or_default();
+        let bytes = if finished.bytes > 0 { human::bytes(finished.bytes) } else { String::new() };
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {symbol} {} | {} | {bytes} | {} |",
+            finished.cell.name,
+            finished.version,
+            finished.cell.platform,
+            finished.outcome,
+            escape_markdown(&clean(&place)),
+            human::seconds(finished.seconds)
+        );
+    }
+    if rows.len() > ROWS {
+        let _ = writeln!(text, "\n… and {} more", rows.len() - ROWS);
+    }
+    let counts: Vec<String> = totals.counts.iter().map(|(outcome, n)| format!("{n} {}", outcome.as_str())).collect();
+    let _ = writeln!(text, "\n{} in {}\n", counts.join(" · "), human::seconds(totals.seconds));
+    text
+}
+
+/// For the text behind a workflow command.
+fn escape_data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// For a property of a workflow command.
+fn escape_property(text: &str) -> String {
+    escape_data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+/// For a cell of a Markdown table.
+fn escape_markdown(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '!' | '#' | '~' | '@' => {
+                escaped.push('\\');
+                escaped.push(c);
+            }
+            '\n' => escaped.push(' '),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}

@@ -1,0 +1,111 @@
+//! Numbers as people read them: `12.3 MB`, `1.2 s`, `2 m 05 s`. Decimal units, as file managers and browsers show them.
+
+use std::time::Duration;
+
+const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
+
+/// A count of bytes: `999 B`, `1.0 kB`, `12.3 MB`, `456 MB`.
+pub fn bytes(count: u64) -> String {
+    let unit = unit_of(count);
+    format!("{} {}", in_unit(count, unit), UNITS[unit])
+}
+
+/// Bytes of a whole: `12.3/45.6 MB`, both in the whole's unit.
+pub fn bytes_of(done: u64, total: u64) -> String {
+    let unit = unit_of(total.max(done));
+    format!("{}/{} {}", in_unit(done, unit), in_unit(total, unit), UNITS[unit])
+}
+
+fn unit_of(count: u64) -> usize {
+    // 999_950 would be printed as 1000.0 of its unit, so it belongs to the next.
+    let mut unit = 0;
+    let mut value = count as f64;
+    while unit + 1 < UNITS.len() && (if unit == 0 { value >= 1000.0 } else { value >= 999.5 }) {
+        value /= 1000.0;
+        unit += 1;
+    }
+    unit
+}
+
+fn in_unit(count: u64, unit: usize) -> String {
+    let value = count as f64 / 1000f64.powi(i32::try_from(unit).unwrap_or(0));
+    match unit {
+        0 => count.to_string(),
+        _ if value >= 99.95 => format!("{value:.0}"),
+        _ => format!("{value:.1}"),
+    }
+}
+
+/// A span of time: `8 ms`, `1.2 s`, `2 m 05 s`, `1 h 02 m`.
+pub fn duration(span: Duration) -> String {
+    let millis = span.as_millis();
+    if millis < 950 {
+        return format!("{millis} ms");
+    }
+    if millis < 59_950 {
+        return format!("{:.1} s", span.as_secs_f64());
+    }
+    let seconds = (millis + 500) / 1000;
+    if seconds < 3600 {
+        return format!("{} m {:02} s", seconds / 60, seconds % 60);
+    }
+    format!("{} h {:02} m", seconds / 3600, seconds % 3600 / 60)
+}
+
+/// Seconds as [`duration`]; what is not a time is none.
+pub fn seconds(seconds: f64) -> String {
+    duration(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+}
+
+/// Time left, coarse so that it does not flicker: `6 s`, `2 m 05 s`.
+pub fn time_left(span: Duration) -> String {
+    if span.as_secs() < 60 { format!("{} s", span.as_secs().max(1)) } else { duration(span) }
+}
+
+/// `1 step`, `2 steps`.
+pub fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_change_their_unit_before_they_show_a_thousand() {
+        for (count, text) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (12_345_678, "12.3 MB"),
+            (99_960_000, "100 MB"),
+            (456_789_000, "457 MB"),
+            (999_499_999, "999 MB"),
+            (999_500_000, "1.0 GB"),
+            (u64::MAX, "18446744 TB"),
+        ] {
+            assert_eq!(bytes(count), text, "{count}");
+        }
+        assert_eq!(bytes_of(300_000, 45_600_000), "0.3/45.6 MB");
+    }
+
+    #[test]
+    fn durations_never_show_sixty_seconds() {
+        for (millis, text) in [
+            (0, "0 ms"),
+            (8, "8 ms"),
+            (949, "949 ms"),
+            (950, "0.9 s"),
+            (1234, "1.2 s"),
+            (59_940, "59.9 s"),
+            (59_951, "1 m 00 s"),
+            (125_000, "2 m 05 s"),
+            (3_599_600, "1 h 00 m"),
+            (3_725_000, "1 h 02 m"),
+        ] {
+            assert_eq!(duration(Duration::from_millis(millis)), text, "{millis}");
+        }
+        assert_eq!(seconds(f64::NAN), "0 ms");
+        assert_eq!(seconds(-1.0), "0 ms");
+    }
+}

@@ -1,0 +1,186 @@
+//! JSON lines on stdout: one object for each finished step, one summary last. Warnings and failures are also told on
+//! stderr, in plain lines, for the people who read a program's output.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::mode::Verbosity;
+use super::plain::Plain;
+use super::redact::Redactor;
+use super::reporter::{Face, shows_note};
+use super::totals::Totals;
+use crate::error::Error;
+use crate::model::{Action, Event, Finished, Level, Outcome, Platform, Via};
+
+/// A step ended.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct FinishedLine {
+    /// Always `finished`.
+    pub event: &'static str,
+    /// What the step did.
+    pub action: Action,
+    /// On which subsystem.
+    pub subsystem: String,
+    /// At which version.
+    pub version: String,
+    /// For which platform.
+    #[schemars(with = "String")]
+    pub platform: Platform,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How the bytes came; null where none came.
+    pub source: Option<Via>,
+    /// Bytes transferred or written.
+    pub bytes: u64,
+    /// Wall time.
+    pub seconds: f64,
+    /// Why it failed, with its causes, on one line; null where it did not.
+    pub error: Option<String>,
+    /// What kind of failure it was; decides the exit code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_kind: Option<&'static str>,
+    /// What to do about the failure.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
+    /// Why it was skipped, or why it was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Where the bytes came from or went to: a url or a path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// The file with the build's output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+}
+
+/// The run ended: the last line.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct SummaryLine {
+    /// Always `summary`.
+    pub event: &'static str,
+    /// Nothing failed.
+    pub ok: bool,
+    /// How many steps ended how.
+    pub counts: BTreeMap<&'static str, usize>,
+    /// Wall time.
+    pub seconds: f64,
+    /// Why there was no run at all, such as a file with a problem in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What kind of failure that was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_kind: Option<&'static str>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
+}
+
+impl FinishedLine {
+    pub(super) fn new(finished: &Finished, redactor: &Redactor) -> Self {
+        let Finished { action, cell, version, outcome, via, bytes, seconds, error, reason, place, log } = finished;
+        Self {
+            event: "finished",
+            action: *action,
+            subsystem: cell.name.to_string(),
+            version: version.to_string(),
+            platform: cell.platform,
+            outcome: *outcome,
+            source: *via,
+            bytes: *bytes,
+            seconds: rounded(*seconds),
+            error: error.as_ref().map(|error| redactor.clean_line(&error.to_string())),
+            error_kind: error.as_ref().map(|error| error.kind().as_str()),
+            hints: hints(error.as_ref(), redactor),
+            reason: reason.as_ref().map(|text| redactor.clean_line(text)),
+            place: place.as_ref().map(|text| redactor.clean_line(text)),
+            log: log.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+impl SummaryLine {
+    fn new(totals: &Totals) -> Self {
+        Self {
+            event: "summary",
+            ok: totals.ok,
+            counts: totals.counts.iter().map(|(outcome, count)| (outcome.as_str(), *count)).collect(),
+            seconds: rounded(totals.seconds),
+            error: None,
+            error_kind: None,
+            hints: Vec::new(),
+        }
+    }
+}
+
+/// The summary line of a command that could not even begin, so that the last line is a summary always.
+pub fn failure_line(error: &Error) -> String {
+    let redactor = Redactor::from_env();
+    let line = SummaryLine {
+        error: Some(redactor.clean_line(&error.to_string())),
+        error_kind: Some(error.kind().as_str()),
+        hints: hints(Some(error), &redactor),
+        ..SummaryLine::new(&Totals { ok: false, ..Totals::default() })
+    };
+    to_line(&line)
+}
+
+fn hints(error: Option<&Error>, redactor: &Redactor) -> Vec<String> {
+    error.map(|error| error.hints().iter().map(|hint| redactor.clean_line(hint)).collect()).unwrap_or_default()
+}
+
+/// Milliseconds are as exact as it gets.
+fn rounded(seconds: f64) -> f64 {
+    if seconds.is_finite() { (seconds * 1000.0).round() / 1000.0 } else { 0.0 }
+}
+
+fn to_line(value: &impl Serialize) -> String {
+    // Strings, numbers and maps with text keys: nothing here can fail to serialise.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// Events as JSON lines.
+pub(super) struct Json<O, E> {
+    out: O,
+    talk: Plain<E>,
+    verbosity: Verbosity,
+    redactor: Redactor,
+}
+
+impl<O: Write + Send, E: Write + Send> Json<O, E> {
+    pub fn new(out: O, talk: Plain<E>, verbosity: Verbosity) -> Self {
+        let redactor = talk.look().redactor.clone();
+        Self { out, talk, verbosity, redactor }
+    }
+}
+
+impl<O: Write + Send, E: Write + Send> Face for Json<O, E> {
+    fn event(&mut self, event: &Event, _now: Duration) {
+        match event {
+            Event::Finished(finished) => {
+                let _ = writeln!(self.out, "{}", to_line(&FinishedLine::new(finished, &self.redactor)));
+            }
+            Event::Note { cell, level, text } if *level != Level::Info && shows_note(*level, self.verbosity) => {
+                let text = self.talk.look().note(cell.as_ref(), *level, text);
+                self.talk.line(&text);
+            }
+            _ => {}
+        }
+    }
+
+    fn flush(&mut self) {
+        let _ = self.out.flush();
+        self.talk.flush();
+    }
+
+    fn close(&mut self, totals: &Totals) {
+        for line in self.talk.look().failures(totals) {
+            self.talk.line(&line);
+        }
+        let _ = writeln!(self.out, "{}", to_line(&SummaryLine::new(totals)));
+        self.flush();
+    }
+}

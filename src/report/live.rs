@@ -1,0 +1,191 @@
+//! The rows of what is going on: who downloads how fast, who builds for how long. A pure function from events, clock and
+//! size to lines; knows nothing of terminals.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::human;
+use super::lines::Look;
+use super::paint::{Paint, Tone, pad, pad_left};
+use crate::model::{Cell, Event, Phase};
+
+/// How long a step may look around before it gets a row: a no-op run stays silent.
+const PATIENCE: Duration = Duration::from_millis(150);
+/// Over how long speed is measured.
+const SPEED_WINDOW: Duration = Duration::from_secs(5);
+/// Rows shown at most; the rest is counted.
+const MOST_ROWS: usize = 10;
+
+struct Row {
+    cell: Cell,
+    phase: Phase,
+    total: Option<u64>,
+    bytes: u64,
+    since: Duration,
+    /// (when, bytes) of the recent past.
+    samples: VecDeque<(Duration, u64)>,
+    /// The last line a build wrote.
+    tail: String,
+}
+
+/// What is going on.
+#[derive(Default)]
+pub(super) struct Live {
+    rows: Vec<Row>,
+    steps: usize,
+    done: usize,
+}
+
+impl Live {
+    /// Takes an event in, at a time since the run's start.
+    pub fn apply(&mut self, event: &Event, now: Duration) {
+        match event {
+            Event::Started { steps, .. } => self.steps += steps,
+            Event::Phase { cell, phase, total } => {
+                let row = self.row(cell, now);
+                // The same phase again learns its size, or starts a further try; its time goes on.
+                if row.phase != *phase {
+                    row.since = now;
+                    row.tail.clear();
+                }
+                row.phase = *phase;
+                row.total = *total;
+                row.bytes = 0;
+                row.samples = VecDeque::from([(now, 0)]);
+            }
+            Event::Progress { cell, bytes } => {
+                let row = self.row(cell, now);
+                row.bytes = *bytes;
+                if row.samples.back().is_none_or(|(at, _)| now.saturating_sub(*at) >= Duration::from_millis(100)) {
+                    row.samples.push_back((now, *bytes));
+                }
+                while row.samples.len() > 2 && row.samples.front().is_some_and(|(at, _)| now.saturating_sub(*at) > SPEED_WINDOW) {
+                    row.samples.pop_front();
+                }
+            }
+            Event::Log { cell, line } => self.row(cell, now).tail.clone_from(line),
+            Event::Finished(finished) => {
+                self.done += 1;
+                self.rows.retain(|row| row.cell != finished.cell);
+            }
+            Event::Note { .. } | Event::Summary(_) => {}
+        }
+    }
+
+    fn row(&mut self, cell: &Cell, now: Duration) -> &mut Row {
+        let at = self.rows.iter().position(|row| row.cell == *cell).unwrap_or_else(|| {
+            self.rows.push(Row {
+                cell: cell.clone(),
+                phase: Phase::Checking,
+                total: None,
+                bytes: 0,
+                since: now,
+                samples: VecDeque::new(),
+                tail: String::new(),
+            });
+            self.rows.len() - 1
+        });
+        &mut self.rows[at]
+    }
+
+    /// Steps that are in a phase for so long already that a person wonders, with what and since when.
+    pub fn long_running(&self) -> impl Iterator<Item = (&Cell, Phase, Duration)> {
+        self.rows.iter().filter(|row| row.phase != Phase::Checking).map(|row| (&row.cell, row.phase, row.since))
+    }
+
+    /// The rows, each within the width; none while nothing takes long.
+    pub fn render(&self, look: &Look, now: Duration, width: usize, height: usize) -> Vec<String> {
+        let visible: Vec<&Row> =
+            self.rows.iter().filter(|row| row.phase != Phase::Checking || now.saturating_sub(row.since) >= PATIENCE).collect();
+        if visible.is_empty() {
+            return Vec::new();
+        }
+        let room = MOST_ROWS.min(height.saturating_sub(3)).max(1);
+        let shown = if visible.len() > room { &visible[..room] } else { &visible[..] };
+        let names = shown.iter().map(|row| console::measure_text_width(&look.label(&row.cell))).max().unwrap_or(0);
+        let names = names.clamp(12, (width / 3).max(12));
+        let mut lines: Vec<String> = shown.iter().map(|row| row.render(look, now, width, names)).collect();
+        let mut rest = Vec::new();
+        if visible.len() > shown.len() {
+            rest.push(format!("{} and {} more", look.paint.ellipsis(), visible.len() - shown.len()));
+        }
+        if self.steps > 1 {
+            rest.push(format!("{} of {} done", self.done.min(self.steps), self.steps));
+            rest.push(human::time_left(now));
+        }
+        if !rest.is_empty() {
+            lines.push(look.paint.fit(&look.paint.tone(Tone::Dim, &format!("  {}", rest.join(look.paint.dot()))), width));
+        }
+        lines
+    }
+}
+
+/// The word for a phase.
+pub(super) fn phase_word(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Checking => "checking",
+        Phase::Downloading => "downloading",
+        Phase::Building => "building",
+        Phase::Packing => "packing",
+        Phase::Uploading => "uploading",
+        Phase::Verifying => "verifying",
+    }
+}
+
+impl Row {
+    fn render(&self, look: &Look, now: Duration, width: usize, names: usize) -> String {
+        let paint = look.paint;
+        let name = paint.fit(&look.label(&self.cell), names);
+        let name = pad(&paint.tone(Tone::Strong, &name), names);
+        let head = format!("{} {name}  {:<11}", paint.tone(Tone::Help, spinner(paint, now)), phase_word(self.phase));
+        let room = width.saturating_sub(console::measure_text_width(&head) + 2);
+        let tail = match self.phase {
+            _ if self.bytes > 0 || self.total.is_some() => self.transfer(paint, room),
+            Phase::Checking => String::new(),
+            _ => {
+                let elapsed = pad_left(&human::time_left(now.saturating_sub(self.since)), 9);
+                let said = look.redactor.clean_line(&self.tail);
+                format!("{elapsed}  {}", paint.tone(Tone::Dim, said.trim()))
+            }
+        };
+        paint.fit(format!("{head}  {tail}").trim_end(), width)
+    }
+
+    /// `━━━━━━────  12.3/45.6 MB  5.2 MB/s  6 s left`, the bar as long as there is room.
+    fn transfer(&self, paint: Paint, room: usize) -> String {
+        let speed = self.speed();
+        let rate = pad_left(&speed.map(|s| format!("{}/s", human::bytes(s))).unwrap_or_default(), 9);
+        let Some(total) = self.total.filter(|total| *total > 0) else {
+            return format!("{}  {rate}", pad_left(&human::bytes(self.bytes), 12));
+        };
+        let left = speed.filter(|s| *s > 0).map(|s| Duration::from_secs(total.saturating_sub(self.bytes) / s));
+        let left = pad_left(&left.map(|left| format!("{} left", human::time_left(left))).unwrap_or_default(), 10);
+        let numbers = format!("{}  {rate}  {left}", pad_left(&human::bytes_of(self.bytes, total), 13));
+        let length = room.saturating_sub(console::measure_text_width(&numbers) + 2).min(40);
+        if length < 6 {
+            return numbers;
+        }
+        let share = (self.bytes as f64 / total as f64).clamp(0.0, 1.0);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the bar's length")]
+        let filled = (share * length as f64) as usize;
+        let bar = paint.tone(Tone::Good, &paint.either("━", "=").repeat(filled));
+        let rest = paint.tone(Tone::Dim, &paint.either("─", "-").repeat(length - filled));
+        format!("{bar}{rest}  {numbers}")
+    }
+
+    /// Bytes a second over the recent past, once there is one.
+    fn speed(&self) -> Option<u64> {
+        let (from, first) = self.samples.front()?;
+        let (to, last) = self.samples.back()?;
+        let span = to.saturating_sub(*from).as_secs_f64();
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a speed fits and is not negative")]
+        (span >= 0.4).then(|| (last.saturating_sub(*first) as f64 / span) as u64)
+    }
+}
+
+fn spinner(paint: Paint, now: Duration) -> &'static str {
+    const UNICODE: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+    const ASCII: [&str; 4] = ["|", "/", "-", "\\"];
+    let frame = usize::try_from(now.as_millis() / 100).unwrap_or(0);
+    if paint.unicode { UNICODE[frame % UNICODE.len()] } else { ASCII[frame % ASCII.len()] }
+}

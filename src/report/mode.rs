@@ -1,0 +1,144 @@
+//! Which face the report shows, decided once from flags, environment and terminal. Reads nothing by itself.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::paint::Paint;
+use crate::model::Invalid;
+
+/// What `--color` says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ColorChoice {
+    /// Where it can be seen and nobody objects.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl FromStr for ColorChoice {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "always" => Ok(Self::Always),
+            "never" => Ok(Self::Never),
+            _ => Err(Invalid::new(format!("unknown colour choice `{text}`")).hint("known: auto, always, never")),
+        }
+    }
+}
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Only failures.
+    Quiet,
+    /// What was done.
+    #[default]
+    Normal,
+    /// Also what was left alone, and why.
+    Verbose,
+}
+
+impl Verbosity {
+    /// From how often `-q` and `-v` were given; they cancel each other out.
+    pub fn choose(quiet: u8, verbose: u8) -> Self {
+        match verbose.cmp(&quiet) {
+            std::cmp::Ordering::Less => Self::Quiet,
+            std::cmp::Ordering::Equal => Self::Normal,
+            std::cmp::Ordering::Greater => Self::Verbose,
+        }
+    }
+}
+
+/// The face.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Live rows on a terminal, on stderr.
+    Terminal(Paint),
+    /// Plain lines on stderr.
+    Plain(Paint),
+    /// JSON lines on stdout.
+    Json,
+    /// Plain lines, groups and annotations on stderr.
+    GitHubActions {
+        /// The file of the step summary (`$GITHUB_STEP_SUMMARY`).
+        summary: Option<PathBuf>,
+    },
+}
+
+impl Mode {
+    /// `--json` beats all; then a terminal; then GitHub Actions; else plain lines.
+    pub fn choose(json: bool, color: ColorChoice, env: &dyn Fn(&str) -> Option<String>, stderr_is_tty: bool) -> Self {
+        if json {
+            return Self::Json;
+        }
+        let paint = Paint::choose(color, env, stderr_is_tty);
+        let dumb = env("TERM").is_some_and(|term| term == "dumb");
+        if stderr_is_tty && !dumb {
+            return Self::Terminal(paint);
+        }
+        if env("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
+            let summary = env("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()).map(PathBuf::from);
+            return Self::GitHubActions { summary };
+        }
+        Self::Plain(paint)
+    }
+
+    /// How text on stderr is painted.
+    pub fn paint(&self) -> Paint {
+        match self {
+            Self::Terminal(paint) | Self::Plain(paint) => *paint,
+            Self::Json | Self::GitHubActions { .. } => Paint::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(vars: &'static [(&'static str, &'static str)]) -> impl Fn(&str) -> Option<String> {
+        move |name| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
+    }
+    fn mode(color: ColorChoice, vars: &'static [(&'static str, &'static str)], tty: bool) -> Mode {
+        Mode::choose(false, color, &env(vars), tty)
+    }
+    fn paint(color: bool, unicode: bool) -> Paint {
+        Paint { color, unicode }
+    }
+
+    #[test]
+    fn flags_environment_and_terminal_choose() {
+        use ColorChoice::{Always, Auto, Never};
+        const UTF8: (&str, &str) = ("LANG", "en_GB.UTF-8");
+        assert_eq!(mode(Auto, &[UTF8], true), Mode::Terminal(paint(true, true)));
+        assert_eq!(mode(Auto, &[UTF8, ("NO_COLOR", "1")], true), Mode::Terminal(paint(false, true)));
+        assert_eq!(mode(Auto, &[UTF8, ("NO_COLOR", "")], true), Mode::Terminal(paint(true, true)));
+        assert_eq!(mode(Always, &[UTF8, ("NO_COLOR", "1")], true), Mode::Terminal(paint(true, true)));
+        assert_eq!(mode(Never, &[UTF8, ("CLICOLOR_FORCE", "1")], true), Mode::Terminal(paint(false, true)));
+        assert_eq!(mode(Auto, &[UTF8, ("TERM", "dumb")], true), Mode::Plain(paint(false, true)));
+        assert_eq!(mode(Auto, &[UTF8], false), Mode::Plain(paint(false, true)));
+        assert_eq!(mode(Auto, &[UTF8, ("CLICOLOR_FORCE", "1")], false), Mode::Plain(paint(true, true)));
+        assert_eq!(mode(Auto, &[UTF8, ("CLICOLOR_FORCE", "0")], false), Mode::Plain(paint(false, true)));
+        assert_eq!(mode(Auto, &[UTF8, ("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false), Mode::Plain(paint(false, true)));
+        let ci: &[_] = &[("GITHUB_ACTIONS", "true"), ("GITHUB_STEP_SUMMARY", "/s")];
+        assert_eq!(mode(Auto, ci, false), Mode::GitHubActions { summary: Some("/s".into()) });
+        assert_eq!(Mode::choose(true, Auto, &env(ci), true), Mode::Json);
+    }
+
+    #[test]
+    fn the_locale_decides_about_unicode() {
+        assert_eq!(mode(ColorChoice::Auto, &[("LANG", "C")], true).paint().unicode, cfg!(not(target_os = "linux")));
+        assert!(mode(ColorChoice::Auto, &[("LC_ALL", "C.UTF-8"), ("LANG", "C")], true).paint().unicode);
+    }
+
+    #[test]
+    fn quiet_and_verbose_cancel_each_other_out() {
+        assert_eq!(Verbosity::choose(0, 0), Verbosity::Normal);
+        assert_eq!(Verbosity::choose(1, 0), Verbosity::Quiet);
+        assert_eq!(Verbosity::choose(1, 2), Verbosity::Verbose);
+    }
+}

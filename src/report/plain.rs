@@ -1,0 +1,142 @@
+//! Plain lines for pipes and files: no control characters, nothing that moves.
+
+use std::io::Write;
+use std::time::Duration;
+
+use super::human;
+use super::lines::Look;
+use super::live::{Live, phase_word};
+use super::mode::Verbosity;
+use super::reporter::{Face, shows_note};
+use super::totals::{Totals, failed};
+use crate::model::{Cell, Event, Outcome, Phase};
+
+/// After how long, and how often then, a step that is still busy says so: CI systems end jobs that are silent.
+const HEARTBEAT: Duration = Duration::from_mins(1);
+
+/// Events as plain lines.
+pub(super) struct Plain<W> {
+    out: W,
+    look: Look,
+    verbosity: Verbosity,
+    live: Live,
+    /// Lines that the reader would take for commands are defused.
+    guarded: bool,
+    /// When each busy step was last spoken of.
+    spoken: Vec<(Cell, Phase, Duration)>,
+}
+
+impl<W: Write + Send> Plain<W> {
+    pub fn new(out: W, look: Look, verbosity: Verbosity) -> Self {
+        Self { out, look, verbosity, live: Live::default(), guarded: false, spoken: Vec::new() }
+    }
+
+    /// The same where a runner reads along and takes lines that begin with `::` for commands.
+    pub fn guarded(mut self) -> Self {
+        self.guarded = true;
+        self
+    }
+
+    /// A line as it is.
+    pub fn raw(&mut self, line: &str) {
+        // Whoever closed stderr does not want to know.
+        let _ = writeln!(self.out, "{line}");
+    }
+
+    pub fn line(&mut self, line: &str) {
+        if self.guarded && (line.contains("::") || line.contains("##[")) {
+            let harmless = |line: &str| line.replace("##[", "## [").replacen("::", ": :", usize::from(is_command(line)));
+            let lines: Vec<String> = line.split('\n').map(harmless).collect();
+            self.raw(&lines.join("\n"));
+        } else {
+            self.raw(line);
+        }
+    }
+
+    pub fn look(&self) -> &Look {
+        &self.look
+    }
+}
+
+impl<W: Write + Send> Face for Plain<W> {
+    fn event(&mut self, event: &Event, now: Duration) {
+        self.live.apply(event, now);
+        match event {
+            Event::Phase { cell, phase: Phase::Building, .. } if self.verbosity > Verbosity::Quiet => {
+                let known = self.spoken.iter().any(|(c, phase, _)| c == cell && *phase == Phase::Building);
+                if !known {
+                    self.spoken.push((cell.clone(), Phase::Building, now));
+                    let line = format!("{}: building", self.look.label(cell));
+                    self.line(&line);
+                }
+            }
+            Event::Finished(finished) => {
+                self.spoken.retain(|(cell, _, _)| *cell != finished.cell);
+                let shown = match self.verbosity {
+                    Verbosity::Quiet => false,
+                    Verbosity::Normal => finished.outcome != Outcome::UpToDate || failed(finished),
+                    Verbosity::Verbose => true,
+                };
+                if shown {
+                    let line = self.look.step(finished);
+                    self.line(&line);
+                }
+            }
+            Event::Note { cell, level, text } if shows_note(*level, self.verbosity) => {
+                let text = self.look.note(cell.as_ref(), *level, text);
+                self.line(&text);
+            }
+            Event::Log { cell, line } if self.verbosity == Verbosity::Verbose => {
+                let line = self.look.log_line(cell, line);
+                self.line(&line);
+            }
+            _ => {}
+        }
+    }
+
+    fn tick(&mut self, now: Duration) {
+        if self.verbosity == Verbosity::Quiet {
+            return;
+        }
+        let mut lines = Vec::new();
+        for (cell, phase, since) in self.live.long_running() {
+            let known = self.spoken.iter_mut().find(|(c, p, _)| c == cell && *p == phase);
+            let last = known.as_ref().map_or(since, |(_, _, at)| *at);
+            if now.saturating_sub(last) < HEARTBEAT {
+                continue;
+            }
+            match known {
+                Some((_, _, at)) => *at = now,
+                None => self.spoken.push((cell.clone(), phase, now)),
+            }
+            let elapsed = human::duration(now.saturating_sub(since));
+            lines.push(format!("{}: still {}, {elapsed}", self.look.label(cell), phase_word(phase)));
+        }
+        for line in lines {
+            self.line(&line);
+        }
+    }
+
+    fn flush(&mut self) {
+        let _ = self.out.flush();
+    }
+
+    fn close(&mut self, totals: &Totals) {
+        if self.verbosity > Verbosity::Quiet {
+            for line in self.look.summary(totals) {
+                self.line(&line);
+            }
+        }
+        // Nothing stands above a quiet run's failures.
+        let skipped = usize::from(self.verbosity == Verbosity::Quiet);
+        for line in self.look.failures(totals).into_iter().skip(skipped) {
+            self.line(&line);
+        }
+        self.flush();
+    }
+}
+
+/// Whether GitHub's runner takes a line for a command.
+fn is_command(line: &str) -> bool {
+    line.trim_start().starts_with("::")
+}

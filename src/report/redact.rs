@@ -1,0 +1,262 @@
+//! What may be shown: texts that come from servers, builds and environments lose their control characters, and whatever
+//! looks like a secret becomes `***`. Everything the reporter prints goes through here, JSON too.
+//!
+//! A net under the rule that secrets are never handed to messages in the first place, not a replacement for it.
+
+use std::borrow::Cow;
+
+/// What stands for a secret.
+const MASK: &str = "***";
+
+/// Beginnings of tokens with a known shape, and how many characters must follow for it to be one.
+const PREFIXES: &[(&str, usize)] = &[
+    ("github_pat_", 20),
+    ("ghp_", 20),
+    ("gho_", 20),
+    ("ghu_", 20),
+    ("ghs_", 20),
+    ("ghr_", 20),
+    ("glpat-", 16),
+    ("npm_", 30),
+    ("pypi-", 40),
+    ("xoxb-", 20),
+    ("xoxp-", 20),
+    ("AKIA", 16),
+    ("ASIA", 16),
+];
+
+/// Words after which a value is a secret, whatever it looks like.
+const MARKERS: &[&str] = &[
+    "x-amz-signature=",
+    "x-amz-security-token=",
+    "x-amz-credential=",
+    "access_token=",
+    "client_secret=",
+    "password=",
+    "token=",
+    "secret=",
+    "sig=",
+    "jwt=",
+    "authorization: bearer ",
+    "authorization: token ",
+    "authorization: basic ",
+    "bearer ",
+    "_authtoken=",
+];
+
+/// Knows this run's secrets by value, and others by their shape.
+#[derive(Clone, Debug, Default)]
+pub struct Redactor {
+    secrets: Vec<String>,
+}
+
+impl Redactor {
+    /// Knows the values of the variables whose names say that they are secret (`*_TOKEN`, `*PASSWORD`, …).
+    pub fn from_vars(vars: impl Iterator<Item = (String, String)>) -> Self {
+        let secret_name = |name: &str| {
+            let name = name.to_ascii_uppercase();
+            ["TOKEN", "SECRET", "PASSWORD", "API_KEY", "ACCESS_KEY", "PRIVATE_KEY"].iter().any(|end| name.ends_with(end))
+        };
+        // Short values would blank out ordinary words.
+        let mut secrets: Vec<String> =
+            vars.filter(|(name, value)| value.len() >= 12 && secret_name(name)).map(|(_, value)| value).collect();
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.dedup();
+        Self { secrets }
+    }
+
+    /// Of this process's environment.
+    pub fn from_env() -> Self {
+        Self::from_vars(
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        )
+    }
+
+    /// Without secrets and control characters; newlines stay, tabs become spaces.
+    pub fn clean(&self, text: &str) -> String {
+        let plain = without_controls(text);
+        let mut text = plain.into_owned();
+        for secret in &self.secrets {
+            if text.contains(secret.as_str()) {
+                text = text.replace(secret.as_str(), MASK);
+            }
+        }
+        match mask_shapes(&text) {
+            Some(masked) => masked,
+            None => text,
+        }
+    }
+
+    /// The same on one line.
+    pub fn clean_line(&self, text: &str) -> String {
+        let clean = self.clean(text);
+        if clean.contains('\n') { clean.lines().map(str::trim).collect::<Vec<_>>().join("; ") } else { clean }
+    }
+}
+
+/// Without terminal sequences and control characters: a build's log or a server's text must not drive the terminal.
+fn without_controls(text: &str) -> Cow<'_, str> {
+    let harmful = |c: char| {
+        (c.is_control() && c != '\n')
+            // Bidirectional overrides make text read as something else.
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut clean = String::with_capacity(text.len());
+    for (number, line) in console::strip_ansi_codes(text).split('\n').enumerate() {
+        if number > 0 {
+            clean.push('\n');
+        }
+        // A progress bar draws over its own line: the last drawing is what a person would see.
+        let line = line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default();
+        for c in line.chars() {
+            match c {
+                '\t' => clean.push_str("    "),
+                c if harmful(c) => clean.push('\u{fffd}'),
+                c => clean.push(c),
+            }
+        }
+    }
+    Cow::Owned(clean)
+}
+
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
+}
+
+/// Masks texts shaped like secrets; `None` where there is none.
+fn mask_shapes(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let mut masked = String::new();
+    let mut copied = 0;
+    let mut at = 0;
+    while at < bytes.len() {
+        let start_of_word = at == 0 || !is_token_byte(bytes[at - 1]);
+        let secret = if start_of_word { secret_at(text, at) } else { None }.or_else(|| userinfo_at(text, at));
+        if let Some((from, to)) = secret {
+            masked.push_str(&text[copied..from]);
+            masked.push_str(MASK);
+            copied = to;
+            at = to.max(at + 1);
+        } else {
+            at += 1;
+        }
+    }
+    if copied == 0 {
+        return None;
+    }
+    masked.push_str(&text[copied..]);
+    Some(masked)
+}
+
+/// The byte range to mask, if a secret or what announces one begins at a byte.
+fn secret_at(text: &str, at: usize) -> Option<(usize, usize)> {
+    let bytes = text.as_bytes();
+    let word = |from: usize, more: &[u8]| {
+        bytes[from..].iter().position(|b| !is_token_byte(*b) && !more.contains(b)).map_or(bytes.len(), |n| from + n)
+    };
+    for (prefix, least) in PREFIXES {
+        if bytes[at..].starts_with(prefix.as_bytes()) {
+            let end = word(at + prefix.len(), b"");
+            // A word with no digit at all is a name, not a token.
+            let body = &bytes[at + prefix.len()..end];
+            if body.len() >= *least && body.iter().any(u8::is_ascii_digit) {
+                return Some((at, end));
+            }
+        }
+    }
+    if bytes[at..].starts_with(b"eyJ") {
+        let end = word(at, b".");
+        if text[at..end].matches('.').count() == 2 && end - at > 40 {
+            return Some((at, end));
+        }
+    }
+    for marker in MARKERS {
+        let Some(head) = bytes.get(at..at + marker.len()) else { continue };
+        if head.eq_ignore_ascii_case(marker.as_bytes()) {
+            let from = at + marker.len();
+            let end = word(from, b".%+/=~:");
+            // `bearer of news` is not a token; `token=` with nothing behind it neither.
+            let least = if marker.ends_with(' ') { 12 } else { 4 };
+            if end - from >= least {
+                return Some((from, end));
+            }
+        }
+    }
+    None
+}
+
+/// The user and password of `scheme://user:password@host`, if `://` begins at a byte.
+fn userinfo_at(text: &str, at: usize) -> Option<(usize, usize)> {
+    let bytes = text.as_bytes();
+    if !bytes[at..].starts_with(b"://") {
+        return None;
+    }
+    let from = at + 3;
+    let end = bytes[from..].iter().position(|b| matches!(b, b'/' | b'?' | b'#' | b' ' | b'\n' | b'"' | b'\''));
+    let end = end.map_or(bytes.len(), |n| from + n);
+    let at_sign = bytes[from..end].iter().rposition(|b| *b == b'@')?;
+    let user = &bytes[from..from + at_sign];
+    // `ssh://git@host` holds no secret.
+    (user.contains(&b':') || user.len() >= 20).then_some((from, from + at_sign))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clean(text: &str) -> String {
+        Redactor::default().clean(text)
+    }
+
+    #[test]
+    fn tokens_of_known_shapes_are_masked() {
+        let body = "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8";
+        for prefix in ["ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "npm_"] {
+            assert_eq!(clean(&format!("got {prefix}{body}, why")), "got ***, why", "{prefix}");
+        }
+        assert_eq!(clean("Authorization: Bearer abcdefghijklmnop"), "Authorization: Bearer ***");
+        assert_eq!(clean("GET https://bot:hunter2@host.example/x?a=1"), "GET https://***@host.example/x?a=1");
+        assert_eq!(clean("/x?X-Amz-Signature=0a1b2c3d&b=1"), "/x?X-Amz-Signature=***&b=1");
+        let jwt = format!("eyJ{body}.{body}.{body}");
+        assert_eq!(clean(&format!("jwt {jwt} end")), "jwt *** end");
+    }
+
+    #[test]
+    fn ordinary_texts_are_left_alone() {
+        for text in [
+            "npm_config_registry is set",
+            "ssh://git@host.example/acme/x",
+            "the bearer of this",
+            "nats-v2.10.24 from https://host.example/acme/x@v1",
+            "github_pat_ has a prefix",
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        ] {
+            assert_eq!(clean(text), text);
+        }
+    }
+
+    #[test]
+    fn secrets_of_the_environment_are_masked_by_value() {
+        let vars = [("MY_TOKEN", "correct horse battery"), ("HOME", "/home/somebody"), ("X_TOKEN", "short")];
+        let redactor = Redactor::from_vars(vars.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())));
+        assert_eq!(redactor.clean("correct horse battery in /home/somebody is short"), "*** in /home/somebody is short");
+    }
+
+    #[test]
+    fn texts_do_not_drive_the_terminal() {
+        assert_eq!(clean("\x1b[31mred\x1b[0m\x07\ttab"), "red\u{fffd}    tab");
+        assert_eq!(clean(" 10%\r 50%\r100%\r\ndone\r\n"), "100%\ndone\n");
+        assert_eq!(Redactor::default().clean_line("a\n  b"), "a; b");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_comes_is_printable(text in ".*") {
+            let clean = clean(&text);
+            proptest::prop_assert!(!clean.chars().any(|c| c.is_control() && c != '\n'), "{clean:?}");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The thread that owns the output: takes the run's events and shows them with one of the faces.
+
+use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::actions::GitHubActions;
+use super::json::Json;
+use super::lines::Look;
+use super::mode::{Mode, Verbosity};
+use super::paint::Paint;
+use super::plain::Plain;
+use super::redact::Redactor;
+use super::terminal::{Stderr, Terminal};
+use super::totals::Totals;
+use crate::model::{Event, Level, Platform};
+
+/// How often a face may move while nothing happens.
+const TICK: Duration = Duration::from_millis(50);
+
+/// A way to show events. Times are since the run's start.
+pub(super) trait Face: Send {
+    /// Shows an event.
+    fn event(&mut self, event: &Event, now: Duration);
+    /// Time passes.
+    fn tick(&mut self, _now: Duration) {}
+    /// Nothing more comes for the moment.
+    fn flush(&mut self) {}
+    /// The run is over.
+    fn close(&mut self, totals: &Totals);
+}
+
+/// Whether a note is shown.
+pub(super) fn shows_note(level: Level, verbosity: Verbosity) -> bool {
+    match level {
+        Level::Detail => verbosity == Verbosity::Verbose,
+        Level::Info | Level::Warning => verbosity > Verbosity::Quiet,
+    }
+}
+
+/// Shows a run's events.
+pub struct Reporter;
+
+/// A running reporter.
+pub struct ReporterHandle {
+    thread: JoinHandle<Totals>,
+    ending: Arc<AtomicBool>,
+}
+
+impl Reporter {
+    /// Starts showing what comes out of a run's channel (see [`crate::model::Events::channel`]).
+    pub fn spawn(mode: Mode, verbosity: Verbosity, receiver: Receiver<Event>) -> ReporterHandle {
+        let ending = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&ending);
+        let thread = std::thread::spawn(move || {
+            let mut face = face(mode, verbosity);
+            show(face.as_mut(), &receiver, &seen, Instant::now())
+        });
+        ReporterHandle { thread, ending }
+    }
+}
+
+impl ReporterHandle {
+    /// Waits until all that was sent before is shown, closing summary and failures included. Senders that are still
+    /// around don't hold it up; what they send later is shown nowhere.
+    pub fn finish(self) -> Totals {
+        self.ending.store(true, Ordering::Release);
+        self.thread.join().unwrap_or_default()
+    }
+}
+
+fn face(mode: Mode, verbosity: Verbosity) -> Box<dyn Face> {
+    let look = |paint: Paint| Look {
+        paint,
+        width: None,
+        verbose: verbosity == Verbosity::Verbose,
+        host: Platform::host(),
+        redactor: Redactor::from_env(),
+    };
+    let stderr = || BufWriter::new(io::stderr());
+    match mode {
+        Mode::Terminal(paint) => Box::new(Terminal::new(Stderr::new(), look(paint), verbosity)),
+        Mode::Plain(paint) => Box::new(Plain::new(stderr(), look(paint), verbosity)),
+        Mode::Json => {
+            let talk = Plain::new(stderr(), look(Paint::default()), verbosity);
+            Box::new(Json::new(BufWriter::new(io::stdout()), talk, verbosity))
+        }
+        Mode::GitHubActions { summary } => {
+            let plain = Plain::new(stderr(), look(Paint { color: false, unicode: true }), verbosity);
+            let time = std::time::SystemTime::now();
+            let seed = format!("{time:?} {} {:?}", std::process::id(), std::thread::current().id());
+            Box::new(GitHubActions::new(plain, verbosity, summary, &seed))
+        }
+    }
+}
+
+fn show(face: &mut dyn Face, receiver: &Receiver<Event>, ending: &AtomicBool, start: Instant) -> Totals {
+    let mut totals = Totals::default();
+    let mut concluded = false;
+    loop {
+        // Asked before looking: what was sent before `finish` is then certainly found.
+        let last_look = ending.load(Ordering::Acquire);
+        match receiver.try_recv() {
+            Ok(event) => {
+                fold(&event, &mut totals);
+                concluded |= matches!(event, Event::Summary(_));
+                face.event(&event, start.elapsed());
+                face.tick(start.elapsed());
+                continue;
+            }
+            Err(TryRecvError::Disconnected) => break,
+            Err(TryRecvError::Empty) if last_look => break,
+            Err(TryRecvError::Empty) => face.flush(),
+        }
+        // After its summary a run is over in a moment.
+        let wait = if concluded { Duration::from_millis(1) } else { TICK };
+        match receiver.recv_timeout(wait) {
+            Ok(event) => {
+                fold(&event, &mut totals);
+                concluded |= matches!(event, Event::Summary(_));
+                face.event(&event, start.elapsed());
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        face.tick(start.elapsed());
+    }
+    if !concluded {
+        totals.seconds = start.elapsed().as_secs_f64();
+    }
+    face.close(&totals);
+    face.flush();
+    totals
+}
+
+/// Counts an event.
+pub(super) fn fold(event: &Event, totals: &mut Totals) {
+    match event {
+        Event::Started { action, .. } => {
+            totals.action.get_or_insert(*action);
+        }
+        Event::Finished(finished) => totals.add(finished),
+        Event::Note { level: Level::Warning, .. } => totals.warnings += 1,
+        Event::Summary(summary) => totals.conclude(summary),
+        _ => {}
+    }
+}
+
+/// Writes a rendered error or another talk line to stderr; whoever closed stderr does not want to know.
+pub fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
