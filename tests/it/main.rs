@@ -5,4 +5,5 @@
 #![allow(clippy::disallowed_methods, reason = "tests arrange and damage files by hand; larder's wrapper is what is tested")]
 
 mod env;
+mod fake_github;
 mod serve;

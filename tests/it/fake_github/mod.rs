@@ -1,0 +1,522 @@
+//! A fake GitHub that stores bytes: the API, the upload origin, the web origin and the asset store, each on a port of its
+//! own, behaving like the real one as far as releases go.
+//!
+//! ```ignore
+//! let github = FakeGitHub::start();
+//! github.repo("acme/x", Visibility::Public);
+//! github.fault(Fault::on("POST", "/assets", Act::KillAfter));
+//! // point a client at github.api_url() and github.web_url() with the token WRITE
+//! ```
+//! A token seen at the web origin or the store fails the test when the fake is dropped. Every request is in
+//! [`FakeGitHub::log`]; with `LARDER_FAKE_GITHUB_LOG` (a folder) set, every answer is written there too, one JSON object
+//! a line, for `tests/oracles/github/` to hold against GitHub's own description.
+#![allow(dead_code, reason = "a toolbox: not every test needs every tool")]
+#![allow(missing_docs, reason = "fields of a test tool say what they are")]
+
+mod api;
+mod fault;
+mod graphql;
+mod listener;
+mod state;
+mod web;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, SystemTime};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, Request};
+use axum::http::Response;
+use larder::model::Digest;
+use serde_json::json;
+
+pub use fault::{Act, Fault};
+use listener::{Connection, Cuttable};
+pub use state::{Access, Release, Visibility};
+use state::{Asset, Repo, State, Urls};
+use wire::{Answer, Ask};
+
+/// A token that may write.
+pub const WRITE: &str = "ghs_writes";
+/// A token that may read private repositories.
+pub const READ: &str = "ghs_reads";
+/// A token that may see the repository's settings, too.
+pub const ADMIN: &str = "ghp_admin";
+/// A token of someone else: valid, sees nothing private.
+pub const STRANGER: &str = "ghp_stranger";
+
+/// Which of the four servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    Api,
+    Uploads,
+    Web,
+    Store,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Api => "api",
+            Self::Uploads => "uploads",
+            Self::Web => "web",
+            Self::Store => "store",
+        })
+    }
+}
+
+/// One request, and what became of it.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub origin: Origin,
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    /// Whether it carried credentials.
+    pub token: bool,
+    /// 0 where the connection was cut instead.
+    pub status: u16,
+    pub at: SystemTime,
+}
+
+impl Entry {
+    /// Whether it asked for a change.
+    pub fn writes(&self) -> bool {
+        !matches!(self.method.as_str(), "GET" | "HEAD") && !self.target.ends_with("/graphql")
+    }
+}
+
+struct Inner {
+    state: State,
+    faults: Vec<Fault>,
+    log: Vec<Entry>,
+    answers: Vec<String>,
+    leaks: Vec<String>,
+    /// The request of this number (from 1) is the last: killed before or after acting, and nothing is answered from then.
+    kill_at: Option<(usize, bool)>,
+    seen: usize,
+}
+
+struct Shared {
+    inner: Mutex<Inner>,
+    direct: Urls,
+    prefix: String,
+}
+
+/// The running fake; stops when dropped.
+pub struct FakeGitHub {
+    shared: Arc<Shared>,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+    allow_leaks: bool,
+}
+
+impl FakeGitHub {
+    /// Starts on free ports, the API without a path as at github.com.
+    pub fn start() -> Self {
+        Self::start_at("", [0; 4])
+    }
+
+    /// Starts with the API under a path (`/api/v3`, as GitHub Enterprise Server has it), on given ports (0: free) for api,
+    /// uploads, web and store.
+    pub fn start_at(prefix: &str, ports: [u16; 4]) -> Self {
+        let listeners: Vec<std::net::TcpListener> = ports
+            .iter()
+            .map(|port| {
+                let listener = std::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], *port))).expect("a free port");
+                listener.set_nonblocking(true).expect("nonblocking");
+                listener
+            })
+            .collect();
+        let url = |i: usize| format!("http://{}", listeners[i].local_addr().expect("bound"));
+        let direct = Urls { api: format!("{}{prefix}", url(0)), uploads: url(1), web: url(2), store: url(3) };
+        let tokens = [(WRITE, Access::Write), (READ, Access::Read), (ADMIN, Access::Admin), (STRANGER, Access::Stranger)];
+        let state = State {
+            repos: BTreeMap::new(),
+            tokens: tokens.into_iter().map(|(t, a)| (t.to_owned(), a)).collect(),
+            next_id: 1_000,
+            lag: Duration::ZERO,
+            content_gap: None,
+            last_content: None,
+            primary: None,
+            login_page: false,
+            direct_assets: false,
+            no_digests: false,
+        };
+        let (faults, log, answers, leaks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let inner = Inner { state, faults, log, answers, leaks, kill_at: None, seen: 0 };
+        let shared = Arc::new(Shared { inner: Mutex::new(inner), direct, prefix: prefix.to_owned() });
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let serving = shared.clone();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+            runtime.block_on(async move {
+                for (listener, origin) in listeners.into_iter().zip([Origin::Api, Origin::Uploads, Origin::Web, Origin::Store]) {
+                    let listener = tokio::net::TcpListener::from_std(listener).expect("listener");
+                    let shared = serving.clone();
+                    let router =
+                        Router::new().fallback(move |ConnectInfo(connection): ConnectInfo<Connection>, request: Request| {
+                            serve(shared.clone(), origin, connection, request)
+                        });
+                    tokio::spawn(async move {
+                        let service = router.into_make_service_with_connect_info::<Connection>();
+                        axum::serve(Cuttable(listener), service).await
+                    });
+                }
+                let _ = stopped.await;
+            });
+        });
+        Self { shared, stop: Some(stop), thread: Some(thread), allow_leaks: false }
+    }
+
+    /// Base url of the API (`GITHUB_API_URL`).
+    pub fn api_url(&self) -> String {
+        self.shared.direct.api.clone()
+    }
+    /// Base url of the web origin (`GITHUB_SERVER_URL`).
+    pub fn web_url(&self) -> String {
+        self.shared.direct.web.clone()
+    }
+    /// Base url of the upload origin.
+    pub fn uploads_url(&self) -> String {
+        self.shared.direct.uploads.clone()
+    }
+    /// Base url of the asset store.
+    pub fn store_url(&self) -> String {
+        self.shared.direct.store.clone()
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.shared.inner.lock().expect("no panic in the fake")
+    }
+
+    /// Adds a repository `owner/name`.
+    pub fn repo(&self, full_name: &str, visibility: Visibility) -> &Self {
+        let (owner, name) = full_name.split_once('/').expect("owner/name");
+        let mut inner = self.inner();
+        let repo = Repo {
+            owner: owner.to_owned(),
+            name: name.to_owned(),
+            id: inner.state.id(),
+            visibility,
+            default_branch: "main".to_owned(),
+            immutable: false,
+            refused_tags: Vec::new(),
+            burned_tags: Vec::new(),
+            releases: Vec::new(),
+        };
+        inner.state.repos.insert(full_name.to_lowercase(), repo);
+        drop(inner);
+        self
+    }
+
+    /// Changes settings of a repository.
+    pub fn with_repo<T>(&self, full_name: &str, change: impl FnOnce(&mut Repo) -> T) -> T {
+        change(self.inner().state.repos.get_mut(&full_name.to_lowercase()).expect("a known repository"))
+    }
+    /// Changes settings of the whole server.
+    pub fn with_state<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.inner().state)
+    }
+    /// Lists show what was written only after this long.
+    pub fn lag(&self, lag: Duration) {
+        self.with_state(|state| state.lag = lag);
+    }
+    /// Turns immutable releases on.
+    pub fn immutable(&self, repo: &str) {
+        self.with_repo(repo, |repo| repo.immutable = true);
+    }
+
+    /// Puts a release with assets there, past the API; gives its id.
+    pub fn put_release(&self, repo: &str, tag: &str, draft: bool, assets: &[(&str, &[u8])]) -> u64 {
+        self.with_state(|state| {
+            let long_ago = SystemTime::now() - Duration::from_hours(1);
+            let id = state.id();
+            let mut made: Vec<Asset> = Vec::new();
+            for (name, bytes) in assets {
+                let mut asset = Asset::uploaded(state.id(), name, "application/octet-stream", Bytes::copy_from_slice(bytes));
+                asset.created = long_ago;
+                made.push(asset);
+            }
+            let repo = state.repos.get_mut(&repo.to_lowercase()).expect("a known repository");
+            repo.releases.push(Release {
+                id,
+                tag: tag.to_owned(),
+                target: repo.default_branch.clone(),
+                name: Some(tag.to_owned()),
+                body: None,
+                draft,
+                prerelease: false,
+                immutable: !draft && repo.immutable,
+                latest: false,
+                created: long_ago,
+                published: (!draft).then_some(long_ago),
+                assets: made,
+            });
+            id
+        })
+    }
+
+    /// The releases as they are now.
+    pub fn releases(&self, repo: &str) -> Vec<Release> {
+        self.with_repo(repo, |repo| repo.releases.clone())
+    }
+
+    /// Adds a fault.
+    pub fn fault(&self, fault: Fault) -> &Self {
+        self.inner().faults.push(fault);
+        self
+    }
+    /// Forgets faults that did not strike; gives how many there were.
+    pub fn clear_faults(&self) -> usize {
+        std::mem::take(&mut self.inner().faults).len()
+    }
+
+    /// From the n-th request from now on (1 is the next) nothing is answered; that one still acts where `after`.
+    pub fn kill_at(&self, n: usize, after: bool) {
+        let mut inner = self.inner();
+        inner.kill_at = Some((n, after));
+        inner.seen = 0;
+    }
+    /// Answers again. Whether the kill had struck.
+    pub fn revive(&self) -> bool {
+        let mut inner = self.inner();
+        let struck = inner.kill_at.is_some_and(|(n, _)| inner.seen >= n);
+        inner.kill_at = None;
+        struck
+    }
+
+    /// Every request so far.
+    pub fn log(&self) -> Vec<Entry> {
+        self.inner().log.clone()
+    }
+    /// Forgets the log.
+    pub fn clear_log(&self) {
+        self.inner().log.clear();
+    }
+    /// Requests per origin.
+    pub fn count(&self, origin: Origin) -> usize {
+        self.inner().log.iter().filter(|entry| entry.origin == origin).count()
+    }
+    /// Requests that asked for a change.
+    pub fn writes(&self) -> Vec<Entry> {
+        self.inner().log.iter().filter(|entry| entry.writes()).cloned().collect()
+    }
+    /// Requests that carried credentials to the web origin or the store; the test handles them itself.
+    pub fn take_leaks(&mut self) -> Vec<String> {
+        self.allow_leaks = true;
+        std::mem::take(&mut self.inner().leaks)
+    }
+    /// Waits until the fake is told to end (dropped from another thread) or for ever.
+    pub fn tokens(&self) -> Vec<String> {
+        self.inner().state.tokens.keys().cloned().collect()
+    }
+}
+
+impl Drop for FakeGitHub {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        let inner = self.shared.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(folder) = std::env::var_os("LARDER_FAKE_GITHUB_LOG") {
+            let text = inner.answers.join("\n") + "\n";
+            let name = format!("{}-{}.jsonl", std::process::id(), Digest::of(text.as_bytes()).short());
+            std::fs::write(std::path::Path::new(&folder).join(name), text).expect("the answers' log");
+        }
+        if !std::thread::panicking() && !self.allow_leaks {
+            assert!(inner.leaks.is_empty(), "credentials left the API: {:?}", inner.leaks);
+        }
+    }
+}
+
+/// Urls for a client that talks to this authority: by host name through a proxy, or directly.
+fn urls_for(shared: &Shared, authority: Option<&str>) -> (Urls, Option<Origin>) {
+    let host = authority.map_or("", |a| a.split(':').next().unwrap_or(a));
+    let origin = match host {
+        "api.github.localhost" => Origin::Api,
+        "uploads.github.localhost" => Origin::Uploads,
+        "github.localhost" => Origin::Web,
+        "objects.github.localhost" => Origin::Store,
+        _ => return (shared.direct.clone(), None),
+    };
+    let url = |name: &str| format!("http://{name}github.localhost");
+    (Urls { api: url("api."), uploads: url("uploads."), web: url(""), store: url("objects.") }, Some(origin))
+}
+
+async fn serve(shared: Arc<Shared>, port: Origin, connection: Connection, request: Request) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let authority = parts.uri.authority().map(|a| a.as_str().to_owned());
+    let host = parts.headers.get("host").and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let (urls, named) = urls_for(&shared, authority.or(host).as_deref());
+    let origin = named.unwrap_or(port);
+    let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else {
+        connection.cut_after(0);
+        return Answer::empty(400).into_response(false);
+    };
+    let credentials = parts.headers.get("authorization").and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let mut ask = Ask {
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
+        query_text: parts.uri.query().unwrap_or_default().to_owned(),
+        headers: parts.headers,
+        body,
+        access: None,
+    };
+    let (answer, act) = {
+        let mut inner = shared.inner.lock().expect("no panic in the fake");
+        decide(&mut inner, &shared, &urls, origin, &mut ask, credentials.as_deref())
+    };
+    match act {
+        Some(Act::Delay(time)) => tokio::time::sleep(time).await,
+        Some(Act::Truncate(bytes)) => connection.cut_after(bytes),
+        Some(Act::KillBefore | Act::KillAfter) => connection.cut_after(0),
+        _ => {}
+    }
+    answer.into_response(ask.method == "HEAD")
+}
+
+/// Counts, picks the fault, acts, logs.
+fn decide(
+    inner: &mut Inner,
+    shared: &Shared,
+    urls: &Urls,
+    origin: Origin,
+    ask: &mut Ask,
+    credentials: Option<&str>,
+) -> (Answer, Option<Act>) {
+    inner.seen += 1;
+    let (head, target) = (ask.method == "HEAD", ask.target());
+    let tokens: Vec<String> = inner.state.tokens.keys().cloned().collect();
+    let carried = credentials.is_some()
+        || tokens.iter().any(|t| ask.headers.values().any(|v| v.as_bytes() == t.as_bytes()) || target.contains(t));
+    if carried && matches!(origin, Origin::Web | Origin::Store) {
+        inner.leaks.push(format!("{} {origin} {target}", ask.method));
+    }
+    let mut act = fault::pick(&mut inner.faults, origin, &ask.method, &target);
+    match inner.kill_at {
+        Some((n, _)) if inner.seen > n => act = Some(Act::KillBefore),
+        Some((n, after)) if inner.seen == n => act = Some(if after { Act::KillAfter } else { Act::KillBefore }),
+        _ => {}
+    }
+    let mut answer = match &act {
+        Some(Act::KillBefore) => Answer::empty(500),
+        Some(Act::Answer(status, headers, body)) => {
+            let kind = if body.starts_with('<') { "text/html" } else { "application/json; charset=utf-8" };
+            let mut answer = Answer::bytes(*status, kind, body.clone().into());
+            answer.headers.extend(headers.iter().cloned());
+            answer
+        }
+        Some(Act::Html) => Answer::html(200),
+        Some(Act::Starter) => {
+            api::leave_starter(&mut inner.state, ask);
+            Answer::html(502)
+        }
+        Some(Act::Secondary(after)) => secondary(*after),
+        _ => act_on(inner, shared, urls, origin, ask, credentials),
+    };
+    match &act {
+        Some(Act::Lie(status)) => answer = Answer::html(*status),
+        Some(Act::Flip) if !answer.body.is_empty() => {
+            let mut bytes = answer.body.to_vec();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            answer.body = bytes.into();
+        }
+        _ => {}
+    }
+    let cut = matches!(act, Some(Act::KillBefore | Act::KillAfter));
+    let status = if cut { 0 } else { answer.status };
+    inner.log.push(Entry {
+        origin,
+        method: ask.method.clone(),
+        target: target.clone(),
+        token: carried,
+        status,
+        at: SystemTime::now(),
+    });
+    let faulty = matches!(act, Some(Act::Answer(..) | Act::Html | Act::Starter | Act::Lie(_) | Act::Flip));
+    if std::env::var_os("LARDER_FAKE_GITHUB_LOG").is_some()
+        && matches!(origin, Origin::Api | Origin::Uploads)
+        && !cut
+        && !faulty
+        && !head
+    {
+        let headers: BTreeMap<&str, &String> = answer.headers.iter().map(|(n, v)| (*n, v)).collect();
+        let text = |bytes: &Bytes| String::from_utf8(bytes.to_vec()).ok();
+        let sent = ask.header("content-type").filter(|t| t.contains("json")).and_then(|_| text(&ask.body));
+        let shown = answer.header("content-type").filter(|t| t.contains("json")).and_then(|_| text(&answer.body));
+        let line = json!({
+            "origin": origin.to_string(), "method": ask.method, "target": target.trim_start_matches(&shared.prefix), "sent": sent,
+            "status": answer.status, "headers": headers, "body": shown,
+        });
+        inner.answers.push(line.to_string());
+    }
+    (answer, act)
+}
+
+fn secondary(after: Option<u64>) -> Answer {
+    let message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
+    let mut answer = api::error(403, message, None);
+    if let Some(seconds) = after {
+        answer.headers.push(("retry-after", seconds.to_string()));
+    }
+    answer
+}
+
+/// What the server does where no fault is in the way.
+fn act_on(inner: &mut Inner, shared: &Shared, urls: &Urls, origin: Origin, ask: &mut Ask, credentials: Option<&str>) -> Answer {
+    let state = &mut inner.state;
+    match origin {
+        Origin::Web => return web::answer(state, urls, ask),
+        Origin::Store => return web::store(state, ask),
+        Origin::Api | Origin::Uploads => {}
+    }
+    if let Some(text) = credentials {
+        let token = text.strip_prefix("Bearer ").or_else(|| text.strip_prefix("token "));
+        match token.and_then(|t| state.tokens.get(t)) {
+            Some(access) => ask.access = Some(*access),
+            None => return api::error(401, "Bad credentials", None),
+        }
+    }
+    if let Some((left, reset)) = state.primary {
+        if reset <= SystemTime::now() {
+            state.primary = None;
+        } else if left == 0 {
+            let mut answer = api::error(403, "API rate limit exceeded for installation.", None);
+            let seconds = reset.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs());
+            answer.headers.push(("x-ratelimit-limit", "1000".into()));
+            answer.headers.push(("x-ratelimit-remaining", "0".into()));
+            answer.headers.push(("x-ratelimit-reset", seconds.to_string()));
+            return answer;
+        } else {
+            state.primary = Some((left - 1, reset));
+        }
+    }
+    if ask.method == "POST" && !ask.path.ends_with("/graphql") {
+        let now = SystemTime::now();
+        if let (Some(gap), Some(last)) = (state.content_gap, state.last_content)
+            && last + gap > now
+        {
+            return secondary(Some(1));
+        }
+        state.last_content = Some(now);
+    }
+    if ask.path.trim_start_matches(&shared.prefix).trim_start_matches("/api") == "/graphql" {
+        return graphql::answer(state, urls, ask);
+    }
+    let mut answer = api::answer(state, urls, ask, origin == Origin::Uploads);
+    if ask.method == "GET" && answer.status == 200 {
+        let etag = format!("W/\"{}\"", Digest::of(&answer.body));
+        if ask.header("if-none-match").is_some_and(|tag| tag == etag) {
+            answer = Answer::empty(304);
+        }
+        answer.headers.push(("etag", etag));
+    }
+    answer
+}

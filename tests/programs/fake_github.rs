@@ -1,0 +1,28 @@
+//! The fake GitHub as a program, for clients that are no tests of ours: `gh`, `PyGithub`.
+//!
+//! Prints one JSON object with its urls and tokens, then runs until standard input ends. Arguments: repositories to have,
+//! `owner/name`, or `owner/name:private`. The API's port serves all four origins to whoever uses it as an HTTP proxy for
+//! `*.github.localhost`.
+#![allow(clippy::disallowed_methods, reason = "a tool of the tests")]
+
+#[path = "../it/fake_github/mod.rs"]
+mod fake_github;
+
+use std::io::Read;
+
+use fake_github::{FakeGitHub, READ, Visibility, WRITE};
+
+fn main() {
+    let github = FakeGitHub::start();
+    for argument in std::env::args().skip(1) {
+        match argument.strip_suffix(":private") {
+            Some(name) => github.repo(name, Visibility::Private),
+            None => github.repo(&argument, Visibility::Public),
+        };
+    }
+    let urls = serde_json::json!({
+        "api": github.api_url(), "web": github.web_url(), "proxy": github.api_url(), "token": WRITE, "read_token": READ,
+    });
+    println!("{urls}");
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+}
