@@ -51,6 +51,11 @@ pub fn create(path: impl AsRef<Path>) -> Result<File> {
     File::create(&path).at("create", &path)
 }
 
+/// Creates a file that must not be there yet.
+pub fn create_new(path: impl AsRef<Path>) -> Result<File> {
+    File::create_new(&path).at("create", &path)
+}
+
 /// Reads a whole (small) file.
 pub fn read(path: impl AsRef<Path>) -> Result<Vec<u8>> {
     std::fs::read(&path).at("read", &path)

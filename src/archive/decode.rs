@@ -1,0 +1,104 @@
+//! Decompressors with capped memory. Each reads its input to the very end and refuses what does not belong there.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use super::pipe::{Pump, at_end};
+use super::{Compression, refused};
+
+/// Window of zstd, as a power of two: 64 MiB. `zstd -19` needs 8 MiB, only `--ultra -22` and `--long=27` need more.
+const ZSTD_WINDOW_LOG: u32 = 26;
+/// xz, in KiB: `xz -9` needs 65 MiB.
+const XZ_MEMORY: u32 = 72 << 10;
+const INPUT: usize = 64 << 10;
+
+/// Decompresses all of `from` into the pump.
+pub(super) fn decode(compression: Compression, from: impl Read, pump: Pump) -> io::Result<()> {
+    let mut from = BufReader::with_capacity(INPUT, from);
+    check_magic(compression, from.fill_buf()?)?;
+    match compression {
+        Compression::Plain => {
+            pump.run(from);
+            Ok(())
+        }
+        Compression::Gz => {
+            // Several members are legitimate (bgzip, pigz); anything else after one is an error of the decoder.
+            let mut decoder = flate2::bufread::MultiGzDecoder::new(from);
+            if pump.run(&mut decoder) { at_end(decoder.into_inner()) } else { Ok(()) }
+        }
+        Compression::Bz2 => {
+            let mut decoder = bzip2::bufread::MultiBzDecoder::new(from);
+            if pump.run(&mut decoder) { at_end(decoder.into_inner()) } else { Ok(()) }
+        }
+        Compression::Xz => {
+            let mut decoder = lzma_rust2::XzReader::new_mem_limit(from, true, XZ_MEMORY);
+            if pump.run(Explained { inner: &mut decoder, explain: xz_error }) { at_end(decoder.into_inner()) } else { Ok(()) }
+        }
+        Compression::Zst => {
+            let mut decoder = zstd_decoder(from)?;
+            if pump.run(Explained { inner: &mut decoder, explain: zstd_error }) { at_end(decoder.finish()) } else { Ok(()) }
+        }
+    }
+}
+
+/// A zstd decoder whose window is capped.
+pub(super) fn zstd_decoder<R: BufRead>(from: R) -> io::Result<zstd::Decoder<'static, R>> {
+    let mut decoder = zstd::Decoder::with_buffer(from)?;
+    decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+    Ok(decoder)
+}
+
+struct Explained<R> {
+    inner: R,
+    explain: fn(io::Error) -> io::Error,
+}
+
+impl<R: Read> Read for Explained<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.inner.read(buffer).map_err(self.explain)
+    }
+}
+
+fn xz_error(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::OutOfMemory {
+        return io::Error::other(refused(format!("it needs more than {} MiB of memory to decompress", XZ_MEMORY >> 10)));
+    }
+    error
+}
+
+fn zstd_error(error: io::Error) -> io::Error {
+    if error.to_string().contains("too much memory") {
+        return io::Error::other(refused(format!("it needs a window of more than {} MiB", 1 << (ZSTD_WINDOW_LOG - 20))));
+    }
+    error
+}
+
+fn check_magic(compression: Compression, start: &[u8]) -> io::Result<()> {
+    let (magic, what): (&[u8], _) = match compression {
+        Compression::Plain => return Ok(()),
+        Compression::Gz => (b"\x1f\x8b", "gzip"),
+        Compression::Xz => (b"\xfd7zXZ\0", "xz"),
+        Compression::Bz2 => (b"BZh", "bzip2"),
+        // A skippable frame may come first.
+        Compression::Zst if start.get(1..4) == Some(b"\x2a\x4d\x18") => return Ok(()),
+        Compression::Zst => (b"\x28\xb5\x2f\xfd", "zstd"),
+    };
+    // A start shorter than the magic is for the decoder to complain about, unless it differs already.
+    let common = magic.len().min(start.len());
+    if start.is_empty() || start[..common] != magic[..common] {
+        return Err(io::Error::other(refused(format!("it is no {what} file: {}", begins(start)))));
+    }
+    Ok(())
+}
+
+/// How something begins, for people.
+pub(super) fn begins(start: &[u8]) -> String {
+    if start.is_empty() {
+        return "it is empty".into();
+    }
+    let text = String::from_utf8_lossy(&start[..start.len().min(512)]).to_lowercase();
+    if ["<!doctype", "<html"].iter().any(|tag| text.trim_start().starts_with(tag)) {
+        return "it is an HTML page".into();
+    }
+    let bytes: String = start.iter().take(8).flat_map(|b| b.escape_ascii()).map(char::from).collect();
+    format!("it begins with `{bytes}`")
+}

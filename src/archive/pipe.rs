@@ -1,0 +1,289 @@
+//! Two threads for one archive: one reads and decompresses, the other parses, hashes and writes. Between them a few
+//! buffers go round, so memory is bounded. Here too: the budget, and telling a damaged archive from a failing transfer.
+
+use std::io::{self, BufRead, Read};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+
+use super::{Budget, refused};
+use crate::cancel::Cancel;
+use crate::error::{Error, Kind, Result};
+
+const BUFFER: usize = 256 << 10;
+/// Full buffers that wait.
+const QUEUE: usize = 6;
+
+/// What both threads know of a run.
+pub(super) struct Shared<'a> {
+    pub(super) cancel: &'a Cancel,
+    pub(super) budget: Budget,
+    pub(super) archive_size: Option<u64>,
+    /// Bytes of the archive read.
+    read: AtomicU64,
+    /// The first error that is not the archive's fault.
+    failure: Mutex<Option<Error>>,
+}
+
+impl<'a> Shared<'a> {
+    pub(super) fn new(cancel: &'a Cancel, budget: &Budget, archive_size: Option<u64>) -> Self {
+        Self { cancel, budget: *budget, archive_size, read: AtomicU64::new(0), failure: Mutex::new(None) }
+    }
+
+    fn fail(&self, error: Error) -> io::Error {
+        let text = error.to_string();
+        if let Ok(mut slot) = self.failure.lock() {
+            slot.get_or_insert(error);
+        }
+        io::Error::other(text)
+    }
+
+    /// What an error while reading the archive means: the transfer's failure, else the archive is damaged.
+    pub(super) fn explain(&self, error: &io::Error) -> Error {
+        if let Some(failure) = self.failure.lock().ok().and_then(|slot| slot.clone()) {
+            return failure;
+        }
+        match ours(error) {
+            Some(error) => error,
+            None if error.kind() == io::ErrorKind::UnexpectedEof => refused("it ends early").cause(error),
+            None => refused("it is damaged").cause(error),
+        }
+    }
+}
+
+/// An error of our own that travelled inside an io error.
+fn ours(error: &io::Error) -> Option<Error> {
+    error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()).cloned()
+}
+
+/// The archive's bytes: counted, cancellable; remembers what went wrong with them.
+pub(super) struct Source<'a, R> {
+    inner: R,
+    shared: &'a Shared<'a>,
+}
+
+impl<'a, R: Read> Source<'a, R> {
+    pub(super) fn new(inner: R, shared: &'a Shared<'a>) -> Self {
+        Self { inner, shared }
+    }
+
+    /// Reads and drops the rest of an archive that was refused, so that the caller knows its digest. Best effort.
+    pub(super) fn drain(&mut self) {
+        let limit = self.shared.archive_size.unwrap_or(self.shared.budget.unpacked);
+        let left = limit.saturating_sub(self.shared.read.load(Ordering::Relaxed));
+        // The reason of the refusal stands, whatever happens here.
+        let _ = io::copy(&mut self.take(left), &mut io::sink());
+    }
+}
+
+impl<R: Read> Read for Source<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.shared.cancel.check().map_err(|e| self.shared.fail(e))?;
+        let n = loop {
+            match self.inner.read(buffer) {
+                Ok(n) => break n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => {
+                    let error = ours(&e).unwrap_or_else(|| Error::failed("cannot read the archive").cause(&e));
+                    return Err(self.shared.fail(error));
+                }
+            }
+        };
+        let read = self.shared.read.fetch_add(n as u64, Ordering::Relaxed) + n as u64;
+        // No archive within its budget is larger than what it holds, some framing aside; this ends an endless body.
+        let limit = self.shared.budget.unpacked.saturating_add(Budget::RATIO_FREE);
+        if read > limit {
+            return Err(self.shared.fail(refused(format!("it is itself larger than {limit} bytes"))));
+        }
+        Ok(n)
+    }
+}
+
+type Filled = io::Result<(Vec<u8>, usize)>;
+
+/// The writing end.
+pub(super) struct Pump {
+    full: SyncSender<Filled>,
+    empty: Receiver<Vec<u8>>,
+}
+
+/// The reading end: the unpacked bytes.
+pub(super) struct Pipe<'a> {
+    full: Receiver<Filled>,
+    empty: Sender<Vec<u8>>,
+    shared: &'a Shared<'a>,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    unpacked: u64,
+}
+
+pub(super) fn pipe<'a>(shared: &'a Shared<'a>) -> (Pump, Pipe<'a>) {
+    let (full, filled) = sync_channel(QUEUE);
+    let (empty, emptied) = channel();
+    let pipe = Pipe { full: filled, empty, shared, buffer: Vec::new(), start: 0, end: 0, unpacked: 0 };
+    (Pump { full, empty: emptied }, pipe)
+}
+
+impl Pump {
+    /// Sends all that a reader gives, then its error if it has one. Ends early when nobody listens any more.
+    /// True when the reader came to its end.
+    pub(super) fn run(self, mut from: impl Read) -> bool {
+        loop {
+            let mut buffer = self.empty.try_recv().unwrap_or_else(|_| vec![0; BUFFER]);
+            let mut n = 0;
+            let error = loop {
+                match from.read(&mut buffer[n..]) {
+                    Ok(0) => break None,
+                    Ok(more) => n += more,
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(e) => break Some(e),
+                }
+            };
+            let full = n == buffer.len();
+            if n > 0 && self.full.send(Ok((buffer, n))).is_err() {
+                return false;
+            }
+            if let Some(error) = error {
+                let _ = self.full.send(Err(error));
+                return false;
+            }
+            if !full {
+                return true;
+            }
+        }
+    }
+}
+
+/// Runs the reading side on a thread of its own and `consume` on this one. `open` makes the decompressor around the
+/// source and has the pump read it to its end. An archive that is refused is drained.
+pub(super) fn with_pump<'s, R, T>(
+    shared: &'s Shared<'s>,
+    mut source: Source<'s, R>,
+    open: impl FnOnce(&mut Source<'s, R>, Pump) -> io::Result<()> + Send,
+    consume: impl FnOnce(&mut Pipe<'s>) -> Result<T>,
+) -> Result<T>
+where
+    R: Read + Send,
+{
+    std::thread::scope(|scope| {
+        let (pump, mut pipe) = pipe(shared);
+        let full = pump.full.clone();
+        let other = scope.spawn(move || {
+            if let Err(error) = open(&mut source, pump) {
+                // Nobody listens: there is another error already.
+                let _ = full.send(Err(error));
+            }
+            source
+        });
+        let result = consume(&mut pipe);
+        // Lets the other thread end.
+        drop(pipe);
+        let Ok(mut source) = other.join() else { return Err(refused("its decompressor gave up")) };
+        if result.as_ref().is_err_and(|e| e.kind() == Kind::Integrity) {
+            source.drain();
+        }
+        result
+    })
+}
+
+impl Pipe<'_> {
+    /// What is there, at least one byte unless at the end.
+    pub(super) fn peek(&mut self) -> Result<&[u8]> {
+        while self.start == self.end {
+            self.shared.cancel.check()?;
+            let Ok(next) = self.full.recv() else { return Ok(&[]) };
+            let (buffer, n) = next.map_err(|e| self.shared.explain(&e))?;
+            self.unpacked += n as u64;
+            self.check_budget()?;
+            let used = std::mem::replace(&mut self.buffer, buffer);
+            // The other thread may have ended.
+            if !used.is_empty() {
+                let _ = self.empty.send(used);
+            }
+            (self.start, self.end) = (0, n);
+        }
+        Ok(&self.buffer[self.start..self.end])
+    }
+
+    /// Takes bytes that were peeked at.
+    pub(super) fn consume(&mut self, n: usize) {
+        self.start = (self.start + n).min(self.end);
+    }
+
+    fn check_budget(&self) -> Result<()> {
+        let Budget { unpacked, ratio, entries: _ } = self.shared.budget;
+        let archive = self.shared.archive_size.unwrap_or_else(|| self.shared.read.load(Ordering::Relaxed));
+        check_budget(self.unpacked, archive, unpacked, ratio)
+    }
+
+    /// Fills a buffer; false at the end. Ending within it is an error.
+    pub(super) fn fill(&mut self, buffer: &mut [u8]) -> Result<bool> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            let bytes = self.peek()?;
+            let n = bytes.len().min(buffer.len() - filled);
+            if n == 0 {
+                return if filled == 0 { Ok(false) } else { Err(refused("it ends early")) };
+            }
+            buffer[filled..filled + n].copy_from_slice(&bytes[..n]);
+            filled += n;
+            self.consume(n);
+        }
+        Ok(true)
+    }
+
+    /// Gives the next `size` bytes to a function, piece by piece.
+    pub(super) fn each(&mut self, size: u64, mut give: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let mut left = size;
+        while left > 0 {
+            let bytes = self.peek()?;
+            if bytes.is_empty() {
+                return Err(refused("it ends early"));
+            }
+            let n = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
+            give(&bytes[..n])?;
+            self.consume(n);
+            left -= n as u64;
+        }
+        Ok(())
+    }
+
+    /// Drops the next `size` bytes.
+    pub(super) fn skip(&mut self, size: u64) -> Result<()> {
+        self.each(size, |_| Ok(()))
+    }
+
+    /// The next bytes as a text or small record.
+    pub(super) fn small(&mut self, size: u64, limit: u64) -> Result<Vec<u8>> {
+        if size > limit {
+            return Err(refused(format!("a header in it is {size} bytes long")));
+        }
+        let mut bytes = Vec::new();
+        self.each(size, |piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        })?;
+        Ok(bytes)
+    }
+}
+
+/// Whether so much may be unpacked from an archive of that size.
+pub(super) fn check_budget(unpacked: u64, archive: u64, limit: u64, ratio: u64) -> Result<()> {
+    let hint = "if that is as it should be, raise it with `limits:` in the recipe";
+    if unpacked > limit {
+        return Err(refused(format!("it unpacks to more than {limit} bytes")).hint(hint));
+    }
+    if unpacked > Budget::RATIO_FREE && unpacked > archive.saturating_mul(ratio) {
+        return Err(refused(format!("it unpacks to more than {ratio} times its size")).hint(hint));
+    }
+    Ok(())
+}
+
+/// Whether a reader is at its end; more is an error.
+pub(super) fn at_end(mut reader: impl BufRead) -> io::Result<()> {
+    if reader.fill_buf()?.is_empty() {
+        return Ok(());
+    }
+    Err(io::Error::other(refused("something follows after its end")))
+}
