@@ -45,8 +45,10 @@ impl Cancel {
     /// Resolves with that error when cancelled.
     pub async fn cancelled(&self) -> Error {
         let mut receiver = self.0.subscribe();
-        match receiver.wait_for(Option::is_some).await {
-            Ok(state) => interrupted(state.unwrap_or(2)),
+        // Copied out: the guard must not live across an await, or this future could not change threads.
+        let signal = receiver.wait_for(Option::is_some).await.map(|state| *state);
+        match signal {
+            Ok(signal) => interrupted(signal.unwrap_or(2)),
             Err(_) => std::future::pending().await,
         }
     }

@@ -3,6 +3,7 @@
 //! Knows nothing of terminals; `report` renders it.
 
 use std::fmt;
+use std::io;
 
 use crate::model::Problem;
 
@@ -180,3 +181,18 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// The first error of a type in a chain, also inside of io errors (whose `source` leaves out what they wrap).
+pub fn find<'a, T: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
+        }
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}

@@ -8,10 +8,14 @@ use std::fs::{File, Metadata};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, find};
 
-/// An io error as a larder error: `cannot <verb> <path>: <why>`.
+/// An io error as a larder error: `cannot <verb> <path>: <why>`. One that carries a larder error (a transfer's) keeps its
+/// kind, causes and hints.
 pub fn io_error(verb: &str, path: impl AsRef<Path>, error: &io::Error) -> Error {
+    if let Some(inside) = find::<Error>(error) {
+        return inside.clone().context(format!("cannot {verb} {}", path.as_ref().display()));
+    }
     let mut e = Error::new(Kind::Failed, format!("cannot {verb} {}", path.as_ref().display())).cause(error);
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {

@@ -8,6 +8,7 @@ pub mod archive;
 pub mod cache;
 pub mod cancel;
 pub mod cli;
+pub mod env;
 pub mod error;
 pub mod fs;
 pub mod hub;

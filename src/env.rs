@@ -1,0 +1,91 @@
+//! Every environment variable of larder's own, with its meaning: the one list that code, help and reference share.
+//!
+//! Only names, meanings and the parsing of plain values; what a value decides is the business of who asks.
+
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+
+macro_rules! variables {
+    ($($(#[doc = $doc:literal])+ $id:ident = $name:literal;)+) => {
+        $($(#[doc = $doc])+ pub const $id: &str = $name;)+
+
+        /// Name and meaning of each, in the order they are documented.
+        pub const ALL: &[(&str, &str)] = &[$(($name, concat!($($doc),+))),+];
+    };
+}
+
+variables! {
+    /// Base url that stands in for `https://github.com` when originals are downloaded (a mirror, a test server).
+    UPSTREAM_GITHUB = "LARDER_UPSTREAM_GITHUB";
+    /// Hosts that may be spoken to over plain http, comma-separated; loopback always may.
+    ALLOW_HTTP = "LARDER_ALLOW_HTTP";
+    /// How long a connection may take to come about; default 10s.
+    HTTP_CONNECT_TIMEOUT = "LARDER_HTTP_CONNECT_TIMEOUT";
+    /// How long an answer may keep silent before the attempt is given up; default 30s.
+    HTTP_IDLE_TIMEOUT = "LARDER_HTTP_IDLE_TIMEOUT";
+    /// How long one request may take with all its attempts, transfers of assets aside; default 5m.
+    HTTP_TOTAL_TIMEOUT = "LARDER_HTTP_TOTAL_TIMEOUT";
+    /// The window over which a transfer must average 1 KiB/s, else it is cut and resumed; default 20s.
+    HTTP_SLOW_WINDOW = "LARDER_HTTP_SLOW_WINDOW";
+    /// How long a transfer may go without progress, all attempts together, before it is given up; default 90s.
+    HTTP_STALL_TIMEOUT = "LARDER_HTTP_STALL_TIMEOUT";
+    /// How often a request is repeated where repeating can help; default 4.
+    HTTP_RETRIES = "LARDER_HTTP_RETRIES";
+    /// The first pause before a repetition, doubled each time; default 300ms.
+    HTTP_BACKOFF = "LARDER_HTTP_BACKOFF";
+    /// The longest pause a server's rate limit is waited for; default 60s.
+    HTTP_RATE_LIMIT_WAIT = "LARDER_HTTP_RATE_LIMIT_WAIT";
+    /// How many transfers from one host at once; default 6.
+    HTTP_PER_HOST = "LARDER_HTTP_PER_HOST";
+}
+
+/// A variable's value; `None` where unset or empty.
+pub fn value(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A length of time: `300ms`, `20s`, `5m`, or plain seconds (`0.5`).
+pub fn duration(name: &str, default: Duration) -> Result<Duration> {
+    let Some(text) = value(name) else { return Ok(default) };
+    parse_duration(&text).ok_or_else(|| {
+        Error::usage(format!("{name} is `{text}`, which is not a length of time")).hint("write `300ms`, `20s` or `5m`")
+    })
+}
+
+/// A number.
+pub fn count(name: &str, default: usize) -> Result<usize> {
+    let Some(text) = value(name) else { return Ok(default) };
+    text.parse().map_err(|_| Error::usage(format!("{name} is `{text}`, which is not a number")))
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
+        Some(at) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let factor = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return None,
+    };
+    Duration::try_from_secs_f64(number.trim().parse::<f64>().ok()? * factor).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_are_read() {
+        assert_eq!(parse_duration("300ms"), Some(Duration::from_millis(300)));
+        assert_eq!(parse_duration("20s"), Some(Duration::from_secs(20)));
+        assert_eq!(parse_duration("0.5"), Some(Duration::from_millis(500)));
+        assert_eq!(parse_duration("5m"), Some(Duration::from_mins(5)));
+        for bad in ["", "soon", "-1", "1d", "nan", "inf"] {
+            assert_eq!(parse_duration(bad), None, "{bad}");
+        }
+    }
+}
