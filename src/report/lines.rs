@@ -83,15 +83,16 @@ impl Look {
         if finished.bytes > 0 {
             details.push_str(&human::bytes(finished.bytes));
         }
+        if finished.outcome != Outcome::UpToDate {
+            let _ = write!(details, " in {}", human::seconds(finished.seconds));
+        }
+        // Last of the short facts: where a line is cut, the end of a place is missed least.
         if let Some(place) = self.place(finished) {
             let preposition = match finished.outcome {
                 Outcome::Packaged | Outcome::Released | Outcome::Collected | Outcome::Locked => "to",
                 _ => "from",
             };
             let _ = write!(details, " {preposition} {place}");
-        }
-        if finished.outcome != Outcome::UpToDate {
-            let _ = write!(details, " in {}", human::seconds(finished.seconds));
         }
         // Why a thing was done is a detail, except that nothing was done.
         if let Some(reason) = reason.filter(|_| self.verbose || finished.outcome == Outcome::UpToDate) {

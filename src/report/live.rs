@@ -103,7 +103,7 @@ impl Live {
         let room = MOST_ROWS.min(height.saturating_sub(3)).max(1);
         let shown = if visible.len() > room { &visible[..room] } else { &visible[..] };
         let names = shown.iter().map(|row| console::measure_text_width(&look.label(&row.cell))).max().unwrap_or(0);
-        let names = names.clamp(12, (width / 3).max(12));
+        let names = names.clamp(12, (width / 5).max(12));
         let mut lines: Vec<String> = shown.iter().map(|row| row.render(look, now, width, names)).collect();
         let mut rest = Vec::new();
         if visible.len() > shown.len() {

@@ -207,11 +207,11 @@ fn on_a_terminal_80_columns_wide() {
     ~   2 of 7 done · 2 s
     warning: arc: arc changed but is still v1.2.3
     an ordinary note
-    ✓ nats v1.2.3               downloaded  45.6 MB from host.example/acme/x in 3.…
+    ✓ nats v1.2.3               downloaded  45.6 MB in 3.0 s from host.example/acm…
     ~ ⠋ telegraf      downloading        680 kB   342 kB/s
     ~ ⠋ arc           building           2 s  compiling unit 7
     ~   3 of 7 done · 3 s
-    ✓ telegraf v1.2.3           restored    680 kB from the cache in 200 ms
+    ✓ telegraf v1.2.3           restored    680 kB in 200 ms from the cache
     ✗ arc v1.2.3                failed      cannot build arc
     ○ sync v1.2.3               skipped     arc failed
 
@@ -266,11 +266,11 @@ fn on_a_terminal_200_columns_wide_with_details() {
     warning: arc: arc changed but is still v1.2.3
     an ordinary note
     nats: asked the hub
-    ✓ nats v1.2.3               downloaded  45.6 MB from https://host.example/acme/x/releases/download/nats-v1.2.3/nats-linux-amd64.tar.gz?token=*** in 3.0 s (not installed)
+    ✓ nats v1.2.3               downloaded  45.6 MB in 3.0 s from https://host.example/acme/x/releases/download/nats-v1.2.3/nats-linux-amd64.tar.gz?token=*** (not installed)
     ~ ⠋ telegraf      downloading        680 kB   342 kB/s
     ~ ⠋ arc           building           2 s  compiling unit 7
     ~   3 of 7 done · 3 s
-    ✓ telegraf v1.2.3           restored    680 kB from the cache in 200 ms
+    ✓ telegraf v1.2.3           restored    680 kB in 200 ms from the cache
     ✗ arc v1.2.3                failed      cannot build arc
     ○ sync v1.2.3               skipped     arc failed
 
@@ -370,8 +370,8 @@ fn as_plain_lines() {
     arc: building
     warning: arc: arc changed but is still v1.2.3
     an ordinary note
-    + nats v1.2.3               downloaded  45.6 MB from host.example/acme/x in 3.0 s
-    + telegraf v1.2.3           restored    680 kB from the cache in 200 ms
+    + nats v1.2.3               downloaded  45.6 MB in 3.0 s from host.example/acme/x
+    + telegraf v1.2.3           restored    680 kB in 200 ms from the cache
     x arc v1.2.3                failed      cannot build arc
     - sync v1.2.3               skipped     arc failed
 
@@ -469,8 +469,8 @@ fn in_github_actions() {
     arc: building
     ::warning title=arc::arc changed but is still v1.2.3
     an ordinary note
-    ✓ nats v1.2.3               downloaded  45.6 MB from host.example/acme/x in 3.0 s
-    ✓ telegraf v1.2.3           restored    680 kB from the cache in 200 ms
+    ✓ nats v1.2.3               downloaded  45.6 MB in 3.0 s from host.example/acme/x
+    ✓ telegraf v1.2.3           restored    680 kB in 200 ms from the cache
     ✗ arc v1.2.3                failed      cannot build arc
     ::group::log of arc v1.2.3 (failed)
     ::stop-commands::(token)
