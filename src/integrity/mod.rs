@@ -2,6 +2,8 @@
 //! nothing of where files lie or how they travel.
 
 pub mod executable;
+mod lock;
 mod sidecar;
 
+pub use lock::{GIT_ATTRIBUTES, Key as LockKey, Line as LockLine, Lock, Pin, PinKind};
 pub use sidecar::{Observed, Sidecar};
