@@ -2,8 +2,25 @@
 //!
 //! As typed and as used are different types: `raw` mirrors the files (and gives the JSON Schemas), this module's types
 //! are checked. Conversion is the only place that can fail. Knows nothing of what is installed, cached or released.
+//!
+//! Text → `yaml` (a tree with places) → `decode` (typed values with places, `raw`) → `versions`, `recipe` (checked
+//! domain types) → `load` (what files say about each other). Problems are noted and reading goes on, so that one run
+//! shows them all. `render` fills a recipe's templates in for a platform.
 
+mod cycle;
+mod decode;
 mod domain;
+mod load;
+mod raw;
+mod recipe;
+mod render;
+pub mod schema;
+mod selector;
+mod suggest;
+mod template;
+mod versions;
+mod words;
+mod yaml;
 
 pub use domain::{
     Build, BuildPlatforms, BuildSource, BundleConfig, Checksum, Coordinate, HubConfig, Include, Limits, Original, PackageConfig,

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use super::paint::{Paint, Tone};
 use super::redact::Redactor;
+use super::snippet;
 use crate::error::{Error, Kind};
-use crate::model::Problem;
 
 /// An error on several lines, without a final newline.
 pub fn render_error(error: &Error, color: bool) -> String {
@@ -17,7 +17,7 @@ pub fn render_error(error: &Error, color: bool) -> String {
 pub(super) fn render(error: &Error, subject: Option<&str>, paint: Paint, redactor: &Redactor) -> String {
     let mut text = String::new();
     for problem in error.file_problems() {
-        text.push_str(&render_problem(problem, paint));
+        text.push_str(&snippet::render(problem, paint.color));
         text.push_str("\n\n");
     }
     let (tone, word) = match error.kind() {
@@ -42,10 +42,6 @@ pub(super) fn render(error: &Error, subject: Option<&str>, paint: Paint, redacto
         let _ = write!(text, "\n  {} {hint}", paint.tone(Tone::Help, "help:"));
     }
     text
-}
-
-fn render_problem(problem: &Problem, paint: Paint) -> String {
-    format!("{} {problem}", paint.tone(Tone::Bad, "error:"))
 }
 
 /// Further lines moved in.

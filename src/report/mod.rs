@@ -5,6 +5,7 @@
 //! [`crate::model::Event`], and decides nothing: what it returns are the totals of what it has shown.
 
 pub mod human;
+pub mod snippet;
 pub mod table;
 
 mod actions;

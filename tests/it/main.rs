@@ -6,4 +6,6 @@
 
 mod env;
 mod fake_github;
+mod files;
+mod project;
 mod serve;

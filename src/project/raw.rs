@@ -1,0 +1,274 @@
+//! The files as typed: every key with its place, each text parsed by itself. The JSON Schemas come from these types,
+//! their descriptions from these comments. What keys mean together is checked on the way to the domain types.
+
+use schemars::JsonSchema;
+
+use crate::model::{Digest, FileName, Name, Platform, Version};
+
+use super::decode::{At, Decode, Keys, Pairs, Reader, Spot, decode_keys, keys};
+use super::words::{
+    Count, EnvName, FormatWord, ProjectName, Repo, Requirement, Size, SourceWord, TaskName, Timeout, UploadWord, Value,
+};
+use super::yaml::{Entry, Kind, Node};
+
+keys! {
+    /// versions.yml: the versions a project pins, and how it gets and shares their binaries.
+    pub struct RawVersions, required ["versions"] {
+        /// The project's name; default the folder's name.
+        "project" project: At<ProjectName>,
+        /// What it demands of larder's own version, such as ">=0.1".
+        "requires" requires: At<Requirement>,
+        /// Subsystem: version. Kept as the text that was written: 1.10 stays 1.10.
+        "versions" versions: Pairs<Name, At<Version>>,
+        /// The platforms the project is for; default the host.
+        "platforms" platforms: Vec<At<Platform>>,
+        /// Where the team's own releases live; default the folder .larder-hub.
+        "hub" hub: RawHub,
+        /// The search order; the local cache comes first always.
+        "sources" sources: Vec<At<SourceWord>>,
+        /// What happens after a build; default ci.
+        "upload" upload: At<UploadWord>,
+        /// The project's bundles: one archive per platform with all binaries.
+        "bundle" bundle: RawBundle,
+        /// Named command lists for `larder run`.
+        "tasks" tasks: Pairs<TaskName, RawTask>,
+        /// What `larder ci` does: command lines without the leading `larder`.
+        "ci" ci: Vec<At<String>>,
+        /// Folder of the recipes, relative to the project; default subsystems.
+        "subsystems_dir" subsystems_dir: At<String>,
+    }
+}
+
+keys! {
+    /// Where the team's own releases live: one of the keys.
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+    pub struct RawHub, required [] {
+        /// Releases of a GitHub repository, owner/name.
+        "github" github: At<Repo>,
+        /// A folder, relative to the project or absolute.
+        "dir" dir: At<String>,
+        /// A folder hub behind a static web server, read-only.
+        "http" http: At<String>,
+    }
+}
+
+keys! {
+    /// One archive per platform with all binaries.
+    pub struct RawBundle, required [] {
+        /// Stem of its file names; default the project's name.
+        "name" name: At<FileName>,
+        /// Subsystems left out.
+        "exclude" exclude: Vec<At<Name>>,
+    }
+}
+
+keys! {
+    /// A named list of commands.
+    pub struct RawTask, required [] {
+        /// One line about it.
+        "desc" desc: At<String>,
+        /// What runs before: `ensure …` command lines or names of tasks.
+        "needs" needs: Vec<At<String>>,
+        /// Environment added.
+        "env" env: Pairs<EnvName, At<Value>>,
+        /// Run one by one with the shell.
+        "commands" commands: Vec<At<String>>,
+        /// If all of these exit 0, there is nothing to do.
+        "status" status: Vec<At<String>>,
+    }
+}
+
+keys! {
+    /// recipe.yml: how to get a subsystem's binaries.
+    #[schemars(extend("anyOf" = [{"required": ["upstream"]}, {"required": ["build"]}]))]
+    pub struct RawRecipe, required ["binaries"] {
+        /// One line about it.
+        "description" description: At<String>,
+        /// Its home page.
+        "homepage" homepage: At<String>,
+        /// Its licence, as an SPDX expression.
+        "license" license: At<String>,
+        /// Names of the binaries, without .exe.
+        "binaries" binaries: Vec<At<FileName>>,
+        /// Where this subsystem exists at all; default the project's platforms.
+        "platforms" platforms: Vec<At<Platform>>,
+        /// Subsystems ensured along with it, always.
+        "needs" needs: Vec<At<Name>>,
+        /// The original: what the upstream publisher releases.
+        "upstream" upstream: RawUpstream,
+        /// How to build it from source.
+        "build" build: RawBuild,
+        /// How it is packed.
+        "package" package: RawPackage,
+        /// A command that must exit 0 and print the version.
+        "verify" verify: At<String>,
+        /// Raised budgets for unpacking archives.
+        "limits" limits: RawLimits,
+    }
+}
+
+keys! {
+    /// The upstream publisher's release.
+    pub struct RawUpstreamKeys, required [] {
+        /// A repository on GitHub, owner/name.
+        "github" github: At<Repo>,
+        /// A url (template).
+        "url" url: At<String>,
+        /// A package of the npm registry (template).
+        "npm" npm: At<String>,
+        /// A project of the Python package index (template).
+        "pypi" pypi: At<String>,
+        /// The release's tag (template); default the version.
+        "tag" tag: At<String>,
+        /// The release's asset (template).
+        "asset" asset: At<String>,
+        /// Where digests are stated: an asset of that release, a url, or digests by platform.
+        "checksums" checksums: RawChecksums,
+        /// Glob in the archive: file. * does not cross /, ** does; exactly one match each.
+        "extract" extract: Pairs<String, At<String>>,
+        /// What os and arch render to in these templates.
+        "replacements" replacements: Pairs<OsOrArch, At<Value>>,
+    }
+}
+
+/// The upstream publisher's release, with exceptions for platforms.
+#[derive(Clone, Debug, Default, JsonSchema)]
+pub struct RawUpstream {
+    /// The keys themselves.
+    #[schemars(flatten)]
+    pub keys: RawUpstreamKeys,
+    /// Any of these keys anew, for an os, an architecture or a platform.
+    #[schemars(required)]
+    pub overrides: Option<Pairs<PlatformWord, RawUpstreamKeys>>,
+}
+
+impl Keys for RawUpstream {
+    fn names() -> Vec<&'static str> {
+        let mut names = RawUpstreamKeys::names();
+        names.push("overrides");
+        names
+    }
+    fn required() -> &'static [&'static str] {
+        &[]
+    }
+    fn take(&mut self, entry: &Entry, reader: &mut Reader<'_>) -> bool {
+        if entry.key == "overrides" {
+            self.overrides = super::decode::value_of(entry, reader);
+            return true;
+        }
+        self.keys.take(entry, reader)
+    }
+}
+
+impl Decode for RawUpstream {
+    fn decode(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        decode_keys(node, spot, reader)
+    }
+}
+
+/// An asset of the release or a url (template), or digests by platform.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(untagged)]
+pub enum RawChecksums {
+    /// An asset of the release, or a url (template).
+    File(At<String>),
+    /// Digests by platform.
+    Pinned(Pairs<Platform, At<Digest>>),
+}
+
+impl Decode for RawChecksums {
+    fn decode(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        match &node.kind {
+            Kind::Map(_) if !reader.source.text[node.span.start..].starts_with("{{") => {
+                Pairs::decode(node, spot, reader).map(Self::Pinned)
+            }
+            _ => At::decode(node, spot, reader).map(Self::File),
+        }
+    }
+}
+
+keys! {
+    /// How to build it from source.
+    pub struct RawBuild, required ["source"] {
+        /// Subsystems ensured for the host when a build really happens; their binaries come first on PATH.
+        "needs" needs: Vec<At<Name>>,
+        /// Tools demanded of the machine: name: version prefix.
+        "tools" tools: Pairs<String, At<Value>>,
+        /// What is built: one of git, dir, url, crate.
+        "source" source: RawSource,
+        /// Environment (templates).
+        "env" env: Pairs<EnvName, At<Value>>,
+        /// Run one by one with the shell in a copy of the source (templates); each must exit 0.
+        "commands" commands: Vec<At<String>>,
+        /// Which platforms this machine's build can produce: host, all, or a list; default host.
+        "platforms" platforms: RawBuildPlatforms,
+        /// How long a build may take, such as 30m; default 1h.
+        "timeout" timeout: At<Timeout>,
+    }
+}
+
+keys! {
+    /// What is built: one of git, dir, url, crate.
+    #[schemars(extend("oneOf" = [
+        {"required": ["git"]}, {"required": ["dir"]}, {"required": ["url"]}, {"required": ["crate"]}
+    ]))]
+    pub struct RawSource, required [] {
+        /// A folder, relative to the recipe's; may lie outside the project.
+        "dir" dir: At<String>,
+        /// Url of a git repository; needs rev.
+        "git" git: At<String>,
+        /// Tag, branch or commit (template).
+        "rev" rev: At<String>,
+        /// Url of an archive; needs sha256.
+        "url" url: At<String>,
+        /// The archive's digest.
+        "sha256" sha256: At<Digest>,
+        /// A crate of the crate registry, at the subsystem's version.
+        "crate" crate_name: At<String>,
+    }
+}
+
+/// `host`, `all`, or a list of platforms.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(untagged)]
+pub enum RawBuildPlatforms {
+    /// `host` or `all`.
+    Word(At<HostOrAll>),
+    /// These.
+    List(Vec<At<Platform>>),
+}
+
+impl Decode for RawBuildPlatforms {
+    fn decode(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        match &node.kind {
+            Kind::List(_) => Vec::decode(node, spot, reader).map(Self::List),
+            _ => At::decode(node, spot, reader).map(Self::Word),
+        }
+    }
+}
+
+keys! {
+    /// How it is packed.
+    pub struct RawPackage, required [] {
+        /// Stem of the asset names; default the first binary's name.
+        "name" name: At<FileName>,
+        /// Files beside the binaries: part of the artifact.
+        "include" include: Vec<At<String>>,
+        /// Archive format; default zip for windows and tar.gz elsewhere.
+        "format" format: At<FormatWord>,
+    }
+}
+
+keys! {
+    /// Raised budgets for unpacking archives.
+    pub struct RawLimits, required [] {
+        /// Bytes unpacked, such as 8GiB.
+        "unpacked" unpacked: At<Size>,
+        /// Unpacked bytes per byte of archive, once past 256 MiB.
+        "ratio" ratio: At<Count>,
+        /// Entries in an archive.
+        "entries" entries: At<Count>,
+    }
+}
+
+pub use super::selector::{HostOrAll, OsOrArch, PlatformWord};

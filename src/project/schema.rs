@@ -1,0 +1,40 @@
+//! JSON Schemas of the files users write, from the types that read them; committed under `schema/`.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde_json::Value;
+
+use super::raw::{RawRecipe, RawVersions};
+
+/// Schema of `versions.yml`.
+pub fn versions_schema() -> Value {
+    schema::<RawVersions>("versions.yml")
+}
+
+/// Schema of `subsystems/<name>/recipe.yml`.
+pub fn recipe_schema() -> Value {
+    schema::<RawRecipe>("recipe.yml")
+}
+
+fn schema<T: JsonSchema>(title: &str) -> Value {
+    let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
+    let mut schema: Schema = settings.into_generator().into_root_schema_for::<T>();
+    schema.insert("title".to_owned(), title.into());
+    let mut value = schema.to_value();
+    tidy(&mut value);
+    value
+}
+
+/// Drops `required: []`, which says nothing and which older validators refuse.
+fn tidy(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            if map.get("required").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+                map.remove("required");
+            }
+            map.values_mut().for_each(tidy);
+        }
+        Value::Array(list) => list.iter_mut().for_each(tidy),
+        _ => {}
+    }
+}

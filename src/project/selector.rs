@@ -1,0 +1,90 @@
+//! Words that stand for some platforms: an os, an architecture, a platform; `host` or `all`.
+
+use schemars::{Schema, json_schema};
+
+use crate::model::{Arch, Invalid, Os, Platform};
+
+use super::decode::{Word, words};
+use super::suggest;
+
+const WORDS: [&str; 7] = ["linux", "darwin", "windows", "amd64", "arm64", "386", "arm"];
+
+/// An os or an architecture, aliases resolved.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OsOrArch(pub &'static str);
+
+impl Word for OsOrArch {
+    fn word(text: &str) -> Result<Self, Invalid> {
+        let os = text.parse::<Os>().map(Os::as_str);
+        os.or_else(|_| text.parse::<Arch>().map(Arch::as_str)).map(Self).map_err(|_| {
+            Invalid::new(format!("`{text}` is neither an os nor an architecture")).hint(suggest::hint(text, WORDS))
+        })
+    }
+    fn schema() -> Schema {
+        json_schema!({ "type": "string" })
+    }
+}
+
+/// An os, an architecture or a platform, aliases resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlatformWord(pub String);
+
+impl Word for PlatformWord {
+    fn word(text: &str) -> Result<Self, Invalid> {
+        // `x86-64` is an architecture although it has a dash.
+        if let Ok(word) = OsOrArch::word(text) {
+            return Ok(Self(word.0.to_owned()));
+        }
+        if text.contains('-') {
+            return text.parse::<Platform>().map(|platform| Self(platform.to_string()));
+        }
+        Err(Invalid::new(format!("`{text}` is neither an os, an architecture nor a platform"))
+            .hint(suggest::nearest(text, WORDS).map_or_else(
+                || "such as windows, arm64 or linux-arm64".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            )))
+    }
+    fn schema() -> Schema {
+        json_schema!({ "type": "string" })
+    }
+}
+
+/// The words that cover a platform, from the most general to the most particular.
+pub fn layers(platform: &Platform) -> Vec<String> {
+    let mut words = vec![platform.os.as_str().to_owned(), platform.arch.as_str().to_owned()];
+    words.push(Platform { libc: None, ..*platform }.to_string());
+    if platform.libc.is_some() {
+        words.push(platform.to_string());
+    }
+    words
+}
+
+words! {
+    /// `build.platforms:` as a word.
+    pub enum HostOrAll("value for `platforms`") {
+        /// Only the host.
+        Host = "host",
+        /// Every platform of the subsystem.
+        All = "all",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aliases_become_the_printed_words() {
+        for (text, word) in [("macos", "darwin"), ("x86_64", "amd64"), ("macos-aarch64", "darwin-arm64"), ("x86-64", "amd64")] {
+            assert_eq!(PlatformWord::word(text), Ok(PlatformWord(word.into())));
+        }
+        assert!(PlatformWord::word("solaris").is_err());
+        assert!(OsOrArch::word("linux-amd64").is_err());
+    }
+
+    #[test]
+    fn layers_go_from_general_to_particular() {
+        let platform: Platform = "linux-amd64-musl".parse().unwrap();
+        assert_eq!(layers(&platform), ["linux", "amd64", "linux-amd64", "linux-amd64-musl"]);
+    }
+}

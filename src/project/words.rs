@@ -1,0 +1,303 @@
+//! What single texts in the files can be, beyond the model's types: durations, sizes, repositories, requirements.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use schemars::{Schema, json_schema};
+
+use crate::model::{Digest, FileName, Invalid, Name, Platform, Version};
+
+use super::decode::{Word, words};
+
+/// Any text.
+impl Word for String {
+    fn word(text: &str) -> Result<Self, Invalid> {
+        Ok(text.to_owned())
+    }
+    fn schema() -> Schema {
+        json_schema!({ "type": "string" })
+    }
+}
+
+macro_rules! from_str_word {
+    ($($type:ty => $schema:tt,)*) => {
+        $(impl Word for $type {
+            fn word(text: &str) -> Result<Self, Invalid> {
+                text.parse()
+            }
+            fn schema() -> Schema {
+                json_schema!($schema)
+            }
+        })*
+    };
+}
+
+from_str_word! {
+    Name => { "type": "string", "pattern": "^[a-z0-9][a-z0-9._-]*$", "maxLength": 64 },
+    // An editor reads `1.10` as a number; larder keeps the text.
+    Version => { "type": ["string", "number"], "pattern": "^[A-Za-z0-9][A-Za-z0-9._+-]*$", "maxLength": 128 },
+    FileName => { "type": "string", "pattern": "^[A-Za-z0-9_+@-][A-Za-z0-9._+@-]*$", "maxLength": 128 },
+    Platform => { "type": "string", "examples": ["linux-amd64", "linux-arm64", "darwin-arm64", "windows-amd64", "linux-amd64-musl"] },
+    Digest => { "type": "string", "pattern": "^(sha256:)?[0-9a-fA-F]{64}$" },
+}
+
+/// The value of an environment variable or of a tool's version: a number or `true` is taken as the text it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Value(pub String);
+
+impl Word for Value {
+    fn word(text: &str) -> Result<Self, Invalid> {
+        match text.contains('\0') {
+            true => Err(Invalid::new("a value can't hold a NUL")),
+            false => Ok(Self(text.to_owned())),
+        }
+    }
+    fn schema() -> Schema {
+        json_schema!({ "type": ["string", "number", "boolean"] })
+    }
+}
+
+/// Name of an environment variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvName(pub String);
+
+impl Word for EnvName {
+    fn word(text: &str) -> Result<Self, Invalid> {
+        let mut chars = text.chars();
+        let first = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+        if first && chars.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Invalid::new(format!("`{text}` can't name an environment variable"))
+            .hint("letters, digits and `_`, not starting with a digit"))
+    }
+    fn schema() -> Schema {
+        json_schema!({ "type": "string" })
+    }
+}
+
+/// Name of a task.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TaskName(pub String);
+
+impl Word for TaskName {
+    fn word(text: &str) -> Result<Self, Invalid> {
+        let good = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+        if text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(good) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Invalid::new(format!("`{text}` can't name a task"))
+            .hint("letters, digits, `-`, `_`, `.` and `:`, starting with a letter or digit"))
+    }
+    fn schema() -> Schema {
+        json_schema!({ "type": "string" })
+    }
+}
+
+/// The project's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectName(pub String);
+
+impl Word for ProjectName {
+    fn word(text: &str) -> Result<Self, Invalid> {
+        match text.parse::<FileName>() {
+            Ok(_) => Ok(Self(text.to_owned())),
+            Err(_) => Err(Invalid::new(format!("`{text}` can't name a project"))
+                .hint("letters, digits, `-`, `_` and `.`: it becomes part of file names")),
+        }
+    }
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9_+@-][A-Za-z0-9._+@-]*$" })
+    }
+}
+
+/// `owner/name` of a GitHub repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repo(pub String);
+
+impl Word for Repo {
+    fn word(text: &str) -> Result<Self, Invalid> {
+        let part = |part: &str| {
+            !part.is_empty()
+                && !part.starts_with(['.', '-'])
+                && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        };
+        match text.split_once('/') {
+            Some((owner, name)) if part(owner) && part(name) && text.len() <= 140 => Ok(Self(text.to_owned())),
+            _ => {
+                let short = ["https://github.com/", "http://github.com/", "github.com/", "git@github.com:", "github:"]
+                    .iter()
+                    .find_map(|prefix| text.strip_prefix(prefix))
+                    .map(|rest| rest.trim_end_matches('/').trim_end_matches(".git"));
+                let hint = match short {
+                    Some(short) if short.matches('/').count() == 1 => format!("write `{short}`"),
+                    _ => "write it as owner/name, such as nats-io/nats-server".to_owned(),
+                };
+                Err(Invalid::new(format!("`{text}` is not a GitHub repository")).hint(hint))
+            }
+        }
+    }
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_][A-Za-z0-9._-]*$" })
+    }
+}
+
+/// What `requires:` demands of larder's own version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requirement(pub semver::VersionReq);
+
+impl Word for Requirement {
+    fn word(text: &str) -> Result<Self, Invalid> {
+        semver::VersionReq::parse(text).map(Self).map_err(|error| {
+            Invalid::new(format!("`{text}` is not a version requirement: {error}"))
+                .hint("such as \">=0.1\", \"0.3\" or \">=0.2, <1\"")
+        })
+    }
+    fn schema() -> Schema {
+        json_schema!({ "type": ["string", "number"] })
+    }
+}
+
+/// A span of time: `90s`, `30m`, `1h`, `1h30m`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeout(pub Duration);
+
+impl Word for Timeout {
+    fn word(text: &str) -> Result<Self, Invalid> {
+        let bad = |why: &str| Invalid::new(format!("`{text}` is not a time: {why}")).hint("such as 90s, 30m, 1h or 1h30m");
+        let mut seconds: u64 = 0;
+        let mut rest = text;
+        while !rest.is_empty() {
+            let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+            let number: u64 = rest[..digits].parse().map_err(|_| bad("a number comes first"))?;
+            let unit = rest[digits..].chars().next().ok_or_else(|| bad("it has no unit"))?;
+            let factor = match unit {
+                's' => 1,
+                'm' => 60,
+                'h' => 3600,
+                _ => return Err(bad("the units are s, m and h")),
+            };
+            seconds = number.checked_mul(factor).and_then(|n| n.checked_add(seconds)).ok_or_else(|| bad("too long"))?;
+            rest = &rest[digits + 1..];
+        }
+        match seconds {
+            0 => Err(bad("it must be longer than nothing")),
+            1..=604_800 => Ok(Self(Duration::from_secs(seconds))),
+            _ => Err(bad("longer than a week")),
+        }
+    }
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "pattern": "^([0-9]+[smh])+$" })
+    }
+}
+
+/// A number of bytes: `8GiB`, `500MB`, `1073741824`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+impl Word for Size {
+    fn word(text: &str) -> Result<Self, Invalid> {
+        let bad = || Invalid::new(format!("`{text}` is not a size")).hint("such as 8GiB, 500MB or a number of bytes");
+        let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let number: u64 = text[..digits].parse().map_err(|_| bad())?;
+        let factor: u64 = match text[digits..].trim() {
+            "" | "B" => 1,
+            "kB" | "KB" => 1000,
+            "MB" => 1_000_000,
+            "GB" => 1_000_000_000,
+            "TB" => 1_000_000_000_000,
+            "KiB" => 1 << 10,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            "TiB" => 1 << 40,
+            _ => return Err(bad()),
+        };
+        number.checked_mul(factor).filter(|bytes| *bytes > 0).map(Self).ok_or_else(bad)
+    }
+    fn schema() -> Schema {
+        json_schema!({ "type": ["string", "integer"], "pattern": "^[0-9]+ ?([kKMGT]i?)?B?$" })
+    }
+}
+
+/// A positive whole number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count(pub u64);
+
+impl Word for Count {
+    fn word(text: &str) -> Result<Self, Invalid> {
+        match u64::from_str(text) {
+            Ok(number @ 1..) => Ok(Self(number)),
+            _ => Err(Invalid::new(format!("`{text}` is not a positive whole number")).hint("such as 200")),
+        }
+    }
+    fn schema() -> Schema {
+        json_schema!({ "type": "integer", "minimum": 1 })
+    }
+}
+
+words! {
+    /// `upload:`.
+    pub enum UploadWord("value for `upload`") {
+        /// Only in CI.
+        Ci = "ci",
+        /// Never by itself.
+        Never = "never",
+        /// After every build; folder hubs only.
+        Always = "always",
+    }
+}
+
+words! {
+    /// One of `sources:`.
+    pub enum SourceWord("source") {
+        /// The team's own releases.
+        Managed = "managed",
+        /// The upstream publisher.
+        Original = "original",
+        /// A build here.
+        Build = "build",
+    }
+}
+
+words! {
+    /// `package.format:`.
+    pub enum FormatWord("package format") {
+        /// `.tar.gz`
+        TarGz = "tar.gz",
+        /// `.tar.zst`
+        TarZst = "tar.zst",
+        /// `.zip`
+        Zip = "zip",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_sizes() {
+        for (text, seconds) in [("90s", 90), ("30m", 1800), ("1h", 3600), ("1h30m", 5400)] {
+            assert_eq!(Timeout::word(text), Ok(Timeout(Duration::from_secs(seconds))));
+        }
+        for bad in ["", "30", "m", "0s", "1d", "-1s", "99999999999999999999h", "8784h", "1h 30m", "1é"] {
+            assert!(Timeout::word(bad).is_err(), "{bad}");
+        }
+        for (text, bytes) in [("8GiB", 8 << 30), ("500MB", 500_000_000), ("17", 17), ("1 KiB", 1024)] {
+            assert_eq!(Size::word(text), Ok(Size(bytes)));
+        }
+        for bad in ["", "GiB", "0", "1XB", "-1", "99999999999TiB", "1.5GiB"] {
+            assert!(Size::word(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_repository_is_owner_and_name() {
+        assert!(Repo::word("nats-io/nats-server").is_ok());
+        for bad in ["", "nats", "a/b/c", "a/..", "../b", "-a/b", "a/b?x", "https://example.com/a/b"] {
+            assert!(Repo::word(bad).is_err(), "{bad}");
+        }
+        let invalid = Repo::word("https://github.com/nats-io/nats-server.git").unwrap_err();
+        assert_eq!(invalid.hint.as_deref(), Some("write `nats-io/nats-server`"));
+    }
+}

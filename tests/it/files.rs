@@ -1,0 +1,48 @@
+//! A project of a few files in a temporary folder, loaded; problems come rendered.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use larder::project::Project;
+use larder::report::snippet;
+
+/// Some digest.
+pub const DIGEST: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+/// A temporary project.
+pub struct Files {
+    dir: tempfile::TempDir,
+}
+
+impl Files {
+    pub fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+    pub fn root(&self) -> Utf8PathBuf {
+        Utf8Path::from_path(self.dir.path()).unwrap().join("box")
+    }
+    /// Adds a file.
+    pub fn file(self, path: &str, text: &str) -> Self {
+        self.bytes(path, text.as_bytes())
+    }
+    /// Adds a file of any bytes.
+    pub fn bytes(self, path: &str, bytes: &[u8]) -> Self {
+        let path = self.root().join(path);
+        larder::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        larder::fs::write_atomic(&path, bytes).unwrap();
+        self
+    }
+    /// Loads it, or tells every problem as people see it.
+    pub fn load(&self) -> Result<Project, String> {
+        Project::load(&self.root()).map_err(|error| {
+            assert_eq!(error.kind(), larder::Kind::Usage, "{error}");
+            if error.file_problems().is_empty() {
+                return format!("{error} | {:?}", error.hints()).replace(self.root().as_str(), "[root]");
+            }
+            let shown: Vec<String> = error.file_problems().iter().map(|problem| snippet::render(problem, false)).collect();
+            shown.join("\n\n").replace(self.root().as_str(), "[root]")
+        })
+    }
+    /// Its problems; there must be some.
+    pub fn problems(&self) -> String {
+        self.load().expect_err("the project has problems")
+    }
+}
