@@ -139,7 +139,8 @@ fn recipes(settings: &Settings, root: &Utf8Path) -> Result<(Vec<Found>, BTreeMap
     }
     let around = Surroundings { project: &settings.name, platforms: &settings.platforms };
     let read = |(folder, path, bytes): (String, Utf8PathBuf, Vec<u8>)| read_recipe(&folder, path, bytes, settings, &around, root);
-    let found = if files.len() > MANY { files.into_par_iter().map(read).collect() } else { files.into_iter().map(read).collect() };
+    let found =
+        if files.len() > MANY { files.into_par_iter().map(read).collect() } else { files.into_iter().map(read).collect() };
     Ok((found, stray))
 }
 
@@ -178,14 +179,10 @@ fn read_recipe(
 }
 
 /// A recipe without a version, a version without a recipe.
-fn check_pairs(
-    settings: &Settings,
-    recipes: &mut [Found],
-    stray: &BTreeMap<String, Utf8PathBuf>,
-    reader: &mut Reader<'_>,
-) {
+fn check_pairs(settings: &Settings, recipes: &mut [Found], stray: &BTreeMap<String, Utf8PathBuf>, reader: &mut Reader<'_>) {
     let named: Vec<Name> = recipes.iter().filter_map(|found| found.name.clone()).collect();
-    let shown = |path: &Utf8Path| settings.subsystems_dir.parent().and_then(|p| path.strip_prefix(p).ok()).unwrap_or(path).to_owned();
+    let shown =
+        |path: &Utf8Path| settings.subsystems_dir.parent().and_then(|p| path.strip_prefix(p).ok()).unwrap_or(path).to_owned();
     let mut explained: Vec<&str> = Vec::new();
     for (name, (_, span)) in &settings.versions {
         if named.contains(name) {
@@ -259,7 +256,9 @@ fn check_between(settings: &Settings, recipes: &mut [Found], reader: &mut Reader
     }
     let mut packages: BTreeMap<String, Name> = BTreeMap::new();
     for found in recipes.iter_mut() {
-        let (Some(name), Some(package)) = (&found.name, found.read.as_ref().and_then(|read| read.package.as_ref())) else { continue };
+        let (Some(name), Some(package)) = (&found.name, found.read.as_ref().and_then(|read| read.package.as_ref())) else {
+            continue;
+        };
         // Hubs on some disks can't tell names apart by case.
         match packages.get(&package.value.as_str().to_lowercase()) {
             Some(other) => {
@@ -297,18 +296,5 @@ fn assemble(settings: Settings, recipes: Vec<Found>, root: &Utf8Path, file: Utf8
         references: _,
         too_old: _,
     } = settings;
-    Project {
-        root: root.to_owned(),
-        name,
-        platforms,
-        hub,
-        sources,
-        upload,
-        bundle,
-        tasks,
-        ci,
-        subsystems,
-        subsystems_dir,
-        files,
-    }
+    Project { root: root.to_owned(), name, platforms, hub, sources, upload, bundle, tasks, ci, subsystems, subsystems_dir, files }
 }

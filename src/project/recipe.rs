@@ -44,7 +44,7 @@ pub(super) struct Read {
 }
 
 /// Without `timeout:`.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60 * 60);
+const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// Reads a recipe.
 pub(super) fn read(
@@ -193,7 +193,11 @@ fn upstream(raw: &RawUpstream, key: Option<Range<usize>>, reader: &mut Reader<'_
     }
     if !layers().any(|layer| layer.span("github").is_some()) {
         for span in layers().filter_map(|layer| layer.span("asset")) {
-            reader.problem(span, "`asset` has a meaning beside `github` only", "remove it, or name the repository with `github:`");
+            reader.problem(
+                span,
+                "`asset` has a meaning beside `github` only",
+                "remove it, or name the repository with `github:`",
+            );
         }
     }
     for (word, keys) in overridden {
@@ -378,7 +382,7 @@ fn check_templates(recipe: &RawRecipe, reader: &mut Reader<'_>) -> usize {
 fn check_rendering(subsystem: &Subsystem, recipe: &RawRecipe, reader: &mut Reader<'_>) {
     let mut told: Vec<(Range<usize>, String)> = Vec::new();
     let mut folders: Vec<Utf8PathBuf> = Vec::new();
-    for platform in &subsystem.platforms {
+    for &platform in &subsystem.platforms {
         let mut flaws = Vec::new();
         flaws.extend(subsystem.try_original(platform).err().into_iter().flatten());
         flaws.extend(subsystem.try_verify(platform).err().into_iter().flatten());
@@ -435,7 +439,7 @@ fn within(file: &str, span: &Range<usize>, text: &str, part: &Range<usize>) -> R
 }
 
 /// Where in the file a flaw is, and the text that stands there.
-fn place_of<'a>(place: &Place, recipe: &'a RawRecipe, platform: &Platform) -> Option<(Range<usize>, Option<&'a str>)> {
+fn place_of<'a>(place: &Place, recipe: &'a RawRecipe, platform: Platform) -> Option<(Range<usize>, Option<&'a str>)> {
     let text = |at: &'a At<String>| Some((at.span.clone(), Some(at.value.as_str())));
     let upstream = || recipe.span("upstream").map(|span| (span.clone(), None));
     let source = || recipe.build.as_ref().and_then(|build| build.source.as_ref());

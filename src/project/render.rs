@@ -67,7 +67,11 @@ impl Flaws {
     fn render_word(&mut self, place: Place, template: &Template, variables: &Variables) -> Option<String> {
         let text = self.render(place.clone(), template, variables)?;
         if text.is_empty() || text.contains(char::is_control) || text.trim() != text {
-            self.add(place, format!("it renders to `{}`", text.escape_debug()), "expected a text of one line, without space around it");
+            self.add(
+                place,
+                format!("it renders to `{}`", text.escape_debug()),
+                "expected a text of one line, without space around it",
+            );
             return None;
         }
         Some(text)
@@ -83,7 +87,7 @@ impl Upstream {
     /// it: tag, asset and checksums file.
     pub fn on(&self, platform: &Platform) -> UpstreamKeys {
         let mut merged = self.base.clone();
-        for word in selector::layers(platform) {
+        for word in selector::layers(*platform) {
             for (_, keys) in self.overrides.iter().filter(|(key, _)| *key == word) {
                 merged.lay(keys);
             }
@@ -116,22 +120,22 @@ impl UpstreamKeys {
 impl Subsystem {
     /// The original for a platform; `None` where the recipe names none.
     pub fn original(&self, platform: &Platform) -> Result<Option<Original>> {
-        self.try_original(platform).map_err(|flaws| self.render_error(&flaws))
+        self.try_original(*platform).map_err(|flaws| self.render_error(&flaws))
     }
 
     /// The build for a platform and a pair of folders; `None` where the recipe names none. With the literals `<out>` and
     /// `<src>` it is what the key is made of.
     pub fn rendered_build(&self, platform: &Platform, out: &str, src: &str) -> Result<Option<RenderedBuild>> {
-        self.try_build(platform, out, src).map_err(|flaws| self.render_error(&flaws))
+        self.try_build(*platform, out, src).map_err(|flaws| self.render_error(&flaws))
     }
 
     /// The `verify` command for a platform; `None` where the recipe names none.
     pub fn rendered_verify(&self, platform: &Platform) -> Result<Option<String>> {
-        self.try_verify(platform).map_err(|flaws| self.render_error(&flaws))
+        self.try_verify(*platform).map_err(|flaws| self.render_error(&flaws))
     }
 
     /// The template variables on a platform.
-    fn variables(&self, platform: &Platform) -> Variables {
+    fn variables(&self, platform: Platform) -> Variables {
         Variables::new(&self.project, self.name.as_str(), &self.version, platform)
     }
 
@@ -147,16 +151,16 @@ impl Subsystem {
         }
     }
 
-    pub(super) fn try_verify(&self, platform: &Platform) -> Result<Option<String>, Vec<Flaw>> {
+    pub(super) fn try_verify(&self, platform: Platform) -> Result<Option<String>, Vec<Flaw>> {
         let Some(template) = &self.verify else { return Ok(None) };
         let mut flaws = Flaws::default();
         let text = flaws.render(Place::Verify, template, &self.variables(platform));
         flaws.finish(text)
     }
 
-    pub(super) fn try_original(&self, platform: &Platform) -> Result<Option<Original>, Vec<Flaw>> {
+    pub(super) fn try_original(&self, platform: Platform) -> Result<Option<Original>, Vec<Flaw>> {
         let Some(upstream) = &self.upstream else { return Ok(None) };
-        let keys = upstream.on(platform);
+        let keys = upstream.on(&platform);
         let mut variables = self.variables(platform);
         for (word, replacement) in &keys.replacements {
             if word == platform.os.as_str() {
@@ -229,7 +233,7 @@ impl Subsystem {
 
         let checksum = match checksums {
             None => None,
-            Some(RawChecksums::Pinned(digests)) => digests.get(platform).copied().map(Checksum::Pinned),
+            Some(RawChecksums::Pinned(digests)) => digests.get(&platform).copied().map(Checksum::Pinned),
             Some(RawChecksums::File(template)) => {
                 let text = word(&mut flaws, "checksums", template);
                 match text {
@@ -238,7 +242,8 @@ impl Subsystem {
                         Some(Checksum::Url(text))
                     }
                     Some(text) if github.is_none() => {
-                        let hint = "beside `github` it is an asset of the release; else write a url, or {linux-amd64: <sha256>, …}";
+                        let hint =
+                            "beside `github` it is an asset of the release; else write a url, or {linux-amd64: <sha256>, …}";
                         flaws.add(Place::UpstreamKey("checksums"), format!("`{text}` is not a url"), hint);
                         None
                     }
@@ -254,7 +259,7 @@ impl Subsystem {
     fn render_extract(
         &self,
         pairs: &[(Template, Template)],
-        platform: &Platform,
+        platform: Platform,
         variables: &Variables,
         flaws: &mut Flaws,
     ) -> Vec<(String, FileName)> {
@@ -262,7 +267,7 @@ impl Subsystem {
         if pairs.is_empty() {
             return extract;
         }
-        let wanted = self.file_names(platform);
+        let wanted = self.file_names(&platform);
         let before = flaws.0.len();
         for (n, (glob, file)) in pairs.iter().enumerate() {
             let (key, value) = (Place::Extract(n, Half::Key), Place::Extract(n, Half::Value));
@@ -301,7 +306,7 @@ impl Subsystem {
         extract
     }
 
-    pub(super) fn try_build(&self, platform: &Platform, out: &str, src: &str) -> Result<Option<RenderedBuild>, Vec<Flaw>> {
+    pub(super) fn try_build(&self, platform: Platform, out: &str, src: &str) -> Result<Option<RenderedBuild>, Vec<Flaw>> {
         let Some(build) = &self.build else { return Ok(None) };
         let Build { needs: _, tools: _, source, env, commands, platforms: _, timeout: _ } = build;
         let variables = self.variables(platform);
@@ -382,9 +387,8 @@ pub(super) fn join(base: &Utf8Path, text: &str) -> Utf8PathBuf {
 /// Why a url of bytes can't be used: only https, or plain http to this machine.
 pub(super) fn url_fault(url: &str) -> Option<(String, &'static str)> {
     let bad = |why: &str| format!("`{url}` can't be used: {why}");
-    let (scheme, rest) = match url.split_once("://") {
-        Some(split) => split,
-        None => return Some((bad("it is not a url"), "such as https://example.com/file.tar.gz")),
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return Some((bad("it is not a url"), "such as https://example.com/file.tar.gz"));
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
     if authority.is_empty() {

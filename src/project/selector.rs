@@ -16,9 +16,9 @@ pub struct OsOrArch(pub &'static str);
 impl Word for OsOrArch {
     fn word(text: &str) -> Result<Self, Invalid> {
         let os = text.parse::<Os>().map(Os::as_str);
-        os.or_else(|_| text.parse::<Arch>().map(Arch::as_str)).map(Self).map_err(|_| {
-            Invalid::new(format!("`{text}` is neither an os nor an architecture")).hint(suggest::hint(text, WORDS))
-        })
+        os.or_else(|_| text.parse::<Arch>().map(Arch::as_str))
+            .map(Self)
+            .map_err(|_| Invalid::new(format!("`{text}` is neither an os nor an architecture")).hint(suggest::hint(text, WORDS)))
     }
     fn schema() -> Schema {
         json_schema!({ "type": "string" })
@@ -38,11 +38,10 @@ impl Word for PlatformWord {
         if text.contains('-') {
             return text.parse::<Platform>().map(|platform| Self(platform.to_string()));
         }
-        Err(Invalid::new(format!("`{text}` is neither an os, an architecture nor a platform"))
-            .hint(suggest::nearest(text, WORDS).map_or_else(
-                || "such as windows, arm64 or linux-arm64".to_owned(),
-                |near| format!("did you mean `{near}`?"),
-            )))
+        Err(Invalid::new(format!("`{text}` is neither an os, an architecture nor a platform")).hint(
+            suggest::nearest(text, WORDS)
+                .map_or_else(|| "such as windows, arm64 or linux-arm64".to_owned(), |near| format!("did you mean `{near}`?")),
+        ))
     }
     fn schema() -> Schema {
         json_schema!({ "type": "string" })
@@ -50,9 +49,9 @@ impl Word for PlatformWord {
 }
 
 /// The words that cover a platform, from the most general to the most particular.
-pub fn layers(platform: &Platform) -> Vec<String> {
+pub fn layers(platform: Platform) -> Vec<String> {
     let mut words = vec![platform.os.as_str().to_owned(), platform.arch.as_str().to_owned()];
-    words.push(Platform { libc: None, ..*platform }.to_string());
+    words.push(Platform { libc: None, ..platform }.to_string());
     if platform.libc.is_some() {
         words.push(platform.to_string());
     }
@@ -61,7 +60,7 @@ pub fn layers(platform: &Platform) -> Vec<String> {
 
 words! {
     /// `build.platforms:` as a word.
-    pub enum HostOrAll("value for `platforms`") {
+    pub enum HostOrAll("`platforms` value") {
         /// Only the host.
         Host = "host",
         /// Every platform of the subsystem.
@@ -85,6 +84,6 @@ mod tests {
     #[test]
     fn layers_go_from_general_to_particular() {
         let platform: Platform = "linux-amd64-musl".parse().unwrap();
-        assert_eq!(layers(&platform), ["linux", "amd64", "linux-amd64", "linux-amd64-musl"]);
+        assert_eq!(layers(platform), ["linux", "amd64", "linux-amd64", "linux-amd64-musl"]);
     }
 }

@@ -3,7 +3,6 @@
 //! What holds nothing but text and `{{ name }}` is rendered here by itself, so that ordinary projects never set up the
 //! engine. Knows nothing of files; a fault names its place within the template.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -60,7 +59,7 @@ pub struct Variables(Vec<(&'static str, String)>);
 
 impl Variables {
     /// For a platform of a subsystem.
-    pub fn new(project: &str, name: &str, version: &Version, platform: &Platform) -> Self {
+    pub fn new(project: &str, name: &str, version: &Version, platform: Platform) -> Self {
         Self(vec![
             ("version", version.as_str().to_owned()),
             ("version_number", version.number().to_owned()),
@@ -183,11 +182,9 @@ impl Template {
             }
             return Ok(rendered);
         }
-        let context: BTreeMap<&str, &str> = variables.0.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let rendered = ENGINE
-            .template_from_str(&self.0)
-            .and_then(|template| template.render(Value::from_serialize(&context)))
-            .map_err(|error| fault(&error))?;
+        let context = Value::from_pairs(variables.0.iter().map(|(name, value)| (*name, value.as_str())));
+        let rendered =
+            ENGINE.template_from_str(&self.0).and_then(|template| template.render(context)).map_err(|error| fault(&error))?;
         if rendered.len() > MAX_RENDERED {
             return Err(Fault { message: "the template renders to more than 256 KiB".into(), hint: None, range: None });
         }
@@ -205,8 +202,7 @@ impl Template {
         }
         let template = ENGINE.template_from_str(&self.0).map_err(|error| fault(&error))?;
         let undeclared = template.undeclared_variables(false);
-        let mut unknown_names: Vec<&str> =
-            undeclared.iter().map(String::as_str).filter(|name| !known.contains(name)).collect();
+        let mut unknown_names: Vec<&str> = undeclared.iter().map(String::as_str).filter(|name| !known.contains(name)).collect();
         unknown_names.sort_unstable();
         match unknown_names.first() {
             Some(name) => Err(unknown(&self.0, name, scope)),
@@ -248,9 +244,16 @@ fn fault(error: &minijinja::Error) -> Fault {
     use minijinja::ErrorKind;
     let detail = error.detail().map_or_else(|| error.kind().to_string(), ToOwned::to_owned);
     let (message, hint) = match error.kind() {
-        ErrorKind::SyntaxError => (format!("the template does not parse: {detail}"), "such as \"{{ version }}\" or \"{{ 'zip' if os == 'windows' else 'tar.gz' }}\""),
-        ErrorKind::UndefinedError => (format!("the template uses something that is not defined: {detail}"), "all variables are texts"),
-        ErrorKind::OutOfFuel => ("the template takes too long to render".to_owned(), "a template is a line of text with a few choices"),
+        ErrorKind::SyntaxError => (
+            format!("the template does not parse: {detail}"),
+            "such as \"{{ version }}\" or \"{{ 'zip' if os == 'windows' else 'tar.gz' }}\"",
+        ),
+        ErrorKind::UndefinedError => {
+            (format!("the template uses something that is not defined: {detail}"), "all variables are texts")
+        }
+        ErrorKind::OutOfFuel => {
+            ("the template takes too long to render".to_owned(), "a template is a line of text with a few choices")
+        }
         _ => (format!("the template can't be rendered: {detail}"), "all variables are texts"),
     };
     Fault { message, hint: Some(hint.to_owned()), range: error.range().filter(|range| !range.is_empty()) }

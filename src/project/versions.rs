@@ -18,9 +18,37 @@ use super::{decode::Word, suggest};
 
 /// First words that a line of `ci:` may have.
 const COMMANDS: [&str; 31] = [
-    "ensure", "status", "why", "verify", "package", "bundle", "clean", "lock", "release", "collect", "install", "plan", "graph",
-    "ci", "run", "add", "bump", "outdated", "rollback", "init", "check", "list", "env", "exec", "serve", "agent", "cache",
-    "schema", "completions", "man", "help",
+    "ensure",
+    "status",
+    "why",
+    "verify",
+    "package",
+    "bundle",
+    "clean",
+    "lock",
+    "release",
+    "collect",
+    "install",
+    "plan",
+    "graph",
+    "ci",
+    "run",
+    "add",
+    "bump",
+    "outdated",
+    "rollback",
+    "init",
+    "check",
+    "list",
+    "env",
+    "exec",
+    "serve",
+    "agent",
+    "cache",
+    "schema",
+    "completions",
+    "man",
+    "help",
 ];
 
 /// What `versions.yml` says, checked as far as it goes without the recipes.
@@ -206,7 +234,11 @@ fn hub_config(raw: RawHub, key: Option<&Range<usize>>, root: &Utf8Path, reader: 
     }
     if let Some(At { value, span }) = dir {
         if value.is_empty() || value.contains('\0') || value.contains("://") {
-            reader.problem(&span, format!("`{value}` can't be the folder of a hub"), "a path, relative to the project or absolute");
+            reader.problem(
+                &span,
+                format!("`{value}` can't be the folder of a hub"),
+                "a path, relative to the project or absolute",
+            );
             return None;
         }
         return Some(HubConfig::Dir { path: join(root, &value), default: false });
@@ -233,8 +265,9 @@ impl HubConfig {
         }
         let path = text.strip_prefix("dir:").unwrap_or(text);
         if path.is_empty() || path.contains('\0') || path.contains("://") {
-            return Err(Error::usage(format!("`{text}` is not a hub"))
-                .hint("a hub is github:owner/name, an https url or a folder"));
+            return Err(
+                Error::usage(format!("`{text}` is not a hub")).hint("a hub is github:owner/name, an https url or a folder")
+            );
         }
         Ok(Self::Dir { path: join(root, path), default: false })
     }
@@ -287,7 +320,11 @@ fn check_tasks(tasks: &[(At<TaskName>, Option<RawTask>)], references: &mut Vec<A
     }
     for cycle in super::cycle::find(&edges) {
         let told: Vec<&str> = cycle.nodes.iter().map(|node| names[*node]).collect();
-        reader.problem(&cycle.closed_by, format!("tasks need each other in a circle: {}", told.join(" -> ")), "remove one of these needs");
+        reader.problem(
+            &cycle.closed_by,
+            format!("tasks need each other in a circle: {}", told.join(" -> ")),
+            "remove one of these needs",
+        );
     }
 }
 

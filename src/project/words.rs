@@ -47,10 +47,10 @@ pub struct Value(pub String);
 
 impl Word for Value {
     fn word(text: &str) -> Result<Self, Invalid> {
-        match text.contains('\0') {
-            true => Err(Invalid::new("a value can't hold a NUL")),
-            false => Ok(Self(text.to_owned())),
+        if text.contains('\0') {
+            return Err(Invalid::new("a value can't hold a NUL"));
         }
+        Ok(Self(text.to_owned()))
     }
     fn schema() -> Schema {
         json_schema!({ "type": ["string", "number", "boolean"] })
@@ -237,7 +237,7 @@ impl Word for Count {
 
 words! {
     /// `upload:`.
-    pub enum UploadWord("value for `upload`") {
+    pub enum UploadWord("`upload` value") {
         /// Only in CI.
         Ci = "ci",
         /// Never by itself.

@@ -60,7 +60,7 @@ impl Source {
 
     /// The line a place is in, from 1.
     pub fn line(&self, offset: usize) -> usize {
-        self.text.as_bytes()[..offset.min(self.text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
+        self.text[..offset.min(self.text.len())].matches('\n').count() + 1
     }
 }
 
@@ -235,8 +235,7 @@ impl Builder<'_> {
             }
             Event::MappingStart(anchor, tag) => {
                 self.open(tag.is_some(), &range)?;
-                let frame =
-                    Frame::Map { start: range.start, anchor, entries: Vec::new(), seen: HashSet::new(), key: None };
+                let frame = Frame::Map { start: range.start, anchor, entries: Vec::new(), seen: HashSet::new(), key: None };
                 self.stack.push(frame);
                 Ok(())
             }
@@ -292,7 +291,8 @@ impl Builder<'_> {
                             None
                         }
                         Kind::List(_) | Kind::Map(_) => {
-                            let template = self.source.text[..span.end].ends_with('}') && self.source.text[span.start..].starts_with('{');
+                            let template =
+                                self.source.text[..span.end].ends_with('}') && self.source.text[span.start..].starts_with('{');
                             let hint = if template {
                                 "a value with a template needs quotes: \"{{ version }}\""
                             } else {

@@ -71,7 +71,15 @@ mod tests {
 
     #[test]
     fn the_line_has_a_caret_and_a_hint() {
-        insta::assert_snapshot!(render(&problem("a: 1\nkey: välue # é\nb: 2\n", 10..16), false), @"");
+        insta::assert_snapshot!(render(&problem("a: 1\nkey: välue # é\nb: 2\n", 10..16), false), @r"
+        error: it is wrong
+         --> versions.yml:2:6
+          |
+        2 | key: välue # é
+          |      ^^^^^
+          |
+          = help: put it right
+        ");
     }
 
     #[test]

@@ -8,4 +8,5 @@ mod env;
 mod fake_github;
 mod files;
 mod project;
+mod project_errors;
 mod serve;
