@@ -24,7 +24,7 @@ pub struct Problem {
 impl Problem {
     /// Line and column, both from 1; the column counts characters.
     pub fn line_column(&self) -> (usize, usize) {
-        let start = self.span.start.min(self.text.len());
+        let start = self.text.floor_char_boundary(self.span.start);
         let before = &self.text[..start];
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;

@@ -13,13 +13,13 @@ pub fn render(problem: &Problem, color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let (line_number, column) = problem.line_column();
     let text = &problem.text;
-    let start = floor(text, problem.span.start);
+    let start = text.floor_char_boundary(problem.span.start);
     let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
     let line_end = text[start..].find('\n').map_or(text.len(), |newline| start + newline);
     let line = text[line_start..line_end].trim_end_matches('\r');
     // The caret stays in one line: what goes on below is seen from its first line.
     let from = (start - line_start).min(line.len());
-    let to = floor(line, problem.span.end.saturating_sub(line_start)).max(from);
+    let to = line.floor_char_boundary(problem.span.end.saturating_sub(line_start)).max(from);
 
     let message = printable(&problem.message);
     let path = format!("{}", problem.file);
@@ -39,15 +39,6 @@ pub fn render(problem: &Problem, color: bool) -> String {
         group = group.element(Level::HELP.message(hint.as_str()));
     }
     renderer.render(&[group])
-}
-
-/// The nearest character boundary at or before an offset.
-fn floor(text: &str, offset: usize) -> usize {
-    let mut offset = offset.min(text.len());
-    while !text.is_char_boundary(offset) {
-        offset -= 1;
-    }
-    offset
 }
 
 /// Without control characters, which a hostile file could use to paint over the message.
