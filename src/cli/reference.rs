@@ -1,0 +1,323 @@
+//! What can be generated from the command line itself: the reference, man pages, completions, JSON Schemas. All of it is
+//! a pure function of the definitions, so that a check can compare it with what is committed.
+//!
+//! Knows no single command: it walks whatever tree it is given.
+
+use std::fmt::Write as _;
+
+use clap::{Arg, ArgAction, Command};
+
+use crate::env;
+use crate::error::{Error, Kind, Result};
+use crate::report::{FinishedLine, SummaryLine};
+
+/// `docs/reference.md`: every command with its options, the variables, the exit codes and the JSON lines.
+pub fn markdown(root: &Command) -> String {
+    let root = built(root);
+    let name = root.get_name().to_owned();
+    let mut text =
+        format!("<!-- Generated from the command line's own definitions; edits here are lost. -->\n\n# {name}: reference\n\n");
+    if let Some(about) = root.get_long_about().or_else(|| root.get_about()) {
+        let _ = writeln!(text, "{}\n", about.to_string().trim());
+    }
+    let commands: Vec<(String, &Command)> = walk(&root);
+    text.push_str("## Commands\n\n| command | what it does |\n|---|---|\n");
+    for (path, command) in &commands {
+        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        let _ = writeln!(text, "| [`{path}`](#{}) | {} |", anchor(path), cell(&about));
+    }
+    let global: Vec<&Arg> = root.get_arguments().filter(|arg| shown(arg)).collect();
+    if !global.is_empty() {
+        text.push_str("\n## Options of every command\n\n");
+        arguments(&mut text, &global);
+    }
+    for (path, command) in &commands {
+        let _ = writeln!(text, "\n## {path}\n");
+        if let Some(about) = command.get_long_about().or_else(|| command.get_about()) {
+            let _ = writeln!(text, "{}\n", about.to_string().trim());
+        }
+        let usage = (*command).clone().render_usage().to_string();
+        let usage = usage.trim_start_matches("Usage:").trim();
+        let _ = writeln!(text, "```\n{usage}\n```");
+        let own: Vec<&Arg> = command.get_arguments().filter(|arg| shown(arg) && !is_global(&global, arg)).collect();
+        if !own.is_empty() {
+            text.push('\n');
+            arguments(&mut text, &own);
+        }
+        if let Some(after) = command.get_after_long_help().or_else(|| command.get_after_help()) {
+            let _ = writeln!(text, "\n{}", after.to_string().trim());
+        }
+    }
+    variables(&mut text);
+    exit_codes(&mut text);
+    json(&mut text);
+    text
+}
+
+/// Man pages of the root and of every command: file name and content.
+pub fn man_pages(root: &Command) -> Result<Vec<(String, Vec<u8>)>> {
+    let root = built(root);
+    let mut pages = Vec::new();
+    let mut render = |name: String, command: Command| -> Result<()> {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(command)
+            .render(&mut page)
+            .map_err(|e| Error::failed(format!("cannot render the man page {name}")).cause(e))?;
+        pages.push((name, page));
+        Ok(())
+    };
+    render(format!("{}.1", root.get_name()), root.clone())?;
+    for (path, command) in walk(&root) {
+        render(format!("{}.1", path.replace(' ', "-")), command.clone())?;
+    }
+    Ok(pages)
+}
+
+/// The completion script for a shell.
+pub fn completions(root: &Command, shell: clap_complete::Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    let name = root.get_name().to_owned();
+    clap_complete::generate(shell, &mut root.clone(), name, &mut script);
+    script
+}
+
+/// JSON Schemas of what `--json` prints line by line: file name and schema.
+pub fn event_schemas() -> Vec<(&'static str, schemars::Schema)> {
+    vec![
+        ("event-finished.schema.json", schemars::schema_for!(FinishedLine)),
+        ("event-summary.schema.json", schemars::schema_for!(SummaryLine)),
+    ]
+}
+
+/// With what clap adds by itself, such as global options on sub-commands.
+fn built(root: &Command) -> Command {
+    let mut root = root.clone();
+    root.build();
+    root
+}
+
+/// All visible commands, depth first, in the order they are defined; `help` goes without saying.
+fn walk(root: &Command) -> Vec<(String, &Command)> {
+    fn into<'a>(prefix: &str, parent: &'a Command, found: &mut Vec<(String, &'a Command)>) {
+        for command in parent.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help") {
+            let path = format!("{prefix} {}", command.get_name());
+            found.push((path.clone(), command));
+            into(&path, command, found);
+        }
+    }
+    let mut found = Vec::new();
+    into(root.get_name(), root, &mut found);
+    found
+}
+
+fn shown(arg: &Arg) -> bool {
+    !arg.is_hide_set() && !matches!(arg.get_id().as_str(), "help" | "version")
+}
+
+fn is_global(global: &[&Arg], arg: &Arg) -> bool {
+    arg.is_global_set() && global.iter().any(|known| known.get_id() == arg.get_id())
+}
+
+/// How GitHub names a heading.
+fn anchor(heading: &str) -> String {
+    heading.to_ascii_lowercase().replace(' ', "-")
+}
+
+fn cell(text: &str) -> String {
+    text.trim().replace('|', "\\|").replace('\n', " ")
+}
+
+fn arguments(text: &mut String, args: &[&Arg]) {
+    text.push_str("| option | meaning |\n|---|---|\n");
+    for arg in args {
+        let mut help = arg.get_long_help().or_else(|| arg.get_help()).map(ToString::to_string).unwrap_or_default();
+        if !help.ends_with(['.', '!', '?', ':']) && !help.is_empty() {
+            help.push('.');
+        }
+        let values: Vec<String> = arg
+            .get_possible_values()
+            .iter()
+            .filter(|value| !value.is_hide_set())
+            .map(|value| format!("`{}`", value.get_name()))
+            .collect();
+        if !values.is_empty() && takes_value(arg) {
+            let _ = write!(help, " One of {}.", values.join(", "));
+        }
+        let defaults: Vec<String> = arg.get_default_values().iter().map(|v| format!("`{}`", v.to_string_lossy())).collect();
+        if !defaults.is_empty() && takes_value(arg) {
+            let _ = write!(help, " Default: {}.", defaults.join(", "));
+        }
+        if let Some(variable) = arg.get_env() {
+            let _ = write!(help, " Variable: `{}`.", variable.to_string_lossy());
+        }
+        let _ = writeln!(text, "| `{}` | {} |", cell(&spelling(arg)), cell(&help));
+    }
+}
+
+fn takes_value(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::Set | ArgAction::Append)
+}
+
+/// `-j, --jobs <N>`, `<NAME>...`.
+fn spelling(arg: &Arg) -> String {
+    let names: Vec<String> = arg
+        .get_short()
+        .map(|short| format!("-{short}"))
+        .into_iter()
+        .chain(arg.get_long().map(|long| format!("--{long}")))
+        .collect();
+    let value = if takes_value(arg) {
+        let names = arg.get_value_names().map(|names| names.iter().map(|n| format!("<{n}>")).collect::<Vec<_>>().join(" "));
+        names.unwrap_or_else(|| format!("<{}>", arg.get_id().as_str().to_ascii_uppercase()))
+    } else {
+        String::new()
+    };
+    let many = if arg.is_positional() && arg.get_num_args().is_some_and(|n| n.max_values() > 1) { "..." } else { "" };
+    match (names.is_empty(), arg.is_required_set() || !value.is_empty() && !names.is_empty()) {
+        (true, true) => format!("{value}{many}"),
+        (true, false) => format!("[{}]{many}", value.trim_start_matches('<').trim_end_matches('>')),
+        (false, _) => format!("{} {value}", names.join(", ")).trim_end().to_owned(),
+    }
+}
+
+fn variables(text: &mut String) {
+    text.push_str("\n## Variables\n\n| variable | meaning |\n|---|---|\n");
+    for (name, meaning) in env::ALL {
+        let _ = writeln!(text, "| `{name}` | {} |", cell(meaning));
+    }
+    text.push_str(
+        "| `NO_COLOR` | Not empty: no colours, unless `--color always`. |\n\
+         | `CLICOLOR_FORCE` | Not `0`: colours also where no terminal is. |\n",
+    );
+}
+
+/// What each exit code means, from the kinds of failure themselves.
+fn exit_codes(text: &mut String) {
+    text.push_str("\n## Exit codes\n\n| code | meaning |\n|---:|---|\n");
+    let mut rows = vec![(0, "done")];
+    rows.extend(KINDS.iter().map(|(kind, meaning)| (kind.exit_code(), *meaning)));
+    for (code, meaning) in rows {
+        let _ = writeln!(text, "| {code} | {meaning} |");
+    }
+    let mut order: Vec<Kind> = KINDS.iter().map(|(kind, _)| *kind).filter(|k| !matches!(k, Kind::Interrupted(_))).collect();
+    order.sort_by_key(|kind| kind.rank());
+    let order: Vec<String> = order.iter().map(|kind| kind.exit_code().to_string()).collect();
+    let _ = writeln!(text, "\nSeveral failures: the first of {} names the code.", order.join(", "));
+}
+
+const KINDS: &[(Kind, &str)] = &[
+    (Kind::Failed, "a step failed"),
+    (Kind::Usage, "the command line or the files are wrong"),
+    (Kind::Locked, "`--locked` would change the lock"),
+    (Kind::Integrity, "integrity: bytes are not what is pinned or stated"),
+    (Kind::Unavailable, "unavailable, try later"),
+    (Kind::Interrupted(2), "interrupted (SIGINT)"),
+    (Kind::Interrupted(15), "interrupted (SIGTERM)"),
+];
+
+fn json(text: &mut String) {
+    text.push_str(
+        "\n## JSON lines\n\nWith `--json` stdout holds one object a line: one for each finished step, a summary last. \
+         The schemas are in `schema/`.\n",
+    );
+    for (file, schema) in event_schemas() {
+        let title = schema.get("description").and_then(|d| d.as_str()).unwrap_or_default();
+        let _ = writeln!(text, "\n`{file}`: {title}\n\n| field | meaning |\n|---|---|");
+        let Some(properties) = schema.get("properties").and_then(|p| p.as_object()) else { continue };
+        let required = schema.get("required").and_then(|r| r.as_array()).cloned().unwrap_or_default();
+        for (field, property) in properties {
+            let meaning = property.get("description").and_then(|d| d.as_str()).unwrap_or_default();
+            let always = if required.iter().any(|r| r == field) { "" } else { " Absent where there is none." };
+            let _ = writeln!(text, "| `{field}` | {}{always} |", cell(meaning));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree() -> Command {
+        let names = Arg::new("name").required(true).num_args(1..).help("Subsystems, or `all`");
+        let jobs = Arg::new("jobs").short('j').long("jobs").value_name("N").help("Builds at once").default_value("2");
+        let color = Arg::new("color").long("color").global(true).help("When to use colours").value_parser(["auto", "never"]);
+        let json = Arg::new("json").long("json").action(ArgAction::SetTrue).help("JSON lines | on stdout");
+        Command::new("larder")
+            .about("Binaries are the artifact")
+            .arg(color)
+            .subcommand(Command::new("ensure").about("Makes binaries present").arg(names).arg(jobs).arg(json))
+            .subcommand(Command::new("cache").about("The cache").subcommand(Command::new("dir").about("Where it is")))
+            .subcommand(Command::new("secret").hide(true))
+    }
+
+    #[test]
+    fn the_reference_has_all_that_is_visible() {
+        let text = markdown(&tree());
+        let commands = text.split("\n## Variables").next().unwrap_or_default();
+        insta::assert_snapshot!(commands, @r"
+        <!-- Generated from the command line's own definitions; edits here are lost. -->
+
+        # larder: reference
+
+        Binaries are the artifact
+
+        ## Commands
+
+        | command | what it does |
+        |---|---|
+        | [`larder ensure`](#larder-ensure) | Makes binaries present |
+        | [`larder cache`](#larder-cache) | The cache |
+        | [`larder cache dir`](#larder-cache-dir) | Where it is |
+
+        ## Options of every command
+
+        | option | meaning |
+        |---|---|
+        | `--color <COLOR>` | When to use colours. One of `auto`, `never`. |
+
+        ## larder ensure
+
+        Makes binaries present
+
+        ```
+        larder ensure [OPTIONS] <name>...
+        ```
+
+        | option | meaning |
+        |---|---|
+        | `<NAME>...` | Subsystems, or `all`. |
+        | `-j, --jobs <N>` | Builds at once. Default: `2`. |
+        | `--json` | JSON lines \| on stdout. |
+
+        ## larder cache
+
+        The cache
+
+        ```
+        larder cache [OPTIONS] [COMMAND]
+        ```
+
+        ## larder cache dir
+
+        Where it is
+
+        ```
+        larder cache dir [OPTIONS]
+        ```
+        ");
+        for word in ["LARDER_", "| 4 | integrity", "| 130 |", "the first of 4, 2, 3, 5, 1", "`error_kind` | What kind"] {
+            assert!(text.contains(word), "{word} in {text}");
+        }
+        assert!(!text.contains("secret"));
+        assert_eq!(text, markdown(&tree()));
+    }
+
+    #[test]
+    fn pages_and_completions_know_the_commands() {
+        let pages = man_pages(&tree()).unwrap();
+        let names: Vec<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["larder.1", "larder-ensure.1", "larder-cache.1", "larder-cache-dir.1"]);
+        let script = String::from_utf8(completions(&tree(), clap_complete::Shell::Bash)).unwrap();
+        assert!(script.contains("ensure"), "{script}");
+    }
+}
