@@ -7,6 +7,8 @@
 mod env;
 mod fake_github;
 mod files;
+mod net;
 mod project;
 mod project_errors;
+mod script;
 mod serve;
