@@ -16,6 +16,12 @@ macro_rules! variables {
 }
 
 variables! {
+    /// The hub to use in place of the project's: a folder, an http(s) url, or `github:owner/name`.
+    HUB = "LARDER_HUB";
+    /// Folder of the local cache, absolute; default the user's cache folder.
+    CACHE_DIR = "LARDER_CACHE_DIR";
+    /// `never`: installed binaries are plain files, without the pivot of links.
+    LINKS = "LARDER_LINKS";
     /// Base url that stands in for `https://github.com` when originals are downloaded (a mirror, a test server).
     UPSTREAM_GITHUB = "LARDER_UPSTREAM_GITHUB";
     /// Hosts that may be spoken to over plain http, comma-separated; loopback always may.

@@ -12,6 +12,7 @@ pub mod env;
 pub mod error;
 pub mod fs;
 pub mod hub;
+pub mod installed;
 pub mod integrity;
 pub mod model;
 pub mod net;

@@ -1,8 +1,95 @@
-//! The command line.
+//! The command line: one file per command, its arguments (whose doc comments are the help) and a function. No logic here,
+//! no clap below here.
 
+mod each;
+mod ensure;
+mod global;
+mod package;
+mod record;
 pub mod reference;
+mod release;
+mod session;
 
-/// Runs larder on this process's arguments.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::error::{Error, Result};
+use crate::report;
+
+pub use global::Global;
+
+/// Makes every pinned binary of a repository present and right.
+///
+/// Binaries are the artifact; releases are the cache. `versions.yml` pins versions, one recipe per subsystem says how to get
+/// it, and `larder ensure all` makes every binary present: from the local cache, the team's own releases, the original
+/// publisher, or a build.
+#[derive(Debug, Parser)]
+#[command(name = "larder", version, arg_required_else_help = true, subcommand_required = true, infer_long_args = false)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Ensure(ensure::Args),
+    Package(package::Args),
+    Release(release::Args),
+}
+
+/// The clap command tree, for help, completions, man pages and the reference.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let matches = match command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version go to stdout and are no failure.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(2);
+        }
+    };
+    let global = cli.global.clone();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            show(&error, &global);
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Ensure(args) => ensure::run(&args, &global),
+        Command::Package(args) => package::run(&args, &global),
+        Command::Release(args) => release::run(&args, &global),
+    }
+}
+
+/// Shows an error that ended the command before, or outside of, its steps.
+fn show(error: &Error, global: &Global) {
+    report::say(&report::render_error(error, global.paint().color));
+    if global.json {
+        println!("{}", report::failure_line(error));
+    }
+    if std::env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true") {
+        for line in report::annotations(error) {
+            report::say(&line);
+        }
+    }
 }

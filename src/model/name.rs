@@ -68,6 +68,11 @@ macro_rules! text_type {
                 &self.0
             }
         }
+        impl AsRef<camino::Utf8Path> for $name {
+            fn as_ref(&self) -> &camino::Utf8Path {
+                self.0.as_str().into()
+            }
+        }
         impl AsRef<std::path::Path> for $name {
             fn as_ref(&self) -> &std::path::Path {
                 self.0.as_ref()

@@ -1,1 +1,19 @@
-//! steps
+//! What a step does: obtain, build, package, release … on one cell. Unaware of the graph and of how things are shown.
+
+mod build;
+mod context;
+mod exclusive;
+mod obtain;
+mod package;
+mod process;
+mod release;
+mod source;
+mod upload;
+pub mod verify;
+
+pub use build::{build, log_path};
+pub use context::{Context, Options, Sources};
+pub use obtain::{Attempt, Done, Look, Obtained, look, obtain};
+pub use package::{Packaged, package};
+pub use release::{ReleaseOptions, Released, release};
+pub use upload::{UploadDecision, decide as decide_upload};

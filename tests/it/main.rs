@@ -7,8 +7,6 @@
 mod env;
 mod fake_github;
 mod files;
-mod net;
 mod project;
 mod project_errors;
-mod script;
 mod serve;

@@ -1,0 +1,135 @@
+//! `larder ensure`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Global;
+use super::record;
+use super::session::{LimitArgs, PlatformArgs, Session};
+use crate::error::{Error, Result};
+use crate::installed::CellState;
+use crate::model::{Action, Cell, Event, Events, Finished, Outcome, Summary, Via};
+use crate::plan::{Plan, Selection};
+use crate::report::Reporter;
+use crate::runner::ensure::Ensure;
+use crate::runner::{self, Work};
+use crate::steps::{self, Options};
+
+/// Make binaries present and right
+///
+/// For each subsystem, and what it needs: checks the stamp, else restores from the local cache, else downloads from the
+/// team's own releases, else from the original publisher, else builds from source.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(after_help = "Examples:
+  larder ensure all                         every binary of the project, for this machine
+  larder ensure nats telegraf               these two, and what they need
+  larder ensure all --platform all          every platform of the project
+  larder ensure nats --source build         build it, wherever else it could be had
+  larder ensure all --locked --json         in CI: no change to versions.lock, JSON lines on stdout")]
+pub struct Args {
+    /// Subsystems, or `all`.
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+    #[command(flatten)]
+    platforms: PlatformArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
+    how: How,
+}
+
+/// How to obtain.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct How {
+    /// Write nothing to versions.lock; fail (3) where an original has no line there.
+    #[arg(long, env = "LARDER_LOCKED", value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    locked: bool,
+    /// Never open a socket.
+    #[arg(long, env = "LARDER_OFFLINE", value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    offline: bool,
+    /// Use only this source: cache, managed, original or build.
+    #[arg(long, value_name = "SOURCE", value_parser = |text: &str| text.parse::<Via>().map_err(|e| e.to_string()))]
+    source: Option<Via>,
+    /// Install again, also what is up to date.
+    #[arg(long)]
+    reinstall: bool,
+    /// Build again, even where an artifact is to be had.
+    #[arg(long, conflicts_with = "source")]
+    rebuild: bool,
+    /// Say what would happen, and why; change nothing.
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Release what gets built, outside CI too.
+    #[arg(long)]
+    upload: bool,
+}
+
+impl How {
+    /// As the steps know it.
+    pub fn options(&self) -> Options {
+        let Self { locked, offline, source, reinstall, rebuild, dry_run, upload } = self.clone();
+        Options { offline, source, reinstall, rebuild, locked, dry_run, upload }
+    }
+
+    /// Nothing but the default was asked for, so what is recorded as up to date needs no second thought.
+    fn is_plain(&self) -> bool {
+        !self.reinstall && !self.rebuild && !self.locked
+    }
+}
+
+/// Runs it.
+pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
+    let started = Instant::now();
+    let platforms = args.platforms.resolve()?;
+    if args.how.is_plain() && platforms == crate::plan::Platforms::Host {
+        let root = global.root()?;
+        if let Some(cells) = record::fast(&root, &args.names) {
+            return Ok(all_up_to_date(cells, global, started));
+        }
+    }
+    let session = Session::open(global, args.how.options())?;
+    let selection = Selection::parse(&session.ctx.project, &args.names)?;
+    let plan = Plan::new(&session.ctx.project, &selection, &platforms);
+    let env = |name: &str| std::env::var(name).ok();
+    let upload = steps::decide_upload(&session.ctx.project, args.how.upload, &env);
+    let limits = args.limits.resolve(8);
+    session.begin(Action::Ensure, plan.goals().len());
+    let ensure = Arc::new(Ensure::new(Arc::clone(&session.ctx), upload));
+    for (cell, reason) in plan.skipped() {
+        ensure.skipped(cell, reason);
+    }
+    let work: Arc<dyn Work> = ensure.clone();
+    let ended = runner::run(&plan, &work, limits, session.runtime.handle(), &session.ctx.cancel);
+    let mut errors: Vec<Error> = ended.errors.into_iter().map(|(_, error)| error).collect();
+    errors.extend(ensure.late_errors());
+    Ok(session.end(&ensure.done(), &errors))
+}
+
+/// Tells that everything is up to date, from the record alone.
+fn all_up_to_date(cells: Vec<CellState>, global: &Global, started: Instant) -> ExitCode {
+    let (events, receiver) = Events::channel();
+    let reporter = Reporter::spawn(global.mode(), global.verbosity(), receiver);
+    events.send(Event::Started { action: Action::Ensure, steps: cells.len() });
+    for CellState { name, version, platform, .. } in cells {
+        let (Ok(name), Ok(version), Ok(platform)) = (name.parse(), version.parse(), platform.parse()) else { continue };
+        events.send(Event::Finished(Finished {
+            action: Action::Ensure,
+            cell: Cell { name, platform },
+            version,
+            outcome: Outcome::UpToDate,
+            via: None,
+            bytes: 0,
+            seconds: 0.0,
+            error: None,
+            reason: None,
+            place: None,
+            log: None,
+        }));
+    }
+    let summary = Summary { ok: true, counts: std::collections::BTreeMap::new(), seconds: started.elapsed().as_secs_f64() };
+    events.send(Event::Summary(summary));
+    drop(events);
+    reporter.finish();
+    ExitCode::SUCCESS
+}

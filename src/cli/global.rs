@@ -1,0 +1,74 @@
+//! Flags that every command understands.
+
+use std::io::IsTerminal;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::error::{Error, Result};
+use crate::project::Project;
+use crate::report::{ColorChoice, Mode, Paint, Verbosity};
+
+/// Flags that every command understands.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Global {
+    /// Work in this folder, or above it, instead of the current one.
+    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, help_heading = "Global options")]
+    pub directory: Option<Utf8PathBuf>,
+    /// Print one JSON object a line on stdout.
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub json: bool,
+    /// Say less: only failures.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    pub quiet: u8,
+    /// Say more: also what was left alone, and why.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
+    pub verbose: u8,
+    /// When to use colour: auto, always or never.
+    #[arg(long, value_name = "WHEN", default_value = "auto", env = "LARDER_COLOR", global = true, help_heading = "Global options",
+          value_parser = |text: &str| text.parse::<ColorChoice>().map_err(|e| e.to_string()))]
+    pub color: ColorChoice,
+}
+
+impl Global {
+    /// The folder to start from.
+    pub fn start(&self) -> Result<Utf8PathBuf> {
+        let current = std::env::current_dir().map_err(|e| Error::failed("cannot tell the current folder").cause(e))?;
+        let current = Utf8PathBuf::from_path_buf(current)
+            .map_err(|path| Error::usage(format!("the current folder {} has a name that is not UTF-8", path.display())))?;
+        let Some(directory) = &self.directory else { return Ok(current) };
+        let start = current.join(directory);
+        match crate::fs::stat(&start)? {
+            Some(meta) if meta.is_dir() => Ok(start),
+            _ => Err(Error::usage(format!("{directory} is not a folder")).hint("-C takes the folder of a project")),
+        }
+    }
+
+    /// The folder that holds `versions.yml`.
+    pub fn root(&self) -> Result<Utf8PathBuf> {
+        Project::find(&self.start()?)
+    }
+
+    /// Loads the project of a folder, with `LARDER_HUB` laid over it.
+    pub fn load(root: &Utf8Path) -> Result<Project> {
+        let mut project = Project::load(root)?;
+        if let Some(text) = crate::env::value(crate::env::HUB) {
+            project.hub = crate::project::HubConfig::parse(&text, root)?;
+        }
+        Ok(project)
+    }
+
+    /// How to show things.
+    pub fn mode(&self) -> Mode {
+        Mode::choose(self.json, self.color, &|name| std::env::var(name).ok(), std::io::stderr().is_terminal())
+    }
+
+    /// How to paint what goes to stderr.
+    pub fn paint(&self) -> Paint {
+        Paint::choose(self.color, &|name| std::env::var(name).ok(), std::io::stderr().is_terminal())
+    }
+
+    /// How much to say.
+    pub fn verbosity(&self) -> Verbosity {
+        Verbosity::choose(self.quiet, self.verbose)
+    }
+}

@@ -1,0 +1,156 @@
+//! What a run leaves in the state snapshot, and the fast answer that the next run gets from it.
+//!
+//! The fast answer needs nothing but looks: no project is parsed, no runtime, TLS or template engine is set up, nothing is
+//! opened but the snapshot. It holds only if everything that decides still looks as recorded: the project's files, source
+//! folders, and the installed files of every cell that is asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::session::LARDER;
+use crate::error::Result;
+use crate::installed::{CellState, SourceState, State, Watched};
+use crate::model::{Cell, Name, Platform};
+use crate::project::{Project, RenderedSource};
+use crate::steps::{Context, Done};
+
+/// Records what a run found or made. Writes nothing where nothing changed.
+pub fn save(ctx: &Context, done: &BTreeMap<Cell, Done>) -> Result<()> {
+    if ctx.options.dry_run {
+        return Ok(());
+    }
+    let project = &ctx.project;
+    let mut state = State { larder: LARDER.to_owned(), ..State::default() };
+    state.definition = definition(project)?;
+    let settled = Watched::settle(&state.definition);
+    let same_definition = settled && state.definition == ctx.state.definition;
+    state.generation = ctx.state.generation + u64::from(!same_definition);
+    if !settled {
+        state.definition = Vec::new();
+    }
+    state.sources = ctx.sources.looked();
+    state.sources.retain(|source| Watched::settle(&source.watched));
+    let now_known: BTreeSet<&Utf8PathBuf> = state.sources.iter().map(|source| &source.path).collect();
+    let kept: Vec<SourceState> = ctx.sources.known().iter().filter(|source| !now_known.contains(&source.path)).cloned().collect();
+    state.sources.extend(kept);
+    state.all = project
+        .subsystems
+        .values()
+        .filter(|subsystem| subsystem.platforms.contains(&Platform::host()))
+        .map(|subsystem| subsystem.name.to_string())
+        .collect();
+    state.complete = state.all.len() == project.subsystems.len();
+    let mut cells: BTreeMap<(String, String), CellState> = BTreeMap::new();
+    for cell in &ctx.state.cells {
+        cells.insert((cell.name.clone(), cell.platform.clone()), cell.clone());
+    }
+    for (cell, done) in done {
+        let key = (cell.name.to_string(), cell.platform.to_string());
+        let sources = source_paths(project, &cell.name, cell.platform, &mut Vec::new())?;
+        let sources = sources
+            .into_iter()
+            .map(|path| state.sources.iter().find(|source| source.path == path).map(|source| (path, source.digest)))
+            .collect::<Option<Vec<_>>>();
+        let (Some(sources), false) = (sources, done.watched.is_empty()) else {
+            cells.remove(&key);
+            continue;
+        };
+        if !Watched::settle(&done.watched) {
+            cells.remove(&key);
+            continue;
+        }
+        let before = cells.get(&key).filter(|before| before.artifact == done.artifact.digest());
+        let record = CellState {
+            name: key.0.clone(),
+            version: done.artifact.version.to_string(),
+            platform: key.1.clone(),
+            via: done.via.or_else(|| before.and_then(|before| before.via)),
+            needs: project.subsystems.get(&cell.name).map_or_else(Vec::new, |s| s.needs.iter().map(Name::to_string).collect()),
+            artifact: done.artifact.digest(),
+            watched: done.watched.clone(),
+            sources,
+            generation: state.generation,
+        };
+        cells.insert(key, record);
+    }
+    cells.retain(|(name, _), _| project.subsystems.keys().any(|known| known.as_str() == name));
+    state.cells = cells.into_values().collect();
+    if state == with_sources(ctx) { Ok(()) } else { state.save(&project.root) }
+}
+
+/// The state as it was loaded, sources included.
+fn with_sources(ctx: &Context) -> State {
+    let mut sources = ctx.sources.known().to_vec();
+    let mut state = ctx.state.clone();
+    state.sources.append(&mut sources);
+    state
+}
+
+fn definition(project: &Project) -> Result<Vec<Watched>> {
+    let mut watched = vec![Watched::look(&project.subsystems_dir, true)?];
+    for file in &project.files {
+        watched.push(Watched::look(file, true)?);
+    }
+    Ok(watched)
+}
+
+/// Source folders that a cell's keys depend on: its own, and those of what its build needs.
+fn source_paths(project: &Project, name: &Name, platform: Platform, path: &mut Vec<Name>) -> Result<BTreeSet<Utf8PathBuf>> {
+    let mut found = BTreeSet::new();
+    let Some(subsystem) = project.subsystems.get(name).filter(|_| !path.contains(name)) else { return Ok(found) };
+    path.push(name.clone());
+    if let Some(build) = subsystem.rendered_build(&platform, "<out>", "<src>")?
+        && let RenderedSource::Dir { path } = build.source
+    {
+        found.insert(path);
+    }
+    for need in subsystem.build.iter().flat_map(|build| &build.needs) {
+        found.extend(source_paths(project, need, Platform::host(), path)?);
+    }
+    path.pop();
+    Ok(found)
+}
+
+/// The host cells that some words mean, if all of them are recorded as up to date and still look so.
+pub fn fast(root: &Utf8Path, words: &[String]) -> Option<Vec<CellState>> {
+    let state = State::load(root, LARDER);
+    if state.definition.is_empty() || !state.definition.iter().all(Watched::holds) {
+        return None;
+    }
+    let mut names: Vec<&str> = if words.iter().any(|word| word == "all") {
+        if !state.complete {
+            return None;
+        }
+        state.all.iter().map(String::as_str).collect()
+    } else {
+        words.iter().map(String::as_str).collect()
+    };
+    let host = Platform::host().to_string();
+    let cells: BTreeMap<&str, &CellState> =
+        state.cells.iter().filter(|cell| cell.platform == host).map(|cell| (cell.name.as_str(), cell)).collect();
+    let mut wanted: BTreeMap<&str, &CellState> = BTreeMap::new();
+    let mut sources: BTreeMap<&Utf8Path, crate::model::Digest> = BTreeMap::new();
+    while let Some(name) = names.pop() {
+        let cell = *cells.get(name)?;
+        if wanted.insert(name, cell).is_some() {
+            continue;
+        }
+        if cell.generation != state.generation || !cell.watched.iter().all(Watched::holds) {
+            return None;
+        }
+        for (path, digest) in &cell.sources {
+            if sources.insert(path, *digest).is_some_and(|other| other != *digest) {
+                return None;
+            }
+        }
+        names.extend(cell.needs.iter().map(String::as_str));
+    }
+    for (path, digest) in sources {
+        let source = state.sources.iter().find(|source| source.path == path)?;
+        if source.digest != digest || !source.watched.iter().all(Watched::holds) {
+            return None;
+        }
+    }
+    Some(wanted.into_values().cloned().collect())
+}

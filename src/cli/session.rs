@@ -1,0 +1,193 @@
+//! What a command needs to run steps: project, context, reporter, signals; and how it ends: state saved, all shown, an exit
+//! code.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use camino::Utf8PathBuf;
+
+use super::Global;
+use crate::cache::Cache;
+use crate::cancel::Cancel;
+use crate::error::{Error, Kind, Result};
+use crate::installed::State;
+use crate::model::{Action, Cell, Event, Events, Platform, Summary};
+use crate::net;
+use crate::plan::Platforms;
+use crate::project::Project;
+use crate::report::{Reporter, ReporterHandle};
+use crate::runner::Limits;
+use crate::steps::{Context, Done, Options, Sources};
+
+/// This larder, as the state names it.
+pub const LARDER: &str = concat!(env!("CARGO_PKG_VERSION"), "/1");
+
+/// `--platform`.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct PlatformArgs {
+    /// A platform such as `linux-arm64` (repeatable), or `all` for the project's. Default: the host.
+    #[arg(long = "platform", value_name = "PLATFORM")]
+    platforms: Vec<String>,
+}
+
+impl PlatformArgs {
+    /// The platforms meant.
+    pub fn resolve(&self) -> Result<Platforms> {
+        if self.platforms.is_empty() {
+            return Ok(Platforms::Host);
+        }
+        if self.platforms.iter().any(|text| text == "all") {
+            return Ok(Platforms::All);
+        }
+        let mut list: Vec<Platform> = Vec::new();
+        for text in self.platforms.iter().flat_map(|text| text.split(',')) {
+            let platform: Platform = text.trim().parse()?;
+            if !list.contains(&platform) {
+                list.push(platform);
+            }
+        }
+        Ok(Platforms::List(list))
+    }
+}
+
+/// `-j` and `-k`.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct LimitArgs {
+    /// Builds at once. Default: one per core.
+    #[arg(short, long, value_name = "N", env = "LARDER_JOBS", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    /// Go on with what does not depend on a failure.
+    #[arg(short, long)]
+    keep_going: bool,
+}
+
+impl LimitArgs {
+    /// The limits meant.
+    pub fn resolve(&self, transfers: usize) -> Limits {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Limits { builds: self.jobs.map_or(cores, usize::from), transfers, keep_going: self.keep_going }
+    }
+}
+
+/// A command that runs steps.
+pub struct Session {
+    /// What every step shares.
+    pub ctx: Arc<Context>,
+    /// Runs step threads and child processes.
+    pub runtime: tokio::runtime::Runtime,
+    reporter: ReporterHandle,
+    started: Instant,
+}
+
+impl Session {
+    /// Opens the project above the current folder.
+    pub fn open(global: &Global, options: Options) -> Result<Self> {
+        let root = global.root()?;
+        let project = Global::load(&root)?;
+        Self::with_project(global, project, options)
+    }
+
+    /// Opens a session on a loaded project.
+    pub fn with_project(global: &Global, project: Project, options: Options) -> Result<Self> {
+        let started = Instant::now();
+        let cancel = Cancel::new();
+        let settings = net::Settings::from_env(options.offline)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(|e| Error::failed("cannot start").cause(e))?;
+        watch_signals(&runtime, &cancel)?;
+        let (events, receiver) = Events::channel();
+        let reporter = Reporter::spawn(global.mode(), global.verbosity(), receiver);
+        let mut state = State::load(&project.root, LARDER);
+        let sources = Sources::new(std::mem::take(&mut state.sources));
+        let ctx = Context {
+            cache: Cache::at(&cache_dir()?),
+            client: Arc::new(net::Client::new(settings, cancel.clone())),
+            hub: OnceLock::new(),
+            runtime: runtime.handle().clone(),
+            project,
+            options,
+            state,
+            sources,
+            events,
+            cancel,
+        };
+        Ok(Self { ctx: Arc::new(ctx), runtime, reporter, started })
+    }
+
+    /// Tells that work begins.
+    pub fn begin(&self, action: Action, steps: usize) {
+        self.ctx.events.send(Event::Started { action, steps });
+    }
+
+    /// Records what is installed now, shows the summary, and gives the exit code of these failures.
+    pub fn end(self, done: &BTreeMap<Cell, Done>, errors: &[Error]) -> ExitCode {
+        if let Err(error) = super::record::save(&self.ctx, done) {
+            // The next run reads instead of looking; nothing else is lost.
+            self.ctx.events.note(None, crate::model::Level::Detail, format!("state not recorded: {error}"));
+        }
+        let worst = errors.iter().map(Error::kind).min_by_key(|kind| kind.rank());
+        let worst = self.ctx.cancel.signal().map(Kind::Interrupted).or(worst);
+        let summary = Summary { ok: worst.is_none(), counts: BTreeMap::new(), seconds: self.started.elapsed().as_secs_f64() };
+        self.ctx.events.send(Event::Summary(summary));
+        let totals = self.reporter.finish();
+        self.runtime.shutdown_background();
+        ExitCode::from(worst.or(totals.worst()).map_or(0, Kind::exit_code))
+    }
+}
+
+/// `$LARDER_CACHE_DIR`, else the user cache folder.
+pub fn cache_dir() -> Result<Utf8PathBuf> {
+    if let Some(dir) = crate::env::value(crate::env::CACHE_DIR) {
+        let dir = Utf8PathBuf::from(dir);
+        if dir.is_absolute() {
+            return Ok(dir);
+        }
+        return Err(Error::usage(format!("LARDER_CACHE_DIR is `{dir}`, which is not absolute")).hint("name an absolute folder"));
+    }
+    let env = |name: &str| crate::env::value(name).map(Utf8PathBuf::from).filter(|path| path.is_absolute());
+    let base = if cfg!(windows) {
+        env("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        env("HOME").map(|home| home.join("Library/Caches"))
+    } else {
+        env("XDG_CACHE_HOME").or_else(|| env("HOME").map(|home| home.join(".cache")))
+    };
+    base.map(|base| base.join("larder")).ok_or_else(|| {
+        Error::usage("there is no home folder to keep a cache in").hint("set LARDER_CACHE_DIR to an absolute folder")
+    })
+}
+
+/// The first INT, TERM or HUP cancels the run; steps end their children and clean up.
+fn watch_signals(runtime: &tokio::runtime::Runtime, cancel: &Cancel) -> Result<()> {
+    let cancel = cancel.clone();
+    let _entered = runtime.enter();
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let listen = |kind| signal(kind).map_err(|e| Error::failed("cannot listen for signals").cause(e));
+        let (mut int, mut term, mut hup) =
+            (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?);
+        runtime.spawn(async move {
+            loop {
+                let number = tokio::select! {
+                    _ = int.recv() => 2,
+                    _ = term.recv() => 15,
+                    _ = hup.recv() => 1,
+                };
+                cancel.cancel(number);
+            }
+        });
+    }
+    #[cfg(not(unix))]
+    runtime.spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            cancel.cancel(2);
+        }
+    });
+    Ok(())
+}

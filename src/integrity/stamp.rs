@@ -1,0 +1,137 @@
+//! The stamp `.version`: what an installed artifact is, in `key: value` lines (which are YAML, too).
+//!
+//! ```text
+//! version: v2.10.24
+//! checksum: <sha256 of the first binary>
+//! platform: linux-amd64
+//! origin: build
+//! inputs: <64 hex>
+//! artifact: <64 hex>
+//! commit: <where a git source has one>
+//! files:
+//!   - {name: nats-server, mode: 0755, size: 16822272, sha256: <64 hex>}
+//! ```
+//!
+//! It holds nothing that depends on machine, time or how the artifact came: the same artifact has the same stamp
+//! everywhere, also inside its package. An unknown or damaged stamp means *not installed*.
+
+use std::fmt::Write as _;
+
+use crate::model::{Artifact, ArtifactFile, Name};
+
+/// Its file name.
+pub const FILE: &str = ".version";
+
+/// The stamp of an artifact.
+pub fn render(artifact: &Artifact) -> String {
+    let Artifact { name: _, version, platform, origin, inputs, commit, files } = artifact;
+    let mut text = String::new();
+    // Writing to a String can't fail.
+    let _ = writeln!(text, "version: {version}");
+    if let Some(first) = files.first() {
+        let _ = writeln!(text, "checksum: {}", first.sha256);
+    }
+    let _ = writeln!(text, "platform: {platform}\norigin: {origin}\ninputs: {inputs}\nartifact: {}", artifact.digest());
+    if let Some(commit) = commit {
+        let _ = writeln!(text, "commit: {commit}");
+    }
+    text.push_str("files:\n");
+    for ArtifactFile { name, mode, size, sha256 } in files {
+        let _ = writeln!(text, "  - {{name: {name}, mode: {mode:04o}, size: {size}, sha256: {sha256}}}");
+    }
+    text
+}
+
+/// Reads a stamp back; `None` where anything in it is unknown, missing or contradicts itself.
+pub fn parse(name: &Name, text: &str) -> Option<Artifact> {
+    let (head, list) = text.split_once("files:\n")?;
+    let (mut version, mut checksum, mut platform, mut origin, mut inputs, mut artifact, mut commit) =
+        (None, None, None, None, None, None, None);
+    for line in head.lines() {
+        let (key, value) = line.split_once(": ")?;
+        let slot = match key {
+            "version" => &mut version,
+            "checksum" => &mut checksum,
+            "platform" => &mut platform,
+            "origin" => &mut origin,
+            "inputs" => &mut inputs,
+            "artifact" => &mut artifact,
+            "commit" => &mut commit,
+            _ => return None,
+        };
+        if slot.replace(value).is_some() {
+            return None;
+        }
+    }
+    let files = list.lines().map(parse_file).collect::<Option<Vec<_>>>()?;
+    let stamped = Artifact {
+        name: name.clone(),
+        version: version?.parse().ok()?,
+        platform: platform?.parse().ok()?,
+        origin: origin?.parse().ok()?,
+        inputs: inputs?.parse().ok()?,
+        commit: commit.map(str::to_owned),
+        files,
+    };
+    let whole = stamped.files.first()?.sha256 == checksum?.parse().ok()? && stamped.digest() == artifact?.parse().ok()?;
+    whole.then_some(stamped)
+}
+
+fn parse_file(line: &str) -> Option<ArtifactFile> {
+    let mut fields = line.strip_prefix("  - {")?.strip_suffix('}')?.split(", ");
+    let mut field = |key: &str| fields.next()?.strip_prefix(key)?.strip_prefix(": ");
+    let file = ArtifactFile {
+        name: field("name")?.parse().ok()?,
+        mode: u32::from_str_radix(field("mode")?, 8).ok()?,
+        size: field("size")?.parse().ok()?,
+        sha256: field("sha256")?.parse().ok()?,
+    };
+    fields.next().is_none().then_some(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Digest, Origin};
+
+    fn artifact(commit: Option<&str>) -> Artifact {
+        let file =
+            |name: &str, mode| ArtifactFile { name: name.parse().unwrap(), mode, size: 3, sha256: Digest::of(name.as_bytes()) };
+        Artifact {
+            name: "nats".parse().unwrap(),
+            version: "v2.10.24".parse().unwrap(),
+            platform: "linux-amd64".parse().unwrap(),
+            origin: Origin::Build,
+            inputs: Digest::of(b"inputs"),
+            commit: commit.map(str::to_owned),
+            files: vec![file("nats-server", 0o755), file("LICENSE", 0o644)],
+        }
+    }
+
+    #[test]
+    fn it_round_trips_and_reads_as_key_value_lines() {
+        for commit in [None, Some("0123abc")] {
+            let artifact = artifact(commit);
+            let text = render(&artifact);
+            assert!(text.starts_with("version: v2.10.24\nchecksum: "));
+            assert_eq!(parse(&artifact.name, &text), Some(artifact));
+        }
+    }
+
+    #[test]
+    fn any_damage_means_not_installed() {
+        let artifact = artifact(None);
+        let text = render(&artifact);
+        for cut in 0..text.len() {
+            assert_eq!(parse(&artifact.name, &text[..cut]).filter(|_| cut + 1 < text.len()), None, "cut at {cut}");
+        }
+        for i in 0..text.len() {
+            let mut bytes = text.clone().into_bytes();
+            bytes[i] ^= 1;
+            if let Ok(damaged) = String::from_utf8(bytes) {
+                assert_ne!(parse(&artifact.name, &damaged).as_ref(), Some(&artifact), "bit flipped at {i}");
+            }
+        }
+        assert_eq!(parse(&artifact.name, &format!("future: 1\n{text}")), None);
+    }
+}

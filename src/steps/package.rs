@@ -1,0 +1,104 @@
+//! An installed artifact → an asset in `.dist`, with its sidecar.
+
+use std::io::{BufWriter, Write};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::context::Context;
+use crate::archive::{self, Content, PackEntry};
+use crate::error::{Error, Result};
+use crate::fs::{self, IoContext};
+use crate::integrity::{Observed, Sidecar, stamp};
+use crate::model::{Artifact, AssetName, Cell, Phase};
+
+/// A package in `.dist`.
+#[derive(Clone, Debug)]
+pub struct Packaged {
+    /// The asset's name.
+    pub asset: AssetName,
+    /// The archive.
+    pub file: Utf8PathBuf,
+    /// The truth about it.
+    pub sidecar: Sidecar,
+    /// It was there already, and right.
+    pub up_to_date: bool,
+}
+
+/// Packages what is installed of a cell. What is there with the same artifact, whole, is left alone.
+pub fn package(ctx: &Context, cell: &Cell) -> Result<Packaged> {
+    let subsystem = ctx.subsystem(cell)?;
+    let artifact = wanted_and_installed(ctx, cell)?;
+    let format = subsystem.format(&cell.platform);
+    let asset = AssetName::of(&subsystem.package.name, &cell.platform, format.extension(), None);
+    let dist = ctx.project.root.join(".dist");
+    let file = dist.join(&asset);
+    if let Some(sidecar) = existing(&dist, &asset, &artifact)? {
+        return Ok(Packaged { asset, file, sidecar, up_to_date: true });
+    }
+    ctx.events.phase(cell, Phase::Packing, Some(artifact.size()));
+    let bin = ctx.bin(cell);
+    if let Some(damage) = bin.damage(&artifact)? {
+        return Err(
+            Error::integrity(format!("{cell} is damaged: {damage}")).hint(format!("`larder ensure {}` repairs it", cell.name))
+        );
+    }
+    fs::create_dir_all(&dist)?;
+    let stamp = stamp::render(&artifact);
+    let paths: Vec<Utf8PathBuf> = artifact.files.iter().map(|file| bin.file(file.name.as_str())).collect();
+    let mut entries =
+        vec![PackEntry { name: stamp::FILE, mode: 0o644, size: stamp.len() as u64, content: Content::Bytes(stamp.as_bytes()) }];
+    for (file, path) in artifact.files.iter().zip(&paths) {
+        entries.push(PackEntry { name: file.name.as_str(), mode: file.mode, size: file.size, content: Content::File(path) });
+    }
+    // The sidecar goes first: an archive must never stand beside a sidecar of another.
+    fs::remove_file(dist.join(asset.sidecar()))?;
+    let staged = tempfile::Builder::new().prefix(".tmp-").tempfile_in(&dist).at("create a file in", &dist)?;
+    let mut out = BufWriter::new(staged.as_file());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let progress = |bytes| ctx.events.progress(cell, bytes);
+    let packed = archive::pack(format, &entries, &mut out, threads, &ctx.cancel, &progress)?;
+    out.flush().at("write", &file)?;
+    drop(out);
+    fs::set_mode(staged.path(), 0o644)?;
+    staged.as_file().sync_all().at("flush", &file)?;
+    staged.persist(&file).map_err(|e| fs::io_error("write", &file, &e.error))?;
+    let (observed, explanation) = known(ctx, cell, &artifact);
+    let sidecar = Sidecar::new(artifact, packed.sha256, packed.size, observed, explanation);
+    fs::write_atomic(dist.join(asset.sidecar()), sidecar.to_json().as_bytes())?;
+    Ok(Packaged { asset, file, sidecar, up_to_date: false })
+}
+
+/// What is installed of a cell, if it is what today's recipe wants.
+fn wanted_and_installed(ctx: &Context, cell: &Cell) -> Result<Artifact> {
+    let wanted = ctx.wanted(cell)?;
+    let ensure = format!("run `larder ensure {}` first", cell.name);
+    let artifact = ctx.bin(cell).stamped()?.ok_or_else(|| Error::failed(format!("{cell} is not installed")).hint(&ensure))?;
+    if !wanted.accepts(artifact.origin, &artifact.inputs) {
+        return Err(Error::failed(format!("what is installed of {cell} is not what the recipe wants today")).hint(&ensure));
+    }
+    Ok(artifact)
+}
+
+fn existing(dist: &Utf8Path, asset: &AssetName, artifact: &Artifact) -> Result<Option<Sidecar>> {
+    let path = dist.join(asset.sidecar());
+    let Some(bytes) = fs::read_opt(&path)? else { return Ok(None) };
+    let Ok(sidecar) = Sidecar::parse(&bytes, path.as_str()) else { return Ok(None) };
+    let whole = sidecar.content == *artifact
+        && fs::stat(dist.join(asset))?.is_some_and(|meta| meta.len() == sidecar.size)
+        && crate::integrity::tree::hash_file(&dist.join(asset))?.0 == sidecar.sha256;
+    Ok(whole.then_some(sidecar))
+}
+
+/// What was observed when the artifact was made, and what its inputs were made of.
+fn known(ctx: &Context, cell: &Cell, artifact: &Artifact) -> (Observed, Vec<(String, String)>) {
+    let observed = ctx
+        .cache
+        .lookup(artifact.origin, &artifact.inputs)
+        .ok()
+        .flatten()
+        .filter(|entry| entry.artifact.digest() == artifact.digest())
+        .map_or_else(|| Observed { commit: artifact.commit.clone(), ..Observed::default() }, |entry| entry.observed);
+    let explanation =
+        ctx.wanted(cell).ok().and_then(|wanted| Some(wanted.of(artifact.origin)?.fields.clone())).unwrap_or_default();
+    (observed, explanation)
+}

@@ -1,0 +1,85 @@
+//! Whether what was built here is released by itself: DESIGN 4's rules for `upload:`.
+
+use crate::project::{HubConfig, Project, UploadPolicy};
+
+/// Whether to release after a build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UploadDecision {
+    /// Do.
+    Yes,
+    /// Don't, and say why.
+    Skip(String),
+    /// Don't, silently: nobody would expect it (outside CI, or `upload: never`).
+    No,
+}
+
+/// Decides from the project and the environment.
+pub fn decide(project: &Project, asked: bool, env: &dyn Fn(&str) -> Option<String>) -> UploadDecision {
+    if asked {
+        return UploadDecision::Yes;
+    }
+    let ci = in_ci(env);
+    match (project.upload, &project.hub) {
+        (UploadPolicy::Never, _) => UploadDecision::No,
+        (UploadPolicy::Always, HubConfig::Dir { .. }) => UploadDecision::Yes,
+        (_, HubConfig::Http { .. }) => {
+            if ci {
+                UploadDecision::Skip("an http hub is read-only".into())
+            } else {
+                UploadDecision::No
+            }
+        }
+        (_, HubConfig::Dir { .. }) => {
+            if ci {
+                UploadDecision::Yes
+            } else {
+                UploadDecision::No
+            }
+        }
+        (_, HubConfig::GitHub { .. }) => {
+            if ci {
+                in_actions(env)
+            } else {
+                UploadDecision::No
+            }
+        }
+    }
+}
+
+/// "In CI" means `CI` is true.
+pub fn in_ci(env: &dyn Fn(&str) -> Option<String>) -> bool {
+    env("CI").is_some_and(|value| value == "true" || value == "1")
+}
+
+fn in_actions(env: &dyn Fn(&str) -> Option<String>) -> UploadDecision {
+    let skip = |why: &str| UploadDecision::Skip(why.to_owned());
+    if env("GITHUB_ACTIONS").as_deref() != Some("true") {
+        return skip("a GitHub hub is written automatically only from GitHub Actions");
+    }
+    let event = env("GITHUB_EVENT_NAME").unwrap_or_default();
+    if event.starts_with("pull_request") {
+        return skip("pull requests never write to the hub");
+    }
+    let reference = env("GITHUB_REF").unwrap_or_default();
+    if reference.starts_with("refs/tags/") {
+        return UploadDecision::Yes;
+    }
+    let payload = env("GITHUB_EVENT_PATH").and_then(|path| crate::fs::read(path).ok());
+    let default = payload
+        .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok())
+        .and_then(|value| value.pointer("/repository/default_branch")?.as_str().map(str::to_owned));
+    match default {
+        Some(default) if reference == format!("refs/heads/{default}") => UploadDecision::Yes,
+        Some(default) => UploadDecision::Skip(format!("{reference} is neither the default branch ({default}) nor a tag")),
+        None => skip("the event's payload names no default branch"),
+    }
+}
+
+/// Url of the CI run, if this is one.
+pub fn run_url() -> Option<String> {
+    let env = |name: &str| std::env::var(name).ok();
+    if env("GITHUB_ACTIONS").as_deref() != Some("true") {
+        return None;
+    }
+    Some(format!("{}/{}/actions/runs/{}", env("GITHUB_SERVER_URL")?, env("GITHUB_REPOSITORY")?, env("GITHUB_RUN_ID")?))
+}

@@ -1,0 +1,96 @@
+//! Checks of what is there: hashes, executable headers, and the recipe's `verify` command.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::process::Stdio;
+use std::time::Duration;
+
+use camino::Utf8Path;
+
+use super::build::mentions_version;
+use super::context::Context;
+use super::process::shell;
+use crate::error::{Error, Result};
+use crate::integrity::executable;
+use crate::model::{Cell, Platform};
+use crate::project::Subsystem;
+
+/// How long a `verify` command may take.
+const TIME: Duration = Duration::from_mins(1);
+
+/// Checks an installed cell: every file hashed, executables of the right platform, the recipe's `verify` on the host.
+pub fn verify(ctx: &Context, cell: &Cell) -> Result<u64> {
+    let subsystem = ctx.subsystem(cell)?;
+    let bin = ctx.bin(cell);
+    let Some(artifact) = bin.stamped()? else {
+        return Err(Error::failed(format!("{cell} is not installed")).hint(format!("`larder ensure {}` installs it", cell.name)));
+    };
+    if let Some(damage) = bin.damage(&artifact)? {
+        return Err(
+            Error::integrity(format!("{cell} is damaged: {damage}")).hint(format!("`larder ensure {}` repairs it", cell.name))
+        );
+    }
+    for name in subsystem.file_names(&cell.platform).iter().take(subsystem.binaries.len()) {
+        executable::check_platform(bin.file(name.as_str()), &cell.platform)?;
+    }
+    if cell.platform == Platform::host()
+        && let Some(line) = subsystem.rendered_verify(&cell.platform)?
+    {
+        let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+        let mut path: Vec<std::path::PathBuf> = Vec::new();
+        for need in &subsystem.needs {
+            path.push(ctx.bin(&Cell { name: need.clone(), platform: cell.platform }).dir().as_std_path().to_owned());
+        }
+        path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+        if let Ok(path) = std::env::join_paths(path) {
+            env.insert("PATH".into(), path);
+        }
+        check(ctx, subsystem, &line, bin.dir(), env)?;
+    }
+    Ok(artifact.size())
+}
+
+/// Runs a rendered `verify` line with `dir` first on PATH: it must exit 0 and print the version, a leading v aside.
+pub fn check(
+    ctx: &Context,
+    subsystem: &Subsystem,
+    line: &str,
+    dir: &Utf8Path,
+    mut env: BTreeMap<OsString, OsString>,
+) -> Result<()> {
+    let mut path = vec![dir.as_std_path().to_owned()];
+    if let Some(old) = env.get(&OsString::from("PATH")) {
+        path.extend(std::env::split_paths(old));
+    }
+    if let Ok(path) = std::env::join_paths(path) {
+        env.insert("PATH".into(), path);
+    }
+    let mut command = tokio::process::Command::from(shell(line));
+    command.env_clear().envs(env).stdin(Stdio::null()).kill_on_drop(true);
+    let run = async {
+        tokio::select! {
+            output = tokio::time::timeout(TIME, command.output()) => match output {
+                Ok(output) => output.map_err(|e| Error::failed(format!("cannot run `{line}`")).cause(e)),
+                Err(_) => Err(Error::failed(format!("`{line}` took longer than a minute"))),
+            },
+            error = ctx.cancel.cancelled() => Err(error),
+        }
+    };
+    let output = ctx.runtime.block_on(run)?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        return Err(Error::failed(format!("verify: `{line}` failed ({})", output.status)).cause(first_lines(&said)));
+    }
+    let number = subsystem.version.number();
+    if !mentions_version(&said, number) {
+        return Err(Error::failed(format!("verify: `{line}` does not print the version {number}"))
+            .cause(format!("it printed: {}", first_lines(&said)))
+            .hint("check the version in versions.yml, or the recipe's `verify`"));
+    }
+    Ok(())
+}
+
+fn first_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().take(5).collect();
+    if lines.is_empty() { "nothing".into() } else { lines.join(" | ") }
+}
