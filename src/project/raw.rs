@@ -133,6 +133,7 @@ keys! {
 
 /// The upstream publisher's release, with exceptions for platforms.
 #[derive(Clone, Debug, Default, JsonSchema)]
+#[schemars(transform = all_optional)]
 pub struct RawUpstream {
     /// The keys themselves.
     #[schemars(flatten)]
@@ -140,6 +141,11 @@ pub struct RawUpstream {
     /// Any of these keys anew, for an os, an architecture or a platform.
     #[schemars(required)]
     pub overrides: Option<Pairs<PlatformWord, RawUpstreamKeys>>,
+}
+
+/// `overrides` is no `null`, and may be left out all the same.
+fn all_optional(schema: &mut schemars::Schema) {
+    schema.remove("required");
 }
 
 impl Keys for RawUpstream {

@@ -66,7 +66,9 @@ fn packaging() {
     env.larder(["package", "all", "--platform", "all"]).success();
     for platform in SIX {
         let alpha = if platform.starts_with("windows") { "zip" } else { "tar.gz" };
-        for asset in [format!("alpha-{platform}.{alpha}"), format!("beta-{platform}.tar.zst"), format!("gamma-tools-{platform}.zip")] {
+        for asset in
+            [format!("alpha-{platform}.{alpha}"), format!("beta-{platform}.tar.zst"), format!("gamma-tools-{platform}.zip")]
+        {
             assert!(env.exists(&format!(".dist/{asset}")), "{asset} is missing");
             assert!(env.exists(&format!(".dist/{asset}.json")), "{asset}.json is missing");
         }
@@ -90,7 +92,10 @@ fn packages_are_the_same_on_another_machine() {
     let pack = |env: &TestEnv, prelude: &str| {
         let mut command = env.program("sh");
         let larder = crate::env::LARDER;
-        command.args(["-ec", &format!("{prelude}; {larder} ensure all && {larder} package all && cd .dist && sha256sum *.tar.* *.zip")]);
+        command.args([
+            "-ec",
+            &format!("{prelude}; {larder} ensure all && {larder} package all && cd .dist && sha256sum *.tar.* *.zip"),
+        ]);
         env.output(command).success().stdout
     };
     let one = example("packaging");
@@ -132,7 +137,9 @@ fn http_hub() {
 /// Everything that is checked without touching the network: files, templates for every platform, names, needs.
 #[test]
 fn every_example_is_in_order() {
-    for name in ["minimal", "needs-and-tools", "git-source", "packaging", "tasks-and-ci", "registries", "plat-telemetry", "collection"] {
+    for name in
+        ["minimal", "needs-and-tools", "git-source", "packaging", "tasks-and-ci", "registries", "plat-telemetry", "collection"]
+    {
         let env = TestEnv::new();
         env.copy_from_repo(&format!("examples/{name}"), "repo/examples/it");
         env.copy_from_repo("subsystems", "repo/subsystems");

