@@ -30,7 +30,7 @@ pub(super) fn decode(compression: Compression, from: impl Read, pump: Pump) -> i
             if pump.run(&mut decoder) { at_end(decoder.into_inner()) } else { Ok(()) }
         }
         Compression::Xz => {
-            let mut decoder = lzma_rust2::XzReader::new_mem_limit(from, true, XZ_MEMORY);
+            let mut decoder = xz_decoder(from);
             if pump.run(Explained { inner: &mut decoder, explain: xz_error }) { at_end(decoder.into_inner()) } else { Ok(()) }
         }
         Compression::Zst => {
@@ -45,6 +45,11 @@ pub(super) fn zstd_decoder<R: BufRead>(from: R) -> io::Result<zstd::Decoder<'sta
     let mut decoder = zstd::Decoder::with_buffer(from)?;
     decoder.window_log_max(ZSTD_WINDOW_LOG)?;
     Ok(decoder)
+}
+
+/// An xz decoder whose memory is capped.
+pub(super) fn xz_decoder<R: BufRead>(from: R) -> lzma_rust2::XzReader<R> {
+    lzma_rust2::XzReader::new_mem_limit(from, true, XZ_MEMORY)
 }
 
 struct Explained<R> {

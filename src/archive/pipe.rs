@@ -155,36 +155,44 @@ impl Pump {
     }
 }
 
-/// Runs the reading side on a thread of its own and `consume` on this one. `open` makes the decompressor around the
-/// source and has the pump read it to its end. An archive that is refused is drained.
-pub(super) fn with_pump<'s, R, T>(
+/// Runs `produce` on a thread of its own and `consume` on this one; gives also what `produce` gave, unless it panicked.
+pub(super) fn on_two_threads<'s, S: Send, T>(
+    shared: &'s Shared<'s>,
+    produce: impl FnOnce(Pump) -> S + Send,
+    consume: impl FnOnce(&mut Pipe<'s>) -> Result<T>,
+) -> Result<(Result<T>, S)> {
+    std::thread::scope(|scope| {
+        let (pump, mut pipe) = pipe(shared);
+        let other = scope.spawn(move || produce(pump));
+        let result = consume(&mut pipe);
+        // Lets the other thread end.
+        drop(pipe);
+        let produced = other.join().map_err(|_| refused("its decompressor gave up"))?;
+        Ok((result, produced))
+    })
+}
+
+/// The same for an archive that comes as a stream. `open` makes the decompressor around the source and has the pump read
+/// it to its end. An archive that is refused is drained.
+pub(super) fn with_pump<'s, R: Read + Send, T>(
     shared: &'s Shared<'s>,
     mut source: Source<'s, R>,
     open: impl FnOnce(&mut Source<'s, R>, Pump) -> io::Result<()> + Send,
     consume: impl FnOnce(&mut Pipe<'s>) -> Result<T>,
-) -> Result<T>
-where
-    R: Read + Send,
-{
-    std::thread::scope(|scope| {
-        let (pump, mut pipe) = pipe(shared);
+) -> Result<T> {
+    let produce = move |pump: Pump| {
         let full = pump.full.clone();
-        let other = scope.spawn(move || {
-            if let Err(error) = open(&mut source, pump) {
-                // Nobody listens: there is another error already.
-                let _ = full.send(Err(error));
-            }
-            source
-        });
-        let result = consume(&mut pipe);
-        // Lets the other thread end.
-        drop(pipe);
-        let Ok(mut source) = other.join() else { return Err(refused("its decompressor gave up")) };
-        if result.as_ref().is_err_and(|e| e.kind() == Kind::Integrity) {
-            source.drain();
+        if let Err(error) = open(&mut source, pump) {
+            // Nobody listens: there is another error already.
+            let _ = full.send(Err(error));
         }
-        result
-    })
+        source
+    };
+    let (result, mut source) = on_two_threads(shared, produce, consume)?;
+    if result.as_ref().is_err_and(|e| e.kind() == Kind::Integrity) {
+        source.drain();
+    }
+    result
 }
 
 impl Pipe<'_> {

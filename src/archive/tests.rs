@@ -106,8 +106,7 @@ fn what_is_packed_comes_back() {
             bytes_entry(".version", 0o644, b"version: v1\n"),
             bytes_entry(&long, 0o644, b"x"),
         ];
-        for (format, kind) in &FORMATS[..2] {
-            let (format, kind) = (*format, *kind);
+        for (format, kind) in FORMATS {
             let place = Place::new();
             let bytes = packed(format, &entries, 2);
             let files = place.unpack(kind, &bytes, &Select::Flat).unwrap();

@@ -134,7 +134,7 @@ pub fn check_platform(path: impl AsRef<Path>, platform: &Platform) -> Result<Exe
     let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
     match &found {
         Executable::Empty => Err(Error::failed(format!("{name} is empty"))),
-        Executable::Native(native) if !native.suits(platform) => {
+        Executable::Native(native) if !native.suits(*platform) => {
             let error = Error::failed(format!("{name} is a {native} executable where {platform} is wanted"));
             Err(match (native.libc, platform.libc) {
                 (Some(Linkage::Dynamic(needs)), Some(wanted)) if needs != wanted => error.hint(format!(
@@ -150,8 +150,8 @@ pub fn check_platform(path: impl AsRef<Path>, platform: &Platform) -> Result<Exe
 }
 
 impl Native {
-    fn suits(&self, platform: &Platform) -> bool {
-        let Platform { os, arch, libc } = *platform;
+    fn suits(&self, platform: Platform) -> bool {
+        let Platform { os, arch, libc } = platform;
         let libc_suits = match (self.libc, libc) {
             (Some(Linkage::Dynamic(needs)), Some(wanted)) => needs == wanted,
             _ => true,

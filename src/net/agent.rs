@@ -80,7 +80,7 @@ impl Agent {
             .connect_timeout(settings.connect)
             .tcp_nodelay(true)
             .dns_resolver(Resolver)
-            .tls_certs_merge(tls::extra_roots()?);
+            .tls_certs_merge(tls::extra_roots(settings.ca_file.as_deref())?);
         let http = builder.build().map_err(|e| Error::failed("cannot set up https").cause(e))?;
         Ok(Self { settings, cancel, counters, http, hosts: Hosts::default() })
     }

@@ -1,5 +1,6 @@
 //! How patient the client is, and what it may do: one value made at start, from the environment.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -18,6 +19,8 @@ pub struct Settings {
     pub allow_http: Vec<String>,
     /// `User-Agent`.
     pub user_agent: String,
+    /// A company CA to trust besides the system's roots: `SSL_CERT_FILE`.
+    pub ca_file: Option<PathBuf>,
     /// A connection must come about in this time.
     pub connect: Duration,
     /// An answer may keep silent for this long.
@@ -44,6 +47,7 @@ impl Default for Settings {
             offline: false,
             allow_http: Vec::new(),
             user_agent: concat!("larder/", env!("CARGO_PKG_VERSION")).to_owned(),
+            ca_file: None,
             connect: Duration::from_secs(10),
             idle: Duration::from_secs(30),
             total: Duration::from_mins(5),
@@ -66,6 +70,7 @@ impl Settings {
             offline,
             allow_http: allow_http.split(',').map(str::trim).filter(|h| !h.is_empty()).map(str::to_owned).collect(),
             user_agent: default.user_agent,
+            ca_file: env::value("SSL_CERT_FILE").map(PathBuf::from),
             connect: env::duration(env::HTTP_CONNECT_TIMEOUT, default.connect)?,
             idle: env::duration(env::HTTP_IDLE_TIMEOUT, default.idle)?,
             total: env::duration(env::HTTP_TOTAL_TIMEOUT, default.total)?,

@@ -1,11 +1,13 @@
 //! Whom to trust: the system's roots, plus the company CA that `SSL_CERT_FILE` names.
 
+use std::path::Path;
+
 use reqwest::Certificate;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use crate::error::{Error, Result};
-use crate::{env, fs};
+use crate::fs;
 
 /// Where systems keep their roots: read in addition where `SSL_CERT_FILE` is set, since that replaces them for the platform
 /// verifier and a file with nothing but a company's CA must not lock everyone else out.
@@ -21,13 +23,14 @@ const SYSTEM_BUNDLES: &[&str] = &[
 const SYSTEM_BUNDLES: &[&str] = &[];
 
 /// Roots beyond those the platform verifier finds by itself.
-pub(super) fn extra_roots() -> Result<Vec<Certificate>> {
-    let Some(file) = env::value("SSL_CERT_FILE") else { return Ok(Vec::new()) };
-    let mut roots = parse(&fs::read(&file).map_err(|e| e.hint("SSL_CERT_FILE names it"))?);
+pub(super) fn extra_roots(ca_file: Option<&Path>) -> Result<Vec<Certificate>> {
+    let Some(file) = ca_file else { return Ok(Vec::new()) };
+    let mut roots = parse(&fs::read(file).map_err(|e| e.hint("SSL_CERT_FILE names it"))?);
     if roots.is_empty() {
-        return Err(Error::failed(format!("{file} holds no certificate")).hint("SSL_CERT_FILE names it; it must be in PEM form"));
+        return Err(Error::failed(format!("{} holds no certificate", file.display()))
+            .hint("SSL_CERT_FILE names it; it must be in PEM form"));
     }
-    let bundles = SYSTEM_BUNDLES.iter().filter(|bundle| **bundle != file);
+    let bundles = SYSTEM_BUNDLES.iter().filter(|bundle| Path::new(bundle) != file);
     for bundle in bundles {
         if let Ok(Some(bytes)) = fs::read_opt(bundle) {
             roots.extend(parse(&bytes));
