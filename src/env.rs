@@ -44,6 +44,12 @@ variables! {
     HTTP_RATE_LIMIT_WAIT = "LARDER_HTTP_RATE_LIMIT_WAIT";
     /// How many transfers from one host at once; default 6.
     HTTP_PER_HOST = "LARDER_HTTP_PER_HOST";
+    /// Token for GitHub; before `GH_TOKEN`, `GITHUB_TOKEN` and what `gh auth token` says.
+    GITHUB_TOKEN = "LARDER_GITHUB_TOKEN";
+    /// Least time between two writes to GitHub; default 1s, as GitHub asks.
+    GITHUB_PACE = "LARDER_GITHUB_PACE";
+    /// How long GitHub's lists may lag behind what was written; default 15s.
+    GITHUB_SETTLE = "LARDER_GITHUB_SETTLE";
 }
 
 /// A variable's value; `None` where unset or empty.

@@ -2,6 +2,11 @@
 //!
 //! A hub knows tags, assets and sidecars. It does not know recipes, inputs that are wanted, or where things get installed.
 
+pub mod derived;
+mod github;
+
+pub use github::{GitHub, GitHubConfig, TokenSource};
+
 use std::io::Read;
 
 use camino::Utf8Path;
@@ -161,6 +166,10 @@ pub trait Hub: Send + Sync {
 }
 
 /// Opens a hub.
-pub fn open(_config: &crate::project::HubConfig, _client: &std::sync::Arc<crate::net::Client>) -> Result<Box<dyn Hub>> {
-    Err(crate::Error::failed("no hub yet"))
+pub fn open(config: &crate::project::HubConfig, client: &std::sync::Arc<crate::net::Client>) -> Result<Box<dyn Hub>> {
+    use crate::project::HubConfig;
+    match config {
+        HubConfig::GitHub { repo } => Ok(Box::new(GitHub::new(repo, client.as_ref().clone(), GitHubConfig::from_env()?))),
+        HubConfig::Dir { .. } | HubConfig::Http { .. } => Err(crate::Error::failed("no hub yet")),
+    }
 }

@@ -69,6 +69,11 @@ impl Client {
         &self.shared.settings
     }
 
+    /// The run's cancellation, which every wait of the client sees.
+    pub fn cancel(&self) -> &Cancel {
+        &self.shared.cancel
+    }
+
     /// What moved so far.
     pub fn moved(&self) -> Moved {
         let Counters { requests, received, sent } = &*self.shared.counters;

@@ -95,7 +95,7 @@ pub fn answer(state: &mut State, urls: &Urls, ask: &Ask, uploads: bool) -> Answe
         ("GET", ["releases", release, "assets"]) => match repo.releases.iter().find(|r| r.id == id(release)) {
             Some(release) if !release.draft || writes(ask.access) => {
                 let shown = release_json(urls, state, repo, release)["assets"].as_array().cloned().unwrap_or_default();
-                page(urls, ask, shown)
+                page(urls, ask, shown, |asset| asset)
             }
             _ => not_found(),
         },
@@ -106,11 +106,11 @@ pub fn answer(state: &mut State, urls: &Urls, ask: &Ask, uploads: bool) -> Answe
 }
 
 /// A page of a list, 30 by default, at most 100, with `Link`.
-fn page(urls: &Urls, ask: &Ask, all: Vec<Value>) -> Answer {
+fn page<T>(urls: &Urls, ask: &Ask, all: Vec<T>, show: impl Fn(T) -> Value) -> Answer {
     let number = |name: &str, default: usize| ask.query(name).and_then(|v| v.parse().ok()).unwrap_or(default);
     let (size, page) = (number("per_page", 30).clamp(1, 100), number("page", 1).max(1));
     let last = all.len().div_ceil(size).max(1);
-    let shown: Vec<Value> = all.into_iter().skip((page - 1) * size).take(size).collect();
+    let shown: Vec<Value> = all.into_iter().skip((page - 1) * size).take(size).map(show).collect();
     let mut answer = Answer::json(200, &Value::Array(shown));
     let path = ask.path.trim_start_matches("/api/v3");
     let link = |n: usize, rel: &str| format!("<{}{path}?per_page={size}&page={n}>; rel=\"{rel}\"", urls.api);
@@ -134,10 +134,11 @@ fn list(state: &State, urls: &Urls, ask: &Ask, repo: &Repo) -> Answer {
         repo.releases.iter().filter(|r| state.settled(r.created) && (!r.draft || writes(ask.access))).collect();
     releases.sort_by_key(|r| std::cmp::Reverse(r.id));
     releases.truncate(10_000);
-    page(urls, ask, releases.into_iter().map(|r| release_json(urls, state, repo, r)).collect())
+    page(urls, ask, releases, |r| release_json(urls, state, repo, r))
 }
 
 fn by_tag(state: &State, urls: &Urls, repo: &Repo, tag: &str) -> Answer {
+    let tag = percent_encoding::percent_decode_str(tag).decode_utf8_lossy();
     let found = repo.releases.iter().find(|r| !r.draft && r.tag == tag && r.published.is_some_and(|p| state.settled(p)));
     found.map_or_else(not_found, |release| Answer::json(200, &release_json(urls, state, repo, release)))
 }

@@ -15,7 +15,7 @@ pub fn answer(state: &State, urls: &Urls, ask: &Ask) -> Answer {
     if query.contains("__type(name: \"Release\")") {
         let fields: Vec<Value> =
             ["immutable", "isLatest", "isDraft", "isPrerelease", "tagName"].iter().map(|n| json!({"name": n})).collect();
-        return data(json!({"Release": {"fields": fields}, "__type": {"fields": fields}}));
+        return data(json!({"Release": {"fields": fields}}));
     }
     let text = |names: &[&str]| names.iter().find_map(|n| variables[*n].as_str()).unwrap_or_default().to_owned();
     let key = format!("{}/{}", text(&["owner", "repositoryOwner"]), text(&["name", "repositoryName"])).to_lowercase();

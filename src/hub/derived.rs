@@ -1,0 +1,128 @@
+//! `manifest.json` and `checksums.txt` of a release: derived from its sidecars for people and other tools. Larder never
+//! reads them. They hold no clock, no machine and no order of their own: the same sidecars give the same bytes.
+
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+use crate::integrity::{Observed, Sidecar};
+use crate::model::{Artifact, ArtifactFile, AssetName, Tag};
+
+/// Name of the manifest.
+pub const MANIFEST: &str = "manifest.json";
+/// Name of the checksums, in the format of `sha256sum -c`.
+pub const CHECKSUMS: &str = "checksums.txt";
+
+/// Where a release is published, as far as that is the same for everyone.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Home<'a> {
+    /// `owner/name` of a repository.
+    pub repo: Option<&'a str>,
+    /// The release's page.
+    pub url: Option<&'a str>,
+}
+
+/// Both files of a release with these assets: name and bytes.
+pub fn files<S: Borrow<Sidecar>>(home: Home<'_>, tag: &Tag, sidecars: &BTreeMap<AssetName, S>) -> [(&'static str, Vec<u8>); 2] {
+    let mut manifest = serde_json::to_string_pretty(&manifest(home, tag, sidecars)).unwrap_or_default();
+    manifest.push('\n');
+    let mut checksums = String::new();
+    for (name, sidecar) in sidecars {
+        let _ = writeln!(checksums, "{}  {name}", sidecar.borrow().sha256);
+    }
+    [(MANIFEST, manifest.into_bytes()), (CHECKSUMS, checksums.into_bytes())]
+}
+
+/// DESIGN 7's shape. Where a platform has several assets (other inputs, suffixed names), the plain one stands under
+/// `platforms` and the others under `variants`.
+fn manifest<S: Borrow<Sidecar>>(home: Home<'_>, tag: &Tag, sidecars: &BTreeMap<AssetName, S>) -> Value {
+    let mut assets: Vec<(&AssetName, &Sidecar)> = sidecars.iter().map(|(name, sidecar)| (name, sidecar.borrow())).collect();
+    assets.sort_by_key(|(name, _)| (name.as_str().len(), *name));
+    let mut platforms: BTreeMap<String, Value> = BTreeMap::new();
+    let mut variants: Vec<Value> = Vec::new();
+    for (name, sidecar) in &assets {
+        let platform = sidecar.content.platform.to_string();
+        match platforms.entry(platform.clone()) {
+            Entry::Vacant(free) => drop(free.insert(asset(name, sidecar))),
+            Entry::Occupied(_) => {
+                let mut shown = asset(name, sidecar);
+                shown["platform"] = platform.into();
+                variants.push(shown);
+            }
+        }
+    }
+    let mut manifest = Map::new();
+    if let Some((_, first)) = assets.first() {
+        manifest.insert("binary".into(), first.content.name.as_str().into());
+        manifest.insert("version".into(), first.content.version.as_str().into());
+    }
+    manifest.insert("platforms".into(), platforms.into_iter().collect::<Map<_, _>>().into());
+    if !variants.is_empty() {
+        manifest.insert("variants".into(), variants.into());
+    }
+    let Home { repo, url } = home;
+    manifest.insert("managed_release".into(), json!({"repo": repo, "tag": tag.as_str(), "published": true, "url": url}));
+    manifest.into()
+}
+
+fn asset(name: &AssetName, sidecar: &Sidecar) -> Value {
+    let Sidecar { schema: _, content, artifact, sha256, size, observed, explanation: _ } = sidecar;
+    let Artifact { name: _, version: _, platform: _, origin, inputs, commit, files } = content;
+    let Observed { commit: _, tools: _, glibc, run, time: _ } = observed;
+    let mut shown = json!({
+        "filename": name.as_str(), "size": size, "sha256": sha256.to_string(),
+        "executable": files.first().map(|file| file.name.as_str()),
+        "origin": origin.as_str(), "inputs": inputs.to_string(), "artifact": artifact.to_string(),
+    });
+    for (key, value) in [("commit", commit), ("glibc", glibc), ("run", run)] {
+        if let Some(value) = value {
+            shown[key] = value.as_str().into();
+        }
+    }
+    let file = |ArtifactFile { name, mode, size, sha256 }: &ArtifactFile| json!({"name": name.as_str(), "mode": format!("{mode:04o}"), "size": size, "sha256": sha256.to_string()});
+    shown["files"] = files.iter().map(file).collect::<Vec<_>>().into();
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Digest, Origin};
+
+    fn sidecar(platform: &str, inputs: &str) -> Sidecar {
+        let content = Artifact {
+            name: "arc".parse().unwrap(),
+            version: "v1".parse().unwrap(),
+            platform: platform.parse().unwrap(),
+            origin: Origin::Build,
+            inputs: Digest::of(inputs.as_bytes()),
+            commit: None,
+            files: vec![ArtifactFile { name: "arc".parse().unwrap(), mode: 0o755, size: 1, sha256: Digest::of(b"x") }],
+        };
+        Sidecar::new(content, Digest::of(platform.as_bytes()), 7, Observed::default(), Vec::new())
+    }
+
+    #[test]
+    fn variants_stand_beside_the_plain_asset() {
+        let all: BTreeMap<AssetName, Sidecar> = [
+            ("arc-linux-amd64-0123456789ab.tar.gz", sidecar("linux-amd64", "other")),
+            ("arc-linux-amd64.tar.gz", sidecar("linux-amd64", "plain")),
+            ("arc-darwin-arm64.tar.gz", sidecar("darwin-arm64", "plain")),
+        ]
+        .into_iter()
+        .map(|(name, sidecar)| (name.parse().unwrap(), sidecar))
+        .collect();
+        let tag = "arc-v1".parse().unwrap();
+        let [(_, manifest), (_, checksums)] = files(Home { repo: Some("acme/x"), url: None }, &tag, &all);
+        let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+        assert_eq!(manifest["platforms"]["linux-amd64"]["filename"], "arc-linux-amd64.tar.gz");
+        assert_eq!(manifest["platforms"]["linux-amd64"]["inputs"], Digest::of(b"plain").to_string());
+        assert_eq!(manifest["variants"][0]["filename"], "arc-linux-amd64-0123456789ab.tar.gz");
+        assert_eq!(manifest["variants"].as_array().unwrap().len(), 1);
+        assert_eq!(manifest["managed_release"]["tag"], "arc-v1");
+        assert_eq!(String::from_utf8(checksums).unwrap().lines().count(), 3);
+    }
+}
