@@ -10,7 +10,7 @@
 //! ```
 //!
 //! A goal starts out `Queued`; a cell that only a build would need starts out `Dormant` and is woken by the first build that
-//! really happens. One task (the one that called [`run`]) owns every state; [`Runner::set`] is the only place that changes
+//! really happens. One task (the one that called [`run`]) owns every state; `Runner::set` is the only place that changes
 //! one, and refuses what the drawing does not show. Workers own nothing: they get a cell and send back an answer.
 //!
 //! Nothing here knows what obtaining or building means, nor how anything is shown.
