@@ -125,8 +125,7 @@ fn http_hub() {
     env.larder(["-C", "publisher", "release", "all"]).success();
     let server = crate::serve::FileServer::start(&env.path("site"));
     env.edit("consumer/versions.yml", "http://127.0.0.1:8765", server.url());
-    // The installed binaries lie beside the shared recipes; and nobody's cache may help.
-    env.larder(["-C", "publisher", "clean", "all"]).success();
+    // Another machine: nobody's cache helps.
     env.drop_cache();
     let out = env.larder_json(["-C", "consumer", "ensure", "all"]).success();
     assert_eq!(out.outcomes(), ["hello=downloaded"]);
@@ -212,7 +211,6 @@ fn the_server_of_the_http_example_is_any_static_server() {
     let env = example("http-hub");
     env.larder(["-C", "publisher", "ensure", "all"]).success();
     env.larder(["-C", "publisher", "release", "all"]).success();
-    env.larder(["-C", "publisher", "clean", "all"]).success();
     env.drop_cache();
     let mut command = env.program("python3");
     command.args(["-u", "-m", "http.server", "--bind", "127.0.0.1", "--directory", "site", "0"]);
