@@ -46,9 +46,23 @@ pub struct Entry {
     /// Identity of the hub it was downloaded from, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hub: Option<String>,
+    /// The file it was taken from, for artifacts that were not built here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<TakenFrom>,
     /// What was observed when it was made.
     #[serde(default)]
     pub observed: Observed,
+}
+
+/// The archive an artifact was taken from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenFrom {
+    /// Its digest.
+    pub sha256: Digest,
+    /// Its bytes.
+    pub size: u64,
+    /// Where it was had: a url, or a registry coordinate.
+    pub url: String,
 }
 
 impl Cache {

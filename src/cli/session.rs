@@ -19,7 +19,7 @@ use crate::plan::Platforms;
 use crate::project::Project;
 use crate::report::{Reporter, ReporterHandle};
 use crate::runner::Limits;
-use crate::steps::{Context, Done, Options, Sources};
+use crate::steps::{Context, Done, Locking, Options, Sources};
 
 /// This larder, as the state names it.
 pub const LARDER: &str = concat!(env!("CARGO_PKG_VERSION"), "/1");
@@ -104,7 +104,10 @@ impl Session {
         let reporter = Reporter::spawn(global.mode(), global.verbosity(), receiver);
         let mut state = State::load(&project.root, LARDER);
         let sources = Sources::new(std::mem::take(&mut state.sources));
+        let env = |name: &str| std::env::var(name).ok();
+        let append = !options.locked && !options.dry_run && !crate::steps::in_ci(&env);
         let ctx = Context {
+            locking: Locking::load(&project.root, append)?,
             cache: Cache::at(&cache_dir()?),
             client: Arc::new(net::Client::new(settings, cancel.clone())),
             hub: OnceLock::new(),

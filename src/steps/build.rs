@@ -25,7 +25,7 @@ use crate::cache::Entry;
 use crate::error::{Error, Result};
 use crate::fs::{self, IoContext};
 use crate::integrity::executable::{self, Executable};
-use crate::integrity::{Observed, tree};
+use crate::integrity::{LockLine, Observed, tree};
 use crate::model::{Artifact, ArtifactFile, Cell, FileName, Level, Origin, Outcome, Phase, Platform, Via};
 use crate::project::{Build, RenderedBuild, RenderedSource, Subsystem};
 
@@ -108,7 +108,7 @@ pub fn build(ctx: &Context, cell: &Cell, reason: &str) -> Result<Done> {
         commit: made.observed.commit.clone(),
         files: made.files,
     };
-    let entry = Entry { artifact, via: Via::Build, hub: None, observed: made.observed };
+    let entry = Entry { artifact, via: Via::Build, hub: None, file: None, observed: made.observed };
     obtain::remember(ctx, cell, &staging, &entry);
     let watched = bin.install(staging, &entry.artifact)?;
     Ok(Done {
@@ -202,6 +202,7 @@ impl<'a> Work<'a> {
     fn run(&mut self) -> Result<Made> {
         let tools = self.check_tools()?;
         let commit = source::fetch(self.ctx, self.cell, &self.rendered.source, &self.src, self.log)?;
+        self.pin_commit(commit.as_deref())?;
         let deadline = Instant::now() + self.declared.timeout;
         for line in self.commands() {
             self.command(&line, deadline)?;
@@ -212,6 +213,25 @@ impl<'a> Work<'a> {
         let observed =
             Observed { commit, tools, glibc, run: super::upload::run_url(), time: Some(jiff::Timestamp::now().to_string()) };
         Ok(Made { files, observed })
+    }
+
+    /// A git rev is pinned to the commit it meant first; a tag that moved is an integrity error.
+    fn pin_commit(&self, commit: Option<&str>) -> Result<()> {
+        let (RenderedSource::Git { url, rev }, Some(commit)) = (&self.rendered.source, commit) else { return Ok(()) };
+        match self.ctx.locking.commit(self.ctx, self.cell, url, rev) {
+            Some(pinned) if pinned == commit => Ok(()),
+            Some(pinned) => Err(Error::integrity(format!("{rev} of {url} moved"))
+                .cause(format!("it is {commit} now, versions.lock pins {pinned}"))
+                .hint(format!("if that is wanted: `larder lock --update {}`", self.cell.name))),
+            None if obtain::is_commit(rev) => Ok(()),
+            None => self.ctx.locking.record(&LockLine::Commit {
+                name: self.cell.name.clone(),
+                version: self.subsystem.version.clone(),
+                url: url.clone(),
+                rev: rev.clone(),
+                commit: commit.to_owned(),
+            }),
+        }
     }
 
     /// The lowest glibc that a file runs on, if it is linked to one.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::locking::Locking;
 use crate::cache::Cache;
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
@@ -45,6 +46,8 @@ pub struct Context {
     pub state: State,
     /// Source folders' digests.
     pub sources: Sources,
+    /// The lock.
+    pub locking: Locking,
     /// The hub, opened when first asked.
     pub hub: OnceLock<Result<Arc<dyn Hub>>>,
     /// The HTTP layer.

@@ -3,7 +3,9 @@
 mod build;
 mod context;
 mod exclusive;
+mod locking;
 mod obtain;
+pub mod original;
 mod package;
 mod process;
 mod release;
@@ -13,7 +15,8 @@ pub mod verify;
 
 pub use build::{build, log_path};
 pub use context::{Context, Options, Sources};
+pub use locking::Locking;
 pub use obtain::{Attempt, Done, Look, Obtained, look, obtain};
 pub use package::{Packaged, package};
 pub use release::{ReleaseOptions, Released, release};
-pub use upload::{UploadDecision, decide as decide_upload};
+pub use upload::{UploadDecision, decide as decide_upload, in_ci};

@@ -9,16 +9,19 @@
 //! Sources 3–5 come in the project's order. What an answer means is DESIGN's table: *absent* goes on; *unavailable* goes on
 //! only where the next source's bytes are pinned without the silent one; *refused* and *wrong* stop.
 
-use camino::Utf8PathBuf;
+use std::io::Read;
+
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::context::Context;
 use super::exclusive::{Exclusive, exclusive};
-use crate::archive::{self, ArchiveKind, Budget, Select};
-use crate::cache::Entry;
+use super::{locking, original};
+use crate::archive::{self, ArchiveKind, Budget, HashingReader, Select};
+use crate::cache::{Entry, TakenFrom};
 use crate::error::{Error, Kind, Result};
 use crate::hub::Body;
 use crate::installed::{Staging, Watched};
-use crate::integrity::{Sidecar, Wanted};
+use crate::integrity::{Observed, Pin, PinKind, Sidecar, Wanted, stamp};
 use crate::model::{Artifact, AssetName, Cell, Digest, Level, Origin, Outcome, Phase, Tag, Via};
 use crate::project::{BuildPlatforms, RenderedSource};
 use crate::upstream;
@@ -184,7 +187,19 @@ fn recorded(ctx: &Context, cell: &Cell, wanted: &Wanted) -> Result<Option<Done>>
     }
     let Some(artifact) = ctx.bin(cell).stamped()? else { return Ok(None) };
     let accepted = wanted.accepts(artifact.origin, &artifact.inputs) && artifact.digest() == record.artifact;
+    if accepted {
+        check_locked(ctx, cell, wanted, &artifact)?;
+    }
     Ok(accepted.then(|| up_to_date(artifact, record.watched.clone())))
+}
+
+/// `--locked`: what is installed of a publisher has its line.
+fn check_locked(ctx: &Context, cell: &Cell, wanted: &Wanted, artifact: &Artifact) -> Result<()> {
+    let has_line = |kind| ctx.locking.pin(ctx, cell, wanted, artifact.origin, kind).is_some();
+    if !ctx.options.locked || artifact.origin == Origin::Build || has_line(PinKind::Upstream) || has_line(PinKind::Asset) {
+        return Ok(());
+    }
+    Err(locking::unlocked(cell))
 }
 
 fn up_to_date(artifact: Artifact, watched: Vec<Watched>) -> Done {
@@ -211,6 +226,7 @@ fn installed(ctx: &Context, cell: &Cell, wanted: &Wanted) -> Result<Result<Done,
         ctx.events.note(Some(cell), Level::Warning, format!("{}: {damage}; repairing", cell.name));
         return Ok(Err(format!("damaged: {damage}")));
     }
+    check_locked(ctx, cell, wanted, &artifact)?;
     bin.heal(&artifact)?;
     let again = bin.watch(&artifact)?;
     // Something moved while we read: the numbers are not recorded, the next run reads again.
@@ -368,6 +384,7 @@ impl Obtain<'_> {
         let no = |what: &str| Err(format!("the next source, {via}, is not asked: {what}, and the one before it is silent"));
         match via {
             Via::Cache | Via::Managed => Ok(()),
+            Via::Original if self.is_locked(PinKind::Upstream) => Ok(()),
             Via::Original => match subsystem.original(&self.cell.platform) {
                 Ok(Some(original)) => match original.checksum {
                     Some(crate::project::Checksum::Pinned(_)) => Ok(()),
@@ -378,12 +395,20 @@ impl Obtain<'_> {
             Via::Build => match subsystem.rendered_build(&self.cell.platform, "<out>", "<src>") {
                 Ok(Some(build)) => match build.source {
                     RenderedSource::Dir { .. } | RenderedSource::Url { .. } | RenderedSource::Crate { .. } => Ok(()),
-                    RenderedSource::Git { rev, .. } if is_commit(&rev) => Ok(()),
+                    RenderedSource::Git { url, rev }
+                        if is_commit(&rev) || self.ctx.locking.commit(self.ctx, self.cell, &url, &rev).is_some() =>
+                    {
+                        Ok(())
+                    }
                     RenderedSource::Git { .. } => no("its git revision is not locked to a commit"),
                 },
                 _ => Ok(()),
             },
         }
+    }
+
+    fn is_locked(&self, kind: PinKind) -> bool {
+        self.ctx.locking.pin(self.ctx, self.cell, self.wanted, Origin::Original, kind).is_some()
     }
 
     /// Whether this machine can build the cell.
@@ -409,6 +434,9 @@ impl Obtain<'_> {
             if !self.trusted(&entry) {
                 continue;
             }
+            if origin == Origin::Original && entry.via == Via::Original {
+                self.lock_original(&entry)?;
+            }
             if let Some(done) = restore(self.ctx, self.cell, &entry, &self.reason)? {
                 return Ok(Some(done));
             }
@@ -421,15 +449,41 @@ impl Obtain<'_> {
         Ok(None)
     }
 
-    /// A managed entry serves only the same hub or a lock match.
+    /// An original from the cache is as good as its line in the lock: needed with `--locked`, else added.
+    fn lock_original(&self, entry: &Entry) -> Result<()> {
+        let ctx = self.ctx;
+        if ctx.locking.pin(ctx, self.cell, self.wanted, Origin::Original, PinKind::Upstream).is_some() {
+            return Ok(());
+        }
+        if ctx.options.locked {
+            return Err(locking::unlocked(self.cell));
+        }
+        match &entry.file {
+            Some(TakenFrom { sha256, size, url }) => {
+                ctx.locking.record(&locking::line(&entry.artifact, PinKind::Upstream, *sha256, *size, url))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A managed entry serves only the same hub or a lock match; nothing serves that contradicts the lock.
     fn trusted(&self, entry: &Entry) -> bool {
+        let digest = entry.artifact.digest();
+        let pin = |kind| self.ctx.locking.pin(self.ctx, self.cell, self.wanted, entry.artifact.origin, kind);
+        let pinned = |kind| pin(kind).and_then(|pin| pin.artifact);
         match &entry.hub {
-            None => true,
-            Some(hub) => self.ctx.hub().is_ok_and(|ours| ours.id() == *hub),
+            Some(hub) => match pinned(PinKind::Asset) {
+                Some(pinned) => pinned == digest,
+                None => self.ctx.hub().is_ok_and(|ours| ours.id() == *hub),
+            },
+            None => pinned(PinKind::Upstream).is_none_or(|pinned| pinned == digest),
         }
     }
 
     fn try_managed(&self) -> Result<Result<Done, String>> {
+        if let Some(done) = self.try_locked_asset()? {
+            return Ok(Ok(done));
+        }
         let (tag, asset, sidecar) = match self.find_managed()? {
             Ok(found) => found,
             Err(absent) => return Ok(Err(absent)),
@@ -438,6 +492,19 @@ impl Obtain<'_> {
             Some(body) => self.install_asset(&asset, &sidecar, body).map(Ok),
             None => Ok(Err(format!("{} has a sidecar of {tag}/{asset} but not the asset", self.ctx.hub()?.describe()))),
         }
+    }
+
+    /// With a lock line one request is enough: the archive's digest is pinned, and its stamp says the rest.
+    fn try_locked_asset(&self) -> Result<Option<Done>> {
+        let ctx = self.ctx;
+        let hub = ctx.hub()?;
+        for origin in self.origins() {
+            let Some(pin) = ctx.locking.pin(ctx, self.cell, self.wanted, origin, PinKind::Asset) else { continue };
+            let Some((tag, asset)) = tag_and_asset(&pin.url) else { continue };
+            let Some(body) = hub.fetch(&tag, &asset)? else { continue };
+            return self.install_body(&asset, Expected::Pinned(&pin), body).map(Some);
+        }
+        Ok(None)
     }
 
     /// The hub's asset of accepted inputs: under its plain name, else under those that other inputs get beside it.
@@ -474,52 +541,80 @@ impl Obtain<'_> {
         Ok(Err(answer))
     }
 
-    /// Takes an asset in: hashed and unpacked while it arrives, compared with its sidecar, then installed and cached.
+    /// Takes an asset in, compared with its sidecar and, if there is one, its lock line.
     fn install_asset(&self, asset: &AssetName, sidecar: &Sidecar, body: Body) -> Result<Done> {
+        let pin = self.ctx.locking.pin(self.ctx, self.cell, self.wanted, sidecar.content.origin, PinKind::Asset);
+        if let Some(pin) = pin.filter(|pin| pin.sha256 != sidecar.sha256) {
+            return Err(Error::integrity(format!("{} is not what versions.lock pins", body.place))
+                .cause(format!("its sidecar says sha256 {}, versions.lock says {}", sidecar.sha256, pin.sha256))
+                .hint(format!("if the change is wanted: `larder lock --update {}`", self.cell.name)));
+        }
+        self.install_body(asset, Expected::Sidecar(sidecar), body)
+    }
+
+    /// Hashed and unpacked while it arrives, compared, then cached and installed.
+    fn install_body(&self, asset: &AssetName, expected: Expected<'_>, body: Body) -> Result<Done> {
         let ctx = self.ctx;
         let place = body.place.clone();
-        ctx.events.phase(self.cell, Phase::Downloading, Some(sidecar.size));
+        let (sha256, archive_size) = match expected {
+            Expected::Sidecar(sidecar) => (sidecar.sha256, sidecar.size),
+            Expected::Pinned(pin) => (pin.sha256, pin.size),
+        };
+        ctx.events.phase(self.cell, Phase::Downloading, Some(archive_size));
         let bin = ctx.bin(self.cell);
         let staging = bin.stage()?;
         let budget = Budget::from(ctx.subsystem(self.cell)?.limits);
-        let mut reader = HashingReader::new(ctx, self.cell, body);
-        let unpacked = archive::unpack(
-            ArchiveKind::of_name(asset.as_str()),
-            None,
-            &mut reader,
-            &Select::Flat,
-            staging.path(),
-            &budget,
-            Some(sidecar.size),
-            &ctx.cancel,
-        );
+        let mut reader = HashingReader::new(Telling::new(ctx, self.cell, body.reader));
+        let kind = ArchiveKind::of_name(asset.as_str());
+        let unpacked =
+            archive::unpack(kind, None, &mut reader, &Select::Flat, staging.path(), &budget, Some(archive_size), &ctx.cancel);
         let (digest, size) = reader.finish();
         // A wrong digest explains a failed unpacking better than the unpacking does.
-        let whole = unpacked.is_ok() || unpacked.as_ref().is_err_and(|e| e.kind() == Kind::Integrity && size >= sidecar.size);
-        if whole && digest != sidecar.sha256 {
-            return Err(Error::integrity(format!("{place} is not what its sidecar says"))
-                .cause(format!("sha256 {digest}, {place}.json says {}", sidecar.sha256))
+        let whole = unpacked.is_ok() || unpacked.as_ref().is_err_and(|e| e.kind() == Kind::Integrity && size >= archive_size);
+        if whole && digest != sha256 {
+            return Err(Error::integrity(format!("{place} is not what {} says", expected.by(asset)))
+                .cause(format!("it has sha256 {digest}, {} says {sha256}", expected.by(asset)))
                 .hint("no weaker source is tried; whoever may write to the hub can repair it with `larder release --replace`"));
         }
         let unpacked = unpacked?;
-        for file in &sidecar.content.files {
-            let right = unpacked.iter().any(|got| got.name == file.name.as_str() && got.sha256 == file.sha256);
-            if !right {
-                return Err(Error::integrity(format!("{place} does not hold the {} that its sidecar names", file.name)));
+        let (artifact, observed) = match expected {
+            Expected::Sidecar(sidecar) => (sidecar.content.clone(), sidecar.observed.clone()),
+            Expected::Pinned(pin) => (self.stamp_inside(&place, staging.path(), pin)?, Observed::default()),
+        };
+        for file in &artifact.files {
+            if !unpacked.iter().any(|got| got.name == file.name.as_str() && got.sha256 == file.sha256) {
+                return Err(Error::integrity(format!("{place} does not hold the {} that is stated", file.name)));
             }
         }
-        let entry = Entry {
-            artifact: sidecar.content.clone(),
-            via: Via::Managed,
-            hub: Some(ctx.hub()?.id()),
-            observed: sidecar.observed.clone(),
-        };
-        remember(ctx, self.cell, &staging, &entry);
-        let watched = bin.install(staging, &entry.artifact)?;
+        ctx.locking.record(&locking::line(&artifact, PinKind::Asset, sha256, size, &place))?;
+        let file = Some(TakenFrom { sha256, size, url: place.clone() });
+        let entry = Entry { artifact, via: Via::Managed, hub: Some(ctx.hub()?.id()), file, observed };
+        self.take(staging, entry, size, place)
+    }
+
+    /// The artifact by the stamp inside an archive whose digest is pinned.
+    fn stamp_inside(&self, place: &str, staging: &Utf8Path, pin: &Pin) -> Result<Artifact> {
+        let text = crate::fs::read_text_opt(staging.join(stamp::FILE))?;
+        let artifact = text.and_then(|text| stamp::parse(&self.cell.name, &text));
+        let right = artifact.filter(|artifact| {
+            artifact.platform == self.cell.platform
+                && self.wanted.accepts(artifact.origin, &artifact.inputs)
+                && pin.artifact.is_none_or(|pinned| pinned == artifact.digest())
+        });
+        right.ok_or_else(|| {
+            Error::integrity(format!("the stamp in {place} is not of what versions.lock pins"))
+                .hint(format!("`larder lock --update {}` pins what the hub has now", self.cell.name))
+        })
+    }
+
+    /// Caches and installs what stands, verified, in the staging folder.
+    fn take(&self, staging: Staging, entry: Entry, bytes: u64, place: String) -> Result<Done> {
+        remember(self.ctx, self.cell, &staging, &entry);
+        let watched = self.ctx.bin(self.cell).install(staging, &entry.artifact)?;
         Ok(Done {
             outcome: Outcome::Downloaded,
-            via: Some(Via::Managed),
-            bytes: size,
+            via: Some(entry.via),
+            bytes,
             place: Some(place),
             reason: Some(self.reason.clone()),
             artifact: entry.artifact,
@@ -529,12 +624,38 @@ impl Obtain<'_> {
     }
 
     fn try_original(&self) -> Result<Result<Done, String>> {
-        let subsystem = self.ctx.subsystem(self.cell)?;
-        let Some(_original) = subsystem.original(&self.cell.platform)? else {
-            return Ok(Err("the recipe has no upstream".into()));
-        };
-        Ok(Err("not yet".into()))
+        let staging = self.ctx.bin(self.cell).stage()?;
+        match original::fetch(self.ctx, self.cell, self.wanted, staging.path())? {
+            Ok(entry) => {
+                let (bytes, place) = entry.file.as_ref().map_or((0, String::new()), |file| (file.size, file.url.clone()));
+                self.take(staging, entry, bytes, place).map(Ok)
+            }
+            Err(absent) => Ok(Err(absent)),
+        }
     }
+}
+
+/// What an asset is compared with.
+#[derive(Clone, Copy)]
+enum Expected<'a> {
+    Sidecar(&'a Sidecar),
+    Pinned(&'a Pin),
+}
+
+impl Expected<'_> {
+    fn by(self, asset: &AssetName) -> String {
+        match self {
+            Self::Sidecar(_) => format!("its sidecar {}", asset.sidecar()),
+            Self::Pinned(_) => "versions.lock".into(),
+        }
+    }
+}
+
+/// The last two segments of an asset's url or path.
+fn tag_and_asset(url: &str) -> Option<(Tag, AssetName)> {
+    let mut segments = url.rsplit('/');
+    let asset = segments.next()?.parse().ok()?;
+    Some((segments.next()?.parse().ok()?, asset))
 }
 
 /// Puts a published artifact in the place of an own build of the same inputs.
@@ -585,30 +706,29 @@ pub(super) fn remember(ctx: &Context, cell: &Cell, staging: &Staging, entry: &En
     }
 }
 
-/// Hashes what passes through and tells progress.
-struct HashingReader<'a> {
+/// Tells progress of what passes through.
+pub(super) struct Telling<'a, R> {
     ctx: &'a Context,
     cell: &'a Cell,
-    body: Body,
-    hasher: crate::model::Hasher,
-    size: u64,
+    reader: R,
+    bytes: u64,
 }
 
-impl<'a> HashingReader<'a> {
-    fn new(ctx: &'a Context, cell: &'a Cell, body: Body) -> Self {
-        Self { ctx, cell, body, hasher: crate::model::Hasher::new(), size: 0 }
+impl<'a, R: Read> Telling<'a, R> {
+    pub(super) fn new(ctx: &'a Context, cell: &'a Cell, reader: R) -> Self {
+        Self { ctx, cell, reader, bytes: 0 }
     }
-    fn finish(self) -> (Digest, u64) {
-        (self.hasher.finish(), self.size)
+    /// How much was read.
+    pub(super) fn count(&self) -> u64 {
+        self.bytes
     }
 }
 
-impl std::io::Read for HashingReader<'_> {
+impl<R: Read> Read for Telling<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let n = self.body.reader.read(buffer)?;
-        self.hasher.update(&buffer[..n]);
-        self.size += n as u64;
-        self.ctx.events.progress(self.cell, self.size);
+        let n = self.reader.read(buffer)?;
+        self.bytes += n as u64;
+        self.ctx.events.progress(self.cell, self.bytes);
         Ok(n)
     }
 }

@@ -1,0 +1,91 @@
+//! The lock as steps use it: what is pinned for a cell, and appending what was accepted.
+
+use std::sync::{Mutex, PoisonError};
+
+use camino::Utf8PathBuf;
+
+use super::context::Context;
+use crate::error::{Error, Kind, Result};
+use crate::integrity::{Lock, LockKey, LockLine, Pin, PinKind, Wanted};
+use crate::model::{Artifact, Cell, Digest, Origin};
+
+/// The project's lock, as it is on disk and as this run extends it.
+pub struct Locking {
+    path: Utf8PathBuf,
+    guard: Utf8PathBuf,
+    lock: Mutex<Lock>,
+    append: bool,
+}
+
+impl Locking {
+    /// Reads the lock of a project; `append` allows `ensure` to add lines.
+    pub fn load(root: &camino::Utf8Path, append: bool) -> Result<Self> {
+        let path = root.join("versions.lock");
+        let lock = Mutex::new(Lock::load(&path)?);
+        Ok(Self { path, guard: root.join(".larder/locks/lock"), lock, append })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Lock> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is pinned for a cell's accepted inputs of one origin.
+    pub fn pin(&self, ctx: &Context, cell: &Cell, wanted: &Wanted, origin: Origin, kind: PinKind) -> Option<Pin> {
+        let version = &ctx.project.subsystems.get(&cell.name)?.version;
+        let inputs = wanted.of(origin)?.digest;
+        self.lock().lookup(&cell.name, version, &cell.platform, origin, kind, &inputs).cloned()
+    }
+
+    /// The commit pinned for a git source's rev.
+    pub fn commit(&self, ctx: &Context, cell: &Cell, url: &str, rev: &str) -> Option<String> {
+        let version = &ctx.project.subsystems.get(&cell.name)?.version;
+        self.lock().commit(&cell.name, version, url, rev).map(str::to_owned)
+    }
+
+    /// Adds a line, on disk too where this run may. A line that pins other bytes stands, and is an integrity error.
+    pub fn record(&self, line: &LockLine) -> Result<()> {
+        let changed = self.lock().insert(line.clone())?;
+        if changed && self.append {
+            Lock::append_to(&self.path, &self.guard, std::slice::from_ref(line))?;
+        }
+        Ok(())
+    }
+
+    /// Puts lines in the place of others (`lock --update`), or only adds them; whether the file changed.
+    pub fn write(&self, lines: &[LockLine], replace: bool) -> Result<bool> {
+        let change = |lock: &mut Lock| {
+            let mut changed = false;
+            for line in lines {
+                changed |= if replace { lock.replace(line.clone()) } else { lock.insert(line.clone())? };
+            }
+            Ok(changed)
+        };
+        change(&mut self.lock())?;
+        Lock::update(&self.path, &self.guard, change)
+    }
+
+    /// Drops lines; whether the file changed.
+    pub fn retain(&self, wanted: impl Fn(&LockLine) -> bool) -> Result<bool> {
+        self.lock().retain(&wanted);
+        Lock::update(&self.path, &self.guard, |lock| Ok(lock.retain(&wanted)))
+    }
+}
+
+/// The line that pins the file an artifact was had from.
+pub fn line(artifact: &Artifact, kind: PinKind, sha256: Digest, size: u64, url: &str) -> LockLine {
+    let key = LockKey {
+        name: artifact.name.clone(),
+        version: artifact.version.clone(),
+        platform: artifact.platform,
+        origin: artifact.origin,
+        kind,
+        inputs: artifact.inputs,
+    };
+    LockLine::Bytes(key, Pin { artifact: Some(artifact.digest()), sha256, size, url: url.to_owned() })
+}
+
+/// `--locked` and no line: exit 3.
+pub fn unlocked(cell: &Cell) -> Error {
+    Error::new(Kind::Locked, format!("versions.lock has no line for the original of {cell}"))
+        .hint(format!("run `larder lock {} --platform all` and commit versions.lock", cell.name))
+}

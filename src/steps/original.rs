@@ -1,0 +1,170 @@
+//! An original: what the upstream publisher offers, fetched, verified, and taken apart into an artifact.
+//!
+//! Verified by, in this order: the lock, the recipe's checksum, the publisher's checksums file, what the registry states. With
+//! none of them the first use is trusted, locked, and said aloud. A digest that differs is asked for once more, afresh, then
+//! it stands: exit 4, and no weaker source.
+
+use std::io::Read;
+
+use camino::Utf8Path;
+
+use super::context::Context;
+use super::locking;
+use super::obtain::Telling;
+use crate::archive::{self, ArchiveKind, Budget, Select};
+use crate::cache::{Entry, TakenFrom};
+use crate::error::{Error, Kind, Result};
+use crate::integrity::{Observed, PinKind, Wanted, executable};
+use crate::model::{Artifact, ArtifactFile, Cell, FileName, Level, Origin, Phase, Via};
+use crate::project::{Checksum, Original, Subsystem};
+use crate::upstream::{self, Fetched, Stated};
+
+/// Fetches a cell's original into an existing, empty folder; `Err(why)` where there is none. The lock gets its line.
+pub fn fetch(ctx: &Context, cell: &Cell, wanted: &Wanted, into: &Utf8Path) -> Result<Result<Entry, String>> {
+    let subsystem = ctx.subsystem(cell)?;
+    let Some(original) = subsystem.original(&cell.platform)? else { return Ok(Err("the recipe has no upstream".into())) };
+    let Some(inputs) = wanted.of(Origin::Original) else { return Ok(Err("the recipe has no upstream".into())) };
+    let pin = ctx.locking.pin(ctx, cell, wanted, Origin::Original, PinKind::Upstream);
+    if pin.is_none() && ctx.options.locked {
+        return Err(locking::unlocked(cell));
+    }
+    let mut expected: Vec<Stated> = Vec::new();
+    if let Some(pin) = &pin {
+        expected.push(Stated::sha256(pin.sha256, "versions.lock"));
+    }
+    if let Some(Checksum::Pinned(digest)) = &original.checksum {
+        expected.push(Stated::sha256(*digest, "the recipe"));
+    }
+    let fetch = Fetch { ctx, cell, subsystem, original: &original, into };
+    let mut made = fetch.once(&expected);
+    if made.as_ref().is_err_and(|error| error.kind() == Kind::Integrity) {
+        // A proxy or a mirror may have kept something old: once more, afresh.
+        ctx.cancel.check()?;
+        empty(into)?;
+        made = fetch.once(&expected);
+    }
+    let Some(taken) = made? else {
+        return Ok(Err(format!("{} does not exist", upstream::describe(&original.coordinate))));
+    };
+    let artifact = Artifact {
+        name: cell.name.clone(),
+        version: subsystem.version.clone(),
+        platform: cell.platform,
+        origin: Origin::Original,
+        inputs: inputs.digest,
+        commit: None,
+        files: taken.files,
+    };
+    if let Some(pinned) = pin.and_then(|pin| pin.artifact)
+        && pinned != artifact.digest()
+    {
+        return Err(Error::integrity(format!("the original of {cell} unpacks to other files than versions.lock pins"))
+            .cause(format!("artifact {}, versions.lock says {pinned}", artifact.digest())));
+    }
+    if taken.first_use {
+        let text = format!(
+            "{}: nothing states a digest of {}; trusted on first use, and locked (sha256 {})",
+            cell.name, taken.file.url, taken.file.sha256
+        );
+        ctx.events.note(Some(cell), Level::Warning, text);
+    }
+    let TakenFrom { sha256, size, url } = &taken.file;
+    ctx.locking.record(&locking::line(&artifact, PinKind::Upstream, *sha256, *size, url))?;
+    Ok(Ok(Entry { artifact, via: Via::Original, hub: None, file: Some(taken.file), observed: Observed::default() }))
+}
+
+struct Fetch<'a> {
+    ctx: &'a Context,
+    cell: &'a Cell,
+    subsystem: &'a Subsystem,
+    original: &'a Original,
+    into: &'a Utf8Path,
+}
+
+struct Taken {
+    files: Vec<ArtifactFile>,
+    file: TakenFrom,
+    first_use: bool,
+}
+
+impl Fetch<'_> {
+    fn once(&self, expected: &[Stated]) -> Result<Option<Taken>> {
+        let ctx = self.ctx;
+        let ask_statement = expected.is_empty();
+        let fetched = upstream::fetch(&ctx.client, self.original, self.cell.platform, ask_statement, &ctx.cancel)?;
+        let Some(Fetched { reader, size: total, file_name, stated, place }) = fetched else { return Ok(None) };
+        let mut expected = expected.to_vec();
+        expected.extend(stated);
+        ctx.events.phase(self.cell, Phase::Downloading, total);
+        let mut checks = upstream::Checks::new(&expected);
+        let mut reader = Telling::new(ctx, self.cell, checks.reader(reader));
+        let globs = self.globs();
+        let kind = ArchiveKind::of_name(&file_name);
+        let single = self.subsystem.first_binary(&self.cell.platform);
+        let single = match kind {
+            ArchiveKind::Single(_) => Some(self.original.extract.first().map_or(&single, |(_, name)| name)),
+            _ => None,
+        };
+        let budget = Budget::from(self.subsystem.limits);
+        let select = Select::Globs(&globs);
+        let unpacked = archive::unpack(kind, single, &mut reader, &select, self.into, &budget, total, &ctx.cancel);
+        // Read to the end even where unpacking gave up: the digest says whether the bytes or the archive are to blame.
+        if unpacked.is_err() {
+            let _ = std::io::copy(&mut reader.by_ref().take(16 << 30), &mut std::io::sink());
+        }
+        let size = reader.count();
+        if let Err(error) = &unpacked
+            && matches!(error.kind(), Kind::Interrupted(_) | Kind::Unavailable)
+        {
+            return Err(error.clone());
+        }
+        let sha256 = checks.verify(&place)?;
+        let unpacked =
+            unpacked.map_err(|error| error.hint(format!("check `upstream.extract` of the recipe of `{}`", self.cell.name)))?;
+        let mut files = Vec::new();
+        let binaries = self.subsystem.binaries.len();
+        for (i, name) in self.subsystem.file_names(&self.cell.platform).into_iter().enumerate() {
+            let Some(got) = unpacked.iter().find(|got| got.name == name.as_str()) else {
+                return Err(Error::failed(format!("{place} gave no `{name}`"))
+                    .hint("map it in `upstream.extract`, glob in the archive to file name"));
+            };
+            let mode = if i < binaries { 0o755 } else { 0o644 };
+            if i < binaries {
+                if got.size == 0 {
+                    return Err(Error::failed(format!("{place} has an empty `{name}`")));
+                }
+                executable::check_platform(&got.path, &self.cell.platform)
+                    .map_err(|error| error.context(format!("{place} is not for {}", self.cell.platform)))?;
+            }
+            files.push(ArtifactFile { name, mode, size: got.size, sha256: got.sha256 });
+        }
+        let file = TakenFrom { sha256, size, url: place };
+        Ok(Some(Taken { files, file, first_use: expected.is_empty() }))
+    }
+
+    /// The recipe's `extract`, with the defaults for files it does not name: a binary at any depth, an included file at the
+    /// top or one folder down.
+    fn globs(&self) -> Vec<(String, FileName)> {
+        let mut globs = self.original.extract.clone();
+        let binaries = self.subsystem.binaries.len();
+        let names = self.subsystem.file_names(&self.cell.platform);
+        for (i, name) in names.into_iter().enumerate() {
+            if globs.iter().any(|(_, file)| *file == name) {
+                continue;
+            }
+            let glob = match self.subsystem.package.include.get(i.wrapping_sub(binaries)) {
+                Some(include) if i >= binaries => format!("{{{0},*/{0}}}", include.path),
+                _ => format!("{{{name},**/{name}}}"),
+            };
+            globs.push((glob, name));
+        }
+        globs
+    }
+}
+
+fn empty(folder: &Utf8Path) -> Result<()> {
+    for name in crate::fs::list(folder)? {
+        crate::fs::remove_file(folder.join(name))?;
+    }
+    Ok(())
+}
