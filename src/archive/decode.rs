@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
+use flate2::bufread::GzDecoder;
+
 use super::pipe::{Pump, at_end};
 use super::{Compression, refused};
 
@@ -21,9 +23,8 @@ pub(super) fn decode(compression: Compression, from: impl Read, pump: Pump) -> i
             Ok(())
         }
         Compression::Gz => {
-            // Several members are legitimate (bgzip, pigz); anything else after one is an error of the decoder.
-            let mut decoder = flate2::bufread::MultiGzDecoder::new(from);
-            if pump.run(&mut decoder) { at_end(decoder.into_inner()) } else { Ok(()) }
+            pump.run(Members { current: Some(GzDecoder::new(from)) });
+            Ok(())
         }
         Compression::Bz2 => {
             let mut decoder = bzip2::bufread::MultiBzDecoder::new(from);
@@ -50,6 +51,29 @@ pub(super) fn zstd_decoder<R: BufRead>(from: R) -> io::Result<zstd::Decoder<'sta
 /// An xz decoder whose memory is capped.
 pub(super) fn xz_decoder<R: BufRead>(from: R) -> lzma_rust2::XzReader<R> {
     lzma_rust2::XzReader::new_mem_limit(from, true, XZ_MEMORY)
+}
+
+/// The members of a gzip file, one after the other: several are legitimate (bgzip makes them), anything else is not.
+struct Members<R> {
+    current: Option<GzDecoder<R>>,
+}
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(decoder) = &mut self.current {
+            let n = decoder.read(buffer)?;
+            if n > 0 || buffer.is_empty() {
+                return Ok(n);
+            }
+            let Some(mut rest) = self.current.take().map(GzDecoder::into_inner) else { break };
+            match rest.fill_buf()? {
+                [] => {}
+                [0x1f, ..] => self.current = Some(GzDecoder::new(rest)),
+                _ => at_end(rest)?,
+            }
+        }
+        Ok(0)
+    }
 }
 
 struct Explained<R> {

@@ -218,7 +218,7 @@ fn tar_header(mode: u32, size: u64, kind: tar::EntryType) -> tar::Header {
 }
 
 /// `<length> <key>=<value>\n`, where the length counts itself.
-fn pax_record(key: &str, value: &str) -> String {
+pub(super) fn pax_record(key: &str, value: &str) -> String {
     let rest = key.len() + value.len() + 3;
     let mut length = rest + 1;
     while length != rest + length.to_string().len() {

@@ -132,15 +132,22 @@ impl Pump {
         loop {
             let mut buffer = self.empty.try_recv().unwrap_or_else(|_| vec![0; BUFFER]);
             let mut n = 0;
+            // Not asked with an empty buffer: to some decoders that looks like the end.
+            let mut ended = false;
             let error = loop {
+                if n == buffer.len() {
+                    break None;
+                }
                 match from.read(&mut buffer[n..]) {
-                    Ok(0) => break None,
+                    Ok(0) => {
+                        ended = true;
+                        break None;
+                    }
                     Ok(more) => n += more,
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                     Err(e) => break Some(e),
                 }
             };
-            let full = n == buffer.len();
             if n > 0 && self.full.send(Ok((buffer, n))).is_err() {
                 return false;
             }
@@ -148,7 +155,7 @@ impl Pump {
                 let _ = self.full.send(Err(error));
                 return false;
             }
-            if !full {
+            if ended {
                 return true;
             }
         }
