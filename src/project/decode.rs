@@ -28,6 +28,8 @@ pub trait Word: Sized {
     fn word(text: &str) -> Result<Self, Invalid>;
     /// Its JSON Schema.
     fn schema() -> Schema;
+    /// Whether several texts can mean the same value.
+    const ALIASES: bool = false;
 }
 
 /// Where in a structure a value stands, for messages.
@@ -112,10 +114,8 @@ impl<T: Word> Decode for At<T> {
     fn decode(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>) -> Option<Self> {
         match &node.kind {
             Kind::Scalar { text, .. } if !node.is_null() => Self::parse(text, node.span.clone(), reader),
-            Kind::Map(_) if reader.source.text[node.span.start..].starts_with("{{") => {
-                reader.expected(spot, "a text", node, Some("a value with a template needs quotes: \"{{ version }}\"".into()));
-                None
-            }
+            // A template without quotes: the YAML reader said so.
+            Kind::Map(_) if reader.source.text[node.span.start..].starts_with("{{") => None,
             _ => {
                 reader.expected(spot, "a text", node, None);
                 None
@@ -163,19 +163,25 @@ impl<T: Decode> Decode for Vec<T> {
 #[derive(Clone, Debug)]
 pub struct Pairs<K, V>(pub Vec<(At<K>, Option<V>)>);
 
-impl<K: Word, V: Decode> Decode for Pairs<K, V> {
+impl<K: Word + PartialEq, V: Decode> Decode for Pairs<K, V> {
     fn decode(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>) -> Option<Self> {
         let Kind::Map(entries) = &node.kind else {
             let hint = node.is_null().then(|| "give it keys, write `{}`, or remove it".to_owned());
             reader.expected(spot, "a mapping", node, hint);
             return None;
         };
-        let mut pairs = Vec::with_capacity(entries.len());
-        for Entry { key, span, value } in entries {
-            let value = V::decode_at(value, span, Spot::Key(key), reader);
-            if let Some(key) = At::parse(key, span.clone(), reader) {
-                pairs.push((key, value));
+        let mut pairs: Vec<(At<K>, Option<V>)> = Vec::with_capacity(entries.len());
+        for Entry { key: text, span, value } in entries {
+            let value = V::decode_at(value, span, Spot::Key(text), reader);
+            let Some(key) = At::<K>::parse(text, span.clone(), reader) else { continue };
+            if K::ALIASES
+                && let Some(index) = pairs.iter().position(|(known, _)| known.value == key.value)
+            {
+                let other = &reader.source.text[pairs[index].0.span.clone()];
+                let message = format!("`{text}` and `{other}` mean the same in {spot}");
+                reader.problem(&key.span, message, "put all in one of the two");
             }
+            pairs.push((key, value));
         }
         Some(Self(pairs))
     }
@@ -201,6 +207,8 @@ pub trait Keys: Default {
     fn required() -> &'static [&'static str];
     /// Reads one key's value; `false`: the key is unknown.
     fn take(&mut self, entry: &Entry, reader: &mut Reader<'_>) -> bool;
+    /// A misspelled key stands for a known one: it counts as there, its value refused.
+    fn misspelled(&mut self, name: &'static str, span: &Range<usize>);
 }
 
 trait DecodeAt: Decode {
@@ -233,6 +241,7 @@ pub fn decode_keys<T: Keys>(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>
         return None;
     };
     let mut keys = T::default();
+    let mut meant_names = Vec::new();
     for entry in entries {
         if !keys.take(entry, reader) {
             let names = T::names();
@@ -240,12 +249,16 @@ pub fn decode_keys<T: Keys>(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>
                 Spot::File => String::new(),
                 spot => format!(" in {}", spot.to_string().replace("each value in ", "")),
             };
+            if let Some(meant) = suggest::nearest(&entry.key, names.iter().copied()) {
+                meant_names.push(meant);
+                keys.misspelled(meant, &entry.span);
+            }
             let hint = suggest::hint(&entry.key, names.iter().copied());
             reader.problem(&entry.span, format!("unknown key `{}`{place}", entry.key), hint);
         }
     }
     for required in T::required() {
-        if !entries.iter().any(|entry| entry.key == *required) {
+        if !entries.iter().any(|entry| entry.key == *required) && !meant_names.contains(required) {
             let message = match spot {
                 Spot::File => format!("the key `{required}` is missing"),
                 spot => format!("the key `{required}` is missing in {}", spot.to_string().replace("each value in ", "")),
@@ -279,6 +292,9 @@ macro_rules! keys {
                 const REQUIRED: &[&str] = &$required;
                 REQUIRED
             }
+            fn misspelled(&mut self, name: &'static str, span: &std::ops::Range<usize>) {
+                self.spans.push((name, span.clone()));
+            }
             fn take(
                 &mut self,
                 entry: &$crate::project::yaml::Entry,
@@ -310,6 +326,11 @@ macro_rules! keys {
             #[allow(dead_code, reason = "not every mapping's places are asked for")]
             pub fn span(&self, key: &str) -> Option<&std::ops::Range<usize>> {
                 self.spans.iter().find(|(name, _)| *name == key).map(|(_, span)| span)
+            }
+            /// Whether the value of some key was refused.
+            #[allow(dead_code, reason = "not of every mapping is it asked")]
+            pub fn refused(&self) -> bool {
+                self.spans.len() > [$(self.$field.is_some()),*].into_iter().filter(|good| *good).count()
             }
         }
     };

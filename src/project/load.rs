@@ -263,7 +263,7 @@ fn check_between(settings: &Settings, recipes: &mut [Found], reader: &mut Reader
         match packages.get(&package.value.as_str().to_lowercase()) {
             Some(other) => {
                 let message = format!("`{name}` and `{other}` both make packages named `{}`", package.value);
-                let hint = "give one of them another name: package: {name: …}".to_owned();
+                let hint = "give one of them another name: package: {name: ...}".to_owned();
                 found.problems.push(found.source.problem(package.span.clone(), message, Some(hint)));
             }
             None => {

@@ -133,7 +133,7 @@ keys! {
 
 /// The upstream publisher's release, with exceptions for platforms.
 #[derive(Clone, Debug, Default, JsonSchema)]
-#[schemars(transform = all_optional)]
+#[schemars(extend("required" = [], "additionalProperties" = false))]
 pub struct RawUpstream {
     /// The keys themselves.
     #[schemars(flatten)]
@@ -141,11 +141,6 @@ pub struct RawUpstream {
     /// Any of these keys anew, for an os, an architecture or a platform.
     #[schemars(required)]
     pub overrides: Option<Pairs<PlatformWord, RawUpstreamKeys>>,
-}
-
-/// `overrides` is no `null`, and may be left out all the same.
-fn all_optional(schema: &mut schemars::Schema) {
-    schema.remove("required");
 }
 
 impl Keys for RawUpstream {
@@ -156,6 +151,9 @@ impl Keys for RawUpstream {
     }
     fn required() -> &'static [&'static str] {
         &[]
+    }
+    fn misspelled(&mut self, name: &'static str, span: &std::ops::Range<usize>) {
+        self.keys.misspelled(name, span);
     }
     fn take(&mut self, entry: &Entry, reader: &mut Reader<'_>) -> bool {
         if entry.key == "overrides" {

@@ -111,7 +111,12 @@ fn binaries(list: Vec<At<FileName>>, key: Option<&Range<usize>>, reader: &mut Re
             reader.problem(span, format!("`{value}` is written with .exe"), format!("write `{stem}`; on windows .exe is added"));
         }
     }
-    some_of("binaries", distinct("binaries", list, reader), key, reader)
+    let some = !list.is_empty();
+    let list = distinct("binaries", list, reader);
+    if let (false, true, Some(key)) = (some, list.is_empty(), key) {
+        reader.problem(key, "`binaries` is empty", "name at least one: binaries: [NAME]");
+    }
+    list
 }
 
 /// The package, and the place of its name. Names of its files are told apart as on a disk that ignores case.
@@ -186,8 +191,12 @@ fn upstream(raw: &RawUpstream, key: Option<Range<usize>>, reader: &mut Reader<'_
         }
     }
     let layers = || std::iter::once(keys).chain(overridden.iter().filter_map(|(_, keys)| keys.as_ref()));
+    if layers().any(RawUpstreamKeys::refused) {
+        // What was refused is told; what follows from it would only confuse.
+        return None;
+    }
     if !layers().any(|layer| layer.spans.iter().any(|(key, _)| KINDS.contains(key))) {
-        let hint = "one of github: owner/name, url: …, npm: PACKAGE, pypi: PACKAGE";
+        let hint = "one of github: owner/name, url: ..., npm: PACKAGE, pypi: PACKAGE";
         reader.problem(&key, "`upstream` does not say where to get it", hint);
         return None;
     }
@@ -201,10 +210,6 @@ fn upstream(raw: &RawUpstream, key: Option<Range<usize>>, reader: &mut Reader<'_
         }
     }
     for (word, keys) in overridden {
-        if words.iter().any(|(known, _)| *known == word.value.0) {
-            let message = format!("`overrides` speaks of {} twice", word.value.0);
-            reader.problem(&word.span, message, "one of the two is an alias; put all in one");
-        }
         if let Some(keys) = keys {
             words.push((word.value.0.clone(), upstream_keys(keys)));
         }
@@ -301,7 +306,7 @@ fn build_source(raw: &RawSource, key: &Range<usize>, reader: &mut Reader<'_>) ->
     let RawSource { dir, git, rev, url, sha256, crate_name, spans } = raw;
     let mut kinds = spans.iter().filter(|(key, _)| matches!(*key, "dir" | "git" | "url" | "crate"));
     let Some((kind, _)) = kinds.next() else {
-        let hint = "one of {dir: .}, {git: …, rev: …}, {url: …, sha256: …}, {crate: NAME}";
+        let hint = "one of {dir: .}, {git: ..., rev: ...}, {url: ..., sha256: ...}, {crate: NAME}";
         reader.problem(key, "`source` does not say what is built", hint);
         return None;
     };
@@ -319,7 +324,7 @@ fn build_source(raw: &RawSource, key: &Range<usize>, reader: &mut Reader<'_>) ->
             (None, Some(span)) => {
                 let hint = match companion {
                     "rev" => "add the tag, branch or commit: rev: \"{{ version }}\"",
-                    _ => "add the digest of the archive: sha256: …",
+                    _ => "add the digest of the archive: sha256: ...",
                 };
                 reader.problem(span, format!("`source` has `{of}` without `{companion}`"), hint);
             }
@@ -365,17 +370,15 @@ fn check_templates(recipe: &RawRecipe, reader: &mut Reader<'_>) -> usize {
     }
     templates.extend(recipe.verify.iter().map(|at| (at.value.as_str(), &at.span, Scope::Plain)));
 
-    let mut faults = 0;
-    for (text, span, scope) in templates {
-        // Most texts hold no template; they need no copy either.
-        if text.contains('{')
-            && let Err(fault) = Template(text.to_owned()).check(scope)
-        {
-            faults += 1;
+    let mut count = 0;
+    // Most texts hold no template; they need no copy either.
+    for (text, span, scope) in templates.into_iter().filter(|(text, ..)| text.contains('{')) {
+        for fault in Template(text.to_owned()).faults(scope) {
+            count += 1;
             note(&fault, span, text, reader);
         }
     }
-    faults
+    count
 }
 
 /// Renders everything for every platform once.

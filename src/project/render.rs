@@ -67,11 +67,12 @@ impl Flaws {
     fn render_word(&mut self, place: Place, template: &Template, variables: &Variables) -> Option<String> {
         let text = self.render(place.clone(), template, variables)?;
         if text.is_empty() || text.contains(char::is_control) || text.trim() != text {
-            self.add(
-                place,
-                format!("it renders to `{}`", text.escape_debug()),
-                "expected a text of one line, without space around it",
-            );
+            let platform = variables.get("platform").unwrap_or_default();
+            let message = match text.as_str() {
+                "" => format!("the template renders to nothing for {platform}"),
+                text => format!("the template renders to `{}` for {platform}", text.escape_debug()),
+            };
+            self.add(place, message, "expected a text of one line, without space around it");
             return None;
         }
         Some(text)
@@ -185,7 +186,7 @@ impl Subsystem {
             };
             match asset {
                 None => {
-                    let hint = "name the release's file: asset: \"…-{{ os }}-{{ arch }}.tar.gz\"";
+                    let hint = "name the release's file: asset: \"name-{{ os }}-{{ arch }}.tar.gz\"";
                     flaws.add(Place::Upstream, format!("`asset` is missing beside `github` for {platform}"), hint);
                     None
                 }
@@ -243,7 +244,7 @@ impl Subsystem {
                     }
                     Some(text) if github.is_none() => {
                         let hint =
-                            "beside `github` it is an asset of the release; else write a url, or {linux-amd64: <sha256>, …}";
+                            "beside `github` it is an asset of the release; else write a url, or {linux-amd64: <sha256>, ...}";
                         flaws.add(Place::UpstreamKey("checksums"), format!("`{text}` is not a url"), hint);
                         None
                     }
@@ -285,9 +286,13 @@ impl Subsystem {
                     let hint = if wanted.iter().any(|known| known.as_str() == format!("{name}.exe")) {
                         format!("on windows it is called {name}.exe: write \"{name}{{{{ exe }}}}\"")
                     } else {
-                        format!("the artifact's files are {}: see `binaries` and `package.include`", names.join(", "))
+                        format!("its files are {}: see `binaries` and `package.include`", names.join(", "))
                     };
-                    flaws.add(value, format!("`{name}` is neither a binary nor an included file of {}", self.name), hint);
+                    flaws.add(
+                        value,
+                        format!("`{name}` is neither a binary nor an included file of {} for {platform}", self.name),
+                        hint,
+                    );
                 }
                 Ok(name) if extract.iter().any(|(_, other)| *other == name) => {
                     flaws.add(value, format!("two globs make the file `{name}`"), "exactly one match makes each file");

@@ -38,3 +38,17 @@ fn tidy(value: &mut Value) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_keys_are_refused_and_nothing_may_be_null() {
+        let schema = versions_schema();
+        assert_eq!(schema["additionalProperties"], Value::Bool(false));
+        assert_eq!(schema["required"], serde_json::json!(["versions"]));
+        assert!(!schema.to_string().contains("\"null\""));
+        assert!(!recipe_schema().to_string().contains("\"null\""));
+    }
+}

@@ -14,6 +14,7 @@ const WORDS: [&str; 7] = ["linux", "darwin", "windows", "amd64", "arm64", "386",
 pub struct OsOrArch(pub &'static str);
 
 impl Word for OsOrArch {
+    const ALIASES: bool = true;
     fn word(text: &str) -> Result<Self, Invalid> {
         let os = text.parse::<Os>().map(Os::as_str);
         os.or_else(|_| text.parse::<Arch>().map(Arch::as_str))
@@ -30,6 +31,7 @@ impl Word for OsOrArch {
 pub struct PlatformWord(pub String);
 
 impl Word for PlatformWord {
+    const ALIASES: bool = true;
     fn word(text: &str) -> Result<Self, Invalid> {
         // `x86-64` is an architecture although it has a dash.
         if let Ok(word) = OsOrArch::word(text) {

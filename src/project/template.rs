@@ -156,12 +156,15 @@ static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
 });
 
 fn replace(text: &str, from: &str, to: &str) -> Result<String, minijinja::Error> {
-    let replaced = if from.is_empty() { text.to_owned() } else { text.replace(from, to) };
-    if replaced.len() > MAX_RENDERED {
+    if from.is_empty() {
+        return Ok(text.to_owned());
+    }
+    // Before it is made: it might not fit into memory.
+    if text.len() + text.matches(from).count().saturating_mul(to.len()) > MAX_RENDERED {
         let detail = "the replaced text is longer than 256 KiB";
         return Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, detail));
     }
-    Ok(replaced)
+    Ok(text.replace(from, to))
 }
 
 impl Template {
@@ -191,23 +194,25 @@ impl Template {
         Ok(rendered)
     }
 
-    /// Everything that is wrong with it on any platform: that it parses, and that it uses known variables only.
-    pub(super) fn check(&self, scope: Scope) -> Result<(), Fault> {
+    /// What is wrong with it on any platform: that it does not parse, or uses unknown variables.
+    pub(super) fn faults(&self, scope: Scope) -> Vec<Fault> {
         let known = scope.names();
-        if let Some(pieces) = pieces(&self.0) {
-            return pieces.iter().try_for_each(|piece| match piece {
-                Piece::Variable(name) if !known.contains(name) => Err(unknown(&self.0, name, scope)),
-                _ => Ok(()),
-            });
-        }
-        let template = ENGINE.template_from_str(&self.0).map_err(|error| fault(&error))?;
-        let undeclared = template.undeclared_variables(false);
-        let mut unknown_names: Vec<&str> = undeclared.iter().map(String::as_str).filter(|name| !known.contains(name)).collect();
-        unknown_names.sort_unstable();
-        match unknown_names.first() {
-            Some(name) => Err(unknown(&self.0, name, scope)),
-            None => Ok(()),
-        }
+        let mut used: Vec<String> = match pieces(&self.0) {
+            Some(pieces) => pieces
+                .iter()
+                .filter_map(|piece| match piece {
+                    Piece::Variable(name) => Some((*name).to_owned()),
+                    Piece::Text(_) => None,
+                })
+                .collect(),
+            None => match ENGINE.template_from_str(&self.0) {
+                Ok(template) => template.undeclared_variables(false).into_iter().collect(),
+                Err(error) => return vec![fault(&error)],
+            },
+        };
+        used.sort_unstable();
+        used.dedup();
+        used.iter().filter(|name| !known.contains(&name.as_str())).map(|name| unknown(&self.0, name, scope)).collect()
     }
 }
 
@@ -253,6 +258,13 @@ fn fault(error: &minijinja::Error) -> Fault {
         }
         ErrorKind::OutOfFuel => {
             ("the template takes too long to render".to_owned(), "a template is a line of text with a few choices")
+        }
+        ErrorKind::UnknownFilter => (
+            format!("the template can't be rendered: {detail}"),
+            "filters: upper, lower, title, capitalize, trim, replace, split, join, first, last, length, int",
+        ),
+        ErrorKind::UnknownTest | ErrorKind::UnknownFunction | ErrorKind::UnknownMethod => {
+            (format!("the template can't be rendered: {detail}"), "tests: startingwith, endingwith; there are no functions")
         }
         _ => (format!("the template can't be rendered: {detail}"), "all variables are texts"),
     };

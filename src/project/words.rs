@@ -20,8 +20,9 @@ impl Word for String {
 }
 
 macro_rules! from_str_word {
-    ($($type:ty => $schema:tt,)*) => {
+    ($($type:ty, $aliases:literal => $schema:tt,)*) => {
         $(impl Word for $type {
+            const ALIASES: bool = $aliases;
             fn word(text: &str) -> Result<Self, Invalid> {
                 text.parse()
             }
@@ -33,12 +34,12 @@ macro_rules! from_str_word {
 }
 
 from_str_word! {
-    Name => { "type": "string", "pattern": "^[a-z0-9][a-z0-9._-]*$", "maxLength": 64 },
+    Name, false => { "type": "string", "pattern": "^[a-z0-9][a-z0-9._-]*$", "maxLength": 64 },
     // An editor reads `1.10` as a number; larder keeps the text.
-    Version => { "type": ["string", "number"], "pattern": "^[A-Za-z0-9][A-Za-z0-9._+-]*$", "maxLength": 128 },
-    FileName => { "type": "string", "pattern": "^[A-Za-z0-9_+@-][A-Za-z0-9._+@-]*$", "maxLength": 128 },
-    Platform => { "type": "string", "examples": ["linux-amd64", "linux-arm64", "darwin-arm64", "windows-amd64", "linux-amd64-musl"] },
-    Digest => { "type": "string", "pattern": "^(sha256:)?[0-9a-fA-F]{64}$" },
+    Version, false => { "type": ["string", "number"], "pattern": "^[A-Za-z0-9][A-Za-z0-9._+-]*$", "maxLength": 128 },
+    FileName, false => { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._+@-]*$", "maxLength": 128 },
+    Platform, true => { "type": "string", "examples": ["linux-amd64", "linux-arm64", "darwin-arm64", "windows-amd64", "linux-amd64-musl"] },
+    Digest, false => { "type": "string", "pattern": "^(sha256:)?[0-9a-fA-F]{64}$" },
 }
 
 /// The value of an environment variable or of a tool's version: a number or `true` is taken as the text it is.
@@ -107,7 +108,7 @@ impl Word for ProjectName {
         }
     }
     fn schema() -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9_+@-][A-Za-z0-9._+@-]*$" })
+        json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._+@-]*$" })
     }
 }
 

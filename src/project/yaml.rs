@@ -19,6 +19,8 @@ const MAX_DEPTH: usize = 64;
 /// Most nodes in one file, aliases expanded.
 const MAX_NODES: usize = 100_000;
 
+const TEMPLATE_HINT: &str = "a value with a template needs quotes: \"{{ version }}\"";
+
 /// A file that was read: where it is and what it says.
 #[derive(Clone, Debug)]
 pub struct Source {
@@ -266,6 +268,7 @@ impl Builder<'_> {
             self.count(nodes, &node.span)?;
             self.anchors.insert(anchor, node.clone());
         }
+        let source = self.source;
         match self.stack.last_mut() {
             None => self.root = Some(node),
             Some(Frame::List { items, .. }) => items.push(node),
@@ -274,38 +277,12 @@ impl Builder<'_> {
                 Some(PendingKey { text: None, .. }) => {}
                 None => {
                     let span = node.span.clone();
-                    let mut refused = None;
-                    let text = match node.kind {
-                        Kind::Scalar { text, plain } if plain && text == "<<" => {
-                            refused = Some(("merge keys are not supported".to_owned(), "write the keys out".to_owned()));
-                            None
-                        }
-                        Kind::Scalar { text, .. } if seen.insert(text.clone()) => Some(text),
-                        Kind::Scalar { text, .. } => {
-                            let first = entries.iter().find(|entry| entry.key == text).map(|entry| entry.span.start);
-                            let line = first.map_or(0, |offset| self.source.line(offset));
-                            refused = Some((
-                                format!("the key `{text}` is there twice"),
-                                format!("it is first set in line {line}; keep one of the two"),
-                            ));
-                            None
-                        }
-                        Kind::List(_) | Kind::Map(_) => {
-                            let template =
-                                self.source.text[..span.end].ends_with('}') && self.source.text[span.start..].starts_with('{');
-                            let hint = if template {
-                                "a value with a template needs quotes: \"{{ version }}\""
-                            } else {
-                                "a key is a plain text"
-                            };
-                            refused = Some(("a list or mapping can't be a key".to_owned(), hint.to_owned()));
-                            None
-                        }
+                    let (text, refused) = match key_text(node, entries, seen, source) {
+                        Ok(text) => (Some(text), None),
+                        Err(problem) => (None, Some(problem)),
                     };
-                    *key = Some(PendingKey { text, span: span.clone() });
-                    if let Some((message, hint)) = refused {
-                        self.note(span, message, hint);
-                    }
+                    *key = Some(PendingKey { text, span });
+                    self.problems.extend(refused);
                 }
             },
         }
@@ -329,12 +306,13 @@ impl Builder<'_> {
         if self.stack.len() + levels <= MAX_DEPTH {
             return Ok(());
         }
-        self.note(
-            range.clone(),
-            format!("nested more than {MAX_DEPTH} levels deep"),
-            "nothing in these files needs more than a handful",
-        );
-        Err(Stop)
+        Err(self.too_deep(range))
+    }
+
+    fn too_deep(&mut self, range: &Range<usize>) -> Stop {
+        let message = format!("nested more than {MAX_DEPTH} levels deep");
+        self.note(range.clone(), message, "nothing in these files needs more than a handful");
+        Stop
     }
 
     fn refuse_tag(&mut self, tagged: bool, range: &Range<usize>) {
@@ -351,19 +329,42 @@ impl Builder<'_> {
         let line_start = text[..at].rfind('\n').map_or(0, |i| i + 1);
         let line = text[line_start..].lines().next().unwrap_or("");
         let indent = line.len() - line.trim_start().len();
-        let hint = if let Some(tab) = line[..indent].find('\t') {
+        if let Some(tab) = line[..indent].find('\t') {
             let tab = line_start + tab;
             self.note(tab..tab + 1, "a tab in the indentation", "indent with spaces");
             return Stop;
-        } else if line.contains("{{") || line.contains("{%") {
-            "a value with a template needs quotes: \"{{ version }}\""
-        } else if line.contains(": ") {
-            "a text that holds `: `, or starts with one of `{ [ & * ! | > % @`, needs quotes"
+        }
+        let info = error.info();
+        if info.contains("recursion limit") {
+            return self.too_deep(&(at..end));
+        }
+        let colon = "a text that holds `: ` needs quotes";
+        let start = "a text that starts with one of { [ & * ! | > % @ needs quotes";
+        let hint = if line.contains("{{") || line.contains("{%") {
+            TEMPLATE_HINT.to_owned()
+        } else if let Some(open) = self.open_bracket() {
+            format!("look at the `{}` in line {}: is it closed?", &text[open..=open], self.source.line(open))
+        } else if info.contains("quoted scalar") {
+            "close the quote".to_owned()
+        } else if info.contains("mapping values") || info.contains("':'") {
+            colon.to_owned()
+        } else if info.contains("anchor") || info.contains("start any token") || info.contains("directive") {
+            start.to_owned()
+        } else if info.contains("unprintable") || info.contains("control") {
+            "remove that character".to_owned()
         } else {
-            "look at the indentation, and for a bracket or quote that is not closed"
+            "look at the indentation: keys of one mapping start in the same column".to_owned()
         };
-        self.note(at..end, format!("not valid YAML: {}", error.info()), hint);
+        self.note(at..end, format!("not valid YAML: {info}"), hint);
         Stop
+    }
+
+    /// The innermost `[` or `{` that is still open.
+    fn open_bracket(&self) -> Option<usize> {
+        let starts = self.stack.iter().rev().map(|frame| match frame {
+            Frame::List { start, .. } | Frame::Map { start, .. } => *start,
+        });
+        starts.into_iter().find(|start| self.source.text[*start..].starts_with(['[', '{']))
     }
 
     fn range(&self, span: Span) -> Range<usize> {
@@ -382,6 +383,29 @@ impl Builder<'_> {
             return start..end.max(start);
         }
         first.unwrap_or(start..start)
+    }
+}
+
+/// A node as the key of a mapping.
+fn key_text(node: Node, entries: &[Entry], seen: &mut HashSet<String>, source: &Source) -> Result<String, Problem> {
+    let Node { span, kind } = node;
+    let refuse = |span: Range<usize>, message: String, hint: String| Err(source.problem(span, message, Some(hint)));
+    match kind {
+        Kind::Scalar { text, plain } if plain && text == "<<" => {
+            refuse(span, "merge keys are not supported".into(), "write the keys out".into())
+        }
+        Kind::Scalar { text, .. } if seen.insert(text.clone()) => Ok(text),
+        Kind::Scalar { text, .. } => {
+            let first = entries.iter().find(|entry| entry.key == text).map_or(0, |entry| source.line(entry.span.start));
+            let hint = format!("it is first set in line {first}; keep one of the two");
+            refuse(span, format!("the key `{text}` is there twice"), hint)
+        }
+        Kind::Map(_) if source.text[..span.start].ends_with('{') && source.text[span.start..].starts_with('{') => {
+            let end = if source.text[span.end..].starts_with('}') { span.end + 1 } else { span.end };
+            let message = "a template at the start of a value is a mapping to YAML";
+            refuse(span.start - 1..end, message.into(), TEMPLATE_HINT.into())
+        }
+        Kind::List(_) | Kind::Map(_) => refuse(span, "a list or mapping can't be a key".into(), "a key is a plain text".into()),
     }
 }
 

@@ -6,14 +6,12 @@
 
 mod env;
 mod fake_github;
-mod files;
 mod generated;
 mod github_box;
 mod github_read;
 mod github_write;
 mod net;
 mod project;
-mod project_errors;
 mod published;
 mod script;
 mod serve;

@@ -1,1 +1,78 @@
+use proptest::prelude::*;
 
+use super::*;
+
+fn variables() -> Variables {
+    let version: Version = "v1.2.3".parse().expect("a version");
+    Variables::new("acme", "nats", &version, "windows-amd64".parse().expect("a platform")).folders("/out", "/src")
+}
+
+fn render(text: &str) -> Result<String, String> {
+    Template(text.to_owned()).render(&variables()).map_err(|fault| fault.message)
+}
+
+#[test]
+fn every_variable_renders() {
+    let all = "{{ version }} {{version_number}} {{ os }} {{ arch }} {{ exe }} {{ platform }} {{ target }} {{ rust_arch }} \
+               {{ project }} {{ name }} {{ out }} {{ src }}";
+    let rendered = "v1.2.3 1.2.3 windows amd64 .exe windows-amd64 x86_64-pc-windows-msvc x86_64 acme nats /out /src";
+    assert_eq!(render(all).as_deref(), Ok(rendered));
+}
+
+#[test]
+fn choices_and_filters_render() {
+    assert_eq!(render("x.{{ 'zip' if os == 'windows' else 'tar.gz' }}").as_deref(), Ok("x.zip"));
+    assert_eq!(render("{% if arch == 'amd64' %}64{% else %}32{% endif %}").as_deref(), Ok("64"));
+    assert_eq!(render("{{ version_number | replace('.', '_') }}-{{ os | title }}").as_deref(), Ok("1_2_3-Windows"));
+    assert!(render("{{ version_number.split('.')[0] }}").is_err());
+    assert_eq!(render("{{ (version_number | split('.'))[0] }}").as_deref(), Ok("1"));
+}
+
+#[test]
+fn texts_without_templates_stay_as_they_are() {
+    for text in ["", "plain", "{", "}", "{}", "${HOME}", "a{b}c", "}}", "%}", "awk '{print $1}'", "line\n", "é{"] {
+        assert_eq!(render(text).as_deref(), Ok(text));
+    }
+}
+
+#[test]
+fn a_hostile_template_ends_soon() {
+    let replace = "{{ (('x' * 100000) | replace('x', 'y' * 100000)) | length }}";
+    let lengths = [replace, "{{ 'x' * 1000000000000 }}", "{{ 'x' * 10000000 }}"];
+    for text in lengths {
+        assert!(render(text).is_err(), "{text}");
+    }
+    assert!(render(&"{% if os %}".repeat(10_000)).is_err());
+    assert!(render(&format!("{{{{ {} }}}}", "(".repeat(10_000))).is_err());
+}
+
+#[test]
+fn scopes_know_their_variables() {
+    let faults = |text: &str, scope| Template(text.to_owned()).faults(scope).len();
+    assert_eq!(faults("{{ out }}/{{ src }}", Scope::Build), 0);
+    assert_eq!(faults("{{ out }}/{{ src }}", Scope::Plain), 2);
+    assert_eq!(faults("{{ 'x' if os == 'linux' else banana }}", Scope::Build), 1);
+}
+
+proptest! {
+    /// What is rendered here by itself is what the engine would have made of it.
+    #[test]
+    fn the_short_way_and_the_engine_agree(
+        parts in prop::collection::vec(
+            prop::sample::select(vec![
+                "{{ version }}", "{{os}}", "{{  exe  }}", "{{ out }}", "text", "{", "}", "}}", "{ ", " ", "\n", "é", "{x}", "-", "'", "\"",
+                "{{", "{{ nope }}", "{%", "{#", "{{-", "{{ version|upper }}",
+            ]),
+            0..10,
+        )
+    ) {
+        let text = parts.concat();
+        let context = Value::from_pairs(variables().0.into_iter());
+        let engine = ENGINE.template_from_str(&text).and_then(|template| template.render(context));
+        match (pieces(&text), engine) {
+            (Some(_), Ok(rendered)) => prop_assert_eq!(render(&text), Ok(rendered)),
+            (Some(_), Err(error)) => prop_assert!(false, "{text:?}: the engine says {error}"),
+            (None, engine) => prop_assert_eq!(render(&text).ok(), engine.ok()),
+        }
+    }
+}

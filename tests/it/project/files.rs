@@ -26,8 +26,8 @@ impl Files {
     /// Adds a file of any bytes.
     pub fn bytes(self, path: &str, bytes: &[u8]) -> Self {
         let path = self.root().join(path);
-        larder::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        larder::fs::write_atomic(&path, bytes).unwrap();
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
         self
     }
     /// Loads it, or tells every problem as people see it.

@@ -4,7 +4,7 @@ use larder::project::{
     BuildPlatforms, BuildSource, Checksum, Coordinate, HubConfig, PackageFormat, Project, RenderedSource, UploadPolicy,
 };
 
-use crate::files::{DIGEST, Files};
+use crate::project::files::{DIGEST, Files};
 
 fn platform(text: &str) -> larder::model::Platform {
     text.parse().unwrap()

@@ -1,0 +1,366 @@
+//! YAML that is broken, ambiguous or hostile: what people see.
+
+use crate::project::files::Files;
+
+fn yaml(text: &str) -> String {
+    Files::new().file("versions.yml", text).problems()
+}
+
+/// What is said about a file too large to show.
+fn first_line(text: &str) -> String {
+    let shown = yaml(text);
+    assert!(shown.len() < 2000, "{} bytes shown", shown.len());
+    shown.lines().next().unwrap_or_default().to_owned()
+}
+
+/// Nine levels, each nine times the one before.
+fn laughs() -> String {
+    let mut text = "a: &a [ha, ha, ha, ha, ha, ha, ha, ha, ha]\n".to_owned();
+    for (from, to) in ('a'..='h').zip('b'..='i') {
+        let aliases = vec![format!("*{from}"); 9].join(", ");
+        text = format!("{text}{to}: &{to} [{aliases}]\n");
+    }
+    text
+}
+
+#[test]
+fn an_indentation_with_a_tab() {
+    insta::assert_snapshot!(yaml("versions:\n\tnats: v1\n"), @r"
+    error: a tab in the indentation
+     --> versions.yml:2:1
+      |
+    2 |     nats: v1
+      | ^^^^
+      |
+      = help: indent with spaces
+    ");
+}
+
+#[test]
+fn a_bracket_that_is_not_closed() {
+    insta::assert_snapshot!(yaml("versions: {}\nplatforms: [linux-amd64\nproject: x\n"), @r"
+    error: not valid YAML: illegal placement of ':' indicator
+     --> versions.yml:3:8
+      |
+    3 | project: x
+      |        ^
+      |
+      = help: look at the `[` in line 2: is it closed?
+    ");
+}
+
+#[test]
+fn a_quote_that_is_not_closed() {
+    insta::assert_snapshot!(yaml("versions: {}\nproject: \"x\n"), @r#"
+    error: not valid YAML: while scanning a quoted scalar, found unexpected end of stream
+     --> versions.yml:2:10
+      |
+    2 | project: "x
+      |          ^
+      |
+      = help: close the quote
+    "#);
+}
+
+#[test]
+fn a_colon_in_a_text() {
+    insta::assert_snapshot!(yaml("versions: {}\nproject: a: b\n"), @r"
+    error: not valid YAML: mapping values are not allowed in this context
+     --> versions.yml:2:11
+      |
+    2 | project: a: b
+      |           ^
+      |
+      = help: a text that holds `: ` needs quotes
+    ");
+}
+
+#[test]
+fn a_template_at_the_start_of_a_value() {
+    insta::assert_snapshot!(yaml("versions: {}\nci: [ensure {{ x }} all]\n"), @r#"
+    error: not valid YAML: while parsing a flow sequence, expected ',' or ']'
+     --> versions.yml:2:13
+      |
+    2 | ci: [ensure {{ x }} all]
+      |             ^
+      |
+      = help: a value with a template needs quotes: "{{ version }}"
+    "#);
+}
+
+#[test]
+fn bad_indentation() {
+    insta::assert_snapshot!(yaml("versions:\n    nats: v1\n  arc: v2\n"), @r"
+    error: not valid YAML: while parsing a block mapping, did not find expected key
+     --> versions.yml:3:3
+      |
+    3 |   arc: v2
+      |   ^
+      |
+      = help: look at the indentation: keys of one mapping start in the same column
+    ");
+}
+
+#[test]
+fn a_key_twice() {
+    insta::assert_snapshot!(yaml("versions: {}\nproject: a\nupload: ci\nproject: b\n"), @r"
+    error: the key `project` is there twice
+     --> versions.yml:4:1
+      |
+    4 | project: b
+      | ^^^^^^^
+      |
+      = help: it is first set in line 2; keep one of the two
+    ");
+}
+
+#[test]
+fn a_version_twice() {
+    insta::assert_snapshot!(yaml("versions:\n  nats: v1\n  arc: v1\n  nats: v2\n"), @r"
+    error: `nats` has a version but no recipe
+     --> versions.yml:2:3
+      |
+    2 |   nats: v1
+      |   ^^^^
+      |
+      = help: write subsystems/nats/recipe.yml, or remove the version
+
+    error: `arc` has a version but no recipe
+     --> versions.yml:3:3
+      |
+    3 |   arc: v1
+      |   ^^^
+      |
+      = help: write subsystems/arc/recipe.yml, or remove the version
+
+    error: the key `nats` is there twice
+     --> versions.yml:4:3
+      |
+    4 |   nats: v2
+      |   ^^^^
+      |
+      = help: it is first set in line 2; keep one of the two
+    ");
+}
+
+#[test]
+fn a_second_document() {
+    insta::assert_snapshot!(yaml("versions: {}\n---\nversions: {}\n"), @r"
+    error: a second YAML document starts here
+     --> versions.yml:2:1
+      |
+    2 | ---
+      | ^^^
+      |
+      = help: one file holds one document; remove the `---`
+    ");
+}
+
+#[test]
+fn a_tag() {
+    insta::assert_snapshot!(yaml("versions: {}\nproject: !!str x\nbundle: !Foo {}\n"), @r"
+    error: YAML tags are not supported
+     --> versions.yml:2:10
+      |
+    2 | project: !!str x
+      |          ^^^^^^^
+      |
+      = help: remove the tag; values are kept as the text that was written
+
+    error: YAML tags are not supported
+     --> versions.yml:3:9
+      |
+    3 | bundle: !Foo {}
+      |         ^^^^^^
+      |
+      = help: remove the tag; values are kept as the text that was written
+    ");
+}
+
+#[test]
+fn a_merge_key() {
+    insta::assert_snapshot!(yaml("x: &x {a: b}\nversions: {}\nbundle:\n  <<: *x\n  name: y\n"), @r"
+    error: unknown key `x`
+     --> versions.yml:1:1
+      |
+    1 | x: &x {a: b}
+      | ^
+      |
+      = help: known: project, requires, versions, platforms, hub, sources, upload, bundle, tasks, ci, subsystems_dir
+
+    error: merge keys are not supported
+     --> versions.yml:4:3
+      |
+    4 |   <<: *x
+      |   ^^
+      |
+      = help: write the keys out
+    ");
+}
+
+#[test]
+fn a_key_that_is_a_list() {
+    insta::assert_snapshot!(yaml("versions: {}\n? [a, b]\n: c\n"), @r"
+    error: a list or mapping can't be a key
+     --> versions.yml:2:3
+      |
+    2 | ? [a, b]
+      |   ^^^^^^
+      |
+      = help: a key is a plain text
+    ");
+}
+
+#[test]
+fn aliases_that_mean_the_same() {
+    insta::assert_snapshot!(Files::new().file("versions.yml", "versions: {x: v1}\n").file("subsystems/x/recipe.yml", "binaries: [x]\nupstream: {url: 'https://example.com/x', replacements: {macos: Mac, darwin: Mac}}\n").problems(), @r"
+    error: `darwin` and `macos` mean the same in `replacements`
+     --> subsystems/x/recipe.yml:2:69
+      |
+    2 | upstream: {url: 'https://example.com/x', replacements: {macos: Mac, darwin: Mac}}
+      |                                                                     ^^^^^^
+      |
+      = help: put all in one of the two
+    ");
+}
+
+#[test]
+fn a_template_as_a_list_item() {
+    insta::assert_snapshot!(yaml("versions: {}\nci:\n  - {{ x }}\n"), @r#"
+    error: a template at the start of a value is a mapping to YAML
+     --> versions.yml:3:5
+      |
+    3 |   - {{ x }}
+      |     ^^^^^^^
+      |
+      = help: a value with a template needs quotes: "{{ version }}"
+    "#);
+}
+
+#[test]
+fn an_alias_of_nothing() {
+    insta::assert_snapshot!(yaml("versions: *nothing\n"), @r"
+    error: not valid YAML: while parsing node, found unknown anchor
+     --> versions.yml:1:11
+      |
+    1 | versions: *nothing
+      |           ^
+      |
+      = help: a text that starts with one of { [ & * ! | > % @ needs quotes
+    ");
+}
+
+#[test]
+fn an_alias_of_itself() {
+    insta::assert_snapshot!(yaml("versions: &a {x: *a}\n"), @r"
+    error: this alias stands inside what it repeats
+     --> versions.yml:1:18
+      |
+    1 | versions: &a {x: *a}
+      |                  ^^
+      |
+      = help: write the values out
+    ");
+}
+
+#[test]
+fn billion_laughs() {
+    insta::assert_snapshot!(first_line(&laughs()), @r"
+    error: the file holds more than 100000 values
+    ");
+}
+
+#[test]
+fn nesting_without_end() {
+    insta::assert_snapshot!(first_line(&format!("versions: {}\n", "[".repeat(100_000))), @r"
+    error: nested more than 64 levels deep
+    ");
+}
+
+#[test]
+fn nesting_of_mappings() {
+    insta::assert_snapshot!(first_line(&format!("versions: {}1{}\n", "{a: ".repeat(70), "}".repeat(70))), @r"
+    error: nested more than 64 levels deep
+    ");
+}
+
+#[test]
+fn values_without_end() {
+    insta::assert_snapshot!(first_line(&format!("versions: {{}}\nci: [{}]\n", "a,".repeat(200_000))), @r"
+    error: the file holds more than 100000 values
+    ");
+}
+
+#[test]
+fn a_file_without_end() {
+    insta::assert_snapshot!(first_line(&format!("versions: {{}}\n#{}\n", "x".repeat(1 << 20))), @r"
+    error: the file is larger than 1 MiB
+    ");
+}
+
+#[test]
+fn bytes_that_are_no_text() {
+    insta::assert_snapshot!(Files::new().bytes("versions.yml", b"versions: {}\nproject: \xff\xfe\n").problems(), @r"
+    error: the file is not UTF-8 text
+     --> versions.yml:2:10
+      |
+    2 | project: ��
+      |          ^
+      |
+      = help: save it as UTF-8
+    ");
+}
+
+#[test]
+fn utf_16() {
+    insta::assert_snapshot!(Files::new().bytes("versions.yml", b"\xff\xfev\0e\0r\0").problems(), @r"
+    error: the file is not UTF-8 text
+     --> versions.yml:1:1
+      |
+    1 | ��v␀e␀r␀
+      | ^
+      |
+      = help: save it as UTF-8
+    ");
+}
+
+#[test]
+fn a_nul() {
+    insta::assert_snapshot!(yaml("versions: {}\nproject: a\0b\n"), @r"
+    error: not valid YAML: found unprintable character
+     --> versions.yml:2:11
+      |
+    2 | project: a␀b
+      |           ^
+      |
+      = help: remove that character
+    ");
+}
+
+#[test]
+fn escapes_for_the_terminal() {
+    insta::assert_snapshot!(yaml("versions: {}\n\"\\e[31mred\": 1\n\u{1b}[2Jx: 1\n"), @r#"
+    error: unknown key `�[31mred`
+     --> versions.yml:2:1
+      |
+    2 | "\e[31mred": 1
+      | ^^^^^^^^^^^
+      |
+      = help: known: project, requires, versions, platforms, hub, sources, upload, bundle, tasks, ci, subsystems_dir
+
+    error: unknown key `�[2Jx`
+     --> versions.yml:3:1
+      |
+    3 | ␛[2Jx: 1
+      | ^^^^^
+      |
+      = help: known: project, requires, versions, platforms, hub, sources, upload, bundle, tasks, ci, subsystems_dir
+    "#);
+}
+
+#[test]
+fn a_folder_of_that_name() {
+    insta::assert_snapshot!(Files::new().file("versions.yml/x", "").problems(), @r"
+    [root]/versions.yml is not a file | []
+    ");
+}
