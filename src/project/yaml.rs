@@ -197,7 +197,7 @@ impl Builder<'_> {
                     if documents > 1 {
                         let start = self.range(span).start;
                         self.note(
-                            start..(start + 3).min(self.source.text.len()),
+                            start..start + if text[start..].starts_with("---") { 3 } else { 0 },
                             "a second YAML document starts here",
                             "one file holds one document; remove the `---`",
                         );

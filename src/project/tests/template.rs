@@ -55,6 +55,8 @@ fn scopes_know_their_variables() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// What is rendered here by itself is what the engine would have made of it.
     #[test]
     fn the_short_way_and_the_engine_agree(
