@@ -59,6 +59,9 @@ fn manifest<S: Borrow<Sidecar>>(home: Home<'_>, tag: &Tag, sidecars: &BTreeMap<A
         manifest.insert("binary".into(), first.content.name.as_str().into());
         manifest.insert("version".into(), first.content.version.as_str().into());
     }
+    let newest = assets.iter().filter_map(|(_, sidecar)| sidecar.observed.time.as_deref()).max();
+    manifest.insert("collection_date".into(), newest.into());
+    manifest.insert("source".into(), assets.first().map(|(_, sidecar)| source(sidecar)).into());
     manifest.insert("platforms".into(), platforms.into_iter().collect::<Map<_, _>>().into());
     if !variants.is_empty() {
         manifest.insert("variants".into(), variants.into());
@@ -66,6 +69,23 @@ fn manifest<S: Borrow<Sidecar>>(home: Home<'_>, tag: &Tag, sidecars: &BTreeMap<A
     let Home { repo, url } = home;
     manifest.insert("managed_release".into(), json!({"repo": repo, "tag": tag.as_str(), "published": true, "url": url}));
     manifest.into()
+}
+
+/// Where it comes from originally, as far as its inputs say: a repository and the page of its release, else a url or
+/// coordinate.
+fn source(sidecar: &Sidecar) -> Value {
+    let field = |key: &str| sidecar.explanation.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
+    if let Some(url) = field("upstream.url") {
+        let path: Vec<&str> = url.strip_prefix("https://github.com/").map(|rest| rest.split('/').collect()).unwrap_or_default();
+        if let [owner, name, "releases", "download", tag, ..] = path[..] {
+            let page = format!("https://github.com/{owner}/{name}/releases/tag/{tag}");
+            return json!({"repo": format!("{owner}/{name}"), "release_url": page});
+        }
+        return json!({"repo": null, "release_url": url});
+    }
+    let kinds = [("upstream.npm", "npm "), ("upstream.pypi", "pypi "), ("source.git", ""), ("source.crate", "crate ")];
+    let repo = kinds.iter().find_map(|(key, kind)| Some(format!("{kind}{}", field(key)?)));
+    json!({"repo": repo, "release_url": null})
 }
 
 fn asset(name: &AssetName, sidecar: &Sidecar) -> Value {
@@ -123,6 +143,23 @@ mod tests {
         assert_eq!(manifest["variants"][0]["filename"], "arc-linux-amd64-0123456789ab.tar.gz");
         assert_eq!(manifest["variants"].as_array().unwrap().len(), 1);
         assert_eq!(manifest["managed_release"]["tag"], "arc-v1");
+        for key in ["binary", "version", "collection_date", "source", "platforms", "managed_release"] {
+            assert!(manifest.get(key).is_some(), "{key}");
+        }
         assert_eq!(String::from_utf8(checksums).unwrap().lines().count(), 3);
+    }
+
+    #[test]
+    fn the_source_is_told_as_far_as_known() {
+        let told = |key: &str, value: &str| {
+            let mut sidecar = sidecar("linux-amd64", "i");
+            sidecar.explanation = vec![(key.to_owned(), value.to_owned())];
+            source(&sidecar)
+        };
+        let github = told("upstream.url", "https://github.com/o/r/releases/download/v1/x.tar.gz");
+        assert_eq!(github, json!({"repo": "o/r", "release_url": "https://github.com/o/r/releases/tag/v1"}));
+        assert_eq!(told("upstream.url", "https://dl.example/x.gz")["release_url"], "https://dl.example/x.gz");
+        assert_eq!(told("upstream.npm", "tool@1.2.3")["repo"], "npm tool@1.2.3");
+        assert_eq!(told("source.dir", "0123")["repo"], Value::Null);
     }
 }

@@ -3,17 +3,24 @@
 //! A hub knows tags, assets and sidecars. It does not know recipes, inputs that are wanted, or where things get installed.
 
 pub mod derived;
+mod dir;
 mod github;
-
-pub use github::{GitHub, GitHubConfig, TokenSource};
+mod http;
 
 use std::io::Read;
+use std::sync::Arc;
 
 use camino::Utf8Path;
 
 use crate::error::Result;
 use crate::integrity::Sidecar;
 use crate::model::{AssetName, Digest, Tag};
+use crate::net::Client;
+use crate::project::HubConfig;
+
+pub use dir::DirHub;
+pub use github::{GitHub, GitHubConfig, TokenSource};
+pub use http::HttpHub;
 
 /// Bytes on their way. The reader gives exactly the asset's bytes or an error (a cut is resumed inside).
 pub struct Body {
@@ -165,11 +172,11 @@ pub trait Hub: Send + Sync {
     fn abort(&self, tag: &Tag) -> Result<()>;
 }
 
-/// Opens a hub.
-pub fn open(config: &crate::project::HubConfig, client: &std::sync::Arc<crate::net::Client>) -> Result<Box<dyn Hub>> {
-    use crate::project::HubConfig;
-    match config {
-        HubConfig::GitHub { repo } => Ok(Box::new(GitHub::new(repo, client.as_ref().clone(), GitHubConfig::from_env()?))),
-        HubConfig::Dir { .. } | HubConfig::Http { .. } => Err(crate::Error::failed("no hub yet")),
-    }
+/// Opens the hub a project names; nothing is read or asked yet.
+pub fn open(config: &HubConfig, client: &Arc<Client>) -> Result<Box<dyn Hub>> {
+    Ok(match config {
+        HubConfig::Dir { path, default: _ } => Box::new(dir::DirHub::new(path)),
+        HubConfig::Http { url } => Box::new(http::HttpHub::new(url, client)?),
+        HubConfig::GitHub { repo } => Box::new(GitHub::new(repo, client.as_ref().clone(), GitHubConfig::from_env()?)),
+    })
 }

@@ -10,6 +10,7 @@ mod generated;
 mod github_box;
 mod github_read;
 mod github_write;
+mod hub_dir;
 mod net;
 mod project;
 mod published;
