@@ -25,3 +25,32 @@ fn generated_schemas() {
     current("schema/versions.schema.json", &json(&larder::project::schema::versions_schema()));
     current("schema/recipe.schema.json", &json(&larder::project::schema::recipe_schema()));
 }
+
+#[test]
+fn generated_event_schemas() {
+    for (name, schema) in larder::cli::reference::event_schemas() {
+        current(&format!("schema/{name}"), &json(&schema));
+    }
+}
+
+#[test]
+fn generated_reference() {
+    current("docs/reference.md", &larder::cli::reference::markdown(&larder::cli::command()));
+}
+
+#[test]
+fn generated_man_pages() {
+    let pages = larder::cli::reference::man_pages(&larder::cli::command()).expect("man pages");
+    let wanted: std::collections::BTreeSet<String> = pages.iter().map(|(name, _)| name.clone()).collect();
+    for (name, page) in pages {
+        current(&format!("man/{name}"), &String::from_utf8(page).expect("UTF-8"));
+    }
+    let found = std::fs::read_dir(Path::new(REPO).join("man")).expect("man").flatten();
+    for name in found.map(|entry| entry.file_name().into_string().expect("UTF-8")) {
+        if !wanted.contains(&name) && std::env::var_os("LARDER_UPDATE_GENERATED").is_some() {
+            std::fs::remove_file(Path::new(REPO).join("man").join(&name)).expect("remove");
+        } else {
+            assert!(wanted.contains(&name), "man/{name} belongs to no command any more");
+        }
+    }
+}
