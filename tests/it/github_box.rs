@@ -44,11 +44,16 @@ pub fn hub(github: &FakeGitHub, token: Option<&str>) -> GitHub {
 
 /// The same with other patience.
 pub fn hub_with(github: &FakeGitHub, token: Option<&str>, settings: Settings, settle: Duration) -> GitHub {
+    hub_paced(github, token, settings, settle, Duration::ZERO)
+}
+
+/// The same with a pause between writes.
+pub fn hub_paced(github: &FakeGitHub, token: Option<&str>, settings: Settings, settle: Duration, pace: Duration) -> GitHub {
     let config = GitHubConfig {
         api: parse_url(&github.api_url()).expect("url"),
         web: parse_url(&github.web_url()).expect("url"),
         token: TokenSource::Given(token.map(Secret::new)),
-        pace: Duration::ZERO,
+        pace,
         settle,
     };
     GitHub::new(REPO, Client::new(settings, Cancel::new()), config)

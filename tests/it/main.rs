@@ -8,6 +8,7 @@ mod env;
 mod fake_github;
 mod generated;
 mod github_box;
+mod github_kill;
 mod github_read;
 mod github_write;
 mod hub_dir;

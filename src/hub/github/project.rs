@@ -97,7 +97,7 @@ fn round(
         if options.stage {
             return Ok((true, release.html_url));
         }
-        release = session.make_visible(&release, &json!({"body": notes}))?;
+        release = session.make_visible(&release, &json!({"body": notes, "make_latest": "legacy"}))?;
     } else if release.body.as_deref().unwrap_or_default() != notes {
         session.wrote = true;
         session.api.edit(release.id, &json!({"body": notes}))?;

@@ -389,7 +389,7 @@ pub(super) fn finalize(api: &Api, sidecars: &Sidecars, tag: &Tag) -> Result<()> 
         session.tidy(&release, &BTreeMap::new())?;
         // Cache releases never become the latest; project releases, which have no sidecars, may.
         let cache = !pairs(session.api, sidecars, &release)?.is_empty();
-        let change = if cache { json!({"make_latest": "false"}) } else { json!({}) };
+        let change = json!({"make_latest": if cache { "false" } else { "legacy" }});
         session.make_visible(&release, &change).map(drop)
     });
     done.map_err(|stop| match stop {

@@ -1,0 +1,135 @@
+//! The end at any moment: the client dies (the server answers nothing any more) before or after the server acted on the
+//! n-th request, for every n. Then a fresh run, and everything is right.
+
+use larder::hub::PublishOptions;
+
+use crate::fake_github::{FakeGitHub, Visibility};
+use crate::github_box::{
+    Dist, Package, REPO, assert_whole, assets, github, hub, only, publish, publish_with, read, settings, writer,
+};
+
+/// Runs until the kill does not strike any more; `between` sees what is there after each kill, `after` what is there after
+/// the run that follows. Prints the table.
+fn table(
+    what: &str,
+    prepare: impl Fn() -> FakeGitHub,
+    run: impl Fn(&FakeGitHub) -> larder::Result<()>,
+    between: impl Fn(&FakeGitHub),
+    after: impl Fn(&FakeGitHub),
+) {
+    println!("{what}\n   n  killed   at request");
+    for acted in [false, true] {
+        for n in 1.. {
+            let github = prepare();
+            github.clear_log();
+            github.kill_at(n, acted);
+            let result = run(&github);
+            let last = github.log().get(n - 1).map(|e| format!("{} {} {}", e.method, e.origin, e.target));
+            if !github.revive() {
+                result.unwrap();
+                break;
+            }
+            println!("{n:4}  {}  {}", if acted { "after " } else { "before" }, last.unwrap_or_default());
+            between(&github);
+            run(&github).unwrap_or_else(|e| panic!("{what}: killed at {n} (acted: {acted}), then: {e}"));
+            after(&github);
+            github.clear_log();
+            run(&github).unwrap();
+            assert!(
+                github.writes().is_empty(),
+                "{what}: killed at {n} (acted: {acted}): a further run wrote {:?}",
+                github.writes()
+            );
+            assert!(n < 100, "no end");
+        }
+    }
+}
+
+/// A client that gives up at once, as one that was killed does.
+fn run(github: &FakeGitHub, package: &Package, options: PublishOptions) -> larder::Result<()> {
+    let settings = larder::net::Settings { retries: 0, ..settings() };
+    let hub =
+        crate::github_box::hub_with(github, Some(crate::fake_github::WRITE), settings, std::time::Duration::from_millis(40));
+    publish_with(&hub, package, options).map(drop)
+}
+
+#[test]
+fn a_new_release() {
+    let dist = Dist::new();
+    let package = dist.package("linux-amd64", "the binary", "inputs");
+    table(
+        "a new release",
+        || github(Visibility::Public),
+        |github| run(github, &package, PublishOptions::default()),
+        |github| {
+            // Nothing half-published is ever visible.
+            let seen = read(&hub(github, None), &package.name).unwrap();
+            assert!(seen.is_none() || seen.unwrap() == b"the binary");
+            assert!(github.releases(REPO).iter().all(|r| r.draft || r.assets.len() == 4));
+        },
+        |github| assert_whole(&only(github), &[&package]),
+    );
+}
+
+#[test]
+fn a_platform_added_to_a_published_release() {
+    let dist = Dist::new();
+    let first = dist.package("darwin-arm64", "the first", "inputs");
+    let package = dist.package("linux-amd64", "the binary", "inputs");
+    table(
+        "a platform added",
+        || {
+            let github = github(Visibility::Public);
+            publish(&writer(&github), &first).unwrap();
+            github
+        },
+        |github| run(github, &package, PublishOptions::default()),
+        |github| assert_eq!(read(&hub(github, None), &first.name).unwrap().unwrap(), b"the first"),
+        |github| assert_whole(&only(github), &[&first, &package]),
+    );
+}
+
+#[test]
+fn a_replacement() {
+    let dist = Dist::new();
+    let old = dist.package("linux-amd64", "the old one", "inputs");
+    let new = dist.package("linux-amd64", "the new one!", "inputs");
+    let replace = PublishOptions { replace: true, stage: false };
+    let prepare = || {
+        let github = github(Visibility::Public);
+        publish(&writer(&github), &old).unwrap();
+        github
+    };
+    let never_lost = |github: &FakeGitHub| {
+        let held: Vec<Vec<u8>> = assets(&only(github)).into_values().collect();
+        assert!(held.contains(&b"the old one".to_vec()) || held.contains(&b"the new one!".to_vec()), "both are gone");
+        // A reader finds the old with its sidecar, the new with its sidecar, or nothing: never a mixture.
+        let reader = hub(github, None);
+        if let Some(sidecar) = larder::hub::Hub::sidecar(&reader, &crate::github_box::tag(), &old.name).unwrap() {
+            let bytes = read(&reader, &old.name).unwrap().expect("a sidecar without its asset");
+            assert_eq!(larder::model::Digest::of(&bytes), sidecar.sha256);
+        }
+    };
+    table(
+        "a replacement, run again",
+        prepare,
+        |github| run(github, &new, replace),
+        never_lost,
+        |github| assert_whole(&only(github), &[&new]),
+    );
+    // Whoever comes next without `--replace` leaves one of the two, whole.
+    for acted in [false, true] {
+        for n in 1.. {
+            let github = prepare();
+            github.kill_at(n, acted);
+            let _ = run(&github, &new, replace);
+            if !github.revive() {
+                break;
+            }
+            run(&github, &old, PublishOptions::default()).unwrap();
+            let release = only(&github);
+            let stands = if assets(&release)[old.name.as_str()] == b"the old one" { &old } else { &new };
+            assert_whole(&release, &[stands]);
+        }
+    }
+}
