@@ -1,13 +1,16 @@
 //! The command line: one file per command, its arguments (whose doc comments are the help) and a function. No logic here,
 //! no clap below here.
 
+mod ci;
 mod each;
 mod ensure;
 mod global;
+mod line;
 mod package;
 mod record;
 pub mod reference;
 mod release;
+mod run;
 mod session;
 
 use std::process::ExitCode;
@@ -38,6 +41,8 @@ enum Command {
     Ensure(ensure::Args),
     Package(package::Args),
     Release(release::Args),
+    Run(run::Args),
+    Ci(ci::Args),
 }
 
 /// The clap command tree, for help, completions, man pages and the reference.
@@ -62,22 +67,27 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let global = cli.global.clone();
-    match run(cli) {
+    finish(&cli.command, &cli.global)
+}
+
+/// Runs a command and shows what ended it, if anything did.
+fn finish(command: &Command, global: &Global) -> ExitCode {
+    match run(command, global) {
         Ok(code) => code,
         Err(error) => {
-            show(&error, &global);
+            show(&error, global);
             ExitCode::from(error.kind().exit_code())
         }
     }
 }
 
-fn run(cli: Cli) -> Result<ExitCode> {
-    let Cli { global, command } = cli;
+fn run(command: &Command, global: &Global) -> Result<ExitCode> {
     match command {
-        Command::Ensure(args) => ensure::run(&args, &global),
-        Command::Package(args) => package::run(&args, &global),
-        Command::Release(args) => release::run(&args, &global),
+        Command::Ensure(args) => ensure::run(args, global),
+        Command::Package(args) => package::run(args, global),
+        Command::Release(args) => release::run(args, global),
+        Command::Run(args) => run::run(args, global),
+        Command::Ci(args) => ci::run(args, global),
     }
 }
 

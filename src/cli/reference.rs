@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, Command};
 
 use crate::env;
 use crate::error::{Error, Kind, Result};
-use crate::report::{FinishedLine, SummaryLine};
+use crate::report::{DidLine, FinishedLine, SummaryLine};
 
 /// `docs/reference.md`: every command with its options, the variables, the exit codes and the JSON lines.
 pub fn markdown(root: &Command) -> String {
@@ -85,6 +85,7 @@ pub fn completions(root: &Command, shell: clap_complete::Shell) -> Vec<u8> {
 pub fn event_schemas() -> Vec<(&'static str, schemars::Schema)> {
     vec![
         ("event-finished.schema.json", schemars::schema_for!(FinishedLine)),
+        ("event-did.schema.json", schemars::schema_for!(DidLine)),
         ("event-summary.schema.json", schemars::schema_for!(SummaryLine)),
     ]
 }

@@ -92,14 +92,8 @@ impl Session {
     /// Opens a session on a loaded project.
     pub fn with_project(global: &Global, project: Project, options: Options) -> Result<Self> {
         let started = Instant::now();
-        let cancel = Cancel::new();
         let settings = net::Settings::from_env(options.offline)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .map_err(|e| Error::failed("cannot start").cause(e))?;
-        watch_signals(&runtime, &cancel)?;
+        let (runtime, cancel) = supervised()?;
         let (events, receiver) = Events::channel();
         let reporter = Reporter::spawn(global.mode(), global.verbosity(), receiver);
         let mut state = State::load(&project.root, LARDER);
@@ -163,6 +157,18 @@ pub fn cache_dir() -> Result<Utf8PathBuf> {
     base.map(|base| base.join("larder")).ok_or_else(|| {
         Error::usage("there is no home folder to keep a cache in").hint("set LARDER_CACHE_DIR to an absolute folder")
     })
+}
+
+/// A runtime for child processes, and a cancellation that signals set: what a command needs that runs programs.
+pub fn supervised() -> Result<(tokio::runtime::Runtime, Cancel)> {
+    let cancel = Cancel::new();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|e| Error::failed("cannot start").cause(e))?;
+    watch_signals(&runtime, &cancel)?;
+    Ok((runtime, cancel))
 }
 
 /// The first INT, TERM or HUP cancels the run; steps end their children and clean up.

@@ -7,7 +7,7 @@ use std::fmt;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-use super::{Cell, Version, Via};
+use super::{Cell, Platform, Version, Via};
 use crate::error::Error;
 
 /// What a step does.
@@ -34,6 +34,8 @@ pub enum Action {
     Rollback,
     /// Run a task.
     Run,
+    /// Do a line of `ci:`.
+    Ci,
 }
 
 /// How a step ended.
@@ -84,6 +86,7 @@ impl Action {
             Self::Clean => "clean",
             Self::Rollback => "rollback",
             Self::Run => "run",
+            Self::Ci => "ci",
         }
     }
 }
@@ -188,6 +191,8 @@ pub enum Event {
     },
     /// A step ended.
     Finished(Finished),
+    /// A step of the whole project ended.
+    Did(Did),
     /// The run ended.
     Summary(Summary),
 }
@@ -217,6 +222,46 @@ pub struct Finished {
     pub place: Option<String>,
     /// A build's log.
     pub log: Option<Utf8PathBuf>,
+}
+
+/// How a step ended that is about no single subsystem: a bundle, a project release, a task, a line of `ci:`.
+#[derive(Clone, Debug)]
+pub struct Did {
+    /// What it did.
+    pub action: Action,
+    /// On what: a file, a tag, a task, a command line.
+    pub subject: String,
+    /// For which platform, if for one.
+    pub platform: Option<Platform>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Bytes transferred or written.
+    pub bytes: u64,
+    /// Wall time, seconds.
+    pub seconds: f64,
+    /// Why it failed.
+    pub error: Option<Error>,
+    /// Why it was skipped, or what else there is to say.
+    pub reason: Option<String>,
+    /// Where the bytes went to: a url or path.
+    pub place: Option<String>,
+}
+
+impl Did {
+    /// One that is yet to say more.
+    pub fn new(action: Action, subject: impl Into<String>, outcome: Outcome) -> Self {
+        Self {
+            action,
+            subject: subject.into(),
+            platform: None,
+            outcome,
+            bytes: 0,
+            seconds: 0.0,
+            error: None,
+            reason: None,
+            place: None,
+        }
+    }
 }
 
 /// How the run ended.

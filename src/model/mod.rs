@@ -10,7 +10,7 @@ mod problem;
 
 pub use artifact::{Artifact, ArtifactFile, Cell, artifact_digest};
 pub use digest::{Digest, Hasher};
-pub use event::{Action, Event, Events, Finished, Level, Outcome, Phase, Summary};
+pub use event::{Action, Did, Event, Events, Finished, Level, Outcome, Phase, Summary};
 pub use name::{AssetName, FileName, Name, Tag, Version};
 pub use origin::{Origin, Via};
 pub use platform::{Arch, Libc, Os, Platform};

@@ -84,7 +84,7 @@ pub struct BundleConfig {
 pub struct Task {
     /// One line for `--help` and lists.
     pub description: Option<String>,
-    /// What runs before: `ensure …` command lines or names of tasks.
+    /// What runs before: names of tasks, or command lines without `larder`, such as `ensure all`.
     pub needs: Vec<String>,
     /// Added environment, in order.
     pub env: Vec<(String, String)>,

@@ -298,17 +298,20 @@ fn check_tasks(tasks: &[(At<TaskName>, Option<RawTask>)], references: &mut Vec<A
         }
         for need in task.needs.iter().flatten() {
             let mut words = need.value.split_whitespace();
+            // A task by its name, or as the command line that runs it.
+            let called = need.value.strip_prefix("run ").map_or(need.value.as_str(), str::trim);
             match words.next() {
-                _ if index(&need.value).is_some() => {
-                    edges[from].extend(index(&need.value).map(|to| (to, need.span.clone())));
+                _ if index(called).is_some() => {
+                    edges[from].extend(index(called).map(|to| (to, need.span.clone())));
                 }
                 Some("ensure") => ensure_arguments(words, &need.span, references, reader),
+                Some(word) if COMMANDS.contains(&word) && !matches!(word, "run" | "ci") => {}
                 _ => {
-                    let hint = suggest::nearest(&need.value, names.iter().copied()).map_or_else(
+                    let hint = suggest::nearest(called, names.iter().copied()).map_or_else(
                         || "a need is the name of a task, or a line such as `ensure all`".to_owned(),
                         |near| format!("did you mean `{near}`?"),
                     );
-                    reader.problem(&need.span, format!("unknown task `{}`", need.value), hint);
+                    reader.problem(&need.span, format!("unknown task `{called}`"), hint);
                 }
             }
         }

@@ -16,7 +16,7 @@ use super::reporter::{Face, shows_note};
 use super::totals::{Totals, failed};
 use crate::error::Error;
 use crate::fs;
-use crate::model::{Digest, Event, Finished, Level, Outcome};
+use crate::model::{Did, Digest, Event, Finished, Level, Outcome};
 
 /// How much of a build's log is shown at most.
 const LOG: u64 = 1 << 20;
@@ -80,6 +80,12 @@ impl<W: Write + Send> Face for GitHubActions<W> {
             // The log comes as a whole, in its group: lines of several builds would mingle.
             Event::Log { .. } => {}
             _ => self.plain.event(event, now),
+        }
+        if let Event::Did(Did { action, subject, error: Some(error), .. }) = event {
+            let look = self.plain.look();
+            let title = format!("{} {subject}", action.as_str());
+            let message = message(error, |text| look.redactor.clean(text));
+            self.plain.raw(&format!("::error title={}::{}", escape_property(&title), escape_data(&message)));
         }
         if let Event::Finished(finished) = event
             && (self.verbosity > Verbosity::Quiet || failed(finished))

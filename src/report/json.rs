@@ -14,7 +14,7 @@ use super::redact::Redactor;
 use super::reporter::{Face, shows_note};
 use super::totals::Totals;
 use crate::error::Error;
-use crate::model::{Action, Event, Finished, Level, Outcome, Platform, Via};
+use crate::model::{Action, Did, Event, Finished, Level, Outcome, Platform, Via};
 
 /// A step ended.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -55,6 +55,41 @@ pub struct FinishedLine {
     /// The file with the build's output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
+}
+
+/// A step ended that is about no single subsystem: a bundle, a project release, a task, a line of `ci:`.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct DidLine {
+    /// Always `finished`.
+    pub event: &'static str,
+    /// What the step did: `bundle`, `release`, `run` or `ci`.
+    pub action: Action,
+    /// On what: a bundle's file name, a tag, a task, a command line.
+    pub subject: String,
+    /// For which platform, if for one.
+    #[schemars(with = "Option<String>")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Bytes transferred or written.
+    pub bytes: u64,
+    /// Wall time.
+    pub seconds: f64,
+    /// Why it failed, with its causes, on one line; null where it did not.
+    pub error: Option<String>,
+    /// What kind of failure it was; decides the exit code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_kind: Option<&'static str>,
+    /// What to do about the failure.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
+    /// Why it was skipped, or what else there is to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Where the bytes went to: a url or a path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
 }
 
 /// The run ended: the last line.
@@ -102,6 +137,26 @@ impl FinishedLine {
     }
 }
 
+impl DidLine {
+    fn new(did: &Did, redactor: &Redactor) -> Self {
+        let Did { action, subject, platform, outcome, bytes, seconds, error, reason, place } = did;
+        Self {
+            event: "finished",
+            action: *action,
+            subject: redactor.clean_line(subject),
+            platform: *platform,
+            outcome: *outcome,
+            bytes: *bytes,
+            seconds: rounded(*seconds),
+            error: error.as_ref().map(|error| redactor.clean_line(&error.to_string())),
+            error_kind: error.as_ref().map(|error| error.kind().as_str()),
+            hints: hints(error.as_ref(), redactor),
+            reason: reason.as_ref().map(|text| redactor.clean_line(text)),
+            place: place.as_ref().map(|text| redactor.clean_line(text)),
+        }
+    }
+}
+
 impl SummaryLine {
     fn new(totals: &Totals) -> Self {
         Self {
@@ -126,6 +181,16 @@ pub fn failure_line(error: &Error) -> String {
         ..SummaryLine::new(&Totals { ok: false, ..Totals::default() })
     };
     to_line(&line)
+}
+
+/// The line of one step of the project.
+pub(super) fn did_line(did: &Did) -> String {
+    to_line(&DidLine::new(did, &Redactor::from_env()))
+}
+
+/// The summary line of a command that runs others: how many of them ended how.
+pub fn summary_line(ok: bool, counts: BTreeMap<Outcome, usize>, seconds: f64) -> String {
+    to_line(&SummaryLine::new(&Totals { ok, counts, seconds, ..Totals::default() }))
 }
 
 fn hints(error: Option<&Error>, redactor: &Redactor) -> Vec<String> {
@@ -162,6 +227,13 @@ impl<O: Write + Send, E: Write + Send> Face for Json<O, E> {
         match event {
             Event::Finished(finished) => {
                 let _ = writeln!(self.out, "{}", to_line(&FinishedLine::new(finished, &self.redactor)));
+            }
+            Event::Did(did) => {
+                let _ = writeln!(self.out, "{}", to_line(&DidLine::new(did, &self.redactor)));
+                if did.error.is_some() {
+                    let text = self.talk.look().did(did);
+                    self.talk.line(&text);
+                }
             }
             Event::Note { cell, level, text } if *level != Level::Info && shows_note(*level, self.verbosity) => {
                 let text = self.talk.look().note(cell.as_ref(), *level, text);

@@ -12,7 +12,7 @@ use super::redact::Redactor;
 use super::totals::{Totals, failed};
 use crate::error::Kind;
 use crate::fs;
-use crate::model::{Cell, Finished, Level, Outcome, Platform};
+use crate::model::{Cell, Did, Finished, Level, Outcome, Platform};
 
 /// How many lines of a failed build's log are shown.
 const LOG_TAIL: usize = 20;
@@ -68,6 +68,34 @@ impl Look {
         let subject = pad(&paint.tone(Tone::Strong, &self.subject(finished)), 24);
         let line = format!("{} {subject}  {outcome}  {}", paint.tone(tone, symbol), paint.tone(Tone::Dim, &details));
         self.fit(line.trim_end().to_owned())
+    }
+
+    /// One calm line about a step that is about no subsystem; a failure in full.
+    pub fn did(&self, did: &Did) -> String {
+        let Did { action: _, subject, platform: _, outcome, bytes, seconds, error, reason, place } = did;
+        let paint = self.paint;
+        let (tone, symbol) = match outcome {
+            Outcome::Failed => (Tone::Bad, paint.either("✗", "x")),
+            Outcome::Skipped | Outcome::UpToDate => (Tone::Dim, paint.either("○", "-")),
+            _ => (Tone::Good, paint.either("✓", "+")),
+        };
+        let mut details = Vec::new();
+        if *bytes > 0 {
+            details.push(human::bytes(*bytes));
+        }
+        if !matches!(outcome, Outcome::Skipped | Outcome::UpToDate) {
+            details.push(format!("in {}", human::seconds(*seconds)));
+        }
+        details.extend(place.as_ref().map(|place| format!("to {}", self.redactor.clean_line(&short_place(place)))));
+        details.extend(reason.as_ref().map(|reason| format!("({})", self.redactor.clean_line(reason))));
+        let subject = pad(&paint.tone(Tone::Strong, &self.redactor.clean_line(subject)), 24);
+        let line =
+            format!("{} {subject}  {outcome:<10}  {}", paint.tone(tone, symbol), paint.tone(Tone::Dim, &details.join(" ")));
+        let line = self.fit(line.trim_end().to_owned());
+        match error {
+            Some(error) => format!("{line}\n{}", error::render(error, Some(&did.subject), paint, &self.redactor)),
+            None => line,
+        }
     }
 
     /// What there is to say behind the outcome.

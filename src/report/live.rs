@@ -68,7 +68,7 @@ impl Live {
                 self.done += 1;
                 self.rows.retain(|row| row.cell != finished.cell);
             }
-            Event::Note { .. } | Event::Summary(_) => {}
+            Event::Did(_) | Event::Note { .. } | Event::Summary(_) => {}
         }
     }
 

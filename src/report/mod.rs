@@ -26,9 +26,9 @@ mod tests;
 
 pub use actions::annotations;
 pub use error::render_error;
-pub use json::{FinishedLine, SummaryLine, failure_line};
+pub use json::{DidLine, FinishedLine, SummaryLine, failure_line, summary_line};
 pub use mode::{ColorChoice, Mode, Verbosity};
 pub use paint::{Paint, Tone};
 pub use redact::Redactor;
-pub use reporter::{Reporter, ReporterHandle, say};
+pub use reporter::{Reporter, ReporterHandle, say, tell};
 pub use totals::Totals;

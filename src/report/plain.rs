@@ -7,7 +7,7 @@ use super::human;
 use super::lines::Look;
 use super::live::{Live, phase_word};
 use super::mode::Verbosity;
-use super::reporter::{Face, shows_note};
+use super::reporter::{Face, shows_did, shows_note};
 use super::totals::{Totals, failed};
 use crate::model::{Cell, Event, Outcome, Phase};
 
@@ -81,6 +81,10 @@ impl<W: Write + Send> Face for Plain<W> {
                     let line = self.look.step(finished);
                     self.line(&line);
                 }
+            }
+            Event::Did(did) if shows_did(did, self.verbosity) => {
+                let line = self.look.did(did);
+                self.line(&line);
             }
             Event::Note { cell, level, text } if shows_note(*level, self.verbosity) => {
                 let text = self.look.note(cell.as_ref(), *level, text);

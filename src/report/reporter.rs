@@ -16,7 +16,7 @@ use super::plain::Plain;
 use super::redact::Redactor;
 use super::terminal::{Stderr, Terminal};
 use super::totals::Totals;
-use crate::model::{Event, Level, Platform};
+use crate::model::{Did, Event, Level, Outcome, Platform};
 
 /// How often a face may move while nothing happens.
 const TICK: Duration = Duration::from_millis(50);
@@ -39,6 +39,11 @@ pub(super) fn shows_note(level: Level, verbosity: Verbosity) -> bool {
         Level::Detail => verbosity == Verbosity::Verbose,
         Level::Info | Level::Warning => verbosity > Verbosity::Quiet,
     }
+}
+
+/// Whether a step of the project is shown: like other steps, but one that was left alone is told too.
+pub(super) fn shows_did(did: &Did, verbosity: Verbosity) -> bool {
+    verbosity > Verbosity::Quiet || did.outcome == Outcome::Failed
 }
 
 /// Shows a run's events.
@@ -143,9 +148,27 @@ pub(super) fn fold(event: &Event, totals: &mut Totals) {
             totals.action.get_or_insert(*action);
         }
         Event::Finished(finished) => totals.add(finished),
+        Event::Did(did) => totals.did(did),
         Event::Note { level: Level::Warning, .. } => totals.warnings += 1,
         Event::Summary(summary) => totals.conclude(summary),
         _ => {}
+    }
+}
+
+/// Shows one step of the project at once, for commands that share the terminal with the programs they run: a line on
+/// stderr, or with `--json` an object on stdout.
+pub fn tell(did: &Did, mode: &Mode, verbosity: Verbosity) {
+    let paint = match mode {
+        Mode::Json => {
+            println!("{}", super::json::did_line(did));
+            return;
+        }
+        Mode::Terminal(paint) | Mode::Plain(paint) => *paint,
+        Mode::GitHubActions { .. } => Paint { color: false, unicode: true },
+    };
+    if shows_did(did, verbosity) {
+        let look = Look { paint, width: None, verbose: false, host: Platform::host(), redactor: Redactor::from_env() };
+        say(&look.did(did));
     }
 }
 

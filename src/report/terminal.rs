@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::lines::Look;
 use super::live::Live;
 use super::mode::Verbosity;
-use super::reporter::{Face, shows_note};
+use super::reporter::{Face, shows_did, shows_note};
 use super::totals::{Totals, failed};
 use crate::model::{Event, Outcome};
 
@@ -66,6 +66,10 @@ impl<S: Screen> Face for Terminal<S> {
                     let line = self.look().step(finished);
                     self.print(&line);
                 }
+            }
+            Event::Did(did) if shows_did(did, self.verbosity) => {
+                let line = self.look().did(did);
+                self.print(&line);
             }
             Event::Note { cell, level, text } if shows_note(*level, self.verbosity) => {
                 let text = self.look().note(cell.as_ref(), *level, text);

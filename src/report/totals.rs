@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::Kind;
-use crate::model::{Action, Finished, Outcome, Summary};
+use crate::model::{Action, Did, Finished, Outcome, Summary};
 
 /// What a run came to.
 #[derive(Clone, Debug)]
@@ -35,6 +35,11 @@ impl Totals {
         if finished.outcome != Outcome::UpToDate || finished.error.is_some() {
             self.finished.push(finished.clone());
         }
+    }
+
+    pub(super) fn did(&mut self, did: &Did) {
+        *self.counts.entry(did.outcome).or_default() += 1;
+        self.ok &= did.outcome != Outcome::Failed;
     }
 
     /// The run's own word on how it ended. Counts stay those of the steps that were shown.

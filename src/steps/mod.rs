@@ -10,6 +10,7 @@ mod package;
 mod process;
 mod release;
 mod source;
+pub mod task;
 mod upload;
 pub mod verify;
 

@@ -17,3 +17,4 @@ mod project;
 mod published;
 mod script;
 mod serve;
+mod tasks;

@@ -1,0 +1,105 @@
+//! `larder ci`.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use super::Global;
+use super::line::Line;
+use super::session::supervised;
+use crate::error::{Error, Kind, Result};
+use crate::model::{Action, Did, Outcome};
+use crate::report::{self, Mode, Verbosity};
+
+/// Do what CI does: the lines of `ci:` in versions.yml
+///
+/// Each line is a larder command, run as if it was typed, one after the other; the first failure ends the run. All lines
+/// are understood before the first one runs. The same on a laptop and in CI; in GitHub Actions each line is a group.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  larder ci
+  larder ci --json        JSON lines of every step, and of every line of `ci:`")]
+pub struct Args {}
+
+/// Runs it.
+pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
+    let started = Instant::now();
+    let root = global.root()?;
+    let project = Global::load(&root)?;
+    if project.ci.is_empty() {
+        return Err(
+            Error::usage("versions.yml has no `ci:`").hint("say what CI does, e.g. `ci: [ensure all, verify, package all]`")
+        );
+    }
+    let lines = understand(&project.ci)?;
+    let mut global = global.clone();
+    global.directory = Some(root);
+    // Also between two lines a signal ends the run.
+    let (runtime, cancel) = supervised()?;
+    let mode = global.mode();
+    let groups = matches!(mode, Mode::GitHubActions { .. });
+    let talks = !global.json && global.verbosity() > Verbosity::Quiet;
+    let mut done: Vec<Did> = Vec::new();
+    let mut code = ExitCode::SUCCESS;
+    for line in &lines {
+        let mut did = Did::new(Action::Ci, &line.text, Outcome::Skipped);
+        if code != ExitCode::SUCCESS || cancel.signal().is_some() {
+            did.reason = Some("not run".into());
+            done.push(did);
+            continue;
+        }
+        if groups {
+            report::say(&format!("::group::larder {}", line.text));
+        } else if talks {
+            report::say(&global.paint().tone(report::Tone::Strong, &format!("larder {}", line.text)));
+        }
+        let start = Instant::now();
+        code = line.run(&global);
+        if groups {
+            report::say("::endgroup::");
+        } else if talks {
+            report::say("");
+        }
+        did.outcome = if code == ExitCode::SUCCESS { Outcome::Ran } else { Outcome::Failed };
+        did.seconds = start.elapsed().as_secs_f64();
+        done.push(did);
+    }
+    if let Some(signal) = cancel.signal() {
+        code = ExitCode::from(Kind::Interrupted(signal).exit_code());
+    }
+    runtime.shutdown_background();
+    let mut counts: BTreeMap<Outcome, usize> = BTreeMap::new();
+    for did in &done {
+        *counts.entry(did.outcome).or_default() += 1;
+        report::tell(did, &mode, global.verbosity());
+    }
+    let ok = code == ExitCode::SUCCESS;
+    if global.json {
+        println!("{}", report::summary_line(ok, counts, started.elapsed().as_secs_f64()));
+    } else if !ok {
+        let failed = done.iter().find(|did| did.outcome == Outcome::Failed).map_or("nothing", |did| did.subject.as_str());
+        report::say(&format!("ci: `{failed}` failed; `larder {failed}` runs it alone"));
+    }
+    Ok(code)
+}
+
+/// Every line, or what is wrong with all that are wrong.
+fn understand(lines: &[String]) -> Result<Vec<Line>> {
+    let mut good = Vec::new();
+    let mut bad = Vec::new();
+    for line in lines {
+        match Line::parse(line) {
+            Ok(line) => good.push(line),
+            Err(error) => bad.push((line, error)),
+        }
+    }
+    if bad.is_empty() {
+        return Ok(good);
+    }
+    let told: Vec<String> = bad.iter().map(|(line, error)| format!("`{line}`: {}", error.causes().join(": "))).collect();
+    let error = Error::usage("`ci:` in versions.yml is wrong; nothing was run").cause(told.join("\n"));
+    let mut hints: Vec<&String> = bad.iter().flat_map(|(_, error)| error.hints()).collect();
+    hints.sort_unstable();
+    hints.dedup();
+    Err(hints.into_iter().fold(error, Error::hint))
+}

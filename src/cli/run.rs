@@ -1,0 +1,220 @@
+//! `larder run`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use super::Global;
+use super::line::Line;
+use super::session::supervised;
+use crate::error::{Error, Kind, Result};
+use crate::model::{Action, Did, Outcome};
+use crate::project::{Project, Task};
+use crate::report;
+use crate::steps::task::Shell;
+
+/// Run a task of the project
+///
+/// First what the task `needs` (tasks, or larder's own command lines such as `ensure all`), then its `commands`, one by
+/// one as `sh -c` in the project's folder, with the installed binaries first on PATH. A task whose `status` lines all exit
+/// 0 is up to date: neither it nor what it needs is run.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  larder run                  what tasks there are
+  larder run test
+  larder run test --force     also where its status says that there is nothing to do")]
+pub struct Args {
+    /// The task; without one, all are listed.
+    #[arg(value_name = "TASK")]
+    task: Option<String>,
+    /// Run it, and the tasks it needs, also where they are up to date.
+    #[arg(short, long)]
+    force: bool,
+}
+
+/// Runs it.
+pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
+    let started = Instant::now();
+    let root = global.root()?;
+    let project = Global::load(&root)?;
+    let Some(name) = &args.task else {
+        list(&project, global.json);
+        return Ok(ExitCode::SUCCESS);
+    };
+    let task = find(&project, name)?;
+    let mut global = global.clone();
+    global.directory = Some(root);
+    let mut lines = BTreeMap::new();
+    understand(&project, name, task, &mut lines)?;
+    let (runtime, cancel) = supervised()?;
+    let shell = Shell { project: &project, runtime: runtime.handle(), cancel: &cancel, stdout_is_data: global.json };
+    let mut runner = Runner {
+        project: &project,
+        shell,
+        lines,
+        global: &global,
+        force: args.force,
+        done: BTreeSet::new(),
+        counts: BTreeMap::new(),
+    };
+    let ended = runner.task(name, task);
+    let counts = runner.counts;
+    runtime.shutdown_background();
+    let code = match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Stop::Failed(error)) => return Err(error),
+        Err(Stop::Ended(code)) => code,
+    };
+    if global.json {
+        println!("{}", report::summary_line(code == ExitCode::SUCCESS, counts, started.elapsed().as_secs_f64()));
+    }
+    Ok(code)
+}
+
+fn find<'a>(project: &'a Project, name: &str) -> Result<&'a Task> {
+    project.tasks.get(name).ok_or_else(|| {
+        let error = Error::usage(format!("no task is called `{name}`"));
+        let near = |known: &&String| strsim::jaro_winkler(known, name);
+        match project.tasks.keys().max_by(|a, b| near(a).total_cmp(&near(b))) {
+            Some(best) if near(&best) > 0.75 => error.hint(format!("did you mean `{best}`?")),
+            Some(_) => error.hint("`larder run` lists the tasks"),
+            None => error.hint("versions.yml has no `tasks:` yet"),
+        }
+    })
+}
+
+/// Understands the lines among the needs of a task, and of the tasks it needs, before anything runs.
+fn understand(project: &Project, name: &str, task: &Task, lines: &mut BTreeMap<String, Line>) -> Result<()> {
+    for need in &task.needs {
+        // The project's files were checked: needs of tasks form no circle.
+        if let Some((name, task)) = as_task(project, need) {
+            understand(project, name, task, lines)?;
+        } else if !lines.contains_key(need) {
+            let line = Line::parse(need).map_err(|error| error.context(format!("a need of the task `{name}` is wrong")))?;
+            lines.insert(need.clone(), line);
+        }
+    }
+    Ok(())
+}
+
+/// A need that is a task: its name, or `run <name>`.
+fn as_task<'a>(project: &'a Project, need: &'a str) -> Option<(&'a str, &'a Task)> {
+    let name = need.strip_prefix("run ").map_or(need, str::trim);
+    project.tasks.get(name).map(|task| (name, task))
+}
+
+/// Why a run of tasks ended early.
+enum Stop {
+    /// Something failed that is yet to be shown.
+    Failed(Error),
+    /// A larder command failed and has shown why.
+    Ended(ExitCode),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+struct Runner<'a> {
+    project: &'a Project,
+    shell: Shell<'a>,
+    lines: BTreeMap<String, Line>,
+    global: &'a Global,
+    force: bool,
+    done: BTreeSet<String>,
+    counts: BTreeMap<Outcome, usize>,
+}
+
+impl Runner<'_> {
+    fn task(&mut self, name: &str, task: &Task) -> Result<(), Stop> {
+        if !self.done.insert(name.to_owned()) {
+            return Ok(());
+        }
+        let start = Instant::now();
+        if !self.force && self.shell.up_to_date(task)? {
+            self.tell(name, Outcome::UpToDate, start, Some("its status says that there is nothing to do"));
+            return Ok(());
+        }
+        for need in &task.needs {
+            self.shell.cancel.check()?;
+            let ended = match as_task(self.project, need) {
+                Some((name, task)) => self.task(name, task),
+                None => self.line(need),
+            };
+            if let Err(stop) = ended {
+                self.tell(name, Outcome::Skipped, start, Some(&format!("`{need}` failed")));
+                return Err(stop);
+            }
+        }
+        for line in &task.commands {
+            if !self.global.json && self.global.verbosity() > report::Verbosity::Quiet {
+                report::say(&format!("$ {line}"));
+            }
+            if let Err(error) = self.shell.run(name, task, line) {
+                if self.global.json && !matches!(error.kind(), Kind::Interrupted(_)) {
+                    self.told(Did { error: Some(error.clone()), ..Did::new(Action::Run, name, Outcome::Failed) }, start);
+                }
+                return Err(Stop::Failed(error));
+            }
+        }
+        self.tell(name, Outcome::Ran, start, None);
+        Ok(())
+    }
+
+    fn line(&mut self, need: &str) -> Result<(), Stop> {
+        if !self.done.insert(format!("larder {need}")) {
+            return Ok(());
+        }
+        let Some(line) = self.lines.get(need) else { return Ok(()) };
+        let code = line.run(self.global);
+        self.shell.cancel.check()?;
+        if code == ExitCode::SUCCESS { Ok(()) } else { Err(Stop::Ended(code)) }
+    }
+
+    fn tell(&mut self, name: &str, outcome: Outcome, start: Instant, reason: Option<&str>) {
+        self.told(Did { reason: reason.map(str::to_owned), ..Did::new(Action::Run, name, outcome) }, start);
+    }
+
+    fn told(&mut self, mut did: Did, start: Instant) {
+        *self.counts.entry(did.outcome).or_default() += 1;
+        did.seconds = start.elapsed().as_secs_f64();
+        if !self.global.json {
+            did.subject = format!("task {}", did.subject);
+        }
+        report::tell(&did, &self.global.mode(), self.global.verbosity());
+    }
+}
+
+/// What tasks there are.
+#[derive(Debug, serde::Serialize)]
+struct Listed<'a> {
+    name: &'a str,
+    description: Option<&'a str>,
+    needs: &'a [String],
+    commands: &'a [String],
+}
+
+fn list(project: &Project, json: bool) {
+    if json {
+        let tasks: Vec<Listed<'_>> = project
+            .tasks
+            .iter()
+            .map(|(name, task)| {
+                let Task { description, needs, env: _, commands, status: _ } = task;
+                Listed { name, description: description.as_deref(), needs, commands }
+            })
+            .collect();
+        println!("{}", serde_json::json!({ "tasks": tasks }));
+        return;
+    }
+    if project.tasks.is_empty() {
+        report::say("versions.yml has no `tasks:`");
+    }
+    let width = project.tasks.keys().map(String::len).max().unwrap_or(0);
+    for (name, task) in &project.tasks {
+        let what = task.description.clone().unwrap_or_else(|| task.commands.join("; "));
+        println!("{}", format!("{name:width$}  {what}").trim_end());
+    }
+}
