@@ -16,6 +16,14 @@ macro_rules! variables {
 }
 
 variables! {
+    /// When to use colour: `auto`, `always` or `never`; `--color` beats it.
+    COLOR = "LARDER_COLOR";
+    /// Builds at once; `--jobs` beats it.
+    JOBS = "LARDER_JOBS";
+    /// `true`: as if `--locked` were given.
+    LOCKED = "LARDER_LOCKED";
+    /// `true`: as if `--offline` were given.
+    OFFLINE = "LARDER_OFFLINE";
     /// The hub to use in place of the project's: a folder, an http(s) url, or `github:owner/name`.
     HUB = "LARDER_HUB";
     /// Folder of the local cache, absolute; default the user's cache folder.

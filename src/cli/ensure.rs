@@ -43,10 +43,10 @@ pub struct Args {
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct How {
     /// Write nothing to versions.lock; fail (3) where an original has no line there.
-    #[arg(long, env = "LARDER_LOCKED", value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = crate::env::LOCKED, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     locked: bool,
     /// Never open a socket.
-    #[arg(long, env = "LARDER_OFFLINE", value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = crate::env::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     offline: bool,
     /// Use only this source: cache, managed, original or build.
     #[arg(long, value_name = "SOURCE", value_parser = |text: &str| text.parse::<Via>().map_err(|e| e.to_string()))]

@@ -24,7 +24,7 @@ pub struct Global {
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     pub verbose: u8,
     /// When to use colour: auto, always or never.
-    #[arg(long, value_name = "WHEN", default_value = "auto", env = "LARDER_COLOR", global = true, help_heading = "Global options",
+    #[arg(long, value_name = "WHEN", default_value = "auto", env = crate::env::COLOR, global = true, help_heading = "Global options",
           value_parser = |text: &str| text.parse::<ColorChoice>().map_err(|e| e.to_string()))]
     pub color: ColorChoice,
 }
@@ -65,6 +65,11 @@ impl Global {
     /// How to paint what goes to stderr.
     pub fn paint(&self) -> Paint {
         Paint::choose(self.color, &|name| std::env::var(name).ok(), std::io::stderr().is_terminal())
+    }
+
+    /// How to paint what goes to stdout.
+    pub fn stdout_paint(&self) -> Paint {
+        Paint::choose(self.color, &|name| std::env::var(name).ok(), std::io::stdout().is_terminal())
     }
 
     /// How much to say.

@@ -1,17 +1,21 @@
 //! The command line: one file per command, its arguments (whose doc comments are the help) and a function. No logic here,
 //! no clap below here.
 
+mod check;
 mod ci;
 mod each;
 mod ensure;
 mod global;
+mod graph;
 mod line;
+mod list;
 mod package;
 mod record;
 pub mod reference;
 mod release;
 mod run;
 mod session;
+mod status;
 
 use std::process::ExitCode;
 
@@ -39,10 +43,14 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Ensure(ensure::Args),
+    Status(status::Args),
     Package(package::Args),
     Release(release::Args),
     Run(run::Args),
     Ci(ci::Args),
+    Graph(graph::Args),
+    Check(check::Args),
+    List(list::Args),
 }
 
 /// The clap command tree, for help, completions, man pages and the reference.
@@ -84,10 +92,14 @@ fn finish(command: &Command, global: &Global) -> ExitCode {
 fn run(command: &Command, global: &Global) -> Result<ExitCode> {
     match command {
         Command::Ensure(args) => ensure::run(args, global),
+        Command::Status(args) => status::run(args, global),
         Command::Package(args) => package::run(args, global),
         Command::Release(args) => release::run(args, global),
         Command::Run(args) => run::run(args, global),
         Command::Ci(args) => ci::run(args, global),
+        Command::Graph(args) => graph::run(args, global),
+        Command::Check(args) => check::run(args, global),
+        Command::List(args) => list::run(args, global),
     }
 }
 
@@ -95,7 +107,8 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
 fn show(error: &Error, global: &Global) {
     report::say(&report::render_error(error, global.paint().color));
     if global.json {
-        println!("{}", report::failure_line(error));
+        // Who closed stdout does not want to know.
+        let _ = report::print(&(report::failure_line(error) + "\n"));
     }
     if std::env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true") {
         for line in report::annotations(error) {

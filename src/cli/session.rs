@@ -56,7 +56,7 @@ impl PlatformArgs {
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct LimitArgs {
     /// Builds at once. Default: one per core.
-    #[arg(short, long, value_name = "N", env = "LARDER_JOBS", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short, long, value_name = "N", env = crate::env::JOBS, value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     /// Go on with what does not depend on a failure.
     #[arg(short, long)]
@@ -96,23 +96,7 @@ impl Session {
         let (runtime, cancel) = supervised()?;
         let (events, receiver) = Events::channel();
         let reporter = Reporter::spawn(global.mode(), global.verbosity(), receiver);
-        let mut state = State::load(&project.root, LARDER);
-        let sources = Sources::new(std::mem::take(&mut state.sources));
-        let env = |name: &str| std::env::var(name).ok();
-        let append = !options.locked && !options.dry_run && !crate::steps::in_ci(&env);
-        let ctx = Context {
-            locking: Locking::load(&project.root, append)?,
-            cache: Cache::at(&cache_dir()?),
-            client: Arc::new(net::Client::new(settings, cancel.clone())),
-            hub: OnceLock::new(),
-            runtime: runtime.handle().clone(),
-            project,
-            options,
-            state,
-            sources,
-            events,
-            cancel,
-        };
+        let ctx = context(project, options, settings, runtime.handle().clone(), events, cancel)?;
         Ok(Self { ctx: Arc::new(ctx), runtime, reporter, started })
     }
 
@@ -134,6 +118,56 @@ impl Session {
         let totals = self.reporter.finish();
         self.runtime.shutdown_background();
         ExitCode::from(worst.or(totals.worst()).map_or(0, Kind::exit_code))
+    }
+}
+
+/// What steps share, put together.
+fn context(
+    project: Project,
+    options: Options,
+    settings: net::Settings,
+    runtime: tokio::runtime::Handle,
+    events: Events,
+    cancel: Cancel,
+) -> Result<Context> {
+    let mut state = State::load(&project.root, LARDER);
+    let sources = Sources::new(std::mem::take(&mut state.sources));
+    let env = |name: &str| std::env::var(name).ok();
+    let append = !options.locked && !options.dry_run && !crate::steps::in_ci(&env);
+    Ok(Context {
+        locking: Locking::load(&project.root, append)?,
+        cache: Cache::at(&cache_dir()?),
+        client: Arc::new(net::Client::new(settings, cancel.clone())),
+        hub: OnceLock::new(),
+        runtime,
+        project,
+        options,
+        state,
+        sources,
+        events,
+        cancel,
+    })
+}
+
+/// A command that only looks: nothing is shown while it goes, nothing is recorded, and a signal ends it at once.
+pub struct Looking {
+    /// What every look shares.
+    pub ctx: Context,
+    _runtime: tokio::runtime::Runtime,
+}
+
+impl Looking {
+    /// Opens the project above the current folder.
+    pub fn open(global: &Global, options: Options) -> Result<Self> {
+        let project = Global::load(&global.root()?)?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().build().map_err(|e| Error::failed("cannot start").cause(e))?;
+        let settings = net::Settings::from_env(options.offline)?;
+        // Nobody listens: what a look has to say is in its answer.
+        let (events, _) = Events::channel();
+        let options = Options { dry_run: true, ..options };
+        let ctx = context(project, options, settings, runtime.handle().clone(), events, Cancel::new())?;
+        Ok(Self { ctx, _runtime: runtime })
     }
 }
 

@@ -76,6 +76,11 @@ impl Selection {
         Ok(Self::Names(names))
     }
 
+    /// The same, where no words mean all.
+    pub fn parse_or_all(project: &Project, words: &[String]) -> Result<Self> {
+        if words.is_empty() { Ok(Self::All) } else { Self::parse(project, words) }
+    }
+
     /// The subsystems, sorted by name.
     pub fn subsystems<'a>(&self, project: &'a Project) -> Vec<&'a Subsystem> {
         match self {

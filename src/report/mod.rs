@@ -4,6 +4,7 @@
 //! lines), stderr is talk (all the rest). Knows nothing of the plan, of steps or of what they mean beyond
 //! [`crate::model::Event`], and decides nothing: what it returns are the totals of what it has shown.
 
+pub mod documents;
 pub mod human;
 pub mod snippet;
 pub mod table;
@@ -16,6 +17,7 @@ mod live;
 mod mode;
 mod paint;
 mod plain;
+mod print;
 mod redact;
 mod reporter;
 mod terminal;
@@ -29,6 +31,7 @@ pub use error::render_error;
 pub use json::{DidLine, FinishedLine, SummaryLine, failure_line, summary_line};
 pub use mode::{ColorChoice, Mode, Verbosity};
 pub use paint::{Paint, Tone};
+pub use print::{print, print_bytes, print_json};
 pub use redact::Redactor;
 pub use reporter::{Reporter, ReporterHandle, say, tell};
 pub use totals::Totals;

@@ -1,0 +1,116 @@
+//! `larder check`.
+
+use std::process::ExitCode;
+
+use super::Global;
+use crate::error::{Error, Result};
+use crate::fs;
+use crate::model::Problem;
+use crate::project::Project;
+use crate::report;
+use crate::report::documents::{CheckDocument, ProblemEntry};
+
+/// Check versions.yml and every recipe
+///
+/// Reads all of the project's files and shows every problem there is, each with its line, a caret and what to do (exit 2).
+/// Lines of `ci:` must be commands that larder understands. Nothing is changed and nothing is asked of any network.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  larder check
+  larder check --json | jq -r '.problems[] | \"\\(.file):\\(.line): \\(.message)\"'")]
+pub struct Args {}
+
+/// Runs it.
+pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
+    let root = global.root()?;
+    let checked = Global::load(&root).and_then(|project| {
+        let problems = command_lines(&project)?;
+        if problems.is_empty() { Ok(project) } else { Err(Error::problems(problems)) }
+    });
+    match checked {
+        Ok(project) => {
+            let (subsystems, tasks) = (project.subsystems.len(), project.tasks.len());
+            if global.json {
+                let problems = Vec::new();
+                report::print_json(&CheckDocument { ok: true, subsystems: Some(subsystems), tasks: Some(tasks), problems })?;
+            } else {
+                let mut parts = vec![count(subsystems, "subsystem")];
+                if tasks > 0 {
+                    parts.push(count(tasks, "task"));
+                }
+                parts.push(count(project.platforms.len(), "platform"));
+                report::print(&format!("ok: {}\n", parts.join(", ")))?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) if global.json && !error.file_problems().is_empty() => {
+            report::say(&report::render_error(&error, global.paint().color));
+            let problems = error.file_problems().iter().map(ProblemEntry::new).collect();
+            report::print_json(&CheckDocument { ok: false, subsystems: None, tasks: None, problems })?;
+            Ok(ExitCode::from(error.kind().exit_code()))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn count(number: usize, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Lines of `ci:` and of tasks' `needs:` that are no command lines of larder.
+fn command_lines(project: &Project) -> Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut text = None;
+    let needs = project.tasks.values().flat_map(|task| &task.needs).filter(|need| !project.tasks.contains_key(*need));
+    for line in project.ci.iter().chain(needs) {
+        let words = std::iter::once("larder").chain(line.split_whitespace());
+        let Err(error) = super::command().try_get_matches_from(words) else { continue };
+        // Help and version are of little use there, but right; unknown commands were told when the file was read.
+        if !error.use_stderr() || error.kind() == clap::error::ErrorKind::InvalidSubcommand {
+            continue;
+        }
+        let whole: &std::sync::Arc<str> = match &text {
+            Some(text) => text,
+            None => text.insert(fs::read_text(project.root.join("versions.yml"))?.into()),
+        };
+        let (message, hint) = told(&error);
+        let start = place(whole, line);
+        problems.push(Problem {
+            file: "versions.yml".into(),
+            text: whole.clone(),
+            span: start.map_or(0..0, |start| start..start + line.len()),
+            message: format!("`larder {line}` is no command line: {message}"),
+            hint: Some(hint.unwrap_or_else(|| "`larder help` lists the commands and their options".to_owned())),
+        });
+    }
+    Ok(problems)
+}
+
+/// Where a text stands in a file as an item of its own.
+fn place(text: &str, item: &str) -> Option<usize> {
+    let edge = |c: Option<char>| c.is_none_or(|c| c.is_whitespace() || "[],\"'#".contains(c));
+    text.match_indices(item)
+        .map(|(at, _)| at)
+        .find(|at| edge(text[..*at].chars().next_back()) && edge(text[at + item.len()..].chars().next()))
+}
+
+/// What clap says, without usage and advice to a person at a prompt; and its tip.
+fn told(error: &clap::Error) -> (String, Option<String>) {
+    let text = error.render().to_string();
+    let line = text.lines().next().unwrap_or_default();
+    let tip = text.lines().find_map(|line| line.trim_start().strip_prefix("tip: ")).map(str::to_owned);
+    (line.trim_start_matches("error: ").to_owned(), tip)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_are_found_whole() {
+        let text = "versions: {verify-all: 1}\nci: [ensure all -j, 'verify', verify]\n";
+        assert_eq!(place(text, "ensure all -j"), Some(text.find("ensure").unwrap()));
+        assert_eq!(place(text, "verify"), Some(text.find("'verify'").unwrap() + 1));
+        assert_eq!(place(text, "nothing"), None);
+    }
+}

@@ -1,0 +1,138 @@
+//! `larder status`.
+
+use std::process::ExitCode;
+
+use rayon::prelude::*;
+
+use super::Global;
+use super::session::{Looking, PlatformArgs};
+use crate::error::{Error, Result};
+use crate::model::{Cell, Platform};
+use crate::plan::Selection;
+use crate::report::documents::{self, StatusDocument, StatusEntry};
+use crate::report::table::{Table, stdout_width};
+use crate::report::{self, Tone};
+use crate::steps::{self, Context, Options};
+
+/// Show what is wanted and what is installed
+///
+/// For each subsystem: the version wanted, the version installed, how that came here and how it was made, and whether it is
+/// fresh or why not. Looks only: nothing is changed, nothing is asked of any network.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  larder status
+  larder status nats --platform all
+  larder status --json | jq '.subsystems[] | select(.fresh | not)'")]
+pub struct Args {
+    /// Subsystems. Default: all.
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    #[command(flatten)]
+    platforms: PlatformArgs,
+}
+
+/// Runs it.
+pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
+    let platforms = args.platforms.resolve()?;
+    let looking = Looking::open(global, Options { offline: true, ..Options::default() })?;
+    let ctx = &looking.ctx;
+    let mut cells: Vec<(Cell, bool)> = Vec::new();
+    for subsystem in Selection::parse_or_all(&ctx.project, &args.names)?.subsystems(&ctx.project) {
+        let (there, absent) = platforms.of(&ctx.project, subsystem);
+        let cell = |platform| Cell { name: subsystem.name.clone(), platform };
+        cells.extend(there.into_iter().map(|platform| (cell(platform), true)));
+        cells.extend(absent.into_iter().map(|platform| (cell(platform), false)));
+    }
+    let looks: Vec<(StatusEntry, Option<Error>)> = cells.par_iter().map(|(cell, exists)| entry(ctx, cell, *exists)).collect();
+    let (entries, errors): (Vec<_>, Vec<_>) = looks.into_iter().unzip();
+    let document = StatusDocument {
+        project: ctx.project.name.clone(),
+        root: ctx.project.root.to_string(),
+        fresh: entries.iter().all(|entry| entry.fresh),
+        subsystems: entries,
+    };
+    if global.json {
+        report::print_json(&document)?;
+    } else {
+        report::print(&table(&document).render(stdout_width(), global.stdout_paint()))?;
+    }
+    let errors: Vec<Error> = errors.into_iter().flatten().collect();
+    for error in &errors {
+        report::say(&report::render_error(error, global.paint().color));
+    }
+    Ok(errors.iter().map(Error::kind).min_by_key(|kind| kind.rank()).map_or(ExitCode::SUCCESS, |k| ExitCode::from(k.exit_code())))
+}
+
+fn entry(ctx: &Context, cell: &Cell, exists: bool) -> (StatusEntry, Option<Error>) {
+    // The project names every cell's subsystem, so there is a version.
+    let wanted = ctx.project.subsystems[&cell.name].version.clone();
+    let mut entry = StatusEntry {
+        name: cell.name.clone(),
+        platform: cell.platform,
+        wanted,
+        installed: None,
+        via: None,
+        origin: None,
+        fresh: false,
+        reason: None,
+        artifact: None,
+        inputs: None,
+        commit: None,
+    };
+    if !exists {
+        entry.reason = Some(format!("does not exist for {}", cell.platform));
+        return (entry, None);
+    }
+    let look = match steps::look(ctx, cell, true) {
+        Ok(look) => look,
+        Err(error) => {
+            entry.reason = Some(documents::line(&error));
+            return (entry, Some(error.context(format!("cannot tell the status of {cell}"))));
+        }
+    };
+    entry.fresh = look.stale.is_none();
+    entry.reason = look.stale;
+    if let Some(found) = look.found {
+        let digest = found.digest();
+        let record = ctx.state.cell(cell.name.as_str(), &cell.platform.to_string());
+        entry.via = record.filter(|record| record.artifact == digest).and_then(|record| record.via);
+        entry.installed = Some(found.version);
+        entry.origin = Some(found.origin);
+        entry.artifact = Some(digest);
+        entry.inputs = Some(found.inputs);
+        entry.commit = found.commit;
+    }
+    (entry, None)
+}
+
+fn table(document: &StatusDocument) -> Table {
+    let host = Platform::host();
+    let several = document.subsystems.iter().any(|entry| entry.platform != host);
+    let titles = ["name", "wanted", "installed", "origin", "via", "state"];
+    let mut table = if several {
+        let [name, rest @ ..] = titles;
+        let [wanted, installed, origin, via, state] = rest;
+        Table::new([name, "platform", wanted, installed, origin, via, state]).flexible(6)
+    } else {
+        Table::new(titles).flexible(5)
+    };
+    for entry in &document.subsystems {
+        let installed = entry.installed.as_ref().map_or("-", |version| version.as_str());
+        let origin = entry.origin.map_or("-", crate::model::Origin::as_str);
+        let via = entry.via.map_or("-", crate::model::Via::as_str);
+        let (state, tone) = match &entry.reason {
+            None => ("fresh", Tone::Good),
+            Some(reason) => (reason.as_str(), Tone::Warn),
+        };
+        let name = (entry.name.as_str(), Tone::Strong);
+        let platform = entry.platform.to_string();
+        let wanted = (entry.wanted.as_str(), Tone::Plain);
+        let [installed, origin, via] = [installed, origin, via].map(|text| (text, Tone::Plain));
+        if several {
+            table.row([name, (&platform, Tone::Plain), wanted, installed, origin, via, (state, tone)]);
+        } else {
+            table.row([name, wanted, installed, origin, via, (state, tone)]);
+        }
+    }
+    table
+}
