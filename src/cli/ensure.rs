@@ -94,6 +94,10 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let env = |name: &str| std::env::var(name).ok();
     let upload = steps::decide_upload(&session.ctx.project, args.how.upload, &env);
     let limits = args.limits.resolve(8);
+    if !session.ctx.options.dry_run {
+        // What can't be removed is only litter.
+        let _ = steps::sweep(&session.ctx);
+    }
     session.begin(Action::Ensure, plan.goals().len());
     let ensure = Arc::new(Ensure::new(Arc::clone(&session.ctx), upload));
     for (cell, reason) in plan.skipped() {

@@ -114,6 +114,10 @@ fn source_paths(project: &Project, name: &Name, platform: Platform, path: &mut V
 
 /// The host cells that some words mean, if all of them are recorded as up to date and still look so.
 pub fn fast(root: &Utf8Path, words: &[String]) -> Option<Vec<CellState>> {
+    // A killed build left its folder: a full run removes it.
+    if !crate::fs::list(root.join(".larder/work")).ok()?.is_empty() {
+        return None;
+    }
     let state = State::load(root, LARDER);
     if state.definition.is_empty() || !state.definition.iter().all(Watched::holds) {
         return None;

@@ -10,13 +10,16 @@
 //! Installing, in this order:
 //! 1. stage: files are written into `.v/tmp-*`, with their modes, then the stamp; each is flushed, then the folder;
 //! 2. the staged folder is renamed to its final name, `.v` is flushed;
-//! 3. `previous` is pointed at what `current` names;
-//! 4. `current` is replaced by rename: this is the switch;
-//! 5. missing links are made (the stamp's first), links of names that are gone are removed, old folders and litter go.
+//! 3. links of new names are made: they lead nowhere yet;
+//! 4. `previous` is pointed at what `current` names;
+//! 5. `current` is replaced by rename: this is the switch;
+//! 6. links of names that are gone are removed (they lead nowhere by now), old folders and litter go.
 //!
-//! Killed anywhere, readers see the old or the new set; the next installation or [`Bin::heal`] completes step 5.
+//! Killed anywhere, readers see the old or the new set; the next installation or [`Bin::heal`] completes step 6.
 //!
 //! Where links can't be made (probed): the stamp is removed first, each file replaced by rename, the stamp written last.
+//!
+//! What lies around is removed only by who knows to be alone ([`Bin::shared`]): it may be another process's staging.
 
 use std::io::Write;
 
@@ -32,7 +35,9 @@ use crate::model::{Artifact, ArtifactFile, Name, Platform};
 #[derive(Clone, Debug)]
 pub struct Bin {
     name: Name,
+    platform: Platform,
     dir: Utf8PathBuf,
+    alone: bool,
 }
 
 /// A folder on the same file system in which an artifact is put together; removed with all in it unless installed.
@@ -54,7 +59,14 @@ impl Bin {
     pub fn new(name: &Name, subsystem_dir: &Utf8Path, platform: &Platform) -> Self {
         let bin = subsystem_dir.join(".bin");
         let dir = if *platform == Platform::host() { bin } else { bin.join(".p").join(platform.to_string()) };
-        Self { name: name.clone(), dir }
+        Self { name: name.clone(), platform: *platform, dir, alone: true }
+    }
+
+    /// The same set, where others may be installing it at this moment (no lock was to be had): nothing that could be
+    /// theirs is removed.
+    #[must_use]
+    pub fn shared(self) -> Self {
+        Self { alone: false, ..self }
     }
 
     /// The folder in which binaries stand under their names.
@@ -76,12 +88,17 @@ impl Bin {
     pub fn stamped(&self) -> Result<Option<Artifact>> {
         Ok(fs::read_opt(self.dir.join(stamp::FILE))?
             .and_then(|bytes| String::from_utf8(bytes).ok())
-            .and_then(|text| stamp::parse(&self.name, &text)))
+            .and_then(|text| stamp::parse(&self.name, &text))
+            .filter(|artifact| artifact.platform == self.platform))
     }
 
-    /// What has to look the same for the installed artifact to be unchanged: stamp and files, links followed.
+    /// What has to look the same for the installed artifact to be unchanged: stamp and files, links followed, and the
+    /// folder in which a killed installation would have left something.
     pub fn watch(&self, artifact: &Artifact) -> Result<Vec<Watched>> {
-        let mut watched = vec![Watched::look(&self.dir.join(stamp::FILE), true)?];
+        let mut watched = Vec::with_capacity(artifact.files.len() + 2);
+        for path in [self.versions(), self.dir.join(stamp::FILE)] {
+            watched.push(Watched::look(&path, true)?);
+        }
         for file in &artifact.files {
             watched.push(Watched::look(&self.file(file.name.as_str()), true)?);
         }
@@ -134,32 +151,45 @@ impl Bin {
             self.install_linked(staging, artifact)?;
         } else {
             self.install_flat(&staging, artifact)?;
+            drop(staging);
         }
         self.watch(artifact)
     }
 
     fn install_linked(&self, staging: Staging, artifact: &Artifact) -> Result<()> {
         let versions = self.versions();
-        let folder = self.next_folder(artifact)?;
         fs::set_mode(staging.path(), 0o755)?;
-        let staged = staging.dir.keep();
-        if let Err(error) = fs::rename(&staged, versions.join(&folder)) {
-            let _ = fs::remove_dir_all(&staged);
+        let staged = Utf8PathBuf::from_path_buf(staging.dir.keep()).unwrap_or_default();
+        let folder = self.settle_folder(&staged, artifact).inspect_err(|_| drop(fs::remove_dir_all(&staged)))?;
+        let switched = fs::sync_dir(&versions).and_then(|()| self.link_new(artifact)).and_then(|()| {
+            if let Some(current) = self.current() {
+                self.point("previous", &current)?;
+            }
+            self.point("current", &folder)
+        });
+        if let Err(error) = switched {
+            // The old set stands as it was; this one was never visible.
+            let _ = fs::remove_dir_all(versions.join(&folder));
             return Err(error);
         }
-        fs::sync_dir(&versions)?;
-        if let Some(current) = self.current() {
-            self.point("previous", &current)?;
-        }
-        self.point("current", &folder)?;
         fs::sync_dir(&versions)?;
         self.heal(artifact)
     }
 
-    /// `<12 hex of the artifact's digest>-<counter>`, a name that was not used here before.
-    fn next_folder(&self, artifact: &Artifact) -> Result<String> {
+    /// Renames a staged folder to `<12 hex of the artifact's digest>-<counter>`, a name that was not used here before.
+    fn settle_folder(&self, staged: &Utf8Path, artifact: &Artifact) -> Result<String> {
         let counters = fs::list(self.versions())?.into_iter().filter_map(|name| name.rsplit_once('-')?.1.parse::<u64>().ok());
-        Ok(format!("{}-{}", artifact.digest().short(), counters.max().unwrap_or(0) + 1))
+        let mut counter = counters.max().unwrap_or(0);
+        loop {
+            counter += 1;
+            let folder = format!("{}-{counter}", artifact.digest().short());
+            match fs::rename(staged, self.versions().join(&folder)) {
+                Ok(()) => return Ok(folder),
+                // Another process took the name a moment ago.
+                Err(_) if fs::lstat(self.versions().join(&folder))?.is_some() => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     fn current(&self) -> Option<String> {
@@ -174,23 +204,61 @@ impl Bin {
         fs::rename(&staged, self.versions().join(link))
     }
 
-    /// Makes the links that should be there, removes those that should not, and old folders and litter.
-    /// Does nothing in a set without links. Writes only where something is amiss.
+    /// Makes the links of names that are not there yet; they lead nowhere before the switch. Plain files (of a time
+    /// without links) stay as they are, but their stamp goes: what follows is no longer what it says.
+    fn link_new(&self, artifact: &Artifact) -> Result<()> {
+        if fs::lstat(self.dir.join(stamp::FILE))?.is_some_and(|meta| meta.is_file()) {
+            fs::remove_file(self.dir.join(stamp::FILE))?;
+        }
+        let mut changed = false;
+        for name in all_names(artifact) {
+            if fs::lstat(self.dir.join(name))?.is_none_or(|meta| meta.is_symlink()) {
+                changed |= self.link(name)?;
+            }
+        }
+        if changed { fs::sync_dir(&self.dir) } else { Ok(()) }
+    }
+
+    /// Makes one link, if it is not there; tells whether it had to.
+    fn link(&self, name: &str) -> Result<bool> {
+        let link = self.dir.join(name);
+        let target = format!(".v/current/{name}");
+        if fs::read_link(&link).is_some_and(|found| found.as_os_str() == target.as_str()) {
+            return Ok(false);
+        }
+        let staged = self.versions().join(format!("tmp-link-{}", std::process::id()));
+        fs::remove_file(&staged)?;
+        fs::symlink(&target, &staged)?;
+        fs::rename(&staged, &link)?;
+        Ok(true)
+    }
+
+    /// Makes the links that should be there, removes those that should not, and old folders and litter. In a set without
+    /// links, only litter. Writes only where something is amiss.
     pub fn heal(&self, artifact: &Artifact) -> Result<()> {
-        let Some(current) = self.current() else { return Ok(()) };
-        let visible: Vec<&str> = std::iter::once(stamp::FILE).chain(visible_names(artifact)).collect();
+        let flat = fs::lstat(self.dir.join(stamp::FILE))?.is_some_and(|meta| meta.is_file());
+        let current = self.current().filter(|_| !flat);
+        if current.is_some() {
+            self.heal_links(artifact)?;
+        }
+        if !self.alone {
+            return Ok(());
+        }
+        let previous = self.previous().filter(|_| current.is_some());
+        for name in fs::list(self.versions())? {
+            let link = current.is_some() && (name == "current" || name == "previous");
+            if !link && current.as_deref() != Some(&name) && previous.as_deref() != Some(&name) {
+                remove_any(&self.versions().join(&name))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn heal_links(&self, artifact: &Artifact) -> Result<()> {
+        let visible: Vec<&str> = all_names(artifact).collect();
         let mut changed = false;
         for name in &visible {
-            let link = self.dir.join(name);
-            let target = format!(".v/current/{name}");
-            if fs::read_link(&link).is_some_and(|found| found.as_os_str() == target.as_str()) {
-                continue;
-            }
-            let staged = self.versions().join(format!("tmp-link-{}", std::process::id()));
-            fs::remove_file(&staged)?;
-            fs::symlink(&target, &staged)?;
-            fs::rename(&staged, &link)?;
-            changed = true;
+            changed |= self.link(name)?;
         }
         for name in fs::list(&self.dir)? {
             let ours = fs::read_link(self.dir.join(&name)).is_some_and(|target| target.starts_with(".v/current"));
@@ -202,14 +270,11 @@ impl Bin {
         if changed {
             fs::sync_dir(&self.dir)?;
         }
-        let previous = fs::read_link(self.versions().join("previous")).and_then(|p| p.into_os_string().into_string().ok());
-        for name in fs::list(self.versions())? {
-            let keep = name == "current" || name == "previous" || name == current || previous.as_deref() == Some(&name);
-            if !keep {
-                remove_any(&self.versions().join(&name))?;
-            }
-        }
         Ok(())
+    }
+
+    fn previous(&self) -> Option<String> {
+        fs::read_link(self.versions().join("previous"))?.into_os_string().into_string().ok()
     }
 
     fn install_flat(&self, staging: &Staging, artifact: &Artifact) -> Result<()> {
@@ -230,13 +295,12 @@ impl Bin {
                 remove_any(&self.dir.join(&name))?;
             }
         }
-        Ok(())
+        self.heal(artifact)
     }
 
     /// Goes back to the previous set; the present one becomes the previous. `None` where there is none to go back to.
     pub fn rollback(&self) -> Result<Option<Artifact>> {
-        let previous = fs::read_link(self.versions().join("previous")).and_then(|p| p.into_os_string().into_string().ok());
-        let (Some(previous), Some(current)) = (previous, self.current()) else { return Ok(None) };
+        let (Some(previous), Some(current)) = (self.previous(), self.current()) else { return Ok(None) };
         if previous == current {
             return Ok(None);
         }
@@ -248,6 +312,7 @@ impl Bin {
                     .hint(format!("set the version in versions.yml and run `larder ensure {}`", self.name)));
             }
         }
+        self.link_new(&artifact)?;
         self.point("current", &previous)?;
         self.point("previous", &current)?;
         fs::sync_dir(self.versions())?;
@@ -271,9 +336,10 @@ impl Bin {
     }
 }
 
-/// Names that stand in `.bin` itself: the executables. Included files stay in the set's folder.
-fn visible_names(artifact: &Artifact) -> impl Iterator<Item = &str> {
-    artifact.files.iter().filter(|file| file.mode == 0o755).map(|file| file.name.as_str())
+/// Names that stand in `.bin` itself: the executables and, last, the stamp. Included files stay in the set's folder.
+fn all_names(artifact: &Artifact) -> impl Iterator<Item = &str> {
+    let executables = artifact.files.iter().filter(|file| file.mode == 0o755).map(|file| file.name.as_str());
+    executables.chain(std::iter::once(stamp::FILE))
 }
 
 fn can_link(staging: &Utf8Path) -> bool {

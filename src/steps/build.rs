@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::context::Context;
-use super::exclusive::exclusive;
+use super::exclusive::{exclusive, exclusive_now};
 use super::obtain::{self, Done, hold};
 use super::process::{Ended, shell, supervise};
 use super::source;
@@ -67,8 +67,15 @@ const PASSED: &[&str] = &[
 
 /// Builds a cell, whose `build.needs` are present, and installs what came out.
 pub fn build(ctx: &Context, cell: &Cell, reason: &str) -> Result<Done> {
-    let _held = hold(ctx, cell)?;
+    let held = hold(ctx, cell)?;
     let wanted = ctx.wanted(cell)?;
+    // Whoever held the lock before may have done it.
+    if !ctx.options.rebuild
+        && !ctx.options.reinstall
+        && let Some(done) = obtain::present(&held.bin, &wanted)?
+    {
+        return Ok(done);
+    }
     let inputs = wanted.of(Origin::Build).ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", cell.name)))?;
     // One build of the same inputs at a time on this machine: whoever waited finds it in the cache.
     let _once = match ctx.cache.lock_path(&inputs.digest) {
@@ -78,18 +85,17 @@ pub fn build(ctx: &Context, cell: &Cell, reason: &str) -> Result<Done> {
     if !ctx.options.rebuild
         && ctx.options.source.is_none()
         && let Some(entry) = ctx.cache.lookup(Origin::Build, &inputs.digest)?
-        && let Some(done) = obtain::restore(ctx, cell, &entry, reason)?
+        && let Some(done) = obtain::restore(ctx, cell, &held.bin, &entry, reason)?
     {
         return Ok(done);
     }
     ctx.private("logs")?;
     let log = log_path(ctx, cell);
-    fs::write_atomic(&log, b"")?;
+    fs::create(&log)?;
     ctx.events.phase(cell, Phase::Building, None);
     let mut work = Work::new(ctx, cell, &log)?;
     let made = work.run().map_err(|error| ended_badly(error, cell, &log))?;
-    let bin = ctx.bin(cell);
-    let staging = bin.stage()?;
+    let staging = held.bin.stage()?;
     for file in &made.files {
         let from = work.out.join(&file.name);
         // The work folder is of the same file system, the staging folder takes the files over.
@@ -110,7 +116,7 @@ pub fn build(ctx: &Context, cell: &Cell, reason: &str) -> Result<Done> {
     };
     let entry = Entry { artifact, via: Via::Build, hub: None, file: None, observed: made.observed };
     obtain::remember(ctx, cell, &staging, &entry);
-    let watched = bin.install(staging, &entry.artifact)?;
+    let watched = held.bin.install(staging, &entry.artifact)?;
     Ok(Done {
         outcome: Outcome::Built,
         via: Some(Via::Build),
@@ -164,20 +170,27 @@ impl Drop for WorkDir {
     }
 }
 
+/// Removes the work folders of killed builds: those whose cell nobody is at work on.
+pub fn sweep(ctx: &Context) -> Result<()> {
+    let larder = ctx.project.root.join(".larder");
+    for name in fs::list(larder.join("work"))? {
+        let Some((cell, _)) = name.rsplit_once('-') else { continue };
+        if let Some(_held) = exclusive_now(&larder.join("locks").join(cell)) {
+            fs::remove_dir_all(larder.join("work").join(&name))?;
+        }
+    }
+    Ok(())
+}
+
 impl<'a> Work<'a> {
     fn new(ctx: &'a Context, cell: &'a Cell, log: &'a Utf8Path) -> Result<Self> {
         let subsystem = ctx.subsystem(cell)?;
         let declared =
             subsystem.build.as_ref().ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", cell.name)))?;
         let parent = ctx.private("work")?;
-        let prefix = format!("{}-{}-", cell.name, cell.platform);
-        // What a killed build of this cell left behind: its lock is ours now, so nobody works there any more.
-        for name in fs::list(&parent)? {
-            if name.strip_prefix(&prefix).is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit())) {
-                fs::remove_dir_all(parent.join(name))?;
-            }
-        }
-        let dir = WorkDir(parent.join(format!("{prefix}{}", std::process::id())));
+        // A name that no process had before: what an orphan of a killed run still writes goes to an abandoned folder.
+        let dir = tempfile::Builder::new().prefix(&format!("{}-{}-", cell.name, cell.platform)).tempdir_in(&parent);
+        let dir = WorkDir(Utf8PathBuf::from_path_buf(dir.at("create a folder in", &parent)?.keep()).unwrap_or_default());
         let (src, out, tmp) = (dir.0.join("src"), dir.0.join("out"), dir.0.join("tmp"));
         for folder in [&src, &out, &tmp] {
             fs::create_dir_all(folder)?;

@@ -14,7 +14,7 @@ pub mod task;
 mod upload;
 pub mod verify;
 
-pub use build::{build, log_path};
+pub use build::{build, log_path, sweep};
 pub use context::{Context, Options, Sources};
 pub use locking::Locking;
 pub use obtain::{Attempt, Done, Look, Obtained, look, obtain};

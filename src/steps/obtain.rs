@@ -20,7 +20,7 @@ use crate::archive::{self, ArchiveKind, Budget, HashingReader, Select};
 use crate::cache::{Entry, TakenFrom};
 use crate::error::{Error, Kind, Result};
 use crate::hub::Body;
-use crate::installed::{Staging, Watched};
+use crate::installed::{Bin, Staging, Watched};
 use crate::integrity::{Observed, Pin, PinKind, Sidecar, Wanted, stamp};
 use crate::model::{Artifact, AssetName, Cell, Digest, Level, Origin, Outcome, Phase, Tag, Via};
 use crate::project::{BuildPlatforms, RenderedSource};
@@ -83,12 +83,12 @@ pub fn obtain(ctx: &Context, cell: &Cell) -> Result<Obtained> {
     if let Some(done) = recorded(ctx, cell, &wanted)? {
         return Ok(Obtained::Done(Box::new(done)));
     }
-    let _held = hold(ctx, cell)?;
-    let reason = match installed(ctx, cell, &wanted)? {
+    let held = hold(ctx, cell)?;
+    let reason = match installed(ctx, cell, &held.bin, &wanted)? {
         Ok(done) => return Ok(Obtained::Done(Box::new(done))),
         Err(reason) => reason,
     };
-    let obtain = Obtain { ctx, cell, wanted: &wanted, reason };
+    let obtain = Obtain { ctx, cell, bin: held.bin.clone(), wanted: &wanted, reason };
     obtain.run()
 }
 
@@ -123,7 +123,7 @@ pub struct Other {
 pub fn look(ctx: &Context, cell: &Cell, local: bool) -> Result<Look> {
     let wanted = ctx.wanted(cell)?;
     let bin = ctx.bin(cell);
-    let found = bin.stamped()?;
+    let found = stamped(&bin, &wanted)?;
     let mut look = Look { wanted, found: found.clone(), stale: None, attempts: Vec::new(), choice: None, other: None };
     if recorded(ctx, cell, &look.wanted)?.is_some() {
         return Ok(look);
@@ -148,7 +148,7 @@ pub fn look(ctx: &Context, cell: &Cell, local: bool) -> Result<Look> {
         return Ok(look);
     }
     let wanted = look.wanted.clone();
-    let obtain = Obtain { ctx, cell, wanted: &wanted, reason: String::new() };
+    let obtain = Obtain { ctx, cell, bin, wanted: &wanted, reason: String::new() };
     obtain.foresee(&mut look)?;
     Ok(look)
 }
@@ -166,14 +166,24 @@ fn foreseen(ctx: &Context, cell: &Cell) -> Result<Obtained> {
     match look.choice {
         Some(Via::Build) => Ok(Obtained::MustBuild { reason: stale, unavailable: None }),
         Some(via) => Ok(Obtained::Foreseen(format!("would come from {via}: {answer} ({stale})"))),
-        None => Err(Obtain { ctx, cell, wanted: &look.wanted, reason: stale }.nowhere(&look.attempts)),
+        None => Err(Obtain { ctx, cell, bin: ctx.bin(cell), wanted: &look.wanted, reason: stale }.nowhere(&look.attempts)),
     }
 }
 
+/// A cell's lock in this project, and its installed set as seen by who holds it.
+pub(super) struct Held {
+    /// The installed set; shared where there is no lock.
+    pub(super) bin: Bin,
+    /// The lock.
+    _lock: Exclusive,
+}
+
 /// Holds the cell's lock in this project.
-pub(super) fn hold(ctx: &Context, cell: &Cell) -> Result<Exclusive> {
+pub(super) fn hold(ctx: &Context, cell: &Cell) -> Result<Held> {
     let path = ctx.project.root.join(".larder/locks").join(format!("{}-{}", cell.name, cell.platform));
-    exclusive(&path, &ctx.cancel, |text| ctx.events.note(Some(cell), Level::Info, text))
+    let lock = exclusive(&path, &ctx.cancel, |text| ctx.events.note(Some(cell), Level::Info, text))?;
+    let bin = ctx.bin(cell);
+    Ok(Held { bin: if lock.is_held() { bin } else { bin.shared() }, _lock: lock })
 }
 
 /// Up to date by the state's record alone: no hashing, no opening of binaries.
@@ -185,7 +195,7 @@ fn recorded(ctx: &Context, cell: &Cell, wanted: &Wanted) -> Result<Option<Done>>
     if !record.watched.iter().all(Watched::holds) {
         return Ok(None);
     }
-    let Some(artifact) = ctx.bin(cell).stamped()? else { return Ok(None) };
+    let Some(artifact) = stamped(&ctx.bin(cell), wanted)? else { return Ok(None) };
     let accepted = wanted.accepts(artifact.origin, &artifact.inputs) && artifact.digest() == record.artifact;
     if accepted {
         check_locked(ctx, cell, wanted, &artifact)?;
@@ -206,13 +216,30 @@ fn up_to_date(artifact: Artifact, watched: Vec<Watched>) -> Done {
     Done { outcome: Outcome::UpToDate, via: None, bytes: 0, place: None, reason: None, artifact, watched, log: None }
 }
 
+/// The installed artifact by its stamp. A stamp whose version is not that of its inputs is damaged.
+pub(super) fn stamped(bin: &Bin, wanted: &Wanted) -> Result<Option<Artifact>> {
+    let version = |artifact: &Artifact| {
+        let inputs = wanted.of(artifact.origin).filter(|inputs| inputs.digest == artifact.inputs)?;
+        inputs.fields.iter().find(|(field, _)| field == "version").map(|(_, version)| version == artifact.version.as_str())
+    };
+    Ok(bin.stamped()?.filter(|artifact| version(artifact) != Some(false)))
+}
+
+/// Up to date by reading and hashing, whatever was said of it before.
+pub(super) fn present(bin: &Bin, wanted: &Wanted) -> Result<Option<Done>> {
+    let Some(artifact) = stamped(bin, wanted)?.filter(|artifact| wanted.accepts(artifact.origin, &artifact.inputs)) else {
+        return Ok(None);
+    };
+    let watched = bin.watch(&artifact)?;
+    Ok(if bin.damage(&artifact)?.is_none() { Some(up_to_date(artifact, watched)) } else { None })
+}
+
 /// Up to date by reading and hashing; else the reason why not.
-fn installed(ctx: &Context, cell: &Cell, wanted: &Wanted) -> Result<Result<Done, String>> {
-    let bin = ctx.bin(cell);
+fn installed(ctx: &Context, cell: &Cell, bin: &Bin, wanted: &Wanted) -> Result<Result<Done, String>> {
     if ctx.options.rebuild {
         return Ok(Err("--rebuild".into()));
     }
-    let Some(artifact) = bin.stamped()? else {
+    let Some(artifact) = stamped(bin, wanted)? else {
         return Ok(Err("not installed".into()));
     };
     if !wanted.accepts(artifact.origin, &artifact.inputs) {
@@ -249,6 +276,7 @@ fn not_accepted(ctx: &Context, cell: &Cell, found: &Artifact) -> Result<String> 
 struct Obtain<'a> {
     ctx: &'a Context,
     cell: &'a Cell,
+    bin: Bin,
     wanted: &'a Wanted,
     reason: String,
 }
@@ -437,7 +465,7 @@ impl Obtain<'_> {
             if origin == Origin::Original && entry.via == Via::Original {
                 self.lock_original(&entry)?;
             }
-            if let Some(done) = restore(self.ctx, self.cell, &entry, &self.reason)? {
+            if let Some(done) = restore(self.ctx, self.cell, &self.bin, &entry, &self.reason)? {
                 return Ok(Some(done));
             }
             self.ctx.events.note(
@@ -561,8 +589,7 @@ impl Obtain<'_> {
             Expected::Pinned(pin) => (pin.sha256, pin.size),
         };
         ctx.events.phase(self.cell, Phase::Downloading, Some(archive_size));
-        let bin = ctx.bin(self.cell);
-        let staging = bin.stage()?;
+        let staging = self.bin.stage()?;
         let budget = Budget::from(ctx.subsystem(self.cell)?.limits);
         let mut reader = HashingReader::new(Telling::new(ctx, self.cell, body.reader));
         let kind = ArchiveKind::of_name(asset.as_str());
@@ -610,7 +637,7 @@ impl Obtain<'_> {
     /// Caches and installs what stands, verified, in the staging folder.
     fn take(&self, staging: Staging, entry: Entry, bytes: u64, place: String) -> Result<Done> {
         remember(self.ctx, self.cell, &staging, &entry);
-        let watched = self.ctx.bin(self.cell).install(staging, &entry.artifact)?;
+        let watched = self.bin.install(staging, &entry.artifact)?;
         Ok(Done {
             outcome: Outcome::Downloaded,
             via: Some(entry.via),
@@ -624,7 +651,7 @@ impl Obtain<'_> {
     }
 
     fn try_original(&self) -> Result<Result<Done, String>> {
-        let staging = self.ctx.bin(self.cell).stage()?;
+        let staging = self.bin.stage()?;
         match original::fetch(self.ctx, self.cell, self.wanted, staging.path())? {
             Ok(entry) => {
                 let (bytes, place) = entry.file.as_ref().map_or((0, String::new()), |file| (file.size, file.url.clone()));
@@ -660,10 +687,10 @@ fn tag_and_asset(url: &str) -> Option<(Tag, AssetName)> {
 
 /// Puts a published artifact in the place of an own build of the same inputs.
 pub(super) fn adopt(ctx: &Context, cell: &Cell, tag: &Tag, asset: &AssetName, sidecar: &Sidecar) -> Result<()> {
-    let _held = hold(ctx, cell)?;
+    let held = hold(ctx, cell)?;
     let wanted = ctx.wanted(cell)?;
     let Some(body) = ctx.hub()?.fetch(tag, asset)? else { return Ok(()) };
-    let obtain = Obtain { ctx, cell, wanted: &wanted, reason: "published first".into() };
+    let obtain = Obtain { ctx, cell, bin: held.bin.clone(), wanted: &wanted, reason: "published first".into() };
     obtain.install_asset(asset, sidecar, body).map(drop)
 }
 
@@ -673,8 +700,7 @@ pub(super) fn is_commit(rev: &str) -> bool {
 }
 
 /// Restores a cached artifact; `None` where the cache lost or damaged a file of it.
-pub(super) fn restore(ctx: &Context, cell: &Cell, entry: &Entry, reason: &str) -> Result<Option<Done>> {
-    let bin = ctx.bin(cell);
+pub(super) fn restore(ctx: &Context, cell: &Cell, bin: &Bin, entry: &Entry, reason: &str) -> Result<Option<Done>> {
     let staging = bin.stage()?;
     ctx.events.phase(cell, Phase::Checking, Some(entry.artifact.size()));
     if !ctx.cache.restore(&entry.artifact, staging.path(), |bytes| ctx.events.progress(cell, bytes))? {

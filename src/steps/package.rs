@@ -5,6 +5,7 @@ use std::io::{BufWriter, Write};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::context::Context;
+use super::obtain::stamped;
 use crate::archive::{self, Content, PackEntry};
 use crate::error::{Error, Result};
 use crate::fs::{self, IoContext};
@@ -72,7 +73,7 @@ pub fn package(ctx: &Context, cell: &Cell) -> Result<Packaged> {
 fn wanted_and_installed(ctx: &Context, cell: &Cell) -> Result<Artifact> {
     let wanted = ctx.wanted(cell)?;
     let ensure = format!("run `larder ensure {}` first", cell.name);
-    let artifact = ctx.bin(cell).stamped()?.ok_or_else(|| Error::failed(format!("{cell} is not installed")).hint(&ensure))?;
+    let artifact = stamped(&ctx.bin(cell), &wanted)?.ok_or_else(|| Error::failed(format!("{cell} is not installed")).hint(&ensure))?;
     if !wanted.accepts(artifact.origin, &artifact.inputs) {
         return Err(Error::failed(format!("what is installed of {cell} is not what the recipe wants today")).hint(&ensure));
     }

@@ -13,6 +13,7 @@ mod github_read;
 mod github_write;
 mod hub_dir;
 mod knowing;
+mod kill;
 mod net;
 mod project;
 mod published;
