@@ -73,7 +73,8 @@ pub fn package(ctx: &Context, cell: &Cell) -> Result<Packaged> {
 fn wanted_and_installed(ctx: &Context, cell: &Cell) -> Result<Artifact> {
     let wanted = ctx.wanted(cell)?;
     let ensure = format!("run `larder ensure {}` first", cell.name);
-    let artifact = stamped(&ctx.bin(cell), &wanted)?.ok_or_else(|| Error::failed(format!("{cell} is not installed")).hint(&ensure))?;
+    let artifact =
+        stamped(&ctx.bin(cell), &wanted)?.ok_or_else(|| Error::failed(format!("{cell} is not installed")).hint(&ensure))?;
     if !wanted.accepts(artifact.origin, &artifact.inputs) {
         return Err(Error::failed(format!("what is installed of {cell} is not what the recipe wants today")).hint(&ensure));
     }

@@ -86,7 +86,13 @@ struct Tally {
 
 /// Kills a run at every n (or in strides) of each kind of call, with `prepare` before and `check` after each kill; `check`
 /// tells whether the new state was visible already.
-pub fn sweep(title: &str, env: &TestEnv, args: &[&str], mut prepare: impl FnMut(usize), mut check: impl FnMut(usize, &str) -> bool) {
+pub fn sweep(
+    title: &str,
+    env: &TestEnv,
+    args: &[&str],
+    mut prepare: impl FnMut(usize),
+    mut check: impl FnMut(usize, &str) -> bool,
+) {
     let mut table = format!("{title}\n{:20} {:>6} {:>6} {:>6}\n", "", "kills", "old", "new");
     let mut round = 0;
     for (call, stride) in CALLS {
@@ -190,7 +196,8 @@ impl Tool {
     fn tidy(&self, context: &str) {
         let bin = self.bin();
         let version = self.visible(context).unwrap();
-        let wanted: BTreeSet<String> = names(&version).iter().map(ToString::to_string).chain([".v".into(), ".version".into()]).collect();
+        let wanted: BTreeSet<String> =
+            names(&version).iter().map(ToString::to_string).chain([".v".into(), ".version".into()]).collect();
         assert_eq!(list(&bin), wanted, "{context}: .bin");
         let mut wanted = BTreeSet::new();
         for link in ["current", "previous"] {
