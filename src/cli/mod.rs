@@ -9,6 +9,7 @@ mod global;
 mod graph;
 mod line;
 mod list;
+mod lock;
 mod package;
 mod record;
 pub mod reference;
@@ -44,6 +45,7 @@ pub struct Cli {
 enum Command {
     Ensure(ensure::Args),
     Status(status::Args),
+    Lock(lock::Args),
     Package(package::Args),
     Release(release::Args),
     Run(run::Args),
@@ -93,6 +95,7 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
     match command {
         Command::Ensure(args) => ensure::run(args, global),
         Command::Status(args) => status::run(args, global),
+        Command::Lock(args) => lock::run(args, global),
         Command::Package(args) => package::run(args, global),
         Command::Release(args) => release::run(args, global),
         Command::Run(args) => run::run(args, global),

@@ -7,7 +7,8 @@ use camino::Utf8PathBuf;
 use super::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::integrity::{Lock, LockKey, LockLine, Pin, PinKind, Wanted};
-use crate::model::{Artifact, Cell, Digest, Origin};
+use crate::model::{Artifact, AssetName, Cell, Digest, Origin, Tag};
+use crate::project::{HubConfig, Project};
 
 /// The project's lock, as it is on disk and as this run extends it.
 pub struct Locking {
@@ -63,12 +64,6 @@ impl Locking {
         change(&mut self.lock())?;
         Lock::update(&self.path, &self.guard, change)
     }
-
-    /// Drops lines; whether the file changed.
-    pub fn retain(&self, wanted: impl Fn(&LockLine) -> bool) -> Result<bool> {
-        self.lock().retain(&wanted);
-        Lock::update(&self.path, &self.guard, |lock| Ok(lock.retain(&wanted)))
-    }
 }
 
 /// The line that pins the file an artifact was had from.
@@ -82,6 +77,18 @@ pub fn line(artifact: &Artifact, kind: PinKind, sha256: Digest, size: u64, url: 
         inputs: artifact.inputs,
     };
     LockLine::Bytes(key, Pin { artifact: Some(artifact.digest()), sha256, size, url: url.to_owned() })
+}
+
+/// Where an asset is, for the lock: the same on every machine, so a folder hub inside the project is named relative to it.
+pub fn asset_url(project: &Project, tag: &Tag, asset: &AssetName) -> String {
+    match &project.hub {
+        HubConfig::Dir { path, default: _ } => {
+            let path = path.strip_prefix(&project.root).unwrap_or(path);
+            format!("{path}/{tag}/{asset}")
+        }
+        HubConfig::Http { url } => format!("{url}/{tag}/{asset}"),
+        HubConfig::GitHub { repo } => format!("https://github.com/{repo}/releases/download/{tag}/{asset}"),
+    }
 }
 
 /// `--locked` and no line: exit 3.

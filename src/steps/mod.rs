@@ -9,6 +9,7 @@ pub mod original;
 mod package;
 mod process;
 mod release;
+pub mod relock;
 mod source;
 pub mod task;
 mod upload;

@@ -15,7 +15,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::context::Context;
 use super::exclusive::{Exclusive, exclusive};
-use super::{locking, original};
+use super::{locking, original, relock};
 use crate::archive::{self, ArchiveKind, Budget, HashingReader, Select};
 use crate::cache::{Entry, TakenFrom};
 use crate::error::{Error, Kind, Result};
@@ -517,7 +517,7 @@ impl Obtain<'_> {
             Err(absent) => return Ok(Err(absent)),
         };
         match self.ctx.hub()?.fetch(&tag, &asset)? {
-            Some(body) => self.install_asset(&asset, &sidecar, body).map(Ok),
+            Some(body) => self.install_asset(&tag, &asset, &sidecar, body).map(Ok),
             None => Ok(Err(format!("{} has a sidecar of {tag}/{asset} but not the asset", self.ctx.hub()?.describe()))),
         }
     }
@@ -530,7 +530,14 @@ impl Obtain<'_> {
             let Some(pin) = ctx.locking.pin(ctx, self.cell, self.wanted, origin, PinKind::Asset) else { continue };
             let Some((tag, asset)) = tag_and_asset(&pin.url) else { continue };
             let Some(body) = hub.fetch(&tag, &asset)? else { continue };
-            return self.install_body(&asset, Expected::Pinned(&pin), body).map(Some);
+            match self.install_body(&tag, &asset, Expected::Pinned(&pin), body, false) {
+                Err(error) if !matches!(error.kind(), Kind::Interrupted(_) | Kind::Unavailable | Kind::Refused) => {
+                    // Not one of ours, then; or not what is pinned, which is then said again.
+                    let Some(body) = hub.fetch(&tag, &asset)? else { return Err(error) };
+                    return self.install_body(&tag, &asset, Expected::Pinned(&pin), body, true).map(Some);
+                }
+                done => return done.map(Some),
+            }
         }
         Ok(None)
     }
@@ -570,18 +577,18 @@ impl Obtain<'_> {
     }
 
     /// Takes an asset in, compared with its sidecar and, if there is one, its lock line.
-    fn install_asset(&self, asset: &AssetName, sidecar: &Sidecar, body: Body) -> Result<Done> {
+    fn install_asset(&self, tag: &Tag, asset: &AssetName, sidecar: &Sidecar, body: Body) -> Result<Done> {
         let pin = self.ctx.locking.pin(self.ctx, self.cell, self.wanted, sidecar.content.origin, PinKind::Asset);
         if let Some(pin) = pin.filter(|pin| pin.sha256 != sidecar.sha256) {
             return Err(Error::integrity(format!("{} is not what versions.lock pins", body.place))
                 .cause(format!("its sidecar says sha256 {}, versions.lock says {}", sidecar.sha256, pin.sha256))
                 .hint(format!("if the change is wanted: `larder lock --update {}`", self.cell.name)));
         }
-        self.install_body(asset, Expected::Sidecar(sidecar), body)
+        self.install_body(tag, asset, Expected::Sidecar(sidecar), body, false)
     }
 
     /// Hashed and unpacked while it arrives, compared, then cached and installed.
-    fn install_body(&self, asset: &AssetName, expected: Expected<'_>, body: Body) -> Result<Done> {
+    fn install_body(&self, tag: &Tag, asset: &AssetName, expected: Expected<'_>, body: Body, loose: bool) -> Result<Done> {
         let ctx = self.ctx;
         let place = body.place.clone();
         let (sha256, archive_size) = match expected {
@@ -593,8 +600,11 @@ impl Obtain<'_> {
         let budget = Budget::from(ctx.subsystem(self.cell)?.limits);
         let mut reader = HashingReader::new(Telling::new(ctx, self.cell, body.reader));
         let kind = ArchiveKind::of_name(asset.as_str());
+        // An asset that `lock --adopt` pinned was made by others: its files may lie anywhere in it, and it has no stamp.
+        let globs = relock::loose_globs(ctx, self.cell)?;
+        let select = if loose { Select::Globs(&globs) } else { Select::Flat };
         let unpacked =
-            archive::unpack(kind, None, &mut reader, &Select::Flat, staging.path(), &budget, Some(archive_size), &ctx.cancel);
+            archive::unpack(kind, None, &mut reader, &select, staging.path(), &budget, Some(archive_size), &ctx.cancel);
         let (digest, size) = reader.finish();
         // A wrong digest explains a failed unpacking better than the unpacking does.
         let whole = unpacked.is_ok() || unpacked.as_ref().is_err_and(|e| e.kind() == Kind::Integrity && size >= archive_size);
@@ -606,15 +616,17 @@ impl Obtain<'_> {
         let unpacked = unpacked?;
         let (artifact, observed) = match expected {
             Expected::Sidecar(sidecar) => (sidecar.content.clone(), sidecar.observed.clone()),
+            Expected::Pinned(pin) if loose => (self.adopted(&place, &unpacked, pin)?, Observed::default()),
             Expected::Pinned(pin) => (self.stamp_inside(&place, staging.path(), pin)?, Observed::default()),
         };
+        let url = locking::asset_url(&ctx.project, tag, asset);
         for file in &artifact.files {
             if !unpacked.iter().any(|got| got.name == file.name.as_str() && got.sha256 == file.sha256) {
                 return Err(Error::integrity(format!("{place} does not hold the {} that is stated", file.name)));
             }
         }
-        ctx.locking.record(&locking::line(&artifact, PinKind::Asset, sha256, size, &place))?;
-        let file = Some(TakenFrom { sha256, size, url: place.clone() });
+        ctx.locking.record(&locking::line(&artifact, PinKind::Asset, sha256, size, &url))?;
+        let file = Some(TakenFrom { sha256, size, url });
         let entry = Entry { artifact, via: Via::Managed, hub: Some(ctx.hub()?.id()), file, observed };
         self.take(staging, entry, size, place)
     }
@@ -632,6 +644,34 @@ impl Obtain<'_> {
             Error::integrity(format!("the stamp in {place} is not of what versions.lock pins"))
                 .hint(format!("`larder lock --update {}` pins what the hub has now", self.cell.name))
         })
+    }
+
+    /// The artifact in an archive of others that the lock pins.
+    fn adopted(&self, place: &str, unpacked: &[archive::Unpacked], pin: &Pin) -> Result<Artifact> {
+        let subsystem = self.ctx.subsystem(self.cell)?;
+        let files = relock::files_of(self.ctx, self.cell, unpacked)?;
+        let (origin, inputs) = self
+            .origins()
+            .into_iter()
+            .filter_map(|origin| Some((origin, self.wanted.of(origin)?)))
+            .find(|(origin, _)| {
+                let found = self.ctx.locking.pin(self.ctx, self.cell, self.wanted, *origin, PinKind::Asset);
+                found.is_some_and(|found| found == *pin)
+            })
+            .ok_or_else(|| Error::failed(format!("versions.lock pins no {place}")))?;
+        let artifact = Artifact {
+            name: self.cell.name.clone(),
+            version: subsystem.version.clone(),
+            platform: self.cell.platform,
+            origin,
+            inputs: inputs.digest,
+            commit: None,
+            files,
+        };
+        if pin.artifact.is_some_and(|pinned| pinned != artifact.digest()) {
+            return Err(Error::integrity(format!("{place} unpacks to other files than versions.lock pins")));
+        }
+        Ok(artifact)
     }
 
     /// Caches and installs what stands, verified, in the staging folder.
@@ -652,8 +692,9 @@ impl Obtain<'_> {
 
     fn try_original(&self) -> Result<Result<Done, String>> {
         let staging = self.bin.stage()?;
-        match original::fetch(self.ctx, self.cell, self.wanted, staging.path())? {
-            Ok(entry) => {
+        match original::fetch(self.ctx, self.cell, self.wanted, staging.path(), false)? {
+            Ok(original::Got { entry, line }) => {
+                self.ctx.locking.record(&line)?;
                 let (bytes, place) = entry.file.as_ref().map_or((0, String::new()), |file| (file.size, file.url.clone()));
                 self.take(staging, entry, bytes, place).map(Ok)
             }
@@ -685,13 +726,19 @@ fn tag_and_asset(url: &str) -> Option<(Tag, AssetName)> {
     Some((segments.next()?.parse().ok()?, asset))
 }
 
+/// The hub's asset for a cell, if it has one of accepted inputs.
+pub(super) fn on_hub(ctx: &Context, cell: &Cell, wanted: &Wanted) -> Result<Option<(Tag, AssetName, Sidecar)>> {
+    let obtain = Obtain { ctx, cell, bin: ctx.bin(cell), wanted, reason: String::new() };
+    Ok(obtain.find_managed()?.ok())
+}
+
 /// Puts a published artifact in the place of an own build of the same inputs.
 pub(super) fn adopt(ctx: &Context, cell: &Cell, tag: &Tag, asset: &AssetName, sidecar: &Sidecar) -> Result<()> {
     let held = hold(ctx, cell)?;
     let wanted = ctx.wanted(cell)?;
     let Some(body) = ctx.hub()?.fetch(tag, asset)? else { return Ok(()) };
     let obtain = Obtain { ctx, cell, bin: held.bin.clone(), wanted: &wanted, reason: "published first".into() };
-    obtain.install_asset(asset, sidecar, body).map(drop)
+    obtain.install_asset(tag, asset, sidecar, body).map(drop)
 }
 
 /// Whether a rev text is a full commit id, and so pins its bytes by itself.

@@ -14,17 +14,27 @@ use super::obtain::Telling;
 use crate::archive::{self, ArchiveKind, Budget, Select};
 use crate::cache::{Entry, TakenFrom};
 use crate::error::{Error, Kind, Result};
-use crate::integrity::{Observed, PinKind, Wanted, executable};
+use crate::integrity::{LockLine, Observed, PinKind, Wanted, executable};
 use crate::model::{Artifact, ArtifactFile, Cell, FileName, Level, Origin, Phase, Via};
 use crate::project::{Checksum, Original, Subsystem};
 use crate::upstream::{self, Fetched, Stated};
 
-/// Fetches a cell's original into an existing, empty folder; `Err(why)` where there is none. The lock gets its line.
-pub fn fetch(ctx: &Context, cell: &Cell, wanted: &Wanted, into: &Utf8Path) -> Result<Result<Entry, String>> {
+/// An original in a folder.
+#[derive(Debug)]
+pub struct Got {
+    /// For the cache.
+    pub entry: Entry,
+    /// For the lock.
+    pub line: LockLine,
+}
+
+/// Fetches a cell's original into an existing, empty folder; `Err(why)` where there is none. With `update` the lock's line
+/// does not count.
+pub fn fetch(ctx: &Context, cell: &Cell, wanted: &Wanted, into: &Utf8Path, update: bool) -> Result<Result<Got, String>> {
     let subsystem = ctx.subsystem(cell)?;
     let Some(original) = subsystem.original(&cell.platform)? else { return Ok(Err("the recipe has no upstream".into())) };
     let Some(inputs) = wanted.of(Origin::Original) else { return Ok(Err("the recipe has no upstream".into())) };
-    let pin = ctx.locking.pin(ctx, cell, wanted, Origin::Original, PinKind::Upstream);
+    let pin = ctx.locking.pin(ctx, cell, wanted, Origin::Original, PinKind::Upstream).filter(|_| !update);
     if pin.is_none() && ctx.options.locked {
         return Err(locking::unlocked(cell));
     }
@@ -69,8 +79,9 @@ pub fn fetch(ctx: &Context, cell: &Cell, wanted: &Wanted, into: &Utf8Path) -> Re
         ctx.events.note(Some(cell), Level::Warning, text);
     }
     let TakenFrom { sha256, size, url } = &taken.file;
-    ctx.locking.record(&locking::line(&artifact, PinKind::Upstream, *sha256, *size, url))?;
-    Ok(Ok(Entry { artifact, via: Via::Original, hub: None, file: Some(taken.file), observed: Observed::default() }))
+    let line = locking::line(&artifact, PinKind::Upstream, *sha256, *size, url);
+    let entry = Entry { artifact, via: Via::Original, hub: None, file: Some(taken.file), observed: Observed::default() };
+    Ok(Ok(Got { entry, line }))
 }
 
 struct Fetch<'a> {

@@ -4,11 +4,13 @@
 //! an artifact of other inputs goes beside it under a suffixed name.
 
 use super::context::Context;
-use super::obtain;
 use super::package::{Packaged, package};
-use crate::error::{Error, Result};
+use super::{locking, obtain};
+use crate::error::{Error, Kind, Result};
 use crate::hub::{PublishOptions, Published, Upload};
+use crate::integrity::{LockLine, PinKind};
 use crate::model::{AssetName, Cell, Level, Outcome, Phase, Tag};
+use crate::project::HubConfig;
 
 /// How to release.
 pub type ReleaseOptions = PublishOptions;
@@ -47,6 +49,10 @@ pub fn release(ctx: &Context, cell: &Cell, options: ReleaseOptions) -> Result<Re
         let receipt = hub.publish(&tag, std::slice::from_ref(&upload), options, &progress)?;
         let Some((tag, published)) = receipt.assets.into_iter().next() else { continue };
         let place = format!("{}/{tag}/{name}", hub.describe());
+        if matches!(published, Published::Added | Published::Replaced | Published::Present) && !receipt.staged {
+            let url = locking::asset_url(&ctx.project, &tag, &name);
+            pin(ctx, cell, &locking::line(&sidecar.content, PinKind::Asset, sidecar.sha256, sidecar.size, &url))?;
+        }
         let released = |outcome, bytes, reason| Ok(Released { outcome, bytes, place: place.clone(), reason });
         let staged = receipt.staged.then(|| format!("in a draft: `larder release finalize {}` publishes it", cell.name));
         match published {
@@ -69,4 +75,19 @@ pub fn release(ctx: &Context, cell: &Cell, options: ReleaseOptions) -> Result<Re
     }
     Err(Error::failed(format!("{} has other assets under both names of {cell}", hub.describe()))
         .hint("`larder release --replace` puts this one in their place"))
+}
+
+/// What is published is what everyone gets from now on: the lock says so. A folder hub inside the project may have been
+/// removed since the lock was written; then, and only then, another build takes the place of the one that is gone.
+fn pin(ctx: &Context, cell: &Cell, line: &LockLine) -> Result<()> {
+    let own = matches!(&ctx.project.hub, HubConfig::Dir { path, .. } if path.starts_with(&ctx.project.root));
+    match ctx.locking.record(line) {
+        Err(error) if own && error.kind() == Kind::Integrity && !ctx.options.locked => {
+            let text =
+                format!("{}: versions.lock pinned another build of the same inputs, which the hub no longer has", cell.name);
+            ctx.events.note(Some(cell), Level::Warning, text);
+            ctx.locking.write(std::slice::from_ref(line), true).map(drop)
+        }
+        recorded => recorded,
+    }
 }
