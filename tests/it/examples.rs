@@ -94,7 +94,7 @@ fn packages_are_the_same_on_another_machine() {
         let larder = crate::env::LARDER;
         command.args([
             "-ec",
-            &format!("{prelude}; {larder} ensure all && {larder} package all && cd .dist && sha256sum *.tar.* *.zip"),
+            &format!("{prelude}; {larder} ensure all && {larder} package all && cd .dist && sha256sum *.gz *.zst *.zip"),
         ]);
         env.output(command).success().stdout
     };
