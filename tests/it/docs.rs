@@ -93,3 +93,29 @@ fn collect(folder: &camino::Utf8Path, documents: &mut Vec<String>) {
         }
     }
 }
+
+#[test]
+fn reliability_names_tests_that_are_there() {
+    let text = std::fs::read_to_string(format!("{REPO}/docs/reliability.md")).expect("docs/reliability.md");
+    let mut missing = Vec::new();
+    for name in text.split('`').skip(1).step_by(2).filter(|name| name.contains("::") || name.contains(": ")) {
+        if name.ends_with('…') {
+            continue;
+        }
+        let (path, function) = if let Some((path, function)) = name.split_once(": ") {
+            (path.to_owned(), function)
+        } else {
+            let (module, function) = name.rsplit_once("::").expect("a path");
+            (format!("tests/it/{}.rs", module.replace("::", "/")), function)
+        };
+        let found = std::fs::read_to_string(format!("{REPO}/{path}")).unwrap_or_default();
+        // Tables of cases are made by macros; then the name alone stands there.
+        if !found.contains(&format!("fn {function}("))
+            && !found.contains(&format!("{function} "))
+            && !found.contains(&format!("{function}:"))
+        {
+            missing.push(name.to_owned());
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
+}

@@ -4,9 +4,7 @@
 //! environment. See that module before writing a test.
 #![allow(clippy::disallowed_methods, reason = "tests arrange and damage files by hand; larder's wrapper is what is tested")]
 
-mod docs;
 mod env;
-mod examples;
 mod fake_github;
 mod generated;
 mod github_box;
