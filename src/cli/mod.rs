@@ -7,6 +7,7 @@ mod each;
 mod ensure;
 mod global;
 mod graph;
+mod init;
 mod line;
 mod list;
 mod lock;
@@ -16,6 +17,7 @@ pub mod reference;
 mod release;
 mod run;
 mod session;
+mod starter;
 mod status;
 
 use std::process::ExitCode;
@@ -53,6 +55,7 @@ enum Command {
     Graph(graph::Args),
     Check(check::Args),
     List(list::Args),
+    Init(init::Args),
 }
 
 /// The clap command tree, for help, completions, man pages and the reference.
@@ -103,6 +106,7 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Graph(args) => graph::run(args, global),
         Command::Check(args) => check::run(args, global),
         Command::List(args) => list::run(args, global),
+        Command::Init(args) => init::run(args, global),
     }
 }
 

@@ -12,6 +12,7 @@ mod github_kill;
 mod github_read;
 mod github_write;
 mod hub_dir;
+mod init;
 mod kill;
 mod knowing;
 mod net;
