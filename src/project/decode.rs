@@ -159,6 +159,32 @@ impl<T: Decode> Decode for Vec<T> {
     }
 }
 
+/// A list that names at least one.
+#[derive(Clone, Debug)]
+pub struct NonEmpty<T>(pub Vec<T>);
+
+impl<T: Decode> Decode for NonEmpty<T> {
+    fn decode(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        if matches!(&node.kind, Kind::List(items) if items.is_empty()) {
+            reader.problem(&node.span, format!("{spot} is empty"), "name at least one");
+            return None;
+        }
+        Vec::decode(node, spot, reader).map(Self)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for NonEmpty<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "NonEmpty".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({ "type": "array", "items": generator.subschema_for::<T>(), "minItems": 1 })
+    }
+}
+
 /// A mapping whose keys the user names. A value that could not be read is `None`, so that its key still counts.
 #[derive(Clone, Debug)]
 pub struct Pairs<K, V>(pub Vec<(At<K>, Option<V>)>);

@@ -1,6 +1,6 @@
 //! Finds and loads a project: reads all files, then checks what they say about each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
@@ -18,6 +18,8 @@ use super::{cycle, suggest};
 
 /// Above this many recipes they are read on all cores.
 const MANY: usize = 64;
+/// Above this many problems in one file the rest is not shown.
+const TOO_MANY: usize = 100;
 
 /// A folder of `subsystems/` with a recipe.
 struct Found {
@@ -74,17 +76,26 @@ impl Project {
         }
         check_between(&settings, &mut recipes, &mut reader, readable);
 
-        let mut problems = reader.problems;
-        problems.sort_by_key(|problem| problem.span.start);
+        let mut problems = sorted(reader.problems);
         for found in &mut recipes {
-            found.problems.sort_by_key(|problem| problem.span.start);
-            problems.append(&mut found.problems);
+            problems.append(&mut sorted(std::mem::take(&mut found.problems)));
         }
         if !problems.is_empty() {
             return Err(Error::problems(problems));
         }
         Ok(assemble(settings, recipes, root, file))
     }
+}
+
+/// A file's problems by place, no more than anyone reads.
+fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
+    problems.sort_by_key(|problem| problem.span.start);
+    if let Some(next) = problems.get_mut(TOO_MANY) {
+        "too many problems in this file; the rest is not shown".clone_into(&mut next.message);
+        next.hint = None;
+        problems.truncate(TOO_MANY + 1);
+    }
+    problems
 }
 
 /// The bytes of a regular file, no more than the limit and one.
@@ -180,12 +191,12 @@ fn read_recipe(
 
 /// A recipe without a version, a version without a recipe.
 fn check_pairs(settings: &Settings, recipes: &mut [Found], stray: &BTreeMap<String, Utf8PathBuf>, reader: &mut Reader<'_>) {
-    let named: Vec<Name> = recipes.iter().filter_map(|found| found.name.clone()).collect();
+    let named: HashSet<Name> = recipes.iter().filter_map(|found| found.name.clone()).collect();
     let shown =
         |path: &Utf8Path| settings.subsystems_dir.parent().and_then(|p| path.strip_prefix(p).ok()).unwrap_or(path).to_owned();
     let mut explained: Vec<&str> = Vec::new();
     for (name, (_, span)) in &settings.versions {
-        if named.contains(name) {
+        if named.contains(name) || reader.problems.len() > TOO_MANY {
             continue;
         }
         let recipe = shown(&settings.subsystems_dir.join(name.as_str()).join("recipe.yml"));
@@ -230,7 +241,7 @@ fn check_between(settings: &Settings, recipes: &mut [Found], reader: &mut Reader
     }
     let hint = |name: &Name| suggest::hint(name.as_str(), known.keys().map(Name::as_str));
     for reference in &settings.references {
-        if !known.contains_key(&reference.value) {
+        if !known.contains_key(&reference.value) && reader.problems.len() <= TOO_MANY {
             reader.problem(&reference.span, format!("unknown subsystem `{}`", reference.value), hint(&reference.value));
         }
     }
@@ -240,6 +251,7 @@ fn check_between(settings: &Settings, recipes: &mut [Found], reader: &mut Reader
             match known.get(&need.value) {
                 Some(Some(to)) => edges[n].push((*to, need.span.clone())),
                 Some(None) => {}
+                None if found.problems.len() > TOO_MANY => {}
                 None => {
                     let message = format!("unknown subsystem `{}`", need.value);
                     found.problems.push(found.source.problem(need.span.clone(), message, Some(hint(&need.value))));

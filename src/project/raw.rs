@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 
 use crate::model::{Digest, FileName, Name, Platform, Version};
 
-use super::decode::{At, Decode, Keys, Pairs, Reader, Spot, decode_keys, keys};
+use super::decode::{At, Decode, Keys, NonEmpty, Pairs, Reader, Spot, decode_keys, keys};
 use super::words::{
     Count, EnvName, FormatWord, ProjectName, Repo, Requirement, Size, SourceWord, TaskName, Timeout, UploadWord, Value,
 };
@@ -21,11 +21,11 @@ keys! {
         /// Subsystem: version. Kept as the text that was written: 1.10 stays 1.10.
         "versions" versions: Pairs<Name, At<Version>>,
         /// The platforms the project is for; default the host.
-        "platforms" platforms: Vec<At<Platform>>,
+        "platforms" platforms: NonEmpty<At<Platform>>,
         /// Where the team's own releases live; default the folder .larder-hub.
         "hub" hub: RawHub,
         /// The search order; the local cache comes first always.
-        "sources" sources: Vec<At<SourceWord>>,
+        "sources" sources: NonEmpty<At<SourceWord>>,
         /// What happens after a build; default ci.
         "upload" upload: At<UploadWord>,
         /// The project's bundles: one archive per platform with all binaries.
@@ -89,9 +89,9 @@ keys! {
         /// Its licence, as an SPDX expression.
         "license" license: At<String>,
         /// Names of the binaries, without .exe.
-        "binaries" binaries: Vec<At<FileName>>,
+        "binaries" binaries: NonEmpty<At<FileName>>,
         /// Where this subsystem exists at all; default the project's platforms.
-        "platforms" platforms: Vec<At<Platform>>,
+        "platforms" platforms: NonEmpty<At<Platform>>,
         /// Subsystems ensured along with it, always.
         "needs" needs: Vec<At<Name>>,
         /// The original: what the upstream publisher releases.
@@ -239,13 +239,13 @@ pub enum RawBuildPlatforms {
     /// `host` or `all`.
     Word(At<HostOrAll>),
     /// These.
-    List(Vec<At<Platform>>),
+    List(NonEmpty<At<Platform>>),
 }
 
 impl Decode for RawBuildPlatforms {
     fn decode(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>) -> Option<Self> {
         match &node.kind {
-            Kind::List(_) => Vec::decode(node, spot, reader).map(Self::List),
+            Kind::List(_) => NonEmpty::decode(node, spot, reader).map(Self::List),
             _ => At::decode(node, spot, reader).map(Self::Word),
         }
     }

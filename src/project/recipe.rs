@@ -1,7 +1,7 @@
 //! `recipe.yml`: as typed → a [`Subsystem`], each problem at its place. Other recipes are none of its business: what it
 //! needs is handed on by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::fs;
 use crate::model::{FileName, Name, Platform, Version};
 
-use super::decode::{At, Decode, Pairs, Reader, Spot};
+use super::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot};
 use super::domain::{
     Build, BuildPlatforms, BuildSource, Include, Limits, PackageConfig, PackageFormat, RawChecksums, RenderedSource, Subsystem,
     Template, Upstream, UpstreamKeys,
@@ -21,7 +21,7 @@ use super::raw::{
 use super::render::{Flaw, Half, Place};
 use super::selector;
 use super::template::{Fault, Scope};
-use super::versions::{distinct, some_of};
+use super::versions::distinct;
 use super::words::{Count, FormatWord, Repo, Size, Timeout};
 use super::yaml::Node;
 
@@ -60,9 +60,10 @@ pub(super) fn read(
     let faults = check_templates(&recipe, reader);
 
     let key = |key: &str| recipe.span(key).cloned();
-    let binaries = recipe.binaries.clone().map(|list| binaries(list, recipe.span("binaries"), reader));
+    let binaries_at: Option<Vec<At<FileName>>> = recipe.binaries.clone().map(|NonEmpty(list)| list);
+    let binaries = binaries_at.clone().map(|list| binaries(list, reader));
     let platforms = match recipe.platforms.clone() {
-        Some(list) => some_of("platforms", distinct("platforms", list, reader), recipe.span("platforms"), reader),
+        Some(NonEmpty(list)) => distinct("platforms", list, reader),
         None => around.platforms.to_vec(),
     };
     let needs_at: Vec<At<Name>> = recipe.needs.clone().unwrap_or_default();
@@ -71,7 +72,7 @@ pub(super) fn read(
         let hint = "add `upstream:` for what its publisher releases, `build:` to build it from source, or both";
         reader.problem(&node.span, "the recipe has neither `upstream` nor `build`", hint);
     }
-    let package = package(recipe.package.as_ref(), recipe.binaries.as_deref(), reader);
+    let package = package(recipe.package.as_ref(), binaries_at.as_deref(), reader);
     let upstream = recipe.upstream.as_ref().and_then(|raw| upstream(raw, key("upstream"), reader));
     let build = recipe.build.as_ref().and_then(|raw| build(raw, key("build"), reader));
     let limits = recipe.limits.as_ref().map(limits).unwrap_or_default();
@@ -105,18 +106,13 @@ pub(super) fn read(
     Read { subsystem: Some(subsystem), needs: all_needs, package: Some(package_at) }
 }
 
-fn binaries(list: Vec<At<FileName>>, key: Option<&Range<usize>>, reader: &mut Reader<'_>) -> Vec<FileName> {
+fn binaries(list: Vec<At<FileName>>, reader: &mut Reader<'_>) -> Vec<FileName> {
     for At { value, span } in &list {
         if let Some(stem) = value.as_str().strip_suffix(".exe") {
             reader.problem(span, format!("`{value}` is written with .exe"), format!("write `{stem}`; on windows .exe is added"));
         }
     }
-    let some = !list.is_empty();
-    let list = distinct("binaries", list, reader);
-    if let (false, true, Some(key)) = (some, list.is_empty(), key) {
-        reader.problem(key, "`binaries` is empty", "name at least one: binaries: [NAME]");
-    }
-    list
+    distinct("binaries", list, reader)
 }
 
 /// The package, and the place of its name. Names of its files are told apart as on a disk that ignores case.
@@ -128,8 +124,12 @@ fn package(
     let first = binaries.and_then(|list| list.first());
     let name = raw.and_then(|raw| raw.name.as_ref()).or(first)?.clone();
     let mut include: Vec<Include> = Vec::new();
-    let mut taken: Vec<(String, &'static str)> =
-        binaries.unwrap_or_default().iter().map(|at| (at.value.as_str().to_lowercase(), "a binary")).collect();
+    let mut taken: HashMap<String, &'static str> = HashMap::new();
+    for At { value, .. } in binaries.unwrap_or_default() {
+        let lower = value.as_str().to_lowercase();
+        taken.insert(format!("{lower}.exe"), "a binary");
+        taken.insert(lower, "a binary");
+    }
     for At { value, span } in raw.and_then(|raw| raw.include.as_ref()).into_iter().flatten() {
         let parts: Vec<&str> = value.split('/').collect();
         let outside = value.starts_with('/') || value.contains(['\\', ':', '\0']) || parts.contains(&"..");
@@ -150,13 +150,12 @@ fn package(
             }
         };
         let lower = file.as_str().to_lowercase();
-        let clash = taken.iter().find(|(name, _)| *name == lower || name.clone() + ".exe" == lower);
-        if let Some((_, what)) = clash {
+        if let Some(what) = taken.get(&lower) {
             let hint = "files of an artifact lie side by side, so each needs a name of its own, whatever its case";
             reader.problem(span, format!("the included file `{file}` has the name of {what}"), hint);
             continue;
         }
-        taken.push((lower, "another included file"));
+        taken.insert(lower, "another included file");
         include.push(Include { path: value.clone(), name: file });
     }
     let format = raw.and_then(|raw| raw.format.as_ref()).map(|at| match at.value {
@@ -281,10 +280,7 @@ fn build(raw: &RawBuild, key: Option<Range<usize>>, reader: &mut Reader<'_>) -> 
     let platforms = match raw.platforms.clone() {
         None | Some(RawBuildPlatforms::Word(At { value: HostOrAll::Host, .. })) => BuildPlatforms::Host,
         Some(RawBuildPlatforms::Word(At { value: HostOrAll::All, .. })) => BuildPlatforms::All,
-        Some(RawBuildPlatforms::List(list)) => {
-            let list = distinct("platforms", list, reader);
-            BuildPlatforms::List(some_of("platforms", list, raw.span("platforms"), reader))
-        }
+        Some(RawBuildPlatforms::List(NonEmpty(list))) => BuildPlatforms::List(distinct("platforms", list, reader)),
     };
     Some(Build {
         needs: distinct("needs", raw.needs.clone().unwrap_or_default(), reader),

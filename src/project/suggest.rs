@@ -12,6 +12,8 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     };
     known
         .into_iter()
+        // Cheap first: there may be thousands.
+        .filter(|candidate| candidate.len().abs_diff(word.len()) <= allowed.max(1) * 4)
         .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= allowed || plural(&word, candidate))
         .min_by_key(|(distance, _)| *distance)

@@ -23,6 +23,8 @@ const FOLDERS: [&str; 2] = ["out", "src"];
 const FUEL: u64 = 50_000;
 /// Longest text a template may render to.
 const MAX_RENDERED: usize = 256 * 1024;
+/// Longest template.
+const MAX_TEMPLATE: usize = 64 * 1024;
 
 /// Where a template stands, which decides the variables it knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,6 +198,10 @@ impl Template {
 
     /// What is wrong with it on any platform: that it does not parse, or uses unknown variables.
     pub(super) fn faults(&self, scope: Scope) -> Vec<Fault> {
+        if self.0.len() > MAX_TEMPLATE {
+            let hint = Some("put what is long into a script beside the recipe".to_owned());
+            return vec![Fault { message: "a template longer than 64 KiB".into(), hint, range: Some(0..0) }];
+        }
         let known = scope.names();
         let mut used: Vec<String> = match pieces(&self.0) {
             Some(pieces) => pieces

@@ -1,6 +1,8 @@
 //! `versions.yml`: as typed → the project's settings, each problem at its place. Recipes are none of its business.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Display;
+use std::hash::Hash;
 use std::ops::Range;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -8,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::error::Error;
 use crate::model::{FileName, Name, Platform, Version, Via};
 
-use super::decode::{At, Decode, Pairs, Reader, Spot};
+use super::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot};
 use super::domain::{BundleConfig, HubConfig, Task, UploadPolicy};
 use super::raw::{RawBundle, RawHub, RawTask, RawVersions};
 use super::render::{join, url_fault};
@@ -125,9 +127,8 @@ pub(super) fn settings(node: &Node, root: &Utf8Path, reader: &mut Reader<'_>) ->
     for (name, version) in versions.map(|Pairs(pairs)| pairs).unwrap_or_default() {
         settings.versions.insert(name.value, (version.map(|version| version.value), name.span));
     }
-    if let Some(platforms) = platforms {
-        let span = spans.iter().find(|(key, _)| *key == "platforms").map(|(_, span)| span);
-        settings.platforms = some_of("platforms", distinct("platforms", platforms, reader), span, reader);
+    if let Some(NonEmpty(platforms)) = platforms {
+        settings.platforms = distinct("platforms", platforms, reader);
     }
     let hub = hub.map(|raw| hub_config(raw, spans.iter().find(|(key, _)| *key == "hub").map(|(_, span)| span), root, reader));
     let hub_is_dir = match hub {
@@ -139,7 +140,7 @@ pub(super) fn settings(node: &Node, root: &Utf8Path, reader: &mut Reader<'_>) ->
             matches!(settings.hub, HubConfig::Dir { .. })
         }
     };
-    if let Some(sources) = sources {
+    if let Some(NonEmpty(sources)) = sources {
         let words: Vec<At<Via>> = sources
             .into_iter()
             .map(|At { value, span }| {
@@ -151,8 +152,7 @@ pub(super) fn settings(node: &Node, root: &Utf8Path, reader: &mut Reader<'_>) ->
                 At { value: via, span }
             })
             .collect();
-        let span = spans.iter().find(|(key, _)| *key == "sources").map(|(_, span)| span);
-        settings.sources = some_of("sources", distinct("sources", words, reader), span, reader);
+        settings.sources = distinct("sources", words, reader);
     }
     if let Some(At { value, span }) = upload {
         settings.upload = match value {
@@ -192,25 +192,17 @@ pub(super) fn settings(node: &Node, root: &Utf8Path, reader: &mut Reader<'_>) ->
 }
 
 /// The values of a list, each once.
-pub(super) fn distinct<T: PartialEq + std::fmt::Display>(key: &str, list: Vec<At<T>>, reader: &mut Reader<'_>) -> Vec<T> {
-    let mut values: Vec<T> = Vec::with_capacity(list.len());
+pub(super) fn distinct<T: Clone + Eq + Hash + Display>(key: &str, list: Vec<At<T>>, reader: &mut Reader<'_>) -> Vec<T> {
+    let mut seen = HashSet::with_capacity(list.len());
+    let mut values = Vec::with_capacity(list.len());
     for At { value, span } in list {
-        if values.contains(&value) {
-            reader.problem(&span, format!("`{value}` is listed twice in `{key}`"), "remove one of the two");
-        } else {
+        if seen.insert(value.clone()) {
             values.push(value);
+        } else {
+            reader.problem(&span, format!("`{value}` is listed twice in `{key}`"), "remove one of the two");
         }
     }
     values
-}
-
-/// A list that says something.
-pub(super) fn some_of<T>(key: &str, list: Vec<T>, span: Option<&Range<usize>>, reader: &mut Reader<'_>) -> Vec<T> {
-    let noted = span.is_some_and(|span| reader.problems.iter().any(|problem| problem.span.start >= span.start));
-    if let (true, false, Some(span)) = (list.is_empty(), noted, span) {
-        reader.problem(span, format!("`{key}` is empty"), "name at least one, or remove the key for the default");
-    }
-    list
 }
 
 fn hub_config(raw: RawHub, key: Option<&Range<usize>>, root: &Utf8Path, reader: &mut Reader<'_>) -> Option<HubConfig> {
@@ -287,7 +279,7 @@ fn task(raw: RawTask) -> Task {
 }
 
 fn check_tasks(tasks: &[(At<TaskName>, Option<RawTask>)], references: &mut Vec<At<Name>>, reader: &mut Reader<'_>) {
-    let index = |name: &str| tasks.iter().position(|(task, _)| task.value.0 == name);
+    let index: HashMap<&str, usize> = tasks.iter().enumerate().map(|(n, (task, _))| (task.value.0.as_str(), n)).collect();
     let names: Vec<&str> = tasks.iter().map(|(name, _)| name.value.0.as_str()).collect();
     let mut edges: Vec<Vec<(usize, Range<usize>)>> = vec![Vec::new(); tasks.len()];
     for (from, (name, task)) in tasks.iter().enumerate() {
@@ -300,12 +292,10 @@ fn check_tasks(tasks: &[(At<TaskName>, Option<RawTask>)], references: &mut Vec<A
             let mut words = need.value.split_whitespace();
             // A task by its name, or as the command line that runs it.
             let called = need.value.strip_prefix("run ").map_or(need.value.as_str(), str::trim);
-            match words.next() {
-                _ if index(called).is_some() => {
-                    edges[from].extend(index(called).map(|to| (to, need.span.clone())));
-                }
-                Some("ensure") => ensure_arguments(words, &need.span, references, reader),
-                Some(word) if COMMANDS.contains(&word) && !matches!(word, "run" | "ci") => {}
+            match (index.get(called), words.next()) {
+                (Some(to), _) => edges[from].push((*to, need.span.clone())),
+                (None, Some("ensure")) => ensure_arguments(words, &need.span, references, reader),
+                (None, Some(word)) if COMMANDS.contains(&word) && !matches!(word, "run" | "ci") => {}
                 _ => {
                     let hint = suggest::nearest(called, names.iter().copied()).map_or_else(
                         || "a need is the name of a task, or a line such as `ensure all`".to_owned(),

@@ -17,7 +17,7 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 /// Deepest nesting.
 const MAX_DEPTH: usize = 64;
 /// Most nodes in one file, aliases expanded.
-const MAX_NODES: usize = 100_000;
+const MAX_NODES: usize = 50_000;
 
 const TEMPLATE_HINT: &str = "a value with a template needs quotes: \"{{ version }}\"";
 

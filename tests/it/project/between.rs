@@ -245,7 +245,5 @@ fn two_subsystems_with_one_package_name() {
 
 #[test]
 fn no_project_at_all() {
-    insta::assert_snapshot!(Files::new().file("x", "").problems(), @r#"
-    there is no [root]/versions.yml | ["`larder init` makes one; `-C DIR` names another folder"]
-    "#);
+    insta::assert_snapshot!(Files::new().file("x", "").problems(), @r#"there is no [root]/versions.yml | ["`larder init` makes one; `-C DIR` names another folder"]"#);
 }

@@ -5,6 +5,7 @@ mod build;
 mod files;
 mod good;
 mod recipes;
+mod rendered;
 mod settings;
 mod templates;
 mod upstream;

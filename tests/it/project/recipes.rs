@@ -57,12 +57,12 @@ fn binaries_missing() {
 fn binaries_empty() {
     insta::assert_snapshot!(recipe("binaries: []\nupstream: {url: 'https://example.com/x'}"), @r"
     error: `binaries` is empty
-     --> subsystems/x/recipe.yml:1:1
+     --> subsystems/x/recipe.yml:1:11
       |
     1 | binaries: []
-      | ^^^^^^^^
+      |           ^^
       |
-      = help: name at least one: binaries: [NAME]
+      = help: name at least one
     ");
 }
 

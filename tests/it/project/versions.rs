@@ -344,12 +344,12 @@ fn a_platform_twice() {
 fn no_platform_at_all() {
     insta::assert_snapshot!(versions("platforms: []\n"), @r"
     error: `platforms` is empty
-     --> versions.yml:2:1
+     --> versions.yml:2:12
       |
     2 | platforms: []
-      | ^^^^^^^^^
+      |            ^^
       |
-      = help: name at least one, or remove the key for the default
+      = help: name at least one
     ");
 }
 

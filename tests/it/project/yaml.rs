@@ -265,37 +265,27 @@ fn an_alias_of_itself() {
 
 #[test]
 fn billion_laughs() {
-    insta::assert_snapshot!(first_line(&laughs()), @r"
-    error: the file holds more than 100000 values
-    ");
+    insta::assert_snapshot!(first_line(&laughs()), @"error: the file holds more than 50000 values");
 }
 
 #[test]
 fn nesting_without_end() {
-    insta::assert_snapshot!(first_line(&format!("versions: {}\n", "[".repeat(100_000))), @r"
-    error: nested more than 64 levels deep
-    ");
+    insta::assert_snapshot!(first_line(&format!("versions: {}\n", "[".repeat(100_000))), @"error: nested more than 64 levels deep");
 }
 
 #[test]
 fn nesting_of_mappings() {
-    insta::assert_snapshot!(first_line(&format!("versions: {}1{}\n", "{a: ".repeat(70), "}".repeat(70))), @r"
-    error: nested more than 64 levels deep
-    ");
+    insta::assert_snapshot!(first_line(&format!("versions: {}1{}\n", "{a: ".repeat(70), "}".repeat(70))), @"error: nested more than 64 levels deep");
 }
 
 #[test]
 fn values_without_end() {
-    insta::assert_snapshot!(first_line(&format!("versions: {{}}\nci: [{}]\n", "a,".repeat(200_000))), @r"
-    error: the file holds more than 100000 values
-    ");
+    insta::assert_snapshot!(first_line(&format!("versions: {{}}\nci: [{}]\n", "a,".repeat(200_000))), @"error: the file holds more than 50000 values");
 }
 
 #[test]
 fn a_file_without_end() {
-    insta::assert_snapshot!(first_line(&format!("versions: {{}}\n#{}\n", "x".repeat(1 << 20))), @r"
-    error: the file is larger than 1 MiB
-    ");
+    insta::assert_snapshot!(first_line(&format!("versions: {{}}\n#{}\n", "x".repeat(1 << 20))), @"error: the file is larger than 1 MiB");
 }
 
 #[test]
@@ -360,7 +350,5 @@ fn escapes_for_the_terminal() {
 
 #[test]
 fn a_folder_of_that_name() {
-    insta::assert_snapshot!(Files::new().file("versions.yml/x", "").problems(), @r"
-    [root]/versions.yml is not a file | []
-    ");
+    insta::assert_snapshot!(Files::new().file("versions.yml/x", "").problems(), @"[root]/versions.yml is not a file | []");
 }
