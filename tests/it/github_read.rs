@@ -114,7 +114,7 @@ fn a_thousand_releases_are_listed_in_twelve_calls() {
         let name = format!("tool{n}-linux-amd64.tar.gz");
         github.put_release(REPO, &format!("tool{n}-v1"), n % 100 == 0, &[(&name, b"x"), (&format!("{name}.json"), b"{}")]);
     }
-    github.put_release(REPO, "not ours", false, &[("a", b"x")]);
+    github.put_release(REPO, "team/not-ours", false, &[("a", b"x")]);
     let all = hub(&github, Some(WRITE)).releases().unwrap();
     assert_eq!(all.len(), 1_000);
     assert_eq!(all.iter().filter(|release| release.draft).count(), 10);

@@ -317,7 +317,7 @@ fn get_asset(state: &mut State, urls: &Urls, ask: &Ask, key: &str, id: u64) -> A
     let asset = &mut release.assets[index];
     asset.downloads += 1;
     if direct {
-        return Answer::bytes(200, &asset.content_type, asset.bytes.clone());
+        return Answer::bytes(200, "application/octet-stream", asset.bytes.clone());
     }
     let mut answer = Answer::empty(302);
     answer.headers.push(("location", store_url(urls, asset.id)));

@@ -30,7 +30,7 @@ pub fn answer(state: &State, urls: &Urls, ask: &Ask) -> Answer {
         return data(json!({"repository": {"release": found.map(|r| json!({"databaseId": r.id, "isDraft": r.draft}))}}));
     }
     if query.contains("RepositoryReleaseList") {
-        let nodes: Vec<Value> = repo.releases.iter().rev().map(|release| node(urls, repo, release)).collect();
+        let nodes: Vec<Value> = repo.releases.iter().rev().map(|release| asked(query, node(urls, repo, release))).collect();
         return data(json!({"repository": {"releases": {"nodes": nodes, "pageInfo": {"hasNextPage": false, "endCursor": ""}}}}));
     }
     let web = format!("{}/{}/{}", urls.web, repo.owner, repo.name);
@@ -44,6 +44,15 @@ pub fn answer(state: &State, urls: &Urls, ask: &Ask) -> Answer {
 
 fn data(data: Value) -> Answer {
     Answer::json(200, &json!({"data": data}))
+}
+
+/// Only the fields that a query names: `gh` refuses others.
+fn asked(query: &str, mut node: Value) -> Value {
+    let words: Vec<&str> = query.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+    if let Some(fields) = node.as_object_mut() {
+        fields.retain(|name, _| words.contains(&name.as_str()));
+    }
+    node
 }
 
 fn node(urls: &Urls, repo: &Repo, release: &Release) -> Value {

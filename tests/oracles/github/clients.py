@@ -1,0 +1,150 @@
+"""Drives the fake GitHub with PyGithub and with the real `gh`, and what larder publishes with `gh` again:
+clients.py FAKE GH LARDER, programs all three
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import github
+
+REPO = "acme/tools"
+
+
+class Fake:
+    """The fake as a program: runs until its standard input ends."""
+
+    def __init__(self, program):
+        self.process = subprocess.Popen([program, REPO], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.urls = json.loads(self.process.stdout.readline())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        # It fails if a token was seen where none belongs.
+        assert self.process.wait(20) == 0, "the fake complains"
+
+
+def expect(what, found, wanted):
+    assert found == wanted, f"{what}: {found!r} is not {wanted!r}"
+    print("ok", what)
+
+
+def by_pygithub(fake):
+    os.environ["HTTP_PROXY"] = os.environ["http_proxy"] = fake.urls["proxy"]
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = ""
+    token = github.Auth.Token(fake.urls["token"])
+    client = github.Github(auth=token, base_url="http://api.github.localhost", retry=None, seconds_between_writes=0)
+    repo = client.get_repo(REPO)
+    release = repo.create_git_release("py-v1", "py", "notes", draft=True)
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "a.txt")
+        path.write_text("from python")
+        asset = release.upload_asset(str(path))
+        expect("PyGithub: state", asset.state, "uploaded")
+        expect("PyGithub: digest", asset.digest, "sha256:" + hashlib.sha256(b"from python").hexdigest())
+        try:
+            release.upload_asset(str(path))
+            raise AssertionError("the same name twice")
+        except github.GithubException as error:
+            expect("PyGithub: the same name twice", (error.status, error.data["errors"][0]["code"]), (422, "already_exists"))
+        try:
+            repo.get_release("py-v1")
+            raise AssertionError("a draft found by its tag")
+        except github.UnknownObjectException:
+            print("ok PyGithub: a draft is not found by its tag")
+        release.update_release("py", "notes", draft=False)
+        expect("PyGithub: published", repo.get_release("py-v1").draft, False)
+        asset.download_asset(str(path))
+        expect("PyGithub: downloaded", path.read_text(), "from python")
+    for n in range(31):
+        repo.create_git_release(f"page-v{n}", "page", "", draft=True)
+    expect("PyGithub: pages", len(list(repo.get_releases())), 32)
+    for release in list(repo.get_releases()):
+        release.delete_release()
+    expect("PyGithub: deleted", list(repo.get_releases()), [])
+
+
+class Gh:
+    """The real `gh`, which reaches the fake as `*.github.localhost` through its proxy variable."""
+
+    def __init__(self, program, fake, folder):
+        self.program, self.folder = program, folder
+        self.env = {
+            "PATH": os.environ["PATH"], "HOME": str(folder), "XDG_STATE_HOME": f"{folder}/state", "XDG_CACHE_HOME": f"{folder}/cache",
+            "GH_HOST": "github.localhost", "GH_TOKEN": fake.urls["token"], "HTTP_PROXY": fake.urls["proxy"],
+            "GH_NO_UPDATE_NOTIFIER": "1", "GH_PROMPT_DISABLED": "1",
+        }
+
+    def __call__(self, *arguments, ok=True):
+        done = subprocess.run([self.program, *arguments, "-R", REPO], env=self.env, cwd=self.folder, capture_output=True, text=True)
+        assert (done.returncode == 0) == ok, f"gh {arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+
+def by_gh(fake, gh):
+    folder = gh.folder
+    (folder / "a.txt").write_text("one")
+    (folder / "b.txt").write_text("two")
+    gh("release", "create", "gh-v1", "a.txt", "--draft", "-n", "notes", "-t", "gh")
+    expect("gh: a draft is listed", json.loads(gh("release", "list", "--json", "tagName,isDraft")), [{"tagName": "gh-v1", "isDraft": True}])
+    gh("release", "edit", "gh-v1", "--draft=false")
+    gh("release", "upload", "gh-v1", "a.txt", "b.txt", ok=False)
+    (folder / "a.txt").write_text("three")
+    gh("release", "upload", "gh-v1", "a.txt", "b.txt", "--clobber")
+    view = json.loads(gh("release", "view", "gh-v1", "--json", "assets,isDraft,isImmutable"))
+    expect("gh: view", sorted((a["name"], a["size"], a["state"]) for a in view["assets"]), [("a.txt", 5, "uploaded"), ("b.txt", 3, "uploaded")])
+    gh("release", "download", "gh-v1", "-D", "down")
+    expect("gh: downloaded", [(folder / "down" / n).read_text() for n in ("a.txt", "b.txt")], ["three", "two"])
+    gh("release", "delete-asset", "gh-v1", "a.txt", "-y")
+    gh("release", "delete", "gh-v1", "-y")
+    expect("gh: deleted", gh("release", "list"), "")
+
+
+def larder_and_gh(fake, gh, larder):
+    """What larder publishes is downloaded by `gh` and verified by sha256sum."""
+    project = gh.folder / "project"
+    recipe = project / "subsystems" / "tool"
+    recipe.mkdir(parents=True)
+    (project / "versions.yml").write_text(f"versions: {{tool: v1.2.3}}\nhub: {{github: {REPO}}}\n")
+    (recipe / "recipe.yml").write_text(
+        "binaries: [tool]\nbuild:\n  source: {dir: .}\n  commands: [\"printf '#!/bin/sh\\\\necho v1.2.3\\\\n' > {{ out }}/tool\"]\n"
+    )
+    env = {
+        "PATH": os.environ["PATH"], "HOME": str(gh.folder), "LARDER_CACHE_DIR": str(gh.folder / "larder-cache"),
+        "GITHUB_API_URL": fake.urls["api"], "GITHUB_SERVER_URL": fake.urls["web"], "GH_TOKEN": fake.urls["token"], "LARDER_GITHUB_PACE": "0s",
+    }
+
+    def run(*arguments):
+        done = subprocess.run([larder, *arguments], env=env, cwd=project, capture_output=True, text=True)
+        assert done.returncode == 0, f"larder {arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    run("ensure", "all")
+    run("release", "all")
+    gh("release", "download", "tool-v1.2.3", "-D", "published")
+    published = gh.folder / "published"
+    checked = subprocess.run(["sha256sum", "-c", "checksums.txt"], cwd=published, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    expect("larder's release, checked by sha256sum", len(checked.stdout.splitlines()), 1)
+    view = json.loads(gh("release", "view", "tool-v1.2.3", "--json", "assets,isDraft"))
+    expect("larder's release, seen by gh", (view["isDraft"], len(view["assets"]), {a["state"] for a in view["assets"]}), (False, 4, {"uploaded"}))
+    latest = subprocess.run([gh.program, "api", f"repos/{REPO}/releases/latest"], env=gh.env, capture_output=True, text=True)
+    expect("a cache release is not the latest", latest.returncode, 1)
+
+
+def main(fake_program, gh_program, larder):
+    with Fake(fake_program) as fake, tempfile.TemporaryDirectory() as folder:
+        by_pygithub(fake)
+        gh = Gh(gh_program, fake, pathlib.Path(folder))
+        by_gh(fake, gh)
+        larder_and_gh(fake, gh, larder)
+
+
+main(*(str(pathlib.Path(argument).absolute()) for argument in sys.argv[1:]))
