@@ -49,6 +49,17 @@ pub fn hub_with(github: &FakeGitHub, token: Option<&str>, settings: Settings, se
 
 /// The same with a pause between writes.
 pub fn hub_paced(github: &FakeGitHub, token: Option<&str>, settings: Settings, settle: Duration, pace: Duration) -> GitHub {
+    hub_of(github, token, Client::new(settings, Cancel::new()), settle, pace)
+}
+
+/// A hub where nothing goes wrong: its client, which is dear to make, is shared. Not for tests in which hosts die or rest:
+/// clients remember that by port.
+pub fn calm(github: &FakeGitHub, token: Option<&str>) -> GitHub {
+    static CLIENT: std::sync::LazyLock<Client> = std::sync::LazyLock::new(|| Client::new(settings(), Cancel::new()));
+    hub_of(github, token, CLIENT.clone(), Duration::from_millis(400), Duration::ZERO)
+}
+
+fn hub_of(github: &FakeGitHub, token: Option<&str>, client: Client, settle: Duration, pace: Duration) -> GitHub {
     let config = GitHubConfig {
         api: parse_url(&github.api_url()).expect("url"),
         web: parse_url(&github.web_url()).expect("url"),
@@ -56,7 +67,7 @@ pub fn hub_paced(github: &FakeGitHub, token: Option<&str>, settings: Settings, s
         pace,
         settle,
     };
-    GitHub::new(REPO, Client::new(settings, Cancel::new()), config)
+    GitHub::new(REPO, client, config)
 }
 
 /// A writer.
