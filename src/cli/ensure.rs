@@ -69,7 +69,7 @@ impl How {
     /// As the steps know it.
     pub fn options(&self) -> Options {
         let Self { locked, offline, source, reinstall, rebuild, dry_run, upload } = self.clone();
-        Options { offline, source, reinstall, rebuild, locked, dry_run, upload }
+        Options { offline, source, reinstall, rebuild, locked, dry_run, upload, apart: None }
     }
 
     /// Nothing but the default was asked for, so what is recorded as up to date needs no second thought.

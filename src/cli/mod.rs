@@ -3,11 +3,13 @@
 
 mod check;
 mod ci;
+mod collect;
 mod each;
 mod ensure;
 mod global;
 mod graph;
 mod init;
+mod install;
 mod line;
 mod list;
 mod lock;
@@ -47,6 +49,8 @@ pub struct Cli {
 enum Command {
     Ensure(ensure::Args),
     Status(status::Args),
+    Install(install::Args),
+    Collect(collect::Args),
     Lock(lock::Args),
     Package(package::Args),
     Release(release::Args),
@@ -98,6 +102,8 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
     match command {
         Command::Ensure(args) => ensure::run(args, global),
         Command::Status(args) => status::run(args, global),
+        Command::Install(args) => install::run(args, global),
+        Command::Collect(args) => collect::run(args, global),
         Command::Lock(args) => lock::run(args, global),
         Command::Package(args) => package::run(args, global),
         Command::Release(args) => release::run(args, global),

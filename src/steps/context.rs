@@ -32,6 +32,8 @@ pub struct Options {
     pub dry_run: bool,
     /// Release what is built, outside CI too.
     pub upload: bool,
+    /// Install below this folder in place of the project's own `.bin` folders.
+    pub apart: Option<Utf8PathBuf>,
 }
 
 /// What every step of a run shares.
@@ -68,6 +70,9 @@ impl Context {
 
     /// Where a cell is installed.
     pub fn bin(&self, cell: &Cell) -> Bin {
+        if let Some(root) = &self.options.apart {
+            return Bin::new(&cell.name, &root.join(&cell.name), &cell.platform);
+        }
         let dir = self.project.subsystems.get(&cell.name).map_or_else(
             || self.project.subsystems_dir.join(&cell.name),
             // A recipe's folder is `subsystems/<name>`.

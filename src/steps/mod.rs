@@ -1,8 +1,10 @@
 //! What a step does: obtain, build, package, release … on one cell. Unaware of the graph and of how things are shown.
 
 mod build;
+pub mod collect;
 mod context;
 mod exclusive;
+pub mod fetch_release;
 mod locking;
 mod obtain;
 pub mod original;

@@ -1,0 +1,202 @@
+//! `larder install`.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::Global;
+use super::session::{LimitArgs, Session};
+use crate::cancel::Cancel;
+use crate::error::{Error, Result};
+use crate::fs;
+use crate::model::{Action, Artifact, Cell, Name, Platform, Version, Via};
+use crate::net;
+use crate::plan::{Plan, Platforms, Selection};
+use crate::project::{HubConfig, Project};
+use crate::report;
+use crate::runner::ensure::Ensure;
+use crate::runner::{self, Work};
+use crate::steps::{self, Options, UploadDecision, fetch_release};
+
+/// Put a subsystem's binaries into a folder of yours
+///
+/// Inside a project any version of its subsystems can be installed, by the same search as `ensure`. Outside of one, or with
+/// `--hub`, it comes from that hub's releases.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  larder install nats                                   the pinned version, into ~/.local/bin
+  larder install nats@v2.10.20 --to /usr/local/bin
+  larder install nats --source original --dry-run       the chain of sources, and the choice
+  larder install nats@v2.10.24 --hub github:acme/plat   without a project")]
+pub struct Args {
+    /// The subsystem, with a version if not the pinned (or newest) one.
+    #[arg(value_name = "NAME[@VERSION]")]
+    what: String,
+    /// The folder to put binaries into.
+    #[arg(long, value_name = "DIR", default_value = "~/.local/bin")]
+    to: Utf8PathBuf,
+    /// Use only this source: cache, managed, original or build.
+    #[arg(long, value_name = "SOURCE", conflicts_with = "hub", value_parser = |text: &str| text.parse::<Via>().map_err(|e| e.to_string()))]
+    source: Option<Via>,
+    /// Say where it would come from; change nothing.
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Take it from this hub: a folder, a url, or github:owner/name.
+    #[arg(long, value_name = "HUB")]
+    hub: Option<String>,
+    /// Never open a socket.
+    #[arg(long, env = "LARDER_OFFLINE", value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    offline: bool,
+}
+
+/// Runs it.
+pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
+    let (name, version) = match args.what.split_once('@') {
+        Some((name, version)) => (name, Some(version.parse::<Version>()?)),
+        None => (args.what.as_str(), None),
+    };
+    let start = global.start()?;
+    let to = expand(&args.to, &start)?;
+    if let Some(hub) = &args.hub {
+        return from_hub(args, &HubConfig::parse(hub, &start)?, &name.parse()?, version, &to);
+    }
+    let root = global.root().map_err(|error| error.hint("without a project, name a hub: `--hub github:owner/name`"))?;
+    from_project(args, global, Global::load(&root)?, name, version, &to)
+}
+
+fn expand(path: &Utf8Path, start: &Utf8Path) -> Result<Utf8PathBuf> {
+    let Ok(rest) = path.strip_prefix("~") else { return Ok(start.join(path)) };
+    let home = crate::env::value("HOME").or_else(|| crate::env::value("USERPROFILE"));
+    let home = home.ok_or_else(|| Error::usage("there is no home folder to install into").hint("name a folder with `--to`"))?;
+    Ok(Utf8PathBuf::from(home).join(rest))
+}
+
+fn from_project(
+    args: &Args,
+    global: &Global,
+    mut project: Project,
+    name: &str,
+    version: Option<Version>,
+    to: &Utf8Path,
+) -> Result<ExitCode> {
+    let selection = Selection::parse(&project, &[name.to_owned()])?;
+    let (Selection::Names(names), Some(version)) = (&selection, version) else {
+        if selection == Selection::All {
+            return Err(Error::usage("install takes one subsystem").hint("`larder ensure all` makes all of them present"));
+        }
+        return in_project(args, global, project, &selection, to);
+    };
+    for name in names {
+        if let Some(subsystem) = project.subsystems.get_mut(name) {
+            subsystem.version = version.clone();
+        }
+    }
+    in_project(args, global, project, &selection, to)
+}
+
+fn in_project(args: &Args, global: &Global, project: Project, selection: &Selection, to: &Utf8Path) -> Result<ExitCode> {
+    let scratch = tempfile::Builder::new().prefix("larder-install-").tempdir();
+    let scratch = scratch.map_err(|e| fs::io_error("create a folder in", std::env::temp_dir(), &e))?;
+    let apart = Utf8Path::from_path(scratch.path()).map(Utf8Path::to_owned);
+    let options = Options { source: args.source, offline: args.offline, dry_run: args.dry_run, apart, ..Options::default() };
+    let session = Session::with_project(global, project, options)?;
+    let ctx = Arc::clone(&session.ctx);
+    let goals: Vec<Cell> = selection
+        .subsystems(&ctx.project)
+        .iter()
+        .map(|subsystem| Cell { name: subsystem.name.clone(), platform: Platform::host() })
+        .collect();
+    if args.dry_run {
+        for cell in &goals {
+            show_chain(&ctx, cell, to)?;
+        }
+        return Ok(session.end(&BTreeMap::new(), &[]));
+    }
+    let plan = Plan::new(&ctx.project, selection, &Platforms::Host);
+    session.begin(Action::Ensure, plan.goals().len());
+    let ensure = Arc::new(Ensure::new(Arc::clone(&ctx), UploadDecision::No));
+    for (cell, reason) in plan.skipped() {
+        ensure.skipped(cell, reason);
+    }
+    let work: Arc<dyn Work> = ensure.clone();
+    let limits = LimitArgs::default().resolve(8);
+    let ended = runner::run(&plan, &work, limits, session.runtime.handle(), &ctx.cancel);
+    let mut errors: Vec<Error> = ended.errors.into_iter().map(|(_, error)| error).collect();
+    if errors.is_empty() {
+        let done = ensure.done();
+        // What it needs comes along: it would not run without.
+        for (cell, done) in done.iter().filter(|(cell, _)| plan_goal(&plan, cell)) {
+            let bin = ctx.bin(cell);
+            if let Err(error) = copy(&done.artifact, |file| bin.file(file), to) {
+                errors.push(error);
+            }
+        }
+    }
+    Ok(session.end(&BTreeMap::new(), &errors))
+}
+
+fn plan_goal(plan: &Plan, cell: &Cell) -> bool {
+    plan.goals().into_iter().any(|id| plan.cell(id) == cell)
+}
+
+fn show_chain(ctx: &steps::Context, cell: &Cell, to: &Utf8Path) -> Result<()> {
+    let look = steps::look(ctx, cell, false)?;
+    let version = &ctx.subsystem(cell)?.version;
+    let mut text = format!("{} {version} for {}\n", cell.name, cell.platform);
+    for attempt in &look.attempts {
+        let chosen = look.choice == Some(attempt.via);
+        text.push_str(&format!("  {} {:<9} {}\n", if chosen { "→" } else { " " }, attempt.via, attempt.answer));
+    }
+    match look.choice {
+        Some(via) => text.push_str(&format!("would install from {via} into {to}\n")),
+        None => text.push_str("no source has it\n"),
+    }
+    report::print(&text)
+}
+
+fn from_hub(args: &Args, config: &HubConfig, name: &Name, version: Option<Version>, to: &Utf8Path) -> Result<ExitCode> {
+    let cancel = Cancel::new();
+    let client = Arc::new(net::Client::new(net::Settings::from_env(args.offline)?, cancel.clone()));
+    let hub = crate::hub::open(config, &client)?;
+    let version = match version {
+        Some(version) => version,
+        None => fetch_release::newest(&*hub, name)?
+            .ok_or_else(|| Error::failed(format!("{} has no release of `{name}`", hub.describe())))?,
+    };
+    let platform = Platform::host();
+    let Some((tag, asset, sidecar)) = fetch_release::find(&*hub, name, &version, platform)? else {
+        return Err(Error::failed(format!("{} has no {name} {version} for {platform}", hub.describe())));
+    };
+    if args.dry_run {
+        report::print(&format!(
+            "{name} {version} for {platform}\n  → managed   {} has {tag}/{asset}\nwould install into {to}\n",
+            hub.describe()
+        ))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let scratch = tempfile::Builder::new().prefix("larder-install-").tempdir();
+    let scratch = scratch.map_err(|e| fs::io_error("create a folder in", std::env::temp_dir(), &e))?;
+    let dir = Utf8Path::from_path(scratch.path()).ok_or_else(|| Error::failed("the temporary folder's path is not UTF-8"))?;
+    fetch_release::unpack(&*hub, &tag, &asset, &sidecar, dir, &cancel)?;
+    copy(&sidecar.content, |file| dir.join(file), to)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Copies an artifact's executables into a folder, each switched by rename, and names them on stdout.
+fn copy(artifact: &Artifact, from: impl Fn(&str) -> Utf8PathBuf, to: &Utf8Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for file in artifact.files.iter().filter(|file| file.mode == 0o755) {
+        let target = to.join(&file.name);
+        let mut staged =
+            tempfile::Builder::new().prefix(".tmp-").tempfile_in(to).map_err(|e| fs::io_error("create a file in", to, &e))?;
+        let source = from(file.name.as_str());
+        std::io::copy(&mut fs::open(&source)?, staged.as_file_mut()).map_err(|e| fs::io_error("copy to", &target, &e))?;
+        fs::set_mode(staged.path(), file.mode)?;
+        staged.as_file().sync_all().map_err(|e| fs::io_error("flush", &target, &e))?;
+        staged.persist(&target).map_err(|e| fs::io_error("write", &target, &e.error))?;
+        report::print(&format!("{target}\n"))?;
+    }
+    Ok(())
+}
