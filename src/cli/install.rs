@@ -144,16 +144,14 @@ fn plan_goal(plan: &Plan, cell: &Cell) -> bool {
 fn show_chain(ctx: &steps::Context, cell: &Cell, to: &Utf8Path) -> Result<()> {
     let look = steps::look(ctx, cell, false)?;
     let version = &ctx.subsystem(cell)?.version;
-    let mut text = format!("{} {version} for {}\n", cell.name, cell.platform);
-    for attempt in &look.attempts {
-        let chosen = look.choice == Some(attempt.via);
-        text.push_str(&format!("  {} {:<9} {}\n", if chosen { "→" } else { " " }, attempt.via, attempt.answer));
-    }
-    match look.choice {
-        Some(via) => text.push_str(&format!("would install from {via} into {to}\n")),
-        None => text.push_str("no source has it\n"),
-    }
-    report::print(&text)
+    let row = |attempt: &steps::Attempt| {
+        let arrow = if look.choice == Some(attempt.via) { "→" } else { " " };
+        format!("  {arrow} {:<9} {}\n", attempt.via, attempt.answer)
+    };
+    let rows: Vec<String> = look.attempts.iter().map(row).collect();
+    let text = format!("{} {version} for {}\n{}", cell.name, cell.platform, rows.concat());
+    let choice = look.choice.map_or("no source has it\n".to_owned(), |via| format!("would install from {via} into {to}\n"));
+    report::print(&(text + &choice))
 }
 
 fn from_hub(args: &Args, config: &HubConfig, name: &Name, version: Option<Version>, to: &Utf8Path) -> Result<ExitCode> {
