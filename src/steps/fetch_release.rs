@@ -43,8 +43,10 @@ pub fn find(hub: &dyn Hub, name: &Name, version: &Version, platform: Platform) -
         Ok(None) => return Ok(None),
         Err(_) => ["tar.gz", "zip", "tar.zst"].iter().filter_map(|ext| format!("{name}-{platform}.{ext}").parse().ok()).collect(),
     };
-    for asset in names.iter().filter(|asset| asset.as_str().contains(&platform.to_string()) && !asset.as_str().ends_with(".json"))
-    {
+    let sidecars: Vec<String> = names.iter().map(|asset| asset.sidecar().to_string()).collect();
+    let of_platform =
+        |asset: &&AssetName| asset.as_str().contains(&platform.to_string()) && !sidecars.contains(&asset.to_string());
+    for asset in names.iter().filter(of_platform) {
         if let Some(sidecar) = hub.sidecar(&tag, asset)?
             && suits(&sidecar)
         {
