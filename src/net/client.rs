@@ -1,5 +1,6 @@
 //! The client as the rest of larder sees it: synchronous, cheap to make, everything expensive on the first request.
 
+use std::collections::HashMap;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +39,7 @@ struct Shared {
     cancel: Cancel,
     counters: Arc<Counters>,
     engine: Mutex<Option<Engine>>,
+    unanswered: Mutex<HashMap<String, Error>>,
 }
 
 #[derive(Clone)]
@@ -61,7 +63,15 @@ impl Drop for Runtime {
 impl Client {
     /// A client; nothing is set up before the first request.
     pub fn new(settings: Settings, cancel: Cancel) -> Self {
-        Self { shared: Arc::new(Shared { settings, cancel, counters: Arc::default(), engine: Mutex::default() }) }
+        Self {
+            shared: Arc::new(Shared {
+                settings,
+                cancel,
+                counters: Arc::default(),
+                engine: Mutex::default(),
+                unanswered: Mutex::default(),
+            }),
+        }
     }
 
     /// Its settings.
@@ -72,6 +82,17 @@ impl Client {
     /// The run's cancellation, which every wait of the client sees.
     pub fn cancel(&self) -> &Cancel {
         &self.shared.cancel
+    }
+
+    /// Why a registry, asked through a client of its own, gave no answer in this run: it is not to be asked again.
+    pub fn unanswered(&self, registry: &str) -> Option<Error> {
+        self.shared.unanswered.lock().unwrap_or_else(PoisonError::into_inner).get(registry).cloned()
+    }
+
+    /// Remembers that a registry gave no answer.
+    pub fn set_unanswered(&self, registry: &str, error: &Error) {
+        let mut unanswered = self.shared.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        unanswered.entry(registry.to_owned()).or_insert_with(|| error.clone());
     }
 
     /// What moved so far.
@@ -166,7 +187,7 @@ impl Client {
 
     /// The engine, made on first use. Refuses to be one under `--offline`.
     fn engine(&self, head: &Head) -> Result<Engine> {
-        let Shared { settings, cancel, counters, engine } = &*self.shared;
+        let Shared { settings, cancel, counters, engine, unanswered: _ } = &*self.shared;
         if settings.offline {
             return Err(Error::unavailable(format!("{} is needed, but `--offline` is set", shown(&head.url)))
                 .hint("run once without `--offline`; what came then is in the cache"));

@@ -1,19 +1,25 @@
 //! Originals: where a publisher's file is and what is stated of it. One file per kind of publisher.
 //!
-//! Gives bytes on their way and statements about them; does not know what is wanted of the file, nor the lock.
+//! Gives bytes on their way and statements about them; does not know what is wanted of the file, nor the lock. Errors have
+//! DESIGN 4's classes by their kind, `Ok(None)` is *absent*.
 
 mod checks;
-mod github;
+mod checksums;
+mod npm;
+mod pypi;
+mod tool;
+mod web;
 
 use std::io::Read;
 
 use crate::cancel::Cancel;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::model::Platform;
 use crate::net::Client;
 use crate::project::{Coordinate, Original};
 
 pub use checks::{Algorithm, Checks, Stated};
+pub use checksums::find as find_checksums;
 
 /// A publisher's file on its way.
 pub struct Fetched {
@@ -29,8 +35,10 @@ pub struct Fetched {
     pub place: String,
 }
 
-/// Asks for an original; `None` where the publisher has none. With `ask_statements` also asks what the publisher states
-/// of its digest (its checksums file); what a registry states comes for free.
+/// Asks for an original; `None` where the publisher has none. With `ask_statements` also asks what the publisher states of
+/// its digest: its checksums file, or its registry. A digest that the recipe pins is the caller's to check.
+///
+/// Nobody is asked under `--offline`; a registry that gave no answer is not asked again in this run.
 pub fn fetch(
     client: &Client,
     original: &Original,
@@ -39,20 +47,50 @@ pub fn fetch(
     cancel: &Cancel,
 ) -> Result<Option<Fetched>> {
     cancel.check()?;
-    let _ = platform;
-    match &original.coordinate {
+    let Original { coordinate, checksum, extract: _ } = original;
+    let checksum = checksum.as_ref().filter(|_| ask_statements);
+    match coordinate {
         Coordinate::GitHub { repo, tag, asset } => {
-            github::fetch(client, repo, tag, asset, original.checksum.as_ref(), ask_statements)
+            web::fetch(client, &web::github(repo, tag, asset)?, checksum, Some((repo, tag)))
         }
-        other => Err(Error::failed(format!("{} can't be fetched by this larder", describe(other)))),
+        Coordinate::Url(url) => web::fetch(client, &web::url(url)?, checksum, None),
+        Coordinate::Npm { package, version } => {
+            registry(client, "npm", coordinate, || npm::fetch(&npm::Request { package, version, ask_statements }, cancel))
+        }
+        Coordinate::Pypi { package, version } => registry(client, "pypi", coordinate, || {
+            pypi::fetch(&pypi::Request { package, version, platform, ask_statements }, cancel)
+        }),
     }
+}
+
+/// Asks a registry through its own client.
+fn registry(
+    client: &Client,
+    name: &str,
+    coordinate: &Coordinate,
+    ask: impl FnOnce() -> Result<Option<Fetched>>,
+) -> Result<Option<Fetched>> {
+    if client.settings().offline {
+        return Err(Error::unavailable(format!("{} is needed, but `--offline` is set", describe(coordinate)))
+            .hint("run once without `--offline`; what came then is in the cache"));
+    }
+    if let Some(error) = client.unanswered(name) {
+        return Err(error);
+    }
+    let found = ask();
+    if let Err(error) = &found
+        && error.kind() == Kind::Unavailable
+    {
+        client.set_unanswered(name, error);
+    }
+    found
 }
 
 /// A coordinate for people.
 pub fn describe(coordinate: &Coordinate) -> String {
     match coordinate {
         Coordinate::GitHub { repo, tag, asset } => format!("github.com/{repo} {tag}/{asset}"),
-        Coordinate::Url(url) => url.clone(),
+        Coordinate::Url(url) => crate::net::redact(url),
         Coordinate::Npm { package, version } => format!("npm {package}@{version}"),
         Coordinate::Pypi { package, version } => format!("pypi {package}=={version}"),
     }

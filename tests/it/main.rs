@@ -21,3 +21,4 @@ mod published;
 mod script;
 mod serve;
 mod tasks;
+mod upstream;
