@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <cache>/v1/files/3f/3f2a9c…           one file's bytes, named by their sha256
-//! <cache>/v1/index/<origin>/<inputs>    what these inputs gave: JSON, see [`Entry`]
+//! <cache>/v1/index/<origin>/<inputs>    what these inputs gave: a line `larder-entry-1 <sha256>`, then JSON, see [`Entry`]
 //! <cache>/v1/explanations/<inputs>      the fields of an inputs digest, to explain a miss later: JSON
 //! <cache>/v1/locks/<inputs>             held while someone works on these inputs; only saves work
 //! <cache>/v1/tmp/                       staging of this file system
@@ -29,6 +29,9 @@ use crate::error::{Error, Result};
 use crate::fs::{self, IoContext};
 use crate::integrity::Observed;
 use crate::model::{Artifact, ArtifactFile, Digest, Hasher, Origin, Via};
+
+/// What an entry's first line begins with; its sha256 is of what follows the line.
+const MARK: &str = "larder-entry-1 ";
 
 /// A cache folder.
 #[derive(Clone, Debug)]
@@ -65,6 +68,23 @@ pub struct TakenFrom {
     pub url: String,
 }
 
+impl Entry {
+    fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut json = serde_json::to_string_pretty(self).map_err(|e| Error::failed("cannot write a cache entry").cause(e))?;
+        json.push('\n');
+        Ok(format!("{MARK}{}\n{json}", Digest::of(json.as_bytes())).into_bytes())
+    }
+
+    /// `None` where it is damaged or of another format.
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let (sha256, json) = std::str::from_utf8(bytes).ok()?.strip_prefix(MARK)?.split_once('\n')?;
+        if Digest::of(json.as_bytes()).to_string() != sha256 {
+            return None;
+        }
+        serde_json::from_str(json).ok()
+    }
+}
+
 impl Cache {
     /// The cache at a folder, which need not exist yet.
     pub fn at(dir: &Utf8Path) -> Self {
@@ -95,8 +115,7 @@ impl Cache {
     /// What these inputs gave, if that is known here. A damaged entry counts as absent.
     pub fn lookup(&self, origin: Origin, inputs: &Digest) -> Result<Option<Entry>> {
         let Some(bytes) = fs::read_opt(self.entry_path(origin, inputs))? else { return Ok(None) };
-        let entry: Option<Entry> = serde_json::from_slice(&bytes).ok();
-        Ok(entry.filter(|e| e.artifact.inputs == *inputs && e.artifact.origin == origin))
+        Ok(Entry::parse(&bytes).filter(|e| e.artifact.inputs == *inputs && e.artifact.origin == origin))
     }
 
     /// Takes in an artifact whose files stand, verified, in a folder, and records what inputs it answers.
@@ -106,8 +125,7 @@ impl Cache {
         }
         let path = self.entry_path(entry.artifact.origin, &entry.artifact.inputs);
         fs::create_dir_all(fs::parent(path.as_std_path()))?;
-        let json = serde_json::to_vec_pretty(entry).map_err(|e| Error::failed("cannot write a cache entry").cause(e))?;
-        self.write_small(&path, &json)
+        self.write_small(&path, &entry.to_bytes()?)
     }
 
     fn insert_file(&self, from: &Utf8Path, digest: &Digest) -> Result<()> {
@@ -150,7 +168,8 @@ impl Cache {
                 }
             }
             if hasher.finish() != *sha256 || fs::stat(&target)?.is_none_or(|meta| meta.len() != *size) {
-                self.quarantine(&path)?;
+                // Best effort: in a read-only cache it stays, and is refused again next time.
+                let _ = self.quarantine(&path);
                 return Ok(false);
             }
             fs::set_mode(&target, *mode)?;

@@ -101,7 +101,7 @@ impl Cache {
             }
         }
         for path in self.entries()? {
-            let entry = fs::read_opt(&path)?.and_then(|bytes| serde_json::from_slice::<Entry>(&bytes).ok());
+            let entry = fs::read_opt(&path)?.and_then(|bytes| Entry::parse(&bytes));
             if !entry.is_some_and(|entry| self.holds(&entry.artifact).unwrap_or(true)) {
                 pruned.artifacts += 1;
                 if !dry_run {

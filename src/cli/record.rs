@@ -22,7 +22,7 @@ pub fn save(ctx: &Context, done: &BTreeMap<Cell, Done>) -> Result<()> {
     }
     let project = &ctx.project;
     let mut state = State { larder: LARDER.to_owned(), ..State::default() };
-    state.definition = definition(project)?;
+    state.definition = definition(project);
     let settled = Watched::settle(&state.definition);
     let same_definition = settled && state.definition == ctx.state.definition;
     state.generation = ctx.state.generation + u64::from(!same_definition);
@@ -87,12 +87,10 @@ fn with_sources(ctx: &Context) -> State {
     state
 }
 
-fn definition(project: &Project) -> Result<Vec<Watched>> {
-    let mut watched = vec![Watched::look(&project.subsystems_dir, true)?];
-    for file in &project.files {
-        watched.push(Watched::look(file, true)?);
-    }
-    Ok(watched)
+/// The project's files as they looked before they were read: what changed since is seen by the next run.
+fn definition(project: &Project) -> Vec<Watched> {
+    let looks = project.looks.iter();
+    looks.map(|(path, look)| Watched::of(path, look.as_ref())).collect()
 }
 
 /// Source folders that a cell's keys depend on: its own, and those of what its build needs.

@@ -69,6 +69,14 @@ impl Bin {
         Self { alone: false, ..self }
     }
 
+    /// The set that is installed at this moment, for reading: another that is installed meanwhile does not mix with it.
+    #[must_use]
+    pub fn pinned(&self) -> Self {
+        let linked = fs::read_link(self.dir.join(stamp::FILE)).is_some();
+        let dir = self.current().filter(|_| linked).map_or_else(|| self.dir.clone(), |current| self.versions().join(current));
+        Self { dir, alone: false, ..self.clone() }
+    }
+
     /// The folder in which binaries stand under their names.
     pub fn dir(&self) -> &Utf8Path {
         &self.dir

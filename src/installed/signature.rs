@@ -78,6 +78,11 @@ impl Watched {
         Ok(Self { path: path.to_owned(), follow, signature: meta.as_ref().map(Signature::of) })
     }
 
+    /// A look that was taken before, links followed.
+    pub fn of(path: &Utf8Path, look: Option<&Metadata>) -> Self {
+        Self { path: path.to_owned(), follow: true, signature: look.map(Signature::of) }
+    }
+
     /// Whether the path still looks the same.
     pub fn holds(&self) -> bool {
         let meta = if self.follow { fs::stat(&self.path) } else { fs::lstat(&self.path) };

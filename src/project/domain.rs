@@ -35,6 +35,8 @@ pub struct Project {
     pub subsystems_dir: Utf8PathBuf,
     /// Every file that was read to make this, absolute (`versions.yml` first).
     pub files: Vec<Utf8PathBuf>,
+    /// What each of them, the recipes' folder, and places where a recipe could be, looked like just before it was read.
+    pub looks: Vec<(Utf8PathBuf, Option<std::fs::Metadata>)>,
 }
 
 /// Where the hub is.

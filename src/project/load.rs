@@ -1,6 +1,7 @@
 //! Finds and loads a project: reads all files, then checks what they say about each other.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fs::Metadata;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
@@ -31,6 +32,9 @@ struct Found {
     problems: Vec<Problem>,
 }
 
+/// What a path looked like just before it was read; `None` where there was nothing.
+type Look = (Utf8PathBuf, Option<Metadata>);
+
 impl Project {
     /// The folder of the project that a folder lies in: the nearest one upwards with a `versions.yml`.
     pub fn find(start: &Utf8Path) -> Result<Utf8PathBuf> {
@@ -53,7 +57,7 @@ impl Project {
     /// Loads the project of a folder. Problems in its files come all at once, sorted by file and place.
     pub fn load(root: &Utf8Path) -> Result<Self> {
         let file = root.join("versions.yml");
-        let bytes = read_limited(&file)?.ok_or_else(|| {
+        let (bytes, look) = read_limited(&file)?.ok_or_else(|| {
             Error::usage(format!("there is no {file}")).hint("`larder init` makes one; `-C DIR` names another folder")
         })?;
         let (source, refused) = Source::new("versions.yml".into(), bytes);
@@ -70,7 +74,8 @@ impl Project {
         if settings.too_old {
             return Err(Error::problems(reader.problems));
         }
-        let (mut recipes, stray) = recipes(&settings, root)?;
+        let mut looks = vec![(file.clone(), Some(look))];
+        let (mut recipes, stray) = recipes(&settings, root, &mut looks)?;
         if readable {
             check_pairs(&settings, &mut recipes, &stray, &mut reader);
         }
@@ -83,7 +88,7 @@ impl Project {
         if !problems.is_empty() {
             return Err(Error::problems(problems));
         }
-        Ok(assemble(settings, recipes, root, file))
+        Ok(assemble(settings, recipes, root, file, looks))
     }
 }
 
@@ -98,8 +103,8 @@ fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems
 }
 
-/// The bytes of a regular file, no more than the limit and one.
-fn read_limited(path: &Utf8Path) -> Result<Option<Vec<u8>>> {
+/// The bytes of a regular file, no more than the limit and one, and what it looked like before they were read.
+fn read_limited(path: &Utf8Path) -> Result<Option<(Vec<u8>, Metadata)>> {
     use std::io::Read;
     let Some(meta) = fs::stat(path)? else { return Ok(None) };
     if !meta.is_file() {
@@ -108,7 +113,7 @@ fn read_limited(path: &Utf8Path) -> Result<Option<Vec<u8>>> {
     let Some(file) = fs::open_opt(path)? else { return Ok(None) };
     let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0).min(yaml::MAX_BYTES) + 1);
     fs::IoContext::at(file.take(yaml::MAX_BYTES as u64 + 1).read_to_end(&mut bytes), "read", path)?;
-    Ok(Some(bytes))
+    Ok(Some((bytes, meta)))
 }
 
 /// Parses, unless the file was refused already; an empty file is told apart.
@@ -131,19 +136,21 @@ fn tree(source: &Source, reader: &mut Reader<'_>) -> Option<yaml::Node> {
 }
 
 /// Reads every recipe; also the folders that hold a file named almost like one.
-fn recipes(settings: &Settings, root: &Utf8Path) -> Result<(Vec<Found>, BTreeMap<String, Utf8PathBuf>)> {
+fn recipes(settings: &Settings, root: &Utf8Path, looks: &mut Vec<Look>) -> Result<(Vec<Found>, BTreeMap<String, Utf8PathBuf>)> {
     let dir = &settings.subsystems_dir;
+    looks.push((dir.clone(), fs::stat(dir)?));
     let mut files = Vec::new();
     let mut stray = BTreeMap::new();
     for folder in fs::list(dir)?.into_iter().filter(|name| !name.starts_with('.')) {
         let path = dir.join(&folder);
-        match read_limited(&path.join("recipe.yml"))? {
-            Some(bytes) => files.push((folder, path, bytes)),
-            None => {
-                for wrong in ["recipe.yaml", "recipe.json", "Recipe.yml", "recipe.toml"] {
-                    if fs::stat(path.join(wrong))?.is_some() {
-                        stray.insert(folder.clone(), path.join(wrong));
-                    }
+        if let Some((bytes, look)) = read_limited(&path.join("recipe.yml"))? {
+            looks.push((path.join("recipe.yml"), Some(look)));
+            files.push((folder, path, bytes));
+        } else {
+            looks.push((path.join("recipe.yml"), None));
+            for wrong in ["recipe.yaml", "recipe.json", "Recipe.yml", "recipe.toml"] {
+                if fs::stat(path.join(wrong))?.is_some() {
+                    stray.insert(folder.clone(), path.join(wrong));
                 }
             }
         }
@@ -285,7 +292,7 @@ fn check_between(settings: &Settings, recipes: &mut [Found], reader: &mut Reader
     }
 }
 
-fn assemble(settings: Settings, recipes: Vec<Found>, root: &Utf8Path, file: Utf8PathBuf) -> Project {
+fn assemble(settings: Settings, recipes: Vec<Found>, root: &Utf8Path, file: Utf8PathBuf, looks: Vec<Look>) -> Project {
     let mut files = vec![file];
     let mut subsystems: BTreeMap<Name, Subsystem> = BTreeMap::new();
     for Found { name, dir, source: _, read, problems: _ } in recipes {
@@ -308,5 +315,19 @@ fn assemble(settings: Settings, recipes: Vec<Found>, root: &Utf8Path, file: Utf8
         references: _,
         too_old: _,
     } = settings;
-    Project { root: root.to_owned(), name, platforms, hub, sources, upload, bundle, tasks, ci, subsystems, subsystems_dir, files }
+    Project {
+        root: root.to_owned(),
+        name,
+        platforms,
+        hub,
+        sources,
+        upload,
+        bundle,
+        tasks,
+        ci,
+        subsystems,
+        subsystems_dir,
+        files,
+        looks,
+    }
 }

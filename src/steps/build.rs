@@ -19,7 +19,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::context::Context;
 use super::exclusive::{exclusive, exclusive_now};
 use super::obtain::{self, Done, hold};
-use super::process::{Ended, shell, supervise};
+use super::process::{Ended, capture, shell, supervise};
 use super::source;
 use crate::cache::Entry;
 use crate::error::{Error, Result};
@@ -333,16 +333,20 @@ impl<'a> Work<'a> {
     fn check_tools(&self) -> Result<BTreeMap<String, String>> {
         let mut seen = BTreeMap::new();
         for (tool, wanted) in &self.declared.tools {
-            let said = ["version", "--version"].iter().find_map(|argument| {
+            let mut said = None;
+            for argument in ["version", "--version"] {
                 let mut command = Command::new(tool);
-                command.arg(argument).env_clear().envs(self.environment()).stdin(Stdio::null());
+                command.arg(argument).env_clear().envs(self.environment());
                 // Resolved on the build's PATH, not on ours.
-                let output = tokio_output(self.ctx, command)?;
-                output
-                    .status
-                    .success()
-                    .then(|| String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
-            });
+                match capture(&self.ctx.runtime, command, Duration::from_secs(30), &self.ctx.cancel) {
+                    Ok((Ended::Exited(status), text)) if status.success() => {
+                        said = Some(text);
+                        break;
+                    }
+                    Err(error) if matches!(error.kind(), crate::Kind::Interrupted(_)) => return Err(error),
+                    Ok(_) | Err(_) => {}
+                }
+            }
             let Some(said) = said else {
                 return Err(Error::failed(format!("the build needs `{tool}` {wanted}, which is not on PATH"))
                     .hint(format!("install {tool} {wanted}, or name a subsystem that has it in `build.needs`")));
@@ -418,12 +422,6 @@ impl<'a> Work<'a> {
 /// `2.28` is more than `2.9`.
 fn version_key(version: &str) -> Vec<u32> {
     version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
-}
-
-fn tokio_output(ctx: &Context, command: Command) -> Option<std::process::Output> {
-    let mut command = tokio::process::Command::from(command);
-    command.kill_on_drop(true);
-    ctx.runtime.block_on(async { tokio::time::timeout(Duration::from_secs(30), command.output()).await.ok()?.ok() })
 }
 
 /// Whether a text names a version that starts with `wanted` at a component's border: `1.23` is in `go1.23.4`, not in `1.234`.

@@ -3,14 +3,17 @@
 use std::io::{BufWriter, Write};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use tempfile::NamedTempFile;
 
 use super::context::Context;
+use super::exclusive::exclusive;
 use super::obtain::stamped;
 use crate::archive::{self, Content, PackEntry};
 use crate::error::{Error, Result};
 use crate::fs::{self, IoContext};
+use crate::installed::Bin;
 use crate::integrity::{Observed, Sidecar, stamp};
-use crate::model::{Artifact, AssetName, Cell, Phase};
+use crate::model::{Artifact, AssetName, Cell, Level, Phase};
 
 /// A package in `.dist`.
 #[derive(Clone, Debug)]
@@ -28,7 +31,8 @@ pub struct Packaged {
 /// Packages what is installed of a cell. What is there with the same artifact, whole, is left alone.
 pub fn package(ctx: &Context, cell: &Cell) -> Result<Packaged> {
     let subsystem = ctx.subsystem(cell)?;
-    let artifact = wanted_and_installed(ctx, cell)?;
+    let bin = ctx.bin(cell).pinned();
+    let artifact = wanted_and_installed(ctx, cell, &bin)?;
     let format = subsystem.format(&cell.platform);
     let asset = AssetName::of(&subsystem.package.name, &cell.platform, format.extension(), None);
     let dist = ctx.project.root.join(".dist");
@@ -36,8 +40,20 @@ pub fn package(ctx: &Context, cell: &Cell) -> Result<Packaged> {
     if let Some(sidecar) = existing(&dist, &asset, &artifact)? {
         return Ok(Packaged { asset, file, sidecar, up_to_date: true });
     }
+    let lock = ctx.project.root.join(".larder/locks").join(format!("package-{asset}"));
+    let lock = exclusive(&lock, &ctx.cancel, |text| ctx.events.note(Some(cell), Level::Info, text))?;
+    let prefix = format!(".tmp-{asset}-");
+    if lock.is_held() {
+        // Left by who was killed here.
+        for name in fs::list(&dist)?.iter().filter(|name| name.starts_with(&prefix)) {
+            fs::remove_file(dist.join(name))?;
+        }
+        // Whoever held the lock before may have done it.
+        if let Some(sidecar) = existing(&dist, &asset, &artifact)? {
+            return Ok(Packaged { asset, file, sidecar, up_to_date: true });
+        }
+    }
     ctx.events.phase(cell, Phase::Packing, Some(artifact.size()));
-    let bin = ctx.bin(cell);
     if let Some(damage) = bin.damage(&artifact)? {
         return Err(
             Error::integrity(format!("{cell} is damaged: {damage}")).hint(format!("`larder ensure {}` repairs it", cell.name))
@@ -53,28 +69,39 @@ pub fn package(ctx: &Context, cell: &Cell) -> Result<Packaged> {
     }
     // The sidecar goes first: an archive must never stand beside a sidecar of another.
     fs::remove_file(dist.join(asset.sidecar()))?;
-    let staged = tempfile::Builder::new().prefix(".tmp-").tempfile_in(&dist).at("create a file in", &dist)?;
+    let staged = stage(&dist, &prefix)?;
     let mut out = BufWriter::new(staged.as_file());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let progress = |bytes| ctx.events.progress(cell, bytes);
     let packed = archive::pack(format, &entries, &mut out, threads, &ctx.cancel, &progress)?;
     out.flush().at("write", &file)?;
     drop(out);
-    fs::set_mode(staged.path(), 0o644)?;
-    staged.as_file().sync_all().at("flush", &file)?;
-    staged.persist(&file).map_err(|e| fs::io_error("write", &file, &e.error))?;
+    settle(staged, &file)?;
     let (observed, explanation) = known(ctx, cell, &artifact);
     let sidecar = Sidecar::new(artifact, packed.sha256, packed.size, observed, explanation);
-    fs::write_atomic(dist.join(asset.sidecar()), sidecar.to_json().as_bytes())?;
+    let mut staged = stage(&dist, &prefix)?;
+    staged.write_all(sidecar.to_json().as_bytes()).at("write", dist.join(asset.sidecar()))?;
+    settle(staged, &dist.join(asset.sidecar()))?;
+    fs::sync_dir(&dist)?;
     Ok(Packaged { asset, file, sidecar, up_to_date: false })
 }
 
+fn stage(dist: &Utf8Path, prefix: &str) -> Result<NamedTempFile> {
+    tempfile::Builder::new().prefix(prefix).tempfile_in(dist).at("create a file in", dist)
+}
+
+/// Gives a staged file its name, whole.
+fn settle(staged: NamedTempFile, path: &Utf8Path) -> Result<()> {
+    fs::set_mode(staged.path(), 0o644)?;
+    staged.as_file().sync_all().at("flush", path)?;
+    staged.persist(path).map(drop).map_err(|e| fs::io_error("write", path, &e.error))
+}
+
 /// What is installed of a cell, if it is what today's recipe wants.
-fn wanted_and_installed(ctx: &Context, cell: &Cell) -> Result<Artifact> {
+fn wanted_and_installed(ctx: &Context, cell: &Cell, bin: &Bin) -> Result<Artifact> {
     let wanted = ctx.wanted(cell)?;
     let ensure = format!("run `larder ensure {}` first", cell.name);
-    let artifact =
-        stamped(&ctx.bin(cell), &wanted)?.ok_or_else(|| Error::failed(format!("{cell} is not installed")).hint(&ensure))?;
+    let artifact = stamped(bin, &wanted)?.ok_or_else(|| Error::failed(format!("{cell} is not installed")).hint(&ensure))?;
     if !wanted.accepts(artifact.origin, &artifact.inputs) {
         return Err(Error::failed(format!("what is installed of {cell} is not what the recipe wants today")).hint(&ensure));
     }

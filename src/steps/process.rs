@@ -1,7 +1,8 @@
 //! Child processes that can't outlive their purpose: each runs in its own process group (a job on Windows), which ends
 //! with TERM, then KILL, when the run is cancelled or the time is up, and of which nothing stays when the child exits.
 
-use std::process::{Command, ExitStatus};
+use std::io::{Read, Seek};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap};
@@ -51,6 +52,19 @@ pub fn supervise(runtime: &Handle, command: Command, timeout: Option<Duration>, 
         end_group(&mut *child, group).await;
         ended
     })
+}
+
+/// Runs a command likewise and gives what it said on both streams (the first megabyte).
+pub fn capture(runtime: &Handle, mut command: Command, timeout: Duration, cancel: &Cancel) -> Result<(Ended, String)> {
+    let cannot = |e: std::io::Error| Error::failed("cannot keep what a command says").cause(e);
+    // A file, not pipes: who outlives the command can't hold them open.
+    let mut said = tempfile::tempfile().map_err(cannot)?;
+    command.stdin(Stdio::null()).stdout(said.try_clone().map_err(cannot)?).stderr(said.try_clone().map_err(cannot)?);
+    let ended = supervise(runtime, command, Some(timeout), cancel)?;
+    let mut text = Vec::new();
+    said.rewind().map_err(cannot)?;
+    said.take(1024 * 1024).read_to_end(&mut text).map_err(cannot)?;
+    Ok((ended, String::from_utf8_lossy(&text).into_owned()))
 }
 
 /// Ends what is left of a group: TERM, two seconds, KILL.

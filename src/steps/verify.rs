@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::process::Stdio;
 use std::time::Duration;
 
 use camino::Utf8Path;
 
 use super::build::mentions_version;
 use super::context::Context;
-use super::process::shell;
+use super::process::{Ended, capture, shell};
 use crate::error::{Error, Result};
 use crate::integrity::executable;
 use crate::model::{Cell, Platform};
@@ -65,21 +64,15 @@ pub fn check(
     if let Ok(path) = std::env::join_paths(path) {
         env.insert("PATH".into(), path);
     }
-    let mut command = tokio::process::Command::from(shell(line));
-    command.env_clear().envs(env).stdin(Stdio::null()).kill_on_drop(true);
-    let run = async {
-        tokio::select! {
-            output = tokio::time::timeout(TIME, command.output()) => match output {
-                Ok(output) => output.map_err(|e| Error::failed(format!("cannot run `{line}`")).cause(e)),
-                Err(_) => Err(Error::failed(format!("`{line}` took longer than a minute"))),
-            },
-            error = ctx.cancel.cancelled() => Err(error),
+    let mut command = shell(line);
+    command.env_clear().envs(env);
+    let (ended, said) = capture(&ctx.runtime, command, TIME, &ctx.cancel)?;
+    match ended {
+        Ended::Exited(status) if status.success() => {}
+        Ended::Exited(status) => {
+            return Err(Error::failed(format!("verify: `{line}` failed ({status})")).cause(first_lines(&said)));
         }
-    };
-    let output = ctx.runtime.block_on(run)?;
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() {
-        return Err(Error::failed(format!("verify: `{line}` failed ({})", output.status)).cause(first_lines(&said)));
+        Ended::TimedOut => return Err(Error::failed(format!("verify: `{line}` took longer than a minute"))),
     }
     let number = subsystem.version.number();
     if !mentions_version(&said, number) {
