@@ -136,6 +136,9 @@ pub enum Select<'a> {
     Flat,
     /// For each pair the one regular file that the glob matches, under the given name. `*` does not cross `/`, `**` does.
     Globs(&'a [(String, FileName)]),
+    /// Every regular file, under the path it has in the archive; folders as far as files lie in them. Links are checked like
+    /// all else, and not made.
+    All,
 }
 
 /// What an archive may cost.

@@ -13,6 +13,7 @@ const CANDIDATES: usize = 8;
 
 pub(super) enum Chooser<'a> {
     Flat,
+    All,
     Globs { wanted: Vec<Wanted<'a>>, near: Near },
 }
 
@@ -27,10 +28,14 @@ pub(super) struct Wanted<'a> {
 
 impl<'a> Chooser<'a> {
     pub(super) fn new(select: &Select<'a>) -> Result<Self> {
-        let Select::Globs(pairs) = select else { return Ok(Self::Flat) };
+        let pairs = match select {
+            Select::Flat => return Ok(Self::Flat),
+            Select::All => return Ok(Self::All),
+            Select::Globs(pairs) => *pairs,
+        };
         let mut names = BTreeMap::new();
         let mut wanted = Vec::with_capacity(pairs.len());
-        for (pattern, name) in *pairs {
+        for (pattern, name) in pairs {
             let text = pattern.strip_prefix("./").unwrap_or(pattern);
             let glob = GlobBuilder::new(text).literal_separator(true).backslash_escape(false).build();
             let matcher = glob.map_err(|e| Error::usage(format!("`{pattern}` is not a glob")).cause(e.kind()))?.compile_matcher();
@@ -47,6 +52,7 @@ impl<'a> Chooser<'a> {
     pub(super) fn file(&mut self, path: &str) -> Result<Option<String>> {
         match self {
             Self::Flat => flat(path).map(Some),
+            Self::All => Ok(Some(path.to_owned())),
             Self::Globs { wanted, near } => {
                 near.offer(path);
                 let mut name: Option<(&str, &FileName)> = None;
@@ -82,6 +88,7 @@ impl<'a> Chooser<'a> {
     pub(super) fn link(&mut self, path: &str, target: &str) -> Result<()> {
         match self {
             Self::Flat => Err(refused(format!("`{path}` is a link, and a package holds regular files only"))),
+            Self::All => Ok(()),
             Self::Globs { wanted, .. } => {
                 for want in wanted.iter_mut().filter(|w| w.links.len() < CANDIDATES && w.matcher.is_match(path)) {
                     want.links.push((path.to_owned(), target.to_owned()));

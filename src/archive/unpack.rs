@@ -138,6 +138,10 @@ struct Output<'a> {
 impl Output<'_> {
     fn begin(&mut self, name: &str) -> Result<(Utf8PathBuf, File)> {
         let path = self.into.join(name);
+        if name.contains('/') {
+            // A cleaned path of a whole tree: no link was ever made here, so this can't lead out.
+            fs::create_dir_all(fs::parent(path.as_std_path()))?;
+        }
         let file = fs::create_new(&path)?;
         self.begun.push(path.clone());
         Ok((path, file))

@@ -6,11 +6,14 @@ use std::process::{Command, Stdio};
 use camino::Utf8Path;
 
 use super::context::Context;
+use super::obtain::Telling;
 use super::process::{Ended, supervise};
+use crate::archive::{self, ArchiveKind, Budget, HashingReader, Select};
 use crate::error::{Error, Kind, Result};
 use crate::fs::{self, IoContext};
 use crate::integrity::tree;
-use crate::model::{Cell, Digest};
+use crate::model::{Cell, Digest, Phase};
+use crate::net::Request;
 use crate::project::RenderedSource;
 
 /// Puts a source into `into`; the commit, if it is a git source.
@@ -119,6 +122,34 @@ fn git(ctx: &Context, dir: &Utf8Path, log: &Utf8Path, arguments: &[&str]) -> Res
     }
 }
 
-fn archive(_ctx: &Context, _cell: &Cell, _url: &str, _sha256: &Digest, _into: &Utf8Path) -> Result<()> {
-    Err(Error::failed("not yet"))
+/// Fetches an archive, unpacks it while it arrives, and checks its digest before anything uses it. Where all of it lies in
+/// one folder, that folder's content is the source.
+fn archive(ctx: &Context, cell: &Cell, url: &str, sha256: &Digest, into: &Utf8Path) -> Result<()> {
+    let Some(download) = ctx.client.get(Request::get(url)?.visible(true))? else {
+        return Err(Error::failed(format!("the source {url} does not exist")).hint("check `build.source.url` and the version"));
+    };
+    let file_name = url.split(['?', '#']).next().and_then(|path| path.rsplit('/').next()).unwrap_or_default();
+    let kind = ArchiveKind::of_name(file_name);
+    let single = file_name.parse().ok();
+    let total = download.size();
+    ctx.events.phase(cell, Phase::Downloading, total);
+    let budget = Budget::from(ctx.subsystem(cell)?.limits);
+    let mut reader = HashingReader::new(Telling::new(ctx, cell, download));
+    let unpacked = archive::unpack(kind, single.as_ref(), &mut reader, &Select::All, into, &budget, total, &ctx.cancel);
+    let (digest, _) = reader.finish();
+    if unpacked.is_ok() && digest != *sha256 {
+        return Err(Error::integrity(format!("{url} is not what the recipe says"))
+            .cause(format!("it has sha256 {digest}, the recipe says {sha256}")));
+    }
+    unpacked?;
+    ctx.events.phase(cell, Phase::Building, None);
+    if let [only] = &fs::list(into)?[..]
+        && fs::lstat(into.join(only))?.is_some_and(|meta| meta.is_dir())
+    {
+        let aside = into.with_extension("top");
+        fs::rename(into.join(only), &aside)?;
+        fs::remove_dir_all(into)?;
+        fs::rename(&aside, into)?;
+    }
+    Ok(())
 }
