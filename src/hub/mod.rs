@@ -136,6 +136,11 @@ pub trait Hub: Send + Sync {
     /// Whether `publish` can work at all; else why not.
     fn writable(&self) -> Result<(), String>;
 
+    /// Whether a release can be closed to further assets, so that a late one gets a release with a suffixed tag.
+    fn suffixes_tags(&self) -> bool {
+        false
+    }
+
     /// The sidecar of an asset.
     fn sidecar(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Sidecar>>;
 

@@ -556,12 +556,16 @@ impl Obtain<'_> {
             candidates.push((tag.suffixed(&inputs.digest), name(None)));
         }
         let mut answer = format!("{} has no {}/{}", hub.describe(), candidates[0].0, candidates[0].1);
+        let plain = tag;
+        let mut beside = true;
         for (i, (tag, asset)) in candidates.into_iter().enumerate() {
+            // Suffixed names only exist beside a plain one; suffixed tags also where it came too late for that.
+            let possible = i == 0 || if tag == plain { beside } else { hub.suffixes_tags() };
+            if !possible {
+                continue;
+            }
             let Some(sidecar) = hub.sidecar(&tag, &asset)? else {
-                // Suffixed names only exist beside a plain one.
-                if i == 0 {
-                    break;
-                }
+                beside &= i > 0;
                 continue;
             };
             let content = &sidecar.content;

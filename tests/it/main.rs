@@ -10,6 +10,7 @@ mod generated;
 mod github_box;
 mod github_kill;
 mod github_read;
+mod github_story;
 mod github_write;
 mod hub_dir;
 mod init;

@@ -63,6 +63,10 @@ impl Hub for GitHub {
         Err("there is no token: set GH_TOKEN, or log in with `gh auth login`".to_owned())
     }
 
+    fn suffixes_tags(&self) -> bool {
+        true
+    }
+
     fn sidecar(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Sidecar>> {
         read::sidecar(&self.api, &self.memory, tag, asset)
     }

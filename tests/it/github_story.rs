@@ -1,0 +1,118 @@
+//! The promise to teams, by the command line: the first machine builds and releases; everyone after that downloads.
+
+use serde_json::json;
+
+use crate::env::{TestEnv, host};
+use crate::fake_github::{FakeGitHub, Origin, READ, Visibility, WRITE};
+use crate::github_box::{REPO, github};
+
+/// A machine that knows where GitHub is.
+fn machine(env: TestEnv, github: &FakeGitHub, token: Option<&str>) -> TestEnv {
+    let mut env = env;
+    env.set("GITHUB_API_URL", github.api_url()).set("GITHUB_SERVER_URL", github.web_url());
+    env.set("LARDER_GITHUB_PACE", "0s").set("LARDER_GITHUB_SETTLE", "1s");
+    if let Some(token) = token {
+        env.set("GH_TOKEN", token);
+    }
+    env
+}
+
+/// A project of two subsystems with this hub.
+fn project(env: &TestEnv) {
+    env.script_subsystem("arc", "v0.1.0");
+    env.script_subsystem("sync", "v0.1.0");
+    let versions = env.read("versions.yml");
+    env.write("versions.yml", format!("{versions}hub: {{github: {REPO}}}\n"));
+}
+
+/// A fresh clone of the project on another machine with nothing in its cache.
+fn clone(from: &TestEnv, name: &str, github: &FakeGitHub, token: Option<&str>) -> TestEnv {
+    let env = machine(from.another(name), github, token);
+    env.write("versions.yml", from.read("versions.yml"));
+    crate::env::copy_tree(&from.path("subsystems"), &env.path("subsystems"));
+    for name in ["arc", "sync"] {
+        env.remove(&format!("subsystems/{name}/.bin"));
+    }
+    env
+}
+
+fn tags(github: &FakeGitHub) -> Vec<String> {
+    let mut tags: Vec<_> = github.releases(REPO).into_iter().filter(|r| !r.draft).map(|r| r.tag).collect();
+    tags.sort();
+    tags
+}
+
+#[test]
+fn the_first_machine_builds_everyone_else_downloads() {
+    let github = github(Visibility::Public);
+    let first = machine(TestEnv::new(), &github, Some(WRITE));
+    project(&first);
+    assert_eq!(first.larder_json(["ensure", "all"]).success().outcomes(), ["arc=built", "sync=built"]);
+    assert!(tags(&github).is_empty(), "a laptop wrote without being asked");
+    first.larder(["release", "all"]).success();
+    assert_eq!(tags(&github), ["arc-v0.1.0", "sync-v0.1.0"]);
+    github.clear_log();
+    first.larder(["release", "all"]).success();
+    assert!(github.writes().is_empty(), "a second release wrote");
+
+    // A fresh clone: no token, no cache, no API call, nothing built.
+    github.clear_log();
+    let second = clone(&first, "second", &github, None);
+    assert_eq!(second.larder_json(["ensure", "all"]).success().outcomes(), ["arc=downloaded", "sync=downloaded"]);
+    assert_eq!(github.count(Origin::Api), 0);
+    assert_eq!(second.sh("subsystems/arc/.bin/arc").trim(), "arc v0.1.0");
+    // With what that wrote into the lock: one request per asset.
+    github.clear_log();
+    let locked = clone(&second, "locked", &github, None);
+    locked.write("versions.lock", second.read("versions.lock"));
+    assert_eq!(locked.larder_json(["ensure", "all", "--locked"]).success().outcomes(), ["arc=downloaded", "sync=downloaded"]);
+    assert_eq!((github.count(Origin::Api), github.count(Origin::Web)), (0, 2));
+
+    // A bump: exactly one build, one release; a third clone downloads it.
+    second.edit("versions.yml", "arc: v0.1.0", "arc: v0.2.0");
+    let second = machine(second, &github, Some(WRITE));
+    assert_eq!(second.larder_json(["ensure", "all"]).success().outcomes(), ["arc=built", "sync=up-to-date"]);
+    second.larder(["release", "binary", "arc"]).success();
+    assert_eq!(tags(&github), ["arc-v0.1.0", "arc-v0.2.0", "sync-v0.1.0"]);
+    github.clear_log();
+    let third = clone(&second, "third", &github, None);
+    assert_eq!(third.larder_json(["ensure", "all"]).success().outcomes(), ["arc=downloaded", "sync=downloaded"]);
+    assert_eq!(github.count(Origin::Api), 0);
+    assert_eq!(third.sh("subsystems/arc/.bin/arc").trim(), "arc v0.2.0");
+}
+
+/// In CI's environment there is no explicit release; pull requests never write.
+#[test]
+fn ci_releases_what_it_built_by_itself() {
+    let github = github(Visibility::Private);
+    let mut ci = machine(TestEnv::new(), &github, Some(WRITE));
+    project(&ci);
+    let event = ci.base().join("event.json");
+    std::fs::write(&event, json!({"repository": {"default_branch": "main"}}).to_string()).expect("the event");
+    ci.set("CI", "true").set("GITHUB_ACTIONS", "true").set("GITHUB_EVENT_PATH", &event).set("GITHUB_REF", "refs/heads/main");
+    ci.set("GITHUB_EVENT_NAME", "pull_request");
+    assert_eq!(ci.larder_json(["ensure", "arc"]).success().outcomes(), ["arc=built"]);
+    assert!(github.writes().is_empty(), "a pull request wrote");
+    ci.set("GITHUB_EVENT_NAME", "push");
+    assert_eq!(ci.larder_json(["ensure", "all", "--rebuild"]).success().outcomes(), ["arc=built", "sync=built"]);
+    assert_eq!(tags(&github), ["arc-v0.1.0", "sync-v0.1.0"]);
+
+    let reader = clone(&ci, "reader", &github, Some(READ));
+    assert_eq!(reader.larder_json(["ensure", "all"]).success().outcomes(), ["arc=downloaded", "sync=downloaded"]);
+}
+
+/// A platform that comes too late for an immutable release is found in the release of its own.
+#[test]
+fn a_late_platform_of_an_immutable_release_is_downloaded() {
+    let github = github(Visibility::Public);
+    github.immutable(REPO);
+    github.put_release(REPO, "arc-v0.1.0", false, &[("arc-plan9-mips.tar.gz", b"x")]);
+    let first = machine(TestEnv::new(), &github, Some(WRITE));
+    project(&first);
+    first.larder(["ensure", "arc"]).success();
+    first.larder(["release", "arc"]).success();
+    assert_eq!(github.releases(REPO).len(), 2);
+    assert!(github.releases(REPO)[1].tag.starts_with("arc-v0.1.0-"), "for {}", host());
+    let second = clone(&first, "second", &github, None);
+    assert_eq!(second.larder_json(["ensure", "arc"]).success().outcomes(), ["arc=downloaded"]);
+}
