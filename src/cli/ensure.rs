@@ -1,5 +1,6 @@
 //! `larder ensure`.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,7 +15,7 @@ use crate::plan::{Plan, Selection};
 use crate::report::Reporter;
 use crate::runner::ensure::Ensure;
 use crate::runner::{self, Work};
-use crate::steps::{self, Options};
+use crate::steps::{self, Done, Options};
 
 /// Make binaries present and right
 ///
@@ -62,7 +63,7 @@ pub struct How {
     dry_run: bool,
     /// Release what gets built, outside CI too.
     #[arg(long)]
-    upload: bool,
+    pub upload: bool,
 }
 
 impl How {
@@ -91,23 +92,29 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let session = Session::open(global, args.how.options())?;
     let selection = Selection::parse(&session.ctx.project, &args.names)?;
     let plan = Plan::new(&session.ctx.project, &selection, &platforms);
+    session.begin(Action::Ensure, plan.goals().len());
+    let (done, errors) = cells(&session, &plan, args.limits, args.how.upload);
+    Ok(session.end(&done, &errors))
+}
+
+/// Ensures the cells of a plan in a session; gives what is there now, and every failure (each is told already). `upload`:
+/// what gets built is released, outside CI too.
+pub fn cells(session: &Session, plan: &Plan, limits: LimitArgs, upload: bool) -> (BTreeMap<Cell, Done>, Vec<Error>) {
     let env = |name: &str| std::env::var(name).ok();
-    let upload = steps::decide_upload(&session.ctx.project, args.how.upload, &env);
-    let limits = args.limits.resolve(8);
+    let upload = steps::decide_upload(&session.ctx.project, upload, &env);
     if !session.ctx.options.dry_run {
         // What can't be removed is only litter.
         let _ = steps::sweep(&session.ctx);
     }
-    session.begin(Action::Ensure, plan.goals().len());
     let ensure = Arc::new(Ensure::new(Arc::clone(&session.ctx), upload));
     for (cell, reason) in plan.skipped() {
         ensure.skipped(cell, reason);
     }
     let work: Arc<dyn Work> = ensure.clone();
-    let ended = runner::run(&plan, &work, limits, session.runtime.handle(), &session.ctx.cancel);
+    let ended = runner::run(plan, &work, limits.resolve(8), session.runtime.handle(), &session.ctx.cancel);
     let mut errors: Vec<Error> = ended.errors.into_iter().map(|(_, error)| error).collect();
     errors.extend(ensure.late_errors());
-    Ok(session.end(&ensure.done(), &errors))
+    (ensure.done(), errors)
 }
 
 /// Tells that everything is up to date, from the record alone.
@@ -131,7 +138,7 @@ fn all_up_to_date(cells: Vec<CellState>, global: &Global, started: Instant) -> E
             log: None,
         }));
     }
-    let summary = Summary { ok: true, counts: std::collections::BTreeMap::new(), seconds: started.elapsed().as_secs_f64() };
+    let summary = Summary { ok: true, counts: BTreeMap::new(), seconds: started.elapsed().as_secs_f64() };
     events.send(Event::Summary(summary));
     drop(events);
     reporter.finish();

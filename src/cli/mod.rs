@@ -1,6 +1,7 @@
 //! The command line: one file per command, its arguments (whose doc comments are the help) and a function. No logic here,
 //! no clap below here.
 
+mod bundle;
 mod check;
 mod ci;
 mod collect;
@@ -53,6 +54,7 @@ enum Command {
     Collect(collect::Args),
     Lock(lock::Args),
     Package(package::Args),
+    Bundle(bundle::Args),
     Release(release::Args),
     Run(run::Args),
     Ci(ci::Args),
@@ -106,6 +108,7 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Collect(args) => collect::run(args, global),
         Command::Lock(args) => lock::run(args, global),
         Command::Package(args) => package::run(args, global),
+        Command::Bundle(args) => bundle::run(args, global),
         Command::Release(args) => release::run(args, global),
         Command::Run(args) => run::run(args, global),
         Command::Ci(args) => ci::run(args, global),

@@ -119,18 +119,23 @@ impl Plan {
     /// The cells that a selection means, with all they may need.
     pub fn new(project: &Project, selection: &Selection, platforms: &Platforms) -> Self {
         let mut plan = Self::default();
+        plan.add(project, selection, platforms);
+        plan
+    }
+
+    /// Adds the cells that a selection means, with all they may need.
+    pub fn add(&mut self, project: &Project, selection: &Selection, platforms: &Platforms) {
         for subsystem in selection.subsystems(project) {
             let (there, missing) = platforms.of(project, subsystem);
             for platform in there {
-                plan.goal(project, &Cell { name: subsystem.name.clone(), platform });
+                self.goal(project, &Cell { name: subsystem.name.clone(), platform });
             }
             for platform in missing {
                 let cell = Cell { name: subsystem.name.clone(), platform };
                 let reason = format!("`{}` does not exist for {platform} (see `platforms` of its recipe)", cell.name);
-                plan.skipped.push((cell, reason));
+                self.skipped.push((cell, reason));
             }
         }
-        plan
     }
 
     /// Makes a cell a goal, and what it needs.

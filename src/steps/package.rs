@@ -98,7 +98,7 @@ fn settle(staged: NamedTempFile, path: &Utf8Path) -> Result<()> {
 }
 
 /// What is installed of a cell, if it is what today's recipe wants.
-fn wanted_and_installed(ctx: &Context, cell: &Cell, bin: &Bin) -> Result<Artifact> {
+pub(super) fn wanted_and_installed(ctx: &Context, cell: &Cell, bin: &Bin) -> Result<Artifact> {
     let wanted = ctx.wanted(cell)?;
     let ensure = format!("run `larder ensure {}` first", cell.name);
     let artifact = stamped(bin, &wanted)?.ok_or_else(|| Error::failed(format!("{cell} is not installed")).hint(&ensure))?;

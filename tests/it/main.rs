@@ -4,6 +4,7 @@
 //! environment. See that module before writing a test.
 #![allow(clippy::disallowed_methods, reason = "tests arrange and damage files by hand; larder's wrapper is what is tested")]
 
+mod bundle;
 mod env;
 mod fake_github;
 mod generated;
