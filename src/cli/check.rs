@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use super::Global;
+use super::line::Line;
 use crate::error::{Error, Result};
 use crate::fs;
 use crate::model::Problem;
@@ -63,24 +64,18 @@ fn command_lines(project: &Project) -> Result<Vec<Problem>> {
     let mut text = None;
     let needs = project.tasks.values().flat_map(|task| &task.needs).filter(|need| !project.tasks.contains_key(*need));
     for line in project.ci.iter().chain(needs) {
-        let words = std::iter::once("larder").chain(line.split_whitespace());
-        let Err(error) = super::command().try_get_matches_from(words) else { continue };
-        // Help and version are of little use there, but right; unknown commands were told when the file was read.
-        if !error.use_stderr() || error.kind() == clap::error::ErrorKind::InvalidSubcommand {
-            continue;
-        }
+        let Err(error) = Line::parse(line) else { continue };
         let whole: &std::sync::Arc<str> = match &text {
             Some(text) => text,
             None => text.insert(fs::read_text(project.root.join("versions.yml"))?.into()),
         };
-        let (message, hint) = told(&error);
         let start = place(whole, line);
         problems.push(Problem {
             file: "versions.yml".into(),
             text: whole.clone(),
             span: start.map_or(0..0, |start| start..start + line.len()),
-            message: format!("`larder {line}` is no command line: {message}"),
-            hint: Some(hint.unwrap_or_else(|| "`larder help` lists the commands and their options".to_owned())),
+            message: error.to_string(),
+            hint: error.hints().first().cloned(),
         });
     }
     Ok(problems)
@@ -92,14 +87,6 @@ fn place(text: &str, item: &str) -> Option<usize> {
     text.match_indices(item)
         .map(|(at, _)| at)
         .find(|at| edge(text[..*at].chars().next_back()) && edge(text[at + item.len()..].chars().next()))
-}
-
-/// What clap says, without usage and advice to a person at a prompt; and its tip.
-fn told(error: &clap::Error) -> (String, Option<String>) {
-    let text = error.render().to_string();
-    let line = text.lines().next().unwrap_or_default();
-    let tip = text.lines().find_map(|line| line.trim_start().strip_prefix("tip: ")).map(str::to_owned);
-    (line.trim_start_matches("error: ").to_owned(), tip)
 }
 
 #[cfg(test)]

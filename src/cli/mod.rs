@@ -1,6 +1,7 @@
 //! The command line: one file per command, its arguments (whose doc comments are the help) and a function. No logic here,
 //! no clap below here.
 
+mod asking;
 mod bundle;
 mod check;
 mod ci;
@@ -15,6 +16,7 @@ mod line;
 mod list;
 mod lock;
 mod package;
+mod plan;
 mod record;
 pub mod reference;
 mod release;
@@ -22,6 +24,7 @@ mod run;
 mod session;
 mod starter;
 mod status;
+mod why;
 
 use std::process::ExitCode;
 
@@ -50,6 +53,8 @@ pub struct Cli {
 enum Command {
     Ensure(ensure::Args),
     Status(status::Args),
+    Why(why::Args),
+    Plan(plan::Args),
     Install(install::Args),
     Collect(collect::Args),
     Lock(lock::Args),
@@ -104,6 +109,8 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
     match command {
         Command::Ensure(args) => ensure::run(args, global),
         Command::Status(args) => status::run(args, global),
+        Command::Why(args) => why::run(args, global),
+        Command::Plan(args) => plan::run(args, global),
         Command::Install(args) => install::run(args, global),
         Command::Collect(args) => collect::run(args, global),
         Command::Lock(args) => lock::run(args, global),

@@ -219,19 +219,32 @@ fn upstream_keys(walk: &mut Walk, path: &str, keys: &UpstreamKeys) {
     walk.map(&format!("{path}.replacements"), replacements);
 }
 
-/// What differs between two explanations: `(field, found, wanted)`, in the order of the walk.
-pub fn difference(found: &[(String, String)], wanted: &[(String, String)]) -> Vec<(String, Option<String>, Option<String>)> {
+/// A field that two explanations don't have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Its path.
+    pub field: String,
+    /// What was found; `None` where there was no such field.
+    pub found: Option<String>,
+    /// What is wanted; `None` where there is no such field any more.
+    pub wanted: Option<String>,
+}
+
+/// What differs between two explanations, in the order of the walk.
+pub fn difference(found: &[(String, String)], wanted: &[(String, String)]) -> Vec<Difference> {
     let old: BTreeMap<&str, &str> = found.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     let new: BTreeMap<&str, &str> = wanted.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     let mut out = Vec::new();
-    for (key, value) in wanted {
-        if old.get(key.as_str()) != Some(&value.as_str()) {
-            out.push((key.clone(), old.get(key.as_str()).map(|v| (*v).to_owned()), Some(value.clone())));
+    for (field, value) in wanted {
+        let found = old.get(field.as_str());
+        if found != Some(&value.as_str()) {
+            let found = found.map(|value| (*value).to_owned());
+            out.push(Difference { field: field.clone(), found, wanted: Some(value.clone()) });
         }
     }
-    for (key, value) in found {
-        if !new.contains_key(key.as_str()) {
-            out.push((key.clone(), Some(value.clone()), None));
+    for (field, value) in found {
+        if !new.contains_key(field.as_str()) {
+            out.push(Difference { field: field.clone(), found: Some(value.clone()), wanted: None });
         }
     }
     out

@@ -88,7 +88,7 @@ impl Paint {
     }
 
     /// Cut to a width.
-    pub(super) fn fit(self, text: &str, width: usize) -> String {
+    pub fn fit(self, text: &str, width: usize) -> String {
         console::truncate_str(text, width, self.ellipsis()).into_owned()
     }
 }

@@ -16,6 +16,7 @@
 //! Nothing here knows what obtaining or building means, nor how anything is shown.
 
 pub mod ensure;
+pub mod foresee;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

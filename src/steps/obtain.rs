@@ -15,6 +15,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::context::Context;
 use super::exclusive::{Exclusive, exclusive};
+use super::look::look;
 use super::{locking, original, relock};
 use crate::archive::{self, ArchiveKind, Budget, HashingReader, Select};
 use crate::cache::{Entry, TakenFrom};
@@ -24,7 +25,6 @@ use crate::installed::{Bin, Staging, Watched};
 use crate::integrity::{Observed, Pin, PinKind, Sidecar, Wanted, stamp};
 use crate::model::{Artifact, AssetName, Cell, Digest, Level, Origin, Outcome, Phase, Tag, Via};
 use crate::project::{BuildPlatforms, RenderedSource};
-use crate::upstream;
 
 /// A source that was asked and what it answered, for `why` and for errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,70 +92,12 @@ pub fn obtain(ctx: &Context, cell: &Cell) -> Result<Obtained> {
     obtain.run()
 }
 
-/// What a cell's state is and what [`obtain`] would do, found by looking only. Asks the hub unless `local`.
-#[derive(Clone, Debug)]
-pub struct Look {
-    /// The keys wanted.
-    pub wanted: Wanted,
-    /// What is installed, by its stamp.
-    pub found: Option<Artifact>,
-    /// Why it has to be obtained; `None` when it is up to date.
-    pub stale: Option<String>,
-    /// The sources in the order they would be asked, and their answers, up to the one that has it.
-    pub attempts: Vec<Attempt>,
-    /// The source that would be used.
-    pub choice: Option<Via>,
-    /// An artifact of other inputs that was found where one was looked for, with what it was made of where that is known:
-    /// installed, else on the hub.
-    pub other: Option<Other>,
-}
-
-/// An artifact of other inputs than those wanted.
-#[derive(Clone, Debug)]
-pub struct Other {
-    /// The artifact.
-    pub artifact: Artifact,
-    /// What its inputs were made of, where that is known.
-    pub explanation: Option<Vec<(String, String)>>,
-}
-
-/// Looks at a cell; changes nothing.
-pub fn look(ctx: &Context, cell: &Cell, local: bool) -> Result<Look> {
-    let wanted = ctx.wanted(cell)?;
-    let bin = ctx.bin(cell);
-    let found = stamped(&bin, &wanted)?;
-    let mut look = Look { wanted, found: found.clone(), stale: None, attempts: Vec::new(), choice: None, other: None };
-    if recorded(ctx, cell, &look.wanted)?.is_some() {
-        return Ok(look);
-    }
-    look.stale = match found {
-        None => Some("not installed".into()),
-        Some(artifact) if !look.wanted.accepts(artifact.origin, &artifact.inputs) => {
-            let explanation = ctx.cache.explanation(&artifact.inputs);
-            let version = &ctx.subsystem(cell)?.version;
-            let stale = if artifact.version == *version {
-                format!("`{}` changed but is still {version}", cell.name)
-            } else {
-                format!("{} → {version}", artifact.version)
-            };
-            look.other = Some(Other { artifact, explanation });
-            Some(stale)
-        }
-        Some(_) if ctx.options.reinstall || ctx.options.rebuild => Some("asked for again".into()),
-        Some(artifact) => bin.damage(&artifact)?.map(|damage| format!("damaged: {damage}")),
-    };
-    if look.stale.is_none() || local {
-        return Ok(look);
-    }
-    let wanted = look.wanted.clone();
-    let obtain = Obtain { ctx, cell, bin, wanted: &wanted, reason: String::new() };
-    obtain.foresee(&mut look)?;
-    Ok(look)
-}
-
 /// `--dry-run`: the same search, by looking only.
 fn foreseen(ctx: &Context, cell: &Cell) -> Result<Obtained> {
     let look = look(ctx, cell, false)?;
+    if let Some(error) = look.stopped {
+        return Err(error);
+    }
     let Some(stale) = look.stale else {
         return match look.found {
             Some(artifact) => Ok(Obtained::Done(Box::new(up_to_date(artifact, Vec::new())))),
@@ -187,7 +129,7 @@ pub(super) fn hold(ctx: &Context, cell: &Cell) -> Result<Held> {
 }
 
 /// Up to date by the state's record alone: no hashing, no opening of binaries.
-fn recorded(ctx: &Context, cell: &Cell, wanted: &Wanted) -> Result<Option<Done>> {
+pub(super) fn recorded(ctx: &Context, cell: &Cell, wanted: &Wanted) -> Result<Option<Done>> {
     if ctx.options.reinstall || ctx.options.rebuild {
         return Ok(None);
     }
@@ -273,15 +215,16 @@ fn not_accepted(ctx: &Context, cell: &Cell, found: &Artifact) -> Result<String> 
 }
 
 /// One cell's search through the sources.
-struct Obtain<'a> {
-    ctx: &'a Context,
-    cell: &'a Cell,
-    bin: Bin,
-    wanted: &'a Wanted,
-    reason: String,
+pub(super) struct Obtain<'a> {
+    pub(super) ctx: &'a Context,
+    pub(super) cell: &'a Cell,
+    pub(super) bin: Bin,
+    pub(super) wanted: &'a Wanted,
+    pub(super) reason: String,
 }
 
 impl Obtain<'_> {
+    /// [`look`] foresees what this comes to; keep the two in step.
     fn run(&self) -> Result<Obtained> {
         let options = &self.ctx.options;
         let forced = if options.rebuild { Some(Via::Build) } else { options.source };
@@ -334,56 +277,8 @@ impl Obtain<'_> {
         }
     }
 
-    /// What [`Self::run`] would come to, by looking only. Keep the two in step.
-    fn foresee(&self, look: &mut Look) -> Result<()> {
-        let options = &self.ctx.options;
-        let forced = if options.rebuild { Some(Via::Build) } else { options.source };
-        if forced.is_none_or(|via| via == Via::Cache) {
-            for origin in self.origins() {
-                let Some(inputs) = self.wanted.of(origin) else { continue };
-                let entry = self.ctx.cache.lookup(origin, &inputs.digest)?.filter(|entry| self.trusted(entry));
-                if entry.is_some_and(|entry| self.ctx.cache.holds(&entry.artifact).unwrap_or(false)) {
-                    look.attempts.push(Attempt { via: Via::Cache, answer: format!("has it ({origin})") });
-                    look.choice = Some(Via::Cache);
-                    return Ok(());
-                }
-            }
-            look.attempts.push(Attempt { via: Via::Cache, answer: "nothing for these inputs".into() });
-        }
-        let sources = match forced {
-            Some(Via::Cache) => Vec::new(),
-            Some(via) => vec![via],
-            None => self.ctx.project.sources.clone(),
-        };
-        for via in sources {
-            let answer = match via {
-                Via::Cache => continue,
-                Via::Managed => match self.find_managed() {
-                    Ok(Ok((tag, asset, _))) => Ok(format!("{} has {tag}/{asset}", self.ctx.hub()?.describe())),
-                    Ok(Err(absent)) => Err(absent),
-                    Err(error) if error.kind() == Kind::Unavailable => Err(format!("silent: {error}")),
-                    Err(error) => return Err(error),
-                },
-                Via::Original => match self.ctx.subsystem(self.cell)?.original(&self.cell.platform)? {
-                    Some(original) => Ok(format!("{} (not asked)", upstream::describe(&original.coordinate))),
-                    None => Err("the recipe has no upstream".into()),
-                },
-                Via::Build => self.can_build().map(|()| "this machine can build it".into()),
-            };
-            match answer {
-                Ok(answer) => {
-                    look.attempts.push(Attempt { via, answer });
-                    look.choice = Some(via);
-                    return Ok(());
-                }
-                Err(answer) => look.attempts.push(Attempt { via, answer }),
-            }
-        }
-        Ok(())
-    }
-
     /// Origins in the order in which the project searches them.
-    fn origins(&self) -> Vec<Origin> {
+    pub(super) fn origins(&self) -> Vec<Origin> {
         let order = self.ctx.project.sources.iter().filter_map(|via| match via {
             Via::Original => Some(Origin::Original),
             Via::Build => Some(Origin::Build),
@@ -407,7 +302,7 @@ impl Obtain<'_> {
     }
 
     /// Whether a source's bytes are pinned without the source that was silent before it.
-    fn pinned(&self, via: Via) -> Result<(), String> {
+    pub(super) fn pinned(&self, via: Via) -> Result<(), String> {
         let subsystem = self.ctx.subsystem(self.cell).map_err(|e| e.to_string())?;
         let no = |what: &str| Err(format!("the next source, {via}, is not asked: {what}, and the one before it is silent"));
         match via {
@@ -440,7 +335,7 @@ impl Obtain<'_> {
     }
 
     /// Whether this machine can build the cell.
-    fn can_build(&self) -> Result<(), String> {
+    pub(super) fn can_build(&self) -> Result<(), String> {
         let subsystem = self.ctx.subsystem(self.cell).map_err(|e| e.to_string())?;
         let Some(build) = &subsystem.build else { return Err("the recipe has no build".into()) };
         let platform = self.cell.platform;
@@ -495,7 +390,7 @@ impl Obtain<'_> {
     }
 
     /// A managed entry serves only the same hub or a lock match; nothing serves that contradicts the lock.
-    fn trusted(&self, entry: &Entry) -> bool {
+    pub(super) fn trusted(&self, entry: &Entry) -> bool {
         let digest = entry.artifact.digest();
         let pin = |kind| self.ctx.locking.pin(self.ctx, self.cell, self.wanted, entry.artifact.origin, kind);
         let pinned = |kind| pin(kind).and_then(|pin| pin.artifact);
@@ -522,6 +417,15 @@ impl Obtain<'_> {
         }
     }
 
+    /// The asset that the lock names, if the hub lists it.
+    pub(super) fn pinned_asset(&self) -> Option<String> {
+        let pin = |origin| self.ctx.locking.pin(self.ctx, self.cell, self.wanted, origin, PinKind::Asset);
+        let pins = self.origins().into_iter().filter_map(pin);
+        let (tag, asset) = pins.filter_map(|pin| tag_and_asset(&pin.url)).next()?;
+        let release = self.ctx.hub().ok()?.release(&tag).ok()??;
+        release.assets.iter().any(|listed| listed.name == asset).then(|| format!("{tag}/{asset}"))
+    }
+
     /// With a lock line one request is enough: the archive's digest is pinned, and its stamp says the rest.
     fn try_locked_asset(&self) -> Result<Option<Done>> {
         let ctx = self.ctx;
@@ -543,7 +447,7 @@ impl Obtain<'_> {
     }
 
     /// The hub's asset of accepted inputs: under its plain name, else under those that other inputs get beside it.
-    fn find_managed(&self) -> Result<Result<(Tag, AssetName, Sidecar), String>> {
+    pub(super) fn find_managed(&self) -> Result<Result<(Tag, AssetName, Sidecar), String>> {
         let ctx = self.ctx;
         let subsystem = ctx.subsystem(self.cell)?;
         let hub = ctx.hub()?;

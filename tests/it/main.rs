@@ -7,6 +7,7 @@
 mod bundle;
 mod env;
 mod fake_github;
+mod foretelling;
 mod generated;
 mod github_box;
 mod github_kill;

@@ -1,0 +1,166 @@
+//! `larder plan`.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use super::Global;
+use super::asking::AskingArgs;
+use super::session::{Looking, PlatformArgs};
+use crate::error::{Error, Result};
+use crate::model::{Cell, Name, Platform, Via};
+use crate::plan::{Plan, Selection};
+use crate::report::documents::{self, Decision, PlanDocument, PlanStep};
+use crate::report::table::{Table, stdout_width};
+use crate::report::{self, Redactor, Tone, Verbosity};
+use crate::runner::foresee::{Foreseen, foresee};
+use crate::steps::{self, Context};
+
+/// Show what `ensure` would do now
+///
+/// For each subsystem and what it needs: whether it would be restored, downloaded or built, from where, and why. Changes
+/// nothing; the hub is asked what it has.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  larder plan
+  larder plan nats --platform all -v
+  larder plan --json | jq -r '.steps[] | select(.decision == \"build\").name'")]
+pub struct Args {
+    /// Subsystems. Default: all.
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    #[command(flatten)]
+    platforms: PlatformArgs,
+    #[command(flatten)]
+    asking: AskingArgs,
+}
+
+/// Runs it.
+pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
+    let platforms = args.platforms.resolve()?;
+    let looking = Looking::open(global, args.asking.options())?;
+    let ctx = &looking.ctx;
+    let selection = Selection::parse_or_all(&ctx.project, &args.names)?;
+    let plan = Plan::new(&ctx.project, &selection, &platforms);
+    let mut errors: Vec<Error> = Vec::new();
+    let mut steps = Vec::new();
+    for (cell, reason) in plan.skipped() {
+        let mut step = step(ctx, cell);
+        (step.decision, step.reason) = (Decision::Skip, Some(reason.clone()));
+        steps.push(step);
+    }
+    for foreseen in foresee(&plan, |cell| steps::look(ctx, cell, false)) {
+        let (step, error) = of(ctx, foreseen);
+        steps.push(step);
+        errors.extend(error);
+    }
+    steps.sort_by(|a, b| (&a.name, a.platform).cmp(&(&b.name, b.platform)));
+    let up_to_date = steps.iter().all(|step| matches!(step.decision, Decision::UpToDate | Decision::Skip));
+    let document = PlanDocument { up_to_date, steps };
+    if global.json {
+        report::print_json(&document)?;
+    } else {
+        show(&document, global)?;
+    }
+    for error in &errors {
+        report::say(&report::render_error(error, global.paint().color));
+    }
+    let worst = errors.iter().map(Error::kind).min_by_key(|kind| kind.rank());
+    Ok(worst.map_or(ExitCode::SUCCESS, |kind| ExitCode::from(kind.exit_code())))
+}
+
+fn step(ctx: &Context, cell: &Cell) -> PlanStep {
+    PlanStep {
+        name: cell.name.clone(),
+        version: ctx.project.subsystems[&cell.name].version.clone(),
+        platform: cell.platform,
+        decision: Decision::UpToDate,
+        source: None,
+        reason: None,
+        answer: None,
+        needed_by: Vec::new(),
+    }
+}
+
+/// What was foreseen of a cell; an error where that could not be told.
+fn of(ctx: &Context, foreseen: Foreseen) -> (PlanStep, Option<Error>) {
+    let Foreseen { cell, look, needed_by } = foreseen;
+    let redactor = Redactor::from_env();
+    let mut step = step(ctx, &cell);
+    step.needed_by = needed_by.into_iter().collect();
+    match look {
+        Ok(look) => {
+            let last = look.attempts.last().map(|attempt| redactor.clean_line(&attempt.answer));
+            step.decision = match (&look.stale, look.choice) {
+                (None, _) => Decision::UpToDate,
+                (Some(_), Some(via)) => Decision::of(via),
+                (Some(_), None) => Decision::Fail,
+            };
+            step.source = look.choice;
+            step.reason = look.stale;
+            step.answer = look.stopped.as_ref().map(documents::line).or(last);
+            (step, None)
+        }
+        Err(error) => {
+            step.decision = Decision::Fail;
+            step.reason = Some(documents::line(&error));
+            (step, Some(error.context(format!("cannot tell what would become of {cell}"))))
+        }
+    }
+}
+
+fn show(document: &PlanDocument, global: &Global) -> Result<()> {
+    let verbose = global.verbosity() == Verbosity::Verbose;
+    let shown: Vec<&PlanStep> = document.steps.iter().filter(|step| verbose || step.decision != Decision::UpToDate).collect();
+    let host = Platform::host();
+    let several = shown.iter().any(|step| step.platform != host);
+    let mut table = if several {
+        Table::new(["name", "platform", "version", "would", "from", "why"]).flexible(5)
+    } else {
+        Table::new(["name", "version", "would", "from", "why"]).flexible(4)
+    };
+    for step in &shown {
+        let PlanStep { name, version, platform, decision, source, reason, answer, needed_by } = step;
+        let (would, tone) = match decision {
+            Decision::UpToDate => ("-", Tone::Good),
+            Decision::Fail => (decision.as_str(), Tone::Bad),
+            Decision::Skip => (decision.as_str(), Tone::Dim),
+            _ => (decision.as_str(), Tone::Plain),
+        };
+        let mut why = match (decision, reason, answer) {
+            (Decision::UpToDate, ..) => decision.as_str().to_owned(),
+            (Decision::Fail, Some(reason), Some(answer)) => format!("{reason}; {answer}"),
+            (_, reason, _) => reason.clone().unwrap_or_default(),
+        };
+        if !needed_by.is_empty() {
+            let builds: Vec<&str> = needed_by.iter().map(Name::as_str).collect();
+            why = format!("{why}; needed to build {}", builds.join(", "));
+        }
+        let name = (name.as_str(), Tone::Strong);
+        let platform = platform.to_string();
+        let rest = [(version.as_str(), Tone::Plain), (would, tone)];
+        let from = source.filter(|via| *via != Via::Build).map_or("-", Via::as_str);
+        let end = [(from, Tone::Plain), (why.as_str(), Tone::Plain)];
+        if several {
+            table.row([name, (platform.as_str(), Tone::Plain), rest[0], rest[1], end[0], end[1]]);
+        } else {
+            table.row([name, rest[0], rest[1], end[0], end[1]]);
+        }
+    }
+    if !table.is_empty() {
+        report::print(&table.render(stdout_width(), global.stdout_paint()))?;
+    }
+    let mut counts: BTreeMap<Decision, usize> = BTreeMap::new();
+    for step in &document.steps {
+        *counts.entry(step.decision).or_default() += 1;
+    }
+    let counts: Vec<String> = counts
+        .iter()
+        .map(|(decision, count)| match decision {
+            Decision::UpToDate => format!("{count} up to date"),
+            Decision::Fail => format!("{count} would fail"),
+            other => format!("{count} to {}", other.as_str()),
+        })
+        .collect();
+    report::say(&if counts.is_empty() { "nothing to do".to_owned() } else { counts.join(", ") });
+    Ok(())
+}

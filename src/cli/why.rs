@@ -1,0 +1,212 @@
+//! `larder why`.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use super::Global;
+use super::asking::AskingArgs;
+use super::session::Looking;
+use crate::error::{Error, Result};
+use crate::integrity::Inputs;
+use crate::integrity::inputs::Difference;
+use crate::model::{Cell, Digest, Origin, Platform};
+use crate::plan::Selection;
+use crate::report::documents::{
+    ComparedEntry, Decision, DifferenceEntry, FieldEntry, InputsEntry, InstalledEntry, SourceEntry, WhyDocument,
+};
+use crate::report::table::{Table, stdout_width};
+use crate::report::{self, Paint, Redactor, Tone, Verbosity};
+use crate::steps::{self, Context, Look, Other};
+
+/// Explain the decision about one subsystem
+///
+/// What `ensure` would do and why: each source in the order in which it is asked, and its answer; and where an artifact of
+/// other inputs was found, installed or on the hub, which inputs differ. With `-v` all inputs. Changes nothing.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  larder why nats
+  larder why nats --platform windows-amd64 --offline
+  larder why nats --json | jq '.compared.differences'")]
+pub struct Args {
+    /// The subsystem.
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// The platform. Default: the host.
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<String>,
+    #[command(flatten)]
+    asking: AskingArgs,
+}
+
+/// Runs it.
+pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
+    let platform = args.platform.as_ref().map_or(Ok(Platform::host()), |text| text.parse())?;
+    let looking = Looking::open(global, args.asking.options())?;
+    let ctx = &looking.ctx;
+    if args.name == "all" {
+        return Err(Error::usage("`why` explains one subsystem").hint("`larder plan` shows what would become of all"));
+    }
+    let selection = Selection::parse(&ctx.project, std::slice::from_ref(&args.name))?;
+    let Some(subsystem) = selection.subsystems(&ctx.project).into_iter().next() else {
+        return Err(Error::usage(format!("no subsystem is called `{}`", args.name)));
+    };
+    if !subsystem.platforms.contains(&platform) {
+        return Err(Error::usage(format!("`{}` does not exist for {platform}", subsystem.name))
+            .hint("see `platforms` of its recipe, and of versions.yml"));
+    }
+    let cell = Cell { name: subsystem.name.clone(), platform };
+    let look = steps::look(ctx, &cell, false)?;
+    let other = steps::other(ctx, &cell, &look)?;
+    let document = document(ctx, &cell, &look, other);
+    if global.json {
+        report::print_json(&document)?;
+    } else {
+        let verbose = global.verbosity() == Verbosity::Verbose;
+        report::print(&text(&document, global.stdout_paint(), stdout_width(), verbose))?;
+        for hint in look.stopped.iter().flat_map(Error::hints) {
+            report::say(&format!("help: {hint}"));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn document(ctx: &Context, cell: &Cell, look: &Look, other: Option<Other>) -> WhyDocument {
+    let redactor = Redactor::from_env();
+    let Look { wanted, found, stale, attempts, choice, stopped: _ } = look;
+    let inputs = |origin: Origin, inputs: &Inputs| InputsEntry {
+        origin,
+        inputs: inputs.digest,
+        fields: inputs.fields.iter().map(|(field, value)| FieldEntry { field: field.clone(), value: value.clone() }).collect(),
+    };
+    WhyDocument {
+        name: cell.name.clone(),
+        version: ctx.project.subsystems[&cell.name].version.clone(),
+        platform: cell.platform,
+        decision: match (stale, choice) {
+            (None, _) => Decision::UpToDate,
+            (Some(_), Some(via)) => Decision::of(*via),
+            (Some(_), None) => Decision::Fail,
+        },
+        reason: stale.clone(),
+        installed: found.as_ref().map(|found| InstalledEntry {
+            version: found.version.clone(),
+            origin: found.origin,
+            inputs: found.inputs,
+            artifact: found.digest(),
+            accepted: wanted.accepts(found.origin, &found.inputs),
+        }),
+        wanted: [Origin::Original, Origin::Build]
+            .into_iter()
+            .filter_map(|origin| Some(inputs(origin, wanted.of(origin)?)))
+            .collect(),
+        sources: attempts
+            .iter()
+            .map(|attempt| SourceEntry {
+                source: attempt.via,
+                chosen: *choice == Some(attempt.via),
+                answer: redactor.clean_line(&attempt.answer),
+            })
+            .collect(),
+        compared: other.map(|Other { place, artifact, differences }| ComparedEntry {
+            place: redactor.clean_line(&place),
+            origin: artifact.origin,
+            inputs: artifact.inputs,
+            known: differences.is_some(),
+            differences: differences
+                .unwrap_or_default()
+                .into_iter()
+                .map(|Difference { field, found, wanted }| DifferenceEntry { field, found, wanted })
+                .collect(),
+        }),
+    }
+}
+
+fn text(document: &WhyDocument, paint: Paint, width: Option<usize>, verbose: bool) -> String {
+    let WhyDocument { name, version, platform, decision, reason, installed, wanted, sources, compared } = document;
+    let (decided, tone) = match decision {
+        Decision::UpToDate => ("is up to date", Tone::Good),
+        Decision::Restore => ("would be restored", Tone::Plain),
+        Decision::Download => ("would be downloaded", Tone::Plain),
+        Decision::Build => ("would be built", Tone::Plain),
+        Decision::Fail => ("can't be had", Tone::Bad),
+        Decision::Skip => ("would be left out", Tone::Dim),
+    };
+    let title = paint.tone(Tone::Strong, &format!("{name} {version}"));
+    let mut text = format!("{title} for {platform} {}", paint.tone(tone, decided));
+    if let Some(reason) = reason {
+        let _ = write!(text, ": {reason}");
+    }
+    text.push_str("\n\n");
+    let mut table = Table::new(["", "version", "origin", "inputs"]);
+    match installed {
+        Some(InstalledEntry { version, origin, inputs, artifact: _, accepted }) => {
+            let accepted = if *accepted { "accepted" } else { "not accepted" };
+            let inputs = format!("{} ({accepted})", inputs.short());
+            let cells = [version.as_str(), origin.as_str(), inputs.as_str()].map(|text| (text, Tone::Plain));
+            table.row([("installed", Tone::Dim), cells[0], cells[1], cells[2]]);
+        }
+        None => table.row([("installed", Tone::Dim), ("-", Tone::Plain), ("-", Tone::Plain), ("-", Tone::Plain)]),
+    }
+    for (number, InputsEntry { origin, inputs, fields: _ }) in wanted.iter().enumerate() {
+        let title = if number == 0 { "wanted" } else { "or" };
+        let inputs = inputs.short();
+        let cells = [version.as_str(), origin.as_str(), inputs.as_str()].map(|text| (text, Tone::Plain));
+        table.row([(title, Tone::Dim), cells[0], cells[1], cells[2]]);
+    }
+    text.push_str(&table.render(width, paint));
+    if !sources.is_empty() {
+        text.push('\n');
+        let mut table = Table::new(["source", "", "answer"]).flexible(2);
+        for SourceEntry { source, chosen, answer } in sources {
+            let (mark, tone) = if *chosen { ("->", Tone::Good) } else { ("", Tone::Plain) };
+            table.row([(source.as_str(), Tone::Plain), (mark, tone), (answer, tone)]);
+        }
+        text.push_str(&table.render(width, paint));
+    }
+    if let Some(compared) = compared {
+        text.push('\n');
+        text.push_str(&differences(compared, paint, width));
+    }
+    if verbose {
+        for InputsEntry { origin, inputs, fields } in wanted {
+            let _ = writeln!(text, "\ninputs of {origin}, {inputs}:");
+            let mut table = Table::new(["field", "value"]).flexible(1);
+            for FieldEntry { field, value } in fields {
+                table.row([(field, Tone::Plain), (value, Tone::Plain)]);
+            }
+            text.push_str(&table.render(width, paint));
+        }
+    }
+    text
+}
+
+/// The fields that differ, each with both values below each other: commands are long.
+fn differences(compared: &ComparedEntry, paint: Paint, width: Option<usize>) -> String {
+    let ComparedEntry { place, origin, inputs, known, differences } = compared;
+    let redactor = Redactor::from_env();
+    if !known {
+        return format!("{place} was made from other inputs ({origin}, {}); what they were is not known here\n", inputs.short());
+    }
+    let mut text = format!("differences between {place} ({origin}) and what is wanted:\n");
+    for DifferenceEntry { field, found, wanted } in differences {
+        let told = match field.as_str() {
+            "source.dir" => " (bytes or names of files in the source's folder)",
+            field if field.starts_with("build.needs.") => " (version, recipe or source of what it is built with)",
+            _ => "",
+        };
+        let _ = writeln!(text, "  {}{told}", paint.tone(Tone::Strong, field));
+        let mut line = |mark: &str, tone: Tone, value: &Option<String>| {
+            let value = match value {
+                None => "(none)".to_owned(),
+                // Where digests differ their beginnings do.
+                Some(value) => value.parse::<Digest>().map_or_else(|_| redactor.clean_line(value), |digest| digest.short()),
+            };
+            let line = format!("    {mark} {value}");
+            let line = width.map_or(line.clone(), |width| paint.fit(&line, width));
+            let _ = writeln!(text, "{}", paint.tone(tone, &line));
+        };
+        line("-", Tone::Bad, found);
+        line("+", Tone::Good, wanted);
+    }
+    text
+}
