@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::session::Session;
 use crate::error::{Error, Result};
-use crate::model::{Action, Cell, Event, Finished, Outcome};
+use crate::model::{Action, Cell, Event, Finished, Outcome, Version};
 use crate::plan::{Platforms, Selection};
 
 /// What a step came to.
@@ -40,31 +40,30 @@ pub fn each(
         cells.extend(there.into_iter().map(cell));
         absent.extend(missing.into_iter().map(cell));
     }
-    session.begin(action, cells.len());
-    let finished = |cell: &Cell, version: &crate::model::Version, start: Instant| Finished {
-        action,
-        cell: cell.clone(),
-        version: version.clone(),
-        outcome: Outcome::Skipped,
-        via: None,
-        bytes: 0,
-        seconds: start.elapsed().as_secs_f64(),
-        error: None,
-        reason: None,
-        place: None,
-        log: None,
-    };
     for (cell, version) in &absent {
-        let mut told = finished(cell, version, Instant::now());
+        let mut told = Finished::new(action, cell.clone(), version.clone(), Outcome::Skipped);
         told.reason = Some(format!("`{}` does not exist for {}", cell.name, cell.platform));
         ctx.events.send(Event::Finished(told));
     }
+    Ok(each_cell(session, action, &cells, step))
+}
+
+/// The same for these cells.
+pub fn each_cell(
+    session: Session,
+    action: Action,
+    cells: &[(Cell, Version)],
+    step: impl Fn(&Cell) -> Result<(Outcome, Told)> + Sync,
+) -> ExitCode {
+    let ctx = &session.ctx;
+    session.begin(action, cells.len());
     let errors: Vec<Error> = cells
         .par_iter()
         .filter_map(|(cell, version)| {
             let start = Instant::now();
             let result = ctx.cancel.check().and_then(|()| step(cell));
-            let mut told = finished(cell, version, start);
+            let mut told = Finished::new(action, cell.clone(), version.clone(), Outcome::Skipped);
+            told.seconds = start.elapsed().as_secs_f64();
             let error = match result {
                 Ok((outcome, Told { bytes, place, reason })) => {
                     (told.outcome, told.bytes, told.place, told.reason) = (outcome, bytes, place, reason);
@@ -80,5 +79,5 @@ pub fn each(
             error
         })
         .collect();
-    Ok(session.end(&BTreeMap::new(), &errors))
+    session.end(&BTreeMap::new(), &errors)
 }

@@ -5,6 +5,7 @@ mod asking;
 mod bundle;
 mod check;
 mod ci;
+mod clean;
 mod collect;
 mod each;
 mod ensure;
@@ -20,10 +21,12 @@ mod plan;
 mod record;
 pub mod reference;
 mod release;
+mod rollback;
 mod run;
 mod session;
 mod starter;
 mod status;
+mod verify;
 mod why;
 
 use std::process::ExitCode;
@@ -58,6 +61,9 @@ enum Command {
     Install(install::Args),
     Collect(collect::Args),
     Lock(lock::Args),
+    Verify(verify::Args),
+    Rollback(rollback::Args),
+    Clean(clean::Args),
     Package(package::Args),
     Bundle(bundle::Args),
     Release(release::Args),
@@ -114,6 +120,9 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Install(args) => install::run(args, global),
         Command::Collect(args) => collect::run(args, global),
         Command::Lock(args) => lock::run(args, global),
+        Command::Verify(args) => verify::run(args, global),
+        Command::Rollback(args) => rollback::run(args, global),
+        Command::Clean(args) => clean::run(args, global),
         Command::Package(args) => package::run(args, global),
         Command::Bundle(args) => bundle::run(args, global),
         Command::Release(args) => release::run(args, global),

@@ -247,6 +247,25 @@ pub struct Did {
     pub place: Option<String>,
 }
 
+impl Finished {
+    /// One that is yet to say more.
+    pub fn new(action: Action, cell: Cell, version: Version, outcome: Outcome) -> Self {
+        Self {
+            action,
+            cell,
+            version,
+            outcome,
+            via: None,
+            bytes: 0,
+            seconds: 0.0,
+            error: None,
+            reason: None,
+            place: None,
+            log: None,
+        }
+    }
+}
+
 impl Did {
     /// One that is yet to say more.
     pub fn new(action: Action, subject: impl Into<String>, outcome: Outcome) -> Self {

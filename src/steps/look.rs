@@ -90,18 +90,21 @@ fn foresee(ctx: &Context, cell: &Cell, look: &mut Look) -> Result<()> {
             Via::Cache => continue,
             Via::Managed => match obtain.find_managed() {
                 Ok(Ok((tag, asset, _))) => Ok(format!("{} has {tag}/{asset}", ctx.hub()?.describe())),
-                // Such as one that `lock --adopt` pinned, which has no sidecar.
-                Ok(Err(absent)) => obtain.pinned_asset().map(|place| format!("versions.lock pins {place}")).ok_or(absent),
                 Err(error) if error.kind() == Kind::Unavailable => {
                     let answer = format!("silent: {error}");
                     silent.get_or_insert(error);
                     Err(answer)
                 }
-                Err(error) => {
-                    attempts.push(Attempt { via, answer: error.to_string() });
-                    *stopped = Some(error);
-                    return Ok(());
-                }
+                // What the lock pins needs no sidecar.
+                answer => match (obtain.pinned_asset(), answer) {
+                    (Some(place), _) => Ok(format!("{} has {place}, which versions.lock pins", ctx.hub()?.describe())),
+                    (None, Err(error)) => {
+                        attempts.push(Attempt { via, answer: error.to_string() });
+                        *stopped = Some(error);
+                        return Ok(());
+                    }
+                    (None, answer) => Err(answer?.err().unwrap_or_default()),
+                },
             },
             Via::Original => match ctx.subsystem(cell)?.original(&cell.platform)? {
                 Some(original) => Ok(format!("{} (not asked)", upstream::describe(&original.coordinate))),

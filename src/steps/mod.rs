@@ -1,6 +1,7 @@
 //! What a step does: obtain, build, package, release … on one cell. Unaware of the graph and of how things are shown.
 
 mod build;
+mod clean;
 pub mod bundle;
 pub mod collect;
 mod context;
@@ -14,16 +15,19 @@ mod package;
 mod process;
 mod release;
 pub mod relock;
+mod rollback;
 mod source;
 pub mod task;
 mod upload;
 pub mod verify;
 
 pub use build::{build, log_path, sweep};
+pub use clean::{Cleaned, clean, clean_rest};
 pub use context::{Context, Options, Sources};
 pub use locking::Locking;
 pub use look::{Look, Other, look, other};
 pub use obtain::{Attempt, Done, Obtained, obtain};
 pub use package::{Packaged, package};
 pub use release::{ReleaseOptions, Released, release};
+pub use rollback::rollback;
 pub use upload::{UploadDecision, decide as decide_upload, in_ci};

@@ -420,8 +420,8 @@ impl Obtain<'_> {
     /// The asset that the lock names, if the hub lists it.
     pub(super) fn pinned_asset(&self) -> Option<String> {
         let pin = |origin| self.ctx.locking.pin(self.ctx, self.cell, self.wanted, origin, PinKind::Asset);
-        let pins = self.origins().into_iter().filter_map(pin);
-        let (tag, asset) = pins.filter_map(|pin| tag_and_asset(&pin.url)).next()?;
+        let mut pins = self.origins().into_iter().filter_map(pin);
+        let (tag, asset) = pins.find_map(|pin| tag_and_asset(&pin.url))?;
         let release = self.ctx.hub().ok()?.release(&tag).ok()??;
         release.assets.iter().any(|listed| listed.name == asset).then(|| format!("{tag}/{asset}"))
     }

@@ -232,7 +232,7 @@ fn check_parses_the_lines_of_ci() {
     exit: 2
     --- stdout
     --- stderr
-    error: `larder ensure all --platfrom all` is no command line: unexpected argument '--platfrom' found
+    error: `ensure all --platfrom all` is no larder command line: unexpected argument '--platfrom' found
      --> versions.yml:5:5
       |
     5 |   - ensure all --platfrom all
@@ -240,13 +240,13 @@ fn check_parses_the_lines_of_ci() {
       |
       = help: a similar argument exists: '--platform'
 
-    error: `larder status --platform` is no command line: a value is required for '--platform <PLATFORM>' but none was supplied
+    error: `status --platform` is no larder command line: a value is required for '--platform <PLATFORM>' but none was supplied For more information, try '--help'.
      --> versions.yml:6:5
       |
     6 |   - status --platform
       |     ^^^^^^^^^^^^^^^^^
       |
-      = help: `larder help` lists the commands and their options
+      = help: lines are written as after `larder`; `larder help` shows the commands
 
     error: 2 problems in the project's files
     ");

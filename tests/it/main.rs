@@ -16,6 +16,7 @@ mod github_story;
 mod github_write;
 mod hub_dir;
 mod init;
+mod keeping;
 mod kill;
 mod knowing;
 mod net;

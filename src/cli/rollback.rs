@@ -1,0 +1,46 @@
+//! `larder rollback`.
+
+use std::process::ExitCode;
+
+use super::Global;
+use super::each::{Told, each};
+use super::session::{PlatformArgs, Session};
+use crate::error::{Error, Result};
+use crate::model::{Action, Level, Outcome};
+use crate::steps::{self, Options};
+
+/// Go back to what was installed before
+///
+/// Switches the installed binaries to the set before the present one, at once and whole; again, and the switch is undone.
+/// versions.yml is left alone, so the next `ensure` installs what it pins.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  larder rollback nats")]
+pub struct Args {
+    /// Subsystems.
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+    #[command(flatten)]
+    platforms: PlatformArgs,
+}
+
+/// Runs it.
+pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
+    let platforms = args.platforms.resolve()?;
+    if args.names.iter().any(|name| name == "all") {
+        return Err(Error::usage("`rollback` takes the names of subsystems, not `all`"));
+    }
+    let session = Session::open(global, Options::default())?;
+    let ctx = std::sync::Arc::clone(&session.ctx);
+    each(session, Action::Rollback, &args.names, &platforms, |cell| {
+        let artifact = steps::rollback(&ctx, cell)?;
+        let pinned = &ctx.subsystem(cell)?.version;
+        let now = if artifact.version == *pinned {
+            format!("another build of {pinned} is installed now")
+        } else {
+            format!("{} is installed now; versions.yml still pins {pinned}", artifact.version)
+        };
+        ctx.events.note(Some(cell), Level::Info, format!("{}: {now}", cell.name));
+        Ok((Outcome::RolledBack, Told { bytes: artifact.size(), place: None, reason: Some(now) }))
+    })
+}
