@@ -1,8 +1,8 @@
 //! What a step does: obtain, build, package, release … on one cell. Unaware of the graph and of how things are shown.
 
 mod build;
-mod clean;
 pub mod bundle;
+mod clean;
 pub mod collect;
 mod context;
 mod exclusive;
