@@ -5,7 +5,9 @@
 #![allow(clippy::disallowed_methods, reason = "tests arrange and damage files by hand; larder's wrapper is what is tested")]
 
 mod bundle;
+mod docs;
 mod env;
+mod examples;
 mod fake_github;
 mod foretelling;
 mod generated;
@@ -22,6 +24,7 @@ mod knowing;
 mod net;
 mod project;
 mod published;
+mod publisher;
 mod script;
 mod serve;
 mod tasks;

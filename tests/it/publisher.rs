@@ -28,7 +28,9 @@ pub fn publish(env: &mut TestEnv, names: &[&str]) -> FileServer {
     let mut digests: BTreeMap<Utf8PathBuf, (&str, String)> = BTreeMap::new();
     for line in include_str!("data/published.txt").lines() {
         let words: Vec<&str> = line.split(' ').collect();
-        let Some(&(name, binary, inner, program)) = LAYOUTS.iter().find(|layout| layout.0 == words[0] && names.contains(&words[0])) else {
+        let Some(&(name, binary, inner, program)) =
+            LAYOUTS.iter().find(|layout| layout.0 == words[0] && names.contains(&words[0]))
+        else {
             continue;
         };
         let Some(path) = words.last().and_then(|url| url.strip_prefix(GITHUB)) else { continue };
@@ -47,7 +49,7 @@ pub fn publish(env: &mut TestEnv, names: &[&str]) -> FileServer {
         let version = path.split('/').nth(4).expect("a tag");
         let pack = if asset.ends_with(".zip") { format!("zip -qr '{file}' .") } else { format!("tar czf '{file}' *") };
         env.sh(&format!(
-            "mkdir -p '{folder}' && d=$(mktemp -d) && cd \"$d\" && mkdir -p \"./{inner}\" && echo text > LICENSE && cp LICENSE './{inner}/' 2>/dev/null || :\n\
+            "mkdir -p '{folder}' && d=$(mktemp -d) && cd \"$d\" && mkdir -p \"./{inner}\" && echo text > './{inner}/LICENSE' && \
              printf '#!/bin/sh\\necho \"{binary} {version} on {}\"\\n' > './{inner}/{binary}{exe}' && chmod +x './{inner}/{binary}{exe}' && {pack}",
             words[1]
         ));
@@ -112,8 +114,10 @@ fn a_file_that_differs_from_its_publisher_s_digest_is_refused() {
     let _server = publish(&mut env, &["flyctl", "caddy"]);
     let os = if cfg!(target_os = "macos") { "mac" } else { std::env::consts::OS };
     let arch = crate::env::host().rsplit('-').next().expect("an architecture").to_owned();
-    let asset = format!("caddyserver/caddy/releases/download/v2.10.0/caddy_2.10.0_{os}_{arch}.tar.gz");
-    crate::env::flip_bit(&env.base().join("github.com").join(asset));
+    let folder = env.base().join("github.com/caddyserver/caddy/releases/download/v2.10.0");
+    // A sound archive, but another one.
+    let other = if arch == "amd64" { "arm64" } else { "amd64" };
+    env.sh(&format!("cp {folder}/caddy_2.10.0_{os}_{other}.tar.gz {folder}/caddy_2.10.0_{os}_{arch}.tar.gz"));
     let out = env.larder(["ensure", "caddy"]).exits(4);
     assert!(out.stderr.contains("caddy_2.10.0_checksums.txt"), "the message names who says so:\n{}", out.stderr);
     assert!(!env.exists("subsystems/caddy/.bin/caddy"));
