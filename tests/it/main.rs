@@ -7,6 +7,7 @@
 mod bundle;
 mod docs;
 mod env;
+mod examples;
 mod fake_github;
 mod foretelling;
 mod generated;
@@ -23,6 +24,7 @@ mod knowing;
 mod net;
 mod project;
 mod published;
+mod publisher;
 mod script;
 mod serve;
 mod tasks;
