@@ -7,7 +7,6 @@
 mod bundle;
 mod docs;
 mod env;
-mod examples;
 mod fake_github;
 mod foretelling;
 mod generated;
@@ -24,7 +23,6 @@ mod knowing;
 mod net;
 mod project;
 mod published;
-mod publisher;
 mod script;
 mod serve;
 mod tasks;
