@@ -1,0 +1,101 @@
+//! `larder cache`.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use super::Global;
+use super::session::cache_dir;
+use crate::cache::{Cache, Checked, Pruned, Usage};
+use crate::error::{Error, Result};
+use crate::report;
+use crate::report::human;
+
+/// Look after the local cache
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  larder cache size
+  larder cache prune --older-than 7d
+  larder cache verify")]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Clone, Debug, clap::Subcommand)]
+enum What {
+    /// Print the cache's folder
+    Dir,
+    /// Show how much it holds
+    Size,
+    /// Remove what was not used lately
+    Prune {
+        /// Not used for so long: `30d`, `12h`.
+        #[arg(long, value_name = "TIME", default_value = "30d", value_parser = age)]
+        older_than: Duration,
+        /// Only say what would go.
+        #[arg(short = 'n', long)]
+        dry_run: bool,
+    },
+    /// Hash everything in it; set damaged files aside
+    Verify,
+}
+
+fn age(text: &str) -> Result<Duration, String> {
+    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" | "" => 86_400,
+        "w" => 604_800,
+        _ => return Err("write `30d`, `12h` or `2w`".into()),
+    };
+    let number: u64 = number.parse().map_err(|_| "write `30d`, `12h` or `2w`".to_owned())?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "that is longer than time".into())
+}
+
+/// Runs it.
+pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
+    let dir = cache_dir()?;
+    let cache = Cache::at(&dir);
+    match &args.what {
+        What::Dir if global.json => report::print_json(&serde_json::json!({ "dir": dir.as_str() }))?,
+        What::Dir => report::print(&format!("{dir}\n"))?,
+        What::Size => {
+            let usage = cache.usage()?;
+            if global.json {
+                report::print_json(&usage)?;
+            } else {
+                let Usage { files, bytes, artifacts } = usage;
+                report::print(&format!("{} in {files} files of {artifacts} artifacts\n", human::bytes(bytes)))?;
+            }
+        }
+        What::Prune { older_than, dry_run } => {
+            let pruned = cache.prune(*older_than, *dry_run)?;
+            if global.json {
+                report::print_json(&pruned)?;
+            } else {
+                let Pruned { files, bytes, artifacts } = pruned;
+                let verb = if *dry_run { "would remove" } else { "removed" };
+                report::print(&format!("{verb} {} in {files} files, {artifacts} artifacts\n", human::bytes(bytes)))?;
+            }
+        }
+        What::Verify => {
+            let checked = cache.check()?;
+            if global.json {
+                report::print_json(&checked)?;
+            } else {
+                report::print(&format!("{} files are right\n", checked.right))?;
+            }
+            let Checked { right: _, damaged } = checked;
+            if !damaged.is_empty() {
+                let error = damaged.iter().fold(
+                    Error::integrity(format!("{} of the cache were damaged and set aside", human::count(damaged.len(), "file"))),
+                    |error, digest| error.cause(digest),
+                );
+                return Err(error.hint("nothing else is needed: what lacks them is obtained again when it is next asked for"));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

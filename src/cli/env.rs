@@ -1,0 +1,47 @@
+//! `larder env`.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use super::Global;
+use crate::error::{Error, Result};
+use crate::steps::binary_folders;
+use crate::{fs, report};
+
+/// Print what puts the installed binaries on PATH
+#[derive(Clone, Copy, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  eval \"$(larder env)\"        in a shell, or in .envrc
+  larder env --github         in a job of GitHub Actions: for the steps that follow")]
+pub struct Args {
+    /// Append the folders to the file that $GITHUB_PATH names.
+    #[arg(long)]
+    github: bool,
+}
+
+/// Runs it.
+pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
+    let project = Global::load(&global.root()?)?;
+    let folders = binary_folders(&project);
+    if args.github {
+        let file = crate::env::value("GITHUB_PATH").ok_or_else(|| {
+            Error::usage("GITHUB_PATH is not set").hint("`--github` is for jobs of GitHub Actions; elsewhere: eval \"$(larder env)\"")
+        })?;
+        let mut text = String::new();
+        for folder in &folders {
+            // Writing to a String can't fail.
+            let _ = writeln!(text, "{folder}");
+        }
+        fs::append(&file, text.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if global.json {
+        let paths: Vec<&str> = folders.iter().map(|folder| folder.as_str()).collect();
+        report::print_json(&serde_json::json!({ "path": paths }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let quoted: Vec<String> = folders.iter().map(|folder| format!("'{}'", folder.as_str().replace('\'', r"'\''"))).collect();
+    let colon = if quoted.is_empty() { "" } else { ":" };
+    report::print(&format!("export PATH={}{colon}\"$PATH\"\n", quoted.join(":")))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,61 @@
+//! `larder exec`.
+
+use std::ffi::OsString;
+use std::process::{Command, ExitCode};
+
+use super::Global;
+use crate::error::{Error, Result};
+use crate::steps::path_with_binaries;
+
+/// Run a command with all installed binaries first on PATH
+///
+/// The command takes larder's place: its exit code, signals, input and output are its own.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  larder exec -- nats-server --version
+  larder exec -- sh -c 'command -v arc'")]
+pub struct Args {
+    /// The command and its arguments.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+/// Runs it.
+pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
+    let project = Global::load(&global.root()?)?;
+    let Some((program, arguments)) = args.command.split_first() else {
+        return Err(Error::usage("exec what?").hint("`larder exec -- CMD`"));
+    };
+    let path = path_with_binaries(&project)?;
+    let mut command = Command::new(found(program, &path));
+    command.args(arguments).env("PATH", &path);
+    replace(command, &program.to_string_lossy())
+}
+
+/// Where a plain program name is on this PATH: the system may look on the PATH of this process instead.
+fn found(program: &OsString, path: &OsString) -> OsString {
+    let plain = std::path::Path::new(program).components().count() == 1;
+    let names = [program.clone(), { let mut exe = program.clone(); exe.push(".exe"); exe }];
+    let candidates = std::env::split_paths(path).flat_map(|dir| names.iter().map(move |name| dir.join(name)).collect::<Vec<_>>());
+    match candidates.filter(|_| plain).find(|file| crate::fs::stat(file).is_ok_and(|meta| meta.is_some_and(|meta| meta.is_file()))) {
+        Some(file) => file.into_os_string(),
+        None => program.clone(),
+    }
+}
+
+fn cannot(program: &str, error: &std::io::Error) -> Error {
+    Error::failed(format!("cannot run `{program}`")).cause(error).hint("`larder status` shows what is installed; `larder ensure all` installs it")
+}
+
+#[cfg(unix)]
+fn replace(mut command: Command, program: &str) -> Result<ExitCode> {
+    use std::os::unix::process::CommandExt;
+    // Only comes back when it could not be done.
+    Err(cannot(program, &command.exec()))
+}
+
+#[cfg(not(unix))]
+fn replace(mut command: Command, program: &str) -> Result<ExitCode> {
+    let status = command.status().map_err(|e| cannot(program, &e))?;
+    Ok(ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1)))
+}
