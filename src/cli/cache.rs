@@ -91,7 +91,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             if !damaged.is_empty() {
                 let error = damaged.iter().fold(
                     Error::integrity(format!("{} of the cache were damaged and set aside", human::count(damaged.len(), "file"))),
-                    |error, digest| error.cause(digest),
+                    Error::cause,
                 );
                 return Err(error.hint("nothing else is needed: what lacks them is obtained again when it is next asked for"));
             }

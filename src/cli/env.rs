@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::Global;
 use crate::error::{Error, Result};
-use crate::steps::binary_folders;
+use crate::steps::task::bin_dirs;
 use crate::{fs, report};
 
 /// Print what puts the installed binaries on PATH
@@ -14,7 +14,7 @@ use crate::{fs, report};
   eval \"$(larder env)\"        in a shell, or in .envrc
   larder env --github         in a job of GitHub Actions: for the steps that follow")]
 pub struct Args {
-    /// Append the folders to the file that $GITHUB_PATH names.
+    /// Append the folders to the file that `$GITHUB_PATH` names.
     #[arg(long)]
     github: bool,
 }
@@ -22,10 +22,11 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
     let project = Global::load(&global.root()?)?;
-    let folders = binary_folders(&project);
+    let folders = bin_dirs(&project);
     if args.github {
         let file = crate::env::value("GITHUB_PATH").ok_or_else(|| {
-            Error::usage("GITHUB_PATH is not set").hint("`--github` is for jobs of GitHub Actions; elsewhere: eval \"$(larder env)\"")
+            Error::usage("GITHUB_PATH is not set")
+                .hint("`--github` is for jobs of GitHub Actions; elsewhere: eval \"$(larder env)\"")
         })?;
         let mut text = String::new();
         for folder in &folders {

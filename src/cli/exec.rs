@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 
 use super::Global;
 use crate::error::{Error, Result};
-use crate::steps::path_with_binaries;
+use crate::steps::task::path_with_binaries;
 
 /// Run a command with all installed binaries first on PATH
 ///
@@ -35,16 +35,25 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
 /// Where a plain program name is on this PATH: the system may look on the PATH of this process instead.
 fn found(program: &OsString, path: &OsString) -> OsString {
     let plain = std::path::Path::new(program).components().count() == 1;
-    let names = [program.clone(), { let mut exe = program.clone(); exe.push(".exe"); exe }];
+    let names = [program.clone(), {
+        let mut exe = program.clone();
+        exe.push(".exe");
+        exe
+    }];
     let candidates = std::env::split_paths(path).flat_map(|dir| names.iter().map(move |name| dir.join(name)).collect::<Vec<_>>());
-    match candidates.filter(|_| plain).find(|file| crate::fs::stat(file).is_ok_and(|meta| meta.is_some_and(|meta| meta.is_file()))) {
+    match candidates
+        .filter(|_| plain)
+        .find(|file| crate::fs::stat(file).is_ok_and(|meta| meta.is_some_and(|meta| meta.is_file())))
+    {
         Some(file) => file.into_os_string(),
         None => program.clone(),
     }
 }
 
 fn cannot(program: &str, error: &std::io::Error) -> Error {
-    Error::failed(format!("cannot run `{program}`")).cause(error).hint("`larder status` shows what is installed; `larder ensure all` installs it")
+    Error::failed(format!("cannot run `{program}`"))
+        .cause(error)
+        .hint("`larder status` shows what is installed; `larder ensure all` installs it")
 }
 
 #[cfg(unix)]

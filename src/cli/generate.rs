@@ -67,10 +67,8 @@ pub fn man(args: &Man) -> Result<ExitCode> {
 
 /// Runs `schema`.
 pub fn schema(args: &Schema) -> Result<ExitCode> {
-    let mut all = vec![
-        ("versions", crate::project::schema::versions_schema()),
-        ("recipe", crate::project::schema::recipe_schema()),
-    ];
+    let mut all =
+        vec![("versions", crate::project::schema::versions_schema()), ("recipe", crate::project::schema::recipe_schema())];
     for (file, schema) in reference::event_schemas() {
         all.push((file.trim_end_matches(".schema.json"), schema.to_value()));
     }

@@ -3,12 +3,16 @@
 
 mod asking;
 mod bundle;
+mod cache;
 mod check;
 mod ci;
 mod clean;
 mod collect;
 mod each;
 mod ensure;
+mod env;
+mod exec;
+mod generate;
 mod global;
 mod graph;
 mod init;
@@ -72,7 +76,13 @@ enum Command {
     Graph(graph::Args),
     Check(check::Args),
     List(list::Args),
+    Exec(exec::Args),
+    Env(env::Args),
+    Cache(cache::Args),
     Init(init::Args),
+    Completions(generate::Completions),
+    Man(generate::Man),
+    Schema(generate::Schema),
 }
 
 /// The clap command tree, for help, completions, man pages and the reference.
@@ -132,6 +142,12 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Check(args) => check::run(args, global),
         Command::List(args) => list::run(args, global),
         Command::Init(args) => init::run(args, global),
+        Command::Exec(args) => exec::run(args, global),
+        Command::Env(args) => env::run(*args, global),
+        Command::Cache(args) => cache::run(args, global),
+        Command::Completions(args) => generate::completions(*args),
+        Command::Man(args) => generate::man(args),
+        Command::Schema(args) => generate::schema(args),
     }
 }
 
