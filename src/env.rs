@@ -65,6 +65,28 @@ pub fn value(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Hosts that the user allows to be spoken to over plain http.
+pub fn plain_http_hosts() -> Vec<String> {
+    let listed = value(ALLOW_HTTP).unwrap_or_default();
+    listed.split(',').map(str::trim).filter(|host| !host.is_empty()).map(str::to_owned).collect()
+}
+
+/// Whether a host is this machine: a loopback address, `localhost`, or a name under it (those never leave the machine: the
+/// client resolves them itself).
+pub fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    match bare.parse::<std::net::IpAddr>() {
+        Ok(address) => address.is_loopback(),
+        Err(_) => is_localhost(host),
+    }
+}
+
+/// Whether a name is `localhost` or under it.
+pub fn is_localhost(name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
+}
+
 /// A length of time: `300ms`, `20s`, `5m`, or plain seconds (`0.5`).
 pub fn duration(name: &str, default: Duration) -> Result<Duration> {
     let Some(text) = value(name) else { return Ok(default) };

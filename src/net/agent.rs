@@ -16,13 +16,13 @@ use tokio_util::io::{InspectReader, ReaderStream};
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::fs;
+use crate::{env, fs};
 
 use super::fault::{self, Again, Fault};
 use super::hosts::{First, Hosts, Lane, Permit};
 use super::request::{Answer, Expect, Head, Payload, Repeat};
 use super::secret::{Site, check_url, shown};
-use super::settings::{Settings, is_localhost};
+use super::settings::Settings;
 use super::tls;
 
 const MAX_REDIRECTS: usize = 10;
@@ -390,7 +390,7 @@ struct Resolver;
 impl reqwest::dns::Resolve for Resolver {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
         Box::pin(async move {
-            let addresses: Vec<SocketAddr> = if is_localhost(name.as_str()) {
+            let addresses: Vec<SocketAddr> = if env::is_localhost(name.as_str()) {
                 let loopback = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
                 loopback.map(|address| SocketAddr::new(address, 0)).to_vec()
             } else {

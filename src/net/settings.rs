@@ -65,10 +65,9 @@ impl Settings {
     /// The defaults with what `LARDER_*` variables say (see [`crate::env`]).
     pub fn from_env(offline: bool) -> Result<Self> {
         let default = Self::default();
-        let allow_http = env::value(env::ALLOW_HTTP).unwrap_or_default();
         Ok(Self {
             offline,
-            allow_http: allow_http.split(',').map(str::trim).filter(|h| !h.is_empty()).map(str::to_owned).collect(),
+            allow_http: env::plain_http_hosts(),
             user_agent: default.user_agent,
             ca_file: env::value("SSL_CERT_FILE").map(PathBuf::from),
             connect: env::duration(env::HTTP_CONNECT_TIMEOUT, default.connect)?,
@@ -86,27 +85,12 @@ impl Settings {
     /// Refuses plain http but to loopback and hosts the user allowed.
     pub(super) fn check_scheme(&self, url: &Url) -> Result<()> {
         let host = url.host_str().unwrap_or_default();
-        if url.scheme() == "https" || is_loopback(host) || self.allow_http.iter().any(|h| h.eq_ignore_ascii_case(host)) {
+        if url.scheme() == "https" || env::is_loopback(host) || self.allow_http.iter().any(|h| h.eq_ignore_ascii_case(host)) {
             return Ok(());
         }
         Err(Error::new(Kind::Refused, format!("{} is plain http", shown(url)))
             .hint(format!("use https, or allow the host for yourself: `{}={host}`", env::ALLOW_HTTP)))
     }
-}
-
-/// Whether a host is this machine: a loopback address, `localhost`, or a name under it (those never leave the machine: the
-/// client resolves them itself).
-pub(super) fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    match bare.parse::<std::net::IpAddr>() {
-        Ok(address) => address.is_loopback(),
-        Err(_) => is_localhost(host),
-    }
-}
-
-pub(super) fn is_localhost(name: &str) -> bool {
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    name == "localhost" || name.ends_with(".localhost")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
+use crate::env;
 use crate::error::{Error, Result};
 use crate::model::{FileName, Platform};
 
@@ -389,7 +390,7 @@ pub(super) fn join(base: &Utf8Path, text: &str) -> Utf8PathBuf {
     path
 }
 
-/// Why a url of bytes can't be used: only https, or plain http to this machine.
+/// Why a url of bytes can't be used: only https, or plain http to this machine and hosts that the user allows.
 pub(super) fn url_fault(url: &str) -> Option<(String, &'static str)> {
     let bad = |why: &str| format!("`{url}` can't be used: {why}");
     let Some((scheme, rest)) = url.split_once("://") else {
@@ -412,8 +413,8 @@ pub(super) fn url_fault(url: &str) -> Option<(String, &'static str)> {
                 Some(v6) => v6.split(']').next().unwrap_or(""),
                 None => authority.split(':').next().unwrap_or(""),
             };
-            let loopback = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-            (!loopback).then(|| (bad("plain http can be changed on its way"), "use https; plain http is for this machine only"))
+            let allowed = env::is_loopback(host) || env::plain_http_hosts().iter().any(|h| h.eq_ignore_ascii_case(host));
+            (!allowed).then(|| (bad("plain http can be changed on its way"), "use https; plain http is for this machine only"))
         }
         _ => Some((bad(&format!("`{scheme}` is not supported")), "use https")),
     }

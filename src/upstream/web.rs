@@ -1,14 +1,17 @@
-//! `github:` and `url:` originals: direct downloads, no API call.
+//! `github:` and `url:` originals: direct downloads, no API call. Only where GitHub's public url says 404 and a token is at
+//! hand, the API is asked: the repository may be private.
 
 use percent_encoding::percent_decode_str;
 
 use crate::env;
 use crate::error::{Error, Result};
-use crate::net::{Client, Method, Request, Url, parse_url, shown};
+use crate::hub::{Body, GitHub, GitHubConfig, Hub as _, TokenSource};
+use crate::net::{Client, Method, Request, Site, Url, parse_url, read_small, shown};
 use crate::project::Checksum;
 
 use super::{Fetched, Stated, checksums};
 
+const GITHUB: &str = "https://github.com";
 /// Checksums files are read whole; the largest known have some thousand lines.
 const MAX_CHECKSUMS: u64 = 8 * 1024 * 1024;
 
@@ -23,16 +26,15 @@ pub(super) struct Place {
 
 /// An asset of a GitHub release. Always github.com, unless the user (not the project) maps it.
 pub(super) fn github(repo: &str, tag: &str, asset: &str) -> Result<Place> {
-    let official = parse_url("https://github.com")?;
-    let base = match env::value(env::UPSTREAM_GITHUB) {
-        Some(text) => parse_url(&text)?,
-        None => official.clone(),
-    };
     Ok(Place {
-        url: asset_url(base, repo, tag, asset)?,
-        coordinate: asset_url(official, repo, tag, asset)?.to_string(),
+        url: asset_url(github_base()?, repo, tag, asset)?,
+        coordinate: asset_url(parse_url(GITHUB)?, repo, tag, asset)?.to_string(),
         file_name: asset.to_owned(),
     })
+}
+
+fn github_base() -> Result<Url> {
+    parse_url(env::value(env::UPSTREAM_GITHUB).as_deref().unwrap_or(GITHUB))
 }
 
 fn asset_url(mut base: Url, repo: &str, tag: &str, asset: &str) -> Result<Url> {
@@ -60,45 +62,81 @@ pub(super) fn fetch(
 ) -> Result<Option<Fetched>> {
     let stated = match wanted {
         None | Some(Checksum::Pinned(_)) => Vec::new(),
-        Some(Checksum::Url(text)) => match read_checksums(client, parse_url(text)?, text, place)? {
+        Some(Checksum::Url(text)) => match read_checksums(client, parse_url(text)?, text, place, None)? {
             Some(stated) => stated,
-            None => return missing_checksums(client, place, text),
+            None => return missing_checksums(client, place, None, text),
         },
         Some(Checksum::Asset(name)) => {
             let Some((repo, tag)) = release else {
                 return Err(Error::usage(format!("`checksums: {name}` names an asset, but there is no release"))
                     .hint("give the checksums file's whole url"));
             };
-            match read_checksums(client, github(repo, tag, name)?.url, name, place)? {
+            match read_checksums(client, github(repo, tag, name)?.url, name, place, release)? {
                 Some(stated) => stated,
-                None => return missing_checksums(client, place, name),
+                None => return missing_checksums(client, place, release, name),
             }
         }
     };
-    let Some(download) = client.get(Request::new(Method::GET, place.url.clone())?)? else { return Ok(None) };
     let Place { url: _, coordinate, file_name } = place;
-    Ok(Some(Fetched {
-        size: download.size(),
-        reader: Box::new(download),
+    let found = open(client, place, release)?;
+    Ok(found.map(|Body { reader, size, place: _ }| Fetched {
+        reader,
+        size,
         file_name: file_name.clone(),
         stated,
         place: coordinate.clone(),
     }))
 }
 
+fn open(client: &Client, place: &Place, release: Option<(&str, &str)>) -> Result<Option<Body>> {
+    match client.get(Request::new(Method::GET, place.url.clone())?)? {
+        Some(download) => Ok(Some(Body { size: download.size(), place: place.coordinate.clone(), reader: Box::new(download) })),
+        None => private(client, release, &place.file_name),
+    }
+}
+
 /// What a checksums file states; `None` where there is none.
-fn read_checksums(client: &Client, url: Url, name: &str, place: &Place) -> Result<Option<Vec<Stated>>> {
+fn read_checksums(
+    client: &Client,
+    url: Url,
+    name: &str,
+    place: &Place,
+    release: Option<(&str, &str)>,
+) -> Result<Option<Vec<Stated>>> {
     let by = format!("{} ({})", file_name(name), shown(&url));
-    let request = Request::new(Method::GET, url)?;
-    let Some(bytes) = client.get_small(request, MAX_CHECKSUMS).map_err(|e| e.context(format!("cannot read {by}")))? else {
-        return Ok(None);
+    let found =
+        client.get_small(Request::new(Method::GET, url)?, MAX_CHECKSUMS).map_err(|e| e.context(format!("cannot read {by}")))?;
+    let bytes = match found {
+        Some(bytes) => bytes,
+        None => match private(client, release, name)? {
+            Some(body) => read_small(body.reader, MAX_CHECKSUMS, &by)?,
+            None => return Ok(None),
+        },
     };
     checksums::find(&bytes, &place.file_name, &by).map(Some)
 }
 
+/// An asset of a release that the public does not see, where we have a token for the place it would be.
+fn private(client: &Client, release: Option<(&str, &str)>, asset: &str) -> Result<Option<Body>> {
+    let Some((repo, tag)) = release else { return Ok(None) };
+    let config = GitHubConfig::from_env()?;
+    // A token of another server says nothing here.
+    if Site::of(&config.web) != Site::of(&github_base()?) {
+        return Ok(None);
+    }
+    // Names that no release of ours could have are not looked for.
+    let (Ok(tag), Ok(asset)) = (tag.parse(), asset.parse()) else { return Ok(None) };
+    match config.find_token() {
+        None => Ok(None),
+        token => {
+            GitHub::new(repo, client.clone(), GitHubConfig { token: TokenSource::Given(token), ..config }).fetch(&tag, &asset)
+        }
+    }
+}
+
 /// The recipe's checksums file is not there: that is *absent* only if the asset is not there either.
-fn missing_checksums(client: &Client, place: &Place, name: &str) -> Result<Option<Fetched>> {
-    match client.get(Request::new(Method::GET, place.url.clone())?)? {
+fn missing_checksums(client: &Client, place: &Place, release: Option<(&str, &str)>, name: &str) -> Result<Option<Fetched>> {
+    match open(client, place, release)? {
         None => Ok(None),
         Some(_) => Err(Error::failed(format!("{} is there, but its checksums file {name} is not", place.coordinate))
             .hint("check `checksums:` in the recipe, or pin the digest there: `checksums: {<platform>: <sha256>}`")),

@@ -6,6 +6,7 @@
 
 mod bundle;
 mod docs;
+mod classes;
 mod env;
 mod fake_github;
 mod foretelling;

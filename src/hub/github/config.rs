@@ -46,7 +46,7 @@ impl GitHubConfig {
     }
 
     /// The token, if there is one.
-    pub(super) fn find_token(&self) -> Option<Secret> {
+    pub fn find_token(&self) -> Option<Secret> {
         match &self.token {
             TokenSource::Given(token) => token.clone(),
             TokenSource::Environment => [env::GITHUB_TOKEN, "GH_TOKEN", "GITHUB_TOKEN"]
