@@ -33,6 +33,11 @@ pub struct PlatformArgs {
 }
 
 impl PlatformArgs {
+    /// Whether any was named.
+    pub fn is_given(&self) -> bool {
+        !self.platforms.is_empty()
+    }
+
     /// The platforms meant.
     pub fn resolve(&self) -> Result<Platforms> {
         if self.platforms.is_empty() {

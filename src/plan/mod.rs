@@ -5,6 +5,7 @@
 //! until that build really happens.
 
 mod draw;
+pub mod matrix;
 
 use std::collections::{BTreeMap, BTreeSet};
 
