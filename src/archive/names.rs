@@ -239,7 +239,7 @@ fn fold(part: &str) -> std::borrow::Cow<'_, str> {
     if part.is_ascii() {
         return if part.bytes().any(|b| b.is_ascii_uppercase()) { part.to_ascii_lowercase().into() } else { part.into() };
     }
-    let plain = DecomposingNormalizerBorrowed::new_nfkd().normalize(part);
+    let plain = DecomposingNormalizerBorrowed::new_nfd().normalize(part);
     let folded: String = plain.chars().filter(|c| !is_ignorable(*c)).collect::<String>().to_uppercase().to_lowercase();
     ComposingNormalizerBorrowed::new_nfc().normalize(&folded).into_owned().into()
 }

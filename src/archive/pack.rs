@@ -26,7 +26,9 @@ const DICTIONARY: usize = 32 << 10;
 const DEFLATE_LEVEL: u32 = 6;
 const ZSTD_LEVEL: i32 = 3;
 /// Uncompressed bytes of a zstd job. Part of the format, as `BLOCK` is.
-const ZSTD_JOB: u32 = 4 << 20;
+const ZSTD_JOB: u32 = 2 << 20;
+/// Each zstd worker holds some 8 MiB; six of them write faster than disks do.
+const MAX_ZSTD_THREADS: usize = 6;
 /// Blocks or jobs in flight at most, so that memory stays bounded on large machines.
 const MAX_THREADS: usize = 16;
 const BUFFER: usize = 256 << 10;
@@ -82,7 +84,7 @@ fn zstd_encoder<W: Write>(out: W, threads: usize, total: u64) -> io::Result<zstd
     let mut encoder = zstd::Encoder::new(out, ZSTD_LEVEL)?;
     // Never 0 workers: the single-threaded encoder gives other bytes than the multi-threaded one, which gives the same for
     // any number of them.
-    encoder.multithread(u32::try_from(threads).unwrap_or(1))?;
+    encoder.multithread(u32::try_from(threads.min(MAX_ZSTD_THREADS)).unwrap_or(1))?;
     encoder.set_parameter(zstd::zstd_safe::CParameter::JobSize(ZSTD_JOB))?;
     encoder.include_checksum(true)?;
     encoder.set_pledged_src_size(Some(total))?;
