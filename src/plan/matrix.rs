@@ -48,7 +48,7 @@ pub fn matrix(project: &Project, missing: &[Cell]) -> Matrix {
     }
     // The least number of names per job with which all fit.
     let jobs = |size: usize| groups.values().map(|names| names.len().div_ceil(size)).sum::<usize>();
-    let size = (1..).find(|size| jobs(*size) <= JOBS || *size > missing.len()).unwrap_or(1);
+    let size = (1..=missing.len().max(1)).find(|size| jobs(*size) <= JOBS).unwrap_or(1);
     for ((platform, runner), names) in &groups {
         for names in names.chunks(size) {
             matrix.include.push(Job { subsystem: names.join(" "), platform: *platform, runner });
