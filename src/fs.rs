@@ -170,11 +170,15 @@ pub fn set_mode(path: impl AsRef<Path>, mode: u32) -> Result<()> {
 
 /// Makes a symbolic link.
 pub fn symlink(target: impl AsRef<Path>, link: impl AsRef<Path>) -> Result<()> {
+    try_symlink(target, &link).at("link", &link)
+}
+
+/// Makes a symbolic link, where that it can't be made is an answer.
+pub fn try_symlink(target: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Result<()> {
     #[cfg(unix)]
-    let made = std::os::unix::fs::symlink(target, &link);
+    return std::os::unix::fs::symlink(target, &link);
     #[cfg(windows)]
-    let made = std::os::windows::fs::symlink_file(target, &link);
-    made.at("link", &link)
+    return std::os::windows::fs::symlink_file(target, &link);
 }
 
 /// Flushes a folder's entries to disk (a no-op where folders can't be opened).

@@ -155,7 +155,7 @@ impl Bin {
         file.sync_all().at("flush", staging.path().join(stamp::FILE))?;
         drop(file);
         fs::sync_dir(staging.path())?;
-        if can_link(staging.path()) {
+        if can_link(staging.path())? {
             self.install_linked(staging, artifact)?;
         } else {
             self.install_flat(&staging, artifact)?;
@@ -350,15 +350,19 @@ fn all_names(artifact: &Artifact) -> impl Iterator<Item = &str> {
     executables.chain(std::iter::once(stamp::FILE))
 }
 
-fn can_link(staging: &Utf8Path) -> bool {
+/// Whether links can be made here; a full disk is no answer to that.
+fn can_link(staging: &Utf8Path) -> Result<bool> {
+    use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     if crate::env::value(crate::env::LINKS).is_some_and(|value| value == "never") {
-        return false;
+        return Ok(false);
     }
     let probe = staging.with_extension("link");
-    let made = fs::symlink("probe", &probe).is_ok();
-    // A probe that can't be removed is litter that the next clean-up takes.
-    let _ = fs::remove_file(&probe);
-    made
+    match fs::try_symlink("probe", &probe) {
+        // A probe that can't be removed is litter that the next clean-up takes.
+        Ok(()) => fs::remove_file(&probe).map(|()| true).or(Ok(true)),
+        Err(e) if matches!(e.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem) => Err(fs::io_error("link", &probe, &e)),
+        Err(_) => Ok(false),
+    }
 }
 
 fn remove_any(path: &Utf8Path) -> Result<()> {

@@ -131,6 +131,10 @@ impl Sources {
         {
             return Ok(known.clone());
         }
+        Self::read(path)
+    }
+
+    fn read(path: &Utf8Path) -> Result<SourceState> {
         // Look first, read then: what changes in between is seen next time.
         let listing = tree::list(path)?;
         let folders = listing.folders.iter().map(|folder| Watched::look(&join(path, folder), true));
@@ -140,11 +144,19 @@ impl Sources {
         Ok(SourceState { path: path.to_owned(), digest, watched })
     }
 
-    /// Everything looked at in this run.
+    /// Everything looked at in this run. What looks otherwise by now (larder itself made `.bin` in it, say) is read again,
+    /// and stands if its digest does.
     pub fn looked(&self) -> Vec<SourceState> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut states: Vec<SourceState> =
-            seen.values().filter_map(|slot| slot.get().and_then(|state| state.clone().ok())).collect();
+        let known = seen.values().filter_map(|slot| slot.get().and_then(|state| state.clone().ok()));
+        let mut states: Vec<SourceState> = known
+            .map(|state| {
+                if state.watched.iter().all(Watched::holds) {
+                    return state;
+                }
+                Self::read(&state.path).ok().filter(|again| again.digest == state.digest).unwrap_or(state)
+            })
+            .collect();
         states.sort_by(|a, b| a.path.cmp(&b.path));
         states
     }

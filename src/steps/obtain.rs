@@ -521,7 +521,7 @@ impl Obtain<'_> {
                 .cause(format!("it has sha256 {digest}, {} says {sha256}", expected.by(asset)))
                 .hint("no weaker source is tried; whoever may write to the hub can repair it with `larder release --replace`"));
         }
-        let unpacked = unpacked?;
+        let unpacked = unpacked.map_err(|error| error.context(format!("{place} can't be taken in")))?;
         let (artifact, observed) = match expected {
             Expected::Sidecar(sidecar) => (sidecar.content.clone(), sidecar.observed.clone()),
             Expected::Pinned(pin) if loose => (self.adopted(&place, &unpacked, pin)?, Observed::default()),
@@ -529,9 +529,16 @@ impl Obtain<'_> {
         };
         let url = locking::asset_url(&ctx.project, tag, asset);
         for file in &artifact.files {
-            if !unpacked.iter().any(|got| got.name == file.name.as_str() && got.sha256 == file.sha256) {
+            let right = |got: &archive::Unpacked| {
+                (got.name.as_str(), got.sha256, got.size) == (file.name.as_str(), file.sha256, file.size)
+            };
+            if !unpacked.iter().any(right) {
                 return Err(Error::integrity(format!("{place} does not hold the {} that is stated", file.name)));
             }
+        }
+        let stated = |name: &str| name == stamp::FILE || artifact.files.iter().any(|file| file.name.as_str() == name);
+        if let Some(odd) = unpacked.iter().find(|got| !stated(&got.name)) {
+            return Err(Error::integrity(format!("{place} holds {}, which is not stated", odd.name)));
         }
         ctx.locking.record(&locking::line(&artifact, PinKind::Asset, sha256, size, &url))?;
         let file = Some(TakenFrom { sha256, size, url });
