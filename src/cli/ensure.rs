@@ -102,10 +102,13 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
 pub fn cells(session: &Session, plan: &Plan, limits: LimitArgs, upload: bool) -> (BTreeMap<Cell, Done>, Vec<Error>) {
     let env = |name: &str| std::env::var(name).ok();
     let upload = steps::decide_upload(&session.ctx.project, upload, &env);
-    if !session.ctx.options.dry_run {
-        // What can't be removed is only litter.
-        let _ = steps::sweep(&session.ctx);
-    }
+    let sweep = || {
+        if !session.ctx.options.dry_run {
+            // What can't be removed is only litter.
+            let _ = steps::sweep(&session.ctx);
+        }
+    };
+    sweep();
     let ensure = Arc::new(Ensure::new(Arc::clone(&session.ctx), upload));
     for (cell, reason) in plan.skipped() {
         ensure.skipped(cell, reason);
@@ -114,6 +117,8 @@ pub fn cells(session: &Session, plan: &Plan, limits: LimitArgs, upload: bool) ->
     let ended = runner::run(plan, &work, limits.resolve(8), session.runtime.handle(), &session.ctx.cancel);
     let mut errors: Vec<Error> = ended.errors.into_iter().map(|(_, error)| error).collect();
     errors.extend(ensure.late_errors());
+    // Once more: whoever was waited for may have been killed.
+    sweep();
     (ensure.done(), errors)
 }
 
