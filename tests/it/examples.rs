@@ -163,6 +163,11 @@ fn registry_binaries_end_to_end() {
             assert!(line.is_some(), "{name} on {platform} is not locked:\n{lock}");
         }
     }
+    // Locking keeps what it downloaded.
+    let out = env.larder_json(["ensure", "all", "--locked"]).success();
+    assert_eq!(out.outcomes(), ["esbuild=restored", "gh=restored", "ruff=restored"]);
+    env.drop_cache();
+    env.sh("rm -rf subsystems/*/.bin");
     let out = env.larder_json(["ensure", "all", "--locked"]).success();
     assert_eq!(out.outcomes(), ["esbuild=downloaded", "gh=downloaded", "ruff=downloaded"]);
     env.sh("rm -rf subsystems/*/.bin");
