@@ -35,6 +35,7 @@ mod project;
 mod published;
 mod publisher;
 mod reproducible;
+mod release_words;
 mod script;
 mod serve;
 mod tasks;
