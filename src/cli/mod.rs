@@ -20,6 +20,7 @@ mod install;
 mod line;
 mod list;
 mod lock;
+mod matrix;
 mod package;
 mod plan;
 mod record;

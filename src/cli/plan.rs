@@ -8,7 +8,7 @@ use super::asking::AskingArgs;
 use super::session::{Looking, PlatformArgs};
 use crate::error::{Error, Result};
 use crate::model::{Cell, Name, Platform, Via};
-use crate::plan::{Plan, Selection};
+use crate::plan::{Plan, Platforms, Selection};
 use crate::report::documents::{self, Decision, PlanDocument, PlanStep};
 use crate::report::table::{Table, stdout_width};
 use crate::report::{self, Redactor, Tone, Verbosity};
@@ -23,6 +23,7 @@ use crate::steps::{self, Context};
 #[command(after_help = "Examples:
   larder plan
   larder plan nats --platform all -v
+  larder plan --matrix            what nobody has released yet, for GitHub Actions
   larder plan --json | jq -r '.steps[] | select(.decision == \"build\").name'")]
 pub struct Args {
     /// Subsystems. Default: all.
@@ -32,6 +33,12 @@ pub struct Args {
     platforms: PlatformArgs,
     #[command(flatten)]
     asking: AskingArgs,
+    /// Print what the hub lacks, of all platforms, as the matrix of a GitHub Actions job.
+    #[arg(long)]
+    matrix: bool,
+    /// Also write it to the step's outputs: `matrix`, and `empty`, which is true or false.
+    #[arg(long, requires = "matrix")]
+    github: bool,
 }
 
 /// Runs it.
@@ -40,6 +47,10 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let looking = Looking::open(global, args.asking.options())?;
     let ctx = &looking.ctx;
     let selection = Selection::parse_or_all(&ctx.project, &args.names)?;
+    if args.matrix {
+        let platforms = if args.platforms.is_given() { platforms } else { Platforms::All };
+        return super::matrix::print(&looking, &selection, &platforms, args.github);
+    }
     let plan = Plan::new(&ctx.project, &selection, &platforms);
     let mut errors: Vec<Error> = Vec::new();
     let mut steps = Vec::new();

@@ -8,12 +8,12 @@ use rayon::prelude::*;
 use serde_json::json;
 
 use super::each::{Told, each};
-use super::session::{LimitArgs, PlatformArgs, Session};
+use super::session::{LimitArgs, Looking, PlatformArgs, Session};
 use super::{Global, bundle, ensure};
 use crate::error::{Error, Result};
 use crate::model::{Action, Cell, Did, Event, Outcome, Tag};
 use crate::plan::{Plan, Platforms, Selection};
-use crate::project::Subsystem;
+use crate::project::{Project, Subsystem};
 use crate::report::table::{Table, stdout_width};
 use crate::report::{self, Tone};
 use crate::steps::standing::{Shelf, Standing, standing};
@@ -148,18 +148,18 @@ fn or_all(platforms: &PlatformArgs) -> Result<Platforms> {
     })
 }
 
-fn cells(session: &Session, subsystem: &Subsystem, platforms: &Platforms) -> Vec<Cell> {
-    let (there, _) = platforms.of(&session.ctx.project, subsystem);
+fn cells(project: &Project, subsystem: &Subsystem, platforms: &Platforms) -> Vec<Cell> {
+    let (there, _) = platforms.of(project, subsystem);
     there.into_iter().map(|platform| Cell { name: subsystem.name.clone(), platform }).collect()
 }
 
 fn status(args: &Few, global: &Global) -> Result<ExitCode> {
     let platforms = or_all(&args.platforms)?;
-    let session = Session::open(global, Options::default())?;
-    let ctx = &session.ctx;
+    let looking = Looking::open(global, Options::default())?;
+    let ctx = &looking.ctx;
     let shelf = Shelf::list(ctx)?;
     let selection = Selection::parse_or_all(&ctx.project, &args.names)?;
-    let all: Vec<Cell> = selection.subsystems(&ctx.project).iter().flat_map(|s| cells(&session, s, &platforms)).collect();
+    let all: Vec<Cell> = selection.subsystems(&ctx.project).iter().flat_map(|s| cells(&ctx.project, s, &platforms)).collect();
     let found = all.par_iter().map(|cell| Ok((cell, standing(ctx, cell, &shelf)?))).collect::<Result<Vec<_>>>()?;
     let entries: Vec<_> = found
         .iter()
@@ -240,7 +240,7 @@ fn finalize(args: &Chosen, global: &Global) -> Result<ExitCode> {
         let shelf = shelf.get_or_init(|| Shelf::list(ctx)).as_ref().map_err(Clone::clone)?;
         let mut missing = Vec::new();
         let mut drafts: Vec<Tag> = Vec::new();
-        for cell in cells(session, subsystem, &platforms) {
+        for cell in cells(&ctx.project, subsystem, &platforms) {
             match standing(ctx, &cell, shelf)? {
                 Standing::Released(..) => {}
                 Standing::Draft(tag, _) if drafts.contains(&tag) => {}
@@ -309,7 +309,7 @@ fn publish(
     list: &[crate::model::Platform],
 ) -> Result<(Outcome, Option<String>)> {
     let ctx = &session.ctx;
-    let all: Vec<Cell> = ctx.project.subsystems.values().flat_map(|s| cells(session, s, platforms)).collect();
+    let all: Vec<Cell> = ctx.project.subsystems.values().flat_map(|s| cells(&ctx.project, s, platforms)).collect();
     let packages = all.iter().map(|cell| steps::package(ctx, cell)).collect::<Result<Vec<_>>>()?;
     let bundles = bundle::all(session, list).into_iter().collect::<Result<Vec<_>>>()?;
     let bundles: Vec<_> = list.iter().copied().zip(bundles).collect();

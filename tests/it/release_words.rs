@@ -94,7 +94,16 @@ fn the_project_is_released_whole_and_once() {
     assert_eq!(releases.len(), 1, "packages of a project release are no cache releases");
     let mut names: Vec<_> = releases[0].assets.iter().map(|asset| asset.name.clone()).collect();
     names.sort();
-    insta::assert_snapshot!(names.join("\n"), @"");
+    insta::assert_snapshot!(names.join("\n"), @r"
+    checksums.txt
+    manifest.json
+    one-linux-amd64.tar.gz
+    one-linux-arm64.tar.gz
+    tools-linux-amd64.tar.gz
+    tools-linux-arm64.tar.gz
+    two-linux-amd64.tar.gz
+    two-linux-arm64.tar.gz
+    ");
     // Another program agrees with the checksums.
     for asset in &releases[0].assets {
         env.write(&format!("got/{}", asset.name), &asset.bytes);
@@ -130,4 +139,28 @@ fn the_word_binary_may_be_left_out() {
     env.larder(["release", "binary", "one"]).success();
     env.larder(["release", "two"]).success();
     assert!(env.exists(".larder-hub/one-v1.0.0") && env.exists(".larder-hub/two-v2.0.0"));
+}
+
+#[test]
+fn the_matrix_holds_what_nobody_has_released_yet() {
+    let mut env = project("");
+    env.larder(["ensure", "one", "--platform", "linux-arm64"]).success();
+    env.larder(["release", "one", "--platform", "linux-arm64"]).success();
+    env.set("GITHUB_OUTPUT", env.path("output"));
+    let matrix = env.larder(["plan", "--matrix", "--github"]).success().document();
+    let jobs = matrix["include"].as_array().expect("jobs");
+    let told: Vec<_> = jobs.iter().map(|job| format!("{} {}", job["subsystem"], job["platform"])).collect();
+    assert_eq!(told, [r#""one" "linux-amd64""#, r#""two" "linux-amd64""#, r#""two" "linux-arm64""#]);
+    assert_eq!(jobs[0]["runner"], "ubuntu-latest");
+    assert_eq!(env.read("output"), format!("matrix={matrix}\nempty=false\n"));
+    // What a job does makes its cell go.
+    env.larder(["ensure", "all", "--platform", "all"]).success();
+    env.larder(["release", "all", "--platform", "all"]).success();
+    env.remove("output");
+    let out = env.larder(["plan", "--matrix", "--github"]).success();
+    assert_eq!(out.stdout, "{\"include\":[]}\n");
+    assert_eq!(env.read("output"), "matrix={\"include\":[]}\nempty=true\n");
+    env.unset("GITHUB_OUTPUT");
+    env.larder(["plan", "--matrix", "--github"]).exits(2);
+    env.larder(["plan", "--github"]).exits(2);
 }
