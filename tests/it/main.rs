@@ -4,11 +4,9 @@
 //! environment. See that module before writing a test.
 #![allow(clippy::disallowed_methods, reason = "tests arrange and damage files by hand; larder's wrapper is what is tested")]
 
-mod bundle;
-mod docs;
-mod classes;
 mod builds;
 mod bundle;
+mod classes;
 mod corruption;
 mod docs;
 mod env;
@@ -34,8 +32,8 @@ mod parallel;
 mod project;
 mod published;
 mod publisher;
-mod reproducible;
 mod release_words;
+mod reproducible;
 mod script;
 mod serve;
 mod tasks;
