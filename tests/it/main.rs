@@ -2,6 +2,12 @@
 //!
 //! Every test owns a [`env::TestEnv`]: a machine of its own with a project, a home, a cache and nothing of the real
 //! environment. See that module before writing a test.
+#![allow(
+    clippy::case_sensitive_file_extension_comparisons,
+    clippy::format_push_string,
+    clippy::match_same_arms,
+    reason = "tests are read one by one: plain words before clever ones"
+)]
 #![allow(clippy::disallowed_methods, reason = "tests arrange and damage files by hand; larder's wrapper is what is tested")]
 
 mod builds;
