@@ -5,7 +5,6 @@ use std::io::{self, Read, Write};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sha2::Digest as _;
 
 use super::Invalid;
 
@@ -89,8 +88,14 @@ impl<'de> Deserialize<'de> for Digest {
 }
 
 /// Takes bytes, gives a [`Digest`]; a [`Write`] so that copies can be hashed on their way.
-#[derive(Clone, Default)]
-pub struct Hasher(sha2::Sha256);
+#[derive(Clone)]
+pub struct Hasher(ring::digest::Context);
+
+impl Default for Hasher {
+    fn default() -> Self {
+        Self(ring::digest::Context::new(&ring::digest::SHA256))
+    }
+}
 
 impl Hasher {
     /// An empty hash.
@@ -108,7 +113,9 @@ impl Hasher {
     }
     /// The digest.
     pub fn finish(self) -> Digest {
-        Digest(self.0.finalize().into())
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(self.0.finish().as_ref());
+        Digest(bytes)
     }
 }
 
