@@ -35,6 +35,14 @@ struct Found {
 /// What a path looked like just before it was read; `None` where there was nothing.
 type Look = (Utf8PathBuf, Option<Metadata>);
 
+/// What a folder of `subsystems/` holds.
+enum Folder {
+    Recipe(Box<Found>),
+    /// A file named almost like a recipe.
+    Misnamed(String, Utf8PathBuf),
+    Other,
+}
+
 impl Project {
     /// The folder of the project that a folder lies in: the nearest one upwards with a `versions.yml`.
     pub fn find(start: &Utf8Path) -> Result<Utf8PathBuf> {
@@ -138,27 +146,37 @@ fn tree(source: &Source, reader: &mut Reader<'_>) -> Option<yaml::Node> {
 /// Reads every recipe; also the folders that hold a file named almost like one.
 fn recipes(settings: &Settings, root: &Utf8Path, looks: &mut Vec<Look>) -> Result<(Vec<Found>, BTreeMap<String, Utf8PathBuf>)> {
     let dir = &settings.subsystems_dir;
-    looks.push((dir.clone(), fs::stat(dir)?));
-    let mut files = Vec::new();
-    let mut stray = BTreeMap::new();
-    for folder in fs::list(dir)?.into_iter().filter(|name| !name.starts_with('.')) {
+    let around = Surroundings { project: &settings.name, platforms: &settings.platforms };
+    let look = |folder: String| -> Result<(Look, Folder)> {
         let path = dir.join(&folder);
-        if let Some((bytes, look)) = read_limited(&path.join("recipe.yml"))? {
-            looks.push((path.join("recipe.yml"), Some(look)));
-            files.push((folder, path, bytes));
-        } else {
-            looks.push((path.join("recipe.yml"), None));
-            for wrong in ["recipe.yaml", "recipe.json", "Recipe.yml", "recipe.toml"] {
-                if fs::stat(path.join(wrong))?.is_some() {
-                    stray.insert(folder.clone(), path.join(wrong));
-                }
+        let recipe = path.join("recipe.yml");
+        if let Some((bytes, look)) = read_limited(&recipe)? {
+            let found = read_recipe(&folder, path, bytes, settings, &around, root);
+            return Ok(((recipe, Some(look)), Folder::Recipe(Box::new(found))));
+        }
+        for wrong in ["recipe.yaml", "recipe.json", "Recipe.yml", "recipe.toml"] {
+            let wrong = path.join(wrong);
+            if fs::stat(&wrong)?.is_some() {
+                return Ok(((recipe, None), Folder::Misnamed(folder, wrong)));
             }
         }
+        Ok(((recipe, None), Folder::Other))
+    };
+    // Before it is listed: what comes later is seen by the next run.
+    looks.push((dir.clone(), fs::stat(dir)?));
+    let mut folders = fs::list(dir)?;
+    folders.retain(|name| !name.starts_with('.'));
+    let seen: Result<Vec<(Look, Folder)>> =
+        if folders.len() > MANY { folders.into_par_iter().map(look).collect() } else { folders.into_iter().map(look).collect() };
+    let (mut found, mut stray) = (Vec::new(), BTreeMap::new());
+    for (look, folder) in seen? {
+        looks.push(look);
+        match folder {
+            Folder::Recipe(recipe) => found.push(*recipe),
+            Folder::Misnamed(name, wrong) => drop(stray.insert(name, wrong)),
+            Folder::Other => {}
+        }
     }
-    let around = Surroundings { project: &settings.name, platforms: &settings.platforms };
-    let read = |(folder, path, bytes): (String, Utf8PathBuf, Vec<u8>)| read_recipe(&folder, path, bytes, settings, &around, root);
-    let found =
-        if files.len() > MANY { files.into_par_iter().map(read).collect() } else { files.into_iter().map(read).collect() };
     Ok((found, stray))
 }
 

@@ -20,7 +20,7 @@ use super::raw::{
 };
 use super::render::{Flaw, Half, Place};
 use super::selector;
-use super::template::{Fault, Scope};
+use super::template::{self, Fault, Scope};
 use super::versions::distinct;
 use super::words::{Count, FormatWord, Repo, Size, Timeout};
 use super::yaml::Node;
@@ -367,9 +367,8 @@ fn check_templates(recipe: &RawRecipe, reader: &mut Reader<'_>) -> usize {
     templates.extend(recipe.verify.iter().map(|at| (at.value.as_str(), &at.span, Scope::Plain)));
 
     let mut count = 0;
-    // Most texts hold no template; they need no copy either.
-    for (text, span, scope) in templates.into_iter().filter(|(text, ..)| text.contains('{')) {
-        for fault in Template(text.to_owned()).faults(scope) {
+    for (text, span, scope) in templates {
+        for fault in template::faults(text, scope) {
             count += 1;
             note(&fault, span, text, reader);
         }

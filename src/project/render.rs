@@ -55,7 +55,7 @@ impl Flaws {
     fn add(&mut self, place: Place, message: impl Into<String>, hint: impl Into<String>) {
         self.0.push(Flaw { place, fault: Fault { message: message.into(), hint: Some(hint.into()), range: None } });
     }
-    fn render(&mut self, place: Place, template: &Template, variables: &Variables) -> Option<String> {
+    fn render(&mut self, place: Place, template: &Template, variables: &Variables<'_>) -> Option<String> {
         match template.render(variables) {
             Ok(text) => Some(text),
             Err(fault) => {
@@ -65,7 +65,7 @@ impl Flaws {
         }
     }
     /// Rendered, and fit for one line of something else: not empty, no control characters.
-    fn render_word(&mut self, place: Place, template: &Template, variables: &Variables) -> Option<String> {
+    fn render_word(&mut self, place: Place, template: &Template, variables: &Variables<'_>) -> Option<String> {
         let text = self.render(place.clone(), template, variables)?;
         if text.is_empty() || text.contains(char::is_control) || text.trim() != text {
             let platform = variables.get("platform").unwrap_or_default();
@@ -137,7 +137,7 @@ impl Subsystem {
     }
 
     /// The template variables on a platform.
-    fn variables(&self, platform: Platform) -> Variables {
+    fn variables(&self, platform: Platform) -> Variables<'_> {
         Variables::new(&self.project, self.name.as_str(), &self.version, platform)
     }
 
@@ -163,15 +163,7 @@ impl Subsystem {
     pub(super) fn try_original(&self, platform: Platform) -> Result<Option<Original>, Vec<Flaw>> {
         let Some(upstream) = &self.upstream else { return Ok(None) };
         let keys = upstream.on(&platform);
-        let mut variables = self.variables(platform);
-        for (word, replacement) in &keys.replacements {
-            if word == platform.os.as_str() {
-                variables.set("os", replacement);
-            }
-            if word == platform.arch.as_str() {
-                variables.set("arch", replacement);
-            }
-        }
+        let variables = self.variables(platform).replaced(&keys.replacements);
         let mut flaws = Flaws::default();
         let UpstreamKeys { github, url, npm, pypi, tag, asset, checksums, extract, replacements: _ } = &keys;
         let word = |flaws: &mut Flaws, key, template: &Template| flaws.render_word(Place::UpstreamKey(key), template, &variables);
@@ -262,7 +254,7 @@ impl Subsystem {
         &self,
         pairs: &[(Template, Template)],
         platform: Platform,
-        variables: &Variables,
+        variables: &Variables<'_>,
         flaws: &mut Flaws,
     ) -> Vec<(String, FileName)> {
         let mut extract: Vec<(String, FileName)> = Vec::new();
@@ -333,7 +325,7 @@ impl Subsystem {
         flaws.finish(build)
     }
 
-    fn render_source(&self, source: &BuildSource, variables: &Variables, flaws: &mut Flaws) -> Option<RenderedSource> {
+    fn render_source(&self, source: &BuildSource, variables: &Variables<'_>, flaws: &mut Flaws) -> Option<RenderedSource> {
         match source {
             BuildSource::Dir(template) => {
                 let text = flaws.render(Place::Source("dir"), template, variables)?;

@@ -1,8 +1,10 @@
 //! Templates in recipes: minijinja with strict undefined, over a closed list of variables.
 //!
-//! What holds nothing but text and `{{ name }}` is rendered here by itself, so that ordinary projects never set up the
-//! engine. Knows nothing of files; a fault names its place within the template.
+//! What holds nothing but text, `{{ name }}` and `{{ 'a' if name == 'b' else 'c' }}` is rendered here by itself, so that
+//! ordinary projects never set up the engine. Knows nothing of files; a fault names its place within the template.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -55,50 +57,94 @@ pub struct Fault {
     pub range: Option<Range<usize>>,
 }
 
-/// Values of the variables.
-#[derive(Clone, Debug)]
-pub struct Variables(Vec<(&'static str, String)>);
+/// Values of the variables: nothing is formatted before it is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Variables<'a> {
+    project: &'a str,
+    name: &'a str,
+    version: &'a Version,
+    platform: Platform,
+    os: &'a str,
+    arch: &'a str,
+    folders: Option<(&'a str, &'a str)>,
+}
 
-impl Variables {
+impl<'a> Variables<'a> {
     /// For a platform of a subsystem.
-    pub fn new(project: &str, name: &str, version: &Version, platform: Platform) -> Self {
-        Self(vec![
-            ("version", version.as_str().to_owned()),
-            ("version_number", version.number().to_owned()),
-            ("os", platform.os.as_str().to_owned()),
-            ("arch", platform.arch.as_str().to_owned()),
-            ("exe", platform.exe().to_owned()),
-            ("platform", platform.to_string()),
-            ("target", platform.target()),
-            ("rust_arch", platform.rust_arch().to_owned()),
-            ("project", project.to_owned()),
-            ("name", name.to_owned()),
-        ])
+    pub fn new(project: &'a str, name: &'a str, version: &'a Version, platform: Platform) -> Self {
+        let (os, arch) = (platform.os.as_str(), platform.arch.as_str());
+        Self { project, name, version, platform, os, arch, folders: None }
     }
     /// With a build's folders.
-    pub fn folders(mut self, out: &str, src: &str) -> Self {
-        self.0.extend([("out", out.to_owned()), ("src", src.to_owned())]);
-        self
+    pub fn folders(self, out: &'a str, src: &'a str) -> Self {
+        Self { folders: Some((out, src)), ..self }
     }
-    /// With another value for a variable.
-    pub fn set(&mut self, name: &str, value: &str) {
-        if let Some((_, old)) = self.0.iter_mut().find(|(known, _)| *known == name) {
-            value.clone_into(old);
-        }
+    /// With other words for os and architecture.
+    pub fn replaced(self, replacements: &'a BTreeMap<String, String>) -> Self {
+        let word = |word: &'a str| replacements.get(word).map_or(word, String::as_str);
+        Self { os: word(self.os), arch: word(self.arch), ..self }
     }
     /// A variable's value.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    pub fn get(&self, name: &str) -> Option<Cow<'a, str>> {
+        let value = match name {
+            "version" => self.version.as_str(),
+            "version_number" => self.version.number(),
+            "os" => self.os,
+            "arch" => self.arch,
+            "exe" => self.platform.exe(),
+            "platform" => return Some(self.platform.to_string().into()),
+            "target" => return Some(self.platform.target().into()),
+            "rust_arch" => self.platform.rust_arch(),
+            "project" => self.project,
+            "name" => self.name,
+            "out" => self.folders?.0,
+            "src" => self.folders?.1,
+            _ => return None,
+        };
+        Some(Cow::Borrowed(value))
     }
 }
 
 /// A piece of a simple template.
+#[derive(Debug)]
 enum Piece<'a> {
+    Text(&'a str),
+    Variable(&'a str),
+    /// `{{ then if variable == 'text' else otherwise }}`
+    Choice {
+        then: Atom<'a>,
+        variable: &'a str,
+        equal: bool,
+        text: &'a str,
+        otherwise: Atom<'a>,
+    },
+}
+
+/// One value in a choice.
+#[derive(Clone, Copy, Debug)]
+enum Atom<'a> {
     Text(&'a str),
     Variable(&'a str),
 }
 
-/// The pieces of a template that holds nothing but text and `{{ name }}`; `None` for what needs the engine.
+impl<'a> Piece<'a> {
+    fn variables(&self) -> impl Iterator<Item = &'a str> {
+        let atom = |atom: &Atom<'a>| match atom {
+            Atom::Text(_) => None,
+            Atom::Variable(name) => Some(*name),
+        };
+        match self {
+            Self::Text(_) => [None, None, None],
+            Self::Variable(name) => [Some(*name), None, None],
+            Self::Choice { then, variable, equal: _, text: _, otherwise } => [Some(*variable), atom(then), atom(otherwise)],
+        }
+        .into_iter()
+        .flatten()
+    }
+}
+
+/// The pieces of a template that holds nothing but text, `{{ name }}` and simple choices; `None` for what needs the
+/// engine.
 fn pieces(text: &str) -> Option<Vec<Piece<'_>>> {
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -116,18 +162,56 @@ fn pieces(text: &str) -> Option<Vec<Piece<'_>>> {
         pieces.push(Piece::Text(&rest[..open]));
         let inside = &rest[open + 2..];
         let close = inside.find("}}")?;
-        let name = inside[..close].trim_matches(' ');
-        let identifier = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        // Words of the language (`true`, `none`) are the engine's.
-        if !identifier || !(VARIABLES.contains(&name) || FOLDERS.contains(&name)) {
-            return None;
-        }
-        pieces.push(Piece::Variable(name));
+        pieces.push(expression(inside[..close].trim_matches(' '))?);
         rest = &inside[close + 2..];
     }
     pieces.push(Piece::Text(rest));
     Some(pieces)
+}
+
+/// `name`, or `'a' if name == 'b' else 'c'`.
+fn expression(text: &str) -> Option<Piece<'_>> {
+    let (first, rest) = atom(text)?;
+    if rest.is_empty() {
+        return match first {
+            Atom::Variable(name) => Some(Piece::Variable(name)),
+            Atom::Text(_) => None,
+        };
+    }
+    let rest = rest.strip_prefix("if ")?.trim_start_matches(' ');
+    let (Atom::Variable(variable), rest) = atom(rest)? else { return None };
+    let (equal, rest) = match rest.strip_prefix("==") {
+        Some(rest) => (true, rest),
+        None => (false, rest.strip_prefix("!=")?),
+    };
+    let (Atom::Text(text), rest) = atom(rest.trim_start_matches(' '))? else { return None };
+    let rest = rest.strip_prefix("else ")?.trim_start_matches(' ');
+    let (otherwise, rest) = atom(rest)?;
+    rest.is_empty().then_some(Piece::Choice { then: first, variable, equal, text, otherwise })
+}
+
+/// A quoted text without escapes or the name of a variable; and what follows it and a space.
+fn atom(text: &str) -> Option<(Atom<'_>, &str)> {
+    let quote = text.chars().next()?;
+    let (atom, rest) = if matches!(quote, '\'' | '"') {
+        let (inside, rest) = text[1..].split_once(quote)?;
+        if inside.contains('\\') {
+            return None;
+        }
+        (Atom::Text(inside), rest)
+    } else {
+        let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+        let (name, rest) = text.split_at(end);
+        // Words of the language (`true`, `none`) are the engine's.
+        if !VARIABLES.contains(&name) && !FOLDERS.contains(&name) {
+            return None;
+        }
+        (Atom::Variable(name), rest)
+    };
+    if !rest.is_empty() && !rest.starts_with(' ') {
+        return None;
+    }
+    Some((atom, rest.trim_start_matches(' ')))
 }
 
 /// Strict and small: the filters and tests that a name or a url can need.
@@ -176,50 +260,67 @@ impl Template {
     }
 
     /// Renders it.
-    pub(super) fn render(&self, variables: &Variables) -> Result<String, Fault> {
-        if let Some(pieces) = pieces(&self.0) {
-            let mut rendered = String::with_capacity(self.0.len() + 16);
+    pub(super) fn render(&self, variables: &Variables<'_>) -> Result<String, Fault> {
+        let text = self.0.as_str();
+        if let Some(pieces) = pieces(text) {
+            let value = |name: &str| variables.get(name).ok_or_else(|| unknown(text, name, Scope::Plain));
+            let mut rendered = String::with_capacity(text.len() + 16);
             for piece in pieces {
-                rendered.push_str(match piece {
-                    Piece::Text(text) => text,
-                    Piece::Variable(name) => variables.get(name).ok_or_else(|| unknown(&self.0, name, Scope::Plain))?,
-                });
+                let atom = match piece {
+                    Piece::Text(text) => Atom::Text(text),
+                    Piece::Variable(name) => Atom::Variable(name),
+                    Piece::Choice { then, variable, equal, text, otherwise } => {
+                        if (value(variable)? == text) == equal {
+                            then
+                        } else {
+                            otherwise
+                        }
+                    }
+                };
+                match atom {
+                    Atom::Text(text) => rendered.push_str(text),
+                    Atom::Variable(name) => rendered.push_str(&value(name)?),
+                }
             }
             return Ok(rendered);
         }
-        let context = Value::from_pairs(variables.0.iter().map(|(name, value)| (*name, value.as_str())));
-        let rendered =
-            ENGINE.template_from_str(&self.0).and_then(|template| template.render(context)).map_err(|error| fault(&error))?;
+        let rendered = ENGINE
+            .template_from_str(text)
+            .and_then(|template| template.render(context(variables)))
+            .map_err(|error| fault(&error))?;
         if rendered.len() > MAX_RENDERED {
             return Err(Fault { message: "the template renders to more than 256 KiB".into(), hint: None, range: None });
         }
         Ok(rendered)
     }
+}
 
-    /// What is wrong with it on any platform: that it does not parse, or uses unknown variables.
-    pub(super) fn faults(&self, scope: Scope) -> Vec<Fault> {
-        if self.0.len() > MAX_TEMPLATE {
-            let hint = Some("put what is long into a script beside the recipe".to_owned());
-            return vec![Fault { message: "a template longer than 64 KiB".into(), hint, range: Some(0..0) }];
-        }
-        let known = scope.names();
-        let mut used: Vec<String> = match pieces(&self.0) {
-            Some(pieces) => pieces
-                .iter()
-                .filter_map(|piece| match piece {
-                    Piece::Variable(name) => Some((*name).to_owned()),
-                    Piece::Text(_) => None,
-                })
-                .collect(),
-            None => match ENGINE.template_from_str(&self.0) {
-                Ok(template) => template.undeclared_variables(false).into_iter().collect(),
-                Err(error) => return vec![fault(&error)],
-            },
-        };
-        used.sort_unstable();
-        used.dedup();
-        used.iter().filter(|name| !known.contains(&name.as_str())).map(|name| unknown(&self.0, name, scope)).collect()
+/// The variables as the engine takes them.
+fn context(variables: &Variables<'_>) -> Value {
+    let names = VARIABLES.iter().chain(&FOLDERS);
+    Value::from_pairs(names.filter_map(|name| Some((*name, variables.get(name)?.into_owned()))))
+}
+
+/// What is wrong with a template on any platform: that it does not parse, or uses unknown variables.
+pub fn faults(text: &str, scope: Scope) -> Vec<Fault> {
+    if !text.contains('{') {
+        return Vec::new();
     }
+    if text.len() > MAX_TEMPLATE {
+        let hint = Some("put what is long into a script beside the recipe".to_owned());
+        return vec![Fault { message: "a template longer than 64 KiB".into(), hint, range: Some(0..0) }];
+    }
+    let known = |name: &str| VARIABLES.contains(&name) || (scope == Scope::Build && FOLDERS.contains(&name));
+    let mut unknown_names: Vec<String> = match pieces(text) {
+        Some(pieces) => pieces.iter().flat_map(Piece::variables).filter(|name| !known(name)).map(ToOwned::to_owned).collect(),
+        None => match ENGINE.template_from_str(text) {
+            Ok(template) => template.undeclared_variables(false).into_iter().filter(|name| !known(name)).collect(),
+            Err(error) => return vec![fault(&error)],
+        },
+    };
+    unknown_names.sort_unstable();
+    unknown_names.dedup();
+    unknown_names.iter().map(|name| unknown(text, name, scope)).collect()
 }
 
 fn unknown(text: &str, name: &str, scope: Scope) -> Fault {

@@ -161,7 +161,22 @@ struct Stop;
 
 enum Frame {
     List { start: usize, anchor: usize, items: Vec<Node> },
-    Map { start: usize, anchor: usize, entries: Vec<Entry>, seen: HashSet<String>, key: Option<PendingKey> },
+    Map { start: usize, anchor: usize, entries: Vec<Entry>, seen: Seen, key: Option<PendingKey> },
+}
+
+/// The keys of a mapping, put aside once it holds more than one looks through quickly.
+#[derive(Default)]
+struct Seen(Option<HashSet<String>>);
+
+impl Seen {
+    /// Whether a key is there for the first time.
+    fn is_new(&mut self, key: &str, entries: &[Entry]) -> bool {
+        if entries.len() < 32 {
+            return entries.iter().all(|entry| entry.key != key);
+        }
+        let seen = self.0.get_or_insert_with(|| entries.iter().map(|entry| entry.key.clone()).collect());
+        seen.insert(key.to_owned())
+    }
 }
 
 /// A key that waits for its value; without a text it was refused and the value is dropped.
@@ -237,7 +252,7 @@ impl Builder<'_> {
             }
             Event::MappingStart(anchor, tag) => {
                 self.open(tag.is_some(), &range)?;
-                let frame = Frame::Map { start: range.start, anchor, entries: Vec::new(), seen: HashSet::new(), key: None };
+                let frame = Frame::Map { start: range.start, anchor, entries: Vec::new(), seen: Seen::default(), key: None };
                 self.stack.push(frame);
                 Ok(())
             }
@@ -387,14 +402,14 @@ impl Builder<'_> {
 }
 
 /// A node as the key of a mapping.
-fn key_text(node: Node, entries: &[Entry], seen: &mut HashSet<String>, source: &Source) -> Result<String, Problem> {
+fn key_text(node: Node, entries: &[Entry], seen: &mut Seen, source: &Source) -> Result<String, Problem> {
     let Node { span, kind } = node;
     let refuse = |span: Range<usize>, message: String, hint: String| Err(source.problem(span, message, Some(hint)));
     match kind {
-        Kind::Scalar { text, plain } if plain && text == "<<" => {
+        Kind::Scalar { text, plain: true } if text == "<<" => {
             refuse(span, "merge keys are not supported".into(), "write the keys out".into())
         }
-        Kind::Scalar { text, .. } if seen.insert(text.clone()) => Ok(text),
+        Kind::Scalar { text, .. } if seen.is_new(&text, entries) => Ok(text),
         Kind::Scalar { text, .. } => {
             let first = entries.iter().find(|entry| entry.key == text).map_or(0, |entry| source.line(entry.span.start));
             let hint = format!("it is first set in line {first}; keep one of the two");

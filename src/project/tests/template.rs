@@ -2,13 +2,18 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn variables() -> Variables {
+fn render_on(text: &str, platform: &str) -> Result<String, String> {
+    with_variables(platform, |variables| Template(text.to_owned()).render(variables)).map_err(|fault| fault.message)
+}
+
+fn with_variables<T>(platform: &str, f: impl FnOnce(&Variables<'_>) -> T) -> T {
     let version: Version = "v1.2.3".parse().expect("a version");
-    Variables::new("acme", "nats", &version, "windows-amd64".parse().expect("a platform")).folders("/out", "/src")
+    let platform = platform.parse().expect("a platform");
+    f(&Variables::new("acme", "nats", &version, platform).folders("/out", "/src"))
 }
 
 fn render(text: &str) -> Result<String, String> {
-    Template(text.to_owned()).render(&variables()).map_err(|fault| fault.message)
+    render_on(text, "windows-amd64")
 }
 
 #[test]
@@ -26,6 +31,15 @@ fn choices_and_filters_render() {
     assert_eq!(render("{{ version_number | replace('.', '_') }}-{{ os | title }}").as_deref(), Ok("1_2_3-Windows"));
     assert!(render("{{ version_number.split('.')[0] }}").is_err());
     assert_eq!(render("{{ (version_number | split('.'))[0] }}").as_deref(), Ok("1"));
+}
+
+#[test]
+fn ordinary_choices_need_no_engine() {
+    let text = "x-{{ version }}.{{ 'zip' if os == 'windows' else 'tar.gz' }}";
+    assert!(pieces(text).is_some());
+    assert_eq!(render_on(text, "linux-amd64").as_deref(), Ok("x-v1.2.3.tar.gz"));
+    assert_eq!(render_on(text, "windows-amd64").as_deref(), Ok("x-v1.2.3.zip"));
+    assert_eq!(render_on("{{ exe if os != 'linux' else arch }}", "linux-amd64").as_deref(), Ok("amd64"));
 }
 
 #[test]
@@ -48,10 +62,10 @@ fn a_hostile_template_ends_soon() {
 
 #[test]
 fn scopes_know_their_variables() {
-    let faults = |text: &str, scope| Template(text.to_owned()).faults(scope).len();
-    assert_eq!(faults("{{ out }}/{{ src }}", Scope::Build), 0);
-    assert_eq!(faults("{{ out }}/{{ src }}", Scope::Plain), 2);
-    assert_eq!(faults("{{ 'x' if os == 'linux' else banana }}", Scope::Build), 1);
+    let count = |text: &str, scope| faults(text, scope).len();
+    assert_eq!(count("{{ out }}/{{ src }}", Scope::Build), 0);
+    assert_eq!(count("{{ out }}/{{ src }}", Scope::Plain), 2);
+    assert_eq!(count("{{ 'x' if os == 'linux' else banana }}", Scope::Build), 1);
 }
 
 proptest! {
@@ -64,17 +78,23 @@ proptest! {
             prop::sample::select(vec![
                 "{{ version }}", "{{os}}", "{{  exe  }}", "{{ out }}", "text", "{", "}", "}}", "{ ", " ", "\n", "é", "{x}", "-", "'", "\"",
                 "{{", "{{ nope }}", "{%", "{#", "{{-", "{{ version|upper }}",
+                "{{ 'zip' if os == 'windows' else 'tar.gz' }}", "{{ os if arch != \"arm64\" else name }}",
+                "{{ 'a}}' if os == '' else '' }}", "{{ 'a'if os=='linux'else'b' }}", "{{ 'a' if os == 'linux' }}",
+                "{{ '\\n' if os == 'windows' else target }}", "{{ out if platform == 'linux-amd64' else src }}", "{{ 'a' }}",
+                "{{ 'a' if os == arch else 'b' }}", "{{ 'a' if os == 'linux' else 'b' else 'c' }}", "{{ true }}",
             ]),
             0..10,
         )
     ) {
         let text = parts.concat();
-        let context = Value::from_pairs(variables().0.into_iter());
-        let engine = ENGINE.template_from_str(&text).and_then(|template| template.render(context));
-        match (pieces(&text), engine) {
-            (Some(_), Ok(rendered)) => prop_assert_eq!(render(&text), Ok(rendered)),
-            (Some(_), Err(error)) => prop_assert!(false, "{text:?}: the engine says {error}"),
-            (None, engine) => prop_assert_eq!(render(&text).ok(), engine.ok()),
+        for platform in ["windows-amd64", "linux-amd64", "darwin-arm64"] {
+            let context = with_variables(platform, context);
+            let engine = ENGINE.template_from_str(&text).and_then(|template| template.render(context));
+            match (pieces(&text), engine) {
+                (Some(_), Ok(rendered)) => prop_assert_eq!(render_on(&text, platform), Ok(rendered)),
+                (Some(_), Err(error)) => prop_assert!(false, "{text:?}: the engine says {error}"),
+                (None, engine) => prop_assert_eq!(render_on(&text, platform).ok(), engine.ok()),
+            }
         }
     }
 }
