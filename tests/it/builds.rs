@@ -17,11 +17,17 @@ fn noted(env: &TestEnv, name: &str, more: &str, build: &str, command: &str) {
     env.write(&format!("subsystems/{name}/src/{name}"), name);
 }
 
-/// The builds since the last look.
-fn notes(env: &TestEnv) -> Vec<String> {
+/// The builds since the last look, in the order they began.
+fn begun(env: &TestEnv) -> Vec<String> {
     let path = env.base().join("notes");
-    let mut lines: Vec<String> = std::fs::read_to_string(&path).unwrap_or_default().lines().map(str::to_owned).collect();
+    let lines = std::fs::read_to_string(&path).unwrap_or_default().lines().map(str::to_owned).collect();
     let _ = std::fs::remove_file(path);
+    lines
+}
+
+/// The builds since the last look, sorted.
+fn notes(env: &TestEnv) -> Vec<String> {
+    let mut lines = begun(env);
     lines.sort();
     lines
 }
@@ -119,7 +125,7 @@ fn a_failure_stops_what_has_not_begun() {
     }
     let output = env.larder_json(["ensure", "all", "-j", "1"]).exits(1);
     // One at a time, in whichever order they were found to need a build: nothing begins after the failure.
-    let begun = notes(&env);
+    let begun = begun(&env);
     assert_eq!(begun.last().map(String::as_str), Some("a"));
     for name in ["b", "c", "d"] {
         let did = begun.iter().any(|n| n == name);
