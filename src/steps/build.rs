@@ -18,7 +18,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::context::Context;
 use super::exclusive::{exclusive, exclusive_now};
-use super::obtain::{self, Done, hold};
+use super::obtain::{self, Done};
+use super::present::{hold, present};
 use super::process::{Ended, capture, shell, supervise};
 use super::source;
 use crate::cache::Entry;
@@ -72,7 +73,7 @@ pub fn build(ctx: &Context, cell: &Cell, reason: &str) -> Result<Done> {
     // Whoever held the lock before may have done it.
     if !ctx.options.rebuild
         && !ctx.options.reinstall
-        && let Some(done) = obtain::present(&held.bin, &wanted)?
+        && let Some(done) = present(&held.bin, &wanted)?
     {
         return Ok(done);
     }

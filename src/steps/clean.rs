@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::context::Context;
-use super::obtain::hold;
+use super::present::hold;
 use crate::error::{Error, Result};
 use crate::fs;
 use crate::model::{Cell, FileName, Name, Platform};

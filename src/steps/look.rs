@@ -2,7 +2,8 @@
 //! or written. For `status`, `plan`, `why` and `--dry-run`.
 
 use super::context::Context;
-use super::obtain::{Attempt, Obtain, recorded, stamped};
+use super::obtain::{Attempt, Obtain};
+use super::present::{recorded, stamped};
 use crate::error::{Error, Kind, Result};
 use crate::integrity::Wanted;
 use crate::integrity::inputs::{Difference, difference};

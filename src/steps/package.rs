@@ -7,7 +7,7 @@ use tempfile::NamedTempFile;
 
 use super::context::Context;
 use super::exclusive::exclusive;
-use super::obtain::stamped;
+use super::present::stamped;
 use crate::archive::{self, Content, PackEntry};
 use crate::error::{Error, Result};
 use crate::fs::{self, IoContext};

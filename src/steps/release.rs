@@ -5,7 +5,7 @@
 
 use super::context::Context;
 use super::package::{Packaged, package};
-use super::{locking, obtain};
+use super::{locking, managed};
 use crate::error::{Error, Kind, Result};
 use crate::hub::{PublishOptions, Published, Upload};
 use crate::integrity::{LockLine, PinKind};
@@ -66,7 +66,7 @@ pub fn release(ctx: &Context, cell: &Cell, options: ReleaseOptions) -> Result<Re
                     cell.name
                 );
                 ctx.events.note(Some(cell), Level::Warning, text);
-                obtain::adopt(ctx, cell, &tag, &name, &theirs)?;
+                managed::adopt(ctx, cell, &tag, &name, &theirs)?;
                 return released(Outcome::UpToDate, 0, Some("another build of the same inputs was published first".into()));
             }
             // The name belongs to other inputs: beside it, then.

@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 use camino::Utf8Path;
 
 use super::context::Context;
-use super::obtain::{self, is_commit};
+use super::managed;
+use super::obtain::is_commit;
 use super::{locking, original};
 use crate::archive::{self, ArchiveKind, Budget, HashingReader, Select};
 use crate::error::{Error, Result};
@@ -19,7 +20,7 @@ pub fn lines(ctx: &Context, cell: &Cell, update: bool) -> Result<Vec<LockLine>> 
     let mut lines = Vec::new();
     let sources = &ctx.project.sources;
     if sources.contains(&Via::Managed)
-        && let Some((tag, asset, sidecar)) = obtain::on_hub(ctx, cell, &wanted)?
+        && let Some((tag, asset, sidecar)) = managed::on_hub(ctx, cell, &wanted)?
     {
         let url = locking::asset_url(&ctx.project, &tag, &asset);
         lines.push(locking::line(&sidecar.content, PinKind::Asset, sidecar.sha256, sidecar.size, &url));

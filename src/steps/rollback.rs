@@ -1,7 +1,7 @@
 //! Back to the set that was installed before.
 
 use super::context::Context;
-use super::obtain::hold;
+use super::present::hold;
 use crate::error::{Error, Result};
 use crate::model::{Artifact, Cell};
 
