@@ -8,6 +8,7 @@ use super::session::cache_dir;
 use crate::cache::{Cache, Checked, Pruned, Usage};
 use crate::error::{Error, Result};
 use crate::report;
+use crate::report::documents::CacheDirDocument;
 use crate::report::human;
 
 /// Look after the local cache
@@ -59,7 +60,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let dir = cache_dir()?;
     let cache = Cache::at(&dir);
     match &args.what {
-        What::Dir if global.json => report::print_json(&serde_json::json!({ "dir": dir.as_str() }))?,
+        What::Dir if global.json => report::print_json(&CacheDirDocument { dir: dir.to_string() })?,
         What::Dir => report::print(&format!("{dir}\n"))?,
         What::Size => {
             let usage = cache.usage()?;

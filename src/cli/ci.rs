@@ -75,7 +75,7 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
     }
     let ok = code == ExitCode::SUCCESS;
     if global.json {
-        println!("{}", report::summary_line(ok, counts, started.elapsed().as_secs_f64()));
+        report::print(&(report::summary_line(ok, counts, started.elapsed().as_secs_f64()) + "\n"))?;
     } else if !ok {
         let failed = done.iter().find(|did| did.outcome == Outcome::Failed).map_or("nothing", |did| did.subject.as_str());
         report::say(&format!("ci: `{failed}` failed; `larder {failed}` runs it alone"));

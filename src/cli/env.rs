@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::Global;
 use crate::error::{Error, Result};
+use crate::report::documents::EnvDocument;
 use crate::steps::task::bin_dirs;
 use crate::{fs, report};
 
@@ -37,8 +38,7 @@ pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if global.json {
-        let paths: Vec<&str> = folders.iter().map(|folder| folder.as_str()).collect();
-        report::print_json(&serde_json::json!({ "path": paths }))?;
+        report::print_json(&EnvDocument { path: folders.iter().map(ToString::to_string).collect() })?;
         return Ok(ExitCode::SUCCESS);
     }
     let quoted: Vec<String> = folders.iter().map(|folder| format!("'{}'", folder.as_str().replace('\'', r"'\''"))).collect();

@@ -3,10 +3,15 @@
 use std::process::ExitCode;
 
 use camino::Utf8PathBuf;
+use clap::builder::PossibleValuesParser;
 
-use super::reference;
-use crate::error::{Error, Result};
-use crate::{fs, report};
+use super::schemas::{ALL, Described};
+use super::{Global, reference};
+use crate::error::Result;
+use crate::fs;
+use crate::report::documents::{SchemaEntry, SchemasDocument};
+use crate::report::table::{Table, stdout_width};
+use crate::report::{self, Tone};
 
 /// Print a completion script for a shell
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -31,12 +36,16 @@ pub struct Man {
 }
 
 /// Print a JSON Schema
+///
+/// Of a file that users write, or of what a command prints under `--json`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
-  larder schema                 the names
-  larder schema recipe > recipe.schema.json")]
+  larder schema                 what there is
+  larder schema recipe > recipe.schema.json
+  larder schema status          what `larder status --json` prints")]
 pub struct Schema {
-    /// Its name. Without one, all names are listed.
+    /// Its name. Without one, all are listed.
+    #[arg(value_parser = PossibleValuesParser::new(ALL.iter().map(|known| known.name)))]
     name: Option<String>,
 }
 
@@ -66,22 +75,20 @@ pub fn man(args: &Man) -> Result<ExitCode> {
 }
 
 /// Runs `schema`.
-pub fn schema(args: &Schema) -> Result<ExitCode> {
-    let mut all =
-        vec![("versions", crate::project::schema::versions_schema()), ("recipe", crate::project::schema::recipe_schema())];
-    for (file, schema) in reference::event_schemas() {
-        all.push((file.trim_end_matches(".schema.json"), schema.to_value()));
+pub fn schema(args: &Schema, global: &Global) -> Result<ExitCode> {
+    // The parser lets only known names through.
+    let named = args.name.as_deref().and_then(|name| ALL.iter().find(|known| known.name == name));
+    if let Some(Described { name: _, of: _, schema }) = named {
+        report::print(&format!("{:#}\n", schema()))?;
+    } else if global.json {
+        let entry = |&Described { name, of, schema: _ }: &Described| SchemaEntry { name, describes: of };
+        report::print_json(&SchemasDocument { schemas: ALL.iter().map(entry).collect() })?;
+    } else {
+        let mut table = Table::new(["name", "describes"]);
+        for Described { name, of, schema: _ } in ALL {
+            table.row([(*name, Tone::Strong), (*of, Tone::Plain)]);
+        }
+        report::print(&table.render(stdout_width(), global.stdout_paint()))?;
     }
-    let Some(name) = &args.name else {
-        let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
-        report::print(&(names.join("\n") + "\n"))?;
-        return Ok(ExitCode::SUCCESS);
-    };
-    let known: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
-    let Some((_, schema)) = all.iter().find(|(known, _)| known == name) else {
-        return Err(Error::usage(format!("no schema is called `{name}`")).hint(format!("known: {}", known.join(", "))));
-    };
-    let text = serde_json::to_string_pretty(schema).map_err(|e| Error::failed("cannot write the schema").cause(e))?;
-    report::print(&(text + "\n"))?;
     Ok(ExitCode::SUCCESS)
 }

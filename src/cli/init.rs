@@ -11,6 +11,7 @@ use crate::fs;
 use crate::integrity::GIT_ATTRIBUTES;
 use crate::project::schema;
 use crate::report;
+use crate::report::documents::InitDocument;
 
 /// Write a starter project that works at once, or a CI workflow
 ///
@@ -78,7 +79,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     done.push((".gitignore".to_owned(), extend(&root.join(".gitignore"), starter::GITIGNORE)?));
     let attributes = format!("# Pins that two branches add merge line by line.\n{GIT_ATTRIBUTES}\n");
     done.push((".gitattributes".to_owned(), extend(&root.join(".gitattributes"), &attributes)?));
-    tell(&done, existing, global);
+    tell(&done, existing, global)?;
     if args.ci.is_some() && !existing && hub.is_none() && !global.json {
         report::say("next: name the hub in versions.yml, `hub: {github: owner/name}`: without one, CI has nowhere to release to");
     }
@@ -140,18 +141,14 @@ fn repository(url: &str) -> Option<String> {
     (good(owner) && good(name)).then(|| path.to_owned())
 }
 
-fn tell(done: &[(String, Fate)], existing: bool, global: &Global) {
+fn tell(done: &[(String, Fate)], existing: bool, global: &Global) -> Result<()> {
     if global.json {
-        let of = |wanted: &[Fate]| -> Vec<&str> {
-            done.iter().filter(|(_, fate)| wanted.contains(fate)).map(|(path, _)| path.as_str()).collect()
-        };
-        let document =
-            serde_json::json!({"written": of(&[Fate::Written]), "extended": of(&[Fate::Extended]), "kept": of(&[Fate::Kept])});
-        println!("{document}");
-        return;
+        let of = |wanted| done.iter().filter(|(_, fate)| *fate == wanted).map(|(path, _)| path.clone()).collect();
+        let (written, extended, kept) = (of(Fate::Written), of(Fate::Extended), of(Fate::Kept));
+        return report::print_json(&InitDocument { written, extended, kept });
     }
     if global.verbosity() == report::Verbosity::Quiet {
-        return;
+        return Ok(());
     }
     for (path, fate) in done {
         report::say(&match fate {
@@ -163,6 +160,7 @@ fn tell(done: &[(String, Fate)], existing: bool, global: &Global) {
     if !existing {
         report::say("next: larder ensure all");
     }
+    Ok(())
 }
 
 #[cfg(test)]

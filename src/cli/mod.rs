@@ -28,6 +28,7 @@ pub mod reference;
 mod release;
 mod rollback;
 mod run;
+pub mod schemas;
 mod session;
 mod starter;
 mod status;
@@ -148,7 +149,7 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Cache(args) => cache::run(args, global),
         Command::Completions(args) => generate::completions(*args),
         Command::Man(args) => generate::man(args),
-        Command::Schema(args) => generate::schema(args),
+        Command::Schema(args) => generate::schema(args, global),
     }
 }
 

@@ -7,9 +7,9 @@ use std::fmt::Write as _;
 
 use clap::{Arg, ArgAction, Command};
 
+use super::schemas::{self, Described};
 use crate::env;
 use crate::error::{Error, Kind, Result};
-use crate::report::{DidLine, FinishedLine, SummaryLine};
 
 /// `docs/reference.md`: every command with its options, the variables, the exit codes and the JSON lines.
 pub fn markdown(root: &Command) -> String {
@@ -79,15 +79,6 @@ pub fn completions(root: &Command, shell: clap_complete::Shell) -> Vec<u8> {
     let name = root.get_name().to_owned();
     clap_complete::generate(shell, &mut root.clone(), name, &mut script);
     script
-}
-
-/// JSON Schemas of what `--json` prints line by line: file name and schema.
-pub fn event_schemas() -> Vec<(&'static str, schemars::Schema)> {
-    vec![
-        ("event-finished.schema.json", schemars::schema_for!(FinishedLine)),
-        ("event-did.schema.json", schemars::schema_for!(DidLine)),
-        ("event-summary.schema.json", schemars::schema_for!(SummaryLine)),
-    ]
 }
 
 /// With what clap adds by itself, such as global options on sub-commands.
@@ -218,16 +209,21 @@ const KINDS: &[(Kind, &str)] = &[
 
 fn json(text: &mut String) {
     text.push_str(
-        "\n## JSON lines\n\nWith `--json` stdout holds one object a line: one for each finished step, a summary last. \
-         The schemas are in `schema/`.\n",
+        "\n## JSON\n\nWith `--json` a command that runs steps prints one object a line on stdout: one for each finished step, \
+         a summary last. A command that only looks prints one document. `larder schema <name>` prints the schema of each; \
+         they are in `schema/` too.\n\n| schema | describes |\n|---|---|\n",
     );
-    for (file, schema) in event_schemas() {
-        let title = schema.get("description").and_then(|d| d.as_str()).unwrap_or_default();
-        let _ = writeln!(text, "\n`{file}`: {title}\n\n| field | meaning |\n|---|---|");
-        let Some(properties) = schema.get("properties").and_then(|p| p.as_object()) else { continue };
-        let required = schema.get("required").and_then(|r| r.as_array()).cloned().unwrap_or_default();
+    for Described { name, of, schema: _ } in schemas::ALL {
+        let _ = writeln!(text, "| [`{name}`](../schema/{name}.schema.json) | {} |", cell(of));
+    }
+    for Described { name, of: _, schema } in schemas::ALL.iter().filter(|known| known.name.starts_with("event-")) {
+        let schema = schema();
+        let title = schema["description"].as_str().unwrap_or_default();
+        let _ = writeln!(text, "\n`{name}`: {title}\n\n| field | meaning |\n|---|---|");
+        let Some(properties) = schema["properties"].as_object() else { continue };
+        let required = schema["required"].as_array().cloned().unwrap_or_default();
         for (field, property) in properties {
-            let meaning = property.get("description").and_then(|d| d.as_str()).unwrap_or_default();
+            let meaning = property["description"].as_str().unwrap_or_default();
             let always = if required.iter().any(|r| r == field) { "" } else { " Absent where there is none." };
             let _ = writeln!(text, "| `{field}` | {}{always} |", cell(meaning));
         }

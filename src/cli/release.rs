@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rayon::prelude::*;
-use serde_json::json;
 
 use super::each::{Told, each};
 use super::session::{LimitArgs, Looking, PlatformArgs, Session};
@@ -14,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::model::{Action, Cell, Did, Event, Outcome, Tag};
 use crate::plan::{Plan, Platforms, Selection};
 use crate::project::{Project, Subsystem};
+use crate::report::documents::{ReleaseStatusDocument, ReleaseStatusEntry};
 use crate::report::table::{Table, stdout_width};
 use crate::report::{self, Tone};
 use crate::steps::standing::{Shelf, Standing, standing};
@@ -164,17 +164,24 @@ fn status(args: &Few, global: &Global) -> Result<ExitCode> {
     let entries: Vec<_> = found
         .iter()
         .map(|(cell, standing)| {
-            let (tag, asset) = standing.place().map_or((None, None), |(tag, asset)| (Some(tag), Some(asset)));
-            json!({"name": cell.name, "version": ctx.project.subsystems[&cell.name].version, "platform": cell.platform,
-                   "state": standing.as_str(), "tag": tag, "asset": asset})
+            let (tag, asset) = standing.place().map(|(tag, asset)| (tag.clone(), asset.clone())).unzip();
+            ReleaseStatusEntry {
+                name: cell.name.clone(),
+                version: ctx.project.subsystems[&cell.name].version.clone(),
+                platform: cell.platform,
+                state: standing.as_str(),
+                tag,
+                asset,
+            }
         })
         .collect();
     let complete = found.iter().all(|(_, standing)| matches!(standing, Standing::Released(..)));
     let hub = ctx.hub()?.describe();
-    let document = json!({"project": ctx.project.name, "hub": hub, "complete": complete, "subsystems": entries});
+    let document = ReleaseStatusDocument { project: ctx.project.name.clone(), hub, complete, subsystems: entries };
     let path = ctx.project.root.join(".collection/metadata/release-status.json");
     crate::fs::create_dir_all(crate::fs::parent(path.as_std_path()))?;
-    crate::fs::write_atomic(&path, format!("{document:#}\n").as_bytes())?;
+    let text = serde_json::to_string_pretty(&document).map_err(|e| Error::failed("cannot write a document as JSON").cause(e))?;
+    crate::fs::write_atomic(&path, (text + "\n").as_bytes())?;
     if global.json {
         report::print_json(&document)?;
         return Ok(ExitCode::SUCCESS);

@@ -11,6 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::{Action, Did, Outcome};
 use crate::project::{Project, Task};
 use crate::report;
+use crate::report::documents::{TaskEntry, TasksDocument};
 use crate::steps::task::Shell;
 
 /// Run a task of the project
@@ -38,7 +39,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let root = global.root()?;
     let project = Global::load(&root)?;
     let Some(name) = &args.task else {
-        list(&project, global.json);
+        list(&project, global.json)?;
         return Ok(ExitCode::SUCCESS);
     };
     let task = find(&project, name)?;
@@ -66,7 +67,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         Err(Stop::Ended(code)) => code,
     };
     if global.json {
-        println!("{}", report::summary_line(code == ExitCode::SUCCESS, counts, started.elapsed().as_secs_f64()));
+        report::print(&(report::summary_line(code == ExitCode::SUCCESS, counts, started.elapsed().as_secs_f64()) + "\n"))?;
     }
     Ok(code)
 }
@@ -187,34 +188,22 @@ impl Runner<'_> {
     }
 }
 
-/// What tasks there are.
-#[derive(Debug, serde::Serialize)]
-struct Listed<'a> {
-    name: &'a str,
-    description: Option<&'a str>,
-    needs: &'a [String],
-    commands: &'a [String],
-}
-
-fn list(project: &Project, json: bool) {
+/// Tells what tasks there are.
+fn list(project: &Project, json: bool) -> Result<()> {
     if json {
-        let tasks: Vec<Listed<'_>> = project
-            .tasks
-            .iter()
-            .map(|(name, task)| {
-                let Task { description, needs, env: _, commands, status: _ } = task;
-                Listed { name, description: description.as_deref(), needs, commands }
-            })
-            .collect();
-        println!("{}", serde_json::json!({ "tasks": tasks }));
-        return;
+        let entry = |(name, task): (&String, &Task)| {
+            let Task { description, needs, env: _, commands, status: _ } = task.clone();
+            TaskEntry { name: name.clone(), description, needs, commands }
+        };
+        return report::print_json(&TasksDocument { tasks: project.tasks.iter().map(entry).collect() });
     }
     if project.tasks.is_empty() {
         report::say("versions.yml has no `tasks:`");
     }
     let width = project.tasks.keys().map(String::len).max().unwrap_or(0);
-    for (name, task) in &project.tasks {
+    let line = |(name, task): (&String, &Task)| {
         let what = task.description.clone().unwrap_or_else(|| task.commands.join("; "));
-        println!("{}", format!("{name:width$}  {what}").trim_end());
-    }
+        format!("{name:width$}  {what}").trim_end().to_owned() + "\n"
+    };
+    report::print(&project.tasks.iter().map(line).collect::<String>())
 }

@@ -7,6 +7,7 @@ mod name;
 mod origin;
 mod platform;
 mod problem;
+mod schema;
 
 pub use artifact::{Artifact, ArtifactFile, Cell, artifact_digest};
 pub use digest::{Digest, Hasher};

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Edge, Plan};
 
-/// A plan as nodes and edges.
+/// What needs what, as nodes and edges.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Drawing {
     /// Cells, sorted.
@@ -36,6 +36,7 @@ pub struct Arrow {
     /// What is needed.
     pub to: String,
     /// `needs` or `build.needs`.
+    #[schemars(extend("enum" = ["needs", "build.needs"]))]
     pub kind: &'static str,
 }
 

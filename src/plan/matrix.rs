@@ -15,7 +15,7 @@ pub const JOBS: usize = 256;
 const ANY: &str = "ubuntu-latest";
 
 /// One job.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Job {
     /// Subsystems, separated by blanks; one, unless there would be too many jobs.
     pub subsystem: String,
@@ -25,10 +25,10 @@ pub struct Job {
     pub runner: &'static str,
 }
 
-/// The matrix, and what no runner can make.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+/// The matrix of a GitHub Actions job: what nobody has released yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Matrix {
-    /// The jobs, at most [`JOBS`].
+    /// The jobs, at most 256.
     pub include: Vec<Job>,
     /// Cells that no runner of GitHub can make.
     #[serde(skip)]

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::model::{Digest, Name, Origin, Platform, Problem, Version, Via};
+use crate::model::{AssetName, Digest, Name, Origin, Platform, Problem, Tag, Version, Via};
 
 /// `status`: what is wanted and what is installed.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -26,16 +26,12 @@ pub struct StatusDocument {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct StatusEntry {
     /// The subsystem.
-    #[schemars(with = "String")]
     pub name: Name,
     /// The platform.
-    #[schemars(with = "String")]
     pub platform: Platform,
     /// The version that versions.yml pins.
-    #[schemars(with = "String")]
     pub wanted: Version,
     /// The version that is installed; null where none is.
-    #[schemars(with = "Option<String>")]
     pub installed: Option<Version>,
     /// How it came here; null where that was not recorded.
     pub via: Option<Via>,
@@ -46,10 +42,8 @@ pub struct StatusEntry {
     /// Why it is not fresh; null where it is.
     pub reason: Option<String>,
     /// Digest of the installed artifact.
-    #[schemars(with = "Option<String>")]
     pub artifact: Option<Digest>,
     /// Fingerprint of what decided the installed artifact.
-    #[schemars(with = "Option<String>")]
     pub inputs: Option<Digest>,
     /// Commit of the git source it was built from.
     pub commit: Option<String>,
@@ -61,7 +55,6 @@ pub struct ListDocument {
     /// The project's name.
     pub project: String,
     /// The project's platforms.
-    #[schemars(with = "Vec<String>")]
     pub platforms: Vec<Platform>,
     /// Each subsystem, by name.
     pub subsystems: Vec<ListEntry>,
@@ -71,10 +64,8 @@ pub struct ListDocument {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ListEntry {
     /// Its name.
-    #[schemars(with = "String")]
     pub name: Name,
     /// The version that versions.yml pins.
-    #[schemars(with = "String")]
     pub version: Version,
     /// What it is.
     pub description: Option<String>,
@@ -85,13 +76,10 @@ pub struct ListEntry {
     /// Its binaries, without `.exe`.
     pub binaries: Vec<String>,
     /// Where it exists.
-    #[schemars(with = "Vec<String>")]
     pub platforms: Vec<Platform>,
     /// What is ensured along with it.
-    #[schemars(with = "Vec<String>")]
     pub needs: Vec<Name>,
     /// What is ensured before it is built.
-    #[schemars(with = "Vec<String>")]
     pub build_needs: Vec<Name>,
     /// How it can be made: `original`, `build`.
     pub origins: Vec<Origin>,
@@ -138,13 +126,10 @@ impl ProblemEntry {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct WhyDocument {
     /// The subsystem.
-    #[schemars(with = "String")]
     pub name: Name,
     /// The version that versions.yml pins.
-    #[schemars(with = "String")]
     pub version: Version,
     /// The platform.
-    #[schemars(with = "String")]
     pub platform: Platform,
     /// What `ensure` would do.
     pub decision: Decision,
@@ -206,15 +191,12 @@ impl Decision {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct InstalledEntry {
     /// Its version.
-    #[schemars(with = "String")]
     pub version: Version,
     /// How it was made.
     pub origin: Origin,
     /// Fingerprint of what decided it.
-    #[schemars(with = "String")]
     pub inputs: Digest,
     /// Its digest.
-    #[schemars(with = "String")]
     pub artifact: Digest,
     /// Its inputs are those wanted.
     pub accepted: bool,
@@ -226,7 +208,6 @@ pub struct InputsEntry {
     /// The way in which it would be made.
     pub origin: Origin,
     /// The fingerprint.
-    #[schemars(with = "String")]
     pub inputs: Digest,
     /// What it is made of, in the order in which it is hashed.
     pub fields: Vec<FieldEntry>,
@@ -260,7 +241,6 @@ pub struct ComparedEntry {
     /// How it was made.
     pub origin: Origin,
     /// Its fingerprint.
-    #[schemars(with = "String")]
     pub inputs: Digest,
     /// What its inputs were made of is known, so that the differences are all there are.
     pub known: bool,
@@ -292,13 +272,10 @@ pub struct PlanDocument {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PlanStep {
     /// The subsystem.
-    #[schemars(with = "String")]
     pub name: Name,
     /// The version that versions.yml pins.
-    #[schemars(with = "String")]
     pub version: Version,
     /// The platform.
-    #[schemars(with = "String")]
     pub platform: Platform,
     /// What would be done.
     pub decision: Decision,
@@ -309,8 +286,92 @@ pub struct PlanStep {
     /// What that source answered.
     pub answer: Option<String>,
     /// The builds it is needed for, where it was not asked for.
-    #[schemars(with = "Vec<String>")]
     pub needed_by: Vec<Name>,
+}
+
+/// `release status`: what the hub has of each subsystem on each platform.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ReleaseStatusDocument {
+    /// The project's name.
+    pub project: String,
+    /// The hub, in words.
+    pub hub: String,
+    /// All of it is released.
+    pub complete: bool,
+    /// Each subsystem on each platform.
+    pub subsystems: Vec<ReleaseStatusEntry>,
+}
+
+/// What the hub has of a subsystem on a platform.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ReleaseStatusEntry {
+    /// The subsystem.
+    pub name: Name,
+    /// The version that versions.yml pins.
+    pub version: Version,
+    /// The platform.
+    pub platform: Platform,
+    /// `released`, in a `draft`, there from `other-inputs` only, or `missing`.
+    #[schemars(extend("enum" = ["released", "draft", "other-inputs", "missing"]))]
+    pub state: &'static str,
+    /// The release; null where it is missing.
+    pub tag: Option<Tag>,
+    /// The asset; null where it is missing.
+    pub asset: Option<AssetName>,
+}
+
+/// `run` without a task: what tasks there are.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct TasksDocument {
+    /// Each task, by name.
+    pub tasks: Vec<TaskEntry>,
+}
+
+/// A task.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct TaskEntry {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Tasks, or larder's command lines, that are run before it.
+    pub needs: Vec<String>,
+    /// Its commands.
+    pub commands: Vec<String>,
+}
+
+/// `env`: what puts the installed binaries on PATH.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct EnvDocument {
+    /// Folders, in the order in which they belong on PATH.
+    pub path: Vec<String>,
+}
+
+/// `init`: what became of each file, relative to the project.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct InitDocument {
+    /// New.
+    pub written: Vec<String>,
+    /// Was there and got lines that it lacked.
+    pub extended: Vec<String>,
+    /// Was there and is as it was.
+    pub kept: Vec<String>,
+}
+
+/// `schema` without a name: what schemas there are.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SchemasDocument {
+    /// Each schema.
+    pub schemas: Vec<SchemaEntry>,
+}
+
+/// A JSON Schema.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SchemaEntry {
+    /// Its name, for `larder schema <name>`.
+    pub name: &'static str,
+    /// What it describes: a file, or what a command prints.
+    pub describes: &'static str,
 }
 
 /// `cache dir`.

@@ -28,7 +28,6 @@ pub struct FinishedLine {
     /// At which version.
     pub version: String,
     /// For which platform.
-    #[schemars(with = "String")]
     pub platform: Platform,
     /// How it ended.
     pub outcome: Outcome,
@@ -67,7 +66,6 @@ pub struct DidLine {
     /// On what: a bundle's file name, a tag, a task, a command line.
     pub subject: String,
     /// For which platform, if for one.
-    #[schemars(with = "Option<String>")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
     /// How it ended.

@@ -160,7 +160,8 @@ pub(super) fn fold(event: &Event, totals: &mut Totals) {
 pub fn tell(did: &Did, mode: &Mode, verbosity: Verbosity) {
     let paint = match mode {
         Mode::Json => {
-            println!("{}", super::json::did_line(did));
+            // Who closed stdout does not want to know.
+            let _ = super::print(&(super::json::did_line(did) + "\n"));
             return;
         }
         Mode::Terminal(paint) | Mode::Plain(paint) => *paint,

@@ -1,6 +1,9 @@
 //! What is generated and committed is current. `LARDER_UPDATE_GENERATED=1 cargo test generated` writes it anew.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+
+use larder::cli::schemas::Described;
 
 use crate::env::REPO;
 
@@ -16,21 +19,25 @@ fn current(relative: &str, wanted: &str) {
     assert!(found == wanted, "{relative} is not current; run: LARDER_UPDATE_GENERATED=1 cargo test generated");
 }
 
-fn json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string_pretty(value).expect("JSON") + "\n"
+/// No file in a folder but these.
+fn no_others(folder: &str, wanted: &BTreeSet<String>) {
+    let found = std::fs::read_dir(Path::new(REPO).join(folder)).expect(folder).flatten();
+    for name in found.map(|entry| entry.file_name().into_string().expect("UTF-8")) {
+        if !wanted.contains(&name) && std::env::var_os("LARDER_UPDATE_GENERATED").is_some() {
+            std::fs::remove_file(Path::new(REPO).join(folder).join(&name)).expect("remove");
+        } else {
+            assert!(wanted.contains(&name), "{folder}/{name} belongs to nothing any more");
+        }
+    }
 }
 
 #[test]
 fn generated_schemas() {
-    current("schema/versions.schema.json", &json(&larder::project::schema::versions_schema()));
-    current("schema/recipe.schema.json", &json(&larder::project::schema::recipe_schema()));
-}
-
-#[test]
-fn generated_event_schemas() {
-    for (name, schema) in larder::cli::reference::event_schemas() {
-        current(&format!("schema/{name}"), &json(&schema));
+    let name = |known: &Described| format!("{}.schema.json", known.name);
+    for known in larder::cli::schemas::ALL {
+        current(&format!("schema/{}", name(known)), &format!("{:#}\n", (known.schema)()));
     }
+    no_others("schema", &larder::cli::schemas::ALL.iter().map(name).collect());
 }
 
 #[test]
@@ -41,16 +48,8 @@ fn generated_reference() {
 #[test]
 fn generated_man_pages() {
     let pages = larder::cli::reference::man_pages(&larder::cli::command()).expect("man pages");
-    let wanted: std::collections::BTreeSet<String> = pages.iter().map(|(name, _)| name.clone()).collect();
+    no_others("man", &pages.iter().map(|(name, _)| name.clone()).collect());
     for (name, page) in pages {
         current(&format!("man/{name}"), &String::from_utf8(page).expect("UTF-8"));
-    }
-    let found = std::fs::read_dir(Path::new(REPO).join("man")).expect("man").flatten();
-    for name in found.map(|entry| entry.file_name().into_string().expect("UTF-8")) {
-        if !wanted.contains(&name) && std::env::var_os("LARDER_UPDATE_GENERATED").is_some() {
-            std::fs::remove_file(Path::new(REPO).join("man").join(&name)).expect("remove");
-        } else {
-            assert!(wanted.contains(&name), "man/{name} belongs to no command any more");
-        }
     }
 }

@@ -15,6 +15,7 @@ mod bundle;
 mod classes;
 mod corruption;
 mod docs;
+mod documents;
 mod env;
 mod examples;
 mod fake_github;
