@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, IF_RANGE, LOCATION, RANGE,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderValue, IF_RANGE, LOCATION, RANGE,
 };
 use reqwest::{Body, Method, Response, Url};
 use tokio_util::io::{InspectReader, ReaderStream};
@@ -217,10 +217,10 @@ impl Agent {
 
         let mut request = self.http.request(head.method.clone(), url.clone());
         request = request.header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        // Headers besides Accept are meant for the origin that was asked.
+        // Headers besides Accept and Cache-Control are meant for the origin that was asked.
         let at_home = Site::of(url) == Site::of(&head.url);
         for (header, value) in &head.headers {
-            if at_home || *header == ACCEPT {
+            if at_home || [ACCEPT, CACHE_CONTROL].contains(header) {
                 request = request.header(header, value);
             }
         }

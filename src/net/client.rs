@@ -1,10 +1,12 @@
 //! The client as the rest of larder sees it: synchronous, cheap to make, everything expensive on the first request.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+use reqwest::header::{CACHE_CONTROL, HeaderValue};
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Result, find};
@@ -40,6 +42,8 @@ struct Shared {
     counters: Arc<Counters>,
     engine: Mutex<Option<Engine>>,
     unanswered: Mutex<HashMap<String, Error>>,
+    /// Urls of files that were asked for.
+    asked: Mutex<HashSet<String>>,
 }
 
 #[derive(Clone)]
@@ -70,6 +74,7 @@ impl Client {
                 counters: Arc::default(),
                 engine: Mutex::default(),
                 unanswered: Mutex::default(),
+                asked: Mutex::default(),
             }),
         }
     }
@@ -105,7 +110,7 @@ impl Client {
     /// Starts a transfer; `None` is *absent* (404 or 410 where the place is visible). Cuts are resumed while the body is
     /// read, so that its reader gives the right bytes or an error.
     pub fn get(&self, request: Request<'_>) -> Result<Option<Download>> {
-        let Request { head, payload: _, sent: _ } = request;
+        let Request { head, payload: _, sent: _ } = self.afresh(request);
         let engine = self.engine(&head)?;
         let agent = Arc::clone(&engine.agent);
         let settled = self.wait(&engine, async {
@@ -120,6 +125,7 @@ impl Client {
 
     /// A small thing, whole: at most `limit` bytes; `None` is *absent*.
     pub fn get_small(&self, request: Request<'_>, limit: u64) -> Result<Option<Vec<u8>>> {
+        let request = self.afresh(request);
         let head = request.head.clone();
         let answer = self.send(request.limit(limit))?;
         if answer.status >= 400 {
@@ -185,9 +191,18 @@ impl Client {
         })
     }
 
+    /// A file that is asked for again was not right, or is not there yet: no proxy may answer from what it kept.
+    fn afresh<'a>(&self, mut request: Request<'a>) -> Request<'a> {
+        let mut asked = self.shared.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if !asked.insert(request.head.url.to_string()) {
+            request.head.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        }
+        request
+    }
+
     /// The engine, made on first use. Refuses to be one under `--offline`.
     fn engine(&self, head: &Head) -> Result<Engine> {
-        let Shared { settings, cancel, counters, engine, unanswered: _ } = &*self.shared;
+        let Shared { settings, cancel, counters, engine, unanswered: _, asked: _ } = &*self.shared;
         if settings.offline {
             return Err(Error::unavailable(format!("{} is needed, but `--offline` is set", shown(&head.url)))
                 .hint("run once without `--offline`; what came then is in the cache"));

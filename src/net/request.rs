@@ -105,7 +105,7 @@ impl<'a> Request<'a> {
     pub fn get(url: &str) -> Result<Self> {
         Self::new(Method::GET, parse_url(url)?)
     }
-    /// Adds a header. Headers but `Accept` are dropped when a redirect leads to another origin. Not for secrets: see
+    /// Adds a header. Headers but `Accept` and `Cache-Control` are dropped when a redirect leads to another origin. Not for secrets: see
     /// [`credential`](Self::credential).
     pub fn header(mut self, name: &str, value: &str) -> Result<Self> {
         let bad = || Error::usage(format!("`{}` is not a valid header", name.escape_debug()));

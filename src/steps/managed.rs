@@ -19,6 +19,18 @@ impl Obtain<'_> {
         if let Some(done) = self.try_locked_asset()? {
             return Ok(Ok(done));
         }
+        match self.try_asset() {
+            // It may have been replaced between the two requests, or a proxy kept something old: once more, afresh.
+            Err(error) if error.kind() == Kind::Integrity => {
+                self.ctx.cancel.check()?;
+                self.try_asset()
+            }
+            answer => answer,
+        }
+    }
+
+    /// The sidecar first, then the asset that it is the truth about.
+    fn try_asset(&self) -> Result<Result<Done, String>> {
         let (tag, asset, sidecar) = match self.find_managed()? {
             Ok(found) => found,
             Err(absent) => return Ok(Err(absent)),

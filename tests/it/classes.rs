@@ -272,3 +272,32 @@ fn a_private_original_is_found_with_a_token() {
         assert!(!out.stderr.contains("first use"), "{}", out.stderr);
     }
 }
+
+#[test]
+fn what_a_proxy_kept_is_asked_for_afresh() {
+    // A release folder, and before it a proxy that answers from what it kept: the asset that was replaced since.
+    let mut env = TestEnv::new();
+    env.versions(&[("tool", "v1.0.0")], "hub: {dir: ../hub}\nupload: never\nsources: [managed]\n");
+    env.write("subsystems/tool/src/tool.sh", BYTES);
+    env.recipe("tool", "binaries: [tool]\nbuild:\n  source: {dir: src}\n  commands: [\"cp tool.sh {{ out }}/tool\"]\n");
+    env.larder(["ensure", "all", "--source", "build"]).success();
+    env.larder(["release", "all"]).success();
+    let hub = env.base().join("hub");
+    for kept_for in [1, usize::MAX] {
+        let folder = hub.clone();
+        let server = Script::start(move |request, before| {
+            let file = folder.join(request.path.trim_start_matches('/'));
+            let right = std::fs::read(file).map_or_else(|_| Reply::status(404), Reply::ok);
+            let fresh = request.header("cache-control") == Some("no-cache") && kept_for == 1;
+            if request.path.ends_with(".tar.gz") && !fresh && before > 0 { Reply::ok("what was there before") } else { right }
+        });
+        env.set("LARDER_HTTP_RETRIES", "0");
+        env.versions(&[("tool", "v1.0.0")], &format!("hub: {{http: \"{}\"}}\nupload: never\nsources: [managed]\n", server.url));
+        env.larder(["clean", "all"]).success();
+        std::fs::remove_dir_all(env.base().join("cache")).expect("the cache goes");
+        let _ = std::fs::remove_file(env.path("versions.lock"));
+        let output = env.larder_json(["ensure", "all"]);
+        let (code, requests) = if kept_for == 1 { (0, 4) } else { (4, 4) };
+        assert_eq!((output.code, server.count()), (Some(code), requests), "{}\n{}", output.stdout, output.stderr);
+    }
+}
