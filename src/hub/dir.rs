@@ -156,6 +156,10 @@ impl Hub for DirHub {
         8
     }
 
+    fn place(&self, tag: &Tag, asset: &AssetName) -> String {
+        format!("{}/{tag}/{asset}", self.root)
+    }
+
     fn writable(&self) -> Result<(), String> {
         match fs::stat(&self.root) {
             Ok(Some(meta)) if !meta.is_dir() => Err(format!("the hub {} is no folder", self.root)),
@@ -187,7 +191,7 @@ impl Hub for DirHub {
                 continue;
             }
             if let Some(meta) = fs::stat(dir.join(name.as_str()))?.filter(std::fs::Metadata::is_file) {
-                assets.push(Listed { name, size: meta.len(), sha256: None });
+                assets.push(Listed { name, size: meta.len(), sha256: None, inputs: None });
             }
         }
         let release = Release { tag: tag.clone(), draft: false, immutable: false, assets };

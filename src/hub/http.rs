@@ -52,6 +52,14 @@ impl Hub for HttpHub {
         self.client.settings().per_host
     }
 
+    fn place(&self, tag: &Tag, asset: &AssetName) -> String {
+        format!("{}/{tag}/{asset}", self.describe())
+    }
+
+    fn lists(&self) -> bool {
+        false
+    }
+
     fn writable(&self) -> Result<(), String> {
         Err(format!("the hub {} is read-only", self.describe()))
     }

@@ -41,6 +41,8 @@ pub struct Listed {
     pub size: u64,
     /// Digest the hub computed itself, where it does.
     pub sha256: Option<Digest>,
+    /// Of a sidecar: the first 12 hex digits of the inputs it speaks of, where the listing tells them.
+    pub inputs: Option<String>,
 }
 
 /// A release as the hub lists it.
@@ -132,6 +134,14 @@ pub trait Hub: Send + Sync {
 
     /// How many transfers at once do it good.
     fn concurrency(&self) -> usize;
+
+    /// Where an asset is: for people, and for the lock.
+    fn place(&self, tag: &Tag, asset: &AssetName) -> String;
+
+    /// Whether `release` and `releases` can tell what there is; else only single assets can be asked for.
+    fn lists(&self) -> bool {
+        true
+    }
 
     /// Whether `publish` can work at all; else why not.
     fn writable(&self) -> Result<(), String>;

@@ -12,7 +12,7 @@ use crate::project::{BuildPlatforms, Project, Subsystem};
 /// How many jobs a matrix may have.
 pub const JOBS: usize = 256;
 /// Where what any machine can make is made.
-const ANY: &str = "ubuntu-latest";
+const ANY: &str = "ubuntu-24.04";
 
 /// One job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
@@ -69,13 +69,15 @@ fn runner(project: &Project, subsystem: &Subsystem, platform: Platform) -> Optio
     }
 }
 
+/// GitHub's runner of a platform. Named by its version: a `-latest` label moves on some day, and with it the oldest system
+/// that a build runs on, for one architecture and not for the other.
 fn native(platform: Platform) -> Option<&'static str> {
     match (platform.os, platform.arch) {
-        (Os::Linux, Arch::Amd64) => Some("ubuntu-latest"),
+        (Os::Linux, Arch::Amd64) => Some("ubuntu-24.04"),
         (Os::Linux, Arch::Arm64) => Some("ubuntu-24.04-arm"),
-        (Os::Darwin, Arch::Arm64) => Some("macos-latest"),
+        (Os::Darwin, Arch::Arm64) => Some("macos-15"),
         (Os::Darwin, Arch::Amd64) => Some("macos-15-intel"),
-        (Os::Windows, Arch::Amd64) => Some("windows-latest"),
+        (Os::Windows, Arch::Amd64) => Some("windows-2025"),
         (Os::Windows, Arch::Arm64) => Some("windows-11-arm"),
         _ => None,
     }
@@ -115,7 +117,7 @@ mod tests {
         let (_dir, project) = project(1, "host");
         let matrix = matrix(&project, &cells(&project));
         let jobs: Vec<_> = matrix.include.iter().map(|job| format!("{} {}", job.platform, job.runner)).collect();
-        assert_eq!(jobs, ["linux-amd64 ubuntu-latest", "darwin-amd64 macos-15-intel", "windows-arm64 windows-11-arm"]);
+        assert_eq!(jobs, ["linux-amd64 ubuntu-24.04", "darwin-amd64 macos-15-intel", "windows-arm64 windows-11-arm"]);
         assert_eq!(matrix.nowhere.len(), 1, "GitHub has no 32-bit runner");
     }
 

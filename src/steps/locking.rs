@@ -8,7 +8,6 @@ use super::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::integrity::{Lock, LockKey, LockLine, Pin, PinKind, Wanted};
 use crate::model::{Artifact, AssetName, Cell, Digest, Origin, Tag};
-use crate::project::{HubConfig, Project};
 
 /// The project's lock, as it is on disk and as this run extends it.
 pub struct Locking {
@@ -35,6 +34,12 @@ impl Locking {
         let version = &ctx.project.subsystems.get(&cell.name)?.version;
         let inputs = wanted.of(origin)?.digest;
         self.lock().lookup(&cell.name, version, &cell.platform, origin, kind, &inputs).cloned()
+    }
+
+    /// The hub's assets that are pinned for a cell's accepted inputs, and where they are.
+    pub fn pinned_assets(&self, ctx: &Context, cell: &Cell, wanted: &Wanted) -> impl Iterator<Item = (Pin, (Tag, AssetName))> {
+        let pins = [Origin::Build, Origin::Original].map(|origin| self.pin(ctx, cell, wanted, origin, PinKind::Asset));
+        pins.into_iter().flatten().filter_map(|pin| tag_and_asset(&pin.url).map(|named| (pin, named)))
     }
 
     /// The commit pinned for a git source's rev.
@@ -79,16 +84,22 @@ pub fn line(artifact: &Artifact, kind: PinKind, sha256: Digest, size: u64, url: 
     LockLine::Bytes(key, Pin { artifact: Some(artifact.digest()), sha256, size, url: url.to_owned() })
 }
 
-/// Where an asset is, for the lock: the same on every machine, so a folder hub inside the project is named relative to it.
-pub fn asset_url(project: &Project, tag: &Tag, asset: &AssetName) -> String {
-    match &project.hub {
-        HubConfig::Dir { path, default: _ } => {
-            let path = path.strip_prefix(&project.root).unwrap_or(path);
-            format!("{path}/{tag}/{asset}")
-        }
-        HubConfig::Http { url } => format!("{url}/{tag}/{asset}"),
-        HubConfig::GitHub { repo } => format!("https://github.com/{repo}/releases/download/{tag}/{asset}"),
-    }
+/// Where an asset is, for the lock. The same on every machine that reaches this hub: a folder inside the project is named
+/// relative to it, and a repository is on the server that all of them were told (`GITHUB_SERVER_URL`).
+///
+/// It tells people where the bytes came from. What is compared is tag and asset, see [`tag_and_asset`]: lines written when
+/// the server had another name stay good.
+pub fn asset_url(ctx: &Context, tag: &Tag, asset: &AssetName) -> Result<String> {
+    let place = ctx.hub()?.place(tag, asset);
+    let inside = place.strip_prefix(ctx.project.root.as_str()).and_then(|rest| rest.strip_prefix('/'));
+    Ok(inside.map(str::to_owned).unwrap_or(place))
+}
+
+/// The last two segments of an asset's url or path.
+pub fn tag_and_asset(url: &str) -> Option<(Tag, AssetName)> {
+    let mut segments = url.rsplit('/');
+    let asset = segments.next()?.parse().ok()?;
+    Some((segments.next()?.parse().ok()?, asset))
 }
 
 /// `--locked` and no line: exit 3.

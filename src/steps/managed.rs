@@ -45,7 +45,7 @@ impl Obtain<'_> {
     pub(super) fn pinned_asset(&self) -> Option<String> {
         let pin = |origin| self.ctx.locking.pin(self.ctx, self.cell, self.wanted, origin, PinKind::Asset);
         let mut pins = self.origins().into_iter().filter_map(pin);
-        let (tag, asset) = pins.find_map(|pin| tag_and_asset(&pin.url))?;
+        let (tag, asset) = pins.find_map(|pin| locking::tag_and_asset(&pin.url))?;
         let release = self.ctx.hub().ok()?.release(&tag).ok()??;
         release.assets.iter().any(|listed| listed.name == asset).then(|| format!("{tag}/{asset}"))
     }
@@ -56,7 +56,7 @@ impl Obtain<'_> {
         let hub = ctx.hub()?;
         for origin in self.origins() {
             let Some(pin) = ctx.locking.pin(ctx, self.cell, self.wanted, origin, PinKind::Asset) else { continue };
-            let Some((tag, asset)) = tag_and_asset(&pin.url) else { continue };
+            let Some((tag, asset)) = locking::tag_and_asset(&pin.url) else { continue };
             let Some(body) = hub.fetch(&tag, &asset)? else { continue };
             match self.install_body(&tag, &asset, Expected::Pinned(&pin), body, false) {
                 Err(error) if !matches!(error.kind(), Kind::Interrupted(_) | Kind::Unavailable | Kind::Refused) => {
@@ -151,7 +151,7 @@ impl Obtain<'_> {
             Expected::Pinned(pin) if loose => (self.adopted(&place, &unpacked, pin)?, Observed::default()),
             Expected::Pinned(pin) => (self.stamp_inside(&place, staging.path(), pin)?, Observed::default()),
         };
-        let url = locking::asset_url(&ctx.project, tag, asset);
+        let url = locking::asset_url(ctx, tag, asset)?;
         for file in &artifact.files {
             let right = |got: &archive::Unpacked| {
                 (got.name.as_str(), got.sha256, got.size) == (file.name.as_str(), file.sha256, file.size)
@@ -228,13 +228,6 @@ impl Expected<'_> {
             Self::Pinned(_) => "versions.lock".into(),
         }
     }
-}
-
-/// The last two segments of an asset's url or path.
-fn tag_and_asset(url: &str) -> Option<(Tag, AssetName)> {
-    let mut segments = url.rsplit('/');
-    let asset = segments.next()?.parse().ok()?;
-    Some((segments.next()?.parse().ok()?, asset))
 }
 
 /// The hub's asset for a cell, if it has one of accepted inputs.

@@ -50,7 +50,7 @@ pub fn release(ctx: &Context, cell: &Cell, options: ReleaseOptions) -> Result<Re
         let Some((tag, published)) = receipt.assets.into_iter().next() else { continue };
         let place = format!("{}/{tag}/{name}", hub.describe());
         if matches!(published, Published::Added | Published::Replaced | Published::Present) && !receipt.staged {
-            let url = locking::asset_url(&ctx.project, &tag, &name);
+            let url = locking::asset_url(ctx, &tag, &name)?;
             pin(ctx, cell, &locking::line(&sidecar.content, PinKind::Asset, sidecar.sha256, sidecar.size, &url))?;
         }
         let released = |outcome, bytes, reason| Ok(Released { outcome, bytes, place: place.clone(), reason });
@@ -69,12 +69,22 @@ pub fn release(ctx: &Context, cell: &Cell, options: ReleaseOptions) -> Result<Re
                 managed::adopt(ctx, cell, &tag, &name, &theirs)?;
                 return released(Outcome::UpToDate, 0, Some("another build of the same inputs was published first".into()));
             }
+            Published::Taken(None) if adopted(ctx, cell, &tag, &name)? => {
+                let reason = "the asset without a sidecar that versions.lock pins stands";
+                return released(Outcome::UpToDate, 0, Some(reason.into()));
+            }
             // The name belongs to other inputs: beside it, then.
             Published::Taken(_) => {}
         }
     }
     Err(Error::failed(format!("{} has other assets under both names of {cell}", hub.describe()))
         .hint("`larder release --replace` puts this one in their place"))
+}
+
+/// Whether an asset is one that `lock --adopt` tied to today's inputs.
+fn adopted(ctx: &Context, cell: &Cell, tag: &Tag, asset: &AssetName) -> Result<bool> {
+    let wanted = ctx.wanted(cell)?;
+    Ok(ctx.locking.pinned_assets(ctx, cell, &wanted).any(|(_, named)| named == (tag.clone(), asset.clone())))
 }
 
 /// What is published is what everyone gets from now on: the lock says so. A folder hub inside the project may have been

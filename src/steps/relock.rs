@@ -22,7 +22,7 @@ pub fn lines(ctx: &Context, cell: &Cell, update: bool) -> Result<Vec<LockLine>> 
     if sources.contains(&Via::Managed)
         && let Some((tag, asset, sidecar)) = managed::on_hub(ctx, cell, &wanted)?
     {
-        let url = locking::asset_url(&ctx.project, &tag, &asset);
+        let url = locking::asset_url(ctx, &tag, &asset)?;
         lines.push(locking::line(&sidecar.content, PinKind::Asset, sidecar.sha256, sidecar.size, &url));
     }
     if sources.contains(&Via::Original)
@@ -138,7 +138,7 @@ pub fn adopt(ctx: &Context, cell: &Cell) -> Result<Option<LockLine>> {
         commit: None,
         files: files_of(ctx, cell, &unpacked)?,
     };
-    Ok(Some(locking::line(&artifact, PinKind::Asset, sha256, size, &locking::asset_url(&ctx.project, &tag, &asset))))
+    Ok(Some(locking::line(&artifact, PinKind::Asset, sha256, size, &locking::asset_url(ctx, &tag, &asset)?)))
 }
 
 /// Each of a cell's files, wherever in an archive it lies.

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::env::TestEnv;
 use crate::fake_github::{FakeGitHub, Visibility, WRITE};
+use crate::serve::FileServer;
 
 const REPO: &str = "acme/tools";
 
@@ -65,6 +66,12 @@ fn finalize_names_what_is_missing_and_publishes_when_all_is_there() {
     let out = env.larder(["release", "finalize", "one"]).exits(1);
     assert!(out.stderr.contains("the release of one lacks linux-arm64"), "{}", out.stderr);
     assert!(github.releases(REPO)[0].draft, "nothing half is published");
+    // A draft that was made from other inputs does not count as there.
+    env.edit("subsystems/one/src/one.sh", "echo", "echo again");
+    assert_eq!(states(&env)[0], "one linux-amd64 other-inputs");
+    let out = env.larder(["release", "finalize", "one"]).exits(1);
+    assert!(out.stderr.contains("linux-amd64 (there from other inputs)"), "{}", out.stderr);
+    env.edit("subsystems/one/src/one.sh", "echo again", "echo");
     env.larder(["release", "one", "--platform", "linux-arm64", "--stage"]).success();
     env.larder(["release", "finalize", "one"]).success();
     assert!(!github.releases(REPO)[0].draft);
@@ -132,6 +139,32 @@ fn wrong_releases_of_a_project_are_refused() {
     assert!(!env.exists(".larder-hub/v1.0.0"));
 }
 
+/// A static server has no listing: each asset is asked for.
+#[test]
+fn status_of_a_static_server() {
+    let env = project("");
+    env.larder(["ensure", "one", "--platform", "all"]).success();
+    env.larder(["release", "one", "--platform", "all"]).success();
+    let server = FileServer::start(&env.path(".larder-hub"));
+    let reader = env.another("reader");
+    crate::env::copy_tree(&env.path("subsystems"), &reader.path("subsystems"));
+    reader.write("versions.yml", format!("{}hub: {{http: {:?}}}\n", env.read("versions.yml"), server.url()));
+    let wanted = ["one linux-amd64 released", "one linux-arm64 released", "two linux-amd64 missing", "two linux-arm64 missing"];
+    assert_eq!(states(&reader), wanted);
+    let matrix = reader.larder(["plan", "--matrix"]).success().document();
+    assert_eq!(matrix["include"].as_array().map(Vec::len), Some(2));
+    reader.edit("subsystems/one/src/one.sh", "echo", "echo again");
+    assert_eq!(states(&reader)[0], "one linux-amd64 other-inputs");
+    // Nothing can be published there, and that is said.
+    for words in [["release", "one"], ["release", "project"], ["release", "finalize"], ["release", "abort"]] {
+        let argument = if words[1] == "project" { "v1.0.0" } else { "one" };
+        let args: Vec<&str> = if words[1] == "one" { words.to_vec() } else { [&words[..], &[argument]].concat() };
+        reader.larder(["ensure", "one"]).success();
+        let out = reader.larder(&args);
+        assert!(out.code != Some(0) && out.stderr.contains("read-only"), "{args:?}: {}", out.stderr);
+    }
+}
+
 #[test]
 fn the_word_binary_may_be_left_out() {
     let env = project("");
@@ -151,7 +184,7 @@ fn the_matrix_holds_what_nobody_has_released_yet() {
     let jobs = matrix["include"].as_array().expect("jobs");
     let told: Vec<_> = jobs.iter().map(|job| format!("{} {}", job["subsystem"], job["platform"])).collect();
     assert_eq!(told, [r#""one" "linux-amd64""#, r#""two" "linux-amd64""#, r#""two" "linux-arm64""#]);
-    assert_eq!(jobs[0]["runner"], "ubuntu-latest");
+    assert_eq!(jobs[0]["runner"], "ubuntu-24.04");
     assert_eq!(env.read("output"), format!("matrix={matrix}\nempty=false\n"));
     // What a job does makes its cell go.
     env.larder(["ensure", "all", "--platform", "all"]).success();

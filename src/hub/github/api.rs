@@ -51,6 +51,8 @@ pub(super) struct RawAsset {
     pub(super) state: String,
     pub(super) size: u64,
     pub(super) digest: Option<String>,
+    #[serde(default)]
+    pub(super) label: Option<String>,
 }
 
 impl RawAsset {
@@ -266,13 +268,17 @@ impl Api {
         &self,
         release: &RawRelease,
         name: &str,
+        label: Option<&str>,
         source: Source<'_>,
         size: u64,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<RawAsset, Trouble> {
         let request = || {
             let base = release.upload_url.split('{').next().unwrap_or_default();
-            let url = parse_url(&format!("{base}?name={}", segment(name)))?;
+            let mut url = parse_url(&format!("{base}?name={}", segment(name)))?;
+            if let Some(label) = label {
+                url.query_pairs_mut().append_pair("label", label);
+            }
             let site = Site::of(&url);
             let request = Request::new(Method::POST, url)?
                 .maybe_credential(self.credential(site).as_ref())

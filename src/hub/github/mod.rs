@@ -2,12 +2,13 @@
 //!
 //! Reading a public hub costs no API call; writing is a state machine that can be cut anywhere and goes on from what is
 //! there. The parts: [`config`] says where GitHub is and who we are, [`api`] speaks its REST API, [`read`] reads,
-//! [`session`] writes one thing at a time, [`swap`] replaces, [`publish`] and [`project`] decide what belongs into a release.
+//! [`session`] writes one thing at a time, [`swap`] replaces, [`label`] tells inputs in a listing, [`publish`] and [`project`] decide what belongs into a release.
 //!
 //! A token goes to the API's origin and to the upload origin that the API names; everything else is asked anonymously.
 
 mod api;
 mod config;
+mod label;
 mod project;
 mod publish;
 mod read;
@@ -56,6 +57,10 @@ impl Hub for GitHub {
         6
     }
 
+    fn place(&self, tag: &Tag, asset: &AssetName) -> String {
+        read::place(&self.api, tag, asset)
+    }
+
     fn writable(&self) -> Result<(), String> {
         if self.api.has_token() {
             return Ok(());
@@ -93,7 +98,10 @@ impl Hub for GitHub {
             };
             by_tag.extend(kept.map(|release| (release.tag_name.clone(), release)));
         }
-        Ok(by_tag.values().filter_map(read::shown).collect())
+        let shown = by_tag.values().filter_map(read::shown).collect();
+        // Whoever reads one of them next need not ask for it again.
+        self.memory.remember(by_tag.into_values());
+        Ok(shown)
     }
 
     fn publish(&self, tag: &Tag, uploads: &[Upload<'_>], options: PublishOptions, progress: Progress<'_>) -> Result<Receipt> {

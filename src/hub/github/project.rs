@@ -44,7 +44,7 @@ fn round(
     let mut release = session.current()?;
     for (file, result) in files.iter().zip(results.iter_mut()) {
         let PlainFile { name, file: path, sha256, size } = file;
-        let item = Item { name: name.as_str(), source: Source::File(path), size: *size, sha256: *sha256 };
+        let item = Item { name: name.as_str(), label: None, source: Source::File(path), size: *size, sha256: *sha256 };
         let present = release.asset(name.as_str());
         if let Some(there) = present
             && session.same(there, *size, sha256)?

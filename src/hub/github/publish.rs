@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::api::{Api, RawAsset, RawRelease, Source};
 use super::session::{Item, Session, Stop};
-use super::swap;
+use super::{label, swap};
 use crate::error::{Error, Result};
 use crate::hub::{Progress, PublishOptions, Published, Receipt, Upload};
 use crate::integrity::Sidecar;
@@ -22,6 +22,8 @@ use crate::model::{AssetName, Digest, Tag};
 pub(super) const DERIVED: [&str; 2] = [crate::hub::derived::MANIFEST, crate::hub::derived::CHECKSUMS];
 /// How often derived files are written before giving up: each time someone else was faster.
 const DERIVED_ROUNDS: u32 = 12;
+/// GitHub takes assets below this size.
+const TOO_LARGE: u64 = 2 << 30;
 
 /// Sidecars by their asset's id, whose bytes never change.
 #[derive(Default)]
@@ -80,6 +82,10 @@ pub(super) fn publish(
     options: PublishOptions,
     progress: Progress<'_>,
 ) -> Result<Receipt> {
+    if let Some(large) = uploads.iter().find(|upload| upload.sidecar.size >= TOO_LARGE) {
+        return Err(Error::failed(format!("{} is too large: GitHub takes assets below 2 GiB", large.name))
+            .hint("leave out what can be fetched otherwise, or use another hub"));
+    }
     let mut order = Order { sidecars, uploads, options, solo: false, locked: false };
     let mut results: Vec<Option<Published>> = vec![None; uploads.len()];
     let (staged, url) = run(api, tag, progress, &mut order, &mut results)?;
@@ -256,8 +262,9 @@ fn add(
 ) -> Result<Option<Published>, Stop> {
     let Upload { name, file, sidecar } = upload;
     let (sidecar_name, text) = (name.sidecar(), sidecar.to_json());
-    let asset = Item { name: name.as_str(), source: Source::File(file), size: sidecar.size, sha256: sidecar.sha256 };
-    let stated = Item::bytes(sidecar_name.as_str(), text.as_bytes());
+    let asset = Item { name: name.as_str(), label: None, source: Source::File(file), size: sidecar.size, sha256: sidecar.sha256 };
+    let label = label::of(&sidecar_name, &sidecar.content.inputs);
+    let stated = Item::bytes(sidecar_name.as_str(), text.as_bytes()).labelled(&label);
     let written = match before {
         Some(already @ (Published::Added | Published::Replaced)) => Some(already),
         _ => None,

@@ -38,6 +38,14 @@ impl Memory {
         self.releases.lock().unwrap_or_else(PoisonError::into_inner).remove(tag.as_str());
     }
 
+    /// Keeps published releases that were listed.
+    pub(super) fn remember(&self, listed: impl Iterator<Item = RawRelease>) {
+        let mut releases = self.releases.lock().unwrap_or_else(PoisonError::into_inner);
+        for release in listed.filter(|release| !release.draft) {
+            releases.entry(release.tag_name.clone()).or_insert_with(|| Some(Arc::new(release)));
+        }
+    }
+
     /// What the repository is; asked once per run. Others wait for the answer.
     fn sight(&self, api: &Api) -> Result<Sight> {
         let mut known = self.sight.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,7 +88,7 @@ pub(super) fn fetch(api: &Api, memory: &Memory, tag: &Tag, asset: &AssetName) ->
     Ok(found.map(|download| Body { size: download.size(), place: place(api, tag, asset), reader: Box::new(download) }))
 }
 
-/// For people: where an asset is.
+/// Where an asset is in the browser's world, for people and for the lock.
 pub(super) fn place(api: &Api, tag: &Tag, asset: &AssetName) -> String {
     format!("{}/{}/releases/download/{tag}/{asset}", api.config.web.as_str().trim_end_matches('/'), api.repo)
 }
@@ -122,7 +130,8 @@ pub(super) fn shown(release: &RawRelease) -> Option<Release> {
     let listed = |asset: &RawAsset| {
         let name: AssetName = asset.name.parse().ok()?;
         let whole = asset.is_whole() && !super::swap::is_temporary(&asset.name);
-        whole.then(|| Listed { name, size: asset.size, sha256: asset.sha256() })
+        let inputs = asset.label.as_deref().and_then(super::label::inputs).map(str::to_owned);
+        whole.then(|| Listed { name, size: asset.size, sha256: asset.sha256(), inputs })
     };
     let mut assets: Vec<Listed> = release.assets.iter().filter_map(listed).collect();
     assets.sort_by(|a, b| a.name.cmp(&b.name));

@@ -50,6 +50,7 @@ impl From<Trouble> for Stop {
 #[derive(Clone, Copy)]
 pub(super) struct Item<'a> {
     pub(super) name: &'a str,
+    pub(super) label: Option<&'a str>,
     pub(super) source: Source<'a>,
     pub(super) size: u64,
     pub(super) sha256: Digest,
@@ -58,7 +59,11 @@ pub(super) struct Item<'a> {
 impl<'a> Item<'a> {
     /// Bytes in memory.
     pub(super) fn bytes(name: &'a str, bytes: &'a [u8]) -> Self {
-        Self { name, source: Source::Bytes(bytes), size: bytes.len() as u64, sha256: Digest::of(bytes) }
+        Self { name, label: None, source: Source::Bytes(bytes), size: bytes.len() as u64, sha256: Digest::of(bytes) }
+    }
+    /// The same with a label.
+    pub(super) fn labelled(self, label: &'a str) -> Self {
+        Self { label: Some(label), ..self }
     }
     /// The same under another name.
     pub(super) fn named(self, name: &'a str) -> Self {
@@ -243,7 +248,7 @@ impl<'a> Session<'a> {
                 self.rest(n)?;
             }
             self.wrote = true;
-            match self.api.upload(release, item.name, item.source, item.size, self.progress) {
+            match self.api.upload(release, item.name, item.label, item.source, item.size, self.progress) {
                 Ok(made) => {
                     self.uploaded.insert(made.id);
                     if made.name != item.name {
