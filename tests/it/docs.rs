@@ -2,16 +2,19 @@
 //!
 //! Lines of their own steer what follows them:
 //! `<!-- new project: NAME -->` starts an empty project · `<!-- file: PATH -->` writes the next block to a file, `<!-- append:
-//! PATH -->` adds it · `<!-- not run: WHY -->` and `<!-- ci: … -->` leave the next block out (CI runs the latter itself).
+//! PATH -->` adds it · `<!-- github: OWNER/NAME -->` puts a fake GitHub with that repository behind the machine ·
+//! `<!-- not run: WHY -->` and `<!-- ci: … -->` leave the next block out (CI runs the latter itself).
 
 use std::fmt::Write as _;
 
 use crate::env::{LARDER, Output, REPO, TestEnv};
+use crate::fake_github::{FakeGitHub, Visibility, WRITE};
 
 /// Runs a document's blocks; how many shell blocks ran.
 fn run(document: &str) -> usize {
     let text = std::fs::read_to_string(format!("{REPO}/{document}")).expect(document);
     let (mut env, mut ran, mut directive) = (TestEnv::new(), 0, None);
+    let mut servers = Vec::new();
     let mut lines = text.lines().enumerate();
     while let Some((_, line)) = lines.next() {
         if let Some(comment) = line.strip_prefix("<!-- ").and_then(|rest| rest.strip_suffix(" -->")) {
@@ -20,6 +23,12 @@ fn run(document: &str) -> usize {
                 env = TestEnv::new();
                 let bin = std::path::Path::new(LARDER).parent().expect("a folder").display();
                 env.set("PATH", format!("{bin}:{}", std::env::var("PATH").unwrap_or_default()));
+            } else if word == "github" {
+                let github = FakeGitHub::start();
+                github.repo(value, Visibility::Public);
+                env.set("GITHUB_API_URL", github.api_url()).set("GITHUB_SERVER_URL", github.web_url());
+                env.set("GH_TOKEN", WRITE).set("LARDER_GITHUB_PACE", "0s").set("LARDER_GITHUB_SETTLE", "1s");
+                servers.push(github);
             } else {
                 directive = Some((word, value));
             }

@@ -3,6 +3,7 @@
 
 use larder::hub::PublishOptions;
 
+use crate::env::TestEnv;
 use crate::fake_github::{FakeGitHub, Visibility, WRITE};
 use crate::github_box::{
     Dist, Package, REPO, assert_whole, assets, calm, github, hub_with, only, publish, publish_with, read, settings, tag,
@@ -133,6 +134,50 @@ fn a_replacement() {
             let release = only(&github);
             let stands = if assets(&release)[old.name.as_str()] == b"the old one" { &old } else { &new };
             assert_whole(&release, &[stands]);
+        }
+    }
+}
+
+/// The same with a real process, which a signal ends at the request: nothing of it can tidy up.
+#[test]
+fn a_process_that_is_killed_at_a_request_is_followed_by_one_that_finishes() {
+    let mut env = TestEnv::new();
+    env.script_subsystem("arc", "v1");
+    env.write("versions.yml", format!("{}hub: {{github: {REPO}}}\n", env.read("versions.yml")));
+    env.set("GH_TOKEN", WRITE).set("LARDER_GITHUB_PACE", "0s").set("LARDER_GITHUB_SETTLE", "1s");
+    env.larder(["ensure", "arc"]).success();
+    println!("a process\n   n  killed   at request");
+    let every = crate::kill::full();
+    for acted in [false, true] {
+        // Every other request; the other half where the request has acted.
+        for n in (1 + usize::from(acted && !every)..).step_by(if every { 1 } else { 2 }) {
+            let github = github(Visibility::Public);
+            env.set("GITHUB_API_URL", github.api_url()).set("GITHUB_SERVER_URL", github.web_url());
+            github.kill_at(n, acted);
+            let mut child = env.command(["release", "arc"]).stderr(std::process::Stdio::null()).spawn().expect("larder");
+            let ended = loop {
+                if github.struck() {
+                    child.kill().expect("killed");
+                    break child.wait().expect("its end");
+                }
+                if let Some(ended) = child.try_wait().expect("its state") {
+                    break ended;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            };
+            let last = github.log().get(n - 1).map(|e| format!("{} {} {}", e.method, e.origin, e.target));
+            if !github.revive() {
+                assert!(ended.success(), "nothing was in its way");
+                break;
+            }
+            println!("{n:4}  {}  {}", if acted { "after " } else { "before" }, last.unwrap_or_default());
+            assert!(github.releases(REPO).iter().all(|r| r.draft || r.assets.len() == 4), "half of it is visible");
+            env.larder(["release", "arc"]).success();
+            let release = only(&github);
+            assert!(!release.draft && release.assets.len() == 4, "killed at {n}: {:?}", assets(&release).keys());
+            github.clear_log();
+            env.larder(["release", "arc"]).success();
+            assert!(github.writes().is_empty(), "killed at {n} (acted: {acted}): {:?}", github.writes());
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::actions::git;
 use crate::env::{TestEnv, host};
 use crate::fake_github::{FakeGitHub, Origin, READ, Visibility, WRITE};
 use crate::github_box::{REPO, github};
@@ -17,22 +18,27 @@ fn machine(env: TestEnv, github: &FakeGitHub, token: Option<&str>) -> TestEnv {
     env
 }
 
-/// A project of two subsystems with this hub.
+/// A repository of two subsystems with this hub.
 fn project(env: &TestEnv) {
     env.script_subsystem("arc", "v0.1.0");
     env.script_subsystem("sync", "v0.1.0");
     let versions = env.read("versions.yml");
     env.write("versions.yml", format!("{versions}hub: {{github: {REPO}}}\n"));
+    env.write(".gitignore", ".bin/\n.dist/\n.larder/\n.collection/\n");
+    git(env, env.project(), &["init", "--quiet"]);
+    commit(env);
 }
 
-/// A fresh clone of the project on another machine with nothing in its cache.
+fn commit(env: &TestEnv) {
+    git(env, env.project(), &["add", "--all"]);
+    git(env, env.project(), &["commit", "--quiet", "-m", "a change"]);
+}
+
+/// A fresh clone on another machine with nothing in its cache.
 fn clone(from: &TestEnv, name: &str, github: &FakeGitHub, token: Option<&str>) -> TestEnv {
     let env = machine(from.another(name), github, token);
-    env.write("versions.yml", from.read("versions.yml"));
-    crate::env::copy_tree(&from.path("subsystems"), &env.path("subsystems"));
-    for name in ["arc", "sync"] {
-        env.remove(&format!("subsystems/{name}/.bin"));
-    }
+    git(&env, env.project(), &["clone", "--quiet", from.project().as_str(), "."]);
+    assert!(!env.exists("subsystems/arc/.bin"));
     env
 }
 
@@ -62,9 +68,9 @@ fn the_first_machine_builds_everyone_else_downloads() {
     assert_eq!(github.count(Origin::Api), 0);
     assert_eq!(second.sh("subsystems/arc/.bin/arc").trim(), "arc v0.1.0");
     // With what that wrote into the lock: one request per asset.
+    commit(&second);
     github.clear_log();
     let locked = clone(&second, "locked", &github, None);
-    locked.write("versions.lock", second.read("versions.lock"));
     assert_eq!(locked.larder_json(["ensure", "all", "--locked"]).success().outcomes(), ["arc=downloaded", "sync=downloaded"]);
     assert_eq!((github.count(Origin::Api), github.count(Origin::Web)), (0, 2));
 
@@ -74,6 +80,7 @@ fn the_first_machine_builds_everyone_else_downloads() {
     assert_eq!(second.larder_json(["ensure", "all"]).success().outcomes(), ["arc=built", "sync=up-to-date"]);
     second.larder(["release", "binary", "arc"]).success();
     assert_eq!(tags(&github), ["arc-v0.1.0", "arc-v0.2.0", "sync-v0.1.0"]);
+    commit(&second);
     github.clear_log();
     let third = clone(&second, "third", &github, None);
     assert_eq!(third.larder_json(["ensure", "all"]).success().outcomes(), ["arc=downloaded", "sync=downloaded"]);
@@ -81,24 +88,48 @@ fn the_first_machine_builds_everyone_else_downloads() {
     assert_eq!(third.sh("subsystems/arc/.bin/arc").trim(), "arc v0.2.0");
 }
 
-/// In CI's environment there is no explicit release; pull requests never write.
+/// A machine of CI at an event.
+fn runner(env: TestEnv, event: &str) -> TestEnv {
+    let payload = env.base().join("event.json");
+    std::fs::write(&payload, json!({"repository": {"default_branch": "main"}}).to_string()).expect("the event");
+    let mut env = env;
+    env.set("CI", "true").set("GITHUB_ACTIONS", "true").set("GITHUB_EVENT_PATH", &payload).set("GITHUB_REF", "refs/heads/main");
+    env.set("GITHUB_EVENT_NAME", event);
+    env
+}
+
+/// The same in CI's environment: there is no explicit release; pull requests never write.
 #[test]
 fn ci_releases_what_it_built_by_itself() {
-    let github = github(Visibility::Private);
-    let mut ci = machine(TestEnv::new(), &github, Some(WRITE));
-    project(&ci);
-    let event = ci.base().join("event.json");
-    std::fs::write(&event, json!({"repository": {"default_branch": "main"}}).to_string()).expect("the event");
-    ci.set("CI", "true").set("GITHUB_ACTIONS", "true").set("GITHUB_EVENT_PATH", &event).set("GITHUB_REF", "refs/heads/main");
-    ci.set("GITHUB_EVENT_NAME", "pull_request");
-    assert_eq!(ci.larder_json(["ensure", "arc"]).success().outcomes(), ["arc=built"]);
-    assert!(github.writes().is_empty(), "a pull request wrote");
-    ci.set("GITHUB_EVENT_NAME", "push");
-    assert_eq!(ci.larder_json(["ensure", "all", "--rebuild"]).success().outcomes(), ["arc=built", "sync=built"]);
-    assert_eq!(tags(&github), ["arc-v0.1.0", "sync-v0.1.0"]);
+    for (visibility, token) in [(Visibility::Public, None), (Visibility::Private, Some(READ))] {
+        let github = github(visibility);
+        let origin = machine(TestEnv::new(), &github, None);
+        project(&origin);
+        let at = |name: &str, event: &str| runner(clone(&origin, name, &github, Some(WRITE)), event);
+        let pull = at("pull", "pull_request");
+        assert_eq!(pull.larder_json(["ensure", "all"]).success().outcomes(), ["arc=built", "sync=built"]);
+        assert!(github.writes().is_empty(), "a pull request wrote");
+        let push = at("push", "push");
+        assert_eq!(push.larder_json(["ensure", "all"]).success().outcomes(), ["arc=built", "sync=built"]);
+        assert_eq!(tags(&github), ["arc-v0.1.0", "sync-v0.1.0"]);
 
-    let reader = clone(&ci, "reader", &github, Some(READ));
-    assert_eq!(reader.larder_json(["ensure", "all"]).success().outcomes(), ["arc=downloaded", "sync=downloaded"]);
+        let reader = clone(&origin, "reader", &github, token);
+        github.clear_log();
+        assert_eq!(reader.larder_json(["ensure", "all"]).success().outcomes(), ["arc=downloaded", "sync=downloaded"]);
+        assert!(token.is_some() || github.count(Origin::Api) == 0);
+
+        // A bump: exactly one build, released by itself; a third clone downloads it.
+        origin.edit("versions.yml", "arc: v0.1.0", "arc: v0.2.0");
+        commit(&origin);
+        let push = at("push-again", "push");
+        assert_eq!(push.larder_json(["ensure", "all"]).success().outcomes(), ["arc=built", "sync=downloaded"]);
+        assert_eq!(tags(&github), ["arc-v0.1.0", "arc-v0.2.0", "sync-v0.1.0"]);
+        let third = clone(&origin, "third", &github, token);
+        github.clear_log();
+        assert_eq!(third.larder_json(["ensure", "all"]).success().outcomes(), ["arc=downloaded", "sync=downloaded"]);
+        assert!(token.is_some() || github.count(Origin::Api) == 0);
+        assert_eq!(third.sh("subsystems/arc/.bin/arc").trim(), "arc v0.2.0");
+    }
 }
 
 /// A platform that comes too late for an immutable release is found in the release of its own.

@@ -10,6 +10,8 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "tests arrange and damage files by hand; larder's wrapper is what is tested")]
 
+mod actions;
+mod adopting;
 mod builds;
 mod bundle;
 mod classes;
@@ -22,6 +24,7 @@ mod fake_github;
 mod foretelling;
 mod generated;
 mod github_box;
+mod github_faults;
 mod github_kill;
 mod github_read;
 mod github_story;
@@ -39,6 +42,7 @@ mod parallel;
 mod project;
 mod published;
 mod publisher;
+mod release_scale;
 mod release_words;
 mod reproducible;
 mod script;
@@ -46,3 +50,4 @@ mod serve;
 mod tasks;
 mod upgrade;
 mod upstream;
+mod workflow;

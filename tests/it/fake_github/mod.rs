@@ -282,11 +282,15 @@ impl FakeGitHub {
         inner.kill_at = Some((n, after));
         inner.seen = 0;
     }
+    /// Whether the kill has struck.
+    pub fn struck(&self) -> bool {
+        let inner = self.inner();
+        inner.kill_at.is_some_and(|(n, _)| inner.seen >= n)
+    }
     /// Answers again. Whether the kill had struck.
     pub fn revive(&self) -> bool {
-        let mut inner = self.inner();
-        let struck = inner.kill_at.is_some_and(|(n, _)| inner.seen >= n);
-        inner.kill_at = None;
+        let struck = self.struck();
+        self.inner().kill_at = None;
         struck
     }
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pathlib
+import platform
 import subprocess
 import sys
 import tempfile
@@ -107,25 +108,31 @@ def by_gh(fake, gh):
     expect("gh: deleted", gh("release", "list"), "")
 
 
-def larder_and_gh(fake, gh, larder):
-    """What larder publishes is downloaded by `gh` and verified by sha256sum."""
-    project = gh.folder / "project"
-    recipe = project / "subsystems" / "tool"
-    recipe.mkdir(parents=True)
-    (project / "versions.yml").write_text(f"versions: {{tool: v1.2.3}}\nhub: {{github: {REPO}}}\n")
-    (recipe / "recipe.yml").write_text(
-        "binaries: [tool]\nbuild:\n  source: {dir: .}\n  commands: [\"printf '#!/bin/sh\\\\necho v1.2.3\\\\n' > {{ out }}/tool\"]\n"
-    )
-    env = {
-        "PATH": os.environ["PATH"], "HOME": str(gh.folder), "LARDER_CACHE_DIR": str(gh.folder / "larder-cache"),
-        "GITHUB_API_URL": fake.urls["api"], "GITHUB_SERVER_URL": fake.urls["web"], "GH_TOKEN": fake.urls["token"], "LARDER_GITHUB_PACE": "0s",
-    }
+class Machine:
+    """A machine of its own with a project of one subsystem, and larder on it."""
 
-    def run(*arguments):
-        done = subprocess.run([larder, *arguments], env=env, cwd=project, capture_output=True, text=True)
+    def __init__(self, larder, fake, folder, version):
+        self.larder, self.project = larder, folder / "project"
+        recipe = self.project / "subsystems" / "tool"
+        recipe.mkdir(parents=True)
+        (self.project / "versions.yml").write_text(f"versions: {{tool: {version}}}\nhub: {{github: {REPO}}}\n")
+        command = "printf '#!/bin/sh\\\\necho {{ version }}\\\\n' > {{ out }}/tool"
+        (recipe / "recipe.yml").write_text(f'binaries: [tool]\nbuild:\n  source: {{dir: .}}\n  commands: ["{command}"]\n')
+        self.env = {
+            "PATH": os.environ["PATH"], "HOME": str(folder), "LARDER_CACHE_DIR": str(folder / "larder-cache"),
+            "GITHUB_API_URL": fake.urls["api"], "GITHUB_SERVER_URL": fake.urls["web"], "LARDER_GITHUB_PACE": "0s",
+        }
+
+    def __call__(self, *arguments):
+        done = subprocess.run([self.larder, *arguments], env=self.env, cwd=self.project, capture_output=True, text=True)
         assert done.returncode == 0, f"larder {arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout
 
+
+def larder_and_gh(fake, gh, larder):
+    """What larder publishes is downloaded by `gh` and verified by sha256sum."""
+    run = Machine(larder, fake, gh.folder / "publisher", "v1.2.3")
+    run.env["GH_TOKEN"] = fake.urls["token"]
     run("ensure", "all")
     run("release", "all")
     gh("release", "download", "tool-v1.2.3", "-D", "published")
@@ -139,12 +146,38 @@ def larder_and_gh(fake, gh, larder):
     expect("a cache release is not the latest", latest.returncode, 1)
 
 
+def gh_and_larder(fake, gh, larder):
+    """What `gh release create` publishes, a tarball and nothing else, is usable once the lock adopts it."""
+    made = gh.folder / "made" / "tool-v2.0.0"
+    made.mkdir(parents=True)
+    (made / "tool").write_text("#!/bin/sh\necho v2.0.0 by hand\n")
+    (made / "tool").chmod(0o755)
+    here = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
+    asset = f"tool-linux-{here}.tar.gz"
+    subprocess.run(["tar", "-czf", gh.folder / asset, "-C", made.parent, made.name], check=True)
+    gh("release", "create", "tool-v2.0.0", asset, "-n", "by hand", "-t", "tool")
+
+    first = Machine(larder, fake, gh.folder / "first", "v2.0.0")
+    states = lambda run: [entry["state"] for entry in json.loads(run("release", "status", "--json"))["subsystems"]]
+    expect("gh's release, before it is adopted", states(first), ["missing"])
+    first("lock", "--adopt", "tool")
+    expect("gh's release, adopted", states(first), ["released"])
+    second = Machine(larder, fake, gh.folder / "second", "v2.0.0")
+    (second.project / "versions.lock").write_text((first.project / "versions.lock").read_text())
+    for run in first, second:
+        ensured = json.loads(run("ensure", "tool", "--locked", "--json").splitlines()[0])
+        expect("gh's release, ensured", (ensured["outcome"], ensured["source"]), ("downloaded", "managed"))
+        said = subprocess.run([run.project / "subsystems/tool/.bin/tool"], capture_output=True, text=True).stdout
+        expect("gh's release, run", said, "v2.0.0 by hand\n")
+
+
 def main(fake_program, gh_program, larder):
     with Fake(fake_program) as fake, tempfile.TemporaryDirectory() as folder:
         by_pygithub(fake)
         gh = Gh(gh_program, fake, pathlib.Path(folder))
         by_gh(fake, gh)
         larder_and_gh(fake, gh, larder)
+        gh_and_larder(fake, gh, larder)
 
 
 main(*(str(pathlib.Path(argument).absolute()) for argument in sys.argv[1:]))
