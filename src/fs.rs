@@ -214,6 +214,14 @@ pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     sync_dir(dir)
 }
 
+/// Writes a file of the user's anew, readers seeing the old or the new one, whole: a link to it stays one, its mode stays too.
+pub fn rewrite(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
+    let real = std::fs::canonicalize(&path).at("find", &path)?;
+    let permissions = std::fs::metadata(&real).at("look at", &path)?.permissions();
+    write_atomic(&real, bytes)?;
+    std::fs::set_permissions(&real, permissions).at("set the mode of", &path)
+}
+
 /// Adds to the end of a file that other programs add to as well; makes it where there is none.
 pub fn append(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let mut file = File::options().append(true).create(true).open(&path).at("open", &path)?;

@@ -2,6 +2,7 @@
 //! no clap below here.
 
 mod asking;
+mod bump;
 mod bundle;
 mod cache;
 mod check;
@@ -21,6 +22,7 @@ mod line;
 mod list;
 mod lock;
 mod matrix;
+mod outdated;
 mod package;
 mod plan;
 mod record;
@@ -67,6 +69,8 @@ enum Command {
     Install(install::Args),
     Collect(collect::Args),
     Lock(lock::Args),
+    Outdated(outdated::Args),
+    Bump(bump::Args),
     Verify(verify::Args),
     Rollback(rollback::Args),
     Clean(clean::Args),
@@ -132,6 +136,8 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Install(args) => install::run(args, global),
         Command::Collect(args) => collect::run(args, global),
         Command::Lock(args) => lock::run(args, global),
+        Command::Outdated(args) => outdated::run(args, global),
+        Command::Bump(args) => bump::run(args, global),
         Command::Verify(args) => verify::run(args, global),
         Command::Rollback(args) => rollback::run(args, global),
         Command::Clean(args) => clean::run(args, global),

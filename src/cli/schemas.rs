@@ -10,8 +10,8 @@ use crate::plan::Drawing;
 use crate::plan::matrix::Matrix;
 use crate::project::schema::{recipe_schema, versions_schema};
 use crate::report::documents::{
-    CacheDirDocument, CheckDocument, EnvDocument, InitDocument, ListDocument, PlanDocument, ReleaseStatusDocument,
-    SchemasDocument, StatusDocument, TasksDocument, WhyDocument,
+    CacheDirDocument, CheckDocument, EnvDocument, InitDocument, ListDocument, OutdatedDocument, PlanDocument,
+    ReleaseStatusDocument, SchemasDocument, StatusDocument, TasksDocument, WhyDocument,
 };
 use crate::report::{DidLine, FinishedLine, SummaryLine};
 
@@ -36,6 +36,7 @@ pub const ALL: &[Described] = &[
     described("list", "larder list --json", of::<ListDocument>),
     described("why", "larder why --json", of::<WhyDocument>),
     described("plan", "larder plan --json", of::<PlanDocument>),
+    described("outdated", "larder outdated --json", of::<OutdatedDocument>),
     described("plan-matrix", "larder plan --matrix --json", of::<Matrix>),
     described("graph", "larder graph --json", of::<Drawing>),
     described("check", "larder check --json", of::<CheckDocument>),

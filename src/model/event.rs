@@ -36,6 +36,8 @@ pub enum Action {
     Run,
     /// Do a line of `ci:`.
     Ci,
+    /// Change a version in versions.yml.
+    Bump,
 }
 
 /// How a step ended.
@@ -66,6 +68,8 @@ pub enum Outcome {
     RolledBack,
     /// A task ran.
     Ran,
+    /// versions.yml pins another version now.
+    Bumped,
     /// It did not end well.
     Failed,
     /// Not done, with a reason.
@@ -87,6 +91,7 @@ impl Action {
             Self::Rollback => "rollback",
             Self::Run => "run",
             Self::Ci => "ci",
+            Self::Bump => "bump",
         }
     }
 }
@@ -107,6 +112,7 @@ impl Outcome {
             Self::Cleaned => "cleaned",
             Self::RolledBack => "rolled-back",
             Self::Ran => "ran",
+            Self::Bumped => "bumped",
             Self::Failed => "failed",
             Self::Skipped => "skipped",
         }

@@ -68,6 +68,17 @@ impl Project {
         let (bytes, look) = read_limited(&file)?.ok_or_else(|| {
             Error::usage(format!("there is no {file}")).hint("`larder init` makes one; `-C DIR` names another folder")
         })?;
+        Self::load_from(root, file, bytes, look)
+    }
+
+    /// What the project would be if `versions.yml` said this.
+    pub fn load_as_if(root: &Utf8Path, versions: &str) -> Result<Self> {
+        let file = root.join("versions.yml");
+        let look = fs::stat(&file)?.ok_or_else(|| Error::usage(format!("there is no {file}")))?;
+        Self::load_from(root, file, versions.as_bytes().to_vec(), look)
+    }
+
+    fn load_from(root: &Utf8Path, file: Utf8PathBuf, bytes: Vec<u8>, look: Metadata) -> Result<Self> {
         let (source, refused) = Source::new("versions.yml".into(), bytes);
         let mut reader = Reader::new(&source);
         reader.problems.extend(refused);

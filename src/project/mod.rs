@@ -5,11 +5,12 @@
 //!
 //! Text → `yaml` (a tree with places) → `decode` (typed values with places, `raw`) → `versions`, `recipe` (checked
 //! domain types) → `load` (what files say about each other). Problems are noted and reading goes on, so that one run
-//! shows them all. `render` fills a recipe's templates in for a platform.
+//! shows them all. `edit` changes versions.yml and nothing but what was asked for. `render` fills a recipe's templates in for a platform.
 
 mod cycle;
 mod decode;
 mod domain;
+pub mod edit;
 mod load;
 mod raw;
 mod recipe;

@@ -374,6 +374,60 @@ pub struct SchemaEntry {
     pub describes: &'static str,
 }
 
+/// `outdated`: which versions are not the newest.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct OutdatedDocument {
+    /// The project's name.
+    pub project: String,
+    /// How many are outdated.
+    pub outdated: usize,
+    /// Each subsystem asked about, by name.
+    pub subsystems: Vec<OutdatedEntry>,
+}
+
+/// A subsystem's version, and the newest there is.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct OutdatedEntry {
+    /// The subsystem.
+    pub name: Name,
+    /// The version that versions.yml pins.
+    pub current: Version,
+    /// The newest version; null where it is not known.
+    pub newest: Option<Version>,
+    /// What the two make of it.
+    pub state: Age,
+    /// Who was asked: a repository's url, or a registry and a package; null where nobody answered.
+    pub asked: Option<String>,
+    /// Why nothing is known, or what else there is to say.
+    pub note: Option<String>,
+}
+
+/// Whether a version is the newest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Age {
+    /// None is newer.
+    Newest,
+    /// One is.
+    Outdated,
+    /// Nobody announces versions of it.
+    Unknown,
+    /// Whoever knows could not be asked.
+    Unavailable,
+}
+
+impl Age {
+    /// The word, as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Newest => "newest",
+            Self::Outdated => "outdated",
+            Self::Unknown => "unknown",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
 /// `cache dir`.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CacheDirDocument {

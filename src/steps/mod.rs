@@ -1,6 +1,7 @@
 //! What a step does: obtain, build, package, release … on one cell. Unaware of the graph and of how things are shown.
 
 mod build;
+pub mod bump;
 pub mod bundle;
 mod clean;
 pub mod collect;

@@ -5,7 +5,9 @@
 
 mod checks;
 mod checksums;
+mod newest;
 mod npm;
+mod order;
 mod pypi;
 mod tool;
 mod web;
@@ -20,6 +22,7 @@ use crate::project::{Coordinate, Original};
 
 pub use checks::{Algorithm, Checks, Stated};
 pub use checksums::find as find_checksums;
+pub use newest::{Asking, Newest, is_older};
 
 /// A publisher's file on its way.
 pub struct Fetched {

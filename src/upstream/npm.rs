@@ -86,6 +86,24 @@ pub(super) fn fetch(request: &Request<'_>, cancel: &Cancel) -> Result<Option<Fet
     Ok(Some(Fetched { reader, size: Some(size), file_name, stated, place: coordinate }))
 }
 
+/// A package's versions; first the one that its publisher calls the latest.
+pub(super) fn versions(package: &str, cancel: &Cancel) -> Result<Vec<String>> {
+    check(package, "0.0.0")?;
+    let said = npm(&["view", "--json", "--loglevel=error", "--", package, "dist-tags", "versions"].map(OsStr::new), cancel)?;
+    if !said.status.success() {
+        absent_or_error(&said, &format!("npm:{package}"))?;
+        return Err(Error::failed(format!("npm knows no package {package}")));
+    }
+    let value: Value = serde_json::from_str(&said.out).unwrap_or_default();
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let all = match value.get("versions") {
+        Some(Value::Array(all)) => all.iter().filter_map(text).collect(),
+        Some(one) => text(one).into_iter().collect(),
+        None => Vec::new(),
+    };
+    Ok(value.pointer("/dist-tags/latest").and_then(text).into_iter().chain(all).collect())
+}
+
 /// A file in a folder that goes when it is read.
 pub(super) struct Kept {
     pub(super) file: std::fs::File,

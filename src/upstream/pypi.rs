@@ -92,6 +92,25 @@ pub(super) fn fetch(request: &Request<'_>, cancel: &Cancel) -> Result<Option<Fet
     Ok(Some(Fetched { reader, size: Some(size), file_name, stated, place: coordinate }))
 }
 
+/// The versions of which there is a wheel for a platform, pre-releases too; the newest first.
+pub(super) fn versions(package: &str, platform: Platform, cancel: &Cancel) -> Result<Vec<String>> {
+    check(package, "0")?;
+    let tags = tags(&platform);
+    let mut args = vec!["index", "versions", "-vv", "--pre", "--only-binary", ":all:", "--python-version", PYTHON];
+    for tag in &tags {
+        args.extend(["--platform", tag]);
+    }
+    args.extend(["--", package]);
+    let args: Vec<&OsStr> = args.into_iter().map(OsStr::new).collect();
+    let said = pip(&args, cancel)?;
+    if !said.status.success() {
+        absent_or_error(&said, &format!("pypi:{package}"))?;
+        return Err(Error::failed(format!("the Python package index has no wheel of {package} for {platform}")));
+    }
+    let line = said.out.lines().find_map(|line| line.trim().strip_prefix("Available versions:")).unwrap_or_default();
+    Ok(line.split(',').map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect())
+}
+
 fn pip(args: &[&OsStr], cancel: &Cancel) -> Result<Said> {
     for program in PIPS {
         match tool::run(program, args, VARS, cancel)? {

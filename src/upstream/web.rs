@@ -33,6 +33,11 @@ pub(super) fn github(repo: &str, tag: &str, asset: &str) -> Result<Place> {
     })
 }
 
+/// Where git finds a repository of GitHub.
+pub(super) fn repository(repo: &str) -> Result<String> {
+    Ok(format!("{}/{repo}", github_base()?.as_str().trim_end_matches('/')))
+}
+
 fn github_base() -> Result<Url> {
     parse_url(env::value(env::UPSTREAM_GITHUB).as_deref().unwrap_or(GITHUB))
 }

@@ -13,6 +13,7 @@
 mod actions;
 mod adopting;
 mod builds;
+mod bump;
 mod bundle;
 mod classes;
 mod corruption;
