@@ -5,6 +5,7 @@
 //! .larder/work/<name>-<platform>-*/src     a fresh copy of the source; commands run here
 //! .larder/work/<name>-<platform>-*/out     `{{ out }}`: existing, empty, absolute
 //! .larder/work/<name>-<platform>-*/tmp     TMPDIR
+//! .larder/work/<name>-<platform>-*/lock    held while the build is under way
 //! .larder/logs/<name>-<platform>.log       all that the commands say
 //! ```
 
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::context::Context;
-use super::exclusive::{exclusive, exclusive_now};
+use super::exclusive::{Exclusive, exclusive, exclusive_now};
 use super::obtain::{self, Done};
 use super::present::{hold, present};
 use super::process::{Ended, capture, shell, supervise};
@@ -161,23 +162,30 @@ struct Work<'a> {
     tmp: Utf8PathBuf,
 }
 
-/// A folder that is removed with all in it, read-only folders too.
-struct WorkDir(Utf8PathBuf);
+/// A folder that is removed with all in it, read-only folders too; a lock in it says that someone is at work there.
+struct WorkDir(Utf8PathBuf, Option<Exclusive>);
 
 impl Drop for WorkDir {
     fn drop(&mut self) {
+        self.1 = None;
         // What can't be removed now is litter in `.larder`, which is safe to delete.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
+
+/// In a work folder: held while a build is under way in it, whatever becomes of the cell's own lock.
+const WORK_LOCK: &str = "lock";
 
 /// Removes the work folders of killed builds: those whose cell nobody is at work on.
 pub fn sweep(ctx: &Context) -> Result<()> {
     let larder = ctx.project.root.join(".larder");
     for name in fs::list(larder.join("work"))? {
         let Some((cell, _)) = name.rsplit_once('-') else { continue };
-        if let Some(_held) = exclusive_now(&larder.join("locks").join(cell)) {
-            fs::remove_dir_all(larder.join("work").join(&name))?;
+        let folder = larder.join("work").join(&name);
+        if let Some(_held) = exclusive_now(&larder.join("locks").join(cell))
+            && exclusive_now(&folder.join(WORK_LOCK)).is_some()
+        {
+            fs::remove_dir_all(folder)?;
         }
     }
     Ok(())
@@ -191,7 +199,9 @@ impl<'a> Work<'a> {
         let parent = ctx.private("work")?;
         // A name that no process had before: what an orphan of a killed run still writes goes to an abandoned folder.
         let dir = tempfile::Builder::new().prefix(&format!("{}-{}-", cell.name, cell.platform)).tempdir_in(&parent);
-        let dir = WorkDir(Utf8PathBuf::from_path_buf(dir.at("create a folder in", &parent)?.keep()).unwrap_or_default());
+        let dir = Utf8PathBuf::from_path_buf(dir.at("create a folder in", &parent)?.keep()).unwrap_or_default();
+        let lock = exclusive_now(&dir.join(WORK_LOCK));
+        let dir = WorkDir(dir, lock);
         let (src, out, tmp) = (dir.0.join("src"), dir.0.join("out"), dir.0.join("tmp"));
         for folder in [&src, &out, &tmp] {
             fs::create_dir_all(folder)?;

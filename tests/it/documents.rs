@@ -112,6 +112,7 @@ fn everything() -> Printed {
     env.write("subsystems/app/src/app.sh", "#!/bin/sh\necho \"app @VERSION@\" # changed\n");
     document("status", &["status", "--platform", "all"]);
     document("list", &["list"]);
+    document("outdated", &["outdated"]);
     document("why", &["why", "app"]);
     document("plan", &["plan"]);
     document("plan-matrix", &["plan", "--matrix"]);
