@@ -4,14 +4,14 @@
 //! opened but the snapshot. It holds only if everything that decides still looks as recorded: the project's files, source
 //! folders, and the installed files of every cell that is asked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::session::LARDER;
 use crate::error::Result;
 use crate::installed::{CellState, SourceState, State, Watched};
-use crate::model::{Cell, Name, Platform};
+use crate::model::{Cell, Digest, Name, Platform};
 use crate::project::{Project, RenderedSource};
 use crate::steps::{Context, Done};
 
@@ -41,6 +41,7 @@ pub fn save(ctx: &Context, done: &BTreeMap<Cell, Done>) -> Result<()> {
         .map(|subsystem| subsystem.name.to_string())
         .collect();
     state.complete = state.all.len() == project.subsystems.len();
+    let digests: HashMap<&str, Digest> = state.sources.iter().map(|source| (source.path.as_str(), source.digest)).collect();
     let mut cells: BTreeMap<(String, String), CellState> = BTreeMap::new();
     for cell in &ctx.state.cells {
         cells.insert((cell.name.clone(), cell.platform.clone()), cell.clone());
@@ -50,7 +51,7 @@ pub fn save(ctx: &Context, done: &BTreeMap<Cell, Done>) -> Result<()> {
         let sources = source_paths(project, &cell.name, cell.platform, &mut Vec::new())?;
         let sources = sources
             .into_iter()
-            .map(|path| state.sources.iter().find(|source| source.path == path).map(|source| (path, source.digest)))
+            .map(|path| digests.get(path.as_str()).copied().map(|digest| (path, digest)))
             .collect::<Option<Vec<_>>>();
         let (Some(sources), false) = (sources, done.watched.is_empty()) else {
             cells.remove(&key);
@@ -74,7 +75,8 @@ pub fn save(ctx: &Context, done: &BTreeMap<Cell, Done>) -> Result<()> {
         };
         cells.insert(key, record);
     }
-    cells.retain(|(name, _), _| project.subsystems.keys().any(|known| known.as_str() == name));
+    let names: BTreeSet<&str> = project.subsystems.keys().map(Name::as_str).collect();
+    cells.retain(|(name, _), _| names.contains(name.as_str()));
     state.cells = cells.into_values().collect();
     if state == with_sources(ctx) { Ok(()) } else { state.save(&project.root) }
 }
@@ -132,7 +134,9 @@ pub fn fast(root: &Utf8Path, words: &[String]) -> Option<Vec<CellState>> {
     let cells: BTreeMap<&str, &CellState> =
         state.cells.iter().filter(|cell| cell.platform == host).map(|cell| (cell.name.as_str(), cell)).collect();
     let mut wanted: BTreeMap<&str, &CellState> = BTreeMap::new();
-    let mut sources: BTreeMap<&Utf8Path, crate::model::Digest> = BTreeMap::new();
+    // By text: paths compare component by component, which a thousand sources would feel.
+    let known: HashMap<&str, &SourceState> = state.sources.iter().map(|source| (source.path.as_str(), source)).collect();
+    let mut sources: HashMap<&str, Digest> = HashMap::new();
     while let Some(name) = names.pop() {
         let cell = *cells.get(name)?;
         if wanted.insert(name, cell).is_some() {
@@ -142,14 +146,14 @@ pub fn fast(root: &Utf8Path, words: &[String]) -> Option<Vec<CellState>> {
             return None;
         }
         for (path, digest) in &cell.sources {
-            if sources.insert(path, *digest).is_some_and(|other| other != *digest) {
+            if sources.insert(path.as_str(), *digest).is_some_and(|other| other != *digest) {
                 return None;
             }
         }
         names.extend(cell.needs.iter().map(String::as_str));
     }
     for (path, digest) in sources {
-        let source = state.sources.iter().find(|source| source.path == path)?;
+        let source = known.get(path)?;
         if source.digest != digest || !source.watched.iter().all(Watched::holds) {
             return None;
         }
