@@ -26,13 +26,15 @@ variables! {
     OFFLINE = "LARDER_OFFLINE";
     /// The hub to use in place of the project's: a folder, an http(s) url, or `github:owner/name`.
     HUB = "LARDER_HUB";
+    /// Your configuration file, absolute; default `larder/config.yml` in `$XDG_CONFIG_HOME` or `~/.config`.
+    CONFIG = "LARDER_CONFIG";
     /// Folder of the local cache, absolute; default the user's cache folder.
     CACHE_DIR = "LARDER_CACHE_DIR";
     /// `never`: installed binaries are plain files, without the pivot of links.
     LINKS = "LARDER_LINKS";
-    /// Base url that stands in for `https://github.com` when originals are downloaded (a mirror, a test server).
+    /// Base url that stands in for `https://github.com` when originals are downloaded; beats `github_mirror`.
     UPSTREAM_GITHUB = "LARDER_UPSTREAM_GITHUB";
-    /// Hosts that may be spoken to over plain http, comma-separated; loopback always may.
+    /// Hosts that may be spoken to over plain http, comma-separated, besides `allow_http`; loopback always may.
     ALLOW_HTTP = "LARDER_ALLOW_HTTP";
     /// How long a connection may take to come about; default 10s.
     HTTP_CONNECT_TIMEOUT = "LARDER_HTTP_CONNECT_TIMEOUT";

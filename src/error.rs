@@ -112,10 +112,13 @@ impl Error {
     }
     /// Problems in the user's files, all of one run.
     pub fn problems(problems: Vec<Problem>) -> Self {
-        let count = problems.len();
-        let mut error = Self::usage(match count {
-            1 => "1 problem in the project's files".to_owned(),
-            n => format!("{n} problems in the project's files"),
+        Self::problems_in("the project's files", problems)
+    }
+    /// The same, in other files than the project's.
+    pub fn problems_in(files: &str, problems: Vec<Problem>) -> Self {
+        let mut error = Self::usage(match problems.len() {
+            1 => format!("1 problem in {files}"),
+            n => format!("{n} problems in {files}"),
         });
         error.inner.problems = problems;
         error

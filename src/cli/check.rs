@@ -8,13 +8,14 @@ use crate::error::{Error, Result};
 use crate::fs;
 use crate::model::Problem;
 use crate::project::Project;
+use crate::project::user::User;
 use crate::report;
 use crate::report::documents::{CheckDocument, ProblemEntry};
 
 /// Check versions.yml and every recipe
 ///
 /// Reads all of the project's files and shows every problem there is, each with its line, a caret and what to do (exit 2).
-/// Lines of `ci:` must be commands that larder understands. Nothing is changed and nothing is asked of any network.
+/// Lines of `ci:` must be commands that larder understands. Your own configuration is checked along with them. Nothing is changed and nothing is asked of any network.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder check
@@ -25,6 +26,7 @@ pub struct Args {}
 pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
     let root = global.root()?;
     let checked = Global::load(&root).and_then(|project| {
+        User::get()?;
         let problems = command_lines(&project)?;
         if problems.is_empty() { Ok(project) } else { Err(Error::problems(problems)) }
     });

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::cache::{Checked, Pruned, Usage};
 use crate::plan::Drawing;
 use crate::plan::matrix::Matrix;
-use crate::project::schema::{recipe_schema, versions_schema};
+use crate::project::schema::{recipe_schema, user_schema, versions_schema};
 use crate::report::documents::{
     CacheDirDocument, CheckDocument, EnvDocument, InitDocument, ListDocument, OutdatedDocument, PlanDocument,
     ReleaseStatusDocument, SchemasDocument, StatusDocument, TasksDocument, WhyDocument,
@@ -29,6 +29,7 @@ pub struct Described {
 pub const ALL: &[Described] = &[
     described("versions", "versions.yml", versions_schema),
     described("recipe", "subsystems/<name>/recipe.yml", recipe_schema),
+    described("config", "your own config.yml", user_schema),
     described("event-finished", "a step that ended, of any command that runs steps", of::<FinishedLine>),
     described("event-did", "a step of the whole project that ended", of::<DidLine>),
     described("event-summary", "the last line of any command that runs steps", of::<SummaryLine>),

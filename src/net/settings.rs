@@ -7,6 +7,7 @@ use reqwest::Url;
 
 use crate::env;
 use crate::error::{Error, Kind, Result};
+use crate::project::user::{User, is_allowed};
 
 use super::secret::shown;
 
@@ -62,12 +63,12 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The defaults with what `LARDER_*` variables say (see [`crate::env`]).
+    /// The defaults with what `LARDER_*` variables (see [`crate::env`]) and the user's configuration say.
     pub fn from_env(offline: bool) -> Result<Self> {
         let default = Self::default();
         Ok(Self {
             offline,
-            allow_http: env::plain_http_hosts(),
+            allow_http: User::get()?.allow_http.clone(),
             user_agent: default.user_agent,
             ca_file: env::value("SSL_CERT_FILE").map(PathBuf::from),
             connect: env::duration(env::HTTP_CONNECT_TIMEOUT, default.connect)?,
@@ -85,11 +86,11 @@ impl Settings {
     /// Refuses plain http but to loopback and hosts the user allowed.
     pub(super) fn check_scheme(&self, url: &Url) -> Result<()> {
         let host = url.host_str().unwrap_or_default();
-        if url.scheme() == "https" || env::is_loopback(host) || self.allow_http.iter().any(|h| h.eq_ignore_ascii_case(host)) {
+        if url.scheme() == "https" || is_allowed(host, &self.allow_http) {
             return Ok(());
         }
         Err(Error::new(Kind::Refused, format!("{} is plain http", shown(url)))
-            .hint(format!("use https, or allow the host for yourself: `{}={host}`", env::ALLOW_HTTP)))
+            .hint(format!("use https, or allow the host for yourself: `allow_http: [{host}]` in your config.yml")))
     }
 }
 

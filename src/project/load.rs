@@ -13,6 +13,7 @@ use crate::model::{Name, Problem};
 use super::decode::Reader;
 use super::domain::{Project, Subsystem};
 use super::recipe::{self, Surroundings};
+use super::user::User;
 use super::versions::{self, Settings};
 use super::yaml::{self, Source};
 use super::{cycle, suggest};
@@ -104,6 +105,9 @@ impl Project {
         for found in &mut recipes {
             problems.append(&mut sorted(std::mem::take(&mut found.problems)));
         }
+        if let Some(error) = User::broken() {
+            return Err(error);
+        }
         if !problems.is_empty() {
             return Err(Error::problems(problems));
         }
@@ -112,7 +116,7 @@ impl Project {
 }
 
 /// A file's problems by place, no more than anyone reads.
-fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
+pub(super) fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems.sort_by_key(|problem| problem.span.start);
     if let Some(next) = problems.get_mut(TOO_MANY) {
         "too many problems in this file; the rest is not shown".clone_into(&mut next.message);
@@ -123,7 +127,7 @@ fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
 }
 
 /// The bytes of a regular file, no more than the limit and one, and what it looked like before they were read.
-fn read_limited(path: &Utf8Path) -> Result<Option<(Vec<u8>, Metadata)>> {
+pub(super) fn read_limited(path: &Utf8Path) -> Result<Option<(Vec<u8>, Metadata)>> {
     use std::io::Read;
     let Some(meta) = fs::stat(path)? else { return Ok(None) };
     if !meta.is_file() {

@@ -19,6 +19,7 @@ pub mod schema;
 mod selector;
 mod suggest;
 mod template;
+pub mod user;
 mod versions;
 mod words;
 mod yaml;

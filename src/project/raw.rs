@@ -7,7 +7,7 @@ use crate::model::{Digest, FileName, Name, Platform, Version};
 
 use super::decode::{At, Decode, Keys, NonEmpty, Pairs, Reader, Spot, decode_keys, keys};
 use super::words::{
-    Count, EnvName, FormatWord, ProjectName, Repo, Requirement, Size, SourceWord, TaskName, Timeout, UploadWord, Value,
+    Count, EnvName, FormatWord, HostName, ProjectName, Repo, Requirement, Size, SourceWord, TaskName, Timeout, UploadWord, Value,
 };
 use super::yaml::{Entry, Kind, Node};
 
@@ -272,6 +272,16 @@ keys! {
         "ratio" ratio: At<Count>,
         /// Entries in an archive.
         "entries" entries: At<Count>,
+    }
+}
+
+keys! {
+    /// config.yml: what you decide for yourself, whatever a project says.
+    pub struct RawUser, required [] {
+        /// Base url that stands in for github.com where originals are downloaded.
+        "github_mirror" github_mirror: At<String>,
+        /// Hosts that may be spoken to over plain http; this machine always may.
+        "allow_http" allow_http: Vec<At<HostName>>,
     }
 }
 

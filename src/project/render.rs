@@ -13,6 +13,7 @@ use super::domain::{
 };
 use super::selector;
 use super::template::{Fault, Variables};
+use super::user::{User, is_allowed};
 
 /// Which text of a recipe a flaw is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -382,33 +383,51 @@ pub(super) fn join(base: &Utf8Path, text: &str) -> Utf8PathBuf {
     path
 }
 
-/// Why a url of bytes can't be used: only https, or plain http to this machine and hosts that the user allows.
-pub(super) fn url_fault(url: &str) -> Option<(String, &'static str)> {
-    let bad = |why: &str| format!("`{url}` can't be used: {why}");
+/// How a url of bytes is asked.
+pub(super) enum Web<'a> {
+    Https,
+    /// Plainly, at this host.
+    Http(&'a str),
+}
+
+/// What a url of bytes is, or why it can't be one.
+pub(super) fn web_url(url: &str) -> Result<Web<'_>, (String, &'static str)> {
+    let bad = |why: &str, hint| Err((format!("`{url}` can't be used: {why}"), hint));
     let Some((scheme, rest)) = url.split_once("://") else {
-        return Some((bad("it is not a url"), "such as https://example.com/file.tar.gz"));
+        return bad("it is not a url", "such as https://example.com/file.tar.gz");
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
     if authority.is_empty() {
-        return Some((bad("it names no host"), "such as https://example.com/file.tar.gz"));
+        return bad("it names no host", "such as https://example.com/file.tar.gz");
     }
     if authority.contains('@') {
-        return Some((bad("it holds a user or password"), "secrets come from the environment, never from these files"));
+        return bad("it holds a user or password", "secrets come from the environment, never from these files");
     }
     if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Some((bad("it holds white space"), "write %20 for a space"));
+        return bad("it holds white space", "write %20 for a space");
     }
     match scheme {
-        "https" => None,
-        "http" => {
-            let host = match authority.strip_prefix('[') {
-                Some(v6) => v6.split(']').next().unwrap_or(""),
-                None => authority.split(':').next().unwrap_or(""),
-            };
-            let allowed = env::is_loopback(host) || env::plain_http_hosts().iter().any(|h| h.eq_ignore_ascii_case(host));
-            (!allowed).then(|| (bad("plain http can be changed on its way"), "use https; plain http is for this machine only"))
-        }
-        _ => Some((bad(&format!("`{scheme}` is not supported")), "use https")),
+        "https" => Ok(Web::Https),
+        "http" => Ok(Web::Http(match authority.strip_prefix('[') {
+            Some(v6) => v6.split(']').next().unwrap_or(""),
+            None => authority.split(':').next().unwrap_or(""),
+        })),
+        _ => bad(&format!("`{scheme}` is not supported"), "use https"),
+    }
+}
+
+/// Why a url of bytes can't be used: only https, or plain http to this machine and hosts that the user allows.
+pub(super) fn url_fault(url: &str) -> Option<(String, &'static str)> {
+    match web_url(url) {
+        Ok(Web::Https) => None,
+        Ok(Web::Http(host)) if env::is_loopback(host) => None,
+        // A configuration that can't be read is told instead, when all is read.
+        Ok(Web::Http(host)) if User::get().map_or(true, |user| is_allowed(host, &user.allow_http)) => None,
+        Ok(Web::Http(_)) => Some((
+            format!("`{url}` can't be used: plain http can be changed on its way"),
+            "use https; or allow the host for yourself: `allow_http` in your config.yml",
+        )),
+        Err(fault) => Some(fault),
     }
 }
 

@@ -4,7 +4,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
-use super::raw::{RawRecipe, RawVersions};
+use super::raw::{RawRecipe, RawUser, RawVersions};
 
 /// Schema of `versions.yml`.
 pub fn versions_schema() -> Value {
@@ -14,6 +14,11 @@ pub fn versions_schema() -> Value {
 /// Schema of `subsystems/<name>/recipe.yml`.
 pub fn recipe_schema() -> Value {
     schema::<RawRecipe>("recipe.yml")
+}
+
+/// Schema of the user's `config.yml`.
+pub fn user_schema() -> Value {
+    schema::<RawUser>("config.yml")
 }
 
 fn schema<T: JsonSchema>(title: &str) -> Value {

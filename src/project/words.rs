@@ -143,6 +143,25 @@ impl Word for Repo {
     }
 }
 
+/// A host by name or address, without a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostName(pub String);
+
+impl Word for HostName {
+    fn word(text: &str) -> Result<Self, Invalid> {
+        let bare = text.trim_start_matches('[').trim_end_matches(']');
+        let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if bare.parse::<std::net::IpAddr>().is_ok() || text.starts_with(char::is_alphanumeric) && text.chars().all(good) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Invalid::new(format!("`{text}` is not a host"))
+            .hint("its name alone, such as mirror.example.com: no scheme, no port"))
+    }
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "examples": ["mirror.example.com"] })
+    }
+}
+
 /// What `requires:` demands of larder's own version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement(pub semver::VersionReq);

@@ -3,11 +3,11 @@
 
 use percent_encoding::percent_decode_str;
 
-use crate::env;
 use crate::error::{Error, Result};
 use crate::hub::{Body, GitHub, GitHubConfig, Hub as _, TokenSource};
 use crate::net::{Client, Method, Request, Site, Url, parse_url, read_small, shown};
 use crate::project::Checksum;
+use crate::project::user::User;
 
 use super::{Fetched, Stated, checksums};
 
@@ -39,7 +39,7 @@ pub(super) fn repository(repo: &str) -> Result<String> {
 }
 
 fn github_base() -> Result<Url> {
-    parse_url(env::value(env::UPSTREAM_GITHUB).as_deref().unwrap_or(GITHUB))
+    parse_url(User::get()?.github_mirror.as_deref().unwrap_or(GITHUB))
 }
 
 fn asset_url(mut base: Url, repo: &str, tag: &str, asset: &str) -> Result<Url> {

@@ -16,6 +16,7 @@ mod builds;
 mod bump;
 mod bundle;
 mod classes;
+mod configuring;
 mod corruption;
 mod docs;
 mod documents;

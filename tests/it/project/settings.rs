@@ -81,7 +81,7 @@ fn a_hub_over_plain_http() {
     2 | hub: {http: "http://example.com/hub"}
       |             ^^^^^^^^^^^^^^^^^^^^^^^^
       |
-      = help: use https; plain http is for this machine only
+      = help: use https; or allow the host for yourself: `allow_http` in your config.yml
     "#);
 }
 

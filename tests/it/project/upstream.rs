@@ -102,7 +102,7 @@ fn a_url_over_plain_http() {
     2 | upstream: {url: 'http://example.com/{{ version }}'}
       |                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       |
-      = help: use https; plain http is for this machine only
+      = help: use https; or allow the host for yourself: `allow_http` in your config.yml
     ");
 }
 
