@@ -4,9 +4,10 @@
 //! 1. With a strong validator (an `ETag` without `W/`, or a `Last-Modified` a minute older than the answer's `Date`) it asks
 //!    for the rest with `Range` and `If-Range`. Only a 206 for exactly that place, of the same size and `ETag`, is appended.
 //! 2. Anything else (a 200, another place, another size, 416, no validator) means from the start. What was handed to the
-//!    reader can't be taken back, so the pump compares: the first bytes of the new body must have the digest of what was
+//!    reader can't be taken back, so the pump compares: the first bytes of the new body must have the checksum of what was
 //!    delivered; then it goes on behind them. Otherwise the thing changed underneath, an `Integrity` error; a fresh
-//!    transfer may do.
+//!    transfer may do. A CRC is enough to tell a new file from an old one, and costs nothing beside a second SHA-256;
+//!    whether the bytes are the right ones, their reader's digest says.
 //!
 //! An attempt that brought nothing new, or was cut for slowness, uses up a repetition; one that brought something restores
 //! them all, up to a hundred cuts.
@@ -17,12 +18,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use bytes::{Buf, Bytes};
+use flate2::Crc;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, DATE, ETAG, HeaderMap, LAST_MODIFIED};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::error::{Error, Result};
-use crate::model::Hasher;
 
 use super::agent::{Agent, Hop, Resume, Tries, check_asset};
 use super::client::Client;
@@ -83,7 +84,7 @@ impl Download {
             head,
             place: place.clone(),
             delivered: 0,
-            prefix: Hasher::new(),
+            prefix: Crc::new(),
             total: size,
             validator: validator(&headers),
             waited: Duration::ZERO,
@@ -156,7 +157,7 @@ struct Pump {
     place: String,
     delivered: u64,
     /// Over what was delivered.
-    prefix: Hasher,
+    prefix: Crc,
     total: Option<u64>,
     validator: Option<String>,
     /// Time spent waiting for the network since progress was made last.
@@ -288,7 +289,7 @@ impl Pump {
     /// Pumps one answer's body: compares `skip` bytes, delivers the rest.
     async fn stream(&mut self, mut hop: Hop, mut skip: u64, sender: &Sender) -> Result<(), Stop> {
         let host = hop.url.host_str().unwrap_or_default().to_owned();
-        let (mut compared, mut window) = (Hasher::new(), Window::default());
+        let (mut compared, mut window) = (Crc::new(), Window::default());
         loop {
             let mut chunk = match self.chunk(&mut hop, &host, &mut window).await? {
                 Some(chunk) => chunk,
@@ -299,7 +300,7 @@ impl Pump {
                 let part = chunk.split_to(usize::try_from(skip).unwrap_or(usize::MAX).min(chunk.len()));
                 compared.update(&part);
                 skip -= part.len() as u64;
-                if skip == 0 && std::mem::take(&mut compared).finish() != self.prefix.clone().finish() {
+                if skip == 0 && compared.sum() != self.prefix.sum() {
                     return Err(Stop::Final(self.changed()));
                 }
             }
