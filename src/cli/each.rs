@@ -1,10 +1,13 @@
 //! Commands that do one thing to each selected cell, in parallel, cells independent of each other.
+//!
+//! Each runs on threads of its own, not in the pool: a step that packs has the pool's cores compress for it, and a step that
+//! waits for the network keeps none of them busy.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
-
-use rayon::prelude::*;
 
 use super::session::Session;
 use crate::error::{Error, Result};
@@ -57,27 +60,47 @@ pub fn each_cell(
 ) -> ExitCode {
     let ctx = &session.ctx;
     session.begin(action, cells.len());
-    let errors: Vec<Error> = cells
-        .par_iter()
-        .filter_map(|(cell, version)| {
+    let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = || {
+        loop {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            let Some((cell, version)) = cells.get(i) else { return };
             let start = Instant::now();
             let result = ctx.cancel.check().and_then(|()| step(cell));
             let mut told = Finished::new(action, cell.clone(), version.clone(), Outcome::Skipped);
             told.seconds = start.elapsed().as_secs_f64();
-            let error = match result {
+            match result {
                 Ok((outcome, Told { bytes, place, reason })) => {
                     (told.outcome, told.bytes, told.place, told.reason) = (outcome, bytes, place, reason);
-                    None
                 }
                 Err(error) => {
                     told.outcome = Outcome::Failed;
                     told.error = Some(error.clone());
-                    Some(error)
+                    failed.lock().unwrap_or_else(PoisonError::into_inner).push((i, error));
                 }
-            };
+            }
             ctx.events.send(Event::Finished(told));
-            error
-        })
-        .collect();
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..at_once(action).min(cells.len()) {
+            scope.spawn(work);
+        }
+    });
+    let mut failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    failed.sort_by_key(|(i, _)| *i);
+    let errors: Vec<Error> = failed.into_iter().map(|(_, error)| error).collect();
     session.end(&BTreeMap::new(), &errors)
+}
+
+/// Steps at once.
+fn at_once(action: Action) -> usize {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    match action {
+        // They wait for the network; what one host may get at once is the client's to say.
+        Action::Collect | Action::Lock => cores.max(6),
+        // Each packs on all cores; a few at once keep them busy, and memory small.
+        Action::Package | Action::Release => cores.clamp(2, 4),
+        _ => cores,
+    }
 }
