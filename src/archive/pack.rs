@@ -4,7 +4,6 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
 use flate2::{Compress, Crc, FlushCompress};
@@ -18,8 +17,9 @@ use crate::project::PackageFormat;
 
 /// 1980-01-01 00:00:00 UTC, the earliest time a zip can state and one that no tar finds implausible.
 const MTIME: u64 = 315_532_800;
-/// Uncompressed bytes of a deflate block. Part of the format: another number gives other bytes.
-const BLOCK: usize = 1 << 20;
+/// Uncompressed bytes of a deflate block. Part of the format: another number gives other bytes. Small, so that many in
+/// flight take little memory; what a block costs (an empty stored block, a new Huffman table) is below a thousandth.
+const BLOCK: usize = 256 << 10;
 /// What deflate can look back on.
 const DICTIONARY: usize = 32 << 10;
 /// As gzip -6.
@@ -27,9 +27,9 @@ const DEFLATE_LEVEL: u32 = 6;
 const ZSTD_LEVEL: i32 = 3;
 /// Uncompressed bytes of a zstd job. Part of the format, as `BLOCK` is.
 const ZSTD_JOB: u32 = 2 << 20;
-/// Each zstd worker holds some 8 MiB; six of them write faster than disks do.
-const MAX_ZSTD_THREADS: usize = 6;
-/// Blocks or jobs in flight at most, so that memory stays bounded on large machines.
+/// Each zstd worker holds some 8 MiB; three of them write faster than most disks do.
+const MAX_ZSTD_THREADS: usize = 3;
+/// Threads used at most, and with them blocks in flight, so that memory stays small on large machines.
 const MAX_THREADS: usize = 16;
 const BUFFER: usize = 256 << 10;
 
@@ -236,16 +236,76 @@ pub(super) struct Deflated {
     pub(super) compressed: u64,
 }
 
-/// A compressed block and the checksum of what it was made of.
-type Block = Result<(Vec<u8>, Crc)>;
+/// A block on its way: what it is made of and what it becomes. They go round, so that memory is taken once.
+struct Slot {
+    /// The end of the block before, then the block.
+    input: Vec<u8>,
+    dictionary: usize,
+    output: Vec<u8>,
+    crc: Crc,
+}
+
+impl Slot {
+    fn new() -> Self {
+        Self {
+            input: Vec::with_capacity(DICTIONARY + BLOCK),
+            dictionary: 0,
+            // What does not compress grows by some bytes per 16 KiB.
+            output: Vec::with_capacity(BLOCK + BLOCK / 256 + 1024),
+            crc: Crc::new(),
+        }
+    }
+
+    /// Begins a block that follows these bytes.
+    fn follow(&mut self, before: &[u8]) {
+        self.input.clear();
+        self.input.extend_from_slice(&before[before.len().saturating_sub(DICTIONARY)..]);
+        self.dictionary = self.input.len();
+    }
+
+    fn block(&self) -> &[u8] {
+        &self.input[self.dictionary..]
+    }
+
+    /// Compresses the block. All but the last end on a byte boundary with an empty stored block, so that blocks can simply
+    /// be joined.
+    fn deflate(&mut self, last: bool) -> Result<()> {
+        let failed = |e: &dyn std::fmt::Display| Error::failed("cannot compress").cause(e);
+        let Self { input, dictionary, output, crc } = self;
+        let (before, block) = input.split_at(*dictionary);
+        crc.reset();
+        crc.update(block);
+        output.clear();
+        // A new one each time: one that was reset gives other bytes, depending on what it compressed before.
+        let mut compress = Compress::new(flate2::Compression::new(DEFLATE_LEVEL), false);
+        if !before.is_empty() {
+            compress.set_dictionary(before).map_err(|e| failed(&e))?;
+        }
+        let flush = if last { FlushCompress::Finish } else { FlushCompress::Sync };
+        loop {
+            // Read before the call: consumed input is not given twice.
+            let done = usize::try_from(compress.total_in()).unwrap_or(block.len());
+            let status = compress.compress_vec(&block[done..], output, flush).map_err(|e| failed(&e))?;
+            let complete = match status {
+                flate2::Status::StreamEnd => true,
+                // A flush is complete when it left room in the buffer.
+                _ => !last && output.len() < output.capacity(),
+            };
+            if complete {
+                return Ok(());
+            }
+            output.reserve(BLOCK / 4);
+        }
+    }
+}
 
 /// A raw deflate stream compressed block by block on several threads, written in order.
 pub(super) struct Deflater<'a, 'b> {
     out: &'a mut Out<'b>,
     window: usize,
-    current: Vec<u8>,
-    previous: Arc<Vec<u8>>,
-    in_flight: VecDeque<Receiver<Block>>,
+    current: Box<Slot>,
+    spare: Vec<Box<Slot>>,
+    in_flight: VecDeque<Receiver<Result<Box<Slot>>>>,
     crc: Crc,
     size: u64,
     compressed: u64,
@@ -256,8 +316,8 @@ impl<'a, 'b> Deflater<'a, 'b> {
         Self {
             out,
             window: threads + threads.div_ceil(2),
-            current: Vec::new(),
-            previous: Arc::default(),
+            current: Box::new(Slot::new()),
+            spare: Vec::new(),
             in_flight: VecDeque::new(),
             crc: Crc::new(),
             size: 0,
@@ -278,14 +338,15 @@ impl<'a, 'b> Deflater<'a, 'b> {
         while self.in_flight.len() >= self.window {
             self.collect()?;
         }
-        let block = Arc::new(std::mem::take(&mut self.current));
-        let before = std::mem::replace(&mut self.previous, Arc::clone(&block));
-        self.size += block.len() as u64;
+        let mut next = self.spare.pop().unwrap_or_else(|| Box::new(Slot::new()));
+        next.follow(&self.current.input);
+        let mut slot = std::mem::replace(&mut self.current, next);
+        self.size += slot.block().len() as u64;
         let (sender, receiver) = sync_channel(1);
         let work = move || {
-            let dictionary = &before[before.len().saturating_sub(DICTIONARY)..];
+            let done = slot.deflate(last).map(|()| slot);
             // A receiver that is gone gave up on this archive.
-            let _ = sender.send(deflate_block(dictionary, &block, last));
+            let _ = sender.send(done);
         };
         // Waiting for the pool on one of its own threads could wait for ever.
         if rayon::current_thread_index().is_some() {
@@ -299,54 +360,26 @@ impl<'a, 'b> Deflater<'a, 'b> {
 
     fn collect(&mut self) -> Result<()> {
         let Some(next) = self.in_flight.pop_front() else { return Ok(()) };
-        let (bytes, crc) = next.recv().map_err(|_| Error::failed("a compression thread ended early"))??;
-        self.crc.combine(&crc);
-        self.compressed += bytes.len() as u64;
-        self.out.put(&bytes)
+        let slot = next.recv().map_err(|_| Error::failed("a compression thread ended early"))??;
+        self.crc.combine(&slot.crc);
+        self.compressed += slot.output.len() as u64;
+        self.out.put(&slot.output)?;
+        self.spare.push(slot);
+        Ok(())
     }
 }
 
 impl Write for Deflater<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // A full block waits for one more byte: only then it is known not to be the last.
-        if self.current.len() == BLOCK && !bytes.is_empty() {
+        if self.current.block().len() == BLOCK && !bytes.is_empty() {
             self.submit(false).map_err(io::Error::other)?;
         }
-        if self.current.capacity() == 0 {
-            self.current.reserve_exact(BLOCK);
-        }
-        let n = bytes.len().min(BLOCK - self.current.len());
-        self.current.extend_from_slice(&bytes[..n]);
+        let n = bytes.len().min(BLOCK - self.current.block().len());
+        self.current.input.extend_from_slice(&bytes[..n]);
         Ok(n)
     }
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// One block; all but the last end on a byte boundary with an empty stored block, so that blocks can simply be joined.
-fn deflate_block(dictionary: &[u8], block: &[u8], last: bool) -> Block {
-    let failed = |e: &dyn std::fmt::Display| Error::failed("cannot compress").cause(e);
-    let mut crc = Crc::new();
-    crc.update(block);
-    let mut deflate = Compress::new(flate2::Compression::new(DEFLATE_LEVEL), false);
-    if !dictionary.is_empty() {
-        deflate.set_dictionary(dictionary).map_err(|e| failed(&e))?;
-    }
-    let flush = if last { FlushCompress::Finish } else { FlushCompress::Sync };
-    let mut bytes = Vec::with_capacity(block.len() / 2 + 1024);
-    loop {
-        // Read before the call: consumed input is not given twice.
-        let done = usize::try_from(deflate.total_in()).unwrap_or(block.len());
-        let status = deflate.compress_vec(&block[done..], &mut bytes, flush).map_err(|e| failed(&e))?;
-        let complete = match status {
-            flate2::Status::StreamEnd => true,
-            // A flush is complete when it left room in the buffer.
-            _ => !last && bytes.len() < bytes.capacity(),
-        };
-        if complete {
-            return Ok((bytes, crc));
-        }
-        bytes.reserve(block.len() / 4 + 1024);
     }
 }

@@ -38,6 +38,7 @@ mod keeping;
 mod keys;
 mod kill;
 mod knowing;
+mod memory;
 mod net;
 mod noop;
 mod parallel;

@@ -5,11 +5,12 @@
 #![allow(dead_code, reason = "a toolbox: not every test file needs every tool")]
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 /// What to answer instead of the file.
 #[derive(Clone, Debug)]
@@ -119,56 +120,62 @@ fn serve(stream: TcpStream, root: &Utf8Path, state: &Mutex<State>) -> std::io::R
         let mut cut = None;
         match fault {
             Some(Fault::Status(status, body)) => {
-                answer(&mut stream, status, &[("content-type", "text/html")], body.as_bytes(), method == "HEAD", None)?;
+                head(&mut stream, status, body.len() as u64, &[("content-type", "text/html")])?;
+                if method != "HEAD" {
+                    stream.write_all(body.as_bytes())?;
+                }
                 continue;
             }
             Some(Fault::Cut { after, times }) if times > 0 => cut = Some(after),
             _ => {}
         }
-        let file: Utf8PathBuf = root.join(path.trim_start_matches('/').split('?').next().unwrap_or_default());
-        let head = method == "HEAD";
-        match std::fs::read(&file) {
-            Ok(bytes) if file.starts_with(root) && !path.contains("..") => {
-                let etag = format!("\"{:x}-{}\"", bytes.len(), bytes.iter().map(|b| u64::from(*b)).sum::<u64>());
-                let start = range.and_then(|r| r.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
-                match start {
-                    Some(start) if start < bytes.len() => {
-                        let range = format!("bytes {start}-{}/{}", bytes.len() - 1, bytes.len());
-                        answer(&mut stream, 206, &[("etag", &etag), ("content-range", &range)], &bytes[start..], head, cut)?;
-                    }
-                    Some(_) => {
-                        answer(&mut stream, 416, &[("content-range", &format!("bytes */{}", bytes.len()))], b"", head, None)?;
-                    }
-                    None => answer(&mut stream, 200, &[("etag", &etag), ("accept-ranges", "bytes")], &bytes, head, cut)?,
-                }
+        let path = path.split('?').next().unwrap_or_default();
+        let inside = !path.contains("..");
+        let file = std::fs::File::open(root.join(path.trim_start_matches('/'))).ok().filter(|_| inside);
+        let Some((mut file, meta)) = file.and_then(|file| file.metadata().ok().filter(|m| m.is_file()).map(|meta| (file, meta)))
+        else {
+            head(&mut stream, 404, 0, &[])?;
+            continue;
+        };
+        let size = meta.len();
+        let etag = format!("\"{size:x}-{:x}-{:x}\"", meta.mtime(), meta.mtime_nsec());
+        let start = range.and_then(|r| r.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<u64>().ok());
+        let part = match start {
+            Some(start) if start < size => {
+                let range = format!("bytes {start}-{}/{size}", size - 1);
+                head(&mut stream, 206, size - start, &[("etag", &etag), ("content-range", &range)])?;
+                start..size
             }
-            _ => answer(&mut stream, 404, &[], b"not found\n", head, None)?,
+            Some(_) => {
+                head(&mut stream, 416, 0, &[("content-range", &format!("bytes */{size}"))])?;
+                0..0
+            }
+            None => {
+                head(&mut stream, 200, size, &[("etag", &etag), ("accept-ranges", "bytes")])?;
+                0..size
+            }
+        };
+        if method != "HEAD" {
+            // Never a whole file in memory: some tests serve large ones.
+            file.seek(SeekFrom::Start(part.start))?;
+            let length = cut.map_or(u64::MAX, |after| after as u64).min(part.end - part.start);
+            std::io::copy(&mut file.take(length), &mut stream)?;
         }
+        stream.flush()?;
         if cut.is_some() {
             return stream.shutdown(std::net::Shutdown::Both);
         }
     }
 }
 
-fn answer(
-    to: &mut TcpStream,
-    status: u16,
-    headers: &[(&str, &str)],
-    body: &[u8],
-    head: bool,
-    cut: Option<usize>,
-) -> std::io::Result<()> {
+fn head(to: &mut TcpStream, status: u16, length: u64, headers: &[(&str, &str)]) -> std::io::Result<()> {
     use std::fmt::Write as _;
-    let mut text = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n", body.len());
+    let mut text = format!("HTTP/1.1 {status} x\r\ncontent-length: {length}\r\n");
     for (name, value) in headers {
         let _ = write!(text, "{name}: {value}\r\n");
     }
     text.push_str("\r\n");
-    to.write_all(text.as_bytes())?;
-    if !head {
-        to.write_all(&body[..cut.unwrap_or(body.len()).min(body.len())])?;
-    }
-    to.flush()
+    to.write_all(text.as_bytes())
 }
 
 #[test]
