@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Packing real binaries: `larder package` beside tar with gzip, pigz and zstd.
+
+usage: python3 benches/pack.py [--larder target/release/larder] [--runs 5] [--json] [BINARY ...]
+
+The binaries are those of benches/fetch.py. Every run packs all of them, one after the other, each into an archive of its own, in
+turn with the others. larder's archives have the same bytes for any number of threads, which the tests hold it to; it also reads
+and hashes what it packs before it does, and hashes the archive. Larger is worse, in both columns.
+"""
+import argparse
+import json
+import os
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+
+from fetch import REPO, binaries, install, run, serve
+
+PEERS = {
+    "tar.gz": ["gzip -6", "pigz -p2 -6"],
+    "tar.zst": ["zstd -q -3 -T2"],
+}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--larder", default=str(REPO / "target/release/larder"))
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("binary", nargs="*", type=Path)
+    args = parser.parse_args()
+    larder, paths = str(Path(args.larder).resolve()), args.binary or binaries()
+    with tempfile.TemporaryDirectory(prefix="larder-pack-") as folder:
+        base = Path(folder)
+        env = {"PATH": os.environ["PATH"], "HOME": folder, "LARDER_CACHE_DIR": str(base / "cache"), "TMPDIR": folder}
+        (base / "site").mkdir()
+        server, url = serve(base)
+        try:
+            project, names = install(base, url, larder, env, paths)
+        finally:
+            server.terminate()
+            server.wait()
+        recipes = [project / "subsystems" / name / "recipe.yml" for name in names]
+        bare = {recipe: recipe.read_text() for recipe in recipes}
+        out = base / "out"
+        result = {"unpacked_mb": round(sum(path.stat().st_size for path in paths) / 1e6, 1), "formats": {}}
+        for extension, peers in PEERS.items():
+            for recipe, text in bare.items():
+                recipe.write_text(f"{text}package: {{format: {extension}}}\n")
+            commands = {"larder": ([larder, "package", "all"], project, project / ".dist")}
+            for peer in peers:
+                if shutil.which(peer.split()[0]):
+                    lines = [f"tar c -C {base}/site {name} | {peer} > {out}/{name}.{extension}" for name in names]
+                    commands[peer] = (["sh", "-ec", f"mkdir -p {out}; " + "; ".join(lines)], base, out)
+            times, sizes = {name: [] for name in commands}, {}
+            for i in range(args.runs + 1):
+                for name, (command, cwd, made) in commands.items():
+                    shutil.rmtree(made, ignore_errors=True)
+                    os.sync()
+                    seconds = run(command, cwd, env)
+                    if i > 0:
+                        times[name].append(seconds)
+                    sizes[name] = sum(file.stat().st_size for file in made.glob(f"*.{extension}")) / 1e6
+            medians = {name: statistics.median(values) for name, values in times.items()}
+            result["formats"][extension] = {
+                name: {
+                    "seconds": round(medians[name], 2),
+                    "all": [round(value, 2) for value in times[name]],
+                    "mb": round(sizes[name], 1),
+                    "ratio": round(medians["larder"] / medians[name], 2),
+                }
+                for name in commands
+            }
+    if args.json:
+        print(json.dumps(result, indent=1))
+        return
+    print(f"{len(paths)} binaries, {result['unpacked_mb']} MB, {args.runs} runs each\n")
+    print("| format | by | median (s) | MB | larder to it |\n|---|---|---|---|---|")
+    for extension, rows in result["formats"].items():
+        for name, row in rows.items():
+            print(f"| {extension} | {name} | {row['seconds']:.2f} | {row['mb']} | {row['ratio']:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
