@@ -112,6 +112,7 @@ def serve(base):
         port = free.getsockname()[1]
     folder = base / "nginx"
     folder.mkdir()
+    base.chmod(0o755)  # started by root, nginx serves as another user
     (folder / "conf").write_text(NGINX.format(folder, port, base / "site"))
     server = subprocess.Popen(["nginx", "-c", str(folder / "conf")], stderr=subprocess.DEVNULL)
     for _ in range(100):

@@ -10,7 +10,7 @@ use larder::model::Hasher;
 fn main() {
     let archives: Vec<Vec<u8>> = std::env::args()
         .skip(1)
-        .filter(|arg| arg.ends_with(".gz"))
+        .filter(|arg| !arg.starts_with("--"))
         .map(|path| std::fs::read(path).expect("the archive can be read"))
         .collect();
     let (mut inflating, mut hashing, mut unpacked) = (0.0, 0.0, 0);

@@ -2,6 +2,7 @@
 //!
 //! Only names, meanings and the parsing of plain values; what a value decides is the business of who asks.
 
+use std::ffi::OsStr;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -65,6 +66,11 @@ variables! {
 /// A variable's value; `None` where unset or empty.
 pub fn value(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Whether a variable is set, but to nothing.
+pub fn is_blank(name: &OsStr) -> bool {
+    std::env::var_os(name).is_some_and(|value| value.is_empty())
 }
 
 /// Hosts that the user allows to be spoken to over plain http.

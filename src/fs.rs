@@ -97,7 +97,13 @@ pub fn read_link(path: impl AsRef<Path>) -> Option<PathBuf> {
 
 /// Makes a folder and its parents.
 pub fn create_dir_all(path: impl AsRef<Path>) -> Result<()> {
-    std::fs::create_dir_all(&path).at("create the folder", &path)
+    std::fs::create_dir_all(&path).at("create the folder", &path).map_err(|error| {
+        let in_the_way = |path: &&Path| std::fs::metadata(path).is_ok_and(|meta| !meta.is_dir());
+        match path.as_ref().ancestors().find(in_the_way) {
+            Some(file) => error.hint(format!("{} is in the way: it is no folder; move it elsewhere", file.display())),
+            None => error,
+        }
+    })
 }
 
 /// Sorted names in a folder; empty where there is no such folder.
@@ -206,7 +212,7 @@ pub fn parent(path: &Path) -> &Path {
 pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let path = path.as_ref();
     let dir = parent(path);
-    let mut staged = tempfile::Builder::new().prefix(".tmp-").tempfile_in(dir).at("create a file in", dir)?;
+    let mut staged = tempfile::Builder::new().prefix(&staged_prefix(path)).tempfile_in(dir).at("create a file in", dir)?;
     staged.write_all(bytes).at("write", path)?;
     set_mode(staged.path(), 0o644)?;
     staged.as_file().sync_all().at("flush", path)?;
@@ -220,6 +226,16 @@ pub fn rewrite(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let permissions = std::fs::metadata(&real).at("look at", &path)?.permissions();
     write_atomic(&real, bytes)?;
     std::fs::set_permissions(&real, permissions).at("set the mode of", &path)
+}
+
+/// Removes what killed writers of a file left beside it. For who holds the lock under which that file is written.
+pub fn remove_staged(path: impl AsRef<Path>) -> Result<()> {
+    let (dir, prefix) = (parent(path.as_ref()), staged_prefix(path.as_ref()));
+    list(dir)?.iter().filter(|name| name.starts_with(&prefix)).try_for_each(|name| remove_file(dir.join(name)))
+}
+
+fn staged_prefix(path: &Path) -> String {
+    format!(".tmp-{}-", path.file_name().unwrap_or_default().display())
 }
 
 /// Adds to the end of a file that other programs add to as well; makes it where there is none.

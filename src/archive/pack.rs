@@ -303,9 +303,9 @@ impl Slot {
 pub(super) struct Deflater<'a, 'b> {
     out: &'a mut Out<'b>,
     window: usize,
-    current: Box<Slot>,
-    spare: Vec<Box<Slot>>,
-    in_flight: VecDeque<Receiver<Result<Box<Slot>>>>,
+    current: Slot,
+    spare: Vec<Slot>,
+    in_flight: VecDeque<Receiver<Result<Slot>>>,
     crc: Crc,
     size: u64,
     compressed: u64,
@@ -316,7 +316,7 @@ impl<'a, 'b> Deflater<'a, 'b> {
         Self {
             out,
             window: threads + threads.div_ceil(2),
-            current: Box::new(Slot::new()),
+            current: Slot::new(),
             spare: Vec::new(),
             in_flight: VecDeque::new(),
             crc: Crc::new(),
@@ -338,7 +338,7 @@ impl<'a, 'b> Deflater<'a, 'b> {
         while self.in_flight.len() >= self.window {
             self.collect()?;
         }
-        let mut next = self.spare.pop().unwrap_or_else(|| Box::new(Slot::new()));
+        let mut next = self.spare.pop().unwrap_or_else(Slot::new);
         next.follow(&self.current.input);
         let mut slot = std::mem::replace(&mut self.current, next);
         self.size += slot.block().len() as u64;

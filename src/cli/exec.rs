@@ -4,12 +4,15 @@ use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
 use super::Global;
+use super::session::supervised;
 use crate::error::{Error, Result};
-use crate::steps::task::path_with_binaries;
+use crate::project::Project;
+use crate::steps::task::{Shell, path_with_binaries};
 
 /// Run a command with all installed binaries first on PATH
 ///
-/// The command takes larder's place: its exit code, signals, input and output are its own.
+/// The command takes larder's place: its exit code, signals, input and output are its own. In a line of `ci:` it is run as
+/// the commands of tasks are.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder exec -- nats-server --version
@@ -22,14 +25,31 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
+    let (command, program) = command(args, &Global::load(&global.root()?)?)?;
+    replace(command, &program)
+}
+
+/// Runs it as a child in the project's folder, as the commands of tasks are: for lines of `ci:`, after which others come.
+pub fn run_as_child(args: &Args, global: &Global) -> Result<ExitCode> {
     let project = Global::load(&global.root()?)?;
+    let (mut command, program) = command(args, &project)?;
+    command.current_dir(&project.root);
+    let (runtime, cancel) = supervised()?;
+    let shell = Shell { project: &project, runtime: runtime.handle(), cancel: &cancel, stdout_is_data: global.json };
+    let ended = shell.program(command, &program);
+    runtime.shutdown_background();
+    ended.map(|()| ExitCode::SUCCESS)
+}
+
+/// The command, and its program's name as it was written.
+fn command(args: &Args, project: &Project) -> Result<(Command, String)> {
     let Some((program, arguments)) = args.command.split_first() else {
         return Err(Error::usage("exec what?").hint("`larder exec -- CMD`"));
     };
-    let path = path_with_binaries(&project)?;
+    let path = path_with_binaries(project)?;
     let mut command = Command::new(found(program, &path));
     command.args(arguments).env("PATH", &path);
-    replace(command, &program.to_string_lossy())
+    Ok((command, program.to_string_lossy().into_owned()))
 }
 
 /// Where a plain program name is on this PATH: the system may look on the PATH of this process instead.

@@ -32,14 +32,20 @@ pub struct Global {
 impl Global {
     /// The folder to start from.
     pub fn start(&self) -> Result<Utf8PathBuf> {
+        Self::start_at(self.directory.as_deref())
+    }
+
+    /// The same, of what `-C` says.
+    pub fn start_at(directory: Option<&Utf8Path>) -> Result<Utf8PathBuf> {
         let current = std::env::current_dir().map_err(|e| Error::failed("cannot tell the current folder").cause(e))?;
         let current = Utf8PathBuf::from_path_buf(current)
             .map_err(|path| Error::usage(format!("the current folder {} has a name that is not UTF-8", path.display())))?;
-        let Some(directory) = &self.directory else { return Ok(current) };
+        let Some(directory) = directory else { return Ok(current) };
         let start = current.join(directory);
         match crate::fs::stat(&start)? {
             Some(meta) if meta.is_dir() => Ok(start),
-            _ => Err(Error::usage(format!("{directory} is not a folder")).hint("-C takes the folder of a project")),
+            Some(_) => Err(Error::usage(format!("{directory} is not a folder")).hint("-C takes the folder of a project")),
+            None => Err(Error::usage(format!("there is no folder {directory}")).hint("-C takes the folder of a project")),
         }
     }
 

@@ -3,10 +3,11 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::FromArgMatches;
 
-use super::{Cli, Command, Global};
+use super::{Cli, Command, Global, exec};
 use crate::error::{Error, Result};
+use crate::project::line::split;
 use crate::report::ColorChoice;
 
 /// A line that was understood.
@@ -20,16 +21,20 @@ impl Line {
     /// Understands a line, written without the leading `larder`.
     pub fn parse(text: &str) -> Result<Self> {
         let wrong = |why: String| Error::usage(format!("`{text}` is no larder command line")).cause(why);
-        let words = words(text).map_err(wrong)?;
-        let cli = Cli::try_parse_from(std::iter::once("larder").chain(words.iter().map(String::as_str))).map_err(|error| {
+        let words = split(text).map_err(wrong)?;
+        let words = std::iter::once("larder").chain(words.iter().map(String::as_str));
+        let parsed = super::parser().try_get_matches_from(words).and_then(|matches| Cli::from_arg_matches(&matches));
+        let cli = parsed.map_err(|error| {
             let hint = "lines are written as after `larder`; `larder help` shows the commands";
             if !error.use_stderr() {
                 return wrong("it only shows help".into()).hint(hint);
             }
             let told = error.render().to_string();
             let lines = told.lines().map(str::trim).filter(|line| !line.is_empty());
+            // How to use a terminal is no news to a file.
+            let ends = |line: &&str| line.starts_with("Usage:") || line.starts_with("For more information");
             let (tips, why): (Vec<&str>, Vec<&str>) =
-                lines.take_while(|line| !line.starts_with("Usage:")).partition(|line| line.starts_with("tip: "));
+                lines.take_while(|line| !ends(line)).partition(|line| line.starts_with("tip: "));
             let why = why.join(" ").trim_start_matches("error: ").to_owned();
             tips.iter().map(|tip| tip.trim_start_matches("tip: ")).fold(wrong(why), Error::hint).hint(hint)
         })?;
@@ -53,31 +58,12 @@ impl Line {
         if global.color == ColorChoice::Auto {
             global.color = outer.color;
         }
-        super::finish(&self.cli.command, &global)
-    }
-}
-
-/// Splits a line into words: blanks separate, quotes of either kind keep together; nothing is expanded.
-fn words(text: &str) -> std::result::Result<Vec<String>, String> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote: Option<char> = None;
-    for c in text.chars() {
-        match quote {
-            Some(end) if c == end => quote = None,
-            None if c == '"' || c == '\'' => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            None if c.is_whitespace() => words.extend(word.take()),
-            _ => word.get_or_insert_default().push(c),
+        match &self.cli.command {
+            // There is more to do after it.
+            Command::Exec(args) => super::ended(exec::run_as_child(args, &global), &global),
+            command => super::finish(command, &global),
         }
     }
-    if quote.is_some() {
-        return Err("a quote is not closed".into());
-    }
-    words.extend(word);
-    Ok(words)
 }
 
 #[cfg(test)]
@@ -85,13 +71,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_split_like_a_shell_would() {
-        let words = |text| super::words(text).map(|words| words.join("|"));
-        assert_eq!(words("ensure all").as_deref(), Ok("ensure|all"));
-        assert_eq!(words("  ensure\tall ").as_deref(), Ok("ensure|all"));
-        assert_eq!(words(r#"exec -- sh -c "a 'b' c" '' x"y"z"#).as_deref(), Ok("exec|--|sh|-c|a 'b' c||xyz"));
-        assert_eq!(words("$HOME `id`").as_deref(), Ok("$HOME|`id`"));
-        assert!(words("'a").is_err());
+    fn every_command_may_begin_a_line() {
+        for command in crate::cli::command().get_subcommands() {
+            assert!(crate::model::COMMAND_WORDS.contains(&command.get_name()), "{}", command.get_name());
+        }
     }
 
     #[test]
@@ -104,10 +87,12 @@ mod tests {
             ("ensure --help", "only shows help"),
             ("ci", "own steps"),
             ("ensure 'all", "quote"),
+            ("status --platform", "none was supplied"),
         ] {
             let error = Line::parse(bad).err().unwrap_or_else(|| panic!("{bad} is understood"));
             assert_eq!(error.kind(), crate::Kind::Usage);
             assert!(error.to_string().contains(why), "{error}");
+            assert!(!error.to_string().contains("For more information"), "{error}");
         }
         let error = Line::parse("ensure all --platfrom x").err().map(|error| error.hints().join(" "));
         assert!(error.is_some_and(|hints| hints.contains("--platform")));

@@ -22,6 +22,7 @@ mod line;
 mod list;
 mod lock;
 mod matrix;
+mod meant;
 mod outdated;
 mod package;
 mod plan;
@@ -96,11 +97,24 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
+/// The same, for parsing: a variable that is set to nothing counts as unset.
+fn parser() -> clap::Command {
+    fn forget(command: clap::Command) -> clap::Command {
+        let forget_one = |arg: clap::Arg| {
+            let is_blank = arg.get_env().is_some_and(crate::env::is_blank);
+            if is_blank { arg.env(None::<&str>) } else { arg }
+        };
+        command.mut_args(forget_one).mut_subcommands(forget)
+    }
+    if crate::env::ALL.iter().any(|(name, _)| crate::env::is_blank(name.as_ref())) { forget(command()) } else { command() }
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let matches = match command().try_get_matches() {
+    let matches = match parser().try_get_matches() {
         Ok(matches) => matches,
-        Err(error) => {
+        Err(mut error) => {
+            meant::advise(&mut error);
             // Help and version go to stdout and are no failure.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
@@ -118,7 +132,12 @@ pub fn main() -> ExitCode {
 
 /// Runs a command and shows what ended it, if anything did.
 fn finish(command: &Command, global: &Global) -> ExitCode {
-    match run(command, global) {
+    ended(run(command, global), global)
+}
+
+/// The exit code of what came out; an error is shown.
+fn ended(result: Result<ExitCode>, global: &Global) -> ExitCode {
+    match result {
         Ok(code) => code,
         Err(error) => {
             show(&error, global);

@@ -10,10 +10,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::session::LARDER;
 use crate::error::Result;
+use crate::fs;
 use crate::installed::{CellState, SourceState, State, Watched};
 use crate::model::{Cell, Digest, Name, Platform};
 use crate::project::{Project, RenderedSource};
-use crate::steps::{Context, Done};
+use crate::steps::{Context, Done, exclusive};
 
 /// Records what a run found or made. Writes nothing where nothing changed.
 pub fn save(ctx: &Context, done: &BTreeMap<Cell, Done>) -> Result<()> {
@@ -78,7 +79,15 @@ pub fn save(ctx: &Context, done: &BTreeMap<Cell, Done>) -> Result<()> {
     let names: BTreeSet<&str> = project.subsystems.keys().map(Name::as_str).collect();
     cells.retain(|(name, _), _| names.contains(name.as_str()));
     state.cells = cells.into_values().collect();
-    if state == with_sources(ctx) { Ok(()) } else { state.save(&project.root) }
+    if state == with_sources(ctx) {
+        return Ok(());
+    }
+    let path = State::path(&project.root);
+    let alone = exclusive(&project.root.join(".larder/locks/state"), &ctx.cancel, |_| ())?;
+    if alone.is_held() {
+        fs::remove_staged(&path)?;
+    }
+    state.save(&project.root)
 }
 
 /// The state as it was loaded, sources included.

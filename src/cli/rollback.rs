@@ -40,7 +40,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         } else {
             format!("{} is installed now; versions.yml still pins {pinned}", artifact.version)
         };
-        ctx.events.note(Some(cell), Level::Info, format!("{}: {now}", cell.name));
+        ctx.events.note(Some(cell), Level::Info, now.clone());
         Ok((Outcome::RolledBack, Told { bytes: artifact.size(), place: None, reason: Some(now) }))
     })
 }

@@ -12,7 +12,7 @@ mod schema;
 pub use artifact::{Artifact, ArtifactFile, Cell, artifact_digest};
 pub use digest::{Digest, Hasher};
 pub use event::{Action, Did, Event, Events, Finished, Level, Outcome, Phase, Summary};
-pub use name::{AssetName, FileName, Name, Tag, Version};
+pub use name::{AssetName, COMMAND_WORDS, FileName, Name, Tag, Version};
 pub use origin::{Origin, Via};
 pub use platform::{Arch, Libc, Os, Platform};
 pub use problem::Problem;

@@ -5,9 +5,8 @@ use std::str::FromStr;
 
 use super::{Digest, Invalid, Platform};
 
-/// Words that are commands or their sub-words and so can't name a subsystem.
-const RESERVED: &[&str] = &[
-    "all",
+/// Larder's commands.
+pub const COMMAND_WORDS: &[&str] = &[
     "ensure",
     "status",
     "why",
@@ -17,10 +16,6 @@ const RESERVED: &[&str] = &[
     "clean",
     "lock",
     "release",
-    "finalize",
-    "abort",
-    "project",
-    "binary",
     "collect",
     "install",
     "plan",
@@ -43,8 +38,10 @@ const RESERVED: &[&str] = &[
     "completions",
     "man",
     "help",
-    "pages",
 ];
+
+/// Other words of command lines. Neither these nor the commands can name a subsystem.
+const RESERVED: &[&str] = &["all", "finalize", "abort", "project", "binary", "pages"];
 
 macro_rules! text_type {
     ($(#[$doc:meta])* $name:ident) => {
@@ -141,7 +138,7 @@ impl FromStr for Name {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
         check("subsystem name", text, 64, allowed, "lower-case letters, digits, `-`, `_` and `.`")?;
-        if RESERVED.contains(&text) {
+        if COMMAND_WORDS.contains(&text) || RESERVED.contains(&text) {
             return Err(
                 Invalid::new(format!("`{text}` can't be a subsystem name: it is a command word")).hint("choose another name")
             );

@@ -117,7 +117,10 @@ impl<T: Word> Decode for At<T> {
             // A template without quotes: the YAML reader said so.
             Kind::Map(_) if reader.source.text[node.span.start..].starts_with("{{") => None,
             _ => {
-                reader.expected(spot, "a text", node, None);
+                // `- echo error: it broke` is a mapping of one key, which few would know.
+                let block = matches!(&node.kind, Kind::Map(_)) && !reader.source.text[node.span.start..].starts_with('{');
+                let hint = block.then(|| "a text that contains `: ` is written in quotes".to_owned());
+                reader.expected(spot, "a text", node, hint);
                 None
             }
         }

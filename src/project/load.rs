@@ -57,7 +57,9 @@ impl Project {
             }
         }
         let error = Error::usage(format!("no versions.yml in {start} or above"));
+        let is_folder = fs::stat(start.join("versions.yml"))?.is_some();
         Err(match misnamed {
+            _ if is_folder => error.hint("the versions.yml here is no file"),
             Some(path) => error.hint(format!("there is {path}: rename it to versions.yml")),
             None => error.hint("`larder init` makes one here; `-C DIR` names another folder"),
         })

@@ -415,7 +415,8 @@ fn folder_fault(path: &Utf8Path, dir: &Utf8Path) -> Option<Fault> {
         Ok(None) => format!("there is no folder `{shown}`"),
         Err(error) => error.to_string(),
     };
-    Some(Fault { message, hint: Some(format!("`dir` is relative to the recipe's folder: {path}")), range: None })
+    let hint = format!("`dir` is relative to the recipe's folder: {path} is to be a folder, which may be empty");
+    Some(Fault { message, hint: Some(hint), range: None })
 }
 
 fn note(fault: &Fault, span: &Range<usize>, text: &str, reader: &mut Reader<'_>) {

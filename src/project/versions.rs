@@ -8,7 +8,7 @@ use std::ops::Range;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::Error;
-use crate::model::{FileName, Name, Platform, Version, Via};
+use crate::model::{COMMAND_WORDS, FileName, Name, Platform, Version, Via};
 
 use super::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot};
 use super::domain::{BundleConfig, HubConfig, Task, UploadPolicy};
@@ -16,42 +16,12 @@ use super::raw::{RawBundle, RawHub, RawTask, RawVersions};
 use super::render::{join, url_fault};
 use super::words::{ProjectName, Repo, SourceWord, TaskName, UploadWord};
 use super::yaml::Node;
-use super::{decode::Word, suggest};
+use super::{decode::Word, line, suggest};
 
-/// First words that a line of `ci:` may have.
-const COMMANDS: [&str; 31] = [
-    "ensure",
-    "status",
-    "why",
-    "verify",
-    "package",
-    "bundle",
-    "clean",
-    "lock",
-    "release",
-    "collect",
-    "install",
-    "plan",
-    "graph",
-    "ci",
-    "run",
-    "add",
-    "bump",
-    "outdated",
-    "rollback",
-    "init",
-    "check",
-    "list",
-    "env",
-    "exec",
-    "serve",
-    "agent",
-    "cache",
-    "schema",
-    "completions",
-    "man",
-    "help",
-];
+/// Whether a word can begin a line of `ci:`.
+fn is_command(word: &str) -> bool {
+    COMMAND_WORDS.contains(&word)
+}
 
 /// What `versions.yml` says, checked as far as it goes without the recipes.
 pub(super) struct Settings {
@@ -181,13 +151,14 @@ pub(super) fn settings(node: &Node, root: &Utf8Path, reader: &mut Reader<'_>) ->
         settings.subsystems_dir = join(root, &value);
     }
     let tasks = tasks.map(|Pairs(pairs)| pairs).unwrap_or_default();
-    check_tasks(&tasks, &mut settings.references, reader);
-    let names: Vec<String> = tasks.iter().map(|(name, _)| name.value.0.clone()).collect();
-    settings.tasks = tasks.into_iter().filter_map(|(name, raw)| Some((name.value.0, task(raw?)))).collect();
+    let subsystems: Vec<&str> = settings.versions.keys().map(Name::as_str).collect();
+    check_tasks(&tasks, &subsystems, &mut settings.references, reader);
+    let names: Vec<&str> = tasks.iter().map(|(name, _)| name.value.0.as_str()).collect();
     for line in ci.unwrap_or_default() {
-        check_ci_line(&line, &names, &mut settings.references, reader);
+        check_ci_line(&line, &names, &subsystems, &mut settings.references, reader);
         settings.ci.push(line.value);
     }
+    settings.tasks = tasks.into_iter().filter_map(|(name, raw)| Some((name.value.0, task(raw?)))).collect();
     settings
 }
 
@@ -278,7 +249,12 @@ fn task(raw: RawTask) -> Task {
     }
 }
 
-fn check_tasks(tasks: &[(At<TaskName>, Option<RawTask>)], references: &mut Vec<At<Name>>, reader: &mut Reader<'_>) {
+fn check_tasks(
+    tasks: &[(At<TaskName>, Option<RawTask>)],
+    subsystems: &[&str],
+    references: &mut Vec<At<Name>>,
+    reader: &mut Reader<'_>,
+) {
     let index: HashMap<&str, usize> = tasks.iter().enumerate().map(|(n, (task, _))| (task.value.0.as_str(), n)).collect();
     let names: Vec<&str> = tasks.iter().map(|(name, _)| name.value.0.as_str()).collect();
     let mut edges: Vec<Vec<(usize, Range<usize>)>> = vec![Vec::new(); tasks.len()];
@@ -289,18 +265,22 @@ fn check_tasks(tasks: &[(At<TaskName>, Option<RawTask>)], references: &mut Vec<A
             reader.problem(&name.span, message, "give it `commands: [...]` or `needs: [...]`");
         }
         for need in task.needs.iter().flatten() {
-            let mut words = need.value.split_whitespace();
             // A task by its name, or as the command line that runs it.
             let called = need.value.strip_prefix("run ").map_or(need.value.as_str(), str::trim);
-            match (index.get(called), words.next()) {
-                (Some(to), _) => edges[from].push((*to, need.span.clone())),
-                (None, Some("ensure")) => ensure_arguments(words, &need.span, references, reader),
-                (None, Some(word)) if COMMANDS.contains(&word) && !matches!(word, "run" | "ci") => {}
+            if let Some(to) = index.get(called) {
+                edges[from].push((*to, need.span.clone()));
+                continue;
+            }
+            let Some(words) = split(need, reader) else { continue };
+            match words.split_first().map(|(word, rest)| (word.as_str(), rest)) {
+                Some(("ensure", rest)) => ensure_arguments(rest, &need.span, references, reader),
+                Some((word, _)) if is_command(word) && !matches!(word, "run" | "ci") => {}
                 _ => {
-                    let hint = suggest::nearest(called, names.iter().copied()).map_or_else(
-                        || "a need is the name of a task, or a line such as `ensure all`".to_owned(),
-                        |near| format!("did you mean `{near}`?"),
-                    );
+                    let hint = match suggest::nearest(called, names.iter().copied()) {
+                        _ if subsystems.contains(&called) => format!("write `ensure {called}`"),
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => "a need is the name of a task, or a line such as `ensure all`".to_owned(),
+                    };
                     reader.problem(&need.span, format!("unknown task `{called}`"), hint);
                 }
             }
@@ -322,12 +302,7 @@ fn check_tasks(tasks: &[(At<TaskName>, Option<RawTask>)], references: &mut Vec<A
 }
 
 /// Names in an `ensure` line; they are looked up once all subsystems are known.
-fn ensure_arguments<'a>(
-    words: impl Iterator<Item = &'a str>,
-    span: &Range<usize>,
-    references: &mut Vec<At<Name>>,
-    reader: &mut Reader<'_>,
-) {
+fn ensure_arguments(words: &[String], span: &Range<usize>, references: &mut Vec<At<Name>>, reader: &mut Reader<'_>) {
     let mut any = false;
     let mut value_next = false;
     for word in words {
@@ -335,7 +310,7 @@ fn ensure_arguments<'a>(
             continue;
         }
         if word.starts_with('-') {
-            value_next = matches!(word, "--platform" | "-j" | "--jobs" | "--source" | "--color" | "-C");
+            value_next = matches!(word.as_str(), "--platform" | "-j" | "--jobs" | "--source" | "--color" | "-C" | "--directory");
             continue;
         }
         any = true;
@@ -352,29 +327,43 @@ fn ensure_arguments<'a>(
     }
 }
 
-fn check_ci_line(line: &At<String>, tasks: &[String], references: &mut Vec<At<Name>>, reader: &mut Reader<'_>) {
-    let mut words = line.value.split_whitespace();
-    match words.next() {
-        None => reader.problem(&line.span, "an empty line in `ci`", "write a larder command such as `ensure all`, or remove it"),
-        Some("larder") => {
+/// A line as words; a problem where it can't be split.
+fn split(line: &At<String>, reader: &mut Reader<'_>) -> Option<Vec<String>> {
+    let words = line::split(&line.value);
+    words.map_err(|why| reader.problem(&line.span, format!("{why} in `{}`", line.value), "close it, or leave it out")).ok()
+}
+
+fn check_ci_line(
+    line: &At<String>,
+    tasks: &[&str],
+    subsystems: &[&str],
+    references: &mut Vec<At<Name>>,
+    reader: &mut Reader<'_>,
+) {
+    let Some(words) = split(line, reader) else { return };
+    let Some((first, rest)) = words.split_first() else {
+        return reader.problem(&line.span, "an empty line in `ci`", "write a larder command such as `ensure all`, or remove it");
+    };
+    match (first.as_str(), rest.first()) {
+        ("larder", _) => {
             let rest = line.value.trim_start().trim_start_matches("larder").trim_start();
             reader.problem(&line.span, "lines of `ci` are written without `larder`", format!("write `{rest}`"));
         }
-        Some("ensure") => ensure_arguments(words, &line.span, references, reader),
-        Some("run") => match words.next() {
-            Some(task) if tasks.iter().any(|known| known == task) => {}
-            Some(task) => {
-                let hint = suggest::hint(task, tasks.iter().map(String::as_str));
-                reader.problem(&line.span, format!("unknown task `{task}`"), hint);
-            }
-            None => reader.problem(&line.span, "`run` does not say which task", "write `run <task>`"),
-        },
-        Some(word) if COMMANDS.contains(&word) => {}
-        Some(word) => {
-            let hint = suggest::nearest(word, COMMANDS).map_or_else(
-                || format!("lines of `ci` are larder commands; for others make a task and write `run {word}`"),
-                |near| format!("did you mean `{near}`?"),
-            );
+        ("ensure", _) => ensure_arguments(rest, &line.span, references, reader),
+        ("run", Some(task)) if tasks.contains(&task.as_str()) => {}
+        ("run", Some(task)) => {
+            let hint = suggest::hint(task, tasks.iter().copied());
+            reader.problem(&line.span, format!("unknown task `{task}`"), hint);
+        }
+        ("run", None) => reader.problem(&line.span, "`run` does not say which task", "write `run <task>`"),
+        (word, _) if is_command(word) => {}
+        (word, _) => {
+            let hint = match suggest::nearest(word, COMMAND_WORDS.iter().copied()) {
+                _ if tasks.contains(&word) => format!("write `run {word}`"),
+                _ if subsystems.contains(&word) => format!("write `ensure {word}`"),
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("lines of `ci` are larder commands; for others make a task and write `run {word}`"),
+            };
             reader.problem(&line.span, format!("unknown command `{word}`"), hint);
         }
     }

@@ -295,7 +295,7 @@ impl Look {
                 let _ = write!(text, "\n  {what}:");
                 let bar = self.paint.tone(Tone::Dim, self.paint.either("│", "|"));
                 for line in tail {
-                    let _ = write!(text, "\n  {}", self.fit(format!("{bar} {line}")));
+                    let _ = write!(text, "\n{}", self.fit(format!("  {bar} {line}")));
                 }
             }
             let _ = write!(text, "\n  {} {log}", self.paint.tone(Tone::Help, "whole log:"));

@@ -160,7 +160,7 @@ impl Work for Ensure {
                 if let Some(error) = unavailable {
                     self.inner().silent.insert(cell.clone(), error);
                 }
-                self.ctx.events.note(Some(cell), Level::Detail, format!("{}: has to be built: {reason}", cell.name));
+                self.ctx.events.note(Some(cell), Level::Detail, format!("has to be built: {reason}"));
                 Answer::MustBuild(reason)
             }
             Err(error) => self.failed(cell, error, false),
@@ -168,6 +168,8 @@ impl Work for Ensure {
     }
 
     fn build(&self, cell: &Cell, reason: &str) -> Answer {
+        // What the build takes, not the wait for what it is built with and for its turn.
+        self.inner().started.insert(cell.clone(), Instant::now());
         match self.try_build(cell, reason) {
             Ok(done) => {
                 let built = done.outcome == Outcome::Built;

@@ -140,7 +140,12 @@ fn ended_badly(error: Error, cell: &Cell, log: &Utf8Path) -> Error {
     if matches!(error.kind(), crate::Kind::Interrupted(_)) {
         return error;
     }
-    error.context(format!("the build of {cell} failed")).hint(format!("the whole log is {log}"))
+    let error = error.context(format!("the build of {cell} failed"));
+    if log.as_str().contains(char::is_whitespace) {
+        return error
+            .hint("there is a blank in the project's path: quote \"{{ out }}\" and \"{{ src }}\" in the recipe's commands");
+    }
+    error
 }
 
 struct Made {

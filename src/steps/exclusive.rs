@@ -71,6 +71,11 @@ fn open(path: &Utf8Path) -> Result<Option<File>> {
             fs::create_dir_all(fs::parent(path.as_std_path())).ok();
             open()
         }
+        // What is in the way is named.
+        Err(e) if e.kind() == io::ErrorKind::NotADirectory => {
+            fs::create_dir_all(fs::parent(path.as_std_path()))?;
+            open()
+        }
         opened => opened,
     };
     match opened {

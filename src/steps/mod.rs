@@ -29,6 +29,7 @@ pub mod verify;
 pub use build::{build, log_path, sweep};
 pub use clean::{Cleaned, clean, clean_rest};
 pub use context::{Context, Options, Sources};
+pub use exclusive::exclusive;
 pub use locking::Locking;
 pub use look::{Look, Other, look, other};
 pub use obtain::{Attempt, Done, Obtained, obtain};

@@ -190,11 +190,10 @@ impl Obtain<'_> {
     }
 
     fn nowhere(&self, attempts: &[Attempt]) -> Error {
-        let mut error = Error::failed(format!("no source has {} for {}", self.cell.name, self.cell.platform));
-        for Attempt { via, answer } in attempts {
-            error = error.cause(format!("{via}: {answer}"));
-        }
-        error.hint(format!("`larder why {}` shows what is wanted and what each source has", self.cell.name))
+        let answers: Vec<String> = attempts.iter().map(|Attempt { via, answer }| format!("{via}: {answer}")).collect();
+        Error::failed(format!("no source has {} for {}", self.cell.name, self.cell.platform))
+            .cause(answers.join("\n"))
+            .hint(format!("`larder why {}` shows what is wanted and what each source has", self.cell.name))
     }
 
     /// Whether a source's bytes are pinned without the source that was silent before it.

@@ -73,8 +73,8 @@ pub fn fetch(ctx: &Context, cell: &Cell, wanted: &Wanted, into: &Utf8Path, updat
     }
     if taken.first_use {
         let text = format!(
-            "{}: nothing states a digest of {}; trusted on first use, and locked (sha256 {})",
-            cell.name, taken.file.url, taken.file.sha256
+            "nothing states a digest of {}; trusted on first use, and locked (sha256 {})",
+            taken.file.url, taken.file.sha256
         );
         ctx.events.note(Some(cell), Level::Warning, text);
     }

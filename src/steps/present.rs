@@ -89,7 +89,7 @@ pub(super) fn installed(ctx: &Context, cell: &Cell, bin: &Bin, wanted: &Wanted) 
     }
     let watched = bin.watch(&artifact)?;
     if let Some(damage) = bin.damage(&artifact)? {
-        ctx.events.note(Some(cell), Level::Warning, format!("{}: {damage}; repairing", cell.name));
+        ctx.events.note(Some(cell), Level::Warning, format!("{damage}; repairing"));
         return Ok(Err(format!("damaged: {damage}")));
     }
     check_locked(ctx, cell, wanted, &artifact)?;
@@ -107,6 +107,7 @@ fn not_accepted(ctx: &Context, cell: &Cell, found: &Artifact) -> Result<String> 
         return Ok(format!("{} → {version}", found.version));
     }
     let text = format!("`{}` changed but is still {version}", cell.name);
-    ctx.events.note(Some(cell), Level::Warning, text.clone());
+    // It names the subsystem itself.
+    ctx.events.note(None, Level::Warning, text.clone());
     Ok(text)
 }

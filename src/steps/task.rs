@@ -49,7 +49,7 @@ impl Shell<'_> {
     pub fn up_to_date(&self, task: &Task) -> Result<bool> {
         for line in &task.status {
             let mut command = self.command(task, line)?;
-            command.stdout(Stdio::null()).stderr(Stdio::null());
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
             if !self.wait(command, line)?.success() {
                 return Ok(false);
             }
@@ -59,21 +59,26 @@ impl Shell<'_> {
 
     /// Runs one of a task's commands, which must exit 0.
     pub fn run(&self, name: &str, task: &Task, line: &str) -> Result<()> {
-        let mut command = self.command(task, line)?;
+        self.program(self.command(task, line)?, line).map_err(|error| match error.kind() {
+            Kind::Interrupted(_) => error,
+            _ => Error::failed(format!("task `{name}`: {}", error.message()))
+                .hint(format!("its output is above; `larder run {name}` runs it again")),
+        })
+    }
+
+    /// Runs a program, shown under a name, which must exit 0; it reads nothing.
+    pub fn program(&self, mut command: Command, name: &str) -> Result<()> {
+        command.stdin(Stdio::null());
         if self.stdout_is_data {
             command.stdout(std::io::stderr());
         }
-        let status = self.wait(command, line)?;
-        if status.success() {
-            return Ok(());
-        }
-        Err(Error::failed(format!("task `{name}`: `{line}` failed ({})", told(status)))
-            .hint(format!("its output is above; `larder run {name}` runs it again")))
+        let status = self.wait(command, name)?;
+        if status.success() { Ok(()) } else { Err(Error::failed(format!("`{name}` failed ({})", told(status)))) }
     }
 
     fn command(&self, task: &Task, line: &str) -> Result<Command> {
         let mut command = shell(line);
-        command.current_dir(&self.project.root).stdin(Stdio::null());
+        command.current_dir(&self.project.root);
         command.env("PATH", path_with_binaries(self.project)?);
         command.envs(task.env.iter().map(|(name, value)| (name, value)));
         Ok(command)

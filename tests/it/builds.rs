@@ -189,3 +189,14 @@ fn what_only_a_build_needs_is_left_alone_without_one() {
     assert!(!env.exists("subsystems/gen/.bin"));
     assert_eq!(notes(&env), Vec::<String>::new());
 }
+
+#[test]
+fn a_blank_in_the_path_is_named_where_it_may_be_why_a_build_failed() {
+    let env = TestEnv::new().another("with a blank");
+    env.recipe("tool", "binaries: [tool]\nbuild:\n  source: {dir: .}\n  commands: [\"echo x > {{ out }}/tool\"]\n");
+    env.versions(&[("tool", "v1")], "");
+    let said = env.larder(["ensure", "all"]).exits(1).stderr;
+    assert!(said.contains("help: there is a blank in the project's path: quote"), "{said}");
+    env.edit("subsystems/tool/recipe.yml", "> {{ out }}/tool", "> '{{ out }}/tool'");
+    env.larder(["ensure", "all"]).success();
+}

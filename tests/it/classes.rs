@@ -301,3 +301,35 @@ fn what_a_proxy_kept_is_asked_for_afresh() {
         assert_eq!((output.code, server.count()), (Some(code), requests), "{}\n{}", output.stdout, output.stderr);
     }
 }
+
+/// A publisher's url upstream with a build beside it, and a publisher that answers.
+fn published(checksums: &str) -> (TestEnv, Script) {
+    let server = Script::start(|request, _| match request.path.as_str() {
+        "/tool" => bytes(),
+        "/SUMS" => Reply::ok(format!("{}  other\n", Digest::of(b"other"))),
+        _ => absent(),
+    });
+    let env = TestEnv::new();
+    env.script_subsystem("tool", "v1.0.0");
+    let upstream = format!("upstream: {{url: \"{}\"{checksums}}}\nbuild:\n", server.at("/tool"));
+    env.edit("subsystems/tool/recipe.yml", "build:\n", &upstream.replace("SERVER", &server.at("")));
+    (env, server)
+}
+
+#[test]
+fn a_checksums_file_that_does_not_cover_the_asset_is_an_error_and_no_miss() {
+    for (file, why) in [("SUMS", "does not mention tool"), ("NOSUMS", "its checksums file")] {
+        let (env, _server) = published(&format!(", checksums: \"SERVER/{file}\""));
+        let out = env.larder(["ensure", "tool"]).exits(1);
+        assert!(out.stderr.contains(why) && out.stderr.contains("help: check `checksums:` in the recipe"), "{}", out.stderr);
+        assert!(!env.exists("subsystems/tool/.bin/tool"), "no weaker source is tried");
+    }
+}
+
+#[test]
+fn trust_on_first_use_is_said_once() {
+    let (env, _server) = published("");
+    let out = env.larder(["ensure", "tool"]).success();
+    assert!(out.stderr.contains("warning: tool: nothing states a digest of http://"), "{}", out.stderr);
+    assert!(out.stderr.contains("trusted on first use, and locked"), "{}", out.stderr);
+}

@@ -207,6 +207,10 @@ impl Tool {
         }
         assert_eq!(list(&bin.join(".v")), wanted, "{context}: .bin/.v");
         assert_eq!(list(&self.env.path(".larder/work")), BTreeSet::new(), "{context}: .larder/work");
+        for folder in ["", ".larder"] {
+            let staged = list(&self.env.path(folder)).into_iter().find(|name| name.starts_with(".tmp-"));
+            assert_eq!(staged, None, "{context}: {folder}");
+        }
     }
 }
 
@@ -424,4 +428,18 @@ fn killed_while_downloaded_from_a_folder() {
             seen.is_some()
         },
     );
+}
+
+#[test]
+fn what_killed_writers_left_is_removed_by_the_next_writer() {
+    let tool = Tool::new();
+    let left = [".larder/.tmp-state-x1y2z3", ".tmp-versions.lock-x1y2z3"];
+    for file in left {
+        tool.env.write(file, "half a file");
+    }
+    let pin = |env: &TestEnv| env.larder(["release", "all"]).success();
+    tool.env.larder(["ensure", "all"]).success();
+    pin(&tool.env);
+    assert!(!tool.env.exists(left[0]), "of the state");
+    assert!(!tool.env.exists(left[1]), "of the lock");
 }

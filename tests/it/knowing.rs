@@ -240,7 +240,7 @@ fn check_parses_the_lines_of_ci() {
       |
       = help: a similar argument exists: '--platform'
 
-    error: `status --platform` is no larder command line: a value is required for '--platform <PLATFORM>' but none was supplied For more information, try '--help'.
+    error: `status --platform` is no larder command line: a value is required for '--platform <PLATFORM>' but none was supplied
      --> versions.yml:6:5
       |
     6 |   - status --platform
@@ -280,4 +280,74 @@ fn graph_draws_needs() {
     assert_eq!(document["edges"][1], serde_json::json!({"from": "app", "to": "tool", "kind": "build.needs"}));
     assert_eq!(env.larder(["graph", "app", "--format", "json"]).success().document(), document);
     env.larder(["graph", "--format", "svg"]).exits(2);
+}
+
+#[test]
+fn a_word_that_is_no_command_may_be_a_subsystem_or_a_task() {
+    let env = two();
+    env.script_subsystem("hello", "v1");
+    env.write("versions.yml", env.read("versions.yml") + "tasks:\n  deploy: {commands: [\"true\"]}\n");
+    let said = |args: &[&str]| env.larder(args).exits(2).stderr;
+    insta::assert_snapshot!(said(&["hello"]), @r"
+    error: unrecognized subcommand 'hello'
+
+      tip: did you mean `larder ensure hello`?
+
+    Usage: larder [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    ");
+    assert!(said(&["bas"]).contains("tip: did you mean `larder ensure base`?"));
+    assert!(said(&["deploy"]).contains("tip: did you mean `larder run deploy`?"));
+    assert!(said(&["statsu"]).contains("tip: a similar subcommand exists: 'status'"));
+    assert!(!said(&["nothing-like-it"]).contains("tip:"));
+    assert!(said(&["ensure"]).contains("tip: `all` means every subsystem of the project"));
+    let mut command = env.command(["-C", env.project().as_str(), "base"]);
+    command.current_dir(env.base());
+    assert!(env.output(command).stderr.contains("larder ensure base"));
+    // No project, or a broken one: nothing more than clap's own word.
+    env.write("versions.yml", "versions: [");
+    assert!(!said(&["base"]).contains("tip:"));
+}
+
+#[test]
+fn a_variable_that_is_set_to_nothing_is_unset() {
+    let mut env = two();
+    for (name, _) in larder::env::ALL.iter().filter(|(name, _)| *name != larder::env::CACHE_DIR) {
+        env.set(name, "");
+    }
+    env.larder(["ensure", "all"]).success();
+    env.larder(["plan", "--matrix"]).success();
+    env.larder(["collect", "--help"]).success();
+    env.write("versions.yml", env.read("versions.yml") + "ci: [ensure all, status]\n");
+    env.larder(["ci"]).success();
+    env.set(larder::env::CACHE_DIR, "");
+    let dir = env.larder(["cache", "dir"]).success().stdout;
+    assert_eq!(dir.trim(), env.home().join(".cache/larder"));
+    env.set(larder::env::OFFLINE, "maybe");
+    env.larder(["ensure", "all"]).exits(2);
+}
+
+#[test]
+fn places_that_are_no_project_are_told_apart() {
+    let env = two();
+    let said = |args: &[&str]| env.larder(args).exits(2).stderr;
+    assert!(said(&["-C", "nowhere", "status"]).starts_with("error: there is no folder nowhere\n"));
+    assert!(said(&["-C", "versions.yml", "status"]).starts_with("error: versions.yml is not a folder\n"));
+    env.remove("versions.yml");
+    assert!(said(&["status"]).contains("or above\n  help: `larder init` makes one here"));
+    env.write("versions.yml/x", "");
+    assert!(said(&["status"]).contains("help: the versions.yml here is no file"));
+}
+
+#[test]
+fn a_file_in_the_place_of_a_folder_is_named() {
+    let env = two();
+    for file in ["subsystems/app/.bin", ".larder"] {
+        env.remove(file);
+        env.write(file, "");
+        let said = env.larder(["ensure", "app"]).exits(1).stderr;
+        assert!(said.contains(&format!("{file} is in the way: it is no folder")), "{said}");
+        env.remove(file);
+    }
 }

@@ -132,7 +132,8 @@ fn serve(stream: TcpStream, root: &Utf8Path, state: &Mutex<State>) -> std::io::R
         let path = path.split('?').next().unwrap_or_default();
         let inside = !path.contains("..");
         let file = std::fs::File::open(root.join(path.trim_start_matches('/'))).ok().filter(|_| inside);
-        let Some((mut file, meta)) = file.and_then(|file| file.metadata().ok().filter(|m| m.is_file()).map(|meta| (file, meta)))
+        let Some((mut file, meta)) =
+            file.and_then(|file| file.metadata().ok().filter(std::fs::Metadata::is_file).map(|meta| (file, meta)))
         else {
             head(&mut stream, 404, 0, &[])?;
             continue;

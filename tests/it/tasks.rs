@@ -255,3 +255,62 @@ fn ci_makes_groups_in_github_actions() {
     assert!(ensure.is_some() && ensure < run, "{}", out.stderr);
     assert!(out.stderr.matches("::endgroup::").count() >= 2, "{}", out.stderr);
 }
+
+#[test]
+fn exec_in_a_line_of_ci_does_not_end_the_run() {
+    let env = project();
+    let versions = env.read("versions.yml");
+    env.write("versions.yml", format!("{versions}ci: [ensure all, \"exec -- sh -c 'tool > \\\"a b\\\"'\", run greet]\n"));
+    env.write("below/x", "");
+    let mut command = env.command(["ci", "--json"]);
+    command.current_dir(env.path("below"));
+    let out = env.output(command).success();
+    assert_eq!(env.read("a b"), "tool v1.2.3\n", "in the project's folder, with the binaries on PATH");
+    assert_eq!(out.finished("ci").len(), 3);
+    assert!(env.exists("greeting.txt"), "what follows is run");
+    env.edit("versions.yml", "'tool > ", "'exit 3; tool > ");
+    env.remove("greeting.txt");
+    let out = env.larder(["ci"]).exits(1);
+    assert!(out.stderr.contains("error: `sh` failed (exit code 3)\n"), "{}", out.stderr);
+    assert!(!env.exists("greeting.txt"));
+}
+
+#[test]
+fn lines_are_split_alike_by_who_checks_and_who_runs() {
+    let env = project();
+    let versions = env.read("versions.yml").replace("platfrom=x", "platform=linux-386");
+    env.write("versions.yml", format!("{versions}ci: [\"ensure 'tool'\", \"'run' 'greet'\"]\n"));
+    env.larder(["check"]).success();
+    env.larder(["ci"]).success();
+    env.write("versions.yml", format!("{versions}ci: [greet, tool, \"ensure 'tool\"]\n"));
+    insta::assert_snapshot!(env.larder(["check"]).redacted(), @r#"
+    exit: 2
+    --- stdout
+    --- stderr
+    error: unknown command `greet`
+      --> versions.yml:17:6
+       |
+    17 | ci: [greet, tool, "ensure 'tool"]
+       |      ^^^^^
+       |
+       = help: write `run greet`
+
+    error: unknown command `tool`
+      --> versions.yml:17:13
+       |
+    17 | ci: [greet, tool, "ensure 'tool"]
+       |             ^^^^
+       |
+       = help: write `ensure tool`
+
+    error: a quote is not closed in `ensure 'tool`
+      --> versions.yml:17:19
+       |
+    17 | ci: [greet, tool, "ensure 'tool"]
+       |                   ^^^^^^^^^^^^^^
+       |
+       = help: close it, or leave it out
+
+    error: 3 problems in the project's files
+    "#);
+}

@@ -34,10 +34,13 @@ impl Lock {
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(guard);
         let file = file.map_err(|e| fs::io_error("open", guard, &e))?;
         // Held until dropped. Without locks it goes on without.
-        let _ = file.lock();
+        let alone = file.lock().is_ok();
         let mut lock = Self::load(path)?;
         if !change(&mut lock)? {
             return Ok(false);
+        }
+        if alone {
+            fs::remove_staged(path)?;
         }
         fs::write_atomic(path, lock.to_text().as_bytes()).map_err(|e: Error| e.hint("with `--locked` the lock is left alone"))?;
         Ok(true)

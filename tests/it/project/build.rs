@@ -123,7 +123,7 @@ fn a_source_folder_that_is_not_there() {
     2 | build: {source: {dir: ../nowhere}, commands: [make]}
       |                       ^^^^^^^^^^
       |
-      = help: `dir` is relative to the recipe's folder: [root]/subsystems/nowhere
+      = help: `dir` is relative to the recipe's folder: [root]/subsystems/nowhere is to be a folder, which may be empty
     ");
 }
 
@@ -136,7 +136,7 @@ fn a_source_folder_that_is_a_file() {
     2 | build: {source: {dir: recipe.yml}, commands: [make]}
       |                       ^^^^^^^^^^
       |
-      = help: `dir` is relative to the recipe's folder: [root]/subsystems/x/recipe.yml
+      = help: `dir` is relative to the recipe's folder: [root]/subsystems/x/recipe.yml is to be a folder, which may be empty
     ");
 }
 

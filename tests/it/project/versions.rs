@@ -76,6 +76,19 @@ fn a_mapping_where_a_text_belongs() {
 }
 
 #[test]
+fn a_text_that_yaml_takes_for_a_mapping() {
+    insta::assert_snapshot!(versions("tasks: {t: {commands: [true]}}\nci:\n- exec -- echo error: it broke\n"), @r"
+    error: each value in `ci` must be a text, not a mapping
+     --> versions.yml:4:3
+      |
+    4 | - exec -- echo error: it broke
+      |   ^^^^^^^^^^^^^^^^^^
+      |
+      = help: a text that contains `: ` is written in quotes
+    ");
+}
+
+#[test]
 fn a_text_where_a_mapping_belongs() {
     insta::assert_snapshot!(versions("hub: ./hub\n"), @r"
     error: `hub` must be a mapping, not a text
