@@ -2,6 +2,7 @@
 //! given; the stream is cut into blocks of a fixed size, each compressed on whatever thread is free with what came
 //! before as its dictionary, and joined in order.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -236,6 +237,11 @@ pub(super) struct Deflated {
     pub(super) compressed: u64,
 }
 
+thread_local! {
+    /// This thread's last compressor, whose memory the next takes.
+    static BEFORE: Cell<Option<Compress>> = const { Cell::new(None) };
+}
+
 /// A block on its way: what it is made of and what it becomes. They go round, so that memory is taken once.
 struct Slot {
     /// The end of the block before, then the block.
@@ -276,7 +282,9 @@ impl Slot {
         crc.reset();
         crc.update(block);
         output.clear();
-        // A new one each time: one that was reset gives other bytes, depending on what it compressed before.
+        // A new one each time: one that was reset gives other bytes, depending on what it compressed before. The one before is
+        // kept until here, or small things would come to lie in its place, and each new one (some 300 KiB) behind the last.
+        drop(BEFORE.take());
         let mut compress = Compress::new(flate2::Compression::new(DEFLATE_LEVEL), false);
         if !before.is_empty() {
             compress.set_dictionary(before).map_err(|e| failed(&e))?;
@@ -292,6 +300,7 @@ impl Slot {
                 _ => !last && output.len() < output.capacity(),
             };
             if complete {
+                BEFORE.set(Some(compress));
                 return Ok(());
             }
             output.reserve(BLOCK / 4);
