@@ -35,7 +35,7 @@ use std::str::FromStr;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::Error;
-use crate::model::{Digest, FileName, Hasher};
+use crate::model::{Digest, FileName, Hasher, Platform};
 use crate::project::Limits;
 
 pub use pack::pack;
@@ -136,6 +136,17 @@ pub enum Select<'a> {
     Flat,
     /// For each pair the one regular file that the glob matches, under the given name. `*` does not cross `/`, `**` does.
     Globs(&'a [(String, FileName)]),
+    /// As `Globs`; and each of these programs by its name, in whatever folder. Of several files with that name it is the one
+    /// that is a program for the platform, before scripts and other files; then one that may be executed; then the one
+    /// least deep. Files between which that does not decide are an error that lists them.
+    Programs {
+        /// As in `Globs`.
+        globs: &'a [(String, FileName)],
+        /// The programs.
+        names: &'a [FileName],
+        /// What they are to run on.
+        platform: Platform,
+    },
     /// Every regular file, under the path it has in the archive; folders as far as files lie in them. Links are checked like
     /// all else, and not made.
     All,

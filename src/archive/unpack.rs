@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::names::{Node, Tree, shown};
 use super::pipe::{Pipe, Shared, Source, with_pump};
-use super::select::Chooser;
+use super::select::{CANDIDATE, Chooser};
 use super::{ArchiveKind, Budget, Select, Unpacked, decode, refused, untar, unzip};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
@@ -119,8 +119,12 @@ impl<'a> Unpacker<'a> {
 
     fn finish(self) -> Result<Vec<Unpacked>> {
         self.tree.finish().map_err(|(path, why)| odd(&path, &why))?;
-        self.chooser.finish()?;
-        Ok(self.output.keep())
+        let Self { chooser, mut output, tree: _, entries: _, limit: _ } = self;
+        for (candidate, name) in chooser.finish(&output.files)? {
+            output.rename(&candidate, name)?;
+        }
+        output.drop_candidates()?;
+        Ok(output.keep())
     }
 }
 
@@ -185,6 +189,24 @@ impl Output<'_> {
         fs::set_mode(&path, mode)?;
         self.files.push(Unpacked { name: name.to_owned(), path, mode, size, sha256: hasher.finish() });
         Ok(())
+    }
+
+    /// Gives a candidate its final name.
+    fn rename(&mut self, candidate: &str, name: &FileName) -> Result<()> {
+        let target = self.into.join(name);
+        if let Some(file) = self.files.iter_mut().find(|file| file.name == candidate) {
+            self.begun.push(target.clone());
+            fs::rename(&file.path, &target)?;
+            (file.name, file.path) = (name.to_string(), target);
+        }
+        Ok(())
+    }
+
+    /// Removes the candidates that were not the best.
+    fn drop_candidates(&mut self) -> Result<()> {
+        let (dropped, kept) = std::mem::take(&mut self.files).into_iter().partition(|file| file.name.starts_with(CANDIDATE));
+        self.files = kept;
+        dropped.iter().try_for_each(|Unpacked { path, .. }| fs::remove_file(path))
     }
 
     fn keep(mut self) -> Vec<Unpacked> {

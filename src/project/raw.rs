@@ -124,7 +124,8 @@ keys! {
         "asset" asset: At<String>,
         /// Where digests are stated: an asset of that release, a url, or digests by platform.
         "checksums" checksums: RawChecksums,
-        /// Glob in the archive: file. * does not cross /, ** does; exactly one match each.
+        /// Glob in the archive: file. * does not cross /, ** does; exactly one match each. Default: each binary by its name,
+        /// in whatever folder; of several the program for the platform.
         "extract" extract: Pairs<String, At<String>>,
         /// What os and arch render to in these templates.
         "replacements" replacements: Pairs<OsOrArch, At<Value>>,

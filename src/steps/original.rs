@@ -109,7 +109,7 @@ impl Fetch<'_> {
         ctx.events.phase(self.cell, Phase::Downloading, total);
         let mut checks = upstream::Checks::new(&expected);
         let mut reader = Telling::new(ctx, self.cell, checks.reader(reader));
-        let globs = self.globs();
+        let (globs, names) = self.selection();
         let kind = ArchiveKind::of_name(&file_name);
         let single = self.subsystem.first_binary(&self.cell.platform);
         let single = match kind {
@@ -117,7 +117,7 @@ impl Fetch<'_> {
             _ => None,
         };
         let budget = Budget::from(self.subsystem.limits);
-        let select = Select::Globs(&globs);
+        let select = Select::Programs { globs: &globs, names: &names, platform: self.cell.platform };
         let unpacked = archive::unpack(kind, single, &mut reader, &select, self.into, &budget, total, &ctx.cancel);
         // Read to the end even where unpacking gave up: the digest says whether the bytes or the archive are to blame.
         if unpacked.is_err() {
@@ -153,23 +153,22 @@ impl Fetch<'_> {
         Ok(Some(Taken { files, file, first_use: expected.is_empty() }))
     }
 
-    /// The recipe's `extract`, with the defaults for files it does not name: a binary at any depth, an included file at the
-    /// top or one folder down.
-    fn globs(&self) -> Vec<(String, FileName)> {
+    /// The recipe's `extract`, with the default for an included file that it does not name: at the top or one folder down.
+    /// And the binaries that it does not name.
+    fn selection(&self) -> (Vec<(String, FileName)>, Vec<FileName>) {
         let mut globs = self.original.extract.clone();
+        let mut names = Vec::new();
         let binaries = self.subsystem.binaries.len();
-        let names = self.subsystem.file_names(&self.cell.platform);
-        for (i, name) in names.into_iter().enumerate() {
+        for (i, name) in self.subsystem.file_names(&self.cell.platform).into_iter().enumerate() {
             if globs.iter().any(|(_, file)| *file == name) {
                 continue;
             }
-            let glob = match self.subsystem.package.include.get(i.wrapping_sub(binaries)) {
-                Some(include) if i >= binaries => format!("{{{0},*/{0}}}", include.path),
-                _ => format!("{{{name},**/{name}}}"),
-            };
-            globs.push((glob, name));
+            match self.subsystem.package.include.get(i.wrapping_sub(binaries)) {
+                Some(include) if i >= binaries => globs.push((format!("{{{0},*/{0}}}", include.path), name)),
+                _ => names.push(name),
+            }
         }
-        globs
+        (globs, names)
     }
 }
 

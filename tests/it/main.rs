@@ -41,6 +41,7 @@ mod knowing;
 mod memory;
 mod net;
 mod noop;
+mod originals;
 mod parallel;
 mod project;
 mod published;

@@ -1,0 +1,85 @@
+//! What is taken out of a publisher's archive where the recipe does not say, seen from the command line.
+
+use crate::env::TestEnv;
+use crate::serve::FileServer;
+
+/// A machine whose publisher serves the archive that shell lines make: they run in an empty folder, `$out` is the archive.
+fn published(archive: &str, lines: &str) -> (TestEnv, FileServer) {
+    let env = TestEnv::new();
+    env.sh(&format!("mkdir -p ../files && out=$PWD/../files/{archive} && mkdir ../in && cd ../in && {lines}"));
+    let server = FileServer::start(&env.base().join("files"));
+    env.versions(&[("tool", "v1.0.0")], "");
+    env.recipe("tool", &format!("binaries: [tool]\nupstream:\n  url: \"{}/{archive}\"\n", server.url()));
+    (env, server)
+}
+
+/// A script that says where in the archive it lay.
+fn script(path: &str, mode: &str) -> String {
+    format!("mkdir -p \"$(dirname {path})\" && printf '#!/bin/sh\\necho {path}\\n' > {path} && chmod {mode} {path}")
+}
+
+#[track_caller]
+fn takes(archive: &str, lines: &[String], pack: &str, wanted: &str) {
+    let (env, _server) = published(archive, &format!("{} && {pack}", lines.join(" && ")));
+    env.larder(["ensure", "all"]).success();
+    assert_eq!(env.run(env.path("subsystems/tool/.bin/tool").as_str(), [""; 0]), format!("{wanted}\n"));
+    let version = std::fs::read_dir(env.path("subsystems/tool/.bin/.v/current/")).expect("the installed set");
+    let mut names: Vec<_> = version.map(|entry| entry.expect("entry").file_name().into_string().expect("UTF-8")).collect();
+    names.sort();
+    assert_eq!(names, [".version", "tool"]);
+}
+
+const TAR: &str = "tar czf $out .";
+
+#[test]
+fn of_several_files_with_its_name_the_program_is_taken() {
+    // As telegraf's archive is.
+    let logrotate = "mkdir -p t/etc/logrotate.d && echo '/var/log/*.log {}' > t/etc/logrotate.d/tool".to_owned();
+    takes("tool.tar.gz", &[logrotate.clone(), script("t/usr/bin/tool", "755")], TAR, "t/usr/bin/tool");
+    // The first one in the archive is not the better one, nor is the last.
+    takes("tool.tar.gz", &[script("tool", "755"), script("z/tool", "755")], "tar cf - z/tool tool | gzip > $out", "tool");
+    takes("tool.tar.gz", &[script("tool", "755"), script("z/tool", "755")], "tar cf - tool z/tool | gzip > $out", "tool");
+    // One that may be executed before one that may not, whatever the depth.
+    takes("tool.tar.gz", &[script("tool", "644"), script("a/b/tool", "755")], TAR, "a/b/tool");
+    // Where modes say nothing the content does.
+    let zip = "python3 -c 'import zipfile,sys,os\nwith zipfile.ZipFile(sys.argv[1], \"w\") as z:\n for p in [\"doc/tool\", \"x/y/tool\"]: z.writestr(p, open(p).read())' $out";
+    let doc = "mkdir doc && echo text > doc/tool".to_owned();
+    takes("tool.zip", &[doc, script("x/y/tool", "755")], zip, "x/y/tool");
+}
+
+#[test]
+fn a_native_program_is_preferred_to_a_script_and_to_one_of_another_platform() {
+    let native = "mkdir -p bin/deep && cp \"$(command -v env)\" bin/deep/tool".to_owned();
+    // The same for a MIPS processor.
+    let foreign =
+        "mkdir other && cp bin/deep/tool other && printf '\\010' | dd of=other/tool bs=1 seek=18 conv=notrunc".to_owned();
+    let lines = [script("tool", "755"), native, foreign].join(" && ");
+    let (env, _server) = published("tool.tar.gz", &format!("{lines} && {TAR}"));
+    env.larder(["ensure", "all"]).success();
+    env.sh("cmp subsystems/tool/.bin/tool \"$(command -v env)\"");
+}
+
+#[test]
+fn what_stays_ambiguous_is_told_and_the_recipe_decides() {
+    let lines = [script("a/tool", "755"), script("b/tool", "755"), TAR.to_owned()].join(" && ");
+    let (env, _server) = published("tool.tar.gz", &lines);
+    let out = env.larder(["ensure", "all"]).exits(1);
+    for words in ["2 files named `tool`", "`a/tool`", "`b/tool`", "extract:"] {
+        assert!(out.stderr.contains(words), "{words}: {}", out.stderr);
+    }
+    assert!(!env.exists("subsystems/tool/.bin/tool") && !env.exists("versions.lock"));
+    env.edit("subsystems/tool/recipe.yml", "upstream:\n", "upstream:\n  extract: {b/tool: tool}\n");
+    env.larder(["ensure", "all"]).success();
+    assert_eq!(env.run(env.path("subsystems/tool/.bin/tool").as_str(), [""; 0]), "b/tool\n");
+    // Written out, a pattern still means exactly one file.
+    env.edit("subsystems/tool/recipe.yml", "b/tool: tool", "'*/tool': tool");
+    let out = env.larder(["ensure", "all"]).exits(1);
+    assert!(out.stderr.contains("`*/tool` matches 2 files of the archive, not one"), "{}", out.stderr);
+}
+
+#[test]
+fn what_is_not_there_is_told_with_what_is() {
+    let (env, _server) = published("tool.tar.gz", &format!("{} && {TAR}", script("bin/toool", "755")));
+    let out = env.larder(["ensure", "all"]).exits(1);
+    assert!(out.stderr.contains("no file named `tool`") && out.stderr.contains("`bin/toool`"), "{}", out.stderr);
+}
