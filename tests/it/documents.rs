@@ -146,7 +146,7 @@ fn documents_are_what_their_schemas_describe() {
             panic!("{why}\n{value:#}");
         }
     }
-    let seen: BTreeSet<&str> = printed.iter().map(|(name, _)| name.as_str()).chain(["versions", "recipe"]).collect();
+    let seen: BTreeSet<&str> = printed.iter().map(|(name, _)| name.as_str()).chain(["versions", "recipe", "config"]).collect();
     let known: BTreeSet<&str> = larder::cli::schemas::ALL.iter().map(|known| known.name).collect();
     assert_eq!(seen, known, "every schema is of something that is printed");
 }
