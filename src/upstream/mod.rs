@@ -5,6 +5,7 @@
 
 mod checks;
 mod checksums;
+mod guess;
 mod newest;
 mod npm;
 mod order;
@@ -22,6 +23,7 @@ use crate::project::{Coordinate, Original};
 
 pub use checks::{Algorithm, Checks, Stated};
 pub use checksums::find as find_checksums;
+pub use guess::{Guess, Sums, guess, plain_name};
 pub use newest::{Asking, Newest, is_older};
 
 /// A publisher's file on its way.
