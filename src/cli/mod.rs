@@ -1,6 +1,7 @@
 //! The command line: one file per command, its arguments (whose doc comments are the help) and a function. No logic here,
 //! no clap below here.
 
+mod add;
 mod asking;
 mod bump;
 mod bundle;
@@ -70,6 +71,7 @@ enum Command {
     Install(install::Args),
     Collect(collect::Args),
     Lock(lock::Args),
+    Add(add::Args),
     Outdated(outdated::Args),
     Bump(bump::Args),
     Verify(verify::Args),
@@ -155,6 +157,7 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Install(args) => install::run(args, global),
         Command::Collect(args) => collect::run(args, global),
         Command::Lock(args) => lock::run(args, global),
+        Command::Add(args) => add::run(args, global),
         Command::Outdated(args) => outdated::run(args, global),
         Command::Bump(args) => bump::run(args, global),
         Command::Verify(args) => verify::run(args, global),

@@ -10,7 +10,7 @@ use crate::plan::Drawing;
 use crate::plan::matrix::Matrix;
 use crate::project::schema::{recipe_schema, user_schema, versions_schema};
 use crate::report::documents::{
-    CacheDirDocument, CheckDocument, EnvDocument, InitDocument, ListDocument, OutdatedDocument, PlanDocument,
+    AddDocument, CacheDirDocument, CheckDocument, EnvDocument, InitDocument, ListDocument, OutdatedDocument, PlanDocument,
     ReleaseStatusDocument, SchemasDocument, StatusDocument, TasksDocument, WhyDocument,
 };
 use crate::report::{DidLine, FinishedLine, SummaryLine};
@@ -44,6 +44,7 @@ pub const ALL: &[Described] = &[
     described("release-status", "larder release status --json", of::<ReleaseStatusDocument>),
     described("tasks", "larder run --json", of::<TasksDocument>),
     described("env", "larder env --json", of::<EnvDocument>),
+    described("add", "larder add --json", of::<AddDocument>),
     described("init", "larder init --json", of::<InitDocument>),
     described("cache-dir", "larder cache dir --json", of::<CacheDirDocument>),
     described("cache-size", "larder cache size --json", of::<Usage>),

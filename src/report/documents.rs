@@ -3,6 +3,8 @@
 //! Only their shapes, in the domain's words; what fills them is the business of who knows. A field is never removed and
 //! never changes its meaning; new ones may come.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -356,6 +358,33 @@ pub struct InitDocument {
     pub extended: Vec<String>,
     /// Was there and is as it was.
     pub kept: Vec<String>,
+}
+
+/// `add`: what was found, and what was written.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct AddDocument {
+    /// The subsystem.
+    pub name: Name,
+    /// The version that is pinned.
+    pub version: Version,
+    /// The repository, `owner/name`.
+    pub repo: String,
+    /// The release's tag.
+    pub tag: String,
+    /// Its binaries, the main one first.
+    pub binaries: Vec<String>,
+    /// The asset for each platform.
+    pub assets: BTreeMap<String, String>,
+    /// Usual platforms, and those of the project, that no asset is for.
+    pub missing: Vec<Platform>,
+    /// The file that states digests, `<asset>` standing for each asset's name; null where nobody states any.
+    pub checksums: Option<String>,
+    /// The platform whose asset was looked into.
+    pub seen: Platform,
+    /// Text of the recipe.
+    pub recipe: String,
+    /// Files that were written; none with `--dry-run`.
+    pub written: Vec<String>,
 }
 
 /// `schema` without a name: what schemas there are.

@@ -1,5 +1,6 @@
 //! What a step does: obtain, build, package, release … on one cell. Unaware of the graph and of how things are shown.
 
+pub mod add;
 mod build;
 pub mod bump;
 pub mod bundle;

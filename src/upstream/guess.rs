@@ -215,21 +215,16 @@ impl Common {
         let ending = |os: Os| endings[&os].first().copied().unwrap_or_default();
         let usual = most(covered.iter().map(|platform| ending(platform.os))).unwrap_or_default();
         let other: Vec<Os> = endings.keys().copied().filter(|os| ending(*os) != usual).collect();
-        let expression = match other[..] {
-            [] => usual.to_owned(),
-            [Os::Windows] if usual.is_empty() && ending(Os::Windows) == ".exe" => "{{ exe }}".to_owned(),
-            [os] => choice(ending(os), common.word(os), usual),
-            // Two of three have the other one.
-            [one, two] if ending(one) == ending(two) && endings.len() == 3 => {
-                let third = endings.keys().copied().find(|os| ![one, two].contains(os)).unwrap_or(one);
-                choice(ending(third), common.word(third), ending(one))
+        let third = endings.keys().copied().find(|os| !other.contains(os));
+        let everywhere = endings.keys().copied().collect::<BTreeSet<Os>>();
+        let (expression, rendered) = match (&other[..], third) {
+            ([Os::Windows], _) if usual.is_empty() && ending(Os::Windows) == ".exe" => ("{{ exe }}".to_owned(), everywhere),
+            ([os], _) => (choice(ending(*os), common.word(*os), usual), everywhere),
+            // Two of three have another one, the same.
+            ([one, two], Some(third)) if ending(*one) == ending(*two) => {
+                (choice(usual, common.word(third), ending(*one)), everywhere)
             }
-            _ => usual.to_owned(),
-        };
-        let rendered: Vec<Os> = match other[..] {
-            [] | [_] => endings.keys().copied().collect(),
-            [one, two] if ending(one) == ending(two) && endings.len() == 3 => endings.keys().copied().collect(),
-            _ => endings.keys().copied().filter(|os| ending(*os) == usual).collect(),
+            _ => (usual.to_owned(), everywhere.into_iter().filter(|os| !other.contains(os)).collect()),
         };
         common.covered = covered
             .into_iter()

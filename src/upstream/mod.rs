@@ -6,6 +6,7 @@
 mod checks;
 mod checksums;
 mod guess;
+mod listing;
 mod newest;
 mod npm;
 mod order;
@@ -24,6 +25,7 @@ use crate::project::{Coordinate, Original};
 pub use checks::{Algorithm, Checks, Stated};
 pub use checksums::find as find_checksums;
 pub use guess::{Guess, Sums, guess, plain_name};
+pub use listing::{About, Announced, Listing, version_in};
 pub use newest::{Asking, Newest, is_older};
 
 /// A publisher's file on its way.

@@ -1,7 +1,7 @@
 //! `github:` and `url:` originals: direct downloads, no API call. Only where GitHub's public url says 404 and a token is at
 //! hand, the API is asked: the repository may be private.
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::error::{Error, Result};
 use crate::hub::{Body, GitHub, GitHubConfig, Hub as _, TokenSource};
@@ -11,7 +11,7 @@ use crate::project::user::User;
 
 use super::{Fetched, Stated, checksums};
 
-const GITHUB: &str = "https://github.com";
+pub(super) const GITHUB: &str = "https://github.com";
 /// Checksums files are read whole; the largest known have some thousand lines.
 const MAX_CHECKSUMS: u64 = 8 * 1024 * 1024;
 
@@ -38,8 +38,15 @@ pub(super) fn repository(repo: &str) -> Result<String> {
     Ok(format!("{}/{repo}", github_base()?.as_str().trim_end_matches('/')))
 }
 
-fn github_base() -> Result<Url> {
+/// github.com, or what the user has in its place.
+pub(super) fn github_base() -> Result<Url> {
     parse_url(User::get()?.github_mirror.as_deref().unwrap_or(GITHUB))
+}
+
+/// A tag as one segment of a path.
+pub(super) fn segment(text: &str) -> String {
+    const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
+    utf8_percent_encode(text, KEPT).to_string()
 }
 
 fn asset_url(mut base: Url, repo: &str, tag: &str, asset: &str) -> Result<Url> {

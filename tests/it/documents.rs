@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::env::{REPO, TestEnv};
+use crate::fake_github::{FakeGitHub, Visibility};
 
 /// What was printed: the schema's name, the value.
 type Printed = Vec<(String, Value)>;
@@ -128,7 +129,20 @@ fn everything() -> Printed {
     document("check", &["check"]);
     // The commands above fail to make anything for Windows, and the steps' failures are lines as well.
     lines(&mut printed, &["ensure", "all"]);
+    printed.push(("add".to_owned(), added()));
     printed
+}
+
+/// What `add` prints.
+fn added() -> Value {
+    let github = FakeGitHub::start();
+    github.repo("acme/tool", Visibility::Public);
+    github.put_release("acme/tool", "v1.0.0", false, &[(&format!("tool-{}", crate::env::host()), b"#!/bin/sh\n")]);
+    let mut env = TestEnv::new();
+    env.set("LARDER_UPSTREAM_GITHUB", github.web_url());
+    env.set("GITHUB_SERVER_URL", github.web_url()).set("GITHUB_API_URL", github.api_url());
+    env.write("versions.yml", "versions: {}\n");
+    env.larder_json(["add", "tool", "github:acme/tool", "v1.0.0"]).success().document()
 }
 
 #[test]

@@ -11,6 +11,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests arrange and damage files by hand; larder's wrapper is what is tested")]
 
 mod actions;
+mod add;
 mod adopting;
 mod builds;
 mod bump;

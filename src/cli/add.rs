@@ -1,0 +1,161 @@
+//! `larder add`.
+
+use std::process::ExitCode;
+
+use super::Global;
+use super::session::supervised;
+use crate::error::{Error, Result};
+use crate::model::{FileName, Name, Platform};
+use crate::net;
+use crate::project::Project;
+use crate::report::documents::AddDocument;
+use crate::report::{self, Verbosity};
+use crate::steps::add::{self, Proposal, Wish};
+
+/// Add a subsystem from what its publisher releases
+///
+/// Reads the names of a release's assets, downloads one to see which programs it holds, and writes the recipe and the
+/// version: the asset's template, its checksums file, what systems and processors are called there. Look it over, then
+/// `larder lock NAME --platform all` proves it for every platform.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:
+  larder add nats github:nats-io/nats-server            the latest release
+  larder add nats github:nats-io/nats-server v2.10.24
+  larder add search github:BurntSushi/ripgrep --binary rg
+  larder add jq github:jqlang/jq --dry-run              what would be written")]
+pub struct Args {
+    /// The subsystem's name here.
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Where it is released: `github:owner/name`.
+    #[arg(value_name = "SOURCE")]
+    source: String,
+    /// The version, or the release's tag. Default: the latest release.
+    #[arg(value_name = "VERSION")]
+    version: Option<String>,
+    /// A binary that is meant (repeatable). Default: what the asset holds.
+    #[arg(long = "binary", value_name = "NAME")]
+    binaries: Vec<String>,
+    /// Print what would be written; write nothing.
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Never open a socket.
+    #[arg(long, env = crate::env::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    offline: bool,
+}
+
+/// Where publishers mostly have something.
+const USUAL: [&str; 6] = ["linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64", "windows-amd64", "windows-arm64"];
+
+/// Runs it.
+pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
+    let name: Name = args.name.parse()?;
+    let repo = repository(&args.source)?;
+    let binaries = args.binaries.iter().map(|text| Ok(text.parse::<FileName>()?)).collect::<Result<Vec<_>>>()?;
+    let project = Global::load(&global.root()?)?;
+    if let Some(known) = project.subsystems.get(&name) {
+        return Err(Error::usage(format!("`{name}` is there already, at {}", known.version))
+            .hint(format!("`larder bump {name}` pins another version; remove its recipe and its version to add it anew")));
+    }
+    let mut platforms = project.platforms.clone();
+    platforms.extend(USUAL.iter().filter_map(|text| text.parse::<Platform>().ok()));
+    platforms.sort();
+    platforms.dedup();
+    let wish = Wish { name, repo, version: args.version.clone(), binaries, platforms };
+    let (_runtime, cancel) = supervised()?;
+    let client = net::Client::new(net::Settings::from_env(args.offline)?, cancel.clone());
+    let proposal = add::propose(&client, &wish, &cancel)?;
+    cancel.check()?;
+    let written = if args.dry_run { Vec::new() } else { add::write(&project, &wish.name, &proposal)? };
+    let written: Vec<String> = written.iter().map(|path| path.strip_prefix(&project.root).unwrap_or(path).to_string()).collect();
+    if global.json {
+        report::print_json(&document(&wish, proposal, written))?;
+    } else {
+        tell(&wish, &proposal, &written, &project, global)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `owner/name` of a source.
+fn repository(source: &str) -> Result<String> {
+    let wrong = |hint: &str| Err(Error::usage(format!("`{source}` is no source that can be added from")).hint(hint));
+    let Some(repo) = source.strip_prefix("github:") else {
+        let url = source.strip_prefix("https://github.com/").map(|rest| rest.trim_end_matches('/').trim_end_matches(".git"));
+        return match url {
+            Some(repo) if repo.matches('/').count() == 1 => wrong(&format!("write `github:{repo}`")),
+            _ => {
+                wrong("write `github:owner/name`; for `url:`, `npm:` and `pypi:` write the recipe by hand, `examples/` has some")
+            }
+        };
+    };
+    let part = |part: &str| {
+        !part.is_empty() && !part.starts_with(['.', '-']) && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    };
+    match repo.split_once('/') {
+        Some((owner, name)) if part(owner) && part(name) => Ok(repo.to_owned()),
+        _ => wrong("write `github:owner/name`, such as github:nats-io/nats-server"),
+    }
+}
+
+fn document(wish: &Wish, proposal: Proposal, written: Vec<String>) -> AddDocument {
+    let Proposal { version, tag, assets, missing, checksums, binaries, seen, recipe } = proposal;
+    AddDocument {
+        name: wish.name.clone(),
+        version,
+        repo: wish.repo.clone(),
+        tag,
+        binaries: binaries.iter().map(ToString::to_string).collect(),
+        assets: assets.into_iter().map(|(platform, asset)| (platform.to_string(), asset)).collect(),
+        missing,
+        checksums,
+        seen,
+        recipe,
+        written,
+    }
+}
+
+/// What was guessed, for whoever looks it over.
+fn tell(wish: &Wish, proposal: &Proposal, written: &[String], project: &Project, global: &Global) -> Result<()> {
+    let Proposal { version, tag, assets, missing, checksums, binaries, seen, recipe } = proposal;
+    let Wish { name, repo, .. } = wish;
+    if global.verbosity() != Verbosity::Quiet {
+        report::say(&format!("{name} {version}, from the release {tag} of {repo}"));
+        for (platform, asset) in assets {
+            report::say(&format!("  {platform:<15} {asset}"));
+        }
+        for platform in missing {
+            let wanted = if project.platforms.contains(platform) { ", though the project is for it" } else { "" };
+            report::say(&format!("  {platform:<15} no asset: left out{wanted}"));
+        }
+        let names: Vec<&str> = binaries.iter().map(FileName::as_str).collect();
+        report::say(&format!("  {:<15} {} (seen in the asset for {seen})", "binaries", names.join(", ")));
+        let stated = checksums.as_deref().unwrap_or("nobody states digests: the first download of each is trusted, and locked");
+        report::say(&format!("  {:<15} {stated}", "checksums"));
+        for path in written {
+            report::say(&format!("wrote {path}"));
+        }
+        if !written.is_empty() {
+            report::say(&format!("next: larder lock {name} --platform all"));
+        }
+    }
+    if written.is_empty() {
+        report::print(&format!(
+            "# versions.yml, under `versions`:\n#   {name}: {version}\n# subsystems/{name}/recipe.yml:\n{recipe}"
+        ))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_read() {
+        assert_eq!(repository("github:nats-io/nats-server").unwrap(), "nats-io/nats-server");
+        for wrong in ["nats", "github:nats", "github:a/b/c", "github:../x", "npm:esbuild", "https://github.com/a/b"] {
+            assert_eq!(repository(wrong).unwrap_err().kind(), crate::Kind::Usage, "{wrong}");
+        }
+        assert_eq!(repository("https://github.com/a/b.git").unwrap_err().hints(), ["write `github:a/b`"]);
+    }
+}

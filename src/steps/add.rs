@@ -1,0 +1,203 @@
+//! A new subsystem from what its publisher releases: which assets there are, what is in one of them, and the recipe that
+//! says so. Nothing is written before all of it is right.
+//!
+//! 1. The release's assets are listed; `upstream::guess` makes templates of their names.
+//! 2. One asset, the host's where there is one, is downloaded, held to the publisher's digests, and looked into: what
+//!    programs it holds decides `binaries` and whether `extract` is needed.
+//! 3. The recipe is read back as any other, and must render to exactly the assets that were seen.
+//! 4. Recipe and version are written; a project that would not be right with them is left as it was.
+
+mod inside;
+mod recipe;
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::cancel::Cancel;
+use crate::error::{Error, Kind, Result};
+use crate::fs;
+use crate::model::{FileName, Name, Platform, Version};
+use crate::net::Client;
+use crate::project::{Checksum, Coordinate, Original, Project, edit};
+use crate::upstream::{self, About, Guess, Listing, Sums};
+
+use inside::Inside;
+
+/// What is to be added.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// Its name here.
+    pub name: Name,
+    /// `owner/name` on GitHub.
+    pub repo: String,
+    /// Default: the latest release.
+    pub version: Option<String>,
+    /// Names of its binaries; default: what is found.
+    pub binaries: Vec<FileName>,
+    /// The platforms it is looked for on.
+    pub platforms: Vec<Platform>,
+}
+
+/// What would be written, and what it was concluded from.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    /// The version to pin.
+    pub version: Version,
+    /// The release's tag.
+    pub tag: String,
+    /// The asset for each platform.
+    pub assets: BTreeMap<Platform, String>,
+    /// Platforms that no asset is for.
+    pub missing: Vec<Platform>,
+    /// The template of the checksums file; none where nobody states digests.
+    pub checksums: Option<String>,
+    /// Its binaries.
+    pub binaries: Vec<FileName>,
+    /// The platform whose asset was looked into.
+    pub seen: Platform,
+    /// Text of the recipe.
+    pub recipe: String,
+}
+
+/// Everything a recipe is written from.
+struct Findings<'a> {
+    wish: &'a Wish,
+    about: About,
+    tag: String,
+    guess: Guess,
+    sums: Option<Sums>,
+    inside: Inside,
+    missing: Vec<Platform>,
+}
+
+/// Asks, looks, and proposes. Nothing is written.
+pub fn propose(client: &Client, wish: &Wish, cancel: &Cancel) -> Result<Proposal> {
+    let listing = Listing::new(client, &wish.repo)?;
+    let release = listing.release(wish.version.as_deref())?;
+    let (version, tag) = upstream::version_in(&release.tag);
+    let version: Version = version.parse()?;
+    let names = [wish.name.as_str(), wish.repo.rsplit('/').next().unwrap_or_default()];
+    let assets = release.assets();
+    let guess = upstream::guess(&assets, &version, &wish.platforms, &names).ok_or_else(|| {
+        let error = Error::failed(format!("{} {} has no asset that looks like a program for us", wish.repo, release.tag));
+        match assets.len() {
+            0 => error.hint("the release has no assets at all"),
+            n => error.hint(format!("it has {n}: {}", assets.iter().take(12).cloned().collect::<Vec<_>>().join(", "))),
+        }
+    })?;
+    // What it says of itself is only nice to have.
+    let about = listing.about().or_else(|error| match error.kind() {
+        Kind::Interrupted(_) => Err(error),
+        _ => Ok(About::default()),
+    })?;
+    let host = Platform::host();
+    let seen = if guess.assets.contains_key(&host) { host } else { *guess.assets.keys().next().unwrap_or(&host) };
+    let (inside, sums) = look(client, wish, &release.tag, &version, &guess, seen, cancel)?;
+    let missing = wish.platforms.iter().copied().filter(|platform| !guess.assets.contains_key(platform)).collect();
+    let findings = Findings { wish, about, tag, guess, sums, inside, missing };
+    let recipe = recipe::text(&findings);
+    let Findings { guess, sums, inside, missing, .. } = findings;
+    let proposal = Proposal {
+        version,
+        tag: release.tag,
+        assets: guess.assets,
+        missing,
+        checksums: sums.map(|sums| match sums {
+            Sums::One { name, .. } => name,
+            Sums::Each(ending) => format!("<asset>{ending}"),
+        }),
+        binaries: inside.binaries,
+        seen,
+        recipe,
+    };
+    check(wish, &proposal)?;
+    Ok(proposal)
+}
+
+/// Looks into a platform's asset, held to the first of the publisher's checksums files that speaks of it.
+fn look(
+    client: &Client,
+    wish: &Wish,
+    tag: &str,
+    version: &Version,
+    guess: &Guess,
+    platform: Platform,
+    cancel: &Cancel,
+) -> Result<(Inside, Option<Sums>)> {
+    let asset = &guess.assets[&platform];
+    let of = |sums: &Sums| match sums {
+        Sums::One { name, .. } => name.clone(),
+        Sums::Each(ending) => format!("{asset}{ending}"),
+    };
+    for sums in guess.checksums.iter().map(Some).chain([None]) {
+        cancel.check()?;
+        let original = Original {
+            coordinate: Coordinate::GitHub { repo: wish.repo.clone(), tag: tag.to_owned(), asset: asset.clone() },
+            checksum: sums.map(|sums| Checksum::Asset(of(sums))),
+            extract: Vec::new(),
+        };
+        match upstream::fetch(client, &original, platform, true, cancel) {
+            Ok(Some(fetched)) => {
+                return Ok((inside::look(fetched, wish, version, guess, platform, cancel)?, sums.cloned()));
+            }
+            Ok(None) => return Err(Error::failed(format!("{asset} is announced, but is not there"))),
+            // A file that is none of digests, or of others.
+            Err(error) if sums.is_some() && error.kind() == Kind::Failed => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::failed(format!("{asset} could not be looked into")))
+}
+
+/// Reads the recipe as any other: it must name what was seen.
+fn check(wish: &Wish, proposal: &Proposal) -> Result<()> {
+    let scratch = tempfile::Builder::new().prefix("larder-add-").tempdir();
+    let scratch = scratch.map_err(|e| fs::io_error("create a folder in", std::env::temp_dir(), &e))?;
+    let root = Utf8Path::from_path(scratch.path()).ok_or_else(|| Error::failed("the temporary folder's path is not UTF-8"))?;
+    let Proposal { version, tag, assets, recipe, .. } = proposal;
+    let name = &wish.name;
+    fs::write_atomic(root.join("versions.yml"), format!("versions: {{{name}: \"{version}\"}}\n").as_bytes())?;
+    write_recipe(&root.join("subsystems").join(name), recipe)?;
+    let project = Project::load(root)?;
+    for (platform, asset) in assets {
+        let wanted = Coordinate::GitHub { repo: wish.repo.clone(), tag: tag.clone(), asset: asset.clone() };
+        let original = project.subsystems.get(name).map(|subsystem| subsystem.original(platform)).transpose()?.flatten();
+        if original.is_none_or(|original| original.coordinate != wanted) {
+            return Err(Error::failed(format!("no template was found that names {asset} for {platform}"))
+                .hint("write the recipe by hand, and tell us of the release"));
+        }
+    }
+    Ok(())
+}
+
+/// Writes the recipe and pins the version; gives the files. A project that would not be right with them stays as it was.
+pub fn write(project: &Project, name: &Name, proposal: &Proposal) -> Result<Vec<Utf8PathBuf>> {
+    let versions = project.root.join("versions.yml");
+    let changed = edit::add_version(&fs::read_text(&versions)?, name, &proposal.version)?;
+    let folder = project.subsystems_dir.join(name);
+    let made = folder.ancestors().take_while(|path| !path.exists()).last().map(Utf8Path::to_owned);
+    let recipe = folder.join("recipe.yml");
+    if fs::lstat(&recipe)?.is_some() {
+        return Err(Error::usage(format!("{recipe} is there already")).hint("choose another name, or remove it"));
+    }
+    let written = write_recipe(&folder, &proposal.recipe)
+        .and_then(|()| Project::load_as_if(&project.root, &changed).map(drop))
+        .and_then(|()| fs::rewrite(&versions, changed.as_bytes()));
+    match written {
+        Ok(()) => Ok(vec![recipe, versions]),
+        Err(error) => {
+            // There is an error to be told already.
+            let _ = match made {
+                Some(made) => fs::remove_dir_all(made),
+                None => fs::remove_file(&recipe),
+            };
+            Err(error)
+        }
+    }
+}
+
+fn write_recipe(folder: &Utf8Path, text: &str) -> Result<()> {
+    fs::create_dir_all(folder)?;
+    fs::write_atomic(folder.join("recipe.yml"), text.as_bytes())
+}
