@@ -17,9 +17,11 @@ use super::original;
 use crate::cache::Entry;
 use crate::error::{Error, Result};
 use crate::fs;
+use crate::hub::GitHubConfig;
 use crate::integrity::{PinKind, tree};
 use crate::model::{ArtifactFile, Cell, Origin, Phase, Platform, Tag};
 use crate::project::{Coordinate, HubConfig, Subsystem};
+use crate::upstream::is_older;
 
 /// `manifest.json` of a collection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -214,14 +216,14 @@ pub fn write_manifests(ctx: &Context, subsystem: &Subsystem, items: &BTreeMap<Pl
             manifest.collection_date = before.collection_date;
         }
     }
-    for dir in [&base, &fs_parent(&base)] {
-        write_json(&dir.join("manifest.json"), &manifest)?;
+    write_json(&base.join("manifest.json"), &manifest)?;
+    let above = base.parent().unwrap_or(&base);
+    let newer = |other: Manifest| other.version.parse().is_ok_and(|other| is_older(&subsystem.version, &other));
+    // An older version does not take the place of the newest that stands there.
+    if !read(above)?.is_some_and(|other| above.join(&other.version).exists() && newer(other)) {
+        write_json(&above.join("manifest.json"), &manifest)?;
     }
     Ok(manifest)
-}
-
-fn fs_parent(path: &Utf8Path) -> Utf8PathBuf {
-    path.parent().unwrap_or(path).to_owned()
 }
 
 fn source(subsystem: &Subsystem, platform: Option<&Platform>) -> Result<Source> {
@@ -250,7 +252,9 @@ fn managed(ctx: &Context, subsystem: &Subsystem) -> ManagedRelease {
         HubConfig::GitHub { repo } => Some(repo.clone()),
         HubConfig::Dir { .. } | HubConfig::Http { .. } => None,
     };
-    let url = repo.as_ref().filter(|_| published).map(|repo| format!("https://github.com/{repo}/releases/tag/{tag}"));
+    let web = GitHubConfig::from_env().map_or_else(|_| String::new(), |config| config.web.to_string());
+    let page = |repo: &String| format!("{}/{repo}/releases/tag/{tag}", web.trim_end_matches('/'));
+    let url = repo.as_ref().filter(|_| published).map(page);
     ManagedRelease { repo, tag: tag.to_string(), published, url }
 }
 

@@ -2,6 +2,8 @@
 
 use std::process::Stdio;
 
+use larder::integrity::executable;
+
 use crate::env::{TestEnv, host};
 
 /// A machine whose project is a copy of an example.
@@ -179,7 +181,8 @@ fn registry_binaries_end_to_end() {
         let exe = if platform.starts_with("windows") { ".exe" } else { "" };
         for (name, version) in [("esbuild", "0.25.0"), ("gh", "v2.102.0"), ("ruff", "0.9.6")] {
             let path = format!(".collection/binaries/{name}/{version}/{platform}/{name}{exe}");
-            assert!(env.exists(&path), "{path} is missing");
+            let found = executable::check_platform(env.path(&path), &platform.parse().expect("a platform"));
+            assert!(matches!(found, Ok(executable::Executable::Native(_))), "{path}: {found:?}");
         }
     }
     env.larder(["release", "all"]).success();

@@ -17,6 +17,7 @@ mod builds;
 mod bump;
 mod bundle;
 mod classes;
+mod collecting;
 mod configuring;
 mod corruption;
 mod docs;
