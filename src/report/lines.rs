@@ -208,6 +208,7 @@ impl Look {
                 continue;
             }
             let place = self.place(finished).filter(|_| finished.outcome != Outcome::Built);
+            let place = place.map(|place| folder_of(&place, finished.outcome).to_owned());
             match groups.iter_mut().find(|g| g.outcome == finished.outcome && g.place == place) {
                 Some(group) => {
                     group.bytes += finished.bytes;
@@ -317,6 +318,18 @@ pub(super) fn short_place(place: &str) -> String {
     let repository = rest.split_once("/releases/").map(|(repository, _)| repository);
     let short = repository.unwrap_or_else(|| rest.split('/').next().unwrap_or(rest));
     short.to_owned()
+}
+
+/// What many assets' places have in common: of a file in a folder hub, `HUB/TAG/ASSET`, the hub; of a package its folder.
+fn folder_of(place: &str, outcome: Outcome) -> &str {
+    let path = Utf8Path::new(place);
+    let folder = match outcome {
+        // A host and a repository are short already.
+        Outcome::Downloaded | Outcome::Released if path.is_absolute() => path.parent().and_then(Utf8Path::parent),
+        Outcome::Packaged => path.parent(),
+        _ => None,
+    };
+    folder.map_or(place, Utf8Path::as_str)
 }
 
 /// The last lines of a log, and whether that is all of it. A log that can't be read has none.

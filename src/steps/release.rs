@@ -93,8 +93,7 @@ fn pin(ctx: &Context, cell: &Cell, line: &LockLine) -> Result<()> {
     let own = matches!(&ctx.project.hub, HubConfig::Dir { path, .. } if path.starts_with(&ctx.project.root));
     match ctx.locking.record(line) {
         Err(error) if own && error.kind() == Kind::Integrity && !ctx.options.locked => {
-            let text =
-                format!("{}: versions.lock pinned another build of the same inputs, which the hub no longer has", cell.name);
+            let text = "versions.lock pinned another build of the same inputs, which the hub no longer has";
             ctx.events.note(Some(cell), Level::Warning, text);
             ctx.locking.write(std::slice::from_ref(line), true).map(drop)
         }
