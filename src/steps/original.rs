@@ -43,7 +43,9 @@ pub fn fetch(ctx: &Context, cell: &Cell, wanted: &Wanted, into: &Utf8Path, updat
         expected.push(Stated::sha256(pin.sha256, "versions.lock"));
     }
     if let Some(Checksum::Pinned(digest)) = &original.checksum {
-        expected.push(Stated::sha256(*digest, "the recipe"));
+        let recipe = subsystem.dir.join("recipe.yml");
+        let recipe = recipe.strip_prefix(&ctx.project.root).unwrap_or(&recipe);
+        expected.push(Stated::sha256(*digest, recipe.as_str()));
     }
     let fetch = Fetch { ctx, cell, subsystem, original: &original, into };
     let mut made = fetch.once(&expected);
