@@ -10,7 +10,7 @@ use crate::net;
 use crate::project::Project;
 use crate::report::documents::AddDocument;
 use crate::report::{self, Verbosity};
-use crate::steps::add::{self, Proposal, Wish};
+use crate::steps::add::{self, Proposal, Source, Wish};
 
 /// Add a subsystem from what its publisher releases
 ///
@@ -22,15 +22,16 @@ use crate::steps::add::{self, Proposal, Wish};
   larder add nats github:nats-io/nats-server            the latest release
   larder add nats github:nats-io/nats-server v2.10.24
   larder add search github:BurntSushi/ripgrep --binary rg
-  larder add jq github:jqlang/jq --dry-run              what would be written")]
+  larder add jq github:jqlang/jq --dry-run              what would be written
+  larder add tool https://dl.example.com/tool-1.2.0-linux-amd64.tar.gz")]
 pub struct Args {
     /// The subsystem's name here.
     #[arg(value_name = "NAME")]
     name: String,
-    /// Where it is released: `github:owner/name`.
+    /// Where it is released: `github:owner/name`, or the url of one platform's file; the others are looked for beside it.
     #[arg(value_name = "SOURCE")]
     source: String,
-    /// The version, or the release's tag. Default: the latest release.
+    /// The version, or the release's tag. Default: the latest release; the one in the url.
     #[arg(value_name = "VERSION")]
     version: Option<String>,
     /// A binary that is meant (repeatable). Default: what the asset holds.
@@ -50,7 +51,7 @@ const USUAL: [&str; 6] = ["linux-amd64", "linux-arm64", "darwin-amd64", "darwin-
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let name: Name = args.name.parse()?;
-    let repo = repository(&args.source)?;
+    let source = source(&args.source)?;
     let binaries = args.binaries.iter().map(|text| Ok(text.parse::<FileName>()?)).collect::<Result<Vec<_>>>()?;
     let project = Global::load(&global.root()?)?;
     if let Some(known) = project.subsystems.get(&name) {
@@ -61,7 +62,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     platforms.extend(USUAL.iter().filter_map(|text| text.parse::<Platform>().ok()));
     platforms.sort();
     platforms.dedup();
-    let wish = Wish { name, repo, version: args.version.clone(), binaries, platforms };
+    let wish = Wish { name, source, version: args.version.clone(), binaries, platforms };
     let (_runtime, cancel) = supervised()?;
     let client = net::Client::new(net::Settings::from_env(args.offline)?, cancel.clone());
     let proposal = add::propose(&client, &wish, &cancel)?;
@@ -76,23 +77,22 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// `owner/name` of a source.
-fn repository(source: &str) -> Result<String> {
-    let wrong = |hint: &str| Err(Error::usage(format!("`{source}` is no source that can be added from")).hint(hint));
-    let Some(repo) = source.strip_prefix("github:") else {
-        let url = source.strip_prefix("https://github.com/").map(|rest| rest.trim_end_matches('/').trim_end_matches(".git"));
-        return match url {
+/// The source that is meant.
+fn source(text: &str) -> Result<Source> {
+    let wrong = |hint: &str| Err(Error::usage(format!("`{text}` is no source that can be added from")).hint(hint));
+    let Some(repo) = text.strip_prefix("github:") else {
+        let page = text.strip_prefix("https://github.com/").map(|rest| rest.trim_end_matches('/').trim_end_matches(".git"));
+        return match page {
             Some(repo) if repo.matches('/').count() == 1 => wrong(&format!("write `github:{repo}`")),
-            _ => {
-                wrong("write `github:owner/name`; for `url:`, `npm:` and `pypi:` write the recipe by hand, `examples/` has some")
-            }
+            _ if text.contains("://") => Ok(Source::Url(net::parse_url(text)?.to_string())),
+            _ => wrong("write `github:owner/name`, or a url; for `npm:` and `pypi:` write the recipe by hand"),
         };
     };
     let part = |part: &str| {
         !part.is_empty() && !part.starts_with(['.', '-']) && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
     };
     match repo.split_once('/') {
-        Some((owner, name)) if part(owner) && part(name) => Ok(repo.to_owned()),
+        Some((owner, name)) if part(owner) && part(name) => Ok(Source::GitHub(repo.to_owned())),
         _ => wrong("write `github:owner/name`, such as github:nats-io/nats-server"),
     }
 }
@@ -102,7 +102,7 @@ fn document(wish: &Wish, proposal: Proposal, written: Vec<String>) -> AddDocumen
     AddDocument {
         name: wish.name.clone(),
         version,
-        repo: wish.repo.clone(),
+        source: wish.source.to_string(),
         tag,
         binaries: binaries.iter().map(ToString::to_string).collect(),
         assets: assets.into_iter().map(|(platform, asset)| (platform.to_string(), asset)).collect(),
@@ -117,9 +117,10 @@ fn document(wish: &Wish, proposal: Proposal, written: Vec<String>) -> AddDocumen
 /// What was guessed, for whoever looks it over.
 fn tell(wish: &Wish, proposal: &Proposal, written: &[String], project: &Project, global: &Global) -> Result<()> {
     let Proposal { version, tag, assets, missing, checksums, binaries, seen, recipe } = proposal;
-    let Wish { name, repo, .. } = wish;
+    let Wish { name, source, .. } = wish;
     if global.verbosity() != Verbosity::Quiet {
-        report::say(&format!("{name} {version}, from the release {tag} of {repo}"));
+        let release = tag.as_ref().map_or(String::new(), |tag| format!("the release {tag} of "));
+        report::say(&format!("{name} {version}, from {release}{source}"));
         for (platform, asset) in assets {
             report::say(&format!("  {platform:<15} {asset}"));
         }
@@ -152,10 +153,12 @@ mod tests {
 
     #[test]
     fn sources_are_read() {
-        assert_eq!(repository("github:nats-io/nats-server").unwrap(), "nats-io/nats-server");
-        for wrong in ["nats", "github:nats", "github:a/b/c", "github:../x", "npm:esbuild", "https://github.com/a/b"] {
-            assert_eq!(repository(wrong).unwrap_err().kind(), crate::Kind::Usage, "{wrong}");
+        assert_eq!(source("github:nats-io/nats-server").unwrap(), Source::GitHub("nats-io/nats-server".into()));
+        assert_eq!(source("https://x.example/a-1.0").unwrap(), Source::Url("https://x.example/a-1.0".into()));
+        for wrong in ["nats", "github:nats", "github:a/b/c", "github:../x", "npm:esbuild", "https://github.com/a/b", "ftp://x/y"]
+        {
+            assert_eq!(source(wrong).unwrap_err().kind(), crate::Kind::Usage, "{wrong}");
         }
-        assert_eq!(repository("https://github.com/a/b.git").unwrap_err().hints(), ["write `github:a/b`"]);
+        assert_eq!(source("https://github.com/a/b.git").unwrap_err().hints(), ["write `github:a/b`"]);
     }
 }

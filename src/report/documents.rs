@@ -367,13 +367,13 @@ pub struct AddDocument {
     pub name: Name,
     /// The version that is pinned.
     pub version: Version,
-    /// The repository, `owner/name`.
-    pub repo: String,
-    /// The release's tag.
-    pub tag: String,
+    /// Where it is released: `github:owner/name`, or a url.
+    pub source: String,
+    /// The release's tag; null for a url.
+    pub tag: Option<String>,
     /// Its binaries, the main one first.
     pub binaries: Vec<String>,
-    /// The asset for each platform.
+    /// The asset, or the url, for each platform.
     pub assets: BTreeMap<String, String>,
     /// Usual platforms, and those of the project, that no asset is for.
     pub missing: Vec<Platform>,

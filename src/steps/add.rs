@@ -1,16 +1,19 @@
 //! A new subsystem from what its publisher releases: which assets there are, what is in one of them, and the recipe that
 //! says so. Nothing is written before all of it is right.
 //!
-//! 1. The release's assets are listed; `upstream::guess` makes templates of their names.
+//! 1. The release's assets are listed, or what lies beside a url is asked for; `upstream::guess` makes templates of their
+//!    names.
 //! 2. One asset, the host's where there is one, is downloaded, held to the publisher's digests, and looked into: what
 //!    programs it holds decides `binaries` and whether `extract` is needed.
 //! 3. The recipe is read back as any other, and must render to exactly the assets that were seen.
 //! 4. Recipe and version are written; a project that would not be right with them is left as it was.
 
+mod beside;
 mod inside;
 mod recipe;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -24,13 +27,41 @@ use crate::upstream::{self, About, Guess, Listing, Sums};
 
 use inside::Inside;
 
+/// Where a publisher's files are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// In the releases of `owner/name` on GitHub.
+    GitHub(String),
+    /// One of them is here; the others are looked for beside it.
+    Url(String),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::GitHub(repo) => write!(f, "github:{repo}"),
+            Self::Url(url) => f.write_str(url),
+        }
+    }
+}
+
+impl Source {
+    /// What of its name may be in the assets' names.
+    fn word(&self) -> &str {
+        match self {
+            Self::GitHub(repo) => repo.rsplit('/').next().unwrap_or_default(),
+            Self::Url(_) => "",
+        }
+    }
+}
+
 /// What is to be added.
 #[derive(Clone, Debug)]
 pub struct Wish {
     /// Its name here.
     pub name: Name,
-    /// `owner/name` on GitHub.
-    pub repo: String,
+    /// Where it is released.
+    pub source: Source,
     /// Default: the latest release.
     pub version: Option<String>,
     /// Names of its binaries; default: what is found.
@@ -44,9 +75,9 @@ pub struct Wish {
 pub struct Proposal {
     /// The version to pin.
     pub version: Version,
-    /// The release's tag.
-    pub tag: String,
-    /// The asset for each platform.
+    /// The release's tag, on GitHub.
+    pub tag: Option<String>,
+    /// The asset, or the url, for each platform.
     pub assets: BTreeMap<Platform, String>,
     /// Platforms that no asset is for.
     pub missing: Vec<Platform>,
@@ -60,11 +91,20 @@ pub struct Proposal {
     pub recipe: String,
 }
 
+/// What was announced, before anything is concluded from it.
+struct Announced {
+    version: Version,
+    /// The release's tag and the template of tags.
+    tag: Option<(String, String)>,
+    /// Names, or urls.
+    assets: Vec<String>,
+    about: About,
+}
+
 /// Everything a recipe is written from.
 struct Findings<'a> {
     wish: &'a Wish,
-    about: About,
-    tag: String,
+    announced: Announced,
     guess: Guess,
     sums: Option<Sums>,
     inside: Inside,
@@ -73,34 +113,29 @@ struct Findings<'a> {
 
 /// Asks, looks, and proposes. Nothing is written.
 pub fn propose(client: &Client, wish: &Wish, cancel: &Cancel) -> Result<Proposal> {
-    let listing = Listing::new(client, &wish.repo)?;
-    let release = listing.release(wish.version.as_deref())?;
-    let (version, tag) = upstream::version_in(&release.tag);
-    let version: Version = version.parse()?;
-    let names = [wish.name.as_str(), wish.repo.rsplit('/').next().unwrap_or_default()];
-    let assets = release.assets();
-    let guess = upstream::guess(&assets, &version, &wish.platforms, &names).ok_or_else(|| {
-        let error = Error::failed(format!("{} {} has no asset that looks like a program for us", wish.repo, release.tag));
+    let announced = match &wish.source {
+        Source::GitHub(repo) => github(client, repo, wish.version.as_deref())?,
+        Source::Url(url) => beside::announced(client, url, wish, cancel)?,
+    };
+    let Announced { version, tag: _, assets, about: _ } = &announced;
+    let names = [wish.name.as_str(), wish.source.word()];
+    let guess = upstream::guess(assets, version, &wish.platforms, &names).ok_or_else(|| {
+        let error = Error::failed(format!("{} {version} has no asset that looks like a program for us", wish.source));
         match assets.len() {
             0 => error.hint("the release has no assets at all"),
             n => error.hint(format!("it has {n}: {}", assets.iter().take(12).cloned().collect::<Vec<_>>().join(", "))),
         }
     })?;
-    // What it says of itself is only nice to have.
-    let about = listing.about().or_else(|error| match error.kind() {
-        Kind::Interrupted(_) => Err(error),
-        _ => Ok(About::default()),
-    })?;
     let host = Platform::host();
     let seen = if guess.assets.contains_key(&host) { host } else { *guess.assets.keys().next().unwrap_or(&host) };
-    let (inside, sums) = look(client, wish, &release.tag, &version, &guess, seen, cancel)?;
+    let (inside, sums) = look(client, wish, &announced, &guess, seen, cancel)?;
     let missing = wish.platforms.iter().copied().filter(|platform| !guess.assets.contains_key(platform)).collect();
-    let findings = Findings { wish, about, tag, guess, sums, inside, missing };
+    let findings = Findings { wish, announced, guess, sums, inside, missing };
     let recipe = recipe::text(&findings);
-    let Findings { guess, sums, inside, missing, .. } = findings;
+    let Findings { wish: _, announced, guess, sums, inside, missing } = findings;
     let proposal = Proposal {
-        version,
-        tag: release.tag,
+        version: announced.version,
+        tag: announced.tag.map(|(tag, _)| tag),
         assets: guess.assets,
         missing,
         checksums: sums.map(|sums| match sums {
@@ -115,31 +150,57 @@ pub fn propose(client: &Client, wish: &Wish, cancel: &Cancel) -> Result<Proposal
     Ok(proposal)
 }
 
+/// A release on GitHub.
+fn github(client: &Client, repo: &str, version: Option<&str>) -> Result<Announced> {
+    let listing = Listing::new(client, repo)?;
+    let release = listing.release(version)?;
+    let (version, template) = upstream::version_in(&release.tag);
+    // What it says of itself is only nice to have.
+    let about = listing.about().or_else(|error| match error.kind() {
+        Kind::Interrupted(_) => Err(error),
+        _ => Ok(About::default()),
+    })?;
+    Ok(Announced { version: version.parse()?, assets: release.assets(), tag: Some((release.tag.clone(), template)), about })
+}
+
+/// Where an asset is.
+fn coordinate(source: &Source, tag: Option<&str>, asset: &str) -> Coordinate {
+    match source {
+        Source::GitHub(repo) => {
+            Coordinate::GitHub { repo: repo.clone(), tag: tag.unwrap_or_default().to_owned(), asset: asset.to_owned() }
+        }
+        Source::Url(_) => Coordinate::Url(asset.to_owned()),
+    }
+}
+
 /// Looks into a platform's asset, held to the first of the publisher's checksums files that speaks of it.
 fn look(
     client: &Client,
     wish: &Wish,
-    tag: &str,
-    version: &Version,
+    announced: &Announced,
     guess: &Guess,
     platform: Platform,
     cancel: &Cancel,
 ) -> Result<(Inside, Option<Sums>)> {
     let asset = &guess.assets[&platform];
-    let of = |sums: &Sums| match sums {
-        Sums::One { name, .. } => name.clone(),
-        Sums::Each(ending) => format!("{asset}{ending}"),
+    let of = |sums: &Sums| {
+        let name = match sums {
+            Sums::One { name, .. } => name.clone(),
+            Sums::Each(ending) => format!("{asset}{ending}"),
+        };
+        match wish.source {
+            Source::GitHub(_) => Checksum::Asset(name),
+            Source::Url(_) => Checksum::Url(name),
+        }
     };
     for sums in guess.checksums.iter().map(Some).chain([None]) {
         cancel.check()?;
-        let original = Original {
-            coordinate: Coordinate::GitHub { repo: wish.repo.clone(), tag: tag.to_owned(), asset: asset.clone() },
-            checksum: sums.map(|sums| Checksum::Asset(of(sums))),
-            extract: Vec::new(),
-        };
+        let tag = announced.tag.as_ref().map(|(tag, _)| tag.as_str());
+        let coordinate = coordinate(&wish.source, tag, asset);
+        let original = Original { coordinate, checksum: sums.map(of), extract: Vec::new() };
         match upstream::fetch(client, &original, platform, true, cancel) {
             Ok(Some(fetched)) => {
-                return Ok((inside::look(fetched, wish, version, guess, platform, cancel)?, sums.cloned()));
+                return Ok((inside::look(fetched, wish, &announced.version, guess, platform, cancel)?, sums.cloned()));
             }
             Ok(None) => return Err(Error::failed(format!("{asset} is announced, but is not there"))),
             // A file that is none of digests, or of others.
@@ -161,7 +222,7 @@ fn check(wish: &Wish, proposal: &Proposal) -> Result<()> {
     write_recipe(&root.join("subsystems").join(name), recipe)?;
     let project = Project::load(root)?;
     for (platform, asset) in assets {
-        let wanted = Coordinate::GitHub { repo: wish.repo.clone(), tag: tag.clone(), asset: asset.clone() };
+        let wanted = coordinate(&wish.source, tag.as_deref(), asset);
         let original = project.subsystems.get(name).map(|subsystem| subsystem.original(platform)).transpose()?.flatten();
         if original.is_none_or(|original| original.coordinate != wanted) {
             return Err(Error::failed(format!("no template was found that names {asset} for {platform}"))

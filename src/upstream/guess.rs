@@ -3,12 +3,14 @@
 //!
 //! A pure function of names. Knows nothing of where they come from, nor what is in the files.
 
+mod siblings;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Arch, Libc, Os, Platform, Version};
 
+pub use siblings::{siblings, version_in_url};
 use words::{Mark, Meaning, Reading, Says};
 
 /// What was guessed.
@@ -60,7 +62,7 @@ pub fn guess(assets: &[String], version: &Version, platforms: &[Platform], names
     }
     let first = *picks.values().next()?;
     let common = Common::of(&picks);
-    let lead = first.lead().rsplit('/').next().unwrap_or_default();
+    let lead = words::last_part(first.lead());
     let program = if lead.is_empty() { (*names.first()?).to_owned() } else { lead.to_owned() };
     Some(Guess {
         asset: common.asset.clone(),
@@ -344,7 +346,9 @@ fn checksums(
             let stem =
                 [".txt", ".sum", ".sha256", ".sha512"].iter().find_map(|ending| stem.strip_suffix(ending)).unwrap_or(&stem);
             let (marks, rest) = words::scan(stem, version);
-            let ended = stem.rsplit_once('.').is_some_and(|(_, last)| last.starts_with(|c: char| c.is_ascii_alphabetic()));
+            let ended = words::last_part(stem)
+                .rsplit_once('.')
+                .is_some_and(|(_, last)| last.starts_with(|c: char| c.is_ascii_alphabetic()));
             if ended && !marks.iter().any(|mark| mark.range.end == stem.len()) {
                 return None;
             }

@@ -24,7 +24,7 @@ use crate::project::{Coordinate, Original};
 
 pub use checks::{Algorithm, Checks, Stated};
 pub use checksums::find as find_checksums;
-pub use guess::{Guess, Sums, guess, plain_name};
+pub use guess::{Guess, Sums, guess, plain_name, siblings, version_in_url};
 pub use listing::{About, Announced, Listing, version_in};
 pub use newest::{Asking, Newest, is_older};
 

@@ -204,3 +204,39 @@ fn whatever_fails_leaves_everything_as_it_was() {
     env.sh("git add --all && git commit -qm notes");
     untouched(&["tool", "github:acme/tool", "v1.2.0"], 2, "packages named `tool`");
 }
+
+#[test]
+fn from_one_url_the_others_are_found() {
+    let env = TestEnv::new();
+    let [first, second] = if host().starts_with("linux-arm64") { ["arm64", "amd64"] } else { ["amd64", "arm64"] };
+    env.sh(&format!(
+        "mkdir -p ../dl/tool/releases && cd ../dl/tool/releases && for p in linux_{first} linux_{second} darwin_{first} darwin_arm64; do \
+         t=$(mktemp -d); mkdir -p $t/tool-1.33.0/usr/bin $t/tool-1.33.0/etc/logrotate.d; \
+         printf '#!/bin/sh\\necho tool\\n' > $t/tool-1.33.0/usr/bin/tool; chmod +x $t/tool-1.33.0/usr/bin/tool; \
+         echo x > $t/tool-1.33.0/etc/logrotate.d/tool; tar czf tool-1.33.0_$p.tar.gz -C $t tool-1.33.0; done; \
+         t=$(mktemp -d); printf '#!/bin/sh\\n' > $t/tool.exe; (cd $t && zip -q $OLDPWD/tool-1.33.0_windows_amd64.zip tool.exe); \
+         for f in tool-*; do sha256sum $f > $f.sha256; done"
+    ));
+    let server = crate::serve::FileServer::start(&env.base().join("dl"));
+    env.write("versions.yml", format!("platforms: [{}, windows-amd64]\nversions:\n  zebra: v1\n", host()));
+    env.recipe("zebra", "binaries: [zebra]\nbuild: {source: {dir: .}, commands: [\"true\"]}\n");
+    let os = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
+    let url = format!("{}/tool/releases/tool-1.33.0_{os}_{first}.tar.gz", server.url());
+    env.larder(["add", "tool", &url]).success();
+    let recipe = env.read("subsystems/tool/recipe.yml").replace(server.url(), "[SERVER]");
+    insta::assert_snapshot!(recipe, @r#"
+    binaries: [tool]
+    platforms: [linux-amd64, linux-arm64, darwin-amd64, darwin-arm64, windows-amd64]
+    upstream:
+      url: "[SERVER]/tool/releases/tool-{{ version }}_{{ os }}_{{ arch }}.{{ 'zip' if os == 'windows' else 'tar.gz' }}"
+      checksums: "[SERVER]/tool/releases/tool-{{ version }}_{{ os }}_{{ arch }}.{{ 'zip' if os == 'windows' else 'tar.gz' }}.sha256"
+    # verify: tool --version      # if that prints the version, it proves what is installed
+    "#);
+    assert!(env.read("versions.yml").contains("versions:\n  tool: 1.33.0\n  zebra: v1\n"), "{}", env.read("versions.yml"));
+    env.larder(["lock", "tool", "--platform", "all"]).success();
+    assert_eq!(env.larder_json(["ensure", "tool", "--locked"]).success().outcomes(), ["tool=restored"]);
+    let missing = env.larder(["add", "other", &url.replace("1.33.0", "1.34.0")]).exits(1);
+    assert!(missing.stderr.contains("does not exist"), "{}", missing.stderr);
+    let versionless = env.larder(["add", "other", &format!("{}/tool-linux-amd64", server.url())]).exits(2);
+    assert!(versionless.stderr.contains("no version is to be seen"), "{}", versionless.stderr);
+}

@@ -157,42 +157,43 @@ fn every_example_is_in_order() {
 fn registry_binaries_end_to_end() {
     let env = example("registries");
     let env = TestEnv::with_network_settings(env);
-    env.larder(["lock", "--platform", "all"]).success();
+    env.larder(["ci"]).success();
     let lock = env.read("versions.lock");
-    for platform in SIX {
-        for name in ["esbuild", "gh", "ruff"] {
-            let line = lock.lines().find(|line| line.starts_with(&format!("{name} ")) && line.contains(&format!(" {platform} ")));
-            assert!(line.is_some(), "{name} on {platform} is not locked:\n{lock}");
-        }
-    }
-    // Locking keeps what it downloaded.
-    let out = env.larder_json(["ensure", "all", "--locked"]).success();
-    assert_eq!(out.outcomes(), ["esbuild=restored", "gh=restored", "ruff=restored"]);
-    env.drop_cache();
-    env.sh("rm -rf subsystems/*/.bin");
-    let out = env.larder_json(["ensure", "all", "--locked"]).success();
-    assert_eq!(out.outcomes(), ["esbuild=downloaded", "gh=downloaded", "ruff=downloaded"]);
-    env.sh("rm -rf subsystems/*/.bin");
-    let out = env.larder_json(["ensure", "all", "--locked", "--offline"]).success();
-    assert_eq!(out.outcomes(), ["esbuild=restored", "gh=restored", "ruff=restored"]);
-    assert_eq!(env.read("versions.lock"), lock, "nothing was added");
-    env.larder(["collect", "all"]).success();
     for platform in SIX {
         let exe = if platform.starts_with("windows") { ".exe" } else { "" };
         for (name, version) in [("esbuild", "0.25.0"), ("gh", "v2.102.0"), ("ruff", "0.9.6")] {
+            let line = lock.lines().find(|line| line.starts_with(&format!("{name} ")) && line.contains(&format!(" {platform} ")));
+            assert!(line.is_some(), "{name} on {platform} is not locked:\n{lock}");
             let path = format!(".collection/binaries/{name}/{version}/{platform}/{name}{exe}");
             let found = executable::check_platform(env.path(&path), &platform.parse().expect("a platform"));
             assert!(matches!(found, Ok(executable::Executable::Native(_))), "{path}: {found:?}");
         }
     }
-    env.larder(["release", "all"]).success();
-    // A second checkout with an empty cache and the first one's hub.
+    let outcomes = |outcome: &str| ["esbuild", "gh", "ruff"].map(|name| format!("{name}={outcome}"));
+    // Once more, without the network.
+    env.sh("rm -rf subsystems/*/.bin");
+    assert_eq!(env.larder_json(["ensure", "all", "--locked", "--offline"]).success().outcomes(), outcomes("restored"));
+    // A second checkout with an empty cache: from the first one's hub, then from the registries, with the lock as it is.
     let second = env.another("second").with_network_settings();
     second.copy_from_repo("examples/registries", "");
     second.write("versions.lock", &lock);
-    second.write("versions.yml", second.read("versions.yml") + &format!("hub: {{dir: {}}}\n", env.path(".larder-hub")));
-    let out = second.larder_json(["ensure", "all", "--locked", "--offline"]).success();
-    assert_eq!(out.outcomes(), ["esbuild=downloaded", "gh=downloaded", "ruff=downloaded"]);
+    let text = second.read("versions.yml");
+    second.write("versions.yml", format!("{text}hub: {{dir: {}}}\n", env.path(".larder-hub")));
+    assert_eq!(second.larder_json(["ensure", "all", "--locked", "--offline"]).success().outcomes(), outcomes("downloaded"));
+    second.write("versions.yml", text);
+    second.drop_cache();
+    second.sh("rm -rf subsystems/*/.bin");
+    assert_eq!(second.larder_json(["ensure", "all", "--locked"]).success().outcomes(), outcomes("downloaded"));
+    assert_eq!((env.read("versions.lock"), second.read("versions.lock")), (lock.clone(), lock.clone()), "nothing was added");
+    // Another digest than the package has.
+    let digest =
+        lock.lines().find(|line| line.starts_with("esbuild ") && line.contains(&format!(" {} original upstream ", host())));
+    let digest = digest.and_then(|line| line.split(' ').nth(7)).expect("a digest");
+    second.write("versions.lock", lock.replace(digest, &"0".repeat(64)));
+    second.drop_cache();
+    second.sh("rm -rf subsystems/*/.bin");
+    let out = second.larder(["ensure", "esbuild"]).exits(4);
+    assert!(out.stderr.contains(digest) && out.stderr.contains("versions.lock says"), "{}", out.stderr);
 }
 
 /// The repository's own stack: our two programs, built twice in different places, and what they do together.

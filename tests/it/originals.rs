@@ -83,3 +83,62 @@ fn what_is_not_there_is_told_with_what_is() {
     let out = env.larder(["ensure", "all"]).exits(1);
     assert!(out.stderr.contains("no file named `tool`") && out.stderr.contains("`bin/toool`"), "{}", out.stderr);
 }
+
+/// Plain, compressed, and in archives of every kind, made by the programs that publishers use.
+#[test]
+fn every_kind_of_file_is_taken_apart() {
+    let env = TestEnv::new();
+    env.sh(
+        "mkdir ../files && cd ../files && printf '#!/bin/sh\\necho it runs\\n' > tool && chmod +x tool && mkdir d && cp tool d",
+    );
+    let made = [
+        ("tar", "tar cf $o d"),
+        ("tar.gz", "tar czf $o d"),
+        ("tgz", "tar czf $o d"),
+        ("tar.xz", "tar cJf $o d"),
+        ("tar.zst", "tar c d | zstd -q > $o"),
+        ("tar.bz2", "tar cjf $o d"),
+        ("zip", "zip -qr $o d"),
+        ("gz", "gzip -c tool > $o"),
+        ("xz", "xz -c tool > $o"),
+        ("zst", "zstd -qc tool > $o"),
+        ("bz2", "bzip2 -c tool > $o"),
+        ("bin", "cp tool $o"),
+    ];
+    for (kind, line) in made {
+        env.sh(&format!("cd ../files && o=it.{kind} && {line}"));
+    }
+    let server = FileServer::start(&env.base().join("files"));
+    env.versions(&made.map(|(kind, _)| (kind, "v1.0.0")), "");
+    for (kind, _) in made {
+        env.recipe(kind, &format!("binaries: [tool-{kind}]\nupstream:\n  url: \"{}/it.{kind}\"\n", server.url()));
+        if kind.starts_with('t') || kind == "zip" {
+            env.edit(
+                &format!("subsystems/{kind}/recipe.yml"),
+                "upstream:\n",
+                &format!("upstream:\n  extract: {{'*/tool': tool-{kind}}}\n"),
+            );
+        }
+    }
+    env.larder(["ensure", "all"]).success();
+    for (kind, _) in made {
+        assert_eq!(env.run(env.path(format!("subsystems/{kind}/.bin/tool-{kind}")).as_str(), [""; 0]), "it runs\n", "{kind}");
+    }
+}
+
+#[test]
+fn an_executable_of_another_platform_is_refused() {
+    let env = TestEnv::new();
+    // A Mach-O header, as macOS has it, where this machine's or Windows' is wanted.
+    env.sh("mkdir ../files && printf '\\317\\372\\355\\376\\014\\000\\000\\001\\000\\000\\000\\000\\002\\000\\000\\000%4096d' 0 > ../files/tool");
+    let server = FileServer::start(&env.base().join("files"));
+    env.versions(&[("tool", "v1.0.0")], "platforms: [linux-amd64, windows-arm64, darwin-arm64]\n");
+    env.recipe("tool", &format!("binaries: [tool]\nupstream: {{url: \"{}/tool\"}}\n", server.url()));
+    for platform in ["linux-amd64", "windows-arm64"] {
+        let out = env.larder(["ensure", "tool", "--platform", platform]).exits(1);
+        assert!(out.stderr.contains(&format!("is not for {platform}")), "{}", out.stderr);
+        assert!(out.stderr.contains(&format!("a darwin-arm64 executable where {platform} is wanted")), "{}", out.stderr);
+    }
+    assert!(!env.exists("versions.lock") && env.sh("find subsystems -type f") == "subsystems/tool/recipe.yml\n");
+    env.larder(["ensure", "tool", "--platform", "darwin-arm64"]).success();
+}

@@ -12,6 +12,7 @@ use larder::project::{Checksum, Coordinate, Original, PackageFormat};
 use larder::upstream::{self, Algorithm, Checks, Fetched};
 use larder::{Error, Kind};
 
+use crate::env::TestEnv;
 use crate::script::{Reply, Script};
 
 fn client() -> Client {
@@ -323,4 +324,23 @@ fn real_registries_are_understood() {
     let wheel = Coordinate::Pypi { package: "iniconfig".into(), version: "2.0.0".into() };
     let (_, name, stated) = fetch(&original(wheel, None), "darwin-arm64").unwrap().unwrap();
     assert_eq!((name.as_str(), stated), ("iniconfig-2.0.0-py3-none-any.whl", 1));
+}
+
+/// Of the registries that are configured here, what they state is one thing, what a project pins another: the project's counts.
+#[test]
+fn registry_packages_are_held_to_what_a_project_pins() {
+    let env = TestEnv::new().with_network_settings();
+    let wrong = Digest::of(b"something else");
+    for (name, version, upstream, file) in
+        [("js", "7.0.0", "npm: is-number", "package/package.json"), ("py", "2.0.0", "pypi: iniconfig", "iniconfig/__init__.py")]
+    {
+        env.remove("subsystems");
+        env.versions(&[(name, version)], "");
+        let recipe = format!("binaries: [{name}]\nupstream:\n  {upstream}\n  extract: {{\"{file}\": {name}}}\n");
+        env.recipe(name, &format!("{recipe}  checksums: {{{}: {wrong}}}\n", crate::env::host()));
+        let out = env.larder(["ensure", name]).exits(4);
+        assert!(out.stderr.contains(&wrong.to_string()) && out.stderr.contains("recipe.yml says"), "{}", out.stderr);
+        env.recipe(name, &recipe);
+        env.larder(["ensure", name]).success();
+    }
 }

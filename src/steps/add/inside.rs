@@ -67,7 +67,7 @@ pub(super) fn look(
     }
     let programs = programs(&all, platform)?;
     let chosen = if wish.binaries.is_empty() {
-        choose(&programs, &[&guess.program, wish.name.as_str(), wish.repo.rsplit('/').next().unwrap_or_default()], version)
+        choose(&programs, &[&guess.program, wish.name.as_str(), wish.source.word()], version)
     } else {
         let named = |binary: &FileName| programs.iter().find(|program| program.name == binary.as_str()).cloned();
         wish.binaries.iter().map(named).collect()

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::Findings;
+use super::{Announced, Findings, Source};
 use crate::upstream::Sums;
 
 /// The recipe.
 pub(super) fn text(findings: &Findings<'_>) -> String {
-    let Findings { wish, about, tag, guess, sums, inside, missing } = findings;
+    let Findings { wish, announced: Announced { version: _, tag, assets: _, about }, guess, sums, inside, missing } = findings;
     let mut text = String::new();
     // Writing to a String can't fail.
     let mut line = |indent: usize, key: &str, value: &str| {
@@ -28,11 +28,19 @@ pub(super) fn text(findings: &Findings<'_>) -> String {
         line(0, "platforms", &list(guess.assets.keys().map(ToString::to_string)));
     }
     line(0, "upstream", "");
-    line(2, "github", &quoted(&wish.repo));
-    if tag != "{{ version }}" {
+    let asset = match &wish.source {
+        Source::GitHub(repo) => {
+            line(2, "github", &quoted(repo));
+            "asset"
+        }
+        Source::Url(_) => "url",
+    };
+    if let Some((_, tag)) = tag
+        && tag != "{{ version }}"
+    {
         line(2, "tag", &quoted(tag));
     }
-    line(2, "asset", &quoted(&guess.asset));
+    line(2, asset, &quoted(&guess.asset));
     match sums {
         Some(Sums::One { template, .. }) => line(2, "checksums", &quoted(template)),
         Some(Sums::Each(ending)) => line(2, "checksums", &quoted(&format!("{}{ending}", guess.asset))),
@@ -46,12 +54,12 @@ pub(super) fn text(findings: &Findings<'_>) -> String {
     }
     if !guess.overrides.is_empty() {
         line(2, "overrides", "");
-        for (place, asset) in &guess.overrides {
+        for (place, template) in &guess.overrides {
             let sums = match sums {
-                Some(Sums::Each(ending)) => Some(format!("{asset}{ending}")),
+                Some(Sums::Each(ending)) => Some(format!("{template}{ending}")),
                 _ => None,
             };
-            let keys = [("asset", Some(asset)), ("checksums", sums.as_ref())];
+            let keys = [(asset, Some(template)), ("checksums", sums.as_ref())];
             line(4, place, &map(keys.iter().filter_map(|(key, value)| Some((*key, value.as_ref()?.as_str())))));
         }
     }

@@ -201,7 +201,7 @@ pub(super) fn read<'a>(name: &'a str, version: &Version) -> Option<Reading<'a>> 
     let (stem, ending) = name.split_at(name.len() - ending);
     let (marks, rest) = scan(stem, version);
     if ending.is_empty()
-        && let Some((_, last)) = stem.rsplit_once('.')
+        && let Some((_, last)) = last_part(stem).rsplit_once('.')
     {
         // `.deb`, `.sig`, `.txt`, …; but `.linux.amd64` and `.2` are no endings.
         let known = marks.iter().any(|mark| mark.range.end == stem.len());
@@ -210,6 +210,11 @@ pub(super) fn read<'a>(name: &'a str, version: &Version) -> Option<Reading<'a>> 
         }
     }
     Some(Reading { name, marks, rest, ending })
+}
+
+/// The file's own name, where the whole is a url.
+pub(super) fn last_part(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
 }
 
 /// What is known in a text, and its other words.
