@@ -184,6 +184,12 @@ fn whatever_fails_leaves_everything_as_it_was() {
     untouched(&["ensure", "github:acme/tool"], 2, "command word");
     untouched(&["tool", "github:acme/tool", "--binary", "other"], 1, "which program");
     untouched(&["tool", "github:acme/tool", "--offline"], 5, "--offline");
+    let mut mirrored = env.command(["add", "tool", "github:acme/tool"]);
+    let out = env.output({
+        mirrored.env("GITHUB_SERVER_URL", "https://github.example");
+        mirrored
+    });
+    assert!(out.exits(1).stderr.contains("a mirror stands in for github.com"));
     // Another digest than the publisher states.
     release(
         &env,

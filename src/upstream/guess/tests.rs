@@ -285,3 +285,64 @@ fn names_in_archives_are_made_plain() {
         assert_eq!(plain_name(file, &version), plain);
     }
 }
+
+/// Releases made in every manner: whatever words, order and separators, each platform's asset is found and rendered.
+#[test]
+fn every_manner_of_naming_is_understood() {
+    let systems = [
+        ["linux", "darwin", "windows"],
+        ["Linux", "macOS", "Windows"],
+        ["linux", "osx", "win"],
+        ["unknown-linux-gnu", "apple-darwin", "pc-windows-msvc"],
+        ["linux-musl", "macos", "windows"],
+    ];
+    let processors = [["amd64", "arm64"], ["x86_64", "aarch64"], ["x64", "arm64"], ["64bit", "arm64"]];
+    let endings = [["tar.gz", "zip"], ["tgz", "tgz"], ["tar.xz", "zip"], ["zip", "zip"], ["", "exe"], ["gz", "zip"]];
+    let mut seen = 0;
+    for (systems, processors, [unix, windows], between, manner) in manners(&systems, &processors, &endings) {
+        let mut assets = String::new();
+        for (os, system) in systems.iter().enumerate() {
+            for processor in processors {
+                let ending = if os == 2 { windows } else { unix };
+                let words = match manner {
+                    0 => ["tool", "1.2.3", system, processor],
+                    1 => ["tool", system, processor, "1.2.3"],
+                    2 => ["tool", "v1.2.3", processor, system],
+                    _ => ["my-tool", "", processor, system],
+                };
+                let name = words.iter().filter(|word| !word.is_empty()).copied().collect::<Vec<_>>().join(between);
+                let dot = if ending.is_empty() { "" } else { "." };
+                write!(assets, "{name}{dot}{ending} {name}{dot}{ending}.sha256 {name}.deb ").unwrap();
+            }
+        }
+        let text = guessed(&["tool"], "v1.2.3", &assets);
+        assert!(!text.contains("nothing"), "{assets}\n{text}");
+        assert!(text.contains("checksums: <asset>.sha256"), "{assets}\n{text}");
+        seen += 1;
+    }
+    assert_eq!(seen, 5 * 4 * 6 * 3 * 4);
+}
+
+type Manner<'a> = (&'a [&'a str; 3], &'a [&'a str; 2], [&'a str; 2], &'static str, usize);
+
+fn manners<'a>(
+    systems: &'a [[&'a str; 3]],
+    processors: &'a [[&'a str; 2]],
+    endings: &'a [[&'a str; 2]],
+) -> impl Iterator<Item = Manner<'a>> {
+    let ends = move |(s, p)| endings.iter().map(move |e| (s, p, *e));
+    let words = systems.iter().flat_map(move |s| processors.iter().map(move |p| (s, p)));
+    let betweens = |(s, p, e)| ["-", "_", "."].map(|b| (s, p, e, b));
+    words.flat_map(ends).flat_map(betweens).flat_map(|(s, p, e, b)| (0..4).map(move |m| (s, p, e, b, m)))
+}
+
+proptest::proptest! {
+    #[test]
+    fn nothing_makes_it_panic(assets in proptest::collection::vec("[a-z0-9é._-]{0,12}(linux|darwin|win64|x64|v1|\\PC){0,4}(\\.gz|\\.exe|)", 0..12), version in "v?[0-9]{1,2}(\\.[0-9]){0,2}") {
+        let version: Version = version.parse().unwrap();
+        let _ = guess(&assets, &version, &SIX.map(|text| text.parse().unwrap()), &["tool"]);
+        for asset in &assets {
+            let _ = (version_in_url(asset), siblings(asset, &version, Platform::host()), plain_name(asset, &version));
+        }
+    }
+}
