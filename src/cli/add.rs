@@ -62,7 +62,8 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     platforms.extend(USUAL.iter().filter_map(|text| text.parse::<Platform>().ok()));
     platforms.sort();
     platforms.dedup();
-    let wish = Wish { name, source, version: args.version.clone(), binaries, platforms };
+    let schema = Wish::schema_of(&project);
+    let wish = Wish { schema, name, source, version: args.version.clone(), binaries, platforms };
     let (_runtime, cancel) = supervised()?;
     let client = net::Client::new(net::Settings::from_env(args.offline)?, cancel.clone());
     let proposal = add::propose(&client, &wish, &cancel)?;

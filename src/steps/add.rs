@@ -68,6 +68,17 @@ pub struct Wish {
     pub binaries: Vec<FileName>,
     /// The platforms it is looked for on.
     pub platforms: Vec<Platform>,
+    /// The recipe's JSON Schema, seen from the recipe, where `init` wrote it: editors complete and check by it.
+    pub schema: Option<&'static str>,
+}
+
+impl Wish {
+    /// The schema that a project's recipes name.
+    pub fn schema_of(project: &Project) -> Option<&'static str> {
+        let usual = project.subsystems_dir == project.root.join("subsystems");
+        (usual && project.root.join(".larder/schema/recipe.schema.json").exists())
+            .then_some("../../.larder/schema/recipe.schema.json")
+    }
 }
 
 /// What would be written, and what it was concluded from.

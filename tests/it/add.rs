@@ -52,7 +52,7 @@ fn what_is_added_is_checked_locked_and_installed() {
     let out = env.larder(["add", "tool", "github:acme/tool"]).success();
     let told = out.stderr.replace(&format!("asset for {}", host()), "asset for [HOST]");
     insta::assert_snapshot!(told, @r"
-    tool v1.2.0, from the release v1.2.0 of acme/tool
+    tool v1.2.0, from the release v1.2.0 of github:acme/tool
       linux-amd64     tool_1.2.0_Linux_x86_64.tar.gz
       linux-arm64     tool_1.2.0_Linux_arm64.tar.gz
       darwin-amd64    tool_1.2.0_Darwin_x86_64.tar.gz
@@ -121,7 +121,11 @@ fn plain_files_of_a_tag_with_words_can_be_looked_at_first() {
         assert_eq!(document["missing"], serde_json::json!(["windows-arm64"]));
         assert_eq!(document["written"], serde_json::json!([]));
     }
+    // As `init` leaves it, for editors.
+    env.write(".larder/schema/recipe.schema.json", "{}");
     let document = env.larder_json(["add", "jay", "github:acme/tool"]).success().document();
+    let first = "# yaml-language-server: $schema=../../.larder/schema/recipe.schema.json\nbinaries: [tool]\n";
+    assert!(env.read("subsystems/jay/recipe.yml").starts_with(first));
     assert_eq!(document["written"], serde_json::json!(["subsystems/jay/recipe.yml", "versions.yml"]));
     assert_eq!(document["recipe"], env.read("subsystems/jay/recipe.yml"));
     env.larder(["lock", "--platform", "all"]).success();

@@ -8,7 +8,7 @@ use crate::upstream::Sums;
 /// The recipe.
 pub(super) fn text(findings: &Findings<'_>) -> String {
     let Findings { wish, announced: Announced { version: _, tag, assets: _, about }, guess, sums, inside, missing } = findings;
-    let mut text = String::new();
+    let mut text = wish.schema.map_or_else(String::new, |path| format!("# yaml-language-server: $schema={path}\n"));
     // Writing to a String can't fail.
     let mut line = |indent: usize, key: &str, value: &str| {
         let _ = writeln!(text, "{:indent$}{key}: {value}", "");
