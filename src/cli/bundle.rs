@@ -29,7 +29,7 @@ pub struct Args {
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
-    how: How,
+    pub(super) how: How,
 }
 
 /// Runs it.

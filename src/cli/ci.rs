@@ -10,11 +10,13 @@ use super::session::supervised;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Action, Did, Outcome};
 use crate::report::{self, Mode, Verbosity};
+use crate::steps;
 
 /// Do what CI does: the lines of `ci:` in versions.yml
 ///
 /// Each line is a larder command, run as if it was typed, one after the other; the first failure ends the run. All lines
-/// are understood before the first one runs. The same on a laptop and in CI; in GitHub Actions each line is a group.
+/// are understood before the first one runs. The same on a laptop and in CI; in GitHub Actions each line is a group, and lines
+/// that release are skipped in pull requests and on other branches than the default one, as uploads after a build are.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder ci
@@ -31,7 +33,11 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
             Error::usage("versions.yml has no `ci:`").hint("say what CI does, e.g. `ci: [ensure all, verify, package all]`")
         );
     }
-    let lines = understand(&project.ci)?;
+    let mut lines = understand(&project.ci)?;
+    let held_back = steps::held_back(&project, &crate::env::value);
+    if held_back.is_some() {
+        lines = lines.into_iter().map(Line::without_upload).collect();
+    }
     let mut global = global.clone();
     global.directory = Some(root);
     // Also between two lines a signal ends the run.
@@ -45,6 +51,11 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
         let mut did = Did::new(Action::Ci, &line.text, Outcome::Skipped);
         if code != ExitCode::SUCCESS || cancel.signal().is_some() {
             did.reason = Some("not run".into());
+            done.push(did);
+            continue;
+        }
+        if let Some(why) = held_back.as_ref().filter(|_| line.releases()) {
+            did.reason = Some(why.clone());
             done.push(did);
             continue;
         }

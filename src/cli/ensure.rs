@@ -37,7 +37,7 @@ pub struct Args {
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
-    how: How,
+    pub(super) how: How,
 }
 
 /// How to obtain.

@@ -44,6 +44,21 @@ impl Line {
         Ok(Self { text: text.to_owned(), cli })
     }
 
+    /// Whether it does nothing but change the hub.
+    pub fn releases(&self) -> bool {
+        matches!(&self.cli.command, Command::Release(args) if args.writes())
+    }
+
+    /// The same, but nothing it builds is uploaded.
+    pub fn without_upload(mut self) -> Self {
+        match &mut self.cli.command {
+            Command::Ensure(args) => args.how.upload = false,
+            Command::Bundle(args) => args.how.upload = false,
+            _ => {}
+        }
+        self
+    }
+
     /// Runs it in the project's folder, shown as the outer command is. Failures are shown here.
     pub fn run(&self, outer: &Global) -> ExitCode {
         let mut global = self.cli.global.clone();

@@ -118,6 +118,13 @@ impl How {
     }
 }
 
+impl Args {
+    /// Whether it changes the hub.
+    pub fn writes(&self) -> bool {
+        !matches!(self.word, Some(Word::Status(_)))
+    }
+}
+
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     match &args.word {

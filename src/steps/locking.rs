@@ -57,6 +57,15 @@ impl Locking {
         Ok(())
     }
 
+    /// Adds a line in the place of one that pins other bytes, on disk too where this run may.
+    pub fn record_anew(&self, line: &LockLine) -> Result<()> {
+        if self.append {
+            return self.write(std::slice::from_ref(line), true).map(drop);
+        }
+        self.lock().replace(line.clone());
+        Ok(())
+    }
+
     /// Puts lines in the place of others (`lock --update`), or only adds them; whether the file changed.
     pub fn write(&self, lines: &[LockLine], replace: bool) -> Result<bool> {
         let change = |lock: &mut Lock| {

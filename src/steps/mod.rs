@@ -37,4 +37,4 @@ pub use obtain::{Attempt, Done, Obtained, obtain};
 pub use package::{Packaged, package};
 pub use release::{ReleaseOptions, Released, release};
 pub use rollback::rollback;
-pub use upload::{UploadDecision, decide as decide_upload, in_ci};
+pub use upload::{UploadDecision, decide as decide_upload, held_back, in_ci};

@@ -51,7 +51,8 @@ pub fn release(ctx: &Context, cell: &Cell, options: ReleaseOptions) -> Result<Re
         let place = format!("{}/{tag}/{name}", hub.describe());
         if matches!(published, Published::Added | Published::Replaced | Published::Present) && !receipt.staged {
             let url = locking::asset_url(ctx, &tag, &name)?;
-            pin(ctx, cell, &locking::line(&sidecar.content, PinKind::Asset, sidecar.sha256, sidecar.size, &url))?;
+            let line = locking::line(&sidecar.content, PinKind::Asset, sidecar.sha256, sidecar.size, &url);
+            pin(ctx, cell, &line, options.replace)?;
         }
         let released = |outcome, bytes, reason| Ok(Released { outcome, bytes, place: place.clone(), reason });
         let staged = receipt.staged.then(|| format!("in a draft: `larder release finalize {}` publishes it", cell.name));
@@ -87,9 +88,12 @@ fn adopted(ctx: &Context, cell: &Cell, tag: &Tag, asset: &AssetName) -> Result<b
     Ok(ctx.locking.pinned_assets(ctx, cell, &wanted).any(|(_, named)| named == (tag.clone(), asset.clone())))
 }
 
-/// What is published is what everyone gets from now on: the lock says so. A folder hub inside the project may have been
-/// removed since the lock was written; then, and only then, another build takes the place of the one that is gone.
-fn pin(ctx: &Context, cell: &Cell, line: &LockLine) -> Result<()> {
+/// What is published is what everyone gets from now on: the lock says so. Another build takes the place of a pinned one only
+/// with `--replace`, or where a folder hub inside the project was removed since the lock was written.
+fn pin(ctx: &Context, cell: &Cell, line: &LockLine, replace: bool) -> Result<()> {
+    if replace {
+        return ctx.locking.record_anew(line);
+    }
     let own = matches!(&ctx.project.hub, HubConfig::Dir { path, .. } if path.starts_with(&ctx.project.root));
     match ctx.locking.record(line) {
         Err(error) if own && error.kind() == Kind::Integrity && !ctx.options.locked => {

@@ -46,6 +46,19 @@ pub fn decide(project: &Project, asked: bool, env: &dyn Fn(&str) -> Option<Strin
     }
 }
 
+/// Why what `ci:` says is not written to the hub here: in GitHub Actions a list that runs by itself follows the same rules.
+/// What a person or a workflow says as a command of its own is done.
+pub fn held_back(project: &Project, env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    let by_itself = in_ci(env) && env("GITHUB_ACTIONS").as_deref() == Some("true");
+    if !by_itself || !matches!(project.hub, HubConfig::GitHub { .. }) {
+        return None;
+    }
+    match in_actions(env) {
+        UploadDecision::Skip(why) => Some(why),
+        UploadDecision::Yes | UploadDecision::No => None,
+    }
+}
+
 /// "In CI" means `CI` is true.
 pub fn in_ci(env: &dyn Fn(&str) -> Option<String>) -> bool {
     env("CI").is_some_and(|value| value == "true" || value == "1")

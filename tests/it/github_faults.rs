@@ -43,6 +43,21 @@ fn a_replacement_that_fails_for_good_leaves_the_old() {
     }
 }
 
+/// The server takes an upload and then says nothing: the wait ends, and it is seen that the asset is there.
+#[test]
+fn an_upload_whose_answer_stays_away_is_looked_at() {
+    let (github, dist) = (github(Visibility::Public), Dist::new());
+    let package = dist.package("linux-amd64", "the binary", "inputs");
+    github.fault(Fault::on("POST", "/assets?name=arc", Act::Delay(Duration::from_secs(30))));
+    let settings = larder::net::Settings { idle: Duration::from_millis(400), ..settings() };
+    let hub = hub_with(&github, Some(WRITE), settings, Duration::from_millis(400));
+    let began = Instant::now();
+    publish(&hub, &package).unwrap();
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    assert_whole(&only(&github), &[&package]);
+    assert_eq!(github.writes().iter().filter(|write| write.target.ends_with("name=arc-linux-amd64.tar.gz")).count(), 1);
+}
+
 /// Published and empty is no reason to make another, and what it gets later is seen.
 #[test]
 fn a_published_release_without_assets_is_filled() {

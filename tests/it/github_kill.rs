@@ -54,6 +54,15 @@ fn run(github: &FakeGitHub, package: &Package, options: PublishOptions) -> larde
     publish_with(&hub, package, options).map(drop)
 }
 
+/// A reader finds an asset with its own sidecar, or nothing.
+fn no_mixture(github: &FakeGitHub, package: &Package) {
+    let reader = calm(github, None);
+    if let Some(sidecar) = larder::hub::Hub::sidecar(&reader, &tag(), &package.name).unwrap() {
+        let bytes = read(&reader, &package.name).unwrap().expect("a sidecar without its asset");
+        assert_eq!(larder::model::Digest::of(&bytes), sidecar.sha256);
+    }
+}
+
 #[test]
 fn a_new_release() {
     let dist = Dist::new();
@@ -87,7 +96,10 @@ fn a_platform_added_to_a_published_release() {
         },
         |github| run(github, &package, PublishOptions::default()),
         |github| publish(&calm(github, Some(WRITE)), &package).map(drop),
-        |github| assert_eq!(read(&calm(github, None), &first.name).unwrap().unwrap(), b"the first"),
+        |github| {
+            assert_eq!(read(&calm(github, None), &first.name).unwrap().unwrap(), b"the first");
+            no_mixture(github, &package);
+        },
         |github| assert_whole(&only(github), &[&first, &package]),
     );
 }
@@ -106,12 +118,7 @@ fn a_replacement() {
     let never_lost = |github: &FakeGitHub| {
         let held: Vec<Vec<u8>> = assets(&only(github)).into_values().collect();
         assert!(held.contains(&b"the old one".to_vec()) || held.contains(&b"the new one!".to_vec()), "both are gone");
-        // A reader finds the old with its sidecar, the new with its sidecar, or nothing: never a mixture.
-        let reader = calm(github, None);
-        if let Some(sidecar) = larder::hub::Hub::sidecar(&reader, &tag(), &old.name).unwrap() {
-            let bytes = read(&reader, &old.name).unwrap().expect("a sidecar without its asset");
-            assert_eq!(larder::model::Digest::of(&bytes), sidecar.sha256);
-        }
+        no_mixture(github, &old);
     };
     table(
         "a replacement, run again",

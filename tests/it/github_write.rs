@@ -220,6 +220,31 @@ fn a_draft_that_holds_others_assets_survives_a_refused_tag() {
     assert!(github.releases(REPO).iter().any(|r| r.id == id && r.assets.iter().any(|a| a.name == "someone-elses.zip")));
 }
 
+/// Nor is what another job put into the draft that we made.
+#[test]
+fn an_own_draft_that_others_joined_survives_a_refused_tag() {
+    let (github, dist) = (github(Visibility::Public), Dist::new());
+    github.put_release(REPO, "other-v1", false, &[("someone-elses.zip", b"x")]);
+    github.with_repo(REPO, |repo| repo.refused_tags.push("arc-v1".to_owned()));
+    let package = dist.package("linux-amd64", "the binary", "inputs");
+    let slowly = hub_paced(&github, Some(WRITE), settings(), Duration::from_millis(400), Duration::from_millis(300));
+    std::thread::scope(|scope| {
+        let job = scope.spawn(|| publish(&slowly, &package));
+        let joined = || {
+            github.with_repo(REPO, |repo| {
+                let theirs = repo.releases[0].assets[0].clone();
+                repo.releases.get_mut(1).map(|draft| draft.assets.push(theirs)).is_some()
+            })
+        };
+        while !joined() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(job.join().unwrap().unwrap_err().kind(), Kind::Refused);
+    });
+    let releases = github.releases(REPO);
+    assert!(releases[1].draft && releases[1].assets.iter().any(|asset| asset.name == "someone-elses.zip"));
+}
+
 /// An error while looking is not "absent": nothing is created.
 #[test]
 fn a_failed_look_creates_nothing() {
@@ -432,10 +457,12 @@ fn a_damaged_draft_is_not_published() {
         asset.bytes = "darwin-arm65".into();
         asset.sha256 = Digest::of(b"darwin-arm65").to_string();
     });
-    let error = publish(&writer(&github), &linux).unwrap_err();
-    assert_eq!(error.kind(), Kind::Integrity);
-    assert!(error.to_string().contains(darwin.name.as_str()), "{error}");
-    assert!(only(&github).draft);
+    for refused in [publish(&writer(&github), &linux).map(drop), writer(&github).finalize(&tag())] {
+        let error = refused.unwrap_err();
+        assert_eq!(error.kind(), Kind::Integrity);
+        assert!(error.to_string().contains(darwin.name.as_str()), "{error}");
+        assert!(only(&github).draft);
+    }
 }
 
 /// Six jobs, one tag, lists that lag: nothing is lost, and it is one release.

@@ -31,6 +31,7 @@ mod github_box;
 mod github_faults;
 mod github_kill;
 mod github_read;
+mod github_release;
 mod github_story;
 mod github_write;
 mod hub_dir;
