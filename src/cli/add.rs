@@ -99,7 +99,7 @@ fn source(text: &str) -> Result<Source> {
 }
 
 fn document(wish: &Wish, proposal: Proposal, written: Vec<String>) -> AddDocument {
-    let Proposal { version, tag, assets, missing, checksums, binaries, seen, recipe } = proposal;
+    let Proposal { version, tag, assets, missing, checksums, silent: _, binaries, seen, recipe } = proposal;
     AddDocument {
         name: wish.name.clone(),
         version,
@@ -117,7 +117,7 @@ fn document(wish: &Wish, proposal: Proposal, written: Vec<String>) -> AddDocumen
 
 /// What was guessed, for whoever looks it over.
 fn tell(wish: &Wish, proposal: &Proposal, written: &[String], project: &Project, global: &Global) -> Result<()> {
-    let Proposal { version, tag, assets, missing, checksums, binaries, seen, recipe } = proposal;
+    let Proposal { version, tag, assets, missing, checksums, silent, binaries, seen, recipe } = proposal;
     let Wish { name, source, .. } = wish;
     if global.verbosity() != Verbosity::Quiet {
         let release = tag.as_ref().map_or(String::new(), |tag| format!("the release {tag} of "));
@@ -133,6 +133,9 @@ fn tell(wish: &Wish, proposal: &Proposal, written: &[String], project: &Project,
         report::say(&format!("  {:<15} {} (seen in the asset for {seen})", "binaries", names.join(", ")));
         let stated = checksums.as_deref().unwrap_or("nobody states digests: the first download of each is trusted, and locked");
         report::say(&format!("  {:<15} {stated}", "checksums"));
+        if checksums.is_none() && !silent.is_empty() {
+            report::say(&format!("  {:<15} {} says nothing of the asset for {seen}", "", silent.join(", ")));
+        }
         for path in written {
             report::say(&format!("wrote {path}"));
         }

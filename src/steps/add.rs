@@ -92,8 +92,10 @@ pub struct Proposal {
     pub assets: BTreeMap<Platform, String>,
     /// Platforms that no asset is for.
     pub missing: Vec<Platform>,
-    /// The template of the checksums file; none where nobody states digests.
+    /// The file that states digests; none where nobody does.
     pub checksums: Option<String>,
+    /// Files that look as if they did, and do not speak of what was looked into.
+    pub silent: Vec<String>,
     /// Its binaries.
     pub binaries: Vec<FileName>,
     /// The platform whose asset was looked into.
@@ -139,7 +141,7 @@ pub fn propose(client: &Client, wish: &Wish, cancel: &Cancel) -> Result<Proposal
     })?;
     let host = Platform::host();
     let seen = if guess.assets.contains_key(&host) { host } else { *guess.assets.keys().next().unwrap_or(&host) };
-    let (inside, sums) = look(client, wish, &announced, &guess, seen, cancel)?;
+    let (inside, sums, silent) = look(client, wish, &announced, &guess, seen, cancel)?;
     let missing = wish.platforms.iter().copied().filter(|platform| !guess.assets.contains_key(platform)).collect();
     let findings = Findings { wish, announced, guess, sums, inside, missing };
     let recipe = recipe::text(&findings);
@@ -153,6 +155,7 @@ pub fn propose(client: &Client, wish: &Wish, cancel: &Cancel) -> Result<Proposal
             Sums::One { name, .. } => name,
             Sums::Each(ending) => format!("<asset>{ending}"),
         }),
+        silent,
         binaries: inside.binaries,
         seen,
         recipe,
@@ -192,17 +195,16 @@ fn look(
     guess: &Guess,
     platform: Platform,
     cancel: &Cancel,
-) -> Result<(Inside, Option<Sums>)> {
+) -> Result<(Inside, Option<Sums>, Vec<String>)> {
+    let mut silent = Vec::new();
     let asset = &guess.assets[&platform];
-    let of = |sums: &Sums| {
-        let name = match sums {
-            Sums::One { name, .. } => name.clone(),
-            Sums::Each(ending) => format!("{asset}{ending}"),
-        };
-        match wish.source {
-            Source::GitHub(_) => Checksum::Asset(name),
-            Source::Url(_) => Checksum::Url(name),
-        }
+    let name = |sums: &Sums| match sums {
+        Sums::One { name, .. } => name.clone(),
+        Sums::Each(ending) => format!("{asset}{ending}"),
+    };
+    let of = |sums: &Sums| match wish.source {
+        Source::GitHub(_) => Checksum::Asset(name(sums)),
+        Source::Url(_) => Checksum::Url(name(sums)),
     };
     for sums in guess.checksums.iter().map(Some).chain([None]) {
         cancel.check()?;
@@ -211,11 +213,12 @@ fn look(
         let original = Original { coordinate, checksum: sums.map(of), extract: Vec::new() };
         match upstream::fetch(client, &original, platform, true, cancel) {
             Ok(Some(fetched)) => {
-                return Ok((inside::look(fetched, wish, &announced.version, guess, platform, cancel)?, sums.cloned()));
+                let inside = inside::look(fetched, wish, &announced.version, guess, platform, cancel)?;
+                return Ok((inside, sums.cloned(), silent));
             }
             Ok(None) => return Err(Error::failed(format!("{asset} is announced, but is not there"))),
             // A file that is none of digests, or of others.
-            Err(error) if sums.is_some() && error.kind() == Kind::Failed => {}
+            Err(error) if sums.is_some() && error.kind() == Kind::Failed => silent.extend(sums.map(name)),
             Err(error) => return Err(error),
         }
     }

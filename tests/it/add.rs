@@ -148,6 +148,12 @@ fn what_is_in_the_archive_decides() {
     assert!(recipe.contains(r#"extract: {"**/tool_{{ os }}_{{ arch }}{{ exe }}": "tool{{ exe }}"}"#), "{recipe}");
     env.larder(["ensure", "one"]).success();
     assert!(env.exists("subsystems/one/.bin/tool"));
+    // A file of digests, but of others: that is said.
+    let digests = "; echo 0000000000000000000000000000000000000000000000000000000000000000 other > checksums.txt";
+    release(&env, &github, "v1.5.0", &(lines + digests));
+    let out = env.larder(["add", "three", "github:acme/tool", "--dry-run"]).success();
+    assert!(out.stderr.contains("checksums.txt says nothing of the asset for"), "{}", out.stderr);
+    assert!(!out.stdout.contains("checksums:"), "{}", out.stdout);
     // Two programs, of which none is named like anything known.
     let lines = format!(
         "for n in rg lint; do printf '#!/bin/sh\\n' > $n; chmod +x $n; done; tar czf pack-{os}-{arch}.tgz rg lint; rm rg lint"
