@@ -36,6 +36,11 @@ pub fn fetch(ctx: &Context, cell: &Cell, wanted: &Wanted, into: &Utf8Path, updat
     let Some(inputs) = wanted.of(Origin::Original) else { return Ok(Err("the recipe has no upstream".into())) };
     let pin = ctx.locking.pin(ctx, cell, wanted, Origin::Original, PinKind::Upstream).filter(|_| !update);
     if pin.is_none() && ctx.options.locked {
+        // Where it is built instead the publisher may have none: then no line is lacking.
+        let asked = can_be_built(ctx, cell)? && !ctx.options.offline;
+        if asked && upstream::fetch(&ctx.client, &original, cell.platform, false, &ctx.cancel)?.is_none() {
+            return Ok(Err(format!("{} does not exist", upstream::describe(&original.coordinate))));
+        }
         return Err(locking::unlocked(cell));
     }
     let mut expected: Vec<Stated> = Vec::new();
@@ -84,6 +89,12 @@ pub fn fetch(ctx: &Context, cell: &Cell, wanted: &Wanted, into: &Utf8Path, updat
     let line = locking::line(&artifact, PinKind::Upstream, *sha256, *size, url);
     let entry = Entry { artifact, via: Via::Original, hub: None, file: Some(taken.file), observed: Observed::default() };
     Ok(Ok(Got { entry, line }))
+}
+
+/// Whether there is another way where the publisher has none.
+pub fn can_be_built(ctx: &Context, cell: &Cell) -> Result<bool> {
+    let built = ctx.subsystem(cell)?.rendered_build(&cell.platform, "<out>", "<src>")?.is_some();
+    Ok(built && ctx.project.sources.contains(&Via::Build))
 }
 
 struct Fetch<'a> {

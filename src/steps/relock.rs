@@ -56,6 +56,10 @@ fn original_line(ctx: &Context, cell: &Cell, wanted: &Wanted, update: bool) -> R
             ctx.cache.insert(dir, &entry)?;
             Ok(Some(line))
         }
+        Err(absent) if original::can_be_built(ctx, cell)? => {
+            ctx.events.note(Some(cell), Level::Info, format!("{cell} has no original to lock, it is built: {absent}"));
+            Ok(None)
+        }
         Err(absent) => Err(Error::failed(format!("{cell} has no original to lock")).cause(absent)),
     }
 }

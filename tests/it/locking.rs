@@ -198,3 +198,23 @@ fn a_lock_that_can_not_be_read_is_never_rewritten() {
         }
     }
 }
+
+#[test]
+fn a_platform_that_the_publisher_lacks_is_built_and_needs_no_line() {
+    let (env, server) = published();
+    std::fs::remove_file(file(&env, "v1.0.0", &format!("tool-{}", other()))).expect("remove");
+    let build =
+        "build:\n  source: {dir: .}\n  platforms: all\n  commands: [\"printf '#!/bin/sh\\\\n' > {{ out }}/tool{{ exe }}\"]\n";
+    let recipe = env.read("subsystems/tool/recipe.yml");
+    env.larder(["lock", "--platform", "all"]).exits(1);
+    env.write("subsystems/tool/recipe.yml", recipe + build);
+    env.larder(["lock", "--platform", "all"]).success();
+    assert_eq!(lines(&env).len(), 1, "{:?}", lines(&env));
+    server.take();
+    let out = env.larder_json(["ensure", "all", "--locked", "--platform", other()]).success();
+    assert_eq!((out.outcomes(), server.take().len()), (vec!["tool=built".to_owned()], 1), "asked once");
+    // One that it has is locked, or it is none for us.
+    env.write("versions.lock", "");
+    forget(&env);
+    env.larder(["ensure", "all", "--locked"]).exits(3);
+}
