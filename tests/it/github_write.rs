@@ -475,6 +475,10 @@ fn six_jobs_at_once_make_one_release() {
             github.immutable(REPO);
             github.put_release(REPO, "other-v1", false, &[("x.zip", b"x")]);
         }
+        // More than fit on a page.
+        for n in 0..lag / 2 {
+            github.put_release(REPO, &format!("unrelated-{n}"), false, &[("x.zip", b"x")]);
+        }
         let packages: Vec<_> = SIX.iter().map(|platform| dist.package(platform, platform, "inputs")).collect();
         std::thread::scope(|scope| {
             for package in &packages {

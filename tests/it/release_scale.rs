@@ -226,3 +226,29 @@ fn six_machines_release_to_one_tag_at_once() {
         assert_eq!(github.count(Place::Api), 0);
     }
 }
+
+/// Where there are a thousand releases already, all of them are looked at once per run; not once per release.
+#[test]
+fn new_releases_among_a_thousand_cost_few_calls() {
+    let github = github(Visibility::Public);
+    for n in 0..1_000 {
+        github.put_release(REPO, &format!("unrelated-{n}"), false, &[("x.zip", b"x")]);
+    }
+    let env = machine(TestEnv::new(), &github, Some(WRITE));
+    let names = ["a", "b", "c", "d", "e", "f"];
+    for name in names {
+        env.script_subsystem(name, "v1.0.0");
+    }
+    let versions = env.read("versions.yml");
+    env.write("versions.yml", format!("{versions}hub: {{github: {REPO}}}\n"));
+    env.larder(["ensure", "all"]).success();
+    github.clear_log();
+    env.larder(["release", "all"]).success();
+    let (requests, writes) = (github.log().len(), github.writes().len());
+    let further = github.log().iter().filter(|entry| entry.target.contains("&page=")).count();
+    println!("six new releases: {requests} requests, {writes} writes");
+    assert_eq!(writes, 6 * 6, "the draft, asset, sidecar, manifest, checksums, publication");
+    assert_eq!(further, 9, "all pages once");
+    assert!(requests <= 9 + 6 * 18, "{requests} requests");
+    assert_eq!(github.releases(REPO).iter().filter(|release| release.assets.len() == 4 && !release.draft).count(), 6);
+}

@@ -15,6 +15,8 @@ use crate::net::{Answer, Client, Credential, Download, Method, Request, Secret, 
 
 /// Sidecars and derived files are small; more than this is none of ours.
 const SMALL: u64 = 16 * 1024 * 1024;
+/// The first page of the list of releases.
+const NEWEST: &str = "/releases?per_page=100";
 /// What an upload must at least move per second, or the attempt is given up.
 const LEAST_SPEED: u64 = 16 * 1024;
 
@@ -111,11 +113,38 @@ pub(super) struct Api {
     pub(super) repo: String,
     token: OnceLock<Option<Secret>>,
     last_write: Mutex<Option<Instant>>,
+    seen: Mutex<Option<Seen>>,
+    /// Held by whoever turns all pages.
+    turning: Mutex<()>,
+}
+
+/// What there was when all pages of the list were turned.
+#[derive(Clone, Default)]
+pub(super) struct Seen {
+    /// Id and tag of each release.
+    releases: Vec<(u64, String)>,
+    /// Whether one of them was immutable.
+    pub(super) immutable: bool,
+}
+
+impl Seen {
+    /// The releases of a tag.
+    pub(super) fn of(&self, tag: &str) -> impl Iterator<Item = u64> {
+        self.releases.iter().filter(move |(_, other)| other == tag).map(|(id, _)| *id)
+    }
 }
 
 impl Api {
     pub(super) fn new(repo: &str, client: Client, config: GitHubConfig) -> Self {
-        Self { client, config, repo: repo.to_owned(), token: OnceLock::new(), last_write: Mutex::default() }
+        Self {
+            client,
+            config,
+            repo: repo.to_owned(),
+            token: OnceLock::new(),
+            last_write: Mutex::default(),
+            seen: Mutex::default(),
+            turning: Mutex::default(),
+        }
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -192,20 +221,48 @@ impl Api {
     /// All releases, all pages; drafts where the token may write.
     pub(super) fn releases(&self) -> Result<Vec<RawRelease>> {
         let mut all: Vec<RawRelease> = Vec::new();
-        let mut next = Some(self.url("/releases?per_page=100")?);
+        let mut next = Some(self.url(NEWEST)?);
         while let Some(url) = next {
-            let answer = self.client.send(self.request(Method::GET, url)?)?;
-            match answer.status {
-                200 => all.extend(answer.json::<Vec<RawRelease>>()?),
-                404 => return Err(self.invisible()),
-                _ => return Err(answer.error()),
-            }
-            next = answer.link("next")?;
+            let (page, after) = self.page(url)?;
+            all.extend(page);
+            next = after;
         }
         // A release that was made while we turned pages shows up twice.
         all.sort_by_key(|release| release.id);
         all.dedup_by_key(|release| release.id);
+        let releases = all.iter().map(|release| (release.id, release.tag_name.clone())).collect();
+        *self.seen_slot() = Some(Seen { releases, immutable: all.iter().any(|release| release.immutable) });
         Ok(all)
+    }
+
+    /// All releases, the first time in a run; after that the newest page, and what there was then. Others wait meanwhile.
+    pub(super) fn recent(&self) -> Result<(Vec<RawRelease>, Option<Seen>)> {
+        let turning = self.turning.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = self.seen_slot().clone();
+        if seen.is_none() {
+            return Ok((self.releases()?, None));
+        }
+        drop(turning);
+        Ok((self.page(self.url(NEWEST)?)?.0, seen))
+    }
+
+    /// A page of the list, and where the next one is.
+    fn page(&self, url: Url) -> Result<(Vec<RawRelease>, Option<Url>)> {
+        let answer = self.client.send(self.request(Method::GET, url)?)?;
+        match answer.status {
+            200 => Ok((answer.json()?, answer.link("next")?)),
+            404 => Err(self.invisible()),
+            _ => Err(answer.error()),
+        }
+    }
+
+    /// Something is in doubt: whoever looks next turns all pages.
+    pub(super) fn forget_seen(&self) {
+        *self.seen_slot() = None;
+    }
+
+    fn seen_slot(&self) -> std::sync::MutexGuard<'_, Option<Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The error of a repository that we can't see.

@@ -103,6 +103,7 @@ impl<'a> Session<'a> {
                 Ok(done) => return Ok(done),
                 Err(Stop::Again(error)) => {
                     last = error;
+                    self.api.forget_seen();
                     self.rest(n)?;
                 }
                 Err(stop) => {
@@ -160,12 +161,25 @@ impl<'a> Session<'a> {
     }
 
     /// Every release with this tag, drafts included.
+    ///
+    /// All pages are turned once per run. After that the newest page is enough, for what is older is known; where it does
+    /// not show what we just made, or a round did not come through, they are turned again.
     pub(super) fn candidates(&mut self) -> Result<Vec<RawRelease>> {
-        let all = self.api.releases()?;
-        if all.iter().any(|release| release.immutable) {
+        let (mut all, seen) = self.api.recent()?;
+        if seen.is_some() && self.created.is_some_and(|id| all.iter().all(|release| release.id != id)) {
+            all = self.api.releases()?;
+        }
+        let seen = seen.unwrap_or_default();
+        if seen.immutable || all.iter().any(|release| release.immutable) {
             self.immutable = Some(true);
         }
-        Ok(all.into_iter().filter(|release| release.tag_name == self.tag.as_str()).collect())
+        for id in seen.of(self.tag.as_str()) {
+            if all.iter().all(|release| release.id != id) {
+                all.extend(self.api.by_id(id)?);
+            }
+        }
+        all.retain(|release| release.tag_name == self.tag.as_str());
+        Ok(all)
     }
 
     /// Whether what gets published here can't be changed any more. Asked when a draft is at hand.
@@ -193,6 +207,7 @@ impl<'a> Session<'a> {
             )),
             Err(Trouble::Unsure(error)) => {
                 // It may be there without our knowing its id.
+                self.api.forget_seen();
                 let until = Instant::now() + self.api.config.settle;
                 while Instant::now() < until {
                     if !self.candidates()?.is_empty() {
