@@ -6,13 +6,14 @@ use super::Global;
 use super::line::Line;
 use crate::error::{Error, Result};
 use crate::fs;
+use crate::integrity::Lock;
 use crate::model::Problem;
 use crate::project::Project;
 use crate::project::user::User;
 use crate::report;
 use crate::report::documents::{CheckDocument, ProblemEntry};
 
-/// Check versions.yml and every recipe
+/// Check versions.yml, every recipe and versions.lock
 ///
 /// Reads all of the project's files and shows every problem there is, each with its line, a caret and what to do (exit 2).
 /// Lines of `ci:` must be commands that larder understands. Your own configuration is checked along with them. Nothing is changed and nothing is asked of any network.
@@ -25,11 +26,15 @@ pub struct Args {}
 /// Runs it.
 pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
     let root = global.root()?;
-    let checked = Global::load(&root).and_then(|project| {
-        User::get()?;
-        let problems = command_lines(&project)?;
-        if problems.is_empty() { Ok(project) } else { Err(Error::problems(problems)) }
-    });
+    let checked = match (Global::load(&root), Lock::load(&root.join("versions.lock"))) {
+        (Err(files), Err(lock)) if !files.file_problems().is_empty() => {
+            Err(Error::problems([files.file_problems(), lock.file_problems()].concat()))
+        }
+        (Err(error), _) | (_, Err(error)) => Err(error),
+        (Ok(project), Ok(_)) => User::get()
+            .and_then(|_| command_lines(&project))
+            .and_then(|problems| if problems.is_empty() { Ok(project) } else { Err(Error::problems(problems)) }),
+    };
     match checked {
         Ok(project) => {
             let (subsystems, tasks) = (project.subsystems.len(), project.tasks.len());

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Global;
+use super::init::restore_schemas;
 use super::record;
 use super::session::{LimitArgs, PlatformArgs, Session};
 use crate::error::{Error, Result};
@@ -94,6 +95,9 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let plan = Plan::new(&session.ctx.project, &selection, &platforms);
     session.begin(Action::Ensure, plan.goals().len());
     let (done, errors) = cells(&session, &plan, args.limits, args.how.upload);
+    if !session.ctx.options.dry_run {
+        restore_schemas(&session.ctx.project.root);
+    }
     Ok(session.end(&done, &errors))
 }
 

@@ -70,12 +70,8 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     if args.ci == Some(Ci::Github) {
         write(starter::WORKFLOW.0, &starter::workflow(env!("CARGO_PKG_VERSION")))?;
     }
-    for (file, schema) in [("versions.schema.json", schema::versions_schema()), ("recipe.schema.json", schema::recipe_schema())] {
-        // Larder's own, named in the files' first lines: always the present one.
-        let path = root.join(".larder/schema").join(file);
-        fs::create_dir_all(fs::parent(path.as_std_path()))?;
-        fs::write_atomic(&path, format!("{schema:#}\n").as_bytes())?;
-    }
+    // Larder's own: always the present ones.
+    write_schemas(&root)?;
     done.push((".gitignore".to_owned(), extend(&root.join(".gitignore"), starter::GITIGNORE)?));
     let attributes = format!("# Pins that two branches add merge line by line.\n{GIT_ATTRIBUTES}\n");
     done.push((".gitattributes".to_owned(), extend(&root.join(".gitattributes"), &attributes)?));
@@ -84,6 +80,28 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         report::say("next: name the hub in versions.yml, `hub: {github: owner/name}`: without one, CI has nowhere to release to");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where the first lines of the starter's files say that their schemas are.
+const SCHEMAS: &str = ".larder/schema";
+
+fn write_schemas(root: &Utf8Path) -> Result<()> {
+    for (file, schema) in [("versions.schema.json", schema::versions_schema()), ("recipe.schema.json", schema::recipe_schema())] {
+        let path = root.join(SCHEMAS).join(file);
+        fs::create_dir_all(fs::parent(path.as_std_path()))?;
+        fs::write_atomic(&path, format!("{schema:#}\n").as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Writes the schemas again where versions.yml names them and they are gone: after a clone, or without `.larder/`. Editors
+/// want them, larder doesn't, so what can't be written is left.
+pub fn restore_schemas(root: &Utf8Path) {
+    let gone = || fs::lstat(root.join(SCHEMAS)).is_ok_and(|found| found.is_none());
+    let named = || fs::read_text(root.join("versions.yml")).is_ok_and(|text| text.contains(&format!("$schema={SCHEMAS}/")));
+    if gone() && named() {
+        let _ = write_schemas(root);
+    }
 }
 
 /// Writes a file that is not there yet.

@@ -94,7 +94,7 @@ fn asset(name: &AssetName, sidecar: &Sidecar) -> Value {
     let Observed { commit: _, tools: _, glibc, run, time: _ } = observed;
     let mut shown = json!({
         "filename": name.as_str(), "size": size, "sha256": sha256.to_string(),
-        "executable": files.first().map(|file| file.name.as_str()),
+        "executable": files.iter().any(|file| file.mode & 0o111 != 0),
         "origin": origin.as_str(), "inputs": inputs.to_string(), "artifact": artifact.to_string(),
     });
     for (key, value) in [("commit", commit), ("glibc", glibc), ("run", run)] {

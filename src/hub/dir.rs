@@ -107,6 +107,8 @@ impl DirHub {
                         (true, true, _) => Ok(Published::Present),
                         // Its bytes are gone or cut: the same artifact takes their place.
                         (true, false, _) | (false, _, true) => swap(&dir, upload, &text, progress),
+                        // Gone, and others will hardly come by the same bytes again: what is described is nowhere.
+                        (false, _, false) if size.is_none() => swap(&dir, upload, &text, progress),
                         (false, _, false) if there.content.inputs == ours.content.inputs => {
                             Ok(Published::Stands(Box::new(there)))
                         }

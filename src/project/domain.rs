@@ -46,6 +46,8 @@ pub enum HubConfig {
     Dir {
         /// The folder.
         path: Utf8PathBuf,
+        /// As it was written, relative to the project or absolute.
+        written: Utf8PathBuf,
         /// Nobody asked for it by name.
         default: bool,
     },

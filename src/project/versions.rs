@@ -53,7 +53,7 @@ impl Settings {
             name,
             versions: BTreeMap::new(),
             platforms: vec![Platform::host()],
-            hub: HubConfig::Dir { path: root.join(".larder-hub"), default: true },
+            hub: HubConfig::Dir { path: root.join(".larder-hub"), written: ".larder-hub".into(), default: true },
             sources: vec![Via::Managed, Via::Original, Via::Build],
             upload: UploadPolicy::Ci,
             tasks: BTreeMap::new(),
@@ -204,7 +204,7 @@ fn hub_config(raw: RawHub, key: Option<&Range<usize>>, root: &Utf8Path, reader: 
             );
             return None;
         }
-        return Some(HubConfig::Dir { path: join(root, &value), default: false });
+        return Some(HubConfig::Dir { path: join(root, &value), written: value.into(), default: false });
     }
     let At { value, span } = http?;
     if let Some((message, hint)) = url_fault(&value) {
@@ -232,7 +232,7 @@ impl HubConfig {
                 Error::usage(format!("`{text}` is not a hub")).hint("a hub is github:owner/name, an https url or a folder")
             );
         }
-        Ok(Self::Dir { path: join(root, path), default: false })
+        Ok(Self::Dir { path: join(root, path), written: path.into(), default: false })
     }
 }
 

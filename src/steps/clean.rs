@@ -71,7 +71,7 @@ pub fn clean_rest(ctx: &Context) -> Result<Cleaned> {
 /// `.dist`, unless something lives in it that must stay.
 fn dist(project: &Project) -> Result<Utf8PathBuf> {
     let dist = project.root.join(".dist");
-    if let HubConfig::Dir { path, default: _ } = &project.hub
+    if let HubConfig::Dir { path, written: _, default: _ } = &project.hub
         && (path.starts_with(&dist) || dist.starts_with(path))
     {
         return Err(Error::usage(format!("the hub {path} and .dist lie in each other"))

@@ -8,6 +8,7 @@ use super::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::integrity::{Lock, LockKey, LockLine, Pin, PinKind, Wanted};
 use crate::model::{Artifact, AssetName, Cell, Digest, Origin, Tag};
+use crate::project::HubConfig;
 
 /// The project's lock, as it is on disk and as this run extends it.
 pub struct Locking {
@@ -93,13 +94,18 @@ pub fn line(artifact: &Artifact, kind: PinKind, sha256: Digest, size: u64, url: 
     LockLine::Bytes(key, Pin { artifact: Some(artifact.digest()), sha256, size, url: url.to_owned() })
 }
 
-/// Where an asset is, for the lock. The same on every machine that reaches this hub: a folder inside the project is named
-/// relative to it, and a repository is on the server that all of them were told (`GITHUB_SERVER_URL`).
+/// Where an asset is, for the lock. The same on every machine that reaches this hub: a folder is named as the project names
+/// it, relative to itself if it can, and a repository is on the server that all of them were told (`GITHUB_SERVER_URL`).
 ///
 /// It tells people where the bytes came from. What is compared is tag and asset, see [`tag_and_asset`]: lines written when
 /// the server had another name stay good.
 pub fn asset_url(ctx: &Context, tag: &Tag, asset: &AssetName) -> Result<String> {
     let place = ctx.hub()?.place(tag, asset);
+    if let HubConfig::Dir { written, .. } = &ctx.project.hub
+        && written.is_relative()
+    {
+        return Ok(format!("{}/{tag}/{asset}", written.as_str().trim_end_matches('/').replace('\\', "/")));
+    }
     let inside = place.strip_prefix(ctx.project.root.as_str()).and_then(|rest| rest.strip_prefix('/'));
     Ok(inside.map(str::to_owned).unwrap_or(place))
 }

@@ -240,7 +240,9 @@ pub(super) fn on_hub(ctx: &Context, cell: &Cell, wanted: &Wanted) -> Result<Opti
 pub(super) fn adopt(ctx: &Context, cell: &Cell, tag: &Tag, asset: &AssetName, sidecar: &Sidecar) -> Result<()> {
     let held = hold(ctx, cell)?;
     let wanted = ctx.wanted(cell)?;
-    let Some(body) = ctx.hub()?.fetch(tag, asset)? else { return Ok(()) };
+    let Some(body) = ctx.hub()?.fetch(tag, asset)? else {
+        return Err(Error::unavailable(format!("{asset} of {tag}, which was published first, is not there")).hint("run again"));
+    };
     let obtain = Obtain { ctx, cell, bin: held.bin.clone(), wanted: &wanted, reason: "published first".into() };
     obtain.install_asset(tag, asset, sidecar, body).map(drop)
 }

@@ -62,7 +62,7 @@ fn manifest(ctx: &Context, tag: &Tag, bundles: &[(Platform, Bundled)], packages:
     for Packaged { asset, file: _, sidecar, up_to_date: _ } in packages {
         let content = &sidecar.content;
         let mut shown = file(asset, sidecar.size, &sidecar.sha256);
-        shown["executable"] = content.files.first().map(|file| file.name.as_str()).into();
+        shown["executable"] = content.files.iter().any(|file| file.mode & 0o111 != 0).into();
         shown["origin"] = content.origin.as_str().into();
         shown["inputs"] = content.inputs.to_string().into();
         shown["artifact"] = sidecar.artifact.to_string().into();

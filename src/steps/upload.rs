@@ -29,14 +29,9 @@ pub fn decide(project: &Project, asked: bool, env: &dyn Fn(&str) -> Option<Strin
                 UploadDecision::No
             }
         }
-        (_, HubConfig::Dir { .. }) => {
-            if ci {
-                UploadDecision::Yes
-            } else {
-                UploadDecision::No
-            }
-        }
-        (_, HubConfig::GitHub { .. }) => {
+        // Other CI systems don't say what event they run for.
+        (_, HubConfig::Dir { .. }) if ci && !in_github_actions(env) => UploadDecision::Yes,
+        (_, HubConfig::Dir { .. } | HubConfig::GitHub { .. }) => {
             if ci {
                 in_actions(env)
             } else {
@@ -49,8 +44,7 @@ pub fn decide(project: &Project, asked: bool, env: &dyn Fn(&str) -> Option<Strin
 /// Why what `ci:` says is not written to the hub here: in GitHub Actions a list that runs by itself follows the same rules.
 /// What a person or a workflow says as a command of its own is done.
 pub fn held_back(project: &Project, env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
-    let by_itself = in_ci(env) && env("GITHUB_ACTIONS").as_deref() == Some("true");
-    if !by_itself || !matches!(project.hub, HubConfig::GitHub { .. }) {
+    if !in_ci(env) || !in_github_actions(env) || matches!(project.hub, HubConfig::Http { .. }) {
         return None;
     }
     match in_actions(env) {
@@ -64,9 +58,14 @@ pub fn in_ci(env: &dyn Fn(&str) -> Option<String>) -> bool {
     env("CI").is_some_and(|value| value == "true" || value == "1")
 }
 
+fn in_github_actions(env: &dyn Fn(&str) -> Option<String>) -> bool {
+    env("GITHUB_ACTIONS").as_deref() == Some("true")
+}
+
+/// What GitHub's event allows.
 fn in_actions(env: &dyn Fn(&str) -> Option<String>) -> UploadDecision {
     let skip = |why: &str| UploadDecision::Skip(why.to_owned());
-    if env("GITHUB_ACTIONS").as_deref() != Some("true") {
+    if !in_github_actions(env) {
         return skip("a GitHub hub is written automatically only from GitHub Actions");
     }
     let event = env("GITHUB_EVENT_NAME").unwrap_or_default();
@@ -91,7 +90,7 @@ fn in_actions(env: &dyn Fn(&str) -> Option<String>) -> UploadDecision {
 /// Url of the CI run, if this is one.
 pub fn run_url() -> Option<String> {
     let env = |name: &str| std::env::var(name).ok();
-    if env("GITHUB_ACTIONS").as_deref() != Some("true") {
+    if !in_github_actions(&env) {
         return None;
     }
     Some(format!("{}/{}/actions/runs/{}", env("GITHUB_SERVER_URL")?, env("GITHUB_REPOSITORY")?, env("GITHUB_RUN_ID")?))

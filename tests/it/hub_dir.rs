@@ -113,7 +113,7 @@ fn what_is_published_is_read_back_and_a_second_time_writes_nothing() {
     assert_eq!(manifest["binary"], "tool");
     assert_eq!(manifest["collection_date"], "2026-08-04T00:00:00Z", "the newest sidecar's, not a clock's");
     assert_eq!(manifest["platforms"]["linux-amd64"]["filename"], "tool-linux-amd64.tar.gz");
-    assert_eq!(manifest["platforms"]["linux-amd64"]["executable"], "tool");
+    assert_eq!(manifest["platforms"]["linux-amd64"]["executable"], true);
     assert_eq!(manifest["managed_release"]["tag"], "tool-v1.0.0");
 
     let before = snapshot(&dir);
@@ -136,6 +136,19 @@ fn the_first_published_stands() {
     assert_eq!(publish(&b.hub, &other_inputs, true).unwrap(), Published::Replaced);
     assert_eq!(content(&b.hub, &first.1).unwrap(), "third");
     assert_eq!(b.hub.sidecar(&tag(), &first.1).unwrap().unwrap(), other_inputs.2);
+}
+
+/// A build that is not reproducible, too, puts an asset in the place of one that is gone.
+#[test]
+fn what_is_only_described_does_not_stand() {
+    let b = new_box();
+    let first = package(&b.root, "linux-amd64", "i", "first");
+    publish(&b.hub, &first, false).unwrap();
+    std::fs::remove_file(b.root.join("hub/tool-v1.0.0").join(first.1.as_str())).unwrap();
+    let again = package(&b.root, "linux-amd64", "i", "second");
+    assert_eq!(publish(&b.hub, &again, false).unwrap(), Published::Replaced);
+    assert_eq!(content(&b.hub, &first.1).unwrap(), "second");
+    assert_eq!(b.hub.sidecar(&tag(), &first.1).unwrap().unwrap(), again.2);
 }
 
 #[test]

@@ -77,6 +77,8 @@ fn without_a_project_from_a_hub() {
         team.larder(["ensure", "all"]).success();
         team.larder(["release", "all"]).success();
     }
+    // The lock names the hub as versions.yml does: the same in every checkout.
+    assert!(team.read("versions.lock").contains(&format!(" ../hub/tool-v1.9.0/tool-{}.tar.gz", host())));
     let hub = team.base().join("hub");
     let server = FileServer::start(&hub);
     for hub in [hub.as_str(), server.url()] {

@@ -191,7 +191,7 @@ fn a_lock_that_can_not_be_read_is_never_rewritten() {
     let conflict = format!("<<<<<<< ours\n{line}\n=======\n>>>>>>> theirs\n");
     for (bad, words) in [(conflict, "conflict"), (twice, "two"), (format!("{good}nonsense\n"), "versions.lock:")] {
         env.write("versions.lock", &bad);
-        for args in [&["ensure", "all"][..], &["lock"], &["lock", "--update", "tool"]] {
+        for args in [&["ensure", "all"][..], &["lock"], &["lock", "--update", "tool"], &["check"]] {
             let out = env.larder(args).exits(2);
             assert!(out.stderr.contains("versions.lock") && out.stderr.contains(words), "{words}: {}", out.stderr);
             assert_eq!(env.read("versions.lock"), bad);

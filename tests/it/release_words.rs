@@ -197,3 +197,30 @@ fn the_matrix_holds_what_nobody_has_released_yet() {
     env.larder(["plan", "--matrix", "--github"]).exits(2);
     env.larder(["plan", "--github"]).exits(2);
 }
+
+/// In GitHub Actions a folder is no freer than a repository; elsewhere nobody says what a CI run is for.
+#[test]
+fn a_folder_hub_is_written_by_itself_only_where_uploads_may() {
+    let events = [
+        (Some(("push", "refs/heads/main")), "released"),
+        (Some(("push", "refs/tags/v1.0.0")), "released"),
+        (Some(("push", "refs/heads/topic")), "skipped"),
+        (Some(("pull_request", "refs/pull/1/merge")), "skipped"),
+        (Some(("pull_request_target", "refs/heads/main")), "skipped"),
+        (None, "released"),
+    ];
+    for (event, outcome) in events {
+        let mut env = project("ci: [ensure one, release one]\n");
+        env.set("CI", "true");
+        if let Some((name, reference)) = event {
+            let payload = env.base().join("event.json");
+            std::fs::write(&payload, json!({"repository": {"default_branch": "main"}}).to_string()).expect("the event");
+            env.set("GITHUB_ACTIONS", "true").set("GITHUB_EVENT_PATH", &payload);
+            env.set("GITHUB_EVENT_NAME", name).set("GITHUB_REF", reference);
+        }
+        let out = env.larder_json(["ensure", "one"]).success();
+        assert_eq!(out.finished("release")[0]["outcome"], outcome, "{event:?}");
+        env.larder(["ci"]).success();
+        assert_eq!(env.exists(".larder-hub/one-v1.0.0"), outcome == "released", "{event:?}");
+    }
+}

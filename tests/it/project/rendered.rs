@@ -116,7 +116,10 @@ fn without_a_word_there_are_defaults() {
     let project = files.load().unwrap();
     assert_eq!(project.name, "box");
     assert_eq!(project.bundle.name.as_str(), "box");
-    assert_eq!(project.hub, HubConfig::Dir { path: files.root().join(".larder-hub"), default: true });
+    assert_eq!(
+        project.hub,
+        HubConfig::Dir { path: files.root().join(".larder-hub"), written: ".larder-hub".into(), default: true }
+    );
     assert_eq!(project.upload, UploadPolicy::Ci);
     assert_eq!(project.platforms, [Platform::host()]);
     let x = project.subsystems.values().next().unwrap();
@@ -137,8 +140,8 @@ fn a_hub_is_parsed_from_one_text() {
     assert_eq!(parse("https://hub.example/"), Ok(HubConfig::Http { url: "https://hub.example".into() }));
     assert_eq!(parse("http://127.0.0.1:8080/x"), Ok(HubConfig::Http { url: "http://127.0.0.1:8080/x".into() }));
     assert_eq!(parse("http://[::1]:8080"), Ok(HubConfig::Http { url: "http://[::1]:8080".into() }));
-    assert_eq!(parse("../hub"), Ok(HubConfig::Dir { path: "/hub".into(), default: false }));
-    assert_eq!(parse("/abs/./hub"), Ok(HubConfig::Dir { path: "/abs/hub".into(), default: false }));
+    assert_eq!(parse("../hub"), Ok(HubConfig::Dir { path: "/hub".into(), written: "../hub".into(), default: false }));
+    assert_eq!(parse("/abs/./hub"), Ok(HubConfig::Dir { path: "/abs/hub".into(), written: "/abs/./hub".into(), default: false }));
     for bad in ["", "github:acme", "ftp://x", "http://example.com", "http://127.0.0.1.example.com", "https://u:p@h", "https://"] {
         assert!(parse(bad).is_err(), "{bad}");
     }
