@@ -276,16 +276,23 @@ fn finalize(args: &Chosen, global: &Global) -> Result<ExitCode> {
 }
 
 fn abort(args: &Chosen, global: &Global) -> Result<ExitCode> {
+    let shelf = std::sync::OnceLock::new();
     each_release(global, &args.names, |session, subsystem| {
+        let ctx = &session.ctx;
+        let shelf = shelf.get_or_init(|| Shelf::list(ctx)).as_ref().map_err(Clone::clone)?;
         let tag = Tag::of(&subsystem.name, &subsystem.version);
-        let hub = session.ctx.hub()?;
-        match hub.release(&tag)? {
-            Some(release) if release.draft => {
-                hub.abort(&tag)?;
-                Ok((Outcome::Cleaned, "its draft is deleted".to_owned()))
-            }
-            _ => Ok((Outcome::UpToDate, "there is no draft".to_owned())),
+        // Late platforms of an immutable release have tags of their own.
+        let mut tags = std::collections::BTreeSet::from([tag.clone()]);
+        for cell in cells(&ctx.project, subsystem, &Platforms::All) {
+            let wanted = ctx.wanted(&cell)?;
+            tags.extend([&wanted.build, &wanted.original].into_iter().flatten().map(|inputs| tag.suffixed(&inputs.digest)));
         }
+        tags.retain(|tag| shelf.is_draft(tag));
+        if tags.is_empty() {
+            return Ok((Outcome::UpToDate, "there is no draft".to_owned()));
+        }
+        tags.iter().try_for_each(|tag| ctx.hub()?.abort(tag))?;
+        Ok((Outcome::Cleaned, "its draft is deleted".to_owned()))
     })
 }
 

@@ -62,6 +62,13 @@ impl Shelf {
     }
 }
 
+impl Shelf {
+    /// Whether what there is of a tag is a draft.
+    pub fn is_draft(&self, tag: &Tag) -> bool {
+        self.0.as_ref().and_then(|releases| releases.get(tag)).is_some_and(|release| release.draft)
+    }
+}
+
 /// What the hub has of a cell.
 pub fn standing(ctx: &Context, cell: &Cell, shelf: &Shelf) -> Result<Standing> {
     let subsystem = ctx.subsystem(cell)?;
