@@ -71,7 +71,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let written = if args.dry_run { Vec::new() } else { add::write(&project, &wish.name, &proposal)? };
     let written: Vec<String> = written.iter().map(|path| path.strip_prefix(&project.root).unwrap_or(path).to_string()).collect();
     if global.json {
-        report::print_json(&document(&wish, proposal, written))?;
+        global.print_json(&document(&wish, proposal, written))?;
     } else {
         tell(&wish, &proposal, &written, &project, global)?;
     }

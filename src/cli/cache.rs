@@ -60,12 +60,12 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let dir = cache_dir()?;
     let cache = Cache::at(&dir);
     match &args.what {
-        What::Dir if global.json => report::print_json(&CacheDirDocument { dir: dir.to_string() })?,
+        What::Dir if global.json => global.print_json(&CacheDirDocument { dir: dir.to_string() })?,
         What::Dir => report::print(&format!("{dir}\n"))?,
         What::Size => {
             let usage = cache.usage()?;
             if global.json {
-                report::print_json(&usage)?;
+                global.print_json(&usage)?;
             } else {
                 let Usage { files, bytes, artifacts } = usage;
                 report::print(&format!("{} in {files} files of {artifacts} artifacts\n", human::bytes(bytes)))?;
@@ -74,7 +74,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         What::Prune { older_than, dry_run } => {
             let pruned = cache.prune(*older_than, *dry_run)?;
             if global.json {
-                report::print_json(&pruned)?;
+                global.print_json(&pruned)?;
             } else {
                 let Pruned { files, bytes, artifacts } = pruned;
                 let verb = if *dry_run { "would remove" } else { "removed" };
@@ -84,16 +84,16 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         What::Verify => {
             let checked = cache.check()?;
             if global.json {
-                report::print_json(&checked)?;
+                global.print_json(&checked)?;
             } else {
                 report::print(&format!("{} files are right\n", checked.right))?;
             }
             let Checked { right: _, damaged } = checked;
             if !damaged.is_empty() {
-                let error = damaged.iter().fold(
-                    Error::integrity(format!("{} of the cache were damaged and set aside", human::count(damaged.len(), "file"))),
-                    Error::cause,
-                );
+                let were = if damaged.len() == 1 { "was" } else { "were" };
+                let files = human::count(damaged.len(), "file");
+                let error = Error::integrity(format!("{files} of the cache {were} damaged and set aside"));
+                let error = damaged.iter().fold(error, Error::cause);
                 return Err(error.hint("nothing else is needed: what lacks them is obtained again when it is next asked for"));
             }
         }

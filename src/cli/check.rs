@@ -40,7 +40,7 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
             let (subsystems, tasks) = (project.subsystems.len(), project.tasks.len());
             if global.json {
                 let problems = Vec::new();
-                report::print_json(&CheckDocument { ok: true, subsystems: Some(subsystems), tasks: Some(tasks), problems })?;
+                global.print_json(&CheckDocument { ok: true, subsystems: Some(subsystems), tasks: Some(tasks), problems })?;
             } else {
                 let mut parts = vec![count(subsystems, "subsystem")];
                 if tasks > 0 {
@@ -54,7 +54,7 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
         Err(error) if global.json && !error.file_problems().is_empty() => {
             report::say(&report::render_error(&error, global.paint().color));
             let problems = error.file_problems().iter().map(ProblemEntry::new).collect();
-            report::print_json(&CheckDocument { ok: false, subsystems: None, tasks: None, problems })?;
+            global.print_json(&CheckDocument { ok: false, subsystems: None, tasks: None, problems })?;
             Ok(ExitCode::from(error.kind().exit_code()))
         }
         Err(error) => Err(error),

@@ -1,12 +1,12 @@
 //! `larder ci`.
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use super::Global;
 use super::line::Line;
 use super::session::supervised;
+use super::tally::Tally;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Action, Did, Outcome};
 use crate::report::{self, Mode, Verbosity};
@@ -38,8 +38,8 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
     if held_back.is_some() {
         lines = lines.into_iter().map(Line::without_upload).collect();
     }
-    let mut global = global.clone();
-    global.directory = Some(root);
+    let tally = Tally::default();
+    let inner = Global { directory: Some(root), within: Some(tally.clone()), ..global.clone() };
     // Also between two lines a signal ends the run.
     let (runtime, cancel) = supervised()?;
     let mode = global.mode();
@@ -65,7 +65,7 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
             report::say(&global.paint().tone(report::Tone::Strong, &format!("larder {}", line.text)));
         }
         let start = Instant::now();
-        code = line.run(&global);
+        code = line.run(&inner);
         if groups {
             report::say("::endgroup::");
         } else if talks {
@@ -73,25 +73,23 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
         }
         did.outcome = if code == ExitCode::SUCCESS { Outcome::Ran } else { Outcome::Failed };
         did.seconds = start.elapsed().as_secs_f64();
+        // Told already, but not as data.
+        did.error = tally.take_error().filter(|_| global.json);
         done.push(did);
     }
     if let Some(signal) = cancel.signal() {
         code = ExitCode::from(Kind::Interrupted(signal).exit_code());
     }
     runtime.shutdown_background();
-    let mut counts: BTreeMap<Outcome, usize> = BTreeMap::new();
     for did in &done {
-        *counts.entry(did.outcome).or_default() += 1;
+        tally.count(did.outcome);
         report::tell(did, &mode, global.verbosity());
     }
-    let ok = code == ExitCode::SUCCESS;
-    if global.json {
-        report::print(&(report::summary_line(ok, counts, started.elapsed().as_secs_f64()) + "\n"))?;
-    } else if !ok {
+    if code != ExitCode::SUCCESS && !global.json {
         let failed = done.iter().find(|did| did.outcome == Outcome::Failed).map_or("nothing", |did| did.subject.as_str());
         report::say(&format!("ci: `{failed}` failed; `larder {failed}` runs it alone"));
     }
-    Ok(code)
+    tally.end(global, started, Ok(code))
 }
 
 /// Every line, or what is wrong with all that are wrong.

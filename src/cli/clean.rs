@@ -50,6 +50,6 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     Ok(each_cell(session, Action::Clean, &cells, |cell| {
         let cleaned = steps::clean(&ctx, &cell.name)?;
         let (outcome, reason) = told(cleaned);
-        Ok((outcome, Told { bytes: cleaned.bytes, place: None, reason }))
+        Ok((outcome, Told { bytes: cleaned.bytes, place: None, reason, version: None }))
     }))
 }

@@ -119,7 +119,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
                 let mut items = items.lock().unwrap_or_else(PoisonError::into_inner);
                 items.entry(cell.name.clone()).or_default().insert(cell.platform, got.item);
                 let place = got.place.strip_prefix(&ctx.project.root).unwrap_or(&got.place).to_string();
-                Ok((outcome, Told { bytes: got.bytes, place: Some(place), reason: None }))
+                Ok((outcome, Told { bytes: got.bytes, place: Some(place), reason: None, version: None }))
             }
             Err(error) => {
                 note(cell, "failed", Err(&error));

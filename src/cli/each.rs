@@ -12,7 +12,7 @@ use std::time::Instant;
 use super::session::Session;
 use crate::error::{Error, Result};
 use crate::model::{Action, Cell, Event, Finished, Outcome, Version};
-use crate::plan::{Platforms, Selection};
+use crate::plan::{self, Platforms, Selection};
 
 /// What a step came to.
 #[derive(Debug, Default)]
@@ -23,6 +23,8 @@ pub struct Told {
     pub place: Option<String>,
     /// What there is to say.
     pub reason: Option<String>,
+    /// At which version, where that is not the pinned one.
+    pub version: Option<Version>,
 }
 
 /// Does one thing to each selected cell, told under `action`; a failure does not keep the others from being tried.
@@ -41,11 +43,11 @@ pub fn each(
         let (there, missing) = platforms.of(&ctx.project, subsystem);
         let cell = |platform| (Cell { name: subsystem.name.clone(), platform }, subsystem.version.clone());
         cells.extend(there.into_iter().map(cell));
-        absent.extend(missing.into_iter().map(cell));
+        absent.extend(missing.into_iter().map(|platform| (cell(platform), plan::absent(&ctx.project, subsystem, platform))));
     }
-    for (cell, version) in &absent {
-        let mut told = Finished::new(action, cell.clone(), version.clone(), Outcome::Skipped);
-        told.reason = Some(format!("`{}` does not exist for {}", cell.name, cell.platform));
+    for ((cell, version), reason) in absent {
+        let mut told = Finished::new(action, cell, version, Outcome::Skipped);
+        told.reason = Some(reason);
         ctx.events.send(Event::Finished(told));
     }
     Ok(each_cell(session, action, &cells, step))
@@ -70,8 +72,9 @@ pub fn each_cell(
             let mut told = Finished::new(action, cell.clone(), version.clone(), Outcome::Skipped);
             told.seconds = start.elapsed().as_secs_f64();
             match result {
-                Ok((outcome, Told { bytes, place, reason })) => {
+                Ok((outcome, Told { bytes, place, reason, version })) => {
                     (told.outcome, told.bytes, told.place, told.reason) = (outcome, bytes, place, reason);
+                    told.version = version.unwrap_or(told.version);
                 }
                 Err(error) => {
                     told.outcome = Outcome::Failed;

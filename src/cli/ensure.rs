@@ -15,6 +15,7 @@ use crate::model::{Action, Cell, Event, Events, Finished, Outcome, Summary, Via}
 use crate::plan::{Plan, Selection};
 use crate::report::Reporter;
 use crate::runner::ensure::Ensure;
+use crate::runner::foresee::foresee;
 use crate::runner::{self, Work};
 use crate::steps::{self, Done, Options};
 
@@ -106,17 +107,20 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
 pub fn cells(session: &Session, plan: &Plan, limits: LimitArgs, upload: bool) -> (BTreeMap<Cell, Done>, Vec<Error>) {
     let env = |name: &str| std::env::var(name).ok();
     let upload = steps::decide_upload(&session.ctx.project, upload, &env);
-    let sweep = || {
-        if !session.ctx.options.dry_run {
-            // What can't be removed is only litter.
-            let _ = steps::sweep(&session.ctx);
-        }
-    };
-    sweep();
     let ensure = Arc::new(Ensure::new(Arc::clone(&session.ctx), upload));
     for (cell, reason) in plan.skipped() {
         ensure.skipped(cell, reason);
     }
+    if session.ctx.options.dry_run {
+        let foreseen = foresee(plan, |cell| steps::look(&session.ctx, cell, false));
+        let errors = foreseen.into_iter().filter_map(|foreseen| ensure.foreseen(foreseen)).collect();
+        return (ensure.done(), errors);
+    }
+    let sweep = || {
+        // What can't be removed is only litter.
+        let _ = steps::sweep(&session.ctx);
+    };
+    sweep();
     let work: Arc<dyn Work> = ensure.clone();
     let ended = runner::run(plan, &work, limits.resolve(8), session.runtime.handle(), &session.ctx.cancel);
     let mut errors: Vec<Error> = ended.errors.into_iter().map(|(_, error)| error).collect();
@@ -150,6 +154,9 @@ fn all_up_to_date(cells: Vec<CellState>, global: &Global, started: Instant) -> E
     let summary = Summary { ok: true, counts: BTreeMap::new(), seconds: started.elapsed().as_secs_f64() };
     events.send(Event::Summary(summary));
     drop(events);
-    reporter.finish();
+    let totals = reporter.finish();
+    if let Some(tally) = &global.within {
+        tally.add(&totals.counts);
+    }
     ExitCode::SUCCESS
 }

@@ -38,7 +38,7 @@ pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if global.json {
-        report::print_json(&EnvDocument { path: folders.iter().map(ToString::to_string).collect() })?;
+        global.print_json(&EnvDocument { path: folders.iter().map(ToString::to_string).collect() })?;
         return Ok(ExitCode::SUCCESS);
     }
     let quoted: Vec<String> = folders.iter().map(|folder| format!("'{}'", folder.as_str().replace('\'', r"'\''"))).collect();

@@ -82,7 +82,7 @@ pub fn schema(args: &Schema, global: &Global) -> Result<ExitCode> {
         report::print(&format!("{:#}\n", schema()))?;
     } else if global.json {
         let entry = |&Described { name, of, schema: _ }: &Described| SchemaEntry { name, describes: of };
-        report::print_json(&SchemasDocument { schemas: ALL.iter().map(entry).collect() })?;
+        global.print_json(&SchemasDocument { schemas: ALL.iter().map(entry).collect() })?;
     } else {
         let mut table = Table::new(["name", "describes"]);
         for Described { name, of, schema: _ } in ALL {

@@ -4,9 +4,10 @@ use std::io::IsTerminal;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::tally::Tally;
 use crate::error::{Error, Result};
 use crate::project::Project;
-use crate::report::{ColorChoice, Mode, Paint, Verbosity};
+use crate::report::{self, ColorChoice, Mode, Paint, Verbosity};
 
 /// Flags that every command understands.
 #[derive(Clone, Debug, clap::Args)]
@@ -27,6 +28,9 @@ pub struct Global {
     #[arg(long, value_name = "WHEN", default_value = "auto", env = crate::env::COLOR, global = true, help_heading = "Global options",
           value_parser = |text: &str| text.parse::<ColorChoice>().map_err(|e| e.to_string()))]
     pub color: ColorChoice,
+    /// The run of command lines that this one is a part of, whose summary counts its steps.
+    #[arg(skip)]
+    pub within: Option<Tally>,
 }
 
 impl Global {
@@ -65,7 +69,20 @@ impl Global {
 
     /// How to show things.
     pub fn mode(&self) -> Mode {
-        Mode::choose(self.json, self.color, &|name| std::env::var(name).ok(), std::io::stderr().is_terminal())
+        match Mode::choose(self.json, self.color, &|name| std::env::var(name).ok(), std::io::stderr().is_terminal()) {
+            Mode::Json { .. } => Mode::Json { summary: self.within.is_none() },
+            mode => mode,
+        }
+    }
+
+    /// Prints a document: data on stdout, but talk where the data are the steps of the lines that this command is one of.
+    pub fn print_json(&self, document: &impl serde::Serialize) -> Result<()> {
+        let json = report::to_json(document)?;
+        if self.within.is_some() && self.json {
+            report::say(&json);
+            return Ok(());
+        }
+        report::print(&(json + "\n"))
     }
 
     /// How to paint what goes to stderr.

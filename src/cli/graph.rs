@@ -50,7 +50,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     match if global.json { Format::Json } else { args.format } {
         Format::Dot => report::print(&drawing.dot())?,
         Format::Mermaid => report::print(&drawing.mermaid())?,
-        Format::Json => report::print_json(&drawing)?,
+        Format::Json => global.print_json(&drawing)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -163,7 +163,7 @@ fn tell(done: &[(String, Fate)], existing: bool, global: &Global) -> Result<()> 
     if global.json {
         let of = |wanted| done.iter().filter(|(_, fate)| *fate == wanted).map(|(path, _)| path.clone()).collect();
         let (written, extended, kept) = (of(Fate::Written), of(Fate::Extended), of(Fate::Kept));
-        return report::print_json(&InitDocument { written, extended, kept });
+        return global.print_json(&InitDocument { written, extended, kept });
     }
     if global.verbosity() == report::Verbosity::Quiet {
         return Ok(());

@@ -68,6 +68,7 @@ impl Line {
             None => root,
         });
         global.json |= outer.json;
+        global.within.clone_from(&outer.within);
         global.quiet = global.quiet.saturating_add(outer.quiet);
         global.verbose = global.verbose.saturating_add(outer.verbose);
         if global.color == ColorChoice::Auto {

@@ -31,7 +31,7 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
         subsystems: project.subsystems.values().map(entry).collect(),
     };
     if global.json {
-        report::print_json(&document)?;
+        global.print_json(&document)?;
     } else if document.subsystems.is_empty() {
         report::say(&format!("{} has no subsystems yet; add one under `versions:` in versions.yml", project.name));
     } else if global.verbosity() == Verbosity::Verbose {

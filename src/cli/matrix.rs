@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use rayon::prelude::*;
 
+use super::Global;
 use super::session::Looking;
 use crate::error::{Error, Result};
 use crate::model::Cell;
@@ -13,7 +14,7 @@ use crate::report;
 use crate::steps::standing::{Shelf, Standing, standing};
 
 /// Prints the matrix; with `github` it also becomes the step's outputs `matrix` and `empty`.
-pub fn print(looking: &Looking, selection: &Selection, platforms: &Platforms, github: bool) -> Result<ExitCode> {
+pub fn print(looking: &Looking, selection: &Selection, platforms: &Platforms, github: bool, global: &Global) -> Result<ExitCode> {
     let ctx = &looking.ctx;
     let output = github.then(|| crate::env::value("GITHUB_OUTPUT"));
     if output == Some(None) {
@@ -42,6 +43,6 @@ pub fn print(looking: &Looking, selection: &Selection, platforms: &Platforms, gi
         // GitHub refuses a matrix of no jobs: the job asks `empty` first.
         crate::fs::append(path, format!("matrix={json}\nempty={}\n", matrix.include.is_empty()).as_bytes())?;
     }
-    report::print_json(&matrix)?;
+    global.print_json(&matrix)?;
     Ok(ExitCode::SUCCESS)
 }

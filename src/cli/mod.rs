@@ -36,6 +36,7 @@ pub mod schemas;
 mod session;
 mod starter;
 mod status;
+mod tally;
 mod verify;
 mod why;
 
@@ -183,11 +184,20 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
 
 /// Shows an error that ended the command before, or outside of, its steps.
 fn show(error: &Error, global: &Global) {
-    report::say(&report::render_error(error, global.paint().color));
-    if global.json {
-        // Who closed stdout does not want to know.
-        let _ = report::print(&(report::failure_line(error) + "\n"));
+    talk(error, global);
+    match &global.within {
+        Some(tally) => tally.keep(error),
+        None if global.json => {
+            // Who closed stdout does not want to know.
+            let _ = report::print(&(report::failure_line(error) + "\n"));
+        }
+        None => {}
     }
+}
+
+/// Tells people of an error.
+fn talk(error: &Error, global: &Global) {
+    report::say(&report::render_error(error, global.paint().color));
     if std::env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true") {
         for line in report::annotations(error) {
             report::say(&line);

@@ -59,7 +59,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         subsystems: entries,
     };
     if global.json {
-        report::print_json(&document)?;
+        global.print_json(&document)?;
     } else {
         report::print(&table(&document).render(stdout_width(), global.stdout_paint()))?;
     }

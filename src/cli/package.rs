@@ -33,6 +33,6 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         let packaged = steps::package(&ctx, cell)?;
         let outcome = if packaged.up_to_date { Outcome::UpToDate } else { Outcome::Packaged };
         let place = packaged.file.strip_prefix(&ctx.project.root).unwrap_or(&packaged.file).to_string();
-        Ok((outcome, Told { bytes: packaged.sidecar.size, place: Some(place), reason: None }))
+        Ok((outcome, Told { bytes: packaged.sidecar.size, place: Some(place), reason: None, version: None }))
     })
 }

@@ -49,7 +49,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let selection = Selection::parse_or_all(&ctx.project, &args.names)?;
     if args.matrix {
         let platforms = if args.platforms.is_given() { platforms } else { Platforms::All };
-        return super::matrix::print(&looking, &selection, &platforms, args.github);
+        return super::matrix::print(&looking, &selection, &platforms, args.github, global);
     }
     let plan = Plan::new(&ctx.project, &selection, &platforms);
     let mut errors: Vec<Error> = Vec::new();
@@ -68,7 +68,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let up_to_date = steps.iter().all(|step| matches!(step.decision, Decision::UpToDate | Decision::Skip));
     let document = PlanDocument { up_to_date, steps };
     if global.json {
-        report::print_json(&document)?;
+        global.print_json(&document)?;
     } else {
         show(&document, global)?;
     }

@@ -210,7 +210,7 @@ const KINDS: &[(Kind, &str)] = &[
 fn json(text: &mut String) {
     text.push_str(
         "\n## JSON\n\nWith `--json` a command that runs steps prints one object a line on stdout: one for each finished step, \
-         a summary last. A command that only looks prints one document. `larder schema <name>` prints the schema of each; \
+         a summary last. A command that only looks prints one document; as a line of `ci:` or a need of a task, on stderr. `larder schema <name>` prints the schema of each; \
          they are in `schema/` too.\n\n| schema | describes |\n|---|---|\n",
     );
     for Described { name, of, schema: _ } in schemas::ALL {

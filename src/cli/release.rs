@@ -143,7 +143,10 @@ fn binary(args: &Binary, global: &Global) -> Result<ExitCode> {
     let options = args.how.options();
     each(session, Action::Release, &args.names, &args.platforms.resolve()?, |cell| {
         let released = steps::release(&ctx, cell, options)?;
-        Ok((released.outcome, Told { bytes: released.bytes, place: Some(released.place), reason: released.reason }))
+        Ok((
+            released.outcome,
+            Told { bytes: released.bytes, place: Some(released.place), reason: released.reason, version: None },
+        ))
     })
 }
 
@@ -190,7 +193,7 @@ fn status(args: &Few, global: &Global) -> Result<ExitCode> {
     let text = serde_json::to_string_pretty(&document).map_err(|e| Error::failed("cannot write a document as JSON").cause(e))?;
     crate::fs::write_atomic(&path, (text + "\n").as_bytes())?;
     if global.json {
-        report::print_json(&document)?;
+        global.print_json(&document)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new(["name", "version", "platform", "state", "asset"]).flexible(4);

@@ -41,6 +41,9 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             format!("{} is installed now; versions.yml still pins {pinned}", artifact.version)
         };
         ctx.events.note(Some(cell), Level::Info, now.clone());
-        Ok((Outcome::RolledBack, Told { bytes: artifact.size(), place: None, reason: Some(now) }))
+        Ok((
+            Outcome::RolledBack,
+            Told { bytes: artifact.size(), place: None, reason: Some(now), version: Some(artifact.version) },
+        ))
     })
 }

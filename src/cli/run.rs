@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::Global;
 use super::line::Line;
 use super::session::supervised;
+use super::tally::Tally;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Action, Did, Outcome};
 use crate::project::{Project, Task};
@@ -39,37 +40,26 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let root = global.root()?;
     let project = Global::load(&root)?;
     let Some(name) = &args.task else {
-        list(&project, global.json)?;
+        list(&project, global)?;
         return Ok(ExitCode::SUCCESS);
     };
     let task = find(&project, name)?;
-    let mut global = global.clone();
-    global.directory = Some(root);
+    let tally = global.within.clone().unwrap_or_default();
+    let inner = Global { directory: Some(root), within: Some(tally.clone()), ..global.clone() };
     let mut lines = BTreeMap::new();
     understand(&project, name, task, &mut lines)?;
     let (runtime, cancel) = supervised()?;
     let shell = Shell { project: &project, runtime: runtime.handle(), cancel: &cancel, stdout_is_data: global.json };
-    let mut runner = Runner {
-        project: &project,
-        shell,
-        lines,
-        global: &global,
-        force: args.force,
-        done: BTreeSet::new(),
-        counts: BTreeMap::new(),
-    };
+    let mut runner =
+        Runner { project: &project, shell, lines, global: &inner, force: args.force, done: BTreeSet::new(), tally: &tally };
     let ended = runner.task(name, task);
-    let counts = runner.counts;
     runtime.shutdown_background();
-    let code = match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Stop::Failed(error)) => return Err(error),
-        Err(Stop::Ended(code)) => code,
+    let ended = match ended {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(Stop::Failed(error)) => Err(error),
+        Err(Stop::Ended(code)) => Ok(code),
     };
-    if global.json {
-        report::print(&(report::summary_line(code == ExitCode::SUCCESS, counts, started.elapsed().as_secs_f64()) + "\n"))?;
-    }
-    Ok(code)
+    tally.end(global, started, ended)
 }
 
 fn find<'a>(project: &'a Project, name: &str) -> Result<&'a Task> {
@@ -125,7 +115,7 @@ struct Runner<'a> {
     global: &'a Global,
     force: bool,
     done: BTreeSet<String>,
-    counts: BTreeMap<Outcome, usize>,
+    tally: &'a Tally,
 }
 
 impl Runner<'_> {
@@ -179,7 +169,7 @@ impl Runner<'_> {
     }
 
     fn told(&mut self, mut did: Did, start: Instant) {
-        *self.counts.entry(did.outcome).or_default() += 1;
+        self.tally.count(did.outcome);
         did.seconds = start.elapsed().as_secs_f64();
         if !self.global.json {
             did.subject = format!("task {}", did.subject);
@@ -189,13 +179,13 @@ impl Runner<'_> {
 }
 
 /// Tells what tasks there are.
-fn list(project: &Project, json: bool) -> Result<()> {
-    if json {
+fn list(project: &Project, global: &Global) -> Result<()> {
+    if global.json {
         let entry = |(name, task): (&String, &Task)| {
             let Task { description, needs, env: _, commands, status: _ } = task.clone();
             TaskEntry { name: name.clone(), description, needs, commands }
         };
-        return report::print_json(&TasksDocument { tasks: project.tasks.iter().map(entry).collect() });
+        return global.print_json(&TasksDocument { tasks: project.tasks.iter().map(entry).collect() });
     }
     if project.tasks.is_empty() {
         report::say("versions.yml has no `tasks:`");

@@ -9,6 +9,7 @@ use std::time::Instant;
 use camino::Utf8PathBuf;
 
 use super::Global;
+use super::tally::Tally;
 use crate::cache::Cache;
 use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result};
@@ -83,6 +84,7 @@ pub struct Session {
     /// Runs step threads and child processes.
     pub runtime: tokio::runtime::Runtime,
     reporter: ReporterHandle,
+    within: Option<Tally>,
     started: Instant,
 }
 
@@ -102,7 +104,7 @@ impl Session {
         let (events, receiver) = Events::channel();
         let reporter = Reporter::spawn(global.mode(), global.verbosity(), receiver);
         let ctx = context(project, options, settings, runtime.handle().clone(), events, cancel)?;
-        Ok(Self { ctx: Arc::new(ctx), runtime, reporter, started })
+        Ok(Self { ctx: Arc::new(ctx), runtime, reporter, within: global.within.clone(), started })
     }
 
     /// Tells that work begins.
@@ -121,6 +123,9 @@ impl Session {
         let summary = Summary { ok: worst.is_none(), counts: BTreeMap::new(), seconds: self.started.elapsed().as_secs_f64() };
         self.ctx.events.send(Event::Summary(summary));
         let totals = self.reporter.finish();
+        if let Some(tally) = &self.within {
+            tally.add(&totals.counts);
+        }
         self.runtime.shutdown_background();
         ExitCode::from(worst.or(totals.worst()).map_or(0, Kind::exit_code))
     }

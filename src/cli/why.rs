@@ -40,6 +40,9 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
+    if args.platform.as_deref() == Some("all") {
+        return Err(Error::usage("`why` takes one platform").hint("`larder plan --platform all` shows what would become of all"));
+    }
     let platform = args.platform.as_ref().map_or(Ok(Platform::host()), |text| text.parse())?;
     let looking = Looking::open(global, args.asking.options())?;
     let ctx = &looking.ctx;
@@ -51,15 +54,14 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         return Err(Error::usage(format!("no subsystem is called `{}`", args.name)));
     };
     if !subsystem.platforms.contains(&platform) {
-        return Err(Error::usage(format!("`{}` does not exist for {platform}", subsystem.name))
-            .hint("see `platforms` of its recipe, and of versions.yml"));
+        return Err(Error::usage(crate::plan::absent(&ctx.project, subsystem, platform)));
     }
     let cell = Cell { name: subsystem.name.clone(), platform };
     let look = steps::look(ctx, &cell, false)?;
     let other = steps::other(ctx, &cell, &look)?;
     let document = document(ctx, &cell, &look, other);
     if global.json {
-        report::print_json(&document)?;
+        global.print_json(&document)?;
     } else {
         let verbose = global.verbosity() == Verbosity::Verbose;
         report::print(&text(&document, global.stdout_paint(), stdout_width(), verbose))?;

@@ -15,6 +15,18 @@ pub struct Cell {
     pub platform: Platform,
 }
 
+impl Cell {
+    /// The command line that makes it present.
+    pub fn ensure(&self) -> String {
+        let Self { name, platform } = self;
+        if *platform == Platform::host() {
+            format!("larder ensure {name}")
+        } else {
+            format!("larder ensure {name} --platform {platform}")
+        }
+    }
+}
+
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name, self.platform)

@@ -116,6 +116,13 @@ impl Platforms {
     }
 }
 
+/// That a subsystem does not exist for a platform, and which file says so.
+pub fn absent(project: &Project, subsystem: &Subsystem, platform: Platform) -> String {
+    // A recipe that names no platforms has the project's.
+    let of = if subsystem.platforms == project.platforms { "in versions.yml" } else { "of its recipe" };
+    format!("`{}` does not exist for {platform} (see `platforms` {of})", subsystem.name)
+}
+
 impl Plan {
     /// The cells that a selection means, with all they may need.
     pub fn new(project: &Project, selection: &Selection, platforms: &Platforms) -> Self {
@@ -133,7 +140,7 @@ impl Plan {
             }
             for platform in missing {
                 let cell = Cell { name: subsystem.name.clone(), platform };
-                let reason = format!("`{}` does not exist for {platform} (see `platforms` of its recipe)", cell.name);
+                let reason = absent(project, subsystem, platform);
                 self.skipped.push((cell, reason));
             }
         }

@@ -101,7 +101,7 @@ pub struct SummaryLine {
     pub counts: BTreeMap<&'static str, usize>,
     /// Wall time.
     pub seconds: f64,
-    /// Why there was no run at all, such as a file with a problem in it.
+    /// What ended the run outside of its steps, or kept it from beginning, such as a file with a problem in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// What kind of failure that was.
@@ -171,14 +171,7 @@ impl SummaryLine {
 
 /// The summary line of a command that could not even begin, so that the last line is a summary always.
 pub fn failure_line(error: &Error) -> String {
-    let redactor = Redactor::from_env();
-    let line = SummaryLine {
-        error: Some(redactor.clean_line(&error.to_string())),
-        error_kind: Some(error.kind().as_str()),
-        hints: hints(Some(error), &redactor),
-        ..SummaryLine::new(&Totals { ok: false, ..Totals::default() })
-    };
-    to_line(&line)
+    summary_line(false, &BTreeMap::new(), 0.0, Some(error))
 }
 
 /// The line of one step of the project.
@@ -186,9 +179,15 @@ pub(super) fn did_line(did: &Did) -> String {
     to_line(&DidLine::new(did, &Redactor::from_env()))
 }
 
-/// The summary line of a command that runs others: how many of them ended how.
-pub fn summary_line(ok: bool, counts: BTreeMap<Outcome, usize>, seconds: f64) -> String {
-    to_line(&SummaryLine::new(&Totals { ok, counts, seconds, ..Totals::default() }))
+/// The summary line of a command that runs others: how many of all steps ended how, and what ended it outside of them.
+pub fn summary_line(ok: bool, counts: &BTreeMap<Outcome, usize>, seconds: f64, error: Option<&Error>) -> String {
+    let redactor = Redactor::from_env();
+    to_line(&SummaryLine {
+        error: error.map(|error| redactor.clean_line(&error.to_string())),
+        error_kind: error.map(|error| error.kind().as_str()),
+        hints: hints(error, &redactor),
+        ..SummaryLine::new(&Totals { ok, counts: counts.clone(), seconds, ..Totals::default() })
+    })
 }
 
 fn hints(error: Option<&Error>, redactor: &Redactor) -> Vec<String> {
@@ -211,12 +210,13 @@ pub(super) struct Json<O, E> {
     talk: Plain<E>,
     verbosity: Verbosity,
     redactor: Redactor,
+    summary: bool,
 }
 
 impl<O: Write + Send, E: Write + Send> Json<O, E> {
-    pub fn new(out: O, talk: Plain<E>, verbosity: Verbosity) -> Self {
+    pub fn new(out: O, talk: Plain<E>, verbosity: Verbosity, summary: bool) -> Self {
         let redactor = talk.look().redactor.clone();
-        Self { out, talk, verbosity, redactor }
+        Self { out, talk, verbosity, redactor, summary }
     }
 }
 
@@ -250,7 +250,9 @@ impl<O: Write + Send, E: Write + Send> Face for Json<O, E> {
         for line in self.talk.look().failures(totals) {
             self.talk.line(&line);
         }
-        let _ = writeln!(self.out, "{}", to_line(&SummaryLine::new(totals)));
+        if self.summary {
+            let _ = writeln!(self.out, "{}", to_line(&SummaryLine::new(totals)));
+        }
         self.flush();
     }
 }

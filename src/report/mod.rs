@@ -31,7 +31,7 @@ pub use error::render_error;
 pub use json::{DidLine, FinishedLine, SummaryLine, failure_line, summary_line};
 pub use mode::{ColorChoice, Mode, Verbosity};
 pub use paint::{Paint, Tone};
-pub use print::{print, print_bytes, print_json};
+pub use print::{print, print_bytes, to_json};
 pub use redact::Redactor;
 pub use reporter::{Reporter, ReporterHandle, say, tell};
 pub use totals::Totals;

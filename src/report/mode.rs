@@ -61,7 +61,10 @@ pub enum Mode {
     /// Plain lines on stderr.
     Plain(Paint),
     /// JSON lines on stdout.
-    Json,
+    Json {
+        /// A summary is the last of them.
+        summary: bool,
+    },
     /// Plain lines, groups and annotations on stderr.
     GitHubActions {
         /// The file of the step summary (`$GITHUB_STEP_SUMMARY`).
@@ -73,7 +76,7 @@ impl Mode {
     /// `--json` beats all; then a terminal; then GitHub Actions; else plain lines.
     pub fn choose(json: bool, color: ColorChoice, env: &dyn Fn(&str) -> Option<String>, stderr_is_tty: bool) -> Self {
         if json {
-            return Self::Json;
+            return Self::Json { summary: true };
         }
         let paint = Paint::choose(color, env, stderr_is_tty);
         let dumb = env("TERM").is_some_and(|term| term == "dumb");
@@ -91,7 +94,7 @@ impl Mode {
     pub fn paint(&self) -> Paint {
         match self {
             Self::Terminal(paint) | Self::Plain(paint) => *paint,
-            Self::Json | Self::GitHubActions { .. } => Paint::default(),
+            Self::Json { .. } | Self::GitHubActions { .. } => Paint::default(),
         }
     }
 }
@@ -126,7 +129,7 @@ mod tests {
         assert_eq!(mode(Auto, &[UTF8, ("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false), Mode::Plain(paint(false, true)));
         let ci: &[_] = &[("GITHUB_ACTIONS", "true"), ("GITHUB_STEP_SUMMARY", "/s")];
         assert_eq!(mode(Auto, ci, false), Mode::GitHubActions { summary: Some("/s".into()) });
-        assert_eq!(Mode::choose(true, Auto, &env(ci), true), Mode::Json);
+        assert_eq!(Mode::choose(true, Auto, &env(ci), true), Mode::Json { summary: true });
     }
 
     #[test]

@@ -18,8 +18,7 @@ pub fn print_bytes(bytes: &[u8]) -> Result<()> {
     }
 }
 
-/// Writes a document to stdout: one JSON object on one line.
-pub fn print_json(document: &impl serde::Serialize) -> Result<()> {
-    let json = serde_json::to_string(document).map_err(|e| Error::failed("cannot write a document as JSON").cause(e))?;
-    print(&(json + "\n"))
+/// A document as one JSON object on one line.
+pub fn to_json(document: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(document).map_err(|e| Error::failed("cannot write a document as JSON").cause(e))
 }

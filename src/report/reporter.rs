@@ -89,9 +89,9 @@ fn face(mode: Mode, verbosity: Verbosity) -> Box<dyn Face> {
     match mode {
         Mode::Terminal(paint) => Box::new(Terminal::new(Stderr::new(), look(paint), verbosity)),
         Mode::Plain(paint) => Box::new(Plain::new(stderr(), look(paint), verbosity)),
-        Mode::Json => {
+        Mode::Json { summary } => {
             let talk = Plain::new(stderr(), look(Paint::default()), verbosity);
-            Box::new(Json::new(BufWriter::new(io::stdout()), talk, verbosity))
+            Box::new(Json::new(BufWriter::new(io::stdout()), talk, verbosity, summary))
         }
         Mode::GitHubActions { summary } => {
             let plain = Plain::new(stderr(), look(Paint { color: false, unicode: true }), verbosity);
@@ -159,7 +159,7 @@ pub(super) fn fold(event: &Event, totals: &mut Totals) {
 /// stderr, or with `--json` an object on stdout.
 pub fn tell(did: &Did, mode: &Mode, verbosity: Verbosity) {
     let paint = match mode {
-        Mode::Json => {
+        Mode::Json { .. } => {
             // Who closed stdout does not want to know.
             let _ = super::print(&(super::json::did_line(did) + "\n"));
             return;

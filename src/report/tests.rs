@@ -433,7 +433,7 @@ fn as_json() {
     let (_dir, log) = log_file();
     let (out, talk) = (Sink::default(), Sink::default());
     let plain = Plain::new(talk.clone(), look(Paint::default(), false), Verbosity::Normal);
-    play(&mut Json::new(out.clone(), plain, Verbosity::Normal), &run(&log));
+    play(&mut Json::new(out.clone(), plain, Verbosity::Normal, true), &run(&log));
     insta::assert_snapshot!(redact(out.text(), &log), @r#"
     {"event":"finished","action":"ensure","subsystem":"go","version":"v1.2.3","platform":"linux-amd64","outcome":"up-to-date","source":null,"bytes":0,"seconds":0.01,"error":null}
     {"event":"finished","action":"ensure","subsystem":"gh","version":"v1.2.3","platform":"linux-amd64","outcome":"up-to-date","source":null,"bytes":0,"seconds":0.01,"error":null}

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use super::foresee::Foreseen;
 use super::{Answer, Work};
 use crate::error::{Error, Result};
-use crate::model::{Action, Cell, Event, Finished, Level, Outcome};
+use crate::model::{Action, Cell, Event, Finished, Level, Name, Outcome};
 use crate::steps::{self, Context, Done, Obtained, UploadDecision};
 
 /// Obtains and builds cells of a context.
@@ -130,6 +131,29 @@ impl Ensure {
         self.tell(Some(finished));
     }
 
+    /// `--dry-run`: tells what was foreseen of a cell; gives the failure it would come to.
+    pub fn foreseen(&self, foreseen: Foreseen) -> Option<Error> {
+        let Foreseen { cell, look, needed_by } = foreseen;
+        match look.and_then(|look| steps::foretell(&self.ctx, &cell, look)) {
+            Ok(Err(mut reason)) => {
+                if !needed_by.is_empty() {
+                    let builds: Vec<&str> = needed_by.iter().map(Name::as_str).collect();
+                    reason = format!("{reason}; needed to build {}", builds.join(", "));
+                }
+                self.skipped(&cell, &reason);
+                None
+            }
+            Ok(Ok(done)) => {
+                self.succeeded(&cell, done);
+                None
+            }
+            Err(error) => {
+                self.failed(&cell, error.clone(), false);
+                Some(error)
+            }
+        }
+    }
+
     fn try_build(&self, cell: &Cell, reason: &str) -> Result<Done> {
         steps::build(&self.ctx, cell, reason)
     }
@@ -140,23 +164,7 @@ impl Work for Ensure {
         self.inner().started.insert(cell.clone(), Instant::now());
         match steps::obtain(&self.ctx, cell) {
             Ok(Obtained::Done(done)) => self.succeeded(cell, *done),
-            Ok(Obtained::Foreseen(reason)) => {
-                let told = self.finished(cell, Outcome::Skipped).map(|mut finished| {
-                    finished.reason = Some(reason);
-                    finished
-                });
-                self.tell(told);
-                Answer::Done(Outcome::Skipped)
-            }
             Ok(Obtained::MustBuild { reason, unavailable }) => {
-                if self.ctx.options.dry_run {
-                    let told = self.finished(cell, Outcome::Skipped).map(|mut finished| {
-                        finished.reason = Some(format!("would be built: {reason}"));
-                        finished
-                    });
-                    self.tell(told);
-                    return Answer::Done(Outcome::Skipped);
-                }
                 if let Some(error) = unavailable {
                     self.inner().silent.insert(cell.clone(), error);
                 }

@@ -23,6 +23,7 @@ use super::obtain::{self, Done};
 use super::present::{hold, present};
 use super::process::{Ended, capture, shell, supervise};
 use super::source;
+use super::verify::first_lines;
 use crate::cache::Entry;
 use crate::error::{Error, Result};
 use crate::fs::{self, IoContext};
@@ -349,7 +350,7 @@ impl<'a> Work<'a> {
     fn check_tools(&self) -> Result<BTreeMap<String, String>> {
         let mut seen = BTreeMap::new();
         for (tool, wanted) in &self.declared.tools {
-            let mut said = None;
+            let (mut said, mut refused) = (None, None);
             for argument in ["version", "--version"] {
                 let mut command = Command::new(tool);
                 command.arg(argument).env_clear().envs(self.environment());
@@ -360,10 +361,18 @@ impl<'a> Work<'a> {
                         break;
                     }
                     Err(error) if matches!(error.kind(), crate::Kind::Interrupted(_)) => return Err(error),
-                    Ok(_) | Err(_) => {}
+                    Ok((_, text)) => refused = Some(text),
+                    Err(_) => {}
                 }
             }
             let Some(said) = said else {
+                if let Some(text) = refused {
+                    return Err(Error::failed(format!(
+                        "the build needs `{tool}` {wanted}, and the one here does not tell its version"
+                    ))
+                    .cause(format!("neither `{tool} version` nor `{tool} --version` succeeds; it printed {}", first_lines(&text)))
+                    .hint("leave it out of `build.tools`, and check it in `commands`"));
+                }
                 return Err(Error::failed(format!("the build needs `{tool}` {wanted}, which is not on PATH"))
                     .hint(format!("install {tool} {wanted}, or name a subsystem that has it in `build.needs`")));
             };

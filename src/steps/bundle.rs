@@ -128,8 +128,7 @@ fn installed(ctx: &Context, subsystem: &Subsystem, platform: Platform) -> Result
     match bin.damage(&artifact)? {
         None => Ok(artifact),
         Some(damage) => {
-            Err(Error::integrity(format!("{cell} is damaged: {damage}"))
-                .hint(format!("`larder ensure {}` repairs it", cell.name)))
+            Err(Error::integrity(format!("{cell} is damaged: {damage}")).hint(format!("`{}` repairs it", cell.ensure())))
         }
     }
 }

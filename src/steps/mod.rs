@@ -33,7 +33,7 @@ pub use context::{Context, Options, Sources};
 pub use exclusive::exclusive;
 pub use locking::Locking;
 pub use look::{Look, Other, look, other};
-pub use obtain::{Attempt, Done, Obtained, obtain};
+pub use obtain::{Attempt, Done, Obtained, foretell, obtain};
 pub use package::{Packaged, package};
 pub use release::{ReleaseOptions, Released, release};
 pub use rollback::rollback;

@@ -14,7 +14,7 @@ use std::io::Read;
 use camino::Utf8PathBuf;
 
 use super::context::Context;
-use super::look::look;
+use super::look::Look;
 use super::present::{hold, installed, recorded, up_to_date};
 use super::{locking, original};
 use crate::cache::{Entry, TakenFrom};
@@ -59,8 +59,6 @@ pub struct Done {
 pub enum Obtained {
     /// It is present and right.
     Done(Box<Done>),
-    /// `--dry-run`: it would be obtained, in words.
-    Foreseen(String),
     /// It has to be built; no other source has it.
     MustBuild {
         /// Why.
@@ -74,9 +72,6 @@ pub enum Obtained {
 pub fn obtain(ctx: &Context, cell: &Cell) -> Result<Obtained> {
     ctx.cancel.check()?;
     let wanted = ctx.wanted(cell)?;
-    if ctx.options.dry_run {
-        return foreseen(ctx, cell);
-    }
     // 1. Up to date?
     if let Some(done) = recorded(ctx, cell, &wanted)? {
         return Ok(Obtained::Done(Box::new(done)));
@@ -90,22 +85,22 @@ pub fn obtain(ctx: &Context, cell: &Cell) -> Result<Obtained> {
     obtain.run()
 }
 
-/// `--dry-run`: the same search, by looking only.
-fn foreseen(ctx: &Context, cell: &Cell) -> Result<Obtained> {
-    let look = look(ctx, cell, false)?;
+/// `--dry-run`: what a look says that [`obtain`], and a build after it, would come to: up to date, or in words what would
+/// be done.
+pub fn foretell(ctx: &Context, cell: &Cell, look: Look) -> Result<Result<Done, String>> {
     if let Some(error) = look.stopped {
         return Err(error);
     }
     let Some(stale) = look.stale else {
         return match look.found {
-            Some(artifact) => Ok(Obtained::Done(Box::new(up_to_date(artifact, Vec::new())))),
+            Some(artifact) => Ok(Ok(up_to_date(artifact, Vec::new()))),
             None => Err(Error::failed(format!("{cell} is not installed"))),
         };
     };
     let answer = look.attempts.last().map(|attempt| attempt.answer.clone()).unwrap_or_default();
     match look.choice {
-        Some(Via::Build) => Ok(Obtained::MustBuild { reason: stale, unavailable: None }),
-        Some(via) => Ok(Obtained::Foreseen(format!("would come from {via}: {answer} ({stale})"))),
+        Some(Via::Build) => Ok(Err(format!("would be built: {stale}"))),
+        Some(via) => Ok(Err(format!("would come from {via}: {answer} ({stale})"))),
         None => Err(Obtain { ctx, cell, bin: ctx.bin(cell), wanted: &look.wanted, reason: stale }.nowhere(&look.attempts)),
     }
 }
@@ -258,11 +253,7 @@ impl Obtain<'_> {
             if let Some(done) = restore(self.ctx, self.cell, &self.bin, &entry, &self.reason)? {
                 return Ok(Some(done));
             }
-            self.ctx.events.note(
-                Some(self.cell),
-                Level::Warning,
-                format!("{}: the cached copy is incomplete or damaged; it was set aside", self.cell.name),
-            );
+            self.ctx.events.note(Some(self.cell), Level::Warning, "the cached copy is incomplete or damaged; it was set aside");
         }
         Ok(None)
     }

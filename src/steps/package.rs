@@ -55,9 +55,7 @@ pub fn package(ctx: &Context, cell: &Cell) -> Result<Packaged> {
     }
     ctx.events.phase(cell, Phase::Packing, Some(artifact.size()));
     if let Some(damage) = bin.damage(&artifact)? {
-        return Err(
-            Error::integrity(format!("{cell} is damaged: {damage}")).hint(format!("`larder ensure {}` repairs it", cell.name))
-        );
+        return Err(Error::integrity(format!("{cell} is damaged: {damage}")).hint(format!("`{}` repairs it", cell.ensure())));
     }
     fs::create_dir_all(&dist)?;
     let stamp = stamp::render(&artifact);
@@ -100,7 +98,7 @@ fn settle(staged: NamedTempFile, path: &Utf8Path) -> Result<()> {
 /// What is installed of a cell, if it is what today's recipe wants.
 pub(super) fn wanted_and_installed(ctx: &Context, cell: &Cell, bin: &Bin) -> Result<Artifact> {
     let wanted = ctx.wanted(cell)?;
-    let ensure = format!("run `larder ensure {}` first", cell.name);
+    let ensure = format!("run `{}` first", cell.ensure());
     let artifact = stamped(bin, &wanted)?.ok_or_else(|| Error::failed(format!("{cell} is not installed")).hint(&ensure))?;
     if !wanted.accepts(artifact.origin, &artifact.inputs) {
         return Err(Error::failed(format!("what is installed of {cell} is not what the recipe wants today")).hint(&ensure));

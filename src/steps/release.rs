@@ -62,10 +62,8 @@ pub fn release(ctx: &Context, cell: &Cell, options: ReleaseOptions) -> Result<Re
                 return released(Outcome::UpToDate, 0, staged.or_else(|| Some("already released".into())));
             }
             Published::Stands(theirs) => {
-                let text = format!(
-                    "{}: {place} was published first with other bytes of the same inputs; it stands, and is adopted here",
-                    cell.name
-                );
+                let text =
+                    format!("{place} was published first with other bytes of the same inputs; it stands, and is adopted here");
                 ctx.events.note(Some(cell), Level::Warning, text);
                 managed::adopt(ctx, cell, &tag, &name, &theirs)?;
                 return released(Outcome::UpToDate, 0, Some("another build of the same inputs was published first".into()));

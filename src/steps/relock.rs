@@ -57,7 +57,7 @@ fn original_line(ctx: &Context, cell: &Cell, wanted: &Wanted, update: bool) -> R
             Ok(Some(line))
         }
         Err(absent) if original::can_be_built(ctx, cell)? => {
-            ctx.events.note(Some(cell), Level::Info, format!("{cell} has no original to lock, it is built: {absent}"));
+            ctx.events.note(Some(cell), Level::Info, format!("no original to lock, it is built: {absent}"));
             Ok(None)
         }
         Err(absent) => Err(Error::failed(format!("{cell} has no original to lock")).cause(absent)),

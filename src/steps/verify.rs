@@ -22,12 +22,10 @@ pub fn verify(ctx: &Context, cell: &Cell) -> Result<u64> {
     let subsystem = ctx.subsystem(cell)?;
     let bin = ctx.bin(cell);
     let Some(artifact) = bin.stamped()? else {
-        return Err(Error::failed(format!("{cell} is not installed")).hint(format!("`larder ensure {}` installs it", cell.name)));
+        return Err(Error::failed(format!("{cell} is not installed")).hint(format!("`{}` installs it", cell.ensure())));
     };
     if let Some(damage) = bin.damage(&artifact)? {
-        return Err(
-            Error::integrity(format!("{cell} is damaged: {damage}")).hint(format!("`larder ensure {}` repairs it", cell.name))
-        );
+        return Err(Error::integrity(format!("{cell} is damaged: {damage}")).hint(format!("`{}` repairs it", cell.ensure())));
     }
     for name in subsystem.file_names(&cell.platform).iter().take(subsystem.binaries.len()) {
         executable::check_platform(bin.file(name.as_str()), &cell.platform)?;
@@ -70,20 +68,23 @@ pub fn check(
     match ended {
         Ended::Exited(status) if status.success() => {}
         Ended::Exited(status) => {
-            return Err(Error::failed(format!("verify: `{line}` failed ({status})")).cause(first_lines(&said)));
+            return Err(
+                Error::failed(format!("verify: `{line}` failed ({status})")).cause(format!("it printed {}", first_lines(&said)))
+            );
         }
         Ended::TimedOut => return Err(Error::failed(format!("verify: `{line}` took longer than a minute"))),
     }
     let number = subsystem.version.number();
     if !mentions_version(&said, number) {
         return Err(Error::failed(format!("verify: `{line}` does not print the version {number}"))
-            .cause(format!("it printed: {}", first_lines(&said)))
+            .cause(format!("it printed {}", first_lines(&said)))
             .hint("check the version in versions.yml, or the recipe's `verify`"));
     }
     Ok(())
 }
 
-fn first_lines(text: &str) -> String {
+/// What a command printed, in short.
+pub(super) fn first_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().take(5).collect();
-    if lines.is_empty() { "nothing".into() } else { lines.join(" | ") }
+    if lines.is_empty() { "nothing".into() } else { format!("`{}`", lines.join(" | ")) }
 }

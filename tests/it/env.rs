@@ -378,8 +378,10 @@ impl Output {
     /// The last line of `--json`.
     #[track_caller]
     pub fn summary(&self) -> Value {
-        let last = self.json().pop().expect("a line");
+        let mut lines = self.json();
+        let last = lines.pop().expect("a line");
         assert_eq!(last["event"], "summary", "{last}");
+        assert!(!lines.iter().any(|line| line["event"] == "summary"), "more than one summary:\n{}", self.stdout);
         last
     }
     /// Both streams and the exit, with everything replaced that differs from machine to machine, for snapshots.

@@ -33,6 +33,16 @@ fn plan_tells_what_would_be_done() {
     --- stderr
     3 to build
     ");
+    let out = env.larder_json(["ensure", "app", "--dry-run"]).success();
+    let told =
+        |line: &serde_json::Value| format!("{} {} {}", line["subsystem"], line["outcome"], line["reason"]).replace('"', "");
+    let lines: Vec<_> = out.finished("ensure").iter().map(told).collect();
+    let foreseen = [
+        "app skipped would be built: not installed",
+        "base skipped would be built: not installed",
+        "tool skipped would be built: not installed; needed to build app",
+    ];
+    assert_eq!(lines, foreseen, "ensure --dry-run foresees what plan does");
     assert!(!env.exists("subsystems/app/.bin") && !env.exists(".larder"), "plan made something");
     env.larder(["ensure", "app"]).success();
     env.larder(["clean", "base"]).success();
@@ -214,7 +224,11 @@ fn why_explains_one() {
     for (args, message) in [
         (vec!["why", "all"], "`why` explains one subsystem"),
         (vec!["why", "bsae"], "no subsystem is called `bsae`"),
-        (vec!["why", "app", "--platform", "windows-arm64"], "`app` does not exist for windows-arm64"),
+        (
+            vec!["why", "app", "--platform", "windows-arm64"],
+            "`app` does not exist for windows-arm64 (see `platforms` in versions.yml)",
+        ),
+        (vec!["why", "app", "--platform", "all"], "`why` takes one platform"),
         (vec!["why"], "the following required arguments were not provided"),
     ] {
         let out = env.larder(args).exits(2);

@@ -52,6 +52,23 @@ fn verify_runs_the_recipes_command() {
     env.edit("subsystems/app/recipe.yml", "verify: \"app --version\"", "verify: \"echo 9.9.9\"");
     let out = env.larder(["verify", "app"]).exits(1);
     assert!(out.stderr.contains("does not print the version 1.0.0"), "{}", out.stderr);
+    assert!(out.stderr.contains("caused by: it printed `9.9.9`"), "{}", out.stderr);
+    env.edit("subsystems/app/recipe.yml", "echo 9.9.9", "exit 3");
+    let out = env.larder(["verify", "app"]).exits(1);
+    assert!(out.stderr.contains("caused by: it printed nothing"), "{}", out.stderr);
+}
+
+#[test]
+fn hints_name_the_platform_that_lacks_something() {
+    let env = two();
+    env.write("versions.yml", env.read("versions.yml") + "platforms: [linux-amd64, windows-arm64]\n");
+    let first = "help: run `larder ensure app --platform windows-arm64` first\n";
+    for (command, hint) in
+        [("package", first), ("release", first), ("verify", "help: `larder ensure app --platform windows-arm64` installs it\n")]
+    {
+        let out = env.larder([command, "app", "--platform", "windows-arm64"]).exits(1);
+        assert!(out.stderr.contains(hint), "{command}: {}", out.stderr);
+    }
 }
 
 #[test]
@@ -121,8 +138,11 @@ fn rollback_goes_back_and_forth() {
     assert!(out.stderr.contains("v1.0.0 is installed now; versions.yml still pins v1.1.0"), "{}", out.stderr);
     assert_eq!(env.sh("subsystems/app/.bin/app; grep version: subsystems/app/.bin/.version"), "app v1.0.0\nversion: v1.0.0\n");
     assert_eq!(env.larder_json(["status", "app"]).success().document()["subsystems"][0]["reason"], "v1.0.0 → v1.1.0");
-    env.larder(["rollback", "app"]).success();
+    let out = env.larder_json(["rollback", "app"]).success();
+    assert_eq!(out.finished("rollback")[0]["version"], "v1.1.0");
     assert_eq!(env.sh("subsystems/app/.bin/app"), "app v1.1.0\n");
+    let out = env.larder_json(["rollback", "app"]).success();
+    assert_eq!(out.finished("rollback")[0]["version"], "v1.0.0", "what is installed now, not what is pinned");
     env.larder(["rollback", "all"]).exits(2);
 }
 

@@ -60,7 +60,7 @@ fn tasks_run_in_the_projects_folder_once_each() {
     let ran: Vec<_> = out.finished("run").iter().map(|line| format!("{}={}", line["subject"], line["outcome"])).collect();
     assert_eq!(ran, [r#""greet"="ran""#, r#""count"="ran""#]);
     assert_eq!(out.outcome("tool"), "built");
-    assert_eq!(out.summary()["counts"]["ran"], 2);
+    assert_eq!(out.summary()["counts"], serde_json::json!({"built": 1, "ran": 2}));
     assert!(out.stderr.contains("wrote greeting.txt"), "with --json, what commands print is talk: {}", out.stderr);
 }
 
@@ -101,7 +101,9 @@ fn a_failing_command_is_named() {
     let lines = out.finished("run");
     assert_eq!((&lines[0]["subject"], &lines[0]["outcome"]), (&"broken".into(), &"failed".into()));
     assert_eq!((&lines[1]["subject"], &lines[1]["outcome"]), (&"after".into(), &"skipped".into()));
-    assert_eq!(out.summary()["ok"], false);
+    let summary = out.summary();
+    assert_eq!((&summary["ok"], &summary["counts"]), (&false.into(), &serde_json::json!({"failed": 1, "skipped": 1})));
+    assert!(summary["error"].as_str().is_some_and(|error| error.contains("exit code 7")), "{summary}");
 }
 
 #[test]
@@ -109,10 +111,18 @@ fn a_need_that_fails_names_the_exit_code() {
     let env = project();
     env.larder(["ensure", "tool"]).success();
     env.drop_cache();
+    env.edit("subsystems/tool/recipe.yml", "commands:", "tools: {\"false\": \"9\"}\n  commands:");
+    let out = env.larder(["run", "greet"]).exits(1);
+    assert!(out.stderr.contains("needs `false` 9, and the one here does not tell its version"), "{}", out.stderr);
+    env.edit("subsystems/tool/recipe.yml", "tools: {\"false\": \"9\"}\n  commands:", "commands:");
     env.edit("subsystems/tool/recipe.yml", "commands:", "timeout: 5m\n  tools: {sh-of-nowhere: \"1\"}\n  commands:");
     let out = env.larder(["run", "greet"]).exits(1);
     assert!(out.stderr.contains("sh-of-nowhere") && out.stderr.contains("`ensure tool` failed"), "{}", out.stderr);
     assert!(!env.exists("greeting.txt"));
+    let out = env.larder_json(["run", "greet"]).exits(1);
+    assert_eq!(out.outcomes(), ["tool=failed"]);
+    let summary = out.summary();
+    assert_eq!((&summary["ok"], &summary["counts"]), (&false.into(), &serde_json::json!({"failed": 1, "skipped": 1})));
 }
 
 #[test]
@@ -202,7 +212,14 @@ fn ci_does_each_line_and_sums_up() {
     let out = env.larder_json(["ci"]).success();
     let lines: Vec<_> = out.finished("ci").iter().map(|line| format!("{}={}", line["subject"], line["outcome"])).collect();
     assert_eq!(lines, [r#""ensure all"="ran""#, r#""run greet"="ran""#, r#""package all"="ran""#]);
-    assert_eq!(out.summary()["counts"]["ran"], 3);
+    let counts = serde_json::json!({"up-to-date": 3, "ran": 4});
+    assert_eq!(out.summary()["counts"], counts, "of the lines and of their steps");
+    // A document is no step of it: it goes where talk goes.
+    env.edit("versions.yml", "ci: [ensure all,", "ci: [list, status, ensure all,");
+    let out = env.larder_json(["ci"]).success();
+    assert_eq!(out.summary()["counts"]["ran"], 6);
+    assert!(out.json().iter().all(|line| line["event"] == "finished" || line["event"] == "summary"), "{}", out.stdout);
+    assert!(out.stderr.contains(r#""installed":"v1.2.3""#), "{}", out.stderr);
 }
 
 #[test]
@@ -216,7 +233,10 @@ fn ci_stops_at_the_first_failure_with_its_exit_code() {
     let out = env.larder_json(["ci"]).exits(1);
     let lines = out.finished("ci");
     assert_eq!((&lines[1]["outcome"], &lines[2]["outcome"]), (&"failed".into(), &"skipped".into()));
-    assert_eq!(out.summary()["ok"], false);
+    assert!(lines[1]["error"].as_str().is_some_and(|error| error.contains("`exit 7` failed")), "{}", lines[1]);
+    let summary = out.summary();
+    let counts = serde_json::json!({"up-to-date": 1, "ran": 1, "failed": 2, "skipped": 1});
+    assert_eq!((&summary["ok"], &summary["counts"]), (&false.into(), &counts));
 }
 
 #[test]

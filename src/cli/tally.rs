@@ -1,0 +1,70 @@
+//! What the lines of `ci:` and the needs of tasks came to, for the one summary that the command which runs them ends with.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::Global;
+use crate::error::{Error, Result};
+use crate::model::Outcome;
+use crate::report;
+
+/// Counts all steps of a run of command lines; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Tally(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    counts: BTreeMap<Outcome, usize>,
+    error: Option<Error>,
+}
+
+impl Tally {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a step.
+    pub fn count(&self, outcome: Outcome) {
+        self.add(&BTreeMap::from([(outcome, 1)]));
+    }
+
+    /// Counts the steps of a line.
+    pub fn add(&self, counts: &BTreeMap<Outcome, usize>) {
+        let mut inner = self.inner();
+        for (outcome, count) in counts {
+            *inner.counts.entry(*outcome).or_default() += count;
+        }
+    }
+
+    /// Keeps what ended a line outside of its steps.
+    pub fn keep(&self, error: &Error) {
+        self.inner().error.get_or_insert_with(|| error.clone());
+    }
+
+    /// What ended a line outside of its steps.
+    pub fn take_error(&self) -> Option<Error> {
+        self.inner().error.take()
+    }
+
+    /// Ends the command that runs the lines: with `--json` its last line is the summary of them all, unless it is itself a
+    /// line of another.
+    pub fn end(&self, global: &Global, started: Instant, ended: Result<ExitCode>) -> Result<ExitCode> {
+        if !global.json || global.within.is_some() {
+            return ended;
+        }
+        let code = match ended {
+            Ok(code) => code,
+            Err(error) => {
+                super::talk(&error, global);
+                self.keep(&error);
+                ExitCode::from(error.kind().exit_code())
+            }
+        };
+        let Inner { counts, error } = &*self.inner();
+        let line = report::summary_line(code == ExitCode::SUCCESS, counts, started.elapsed().as_secs_f64(), error.as_ref());
+        report::print(&(line + "\n"))?;
+        Ok(code)
+    }
+}
