@@ -103,6 +103,17 @@ pub fn duration(name: &str, default: Duration) -> Result<Duration> {
     })
 }
 
+/// Whether installed binaries may be links, by `LARDER_LINKS`.
+pub fn links() -> Result<bool> {
+    match value(LINKS).as_deref() {
+        None => Ok(true),
+        Some("never") => Ok(false),
+        Some(text) => {
+            Err(Error::usage(format!("{LINKS} is `{text}`, which means nothing")).hint("it may be `never`; else leave it unset"))
+        }
+    }
+}
+
 /// A number.
 pub fn count(name: &str, default: usize) -> Result<usize> {
     let Some(text) = value(name) else { return Ok(default) };

@@ -24,7 +24,8 @@ impl Line {
         let words = split(text).map_err(wrong)?;
         let words = std::iter::once("larder").chain(words.iter().map(String::as_str));
         let parsed = super::parser().try_get_matches_from(words).and_then(|matches| Cli::from_arg_matches(&matches));
-        let cli = parsed.map_err(|error| {
+        let cli = parsed.map_err(|mut error| {
+            super::meant::name_variable(&mut error);
             let hint = "lines are written as after `larder`; `larder help` shows the commands";
             if !error.use_stderr() {
                 return wrong("it only shows help".into()).hint(hint);

@@ -7,11 +7,41 @@ use super::Global;
 use crate::model::Name;
 use crate::project::{Project, suggest};
 
+/// What other programs call what larder does.
+const OTHER_WORDS: &[(&str, &str)] =
+    &[("version", "--version"), ("build", "ensure"), ("get", "ensure"), ("update", "bump"), ("upgrade", "bump")];
+
+/// Names the variable that a refused value came from, where clap names the flag it stands in for.
+pub fn name_variable(error: &mut clap::Error) {
+    let (Some(ContextValue::String(arg)), Some(ContextValue::String(value))) =
+        (error.get(ContextKind::InvalidArg), error.get(ContextKind::InvalidValue))
+    else {
+        return;
+    };
+    let flag = arg.split_whitespace().next().and_then(|arg| arg.strip_prefix("--"));
+    let command = super::command();
+    let arguments = command.get_arguments().chain(command.get_subcommands().flat_map(clap::Command::get_arguments));
+    let variable = arguments
+        .filter(|argument| argument.get_long().is_some() && argument.get_long() == flag)
+        .find_map(clap::Arg::get_env)
+        .filter(|name| std::env::var_os(name).is_some_and(|set| set == value.as_str()))
+        .map(|name| name.to_string_lossy().into_owned());
+    if let Some(variable) = variable {
+        error.insert(ContextKind::InvalidArg, ContextValue::String(variable));
+    }
+}
+
 /// Adds a tip to an error where there is one to give.
 pub fn advise(error: &mut clap::Error) {
+    name_variable(error);
     let tip = match (error.kind(), error.get(ContextKind::InvalidSubcommand), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::UnknownArgument, _, Some(ContextValue::String(arg))) if arg == "--all" => {
+            "`all` stands where names do: `larder ensure all`".to_owned()
+        }
         (ErrorKind::InvalidSubcommand, Some(ContextValue::String(word)), _) => {
-            let Some((line, exact)) = project().and_then(|project| in_project(&project, word)) else { return };
+            let found = project().and_then(|project| in_project(&project, word));
+            let other = OTHER_WORDS.iter().find(|(other, _)| other == word).map(|(_, line)| ((*line).to_owned(), true));
+            let Some((line, exact)) = found.filter(|(_, exact)| *exact || other.is_none()).or(other) else { return };
             if exact {
                 error.remove(ContextKind::SuggestedSubcommand);
             }

@@ -140,6 +140,8 @@ fn context(
     events: Events,
     cancel: Cancel,
 ) -> Result<Context> {
+    // Told before anything is done, not by the first step that installs.
+    crate::env::links()?;
     let mut state = State::load(&project.root, LARDER);
     let sources = Sources::new(std::mem::take(&mut state.sources));
     let env = |name: &str| std::env::var(name).ok();

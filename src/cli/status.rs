@@ -108,13 +108,14 @@ fn entry(ctx: &Context, cell: &Cell, exists: bool) -> (StatusEntry, Option<Error
 fn table(document: &StatusDocument) -> Table {
     let host = Platform::host();
     let several = document.subsystems.iter().any(|entry| entry.platform != host);
+    // Where space is short, versions give way before the state does: it names them again where they differ.
     let titles = ["name", "wanted", "installed", "origin", "via", "state"];
     let mut table = if several {
         let [name, rest @ ..] = titles;
         let [wanted, installed, origin, via, state] = rest;
-        Table::new([name, "platform", wanted, installed, origin, via, state]).flexible(6)
+        Table::new([name, "platform", wanted, installed, origin, via, state]).flexible(2).flexible(3).flexible(6)
     } else {
-        Table::new(titles).flexible(5)
+        Table::new(titles).flexible(1).flexible(2).flexible(5)
     };
     for entry in &document.subsystems {
         let installed = entry.installed.as_ref().map_or("-", |version| version.as_str());

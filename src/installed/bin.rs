@@ -353,7 +353,7 @@ fn all_names(artifact: &Artifact) -> impl Iterator<Item = &str> {
 /// Whether links can be made here; a full disk is no answer to that.
 fn can_link(staging: &Utf8Path) -> Result<bool> {
     use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    if crate::env::value(crate::env::LINKS).is_some_and(|value| value == "never") {
+    if !crate::env::links()? {
         return Ok(false);
     }
     let probe = staging.with_extension("link");

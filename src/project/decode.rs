@@ -119,8 +119,16 @@ impl<T: Word> Decode for At<T> {
             _ => {
                 // `- echo error: it broke` is a mapping of one key, which few would know.
                 let block = matches!(&node.kind, Kind::Map(_)) && !reader.source.text[node.span.start..].starts_with('{');
-                let hint = block.then(|| "a text that contains `: ` is written in quotes".to_owned());
-                reader.expected(spot, "a text", node, hint);
+                let hint = match &node.kind {
+                    Kind::List(items) => match items.as_slice() {
+                        [Node { kind: Kind::Scalar { text, .. }, .. }] => format!("write `{text}`, without the list around it"),
+                        _ => "write one value, not several".to_owned(),
+                    },
+                    _ if block => "a text that contains `: ` is written in quotes".to_owned(),
+                    Kind::Map(_) => "write one value; a text that starts with `{` is written in quotes".to_owned(),
+                    Kind::Scalar { .. } => "give it a value, or remove the key".to_owned(),
+                };
+                reader.expected(spot, "a text", node, Some(hint));
                 None
             }
         }
@@ -155,7 +163,8 @@ impl<T: Decode> Decode for Vec<T> {
                 None
             }
             _ => {
-                reader.expected(spot, "a list", node, None);
+                let hint = (!node.is_null()).then(|| "write `[one, another]`, or a line `- one` for each".to_owned());
+                reader.expected(spot, "a list", node, hint);
                 None
             }
         }
@@ -195,8 +204,12 @@ pub struct Pairs<K, V>(pub Vec<(At<K>, Option<V>)>);
 impl<K: Word + PartialEq, V: Decode> Decode for Pairs<K, V> {
     fn decode(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>) -> Option<Self> {
         let Kind::Map(entries) = &node.kind else {
-            let hint = node.is_null().then(|| "give it keys, write `{}`, or remove it".to_owned());
-            reader.expected(spot, "a mapping", node, hint);
+            let hint = if node.is_null() {
+                "give it keys, write `{}`, or remove it"
+            } else {
+                "write `{name: value}`, or a line `name: value` for each"
+            };
+            reader.expected(spot, "a mapping", node, Some(hint.to_owned()));
             return None;
         };
         let mut pairs: Vec<(At<K>, Option<V>)> = Vec::with_capacity(entries.len());

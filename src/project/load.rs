@@ -10,11 +10,11 @@ use crate::error::{Error, Result};
 use crate::fs;
 use crate::model::{Name, Problem};
 
-use super::decode::Reader;
+use super::decode::{At, Reader};
 use super::domain::{Project, Subsystem};
 use super::recipe::{self, Surroundings};
 use super::user::User;
-use super::versions::{self, Settings};
+use super::versions::{self, Reference, Settings};
 use super::yaml::{self, Source};
 use super::{cycle, suggest};
 
@@ -238,7 +238,7 @@ fn check_pairs(settings: &Settings, recipes: &mut [Found], stray: &BTreeMap<Stri
         |path: &Utf8Path| settings.subsystems_dir.parent().and_then(|p| path.strip_prefix(p).ok()).unwrap_or(path).to_owned();
     let mut explained: Vec<&str> = Vec::new();
     for (name, (_, span)) in &settings.versions {
-        if named.contains(name) || reader.problems.len() > TOO_MANY {
+        if settings.lost || named.contains(name) || reader.problems.len() > TOO_MANY {
             continue;
         }
         let recipe = shown(&settings.subsystems_dir.join(name.as_str()).join("recipe.yml"));
@@ -282,9 +282,10 @@ fn check_between(settings: &Settings, recipes: &mut [Found], reader: &mut Reader
         known.extend(found.name.clone().map(|name| (name, Some(n))));
     }
     let hint = |name: &Name| suggest::hint(name.as_str(), known.keys().map(Name::as_str));
-    for reference in &settings.references {
-        if !known.contains_key(&reference.value) && reader.problems.len() <= TOO_MANY {
-            reader.problem(&reference.span, format!("unknown subsystem `{}`", reference.value), hint(&reference.value));
+    for Reference { name: At { value: name, span }, or_all } in &settings.references {
+        if !known.contains_key(name) && reader.problems.len() <= TOO_MANY {
+            let known = or_all.then_some("all").into_iter().chain(known.keys().map(Name::as_str));
+            reader.problem(span, format!("unknown subsystem `{name}`"), suggest::hint(name.as_str(), known));
         }
     }
     let mut edges = vec![Vec::new(); recipes.len()];
@@ -348,6 +349,7 @@ fn assemble(settings: Settings, recipes: Vec<Found>, root: &Utf8Path, file: Utf8
         ci,
         subsystems_dir,
         references: _,
+        lost: _,
         too_old: _,
     } = settings;
     Project {

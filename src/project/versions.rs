@@ -36,9 +36,18 @@ pub(super) struct Settings {
     pub(super) ci: Vec<String>,
     pub(super) subsystems_dir: Utf8PathBuf,
     /// References to subsystems, to be checked once all are known.
-    pub(super) references: Vec<At<Name>>,
+    pub(super) references: Vec<Reference>,
+    /// Where the recipes are is not known.
+    pub(super) lost: bool,
     /// Larder itself is too old for this project: nothing else is worth telling.
     pub(super) too_old: bool,
+}
+
+/// A subsystem that is named.
+pub(super) struct Reference {
+    pub(super) name: At<Name>,
+    /// `all` could stand here, too.
+    pub(super) or_all: bool,
 }
 
 /// The pinned versions; a version that could not be read is `None`.
@@ -60,6 +69,7 @@ impl Settings {
             ci: Vec::new(),
             subsystems_dir: root.join("subsystems"),
             references: Vec::new(),
+            lost: false,
             too_old: false,
         }
     }
@@ -140,13 +150,14 @@ pub(super) fn settings(node: &Node, root: &Utf8Path, reader: &mut Reader<'_>) ->
             settings.bundle.name = name.value;
         }
         let exclude = exclude.unwrap_or_default();
-        settings.references.extend(exclude.iter().cloned());
+        settings.references.extend(exclude.iter().cloned().map(|name| Reference { name, or_all: false }));
         settings.bundle.exclude = distinct("exclude", exclude, reader);
     }
     if let Some(At { value, span }) = subsystems_dir {
         if value.is_empty() || value.split(['/', '\\']).any(|part| part == "..") || Utf8Path::new(&value).is_absolute() {
             let hint = "a folder inside the project, relative to versions.yml";
             reader.problem(&span, format!("`{value}` can't be the folder of the recipes"), hint);
+            settings.lost = true;
         }
         settings.subsystems_dir = join(root, &value);
     }
@@ -252,7 +263,7 @@ fn task(raw: RawTask) -> Task {
 fn check_tasks(
     tasks: &[(At<TaskName>, Option<RawTask>)],
     subsystems: &[&str],
-    references: &mut Vec<At<Name>>,
+    references: &mut Vec<Reference>,
     reader: &mut Reader<'_>,
 ) {
     let index: HashMap<&str, usize> = tasks.iter().enumerate().map(|(n, (task, _))| (task.value.0.as_str(), n)).collect();
@@ -276,10 +287,17 @@ fn check_tasks(
                 Some(("ensure", rest)) => ensure_arguments(rest, &need.span, references, reader),
                 Some((word, _)) if is_command(word) && !matches!(word, "run" | "ci") => {}
                 _ => {
+                    let command = || {
+                        let (word, rest) = called.split_once(' ')?;
+                        let near = suggest::nearest(word, COMMAND_WORDS.iter().copied())?;
+                        Some(format!("did you mean `{near} {rest}`?"))
+                    };
                     let hint = match suggest::nearest(called, names.iter().copied()) {
                         _ if subsystems.contains(&called) => format!("write `ensure {called}`"),
                         Some(near) => format!("did you mean `{near}`?"),
-                        None => "a need is the name of a task, or a line such as `ensure all`".to_owned(),
+                        None => {
+                            command().unwrap_or_else(|| "a need is the name of a task, or a line such as `ensure all`".to_owned())
+                        }
                     };
                     reader.problem(&need.span, format!("unknown task `{called}`"), hint);
                 }
@@ -302,7 +320,7 @@ fn check_tasks(
 }
 
 /// Names in an `ensure` line; they are looked up once all subsystems are known.
-fn ensure_arguments(words: &[String], span: &Range<usize>, references: &mut Vec<At<Name>>, reader: &mut Reader<'_>) {
+fn ensure_arguments(words: &[String], span: &Range<usize>, references: &mut Vec<Reference>, reader: &mut Reader<'_>) {
     let mut any = false;
     let mut value_next = false;
     for word in words {
@@ -318,7 +336,7 @@ fn ensure_arguments(words: &[String], span: &Range<usize>, references: &mut Vec<
             continue;
         }
         match word.parse::<Name>() {
-            Ok(name) => references.push(At { value: name, span: span.clone() }),
+            Ok(name) => references.push(Reference { name: At { value: name, span: span.clone() }, or_all: true }),
             Err(invalid) => reader.invalid(span, invalid),
         }
     }
@@ -337,7 +355,7 @@ fn check_ci_line(
     line: &At<String>,
     tasks: &[&str],
     subsystems: &[&str],
-    references: &mut Vec<At<Name>>,
+    references: &mut Vec<Reference>,
     reader: &mut Reader<'_>,
 ) {
     let Some(words) = split(line, reader) else { return };

@@ -34,7 +34,7 @@ impl Table {
         self
     }
 
-    /// The column that gives way first where space is short; without one it is the widest.
+    /// A column that gives way first where space is short, several in their order; without one it is the widest.
     #[must_use]
     pub fn flexible(mut self, column: usize) -> Self {
         self.columns[column].flexible = true;
@@ -143,6 +143,13 @@ mod tests {
         name        version      size  why
         nats        v2.10.24  12.3 MB  up to date
         liftbridge  v1.10.0    456 kB  the installed bina…
+        ");
+        // Two may give way before the others.
+        let text = table().flexible(0).render(Some(60), Paint { color: false, unicode: true });
+        insta::assert_snapshot!(text, @r"
+        name      version      size  why
+        nats      v2.10.24  12.3 MB  up to date
+        liftbri…  v1.10.0    456 kB  the installed binary differs f…
         ");
         for width in 1..100 {
             let text = table().render(Some(width), Paint { color: true, unicode: true });

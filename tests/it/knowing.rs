@@ -301,6 +301,9 @@ fn a_word_that_is_no_command_may_be_a_subsystem_or_a_task() {
     assert!(said(&["deploy"]).contains("tip: did you mean `larder run deploy`?"));
     assert!(said(&["statsu"]).contains("tip: a similar subcommand exists: 'status'"));
     assert!(!said(&["nothing-like-it"]).contains("tip:"));
+    assert!(said(&["ensure", "--all"]).contains("tip: `all` stands where names do: `larder ensure all`"));
+    assert!(said(&["version"]).contains("tip: did you mean `larder --version`?"));
+    assert!(said(&["build"]).contains("tip: did you mean `larder ensure`?"));
     assert!(said(&["ensure"]).contains("tip: `all` means every subsystem of the project"));
     let mut command = env.command(["-C", env.project().as_str(), "base"]);
     command.current_dir(env.base());
@@ -324,8 +327,28 @@ fn a_variable_that_is_set_to_nothing_is_unset() {
     env.set(larder::env::CACHE_DIR, "");
     let dir = env.larder(["cache", "dir"]).success().stdout;
     assert_eq!(dir.trim(), env.home().join(".cache/larder"));
-    env.set(larder::env::OFFLINE, "maybe");
-    env.larder(["ensure", "all"]).exits(2);
+}
+
+#[test]
+fn a_variable_with_a_wrong_value_is_named() {
+    let mut env = two();
+    env.write("versions.yml", env.read("versions.yml") + "ci: [ensure all]\n");
+    for (name, value, commands) in [
+        (larder::env::OFFLINE, "maybe", [&["ensure", "all"], &["ci"], &["plan"]] as [&[&str]; 3]),
+        (larder::env::JOBS, "x", [&["ensure", "all"], &["ci"], &["bundle"]]),
+        (larder::env::COLOR, "foo", [&["ensure", "all"], &["ci"], &["status"]]),
+        (larder::env::LINKS, "maybe", [&["ensure", "all"], &["ci"], &["status"]]),
+    ] {
+        env.set(name, value);
+        for command in commands {
+            let out = env.larder(command).exits(2);
+            let first = out.stderr.split("\n  help").next().unwrap_or_default();
+            assert!(first.contains(name) && first.contains(value) && !first.contains("for '--"), "{name}: {}", out.stderr);
+        }
+        env.unset(name);
+    }
+    let out = env.larder(["ensure", "all", "--jobs", "x"]).exits(2);
+    assert!(out.stderr.contains("'--jobs <N>'"), "{}", out.stderr);
 }
 
 #[test]

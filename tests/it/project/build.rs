@@ -261,6 +261,8 @@ fn an_environment_that_can_not_be() {
       |
     2 | build: {source: {dir: .}, commands: [make], env: {A-B: 1, C: , D: [x], E: '{{ nope }}'}}
       |                                                                   ^^^
+      |
+      = help: write `x`, without the list around it
 
     error: unknown variable `nope` in a template
      --> subsystems/x/recipe.yml:2:79

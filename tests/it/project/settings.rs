@@ -181,6 +181,10 @@ fn a_bundle_that_excludes_the_unknown() {
 
 #[test]
 fn a_recipe_folder_outside() {
+    let all = Files::new().file("versions.yml", "versions: {nats: v1}\nsubsystems_dir: /nowhere\n").problems();
+    let meant = versions("tasks: {test: {needs: [ensur all]}}\nci: [ensure al]\n");
+    assert!(meant.contains("help: did you mean `ensure all`?") && meant.contains("help: known: all"), "{meant}");
+    assert!(all.contains("can't be the folder of the recipes") && !all.contains("no recipe"), "{all}");
     insta::assert_snapshot!(versions("subsystems_dir: ../elsewhere\n"), @r"
     error: `../elsewhere` can't be the folder of the recipes
      --> versions.yml:2:17
@@ -222,7 +226,7 @@ fn a_task_with_unknown_needs() {
     4 |   test: {needs: [biuld, ensure nast, ensure], commands: [""]}
       |                         ^^^^^^^^^^^
       |
-      = help: there are none to choose from
+      = help: known: all
 
     error: `ensure` does not say what
      --> versions.yml:4:38
@@ -333,6 +337,6 @@ fn lines_of_ci_that_can_not_be() {
     3 | ci: ["", larder ensure all, run tets, run, ensrue all, cargo test, ensure nast]
       |                                                                    ^^^^^^^^^^^
       |
-      = help: there are none to choose from
+      = help: known: all
     "#);
 }

@@ -72,6 +72,8 @@ fn a_mapping_where_a_text_belongs() {
       |
     2 | project: {a: b}
       |          ^^^^^^
+      |
+      = help: write one value; a text that starts with `{` is written in quotes
     ");
 }
 
@@ -135,6 +137,8 @@ fn versions_as_a_list() {
       |
     1 | versions: [nats]
       |           ^^^^^^
+      |
+      = help: write `{name: value}`, or a line `name: value` for each
     ");
 }
 
@@ -237,6 +241,8 @@ fn a_version_that_is_no_version() {
       |
     1 | versions: {nats: ../../etc, arc: "-o", go: [1]}
       |                                            ^^^
+      |
+      = help: write `1`, without the list around it
     "#);
 }
 
