@@ -103,7 +103,7 @@ fn a_cached_file_is_set_aside_and_made_again() {
     env.remove("subsystems/tool/.bin");
     let output = repaired(&env, "built");
     let said = output.stdout + &output.stderr;
-    assert!(said.contains("set aside"), "{said}");
+    assert!(said.contains("warning: tool: the cached copy is incomplete or damaged; it was set aside"), "{said}");
     assert_eq!(files(&env, "quarantine").len(), 1);
     // What took its place is right.
     env.remove("subsystems/tool/.bin");
@@ -115,6 +115,17 @@ fn a_cached_file_is_set_aside_and_made_again() {
     }
     env.remove("subsystems/tool/.bin");
     repaired(&env, "downloaded");
+}
+
+#[test]
+fn a_check_of_the_cache_names_what_it_set_aside() {
+    let env = released("[build]");
+    for file in files(&env, "files") {
+        crate::env::flip_bit(&file);
+    }
+    let out = env.larder(["cache", "verify"]).exits(4);
+    assert!(out.stderr.contains("error: 1 file of the cache was damaged and set aside"), "{}", out.stderr);
+    env.larder(["cache", "verify"]).success();
 }
 
 #[test]
