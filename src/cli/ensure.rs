@@ -132,24 +132,21 @@ pub fn cells(session: &Session, plan: &Plan, limits: LimitArgs, upload: bool) ->
 
 /// Tells that everything is up to date, from the record alone.
 fn all_up_to_date(cells: Vec<CellState>, global: &Global, started: Instant) -> ExitCode {
+    let finished = cells.into_iter().filter_map(|CellState { name, version, platform, .. }| {
+        let (Ok(name), Ok(version), Ok(platform)) = (name.parse(), version.parse(), platform.parse()) else { return None };
+        Some(Finished::new(Action::Ensure, Cell { name, platform }, version, Outcome::UpToDate))
+    });
+    tell_success(finished.collect(), global, started);
+    ExitCode::SUCCESS
+}
+
+/// Tells of steps that ended well, and sums them up, where no session was needed.
+pub(super) fn tell_success(finished: Vec<Finished>, global: &Global, started: Instant) {
     let (events, receiver) = Events::channel();
     let reporter = Reporter::spawn(global.mode(), global.verbosity(), receiver);
-    events.send(Event::Started { action: Action::Ensure, steps: cells.len() });
-    for CellState { name, version, platform, .. } in cells {
-        let (Ok(name), Ok(version), Ok(platform)) = (name.parse(), version.parse(), platform.parse()) else { continue };
-        events.send(Event::Finished(Finished {
-            action: Action::Ensure,
-            cell: Cell { name, platform },
-            version,
-            outcome: Outcome::UpToDate,
-            via: None,
-            bytes: 0,
-            seconds: 0.0,
-            error: None,
-            reason: None,
-            place: None,
-            log: None,
-        }));
+    events.send(Event::Started { action: Action::Ensure, steps: finished.len() });
+    for step in finished {
+        events.send(Event::Finished(step));
     }
     let summary = Summary { ok: true, counts: BTreeMap::new(), seconds: started.elapsed().as_secs_f64() };
     events.send(Event::Summary(summary));
@@ -158,5 +155,4 @@ fn all_up_to_date(cells: Vec<CellState>, global: &Global, started: Instant) -> E
     if let Some(tally) = &global.within {
         tally.add(&totals.counts);
     }
-    ExitCode::SUCCESS
 }

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Global;
+use super::ensure::tell_success;
 use super::session::{LimitArgs, Session};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::fs;
-use crate::model::{Action, Artifact, Cell, Name, Platform, Version, Via};
+use crate::model::{Action, Artifact, Cell, Finished, Name, Outcome, Platform, Version, Via};
 use crate::net;
 use crate::plan::{Plan, Platforms, Selection};
 use crate::project::{HubConfig, Project};
@@ -60,7 +62,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let start = global.start()?;
     let to = expand(&args.to, &start)?;
     if let Some(hub) = &args.hub {
-        return from_hub(args, &HubConfig::parse(hub, &start)?, &name.parse()?, version, &to);
+        return from_hub(args, global, &HubConfig::parse(hub, &start)?, &name.parse()?, version, &to);
     }
     let root = global.root().map_err(|error| error.hint("without a project, name a hub: `--hub github:owner/name`"))?;
     from_project(args, global, Global::load(&root)?, name, version, &to)
@@ -110,7 +112,7 @@ fn in_project(args: &Args, global: &Global, project: Project, selection: &Select
         .collect();
     if args.dry_run {
         for cell in &goals {
-            show_chain(&ctx, cell, to)?;
+            show_chain(global, &ctx, cell, to)?;
         }
         return Ok(session.end(&BTreeMap::new(), &[]));
     }
@@ -129,7 +131,7 @@ fn in_project(args: &Args, global: &Global, project: Project, selection: &Select
         // What it needs comes along: it would not run without.
         for (cell, done) in done.iter().filter(|(cell, _)| plan_goal(&plan, cell)) {
             let bin = ctx.bin(cell);
-            if let Err(error) = copy(&done.artifact, |file| bin.file(file), to) {
+            if let Err(error) = copy(global, &done.artifact, |file| bin.file(file), to) {
                 errors.push(error);
             }
         }
@@ -141,7 +143,7 @@ fn plan_goal(plan: &Plan, cell: &Cell) -> bool {
     plan.goals().into_iter().any(|id| plan.cell(id) == cell)
 }
 
-fn show_chain(ctx: &steps::Context, cell: &Cell, to: &Utf8Path) -> Result<()> {
+fn show_chain(global: &Global, ctx: &steps::Context, cell: &Cell, to: &Utf8Path) -> Result<()> {
     let look = steps::look(ctx, cell, false)?;
     let version = &ctx.subsystem(cell)?.version;
     let row = |attempt: &steps::Attempt| {
@@ -151,10 +153,27 @@ fn show_chain(ctx: &steps::Context, cell: &Cell, to: &Utf8Path) -> Result<()> {
     let rows: Vec<String> = look.attempts.iter().map(row).collect();
     let text = format!("{} {version} for {}\n{}", cell.name, cell.platform, rows.concat());
     let choice = look.choice.map_or("no source has it\n".to_owned(), |via| format!("would install from {via} into {to}\n"));
-    report::print(&(text + &choice))
+    tell(global, &(text + &choice))
 }
 
-fn from_hub(args: &Args, config: &HubConfig, name: &Name, version: Option<Version>, to: &Utf8Path) -> Result<ExitCode> {
+/// Prints what the command is asked for; beside the lines of `--json`, where it would be in the way.
+fn tell(global: &Global, text: &str) -> Result<()> {
+    if global.json {
+        report::say(text.trim_end());
+        return Ok(());
+    }
+    report::print(text)
+}
+
+fn from_hub(
+    args: &Args,
+    global: &Global,
+    config: &HubConfig,
+    name: &Name,
+    version: Option<Version>,
+    to: &Utf8Path,
+) -> Result<ExitCode> {
+    let started = Instant::now();
     let cancel = Cancel::new();
     let client = Arc::new(net::Client::new(net::Settings::from_env(args.offline)?, cancel.clone()));
     let hub = crate::hub::open(config, &client)?;
@@ -168,22 +187,27 @@ fn from_hub(args: &Args, config: &HubConfig, name: &Name, version: Option<Versio
         return Err(Error::failed(format!("{} has no {name} {version} for {platform}", hub.describe())));
     };
     if args.dry_run {
-        report::print(&format!(
-            "{name} {version} for {platform}\n  → managed   {} has {tag}/{asset}\nwould install into {to}\n",
-            hub.describe()
-        ))?;
+        let chain = format!("  → managed   {} has {tag}/{asset}", hub.describe());
+        tell(global, &format!("{name} {version} for {platform}\n{chain}\nwould install into {to}\n"))?;
+        if global.json {
+            tell_success(Vec::new(), global, started);
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let scratch = tempfile::Builder::new().prefix("larder-install-").tempdir();
     let scratch = scratch.map_err(|e| fs::io_error("create a folder in", std::env::temp_dir(), &e))?;
     let dir = Utf8Path::from_path(scratch.path()).ok_or_else(|| Error::failed("the temporary folder's path is not UTF-8"))?;
     fetch_release::unpack(&*hub, &tag, &asset, &sidecar, dir, &cancel)?;
-    copy(&sidecar.content, |file| dir.join(file), to)?;
+    copy(global, &sidecar.content, |file| dir.join(file), to)?;
+    let mut finished = Finished::new(Action::Ensure, Cell { name: name.clone(), platform }, version, Outcome::Downloaded);
+    (finished.via, finished.bytes, finished.seconds) = (Some(Via::Managed), sidecar.size, started.elapsed().as_secs_f64());
+    finished.place = Some(format!("{}/{tag}/{asset}", hub.describe()));
+    tell_success(vec![finished], global, started);
     Ok(ExitCode::SUCCESS)
 }
 
-/// Copies an artifact's executables into a folder, each switched by rename, and names them on stdout.
-fn copy(artifact: &Artifact, from: impl Fn(&str) -> Utf8PathBuf, to: &Utf8Path) -> Result<()> {
+/// Copies an artifact's executables into a folder, each switched by rename, and names them.
+fn copy(global: &Global, artifact: &Artifact, from: impl Fn(&str) -> Utf8PathBuf, to: &Utf8Path) -> Result<()> {
     fs::create_dir_all(to)?;
     for file in artifact.files.iter().filter(|file| file.mode == 0o755) {
         let target = to.join(&file.name);
@@ -194,7 +218,7 @@ fn copy(artifact: &Artifact, from: impl Fn(&str) -> Utf8PathBuf, to: &Utf8Path) 
         fs::set_mode(staged.path(), file.mode)?;
         staged.as_file().sync_all().map_err(|e| fs::io_error("flush", &target, &e))?;
         staged.persist(&target).map_err(|e| fs::io_error("write", &target, &e.error))?;
-        report::print(&format!("{target}\n"))?;
+        tell(global, &format!("{target}\n"))?;
     }
     Ok(())
 }
