@@ -453,7 +453,8 @@ impl Syscall {
         let line = |text: &str| {
             let (pid, rest) = text.split_once(' ')?;
             let rest = rest.trim_start();
-            if rest.starts_with("+++") || rest.starts_with("---") || rest.starts_with("<...") {
+            // `???(`: the program ended while strace was looking which call a thread of it was about to make.
+            if ["+++", "---", "<...", "???("].iter().any(|other| rest.starts_with(other)) {
                 return None;
             }
             let name = rest.split('(').next()?.to_owned();
