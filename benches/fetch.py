@@ -14,6 +14,7 @@ larder also hashes every file unpacked, keeps a copy in its cache, and flushes w
 `limits` is what the bare work takes on one core, from `cargo bench --bench limits`: inflating, SHA-256 of archives and files.
 """
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -123,19 +124,30 @@ def serve(base):
     sys.exit("nginx does not answer")
 
 
-def main():
+def options(runs):
     parser = argparse.ArgumentParser()
     parser.add_argument("--larder", default=str(REPO / "target/release/larder"))
-    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--runs", type=int, default=runs)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--no-limits", action="store_true")
     parser.add_argument("binary", nargs="*", type=Path)
+    return parser
+
+
+@contextlib.contextmanager
+def workshop():
+    """An empty folder with an empty `site`, and an environment in which larder keeps everything there."""
+    with tempfile.TemporaryDirectory(prefix="larder-bench-") as folder:
+        base = Path(folder)
+        (base / "site").mkdir()
+        yield base, {"PATH": os.environ["PATH"], "HOME": folder, "LARDER_CACHE_DIR": str(base / "cache"), "TMPDIR": folder}
+
+
+def main():
+    parser = options(runs=7)
+    parser.add_argument("--no-limits", action="store_true")
     args = parser.parse_args()
     larder, paths = str(Path(args.larder).resolve()), args.binary or binaries()
-    with tempfile.TemporaryDirectory(prefix="larder-fetch-") as folder:
-        base = Path(folder)
-        env = {"PATH": os.environ["PATH"], "HOME": folder, "LARDER_CACHE_DIR": str(base / "cache"), "TMPDIR": folder}
-        (base / "site").mkdir()
+    with workshop() as (base, env):
         server, url = serve(base)
         try:
             assets = release(base, url, larder, env, paths)

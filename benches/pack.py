@@ -7,15 +7,13 @@ The binaries are those of benches/fetch.py. Every run packs all of them, one aft
 turn with the others. larder's archives have the same bytes for any number of threads, which the tests hold it to; it also reads
 and hashes what it packs before it does, and hashes the archive. Larger is worse, in both columns.
 """
-import argparse
 import json
 import os
 import shutil
 import statistics
-import tempfile
 from pathlib import Path
 
-from fetch import REPO, binaries, install, run, serve
+from fetch import binaries, install, options, run, serve, workshop
 
 PEERS = {
     "tar.gz": ["gzip -6", "pigz -p2 -6"],
@@ -24,17 +22,9 @@ PEERS = {
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--larder", default=str(REPO / "target/release/larder"))
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("binary", nargs="*", type=Path)
-    args = parser.parse_args()
+    args = options(runs=5).parse_args()
     larder, paths = str(Path(args.larder).resolve()), args.binary or binaries()
-    with tempfile.TemporaryDirectory(prefix="larder-pack-") as folder:
-        base = Path(folder)
-        env = {"PATH": os.environ["PATH"], "HOME": folder, "LARDER_CACHE_DIR": str(base / "cache"), "TMPDIR": folder}
-        (base / "site").mkdir()
+    with workshop() as (base, env):
         server, url = serve(base)
         try:
             project, names = install(base, url, larder, env, paths)

@@ -2,11 +2,12 @@
 //! anything is installed.
 //!
 //! ```text
-//! .larder/work/<name>-<platform>-*/src     a fresh copy of the source; commands run here
-//! .larder/work/<name>-<platform>-*/out     `{{ out }}`: existing, empty, absolute
-//! .larder/work/<name>-<platform>-*/tmp     TMPDIR
-//! .larder/work/<name>-<platform>-*/lock    held while the build is under way
-//! .larder/logs/<name>-<platform>.log       all that the commands say
+//! <name>-<platform>-*       in `.larder/work`, one for each build
+//!   src                     a fresh copy of the source; commands run here
+//!   out                     `{{ out }}`: existing, empty, absolute
+//!   tmp                     TMPDIR
+//!   lock                    held while the build is under way
+//! <name>-<platform>.log     in `.larder/logs`, all that the commands say
 //! ```
 
 use std::collections::BTreeMap;

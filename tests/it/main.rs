@@ -57,6 +57,8 @@ mod reproducible;
 mod script;
 mod serve;
 mod tasks;
+mod tls;
+mod transfer;
 mod upgrade;
 mod upstream;
 mod workflow;

@@ -1,7 +1,7 @@
 //! The HTTP layer against servers that misbehave: for each class of DESIGN 4 and each fault, what the client made of it and
 //! how many requests that took.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,9 +11,9 @@ use larder::cancel::Cancel;
 use larder::net::{Client, Credential, Method, Repeat, Request, Secret, Settings, read_error};
 use larder::{Error, Kind};
 
-use crate::script::{Reply, Script, Seen};
+use crate::script::{Reply, Script};
 
-fn quick() -> Settings {
+pub fn quick() -> Settings {
     Settings {
         connect: Duration::from_secs(2),
         idle: Duration::from_millis(400),
@@ -27,12 +27,12 @@ fn quick() -> Settings {
     }
 }
 
-fn client() -> Client {
+pub fn client() -> Client {
     Client::new(quick(), Cancel::new())
 }
 
 /// The whole body by a streaming transfer.
-fn fetch(client: &Client, url: &str) -> Result<Option<Vec<u8>>, Error> {
+pub fn fetch(client: &Client, url: &str) -> Result<Option<Vec<u8>>, Error> {
     let Some(mut body) = client.get(Request::get(url)?)? else { return Ok(None) };
     let mut bytes = Vec::new();
     body.read_to_end(&mut bytes).map_err(|e| read_error(&e, "read"))?;
@@ -40,7 +40,7 @@ fn fetch(client: &Client, url: &str) -> Result<Option<Vec<u8>>, Error> {
 }
 
 /// Bytes without a pattern that could hide a shift.
-fn noise(size: usize) -> Vec<u8> {
+pub fn noise(size: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let next = move |_| {
         state ^= state << 13;
@@ -318,183 +318,6 @@ fn pages_are_followed_at_home_only() {
     assert_eq!(answer.link("next").unwrap_err().kind(), Kind::Refused);
 }
 
-/// Serves a body with ranges and a strong ETag, and cuts the answers at these offsets of the whole, one after the other.
-fn cutting(body: Arc<Vec<u8>>, cuts: Vec<usize>) -> Script {
-    Script::start(move |request, n| {
-        let start = request.range().unwrap_or(0);
-        let reply = match start {
-            0 => Reply::ok(&body[..]).header("etag", "\"v1\""),
-            _ => Reply::rest(&body, start, "\"v1\""),
-        };
-        match cuts.get(n) {
-            Some(cut) => reply.cut(cut.saturating_sub(start)),
-            None => reply,
-        }
-    })
-}
-
-/// Ten places within so many bytes, in order; their seed is printed, and `LARDER_TEST_SEED` sets it.
-fn ten_places(size: usize) -> Vec<usize> {
-    let seed = std::env::var("LARDER_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed: u64 = seed.unwrap_or_else(|| std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), size));
-    println!("LARDER_TEST_SEED={seed}");
-    let mut state = seed | 1;
-    let mut places: Vec<usize> = std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state % (size as u64 - 1)).unwrap() + 1
-    })
-    .take(10)
-    .collect();
-    places.sort_unstable();
-    places
-}
-
-#[test]
-fn ten_cuts_cost_no_more_than_a_tenth() {
-    let size = 3_000_000;
-    let body = Arc::new(noise(size));
-    let awkward = vec![7, 200_001, 200_002, 555_555, 900_000, 1_300_123, 1_300_124, 2_000_000, 2_600_000, 2_999_999];
-    for cuts in [awkward, ten_places(size), ten_places(size), ten_places(size)] {
-        let server = cutting(Arc::clone(&body), cuts.clone());
-        let client = client();
-        assert_eq!(fetch(&client, &server.at("/x")).unwrap().unwrap(), *body, "{cuts:?}");
-        let seen = server.seen();
-        assert_eq!(seen.len(), 11, "{cuts:?}");
-        // What was asked for in all, were no answer cut, and what really came.
-        let starts: Vec<usize> = seen.iter().map(|request| request.range().unwrap_or(0)).collect();
-        let ends = cuts.iter().copied().chain([size]);
-        let requested: usize = starts.iter().zip(ends).map(|(start, end)| end - start).sum();
-        assert!(requested <= size + size / 10, "{requested} of {size}: {cuts:?}");
-        assert!(client.moved().received <= (size + size / 10) as u64, "{}", client.moved().received);
-        assert_eq!(starts[1..], cuts, "each goes on where the last ended");
-        assert!(seen[1..].iter().all(|request| request.header("if-range") == Some("\"v1\"")));
-    }
-}
-
-#[test]
-fn a_cut_chunked_body_is_resumed() {
-    let body = Arc::new(noise(100_000));
-    let served = Arc::clone(&body);
-    let server = Script::start(move |request, _| match request.range() {
-        None => Reply::ok(&served[..]).header("etag", "\"v1\"").chunked().cut(60_000),
-        Some(start) => Reply::rest(&served, start, "\"v1\""),
-    });
-    assert_eq!(fetch(&client(), &server.at("/x")).unwrap().unwrap(), *body);
-    assert_eq!(server.count(), 2);
-}
-
-#[test]
-fn liars_about_ranges_spoil_nothing() {
-    type Liar = fn(&[u8], &Seen) -> Reply;
-    let liars: [(&str, Liar); 7] = [
-        ("a 200 to a range", |body, _| Reply::ok(body).header("etag", "\"v1\"")),
-        ("another place", |body, _| Reply::rest(body, 1, "\"v1\"")),
-        ("another tag", |body, seen| Reply::rest(body, seen.range().unwrap_or(1), "\"v2\"")),
-        ("another size", |body, seen| {
-            let start = seen.range().unwrap_or(1);
-            Reply::status(206).header("content-range", &format!("bytes {start}-99/100")).body(&body[start..])
-        }),
-        ("no place at all", |body, seen| Reply::status(206).body(&body[seen.range().unwrap_or(1)..])),
-        ("416", |_, _| Reply::status(416)),
-        ("a part without its end", |body, seen| {
-            let start = seen.range().unwrap_or(1);
-            Reply::status(206)
-                .header("content-range", &format!("bytes {start}-{}/{}", start + 9, body.len()))
-                .body(&body[start..start + 10])
-        }),
-    ];
-    for (name, liar) in liars {
-        let body = Arc::new(noise(300_000));
-        let served = Arc::clone(&body);
-        let server = Script::start(move |request, n| match (n, request.range()) {
-            (0, _) => Reply::ok(&served[..]).header("etag", "\"v1\"").cut(123_456),
-            (_, Some(_)) => liar(&served, request),
-            (_, None) => Reply::ok(&served[..]).header("etag", "\"v1\""),
-        });
-        assert_eq!(fetch(&client(), &server.at("/x")).unwrap().unwrap(), *body, "{name}");
-        assert!(server.count() <= 3, "{name}: {}", server.count());
-    }
-}
-
-#[test]
-fn without_a_strong_validator_it_starts_anew_and_compares() {
-    for tag in [None, Some("W/\"v1\"")] {
-        let body = Arc::new(noise(200_000));
-        let served = Arc::clone(&body);
-        let server = Script::start(move |_, n| {
-            let reply = tag.iter().fold(Reply::ok(&served[..]), |reply, tag| reply.header("etag", tag));
-            if n < 2 { reply.cut(50_000 * (n + 1)) } else { reply }
-        });
-        assert_eq!(fetch(&client(), &server.at("/x")).unwrap().unwrap(), *body);
-        assert!(server.seen().iter().all(|s| s.header("range").is_none()));
-        assert_eq!(server.count(), 3);
-    }
-}
-
-#[test]
-fn a_thing_that_changed_underneath_is_never_spliced() {
-    let (old, new) = (noise(200_000), {
-        let mut b = noise(200_000);
-        b[10] ^= 1;
-        b
-    });
-    let server = Script::start(move |_, n| match n {
-        0 => Reply::ok(&old[..]).header("etag", "\"v1\"").cut(100_000),
-        _ => Reply::ok(&new[..]).header("etag", "\"v2\""),
-    });
-    let error = fetch(&client(), &server.at("/x")).unwrap_err();
-    assert_eq!(error.kind(), Kind::Integrity);
-    assert!(error.to_string().contains("changed while it was transferred"), "{error}");
-    let shorter = Script::start(|_, n| match n {
-        0 => Reply::ok(noise(1000)).cut(800),
-        _ => Reply::ok(&noise(1000)[..500]),
-    });
-    assert_eq!(fetch(&client(), &shorter.at("/x")).unwrap_err().kind(), Kind::Integrity);
-}
-
-#[test]
-fn a_wrong_length_is_noticed() {
-    // Too long a claim: never whole.
-    let server = Script::start(|_, _| Reply::ok("0123456789").claim(20));
-    let error = fetch(&client(), &server.at("/x")).unwrap_err();
-    assert_eq!(error.kind(), Kind::Unavailable, "{error}");
-    // Nothing new came after the first: that uses up the repetitions.
-    assert_eq!(server.count(), 4);
-}
-
-#[test]
-fn dripping_is_cut_resumed_and_ended() {
-    let body = Arc::new(noise(5_000));
-    let served = Arc::clone(&body);
-    let server = Script::start(move |request, n| {
-        let start = request.range().unwrap_or(0);
-        let reply = match start {
-            0 => Reply::ok(&served[..]).header("etag", "\"v1\""),
-            _ => Reply::rest(&served, start, "\"v1\""),
-        };
-        if n == 0 { reply.drip(Duration::from_millis(20)) } else { reply }
-    });
-    assert_eq!(fetch(&client(), &server.at("/x")).unwrap().unwrap(), *body);
-    assert_eq!(server.count(), 2);
-
-    let endless = Script::start(|_, _| Reply::ok(noise(5_000)).header("etag", "\"v1\"").drip(Duration::from_millis(20)));
-    let started = Instant::now();
-    let error = fetch(&client(), &endless.at("/x")).unwrap_err();
-    assert_eq!(error.kind(), Kind::Unavailable, "{error}");
-    assert!(started.elapsed() < Duration::from_secs(8), "{:?}", started.elapsed());
-}
-
-#[test]
-fn too_much_is_cut_off() {
-    let server = Script::start(|_, _| Reply::ok(noise(100_000)).chunked());
-    let request = Request::get(&server.at("/x")).unwrap().limit(50_000);
-    let mut body = client().get(request.clone()).unwrap().unwrap();
-    assert!(body.read_to_end(&mut Vec::new()).is_err());
-    assert_eq!(client().get_small(request, 50_000).unwrap_err().kind(), Kind::Unavailable);
-}
-
 #[test]
 fn cancelling_ends_every_wait() {
     let server = Script::start(|request, _| match request.path.as_str() {
@@ -535,74 +358,4 @@ fn one_host_gets_so_many_at_once() {
         }
     });
     assert_eq!(most.load(Ordering::SeqCst), 2);
-}
-
-/// An https server with a certificate of a CA of its own: its url (with the host name given) and the CA's PEM.
-fn tls_server(subject: &str, days: (i64, i64)) -> (String, String) {
-    use rustls::pki_types::PrivateKeyDer;
-    let day = |offset: i64| {
-        let span = Duration::from_hours(24 * offset.unsigned_abs());
-        let now = std::time::SystemTime::now();
-        if offset < 0 { now - span } else { now + span }
-    };
-    let ca_key = rcgen::KeyPair::generate().unwrap();
-    let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
-    ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    let ca_pem = ca.self_signed(&ca_key).unwrap().pem();
-    let issuer = rcgen::Issuer::new(ca, ca_key);
-    let key = rcgen::KeyPair::generate().unwrap();
-    let mut leaf = rcgen::CertificateParams::new(vec![subject.to_owned()]).unwrap();
-    leaf.not_before = day(days.0).into();
-    leaf.not_after = day(days.1).into();
-    let cert = leaf.signed_by(&key, &issuer).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
-        .unwrap();
-    let (config, listener) = (Arc::new(config), TcpListener::bind("127.0.0.1:0").unwrap());
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let mut tls = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
-            let mut stream = rustls::Stream::new(&mut tls, &mut stream);
-            // Handshakes that the client ends are what most of these tests are about.
-            if stream.read(&mut [0; 4096]).is_ok() {
-                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nbytes");
-                stream.conn.send_close_notify();
-                let _ = stream.flush();
-            }
-        }
-    });
-    (format!("https://localhost:{port}/x"), ca_pem)
-}
-
-#[test]
-fn tls_is_trusted_only_as_it_should_be() {
-    let trusting = |pem: &str| {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), pem).unwrap();
-        let client = Client::new(Settings { ca_file: Some(file.path().to_owned()), ..quick() }, Cancel::new());
-        (client, file)
-    };
-    // A company CA is added, not put in the others' place; it vouches for its own only.
-    let (url, ca) = tls_server("localhost", (-1, 1));
-    let (client, _file) = trusting(&ca);
-    assert_eq!(fetch(&client, &url).unwrap().unwrap(), b"bytes");
-
-    let unknown = fetch(&self::client(), &url).unwrap_err();
-    let (expired_url, expired_ca) = tls_server("localhost", (-9, -1));
-    let expired = fetch(&trusting(&expired_ca).0, &expired_url).unwrap_err();
-    let (other_url, other_ca) = tls_server("elsewhere.example", (-1, 1));
-    let (client, _file) = trusting(&other_ca);
-    let other = fetch(&client, &other_url).unwrap_err();
-    for (error, hint) in [(unknown, "SSL_CERT_FILE"), (expired, "clock"), (other, "insecure")] {
-        assert_eq!(error.kind(), Kind::Refused, "{error}");
-        assert!(error.hints().iter().any(|h| h.contains(hint)), "{error} {:?}", error.hints());
-    }
-    assert_eq!(client.moved().requests, 1, "never tried again");
-    let (client, _file) = trusting("no certificate");
-    assert!(fetch(&client, &url).unwrap_err().to_string().contains("holds no certificate"));
 }
