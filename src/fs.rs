@@ -8,6 +8,8 @@ use std::fs::{File, Metadata};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use camino::{Utf8Path, Utf8PathBuf};
+
 use crate::error::{Error, Kind, Result, find};
 
 /// An io error as a larder error: `cannot <verb> <path>: <why>`. One that carries a larder error (a transfer's) keeps its
@@ -218,6 +220,30 @@ pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     staged.as_file().sync_all().at("flush", path)?;
     staged.persist(path).map_err(|e| io_error("write", path, &e.error))?;
     sync_dir(dir)
+}
+
+/// A folder among the machine's temporary ones, which goes with this.
+#[derive(Debug)]
+pub struct Scratch {
+    _dir: tempfile::TempDir,
+    path: Utf8PathBuf,
+}
+
+impl Scratch {
+    /// A new one, `larder-<what>-…`.
+    pub fn new(what: &str) -> Result<Self> {
+        let parent = std::env::temp_dir();
+        let dir = tempfile::Builder::new().prefix(&format!("larder-{what}-")).tempdir().at("create a folder in", &parent)?;
+        let path = Utf8PathBuf::from_path_buf(dir.path().to_owned());
+        let path =
+            path.map_err(|_| Error::failed("the temporary folder's path is not UTF-8").hint("set TMPDIR to one that is"))?;
+        Ok(Self { _dir: dir, path })
+    }
+
+    /// Where it is, absolute.
+    pub fn path(&self) -> &Utf8Path {
+        &self.path
+    }
 }
 
 /// Writes a file of the user's anew, readers seeing the old or the new one, whole: a link to it stays one, its mode stays too.

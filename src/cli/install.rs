@@ -49,7 +49,7 @@ pub struct Args {
     #[arg(long, value_name = "HUB")]
     hub: Option<String>,
     /// Never open a socket.
-    #[arg(long, env = "LARDER_OFFLINE", value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = crate::env::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     offline: bool,
 }
 
@@ -99,9 +99,8 @@ fn from_project(
 }
 
 fn in_project(args: &Args, global: &Global, project: Project, selection: &Selection, to: &Utf8Path) -> Result<ExitCode> {
-    let scratch = tempfile::Builder::new().prefix("larder-install-").tempdir();
-    let scratch = scratch.map_err(|e| fs::io_error("create a folder in", std::env::temp_dir(), &e))?;
-    let apart = Utf8Path::from_path(scratch.path()).map(Utf8Path::to_owned);
+    let scratch = fs::Scratch::new("install")?;
+    let apart = Some(scratch.path().to_owned());
     let options = Options { source: args.source, offline: args.offline, dry_run: args.dry_run, apart, ..Options::default() };
     let session = Session::with_project(global, project, options)?;
     let ctx = Arc::clone(&session.ctx);
@@ -194,9 +193,8 @@ fn from_hub(
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let scratch = tempfile::Builder::new().prefix("larder-install-").tempdir();
-    let scratch = scratch.map_err(|e| fs::io_error("create a folder in", std::env::temp_dir(), &e))?;
-    let dir = Utf8Path::from_path(scratch.path()).ok_or_else(|| Error::failed("the temporary folder's path is not UTF-8"))?;
+    let scratch = fs::Scratch::new("install")?;
+    let dir = scratch.path();
     fetch_release::unpack(&*hub, &tag, &asset, &sidecar, dir, &cancel)?;
     copy(global, &sidecar.content, |file| dir.join(file), to)?;
     let mut finished = Finished::new(Action::Ensure, Cell { name: name.clone(), platform }, version, Outcome::Downloaded);

@@ -227,9 +227,8 @@ fn look(
 
 /// Reads the recipe as any other: it must name what was seen.
 fn check(wish: &Wish, proposal: &Proposal) -> Result<()> {
-    let scratch = tempfile::Builder::new().prefix("larder-add-").tempdir();
-    let scratch = scratch.map_err(|e| fs::io_error("create a folder in", std::env::temp_dir(), &e))?;
-    let root = Utf8Path::from_path(scratch.path()).ok_or_else(|| Error::failed("the temporary folder's path is not UTF-8"))?;
+    let scratch = fs::Scratch::new("add")?;
+    let root = scratch.path();
     let Proposal { version, tag, assets, recipe, .. } = proposal;
     let name = &wish.name;
     fs::write_atomic(root.join("versions.yml"), format!("versions: {{{name}: \"{version}\"}}\n").as_bytes())?;

@@ -42,8 +42,8 @@ pub(super) fn fetch(request: &Request<'_>, cancel: &Cancel) -> Result<Option<Fet
     check(package, version)?;
     let spec = format!("{package}@{version}");
     let coordinate = format!("npm:{spec}");
-    let folder = tempfile::Builder::new().prefix("larder-npm-").tempdir().at("create a folder in", std::env::temp_dir())?;
-    let into = folder.path().as_os_str();
+    let folder = fs::Scratch::new("npm")?;
+    let into = folder.path().as_ref();
     // Both at once: what the registry states, and the bytes.
     let (told, packed) = std::thread::scope(|scope| {
         let told = scope.spawn(|| {
@@ -76,9 +76,8 @@ pub(super) fn fetch(request: &Request<'_>, cancel: &Cancel) -> Result<Option<Fet
         Some(told) if told.status.success() => integrity(&told.out),
         Some(told) => return absent_or_error(&told, &coordinate),
     };
-    let folder_name = folder.path().to_string_lossy().into_owned();
     let Some(file_name) = fs::list(folder.path())?.into_iter().next() else {
-        return Err(Error::failed(format!("npm left no package in {folder_name}")).cause(packed.last_words()));
+        return Err(Error::failed(format!("npm left no package in {}", folder.path())).cause(packed.last_words()));
     };
     let file = fs::open(folder.path().join(&file_name))?;
     let size = file.metadata().at("look at", folder.path())?.len();
@@ -107,7 +106,7 @@ pub(super) fn versions(package: &str, cancel: &Cancel) -> Result<Vec<String>> {
 /// A file in a folder that goes when it is read.
 pub(super) struct Kept {
     pub(super) file: std::fs::File,
-    pub(super) _folder: tempfile::TempDir,
+    pub(super) _folder: fs::Scratch,
 }
 
 impl std::io::Read for Kept {

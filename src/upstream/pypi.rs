@@ -46,7 +46,7 @@ pub(super) fn fetch(request: &Request<'_>, cancel: &Cancel) -> Result<Option<Fet
     check(package, version)?;
     let spec = format!("{package}=={version}");
     let coordinate = format!("pypi:{spec}");
-    let folder = tempfile::Builder::new().prefix("larder-pypi-").tempdir().at("create a folder in", std::env::temp_dir())?;
+    let folder = fs::Scratch::new("pypi")?;
     let (into, report) = (folder.path().join("wheel"), folder.path().join("report.json"));
     let tags = tags(&platform);
     let mut common: Vec<&OsStr> = ["--no-deps", "--only-binary", ":all:", "--python-version", PYTHON].map(OsStr::new).to_vec();

@@ -42,9 +42,8 @@ pub(super) fn look(
     cancel: &Cancel,
 ) -> Result<Inside> {
     let Fetched { reader, size: _, file_name, stated, place } = fetched;
-    let scratch = tempfile::Builder::new().prefix("larder-add-").tempdir();
-    let scratch = scratch.map_err(|e| fs::io_error("create a folder in", std::env::temp_dir(), &e))?;
-    let root = Utf8Path::from_path(scratch.path()).ok_or_else(|| Error::failed("the temporary folder's path is not UTF-8"))?;
+    let scratch = fs::Scratch::new("add")?;
+    let root = scratch.path();
     let file = root.join("asset");
     let mut checks = Checks::new(&stated);
     let doing = format!("cannot download {place}");
