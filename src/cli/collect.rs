@@ -33,10 +33,10 @@ pub struct Args {
     #[command(flatten)]
     platforms: PlatformArgs,
     /// Write nothing to versions.lock; fail (3) where an original has no line there.
-    #[arg(long, env = "LARDER_LOCKED", value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = crate::env::LOCKED, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     locked: bool,
     /// Never open a socket.
-    #[arg(long, env = "LARDER_OFFLINE", value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = crate::env::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     offline: bool,
 }
 

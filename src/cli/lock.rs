@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", conflicts_with = "names")]
     adopt: Vec<String>,
     /// Never open a socket.
-    #[arg(long, env = "LARDER_OFFLINE", value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = crate::env::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     offline: bool,
 }
 
