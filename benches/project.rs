@@ -1,5 +1,8 @@
 //! How long a project takes to load: 1,000 recipes of an ordinary kind, six platforms. `cargo bench --bench project`.
-#![allow(clippy::disallowed_methods, reason = "a bench arranges its files by hand")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a bench arranges its files by hand"
+)]
 
 use std::fmt::Write as _;
 use std::time::Instant;
@@ -34,17 +37,25 @@ verify: "BINARY --version"
 "#;
 
 fn main() {
-    let count: usize = std::env::args().find_map(|arg| arg.parse().ok()).unwrap_or(1000);
+    let count: usize = std::env::args()
+        .find_map(|arg| arg.parse().ok())
+        .unwrap_or(1000);
     let dir = tempfile::tempdir().expect("a temporary folder");
     let root = Utf8Path::from_path(dir.path()).expect("a UTF-8 path");
     let mut versions =
         "platforms: [linux-amd64, linux-arm64, darwin-amd64, darwin-arm64, windows-amd64, windows-arm64]\nversions:\n".to_owned();
     for n in 0..count {
         let _ = writeln!(versions, "  s{n}: v1.{n}.0");
-        let needs = if n == 0 { String::new() } else { format!("s{}", n / 2) };
+        let needs = if n == 0 {
+            String::new()
+        } else {
+            format!("s{}", n / 2)
+        };
         let folder = root.join(format!("subsystems/s{n}"));
         std::fs::create_dir_all(&folder).expect("the folder can be made");
-        let recipe = RECIPE.replace("BINARY", &format!("b{n}")).replace("NEEDS", &needs);
+        let recipe = RECIPE
+            .replace("BINARY", &format!("b{n}"))
+            .replace("NEEDS", &needs);
         std::fs::write(folder.join("recipe.yml"), recipe).expect("the recipe can be written");
     }
     std::fs::write(root.join("versions.yml"), versions).expect("the file can be written");
@@ -58,5 +69,8 @@ fn main() {
         })
         .collect();
     times.sort_by(f64::total_cmp);
-    println!("{count} recipes: {:.1} ms (fastest {:.1}, slowest {:.1})", times[7], times[0], times[14]);
+    println!(
+        "{count} recipes: {:.1} ms (fastest {:.1}, slowest {:.1})",
+        times[7], times[0], times[14]
+    );
 }

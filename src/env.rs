@@ -76,7 +76,12 @@ pub fn is_blank(name: &OsStr) -> bool {
 /// Hosts that the user allows to be spoken to over plain http.
 pub fn plain_http_hosts() -> Vec<String> {
     let listed = value(ALLOW_HTTP).unwrap_or_default();
-    listed.split(',').map(str::trim).filter(|host| !host.is_empty()).map(str::to_owned).collect()
+    listed
+        .split(',')
+        .map(str::trim)
+        .filter(|host| !host.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Whether a host is this machine: a loopback address, `localhost`, or a name under it (those never leave the machine: the
@@ -97,9 +102,12 @@ pub fn is_localhost(name: &str) -> bool {
 
 /// A length of time: `300ms`, `20s`, `5m`, or plain seconds (`0.5`).
 pub fn duration(name: &str, default: Duration) -> Result<Duration> {
-    let Some(text) = value(name) else { return Ok(default) };
+    let Some(text) = value(name) else {
+        return Ok(default);
+    };
     parse_duration(&text).ok_or_else(|| {
-        Error::usage(format!("{name} is `{text}`, which is not a length of time")).hint("write `300ms`, `20s` or `5m`")
+        Error::usage(format!("{name} is `{text}`, which is not a length of time"))
+            .hint("write `300ms`, `20s` or `5m`")
     })
 }
 
@@ -108,16 +116,20 @@ pub fn links() -> Result<bool> {
     match value(LINKS).as_deref() {
         None => Ok(true),
         Some("never") => Ok(false),
-        Some(text) => {
-            Err(Error::usage(format!("{LINKS} is `{text}`, which means nothing")).hint("it may be `never`; else leave it unset"))
-        }
+        Some(text) => Err(
+            Error::usage(format!("{LINKS} is `{text}`, which means nothing"))
+                .hint("it may be `never`; else leave it unset"),
+        ),
     }
 }
 
 /// A number.
 pub fn count(name: &str, default: usize) -> Result<usize> {
-    let Some(text) = value(name) else { return Ok(default) };
-    text.parse().map_err(|_| Error::usage(format!("{name} is `{text}`, which is not a number")))
+    let Some(text) = value(name) else {
+        return Ok(default);
+    };
+    text.parse()
+        .map_err(|_| Error::usage(format!("{name} is `{text}`, which is not a number")))
 }
 
 fn parse_duration(text: &str) -> Option<Duration> {

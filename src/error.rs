@@ -87,7 +87,13 @@ impl Error {
     /// An error of the given kind.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
-            inner: Box::new(Inner { kind, message: message.into(), causes: Vec::new(), hints: Vec::new(), problems: Vec::new() }),
+            inner: Box::new(Inner {
+                kind,
+                message: message.into(),
+                causes: Vec::new(),
+                hints: Vec::new(),
+                problems: Vec::new(),
+            }),
         }
     }
     /// A step failed.
@@ -186,13 +192,18 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// The first error of a type in a chain, also inside of io errors (whose `source` leaves out what they wrap).
-pub fn find<'a, T: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a T> {
+pub fn find<'a, T: std::error::Error + 'static>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<T>() {
             return Some(found);
         }
-        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        next = match error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+        {
             Some(inner) => Some(inner),
             None => error.source(),
         };

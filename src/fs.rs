@@ -16,14 +16,22 @@ use crate::error::{Error, Kind, Result, find};
 /// kind, causes and hints.
 pub fn io_error(verb: &str, path: impl AsRef<Path>, error: &io::Error) -> Error {
     if let Some(inside) = find::<Error>(error) {
-        return inside.clone().context(format!("cannot {verb} {}", path.as_ref().display()));
+        return inside
+            .clone()
+            .context(format!("cannot {verb} {}", path.as_ref().display()));
     }
-    let mut e = Error::new(Kind::Failed, format!("cannot {verb} {}", path.as_ref().display())).cause(error);
+    let mut e = Error::new(
+        Kind::Failed,
+        format!("cannot {verb} {}", path.as_ref().display()),
+    )
+    .cause(error);
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             e = e.hint("free some space (`larder cache prune` drops what was not used lately), then run again");
         }
-        io::ErrorKind::ReadOnlyFilesystem => e = e.hint("the file system is mounted read-only; reading still works"),
+        io::ErrorKind::ReadOnlyFilesystem => {
+            e = e.hint("the file system is mounted read-only; reading still works")
+        }
         io::ErrorKind::PermissionDenied => e = e.hint("check the owner and mode of that path"),
         _ => {}
     }
@@ -99,18 +107,26 @@ pub fn read_link(path: impl AsRef<Path>) -> Option<PathBuf> {
 
 /// Makes a folder and its parents.
 pub fn create_dir_all(path: impl AsRef<Path>) -> Result<()> {
-    std::fs::create_dir_all(&path).at("create the folder", &path).map_err(|error| {
-        let in_the_way = |path: &&Path| std::fs::metadata(path).is_ok_and(|meta| !meta.is_dir());
-        match path.as_ref().ancestors().find(in_the_way) {
-            Some(file) => error.hint(format!("{} is in the way: it is no folder; move it elsewhere", file.display())),
-            None => error,
-        }
-    })
+    std::fs::create_dir_all(&path)
+        .at("create the folder", &path)
+        .map_err(|error| {
+            let in_the_way =
+                |path: &&Path| std::fs::metadata(path).is_ok_and(|meta| !meta.is_dir());
+            match path.as_ref().ancestors().find(in_the_way) {
+                Some(file) => error.hint(format!(
+                    "{} is in the way: it is no folder; move it elsewhere",
+                    file.display()
+                )),
+                None => error,
+            }
+        })
 }
 
 /// Sorted names in a folder; empty where there is no such folder.
 pub fn list(path: impl AsRef<Path>) -> Result<Vec<String>> {
-    let Some(entries) = absent_is_none(std::fs::read_dir(&path)).at("list", &path)? else { return Ok(Vec::new()) };
+    let Some(entries) = absent_is_none(std::fs::read_dir(&path)).at("list", &path)? else {
+        return Ok(Vec::new());
+    };
     let mut names = Vec::new();
     for entry in entries {
         // A name that is not UTF-8 can't be one of ours.
@@ -129,7 +145,9 @@ pub fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
 
 /// Removes a file or link; fine where there is none.
 pub fn remove_file(path: impl AsRef<Path>) -> Result<()> {
-    absent_is_none(std::fs::remove_file(&path)).at("remove", &path).map(drop)
+    absent_is_none(std::fs::remove_file(&path))
+        .at("remove", &path)
+        .map(drop)
 }
 
 /// Removes a folder with all in it, also where inner folders lack write permission; fine where there is none.
@@ -140,7 +158,9 @@ pub fn remove_dir_all(path: impl AsRef<Path>) -> Result<()> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
             make_writable(path);
-            absent_is_none(std::fs::remove_dir_all(path)).at("remove the folder", path).map(drop)
+            absent_is_none(std::fs::remove_dir_all(path))
+                .at("remove the folder", path)
+                .map(drop)
         }
         Err(e) => Err(io_error("remove the folder", path, &e)),
     }
@@ -151,7 +171,9 @@ fn make_writable(dir: &Path) {
     use std::os::unix::fs::PermissionsExt;
     // Best effort: Go's module cache, for one, makes its folders read-only.
     let _ = std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700));
-    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return;
+    };
     for entry in entries.flatten() {
         if entry.file_type().is_ok_and(|t| t.is_dir()) {
             make_writable(&entry.path());
@@ -167,7 +189,8 @@ pub fn set_mode(path: impl AsRef<Path>, mode: u32) -> Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).at("set the mode of", &path)
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode))
+            .at("set the mode of", &path)
     }
     #[cfg(not(unix))]
     {
@@ -214,11 +237,16 @@ pub fn parent(path: &Path) -> &Path {
 pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let path = path.as_ref();
     let dir = parent(path);
-    let mut staged = tempfile::Builder::new().prefix(&staged_prefix(path)).tempfile_in(dir).at("create a file in", dir)?;
+    let mut staged = tempfile::Builder::new()
+        .prefix(&staged_prefix(path))
+        .tempfile_in(dir)
+        .at("create a file in", dir)?;
     staged.write_all(bytes).at("write", path)?;
     set_mode(staged.path(), 0o644)?;
     staged.as_file().sync_all().at("flush", path)?;
-    staged.persist(path).map_err(|e| io_error("write", path, &e.error))?;
+    staged
+        .persist(path)
+        .map_err(|e| io_error("write", path, &e.error))?;
     sync_dir(dir)
 }
 
@@ -233,10 +261,15 @@ impl Scratch {
     /// A new one, `larder-<what>-…`.
     pub fn new(what: &str) -> Result<Self> {
         let parent = std::env::temp_dir();
-        let dir = tempfile::Builder::new().prefix(&format!("larder-{what}-")).tempdir().at("create a folder in", &parent)?;
+        let dir = tempfile::Builder::new()
+            .prefix(&format!("larder-{what}-"))
+            .tempdir()
+            .at("create a folder in", &parent)?;
         let path = Utf8PathBuf::from_path_buf(dir.path().to_owned());
-        let path =
-            path.map_err(|_| Error::failed("the temporary folder's path is not UTF-8").hint("set TMPDIR to one that is"))?;
+        let path = path.map_err(|_| {
+            Error::failed("the temporary folder's path is not UTF-8")
+                .hint("set TMPDIR to one that is")
+        })?;
         Ok(Self { _dir: dir, path })
     }
 
@@ -257,7 +290,10 @@ pub fn rewrite(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
 /// Removes what killed writers of a file left beside it. For who holds the lock under which that file is written.
 pub fn remove_staged(path: impl AsRef<Path>) -> Result<()> {
     let (dir, prefix) = (parent(path.as_ref()), staged_prefix(path.as_ref()));
-    list(dir)?.iter().filter(|name| name.starts_with(&prefix)).try_for_each(|name| remove_file(dir.join(name)))
+    list(dir)?
+        .iter()
+        .filter(|name| name.starts_with(&prefix))
+        .try_for_each(|name| remove_file(dir.join(name)))
 }
 
 fn staged_prefix(path: &Path) -> String {
@@ -266,14 +302,25 @@ fn staged_prefix(path: &Path) -> String {
 
 /// Adds to the end of a file that other programs add to as well; makes it where there is none.
 pub fn append(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
-    let mut file = File::options().append(true).create(true).open(&path).at("open", &path)?;
+    let mut file = File::options()
+        .append(true)
+        .create(true)
+        .open(&path)
+        .at("open", &path)?;
     file.write_all(bytes).at("write", &path)
 }
 
 fn absent_is_none<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
         Err(e) => Err(e),
     }
 }

@@ -23,20 +23,40 @@ pub(super) fn decode(compression: Compression, from: impl Read, pump: Pump) -> i
             Ok(())
         }
         Compression::Gz => {
-            pump.run(Members { current: Some(GzDecoder::new(from)) });
+            pump.run(Members {
+                current: Some(GzDecoder::new(from)),
+            });
             Ok(())
         }
         Compression::Bz2 => {
             let mut decoder = bzip2::bufread::MultiBzDecoder::new(from);
-            if pump.run(&mut decoder) { at_end(decoder.into_inner()) } else { Ok(()) }
+            if pump.run(&mut decoder) {
+                at_end(decoder.into_inner())
+            } else {
+                Ok(())
+            }
         }
         Compression::Xz => {
             let mut decoder = xz_decoder(from);
-            if pump.run(Explained { inner: &mut decoder, explain: xz_error }) { at_end(decoder.into_inner()) } else { Ok(()) }
+            if pump.run(Explained {
+                inner: &mut decoder,
+                explain: xz_error,
+            }) {
+                at_end(decoder.into_inner())
+            } else {
+                Ok(())
+            }
         }
         Compression::Zst => {
             let mut decoder = zstd_decoder(from)?;
-            if pump.run(Explained { inner: &mut decoder, explain: zstd_error }) { at_end(decoder.finish()) } else { Ok(()) }
+            if pump.run(Explained {
+                inner: &mut decoder,
+                explain: zstd_error,
+            }) {
+                at_end(decoder.finish())
+            } else {
+                Ok(())
+            }
         }
     }
 }
@@ -65,7 +85,9 @@ impl<R: BufRead> Read for Members<R> {
             if n > 0 || buffer.is_empty() {
                 return Ok(n);
             }
-            let Some(mut rest) = self.current.take().map(GzDecoder::into_inner) else { break };
+            let Some(mut rest) = self.current.take().map(GzDecoder::into_inner) else {
+                break;
+            };
             match rest.fill_buf()? {
                 [] => {}
                 [0x1f, ..] => self.current = Some(GzDecoder::new(rest)),
@@ -89,14 +111,20 @@ impl<R: Read> Read for Explained<R> {
 
 fn xz_error(error: io::Error) -> io::Error {
     if error.kind() == io::ErrorKind::OutOfMemory {
-        return io::Error::other(refused(format!("it needs more than {} MiB of memory to decompress", XZ_MEMORY >> 10)));
+        return io::Error::other(refused(format!(
+            "it needs more than {} MiB of memory to decompress",
+            XZ_MEMORY >> 10
+        )));
     }
     error
 }
 
 fn zstd_error(error: io::Error) -> io::Error {
     if error.to_string().contains("too much memory") {
-        return io::Error::other(refused(format!("it needs a window of more than {} MiB", 1 << (ZSTD_WINDOW_LOG - 20))));
+        return io::Error::other(refused(format!(
+            "it needs a window of more than {} MiB",
+            1 << (ZSTD_WINDOW_LOG - 20)
+        )));
     }
     error
 }
@@ -114,7 +142,10 @@ fn check_magic(compression: Compression, start: &[u8]) -> io::Result<()> {
     // A start shorter than the magic is for the decoder to complain about, unless it differs already.
     let common = magic.len().min(start.len());
     if start.is_empty() || start[..common] != magic[..common] {
-        return Err(io::Error::other(refused(format!("it is no {what} file: {}", begins(start)))));
+        return Err(io::Error::other(refused(format!(
+            "it is no {what} file: {}",
+            begins(start)
+        ))));
     }
     Ok(())
 }
@@ -125,9 +156,17 @@ pub(super) fn begins(start: &[u8]) -> String {
         return "it is empty".into();
     }
     let text = String::from_utf8_lossy(&start[..start.len().min(512)]).to_lowercase();
-    if ["<!doctype", "<html"].iter().any(|tag| text.trim_start().starts_with(tag)) {
+    if ["<!doctype", "<html"]
+        .iter()
+        .any(|tag| text.trim_start().starts_with(tag))
+    {
         return "it is an HTML page".into();
     }
-    let bytes: String = start.iter().take(8).flat_map(|b| b.escape_ascii()).map(char::from).collect();
+    let bytes: String = start
+        .iter()
+        .take(8)
+        .flat_map(|b| b.escape_ascii())
+        .map(char::from)
+        .collect();
     format!("it begins with `{bytes}`")
 }

@@ -170,13 +170,21 @@ impl Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { unpacked: 4 << 30, ratio: 100, entries: 100_000 }
+        Self {
+            unpacked: 4 << 30,
+            ratio: 100,
+            entries: 100_000,
+        }
     }
 }
 
 impl From<Limits> for Budget {
     fn from(limits: Limits) -> Self {
-        let Limits { unpacked, ratio, entries } = limits;
+        let Limits {
+            unpacked,
+            ratio,
+            entries,
+        } = limits;
         let default = Self::default();
         Self {
             unpacked: unpacked.unwrap_or(default.unpacked),
@@ -212,7 +220,11 @@ pub struct HashingReader<R> {
 impl<R: Read> HashingReader<R> {
     /// Around a reader.
     pub fn new(inner: R) -> Self {
-        Self { inner, hasher: Hasher::new(), size: 0 }
+        Self {
+            inner,
+            hasher: Hasher::new(),
+            size: 0,
+        }
     }
     /// Digest and length of all that was read.
     pub fn finish(self) -> (Digest, u64) {

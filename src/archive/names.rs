@@ -97,13 +97,23 @@ pub(super) struct Tree {
 impl Tree {
     /// Holds at most so many paths, folders that are implied included.
     pub(super) fn new(limit: u64) -> Self {
-        Self { hashing: RandomState::new(), nodes: HashMap::new(), limit, links: HashMap::new(), link_text: 0 }
+        Self {
+            hashing: RandomState::new(),
+            nodes: HashMap::new(),
+            limit,
+            links: HashMap::new(),
+            link_text: 0,
+        }
     }
 
     /// Adds a cleaned path.
     pub(super) fn add(&mut self, path: &str, node: Node) -> Result<(), Why> {
         if path.is_empty() {
-            return if node == Node::Dir { Ok(()) } else { Err("its name is empty".into()) };
+            return if node == Node::Dir {
+                Ok(())
+            } else {
+                Err("its name is empty".into())
+            };
         }
         let kind = match &node {
             Node::File => Kind::File,
@@ -118,8 +128,17 @@ impl Tree {
             folded.write_u8(b'/');
             exact.write(part.as_bytes());
             exact.write_u8(b'/');
-            let kind = if parts.peek().is_some() { Kind::Dir } else { kind };
-            self.put(folded.clone().finish(), exact.clone().finish(), kind, parts.peek().is_none())?;
+            let kind = if parts.peek().is_some() {
+                Kind::Dir
+            } else {
+                kind
+            };
+            self.put(
+                folded.clone().finish(),
+                exact.clone().finish(),
+                kind,
+                parts.peek().is_none(),
+            )?;
         }
         match node {
             Node::File | Node::Dir => Ok(()),
@@ -153,7 +172,8 @@ impl Tree {
             return Err("there is too much text in links".into());
         }
         check_target(&target)?;
-        self.links.insert(fold_path(path), (path.to_owned(), target));
+        self.links
+            .insert(fold_path(path), (path.to_owned(), target));
         Ok(())
     }
 
@@ -168,7 +188,10 @@ impl Tree {
         }
         match self.nodes.get(&folded.finish()) {
             Some((other, Kind::File)) if *other == exact.finish() => Ok(()),
-            _ => Err(format!("it is a hard link to `{}`, which is no earlier file of the archive", shown(target.as_bytes()))),
+            _ => Err(format!(
+                "it is a hard link to `{}`, which is no earlier file of the archive",
+                shown(target.as_bytes())
+            )),
         }
     }
 
@@ -176,7 +199,8 @@ impl Tree {
     pub(super) fn finish(&self) -> Result<(), (String, Why)> {
         let mut steps = 0;
         for (path, target) in self.links.values() {
-            self.resolve(path, target, &mut steps).map_err(|why| (path.clone(), why))?;
+            self.resolve(path, target, &mut steps)
+                .map_err(|why| (path.clone(), why))?;
         }
         Ok(())
     }
@@ -196,7 +220,10 @@ impl Tree {
                 "" | "." => {}
                 ".." => {
                     if at.pop().is_none() {
-                        return Err(format!("it is a link to `{}`, which leads outside", shown(target.as_bytes())));
+                        return Err(format!(
+                            "it is a link to `{}`, which leads outside",
+                            shown(target.as_bytes())
+                        ));
                     }
                 }
                 part => {
@@ -204,7 +231,10 @@ impl Tree {
                     if let Some((_, next)) = self.links.get(&at.join("/")) {
                         hops += 1;
                         if hops > MAX_HOPS {
-                            return Err(format!("it is a link to `{}`, which never ends", shown(target.as_bytes())));
+                            return Err(format!(
+                                "it is a link to `{}`, which never ends",
+                                shown(target.as_bytes())
+                            ));
                         }
                         at.pop();
                         ahead.extend(next.split('/').rev());
@@ -227,7 +257,10 @@ fn check_target(target: &str) -> Result<(), Why> {
         t if t.chars().any(char::is_control) => "holds a control character",
         _ => return Ok(()),
     };
-    Err(format!("it is a link to `{}`, which {why}", shown(target.as_bytes())))
+    Err(format!(
+        "it is a link to `{}`, which {why}",
+        shown(target.as_bytes())
+    ))
 }
 
 fn fold_path(path: &str) -> String {
@@ -237,11 +270,23 @@ fn fold_path(path: &str) -> String {
 /// What file systems that ignore case or Unicode form may take two names for: equal here means possibly equal there.
 fn fold(part: &str) -> std::borrow::Cow<'_, str> {
     if part.is_ascii() {
-        return if part.bytes().any(|b| b.is_ascii_uppercase()) { part.to_ascii_lowercase().into() } else { part.into() };
+        return if part.bytes().any(|b| b.is_ascii_uppercase()) {
+            part.to_ascii_lowercase().into()
+        } else {
+            part.into()
+        };
     }
     let plain = DecomposingNormalizerBorrowed::new_nfd().normalize(part);
-    let folded: String = plain.chars().filter(|c| !is_ignorable(*c)).collect::<String>().to_uppercase().to_lowercase();
-    ComposingNormalizerBorrowed::new_nfc().normalize(&folded).into_owned().into()
+    let folded: String = plain
+        .chars()
+        .filter(|c| !is_ignorable(*c))
+        .collect::<String>()
+        .to_uppercase()
+        .to_lowercase();
+    ComposingNormalizerBorrowed::new_nfc()
+        .normalize(&folded)
+        .into_owned()
+        .into()
 }
 
 /// Format characters that HFS+ ignores in names.
@@ -254,9 +299,19 @@ pub(super) fn shown(raw: &[u8]) -> String {
     const LONGEST: usize = 160;
     let cut = &raw[..raw.len().min(LONGEST)];
     let dots = if raw.len() > LONGEST { "…" } else { "" };
-    format!("{}{dots}", String::from_utf8_lossy(cut).chars().flat_map(escape).collect::<String>())
+    format!(
+        "{}{dots}",
+        String::from_utf8_lossy(cut)
+            .chars()
+            .flat_map(escape)
+            .collect::<String>()
+    )
 }
 
 fn escape(c: char) -> Box<dyn Iterator<Item = char>> {
-    if c.is_control() || is_ignorable(c) { Box::new(c.escape_default()) } else { Box::new(std::iter::once(c)) }
+    if c.is_control() || is_ignorable(c) {
+        Box::new(c.escape_default())
+    } else {
+        Box::new(std::iter::once(c))
+    }
 }

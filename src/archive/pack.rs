@@ -50,20 +50,37 @@ pub fn pack(
     let mut tree = names::Tree::new(u64::MAX);
     for entry in &entries {
         let name = names::clean(entry.name.as_bytes()).and_then(|clean| {
-            if clean == entry.name { tree.add(&clean, names::Node::File) } else { Err("it is not plain".into()) }
+            if clean == entry.name {
+                tree.add(&clean, names::Node::File)
+            } else {
+                Err("it is not plain".into())
+            }
         });
         name.map_err(|why| Error::failed(format!("can't pack `{}`: {why}", entry.name)))?;
     }
     let threads = threads.clamp(1, MAX_THREADS);
-    let mut out = Out { inner: out, hasher: Hasher::new(), size: 0 };
-    let mut feed = Feed { cancel, progress, done: 0, buffer: vec![0; BUFFER] };
+    let mut out = Out {
+        inner: out,
+        hasher: Hasher::new(),
+        size: 0,
+    };
+    let mut feed = Feed {
+        cancel,
+        progress,
+        done: 0,
+        buffer: vec![0; BUFFER],
+    };
     match format {
         PackageFormat::TarGz => {
             // No name, no time; 255: made on no particular system.
             out.put(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])?;
             let mut blocks = Deflater::new(&mut out, threads);
             write_tar(&entries, &mut feed, &mut blocks)?;
-            let Deflated { crc, size, compressed: _ } = blocks.finish()?;
+            let Deflated {
+                crc,
+                size,
+                compressed: _,
+            } = blocks.finish()?;
             let mut trailer = crc.to_le_bytes().to_vec();
             // gzip states the length modulo 2^32.
             trailer.extend_from_slice(&size.to_le_bytes()[..4]);
@@ -71,17 +88,25 @@ pub fn pack(
         }
         PackageFormat::TarZst => {
             let total = tar_size(&entries)?;
-            let mut encoder = zstd_encoder(&mut out, threads, total).map_err(|e| cannot_write(&e))?;
+            let mut encoder =
+                zstd_encoder(&mut out, threads, total).map_err(|e| cannot_write(&e))?;
             write_tar(&entries, &mut feed, &mut encoder)?;
             encoder.finish().map_err(|e| cannot_write(&e))?;
         }
         PackageFormat::Zip => zip_write::write(&entries, &mut feed, &mut out, threads)?,
     }
     out.inner.flush().map_err(|e| cannot_write(&e))?;
-    Ok(Packed { sha256: out.hasher.finish(), size: out.size })
+    Ok(Packed {
+        sha256: out.hasher.finish(),
+        size: out.size,
+    })
 }
 
-fn zstd_encoder<W: Write>(out: W, threads: usize, total: u64) -> io::Result<zstd::Encoder<'static, W>> {
+fn zstd_encoder<W: Write>(
+    out: W,
+    threads: usize,
+    total: u64,
+) -> io::Result<zstd::Encoder<'static, W>> {
     let mut encoder = zstd::Encoder::new(out, ZSTD_LEVEL)?;
     // Never 0 workers: the single-threaded encoder gives other bytes than the multi-threaded one, which gives the same for
     // any number of them.
@@ -94,7 +119,10 @@ fn zstd_encoder<W: Write>(out: W, threads: usize, total: u64) -> io::Result<zstd
 
 pub(super) fn cannot_write(error: &io::Error) -> Error {
     // Errors of our own travel inside io errors.
-    match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+    match error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Error>())
+    {
         Some(ours) => ours.clone(),
         None => Error::failed("cannot write the archive").cause(error),
     }
@@ -145,7 +173,13 @@ impl Feed<'_> {
         }
     }
 
-    fn copy(&mut self, entry: &PackEntry<'_>, from: impl Read, place: &str, out: &mut dyn Write) -> Result<()> {
+    fn copy(
+        &mut self,
+        entry: &PackEntry<'_>,
+        from: impl Read,
+        place: &str,
+        out: &mut dyn Write,
+    ) -> Result<()> {
         // One byte more than stated, so that a file that grew is seen.
         let mut from = from.take(entry.size + 1);
         let mut copied = 0;
@@ -158,12 +192,15 @@ impl Feed<'_> {
             };
             copied += n as u64;
             if copied > entry.size || (n == 0 && copied < entry.size) {
-                return Err(Error::failed(format!("{place} changed while it was packed")).hint("run again"));
+                return Err(
+                    Error::failed(format!("{place} changed while it was packed")).hint("run again"),
+                );
             }
             if n == 0 {
                 return Ok(());
             }
-            out.write_all(&self.buffer[..n]).map_err(|e| cannot_write(&e))?;
+            out.write_all(&self.buffer[..n])
+                .map_err(|e| cannot_write(&e))?;
             self.done += n as u64;
             (self.progress)(self.done);
         }
@@ -172,17 +209,19 @@ impl Feed<'_> {
 
 fn write_tar(entries: &[&PackEntry<'_>], feed: &mut Feed<'_>, out: &mut dyn Write) -> Result<()> {
     for entry in entries {
-        out.write_all(&tar_headers(entry)?).map_err(|e| cannot_write(&e))?;
+        out.write_all(&tar_headers(entry)?)
+            .map_err(|e| cannot_write(&e))?;
         feed.content(entry, out)?;
-        out.write_all(&[0; 512][..padding(entry.size)]).map_err(|e| cannot_write(&e))?;
+        out.write_all(&[0; 512][..padding(entry.size)])
+            .map_err(|e| cannot_write(&e))?;
     }
     out.write_all(&[0; 1024]).map_err(|e| cannot_write(&e))
 }
 
 fn tar_size(entries: &[&PackEntry<'_>]) -> Result<u64> {
-    entries
-        .iter()
-        .try_fold(1024, |sum, entry| Ok(sum + tar_headers(entry)?.len() as u64 + entry.size + padding(entry.size) as u64))
+    entries.iter().try_fold(1024, |sum, entry| {
+        Ok(sum + tar_headers(entry)?.len() as u64 + entry.size + padding(entry.size) as u64)
+    })
 }
 
 fn padding(size: u64) -> usize {
@@ -265,7 +304,8 @@ impl Slot {
     /// Begins a block that follows these bytes.
     fn follow(&mut self, before: &[u8]) {
         self.input.clear();
-        self.input.extend_from_slice(&before[before.len().saturating_sub(DICTIONARY)..]);
+        self.input
+            .extend_from_slice(&before[before.len().saturating_sub(DICTIONARY)..]);
         self.dictionary = self.input.len();
     }
 
@@ -277,7 +317,12 @@ impl Slot {
     /// be joined.
     fn deflate(&mut self, last: bool) -> Result<()> {
         let failed = |e: &dyn std::fmt::Display| Error::failed("cannot compress").cause(e);
-        let Self { input, dictionary, output, crc } = self;
+        let Self {
+            input,
+            dictionary,
+            output,
+            crc,
+        } = self;
         let (before, block) = input.split_at(*dictionary);
         crc.reset();
         crc.update(block);
@@ -289,11 +334,17 @@ impl Slot {
         if !before.is_empty() {
             compress.set_dictionary(before).map_err(|e| failed(&e))?;
         }
-        let flush = if last { FlushCompress::Finish } else { FlushCompress::Sync };
+        let flush = if last {
+            FlushCompress::Finish
+        } else {
+            FlushCompress::Sync
+        };
         loop {
             // Read before the call: consumed input is not given twice.
             let done = usize::try_from(compress.total_in()).unwrap_or(block.len());
-            let status = compress.compress_vec(&block[done..], output, flush).map_err(|e| failed(&e))?;
+            let status = compress
+                .compress_vec(&block[done..], output, flush)
+                .map_err(|e| failed(&e))?;
             let complete = match status {
                 flate2::Status::StreamEnd => true,
                 // A flush is complete when it left room in the buffer.
@@ -340,7 +391,11 @@ impl<'a, 'b> Deflater<'a, 'b> {
         while !self.in_flight.is_empty() {
             self.collect()?;
         }
-        Ok(Deflated { crc: self.crc.sum(), size: self.size, compressed: self.compressed })
+        Ok(Deflated {
+            crc: self.crc.sum(),
+            size: self.size,
+            compressed: self.compressed,
+        })
     }
 
     fn submit(&mut self, last: bool) -> Result<()> {
@@ -368,8 +423,12 @@ impl<'a, 'b> Deflater<'a, 'b> {
     }
 
     fn collect(&mut self) -> Result<()> {
-        let Some(next) = self.in_flight.pop_front() else { return Ok(()) };
-        let slot = next.recv().map_err(|_| Error::failed("a compression thread ended early"))??;
+        let Some(next) = self.in_flight.pop_front() else {
+            return Ok(());
+        };
+        let slot = next
+            .recv()
+            .map_err(|_| Error::failed("a compression thread ended early"))??;
         self.crc.combine(&slot.crc);
         self.compressed += slot.output.len() as u64;
         self.out.put(&slot.output)?;

@@ -27,7 +27,13 @@ pub(super) struct Shared<'a> {
 
 impl<'a> Shared<'a> {
     pub(super) fn new(cancel: &'a Cancel, budget: &Budget, archive_size: Option<u64>) -> Self {
-        Self { cancel, budget: *budget, archive_size, read: AtomicU64::new(0), failure: Mutex::new(None) }
+        Self {
+            cancel,
+            budget: *budget,
+            archive_size,
+            read: AtomicU64::new(0),
+            failure: Mutex::new(None),
+        }
     }
 
     fn fail(&self, error: Error) -> io::Error {
@@ -45,7 +51,9 @@ impl<'a> Shared<'a> {
         }
         match ours(error) {
             Some(error) => error,
-            None if error.kind() == io::ErrorKind::UnexpectedEof => refused("it ends early").cause(error),
+            None if error.kind() == io::ErrorKind::UnexpectedEof => {
+                refused("it ends early").cause(error)
+            }
             None => refused("it is damaged").cause(error),
         }
     }
@@ -53,7 +61,10 @@ impl<'a> Shared<'a> {
 
 /// An error of our own that travelled inside an io error.
 fn ours(error: &io::Error) -> Option<Error> {
-    error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()).cloned()
+    error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Error>())
+        .cloned()
 }
 
 /// The archive's bytes: counted, cancellable; remembers what went wrong with them.
@@ -69,7 +80,10 @@ impl<'a, R: Read> Source<'a, R> {
 
     /// Reads and drops the rest of an archive that was refused, so that the caller knows its digest. Best effort.
     pub(super) fn drain(&mut self) {
-        let limit = self.shared.archive_size.unwrap_or(self.shared.budget.unpacked);
+        let limit = self
+            .shared
+            .archive_size
+            .unwrap_or(self.shared.budget.unpacked);
         let left = limit.saturating_sub(self.shared.read.load(Ordering::Relaxed));
         // The reason of the refusal stands, whatever happens here.
         let _ = io::copy(&mut self.take(left), &mut io::sink());
@@ -78,22 +92,32 @@ impl<'a, R: Read> Source<'a, R> {
 
 impl<R: Read> Read for Source<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.shared.cancel.check().map_err(|e| self.shared.fail(e))?;
+        self.shared
+            .cancel
+            .check()
+            .map_err(|e| self.shared.fail(e))?;
         let n = loop {
             match self.inner.read(buffer) {
                 Ok(n) => break n,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => {
-                    let error = ours(&e).unwrap_or_else(|| Error::failed("cannot read the archive").cause(&e));
+                    let error = ours(&e)
+                        .unwrap_or_else(|| Error::failed("cannot read the archive").cause(&e));
                     return Err(self.shared.fail(error));
                 }
             }
         };
         let read = self.shared.read.fetch_add(n as u64, Ordering::Relaxed) + n as u64;
         // No archive within its budget is larger than what it holds, some framing aside; this ends an endless body.
-        let limit = self.shared.budget.unpacked.saturating_add(Budget::RATIO_FREE);
+        let limit = self
+            .shared
+            .budget
+            .unpacked
+            .saturating_add(Budget::RATIO_FREE);
         if read > limit {
-            return Err(self.shared.fail(refused(format!("it is itself larger than {limit} bytes"))));
+            return Err(self
+                .shared
+                .fail(refused(format!("it is itself larger than {limit} bytes"))));
         }
         Ok(n)
     }
@@ -121,8 +145,22 @@ pub(super) struct Pipe<'a> {
 pub(super) fn pipe<'a>(shared: &'a Shared<'a>) -> (Pump, Pipe<'a>) {
     let (full, filled) = sync_channel(QUEUE);
     let (empty, emptied) = channel();
-    let pipe = Pipe { full: filled, empty, shared, buffer: Vec::new(), start: 0, end: 0, unpacked: 0 };
-    (Pump { full, empty: emptied }, pipe)
+    let pipe = Pipe {
+        full: filled,
+        empty,
+        shared,
+        buffer: Vec::new(),
+        start: 0,
+        end: 0,
+        unpacked: 0,
+    };
+    (
+        Pump {
+            full,
+            empty: emptied,
+        },
+        pipe,
+    )
 }
 
 impl Pump {
@@ -174,7 +212,9 @@ pub(super) fn on_two_threads<'s, S: Send, T>(
         let result = consume(&mut pipe);
         // Lets the other thread end.
         drop(pipe);
-        let produced = other.join().map_err(|_| refused("its decompressor gave up"))?;
+        let produced = other
+            .join()
+            .map_err(|_| refused("its decompressor gave up"))?;
         Ok((result, produced))
     })
 }
@@ -207,7 +247,9 @@ impl Pipe<'_> {
     pub(super) fn peek(&mut self) -> Result<&[u8]> {
         while self.start == self.end {
             self.shared.cancel.check()?;
-            let Ok(next) = self.full.recv() else { return Ok(&[]) };
+            let Ok(next) = self.full.recv() else {
+                return Ok(&[]);
+            };
             let (buffer, n) = next.map_err(|e| self.shared.explain(&e))?;
             self.unpacked += n as u64;
             self.check_budget()?;
@@ -227,8 +269,15 @@ impl Pipe<'_> {
     }
 
     fn check_budget(&self) -> Result<()> {
-        let Budget { unpacked, ratio, entries: _ } = self.shared.budget;
-        let archive = self.shared.archive_size.unwrap_or_else(|| self.shared.read.load(Ordering::Relaxed));
+        let Budget {
+            unpacked,
+            ratio,
+            entries: _,
+        } = self.shared.budget;
+        let archive = self
+            .shared
+            .archive_size
+            .unwrap_or_else(|| self.shared.read.load(Ordering::Relaxed));
         check_budget(self.unpacked, archive, unpacked, ratio)
     }
 
@@ -239,7 +288,11 @@ impl Pipe<'_> {
             let bytes = self.peek()?;
             let n = bytes.len().min(buffer.len() - filled);
             if n == 0 {
-                return if filled == 0 { Ok(false) } else { Err(refused("it ends early")) };
+                return if filled == 0 {
+                    Ok(false)
+                } else {
+                    Err(refused("it ends early"))
+                };
             }
             buffer[filled..filled + n].copy_from_slice(&bytes[..n]);
             filled += n;
@@ -249,7 +302,11 @@ impl Pipe<'_> {
     }
 
     /// Gives the next `size` bytes to a function, piece by piece.
-    pub(super) fn each(&mut self, size: u64, mut give: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    pub(super) fn each(
+        &mut self,
+        size: u64,
+        mut give: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
         let mut left = size;
         while left > 0 {
             let bytes = self.peek()?;

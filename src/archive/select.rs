@@ -38,23 +38,53 @@ impl<'a> Chooser<'a> {
             Select::Flat => return Ok(Self::Flat),
             Select::All => return Ok(Self::All),
             Select::Globs(globs) => (globs, &[][..], None),
-            Select::Programs { globs, names, platform } => (globs, names, Some(platform)),
+            Select::Programs {
+                globs,
+                names,
+                platform,
+            } => (globs, names, Some(platform)),
         };
-        let globs = globs.iter().map(|(pattern, name)| (Cow::from(pattern), name, None));
-        let programs = programs.iter().map(|name| (Cow::from(format!("{{{name},**/{name}}}")), name, platform));
+        let globs = globs
+            .iter()
+            .map(|(pattern, name)| (Cow::from(pattern), name, None));
+        let programs = programs
+            .iter()
+            .map(|name| (Cow::from(format!("{{{name},**/{name}}}")), name, platform));
         let mut names = BTreeMap::new();
         let mut wanted = Vec::new();
         for (pattern, name, best_for) in globs.chain(programs) {
             let text = pattern.strip_prefix("./").unwrap_or(&pattern);
-            let glob = GlobBuilder::new(text).literal_separator(true).backslash_escape(false).build();
-            let matcher = glob.map_err(|e| Error::usage(format!("`{pattern}` is not a glob")).cause(e.kind()))?.compile_matcher();
+            let glob = GlobBuilder::new(text)
+                .literal_separator(true)
+                .backslash_escape(false)
+                .build();
+            let matcher = glob
+                .map_err(|e| Error::usage(format!("`{pattern}` is not a glob")).cause(e.kind()))?
+                .compile_matcher();
             if let Some(other) = names.insert(name.as_str().to_lowercase(), pattern.clone()) {
-                return Err(Error::usage(format!("`{other}` and `{pattern}` are both to be extracted as `{name}`")));
+                return Err(Error::usage(format!(
+                    "`{other}` and `{pattern}` are both to be extracted as `{name}`"
+                )));
             }
-            wanted.push(Wanted { pattern, matcher, name, best_for, files: Vec::new(), more: 0, links: Vec::new() });
+            wanted.push(Wanted {
+                pattern,
+                matcher,
+                name,
+                best_for,
+                files: Vec::new(),
+                more: 0,
+                links: Vec::new(),
+            });
         }
         let stems = wanted.iter().map(|w| w.name.as_str().to_owned()).collect();
-        Ok(Self::Globs { wanted, near: Near { stems, best: Vec::new(), count: 0 } })
+        Ok(Self::Globs {
+            wanted,
+            near: Near {
+                stems,
+                best: Vec::new(),
+                count: 0,
+            },
+        })
     }
 
     /// The name to extract a regular file under, if it is wanted.
@@ -65,7 +95,11 @@ impl<'a> Chooser<'a> {
             Self::Globs { wanted, near } => {
                 near.offer(path);
                 let mut name: Option<(&str, String)> = None;
-                for (i, want) in wanted.iter_mut().enumerate().filter(|(_, want)| want.matcher.is_match(path)) {
+                for (i, want) in wanted
+                    .iter_mut()
+                    .enumerate()
+                    .filter(|(_, want)| want.matcher.is_match(path))
+                {
                     if want.files.len() == CANDIDATES {
                         want.more += 1;
                         continue;
@@ -91,7 +125,9 @@ impl<'a> Chooser<'a> {
     /// A folder was met.
     pub(super) fn folder(&self, path: &str) -> Result<()> {
         match self {
-            Self::Flat if !path.is_empty() => Err(refused(format!("`{path}` is a folder, and a package is flat"))),
+            Self::Flat if !path.is_empty() => Err(refused(format!(
+                "`{path}` is a folder, and a package is flat"
+            ))),
             _ => Ok(()),
         }
     }
@@ -99,10 +135,15 @@ impl<'a> Chooser<'a> {
     /// A link was met.
     pub(super) fn link(&mut self, path: &str, target: &str) -> Result<()> {
         match self {
-            Self::Flat => Err(refused(format!("`{path}` is a link, and a package holds regular files only"))),
+            Self::Flat => Err(refused(format!(
+                "`{path}` is a link, and a package holds regular files only"
+            ))),
             Self::All => Ok(()),
             Self::Globs { wanted, .. } => {
-                for want in wanted.iter_mut().filter(|w| w.links.len() < CANDIDATES && w.matcher.is_match(path)) {
+                for want in wanted
+                    .iter_mut()
+                    .filter(|w| w.links.len() < CANDIDATES && w.matcher.is_match(path))
+                {
                     want.links.push((path.to_owned(), target.to_owned()));
                 }
                 Ok(())
@@ -113,12 +154,17 @@ impl<'a> Chooser<'a> {
     /// Every pattern met exactly one regular file and of every program there is a best one, or an error that lists
     /// candidates. Gives which of the extracted files are to be renamed; other candidates are to be dropped.
     pub(super) fn finish(&self, extracted: &[Unpacked]) -> Result<Vec<(String, &FileName)>> {
-        let Self::Globs { wanted, near } = self else { return Ok(Vec::new()) };
+        let Self::Globs { wanted, near } = self else {
+            return Ok(Vec::new());
+        };
         let mut renames = Vec::new();
         for (i, want) in wanted.iter().enumerate() {
             match (want.files.len(), want.best_for) {
                 (0, _) => return Err(want.missing(near)),
-                (_, Some(platform)) => renames.push((candidate(i, want.best(i, extracted, platform)?, want.name), want.name)),
+                (_, Some(platform)) => renames.push((
+                    candidate(i, want.best(i, extracted, platform)?, want.name),
+                    want.name,
+                )),
                 (1, None) => {}
                 (n, None) => {
                     return Err(Error::failed(format!(
@@ -126,7 +172,10 @@ impl<'a> Chooser<'a> {
                         want.pattern,
                         n + want.more
                     ))
-                    .hint(format!("make it more particular; it matches {}", want.listed())));
+                    .hint(format!(
+                        "make it more particular; it matches {}",
+                        want.listed()
+                    )));
                 }
             }
         }
@@ -142,13 +191,25 @@ fn candidate(want: usize, n: usize, name: &FileName) -> String {
 impl Wanted<'_> {
     /// Which of the candidates is the program.
     fn best(&self, index: usize, extracted: &[Unpacked], platform: Platform) -> Result<usize> {
-        let Self { pattern: _, matcher: _, name, best_for: _, files, more, links: _ } = self;
+        let Self {
+            pattern: _,
+            matcher: _,
+            name,
+            best_for: _,
+            files,
+            more,
+            links: _,
+        } = self;
         let rank = |n: usize, path: &str| -> Result<(u8, bool, usize)> {
             let into = candidate(index, n, name);
             let file = extracted.iter().find(|file| file.name == into);
             let file = file.ok_or_else(|| Error::failed(format!("`{path}` was not extracted")))?;
             let unfit = match executable::inspect(&file.path)? {
-                Executable::Native(_) if executable::check_platform(&file.path, &platform).is_ok() => 0,
+                Executable::Native(_)
+                    if executable::check_platform(&file.path, &platform).is_ok() =>
+                {
+                    0
+                }
                 Executable::Script => 1,
                 Executable::Other => 2,
                 Executable::Native(_) => 3,
@@ -156,30 +217,54 @@ impl Wanted<'_> {
             };
             Ok((unfit, file.mode != 0o755, path.matches('/').count()))
         };
-        let ranks = files.iter().enumerate().map(|(n, path)| rank(n, path)).collect::<Result<Vec<_>>>()?;
+        let ranks = files
+            .iter()
+            .enumerate()
+            .map(|(n, path)| rank(n, path))
+            .collect::<Result<Vec<_>>>()?;
         // There is at least one: none at all was told before.
         let best = ranks.iter().min().copied().unwrap_or_default();
-        let mut best = ranks.iter().enumerate().filter(|(_, rank)| **rank == best).map(|(n, _)| n);
+        let mut best = ranks
+            .iter()
+            .enumerate()
+            .filter(|(_, rank)| **rank == best)
+            .map(|(n, _)| n);
         match (best.next(), best.next(), more) {
             (Some(n), None, 0) => Ok(n),
             _ => Err(Error::failed(format!(
                 "the archive has {} files named `{name}`, none better than the others",
                 files.len() + more
             ))
-            .hint(format!("name the right one in `extract:`; there is {}", self.listed()))),
+            .hint(format!(
+                "name the right one in `extract:`; there is {}",
+                self.listed()
+            ))),
         }
     }
 
     fn listed(&self) -> String {
-        let listed = self.files.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
-        if self.more > 0 { format!("{listed} and {} more", self.more) } else { listed }
+        let listed = self
+            .files
+            .iter()
+            .map(|path| format!("`{path}`"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        if self.more > 0 {
+            format!("{listed} and {} more", self.more)
+        } else {
+            listed
+        }
     }
 
     fn missing(&self, near: &Near) -> Error {
         let Self { pattern, name, .. } = self;
         if let Some((link, target)) = self.links.first() {
-            return Error::failed(format!("`{pattern}` matches only a link: `{link}` → `{target}`"))
-                .hint(format!("let `extract:` name the file that the link leads to, for `{name}`"));
+            return Error::failed(format!(
+                "`{pattern}` matches only a link: `{link}` → `{target}`"
+            ))
+            .hint(format!(
+                "let `extract:` name the file that the link leads to, for `{name}`"
+            ));
         }
         let error = Error::failed(match self.best_for {
             Some(_) => format!("the archive has no file named `{name}`"),
@@ -189,9 +274,20 @@ impl Wanted<'_> {
             [] => error.hint("the archive holds no file at all"),
             best => error.hint(format!(
                 "{} {}: {}",
-                if near.count > best.len() { "the nearest of its" } else { "its" },
-                if near.count == 1 { "1 file".to_owned() } else { format!("{} files", near.count) },
-                best.iter().map(|(_, path)| format!("`{path}`")).collect::<Vec<_>>().join(", ")
+                if near.count > best.len() {
+                    "the nearest of its"
+                } else {
+                    "its"
+                },
+                if near.count == 1 {
+                    "1 file".to_owned()
+                } else {
+                    format!("{} files", near.count)
+                },
+                best.iter()
+                    .map(|(_, path)| format!("`{path}`"))
+                    .collect::<Vec<_>>()
+                    .join(", ")
             )),
         }
     }
@@ -201,7 +297,9 @@ fn flat(path: &str) -> Result<String> {
     if is_flat_name(path) {
         return Ok(path.to_owned());
     }
-    Err(refused(format!("`{path}` is not a name that a package may hold")))
+    Err(refused(format!(
+        "`{path}` is not a name that a package may hold"
+    )))
 }
 
 /// The files whose names are nearest to what is wanted, for people who read an error.
@@ -215,7 +313,11 @@ impl Near {
     fn offer(&mut self, path: &str) {
         self.count += 1;
         let base = path.rsplit('/').next().unwrap_or(path);
-        let score = self.stems.iter().map(|stem| strsim::jaro_winkler(stem, base)).fold(0.0, f64::max);
+        let score = self
+            .stems
+            .iter()
+            .map(|stem| strsim::jaro_winkler(stem, base))
+            .fold(0.0, f64::max);
         let place = self.best.partition_point(|(s, _)| *s >= score);
         if place < CANDIDATES {
             self.best.insert(place, (score, path.to_owned()));

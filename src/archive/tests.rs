@@ -34,38 +34,89 @@ impl Place {
         let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
         let out = root.join("out");
         crate::fs::create_dir_all(&out).unwrap();
-        Self { _dir: dir, root, out }
+        Self {
+            _dir: dir,
+            root,
+            out,
+        }
     }
     /// What is in the folder.
     fn left(&self) -> Vec<String> {
         crate::fs::list(&self.out).unwrap()
     }
-    fn unpack(&self, kind: ArchiveKind, bytes: &[u8], select: &Select<'_>) -> Result<Vec<Unpacked>> {
+    fn unpack(
+        &self,
+        kind: ArchiveKind,
+        bytes: &[u8],
+        select: &Select<'_>,
+    ) -> Result<Vec<Unpacked>> {
         unpack_into(&self.out, kind, bytes, select, &Budget::default())
     }
 }
 
-fn unpack_into(out: &Utf8Path, kind: ArchiveKind, bytes: &[u8], select: &Select<'_>, budget: &Budget) -> Result<Vec<Unpacked>> {
+fn unpack_into(
+    out: &Utf8Path,
+    kind: ArchiveKind,
+    bytes: &[u8],
+    select: &Select<'_>,
+    budget: &Budget,
+) -> Result<Vec<Unpacked>> {
     let name = "single".parse().unwrap();
     let mut reader = HashingReader::new(bytes);
-    let result = unpack(kind, Some(&name), &mut reader, select, out, budget, None, &Cancel::new());
+    let result = unpack(
+        kind,
+        Some(&name),
+        &mut reader,
+        select,
+        out,
+        budget,
+        None,
+        &Cancel::new(),
+    );
     let (digest, size) = reader.finish();
     // The whole archive passes the caller's hash, also when it is refused.
-    if result.as_ref().err().is_none_or(|e| e.kind() == crate::Kind::Integrity) {
-        assert_eq!((digest, size), (Digest::of(bytes), bytes.len() as u64), "{result:?}");
+    if result
+        .as_ref()
+        .err()
+        .is_none_or(|e| e.kind() == crate::Kind::Integrity)
+    {
+        assert_eq!(
+            (digest, size),
+            (Digest::of(bytes), bytes.len() as u64),
+            "{result:?}"
+        );
     }
     result
 }
 
 fn packed(format: PackageFormat, entries: &[PackEntry<'_>], threads: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let packed = pack(format, entries, &mut bytes, threads, &Cancel::new(), &|_| {}).unwrap();
-    assert_eq!(packed, Packed { sha256: Digest::of(&bytes), size: bytes.len() as u64 });
+    let packed = pack(
+        format,
+        entries,
+        &mut bytes,
+        threads,
+        &Cancel::new(),
+        &|_| {},
+    )
+    .unwrap();
+    assert_eq!(
+        packed,
+        Packed {
+            sha256: Digest::of(&bytes),
+            size: bytes.len() as u64
+        }
+    );
     bytes
 }
 
 fn bytes_entry<'a>(name: &'a str, mode: u32, bytes: &'a [u8]) -> PackEntry<'a> {
-    PackEntry { name, mode, size: bytes.len() as u64, content: Content::Bytes(bytes) }
+    PackEntry {
+        name,
+        mode,
+        size: bytes.len() as u64,
+        content: Content::Bytes(bytes),
+    }
 }
 
 /// Bytes that compress about as well as a program does, different everywhere.
@@ -73,7 +124,9 @@ fn program(size: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut bytes = Vec::with_capacity(size + 64);
     while bytes.len() < size {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let word = state >> 33;
         if word.is_multiple_of(3) {
             bytes.extend_from_slice(b"mov rax, [rsp + 0x");
@@ -88,19 +141,40 @@ fn program(size: usize) -> Vec<u8> {
 /// Whether all programs that a command names are here; a test skips what needs others.
 fn have(command: &str) -> bool {
     let optional = ["zip", "unzip", "zstd", "xz", "bzip2", "git", "python3"];
-    let words: Vec<&str> = command.split(|c: char| !c.is_ascii_alphanumeric()).collect();
-    optional.iter().filter(|program| words.contains(program)).all(|program| Command::new(program).arg("--help").output().is_ok())
+    let words: Vec<&str> = command
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .collect();
+    optional
+        .iter()
+        .filter(|program| words.contains(program))
+        .all(|program| Command::new(program).arg("--help").output().is_ok())
 }
 
 fn python(script: &str, dir: &Utf8Path) -> String {
-    let output = Command::new("python3").args(["-c", script]).current_dir(dir).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new("python3")
+        .args(["-c", script])
+        .current_dir(dir)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
 fn sh(script: &str, dir: &Utf8Path) -> String {
-    let output = Command::new("sh").args(["-ec", script]).current_dir(dir).output().unwrap();
-    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new("sh")
+        .args(["-ec", script])
+        .current_dir(dir)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{script}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{script}");
     String::from_utf8(output.stdout).unwrap()
 }
@@ -120,7 +194,10 @@ fn what_is_packed_comes_back() {
             let place = Place::new();
             let bytes = packed(format, &entries, 2);
             let files = place.unpack(kind, &bytes, &Select::Flat).unwrap();
-            let seen: Vec<_> = files.iter().map(|f| (f.name.as_str(), f.mode, f.size, f.sha256)).collect();
+            let seen: Vec<_> = files
+                .iter()
+                .map(|f| (f.name.as_str(), f.mode, f.size, f.sha256))
+                .collect();
             let expected: Vec<_> = [&entries[1], &entries[2], &entries[0]]
                 .map(|e| match e.content {
                     Content::Bytes(b) => (e.name, e.mode, e.size, Digest::of(b)),
@@ -138,14 +215,28 @@ fn the_bytes_do_not_depend_on_threads_or_order() {
     let large = program(24 << 20);
     for (format, _) in FORMATS {
         // Deflate is slow; 21 blocks of 256 KiB are enough there, zstd jobs have two MiB.
-        let large = if format == PackageFormat::TarZst { &large } else { &large[..5_500_000] };
-        let entries = [bytes_entry("b", 0o755, large), bytes_entry("a", 0o644, b"small")];
+        let large = if format == PackageFormat::TarZst {
+            &large
+        } else {
+            &large[..5_500_000]
+        };
+        let entries = [
+            bytes_entry("b", 0o755, large),
+            bytes_entry("a", 0o644, b"small"),
+        ];
         let reversed = [entries[1], entries[0]];
         let one = Digest::of(&packed(format, &entries, 1));
         for threads in [2, 7] {
-            assert_eq!(one, Digest::of(&packed(format, &reversed, threads)), "{format:?} with {threads} threads");
+            assert_eq!(
+                one,
+                Digest::of(&packed(format, &reversed, threads)),
+                "{format:?} with {threads} threads"
+            );
         }
-        let inside = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let inside = rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .build()
+            .unwrap();
         let bytes = inside.install(|| Digest::of(&packed(format, &entries, 3)));
         assert_eq!(one, bytes, "{format:?} on one of rayon's own threads");
     }
@@ -156,15 +247,22 @@ fn other_programs_read_what_is_packed() {
     let place = Place::new();
     let binary = program(2_500_000);
     let long = format!("lib/{}", "x".repeat(150));
-    let entries =
-        [bytes_entry("bin/tool", 0o755, &binary), bytes_entry("README", 0o644, b"read me"), bytes_entry(&long, 0o644, b"long")];
+    let entries = [
+        bytes_entry("bin/tool", 0o755, &binary),
+        bytes_entry("README", 0o644, b"read me"),
+        bytes_entry(&long, 0o644, b"long"),
+    ];
     for (format, _) in FORMATS {
         crate::fs::create(place.root.join(format!("a.{}", format.extension())))
             .map(|mut f| std::io::Write::write_all(&mut f, &packed(format, &entries, 2)).unwrap())
             .unwrap();
     }
     let mut expected = String::new();
-    for (name, mode, bytes) in [("README", "644", &b"read me"[..]), ("bin/tool", "755", &binary), (&long, "644", b"long")] {
+    for (name, mode, bytes) in [
+        ("README", "644", &b"read me"[..]),
+        ("bin/tool", "755", &binary),
+        (&long, "644", b"long"),
+    ] {
         writeln!(expected, "{mode} {} ./{name}", Digest::of(bytes)).unwrap();
     }
     let show = "find . -type f -exec sh -c 'for f; do echo \"$(stat -c %a $f) $(sha256sum <$f | cut -d\" \" -f1) $f\"; done' - {} + | LC_ALL=C sort -k3";
@@ -176,23 +274,56 @@ fn other_programs_read_what_is_packed() {
         "zstd -tq ../a.tar.zst && zstd -dcq ../a.tar.zst | tar xp",
     ];
     for reader in readers.into_iter().filter(|reader| have(reader)) {
-        let out = sh(&format!("rm -rf x; mkdir x; cd x; {reader}; {show}"), &place.root);
+        let out = sh(
+            &format!("rm -rf x; mkdir x; cd x; {reader}; {show}"),
+            &place.root,
+        );
         assert_eq!(out, expected, "{reader}");
     }
-    let times = python("import tarfile\nfor m in tarfile.open('a.tar.gz'): print(m.uid, m.gid, m.uname, m.mtime)", &place.root);
+    let times = python(
+        "import tarfile\nfor m in tarfile.open('a.tar.gz'): print(m.uid, m.gid, m.uname, m.mtime)",
+        &place.root,
+    );
     assert_eq!(times, "0 0  315532800\n".repeat(3));
 }
 
 #[test]
 fn what_changed_while_it_was_packed_is_told() {
-    let entries = [PackEntry { name: "a", mode: 0o644, size: 3, content: Content::Bytes(b"four") }];
+    let entries = [PackEntry {
+        name: "a",
+        mode: 0o644,
+        size: 3,
+        content: Content::Bytes(b"four"),
+    }];
     for threads in [1, 2] {
-        let error = pack(PackageFormat::TarGz, &entries, &mut Vec::new(), threads, &Cancel::new(), &|_| {}).unwrap_err();
+        let error = pack(
+            PackageFormat::TarGz,
+            &entries,
+            &mut Vec::new(),
+            threads,
+            &Cancel::new(),
+            &|_| {},
+        )
+        .unwrap_err();
         assert_eq!(error.message(), "a changed while it was packed");
     }
-    for (name, why) in [("../a", "its path holds `..`"), ("a//b", "it is not plain"), ("/a", "its path is absolute")] {
-        let error = pack(PackageFormat::Zip, &[bytes_entry(name, 0o644, b"")], &mut Vec::new(), 1, &Cancel::new(), &|_| {});
-        assert_eq!(error.unwrap_err().to_string(), format!("can't pack `{name}`: {why}"));
+    for (name, why) in [
+        ("../a", "its path holds `..`"),
+        ("a//b", "it is not plain"),
+        ("/a", "its path is absolute"),
+    ] {
+        let error = pack(
+            PackageFormat::Zip,
+            &[bytes_entry(name, 0o644, b"")],
+            &mut Vec::new(),
+            1,
+            &Cancel::new(),
+            &|_| {},
+        );
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            format!("can't pack `{name}`: {why}")
+        );
     }
 }
 

@@ -19,7 +19,10 @@ use crate::model::{FileName, Hasher};
 ///
 /// `single_name` names the file of a [`ArchiveKind::Single`], for which `select` does not matter. `archive_size` is what
 /// the archive is known to have, if it is. Result in the archive's order.
-#[expect(clippy::too_many_arguments, reason = "each is a fact of its own, told by the one caller per source")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is a fact of its own, told by the one caller per source"
+)]
 pub fn unpack(
     kind: ArchiveKind,
     single_name: Option<&FileName>,
@@ -32,10 +35,15 @@ pub fn unpack(
 ) -> Result<Vec<Unpacked>> {
     let shared = Shared::new(cancel, budget, archive_size);
     let source = Source::new(reader, &shared);
-    let output = Output { into, files: Vec::new(), begun: Vec::new() };
+    let output = Output {
+        into,
+        files: Vec::new(),
+        begun: Vec::new(),
+    };
     match kind {
         ArchiveKind::Single(compression) => {
-            let name = single_name.ok_or_else(|| Error::usage("a single file needs a name to be extracted under"))?;
+            let name = single_name
+                .ok_or_else(|| Error::usage("a single file needs a name to be extracted under"))?;
             let mut output = output;
             with_pump(
                 &shared,
@@ -86,7 +94,13 @@ pub(super) struct Unpacker<'a> {
 impl<'a> Unpacker<'a> {
     fn new(select: &Select<'a>, budget: &Budget, output: Output<'a>) -> Result<Self> {
         let limit = budget.entries;
-        Ok(Self { chooser: Chooser::new(select)?, tree: Tree::new(limit), output, entries: 0, limit })
+        Ok(Self {
+            chooser: Chooser::new(select)?,
+            tree: Tree::new(limit),
+            output,
+            entries: 0,
+            limit,
+        })
     }
 
     /// Counts a header of the archive, of whatever kind.
@@ -100,8 +114,16 @@ impl<'a> Unpacker<'a> {
     }
 
     /// Takes a regular file with a cleaned path; its content comes next in the pipe.
-    pub(super) fn file(&mut self, path: &str, meta: Meta, size: u64, pipe: &mut Pipe<'_>) -> Result<()> {
-        self.tree.add(path, Node::File).map_err(|why| odd(path, &why))?;
+    pub(super) fn file(
+        &mut self,
+        path: &str,
+        meta: Meta,
+        size: u64,
+        pipe: &mut Pipe<'_>,
+    ) -> Result<()> {
+        self.tree
+            .add(path, Node::File)
+            .map_err(|why| odd(path, &why))?;
         match self.chooser.file(path)? {
             Some(name) => self.output.write(&name, meta, size, pipe),
             None => pipe.skip(size),
@@ -110,7 +132,9 @@ impl<'a> Unpacker<'a> {
 
     /// Takes a folder or a link with a cleaned path.
     pub(super) fn other(&mut self, path: &str, node: Node) -> Result<()> {
-        self.tree.add(path, node.clone()).map_err(|why| odd(path, &why))?;
+        self.tree
+            .add(path, node.clone())
+            .map_err(|why| odd(path, &why))?;
         match node {
             Node::Symlink(target) | Node::Hardlink(target) => self.chooser.link(path, &target),
             Node::Dir | Node::File => self.chooser.folder(path),
@@ -119,7 +143,13 @@ impl<'a> Unpacker<'a> {
 
     fn finish(self) -> Result<Vec<Unpacked>> {
         self.tree.finish().map_err(|(path, why)| odd(&path, &why))?;
-        let Self { chooser, mut output, tree: _, entries: _, limit: _ } = self;
+        let Self {
+            chooser,
+            mut output,
+            tree: _,
+            entries: _,
+            limit: _,
+        } = self;
         for (candidate, name) in chooser.finish(&output.files)? {
             output.rename(&candidate, name)?;
         }
@@ -175,11 +205,26 @@ impl Output<'_> {
         self.end(name, path, file, Meta::Unknown, content)
     }
 
-    fn end(&mut self, name: &str, path: Utf8PathBuf, file: File, meta: Meta, content: Content) -> Result<()> {
+    fn end(
+        &mut self,
+        name: &str,
+        path: Utf8PathBuf,
+        file: File,
+        meta: Meta,
+        content: Content,
+    ) -> Result<()> {
         // Closed before anything may execute it.
         drop(file);
-        let Content { hasher, size, start } = content;
-        let is_exe = || Utf8Path::new(name).extension().is_some_and(|ext| ext.eq_ignore_ascii_case("exe"));
+        let Content {
+            hasher,
+            size,
+            start,
+        } = content;
+        let is_exe = || {
+            Utf8Path::new(name)
+                .extension()
+                .is_some_and(|ext| ext.eq_ignore_ascii_case("exe"))
+        };
         let executable = match meta {
             Meta::Executable => true,
             Meta::Plain => is_exe(),
@@ -187,7 +232,13 @@ impl Output<'_> {
         };
         let mode = if executable { 0o755 } else { 0o644 };
         fs::set_mode(&path, mode)?;
-        self.files.push(Unpacked { name: name.to_owned(), path, mode, size, sha256: hasher.finish() });
+        self.files.push(Unpacked {
+            name: name.to_owned(),
+            path,
+            mode,
+            size,
+            sha256: hasher.finish(),
+        });
         Ok(())
     }
 
@@ -204,9 +255,13 @@ impl Output<'_> {
 
     /// Removes the candidates that were not the best.
     fn drop_candidates(&mut self) -> Result<()> {
-        let (dropped, kept) = std::mem::take(&mut self.files).into_iter().partition(|file| file.name.starts_with(CANDIDATE));
+        let (dropped, kept) = std::mem::take(&mut self.files)
+            .into_iter()
+            .partition(|file| file.name.starts_with(CANDIDATE));
         self.files = kept;
-        dropped.iter().try_for_each(|Unpacked { path, .. }| fs::remove_file(path))
+        dropped
+            .iter()
+            .try_for_each(|Unpacked { path, .. }| fs::remove_file(path))
     }
 
     fn keep(mut self) -> Vec<Unpacked> {

@@ -29,7 +29,11 @@ pub(super) fn read(pipe: &mut Pipe<'_>, unpacker: &mut Unpacker<'_>) -> Result<(
     let mut block = [0; BLOCK];
     loop {
         if !pipe.fill(&mut block)? {
-            return Err(refused(if first { "it is empty" } else { "it ends early: the end mark is missing" }));
+            return Err(refused(if first {
+                "it is empty"
+            } else {
+                "it ends early: the end mark is missing"
+            }));
         }
         if block.iter().all(|b| *b == 0) {
             break;
@@ -38,7 +42,9 @@ pub(super) fn read(pipe: &mut Pipe<'_>, unpacker: &mut Unpacker<'_>) -> Result<(
         check_header(header, first)?;
         first = false;
         unpacker.count()?;
-        let size = header.entry_size().map_err(|e| refused("a size in it makes no sense").cause(e))?;
+        let size = header
+            .entry_size()
+            .map_err(|e| refused("a size in it makes no sense").cause(e))?;
         match header.entry_type() {
             EntryType::GNULongName => hold(&mut pending.long_name, text(pipe, size)?, "long name")?,
             EntryType::GNULongLink => hold(&mut pending.long_link, text(pipe, size)?, "long link")?,
@@ -50,14 +56,24 @@ pub(super) fn read(pipe: &mut Pipe<'_>, unpacker: &mut Unpacker<'_>) -> Result<(
                 // git archive states its commit so; what would rename or resize entries is refused.
                 let records = pax(pipe, size)?;
                 if let Some(key) = records.keys().find(|key| changes_entries(key)) {
-                    return Err(refused(format!("a global pax header sets `{}`", shown(key.as_bytes()))));
+                    return Err(refused(format!(
+                        "a global pax header sets `{}`",
+                        shown(key.as_bytes())
+                    )));
                 }
             }
             _ => entry(header, size, std::mem::take(&mut pending), pipe, unpacker)?,
         }
     }
-    let Pending { long_name: None, long_link: None, pax: None } = pending else {
-        return Err(refused("a header in it describes an entry that does not follow"));
+    let Pending {
+        long_name: None,
+        long_link: None,
+        pax: None,
+    } = pending
+    else {
+        return Err(refused(
+            "a header in it describes an entry that does not follow",
+        ));
     };
     end(pipe)
 }
@@ -79,7 +95,17 @@ fn end(pipe: &mut Pipe<'_>) -> Result<()> {
 
 fn check_header(header: &Header, first: bool) -> Result<()> {
     let bytes = header.as_bytes();
-    let sum: u32 = bytes.iter().enumerate().map(|(i, b)| if (148..156).contains(&i) { 32 } else { u32::from(*b) }).sum();
+    let sum: u32 = bytes
+        .iter()
+        .enumerate()
+        .map(|(i, b)| {
+            if (148..156).contains(&i) {
+                32
+            } else {
+                u32::from(*b)
+            }
+        })
+        .sum();
     if header.cksum().ok() == Some(sum) {
         return Ok(());
     }
@@ -93,7 +119,9 @@ fn check_header(header: &Header, first: bool) -> Result<()> {
 fn hold<T>(slot: &mut Option<T>, value: T, what: &str) -> Result<()> {
     match slot.replace(value) {
         None => Ok(()),
-        Some(_) => Err(refused(format!("an entry in it has two headers of one kind ({what})"))),
+        Some(_) => Err(refused(format!(
+            "an entry in it has two headers of one kind ({what})"
+        ))),
     }
 }
 
@@ -141,15 +169,26 @@ fn parse_pax(mut bytes: &[u8]) -> Option<BTreeMap<String, Vec<u8>>> {
 }
 
 fn changes_entries(key: &str) -> bool {
-    matches!(key, "path" | "linkpath" | "size" | "hdrcharset" | "charset") || key.starts_with("GNU.sparse")
+    matches!(key, "path" | "linkpath" | "size" | "hdrcharset" | "charset")
+        || key.starts_with("GNU.sparse")
 }
 
 fn padding(size: u64) -> u64 {
     size.next_multiple_of(BLOCK as u64) - size
 }
 
-fn entry(header: &Header, size: u64, pending: Pending, pipe: &mut Pipe<'_>, unpacker: &mut Unpacker<'_>) -> Result<()> {
-    let Pending { long_name, long_link, pax } = pending;
+fn entry(
+    header: &Header,
+    size: u64,
+    pending: Pending,
+    pipe: &mut Pipe<'_>,
+    unpacker: &mut Unpacker<'_>,
+) -> Result<()> {
+    let Pending {
+        long_name,
+        long_link,
+        pax,
+    } = pending;
     let mut pax = pax.unwrap_or_default();
     let name = match (long_name, pax.remove("path")) {
         (Some(_), Some(_)) => return Err(refused("an entry in it has two names")),
@@ -164,12 +203,20 @@ fn entry(header: &Header, size: u64, pending: Pending, pipe: &mut Pipe<'_>, unpa
     };
     if let Some(stated) = pax.remove("size") {
         // A size of its own in the pax header is for what a plain header can't state, which is beyond the budget.
-        if std::str::from_utf8(&stated).ok().and_then(|text| text.parse().ok()) != Some(size) {
+        if std::str::from_utf8(&stated)
+            .ok()
+            .and_then(|text| text.parse().ok())
+            != Some(size)
+        {
             return Err(odd("its pax header and its header state different sizes"));
         }
     }
     if let Some(key) = pax.keys().find(|key| changes_entries(key)) {
-        let why = if key.starts_with("GNU.sparse") { "it is a sparse file" } else { "its name is in another character set" };
+        let why = if key.starts_with("GNU.sparse") {
+            "it is a sparse file"
+        } else {
+            "its name is in another character set"
+        };
         return Err(odd(why));
     }
     let mode = header.mode().map_err(|_| odd("its mode makes no sense"))?;
@@ -191,25 +238,34 @@ fn entry(header: &Header, size: u64, pending: Pending, pipe: &mut Pipe<'_>, unpa
             if mode & 0o6000 != 0 {
                 return Err(odd("it has setuid or setgid permissions"));
             }
-            let mode = if mode & 0o111 != 0 { Meta::Executable } else { Meta::Plain };
+            let mode = if mode & 0o111 != 0 {
+                Meta::Executable
+            } else {
+                Meta::Plain
+            };
             unpacker.file(&path, mode, size, pipe)?;
             pipe.skip(padding(size))
         }
         EntryType::Directory => unpacker.other(&path, Node::Dir),
         EntryType::Symlink => {
             let target = target()?;
-            let text = String::from_utf8(target).map_err(|_| odd("it is a link to a name that is not UTF-8"))?;
+            let text = String::from_utf8(target)
+                .map_err(|_| odd("it is a link to a name that is not UTF-8"))?;
             unpacker.other(&path, Node::Symlink(text))
         }
         EntryType::Link => {
             let target = target()?;
-            let clean = names::clean(&target).map_err(|why| odd(&format!("it is a hard link to `{}`: {why}", shown(&target))))?;
+            let clean = names::clean(&target)
+                .map_err(|why| odd(&format!("it is a hard link to `{}`: {why}", shown(&target))))?;
             unpacker.other(&path, Node::Hardlink(clean))
         }
         EntryType::GNUSparse => Err(odd("it is a sparse file")),
         EntryType::Char | EntryType::Block => Err(odd("it is a device")),
         EntryType::Fifo => Err(odd("it is a FIFO")),
-        other => Err(odd(&format!("its type `{}` is none that an archive of files has", other.as_byte().escape_ascii()))),
+        other => Err(odd(&format!(
+            "its type `{}` is none that an archive of files has",
+            other.as_byte().escape_ascii()
+        ))),
     }
 }
 
@@ -239,7 +295,10 @@ fn header_link(header: &Header) -> Result<Vec<u8>> {
 fn field(bytes: &[u8]) -> Result<Vec<u8>> {
     let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
     if bytes[end..].iter().any(|b| *b != 0) {
-        return Err(refused(format!("`{}`: its name holds a NUL", shown(&bytes[..end]))));
+        return Err(refused(format!(
+            "`{}`: its name holds a NUL",
+            shown(&bytes[..end])
+        )));
     }
     Ok(bytes[..end].to_vec())
 }

@@ -67,20 +67,43 @@ pub(super) fn read<R: Read + Send>(
         }
         other => other?,
     };
-    let broken = |e: io::Error| if e.kind() == io::ErrorKind::UnexpectedEof { damaged() } else { fs::io_error("read", into, &e) };
+    let broken = |e: io::Error| {
+        if e.kind() == io::ErrorKind::UnexpectedEof {
+            damaged()
+        } else {
+            fs::io_error("read", into, &e)
+        }
+    };
     let end = find_end(&mut spool, size).map_err(broken)??;
     let mut entries = directory(&mut spool, &end, unpacker).map_err(broken)??;
     entries.sort_by_key(|entry| entry.offset);
-    let Budget { unpacked, ratio, entries: _ } = shared.budget;
-    let total = entries.iter().try_fold(0, |sum: u64, entry| sum.checked_add(entry.size)).unwrap_or(u64::MAX);
+    let Budget {
+        unpacked,
+        ratio,
+        entries: _,
+    } = shared.budget;
+    let total = entries
+        .iter()
+        .try_fold(0, |sum: u64, entry| sum.checked_add(entry.size))
+        .unwrap_or(u64::MAX);
     check_budget(total, size, unpacked, ratio)?;
     check_layout(&mut spool, &mut entries, end.directory).map_err(broken)??;
 
-    let contents = Contents { file: &spool, entries: entries.iter(), current: None };
+    let contents = Contents {
+        file: &spool,
+        entries: entries.iter(),
+        current: None,
+    };
     let consume = |pipe: &mut Pipe<'_>| {
-        entries.iter().try_for_each(|entry| take(entry, pipe, unpacker))?;
+        entries
+            .iter()
+            .try_for_each(|entry| take(entry, pipe, unpacker))?;
         // What is wrong with the last entry shows only here.
-        if pipe.peek()?.is_empty() { Ok(()) } else { Err(damaged()) }
+        if pipe.peek()?.is_empty() {
+            Ok(())
+        } else {
+            Err(damaged())
+        }
     };
     on_two_threads(shared, |pump| pump.run(contents), consume)?.0
 }
@@ -90,13 +113,21 @@ fn damaged() -> Error {
 }
 
 /// Copies the archive to the spool; its size.
-fn fill<R: Read>(shared: &Shared<'_>, source: &mut Source<'_, R>, spool: &mut File, into: &Utf8Path) -> Result<u64> {
+fn fill<R: Read>(
+    shared: &Shared<'_>,
+    source: &mut Source<'_, R>,
+    spool: &mut File,
+    into: &Utf8Path,
+) -> Result<u64> {
     let mut buffer = vec![0; 128 << 10];
     let mut size = 0;
     loop {
         let n = source.read(&mut buffer).map_err(|e| shared.explain(&e))?;
         if size == 0 && !buffer[..n].starts_with(b"PK") {
-            return Err(refused(format!("it is no zip archive: {}", decode::begins(&buffer[..n]))));
+            return Err(refused(format!(
+                "it is no zip archive: {}",
+                decode::begins(&buffer[..n])
+            )));
         }
         if n == 0 {
             return Ok(size);
@@ -141,7 +172,9 @@ struct End {
 }
 
 fn find_end(file: &mut File, size: u64) -> io::Result<Result<End>> {
-    let length = usize::try_from(size).unwrap_or(usize::MAX).min(END + LONGEST_COMMENT);
+    let length = usize::try_from(size)
+        .unwrap_or(usize::MAX)
+        .min(END + LONGEST_COMMENT);
     let start = size - length as u64;
     let tail = read_at(file, start, length)?;
     // The comment must reach exactly to the end of the file.
@@ -151,7 +184,9 @@ fn find_end(file: &mut File, size: u64) -> io::Result<Result<End>> {
     };
     let mut places = (0..=length.saturating_sub(END)).filter(|at| length >= END && states_end(*at));
     let Some(at) = places.next() else {
-        return Ok(Err(refused("it is no whole zip archive: its end record is missing, or something follows it")));
+        return Ok(Err(refused(
+            "it is no whole zip archive: its end record is missing, or something follows it",
+        )));
     };
     if places.next().is_some() {
         return Ok(Err(refused("it has two end records")));
@@ -172,7 +207,9 @@ fn find_end(file: &mut File, size: u64) -> io::Result<Result<End>> {
     }
     Ok(match end {
         Some(end) if end.directory.checked_add(end.size) == Some(before) => Ok(end),
-        Some(_) => Err(refused("something lies before, between or after the parts of this zip archive")),
+        Some(_) => Err(refused(
+            "something lies before, between or after the parts of this zip archive",
+        )),
         None => Err(refused("it is a part of a zip archive, or a damaged one")),
     })
 }
@@ -191,8 +228,10 @@ fn parse_end(record: &[u8]) -> Option<End> {
 fn parse_end64(record: &[u8], small: Option<End>) -> Option<End> {
     let small = small?;
     let mut fields = Fields(record.strip_prefix(b"PK\x06\x06")?);
-    let (length, _versions, disk, first) = (fields.u64()?, fields.u32()?, fields.u32()?, fields.u32()?);
-    let (here, entries, size, directory) = (fields.u64()?, fields.u64()?, fields.u64()?, fields.u64()?);
+    let (length, _versions, disk, first) =
+        (fields.u64()?, fields.u32()?, fields.u32()?, fields.u32()?);
+    let (here, entries, size, directory) =
+        (fields.u64()?, fields.u64()?, fields.u64()?, fields.u64()?);
     // Where the small record states something, it states the same.
     let agree = |small: u64, large: u64, unstated: u64| small == large || small == unstated;
     let fine = length == 44
@@ -202,11 +241,19 @@ fn parse_end64(record: &[u8], small: Option<End>) -> Option<End> {
         && agree(small.entries, entries, 0xffff)
         && agree(small.size, size, ELSEWHERE)
         && agree(small.directory, directory, ELSEWHERE);
-    fine.then_some(End { directory, size, entries })
+    fine.then_some(End {
+        directory,
+        size,
+        entries,
+    })
 }
 
 /// Reads the directory, entry by entry.
-fn directory(file: &mut File, end: &End, unpacker: &mut Unpacker<'_>) -> io::Result<Result<Vec<Entry>>> {
+fn directory(
+    file: &mut File,
+    end: &End,
+    unpacker: &mut Unpacker<'_>,
+) -> io::Result<Result<Vec<Entry>>> {
     let mut entries = Vec::new();
     file.seek(SeekFrom::Start(end.directory))?;
     let mut reader = BufReader::new(Read::take(&*file, end.size));
@@ -217,7 +264,8 @@ fn directory(file: &mut File, end: &End, unpacker: &mut Unpacker<'_>) -> io::Res
         }
         let mut fixed = [0; 46];
         reader.read_exact(&mut fixed)?;
-        let lengths = [28, 30, 32].map(|at| usize::from(u16::from_le_bytes([fixed[at], fixed[at + 1]])));
+        let lengths =
+            [28, 30, 32].map(|at| usize::from(u16::from_le_bytes([fixed[at], fixed[at + 1]])));
         let mut variable = vec![0; lengths.iter().sum()];
         reader.read_exact(&mut variable)?;
         names += lengths[0];
@@ -230,22 +278,47 @@ fn directory(file: &mut File, end: &End, unpacker: &mut Unpacker<'_>) -> io::Res
         }
     }
     // Bytes left over belong to no entry.
-    Ok(if reader.bytes().next().is_none() { Ok(entries) } else { Err(damaged()) })
+    Ok(if reader.bytes().next().is_none() {
+        Ok(entries)
+    } else {
+        Err(damaged())
+    })
 }
 
 fn central(fixed: &[u8], variable: &[u8], [name, extra, _comment]: [usize; 3]) -> Result<Entry> {
     let parse = || -> Option<(u16, u32, Entry)> {
         let mut fields = Fields(fixed.strip_prefix(b"PK\x01\x02")?);
-        let (made_by, _needed, flags, method, _time_and_date) =
-            (fields.u16()?, fields.u16()?, fields.u16()?, fields.u16()?, fields.u32()?);
-        let (crc, compressed, size, _lengths) = (fields.u32()?, fields.u32()?, fields.u32()?, fields.bytes(6)?);
-        let (disk, _internal, attributes, offset) = (fields.u16()?, fields.u16()?, fields.u32()?, fields.u32()?);
+        let (made_by, _needed, flags, method, _time_and_date) = (
+            fields.u16()?,
+            fields.u16()?,
+            fields.u16()?,
+            fields.u16()?,
+            fields.u32()?,
+        );
+        let (crc, compressed, size, _lengths) = (
+            fields.u32()?,
+            fields.u32()?,
+            fields.u32()?,
+            fields.bytes(6)?,
+        );
+        let (disk, _internal, attributes, offset) =
+            (fields.u16()?, fields.u16()?, fields.u32()?, fields.u32()?);
         let mut wide = [u64::from(size), u64::from(compressed), u64::from(offset)];
         let extra = variable.get(name..name + extra)?;
         widen(extra, &mut wide)?;
         let [size, compressed, offset] = wide;
         let name = variable.get(..name)?.to_vec();
-        let entry = Entry { name, flags, method, crc, compressed, size, offset, data: 0, mode: None };
+        let entry = Entry {
+            name,
+            flags,
+            method,
+            crc,
+            compressed,
+            size,
+            offset,
+            data: 0,
+            mode: None,
+        };
         (disk == 0).then_some((made_by, attributes, entry))
     };
     let (made_by, attributes, mut entry) = parse().ok_or_else(damaged)?;
@@ -257,7 +330,10 @@ fn central(fixed: &[u8], variable: &[u8], [name, extra, _comment]: [usize; 3]) -
         return Err(entry.odd("it is encrypted"));
     }
     if !matches!(entry.method, 0 | 8 | 12 | 93 | 95) {
-        return Err(entry.odd(format!("its compression method {} is unknown", entry.method)));
+        return Err(entry.odd(format!(
+            "its compression method {} is unknown",
+            entry.method
+        )));
     }
     if entry.method == 0 && entry.compressed != entry.size {
         return Err(entry.odd("it is stored and has two sizes"));
@@ -300,40 +376,67 @@ fn other_name(extra: &[u8]) -> Option<&[u8]> {
 /// sorted by place.
 fn check_layout(file: &mut File, entries: &mut [Entry], directory: u64) -> io::Result<Result<()>> {
     let mut position = 0;
-    let ends: Vec<u64> = entries.iter().skip(1).map(|entry| entry.offset).chain([directory]).collect();
+    let ends: Vec<u64> = entries
+        .iter()
+        .skip(1)
+        .map(|entry| entry.offset)
+        .chain([directory])
+        .collect();
     for (entry, end) in entries.iter_mut().zip(ends) {
         if entry.offset != position {
-            return Ok(Err(entry.odd("it overlaps another entry, or something lies before it")));
+            return Ok(Err(
+                entry.odd("it overlaps another entry, or something lies before it")
+            ));
         }
         let fixed = read_at(file, position, 30)?;
-        let lengths = [26, 28].map(|at| usize::from(u16::from_le_bytes([fixed[at], fixed[at + 1]])));
+        let lengths =
+            [26, 28].map(|at| usize::from(u16::from_le_bytes([fixed[at], fixed[at + 1]])));
         let variable = read_at(file, position + 30, lengths[0] + lengths[1])?;
         entry.data = position + 30 + variable.len() as u64;
-        if let Err(why) = check_local(entry, &fixed, &variable[..lengths[0]], &variable[lengths[0]..]) {
+        if let Err(why) = check_local(
+            entry,
+            &fixed,
+            &variable[..lengths[0]],
+            &variable[lengths[0]..],
+        ) {
             return Ok(Err(entry.odd(why)));
         }
         // What is between the data and the next entry can only be a descriptor.
-        let after = entry.data.checked_add(entry.compressed).and_then(|after| end.checked_sub(after).map(|gap| (after, gap)));
+        let after = entry
+            .data
+            .checked_add(entry.compressed)
+            .and_then(|after| end.checked_sub(after).map(|gap| (after, gap)));
         match after {
             Some((_, 0)) if entry.flags & DESCRIPTOR == 0 || entry.compressed == 0 => {}
             Some((after, gap @ (12 | 16 | 20 | 24))) if entry.flags & DESCRIPTOR != 0 => {
                 let bytes = read_at(file, after, usize::try_from(gap).unwrap_or(0))?;
                 if !is_descriptor(entry, &bytes) {
-                    return Ok(Err(entry.odd("what follows it says otherwise than the directory")));
+                    return Ok(Err(
+                        entry.odd("what follows it says otherwise than the directory")
+                    ));
                 }
             }
-            _ => return Ok(Err(entry.odd("it overlaps what follows, or something lies between"))),
+            _ => {
+                return Ok(Err(
+                    entry.odd("it overlaps what follows, or something lies between")
+                ));
+            }
         }
         position = end;
     }
-    Ok(if position == directory { Ok(()) } else { Err(damaged()) })
+    Ok(if position == directory {
+        Ok(())
+    } else {
+        Err(damaged())
+    })
 }
 
 fn check_local(entry: &Entry, fixed: &[u8], name: &[u8], extra: &[u8]) -> Result<(), &'static str> {
     const DIFFERS: &str = "its own header says otherwise than the directory";
     let parse = || -> Option<(u16, u16, u32, [u64; 2])> {
         let mut fields = Fields(fixed.strip_prefix(b"PK\x03\x04")?);
-        let (_needed, flags, method, _time_and_date) = (fields.u16()?, fields.u16()?, fields.u16()?, fields.u32()?);
+        let (_needed, flags, method, _time_and_date) =
+            (fields.u16()?, fields.u16()?, fields.u16()?, fields.u32()?);
         let (crc, compressed, size) = (fields.u32()?, fields.u32()?, fields.u32()?);
         let mut wide = [u64::from(size), u64::from(compressed)];
         widen(extra, &mut wide)?;
@@ -351,7 +454,10 @@ fn check_local(entry: &Entry, fixed: &[u8], name: &[u8], extra: &[u8]) -> Result
     // Where sizes follow the data, they may be left out here.
     let later = flags & DESCRIPTOR != 0;
     let same = |here: u64, there: u64| here == there || (later && here == 0);
-    if same(crc.into(), entry.crc.into()) && same(size, entry.size) && same(compressed, entry.compressed) {
+    if same(crc.into(), entry.crc.into())
+        && same(size, entry.size)
+        && same(compressed, entry.compressed)
+    {
         Ok(())
     } else {
         Err(DIFFERS)
@@ -366,8 +472,11 @@ fn is_descriptor(entry: &Entry, bytes: &[u8]) -> bool {
     };
     let mut fields = Fields(body);
     let crc = fields.u32();
-    let sizes =
-        if body.len() == 12 { [fields.u32().map(u64::from), fields.u32().map(u64::from)] } else { [fields.u64(), fields.u64()] };
+    let sizes = if body.len() == 12 {
+        [fields.u32().map(u64::from), fields.u32().map(u64::from)]
+    } else {
+        [fields.u64(), fields.u64()]
+    };
     crc == Some(entry.crc) && sizes == [Some(entry.compressed), Some(entry.size)]
 }
 
@@ -385,7 +494,9 @@ fn take(entry: &Entry, pipe: &mut Pipe<'_>, unpacker: &mut Unpacker<'_>) -> Resu
         }
         (0 | 0o100_000, false) => {
             let meta = match entry.mode {
-                Some(mode) if mode & 0o6000 != 0 => return Err(entry.odd("it has setuid or setgid permissions")),
+                Some(mode) if mode & 0o6000 != 0 => {
+                    return Err(entry.odd("it has setuid or setgid permissions"));
+                }
                 Some(mode) if mode & 0o111 != 0 => Meta::Executable,
                 Some(_) => Meta::Plain,
                 None => Meta::Unknown,
@@ -394,10 +505,13 @@ fn take(entry: &Entry, pipe: &mut Pipe<'_>, unpacker: &mut Unpacker<'_>) -> Resu
         }
         (0o120_000, false) => {
             let target = pipe.small(entry.size, names::MAX_PATH as u64)?;
-            let target = String::from_utf8(target).map_err(|_| entry.odd("it is a link to a name that is not UTF-8"))?;
+            let target = String::from_utf8(target)
+                .map_err(|_| entry.odd("it is a link to a name that is not UTF-8"))?;
             unpacker.other(&path, Node::Symlink(target))
         }
-        (0o040_000 | 0o100_000 | 0o120_000, _) => Err(entry.odd("its name and its type contradict each other")),
+        (0o040_000 | 0o100_000 | 0o120_000, _) => {
+            Err(entry.odd("its name and its type contradict each other"))
+        }
         (0o020_000 | 0o060_000, _) => Err(entry.odd("it is a device")),
         (0o010_000, _) => Err(entry.odd("it is a FIFO")),
         _ => Err(entry.odd("its type is none that an archive of files has")),
@@ -470,16 +584,28 @@ impl Read for Contents<'_> {
         }
         loop {
             let Some(current) = &mut self.current else {
-                let Some(entry) = self.entries.next() else { return Ok(0) };
+                let Some(entry) = self.entries.next() else {
+                    return Ok(0);
+                };
                 let decoder = Decoder::new(entry, self.file)?;
-                self.current = Some(Current { entry, decoder, crc: Crc::new(), size: 0 });
+                self.current = Some(Current {
+                    entry,
+                    decoder,
+                    crc: Crc::new(),
+                    size: 0,
+                });
                 continue;
             };
-            let n = current.decoder.read(buffer).map_err(|e| io::Error::other(current.entry.odd("it is damaged").cause(e)))?;
+            let n = current
+                .decoder
+                .read(buffer)
+                .map_err(|e| io::Error::other(current.entry.odd("it is damaged").cause(e)))?;
             current.size += n as u64;
             // A byte too many would be taken for the next entry's.
             if current.size > current.entry.size {
-                return Err(io::Error::other(current.entry.odd("it is larger than stated")));
+                return Err(io::Error::other(
+                    current.entry.odd("it is larger than stated"),
+                ));
             }
             if n > 0 {
                 current.crc.update(&buffer[..n]);
@@ -494,7 +620,12 @@ impl Read for Contents<'_> {
 
 impl Current<'_> {
     fn check(self) -> io::Result<()> {
-        let Self { entry, decoder, crc, size } = self;
+        let Self {
+            entry,
+            decoder,
+            crc,
+            size,
+        } = self;
         let why = if size != entry.size {
             "it is shorter than stated"
         } else if crc.sum() != entry.crc {

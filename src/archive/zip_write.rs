@@ -15,7 +15,12 @@ const DOS_DATE: u16 = 1 << 5 | 1;
 const NEEDED: u16 = 20;
 const MADE_BY: u16 = 3 << 8 | NEEDED;
 
-pub(super) fn write(entries: &[&PackEntry<'_>], feed: &mut Feed<'_>, out: &mut Out<'_>, threads: usize) -> Result<()> {
+pub(super) fn write(
+    entries: &[&PackEntry<'_>],
+    feed: &mut Feed<'_>,
+    out: &mut Out<'_>,
+    threads: usize,
+) -> Result<()> {
     let mut directory = Vec::new();
     for entry in entries {
         let offset = small(out.position())?;
@@ -32,7 +37,11 @@ pub(super) fn write(entries: &[&PackEntry<'_>], feed: &mut Feed<'_>, out: &mut O
 
         let mut deflater = Deflater::new(out, threads);
         feed.content(entry, &mut deflater)?;
-        let Deflated { crc, size, compressed } = deflater.finish()?;
+        let Deflated {
+            crc,
+            size,
+            compressed,
+        } = deflater.finish()?;
         let (size, compressed) = (small(size)?, small(compressed)?);
         let mut descriptor = b"PK\x07\x08".to_vec();
         for field in [crc, compressed, size] {
@@ -55,7 +64,10 @@ pub(super) fn write(entries: &[&PackEntry<'_>], feed: &mut Feed<'_>, out: &mut O
         directory.extend_from_slice(entry.name.as_bytes());
     }
     let offset = small(out.position())?;
-    let count = u16::try_from(entries.len()).ok().filter(|n| *n < u16::MAX).ok_or_else(too_large)?;
+    let count = u16::try_from(entries.len())
+        .ok()
+        .filter(|n| *n < u16::MAX)
+        .ok_or_else(too_large)?;
     out.put(&directory)?;
     let mut end = b"PK\x05\x06\0\0\0\0".to_vec();
     for field in [count, count] {
@@ -70,9 +82,13 @@ pub(super) fn write(entries: &[&PackEntry<'_>], feed: &mut Feed<'_>, out: &mut O
 }
 
 fn small(n: u64) -> Result<u32> {
-    u32::try_from(n).ok().filter(|n| *n < u32::MAX).ok_or_else(too_large)
+    u32::try_from(n)
+        .ok()
+        .filter(|n| *n < u32::MAX)
+        .ok_or_else(too_large)
 }
 
 fn too_large() -> Error {
-    Error::failed("too large for a zip archive").hint("choose `package: {format: tar.zst}` or tar.gz in the recipe")
+    Error::failed("too large for a zip archive")
+        .hint("choose `package: {format: tar.zst}` or tar.gz in the recipe")
 }

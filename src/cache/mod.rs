@@ -70,14 +70,18 @@ pub struct TakenFrom {
 
 impl Entry {
     fn to_bytes(&self) -> Result<Vec<u8>> {
-        let mut json = serde_json::to_string_pretty(self).map_err(|e| Error::failed("cannot write a cache entry").cause(e))?;
+        let mut json = serde_json::to_string_pretty(self)
+            .map_err(|e| Error::failed("cannot write a cache entry").cause(e))?;
         json.push('\n');
         Ok(format!("{MARK}{}\n{json}", Digest::of(json.as_bytes())).into_bytes())
     }
 
     /// `None` where it is damaged or of another format.
     fn parse(bytes: &[u8]) -> Option<Self> {
-        let (sha256, json) = std::str::from_utf8(bytes).ok()?.strip_prefix(MARK)?.split_once('\n')?;
+        let (sha256, json) = std::str::from_utf8(bytes)
+            .ok()?
+            .strip_prefix(MARK)?
+            .split_once('\n')?;
         if Digest::of(json.as_bytes()).to_string() != sha256 {
             return None;
         }
@@ -88,7 +92,9 @@ impl Entry {
 impl Cache {
     /// The cache at a folder, which need not exist yet.
     pub fn at(dir: &Utf8Path) -> Self {
-        Self { root: dir.join("v1") }
+        Self {
+            root: dir.join("v1"),
+        }
     }
 
     /// Folder of this cache's format, inside the cache folder.
@@ -102,25 +108,40 @@ impl Cache {
     }
 
     fn entry_path(&self, origin: Origin, inputs: &Digest) -> Utf8PathBuf {
-        self.root.join("index").join(origin.as_str()).join(inputs.to_string())
+        self.root
+            .join("index")
+            .join(origin.as_str())
+            .join(inputs.to_string())
     }
 
     /// Where to put things together before they enter.
     pub fn staging(&self) -> Result<tempfile::TempDir> {
         let dir = self.root.join("tmp");
         fs::create_dir_all(&dir)?;
-        tempfile::Builder::new().prefix("stage-").tempdir_in(&dir).at("create a folder in", &dir)
+        tempfile::Builder::new()
+            .prefix("stage-")
+            .tempdir_in(&dir)
+            .at("create a folder in", &dir)
     }
 
     /// What these inputs gave, if that is known here. A damaged entry counts as absent.
     pub fn lookup(&self, origin: Origin, inputs: &Digest) -> Result<Option<Entry>> {
-        let Some(bytes) = fs::read_opt(self.entry_path(origin, inputs))? else { return Ok(None) };
-        Ok(Entry::parse(&bytes).filter(|e| e.artifact.inputs == *inputs && e.artifact.origin == origin))
+        let Some(bytes) = fs::read_opt(self.entry_path(origin, inputs))? else {
+            return Ok(None);
+        };
+        Ok(Entry::parse(&bytes)
+            .filter(|e| e.artifact.inputs == *inputs && e.artifact.origin == origin))
     }
 
     /// Takes in an artifact whose files stand, verified, in a folder, and records what inputs it answers.
     pub fn insert(&self, dir: &Utf8Path, entry: &Entry) -> Result<()> {
-        for ArtifactFile { name, mode: _, size: _, sha256 } in &entry.artifact.files {
+        for ArtifactFile {
+            name,
+            mode: _,
+            size: _,
+            sha256,
+        } in &entry.artifact.files
+        {
             self.insert_file(&dir.join(name), sha256)?;
         }
         let path = self.entry_path(entry.artifact.origin, &entry.artifact.inputs);
@@ -138,20 +159,38 @@ impl Cache {
         fs::create_dir_all(fs::parent(to.as_std_path()))?;
         let staging = self.root.join("tmp");
         fs::create_dir_all(&staging)?;
-        let mut staged = tempfile::Builder::new().prefix("file-").tempfile_in(&staging).at("create a file in", &staging)?;
+        let mut staged = tempfile::Builder::new()
+            .prefix("file-")
+            .tempfile_in(&staging)
+            .at("create a file in", &staging)?;
         // The kernel copies (shares extents where it can): the bytes were hashed on their way to `from`.
         io::copy(&mut fs::open(from)?, staged.as_file_mut()).at("copy into the cache", from)?;
-        staged.persist(&to).map_err(|e| fs::io_error("write", &to, &e.error))?;
+        staged
+            .persist(&to)
+            .map_err(|e| fs::io_error("write", &to, &e.error))?;
         Ok(())
     }
 
     /// Puts an artifact's files into an existing folder under their names, hashing them on the way. `false` where the
     /// cache lacks one, or holds damaged bytes (which are set aside): then the folder's content is worth nothing.
-    pub fn restore(&self, artifact: &Artifact, into: &Utf8Path, mut progress: impl FnMut(u64)) -> Result<bool> {
+    pub fn restore(
+        &self,
+        artifact: &Artifact,
+        into: &Utf8Path,
+        mut progress: impl FnMut(u64),
+    ) -> Result<bool> {
         let mut done = 0;
-        for ArtifactFile { name, mode, size, sha256 } in &artifact.files {
+        for ArtifactFile {
+            name,
+            mode,
+            size,
+            sha256,
+        } in &artifact.files
+        {
             let path = self.file(sha256);
-            let Some(mut from) = fs::open_opt(&path)? else { return Ok(false) };
+            let Some(mut from) = fs::open_opt(&path)? else {
+                return Ok(false);
+            };
             let target = into.join(name);
             let mut to = fs::create(&target)?;
             let mut hasher = Hasher::new();
@@ -167,7 +206,9 @@ impl Cache {
                     }
                 }
             }
-            if hasher.finish() != *sha256 || fs::stat(&target)?.is_none_or(|meta| meta.len() != *size) {
+            if hasher.finish() != *sha256
+                || fs::stat(&target)?.is_none_or(|meta| meta.len() != *size)
+            {
                 // Best effort: in a read-only cache it stays, and is refused again next time.
                 let _ = self.quarantine(&path);
                 return Ok(false);
@@ -202,22 +243,29 @@ impl Cache {
             return Ok(());
         }
         fs::create_dir_all(fs::parent(path.as_std_path()))?;
-        let json = serde_json::to_vec(fields).map_err(|e| Error::failed("cannot write an explanation").cause(e))?;
+        let json = serde_json::to_vec(fields)
+            .map_err(|e| Error::failed("cannot write an explanation").cause(e))?;
         self.write_small(&path, &json)
     }
 
     /// What an inputs digest was made of, if that was ever seen here.
     pub fn explanation(&self, inputs: &Digest) -> Option<Vec<(String, String)>> {
-        let bytes = fs::read_opt(self.root.join("explanations").join(inputs.to_string())).ok()??;
+        let bytes =
+            fs::read_opt(self.root.join("explanations").join(inputs.to_string())).ok()??;
         serde_json::from_slice(&bytes).ok()
     }
 
     fn write_small(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
         let staging = self.root.join("tmp");
         fs::create_dir_all(&staging)?;
-        let mut staged = tempfile::Builder::new().prefix("small-").tempfile_in(&staging).at("create a file in", &staging)?;
+        let mut staged = tempfile::Builder::new()
+            .prefix("small-")
+            .tempfile_in(&staging)
+            .at("create a file in", &staging)?;
         staged.write_all(bytes).at("write", path)?;
-        staged.persist(path).map_err(|e| fs::io_error("write", path, &e.error))?;
+        staged
+            .persist(path)
+            .map_err(|e| fs::io_error("write", path, &e.error))?;
         Ok(())
     }
 

@@ -46,7 +46,11 @@ impl Cache {
         let root = self.root.join("files");
         let mut files = Vec::new();
         for shard in fs::list(&root)? {
-            files.extend(fs::list(root.join(&shard))?.into_iter().map(|name| root.join(&shard).join(name)));
+            files.extend(
+                fs::list(root.join(&shard))?
+                    .into_iter()
+                    .map(|name| root.join(&shard).join(name)),
+            );
         }
         Ok(files)
     }
@@ -78,10 +82,17 @@ impl Cache {
     /// while restoring gets it from the next source.
     pub fn prune(&self, unused: Duration, dry_run: bool) -> Result<Pruned> {
         let now = SystemTime::now();
-        let age = |meta: &std::fs::Metadata| meta.modified().ok().and_then(|t| now.duration_since(t).ok()).unwrap_or_default();
+        let age = |meta: &std::fs::Metadata| {
+            meta.modified()
+                .ok()
+                .and_then(|t| now.duration_since(t).ok())
+                .unwrap_or_default()
+        };
         let mut pruned = Pruned::default();
         for file in self.files()? {
-            let Some(meta) = fs::stat(&file)? else { continue };
+            let Some(meta) = fs::stat(&file)? else {
+                continue;
+            };
             if age(&meta) >= unused {
                 pruned.files += 1;
                 pruned.bytes += meta.len();
@@ -94,9 +105,15 @@ impl Cache {
             let dir = self.root.join(dir);
             for name in fs::list(&dir)? {
                 let path = dir.join(name);
-                let Some(meta) = fs::lstat(&path)? else { continue };
+                let Some(meta) = fs::lstat(&path)? else {
+                    continue;
+                };
                 if age(&meta) >= Duration::from_hours(24) && !dry_run {
-                    if meta.is_dir() { fs::remove_dir_all(&path)? } else { fs::remove_file(&path)? }
+                    if meta.is_dir() {
+                        fs::remove_dir_all(&path)?
+                    } else {
+                        fs::remove_file(&path)?
+                    }
                 }
             }
         }

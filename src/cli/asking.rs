@@ -17,6 +17,10 @@ pub struct AskingArgs {
 impl AskingArgs {
     /// As the steps know it.
     pub fn options(&self) -> Options {
-        Options { offline: self.offline, source: self.source, ..Options::default() }
+        Options {
+            offline: self.offline,
+            source: self.source,
+            ..Options::default()
+        }
     }
 }

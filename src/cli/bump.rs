@@ -52,7 +52,8 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let wanted: Option<Version> = args.version.as_ref().map(|text| text.parse()).transpose()?;
     if args.name == "all" && wanted.is_some() {
-        return Err(Error::usage("`bump all` takes no version").hint("it pins the newest version of each; name one subsystem"));
+        return Err(Error::usage("`bump all` takes no version")
+            .hint("it pins the newest version of each; name one subsystem"));
     }
     let root = global.root()?;
     let text = fs::read_text(root.join("versions.yml"))?;
@@ -60,17 +61,32 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let selection = Selection::parse(&project, std::slice::from_ref(&args.name))?;
     if let ([subsystem], Some(wanted)) = (&selection.subsystems(&project)[..], &wanted) {
         // A mistake of the command line is told as one, before anything begins.
-        let bump = Bump { name: subsystem.name.clone(), from: subsystem.version.clone(), to: wanted.clone() };
+        let bump = Bump {
+            name: subsystem.name.clone(),
+            from: subsystem.version.clone(),
+            to: wanted.clone(),
+        };
         Project::load_as_if(&root, &bump::edited(&text, &[bump])?)?;
     }
-    let options = Options { offline: args.offline, dry_run: args.dry_run, ..Options::default() };
+    let options = Options {
+        offline: args.offline,
+        dry_run: args.dry_run,
+        ..Options::default()
+    };
     let mut session = Session::with_project(global, project, options)?;
     let subsystems = selection.subsystems(&session.ctx.project);
     session.begin(Action::Bump, subsystems.len());
     let mut errors = Vec::new();
     // Before anything is fetched: can the file be changed at all, and is the project right with it?
     let right = |bumps: &[Bump]| Project::load_as_if(&root, &bump::edited(&text, bumps)?);
-    let bumps = targets(&session.ctx, &subsystems, wanted, args, &mut errors, |bump| right(std::slice::from_ref(bump)).map(drop));
+    let bumps = targets(
+        &session.ctx,
+        &subsystems,
+        wanted,
+        args,
+        &mut errors,
+        |bump| right(std::slice::from_ref(bump)).map(drop),
+    );
     let mut proposed = right(&bumps)?;
     proposed.hub.clone_from(&session.ctx.project.hub);
     if let Some(ctx) = Arc::get_mut(&mut session.ctx) {
@@ -94,16 +110,29 @@ fn targets(
     check: impl Fn(&Bump) -> Result<()>,
 ) -> Vec<Bump> {
     let answers: Vec<Result<Newest>> = match wanted {
-        Some(version) => vec![Ok(Newest::Known { version, asked: String::new() })],
+        Some(version) => vec![Ok(Newest::Known {
+            version,
+            asked: String::new(),
+        })],
         None => Asking::new(&ctx.client, &ctx.cancel).all(subsystems, args.pre),
     };
     let mut bumps = Vec::new();
     for (subsystem, answer) in subsystems.iter().zip(answers) {
-        let Subsystem { name, version: from, .. } = subsystem;
+        let Subsystem {
+            name,
+            version: from,
+            ..
+        } = subsystem;
         let mut did = Did::new(Action::Bump, name.as_str(), Outcome::UpToDate);
         match answer {
-            Ok(Newest::Known { version: to, asked }) if *from != to && (asked.is_empty() || is_older(from, &to)) => {
-                let bump = Bump { name: name.clone(), from: from.clone(), to };
+            Ok(Newest::Known { version: to, asked })
+                if *from != to && (asked.is_empty() || is_older(from, &to)) =>
+            {
+                let bump = Bump {
+                    name: name.clone(),
+                    from: from.clone(),
+                    to,
+                };
                 match check(&bump) {
                     Ok(()) => {
                         bumps.push(bump);
@@ -115,19 +144,27 @@ fn targets(
                     }
                 }
             }
-            Ok(Newest::Known { asked, .. }) if asked.is_empty() => did.reason = Some(format!("{from} is pinned already")),
+            Ok(Newest::Known { asked, .. }) if asked.is_empty() => {
+                did.reason = Some(format!("{from} is pinned already"))
+            }
             Ok(Newest::Known { version, asked }) if version == *from => {
                 did.reason = Some(format!("{from} is the newest, says {asked}"));
             }
             Ok(Newest::Known { version, asked }) => {
-                did.reason = Some(format!("{from} is newer than {version}, the newest that {asked} has"));
+                did.reason = Some(format!(
+                    "{from} is newer than {version}, the newest that {asked} has"
+                ));
             }
             Ok(Newest::Unknown(why)) if args.name == "all" => {
-                (did.outcome, did.reason) = (Outcome::Skipped, Some(format!("the newest version is not known: {why}")));
+                (did.outcome, did.reason) = (
+                    Outcome::Skipped,
+                    Some(format!("the newest version is not known: {why}")),
+                );
             }
             Ok(Newest::Unknown(why)) => {
-                let error = Error::usage(format!("the newest version of {name} is not known: {why}"))
-                    .hint(format!("name it: `larder bump {name} VERSION`"));
+                let error =
+                    Error::usage(format!("the newest version of {name} is not known: {why}"))
+                        .hint(format!("name it: `larder bump {name} VERSION`"));
                 (did.outcome, did.error) = (Outcome::Failed, Some(error));
             }
             Err(error) => {
@@ -153,7 +190,8 @@ fn one(ctx: &Context, bump: &Bump, args: &Args) -> Result<()> {
         Ok(())
     } else {
         did.reason = Some(change);
-        locked(ctx, bump, args.no_lock).and_then(|()| bump::write(&ctx.project.root, std::slice::from_ref(bump)))
+        locked(ctx, bump, args.no_lock)
+            .and_then(|()| bump::write(&ctx.project.root, std::slice::from_ref(bump)))
     };
     did.seconds = start.elapsed().as_secs_f64();
     if let Err(error) = &ended {
@@ -161,19 +199,32 @@ fn one(ctx: &Context, bump: &Bump, args: &Args) -> Result<()> {
     }
     ctx.events.send(Event::Did(did));
     if ended.is_ok() && !args.dry_run {
-        ctx.events.note(None, Level::Detail, format!("next: larder ensure {name}"));
+        ctx.events
+            .note(None, Level::Detail, format!("next: larder ensure {name}"));
     }
     ended
 }
 
 /// Locks the new version for every platform, or for none.
 fn locked(ctx: &Context, bump: &Bump, skip: bool) -> Result<()> {
-    let Some(subsystem) = ctx.project.subsystems.get(&bump.name).filter(|_| !skip) else { return Ok(()) };
+    let Some(subsystem) = ctx.project.subsystems.get(&bump.name).filter(|_| !skip) else {
+        return Ok(());
+    };
     let (platforms, _) = Platforms::All.of(&ctx.project, subsystem);
-    let cells: Vec<Cell> = platforms.into_iter().map(|platform| Cell { name: bump.name.clone(), platform }).collect();
+    let cells: Vec<Cell> = platforms
+        .into_iter()
+        .map(|platform| Cell {
+            name: bump.name.clone(),
+            platform,
+        })
+        .collect();
     let start = Instant::now();
     let found = bump::lock_lines(ctx, &cells);
-    let failed = found.iter().filter_map(|(_, lines)| lines.as_ref().err()).min_by_key(|error| error.kind().rank()).cloned();
+    let failed = found
+        .iter()
+        .filter_map(|(_, lines)| lines.as_ref().err())
+        .min_by_key(|error| error.kind().rank())
+        .cloned();
     let mut ended = failed.as_ref().map_or(Ok(()), |error| match error.kind() {
         Kind::Interrupted(_) => Err(error.clone()),
         _ => Err(bump::given_up(bump, error)),
@@ -182,7 +233,9 @@ fn locked(ctx: &Context, bump: &Bump, skip: bool) -> Result<()> {
         let mut told = Finished::new(Action::Lock, cell, bump.to.clone(), Outcome::Skipped);
         told.seconds = start.elapsed().as_secs_f64();
         match lines {
-            Ok(_) if ended.is_err() => told.reason = Some("another platform could not be locked".into()),
+            Ok(_) if ended.is_err() => {
+                told.reason = Some("another platform could not be locked".into())
+            }
             Ok(lines) => match ctx.locking.write(&lines, false) {
                 Ok(true) => told.outcome = Outcome::Locked,
                 Ok(false) => told.outcome = Outcome::UpToDate,

@@ -42,13 +42,24 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     }
     let mut plan = Plan::default();
     for platform in &platforms {
-        let members = bundle::members(project, *platform).iter().map(|member| member.name.clone()).collect();
-        plan.add(project, &Selection::Names(members), &Platforms::List(vec![*platform]));
+        let members = bundle::members(project, *platform)
+            .iter()
+            .map(|member| member.name.clone())
+            .collect();
+        plan.add(
+            project,
+            &Selection::Names(members),
+            &Platforms::List(vec![*platform]),
+        );
     }
     session.begin(Action::Bundle, plan.goals().len() + platforms.len());
     let (done, mut errors) = ensure::cells(&session, &plan, args.limits, args.how.upload);
     if errors.is_empty() {
-        errors.extend(all(&session, &platforms).into_iter().filter_map(Result::err));
+        errors.extend(
+            all(&session, &platforms)
+                .into_iter()
+                .filter_map(Result::err),
+        );
     }
     Ok(session.end(&done, &errors))
 }
@@ -67,21 +78,43 @@ pub fn all(session: &Session, platforms: &[Platform]) -> Vec<Result<Bundled, Err
     let ctx = &session.ctx;
     let one = |platform: &Platform| {
         let start = Instant::now();
-        let mut did = Did::new(Action::Bundle, format!("bundle for {platform}"), Outcome::Skipped);
+        let mut did = Did::new(
+            Action::Bundle,
+            format!("bundle for {platform}"),
+            Outcome::Skipped,
+        );
         did.platform = Some(*platform);
         let result = if ctx.options.dry_run {
             did.reason = Some("would be bundled".into());
             None
         } else {
-            Some(ctx.cancel.check().and_then(|()| bundle::bundle(ctx, *platform)))
+            Some(
+                ctx.cancel
+                    .check()
+                    .and_then(|()| bundle::bundle(ctx, *platform)),
+            )
         };
         match &result {
             Some(Ok(bundled)) => {
                 did.subject = bundled.name.to_string();
-                did.outcome = if bundled.up_to_date { Outcome::UpToDate } else { Outcome::Packaged };
+                did.outcome = if bundled.up_to_date {
+                    Outcome::UpToDate
+                } else {
+                    Outcome::Packaged
+                };
                 did.bytes = bundled.size;
-                did.place = Some(bundled.file.strip_prefix(&ctx.project.root).unwrap_or(&bundled.file).to_string());
-                did.reason = Some(format!("{} subsystem{}", bundled.members, if bundled.members == 1 { "" } else { "s" }));
+                did.place = Some(
+                    bundled
+                        .file
+                        .strip_prefix(&ctx.project.root)
+                        .unwrap_or(&bundled.file)
+                        .to_string(),
+                );
+                did.reason = Some(format!(
+                    "{} subsystem{}",
+                    bundled.members,
+                    if bundled.members == 1 { "" } else { "s" }
+                ));
             }
             Some(Err(error)) => {
                 did.outcome = Outcome::Failed;

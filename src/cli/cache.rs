@@ -42,7 +42,10 @@ enum What {
 }
 
 fn age(text: &str) -> Result<Duration, String> {
-    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
+    let (number, unit) = text.split_at(
+        text.find(|c: char| c.is_ascii_alphabetic())
+            .unwrap_or(text.len()),
+    );
     let seconds = match unit {
         "s" => 1,
         "m" => 60,
@@ -51,8 +54,13 @@ fn age(text: &str) -> Result<Duration, String> {
         "w" => 604_800,
         _ => return Err("write `30d`, `12h` or `2w`".into()),
     };
-    let number: u64 = number.parse().map_err(|_| "write `30d`, `12h` or `2w`".to_owned())?;
-    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "that is longer than time".into())
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "write `30d`, `12h` or `2w`".to_owned())?;
+    number
+        .checked_mul(seconds)
+        .map(Duration::from_secs)
+        .ok_or_else(|| "that is longer than time".into())
 }
 
 /// Runs it.
@@ -60,25 +68,44 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let dir = cache_dir()?;
     let cache = Cache::at(&dir);
     match &args.what {
-        What::Dir if global.json => global.print_json(&CacheDirDocument { dir: dir.to_string() })?,
+        What::Dir if global.json => global.print_json(&CacheDirDocument {
+            dir: dir.to_string(),
+        })?,
         What::Dir => report::print(&format!("{dir}\n"))?,
         What::Size => {
             let usage = cache.usage()?;
             if global.json {
                 global.print_json(&usage)?;
             } else {
-                let Usage { files, bytes, artifacts } = usage;
-                report::print(&format!("{} in {files} files of {artifacts} artifacts\n", human::bytes(bytes)))?;
+                let Usage {
+                    files,
+                    bytes,
+                    artifacts,
+                } = usage;
+                report::print(&format!(
+                    "{} in {files} files of {artifacts} artifacts\n",
+                    human::bytes(bytes)
+                ))?;
             }
         }
-        What::Prune { older_than, dry_run } => {
+        What::Prune {
+            older_than,
+            dry_run,
+        } => {
             let pruned = cache.prune(*older_than, *dry_run)?;
             if global.json {
                 global.print_json(&pruned)?;
             } else {
-                let Pruned { files, bytes, artifacts } = pruned;
+                let Pruned {
+                    files,
+                    bytes,
+                    artifacts,
+                } = pruned;
                 let verb = if *dry_run { "would remove" } else { "removed" };
-                report::print(&format!("{verb} {} in {files} files, {artifacts} artifacts\n", human::bytes(bytes)))?;
+                report::print(&format!(
+                    "{verb} {} in {files} files, {artifacts} artifacts\n",
+                    human::bytes(bytes)
+                ))?;
             }
         }
         What::Verify => {
@@ -92,7 +119,8 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             if !damaged.is_empty() {
                 let were = if damaged.len() == 1 { "was" } else { "were" };
                 let files = human::count(damaged.len(), "file");
-                let error = Error::integrity(format!("{files} of the cache {were} damaged and set aside"));
+                let error =
+                    Error::integrity(format!("{files} of the cache {were} damaged and set aside"));
                 let error = damaged.iter().fold(error, Error::cause);
                 return Err(error.hint("nothing else is needed: what lacks them is obtained again when it is next asked for"));
             }

@@ -27,20 +27,33 @@ pub struct Args {}
 pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
     let root = global.root()?;
     let checked = match (Global::load(&root), Lock::load(&root.join("versions.lock"))) {
-        (Err(files), Err(lock)) if !files.file_problems().is_empty() => {
-            Err(Error::problems([files.file_problems(), lock.file_problems()].concat()))
-        }
+        (Err(files), Err(lock)) if !files.file_problems().is_empty() => Err(Error::problems(
+            [files.file_problems(), lock.file_problems()].concat(),
+        )),
         (Err(error), _) | (_, Err(error)) => Err(error),
-        (Ok(project), Ok(_)) => User::get()
-            .and_then(|_| command_lines(&project))
-            .and_then(|problems| if problems.is_empty() { Ok(project) } else { Err(Error::problems(problems)) }),
+        (Ok(project), Ok(_)) => {
+            User::get()
+                .and_then(|_| command_lines(&project))
+                .and_then(|problems| {
+                    if problems.is_empty() {
+                        Ok(project)
+                    } else {
+                        Err(Error::problems(problems))
+                    }
+                })
+        }
     };
     match checked {
         Ok(project) => {
             let (subsystems, tasks) = (project.subsystems.len(), project.tasks.len());
             if global.json {
                 let problems = Vec::new();
-                global.print_json(&CheckDocument { ok: true, subsystems: Some(subsystems), tasks: Some(tasks), problems })?;
+                global.print_json(&CheckDocument {
+                    ok: true,
+                    subsystems: Some(subsystems),
+                    tasks: Some(tasks),
+                    problems,
+                })?;
             } else {
                 let mut parts = vec![count(subsystems, "subsystem")];
                 if tasks > 0 {
@@ -53,8 +66,17 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
         }
         Err(error) if global.json && !error.file_problems().is_empty() => {
             report::say(&report::render_error(&error, global.paint().color));
-            let problems = error.file_problems().iter().map(ProblemEntry::new).collect();
-            global.print_json(&CheckDocument { ok: false, subsystems: None, tasks: None, problems })?;
+            let problems = error
+                .file_problems()
+                .iter()
+                .map(ProblemEntry::new)
+                .collect();
+            global.print_json(&CheckDocument {
+                ok: false,
+                subsystems: None,
+                tasks: None,
+                problems,
+            })?;
             Ok(ExitCode::from(error.kind().exit_code()))
         }
         Err(error) => Err(error),
@@ -69,9 +91,15 @@ fn count(number: usize, word: &str) -> String {
 fn command_lines(project: &Project) -> Result<Vec<Problem>> {
     let mut problems = Vec::new();
     let mut text = None;
-    let needs = project.tasks.values().flat_map(|task| &task.needs).filter(|need| !project.tasks.contains_key(*need));
+    let needs = project
+        .tasks
+        .values()
+        .flat_map(|task| &task.needs)
+        .filter(|need| !project.tasks.contains_key(*need));
     for line in project.ci.iter().chain(needs) {
-        let Err(error) = Line::parse(line) else { continue };
+        let Err(error) = Line::parse(line) else {
+            continue;
+        };
         let whole: &std::sync::Arc<str> = match &text {
             Some(text) => text,
             None => text.insert(fs::read_text(project.root.join("versions.yml"))?.into()),
@@ -91,9 +119,9 @@ fn command_lines(project: &Project) -> Result<Vec<Problem>> {
 /// Where a text stands in a file as an item of its own.
 fn place(text: &str, item: &str) -> Option<usize> {
     let edge = |c: Option<char>| c.is_none_or(|c| c.is_whitespace() || "[],\"'#".contains(c));
-    text.match_indices(item)
-        .map(|(at, _)| at)
-        .find(|at| edge(text[..*at].chars().next_back()) && edge(text[at + item.len()..].chars().next()))
+    text.match_indices(item).map(|(at, _)| at).find(|at| {
+        edge(text[..*at].chars().next_back()) && edge(text[at + item.len()..].chars().next())
+    })
 }
 
 #[cfg(test)]
@@ -103,8 +131,14 @@ mod tests {
     #[test]
     fn items_are_found_whole() {
         let text = "versions: {verify-all: 1}\nci: [ensure all -j, 'verify', verify]\n";
-        assert_eq!(place(text, "ensure all -j"), Some(text.find("ensure").unwrap()));
-        assert_eq!(place(text, "verify"), Some(text.find("'verify'").unwrap() + 1));
+        assert_eq!(
+            place(text, "ensure all -j"),
+            Some(text.find("ensure").unwrap())
+        );
+        assert_eq!(
+            place(text, "verify"),
+            Some(text.find("'verify'").unwrap() + 1)
+        );
         assert_eq!(place(text, "nothing"), None);
     }
 }

@@ -29,9 +29,8 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
     let root = global.root()?;
     let project = Global::load(&root)?;
     if project.ci.is_empty() {
-        return Err(
-            Error::usage("versions.yml has no `ci:`").hint("say what CI does, e.g. `ci: [ensure all, verify, package all]`")
-        );
+        return Err(Error::usage("versions.yml has no `ci:`")
+            .hint("say what CI does, e.g. `ci: [ensure all, verify, package all]`"));
     }
     let mut lines = understand(&project.ci)?;
     let held_back = steps::held_back(&project, &crate::env::value);
@@ -39,7 +38,11 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
         lines = lines.into_iter().map(Line::without_upload).collect();
     }
     let tally = Tally::default();
-    let inner = Global { directory: Some(root), within: Some(tally.clone()), ..global.clone() };
+    let inner = Global {
+        directory: Some(root),
+        within: Some(tally.clone()),
+        ..global.clone()
+    };
     // Also between two lines a signal ends the run.
     let (runtime, cancel) = supervised()?;
     let mode = global.mode();
@@ -62,7 +65,11 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
         if groups {
             report::say(&format!("::group::larder {}", line.text));
         } else if talks {
-            report::say(&global.paint().tone(report::Tone::Strong, &format!("larder {}", line.text)));
+            report::say(
+                &global
+                    .paint()
+                    .tone(report::Tone::Strong, &format!("larder {}", line.text)),
+            );
         }
         let start = Instant::now();
         code = line.run(&inner);
@@ -71,7 +78,11 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
         } else if talks {
             report::say("");
         }
-        did.outcome = if code == ExitCode::SUCCESS { Outcome::Ran } else { Outcome::Failed };
+        did.outcome = if code == ExitCode::SUCCESS {
+            Outcome::Ran
+        } else {
+            Outcome::Failed
+        };
         did.seconds = start.elapsed().as_secs_f64();
         // Told already, but not as data.
         did.error = tally.take_error().filter(|_| global.json);
@@ -86,8 +97,13 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
         report::tell(did, &mode, global.verbosity());
     }
     if code != ExitCode::SUCCESS && !global.json {
-        let failed = done.iter().find(|did| did.outcome == Outcome::Failed).map_or("nothing", |did| did.subject.as_str());
-        report::say(&format!("ci: `{failed}` failed; `larder {failed}` runs it alone"));
+        let failed = done
+            .iter()
+            .find(|did| did.outcome == Outcome::Failed)
+            .map_or("nothing", |did| did.subject.as_str());
+        report::say(&format!(
+            "ci: `{failed}` failed; `larder {failed}` runs it alone"
+        ));
     }
     tally.end(global, started, Ok(code))
 }
@@ -105,8 +121,12 @@ fn understand(lines: &[String]) -> Result<Vec<Line>> {
     if bad.is_empty() {
         return Ok(good);
     }
-    let told: Vec<String> = bad.iter().map(|(line, error)| format!("`{line}`: {}", error.causes().join(": "))).collect();
-    let error = Error::usage("`ci:` in versions.yml is wrong; nothing was run").cause(told.join("\n"));
+    let told: Vec<String> = bad
+        .iter()
+        .map(|(line, error)| format!("`{line}`: {}", error.causes().join(": ")))
+        .collect();
+    let error =
+        Error::usage("`ci:` in versions.yml is wrong; nothing was run").cause(told.join("\n"));
     let mut hints: Vec<&String> = bad.iter().flat_map(|(_, error)| error.hints()).collect();
     hints.sort_unstable();
     hints.dedup();

@@ -31,25 +31,53 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
-    let session = Session::open(global, Options { dry_run: args.dry_run, ..Options::default() })?;
+    let session = Session::open(
+        global,
+        Options {
+            dry_run: args.dry_run,
+            ..Options::default()
+        },
+    )?;
     let ctx = std::sync::Arc::clone(&session.ctx);
     let told = |cleaned: Cleaned| match (cleaned.any, args.dry_run) {
         (false, _) => (Outcome::UpToDate, None),
         (true, false) => (Outcome::Cleaned, None),
-        (true, true) => (Outcome::Skipped, Some(format!("{} would be removed", human::bytes(cleaned.bytes)))),
+        (true, true) => (
+            Outcome::Skipped,
+            Some(format!("{} would be removed", human::bytes(cleaned.bytes))),
+        ),
     };
     let selection = Selection::parse(&ctx.project, &args.names)?;
     if selection == Selection::All {
         let cleaned = steps::clean_rest(&ctx)?;
         let (outcome, reason) = told(cleaned);
-        let did = Did { reason, bytes: cleaned.bytes, ..Did::new(Action::Clean, ".dist", outcome) };
+        let did = Did {
+            reason,
+            bytes: cleaned.bytes,
+            ..Did::new(Action::Clean, ".dist", outcome)
+        };
         ctx.events.send(Event::Did(did));
     }
-    let cell = |subsystem: &Subsystem| Cell { name: subsystem.name.clone(), platform: Platform::host() };
-    let cells: Vec<_> = selection.subsystems(&ctx.project).into_iter().map(|s| (cell(s), s.version.clone())).collect();
+    let cell = |subsystem: &Subsystem| Cell {
+        name: subsystem.name.clone(),
+        platform: Platform::host(),
+    };
+    let cells: Vec<_> = selection
+        .subsystems(&ctx.project)
+        .into_iter()
+        .map(|s| (cell(s), s.version.clone()))
+        .collect();
     Ok(each_cell(session, Action::Clean, &cells, |cell| {
         let cleaned = steps::clean(&ctx, &cell.name)?;
         let (outcome, reason) = told(cleaned);
-        Ok((outcome, Told { bytes: cleaned.bytes, place: None, reason, version: None }))
+        Ok((
+            outcome,
+            Told {
+                bytes: cleaned.bytes,
+                place: None,
+                reason,
+                version: None,
+            },
+        ))
     }))
 }

@@ -73,14 +73,24 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let mut project = Global::load(&root)?;
     let mut names = args.words.clone();
     if let [name, version] = &args.words[..]
-        && !project.subsystems.keys().any(|known| known.as_str() == version)
+        && !project
+            .subsystems
+            .keys()
+            .any(|known| known.as_str() == version)
         && name != "all"
-        && let Some(subsystem) = project.subsystems.iter_mut().find_map(|(known, s)| (known.as_str() == name).then_some(s))
+        && let Some(subsystem) = project
+            .subsystems
+            .iter_mut()
+            .find_map(|(known, s)| (known.as_str() == name).then_some(s))
     {
         subsystem.version = version.parse::<Version>().map_err(Error::from)?;
         names.truncate(1);
     }
-    let options = Options { locked: args.locked, offline: args.offline, ..Options::default() };
+    let options = Options {
+        locked: args.locked,
+        offline: args.offline,
+        ..Options::default()
+    };
     let session = Session::with_project(global, project, options)?;
     let ctx = Arc::clone(&session.ctx);
     let platforms = match args.platforms.resolve()? {
@@ -89,19 +99,47 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     };
     // `all` means all that have a publisher.
     if names.iter().any(|name| name == "all") {
-        names = ctx.project.subsystems.values().filter(|s| s.upstream.is_some()).map(|s| s.name.to_string()).collect();
+        names = ctx
+            .project
+            .subsystems
+            .values()
+            .filter(|s| s.upstream.is_some())
+            .map(|s| s.name.to_string())
+            .collect();
         if names.is_empty() {
-            return Err(Error::usage("no subsystem of this project has an upstream, so there is nothing to collect"));
+            return Err(Error::usage(
+                "no subsystem of this project has an upstream, so there is nothing to collect",
+            ));
         }
     }
     let items: Mutex<BTreeMap<Name, BTreeMap<Platform, collect::Item>>> = Mutex::default();
-    let report: Mutex<Report> = Mutex::new(Report { schema: 1, date: jiff::Timestamp::now().to_string(), ..Report::default() });
+    let report: Mutex<Report> = Mutex::new(Report {
+        schema: 1,
+        date: jiff::Timestamp::now().to_string(),
+        ..Report::default()
+    });
     let note = |cell: &Cell, outcome: &'static str, got: Result<&collect::Collected, &Error>| {
         let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
-        let version = ctx.project.subsystems.get(&cell.name).map_or_else(String::new, |s| s.version.to_string());
+        let version = ctx
+            .project
+            .subsystems
+            .get(&cell.name)
+            .map_or_else(String::new, |s| s.version.to_string());
         let row = match got {
-            Ok(got) => Row { version, outcome, size: Some(got.item.size), sha256: Some(got.item.sha256.clone()), error: None },
-            Err(error) => Row { version, outcome, size: None, sha256: None, error: Some(error.to_string()) },
+            Ok(got) => Row {
+                version,
+                outcome,
+                size: Some(got.item.size),
+                sha256: Some(got.item.sha256.clone()),
+                error: None,
+            },
+            Err(error) => Row {
+                version,
+                outcome,
+                size: None,
+                sha256: None,
+                error: Some(error.to_string()),
+            },
         };
         match outcome {
             "collected" => report.collected += 1,
@@ -109,29 +147,62 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             _ => report.up_to_date += 1,
         }
         report.bytes += got.map_or(0, |got| got.bytes);
-        report.binaries.entry(cell.name.to_string()).or_default().insert(cell.platform.to_string(), row);
+        report
+            .binaries
+            .entry(cell.name.to_string())
+            .or_default()
+            .insert(cell.platform.to_string(), row);
     };
-    let code =
-        each(session, Action::Collect, &names, &platforms, |cell| match collect::collect(&ctx, cell, args.missing_only) {
+    let code = each(
+        session,
+        Action::Collect,
+        &names,
+        &platforms,
+        |cell| match collect::collect(&ctx, cell, args.missing_only) {
             Ok(got) => {
-                let outcome = if got.changed { Outcome::Collected } else { Outcome::UpToDate };
+                let outcome = if got.changed {
+                    Outcome::Collected
+                } else {
+                    Outcome::UpToDate
+                };
                 note(cell, outcome.as_str(), Ok(&got));
                 let mut items = items.lock().unwrap_or_else(PoisonError::into_inner);
-                items.entry(cell.name.clone()).or_default().insert(cell.platform, got.item);
-                let place = got.place.strip_prefix(&ctx.project.root).unwrap_or(&got.place).to_string();
-                Ok((outcome, Told { bytes: got.bytes, place: Some(place), reason: None, version: None }))
+                items
+                    .entry(cell.name.clone())
+                    .or_default()
+                    .insert(cell.platform, got.item);
+                let place = got
+                    .place
+                    .strip_prefix(&ctx.project.root)
+                    .unwrap_or(&got.place)
+                    .to_string();
+                Ok((
+                    outcome,
+                    Told {
+                        bytes: got.bytes,
+                        place: Some(place),
+                        reason: None,
+                        version: None,
+                    },
+                ))
             }
             Err(error) => {
                 note(cell, "failed", Err(&error));
                 Err(error)
             }
-        })?;
+        },
+    )?;
     for (name, items) in items.into_inner().unwrap_or_else(PoisonError::into_inner) {
         if let Some(subsystem) = ctx.project.subsystems.get(&name) {
             collect::write_manifests(&ctx, subsystem, &items)?;
         }
     }
     let report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
-    collect::write_json(&ctx.project.root.join(".collection/metadata/collection-report.json"), &report)?;
+    collect::write_json(
+        &ctx.project
+            .root
+            .join(".collection/metadata/collection-report.json"),
+        &report,
+    )?;
     Ok(code)
 }

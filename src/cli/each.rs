@@ -41,9 +41,22 @@ pub fn each(
     let mut absent = Vec::new();
     for subsystem in selection.subsystems(&ctx.project) {
         let (there, missing) = platforms.of(&ctx.project, subsystem);
-        let cell = |platform| (Cell { name: subsystem.name.clone(), platform }, subsystem.version.clone());
+        let cell = |platform| {
+            (
+                Cell {
+                    name: subsystem.name.clone(),
+                    platform,
+                },
+                subsystem.version.clone(),
+            )
+        };
         cells.extend(there.into_iter().map(cell));
-        absent.extend(missing.into_iter().map(|platform| (cell(platform), plan::absent(&ctx.project, subsystem, platform))));
+        absent.extend(missing.into_iter().map(|platform| {
+            (
+                cell(platform),
+                plan::absent(&ctx.project, subsystem, platform),
+            )
+        }));
     }
     for ((cell, version), reason) in absent {
         let mut told = Finished::new(action, cell, version, Outcome::Skipped);
@@ -66,20 +79,34 @@ pub fn each_cell(
     let work = || {
         loop {
             let i = next.fetch_add(1, Ordering::Relaxed);
-            let Some((cell, version)) = cells.get(i) else { return };
+            let Some((cell, version)) = cells.get(i) else {
+                return;
+            };
             let start = Instant::now();
             let result = ctx.cancel.check().and_then(|()| step(cell));
             let mut told = Finished::new(action, cell.clone(), version.clone(), Outcome::Skipped);
             told.seconds = start.elapsed().as_secs_f64();
             match result {
-                Ok((outcome, Told { bytes, place, reason, version })) => {
-                    (told.outcome, told.bytes, told.place, told.reason) = (outcome, bytes, place, reason);
+                Ok((
+                    outcome,
+                    Told {
+                        bytes,
+                        place,
+                        reason,
+                        version,
+                    },
+                )) => {
+                    (told.outcome, told.bytes, told.place, told.reason) =
+                        (outcome, bytes, place, reason);
                     told.version = version.unwrap_or(told.version);
                 }
                 Err(error) => {
                     told.outcome = Outcome::Failed;
                     told.error = Some(error.clone());
-                    failed.lock().unwrap_or_else(PoisonError::into_inner).push((i, error));
+                    failed
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push((i, error));
                 }
             }
             ctx.events.send(Event::Finished(told));

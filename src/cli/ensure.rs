@@ -71,8 +71,25 @@ pub struct How {
 impl How {
     /// As the steps know it.
     pub fn options(&self) -> Options {
-        let Self { locked, offline, source, reinstall, rebuild, dry_run, upload } = self.clone();
-        Options { offline, source, reinstall, rebuild, locked, dry_run, upload, apart: None }
+        let Self {
+            locked,
+            offline,
+            source,
+            reinstall,
+            rebuild,
+            dry_run,
+            upload,
+        } = self.clone();
+        Options {
+            offline,
+            source,
+            reinstall,
+            rebuild,
+            locked,
+            dry_run,
+            upload,
+            apart: None,
+        }
     }
 
     /// Nothing but the default was asked for, so what is recorded as up to date needs no second thought.
@@ -104,7 +121,12 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
 
 /// Ensures the cells of a plan in a session; gives what is there now, and every failure (each is told already). `upload`:
 /// what gets built is released, outside CI too.
-pub fn cells(session: &Session, plan: &Plan, limits: LimitArgs, upload: bool) -> (BTreeMap<Cell, Done>, Vec<Error>) {
+pub fn cells(
+    session: &Session,
+    plan: &Plan,
+    limits: LimitArgs,
+    upload: bool,
+) -> (BTreeMap<Cell, Done>, Vec<Error>) {
     let env = |name: &str| std::env::var(name).ok();
     let upload = steps::decide_upload(&session.ctx.project, upload, &env);
     let ensure = Arc::new(Ensure::new(Arc::clone(&session.ctx), upload));
@@ -113,7 +135,10 @@ pub fn cells(session: &Session, plan: &Plan, limits: LimitArgs, upload: bool) ->
     }
     if session.ctx.options.dry_run {
         let foreseen = foresee(plan, |cell| steps::look(&session.ctx, cell, false));
-        let errors = foreseen.into_iter().filter_map(|foreseen| ensure.foreseen(foreseen)).collect();
+        let errors = foreseen
+            .into_iter()
+            .filter_map(|foreseen| ensure.foreseen(foreseen))
+            .collect();
         return (ensure.done(), errors);
     }
     let sweep = || {
@@ -122,7 +147,13 @@ pub fn cells(session: &Session, plan: &Plan, limits: LimitArgs, upload: bool) ->
     };
     sweep();
     let work: Arc<dyn Work> = ensure.clone();
-    let ended = runner::run(plan, &work, limits.resolve(8), session.runtime.handle(), &session.ctx.cancel);
+    let ended = runner::run(
+        plan,
+        &work,
+        limits.resolve(8),
+        session.runtime.handle(),
+        &session.ctx.cancel,
+    );
     let mut errors: Vec<Error> = ended.errors.into_iter().map(|(_, error)| error).collect();
     errors.extend(ensure.late_errors());
     // Once more: whoever was waited for may have been killed.
@@ -132,10 +163,26 @@ pub fn cells(session: &Session, plan: &Plan, limits: LimitArgs, upload: bool) ->
 
 /// Tells that everything is up to date, from the record alone.
 fn all_up_to_date(cells: Vec<CellState>, global: &Global, started: Instant) -> ExitCode {
-    let finished = cells.into_iter().filter_map(|CellState { name, version, platform, .. }| {
-        let (Ok(name), Ok(version), Ok(platform)) = (name.parse(), version.parse(), platform.parse()) else { return None };
-        Some(Finished::new(Action::Ensure, Cell { name, platform }, version, Outcome::UpToDate))
-    });
+    let finished = cells.into_iter().filter_map(
+        |CellState {
+             name,
+             version,
+             platform,
+             ..
+         }| {
+            let (Ok(name), Ok(version), Ok(platform)) =
+                (name.parse(), version.parse(), platform.parse())
+            else {
+                return None;
+            };
+            Some(Finished::new(
+                Action::Ensure,
+                Cell { name, platform },
+                version,
+                Outcome::UpToDate,
+            ))
+        },
+    );
     tell_success(finished.collect(), global, started);
     ExitCode::SUCCESS
 }
@@ -144,11 +191,18 @@ fn all_up_to_date(cells: Vec<CellState>, global: &Global, started: Instant) -> E
 pub(super) fn tell_success(finished: Vec<Finished>, global: &Global, started: Instant) {
     let (events, receiver) = Events::channel();
     let reporter = Reporter::spawn(global.mode(), global.verbosity(), receiver);
-    events.send(Event::Started { action: Action::Ensure, steps: finished.len() });
+    events.send(Event::Started {
+        action: Action::Ensure,
+        steps: finished.len(),
+    });
     for step in finished {
         events.send(Event::Finished(step));
     }
-    let summary = Summary { ok: true, counts: BTreeMap::new(), seconds: started.elapsed().as_secs_f64() };
+    let summary = Summary {
+        ok: true,
+        counts: BTreeMap::new(),
+        seconds: started.elapsed().as_secs_f64(),
+    };
     events.send(Event::Summary(summary));
     drop(events);
     let totals = reporter.finish();

@@ -38,11 +38,19 @@ pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if global.json {
-        global.print_json(&EnvDocument { path: folders.iter().map(ToString::to_string).collect() })?;
+        global.print_json(&EnvDocument {
+            path: folders.iter().map(ToString::to_string).collect(),
+        })?;
         return Ok(ExitCode::SUCCESS);
     }
-    let quoted: Vec<String> = folders.iter().map(|folder| format!("'{}'", folder.as_str().replace('\'', r"'\''"))).collect();
+    let quoted: Vec<String> = folders
+        .iter()
+        .map(|folder| format!("'{}'", folder.as_str().replace('\'', r"'\''")))
+        .collect();
     let colon = if quoted.is_empty() { "" } else { ":" };
-    report::print(&format!("export PATH={}{colon}\"$PATH\"\n", quoted.join(":")))?;
+    report::print(&format!(
+        "export PATH={}{colon}\"$PATH\"\n",
+        quoted.join(":")
+    ))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -19,7 +19,12 @@ use crate::steps::task::{Shell, path_with_binaries};
   larder exec -- sh -c 'command -v arc'")]
 pub struct Args {
     /// The command and its arguments.
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "CMD"
+    )]
     command: Vec<OsString>,
 }
 
@@ -35,7 +40,12 @@ pub fn run_as_child(args: &Args, global: &Global) -> Result<ExitCode> {
     let (mut command, program) = command(args, &project)?;
     command.current_dir(&project.root);
     let (runtime, cancel) = supervised()?;
-    let shell = Shell { project: &project, runtime: runtime.handle(), cancel: &cancel, stdout_is_data: global.json };
+    let shell = Shell {
+        project: &project,
+        runtime: runtime.handle(),
+        cancel: &cancel,
+        stdout_is_data: global.json,
+    };
     let ended = shell.program(command, &program);
     runtime.shutdown_background();
     ended.map(|()| ExitCode::SUCCESS)
@@ -60,11 +70,15 @@ fn found(program: &OsString, path: &OsString) -> OsString {
         exe.push(".exe");
         exe
     }];
-    let candidates = std::env::split_paths(path).flat_map(|dir| names.iter().map(move |name| dir.join(name)).collect::<Vec<_>>());
-    match candidates
-        .filter(|_| plain)
-        .find(|file| crate::fs::stat(file).is_ok_and(|meta| meta.is_some_and(|meta| meta.is_file())))
-    {
+    let candidates = std::env::split_paths(path).flat_map(|dir| {
+        names
+            .iter()
+            .map(move |name| dir.join(name))
+            .collect::<Vec<_>>()
+    });
+    match candidates.filter(|_| plain).find(|file| {
+        crate::fs::stat(file).is_ok_and(|meta| meta.is_some_and(|meta| meta.is_file()))
+    }) {
         Some(file) => file.into_os_string(),
         None => program.clone(),
     }
@@ -86,5 +100,7 @@ fn replace(mut command: Command, program: &str) -> Result<ExitCode> {
 #[cfg(not(unix))]
 fn replace(mut command: Command, program: &str) -> Result<ExitCode> {
     let status = command.status().map_err(|e| cannot(program, &e))?;
-    Ok(ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1)))
+    Ok(ExitCode::from(
+        u8::try_from(status.code().unwrap_or(1)).unwrap_or(1),
+    ))
 }

@@ -77,15 +77,37 @@ pub fn man(args: &Man) -> Result<ExitCode> {
 /// Runs `schema`.
 pub fn schema(args: &Schema, global: &Global) -> Result<ExitCode> {
     // The parser lets only known names through.
-    let named = args.name.as_deref().and_then(|name| ALL.iter().find(|known| known.name == name));
-    if let Some(Described { name: _, of: _, schema }) = named {
+    let named = args
+        .name
+        .as_deref()
+        .and_then(|name| ALL.iter().find(|known| known.name == name));
+    if let Some(Described {
+        name: _,
+        of: _,
+        schema,
+    }) = named
+    {
         report::print(&format!("{:#}\n", schema()))?;
     } else if global.json {
-        let entry = |&Described { name, of, schema: _ }: &Described| SchemaEntry { name, describes: of };
-        global.print_json(&SchemasDocument { schemas: ALL.iter().map(entry).collect() })?;
+        let entry = |&Described {
+                         name,
+                         of,
+                         schema: _,
+                     }: &Described| SchemaEntry {
+            name,
+            describes: of,
+        };
+        global.print_json(&SchemasDocument {
+            schemas: ALL.iter().map(entry).collect(),
+        })?;
     } else {
         let mut table = Table::new(["name", "describes"]);
-        for Described { name, of, schema: _ } in ALL {
+        for Described {
+            name,
+            of,
+            schema: _,
+        } in ALL
+        {
             table.row([(*name, Tone::Strong), (*of, Tone::Plain)]);
         }
         report::print(&table.render(stdout_width(), global.stdout_paint()))?;

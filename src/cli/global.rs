@@ -13,7 +13,13 @@ use crate::report::{self, ColorChoice, Mode, Paint, Verbosity};
 #[derive(Clone, Debug, clap::Args)]
 pub struct Global {
     /// Work in this folder, or above it, instead of the current one.
-    #[arg(short = 'C', long = "directory", value_name = "DIR", global = true, help_heading = "Global options")]
+    #[arg(
+        short = 'C',
+        long = "directory",
+        value_name = "DIR",
+        global = true,
+        help_heading = "Global options"
+    )]
     pub directory: Option<Utf8PathBuf>,
     /// Print one JSON object a line on stdout.
     #[arg(long, global = true, help_heading = "Global options")]
@@ -41,15 +47,24 @@ impl Global {
 
     /// The same, of what `-C` says.
     pub fn start_at(directory: Option<&Utf8Path>) -> Result<Utf8PathBuf> {
-        let current = std::env::current_dir().map_err(|e| Error::failed("cannot tell the current folder").cause(e))?;
-        let current = Utf8PathBuf::from_path_buf(current)
-            .map_err(|path| Error::usage(format!("the current folder {} has a name that is not UTF-8", path.display())))?;
-        let Some(directory) = directory else { return Ok(current) };
+        let current = std::env::current_dir()
+            .map_err(|e| Error::failed("cannot tell the current folder").cause(e))?;
+        let current = Utf8PathBuf::from_path_buf(current).map_err(|path| {
+            Error::usage(format!(
+                "the current folder {} has a name that is not UTF-8",
+                path.display()
+            ))
+        })?;
+        let Some(directory) = directory else {
+            return Ok(current);
+        };
         let start = current.join(directory);
         match crate::fs::stat(&start)? {
             Some(meta) if meta.is_dir() => Ok(start),
-            Some(_) => Err(Error::usage(format!("{directory} is not a folder")).hint("-C takes the folder of a project")),
-            None => Err(Error::usage(format!("there is no folder {directory}")).hint("-C takes the folder of a project")),
+            Some(_) => Err(Error::usage(format!("{directory} is not a folder"))
+                .hint("-C takes the folder of a project")),
+            None => Err(Error::usage(format!("there is no folder {directory}"))
+                .hint("-C takes the folder of a project")),
         }
     }
 
@@ -69,8 +84,15 @@ impl Global {
 
     /// How to show things.
     pub fn mode(&self) -> Mode {
-        match Mode::choose(self.json, self.color, &|name| std::env::var(name).ok(), std::io::stderr().is_terminal()) {
-            Mode::Json { .. } => Mode::Json { summary: self.within.is_none() },
+        match Mode::choose(
+            self.json,
+            self.color,
+            &|name| std::env::var(name).ok(),
+            std::io::stderr().is_terminal(),
+        ) {
+            Mode::Json { .. } => Mode::Json {
+                summary: self.within.is_none(),
+            },
             mode => mode,
         }
     }
@@ -87,12 +109,20 @@ impl Global {
 
     /// How to paint what goes to stderr.
     pub fn paint(&self) -> Paint {
-        Paint::choose(self.color, &|name| std::env::var(name).ok(), std::io::stderr().is_terminal())
+        Paint::choose(
+            self.color,
+            &|name| std::env::var(name).ok(),
+            std::io::stderr().is_terminal(),
+        )
     }
 
     /// How to paint what goes to stdout.
     pub fn stdout_paint(&self) -> Paint {
-        Paint::choose(self.color, &|name| std::env::var(name).ok(), std::io::stdout().is_terminal())
+        Paint::choose(
+            self.color,
+            &|name| std::env::var(name).ok(),
+            std::io::stdout().is_terminal(),
+        )
     }
 
     /// How much to say.

@@ -47,7 +47,11 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         report::say(&format!("note: {reason}"));
     }
     let drawing = Drawing::of(&plan);
-    match if global.json { Format::Json } else { args.format } {
+    match if global.json {
+        Format::Json
+    } else {
+        args.format
+    } {
         Format::Dot => report::print(&drawing.dot())?,
         Format::Mermaid => report::print(&drawing.mermaid())?,
         Format::Json => global.print_json(&drawing)?,

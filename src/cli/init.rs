@@ -48,8 +48,12 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let root = global.start()?;
     let existing = fs::lstat(root.join("versions.yml"))?.is_some();
     if existing && args.ci.is_none() {
-        return Err(Error::usage(format!("{root} is a project already: versions.yml is there"))
-            .hint("`larder add` and `larder bump` change it; `larder init --ci github` adds a workflow"));
+        return Err(Error::usage(format!(
+            "{root} is a project already: versions.yml is there"
+        ))
+        .hint(
+            "`larder add` and `larder bump` change it; `larder init --ci github` adds a workflow",
+        ));
     }
     let mut done: Vec<(String, Fate)> = Vec::new();
     let mut write = |path: &str, text: &str| -> Result<()> {
@@ -68,16 +72,28 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         }
     }
     if args.ci == Some(Ci::Github) {
-        write(starter::WORKFLOW.0, &starter::workflow(env!("CARGO_PKG_VERSION")))?;
+        write(
+            starter::WORKFLOW.0,
+            &starter::workflow(env!("CARGO_PKG_VERSION")),
+        )?;
     }
     // Larder's own: always the present ones.
     write_schemas(&root)?;
-    done.push((".gitignore".to_owned(), extend(&root.join(".gitignore"), starter::GITIGNORE)?));
-    let attributes = format!("# Pins that two branches add merge line by line.\n{GIT_ATTRIBUTES}\n");
-    done.push((".gitattributes".to_owned(), extend(&root.join(".gitattributes"), &attributes)?));
+    done.push((
+        ".gitignore".to_owned(),
+        extend(&root.join(".gitignore"), starter::GITIGNORE)?,
+    ));
+    let attributes =
+        format!("# Pins that two branches add merge line by line.\n{GIT_ATTRIBUTES}\n");
+    done.push((
+        ".gitattributes".to_owned(),
+        extend(&root.join(".gitattributes"), &attributes)?,
+    ));
     tell(&done, existing, global)?;
     if args.ci.is_some() && !existing && hub.is_none() && !global.json {
-        report::say("next: name the hub in versions.yml, `hub: {github: owner/name}`: without one, CI has nowhere to release to");
+        report::say(
+            "next: name the hub in versions.yml, `hub: {github: owner/name}`: without one, CI has nowhere to release to",
+        );
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -86,7 +102,10 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
 const SCHEMAS: &str = ".larder/schema";
 
 fn write_schemas(root: &Utf8Path) -> Result<()> {
-    for (file, schema) in [("versions.schema.json", schema::versions_schema()), ("recipe.schema.json", schema::recipe_schema())] {
+    for (file, schema) in [
+        ("versions.schema.json", schema::versions_schema()),
+        ("recipe.schema.json", schema::recipe_schema()),
+    ] {
         let path = root.join(SCHEMAS).join(file);
         fs::create_dir_all(fs::parent(path.as_std_path()))?;
         fs::write_atomic(&path, format!("{schema:#}\n").as_bytes())?;
@@ -98,7 +117,10 @@ fn write_schemas(root: &Utf8Path) -> Result<()> {
 /// want them, larder doesn't, so what can't be written is left.
 pub fn restore_schemas(root: &Utf8Path) {
     let gone = || fs::lstat(root.join(SCHEMAS)).is_ok_and(|found| found.is_none());
-    let named = || fs::read_text(root.join("versions.yml")).is_ok_and(|text| text.contains(&format!("$schema={SCHEMAS}/")));
+    let named = || {
+        fs::read_text(root.join("versions.yml"))
+            .is_ok_and(|text| text.contains(&format!("$schema={SCHEMAS}/")))
+    };
     if gone() && named() {
         let _ = write_schemas(root);
     }
@@ -122,10 +144,16 @@ fn extend(path: &Utf8Path, lines: &str) -> Result<Fate> {
     let plain = |line: &str| line.trim().trim_matches('/').to_owned();
     let known: Vec<String> = there.lines().map(plain).collect();
     let is_rule = |line: &str| !line.is_empty() && !line.starts_with('#');
-    if lines.lines().filter(|line| is_rule(line)).all(|line| known.contains(&plain(line))) {
+    if lines
+        .lines()
+        .filter(|line| is_rule(line))
+        .all(|line| known.contains(&plain(line)))
+    {
         return Ok(Fate::Kept);
     }
-    let missing = lines.lines().filter(|line| !is_rule(line) || !known.contains(&plain(line)));
+    let missing = lines
+        .lines()
+        .filter(|line| !is_rule(line) || !known.contains(&plain(line)));
     let mut text = there;
     if !text.is_empty() {
         text.push_str(if text.ends_with('\n') { "\n" } else { "\n\n" });
@@ -135,35 +163,68 @@ fn extend(path: &Utf8Path, lines: &str) -> Result<Fate> {
         text.push('\n');
     }
     fs::write_atomic(path, text.as_bytes())?;
-    Ok(if old.is_some() { Fate::Extended } else { Fate::Written })
+    Ok(if old.is_some() {
+        Fate::Extended
+    } else {
+        Fate::Written
+    })
 }
 
 /// `owner/name`, where git's `origin` is a repository of github.com.
 fn origin(root: &Utf8Path) -> Option<String> {
     let git = |args: &[&str]| {
-        let output =
-            Command::new("git").arg("-C").arg(root).args(args).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-        output.status.success().then(|| String::from_utf8(output.stdout).ok()).flatten()
+        let output = Command::new("git")
+            .arg("-C")
+            .arg(root)
+            .args(args)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .output()
+            .ok()?;
+        output
+            .status
+            .success()
+            .then(|| String::from_utf8(output.stdout).ok())
+            .flatten()
     };
     repository(git(&["remote", "get-url", "origin"])?.trim())
 }
 
 /// `owner/name` of a remote's url in any of its spellings.
 fn repository(url: &str) -> Option<String> {
-    let path =
-        ["https://github.com/", "ssh://git@github.com/", "git@github.com:"].iter().find_map(|start| url.strip_prefix(start))?;
+    let path = [
+        "https://github.com/",
+        "ssh://git@github.com/",
+        "git@github.com:",
+    ]
+    .iter()
+    .find_map(|start| url.strip_prefix(start))?;
     let path = path.trim_end_matches('/');
     let path = path.strip_suffix(".git").unwrap_or(path);
-    let good = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    let good = |part: &str| {
+        !part.is_empty()
+            && part
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    };
     let (owner, name) = path.split_once('/')?;
     (good(owner) && good(name)).then(|| path.to_owned())
 }
 
 fn tell(done: &[(String, Fate)], existing: bool, global: &Global) -> Result<()> {
     if global.json {
-        let of = |wanted| done.iter().filter(|(_, fate)| *fate == wanted).map(|(path, _)| path.clone()).collect();
+        let of = |wanted| {
+            done.iter()
+                .filter(|(_, fate)| *fate == wanted)
+                .map(|(path, _)| path.clone())
+                .collect()
+        };
         let (written, extended, kept) = (of(Fate::Written), of(Fate::Extended), of(Fate::Kept));
-        return global.print_json(&InitDocument { written, extended, kept });
+        return global.print_json(&InitDocument {
+            written,
+            extended,
+            kept,
+        });
     }
     if global.verbosity() == report::Verbosity::Quiet {
         return Ok(());
@@ -195,7 +256,13 @@ mod tests {
         ] {
             assert_eq!(repository(url).as_deref(), Some("acme/tools"), "{url}");
         }
-        for url in ["https://gitlab.example/acme/tools", "https://github.com/acme", "git@github.com:a/b/c", "/srv/git", ""] {
+        for url in [
+            "https://gitlab.example/acme/tools",
+            "https://github.com/acme",
+            "git@github.com:a/b/c",
+            "/srv/git",
+            "",
+        ] {
             assert_eq!(repository(url), None, "{url}");
         }
     }

@@ -62,16 +62,29 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let start = global.start()?;
     let to = expand(&args.to, &start)?;
     if let Some(hub) = &args.hub {
-        return from_hub(args, global, &HubConfig::parse(hub, &start)?, &name.parse()?, version, &to);
+        return from_hub(
+            args,
+            global,
+            &HubConfig::parse(hub, &start)?,
+            &name.parse()?,
+            version,
+            &to,
+        );
     }
-    let root = global.root().map_err(|error| error.hint("without a project, name a hub: `--hub github:owner/name`"))?;
+    let root = global
+        .root()
+        .map_err(|error| error.hint("without a project, name a hub: `--hub github:owner/name`"))?;
     from_project(args, global, Global::load(&root)?, name, version, &to)
 }
 
 fn expand(path: &Utf8Path, start: &Utf8Path) -> Result<Utf8PathBuf> {
-    let Ok(rest) = path.strip_prefix("~") else { return Ok(start.join(path)) };
+    let Ok(rest) = path.strip_prefix("~") else {
+        return Ok(start.join(path));
+    };
     let home = crate::env::value("HOME").or_else(|| crate::env::value("USERPROFILE"));
-    let home = home.ok_or_else(|| Error::usage("there is no home folder to install into").hint("name a folder with `--to`"))?;
+    let home = home.ok_or_else(|| {
+        Error::usage("there is no home folder to install into").hint("name a folder with `--to`")
+    })?;
     Ok(Utf8PathBuf::from(home).join(rest))
 }
 
@@ -86,7 +99,8 @@ fn from_project(
     let selection = Selection::parse(&project, &[name.to_owned()])?;
     let (Selection::Names(names), Some(version)) = (&selection, version) else {
         if selection == Selection::All {
-            return Err(Error::usage("install takes one subsystem").hint("`larder ensure all` makes all of them present"));
+            return Err(Error::usage("install takes one subsystem")
+                .hint("`larder ensure all` makes all of them present"));
         }
         return in_project(args, global, project, &selection, to);
     };
@@ -98,16 +112,31 @@ fn from_project(
     in_project(args, global, project, &selection, to)
 }
 
-fn in_project(args: &Args, global: &Global, project: Project, selection: &Selection, to: &Utf8Path) -> Result<ExitCode> {
+fn in_project(
+    args: &Args,
+    global: &Global,
+    project: Project,
+    selection: &Selection,
+    to: &Utf8Path,
+) -> Result<ExitCode> {
     let scratch = fs::Scratch::new("install")?;
     let apart = Some(scratch.path().to_owned());
-    let options = Options { source: args.source, offline: args.offline, dry_run: args.dry_run, apart, ..Options::default() };
+    let options = Options {
+        source: args.source,
+        offline: args.offline,
+        dry_run: args.dry_run,
+        apart,
+        ..Options::default()
+    };
     let session = Session::with_project(global, project, options)?;
     let ctx = Arc::clone(&session.ctx);
     let goals: Vec<Cell> = selection
         .subsystems(&ctx.project)
         .iter()
-        .map(|subsystem| Cell { name: subsystem.name.clone(), platform: Platform::host() })
+        .map(|subsystem| Cell {
+            name: subsystem.name.clone(),
+            platform: Platform::host(),
+        })
         .collect();
     if args.dry_run {
         for cell in &goals {
@@ -146,12 +175,23 @@ fn show_chain(global: &Global, ctx: &steps::Context, cell: &Cell, to: &Utf8Path)
     let look = steps::look(ctx, cell, false)?;
     let version = &ctx.subsystem(cell)?.version;
     let row = |attempt: &steps::Attempt| {
-        let arrow = if look.choice == Some(attempt.via) { "→" } else { " " };
+        let arrow = if look.choice == Some(attempt.via) {
+            "→"
+        } else {
+            " "
+        };
         format!("  {arrow} {:<9} {}\n", attempt.via, attempt.answer)
     };
     let rows: Vec<String> = look.attempts.iter().map(row).collect();
-    let text = format!("{} {version} for {}\n{}", cell.name, cell.platform, rows.concat());
-    let choice = look.choice.map_or("no source has it\n".to_owned(), |via| format!("would install from {via} into {to}\n"));
+    let text = format!(
+        "{} {version} for {}\n{}",
+        cell.name,
+        cell.platform,
+        rows.concat()
+    );
+    let choice = look.choice.map_or("no source has it\n".to_owned(), |via| {
+        format!("would install from {via} into {to}\n")
+    });
     tell(global, &(text + &choice))
 }
 
@@ -174,20 +214,30 @@ fn from_hub(
 ) -> Result<ExitCode> {
     let started = Instant::now();
     let cancel = Cancel::new();
-    let client = Arc::new(net::Client::new(net::Settings::from_env(args.offline)?, cancel.clone()));
+    let client = Arc::new(net::Client::new(
+        net::Settings::from_env(args.offline)?,
+        cancel.clone(),
+    ));
     let hub = crate::hub::open(config, &client)?;
     let version = match version {
         Some(version) => version,
-        None => fetch_release::newest(&*hub, name)?
-            .ok_or_else(|| Error::failed(format!("{} has no release of `{name}`", hub.describe())))?,
+        None => fetch_release::newest(&*hub, name)?.ok_or_else(|| {
+            Error::failed(format!("{} has no release of `{name}`", hub.describe()))
+        })?,
     };
     let platform = Platform::host();
     let Some((tag, asset, sidecar)) = fetch_release::find(&*hub, name, &version, platform)? else {
-        return Err(Error::failed(format!("{} has no {name} {version} for {platform}", hub.describe())));
+        return Err(Error::failed(format!(
+            "{} has no {name} {version} for {platform}",
+            hub.describe()
+        )));
     };
     if args.dry_run {
         let chain = format!("  → managed   {} has {tag}/{asset}", hub.describe());
-        tell(global, &format!("{name} {version} for {platform}\n{chain}\nwould install into {to}\n"))?;
+        tell(
+            global,
+            &format!("{name} {version} for {platform}\n{chain}\nwould install into {to}\n"),
+        )?;
         if global.json {
             tell_success(Vec::new(), global, started);
         }
@@ -197,25 +247,50 @@ fn from_hub(
     let dir = scratch.path();
     fetch_release::unpack(&*hub, &tag, &asset, &sidecar, dir, &cancel)?;
     copy(global, &sidecar.content, |file| dir.join(file), to)?;
-    let mut finished = Finished::new(Action::Ensure, Cell { name: name.clone(), platform }, version, Outcome::Downloaded);
-    (finished.via, finished.bytes, finished.seconds) = (Some(Via::Managed), sidecar.size, started.elapsed().as_secs_f64());
+    let mut finished = Finished::new(
+        Action::Ensure,
+        Cell {
+            name: name.clone(),
+            platform,
+        },
+        version,
+        Outcome::Downloaded,
+    );
+    (finished.via, finished.bytes, finished.seconds) = (
+        Some(Via::Managed),
+        sidecar.size,
+        started.elapsed().as_secs_f64(),
+    );
     finished.place = Some(format!("{}/{tag}/{asset}", hub.describe()));
     tell_success(vec![finished], global, started);
     Ok(ExitCode::SUCCESS)
 }
 
 /// Copies an artifact's executables into a folder, each switched by rename, and names them.
-fn copy(global: &Global, artifact: &Artifact, from: impl Fn(&str) -> Utf8PathBuf, to: &Utf8Path) -> Result<()> {
+fn copy(
+    global: &Global,
+    artifact: &Artifact,
+    from: impl Fn(&str) -> Utf8PathBuf,
+    to: &Utf8Path,
+) -> Result<()> {
     fs::create_dir_all(to)?;
     for file in artifact.files.iter().filter(|file| file.mode == 0o755) {
         let target = to.join(&file.name);
-        let mut staged =
-            tempfile::Builder::new().prefix(".tmp-").tempfile_in(to).map_err(|e| fs::io_error("create a file in", to, &e))?;
+        let mut staged = tempfile::Builder::new()
+            .prefix(".tmp-")
+            .tempfile_in(to)
+            .map_err(|e| fs::io_error("create a file in", to, &e))?;
         let source = from(file.name.as_str());
-        std::io::copy(&mut fs::open(&source)?, staged.as_file_mut()).map_err(|e| fs::io_error("copy to", &target, &e))?;
+        std::io::copy(&mut fs::open(&source)?, staged.as_file_mut())
+            .map_err(|e| fs::io_error("copy to", &target, &e))?;
         fs::set_mode(staged.path(), file.mode)?;
-        staged.as_file().sync_all().map_err(|e| fs::io_error("flush", &target, &e))?;
-        staged.persist(&target).map_err(|e| fs::io_error("write", &target, &e.error))?;
+        staged
+            .as_file()
+            .sync_all()
+            .map_err(|e| fs::io_error("flush", &target, &e))?;
+        staged
+            .persist(&target)
+            .map_err(|e| fs::io_error("write", &target, &e.error))?;
         tell(global, &format!("{target}\n"))?;
     }
     Ok(())

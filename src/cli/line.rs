@@ -20,10 +20,13 @@ pub struct Line {
 impl Line {
     /// Understands a line, written without the leading `larder`.
     pub fn parse(text: &str) -> Result<Self> {
-        let wrong = |why: String| Error::usage(format!("`{text}` is no larder command line")).cause(why);
+        let wrong =
+            |why: String| Error::usage(format!("`{text}` is no larder command line")).cause(why);
         let words = split(text).map_err(wrong)?;
         let words = std::iter::once("larder").chain(words.iter().map(String::as_str));
-        let parsed = super::parser().try_get_matches_from(words).and_then(|matches| Cli::from_arg_matches(&matches));
+        let parsed = super::parser()
+            .try_get_matches_from(words)
+            .and_then(|matches| Cli::from_arg_matches(&matches));
         let cli = parsed.map_err(|mut error| {
             super::meant::name_variable(&mut error);
             let hint = "lines are written as after `larder`; `larder help` shows the commands";
@@ -33,16 +36,26 @@ impl Line {
             let told = error.render().to_string();
             let lines = told.lines().map(str::trim).filter(|line| !line.is_empty());
             // How to use a terminal is no news to a file.
-            let ends = |line: &&str| line.starts_with("Usage:") || line.starts_with("For more information");
-            let (tips, why): (Vec<&str>, Vec<&str>) =
-                lines.take_while(|line| !ends(line)).partition(|line| line.starts_with("tip: "));
+            let ends = |line: &&str| {
+                line.starts_with("Usage:") || line.starts_with("For more information")
+            };
+            let (tips, why): (Vec<&str>, Vec<&str>) = lines
+                .take_while(|line| !ends(line))
+                .partition(|line| line.starts_with("tip: "));
             let why = why.join(" ").trim_start_matches("error: ").to_owned();
-            tips.iter().map(|tip| tip.trim_start_matches("tip: ")).fold(wrong(why), Error::hint).hint(hint)
+            tips.iter()
+                .map(|tip| tip.trim_start_matches("tip: "))
+                .fold(wrong(why), Error::hint)
+                .hint(hint)
         })?;
         if matches!(cli.command, Command::Ci(_)) {
-            return Err(wrong("`ci` can't be one of its own steps".into()).hint("name the commands themselves"));
+            return Err(wrong("`ci` can't be one of its own steps".into())
+                .hint("name the commands themselves"));
         }
-        Ok(Self { text: text.to_owned(), cli })
+        Ok(Self {
+            text: text.to_owned(),
+            cli,
+        })
     }
 
     /// Whether it does nothing but change the hub.
@@ -90,7 +103,11 @@ mod tests {
     #[test]
     fn every_command_may_begin_a_line() {
         for command in crate::cli::command().get_subcommands() {
-            assert!(crate::model::COMMAND_WORDS.contains(&command.get_name()), "{}", command.get_name());
+            assert!(
+                crate::model::COMMAND_WORDS.contains(&command.get_name()),
+                "{}",
+                command.get_name()
+            );
         }
     }
 
@@ -106,12 +123,19 @@ mod tests {
             ("ensure 'all", "quote"),
             ("status --platform", "none was supplied"),
         ] {
-            let error = Line::parse(bad).err().unwrap_or_else(|| panic!("{bad} is understood"));
+            let error = Line::parse(bad)
+                .err()
+                .unwrap_or_else(|| panic!("{bad} is understood"));
             assert_eq!(error.kind(), crate::Kind::Usage);
             assert!(error.to_string().contains(why), "{error}");
-            assert!(!error.to_string().contains("For more information"), "{error}");
+            assert!(
+                !error.to_string().contains("For more information"),
+                "{error}"
+            );
         }
-        let error = Line::parse("ensure all --platfrom x").err().map(|error| error.hints().join(" "));
+        let error = Line::parse("ensure all --platfrom x")
+            .err()
+            .map(|error| error.hints().join(" "));
         assert!(error.is_some_and(|hints| hints.contains("--platform")));
     }
 }

@@ -33,7 +33,10 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
     if global.json {
         global.print_json(&document)?;
     } else if document.subsystems.is_empty() {
-        report::say(&format!("{} has no subsystems yet; add one under `versions:` in versions.yml", project.name));
+        report::say(&format!(
+            "{} has no subsystems yet; add one under `versions:` in versions.yml",
+            project.name
+        ));
     } else if global.verbosity() == Verbosity::Verbose {
         report::print(&blocks(&document, &project, global.stdout_paint()))?;
     } else {
@@ -59,18 +62,26 @@ fn entry(subsystem: &Subsystem) -> ListEntry {
         binaries: subsystem.binaries.iter().map(ToString::to_string).collect(),
         platforms: subsystem.platforms.clone(),
         needs: subsystem.needs.clone(),
-        build_needs: subsystem.build.iter().flat_map(|build| build.needs.clone()).collect(),
+        build_needs: subsystem
+            .build
+            .iter()
+            .flat_map(|build| build.needs.clone())
+            .collect(),
         origins,
     }
 }
 
 fn table(document: &ListDocument, project: &Project) -> Table {
-    let mut table = Table::new(["name", "version", "platforms", "needs", "description"]).flexible(4);
+    let mut table =
+        Table::new(["name", "version", "platforms", "needs", "description"]).flexible(4);
     for entry in &document.subsystems {
         table.row([
             (entry.name.as_str(), Tone::Strong),
             (entry.version.as_str(), Tone::Plain),
-            (&platforms(&entry.platforms, &project.platforms), Tone::Plain),
+            (
+                &platforms(&entry.platforms, &project.platforms),
+                Tone::Plain,
+            ),
             (&or_dash(&names(&entry.needs)), Tone::Plain),
             (entry.description.as_deref().unwrap_or("-"), Tone::Plain),
         ]);
@@ -85,9 +96,23 @@ fn blocks(document: &ListDocument, project: &Project, paint: Paint) -> String {
         if number > 0 {
             text.push('\n');
         }
-        let ListEntry { name, version, description, homepage, license, binaries, platforms: there, needs, build_needs, origins } =
-            entry;
-        let _ = writeln!(text, "{} {version}", paint.tone(Tone::Strong, name.as_str()));
+        let ListEntry {
+            name,
+            version,
+            description,
+            homepage,
+            license,
+            binaries,
+            platforms: there,
+            needs,
+            build_needs,
+            origins,
+        } = entry;
+        let _ = writeln!(
+            text,
+            "{} {version}",
+            paint.tone(Tone::Strong, name.as_str())
+        );
         let origins: Vec<&str> = origins.iter().map(|origin| origin.as_str()).collect();
         let lines = [
             ("what", description.clone().unwrap_or_default()),
@@ -101,7 +126,12 @@ fn blocks(document: &ListDocument, project: &Project, paint: Paint) -> String {
         ];
         for (title, value) in lines {
             if !value.is_empty() {
-                let _ = writeln!(text, "  {}  {}", paint.tone(Tone::Dim, &format!("{title:<9}")), redactor.clean_line(&value));
+                let _ = writeln!(
+                    text,
+                    "  {}  {}",
+                    paint.tone(Tone::Dim, &format!("{title:<9}")),
+                    redactor.clean_line(&value)
+                );
             }
         }
     }
@@ -109,22 +139,37 @@ fn blocks(document: &ListDocument, project: &Project, paint: Paint) -> String {
 }
 
 fn names(names: &[Name]) -> String {
-    names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .map(Name::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn or_dash(text: &str) -> String {
-    if text.is_empty() { "-".to_owned() } else { text.to_owned() }
+    if text.is_empty() {
+        "-".to_owned()
+    } else {
+        text.to_owned()
+    }
 }
 
 /// Platforms as people write them: `all` of the project's where there are several, else grouped by operating system.
 fn platforms(there: &[Platform], projects: &[Platform]) -> String {
-    if there.len() > 1 && there.len() == projects.len() && projects.iter().all(|platform| there.contains(platform)) {
+    if there.len() > 1
+        && there.len() == projects.len()
+        && projects.iter().all(|platform| there.contains(platform))
+    {
         return "all".to_owned();
     }
     let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
     for platform in there {
         let os = platform.os.as_str();
-        let rest = platform.to_string().trim_start_matches(os).trim_start_matches('-').to_owned();
+        let rest = platform
+            .to_string()
+            .trim_start_matches(os)
+            .trim_start_matches('-')
+            .to_owned();
         match groups.iter_mut().find(|(known, _)| *known == os) {
             Some((_, list)) => list.push(rest),
             None => groups.push((os, vec![rest])),
@@ -143,11 +188,18 @@ mod tests {
 
     #[test]
     fn platforms_are_grouped() {
-        let parse = |text: &str| text.split(' ').map(|word| word.parse().unwrap()).collect::<Vec<Platform>>();
+        let parse = |text: &str| {
+            text.split(' ')
+                .map(|word| word.parse().unwrap())
+                .collect::<Vec<Platform>>()
+        };
         let all = parse("linux-amd64 linux-arm64 darwin-arm64");
         assert_eq!(platforms(&all, &all), "all");
         assert_eq!(platforms(&all[..2], &all), "linux-{amd64,arm64}");
-        assert_eq!(platforms(&parse("linux-amd64-musl darwin-arm64"), &all), "linux-amd64-musl darwin-arm64");
+        assert_eq!(
+            platforms(&parse("linux-amd64-musl darwin-arm64"), &all),
+            "linux-amd64-musl darwin-arm64"
+        );
         assert_eq!(platforms(&all[..1], &all[..1]), "linux-amd64");
     }
 }

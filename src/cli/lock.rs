@@ -39,7 +39,13 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
-    let session = Session::open(global, Options { offline: args.offline, ..Options::default() })?;
+    let session = Session::open(
+        global,
+        Options {
+            offline: args.offline,
+            ..Options::default()
+        },
+    )?;
     let ctx = Arc::clone(&session.ctx);
     let (update, adopt) = (!args.update.is_empty(), !args.adopt.is_empty());
     let names = match (update, adopt, args.names.is_empty()) {
@@ -48,10 +54,24 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         (_, _, true) => vec!["all".to_owned()],
         _ => args.names.clone(),
     };
-    each(session, Action::Lock, &names, &args.platforms.resolve()?, |cell| {
-        let lines = if adopt { relock::adopt(&ctx, cell)?.into_iter().collect() } else { relock::lines(&ctx, cell, update)? };
-        let changed = ctx.locking.write(&lines, update)?;
-        let outcome = if changed { Outcome::Locked } else { Outcome::UpToDate };
-        Ok((outcome, Told::default()))
-    })
+    each(
+        session,
+        Action::Lock,
+        &names,
+        &args.platforms.resolve()?,
+        |cell| {
+            let lines = if adopt {
+                relock::adopt(&ctx, cell)?.into_iter().collect()
+            } else {
+                relock::lines(&ctx, cell, update)?
+            };
+            let changed = ctx.locking.write(&lines, update)?;
+            let outcome = if changed {
+                Outcome::Locked
+            } else {
+                Outcome::UpToDate
+            };
+            Ok((outcome, Told::default()))
+        },
+    )
 }

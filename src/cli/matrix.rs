@@ -14,17 +14,29 @@ use crate::report;
 use crate::steps::standing::{Shelf, Standing, standing};
 
 /// Prints the matrix; with `github` it also becomes the step's outputs `matrix` and `empty`.
-pub fn print(looking: &Looking, selection: &Selection, platforms: &Platforms, github: bool, global: &Global) -> Result<ExitCode> {
+pub fn print(
+    looking: &Looking,
+    selection: &Selection,
+    platforms: &Platforms,
+    github: bool,
+    global: &Global,
+) -> Result<ExitCode> {
     let ctx = &looking.ctx;
     let output = github.then(|| crate::env::value("GITHUB_OUTPUT"));
     if output == Some(None) {
-        return Err(Error::usage("--github writes a step's outputs, and GITHUB_OUTPUT is not set").hint("leave it out elsewhere"));
+        return Err(
+            Error::usage("--github writes a step's outputs, and GITHUB_OUTPUT is not set")
+                .hint("leave it out elsewhere"),
+        );
     }
     let shelf = Shelf::list(ctx)?;
     let mut cells = Vec::new();
     for subsystem in selection.subsystems(&ctx.project) {
         let (there, _) = platforms.of(&ctx.project, subsystem);
-        cells.extend(there.into_iter().map(|platform| Cell { name: subsystem.name.clone(), platform }));
+        cells.extend(there.into_iter().map(|platform| Cell {
+            name: subsystem.name.clone(),
+            platform,
+        }));
     }
     let missing = cells
         .into_par_iter()
@@ -36,12 +48,18 @@ pub fn print(looking: &Looking, selection: &Selection, platforms: &Platforms, gi
         .collect::<Result<Vec<Cell>>>()?;
     let matrix = matrix(&ctx.project, &missing);
     for cell in &matrix.nowhere {
-        report::say(&format!("{cell} is missing, and no runner of GitHub Actions can make it"));
+        report::say(&format!(
+            "{cell} is missing, and no runner of GitHub Actions can make it"
+        ));
     }
     if let Some(Some(path)) = output {
-        let json = serde_json::to_string(&matrix).map_err(|e| Error::failed("cannot write the matrix").cause(e))?;
+        let json = serde_json::to_string(&matrix)
+            .map_err(|e| Error::failed("cannot write the matrix").cause(e))?;
         // GitHub refuses a matrix of no jobs: the job asks `empty` first.
-        crate::fs::append(path, format!("matrix={json}\nempty={}\n", matrix.include.is_empty()).as_bytes())?;
+        crate::fs::append(
+            path,
+            format!("matrix={json}\nempty={}\n", matrix.include.is_empty()).as_bytes(),
+        )?;
     }
     global.print_json(&matrix)?;
     Ok(ExitCode::SUCCESS)

@@ -8,19 +8,32 @@ use crate::model::Name;
 use crate::project::{Project, suggest};
 
 /// What other programs call what larder does.
-const OTHER_WORDS: &[(&str, &str)] =
-    &[("version", "--version"), ("build", "ensure"), ("get", "ensure"), ("update", "bump"), ("upgrade", "bump")];
+const OTHER_WORDS: &[(&str, &str)] = &[
+    ("version", "--version"),
+    ("build", "ensure"),
+    ("get", "ensure"),
+    ("update", "bump"),
+    ("upgrade", "bump"),
+];
 
 /// Names the variable that a refused value came from, where clap names the flag it stands in for.
 pub fn name_variable(error: &mut clap::Error) {
-    let (Some(ContextValue::String(arg)), Some(ContextValue::String(value))) =
-        (error.get(ContextKind::InvalidArg), error.get(ContextKind::InvalidValue))
-    else {
+    let (Some(ContextValue::String(arg)), Some(ContextValue::String(value))) = (
+        error.get(ContextKind::InvalidArg),
+        error.get(ContextKind::InvalidValue),
+    ) else {
         return;
     };
-    let flag = arg.split_whitespace().next().and_then(|arg| arg.strip_prefix("--"));
+    let flag = arg
+        .split_whitespace()
+        .next()
+        .and_then(|arg| arg.strip_prefix("--"));
     let command = super::command();
-    let arguments = command.get_arguments().chain(command.get_subcommands().flat_map(clap::Command::get_arguments));
+    let arguments = command.get_arguments().chain(
+        command
+            .get_subcommands()
+            .flat_map(clap::Command::get_arguments),
+    );
     let variable = arguments
         .filter(|argument| argument.get_long().is_some() && argument.get_long() == flag)
         .find_map(clap::Arg::get_env)
@@ -34,32 +47,51 @@ pub fn name_variable(error: &mut clap::Error) {
 /// Adds a tip to an error where there is one to give.
 pub fn advise(error: &mut clap::Error) {
     name_variable(error);
-    let tip = match (error.kind(), error.get(ContextKind::InvalidSubcommand), error.get(ContextKind::InvalidArg)) {
+    let tip = match (
+        error.kind(),
+        error.get(ContextKind::InvalidSubcommand),
+        error.get(ContextKind::InvalidArg),
+    ) {
         (ErrorKind::UnknownArgument, _, Some(ContextValue::String(arg))) if arg == "--all" => {
             "`all` stands where names do: `larder ensure all`".to_owned()
         }
         (ErrorKind::InvalidSubcommand, Some(ContextValue::String(word)), _) => {
             let found = project().and_then(|project| in_project(&project, word));
-            let other = OTHER_WORDS.iter().find(|(other, _)| other == word).map(|(_, line)| ((*line).to_owned(), true));
-            let Some((line, exact)) = found.filter(|(_, exact)| *exact || other.is_none()).or(other) else { return };
+            let other = OTHER_WORDS
+                .iter()
+                .find(|(other, _)| other == word)
+                .map(|(_, line)| ((*line).to_owned(), true));
+            let Some((line, exact)) = found
+                .filter(|(_, exact)| *exact || other.is_none())
+                .or(other)
+            else {
+                return;
+            };
             if exact {
                 error.remove(ContextKind::SuggestedSubcommand);
             }
             format!("did you mean `larder {line}`?")
         }
-        (ErrorKind::MissingRequiredArgument, _, Some(ContextValue::Strings(missing))) if missing == &["<NAME>..."] => {
+        (ErrorKind::MissingRequiredArgument, _, Some(ContextValue::Strings(missing)))
+            if missing == &["<NAME>..."] =>
+        {
             "`all` means every subsystem of the project".to_owned()
         }
         _ => return,
     };
-    error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    error.insert(
+        ContextKind::Suggested,
+        ContextValue::StyledStrs(vec![tip.into()]),
+    );
 }
 
 /// The project that the command line of this process is about, as far as it can be told.
 fn project() -> Option<Project> {
     let lenient = super::parser().ignore_errors(true).try_get_matches().ok()?;
     let directory = lenient.try_get_one::<Utf8PathBuf>("directory").ok()?;
-    let root = Global::start_at(directory.map(Utf8PathBuf::as_path)).and_then(|start| Project::find(&start)).ok()?;
+    let root = Global::start_at(directory.map(Utf8PathBuf::as_path))
+        .and_then(|start| Project::find(&start))
+        .ok()?;
     Global::load(&root).ok()
 }
 

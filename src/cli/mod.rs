@@ -55,7 +55,13 @@ pub use global::Global;
 /// it, and `larder ensure all` makes every binary present: from the local cache, the team's own releases, the original
 /// publisher, or a build.
 #[derive(Debug, Parser)]
-#[command(name = "larder", version, arg_required_else_help = true, subcommand_required = true, infer_long_args = false)]
+#[command(
+    name = "larder",
+    version,
+    arg_required_else_help = true,
+    subcommand_required = true,
+    infer_long_args = false
+)]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
@@ -109,7 +115,14 @@ fn parser() -> clap::Command {
         };
         command.mut_args(forget_one).mut_subcommands(forget)
     }
-    if crate::env::ALL.iter().any(|(name, _)| crate::env::is_blank(name.as_ref())) { forget(command()) } else { command() }
+    if crate::env::ALL
+        .iter()
+        .any(|(name, _)| crate::env::is_blank(name.as_ref()))
+    {
+        forget(command())
+    } else {
+        command()
+    }
 }
 
 /// Runs the command line of this process.

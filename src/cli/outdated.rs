@@ -45,17 +45,32 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let selection = Selection::parse_or_all(&project, &args.names)?;
     let subsystems = selection.subsystems(&project);
     let (runtime, cancel) = supervised()?;
-    let client = Arc::new(net::Client::new(net::Settings::from_env(args.offline)?, cancel.clone()));
+    let client = Arc::new(net::Client::new(
+        net::Settings::from_env(args.offline)?,
+        cancel.clone(),
+    ));
     let answers = Asking::new(&client, &cancel).all(&subsystems, args.pre);
     runtime.shutdown_background();
     cancel.check()?;
-    let errors: Vec<&Error> = answers.iter().filter_map(|answer| answer.as_ref().err()).collect();
-    let worst = errors.iter().map(|error| error.kind()).min_by_key(|kind| kind.rank());
-    let entries: Vec<OutdatedEntry> =
-        subsystems.iter().zip(&answers).map(|(subsystem, answer)| entry(subsystem, answer)).collect();
+    let errors: Vec<&Error> = answers
+        .iter()
+        .filter_map(|answer| answer.as_ref().err())
+        .collect();
+    let worst = errors
+        .iter()
+        .map(|error| error.kind())
+        .min_by_key(|kind| kind.rank());
+    let entries: Vec<OutdatedEntry> = subsystems
+        .iter()
+        .zip(&answers)
+        .map(|(subsystem, answer)| entry(subsystem, answer))
+        .collect();
     let document = OutdatedDocument {
         project: project.name.clone(),
-        outdated: entries.iter().filter(|entry| entry.state == Age::Outdated).count(),
+        outdated: entries
+            .iter()
+            .filter(|entry| entry.state == Age::Outdated)
+            .count(),
         subsystems: entries,
     };
     if global.json {
@@ -71,11 +86,21 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
 
 fn entry(subsystem: &Subsystem, answer: &Result<Newest>) -> OutdatedEntry {
     let current = subsystem.version.clone();
-    let mut entry =
-        OutdatedEntry { name: subsystem.name.clone(), current, newest: None, state: Age::Unknown, asked: None, note: None };
+    let mut entry = OutdatedEntry {
+        name: subsystem.name.clone(),
+        current,
+        newest: None,
+        state: Age::Unknown,
+        asked: None,
+        note: None,
+    };
     match answer {
         Ok(Newest::Known { version, asked }) => {
-            entry.state = if is_older(&entry.current, version) { Age::Outdated } else { Age::Newest };
+            entry.state = if is_older(&entry.current, version) {
+                Age::Outdated
+            } else {
+                Age::Newest
+            };
             if entry.state == Age::Newest && *version != entry.current {
                 entry.note = Some("pinned is newer than what is announced".to_owned());
             }
@@ -89,15 +114,29 @@ fn entry(subsystem: &Subsystem, answer: &Result<Newest>) -> OutdatedEntry {
 
 fn table(document: &OutdatedDocument) -> Table {
     let mut table = Table::new(["name", "current", "newest", "asked", "note"]).flexible(4);
-    for OutdatedEntry { name, current, newest, state, asked, note } in &document.subsystems {
+    for OutdatedEntry {
+        name,
+        current,
+        newest,
+        state,
+        asked,
+        note,
+    } in &document.subsystems
+    {
         let tone = match state {
             Age::Newest => Tone::Good,
             Age::Outdated => Tone::Warn,
             Age::Unknown => Tone::Dim,
             Age::Unavailable => Tone::Bad,
         };
-        let newest = newest.as_ref().map_or(state.as_str(), |version| version.as_str());
-        let note = note.as_deref().unwrap_or(if *state == Age::Outdated { "outdated" } else { "" });
+        let newest = newest
+            .as_ref()
+            .map_or(state.as_str(), |version| version.as_str());
+        let note = note.as_deref().unwrap_or(if *state == Age::Outdated {
+            "outdated"
+        } else {
+            ""
+        });
         table.row([
             (name.as_str(), Tone::Strong),
             (current.as_str(), Tone::Plain),

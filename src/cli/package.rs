@@ -29,10 +29,32 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let session = Session::open(global, Options::default())?;
     let ctx = std::sync::Arc::clone(&session.ctx);
-    each(session, Action::Package, &args.names, &args.platforms.resolve()?, |cell| {
-        let packaged = steps::package(&ctx, cell)?;
-        let outcome = if packaged.up_to_date { Outcome::UpToDate } else { Outcome::Packaged };
-        let place = packaged.file.strip_prefix(&ctx.project.root).unwrap_or(&packaged.file).to_string();
-        Ok((outcome, Told { bytes: packaged.sidecar.size, place: Some(place), reason: None, version: None }))
-    })
+    each(
+        session,
+        Action::Package,
+        &args.names,
+        &args.platforms.resolve()?,
+        |cell| {
+            let packaged = steps::package(&ctx, cell)?;
+            let outcome = if packaged.up_to_date {
+                Outcome::UpToDate
+            } else {
+                Outcome::Packaged
+            };
+            let place = packaged
+                .file
+                .strip_prefix(&ctx.project.root)
+                .unwrap_or(&packaged.file)
+                .to_string();
+            Ok((
+                outcome,
+                Told {
+                    bytes: packaged.sidecar.size,
+                    place: Some(place),
+                    reason: None,
+                    version: None,
+                },
+            ))
+        },
+    )
 }

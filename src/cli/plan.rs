@@ -48,7 +48,11 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let ctx = &looking.ctx;
     let selection = Selection::parse_or_all(&ctx.project, &args.names)?;
     if args.matrix {
-        let platforms = if args.platforms.is_given() { platforms } else { Platforms::All };
+        let platforms = if args.platforms.is_given() {
+            platforms
+        } else {
+            Platforms::All
+        };
         return super::matrix::print(&looking, &selection, &platforms, args.github, global);
     }
     let plan = Plan::new(&ctx.project, &selection, &platforms);
@@ -65,7 +69,9 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         errors.extend(error);
     }
     steps.sort_by(|a, b| (&a.name, a.platform).cmp(&(&b.name, b.platform)));
-    let up_to_date = steps.iter().all(|step| matches!(step.decision, Decision::UpToDate | Decision::Skip));
+    let up_to_date = steps
+        .iter()
+        .all(|step| matches!(step.decision, Decision::UpToDate | Decision::Skip));
     let document = PlanDocument { up_to_date, steps };
     if global.json {
         global.print_json(&document)?;
@@ -75,7 +81,10 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     for error in &errors {
         report::say(&report::render_error(error, global.paint().color));
     }
-    let worst = errors.iter().map(Error::kind).min_by_key(|kind| kind.rank());
+    let worst = errors
+        .iter()
+        .map(Error::kind)
+        .min_by_key(|kind| kind.rank());
     Ok(worst.map_or(ExitCode::SUCCESS, |kind| ExitCode::from(kind.exit_code())))
 }
 
@@ -94,13 +103,20 @@ fn step(ctx: &Context, cell: &Cell) -> PlanStep {
 
 /// What was foreseen of a cell; an error where that could not be told.
 fn of(ctx: &Context, foreseen: Foreseen) -> (PlanStep, Option<Error>) {
-    let Foreseen { cell, look, needed_by } = foreseen;
+    let Foreseen {
+        cell,
+        look,
+        needed_by,
+    } = foreseen;
     let redactor = Redactor::from_env();
     let mut step = step(ctx, &cell);
     step.needed_by = needed_by.into_iter().collect();
     match look {
         Ok(look) => {
-            let last = look.attempts.last().map(|attempt| redactor.clean_line(&attempt.answer));
+            let last = look
+                .attempts
+                .last()
+                .map(|attempt| redactor.clean_line(&attempt.answer));
             step.decision = match (&look.stale, look.choice) {
                 (None, _) => Decision::UpToDate,
                 (Some(_), Some(via)) => Decision::of(via),
@@ -114,14 +130,21 @@ fn of(ctx: &Context, foreseen: Foreseen) -> (PlanStep, Option<Error>) {
         Err(error) => {
             step.decision = Decision::Fail;
             step.reason = Some(documents::line(&error));
-            (step, Some(error.context(format!("cannot tell what would become of {cell}"))))
+            (
+                step,
+                Some(error.context(format!("cannot tell what would become of {cell}"))),
+            )
         }
     }
 }
 
 fn show(document: &PlanDocument, global: &Global) -> Result<()> {
     let verbose = global.verbosity() == Verbosity::Verbose;
-    let shown: Vec<&PlanStep> = document.steps.iter().filter(|step| verbose || step.decision != Decision::UpToDate).collect();
+    let shown: Vec<&PlanStep> = document
+        .steps
+        .iter()
+        .filter(|step| verbose || step.decision != Decision::UpToDate)
+        .collect();
     let host = Platform::host();
     let several = shown.iter().any(|step| step.platform != host);
     let mut table = if several {
@@ -130,7 +153,16 @@ fn show(document: &PlanDocument, global: &Global) -> Result<()> {
         Table::new(["name", "version", "would", "from", "why"]).flexible(4)
     };
     for step in &shown {
-        let PlanStep { name, version, platform, decision, source, reason, answer, needed_by } = step;
+        let PlanStep {
+            name,
+            version,
+            platform,
+            decision,
+            source,
+            reason,
+            answer,
+            needed_by,
+        } = step;
         let (would, tone) = match decision {
             Decision::UpToDate => ("-", Tone::Good),
             Decision::Fail => (decision.as_str(), Tone::Bad),
@@ -149,10 +181,19 @@ fn show(document: &PlanDocument, global: &Global) -> Result<()> {
         let name = (name.as_str(), Tone::Strong);
         let platform = platform.to_string();
         let rest = [(version.as_str(), Tone::Plain), (would, tone)];
-        let from = source.filter(|via| *via != Via::Build).map_or("-", Via::as_str);
+        let from = source
+            .filter(|via| *via != Via::Build)
+            .map_or("-", Via::as_str);
         let end = [(from, Tone::Plain), (why.as_str(), Tone::Plain)];
         if several {
-            table.row([name, (platform.as_str(), Tone::Plain), rest[0], rest[1], end[0], end[1]]);
+            table.row([
+                name,
+                (platform.as_str(), Tone::Plain),
+                rest[0],
+                rest[1],
+                end[0],
+                end[1],
+            ]);
         } else {
             table.row([name, rest[0], rest[1], end[0], end[1]]);
         }
@@ -172,6 +213,10 @@ fn show(document: &PlanDocument, global: &Global) -> Result<()> {
             other => format!("{count} to {}", other.as_str()),
         })
         .collect();
-    report::say(&if counts.is_empty() { "nothing to do".to_owned() } else { counts.join(", ") });
+    report::say(&if counts.is_empty() {
+        "nothing to do".to_owned()
+    } else {
+        counts.join(", ")
+    });
     Ok(())
 }

@@ -22,7 +22,10 @@ pub fn save(ctx: &Context, done: &BTreeMap<Cell, Done>) -> Result<()> {
         return Ok(());
     }
     let project = &ctx.project;
-    let mut state = State { larder: LARDER.to_owned(), ..State::default() };
+    let mut state = State {
+        larder: LARDER.to_owned(),
+        ..State::default()
+    };
     state.definition = definition(project);
     let settled = Watched::settle(&state.definition);
     let same_definition = settled && state.definition == ctx.state.definition;
@@ -31,9 +34,18 @@ pub fn save(ctx: &Context, done: &BTreeMap<Cell, Done>) -> Result<()> {
         state.definition = Vec::new();
     }
     state.sources = ctx.sources.looked();
-    state.sources.retain(|source| Watched::settle(&source.watched));
-    let now_known: BTreeSet<&Utf8PathBuf> = state.sources.iter().map(|source| &source.path).collect();
-    let kept: Vec<SourceState> = ctx.sources.known().iter().filter(|source| !now_known.contains(&source.path)).cloned().collect();
+    state
+        .sources
+        .retain(|source| Watched::settle(&source.watched));
+    let now_known: BTreeSet<&Utf8PathBuf> =
+        state.sources.iter().map(|source| &source.path).collect();
+    let kept: Vec<SourceState> = ctx
+        .sources
+        .known()
+        .iter()
+        .filter(|source| !now_known.contains(&source.path))
+        .cloned()
+        .collect();
     state.sources.extend(kept);
     state.all = project
         .subsystems
@@ -42,7 +54,11 @@ pub fn save(ctx: &Context, done: &BTreeMap<Cell, Done>) -> Result<()> {
         .map(|subsystem| subsystem.name.to_string())
         .collect();
     state.complete = state.all.len() == project.subsystems.len();
-    let digests: HashMap<&str, Digest> = state.sources.iter().map(|source| (source.path.as_str(), source.digest)).collect();
+    let digests: HashMap<&str, Digest> = state
+        .sources
+        .iter()
+        .map(|source| (source.path.as_str(), source.digest))
+        .collect();
     let mut cells: BTreeMap<(String, String), CellState> = BTreeMap::new();
     for cell in &ctx.state.cells {
         cells.insert((cell.name.clone(), cell.platform.clone()), cell.clone());
@@ -52,7 +68,12 @@ pub fn save(ctx: &Context, done: &BTreeMap<Cell, Done>) -> Result<()> {
         let sources = source_paths(project, &cell.name, cell.platform, &mut Vec::new())?;
         let sources = sources
             .into_iter()
-            .map(|path| digests.get(path.as_str()).copied().map(|digest| (path, digest)))
+            .map(|path| {
+                digests
+                    .get(path.as_str())
+                    .copied()
+                    .map(|digest| (path, digest))
+            })
             .collect::<Option<Vec<_>>>();
         let (Some(sources), false) = (sources, done.watched.is_empty()) else {
             cells.remove(&key);
@@ -62,13 +83,18 @@ pub fn save(ctx: &Context, done: &BTreeMap<Cell, Done>) -> Result<()> {
             cells.remove(&key);
             continue;
         }
-        let before = cells.get(&key).filter(|before| before.artifact == done.artifact.digest());
+        let before = cells
+            .get(&key)
+            .filter(|before| before.artifact == done.artifact.digest());
         let record = CellState {
             name: key.0.clone(),
             version: done.artifact.version.to_string(),
             platform: key.1.clone(),
             via: done.via.or_else(|| before.and_then(|before| before.via)),
-            needs: project.subsystems.get(&cell.name).map_or_else(Vec::new, |s| s.needs.iter().map(Name::to_string).collect()),
+            needs: project
+                .subsystems
+                .get(&cell.name)
+                .map_or_else(Vec::new, |s| s.needs.iter().map(Name::to_string).collect()),
             artifact: done.artifact.digest(),
             watched: done.watched.clone(),
             sources,
@@ -83,7 +109,11 @@ pub fn save(ctx: &Context, done: &BTreeMap<Cell, Done>) -> Result<()> {
         return Ok(());
     }
     let path = State::path(&project.root);
-    let alone = exclusive(&project.root.join(".larder/locks/state"), &ctx.cancel, |_| ())?;
+    let alone = exclusive(
+        &project.root.join(".larder/locks/state"),
+        &ctx.cancel,
+        |_| (),
+    )?;
     if alone.is_held() {
         fs::remove_staged(&path)?;
     }
@@ -101,13 +131,26 @@ fn with_sources(ctx: &Context) -> State {
 /// The project's files as they looked before they were read: what changed since is seen by the next run.
 fn definition(project: &Project) -> Vec<Watched> {
     let looks = project.looks.iter();
-    looks.map(|(path, look)| Watched::of(path, look.as_ref())).collect()
+    looks
+        .map(|(path, look)| Watched::of(path, look.as_ref()))
+        .collect()
 }
 
 /// Source folders that a cell's keys depend on: its own, and those of what its build needs.
-fn source_paths(project: &Project, name: &Name, platform: Platform, path: &mut Vec<Name>) -> Result<BTreeSet<Utf8PathBuf>> {
+fn source_paths(
+    project: &Project,
+    name: &Name,
+    platform: Platform,
+    path: &mut Vec<Name>,
+) -> Result<BTreeSet<Utf8PathBuf>> {
     let mut found = BTreeSet::new();
-    let Some(subsystem) = project.subsystems.get(name).filter(|_| !path.contains(name)) else { return Ok(found) };
+    let Some(subsystem) = project
+        .subsystems
+        .get(name)
+        .filter(|_| !path.contains(name))
+    else {
+        return Ok(found);
+    };
     path.push(name.clone());
     if let Some(build) = subsystem.rendered_build(&platform, "<out>", "<src>")?
         && let RenderedSource::Dir { path } = build.source
@@ -140,11 +183,19 @@ pub fn fast(root: &Utf8Path, words: &[String]) -> Option<Vec<CellState>> {
         words.iter().map(String::as_str).collect()
     };
     let host = Platform::host().to_string();
-    let cells: BTreeMap<&str, &CellState> =
-        state.cells.iter().filter(|cell| cell.platform == host).map(|cell| (cell.name.as_str(), cell)).collect();
+    let cells: BTreeMap<&str, &CellState> = state
+        .cells
+        .iter()
+        .filter(|cell| cell.platform == host)
+        .map(|cell| (cell.name.as_str(), cell))
+        .collect();
     let mut wanted: BTreeMap<&str, &CellState> = BTreeMap::new();
     // By text: paths compare component by component, which a thousand sources would feel.
-    let known: HashMap<&str, &SourceState> = state.sources.iter().map(|source| (source.path.as_str(), source)).collect();
+    let known: HashMap<&str, &SourceState> = state
+        .sources
+        .iter()
+        .map(|source| (source.path.as_str(), source))
+        .collect();
     let mut sources: HashMap<&str, Digest> = HashMap::new();
     while let Some(name) = names.pop() {
         let cell = *cells.get(name)?;
@@ -155,7 +206,10 @@ pub fn fast(root: &Utf8Path, words: &[String]) -> Option<Vec<CellState>> {
             return None;
         }
         for (path, digest) in &cell.sources {
-            if sources.insert(path.as_str(), *digest).is_some_and(|other| other != *digest) {
+            if sources
+                .insert(path.as_str(), *digest)
+                .is_some_and(|other| other != *digest)
+            {
                 return None;
             }
         }

@@ -15,15 +15,19 @@ use crate::error::{Error, Kind, Result};
 pub fn markdown(root: &Command) -> String {
     let root = built(root);
     let name = root.get_name().to_owned();
-    let mut text =
-        format!("<!-- Generated from the command line's own definitions; edits here are lost. -->\n\n# {name}: reference\n\n");
+    let mut text = format!(
+        "<!-- Generated from the command line's own definitions; edits here are lost. -->\n\n# {name}: reference\n\n"
+    );
     if let Some(about) = root.get_long_about().or_else(|| root.get_about()) {
         let _ = writeln!(text, "{}\n", about.to_string().trim());
     }
     let commands: Vec<(String, &Command)> = walk(&root);
     text.push_str("## Commands\n\n| command | what it does |\n|---|---|\n");
     for (path, command) in &commands {
-        let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+        let about = command
+            .get_about()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         let _ = writeln!(text, "| [`{path}`](#{}) | {} |", anchor(path), cell(&about));
     }
     let global: Vec<&Arg> = root.get_arguments().filter(|arg| shown(arg)).collect();
@@ -39,12 +43,18 @@ pub fn markdown(root: &Command) -> String {
         let usage = (*command).clone().render_usage().to_string();
         let usage = usage.trim_start_matches("Usage:").trim();
         let _ = writeln!(text, "```\n{usage}\n```");
-        let own: Vec<&Arg> = command.get_arguments().filter(|arg| shown(arg) && !is_global(&global, arg)).collect();
+        let own: Vec<&Arg> = command
+            .get_arguments()
+            .filter(|arg| shown(arg) && !is_global(&global, arg))
+            .collect();
         if !own.is_empty() {
             text.push('\n');
             arguments(&mut text, &own);
         }
-        if let Some(after) = command.get_after_long_help().or_else(|| command.get_after_help()) {
+        if let Some(after) = command
+            .get_after_long_help()
+            .or_else(|| command.get_after_help())
+        {
             let _ = writeln!(text, "\n{}", after.to_string().trim());
         }
     }
@@ -91,7 +101,10 @@ fn built(root: &Command) -> Command {
 /// All visible commands, depth first, in the order they are defined; `help` goes without saying.
 fn walk(root: &Command) -> Vec<(String, &Command)> {
     fn into<'a>(prefix: &str, parent: &'a Command, found: &mut Vec<(String, &'a Command)>) {
-        for command in parent.get_subcommands().filter(|c| !c.is_hide_set() && c.get_name() != "help") {
+        for command in parent
+            .get_subcommands()
+            .filter(|c| !c.is_hide_set() && c.get_name() != "help")
+        {
             let path = format!("{prefix} {}", command.get_name());
             found.push((path.clone(), command));
             into(&path, command, found);
@@ -122,7 +135,11 @@ fn cell(text: &str) -> String {
 fn arguments(text: &mut String, args: &[&Arg]) {
     text.push_str("| option | meaning |\n|---|---|\n");
     for arg in args {
-        let mut help = arg.get_long_help().or_else(|| arg.get_help()).map(ToString::to_string).unwrap_or_default();
+        let mut help = arg
+            .get_long_help()
+            .or_else(|| arg.get_help())
+            .map(ToString::to_string)
+            .unwrap_or_default();
         if !help.ends_with(['.', '!', '?', ':']) && !help.is_empty() {
             help.push('.');
         }
@@ -135,7 +152,11 @@ fn arguments(text: &mut String, args: &[&Arg]) {
         if !values.is_empty() && takes_value(arg) {
             let _ = write!(help, " One of {}.", values.join(", "));
         }
-        let defaults: Vec<String> = arg.get_default_values().iter().map(|v| format!("`{}`", v.to_string_lossy())).collect();
+        let defaults: Vec<String> = arg
+            .get_default_values()
+            .iter()
+            .map(|v| format!("`{}`", v.to_string_lossy()))
+            .collect();
         if !defaults.is_empty() && takes_value(arg) {
             let _ = write!(help, " Default: {}.", defaults.join(", "));
         }
@@ -159,16 +180,34 @@ fn spelling(arg: &Arg) -> String {
         .chain(arg.get_long().map(|long| format!("--{long}")))
         .collect();
     let value = if takes_value(arg) {
-        let names = arg.get_value_names().map(|names| names.iter().map(|n| format!("<{n}>")).collect::<Vec<_>>().join(" "));
+        let names = arg.get_value_names().map(|names| {
+            names
+                .iter()
+                .map(|n| format!("<{n}>"))
+                .collect::<Vec<_>>()
+                .join(" ")
+        });
         names.unwrap_or_else(|| format!("<{}>", arg.get_id().as_str().to_ascii_uppercase()))
     } else {
         String::new()
     };
-    let many = if arg.is_positional() && arg.get_num_args().is_some_and(|n| n.max_values() > 1) { "..." } else { "" };
-    match (names.is_empty(), arg.is_required_set() || !value.is_empty() && !names.is_empty()) {
+    let many = if arg.is_positional() && arg.get_num_args().is_some_and(|n| n.max_values() > 1) {
+        "..."
+    } else {
+        ""
+    };
+    match (
+        names.is_empty(),
+        arg.is_required_set() || !value.is_empty() && !names.is_empty(),
+    ) {
         (true, true) => format!("{value}{many}"),
-        (true, false) => format!("[{}]{many}", value.trim_start_matches('<').trim_end_matches('>')),
-        (false, _) => format!("{} {value}", names.join(", ")).trim_end().to_owned(),
+        (true, false) => format!(
+            "[{}]{many}",
+            value.trim_start_matches('<').trim_end_matches('>')
+        ),
+        (false, _) => format!("{} {value}", names.join(", "))
+            .trim_end()
+            .to_owned(),
     }
 }
 
@@ -187,21 +226,39 @@ fn variables(text: &mut String) {
 fn exit_codes(text: &mut String) {
     text.push_str("\n## Exit codes\n\n| code | meaning |\n|---:|---|\n");
     let mut rows = vec![(0, "done")];
-    rows.extend(KINDS.iter().map(|(kind, meaning)| (kind.exit_code(), *meaning)));
+    rows.extend(
+        KINDS
+            .iter()
+            .map(|(kind, meaning)| (kind.exit_code(), *meaning)),
+    );
     for (code, meaning) in rows {
         let _ = writeln!(text, "| {code} | {meaning} |");
     }
-    let mut order: Vec<Kind> = KINDS.iter().map(|(kind, _)| *kind).filter(|k| !matches!(k, Kind::Interrupted(_))).collect();
+    let mut order: Vec<Kind> = KINDS
+        .iter()
+        .map(|(kind, _)| *kind)
+        .filter(|k| !matches!(k, Kind::Interrupted(_)))
+        .collect();
     order.sort_by_key(|kind| kind.rank());
-    let order: Vec<String> = order.iter().map(|kind| kind.exit_code().to_string()).collect();
-    let _ = writeln!(text, "\nSeveral failures: the first of {} names the code.", order.join(", "));
+    let order: Vec<String> = order
+        .iter()
+        .map(|kind| kind.exit_code().to_string())
+        .collect();
+    let _ = writeln!(
+        text,
+        "\nSeveral failures: the first of {} names the code.",
+        order.join(", ")
+    );
 }
 
 const KINDS: &[(Kind, &str)] = &[
     (Kind::Failed, "a step failed"),
     (Kind::Usage, "the command line or the files are wrong"),
     (Kind::Locked, "`--locked` would change the lock"),
-    (Kind::Integrity, "integrity: bytes are not what is pinned or stated"),
+    (
+        Kind::Integrity,
+        "integrity: bytes are not what is pinned or stated",
+    ),
     (Kind::Unavailable, "unavailable, try later"),
     (Kind::Interrupted(2), "interrupted (SIGINT)"),
     (Kind::Interrupted(15), "interrupted (SIGTERM)"),
@@ -213,18 +270,43 @@ fn json(text: &mut String) {
          a summary last. A command that only looks prints one document; as a line of `ci:` or a need of a task, on stderr. `larder schema <name>` prints the schema of each; \
          they are in `schema/` too.\n\n| schema | describes |\n|---|---|\n",
     );
-    for Described { name, of, schema: _ } in schemas::ALL {
-        let _ = writeln!(text, "| [`{name}`](../schema/{name}.schema.json) | {} |", cell(of));
+    for Described {
+        name,
+        of,
+        schema: _,
+    } in schemas::ALL
+    {
+        let _ = writeln!(
+            text,
+            "| [`{name}`](../schema/{name}.schema.json) | {} |",
+            cell(of)
+        );
     }
-    for Described { name, of: _, schema } in schemas::ALL.iter().filter(|known| known.name.starts_with("event-")) {
+    for Described {
+        name,
+        of: _,
+        schema,
+    } in schemas::ALL
+        .iter()
+        .filter(|known| known.name.starts_with("event-"))
+    {
         let schema = schema();
         let title = schema["description"].as_str().unwrap_or_default();
-        let _ = writeln!(text, "\n`{name}`: {title}\n\n| field | meaning |\n|---|---|");
-        let Some(properties) = schema["properties"].as_object() else { continue };
+        let _ = writeln!(
+            text,
+            "\n`{name}`: {title}\n\n| field | meaning |\n|---|---|"
+        );
+        let Some(properties) = schema["properties"].as_object() else {
+            continue;
+        };
         let required = schema["required"].as_array().cloned().unwrap_or_default();
         for (field, property) in properties {
             let meaning = property["description"].as_str().unwrap_or_default();
-            let always = if required.iter().any(|r| r == field) { "" } else { " Absent where there is none." };
+            let always = if required.iter().any(|r| r == field) {
+                ""
+            } else {
+                " Absent where there is none."
+            };
             let _ = writeln!(text, "| `{field}` | {}{always} |", cell(meaning));
         }
     }
@@ -235,15 +317,40 @@ mod tests {
     use super::*;
 
     fn tree() -> Command {
-        let names = Arg::new("name").required(true).num_args(1..).help("Subsystems, or `all`");
-        let jobs = Arg::new("jobs").short('j').long("jobs").value_name("N").help("Builds at once").default_value("2");
-        let color = Arg::new("color").long("color").global(true).help("When to use colours").value_parser(["auto", "never"]);
-        let json = Arg::new("json").long("json").action(ArgAction::SetTrue).help("JSON lines | on stdout");
+        let names = Arg::new("name")
+            .required(true)
+            .num_args(1..)
+            .help("Subsystems, or `all`");
+        let jobs = Arg::new("jobs")
+            .short('j')
+            .long("jobs")
+            .value_name("N")
+            .help("Builds at once")
+            .default_value("2");
+        let color = Arg::new("color")
+            .long("color")
+            .global(true)
+            .help("When to use colours")
+            .value_parser(["auto", "never"]);
+        let json = Arg::new("json")
+            .long("json")
+            .action(ArgAction::SetTrue)
+            .help("JSON lines | on stdout");
         Command::new("larder")
             .about("Binaries are the artifact")
             .arg(color)
-            .subcommand(Command::new("ensure").about("Makes binaries present").arg(names).arg(jobs).arg(json))
-            .subcommand(Command::new("cache").about("The cache").subcommand(Command::new("dir").about("Where it is")))
+            .subcommand(
+                Command::new("ensure")
+                    .about("Makes binaries present")
+                    .arg(names)
+                    .arg(jobs)
+                    .arg(json),
+            )
+            .subcommand(
+                Command::new("cache")
+                    .about("The cache")
+                    .subcommand(Command::new("dir").about("Where it is")),
+            )
             .subcommand(Command::new("secret").hide(true))
     }
 
@@ -302,7 +409,13 @@ mod tests {
         larder cache dir [OPTIONS]
         ```
         ");
-        for word in ["LARDER_", "| 4 | integrity", "| 130 |", "the first of 4, 2, 3, 5, 1", "`error_kind` | What kind"] {
+        for word in [
+            "LARDER_",
+            "| 4 | integrity",
+            "| 130 |",
+            "the first of 4, 2, 3, 5, 1",
+            "`error_kind` | What kind",
+        ] {
             assert!(text.contains(word), "{word} in {text}");
         }
         assert!(!text.contains("secret"));
@@ -313,7 +426,15 @@ mod tests {
     fn pages_and_completions_know_the_commands() {
         let pages = man_pages(&tree()).unwrap();
         let names: Vec<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["larder.1", "larder-ensure.1", "larder-cache.1", "larder-cache-dir.1"]);
+        assert_eq!(
+            names,
+            [
+                "larder.1",
+                "larder-ensure.1",
+                "larder-cache.1",
+                "larder-cache-dir.1"
+            ]
+        );
         let script = String::from_utf8(completions(&tree(), clap_complete::Shell::Bash)).unwrap();
         assert!(script.contains("ensure"), "{script}");
     }

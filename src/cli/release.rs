@@ -114,7 +114,10 @@ struct OfProject {
 
 impl How {
     fn options(self) -> ReleaseOptions {
-        ReleaseOptions { replace: self.replace, stage: self.stage }
+        ReleaseOptions {
+            replace: self.replace,
+            stage: self.stage,
+        }
     }
 }
 
@@ -141,13 +144,24 @@ fn binary(args: &Binary, global: &Global) -> Result<ExitCode> {
     let session = Session::open(global, Options::default())?;
     let ctx = Arc::clone(&session.ctx);
     let options = args.how.options();
-    each(session, Action::Release, &args.names, &args.platforms.resolve()?, |cell| {
-        let released = steps::release(&ctx, cell, options)?;
-        Ok((
-            released.outcome,
-            Told { bytes: released.bytes, place: Some(released.place), reason: released.reason, version: None },
-        ))
-    })
+    each(
+        session,
+        Action::Release,
+        &args.names,
+        &args.platforms.resolve()?,
+        |cell| {
+            let released = steps::release(&ctx, cell, options)?;
+            Ok((
+                released.outcome,
+                Told {
+                    bytes: released.bytes,
+                    place: Some(released.place),
+                    reason: released.reason,
+                    version: None,
+                },
+            ))
+        },
+    )
 }
 
 /// Platforms named, else the project's.
@@ -160,7 +174,13 @@ fn or_all(platforms: &PlatformArgs) -> Result<Platforms> {
 
 fn cells(project: &Project, subsystem: &Subsystem, platforms: &Platforms) -> Vec<Cell> {
     let (there, _) = platforms.of(project, subsystem);
-    there.into_iter().map(|platform| Cell { name: subsystem.name.clone(), platform }).collect()
+    there
+        .into_iter()
+        .map(|platform| Cell {
+            name: subsystem.name.clone(),
+            platform,
+        })
+        .collect()
 }
 
 fn status(args: &Few, global: &Global) -> Result<ExitCode> {
@@ -169,12 +189,22 @@ fn status(args: &Few, global: &Global) -> Result<ExitCode> {
     let ctx = &looking.ctx;
     let shelf = Shelf::list(ctx)?;
     let selection = Selection::parse_or_all(&ctx.project, &args.names)?;
-    let all: Vec<Cell> = selection.subsystems(&ctx.project).iter().flat_map(|s| cells(&ctx.project, s, &platforms)).collect();
-    let found = all.par_iter().map(|cell| Ok((cell, standing(ctx, cell, &shelf)?))).collect::<Result<Vec<_>>>()?;
+    let all: Vec<Cell> = selection
+        .subsystems(&ctx.project)
+        .iter()
+        .flat_map(|s| cells(&ctx.project, s, &platforms))
+        .collect();
+    let found = all
+        .par_iter()
+        .map(|cell| Ok((cell, standing(ctx, cell, &shelf)?)))
+        .collect::<Result<Vec<_>>>()?;
     let entries: Vec<_> = found
         .iter()
         .map(|(cell, standing)| {
-            let (tag, asset) = standing.place().map(|(tag, asset)| (tag.clone(), asset.clone())).unzip();
+            let (tag, asset) = standing
+                .place()
+                .map(|(tag, asset)| (tag.clone(), asset.clone()))
+                .unzip();
             ReleaseStatusEntry {
                 name: cell.name.clone(),
                 version: ctx.project.subsystems[&cell.name].version.clone(),
@@ -185,12 +215,23 @@ fn status(args: &Few, global: &Global) -> Result<ExitCode> {
             }
         })
         .collect();
-    let complete = found.iter().all(|(_, standing)| matches!(standing, Standing::Released(..)));
+    let complete = found
+        .iter()
+        .all(|(_, standing)| matches!(standing, Standing::Released(..)));
     let hub = ctx.hub()?.describe();
-    let document = ReleaseStatusDocument { project: ctx.project.name.clone(), hub, complete, subsystems: entries };
-    let path = ctx.project.root.join(".collection/metadata/release-status.json");
+    let document = ReleaseStatusDocument {
+        project: ctx.project.name.clone(),
+        hub,
+        complete,
+        subsystems: entries,
+    };
+    let path = ctx
+        .project
+        .root
+        .join(".collection/metadata/release-status.json");
     crate::fs::create_dir_all(crate::fs::parent(path.as_std_path()))?;
-    let text = serde_json::to_string_pretty(&document).map_err(|e| Error::failed("cannot write a document as JSON").cause(e))?;
+    let text = serde_json::to_string_pretty(&document)
+        .map_err(|e| Error::failed("cannot write a document as JSON").cause(e))?;
     crate::fs::write_atomic(&path, (text + "\n").as_bytes())?;
     if global.json {
         global.print_json(&document)?;
@@ -204,7 +245,9 @@ fn status(args: &Few, global: &Global) -> Result<ExitCode> {
             _ => Tone::Warn,
         };
         let platform = cell.platform.to_string();
-        let place = standing.place().map_or_else(|| "-".to_owned(), |(tag, asset)| format!("{tag}/{asset}"));
+        let place = standing
+            .place()
+            .map_or_else(|| "-".to_owned(), |(tag, asset)| format!("{tag}/{asset}"));
         let version = ctx.project.subsystems[&cell.name].version.as_str();
         let plain = |text| (text, Tone::Plain);
         table.row([
@@ -227,7 +270,9 @@ fn each_release(
 ) -> Result<ExitCode> {
     let session = Session::open(global, Options::default())?;
     let ctx = &session.ctx;
-    ctx.hub()?.writable().map_err(|why| Error::failed("cannot write to the hub").cause(why))?;
+    ctx.hub()?
+        .writable()
+        .map_err(|why| Error::failed("cannot write to the hub").cause(why))?;
     let selection = Selection::parse(&ctx.project, names)?;
     let subsystems = selection.subsystems(&ctx.project);
     session.begin(Action::Release, subsystems.len());
@@ -254,7 +299,10 @@ fn finalize(args: &Chosen, global: &Global) -> Result<ExitCode> {
     let shelf = std::sync::OnceLock::new();
     each_release(global, &args.names, |session, subsystem| {
         let ctx = &session.ctx;
-        let shelf = shelf.get_or_init(|| Shelf::list(ctx)).as_ref().map_err(Clone::clone)?;
+        let shelf = shelf
+            .get_or_init(|| Shelf::list(ctx))
+            .as_ref()
+            .map_err(Clone::clone)?;
         let mut missing = Vec::new();
         let mut drafts: Vec<Tag> = Vec::new();
         for cell in cells(&ctx.project, subsystem, &platforms) {
@@ -262,13 +310,21 @@ fn finalize(args: &Chosen, global: &Global) -> Result<ExitCode> {
                 Standing::Released(..) => {}
                 Standing::Draft(tag, _) if drafts.contains(&tag) => {}
                 Standing::Draft(tag, _) => drafts.push(tag),
-                Standing::OtherInputs(..) => missing.push(format!("{} (there from other inputs)", cell.platform)),
+                Standing::OtherInputs(..) => {
+                    missing.push(format!("{} (there from other inputs)", cell.platform))
+                }
                 Standing::Missing => missing.push(cell.platform.to_string()),
             }
         }
         if !missing.is_empty() {
-            return Err(Error::failed(format!("the release of {} lacks {}", subsystem.name, missing.join(", ")))
-                .hint("`larder release` adds them where they can be made; `--platform` asks for fewer"));
+            return Err(Error::failed(format!(
+                "the release of {} lacks {}",
+                subsystem.name,
+                missing.join(", ")
+            ))
+            .hint(
+                "`larder release` adds them where they can be made; `--platform` asks for fewer",
+            ));
         }
         if drafts.is_empty() {
             return Ok((Outcome::UpToDate, "published already".to_owned()));
@@ -282,13 +338,21 @@ fn abort(args: &Chosen, global: &Global) -> Result<ExitCode> {
     let shelf = std::sync::OnceLock::new();
     each_release(global, &args.names, |session, subsystem| {
         let ctx = &session.ctx;
-        let shelf = shelf.get_or_init(|| Shelf::list(ctx)).as_ref().map_err(Clone::clone)?;
+        let shelf = shelf
+            .get_or_init(|| Shelf::list(ctx))
+            .as_ref()
+            .map_err(Clone::clone)?;
         let tag = Tag::of(&subsystem.name, &subsystem.version);
         // Late platforms of an immutable release have tags of their own.
         let mut tags = std::collections::BTreeSet::from([tag.clone()]);
         for cell in cells(&ctx.project, subsystem, &Platforms::All) {
             let wanted = ctx.wanted(&cell)?;
-            tags.extend([&wanted.build, &wanted.original].into_iter().flatten().map(|inputs| tag.suffixed(&inputs.digest)));
+            tags.extend(
+                [&wanted.build, &wanted.original]
+                    .into_iter()
+                    .flatten()
+                    .map(|inputs| tag.suffixed(&inputs.digest)),
+            );
         }
         tags.retain(|tag| shelf.is_draft(tag));
         if tags.is_empty() {
@@ -305,7 +369,8 @@ fn project(args: &OfProject, global: &Global) -> Result<ExitCode> {
     let ctx = &session.ctx;
     project_release::check_tag(ctx, &args.tag)?;
     let hub = ctx.hub()?;
-    hub.writable().map_err(|why| Error::failed(format!("cannot release to {}", hub.describe())).cause(why))?;
+    hub.writable()
+        .map_err(|why| Error::failed(format!("cannot release to {}", hub.describe())).cause(why))?;
     let list = bundle::platforms(&platforms, &ctx.project);
     let plan = Plan::new(&ctx.project, &Selection::All, &platforms);
     session.begin(Action::Release, plan.goals().len() + list.len() + 1);
@@ -333,12 +398,35 @@ fn publish(
     list: &[crate::model::Platform],
 ) -> Result<(Outcome, Option<String>)> {
     let ctx = &session.ctx;
-    let all: Vec<Cell> = ctx.project.subsystems.values().flat_map(|s| cells(&ctx.project, s, platforms)).collect();
-    let packages = all.iter().map(|cell| steps::package(ctx, cell)).collect::<Result<Vec<_>>>()?;
-    let bundles = bundle::all(session, list).into_iter().collect::<Result<Vec<_>>>()?;
+    let all: Vec<Cell> = ctx
+        .project
+        .subsystems
+        .values()
+        .flat_map(|s| cells(&ctx.project, s, platforms))
+        .collect();
+    let packages = all
+        .iter()
+        .map(|cell| steps::package(ctx, cell))
+        .collect::<Result<Vec<_>>>()?;
+    let bundles = bundle::all(session, list)
+        .into_iter()
+        .collect::<Result<Vec<_>>>()?;
     let bundles: Vec<_> = list.iter().copied().zip(bundles).collect();
-    let receipt = project_release::publish(ctx, &args.tag, &bundles, &packages, args.how.options())?;
-    let wrote = receipt.assets.iter().any(|(_, published)| *published != crate::hub::Published::Present);
-    let place = receipt.url.or_else(|| Some(format!("{}/{}", ctx.hub().ok()?.describe(), args.tag)));
-    Ok((if wrote { Outcome::Released } else { Outcome::UpToDate }, place))
+    let receipt =
+        project_release::publish(ctx, &args.tag, &bundles, &packages, args.how.options())?;
+    let wrote = receipt
+        .assets
+        .iter()
+        .any(|(_, published)| *published != crate::hub::Published::Present);
+    let place = receipt
+        .url
+        .or_else(|| Some(format!("{}/{}", ctx.hub().ok()?.describe(), args.tag)));
+    Ok((
+        if wrote {
+            Outcome::Released
+        } else {
+            Outcome::UpToDate
+        },
+        place,
+    ))
 }

@@ -28,7 +28,9 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let platforms = args.platforms.resolve()?;
     if args.names.iter().any(|name| name == "all") {
-        return Err(Error::usage("`rollback` takes the names of subsystems, not `all`"));
+        return Err(Error::usage(
+            "`rollback` takes the names of subsystems, not `all`",
+        ));
     }
     let session = Session::open(global, Options::default())?;
     let ctx = std::sync::Arc::clone(&session.ctx);
@@ -38,12 +40,20 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         let now = if artifact.version == *pinned {
             format!("another build of {pinned} is installed now")
         } else {
-            format!("{} is installed now; versions.yml still pins {pinned}", artifact.version)
+            format!(
+                "{} is installed now; versions.yml still pins {pinned}",
+                artifact.version
+            )
         };
         ctx.events.note(Some(cell), Level::Info, now.clone());
         Ok((
             Outcome::RolledBack,
-            Told { bytes: artifact.size(), place: None, reason: Some(now), version: Some(artifact.version) },
+            Told {
+                bytes: artifact.size(),
+                place: None,
+                reason: Some(now),
+                version: Some(artifact.version),
+            },
         ))
     })
 }

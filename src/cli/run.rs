@@ -45,13 +45,29 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     };
     let task = find(&project, name)?;
     let tally = global.within.clone().unwrap_or_default();
-    let inner = Global { directory: Some(root), within: Some(tally.clone()), ..global.clone() };
+    let inner = Global {
+        directory: Some(root),
+        within: Some(tally.clone()),
+        ..global.clone()
+    };
     let mut lines = BTreeMap::new();
     understand(&project, name, task, &mut lines)?;
     let (runtime, cancel) = supervised()?;
-    let shell = Shell { project: &project, runtime: runtime.handle(), cancel: &cancel, stdout_is_data: global.json };
-    let mut runner =
-        Runner { project: &project, shell, lines, global: &inner, force: args.force, done: BTreeSet::new(), tally: &tally };
+    let shell = Shell {
+        project: &project,
+        runtime: runtime.handle(),
+        cancel: &cancel,
+        stdout_is_data: global.json,
+    };
+    let mut runner = Runner {
+        project: &project,
+        shell,
+        lines,
+        global: &inner,
+        force: args.force,
+        done: BTreeSet::new(),
+        tally: &tally,
+    };
     let ended = runner.task(name, task);
     runtime.shutdown_background();
     let ended = match ended {
@@ -66,7 +82,11 @@ fn find<'a>(project: &'a Project, name: &str) -> Result<&'a Task> {
     project.tasks.get(name).ok_or_else(|| {
         let error = Error::usage(format!("no task is called `{name}`"));
         let near = |known: &&String| strsim::jaro_winkler(known, name);
-        match project.tasks.keys().max_by(|a, b| near(a).total_cmp(&near(b))) {
+        match project
+            .tasks
+            .keys()
+            .max_by(|a, b| near(a).total_cmp(&near(b)))
+        {
             Some(best) if near(&best) > 0.75 => error.hint(format!("did you mean `{best}`?")),
             Some(_) => error.hint("`larder run` lists the tasks"),
             None => error.hint("versions.yml has no `tasks:` yet"),
@@ -75,13 +95,19 @@ fn find<'a>(project: &'a Project, name: &str) -> Result<&'a Task> {
 }
 
 /// Understands the lines among the needs of a task, and of the tasks it needs, before anything runs.
-fn understand(project: &Project, name: &str, task: &Task, lines: &mut BTreeMap<String, Line>) -> Result<()> {
+fn understand(
+    project: &Project,
+    name: &str,
+    task: &Task,
+    lines: &mut BTreeMap<String, Line>,
+) -> Result<()> {
     for need in &task.needs {
         // The project's files were checked: needs of tasks form no circle.
         if let Some((name, task)) = as_task(project, need) {
             understand(project, name, task, lines)?;
         } else if !lines.contains_key(need) {
-            let line = Line::parse(need).map_err(|error| error.context(format!("a need of the task `{name}` is wrong")))?;
+            let line = Line::parse(need)
+                .map_err(|error| error.context(format!("a need of the task `{name}` is wrong")))?;
             lines.insert(need.clone(), line);
         }
     }
@@ -125,7 +151,12 @@ impl Runner<'_> {
         }
         let start = Instant::now();
         if !self.force && self.shell.up_to_date(task)? {
-            self.tell(name, Outcome::UpToDate, start, Some("its status says that there is nothing to do"));
+            self.tell(
+                name,
+                Outcome::UpToDate,
+                start,
+                Some("its status says that there is nothing to do"),
+            );
             return Ok(());
         }
         for need in &task.needs {
@@ -135,7 +166,12 @@ impl Runner<'_> {
                 None => self.line(need),
             };
             if let Err(stop) = ended {
-                self.tell(name, Outcome::Skipped, start, Some(&format!("`{need}` failed")));
+                self.tell(
+                    name,
+                    Outcome::Skipped,
+                    start,
+                    Some(&format!("`{need}` failed")),
+                );
                 return Err(stop);
             }
         }
@@ -145,7 +181,13 @@ impl Runner<'_> {
             }
             if let Err(error) = self.shell.run(name, task, line) {
                 if self.global.json && !matches!(error.kind(), Kind::Interrupted(_)) {
-                    self.told(Did { error: Some(error.clone()), ..Did::new(Action::Run, name, Outcome::Failed) }, start);
+                    self.told(
+                        Did {
+                            error: Some(error.clone()),
+                            ..Did::new(Action::Run, name, Outcome::Failed)
+                        },
+                        start,
+                    );
                 }
                 return Err(Stop::Failed(error));
             }
@@ -158,14 +200,26 @@ impl Runner<'_> {
         if !self.done.insert(format!("larder {need}")) {
             return Ok(());
         }
-        let Some(line) = self.lines.get(need) else { return Ok(()) };
+        let Some(line) = self.lines.get(need) else {
+            return Ok(());
+        };
         let code = line.run(self.global);
         self.shell.cancel.check()?;
-        if code == ExitCode::SUCCESS { Ok(()) } else { Err(Stop::Ended(code)) }
+        if code == ExitCode::SUCCESS {
+            Ok(())
+        } else {
+            Err(Stop::Ended(code))
+        }
     }
 
     fn tell(&mut self, name: &str, outcome: Outcome, start: Instant, reason: Option<&str>) {
-        self.told(Did { reason: reason.map(str::to_owned), ..Did::new(Action::Run, name, outcome) }, start);
+        self.told(
+            Did {
+                reason: reason.map(str::to_owned),
+                ..Did::new(Action::Run, name, outcome)
+            },
+            start,
+        );
     }
 
     fn told(&mut self, mut did: Did, start: Instant) {
@@ -182,17 +236,33 @@ impl Runner<'_> {
 fn list(project: &Project, global: &Global) -> Result<()> {
     if global.json {
         let entry = |(name, task): (&String, &Task)| {
-            let Task { description, needs, env: _, commands, status: _ } = task.clone();
-            TaskEntry { name: name.clone(), description, needs, commands }
+            let Task {
+                description,
+                needs,
+                env: _,
+                commands,
+                status: _,
+            } = task.clone();
+            TaskEntry {
+                name: name.clone(),
+                description,
+                needs,
+                commands,
+            }
         };
-        return global.print_json(&TasksDocument { tasks: project.tasks.iter().map(entry).collect() });
+        return global.print_json(&TasksDocument {
+            tasks: project.tasks.iter().map(entry).collect(),
+        });
     }
     if project.tasks.is_empty() {
         report::say("versions.yml has no `tasks:`");
     }
     let width = project.tasks.keys().map(String::len).max().unwrap_or(0);
     let line = |(name, task): (&String, &Task)| {
-        let what = task.description.clone().unwrap_or_else(|| task.commands.join("; "));
+        let what = task
+            .description
+            .clone()
+            .unwrap_or_else(|| task.commands.join("; "));
         format!("{name:width$}  {what}").trim_end().to_owned() + "\n"
     };
     report::print(&project.tasks.iter().map(line).collect::<String>())

@@ -10,8 +10,9 @@ use crate::plan::Drawing;
 use crate::plan::matrix::Matrix;
 use crate::project::schema::{recipe_schema, user_schema, versions_schema};
 use crate::report::documents::{
-    AddDocument, CacheDirDocument, CheckDocument, EnvDocument, InitDocument, ListDocument, OutdatedDocument, PlanDocument,
-    ReleaseStatusDocument, SchemasDocument, StatusDocument, TasksDocument, WhyDocument,
+    AddDocument, CacheDirDocument, CheckDocument, EnvDocument, InitDocument, ListDocument,
+    OutdatedDocument, PlanDocument, ReleaseStatusDocument, SchemasDocument, StatusDocument,
+    TasksDocument, WhyDocument,
 };
 use crate::report::{DidLine, FinishedLine, SummaryLine};
 
@@ -30,9 +31,21 @@ pub const ALL: &[Described] = &[
     described("versions", "versions.yml", versions_schema),
     described("recipe", "subsystems/<name>/recipe.yml", recipe_schema),
     described("config", "your own config.yml", user_schema),
-    described("event-finished", "a step that ended, of any command that runs steps", of::<FinishedLine>),
-    described("event-did", "a step of the whole project that ended", of::<DidLine>),
-    described("event-summary", "the last line of any command that runs steps", of::<SummaryLine>),
+    described(
+        "event-finished",
+        "a step that ended, of any command that runs steps",
+        of::<FinishedLine>,
+    ),
+    described(
+        "event-did",
+        "a step of the whole project that ended",
+        of::<DidLine>,
+    ),
+    described(
+        "event-summary",
+        "the last line of any command that runs steps",
+        of::<SummaryLine>,
+    ),
     described("status", "larder status --json", of::<StatusDocument>),
     described("list", "larder list --json", of::<ListDocument>),
     described("why", "larder why --json", of::<WhyDocument>),
@@ -41,12 +54,20 @@ pub const ALL: &[Described] = &[
     described("plan-matrix", "larder plan --matrix --json", of::<Matrix>),
     described("graph", "larder graph --json", of::<Drawing>),
     described("check", "larder check --json", of::<CheckDocument>),
-    described("release-status", "larder release status --json", of::<ReleaseStatusDocument>),
+    described(
+        "release-status",
+        "larder release status --json",
+        of::<ReleaseStatusDocument>,
+    ),
     described("tasks", "larder run --json", of::<TasksDocument>),
     described("env", "larder env --json", of::<EnvDocument>),
     described("add", "larder add --json", of::<AddDocument>),
     described("init", "larder init --json", of::<InitDocument>),
-    described("cache-dir", "larder cache dir --json", of::<CacheDirDocument>),
+    described(
+        "cache-dir",
+        "larder cache dir --json",
+        of::<CacheDirDocument>,
+    ),
     described("cache-size", "larder cache size --json", of::<Usage>),
     described("cache-prune", "larder cache prune --json", of::<Pruned>),
     described("cache-verify", "larder cache verify --json", of::<Checked>),
@@ -59,7 +80,10 @@ const fn described(name: &'static str, of: &'static str, schema: fn() -> Value) 
 
 fn of<T: JsonSchema>() -> Value {
     // As it is printed: what is always there is required, also where it may be null.
-    let schema = SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>();
+    let schema = SchemaSettings::draft2020_12()
+        .for_serialize()
+        .into_generator()
+        .into_root_schema_for::<T>();
     // A schema is a JSON value already; this way its keys come in their usual order.
     serde_json::to_value(schema).unwrap_or_default()
 }

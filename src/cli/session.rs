@@ -73,7 +73,11 @@ impl LimitArgs {
     /// The limits meant.
     pub fn resolve(&self, transfers: usize) -> Limits {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        Limits { builds: self.jobs.map_or(cores, usize::from), transfers, keep_going: self.keep_going }
+        Limits {
+            builds: self.jobs.map_or(cores, usize::from),
+            transfers,
+            keep_going: self.keep_going,
+        }
     }
 }
 
@@ -103,8 +107,21 @@ impl Session {
         let (runtime, cancel) = supervised()?;
         let (events, receiver) = Events::channel();
         let reporter = Reporter::spawn(global.mode(), global.verbosity(), receiver);
-        let ctx = context(project, options, settings, runtime.handle().clone(), events, cancel)?;
-        Ok(Self { ctx: Arc::new(ctx), runtime, reporter, within: global.within.clone(), started })
+        let ctx = context(
+            project,
+            options,
+            settings,
+            runtime.handle().clone(),
+            events,
+            cancel,
+        )?;
+        Ok(Self {
+            ctx: Arc::new(ctx),
+            runtime,
+            reporter,
+            within: global.within.clone(),
+            started,
+        })
     }
 
     /// Tells that work begins.
@@ -116,11 +133,22 @@ impl Session {
     pub fn end(self, done: &BTreeMap<Cell, Done>, errors: &[Error]) -> ExitCode {
         if let Err(error) = super::record::save(&self.ctx, done) {
             // The next run reads instead of looking; nothing else is lost.
-            self.ctx.events.note(None, crate::model::Level::Detail, format!("state not recorded: {error}"));
+            self.ctx.events.note(
+                None,
+                crate::model::Level::Detail,
+                format!("state not recorded: {error}"),
+            );
         }
-        let worst = errors.iter().map(Error::kind).min_by_key(|kind| kind.rank());
+        let worst = errors
+            .iter()
+            .map(Error::kind)
+            .min_by_key(|kind| kind.rank());
         let worst = self.ctx.cancel.signal().map(Kind::Interrupted).or(worst);
-        let summary = Summary { ok: worst.is_none(), counts: BTreeMap::new(), seconds: self.started.elapsed().as_secs_f64() };
+        let summary = Summary {
+            ok: worst.is_none(),
+            counts: BTreeMap::new(),
+            seconds: self.started.elapsed().as_secs_f64(),
+        };
         self.ctx.events.send(Event::Summary(summary));
         let totals = self.reporter.finish();
         if let Some(tally) = &self.within {
@@ -172,14 +200,28 @@ impl Looking {
     /// Opens the project above the current folder.
     pub fn open(global: &Global, options: Options) -> Result<Self> {
         let project = Global::load(&global.root()?)?;
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().build().map_err(|e| Error::failed("cannot start").cause(e))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .map_err(|e| Error::failed("cannot start").cause(e))?;
         let settings = net::Settings::from_env(options.offline)?;
         // Nobody listens: what a look has to say is in its answer.
         let (events, _) = Events::channel();
-        let options = Options { dry_run: true, ..options };
-        let ctx = context(project, options, settings, runtime.handle().clone(), events, Cancel::new())?;
-        Ok(Self { ctx, _runtime: runtime })
+        let options = Options {
+            dry_run: true,
+            ..options
+        };
+        let ctx = context(
+            project,
+            options,
+            settings,
+            runtime.handle().clone(),
+            events,
+            Cancel::new(),
+        )?;
+        Ok(Self {
+            ctx,
+            _runtime: runtime,
+        })
     }
 }
 
@@ -190,9 +232,16 @@ pub fn cache_dir() -> Result<Utf8PathBuf> {
         if dir.is_absolute() {
             return Ok(dir);
         }
-        return Err(Error::usage(format!("LARDER_CACHE_DIR is `{dir}`, which is not absolute")).hint("name an absolute folder"));
+        return Err(Error::usage(format!(
+            "LARDER_CACHE_DIR is `{dir}`, which is not absolute"
+        ))
+        .hint("name an absolute folder"));
     }
-    let env = |name: &str| crate::env::value(name).map(Utf8PathBuf::from).filter(|path| path.is_absolute());
+    let env = |name: &str| {
+        crate::env::value(name)
+            .map(Utf8PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
     let base = if cfg!(windows) {
         env("LOCALAPPDATA")
     } else if cfg!(target_os = "macos") {
@@ -201,7 +250,8 @@ pub fn cache_dir() -> Result<Utf8PathBuf> {
         env("XDG_CACHE_HOME").or_else(|| env("HOME").map(|home| home.join(".cache")))
     };
     base.map(|base| base.join("larder")).ok_or_else(|| {
-        Error::usage("there is no home folder to keep a cache in").hint("set LARDER_CACHE_DIR to an absolute folder")
+        Error::usage("there is no home folder to keep a cache in")
+            .hint("set LARDER_CACHE_DIR to an absolute folder")
     })
 }
 
@@ -224,9 +274,13 @@ fn watch_signals(runtime: &tokio::runtime::Runtime, cancel: &Cancel) -> Result<(
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        let listen = |kind| signal(kind).map_err(|e| Error::failed("cannot listen for signals").cause(e));
-        let (mut int, mut term, mut hup) =
-            (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?);
+        let listen =
+            |kind| signal(kind).map_err(|e| Error::failed("cannot listen for signals").cause(e));
+        let (mut int, mut term, mut hup) = (
+            listen(SignalKind::interrupt())?,
+            listen(SignalKind::terminate())?,
+            listen(SignalKind::hangup())?,
+        );
         runtime.spawn(async move {
             loop {
                 let number = tokio::select! {

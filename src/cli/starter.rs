@@ -3,15 +3,24 @@
 /// Path in the project → content. All are meant to be changed by the user.
 pub const FILES: &[(&str, &str)] = &[
     ("versions.yml", include_str!("starter/versions.yml")),
-    ("subsystems/hello/recipe.yml", include_str!("starter/recipe.yml")),
-    ("subsystems/hello/hello.sh", include_str!("starter/hello.sh")),
+    (
+        "subsystems/hello/recipe.yml",
+        include_str!("starter/recipe.yml"),
+    ),
+    (
+        "subsystems/hello/hello.sh",
+        include_str!("starter/hello.sh"),
+    ),
 ];
 
 /// Lines for the project's `.gitignore`; appended where one exists and lacks them.
 pub const GITIGNORE: &str = include_str!("starter/gitignore");
 
 /// The workflow for GitHub Actions: its path, and its text with a placeholder.
-pub const WORKFLOW: (&str, &str) = (".github/workflows/larder.yml", include_str!("starter/larder.yml"));
+pub const WORKFLOW: (&str, &str) = (
+    ".github/workflows/larder.yml",
+    include_str!("starter/larder.yml"),
+);
 
 /// The workflow that installs this version of larder.
 pub fn workflow(version: &str) -> String {

@@ -34,16 +34,28 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let platforms = args.platforms.resolve()?;
-    let looking = Looking::open(global, Options { offline: true, ..Options::default() })?;
+    let looking = Looking::open(
+        global,
+        Options {
+            offline: true,
+            ..Options::default()
+        },
+    )?;
     let ctx = &looking.ctx;
     let mut cells: Vec<(Cell, bool)> = Vec::new();
     for subsystem in Selection::parse_or_all(&ctx.project, &args.names)?.subsystems(&ctx.project) {
         let (there, absent) = platforms.of(&ctx.project, subsystem);
-        let cell = |platform| Cell { name: subsystem.name.clone(), platform };
+        let cell = |platform| Cell {
+            name: subsystem.name.clone(),
+            platform,
+        };
         cells.extend(there.into_iter().map(|platform| (cell(platform), true)));
         cells.extend(absent.into_iter().map(|platform| (cell(platform), false)));
     }
-    let looks: Vec<(StatusEntry, Option<Error>)> = cells.par_iter().map(|(cell, exists)| entry(ctx, cell, *exists)).collect();
+    let looks: Vec<(StatusEntry, Option<Error>)> = cells
+        .par_iter()
+        .map(|(cell, exists)| entry(ctx, cell, *exists))
+        .collect();
     let (entries, errors): (Vec<_>, Vec<_>) = looks.into_iter().unzip();
     let document = StatusDocument {
         project: ctx.project.name.clone(),
@@ -60,7 +72,11 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     for error in &errors {
         report::say(&report::render_error(error, global.paint().color));
     }
-    Ok(errors.iter().map(Error::kind).min_by_key(|kind| kind.rank()).map_or(ExitCode::SUCCESS, |k| ExitCode::from(k.exit_code())))
+    Ok(errors
+        .iter()
+        .map(Error::kind)
+        .min_by_key(|kind| kind.rank())
+        .map_or(ExitCode::SUCCESS, |k| ExitCode::from(k.exit_code())))
 }
 
 fn entry(ctx: &Context, cell: &Cell, exists: bool) -> (StatusEntry, Option<Error>) {
@@ -87,15 +103,22 @@ fn entry(ctx: &Context, cell: &Cell, exists: bool) -> (StatusEntry, Option<Error
         Ok(look) => look,
         Err(error) => {
             entry.reason = Some(documents::line(&error));
-            return (entry, Some(error.context(format!("cannot tell the status of {cell}"))));
+            return (
+                entry,
+                Some(error.context(format!("cannot tell the status of {cell}"))),
+            );
         }
     };
     entry.fresh = look.stale.is_none();
     entry.reason = look.stale;
     if let Some(found) = look.found {
         let digest = found.digest();
-        let record = ctx.state.cell(cell.name.as_str(), &cell.platform.to_string());
-        entry.via = record.filter(|record| record.artifact == digest).and_then(|record| record.via);
+        let record = ctx
+            .state
+            .cell(cell.name.as_str(), &cell.platform.to_string());
+        entry.via = record
+            .filter(|record| record.artifact == digest)
+            .and_then(|record| record.via);
         entry.installed = Some(found.version);
         entry.origin = Some(found.origin);
         entry.artifact = Some(digest);
@@ -107,18 +130,27 @@ fn entry(ctx: &Context, cell: &Cell, exists: bool) -> (StatusEntry, Option<Error
 
 fn table(document: &StatusDocument) -> Table {
     let host = Platform::host();
-    let several = document.subsystems.iter().any(|entry| entry.platform != host);
+    let several = document
+        .subsystems
+        .iter()
+        .any(|entry| entry.platform != host);
     // Where space is short, versions give way before the state does: it names them again where they differ.
     let titles = ["name", "wanted", "installed", "origin", "via", "state"];
     let mut table = if several {
         let [name, rest @ ..] = titles;
         let [wanted, installed, origin, via, state] = rest;
-        Table::new([name, "platform", wanted, installed, origin, via, state]).flexible(2).flexible(3).flexible(6)
+        Table::new([name, "platform", wanted, installed, origin, via, state])
+            .flexible(2)
+            .flexible(3)
+            .flexible(6)
     } else {
         Table::new(titles).flexible(1).flexible(2).flexible(5)
     };
     for entry in &document.subsystems {
-        let installed = entry.installed.as_ref().map_or("-", |version| version.as_str());
+        let installed = entry
+            .installed
+            .as_ref()
+            .map_or("-", |version| version.as_str());
         let origin = entry.origin.map_or("-", crate::model::Origin::as_str);
         let via = entry.via.map_or("-", crate::model::Via::as_str);
         let (state, tone) = match &entry.reason {
@@ -130,7 +162,15 @@ fn table(document: &StatusDocument) -> Table {
         let wanted = (entry.wanted.as_str(), Tone::Plain);
         let [installed, origin, via] = [installed, origin, via].map(|text| (text, Tone::Plain));
         if several {
-            table.row([name, (&platform, Tone::Plain), wanted, installed, origin, via, (state, tone)]);
+            table.row([
+                name,
+                (&platform, Tone::Plain),
+                wanted,
+                installed,
+                origin,
+                via,
+                (state, tone),
+            ]);
         } else {
             table.row([name, wanted, installed, origin, via, (state, tone)]);
         }

@@ -50,7 +50,12 @@ impl Tally {
 
     /// Ends the command that runs the lines: with `--json` its last line is the summary of them all, unless it is itself a
     /// line of another.
-    pub fn end(&self, global: &Global, started: Instant, ended: Result<ExitCode>) -> Result<ExitCode> {
+    pub fn end(
+        &self,
+        global: &Global,
+        started: Instant,
+        ended: Result<ExitCode>,
+    ) -> Result<ExitCode> {
         if !global.json || global.within.is_some() {
             return ended;
         }
@@ -63,7 +68,12 @@ impl Tally {
             }
         };
         let Inner { counts, error } = &*self.inner();
-        let line = report::summary_line(code == ExitCode::SUCCESS, counts, started.elapsed().as_secs_f64(), error.as_ref());
+        let line = report::summary_line(
+            code == ExitCode::SUCCESS,
+            counts,
+            started.elapsed().as_secs_f64(),
+            error.as_ref(),
+        );
         report::print(&(line + "\n"))?;
         Ok(code)
     }

@@ -37,21 +37,45 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     // A folder without an acceptable stamp counts as installed here: something is wrong with it.
     let installed = |cell: &Cell| fs::lstat(ctx.bin(cell).dir()).is_ok_and(|meta| meta.is_some());
     if !named {
-        let any = Selection::All.subsystems(&ctx.project).into_iter().any(|subsystem| {
-            let (there, _) = platforms.of(&ctx.project, subsystem);
-            there.into_iter().any(|platform| installed(&Cell { name: subsystem.name.clone(), platform }))
-        });
+        let any = Selection::All
+            .subsystems(&ctx.project)
+            .into_iter()
+            .any(|subsystem| {
+                let (there, _) = platforms.of(&ctx.project, subsystem);
+                there.into_iter().any(|platform| {
+                    installed(&Cell {
+                        name: subsystem.name.clone(),
+                        platform,
+                    })
+                })
+            });
         if !any {
             let error = Error::failed("nothing is installed, so there is nothing to verify");
             return Err(error.hint("`larder ensure all` installs everything"));
         }
     }
-    let names = if named { args.names.clone() } else { vec!["all".to_owned()] };
+    let names = if named {
+        args.names.clone()
+    } else {
+        vec!["all".to_owned()]
+    };
     each(session, Action::Verify, &names, &platforms, |cell| {
         if !named && !installed(cell) {
-            return Ok((Outcome::Skipped, Told { reason: Some("not installed".into()), ..Told::default() }));
+            return Ok((
+                Outcome::Skipped,
+                Told {
+                    reason: Some("not installed".into()),
+                    ..Told::default()
+                },
+            ));
         }
         let bytes = steps::verify::verify(&ctx, cell)?;
-        Ok((Outcome::Verified, Told { bytes, ..Told::default() }))
+        Ok((
+            Outcome::Verified,
+            Told {
+                bytes,
+                ..Told::default()
+            },
+        ))
     })
 }

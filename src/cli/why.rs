@@ -12,7 +12,8 @@ use crate::integrity::inputs::Difference;
 use crate::model::{Cell, Digest, Origin, Platform};
 use crate::plan::Selection;
 use crate::report::documents::{
-    ComparedEntry, Decision, DifferenceEntry, FieldEntry, InputsEntry, InstalledEntry, SourceEntry, WhyDocument,
+    ComparedEntry, Decision, DifferenceEntry, FieldEntry, InputsEntry, InstalledEntry, SourceEntry,
+    WhyDocument,
 };
 use crate::report::table::{Table, stdout_width};
 use crate::report::{self, Paint, Redactor, Tone, Verbosity};
@@ -41,22 +42,37 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     if args.platform.as_deref() == Some("all") {
-        return Err(Error::usage("`why` takes one platform").hint("`larder plan --platform all` shows what would become of all"));
+        return Err(Error::usage("`why` takes one platform")
+            .hint("`larder plan --platform all` shows what would become of all"));
     }
-    let platform = args.platform.as_ref().map_or(Ok(Platform::host()), |text| text.parse())?;
+    let platform = args
+        .platform
+        .as_ref()
+        .map_or(Ok(Platform::host()), |text| text.parse())?;
     let looking = Looking::open(global, args.asking.options())?;
     let ctx = &looking.ctx;
     if args.name == "all" {
-        return Err(Error::usage("`why` explains one subsystem").hint("`larder plan` shows what would become of all"));
+        return Err(Error::usage("`why` explains one subsystem")
+            .hint("`larder plan` shows what would become of all"));
     }
     let selection = Selection::parse(&ctx.project, std::slice::from_ref(&args.name))?;
     let Some(subsystem) = selection.subsystems(&ctx.project).into_iter().next() else {
-        return Err(Error::usage(format!("no subsystem is called `{}`", args.name)));
+        return Err(Error::usage(format!(
+            "no subsystem is called `{}`",
+            args.name
+        )));
     };
     if !subsystem.platforms.contains(&platform) {
-        return Err(Error::usage(crate::plan::absent(&ctx.project, subsystem, platform)));
+        return Err(Error::usage(crate::plan::absent(
+            &ctx.project,
+            subsystem,
+            platform,
+        )));
     }
-    let cell = Cell { name: subsystem.name.clone(), platform };
+    let cell = Cell {
+        name: subsystem.name.clone(),
+        platform,
+    };
     let look = steps::look(ctx, &cell, false)?;
     let other = steps::other(ctx, &cell, &look)?;
     let document = document(ctx, &cell, &look, other);
@@ -64,7 +80,12 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         global.print_json(&document)?;
     } else {
         let verbose = global.verbosity() == Verbosity::Verbose;
-        report::print(&text(&document, global.stdout_paint(), stdout_width(), verbose))?;
+        report::print(&text(
+            &document,
+            global.stdout_paint(),
+            stdout_width(),
+            verbose,
+        ))?;
         for hint in look.stopped.iter().flat_map(Error::hints) {
             report::say(&format!("help: {hint}"));
         }
@@ -74,11 +95,25 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
 
 fn document(ctx: &Context, cell: &Cell, look: &Look, other: Option<Other>) -> WhyDocument {
     let redactor = Redactor::from_env();
-    let Look { wanted, found, stale, attempts, choice, stopped: _ } = look;
+    let Look {
+        wanted,
+        found,
+        stale,
+        attempts,
+        choice,
+        stopped: _,
+    } = look;
     let inputs = |origin: Origin, inputs: &Inputs| InputsEntry {
         origin,
         inputs: inputs.digest,
-        fields: inputs.fields.iter().map(|(field, value)| FieldEntry { field: field.clone(), value: value.clone() }).collect(),
+        fields: inputs
+            .fields
+            .iter()
+            .map(|(field, value)| FieldEntry {
+                field: field.clone(),
+                value: value.clone(),
+            })
+            .collect(),
     };
     WhyDocument {
         name: cell.name.clone(),
@@ -109,22 +144,48 @@ fn document(ctx: &Context, cell: &Cell, look: &Look, other: Option<Other>) -> Wh
                 answer: redactor.clean_line(&attempt.answer),
             })
             .collect(),
-        compared: other.map(|Other { place, artifact, differences }| ComparedEntry {
-            place: redactor.clean_line(&place),
-            origin: artifact.origin,
-            inputs: artifact.inputs,
-            known: differences.is_some(),
-            differences: differences
-                .unwrap_or_default()
-                .into_iter()
-                .map(|Difference { field, found, wanted }| DifferenceEntry { field, found, wanted })
-                .collect(),
-        }),
+        compared: other.map(
+            |Other {
+                 place,
+                 artifact,
+                 differences,
+             }| ComparedEntry {
+                place: redactor.clean_line(&place),
+                origin: artifact.origin,
+                inputs: artifact.inputs,
+                known: differences.is_some(),
+                differences: differences
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(
+                        |Difference {
+                             field,
+                             found,
+                             wanted,
+                         }| DifferenceEntry {
+                            field,
+                            found,
+                            wanted,
+                        },
+                    )
+                    .collect(),
+            },
+        ),
     }
 }
 
 fn text(document: &WhyDocument, paint: Paint, width: Option<usize>, verbose: bool) -> String {
-    let WhyDocument { name, version, platform, decision, reason, installed, wanted, sources, compared } = document;
+    let WhyDocument {
+        name,
+        version,
+        platform,
+        decision,
+        reason,
+        installed,
+        wanted,
+        sources,
+        compared,
+    } = document;
     let (decided, tone) = match decision {
         Decision::UpToDate => ("is up to date", Tone::Good),
         Decision::Restore => ("would be restored", Tone::Plain),
@@ -141,26 +202,60 @@ fn text(document: &WhyDocument, paint: Paint, width: Option<usize>, verbose: boo
     text.push_str("\n\n");
     let mut table = Table::new(["", "version", "origin", "inputs"]);
     match installed {
-        Some(InstalledEntry { version, origin, inputs, artifact: _, accepted }) => {
-            let accepted = if *accepted { "accepted" } else { "not accepted" };
+        Some(InstalledEntry {
+            version,
+            origin,
+            inputs,
+            artifact: _,
+            accepted,
+        }) => {
+            let accepted = if *accepted {
+                "accepted"
+            } else {
+                "not accepted"
+            };
             let inputs = format!("{} ({accepted})", inputs.short());
-            let cells = [version.as_str(), origin.as_str(), inputs.as_str()].map(|text| (text, Tone::Plain));
+            let cells = [version.as_str(), origin.as_str(), inputs.as_str()]
+                .map(|text| (text, Tone::Plain));
             table.row([("installed", Tone::Dim), cells[0], cells[1], cells[2]]);
         }
-        None => table.row([("installed", Tone::Dim), ("-", Tone::Plain), ("-", Tone::Plain), ("-", Tone::Plain)]),
+        None => table.row([
+            ("installed", Tone::Dim),
+            ("-", Tone::Plain),
+            ("-", Tone::Plain),
+            ("-", Tone::Plain),
+        ]),
     }
-    for (number, InputsEntry { origin, inputs, fields: _ }) in wanted.iter().enumerate() {
+    for (
+        number,
+        InputsEntry {
+            origin,
+            inputs,
+            fields: _,
+        },
+    ) in wanted.iter().enumerate()
+    {
         let title = if number == 0 { "wanted" } else { "or" };
         let inputs = inputs.short();
-        let cells = [version.as_str(), origin.as_str(), inputs.as_str()].map(|text| (text, Tone::Plain));
+        let cells =
+            [version.as_str(), origin.as_str(), inputs.as_str()].map(|text| (text, Tone::Plain));
         table.row([(title, Tone::Dim), cells[0], cells[1], cells[2]]);
     }
     text.push_str(&table.render(width, paint));
     if !sources.is_empty() {
         text.push('\n');
         let mut table = Table::new(["source", "", "answer"]).flexible(2);
-        for SourceEntry { source, chosen, answer } in sources {
-            let (mark, tone) = if *chosen { ("->", Tone::Good) } else { ("", Tone::Plain) };
+        for SourceEntry {
+            source,
+            chosen,
+            answer,
+        } in sources
+        {
+            let (mark, tone) = if *chosen {
+                ("->", Tone::Good)
+            } else {
+                ("", Tone::Plain)
+            };
             table.row([(source.as_str(), Tone::Plain), (mark, tone), (answer, tone)]);
         }
         text.push_str(&table.render(width, paint));
@@ -170,7 +265,12 @@ fn text(document: &WhyDocument, paint: Paint, width: Option<usize>, verbose: boo
         text.push_str(&differences(compared, paint, width));
     }
     if verbose {
-        for InputsEntry { origin, inputs, fields } in wanted {
+        for InputsEntry {
+            origin,
+            inputs,
+            fields,
+        } in wanted
+        {
             let _ = writeln!(text, "\ninputs of {origin}, {inputs}:");
             let mut table = Table::new(["field", "value"]).flexible(1);
             for FieldEntry { field, value } in fields {
@@ -184,16 +284,32 @@ fn text(document: &WhyDocument, paint: Paint, width: Option<usize>, verbose: boo
 
 /// The fields that differ, each with both values below each other: commands are long.
 fn differences(compared: &ComparedEntry, paint: Paint, width: Option<usize>) -> String {
-    let ComparedEntry { place, origin, inputs, known, differences } = compared;
+    let ComparedEntry {
+        place,
+        origin,
+        inputs,
+        known,
+        differences,
+    } = compared;
     let redactor = Redactor::from_env();
     if !known {
-        return format!("{place} was made from other inputs ({origin}, {}); what they were is not known here\n", inputs.short());
+        return format!(
+            "{place} was made from other inputs ({origin}, {}); what they were is not known here\n",
+            inputs.short()
+        );
     }
     let mut text = format!("differences between {place} ({origin}) and what is wanted:\n");
-    for DifferenceEntry { field, found, wanted } in differences {
+    for DifferenceEntry {
+        field,
+        found,
+        wanted,
+    } in differences
+    {
         let told = match field.as_str() {
             "source.dir" => " (bytes or names of files in the source's folder)",
-            field if field.starts_with("build.needs.") => " (version, recipe or source of what it is built with)",
+            field if field.starts_with("build.needs.") => {
+                " (version, recipe or source of what it is built with)"
+            }
             _ => "",
         };
         let _ = writeln!(text, "  {}{told}", paint.tone(Tone::Strong, field));
@@ -201,7 +317,9 @@ fn differences(compared: &ComparedEntry, paint: Paint, width: Option<usize>) -> 
             let value = match value {
                 None => "(none)".to_owned(),
                 // Where digests differ their beginnings do.
-                Some(value) => value.parse::<Digest>().map_or_else(|_| redactor.clean_line(value), |digest| digest.short()),
+                Some(value) => value
+                    .parse::<Digest>()
+                    .map_or_else(|_| redactor.clean_line(value), |digest| digest.short()),
             };
             let line = format!("    {mark} {value}");
             let line = width.map_or(line.clone(), |width| paint.fit(&line, width));

@@ -23,7 +23,9 @@ use crate::integrity::Sidecar;
 use crate::model::{AssetName, Digest, Hasher, Tag};
 
 use super::derived::{self, Home};
-use super::{Body, Hub, Listed, PlainFile, Progress, PublishOptions, Published, Receipt, Release, Upload};
+use super::{
+    Body, Hub, Listed, PlainFile, Progress, PublishOptions, Published, Receipt, Release, Upload,
+};
 
 const STAGED: &str = ".tmp-";
 /// A sidecar whose asset is being replaced: it takes its place as soon as the new bytes have theirs.
@@ -40,7 +42,9 @@ pub struct DirHub {
 impl DirHub {
     /// A hub in a folder, which need not exist yet.
     pub fn new(root: &Utf8Path) -> Self {
-        Self { root: root.to_owned() }
+        Self {
+            root: root.to_owned(),
+        }
     }
 
     fn dir(&self, tag: &Tag) -> Utf8PathBuf {
@@ -52,7 +56,12 @@ impl DirHub {
         let dir = self.dir(tag);
         let mut found = BTreeMap::new();
         for name in fs::list(&dir)? {
-            let Some(asset) = name.strip_suffix(".json").and_then(|asset| asset.parse::<AssetName>().ok()) else { continue };
+            let Some(asset) = name
+                .strip_suffix(".json")
+                .and_then(|asset| asset.parse::<AssetName>().ok())
+            else {
+                continue;
+            };
             if name == derived::MANIFEST || fs::stat(dir.join(asset.as_str()))?.is_none() {
                 continue;
             }
@@ -66,9 +75,18 @@ impl DirHub {
     }
 
     /// Publishes one asset.
-    fn publish_one(&self, tag: &Tag, upload: &Upload<'_>, replace: bool, progress: Progress<'_>) -> Result<Published> {
+    fn publish_one(
+        &self,
+        tag: &Tag,
+        upload: &Upload<'_>,
+        replace: bool,
+        progress: Progress<'_>,
+    ) -> Result<Published> {
         let dir = self.dir(tag);
-        let (asset, sidecar) = (dir.join(upload.name.as_str()), dir.join(upload.name.sidecar().as_str()));
+        let (asset, sidecar) = (
+            dir.join(upload.name.as_str()),
+            dir.join(upload.name.sidecar().as_str()),
+        );
         let ours = &upload.sidecar;
         let text = ours.to_json();
         // Another writer may come between a look and a rename: then look again.
@@ -101,8 +119,10 @@ impl DirHub {
                     }
                 }
                 (Some(there), size) => {
-                    let same = there.artifact == ours.artifact && there.content.inputs == ours.content.inputs;
-                    let whole = size == Some(there.size) && (!replace || digest(&asset)? == there.sha256);
+                    let same = there.artifact == ours.artifact
+                        && there.content.inputs == ours.content.inputs;
+                    let whole =
+                        size == Some(there.size) && (!replace || digest(&asset)? == there.sha256);
                     return match (same, whole, replace) {
                         (true, true, _) => Ok(Published::Present),
                         // Its bytes are gone or cut: the same artifact takes their place.
@@ -117,7 +137,10 @@ impl DirHub {
                 }
             }
         }
-        Err(Error::unavailable(format!("too many writers publish {asset} at once")).hint("run again"))
+        Err(
+            Error::unavailable(format!("too many writers publish {asset} at once"))
+                .hint("run again"),
+        )
     }
 
     /// Brings `manifest.json` and `checksums.txt` in line with the sidecars.
@@ -172,49 +195,87 @@ impl Hub for DirHub {
 
     fn sidecar(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Sidecar>> {
         let path = self.dir(tag).join(asset.sidecar().as_str());
-        let Some(file) = open(&path)? else { return Ok(None) };
+        let Some(file) = open(&path)? else {
+            return Ok(None);
+        };
         let bytes = crate::net::read_small(file, 4 * 1024 * 1024, path.as_str())?;
         Sidecar::parse(&bytes, path.as_str()).map(Some)
     }
 
     fn fetch(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Body>> {
         let path = self.dir(tag).join(asset.as_str());
-        let Some(file) = open(&path)? else { return Ok(None) };
+        let Some(file) = open(&path)? else {
+            return Ok(None);
+        };
         let size = file.metadata().at("look at", &path)?.len();
-        Ok(Some(Body { reader: Box::new(file), size: Some(size), place: path.into_string() }))
+        Ok(Some(Body {
+            reader: Box::new(file),
+            size: Some(size),
+            place: path.into_string(),
+        }))
     }
 
     fn release(&self, tag: &Tag) -> Result<Option<Release>> {
         let dir = self.dir(tag);
         let mut assets = Vec::new();
         for name in fs::list(&dir)? {
-            let Ok(name) = name.parse::<AssetName>() else { continue };
+            let Ok(name) = name.parse::<AssetName>() else {
+                continue;
+            };
             if name.as_str() == NOTES {
                 continue;
             }
-            if let Some(meta) = fs::stat(dir.join(name.as_str()))?.filter(std::fs::Metadata::is_file) {
-                assets.push(Listed { name, size: meta.len(), sha256: None, inputs: None });
+            if let Some(meta) =
+                fs::stat(dir.join(name.as_str()))?.filter(std::fs::Metadata::is_file)
+            {
+                assets.push(Listed {
+                    name,
+                    size: meta.len(),
+                    sha256: None,
+                    inputs: None,
+                });
             }
         }
-        let release = Release { tag: tag.clone(), draft: false, immutable: false, assets };
+        let release = Release {
+            tag: tag.clone(),
+            draft: false,
+            immutable: false,
+            assets,
+        };
         Ok((!release.assets.is_empty()).then_some(release))
     }
 
     fn releases(&self) -> Result<Vec<Release>> {
-        let tags = fs::list(&self.root)?.into_iter().filter_map(|name| name.parse::<Tag>().ok());
-        tags.filter_map(|tag| self.release(&tag).transpose()).collect()
+        let tags = fs::list(&self.root)?
+            .into_iter()
+            .filter_map(|name| name.parse::<Tag>().ok());
+        tags.filter_map(|tag| self.release(&tag).transpose())
+            .collect()
     }
 
-    fn publish(&self, tag: &Tag, uploads: &[Upload<'_>], options: PublishOptions, progress: Progress<'_>) -> Result<Receipt> {
+    fn publish(
+        &self,
+        tag: &Tag,
+        uploads: &[Upload<'_>],
+        options: PublishOptions,
+        progress: Progress<'_>,
+    ) -> Result<Receipt> {
         let dir = self.dir(tag);
         fs::create_dir_all(&dir)?;
         let _lock = Lock::take(&dir);
         let mut assets = Vec::new();
         for upload in uploads {
-            assets.push((tag.clone(), self.publish_one(tag, upload, options.replace, progress)?));
+            assets.push((
+                tag.clone(),
+                self.publish_one(tag, upload, options.replace, progress)?,
+            ));
         }
         self.derive(tag)?;
-        Ok(Receipt { assets, staged: false, url: None })
+        Ok(Receipt {
+            assets,
+            staged: false,
+            url: None,
+        })
     }
 
     fn publish_project(
@@ -230,21 +291,44 @@ impl Hub for DirHub {
         let _lock = Lock::take(&self.root);
         if fs::list(&dir)?.is_empty() {
             // All of it appears by one rename.
-            let whole = tempfile::Builder::new().prefix(STAGED).tempdir_in(&self.root).at("create a folder in", &self.root)?;
-            let staged = Utf8Path::from_path(whole.path()).ok_or_else(|| Error::usage("the hub's path is not UTF-8"))?;
+            let whole = tempfile::Builder::new()
+                .prefix(STAGED)
+                .tempdir_in(&self.root)
+                .at("create a folder in", &self.root)?;
+            let staged = Utf8Path::from_path(whole.path())
+                .ok_or_else(|| Error::usage("the hub's path is not UTF-8"))?;
             fs::set_mode(staged, 0o755)?;
-            for PlainFile { name, file, sha256, size } in files {
+            for PlainFile {
+                name,
+                file,
+                sha256,
+                size,
+            } in files
+            {
                 stage(staged, file, sha256, *size, progress)?.keep(&staged.join(name.as_str()))?;
             }
             stage_bytes(staged, notes.as_bytes())?.keep(&staged.join(NOTES))?;
             fs::rename(staged, &dir)?;
             fs::sync_dir(&self.root)?;
-            let assets = files.iter().map(|_| (tag.clone(), Published::Added)).collect();
-            return Ok(Receipt { assets, staged: false, url: None });
+            let assets = files
+                .iter()
+                .map(|_| (tag.clone(), Published::Added))
+                .collect();
+            return Ok(Receipt {
+                assets,
+                staged: false,
+                url: None,
+            });
         }
         let mut assets = Vec::new();
         let mut refused = Vec::new();
-        for PlainFile { name, file: _, sha256, size } in files {
+        for PlainFile {
+            name,
+            file: _,
+            sha256,
+            size,
+        } in files
+        {
             let path = dir.join(name.as_str());
             let there = fs::stat(&path)?.map(|meta| meta.len());
             let what = match there {
@@ -265,7 +349,16 @@ impl Hub for DirHub {
             ))
             .hint("published bytes are never overwritten: use another tag, or `--replace`"));
         }
-        for (PlainFile { name, file, sha256, size }, (_, what)) in files.iter().zip(&assets) {
+        for (
+            PlainFile {
+                name,
+                file,
+                sha256,
+                size,
+            },
+            (_, what),
+        ) in files.iter().zip(&assets)
+        {
             if *what != Published::Present {
                 stage(&dir, file, sha256, *size, progress)?.replace(&dir.join(name.as_str()))?;
             }
@@ -273,7 +366,11 @@ impl Hub for DirHub {
         if fs::read_text_opt(dir.join(NOTES))?.as_deref() != Some(notes) {
             stage_bytes(&dir, notes.as_bytes())?.replace(&dir.join(NOTES))?;
         }
-        Ok(Receipt { assets, staged: false, url: None })
+        Ok(Receipt {
+            assets,
+            staged: false,
+            url: None,
+        })
     }
 
     fn finalize(&self, _tag: &Tag) -> Result<()> {
@@ -296,8 +393,14 @@ fn open(path: &Utf8Path) -> Result<Option<File>> {
         Ok(Some(file)) if file.metadata().is_ok_and(|meta| meta.is_file()) => Ok(Some(file)),
         Ok(Some(_)) => Err(Error::integrity(format!("{path} is no file"))),
         Err(error) => {
-            let denied = error.causes().iter().any(|cause| cause.to_lowercase().contains("permission denied"));
-            Err(kind(error, denied.then_some(io::ErrorKind::PermissionDenied)))
+            let denied = error
+                .causes()
+                .iter()
+                .any(|cause| cause.to_lowercase().contains("permission denied"));
+            Err(kind(
+                error,
+                denied.then_some(io::ErrorKind::PermissionDenied),
+            ))
         }
     }
 }
@@ -311,7 +414,11 @@ struct Staged(NamedTempFile);
 
 impl Staged {
     fn in_dir(dir: &Utf8Path) -> Result<Self> {
-        tempfile::Builder::new().prefix(STAGED).tempfile_in(dir).at("create a file in", dir).map(Self)
+        tempfile::Builder::new()
+            .prefix(STAGED)
+            .tempfile_in(dir)
+            .at("create a file in", dir)
+            .map(Self)
     }
 
     fn flush(&self) -> Result<()> {
@@ -330,7 +437,9 @@ impl Staged {
 
     /// Gives it its name, whoever had it.
     fn replace(self, path: &Utf8Path) -> Result<()> {
-        self.0.persist(path).map_err(|e| fs::io_error("write", path, &e.error))?;
+        self.0
+            .persist(path)
+            .map_err(|e| fs::io_error("write", path, &e.error))?;
         fs::sync_dir(fs::parent(path.as_std_path()))
     }
 }
@@ -343,7 +452,13 @@ fn stage_bytes(dir: &Utf8Path, bytes: &[u8]) -> Result<Staged> {
 }
 
 /// Stages a copy of a package; bytes that are not those its sidecar speaks of are never published.
-fn stage(dir: &Utf8Path, file: &Utf8Path, sha256: &Digest, size: u64, progress: Progress<'_>) -> Result<Staged> {
+fn stage(
+    dir: &Utf8Path,
+    file: &Utf8Path,
+    sha256: &Digest,
+    size: u64,
+    progress: Progress<'_>,
+) -> Result<Staged> {
     let mut staged = Staged::in_dir(dir)?;
     let (mut hasher, mut copied) = (Hasher::new(), 0);
     let mut source = fs::open(file)?;
@@ -354,15 +469,20 @@ fn stage(dir: &Utf8Path, file: &Utf8Path, sha256: &Digest, size: u64, progress: 
             break;
         }
         hasher.update(&buffer[..n]);
-        staged.0.write_all(&buffer[..n]).at("write", staged.0.path())?;
+        staged
+            .0
+            .write_all(&buffer[..n])
+            .at("write", staged.0.path())?;
         copied += n as u64;
         progress(n as u64);
     }
     let found = hasher.finish();
     if found != *sha256 || copied != size {
-        return Err(Error::integrity(format!("{file} changed after it was packaged"))
-            .cause(format!("sha256 {found}, its sidecar says {sha256}"))
-            .hint("package it again"));
+        return Err(
+            Error::integrity(format!("{file} changed after it was packaged"))
+                .cause(format!("sha256 {found}, its sidecar says {sha256}"))
+                .hint("package it again"),
+        );
     }
     staged.flush()?;
     Ok(staged)
@@ -370,8 +490,19 @@ fn stage(dir: &Utf8Path, file: &Utf8Path, sha256: &Digest, size: u64, progress: 
 
 /// Puts new bytes in the place of others: both files are ready before the first rename, and a kill between the two renames
 /// is mended by [`finish_replacement`].
-fn swap(dir: &Utf8Path, upload: &Upload<'_>, text: &str, progress: Progress<'_>) -> Result<Published> {
-    let bytes = stage(dir, upload.file, &upload.sidecar.sha256, upload.sidecar.size, progress)?;
+fn swap(
+    dir: &Utf8Path,
+    upload: &Upload<'_>,
+    text: &str,
+    progress: Progress<'_>,
+) -> Result<Published> {
+    let bytes = stage(
+        dir,
+        upload.file,
+        &upload.sidecar.sha256,
+        upload.sidecar.size,
+        progress,
+    )?;
     let next = dir.join(format!("{NEXT}{}", upload.name.sidecar()));
     stage_bytes(dir, text.as_bytes())?.replace(&next)?;
     bytes.replace(&dir.join(upload.name.as_str()))?;
@@ -383,13 +514,19 @@ fn swap(dir: &Utf8Path, upload: &Upload<'_>, text: &str, progress: Progress<'_>)
 /// Ends a replacement that was killed: if the new bytes have their place, so shall their sidecar; else it was not begun.
 fn finish_replacement(dir: &Utf8Path, name: &AssetName) -> Result<()> {
     let next = dir.join(format!("{NEXT}{}", name.sidecar()));
-    let Some(bytes) = fs::read_opt(&next)? else { return Ok(()) };
+    let Some(bytes) = fs::read_opt(&next)? else {
+        return Ok(());
+    };
     let asset = dir.join(name.as_str());
     let arrived = match Sidecar::parse(&bytes, next.as_str()) {
         Ok(sidecar) => fs::stat(&asset)?.is_some() && digest(&asset)? == sidecar.sha256,
         Err(_) => false,
     };
-    if arrived { fs::rename(&next, dir.join(name.sidecar().as_str())) } else { fs::remove_file(&next) }
+    if arrived {
+        fs::rename(&next, dir.join(name.sidecar().as_str()))
+    } else {
+        fs::remove_file(&next)
+    }
 }
 
 /// The lock of a folder: one publisher at a time, where the file system can.
@@ -401,11 +538,18 @@ impl Lock {
         let path = dir.join(LOCK);
         let file = fs::open(&path).or_else(|_| fs::create(&path)).ok();
         let locked = file.filter(|file| file.lock().is_ok());
-        let age = if locked.is_some() { Duration::ZERO } else { Duration::from_hours(24) };
+        let age = if locked.is_some() {
+            Duration::ZERO
+        } else {
+            Duration::from_hours(24)
+        };
         for name in fs::list(dir).unwrap_or_default() {
             let path = dir.join(&name);
             let old = || {
-                let modified = fs::lstat(&path).ok().flatten().and_then(|meta| meta.modified().ok());
+                let modified = fs::lstat(&path)
+                    .ok()
+                    .flatten()
+                    .and_then(|meta| meta.modified().ok());
                 modified.is_some_and(|at| at.elapsed().is_ok_and(|passed| passed >= age))
             };
             if name.starts_with(STAGED) && (age.is_zero() || old()) {

@@ -166,7 +166,13 @@ pub trait Hub: Send + Sync {
     /// Adds assets with their sidecars to a release (made if absent), asset before sidecar, then rewrites the derived
     /// `manifest.json` and `checksums.txt` until they agree with the sidecars. Resumable: what is already there whole is
     /// left alone. Progress is told through `progress(bytes_sent)`.
-    fn publish(&self, tag: &Tag, uploads: &[Upload<'_>], options: PublishOptions, progress: Progress<'_>) -> Result<Receipt>;
+    fn publish(
+        &self,
+        tag: &Tag,
+        uploads: &[Upload<'_>],
+        options: PublishOptions,
+        progress: Progress<'_>,
+    ) -> Result<Receipt>;
 
     /// Publishes a project release: all these files and the notes, or nothing visible at all. A file that is there with
     /// the same bytes is left alone; one with other bytes is an error unless `options.replace`. Sidecars and derived files
@@ -190,8 +196,16 @@ pub trait Hub: Send + Sync {
 /// Opens the hub a project names; nothing is read or asked yet.
 pub fn open(config: &HubConfig, client: &Arc<Client>) -> Result<Box<dyn Hub>> {
     Ok(match config {
-        HubConfig::Dir { path, written: _, default: _ } => Box::new(dir::DirHub::new(path)),
+        HubConfig::Dir {
+            path,
+            written: _,
+            default: _,
+        } => Box::new(dir::DirHub::new(path)),
         HubConfig::Http { url } => Box::new(http::HttpHub::new(url, client)?),
-        HubConfig::GitHub { repo } => Box::new(GitHub::new(repo, client.as_ref().clone(), GitHubConfig::from_env()?)),
+        HubConfig::GitHub { repo } => Box::new(GitHub::new(
+            repo,
+            client.as_ref().clone(),
+            GitHubConfig::from_env()?,
+        )),
     })
 }

@@ -58,23 +58,42 @@ impl Bin {
     /// `.bin` of a subsystem's folder for the host, `.bin/.p/<platform>` for another platform.
     pub fn new(name: &Name, subsystem_dir: &Utf8Path, platform: &Platform) -> Self {
         let bin = subsystem_dir.join(".bin");
-        let dir = if *platform == Platform::host() { bin } else { bin.join(".p").join(platform.to_string()) };
-        Self { name: name.clone(), platform: *platform, dir, alone: true }
+        let dir = if *platform == Platform::host() {
+            bin
+        } else {
+            bin.join(".p").join(platform.to_string())
+        };
+        Self {
+            name: name.clone(),
+            platform: *platform,
+            dir,
+            alone: true,
+        }
     }
 
     /// The same set, where others may be installing it at this moment (no lock was to be had): nothing that could be
     /// theirs is removed.
     #[must_use]
     pub fn shared(self) -> Self {
-        Self { alone: false, ..self }
+        Self {
+            alone: false,
+            ..self
+        }
     }
 
     /// The set that is installed at this moment, for reading: another that is installed meanwhile does not mix with it.
     #[must_use]
     pub fn pinned(&self) -> Self {
         let linked = fs::read_link(self.dir.join(stamp::FILE)).is_some();
-        let dir = self.current().filter(|_| linked).map_or_else(|| self.dir.clone(), |current| self.versions().join(current));
-        Self { dir, alone: false, ..self.clone() }
+        let dir = self
+            .current()
+            .filter(|_| linked)
+            .map_or_else(|| self.dir.clone(), |current| self.versions().join(current));
+        Self {
+            dir,
+            alone: false,
+            ..self.clone()
+        }
     }
 
     /// The folder in which binaries stand under their names.
@@ -85,7 +104,11 @@ impl Bin {
     /// Path of one of its files: where it stands under its name, or (included files) in the current folder.
     pub fn file(&self, name: &str) -> Utf8PathBuf {
         let visible = self.dir.join(name);
-        if fs::lstat(&visible).is_ok_and(|meta| meta.is_some()) { visible } else { self.versions().join("current").join(name) }
+        if fs::lstat(&visible).is_ok_and(|meta| meta.is_some()) {
+            visible
+        } else {
+            self.versions().join("current").join(name)
+        }
     }
 
     fn versions(&self) -> Utf8PathBuf {
@@ -115,20 +138,35 @@ impl Bin {
 
     /// Reads and hashes every installed file; the first thing that is not as stamped, if any.
     pub fn damage(&self, artifact: &Artifact) -> Result<Option<String>> {
-        for ArtifactFile { name, mode, size, sha256 } in &artifact.files {
+        for ArtifactFile {
+            name,
+            mode,
+            size,
+            sha256,
+        } in &artifact.files
+        {
             let path = self.file(name.as_str());
-            let Some(meta) = fs::stat(&path)? else { return Ok(Some(format!("{name} is missing"))) };
+            let Some(meta) = fs::stat(&path)? else {
+                return Ok(Some(format!("{name} is missing")));
+            };
             if !meta.is_file() {
                 return Ok(Some(format!("{name} is not a file")));
             }
             if meta.len() != *size {
-                return Ok(Some(format!("{name} has {} bytes, its stamp says {size}", meta.len())));
+                return Ok(Some(format!(
+                    "{name} has {} bytes, its stamp says {size}",
+                    meta.len()
+                )));
             }
             if !mode_is(&meta, *mode) {
-                return Ok(Some(format!("{name} has another mode than its stamp says ({mode:04o})")));
+                return Ok(Some(format!(
+                    "{name} has another mode than its stamp says ({mode:04o})"
+                )));
             }
             if tree::hash_file(&path)?.0 != *sha256 {
-                return Ok(Some(format!("{name} is not the file that its stamp names (sha256 differs)")));
+                return Ok(Some(format!(
+                    "{name} is not the file that its stamp names (sha256 differs)"
+                )));
             }
         }
         Ok(None)
@@ -138,21 +176,32 @@ impl Bin {
     pub fn stage(&self) -> Result<Staging> {
         let versions = self.versions();
         fs::create_dir_all(&versions)?;
-        let dir = tempfile::Builder::new().prefix("tmp-").tempdir_in(&versions).at("create a folder in", &versions)?;
+        let dir = tempfile::Builder::new()
+            .prefix("tmp-")
+            .tempdir_in(&versions)
+            .at("create a folder in", &versions)?;
         Ok(Staging { dir })
     }
 
     /// Installs what stands in the staging folder: every file of the artifact under its name, already verified.
     pub fn install(&self, staging: Staging, artifact: &Artifact) -> Result<Vec<Watched>> {
-        for ArtifactFile { name, mode, size: _, sha256: _ } in &artifact.files {
+        for ArtifactFile {
+            name,
+            mode,
+            size: _,
+            sha256: _,
+        } in &artifact.files
+        {
             let path = staging.path().join(name);
             fs::set_mode(&path, *mode)?;
             fs::open(&path)?.sync_all().at("flush", &path)?;
         }
         let mut file = fs::create(staging.path().join(stamp::FILE))?;
-        file.write_all(stamp::render(artifact).as_bytes()).at("write", staging.path().join(stamp::FILE))?;
+        file.write_all(stamp::render(artifact).as_bytes())
+            .at("write", staging.path().join(stamp::FILE))?;
         fs::set_mode(staging.path().join(stamp::FILE), 0o644)?;
-        file.sync_all().at("flush", staging.path().join(stamp::FILE))?;
+        file.sync_all()
+            .at("flush", staging.path().join(stamp::FILE))?;
         drop(file);
         fs::sync_dir(staging.path())?;
         if can_link(staging.path())? {
@@ -168,13 +217,17 @@ impl Bin {
         let versions = self.versions();
         fs::set_mode(staging.path(), 0o755)?;
         let staged = Utf8PathBuf::from_path_buf(staging.dir.keep()).unwrap_or_default();
-        let folder = self.settle_folder(&staged, artifact).inspect_err(|_| drop(fs::remove_dir_all(&staged)))?;
-        let switched = fs::sync_dir(&versions).and_then(|()| self.link_new(artifact)).and_then(|()| {
-            if let Some(current) = self.current() {
-                self.point("previous", &current)?;
-            }
-            self.point("current", &folder)
-        });
+        let folder = self
+            .settle_folder(&staged, artifact)
+            .inspect_err(|_| drop(fs::remove_dir_all(&staged)))?;
+        let switched = fs::sync_dir(&versions)
+            .and_then(|()| self.link_new(artifact))
+            .and_then(|()| {
+                if let Some(current) = self.current() {
+                    self.point("previous", &current)?;
+                }
+                self.point("current", &folder)
+            });
         if let Err(error) = switched {
             // The old set stands as it was; this one was never visible.
             let _ = fs::remove_dir_all(versions.join(&folder));
@@ -186,7 +239,9 @@ impl Bin {
 
     /// Renames a staged folder to `<12 hex of the artifact's digest>-<counter>`, a name that was not used here before.
     fn settle_folder(&self, staged: &Utf8Path, artifact: &Artifact) -> Result<String> {
-        let counters = fs::list(self.versions())?.into_iter().filter_map(|name| name.rsplit_once('-')?.1.parse::<u64>().ok());
+        let counters = fs::list(self.versions())?
+            .into_iter()
+            .filter_map(|name| name.rsplit_once('-')?.1.parse::<u64>().ok());
         let mut counter = counters.max().unwrap_or(0);
         loop {
             counter += 1;
@@ -201,12 +256,17 @@ impl Bin {
     }
 
     fn current(&self) -> Option<String> {
-        fs::read_link(self.versions().join("current"))?.into_os_string().into_string().ok()
+        fs::read_link(self.versions().join("current"))?
+            .into_os_string()
+            .into_string()
+            .ok()
     }
 
     /// Replaces a link of `.v` atomically.
     fn point(&self, link: &str, folder: &str) -> Result<()> {
-        let staged = self.versions().join(format!("tmp-{link}-{}", std::process::id()));
+        let staged = self
+            .versions()
+            .join(format!("tmp-{link}-{}", std::process::id()));
         fs::remove_file(&staged)?;
         fs::symlink(folder, &staged)?;
         fs::rename(&staged, self.versions().join(link))
@@ -224,7 +284,11 @@ impl Bin {
                 changed |= self.link(name)?;
             }
         }
-        if changed { fs::sync_dir(&self.dir) } else { Ok(()) }
+        if changed {
+            fs::sync_dir(&self.dir)
+        } else {
+            Ok(())
+        }
     }
 
     /// Makes one link, if it is not there; tells whether it had to.
@@ -234,7 +298,9 @@ impl Bin {
         if fs::read_link(&link).is_some_and(|found| found.as_os_str() == target.as_str()) {
             return Ok(false);
         }
-        let staged = self.versions().join(format!("tmp-link-{}", std::process::id()));
+        let staged = self
+            .versions()
+            .join(format!("tmp-link-{}", std::process::id()));
         fs::remove_file(&staged)?;
         fs::symlink(&target, &staged)?;
         fs::rename(&staged, &link)?;
@@ -269,7 +335,8 @@ impl Bin {
             changed |= self.link(name)?;
         }
         for name in fs::list(&self.dir)? {
-            let ours = fs::read_link(self.dir.join(&name)).is_some_and(|target| target.starts_with(".v/current"));
+            let ours = fs::read_link(self.dir.join(&name))
+                .is_some_and(|target| target.starts_with(".v/current"));
             if ours && !visible.contains(&name.as_str()) {
                 fs::remove_file(self.dir.join(&name))?;
                 changed = true;
@@ -282,7 +349,10 @@ impl Bin {
     }
 
     fn previous(&self) -> Option<String> {
-        fs::read_link(self.versions().join("previous"))?.into_os_string().into_string().ok()
+        fs::read_link(self.versions().join("previous"))?
+            .into_os_string()
+            .into_string()
+            .ok()
     }
 
     fn install_flat(&self, staging: &Staging, artifact: &Artifact) -> Result<()> {
@@ -308,16 +378,32 @@ impl Bin {
 
     /// Goes back to the previous set; the present one becomes the previous. `None` where there is none to go back to.
     pub fn rollback(&self) -> Result<Option<Artifact>> {
-        let (Some(previous), Some(current)) = (self.previous(), self.current()) else { return Ok(None) };
+        let (Some(previous), Some(current)) = (self.previous(), self.current()) else {
+            return Ok(None);
+        };
         if previous == current {
             return Ok(None);
         }
         let text = fs::read_text_opt(self.versions().join(&previous).join(stamp::FILE))?;
-        let Some(artifact) = text.and_then(|text| stamp::parse(&self.name, &text)) else { return Ok(None) };
-        for ArtifactFile { name, mode: _, size: _, sha256 } in &artifact.files {
+        let Some(artifact) = text.and_then(|text| stamp::parse(&self.name, &text)) else {
+            return Ok(None);
+        };
+        for ArtifactFile {
+            name,
+            mode: _,
+            size: _,
+            sha256,
+        } in &artifact.files
+        {
             if tree::hash_file(&self.versions().join(&previous).join(name))?.0 != *sha256 {
-                return Err(Error::integrity(format!("the previous {} is damaged: {name} differs from its stamp", self.name))
-                    .hint(format!("set the version in versions.yml and run `larder ensure {}`", self.name)));
+                return Err(Error::integrity(format!(
+                    "the previous {} is damaged: {name} differs from its stamp",
+                    self.name
+                ))
+                .hint(format!(
+                    "set the version in versions.yml and run `larder ensure {}`",
+                    self.name
+                )));
             }
         }
         self.link_new(&artifact)?;
@@ -340,13 +426,21 @@ impl Bin {
 
     /// Bytes of a signature's file, for reports.
     pub fn size_of(watched: &[Watched]) -> u64 {
-        watched.iter().filter_map(|w| w.signature.as_ref()).map(Signature::size).sum()
+        watched
+            .iter()
+            .filter_map(|w| w.signature.as_ref())
+            .map(Signature::size)
+            .sum()
     }
 }
 
 /// Names that stand in `.bin` itself: the executables and, last, the stamp. Included files stay in the set's folder.
 fn all_names(artifact: &Artifact) -> impl Iterator<Item = &str> {
-    let executables = artifact.files.iter().filter(|file| file.mode == 0o755).map(|file| file.name.as_str());
+    let executables = artifact
+        .files
+        .iter()
+        .filter(|file| file.mode == 0o755)
+        .map(|file| file.name.as_str());
     executables.chain(std::iter::once(stamp::FILE))
 }
 
@@ -360,7 +454,9 @@ fn can_link(staging: &Utf8Path) -> Result<bool> {
     match fs::try_symlink("probe", &probe) {
         // A probe that can't be removed is litter that the next clean-up takes.
         Ok(()) => fs::remove_file(&probe).map(|()| true).or(Ok(true)),
-        Err(e) if matches!(e.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem) => Err(fs::io_error("link", &probe, &e)),
+        Err(e) if matches!(e.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem) => {
+            Err(fs::io_error("link", &probe, &e))
+        }
         Err(_) => Ok(false),
     }
 }

@@ -45,7 +45,12 @@ impl Signature {
     #[cfg(not(unix))]
     pub fn of(meta: &Metadata) -> Self {
         let nanos = |time: std::io::Result<SystemTime>| time.map_or(0, since_epoch);
-        Self { size: meta.len(), mtime: nanos(meta.modified()), ctime: nanos(meta.created()), inode: 0 }
+        Self {
+            size: meta.len(),
+            mtime: nanos(meta.modified()),
+            ctime: nanos(meta.created()),
+            inode: 0,
+        }
     }
 
     /// Bytes.
@@ -55,7 +60,8 @@ impl Signature {
 
     /// Nanoseconds until this signature, taken at `now`, would be beyond doubt; 0 when it is.
     fn doubt(&self, now: i128) -> i128 {
-        let coarse = self.mtime % 1_000_000_000 == 0 && self.ctime % 1_000_000_000 == 0 && self.ctime != 0;
+        let coarse =
+            self.mtime % 1_000_000_000 == 0 && self.ctime % 1_000_000_000 == 0 && self.ctime != 0;
         (self.ctime + if coarse { COARSE_TICK } else { TICK } - now).max(0)
     }
 }
@@ -74,18 +80,34 @@ pub struct Watched {
 impl Watched {
     /// Looks at a path.
     pub fn look(path: &Utf8Path, follow: bool) -> Result<Self> {
-        let meta = if follow { fs::stat(path)? } else { fs::lstat(path)? };
-        Ok(Self { path: path.to_owned(), follow, signature: meta.as_ref().map(Signature::of) })
+        let meta = if follow {
+            fs::stat(path)?
+        } else {
+            fs::lstat(path)?
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            follow,
+            signature: meta.as_ref().map(Signature::of),
+        })
     }
 
     /// A look that was taken before, links followed.
     pub fn of(path: &Utf8Path, look: Option<&Metadata>) -> Self {
-        Self { path: path.to_owned(), follow: true, signature: look.map(Signature::of) }
+        Self {
+            path: path.to_owned(),
+            follow: true,
+            signature: look.map(Signature::of),
+        }
     }
 
     /// Whether the path still looks the same.
     pub fn holds(&self) -> bool {
-        let meta = if self.follow { fs::stat(&self.path) } else { fs::lstat(&self.path) };
+        let meta = if self.follow {
+            fs::stat(&self.path)
+        } else {
+            fs::lstat(&self.path)
+        };
         meta.is_ok_and(|meta| meta.as_ref().map(Signature::of) == self.signature)
     }
 
@@ -93,7 +115,12 @@ impl Watched {
     /// still the same and old enough.
     pub fn settle(all: &[Self]) -> bool {
         let now = since_epoch(SystemTime::now());
-        let worst = all.iter().filter_map(|w| w.signature).map(|s| s.doubt(now)).max().unwrap_or(0);
+        let worst = all
+            .iter()
+            .filter_map(|w| w.signature)
+            .map(|s| s.doubt(now))
+            .max()
+            .unwrap_or(0);
         if worst > TICK {
             return false; // a coarse clock, or times from the future: stay in doubt
         }

@@ -83,7 +83,10 @@ impl State {
             let state: Self = postcard::from_bytes(body).ok()?;
             (state.larder == larder).then_some(state)
         };
-        read().unwrap_or_else(|| Self { larder: larder.to_owned(), ..Self::default() })
+        read().unwrap_or_else(|| Self {
+            larder: larder.to_owned(),
+            ..Self::default()
+        })
     }
 
     /// Writes the snapshot, atomically.
@@ -99,16 +102,26 @@ impl State {
 
     /// What is remembered of a cell.
     pub fn cell(&self, name: &str, platform: &str) -> Option<&CellState> {
-        self.cells.iter().find(|cell| cell.name == name && cell.platform == platform)
+        self.cells
+            .iter()
+            .find(|cell| cell.name == name && cell.platform == platform)
     }
 }
 
 /// Against accidents, not against people: FNV-1a over words. A megabyte costs a fraction of a millisecond.
 fn checksum(bytes: &[u8]) -> [u8; 8] {
-    let mix = |sum: u64, word: u64| (sum ^ word).wrapping_mul(0x0000_0100_0000_01b3).rotate_left(23);
+    let mix = |sum: u64, word: u64| {
+        (sum ^ word)
+            .wrapping_mul(0x0000_0100_0000_01b3)
+            .rotate_left(23)
+    };
     let (words, rest) = bytes.as_chunks::<8>();
-    let sum = words.iter().fold(0xcbf2_9ce4_8422_2325, |sum, word| mix(sum, u64::from_le_bytes(*word)));
-    let sum = rest.iter().fold(sum, |sum, byte| mix(sum, u64::from(*byte)));
+    let sum = words.iter().fold(0xcbf2_9ce4_8422_2325, |sum, word| {
+        mix(sum, u64::from_le_bytes(*word))
+    });
+    let sum = rest
+        .iter()
+        .fold(sum, |sum, byte| mix(sum, u64::from(*byte)));
     mix(sum, bytes.len() as u64).to_le_bytes()
 }
 
@@ -120,13 +133,27 @@ mod tests {
     fn any_flipped_bit_or_cut_means_a_fresh_start() {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(dir.path()).unwrap();
-        let state = State { larder: "me".into(), all: vec!["one".into(), "two".into()], complete: true, ..State::default() };
+        let state = State {
+            larder: "me".into(),
+            all: vec!["one".into(), "two".into()],
+            complete: true,
+            ..State::default()
+        };
         state.save(root).unwrap();
         assert_eq!(State::load(root, "me"), state);
-        assert_eq!(State::load(root, "another"), State { larder: "another".into(), ..State::default() });
+        assert_eq!(
+            State::load(root, "another"),
+            State {
+                larder: "another".into(),
+                ..State::default()
+            }
+        );
         let path = State::path(root);
         let bytes = fs::read(&path).unwrap();
-        let empty = State { larder: "me".into(), ..State::default() };
+        let empty = State {
+            larder: "me".into(),
+            ..State::default()
+        };
         for bit in 0..bytes.len() * 8 {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);

@@ -114,7 +114,10 @@ pub fn inspect(path: impl AsRef<Path>) -> Result<Executable> {
     let path = path.as_ref();
     let mut file = fs::open(path)?;
     let mut start = Vec::with_capacity(START);
-    (&mut file).take(START as u64).read_to_end(&mut start).at("read", path)?;
+    (&mut file)
+        .take(START as u64)
+        .read_to_end(&mut start)
+        .at("read", path)?;
     let native = match start.as_slice() {
         [] => return Ok(Executable::Empty),
         [b'#', b'!', ..] => return Ok(Executable::Script),
@@ -131,11 +134,16 @@ pub fn inspect(path: impl AsRef<Path>) -> Result<Executable> {
 pub fn check_platform(path: impl AsRef<Path>, platform: &Platform) -> Result<Executable> {
     let path = path.as_ref();
     let found = inspect(path)?;
-    let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+    let name = path.file_name().map_or_else(
+        || path.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    );
     match &found {
         Executable::Empty => Err(Error::failed(format!("{name} is empty"))),
         Executable::Native(native) if !native.suits(*platform) => {
-            let error = Error::failed(format!("{name} is a {native} executable where {platform} is wanted"));
+            let error = Error::failed(format!(
+                "{name} is a {native} executable where {platform} is wanted"
+            ));
             Err(match (native.libc, platform.libc) {
                 (Some(Linkage::Dynamic(needs)), Some(wanted)) if needs != wanted => error.hint(format!(
                     "it loads the C library of {}; link it statically, or against {}",
@@ -156,7 +164,9 @@ impl Native {
             (Some(Linkage::Dynamic(needs)), Some(wanted)) => needs == wanted,
             _ => true,
         };
-        self.system == System::Known(os) && self.machines.contains(&Machine::Known(arch)) && libc_suits
+        self.system == System::Known(os)
+            && self.machines.contains(&Machine::Known(arch))
+            && libc_suits
     }
 }
 
@@ -168,11 +178,15 @@ fn at<const N: usize>(bytes: &[u8], offset: usize) -> Option<[u8; N]> {
 }
 
 fn pe(start: &[u8], file: &mut File) -> std::io::Result<Option<Native>> {
-    let Some(offset) = at(start, 0x3c).map(u32::from_le_bytes) else { return Ok(None) };
+    let Some(offset) = at(start, 0x3c).map(u32::from_le_bytes) else {
+        return Ok(None);
+    };
     file.seek(SeekFrom::Start(offset.into()))?;
     let mut header = Vec::new();
     file.take(6).read_to_end(&mut header)?;
-    let [b'P', b'E', 0, 0, low, high] = header[..] else { return Ok(None) };
+    let [b'P', b'E', 0, 0, low, high] = header[..] else {
+        return Ok(None);
+    };
     let machine = match u16::from_le_bytes([low, high]) {
         0x8664 => Machine::Known(Arch::Amd64),
         // The second is what Windows calls ARM64X.
@@ -181,7 +195,12 @@ fn pe(start: &[u8], file: &mut File) -> std::io::Result<Option<Native>> {
         0x01c0 | 0x01c4 => Machine::Known(Arch::Arm),
         other => Machine::Other(other.into()),
     };
-    Ok(Some(Native { system: System::Known(Os::Windows), machines: vec![machine], libc: None, glibc: None }))
+    Ok(Some(Native {
+        system: System::Known(Os::Windows),
+        machines: vec![machine],
+        libc: None,
+        glibc: None,
+    }))
 }
 
 fn macho(start: &[u8]) -> Option<Native> {
@@ -203,11 +222,18 @@ fn macho(start: &[u8]) -> Option<Native> {
                 return None;
             }
             let entry = if magic == 0xcafe_babe { 20 } else { 32 };
-            (0..count).map(|i| at(start, 8 + i * entry).map(u32::from_be_bytes).map(cpu)).collect::<Option<Vec<_>>>()?
+            (0..count)
+                .map(|i| at(start, 8 + i * entry).map(u32::from_be_bytes).map(cpu))
+                .collect::<Option<Vec<_>>>()?
         }
         _ => return None,
     };
-    Some(Native { system: System::Known(Os::Darwin), machines, libc: None, glibc: None })
+    Some(Native {
+        system: System::Known(Os::Darwin),
+        machines,
+        libc: None,
+        glibc: None,
+    })
 }
 
 /// Pieces of a file, each at most so large, all together too: a header can claim what it likes.
@@ -229,7 +255,8 @@ impl<'a> ReadRef<'a> for Capped<'a> {
     }
     fn read_bytes_at_until(self, range: Range<u64>, delimiter: u8) -> Result<&'a [u8], ()> {
         const LONGEST: u64 = 4096;
-        self.left.set(self.left.get().checked_sub(LONGEST).ok_or(())?);
+        self.left
+            .set(self.left.get().checked_sub(LONGEST).ok_or(())?);
         let end = range.end.min(range.start.saturating_add(LONGEST));
         self.cache.read_bytes_at_until(range.start..end, delimiter)
     }
@@ -237,7 +264,10 @@ impl<'a> ReadRef<'a> for Capped<'a> {
 
 fn elf(file: File) -> Option<Native> {
     let cache = ReadCache::new(file);
-    let data = Capped { cache: &cache, left: &Cell::new(ELF_BYTES) };
+    let data = Capped {
+        cache: &cache,
+        left: &Cell::new(ELF_BYTES),
+    };
     match data.read_bytes_at(4, 1).ok()? {
         [1] => elf_of::<elf::FileHeader32<object::Endianness>>(data),
         [2] => elf_of::<elf::FileHeader64<object::Endianness>>(data),
@@ -256,7 +286,9 @@ fn elf_of<E: FileHeader<Endian = object::Endianness>>(data: Capped<'_>) -> Optio
         other => Machine::Other(other.0.into()),
     };
     let segments = header.program_headers(endian, data).unwrap_or_default();
-    let interpreter = segments.iter().find_map(|segment| segment.interpreter(endian, data).ok().flatten());
+    let interpreter = segments
+        .iter()
+        .find_map(|segment| segment.interpreter(endian, data).ok().flatten());
     let interpreter = interpreter.map(|path| String::from_utf8_lossy(path).into_owned());
     let glibc = glibc_floor(header, endian, data).map(|(major, minor)| format!("{major}.{minor}"));
     let system = match (header.e_ident().os_abi, interpreter.as_deref()) {
@@ -271,22 +303,35 @@ fn elf_of<E: FileHeader<Endian = object::Endianness>>(data: Capped<'_>) -> Optio
     };
     let linkage = match interpreter.as_deref() {
         Some(path) if path.contains("ld-musl") => Linkage::Dynamic(Libc::Musl),
-        Some(path) if path.contains("ld-linux") || path.contains("/ld.so") || path.contains("/ld64") => {
+        Some(path)
+            if path.contains("ld-linux") || path.contains("/ld.so") || path.contains("/ld64") =>
+        {
             Linkage::Dynamic(Libc::Gnu)
         }
         _ if glibc.is_some() => Linkage::Dynamic(Libc::Gnu),
         Some(_) => Linkage::Unknown,
         // A library has no interpreter of its own.
-        None if segments.iter().any(|s| s.p_type(endian) == elf::PT_DYNAMIC) && header.e_type(endian) == elf::ET_DYN => {
+        None if segments.iter().any(|s| s.p_type(endian) == elf::PT_DYNAMIC)
+            && header.e_type(endian) == elf::ET_DYN =>
+        {
             needs_library(header, endian, data)
         }
         None => Linkage::Static,
     };
-    Some(Native { system, machines: vec![machine], libc: Some(linkage), glibc })
+    Some(Native {
+        system,
+        machines: vec![machine],
+        libc: Some(linkage),
+        glibc,
+    })
 }
 
 /// The highest glibc version that any symbol asks for.
-fn glibc_floor<E: FileHeader>(header: &E, endian: E::Endian, data: Capped<'_>) -> Option<(u32, u32)> {
+fn glibc_floor<E: FileHeader>(
+    header: &E,
+    endian: E::Endian,
+    data: Capped<'_>,
+) -> Option<(u32, u32)> {
     let sections = header.sections(endian, data).ok()?;
     let (mut needs, strings) = sections.gnu_verneed(endian, data).ok()??;
     let strings = sections.strings(endian, data, strings).ok()?;
@@ -294,9 +339,13 @@ fn glibc_floor<E: FileHeader>(header: &E, endian: E::Endian, data: Capped<'_>) -
     while let Ok(Some((_, mut versions))) = needs.next() {
         while let Ok(Some(version)) = versions.next() {
             let name = version.name(endian, strings).ok()?;
-            let number = std::str::from_utf8(name).ok().and_then(|text| text.strip_prefix("GLIBC_"));
+            let number = std::str::from_utf8(name)
+                .ok()
+                .and_then(|text| text.strip_prefix("GLIBC_"));
             // Not every name has a number: `GLIBC_PRIVATE`.
-            let Some((major, rest)) = number.and_then(|text| text.split_once('.')) else { continue };
+            let Some((major, rest)) = number.and_then(|text| text.split_once('.')) else {
+                continue;
+            };
             let minor = rest.split('.').next().unwrap_or(rest);
             if let (Ok(major), Ok(minor)) = (major.parse::<u32>(), minor.parse::<u32>()) {
                 floor = floor.max(Some((major, minor)));
@@ -311,9 +360,17 @@ fn needs_library<E: FileHeader>(header: &E, endian: E::Endian, data: Capped<'_>)
     let names_one = || -> Option<bool> {
         let sections = header.sections(endian, data).ok()?;
         let (entries, _) = sections.dynamic(endian, data).ok()??;
-        Some(entries.iter().any(|entry| object::read::elf::Dyn::d_tag(entry, endian) == elf::DT_NEEDED))
+        Some(
+            entries
+                .iter()
+                .any(|entry| object::read::elf::Dyn::d_tag(entry, endian) == elf::DT_NEEDED),
+        )
     };
-    if names_one() == Some(true) { Linkage::Unknown } else { Linkage::Static }
+    if names_one() == Some(true) {
+        Linkage::Unknown
+    } else {
+        Linkage::Static
+    }
 }
 
 #[cfg(test)]
@@ -334,7 +391,9 @@ mod tests {
     }
 
     fn wanted(bytes: &[u8], platform: &str) -> Result<(), String> {
-        check_platform(file(bytes).path(), &platform.parse().unwrap()).map(drop).map_err(|e| e.message().to_owned())
+        check_platform(file(bytes).path(), &platform.parse().unwrap())
+            .map(drop)
+            .map_err(|e| e.message().to_owned())
     }
 
     /// An ELF header with one program header, for an interpreter if there is one.
@@ -387,8 +446,14 @@ mod tests {
         assert_eq!(of(b"MZ is how this text begins"), "Other");
         assert_eq!(of(b"\xca\xfe\xba\xbe\0\0\0\x34 a Java class"), "Other");
         assert_eq!(of(&elf64(62, 0, "")), "linux-amd64");
-        assert_eq!(of(&elf64(183, 0, "/lib/ld-musl-aarch64.so.1")), "linux-arm64-musl");
-        assert_eq!(of(&elf64(62, 0, "/lib64/ld-linux-x86-64.so.2")), "linux-amd64-gnu");
+        assert_eq!(
+            of(&elf64(183, 0, "/lib/ld-musl-aarch64.so.1")),
+            "linux-arm64-musl"
+        );
+        assert_eq!(
+            of(&elf64(62, 0, "/lib64/ld-linux-x86-64.so.2")),
+            "linux-amd64-gnu"
+        );
         assert_eq!(of(&elf64(62, 9, "/libexec/ld-elf.so.1")), "freebsd-amd64");
         assert_eq!(of(&elf64(243, 0, "")), "linux-machine243");
         assert_eq!(of(MACHO_ARM64), "darwin-arm64");
@@ -416,19 +481,31 @@ mod tests {
             (&elf64(62, 9, ""), "linux-amd64", "a freebsd-amd64"),
         ] {
             let error = wanted(bytes, platform).unwrap_err();
-            assert!(error.ends_with(&format!("is {what} executable where {platform} is wanted")), "{error}");
+            assert!(
+                error.ends_with(&format!("is {what} executable where {platform} is wanted")),
+                "{error}"
+            );
         }
-        assert!(wanted(b"", "linux-amd64").unwrap_err().ends_with("is empty"));
+        assert!(
+            wanted(b"", "linux-amd64")
+                .unwrap_err()
+                .ends_with("is empty")
+        );
     }
 
     #[test]
     #[cfg(target_os = "linux")]
     fn a_real_executable_is_of_this_platform() {
         let me = std::env::current_exe().unwrap();
-        let Executable::Native(native) = check_platform(&me, &Platform::host()).unwrap() else { panic!("no native executable") };
+        let Executable::Native(native) = check_platform(&me, &Platform::host()).unwrap() else {
+            panic!("no native executable")
+        };
         if native.libc == Some(Linkage::Dynamic(Libc::Gnu)) {
             let glibc = native.glibc.unwrap();
-            assert!(glibc.starts_with("2.") && glibc.split('.').count() == 2, "{glibc}");
+            assert!(
+                glibc.starts_with("2.") && glibc.split('.').count() == 2,
+                "{glibc}"
+            );
         }
     }
 

@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 use crate::error::{Error, Result};
 use crate::model::{Digest, Hasher, Name, Origin, Platform};
 use crate::project::{
-    Build, BuildSource, Coordinate, Include, Original, PackageConfig, Project, RenderedBuild, RenderedSource, Subsystem,
-    Template, Upstream, UpstreamKeys,
+    Build, BuildSource, Coordinate, Include, Original, PackageConfig, Project, RenderedBuild,
+    RenderedSource, Subsystem, Template, Upstream, UpstreamKeys,
 };
 
 /// A fingerprint with its explanation.
@@ -47,7 +47,8 @@ impl Wanted {
     }
     /// Whether an artifact with these recorded inputs for its recorded origin is accepted.
     pub fn accepts(&self, origin: Origin, inputs: &Digest) -> bool {
-        self.of(origin).is_some_and(|wanted| wanted.digest == *inputs)
+        self.of(origin)
+            .is_some_and(|wanted| wanted.digest == *inputs)
     }
 }
 
@@ -66,9 +67,15 @@ impl Walk {
             self.field(&format!("{path}.{i}"), value);
         }
     }
-    fn map<K: AsRef<str>, V: ToString>(&mut self, path: &str, entries: impl IntoIterator<Item = (K, V)>) {
-        let sorted: BTreeMap<String, String> =
-            entries.into_iter().map(|(key, value)| (key.as_ref().to_owned(), value.to_string())).collect();
+    fn map<K: AsRef<str>, V: ToString>(
+        &mut self,
+        path: &str,
+        entries: impl IntoIterator<Item = (K, V)>,
+    ) {
+        let sorted: BTreeMap<String, String> = entries
+            .into_iter()
+            .map(|(key, value)| (key.as_ref().to_owned(), value.to_string()))
+            .collect();
         for (key, value) in sorted {
             self.field(&format!("{path}.{key}"), value);
         }
@@ -80,7 +87,10 @@ impl Walk {
             hasher.field(path.as_bytes());
             hasher.field(value.as_bytes());
         }
-        Inputs { digest: hasher.finish(), fields: self.fields }
+        Inputs {
+            digest: hasher.finish(),
+            fields: self.fields,
+        }
     }
 }
 
@@ -91,10 +101,22 @@ pub trait SourceDigests {
 }
 
 /// Both fingerprints of a subsystem on a platform.
-pub fn wanted(project: &Project, subsystem: &Subsystem, platform: Platform, sources: &dyn SourceDigests) -> Result<Wanted> {
-    let original = subsystem.original(&platform)?.map(|original| of_original(subsystem, platform, &original));
-    let build = match (&subsystem.build, subsystem.rendered_build(&platform, "<out>", "<src>")?) {
-        (Some(declared), Some(rendered)) => Some(of_build(project, subsystem, platform, declared, &rendered, sources)?),
+pub fn wanted(
+    project: &Project,
+    subsystem: &Subsystem,
+    platform: Platform,
+    sources: &dyn SourceDigests,
+) -> Result<Wanted> {
+    let original = subsystem
+        .original(&platform)?
+        .map(|original| of_original(subsystem, platform, &original));
+    let build = match (
+        &subsystem.build,
+        subsystem.rendered_build(&platform, "<out>", "<src>")?,
+    ) {
+        (Some(declared), Some(rendered)) => Some(of_build(
+            project, subsystem, platform, declared, &rendered, sources,
+        )?),
         _ => None,
     };
     Ok(Wanted { original, build })
@@ -110,21 +132,39 @@ fn start(subsystem: &Subsystem, platform: Platform, origin: Origin) -> Walk {
 }
 
 fn contents(walk: &mut Walk, subsystem: &Subsystem) {
-    let PackageConfig { name: _, include, format: _ } = &subsystem.package;
+    let PackageConfig {
+        name: _,
+        include,
+        format: _,
+    } = &subsystem.package;
     walk.list("binaries", &subsystem.binaries);
-    walk.list("include", include.iter().map(|Include { path, name: _ }| path));
+    walk.list(
+        "include",
+        include.iter().map(|Include { path, name: _ }| path),
+    );
 }
 
 fn of_original(subsystem: &Subsystem, platform: Platform, original: &Original) -> Inputs {
     let mut walk = start(subsystem, platform, Origin::Original);
-    let Original { coordinate, checksum: _, extract } = original;
+    let Original {
+        coordinate,
+        checksum: _,
+        extract,
+    } = original;
     match coordinate {
         Coordinate::GitHub { repo, tag, asset } => {
-            walk.field("upstream.url", format!("https://github.com/{repo}/releases/download/{tag}/{asset}"));
+            walk.field(
+                "upstream.url",
+                format!("https://github.com/{repo}/releases/download/{tag}/{asset}"),
+            );
         }
         Coordinate::Url(url) => walk.field("upstream.url", url),
-        Coordinate::Npm { package, version } => walk.field("upstream.npm", format!("{package}@{version}")),
-        Coordinate::Pypi { package, version } => walk.field("upstream.pypi", format!("{package}=={version}")),
+        Coordinate::Npm { package, version } => {
+            walk.field("upstream.npm", format!("{package}@{version}"))
+        }
+        Coordinate::Pypi { package, version } => {
+            walk.field("upstream.pypi", format!("{package}=={version}"))
+        }
     }
     walk.map("extract", extract.iter().map(|(glob, file)| (glob, file)));
     contents(&mut walk, subsystem);
@@ -140,13 +180,27 @@ fn of_build(
     sources: &dyn SourceDigests,
 ) -> Result<Inputs> {
     let mut walk = start(subsystem, platform, Origin::Build);
-    let Build { needs, tools, source: _, env: _, commands: _, platforms: _, timeout: _ } = declared;
-    let RenderedBuild { source, env, commands } = rendered;
+    let Build {
+        needs,
+        tools,
+        source: _,
+        env: _,
+        commands: _,
+        platforms: _,
+        timeout: _,
+    } = declared;
+    let RenderedBuild {
+        source,
+        env,
+        commands,
+    } = rendered;
     match source {
         RenderedSource::Dir { path } => walk.field("source.dir", sources.dir(path)?),
         RenderedSource::Git { url, rev } => walk.field("source.git", format!("{url} {rev}")),
         RenderedSource::Url { url: _, sha256 } => walk.field("source.sha256", sha256),
-        RenderedSource::Crate { name, version } => walk.field("source.crate", format!("{name} {version}")),
+        RenderedSource::Crate { name, version } => {
+            walk.field("source.crate", format!("{name} {version}"))
+        }
     }
     walk.map("env", env.iter().map(|(key, value)| (key, value)));
     walk.list("commands", commands);
@@ -154,18 +208,27 @@ fn of_build(
     contents(&mut walk, subsystem);
     let mut identities = BTreeMap::new();
     for need in needs {
-        identities.insert(need.to_string(), identity(project, need, sources, &mut Vec::new())?);
+        identities.insert(
+            need.to_string(),
+            identity(project, need, sources, &mut Vec::new())?,
+        );
     }
     walk.map("build.needs", identities);
     Ok(walk.finish())
 }
 
 /// Identity of a need: name, version, its canonical recipe and source identity; no platform, however it was obtained.
-fn identity(project: &Project, name: &Name, sources: &dyn SourceDigests, path: &mut Vec<Name>) -> Result<Digest> {
-    let subsystem = project
-        .subsystems
-        .get(name)
-        .ok_or_else(|| Error::usage(format!("`{name}` is needed but is no subsystem of this project")))?;
+fn identity(
+    project: &Project,
+    name: &Name,
+    sources: &dyn SourceDigests,
+    path: &mut Vec<Name>,
+) -> Result<Digest> {
+    let subsystem = project.subsystems.get(name).ok_or_else(|| {
+        Error::usage(format!(
+            "`{name}` is needed but is no subsystem of this project"
+        ))
+    })?;
     if path.contains(name) {
         return Err(Error::usage(format!("`{name}` needs itself")));
     }
@@ -180,15 +243,32 @@ fn identity(project: &Project, name: &Name, sources: &dyn SourceDigests, path: &
             upstream_keys(&mut walk, &format!("upstream.overrides.{word}"), keys);
         }
     }
-    if let Some(Build { needs, tools, source, env, commands, platforms: _, timeout: _ }) = &subsystem.build {
+    if let Some(Build {
+        needs,
+        tools,
+        source,
+        env,
+        commands,
+        platforms: _,
+        timeout: _,
+    }) = &subsystem.build
+    {
         match source {
             BuildSource::Dir(_) => {
                 let rendered = subsystem.rendered_build(&Platform::host(), "<out>", "<src>")?;
-                if let Some(RenderedBuild { source: RenderedSource::Dir { path }, env: _, commands: _ }) = rendered {
+                if let Some(RenderedBuild {
+                    source: RenderedSource::Dir { path },
+                    env: _,
+                    commands: _,
+                }) = rendered
+                {
                     walk.field("source.dir", sources.dir(&path)?);
                 }
             }
-            BuildSource::Git { url: Template(url), rev: Template(rev) } => walk.field("source.git", format!("{url} {rev}")),
+            BuildSource::Git {
+                url: Template(url),
+                rev: Template(rev),
+            } => walk.field("source.git", format!("{url} {rev}")),
             BuildSource::Url { url: _, sha256 } => walk.field("source.sha256", sha256),
             BuildSource::Crate(Template(name)) => walk.field("source.crate", name),
         }
@@ -196,7 +276,10 @@ fn identity(project: &Project, name: &Name, sources: &dyn SourceDigests, path: &
         walk.list("commands", commands.iter().map(|Template(command)| command));
         walk.map("tools", tools);
         for need in needs {
-            walk.field(&format!("build.needs.{need}"), identity(project, need, sources, path)?);
+            walk.field(
+                &format!("build.needs.{need}"),
+                identity(project, need, sources, path)?,
+            );
         }
     }
     path.pop();
@@ -204,17 +287,38 @@ fn identity(project: &Project, name: &Name, sources: &dyn SourceDigests, path: &
 }
 
 fn upstream_keys(walk: &mut Walk, path: &str, keys: &UpstreamKeys) {
-    let UpstreamKeys { github, url, npm, pypi, tag, asset, checksums: _, extract, replacements } = keys;
+    let UpstreamKeys {
+        github,
+        url,
+        npm,
+        pypi,
+        tag,
+        asset,
+        checksums: _,
+        extract,
+        replacements,
+    } = keys;
     if let Some(github) = github {
         walk.field(&format!("{path}.github"), github);
     }
-    for (key, template) in [("url", url), ("npm", npm), ("pypi", pypi), ("tag", tag), ("asset", asset)] {
+    for (key, template) in [
+        ("url", url),
+        ("npm", npm),
+        ("pypi", pypi),
+        ("tag", tag),
+        ("asset", asset),
+    ] {
         if let Some(Template(text)) = template {
             walk.field(&format!("{path}.{key}"), text);
         }
     }
     if let Some(extract) = extract {
-        walk.map(&format!("{path}.extract"), extract.iter().map(|(Template(glob), Template(file))| (glob, file)));
+        walk.map(
+            &format!("{path}.extract"),
+            extract
+                .iter()
+                .map(|(Template(glob), Template(file))| (glob, file)),
+        );
     }
     walk.map(&format!("{path}.replacements"), replacements);
 }
@@ -232,19 +336,33 @@ pub struct Difference {
 
 /// What differs between two explanations, in the order of the walk.
 pub fn difference(found: &[(String, String)], wanted: &[(String, String)]) -> Vec<Difference> {
-    let old: BTreeMap<&str, &str> = found.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-    let new: BTreeMap<&str, &str> = wanted.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let old: BTreeMap<&str, &str> = found
+        .iter()
+        .map(|(k, v)| (k.as_str(), v.as_str()))
+        .collect();
+    let new: BTreeMap<&str, &str> = wanted
+        .iter()
+        .map(|(k, v)| (k.as_str(), v.as_str()))
+        .collect();
     let mut out = Vec::new();
     for (field, value) in wanted {
         let found = old.get(field.as_str());
         if found != Some(&value.as_str()) {
             let found = found.map(|value| (*value).to_owned());
-            out.push(Difference { field: field.clone(), found, wanted: Some(value.clone()) });
+            out.push(Difference {
+                field: field.clone(),
+                found,
+                wanted: Some(value.clone()),
+            });
         }
     }
     for (field, value) in found {
         if !new.contains_key(field.as_str()) {
-            out.push(Difference { field: field.clone(), found: Some(value.clone()), wanted: None });
+            out.push(Difference {
+                field: field.clone(),
+                found: Some(value.clone()),
+                wanted: None,
+            });
         }
     }
     out

@@ -35,7 +35,8 @@ mod parse;
 mod tests;
 
 /// First line of every lock.
-const HEADER: &str = "# larder lock v1: name version platform origin kind inputs artifact sha256 size url";
+const HEADER: &str =
+    "# larder lock v1: name version platform origin kind inputs artifact sha256 size url";
 
 /// What makes git merge locks without hands; belongs into `.gitattributes`.
 pub const GIT_ATTRIBUTES: &str = "versions.lock merge=union";
@@ -129,8 +130,19 @@ impl PinKind {
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, version, platform, origin, kind, inputs } = self;
-        write!(f, "{name} {version} {platform} {origin} {} {inputs}", kind.as_str())
+        let Self {
+            name,
+            version,
+            platform,
+            origin,
+            kind,
+            inputs,
+        } = self;
+        write!(
+            f,
+            "{name} {version} {platform} {origin} {} {inputs}",
+            kind.as_str()
+        )
     }
 }
 
@@ -138,7 +150,15 @@ impl fmt::Display for Line {
     /// As it stands in the file.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Bytes(key, Pin { artifact, sha256, size, url }) => {
+            Self::Bytes(
+                key,
+                Pin {
+                    artifact,
+                    sha256,
+                    size,
+                    url,
+                },
+            ) => {
                 write!(f, "{key} ")?;
                 match artifact {
                     Some(artifact) => write!(f, "{artifact}")?,
@@ -146,8 +166,19 @@ impl fmt::Display for Line {
                 }
                 write!(f, " {sha256} {size} {}", or_dash(&encode(url, false)))
             }
-            Self::Commit { name, version, url, rev, commit } => {
-                write!(f, "{name} {version} - build commit - - - - {}#{}@{commit}", encode(url, true), encode(rev, false))
+            Self::Commit {
+                name,
+                version,
+                url,
+                rev,
+                commit,
+            } => {
+                write!(
+                    f,
+                    "{name} {version} - build commit - - - - {}#{}@{commit}",
+                    encode(url, true),
+                    encode(rev, false)
+                )
             }
         }
     }
@@ -183,12 +214,14 @@ impl Lock {
     pub fn parse(text: &str, path: &Utf8Path) -> Result<Self> {
         let file = Utf8Path::new(path.file_name().unwrap_or("versions.lock"));
         let shared: Arc<str> = Arc::from(text);
-        parse::parse(text, &|span, message: String, hint: Option<String>| Problem {
-            file: file.to_owned(),
-            text: Arc::clone(&shared),
-            span,
-            message,
-            hint,
+        parse::parse(text, &|span, message: String, hint: Option<String>| {
+            Problem {
+                file: file.to_owned(),
+                text: Arc::clone(&shared),
+                span,
+                message,
+                hint,
+            }
         })
     }
 
@@ -206,14 +239,27 @@ impl Lock {
 
     /// All lines.
     pub fn lines(&self) -> impl Iterator<Item = Line> {
-        let pins = self.pins.iter().map(|(key, pin)| Line::Bytes(key.clone(), pin.clone()));
-        let commits = self.commits.iter().map(|(CommitKey { name, version, url, rev }, commit)| Line::Commit {
-            name: name.clone(),
-            version: version.clone(),
-            url: url.clone(),
-            rev: rev.clone(),
-            commit: commit.clone(),
-        });
+        let pins = self
+            .pins
+            .iter()
+            .map(|(key, pin)| Line::Bytes(key.clone(), pin.clone()));
+        let commits = self.commits.iter().map(
+            |(
+                CommitKey {
+                    name,
+                    version,
+                    url,
+                    rev,
+                },
+                commit,
+            )| Line::Commit {
+                name: name.clone(),
+                version: version.clone(),
+                url: url.clone(),
+                rev: rev.clone(),
+                commit: commit.clone(),
+            },
+        );
         pins.chain(commits)
     }
 
@@ -233,17 +279,32 @@ impl Lock {
         inputs: &Digest,
     ) -> Option<&Pin> {
         let (name, version) = (name.clone(), version.clone());
-        self.pins.get(&Key { name, version, platform: *platform, origin, kind, inputs: *inputs })
+        self.pins.get(&Key {
+            name,
+            version,
+            platform: *platform,
+            origin,
+            kind,
+            inputs: *inputs,
+        })
     }
 
     /// All that is pinned of a subsystem on a platform, stale lines too.
-    pub fn lines_for<'a>(&'a self, name: &'a Name, platform: &'a Platform) -> impl Iterator<Item = (&'a Key, &'a Pin)> {
-        self.pins.iter().filter(move |(key, _)| key.name == *name && key.platform == *platform)
+    pub fn lines_for<'a>(
+        &'a self,
+        name: &'a Name,
+        platform: &'a Platform,
+    ) -> impl Iterator<Item = (&'a Key, &'a Pin)> {
+        self.pins
+            .iter()
+            .filter(move |(key, _)| key.name == *name && key.platform == *platform)
     }
 
     /// The commit pinned for a git source's rev.
     pub fn commit(&self, name: &Name, version: &Version, url: &str, rev: &str) -> Option<&str> {
-        self.commits.get(&commit_key(name.clone(), version.clone(), url, rev)).map(String::as_str)
+        self.commits
+            .get(&commit_key(name.clone(), version.clone(), url, rev))
+            .map(String::as_str)
     }
 
     /// Adds a line; whether that changed anything. A line that pins other bytes for the same thing stands: that is an
@@ -266,7 +327,14 @@ impl Lock {
                             Ok(learned)
                         }
                         Err(Difference { what, ours, theirs }) => {
-                            let Key { name, version, platform, origin: _, kind, inputs: _ } = entry.key();
+                            let Key {
+                                name,
+                                version,
+                                platform,
+                                origin: _,
+                                kind,
+                                inputs: _,
+                            } = entry.key();
                             Err(Error::integrity(format!(
                                 "the lock pins other bytes of {name} {version} ({platform}, {})",
                                 kind.as_str()
@@ -277,14 +345,25 @@ impl Lock {
                     },
                 }
             }
-            Line::Commit { name, version, url, rev, commit } => match self.commits.entry(commit_key(name, version, &url, &rev)) {
+            Line::Commit {
+                name,
+                version,
+                url,
+                rev,
+                commit,
+            } => match self.commits.entry(commit_key(name, version, &url, &rev)) {
                 Entry::Vacant(entry) => {
                     entry.insert(commit);
                     Ok(true)
                 }
                 Entry::Occupied(entry) if *entry.get() == commit => Ok(false),
                 Entry::Occupied(entry) => {
-                    let CommitKey { name, version, url, rev } = entry.key();
+                    let CommitKey {
+                        name,
+                        version,
+                        url,
+                        rev,
+                    } = entry.key();
                     Err(Error::integrity(format!("`{rev}` of {url} has moved, the source of {name} {version}"))
                         .cause(format!("versions.lock names commit {}, it is {commit} now", entry.get()))
                         .hint(format!("if the change is known and wanted, `larder lock --update {name}` pins the new commit")))
@@ -300,8 +379,16 @@ impl Lock {
                 pin.url = encode(&pin.url, false);
                 self.pins.insert(key, pin.clone()).as_ref() != Some(&pin)
             }
-            Line::Commit { name, version, url, rev, commit } => {
-                self.commits.insert(commit_key(name, version, &url, &rev), commit.clone()) != Some(commit)
+            Line::Commit {
+                name,
+                version,
+                url,
+                rev,
+                commit,
+            } => {
+                self.commits
+                    .insert(commit_key(name, version, &url, &rev), commit.clone())
+                    != Some(commit)
             }
         }
     }
@@ -309,22 +396,36 @@ impl Lock {
     /// Keeps only the lines that are wanted; whether any went.
     pub fn retain(&mut self, wanted: impl Fn(&Line) -> bool) -> bool {
         let before = self.pins.len() + self.commits.len();
-        self.pins.retain(|key, pin| wanted(&Line::Bytes(key.clone(), pin.clone())));
-        self.commits.retain(|CommitKey { name, version, url, rev }, commit| {
-            wanted(&Line::Commit {
-                name: name.clone(),
-                version: version.clone(),
-                url: url.clone(),
-                rev: rev.clone(),
-                commit: commit.clone(),
-            })
-        });
+        self.pins
+            .retain(|key, pin| wanted(&Line::Bytes(key.clone(), pin.clone())));
+        self.commits.retain(
+            |CommitKey {
+                 name,
+                 version,
+                 url,
+                 rev,
+             },
+             commit| {
+                wanted(&Line::Commit {
+                    name: name.clone(),
+                    version: version.clone(),
+                    url: url.clone(),
+                    rev: rev.clone(),
+                    commit: commit.clone(),
+                })
+            },
+        );
         self.pins.len() + self.commits.len() < before
     }
 }
 
 fn commit_key(name: Name, version: Version, url: &str, rev: &str) -> CommitKey {
-    CommitKey { name, version, url: encode(url, true), rev: encode(rev, false) }
+    CommitKey {
+        name,
+        version,
+        url: encode(url, true),
+        rev: encode(rev, false),
+    }
 }
 
 /// How two pins of one key contradict each other.

@@ -52,8 +52,22 @@ pub struct Observed {
 
 impl Sidecar {
     /// About an archive of an artifact.
-    pub fn new(content: Artifact, sha256: Digest, size: u64, observed: Observed, explanation: Vec<(String, String)>) -> Self {
-        Self { schema: SCHEMA, artifact: content.digest(), content, sha256, size, observed, explanation }
+    pub fn new(
+        content: Artifact,
+        sha256: Digest,
+        size: u64,
+        observed: Observed,
+        explanation: Vec<(String, String)>,
+    ) -> Self {
+        Self {
+            schema: SCHEMA,
+            artifact: content.digest(),
+            content,
+            sha256,
+            size,
+            observed,
+            explanation,
+        }
     }
 
     /// Parses and checks: schema known, artifact digest right for its files.
@@ -63,18 +77,23 @@ impl Sidecar {
                 .cause(why)
                 .hint("whoever may write to the hub can repair it with `larder release --replace`")
         };
-        let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|e| damaged(e.to_string()))?;
+        let value: serde_json::Value =
+            serde_json::from_slice(bytes).map_err(|e| damaged(e.to_string()))?;
         match value.get("schema").and_then(serde_json::Value::as_u64) {
             Some(n) if n == u64::from(SCHEMA) => {}
             Some(n) if n > u64::from(SCHEMA) => {
-                return Err(Error::failed(format!("the sidecar {place} has schema {n}, this larder reads {SCHEMA}"))
-                    .hint("update larder"));
+                return Err(Error::failed(format!(
+                    "the sidecar {place} has schema {n}, this larder reads {SCHEMA}"
+                ))
+                .hint("update larder"));
             }
             _ => return Err(damaged("it has no schema number".into())),
         }
         let sidecar: Self = serde_json::from_value(value).map_err(|e| damaged(e.to_string()))?;
         if sidecar.content.digest() != sidecar.artifact {
-            return Err(damaged("its artifact digest does not match its files".into()));
+            return Err(damaged(
+                "its artifact digest does not match its files".into(),
+            ));
         }
         Ok(sidecar)
     }

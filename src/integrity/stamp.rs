@@ -24,20 +24,41 @@ pub const FILE: &str = ".version";
 
 /// The stamp of an artifact.
 pub fn render(artifact: &Artifact) -> String {
-    let Artifact { name: _, version, platform, origin, inputs, commit, files } = artifact;
+    let Artifact {
+        name: _,
+        version,
+        platform,
+        origin,
+        inputs,
+        commit,
+        files,
+    } = artifact;
     let mut text = String::new();
     // Writing to a String can't fail.
     let _ = writeln!(text, "version: {version}");
     if let Some(first) = files.first() {
         let _ = writeln!(text, "checksum: {}", first.sha256);
     }
-    let _ = writeln!(text, "platform: {platform}\norigin: {origin}\ninputs: {inputs}\nartifact: {}", artifact.digest());
+    let _ = writeln!(
+        text,
+        "platform: {platform}\norigin: {origin}\ninputs: {inputs}\nartifact: {}",
+        artifact.digest()
+    );
     if let Some(commit) = commit {
         let _ = writeln!(text, "commit: {commit}");
     }
     text.push_str("files:\n");
-    for ArtifactFile { name, mode, size, sha256 } in files {
-        let _ = writeln!(text, "  - {{name: {name}, mode: {mode:04o}, size: {size}, sha256: {sha256}}}");
+    for ArtifactFile {
+        name,
+        mode,
+        size,
+        sha256,
+    } in files
+    {
+        let _ = writeln!(
+            text,
+            "  - {{name: {name}, mode: {mode:04o}, size: {size}, sha256: {sha256}}}"
+        );
     }
     text
 }
@@ -73,7 +94,8 @@ pub fn parse(name: &Name, text: &str) -> Option<Artifact> {
         commit: commit.map(str::to_owned),
         files,
     };
-    let whole = stamped.files.first()?.sha256 == checksum?.parse().ok()? && stamped.digest() == artifact?.parse().ok()?;
+    let whole = stamped.files.first()?.sha256 == checksum?.parse().ok()?
+        && stamped.digest() == artifact?.parse().ok()?;
     // Written in one way only: whatever else reads the same is damaged, too.
     (whole && render(&stamped) == text).then_some(stamped)
 }
@@ -96,8 +118,12 @@ mod tests {
     use crate::model::{Digest, Origin};
 
     fn artifact(commit: Option<&str>) -> Artifact {
-        let file =
-            |name: &str, mode| ArtifactFile { name: name.parse().unwrap(), mode, size: 3, sha256: Digest::of(name.as_bytes()) };
+        let file = |name: &str, mode| ArtifactFile {
+            name: name.parse().unwrap(),
+            mode,
+            size: 3,
+            sha256: Digest::of(name.as_bytes()),
+        };
         Artifact {
             name: "nats".parse().unwrap(),
             version: "v2.10.24".parse().unwrap(),
@@ -130,10 +156,17 @@ mod tests {
             let mut bytes = text.clone().into_bytes();
             bytes[i] ^= 1;
             if let Ok(damaged) = String::from_utf8(bytes) {
-                assert_ne!(parse(&artifact.name, &damaged).as_ref(), Some(&artifact), "bit flipped at {i}");
+                assert_ne!(
+                    parse(&artifact.name, &damaged).as_ref(),
+                    Some(&artifact),
+                    "bit flipped at {i}"
+                );
             }
         }
         assert_eq!(parse(&artifact.name, &format!("future: 1\n{text}")), None);
-        assert_eq!(parse(&artifact.name, &text.replace("mode: 0755", "mode: 755")), None);
+        assert_eq!(
+            parse(&artifact.name, &text.replace("mode: 0755", "mode: 755")),
+            None
+        );
     }
 }

@@ -13,7 +13,15 @@ use crate::fs::{self, IoContext};
 use crate::model::{Digest, Hasher};
 
 /// Never part of a source, at any depth.
-const NEVER: &[&str] = &["recipe.yml", ".git", ".bin", ".dist", ".larder", ".larder-hub", ".collection"];
+const NEVER: &[&str] = &[
+    "recipe.yml",
+    ".git",
+    ".bin",
+    ".dist",
+    ".larder",
+    ".larder-hub",
+    ".collection",
+];
 
 /// What stands in a source folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,10 +45,14 @@ pub struct Entry {
 
 /// Lists a source folder.
 pub fn list(root: &Utf8Path) -> Result<Listing> {
-    let mut listing = Listing { entries: Vec::new(), folders: Vec::new() };
+    let mut listing = Listing {
+        entries: Vec::new(),
+        folders: Vec::new(),
+    };
     if fs::stat(root)?.is_none_or(|meta| !meta.is_dir()) {
         return Err(
-            Error::usage(format!("the source folder {root} does not exist")).hint("check `build.source.dir` of the recipe")
+            Error::usage(format!("the source folder {root} does not exist"))
+                .hint("check `build.source.dir` of the recipe"),
         );
     }
     let walk = ignore::WalkBuilder::new(root)
@@ -48,29 +60,53 @@ pub fn list(root: &Utf8Path) -> Result<Listing> {
         .git_ignore(true)
         .require_git(false)
         .add_custom_ignore_filename(".larderignore")
-        .filter_entry(|entry| entry.depth() == 0 || !NEVER.iter().any(|never| entry.file_name() == *never))
+        .filter_entry(|entry| {
+            entry.depth() == 0 || !NEVER.iter().any(|never| entry.file_name() == *never)
+        })
         .build();
     for entry in walk {
-        let entry = entry.map_err(|e| Error::failed(format!("cannot list the source folder {root}")).cause(e))?;
-        let path = Utf8Path::from_path(entry.path())
-            .ok_or_else(|| Error::failed(format!("{} has a name that is not UTF-8", entry.path().display())))?;
+        let entry = entry
+            .map_err(|e| Error::failed(format!("cannot list the source folder {root}")).cause(e))?;
+        let path = Utf8Path::from_path(entry.path()).ok_or_else(|| {
+            Error::failed(format!(
+                "{} has a name that is not UTF-8",
+                entry.path().display()
+            ))
+        })?;
         let relative = path.strip_prefix(root).unwrap_or(path).to_owned();
-        let kind = entry.file_type().ok_or_else(|| Error::failed(format!("cannot tell what {path} is")))?;
+        let kind = entry
+            .file_type()
+            .ok_or_else(|| Error::failed(format!("cannot tell what {path} is")))?;
         if kind.is_dir() {
             listing.folders.push(relative);
         } else if kind.is_symlink() {
-            let target = fs::read_link(path).and_then(|target| target.into_os_string().into_string().ok());
-            let target = target.ok_or_else(|| Error::failed(format!("cannot read the link {path}")))?;
-            listing.entries.push(Entry { path: relative, link: Some(target), executable: false });
+            let target =
+                fs::read_link(path).and_then(|target| target.into_os_string().into_string().ok());
+            let target =
+                target.ok_or_else(|| Error::failed(format!("cannot read the link {path}")))?;
+            listing.entries.push(Entry {
+                path: relative,
+                link: Some(target),
+                executable: false,
+            });
         } else if kind.is_file() {
             let executable = fs::lstat(path)?.is_some_and(|meta| is_executable(&meta));
-            listing.entries.push(Entry { path: relative, link: None, executable });
+            listing.entries.push(Entry {
+                path: relative,
+                link: None,
+                executable,
+            });
         } else {
-            return Err(Error::failed(format!("{path} is neither file, folder nor link"))
-                .hint("a source can't hold sockets, pipes or devices: exclude it in .larderignore"));
+            return Err(
+                Error::failed(format!("{path} is neither file, folder nor link")).hint(
+                    "a source can't hold sockets, pipes or devices: exclude it in .larderignore",
+                ),
+            );
         }
     }
-    listing.entries.sort_by(|a, b| a.path.as_str().as_bytes().cmp(b.path.as_str().as_bytes()));
+    listing
+        .entries
+        .sort_by(|a, b| a.path.as_str().as_bytes().cmp(b.path.as_str().as_bytes()));
     listing.folders.sort();
     Ok(listing)
 }
@@ -78,17 +114,34 @@ pub fn list(root: &Utf8Path) -> Result<Listing> {
 /// Digest of a listed source: sha256 of the field `larder-tree-v1`, then per entry the fields path, `file` or `link`, and
 /// the file's sha256 (raw) or the link's text.
 pub fn digest(root: &Utf8Path, listing: &Listing) -> Result<Digest> {
-    let Listing { entries, folders: _ } = listing;
+    let Listing {
+        entries,
+        folders: _,
+    } = listing;
     let contents: Vec<Result<Digest>> = entries
         .par_iter()
-        .map(|Entry { path, link, executable: _ }| match link {
-            Some(target) => Ok(Digest::of(target.as_bytes())),
-            None => hash_file(&root.join(path)).map(|(digest, _)| digest),
-        })
+        .map(
+            |Entry {
+                 path,
+                 link,
+                 executable: _,
+             }| match link {
+                Some(target) => Ok(Digest::of(target.as_bytes())),
+                None => hash_file(&root.join(path)).map(|(digest, _)| digest),
+            },
+        )
         .collect();
     let mut hasher = Hasher::new();
     hasher.field(b"larder-tree-v1");
-    for (Entry { path, link, executable: _ }, content) in entries.iter().zip(contents) {
+    for (
+        Entry {
+            path,
+            link,
+            executable: _,
+        },
+        content,
+    ) in entries.iter().zip(contents)
+    {
         hasher.field(path.as_str().as_bytes());
         hasher.field(if link.is_some() { b"link" } else { b"file" });
         hasher.field(content?.as_bytes());
@@ -101,7 +154,12 @@ pub fn copy(root: &Utf8Path, listing: &Listing, into: &Utf8Path) -> Result<()> {
     for folder in &listing.folders {
         fs::create_dir_all(into.join(folder))?;
     }
-    for Entry { path, link, executable } in &listing.entries {
+    for Entry {
+        path,
+        link,
+        executable,
+    } in &listing.entries
+    {
         let target = into.join(path);
         if let Some(text) = link {
             fs::symlink(text, &target)?;

@@ -86,7 +86,13 @@ pub fn artifact_digest(files: &[ArtifactFile]) -> Digest {
     sorted.sort_by(|a, b| a.name.as_str().as_bytes().cmp(b.name.as_str().as_bytes()));
     let mut hasher = Hasher::new();
     hasher.field(b"larder-artifact-v1");
-    for ArtifactFile { name, mode, size: _, sha256 } in sorted {
+    for ArtifactFile {
+        name,
+        mode,
+        size: _,
+        sha256,
+    } in sorted
+    {
         hasher.field(name.as_str().as_bytes());
         hasher.field(mode.to_string().as_bytes());
         hasher.field(sha256.as_bytes());

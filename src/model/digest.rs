@@ -56,7 +56,10 @@ impl FromStr for Digest {
     /// 64 hex digits, either case, optionally after `sha256:`.
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let hex = text.strip_prefix("sha256:").unwrap_or(text);
-        let invalid = || Invalid::new(format!("`{text}` is not a sha256 digest")).hint("a sha256 digest has 64 hex digits");
+        let invalid = || {
+            Invalid::new(format!("`{text}` is not a sha256 digest"))
+                .hint("a sha256 digest has 64 hex digits")
+        };
         if hex.len() != 64 || !hex.is_ascii() {
             return Err(invalid());
         }
@@ -73,14 +76,20 @@ impl FromStr for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            self.0.serialize(serializer)
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
-            std::borrow::Cow::<str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            std::borrow::Cow::<str>::deserialize(deserializer)?
+                .parse()
+                .map_err(serde::de::Error::custom)
         } else {
             <[u8; 32]>::deserialize(deserializer).map(Self)
         }
@@ -137,7 +146,10 @@ mod tests {
     fn a_known_digest_round_trips() {
         let hex = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(Digest::of(b"abc").to_string(), hex);
-        assert_eq!(format!("sha256:{}", hex.to_uppercase()).parse::<Digest>(), Ok(Digest::of(b"abc")));
+        assert_eq!(
+            format!("sha256:{}", hex.to_uppercase()).parse::<Digest>(),
+            Ok(Digest::of(b"abc"))
+        );
         assert!("abc".parse::<Digest>().is_err());
         assert!(format!("+{}", &hex[1..]).parse::<Digest>().is_err());
     }

@@ -11,7 +11,19 @@ use super::{Cell, Platform, Version, Via};
 use crate::error::Error;
 
 /// What a step does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// Make a binary present and right.
@@ -41,7 +53,19 @@ pub enum Action {
 }
 
 /// How a step ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// Nothing to do.
@@ -317,18 +341,32 @@ impl Events {
     }
     /// A note of a step.
     pub fn note(&self, cell: Option<&Cell>, level: Level, text: impl Into<String>) {
-        self.send(Event::Note { cell: cell.cloned(), level, text: text.into() });
+        self.send(Event::Note {
+            cell: cell.cloned(),
+            level,
+            text: text.into(),
+        });
     }
     /// A step is now busy with a phase.
     pub fn phase(&self, cell: &Cell, phase: Phase, total: Option<u64>) {
-        self.send(Event::Phase { cell: cell.clone(), phase, total });
+        self.send(Event::Phase {
+            cell: cell.clone(),
+            phase,
+            total,
+        });
     }
     /// A line that a build wrote.
     pub fn log(&self, cell: &Cell, line: impl Into<String>) {
-        self.send(Event::Log { cell: cell.clone(), line: line.into() });
+        self.send(Event::Log {
+            cell: cell.clone(),
+            line: line.into(),
+        });
     }
     /// Bytes moved since the phase began.
     pub fn progress(&self, cell: &Cell, bytes: u64) {
-        self.send(Event::Progress { cell: cell.clone(), bytes });
+        self.send(Event::Progress {
+            cell: cell.clone(),
+            bytes,
+        });
     }
 }

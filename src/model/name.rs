@@ -109,26 +109,44 @@ text_type! {
     FileName
 }
 
-fn check(what: &str, text: &str, max: usize, allowed: impl Fn(char) -> bool, allowed_words: &str) -> Result<(), Invalid> {
+fn check(
+    what: &str,
+    text: &str,
+    max: usize,
+    allowed: impl Fn(char) -> bool,
+    allowed_words: &str,
+) -> Result<(), Invalid> {
     if text.is_empty() {
         return Err(Invalid::new(format!("{what} is empty")));
     }
     if text.len() > max {
-        return Err(Invalid::new(format!("{what} is longer than {max} characters")));
+        return Err(Invalid::new(format!(
+            "{what} is longer than {max} characters"
+        )));
     }
     if let Some(bad) = text.chars().find(|c| !allowed(*c)) {
-        return Err(Invalid::new(format!("`{}` is not a {what}: it contains {bad:?}", text.escape_debug()))
-            .hint(format!("a {what} has only {allowed_words}")));
+        return Err(Invalid::new(format!(
+            "`{}` is not a {what}: it contains {bad:?}",
+            text.escape_debug()
+        ))
+        .hint(format!("a {what} has only {allowed_words}")));
     }
     if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
-        return Err(Invalid::new(format!("`{text}` is not a {what}: it starts with {:?}", &text[..1]))
-            .hint(format!("a {what} starts with a letter or a digit")));
+        return Err(Invalid::new(format!(
+            "`{text}` is not a {what}: it starts with {:?}",
+            &text[..1]
+        ))
+        .hint(format!("a {what} starts with a letter or a digit")));
     }
     if text.contains("..") {
-        return Err(Invalid::new(format!("`{text}` is not a {what}: it contains `..`")));
+        return Err(Invalid::new(format!(
+            "`{text}` is not a {what}: it contains `..`"
+        )));
     }
     if text.ends_with('.') {
-        return Err(Invalid::new(format!("`{text}` is not a {what}: it ends with a dot")));
+        return Err(Invalid::new(format!(
+            "`{text}` is not a {what}: it ends with a dot"
+        )));
     }
     Ok(())
 }
@@ -137,11 +155,18 @@ impl FromStr for Name {
     type Err = Invalid;
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
-        check("subsystem name", text, 64, allowed, "lower-case letters, digits, `-`, `_` and `.`")?;
+        check(
+            "subsystem name",
+            text,
+            64,
+            allowed,
+            "lower-case letters, digits, `-`, `_` and `.`",
+        )?;
         if COMMAND_WORDS.contains(&text) || RESERVED.contains(&text) {
-            return Err(
-                Invalid::new(format!("`{text}` can't be a subsystem name: it is a command word")).hint("choose another name")
-            );
+            return Err(Invalid::new(format!(
+                "`{text}` can't be a subsystem name: it is a command word"
+            ))
+            .hint("choose another name"));
         }
         Ok(Self(text.to_owned()))
     }
@@ -151,7 +176,13 @@ impl FromStr for Version {
     type Err = Invalid;
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
-        check("version", text, 128, allowed, "letters, digits, `.`, `-`, `_` and `+`")?;
+        check(
+            "version",
+            text,
+            128,
+            allowed,
+            "letters, digits, `.`, `-`, `_` and `+`",
+        )?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -170,7 +201,13 @@ impl FromStr for Tag {
     type Err = Invalid;
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
-        check("tag", text, 200, allowed, "letters, digits, `.`, `-`, `_` and `+`")?;
+        check(
+            "tag",
+            text,
+            200,
+            allowed,
+            "letters, digits, `.`, `-`, `_` and `+`",
+        )?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -190,15 +227,28 @@ impl FromStr for AssetName {
     type Err = Invalid;
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        check("asset name", text, 200, allowed, "letters, digits, `.`, `-` and `_`")?;
+        check(
+            "asset name",
+            text,
+            200,
+            allowed,
+            "letters, digits, `.`, `-` and `_`",
+        )?;
         Ok(Self(text.to_owned()))
     }
 }
 
 impl AssetName {
     /// `<package>-<platform>.<extension>`; `suffix` (of the inputs) comes before the extension.
-    pub fn of(package: &FileName, platform: &Platform, extension: &str, suffix: Option<&Digest>) -> Self {
-        let suffix = suffix.map(|digest| format!("-{}", digest.short())).unwrap_or_default();
+    pub fn of(
+        package: &FileName,
+        platform: &Platform,
+        extension: &str,
+        suffix: Option<&Digest>,
+    ) -> Self {
+        let suffix = suffix
+            .map(|digest| format!("-{}", digest.short()))
+            .unwrap_or_default();
         Self(format!("{package}-{platform}{suffix}.{extension}"))
     }
     /// Name of its sidecar: `<asset>.json`.
@@ -211,7 +261,13 @@ impl FromStr for FileName {
     type Err = Invalid;
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.+@".contains(c);
-        check("file name", text, 128, allowed, "letters, digits, `.`, `-`, `_`, `+` and `@`, and no folders")?;
+        check(
+            "file name",
+            text,
+            128,
+            allowed,
+            "letters, digits, `.`, `-`, `_`, `+` and `@`, and no folders",
+        )?;
         Ok(Self(text.to_owned()))
     }
 }
@@ -222,7 +278,21 @@ mod tests {
 
     #[test]
     fn hostile_texts_are_refused() {
-        for bad in ["", "../x", "-o", "--exec=sh", "a/b", "a\\b", "a b", ".hidden", "a..b", "a\0b", "x.", "é", "a\nb"] {
+        for bad in [
+            "",
+            "../x",
+            "-o",
+            "--exec=sh",
+            "a/b",
+            "a\\b",
+            "a b",
+            ".hidden",
+            "a..b",
+            "a\0b",
+            "x.",
+            "é",
+            "a\nb",
+        ] {
             assert!(bad.parse::<Name>().is_err(), "{bad:?}");
             assert!(bad.parse::<Version>().is_err(), "{bad:?}");
             assert!(bad.parse::<Tag>().is_err(), "{bad:?}");
@@ -239,9 +309,15 @@ mod tests {
         assert_eq!("vnext".parse::<Version>().unwrap().number(), "vnext");
         assert_eq!("1.10".parse::<Version>().unwrap().as_str(), "1.10");
         let name: Name = "nats".parse().unwrap();
-        assert_eq!(Tag::of(&name, &"v2.10.24".parse().unwrap()).as_str(), "nats-v2.10.24");
+        assert_eq!(
+            Tag::of(&name, &"v2.10.24".parse().unwrap()).as_str(),
+            "nats-v2.10.24"
+        );
         let package: FileName = "nats-server".parse().unwrap();
         let platform: Platform = "darwin-arm64".parse().unwrap();
-        assert_eq!(AssetName::of(&package, &platform, "tar.gz", None).as_str(), "nats-server-darwin-arm64.tar.gz");
+        assert_eq!(
+            AssetName::of(&package, &platform, "tar.gz", None).as_str(),
+            "nats-server-darwin-arm64.tar.gz"
+        );
     }
 }

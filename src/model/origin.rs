@@ -8,7 +8,19 @@ use serde::{Deserialize, Serialize};
 use super::Invalid;
 
 /// How an artifact was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// By the upstream publisher.
@@ -18,7 +30,19 @@ pub enum Origin {
 }
 
 /// How an artifact came here: the word `source` in JSON and of `--source`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Via {
     /// From the local cache.
@@ -71,7 +95,9 @@ impl FromStr for Origin {
         match text {
             "original" => Ok(Self::Original),
             "build" => Ok(Self::Build),
-            _ => Err(Invalid::new(format!("unknown origin `{text}`")).hint("known: original, build")),
+            _ => {
+                Err(Invalid::new(format!("unknown origin `{text}`")).hint("known: original, build"))
+            }
         }
     }
 }
@@ -84,7 +110,8 @@ impl FromStr for Via {
             "managed" => Ok(Self::Managed),
             "original" => Ok(Self::Original),
             "build" => Ok(Self::Build),
-            _ => Err(Invalid::new(format!("unknown source `{text}`")).hint("known: cache, managed, original, build")),
+            _ => Err(Invalid::new(format!("unknown source `{text}`"))
+                .hint("known: cache, managed, original, build")),
         }
     }
 }

@@ -67,7 +67,10 @@ impl FromStr for Os {
             "linux" => Ok(Self::Linux),
             "darwin" | "macos" | "mac" | "osx" | "apple" => Ok(Self::Darwin),
             "windows" | "win" | "win32" => Ok(Self::Windows),
-            _ => Err(Invalid::new(format!("unknown os `{text}`")).hint("known: linux, darwin, windows")),
+            _ => {
+                Err(Invalid::new(format!("unknown os `{text}`"))
+                    .hint("known: linux, darwin, windows"))
+            }
         }
     }
 }
@@ -92,7 +95,8 @@ impl FromStr for Arch {
             "arm64" | "aarch64" => Ok(Self::Arm64),
             "386" | "x86" | "i386" | "i686" => Ok(Self::I386),
             "arm" | "armv7" | "armv7l" | "armv6" | "armhf" => Ok(Self::Arm),
-            _ => Err(Invalid::new(format!("unknown architecture `{text}`")).hint("known: amd64, arm64, 386, arm")),
+            _ => Err(Invalid::new(format!("unknown architecture `{text}`"))
+                .hint("known: amd64, arm64, 386, arm")),
         }
     }
 }
@@ -121,7 +125,11 @@ impl Platform {
             "arm" => Arch::Arm,
             _ => Arch::Amd64,
         };
-        Self { os, arch, libc: None }
+        Self {
+            os,
+            arch,
+            libc: None,
+        }
     }
 
     /// `.exe` on Windows, else nothing.
@@ -173,7 +181,9 @@ impl FromStr for Platform {
             Invalid::new(format!("unknown platform `{text}`: {why}"))
                 .hint("a platform is <os>-<arch>, such as linux-amd64, darwin-arm64, windows-amd64 or linux-amd64-musl")
         };
-        let (os, rest) = text.split_once('-').ok_or_else(|| unknown("it has no `-`".into()))?;
+        let (os, rest) = text
+            .split_once('-')
+            .ok_or_else(|| unknown("it has no `-`".into()))?;
         let (arch, libc) = match rest.split_once('-') {
             Some((arch, libc)) => (arch, Some(libc)),
             None => (rest, None),
@@ -198,7 +208,9 @@ impl serde::Serialize for Platform {
 
 impl<'de> serde::Deserialize<'de> for Platform {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -216,7 +228,14 @@ mod tests {
         ] {
             assert_eq!(input.parse::<Platform>().unwrap().to_string(), printed);
         }
-        for bad in ["linux", "plan9-amd64", "linux-riscv64", "linux-amd64-uclibc", "linux-", "-amd64"] {
+        for bad in [
+            "linux",
+            "plan9-amd64",
+            "linux-riscv64",
+            "linux-amd64-uclibc",
+            "linux-",
+            "-amd64",
+        ] {
             assert!(bad.parse::<Platform>().is_err(), "{bad}");
         }
     }

@@ -27,7 +27,11 @@ impl Problem {
         let start = self.text.floor_char_boundary(self.span.start);
         let before = &self.text[..start];
         let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(0, |last| last.chars().count()) + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .map_or(0, |last| last.chars().count())
+            + 1;
         (line, column)
     }
 }

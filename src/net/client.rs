@@ -91,35 +91,65 @@ impl Client {
 
     /// Why a registry, asked through a client of its own, gave no answer in this run: it is not to be asked again.
     pub fn unanswered(&self, registry: &str) -> Option<Error> {
-        self.shared.unanswered.lock().unwrap_or_else(PoisonError::into_inner).get(registry).cloned()
+        self.shared
+            .unanswered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(registry)
+            .cloned()
     }
 
     /// Remembers that a registry gave no answer.
     pub fn set_unanswered(&self, registry: &str, error: &Error) {
-        let mut unanswered = self.shared.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
-        unanswered.entry(registry.to_owned()).or_insert_with(|| error.clone());
+        let mut unanswered = self
+            .shared
+            .unanswered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        unanswered
+            .entry(registry.to_owned())
+            .or_insert_with(|| error.clone());
     }
 
     /// What moved so far.
     pub fn moved(&self) -> Moved {
-        let Counters { requests, received, sent } = &*self.shared.counters;
+        let Counters {
+            requests,
+            received,
+            sent,
+        } = &*self.shared.counters;
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Moved { requests: load(requests), received: load(received), sent: load(sent) }
+        Moved {
+            requests: load(requests),
+            received: load(received),
+            sent: load(sent),
+        }
     }
 
     /// Starts a transfer; `None` is *absent* (404 or 410 where the place is visible). Cuts are resumed while the body is
     /// read, so that its reader gives the right bytes or an error.
     pub fn get(&self, request: Request<'_>) -> Result<Option<Download>> {
-        let Request { head, payload: _, sent: _ } = self.afresh(request);
+        let Request {
+            head,
+            payload: _,
+            sent: _,
+        } = self.afresh(request);
         let engine = self.engine(&head)?;
         let agent = Arc::clone(&engine.agent);
         let settled = self.wait(&engine, async {
             let total = head.total.unwrap_or(agent.settings.total);
-            deadline(total, &head, agent.settle(&head, &Payload::None, &Arc::default(), Lane::Transfer)).await
+            deadline(
+                total,
+                &head,
+                agent.settle(&head, &Payload::None, &Arc::default(), Lane::Transfer),
+            )
+            .await
         })?;
         match settled {
             Settled::Closed(answer) => absent(&head, &answer).map(|()| None),
-            Settled::Open(hop) => Download::start(self.clone(), &engine.handle, agent, head, hop).map(Some),
+            Settled::Open(hop) => {
+                Download::start(self.clone(), &engine.handle, agent, head, hop).map(Some)
+            }
         }
     }
 
@@ -141,11 +171,19 @@ impl Client {
     /// Any request, held whole; any status is an answer, once repetitions that may help are used up (see
     /// [`Repeat`](super::Repeat)). [`Answer::error`] makes the others' error of it.
     pub fn send(&self, request: Request<'_>) -> Result<Answer> {
-        let Request { head, payload, sent } = request;
+        let Request {
+            head,
+            payload,
+            sent,
+        } = request;
         let engine = self.engine(&head)?;
         let agent = Arc::clone(&engine.agent);
         let moved = Arc::new(AtomicU64::new(0));
-        let limit = if head.limit == u64::MAX { 64 * 1024 * 1024 } else { head.limit };
+        let limit = if head.limit == u64::MAX {
+            64 * 1024 * 1024
+        } else {
+            head.limit
+        };
         self.wait(&engine, async {
             let work = async {
                 let mut tries = Tries::new(&agent.settings);
@@ -160,7 +198,9 @@ impl Client {
                     };
                     // An answer that broke off: only what may be asked twice is.
                     let may = fault.again == Again::Soon && head.repeat == super::Repeat::Always;
-                    let Some(pause) = tries.next().filter(|_| may) else { return Err(fault.error) };
+                    let Some(pause) = tries.next().filter(|_| may) else {
+                        return Err(fault.error);
+                    };
                     tokio::time::sleep(pause).await;
                 }
             };
@@ -193,19 +233,36 @@ impl Client {
 
     /// A file that is asked for again was not right, or is not there yet: no proxy may answer from what it kept.
     fn afresh<'a>(&self, mut request: Request<'a>) -> Request<'a> {
-        let mut asked = self.shared.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut asked = self
+            .shared
+            .asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if !asked.insert(request.head.url.to_string()) {
-            request.head.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            request
+                .head
+                .headers
+                .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         }
         request
     }
 
     /// The engine, made on first use. Refuses to be one under `--offline`.
     fn engine(&self, head: &Head) -> Result<Engine> {
-        let Shared { settings, cancel, counters, engine, unanswered: _, asked: _ } = &*self.shared;
+        let Shared {
+            settings,
+            cancel,
+            counters,
+            engine,
+            unanswered: _,
+            asked: _,
+        } = &*self.shared;
         if settings.offline {
-            return Err(Error::unavailable(format!("{} is needed, but `--offline` is set", shown(&head.url)))
-                .hint("run once without `--offline`; what came then is in the cache"));
+            return Err(Error::unavailable(format!(
+                "{} is needed, but `--offline` is set",
+                shown(&head.url)
+            ))
+            .hint("run once without `--offline`; what came then is in the cache"));
         }
         cancel.check()?;
         let mut slot = engine.lock().unwrap_or_else(PoisonError::into_inner);
@@ -218,8 +275,16 @@ impl Client {
             .enable_all()
             .build()
             .map_err(|e| Error::failed("cannot start the network's threads").cause(e))?;
-        let agent = Arc::new(Agent::new(settings.clone(), cancel.clone(), Arc::clone(counters))?);
-        let made = Engine { handle: runtime.handle().clone(), agent, _runtime: Arc::new(Runtime(Some(runtime))) };
+        let agent = Arc::new(Agent::new(
+            settings.clone(),
+            cancel.clone(),
+            Arc::clone(counters),
+        )?);
+        let made = Engine {
+            handle: runtime.handle().clone(),
+            agent,
+            _runtime: Arc::new(Runtime(Some(runtime))),
+        };
         *slot = Some(made.clone());
         Ok(made)
     }
@@ -238,14 +303,24 @@ impl Client {
 
 impl std::fmt::Debug for Client {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client").field("settings", &self.shared.settings).finish_non_exhaustive()
+        f.debug_struct("Client")
+            .field("settings", &self.shared.settings)
+            .finish_non_exhaustive()
     }
 }
 
-async fn deadline<T>(total: Duration, head: &Head, work: impl Future<Output = Result<T>>) -> Result<T> {
+async fn deadline<T>(
+    total: Duration,
+    head: &Head,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
     match tokio::time::timeout(total, work).await {
         Ok(result) => result,
-        Err(_) => Err(Error::unavailable(format!("{} was not done within {} s", shown(&head.url), total.as_secs_f32()))),
+        Err(_) => Err(Error::unavailable(format!(
+            "{} was not done within {} s",
+            shown(&head.url),
+            total.as_secs_f32()
+        ))),
     }
 }
 
@@ -269,9 +344,15 @@ pub fn read_error(error: &io::Error, doing: &str) -> Error {
 pub fn read_small(mut reader: impl Read, limit: u64, place: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let doing = format!("cannot read {place}");
-    reader.by_ref().take(limit + 1).read_to_end(&mut bytes).map_err(|e| read_error(&e, &doing))?;
+    reader
+        .by_ref()
+        .take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| read_error(&e, &doing))?;
     if bytes.len() as u64 > limit {
-        return Err(Error::unavailable(format!("{place} has more than {limit} bytes")));
+        return Err(Error::unavailable(format!(
+            "{place} has more than {limit} bytes"
+        )));
     }
     Ok(bytes)
 }

@@ -74,7 +74,9 @@ impl Download {
         let headers = hop.response.headers().clone();
         check_asset(&head, &headers, &place)?;
         if status != 200 {
-            return Err(Error::unavailable(format!("{place} answered {status}, which was not expected")));
+            return Err(Error::unavailable(format!(
+                "{place} answered {status}, which was not expected"
+            )));
         }
         let size = length(&headers);
         check_size(&head, size, &place)?;
@@ -91,7 +93,15 @@ impl Download {
             cuts: 0,
         };
         runtime.spawn(pump.run(hop, sender));
-        Ok(Self { queue, chunk: Bytes::new(), state: State::Flowing, size, place, headers, _client: client })
+        Ok(Self {
+            queue,
+            chunk: Bytes::new(),
+            state: State::Flowing,
+            size,
+            place,
+            headers,
+            _client: client,
+        })
     }
 
     /// How many bytes there will be, where the server said so.
@@ -120,7 +130,12 @@ impl Read for Download {
                 Some(Ok(Some(chunk))) => self.chunk = chunk,
                 Some(Ok(None)) => self.state = State::Done,
                 Some(Err(error)) => self.state = State::Failed(error),
-                None => self.state = State::Failed(Error::unavailable(format!("the transfer from {} ended early", self.place))),
+                None => {
+                    self.state = State::Failed(Error::unavailable(format!(
+                        "the transfer from {} ended early",
+                        self.place
+                    )))
+                }
             }
         }
         let count = self.chunk.len().min(buffer.len());
@@ -191,7 +206,10 @@ impl Pump {
             };
             self.cuts += 1;
             if self.cuts > MAX_CUTS {
-                return Err(fault.error.context(format!("the transfer from {} was cut {MAX_CUTS} times", self.place)));
+                return Err(fault.error.context(format!(
+                    "the transfer from {} was cut {MAX_CUTS} times",
+                    self.place
+                )));
             }
             if self.delivered > before && !slow {
                 tries = Tries::new(&self.agent.settings);
@@ -199,7 +217,10 @@ impl Pump {
             (hop, skip) = loop {
                 if self.waited >= self.agent.settings.stall {
                     let stall = self.agent.settings.stall.as_secs_f32();
-                    return Err(Error::unavailable(format!("the transfer from {} made no progress for {stall} s", self.place)));
+                    return Err(Error::unavailable(format!(
+                        "the transfer from {} made no progress for {stall} s",
+                        self.place
+                    )));
                 }
                 self.rest(&mut tries, fault).await?;
                 let asked = Instant::now();
@@ -216,7 +237,10 @@ impl Pump {
     async fn rest(&mut self, tries: &mut Tries, fault: Fault) -> Result<()> {
         let given_up = |error: Error, pump: &Self| match pump.delivered {
             0 => error,
-            n => error.context(format!("the transfer from {} broke off after {n} bytes", pump.place)),
+            n => error.context(format!(
+                "the transfer from {} broke off after {n} bytes",
+                pump.place
+            )),
         };
         let pause = match fault.again {
             Again::Never | Again::Dead => return Err(given_up(fault.error, self)),
@@ -224,7 +248,9 @@ impl Pump {
             Again::After(asked) if asked > self.agent.settings.rate_limit_wait => None,
             Again::After(asked) => tries.next().map(|_| asked),
         };
-        let Some(pause) = pause else { return Err(given_up(fault.error, self)) };
+        let Some(pause) = pause else {
+            return Err(given_up(fault.error, self));
+        };
         self.waited += pause;
         tokio::time::sleep(pause).await;
         Ok(())
@@ -233,27 +259,44 @@ impl Pump {
     /// Opens the rest, or the whole again; with the number of bytes to compare and not to deliver.
     async fn reopen(&mut self) -> Result<(Hop, u64), Fault> {
         let resume = match &self.validator {
-            Some(validator) if self.delivered > 0 => Some(Resume { offset: self.delivered, validator: validator.clone() }),
+            Some(validator) if self.delivered > 0 => Some(Resume {
+                offset: self.delivered,
+                validator: validator.clone(),
+            }),
             _ => None,
         };
         let moved = Arc::new(AtomicU64::new(0));
-        let hop = self.agent.attempt(&self.head, resume.as_ref(), &Payload::None, &moved, Lane::Transfer).await?;
+        let hop = self
+            .agent
+            .attempt(
+                &self.head,
+                resume.as_ref(),
+                &Payload::None,
+                &moved,
+                Lane::Transfer,
+            )
+            .await?;
         let status = hop.response.status().as_u16();
         let headers = hop.response.headers();
         match (status, &resume) {
             (206, Some(Resume { offset, validator })) => {
                 let tag = headers.get(ETAG).and_then(|v| v.to_str().ok());
-                let same_tag = !validator.starts_with('"') || tag.is_none_or(|tag| tag == validator);
+                let same_tag =
+                    !validator.starts_with('"') || tag.is_none_or(|tag| tag == validator);
                 let place = content_range(headers);
                 let same_place = place.is_some_and(|(start, total)| {
-                    start == *offset && total.is_none_or(|total| self.total.is_none_or(|known| known == total))
+                    start == *offset
+                        && total.is_none_or(|total| self.total.is_none_or(|known| known == total))
                 });
                 if same_tag && same_place {
                     return Ok((hop, 0));
                 }
                 // It lies, or the thing changed: no more ranges from here.
                 self.validator = None;
-                Err(Fault::soon(Error::unavailable(format!("{} gave another part than the one asked for", self.place))))
+                Err(Fault::soon(Error::unavailable(format!(
+                    "{} gave another part than the one asked for",
+                    self.place
+                ))))
             }
             (200, _) => {
                 let size = length(headers);
@@ -270,19 +313,37 @@ impl Pump {
             }
             (416, Some(_)) => {
                 self.validator = None;
-                Err(Fault::soon(Error::unavailable(format!("{} does not give the rest", self.place))))
+                Err(Fault::soon(Error::unavailable(format!(
+                    "{} does not give the rest",
+                    self.place
+                ))))
             }
             (400.., _) => {
                 let answer = self.agent.error_answer(hop).await;
-                let again = fault::of_status(answer.status, &answer.headers, &answer.body, SystemTime::now());
+                let again = fault::of_status(
+                    answer.status,
+                    &answer.headers,
+                    &answer.body,
+                    SystemTime::now(),
+                );
                 // It was there a moment ago: its absence now says nothing about the thing.
                 let error = match answer.status {
-                    404 | 410 => Error::unavailable(format!("{} vanished in the middle of its transfer", answer.url)),
+                    404 | 410 => Error::unavailable(format!(
+                        "{} vanished in the middle of its transfer",
+                        answer.url
+                    )),
                     _ => answer.error(),
                 };
-                Err(Fault { error, again: again.unwrap_or(Again::Never), untouched: false })
+                Err(Fault {
+                    error,
+                    again: again.unwrap_or(Again::Never),
+                    untouched: false,
+                })
             }
-            _ => Err(Fault::never(Error::unavailable(format!("{} answered {status}, which was not expected", self.place)))),
+            _ => Err(Fault::never(Error::unavailable(format!(
+                "{} answered {status}, which was not expected",
+                self.place
+            )))),
         }
     }
 
@@ -297,7 +358,8 @@ impl Pump {
                 None => return self.at_end(),
             };
             if skip > 0 {
-                let part = chunk.split_to(usize::try_from(skip).unwrap_or(usize::MAX).min(chunk.len()));
+                let part =
+                    chunk.split_to(usize::try_from(skip).unwrap_or(usize::MAX).min(chunk.len()));
                 compared.update(&part);
                 skip -= part.len() as u64;
                 if skip == 0 && compared.sum() != self.prefix.sum() {
@@ -309,25 +371,39 @@ impl Pump {
             }
             self.prefix.update(&chunk);
             self.delivered += chunk.len() as u64;
-            if self.delivered > self.head.limit || self.total.is_some_and(|total| self.delivered > total) {
+            if self.delivered > self.head.limit
+                || self.total.is_some_and(|total| self.delivered > total)
+            {
                 let limit = self.total.unwrap_or(self.head.limit);
-                return Err(Stop::Final(Error::unavailable(format!("{} sends more than {limit} bytes", self.place))));
+                return Err(Stop::Final(Error::unavailable(format!(
+                    "{} sends more than {limit} bytes",
+                    self.place
+                ))));
             }
             sender.send(Ok(Some(chunk))).await.map_err(|_| Stop::Gone)?;
         }
     }
 
     /// The next chunk, under the pace that is demanded. Only time spent waiting for the network counts, not the reader's.
-    async fn chunk(&mut self, hop: &mut Hop, host: &str, window: &mut Window) -> Result<Option<Bytes>, Stop> {
+    async fn chunk(
+        &mut self,
+        hop: &mut Hop,
+        host: &str,
+        window: &mut Window,
+    ) -> Result<Option<Bytes>, Stop> {
         let length = self.agent.settings.slow_window;
         let asked = Instant::now();
-        let chunk = tokio::time::timeout(length.saturating_sub(window.waited), hop.response.chunk()).await;
+        let chunk =
+            tokio::time::timeout(length.saturating_sub(window.waited), hop.response.chunk()).await;
         window.waited += asked.elapsed();
         self.waited += asked.elapsed();
         match chunk {
             Ok(Ok(chunk)) => {
                 let size = chunk.as_ref().map_or(0, Bytes::len) as u64;
-                self.agent.counters.received.fetch_add(size, Ordering::Relaxed);
+                self.agent
+                    .counters
+                    .received
+                    .fetch_add(size, Ordering::Relaxed);
                 window.bytes += size;
                 if u128::from(window.bytes) * 1000 >= u128::from(SLOWEST) * length.as_millis() {
                     *window = Window::default();
@@ -335,10 +411,19 @@ impl Pump {
                 }
                 Ok(chunk)
             }
-            Ok(Err(error)) => Err(Stop::Cut { fault: fault::of_transport(error, host, &self.place), slow: false }),
+            Ok(Err(error)) => Err(Stop::Cut {
+                fault: fault::of_transport(error, host, &self.place),
+                slow: false,
+            }),
             Err(_) => {
-                let error = Error::unavailable(format!("the transfer from {} is slower than 1 KiB/s", self.place));
-                Err(Stop::Cut { fault: Fault::soon(error), slow: true })
+                let error = Error::unavailable(format!(
+                    "the transfer from {} is slower than 1 KiB/s",
+                    self.place
+                ));
+                Err(Stop::Cut {
+                    fault: Fault::soon(error),
+                    slow: true,
+                })
             }
         }
     }
@@ -347,16 +432,25 @@ impl Pump {
     fn at_end(&self) -> Result<(), Stop> {
         match self.total {
             Some(total) if self.delivered < total => {
-                let error = Error::unavailable(format!("{} ended after {} of {total} bytes", self.place, self.delivered));
-                Err(Stop::Cut { fault: Fault::soon(error), slow: false })
+                let error = Error::unavailable(format!(
+                    "{} ended after {} of {total} bytes",
+                    self.place, self.delivered
+                ));
+                Err(Stop::Cut {
+                    fault: Fault::soon(error),
+                    slow: false,
+                })
             }
-            _ if self.delivered == 0 && self.head.expect == Expect::Asset => Err(Stop::Final(empty(&self.place))),
+            _ if self.delivered == 0 && self.head.expect == Expect::Asset => {
+                Err(Stop::Final(empty(&self.place)))
+            }
             _ => Ok(()),
         }
     }
 
     fn changed(&self) -> Error {
-        Error::integrity(format!("{} changed while it was transferred", self.place)).hint("run again")
+        Error::integrity(format!("{} changed while it was transferred", self.place))
+            .hint("run again")
     }
 }
 
@@ -367,7 +461,10 @@ fn empty(place: &str) -> Error {
 fn check_size(head: &Head, size: Option<u64>, place: &str) -> Result<()> {
     match size {
         Some(0) if head.expect == Expect::Asset => Err(empty(place)),
-        Some(n) if n > head.limit => Err(Error::unavailable(format!("{place} has {n} bytes, more than {}", head.limit))),
+        Some(n) if n > head.limit => Err(Error::unavailable(format!(
+            "{place} has {n} bytes, more than {}",
+            head.limit
+        ))),
         _ => Ok(()),
     }
 }
@@ -380,17 +477,25 @@ fn length(headers: &HeaderMap) -> Option<u64> {
 fn validator(headers: &HeaderMap) -> Option<String> {
     let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
     if let Some(tag) = text(ETAG) {
-        return (tag.starts_with('"') && tag.ends_with('"') && tag.len() > 2).then(|| tag.to_owned());
+        return (tag.starts_with('"') && tag.ends_with('"') && tag.len() > 2)
+            .then(|| tag.to_owned());
     }
     // RFC 9110 8.8.2.2: a date is strong if the answer was made so much later that no second change could share it.
     let modified = text(LAST_MODIFIED)?;
-    let (then, now) = (httpdate::parse_http_date(modified).ok()?, httpdate::parse_http_date(text(DATE)?).ok()?);
+    let (then, now) = (
+        httpdate::parse_http_date(modified).ok()?,
+        httpdate::parse_http_date(text(DATE)?).ok()?,
+    );
     (now.duration_since(then).ok()? >= Duration::from_mins(1)).then(|| modified.to_owned())
 }
 
 /// Start and total of `Content-Range: bytes 5-9/10`.
 fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
-    let value = headers.get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")?;
+    let value = headers
+        .get(CONTENT_RANGE)?
+        .to_str()
+        .ok()?
+        .strip_prefix("bytes ")?;
     let (range, total) = value.split_once('/')?;
     let (start, end) = range.split_once('-')?;
     let (start, end): (u64, u64) = (start.trim().parse().ok()?, end.trim().parse().ok()?);
@@ -404,7 +509,10 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect()
     }
 
     #[test]
@@ -414,10 +522,21 @@ mod tests {
         for weak in ["W/\"abc\"", "abc", "\"\"", "\"abc"] {
             assert_eq!(tag(weak), None, "{weak}");
         }
-        let dated = |date: &str| validator(&headers(&[("last-modified", "Fri, 21 Aug 2026 10:00:00 GMT"), ("date", date)]));
+        let dated = |date: &str| {
+            validator(&headers(&[
+                ("last-modified", "Fri, 21 Aug 2026 10:00:00 GMT"),
+                ("date", date),
+            ]))
+        };
         assert!(dated("Fri, 21 Aug 2026 10:01:00 GMT").is_some());
         assert_eq!(dated("Fri, 21 Aug 2026 10:00:59 GMT"), None);
-        assert_eq!(validator(&headers(&[("last-modified", "Fri, 21 Aug 2026 10:00:00 GMT")])), None);
+        assert_eq!(
+            validator(&headers(&[(
+                "last-modified",
+                "Fri, 21 Aug 2026 10:00:00 GMT"
+            )])),
+            None
+        );
         // A weak tag is not mended by an old date.
         assert_eq!(
             validator(&headers(&[
@@ -434,7 +553,14 @@ mod tests {
         let range = |value: &str| content_range(&headers(&[("content-range", value)]));
         assert_eq!(range("bytes 5-9/10"), Some((5, Some(10))));
         assert_eq!(range("bytes 5-9/*"), Some((5, None)));
-        for bad in ["bytes */10", "5-9/10", "bytes 9-5/10", "bytes 5-8/10", "bytes x-9/10", "bytes 5-18446744073709551615/10"] {
+        for bad in [
+            "bytes */10",
+            "5-9/10",
+            "bytes 9-5/10",
+            "bytes 5-8/10",
+            "bytes x-9/10",
+            "bytes 5-18446744073709551615/10",
+        ] {
             assert_eq!(range(bad), None, "{bad}");
         }
     }

@@ -31,13 +31,25 @@ pub(super) enum Again {
 
 impl Fault {
     pub(super) fn never(error: Error) -> Self {
-        Self { error, again: Again::Never, untouched: true }
+        Self {
+            error,
+            again: Again::Never,
+            untouched: true,
+        }
     }
     pub(super) fn soon(error: Error) -> Self {
-        Self { error, again: Again::Soon, untouched: false }
+        Self {
+            error,
+            again: Again::Soon,
+            untouched: false,
+        }
     }
     pub(super) fn dead(error: Error) -> Self {
-        Self { error, again: Again::Dead, untouched: true }
+        Self {
+            error,
+            again: Again::Dead,
+            untouched: true,
+        }
     }
 }
 
@@ -50,7 +62,10 @@ pub(super) fn of_transport(error: reqwest::Error, host: &str, place: &str) -> Fa
     let why = root(&error);
     if why.contains("proxy authorization required") {
         return Fault::dead(
-            Error::unavailable(format!("the proxy on the way to {host} asks for a login (407)")).hint("check HTTPS_PROXY"),
+            Error::unavailable(format!(
+                "the proxy on the way to {host} asks for a login (407)"
+            ))
+            .hint("check HTTPS_PROXY"),
         );
     }
     if error.is_dns() {
@@ -61,9 +76,15 @@ pub(super) fn of_transport(error: reqwest::Error, host: &str, place: &str) -> Fa
         );
     }
     if error.is_connect() {
-        let why = if error.is_timeout() { "no answer in time".to_owned() } else { why };
+        let why = if error.is_timeout() {
+            "no answer in time".to_owned()
+        } else {
+            why
+        };
         return Fault::dead(
-            Error::unavailable(format!("cannot reach {host}")).cause(why).hint("check the network and the proxy variables"),
+            Error::unavailable(format!("cannot reach {host}"))
+                .cause(why)
+                .hint("check the network and the proxy variables"),
         );
     }
     if error.is_builder() {
@@ -83,14 +104,20 @@ fn tls_refused(error: &rustls::Error, place: &str) -> Error {
             | rustls::CertificateError::ExpiredContext { .. }
             | rustls::CertificateError::NotValidYet
             | rustls::CertificateError::NotValidYetContext { .. },
-        ) => refused.hint("check this machine's clock; else the server's owner must renew the certificate"),
+        ) => refused
+            .hint("check this machine's clock; else the server's owner must renew the certificate"),
         _ => refused.hint("there is no insecure mode; the server's owner must repair this"),
     }
 }
 
 /// Whether an answer's status says that another attempt may do better. `credentialed` and `body` tell a rate limit from a
 /// missing permission: a 403 without any sign of a limit is final.
-pub(super) fn of_status(status: u16, headers: &HeaderMap, body: &[u8], now: SystemTime) -> Option<Again> {
+pub(super) fn of_status(
+    status: u16,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: SystemTime,
+) -> Option<Again> {
     let asked = retry_after(headers, now).map(Again::After);
     match status {
         403 | 429 => {
@@ -123,7 +150,11 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     // A date is compared with the server's own clock where it tells it: ours may be wrong.
     let until = httpdate::parse_http_date(value).ok()?;
     let theirs = text(headers, "date").and_then(|date| httpdate::parse_http_date(date).ok());
-    Some(until.duration_since(theirs.unwrap_or(now)).unwrap_or_default())
+    Some(
+        until
+            .duration_since(theirs.unwrap_or(now))
+            .unwrap_or_default(),
+    )
 }
 
 fn until_epoch(value: &str, now: SystemTime) -> Option<Duration> {
@@ -154,7 +185,12 @@ mod tests {
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
-        of_status(status, &map, body.as_bytes(), SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000))
+        of_status(
+            status,
+            &map,
+            body.as_bytes(),
+            SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000),
+        )
     }
 
     fn after(seconds: u64) -> Again {
@@ -163,7 +199,9 @@ mod tests {
 
     #[test]
     fn only_what_may_pass_is_tried_again() {
-        for status in [200, 301, 400, 401, 403, 404, 407, 409, 410, 416, 422, 451, 501, 505] {
+        for status in [
+            200, 301, 400, 401, 403, 404, 407, 409, 410, 416, 422, 451, 501, 505,
+        ] {
             assert_eq!(judge(status, &[], ""), None, "{status}");
         }
         for status in [408, 429, 500, 502, 503, 504] {
@@ -177,20 +215,51 @@ mod tests {
         assert_eq!(judge(429, &[("retry-after", "7")], ""), Some(after(7)));
         assert_eq!(judge(403, &[("retry-after", "7")], ""), Some(after(7)));
         // A date, by the server's clock, by ours, and in the past.
-        let date = [("date", "Fri, 21 Aug 2026 10:00:00 GMT"), ("retry-after", "Fri, 21 Aug 2026 10:00:20 GMT")];
+        let date = [
+            ("date", "Fri, 21 Aug 2026 10:00:00 GMT"),
+            ("retry-after", "Fri, 21 Aug 2026 10:00:20 GMT"),
+        ];
         assert_eq!(judge(503, &date, ""), Some(after(20)));
-        assert_eq!(judge(503, &[("retry-after", "Mon, 12 Jan 1970 13:47:00 GMT")], ""), Some(after(20)));
-        assert_eq!(judge(503, &[("retry-after", "Mon, 12 Jan 1970 13:46:00 GMT")], ""), Some(after(0)));
-        assert_eq!(judge(503, &[("retry-after", "soon")], ""), Some(Again::Soon));
+        assert_eq!(
+            judge(503, &[("retry-after", "Mon, 12 Jan 1970 13:47:00 GMT")], ""),
+            Some(after(20))
+        );
+        assert_eq!(
+            judge(503, &[("retry-after", "Mon, 12 Jan 1970 13:46:00 GMT")], ""),
+            Some(after(0))
+        );
+        assert_eq!(
+            judge(503, &[("retry-after", "soon")], ""),
+            Some(Again::Soon)
+        );
     }
 
     #[test]
     fn rate_limits_are_told_from_permissions() {
-        let exhausted = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1000030")];
+        let exhausted = [
+            ("x-ratelimit-remaining", "0"),
+            ("x-ratelimit-reset", "1000030"),
+        ];
         assert_eq!(judge(403, &exhausted, ""), Some(after(31)));
         assert_eq!(judge(429, &exhausted, ""), Some(after(31)));
-        assert_eq!(judge(403, &[("x-ratelimit-remaining", "12"), ("x-ratelimit-reset", "1000030")], ""), None);
-        assert_eq!(judge(403, &[], "You have exceeded a secondary rate limit."), Some(after(60)));
-        assert_eq!(judge(403, &[], "Resource not accessible by integration"), None);
+        assert_eq!(
+            judge(
+                403,
+                &[
+                    ("x-ratelimit-remaining", "12"),
+                    ("x-ratelimit-reset", "1000030")
+                ],
+                ""
+            ),
+            None
+        );
+        assert_eq!(
+            judge(403, &[], "You have exceeded a secondary rate limit."),
+            Some(after(60))
+        );
+        assert_eq!(
+            judge(403, &[], "Resource not accessible by integration"),
+            None
+        );
     }
 }

@@ -73,7 +73,10 @@ impl Host {
             Lane::Small => &self.small,
             Lane::Transfer => &self.transfers,
         };
-        tokio::time::timeout(patience, Arc::clone(gate).acquire_owned()).await.ok()?.ok()
+        tokio::time::timeout(patience, Arc::clone(gate).acquire_owned())
+            .await
+            .ok()?
+            .ok()
     }
 
     /// An error if the host is dead; `Some` if nobody has spoken to it yet, so that this request finds out for all.
@@ -109,7 +112,9 @@ impl Host {
     /// It asked to be left alone.
     pub(super) fn set_rest(&self, authorized: bool, pause: Duration, error: &Error) {
         let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(until) = Instant::now().checked_add(pause) else { return };
+        let Some(until) = Instant::now().checked_add(pause) else {
+            return;
+        };
         let slot = &mut rest[usize::from(authorized)];
         if slot.as_ref().is_none_or(|(old, _)| *old < until) {
             *slot = Some((until, error.clone()));
@@ -124,6 +129,10 @@ pub(super) struct Hosts(Mutex<HashMap<String, Arc<Host>>>);
 impl Hosts {
     pub(super) fn get(&self, authority: &str, per_host: usize) -> Arc<Host> {
         let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(hosts.entry(authority.to_owned()).or_insert_with(|| Arc::new(Host::new(per_host))))
+        Arc::clone(
+            hosts
+                .entry(authority.to_owned())
+                .or_insert_with(|| Arc::new(Host::new(per_host))),
+        )
     }
 }

@@ -84,7 +84,11 @@ impl<'a> Request<'a> {
     /// A request to an absolute https url (plain http only where [`Settings`](super::Settings) allow it).
     pub fn new(method: Method, url: Url) -> Result<Self> {
         check_url(&url)?;
-        let repeat = if method == Method::POST { Repeat::IfUntouched } else { Repeat::Always };
+        let repeat = if method == Method::POST {
+            Repeat::IfUntouched
+        } else {
+            Repeat::Always
+        };
         Ok(Self {
             head: Head {
                 method,
@@ -110,7 +114,9 @@ impl<'a> Request<'a> {
     pub fn header(mut self, name: &str, value: &str) -> Result<Self> {
         let bad = || Error::usage(format!("`{}` is not a valid header", name.escape_debug()));
         let name = HeaderName::try_from(name).map_err(|_| bad())?;
-        self.head.headers.insert(name, HeaderValue::from_str(value).map_err(|_| bad())?);
+        self.head
+            .headers
+            .insert(name, HeaderValue::from_str(value).map_err(|_| bad())?);
         Ok(self)
     }
     /// Sends a credential along, only to the origins it is bound to, whatever the url and wherever redirects lead.
@@ -133,8 +139,17 @@ impl<'a> Request<'a> {
         self.bytes(value.to_string().into_bytes(), "application/json")
     }
     /// Streams a file, with a Content-Length; `sent` is told of bytes on their way, on the calling thread.
-    pub fn file(mut self, path: &Path, size: u64, content_type: &str, sent: Sent<'a>) -> Result<Self> {
-        self.payload = Payload::File { path: path.to_owned(), size };
+    pub fn file(
+        mut self,
+        path: &Path,
+        size: u64,
+        content_type: &str,
+        sent: Sent<'a>,
+    ) -> Result<Self> {
+        self.payload = Payload::File {
+            path: path.to_owned(),
+            size,
+        };
         self.sent = Some(sent);
         self.header("content-type", content_type)
     }
@@ -195,25 +210,41 @@ impl Answer {
     }
     /// The body as JSON.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_slice(&self.body)
-            .map_err(|e| Error::unavailable(format!("{} did not answer with the JSON that was expected", self.url)).cause(e))
+        serde_json::from_slice(&self.body).map_err(|e| {
+            Error::unavailable(format!(
+                "{} did not answer with the JSON that was expected",
+                self.url
+            ))
+            .cause(e)
+        })
     }
     /// Target of a `Link` header's relation (`next`), if it stays on the same origin: a foreign one is an error.
     pub fn link(&self, relation: &str) -> Result<Option<Url>> {
         for value in self.headers.get_all("link") {
             for part in value.to_str().unwrap_or_default().split(',') {
                 let mut fields = part.split(';').map(str::trim);
-                let target = fields.next().and_then(|t| t.strip_prefix('<')).and_then(|t| t.strip_suffix('>'));
+                let target = fields
+                    .next()
+                    .and_then(|t| t.strip_prefix('<'))
+                    .and_then(|t| t.strip_suffix('>'));
                 let matches = fields
                     .filter_map(|field| field.strip_prefix("rel="))
-                    .any(|rel| rel.trim_matches('"').split_ascii_whitespace().any(|word| word == relation));
+                    .any(|rel| {
+                        rel.trim_matches('"')
+                            .split_ascii_whitespace()
+                            .any(|word| word == relation)
+                    });
                 if let (Some(target), true) = (target, matches) {
-                    let url = self
-                        .base
-                        .join(target)
-                        .map_err(|e| Error::unavailable(format!("{} gave a `Link` that is not a url", self.url)).cause(e))?;
+                    let url = self.base.join(target).map_err(|e| {
+                        Error::unavailable(format!("{} gave a `Link` that is not a url", self.url))
+                            .cause(e)
+                    })?;
                     if super::Site::of(&url) != super::Site::of(&self.base) {
-                        return Err(Error::refused(format!("{} gave a `Link` to another origin: {}", self.url, shown(&url))));
+                        return Err(Error::refused(format!(
+                            "{} gave a `Link` to another origin: {}",
+                            self.url,
+                            shown(&url)
+                        )));
                     }
                     return Ok(Some(url));
                 }
@@ -224,20 +255,42 @@ impl Answer {
     /// What its status means as a failure, by DESIGN 4's classes: 401 and a 403 to our credential are *refused*, the rest is
     /// *unavailable*. What the server said is the cause.
     pub fn error(&self) -> Error {
-        let Self { status, url, authorized, limited, headers: _, body: _, base: _ } = self;
-        let reason = reqwest::StatusCode::from_u16(*status).ok().and_then(|s| s.canonical_reason()).unwrap_or("no known reason");
+        let Self {
+            status,
+            url,
+            authorized,
+            limited,
+            headers: _,
+            body: _,
+            base: _,
+        } = self;
+        let reason = reqwest::StatusCode::from_u16(*status)
+            .ok()
+            .and_then(|s| s.canonical_reason())
+            .unwrap_or("no known reason");
         let headline = format!("{url} answered {status} ({reason})");
         let error = match status {
-            401 if *authorized => Error::refused(headline).hint("the token is wrong, expired or not meant for this host"),
-            401 => Error::refused(headline).hint("it asks for a login; give a token, or check the url"),
-            403 | 429 if *limited => Error::unavailable(headline).hint("the rate limit is exhausted; try again later"),
-            403 if *authorized => Error::refused(headline).hint("the token may not do that; check its permissions and scope"),
-            403 => Error::unavailable(headline).hint("it may be a rate limit or a filter on the way; try again later"),
-            404 | 410 => {
-                Error::refused(headline).hint("it does not exist, or we are not allowed to see it; check the name and the token")
+            401 if *authorized => Error::refused(headline)
+                .hint("the token is wrong, expired or not meant for this host"),
+            401 => {
+                Error::refused(headline).hint("it asks for a login; give a token, or check the url")
             }
-            407 => Error::unavailable(headline).hint("the proxy asks for a login; check HTTPS_PROXY"),
-            429 => Error::unavailable(headline).hint("the rate limit is exhausted; try again later"),
+            403 | 429 if *limited => {
+                Error::unavailable(headline).hint("the rate limit is exhausted; try again later")
+            }
+            403 if *authorized => Error::refused(headline)
+                .hint("the token may not do that; check its permissions and scope"),
+            403 => Error::unavailable(headline)
+                .hint("it may be a rate limit or a filter on the way; try again later"),
+            404 | 410 => Error::refused(headline).hint(
+                "it does not exist, or we are not allowed to see it; check the name and the token",
+            ),
+            407 => {
+                Error::unavailable(headline).hint("the proxy asks for a login; check HTTPS_PROXY")
+            }
+            429 => {
+                Error::unavailable(headline).hint("the rate limit is exhausted; try again later")
+            }
             _ => Error::unavailable(headline),
         };
         match self.said() {
@@ -248,16 +301,27 @@ impl Answer {
     /// What the server says for itself: a JSON `message`, or a short plain text.
     fn said(&self) -> Option<String> {
         if let Ok(value) = serde_json::from_slice::<serde_json::Value>(&self.body) {
-            let message = value.get("message").or_else(|| value.get("error"))?.as_str()?;
+            let message = value
+                .get("message")
+                .or_else(|| value.get("error"))?
+                .as_str()?;
             return Some(clean(message));
         }
-        let plain = self.header("content-type").is_some_and(|t| t.starts_with("text/plain"));
-        let text = std::str::from_utf8(&self.body).ok().filter(|t| plain && !t.trim().is_empty())?;
+        let plain = self
+            .header("content-type")
+            .is_some_and(|t| t.starts_with("text/plain"));
+        let text = std::str::from_utf8(&self.body)
+            .ok()
+            .filter(|t| plain && !t.trim().is_empty())?;
         Some(clean(text))
     }
 }
 
 /// One printable line of at most 200 characters.
 fn clean(text: &str) -> String {
-    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
+    text.trim()
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(200)
+        .collect()
 }

@@ -85,24 +85,34 @@ pub struct Credential {
 impl Credential {
     /// `Authorization: Bearer …`, for these origins and no other.
     pub fn bearer(token: &Secret, sites: impl IntoIterator<Item = Site>) -> Self {
-        Self { value: Secret(format!("Bearer {}", token.expose())), sites: sites.into_iter().collect() }
+        Self {
+            value: Secret(format!("Bearer {}", token.expose())),
+            sites: sites.into_iter().collect(),
+        }
     }
 }
 
 /// Parses an absolute http(s) url; one that carries a user name or password is refused.
 pub fn parse_url(text: &str) -> Result<Url> {
-    let url = Url::parse(text).map_err(|e| Error::usage(format!("`{}` is not a url", redact(text))).cause(e))?;
+    let url = Url::parse(text)
+        .map_err(|e| Error::usage(format!("`{}` is not a url", redact(text))).cause(e))?;
     check_url(&url)?;
     Ok(url)
 }
 
 pub(super) fn check_url(url: &Url) -> Result<()> {
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-        return Err(Error::usage(format!("`{}` is not an http or https url", shown(url))));
+        return Err(Error::usage(format!(
+            "`{}` is not an http or https url",
+            shown(url)
+        )));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Error::usage(format!("the url {} carries a user name or password", shown(url)))
-            .hint("secrets come from the environment or the user's configuration, never from urls"));
+        return Err(Error::usage(format!(
+            "the url {} carries a user name or password",
+            shown(url)
+        ))
+        .hint("secrets come from the environment or the user's configuration, never from urls"));
     }
     Ok(())
 }
@@ -144,7 +154,12 @@ mod tests {
         assert!(!format!("{:?}", Credential::bearer(&secret, [site])).contains("hunter2"));
         let url = Url::parse("https://me:hunter2@example.org/a?sig=hunter2#hunter2").unwrap();
         assert_eq!(shown(&url), "https://example.org/a?…");
-        assert!(!parse_url(url.as_str()).unwrap_err().to_string().contains("hunter2"));
+        assert!(
+            !parse_url(url.as_str())
+                .unwrap_err()
+                .to_string()
+                .contains("hunter2")
+        );
         assert_eq!(redact("/x?token=hunter2"), "/x");
     }
 
@@ -155,12 +170,21 @@ mod tests {
         assert_ne!(site("https://a.example"), site("http://a.example"));
         assert_ne!(site("https://a.example"), site("https://a.example:8443"));
         assert_ne!(site("https://a.example"), site("https://b.a.example"));
-        assert_eq!(site("http://localhost:8080/x").to_string(), "http://localhost:8080");
+        assert_eq!(
+            site("http://localhost:8080/x").to_string(),
+            "http://localhost:8080"
+        );
     }
 
     #[test]
     fn only_web_urls_are_urls() {
-        for bad in ["", "x", "file:///etc/passwd", "ftp://example.org/x", "https://"] {
+        for bad in [
+            "",
+            "x",
+            "file:///etc/passwd",
+            "ftp://example.org/x",
+            "https://",
+        ] {
             assert!(parse_url(bad).is_err(), "{bad}");
         }
     }

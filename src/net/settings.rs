@@ -100,7 +100,10 @@ mod tests {
 
     #[test]
     fn plain_http_only_to_loopback_and_allowed_hosts() {
-        let settings = Settings { allow_http: vec!["Mirror.corp".into()], ..Settings::default() };
+        let settings = Settings {
+            allow_http: vec!["Mirror.corp".into()],
+            ..Settings::default()
+        };
         let allowed = |url: &str| settings.check_scheme(&Url::parse(url).unwrap()).is_ok();
         for good in [
             "https://a.example",
@@ -112,9 +115,13 @@ mod tests {
         ] {
             assert!(allowed(good), "{good}");
         }
-        for bad in
-            ["http://a.example", "http://localhost.example", "http://10.0.0.1", "http://notlocalhost", "http://x.mirror.corp"]
-        {
+        for bad in [
+            "http://a.example",
+            "http://localhost.example",
+            "http://10.0.0.1",
+            "http://notlocalhost",
+            "http://x.mirror.corp",
+        ] {
             assert!(!allowed(bad), "{bad}");
         }
     }

@@ -24,13 +24,19 @@ const SYSTEM_BUNDLES: &[&str] = &[];
 
 /// Roots beyond those the platform verifier finds by itself.
 pub(super) fn extra_roots(ca_file: Option<&Path>) -> Result<Vec<Certificate>> {
-    let Some(file) = ca_file else { return Ok(Vec::new()) };
+    let Some(file) = ca_file else {
+        return Ok(Vec::new());
+    };
     let mut roots = parse(&fs::read(file).map_err(|e| e.hint("SSL_CERT_FILE names it"))?);
     if roots.is_empty() {
-        return Err(Error::failed(format!("{} holds no certificate", file.display()))
-            .hint("SSL_CERT_FILE names it; it must be in PEM form"));
+        return Err(
+            Error::failed(format!("{} holds no certificate", file.display()))
+                .hint("SSL_CERT_FILE names it; it must be in PEM form"),
+        );
     }
-    let bundles = SYSTEM_BUNDLES.iter().filter(|bundle| Path::new(bundle) != file);
+    let bundles = SYSTEM_BUNDLES
+        .iter()
+        .filter(|bundle| Path::new(bundle) != file);
     for bundle in bundles {
         if let Ok(Some(bytes)) = fs::read_opt(bundle) {
             roots.extend(parse(&bytes));
@@ -43,6 +49,9 @@ pub(super) fn extra_roots(ca_file: Option<&Path>) -> Result<Vec<Certificate>> {
 /// The certificates of a PEM bundle that can be roots; others are left out, as everywhere.
 fn parse(pem: &[u8]) -> Vec<Certificate> {
     let mut store = rustls::RootCertStore::empty();
-    let good = CertificateDer::pem_slice_iter(pem).flatten().filter(|cert| store.add(cert.clone()).is_ok());
-    good.filter_map(|cert| Certificate::from_der(&cert).ok()).collect()
+    let good = CertificateDer::pem_slice_iter(pem)
+        .flatten()
+        .filter(|cert| store.add(cert.clone()).is_ok());
+    good.filter_map(|cert| Certificate::from_der(&cert).ok())
+        .collect()
 }

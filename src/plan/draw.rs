@@ -44,9 +44,16 @@ impl Drawing {
     /// Of a plan.
     pub fn of(plan: &Plan) -> Self {
         let id = |cell: &crate::model::Cell| {
-            if cell.platform == crate::model::Platform::host() { cell.name.to_string() } else { cell.to_string() }
+            if cell.platform == crate::model::Platform::host() {
+                cell.name.to_string()
+            } else {
+                cell.to_string()
+            }
         };
-        let mut drawing = Self { nodes: Vec::new(), edges: Vec::new() };
+        let mut drawing = Self {
+            nodes: Vec::new(),
+            edges: Vec::new(),
+        };
         for node in plan.ids() {
             let cell = plan.cell(node);
             drawing.nodes.push(Node {
@@ -57,7 +64,11 @@ impl Drawing {
             });
             for (edge, kind) in [(Edge::Needs, "needs"), (Edge::BuildNeeds, "build.needs")] {
                 for target in plan.neighbours(node, edge) {
-                    drawing.edges.push(Arrow { from: id(cell), to: id(plan.cell(target)), kind });
+                    drawing.edges.push(Arrow {
+                        from: id(cell),
+                        to: id(plan.cell(target)),
+                        kind,
+                    });
                 }
             }
         }
@@ -68,10 +79,19 @@ impl Drawing {
     pub fn dot(&self) -> String {
         let mut text = String::from("digraph larder {\n  rankdir=LR;\n  node [shape=box];\n");
         for node in &self.nodes {
-            let _ = writeln!(text, "  {:?}{};", node.id, if node.goal { "" } else { " [style=dashed]" });
+            let _ = writeln!(
+                text,
+                "  {:?}{};",
+                node.id,
+                if node.goal { "" } else { " [style=dashed]" }
+            );
         }
         for Arrow { from, to, kind } in &self.edges {
-            let style = if *kind == "needs" { "" } else { " [style=dashed]" };
+            let style = if *kind == "needs" {
+                ""
+            } else {
+                " [style=dashed]"
+            };
             let _ = writeln!(text, "  {from:?} -> {to:?}{style};");
         }
         text + "}\n"
@@ -80,12 +100,23 @@ impl Drawing {
     /// Mermaid, as GitHub shows it in Markdown.
     pub fn mermaid(&self) -> String {
         let mut text = String::from("graph LR\n");
-        let number = |id: &str| self.nodes.iter().position(|node| node.id == id).unwrap_or_default();
+        let number = |id: &str| {
+            self.nodes
+                .iter()
+                .position(|node| node.id == id)
+                .unwrap_or_default()
+        };
         for (i, node) in self.nodes.iter().enumerate() {
             let _ = writeln!(text, "  n{i}[\"{}\"]", node.id);
         }
         for Arrow { from, to, kind } in &self.edges {
-            let _ = writeln!(text, "  n{} {} n{}", number(from), if *kind == "needs" { "-->" } else { "-.->" }, number(to));
+            let _ = writeln!(
+                text,
+                "  n{} {} n{}",
+                number(from),
+                if *kind == "needs" { "-->" } else { "-.->" },
+                number(to)
+            );
         }
         text
     }

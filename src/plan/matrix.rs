@@ -40,18 +40,35 @@ pub fn matrix(project: &Project, missing: &[Cell]) -> Matrix {
     let mut groups: BTreeMap<(Platform, &'static str), Vec<&str>> = BTreeMap::new();
     let mut matrix = Matrix::default();
     for cell in missing {
-        let runner = project.subsystems.get(&cell.name).and_then(|subsystem| runner(project, subsystem, cell.platform));
+        let runner = project
+            .subsystems
+            .get(&cell.name)
+            .and_then(|subsystem| runner(project, subsystem, cell.platform));
         match runner {
-            Some(runner) => groups.entry((cell.platform, runner)).or_default().push(cell.name.as_str()),
+            Some(runner) => groups
+                .entry((cell.platform, runner))
+                .or_default()
+                .push(cell.name.as_str()),
             None => matrix.nowhere.push(cell.clone()),
         }
     }
     // The least number of names per job with which all fit.
-    let jobs = |size: usize| groups.values().map(|names| names.len().div_ceil(size)).sum::<usize>();
-    let size = (1..=missing.len()).find(|size| jobs(*size) <= JOBS).unwrap_or(1);
+    let jobs = |size: usize| {
+        groups
+            .values()
+            .map(|names| names.len().div_ceil(size))
+            .sum::<usize>()
+    };
+    let size = (1..=missing.len())
+        .find(|size| jobs(*size) <= JOBS)
+        .unwrap_or(1);
     for ((platform, runner), names) in &groups {
         for names in names.chunks(size) {
-            matrix.include.push(Job { subsystem: names.join(" "), platform: *platform, runner });
+            matrix.include.push(Job {
+                subsystem: names.join(" "),
+                platform: *platform,
+                runner,
+            });
         }
     }
     matrix
@@ -62,7 +79,12 @@ fn runner(project: &Project, subsystem: &Subsystem, platform: Platform) -> Optio
     if subsystem.upstream.is_some() && project.sources.contains(&Via::Original) {
         return Some(ANY);
     }
-    match &subsystem.build.as_ref().filter(|_| project.sources.contains(&Via::Build))?.platforms {
+    match &subsystem
+        .build
+        .as_ref()
+        .filter(|_| project.sources.contains(&Via::Build))?
+        .platforms
+    {
         BuildPlatforms::Host => native(platform),
         BuildPlatforms::All => Some(ANY),
         BuildPlatforms::List(list) => list.contains(&platform).then_some(ANY),
@@ -90,13 +112,16 @@ mod tests {
     fn project(subsystems: usize, build_platforms: &str) -> (tempfile::TempDir, Project) {
         let dir = tempfile::tempdir().unwrap();
         let root = camino::Utf8Path::from_path(dir.path()).unwrap();
-        let mut versions = "platforms: [linux-amd64, linux-386, darwin-amd64, windows-arm64]\nversions:\n".to_owned();
+        let mut versions =
+            "platforms: [linux-amd64, linux-386, darwin-amd64, windows-arm64]\nversions:\n"
+                .to_owned();
         for i in 0..subsystems {
             versions.push_str(&["  s", &i.to_string(), ": v1\n"].concat());
             let folder = root.join(format!("subsystems/s{i}"));
             crate::fs::create_dir_all(&folder).unwrap();
-            let recipe =
-                format!("binaries: [s{i}]\nbuild: {{source: {{dir: .}}, commands: [make], platforms: {build_platforms}}}\n");
+            let recipe = format!(
+                "binaries: [s{i}]\nbuild: {{source: {{dir: .}}, commands: [make], platforms: {build_platforms}}}\n"
+            );
             crate::fs::write_atomic(folder.join("recipe.yml"), recipe.as_bytes()).unwrap();
         }
         crate::fs::write_atomic(root.join("versions.yml"), versions.as_bytes()).unwrap();
@@ -107,7 +132,10 @@ mod tests {
     fn cells(project: &Project) -> Vec<Cell> {
         let of = |name: &crate::model::Name| {
             let name = name.clone();
-            project.platforms.iter().map(move |platform| Cell { name: name.clone(), platform: *platform })
+            project.platforms.iter().map(move |platform| Cell {
+                name: name.clone(),
+                platform: *platform,
+            })
         };
         project.subsystems.keys().flat_map(of).collect()
     }
@@ -116,8 +144,19 @@ mod tests {
     fn each_cell_goes_where_it_can_be_made() {
         let (_dir, project) = project(1, "host");
         let matrix = matrix(&project, &cells(&project));
-        let jobs: Vec<_> = matrix.include.iter().map(|job| format!("{} {}", job.platform, job.runner)).collect();
-        assert_eq!(jobs, ["linux-amd64 ubuntu-24.04", "darwin-amd64 macos-15-intel", "windows-arm64 windows-11-arm"]);
+        let jobs: Vec<_> = matrix
+            .include
+            .iter()
+            .map(|job| format!("{} {}", job.platform, job.runner))
+            .collect();
+        assert_eq!(
+            jobs,
+            [
+                "linux-amd64 ubuntu-24.04",
+                "darwin-amd64 macos-15-intel",
+                "windows-arm64 windows-11-arm"
+            ]
+        );
         assert_eq!(matrix.nowhere.len(), 1, "GitHub has no 32-bit runner");
     }
 
@@ -125,7 +164,10 @@ mod tests {
     fn what_any_machine_can_make_is_made_on_linux() {
         let (_dir, project) = project(1, "all");
         let matrix = matrix(&project, &cells(&project));
-        assert!(matrix.include.len() == 4 && matrix.include.iter().all(|job| job.runner == ANY), "{matrix:?}");
+        assert!(
+            matrix.include.len() == 4 && matrix.include.iter().all(|job| job.runner == ANY),
+            "{matrix:?}"
+        );
     }
 
     #[test]
@@ -133,14 +175,25 @@ mod tests {
         let (_dir, project) = project(200, "all");
         let cells = cells(&project);
         let matrix = matrix(&project, &cells);
-        assert!(matrix.include.len() <= JOBS && matrix.include.len() > JOBS / 2, "{}", matrix.include.len());
-        let names: usize = matrix.include.iter().map(|job| job.subsystem.split(' ').count()).sum();
+        assert!(
+            matrix.include.len() <= JOBS && matrix.include.len() > JOBS / 2,
+            "{}",
+            matrix.include.len()
+        );
+        let names: usize = matrix
+            .include
+            .iter()
+            .map(|job| job.subsystem.split(' ').count())
+            .sum();
         assert_eq!(names, cells.len());
     }
 
     #[test]
     fn nothing_missing_is_an_empty_matrix() {
         let (_dir, project) = project(1, "all");
-        assert_eq!(serde_json::to_string(&matrix(&project, &[])).unwrap(), r#"{"include":[]}"#);
+        assert_eq!(
+            serde_json::to_string(&matrix(&project, &[])).unwrap(),
+            r#"{"include":[]}"#
+        );
     }
 }

@@ -69,7 +69,9 @@ impl Selection {
         let mut names: Vec<Name> = Vec::new();
         for word in words {
             let known = project.subsystems.keys().find(|name| name.as_str() == word);
-            let Some(name) = known else { return Err(unknown_name(project, word)) };
+            let Some(name) = known else {
+                return Err(unknown_name(project, word));
+            };
             if !names.contains(name) {
                 names.push(name.clone());
             }
@@ -79,14 +81,22 @@ impl Selection {
 
     /// The same, where no words mean all.
     pub fn parse_or_all(project: &Project, words: &[String]) -> Result<Self> {
-        if words.is_empty() { Ok(Self::All) } else { Self::parse(project, words) }
+        if words.is_empty() {
+            Ok(Self::All)
+        } else {
+            Self::parse(project, words)
+        }
     }
 
     /// The subsystems, sorted by name.
     pub fn subsystems<'a>(&self, project: &'a Project) -> Vec<&'a Subsystem> {
         match self {
             Self::All => project.subsystems.values().collect(),
-            Self::Names(names) => project.subsystems.values().filter(|s| names.contains(&s.name)).collect(),
+            Self::Names(names) => project
+                .subsystems
+                .values()
+                .filter(|s| names.contains(&s.name))
+                .collect(),
         }
     }
 }
@@ -99,7 +109,9 @@ fn unknown_name(project: &Project, word: &str) -> Error {
         .map(Name::as_str)
         .max_by(|a, b| strsim::jaro_winkler(a, word).total_cmp(&strsim::jaro_winkler(b, word)));
     match near {
-        Some(near) if strsim::jaro_winkler(near, word) > 0.75 => error.hint(format!("did you mean `{near}`?")),
+        Some(near) if strsim::jaro_winkler(near, word) > 0.75 => {
+            error.hint(format!("did you mean `{near}`?"))
+        }
         _ => error.hint("`larder list` shows what there is"),
     }
 }
@@ -109,18 +121,32 @@ impl Platforms {
     pub fn of(&self, project: &Project, subsystem: &Subsystem) -> (Vec<Platform>, Vec<Platform>) {
         let named = match self {
             Self::Host => vec![Platform::host()],
-            Self::All => project.platforms.iter().copied().filter(|platform| subsystem.platforms.contains(platform)).collect(),
+            Self::All => project
+                .platforms
+                .iter()
+                .copied()
+                .filter(|platform| subsystem.platforms.contains(platform))
+                .collect(),
             Self::List(list) => list.clone(),
         };
-        named.into_iter().partition(|platform| subsystem.platforms.contains(platform))
+        named
+            .into_iter()
+            .partition(|platform| subsystem.platforms.contains(platform))
     }
 }
 
 /// That a subsystem does not exist for a platform, and which file says so.
 pub fn absent(project: &Project, subsystem: &Subsystem, platform: Platform) -> String {
     // A recipe that names no platforms has the project's.
-    let of = if subsystem.platforms == project.platforms { "in versions.yml" } else { "of its recipe" };
-    format!("`{}` does not exist for {platform} (see `platforms` {of})", subsystem.name)
+    let of = if subsystem.platforms == project.platforms {
+        "in versions.yml"
+    } else {
+        "of its recipe"
+    };
+    format!(
+        "`{}` does not exist for {platform} (see `platforms` {of})",
+        subsystem.name
+    )
 }
 
 impl Plan {
@@ -136,10 +162,19 @@ impl Plan {
         for subsystem in selection.subsystems(project) {
             let (there, missing) = platforms.of(project, subsystem);
             for platform in there {
-                self.goal(project, &Cell { name: subsystem.name.clone(), platform });
+                self.goal(
+                    project,
+                    &Cell {
+                        name: subsystem.name.clone(),
+                        platform,
+                    },
+                );
             }
             for platform in missing {
-                let cell = Cell { name: subsystem.name.clone(), platform };
+                let cell = Cell {
+                    name: subsystem.name.clone(),
+                    platform,
+                };
                 let reason = absent(project, subsystem, platform);
                 self.skipped.push((cell, reason));
             }
@@ -164,18 +199,37 @@ impl Plan {
         }
         let index = self.graph.add_node(cell.clone());
         self.index.insert(cell.clone(), index);
-        let Some(subsystem) = project.subsystems.get(&cell.name) else { return CellId(index.index()) };
+        let Some(subsystem) = project.subsystems.get(&cell.name) else {
+            return CellId(index.index());
+        };
         for need in &subsystem.needs {
-            let exists = project.subsystems.get(need).is_some_and(|s| s.platforms.contains(&cell.platform));
+            let exists = project
+                .subsystems
+                .get(need)
+                .is_some_and(|s| s.platforms.contains(&cell.platform));
             if exists {
-                let id = self.node(project, &Cell { name: need.clone(), platform: cell.platform });
-                self.graph.add_edge(index, NodeIndex::new(id.0), Edge::Needs);
+                let id = self.node(
+                    project,
+                    &Cell {
+                        name: need.clone(),
+                        platform: cell.platform,
+                    },
+                );
+                self.graph
+                    .add_edge(index, NodeIndex::new(id.0), Edge::Needs);
             }
         }
         if let Some(build) = &subsystem.build {
             for need in &build.needs {
-                let id = self.node(project, &Cell { name: need.clone(), platform: Platform::host() });
-                self.graph.add_edge(index, NodeIndex::new(id.0), Edge::BuildNeeds);
+                let id = self.node(
+                    project,
+                    &Cell {
+                        name: need.clone(),
+                        platform: Platform::host(),
+                    },
+                );
+                self.graph
+                    .add_edge(index, NodeIndex::new(id.0), Edge::BuildNeeds);
             }
         }
         CellId(index.index())
@@ -188,7 +242,10 @@ impl Plan {
 
     /// Every node, sorted by cell.
     pub fn ids(&self) -> Vec<CellId> {
-        self.index.values().map(|index| CellId(index.index())).collect()
+        self.index
+            .values()
+            .map(|index| CellId(index.index()))
+            .collect()
     }
 
     /// Whether a node is a goal, not only possibly needed by a build.
@@ -198,7 +255,10 @@ impl Plan {
 
     /// The goals, sorted by cell.
     pub fn goals(&self) -> Vec<CellId> {
-        self.ids().into_iter().filter(|id| self.is_goal(*id)).collect()
+        self.ids()
+            .into_iter()
+            .filter(|id| self.is_goal(*id))
+            .collect()
     }
 
     /// Cells that were asked for and don't exist, with the reason.

@@ -46,9 +46,14 @@ pub fn find(edges: &[Vec<(usize, Range<usize>)>]) -> Vec<Cycle> {
                 }
                 State::Open => {
                     let from = path.iter().position(|(node, _)| node == to).unwrap_or(0);
-                    let mut nodes: Vec<usize> = path[from..].iter().map(|(node, _)| *node).collect();
+                    let mut nodes: Vec<usize> =
+                        path[from..].iter().map(|(node, _)| *node).collect();
                     nodes.push(*to);
-                    cycles.push(Cycle { nodes, closed_by: span.clone(), closed_in: node });
+                    cycles.push(Cycle {
+                        nodes,
+                        closed_by: span.clone(),
+                        closed_in: node,
+                    });
                 }
             }
         }
@@ -61,7 +66,10 @@ mod tests {
     use super::*;
 
     fn told(edges: &[&[usize]]) -> Vec<Vec<usize>> {
-        let edges: Vec<Vec<_>> = edges.iter().map(|to| to.iter().map(|to| (*to, 0..0)).collect()).collect();
+        let edges: Vec<Vec<_>> = edges
+            .iter()
+            .map(|to| to.iter().map(|to| (*to, 0..0)).collect())
+            .collect();
         find(&edges).into_iter().map(|cycle| cycle.nodes).collect()
     }
 
@@ -77,7 +85,15 @@ mod tests {
     #[test]
     fn a_long_chain_needs_no_deep_stack() {
         let n = 200_000;
-        let edges: Vec<Vec<_>> = (0..n).map(|i| if i + 1 < n { vec![(i + 1, 0..0)] } else { vec![(0, 0..0)] }).collect();
+        let edges: Vec<Vec<_>> = (0..n)
+            .map(|i| {
+                if i + 1 < n {
+                    vec![(i + 1, 0..0)]
+                } else {
+                    vec![(0, 0..0)]
+                }
+            })
+            .collect();
         assert_eq!(find(&edges).len(), 1);
     }
 }

@@ -64,15 +64,29 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Starts on a file.
     pub fn new(source: &'a Source) -> Self {
-        Self { source, problems: Vec::new() }
+        Self {
+            source,
+            problems: Vec::new(),
+        }
     }
     /// Notes a problem with a hint.
-    pub fn problem(&mut self, span: &Range<usize>, message: impl Into<String>, hint: impl Into<String>) {
-        self.problems.push(self.source.problem(span.clone(), message, Some(hint.into())));
+    pub fn problem(
+        &mut self,
+        span: &Range<usize>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.problems.push(
+            self.source
+                .problem(span.clone(), message, Some(hint.into())),
+        );
     }
     /// Notes a value that its type refused.
     pub fn invalid(&mut self, span: &Range<usize>, invalid: Invalid) {
-        self.problems.push(self.source.problem(span.clone(), invalid.message, invalid.hint));
+        self.problems.push(
+            self.source
+                .problem(span.clone(), invalid.message, invalid.hint),
+        );
     }
     /// Notes a value of the wrong type.
     fn expected(&mut self, spot: Spot<'_>, expected: &str, node: &Node, hint: Option<String>) {
@@ -113,19 +127,30 @@ impl<T: Word> At<T> {
 impl<T: Word> Decode for At<T> {
     fn decode(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>) -> Option<Self> {
         match &node.kind {
-            Kind::Scalar { text, .. } if !node.is_null() => Self::parse(text, node.span.clone(), reader),
+            Kind::Scalar { text, .. } if !node.is_null() => {
+                Self::parse(text, node.span.clone(), reader)
+            }
             // A template without quotes: the YAML reader said so.
             Kind::Map(_) if reader.source.text[node.span.start..].starts_with("{{") => None,
             _ => {
                 // `- echo error: it broke` is a mapping of one key, which few would know.
-                let block = matches!(&node.kind, Kind::Map(_)) && !reader.source.text[node.span.start..].starts_with('{');
+                let block = matches!(&node.kind, Kind::Map(_))
+                    && !reader.source.text[node.span.start..].starts_with('{');
                 let hint = match &node.kind {
                     Kind::List(items) => match items.as_slice() {
-                        [Node { kind: Kind::Scalar { text, .. }, .. }] => format!("write `{text}`, without the list around it"),
+                        [
+                            Node {
+                                kind: Kind::Scalar { text, .. },
+                                ..
+                            },
+                        ] => format!("write `{text}`, without the list around it"),
                         _ => "write one value, not several".to_owned(),
                     },
                     _ if block => "a text that contains `: ` is written in quotes".to_owned(),
-                    Kind::Map(_) => "write one value; a text that starts with `{` is written in quotes".to_owned(),
+                    Kind::Map(_) => {
+                        "write one value; a text that starts with `{` is written in quotes"
+                            .to_owned()
+                    }
                     Kind::Scalar { .. } => "give it a value, or remove the key".to_owned(),
                 };
                 reader.expected(spot, "a text", node, Some(hint));
@@ -156,14 +181,25 @@ impl<T: Decode> Decode for Vec<T> {
         match &node.kind {
             Kind::List(items) => {
                 // What could be read is handed on: the rest of the file is still worth checking.
-                Some(items.iter().filter_map(|item| T::decode(item, Spot::In(key), reader)).collect())
+                Some(
+                    items
+                        .iter()
+                        .filter_map(|item| T::decode(item, Spot::In(key), reader))
+                        .collect(),
+                )
             }
             Kind::Scalar { text, .. } if !node.is_null() => {
-                reader.expected(spot, "a list", node, Some(format!("write `{key}: [{text}]`")));
+                reader.expected(
+                    spot,
+                    "a list",
+                    node,
+                    Some(format!("write `{key}: [{text}]`")),
+                );
                 None
             }
             _ => {
-                let hint = (!node.is_null()).then(|| "write `[one, another]`, or a line `- one` for each".to_owned());
+                let hint = (!node.is_null())
+                    .then(|| "write `[one, another]`, or a line `- one` for each".to_owned());
                 reader.expected(spot, "a list", node, hint);
                 None
             }
@@ -213,9 +249,16 @@ impl<K: Word + PartialEq, V: Decode> Decode for Pairs<K, V> {
             return None;
         };
         let mut pairs: Vec<(At<K>, Option<V>)> = Vec::with_capacity(entries.len());
-        for Entry { key: text, span, value } in entries {
+        for Entry {
+            key: text,
+            span,
+            value,
+        } in entries
+        {
             let value = V::decode_at(value, span, Spot::Key(text), reader);
-            let Some(key) = At::<K>::parse(text, span.clone(), reader) else { continue };
+            let Some(key) = At::<K>::parse(text, span.clone(), reader) else {
+                continue;
+            };
             if K::ALIASES
                 && let Some(index) = pairs.iter().position(|(known, _)| known.value == key.value)
             {
@@ -255,9 +298,17 @@ pub trait Keys: Default {
 
 trait DecodeAt: Decode {
     /// As [`Decode::decode`]; what has no place of its own (nothing at all) is told at the key.
-    fn decode_at(node: &Node, key_span: &Range<usize>, spot: Spot<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+    fn decode_at(
+        node: &Node,
+        key_span: &Range<usize>,
+        spot: Spot<'_>,
+        reader: &mut Reader<'_>,
+    ) -> Option<Self> {
         if node.span.is_empty() {
-            let node = Node { span: key_span.clone(), kind: node.kind.clone() };
+            let node = Node {
+                span: key_span.clone(),
+                kind: node.kind.clone(),
+            };
             Self::decode(&node, spot, reader)
         } else {
             Self::decode(node, spot, reader)
@@ -296,14 +347,21 @@ pub fn decode_keys<T: Keys>(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>
                 keys.misspelled(meant, &entry.span);
             }
             let hint = suggest::hint(&entry.key, names.iter().copied());
-            reader.problem(&entry.span, format!("unknown key `{}`{place}", entry.key), hint);
+            reader.problem(
+                &entry.span,
+                format!("unknown key `{}`{place}", entry.key),
+                hint,
+            );
         }
     }
     for required in T::required() {
         if !entries.iter().any(|entry| entry.key == *required) && !meant_names.contains(required) {
             let message = match spot {
                 Spot::File => format!("the key `{required}` is missing"),
-                spot => format!("the key `{required}` is missing in {}", spot.to_string().replace("each value in ", "")),
+                spot => format!(
+                    "the key `{required}` is missing in {}",
+                    spot.to_string().replace("each value in ", "")
+                ),
             };
             reader.problem(&node.span, message, format!("add `{required}:`"));
         }

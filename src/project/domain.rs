@@ -390,7 +390,14 @@ impl Subsystem {
     /// Names of its files on a platform: binaries (with `.exe` on Windows), then included files.
     pub fn file_names(&self, platform: &Platform) -> Vec<FileName> {
         let binaries = self.binaries.iter().map(|name| with_exe(name, *platform));
-        binaries.chain(self.package.include.iter().map(|include| include.name.clone())).collect()
+        binaries
+            .chain(
+                self.package
+                    .include
+                    .iter()
+                    .map(|include| include.name.clone()),
+            )
+            .collect()
     }
 
     /// Its first binary's file name on a platform.
@@ -402,6 +409,8 @@ impl Subsystem {
 fn with_exe(name: &FileName, platform: Platform) -> FileName {
     match platform.exe() {
         "" => name.clone(),
-        exe => format!("{name}{exe}").parse().unwrap_or_else(|_| name.clone()),
+        exe => format!("{name}{exe}")
+            .parse()
+            .unwrap_or_else(|_| name.clone()),
     }
 }

@@ -16,7 +16,11 @@ use super::yaml::{self, Entry, Kind, Node, Source};
 pub fn set_version(text: &str, name: &Name, version: &Version) -> Result<String> {
     let file = File::read(text)?;
     let by_hand = |span: Range<usize>, why: &str| file.by_hand(span, why, name, version);
-    let Some(entry) = file.entries().iter().find(|entry| entry.key == name.as_str()) else {
+    let Some(entry) = file
+        .entries()
+        .iter()
+        .find(|entry| entry.key == name.as_str())
+    else {
         return Err(Error::usage(format!("versions.yml pins no `{name}`")));
     };
     let value = match written(text, entry) {
@@ -25,12 +29,22 @@ pub fn set_version(text: &str, name: &Name, version: &Version) -> Result<String>
     };
     let changed = splice(text, value.clone(), version.as_str());
     let mut wanted = file.root.clone();
-    if let Some(Entry { value: Node { kind: Kind::Scalar { text, .. }, .. }, .. }) =
-        entries_mut(&mut wanted).and_then(|entries| entries.iter_mut().find(|entry| entry.key == name.as_str()))
+    if let Some(Entry {
+        value: Node {
+            kind: Kind::Scalar { text, .. },
+            ..
+        },
+        ..
+    }) = entries_mut(&mut wanted)
+        .and_then(|entries| entries.iter_mut().find(|entry| entry.key == name.as_str()))
     {
         *text = version.to_string();
     }
-    if parses_to(&changed, &wanted) { Ok(changed) } else { Err(by_hand(value.clone(), "can't be changed by itself")) }
+    if parses_to(&changed, &wanted) {
+        Ok(changed)
+    } else {
+        Err(by_hand(value.clone(), "can't be changed by itself"))
+    }
 }
 
 /// The text with one more subsystem: at its place where the list is sorted, else at the end.
@@ -38,15 +52,29 @@ pub fn add_version(text: &str, name: &Name, version: &Version) -> Result<String>
     let file = File::read(text)?;
     let entries = file.entries();
     if let Some(entry) = entries.iter().find(|entry| entry.key == name.as_str()) {
-        let problem = file.source.problem(entry.span.clone(), format!("`{name}` has a version already"), None);
+        let problem = file.source.problem(
+            entry.span.clone(),
+            format!("`{name}` has a version already"),
+            None,
+        );
         return Err(Error::problems(vec![problem]));
     }
     let sorted = entries.windows(2).all(|pair| pair[0].key < pair[1].key);
-    let at = if sorted { entries.partition_point(|entry| entry.key.as_str() < name.as_str()) } else { entries.len() };
+    let at = if sorted {
+        entries.partition_point(|entry| entry.key.as_str() < name.as_str())
+    } else {
+        entries.len()
+    };
     // As its neighbours are written: a file that is JSON stays JSON.
     let like = |span: Range<usize>| text[span].chars().next().filter(|c| is_quote(*c));
-    let key = entries.first().and_then(|entry| like(entry.span.clone())).map_or(String::new(), String::from);
-    let quote = entries.first().and_then(|entry| like(entry.value.span.clone())).map_or(String::new(), String::from);
+    let key = entries
+        .first()
+        .and_then(|entry| like(entry.span.clone()))
+        .map_or(String::new(), String::from);
+    let quote = entries
+        .first()
+        .and_then(|entry| like(entry.value.span.clone()))
+        .map_or(String::new(), String::from);
     let line = format!("{key}{name}{key}: {quote}{version}{quote}");
     let map = file.map.value.span.clone();
     let changed = if text[map.start..].starts_with('{') && map.start >= file.map.span.end {
@@ -56,10 +84,16 @@ pub fn add_version(text: &str, name: &Name, version: &Version) -> Result<String>
             (None, None) => insert(text, map.start + 1, &line),
         }
     } else {
-        let Some(first) = entries.first() else { return Err(file.by_hand(file.map.span.clone(), "has no place", name, version)) };
+        let Some(first) = entries.first() else {
+            return Err(file.by_hand(file.map.span.clone(), "has no place", name, version));
+        };
         let indent = &text[line_start(text, first.span.start)..first.span.start];
         if let Some(before) = at.checked_sub(1) {
-            add_line(text, end_of(text, &entries[before]), &format!("{indent}{line}"))
+            add_line(
+                text,
+                end_of(text, &entries[before]),
+                &format!("{indent}{line}"),
+            )
         } else {
             let start = above_comments(text, line_start(text, first.span.start));
             insert(text, start, &format!("{indent}{line}{}", ending(text)))
@@ -67,13 +101,31 @@ pub fn add_version(text: &str, name: &Name, version: &Version) -> Result<String>
     };
     let mut wanted = file.root.clone();
     if let Some(entries) = entries_mut(&mut wanted) {
-        let value = Node { span: 0..0, kind: Kind::Scalar { text: version.to_string(), plain: quote.is_empty() } };
-        entries.insert(at, Entry { key: name.to_string(), span: 0..0, value });
+        let value = Node {
+            span: 0..0,
+            kind: Kind::Scalar {
+                text: version.to_string(),
+                plain: quote.is_empty(),
+            },
+        };
+        entries.insert(
+            at,
+            Entry {
+                key: name.to_string(),
+                span: 0..0,
+                value,
+            },
+        );
     }
     if parses_to(&changed, &wanted) {
         Ok(changed)
     } else {
-        Err(file.by_hand(file.map.span.clone(), "is written in a way that can't be added to", name, version))
+        Err(file.by_hand(
+            file.map.span.clone(),
+            "is written in a way that can't be added to",
+            name,
+            version,
+        ))
     }
 }
 
@@ -87,13 +139,22 @@ struct File {
 
 impl File {
     fn read(text: &str) -> Result<Self> {
-        let source = Source { file: "versions.yml".into(), text: Arc::from(text) };
+        let source = Source {
+            file: "versions.yml".into(),
+            text: Arc::from(text),
+        };
         let (root, problems) = yaml::parse(&source);
         if !problems.is_empty() {
             return Err(Error::problems(problems));
         }
         let map = match &root {
-            Some(Node { kind: Kind::Map(entries), .. }) => entries.iter().find(|entry| entry.key == "versions").cloned(),
+            Some(Node {
+                kind: Kind::Map(entries),
+                ..
+            }) => entries
+                .iter()
+                .find(|entry| entry.key == "versions")
+                .cloned(),
             _ => None,
         };
         match (root, map) {
@@ -111,15 +172,30 @@ impl File {
 
     fn by_hand(&self, span: Range<usize>, why: &str, name: &Name, version: &Version) -> Error {
         let all = span == self.map.span;
-        let what = if all { "`versions`".to_owned() } else { format!("the version of `{name}`") };
+        let what = if all {
+            "`versions`".to_owned()
+        } else {
+            format!("the version of `{name}`")
+        };
         let hint = format!("change it by hand: `{name}: {version}`");
-        Error::problems(vec![self.source.problem(span, format!("{what} {why}: nothing was changed"), Some(hint))])
+        Error::problems(vec![self.source.problem(
+            span,
+            format!("{what} {why}: nothing was changed"),
+            Some(hint),
+        )])
     }
 }
 
 fn entries_mut(root: &mut Node) -> Option<&mut Vec<Entry>> {
-    let Kind::Map(entries) = &mut root.kind else { return None };
-    match &mut entries.iter_mut().find(|entry| entry.key == "versions")?.value.kind {
+    let Kind::Map(entries) = &mut root.kind else {
+        return None;
+    };
+    match &mut entries
+        .iter_mut()
+        .find(|entry| entry.key == "versions")?
+        .value
+        .kind
+    {
         Kind::Map(entries) => Some(entries),
         _ => None,
     }
@@ -127,17 +203,27 @@ fn entries_mut(root: &mut Node) -> Option<&mut Vec<Entry>> {
 
 /// Whether a text says the same as a tree, places aside.
 fn parses_to(text: &str, wanted: &Node) -> bool {
-    let source = Source { file: "versions.yml".into(), text: Arc::from(text) };
+    let source = Source {
+        file: "versions.yml".into(),
+        text: Arc::from(text),
+    };
     let (root, problems) = yaml::parse(&source);
     problems.is_empty() && root.is_some_and(|root| same(&root, wanted))
 }
 
 fn same(a: &Node, b: &Node) -> bool {
     match (&a.kind, &b.kind) {
-        (Kind::Scalar { text: a, plain: p }, Kind::Scalar { text: b, plain: q }) => a == b && p == q,
-        (Kind::List(a), Kind::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Kind::Scalar { text: a, plain: p }, Kind::Scalar { text: b, plain: q }) => {
+            a == b && p == q
+        }
+        (Kind::List(a), Kind::List(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
         (Kind::Map(a), Kind::Map(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.key == b.key && same(&a.value, &b.value))
+            a.len() == b.len()
+                && a.iter()
+                    .zip(b)
+                    .all(|(a, b)| a.key == b.key && same(&a.value, &b.value))
         }
         _ => false,
     }
@@ -155,13 +241,20 @@ fn insert(text: &str, at: usize, new: &str) -> String {
 ///
 /// Looked up literally: the parser's word on where a value ends may take a comment in, and a version needs no escapes.
 fn written(text: &str, entry: &Entry) -> Result<Range<usize>, &'static str> {
-    let Kind::Scalar { text: value, plain } = &entry.value.kind else { return Err("is no text") };
+    let Kind::Scalar { text: value, plain } = &entry.value.kind else {
+        return Err("is no text");
+    };
     // What an alias repeats stands before its key.
-    let Some(rest) = text.get(entry.value.span.start..).filter(|_| entry.value.span.start >= entry.span.end) else {
+    let Some(rest) = text
+        .get(entry.value.span.start..)
+        .filter(|_| entry.value.span.start >= entry.span.end)
+    else {
         return Err("is an alias");
     };
     let anchor = if rest.starts_with('&') {
-        let bare = rest.trim_start_matches(|c: char| !c.is_whitespace()).trim_start();
+        let bare = rest
+            .trim_start_matches(|c: char| !c.is_whitespace())
+            .trim_start();
         rest.len() - bare.len()
     } else {
         0

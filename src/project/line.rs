@@ -33,7 +33,10 @@ mod tests {
         let words = |text| super::split(text).map(|words| words.join("|"));
         assert_eq!(words("ensure all").as_deref(), Ok("ensure|all"));
         assert_eq!(words("  ensure\tall ").as_deref(), Ok("ensure|all"));
-        assert_eq!(words(r#"exec -- sh -c "a 'b' c" '' x"y"z"#).as_deref(), Ok("exec|--|sh|-c|a 'b' c||xyz"));
+        assert_eq!(
+            words(r#"exec -- sh -c "a 'b' c" '' x"y"z"#).as_deref(),
+            Ok("exec|--|sh|-c|a 'b' c||xyz")
+        );
         assert_eq!(words("$HOME `id`").as_deref(), Ok("$HOME|`id`"));
         assert!(words("'a").is_err());
     }

@@ -69,7 +69,8 @@ impl Project {
     pub fn load(root: &Utf8Path) -> Result<Self> {
         let file = root.join("versions.yml");
         let (bytes, look) = read_limited(&file)?.ok_or_else(|| {
-            Error::usage(format!("there is no {file}")).hint("`larder init` makes one; `-C DIR` names another folder")
+            Error::usage(format!("there is no {file}"))
+                .hint("`larder init` makes one; `-C DIR` names another folder")
         })?;
         Self::load_from(root, file, bytes, look)
     }
@@ -81,7 +82,12 @@ impl Project {
         Self::load_from(root, file, versions.as_bytes().to_vec(), look)
     }
 
-    fn load_from(root: &Utf8Path, file: Utf8PathBuf, bytes: Vec<u8>, look: Metadata) -> Result<Self> {
+    fn load_from(
+        root: &Utf8Path,
+        file: Utf8PathBuf,
+        bytes: Vec<u8>,
+        look: Metadata,
+    ) -> Result<Self> {
         let (source, refused) = Source::new("versions.yml".into(), bytes);
         let mut reader = Reader::new(&source);
         reader.problems.extend(refused);
@@ -131,13 +137,27 @@ pub(super) fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
 /// The bytes of a regular file, no more than the limit and one, and what it looked like before they were read.
 pub(super) fn read_limited(path: &Utf8Path) -> Result<Option<(Vec<u8>, Metadata)>> {
     use std::io::Read;
-    let Some(meta) = fs::stat(path)? else { return Ok(None) };
+    let Some(meta) = fs::stat(path)? else {
+        return Ok(None);
+    };
     if !meta.is_file() {
         return Err(Error::usage(format!("{path} is not a file")));
     }
-    let Some(file) = fs::open_opt(path)? else { return Ok(None) };
-    let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0).min(yaml::MAX_BYTES) + 1);
-    fs::IoContext::at(file.take(yaml::MAX_BYTES as u64 + 1).read_to_end(&mut bytes), "read", path)?;
+    let Some(file) = fs::open_opt(path)? else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::with_capacity(
+        usize::try_from(meta.len())
+            .unwrap_or(0)
+            .min(yaml::MAX_BYTES)
+            + 1,
+    );
+    fs::IoContext::at(
+        file.take(yaml::MAX_BYTES as u64 + 1)
+            .read_to_end(&mut bytes),
+        "read",
+        path,
+    )?;
     Ok(Some((bytes, meta)))
 }
 
@@ -161,9 +181,16 @@ fn tree(source: &Source, reader: &mut Reader<'_>) -> Option<yaml::Node> {
 }
 
 /// Reads every recipe; also the folders that hold a file named almost like one.
-fn recipes(settings: &Settings, root: &Utf8Path, looks: &mut Vec<Look>) -> Result<(Vec<Found>, BTreeMap<String, Utf8PathBuf>)> {
+fn recipes(
+    settings: &Settings,
+    root: &Utf8Path,
+    looks: &mut Vec<Look>,
+) -> Result<(Vec<Found>, BTreeMap<String, Utf8PathBuf>)> {
     let dir = &settings.subsystems_dir;
-    let around = Surroundings { project: &settings.name, platforms: &settings.platforms };
+    let around = Surroundings {
+        project: &settings.name,
+        platforms: &settings.platforms,
+    };
     let look = |folder: String| -> Result<(Look, Folder)> {
         let path = dir.join(&folder);
         let recipe = path.join("recipe.yml");
@@ -183,8 +210,11 @@ fn recipes(settings: &Settings, root: &Utf8Path, looks: &mut Vec<Look>) -> Resul
     looks.push((dir.clone(), fs::stat(dir)?));
     let mut folders = fs::list(dir)?;
     folders.retain(|name| !name.starts_with('.'));
-    let seen: Result<Vec<(Look, Folder)>> =
-        if folders.len() > MANY { folders.into_par_iter().map(look).collect() } else { folders.into_iter().map(look).collect() };
+    let seen: Result<Vec<(Look, Folder)>> = if folders.len() > MANY {
+        folders.into_par_iter().map(look).collect()
+    } else {
+        folders.into_iter().map(look).collect()
+    };
     let (mut found, mut stray) = (Vec::new(), BTreeMap::new());
     for (look, folder) in seen? {
         looks.push(look);
@@ -206,7 +236,9 @@ fn read_recipe(
     root: &Utf8Path,
 ) -> Found {
     let file = dir.join("recipe.yml");
-    let file = file.strip_prefix(root).map_or(file.clone(), Utf8Path::to_owned);
+    let file = file
+        .strip_prefix(root)
+        .map_or(file.clone(), Utf8Path::to_owned);
     let (source, refused) = Source::new(file, bytes);
     let mut reader = Reader::new(&source);
     reader.problems.extend(refused);
@@ -214,35 +246,75 @@ fn read_recipe(
     let name = match folder.parse::<Name>() {
         Ok(name) => Some(name),
         Err(invalid) => {
-            let message = format!("the recipe's folder names the subsystem: {}", invalid.message);
-            reader.problem(&(0..0), message, invalid.hint.unwrap_or_else(|| "rename the folder".to_owned()));
+            let message = format!(
+                "the recipe's folder names the subsystem: {}",
+                invalid.message
+            );
+            reader.problem(
+                &(0..0),
+                message,
+                invalid
+                    .hint
+                    .unwrap_or_else(|| "rename the folder".to_owned()),
+            );
             None
         }
     };
     // A recipe is worth checking even if its name or version is not known.
     let stand_in = || "stand-in".parse().expect("it is a name");
-    let version = name.as_ref().and_then(|name| settings.versions.get(name)).and_then(|(version, _)| version.clone());
+    let version = name
+        .as_ref()
+        .and_then(|name| settings.versions.get(name))
+        .and_then(|(version, _)| version.clone());
     let version = version.unwrap_or_else(|| "0".parse().expect("it is a version"));
     let read = node.map(|node| {
         let name = name.clone().unwrap_or_else(stand_in);
         recipe::read(&node, &name, &version, dir.clone(), around, &mut reader)
     });
     let problems = reader.problems;
-    Found { name, dir, source, read, problems }
+    Found {
+        name,
+        dir,
+        source,
+        read,
+        problems,
+    }
 }
 
 /// A recipe without a version, a version without a recipe.
-fn check_pairs(settings: &Settings, recipes: &mut [Found], stray: &BTreeMap<String, Utf8PathBuf>, reader: &mut Reader<'_>) {
-    let named: HashSet<Name> = recipes.iter().filter_map(|found| found.name.clone()).collect();
-    let shown =
-        |path: &Utf8Path| settings.subsystems_dir.parent().and_then(|p| path.strip_prefix(p).ok()).unwrap_or(path).to_owned();
+fn check_pairs(
+    settings: &Settings,
+    recipes: &mut [Found],
+    stray: &BTreeMap<String, Utf8PathBuf>,
+    reader: &mut Reader<'_>,
+) {
+    let named: HashSet<Name> = recipes
+        .iter()
+        .filter_map(|found| found.name.clone())
+        .collect();
+    let shown = |path: &Utf8Path| {
+        settings
+            .subsystems_dir
+            .parent()
+            .and_then(|p| path.strip_prefix(p).ok())
+            .unwrap_or(path)
+            .to_owned()
+    };
     let mut explained: Vec<&str> = Vec::new();
     for (name, (_, span)) in &settings.versions {
         if settings.lost || named.contains(name) || reader.problems.len() > TOO_MANY {
             continue;
         }
-        let recipe = shown(&settings.subsystems_dir.join(name.as_str()).join("recipe.yml"));
-        let unpinned = named.iter().filter(|known| !settings.versions.contains_key(*known)).map(Name::as_str);
+        let recipe = shown(
+            &settings
+                .subsystems_dir
+                .join(name.as_str())
+                .join("recipe.yml"),
+        );
+        let unpinned = named
+            .iter()
+            .filter(|known| !settings.versions.contains_key(*known))
+            .map(Name::as_str);
         let hint = if let Some(wrong) = stray.get(name.as_str()) {
             explained.push(name.as_str());
             format!("rename {} to recipe.yml", shown(wrong))
@@ -253,27 +325,51 @@ fn check_pairs(settings: &Settings, recipes: &mut [Found], stray: &BTreeMap<Stri
         };
         reader.problem(span, format!("`{name}` has a version but no recipe"), hint);
     }
-    for (folder, wrong) in stray.iter().filter(|(folder, _)| !explained.contains(&folder.as_str())) {
+    for (folder, wrong) in stray
+        .iter()
+        .filter(|(folder, _)| !explained.contains(&folder.as_str()))
+    {
         let wrong = shown(wrong);
-        reader.problem(&(0..0), format!("{wrong} is not read: the recipe of `{folder}` is recipe.yml"), "rename it");
+        reader.problem(
+            &(0..0),
+            format!("{wrong} is not read: the recipe of `{folder}` is recipe.yml"),
+            "rename it",
+        );
     }
     for found in recipes {
         let Some(name) = &found.name else { continue };
         if settings.versions.contains_key(name) {
             continue;
         }
-        let unknown = settings.versions.keys().filter(|known| !named.contains(known)).map(Name::as_str);
+        let unknown = settings
+            .versions
+            .keys()
+            .filter(|known| !named.contains(known))
+            .map(Name::as_str);
         let hint = suggest::nearest(name.as_str(), unknown).map_or_else(
-            || format!("add `{name}: <version>` to `versions` in versions.yml, or remove the recipe"),
+            || {
+                format!(
+                    "add `{name}: <version>` to `versions` in versions.yml, or remove the recipe"
+                )
+            },
             |near| format!("versions.yml pins `{near}`; is it the same?"),
         );
-        let problem = found.source.problem(0..0, format!("`{name}` has a recipe but no version"), Some(hint));
+        let problem = found.source.problem(
+            0..0,
+            format!("`{name}` has a recipe but no version"),
+            Some(hint),
+        );
         found.problems.push(problem);
     }
 }
 
 /// What files say about each other's subsystems.
-fn check_between(settings: &Settings, recipes: &mut [Found], reader: &mut Reader<'_>, readable: bool) {
+fn check_between(
+    settings: &Settings,
+    recipes: &mut [Found],
+    reader: &mut Reader<'_>,
+    readable: bool,
+) {
     let mut known: BTreeMap<Name, Option<usize>> = BTreeMap::new();
     if readable {
         known.extend(settings.versions.keys().map(|name| (name.clone(), None)));
@@ -282,10 +378,21 @@ fn check_between(settings: &Settings, recipes: &mut [Found], reader: &mut Reader
         known.extend(found.name.clone().map(|name| (name, Some(n))));
     }
     let hint = |name: &Name| suggest::hint(name.as_str(), known.keys().map(Name::as_str));
-    for Reference { name: At { value: name, span }, or_all } in &settings.references {
+    for Reference {
+        name: At { value: name, span },
+        or_all,
+    } in &settings.references
+    {
         if !known.contains_key(name) && reader.problems.len() <= TOO_MANY {
-            let known = or_all.then_some("all").into_iter().chain(known.keys().map(Name::as_str));
-            reader.problem(span, format!("unknown subsystem `{name}`"), suggest::hint(name.as_str(), known));
+            let known = or_all
+                .then_some("all")
+                .into_iter()
+                .chain(known.keys().map(Name::as_str));
+            reader.problem(
+                span,
+                format!("unknown subsystem `{name}`"),
+                suggest::hint(name.as_str(), known),
+            );
         }
     }
     let mut edges = vec![Vec::new(); recipes.len()];
@@ -297,29 +404,53 @@ fn check_between(settings: &Settings, recipes: &mut [Found], reader: &mut Reader
                 None if found.problems.len() > TOO_MANY => {}
                 None => {
                     let message = format!("unknown subsystem `{}`", need.value);
-                    found.problems.push(found.source.problem(need.span.clone(), message, Some(hint(&need.value))));
+                    found.problems.push(found.source.problem(
+                        need.span.clone(),
+                        message,
+                        Some(hint(&need.value)),
+                    ));
                 }
             }
         }
     }
     for circle in cycle::find(&edges) {
-        let told: Vec<&str> = circle.nodes.iter().filter_map(|n| recipes[*n].name.as_ref()).map(Name::as_str).collect();
-        let message = format!("subsystems need each other in a circle: {}", told.join(" -> "));
+        let told: Vec<&str> = circle
+            .nodes
+            .iter()
+            .filter_map(|n| recipes[*n].name.as_ref())
+            .map(Name::as_str)
+            .collect();
+        let message = format!(
+            "subsystems need each other in a circle: {}",
+            told.join(" -> ")
+        );
         let found = &mut recipes[circle.closed_in];
         let hint = "remove one of these from `needs` or `build.needs`".to_owned();
-        found.problems.push(found.source.problem(circle.closed_by, message, Some(hint)));
+        found
+            .problems
+            .push(found.source.problem(circle.closed_by, message, Some(hint)));
     }
     let mut packages: BTreeMap<String, Name> = BTreeMap::new();
     for found in recipes.iter_mut() {
-        let (Some(name), Some(package)) = (&found.name, found.read.as_ref().and_then(|read| read.package.as_ref())) else {
+        let (Some(name), Some(package)) = (
+            &found.name,
+            found.read.as_ref().and_then(|read| read.package.as_ref()),
+        ) else {
             continue;
         };
         // Hubs on some disks can't tell names apart by case.
         match packages.get(&package.value.as_str().to_lowercase()) {
             Some(other) => {
-                let message = format!("`{name}` and `{other}` both make packages named `{}`", package.value);
+                let message = format!(
+                    "`{name}` and `{other}` both make packages named `{}`",
+                    package.value
+                );
                 let hint = "give one of them another name: package: {name: ...}".to_owned();
-                found.problems.push(found.source.problem(package.span.clone(), message, Some(hint)));
+                found.problems.push(found.source.problem(
+                    package.span.clone(),
+                    message,
+                    Some(hint),
+                ));
             }
             None => {
                 packages.insert(package.value.as_str().to_lowercase(), name.clone());
@@ -328,10 +459,23 @@ fn check_between(settings: &Settings, recipes: &mut [Found], reader: &mut Reader
     }
 }
 
-fn assemble(settings: Settings, recipes: Vec<Found>, root: &Utf8Path, file: Utf8PathBuf, looks: Vec<Look>) -> Project {
+fn assemble(
+    settings: Settings,
+    recipes: Vec<Found>,
+    root: &Utf8Path,
+    file: Utf8PathBuf,
+    looks: Vec<Look>,
+) -> Project {
     let mut files = vec![file];
     let mut subsystems: BTreeMap<Name, Subsystem> = BTreeMap::new();
-    for Found { name, dir, source: _, read, problems: _ } in recipes {
+    for Found {
+        name,
+        dir,
+        source: _,
+        read,
+        problems: _,
+    } in recipes
+    {
         files.push(dir.join("recipe.yml"));
         if let (Some(name), Some(subsystem)) = (name, read.and_then(|read| read.subsystem)) {
             subsystems.insert(name, subsystem);

@@ -26,7 +26,7 @@ mod words;
 mod yaml;
 
 pub use domain::{
-    Build, BuildPlatforms, BuildSource, BundleConfig, Checksum, Coordinate, HubConfig, Include, Limits, Original, PackageConfig,
-    PackageFormat, Project, RawChecksums, RenderedBuild, RenderedSource, Subsystem, Task, Template, UploadPolicy, Upstream,
-    UpstreamKeys,
+    Build, BuildPlatforms, BuildSource, BundleConfig, Checksum, Coordinate, HubConfig, Include,
+    Limits, Original, PackageConfig, PackageFormat, Project, RawChecksums, RenderedBuild,
+    RenderedSource, Subsystem, Task, Template, UploadPolicy, Upstream, UpstreamKeys,
 };

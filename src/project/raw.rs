@@ -7,7 +7,8 @@ use crate::model::{Digest, FileName, Name, Platform, Version};
 
 use super::decode::{At, Decode, Keys, NonEmpty, Pairs, Reader, Spot, decode_keys, keys};
 use super::words::{
-    Count, EnvName, FormatWord, HostName, ProjectName, Repo, Requirement, Size, SourceWord, TaskName, Timeout, UploadWord, Value,
+    Count, EnvName, FormatWord, HostName, ProjectName, Repo, Requirement, Size, SourceWord,
+    TaskName, Timeout, UploadWord, Value,
 };
 use super::yaml::{Entry, Kind, Node};
 

@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 use crate::model::{FileName, Platform};
 
 use super::domain::{
-    Build, BuildSource, Checksum, Coordinate, Original, RawChecksums, RenderedBuild, RenderedSource, Subsystem, Template,
-    Upstream, UpstreamKeys,
+    Build, BuildSource, Checksum, Coordinate, Original, RawChecksums, RenderedBuild,
+    RenderedSource, Subsystem, Template, Upstream, UpstreamKeys,
 };
 use super::selector;
 use super::template::{Fault, Variables};
@@ -54,9 +54,21 @@ struct Flaws(Vec<Flaw>);
 
 impl Flaws {
     fn add(&mut self, place: Place, message: impl Into<String>, hint: impl Into<String>) {
-        self.0.push(Flaw { place, fault: Fault { message: message.into(), hint: Some(hint.into()), range: None } });
+        self.0.push(Flaw {
+            place,
+            fault: Fault {
+                message: message.into(),
+                hint: Some(hint.into()),
+                range: None,
+            },
+        });
     }
-    fn render(&mut self, place: Place, template: &Template, variables: &Variables<'_>) -> Option<String> {
+    fn render(
+        &mut self,
+        place: Place,
+        template: &Template,
+        variables: &Variables<'_>,
+    ) -> Option<String> {
         match template.render(variables) {
             Ok(text) => Some(text),
             Err(fault) => {
@@ -66,21 +78,37 @@ impl Flaws {
         }
     }
     /// Rendered, and fit for one line of something else: not empty, no control characters.
-    fn render_word(&mut self, place: Place, template: &Template, variables: &Variables<'_>) -> Option<String> {
+    fn render_word(
+        &mut self,
+        place: Place,
+        template: &Template,
+        variables: &Variables<'_>,
+    ) -> Option<String> {
         let text = self.render(place.clone(), template, variables)?;
         if text.is_empty() || text.contains(char::is_control) || text.trim() != text {
             let platform = variables.get("platform").unwrap_or_default();
             let message = match text.as_str() {
                 "" => format!("the template renders to nothing for {platform}"),
-                text => format!("the template renders to `{}` for {platform}", text.escape_debug()),
+                text => format!(
+                    "the template renders to `{}` for {platform}",
+                    text.escape_debug()
+                ),
             };
-            self.add(place, message, "expected a text of one line, without space around it");
+            self.add(
+                place,
+                message,
+                "expected a text of one line, without space around it",
+            );
             return None;
         }
         Some(text)
     }
     fn finish<T>(self, value: Option<T>) -> Result<Option<T>, Vec<Flaw>> {
-        if self.0.is_empty() { Ok(value) } else { Err(self.0) }
+        if self.0.is_empty() {
+            Ok(value)
+        } else {
+            Err(self.0)
+        }
     }
 }
 
@@ -101,14 +129,37 @@ impl Upstream {
 
 impl UpstreamKeys {
     fn lay(&mut self, over: &Self) {
-        let Self { github, url, npm, pypi, tag, asset, checksums, extract, replacements } = over.clone();
+        let Self {
+            github,
+            url,
+            npm,
+            pypi,
+            tag,
+            asset,
+            checksums,
+            extract,
+            replacements,
+        } = over.clone();
         let kinds = |github: bool, url: bool, npm: bool, pypi: bool| [github, url, npm, pypi];
-        let kind = kinds(github.is_some(), url.is_some(), npm.is_some(), pypi.is_some());
+        let kind = kinds(
+            github.is_some(),
+            url.is_some(),
+            npm.is_some(),
+            pypi.is_some(),
+        );
         if kind.contains(&true) {
-            if kind != kinds(self.github.is_some(), self.url.is_some(), self.npm.is_some(), self.pypi.is_some()) {
+            if kind
+                != kinds(
+                    self.github.is_some(),
+                    self.url.is_some(),
+                    self.npm.is_some(),
+                    self.pypi.is_some(),
+                )
+            {
                 // They speak of the other kind's release.
                 (self.tag, self.asset) = (None, None);
-                self.checksums.take_if(|checksums| matches!(checksums, RawChecksums::File(_)));
+                self.checksums
+                    .take_if(|checksums| matches!(checksums, RawChecksums::File(_)));
             }
             (self.github, self.url, self.npm, self.pypi) = (github, url, npm, pypi);
         }
@@ -123,18 +174,26 @@ impl UpstreamKeys {
 impl Subsystem {
     /// The original for a platform; `None` where the recipe names none.
     pub fn original(&self, platform: &Platform) -> Result<Option<Original>> {
-        self.try_original(*platform).map_err(|flaws| self.render_error(&flaws))
+        self.try_original(*platform)
+            .map_err(|flaws| self.render_error(&flaws))
     }
 
     /// The build for a platform and a pair of folders; `None` where the recipe names none. With the literals `<out>` and
     /// `<src>` it is what the key is made of.
-    pub fn rendered_build(&self, platform: &Platform, out: &str, src: &str) -> Result<Option<RenderedBuild>> {
-        self.try_build(*platform, out, src).map_err(|flaws| self.render_error(&flaws))
+    pub fn rendered_build(
+        &self,
+        platform: &Platform,
+        out: &str,
+        src: &str,
+    ) -> Result<Option<RenderedBuild>> {
+        self.try_build(*platform, out, src)
+            .map_err(|flaws| self.render_error(&flaws))
     }
 
     /// The `verify` command for a platform; `None` where the recipe names none.
     pub fn rendered_verify(&self, platform: &Platform) -> Result<Option<String>> {
-        self.try_verify(*platform).map_err(|flaws| self.render_error(&flaws))
+        self.try_verify(*platform)
+            .map_err(|flaws| self.render_error(&flaws))
     }
 
     /// The template variables on a platform.
@@ -155,19 +214,35 @@ impl Subsystem {
     }
 
     pub(super) fn try_verify(&self, platform: Platform) -> Result<Option<String>, Vec<Flaw>> {
-        let Some(template) = &self.verify else { return Ok(None) };
+        let Some(template) = &self.verify else {
+            return Ok(None);
+        };
         let mut flaws = Flaws::default();
         let text = flaws.render(Place::Verify, template, &self.variables(platform));
         flaws.finish(text)
     }
 
     pub(super) fn try_original(&self, platform: Platform) -> Result<Option<Original>, Vec<Flaw>> {
-        let Some(upstream) = &self.upstream else { return Ok(None) };
+        let Some(upstream) = &self.upstream else {
+            return Ok(None);
+        };
         let keys = upstream.on(&platform);
         let variables = self.variables(platform).replaced(&keys.replacements);
         let mut flaws = Flaws::default();
-        let UpstreamKeys { github, url, npm, pypi, tag, asset, checksums, extract, replacements: _ } = &keys;
-        let word = |flaws: &mut Flaws, key, template: &Template| flaws.render_word(Place::UpstreamKey(key), template, &variables);
+        let UpstreamKeys {
+            github,
+            url,
+            npm,
+            pypi,
+            tag,
+            asset,
+            checksums,
+            extract,
+            replacements: _,
+        } = &keys;
+        let word = |flaws: &mut Flaws, key, template: &Template| {
+            flaws.render_word(Place::UpstreamKey(key), template, &variables)
+        };
         let registry_version = |flaws: &mut Flaws| match tag {
             Some(tag) => flaws.render_word(Place::UpstreamKey("tag"), tag, &variables),
             None => Some(self.version.number().to_owned()),
@@ -180,21 +255,41 @@ impl Subsystem {
             };
             match asset {
                 None => {
-                    let hint = "name the release's file: asset: \"name-{{ os }}-{{ arch }}.tar.gz\"";
-                    flaws.add(Place::Upstream, format!("`asset` is missing beside `github` for {platform}"), hint);
+                    let hint =
+                        "name the release's file: asset: \"name-{{ os }}-{{ arch }}.tar.gz\"";
+                    flaws.add(
+                        Place::Upstream,
+                        format!("`asset` is missing beside `github` for {platform}"),
+                        hint,
+                    );
                     None
                 }
                 Some(asset) => {
                     let asset = word(&mut flaws, "asset", asset);
-                    if let Some(name) = asset.as_deref().filter(|name| name.contains(['/', '\\', '?', '#'])) {
+                    if let Some(name) = asset
+                        .as_deref()
+                        .filter(|name| name.contains(['/', '\\', '?', '#']))
+                    {
                         let hint = "an asset is a file of the release, without a folder";
-                        flaws.add(Place::UpstreamKey("asset"), format!("`{name}` is not the name of an asset"), hint);
+                        flaws.add(
+                            Place::UpstreamKey("asset"),
+                            format!("`{name}` is not the name of an asset"),
+                            hint,
+                        );
                     }
                     if let Some(name) = tag.as_deref().filter(|name| !is_ref(name)) {
                         let hint = "a tag has no spaces and none of ~ ^ : ? * [ \\, and no `..`";
-                        flaws.add(Place::UpstreamKey("tag"), format!("`{name}` can't be a tag"), hint);
+                        flaws.add(
+                            Place::UpstreamKey("tag"),
+                            format!("`{name}` can't be a tag"),
+                            hint,
+                        );
                     }
-                    tag.zip(asset).map(|(tag, asset)| Coordinate::GitHub { repo: repo.clone(), tag, asset })
+                    tag.zip(asset).map(|(tag, asset)| Coordinate::GitHub {
+                        repo: repo.clone(),
+                        tag,
+                        asset,
+                    })
                 }
             }
         } else if let Some(url) = url {
@@ -206,29 +301,47 @@ impl Subsystem {
             let version = registry_version(&mut flaws);
             if let Some(name) = package.as_deref().filter(|name| !is_npm_name(name)) {
                 let hint = "such as esbuild or @esbuild/linux-x64, without a version";
-                flaws.add(Place::UpstreamKey("npm"), format!("`{name}` can't be the name of an npm package"), hint);
+                flaws.add(
+                    Place::UpstreamKey("npm"),
+                    format!("`{name}` can't be the name of an npm package"),
+                    hint,
+                );
             }
-            package.zip(version).map(|(package, version)| Coordinate::Npm { package, version })
+            package
+                .zip(version)
+                .map(|(package, version)| Coordinate::Npm { package, version })
         } else if let Some(package) = pypi {
             let package = word(&mut flaws, "pypi", package);
             let version = registry_version(&mut flaws);
             if let Some(name) = package.as_deref().filter(|name| !is_plain_name(name)) {
                 let hint = "such as ruff, without a version";
-                flaws.add(Place::UpstreamKey("pypi"), format!("`{name}` can't be the name of a Python project"), hint);
+                flaws.add(
+                    Place::UpstreamKey("pypi"),
+                    format!("`{name}` can't be the name of a Python project"),
+                    hint,
+                );
             }
-            package.zip(version).map(|(package, version)| Coordinate::Pypi { package, version })
+            package
+                .zip(version)
+                .map(|(package, version)| Coordinate::Pypi { package, version })
         } else if self.build.is_some() {
             // Overrides name an original for other platforms; here it is built.
             return Ok(None);
         } else {
             let hint = "one of github, url, npm, pypi; or leave the platform out of the recipe's `platforms`";
-            flaws.add(Place::Upstream, format!("`upstream` does not say where to get it for {platform}"), hint);
+            flaws.add(
+                Place::Upstream,
+                format!("`upstream` does not say where to get it for {platform}"),
+                hint,
+            );
             None
         };
 
         let checksum = match checksums {
             None => None,
-            Some(RawChecksums::Pinned(digests)) => digests.get(&platform).copied().map(Checksum::Pinned),
+            Some(RawChecksums::Pinned(digests)) => {
+                digests.get(&platform).copied().map(Checksum::Pinned)
+            }
             Some(RawChecksums::File(template)) => {
                 let text = word(&mut flaws, "checksums", template);
                 match text {
@@ -237,17 +350,29 @@ impl Subsystem {
                         Some(Checksum::Url(text))
                     }
                     Some(text) if github.is_none() => {
-                        let hint =
-                            "beside `github` it is an asset of the release; else write a url, or {linux-amd64: <sha256>, ...}";
-                        flaws.add(Place::UpstreamKey("checksums"), format!("`{text}` is not a url"), hint);
+                        let hint = "beside `github` it is an asset of the release; else write a url, or {linux-amd64: <sha256>, ...}";
+                        flaws.add(
+                            Place::UpstreamKey("checksums"),
+                            format!("`{text}` is not a url"),
+                            hint,
+                        );
                         None
                     }
                     text => text.map(Checksum::Asset),
                 }
             }
         };
-        let extract = self.render_extract(extract.as_deref().unwrap_or_default(), platform, &variables, &mut flaws);
-        let original = coordinate.map(|coordinate| Original { coordinate, checksum, extract });
+        let extract = self.render_extract(
+            extract.as_deref().unwrap_or_default(),
+            platform,
+            &variables,
+            &mut flaws,
+        );
+        let original = coordinate.map(|coordinate| Original {
+            coordinate,
+            checksum,
+            extract,
+        });
         flaws.finish(original)
     }
 
@@ -268,19 +393,37 @@ impl Subsystem {
             let (key, value) = (Place::Extract(n, Half::Key), Place::Extract(n, Half::Value));
             let glob = flaws.render_word(key.clone(), glob, variables);
             if let Some(glob) = &glob
-                && let Err(error) = globset::GlobBuilder::new(glob).literal_separator(true).build()
+                && let Err(error) = globset::GlobBuilder::new(glob)
+                    .literal_separator(true)
+                    .build()
             {
-                flaws.add(key, format!("`{glob}` is not a glob: {}", error.kind()), "* does not cross /, ** does");
+                flaws.add(
+                    key,
+                    format!("`{glob}` is not a glob: {}", error.kind()),
+                    "* does not cross /, ** does",
+                );
             }
-            let Some(file) = flaws.render_word(value.clone(), file, variables) else { continue };
+            let Some(file) = flaws.render_word(value.clone(), file, variables) else {
+                continue;
+            };
             match file.parse::<FileName>() {
-                Err(invalid) => flaws.add(value, invalid.message, "a file name of the artifact, without folders"),
+                Err(invalid) => flaws.add(
+                    value,
+                    invalid.message,
+                    "a file name of the artifact, without folders",
+                ),
                 Ok(name) if !wanted.contains(&name) => {
                     let names: Vec<&str> = wanted.iter().map(FileName::as_str).collect();
-                    let hint = if wanted.iter().any(|known| known.as_str() == format!("{name}.exe")) {
+                    let hint = if wanted
+                        .iter()
+                        .any(|known| known.as_str() == format!("{name}.exe"))
+                    {
                         format!("on windows it is called {name}.exe: write \"{name}{{{{ exe }}}}\"")
                     } else {
-                        format!("its files are {}: see `binaries` and `package.include`", names.join(", "))
+                        format!(
+                            "its files are {}: see `binaries` and `package.include`",
+                            names.join(", ")
+                        )
                     };
                     flaws.add(
                         value,
@@ -289,7 +432,11 @@ impl Subsystem {
                     );
                 }
                 Ok(name) if extract.iter().any(|(_, other)| *other == name) => {
-                    flaws.add(value, format!("two globs make the file `{name}`"), "exactly one match makes each file");
+                    flaws.add(
+                        value,
+                        format!("two globs make the file `{name}`"),
+                        "exactly one match makes each file",
+                    );
                 }
                 Ok(name) => extract.push((glob.unwrap_or_default(), name)),
             }
@@ -298,16 +445,35 @@ impl Subsystem {
             for name in wanted.iter().take(self.binaries.len()) {
                 if !extract.iter().any(|(_, file)| file == name) {
                     let hint = "with `extract`, each binary needs its line";
-                    flaws.add(Place::UpstreamKey("extract"), format!("`extract` says nothing about the binary `{name}`"), hint);
+                    flaws.add(
+                        Place::UpstreamKey("extract"),
+                        format!("`extract` says nothing about the binary `{name}`"),
+                        hint,
+                    );
                 }
             }
         }
         extract
     }
 
-    pub(super) fn try_build(&self, platform: Platform, out: &str, src: &str) -> Result<Option<RenderedBuild>, Vec<Flaw>> {
-        let Some(build) = &self.build else { return Ok(None) };
-        let Build { needs: _, tools: _, source, env, commands, platforms: _, timeout: _ } = build;
+    pub(super) fn try_build(
+        &self,
+        platform: Platform,
+        out: &str,
+        src: &str,
+    ) -> Result<Option<RenderedBuild>, Vec<Flaw>> {
+        let Some(build) = &self.build else {
+            return Ok(None);
+        };
+        let Build {
+            needs: _,
+            tools: _,
+            source,
+            env,
+            commands,
+            platforms: _,
+            timeout: _,
+        } = build;
         let variables = self.variables(platform);
         let mut flaws = Flaws::default();
         let source = self.render_source(source, &variables, &mut flaws);
@@ -322,47 +488,85 @@ impl Subsystem {
         for (n, template) in commands.iter().enumerate() {
             rendered_commands.extend(flaws.render(Place::Command(n), template, &variables));
         }
-        let build = source.map(|source| RenderedBuild { source, env: rendered_env, commands: rendered_commands });
+        let build = source.map(|source| RenderedBuild {
+            source,
+            env: rendered_env,
+            commands: rendered_commands,
+        });
         flaws.finish(build)
     }
 
-    fn render_source(&self, source: &BuildSource, variables: &Variables<'_>, flaws: &mut Flaws) -> Option<RenderedSource> {
+    fn render_source(
+        &self,
+        source: &BuildSource,
+        variables: &Variables<'_>,
+        flaws: &mut Flaws,
+    ) -> Option<RenderedSource> {
         match source {
             BuildSource::Dir(template) => {
                 let text = flaws.render(Place::Source("dir"), template, variables)?;
                 if text.contains(char::is_control) {
-                    flaws.add(Place::Source("dir"), "the path holds a control character", "a folder, relative to the recipe's");
+                    flaws.add(
+                        Place::Source("dir"),
+                        "the path holds a control character",
+                        "a folder, relative to the recipe's",
+                    );
                     return None;
                 }
-                Some(RenderedSource::Dir { path: join(&self.dir, &text) })
+                Some(RenderedSource::Dir {
+                    path: join(&self.dir, &text),
+                })
             }
             BuildSource::Git { url, rev } => {
                 let url = flaws.render_word(Place::Source("git"), url, variables);
                 let rev = flaws.render_word(Place::Source("rev"), rev, variables);
                 if let Some(text) = url.as_deref().filter(|url| !is_git_url(url)) {
                     let hint = "https://, ssh://, git@host:path, file:// and paths work; other transports could run commands";
-                    flaws.add(Place::Source("git"), format!("`{text}` is not a git url"), hint);
+                    flaws.add(
+                        Place::Source("git"),
+                        format!("`{text}` is not a git url"),
+                        hint,
+                    );
                 }
                 if let Some(text) = rev.as_deref().filter(|rev| !is_ref(rev)) {
                     let hint = "a tag, a branch or a commit";
-                    flaws.add(Place::Source("rev"), format!("`{text}` can't be a git revision"), hint);
+                    flaws.add(
+                        Place::Source("rev"),
+                        format!("`{text}` can't be a git revision"),
+                        hint,
+                    );
                 }
-                url.zip(rev).map(|(url, rev)| RenderedSource::Git { url, rev })
+                url.zip(rev)
+                    .map(|(url, rev)| RenderedSource::Git { url, rev })
             }
             BuildSource::Url { url, sha256 } => {
                 let url = flaws.render_word(Place::Source("url"), url, variables);
                 check_url(flaws, Place::Source("url"), url.as_deref());
-                url.map(|url| RenderedSource::Url { url, sha256: *sha256 })
+                url.map(|url| RenderedSource::Url {
+                    url,
+                    sha256: *sha256,
+                })
             }
             BuildSource::Crate(template) => {
                 let name = flaws.render_word(Place::Source("crate"), template, variables)?;
                 let good = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-                if !name.starts_with(|c: char| c.is_ascii_alphabetic()) || !name.chars().all(good) || name.len() > 64 {
-                    let hint = "the crate's name alone, such as ripgrep; its version is the subsystem's";
-                    flaws.add(Place::Source("crate"), format!("`{name}` can't be the name of a crate"), hint);
+                if !name.starts_with(|c: char| c.is_ascii_alphabetic())
+                    || !name.chars().all(good)
+                    || name.len() > 64
+                {
+                    let hint =
+                        "the crate's name alone, such as ripgrep; its version is the subsystem's";
+                    flaws.add(
+                        Place::Source("crate"),
+                        format!("`{name}` can't be the name of a crate"),
+                        hint,
+                    );
                     return None;
                 }
-                Some(RenderedSource::Crate { name, version: self.version.number().to_owned() })
+                Some(RenderedSource::Crate {
+                    name,
+                    version: self.version.number().to_owned(),
+                })
             }
         }
     }
@@ -398,10 +602,16 @@ pub(super) fn web_url(url: &str) -> Result<Web<'_>, (String, &'static str)> {
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
     if authority.is_empty() {
-        return bad("it names no host", "such as https://example.com/file.tar.gz");
+        return bad(
+            "it names no host",
+            "such as https://example.com/file.tar.gz",
+        );
     }
     if authority.contains('@') {
-        return bad("it holds a user or password", "secrets come from the environment, never from these files");
+        return bad(
+            "it holds a user or password",
+            "secrets come from the environment, never from these files",
+        );
     }
     if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return bad("it holds white space", "write %20 for a space");
@@ -422,7 +632,11 @@ pub(super) fn url_fault(url: &str) -> Option<(String, &'static str)> {
         Ok(Web::Https) => None,
         Ok(Web::Http(host)) if env::is_loopback(host) => None,
         // A configuration that can't be read is told instead, when all is read.
-        Ok(Web::Http(host)) if User::get().map_or(true, |user| is_allowed(host, &user.allow_http)) => None,
+        Ok(Web::Http(host))
+            if User::get().map_or(true, |user| is_allowed(host, &user.allow_http)) =>
+        {
+            None
+        }
         Ok(Web::Http(_)) => Some((
             format!("`{url}` can't be used: plain http can be changed on its way"),
             "use https; or allow the host for yourself: `allow_http` in your config.yml",
@@ -455,7 +669,9 @@ fn is_git_url(text: &str) -> bool {
     }
     match text.split_once("://") {
         Some((scheme, rest)) => {
-            matches!(scheme, "https" | "http" | "ssh" | "git" | "file") && !rest.is_empty() && !rest.starts_with('-')
+            matches!(scheme, "https" | "http" | "ssh" | "git" | "file")
+                && !rest.is_empty()
+                && !rest.starts_with('-')
         }
         // `helper::address` names a transport; `git@host:path` and paths do not.
         None => !text.contains("::"),
@@ -466,7 +682,9 @@ fn is_plain_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.ends_with(|c: char| c.is_ascii_alphanumeric())
         && text.len() <= 214
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
 }
 
 fn is_npm_name(text: &str) -> bool {

@@ -34,7 +34,11 @@ fn schema<T: JsonSchema>(title: &str) -> Value {
 fn tidy(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            if map.get("required").and_then(Value::as_array).is_some_and(Vec::is_empty) {
+            if map
+                .get("required")
+                .and_then(Value::as_array)
+                .is_some_and(Vec::is_empty)
+            {
                 map.remove("required");
             }
             map.values_mut().for_each(tidy);

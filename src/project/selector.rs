@@ -19,7 +19,10 @@ impl Word for OsOrArch {
         let os = text.parse::<Os>().map(Os::as_str);
         os.or_else(|_| text.parse::<Arch>().map(Arch::as_str))
             .map(Self)
-            .map_err(|_| Invalid::new(format!("`{text}` is neither an os nor an architecture")).hint(suggest::hint(text, WORDS)))
+            .map_err(|_| {
+                Invalid::new(format!("`{text}` is neither an os nor an architecture"))
+                    .hint(suggest::hint(text, WORDS))
+            })
     }
     fn schema() -> Schema {
         json_schema!({ "type": "string" })
@@ -38,12 +41,17 @@ impl Word for PlatformWord {
             return Ok(Self(word.0.to_owned()));
         }
         if text.contains('-') {
-            return text.parse::<Platform>().map(|platform| Self(platform.to_string()));
+            return text
+                .parse::<Platform>()
+                .map(|platform| Self(platform.to_string()));
         }
-        Err(Invalid::new(format!("`{text}` is neither an os, an architecture nor a platform")).hint(
-            suggest::nearest(text, WORDS)
-                .map_or_else(|| "such as windows, arm64 or linux-arm64".to_owned(), |near| format!("did you mean `{near}`?")),
+        Err(Invalid::new(format!(
+            "`{text}` is neither an os, an architecture nor a platform"
         ))
+        .hint(suggest::nearest(text, WORDS).map_or_else(
+            || "such as windows, arm64 or linux-arm64".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        )))
     }
     fn schema() -> Schema {
         json_schema!({ "type": "string" })
@@ -52,8 +60,17 @@ impl Word for PlatformWord {
 
 /// The words that cover a platform, from the most general to the most particular.
 pub fn layers(platform: Platform) -> Vec<String> {
-    let mut words = vec![platform.os.as_str().to_owned(), platform.arch.as_str().to_owned()];
-    words.push(Platform { libc: None, ..platform }.to_string());
+    let mut words = vec![
+        platform.os.as_str().to_owned(),
+        platform.arch.as_str().to_owned(),
+    ];
+    words.push(
+        Platform {
+            libc: None,
+            ..platform
+        }
+        .to_string(),
+    );
     if platform.libc.is_some() {
         words.push(platform.to_string());
     }
@@ -76,7 +93,12 @@ mod tests {
 
     #[test]
     fn aliases_become_the_printed_words() {
-        for (text, word) in [("macos", "darwin"), ("x86_64", "amd64"), ("macos-aarch64", "darwin-arm64"), ("x86-64", "amd64")] {
+        for (text, word) in [
+            ("macos", "darwin"),
+            ("x86_64", "amd64"),
+            ("macos-aarch64", "darwin-arm64"),
+            ("x86-64", "amd64"),
+        ] {
             assert_eq!(PlatformWord::word(text), Ok(PlatformWord(word.into())));
         }
         assert!(PlatformWord::word("solaris").is_err());
@@ -86,6 +108,9 @@ mod tests {
     #[test]
     fn layers_go_from_general_to_particular() {
         let platform: Platform = "linux-amd64-musl".parse().unwrap();
-        assert_eq!(layers(platform), ["linux", "amd64", "linux-amd64", "linux-amd64-musl"]);
+        assert_eq!(
+            layers(platform),
+            ["linux", "amd64", "linux-amd64", "linux-amd64-musl"]
+        );
     }
 }

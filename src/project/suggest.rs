@@ -14,7 +14,12 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .into_iter()
         // Cheap first: there may be thousands.
         .filter(|candidate| candidate.len().abs_diff(word.len()) <= allowed.max(1) * 4)
-        .map(|candidate| (strsim::damerau_levenshtein(&word, &candidate.to_lowercase()), candidate))
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(&word, &candidate.to_lowercase()),
+                candidate,
+            )
+        })
         .filter(|(distance, candidate)| *distance <= allowed || plural(&word, candidate))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -52,6 +57,9 @@ mod tests {
         assert_eq!(nearest("need", known), Some("needs"));
         assert_eq!(nearest("verify", known), None);
         assert_eq!(nearest("x", known), None);
-        assert_eq!(hint("verify", known), "known: binaries, build, needs, upstream");
+        assert_eq!(
+            hint("verify", known),
+            "known: binaries, build, needs, upstream"
+        );
     }
 }

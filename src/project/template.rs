@@ -17,8 +17,18 @@ use super::domain::Template;
 use super::suggest;
 
 /// The variables that every template knows.
-const VARIABLES: [&str; 10] =
-    ["version", "version_number", "os", "arch", "exe", "platform", "target", "rust_arch", "project", "name"];
+const VARIABLES: [&str; 10] = [
+    "version",
+    "version_number",
+    "os",
+    "arch",
+    "exe",
+    "platform",
+    "target",
+    "rust_arch",
+    "project",
+    "name",
+];
 /// Those that only a build's environment and commands know.
 const FOLDERS: [&str; 2] = ["out", "src"];
 /// Steps an engine run may take: a recipe may come from anyone, and `check` must end.
@@ -73,16 +83,31 @@ impl<'a> Variables<'a> {
     /// For a platform of a subsystem.
     pub fn new(project: &'a str, name: &'a str, version: &'a Version, platform: Platform) -> Self {
         let (os, arch) = (platform.os.as_str(), platform.arch.as_str());
-        Self { project, name, version, platform, os, arch, folders: None }
+        Self {
+            project,
+            name,
+            version,
+            platform,
+            os,
+            arch,
+            folders: None,
+        }
     }
     /// With a build's folders.
     pub fn folders(self, out: &'a str, src: &'a str) -> Self {
-        Self { folders: Some((out, src)), ..self }
+        Self {
+            folders: Some((out, src)),
+            ..self
+        }
     }
     /// With other words for os and architecture.
     pub fn replaced(self, replacements: &'a BTreeMap<String, String>) -> Self {
         let word = |word: &'a str| replacements.get(word).map_or(word, String::as_str);
-        Self { os: word(self.os), arch: word(self.arch), ..self }
+        Self {
+            os: word(self.os),
+            arch: word(self.arch),
+            ..self
+        }
     }
     /// A variable's value.
     pub fn get(&self, name: &str) -> Option<Cow<'a, str>> {
@@ -136,7 +161,13 @@ impl<'a> Piece<'a> {
         match self {
             Self::Text(_) => [None, None, None],
             Self::Variable(name) => [Some(*name), None, None],
-            Self::Choice { then, variable, equal: _, text: _, otherwise } => [Some(*variable), atom(then), atom(otherwise)],
+            Self::Choice {
+                then,
+                variable,
+                equal: _,
+                text: _,
+                otherwise,
+            } => [Some(*variable), atom(then), atom(otherwise)],
         }
         .into_iter()
         .flatten()
@@ -179,15 +210,25 @@ fn expression(text: &str) -> Option<Piece<'_>> {
         };
     }
     let rest = rest.strip_prefix("if ")?.trim_start_matches(' ');
-    let (Atom::Variable(variable), rest) = atom(rest)? else { return None };
+    let (Atom::Variable(variable), rest) = atom(rest)? else {
+        return None;
+    };
     let (equal, rest) = match rest.strip_prefix("==") {
         Some(rest) => (true, rest),
         None => (false, rest.strip_prefix("!=")?),
     };
-    let (Atom::Text(text), rest) = atom(rest.trim_start_matches(' '))? else { return None };
+    let (Atom::Text(text), rest) = atom(rest.trim_start_matches(' '))? else {
+        return None;
+    };
     let rest = rest.strip_prefix("else ")?.trim_start_matches(' ');
     let (otherwise, rest) = atom(rest)?;
-    rest.is_empty().then_some(Piece::Choice { then: first, variable, equal, text, otherwise })
+    rest.is_empty().then_some(Piece::Choice {
+        then: first,
+        variable,
+        equal,
+        text,
+        otherwise,
+    })
 }
 
 /// A quoted text without escapes or the name of a variable; and what follows it and a space.
@@ -200,7 +241,9 @@ fn atom(text: &str) -> Option<(Atom<'_>, &str)> {
         }
         (Atom::Text(inside), rest)
     } else {
-        let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+        let end = text
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .unwrap_or(text.len());
         let (name, rest) = text.split_at(end);
         // Words of the language (`true`, `none`) are the engine's.
         if !VARIABLES.contains(&name) && !FOLDERS.contains(&name) {
@@ -248,7 +291,10 @@ fn replace(text: &str, from: &str, to: &str) -> Result<String, minijinja::Error>
     // Before it is made: it might not fit into memory.
     if text.len() + text.matches(from).count().saturating_mul(to.len()) > MAX_RENDERED {
         let detail = "the replaced text is longer than 256 KiB";
-        return Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, detail));
+        return Err(minijinja::Error::new(
+            minijinja::ErrorKind::InvalidOperation,
+            detail,
+        ));
     }
     Ok(text.replace(from, to))
 }
@@ -263,13 +309,23 @@ impl Template {
     pub(super) fn render(&self, variables: &Variables<'_>) -> Result<String, Fault> {
         let text = self.0.as_str();
         if let Some(pieces) = pieces(text) {
-            let value = |name: &str| variables.get(name).ok_or_else(|| unknown(text, name, Scope::Plain));
+            let value = |name: &str| {
+                variables
+                    .get(name)
+                    .ok_or_else(|| unknown(text, name, Scope::Plain))
+            };
             let mut rendered = String::with_capacity(text.len() + 16);
             for piece in pieces {
                 let atom = match piece {
                     Piece::Text(text) => Atom::Text(text),
                     Piece::Variable(name) => Atom::Variable(name),
-                    Piece::Choice { then, variable, equal, text, otherwise } => {
+                    Piece::Choice {
+                        then,
+                        variable,
+                        equal,
+                        text,
+                        otherwise,
+                    } => {
                         if (value(variable)? == text) == equal {
                             then
                         } else {
@@ -289,7 +345,11 @@ impl Template {
             .and_then(|template| template.render(context(variables)))
             .map_err(|error| fault(&error))?;
         if rendered.len() > MAX_RENDERED {
-            return Err(Fault { message: "the template renders to more than 256 KiB".into(), hint: None, range: None });
+            return Err(Fault {
+                message: "the template renders to more than 256 KiB".into(),
+                hint: None,
+                range: None,
+            });
         }
         Ok(rendered)
     }
@@ -308,29 +368,56 @@ pub fn faults(text: &str, scope: Scope) -> Vec<Fault> {
     }
     if text.len() > MAX_TEMPLATE {
         let hint = Some("put what is long into a script beside the recipe".to_owned());
-        return vec![Fault { message: "a template longer than 64 KiB".into(), hint, range: Some(0..0) }];
+        return vec![Fault {
+            message: "a template longer than 64 KiB".into(),
+            hint,
+            range: Some(0..0),
+        }];
     }
-    let known = |name: &str| VARIABLES.contains(&name) || (scope == Scope::Build && FOLDERS.contains(&name));
+    let known = |name: &str| {
+        VARIABLES.contains(&name) || (scope == Scope::Build && FOLDERS.contains(&name))
+    };
     let mut unknown_names: Vec<String> = match pieces(text) {
-        Some(pieces) => pieces.iter().flat_map(Piece::variables).filter(|name| !known(name)).map(ToOwned::to_owned).collect(),
+        Some(pieces) => pieces
+            .iter()
+            .flat_map(Piece::variables)
+            .filter(|name| !known(name))
+            .map(ToOwned::to_owned)
+            .collect(),
         None => match ENGINE.template_from_str(text) {
-            Ok(template) => template.undeclared_variables(false).into_iter().filter(|name| !known(name)).collect(),
+            Ok(template) => template
+                .undeclared_variables(false)
+                .into_iter()
+                .filter(|name| !known(name))
+                .collect(),
             Err(error) => return vec![fault(&error)],
         },
     };
     unknown_names.sort_unstable();
     unknown_names.dedup();
-    unknown_names.iter().map(|name| unknown(text, name, scope)).collect()
+    unknown_names
+        .iter()
+        .map(|name| unknown(text, name, scope))
+        .collect()
 }
 
 fn unknown(text: &str, name: &str, scope: Scope) -> Fault {
     let (message, hint) = if FOLDERS.contains(&name) {
-        let hint = format!("`{name}` is a folder of the build: only `build.env` and `build.commands` know it");
+        let hint = format!(
+            "`{name}` is a folder of the build: only `build.env` and `build.commands` know it"
+        );
         (format!("the variable `{name}` is not known here"), hint)
     } else {
-        (format!("unknown variable `{name}` in a template"), suggest::hint(name, scope.names()))
+        (
+            format!("unknown variable `{name}` in a template"),
+            suggest::hint(name, scope.names()),
+        )
     };
-    Fault { message, hint: Some(hint), range: identifier(text, name) }
+    Fault {
+        message,
+        hint: Some(hint),
+        range: identifier(text, name),
+    }
 }
 
 /// Where an identifier stands in a template, outside of plain text.
@@ -340,10 +427,13 @@ fn identifier(text: &str, name: &str) -> Option<Range<usize>> {
     while let Some(found) = text[from..].find(name) {
         let range = from + found..from + found + name.len();
         let before = &text[..range.start];
-        let inside = [("{{", "}}"), ("{%", "%}")]
-            .iter()
-            .any(|(open, close)| before.rfind(open).is_some_and(|o| before.rfind(close).is_none_or(|c| c < o)));
-        let whole = !before.ends_with(|c| word(c) || c == '.' || c == '\'' || c == '"') && !text[range.end..].starts_with(word);
+        let inside = [("{{", "}}"), ("{%", "%}")].iter().any(|(open, close)| {
+            before
+                .rfind(open)
+                .is_some_and(|o| before.rfind(close).is_none_or(|c| c < o))
+        });
+        let whole = !before.ends_with(|c| word(c) || c == '.' || c == '\'' || c == '"')
+            && !text[range.end..].starts_with(word);
         if inside && whole {
             return Some(range);
         }
@@ -354,28 +444,40 @@ fn identifier(text: &str, name: &str) -> Option<Range<usize>> {
 
 fn fault(error: &minijinja::Error) -> Fault {
     use minijinja::ErrorKind;
-    let detail = error.detail().map_or_else(|| error.kind().to_string(), ToOwned::to_owned);
+    let detail = error
+        .detail()
+        .map_or_else(|| error.kind().to_string(), ToOwned::to_owned);
     let (message, hint) = match error.kind() {
         ErrorKind::SyntaxError => (
             format!("the template does not parse: {detail}"),
             "such as \"{{ version }}\" or \"{{ 'zip' if os == 'windows' else 'tar.gz' }}\"",
         ),
-        ErrorKind::UndefinedError => {
-            (format!("the template uses something that is not defined: {detail}"), "all variables are texts")
-        }
-        ErrorKind::OutOfFuel => {
-            ("the template takes too long to render".to_owned(), "a template is a line of text with a few choices")
-        }
+        ErrorKind::UndefinedError => (
+            format!("the template uses something that is not defined: {detail}"),
+            "all variables are texts",
+        ),
+        ErrorKind::OutOfFuel => (
+            "the template takes too long to render".to_owned(),
+            "a template is a line of text with a few choices",
+        ),
         ErrorKind::UnknownFilter => (
             format!("the template can't be rendered: {detail}"),
             "filters: upper, lower, title, capitalize, trim, replace, split, join, first, last, length, int",
         ),
-        ErrorKind::UnknownTest | ErrorKind::UnknownFunction | ErrorKind::UnknownMethod => {
-            (format!("the template can't be rendered: {detail}"), "tests: startingwith, endingwith; there are no functions")
-        }
-        _ => (format!("the template can't be rendered: {detail}"), "all variables are texts"),
+        ErrorKind::UnknownTest | ErrorKind::UnknownFunction | ErrorKind::UnknownMethod => (
+            format!("the template can't be rendered: {detail}"),
+            "tests: startingwith, endingwith; there are no functions",
+        ),
+        _ => (
+            format!("the template can't be rendered: {detail}"),
+            "all variables are texts",
+        ),
     };
-    Fault { message, hint: Some(hint.to_owned()), range: error.range().filter(|range| !range.is_empty()) }
+    Fault {
+        message,
+        hint: Some(hint.to_owned()),
+        range: error.range().filter(|range| !range.is_empty()),
+    }
 }
 
 #[cfg(test)]

@@ -52,9 +52,8 @@ impl User {
     fn from_file(path: &Utf8Path) -> Result<Self> {
         let Some((bytes, _)) = read_limited(path)? else {
             return match env::value(env::CONFIG) {
-                Some(_) => {
-                    Err(Error::usage(format!("there is no {path}")).hint(format!("{} names the file; unset it", env::CONFIG)))
-                }
+                Some(_) => Err(Error::usage(format!("there is no {path}"))
+                    .hint(format!("{} names the file; unset it", env::CONFIG))),
                 None => Ok(Self::default()),
             };
         };
@@ -62,7 +61,14 @@ impl User {
         let mut reader = Reader::new(&source);
         reader.problems.extend(refused);
         let user = Self::from_source(&source, &mut reader);
-        if reader.problems.is_empty() { Ok(user) } else { Err(Error::problems_in("your configuration", sorted(reader.problems))) }
+        if reader.problems.is_empty() {
+            Ok(user)
+        } else {
+            Err(Error::problems_in(
+                "your configuration",
+                sorted(reader.problems),
+            ))
+        }
     }
 
     fn from_source(source: &Source, reader: &mut Reader<'_>) -> Self {
@@ -73,18 +79,34 @@ impl User {
         let (node, problems) = yaml::parse(source);
         reader.problems.extend(problems);
         // An empty file configures nothing.
-        let Some(node) = node.filter(|node| !node.is_null()) else { return user };
-        let Some(RawUser { github_mirror, allow_http, spans: _ }) = RawUser::decode(&node, Spot::File, reader) else {
+        let Some(node) = node.filter(|node| !node.is_null()) else {
             return user;
         };
-        user.allow_http = allow_http.into_iter().flatten().map(|At { value, span: _ }| value.0).collect();
+        let Some(RawUser {
+            github_mirror,
+            allow_http,
+            spans: _,
+        }) = RawUser::decode(&node, Spot::File, reader)
+        else {
+            return user;
+        };
+        user.allow_http = allow_http
+            .into_iter()
+            .flatten()
+            .map(|At { value, span: _ }| value.0)
+            .collect();
         if let Some(At { value, span }) = github_mirror {
             match web_url(&value) {
                 Ok(Web::Https) => {}
                 Ok(Web::Http(host)) if is_allowed(host, &user.allow_http) => {}
                 Ok(Web::Http(host)) => {
-                    let message = format!("`{value}` can't be used: plain http can be changed on its way");
-                    reader.problem(&span, message, format!("use https, or allow the host here: `allow_http: [{host}]`"));
+                    let message =
+                        format!("`{value}` can't be used: plain http can be changed on its way");
+                    reader.problem(
+                        &span,
+                        message,
+                        format!("use https, or allow the host here: `allow_http: [{host}]`"),
+                    );
                 }
                 Err((message, hint)) => reader.problem(&span, message, hint),
             }
@@ -96,7 +118,10 @@ impl User {
 
 /// Whether plain http to a host is fine: it is this machine, or among these.
 pub fn is_allowed(host: &str, hosts: &[String]) -> bool {
-    env::is_loopback(host) || hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host))
+    env::is_loopback(host)
+        || hosts
+            .iter()
+            .any(|allowed| allowed.eq_ignore_ascii_case(host))
 }
 
 /// Where the file would be; `None` where nothing tells.
@@ -105,9 +130,17 @@ fn path() -> Result<Option<Utf8PathBuf>> {
         if path.is_absolute() {
             return Ok(Some(path));
         }
-        return Err(Error::usage(format!("{} is `{path}`, which is not absolute", env::CONFIG)).hint("name an absolute path"));
+        return Err(Error::usage(format!(
+            "{} is `{path}`, which is not absolute",
+            env::CONFIG
+        ))
+        .hint("name an absolute path"));
     }
-    let folder = |name: &str| env::value(name).map(Utf8PathBuf::from).filter(|path| path.is_absolute());
+    let folder = |name: &str| {
+        env::value(name)
+            .map(Utf8PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
     let base = if cfg!(windows) {
         folder("APPDATA")
     } else {
@@ -123,17 +156,32 @@ mod tests {
     #[test]
     fn a_file_is_read() {
         let read = |text: &str| {
-            let source = Source { file: "config.yml".into(), text: text.into() };
+            let source = Source {
+                file: "config.yml".into(),
+                text: text.into(),
+            };
             let mut reader = Reader::new(&source);
             let user = User::from_source(&source, &mut reader);
-            if reader.problems.is_empty() { Ok(user) } else { Err(reader.problems) }
+            if reader.problems.is_empty() {
+                Ok(user)
+            } else {
+                Err(reader.problems)
+            }
         };
         for empty in ["", "# nothing\n", "{}\n"] {
             assert_eq!(read(empty), Ok(User::default()), "{empty}");
         }
-        let user = read("github_mirror: http://Mirror.corp:8080/github\nallow_http: [mirror.corp]\n").expect("it is right");
-        assert_eq!(user.github_mirror.as_deref(), Some("http://Mirror.corp:8080/github"));
-        assert!(is_allowed("MIRROR.corp", &user.allow_http) && !is_allowed("x.mirror.corp", &user.allow_http));
+        let user =
+            read("github_mirror: http://Mirror.corp:8080/github\nallow_http: [mirror.corp]\n")
+                .expect("it is right");
+        assert_eq!(
+            user.github_mirror.as_deref(),
+            Some("http://Mirror.corp:8080/github")
+        );
+        assert!(
+            is_allowed("MIRROR.corp", &user.allow_http)
+                && !is_allowed("x.mirror.corp", &user.allow_http)
+        );
         for wrong in [
             "github_mirror: http://mirror.corp\n",
             "github_mirror: mirror.corp\n",

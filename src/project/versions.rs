@@ -58,11 +58,18 @@ impl Settings {
     pub(super) fn default_in(root: &Utf8Path) -> Self {
         let name = root.file_name().unwrap_or("project").to_owned();
         Self {
-            bundle: BundleConfig { name: file_stem(&name), exclude: Vec::new() },
+            bundle: BundleConfig {
+                name: file_stem(&name),
+                exclude: Vec::new(),
+            },
             name,
             versions: BTreeMap::new(),
             platforms: vec![Platform::host()],
-            hub: HubConfig::Dir { path: root.join(".larder-hub"), written: ".larder-hub".into(), default: true },
+            hub: HubConfig::Dir {
+                path: root.join(".larder-hub"),
+                written: ".larder-hub".into(),
+                default: true,
+            },
             sources: vec![Via::Managed, Via::Original, Via::Build],
             upload: UploadPolicy::Ci,
             tasks: BTreeMap::new(),
@@ -77,40 +84,87 @@ impl Settings {
 
 /// A text as the stem of file names.
 fn file_stem(text: &str) -> FileName {
-    let clean: String = text.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect();
+    let clean: String = text
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
     let fallback = || "project".parse().expect("`project` is a file name");
-    clean.trim_matches(['.', '-']).parse().unwrap_or_else(|_| fallback())
+    clean
+        .trim_matches(['.', '-'])
+        .parse()
+        .unwrap_or_else(|_| fallback())
 }
 
 /// Reads `versions.yml`.
 pub(super) fn settings(node: &Node, root: &Utf8Path, reader: &mut Reader<'_>) -> Settings {
     let mut settings = Settings::default_in(root);
-    let Some(raw) = RawVersions::decode(node, Spot::File, reader) else { return settings };
-    let RawVersions { project, requires, versions, platforms, hub, sources, upload, bundle, tasks, ci, subsystems_dir, spans } =
-        raw;
+    let Some(raw) = RawVersions::decode(node, Spot::File, reader) else {
+        return settings;
+    };
+    let RawVersions {
+        project,
+        requires,
+        versions,
+        platforms,
+        hub,
+        sources,
+        upload,
+        bundle,
+        tasks,
+        ci,
+        subsystems_dir,
+        spans,
+    } = raw;
     if let Some(requires) = requires {
-        let own = semver::Version::parse(env!("CARGO_PKG_VERSION")).expect("cargo checked our own version");
+        let own = semver::Version::parse(env!("CARGO_PKG_VERSION"))
+            .expect("cargo checked our own version");
         // A pre-release of what is demanded counts as it.
         let plain = semver::Version::new(own.major, own.minor, own.patch);
         if !requires.value.0.matches(&own) && !requires.value.0.matches(&plain) {
-            let message = format!("this project needs larder {}, and this is larder {own}", requires.value.0);
+            let message = format!(
+                "this project needs larder {}, and this is larder {own}",
+                requires.value.0
+            );
             reader.problems.clear();
             reader.problem(&requires.span, message, "update larder");
             settings.too_old = true;
             return settings;
         }
     }
-    if let Some(At { value: ProjectName(name), .. }) = project {
+    if let Some(At {
+        value: ProjectName(name),
+        ..
+    }) = project
+    {
         settings.bundle.name = file_stem(&name);
         settings.name = name;
     }
     for (name, version) in versions.map(|Pairs(pairs)| pairs).unwrap_or_default() {
-        settings.versions.insert(name.value, (version.map(|version| version.value), name.span));
+        settings.versions.insert(
+            name.value,
+            (version.map(|version| version.value), name.span),
+        );
     }
     if let Some(NonEmpty(platforms)) = platforms {
         settings.platforms = distinct("platforms", platforms, reader);
     }
-    let hub = hub.map(|raw| hub_config(raw, spans.iter().find(|(key, _)| *key == "hub").map(|(_, span)| span), root, reader));
+    let hub = hub.map(|raw| {
+        hub_config(
+            raw,
+            spans
+                .iter()
+                .find(|(key, _)| *key == "hub")
+                .map(|(_, span)| span),
+            root,
+            reader,
+        )
+    });
     let hub_is_dir = match hub {
         None => !spans.iter().any(|(key, _)| *key == "hub"),
         // A hub that was refused is not also blamed for `upload`.
@@ -141,22 +195,40 @@ pub(super) fn settings(node: &Node, root: &Utf8Path, reader: &mut Reader<'_>) ->
             UploadWord::Always => UploadPolicy::Always,
         };
         if value == UploadWord::Always && !hub_is_dir {
-            let hint = "write `upload: ci`; a hub that others read is filled by CI or by `larder release`";
+            let hint =
+                "write `upload: ci`; a hub that others read is filled by CI or by `larder release`";
             reader.problem(&span, "`upload: always` is for a folder hub only", hint);
         }
     }
-    if let Some(RawBundle { name, exclude, spans: _ }) = bundle {
+    if let Some(RawBundle {
+        name,
+        exclude,
+        spans: _,
+    }) = bundle
+    {
         if let Some(name) = name {
             settings.bundle.name = name.value;
         }
         let exclude = exclude.unwrap_or_default();
-        settings.references.extend(exclude.iter().cloned().map(|name| Reference { name, or_all: false }));
+        settings
+            .references
+            .extend(exclude.iter().cloned().map(|name| Reference {
+                name,
+                or_all: false,
+            }));
         settings.bundle.exclude = distinct("exclude", exclude, reader);
     }
     if let Some(At { value, span }) = subsystems_dir {
-        if value.is_empty() || value.split(['/', '\\']).any(|part| part == "..") || Utf8Path::new(&value).is_absolute() {
+        if value.is_empty()
+            || value.split(['/', '\\']).any(|part| part == "..")
+            || Utf8Path::new(&value).is_absolute()
+        {
             let hint = "a folder inside the project, relative to versions.yml";
-            reader.problem(&span, format!("`{value}` can't be the folder of the recipes"), hint);
+            reader.problem(
+                &span,
+                format!("`{value}` can't be the folder of the recipes"),
+                hint,
+            );
             settings.lost = true;
         }
         settings.subsystems_dir = join(root, &value);
@@ -164,46 +236,81 @@ pub(super) fn settings(node: &Node, root: &Utf8Path, reader: &mut Reader<'_>) ->
     let tasks = tasks.map(|Pairs(pairs)| pairs).unwrap_or_default();
     let subsystems: Vec<&str> = settings.versions.keys().map(Name::as_str).collect();
     check_tasks(&tasks, &subsystems, &mut settings.references, reader);
-    let names: Vec<&str> = tasks.iter().map(|(name, _)| name.value.0.as_str()).collect();
+    let names: Vec<&str> = tasks
+        .iter()
+        .map(|(name, _)| name.value.0.as_str())
+        .collect();
     for line in ci.unwrap_or_default() {
         check_ci_line(&line, &names, &subsystems, &mut settings.references, reader);
         settings.ci.push(line.value);
     }
-    settings.tasks = tasks.into_iter().filter_map(|(name, raw)| Some((name.value.0, task(raw?)))).collect();
+    settings.tasks = tasks
+        .into_iter()
+        .filter_map(|(name, raw)| Some((name.value.0, task(raw?))))
+        .collect();
     settings
 }
 
 /// The values of a list, each once.
-pub(super) fn distinct<T: Clone + Eq + Hash + Display>(key: &str, list: Vec<At<T>>, reader: &mut Reader<'_>) -> Vec<T> {
+pub(super) fn distinct<T: Clone + Eq + Hash + Display>(
+    key: &str,
+    list: Vec<At<T>>,
+    reader: &mut Reader<'_>,
+) -> Vec<T> {
     let mut seen = HashSet::with_capacity(list.len());
     let mut values = Vec::with_capacity(list.len());
     for At { value, span } in list {
         if seen.insert(value.clone()) {
             values.push(value);
         } else {
-            reader.problem(&span, format!("`{value}` is listed twice in `{key}`"), "remove one of the two");
+            reader.problem(
+                &span,
+                format!("`{value}` is listed twice in `{key}`"),
+                "remove one of the two",
+            );
         }
     }
     values
 }
 
-fn hub_config(raw: RawHub, key: Option<&Range<usize>>, root: &Utf8Path, reader: &mut Reader<'_>) -> Option<HubConfig> {
-    let RawHub { github, dir, http, spans } = raw;
+fn hub_config(
+    raw: RawHub,
+    key: Option<&Range<usize>>,
+    root: &Utf8Path,
+    reader: &mut Reader<'_>,
+) -> Option<HubConfig> {
+    let RawHub {
+        github,
+        dir,
+        http,
+        spans,
+    } = raw;
     match (spans.len(), spans.get(1)) {
         (0, _) => {
             if let Some(key) = key {
-                reader.problem(key, "`hub` does not say where it is", "one of {github: owner/name}, {dir: PATH}, {http: URL}");
+                reader.problem(
+                    key,
+                    "`hub` does not say where it is",
+                    "one of {github: owner/name}, {dir: PATH}, {http: URL}",
+                );
             }
             return None;
         }
         (_, Some((second, span))) => {
             let first = spans[0].0;
-            reader.problem(span, format!("`hub` names both `{first}` and `{second}`"), "a project has one hub; keep one of them");
+            reader.problem(
+                span,
+                format!("`hub` names both `{first}` and `{second}`"),
+                "a project has one hub; keep one of them",
+            );
             return None;
         }
         _ => {}
     }
-    if let Some(At { value: Repo(repo), .. }) = github {
+    if let Some(At {
+        value: Repo(repo), ..
+    }) = github
+    {
         return Some(HubConfig::GitHub { repo });
     }
     if let Some(At { value, span }) = dir {
@@ -215,14 +322,20 @@ fn hub_config(raw: RawHub, key: Option<&Range<usize>>, root: &Utf8Path, reader: 
             );
             return None;
         }
-        return Some(HubConfig::Dir { path: join(root, &value), written: value.into(), default: false });
+        return Some(HubConfig::Dir {
+            path: join(root, &value),
+            written: value.into(),
+            default: false,
+        });
     }
     let At { value, span } = http?;
     if let Some((message, hint)) = url_fault(&value) {
         reader.problem(&span, message, hint);
         return None;
     }
-    Some(HubConfig::Http { url: value.trim_end_matches('/').to_owned() })
+    Some(HubConfig::Http {
+        url: value.trim_end_matches('/').to_owned(),
+    })
 }
 
 impl HubConfig {
@@ -234,27 +347,47 @@ impl HubConfig {
         if text.starts_with("http://") || text.starts_with("https://") {
             return match url_fault(text) {
                 Some((message, hint)) => Err(Error::usage(message).hint(hint)),
-                None => Ok(Self::Http { url: text.trim_end_matches('/').to_owned() }),
+                None => Ok(Self::Http {
+                    url: text.trim_end_matches('/').to_owned(),
+                }),
             };
         }
         let path = text.strip_prefix("dir:").unwrap_or(text);
         if path.is_empty() || path.contains('\0') || path.contains("://") {
-            return Err(
-                Error::usage(format!("`{text}` is not a hub")).hint("a hub is github:owner/name, an https url or a folder")
-            );
+            return Err(Error::usage(format!("`{text}` is not a hub"))
+                .hint("a hub is github:owner/name, an https url or a folder"));
         }
-        Ok(Self::Dir { path: join(root, path), written: path.into(), default: false })
+        Ok(Self::Dir {
+            path: join(root, path),
+            written: path.into(),
+            default: false,
+        })
     }
 }
 
 fn task(raw: RawTask) -> Task {
-    let RawTask { desc, needs, env, commands, status, spans: _ } = raw;
-    let texts = |list: Option<Vec<At<String>>>| list.unwrap_or_default().into_iter().map(|at| at.value).collect();
+    let RawTask {
+        desc,
+        needs,
+        env,
+        commands,
+        status,
+        spans: _,
+    } = raw;
+    let texts = |list: Option<Vec<At<String>>>| {
+        list.unwrap_or_default()
+            .into_iter()
+            .map(|at| at.value)
+            .collect()
+    };
     let env = env.map(|Pairs(pairs)| pairs).unwrap_or_default();
     Task {
         description: desc.map(|at| at.value),
         needs: texts(needs),
-        env: env.into_iter().filter_map(|(name, value)| Some((name.value.0, value?.value.0))).collect(),
+        env: env
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.value.0, value?.value.0)))
+            .collect(),
         commands: texts(commands),
         status: texts(status),
     }
@@ -266,24 +399,47 @@ fn check_tasks(
     references: &mut Vec<Reference>,
     reader: &mut Reader<'_>,
 ) {
-    let index: HashMap<&str, usize> = tasks.iter().enumerate().map(|(n, (task, _))| (task.value.0.as_str(), n)).collect();
-    let names: Vec<&str> = tasks.iter().map(|(name, _)| name.value.0.as_str()).collect();
+    let index: HashMap<&str, usize> = tasks
+        .iter()
+        .enumerate()
+        .map(|(n, (task, _))| (task.value.0.as_str(), n))
+        .collect();
+    let names: Vec<&str> = tasks
+        .iter()
+        .map(|(name, _)| name.value.0.as_str())
+        .collect();
     let mut edges: Vec<Vec<(usize, Range<usize>)>> = vec![Vec::new(); tasks.len()];
     for (from, (name, task)) in tasks.iter().enumerate() {
         let Some(task) = task else { continue };
-        if task.spans.iter().all(|(key, _)| !matches!(*key, "needs" | "commands")) {
+        if task
+            .spans
+            .iter()
+            .all(|(key, _)| !matches!(*key, "needs" | "commands"))
+        {
             let message = format!("the task `{}` does nothing", name.value.0);
-            reader.problem(&name.span, message, "give it `commands: [...]` or `needs: [...]`");
+            reader.problem(
+                &name.span,
+                message,
+                "give it `commands: [...]` or `needs: [...]`",
+            );
         }
         for need in task.needs.iter().flatten() {
             // A task by its name, or as the command line that runs it.
-            let called = need.value.strip_prefix("run ").map_or(need.value.as_str(), str::trim);
+            let called = need
+                .value
+                .strip_prefix("run ")
+                .map_or(need.value.as_str(), str::trim);
             if let Some(to) = index.get(called) {
                 edges[from].push((*to, need.span.clone()));
                 continue;
             }
-            let Some(words) = split(need, reader) else { continue };
-            match words.split_first().map(|(word, rest)| (word.as_str(), rest)) {
+            let Some(words) = split(need, reader) else {
+                continue;
+            };
+            match words
+                .split_first()
+                .map(|(word, rest)| (word.as_str(), rest))
+            {
                 Some(("ensure", rest)) => ensure_arguments(rest, &need.span, references, reader),
                 Some((word, _)) if is_command(word) && !matches!(word, "run" | "ci") => {}
                 _ => {
@@ -295,17 +451,26 @@ fn check_tasks(
                     let hint = match suggest::nearest(called, names.iter().copied()) {
                         _ if subsystems.contains(&called) => format!("write `ensure {called}`"),
                         Some(near) => format!("did you mean `{near}`?"),
-                        None => {
-                            command().unwrap_or_else(|| "a need is the name of a task, or a line such as `ensure all`".to_owned())
-                        }
+                        None => command().unwrap_or_else(|| {
+                            "a need is the name of a task, or a line such as `ensure all`"
+                                .to_owned()
+                        }),
                     };
                     reader.problem(&need.span, format!("unknown task `{called}`"), hint);
                 }
             }
         }
         for (key, lines) in [("commands", &task.commands), ("status", &task.status)] {
-            for line in lines.iter().flatten().filter(|line| line.value.trim().is_empty()) {
-                reader.problem(&line.span, format!("an empty line in `{key}`"), "write a command, or remove it");
+            for line in lines
+                .iter()
+                .flatten()
+                .filter(|line| line.value.trim().is_empty())
+            {
+                reader.problem(
+                    &line.span,
+                    format!("an empty line in `{key}`"),
+                    "write a command, or remove it",
+                );
             }
         }
     }
@@ -320,7 +485,12 @@ fn check_tasks(
 }
 
 /// Names in an `ensure` line; they are looked up once all subsystems are known.
-fn ensure_arguments(words: &[String], span: &Range<usize>, references: &mut Vec<Reference>, reader: &mut Reader<'_>) {
+fn ensure_arguments(
+    words: &[String],
+    span: &Range<usize>,
+    references: &mut Vec<Reference>,
+    reader: &mut Reader<'_>,
+) {
     let mut any = false;
     let mut value_next = false;
     for word in words {
@@ -328,7 +498,10 @@ fn ensure_arguments(words: &[String], span: &Range<usize>, references: &mut Vec<
             continue;
         }
         if word.starts_with('-') {
-            value_next = matches!(word.as_str(), "--platform" | "-j" | "--jobs" | "--source" | "--color" | "-C" | "--directory");
+            value_next = matches!(
+                word.as_str(),
+                "--platform" | "-j" | "--jobs" | "--source" | "--color" | "-C" | "--directory"
+            );
             continue;
         }
         any = true;
@@ -336,19 +509,37 @@ fn ensure_arguments(words: &[String], span: &Range<usize>, references: &mut Vec<
             continue;
         }
         match word.parse::<Name>() {
-            Ok(name) => references.push(Reference { name: At { value: name, span: span.clone() }, or_all: true }),
+            Ok(name) => references.push(Reference {
+                name: At {
+                    value: name,
+                    span: span.clone(),
+                },
+                or_all: true,
+            }),
             Err(invalid) => reader.invalid(span, invalid),
         }
     }
     if !any {
-        reader.problem(span, "`ensure` does not say what", "write `ensure all` or `ensure <name>`");
+        reader.problem(
+            span,
+            "`ensure` does not say what",
+            "write `ensure all` or `ensure <name>`",
+        );
     }
 }
 
 /// A line as words; a problem where it can't be split.
 fn split(line: &At<String>, reader: &mut Reader<'_>) -> Option<Vec<String>> {
     let words = line::split(&line.value);
-    words.map_err(|why| reader.problem(&line.span, format!("{why} in `{}`", line.value), "close it, or leave it out")).ok()
+    words
+        .map_err(|why| {
+            reader.problem(
+                &line.span,
+                format!("{why} in `{}`", line.value),
+                "close it, or leave it out",
+            )
+        })
+        .ok()
 }
 
 fn check_ci_line(
@@ -358,14 +549,28 @@ fn check_ci_line(
     references: &mut Vec<Reference>,
     reader: &mut Reader<'_>,
 ) {
-    let Some(words) = split(line, reader) else { return };
+    let Some(words) = split(line, reader) else {
+        return;
+    };
     let Some((first, rest)) = words.split_first() else {
-        return reader.problem(&line.span, "an empty line in `ci`", "write a larder command such as `ensure all`, or remove it");
+        return reader.problem(
+            &line.span,
+            "an empty line in `ci`",
+            "write a larder command such as `ensure all`, or remove it",
+        );
     };
     match (first.as_str(), rest.first()) {
         ("larder", _) => {
-            let rest = line.value.trim_start().trim_start_matches("larder").trim_start();
-            reader.problem(&line.span, "lines of `ci` are written without `larder`", format!("write `{rest}`"));
+            let rest = line
+                .value
+                .trim_start()
+                .trim_start_matches("larder")
+                .trim_start();
+            reader.problem(
+                &line.span,
+                "lines of `ci` are written without `larder`",
+                format!("write `{rest}`"),
+            );
         }
         ("ensure", _) => ensure_arguments(rest, &line.span, references, reader),
         ("run", Some(task)) if tasks.contains(&task.as_str()) => {}
@@ -373,14 +578,20 @@ fn check_ci_line(
             let hint = suggest::hint(task, tasks.iter().copied());
             reader.problem(&line.span, format!("unknown task `{task}`"), hint);
         }
-        ("run", None) => reader.problem(&line.span, "`run` does not say which task", "write `run <task>`"),
+        ("run", None) => reader.problem(
+            &line.span,
+            "`run` does not say which task",
+            "write `run <task>`",
+        ),
         (word, _) if is_command(word) => {}
         (word, _) => {
             let hint = match suggest::nearest(word, COMMAND_WORDS.iter().copied()) {
                 _ if tasks.contains(&word) => format!("write `run {word}`"),
                 _ if subsystems.contains(&word) => format!("write `ensure {word}`"),
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("lines of `ci` are larder commands; for others make a task and write `run {word}`"),
+                None => format!(
+                    "lines of `ci` are larder commands; for others make a task and write `run {word}`"
+                ),
             };
             reader.problem(&line.span, format!("unknown command `{word}`"), hint);
         }

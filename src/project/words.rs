@@ -65,12 +65,16 @@ pub struct EnvName(pub String);
 impl Word for EnvName {
     fn word(text: &str) -> Result<Self, Invalid> {
         let mut chars = text.chars();
-        let first = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+        let first = chars
+            .next()
+            .is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
         if first && chars.all(|c| c.is_ascii_alphanumeric() || c == '_') {
             return Ok(Self(text.to_owned()));
         }
-        Err(Invalid::new(format!("`{text}` can't name an environment variable"))
-            .hint("letters, digits and `_`, not starting with a digit"))
+        Err(
+            Invalid::new(format!("`{text}` can't name an environment variable"))
+                .hint("letters, digits and `_`, not starting with a digit"),
+        )
     }
     fn schema() -> Schema {
         json_schema!({ "type": "string" })
@@ -121,15 +125,25 @@ impl Word for Repo {
         let part = |part: &str| {
             !part.is_empty()
                 && !part.starts_with(['.', '-'])
-                && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+                && part
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
         };
         match text.split_once('/') {
-            Some((owner, name)) if part(owner) && part(name) && text.len() <= 140 => Ok(Self(text.to_owned())),
+            Some((owner, name)) if part(owner) && part(name) && text.len() <= 140 => {
+                Ok(Self(text.to_owned()))
+            }
             _ => {
-                let short = ["https://github.com/", "http://github.com/", "github.com/", "git@github.com:", "github:"]
-                    .iter()
-                    .find_map(|prefix| text.strip_prefix(prefix))
-                    .map(|rest| rest.trim_end_matches('/').trim_end_matches(".git"));
+                let short = [
+                    "https://github.com/",
+                    "http://github.com/",
+                    "github.com/",
+                    "git@github.com:",
+                    "github:",
+                ]
+                .iter()
+                .find_map(|prefix| text.strip_prefix(prefix))
+                .map(|rest| rest.trim_end_matches('/').trim_end_matches(".git"));
                 let hint = match short {
                     Some(short) if short.matches('/').count() == 1 => format!("write `{short}`"),
                     _ => "write it as owner/name, such as nats-io/nats-server".to_owned(),
@@ -151,7 +165,9 @@ impl Word for HostName {
     fn word(text: &str) -> Result<Self, Invalid> {
         let bare = text.trim_start_matches('[').trim_end_matches(']');
         let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        if bare.parse::<std::net::IpAddr>().is_ok() || text.starts_with(char::is_alphanumeric) && text.chars().all(good) {
+        if bare.parse::<std::net::IpAddr>().is_ok()
+            || text.starts_with(char::is_alphanumeric) && text.chars().all(good)
+        {
             return Ok(Self(text.to_owned()));
         }
         Err(Invalid::new(format!("`{text}` is not a host"))
@@ -184,20 +200,31 @@ pub struct Timeout(pub Duration);
 
 impl Word for Timeout {
     fn word(text: &str) -> Result<Self, Invalid> {
-        let bad = |why: &str| Invalid::new(format!("`{text}` is not a time: {why}")).hint("such as 90s, 30m, 1h or 1h30m");
+        let bad = |why: &str| {
+            Invalid::new(format!("`{text}` is not a time: {why}"))
+                .hint("such as 90s, 30m, 1h or 1h30m")
+        };
         let mut seconds: u64 = 0;
         let mut rest = text;
         while !rest.is_empty() {
             let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-            let number: u64 = rest[..digits].parse().map_err(|_| bad("a number comes first"))?;
-            let unit = rest[digits..].chars().next().ok_or_else(|| bad("it has no unit"))?;
+            let number: u64 = rest[..digits]
+                .parse()
+                .map_err(|_| bad("a number comes first"))?;
+            let unit = rest[digits..]
+                .chars()
+                .next()
+                .ok_or_else(|| bad("it has no unit"))?;
             let factor = match unit {
                 's' => 1,
                 'm' => 60,
                 'h' => 3600,
                 _ => return Err(bad("the units are s, m and h")),
             };
-            seconds = number.checked_mul(factor).and_then(|n| n.checked_add(seconds)).ok_or_else(|| bad("too long"))?;
+            seconds = number
+                .checked_mul(factor)
+                .and_then(|n| n.checked_add(seconds))
+                .ok_or_else(|| bad("too long"))?;
             rest = &rest[digits + 1..];
         }
         match seconds {
@@ -217,7 +244,10 @@ pub struct Size(pub u64);
 
 impl Word for Size {
     fn word(text: &str) -> Result<Self, Invalid> {
-        let bad = || Invalid::new(format!("`{text}` is not a size")).hint("such as 8GiB, 500MB or a number of bytes");
+        let bad = || {
+            Invalid::new(format!("`{text}` is not a size"))
+                .hint("such as 8GiB, 500MB or a number of bytes")
+        };
         let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let number: u64 = text[..digits].parse().map_err(|_| bad())?;
         let factor: u64 = match text[digits..].trim() {
@@ -232,7 +262,11 @@ impl Word for Size {
             "TiB" => 1 << 40,
             _ => return Err(bad()),
         };
-        number.checked_mul(factor).filter(|bytes| *bytes > 0).map(Self).ok_or_else(bad)
+        number
+            .checked_mul(factor)
+            .filter(|bytes| *bytes > 0)
+            .map(Self)
+            .ok_or_else(bad)
     }
     fn schema() -> Schema {
         json_schema!({ "type": ["string", "integer"], "pattern": "^[0-9]+ ?([kKMGT]i?)?B?$" })
@@ -247,7 +281,10 @@ impl Word for Count {
     fn word(text: &str) -> Result<Self, Invalid> {
         match u64::from_str(text) {
             Ok(number @ 1..) => Ok(Self(number)),
-            _ => Err(Invalid::new(format!("`{text}` is not a positive whole number")).hint("such as 200")),
+            _ => Err(
+                Invalid::new(format!("`{text}` is not a positive whole number"))
+                    .hint("such as 200"),
+            ),
         }
     }
     fn schema() -> Schema {
@@ -298,12 +335,31 @@ mod tests {
     #[test]
     fn times_and_sizes() {
         for (text, seconds) in [("90s", 90), ("30m", 1800), ("1h", 3600), ("1h30m", 5400)] {
-            assert_eq!(Timeout::word(text), Ok(Timeout(Duration::from_secs(seconds))));
+            assert_eq!(
+                Timeout::word(text),
+                Ok(Timeout(Duration::from_secs(seconds)))
+            );
         }
-        for bad in ["", "30", "m", "0s", "1d", "-1s", "99999999999999999999h", "8784h", "1h 30m", "1é"] {
+        for bad in [
+            "",
+            "30",
+            "m",
+            "0s",
+            "1d",
+            "-1s",
+            "99999999999999999999h",
+            "8784h",
+            "1h 30m",
+            "1é",
+        ] {
             assert!(Timeout::word(bad).is_err(), "{bad}");
         }
-        for (text, bytes) in [("8GiB", 8 << 30), ("500MB", 500_000_000), ("17", 17), ("1 KiB", 1024)] {
+        for (text, bytes) in [
+            ("8GiB", 8 << 30),
+            ("500MB", 500_000_000),
+            ("17", 17),
+            ("1 KiB", 1024),
+        ] {
             assert_eq!(Size::word(text), Ok(Size(bytes)));
         }
         for bad in ["", "GiB", "0", "1XB", "-1", "99999999999TiB", "1.5GiB"] {
@@ -314,7 +370,16 @@ mod tests {
     #[test]
     fn a_repository_is_owner_and_name() {
         assert!(Repo::word("nats-io/nats-server").is_ok());
-        for bad in ["", "nats", "a/b/c", "a/..", "../b", "-a/b", "a/b?x", "https://example.com/a/b"] {
+        for bad in [
+            "",
+            "nats",
+            "a/b/c",
+            "a/..",
+            "../b",
+            "-a/b",
+            "a/b?x",
+            "https://example.com/a/b",
+        ] {
             assert!(Repo::word(bad).is_err(), "{bad}");
         }
         let invalid = Repo::word("https://github.com/nats-io/nats-server.git").unwrap_err();

@@ -34,7 +34,10 @@ impl Source {
     /// From the bytes of a file; what is not UTF-8 is a problem at its place.
     pub fn new(file: Utf8PathBuf, bytes: Vec<u8>) -> (Self, Option<Problem>) {
         if bytes.len() > MAX_BYTES {
-            let source = Self { file, text: Arc::from("") };
+            let source = Self {
+                file,
+                text: Arc::from(""),
+            };
             let problem = source.problem(
                 0..0,
                 "the file is larger than 1 MiB",
@@ -43,26 +46,53 @@ impl Source {
             return (source, Some(problem));
         }
         match String::from_utf8(bytes) {
-            Ok(text) => (Self { file, text: text.into() }, None),
+            Ok(text) => (
+                Self {
+                    file,
+                    text: text.into(),
+                },
+                None,
+            ),
             Err(error) => {
                 let valid = error.utf8_error().valid_up_to();
                 let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                let source = Self { file, text: text.into() };
+                let source = Self {
+                    file,
+                    text: text.into(),
+                };
                 let place = valid..valid + char::REPLACEMENT_CHARACTER.len_utf8();
-                let problem = source.problem(place, "the file is not UTF-8 text", Some("save it as UTF-8".into()));
+                let problem = source.problem(
+                    place,
+                    "the file is not UTF-8 text",
+                    Some("save it as UTF-8".into()),
+                );
                 (source, Some(problem))
             }
         }
     }
 
     /// A problem at a place in this file.
-    pub fn problem(&self, span: Range<usize>, message: impl Into<String>, hint: Option<String>) -> Problem {
-        Problem { file: self.file.clone(), text: Arc::clone(&self.text), span, message: message.into(), hint }
+    pub fn problem(
+        &self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) -> Problem {
+        Problem {
+            file: self.file.clone(),
+            text: Arc::clone(&self.text),
+            span,
+            message: message.into(),
+            hint,
+        }
     }
 
     /// The line a place is in, from 1.
     pub fn line(&self, offset: usize) -> usize {
-        self.text[..offset.min(self.text.len())].matches('\n').count() + 1
+        self.text[..offset.min(self.text.len())]
+            .matches('\n')
+            .count()
+            + 1
     }
 }
 
@@ -114,7 +144,12 @@ impl Node {
             Kind::List(items) => items.iter().collect(),
             Kind::Map(entries) => entries.iter().map(|entry| &entry.value).collect(),
         };
-        children.into_iter().map(Node::measure).fold((1, 1), |(nodes, height), (n, h)| (nodes + n, height.max(h + 1)))
+        children
+            .into_iter()
+            .map(Node::measure)
+            .fold((1, 1), |(nodes, height), (n, h)| {
+                (nodes + n, height.max(h + 1))
+            })
     }
 }
 
@@ -142,10 +177,18 @@ struct Offsets {
 
 impl Offsets {
     fn new(text: &str) -> Self {
-        let bom = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        let bom = if text.starts_with('\u{feff}') {
+            '\u{feff}'.len_utf8()
+        } else {
+            0
+        };
         let text = &text[bom..];
         let starts = (!text.is_ascii()).then(|| text.char_indices().map(|(i, _)| i).collect());
-        Self { bom, len: text.len(), starts }
+        Self {
+            bom,
+            len: text.len(),
+            starts,
+        }
     }
     fn byte(&self, index: usize) -> usize {
         let byte = match &self.starts {
@@ -160,8 +203,18 @@ impl Offsets {
 struct Stop;
 
 enum Frame {
-    List { start: usize, anchor: usize, items: Vec<Node> },
-    Map { start: usize, anchor: usize, entries: Vec<Entry>, seen: Seen, key: Option<PendingKey> },
+    List {
+        start: usize,
+        anchor: usize,
+        items: Vec<Node>,
+    },
+    Map {
+        start: usize,
+        anchor: usize,
+        entries: Vec<Entry>,
+        seen: Seen,
+        key: Option<PendingKey>,
+    },
 }
 
 /// The keys of a mapping, put aside once it holds more than one looks through quickly.
@@ -174,7 +227,9 @@ impl Seen {
         if entries.len() < 32 {
             return entries.iter().all(|entry| entry.key != key);
         }
-        let seen = self.0.get_or_insert_with(|| entries.iter().map(|entry| entry.key.clone()).collect());
+        let seen = self
+            .0
+            .get_or_insert_with(|| entries.iter().map(|entry| entry.key.clone()).collect());
         seen.insert(key.to_owned())
     }
 }
@@ -197,7 +252,8 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn note(&mut self, span: Range<usize>, message: impl Into<String>, hint: impl Into<String>) {
-        self.problems.push(self.source.problem(span, message, Some(hint.into())));
+        self.problems
+            .push(self.source.problem(span, message, Some(hint.into())));
     }
 
     fn run(&mut self) -> Result<(), Stop> {
@@ -212,7 +268,13 @@ impl Builder<'_> {
                     if documents > 1 {
                         let start = self.range(span).start;
                         self.note(
-                            start..start + if text[start..].starts_with("---") { 3 } else { 0 },
+                            start
+                                ..start
+                                    + if text[start..].starts_with("---") {
+                                        3
+                                    } else {
+                                        0
+                                    },
                             "a second YAML document starts here",
                             "one file holds one document; remove the `---`",
                         );
@@ -228,16 +290,33 @@ impl Builder<'_> {
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
         let range = self.range(span);
         match event {
-            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => Ok(()),
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => Ok(()),
             Event::Scalar(text, style, anchor, tag) => {
                 self.count(1, &range)?;
                 self.refuse_tag(tag.is_some(), &range);
-                let kind = Kind::Scalar { text: text.into_owned(), plain: style == ScalarStyle::Plain };
-                self.place(Node { span: self.trimmed(range), kind }, anchor)
+                let kind = Kind::Scalar {
+                    text: text.into_owned(),
+                    plain: style == ScalarStyle::Plain,
+                };
+                self.place(
+                    Node {
+                        span: self.trimmed(range),
+                        kind,
+                    },
+                    anchor,
+                )
             }
             Event::Alias(id) => {
                 let Some(node) = self.anchors.get(&id).cloned() else {
-                    self.note(range, "this alias stands inside what it repeats", "write the values out");
+                    self.note(
+                        range,
+                        "this alias stands inside what it repeats",
+                        "write the values out",
+                    );
                     return Err(Stop);
                 };
                 let (nodes, height) = node.measure();
@@ -247,23 +326,54 @@ impl Builder<'_> {
             }
             Event::SequenceStart(anchor, tag) => {
                 self.open(tag.is_some(), &range)?;
-                self.stack.push(Frame::List { start: range.start, anchor, items: Vec::new() });
+                self.stack.push(Frame::List {
+                    start: range.start,
+                    anchor,
+                    items: Vec::new(),
+                });
                 Ok(())
             }
             Event::MappingStart(anchor, tag) => {
                 self.open(tag.is_some(), &range)?;
-                let frame = Frame::Map { start: range.start, anchor, entries: Vec::new(), seen: Seen::default(), key: None };
+                let frame = Frame::Map {
+                    start: range.start,
+                    anchor,
+                    entries: Vec::new(),
+                    seen: Seen::default(),
+                    key: None,
+                };
                 self.stack.push(frame);
                 Ok(())
             }
             Event::SequenceEnd | Event::MappingEnd => match self.stack.pop() {
-                Some(Frame::List { start, anchor, items }) => {
+                Some(Frame::List {
+                    start,
+                    anchor,
+                    items,
+                }) => {
                     let first = items.first().map(|item| item.span.clone());
-                    self.place(Node { span: self.collection(start, range.end, first), kind: Kind::List(items) }, anchor)
+                    self.place(
+                        Node {
+                            span: self.collection(start, range.end, first),
+                            kind: Kind::List(items),
+                        },
+                        anchor,
+                    )
                 }
-                Some(Frame::Map { start, anchor, entries, .. }) => {
+                Some(Frame::Map {
+                    start,
+                    anchor,
+                    entries,
+                    ..
+                }) => {
                     let first = entries.first().map(|entry| entry.span.clone());
-                    self.place(Node { span: self.collection(start, range.end, first), kind: Kind::Map(entries) }, anchor)
+                    self.place(
+                        Node {
+                            span: self.collection(start, range.end, first),
+                            kind: Kind::Map(entries),
+                        },
+                        anchor,
+                    )
                 }
                 None => Ok(()),
             },
@@ -287,8 +397,17 @@ impl Builder<'_> {
         match self.stack.last_mut() {
             None => self.root = Some(node),
             Some(Frame::List { items, .. }) => items.push(node),
-            Some(Frame::Map { entries, seen, key, .. }) => match key.take() {
-                Some(PendingKey { text: Some(text), span }) => entries.push(Entry { key: text, span, value: node }),
+            Some(Frame::Map {
+                entries, seen, key, ..
+            }) => match key.take() {
+                Some(PendingKey {
+                    text: Some(text),
+                    span,
+                }) => entries.push(Entry {
+                    key: text,
+                    span,
+                    value: node,
+                }),
                 Some(PendingKey { text: None, .. }) => {}
                 None => {
                     let span = node.span.clone();
@@ -326,27 +445,43 @@ impl Builder<'_> {
 
     fn too_deep(&mut self, range: &Range<usize>) -> Stop {
         let message = format!("nested more than {MAX_DEPTH} levels deep");
-        self.note(range.clone(), message, "nothing in these files needs more than a handful");
+        self.note(
+            range.clone(),
+            message,
+            "nothing in these files needs more than a handful",
+        );
         Stop
     }
 
     fn refuse_tag(&mut self, tagged: bool, range: &Range<usize>) {
         if tagged {
             let message = "YAML tags are not supported";
-            self.note(range.clone(), message, "remove the tag; values are kept as the text that was written");
+            self.note(
+                range.clone(),
+                message,
+                "remove the tag; values are kept as the text that was written",
+            );
         }
     }
 
     fn syntax(&mut self, error: &ScanError) -> Stop {
         let text = Arc::clone(&self.source.text);
         let at = self.offsets.byte(error.marker().index());
-        let end = text[at..].chars().next().filter(|c| *c != '\n').map_or(at, |c| at + c.len_utf8());
+        let end = text[at..]
+            .chars()
+            .next()
+            .filter(|c| *c != '\n')
+            .map_or(at, |c| at + c.len_utf8());
         let line_start = text[..at].rfind('\n').map_or(0, |i| i + 1);
         let line = text[line_start..].lines().next().unwrap_or("");
         let indent = line.len() - line.trim_start().len();
         if let Some(tab) = line[..indent].find('\t') {
             let tab = line_start + tab;
-            self.note(tab..tab + 1, "a tab in the indentation", "indent with spaces");
+            self.note(
+                tab..tab + 1,
+                "a tab in the indentation",
+                "indent with spaces",
+            );
             return Stop;
         }
         let info = error.info();
@@ -358,12 +493,19 @@ impl Builder<'_> {
         let hint = if line.contains("{{") || line.contains("{%") {
             TEMPLATE_HINT.to_owned()
         } else if let Some(open) = self.open_bracket() {
-            format!("look at the `{}` in line {}: is it closed?", &text[open..=open], self.source.line(open))
+            format!(
+                "look at the `{}` in line {}: is it closed?",
+                &text[open..=open],
+                self.source.line(open)
+            )
         } else if info.contains("quoted scalar") {
             "close the quote".to_owned()
         } else if info.contains("mapping values") || info.contains("':'") {
             colon.to_owned()
-        } else if info.contains("anchor") || info.contains("start any token") || info.contains("directive") {
+        } else if info.contains("anchor")
+            || info.contains("start any token")
+            || info.contains("directive")
+        {
             start.to_owned()
         } else if info.contains("unprintable") || info.contains("control") {
             "remove that character".to_owned()
@@ -379,7 +521,9 @@ impl Builder<'_> {
         let starts = self.stack.iter().rev().map(|frame| match frame {
             Frame::List { start, .. } | Frame::Map { start, .. } => *start,
         });
-        starts.into_iter().find(|start| self.source.text[*start..].starts_with(['[', '{']))
+        starts
+            .into_iter()
+            .find(|start| self.source.text[*start..].starts_with(['[', '{']))
     }
 
     fn range(&self, span: Span) -> Range<usize> {
@@ -402,25 +546,48 @@ impl Builder<'_> {
 }
 
 /// A node as the key of a mapping.
-fn key_text(node: Node, entries: &[Entry], seen: &mut Seen, source: &Source) -> Result<String, Problem> {
+fn key_text(
+    node: Node,
+    entries: &[Entry],
+    seen: &mut Seen,
+    source: &Source,
+) -> Result<String, Problem> {
     let Node { span, kind } = node;
-    let refuse = |span: Range<usize>, message: String, hint: String| Err(source.problem(span, message, Some(hint)));
+    let refuse = |span: Range<usize>, message: String, hint: String| {
+        Err(source.problem(span, message, Some(hint)))
+    };
     match kind {
-        Kind::Scalar { text, plain: true } if text == "<<" => {
-            refuse(span, "merge keys are not supported".into(), "write the keys out".into())
-        }
+        Kind::Scalar { text, plain: true } if text == "<<" => refuse(
+            span,
+            "merge keys are not supported".into(),
+            "write the keys out".into(),
+        ),
         Kind::Scalar { text, .. } if seen.is_new(&text, entries) => Ok(text),
         Kind::Scalar { text, .. } => {
-            let first = entries.iter().find(|entry| entry.key == text).map_or(0, |entry| source.line(entry.span.start));
+            let first = entries
+                .iter()
+                .find(|entry| entry.key == text)
+                .map_or(0, |entry| source.line(entry.span.start));
             let hint = format!("it is first set in line {first}; keep one of the two");
             refuse(span, format!("the key `{text}` is there twice"), hint)
         }
-        Kind::Map(_) if source.text[..span.start].ends_with('{') && source.text[span.start..].starts_with('{') => {
-            let end = if source.text[span.end..].starts_with('}') { span.end + 1 } else { span.end };
+        Kind::Map(_)
+            if source.text[..span.start].ends_with('{')
+                && source.text[span.start..].starts_with('{') =>
+        {
+            let end = if source.text[span.end..].starts_with('}') {
+                span.end + 1
+            } else {
+                span.end
+            };
             let message = "a template at the start of a value is a mapping to YAML";
             refuse(span.start - 1..end, message.into(), TEMPLATE_HINT.into())
         }
-        Kind::List(_) | Kind::Map(_) => refuse(span, "a list or mapping can't be a key".into(), "a key is a plain text".into()),
+        Kind::List(_) | Kind::Map(_) => refuse(
+            span,
+            "a list or mapping can't be a key".into(),
+            "a key is a plain text".into(),
+        ),
     }
 }
 

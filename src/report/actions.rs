@@ -33,21 +33,41 @@ pub(super) struct GitHubActions<W> {
 }
 
 impl<W: Write + Send> GitHubActions<W> {
-    pub fn new(plain: Plain<W>, verbosity: Verbosity, summary: Option<PathBuf>, seed: &str) -> Self {
+    pub fn new(
+        plain: Plain<W>,
+        verbosity: Verbosity,
+        summary: Option<PathBuf>,
+        seed: &str,
+    ) -> Self {
         let plain = plain.guarded();
-        Self { plain, verbosity, summary, resume: Digest::of(seed.as_bytes()).to_string()[..32].to_owned() }
+        Self {
+            plain,
+            verbosity,
+            summary,
+            resume: Digest::of(seed.as_bytes()).to_string()[..32].to_owned(),
+        }
     }
 
     fn log_group(&mut self, finished: &Finished) {
-        let Some((bytes, whole)) = finished.log.as_ref().and_then(|log| read_end(log, LOG)) else { return };
+        let Some((bytes, whole)) = finished.log.as_ref().and_then(|log| read_end(log, LOG)) else {
+            return;
+        };
         let look = self.plain.look();
-        let title = escape_data(&format!("log of {} ({})", look.subject(finished), finished.outcome));
+        let title = escape_data(&format!(
+            "log of {} ({})",
+            look.subject(finished),
+            finished.outcome
+        ));
         let text = look.redactor.clean(&String::from_utf8_lossy(&bytes));
         self.plain.raw(&format!("::group::{title}"));
         let resume = self.resume.clone();
         self.plain.raw(&format!("::stop-commands::{resume}"));
         if !whole {
-            let more = finished.log.as_ref().map(ToString::to_string).unwrap_or_default();
+            let more = finished
+                .log
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default();
             self.plain.raw(&format!("… the whole log is {more}"));
         }
         for line in text.lines() {
@@ -62,30 +82,55 @@ impl<W: Write + Send> GitHubActions<W> {
         let title = format!("{} {}", finished.action.as_str(), look.subject(finished));
         let message = match &finished.error {
             Some(error) => message(error, |text| look.redactor.clean(text)),
-            None => look.redactor.clean(finished.reason.as_deref().unwrap_or("failed")),
+            None => look
+                .redactor
+                .clean(finished.reason.as_deref().unwrap_or("failed")),
         };
-        self.plain.raw(&format!("::error title={}::{}", escape_property(&title), escape_data(&message)));
+        self.plain.raw(&format!(
+            "::error title={}::{}",
+            escape_property(&title),
+            escape_data(&message)
+        ));
     }
 }
 
 impl<W: Write + Send> Face for GitHubActions<W> {
     fn event(&mut self, event: &Event, now: Duration) {
         match event {
-            Event::Note { cell, level: Level::Warning, text } if shows_note(Level::Warning, self.verbosity) => {
+            Event::Note {
+                cell,
+                level: Level::Warning,
+                text,
+            } if shows_note(Level::Warning, self.verbosity) => {
                 let look = self.plain.look();
-                let title = cell.as_ref().map_or_else(|| "larder".to_owned(), |cell| look.label(cell));
+                let title = cell
+                    .as_ref()
+                    .map_or_else(|| "larder".to_owned(), |cell| look.label(cell));
                 let text = escape_data(&look.redactor.clean(text));
-                self.plain.raw(&format!("::warning title={}::{text}", escape_property(&title)));
+                self.plain.raw(&format!(
+                    "::warning title={}::{text}",
+                    escape_property(&title)
+                ));
             }
             // The log comes as a whole, in its group: lines of several builds would mingle.
             Event::Log { .. } => {}
             _ => self.plain.event(event, now),
         }
-        if let Event::Did(Did { action, subject, error: Some(error), .. }) = event {
+        if let Event::Did(Did {
+            action,
+            subject,
+            error: Some(error),
+            ..
+        }) = event
+        {
             let look = self.plain.look();
             let title = format!("{} {subject}", action.as_str());
             let message = message(error, |text| look.redactor.clean(text));
-            self.plain.raw(&format!("::error title={}::{}", escape_property(&title), escape_data(&message)));
+            self.plain.raw(&format!(
+                "::error title={}::{}",
+                escape_property(&title),
+                escape_data(&message)
+            ));
         }
         if let Event::Finished(finished) = event
             && (self.verbosity > Verbosity::Quiet || failed(finished))
@@ -111,7 +156,10 @@ impl<W: Write + Send> Face for GitHubActions<W> {
             let table = summary_table(totals, &|text| self.plain.look().redactor.clean_line(text));
             // A summary that can't be written must not fail what was done.
             if let Err(error) = fs::append(path, table.as_bytes()) {
-                self.plain.raw(&format!("::warning title=larder::{}", escape_data(&error.to_string())));
+                self.plain.raw(&format!(
+                    "::warning title=larder::{}",
+                    escape_data(&error.to_string())
+                ));
             }
         }
         self.flush();
@@ -130,7 +178,11 @@ pub fn annotations(error: &Error) -> Vec<String> {
         .iter()
         .map(|problem| {
             let (line, column) = problem.line_column();
-            let hint = problem.hint.as_ref().map(|hint| format!("\nhelp: {hint}")).unwrap_or_default();
+            let hint = problem
+                .hint
+                .as_ref()
+                .map(|hint| format!("\nhelp: {hint}"))
+                .unwrap_or_default();
             let file = escape_property(problem.file.as_str());
             let text = escape_data(&redactor.clean(&format!("{}{hint}", problem.message)));
             format!("::error file={file},line={line},col={column},title=larder::{text}")
@@ -148,8 +200,13 @@ fn message(error: &Error, clean: impl Fn(&str) -> String) -> String {
 
 /// The Markdown of the step summary.
 fn summary_table(totals: &Totals, clean: &dyn Fn(&str) -> String) -> String {
-    let title = totals.action.map_or("larder".to_owned(), |action| format!("larder {}", action.as_str()));
-    let mut text = format!("### {title}: {}\n\n", if totals.ok { "done" } else { "failed" });
+    let title = totals.action.map_or("larder".to_owned(), |action| {
+        format!("larder {}", action.as_str())
+    });
+    let mut text = format!(
+        "### {title}: {}\n\n",
+        if totals.ok { "done" } else { "failed" }
+    );
     let mut rows: Vec<&Finished> = totals.finished.iter().collect();
     // Failures first: they are why anyone looks here.
     rows.sort_by_key(|f| !failed(f));
@@ -163,12 +220,22 @@ fn summary_table(totals: &Totals, clean: &dyn Fn(&str) -> String) -> String {
             Outcome::Skipped => "⏭️",
             _ => "✅",
         };
-        let why = finished.error.as_ref().map(|e| e.message().to_owned()).or_else(|| {
-            let told = matches!(finished.outcome, Outcome::Skipped | Outcome::Failed);
-            finished.reason.clone().filter(|_| told)
-        });
-        let place = why.or_else(|| finished.place.as_deref().map(short_place)).unwrap_or_default();
-        let bytes = if finished.bytes > 0 { human::bytes(finished.bytes) } else { String::new() };
+        let why = finished
+            .error
+            .as_ref()
+            .map(|e| e.message().to_owned())
+            .or_else(|| {
+                let told = matches!(finished.outcome, Outcome::Skipped | Outcome::Failed);
+                finished.reason.clone().filter(|_| told)
+            });
+        let place = why
+            .or_else(|| finished.place.as_deref().map(short_place))
+            .unwrap_or_default();
+        let bytes = if finished.bytes > 0 {
+            human::bytes(finished.bytes)
+        } else {
+            String::new()
+        };
         let _ = writeln!(
             text,
             "| {} | {} | {} | {symbol} {} | {} | {bytes} | {} |",
@@ -183,14 +250,25 @@ fn summary_table(totals: &Totals, clean: &dyn Fn(&str) -> String) -> String {
     if rows.len() > ROWS {
         let _ = writeln!(text, "\n… and {} more", rows.len() - ROWS);
     }
-    let counts: Vec<String> = totals.counts.iter().map(|(outcome, n)| format!("{n} {}", outcome.as_str())).collect();
-    let _ = writeln!(text, "\n{} in {}\n", counts.join(" · "), human::seconds(totals.seconds));
+    let counts: Vec<String> = totals
+        .counts
+        .iter()
+        .map(|(outcome, n)| format!("{n} {}", outcome.as_str()))
+        .collect();
+    let _ = writeln!(
+        text,
+        "\n{} in {}\n",
+        counts.join(" · "),
+        human::seconds(totals.seconds)
+    );
     text
 }
 
 /// For the text behind a workflow command.
 fn escape_data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    text.replace('%', "%25")
+        .replace('\r', "%0D")
+        .replace('\n', "%0A")
 }
 
 /// For a property of a workflow command.

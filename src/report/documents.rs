@@ -119,8 +119,20 @@ impl ProblemEntry {
     /// Of a problem.
     pub fn new(problem: &Problem) -> Self {
         let (line, column) = problem.line_column();
-        let Problem { file, text: _, span: _, message, hint } = problem;
-        Self { file: file.to_string(), line, column, message: message.clone(), hint: hint.clone() }
+        let Problem {
+            file,
+            text: _,
+            span: _,
+            message,
+            hint,
+        } = problem;
+        Self {
+            file: file.to_string(),
+            line,
+            column,
+            message: message.clone(),
+            hint: hint.clone(),
+        }
     }
 }
 

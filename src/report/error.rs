@@ -10,11 +10,24 @@ use crate::error::{Error, Kind};
 
 /// An error on several lines, without a final newline.
 pub fn render_error(error: &Error, color: bool) -> String {
-    render(error, None, Paint { color, unicode: false }, &Redactor::from_env())
+    render(
+        error,
+        None,
+        Paint {
+            color,
+            unicode: false,
+        },
+        &Redactor::from_env(),
+    )
 }
 
 /// The same, of a step named in front of the headline.
-pub(super) fn render(error: &Error, subject: Option<&str>, paint: Paint, redactor: &Redactor) -> String {
+pub(super) fn render(
+    error: &Error,
+    subject: Option<&str>,
+    paint: Paint,
+    redactor: &Redactor,
+) -> String {
     let mut text = String::new();
     for problem in error.file_problems() {
         text.push_str(&snippet::render(problem, paint.color));
@@ -35,7 +48,12 @@ pub(super) fn render(error: &Error, subject: Option<&str>, paint: Paint, redacto
         // The chain steps in, but not out of sight.
         let indent = 2 + 2 * depth.min(4);
         let cause = indented(&redactor.clean(cause), indent + 2);
-        let _ = write!(text, "\n{:indent$}{} {cause}", "", paint.tone(Tone::Dim, "caused by:"));
+        let _ = write!(
+            text,
+            "\n{:indent$}{} {cause}",
+            "",
+            paint.tone(Tone::Dim, "caused by:")
+        );
     }
     for hint in error.hints() {
         let hint = indented(&redactor.clean(hint), 8);

@@ -13,14 +13,25 @@ pub fn bytes(count: u64) -> String {
 /// Bytes of a whole: `12.3/45.6 MB`, both in the whole's unit.
 pub fn bytes_of(done: u64, total: u64) -> String {
     let unit = unit_of(total.max(done));
-    format!("{}/{} {}", in_unit(done, unit), in_unit(total, unit), UNITS[unit])
+    format!(
+        "{}/{} {}",
+        in_unit(done, unit),
+        in_unit(total, unit),
+        UNITS[unit]
+    )
 }
 
 fn unit_of(count: u64) -> usize {
     // 999_950 would be printed as 1000.0 of its unit, so it belongs to the next.
     let mut unit = 0;
     let mut value = count as f64;
-    while unit + 1 < UNITS.len() && (if unit == 0 { value >= 1000.0 } else { value >= 999.5 }) {
+    while unit + 1 < UNITS.len()
+        && (if unit == 0 {
+            value >= 1000.0
+        } else {
+            value >= 999.5
+        })
+    {
         value /= 1000.0;
         unit += 1;
     }
@@ -59,12 +70,20 @@ pub fn seconds(seconds: f64) -> String {
 
 /// Time left, coarse so that it does not flicker: `6 s`, `2 m 05 s`.
 pub fn time_left(span: Duration) -> String {
-    if span.as_secs() < 60 { format!("{} s", span.as_secs().max(1)) } else { duration(span) }
+    if span.as_secs() < 60 {
+        format!("{} s", span.as_secs().max(1))
+    } else {
+        duration(span)
+    }
 }
 
 /// `1 step`, `2 steps`.
 pub fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+    if number == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{number} {noun}s")
+    }
 }
 
 #[cfg(test)]

@@ -114,7 +114,19 @@ pub struct SummaryLine {
 
 impl FinishedLine {
     pub(super) fn new(finished: &Finished, redactor: &Redactor) -> Self {
-        let Finished { action, cell, version, outcome, via, bytes, seconds, error, reason, place, log } = finished;
+        let Finished {
+            action,
+            cell,
+            version,
+            outcome,
+            via,
+            bytes,
+            seconds,
+            error,
+            reason,
+            place,
+            log,
+        } = finished;
         Self {
             event: "finished",
             action: *action,
@@ -125,7 +137,9 @@ impl FinishedLine {
             source: *via,
             bytes: *bytes,
             seconds: rounded(*seconds),
-            error: error.as_ref().map(|error| redactor.clean_line(&error.to_string())),
+            error: error
+                .as_ref()
+                .map(|error| redactor.clean_line(&error.to_string())),
             error_kind: error.as_ref().map(|error| error.kind().as_str()),
             hints: hints(error.as_ref(), redactor),
             reason: reason.as_ref().map(|text| redactor.clean_line(text)),
@@ -137,7 +151,17 @@ impl FinishedLine {
 
 impl DidLine {
     fn new(did: &Did, redactor: &Redactor) -> Self {
-        let Did { action, subject, platform, outcome, bytes, seconds, error, reason, place } = did;
+        let Did {
+            action,
+            subject,
+            platform,
+            outcome,
+            bytes,
+            seconds,
+            error,
+            reason,
+            place,
+        } = did;
         Self {
             event: "finished",
             action: *action,
@@ -146,7 +170,9 @@ impl DidLine {
             outcome: *outcome,
             bytes: *bytes,
             seconds: rounded(*seconds),
-            error: error.as_ref().map(|error| redactor.clean_line(&error.to_string())),
+            error: error
+                .as_ref()
+                .map(|error| redactor.clean_line(&error.to_string())),
             error_kind: error.as_ref().map(|error| error.kind().as_str()),
             hints: hints(error.as_ref(), redactor),
             reason: reason.as_ref().map(|text| redactor.clean_line(text)),
@@ -160,7 +186,11 @@ impl SummaryLine {
         Self {
             event: "summary",
             ok: totals.ok,
-            counts: totals.counts.iter().map(|(outcome, count)| (outcome.as_str(), *count)).collect(),
+            counts: totals
+                .counts
+                .iter()
+                .map(|(outcome, count)| (outcome.as_str(), *count))
+                .collect(),
             seconds: rounded(totals.seconds),
             error: None,
             error_kind: None,
@@ -180,23 +210,45 @@ pub(super) fn did_line(did: &Did) -> String {
 }
 
 /// The summary line of a command that runs others: how many of all steps ended how, and what ended it outside of them.
-pub fn summary_line(ok: bool, counts: &BTreeMap<Outcome, usize>, seconds: f64, error: Option<&Error>) -> String {
+pub fn summary_line(
+    ok: bool,
+    counts: &BTreeMap<Outcome, usize>,
+    seconds: f64,
+    error: Option<&Error>,
+) -> String {
     let redactor = Redactor::from_env();
     to_line(&SummaryLine {
         error: error.map(|error| redactor.clean_line(&error.to_string())),
         error_kind: error.map(|error| error.kind().as_str()),
         hints: hints(error, &redactor),
-        ..SummaryLine::new(&Totals { ok, counts: counts.clone(), seconds, ..Totals::default() })
+        ..SummaryLine::new(&Totals {
+            ok,
+            counts: counts.clone(),
+            seconds,
+            ..Totals::default()
+        })
     })
 }
 
 fn hints(error: Option<&Error>, redactor: &Redactor) -> Vec<String> {
-    error.map(|error| error.hints().iter().map(|hint| redactor.clean_line(hint)).collect()).unwrap_or_default()
+    error
+        .map(|error| {
+            error
+                .hints()
+                .iter()
+                .map(|hint| redactor.clean_line(hint))
+                .collect()
+        })
+        .unwrap_or_default()
 }
 
 /// Milliseconds are as exact as it gets.
 fn rounded(seconds: f64) -> f64 {
-    if seconds.is_finite() { (seconds * 1000.0).round() / 1000.0 } else { 0.0 }
+    if seconds.is_finite() {
+        (seconds * 1000.0).round() / 1000.0
+    } else {
+        0.0
+    }
 }
 
 fn to_line(value: &impl Serialize) -> String {
@@ -216,7 +268,13 @@ pub(super) struct Json<O, E> {
 impl<O: Write + Send, E: Write + Send> Json<O, E> {
     pub fn new(out: O, talk: Plain<E>, verbosity: Verbosity, summary: bool) -> Self {
         let redactor = talk.look().redactor.clone();
-        Self { out, talk, verbosity, redactor, summary }
+        Self {
+            out,
+            talk,
+            verbosity,
+            redactor,
+            summary,
+        }
     }
 }
 
@@ -224,7 +282,11 @@ impl<O: Write + Send, E: Write + Send> Face for Json<O, E> {
     fn event(&mut self, event: &Event, _now: Duration) {
         match event {
             Event::Finished(finished) => {
-                let _ = writeln!(self.out, "{}", to_line(&FinishedLine::new(finished, &self.redactor)));
+                let _ = writeln!(
+                    self.out,
+                    "{}",
+                    to_line(&FinishedLine::new(finished, &self.redactor))
+                );
             }
             Event::Did(did) => {
                 let _ = writeln!(self.out, "{}", to_line(&DidLine::new(did, &self.redactor)));
@@ -233,7 +295,9 @@ impl<O: Write + Send, E: Write + Send> Face for Json<O, E> {
                     self.talk.line(&text);
                 }
             }
-            Event::Note { cell, level, text } if *level != Level::Info && shows_note(*level, self.verbosity) => {
+            Event::Note { cell, level, text }
+                if *level != Level::Info && shows_note(*level, self.verbosity) =>
+            {
                 let text = self.talk.look().note(cell.as_ref(), *level, text);
                 self.talk.line(&text);
             }

@@ -34,7 +34,11 @@ pub(super) struct Look {
 impl Look {
     /// `nats`, `nats (darwin-arm64)`.
     pub fn label(&self, cell: &Cell) -> String {
-        if cell.platform == self.host { cell.name.to_string() } else { cell.to_string() }
+        if cell.platform == self.host {
+            cell.name.to_string()
+        } else {
+            cell.to_string()
+        }
     }
 
     /// `nats v2.10.24`, `nats v2.10.24 (darwin-arm64)`.
@@ -63,16 +67,38 @@ impl Look {
             _ => (Tone::Good, paint.either("✓", "+")),
         };
         let details = self.details(finished);
-        let outcome = if details.is_empty() { finished.outcome.to_string() } else { format!("{:<10}", finished.outcome) };
-        let outcome = if failed(finished) { paint.tone(Tone::Bad, &outcome) } else { outcome };
+        let outcome = if details.is_empty() {
+            finished.outcome.to_string()
+        } else {
+            format!("{:<10}", finished.outcome)
+        };
+        let outcome = if failed(finished) {
+            paint.tone(Tone::Bad, &outcome)
+        } else {
+            outcome
+        };
         let subject = pad(&paint.tone(Tone::Strong, &self.subject(finished)), 24);
-        let line = format!("{} {subject}  {outcome}  {}", paint.tone(tone, symbol), paint.tone(Tone::Dim, &details));
+        let line = format!(
+            "{} {subject}  {outcome}  {}",
+            paint.tone(tone, symbol),
+            paint.tone(Tone::Dim, &details)
+        );
         self.fit(line.trim_end().to_owned())
     }
 
     /// One calm line about a step that is about no subsystem; a failure in full.
     pub fn did(&self, did: &Did) -> String {
-        let Did { action: _, subject, platform: _, outcome, bytes, seconds, error, reason, place } = did;
+        let Did {
+            action: _,
+            subject,
+            platform: _,
+            outcome,
+            bytes,
+            seconds,
+            error,
+            reason,
+            place,
+        } = did;
         let paint = self.paint;
         let (tone, symbol) = match outcome {
             Outcome::Failed => (Tone::Bad, paint.either("✗", "x")),
@@ -86,21 +112,41 @@ impl Look {
         if !matches!(outcome, Outcome::Skipped | Outcome::UpToDate) {
             details.push(format!("in {}", human::seconds(*seconds)));
         }
-        details.extend(place.as_ref().map(|place| format!("to {}", self.redactor.clean_line(&short_place(place)))));
-        details.extend(reason.as_ref().map(|reason| format!("({})", self.redactor.clean_line(reason))));
-        let subject = pad(&paint.tone(Tone::Strong, &self.redactor.clean_line(subject)), 24);
-        let line =
-            format!("{} {subject}  {outcome:<10}  {}", paint.tone(tone, symbol), paint.tone(Tone::Dim, &details.join(" ")));
+        details.extend(
+            place
+                .as_ref()
+                .map(|place| format!("to {}", self.redactor.clean_line(&short_place(place)))),
+        );
+        details.extend(
+            reason
+                .as_ref()
+                .map(|reason| format!("({})", self.redactor.clean_line(reason))),
+        );
+        let subject = pad(
+            &paint.tone(Tone::Strong, &self.redactor.clean_line(subject)),
+            24,
+        );
+        let line = format!(
+            "{} {subject}  {outcome:<10}  {}",
+            paint.tone(tone, symbol),
+            paint.tone(Tone::Dim, &details.join(" "))
+        );
         let line = self.fit(line.trim_end().to_owned());
         match error {
-            Some(error) => format!("{line}\n{}", error::render(error, Some(&did.subject), paint, &self.redactor)),
+            Some(error) => format!(
+                "{line}\n{}",
+                error::render(error, Some(&did.subject), paint, &self.redactor)
+            ),
             None => line,
         }
     }
 
     /// What there is to say behind the outcome.
     fn details(&self, finished: &Finished) -> String {
-        let reason = finished.reason.as_deref().map(|reason| self.redactor.clean_line(reason));
+        let reason = finished
+            .reason
+            .as_deref()
+            .map(|reason| self.redactor.clean_line(reason));
         if let Some(error) = &finished.error {
             return self.redactor.clean_line(error.message());
         }
@@ -117,13 +163,17 @@ impl Look {
         // Last of the short facts: where a line is cut, the end of a place is missed least.
         if let Some(place) = self.place(finished) {
             let preposition = match finished.outcome {
-                Outcome::Packaged | Outcome::Released | Outcome::Collected | Outcome::Locked => "to",
+                Outcome::Packaged | Outcome::Released | Outcome::Collected | Outcome::Locked => {
+                    "to"
+                }
                 _ => "from",
             };
             let _ = write!(details, " {preposition} {place}");
         }
         // Why a thing was done is a detail, except that nothing was done.
-        if let Some(reason) = reason.filter(|_| self.verbose || finished.outcome == Outcome::UpToDate) {
+        if let Some(reason) =
+            reason.filter(|_| self.verbose || finished.outcome == Outcome::UpToDate)
+        {
             let _ = write!(details, " ({reason})");
         }
         details.trim_start().to_owned()
@@ -151,14 +201,22 @@ impl Look {
             line.push_str(": ");
         }
         let text = error::indented(&self.redactor.clean(text), 2);
-        line.push_str(&if level == Level::Detail { self.paint.tone(Tone::Dim, &text) } else { text });
+        line.push_str(&if level == Level::Detail {
+            self.paint.tone(Tone::Dim, &text)
+        } else {
+            text
+        });
         line
     }
 
     /// A line of a build's output.
     pub fn log_line(&self, cell: &Cell, line: &str) -> String {
         let bar = self.paint.either("│", "|");
-        let line = format!("{} {bar} {}", self.label(cell), self.redactor.clean_line(line));
+        let line = format!(
+            "{} {bar} {}",
+            self.label(cell),
+            self.redactor.clean_line(line)
+        );
         self.fit(self.paint.tone(Tone::Dim, &line))
     }
 
@@ -167,8 +225,17 @@ impl Look {
         if totals.steps() == 0 {
             return Vec::new();
         }
-        let order = [Outcome::UpToDate, Outcome::Restored, Outcome::Downloaded, Outcome::Built];
-        let others = totals.counts.keys().copied().filter(|outcome| !order.contains(outcome));
+        let order = [
+            Outcome::UpToDate,
+            Outcome::Restored,
+            Outcome::Downloaded,
+            Outcome::Built,
+        ];
+        let others = totals
+            .counts
+            .keys()
+            .copied()
+            .filter(|outcome| !order.contains(outcome));
         let counts: Vec<String> = order
             .into_iter()
             .chain(others)
@@ -207,51 +274,88 @@ impl Look {
             if failed(finished) || finished.outcome == Outcome::Skipped {
                 continue;
             }
-            let place = self.place(finished).filter(|_| finished.outcome != Outcome::Built);
+            let place = self
+                .place(finished)
+                .filter(|_| finished.outcome != Outcome::Built);
             let place = place.map(|place| folder_of(&place, finished.outcome).to_owned());
-            match groups.iter_mut().find(|g| g.outcome == finished.outcome && g.place == place) {
+            match groups
+                .iter_mut()
+                .find(|g| g.outcome == finished.outcome && g.place == place)
+            {
                 Some(group) => {
                     group.bytes += finished.bytes;
                     group.members.push(finished);
                 }
                 None => {
-                    groups.push(Group { outcome: finished.outcome, place, bytes: finished.bytes, members: vec![finished] });
+                    groups.push(Group {
+                        outcome: finished.outcome,
+                        place,
+                        bytes: finished.bytes,
+                        members: vec![finished],
+                    });
                 }
             }
         }
         groups.sort_by(|a, b| (a.outcome, &a.place).cmp(&(b.outcome, &b.place)));
         groups
             .into_iter()
-            .map(|Group { outcome, place, bytes, members }| {
-                let mut names: Vec<String> = members
-                    .iter()
-                    .take(MEMBERS)
-                    .map(|f| match f.outcome {
-                        Outcome::Built => format!("{} ({})", self.label(&f.cell), human::seconds(f.seconds)),
-                        _ => self.label(&f.cell),
-                    })
-                    .collect();
-                if members.len() > MEMBERS {
-                    names.push(format!("and {} more", members.len() - MEMBERS));
-                }
-                let bytes = if bytes > 0 { human::bytes(bytes) } else { String::new() };
-                let place = match (place, outcome) {
-                    (None, _) => String::new(),
-                    (Some(place), Outcome::Packaged | Outcome::Released | Outcome::Collected | Outcome::Locked) => {
-                        format!("to {place}: ")
+            .map(
+                |Group {
+                     outcome,
+                     place,
+                     bytes,
+                     members,
+                 }| {
+                    let mut names: Vec<String> = members
+                        .iter()
+                        .take(MEMBERS)
+                        .map(|f| match f.outcome {
+                            Outcome::Built => {
+                                format!("{} ({})", self.label(&f.cell), human::seconds(f.seconds))
+                            }
+                            _ => self.label(&f.cell),
+                        })
+                        .collect();
+                    if members.len() > MEMBERS {
+                        names.push(format!("and {} more", members.len() - MEMBERS));
                     }
-                    (Some(place), _) => format!("from {place}: "),
-                };
-                let names = self.paint.tone(Tone::Dim, &names.join(", "));
-                self.fit(format!("  {:<10}  {bytes:>8}  {place}{names}", outcome.as_str()))
-            })
+                    let bytes = if bytes > 0 {
+                        human::bytes(bytes)
+                    } else {
+                        String::new()
+                    };
+                    let place = match (place, outcome) {
+                        (None, _) => String::new(),
+                        (
+                            Some(place),
+                            Outcome::Packaged
+                            | Outcome::Released
+                            | Outcome::Collected
+                            | Outcome::Locked,
+                        ) => {
+                            format!("to {place}: ")
+                        }
+                        (Some(place), _) => format!("from {place}: "),
+                    };
+                    let names = self.paint.tone(Tone::Dim, &names.join(", "));
+                    self.fit(format!(
+                        "  {:<10}  {bytes:>8}  {place}{names}",
+                        outcome.as_str()
+                    ))
+                },
+            )
             .collect()
     }
 
     /// Every failure in full, and one last line that names them. Empty where nothing failed.
     pub fn failures(&self, totals: &Totals) -> Vec<String> {
-        let interrupted = |f: &&Finished| f.error.as_ref().is_some_and(|e| matches!(e.kind(), Kind::Interrupted(_)));
-        let (stopped, broken): (Vec<&Finished>, Vec<&Finished>) = totals.failures().partition(interrupted);
+        let interrupted = |f: &&Finished| {
+            f.error
+                .as_ref()
+                .is_some_and(|e| matches!(e.kind(), Kind::Interrupted(_)))
+        };
+        let (stopped, broken): (Vec<&Finished>, Vec<&Finished>) =
+            totals.failures().partition(interrupted);
         let mut lines = Vec::new();
         for finished in &broken {
             lines.push(String::new());
@@ -268,12 +372,18 @@ impl Look {
             names.join(", ")
         };
         if !stopped.is_empty() {
-            lines.push(format!("{} while busy with {}", self.paint.tone(Tone::Warn, "interrupted"), names(&stopped)));
+            lines.push(format!(
+                "{} while busy with {}",
+                self.paint.tone(Tone::Warn, "interrupted"),
+                names(&stopped)
+            ));
         }
         if !broken.is_empty() {
             let steps = human::count(totals.steps(), "step");
             lines.push(String::new());
-            let headline = self.paint.tone(Tone::Bad, &format!("{} of {steps} failed:", broken.len()));
+            let headline = self
+                .paint
+                .tone(Tone::Bad, &format!("{} of {steps} failed:", broken.len()));
             lines.push(format!("{headline} {}", names(&broken)));
         }
         lines
@@ -285,21 +395,36 @@ impl Look {
         let mut text = if let Some(error) = &finished.error {
             error::render(error, Some(&subject), self.paint, &self.redactor)
         } else {
-            let reason = finished.reason.as_deref().unwrap_or("it failed without a reason");
+            let reason = finished
+                .reason
+                .as_deref()
+                .unwrap_or("it failed without a reason");
             let reason = error::indented(&self.redactor.clean(reason), 2);
-            format!("{} {}: {reason}", self.paint.tone(Tone::Bad, "error:"), self.paint.tone(Tone::Strong, &subject))
+            format!(
+                "{} {}: {reason}",
+                self.paint.tone(Tone::Bad, "error:"),
+                self.paint.tone(Tone::Strong, &subject)
+            )
         };
         if let Some(log) = &finished.log {
             let (tail, whole) = log_tail(log, &self.redactor);
             if !tail.is_empty() {
-                let what = if whole { "the log" } else { "the end of the log" };
+                let what = if whole {
+                    "the log"
+                } else {
+                    "the end of the log"
+                };
                 let _ = write!(text, "\n  {what}:");
                 let bar = self.paint.tone(Tone::Dim, self.paint.either("│", "|"));
                 for line in tail {
                     let _ = write!(text, "\n{}", self.fit(format!("  {bar} {line}")));
                 }
             }
-            let _ = write!(text, "\n  {} {log}", self.paint.tone(Tone::Help, "whole log:"));
+            let _ = write!(
+                text,
+                "\n  {} {log}",
+                self.paint.tone(Tone::Help, "whole log:")
+            );
         }
         text
     }
@@ -310,12 +435,16 @@ const MEMBERS: usize = 12;
 
 /// A place in few words: of a url the host, and the repository where it is a release's; else as it is.
 pub(super) fn short_place(place: &str) -> String {
-    let Some((scheme, rest)) = place.split_once("://") else { return place.to_owned() };
+    let Some((scheme, rest)) = place.split_once("://") else {
+        return place.to_owned();
+    };
     if scheme == "file" {
         return rest.to_owned();
     }
     let rest = rest.split(['?', '#']).next().unwrap_or(rest);
-    let repository = rest.split_once("/releases/").map(|(repository, _)| repository);
+    let repository = rest
+        .split_once("/releases/")
+        .map(|(repository, _)| repository);
     let short = repository.unwrap_or_else(|| rest.split('/').next().unwrap_or(rest));
     short.to_owned()
 }
@@ -325,7 +454,9 @@ fn folder_of(place: &str, outcome: Outcome) -> &str {
     let path = Utf8Path::new(place);
     let folder = match outcome {
         // A host and a repository are short already.
-        Outcome::Downloaded | Outcome::Released if path.is_absolute() => path.parent().and_then(Utf8Path::parent),
+        Outcome::Downloaded | Outcome::Released if path.is_absolute() => {
+            path.parent().and_then(Utf8Path::parent)
+        }
         Outcome::Packaged => path.parent(),
         _ => None,
     };
@@ -334,7 +465,9 @@ fn folder_of(place: &str, outcome: Outcome) -> &str {
 
 /// The last lines of a log, and whether that is all of it. A log that can't be read has none.
 pub(super) fn log_tail(log: &Utf8Path, redactor: &Redactor) -> (Vec<String>, bool) {
-    let Some((bytes, mut whole)) = read_end(log, LOG_WINDOW) else { return (Vec::new(), false) };
+    let Some((bytes, mut whole)) = read_end(log, LOG_WINDOW) else {
+        return (Vec::new(), false);
+    };
     let text = redactor.clean(&String::from_utf8_lossy(&bytes));
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     if !whole && lines.len() > 1 {

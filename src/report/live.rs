@@ -56,10 +56,19 @@ impl Live {
             Event::Progress { cell, bytes } => {
                 let row = self.row(cell, now);
                 row.bytes = *bytes;
-                if row.samples.back().is_none_or(|(at, _)| now.saturating_sub(*at) >= Duration::from_millis(100)) {
+                if row
+                    .samples
+                    .back()
+                    .is_none_or(|(at, _)| now.saturating_sub(*at) >= Duration::from_millis(100))
+                {
                     row.samples.push_back((now, *bytes));
                 }
-                while row.samples.len() > 2 && row.samples.front().is_some_and(|(at, _)| now.saturating_sub(*at) > SPEED_WINDOW) {
+                while row.samples.len() > 2
+                    && row
+                        .samples
+                        .front()
+                        .is_some_and(|(at, _)| now.saturating_sub(*at) > SPEED_WINDOW)
+                {
                     row.samples.pop_front();
                 }
             }
@@ -73,48 +82,84 @@ impl Live {
     }
 
     fn row(&mut self, cell: &Cell, now: Duration) -> &mut Row {
-        let at = self.rows.iter().position(|row| row.cell == *cell).unwrap_or_else(|| {
-            self.rows.push(Row {
-                cell: cell.clone(),
-                phase: Phase::Checking,
-                total: None,
-                bytes: 0,
-                since: now,
-                samples: VecDeque::new(),
-                tail: String::new(),
+        let at = self
+            .rows
+            .iter()
+            .position(|row| row.cell == *cell)
+            .unwrap_or_else(|| {
+                self.rows.push(Row {
+                    cell: cell.clone(),
+                    phase: Phase::Checking,
+                    total: None,
+                    bytes: 0,
+                    since: now,
+                    samples: VecDeque::new(),
+                    tail: String::new(),
+                });
+                self.rows.len() - 1
             });
-            self.rows.len() - 1
-        });
         &mut self.rows[at]
     }
 
     /// Steps that are in a phase for so long already that a person wonders, with what and since when.
     pub fn long_running(&self) -> impl Iterator<Item = (&Cell, Phase, Duration)> {
-        self.rows.iter().filter(|row| row.phase != Phase::Checking).map(|row| (&row.cell, row.phase, row.since))
+        self.rows
+            .iter()
+            .filter(|row| row.phase != Phase::Checking)
+            .map(|row| (&row.cell, row.phase, row.since))
     }
 
     /// The rows, each within the width; none while nothing takes long.
     pub fn render(&self, look: &Look, now: Duration, width: usize, height: usize) -> Vec<String> {
-        let visible: Vec<&Row> =
-            self.rows.iter().filter(|row| row.phase != Phase::Checking || now.saturating_sub(row.since) >= PATIENCE).collect();
+        let visible: Vec<&Row> = self
+            .rows
+            .iter()
+            .filter(|row| row.phase != Phase::Checking || now.saturating_sub(row.since) >= PATIENCE)
+            .collect();
         if visible.is_empty() {
             return Vec::new();
         }
         let room = MOST_ROWS.min(height.saturating_sub(3)).max(1);
-        let shown = if visible.len() > room { &visible[..room] } else { &visible[..] };
-        let names = shown.iter().map(|row| console::measure_text_width(&look.label(&row.cell))).max().unwrap_or(0);
+        let shown = if visible.len() > room {
+            &visible[..room]
+        } else {
+            &visible[..]
+        };
+        let names = shown
+            .iter()
+            .map(|row| console::measure_text_width(&look.label(&row.cell)))
+            .max()
+            .unwrap_or(0);
         let names = names.clamp(12, (width / 5).max(12));
-        let mut lines: Vec<String> = shown.iter().map(|row| row.render(look, now, width, names)).collect();
+        let mut lines: Vec<String> = shown
+            .iter()
+            .map(|row| row.render(look, now, width, names))
+            .collect();
         let mut rest = Vec::new();
         if visible.len() > shown.len() {
-            rest.push(format!("{} and {} more", look.paint.ellipsis(), visible.len() - shown.len()));
+            rest.push(format!(
+                "{} and {} more",
+                look.paint.ellipsis(),
+                visible.len() - shown.len()
+            ));
         }
         if self.steps > 1 {
-            rest.push(format!("{} of {} done", self.done.min(self.steps), self.steps));
+            rest.push(format!(
+                "{} of {} done",
+                self.done.min(self.steps),
+                self.steps
+            ));
             rest.push(human::time_left(now));
         }
         if !rest.is_empty() {
-            lines.push(look.paint.fit(&look.paint.tone(Tone::Dim, &format!("  {}", rest.join(look.paint.dot()))), width));
+            lines.push(
+                look.paint.fit(
+                    &look
+                        .paint
+                        .tone(Tone::Dim, &format!("  {}", rest.join(look.paint.dot()))),
+                    width,
+                ),
+            );
         }
         lines
     }
@@ -137,7 +182,11 @@ impl Row {
         let paint = look.paint;
         let name = paint.fit(&look.label(&self.cell), names);
         let name = pad(&paint.tone(Tone::Strong, &name), names);
-        let head = format!("{} {name}  {:<11}", paint.tone(Tone::Help, spinner(paint, now)), phase_word(self.phase));
+        let head = format!(
+            "{} {name}  {:<11}",
+            paint.tone(Tone::Help, spinner(paint, now)),
+            phase_word(self.phase)
+        );
         let room = width.saturating_sub(console::measure_text_width(&head) + 2);
         let tail = match self.phase {
             _ if self.bytes > 0 || self.total.is_some() => self.transfer(paint, room),
@@ -154,19 +203,40 @@ impl Row {
     /// `━━━━━━────  12.3/45.6 MB  5.2 MB/s  6 s left`, the bar as long as there is room.
     fn transfer(&self, paint: Paint, room: usize) -> String {
         let speed = self.speed();
-        let rate = pad_left(&speed.map(|s| format!("{}/s", human::bytes(s))).unwrap_or_default(), 9);
+        let rate = pad_left(
+            &speed
+                .map(|s| format!("{}/s", human::bytes(s)))
+                .unwrap_or_default(),
+            9,
+        );
         let Some(total) = self.total.filter(|total| *total > 0) else {
             return format!("{}  {rate}", pad_left(&human::bytes(self.bytes), 12));
         };
-        let left = speed.filter(|s| *s > 0).map(|s| Duration::from_secs(total.saturating_sub(self.bytes) / s));
-        let left = pad_left(&left.map(|left| format!("{} left", human::time_left(left))).unwrap_or_default(), 10);
-        let numbers = format!("{}  {rate}  {left}", pad_left(&human::bytes_of(self.bytes, total), 13));
-        let length = room.saturating_sub(console::measure_text_width(&numbers) + 2).min(40);
+        let left = speed
+            .filter(|s| *s > 0)
+            .map(|s| Duration::from_secs(total.saturating_sub(self.bytes) / s));
+        let left = pad_left(
+            &left
+                .map(|left| format!("{} left", human::time_left(left)))
+                .unwrap_or_default(),
+            10,
+        );
+        let numbers = format!(
+            "{}  {rate}  {left}",
+            pad_left(&human::bytes_of(self.bytes, total), 13)
+        );
+        let length = room
+            .saturating_sub(console::measure_text_width(&numbers) + 2)
+            .min(40);
         if length < 6 {
             return numbers;
         }
         let share = (self.bytes as f64 / total as f64).clamp(0.0, 1.0);
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the bar's length")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and the bar's length"
+        )]
         let filled = (share * length as f64) as usize;
         let bar = paint.tone(Tone::Good, &paint.either("━", "=").repeat(filled));
         let rest = paint.tone(Tone::Dim, &paint.either("─", "-").repeat(length - filled));
@@ -178,7 +248,11 @@ impl Row {
         let (from, first) = self.samples.front()?;
         let (to, last) = self.samples.back()?;
         let span = to.saturating_sub(*from).as_secs_f64();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a speed fits and is not negative")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a speed fits and is not negative"
+        )]
         (span >= 0.4).then(|| (last.saturating_sub(*first) as f64 / span) as u64)
     }
 }
@@ -187,5 +261,9 @@ fn spinner(paint: Paint, now: Duration) -> &'static str {
     const UNICODE: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
     const ASCII: [&str; 4] = ["|", "/", "-", "\\"];
     let frame = usize::try_from(now.as_millis() / 100).unwrap_or(0);
-    if paint.unicode { UNICODE[frame % UNICODE.len()] } else { ASCII[frame % ASCII.len()] }
+    if paint.unicode {
+        UNICODE[frame % UNICODE.len()]
+    } else {
+        ASCII[frame % ASCII.len()]
+    }
 }

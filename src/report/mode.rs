@@ -25,7 +25,8 @@ impl FromStr for ColorChoice {
             "auto" => Ok(Self::Auto),
             "always" => Ok(Self::Always),
             "never" => Ok(Self::Never),
-            _ => Err(Invalid::new(format!("unknown colour choice `{text}`")).hint("known: auto, always, never")),
+            _ => Err(Invalid::new(format!("unknown colour choice `{text}`"))
+                .hint("known: auto, always, never")),
         }
     }
 }
@@ -74,7 +75,12 @@ pub enum Mode {
 
 impl Mode {
     /// `--json` beats all; then a terminal; then GitHub Actions; else plain lines.
-    pub fn choose(json: bool, color: ColorChoice, env: &dyn Fn(&str) -> Option<String>, stderr_is_tty: bool) -> Self {
+    pub fn choose(
+        json: bool,
+        color: ColorChoice,
+        env: &dyn Fn(&str) -> Option<String>,
+        stderr_is_tty: bool,
+    ) -> Self {
         if json {
             return Self::Json { summary: true };
         }
@@ -84,7 +90,9 @@ impl Mode {
             return Self::Terminal(paint);
         }
         if env("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
-            let summary = env("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()).map(PathBuf::from);
+            let summary = env("GITHUB_STEP_SUMMARY")
+                .filter(|path| !path.is_empty())
+                .map(PathBuf::from);
             return Self::GitHubActions { summary };
         }
         Self::Plain(paint)
@@ -104,7 +112,11 @@ mod tests {
     use super::*;
 
     fn env(vars: &'static [(&'static str, &'static str)]) -> impl Fn(&str) -> Option<String> {
-        move |name| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
+        move |name| {
+            vars.iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, v)| (*v).to_owned())
+        }
     }
     fn mode(color: ColorChoice, vars: &'static [(&'static str, &'static str)], tty: bool) -> Mode {
         Mode::choose(false, color, &env(vars), tty)
@@ -118,24 +130,73 @@ mod tests {
         use ColorChoice::{Always, Auto, Never};
         const UTF8: (&str, &str) = ("LANG", "en_GB.UTF-8");
         assert_eq!(mode(Auto, &[UTF8], true), Mode::Terminal(paint(true, true)));
-        assert_eq!(mode(Auto, &[UTF8, ("NO_COLOR", "1")], true), Mode::Terminal(paint(false, true)));
-        assert_eq!(mode(Auto, &[UTF8, ("NO_COLOR", "")], true), Mode::Terminal(paint(true, true)));
-        assert_eq!(mode(Always, &[UTF8, ("NO_COLOR", "1")], true), Mode::Terminal(paint(true, true)));
-        assert_eq!(mode(Never, &[UTF8, ("CLICOLOR_FORCE", "1")], true), Mode::Terminal(paint(false, true)));
-        assert_eq!(mode(Auto, &[UTF8, ("TERM", "dumb")], true), Mode::Plain(paint(false, true)));
+        assert_eq!(
+            mode(Auto, &[UTF8, ("NO_COLOR", "1")], true),
+            Mode::Terminal(paint(false, true))
+        );
+        assert_eq!(
+            mode(Auto, &[UTF8, ("NO_COLOR", "")], true),
+            Mode::Terminal(paint(true, true))
+        );
+        assert_eq!(
+            mode(Always, &[UTF8, ("NO_COLOR", "1")], true),
+            Mode::Terminal(paint(true, true))
+        );
+        assert_eq!(
+            mode(Never, &[UTF8, ("CLICOLOR_FORCE", "1")], true),
+            Mode::Terminal(paint(false, true))
+        );
+        assert_eq!(
+            mode(Auto, &[UTF8, ("TERM", "dumb")], true),
+            Mode::Plain(paint(false, true))
+        );
         assert_eq!(mode(Auto, &[UTF8], false), Mode::Plain(paint(false, true)));
-        assert_eq!(mode(Auto, &[UTF8, ("CLICOLOR_FORCE", "1")], false), Mode::Plain(paint(true, true)));
-        assert_eq!(mode(Auto, &[UTF8, ("CLICOLOR_FORCE", "0")], false), Mode::Plain(paint(false, true)));
-        assert_eq!(mode(Auto, &[UTF8, ("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false), Mode::Plain(paint(false, true)));
+        assert_eq!(
+            mode(Auto, &[UTF8, ("CLICOLOR_FORCE", "1")], false),
+            Mode::Plain(paint(true, true))
+        );
+        assert_eq!(
+            mode(Auto, &[UTF8, ("CLICOLOR_FORCE", "0")], false),
+            Mode::Plain(paint(false, true))
+        );
+        assert_eq!(
+            mode(
+                Auto,
+                &[UTF8, ("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")],
+                false
+            ),
+            Mode::Plain(paint(false, true))
+        );
         let ci: &[_] = &[("GITHUB_ACTIONS", "true"), ("GITHUB_STEP_SUMMARY", "/s")];
-        assert_eq!(mode(Auto, ci, false), Mode::GitHubActions { summary: Some("/s".into()) });
-        assert_eq!(Mode::choose(true, Auto, &env(ci), true), Mode::Json { summary: true });
+        assert_eq!(
+            mode(Auto, ci, false),
+            Mode::GitHubActions {
+                summary: Some("/s".into())
+            }
+        );
+        assert_eq!(
+            Mode::choose(true, Auto, &env(ci), true),
+            Mode::Json { summary: true }
+        );
     }
 
     #[test]
     fn the_locale_decides_about_unicode() {
-        assert_eq!(mode(ColorChoice::Auto, &[("LANG", "C")], true).paint().unicode, cfg!(not(target_os = "linux")));
-        assert!(mode(ColorChoice::Auto, &[("LC_ALL", "C.UTF-8"), ("LANG", "C")], true).paint().unicode);
+        assert_eq!(
+            mode(ColorChoice::Auto, &[("LANG", "C")], true)
+                .paint()
+                .unicode,
+            cfg!(not(target_os = "linux"))
+        );
+        assert!(
+            mode(
+                ColorChoice::Auto,
+                &[("LC_ALL", "C.UTF-8"), ("LANG", "C")],
+                true
+            )
+            .paint()
+            .unicode
+        );
     }
 
     #[test]

@@ -45,7 +45,9 @@ impl Paint {
             ColorChoice::Auto => is_tty && set("TERM").is_none_or(|term| term != "dumb"),
         };
         // Where locales are named in the environment they decide; macOS and Windows terminals speak UTF-8 without them.
-        let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG"));
+        let locale = set("LC_ALL")
+            .or_else(|| set("LC_CTYPE"))
+            .or_else(|| set("LANG"));
         let utf8 = |locale: String| {
             let locale = locale.to_ascii_lowercase();
             locale.contains("utf-8") || locale.contains("utf8")

@@ -28,7 +28,14 @@ pub(super) struct Plain<W> {
 
 impl<W: Write + Send> Plain<W> {
     pub fn new(out: W, look: Look, verbosity: Verbosity) -> Self {
-        Self { out, look, verbosity, live: Live::default(), guarded: false, spoken: Vec::new() }
+        Self {
+            out,
+            look,
+            verbosity,
+            live: Live::default(),
+            guarded: false,
+            spoken: Vec::new(),
+        }
     }
 
     /// The same where a runner reads along and takes lines that begin with `::` for commands.
@@ -45,7 +52,10 @@ impl<W: Write + Send> Plain<W> {
 
     pub fn line(&mut self, line: &str) {
         if self.guarded && (line.contains("::") || line.contains("##[")) {
-            let harmless = |line: &str| line.replace("##[", "## [").replacen("::", ": :", usize::from(is_command(line)));
+            let harmless = |line: &str| {
+                line.replace("##[", "## [")
+                    .replacen("::", ": :", usize::from(is_command(line)))
+            };
             let lines: Vec<String> = line.split('\n').map(harmless).collect();
             self.raw(&lines.join("\n"));
         } else {
@@ -62,8 +72,15 @@ impl<W: Write + Send> Face for Plain<W> {
     fn event(&mut self, event: &Event, now: Duration) {
         self.live.apply(event, now);
         match event {
-            Event::Phase { cell, phase: Phase::Building, .. } if self.verbosity > Verbosity::Quiet => {
-                let known = self.spoken.iter().any(|(c, phase, _)| c == cell && *phase == Phase::Building);
+            Event::Phase {
+                cell,
+                phase: Phase::Building,
+                ..
+            } if self.verbosity > Verbosity::Quiet => {
+                let known = self
+                    .spoken
+                    .iter()
+                    .any(|(c, phase, _)| c == cell && *phase == Phase::Building);
                 if !known {
                     self.spoken.push((cell.clone(), Phase::Building, now));
                     let line = format!("{}: building", self.look.label(cell));
@@ -104,7 +121,10 @@ impl<W: Write + Send> Face for Plain<W> {
         }
         let mut lines = Vec::new();
         for (cell, phase, since) in self.live.long_running() {
-            let known = self.spoken.iter_mut().find(|(c, p, _)| c == cell && *p == phase);
+            let known = self
+                .spoken
+                .iter_mut()
+                .find(|(c, p, _)| c == cell && *p == phase);
             let last = known.as_ref().map_or(since, |(_, _, at)| *at);
             if now.saturating_sub(last) < HEARTBEAT {
                 continue;
@@ -114,7 +134,11 @@ impl<W: Write + Send> Face for Plain<W> {
                 None => self.spoken.push((cell.clone(), phase, now)),
             }
             let elapsed = human::duration(now.saturating_sub(since));
-            lines.push(format!("{}: still {}, {elapsed}", self.look.label(cell), phase_word(phase)));
+            lines.push(format!(
+                "{}: still {}, {elapsed}",
+                self.look.label(cell),
+                phase_word(phase)
+            ));
         }
         for line in lines {
             self.line(&line);

@@ -13,12 +13,15 @@ pub fn print(text: &str) -> Result<()> {
 pub fn print_bytes(bytes: &[u8]) -> Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Error::failed("cannot write to standard output").cause(e)),
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::failed("cannot write to standard output").cause(e))
+        }
         _ => Ok(()),
     }
 }
 
 /// A document as one JSON object on one line.
 pub fn to_json(document: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(document).map_err(|e| Error::failed("cannot write a document as JSON").cause(e))
+    serde_json::to_string(document)
+        .map_err(|e| Error::failed("cannot write a document as JSON").cause(e))
 }

@@ -55,11 +55,22 @@ impl Redactor {
     pub fn from_vars(vars: impl Iterator<Item = (String, String)>) -> Self {
         let secret_name = |name: &str| {
             let name = name.to_ascii_uppercase();
-            ["TOKEN", "SECRET", "PASSWORD", "API_KEY", "ACCESS_KEY", "PRIVATE_KEY"].iter().any(|end| name.ends_with(end))
+            [
+                "TOKEN",
+                "SECRET",
+                "PASSWORD",
+                "API_KEY",
+                "ACCESS_KEY",
+                "PRIVATE_KEY",
+            ]
+            .iter()
+            .any(|end| name.ends_with(end))
         };
         // Short values would blank out ordinary words.
-        let mut secrets: Vec<String> =
-            vars.filter(|(name, value)| value.len() >= 12 && secret_name(name)).map(|(_, value)| value).collect();
+        let mut secrets: Vec<String> = vars
+            .filter(|(name, value)| value.len() >= 12 && secret_name(name))
+            .map(|(_, value)| value)
+            .collect();
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets.dedup();
         Self { secrets }
@@ -67,9 +78,9 @@ impl Redactor {
 
     /// Of this process's environment.
     pub fn from_env() -> Self {
-        Self::from_vars(
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
-        )
+        Self::from_vars(std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        }))
     }
 
     /// Without secrets and control characters; newlines stay, tabs become spaces.
@@ -90,7 +101,11 @@ impl Redactor {
     /// The same on one line.
     pub fn clean_line(&self, text: &str) -> String {
         let clean = self.clean(text);
-        if clean.contains('\n') { clean.lines().map(str::trim).collect::<Vec<_>>().join("; ") } else { clean }
+        if clean.contains('\n') {
+            clean.lines().map(str::trim).collect::<Vec<_>>().join("; ")
+        } else {
+            clean
+        }
     }
 }
 
@@ -110,7 +125,11 @@ fn without_controls(text: &str) -> Cow<'_, str> {
             clean.push('\n');
         }
         // A progress bar draws over its own line: the last drawing is what a person would see.
-        let line = line.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default();
+        let line = line
+            .trim_end_matches('\r')
+            .rsplit('\r')
+            .next()
+            .unwrap_or_default();
         for c in line.chars() {
             match c {
                 '\t' => clean.push_str("    "),
@@ -134,7 +153,12 @@ fn mask_shapes(text: &str) -> Option<String> {
     let mut at = 0;
     while at < bytes.len() {
         let start_of_word = at == 0 || !is_token_byte(bytes[at - 1]);
-        let secret = if start_of_word { secret_at(text, at) } else { None }.or_else(|| userinfo_at(text, at));
+        let secret = if start_of_word {
+            secret_at(text, at)
+        } else {
+            None
+        }
+        .or_else(|| userinfo_at(text, at));
         if let Some((from, to)) = secret {
             masked.push_str(&text[copied..from]);
             masked.push_str(MASK);
@@ -155,7 +179,10 @@ fn mask_shapes(text: &str) -> Option<String> {
 fn secret_at(text: &str, at: usize) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
     let word = |from: usize, more: &[u8]| {
-        bytes[from..].iter().position(|b| !is_token_byte(*b) && !more.contains(b)).map_or(bytes.len(), |n| from + n)
+        bytes[from..]
+            .iter()
+            .position(|b| !is_token_byte(*b) && !more.contains(b))
+            .map_or(bytes.len(), |n| from + n)
     };
     for (prefix, least) in PREFIXES {
         if bytes[at..].starts_with(prefix.as_bytes()) {
@@ -174,7 +201,9 @@ fn secret_at(text: &str, at: usize) -> Option<(usize, usize)> {
         }
     }
     for marker in MARKERS {
-        let Some(head) = bytes.get(at..at + marker.len()) else { continue };
+        let Some(head) = bytes.get(at..at + marker.len()) else {
+            continue;
+        };
         if head.eq_ignore_ascii_case(marker.as_bytes()) {
             let from = at + marker.len();
             let end = word(from, b".%+/=~:");
@@ -195,7 +224,9 @@ fn userinfo_at(text: &str, at: usize) -> Option<(usize, usize)> {
         return None;
     }
     let from = at + 3;
-    let end = bytes[from..].iter().position(|b| matches!(b, b'/' | b'?' | b'#' | b' ' | b'\n' | b'"' | b'\''));
+    let end = bytes[from..]
+        .iter()
+        .position(|b| matches!(b, b'/' | b'?' | b'#' | b' ' | b'\n' | b'"' | b'\''));
     let end = end.map_or(bytes.len(), |n| from + n);
     let at_sign = bytes[from..end].iter().rposition(|b| *b == b'@')?;
     let user = &bytes[from..from + at_sign];
@@ -215,11 +246,24 @@ mod tests {
     fn tokens_of_known_shapes_are_masked() {
         let body = "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8";
         for prefix in ["ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "npm_"] {
-            assert_eq!(clean(&format!("got {prefix}{body}, why")), "got ***, why", "{prefix}");
+            assert_eq!(
+                clean(&format!("got {prefix}{body}, why")),
+                "got ***, why",
+                "{prefix}"
+            );
         }
-        assert_eq!(clean("Authorization: Bearer abcdefghijklmnop"), "Authorization: Bearer ***");
-        assert_eq!(clean("GET https://bot:hunter2@host.example/x?a=1"), "GET https://***@host.example/x?a=1");
-        assert_eq!(clean("/x?X-Amz-Signature=0a1b2c3d&b=1"), "/x?X-Amz-Signature=***&b=1");
+        assert_eq!(
+            clean("Authorization: Bearer abcdefghijklmnop"),
+            "Authorization: Bearer ***"
+        );
+        assert_eq!(
+            clean("GET https://bot:hunter2@host.example/x?a=1"),
+            "GET https://***@host.example/x?a=1"
+        );
+        assert_eq!(
+            clean("/x?X-Amz-Signature=0a1b2c3d&b=1"),
+            "/x?X-Amz-Signature=***&b=1"
+        );
         let jwt = format!("eyJ{body}.{body}.{body}");
         assert_eq!(clean(&format!("jwt {jwt} end")), "jwt *** end");
     }
@@ -240,9 +284,17 @@ mod tests {
 
     #[test]
     fn secrets_of_the_environment_are_masked_by_value() {
-        let vars = [("MY_TOKEN", "correct horse battery"), ("HOME", "/home/somebody"), ("X_TOKEN", "short")];
-        let redactor = Redactor::from_vars(vars.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())));
-        assert_eq!(redactor.clean("correct horse battery in /home/somebody is short"), "*** in /home/somebody is short");
+        let vars = [
+            ("MY_TOKEN", "correct horse battery"),
+            ("HOME", "/home/somebody"),
+            ("X_TOKEN", "short"),
+        ];
+        let redactor =
+            Redactor::from_vars(vars.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())));
+        assert_eq!(
+            redactor.clean("correct horse battery in /home/somebody is short"),
+            "*** in /home/somebody is short"
+        );
     }
 
     #[test]

@@ -91,18 +91,39 @@ fn face(mode: Mode, verbosity: Verbosity) -> Box<dyn Face> {
         Mode::Plain(paint) => Box::new(Plain::new(stderr(), look(paint), verbosity)),
         Mode::Json { summary } => {
             let talk = Plain::new(stderr(), look(Paint::default()), verbosity);
-            Box::new(Json::new(BufWriter::new(io::stdout()), talk, verbosity, summary))
+            Box::new(Json::new(
+                BufWriter::new(io::stdout()),
+                talk,
+                verbosity,
+                summary,
+            ))
         }
         Mode::GitHubActions { summary } => {
-            let plain = Plain::new(stderr(), look(Paint { color: false, unicode: true }), verbosity);
+            let plain = Plain::new(
+                stderr(),
+                look(Paint {
+                    color: false,
+                    unicode: true,
+                }),
+                verbosity,
+            );
             let time = std::time::SystemTime::now();
-            let seed = format!("{time:?} {} {:?}", std::process::id(), std::thread::current().id());
+            let seed = format!(
+                "{time:?} {} {:?}",
+                std::process::id(),
+                std::thread::current().id()
+            );
             Box::new(GitHubActions::new(plain, verbosity, summary, &seed))
         }
     }
 }
 
-fn show(face: &mut dyn Face, receiver: &Receiver<Event>, ending: &AtomicBool, start: Instant) -> Totals {
+fn show(
+    face: &mut dyn Face,
+    receiver: &Receiver<Event>,
+    ending: &AtomicBool,
+    start: Instant,
+) -> Totals {
     let mut totals = Totals::default();
     let mut concluded = false;
     loop {
@@ -121,7 +142,11 @@ fn show(face: &mut dyn Face, receiver: &Receiver<Event>, ending: &AtomicBool, st
             Err(TryRecvError::Empty) => face.flush(),
         }
         // After its summary a run is over in a moment.
-        let wait = if concluded { Duration::from_millis(1) } else { TICK };
+        let wait = if concluded {
+            Duration::from_millis(1)
+        } else {
+            TICK
+        };
         match receiver.recv_timeout(wait) {
             Ok(event) => {
                 fold(&event, &mut totals);
@@ -149,7 +174,10 @@ pub(super) fn fold(event: &Event, totals: &mut Totals) {
         }
         Event::Finished(finished) => totals.add(finished),
         Event::Did(did) => totals.did(did),
-        Event::Note { level: Level::Warning, .. } => totals.warnings += 1,
+        Event::Note {
+            level: Level::Warning,
+            ..
+        } => totals.warnings += 1,
         Event::Summary(summary) => totals.conclude(summary),
         _ => {}
     }
@@ -165,10 +193,19 @@ pub fn tell(did: &Did, mode: &Mode, verbosity: Verbosity) {
             return;
         }
         Mode::Terminal(paint) | Mode::Plain(paint) => *paint,
-        Mode::GitHubActions { .. } => Paint { color: false, unicode: true },
+        Mode::GitHubActions { .. } => Paint {
+            color: false,
+            unicode: true,
+        },
     };
     if shows_did(did, verbosity) {
-        let look = Look { paint, width: None, verbose: false, host: Platform::host(), redactor: Redactor::from_env() };
+        let look = Look {
+            paint,
+            width: None,
+            verbose: false,
+            host: Platform::host(),
+            redactor: Redactor::from_env(),
+        };
         say(&look.did(did));
     }
 }

@@ -10,16 +10,24 @@ const MAX_LINE: usize = 400;
 
 /// Renders a problem; plain ASCII around the user's own line, without a newline at the end.
 pub fn render(problem: &Problem, color: bool) -> String {
-    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let renderer = if color {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
     let (line_number, column) = problem.line_column();
     let text = &problem.text;
     let start = text.floor_char_boundary(problem.span.start);
     let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
-    let line_end = text[start..].find('\n').map_or(text.len(), |newline| start + newline);
+    let line_end = text[start..]
+        .find('\n')
+        .map_or(text.len(), |newline| start + newline);
     let line = text[line_start..line_end].trim_end_matches('\r');
     // The caret stays in one line: what goes on below is seen from its first line.
     let from = (start - line_start).min(line.len());
-    let to = line.floor_char_boundary(problem.span.end.saturating_sub(line_start)).max(from);
+    let to = line
+        .floor_char_boundary(problem.span.end.saturating_sub(line_start))
+        .max(from);
 
     let message = printable(&problem.message);
     let path = format!("{}", problem.file);
@@ -28,10 +36,19 @@ pub fn render(problem: &Problem, color: bool) -> String {
     if line.len() <= MAX_LINE {
         shown = line.to_owned();
         let annotation = AnnotationKind::Primary.span(from..to);
-        group = group.element(Snippet::source(shown.as_str()).line_start(line_number).path(path.as_str()).annotation(annotation));
+        group = group.element(
+            Snippet::source(shown.as_str())
+                .line_start(line_number)
+                .path(path.as_str())
+                .annotation(annotation),
+        );
     } else {
         // A file in one giant line is no text to show; its place still is.
-        group = group.element(annotate_snippets::Origin::path(path.as_str()).line(line_number).char_column(column));
+        group = group.element(
+            annotate_snippets::Origin::path(path.as_str())
+                .line(line_number)
+                .char_column(column),
+        );
     }
     let hint;
     if let Some(text) = &problem.hint {
@@ -43,7 +60,15 @@ pub fn render(problem: &Problem, color: bool) -> String {
 
 /// Without control characters, which a hostile file could use to paint over the message.
 fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .map(|c| {
+            if c.is_control() && c != '\n' {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -95,7 +120,10 @@ mod tests {
             (long.as_str(), 50_000..50_001),
         ] {
             let rendered = render(&problem(text, span.clone()), false);
-            assert!(rendered.contains("versions.yml:") && !rendered.contains('\u{1b}'), "{text:?} {span:?}: {rendered}");
+            assert!(
+                rendered.contains("versions.yml:") && !rendered.contains('\u{1b}'),
+                "{text:?} {span:?}: {rendered}"
+            );
             assert!(rendered.len() < 2000);
         }
     }

@@ -23,8 +23,18 @@ struct Column {
 impl Table {
     /// With columns of these titles.
     pub fn new<const N: usize>(titles: [&'static str; N]) -> Self {
-        let columns = titles.into_iter().map(|title| Column { title, right: false, flexible: false }).collect();
-        Self { columns, rows: Vec::new() }
+        let columns = titles
+            .into_iter()
+            .map(|title| Column {
+                title,
+                right: false,
+                flexible: false,
+            })
+            .collect();
+        Self {
+            columns,
+            rows: Vec::new(),
+        }
     }
 
     /// Numbers stand on the right of their column.
@@ -44,7 +54,10 @@ impl Table {
     /// Adds a row; it has as many cells as there are titles.
     pub fn row<const N: usize>(&mut self, cells: [(&str, Tone); N]) {
         let redactor = Redactor::default();
-        let mut cells: Vec<_> = cells.into_iter().map(|(text, tone)| (redactor.clean_line(text), tone)).collect();
+        let mut cells: Vec<_> = cells
+            .into_iter()
+            .map(|(text, tone)| (redactor.clean_line(text), tone))
+            .collect();
         cells.resize(self.columns.len(), (String::new(), Tone::Plain));
         self.rows.push(cells);
     }
@@ -73,7 +86,9 @@ impl Table {
         };
         let mut text = line(&mut self.columns.iter().map(|column| (column.title, Tone::Dim)));
         for row in &self.rows {
-            text.push_str(&line(&mut row.iter().map(|(text, tone)| (text.as_str(), *tone))));
+            text.push_str(&line(
+                &mut row.iter().map(|(text, tone)| (text.as_str(), *tone)),
+            ));
         }
         text
     }
@@ -84,22 +99,40 @@ impl Table {
             .columns
             .iter()
             .enumerate()
-            .map(|(n, column)| self.rows.iter().map(|row| seen(&row[n].0)).max().unwrap_or(0).max(seen(column.title)))
+            .map(|(n, column)| {
+                self.rows
+                    .iter()
+                    .map(|row| seen(&row[n].0))
+                    .max()
+                    .unwrap_or(0)
+                    .max(seen(column.title))
+            })
             .collect();
         let Some(width) = width else { return widths };
         loop {
-            let total: usize = widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1);
+            let total: usize =
+                widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1);
             let excess = total.saturating_sub(width);
             if excess == 0 {
                 return widths;
             }
             let cuttable = |n: &usize| widths[*n] > LEAST;
-            let flexible = (0..widths.len()).filter(|n| self.columns[*n].flexible).find(cuttable);
-            let Some(column) = flexible.or_else(|| (0..widths.len()).filter(cuttable).max_by_key(|n| widths[*n])) else {
+            let flexible = (0..widths.len())
+                .filter(|n| self.columns[*n].flexible)
+                .find(cuttable);
+            let Some(column) = flexible.or_else(|| {
+                (0..widths.len())
+                    .filter(cuttable)
+                    .max_by_key(|n| widths[*n])
+            }) else {
                 return widths;
             };
             // The flexible one gives all at once, others a bit each so that the widest stays the one that is cut.
-            let give = if self.columns[column].flexible { excess } else { 1 };
+            let give = if self.columns[column].flexible {
+                excess
+            } else {
+                1
+            };
             widths[column] = widths[column].saturating_sub(give).max(LEAST);
         }
     }
@@ -116,8 +149,15 @@ mod tests {
     use super::*;
 
     fn table() -> Table {
-        let mut table = Table::new(["name", "version", "size", "why"]).right(2).flexible(3);
-        table.row([("nats", Tone::Strong), ("v2.10.24", Tone::Plain), ("12.3 MB", Tone::Plain), ("up to date", Tone::Good)]);
+        let mut table = Table::new(["name", "version", "size", "why"])
+            .right(2)
+            .flexible(3);
+        table.row([
+            ("nats", Tone::Strong),
+            ("v2.10.24", Tone::Plain),
+            ("12.3 MB", Tone::Plain),
+            ("up to date", Tone::Good),
+        ]);
         table.row([
             ("liftbridge", Tone::Strong),
             ("v1.10.0", Tone::Plain),
@@ -138,22 +178,44 @@ mod tests {
 
     #[test]
     fn a_narrow_terminal_cuts_what_can_be_cut() {
-        let text = table().render(Some(50), Paint { color: false, unicode: true });
+        let text = table().render(
+            Some(50),
+            Paint {
+                color: false,
+                unicode: true,
+            },
+        );
         insta::assert_snapshot!(text, @r"
         name        version      size  why
         nats        v2.10.24  12.3 MB  up to date
         liftbridge  v1.10.0    456 kB  the installed bina…
         ");
         // Two may give way before the others.
-        let text = table().flexible(0).render(Some(60), Paint { color: false, unicode: true });
+        let text = table().flexible(0).render(
+            Some(60),
+            Paint {
+                color: false,
+                unicode: true,
+            },
+        );
         insta::assert_snapshot!(text, @r"
         name      version      size  why
         nats      v2.10.24  12.3 MB  up to date
         liftbri…  v1.10.0    456 kB  the installed binary differs f…
         ");
         for width in 1..100 {
-            let text = table().render(Some(width), Paint { color: true, unicode: true });
-            let widest = text.lines().map(console::measure_text_width).max().unwrap_or(0);
+            let text = table().render(
+                Some(width),
+                Paint {
+                    color: true,
+                    unicode: true,
+                },
+            );
+            let widest = text
+                .lines()
+                .map(console::measure_text_width)
+                .max()
+                .unwrap_or(0);
             assert!(widest <= width.max(38), "{widest} > {width}");
         }
     }

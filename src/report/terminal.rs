@@ -37,7 +37,14 @@ pub(super) struct Terminal<S> {
 
 impl<S: Screen> Terminal<S> {
     pub fn new(screen: S, look: Look, verbosity: Verbosity) -> Self {
-        Self { screen, look, verbosity, live: Live::default(), painted: None, showing: false }
+        Self {
+            screen,
+            look,
+            verbosity,
+            live: Live::default(),
+            painted: None,
+            showing: false,
+        }
     }
 
     /// The width is asked for anew: windows change.
@@ -84,12 +91,18 @@ impl<S: Screen> Face for Terminal<S> {
     }
 
     fn tick(&mut self, now: Duration) {
-        if self.verbosity == Verbosity::Quiet || self.painted.is_some_and(|at| now.saturating_sub(at) < FRAME) {
+        if self.verbosity == Verbosity::Quiet
+            || self
+                .painted
+                .is_some_and(|at| now.saturating_sub(at) < FRAME)
+        {
             return;
         }
         self.painted = Some(now);
         let (columns, height) = self.screen.size();
-        let rows = self.live.render(&self.look, now, columns.saturating_sub(1).max(20), height);
+        let rows = self
+            .live
+            .render(&self.look, now, columns.saturating_sub(1).max(20), height);
         if self.showing || !rows.is_empty() {
             self.showing = !rows.is_empty();
             self.screen.rows(&rows);
@@ -123,7 +136,10 @@ pub(super) struct Stderr {
 
 impl Stderr {
     pub fn new() -> Self {
-        Self { term: console::Term::stderr(), bar: None }
+        Self {
+            term: console::Term::stderr(),
+            bar: None,
+        }
     }
 }
 
@@ -149,7 +165,10 @@ impl Screen for Stderr {
             return;
         }
         let bar = self.bar.get_or_insert_with(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::term(self.term.clone(), 30));
+            let bar = ProgressBar::with_draw_target(
+                None,
+                ProgressDrawTarget::term(self.term.clone(), 30),
+            );
             // The template is ours and has one known placeholder.
             if let Ok(style) = ProgressStyle::with_template("{msg}") {
                 bar.set_style(style);

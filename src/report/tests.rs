@@ -63,13 +63,25 @@ impl Screen for Paper {
 }
 
 fn look(paint: Paint, verbose: bool) -> Look {
-    Look { paint, width: None, verbose, host: "linux-amd64".parse().unwrap(), redactor: Redactor::default() }
+    Look {
+        paint,
+        width: None,
+        verbose,
+        host: "linux-amd64".parse().unwrap(),
+        redactor: Redactor::default(),
+    }
 }
 
-const UNICODE: Paint = Paint { color: false, unicode: true };
+const UNICODE: Paint = Paint {
+    color: false,
+    unicode: true,
+};
 
 fn cell(name: &str) -> Cell {
-    Cell { name: name.parse().unwrap(), platform: "linux-amd64".parse().unwrap() }
+    Cell {
+        name: name.parse().unwrap(),
+        platform: "linux-amd64".parse().unwrap(),
+    }
 }
 
 fn finished(name: &str, outcome: Outcome) -> Finished {
@@ -102,15 +114,35 @@ fn log_file() -> (tempfile::TempDir, Utf8PathBuf) {
 
 /// The run: milliseconds and what happens then.
 fn run(log: &Utf8PathBuf) -> Vec<(u64, Event)> {
-    let downloading = |name: &str, total| Event::Phase { cell: cell(name), phase: Phase::Downloading, total };
-    let progress = |name: &str, bytes| Event::Progress { cell: cell(name), bytes };
+    let downloading = |name: &str, total| Event::Phase {
+        cell: cell(name),
+        phase: Phase::Downloading,
+        total,
+    };
+    let progress = |name: &str, bytes| Event::Progress {
+        cell: cell(name),
+        bytes,
+    };
     let mut events = vec![
-        (0, Event::Started { action: Action::Ensure, steps: 7 }),
+        (
+            0,
+            Event::Started {
+                action: Action::Ensure,
+                steps: 7,
+            },
+        ),
         (1, Event::Finished(finished("go", Outcome::UpToDate))),
         (2, Event::Finished(finished("gh", Outcome::UpToDate))),
         (10, downloading("nats", Some(45_600_000))),
         (12, downloading("telegraf", None)),
-        (15, Event::Phase { cell: cell("arc"), phase: Phase::Building, total: None }),
+        (
+            15,
+            Event::Phase {
+                cell: cell("arc"),
+                phase: Phase::Building,
+                total: None,
+            },
+        ),
     ];
     for n in 1..=20 {
         events.push((n * 100, progress("nats", n * 1_200_000)));
@@ -184,12 +216,22 @@ fn redact(text: String, log: &Utf8PathBuf) -> String {
 
 fn on_terminal(size: (usize, usize), paint: Paint, verbosity: Verbosity) -> String {
     let (_dir, log) = log_file();
-    let paper = Paper { size, sink: Sink::default() };
-    let mut face = Terminal::new(paper.clone(), look(paint, verbosity == Verbosity::Verbose), verbosity);
+    let paper = Paper {
+        size,
+        sink: Sink::default(),
+    };
+    let mut face = Terminal::new(
+        paper.clone(),
+        look(paint, verbosity == Verbosity::Verbose),
+        verbosity,
+    );
     play(&mut face, &run(&log));
     let text = redact(paper.sink.text(), &log);
     for line in text.lines().filter(|line| !line.contains("log:")) {
-        assert!(console::measure_text_width(line.trim_start_matches("~ ")) < size.0, "{line}");
+        assert!(
+            console::measure_text_width(line.trim_start_matches("~ ")) < size.0,
+            "{line}"
+        );
     }
     text
 }
@@ -318,39 +360,93 @@ fn on_a_terminal_that_knows_only_ascii() {
 #[test]
 fn a_narrow_terminal_is_no_reason_to_fall_over() {
     for columns in 1..60 {
-        let paper = Paper { size: (columns, 2), sink: Sink::default() };
+        let paper = Paper {
+            size: (columns, 2),
+            sink: Sink::default(),
+        };
         let (_dir, log) = log_file();
-        play(&mut Terminal::new(paper, look(UNICODE, false), Verbosity::Normal), &run(&log));
+        play(
+            &mut Terminal::new(paper, look(UNICODE, false), Verbosity::Normal),
+            &run(&log),
+        );
     }
 }
 
 #[test]
 fn many_rows_are_counted_instead_of_shown() {
-    let paper = Paper { size: (80, 24), sink: Sink::default() };
+    let paper = Paper {
+        size: (80, 24),
+        sink: Sink::default(),
+    };
     let mut face = Terminal::new(paper.clone(), look(UNICODE, false), Verbosity::Normal);
-    let mut events = vec![(0, Event::Started { action: Action::Ensure, steps: 48 })];
+    let mut events = vec![(
+        0,
+        Event::Started {
+            action: Action::Ensure,
+            steps: 48,
+        },
+    )];
     for n in 0..22 {
-        events.push((1, Event::Phase { cell: cell(&format!("tool-{n}")), phase: Phase::Building, total: None }));
+        events.push((
+            1,
+            Event::Phase {
+                cell: cell(&format!("tool-{n}")),
+                phase: Phase::Building,
+                total: None,
+            },
+        ));
     }
-    events.push((1000, Event::Progress { cell: cell("tool-0"), bytes: 0 }));
+    events.push((
+        1000,
+        Event::Progress {
+            cell: cell("tool-0"),
+            bytes: 0,
+        },
+    ));
     play(&mut face, &events);
     let text = paper.sink.text();
-    assert_eq!(text.lines().filter(|line| line.contains("building")).count(), 10, "{text}");
-    assert!(text.contains("~   … and 12 more · 0 of 48 done · 1 s"), "{text}");
+    assert_eq!(
+        text.lines()
+            .filter(|line| line.contains("building"))
+            .count(),
+        10,
+        "{text}"
+    );
+    assert!(
+        text.contains("~   … and 12 more · 0 of 48 done · 1 s"),
+        "{text}"
+    );
 }
 
 #[test]
 fn a_run_with_nothing_to_do_says_so_in_one_line() {
-    let paper = Paper { size: (80, 24), sink: Sink::default() };
+    let paper = Paper {
+        size: (80, 24),
+        sink: Sink::default(),
+    };
     let mut face = Terminal::new(paper.clone(), look(UNICODE, false), Verbosity::Normal);
     let mut events: Vec<(u64, Event)> = (0..8)
         .flat_map(|n| {
             let name = format!("tool-{n}");
-            let checking = Event::Phase { cell: cell(&name), phase: Phase::Checking, total: None };
-            [(0, checking), (0, Event::Finished(finished(&name, Outcome::UpToDate)))]
+            let checking = Event::Phase {
+                cell: cell(&name),
+                phase: Phase::Checking,
+                total: None,
+            };
+            [
+                (0, checking),
+                (0, Event::Finished(finished(&name, Outcome::UpToDate))),
+            ]
         })
         .collect();
-    events.push((4, Event::Summary(Summary { ok: true, seconds: 0.004, ..Summary::default() })));
+    events.push((
+        4,
+        Event::Summary(Summary {
+            ok: true,
+            seconds: 0.004,
+            ..Summary::default()
+        }),
+    ));
     play(&mut face, &events);
     assert_eq!(paper.sink.text(), "8 up to date in 4 ms\n");
 }
@@ -358,7 +454,14 @@ fn a_run_with_nothing_to_do_says_so_in_one_line() {
 fn as_plain(verbosity: Verbosity) -> String {
     let (_dir, log) = log_file();
     let sink = Sink::default();
-    play(&mut Plain::new(sink.clone(), look(Paint::default(), verbosity == Verbosity::Verbose), verbosity), &run(&log));
+    play(
+        &mut Plain::new(
+            sink.clone(),
+            look(Paint::default(), verbosity == Verbosity::Verbose),
+            verbosity,
+        ),
+        &run(&log),
+    );
     redact(sink.text(), &log)
 }
 
@@ -413,27 +516,54 @@ fn as_plain_lines() {
 fn quiet_tells_only_failures() {
     let text = as_plain(Verbosity::Quiet);
     insta::assert_snapshot!(text.lines().next().unwrap_or_default(), @"error: arc v1.2.3: cannot build arc");
-    assert!(text.contains("error: arc v1.2.3: cannot build arc") && text.contains("unit 30"), "{text}");
-    assert!(!text.contains("nats") && !text.contains("warning"), "{text}");
+    assert!(
+        text.contains("error: arc v1.2.3: cannot build arc") && text.contains("unit 30"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("nats") && !text.contains("warning"),
+        "{text}"
+    );
 }
 
 #[test]
 fn a_long_build_gives_signs_of_life() {
     let sink = Sink::default();
-    let mut face = Plain::new(sink.clone(), look(Paint::default(), false), Verbosity::Normal);
-    face.event(&Event::Phase { cell: cell("arc"), phase: Phase::Building, total: None }, Duration::ZERO);
+    let mut face = Plain::new(
+        sink.clone(),
+        look(Paint::default(), false),
+        Verbosity::Normal,
+    );
+    face.event(
+        &Event::Phase {
+            cell: cell("arc"),
+            phase: Phase::Building,
+            total: None,
+        },
+        Duration::ZERO,
+    );
     for second in 0..150 {
         face.tick(Duration::from_secs(second));
     }
-    assert_eq!(sink.text(), "arc: building\narc: still building, 1 m 00 s\narc: still building, 2 m 00 s\n");
+    assert_eq!(
+        sink.text(),
+        "arc: building\narc: still building, 1 m 00 s\narc: still building, 2 m 00 s\n"
+    );
 }
 
 #[test]
 fn as_json() {
     let (_dir, log) = log_file();
     let (out, talk) = (Sink::default(), Sink::default());
-    let plain = Plain::new(talk.clone(), look(Paint::default(), false), Verbosity::Normal);
-    play(&mut Json::new(out.clone(), plain, Verbosity::Normal, true), &run(&log));
+    let plain = Plain::new(
+        talk.clone(),
+        look(Paint::default(), false),
+        Verbosity::Normal,
+    );
+    play(
+        &mut Json::new(out.clone(), plain, Verbosity::Normal, true),
+        &run(&log),
+    );
     insta::assert_snapshot!(redact(out.text(), &log), @r#"
     {"event":"finished","action":"ensure","subsystem":"go","version":"v1.2.3","platform":"linux-amd64","outcome":"up-to-date","source":null,"bytes":0,"seconds":0.01,"error":null}
     {"event":"finished","action":"ensure","subsystem":"gh","version":"v1.2.3","platform":"linux-amd64","outcome":"up-to-date","source":null,"bytes":0,"seconds":0.01,"error":null}
@@ -444,8 +574,14 @@ fn as_json() {
     {"event":"summary","ok":false,"counts":{"downloaded":1,"failed":1,"restored":1,"skipped":1,"up-to-date":2},"seconds":3.22}
     "#);
     let talk = talk.text();
-    assert!(talk.starts_with("warning: arc: arc changed but is still v1.2.3\n"), "{talk}");
-    assert!(talk.contains("\nerror: arc v1.2.3: cannot build arc\n"), "{talk}");
+    assert!(
+        talk.starts_with("warning: arc: arc changed but is still v1.2.3\n"),
+        "{talk}"
+    );
+    assert!(
+        talk.contains("\nerror: arc v1.2.3: cannot build arc\n"),
+        "{talk}"
+    );
     assert!(!talk.contains("ordinary"), "{talk}");
 }
 
@@ -463,7 +599,10 @@ fn in_github_actions() {
     let (_, rest) = text.split_once("::stop-commands::").unwrap();
     let (token, rest) = rest.split_once('\n').unwrap();
     let (inside, _) = rest.split_once(&format!("::{token}::\n")).unwrap();
-    assert!(inside.starts_with("::error::not ours\ncompiling unit 1\n"), "{inside}");
+    assert!(
+        inside.starts_with("::error::not ours\ncompiling unit 1\n"),
+        "{inside}"
+    );
     let text = text.replace(inside, "(log)\n").replace(token, "(token)");
     insta::assert_snapshot!(text, @r"
     arc: building
@@ -533,8 +672,15 @@ fn other_peoples_text_gives_no_commands_to_the_runner() {
     let plain = Plain::new(sink.clone(), look(UNICODE, false), Verbosity::Normal);
     let mut face = GitHubActions::new(plain, Verbosity::Normal, None, "seed");
     let text = "the server said\n::add-mask::x\n ##[error]y\na::b";
-    let note = Event::Note { cell: None, level: Level::Info, text: text.into() };
-    let failed = Finished { error: Some(Error::failed("x").cause(text)), ..finished("arc", Outcome::Failed) };
+    let note = Event::Note {
+        cell: None,
+        level: Level::Info,
+        text: text.into(),
+    };
+    let failed = Finished {
+        error: Some(Error::failed("x").cause(text)),
+        ..finished("arc", Outcome::Failed)
+    };
     play(&mut face, &[(0, note), (1, Event::Finished(failed))]);
     let commands: Vec<String> = sink
         .text()
@@ -543,7 +689,10 @@ fn other_peoples_text_gives_no_commands_to_the_runner() {
         .map(str::to_owned)
         .collect();
     assert_eq!(commands.len(), 1, "{commands:?}");
-    assert!(commands[0].starts_with("::error title=ensure arc v1.2.3::x: the server said%0A::add-mask"), "{commands:?}");
+    assert!(
+        commands[0].starts_with("::error title=ensure arc v1.2.3::x: the server said%0A::add-mask"),
+        "{commands:?}"
+    );
 }
 
 #[test]
@@ -557,7 +706,9 @@ fn problems_in_files_become_annotations_at_their_place() {
     };
     assert_eq!(
         super::annotations(&Error::problems(vec![problem])),
-        ["::error file=a%2Cb/recipe.yml,line=3,col=1,title=larder::unknown key `bad`, 100%25 sure%0Ahelp: remove it"]
+        [
+            "::error file=a%2Cb/recipe.yml,line=3,col=1,title=larder::unknown key `bad`, 100%25 sure%0Ahelp: remove it"
+        ]
     );
 }
 
@@ -566,7 +717,10 @@ fn finishing_shows_all_that_was_sent_though_a_sender_lives_on() {
     let (events, receiver) = Events::channel();
     let reporter = Reporter::spawn(Mode::Plain(Paint::default()), Verbosity::Quiet, receiver);
     for n in 0..1000 {
-        events.send(Event::Finished(finished(&format!("tool-{n}"), Outcome::UpToDate)));
+        events.send(Event::Finished(finished(
+            &format!("tool-{n}"),
+            Outcome::UpToDate,
+        )));
     }
     let totals = reporter.finish();
     assert_eq!((totals.steps(), totals.ok), (1000, true));
@@ -577,9 +731,15 @@ fn finishing_shows_all_that_was_sent_though_a_sender_lives_on() {
 fn the_worst_failure_names_the_exit_code() {
     let mut totals = Totals::default();
     assert_eq!(totals.worst(), None);
-    totals.add(&Finished { error: Some(Error::unavailable("x")), ..finished("a", Outcome::Failed) });
+    totals.add(&Finished {
+        error: Some(Error::unavailable("x")),
+        ..finished("a", Outcome::Failed)
+    });
     totals.add(&finished("b", Outcome::Failed));
-    totals.add(&Finished { error: Some(Error::integrity("x")), ..finished("c", Outcome::Failed) });
+    totals.add(&Finished {
+        error: Some(Error::integrity("x")),
+        ..finished("c", Outcome::Failed)
+    });
     assert_eq!(totals.worst(), Some(crate::Kind::Integrity));
     assert!(!totals.ok);
 }

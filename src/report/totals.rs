@@ -24,7 +24,14 @@ pub struct Totals {
 
 impl Default for Totals {
     fn default() -> Self {
-        Self { ok: true, action: None, counts: BTreeMap::new(), finished: Vec::new(), warnings: 0, seconds: 0.0 }
+        Self {
+            ok: true,
+            action: None,
+            counts: BTreeMap::new(),
+            finished: Vec::new(),
+            warnings: 0,
+            seconds: 0.0,
+        }
     }
 }
 
@@ -60,7 +67,9 @@ impl Totals {
 
     /// The kind of failure that names the exit code, if any step failed.
     pub fn worst(&self) -> Option<Kind> {
-        self.failures().map(|f| f.error.as_ref().map_or(Kind::Failed, crate::Error::kind)).min_by_key(|kind| kind.rank())
+        self.failures()
+            .map(|f| f.error.as_ref().map_or(Kind::Failed, crate::Error::kind))
+            .min_by_key(|kind| kind.rank())
     }
 }
 

@@ -28,7 +28,11 @@ struct Inner {
 impl Ensure {
     /// For a run; `upload` says what happens after a build.
     pub fn new(ctx: Arc<Context>, upload: UploadDecision) -> Self {
-        Self { ctx, upload, inner: Mutex::default() }
+        Self {
+            ctx,
+            upload,
+            inner: Mutex::default(),
+        }
     }
 
     fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -46,11 +50,19 @@ impl Ensure {
     }
 
     fn version(&self, cell: &Cell) -> Option<crate::model::Version> {
-        self.ctx.project.subsystems.get(&cell.name).map(|subsystem| subsystem.version.clone())
+        self.ctx
+            .project
+            .subsystems
+            .get(&cell.name)
+            .map(|subsystem| subsystem.version.clone())
     }
 
     fn finished(&self, cell: &Cell, outcome: Outcome) -> Option<Finished> {
-        let seconds = self.inner().started.get(cell).map_or(0.0, |start| start.elapsed().as_secs_f64());
+        let seconds = self
+            .inner()
+            .started
+            .get(cell)
+            .map_or(0.0, |start| start.elapsed().as_secs_f64());
         Some(Finished {
             action: Action::Ensure,
             cell: cell.clone(),
@@ -102,13 +114,16 @@ impl Ensure {
         let reason = match (&self.upload, self.inner().silent.get(cell)) {
             (UploadDecision::No, _) => return,
             (UploadDecision::Skip(why), _) => Some(why.clone()),
-            (UploadDecision::Yes, Some(error)) => {
-                Some(format!("a source before the build was silent ({}), so what was built is not uploaded", error.message()))
-            }
+            (UploadDecision::Yes, Some(error)) => Some(format!(
+                "a source before the build was silent ({}), so what was built is not uploaded",
+                error.message()
+            )),
             (UploadDecision::Yes, None) => None,
         };
         let start = Instant::now();
-        let Some(mut finished) = self.finished(cell, Outcome::Skipped) else { return };
+        let Some(mut finished) = self.finished(cell, Outcome::Skipped) else {
+            return;
+        };
         finished.action = Action::Release;
         if reason.is_some() {
             finished.reason = reason;
@@ -133,7 +148,11 @@ impl Ensure {
 
     /// `--dry-run`: tells what was foreseen of a cell; gives the failure it would come to.
     pub fn foreseen(&self, foreseen: Foreseen) -> Option<Error> {
-        let Foreseen { cell, look, needed_by } = foreseen;
+        let Foreseen {
+            cell,
+            look,
+            needed_by,
+        } = foreseen;
         match look.and_then(|look| steps::foretell(&self.ctx, &cell, look)) {
             Ok(Err(mut reason)) => {
                 if !needed_by.is_empty() {
@@ -164,11 +183,18 @@ impl Work for Ensure {
         self.inner().started.insert(cell.clone(), Instant::now());
         match steps::obtain(&self.ctx, cell) {
             Ok(Obtained::Done(done)) => self.succeeded(cell, *done),
-            Ok(Obtained::MustBuild { reason, unavailable }) => {
+            Ok(Obtained::MustBuild {
+                reason,
+                unavailable,
+            }) => {
                 if let Some(error) = unavailable {
                     self.inner().silent.insert(cell.clone(), error);
                 }
-                self.ctx.events.note(Some(cell), Level::Detail, format!("has to be built: {reason}"));
+                self.ctx.events.note(
+                    Some(cell),
+                    Level::Detail,
+                    format!("has to be built: {reason}"),
+                );
                 Answer::MustBuild(reason)
             }
             Err(error) => self.failed(cell, error, false),

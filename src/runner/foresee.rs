@@ -29,22 +29,42 @@ pub fn foresee(plan: &Plan, look: impl Fn(&Cell) -> Result<Look> + Sync) -> Vec<
     let mut needed_by: BTreeMap<CellId, BTreeSet<Name>> = BTreeMap::new();
     let mut next = plan.goals();
     while !next.is_empty() {
-        let looks: Vec<(CellId, Result<Look>)> = next.par_iter().map(|id| (*id, look(plan.cell(*id)))).collect();
+        let looks: Vec<(CellId, Result<Look>)> = next
+            .par_iter()
+            .map(|id| (*id, look(plan.cell(*id))))
+            .collect();
         let mut woken = BTreeSet::new();
         for (id, look) in looks {
-            if look.as_ref().is_ok_and(|look| look.choice == Some(Via::Build)) {
-                for need in plan.before_build(id).into_iter().filter(|need| !plan.is_goal(*need)) {
-                    needed_by.entry(need).or_default().insert(plan.cell(id).name.clone());
+            if look
+                .as_ref()
+                .is_ok_and(|look| look.choice == Some(Via::Build))
+            {
+                for need in plan
+                    .before_build(id)
+                    .into_iter()
+                    .filter(|need| !plan.is_goal(*need))
+                {
+                    needed_by
+                        .entry(need)
+                        .or_default()
+                        .insert(plan.cell(id).name.clone());
                     woken.insert(need);
                 }
             }
             seen.insert(id, look);
         }
-        next = woken.into_iter().filter(|id| !seen.contains_key(id)).collect();
+        next = woken
+            .into_iter()
+            .filter(|id| !seen.contains_key(id))
+            .collect();
     }
     let mut foreseen: Vec<Foreseen> = seen
         .into_iter()
-        .map(|(id, look)| Foreseen { cell: plan.cell(id).clone(), look, needed_by: needed_by.remove(&id).unwrap_or_default() })
+        .map(|(id, look)| Foreseen {
+            cell: plan.cell(id).clone(),
+            look,
+            needed_by: needed_by.remove(&id).unwrap_or_default(),
+        })
         .collect();
     foreseen.sort_by(|a, b| a.cell.cmp(&b.cell));
     foreseen

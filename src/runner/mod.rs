@@ -72,7 +72,10 @@ pub struct Ended {
 impl Ended {
     /// The kind that names the exit code, if anything failed.
     pub fn worst(&self) -> Option<Kind> {
-        self.errors.iter().map(|(_, error)| error.kind()).min_by_key(|kind| kind.rank())
+        self.errors
+            .iter()
+            .map(|(_, error)| error.kind())
+            .min_by_key(|kind| kind.rank())
     }
 }
 
@@ -99,7 +102,13 @@ struct Runner<'a> {
 }
 
 /// Runs a plan to its end: every goal ends as something. Cancelling lets running steps end, the rest is skipped.
-pub fn run(plan: &Plan, work: &Arc<dyn Work>, limits: Limits, runtime: &tokio::runtime::Handle, cancel: &Cancel) -> Ended {
+pub fn run(
+    plan: &Plan,
+    work: &Arc<dyn Work>,
+    limits: Limits,
+    runtime: &tokio::runtime::Handle,
+    cancel: &Cancel,
+) -> Ended {
     let (sender, answers) = mpsc::channel();
     let mut runner = Runner::new(plan);
     loop {
@@ -111,7 +120,9 @@ pub fn run(plan: &Plan, work: &Arc<dyn Work>, limits: Limits, runtime: &tokio::r
             break;
         }
         // The runner holds a sender, so this only fails when every worker is gone, which none can be.
-        let Ok((id, answer)) = answers.recv() else { break };
+        let Ok((id, answer)) = answers.recv() else {
+            break;
+        };
         runner.take(id, answer, limits.keep_going, &**work);
     }
     runner.skip_rest(&**work);
@@ -124,7 +135,11 @@ impl<'a> Runner<'a> {
     fn new(plan: &'a Plan) -> Self {
         let mut runner = Self {
             plan,
-            states: plan.ids().into_iter().map(|id| (id, State::Dormant)).collect(),
+            states: plan
+                .ids()
+                .into_iter()
+                .map(|id| (id, State::Dormant))
+                .collect(),
             queued: VecDeque::new(),
             ready: VecDeque::new(),
             obtaining: 0,
@@ -153,22 +168,38 @@ impl<'a> Runner<'a> {
             _ => debug_assert!(false, "{}: {old:?} → {new:?}", self.plan.cell(id)),
         }
         if let Ended(outcome) = new {
-            self.ended.outcomes.insert(self.plan.cell(id).clone(), outcome);
+            self.ended
+                .outcomes
+                .insert(self.plan.cell(id).clone(), outcome);
         }
     }
 
-    fn start(&mut self, work: &Arc<dyn Work>, limits: Limits, runtime: &tokio::runtime::Handle, sender: &Sender) {
+    fn start(
+        &mut self,
+        work: &Arc<dyn Work>,
+        limits: Limits,
+        runtime: &tokio::runtime::Handle,
+        sender: &Sender,
+    ) {
         while self.stop.is_none() && self.building < limits.builds.max(1) {
-            let Some(id) = self.ready.pop_front() else { break };
-            let Some(State::Ready { reason }) = self.states.get(&id).cloned() else { continue };
+            let Some(id) = self.ready.pop_front() else {
+                break;
+            };
+            let Some(State::Ready { reason }) = self.states.get(&id).cloned() else {
+                continue;
+            };
             self.set(id, State::Building);
-            let (work, cell, sender) = (Arc::clone(work), self.plan.cell(id).clone(), sender.clone());
+            let (work, cell, sender) =
+                (Arc::clone(work), self.plan.cell(id).clone(), sender.clone());
             spawn(runtime, sender, id, move || work.build(&cell, &reason));
         }
         while self.stop.is_none() && self.obtaining < limits.transfers.max(1) {
-            let Some(id) = self.queued.pop_front() else { break };
+            let Some(id) = self.queued.pop_front() else {
+                break;
+            };
             self.set(id, State::Obtaining);
-            let (work, cell, sender) = (Arc::clone(work), self.plan.cell(id).clone(), sender.clone());
+            let (work, cell, sender) =
+                (Arc::clone(work), self.plan.cell(id).clone(), sender.clone());
             spawn(runtime, sender, id, move || work.obtain(&cell));
         }
     }
@@ -225,14 +256,21 @@ impl<'a> Runner<'a> {
                 .collect();
             for (id, reason) in waiting {
                 let needs = self.plan.before_build(id);
-                let lost = needs
-                    .iter()
-                    .find(|need| matches!(self.states.get(need), Some(State::Ended(Outcome::Failed | Outcome::Skipped))));
+                let lost = needs.iter().find(|need| {
+                    matches!(
+                        self.states.get(need),
+                        Some(State::Ended(Outcome::Failed | Outcome::Skipped))
+                    )
+                });
                 if let Some(lost) = lost {
-                    let text = format!("needs `{}`, which is not there", self.plan.cell(*lost).name);
+                    let text =
+                        format!("needs `{}`, which is not there", self.plan.cell(*lost).name);
                     self.skip(id, &text, work);
                     moved = true;
-                } else if needs.iter().all(|need| matches!(self.states.get(need), Some(State::Ended(_)))) {
+                } else if needs
+                    .iter()
+                    .all(|need| matches!(self.states.get(need), Some(State::Ended(_))))
+                {
                     self.set(id, State::Ready { reason });
                     moved = true;
                 }
@@ -249,26 +287,41 @@ impl<'a> Runner<'a> {
     }
 
     fn skip_rest(&mut self, work: &dyn Work) {
-        let reason = self.stop.clone().unwrap_or_else(|| "a need never became ready".into());
+        let reason = self
+            .stop
+            .clone()
+            .unwrap_or_else(|| "a need never became ready".into());
         for id in self.plan.ids() {
             match self.states.get(&id) {
-                Some(State::Queued | State::Awaiting { .. } | State::Ready { .. }) => self.skip(id, &reason, work),
-                Some(State::Dormant | State::Obtaining | State::Building | State::Ended(_)) | None => {}
+                Some(State::Queued | State::Awaiting { .. } | State::Ready { .. }) => {
+                    self.skip(id, &reason, work)
+                }
+                Some(State::Dormant | State::Obtaining | State::Building | State::Ended(_))
+                | None => {}
             }
         }
     }
 }
 
-fn spawn(runtime: &tokio::runtime::Handle, sender: Sender, id: CellId, work: impl FnOnce() -> Answer + Send + 'static) {
+fn spawn(
+    runtime: &tokio::runtime::Handle,
+    sender: Sender,
+    id: CellId,
+    work: impl FnOnce() -> Answer + Send + 'static,
+) {
     runtime.spawn_blocking(move || {
         let start = Instant::now();
         // A panic in a step is a bug; it must fail that step, not hang the run.
-        let answer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| {
-            Answer::Failed(
-                Error::failed(format!("internal error after {:.1} s", start.elapsed().as_secs_f64()))
+        let answer =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| {
+                Answer::Failed(
+                    Error::failed(format!(
+                        "internal error after {:.1} s",
+                        start.elapsed().as_secs_f64()
+                    ))
                     .hint("this is a bug in larder: please report it with the lines above"),
-            )
-        });
+                )
+            });
         // The receiver only goes when nothing is running any more.
         let _ = sender.send((id, answer));
     });

@@ -76,8 +76,12 @@ impl Wish {
     /// The schema that a project's recipes name.
     pub fn schema_of(project: &Project) -> Option<&'static str> {
         let usual = project.subsystems_dir == project.root.join("subsystems");
-        (usual && project.root.join(".larder/schema/recipe.schema.json").exists())
-            .then_some("../../.larder/schema/recipe.schema.json")
+        (usual
+            && project
+                .root
+                .join(".larder/schema/recipe.schema.json")
+                .exists())
+        .then_some("../../.larder/schema/recipe.schema.json")
     }
 }
 
@@ -130,22 +134,61 @@ pub fn propose(client: &Client, wish: &Wish, cancel: &Cancel) -> Result<Proposal
         Source::GitHub(repo) => github(client, repo, wish.version.as_deref())?,
         Source::Url(url) => beside::announced(client, url, wish, cancel)?,
     };
-    let Announced { version, tag: _, assets, about: _ } = &announced;
+    let Announced {
+        version,
+        tag: _,
+        assets,
+        about: _,
+    } = &announced;
     let names = [wish.name.as_str(), wish.source.word()];
     let guess = upstream::guess(assets, version, &wish.platforms, &names).ok_or_else(|| {
-        let error = Error::failed(format!("{} {version} has no asset that looks like a program for us", wish.source));
+        let error = Error::failed(format!(
+            "{} {version} has no asset that looks like a program for us",
+            wish.source
+        ));
         match assets.len() {
             0 => error.hint("the release has no assets at all"),
-            n => error.hint(format!("it has {n}: {}", assets.iter().take(12).cloned().collect::<Vec<_>>().join(", "))),
+            n => error.hint(format!(
+                "it has {n}: {}",
+                assets
+                    .iter()
+                    .take(12)
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )),
         }
     })?;
     let host = Platform::host();
-    let seen = if guess.assets.contains_key(&host) { host } else { *guess.assets.keys().next().unwrap_or(&host) };
+    let seen = if guess.assets.contains_key(&host) {
+        host
+    } else {
+        *guess.assets.keys().next().unwrap_or(&host)
+    };
     let (inside, sums, silent) = look(client, wish, &announced, &guess, seen, cancel)?;
-    let missing = wish.platforms.iter().copied().filter(|platform| !guess.assets.contains_key(platform)).collect();
-    let findings = Findings { wish, announced, guess, sums, inside, missing };
+    let missing = wish
+        .platforms
+        .iter()
+        .copied()
+        .filter(|platform| !guess.assets.contains_key(platform))
+        .collect();
+    let findings = Findings {
+        wish,
+        announced,
+        guess,
+        sums,
+        inside,
+        missing,
+    };
     let recipe = recipe::text(&findings);
-    let Findings { wish: _, announced, guess, sums, inside, missing } = findings;
+    let Findings {
+        wish: _,
+        announced,
+        guess,
+        sums,
+        inside,
+        missing,
+    } = findings;
     let proposal = Proposal {
         version: announced.version,
         tag: announced.tag.map(|(tag, _)| tag),
@@ -174,15 +217,22 @@ fn github(client: &Client, repo: &str, version: Option<&str>) -> Result<Announce
         Kind::Interrupted(_) => Err(error),
         _ => Ok(About::default()),
     })?;
-    Ok(Announced { version: version.parse()?, assets: release.assets(), tag: Some((release.tag.clone(), template)), about })
+    Ok(Announced {
+        version: version.parse()?,
+        assets: release.assets(),
+        tag: Some((release.tag.clone(), template)),
+        about,
+    })
 }
 
 /// Where an asset is.
 fn coordinate(source: &Source, tag: Option<&str>, asset: &str) -> Coordinate {
     match source {
-        Source::GitHub(repo) => {
-            Coordinate::GitHub { repo: repo.clone(), tag: tag.unwrap_or_default().to_owned(), asset: asset.to_owned() }
-        }
+        Source::GitHub(repo) => Coordinate::GitHub {
+            repo: repo.clone(),
+            tag: tag.unwrap_or_default().to_owned(),
+            asset: asset.to_owned(),
+        },
         Source::Url(_) => Coordinate::Url(asset.to_owned()),
     }
 }
@@ -210,15 +260,26 @@ fn look(
         cancel.check()?;
         let tag = announced.tag.as_ref().map(|(tag, _)| tag.as_str());
         let coordinate = coordinate(&wish.source, tag, asset);
-        let original = Original { coordinate, checksum: sums.map(of), extract: Vec::new() };
+        let original = Original {
+            coordinate,
+            checksum: sums.map(of),
+            extract: Vec::new(),
+        };
         match upstream::fetch(client, &original, platform, true, cancel) {
             Ok(Some(fetched)) => {
-                let inside = inside::look(fetched, wish, &announced.version, guess, platform, cancel)?;
+                let inside =
+                    inside::look(fetched, wish, &announced.version, guess, platform, cancel)?;
                 return Ok((inside, sums.cloned(), silent));
             }
-            Ok(None) => return Err(Error::failed(format!("{asset} is announced, but is not there"))),
+            Ok(None) => {
+                return Err(Error::failed(format!(
+                    "{asset} is announced, but is not there"
+                )));
+            }
             // A file that is none of digests, or of others.
-            Err(error) if sums.is_some() && error.kind() == Kind::Failed => silent.extend(sums.map(name)),
+            Err(error) if sums.is_some() && error.kind() == Kind::Failed => {
+                silent.extend(sums.map(name))
+            }
             Err(error) => return Err(error),
         }
     }
@@ -229,17 +290,33 @@ fn look(
 fn check(wish: &Wish, proposal: &Proposal) -> Result<()> {
     let scratch = fs::Scratch::new("add")?;
     let root = scratch.path();
-    let Proposal { version, tag, assets, recipe, .. } = proposal;
+    let Proposal {
+        version,
+        tag,
+        assets,
+        recipe,
+        ..
+    } = proposal;
     let name = &wish.name;
-    fs::write_atomic(root.join("versions.yml"), format!("versions: {{{name}: \"{version}\"}}\n").as_bytes())?;
+    fs::write_atomic(
+        root.join("versions.yml"),
+        format!("versions: {{{name}: \"{version}\"}}\n").as_bytes(),
+    )?;
     write_recipe(&root.join("subsystems").join(name), recipe)?;
     let project = Project::load(root)?;
     for (platform, asset) in assets {
         let wanted = coordinate(&wish.source, tag.as_deref(), asset);
-        let original = project.subsystems.get(name).map(|subsystem| subsystem.original(platform)).transpose()?.flatten();
+        let original = project
+            .subsystems
+            .get(name)
+            .map(|subsystem| subsystem.original(platform))
+            .transpose()?
+            .flatten();
         if original.is_none_or(|original| original.coordinate != wanted) {
-            return Err(Error::failed(format!("no template was found that names {asset} for {platform}"))
-                .hint("write the recipe by hand, and tell us of the release"));
+            return Err(Error::failed(format!(
+                "no template was found that names {asset} for {platform}"
+            ))
+            .hint("write the recipe by hand, and tell us of the release"));
         }
     }
     Ok(())
@@ -250,10 +327,15 @@ pub fn write(project: &Project, name: &Name, proposal: &Proposal) -> Result<Vec<
     let versions = project.root.join("versions.yml");
     let changed = edit::add_version(&fs::read_text(&versions)?, name, &proposal.version)?;
     let folder = project.subsystems_dir.join(name);
-    let made = folder.ancestors().take_while(|path| !path.exists()).last().map(Utf8Path::to_owned);
+    let made = folder
+        .ancestors()
+        .take_while(|path| !path.exists())
+        .last()
+        .map(Utf8Path::to_owned);
     let recipe = folder.join("recipe.yml");
     if fs::lstat(&recipe)?.is_some() {
-        return Err(Error::usage(format!("{recipe} is there already")).hint("choose another name, or remove it"));
+        return Err(Error::usage(format!("{recipe} is there already"))
+            .hint("choose another name, or remove it"));
     }
     let written = write_recipe(&folder, &proposal.recipe)
         .and_then(|()| Project::load_as_if(&project.root, &changed).map(drop))

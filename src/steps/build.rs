@@ -30,7 +30,9 @@ use crate::error::{Error, Result};
 use crate::fs::{self, IoContext};
 use crate::integrity::executable::{self, Executable};
 use crate::integrity::{LockLine, Observed, tree};
-use crate::model::{Artifact, ArtifactFile, Cell, FileName, Level, Origin, Outcome, Phase, Platform, Via};
+use crate::model::{
+    Artifact, ArtifactFile, Cell, FileName, Level, Origin, Outcome, Phase, Platform, Via,
+};
 use crate::project::{Build, RenderedBuild, RenderedSource, Subsystem};
 
 /// What a build's commands may see of the environment, beside what the recipe declares.
@@ -80,10 +82,14 @@ pub fn build(ctx: &Context, cell: &Cell, reason: &str) -> Result<Done> {
     {
         return Ok(done);
     }
-    let inputs = wanted.of(Origin::Build).ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", cell.name)))?;
+    let inputs = wanted
+        .of(Origin::Build)
+        .ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", cell.name)))?;
     // One build of the same inputs at a time on this machine: whoever waited finds it in the cache.
     let _once = match ctx.cache.lock_path(&inputs.digest) {
-        Ok(path) => Some(exclusive(&path, &ctx.cancel, |text| ctx.events.note(Some(cell), Level::Info, text))?),
+        Ok(path) => Some(exclusive(&path, &ctx.cancel, |text| {
+            ctx.events.note(Some(cell), Level::Info, text)
+        })?),
         Err(_) => None,
     };
     if !ctx.options.rebuild
@@ -118,7 +124,13 @@ pub fn build(ctx: &Context, cell: &Cell, reason: &str) -> Result<Done> {
         commit: made.observed.commit.clone(),
         files: made.files,
     };
-    let entry = Entry { artifact, via: Via::Build, hub: None, file: None, observed: made.observed };
+    let entry = Entry {
+        artifact,
+        via: Via::Build,
+        hub: None,
+        file: None,
+        observed: made.observed,
+    };
     obtain::remember(ctx, cell, &staging, &entry);
     let watched = held.bin.install(staging, &entry.artifact)?;
     Ok(Done {
@@ -135,7 +147,10 @@ pub fn build(ctx: &Context, cell: &Cell, reason: &str) -> Result<Done> {
 
 /// Where a cell's build tells what happens.
 pub fn log_path(ctx: &Context, cell: &Cell) -> Utf8PathBuf {
-    ctx.project.root.join(".larder/logs").join(format!("{}-{}.log", cell.name, cell.platform))
+    ctx.project
+        .root
+        .join(".larder/logs")
+        .join(format!("{}-{}.log", cell.name, cell.platform))
 }
 
 fn ended_badly(error: Error, cell: &Cell, log: &Utf8Path) -> Error {
@@ -187,7 +202,9 @@ const WORK_LOCK: &str = "lock";
 pub fn sweep(ctx: &Context) -> Result<()> {
     let larder = ctx.project.root.join(".larder");
     for name in fs::list(larder.join("work"))? {
-        let Some((cell, _)) = name.rsplit_once('-') else { continue };
+        let Some((cell, _)) = name.rsplit_once('-') else {
+            continue;
+        };
         let folder = larder.join("work").join(&name);
         if let Some(_held) = exclusive_now(&larder.join("locks").join(cell))
             && exclusive_now(&folder.join(WORK_LOCK)).is_some()
@@ -201,12 +218,17 @@ pub fn sweep(ctx: &Context) -> Result<()> {
 impl<'a> Work<'a> {
     fn new(ctx: &'a Context, cell: &'a Cell, log: &'a Utf8Path) -> Result<Self> {
         let subsystem = ctx.subsystem(cell)?;
-        let declared =
-            subsystem.build.as_ref().ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", cell.name)))?;
+        let declared = subsystem
+            .build
+            .as_ref()
+            .ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", cell.name)))?;
         let parent = ctx.private("work")?;
         // A name that no process had before: what an orphan of a killed run still writes goes to an abandoned folder.
-        let dir = tempfile::Builder::new().prefix(&format!("{}-{}-", cell.name, cell.platform)).tempdir_in(&parent);
-        let dir = Utf8PathBuf::from_path_buf(dir.at("create a folder in", &parent)?.keep()).unwrap_or_default();
+        let dir = tempfile::Builder::new()
+            .prefix(&format!("{}-{}-", cell.name, cell.platform))
+            .tempdir_in(&parent);
+        let dir = Utf8PathBuf::from_path_buf(dir.at("create a folder in", &parent)?.keep())
+            .unwrap_or_default();
         let lock = exclusive_now(&dir.join(WORK_LOCK));
         let dir = WorkDir(dir, lock);
         let (src, out, tmp) = (dir.0.join("src"), dir.0.join("out"), dir.0.join("tmp"));
@@ -216,14 +238,25 @@ impl<'a> Work<'a> {
         let rendered = subsystem
             .rendered_build(&cell.platform, out.as_str(), src.as_str())?
             .ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", cell.name)))?;
-        Ok(Self { ctx, cell, subsystem, declared, rendered, log, _dir: dir, src, out, tmp })
+        Ok(Self {
+            ctx,
+            cell,
+            subsystem,
+            declared,
+            rendered,
+            log,
+            _dir: dir,
+            src,
+            out,
+            tmp,
+        })
     }
 
     fn place(&self) -> String {
         match &self.rendered.source {
-            RenderedSource::Dir { path } => {
-                path.strip_prefix(&self.ctx.project.root).map_or_else(|_| path.to_string(), ToString::to_string)
-            }
+            RenderedSource::Dir { path } => path
+                .strip_prefix(&self.ctx.project.root)
+                .map_or_else(|_| path.to_string(), ToString::to_string),
             RenderedSource::Git { url, rev } => format!("{url} {rev}"),
             RenderedSource::Url { url, sha256: _ } => url.clone(),
             RenderedSource::Crate { name, version } => format!("crate {name} {version}"),
@@ -232,7 +265,13 @@ impl<'a> Work<'a> {
 
     fn run(&mut self) -> Result<Made> {
         let tools = self.check_tools()?;
-        let commit = source::fetch(self.ctx, self.cell, &self.rendered.source, &self.src, self.log)?;
+        let commit = source::fetch(
+            self.ctx,
+            self.cell,
+            &self.rendered.source,
+            &self.src,
+            self.log,
+        )?;
         self.pin_commit(commit.as_deref())?;
         let deadline = Instant::now() + self.declared.timeout;
         for line in self.commands() {
@@ -240,20 +279,34 @@ impl<'a> Work<'a> {
         }
         let files = self.outputs()?;
         self.verify()?;
-        let glibc = files.iter().filter_map(|file| self.glibc(file)).max_by_key(|version| version_key(version));
-        let observed =
-            Observed { commit, tools, glibc, run: super::upload::run_url(), time: Some(jiff::Timestamp::now().to_string()) };
+        let glibc = files
+            .iter()
+            .filter_map(|file| self.glibc(file))
+            .max_by_key(|version| version_key(version));
+        let observed = Observed {
+            commit,
+            tools,
+            glibc,
+            run: super::upload::run_url(),
+            time: Some(jiff::Timestamp::now().to_string()),
+        };
         Ok(Made { files, observed })
     }
 
     /// A git rev is pinned to the commit it meant first; a tag that moved is an integrity error.
     fn pin_commit(&self, commit: Option<&str>) -> Result<()> {
-        let (RenderedSource::Git { url, rev }, Some(commit)) = (&self.rendered.source, commit) else { return Ok(()) };
+        let (RenderedSource::Git { url, rev }, Some(commit)) = (&self.rendered.source, commit)
+        else {
+            return Ok(());
+        };
         match self.ctx.locking.commit(self.ctx, self.cell, url, rev) {
             Some(pinned) if pinned == commit => Ok(()),
             Some(pinned) => Err(Error::integrity(format!("{rev} of {url} moved"))
                 .cause(format!("it is {commit} now, versions.lock pins {pinned}"))
-                .hint(format!("if that is wanted: `larder lock --update {}`", self.cell.name))),
+                .hint(format!(
+                    "if that is wanted: `larder lock --update {}`",
+                    self.cell.name
+                ))),
             None if obtain::is_commit(rev) => Ok(()),
             None => self.ctx.locking.record(&LockLine::Commit {
                 name: self.cell.name.clone(),
@@ -285,7 +338,11 @@ impl<'a> Work<'a> {
                 // Names and versions were checked to be plain words.
                 vec![format!(
                     "cargo install --locked --no-track --root \"$LARDER_ROOT\" --version ={version}{target}{} {name}",
-                    if self.ctx.options.offline { " --offline" } else { "" }
+                    if self.ctx.options.offline {
+                        " --offline"
+                    } else {
+                        ""
+                    }
                 )]
             }
             _ => self.rendered.commands.clone(),
@@ -293,11 +350,16 @@ impl<'a> Work<'a> {
     }
 
     fn environment(&self) -> BTreeMap<OsString, OsString> {
-        let mut env: BTreeMap<OsString, OsString> =
-            PASSED.iter().filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?))).collect();
+        let mut env: BTreeMap<OsString, OsString> = PASSED
+            .iter()
+            .filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)))
+            .collect();
         let mut path: Vec<std::path::PathBuf> = Vec::new();
         for need in self.declared.needs.iter().chain(&self.subsystem.needs) {
-            let cell = Cell { name: need.clone(), platform: Platform::host() };
+            let cell = Cell {
+                name: need.clone(),
+                platform: Platform::host(),
+            };
             path.push(self.ctx.bin(&cell).dir().as_std_path().to_owned());
         }
         if let Some(old) = env.get(&OsString::from("PATH")) {
@@ -306,7 +368,12 @@ impl<'a> Work<'a> {
         if let Ok(joined) = std::env::join_paths(path) {
             env.insert("PATH".into(), joined);
         }
-        for (name, value) in [("TMPDIR", self.tmp.as_str()), ("LANG", "C.UTF-8"), ("LC_ALL", "C.UTF-8"), ("TZ", "UTC")] {
+        for (name, value) in [
+            ("TMPDIR", self.tmp.as_str()),
+            ("LANG", "C.UTF-8"),
+            ("LC_ALL", "C.UTF-8"),
+            ("TZ", "UTC"),
+        ] {
             env.insert(name.into(), value.into());
         }
         if cfg!(windows) {
@@ -316,7 +383,10 @@ impl<'a> Work<'a> {
         if matches!(self.rendered.source, RenderedSource::Crate { .. }) {
             // cargo installs into `<root>/bin`; outputs are looked for there, too.
             env.insert("LARDER_ROOT".into(), self.out.as_str().into());
-            env.insert("CARGO_TARGET_DIR".into(), self.tmp.join("target").as_str().into());
+            env.insert(
+                "CARGO_TARGET_DIR".into(),
+                self.tmp.join("target").as_str().into(),
+            );
         }
         for (name, value) in &self.rendered.env {
             env.insert(name.into(), value.into());
@@ -325,7 +395,10 @@ impl<'a> Work<'a> {
     }
 
     fn command(&self, line: &str, deadline: Instant) -> Result<()> {
-        let mut log = std::fs::OpenOptions::new().append(true).open(self.log).at("open", self.log)?;
+        let mut log = std::fs::OpenOptions::new()
+            .append(true)
+            .open(self.log)
+            .at("open", self.log)?;
         writeln!(log, "$ {line}").at("write", self.log)?;
         let mut command = shell(line);
         command
@@ -341,8 +414,11 @@ impl<'a> Work<'a> {
             Ended::Exited(status) => Err(Error::failed(format!("`{line}`: {}", in_words(status)))),
             Ended::TimedOut => {
                 let _ = writeln!(log, "(ended: over its time)");
-                Err(Error::failed(format!("`{line}` took longer than {}", minutes(self.declared.timeout)))
-                    .hint("raise `build.timeout` if that is to be expected"))
+                Err(Error::failed(format!(
+                    "`{line}` took longer than {}",
+                    minutes(self.declared.timeout)
+                ))
+                .hint("raise `build.timeout` if that is to be expected"))
             }
         }
     }
@@ -356,12 +432,19 @@ impl<'a> Work<'a> {
                 let mut command = Command::new(tool);
                 command.arg(argument).env_clear().envs(self.environment());
                 // Resolved on the build's PATH, not on ours.
-                match capture(&self.ctx.runtime, command, Duration::from_secs(30), &self.ctx.cancel) {
+                match capture(
+                    &self.ctx.runtime,
+                    command,
+                    Duration::from_secs(30),
+                    &self.ctx.cancel,
+                ) {
                     Ok((Ended::Exited(status), text)) if status.success() => {
                         said = Some(text);
                         break;
                     }
-                    Err(error) if matches!(error.kind(), crate::Kind::Interrupted(_)) => return Err(error),
+                    Err(error) if matches!(error.kind(), crate::Kind::Interrupted(_)) => {
+                        return Err(error);
+                    }
                     Ok((_, text)) => refused = Some(text),
                     Err(_) => {}
                 }
@@ -374,15 +457,26 @@ impl<'a> Work<'a> {
                     .cause(format!("neither `{tool} version` nor `{tool} --version` succeeds; it printed {}", first_lines(&text)))
                     .hint("leave it out of `build.tools`, and check it in `commands`"));
                 }
-                return Err(Error::failed(format!("the build needs `{tool}` {wanted}, which is not on PATH"))
-                    .hint(format!("install {tool} {wanted}, or name a subsystem that has it in `build.needs`")));
+                return Err(Error::failed(format!(
+                    "the build needs `{tool}` {wanted}, which is not on PATH"
+                ))
+                .hint(format!(
+                    "install {tool} {wanted}, or name a subsystem that has it in `build.needs`"
+                )));
             };
             if !mentions_version(&said, wanted) {
                 let line = said.lines().next().unwrap_or_default();
-                return Err(Error::failed(format!("the build needs `{tool}` {wanted}, this machine has `{line}`"))
-                    .hint(format!("install {tool} {wanted}, or change `build.tools` (which changes the key)")));
+                return Err(Error::failed(format!(
+                    "the build needs `{tool}` {wanted}, this machine has `{line}`"
+                ))
+                .hint(format!(
+                    "install {tool} {wanted}, or change `build.tools` (which changes the key)"
+                )));
             }
-            seen.insert(tool.clone(), said.lines().next().unwrap_or_default().trim().to_owned());
+            seen.insert(
+                tool.clone(),
+                said.lines().next().unwrap_or_default().trim().to_owned(),
+            );
         }
         Ok(seen)
     }
@@ -391,14 +485,25 @@ impl<'a> Work<'a> {
     fn outputs(&self) -> Result<Vec<ArtifactFile>> {
         let platform = &self.cell.platform;
         let mut files = Vec::new();
-        for name in self.subsystem.file_names(platform).into_iter().take(self.subsystem.binaries.len()) {
-            self.collect(&name, &[self.out.join(&name), self.out.join("bin").join(&name)])?;
+        for name in self
+            .subsystem
+            .file_names(platform)
+            .into_iter()
+            .take(self.subsystem.binaries.len())
+        {
+            self.collect(
+                &name,
+                &[self.out.join(&name), self.out.join("bin").join(&name)],
+            )?;
             let path = self.out.join(&name);
             executable::check_platform(&path, platform)?;
             files.push(self.describe(&name, 0o755)?);
         }
         for include in &self.subsystem.package.include {
-            self.collect(&include.name, &[self.out.join(&include.path), self.src.join(&include.path)])?;
+            self.collect(
+                &include.name,
+                &[self.out.join(&include.path), self.src.join(&include.path)],
+            )?;
             files.push(self.describe(&include.name, 0o644)?);
         }
         Ok(files)
@@ -408,9 +513,13 @@ impl<'a> Work<'a> {
     fn collect(&self, name: &FileName, candidates: &[Utf8PathBuf]) -> Result<()> {
         let target = self.out.join(name);
         for candidate in candidates {
-            let Some(meta) = fs::stat(candidate)? else { continue };
+            let Some(meta) = fs::stat(candidate)? else {
+                continue;
+            };
             if !meta.is_file() {
-                return Err(Error::failed(format!("the build made `{name}`, but not as a file")));
+                return Err(Error::failed(format!(
+                    "the build made `{name}`, but not as a file"
+                )));
             }
             if meta.len() == 0 {
                 return Err(Error::failed(format!("the build made an empty `{name}`")));
@@ -419,7 +528,8 @@ impl<'a> Work<'a> {
                 // A link is replaced by what it leads to.
                 let bytes_from = fs::open(candidate)?;
                 let staged = self.tmp.join(format!("collect-{name}"));
-                std::io::copy(&mut { bytes_from }, &mut fs::create(&staged)?).at("copy", candidate)?;
+                std::io::copy(&mut { bytes_from }, &mut fs::create(&staged)?)
+                    .at("copy", candidate)?;
                 fs::rename(&staged, &target)?;
             }
             return Ok(());
@@ -432,7 +542,12 @@ impl<'a> Work<'a> {
         let path = self.out.join(name);
         fs::set_mode(&path, mode)?;
         let (sha256, size) = tree::hash_file(&path)?;
-        Ok(ArtifactFile { name: name.clone(), mode, size, sha256 })
+        Ok(ArtifactFile {
+            name: name.clone(),
+            mode,
+            size,
+            sha256,
+        })
     }
 
     /// The recipe's `verify`, after a host build: exit 0 and the version printed.
@@ -440,14 +555,25 @@ impl<'a> Work<'a> {
         if self.cell.platform != Platform::host() {
             return Ok(());
         }
-        let Some(line) = self.subsystem.rendered_verify(&self.cell.platform)? else { return Ok(()) };
-        super::verify::check(self.ctx, self.subsystem, &line, &self.out, self.environment())
+        let Some(line) = self.subsystem.rendered_verify(&self.cell.platform)? else {
+            return Ok(());
+        };
+        super::verify::check(
+            self.ctx,
+            self.subsystem,
+            &line,
+            &self.out,
+            self.environment(),
+        )
     }
 }
 
 /// `2.28` is more than `2.9`.
 fn version_key(version: &str) -> Vec<u32> {
-    version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
+    version
+        .split('.')
+        .map(|part| part.parse().unwrap_or(0))
+        .collect()
 }
 
 /// Whether a text names a version that starts with `wanted` at a component's border: `1.23` is in `go1.23.4`, not in `1.234`.
@@ -455,7 +581,8 @@ pub(super) fn mentions_version(text: &str, wanted: &str) -> bool {
     text.match_indices(wanted).any(|(at, found)| {
         let before = text[..at].chars().next_back();
         let after = text[at + found.len()..].chars().next();
-        !before.is_some_and(|c| c.is_ascii_digit() || c == '.') && !after.is_some_and(|c| c.is_ascii_digit())
+        !before.is_some_and(|c| c.is_ascii_digit() || c == '.')
+            && !after.is_some_and(|c| c.is_ascii_digit())
     })
 }
 

@@ -41,7 +41,9 @@ pub struct Bundled {
 
 /// The subsystems that a platform's bundle holds, sorted by name.
 pub fn members(project: &Project, platform: Platform) -> Vec<&Subsystem> {
-    let wanted = |s: &&Subsystem| s.platforms.contains(&platform) && !project.bundle.exclude.contains(&s.name);
+    let wanted = |s: &&Subsystem| {
+        s.platforms.contains(&platform) && !project.bundle.exclude.contains(&s.name)
+    };
     project.subsystems.values().filter(wanted).collect()
 }
 
@@ -51,19 +53,29 @@ pub fn name(project: &Project, platform: Platform) -> Result<AssetName> {
     let name = AssetName::of(&project.bundle.name, &platform, format.extension(), None);
     let taken = project.subsystems.values().find(|s| {
         s.platforms.contains(&platform)
-            && AssetName::of(&s.package.name, &platform, s.format(&platform).extension(), None) == name
+            && AssetName::of(
+                &s.package.name,
+                &platform,
+                s.format(&platform).extension(),
+                None,
+            ) == name
     });
     match taken {
         None => Ok(name),
-        Some(subsystem) => {
-            Err(Error::usage(format!("the bundle {name} would take the place of the package of `{}`", subsystem.name))
-                .hint("give the bundle another name in versions.yml: `bundle: {name: …}`"))
-        }
+        Some(subsystem) => Err(Error::usage(format!(
+            "the bundle {name} would take the place of the package of `{}`",
+            subsystem.name
+        ))
+        .hint("give the bundle another name in versions.yml: `bundle: {name: …}`")),
     }
 }
 
 fn format(platform: Platform) -> PackageFormat {
-    if platform.os == Os::Windows { PackageFormat::Zip } else { PackageFormat::TarGz }
+    if platform.os == Os::Windows {
+        PackageFormat::Zip
+    } else {
+        PackageFormat::TarGz
+    }
 }
 
 /// Bundles what is installed for a platform; all of it must be there, whole, and what the recipes want today.
@@ -71,14 +83,22 @@ pub fn bundle(ctx: &Context, platform: Platform) -> Result<Bundled> {
     let name = name(&ctx.project, platform)?;
     let members = members(&ctx.project, platform);
     if members.is_empty() {
-        return Err(Error::usage(format!("there is nothing to bundle for {platform}"))
-            .hint("no subsystem that exists there is left over by `bundle.exclude`"));
+        return Err(
+            Error::usage(format!("there is nothing to bundle for {platform}"))
+                .hint("no subsystem that exists there is left over by `bundle.exclude`"),
+        );
     }
-    let artifacts = members.iter().map(|subsystem| installed(ctx, subsystem, platform)).collect::<Result<Vec<_>>>()?;
+    let artifacts = members
+        .iter()
+        .map(|subsystem| installed(ctx, subsystem, platform))
+        .collect::<Result<Vec<_>>>()?;
     let mut files: Vec<(String, u32, u64, Utf8PathBuf)> = Vec::new();
     let mut owners: BTreeMap<String, &Name> = BTreeMap::new();
     for (subsystem, artifact) in members.iter().zip(&artifacts) {
-        let bin = ctx.bin(&Cell { name: subsystem.name.clone(), platform });
+        let bin = ctx.bin(&Cell {
+            name: subsystem.name.clone(),
+            platform,
+        });
         for (index, file) in artifact.files.iter().enumerate() {
             let inside = if index < subsystem.binaries.len() {
                 file.name.to_string()
@@ -86,16 +106,30 @@ pub fn bundle(ctx: &Context, platform: Platform) -> Result<Bundled> {
                 format!("share/{}/{}", subsystem.name, file.name)
             };
             if let Some(other) = owners.insert(inside.clone(), &subsystem.name) {
-                return Err(Error::usage(format!("`{other}` and `{}` both have a binary `{inside}`", subsystem.name))
-                    .hint("leave one of them out: `bundle: {exclude: […]}`"));
+                return Err(Error::usage(format!(
+                    "`{other}` and `{}` both have a binary `{inside}`",
+                    subsystem.name
+                ))
+                .hint("leave one of them out: `bundle: {exclude: […]}`"));
             }
             files.push((inside, file.mode, file.size, bin.file(file.name.as_str())));
         }
     }
-    let stamps: Vec<(String, String)> =
-        artifacts.iter().map(|artifact| (format!(".versions/{}", artifact.name), stamp::render(artifact))).collect();
-    let binaries =
-        files.iter().map(|(name, mode, size, path)| PackEntry { name, mode: *mode, size: *size, content: Content::File(path) });
+    let stamps: Vec<(String, String)> = artifacts
+        .iter()
+        .map(|artifact| {
+            (
+                format!(".versions/{}", artifact.name),
+                stamp::render(artifact),
+            )
+        })
+        .collect();
+    let binaries = files.iter().map(|(name, mode, size, path)| PackEntry {
+        name,
+        mode: *mode,
+        size: *size,
+        content: Content::File(path),
+    });
     let texts = stamps.iter().map(|(name, text)| PackEntry {
         name,
         mode: 0o644,
@@ -106,29 +140,51 @@ pub fn bundle(ctx: &Context, platform: Platform) -> Result<Bundled> {
     let dist = ctx.project.root.join(".dist");
     fs::create_dir_all(&dist)?;
     let file = dist.join(&name);
-    let staged = tempfile::Builder::new().prefix(".tmp-").tempfile_in(&dist).at("create a file in", &dist)?;
+    let staged = tempfile::Builder::new()
+        .prefix(".tmp-")
+        .tempfile_in(&dist)
+        .at("create a file in", &dist)?;
     let mut out = BufWriter::new(staged.as_file());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let packed = archive::pack(format(platform), &entries, &mut out, threads, &ctx.cancel, &|_| {})?;
+    let packed = archive::pack(
+        format(platform),
+        &entries,
+        &mut out,
+        threads,
+        &ctx.cancel,
+        &|_| {},
+    )?;
     out.flush().at("write", &file)?;
     drop(out);
-    let same = fs::stat(&file)?.is_some_and(|meta| meta.len() == packed.size) && tree::hash_file(&file)?.0 == packed.sha256;
+    let same = fs::stat(&file)?.is_some_and(|meta| meta.len() == packed.size)
+        && tree::hash_file(&file)?.0 == packed.sha256;
     if !same {
         fs::set_mode(staged.path(), 0o644)?;
         staged.as_file().sync_all().at("flush", &file)?;
-        staged.persist(&file).map_err(|e| fs::io_error("write", &file, &e.error))?;
+        staged
+            .persist(&file)
+            .map_err(|e| fs::io_error("write", &file, &e.error))?;
     }
-    Ok(Bundled { name, file, sha256: packed.sha256, size: packed.size, members: members.len(), up_to_date: same })
+    Ok(Bundled {
+        name,
+        file,
+        sha256: packed.sha256,
+        size: packed.size,
+        members: members.len(),
+        up_to_date: same,
+    })
 }
 
 fn installed(ctx: &Context, subsystem: &Subsystem, platform: Platform) -> Result<Artifact> {
-    let cell = Cell { name: subsystem.name.clone(), platform };
+    let cell = Cell {
+        name: subsystem.name.clone(),
+        platform,
+    };
     let bin = ctx.bin(&cell);
     let artifact = package::wanted_and_installed(ctx, &cell, &bin)?;
     match bin.damage(&artifact)? {
         None => Ok(artifact),
-        Some(damage) => {
-            Err(Error::integrity(format!("{cell} is damaged: {damage}")).hint(format!("`{}` repairs it", cell.ensure())))
-        }
+        Some(damage) => Err(Error::integrity(format!("{cell} is damaged: {damage}"))
+            .hint(format!("`{}` repairs it", cell.ensure()))),
     }
 }

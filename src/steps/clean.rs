@@ -20,7 +20,10 @@ pub struct Cleaned {
 
 /// Removes a subsystem's installed binaries, of all platforms, and its packages in `.dist`.
 pub fn clean(ctx: &Context, name: &Name) -> Result<Cleaned> {
-    let host = Cell { name: name.clone(), platform: Platform::host() };
+    let host = Cell {
+        name: name.clone(),
+        platform: Platform::host(),
+    };
     let Some(subsystem) = ctx.project.subsystems.get(name) else {
         return Err(Error::usage(format!("no subsystem is called `{name}`")));
     };
@@ -52,8 +55,12 @@ pub fn clean_rest(ctx: &Context) -> Result<Cleaned> {
     let mut paths = vec![dist(project)?];
     for folder in fs::list(&project.subsystems_dir)? {
         let bin = project.subsystems_dir.join(&folder).join(".bin");
-        let known = project.subsystems.keys().any(|name| name.as_str() == folder);
-        let ours = fs::lstat(bin.join(".v"))?.is_some() || fs::lstat(bin.join(".version"))?.is_some();
+        let known = project
+            .subsystems
+            .keys()
+            .any(|name| name.as_str() == folder);
+        let ours =
+            fs::lstat(bin.join(".v"))?.is_some() || fs::lstat(bin.join(".version"))?.is_some();
         if !known && ours {
             paths.push(bin);
         }
@@ -71,11 +78,17 @@ pub fn clean_rest(ctx: &Context) -> Result<Cleaned> {
 /// `.dist`, unless something lives in it that must stay.
 fn dist(project: &Project) -> Result<Utf8PathBuf> {
     let dist = project.root.join(".dist");
-    if let HubConfig::Dir { path, written: _, default: _ } = &project.hub
+    if let HubConfig::Dir {
+        path,
+        written: _,
+        default: _,
+    } = &project.hub
         && (path.starts_with(&dist) || dist.starts_with(path))
     {
-        return Err(Error::usage(format!("the hub {path} and .dist lie in each other"))
-            .hint("`clean all` removes .dist and never the hub: put the hub elsewhere"));
+        return Err(
+            Error::usage(format!("the hub {path} and .dist lie in each other"))
+                .hint("`clean all` removes .dist and never the hub: put the hub elsewhere"),
+        );
     }
     Ok(dist)
 }
@@ -89,8 +102,13 @@ impl Cleaned {
 
 /// What stands at a path, links not followed.
 fn measure(path: &Utf8Path) -> Result<Cleaned> {
-    let Some(meta) = fs::lstat(path)? else { return Ok(Cleaned::default()) };
-    let mut cleaned = Cleaned { any: true, bytes: if meta.is_file() { meta.len() } else { 0 } };
+    let Some(meta) = fs::lstat(path)? else {
+        return Ok(Cleaned::default());
+    };
+    let mut cleaned = Cleaned {
+        any: true,
+        bytes: if meta.is_file() { meta.len() } else { 0 },
+    };
     if meta.is_dir() {
         for name in fs::list(path)? {
             cleaned.add(measure(&path.join(name))?);
@@ -102,11 +120,18 @@ fn measure(path: &Utf8Path) -> Result<Cleaned> {
 /// Whether a file of `.dist` is a package of that stem, or its sidecar: `<stem>-<platform>[-<12 hex>].<extension>[.json]`.
 fn is_package(file: &str, stem: &FileName) -> bool {
     let file = file.strip_suffix(".json").unwrap_or(file);
-    let archive = [".tar.gz", ".tar.zst", ".zip"].into_iter().find_map(|extension| file.strip_suffix(extension));
+    let archive = [".tar.gz", ".tar.zst", ".zip"]
+        .into_iter()
+        .find_map(|extension| file.strip_suffix(extension));
     let rest = archive.and_then(|file| file.strip_prefix(stem.as_str())?.strip_prefix('-'));
-    let is_platform = |text: &str| text.parse::<Platform>().is_ok_and(|platform| platform.to_string() == text);
+    let is_platform = |text: &str| {
+        text.parse::<Platform>()
+            .is_ok_and(|platform| platform.to_string() == text)
+    };
     let Some(rest) = rest else { return false };
-    let suffixed = rest.rsplit_once('-').filter(|(_, hex)| hex.len() == 12 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
+    let suffixed = rest
+        .rsplit_once('-')
+        .filter(|(_, hex)| hex.len() == 12 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
     is_platform(rest) || suffixed.is_some_and(|(platform, _)| is_platform(platform))
 }
 

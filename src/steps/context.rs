@@ -65,7 +65,10 @@ pub struct Context {
 impl Context {
     /// The subsystem of a cell.
     pub fn subsystem(&self, cell: &Cell) -> Result<&Subsystem> {
-        self.project.subsystems.get(&cell.name).ok_or_else(|| Error::usage(format!("no subsystem is called `{}`", cell.name)))
+        self.project
+            .subsystems
+            .get(&cell.name)
+            .ok_or_else(|| Error::usage(format!("no subsystem is called `{}`", cell.name)))
     }
 
     /// Where a cell is installed.
@@ -83,12 +86,20 @@ impl Context {
 
     /// The keys wanted of a cell.
     pub fn wanted(&self, cell: &Cell) -> Result<Wanted> {
-        inputs::wanted(&self.project, self.subsystem(cell)?, cell.platform, &self.sources)
+        inputs::wanted(
+            &self.project,
+            self.subsystem(cell)?,
+            cell.platform,
+            &self.sources,
+        )
     }
 
     /// The hub.
     pub fn hub(&self) -> Result<&Arc<dyn Hub>> {
-        self.hub.get_or_init(|| crate::hub::open(&self.project.hub, &self.client).map(Arc::from)).as_ref().map_err(Clone::clone)
+        self.hub
+            .get_or_init(|| crate::hub::open(&self.project.hub, &self.client).map(Arc::from))
+            .as_ref()
+            .map_err(Clone::clone)
     }
 
     /// `.larder/<folder>`, made.
@@ -109,7 +120,10 @@ pub struct Sources {
 impl Sources {
     /// With what is remembered of earlier runs.
     pub fn new(known: Vec<SourceState>) -> Self {
-        Self { known, seen: Mutex::default() }
+        Self {
+            known,
+            seen: Mutex::default(),
+        }
     }
 
     /// What was remembered of earlier runs.
@@ -137,24 +151,39 @@ impl Sources {
     fn read(path: &Utf8Path) -> Result<SourceState> {
         // Look first, read then: what changes in between is seen next time.
         let listing = tree::list(path)?;
-        let folders = listing.folders.iter().map(|folder| Watched::look(&join(path, folder), true));
-        let files = listing.entries.iter().map(|entry| Watched::look(&path.join(&entry.path), false));
+        let folders = listing
+            .folders
+            .iter()
+            .map(|folder| Watched::look(&join(path, folder), true));
+        let files = listing
+            .entries
+            .iter()
+            .map(|entry| Watched::look(&path.join(&entry.path), false));
         let watched = folders.chain(files).collect::<Result<Vec<_>>>()?;
         let digest = tree::digest(path, &listing)?;
-        Ok(SourceState { path: path.to_owned(), digest, watched })
+        Ok(SourceState {
+            path: path.to_owned(),
+            digest,
+            watched,
+        })
     }
 
     /// Everything looked at in this run. What looks otherwise by now (larder itself made `.bin` in it, say) is read again,
     /// and stands if its digest does.
     pub fn looked(&self) -> Vec<SourceState> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = seen.values().filter_map(|slot| slot.get().and_then(|state| state.clone().ok()));
+        let known = seen
+            .values()
+            .filter_map(|slot| slot.get().and_then(|state| state.clone().ok()));
         let mut states: Vec<SourceState> = known
             .map(|state| {
                 if state.watched.iter().all(Watched::holds) {
                     return state;
                 }
-                Self::read(&state.path).ok().filter(|again| again.digest == state.digest).unwrap_or(state)
+                Self::read(&state.path)
+                    .ok()
+                    .filter(|again| again.digest == state.digest)
+                    .unwrap_or(state)
             })
             .collect();
         states.sort_by(|a, b| a.path.cmp(&b.path));
@@ -163,13 +192,20 @@ impl Sources {
 
     /// Forgets a folder, after something in it changed.
     pub fn forget(&self, path: &Utf8Path) {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(path);
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(path);
     }
 }
 
 /// `path` itself where the relative part is empty (a join would add a slash, and make another path of it).
 fn join(path: &Utf8Path, relative: &Utf8Path) -> Utf8PathBuf {
-    if relative.as_str().is_empty() { path.to_owned() } else { path.join(relative) }
+    if relative.as_str().is_empty() {
+        path.to_owned()
+    } else {
+        path.join(relative)
+    }
 }
 
 impl SourceDigests for Sources {

@@ -32,12 +32,16 @@ pub fn exclusive(path: &Utf8Path, cancel: &Cancel, on_wait: impl Fn(String)) -> 
     let start = Instant::now();
     let mut told = false;
     loop {
-        let Some(mut file) = open(path)? else { return Ok(Exclusive { file: None }) };
+        let Some(mut file) = open(path)? else {
+            return Ok(Exclusive { file: None });
+        };
         match file.try_lock() {
             // Whoever deleted `.larder` meanwhile made another file of that name possible.
             Ok(()) if is_at(&file, path) => {
                 // Only for the sentence below.
-                let _ = file.set_len(0).and_then(|()| write!(file, "larder, process {}", std::process::id()));
+                let _ = file
+                    .set_len(0)
+                    .and_then(|()| write!(file, "larder, process {}", std::process::id()));
                 return Ok(Exclusive { file: Some(file) });
             }
             Ok(()) => {}
@@ -47,7 +51,14 @@ pub fn exclusive(path: &Utf8Path, cancel: &Cancel, on_wait: impl Fn(String)) -> 
                     told = true;
                     let mut holder = String::new();
                     let _ = file.read_to_string(&mut holder);
-                    on_wait(format!("waiting for {} ({path})", if holder.is_empty() { "another larder" } else { holder.trim() }));
+                    on_wait(format!(
+                        "waiting for {} ({path})",
+                        if holder.is_empty() {
+                            "another larder"
+                        } else {
+                            holder.trim()
+                        }
+                    ));
                 }
                 std::thread::sleep(Duration::from_millis(20));
             }
@@ -64,8 +75,20 @@ pub fn exclusive_now(path: &Utf8Path) -> Option<Exclusive> {
 
 /// The lock's file; `None` where nothing can be written (a read-only cache, say): work is done twice at worst.
 fn open(path: &Utf8Path) -> Result<Option<File>> {
-    let read_only = |e: &io::Error| matches!(e.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem);
-    let open = || OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+    let read_only = |e: &io::Error| {
+        matches!(
+            e.kind(),
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+        )
+    };
+    let open = || {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+    };
     let opened = match open() {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             fs::create_dir_all(fs::parent(path.as_std_path())).ok();
@@ -90,7 +113,9 @@ fn open(path: &Utf8Path) -> Result<Option<File>> {
 #[cfg(unix)]
 fn is_at(file: &File, path: &Utf8Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    let (Ok(ours), Ok(Some(there))) = (file.metadata(), fs::stat(path)) else { return false };
+    let (Ok(ours), Ok(Some(there))) = (file.metadata(), fs::stat(path)) else {
+        return false;
+    };
     (ours.dev(), ours.ino()) == (there.dev(), there.ino())
 }
 

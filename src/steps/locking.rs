@@ -23,7 +23,12 @@ impl Locking {
     pub fn load(root: &camino::Utf8Path, append: bool) -> Result<Self> {
         let path = root.join("versions.lock");
         let lock = Mutex::new(Lock::load(&path)?);
-        Ok(Self { path, guard: root.join(".larder/locks/lock"), lock, append })
+        Ok(Self {
+            path,
+            guard: root.join(".larder/locks/lock"),
+            lock,
+            append,
+        })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Lock> {
@@ -31,22 +36,41 @@ impl Locking {
     }
 
     /// What is pinned for a cell's accepted inputs of one origin.
-    pub fn pin(&self, ctx: &Context, cell: &Cell, wanted: &Wanted, origin: Origin, kind: PinKind) -> Option<Pin> {
+    pub fn pin(
+        &self,
+        ctx: &Context,
+        cell: &Cell,
+        wanted: &Wanted,
+        origin: Origin,
+        kind: PinKind,
+    ) -> Option<Pin> {
         let version = &ctx.project.subsystems.get(&cell.name)?.version;
         let inputs = wanted.of(origin)?.digest;
-        self.lock().lookup(&cell.name, version, &cell.platform, origin, kind, &inputs).cloned()
+        self.lock()
+            .lookup(&cell.name, version, &cell.platform, origin, kind, &inputs)
+            .cloned()
     }
 
     /// The hub's assets that are pinned for a cell's accepted inputs, and where they are.
-    pub fn pinned_assets(&self, ctx: &Context, cell: &Cell, wanted: &Wanted) -> impl Iterator<Item = (Pin, (Tag, AssetName))> {
-        let pins = [Origin::Build, Origin::Original].map(|origin| self.pin(ctx, cell, wanted, origin, PinKind::Asset));
-        pins.into_iter().flatten().filter_map(|pin| tag_and_asset(&pin.url).map(|named| (pin, named)))
+    pub fn pinned_assets(
+        &self,
+        ctx: &Context,
+        cell: &Cell,
+        wanted: &Wanted,
+    ) -> impl Iterator<Item = (Pin, (Tag, AssetName))> {
+        let pins = [Origin::Build, Origin::Original]
+            .map(|origin| self.pin(ctx, cell, wanted, origin, PinKind::Asset));
+        pins.into_iter()
+            .flatten()
+            .filter_map(|pin| tag_and_asset(&pin.url).map(|named| (pin, named)))
     }
 
     /// The commit pinned for a git source's rev.
     pub fn commit(&self, ctx: &Context, cell: &Cell, url: &str, rev: &str) -> Option<String> {
         let version = &ctx.project.subsystems.get(&cell.name)?.version;
-        self.lock().commit(&cell.name, version, url, rev).map(str::to_owned)
+        self.lock()
+            .commit(&cell.name, version, url, rev)
+            .map(str::to_owned)
     }
 
     /// Adds a line, on disk too where this run may. A line that pins other bytes stands, and is an integrity error.
@@ -72,7 +96,11 @@ impl Locking {
         let change = |lock: &mut Lock| {
             let mut changed = false;
             for line in lines {
-                changed |= if replace { lock.replace(line.clone()) } else { lock.insert(line.clone())? };
+                changed |= if replace {
+                    lock.replace(line.clone())
+                } else {
+                    lock.insert(line.clone())?
+                };
             }
             Ok(changed)
         };
@@ -91,7 +119,15 @@ pub fn line(artifact: &Artifact, kind: PinKind, sha256: Digest, size: u64, url: 
         kind,
         inputs: artifact.inputs,
     };
-    LockLine::Bytes(key, Pin { artifact: Some(artifact.digest()), sha256, size, url: url.to_owned() })
+    LockLine::Bytes(
+        key,
+        Pin {
+            artifact: Some(artifact.digest()),
+            sha256,
+            size,
+            url: url.to_owned(),
+        },
+    )
 }
 
 /// Where an asset is, for the lock. The same on every machine that reaches this hub: a folder is named as the project names
@@ -104,9 +140,14 @@ pub fn asset_url(ctx: &Context, tag: &Tag, asset: &AssetName) -> Result<String> 
     if let HubConfig::Dir { written, .. } = &ctx.project.hub
         && written.is_relative()
     {
-        return Ok(format!("{}/{tag}/{asset}", written.as_str().trim_end_matches('/').replace('\\', "/")));
+        return Ok(format!(
+            "{}/{tag}/{asset}",
+            written.as_str().trim_end_matches('/').replace('\\', "/")
+        ));
     }
-    let inside = place.strip_prefix(ctx.project.root.as_str()).and_then(|rest| rest.strip_prefix('/'));
+    let inside = place
+        .strip_prefix(ctx.project.root.as_str())
+        .and_then(|rest| rest.strip_prefix('/'));
     Ok(inside.map(str::to_owned).unwrap_or(place))
 }
 
@@ -119,6 +160,12 @@ pub fn tag_and_asset(url: &str) -> Option<(Tag, AssetName)> {
 
 /// `--locked` and no line: exit 3.
 pub fn unlocked(cell: &Cell) -> Error {
-    Error::new(Kind::Locked, format!("versions.lock has no line for the original of {cell}"))
-        .hint(format!("run `larder lock {} --platform all` and commit versions.lock", cell.name))
+    Error::new(
+        Kind::Locked,
+        format!("versions.lock has no line for the original of {cell}"),
+    )
+    .hint(format!(
+        "run `larder lock {} --platform all` and commit versions.lock",
+        cell.name
+    ))
 }

@@ -81,7 +81,13 @@ pub fn obtain(ctx: &Context, cell: &Cell) -> Result<Obtained> {
         Ok(done) => return Ok(Obtained::Done(Box::new(done))),
         Err(reason) => reason,
     };
-    let obtain = Obtain { ctx, cell, bin: held.bin.clone(), wanted: &wanted, reason };
+    let obtain = Obtain {
+        ctx,
+        cell,
+        bin: held.bin.clone(),
+        wanted: &wanted,
+        reason,
+    };
     obtain.run()
 }
 
@@ -97,11 +103,22 @@ pub fn foretell(ctx: &Context, cell: &Cell, look: Look) -> Result<Result<Done, S
             None => Err(Error::failed(format!("{cell} is not installed"))),
         };
     };
-    let answer = look.attempts.last().map(|attempt| attempt.answer.clone()).unwrap_or_default();
+    let answer = look
+        .attempts
+        .last()
+        .map(|attempt| attempt.answer.clone())
+        .unwrap_or_default();
     match look.choice {
         Some(Via::Build) => Ok(Err(format!("would be built: {stale}"))),
         Some(via) => Ok(Err(format!("would come from {via}: {answer} ({stale})"))),
-        None => Err(Obtain { ctx, cell, bin: ctx.bin(cell), wanted: &look.wanted, reason: stale }.nowhere(&look.attempts)),
+        None => Err(Obtain {
+            ctx,
+            cell,
+            bin: ctx.bin(cell),
+            wanted: &look.wanted,
+            reason: stale,
+        }
+        .nowhere(&look.attempts)),
     }
 }
 
@@ -118,14 +135,21 @@ impl Obtain<'_> {
     /// [`look`] foresees what this comes to; keep the two in step.
     fn run(&self) -> Result<Obtained> {
         let options = &self.ctx.options;
-        let forced = if options.rebuild { Some(Via::Build) } else { options.source };
+        let forced = if options.rebuild {
+            Some(Via::Build)
+        } else {
+            options.source
+        };
         let mut attempts = Vec::new();
         // 2. The cache comes first always.
         if forced.is_none_or(|via| via == Via::Cache) {
             if let Some(done) = self.try_cache()? {
                 return Ok(Obtained::Done(Box::new(done)));
             }
-            attempts.push(Attempt { via: Via::Cache, answer: "nothing for these inputs".into() });
+            attempts.push(Attempt {
+                via: Via::Cache,
+                answer: "nothing for these inputs".into(),
+            });
         }
         let mut silent: Option<Error> = None;
         let sources = match forced {
@@ -144,7 +168,12 @@ impl Obtain<'_> {
                 Via::Managed => self.try_managed(),
                 Via::Original => self.try_original(),
                 Via::Build => match self.can_build() {
-                    Ok(()) => return Ok(Obtained::MustBuild { reason: self.reason.clone(), unavailable: silent }),
+                    Ok(()) => {
+                        return Ok(Obtained::MustBuild {
+                            reason: self.reason.clone(),
+                            unavailable: silent,
+                        });
+                    }
                     Err(why) => {
                         attempts.push(Attempt { via, answer: why });
                         continue;
@@ -153,10 +182,20 @@ impl Obtain<'_> {
             };
             match answer {
                 Ok(Ok(done)) => return Ok(Obtained::Done(Box::new(done))),
-                Ok(Err(absent)) => attempts.push(Attempt { via, answer: absent }),
+                Ok(Err(absent)) => attempts.push(Attempt {
+                    via,
+                    answer: absent,
+                }),
                 Err(error) if error.kind() == Kind::Unavailable => {
-                    attempts.push(Attempt { via, answer: error.to_string() });
-                    self.ctx.events.note(Some(self.cell), Level::Warning, format!("{via}: {error}"));
+                    attempts.push(Attempt {
+                        via,
+                        answer: error.to_string(),
+                    });
+                    self.ctx.events.note(
+                        Some(self.cell),
+                        Level::Warning,
+                        format!("{via}: {error}"),
+                    );
                     silent.get_or_insert(error);
                 }
                 Err(error) => return Err(error),
@@ -185,16 +224,29 @@ impl Obtain<'_> {
     }
 
     fn nowhere(&self, attempts: &[Attempt]) -> Error {
-        let answers: Vec<String> = attempts.iter().map(|Attempt { via, answer }| format!("{via}: {answer}")).collect();
-        Error::failed(format!("no source has {} for {}", self.cell.name, self.cell.platform))
-            .cause(answers.join("\n"))
-            .hint(format!("`larder why {}` shows what is wanted and what each source has", self.cell.name))
+        let answers: Vec<String> = attempts
+            .iter()
+            .map(|Attempt { via, answer }| format!("{via}: {answer}"))
+            .collect();
+        Error::failed(format!(
+            "no source has {} for {}",
+            self.cell.name, self.cell.platform
+        ))
+        .cause(answers.join("\n"))
+        .hint(format!(
+            "`larder why {}` shows what is wanted and what each source has",
+            self.cell.name
+        ))
     }
 
     /// Whether a source's bytes are pinned without the source that was silent before it.
     pub(super) fn pinned(&self, via: Via) -> Result<(), String> {
         let subsystem = self.ctx.subsystem(self.cell).map_err(|e| e.to_string())?;
-        let no = |what: &str| Err(format!("the next source, {via}, is not asked: {what}, and the one before it is silent"));
+        let no = |what: &str| {
+            Err(format!(
+                "the next source, {via}, is not asked: {what}, and the one before it is silent"
+            ))
+        };
         match via {
             Via::Cache | Via::Managed => Ok(()),
             Via::Original if self.is_locked(PinKind::Upstream) => Ok(()),
@@ -207,9 +259,16 @@ impl Obtain<'_> {
             },
             Via::Build => match subsystem.rendered_build(&self.cell.platform, "<out>", "<src>") {
                 Ok(Some(build)) => match build.source {
-                    RenderedSource::Dir { .. } | RenderedSource::Url { .. } | RenderedSource::Crate { .. } => Ok(()),
+                    RenderedSource::Dir { .. }
+                    | RenderedSource::Url { .. }
+                    | RenderedSource::Crate { .. } => Ok(()),
                     RenderedSource::Git { url, rev }
-                        if is_commit(&rev) || self.ctx.locking.commit(self.ctx, self.cell, &url, &rev).is_some() =>
+                        if is_commit(&rev)
+                            || self
+                                .ctx
+                                .locking
+                                .commit(self.ctx, self.cell, &url, &rev)
+                                .is_some() =>
                     {
                         Ok(())
                     }
@@ -221,29 +280,46 @@ impl Obtain<'_> {
     }
 
     fn is_locked(&self, kind: PinKind) -> bool {
-        self.ctx.locking.pin(self.ctx, self.cell, self.wanted, Origin::Original, kind).is_some()
+        self.ctx
+            .locking
+            .pin(self.ctx, self.cell, self.wanted, Origin::Original, kind)
+            .is_some()
     }
 
     /// Whether this machine can build the cell.
     pub(super) fn can_build(&self) -> Result<(), String> {
         let subsystem = self.ctx.subsystem(self.cell).map_err(|e| e.to_string())?;
-        let Some(build) = &subsystem.build else { return Err("the recipe has no build".into()) };
+        let Some(build) = &subsystem.build else {
+            return Err("the recipe has no build".into());
+        };
         let platform = self.cell.platform;
         let able = match &build.platforms {
             BuildPlatforms::Host => platform == crate::model::Platform::host(),
             BuildPlatforms::All => true,
             BuildPlatforms::List(list) => list.contains(&platform),
         };
-        if able { Ok(()) } else { Err(format!("this machine's build can't produce {platform} (see `build.platforms`)")) }
+        if able {
+            Ok(())
+        } else {
+            Err(format!(
+                "this machine's build can't produce {platform} (see `build.platforms`)"
+            ))
+        }
     }
 
     fn try_cache(&self) -> Result<Option<Done>> {
-        if self.ctx.options.reinstall && self.ctx.options.source.is_some_and(|via| via != Via::Cache) {
+        if self.ctx.options.reinstall
+            && self.ctx.options.source.is_some_and(|via| via != Via::Cache)
+        {
             return Ok(None);
         }
         for origin in self.origins() {
-            let Some(inputs) = self.wanted.of(origin) else { continue };
-            let Some(entry) = self.ctx.cache.lookup(origin, &inputs.digest)? else { continue };
+            let Some(inputs) = self.wanted.of(origin) else {
+                continue;
+            };
+            let Some(entry) = self.ctx.cache.lookup(origin, &inputs.digest)? else {
+                continue;
+            };
             if !self.trusted(&entry) {
                 continue;
             }
@@ -253,7 +329,11 @@ impl Obtain<'_> {
             if let Some(done) = restore(self.ctx, self.cell, &self.bin, &entry, &self.reason)? {
                 return Ok(Some(done));
             }
-            self.ctx.events.note(Some(self.cell), Level::Warning, "the cached copy is incomplete or damaged; it was set aside");
+            self.ctx.events.note(
+                Some(self.cell),
+                Level::Warning,
+                "the cached copy is incomplete or damaged; it was set aside",
+            );
         }
         Ok(None)
     }
@@ -261,16 +341,30 @@ impl Obtain<'_> {
     /// An original from the cache is as good as its line in the lock: needed with `--locked`, else added.
     fn lock_original(&self, entry: &Entry) -> Result<()> {
         let ctx = self.ctx;
-        if ctx.locking.pin(ctx, self.cell, self.wanted, Origin::Original, PinKind::Upstream).is_some() {
+        if ctx
+            .locking
+            .pin(
+                ctx,
+                self.cell,
+                self.wanted,
+                Origin::Original,
+                PinKind::Upstream,
+            )
+            .is_some()
+        {
             return Ok(());
         }
         if ctx.options.locked {
             return Err(locking::unlocked(self.cell));
         }
         match &entry.file {
-            Some(TakenFrom { sha256, size, url }) => {
-                ctx.locking.record(&locking::line(&entry.artifact, PinKind::Upstream, *sha256, *size, url))
-            }
+            Some(TakenFrom { sha256, size, url }) => ctx.locking.record(&locking::line(
+                &entry.artifact,
+                PinKind::Upstream,
+                *sha256,
+                *size,
+                url,
+            )),
             None => Ok(()),
         }
     }
@@ -278,7 +372,15 @@ impl Obtain<'_> {
     /// A managed entry serves only the same hub or a lock match; nothing serves that contradicts the lock.
     pub(super) fn trusted(&self, entry: &Entry) -> bool {
         let digest = entry.artifact.digest();
-        let pin = |kind| self.ctx.locking.pin(self.ctx, self.cell, self.wanted, entry.artifact.origin, kind);
+        let pin = |kind| {
+            self.ctx.locking.pin(
+                self.ctx,
+                self.cell,
+                self.wanted,
+                entry.artifact.origin,
+                kind,
+            )
+        };
         let pinned = |kind| pin(kind).and_then(|pin| pin.artifact);
         match &entry.hub {
             Some(hub) => match pinned(PinKind::Asset) {
@@ -290,7 +392,13 @@ impl Obtain<'_> {
     }
 
     /// Caches and installs what stands, verified, in the staging folder.
-    pub(super) fn take(&self, staging: Staging, entry: Entry, bytes: u64, place: String) -> Result<Done> {
+    pub(super) fn take(
+        &self,
+        staging: Staging,
+        entry: Entry,
+        bytes: u64,
+        place: String,
+    ) -> Result<Done> {
         remember(self.ctx, self.cell, &staging, &entry);
         let watched = self.bin.install(staging, &entry.artifact)?;
         Ok(Done {
@@ -310,7 +418,10 @@ impl Obtain<'_> {
         match original::fetch(self.ctx, self.cell, self.wanted, staging.path(), false)? {
             Ok(original::Got { entry, line }) => {
                 self.ctx.locking.record(&line)?;
-                let (bytes, place) = entry.file.as_ref().map_or((0, String::new()), |file| (file.size, file.url.clone()));
+                let (bytes, place) = entry
+                    .file
+                    .as_ref()
+                    .map_or((0, String::new()), |file| (file.size, file.url.clone()));
                 self.take(staging, entry, bytes, place).map(Ok)
             }
             Err(absent) => Ok(Err(absent)),
@@ -324,10 +435,22 @@ pub(super) fn is_commit(rev: &str) -> bool {
 }
 
 /// Restores a cached artifact; `None` where the cache lost or damaged a file of it.
-pub(super) fn restore(ctx: &Context, cell: &Cell, bin: &Bin, entry: &Entry, reason: &str) -> Result<Option<Done>> {
+pub(super) fn restore(
+    ctx: &Context,
+    cell: &Cell,
+    bin: &Bin,
+    entry: &Entry,
+    reason: &str,
+) -> Result<Option<Done>> {
     let staging = bin.stage()?;
-    ctx.events.phase(cell, Phase::Checking, Some(entry.artifact.size()));
-    if !ctx.cache.restore(&entry.artifact, staging.path(), |bytes| ctx.events.progress(cell, bytes))? {
+    ctx.events
+        .phase(cell, Phase::Checking, Some(entry.artifact.size()));
+    if !ctx
+        .cache
+        .restore(&entry.artifact, staging.path(), |bytes| {
+            ctx.events.progress(cell, bytes)
+        })?
+    {
         return Ok(None);
     }
     let watched = bin.install(staging, &entry.artifact)?;
@@ -346,7 +469,11 @@ pub(super) fn restore(ctx: &Context, cell: &Cell, bin: &Bin, entry: &Entry, reas
 /// Puts an artifact into the cache; a cache that can't be written costs the next download, not this run.
 pub(super) fn remember(ctx: &Context, cell: &Cell, staging: &Staging, entry: &Entry) {
     if let Err(error) = ctx.cache.insert(staging.path(), entry) {
-        ctx.events.note(Some(cell), Level::Warning, format!("not kept in the cache: {error}"));
+        ctx.events.note(
+            Some(cell),
+            Level::Warning,
+            format!("not kept in the cache: {error}"),
+        );
     }
     if let Ok(wanted) = ctx.wanted(cell)
         && let Some(inputs) = wanted.of(entry.artifact.origin)
@@ -366,7 +493,12 @@ pub(super) struct Telling<'a, R> {
 
 impl<'a, R: Read> Telling<'a, R> {
     pub(super) fn new(ctx: &'a Context, cell: &'a Cell, reader: R) -> Self {
-        Self { ctx, cell, reader, bytes: 0 }
+        Self {
+            ctx,
+            cell,
+            reader,
+            bytes: 0,
+        }
     }
     /// How much was read.
     pub(super) fn count(&self) -> u64 {

@@ -24,10 +24,17 @@ pub enum Ended {
 }
 
 /// Runs a command to its end. Cancelling gives an `Interrupted` error, after the whole group is gone.
-pub fn supervise(runtime: &Handle, command: Command, timeout: Option<Duration>, cancel: &Cancel) -> Result<Ended> {
+pub fn supervise(
+    runtime: &Handle,
+    command: Command,
+    timeout: Option<Duration>,
+    cancel: &Cancel,
+) -> Result<Ended> {
     cancel.check()?;
     let program = command.get_program().to_string_lossy().into_owned();
-    let cannot = |verb: &str, e: std::io::Error| Error::failed(format!("cannot {verb} `{program}`")).cause(e);
+    let cannot = |verb: &str, e: std::io::Error| {
+        Error::failed(format!("cannot {verb} `{program}`")).cause(e)
+    };
     runtime.block_on(async {
         let mut wrap = CommandWrap::from(tokio::process::Command::from(command));
         #[cfg(unix)]
@@ -55,15 +62,25 @@ pub fn supervise(runtime: &Handle, command: Command, timeout: Option<Duration>, 
 }
 
 /// Runs a command likewise and gives what it said on both streams (the first megabyte).
-pub fn capture(runtime: &Handle, mut command: Command, timeout: Duration, cancel: &Cancel) -> Result<(Ended, String)> {
+pub fn capture(
+    runtime: &Handle,
+    mut command: Command,
+    timeout: Duration,
+    cancel: &Cancel,
+) -> Result<(Ended, String)> {
     let cannot = |e: std::io::Error| Error::failed("cannot keep what a command says").cause(e);
     // A file, not pipes: who outlives the command can't hold them open.
     let mut said = tempfile::tempfile().map_err(cannot)?;
-    command.stdin(Stdio::null()).stdout(said.try_clone().map_err(cannot)?).stderr(said.try_clone().map_err(cannot)?);
+    command
+        .stdin(Stdio::null())
+        .stdout(said.try_clone().map_err(cannot)?)
+        .stderr(said.try_clone().map_err(cannot)?);
     let ended = supervise(runtime, command, Some(timeout), cancel)?;
     let mut text = Vec::new();
     said.rewind().map_err(cannot)?;
-    said.take(1024 * 1024).read_to_end(&mut text).map_err(cannot)?;
+    said.take(1024 * 1024)
+        .read_to_end(&mut text)
+        .map_err(cannot)?;
     Ok((ended, String::from_utf8_lossy(&text).into_owned()))
 }
 
@@ -71,7 +88,9 @@ pub fn capture(runtime: &Handle, mut command: Command, timeout: Duration, cancel
 #[cfg(unix)]
 async fn end_group(child: &mut dyn ChildWrapper, group: Option<u32>) {
     use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
-    let Some(group) = group.and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) else { return };
+    let Some(group) = group.and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) else {
+        return;
+    };
     // Errors mean that nobody is left.
     if kill_process_group(group, Signal::TERM).is_err() {
         return;

@@ -11,6 +11,9 @@ pub fn rollback(ctx: &Context, cell: &Cell) -> Result<Artifact> {
     held.bin.rollback()?.ok_or_else(|| {
         Error::failed(format!("there is nothing to go back to for {cell}"))
             .hint("only the set that was installed before the present one is kept")
-            .hint(format!("for another version, set it in versions.yml and run `larder ensure {}`", cell.name))
+            .hint(format!(
+                "for another version, set it in versions.yml and run `larder ensure {}`",
+                cell.name
+            ))
     })
 }

@@ -39,7 +39,9 @@ impl Standing {
     /// Where it is, if there is anything.
     pub fn place(&self) -> Option<(&Tag, &AssetName)> {
         match self {
-            Self::Released(tag, asset) | Self::Draft(tag, asset) | Self::OtherInputs(tag, asset) => Some((tag, asset)),
+            Self::Released(tag, asset)
+            | Self::Draft(tag, asset)
+            | Self::OtherInputs(tag, asset) => Some((tag, asset)),
             Self::Missing => None,
         }
     }
@@ -58,14 +60,22 @@ impl Shelf {
         if !hub.lists() {
             return Ok(Self(None));
         }
-        Ok(Self(Some(hub.releases()?.into_iter().map(|release| (release.tag.clone(), release)).collect())))
+        Ok(Self(Some(
+            hub.releases()?
+                .into_iter()
+                .map(|release| (release.tag.clone(), release))
+                .collect(),
+        )))
     }
 }
 
 impl Shelf {
     /// Whether what there is of a tag is a draft.
     pub fn is_draft(&self, tag: &Tag) -> bool {
-        self.0.as_ref().and_then(|releases| releases.get(tag)).is_some_and(|release| release.draft)
+        self.0
+            .as_ref()
+            .and_then(|releases| releases.get(tag))
+            .is_some_and(|release| release.draft)
     }
 }
 
@@ -75,7 +85,9 @@ pub fn standing(ctx: &Context, cell: &Cell, shelf: &Shelf) -> Result<Standing> {
     let wanted = ctx.wanted(cell)?;
     let tag = Tag::of(&subsystem.name, &subsystem.version);
     let extension = subsystem.format(&cell.platform).extension();
-    let name = |suffix: Option<&Digest>| AssetName::of(&subsystem.package.name, &cell.platform, extension, suffix);
+    let name = |suffix: Option<&Digest>| {
+        AssetName::of(&subsystem.package.name, &cell.platform, extension, suffix)
+    };
     let suffixes_tags = ctx.hub()?.suffixes_tags();
     // Suffixed names say by themselves of which inputs they are.
     let mut candidates = vec![(tag.clone(), name(None), false)];
@@ -86,18 +98,29 @@ pub fn standing(ctx: &Context, cell: &Cell, shelf: &Shelf) -> Result<Standing> {
         }
     }
     let pins: Vec<_> = ctx.locking.pinned_assets(ctx, cell, &wanted).collect();
-    let look = Look { ctx, wanted: &wanted };
+    let look = Look {
+        ctx,
+        wanted: &wanted,
+    };
     let mut best = Standing::Missing;
     for (tag, asset, suffixed) in candidates {
-        let pin = pins.iter().find(|(_, (at, named))| *at == tag && *named == asset).map(|(pin, _)| pin);
+        let pin = pins
+            .iter()
+            .find(|(_, (at, named))| *at == tag && *named == asset)
+            .map(|(pin, _)| pin);
         let found = match &shelf.0 {
-            Some(releases) => releases.get(&tag).map(|release| look.listed(release, &asset, suffixed, pin)).transpose()?,
+            Some(releases) => releases
+                .get(&tag)
+                .map(|release| look.listed(release, &asset, suffixed, pin))
+                .transpose()?,
             None => Some(look.asked(&tag, &asset, pin)?),
         };
         match found {
             Some(Found::Ours { draft: false }) => return Ok(Standing::Released(tag, asset)),
             Some(Found::Ours { draft: true }) => best = Standing::Draft(tag, asset),
-            Some(Found::Other) if best == Standing::Missing => best = Standing::OtherInputs(tag, asset),
+            Some(Found::Other) if best == Standing::Missing => {
+                best = Standing::OtherInputs(tag, asset)
+            }
             _ => {}
         }
     }
@@ -121,21 +144,40 @@ struct Look<'a> {
 
 impl Look<'_> {
     /// By the hub's listing.
-    fn listed(&self, release: &Release, asset: &AssetName, suffixed: bool, pin: Option<&Pin>) -> Result<Found> {
-        let Some(there) = listed(release, asset) else { return Ok(Found::Nothing) };
-        let same = |pin: &Pin| there.size == pin.size && there.sha256.is_none_or(|sha256| sha256 == pin.sha256);
+    fn listed(
+        &self,
+        release: &Release,
+        asset: &AssetName,
+        suffixed: bool,
+        pin: Option<&Pin>,
+    ) -> Result<Found> {
+        let Some(there) = listed(release, asset) else {
+            return Ok(Found::Nothing);
+        };
+        let same = |pin: &Pin| {
+            there.size == pin.size && there.sha256.is_none_or(|sha256| sha256 == pin.sha256)
+        };
         let pinned = pin.is_some_and(same);
         let ours = match listed(release, &asset.sidecar()) {
             None if !pinned => return Ok(Found::Nothing),
             _ if suffixed || pinned => true,
-            Some(Listed { inputs: Some(told), .. }) => {
-                [&self.wanted.build, &self.wanted.original].into_iter().flatten().any(|inputs| inputs.digest.short() == *told)
-            }
+            Some(Listed {
+                inputs: Some(told), ..
+            }) => [&self.wanted.build, &self.wanted.original]
+                .into_iter()
+                .flatten()
+                .any(|inputs| inputs.digest.short() == *told),
             // A draft's sidecar can't be read by name. Larder's own always tell their inputs.
             _ if release.draft => true,
             _ => self.accepted(&release.tag, asset)?.unwrap_or(false),
         };
-        Ok(if ours { Found::Ours { draft: release.draft } } else { Found::Other })
+        Ok(if ours {
+            Found::Ours {
+                draft: release.draft,
+            }
+        } else {
+            Found::Other
+        })
     }
 
     /// By asking for the asset itself.
@@ -143,7 +185,9 @@ impl Look<'_> {
         Ok(match self.accepted(tag, asset)? {
             Some(true) => Found::Ours { draft: false },
             Some(false) => Found::Other,
-            None if pin.is_some() && self.ctx.hub()?.fetch(tag, asset)?.is_some() => Found::Ours { draft: false },
+            None if pin.is_some() && self.ctx.hub()?.fetch(tag, asset)?.is_some() => {
+                Found::Ours { draft: false }
+            }
             None => Found::Nothing,
         })
     }
@@ -151,7 +195,10 @@ impl Look<'_> {
     /// Whether its sidecar states accepted inputs, if it has one.
     fn accepted(&self, tag: &Tag, asset: &AssetName) -> Result<Option<bool>> {
         let sidecar = self.ctx.hub()?.sidecar(tag, asset)?;
-        Ok(sidecar.map(|sidecar| self.wanted.accepts(sidecar.content.origin, &sidecar.content.inputs)))
+        Ok(sidecar.map(|sidecar| {
+            self.wanted
+                .accepts(sidecar.content.origin, &sidecar.content.inputs)
+        }))
     }
 }
 

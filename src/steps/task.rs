@@ -19,16 +19,28 @@ use crate::project::{Project, Task};
 /// Folders that hold the host's binaries, whether or not they are installed, in the order of names.
 pub fn bin_dirs(project: &Project) -> Vec<Utf8PathBuf> {
     let host = Platform::host();
-    let here = project.subsystems.values().filter(|subsystem| subsystem.platforms.contains(&host));
-    here.map(|subsystem| Bin::new(&subsystem.name, &subsystem.dir, &host).dir().to_owned()).collect()
+    let here = project
+        .subsystems
+        .values()
+        .filter(|subsystem| subsystem.platforms.contains(&host));
+    here.map(|subsystem| {
+        Bin::new(&subsystem.name, &subsystem.dir, &host)
+            .dir()
+            .to_owned()
+    })
+    .collect()
 }
 
 /// PATH with those folders first.
 pub fn path_with_binaries(project: &Project) -> Result<OsString> {
-    let dirs = bin_dirs(project).into_iter().map(Utf8PathBuf::into_std_path_buf);
+    let dirs = bin_dirs(project)
+        .into_iter()
+        .map(Utf8PathBuf::into_std_path_buf);
     let rest = std::env::var_os("PATH").unwrap_or_default();
     std::env::join_paths(dirs.chain(std::env::split_paths(&rest))).map_err(|e| {
-        Error::usage("the project's folder can't be on PATH").cause(e).hint("move it to a path without that character")
+        Error::usage("the project's folder can't be on PATH")
+            .cause(e)
+            .hint("move it to a path without that character")
     })
 }
 
@@ -49,7 +61,10 @@ impl Shell<'_> {
     pub fn up_to_date(&self, task: &Task) -> Result<bool> {
         for line in &task.status {
             let mut command = self.command(task, line)?;
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
             if !self.wait(command, line)?.success() {
                 return Ok(false);
             }
@@ -59,11 +74,13 @@ impl Shell<'_> {
 
     /// Runs one of a task's commands, which must exit 0.
     pub fn run(&self, name: &str, task: &Task, line: &str) -> Result<()> {
-        self.program(self.command(task, line)?, line).map_err(|error| match error.kind() {
-            Kind::Interrupted(_) => error,
-            _ => Error::failed(format!("task `{name}`: {}", error.message()))
-                .hint(format!("its output is above; `larder run {name}` runs it again")),
-        })
+        self.program(self.command(task, line)?, line)
+            .map_err(|error| match error.kind() {
+                Kind::Interrupted(_) => error,
+                _ => Error::failed(format!("task `{name}`: {}", error.message())).hint(format!(
+                    "its output is above; `larder run {name}` runs it again"
+                )),
+            })
     }
 
     /// Runs a program, shown under a name, which must exit 0; it reads nothing.
@@ -73,7 +90,11 @@ impl Shell<'_> {
             command.stdout(std::io::stderr());
         }
         let status = self.wait(command, name)?;
-        if status.success() { Ok(()) } else { Err(Error::failed(format!("`{name}` failed ({})", told(status)))) }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(Error::failed(format!("`{name}` failed ({})", told(status))))
+        }
     }
 
     fn command(&self, task: &Task, line: &str) -> Result<Command> {
@@ -88,7 +109,9 @@ impl Shell<'_> {
         match supervise(self.runtime, command, None, self.cancel) {
             Ok(Ended::Exited(status)) => Ok(status),
             Ok(Ended::TimedOut) => Err(Error::failed(format!("`{line}` took too long"))),
-            Err(error) if matches!(error.kind(), Kind::Interrupted(_)) => Err(error.cause(format!("while `{line}` was running"))),
+            Err(error) if matches!(error.kind(), Kind::Interrupted(_)) => {
+                Err(error.cause(format!("while `{line}` was running")))
+            }
             Err(error) => Err(error),
         }
     }
@@ -101,7 +124,9 @@ fn told(status: ExitStatus) -> String {
         #[cfg(unix)]
         None => {
             use std::os::unix::process::ExitStatusExt;
-            status.signal().map_or_else(|| status.to_string(), |signal| format!("signal {signal}"))
+            status
+                .signal()
+                .map_or_else(|| status.to_string(), |signal| format!("signal {signal}"))
         }
         #[cfg(not(unix))]
         None => status.to_string(),

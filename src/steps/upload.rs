@@ -14,7 +14,11 @@ pub enum UploadDecision {
 }
 
 /// Decides from the project and the environment.
-pub fn decide(project: &Project, asked: bool, env: &dyn Fn(&str) -> Option<String>) -> UploadDecision {
+pub fn decide(
+    project: &Project,
+    asked: bool,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> UploadDecision {
     if asked {
         return UploadDecision::Yes;
     }
@@ -79,10 +83,17 @@ fn in_actions(env: &dyn Fn(&str) -> Option<String>) -> UploadDecision {
     let payload = env("GITHUB_EVENT_PATH").and_then(|path| crate::fs::read(path).ok());
     let default = payload
         .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok())
-        .and_then(|value| value.pointer("/repository/default_branch")?.as_str().map(str::to_owned));
+        .and_then(|value| {
+            value
+                .pointer("/repository/default_branch")?
+                .as_str()
+                .map(str::to_owned)
+        });
     match default {
         Some(default) if reference == format!("refs/heads/{default}") => UploadDecision::Yes,
-        Some(default) => UploadDecision::Skip(format!("{reference} is neither the default branch ({default}) nor a tag")),
+        Some(default) => UploadDecision::Skip(format!(
+            "{reference} is neither the default branch ({default}) nor a tag"
+        )),
         None => skip("the event's payload names no default branch"),
     }
 }
@@ -93,5 +104,10 @@ pub fn run_url() -> Option<String> {
     if !in_github_actions(&env) {
         return None;
     }
-    Some(format!("{}/{}/actions/runs/{}", env("GITHUB_SERVER_URL")?, env("GITHUB_REPOSITORY")?, env("GITHUB_RUN_ID")?))
+    Some(format!(
+        "{}/{}/actions/runs/{}",
+        env("GITHUB_SERVER_URL")?,
+        env("GITHUB_REPOSITORY")?,
+        env("GITHUB_RUN_ID")?
+    ))
 }

@@ -22,12 +22,18 @@ pub fn verify(ctx: &Context, cell: &Cell) -> Result<u64> {
     let subsystem = ctx.subsystem(cell)?;
     let bin = ctx.bin(cell);
     let Some(artifact) = bin.stamped()? else {
-        return Err(Error::failed(format!("{cell} is not installed")).hint(format!("`{}` installs it", cell.ensure())));
+        return Err(Error::failed(format!("{cell} is not installed"))
+            .hint(format!("`{}` installs it", cell.ensure())));
     };
     if let Some(damage) = bin.damage(&artifact)? {
-        return Err(Error::integrity(format!("{cell} is damaged: {damage}")).hint(format!("`{}` repairs it", cell.ensure())));
+        return Err(Error::integrity(format!("{cell} is damaged: {damage}"))
+            .hint(format!("`{}` repairs it", cell.ensure())));
     }
-    for name in subsystem.file_names(&cell.platform).iter().take(subsystem.binaries.len()) {
+    for name in subsystem
+        .file_names(&cell.platform)
+        .iter()
+        .take(subsystem.binaries.len())
+    {
         executable::check_platform(bin.file(name.as_str()), &cell.platform)?;
     }
     if cell.platform == Platform::host()
@@ -36,9 +42,19 @@ pub fn verify(ctx: &Context, cell: &Cell) -> Result<u64> {
         let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
         let mut path: Vec<std::path::PathBuf> = Vec::new();
         for need in &subsystem.needs {
-            path.push(ctx.bin(&Cell { name: need.clone(), platform: cell.platform }).dir().as_std_path().to_owned());
+            path.push(
+                ctx.bin(&Cell {
+                    name: need.clone(),
+                    platform: cell.platform,
+                })
+                .dir()
+                .as_std_path()
+                .to_owned(),
+            );
         }
-        path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+        path.extend(std::env::split_paths(
+            &std::env::var_os("PATH").unwrap_or_default(),
+        ));
         if let Ok(path) = std::env::join_paths(path) {
             env.insert("PATH".into(), path);
         }
@@ -68,17 +84,22 @@ pub fn check(
     match ended {
         Ended::Exited(status) if status.success() => {}
         Ended::Exited(status) => {
-            return Err(
-                Error::failed(format!("verify: `{line}` failed ({status})")).cause(format!("it printed {}", first_lines(&said)))
-            );
+            return Err(Error::failed(format!("verify: `{line}` failed ({status})"))
+                .cause(format!("it printed {}", first_lines(&said))));
         }
-        Ended::TimedOut => return Err(Error::failed(format!("verify: `{line}` took longer than a minute"))),
+        Ended::TimedOut => {
+            return Err(Error::failed(format!(
+                "verify: `{line}` took longer than a minute"
+            )));
+        }
     }
     let number = subsystem.version.number();
     if !mentions_version(&said, number) {
-        return Err(Error::failed(format!("verify: `{line}` does not print the version {number}"))
-            .cause(format!("it printed {}", first_lines(&said)))
-            .hint("check the version in versions.yml, or the recipe's `verify`"));
+        return Err(Error::failed(format!(
+            "verify: `{line}` does not print the version {number}"
+        ))
+        .cause(format!("it printed {}", first_lines(&said)))
+        .hint("check the version in versions.yml, or the recipe's `verify`"));
     }
     Ok(())
 }
@@ -86,5 +107,9 @@ pub fn check(
 /// What a command printed, in short.
 pub(super) fn first_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().take(5).collect();
-    if lines.is_empty() { "nothing".into() } else { format!("`{}`", lines.join(" | ")) }
+    if lines.is_empty() {
+        "nothing".into()
+    } else {
+        format!("`{}`", lines.join(" | "))
+    }
 }

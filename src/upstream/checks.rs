@@ -53,7 +53,11 @@ impl Algorithm {
 impl Stated {
     /// A SHA-256.
     pub fn sha256(digest: Digest, by: impl Into<String>) -> Self {
-        Self { algorithm: Algorithm::Sha256, digest: digest.as_bytes().to_vec(), by: by.into() }
+        Self {
+            algorithm: Algorithm::Sha256,
+            digest: digest.as_bytes().to_vec(),
+            by: by.into(),
+        }
     }
 
     /// From hex digits of the right number.
@@ -61,8 +65,16 @@ impl Stated {
         if hex.len() != 2 * algorithm.size() || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
             return None;
         }
-        let digest = (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16)).collect::<Result<_, _>>().ok()?;
-        Some(Self { algorithm, digest, by: by.to_owned() })
+        let digest = (0..hex.len())
+            .step_by(2)
+            .map(|i| u8::from_str_radix(&hex[i..i + 2], 16))
+            .collect::<Result<_, _>>()
+            .ok()?;
+        Some(Self {
+            algorithm,
+            digest,
+            by: by.to_owned(),
+        })
     }
 
     /// Subresource integrity: `sha512-<base64>`, several separated by blanks. Weak and unknown algorithms are left out.
@@ -76,8 +88,14 @@ impl Stated {
                 _ => return None,
             };
             let value = value.split('?').next().unwrap_or_default();
-            let digest = base64::engine::general_purpose::STANDARD.decode(value).ok()?;
-            (digest.len() == algorithm.size()).then(|| Self { algorithm, digest, by: by.to_owned() })
+            let digest = base64::engine::general_purpose::STANDARD
+                .decode(value)
+                .ok()?;
+            (digest.len() == algorithm.size()).then(|| Self {
+                algorithm,
+                digest,
+                by: by.to_owned(),
+            })
         };
         text.split_ascii_whitespace().filter_map(one).collect()
     }
@@ -117,7 +135,10 @@ impl<'a> Checks<'a> {
 
     /// The reader that is to be read in place of `inner`.
     pub fn reader<R: Read>(&mut self, inner: R) -> CheckedReader<'_, 'a, R> {
-        CheckedReader { checks: self, inner }
+        CheckedReader {
+            checks: self,
+            inner,
+        }
     }
 
     /// After all was read: the SHA-256; or, if any statement differs, an integrity error that names both digests and who
@@ -127,7 +148,12 @@ impl<'a> Checks<'a> {
         let sha256 = own.as_bytes().to_vec();
         let sha384 = self.sha384.map(|hash| hash.finalize().to_vec());
         let sha512 = self.sha512.map(|hash| hash.finalize().to_vec());
-        for Stated { algorithm, digest, by } in self.stated {
+        for Stated {
+            algorithm,
+            digest,
+            by,
+        } in self.stated
+        {
             let found = match algorithm {
                 Algorithm::Sha256 => Some(&sha256),
                 Algorithm::Sha384 => sha384.as_ref(),
@@ -182,7 +208,10 @@ mod tests {
 
     fn verify(stated: &[Stated]) -> Result<Digest> {
         let mut checks = Checks::new(stated);
-        checks.reader(&b"abc"[..]).read_to_end(&mut Vec::new()).unwrap();
+        checks
+            .reader(&b"abc"[..])
+            .read_to_end(&mut Vec::new())
+            .unwrap();
         checks.verify("x.tgz")
     }
 
@@ -191,20 +220,32 @@ mod tests {
         let right = Stated::from_hex(Algorithm::Sha256, ABC256, "SHA256SUMS").unwrap();
         let also = Stated::from_integrity(ABC512, "npm").remove(0);
         assert_eq!(verify(&[]).unwrap().to_string(), ABC256);
-        assert_eq!(verify(&[right.clone(), also.clone()]).unwrap().to_string(), ABC256);
+        assert_eq!(
+            verify(&[right.clone(), also.clone()]).unwrap().to_string(),
+            ABC256
+        );
         let wrong = Stated::sha256(Digest::of(b"abd"), "the lock");
         for stated in [vec![wrong.clone()], vec![right, wrong, also]] {
             let error = verify(&stated).unwrap_err();
             assert_eq!(error.kind(), Kind::Integrity);
             let text = error.to_string();
-            assert!(text.contains(ABC256) && text.contains(&Digest::of(b"abd").to_string()), "{text}");
+            assert!(
+                text.contains(ABC256) && text.contains(&Digest::of(b"abd").to_string()),
+                "{text}"
+            );
             assert!(text.contains("the lock says"), "{text}");
         }
     }
 
     #[test]
     fn weak_and_broken_statements_are_none() {
-        assert!(Stated::from_integrity("sha1-qZk+NkcGgWq6PiVxeFDCbJzQ2J0= md5-x sha512-AAAA nonsense", "npm").is_empty());
+        assert!(
+            Stated::from_integrity(
+                "sha1-qZk+NkcGgWq6PiVxeFDCbJzQ2J0= md5-x sha512-AAAA nonsense",
+                "npm"
+            )
+            .is_empty()
+        );
         assert!(Stated::from_hex(Algorithm::Sha256, &ABC256[1..], "x").is_none());
         assert!(Stated::from_hex(Algorithm::Sha256, &format!("+{}", &ABC256[1..]), "x").is_none());
     }

@@ -30,12 +30,26 @@ enum Strength {
 /// itself.
 pub fn find(bytes: &[u8], asset: &str, place: &str) -> Result<Vec<Stated>> {
     let text = decode(bytes);
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let exotic = ["b2", "b3", "blake", "sha3"].iter().any(|word| file_words(place).any(|w| w.starts_with(word)));
-    let by_length = |hex: &str| if exotic { Strength::Unknown } else { of_length(hex) };
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let exotic = ["b2", "b3", "blake", "sha3"]
+        .iter()
+        .any(|word| file_words(place).any(|w| w.starts_with(word)));
+    let by_length = |hex: &str| {
+        if exotic {
+            Strength::Unknown
+        } else {
+            of_length(hex)
+        }
+    };
     let (mut ours, mut others) = (Vec::new(), 0);
     for line in &lines {
-        let Some((name, strength, hex)) = split(line, by_length) else { continue };
+        let Some((name, strength, hex)) = split(line, by_length) else {
+            continue;
+        };
         match name {
             Some(name) if same(name, asset) => ours.push((strength, hex)),
             Some(_) => others += 1,
@@ -43,7 +57,11 @@ pub fn find(bytes: &[u8], asset: &str, place: &str) -> Result<Vec<Stated>> {
         }
     }
     // A bare digest says whose it is by standing alone.
-    let bare: Vec<&str> = lines.iter().filter(|line| is_hex(line) && of_length(line) != Strength::Unknown).copied().collect();
+    let bare: Vec<&str> = lines
+        .iter()
+        .filter(|line| is_hex(line) && of_length(line) != Strength::Unknown)
+        .copied()
+        .collect();
     if ours.is_empty() && others == 0 && bare.len() == 1 {
         ours.push((by_length(bare[0]), bare[0]));
     }
@@ -59,10 +77,15 @@ pub fn find(bytes: &[u8], asset: &str, place: &str) -> Result<Vec<Stated>> {
     found.sort_by_key(|stated| stated.algorithm);
     found.dedup();
     let pairs = found.iter().zip(found.iter().skip(1));
-    if let Some((one, other)) = pairs.into_iter().find(|(one, other)| one.algorithm == other.algorithm) {
-        return Err(Error::integrity(format!("{place} contradicts itself about {asset}"))
-            .cause(format!("{one} and {other}"))
-            .hint("pin the right one in the recipe: `checksums: {<platform>: <sha256>}`"));
+    if let Some((one, other)) = pairs
+        .into_iter()
+        .find(|(one, other)| one.algorithm == other.algorithm)
+    {
+        return Err(
+            Error::integrity(format!("{place} contradicts itself about {asset}"))
+                .cause(format!("{one} and {other}"))
+                .hint("pin the right one in the recipe: `checksums: {<platform>: <sha256>}`"),
+        );
     }
     match (found.is_empty(), weak) {
         (false, _) => Ok(found),
@@ -76,7 +99,10 @@ pub fn find(bytes: &[u8], asset: &str, place: &str) -> Result<Vec<Stated>> {
 /// Bytes as text, whatever a publisher's machine made of it.
 fn decode(bytes: &[u8]) -> String {
     let wide = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = rest.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
+        let units: Vec<u16> = rest
+            .chunks_exact(2)
+            .map(|pair| unit([pair[0], pair[1]]))
+            .collect();
         String::from_utf16_lossy(&units)
     };
     match bytes {
@@ -89,12 +115,22 @@ fn decode(bytes: &[u8]) -> String {
 
 /// Words of the checksums file's own name, lower case.
 fn file_words(place: &str) -> impl Iterator<Item = String> {
-    let name = place.rsplit('/').next().unwrap_or(place).to_ascii_lowercase();
-    name.split(|c: char| !c.is_ascii_alphanumeric()).map(str::to_owned).collect::<Vec<_>>().into_iter()
+    let name = place
+        .rsplit('/')
+        .next()
+        .unwrap_or(place)
+        .to_ascii_lowercase();
+    name.split(|c: char| !c.is_ascii_alphanumeric())
+        .map(str::to_owned)
+        .collect::<Vec<_>>()
+        .into_iter()
 }
 
 /// A line's file name (where it has one), algorithm and hex digits.
-fn split(line: &str, by_length: impl Fn(&str) -> Strength) -> Option<(Option<&str>, Strength, &str)> {
+fn split(
+    line: &str,
+    by_length: impl Fn(&str) -> Strength,
+) -> Option<(Option<&str>, Strength, &str)> {
     // SHA256 (name) = hex
     if let Some((algorithm, rest)) = line.split_once('(')
         && let Some((name, hex)) = rest.rsplit_once(')')
@@ -107,7 +143,11 @@ fn split(line: &str, by_length: impl Fn(&str) -> Strength) -> Option<(Option<&st
     // hex  name, hex *name; coreutils puts a backslash before lines with escaped names, which no asset has.
     if is_hex(first) && of_length(first) != Strength::Unknown {
         let name = rest.trim();
-        return Some((Some(name.strip_prefix('*').unwrap_or(name)), by_length(first), first));
+        return Some((
+            Some(name.strip_prefix('*').unwrap_or(name)),
+            by_length(first),
+            first,
+        ));
     }
     // name: hex, name hex
     let (name, hex) = line.rsplit_once(|c: char| c.is_ascii_whitespace())?;
@@ -126,7 +166,10 @@ fn is_hex(text: &str) -> bool {
 /// Whether a listed path names the asset: the same, or with folders before it.
 fn same(listed: &str, asset: &str) -> bool {
     let listed = listed.trim_matches(['"', '\'', '`']);
-    listed == asset || listed.strip_suffix(asset).is_some_and(|folders| folders.ends_with(['/', '\\']))
+    listed == asset
+        || listed
+            .strip_suffix(asset)
+            .is_some_and(|folders| folders.ends_with(['/', '\\']))
 }
 
 fn of_length(hex: &str) -> Strength {
@@ -183,49 +226,116 @@ mod tests {
             format!("{}  tool.tar.gz", A.to_uppercase()),
             format!("SHA256 (tool.tar.gz) = {A}\nSHA256 (other.tar.gz) = {B}"),
             format!("SHA2-256(tool.tar.gz)= {A}"),
-            format!("MD5 (tool.tar.gz) = {}\nSHA256 (tool.tar.gz) = {A}", &B[..32]),
+            format!(
+                "MD5 (tool.tar.gz) = {}\nSHA256 (tool.tar.gz) = {A}",
+                &B[..32]
+            ),
             format!("SHA512/256 (tool.tar.gz) = {B}\nSHA256 (tool.tar.gz) = {A}"),
             format!("tool.tar.gz: {A}\nother.tar.gz: {B}"),
             format!("tool.tar.gz sha256:{A}"),
             A.to_owned(),
             format!("{A}\n"),
             format!("\u{feff}{A}  tool.tar.gz"),
-            format!("-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{A}  tool.tar.gz\n-----BEGIN PGP SIGNATURE-----\nabc\n"),
+            format!(
+                "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{A}  tool.tar.gz\n-----BEGIN PGP SIGNATURE-----\nabc\n"
+            ),
             format!("# Checksums of v1\n\n{A}  tool.tar.gz\nsee the site for more\n"),
             format!("{A}  tool.tar.gz\n{A}  ./tool.tar.gz\n"),
         ] {
             assert_eq!(one(&text), A, "{text}");
         }
-        let wide: Vec<u8> =
-            [0xff, 0xfe].into_iter().chain(format!("{A}  tool.tar.gz\r\n").encode_utf16().flat_map(u16::to_le_bytes)).collect();
-        assert_eq!(hex_of(&find(&wide, "tool.tar.gz", "x").unwrap()[0].digest), A);
+        let wide: Vec<u8> = [0xff, 0xfe]
+            .into_iter()
+            .chain(
+                format!("{A}  tool.tar.gz\r\n")
+                    .encode_utf16()
+                    .flat_map(u16::to_le_bytes),
+            )
+            .collect();
+        assert_eq!(
+            hex_of(&find(&wide, "tool.tar.gz", "x").unwrap()[0].digest),
+            A
+        );
     }
 
     #[test]
     fn several_algorithms_all_count() {
-        let text = format!("{A}  tool.tar.gz\n{A}{B}  tool.tar.gz\n{}  tool.tar.gz\n", &A[..40]);
+        let text = format!(
+            "{A}  tool.tar.gz\n{A}{B}  tool.tar.gz\n{}  tool.tar.gz\n",
+            &A[..40]
+        );
         let found = find(text.as_bytes(), "tool.tar.gz", "checksums.txt").unwrap();
-        assert_eq!(found.iter().map(|s| s.algorithm).collect::<Vec<_>>(), [Algorithm::Sha256, Algorithm::Sha512]);
+        assert_eq!(
+            found.iter().map(|s| s.algorithm).collect::<Vec<_>>(),
+            [Algorithm::Sha256, Algorithm::Sha512]
+        );
     }
 
     #[test]
     fn what_proves_nothing_is_an_error_that_says_so() {
-        let error = |text: &str, place: &str| find(text.as_bytes(), "tool.tar.gz", place).unwrap_err();
-        assert!(error(&format!("{B}  other.tar.gz\n"), "SHA256SUMS").to_string().contains("does not mention tool.tar.gz"));
-        assert!(error(&format!("{B}  mytool.tar.gz\n"), "SHA256SUMS").to_string().contains("does not mention"));
-        assert!(error("", "SHA256SUMS").to_string().contains("does not mention"));
-        assert!(error("<html><body>Not found</body></html>", "x").to_string().contains("does not mention"));
-        assert!(error(&format!("{}  tool.tar.gz", &A[..32]), "MD5SUMS").to_string().contains("only md5"));
-        assert!(error(&format!("SHA1 (tool.tar.gz) = {}", &A[..40]), "sums").to_string().contains("only sha1"));
-        assert!(error(&A[..40], "tool.tar.gz.sha1").to_string().contains("only sha1"));
+        let error =
+            |text: &str, place: &str| find(text.as_bytes(), "tool.tar.gz", place).unwrap_err();
+        assert!(
+            error(&format!("{B}  other.tar.gz\n"), "SHA256SUMS")
+                .to_string()
+                .contains("does not mention tool.tar.gz")
+        );
+        assert!(
+            error(&format!("{B}  mytool.tar.gz\n"), "SHA256SUMS")
+                .to_string()
+                .contains("does not mention")
+        );
+        assert!(
+            error("", "SHA256SUMS")
+                .to_string()
+                .contains("does not mention")
+        );
+        assert!(
+            error("<html><body>Not found</body></html>", "x")
+                .to_string()
+                .contains("does not mention")
+        );
+        assert!(
+            error(&format!("{}  tool.tar.gz", &A[..32]), "MD5SUMS")
+                .to_string()
+                .contains("only md5")
+        );
+        assert!(
+            error(&format!("SHA1 (tool.tar.gz) = {}", &A[..40]), "sums")
+                .to_string()
+                .contains("only sha1")
+        );
+        assert!(
+            error(&A[..40], "tool.tar.gz.sha1")
+                .to_string()
+                .contains("only sha1")
+        );
         // Others' algorithms of the same length are not taken for ours.
-        assert!(error(&format!("{A}  tool.tar.gz"), "https://x/B3SUMS").to_string().contains("does not mention"));
-        assert!(error(&format!("BLAKE2b (tool.tar.gz) = {A}{B}"), "sums").to_string().contains("does not mention"));
+        assert!(
+            error(&format!("{A}  tool.tar.gz"), "https://x/B3SUMS")
+                .to_string()
+                .contains("does not mention")
+        );
+        assert!(
+            error(&format!("BLAKE2b (tool.tar.gz) = {A}{B}"), "sums")
+                .to_string()
+                .contains("does not mention")
+        );
         // Two bare digests: whose?
-        assert!(error(&format!("{A}\n{B}\n"), "sums").to_string().contains("does not mention"));
-        let both = error(&format!("{A}  tool.tar.gz\n{B}  tool.tar.gz\n"), "SHA256SUMS");
+        assert!(
+            error(&format!("{A}\n{B}\n"), "sums")
+                .to_string()
+                .contains("does not mention")
+        );
+        let both = error(
+            &format!("{A}  tool.tar.gz\n{B}  tool.tar.gz\n"),
+            "SHA256SUMS",
+        );
         assert_eq!(both.kind(), Kind::Integrity);
-        assert!(both.to_string().contains(A) && both.to_string().contains(B), "{both}");
+        assert!(
+            both.to_string().contains(A) && both.to_string().contains(B),
+            "{both}"
+        );
     }
 
     proptest! {

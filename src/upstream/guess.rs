@@ -46,31 +46,56 @@ pub enum Sums {
 
 /// Guesses for these platforms; `None` where no asset is for any of them. `names` are words for what is wanted: the
 /// subsystem's name, the repository's.
-pub fn guess(assets: &[String], version: &Version, platforms: &[Platform], names: &[&str]) -> Option<Guess> {
+pub fn guess(
+    assets: &[String],
+    version: &Version,
+    platforms: &[Platform],
+    names: &[&str],
+) -> Option<Guess> {
     let wanted: BTreeSet<String> = names.iter().flat_map(|name| split(name)).collect();
-    let readings: Vec<Reading<'_>> =
-        assets.iter().filter_map(|name| words::read(name, version)).filter(|reading| !reading.is_other()).collect();
+    let readings: Vec<Reading<'_>> = assets
+        .iter()
+        .filter_map(|name| words::read(name, version))
+        .filter(|reading| !reading.is_other())
+        .collect();
     let habits = Habits::of(&readings);
     let mut picks: BTreeMap<Platform, &Reading<'_>> = BTreeMap::new();
     for platform in platforms {
-        let ranked = readings.iter().filter_map(|reading| Some((rank(reading, *platform, &wanted)?, reading)));
+        let ranked = readings
+            .iter()
+            .filter_map(|reading| Some((rank(reading, *platform, &wanted)?, reading)));
         // Of names that serve alike the one that is made like most others.
-        let order = |reading: &Reading<'_>| (habits.strange(reading), reading.name.len(), reading.name.to_owned());
-        if let Some((_, best)) = ranked.min_by(|(a, x), (b, y)| a.cmp(b).then_with(|| order(x).cmp(&order(y)))) {
+        let order = |reading: &Reading<'_>| {
+            (
+                habits.strange(reading),
+                reading.name.len(),
+                reading.name.to_owned(),
+            )
+        };
+        if let Some((_, best)) =
+            ranked.min_by(|(a, x), (b, y)| a.cmp(b).then_with(|| order(x).cmp(&order(y))))
+        {
             picks.insert(*platform, best);
         }
     }
     let first = *picks.values().next()?;
     let common = Common::of(&picks);
     let lead = words::last_part(first.lead());
-    let program = if lead.is_empty() { (*names.first()?).to_owned() } else { lead.to_owned() };
+    let program = if lead.is_empty() {
+        (*names.first()?).to_owned()
+    } else {
+        lead.to_owned()
+    };
     Some(Guess {
         asset: common.asset.clone(),
         replacements: common.replacements(),
         overrides: common.overrides(&picks),
         checksums: checksums(assets, version, &picks, &wanted),
         program,
-        assets: picks.into_iter().map(|(platform, reading)| (platform, reading.name.to_owned())).collect(),
+        assets: picks
+            .into_iter()
+            .map(|(platform, reading)| (platform, reading.name.to_owned()))
+            .collect(),
     })
 }
 
@@ -79,23 +104,38 @@ impl Guess {
     /// was seen on.
     pub fn template_of(&self, text: &str, version: &Version, platform: Platform) -> String {
         let (marks, _) = words::scan(text, version);
-        let word = |canonical: &'static str| self.replacements.get(canonical).map_or(canonical, String::as_str);
-        let words = Words { os: word(platform.os.as_str()), arch: word(platform.arch.as_str()) };
+        let word = |canonical: &'static str| {
+            self.replacements
+                .get(canonical)
+                .map_or(canonical, String::as_str)
+        };
+        let words = Words {
+            os: word(platform.os.as_str()),
+            arch: word(platform.arch.as_str()),
+        };
         templated(text, &marks, &words)
     }
 }
 
 /// What a program inside of an archive is called, by the name of its file: without version, system and processor.
 pub fn plain_name(file: &str, version: &Version) -> String {
-    words::read(file, version).map_or(file, |reading| &file[..reading.lead().len()]).to_owned()
+    words::read(file, version)
+        .map_or(file, |reading| &file[..reading.lead().len()])
+        .to_owned()
 }
 
 fn split(text: &str) -> impl Iterator<Item = String> {
-    text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_ascii_lowercase)
+    text.split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_ascii_lowercase)
 }
 
 /// How well an asset serves a platform; less is better, `None` not at all.
-fn rank(reading: &Reading<'_>, platform: Platform, wanted: &BTreeSet<String>) -> Option<[usize; 5]> {
+fn rank(
+    reading: &Reading<'_>,
+    platform: Platform,
+    wanted: &BTreeSet<String>,
+) -> Option<[usize; 5]> {
     let Platform { os, arch, libc } = platform;
     if reading.os() != Some(os) {
         return None;
@@ -109,7 +149,9 @@ fn rank(reading: &Reading<'_>, platform: Platform, wanted: &BTreeSet<String>) ->
     };
     let libc = match (reading.libc(), libc) {
         (found, _) if os != Os::Linux => usize::from(found.is_some()),
-        (Some((Libc::Musl, _)), Some(Libc::Gnu)) | (Some((Libc::Gnu, _)), Some(Libc::Musl)) => return None,
+        (Some((Libc::Musl, _)), Some(Libc::Gnu)) | (Some((Libc::Gnu, _)), Some(Libc::Musl)) => {
+            return None;
+        }
         (Some((Libc::Musl, true)), _) | (Some(_), Some(_)) => 0,
         (None, _) => 1,
         (Some((Libc::Musl, false)), None) => 2,
@@ -124,8 +166,15 @@ fn rank(reading: &Reading<'_>, platform: Platform, wanted: &BTreeSet<String>) ->
         (".tar.bz2" | ".tbz" | ".tbz2" | ".tar", _) => 5,
         _ => 6,
     };
-    let more = reading.rest.iter().filter(|word| !wanted.contains(*word)).count();
-    let fewer = wanted.iter().filter(|word| !reading.rest.contains(word)).count();
+    let more = reading
+        .rest
+        .iter()
+        .filter(|word| !wanted.contains(*word))
+        .count();
+    let fewer = wanted
+        .iter()
+        .filter(|word| !reading.rest.contains(word))
+        .count();
     Some([more, fewer, arch, libc, kind])
 }
 
@@ -142,12 +191,24 @@ impl Habits {
     }
 
     fn parts(reading: &Reading<'_>) -> Vec<String> {
-        [Some(shape(reading)), word(reading, is_os), word(reading, is_arch)].into_iter().flatten().collect()
+        [
+            Some(shape(reading)),
+            word(reading, is_os),
+            word(reading, is_arch),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     /// More for names that are unlike the others.
     fn strange(&self, reading: &Reading<'_>) -> std::cmp::Reverse<Vec<usize>> {
-        std::cmp::Reverse(Self::parts(reading).iter().map(|part| self.0.get(part).copied().unwrap_or(0)).collect())
+        std::cmp::Reverse(
+            Self::parts(reading)
+                .iter()
+                .map(|part| self.0.get(part).copied().unwrap_or(0))
+                .collect(),
+        )
     }
 }
 
@@ -188,14 +249,31 @@ struct Common {
 impl Common {
     fn of(picks: &BTreeMap<Platform, &Reading<'_>>) -> Self {
         // The shape that most have: what stands between the words.
-        let shapes: BTreeMap<Platform, String> = picks.iter().map(|(platform, reading)| (*platform, shape(reading))).collect();
+        let shapes: BTreeMap<Platform, String> = picks
+            .iter()
+            .map(|(platform, reading)| (*platform, shape(reading)))
+            .collect();
         let shape = most(shapes.values().cloned()).unwrap_or_default();
-        let alike: Vec<Platform> = shapes.iter().filter(|(_, other)| **other == shape).map(|(platform, _)| *platform).collect();
+        let alike: Vec<Platform> = shapes
+            .iter()
+            .filter(|(_, other)| **other == shape)
+            .map(|(platform, _)| *platform)
+            .collect();
         // What systems and processors are called in it, mostly.
-        let mut common = Self { os: BTreeMap::new(), arch: BTreeMap::new(), asset: String::new(), covered: BTreeSet::new() };
+        let mut common = Self {
+            os: BTreeMap::new(),
+            arch: BTreeMap::new(),
+            asset: String::new(),
+            covered: BTreeSet::new(),
+        };
         for platform in &alike {
             let said = |wanted: fn(&Meaning) -> bool, same: &dyn Fn(&Platform) -> bool| {
-                most(alike.iter().filter(|other| same(other)).filter_map(|other| word(picks[other], wanted)))
+                most(
+                    alike
+                        .iter()
+                        .filter(|other| same(other))
+                        .filter_map(|other| word(picks[other], wanted)),
+                )
             };
             if let Some(os) = said(is_os, &|other| other.os == platform.os) {
                 common.os.insert(platform.os, os);
@@ -212,25 +290,42 @@ impl Common {
         // The ending may depend on the system.
         let mut endings: BTreeMap<Os, BTreeSet<&str>> = BTreeMap::new();
         for platform in &covered {
-            endings.entry(platform.os).or_default().insert(picks[platform].ending);
+            endings
+                .entry(platform.os)
+                .or_default()
+                .insert(picks[platform].ending);
         }
         let ending = |os: Os| endings[&os].first().copied().unwrap_or_default();
         let usual = most(covered.iter().map(|platform| ending(platform.os))).unwrap_or_default();
-        let other: Vec<Os> = endings.keys().copied().filter(|os| ending(*os) != usual).collect();
+        let other: Vec<Os> = endings
+            .keys()
+            .copied()
+            .filter(|os| ending(*os) != usual)
+            .collect();
         let third = endings.keys().copied().find(|os| !other.contains(os));
         let everywhere = endings.keys().copied().collect::<BTreeSet<Os>>();
         let (expression, rendered) = match (&other[..], third) {
-            ([Os::Windows], _) if usual.is_empty() && ending(Os::Windows) == ".exe" => ("{{ exe }}".to_owned(), everywhere),
+            ([Os::Windows], _) if usual.is_empty() && ending(Os::Windows) == ".exe" => {
+                ("{{ exe }}".to_owned(), everywhere)
+            }
             ([os], _) => (choice(ending(*os), common.word(*os), usual), everywhere),
             // Two of three have another one, the same.
             ([one, two], Some(third)) if ending(*one) == ending(*two) => {
                 (choice(usual, common.word(third), ending(*one)), everywhere)
             }
-            _ => (usual.to_owned(), everywhere.into_iter().filter(|os| !other.contains(os)).collect()),
+            _ => (
+                usual.to_owned(),
+                everywhere
+                    .into_iter()
+                    .filter(|os| !other.contains(os))
+                    .collect(),
+            ),
         };
         common.covered = covered
             .into_iter()
-            .filter(|platform| rendered.contains(&platform.os) && picks[platform].ending == ending(platform.os))
+            .filter(|platform| {
+                rendered.contains(&platform.os) && picks[platform].ending == ending(platform.os)
+            })
             .collect();
         if let Some(platform) = common.covered.first() {
             common.asset = common.template(picks[platform], *platform, &expression);
@@ -243,32 +338,60 @@ impl Common {
     }
 
     fn template(&self, reading: &Reading<'_>, platform: Platform, ending: &str) -> String {
-        let arch = self.arch.get(&platform.arch).map_or(platform.arch.as_str(), String::as_str);
+        let arch = self
+            .arch
+            .get(&platform.arch)
+            .map_or(platform.arch.as_str(), String::as_str);
         let stem = &reading.name[..reading.name.len() - reading.ending.len()];
-        templated(stem, &reading.marks, &Words { os: self.word(platform.os), arch }) + ending
+        templated(
+            stem,
+            &reading.marks,
+            &Words {
+                os: self.word(platform.os),
+                arch,
+            },
+        ) + ending
     }
 
     fn replacements(&self) -> BTreeMap<&'static str, String> {
         let os = self.os.iter().map(|(os, word)| (os.as_str(), word));
         let arch = self.arch.iter().map(|(arch, word)| (arch.as_str(), word));
-        os.chain(arch).filter(|(canonical, word)| canonical != word).map(|(canonical, word)| (canonical, word.clone())).collect()
+        os.chain(arch)
+            .filter(|(canonical, word)| canonical != word)
+            .map(|(canonical, word)| (canonical, word.clone()))
+            .collect()
     }
 
     /// What the common template does not cover: by os where all of its platforms are alike, else by platform.
     fn overrides(&self, picks: &BTreeMap<Platform, &Reading<'_>>) -> BTreeMap<String, String> {
         let mut by_os: BTreeMap<Os, BTreeMap<Platform, String>> = BTreeMap::new();
-        for (platform, reading) in picks.iter().filter(|(platform, _)| !self.covered.contains(platform)) {
+        for (platform, reading) in picks
+            .iter()
+            .filter(|(platform, _)| !self.covered.contains(platform))
+        {
             let template = self.template(reading, *platform, reading.ending);
-            by_os.entry(platform.os).or_default().insert(*platform, template);
+            by_os
+                .entry(platform.os)
+                .or_default()
+                .insert(*platform, template);
         }
         let mut overrides = BTreeMap::new();
         for (os, templates) in by_os {
             let alike = templates.values().collect::<BTreeSet<_>>().len() == 1;
             let all = picks.keys().filter(|platform| platform.os == os).count() == templates.len();
             if alike && all {
-                overrides.extend(templates.into_values().next().map(|template| (os.as_str().to_owned(), template)));
+                overrides.extend(
+                    templates
+                        .into_values()
+                        .next()
+                        .map(|template| (os.as_str().to_owned(), template)),
+                );
             } else {
-                overrides.extend(templates.into_iter().map(|(platform, template)| (platform.to_string(), template)));
+                overrides.extend(
+                    templates
+                        .into_iter()
+                        .map(|(platform, template)| (platform.to_string(), template)),
+                );
             }
         }
         overrides
@@ -278,7 +401,9 @@ impl Common {
 /// `then` where os renders to a word, else `otherwise`.
 fn choice(then: &str, word: &str, otherwise: &str) -> String {
     match (then.strip_prefix('.'), otherwise.strip_prefix('.')) {
-        (Some(then), Some(otherwise)) => format!(".{{{{ '{then}' if os == '{word}' else '{otherwise}' }}}}"),
+        (Some(then), Some(otherwise)) => {
+            format!(".{{{{ '{then}' if os == '{word}' else '{otherwise}' }}}}")
+        }
         _ => format!("{{{{ '{then}' if os == '{word}' else '{otherwise}' }}}}"),
     }
 }
@@ -293,7 +418,10 @@ fn is_arch(meaning: &Meaning) -> bool {
 
 /// The word of a kind, as written.
 fn word(reading: &Reading<'_>, wanted: fn(&Meaning) -> bool) -> Option<String> {
-    let mark = reading.marks.iter().find(|mark| matches!(&mark.says, Says::Word(meaning) if wanted(meaning)))?;
+    let mark = reading
+        .marks
+        .iter()
+        .find(|mark| matches!(&mark.says, Says::Word(meaning) if wanted(meaning)))?;
     Some(reading.name[mark.range.clone()].to_owned())
 }
 
@@ -324,10 +452,27 @@ fn most<T: Ord + Clone>(all: impl Iterator<Item = T>) -> Option<T> {
 }
 
 /// Endings of files about one asset.
-const EACH: [&str; 6] = [".sha256", ".sha256sum", ".sha256.txt", ".sha512", ".sha512sum", ".sha512.txt"];
+const EACH: [&str; 6] = [
+    ".sha256",
+    ".sha256sum",
+    ".sha256.txt",
+    ".sha512",
+    ".sha512sum",
+    ".sha512.txt",
+];
 /// How files about all assets are called, folders of words aside.
-const ONE: [&str; 10] =
-    ["sha256sums", "sha256sum", "sha256", "shasums256", "checksums", "checksum", "sha512sums", "sha512sum", "sha512", "shasums"];
+const ONE: [&str; 10] = [
+    "sha256sums",
+    "sha256sum",
+    "sha256",
+    "shasums256",
+    "checksums",
+    "checksum",
+    "sha512sums",
+    "sha512sum",
+    "sha512",
+    "shasums",
+];
 
 fn checksums(
     assets: &[String],
@@ -335,16 +480,25 @@ fn checksums(
     picks: &BTreeMap<Platform, &Reading<'_>>,
     wanted: &BTreeSet<String>,
 ) -> Vec<Sums> {
-    let each = EACH.iter().filter(|ending| picks.values().all(|pick| assets.contains(&format!("{}{ending}", pick.name))));
+    let each = EACH.iter().filter(|ending| {
+        picks
+            .values()
+            .all(|pick| assets.contains(&format!("{}{ending}", pick.name)))
+    });
     let mut one: Vec<(usize, &String)> = assets
         .iter()
         .filter(|name| {
-            !EACH.iter().any(|ending| name.strip_suffix(ending).is_some_and(|asset| assets.iter().any(|a| a == asset)))
+            !EACH.iter().any(|ending| {
+                name.strip_suffix(ending)
+                    .is_some_and(|asset| assets.iter().any(|a| a == asset))
+            })
         })
         .filter_map(|name| {
             let stem = name.to_ascii_lowercase();
-            let stem =
-                [".txt", ".sum", ".sha256", ".sha512"].iter().find_map(|ending| stem.strip_suffix(ending)).unwrap_or(&stem);
+            let stem = [".txt", ".sum", ".sha256", ".sha512"]
+                .iter()
+                .find_map(|ending| stem.strip_suffix(ending))
+                .unwrap_or(&stem);
             let (marks, rest) = words::scan(stem, version);
             let ended = words::last_part(stem)
                 .rsplit_once('.')
@@ -352,16 +506,24 @@ fn checksums(
             if ended && !marks.iter().any(|mark| mark.range.end == stem.len()) {
                 return None;
             }
-            let place = ONE.iter().position(|word| rest.iter().any(|other| other == word))?;
+            let place = ONE
+                .iter()
+                .position(|word| rest.iter().any(|other| other == word))?;
             // Another tool's has other words.
-            let more = rest.iter().filter(|word| !ONE.contains(&word.as_str()) && !wanted.contains(*word)).count();
+            let more = rest
+                .iter()
+                .filter(|word| !ONE.contains(&word.as_str()) && !wanted.contains(*word))
+                .count();
             Some((more * ONE.len() + place, name))
         })
         .collect();
     one.sort();
     let one = one.into_iter().map(|(_, name)| {
         let (marks, _) = words::scan(name, version);
-        Sums::One { template: templated(name, &marks, &Words { os: "", arch: "" }), name: name.clone() }
+        Sums::One {
+            template: templated(name, &marks, &Words { os: "", arch: "" }),
+            name: name.clone(),
+        }
     });
     one.chain(each.map(|ending| Sums::Each(ending))).collect()
 }

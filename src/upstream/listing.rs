@@ -29,7 +29,11 @@ struct Asset {
 impl Announced {
     /// Names of its assets whose bytes are there.
     pub fn assets(&self) -> Vec<String> {
-        self.assets.iter().filter(|asset| asset.state == "uploaded").map(|asset| asset.name.clone()).collect()
+        self.assets
+            .iter()
+            .filter(|asset| asset.state == "uploaded")
+            .map(|asset| asset.name.clone())
+            .collect()
     }
 }
 
@@ -51,7 +55,11 @@ struct License {
 impl About {
     /// Its licence, where GitHub knows which.
     pub fn license(&self) -> Option<&str> {
-        self.license.as_ref()?.spdx_id.as_deref().filter(|id| *id != "NOASSERTION")
+        self.license
+            .as_ref()?
+            .spdx_id
+            .as_deref()
+            .filter(|id| *id != "NOASSERTION")
     }
 }
 
@@ -69,10 +77,20 @@ impl<'a> Listing<'a> {
         let config = GitHubConfig::from_env()?;
         let web = web::github_base()?;
         if Site::of(&config.web) == Site::of(&web) {
-            return Ok(Self { client, repo, api: config.api.clone(), config: Some(config) });
+            return Ok(Self {
+                client,
+                repo,
+                api: config.api.clone(),
+                config: Some(config),
+            });
         }
         if web.as_str().trim_end_matches('/') == web::GITHUB {
-            return Ok(Self { client, repo, api: parse_url("https://api.github.com")?, config: None });
+            return Ok(Self {
+                client,
+                repo,
+                api: parse_url("https://api.github.com")?,
+                config: None,
+            });
         }
         Err(Error::failed(format!("a mirror stands in for github.com, which does not tell what {repo} released"))
             .hint("ask once without the mirror (`github_mirror` in your config.yml), or write the recipe by hand"))
@@ -82,8 +100,11 @@ impl<'a> Listing<'a> {
     pub fn release(&self, version: Option<&str>) -> Result<Announced> {
         let Some(version) = version else {
             return self.ask("/releases/latest")?.ok_or_else(|| {
-                Error::failed(format!("{} has no release that is no pre-release, or is not there", self.repo))
-                    .hint("check the name; a pre-release is taken where its version is named")
+                Error::failed(format!(
+                    "{} has no release that is no pre-release, or is not there",
+                    self.repo
+                ))
+                .hint("check the name; a pre-release is taken where its version is named")
             });
         };
         let bare = version.strip_prefix('v').unwrap_or(version);
@@ -98,10 +119,13 @@ impl<'a> Listing<'a> {
             let before = tag.strip_suffix(version).or_else(|| tag.strip_suffix(bare));
             before.is_some_and(|before| !before.ends_with(|c: char| c.is_ascii_digit() || c == '.'))
         };
-        listed.into_iter().find(|release| ends(&release.tag)).ok_or_else(|| {
-            Error::failed(format!("{} has no release of {version}", self.repo))
-                .hint("check the name and the version; without one the latest release is taken")
-        })
+        listed
+            .into_iter()
+            .find(|release| ends(&release.tag))
+            .ok_or_else(|| {
+                Error::failed(format!("{} has no release of {version}", self.repo))
+                    .hint("check the name and the version; without one the latest release is taken")
+            })
     }
 
     /// What the repository says of itself.
@@ -110,8 +134,14 @@ impl<'a> Listing<'a> {
     }
 
     fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>> {
-        let url = parse_url(&format!("{}/repos/{}{path}", self.api.as_str().trim_end_matches('/'), self.repo))?;
-        let request = || Request::new(Method::GET, url.clone())?.header("accept", "application/vnd.github+json");
+        let url = parse_url(&format!(
+            "{}/repos/{}{path}",
+            self.api.as_str().trim_end_matches('/'),
+            self.repo
+        ))?;
+        let request = || {
+            Request::new(Method::GET, url.clone())?.header("accept", "application/vnd.github+json")
+        };
         let mut answer = self.client.send(request()?)?;
         if matches!(answer.status, 401 | 403 | 404 | 429)
             && let Some(token) = self.config.as_ref().and_then(GitHubConfig::find_token)

@@ -54,18 +54,40 @@ pub fn fetch(
     cancel: &Cancel,
 ) -> Result<Option<Fetched>> {
     cancel.check()?;
-    let Original { coordinate, checksum, extract: _ } = original;
+    let Original {
+        coordinate,
+        checksum,
+        extract: _,
+    } = original;
     let checksum = checksum.as_ref().filter(|_| ask_statements);
     match coordinate {
-        Coordinate::GitHub { repo, tag, asset } => {
-            web::fetch(client, &web::github(repo, tag, asset)?, checksum, Some((repo, tag)))
-        }
+        Coordinate::GitHub { repo, tag, asset } => web::fetch(
+            client,
+            &web::github(repo, tag, asset)?,
+            checksum,
+            Some((repo, tag)),
+        ),
         Coordinate::Url(url) => web::fetch(client, &web::url(url)?, checksum, None),
-        Coordinate::Npm { package, version } => {
-            registry(client, "npm", coordinate, || npm::fetch(&npm::Request { package, version, ask_statements }, cancel))
-        }
+        Coordinate::Npm { package, version } => registry(client, "npm", coordinate, || {
+            npm::fetch(
+                &npm::Request {
+                    package,
+                    version,
+                    ask_statements,
+                },
+                cancel,
+            )
+        }),
         Coordinate::Pypi { package, version } => registry(client, "pypi", coordinate, || {
-            pypi::fetch(&pypi::Request { package, version, platform, ask_statements }, cancel)
+            pypi::fetch(
+                &pypi::Request {
+                    package,
+                    version,
+                    platform,
+                    ask_statements,
+                },
+                cancel,
+            )
         }),
     }
 }
@@ -78,8 +100,11 @@ fn registry(
     ask: impl FnOnce() -> Result<Option<Fetched>>,
 ) -> Result<Option<Fetched>> {
     if client.settings().offline {
-        return Err(Error::unavailable(format!("{} is needed, but `--offline` is set", describe(coordinate)))
-            .hint("run once without `--offline`; what came then is in the cache"));
+        return Err(Error::unavailable(format!(
+            "{} is needed, but `--offline` is set",
+            describe(coordinate)
+        ))
+        .hint("run once without `--offline`; what came then is in the cache"));
     }
     if let Some(error) = client.unanswered(name) {
         return Err(error);

@@ -42,7 +42,9 @@ enum Stage {
 
 /// What stands before a version's first digit: `v`, or nothing, or a word. Versions of one series share it.
 pub(super) fn prefix(version: &str) -> &str {
-    &version[..version.find(|c: char| c.is_ascii_digit()).unwrap_or(version.len())]
+    &version[..version
+        .find(|c: char| c.is_ascii_digit())
+        .unwrap_or(version.len())]
 }
 
 /// Whether it is a pre-release.
@@ -70,7 +72,9 @@ fn parts(version: &str) -> Parts<'_> {
     let mut numbers = Vec::new();
     let mut rest = version;
     loop {
-        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
         if end == 0 {
             break;
         }
@@ -82,7 +86,12 @@ fn parts(version: &str) -> Parts<'_> {
             _ => break,
         }
     }
-    Parts { stage: stage(version, rest), numbers, rest, build }
+    Parts {
+        stage: stage(version, rest),
+        numbers,
+        rest,
+        build,
+    }
 }
 
 fn stage(version: &str, rest: &str) -> Stage {
@@ -92,10 +101,18 @@ fn stage(version: &str, rest: &str) -> Stage {
     if semver::Version::parse(version).is_ok_and(|version| !version.pre.is_empty()) {
         return Stage::Early;
     }
-    let rest = rest.trim_start_matches(['.', '-', '_', '~']).to_ascii_lowercase();
-    let word = &rest[..rest.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(rest.len())];
+    let rest = rest
+        .trim_start_matches(['.', '-', '_', '~'])
+        .to_ascii_lowercase();
+    let word = &rest[..rest
+        .find(|c: char| !c.is_ascii_alphabetic())
+        .unwrap_or(rest.len())];
     let numbered = rest[word.len()..].starts_with(|c: char| c.is_ascii_digit());
-    if EARLY.contains(&word) || matches!(word, "a" | "b" | "c" | "m") && numbered { Stage::Early } else { Stage::Later }
+    if EARLY.contains(&word) || matches!(word, "a" | "b" | "c" | "m") && numbered {
+        Stage::Early
+    } else {
+        Stage::Later
+    }
 }
 
 /// Texts with numbers in them: `rc.10` comes after `rc.9`; numbers come before words, as in semver.
@@ -121,15 +138,19 @@ fn natural(a: &str, b: &str) -> Ordering {
 
 /// Runs of digits and of letters.
 fn chunks(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_ascii_alphanumeric()).flat_map(|word| {
-        let mut rest = word;
-        std::iter::from_fn(move || {
-            let digits = rest.chars().next()?.is_ascii_digit();
-            let (chunk, after) = rest.split_at(rest.find(|c: char| c.is_ascii_digit() != digits).unwrap_or(rest.len()));
-            rest = after;
-            Some(chunk)
+    text.split(|c: char| !c.is_ascii_alphanumeric())
+        .flat_map(|word| {
+            let mut rest = word;
+            std::iter::from_fn(move || {
+                let digits = rest.chars().next()?.is_ascii_digit();
+                let (chunk, after) = rest.split_at(
+                    rest.find(|c: char| c.is_ascii_digit() != digits)
+                        .unwrap_or(rest.len()),
+                );
+                rest = after;
+                Some(chunk)
+            })
         })
-    })
 }
 
 #[cfg(test)]
@@ -153,9 +174,19 @@ mod tests {
             &["2.0b1", "2.0rc1", "2.0rc10", "2.0", "2.0.1"],
             &["3.5", "3.5a", "3.6"],
             &["9.8", "9.8p1", "9.8p2", "9.9"],
-            &["v1.30.0+k3s1", "v1.30.0+k3s2", "v1.30.0+k3s10", "v1.30.1-rc1+k3s1", "v1.30.1+k3s1"],
+            &[
+                "v1.30.0+k3s1",
+                "v1.30.0+k3s2",
+                "v1.30.0+k3s10",
+                "v1.30.1-rc1+k3s1",
+                "v1.30.1+k3s1",
+            ],
             &["2024.01.15", "2024.1.16", "2024.2.1"],
-            &["RELEASE.2024-01-02T03-04-05Z", "RELEASE.2024-01-13T03-04-05Z", "RELEASE.2024-11-01T00-00-00Z"],
+            &[
+                "RELEASE.2024-01-02T03-04-05Z",
+                "RELEASE.2024-01-13T03-04-05Z",
+                "RELEASE.2024-11-01T00-00-00Z",
+            ],
         ] {
             for (n, a) in ascending.iter().enumerate() {
                 for (m, b) in ascending.iter().enumerate() {
@@ -168,11 +199,28 @@ mod tests {
 
     #[test]
     fn early_releases_are_known() {
-        for early in ["1.0.0-rc.1", "v1.0.0-0", "2.0b1", "1.0rc1", "1.0-beta", "v3.0.0-next.4", "8.0-M2", "1.2.dev3"] {
+        for early in [
+            "1.0.0-rc.1",
+            "v1.0.0-0",
+            "2.0b1",
+            "1.0rc1",
+            "1.0-beta",
+            "v3.0.0-next.4",
+            "8.0-M2",
+            "1.2.dev3",
+        ] {
             assert!(is_early(early), "{early}");
         }
-        for release in ["1.0.0", "v1.0.0+rc1", "3.5a", "9.8p1", "RELEASE.2024-01-02T03-04-05Z", "2024-01-02", "1.2.3.4", "1.0-2"]
-        {
+        for release in [
+            "1.0.0",
+            "v1.0.0+rc1",
+            "3.5a",
+            "9.8p1",
+            "RELEASE.2024-01-02T03-04-05Z",
+            "2024-01-02",
+            "1.2.3.4",
+            "1.0-2",
+        ] {
             assert!(!is_early(release), "{release}");
         }
     }

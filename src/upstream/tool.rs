@@ -22,7 +22,12 @@ pub(super) struct Said {
 impl Said {
     /// The last lines, as a cause.
     pub(super) fn last_words(&self) -> String {
-        let lines: Vec<&str> = self.err.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let lines: Vec<&str> = self
+            .err
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect();
         let last = lines[lines.len().saturating_sub(4)..].join(" · ");
         let redacted: Vec<String> = last.split(' ').map(redact_word).collect();
         redacted.join(" ").chars().take(600).collect()
@@ -31,14 +36,28 @@ impl Said {
 
 /// Urls in others' messages may carry secrets.
 fn redact_word(word: &str) -> String {
-    if word.contains("://") { crate::net::redact(word) } else { word.to_owned() }
+    if word.contains("://") {
+        crate::net::redact(word)
+    } else {
+        word.to_owned()
+    }
 }
 
 /// Runs a client in the current folder, whose configuration is the user's. A command that does not start for want of a program is `None`.
-pub(super) fn run(program: &[&str], args: &[&OsStr], vars: &[(&str, &str)], cancel: &Cancel) -> Result<Option<Said>> {
+pub(super) fn run(
+    program: &[&str],
+    args: &[&OsStr],
+    vars: &[(&str, &str)],
+    cancel: &Cancel,
+) -> Result<Option<Said>> {
     cancel.check()?;
     let mut command = Command::new(program[0]);
-    command.args(&program[1..]).args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(&program[1..])
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     // Its own configuration and environment are honoured; larder's own token is none of its business.
     command.env_remove("LARDER_GITHUB_TOKEN");
     for (name, value) in vars {
@@ -78,8 +97,9 @@ pub(super) fn run(program: &[&str], args: &[&OsStr], vars: &[(&str, &str)], canc
     if status.is_err() {
         end(&mut child);
     }
-    let text =
-        |thread: std::thread::JoinHandle<Vec<u8>>| String::from_utf8_lossy(&thread.join().unwrap_or_default()).into_owned();
+    let text = |thread: std::thread::JoinHandle<Vec<u8>>| {
+        String::from_utf8_lossy(&thread.join().unwrap_or_default()).into_owned()
+    };
     let (out, err) = (text(out), text(err));
     status.map(|status| Some(Said { status, out, err }))
 }
@@ -99,7 +119,10 @@ fn collect(pipe: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<
 /// Ends it with all it started.
 fn end(child: &mut Child) {
     #[cfg(unix)]
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+    if let Some(group) = i32::try_from(child.id())
+        .ok()
+        .and_then(rustix::process::Pid::from_raw)
+    {
         // It may have ended by itself.
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }

@@ -35,7 +35,10 @@ pub(super) fn github(repo: &str, tag: &str, asset: &str) -> Result<Place> {
 
 /// Where git finds a repository of GitHub.
 pub(super) fn repository(repo: &str) -> Result<String> {
-    Ok(format!("{}/{repo}", github_base()?.as_str().trim_end_matches('/')))
+    Ok(format!(
+        "{}/{repo}",
+        github_base()?.as_str().trim_end_matches('/')
+    ))
 }
 
 /// github.com, or what the user has in its place.
@@ -50,8 +53,12 @@ pub(super) fn segment(text: &str) -> String {
 }
 
 fn asset_url(mut base: Url, repo: &str, tag: &str, asset: &str) -> Result<Url> {
-    let Ok(mut path) = base.path_segments_mut() else { return Err(Error::usage("that is no base url")) };
-    path.pop_if_empty().extend(repo.split('/')).extend(["releases", "download", tag, asset]);
+    let Ok(mut path) = base.path_segments_mut() else {
+        return Err(Error::usage("that is no base url"));
+    };
+    path.pop_if_empty()
+        .extend(repo.split('/'))
+        .extend(["releases", "download", tag, asset]);
     drop(path);
     Ok(base)
 }
@@ -59,9 +66,16 @@ fn asset_url(mut base: Url, repo: &str, tag: &str, asset: &str) -> Result<Url> {
 /// Any url.
 pub(super) fn url(text: &str) -> Result<Place> {
     let url = parse_url(text)?;
-    let last = url.path_segments().and_then(|mut segments| segments.next_back()).unwrap_or_default();
+    let last = url
+        .path_segments()
+        .and_then(|mut segments| segments.next_back())
+        .unwrap_or_default();
     let file_name = percent_decode_str(last).decode_utf8_lossy().into_owned();
-    Ok(Place { coordinate: shown(&url), url, file_name })
+    Ok(Place {
+        coordinate: shown(&url),
+        url,
+        file_name,
+    })
 }
 
 /// Fetches what lies there. With a checksums file wanted, that is read first: bytes that nobody may vouch for are not asked.
@@ -74,14 +88,18 @@ pub(super) fn fetch(
 ) -> Result<Option<Fetched>> {
     let stated = match wanted {
         None | Some(Checksum::Pinned(_)) => Vec::new(),
-        Some(Checksum::Url(text)) => match read_checksums(client, parse_url(text)?, text, place, None)? {
-            Some(stated) => stated,
-            None => return missing_checksums(client, place, None, text),
-        },
+        Some(Checksum::Url(text)) => {
+            match read_checksums(client, parse_url(text)?, text, place, None)? {
+                Some(stated) => stated,
+                None => return missing_checksums(client, place, None, text),
+            }
+        }
         Some(Checksum::Asset(name)) => {
             let Some((repo, tag)) = release else {
-                return Err(Error::usage(format!("`checksums: {name}` names an asset, but there is no release"))
-                    .hint("give the checksums file's whole url"));
+                return Err(Error::usage(format!(
+                    "`checksums: {name}` names an asset, but there is no release"
+                ))
+                .hint("give the checksums file's whole url"));
             };
             match read_checksums(client, github(repo, tag, name)?.url, name, place, release)? {
                 Some(stated) => stated,
@@ -89,20 +107,34 @@ pub(super) fn fetch(
             }
         }
     };
-    let Place { url: _, coordinate, file_name } = place;
+    let Place {
+        url: _,
+        coordinate,
+        file_name,
+    } = place;
     let found = open(client, place, release)?;
-    Ok(found.map(|Body { reader, size, place: _ }| Fetched {
-        reader,
-        size,
-        file_name: file_name.clone(),
-        stated,
-        place: coordinate.clone(),
-    }))
+    Ok(found.map(
+        |Body {
+             reader,
+             size,
+             place: _,
+         }| Fetched {
+            reader,
+            size,
+            file_name: file_name.clone(),
+            stated,
+            place: coordinate.clone(),
+        },
+    ))
 }
 
 fn open(client: &Client, place: &Place, release: Option<(&str, &str)>) -> Result<Option<Body>> {
     match client.get(Request::new(Method::GET, place.url.clone())?)? {
-        Some(download) => Ok(Some(Body { size: download.size(), place: place.coordinate.clone(), reader: Box::new(download) })),
+        Some(download) => Ok(Some(Body {
+            size: download.size(),
+            place: place.coordinate.clone(),
+            reader: Box::new(download),
+        })),
         None => private(client, release, &place.file_name),
     }
 }
@@ -116,8 +148,9 @@ fn read_checksums(
     release: Option<(&str, &str)>,
 ) -> Result<Option<Vec<Stated>>> {
     let by = format!("{} ({})", file_name(name), shown(&url));
-    let found =
-        client.get_small(Request::new(Method::GET, url)?, MAX_CHECKSUMS).map_err(|e| e.context(format!("cannot read {by}")))?;
+    let found = client
+        .get_small(Request::new(Method::GET, url)?, MAX_CHECKSUMS)
+        .map_err(|e| e.context(format!("cannot read {by}")))?;
     let bytes = match found {
         Some(bytes) => bytes,
         None => match private(client, release, name)? {
@@ -130,24 +163,39 @@ fn read_checksums(
 
 /// An asset of a release that the public does not see, where we have a token for the place it would be.
 fn private(client: &Client, release: Option<(&str, &str)>, asset: &str) -> Result<Option<Body>> {
-    let Some((repo, tag)) = release else { return Ok(None) };
+    let Some((repo, tag)) = release else {
+        return Ok(None);
+    };
     let config = GitHubConfig::from_env()?;
     // A token of another server says nothing here.
     if Site::of(&config.web) != Site::of(&github_base()?) {
         return Ok(None);
     }
     // Names that no release of ours could have are not looked for.
-    let (Ok(tag), Ok(asset)) = (tag.parse(), asset.parse()) else { return Ok(None) };
+    let (Ok(tag), Ok(asset)) = (tag.parse(), asset.parse()) else {
+        return Ok(None);
+    };
     match config.find_token() {
         None => Ok(None),
-        token => {
-            GitHub::new(repo, client.clone(), GitHubConfig { token: TokenSource::Given(token), ..config }).fetch(&tag, &asset)
-        }
+        token => GitHub::new(
+            repo,
+            client.clone(),
+            GitHubConfig {
+                token: TokenSource::Given(token),
+                ..config
+            },
+        )
+        .fetch(&tag, &asset),
     }
 }
 
 /// The recipe's checksums file is not there: that is *absent* only if the asset is not there either.
-fn missing_checksums(client: &Client, place: &Place, release: Option<(&str, &str)>, name: &str) -> Result<Option<Fetched>> {
+fn missing_checksums(
+    client: &Client,
+    place: &Place,
+    release: Option<(&str, &str)>,
+    name: &str,
+) -> Result<Option<Fetched>> {
     match open(client, place, release)? {
         None => Ok(None),
         Some(_) => Err(Error::failed(format!("{} is there, but its checksums file {name} is not", place.coordinate))
@@ -166,10 +214,20 @@ mod tests {
     #[test]
     fn coordinates_are_urls_without_surprises() {
         let place = github("o/r", "cli/v1.0+x", "tool v1.tar.gz").unwrap();
-        assert_eq!(place.coordinate, "https://github.com/o/r/releases/download/cli%2Fv1.0+x/tool%20v1.tar.gz");
+        assert_eq!(
+            place.coordinate,
+            "https://github.com/o/r/releases/download/cli%2Fv1.0+x/tool%20v1.tar.gz"
+        );
         let hostile = github("o/r", "..", "x").unwrap();
-        assert!(!hostile.coordinate.contains("/o/r/releases/x"), "{}", hostile.coordinate);
+        assert!(
+            !hostile.coordinate.contains("/o/r/releases/x"),
+            "{}",
+            hostile.coordinate
+        );
         let place = url("https://dl.example/a/tool%2Bx.zip?token=s3cret").unwrap();
-        assert_eq!((place.file_name.as_str(), place.coordinate.as_str()), ("tool+x.zip", "https://dl.example/a/tool%2Bx.zip?…"));
+        assert_eq!(
+            (place.file_name.as_str(), place.coordinate.as_str()),
+            ("tool+x.zip", "https://dl.example/a/tool%2Bx.zip?…")
+        );
     }
 }

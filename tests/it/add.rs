@@ -9,26 +9,42 @@ fn machine(visibility: Visibility) -> (TestEnv, FakeGitHub) {
     github.repo("acme/tool", visibility);
     let mut env = TestEnv::new();
     env.set("LARDER_UPSTREAM_GITHUB", github.web_url());
-    env.set("GITHUB_SERVER_URL", github.web_url()).set("GITHUB_API_URL", github.api_url());
+    env.set("GITHUB_SERVER_URL", github.web_url())
+        .set("GITHUB_API_URL", github.api_url());
     env.write(
         "versions.yml",
-        format!("# ours\nplatforms: [{}, darwin-arm64, windows-amd64]   # three\nversions: {{}}\n", host()),
+        format!(
+            "# ours\nplatforms: [{}, darwin-arm64, windows-amd64]   # three\nversions: {{}}\n",
+            host()
+        ),
     );
     (env, github)
 }
 
 /// Releases the files that shell lines leave in a folder, as the latest.
 fn release(env: &TestEnv, github: &FakeGitHub, tag: &str, lines: &str) {
-    env.sh(&format!("rm -rf ../release && mkdir ../release && cd ../release && {lines}"));
+    env.sh(&format!(
+        "rm -rf ../release && mkdir ../release && cd ../release && {lines}"
+    ));
     let folder = env.base().join("release");
     let mut assets: Vec<(String, Vec<u8>)> = Vec::new();
     for entry in folder.read_dir_utf8().expect("the release") {
         let entry = entry.expect("entry");
-        assets.push((entry.file_name().to_owned(), std::fs::read(entry.path()).expect("read")));
+        assets.push((
+            entry.file_name().to_owned(),
+            std::fs::read(entry.path()).expect("read"),
+        ));
     }
-    let assets: Vec<(&str, &[u8])> = assets.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    let assets: Vec<(&str, &[u8])> = assets
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+        .collect();
     let id = github.put_release("acme/tool", tag, false, &assets);
-    github.with_repo("acme/tool", |repo| repo.releases.iter_mut().for_each(|release| release.latest = release.id == id));
+    github.with_repo("acme/tool", |repo| {
+        repo.releases
+            .iter_mut()
+            .for_each(|release| release.latest = release.id == id)
+    });
 }
 
 /// Shell lines for an archive with a folder around a script, as goreleaser makes them.
@@ -50,7 +66,9 @@ fn what_is_added_is_checked_locked_and_installed() {
     let (env, github) = machine(Visibility::Public);
     release(&env, &github, "v1.2.0", GORELEASER);
     let out = env.larder(["add", "tool", "github:acme/tool"]).success();
-    let told = out.stderr.replace(&format!("asset for {}", host()), "asset for [HOST]");
+    let told = out
+        .stderr
+        .replace(&format!("asset for {}", host()), "asset for [HOST]");
     insta::assert_snapshot!(told, @r"
     tool v1.2.0, from the release v1.2.0 of github:acme/tool
       linux-amd64     tool_1.2.0_Linux_x86_64.tar.gz
@@ -77,18 +95,34 @@ fn what_is_added_is_checked_locked_and_installed() {
     "#);
     assert_eq!(
         env.read("versions.yml"),
-        format!("# ours\nplatforms: [{}, darwin-arm64, windows-amd64]   # three\nversions: {{tool: v1.2.0}}\n", host())
+        format!(
+            "# ours\nplatforms: [{}, darwin-arm64, windows-amd64]   # three\nversions: {{tool: v1.2.0}}\n",
+            host()
+        )
     );
     // What anyone may read is asked anonymously.
     assert_eq!(github.count(Origin::Api), 2, "{:?}", github.log());
     assert!(github.log().iter().all(|entry| !entry.token));
     env.larder(["check"]).success();
     env.larder(["lock", "--platform", "all"]).success();
-    assert_eq!(env.read("versions.lock").lines().filter(|line| line.starts_with("tool ")).count(), 3);
+    assert_eq!(
+        env.read("versions.lock")
+            .lines()
+            .filter(|line| line.starts_with("tool "))
+            .count(),
+        3
+    );
     env.larder(["ensure", "all", "--locked"]).success();
-    assert!(env.run(env.path("subsystems/tool/.bin/tool").as_str(), [""; 0]).starts_with("tool v1.2.0 on "));
+    assert!(
+        env.run(env.path("subsystems/tool/.bin/tool").as_str(), [""; 0])
+            .starts_with("tool v1.2.0 on ")
+    );
     let out = env.larder(["add", "tool", "github:acme/tool"]).exits(2);
-    assert!(out.stderr.contains("`tool` is there already") && out.stderr.contains("bump"), "{}", out.stderr);
+    assert!(
+        out.stderr.contains("`tool` is there already") && out.stderr.contains("bump"),
+        "{}",
+        out.stderr
+    );
 }
 
 #[test]
@@ -98,7 +132,9 @@ fn plain_files_of_a_tag_with_words_can_be_looked_at_first() {
         printf '#!/bin/sh\\necho hi\\n' > tool-$p; done; echo x > tool-1.7.1.tar.gz; sha256sum tool-* > sha256sum.txt";
     release(&env, &github, "tool-1.7.1", lines);
     let before = env.read("versions.yml");
-    let dry = env.larder(["add", "jay", "github:acme/tool", "--dry-run", "-q"]).success();
+    let dry = env
+        .larder(["add", "jay", "github:acme/tool", "--dry-run", "-q"])
+        .success();
     insta::assert_snapshot!(dry.stdout, @r#"
     # versions.yml, under `versions`:
     #   jay: 1.7.1
@@ -113,9 +149,19 @@ fn plain_files_of_a_tag_with_words_can_be_looked_at_first() {
       replacements: {darwin: macos}
     # verify: tool --version      # if that prints the version, it proves what is installed
     "#);
-    assert_eq!((dry.stderr.as_str(), env.read("versions.yml"), env.exists("subsystems")), ("", before, false));
+    assert_eq!(
+        (
+            dry.stderr.as_str(),
+            env.read("versions.yml"),
+            env.exists("subsystems")
+        ),
+        ("", before, false)
+    );
     for version in ["1.7.1", "tool-1.7.1"] {
-        let document = env.larder_json(["add", "jay", "github:acme/tool", version, "--dry-run"]).success().document();
+        let document = env
+            .larder_json(["add", "jay", "github:acme/tool", version, "--dry-run"])
+            .success()
+            .document();
         assert_eq!(document["version"], "1.7.1");
         assert_eq!(document["assets"]["darwin-arm64"], "tool-macos-arm64");
         assert_eq!(document["missing"], serde_json::json!(["windows-arm64"]));
@@ -123,10 +169,16 @@ fn plain_files_of_a_tag_with_words_can_be_looked_at_first() {
     }
     // As `init` leaves it, for editors.
     env.write(".larder/schema/recipe.schema.json", "{}");
-    let document = env.larder_json(["add", "jay", "github:acme/tool"]).success().document();
+    let document = env
+        .larder_json(["add", "jay", "github:acme/tool"])
+        .success()
+        .document();
     let first = "# yaml-language-server: $schema=../../.larder/schema/recipe.schema.json\nbinaries: [tool]\n";
     assert!(env.read("subsystems/jay/recipe.yml").starts_with(first));
-    assert_eq!(document["written"], serde_json::json!(["subsystems/jay/recipe.yml", "versions.yml"]));
+    assert_eq!(
+        document["written"],
+        serde_json::json!(["subsystems/jay/recipe.yml", "versions.yml"])
+    );
     assert_eq!(document["recipe"], env.read("subsystems/jay/recipe.yml"));
     env.larder(["lock", "--platform", "all"]).success();
     env.larder(["ensure", "all", "--locked"]).success();
@@ -136,23 +188,39 @@ fn plain_files_of_a_tag_with_words_can_be_looked_at_first() {
 #[test]
 fn what_is_in_the_archive_decides() {
     let (env, github) = machine(Visibility::Public);
-    let (os, arch) = host().split_once('-').map(|(os, arch)| (os.to_owned(), arch.to_owned())).expect("a platform");
+    let (os, arch) = host()
+        .split_once('-')
+        .map(|(os, arch)| (os.to_owned(), arch.to_owned()))
+        .expect("a platform");
     // The file in it has another name than the program.
     let lines = format!(
         "printf '#!/bin/sh\\n' > tool_{os}_{arch} && chmod +x tool_{os}_{arch} && tar czf tool_{os}_{arch}.tar.gz tool_{os}_{arch} && rm tool_{os}_{arch}"
     );
     release(&env, &github, "v1.0.0", &lines);
-    let document = env.larder_json(["add", "one", "github:acme/tool"]).success().document();
+    let document = env
+        .larder_json(["add", "one", "github:acme/tool"])
+        .success()
+        .document();
     assert_eq!(document["binaries"], serde_json::json!(["tool"]));
     let recipe = env.read("subsystems/one/recipe.yml");
-    assert!(recipe.contains(r#"extract: {"**/tool_{{ os }}_{{ arch }}{{ exe }}": "tool{{ exe }}"}"#), "{recipe}");
+    assert!(
+        recipe.contains(r#"extract: {"**/tool_{{ os }}_{{ arch }}{{ exe }}": "tool{{ exe }}"}"#),
+        "{recipe}"
+    );
     env.larder(["ensure", "one"]).success();
     assert!(env.exists("subsystems/one/.bin/tool"));
     // A file of digests, but of others: that is said.
     let digests = "; echo 0000000000000000000000000000000000000000000000000000000000000000 other > checksums.txt";
     release(&env, &github, "v1.5.0", &(lines + digests));
-    let out = env.larder(["add", "three", "github:acme/tool", "--dry-run"]).success();
-    assert!(out.stderr.contains("checksums.txt says nothing of the asset for"), "{}", out.stderr);
+    let out = env
+        .larder(["add", "three", "github:acme/tool", "--dry-run"])
+        .success();
+    assert!(
+        out.stderr
+            .contains("checksums.txt says nothing of the asset for"),
+        "{}",
+        out.stderr
+    );
     assert!(!out.stdout.contains("checksums:"), "{}", out.stdout);
     // Two programs, of which none is named like anything known.
     let lines = format!(
@@ -160,9 +228,14 @@ fn what_is_in_the_archive_decides() {
     );
     release(&env, &github, "v2.0.0", &lines);
     let out = env.larder(["add", "two", "github:acme/tool"]).exits(1);
-    assert!(out.stderr.contains("`--binary NAME`") && out.stderr.contains("`rg`"), "{}", out.stderr);
+    assert!(
+        out.stderr.contains("`--binary NAME`") && out.stderr.contains("`rg`"),
+        "{}",
+        out.stderr
+    );
     assert!(!env.exists("subsystems/two"));
-    env.larder(["add", "two", "github:acme/tool", "--binary", "rg"]).success();
+    env.larder(["add", "two", "github:acme/tool", "--binary", "rg"])
+        .success();
     env.larder(["ensure", "two"]).success();
     assert!(env.exists("subsystems/two/.bin/rg") && !env.exists("subsystems/two/.bin/lint"));
 }
@@ -192,39 +265,70 @@ fn whatever_fails_leaves_everything_as_it_was() {
     untouched(&["tool", "github:acme/tool", "v9"], 1, "no release of v9");
     untouched(&["tool", "acme/tool"], 2, "github:owner/name");
     untouched(&["ensure", "github:acme/tool"], 2, "command word");
-    untouched(&["tool", "github:acme/tool", "--binary", "other"], 1, "which program");
+    untouched(
+        &["tool", "github:acme/tool", "--binary", "other"],
+        1,
+        "which program",
+    );
     untouched(&["tool", "github:acme/tool", "--offline"], 5, "--offline");
     let mut mirrored = env.command(["add", "tool", "github:acme/tool"]);
     let out = env.output({
         mirrored.env("GITHUB_SERVER_URL", "https://github.example");
         mirrored
     });
-    assert!(out.exits(1).stderr.contains("a mirror stands in for github.com"));
+    assert!(
+        out.exits(1)
+            .stderr
+            .contains("a mirror stands in for github.com")
+    );
     // Another digest than the publisher states.
     release(
         &env,
         &github,
         "v1.3.0",
-        &GORELEASER.replace("1.2.0", "1.3.0").replace("sha256sum tool*", "sha256sum tool* | sed s/^......../00000000/"),
+        &GORELEASER.replace("1.2.0", "1.3.0").replace(
+            "sha256sum tool*",
+            "sha256sum tool* | sed s/^......../00000000/",
+        ),
     );
     untouched(&["tool", "github:acme/tool"], 4, "checksums.txt");
     // Nothing for any platform of ours.
-    release(&env, &github, "v1.4.0", "echo x > tool-1.4.0.tar.gz; echo x > tool.deb");
+    release(
+        &env,
+        &github,
+        "v1.4.0",
+        "echo x > tool-1.4.0.tar.gz; echo x > tool.deb",
+    );
     untouched(&["tool", "github:acme/tool"], 1, "tool.deb");
     // Right by itself, but not in this project: two packages of one name.
-    env.recipe("other", "binaries: [tool]\nbuild: {source: {dir: .}, commands: [\"true\"]}\n");
+    env.recipe(
+        "other",
+        "binaries: [tool]\nbuild: {source: {dir: .}, commands: [\"true\"]}\n",
+    );
     env.edit("versions.yml", "versions: {}", "versions: {other: v1}");
     env.sh("git add --all && git commit -qm other");
-    untouched(&["tool", "github:acme/tool", "v1.2.0"], 2, "packages named `tool`");
+    untouched(
+        &["tool", "github:acme/tool", "v1.2.0"],
+        2,
+        "packages named `tool`",
+    );
     env.write("subsystems/tool/notes.txt", "mine");
     env.sh("git add --all && git commit -qm notes");
-    untouched(&["tool", "github:acme/tool", "v1.2.0"], 2, "packages named `tool`");
+    untouched(
+        &["tool", "github:acme/tool", "v1.2.0"],
+        2,
+        "packages named `tool`",
+    );
 }
 
 #[test]
 fn from_one_url_the_others_are_found() {
     let env = TestEnv::new();
-    let [first, second] = if host().starts_with("linux-arm64") { ["arm64", "amd64"] } else { ["amd64", "arm64"] };
+    let [first, second] = if host().starts_with("linux-arm64") {
+        ["arm64", "amd64"]
+    } else {
+        ["amd64", "arm64"]
+    };
     env.sh(&format!(
         "mkdir -p ../dl/tool/releases && cd ../dl/tool/releases && for p in linux_{first} linux_{second} darwin_{first} darwin_arm64; do \
          t=$(mktemp -d); mkdir -p $t/tool-1.33.0/usr/bin $t/tool-1.33.0/etc/logrotate.d; \
@@ -234,12 +338,30 @@ fn from_one_url_the_others_are_found() {
          for f in tool-*; do sha256sum $f > $f.sha256; done"
     ));
     let server = crate::serve::FileServer::start(&env.base().join("dl"));
-    env.write("versions.yml", format!("platforms: [{}, windows-amd64]\nversions:\n  zebra: v1\n", host()));
-    env.recipe("zebra", "binaries: [zebra]\nbuild: {source: {dir: .}, commands: [\"true\"]}\n");
-    let os = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
-    let url = format!("{}/tool/releases/tool-1.33.0_{os}_{first}.tar.gz", server.url());
+    env.write(
+        "versions.yml",
+        format!(
+            "platforms: [{}, windows-amd64]\nversions:\n  zebra: v1\n",
+            host()
+        ),
+    );
+    env.recipe(
+        "zebra",
+        "binaries: [zebra]\nbuild: {source: {dir: .}, commands: [\"true\"]}\n",
+    );
+    let os = if cfg!(target_os = "macos") {
+        "darwin"
+    } else {
+        "linux"
+    };
+    let url = format!(
+        "{}/tool/releases/tool-1.33.0_{os}_{first}.tar.gz",
+        server.url()
+    );
     env.larder(["add", "tool", &url]).success();
-    let recipe = env.read("subsystems/tool/recipe.yml").replace(server.url(), "[SERVER]");
+    let recipe = env
+        .read("subsystems/tool/recipe.yml")
+        .replace(server.url(), "[SERVER]");
     insta::assert_snapshot!(recipe, @r#"
     binaries: [tool]
     platforms: [linux-amd64, linux-arm64, darwin-amd64, darwin-arm64, windows-amd64]
@@ -248,11 +370,37 @@ fn from_one_url_the_others_are_found() {
       checksums: "[SERVER]/tool/releases/tool-{{ version }}_{{ os }}_{{ arch }}.{{ 'zip' if os == 'windows' else 'tar.gz' }}.sha256"
     # verify: tool --version      # if that prints the version, it proves what is installed
     "#);
-    assert!(env.read("versions.yml").contains("versions:\n  tool: 1.33.0\n  zebra: v1\n"), "{}", env.read("versions.yml"));
+    assert!(
+        env.read("versions.yml")
+            .contains("versions:\n  tool: 1.33.0\n  zebra: v1\n"),
+        "{}",
+        env.read("versions.yml")
+    );
     env.larder(["lock", "tool", "--platform", "all"]).success();
-    assert_eq!(env.larder_json(["ensure", "tool", "--locked"]).success().outcomes(), ["tool=restored"]);
-    let missing = env.larder(["add", "other", &url.replace("1.33.0", "1.34.0")]).exits(1);
-    assert!(missing.stderr.contains("does not exist"), "{}", missing.stderr);
-    let versionless = env.larder(["add", "other", &format!("{}/tool-linux-amd64", server.url())]).exits(2);
-    assert!(versionless.stderr.contains("no version is to be seen"), "{}", versionless.stderr);
+    assert_eq!(
+        env.larder_json(["ensure", "tool", "--locked"])
+            .success()
+            .outcomes(),
+        ["tool=restored"]
+    );
+    let missing = env
+        .larder(["add", "other", &url.replace("1.33.0", "1.34.0")])
+        .exits(1);
+    assert!(
+        missing.stderr.contains("does not exist"),
+        "{}",
+        missing.stderr
+    );
+    let versionless = env
+        .larder([
+            "add",
+            "other",
+            &format!("{}/tool-linux-amd64", server.url()),
+        ])
+        .exits(2);
+    assert!(
+        versionless.stderr.contains("no version is to be seen"),
+        "{}",
+        versionless.stderr
+    );
 }

@@ -11,9 +11,14 @@ fn project(env: TestEnv, github: &FakeGitHub, token: Option<&str>) -> TestEnv {
     let mut env = env;
     env.script_subsystem("arc", "v0.1.0");
     let versions = env.read("versions.yml");
-    env.write("versions.yml", format!("{versions}hub: {{github: {REPO}}}\n"));
-    env.set("GITHUB_API_URL", github.api_url()).set("GITHUB_SERVER_URL", github.web_url());
-    env.set("LARDER_GITHUB_PACE", "0s").set("LARDER_GITHUB_SETTLE", "1s");
+    env.write(
+        "versions.yml",
+        format!("{versions}hub: {{github: {REPO}}}\n"),
+    );
+    env.set("GITHUB_API_URL", github.api_url())
+        .set("GITHUB_SERVER_URL", github.web_url());
+    env.set("LARDER_GITHUB_PACE", "0s")
+        .set("LARDER_GITHUB_SETTLE", "1s");
     if let Some(token) = token {
         env.set("GH_TOKEN", token);
     }
@@ -22,22 +27,37 @@ fn project(env: TestEnv, github: &FakeGitHub, token: Option<&str>) -> TestEnv {
 
 /// What a person would upload: the program in a folder in a tarball.
 fn tarball(env: &TestEnv, text: &str) -> Vec<u8> {
-    env.write_executable("../made/arc-v0.1.0/arc", format!("#!/bin/sh\necho {text}\n"));
+    env.write_executable(
+        "../made/arc-v0.1.0/arc",
+        format!("#!/bin/sh\necho {text}\n"),
+    );
     env.sh("tar -czf ../made.tar.gz -C ../made arc-v0.1.0");
     std::fs::read(env.path("../made.tar.gz")).expect("the tarball")
 }
 
 fn state(env: &TestEnv) -> String {
-    let document = env.larder(["release", "status", "--json"]).success().document();
-    document["subsystems"][0]["state"].as_str().expect("a state").to_owned()
+    let document = env
+        .larder(["release", "status", "--json"])
+        .success()
+        .document();
+    document["subsystems"][0]["state"]
+        .as_str()
+        .expect("a state")
+        .to_owned()
 }
 
 #[test]
 fn what_was_published_by_hand_is_usable_once_it_is_adopted() {
-    for (visibility, token) in [(Visibility::Public, None), (Visibility::Private, Some(READ))] {
+    for (visibility, token) in [
+        (Visibility::Public, None),
+        (Visibility::Private, Some(READ)),
+    ] {
         let github = github(visibility);
         let env = project(TestEnv::new(), &github, token);
-        let (asset, bytes) = (format!("arc-{}.tar.gz", host()), tarball(&env, "arc v0.1.0 by hand"));
+        let (asset, bytes) = (
+            format!("arc-{}.tar.gz", host()),
+            tarball(&env, "arc v0.1.0 by hand"),
+        );
         github.put_release(REPO, "arc-v0.1.0", false, &[(&asset, &bytes)]);
 
         // Nobody vouches for it: it is not there.
@@ -47,22 +67,52 @@ fn what_was_published_by_hand_is_usable_once_it_is_adopted() {
 
         env.larder(["lock", "--adopt", "arc"]).success();
         let lock = env.read("versions.lock");
-        let url = format!("{}/{REPO}/releases/download/arc-v0.1.0/{asset}", github.web_url());
-        assert!(lock.contains(&Digest::of(&bytes).to_string()) && lock.contains(&url), "{lock}");
+        let url = format!(
+            "{}/{REPO}/releases/download/arc-v0.1.0/{asset}",
+            github.web_url()
+        );
+        assert!(
+            lock.contains(&Digest::of(&bytes).to_string()) && lock.contains(&url),
+            "{lock}"
+        );
         assert_eq!(state(&env), "released");
-        assert_eq!(env.larder(["plan", "--matrix"]).success().document()["include"], serde_json::json!([]));
-        assert_eq!(env.larder_json(["ensure", "arc"]).success().outcomes(), ["arc=downloaded"]);
-        assert_eq!(env.sh("subsystems/arc/.bin/arc").trim(), "arc v0.1.0 by hand");
+        assert_eq!(
+            env.larder(["plan", "--matrix"]).success().document()["include"],
+            serde_json::json!([])
+        );
+        assert_eq!(
+            env.larder_json(["ensure", "arc"]).success().outcomes(),
+            ["arc=downloaded"]
+        );
+        assert_eq!(
+            env.sh("subsystems/arc/.bin/arc").trim(),
+            "arc v0.1.0 by hand"
+        );
         env.larder(["lock", "--adopt", "arc"]).success();
         assert_eq!(env.read("versions.lock"), lock);
 
         // With the lock everyone has it, also from a server that has got another name since.
-        for (name, lock) in [("second", lock.clone()), ("third", lock.replace(&github.web_url(), "https://github.example"))] {
+        for (name, lock) in [
+            ("second", lock.clone()),
+            (
+                "third",
+                lock.replace(&github.web_url(), "https://github.example"),
+            ),
+        ] {
             let other = project(env.another(name), &github, token);
             other.write("versions.lock", lock);
             github.clear_log();
-            assert_eq!(other.larder_json(["ensure", "arc", "--locked"]).success().outcomes(), ["arc=downloaded"]);
-            assert_eq!(other.sh("subsystems/arc/.bin/arc").trim(), "arc v0.1.0 by hand");
+            assert_eq!(
+                other
+                    .larder_json(["ensure", "arc", "--locked"])
+                    .success()
+                    .outcomes(),
+                ["arc=downloaded"]
+            );
+            assert_eq!(
+                other.sh("subsystems/arc/.bin/arc").trim(),
+                "arc v0.1.0 by hand"
+            );
             assert!(token.is_some() || github.count(Origin::Api) == 0);
             assert_eq!(state(&other), "released");
         }

@@ -20,7 +20,11 @@ fn noted(env: &TestEnv, name: &str, more: &str, build: &str, command: &str) {
 /// The builds since the last look, in the order they began.
 fn begun(env: &TestEnv) -> Vec<String> {
     let path = env.base().join("notes");
-    let lines = std::fs::read_to_string(&path).unwrap_or_default().lines().map(str::to_owned).collect();
+    let lines = std::fs::read_to_string(&path)
+        .unwrap_or_default()
+        .lines()
+        .map(str::to_owned)
+        .collect();
     let _ = std::fs::remove_file(path);
     lines
 }
@@ -33,8 +37,12 @@ fn notes(env: &TestEnv) -> Vec<String> {
 }
 
 fn reason(output: &Output, name: &str) -> String {
-    let line = output.finished("ensure").into_iter().find(|line| line["subsystem"] == name);
-    line.and_then(|line| line["reason"].as_str().map(str::to_owned)).unwrap_or_default()
+    let line = output
+        .finished("ensure")
+        .into_iter()
+        .find(|line| line["subsystem"] == name);
+    line.and_then(|line| line["reason"].as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 #[test]
@@ -43,7 +51,9 @@ fn an_output_that_is_not_right_is_not_installed() {
     env.versions(&[("tool", "v1.0.0")], "sources: [build]\n");
     env.write("subsystems/tool/src/x", "");
     // Headers of executables of other systems, by hand: a 64-bit Mach-O for arm64, a PE for 386 with its DOS stub.
-    let mut macho = vec![0xcf, 0xfa, 0xed, 0xfe, 0x0c, 0, 0, 1, 0, 0, 0, 0, 2, 0, 0, 0];
+    let mut macho = vec![
+        0xcf, 0xfa, 0xed, 0xfe, 0x0c, 0, 0, 1, 0, 0, 0, 0, 2, 0, 0, 0,
+    ];
     macho.extend([0; 16]);
     let mut pe = b"MZ".to_vec();
     pe.resize(0x3c, 0);
@@ -53,7 +63,12 @@ fn an_output_that_is_not_right_is_not_installed() {
     env.write("subsystems/tool/src/macho", macho);
     env.write("subsystems/tool/src/pe", pe);
     let build = |command: &str| {
-        env.recipe("tool", &format!("binaries: [tool]\nbuild:\n  source: {{dir: src}}\n  commands: [\"{command}\"]\n"));
+        env.recipe(
+            "tool",
+            &format!(
+                "binaries: [tool]\nbuild:\n  source: {{dir: src}}\n  commands: [\"{command}\"]\n"
+            ),
+        );
     };
     build("echo good > {{ out }}/tool");
     env.larder(["ensure", "all"]).success();
@@ -65,22 +80,40 @@ fn an_output_that_is_not_right_is_not_installed() {
         ("ln -s nowhere {{ out }}/tool", "did not make `tool`"),
         ("cp macho {{ out }}/tool", "darwin"),
         ("cp pe {{ out }}/tool", "windows"),
-        ("echo told; echo told on stderr >&2; exit 7", "exit status 7"),
+        (
+            "echo told; echo told on stderr >&2; exit 7",
+            "exit status 7",
+        ),
         ("no-such-program-anywhere", "exit status 127"),
         ("kill -9 $$", "signal 9"),
     ] {
         build(command);
         let output = env.larder(["ensure", "all"]).exits(1);
         assert!(output.stderr.contains(says), "{command}: {}", output.stderr);
-        assert!(output.stderr.contains(".larder/logs/tool-"), "{command}: {}", output.stderr);
+        assert!(
+            output.stderr.contains(".larder/logs/tool-"),
+            "{command}: {}",
+            output.stderr
+        );
         assert_eq!(env.read("subsystems/tool/.bin/tool"), "good\n", "{command}");
         crate::kill::whole(&env, "tool");
-        assert!(crate::kill::list(&env.path(".larder/work")).is_empty(), "{command}");
+        assert!(
+            crate::kill::list(&env.path(".larder/work")).is_empty(),
+            "{command}"
+        );
     }
     build("i=0; while [ $i -lt 100 ]; do i=$((i+1)); echo line $i; done; exit 3");
     let output = env.larder(["ensure", "all"]).exits(1);
-    assert!(output.stderr.contains("line 100") && !output.stderr.contains("line 5\n"), "the tail: {}", output.stderr);
-    assert!(env.read(&format!(".larder/logs/tool-{}.log", host())).contains("line 5\n"), "the log is whole");
+    assert!(
+        output.stderr.contains("line 100") && !output.stderr.contains("line 5\n"),
+        "the tail: {}",
+        output.stderr
+    );
+    assert!(
+        env.read(&format!(".larder/logs/tool-{}.log", host()))
+            .contains("line 5\n"),
+        "the log is whole"
+    );
     // A link to a file is the file; a script suits every platform.
     build("echo linked > {{ out }}/real; ln -s real {{ out }}/tool");
     env.larder(["ensure", "all"]).success();
@@ -108,17 +141,34 @@ fn a_build_sees_the_declared_environment_and_a_clean_copy_only() {
     }
     env.larder(["ensure", "all"]).success();
     let seen = env.read("subsystems/tool/.bin/tool");
-    assert!(seen.contains("DECLARED=v1.0.0\n") && seen.contains("TZ=UTC\n") && seen.contains("LC_ALL=C.UTF-8\n"), "{seen}");
-    assert!(!seen.contains("secret") && !seen.contains("stray"), "{seen}");
-    assert!(seen.contains("src.txt") && !seen.contains("recipe.yml") && !seen.contains(".bin\n"), "{seen}");
+    assert!(
+        seen.contains("DECLARED=v1.0.0\n")
+            && seen.contains("TZ=UTC\n")
+            && seen.contains("LC_ALL=C.UTF-8\n"),
+        "{seen}"
+    );
+    assert!(
+        !seen.contains("secret") && !seen.contains("stray"),
+        "{seen}"
+    );
+    assert!(
+        seen.contains("src.txt") && !seen.contains("recipe.yml") && !seen.contains(".bin\n"),
+        "{seen}"
+    );
     assert!(!env.exists("subsystems/tool/made-in-source"));
-    assert!(!env.read(&format!(".larder/logs/tool-{}.log", host())).contains("secret"));
+    assert!(
+        !env.read(&format!(".larder/logs/tool-{}.log", host()))
+            .contains("secret")
+    );
 }
 
 #[test]
 fn a_failure_stops_what_has_not_begun() {
     let env = TestEnv::new();
-    env.versions(&[("a", "1"), ("b", "1"), ("c", "1"), ("d", "1")], "sources: [build]\n");
+    env.versions(
+        &[("a", "1"), ("b", "1"), ("c", "1"), ("d", "1")],
+        "sources: [build]\n",
+    );
     noted(&env, "a", "", "", "exit 1");
     for name in ["b", "c", "d"] {
         noted(&env, name, "", "", "true");
@@ -130,14 +180,30 @@ fn a_failure_stops_what_has_not_begun() {
     for name in ["b", "c", "d"] {
         let did = begun.iter().any(|n| n == name);
         let outcome = format!("{name}={}", if did { "built" } else { "skipped" });
-        assert!(output.outcomes().contains(&outcome), "{outcome}: {}", output.stdout);
-        assert!(did || reason(&output, name).contains("a failed"), "{}", output.stdout);
+        assert!(
+            output.outcomes().contains(&outcome),
+            "{outcome}: {}",
+            output.stdout
+        );
+        assert!(
+            did || reason(&output, name).contains("a failed"),
+            "{}",
+            output.stdout
+        );
     }
     let summary = output.summary();
-    assert_eq!((&summary["ok"], &summary["counts"]["failed"]), (&Value::from(false), &Value::from(1)));
+    assert_eq!(
+        (&summary["ok"], &summary["counts"]["failed"]),
+        (&Value::from(false), &Value::from(1))
+    );
     // What did begin ends well, and stays.
     let output = env.larder_json(["ensure", "all", "-j", "1", "-k"]).exits(1);
-    assert!(output.outcomes().contains(&"a=failed".to_owned()) && !output.stdout.contains("\"skipped\""), "{}", output.stdout);
+    assert!(
+        output.outcomes().contains(&"a=failed".to_owned())
+            && !output.stdout.contains("\"skipped\""),
+        "{}",
+        output.stdout
+    );
     let mut all = [begun, notes(&env)].concat();
     all.sort();
     all.dedup();
@@ -147,29 +213,57 @@ fn a_failure_stops_what_has_not_begun() {
 #[test]
 fn keeping_going_skips_only_what_needs_the_failed() {
     let env = TestEnv::new();
-    env.versions(&[("gen", "1"), ("user", "1"), ("apart", "1"), ("along", "1")], "sources: [build]\n");
+    env.versions(
+        &[("gen", "1"), ("user", "1"), ("apart", "1"), ("along", "1")],
+        "sources: [build]\n",
+    );
     noted(&env, "gen", "", "", "exit 1");
     noted(&env, "user", "", "  needs: [gen]\n", "true");
     noted(&env, "along", "needs: [user]\n", "", "true");
     noted(&env, "apart", "", "", "true");
     let output = env.larder_json(["ensure", "all", "-k"]).exits(1);
-    assert_eq!(output.outcomes(), ["along=skipped", "apart=built", "gen=failed", "user=skipped"], "{}", output.stdout);
-    assert!(reason(&output, "user").contains("needs `gen`"), "{}", output.stdout);
-    assert!(reason(&output, "along").contains("needs `user`"), "{}", output.stdout);
+    assert_eq!(
+        output.outcomes(),
+        ["along=skipped", "apart=built", "gen=failed", "user=skipped"],
+        "{}",
+        output.stdout
+    );
+    assert!(
+        reason(&output, "user").contains("needs `gen`"),
+        "{}",
+        output.stdout
+    );
+    assert!(
+        reason(&output, "along").contains("needs `user`"),
+        "{}",
+        output.stdout
+    );
     assert_eq!(notes(&env), ["apart", "gen"]);
 }
 
 #[test]
 fn a_diamond_is_built_once_and_in_order() {
     let env = TestEnv::new();
-    env.versions(&[("base", "1"), ("left", "1"), ("right", "1"), ("top", "1")], "sources: [build]\n");
+    env.versions(
+        &[("base", "1"), ("left", "1"), ("right", "1"), ("top", "1")],
+        "sources: [build]\n",
+    );
     noted(&env, "base", "", "", "sleep 0.2");
     // What a need made is on PATH.
     noted(&env, "left", "", "  needs: [base]\n", "command -v base");
     noted(&env, "right", "", "  needs: [base]\n", "command -v base");
-    noted(&env, "top", "", "  needs: [left, right]\n", "command -v left && command -v right");
+    noted(
+        &env,
+        "top",
+        "",
+        "  needs: [left, right]\n",
+        "command -v left && command -v right",
+    );
     let output = env.larder_json(["ensure", "top"]).success();
-    assert_eq!(output.outcomes(), ["base=built", "left=built", "right=built", "top=built"]);
+    assert_eq!(
+        output.outcomes(),
+        ["base=built", "left=built", "right=built", "top=built"]
+    );
     assert_eq!(notes(&env), ["base", "left", "right", "top"]);
 }
 
@@ -193,10 +287,20 @@ fn what_only_a_build_needs_is_left_alone_without_one() {
 #[test]
 fn a_blank_in_the_path_is_named_where_it_may_be_why_a_build_failed() {
     let env = TestEnv::new().another("with a blank");
-    env.recipe("tool", "binaries: [tool]\nbuild:\n  source: {dir: .}\n  commands: [\"echo x > {{ out }}/tool\"]\n");
+    env.recipe(
+        "tool",
+        "binaries: [tool]\nbuild:\n  source: {dir: .}\n  commands: [\"echo x > {{ out }}/tool\"]\n",
+    );
     env.versions(&[("tool", "v1")], "");
     let said = env.larder(["ensure", "all"]).exits(1).stderr;
-    assert!(said.contains("help: there is a blank in the project's path: quote"), "{said}");
-    env.edit("subsystems/tool/recipe.yml", "> {{ out }}/tool", "> '{{ out }}/tool'");
+    assert!(
+        said.contains("help: there is a blank in the project's path: quote"),
+        "{said}"
+    );
+    env.edit(
+        "subsystems/tool/recipe.yml",
+        "> {{ out }}/tool",
+        "> '{{ out }}/tool'",
+    );
     env.larder(["ensure", "all"]).success();
 }

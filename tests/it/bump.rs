@@ -33,7 +33,8 @@ fn release(env: &TestEnv, tag: &str, platforms: &[&str]) {
     }
 }
 
-const RECIPE: &str = "binaries: [tool]\nupstream:\n  github: o/tool\n  asset: \"tool-{{ platform }}.tar.gz\"\n";
+const RECIPE: &str =
+    "binaries: [tool]\nupstream:\n  github: o/tool\n  asset: \"tool-{{ platform }}.tar.gz\"\n";
 
 fn project(env: &TestEnv, versions: &str) {
     env.recipe("tool", RECIPE);
@@ -48,7 +49,14 @@ fn bumped(out: &Output) -> Value {
 
 #[test]
 fn the_newest_version_is_pinned_and_locked_and_no_other_byte_moves() {
-    let (env, server) = published(&["v1.9.0", "v1.10.0", "v1.11.0-rc.1", "nightly", "1.99.0", "lib/v3.0.0"]);
+    let (env, server) = published(&[
+        "v1.9.0",
+        "v1.10.0",
+        "v1.11.0-rc.1",
+        "nightly",
+        "1.99.0",
+        "lib/v3.0.0",
+    ]);
     let text = format!(
         "# tool: v1.9.0\r\nplatforms:   [{}, darwin-arm64]\r\nversions:\r\n    # pinned: 'v1.9.0'\r\n    'tool' :   \"v1.9.0\"   # since spring\r\n    \r\n",
         host()
@@ -58,25 +66,71 @@ fn the_newest_version_is_pinned_and_locked_and_no_other_byte_moves() {
     let out = env.larder(["outdated"]).success();
     let words: Vec<&str> = out.stdout.split_whitespace().collect();
     let asked = format!("{}/o/tool", server.url());
-    assert_eq!(words, ["name", "current", "newest", "asked", "note", "tool", "v1.9.0", "v1.10.0", &asked, "outdated"]);
-    assert!(server.take().iter().all(|request| request.contains("/o/tool/")), "no API");
-    let document = env.larder(["outdated", "--json", "--pre"]).success().document();
+    assert_eq!(
+        words,
+        [
+            "name", "current", "newest", "asked", "note", "tool", "v1.9.0", "v1.10.0", &asked,
+            "outdated"
+        ]
+    );
+    assert!(
+        server
+            .take()
+            .iter()
+            .all(|request| request.contains("/o/tool/")),
+        "no API"
+    );
+    let document = env
+        .larder(["outdated", "--json", "--pre"])
+        .success()
+        .document();
     assert_eq!(document["outdated"], 1);
     assert_eq!(document["subsystems"][0]["newest"], "v1.11.0-rc.1");
     assert_eq!(document["subsystems"][0]["state"], "outdated");
 
     let dry = env.larder_json(["bump", "tool", "--dry-run"]).success();
-    assert_eq!(bumped(&dry), json!(["tool", "skipped", "would change from v1.9.0 to v1.10.0"]));
-    assert_eq!((env.read("versions.yml"), env.exists("versions.lock")), (text.clone(), false));
+    assert_eq!(
+        bumped(&dry),
+        json!(["tool", "skipped", "would change from v1.9.0 to v1.10.0"])
+    );
+    assert_eq!(
+        (env.read("versions.yml"), env.exists("versions.lock")),
+        (text.clone(), false)
+    );
 
-    std::fs::set_permissions(env.path("versions.yml"), std::fs::Permissions::from_mode(0o664)).expect("chmod");
+    std::fs::set_permissions(
+        env.path("versions.yml"),
+        std::fs::Permissions::from_mode(0o664),
+    )
+    .expect("chmod");
     let out = env.larder_json(["bump", "tool"]).success();
     assert_eq!(bumped(&out), json!(["tool", "bumped", "v1.9.0 to v1.10.0"]));
-    assert_eq!(out.finished("lock").len(), 2, "a line for each platform: {}", out.stdout);
-    assert_eq!(env.read("versions.yml"), text.replace("\"v1.9.0\"", "\"v1.10.0\""));
-    assert_eq!(std::fs::metadata(env.path("versions.yml")).expect("file").permissions().mode() & 0o777, 0o664);
+    assert_eq!(
+        out.finished("lock").len(),
+        2,
+        "a line for each platform: {}",
+        out.stdout
+    );
+    assert_eq!(
+        env.read("versions.yml"),
+        text.replace("\"v1.9.0\"", "\"v1.10.0\"")
+    );
+    assert_eq!(
+        std::fs::metadata(env.path("versions.yml"))
+            .expect("file")
+            .permissions()
+            .mode()
+            & 0o777,
+        0o664
+    );
     let lock = env.read("versions.lock");
-    assert_eq!(lock.lines().filter(|line| line.starts_with("tool v1.10.0 ")).count(), 2, "{lock}");
+    assert_eq!(
+        lock.lines()
+            .filter(|line| line.starts_with("tool v1.10.0 "))
+            .count(),
+        2,
+        "{lock}"
+    );
     // What was locked needs no second download.
     server.take();
     env.larder(["ensure", "all", "--locked"]).success();
@@ -84,31 +138,63 @@ fn the_newest_version_is_pinned_and_locked_and_no_other_byte_moves() {
 
     let again = env.larder_json(["bump", "tool"]).success();
     assert_eq!(bumped(&again)[1], "up-to-date");
-    assert_eq!(env.larder(["outdated", "--json"]).success().document()["subsystems"][0]["state"], "newest");
+    assert_eq!(
+        env.larder(["outdated", "--json"]).success().document()["subsystems"][0]["state"],
+        "newest"
+    );
 }
 
 #[test]
 fn a_version_that_the_publisher_lacks_is_not_pinned() {
     let (env, _server) = published(&["v1.0.0"]);
-    let text = format!("platforms: [{}, darwin-arm64]\nversions: {{tool: v1.0.0}}", host());
+    let text = format!(
+        "platforms: [{}, darwin-arm64]\nversions: {{tool: v1.0.0}}",
+        host()
+    );
     project(&env, &text);
     let out = env.larder(["bump", "tool", "v9.9.9"]).exits(1);
-    assert!(out.stderr.contains("tool stays at v1.0.0") && out.stderr.contains("does not exist"), "{}", out.stderr);
-    assert_eq!((env.read("versions.yml"), env.exists("versions.lock")), (text.clone(), false));
+    assert!(
+        out.stderr.contains("tool stays at v1.0.0") && out.stderr.contains("does not exist"),
+        "{}",
+        out.stderr
+    );
+    assert_eq!(
+        (env.read("versions.yml"), env.exists("versions.lock")),
+        (text.clone(), false)
+    );
     // Half a release is none: nothing of it is locked either.
     release(&env, "v2.0.0", &[&host()]);
     let out = env.larder_json(["bump", "all"]).exits(1);
     assert_eq!(bumped(&out)[1], "failed");
-    let locked: Vec<Value> = out.finished("lock").into_iter().map(|line| line["outcome"].clone()).collect();
-    assert!(locked.contains(&json!("skipped")) && locked.contains(&json!("failed")), "{locked:?}");
-    assert_eq!((env.read("versions.yml"), env.exists("versions.lock")), (text.clone(), false));
+    let locked: Vec<Value> = out
+        .finished("lock")
+        .into_iter()
+        .map(|line| line["outcome"].clone())
+        .collect();
+    assert!(
+        locked.contains(&json!("skipped")) && locked.contains(&json!("failed")),
+        "{locked:?}"
+    );
+    assert_eq!(
+        (env.read("versions.yml"), env.exists("versions.lock")),
+        (text.clone(), false)
+    );
 
-    env.larder(["bump", "tool", "v9.9.9", "--no-lock"]).success();
-    assert_eq!((env.read("versions.yml"), env.exists("versions.lock")), (text.replace("v1.0.0", "v9.9.9"), false));
+    env.larder(["bump", "tool", "v9.9.9", "--no-lock"])
+        .success();
+    assert_eq!(
+        (env.read("versions.yml"), env.exists("versions.lock")),
+        (text.replace("v1.0.0", "v9.9.9"), false)
+    );
     // Back to an older one, on demand.
     env.larder(["bump", "tool", "v1.0.0"]).success();
     assert_eq!(env.read("versions.yml"), text);
-    assert_eq!(env.larder_json(["bump", "tool", "v1.0.0"]).success().finished("bump")[0]["outcome"], "up-to-date");
+    assert_eq!(
+        env.larder_json(["bump", "tool", "v1.0.0"])
+            .success()
+            .finished("bump")[0]["outcome"],
+        "up-to-date"
+    );
 }
 
 #[test]
@@ -119,7 +205,11 @@ fn mistakes_of_the_command_line_change_nothing() {
     env.recipe("twin", &RECIPE.replace("[tool]", "[twin]"));
     for (args, code, words) in [
         (&["bump", "tol"][..], 2, "did you mean `tool`"),
-        (&["bump", "tool", "v2.0.0"], 2, "change it by hand: `tool: v2.0.0`"),
+        (
+            &["bump", "tool", "v2.0.0"],
+            2,
+            "change it by hand: `tool: v2.0.0`",
+        ),
         (&["bump", "twin", "v2.0.0"], 2, "versions.yml:3:3"),
         (&["bump", "tool"], 2, "can't have version v2.0.0"),
         (&["bump", "tool", "../x"], 2, "version"),
@@ -141,8 +231,13 @@ fn everything_is_asked_where_it_comes_from() {
         "git init -q --bare ../lib.git && cd ../work && git tag rel_2_9_0 && git tag rel_2_10_0 && git tag rel_2_11_0_rc1 && \
          git push -q ../lib.git --tags",
     );
-    let build = |name: &str, source: &str| format!("binaries: [{name}]\nbuild:\n  source: {source}\n  commands: [\"true\"]\n");
-    let lib = format!("{{git: \"file://{}/lib.git\", rev: \"rel_{{{{ version_number | replace('.', '_') }}}}\"}}", env.base());
+    let build = |name: &str, source: &str| {
+        format!("binaries: [{name}]\nbuild:\n  source: {source}\n  commands: [\"true\"]\n")
+    };
+    let lib = format!(
+        "{{git: \"file://{}/lib.git\", rev: \"rel_{{{{ version_number | replace('.', '_') }}}}\"}}",
+        env.base()
+    );
     project(
         &env,
         "versions: {tool: v1.0.0, lib: 2.9.0, own: v1, web: '1.0', head: main, js: v1.0.0, py: \"2.0\", rust: 0.1.0-rc.1, moved: v1.0.0}\n",
@@ -150,20 +245,41 @@ fn everything_is_asked_where_it_comes_from() {
     env.recipe("lib", &build("lib", &lib));
     env.recipe("own", &build("own", "{dir: .}"));
     env.recipe("head", &build("head", &lib.replace("rel_", "")));
-    env.recipe("web", "binaries: [web]\nupstream: {url: \"https://dl.example/{{ version }}/web.tar.gz\"}\n");
-    env.recipe("js", "binaries: [js]\nupstream: {npm: \"@s/js-{{ os }}\"}\n");
+    env.recipe(
+        "web",
+        "binaries: [web]\nupstream: {url: \"https://dl.example/{{ version }}/web.tar.gz\"}\n",
+    );
+    env.recipe(
+        "js",
+        "binaries: [js]\nupstream: {npm: \"@s/js-{{ os }}\"}\n",
+    );
     env.recipe("py", "binaries: [py]\nupstream: {pypi: py}\n");
     env.recipe("rust", "binaries: [rust]\nbuild: {source: {crate: rust}}\n");
-    env.recipe("moved", &RECIPE.replace("[tool]", "[moved]").replace("o/tool", "o/gone"));
+    env.recipe(
+        "moved",
+        &RECIPE
+            .replace("[tool]", "[moved]")
+            .replace("o/tool", "o/gone"),
+    );
     // The registries' clients, as they answer.
     env.write_executable(
         "../bin/npm",
         "#!/bin/sh\n[ \"$*\" = 'view --json --loglevel=error -- @s/js-linux dist-tags versions' ] || exit 1\n\
          echo '{\"dist-tags\": {\"latest\": \"1.2.0\", \"next\": \"2.0.0\"}, \"versions\": [\"1.0.0\", \"1.2.0\", \"2.0.0\"]}'\n",
     );
-    env.write_executable("../bin/pip3", "#!/bin/sh\necho 'py (2.1)'; echo 'Available versions: 2.1.1rc1, 2.1, 2.0'\n");
-    env.write_executable("../bin/cargo", "#!/bin/sh\necho 'rust #x'; echo 'version: 0.1.0-rc.2 (latest 0.1.0)'\n");
-    let path = format!("{}/bin:{}", env.base(), std::env::var("PATH").unwrap_or_default());
+    env.write_executable(
+        "../bin/pip3",
+        "#!/bin/sh\necho 'py (2.1)'; echo 'Available versions: 2.1.1rc1, 2.1, 2.0'\n",
+    );
+    env.write_executable(
+        "../bin/cargo",
+        "#!/bin/sh\necho 'rust #x'; echo 'version: 0.1.0-rc.2 (latest 0.1.0)'\n",
+    );
+    let path = format!(
+        "{}/bin:{}",
+        env.base(),
+        std::env::var("PATH").unwrap_or_default()
+    );
     env.set("PATH", path);
 
     let out = env.larder(["outdated", "--json"]).exits(1);
@@ -178,7 +294,10 @@ fn everything_is_asked_where_it_comes_from() {
                 .join(" | ")
         })
         .collect();
-    let told = told.join("\n").replace(server.url(), "[SERVER]").replace(env.base().as_str(), "[BASE]");
+    let told = told
+        .join("\n")
+        .replace(server.url(), "[SERVER]")
+        .replace(env.base().as_str(), "[BASE]");
     insta::assert_snapshot!(told, @r"
     head | main | - | unknown | - | `main` has no number to compare
     js | v1.0.0 | v1.2.0 | outdated | npm @s/js-linux | -
@@ -192,7 +311,10 @@ fn everything_is_asked_where_it_comes_from() {
     ");
     assert_eq!(document["outdated"], 5);
     // One that is down does not keep the others' lines from being printed.
-    server.fault("/o/tool/info/refs?service=git-upload-pack", Fault::Status(503, String::new()));
+    server.fault(
+        "/o/tool/info/refs?service=git-upload-pack",
+        Fault::Status(503, String::new()),
+    );
     let out = env.larder(["outdated", "tool", "lib"]).exits(5);
     assert!(out.stdout.contains("2.10.0"), "{}", out.stdout);
     assert!(out.stdout.contains("unavailable"), "{}", out.stdout);
@@ -202,7 +324,13 @@ fn everything_is_asked_where_it_comes_from() {
     let outcomes: Vec<String> = out
         .finished("bump")
         .iter()
-        .map(|line| format!("{}={}", line["subject"].as_str().unwrap_or_default(), line["outcome"].as_str().unwrap_or_default()))
+        .map(|line| {
+            format!(
+                "{}={}",
+                line["subject"].as_str().unwrap_or_default(),
+                line["outcome"].as_str().unwrap_or_default()
+            )
+        })
         .collect();
     assert_eq!(
         outcomes.join(" "),
@@ -218,7 +346,10 @@ fn everything_is_asked_where_it_comes_from() {
 #[test]
 fn real_registries_announce_versions() {
     let env = TestEnv::new().with_toolchain();
-    env.write("versions.yml", "versions: {js: 1.0.0, py: 1.0.0, rust: 0.1.0}\n");
+    env.write(
+        "versions.yml",
+        "versions: {js: 1.0.0, py: 1.0.0, rust: 0.1.0}\n",
+    );
     env.recipe("js", "binaries: [js]\nupstream: {npm: is-number}\n");
     env.recipe("py", "binaries: [py]\nupstream: {pypi: iniconfig}\n");
     env.recipe("rust", "binaries: [rust]\nbuild: {source: {crate: itoa}}\n");

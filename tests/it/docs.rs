@@ -17,17 +17,29 @@ fn run(document: &str) -> usize {
     let mut servers = Vec::new();
     let mut lines = text.lines().enumerate();
     while let Some((_, line)) = lines.next() {
-        if let Some(comment) = line.strip_prefix("<!-- ").and_then(|rest| rest.strip_suffix(" -->")) {
+        if let Some(comment) = line
+            .strip_prefix("<!-- ")
+            .and_then(|rest| rest.strip_suffix(" -->"))
+        {
             let (word, value) = comment.split_once(": ").expect("`<!-- word: value -->`");
             if word == "new project" {
                 env = TestEnv::new();
-                let bin = std::path::Path::new(LARDER).parent().expect("a folder").display();
-                env.set("PATH", format!("{bin}:{}", std::env::var("PATH").unwrap_or_default()));
+                let bin = std::path::Path::new(LARDER)
+                    .parent()
+                    .expect("a folder")
+                    .display();
+                env.set(
+                    "PATH",
+                    format!("{bin}:{}", std::env::var("PATH").unwrap_or_default()),
+                );
             } else if word == "github" {
                 let github = FakeGitHub::start();
                 github.repo(value, Visibility::Public);
-                env.set("GITHUB_API_URL", github.api_url()).set("GITHUB_SERVER_URL", github.web_url());
-                env.set("GH_TOKEN", WRITE).set("LARDER_GITHUB_PACE", "0s").set("LARDER_GITHUB_SETTLE", "1s");
+                env.set("GITHUB_API_URL", github.api_url())
+                    .set("GITHUB_SERVER_URL", github.web_url());
+                env.set("GH_TOKEN", WRITE)
+                    .set("LARDER_GITHUB_PACE", "0s")
+                    .set("LARDER_GITHUB_SETTLE", "1s");
                 servers.push(github);
             } else {
                 directive = Some((word, value));
@@ -45,7 +57,11 @@ fn run(document: &str) -> usize {
                 Some(("ci" | "not run", _)) => {}
                 Some((word, _)) => panic!("{document}: unknown `<!-- {word}: -->`"),
                 None if language == "sh" => {
-                    shell(&env, &block, &format!("{document}:{}", start.unwrap_or_default()));
+                    shell(
+                        &env,
+                        &block,
+                        &format!("{document}:{}", start.unwrap_or_default()),
+                    );
                     ran += 1;
                 }
                 None => {}
@@ -59,7 +75,13 @@ fn shell(env: &TestEnv, block: &str, place: &str) {
     let mut command = env.program("sh");
     command.args(["-eux", "-c", block]);
     let output: Output = env.output(command);
-    assert!(output.code == Some(0), "{place} ended with {:?}\n{}\n{}", output.code, output.stdout, output.stderr);
+    assert!(
+        output.code == Some(0),
+        "{place} ended with {:?}\n{}\n{}",
+        output.code,
+        output.stdout,
+        output.stderr
+    );
 }
 
 #[test]
@@ -77,13 +99,20 @@ fn links_lead_somewhere() {
     let mut broken = Vec::new();
     let mut documents = vec!["README.md".to_owned(), "CHANGELOG.md".to_owned()];
     for folder in ["docs", "examples"] {
-        collect(&camino::Utf8PathBuf::from(REPO).join(folder), &mut documents);
+        collect(
+            &camino::Utf8PathBuf::from(REPO).join(folder),
+            &mut documents,
+        );
     }
     for document in documents {
         let path = camino::Utf8Path::new(REPO).join(&document);
         let text = std::fs::read_to_string(&path).expect("document");
         let folder = path.parent().expect("a folder");
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        for target in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
             let target = target.split('#').next().unwrap_or_default();
             if !target.is_empty() && !target.contains("://") && !folder.join(target).exists() {
                 broken.push(format!("{document}: {target}"));
@@ -98,16 +127,28 @@ fn collect(folder: &camino::Utf8Path, documents: &mut Vec<String>) {
         if entry.path().is_dir() {
             collect(entry.path(), documents);
         } else if entry.path().extension() == Some("md") {
-            documents.push(entry.path().strip_prefix(REPO).expect("in the repository").to_string());
+            documents.push(
+                entry
+                    .path()
+                    .strip_prefix(REPO)
+                    .expect("in the repository")
+                    .to_string(),
+            );
         }
     }
 }
 
 #[test]
 fn reliability_names_tests_that_are_there() {
-    let text = std::fs::read_to_string(format!("{REPO}/docs/reliability.md")).expect("docs/reliability.md");
+    let text = std::fs::read_to_string(format!("{REPO}/docs/reliability.md"))
+        .expect("docs/reliability.md");
     let mut missing = Vec::new();
-    for name in text.split('`').skip(1).step_by(2).filter(|name| name.contains("::") || name.contains(": ")) {
+    for name in text
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|name| name.contains("::") || name.contains(": "))
+    {
         if name.ends_with('…') {
             continue;
         }
@@ -115,7 +156,10 @@ fn reliability_names_tests_that_are_there() {
             (path.to_owned(), function)
         } else {
             let (module, function) = name.rsplit_once("::").expect("a path");
-            (format!("tests/it/{}.rs", module.replace("::", "/")), function)
+            (
+                format!("tests/it/{}.rs", module.replace("::", "/")),
+                function,
+            )
         };
         let found = std::fs::read_to_string(format!("{REPO}/{path}")).unwrap_or_default();
         // Tables of cases are made by macros; then the name alone stands there.

@@ -13,19 +13,37 @@ use crate::fake_github::{FakeGitHub, Visibility};
 type Printed = Vec<(String, Value)>;
 
 fn schema(name: &str) -> Value {
-    let text = std::fs::read_to_string(Path::new(REPO).join(format!("schema/{name}.schema.json"))).expect("a schema");
+    let text = std::fs::read_to_string(Path::new(REPO).join(format!("schema/{name}.schema.json")))
+        .expect("a schema");
     serde_json::from_str(&text).expect("JSON")
 }
 
 /// Holds a value against a schema of the few words that ours have; what a schema does not name is wrong.
 fn hold(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
     if let Some(target) = schema["$ref"].as_str() {
-        return hold(root, root.pointer(target.trim_start_matches('#')).expect("a definition"), value, at);
+        return hold(
+            root,
+            root.pointer(target.trim_start_matches('#'))
+                .expect("a definition"),
+            value,
+            at,
+        );
     }
-    let any: Vec<&Value> = ["anyOf", "oneOf"].iter().filter_map(|word| schema[word].as_array()).flatten().collect();
+    let any: Vec<&Value> = ["anyOf", "oneOf"]
+        .iter()
+        .filter_map(|word| schema[word].as_array())
+        .flatten()
+        .collect();
     if !any.is_empty() {
-        let told: Vec<String> = any.iter().filter_map(|schema| hold(root, schema, value, at).err()).collect();
-        return if told.len() < any.len() { Ok(()) } else { Err(told.join(" or ")) };
+        let told: Vec<String> = any
+            .iter()
+            .filter_map(|schema| hold(root, schema, value, at).err())
+            .collect();
+        return if told.len() < any.len() {
+            Ok(())
+        } else {
+            Err(told.join(" or "))
+        };
     }
     let of_type = |word: &Value| match word.as_str() {
         Some("null") => value.is_null(),
@@ -37,7 +55,10 @@ fn hold(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), Str
         Some("object") => value.is_object(),
         other => panic!("{at}: type {other:?}"),
     };
-    let types = schema["type"].as_array().cloned().unwrap_or_else(|| vec![schema["type"].clone()]);
+    let types = schema["type"]
+        .as_array()
+        .cloned()
+        .unwrap_or_else(|| vec![schema["type"].clone()]);
     if !schema["type"].is_null() && !types.iter().any(of_type) {
         return Err(format!("{at} is {value}, not {types:?}"));
     }
@@ -50,20 +71,28 @@ fn hold(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), Str
         return Err(format!("{at} is {value}, not one of {known:?}"));
     }
     if let (Some(pattern), Some(text)) = (schema["pattern"].as_str(), value.as_str())
-        && !regex::Regex::new(pattern).expect("a pattern").is_match(text)
+        && !regex::Regex::new(pattern)
+            .expect("a pattern")
+            .is_match(text)
     {
         return Err(format!("{at} is {text}, which is not {pattern}"));
     }
     for (n, item) in value.as_array().into_iter().flatten().enumerate() {
         hold(root, &schema["items"], item, &format!("{at}[{n}]"))?;
     }
-    let Some(object) = value.as_object() else { return Ok(()) };
+    let Some(object) = value.as_object() else {
+        return Ok(());
+    };
     for name in schema["required"].as_array().into_iter().flatten() {
         let name = name.as_str().expect("a name");
-        object.get(name).ok_or_else(|| format!("{at} lacks {name}"))?;
+        object
+            .get(name)
+            .ok_or_else(|| format!("{at} lacks {name}"))?;
     }
     for (name, value) in object {
-        let property = schema["properties"].get(name).or_else(|| schema.get("additionalProperties"));
+        let property = schema["properties"]
+            .get(name)
+            .or_else(|| schema.get("additionalProperties"));
         let property = property.ok_or_else(|| format!("{at}.{name} is in no schema"))?;
         hold(root, property, value, &format!("{at}.{name}"))?;
     }
@@ -74,8 +103,19 @@ fn hold(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), Str
 fn everything() -> Printed {
     let env = TestEnv::new();
     let mut printed: Printed = Vec::new();
-    let mut document = |schema: &str, args: &[&str]| printed.push((schema.to_owned(), env.larder_json(args).document()));
-    document("init", &["init", "-C", env.base().join("home").as_str(), "--ci", "github"]);
+    let mut document = |schema: &str, args: &[&str]| {
+        printed.push((schema.to_owned(), env.larder_json(args).document()))
+    };
+    document(
+        "init",
+        &[
+            "init",
+            "-C",
+            env.base().join("home").as_str(),
+            "--ci",
+            "github",
+        ],
+    );
     env.script_subsystem("app", "v1.0.0");
     env.script_subsystem("base", "v2.0.0");
     env.script_subsystem("tool", "v3");
@@ -86,7 +126,13 @@ fn everything() -> Printed {
     );
     let tasks = "tasks:\n  test: {desc: Tests, needs: [ensure base], commands: [base]}\nci: [ensure all, run test]\n";
     let versions = env.read("versions.yml");
-    env.write("versions.yml", format!("{versions}platforms: [{}, windows-arm64]\n{tasks}", crate::env::host()));
+    env.write(
+        "versions.yml",
+        format!(
+            "{versions}platforms: [{}, windows-arm64]\n{tasks}",
+            crate::env::host()
+        ),
+    );
     document("plan", &["plan", "--platform", "all"]);
     document("why", &["why", "app"]);
     let lines = |printed: &mut Printed, args: &[&str]| {
@@ -100,17 +146,33 @@ fn everything() -> Printed {
         }
     };
     lines(&mut printed, &["ensure", "all"]);
-    let mut document = |schema: &str, args: &[&str]| printed.push((schema.to_owned(), env.larder_json(args).document()));
+    let mut document = |schema: &str, args: &[&str]| {
+        printed.push((schema.to_owned(), env.larder_json(args).document()))
+    };
     document("release-status", &["release", "status"]);
-    for line in
-        ["ensure all", "ci", "verify", "package all", "bundle", "release all", "run test", "lock", "clean tool", "ensure nobody"]
-    {
+    for line in [
+        "ensure all",
+        "ci",
+        "verify",
+        "package all",
+        "bundle",
+        "release all",
+        "run test",
+        "lock",
+        "clean tool",
+        "ensure nobody",
+    ] {
         lines(&mut printed, &line.split(' ').collect::<Vec<_>>());
     }
-    let mut document = |schema: &str, args: &[&str]| printed.push((schema.to_owned(), env.larder_json(args).document()));
+    let mut document = |schema: &str, args: &[&str]| {
+        printed.push((schema.to_owned(), env.larder_json(args).document()))
+    };
     document("release-status", &["release", "status"]);
     env.edit("versions.yml", "base: v2.0.0", "base: v2.0.1");
-    env.write("subsystems/app/src/app.sh", "#!/bin/sh\necho \"app @VERSION@\" # changed\n");
+    env.write(
+        "subsystems/app/src/app.sh",
+        "#!/bin/sh\necho \"app @VERSION@\" # changed\n",
+    );
     document("status", &["status", "--platform", "all"]);
     document("list", &["list"]);
     document("outdated", &["outdated"]);
@@ -137,12 +199,20 @@ fn everything() -> Printed {
 fn added() -> Value {
     let github = FakeGitHub::start();
     github.repo("acme/tool", Visibility::Public);
-    github.put_release("acme/tool", "v1.0.0", false, &[(&format!("tool-{}", crate::env::host()), b"#!/bin/sh\n")]);
+    github.put_release(
+        "acme/tool",
+        "v1.0.0",
+        false,
+        &[(&format!("tool-{}", crate::env::host()), b"#!/bin/sh\n")],
+    );
     let mut env = TestEnv::new();
     env.set("LARDER_UPSTREAM_GITHUB", github.web_url());
-    env.set("GITHUB_SERVER_URL", github.web_url()).set("GITHUB_API_URL", github.api_url());
+    env.set("GITHUB_SERVER_URL", github.web_url())
+        .set("GITHUB_API_URL", github.api_url());
     env.write("versions.yml", "versions: {}\n");
-    env.larder_json(["add", "tool", "github:acme/tool", "v1.0.0"]).success().document()
+    env.larder_json(["add", "tool", "github:acme/tool", "v1.0.0"])
+        .success()
+        .document()
 }
 
 #[test]
@@ -160,8 +230,15 @@ fn documents_are_what_their_schemas_describe() {
             panic!("{why}\n{value:#}");
         }
     }
-    let seen: BTreeSet<&str> = printed.iter().map(|(name, _)| name.as_str()).chain(["versions", "recipe", "config"]).collect();
-    let known: BTreeSet<&str> = larder::cli::schemas::ALL.iter().map(|known| known.name).collect();
+    let seen: BTreeSet<&str> = printed
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .chain(["versions", "recipe", "config"])
+        .collect();
+    let known: BTreeSet<&str> = larder::cli::schemas::ALL
+        .iter()
+        .map(|known| known.name)
+        .collect();
     assert_eq!(seen, known, "every schema is of something that is printed");
 }
 
@@ -170,11 +247,24 @@ fn schemas_are_printed_by_name() {
     let env = TestEnv::new();
     let listed = env.larder(["schema"]).success().stdout;
     for name in ["versions", "recipe", "status", "plan-matrix"] {
-        assert!(listed.lines().any(|line| line.starts_with(&format!("{name} "))), "{listed}");
+        assert!(
+            listed
+                .lines()
+                .any(|line| line.starts_with(&format!("{name} "))),
+            "{listed}"
+        );
         let printed = env.larder(["schema", name]).success();
         assert_eq!(printed.document(), schema(name));
     }
     let wrong = env.larder(["schema", "stats"]).exits(2).stderr;
-    assert!(wrong.contains("tip: a similar value exists: 'status'") && wrong.contains("plan-matrix"), "{wrong}");
-    assert!(env.larder(["schema", "--help"]).success().stdout.contains("release-status"));
+    assert!(
+        wrong.contains("tip: a similar value exists: 'status'") && wrong.contains("plan-matrix"),
+        "{wrong}"
+    );
+    assert!(
+        env.larder(["schema", "--help"])
+            .success()
+            .stdout
+            .contains("release-status")
+    );
 }

@@ -47,8 +47,12 @@ pub struct TestEnv {
 impl TestEnv {
     /// A new machine with an empty project folder.
     pub fn new() -> Self {
-        let root = tempfile::Builder::new().prefix("larder-it-").tempdir().expect("temp folder");
-        let base = Utf8PathBuf::from_path_buf(root.path().canonicalize().expect("canonical")).expect("UTF-8");
+        let root = tempfile::Builder::new()
+            .prefix("larder-it-")
+            .tempdir()
+            .expect("temp folder");
+        let base = Utf8PathBuf::from_path_buf(root.path().canonicalize().expect("canonical"))
+            .expect("UTF-8");
         Self::at(base, std::sync::Arc::new(root))
     }
 
@@ -59,7 +63,12 @@ impl TestEnv {
     }
 
     fn at(base: Utf8PathBuf, root: std::sync::Arc<tempfile::TempDir>) -> Self {
-        let mut env = Self { project: base.join("project"), base, vars: BTreeMap::new(), root };
+        let mut env = Self {
+            project: base.join("project"),
+            base,
+            vars: BTreeMap::new(),
+            root,
+        };
         for dir in ["project", "home", "cache", "tmp"] {
             std::fs::create_dir_all(env.base.join(dir)).expect("create folder");
         }
@@ -92,7 +101,8 @@ impl TestEnv {
     pub fn with_toolchain(mut self) -> Self {
         let home = std::env::var_os("HOME").unwrap_or_default();
         for (key, default) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
-            let value = std::env::var_os(key).unwrap_or_else(|| Path::new(&home).join(default).into());
+            let value =
+                std::env::var_os(key).unwrap_or_else(|| Path::new(&home).join(default).into());
             self.vars.insert(key.into(), value);
         }
         self.with_network_settings()
@@ -102,7 +112,11 @@ impl TestEnv {
     pub fn with_network_settings(mut self) -> Self {
         for (key, value) in std::env::vars_os() {
             let name = key.to_string_lossy().to_ascii_uppercase();
-            if name.ends_with("_PROXY") || name.contains("SSL") || name.contains("CERT") || name.contains("CA_") {
+            if name.ends_with("_PROXY")
+                || name.contains("SSL")
+                || name.contains("CERT")
+                || name.contains("CA_")
+            {
                 self.vars.insert(key, value);
             }
         }
@@ -221,7 +235,11 @@ impl TestEnv {
             ),
         );
         if self.exists("versions.yml") {
-            self.edit("versions.yml", "versions:\n", &format!("versions:\n  {name}: {version}\n"));
+            self.edit(
+                "versions.yml",
+                "versions:\n",
+                &format!("versions:\n  {name}: {version}\n"),
+            );
         } else {
             self.versions(&[(name, version)], "");
         }
@@ -248,11 +266,19 @@ impl TestEnv {
     /// Any other program on this machine.
     pub fn program(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
-        command.env_clear().envs(&self.vars).current_dir(&self.project).stdin(Stdio::null());
+        command
+            .env_clear()
+            .envs(&self.vars)
+            .current_dir(&self.project)
+            .stdin(Stdio::null());
         command
     }
     /// Runs a program to its end, which must be good; its standard output.
-    pub fn run<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, program: &str, args: I) -> String {
+    pub fn run<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(
+        &self,
+        program: &str,
+        args: I,
+    ) -> String {
         let mut command = self.program(program);
         command.args(args);
         self.output(command).success().stdout
@@ -264,8 +290,12 @@ impl TestEnv {
     /// Runs a prepared command to its end.
     pub fn output(&self, mut command: Command) -> Output {
         let shown = format!("{command:?}");
-        let shown = shown.split_once(LARDER).map_or(shown.clone(), |(_, args)| format!("larder{}", args.trim_start_matches('"')));
-        let output = command.output().unwrap_or_else(|e| panic!("cannot run {shown}: {e}"));
+        let shown = shown.split_once(LARDER).map_or(shown.clone(), |(_, args)| {
+            format!("larder{}", args.trim_start_matches('"'))
+        });
+        let output = command
+            .output()
+            .unwrap_or_else(|e| panic!("cannot run {shown}: {e}"));
         Output {
             command: shown,
             code: output.status.code(),
@@ -289,13 +319,23 @@ impl TestEnv {
         let n = COUNTER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let log = self.base.join(format!("strace-{n}.log"));
         let mut command = self.program("strace");
-        command.args(["-f", "-qq", "-s", "300", "-o", log.as_str(), "-e", &format!("trace={trace}")]);
+        command.args([
+            "-f",
+            "-qq",
+            "-s",
+            "300",
+            "-o",
+            log.as_str(),
+            "-e",
+            &format!("trace={trace}"),
+        ]);
         if let Some(inject) = inject {
             command.args(["-e", &format!("inject={inject}")]);
         }
         command.arg(LARDER).args(args);
         let output = self.output(command);
-        let text = String::from_utf8_lossy(&std::fs::read(&log).expect("strace's log")).into_owned();
+        let text =
+            String::from_utf8_lossy(&std::fs::read(&log).expect("strace's log")).into_owned();
         (output, Syscall::parse(&text))
     }
 }
@@ -340,27 +380,46 @@ impl Output {
     #[track_caller]
     pub fn json(&self) -> Vec<Value> {
         let parse = |line: &str| {
-            serde_json::from_str(line)
-                .unwrap_or_else(|e| panic!("`{}` printed no JSON: {e}: {line}\n{}", self.command, self.stderr))
+            serde_json::from_str(line).unwrap_or_else(|e| {
+                panic!(
+                    "`{}` printed no JSON: {e}: {line}\n{}",
+                    self.command, self.stderr
+                )
+            })
         };
         self.stdout.lines().map(parse).collect()
     }
     /// The one JSON document on standard output.
     #[track_caller]
     pub fn document(&self) -> Value {
-        serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|e| panic!("`{}` printed no JSON document: {e}\n{}\n{}", self.command, self.stdout, self.stderr))
+        serde_json::from_str(&self.stdout).unwrap_or_else(|e| {
+            panic!(
+                "`{}` printed no JSON document: {e}\n{}\n{}",
+                self.command, self.stdout, self.stderr
+            )
+        })
     }
     /// The `finished` lines of an action (`ensure`, `release`…).
     #[track_caller]
     pub fn finished(&self, action: &str) -> Vec<Value> {
-        self.json().into_iter().filter(|line| line["event"] == "finished" && line["action"] == action).collect()
+        self.json()
+            .into_iter()
+            .filter(|line| line["event"] == "finished" && line["action"] == action)
+            .collect()
     }
     /// How `ensure` of a subsystem ended, by the `--json` lines (of the first platform, where there are several).
     #[track_caller]
     pub fn outcome(&self, subsystem: &str) -> String {
-        let line = self.finished("ensure").into_iter().find(|line| line["subsystem"] == subsystem);
-        let line = line.unwrap_or_else(|| panic!("no ensure of {subsystem} in\n{}{}", self.stdout, self.stderr));
+        let line = self
+            .finished("ensure")
+            .into_iter()
+            .find(|line| line["subsystem"] == subsystem);
+        let line = line.unwrap_or_else(|| {
+            panic!(
+                "no ensure of {subsystem} in\n{}{}",
+                self.stdout, self.stderr
+            )
+        });
         line["outcome"].as_str().expect("an outcome").to_owned()
     }
     /// `name=outcome` of every ensured subsystem, sorted.
@@ -381,7 +440,11 @@ impl Output {
         let mut lines = self.json();
         let last = lines.pop().expect("a line");
         assert_eq!(last["event"], "summary", "{last}");
-        assert!(!lines.iter().any(|line| line["event"] == "summary"), "more than one summary:\n{}", self.stdout);
+        assert!(
+            !lines.iter().any(|line| line["event"] == "summary"),
+            "more than one summary:\n{}",
+            self.stdout
+        );
         last
     }
     /// Both streams and the exit, with everything replaced that differs from machine to machine, for snapshots.
@@ -390,7 +453,10 @@ impl Output {
             (Some(code), _) => code.to_string(),
             (None, signal) => format!("signal {signal:?}"),
         };
-        let text = format!("exit: {exit}\n--- stdout\n{}--- stderr\n{}", self.stdout, self.stderr);
+        let text = format!(
+            "exit: {exit}\n--- stdout\n{}--- stderr\n{}",
+            self.stdout, self.stderr
+        );
         redact(&text, &self.base)
     }
 }
@@ -409,13 +475,23 @@ pub fn redact(text: &str, base: &Utf8Path) -> String {
             (r#""seconds":[0-9.e-]+"#, r#""seconds":"[TIME]""#),
             (r"127\.0\.0\.1:\d+", "[SERVER]"),
         ];
-        rules.iter().map(|(pattern, with)| (Regex::new(pattern).expect("a rule"), *with)).collect()
+        rules
+            .iter()
+            .map(|(pattern, with)| (Regex::new(pattern).expect("a rule"), *with))
+            .collect()
     });
     let mut text = text.to_owned();
-    for (part, with) in [("project", "[PROJECT]"), ("cache", "[CACHE]"), ("home", "[HOME]"), ("tmp", "[TMP]")] {
+    for (part, with) in [
+        ("project", "[PROJECT]"),
+        ("cache", "[CACHE]"),
+        ("home", "[HOME]"),
+        ("tmp", "[TMP]"),
+    ] {
         text = text.replace(base.join(part).as_str(), with);
     }
-    text = text.replace(base.as_str(), "[BASE]").replace(&host(), "[HOST]");
+    text = text
+        .replace(base.as_str(), "[BASE]")
+        .replace(&host(), "[HOST]");
     for (rule, with) in RULES.iter() {
         text = rule.replace_all(&text, *with).into_owned();
     }
@@ -454,11 +530,18 @@ impl Syscall {
             let (pid, rest) = text.split_once(' ')?;
             let rest = rest.trim_start();
             // `???(`: the program ended while strace was looking which call a thread of it was about to make.
-            if ["+++", "---", "<...", "???("].iter().any(|other| rest.starts_with(other)) {
+            if ["+++", "---", "<...", "???("]
+                .iter()
+                .any(|other| rest.starts_with(other))
+            {
                 return None;
             }
             let name = rest.split('(').next()?.to_owned();
-            Some(Self { pid: pid.parse().ok()?, name, line: rest.to_owned() })
+            Some(Self {
+                pid: pid.parse().ok()?,
+                name,
+                line: rest.to_owned(),
+            })
         };
         log.lines().filter_map(line).collect()
     }
@@ -478,22 +561,34 @@ pub fn flip_bit(path: &Utf8Path) {
 
 /// Removes a file or a folder with all in it; fine where there is none.
 pub fn remove(path: &Utf8Path) {
-    let gone = if path.is_dir() && !path.is_symlink() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+    let gone = if path.is_dir() && !path.is_symlink() {
+        std::fs::remove_dir_all(path)
+    } else {
+        std::fs::remove_file(path)
+    };
     if let Err(e) = gone {
-        assert!(e.kind() == std::io::ErrorKind::NotFound, "remove {path}: {e}");
+        assert!(
+            e.kind() == std::io::ErrorKind::NotFound,
+            "remove {path}: {e}"
+        );
     }
 }
 
 /// Copies a folder; what larder installed, packed, cached or released there, and compiled output, stays behind.
 pub fn copy_tree(from: &Utf8Path, to: &Utf8Path) {
     std::fs::create_dir_all(to).expect("create folder");
-    for entry in from.read_dir_utf8().unwrap_or_else(|e| panic!("list {from}: {e}")) {
+    for entry in from
+        .read_dir_utf8()
+        .unwrap_or_else(|e| panic!("list {from}: {e}"))
+    {
         let entry = entry.expect("entry");
         let (source, target) = (entry.path(), to.join(entry.file_name()));
         match entry.file_name() {
             ".bin" | ".dist" | ".larder" | ".larder-hub" | ".collection" | ".git" | "target" => {}
             _ if entry.file_type().expect("type").is_dir() => copy_tree(source, &target),
-            _ => drop(std::fs::copy(source, &target).unwrap_or_else(|e| panic!("copy {source}: {e}"))),
+            _ => drop(
+                std::fs::copy(source, &target).unwrap_or_else(|e| panic!("copy {source}: {e}")),
+            ),
         }
     }
 }
@@ -503,7 +598,10 @@ fn commands_see_nothing_of_the_machine() {
     let mut env = TestEnv::new();
     env.set("EXTRA", "1");
     let seen = env.sh("env");
-    let mut names: Vec<_> = seen.lines().filter_map(|line| line.split('=').next()).collect();
+    let mut names: Vec<_> = seen
+        .lines()
+        .filter_map(|line| line.split('=').next())
+        .collect();
     names.retain(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name));
     names.sort_unstable();
     let wanted = "EXTRA GIT_CONFIG_GLOBAL GIT_CONFIG_NOSYSTEM HOME LANG LARDER_CACHE_DIR NO_COLOR PATH TMPDIR USER \
@@ -517,8 +615,16 @@ fn commands_see_nothing_of_the_machine() {
 fn redaction_leaves_nothing_of_the_machine() {
     let env = TestEnv::new();
     let sha = "0".repeat(64);
-    let text = format!("{}/x took 1.25s at 3.1 MiB/s, {sha} on {} 3f2a9c01d2e4-7 in {}", env.project(), host(), env.cache());
-    assert_eq!(redact(&text, env.base()), "[PROJECT]/x took [TIME] at [SPEED], [SHA256] on [HOST] [HEX12]-7 in [CACHE]");
+    let text = format!(
+        "{}/x took 1.25s at 3.1 MiB/s, {sha} on {} 3f2a9c01d2e4-7 in {}",
+        env.project(),
+        host(),
+        env.cache()
+    );
+    assert_eq!(
+        redact(&text, env.base()),
+        "[PROJECT]/x took [TIME] at [SPEED], [SHA256] on [HOST] [HEX12]-7 in [CACHE]"
+    );
 }
 
 #[test]
@@ -526,7 +632,10 @@ fn traced_calls_are_parsed() {
     let log = "12 openat(AT_FDCWD, \"/a b\", O_RDONLY) = 3\n12 +++ exited with 0 +++\n13  socket(AF_INET, SOCK_STREAM, 0) = -1 EPERM (x)\n13 <... read resumed>) = 1\n";
     let calls = Syscall::parse(log);
     assert_eq!(calls.len(), 2, "{calls:?}");
-    assert_eq!((calls[0].pid, calls[0].name.as_str(), calls[0].ok()), (12, "openat", true));
+    assert_eq!(
+        (calls[0].pid, calls[0].name.as_str(), calls[0].ok()),
+        (12, "openat", true)
+    );
     assert_eq!((calls[1].name.as_str(), calls[1].ok()), ("socket", false));
 }
 

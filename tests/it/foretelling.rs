@@ -8,8 +8,15 @@ fn three() -> TestEnv {
     env.script_subsystem("app", "v1.0.0");
     env.script_subsystem("base", "v2.0.0");
     env.script_subsystem("tool", "v3");
-    env.edit("subsystems/app/recipe.yml", "build:\n", "needs: [base]\nbuild:\n  needs: [tool]\n");
-    env.write("versions.yml", env.read("versions.yml") + &format!("hub: {{dir: {}/hub}}\nupload: always\n", env.base()));
+    env.edit(
+        "subsystems/app/recipe.yml",
+        "build:\n",
+        "needs: [base]\nbuild:\n  needs: [tool]\n",
+    );
+    env.write(
+        "versions.yml",
+        env.read("versions.yml") + &format!("hub: {{dir: {}/hub}}\nupload: always\n", env.base()),
+    );
     env
 }
 
@@ -34,8 +41,13 @@ fn plan_tells_what_would_be_done() {
     3 to build
     ");
     let out = env.larder_json(["ensure", "app", "--dry-run"]).success();
-    let told =
-        |line: &serde_json::Value| format!("{} {} {}", line["subsystem"], line["outcome"], line["reason"]).replace('"', "");
+    let told = |line: &serde_json::Value| {
+        format!(
+            "{} {} {}",
+            line["subsystem"], line["outcome"], line["reason"]
+        )
+        .replace('"', "")
+    };
     let lines: Vec<_> = out.finished("ensure").iter().map(told).collect();
     let foreseen = [
         "app skipped would be built: not installed",
@@ -43,7 +55,10 @@ fn plan_tells_what_would_be_done() {
         "tool skipped would be built: not installed; needed to build app",
     ];
     assert_eq!(lines, foreseen, "ensure --dry-run foresees what plan does");
-    assert!(!env.exists("subsystems/app/.bin") && !env.exists(".larder"), "plan made something");
+    assert!(
+        !env.exists("subsystems/app/.bin") && !env.exists(".larder"),
+        "plan made something"
+    );
     env.larder(["ensure", "app"]).success();
     env.larder(["clean", "base"]).success();
     env.edit("versions.yml", "tool: v3", "tool: v4");
@@ -64,7 +79,10 @@ fn plan_sees_the_hub_and_what_is_there() {
     let env = three();
     env.larder(["ensure", "all"]).success();
     let out = env.larder(["plan"]).success();
-    assert_eq!((out.stdout.as_str(), out.stderr.as_str()), ("", "3 up to date\n"));
+    assert_eq!(
+        (out.stdout.as_str(), out.stderr.as_str()),
+        ("", "3 up to date\n")
+    );
     let other = checkout(&env);
     insta::assert_snapshot!(other.larder(["plan", "-v"]).redacted(), @r"
     exit: 0
@@ -78,20 +96,45 @@ fn plan_sees_the_hub_and_what_is_there() {
     ");
     other.larder(["ensure", "base"]).success();
     let document = other.larder_json(["plan", "base"]).success().document();
-    assert_eq!((&document["up_to_date"], &document["steps"][0]["decision"]), (&true.into(), &"up-to-date".into()));
+    assert_eq!(
+        (&document["up_to_date"], &document["steps"][0]["decision"]),
+        (&true.into(), &"up-to-date".into())
+    );
     let document = other.larder_json(["plan", "app"]).success().document();
     let app = &document["steps"][0];
-    assert_eq!((&app["decision"], &app["source"]), (&"download".into(), &"managed".into()));
-    assert!(app["answer"].as_str().unwrap().contains(" has app-v1.0.0/app-"), "{app}");
-    assert_eq!(document["steps"].as_array().map(Vec::len), Some(2), "tool is not needed: app is to be had. {document}");
+    assert_eq!(
+        (&app["decision"], &app["source"]),
+        (&"download".into(), &"managed".into())
+    );
+    assert!(
+        app["answer"]
+            .as_str()
+            .unwrap()
+            .contains(" has app-v1.0.0/app-"),
+        "{app}"
+    );
+    assert_eq!(
+        document["steps"].as_array().map(Vec::len),
+        Some(2),
+        "tool is not needed: app is to be had. {document}"
+    );
 }
 
 #[test]
 fn plan_of_what_nobody_has() {
     let env = three();
-    env.write("versions.yml", env.read("versions.yml") + "platforms: [linux-amd64, windows-arm64]\n");
-    env.edit("subsystems/base/recipe.yml", "build:", "platforms: [linux-amd64]\nbuild:");
-    let out = env.larder(["plan", "app", "base", "--platform", "windows-arm64"]).success();
+    env.write(
+        "versions.yml",
+        env.read("versions.yml") + "platforms: [linux-amd64, windows-arm64]\n",
+    );
+    env.edit(
+        "subsystems/base/recipe.yml",
+        "build:",
+        "platforms: [linux-amd64]\nbuild:",
+    );
+    let out = env
+        .larder(["plan", "app", "base", "--platform", "windows-arm64"])
+        .success();
     insta::assert_snapshot!(out.redacted(), @r"
     exit: 0
     --- stdout
@@ -119,7 +162,11 @@ fn why_says_what_differs_from_what_is_installed() {
     ");
     env.edit("versions.yml", "tool: v3", "tool: v4");
     env.edit("subsystems/app/recipe.yml", "chmod +x", "chmod 755");
-    env.edit("subsystems/app/recipe.yml", "build:\n", "build:\n  env: {MODE: fast}\n");
+    env.edit(
+        "subsystems/app/recipe.yml",
+        "build:\n",
+        "build:\n  env: {MODE: fast}\n",
+    );
     insta::assert_snapshot!(env.larder(["why", "app"]).redacted(), @r"
     exit: 0
     --- stdout
@@ -148,12 +195,22 @@ fn why_says_what_differs_from_what_is_installed() {
     --- stderr
     ");
     let document = env.larder_json(["why", "app"]).success().document();
-    assert_eq!((&document["decision"], &document["compared"]["known"]), (&"build".into(), &true.into()));
-    let fields: Vec<_> =
-        document["compared"]["differences"].as_array().unwrap().iter().map(|d| d["field"].as_str().unwrap()).collect();
+    assert_eq!(
+        (&document["decision"], &document["compared"]["known"]),
+        (&"build".into(), &true.into())
+    );
+    let fields: Vec<_> = document["compared"]["differences"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|d| d["field"].as_str().unwrap())
+        .collect();
     assert_eq!(fields, ["env.MODE", "commands.1", "build.needs.tool"]);
     let all = env.larder(["why", "app", "-v"]).success().stdout;
-    assert!(all.contains("\ninputs of build, ") && all.contains("\nenv.MODE "), "{all}");
+    assert!(
+        all.contains("\ninputs of build, ") && all.contains("\nenv.MODE "),
+        "{all}"
+    );
 }
 
 #[test]
@@ -184,8 +241,17 @@ fn why_compares_with_the_hubs_asset_of_other_inputs() {
     --- stderr
     ");
     let document = other.larder_json(["why", "base"]).success().document();
-    assert_eq!(document["compared"]["differences"][0]["field"], "source.dir");
-    assert_eq!((&document["sources"][3]["source"], &document["sources"][3]["chosen"]), (&"build".into(), &true.into()));
+    assert_eq!(
+        document["compared"]["differences"][0]["field"],
+        "source.dir"
+    );
+    assert_eq!(
+        (
+            &document["sources"][3]["source"],
+            &document["sources"][3]["chosen"]
+        ),
+        (&"build".into(), &true.into())
+    );
 }
 
 #[test]
@@ -194,9 +260,20 @@ fn why_tells_of_an_answer_that_stops_the_search() {
     env.larder(["ensure", "all"]).success();
     let other = checkout(&env);
     let host = crate::env::host();
-    std::fs::write(env.base().join(format!("hub/base-v2.0.0/base-{host}.tar.gz.json")), "{}").unwrap();
+    std::fs::write(
+        env.base()
+            .join(format!("hub/base-v2.0.0/base-{host}.tar.gz.json")),
+        "{}",
+    )
+    .unwrap();
     let document = other.larder_json(["why", "base"]).success().document();
-    assert!(document["sources"][1]["answer"].as_str().unwrap().ends_with("which versions.lock pins"), "{document}");
+    assert!(
+        document["sources"][1]["answer"]
+            .as_str()
+            .unwrap()
+            .ends_with("which versions.lock pins"),
+        "{document}"
+    );
     other.remove("versions.lock");
     insta::assert_snapshot!(redact(&other.larder(["why", "base"]).redacted(), env.base()), @r"
     exit: 0
@@ -214,7 +291,11 @@ fn why_tells_of_an_answer_that_stops_the_search() {
     help: whoever may write to the hub can repair it with `larder release --replace`
     ");
     let out = other.larder(["ensure", "base"]).exits(4);
-    assert!(redact(&out.stderr, env.base()).contains("is damaged"), "{}", out.stderr);
+    assert!(
+        redact(&out.stderr, env.base()).contains("is damaged"),
+        "{}",
+        out.stderr
+    );
     other.larder(["ensure", "base", "--dry-run"]).exits(4);
 }
 
@@ -228,8 +309,14 @@ fn why_explains_one() {
             vec!["why", "app", "--platform", "windows-arm64"],
             "`app` does not exist for windows-arm64 (see `platforms` in versions.yml)",
         ),
-        (vec!["why", "app", "--platform", "all"], "`why` takes one platform"),
-        (vec!["why"], "the following required arguments were not provided"),
+        (
+            vec!["why", "app", "--platform", "all"],
+            "`why` takes one platform",
+        ),
+        (
+            vec!["why"],
+            "the following required arguments were not provided",
+        ),
     ] {
         let out = env.larder(args).exits(2);
         assert!(out.stderr.contains(message), "{}", out.stderr);

@@ -16,17 +16,25 @@ fn current(relative: &str, wanted: &str) {
         return;
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == wanted, "{relative} is not current; run: LARDER_UPDATE_GENERATED=1 cargo test generated");
+    assert!(
+        found == wanted,
+        "{relative} is not current; run: LARDER_UPDATE_GENERATED=1 cargo test generated"
+    );
 }
 
 /// No file in a folder but these.
 fn no_others(folder: &str, wanted: &BTreeSet<String>) {
-    let found = std::fs::read_dir(Path::new(REPO).join(folder)).expect(folder).flatten();
+    let found = std::fs::read_dir(Path::new(REPO).join(folder))
+        .expect(folder)
+        .flatten();
     for name in found.map(|entry| entry.file_name().into_string().expect("UTF-8")) {
         if !wanted.contains(&name) && std::env::var_os("LARDER_UPDATE_GENERATED").is_some() {
             std::fs::remove_file(Path::new(REPO).join(folder).join(&name)).expect("remove");
         } else {
-            assert!(wanted.contains(&name), "{folder}/{name} belongs to nothing any more");
+            assert!(
+                wanted.contains(&name),
+                "{folder}/{name} belongs to nothing any more"
+            );
         }
     }
 }
@@ -35,14 +43,23 @@ fn no_others(folder: &str, wanted: &BTreeSet<String>) {
 fn generated_schemas() {
     let name = |known: &Described| format!("{}.schema.json", known.name);
     for known in larder::cli::schemas::ALL {
-        current(&format!("schema/{}", name(known)), &format!("{:#}\n", (known.schema)()));
+        current(
+            &format!("schema/{}", name(known)),
+            &format!("{:#}\n", (known.schema)()),
+        );
     }
-    no_others("schema", &larder::cli::schemas::ALL.iter().map(name).collect());
+    no_others(
+        "schema",
+        &larder::cli::schemas::ALL.iter().map(name).collect(),
+    );
 }
 
 #[test]
 fn generated_reference() {
-    current("docs/reference.md", &larder::cli::reference::markdown(&larder::cli::command()));
+    current(
+        "docs/reference.md",
+        &larder::cli::reference::markdown(&larder::cli::command()),
+    );
 }
 
 #[test]
@@ -50,6 +67,9 @@ fn generated_man_pages() {
     let pages = larder::cli::reference::man_pages(&larder::cli::command()).expect("man pages");
     no_others("man", &pages.iter().map(|(name, _)| name.clone()).collect());
     for (name, page) in pages {
-        current(&format!("man/{name}"), &String::from_utf8(page).expect("UTF-8"));
+        current(
+            &format!("man/{name}"),
+            &String::from_utf8(page).expect("UTF-8"),
+        );
     }
 }

@@ -17,7 +17,14 @@ use crate::fake_github::{FakeGitHub, Release, Visibility, WRITE};
 /// The repository of these tests.
 pub const REPO: &str = "acme/tools";
 /// Six platforms.
-pub const SIX: [&str; 6] = ["linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64", "windows-amd64", "windows-arm64"];
+pub const SIX: [&str; 6] = [
+    "linux-amd64",
+    "linux-arm64",
+    "darwin-amd64",
+    "darwin-arm64",
+    "windows-amd64",
+    "windows-arm64",
+];
 
 /// A fake with the repository.
 pub fn github(visibility: Visibility) -> FakeGitHub {
@@ -43,23 +50,53 @@ pub fn hub(github: &FakeGitHub, token: Option<&str>) -> GitHub {
 }
 
 /// The same with other patience.
-pub fn hub_with(github: &FakeGitHub, token: Option<&str>, settings: Settings, settle: Duration) -> GitHub {
+pub fn hub_with(
+    github: &FakeGitHub,
+    token: Option<&str>,
+    settings: Settings,
+    settle: Duration,
+) -> GitHub {
     hub_paced(github, token, settings, settle, Duration::ZERO)
 }
 
 /// The same with a pause between writes.
-pub fn hub_paced(github: &FakeGitHub, token: Option<&str>, settings: Settings, settle: Duration, pace: Duration) -> GitHub {
-    hub_of(github, token, Client::new(settings, Cancel::new()), settle, pace)
+pub fn hub_paced(
+    github: &FakeGitHub,
+    token: Option<&str>,
+    settings: Settings,
+    settle: Duration,
+    pace: Duration,
+) -> GitHub {
+    hub_of(
+        github,
+        token,
+        Client::new(settings, Cancel::new()),
+        settle,
+        pace,
+    )
 }
 
 /// A hub where nothing goes wrong: its client, which is dear to make, is shared. Not for tests in which hosts die or rest:
 /// clients remember that by port.
 pub fn calm(github: &FakeGitHub, token: Option<&str>) -> GitHub {
-    static CLIENT: std::sync::LazyLock<Client> = std::sync::LazyLock::new(|| Client::new(settings(), Cancel::new()));
-    hub_of(github, token, CLIENT.clone(), Duration::from_millis(400), Duration::ZERO)
+    static CLIENT: std::sync::LazyLock<Client> =
+        std::sync::LazyLock::new(|| Client::new(settings(), Cancel::new()));
+    hub_of(
+        github,
+        token,
+        CLIENT.clone(),
+        Duration::from_millis(400),
+        Duration::ZERO,
+    )
 }
 
-fn hub_of(github: &FakeGitHub, token: Option<&str>, client: Client, settle: Duration, pace: Duration) -> GitHub {
+fn hub_of(
+    github: &FakeGitHub,
+    token: Option<&str>,
+    client: Client,
+    settle: Duration,
+    pace: Duration,
+) -> GitHub {
     let config = GitHubConfig {
         api: parse_url(&github.api_url()).expect("url"),
         web: parse_url(&github.web_url()).expect("url"),
@@ -91,13 +128,19 @@ pub struct Package {
 impl Package {
     /// As the hub takes it.
     pub fn upload(&self) -> Upload<'_> {
-        Upload { name: self.name.clone(), file: &self.file, sidecar: self.sidecar.clone() }
+        Upload {
+            name: self.name.clone(),
+            file: &self.file,
+            sidecar: self.sidecar.clone(),
+        }
     }
 }
 
 impl Dist {
     pub fn new() -> Self {
-        Self { folder: tempfile::tempdir().expect("temp folder") }
+        Self {
+            folder: tempfile::tempdir().expect("temp folder"),
+        }
     }
 
     /// A package of `arc` v1 for a platform; `bytes` is its content, `inputs` stands for what decided it.
@@ -118,12 +161,25 @@ impl Dist {
                 sha256: Digest::of(bytes.as_bytes()),
             }],
         };
-        let file =
-            Utf8PathBuf::from_path_buf(self.folder.path().join(format!("{}-{}", Digest::of(bytes.as_bytes()).short(), name)))
-                .expect("UTF-8");
+        let file = Utf8PathBuf::from_path_buf(self.folder.path().join(format!(
+            "{}-{}",
+            Digest::of(bytes.as_bytes()).short(),
+            name
+        )))
+        .expect("UTF-8");
         std::fs::write(&file, bytes).expect("package");
-        let sidecar = Sidecar::new(content, Digest::of(bytes.as_bytes()), bytes.len() as u64, Observed::default(), Vec::new());
-        Package { name, file, sidecar }
+        let sidecar = Sidecar::new(
+            content,
+            Digest::of(bytes.as_bytes()),
+            bytes.len() as u64,
+            Observed::default(),
+            Vec::new(),
+        );
+        Package {
+            name,
+            file,
+            sidecar,
+        }
     }
 }
 
@@ -138,20 +194,36 @@ pub fn publish(hub: &GitHub, package: &Package) -> larder::Result<Receipt> {
 }
 
 /// The same, with options.
-pub fn publish_with(hub: &GitHub, package: &Package, options: PublishOptions) -> larder::Result<Receipt> {
+pub fn publish_with(
+    hub: &GitHub,
+    package: &Package,
+    options: PublishOptions,
+) -> larder::Result<Receipt> {
     hub.publish(&tag(), &[package.upload()], options, &|_| {})
 }
 
 /// The only release, which is visible.
 pub fn only(github: &FakeGitHub) -> Release {
     let releases = github.releases(REPO);
-    assert_eq!(releases.len(), 1, "{:?}", releases.iter().map(|r| (&r.tag, r.draft, r.assets.len())).collect::<Vec<_>>());
+    assert_eq!(
+        releases.len(),
+        1,
+        "{:?}",
+        releases
+            .iter()
+            .map(|r| (&r.tag, r.draft, r.assets.len()))
+            .collect::<Vec<_>>()
+    );
     releases.into_iter().next().expect("one")
 }
 
 /// Name → bytes.
 pub fn assets(release: &Release) -> BTreeMap<String, Vec<u8>> {
-    release.assets.iter().map(|a| (a.name.clone(), a.bytes.to_vec())).collect()
+    release
+        .assets
+        .iter()
+        .map(|a| (a.name.clone(), a.bytes.to_vec()))
+        .collect()
 }
 
 /// Checks a visible release: exactly these packages with their sidecars, and the derived files agree.
@@ -159,33 +231,50 @@ pub fn assert_whole(release: &Release, packages: &[&Package]) {
     assert!(!release.draft, "still a draft");
     assert!(!release.latest, "it became the latest");
     let found = assets(release);
-    let mut expected: Vec<String> = packages.iter().flat_map(|p| [p.name.to_string(), p.name.sidecar().to_string()]).collect();
+    let mut expected: Vec<String> = packages
+        .iter()
+        .flat_map(|p| [p.name.to_string(), p.name.sidecar().to_string()])
+        .collect();
     expected.extend(["checksums.txt".to_owned(), "manifest.json".to_owned()]);
     expected.sort();
     assert_eq!(found.keys().cloned().collect::<Vec<_>>(), expected);
     assert!(release.assets.iter().all(|a| a.state == "uploaded"));
     let mut lines = Vec::new();
     for package in packages {
-        assert_eq!(found[package.name.as_str()], std::fs::read(&package.file).expect("package"));
-        let sidecar = Sidecar::parse(&found[package.name.sidecar().as_str()], "sidecar").expect("sidecar");
+        assert_eq!(
+            found[package.name.as_str()],
+            std::fs::read(&package.file).expect("package")
+        );
+        let sidecar =
+            Sidecar::parse(&found[package.name.sidecar().as_str()], "sidecar").expect("sidecar");
         assert_eq!(sidecar, package.sidecar);
         lines.push(format!("{}  {}", package.sidecar.sha256, package.name));
     }
     let checksums = String::from_utf8(found["checksums.txt"].clone()).expect("text");
     for line in lines {
-        assert!(checksums.lines().any(|l| l == line), "{line} in\n{checksums}");
+        assert!(
+            checksums.lines().any(|l| l == line),
+            "{line} in\n{checksums}"
+        );
     }
     assert_eq!(checksums.lines().count(), packages.len());
     let manifest = String::from_utf8(found["manifest.json"].clone()).expect("text");
     for package in packages {
-        assert!(manifest.contains(&package.sidecar.sha256.to_string()), "{} in\n{manifest}", package.name);
+        assert!(
+            manifest.contains(&package.sidecar.sha256.to_string()),
+            "{} in\n{manifest}",
+            package.name
+        );
     }
 }
 
 /// Reads an asset as a downloader does.
 pub fn read(hub: &dyn Hub, asset: &AssetName) -> larder::Result<Option<Vec<u8>>> {
-    let Some(mut body) = hub.fetch(&tag(), asset)? else { return Ok(None) };
+    let Some(mut body) = hub.fetch(&tag(), asset)? else {
+        return Ok(None);
+    };
     let mut bytes = Vec::new();
-    std::io::Read::read_to_end(&mut body.reader, &mut bytes).map_err(|e| larder::net::read_error(&e, "read"))?;
+    std::io::Read::read_to_end(&mut body.reader, &mut bytes)
+        .map_err(|e| larder::net::read_error(&e, "read"))?;
     Ok(Some(bytes))
 }

@@ -6,7 +6,9 @@ use larder::Kind;
 use larder::hub::Hub;
 
 use crate::fake_github::{Act, FakeGitHub, Fault, Origin, READ, STRANGER, Visibility, WRITE};
-use crate::github_box::{Dist, Package, REPO, assert_whole, github, hub, only, publish, read, tag, writer};
+use crate::github_box::{
+    Dist, Package, REPO, assert_whole, github, hub, only, publish, read, tag, writer,
+};
 
 /// A published release of one package.
 fn published(visibility: Visibility) -> (FakeGitHub, Package, Dist) {
@@ -24,9 +26,19 @@ fn a_hit_on_a_public_hub_costs_no_api_call_and_two_requests() {
     for token in [None, Some(WRITE)] {
         github.clear_log();
         let hub = hub(&github, token);
-        assert_eq!(hub.sidecar(&tag(), &package.name).unwrap().unwrap(), package.sidecar);
+        assert_eq!(
+            hub.sidecar(&tag(), &package.name).unwrap().unwrap(),
+            package.sidecar
+        );
         assert_eq!(read(&hub, &package.name).unwrap().unwrap(), b"the binary");
-        assert_eq!((github.count(Origin::Api), github.count(Origin::Web), github.count(Origin::Store)), (0, 2, 2));
+        assert_eq!(
+            (
+                github.count(Origin::Api),
+                github.count(Origin::Web),
+                github.count(Origin::Store)
+            ),
+            (0, 2, 2)
+        );
         assert!(github.log().iter().all(|entry| !entry.token));
     }
 }
@@ -49,11 +61,21 @@ fn a_private_hub_is_read_through_the_api() {
         let (github, package, _dist) = published(Visibility::Private);
         github.with_state(|state| (state.login_page, state.direct_assets) = (login_page, direct));
         let hub = hub(&github, Some(READ));
-        assert_eq!(hub.sidecar(&tag(), &package.name).unwrap().unwrap(), package.sidecar);
+        assert_eq!(
+            hub.sidecar(&tag(), &package.name).unwrap().unwrap(),
+            package.sidecar
+        );
         assert_eq!(read(&hub, &package.name).unwrap().unwrap(), b"the binary");
-        assert!(hub.sidecar(&"arc-v2".parse().unwrap(), &package.name).unwrap().is_none());
+        assert!(
+            hub.sidecar(&"arc-v2".parse().unwrap(), &package.name)
+                .unwrap()
+                .is_none()
+        );
         // One look at the web origin, one question for the visibility, one per tag, one per asset.
-        assert_eq!((github.count(Origin::Web), github.count(Origin::Api)), (1, 1 + 2 + 2));
+        assert_eq!(
+            (github.count(Origin::Web), github.count(Origin::Api)),
+            (1, 1 + 2 + 2)
+        );
         assert_eq!(github.count(Origin::Store), if direct { 0 } else { 2 });
     }
 }
@@ -63,7 +85,12 @@ fn what_we_cannot_see_is_not_absent() {
     for login_page in [false, true] {
         let (github, package, _dist) = published(Visibility::Private);
         github.with_state(|state| state.login_page = login_page);
-        let kind = |token| hub(&github, token).sidecar(&tag(), &package.name).unwrap_err().kind();
+        let kind = |token| {
+            hub(&github, token)
+                .sidecar(&tag(), &package.name)
+                .unwrap_err()
+                .kind()
+        };
         assert_eq!(kind(None), Kind::Unavailable);
         if !login_page {
             assert_eq!(kind(Some(STRANGER)), Kind::Refused);
@@ -79,22 +106,55 @@ fn pages_empty_bodies_and_limits_are_not_assets() {
     github.fault(Fault::on("GET", "/releases/download/", Act::Html).times(9));
     assert_eq!(ask(), Kind::Unavailable);
     github.clear_faults();
-    github.fault(Fault::on("GET", "/releases/download/", Act::Answer(200, Vec::new(), String::new())).times(9));
+    github.fault(
+        Fault::on(
+            "GET",
+            "/releases/download/",
+            Act::Answer(200, Vec::new(), String::new()),
+        )
+        .times(9),
+    );
     assert_eq!(ask(), Kind::Unavailable);
     github.clear_faults();
-    github.fault(Fault::on("GET", "/releases/download/", Act::Answer(503, Vec::new(), "<html>".into())).times(9));
+    github.fault(
+        Fault::on(
+            "GET",
+            "/releases/download/",
+            Act::Answer(503, Vec::new(), "<html>".into()),
+        )
+        .times(9),
+    );
     assert_eq!(ask(), Kind::Unavailable);
     github.clear_faults();
     // A miss whose question for the visibility fails: nobody can say that it is absent.
-    github.fault(Fault::on("GET", "/repos/acme/tools", Act::Answer(403, Vec::new(), "{}".into())).times(9));
+    github.fault(
+        Fault::on(
+            "GET",
+            "/repos/acme/tools",
+            Act::Answer(403, Vec::new(), "{}".into()),
+        )
+        .times(9),
+    );
     let other = "arc-v2".parse().unwrap();
-    assert_eq!(hub(&github, None).sidecar(&other, &package.name).unwrap_err().kind(), Kind::Unavailable);
+    assert_eq!(
+        hub(&github, None)
+            .sidecar(&other, &package.name)
+            .unwrap_err()
+            .kind(),
+        Kind::Unavailable
+    );
     github.clear_faults();
     // An exhausted limit far away: no waiting.
     let reset = std::time::SystemTime::now() + Duration::from_hours(1);
     github.with_state(|state| state.primary = Some((0, reset)));
     let began = std::time::Instant::now();
-    assert_eq!(hub(&github, None).sidecar(&other, &package.name).unwrap_err().kind(), Kind::Unavailable);
+    assert_eq!(
+        hub(&github, None)
+            .sidecar(&other, &package.name)
+            .unwrap_err()
+            .kind(),
+        Kind::Unavailable
+    );
     assert!(began.elapsed() < Duration::from_secs(3));
 }
 
@@ -104,7 +164,10 @@ fn a_cut_download_is_resumed() {
     let package = dist.package("linux-amd64", &"0123456789".repeat(40_000), "inputs");
     publish(&writer(&github), &package).unwrap();
     github.fault(Fault::on("GET", "release-asset", Act::Truncate(100_000)));
-    assert_eq!(read(&hub(&github, None), &package.name).unwrap().unwrap(), std::fs::read(&package.file).unwrap());
+    assert_eq!(
+        read(&hub(&github, None), &package.name).unwrap().unwrap(),
+        std::fs::read(&package.file).unwrap()
+    );
 }
 
 #[test]
@@ -112,7 +175,12 @@ fn a_thousand_releases_are_listed_in_twelve_calls() {
     let github = github(Visibility::Public);
     for n in 0..1_000 {
         let name = format!("tool{n}-linux-amd64.tar.gz");
-        github.put_release(REPO, &format!("tool{n}-v1"), n % 100 == 0, &[(&name, b"x"), (&format!("{name}.json"), b"{}")]);
+        github.put_release(
+            REPO,
+            &format!("tool{n}-v1"),
+            n % 100 == 0,
+            &[(&name, b"x"), (&format!("{name}.json"), b"{}")],
+        );
     }
     github.put_release(REPO, "team/not-ours", false, &[("a", b"x")]);
     let all = hub(&github, Some(WRITE)).releases().unwrap();
@@ -127,12 +195,31 @@ fn a_thousand_releases_are_listed_in_twelve_calls() {
 fn releases_show_whole_assets_and_the_release_that_counts() {
     let github = github(Visibility::Public);
     github.put_release(REPO, "arc-v1", true, &[("early.zip", b"x")]);
-    github.put_release(REPO, "arc-v1", false, &[("b.tar.gz", b"x"), ("a.tar.gz", b"y"), ("a.tar.gz.0123456789ab.new", b"z")]);
+    github.put_release(
+        REPO,
+        "arc-v1",
+        false,
+        &[
+            ("b.tar.gz", b"x"),
+            ("a.tar.gz", b"y"),
+            ("a.tar.gz.0123456789ab.new", b"z"),
+        ],
+    );
     github.with_repo(REPO, |repo| repo.releases[1].assets[0].state = "starter");
     let hub = hub(&github, Some(WRITE));
-    for release in [hub.release(&tag()).unwrap().unwrap(), hub.releases().unwrap().remove(0)] {
+    for release in [
+        hub.release(&tag()).unwrap().unwrap(),
+        hub.releases().unwrap().remove(0),
+    ] {
         assert!(!release.draft);
-        assert_eq!(release.assets.iter().map(|a| a.name.as_str()).collect::<Vec<_>>(), ["a.tar.gz"]);
+        assert_eq!(
+            release
+                .assets
+                .iter()
+                .map(|a| a.name.as_str())
+                .collect::<Vec<_>>(),
+            ["a.tar.gz"]
+        );
     }
     assert!(hub.release(&"arc-v2".parse().unwrap()).unwrap().is_none());
 }
@@ -141,9 +228,19 @@ fn releases_show_whole_assets_and_the_release_that_counts() {
 fn a_link_to_another_origin_is_not_followed() {
     let github = github(Visibility::Public);
     github.put_release(REPO, "arc-v1", false, &[]);
-    let link = format!("<{}/repos/acme/tools/releases?page=2>; rel=\"next\"", github.web_url());
-    github.fault(Fault::on("GET", "per_page=100", Act::Answer(200, vec![("link", link)], "[]".into())));
-    assert_eq!(hub(&github, Some(WRITE)).releases().unwrap_err().kind(), Kind::Refused);
+    let link = format!(
+        "<{}/repos/acme/tools/releases?page=2>; rel=\"next\"",
+        github.web_url()
+    );
+    github.fault(Fault::on(
+        "GET",
+        "per_page=100",
+        Act::Answer(200, vec![("link", link)], "[]".into()),
+    ));
+    assert_eq!(
+        hub(&github, Some(WRITE)).releases().unwrap_err().kind(),
+        Kind::Refused
+    );
     assert_eq!(github.count(Origin::Web), 0);
 }
 
@@ -154,8 +251,19 @@ fn enterprise_server_has_its_api_under_a_path() {
     let package = dist.package("linux-amd64", "the binary", "inputs");
     publish(&writer(&github), &package).unwrap();
     assert_whole(&only(&github), &[&package]);
-    assert_eq!(read(&hub(&github, Some(READ)), &package.name).unwrap().unwrap(), b"the binary");
-    assert!(github.log().iter().filter(|e| e.origin == Origin::Api).all(|e| e.target.starts_with("/api/v3/repos/")));
+    assert_eq!(
+        read(&hub(&github, Some(READ)), &package.name)
+            .unwrap()
+            .unwrap(),
+        b"the binary"
+    );
+    assert!(
+        github
+            .log()
+            .iter()
+            .filter(|e| e.origin == Origin::Api)
+            .all(|e| e.target.starts_with("/api/v3/repos/"))
+    );
 }
 
 #[test]
@@ -165,7 +273,12 @@ fn the_fake_catches_a_token_that_leaks() {
     let url = format!("{}/{REPO}/releases/download/arc-v1/a.zip", github.web_url());
     let site = url.parse().unwrap();
     let credential = larder::net::Credential::bearer(&larder::net::Secret::new(WRITE), [site]);
-    let client = larder::net::Client::new(crate::github_box::settings(), larder::cancel::Cancel::new());
-    let _ = client.get(larder::net::Request::get(&url).unwrap().credential(&credential));
+    let client =
+        larder::net::Client::new(crate::github_box::settings(), larder::cancel::Cancel::new());
+    let _ = client.get(
+        larder::net::Request::get(&url)
+            .unwrap()
+            .credential(&credential),
+    );
     assert_eq!(github.take_leaks().len(), 1);
 }

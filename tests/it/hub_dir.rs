@@ -24,7 +24,11 @@ fn new_box() -> Box {
     let temp = tempfile::tempdir().unwrap();
     let root = Utf8PathBuf::from_path_buf(temp.path().to_owned()).unwrap();
     let hub = DirHub::new(&root.join("hub"));
-    Box { _temp: temp, root, hub }
+    Box {
+        _temp: temp,
+        root,
+        hub,
+    }
 }
 
 fn tag() -> Tag {
@@ -32,8 +36,16 @@ fn tag() -> Tag {
 }
 
 /// A package file with its sidecar; `inputs` and `bytes` decide what it is.
-fn package(root: &Utf8Path, platform: &str, inputs: &str, bytes: &str) -> (Utf8PathBuf, AssetName, Sidecar) {
-    let file = root.join(format!("{platform}-{inputs}-{}.tar.gz", Digest::of(bytes.as_bytes()).short()));
+fn package(
+    root: &Utf8Path,
+    platform: &str,
+    inputs: &str,
+    bytes: &str,
+) -> (Utf8PathBuf, AssetName, Sidecar) {
+    let file = root.join(format!(
+        "{platform}-{inputs}-{}.tar.gz",
+        Digest::of(bytes.as_bytes()).short()
+    ));
     std::fs::write(&file, bytes).unwrap();
     let content = Artifact {
         name: "tool".parse().unwrap(),
@@ -49,22 +61,55 @@ fn package(root: &Utf8Path, platform: &str, inputs: &str, bytes: &str) -> (Utf8P
             sha256: Digest::of(format!("unpacked {bytes}").as_bytes()),
         }],
     };
-    let observed = Observed { time: Some(format!("2026-08-0{}T00:00:00Z", platform.len() % 9 + 1)), ..Observed::default() };
-    let sidecar = Sidecar::new(content, Digest::of(bytes.as_bytes()), bytes.len() as u64, observed, Vec::new());
-    (file, format!("tool-{platform}.tar.gz").parse().unwrap(), sidecar)
+    let observed = Observed {
+        time: Some(format!("2026-08-0{}T00:00:00Z", platform.len() % 9 + 1)),
+        ..Observed::default()
+    };
+    let sidecar = Sidecar::new(
+        content,
+        Digest::of(bytes.as_bytes()),
+        bytes.len() as u64,
+        observed,
+        Vec::new(),
+    );
+    (
+        file,
+        format!("tool-{platform}.tar.gz").parse().unwrap(),
+        sidecar,
+    )
 }
 
-fn publish(hub: &DirHub, package: &(Utf8PathBuf, AssetName, Sidecar), replace: bool) -> larder::Result<Published> {
+fn publish(
+    hub: &DirHub,
+    package: &(Utf8PathBuf, AssetName, Sidecar),
+    replace: bool,
+) -> larder::Result<Published> {
     let (file, name, sidecar) = package;
-    let upload = Upload { name: name.clone(), file, sidecar: sidecar.clone() };
-    let receipt = hub.publish(&tag(), &[upload], PublishOptions { replace, stage: false }, &|_| ())?;
+    let upload = Upload {
+        name: name.clone(),
+        file,
+        sidecar: sidecar.clone(),
+    };
+    let receipt = hub.publish(
+        &tag(),
+        &[upload],
+        PublishOptions {
+            replace,
+            stage: false,
+        },
+        &|_| (),
+    )?;
     assert_eq!(receipt.assets.len(), 1);
     Ok(receipt.assets[0].1.clone())
 }
 
 fn content(hub: &dyn Hub, asset: &AssetName) -> Option<String> {
     let mut text = String::new();
-    hub.fetch(&tag(), asset).unwrap()?.reader.read_to_string(&mut text).unwrap();
+    hub.fetch(&tag(), asset)
+        .unwrap()?
+        .reader
+        .read_to_string(&mut text)
+        .unwrap();
     Some(text)
 }
 
@@ -74,7 +119,10 @@ fn snapshot(dir: &Utf8Path) -> BTreeMap<String, (Vec<u8>, u64)> {
     let entry = |entry: std::io::Result<std::fs::DirEntry>| {
         let path = entry.unwrap().path();
         let inode = std::fs::metadata(&path).unwrap().ino();
-        (path.file_name().unwrap().to_str().unwrap().to_owned(), (std::fs::read(&path).unwrap(), inode))
+        (
+            path.file_name().unwrap().to_str().unwrap().to_owned(),
+            (std::fs::read(&path).unwrap(), inode),
+        )
     };
     std::fs::read_dir(dir).unwrap().map(entry).collect()
 }
@@ -91,7 +139,15 @@ fn what_is_published_is_read_back_and_a_second_time_writes_nothing() {
     assert_eq!(publish(&b.hub, &darwin, false).unwrap(), Published::Added);
     assert_eq!(b.hub.sidecar(&tag(), &linux.1).unwrap().unwrap(), linux.2);
     assert_eq!(content(&b.hub, &darwin.1).unwrap(), "darwin bytes");
-    let names: Vec<String> = b.hub.release(&tag()).unwrap().unwrap().assets.iter().map(|a| a.name.to_string()).collect();
+    let names: Vec<String> = b
+        .hub
+        .release(&tag())
+        .unwrap()
+        .unwrap()
+        .assets
+        .iter()
+        .map(|a| a.name.to_string())
+        .collect();
     assert_eq!(
         names,
         [
@@ -106,13 +162,22 @@ fn what_is_published_is_read_back_and_a_second_time_writes_nothing() {
     assert_eq!(b.hub.releases().unwrap().len(), 1);
 
     let dir = b.root.join("hub").join("tool-v1.0.0");
-    let checked =
-        std::process::Command::new("sha256sum").args(["--strict", "--quiet", "-c", "checksums.txt"]).current_dir(&dir).status();
+    let checked = std::process::Command::new("sha256sum")
+        .args(["--strict", "--quiet", "-c", "checksums.txt"])
+        .current_dir(&dir)
+        .status();
     assert!(checked.unwrap().success());
-    let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(dir.join("manifest.json")).unwrap()).unwrap();
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(dir.join("manifest.json")).unwrap()).unwrap();
     assert_eq!(manifest["binary"], "tool");
-    assert_eq!(manifest["collection_date"], "2026-08-04T00:00:00Z", "the newest sidecar's, not a clock's");
-    assert_eq!(manifest["platforms"]["linux-amd64"]["filename"], "tool-linux-amd64.tar.gz");
+    assert_eq!(
+        manifest["collection_date"], "2026-08-04T00:00:00Z",
+        "the newest sidecar's, not a clock's"
+    );
+    assert_eq!(
+        manifest["platforms"]["linux-amd64"]["filename"],
+        "tool-linux-amd64.tar.gz"
+    );
     assert_eq!(manifest["platforms"]["linux-amd64"]["executable"], true);
     assert_eq!(manifest["managed_release"]["tag"], "tool-v1.0.0");
 
@@ -129,13 +194,25 @@ fn the_first_published_stands() {
     publish(&b.hub, &first, false).unwrap();
     let before = snapshot(&b.root.join("hub/tool-v1.0.0"));
     let other_bytes = package(&b.root, "linux-amd64", "i", "second");
-    assert_eq!(publish(&b.hub, &other_bytes, false).unwrap(), Published::Stands(std::boxed::Box::new(first.2.clone())));
+    assert_eq!(
+        publish(&b.hub, &other_bytes, false).unwrap(),
+        Published::Stands(std::boxed::Box::new(first.2.clone()))
+    );
     let other_inputs = package(&b.root, "linux-amd64", "j", "third");
-    assert_eq!(publish(&b.hub, &other_inputs, false).unwrap(), Published::Taken(Some(std::boxed::Box::new(first.2.clone()))));
+    assert_eq!(
+        publish(&b.hub, &other_inputs, false).unwrap(),
+        Published::Taken(Some(std::boxed::Box::new(first.2.clone())))
+    );
     assert_eq!(snapshot(&b.root.join("hub/tool-v1.0.0")), before);
-    assert_eq!(publish(&b.hub, &other_inputs, true).unwrap(), Published::Replaced);
+    assert_eq!(
+        publish(&b.hub, &other_inputs, true).unwrap(),
+        Published::Replaced
+    );
     assert_eq!(content(&b.hub, &first.1).unwrap(), "third");
-    assert_eq!(b.hub.sidecar(&tag(), &first.1).unwrap().unwrap(), other_inputs.2);
+    assert_eq!(
+        b.hub.sidecar(&tag(), &first.1).unwrap().unwrap(),
+        other_inputs.2
+    );
 }
 
 /// A build that is not reproducible, too, puts an asset in the place of one that is gone.
@@ -155,13 +232,25 @@ fn what_is_only_described_does_not_stand() {
 fn killed_at_any_point_the_next_run_converges() {
     let wanted = {
         let b = new_box();
-        publish(&b.hub, &package(&b.root, "linux-amd64", "i", "bytes"), false).unwrap();
-        snapshot(&b.root.join("hub/tool-v1.0.0")).into_iter().map(|(name, (bytes, _))| (name, bytes)).collect::<Vec<_>>()
+        publish(
+            &b.hub,
+            &package(&b.root, "linux-amd64", "i", "bytes"),
+            false,
+        )
+        .unwrap();
+        snapshot(&b.root.join("hub/tool-v1.0.0"))
+            .into_iter()
+            .map(|(name, (bytes, _))| (name, bytes))
+            .collect::<Vec<_>>()
     };
     let left_overs: [&[(&str, &str)]; 4] = [
         &[(".tmp-abc", "byt")],
         &[("tool-linux-amd64.tar.gz", "bytes")],
-        &[("tool-linux-amd64.tar.gz", "bytes"), (".tmp-x", "{"), ("checksums.txt", "old")],
+        &[
+            ("tool-linux-amd64.tar.gz", "bytes"),
+            (".tmp-x", "{"),
+            ("checksums.txt", "old"),
+        ],
         &[(".next-tool-linux-amd64.tar.gz.json", "{half")],
     ];
     for files in left_overs {
@@ -174,7 +263,10 @@ fn killed_at_any_point_the_next_run_converges() {
         let p = package(&b.root, "linux-amd64", "i", "bytes");
         assert!(b.hub.sidecar(&tag(), &p.1).unwrap().is_none(), "invisible");
         assert_eq!(publish(&b.hub, &p, false).unwrap(), Published::Added);
-        let now: Vec<_> = snapshot(&dir).into_iter().map(|(name, (bytes, _))| (name, bytes)).collect();
+        let now: Vec<_> = snapshot(&dir)
+            .into_iter()
+            .map(|(name, (bytes, _))| (name, bytes))
+            .collect();
         assert_eq!(now, wanted, "after {files:?}");
     }
     // Others' bytes without a sidecar are not ours to take.
@@ -190,7 +282,11 @@ fn killed_at_any_point_the_next_run_converges() {
     let new = package(&b.root, "linux-amd64", "i", "new");
     publish(&b.hub, &old, true).unwrap();
     std::fs::write(dir.join("tool-linux-amd64.tar.gz"), "new").unwrap();
-    std::fs::write(dir.join(".next-tool-linux-amd64.tar.gz.json"), new.2.to_json()).unwrap();
+    std::fs::write(
+        dir.join(".next-tool-linux-amd64.tar.gz.json"),
+        new.2.to_json(),
+    )
+    .unwrap();
     assert_eq!(publish(&b.hub, &new, false).unwrap(), Published::Present);
     assert_eq!(b.hub.sidecar(&tag(), &new.1).unwrap().unwrap(), new.2);
     assert!(!dir.join(".next-tool-linux-amd64.tar.gz.json").exists());
@@ -201,9 +297,16 @@ fn a_package_that_changed_is_never_published() {
     let b = new_box();
     let p = package(&b.root, "linux-amd64", "i", "bytes");
     std::fs::write(&p.0, "other").unwrap();
-    assert_eq!(publish(&b.hub, &p, false).unwrap_err().kind(), Kind::Integrity);
+    assert_eq!(
+        publish(&b.hub, &p, false).unwrap_err().kind(),
+        Kind::Integrity
+    );
     assert!(b.hub.release(&tag()).unwrap().is_none());
-    assert!(snapshot(&b.root.join("hub/tool-v1.0.0")).keys().all(|name| name == ".lock"));
+    assert!(
+        snapshot(&b.root.join("hub/tool-v1.0.0"))
+            .keys()
+            .all(|name| name == ".lock")
+    );
 }
 
 #[test]
@@ -218,8 +321,14 @@ fn a_cut_or_damaged_asset_is_repaired() {
     std::fs::write(&asset, "bytez").unwrap();
     assert_eq!(publish(&b.hub, &p, true).unwrap(), Published::Replaced);
     std::fs::write(format!("{asset}.json"), "{}").unwrap();
-    assert_eq!(publish(&b.hub, &p, false).unwrap_err().kind(), Kind::Integrity);
-    assert!(matches!(publish(&b.hub, &p, true).unwrap(), Published::Added | Published::Replaced));
+    assert_eq!(
+        publish(&b.hub, &p, false).unwrap_err().kind(),
+        Kind::Integrity
+    );
+    assert!(matches!(
+        publish(&b.hub, &p, true).unwrap(),
+        Published::Added | Published::Replaced
+    ));
     assert_eq!(b.hub.sidecar(&tag(), &p.1).unwrap().unwrap(), p.2);
 }
 
@@ -227,8 +336,18 @@ fn a_cut_or_damaged_asset_is_repaired() {
 fn six_writers_at_once_lose_nothing() {
     for round in 0..5 {
         let b = new_box();
-        let platforms = ["linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64", "windows-amd64", "windows-arm64"];
-        let all: Vec<_> = platforms.iter().map(|p| package(&b.root, p, "i", &format!("bytes of {p}"))).collect();
+        let platforms = [
+            "linux-amd64",
+            "linux-arm64",
+            "darwin-amd64",
+            "darwin-arm64",
+            "windows-amd64",
+            "windows-arm64",
+        ];
+        let all: Vec<_> = platforms
+            .iter()
+            .map(|p| package(&b.root, p, "i", &format!("bytes of {p}")))
+            .collect();
         let root = b.root.join("hub");
         std::thread::scope(|scope| {
             for p in &all {
@@ -236,16 +355,34 @@ fn six_writers_at_once_lose_nothing() {
                 for _ in 0..2 {
                     scope.spawn(|| {
                         let what = publish(&DirHub::new(&root), p, false).unwrap();
-                        assert!(matches!(what, Published::Added | Published::Present), "{what:?}");
+                        assert!(
+                            matches!(what, Published::Added | Published::Present),
+                            "{what:?}"
+                        );
                     });
                 }
             }
         });
         let dir = root.join("tool-v1.0.0");
-        let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(dir.join("manifest.json")).unwrap()).unwrap();
-        assert_eq!(manifest["platforms"].as_object().unwrap().len(), 6, "round {round}");
-        assert_eq!(std::fs::read_to_string(dir.join("checksums.txt")).unwrap().lines().count(), 6);
-        assert!(!snapshot(&dir).keys().any(|name| name.starts_with(".tmp-") || name.starts_with(".next-")));
+        let manifest: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(dir.join("manifest.json")).unwrap()).unwrap();
+        assert_eq!(
+            manifest["platforms"].as_object().unwrap().len(),
+            6,
+            "round {round}"
+        );
+        assert_eq!(
+            std::fs::read_to_string(dir.join("checksums.txt"))
+                .unwrap()
+                .lines()
+                .count(),
+            6
+        );
+        assert!(
+            !snapshot(&dir)
+                .keys()
+                .any(|name| name.starts_with(".tmp-") || name.starts_with(".next-"))
+        );
     }
 }
 
@@ -262,20 +399,59 @@ fn a_project_release_appears_whole() {
         size: sha.len() as u64,
     };
     let run = |files: &[PlainFile<'_>], replace| {
-        b.hub.publish_project(&tag, files, "notes", PublishOptions { replace, stage: false }, &|_| ())
+        b.hub.publish_project(
+            &tag,
+            files,
+            "notes",
+            PublishOptions {
+                replace,
+                stage: false,
+            },
+            &|_| (),
+        )
     };
-    assert_eq!(run(&[plain("other!")], false).unwrap_err().kind(), Kind::Integrity);
-    assert!(b.hub.release(&tag).unwrap().is_none(), "nothing of it is visible");
-    assert_eq!(run(&[plain("bundle")], false).unwrap().assets[0].1, Published::Added);
-    assert_eq!(run(&[plain("bundle")], false).unwrap().assets[0].1, Published::Present);
-    let names: Vec<String> = b.hub.release(&tag).unwrap().unwrap().assets.iter().map(|a| a.name.to_string()).collect();
+    assert_eq!(
+        run(&[plain("other!")], false).unwrap_err().kind(),
+        Kind::Integrity
+    );
+    assert!(
+        b.hub.release(&tag).unwrap().is_none(),
+        "nothing of it is visible"
+    );
+    assert_eq!(
+        run(&[plain("bundle")], false).unwrap().assets[0].1,
+        Published::Added
+    );
+    assert_eq!(
+        run(&[plain("bundle")], false).unwrap().assets[0].1,
+        Published::Present
+    );
+    let names: Vec<String> = b
+        .hub
+        .release(&tag)
+        .unwrap()
+        .unwrap()
+        .assets
+        .iter()
+        .map(|a| a.name.to_string())
+        .collect();
     assert_eq!(names, ["bundle.tar.gz"]);
     std::fs::write(&file, "newer!").unwrap();
-    assert_eq!(run(&[plain("newer!")], false).unwrap_err().kind(), Kind::Failed);
-    assert_eq!(run(&[plain("newer!")], true).unwrap().assets[0].1, Published::Replaced);
-    assert!(
-        std::fs::read_dir(b.root.join("hub")).unwrap().all(|e| !e.unwrap().file_name().to_str().unwrap().starts_with(".tmp-"))
+    assert_eq!(
+        run(&[plain("newer!")], false).unwrap_err().kind(),
+        Kind::Failed
     );
+    assert_eq!(
+        run(&[plain("newer!")], true).unwrap().assets[0].1,
+        Published::Replaced
+    );
+    assert!(std::fs::read_dir(b.root.join("hub")).unwrap().all(|e| {
+        !e.unwrap()
+            .file_name()
+            .to_str()
+            .unwrap()
+            .starts_with(".tmp-")
+    }));
 }
 
 #[test]
@@ -294,6 +470,13 @@ fn the_same_folder_behind_a_static_server_is_a_hub_to_read() {
     assert_eq!(client.moved().requests, 4, "one each");
     assert!(hub.writable().is_err());
     assert_eq!(hub.release(&tag()).unwrap_err().kind(), Kind::Usage);
-    std::fs::write(b.root.join("hub/tool-v1.0.0").join(p.1.sidecar().as_str()), "{\"schema\": 1}").unwrap();
-    assert_eq!(hub.sidecar(&tag(), &p.1).unwrap_err().kind(), Kind::Integrity);
+    std::fs::write(
+        b.root.join("hub/tool-v1.0.0").join(p.1.sidecar().as_str()),
+        "{\"schema\": 1}",
+    )
+    .unwrap();
+    assert_eq!(
+        hub.sidecar(&tag(), &p.1).unwrap_err().kind(),
+        Kind::Integrity
+    );
 }

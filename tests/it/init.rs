@@ -17,9 +17,18 @@ fn the_starter_works_at_once() {
     wrote .gitattributes
     next: larder ensure all
     ");
-    assert_eq!(env.larder_json(["ensure", "all"]).success().outcomes(), ["hello=built"]);
-    assert_eq!(env.larder_json(["ensure", "all"]).success().outcomes(), ["hello=up-to-date"]);
-    assert_eq!(env.larder(["run", "greet"]).success().stdout, "hello v1.0.0\n");
+    assert_eq!(
+        env.larder_json(["ensure", "all"]).success().outcomes(),
+        ["hello=built"]
+    );
+    assert_eq!(
+        env.larder_json(["ensure", "all"]).success().outcomes(),
+        ["hello=up-to-date"]
+    );
+    assert_eq!(
+        env.larder(["run", "greet"]).success().stdout,
+        "hello v1.0.0\n"
+    );
     env.larder(["package", "all"]).success();
     // What larder makes is no business of git's; what the user wrote is.
     env.sh("git init -q && git add -A");
@@ -31,10 +40,16 @@ fn the_starter_works_at_once() {
     subsystems/hello/recipe.yml
     versions.yml
     ");
-    assert!(env.sh("git check-attr merge versions.lock").ends_with("union\n"));
+    assert!(
+        env.sh("git check-attr merge versions.lock")
+            .ends_with("union\n")
+    );
     for schema in ["versions", "recipe"] {
         let text = env.read(&format!(".larder/schema/{schema}.schema.json"));
-        assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|schema| schema["properties"].is_object()));
+        assert!(
+            serde_json::from_str::<serde_json::Value>(&text)
+                .is_ok_and(|schema| schema["properties"].is_object())
+        );
     }
     // They are no one's to commit: who clones the project has them with the first run.
     env.remove(".larder");
@@ -47,7 +62,11 @@ fn a_project_is_never_overwritten() {
     let env = TestEnv::new();
     env.write("versions.yml", "versions: {}\n");
     let out = env.larder(["init"]).exits(2);
-    assert!(out.stderr.contains("is a project already"), "{}", out.stderr);
+    assert!(
+        out.stderr.contains("is a project already"),
+        "{}",
+        out.stderr
+    );
     assert_eq!(env.read("versions.yml"), "versions: {}\n");
     assert!(!env.exists("subsystems") && !env.exists(".gitignore"));
 }
@@ -55,13 +74,22 @@ fn a_project_is_never_overwritten() {
 #[test]
 fn files_that_are_there_stay() {
     let env = TestEnv::new();
-    env.write("subsystems/hello/hello.sh", "#!/bin/sh\necho mine @VERSION@\n");
+    env.write(
+        "subsystems/hello/hello.sh",
+        "#!/bin/sh\necho mine @VERSION@\n",
+    );
     env.write(".gitignore", "target\n/.bin\n.larder\n!keep");
     env.write(".gitattributes", "versions.lock merge=union\n");
     let document = env.larder(["init", "--json"]).success().document();
-    assert_eq!(document["kept"], serde_json::json!(["subsystems/hello/hello.sh", ".gitattributes"]));
+    assert_eq!(
+        document["kept"],
+        serde_json::json!(["subsystems/hello/hello.sh", ".gitattributes"])
+    );
     assert_eq!(document["extended"], serde_json::json!([".gitignore"]));
-    assert_eq!(env.read("subsystems/hello/hello.sh"), "#!/bin/sh\necho mine @VERSION@\n");
+    assert_eq!(
+        env.read("subsystems/hello/hello.sh"),
+        "#!/bin/sh\necho mine @VERSION@\n"
+    );
     insta::assert_snapshot!(env.read(".gitignore"), @r"
     target
     /.bin
@@ -74,7 +102,10 @@ fn files_that_are_there_stay() {
     .larder-hub/
     ");
     env.larder(["ensure", "all"]).success();
-    assert_eq!(env.larder(["run", "greet"]).success().stdout, "mine v1.0.0\n");
+    assert_eq!(
+        env.larder(["run", "greet"]).success().stdout,
+        "mine v1.0.0\n"
+    );
 }
 
 #[test]
@@ -83,9 +114,18 @@ fn a_workflow_for_github() {
     env.sh("git init -q && git remote add origin git@github.com:acme/tools.git");
     env.larder(["init", "--ci", "github"]).success();
     let versions = env.read("versions.yml");
-    assert!(versions.contains("\nhub: {github: acme/tools}\n"), "the repository of origin is the hub:\n{versions}");
+    assert!(
+        versions.contains("\nhub: {github: acme/tools}\n"),
+        "the repository of origin is the hub:\n{versions}"
+    );
     let workflow = env.read(".github/workflows/larder.yml");
-    assert!(workflow.contains(&format!("LARDER_VERSION: \"{}\"", env!("CARGO_PKG_VERSION"))), "{workflow}");
+    assert!(
+        workflow.contains(&format!(
+            "LARDER_VERSION: \"{}\"",
+            env!("CARGO_PKG_VERSION")
+        )),
+        "{workflow}"
+    );
     env.larder(["ensure", "all", "--source", "build"]).success();
 
     // In a project that exists only the workflow is new, and a second time nothing.
@@ -97,7 +137,11 @@ fn a_workflow_for_github() {
     assert_eq!(other.read("versions.yml"), before);
     other.write(".github/workflows/larder.yml", "mine");
     let out = other.larder(["init", "--ci", "github"]).success();
-    assert!(out.stderr.contains("larder.yml is there already"), "{}", out.stderr);
+    assert!(
+        out.stderr.contains("larder.yml is there already"),
+        "{}",
+        out.stderr
+    );
     assert_eq!(other.read(".github/workflows/larder.yml"), "mine");
     other.larder(["init", "--ci", "gitlab"]).exits(2);
 }

@@ -24,14 +24,20 @@ fn stubborn(env: &TestEnv, more: &str) {
 }
 
 fn pids(env: &TestEnv) -> Vec<String> {
-    std::fs::read_to_string(env.base().join("pids")).unwrap_or_default().lines().map(str::to_owned).collect()
+    std::fs::read_to_string(env.base().join("pids"))
+        .unwrap_or_default()
+        .lines()
+        .map(str::to_owned)
+        .collect()
 }
 
 fn living(pids: &[String]) -> Vec<String> {
     let alive = |pid: &&String| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         // A zombie is only a number that nobody asked for yet.
-        stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
+        stat.rsplit(") ")
+            .next()
+            .is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
     };
     pids.iter().filter(alive).cloned().collect()
 }
@@ -40,8 +46,15 @@ fn nothing_is_left(env: &TestEnv) {
     let pids = pids(env);
     assert!(pids.len() >= 2, "{pids:?}");
     assert_eq!(living(&pids), Vec::<String>::new(), "of the build");
-    assert_eq!(crate::kill::list(&env.path(".larder/work")), BTreeSet::new(), ".larder/work");
-    assert!(!env.exists("subsystems/tool/.bin/tool") && !env.exists("subsystems/tool/.bin/.version"), "half installed");
+    assert_eq!(
+        crate::kill::list(&env.path(".larder/work")),
+        BTreeSet::new(),
+        ".larder/work"
+    );
+    assert!(
+        !env.exists("subsystems/tool/.bin/tool") && !env.exists("subsystems/tool/.bin/.version"),
+        "half installed"
+    );
     assert!(!env.exists(".larder-hub"), "uploaded");
 }
 
@@ -55,17 +68,35 @@ fn next_run_works(env: &TestEnv) {
 fn interrupted_by(name: &str, number: i32) {
     let env = TestEnv::new();
     stubborn(&env, "");
-    let child = env.command(["ensure", "all"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child = env
+        .command(["ensure", "all"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let start = Instant::now();
     while pids(&env).len() < 2 {
-        assert!(start.elapsed() < Duration::from_secs(30), "the build never started");
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "the build never started"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
     let id = child.id().to_string();
     let start = Instant::now();
-    assert!(Command::new("kill").args([format!("-{name}"), id]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args([format!("-{name}"), id])
+            .status()
+            .unwrap()
+            .success()
+    );
     let output = child.wait_with_output().unwrap();
-    assert!(start.elapsed() < Duration::from_secs(5), "{name}: {:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "{name}: {:?}",
+        start.elapsed()
+    );
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(128 + number), "{name}: {said}");
     assert!(said.contains("interrupted"), "{said}");
@@ -94,8 +125,16 @@ fn a_timeout_ends_the_whole_group() {
     stubborn(&env, "  timeout: 1s\n");
     let start = Instant::now();
     let output = env.larder(["ensure", "all"]).exits(1);
-    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
-    assert!(output.stderr.contains("took longer than 1 second"), "{}", output.stderr);
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        start.elapsed()
+    );
+    assert!(
+        output.stderr.contains("took longer than 1 second"),
+        "{}",
+        output.stderr
+    );
     assert!(output.stderr.contains("build.timeout"), "{}", output.stderr);
     nothing_is_left(&env);
     next_run_works(&env);
@@ -109,7 +148,10 @@ fn what_a_finished_command_leaves_running_ends_with_it() {
         "(trap '' HUP; echo $$ >> {0}; sleep 60) & sleep 60 & echo $! >> {0}; echo x > {{{{ out }}}}/tool",
         env.base().join("pids")
     );
-    env.recipe("tool", &format!("binaries: [tool]\nbuild:\n  source: {{dir: src}}\n  commands: [\"{line}\"]\n"));
+    env.recipe(
+        "tool",
+        &format!("binaries: [tool]\nbuild:\n  source: {{dir: src}}\n  commands: [\"{line}\"]\n"),
+    );
     env.write("subsystems/tool/src/x", "");
     let start = Instant::now();
     env.larder(["ensure", "all"]).success();
@@ -126,10 +168,21 @@ fn an_interrupted_tool_check_and_verify_end_too() {
             "#!/bin/sh\nsh -c 'trap \"\" TERM INT; echo $$ >> {pids_file}; sleep 60' &\necho $$ >> {pids_file}\nsleep 60\n"
         );
         env.write_executable("tools/hang", script);
-        env.set("PATH", format!("{}:{}", env.path("tools"), std::env::var("PATH").unwrap()));
+        env.set(
+            "PATH",
+            format!("{}:{}", env.path("tools"), std::env::var("PATH").unwrap()),
+        );
         env.versions(&[("tool", "v1.0.0")], "sources: [build]\n");
-        let more = if what == "tools" { String::from("  tools: {hang: \"1\"}\n") } else { String::new() };
-        let verify = if what == "verify" { String::from("verify: \"hang\"\n") } else { String::new() };
+        let more = if what == "tools" {
+            String::from("  tools: {hang: \"1\"}\n")
+        } else {
+            String::new()
+        };
+        let verify = if what == "verify" {
+            String::from("verify: \"hang\"\n")
+        } else {
+            String::new()
+        };
         env.recipe(
             "tool",
             &format!(
@@ -137,16 +190,34 @@ fn an_interrupted_tool_check_and_verify_end_too() {
             ),
         );
         env.write("subsystems/tool/src/x", "");
-        let mut child = env.command(["ensure", "all"]).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = env
+            .command(["ensure", "all"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let start = Instant::now();
         while pids(&env).len() < 2 {
-            assert!(start.elapsed() < Duration::from_secs(30), "{what}: never started: {:?}", child.try_wait());
+            assert!(
+                start.elapsed() < Duration::from_secs(30),
+                "{what}: never started: {:?}",
+                child.try_wait()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
-        assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &child.id().to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
         let start = Instant::now();
         let code = child.wait().unwrap().code();
-        assert!(start.elapsed() < Duration::from_secs(5), "{what}: {:?}", start.elapsed());
+        assert!(
+            start.elapsed() < Duration::from_secs(5),
+            "{what}: {:?}",
+            start.elapsed()
+        );
         assert_eq!(code, Some(143), "{what}");
         nothing_is_left(&env);
     }
@@ -157,8 +228,13 @@ fn a_killed_larders_orphan_writes_to_an_abandoned_folder_only() {
     let env = TestEnv::new();
     env.versions(&[("tool", "v1.0.0")], "sources: [build]\n");
     let started = env.base().join("started");
-    let line = format!("echo $$ > {started}; sleep 1; mkdir -p {{{{ out }}}}; echo orphan > {{{{ out }}}}/tool");
-    env.recipe("tool", &format!("binaries: [tool]\nbuild:\n  source: {{dir: src}}\n  commands: [\"{line}\"]\n"));
+    let line = format!(
+        "echo $$ > {started}; sleep 1; mkdir -p {{{{ out }}}}; echo orphan > {{{{ out }}}}/tool"
+    );
+    env.recipe(
+        "tool",
+        &format!("binaries: [tool]\nbuild:\n  source: {{dir: src}}\n  commands: [\"{line}\"]\n"),
+    );
     env.write("subsystems/tool/src/x", "");
     let mut child = env.command(["ensure", "all"]).spawn().unwrap();
     while !started.exists() {
@@ -169,9 +245,18 @@ fn a_killed_larders_orphan_writes_to_an_abandoned_folder_only() {
     // The next run's build of the same thing, begun while the orphan still writes, is its own.
     env.edit("subsystems/tool/recipe.yml", "echo orphan", "echo whole");
     let output: Output = env.larder(["ensure", "all"]).success();
-    assert_eq!(env.read("subsystems/tool/.bin/tool"), "whole\n", "{}", output.stderr);
+    assert_eq!(
+        env.read("subsystems/tool/.bin/tool"),
+        "whole\n",
+        "{}",
+        output.stderr
+    );
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(env.read("subsystems/tool/.bin/tool"), "whole\n");
     env.larder(["ensure", "all"]).success();
-    assert_eq!(crate::kill::list(&env.path(".larder/work")), BTreeSet::new(), ".larder/work");
+    assert_eq!(
+        crate::kill::list(&env.path(".larder/work")),
+        BTreeSet::new(),
+        ".larder/work"
+    );
 }

@@ -26,7 +26,15 @@ fn project() -> TestEnv {
 }
 
 fn write(env: &TestEnv) {
-    env.versions(&[("tool", "v1.0.0"), ("gen", "v1.0.0"), ("other", "v1.0.0"), ("friend", "v1.0.0")], "sources: [build]\n");
+    env.versions(
+        &[
+            ("tool", "v1.0.0"),
+            ("gen", "v1.0.0"),
+            ("other", "v1.0.0"),
+            ("friend", "v1.0.0"),
+        ],
+        "sources: [build]\n",
+    );
     env.recipe("tool", &RECIPE.replace("  tools: {sh: \"\"}\n", ""));
     env.write("subsystems/tool/src/text", "text\n");
     env.write("subsystems/tool/src/NOTICE", "notice\n");
@@ -35,14 +43,21 @@ fn write(env: &TestEnv) {
             name,
             &format!("binaries: [{name}]\n{more}build:\n  source: {{dir: src}}\n  commands: [\"cp run {{{{ out }}}}/{name}; chmod +x {{{{ out }}}}/{name}\"]\n"),
         );
-        env.write(&format!("subsystems/{name}/src/run"), format!("#!/bin/sh\necho {name}\n"));
+        env.write(
+            &format!("subsystems/{name}/src/run"),
+            format!("#!/bin/sh\necho {name}\n"),
+        );
     }
 }
 
 /// The key by the stamp.
 fn inputs(env: &TestEnv, name: &str) -> String {
     let stamp = env.read(&format!("subsystems/{name}/.bin/.version"));
-    stamp.lines().find_map(|line| line.strip_prefix("inputs: ")).unwrap().to_owned()
+    stamp
+        .lines()
+        .find_map(|line| line.strip_prefix("inputs: "))
+        .unwrap()
+        .to_owned()
 }
 
 #[test]
@@ -54,36 +69,83 @@ fn what_is_not_in_the_key_changes_nothing() {
     let original = env.read(recipe);
     let edits: [(&str, &str); 12] = [
         ("binaries:", "# a comment\nbinaries:"),
-        ("description: a tool", "description: a better tool\nhomepage: https://example.com\nlicense: MIT"),
-        ("{FLAVOUR: plain, LEVEL: \"1\"}", "{LEVEL: \"1\", FLAVOUR: plain}"),
+        (
+            "description: a tool",
+            "description: a better tool\nhomepage: https://example.com\nlicense: MIT",
+        ),
+        (
+            "{FLAVOUR: plain, LEVEL: \"1\"}",
+            "{LEVEL: \"1\", FLAVOUR: plain}",
+        ),
         ("timeout: 5m", "timeout: 6m"),
-        ("verify: \"echo {{ version_number }}\"", "verify: \"echo v{{ version_number }}\""),
+        (
+            "verify: \"echo {{ version_number }}\"",
+            "verify: \"echo v{{ version_number }}\"",
+        ),
         ("needs: [other]", "needs: []"),
-        ("package: {include: [NOTICE]}", "package: {include: [NOTICE], format: zip}"),
-        ("package: {include: [NOTICE]}", "package: {include: [NOTICE], name: tool-package}"),
+        (
+            "package: {include: [NOTICE]}",
+            "package: {include: [NOTICE], format: zip}",
+        ),
+        (
+            "package: {include: [NOTICE]}",
+            "package: {include: [NOTICE], name: tool-package}",
+        ),
         ("  timeout: 5m", "  platforms: all"),
-        ("    - \"gen > {{ out }}/tool\"", "    - 'gen > {{ out }}/tool'"),
-        ("    - \"gen > {{ out }}/tool\"", "    - \"gen > {{out}}/tool\""),
+        (
+            "    - \"gen > {{ out }}/tool\"",
+            "    - 'gen > {{ out }}/tool'",
+        ),
+        (
+            "    - \"gen > {{ out }}/tool\"",
+            "    - \"gen > {{out}}/tool\"",
+        ),
         ("binaries: [tool]", "binaries:\n  - tool"),
     ];
     for (from, to) in edits {
         env.write(recipe, &original);
         env.edit(recipe, from, to);
         let output = env.larder_json(["ensure", "tool"]).success();
-        assert_eq!(output.outcome("tool"), "up-to-date", "{from} → {to}: {}", output.stdout);
+        assert_eq!(
+            output.outcome("tool"),
+            "up-to-date",
+            "{from} → {to}: {}",
+            output.stdout
+        );
         assert_eq!(inputs(&env, "tool"), key);
     }
     // Keys in another order: the whole file reversed in blocks.
     let (head, build) = original.split_once("build:\n").unwrap();
     let (build, tail) = build.split_once("package:").unwrap();
     env.write(recipe, format!("package:{tail}build:\n{build}{head}"));
-    assert_eq!(env.larder_json(["ensure", "tool"]).success().outcome("tool"), "up-to-date");
+    assert_eq!(
+        env.larder_json(["ensure", "tool"])
+            .success()
+            .outcome("tool"),
+        "up-to-date"
+    );
     // Modes and times of sources, and what is ignored.
     env.sh("chmod 755 subsystems/tool/src/text; touch -d 2001-01-01 subsystems/tool/src/text; mkdir subsystems/tool/src/.git");
     env.write("subsystems/tool/src/.git/config", "x");
-    assert_eq!(env.larder_json(["ensure", "tool"]).success().outcome("tool"), "up-to-date");
-    env.write("versions.yml", format!("project: another\nupload: never\n# comment\n{}", env.read("versions.yml")));
-    assert_eq!(env.larder_json(["ensure", "tool"]).success().outcome("tool"), "up-to-date");
+    assert_eq!(
+        env.larder_json(["ensure", "tool"])
+            .success()
+            .outcome("tool"),
+        "up-to-date"
+    );
+    env.write(
+        "versions.yml",
+        format!(
+            "project: another\nupload: never\n# comment\n{}",
+            env.read("versions.yml")
+        ),
+    );
+    assert_eq!(
+        env.larder_json(["ensure", "tool"])
+            .success()
+            .outcome("tool"),
+        "up-to-date"
+    );
 }
 
 #[test]
@@ -106,19 +168,36 @@ fn what_is_in_the_key_is_a_miss_and_is_said() {
         env.write("subsystems/tool/recipe.yml", &original);
         env.edit("subsystems/tool/recipe.yml", from, to);
         if to.contains("tool2") {
-            env.edit("subsystems/tool/recipe.yml", "    - \"cat text", "    - \"echo > {{ out }}/tool2\"\n    - \"cat text");
+            env.edit(
+                "subsystems/tool/recipe.yml",
+                "    - \"cat text",
+                "    - \"echo > {{ out }}/tool2\"\n    - \"cat text",
+            );
         }
         let output = env.larder_json(["ensure", "tool"]).success();
-        assert_eq!(output.outcome("tool"), "built", "{from} → {to}: {}", output.stdout);
+        assert_eq!(
+            output.outcome("tool"),
+            "built",
+            "{from} → {to}: {}",
+            output.stdout
+        );
         let said = output.stdout + &output.stderr;
-        assert!(said.contains("`tool` changed but is still v1.0.0"), "{from} → {to}: {said}");
+        assert!(
+            said.contains("`tool` changed but is still v1.0.0"),
+            "{from} → {to}: {said}"
+        );
         let key = inputs(&env, "tool");
         assert!(!keys.contains(&key), "{from} → {to}");
         keys.push(key);
     }
     env.write("subsystems/tool/recipe.yml", &original);
     // Back: that artifact is known.
-    assert_eq!(env.larder_json(["ensure", "tool"]).success().outcome("tool"), "restored");
+    assert_eq!(
+        env.larder_json(["ensure", "tool"])
+            .success()
+            .outcome("tool"),
+        "restored"
+    );
     assert_eq!(inputs(&env, "tool"), key);
     for change in [
         "echo more >> src/text",
@@ -129,7 +208,11 @@ fn what_is_in_the_key_is_a_miss_and_is_said() {
     ] {
         env.sh(&format!("cd subsystems/tool; {change}"));
         let output = env.larder_json(["ensure", "tool"]).success();
-        assert!(["built", "restored"].contains(&output.outcome("tool").as_str()), "{change}: {}", output.stdout);
+        assert!(
+            ["built", "restored"].contains(&output.outcome("tool").as_str()),
+            "{change}: {}",
+            output.stdout
+        );
     }
 }
 
@@ -138,15 +221,24 @@ fn the_key_is_the_same_on_another_machine() {
     let env = project();
     env.larder(["ensure", "all"]).success();
     let mut other = env.another("elsewhere/with-a-much-longer/path");
-    for (key, value) in
-        [("TZ", "Pacific/Chatham"), ("LANG", "tr_TR.UTF-8"), ("LC_ALL", "de_DE"), ("USER", "someone"), ("STRAY", "1")]
-    {
+    for (key, value) in [
+        ("TZ", "Pacific/Chatham"),
+        ("LANG", "tr_TR.UTF-8"),
+        ("LC_ALL", "de_DE"),
+        ("USER", "someone"),
+        ("STRAY", "1"),
+    ] {
         other.set(key, value);
     }
     write(&other);
-    other.sh("umask 077; find . -type f -exec chmod go-rwx {} +; touch -d 1999-09-09 subsystems/*/src/*");
+    other.sh(
+        "umask 077; find . -type f -exec chmod go-rwx {} +; touch -d 1999-09-09 subsystems/*/src/*",
+    );
     let mut command = other.program("sh");
-    command.args(["-c", &format!("umask 077; exec {} ensure all", crate::env::LARDER)]);
+    command.args([
+        "-c",
+        &format!("umask 077; exec {} ensure all", crate::env::LARDER),
+    ]);
     other.output(command).success();
     for name in ["tool", "gen", "other", "friend"] {
         let stamp = format!("subsystems/{name}/.bin/.version");
@@ -157,7 +249,14 @@ fn the_key_is_the_same_on_another_machine() {
     third.set("LARDER_CACHE_DIR", env.cache());
     write(&third);
     let output = third.larder_json(["ensure", "all"]).success();
-    assert!(output.outcomes().iter().all(|outcome| outcome.ends_with("=restored")), "{:?}", output.outcomes());
+    assert!(
+        output
+            .outcomes()
+            .iter()
+            .all(|outcome| outcome.ends_with("=restored")),
+        "{:?}",
+        output.outcomes()
+    );
 }
 
 #[test]
@@ -168,16 +267,34 @@ fn a_bump_rebuilds_what_changed_and_what_is_built_with_it() {
     env.edit("versions.yml", "gen: v1.0.0", "gen: v1.1.0");
     let output = env.larder_json(["ensure", "all"]).success();
     // `tool` is built with gen; `friend` merely needs tool.
-    assert_eq!(output.outcomes(), ["friend=up-to-date", "gen=built", "other=up-to-date", "tool=built"]);
+    assert_eq!(
+        output.outcomes(),
+        [
+            "friend=up-to-date",
+            "gen=built",
+            "other=up-to-date",
+            "tool=built"
+        ]
+    );
     assert_eq!(env.read("subsystems/friend/.bin/.version"), friend);
     env.edit("versions.yml", "other: v1.0.0", "other: v1.1.0");
     assert_eq!(
         env.larder_json(["ensure", "all"]).success().outcomes(),
-        ["friend=up-to-date", "gen=up-to-date", "other=built", "tool=up-to-date"]
+        [
+            "friend=up-to-date",
+            "gen=up-to-date",
+            "other=built",
+            "tool=up-to-date"
+        ]
     );
     env.edit("versions.yml", "gen: v1.1.0", "gen: v1.0.0");
     assert_eq!(
         env.larder_json(["ensure", "all"]).success().outcomes(),
-        ["friend=up-to-date", "gen=restored", "other=up-to-date", "tool=restored"]
+        [
+            "friend=up-to-date",
+            "gen=restored",
+            "other=up-to-date",
+            "tool=restored"
+        ]
     );
 }

@@ -66,8 +66,21 @@ pub enum Cut {
 pub fn cut(env: &TestEnv, call: &str, n: usize, args: &[&str]) -> Cut {
     let mut command = env.program("strace");
     // Not with --seccomp-bpf: it counts wrongly.
-    command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace=?{call}")]);
-    command.args(["-e", &format!("inject=?{call}:signal=KILL:when={n}"), LARDER]).args(args);
+    command.args([
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        &format!("trace=?{call}"),
+    ]);
+    command
+        .args([
+            "-e",
+            &format!("inject=?{call}:signal=KILL:when={n}"),
+            LARDER,
+        ])
+        .args(args);
     let output = env.output(command);
     match (output.code, output.signal) {
         (Some(0), _) => Cut::Through,
@@ -93,7 +106,10 @@ pub fn sweep(
     mut prepare: impl FnMut(usize),
     mut check: impl FnMut(usize, &str) -> bool,
 ) {
-    let mut table = format!("{title}\n{:20} {:>6} {:>6} {:>6}\n", "", "kills", "old", "new");
+    let mut table = format!(
+        "{title}\n{:20} {:>6} {:>6} {:>6}\n",
+        "", "kills", "old", "new"
+    );
     let mut round = 0;
     for (call, stride) in CALLS {
         let mut tally = Tally::default();
@@ -105,7 +121,10 @@ pub fn sweep(
             let cut = cut(env, call, n, args);
             let new = check(round, &format!("{title}: {call} {n}"));
             if cut == Cut::Through {
-                assert!(new, "{title}: {call} {n}: it got through, but the old state is there");
+                assert!(
+                    new,
+                    "{title}: {call} {n}: it got through, but the old state is there"
+                );
                 break;
             }
             tally.kills += 1;
@@ -113,7 +132,11 @@ pub fn sweep(
             n += stride;
         }
         if tally.kills > 0 {
-            let _ = writeln!(table, "{call:20} {:6} {:6} {:6}", tally.kills, tally.old, tally.new);
+            let _ = writeln!(
+                table,
+                "{call:20} {:6} {:6} {:6}",
+                tally.kills, tally.old, tally.new
+            );
         }
     }
     println!("{table}");
@@ -127,12 +150,18 @@ struct Tool {
 const VERSIONS: [&str; 2] = ["v1.0.0", "v2.0.0"];
 
 fn names(version: &str) -> [&'static str; 2] {
-    if version == VERSIONS[0] { ["left", "tool"] } else { ["right", "tool"] }
+    if version == VERSIONS[0] {
+        ["left", "tool"]
+    } else {
+        ["right", "tool"]
+    }
 }
 
 impl Tool {
     fn new() -> Self {
-        let tool = Self { env: TestEnv::new() };
+        let tool = Self {
+            env: TestEnv::new(),
+        };
         tool.env.write("subsystems/tool/src/NOTICE", "for all\n");
         tool.want(VERSIONS[0]);
         tool
@@ -140,7 +169,8 @@ impl Tool {
 
     fn want(&self, version: &str) {
         let [other, tool] = names(version);
-        self.env.versions(&[("tool", version)], "sources: [build]\n");
+        self.env
+            .versions(&[("tool", version)], "sources: [build]\n");
         self.env.recipe(
             "tool",
             &format!(
@@ -159,7 +189,14 @@ impl Tool {
     fn visible(&self, context: &str) -> Option<String> {
         let bin = self.bin();
         let stamp = std::fs::read_to_string(bin.join(".version")).ok();
-        let version = stamp.as_ref().map(|text| text.lines().next().unwrap().strip_prefix("version: ").unwrap().to_owned());
+        let version = stamp.as_ref().map(|text| {
+            text.lines()
+                .next()
+                .unwrap()
+                .strip_prefix("version: ")
+                .unwrap()
+                .to_owned()
+        });
         let mut seen = BTreeSet::new();
         for entry in bin.read_dir_utf8().into_iter().flatten() {
             let entry = entry.unwrap();
@@ -169,8 +206,14 @@ impl Tool {
                 continue;
             }
             let text = std::fs::read_to_string(entry.path()).unwrap();
-            let version = version.as_deref().unwrap_or_else(|| panic!("{context}: {name} is visible without a stamp"));
-            assert_eq!(text, format!("#!/bin/sh\necho {name} {version}\n"), "{context}: {name} beside a stamp of {version}");
+            let version = version
+                .as_deref()
+                .unwrap_or_else(|| panic!("{context}: {name} is visible without a stamp"));
+            assert_eq!(
+                text,
+                format!("#!/bin/sh\necho {name} {version}\n"),
+                "{context}: {name} beside a stamp of {version}"
+            );
             let mode = entry.path().metadata().unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o755, "{context}: {name}");
             seen.insert(name);
@@ -179,14 +222,28 @@ impl Tool {
             assert!(seen.is_empty(), "{context}: {seen:?} without a stamp");
             return None;
         };
-        assert_eq!(seen.iter().map(String::as_str).collect::<Vec<_>>(), names(&version), "{context}: names of {version}");
+        assert_eq!(
+            seen.iter().map(String::as_str).collect::<Vec<_>>(),
+            names(&version),
+            "{context}: names of {version}"
+        );
         // The same through the pivot, by hash.
-        let set = bin.join(".v").join(std::fs::read_link(bin.join(".v/current")).unwrap().to_str().unwrap());
-        assert_eq!(std::fs::read_to_string(set.join(".version")).ok(), stamp, "{context}");
+        let set = bin.join(".v").join(
+            std::fs::read_link(bin.join(".v/current"))
+                .unwrap()
+                .to_str()
+                .unwrap(),
+        );
+        assert_eq!(
+            std::fs::read_to_string(set.join(".version")).ok(),
+            stamp,
+            "{context}"
+        );
         let stamped = stamped(&stamp.unwrap());
         assert_eq!(stamped.len(), 3, "{context}: {stamped:?}");
         for (name, sha256) in stamped {
-            let bytes = std::fs::read(set.join(&name)).unwrap_or_else(|e| panic!("{context}: {name}: {e}"));
+            let bytes =
+                std::fs::read(set.join(&name)).unwrap_or_else(|e| panic!("{context}: {name}: {e}"));
             assert_eq!(Digest::of(&bytes).to_string(), sha256, "{context}: {name}");
         }
         Some(version)
@@ -196,8 +253,11 @@ impl Tool {
     fn tidy(&self, context: &str) {
         let bin = self.bin();
         let version = self.visible(context).unwrap();
-        let wanted: BTreeSet<String> =
-            names(&version).iter().map(ToString::to_string).chain([".v".into(), ".version".into()]).collect();
+        let wanted: BTreeSet<String> = names(&version)
+            .iter()
+            .map(ToString::to_string)
+            .chain([".v".into(), ".version".into()])
+            .collect();
         assert_eq!(list(&bin), wanted, "{context}: .bin");
         let mut wanted = BTreeSet::new();
         for link in ["current", "previous"] {
@@ -206,9 +266,15 @@ impl Tool {
             }
         }
         assert_eq!(list(&bin.join(".v")), wanted, "{context}: .bin/.v");
-        assert_eq!(list(&self.env.path(".larder/work")), BTreeSet::new(), "{context}: .larder/work");
+        assert_eq!(
+            list(&self.env.path(".larder/work")),
+            BTreeSet::new(),
+            "{context}: .larder/work"
+        );
         for folder in ["", ".larder"] {
-            let staged = list(&self.env.path(folder)).into_iter().find(|name| name.starts_with(".tmp-"));
+            let staged = list(&self.env.path(folder))
+                .into_iter()
+                .find(|name| name.starts_with(".tmp-"));
             assert_eq!(staged, None, "{context}: {folder}");
         }
     }
@@ -220,15 +286,23 @@ fn stamped(stamp: &str) -> BTreeMap<String, String> {
         let rest = line.split_once(key)?.1;
         Some(rest.split([',', '}']).next()?.trim().to_owned())
     };
-    stamp.lines().filter_map(|line| Some((field(line, "name: ")?, field(line, "sha256: ")?))).collect()
+    stamp
+        .lines()
+        .filter_map(|line| Some((field(line, "name: ")?, field(line, "sha256: ")?)))
+        .collect()
 }
 
 /// Every installed file of a subsystem is the one its stamp names.
 pub fn whole(env: &TestEnv, name: &str) {
     let bin = env.path(format!("subsystems/{name}/.bin"));
-    let stamp = std::fs::read_to_string(bin.join(".version")).unwrap_or_else(|e| panic!("{name} is not installed: {e}"));
+    let stamp = std::fs::read_to_string(bin.join(".version"))
+        .unwrap_or_else(|e| panic!("{name} is not installed: {e}"));
     for (file, sha256) in stamped(&stamp) {
-        let path = if bin.join(&file).exists() { bin.join(&file) } else { bin.join(".v/current").join(&file) };
+        let path = if bin.join(&file).exists() {
+            bin.join(&file)
+        } else {
+            bin.join(".v/current").join(&file)
+        };
         let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
         assert_eq!(Digest::of(&bytes).to_string(), sha256, "{path}");
     }
@@ -236,7 +310,11 @@ pub fn whole(env: &TestEnv, name: &str) {
 
 /// Names in a folder; none where there is no folder.
 pub fn list(dir: &camino::Utf8Path) -> BTreeSet<String> {
-    dir.read_dir_utf8().into_iter().flatten().map(|entry| entry.unwrap().file_name().to_owned()).collect()
+    dir.read_dir_utf8()
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap().file_name().to_owned())
+        .collect()
 }
 
 /// After each kill: what is visible is one of the two; the next run, towards either version, heals.
@@ -257,7 +335,9 @@ fn upgrade(title: &str, args: &[&str], before: impl Fn(&Tool)) {
             tool.want(direction.get().1);
         },
         |round, context| {
-            let seen = tool.visible(context).unwrap_or_else(|| panic!("{context}: nothing is installed any more"));
+            let seen = tool
+                .visible(context)
+                .unwrap_or_else(|| panic!("{context}: nothing is installed any more"));
             assert!(seen == from || seen == to, "{context}: {seen}");
             // Every third time the project goes back to where it was: that run must heal, too.
             let wanted = if round % 3 == 0 { from } else { to };
@@ -282,7 +362,11 @@ fn killed_while_an_upgrade_is_restored() {
 
 #[test]
 fn killed_while_an_upgrade_is_built() {
-    upgrade("upgrade, built", &["ensure", "all", "--source", "build"], |_| {});
+    upgrade(
+        "upgrade, built",
+        &["ensure", "all", "--source", "build"],
+        |_| {},
+    );
 }
 
 #[test]
@@ -302,7 +386,11 @@ fn killed_while_first_installed() {
         |_, context| {
             let seen = tool.visible(context);
             tool.env.larder(["ensure", "all"]).success();
-            assert_eq!(tool.visible(context).as_deref(), Some(VERSIONS[0]), "{context}");
+            assert_eq!(
+                tool.visible(context).as_deref(),
+                Some(VERSIONS[0]),
+                "{context}"
+            );
             tool.tidy(context);
             seen.is_some()
         },
@@ -326,8 +414,14 @@ fn killed_while_the_cache_is_written() {
             tool.tidy(context);
             // What is in the cache by now is whole: it alone gives the set once more.
             remove(&tool.bin());
-            tool.env.larder(["ensure", "all", "--source", "cache"]).success();
-            assert_eq!(tool.visible(context).as_deref(), Some(VERSIONS[0]), "{context}");
+            tool.env
+                .larder(["ensure", "all", "--source", "cache"])
+                .success();
+            assert_eq!(
+                tool.visible(context).as_deref(),
+                Some(VERSIONS[0]),
+                "{context}"
+            );
             seen.is_some()
         },
     );
@@ -335,7 +429,10 @@ fn killed_while_the_cache_is_written() {
 
 /// Names in a folder that are no one's but of a killed larder.
 fn litter(env: &TestEnv, dir: &str) -> Vec<String> {
-    list(&env.path(dir)).into_iter().filter(|name| name.starts_with('.') && name != ".lock").collect()
+    list(&env.path(dir))
+        .into_iter()
+        .filter(|name| name.starts_with('.') && name != ".lock")
+        .collect()
 }
 
 #[test]
@@ -345,7 +442,11 @@ fn killed_while_packaging() {
     env.larder(["ensure", "all"]).success();
     env.larder(["package", "all"]).success();
     let asset = format!(".dist/left-{}.tar.gz", crate::env::host());
-    let asset = if env.exists(&asset) { asset } else { asset.replace("left", "tool") };
+    let asset = if env.exists(&asset) {
+        asset
+    } else {
+        asset.replace("left", "tool")
+    };
     let wanted = std::fs::read(env.path(&asset)).unwrap();
     sweep(
         "package",
@@ -358,11 +459,20 @@ fn killed_while_packaging() {
         },
         |_, context| {
             let there = std::fs::read(env.path(&asset)).ok();
-            assert!(there.as_ref().is_none_or(|bytes| *bytes == wanted), "{context}: half a package");
+            assert!(
+                there.as_ref().is_none_or(|bytes| *bytes == wanted),
+                "{context}: half a package"
+            );
             let sidecar = std::fs::read_to_string(env.path(format!("{asset}.json"))).ok();
-            let whole = sidecar.is_some_and(|text| text.contains(&Digest::of(&wanted).to_string()) && text.ends_with("}\n"));
+            let whole = sidecar.is_some_and(|text| {
+                text.contains(&Digest::of(&wanted).to_string()) && text.ends_with("}\n")
+            });
             env.larder(["package", "all"]).success();
-            assert_eq!(std::fs::read(env.path(&asset)).unwrap(), wanted, "{context}");
+            assert_eq!(
+                std::fs::read(env.path(&asset)).unwrap(),
+                wanted,
+                "{context}"
+            );
             assert_eq!(litter(env, ".dist"), Vec::<String>::new(), "{context}");
             there.is_some() && whole
         },
@@ -378,17 +488,36 @@ fn killed_while_releasing_into_a_folder() {
     let hub = ".larder-hub/tool-v1.0.0";
     env.larder(["release", "all"]).success();
     let snapshot = || -> BTreeMap<String, Vec<u8>> {
-        let read = |name: String| (name.clone(), std::fs::read(env.path(hub).join(&name)).unwrap());
-        list(&env.path(hub)).into_iter().filter(|name| !name.starts_with('.')).map(read).collect()
+        let read = |name: String| {
+            (
+                name.clone(),
+                std::fs::read(env.path(hub).join(&name)).unwrap(),
+            )
+        };
+        list(&env.path(hub))
+            .into_iter()
+            .filter(|name| !name.starts_with('.'))
+            .map(read)
+            .collect()
     };
     let wanted = snapshot();
     assert_eq!(wanted.len(), 4, "{:?}", wanted.keys());
-    let sidecar = wanted.keys().find(|name| name.ends_with(".gz.json")).unwrap().clone();
+    let sidecar = wanted
+        .keys()
+        .find(|name| name.ends_with(".gz.json"))
+        .unwrap()
+        .clone();
     sweep(
         "release into a folder",
         env,
         &["release", "all"],
-        |round| if round % 2 == 0 { env.remove(".larder-hub") } else { env.remove(&format!("{hub}/{sidecar}")) },
+        |round| {
+            if round % 2 == 0 {
+                env.remove(".larder-hub")
+            } else {
+                env.remove(&format!("{hub}/{sidecar}"))
+            }
+        },
         |_, context| {
             for (name, bytes) in snapshot() {
                 assert_eq!(bytes, wanted[&name], "{context}: {name} is not whole");
@@ -422,9 +551,17 @@ fn killed_while_downloaded_from_a_folder() {
             let seen = tool.visible(context);
             env.larder(["ensure", "all"]).success();
             tool.tidy(context);
-            env.larder(["ensure", "all", "--locked", "--reinstall"]).success();
+            env.larder(["ensure", "all", "--locked", "--reinstall"])
+                .success();
             tool.tidy(context);
-            assert_eq!(env.read("versions.lock").lines().filter(|line| line.starts_with("tool")).count(), 1, "{context}");
+            assert_eq!(
+                env.read("versions.lock")
+                    .lines()
+                    .filter(|line| line.starts_with("tool"))
+                    .count(),
+                1,
+                "{context}"
+            );
             seen.is_some()
         },
     );

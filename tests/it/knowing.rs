@@ -9,7 +9,11 @@ fn two() -> TestEnv {
     let env = TestEnv::new();
     env.script_subsystem("app", "v1.0.0");
     env.script_subsystem("base", "v2.0.0");
-    env.edit("subsystems/app/recipe.yml", "build:", "description: What people use\nneeds: [base]\nbuild:");
+    env.edit(
+        "subsystems/app/recipe.yml",
+        "build:",
+        "description: What people use\nneeds: [base]\nbuild:",
+    );
     env
 }
 
@@ -38,7 +42,10 @@ fn status_tells_what_is_wanted_and_what_is_there() {
     --- stderr
     ");
     env.edit("versions.yml", "app: v1.0.0", "app: v1.1.0");
-    env.write("subsystems/base/src/base.sh", "#!/bin/sh\necho \"base @VERSION@\" # changed\n");
+    env.write(
+        "subsystems/base/src/base.sh",
+        "#!/bin/sh\necho \"base @VERSION@\" # changed\n",
+    );
     insta::assert_snapshot!(env.larder(["status"]).redacted(), @r"
     exit: 0
     --- stdout
@@ -54,39 +61,78 @@ fn status_sees_damage_and_changes_nothing() {
     let env = two();
     env.larder(["ensure", "all", "--source", "build"]).success();
     env.flip_bit("subsystems/app/.bin/app");
-    env.write("subsystems/base/.bin/.v/current/.version", "version: v2.0.0\n");
+    env.write(
+        "subsystems/base/.bin/.v/current/.version",
+        "version: v2.0.0\n",
+    );
     let before = everything(&env);
     let document = env.larder_json(["status"]).success().document();
     assert_eq!(everything(&env), before);
     assert_eq!(document["fresh"], false);
-    let reason = |n: usize| document["subsystems"][n]["reason"].as_str().unwrap_or_default().to_owned();
-    assert!(reason(0).starts_with("damaged: app is not the file that its stamp names"), "{document}");
+    let reason = |n: usize| {
+        document["subsystems"][n]["reason"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    assert!(
+        reason(0).starts_with("damaged: app is not the file that its stamp names"),
+        "{document}"
+    );
     assert_eq!(reason(1), "not installed");
 }
 
 #[test]
 fn status_as_a_document() {
     let env = two();
-    env.larder(["ensure", "base", "--source", "build"]).success();
+    env.larder(["ensure", "base", "--source", "build"])
+        .success();
     let document = env.larder_json(["status", "base"]).success().document();
-    assert_eq!((&document["fresh"], document["subsystems"].as_array().map(Vec::len)), (&true.into(), Some(1)));
+    assert_eq!(
+        (
+            &document["fresh"],
+            document["subsystems"].as_array().map(Vec::len)
+        ),
+        (&true.into(), Some(1))
+    );
     let entry = &document["subsystems"][0];
-    assert_eq!((&entry["name"], &entry["platform"]), (&"base".into(), &host().into()));
-    assert_eq!((&entry["via"], &entry["origin"], &entry["reason"]), (&"build".into(), &"build".into(), &().into()));
-    assert_eq!((&entry["wanted"], &entry["installed"]), (&"v2.0.0".into(), &"v2.0.0".into()));
+    assert_eq!(
+        (&entry["name"], &entry["platform"]),
+        (&"base".into(), &host().into())
+    );
+    assert_eq!(
+        (&entry["via"], &entry["origin"], &entry["reason"]),
+        (&"build".into(), &"build".into(), &().into())
+    );
+    assert_eq!(
+        (&entry["wanted"], &entry["installed"]),
+        (&"v2.0.0".into(), &"v2.0.0".into())
+    );
     let text = env.read("subsystems/base/.bin/.version");
     for key in ["artifact", "inputs"] {
         let value = entry[key].as_str().unwrap();
-        assert!(text.contains(&format!("{key}: {value}\n")), "{key} {value} in {text}");
+        assert!(
+            text.contains(&format!("{key}: {value}\n")),
+            "{key} {value} in {text}"
+        );
     }
 }
 
 #[test]
 fn status_of_other_platforms() {
     let env = two();
-    env.write("versions.yml", env.read("versions.yml") + "platforms: [linux-amd64, windows-arm64]\n");
-    env.edit("subsystems/base/recipe.yml", "build:", "platforms: [linux-amd64]\nbuild:");
-    let out = env.larder(["status", "--platform", "windows-arm64"]).success();
+    env.write(
+        "versions.yml",
+        env.read("versions.yml") + "platforms: [linux-amd64, windows-arm64]\n",
+    );
+    env.edit(
+        "subsystems/base/recipe.yml",
+        "build:",
+        "platforms: [linux-amd64]\nbuild:",
+    );
+    let out = env
+        .larder(["status", "--platform", "windows-arm64"])
+        .success();
     insta::assert_snapshot!(out.redacted(), @r"
     exit: 0
     --- stdout
@@ -152,21 +198,44 @@ fn list_tells_what_there_is() {
     --- stderr
     ");
     let document = env.larder_json(["list"]).success().document();
-    assert_eq!(document["subsystems"][0]["needs"], serde_json::json!(["base"]));
-    assert_eq!(document["subsystems"][1]["description"], serde_json::Value::Null);
+    assert_eq!(
+        document["subsystems"][0]["needs"],
+        serde_json::json!(["base"])
+    );
+    assert_eq!(
+        document["subsystems"][1]["description"],
+        serde_json::Value::Null
+    );
 }
 
 #[test]
 fn a_reader_that_had_enough_is_no_failure() {
     let env = two();
-    let mut child = env.command(["list", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = env
+        .command(["list", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
-    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
-    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    assert_eq!(
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).as_ref()
+        ),
+        (Some(0), "")
+    );
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
     let output = env.command(["list"]).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).starts_with("error: cannot write to standard output\n"));
+    assert!(
+        String::from_utf8_lossy(&output.stderr)
+            .starts_with("error: cannot write to standard output\n")
+    );
 }
 
 #[test]
@@ -181,14 +250,25 @@ fn check_counts_what_is_right() {
     let tasks = "tasks:\n  test: {needs: [ensure all], commands: [\"true\"]}\nci: [ensure all, run test, status --json]\n";
     env.write("versions.yml", env.read("versions.yml") + tasks);
     let document = env.larder_json(["check"]).success().document();
-    assert_eq!(document, serde_json::json!({"ok": true, "subsystems": 2, "tasks": 1, "problems": []}));
+    assert_eq!(
+        document,
+        serde_json::json!({"ok": true, "subsystems": 2, "tasks": 1, "problems": []})
+    );
 }
 
 #[test]
 fn check_shows_every_problem() {
     let env = two();
-    env.edit("versions.yml", "versions:\n", "platfroms: [all]\nversions:\n");
-    env.edit("subsystems/app/recipe.yml", "binaries: [app]", "binaries: app");
+    env.edit(
+        "versions.yml",
+        "versions:\n",
+        "platfroms: [all]\nversions:\n",
+    );
+    env.edit(
+        "subsystems/app/recipe.yml",
+        "binaries: [app]",
+        "binaries: app",
+    );
     let wanted = env.larder(["check"]).exits(2);
     insta::assert_snapshot!(wanted.redacted(), @r"
     exit: 2
@@ -215,7 +295,10 @@ fn check_shows_every_problem() {
     let out = env.larder_json(["check"]).exits(2);
     assert_eq!(out.stderr, wanted.stderr);
     let document = out.document();
-    assert_eq!((&document["ok"], &document["subsystems"]), (&false.into(), &().into()));
+    assert_eq!(
+        (&document["ok"], &document["subsystems"]),
+        (&false.into(), &().into())
+    );
     let problem = &document["problems"][1];
     assert_eq!(
         (&problem["file"], &problem["line"], &problem["column"]),
@@ -227,7 +310,10 @@ fn check_shows_every_problem() {
 #[test]
 fn check_parses_the_lines_of_ci() {
     let env = two();
-    env.write("versions.yml", env.read("versions.yml") + "ci:\n  - ensure all --platfrom all\n  - status --platform\n");
+    env.write(
+        "versions.yml",
+        env.read("versions.yml") + "ci:\n  - ensure all --platfrom all\n  - status --platform\n",
+    );
     insta::assert_snapshot!(env.larder(["check"]).redacted(), @r"
     exit: 2
     --- stdout
@@ -256,7 +342,11 @@ fn check_parses_the_lines_of_ci() {
 fn graph_draws_needs() {
     let env = two();
     env.script_subsystem("tool", "v3");
-    env.edit("subsystems/app/recipe.yml", "build:\n", "build:\n  needs: [tool]\n");
+    env.edit(
+        "subsystems/app/recipe.yml",
+        "build:\n",
+        "build:\n  needs: [tool]\n",
+    );
     insta::assert_snapshot!(env.larder(["graph", "app"]).success().stdout, @r#"
     digraph larder {
       rankdir=LR;
@@ -277,8 +367,16 @@ fn graph_draws_needs() {
       n0 -.-> n2
     "#);
     let document = env.larder_json(["graph", "app"]).success().document();
-    assert_eq!(document["edges"][1], serde_json::json!({"from": "app", "to": "tool", "kind": "build.needs"}));
-    assert_eq!(env.larder(["graph", "app", "--format", "json"]).success().document(), document);
+    assert_eq!(
+        document["edges"][1],
+        serde_json::json!({"from": "app", "to": "tool", "kind": "build.needs"})
+    );
+    assert_eq!(
+        env.larder(["graph", "app", "--format", "json"])
+            .success()
+            .document(),
+        document
+    );
     env.larder(["graph", "--format", "svg"]).exits(2);
 }
 
@@ -286,7 +384,10 @@ fn graph_draws_needs() {
 fn a_word_that_is_no_command_may_be_a_subsystem_or_a_task() {
     let env = two();
     env.script_subsystem("hello", "v1");
-    env.write("versions.yml", env.read("versions.yml") + "tasks:\n  deploy: {commands: [\"true\"]}\n");
+    env.write(
+        "versions.yml",
+        env.read("versions.yml") + "tasks:\n  deploy: {commands: [\"true\"]}\n",
+    );
     let said = |args: &[&str]| env.larder(args).exits(2).stderr;
     insta::assert_snapshot!(said(&["hello"]), @r"
     error: unrecognized subcommand 'hello'
@@ -301,7 +402,10 @@ fn a_word_that_is_no_command_may_be_a_subsystem_or_a_task() {
     assert!(said(&["deploy"]).contains("tip: did you mean `larder run deploy`?"));
     assert!(said(&["statsu"]).contains("tip: a similar subcommand exists: 'status'"));
     assert!(!said(&["nothing-like-it"]).contains("tip:"));
-    assert!(said(&["ensure", "--all"]).contains("tip: `all` stands where names do: `larder ensure all`"));
+    assert!(
+        said(&["ensure", "--all"])
+            .contains("tip: `all` stands where names do: `larder ensure all`")
+    );
     assert!(said(&["version"]).contains("tip: did you mean `larder --version`?"));
     assert!(said(&["build"]).contains("tip: did you mean `larder ensure`?"));
     assert!(said(&["ensure"]).contains("tip: `all` means every subsystem of the project"));
@@ -316,13 +420,19 @@ fn a_word_that_is_no_command_may_be_a_subsystem_or_a_task() {
 #[test]
 fn a_variable_that_is_set_to_nothing_is_unset() {
     let mut env = two();
-    for (name, _) in larder::env::ALL.iter().filter(|(name, _)| *name != larder::env::CACHE_DIR) {
+    for (name, _) in larder::env::ALL
+        .iter()
+        .filter(|(name, _)| *name != larder::env::CACHE_DIR)
+    {
         env.set(name, "");
     }
     env.larder(["ensure", "all"]).success();
     env.larder(["plan", "--matrix"]).success();
     env.larder(["collect", "--help"]).success();
-    env.write("versions.yml", env.read("versions.yml") + "ci: [ensure all, status]\n");
+    env.write(
+        "versions.yml",
+        env.read("versions.yml") + "ci: [ensure all, status]\n",
+    );
     env.larder(["ci"]).success();
     env.set(larder::env::CACHE_DIR, "");
     let dir = env.larder(["cache", "dir"]).success().stdout;
@@ -332,18 +442,41 @@ fn a_variable_that_is_set_to_nothing_is_unset() {
 #[test]
 fn a_variable_with_a_wrong_value_is_named() {
     let mut env = two();
-    env.write("versions.yml", env.read("versions.yml") + "ci: [ensure all]\n");
+    env.write(
+        "versions.yml",
+        env.read("versions.yml") + "ci: [ensure all]\n",
+    );
     for (name, value, commands) in [
-        (larder::env::OFFLINE, "maybe", [&["ensure", "all"], &["ci"], &["plan"]] as [&[&str]; 3]),
-        (larder::env::JOBS, "x", [&["ensure", "all"], &["ci"], &["bundle"]]),
-        (larder::env::COLOR, "foo", [&["ensure", "all"], &["ci"], &["status"]]),
-        (larder::env::LINKS, "maybe", [&["ensure", "all"], &["ci"], &["status"]]),
+        (
+            larder::env::OFFLINE,
+            "maybe",
+            [&["ensure", "all"], &["ci"], &["plan"]] as [&[&str]; 3],
+        ),
+        (
+            larder::env::JOBS,
+            "x",
+            [&["ensure", "all"], &["ci"], &["bundle"]],
+        ),
+        (
+            larder::env::COLOR,
+            "foo",
+            [&["ensure", "all"], &["ci"], &["status"]],
+        ),
+        (
+            larder::env::LINKS,
+            "maybe",
+            [&["ensure", "all"], &["ci"], &["status"]],
+        ),
     ] {
         env.set(name, value);
         for command in commands {
             let out = env.larder(command).exits(2);
             let first = out.stderr.split("\n  help").next().unwrap_or_default();
-            assert!(first.contains(name) && first.contains(value) && !first.contains("for '--"), "{name}: {}", out.stderr);
+            assert!(
+                first.contains(name) && first.contains(value) && !first.contains("for '--"),
+                "{name}: {}",
+                out.stderr
+            );
         }
         env.unset(name);
     }
@@ -356,7 +489,10 @@ fn places_that_are_no_project_are_told_apart() {
     let env = two();
     let said = |args: &[&str]| env.larder(args).exits(2).stderr;
     assert!(said(&["-C", "nowhere", "status"]).starts_with("error: there is no folder nowhere\n"));
-    assert!(said(&["-C", "versions.yml", "status"]).starts_with("error: versions.yml is not a folder\n"));
+    assert!(
+        said(&["-C", "versions.yml", "status"])
+            .starts_with("error: versions.yml is not a folder\n")
+    );
     env.remove("versions.yml");
     assert!(said(&["status"]).contains("or above\n  help: `larder init` makes one here"));
     env.write("versions.yml/x", "");
@@ -370,7 +506,10 @@ fn a_file_in_the_place_of_a_folder_is_named() {
         env.remove(file);
         env.write(file, "");
         let said = env.larder(["ensure", "app"]).exits(1).stderr;
-        assert!(said.contains(&format!("{file} is in the way: it is no folder")), "{said}");
+        assert!(
+            said.contains(&format!("{file} is in the way: it is no folder")),
+            "{said}"
+        );
         env.remove(file);
     }
 }

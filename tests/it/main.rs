@@ -8,7 +8,10 @@
     clippy::match_same_arms,
     reason = "tests are read one by one: plain words before clever ones"
 )]
-#![allow(clippy::disallowed_methods, reason = "tests arrange and damage files by hand; larder's wrapper is what is tested")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests arrange and damage files by hand; larder's wrapper is what is tested"
+)]
 
 mod actions;
 mod add;

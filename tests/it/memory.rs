@@ -43,10 +43,20 @@ fn within(limit: u64, env: &TestEnv, what: &str, args: &[&str]) -> Output {
 
 fn measured(limit: u64, env: &TestEnv, what: &str, command: Command) -> Output {
     let out = env.output(command).success();
-    let peak: u64 = out.stderr.lines().last().and_then(|line| line.parse().ok()).expect("a peak");
+    let peak: u64 = out
+        .stderr
+        .lines()
+        .last()
+        .and_then(|line| line.parse().ok())
+        .expect("a peak");
     let peak = peak * 1024;
     println!("{what}: {:.1} MB", peak as f64 / 1e6);
-    assert!(peak < limit, "{what} took {:.1} MB, more than {} MB", peak as f64 / 1e6, limit / MB);
+    assert!(
+        peak < limit,
+        "{what} took {:.1} MB, more than {} MB",
+        peak as f64 / 1e6,
+        limit / MB
+    );
     out
 }
 
@@ -69,22 +79,35 @@ fn write_binary(path: &Utf8Path, size: usize) {
 }
 
 fn size_of(path: &Utf8Path) -> u64 {
-    std::fs::metadata(path).unwrap_or_else(|e| panic!("{path}: {e}")).len()
+    std::fs::metadata(path)
+        .unwrap_or_else(|e| panic!("{path}: {e}"))
+        .len()
 }
 
 #[test]
 fn a_large_asset_takes_little_memory() {
     let author = TestEnv::new();
     author.versions(&[("tool", "v1.0.0")], "upload: never\nhub: {dir: hub}\n");
-    author.recipe("tool", "binaries: [tool]\nbuild:\n  source: {dir: .}\n  commands: [\"mv tool {{ out }}\"]\n");
+    author.recipe(
+        "tool",
+        "binaries: [tool]\nbuild:\n  source: {dir: .}\n  commands: [\"mv tool {{ out }}\"]\n",
+    );
     write_binary(&author.path("subsystems/tool/tool"), SIZE);
     let built = within(OWN, &author, "build", &["ensure", "all", "--json"]);
     assert_eq!(built.outcome("tool"), "built");
     let recipe = author.read("subsystems/tool/recipe.yml");
     // The formats are no part of the key: what is installed stays, and is packed anew. tar.gz last, for the readers.
     for format in ["tar.zst", "tar.gz"] {
-        author.write("subsystems/tool/recipe.yml", format!("{recipe}package: {{format: {format}}}\n"));
-        within(OWN, &author, &format!("package as {format}"), &["package", "all"]);
+        author.write(
+            "subsystems/tool/recipe.yml",
+            format!("{recipe}package: {{format: {format}}}\n"),
+        );
+        within(
+            OWN,
+            &author,
+            &format!("package as {format}"),
+            &["package", "all"],
+        );
         let asset = author.path(format!(".dist/tool-{}.{format}", host()));
         assert!(size_of(&asset) > SIZE as u64 * 99 / 100, "{asset}");
     }
@@ -92,20 +115,47 @@ fn a_large_asset_takes_little_memory() {
 
     let reader = author.another("reader");
     let ensure = |what: &str, hub: &str, outcome: &str| {
-        reader.versions(&[("tool", "v1.0.0")], &format!("upload: never\nsources: [managed]\nhub: {hub}\n"));
+        reader.versions(
+            &[("tool", "v1.0.0")],
+            &format!("upload: never\nsources: [managed]\nhub: {hub}\n"),
+        );
         let out = within(OWN, &reader, what, &["ensure", "all", "--json"]);
         assert_eq!(out.outcome("tool"), outcome, "{what}");
-        assert_eq!(size_of(&reader.path("subsystems/tool/.bin/tool")), size_of(&author.path("subsystems/tool/.bin/tool")));
+        assert_eq!(
+            size_of(&reader.path("subsystems/tool/.bin/tool")),
+            size_of(&author.path("subsystems/tool/.bin/tool"))
+        );
         reader.remove("subsystems/tool/.bin");
     };
-    reader.write("subsystems/tool/recipe.yml", author.read("subsystems/tool/recipe.yml"));
-    author.run("mv", ["subsystems/tool/tool", reader.path("subsystems/tool/tool").as_str()]);
+    reader.write(
+        "subsystems/tool/recipe.yml",
+        author.read("subsystems/tool/recipe.yml"),
+    );
+    author.run(
+        "mv",
+        [
+            "subsystems/tool/tool",
+            reader.path("subsystems/tool/tool").as_str(),
+        ],
+    );
     let hub = author.path("hub");
-    ensure("ensure from a folder hub", &format!("{{dir: \"{hub}\"}}"), "downloaded");
-    ensure("restore from the cache", &format!("{{dir: \"{hub}\"}}"), "restored");
+    ensure(
+        "ensure from a folder hub",
+        &format!("{{dir: \"{hub}\"}}"),
+        "downloaded",
+    );
+    ensure(
+        "restore from the cache",
+        &format!("{{dir: \"{hub}\"}}"),
+        "restored",
+    );
     reader.drop_cache();
     let server = FileServer::start(&hub);
-    ensure("ensure from an http hub", &format!("{{http: \"{}\"}}", server.url()), "downloaded");
+    ensure(
+        "ensure from an http hub",
+        &format!("{{http: \"{}\"}}", server.url()),
+        "downloaded",
+    );
 }
 
 #[test]
@@ -115,10 +165,24 @@ fn packing_on_sixteen_cores_takes_little_memory() {
     write_binary(&env.path("tool"), SIZE / 3);
     for format in ["tar.gz", "tar.zst", "zip"] {
         let mut command = env.program("python3");
-        command.args(["-c", MEASURE]).arg(std::env::current_exe().expect("this test"));
-        command.args(["--ignored", "--exact", "memory::packing_in_this_process", "--nocapture"]);
-        command.env("LARDER_TEST_FORMAT", format).env("RAYON_NUM_THREADS", "16");
-        let out = measured(OWN + UNOPTIMISED, &env, &format!("packing {format} on 16 threads"), command);
+        command
+            .args(["-c", MEASURE])
+            .arg(std::env::current_exe().expect("this test"));
+        command.args([
+            "--ignored",
+            "--exact",
+            "memory::packing_in_this_process",
+            "--nocapture",
+        ]);
+        command
+            .env("LARDER_TEST_FORMAT", format)
+            .env("RAYON_NUM_THREADS", "16");
+        let out = measured(
+            OWN + UNOPTIMISED,
+            &env,
+            &format!("packing {format} on 16 threads"),
+            command,
+        );
         assert!(out.stdout.contains("1 passed"), "{}", out.stdout);
     }
 }
@@ -127,14 +191,30 @@ fn packing_on_sixteen_cores_takes_little_memory() {
 #[test]
 #[ignore = "`packing_on_sixteen_cores_takes_little_memory` runs it in a process of its own"]
 fn packing_in_this_process() {
-    let format = match std::env::var("LARDER_TEST_FORMAT").expect("a format").as_str() {
+    let format = match std::env::var("LARDER_TEST_FORMAT")
+        .expect("a format")
+        .as_str()
+    {
         "tar.gz" => PackageFormat::TarGz,
         "tar.zst" => PackageFormat::TarZst,
         _ => PackageFormat::Zip,
     };
     let size = size_of(Utf8Path::new("tool"));
-    let entry = PackEntry { name: "tool", mode: 0o755, size, content: Content::File(Utf8Path::new("tool")) };
-    let packed = pack(format, &[entry], &mut std::io::sink(), 16, &Cancel::new(), &|_| {}).expect("packed");
+    let entry = PackEntry {
+        name: "tool",
+        mode: 0o755,
+        size,
+        content: Content::File(Utf8Path::new("tool")),
+    };
+    let packed = pack(
+        format,
+        &[entry],
+        &mut std::io::sink(),
+        16,
+        &Cancel::new(),
+        &|_| {},
+    )
+    .expect("packed");
     assert!(packed.size > size * 99 / 100);
 }
 
@@ -159,7 +239,10 @@ fn large_originals_take_little_memory() {
     ));
     let server = FileServer::start(&site);
     for archive in ["tool.tar.xz", "tool.zip"] {
-        assert!(size_of(&site.join(archive)) > SIZE as u64 * 99 / 100, "{archive}");
+        assert!(
+            size_of(&site.join(archive)) > SIZE as u64 * 99 / 100,
+            "{archive}"
+        );
         let sums = env.run("sha256sum", [site.join(archive).as_str()]);
         let sha256 = sums.split(' ').next().expect("a digest");
         env.versions(&[("tool", "v1.0.0")], "upload: never\n");
@@ -171,9 +254,17 @@ fn large_originals_take_little_memory() {
                 host()
             ),
         );
-        let out = within(FOREIGN + UNOPTIMISED, &env, archive, &["ensure", "all", "--json"]);
+        let out = within(
+            FOREIGN + UNOPTIMISED,
+            &env,
+            archive,
+            &["ensure", "all", "--json"],
+        );
         assert_eq!(out.outcome("tool"), "downloaded");
-        assert_eq!(size_of(&env.path("subsystems/tool/.bin/tool")), size_of(&site.join("tool")));
+        assert_eq!(
+            size_of(&env.path("subsystems/tool/.bin/tool")),
+            size_of(&site.join("tool"))
+        );
     }
 }
 
@@ -186,8 +277,19 @@ fn a_window_beyond_the_cap_is_refused_and_said() {
     ));
     let server = FileServer::start(&site);
     env.versions(&[("tool", "v1.0.0")], "upload: never\n");
-    env.recipe("tool", &format!("binaries: [tool]\nupstream:\n  url: \"{}/tool.tar.xz\"\n", server.url()));
+    env.recipe(
+        "tool",
+        &format!(
+            "binaries: [tool]\nupstream:\n  url: \"{}/tool.tar.xz\"\n",
+            server.url()
+        ),
+    );
     let out = env.larder(["ensure", "all"]).exits(4);
-    assert!(out.stderr.contains("it needs more than 72 MiB of memory to decompress"), "{}", out.stderr);
+    assert!(
+        out.stderr
+            .contains("it needs more than 72 MiB of memory to decompress"),
+        "{}",
+        out.stderr
+    );
     assert!(!env.exists("subsystems/tool/.bin/tool"));
 }

@@ -12,8 +12,15 @@ const TRACE: &str = "%network,execve,execveat,fork,vfork,clone,clone3,open,opena
 fn two(env: &TestEnv) {
     env.script_subsystem("one", "v1.0.0");
     env.script_subsystem("two", "v2.0.0");
-    env.edit("subsystems/two/recipe.yml", "binaries: [two]\n", "binaries: [two]\nneeds: [one]\n");
-    env.write("versions.yml", env.read("versions.yml") + "sources: [build]\n");
+    env.edit(
+        "subsystems/two/recipe.yml",
+        "binaries: [two]\n",
+        "binaries: [two]\nneeds: [one]\n",
+    );
+    env.write(
+        "versions.yml",
+        env.read("versions.yml") + "sources: [build]\n",
+    );
 }
 
 /// Ensures once more and looks at what that took: nothing but looks.
@@ -21,7 +28,14 @@ fn two(env: &TestEnv) {
 fn is_noop(env: &TestEnv, args: &[&str]) {
     let (output, calls) = env.strace(TRACE, None, args);
     let output = output.success();
-    assert!(output.outcomes().iter().all(|outcome| outcome.ends_with("=up-to-date")), "{}", output.stdout);
+    assert!(
+        output
+            .outcomes()
+            .iter()
+            .all(|outcome| outcome.ends_with("=up-to-date")),
+        "{}",
+        output.stdout
+    );
     let mut first = true;
     for call in calls {
         let line = &call.line;
@@ -32,9 +46,16 @@ fn is_noop(env: &TestEnv, args: &[&str]) {
             "fork" | "vfork" => panic!("a process: {line}"),
             "clone" | "clone3" => assert!(line.contains("CLONE_THREAD"), "a process: {line}"),
             "open" | "openat" | "openat2" => {
-                let own = ["/.bin/", "/src/", "/cache/"].iter().any(|part| line.contains(part));
+                let own = ["/.bin/", "/src/", "/cache/"]
+                    .iter()
+                    .any(|part| line.contains(part));
                 assert!(!own || line.contains("/.version\""), "opened: {line}");
-                assert!(!["O_WRONLY", "O_RDWR", "O_CREAT"].iter().any(|flag| line.contains(flag)), "opened to write: {line}");
+                assert!(
+                    !["O_WRONLY", "O_RDWR", "O_CREAT"]
+                        .iter()
+                        .any(|flag| line.contains(flag)),
+                    "opened to write: {line}"
+                );
             }
             "write" => {}
             // Signals are told through a pair of sockets that leads nowhere.
@@ -54,18 +75,43 @@ fn a_second_run_only_looks() {
     is_noop(&env, &["ensure", "all", "--offline", "--json"]);
     // The plain way: not even a runtime is set up.
     let (_, calls) = env.strace("%network,clone,clone3,openat", None, ["ensure", "all"]);
-    assert!(calls.iter().all(|call| call.name == "openat" || call.line.contains("CLONE_THREAD")), "{calls:?}");
-    assert!(calls.iter().all(|call| !call.line.contains("versions.yml") && !call.line.contains("recipe.yml")), "{calls:?}");
+    assert!(
+        calls
+            .iter()
+            .all(|call| call.name == "openat" || call.line.contains("CLONE_THREAD")),
+        "{calls:?}"
+    );
+    assert!(
+        calls
+            .iter()
+            .all(|call| !call.line.contains("versions.yml") && !call.line.contains("recipe.yml")),
+        "{calls:?}"
+    );
 }
 
 #[test]
 fn a_second_run_for_every_platform_only_looks() {
     let env = TestEnv::new();
     two(&env);
-    let other = if host() == "linux-arm64" { "linux-amd64" } else { "linux-arm64" };
-    env.write("versions.yml", format!("{}platforms: [{}, {other}]\n", env.read("versions.yml"), host()));
+    let other = if host() == "linux-arm64" {
+        "linux-amd64"
+    } else {
+        "linux-arm64"
+    };
+    env.write(
+        "versions.yml",
+        format!(
+            "{}platforms: [{}, {other}]\n",
+            env.read("versions.yml"),
+            host()
+        ),
+    );
     for name in ["one", "two"] {
-        env.edit(&format!("subsystems/{name}/recipe.yml"), "build:\n", "build:\n  platforms: all\n");
+        env.edit(
+            &format!("subsystems/{name}/recipe.yml"),
+            "build:\n",
+            "build:\n  platforms: all\n",
+        );
     }
     env.larder(["ensure", "all", "--platform", "all"]).success();
     is_noop(&env, &["ensure", "all", "--platform", "all", "--json"]);
@@ -78,20 +124,34 @@ fn a_touched_source_is_read_and_is_up_to_date() {
     let env = TestEnv::new();
     two(&env);
     env.larder(["ensure", "all"]).success();
-    for file in ["subsystems/one/src/one.sh", "subsystems/one/recipe.yml", "versions.yml"] {
+    for file in [
+        "subsystems/one/src/one.sh",
+        "subsystems/one/recipe.yml",
+        "versions.yml",
+    ] {
         env.sh(&format!("touch {file}"));
-        assert_eq!(env.larder_json(["ensure", "all"]).success().outcomes(), ["one=up-to-date", "two=up-to-date"], "{file}");
+        assert_eq!(
+            env.larder_json(["ensure", "all"]).success().outcomes(),
+            ["one=up-to-date", "two=up-to-date"],
+            "{file}"
+        );
         is_noop(&env, &["ensure", "all", "--json"]);
     }
     // A file that is no part of the key is no reason to build.
     env.write("subsystems/one/.larderignore", "notes\n");
     env.larder(["ensure", "all"]).success();
     env.write("subsystems/one/notes", "n");
-    assert_eq!(env.larder_json(["ensure", "all"]).success().outcomes(), ["one=up-to-date", "two=up-to-date"]);
+    assert_eq!(
+        env.larder_json(["ensure", "all"]).success().outcomes(),
+        ["one=up-to-date", "two=up-to-date"]
+    );
 }
 
 fn touch(path: &Utf8Path, time: &str) {
-    let status = Command::new("touch").args(["-h", "-d", time, path.as_str()]).status().unwrap();
+    let status = Command::new("touch")
+        .args(["-h", "-d", time, path.as_str()])
+        .status()
+        .unwrap();
     assert!(status.success());
 }
 
@@ -102,7 +162,11 @@ fn no_trick_with_clocks_makes_a_change_look_fresh() {
     let source = env.path("subsystems/one/src/one.sh");
     let text = |word: &str| format!("#!/bin/sh\necho \"one @VERSION@ {word}\"\n");
     let mut words = ["aa", "ab", "ac", "ad", "ae", "af"].iter();
-    for time in ["1970-01-01 00:00:00 UTC", "2099-01-01 00:00:00 UTC", "2020-02-02 02:02:02 UTC"] {
+    for time in [
+        "1970-01-01 00:00:00 UTC",
+        "2099-01-01 00:00:00 UTC",
+        "2020-02-02 02:02:02 UTC",
+    ] {
         std::fs::write(&source, text(words.next().unwrap())).unwrap();
         touch(&source, time);
         env.larder(["ensure", "all"]).success();
@@ -119,7 +183,11 @@ fn no_trick_with_clocks_makes_a_change_look_fresh() {
             }
             touch(&source, time);
             env.larder(["ensure", "all"]).success();
-            assert_eq!(env.sh("subsystems/one/.bin/one"), format!("one v1.0.0 {word}\n"), "{time}");
+            assert_eq!(
+                env.sh("subsystems/one/.bin/one"),
+                format!("one v1.0.0 {word}\n"),
+                "{time}"
+            );
         }
     }
 }
@@ -128,15 +196,30 @@ fn no_trick_with_clocks_makes_a_change_look_fresh() {
 fn no_trick_with_clocks_hides_damage() {
     let env = TestEnv::new();
     two(&env);
-    let binary = || env.path("subsystems/one/.bin/one").canonicalize_utf8().unwrap();
-    for time in ["1970-01-01 00:00:00 UTC", "2099-01-01 00:00:00 UTC", "2020-02-02 02:02:02 UTC"] {
+    let binary = || {
+        env.path("subsystems/one/.bin/one")
+            .canonicalize_utf8()
+            .unwrap()
+    };
+    for time in [
+        "1970-01-01 00:00:00 UTC",
+        "2099-01-01 00:00:00 UTC",
+        "2020-02-02 02:02:02 UTC",
+    ] {
         env.larder(["ensure", "all"]).success();
         touch(&binary(), time);
-        assert_eq!(env.larder_json(["ensure", "one"]).success().outcome("one"), "up-to-date");
+        assert_eq!(
+            env.larder_json(["ensure", "one"]).success().outcome("one"),
+            "up-to-date"
+        );
         is_noop(&env, &["ensure", "one", "--json"]);
         crate::env::flip_bit(&binary());
         touch(&binary(), time);
-        assert_eq!(env.larder_json(["ensure", "one"]).success().outcome("one"), "restored", "{time}");
+        assert_eq!(
+            env.larder_json(["ensure", "one"]).success().outcome("one"),
+            "restored",
+            "{time}"
+        );
         crate::kill::whole(&env, "one");
     }
 }
@@ -174,8 +257,16 @@ fn what_changes_while_a_build_runs_is_seen_by_the_next_run() {
             _ => "ten ten",
         };
         env.larder(["ensure", "all"]).success();
-        assert_eq!(env.sh("subsystems/tool/.bin/tool"), format!("{wanted}\n"), "round {round}");
+        assert_eq!(
+            env.sh("subsystems/tool/.bin/tool"),
+            format!("{wanted}\n"),
+            "round {round}"
+        );
         std::fs::remove_file(env.base().join("started")).unwrap();
-        env.edit("versions.yml", &format!("v1.0.{round}"), &format!("v1.0.{}", round + 1));
+        env.edit(
+            "versions.yml",
+            &format!("v1.0.{round}"),
+            &format!("v1.0.{}", round + 1),
+        );
     }
 }

@@ -23,14 +23,19 @@ fn count(path: &camino::Utf8Path) -> usize {
 
 /// Starts larder; what it says is kept.
 fn start(env: &TestEnv, args: &[&str]) -> Child {
-    env.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("larder starts")
+    env.command(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("larder starts")
 }
 
 /// Waits for all; each must exit 0.
 fn all_well(children: Vec<Child>) -> Vec<String> {
     let end = |child: Child| {
         let output = child.wait_with_output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{}: {said}", output.status);
         said
     };
@@ -41,19 +46,28 @@ fn all_well(children: Vec<Child>) -> Vec<String> {
 fn until(what: &str, so: impl Fn() -> bool) {
     let start = Instant::now();
     while !so() {
-        assert!(start.elapsed() < Duration::from_secs(30), "{what}: not within 30 seconds");
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "{what}: not within 30 seconds"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
 fn signal(child: &Child, name: &str) {
-    let done = Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().unwrap();
+    let done = Command::new("kill")
+        .args([format!("-{name}"), child.id().to_string()])
+        .status()
+        .unwrap();
     assert!(done.success());
 }
 
 #[test]
 fn one_project_many_larders_one_build() {
-    for args in [&["ensure", "all"][..], &["ensure", "all", "--source", "build"]] {
+    for args in [
+        &["ensure", "all"][..],
+        &["ensure", "all", "--source", "build"],
+    ] {
         let env = TestEnv::new();
         let counter = env.base().join("builds");
         counted(&env, counter.as_str(), "0.3");
@@ -72,10 +86,23 @@ fn many_projects_one_cache_one_build() {
         machine.set("LARDER_CACHE_DIR", first.cache());
         counted(machine, counter.as_str(), "0.3");
     }
-    let said = all_well(machines.iter().map(|machine| start(machine, &["ensure", "all", "--json"])).collect());
+    let said = all_well(
+        machines
+            .iter()
+            .map(|machine| start(machine, &["ensure", "all", "--json"]))
+            .collect(),
+    );
     assert_eq!(count(&counter), 1);
-    let outcomes = |word: &str| said.iter().filter(|text| text.contains(&format!("\"outcome\":\"{word}\""))).count();
-    assert_eq!((outcomes("built"), outcomes("restored")), (1, 15), "{said:?}");
+    let outcomes = |word: &str| {
+        said.iter()
+            .filter(|text| text.contains(&format!("\"outcome\":\"{word}\"")))
+            .count()
+    };
+    assert_eq!(
+        (outcomes("built"), outcomes("restored")),
+        (1, 15),
+        "{said:?}"
+    );
     for machine in &machines {
         crate::kill::whole(machine, "tool");
     }
@@ -86,10 +113,33 @@ fn many_larders_package_and_release_one_thing() {
     let env = TestEnv::new();
     counted(&env, env.base().join("builds").as_str(), "0");
     env.larder(["ensure", "all"]).success();
-    all_well((0..8).map(|i| start(&env, if i % 2 == 0 { &["package", "all"] } else { &["release", "all"] })).collect());
-    let litter = |dir: &str| crate::kill::list(&env.path(dir)).into_iter().filter(|name| name.starts_with(".tmp")).count();
+    all_well(
+        (0..8)
+            .map(|i| {
+                start(
+                    &env,
+                    if i % 2 == 0 {
+                        &["package", "all"]
+                    } else {
+                        &["release", "all"]
+                    },
+                )
+            })
+            .collect(),
+    );
+    let litter = |dir: &str| {
+        crate::kill::list(&env.path(dir))
+            .into_iter()
+            .filter(|name| name.starts_with(".tmp"))
+            .count()
+    };
     assert_eq!((litter(".dist"), litter(".larder-hub/tool-v1.0.0")), (0, 0));
-    assert_eq!(env.larder_json(["release", "all"]).success().finished("release")[0]["outcome"], "up-to-date");
+    assert_eq!(
+        env.larder_json(["release", "all"])
+            .success()
+            .finished("release")[0]["outcome"],
+        "up-to-date"
+    );
 }
 
 #[test]
@@ -101,9 +151,22 @@ fn where_there_are_no_locks_all_succeed_all_the_same() {
         env.versions(&[("tool", &format!("v1.0.{round}"))], "sources: [build]\n");
         let unlocked = || {
             let mut command = env.program("strace");
-            command.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=flock", "-e", "inject=flock:error=ENOLCK"]);
+            command.args([
+                "-f",
+                "-qq",
+                "-o",
+                "/dev/null",
+                "-e",
+                "trace=flock",
+                "-e",
+                "inject=flock:error=ENOLCK",
+            ]);
             command.args([crate::env::LARDER, "ensure", "all"]);
-            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+            command
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
         };
         all_well((0..6).map(|_| unlocked()).collect());
         crate::kill::whole(&env, "tool");
@@ -113,7 +176,10 @@ fn where_there_are_no_locks_all_succeed_all_the_same() {
     env.versions(&[("tool", "v2.0.0")], "sources: [build]\n");
     env.larder(["ensure", "all"]).success();
     assert!(crate::kill::list(&env.path(".larder/work")).is_empty());
-    assert_eq!(crate::kill::list(&env.path("subsystems/tool/.bin/.v")).len(), 4);
+    assert_eq!(
+        crate::kill::list(&env.path("subsystems/tool/.bin/.v")).len(),
+        4
+    );
 }
 
 #[test]
@@ -145,7 +211,10 @@ fn whoever_waits_for_a_stopped_larder_says_so() {
     signal(&holder, "KILL");
     holder.wait().unwrap();
     let said = all_well(vec![other]).remove(0);
-    assert!(said.contains(&format!("waiting for larder, process {}", holder.id())), "{said}");
+    assert!(
+        said.contains(&format!("waiting for larder, process {}", holder.id())),
+        "{said}"
+    );
     assert_eq!(count(&counter), 2);
 }
 

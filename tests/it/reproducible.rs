@@ -17,8 +17,13 @@ fn write(env: &TestEnv, format: &str, megabytes: usize) {
     let mut seed = 1_u64;
     let mut block = String::new();
     while block.len() < 1024 * 1024 {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        block += &format!("{seed:016x} {}\n", "pad ".repeat(usize::try_from(seed >> 61).unwrap()));
+        seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        block += &format!(
+            "{seed:016x} {}\n",
+            "pad ".repeat(usize::try_from(seed >> 61).unwrap())
+        );
     }
     let mut data = String::from("#!/bin/sh\n");
     for i in 0..megabytes {
@@ -39,8 +44,15 @@ fn packaged(env: &TestEnv, umask: &str, threads: &str, extension: &str) -> (Stri
     env.output(command).success();
     let asset = env.path(format!(".dist/big-{}.{extension}", host()));
     let bytes = std::fs::read(&asset).unwrap();
-    assert!(bytes.len() > 100 * 1024, "{asset} has {} bytes", bytes.len());
-    (Digest::of(&bytes).to_string(), env.read("subsystems/big/.bin/.version"))
+    assert!(
+        bytes.len() > 100 * 1024,
+        "{asset} has {} bytes",
+        bytes.len()
+    );
+    (
+        Digest::of(&bytes).to_string(),
+        env.read("subsystems/big/.bin/.version"),
+    )
 }
 
 #[test]
@@ -49,8 +61,15 @@ fn packages_are_the_same_on_machines_that_are_not() {
         let one = TestEnv::new();
         write(&one, format, megabytes);
         let first = packaged(&one, "022", "1", format);
-        let mut two = one.another("another-machine/with-a-project-folder/whose-path-is-a-good-deal-longer-than-the-first");
-        for (key, value) in [("TZ", "Pacific/Chatham"), ("LANG", "tr_TR.UTF-8"), ("LC_ALL", "de_DE"), ("USER", "someone")] {
+        let mut two = one.another(
+            "another-machine/with-a-project-folder/whose-path-is-a-good-deal-longer-than-the-first",
+        );
+        for (key, value) in [
+            ("TZ", "Pacific/Chatham"),
+            ("LANG", "tr_TR.UTF-8"),
+            ("LC_ALL", "de_DE"),
+            ("USER", "someone"),
+        ] {
             two.set(key, value);
         }
         crate::env::copy_tree(one.project(), two.project());

@@ -23,11 +23,18 @@ pub struct Seen {
 impl Seen {
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
     }
     /// First byte of a `Range: bytes=N-`.
     pub fn range(&self) -> Option<usize> {
-        self.header("range")?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
+        self.header("range")?
+            .strip_prefix("bytes=")?
+            .strip_suffix('-')?
+            .parse()
+            .ok()
     }
 }
 
@@ -46,7 +53,10 @@ pub struct Reply {
 impl Reply {
     /// A status line and an empty body.
     pub fn status(status: u16) -> Self {
-        Self { head: format!("HTTP/1.1 {status} Scripted\r\n"), ..Self::default() }
+        Self {
+            head: format!("HTTP/1.1 {status} Scripted\r\n"),
+            ..Self::default()
+        }
     }
     /// 200 with a body.
     pub fn ok(body: impl Into<Vec<u8>>) -> Self {
@@ -56,7 +66,10 @@ impl Reply {
     pub fn rest(whole: &[u8], start: usize, etag: &str) -> Self {
         Self::status(206)
             .header("etag", etag)
-            .header("content-range", &format!("bytes {start}-{}/{}", whole.len() - 1, whole.len()))
+            .header(
+                "content-range",
+                &format!("bytes {start}-{}/{}", whole.len() - 1, whole.len()),
+            )
             .body(&whole[start..])
     }
     /// A redirect.
@@ -65,7 +78,10 @@ impl Reply {
     }
     /// Closes the connection without a word.
     pub fn nothing() -> Self {
-        Self { nothing: true, ..Self::default() }
+        Self {
+            nothing: true,
+            ..Self::default()
+        }
     }
     /// Adds a header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -118,7 +134,11 @@ impl Reply {
             }
             self.body = body;
         } else {
-            self.head = format!("{}content-length: {}\r\n", self.head, self.length.unwrap_or(0));
+            self.head = format!(
+                "{}content-length: {}\r\n",
+                self.head,
+                self.length.unwrap_or(0)
+            );
         }
         stream.write_all(format!("{}connection: close\r\n\r\n", self.head).as_bytes())?;
         match self.drip {
@@ -154,11 +174,17 @@ pub struct Script {
 impl Script {
     /// Answers with what the function says; it is given the request and how many came before.
     pub fn start(handler: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static) -> Self {
-        Self::on(TcpListener::bind("127.0.0.1:0").expect("a free port"), handler)
+        Self::on(
+            TcpListener::bind("127.0.0.1:0").expect("a free port"),
+            handler,
+        )
     }
 
     /// The same on a port that was taken before, so that two servers can name each other.
-    pub fn on(listener: TcpListener, handler: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static) -> Self {
+    pub fn on(
+        listener: TcpListener,
+        handler: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static,
+    ) -> Self {
         let url = format!("http://{}", listener.local_addr().expect("address"));
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (log, handler): (_, Arc<Handler>) = (Arc::clone(&seen), Arc::new(handler));
@@ -202,14 +228,24 @@ fn read(stream: &TcpStream) -> std::io::Result<Seen> {
     let (Some(method), Some(path)) = (words.next(), words.next()) else {
         return Err(std::io::Error::other("no request"));
     };
-    let mut seen = Seen { method: method.to_owned(), path: path.to_owned(), ..Seen::default() };
+    let mut seen = Seen {
+        method: method.to_owned(),
+        path: path.to_owned(),
+        ..Seen::default()
+    };
     loop {
         let mut line = String::new();
         reader.read_line(&mut line)?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { break };
-        seen.headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
+        seen.headers
+            .push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let length = seen.header("content-length").and_then(|v| v.parse().ok()).unwrap_or(0);
+    let length = seen
+        .header("content-length")
+        .and_then(|v| v.parse().ok())
+        .unwrap_or(0);
     seen.body = vec![0; length];
     reader.read_exact(&mut seen.body)?;
     Ok(seen)

@@ -78,11 +78,18 @@ impl FileServer {
     /// `METHOD path` of every request so far, and forgets them.
     pub fn take(&self) -> Vec<String> {
         let requests = std::mem::take(&mut self.state.lock().expect("state").requests);
-        requests.into_iter().map(|request| format!("{} {}", request.method, request.path)).collect()
+        requests
+            .into_iter()
+            .map(|request| format!("{} {}", request.method, request.path))
+            .collect()
     }
     /// From now on answers a path so.
     pub fn fault(&self, path: &str, fault: Fault) {
-        self.state.lock().expect("state").faults.insert(path.to_owned(), fault);
+        self.state
+            .lock()
+            .expect("state")
+            .faults
+            .insert(path.to_owned(), fault);
     }
     /// Answers everything well again.
     pub fn heal(&self) {
@@ -99,18 +106,30 @@ fn serve(stream: TcpStream, root: &Utf8Path, state: &Mutex<State>) -> std::io::R
             return Ok(());
         }
         let mut words = line.split_whitespace();
-        let (method, path) = (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
+        let (method, path) = (
+            words.next().unwrap_or_default().to_owned(),
+            words.next().unwrap_or_default().to_owned(),
+        );
         let mut headers = Vec::new();
         loop {
             let mut header = String::new();
             reader.read_line(&mut header)?;
-            let Some((name, value)) = header.trim_end().split_once(':') else { break };
+            let Some((name, value)) = header.trim_end().split_once(':') else {
+                break;
+            };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let range = headers.iter().find(|(name, _)| name == "range").map(|(_, value)| value.clone());
+        let range = headers
+            .iter()
+            .find(|(name, _)| name == "range")
+            .map(|(_, value)| value.clone());
         let fault = {
             let mut state = state.lock().expect("state");
-            state.requests.push(Request { method: method.clone(), path: path.clone(), headers });
+            state.requests.push(Request {
+                method: method.clone(),
+                path: path.clone(),
+                headers,
+            });
             let fault = state.faults.get(&path).cloned();
             if let Some(Fault::Cut { times, .. }) = state.faults.get_mut(&path) {
                 *times = times.saturating_sub(1);
@@ -120,7 +139,12 @@ fn serve(stream: TcpStream, root: &Utf8Path, state: &Mutex<State>) -> std::io::R
         let mut cut = None;
         match fault {
             Some(Fault::Status(status, body)) => {
-                head(&mut stream, status, body.len() as u64, &[("content-type", "text/html")])?;
+                head(
+                    &mut stream,
+                    status,
+                    body.len() as u64,
+                    &[("content-type", "text/html")],
+                )?;
                 if method != "HEAD" {
                     stream.write_all(body.as_bytes())?;
                 }
@@ -131,35 +155,62 @@ fn serve(stream: TcpStream, root: &Utf8Path, state: &Mutex<State>) -> std::io::R
         }
         let path = path.split('?').next().unwrap_or_default();
         let inside = !path.contains("..");
-        let file = std::fs::File::open(root.join(path.trim_start_matches('/'))).ok().filter(|_| inside);
-        let Some((mut file, meta)) =
-            file.and_then(|file| file.metadata().ok().filter(std::fs::Metadata::is_file).map(|meta| (file, meta)))
-        else {
+        let file = std::fs::File::open(root.join(path.trim_start_matches('/')))
+            .ok()
+            .filter(|_| inside);
+        let Some((mut file, meta)) = file.and_then(|file| {
+            file.metadata()
+                .ok()
+                .filter(std::fs::Metadata::is_file)
+                .map(|meta| (file, meta))
+        }) else {
             head(&mut stream, 404, 0, &[])?;
             continue;
         };
         let size = meta.len();
         let etag = format!("\"{size:x}-{:x}-{:x}\"", meta.mtime(), meta.mtime_nsec());
-        let start = range.and_then(|r| r.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<u64>().ok());
+        let start = range.and_then(|r| {
+            r.strip_prefix("bytes=")?
+                .strip_suffix('-')?
+                .parse::<u64>()
+                .ok()
+        });
         let part = match start {
             Some(start) if start < size => {
                 let range = format!("bytes {start}-{}/{size}", size - 1);
-                head(&mut stream, 206, size - start, &[("etag", &etag), ("content-range", &range)])?;
+                head(
+                    &mut stream,
+                    206,
+                    size - start,
+                    &[("etag", &etag), ("content-range", &range)],
+                )?;
                 start..size
             }
             Some(_) => {
-                head(&mut stream, 416, 0, &[("content-range", &format!("bytes */{size}"))])?;
+                head(
+                    &mut stream,
+                    416,
+                    0,
+                    &[("content-range", &format!("bytes */{size}"))],
+                )?;
                 0..0
             }
             None => {
-                head(&mut stream, 200, size, &[("etag", &etag), ("accept-ranges", "bytes")])?;
+                head(
+                    &mut stream,
+                    200,
+                    size,
+                    &[("etag", &etag), ("accept-ranges", "bytes")],
+                )?;
                 0..size
             }
         };
         if method != "HEAD" {
             // Never a whole file in memory: some tests serve large ones.
             file.seek(SeekFrom::Start(part.start))?;
-            let length = cut.map_or(u64::MAX, |after| after as u64).min(part.end - part.start);
+            let length = cut
+                .map_or(u64::MAX, |after| after as u64)
+                .min(part.end - part.start);
             std::io::copy(&mut file.take(length), &mut stream)?;
         }
         stream.flush()?;
@@ -169,7 +220,12 @@ fn serve(stream: TcpStream, root: &Utf8Path, state: &Mutex<State>) -> std::io::R
     }
 }
 
-fn head(to: &mut TcpStream, status: u16, length: u64, headers: &[(&str, &str)]) -> std::io::Result<()> {
+fn head(
+    to: &mut TcpStream,
+    status: u16,
+    length: u64,
+    headers: &[(&str, &str)],
+) -> std::io::Result<()> {
     use std::fmt::Write as _;
     let mut text = format!("HTTP/1.1 {status} x\r\ncontent-length: {length}\r\n");
     for (name, value) in headers {
@@ -186,7 +242,10 @@ fn files_ranges_and_faults() {
     let server = FileServer::start(&env.path("files"));
     let get = |args: &[&str]| {
         let mut command = env.program("curl");
-        command.args(["-sS", "--max-time", "10"]).args(args).arg(format!("{}/a.txt", server.url()));
+        command
+            .args(["-sS", "--max-time", "10"])
+            .args(args)
+            .arg(format!("{}/a.txt", server.url()));
         env.output(command)
     };
     assert_eq!(get(&[]).success().stdout, "0123456789");
@@ -196,7 +255,12 @@ fn files_ranges_and_faults() {
     assert_ne!(get(&[]).code, Some(0));
     assert_eq!(get(&[]).success().stdout, "0123456789");
     server.fault("/a.txt", Fault::Status(503, String::new()));
-    assert_eq!(get(&["-o", "/dev/null", "-w", "%{http_code}"]).success().stdout, "503");
+    assert_eq!(
+        get(&["-o", "/dev/null", "-w", "%{http_code}"])
+            .success()
+            .stdout,
+        "503"
+    );
     server.heal();
     assert_eq!(get(&[]).success().stdout, "0123456789");
 }

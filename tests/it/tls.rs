@@ -34,7 +34,10 @@ fn tls_server(subject: &str, days: (i64, i64)) -> (String, String) {
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+        .with_single_cert(
+            vec![cert.der().clone()],
+            PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+        )
         .unwrap();
     let (config, listener) = (Arc::new(config), TcpListener::bind("127.0.0.1:0").unwrap());
     let port = listener.local_addr().unwrap().port();
@@ -44,7 +47,9 @@ fn tls_server(subject: &str, days: (i64, i64)) -> (String, String) {
             let mut stream = rustls::Stream::new(&mut tls, &mut stream);
             // Handshakes that the client ends are what most of these tests are about.
             if stream.read(&mut [0; 4096]).is_ok() {
-                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nbytes");
+                let _ = stream.write_all(
+                    b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nbytes",
+                );
                 stream.conn.send_close_notify();
                 let _ = stream.flush();
             }
@@ -58,7 +63,13 @@ fn tls_is_trusted_only_as_it_should_be() {
     let trusting = |pem: &str| {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), pem).unwrap();
-        let client = Client::new(Settings { ca_file: Some(file.path().to_owned()), ..quick() }, Cancel::new());
+        let client = Client::new(
+            Settings {
+                ca_file: Some(file.path().to_owned()),
+                ..quick()
+            },
+            Cancel::new(),
+        );
         (client, file)
     };
     // A company CA is added, not put in the others' place; it vouches for its own only.
@@ -72,11 +83,24 @@ fn tls_is_trusted_only_as_it_should_be() {
     let (other_url, other_ca) = tls_server("elsewhere.example", (-1, 1));
     let (client, _file) = trusting(&other_ca);
     let other = fetch(&client, &other_url).unwrap_err();
-    for (error, hint) in [(unknown, "SSL_CERT_FILE"), (expired, "clock"), (other, "insecure")] {
+    for (error, hint) in [
+        (unknown, "SSL_CERT_FILE"),
+        (expired, "clock"),
+        (other, "insecure"),
+    ] {
         assert_eq!(error.kind(), Kind::Refused, "{error}");
-        assert!(error.hints().iter().any(|h| h.contains(hint)), "{error} {:?}", error.hints());
+        assert!(
+            error.hints().iter().any(|h| h.contains(hint)),
+            "{error} {:?}",
+            error.hints()
+        );
     }
     assert_eq!(client.moved().requests, 1, "never tried again");
     let (client, _file) = trusting("no certificate");
-    assert!(fetch(&client, &url).unwrap_err().to_string().contains("holds no certificate"));
+    assert!(
+        fetch(&client, &url)
+            .unwrap_err()
+            .to_string()
+            .contains("holds no certificate")
+    );
 }

@@ -11,12 +11,17 @@ const VERSIONS: [&str; 2] = ["v1.0.0", "v2.0.0"];
 
 /// The version by the stamp and by the text of the binary of the set that `current` names now.
 fn set(bin: &Utf8Path) -> Option<(String, String)> {
-    let set = bin.join(".v").join(std::fs::read_link(bin.join(".v/current")).ok()?.to_str()?);
+    let set = bin
+        .join(".v")
+        .join(std::fs::read_link(bin.join(".v/current")).ok()?.to_str()?);
     // A set that is replaced twice is removed: then this look says nothing.
     let stamp = std::fs::read_to_string(set.join(".version")).ok()?;
     let text = std::fs::read_to_string(set.join("tool")).ok()?;
     let stamp = stamp.lines().next()?.strip_prefix("version: ")?.to_owned();
-    Some((stamp, text.trim().rsplit(' ').next()?.trim_matches('"').to_owned()))
+    Some((
+        stamp,
+        text.trim().rsplit(' ').next()?.trim_matches('"').to_owned(),
+    ))
 }
 
 #[test]
@@ -38,17 +43,27 @@ fn an_upgrade_never_shows_a_mixture_nor_a_gap() {
                 }
                 // Under their own names both are always there.
                 for name in ["tool", ".version"] {
-                    let text = std::fs::read_to_string(bin.join(name)).unwrap_or_else(|e| panic!("{name} is missing: {e}"));
-                    assert!(VERSIONS.iter().any(|version| text.contains(version)), "{name} holds {text:?}");
+                    let text = std::fs::read_to_string(bin.join(name))
+                        .unwrap_or_else(|e| panic!("{name} is missing: {e}"));
+                    assert!(
+                        VERSIONS.iter().any(|version| text.contains(version)),
+                        "{name} holds {text:?}"
+                    );
                 }
             }
         });
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
-                let output = Command::new(bin.join("tool")).output().expect("it can always be run");
+                let output = Command::new(bin.join("tool"))
+                    .output()
+                    .expect("it can always be run");
                 let said = String::from_utf8(output.stdout).unwrap();
                 // A shell opens its script by name once more, after the kernel did: it may be the next version's.
-                assert!(output.status.success() && VERSIONS.iter().any(|v| said == format!("tool {v}\n")), "{said:?}");
+                assert!(
+                    output.status.success()
+                        && VERSIONS.iter().any(|v| said == format!("tool {v}\n")),
+                    "{said:?}"
+                );
                 runs.fetch_add(1, Ordering::Relaxed);
             }
         });
@@ -56,13 +71,19 @@ fn an_upgrade_never_shows_a_mixture_nor_a_gap() {
         for round in 1..=30 {
             want(VERSIONS[round % 2]);
             let output = env.larder_json(["ensure", "all"]).success();
-            assert_eq!(output.outcome("tool"), if round == 1 { "built" } else { "restored" });
+            assert_eq!(
+                output.outcome("tool"),
+                if round == 1 { "built" } else { "restored" }
+            );
             assert_eq!(set(&bin).unwrap().0, VERSIONS[round % 2]);
         }
         drop(guard);
     });
     let (looks, runs) = (looks.into_inner(), runs.into_inner());
-    assert!(looks > 300 && runs > 30, "{looks} looks and {runs} runs watched too little");
+    assert!(
+        looks > 300 && runs > 30,
+        "{looks} looks and {runs} runs watched too little"
+    );
 }
 
 /// Ends the watchers, also when the test fails.
@@ -77,7 +98,11 @@ impl Drop for Over<'_> {
 #[test]
 fn an_upgrade_replaces_a_binary_that_is_running() {
     let env = TestEnv::new();
-    let sleep = Command::new("sh").args(["-c", "command -v sleep"]).output().unwrap().stdout;
+    let sleep = Command::new("sh")
+        .args(["-c", "command -v sleep"])
+        .output()
+        .unwrap()
+        .stdout;
     let sleep = String::from_utf8(sleep).unwrap();
     env.recipe(
         "tool",
@@ -85,13 +110,22 @@ fn an_upgrade_replaces_a_binary_that_is_running() {
     );
     env.versions(&[("tool", "1")], "sources: [build]\n");
     env.larder(["ensure", "all"]).success();
-    let mut running = Command::new(env.path("subsystems/tool/.bin/tool")).arg("30").spawn().unwrap();
+    let mut running = Command::new(env.path("subsystems/tool/.bin/tool"))
+        .arg("30")
+        .spawn()
+        .unwrap();
     for version in ["2", "3"] {
         env.versions(&[("tool", version)], "sources: [build]\n");
         env.larder(["ensure", "all"]).success();
-        assert!(env.read("subsystems/tool/.bin/.version").starts_with(&format!("version: {version}\n")));
+        assert!(
+            env.read("subsystems/tool/.bin/.version")
+                .starts_with(&format!("version: {version}\n"))
+        );
     }
-    assert!(running.try_wait().unwrap().is_none(), "the running one was disturbed");
+    assert!(
+        running.try_wait().unwrap().is_none(),
+        "the running one was disturbed"
+    );
     running.kill().unwrap();
     running.wait().unwrap();
 }
@@ -113,14 +147,33 @@ fn without_links_an_upgrade_replaces_whole_files() {
         env.larder(["ensure", "all"]).success();
         let link = env.path("subsystems/tool/.bin/tool").is_symlink();
         assert_eq!(link, links, "round {round}");
-        assert_eq!(env.sh("subsystems/tool/.bin/tool"), format!("tool {version}\n"), "round {round}");
-        assert_eq!(visible(&env), [".v", ".version", "tool"].map(String::from).into(), "round {round}");
+        assert_eq!(
+            env.sh("subsystems/tool/.bin/tool"),
+            format!("tool {version}\n"),
+            "round {round}"
+        );
+        assert_eq!(
+            visible(&env),
+            [".v", ".version", "tool"].map(String::from).into(),
+            "round {round}"
+        );
         if !links {
-            assert!(crate::kill::list(&env.path("subsystems/tool/.bin/.v")).is_empty(), "round {round}");
+            assert!(
+                crate::kill::list(&env.path("subsystems/tool/.bin/.v")).is_empty(),
+                "round {round}"
+            );
         }
         // A second run, made to read everything, finds nothing to repair.
         env.remove(".larder/state");
-        assert_eq!(env.larder_json(["ensure", "all"]).success().outcome("tool"), "up-to-date", "round {round}");
-        assert_eq!(env.sh("subsystems/tool/.bin/tool"), format!("tool {version}\n"), "round {round}");
+        assert_eq!(
+            env.larder_json(["ensure", "all"]).success().outcome("tool"),
+            "up-to-date",
+            "round {round}"
+        );
+        assert_eq!(
+            env.sh("subsystems/tool/.bin/tool"),
+            format!("tool {version}\n"),
+            "round {round}"
+        );
     }
 }

@@ -4,7 +4,10 @@ use super::*;
 use crate::Kind;
 
 fn globs(pairs: &[(&str, &str)]) -> Vec<(String, FileName)> {
-    pairs.iter().map(|(glob, name)| ((*glob).to_owned(), name.parse().unwrap())).collect()
+    pairs
+        .iter()
+        .map(|(glob, name)| ((*glob).to_owned(), name.parse().unwrap()))
+        .collect()
 }
 
 /// A release as publishers make it: a folder with a binary, texts and links.
@@ -29,11 +32,23 @@ fn what_other_programs_pack_is_read() {
         ("a.tar.gz", "tar czf a.tar.gz tool-1.2"),
         ("a.tar.bz2", "tar cjf a.tar.bz2 tool-1.2"),
         ("a.tar.xz", "tar cJf a.tar.xz tool-1.2"),
-        ("b.tar.xz", "tar c tool-1.2 | xz -9 --x86 --lzma2=preset=9 -C sha256 >b.tar.xz"),
-        ("c.tar.xz", "(tar c tool-1.2 | head -c 3000 | xz; tar c tool-1.2 | tail -c +3001 | xz -T2) >c.tar.xz"),
+        (
+            "b.tar.xz",
+            "tar c tool-1.2 | xz -9 --x86 --lzma2=preset=9 -C sha256 >b.tar.xz",
+        ),
+        (
+            "c.tar.xz",
+            "(tar c tool-1.2 | head -c 3000 | xz; tar c tool-1.2 | tail -c +3001 | xz -T2) >c.tar.xz",
+        ),
         ("a.tar.zst", "tar c tool-1.2 | zstd -q -19 >a.tar.zst"),
-        ("b.tar.zst", "(tar c tool-1.2 | head -c 3000 | zstd -q; tar c tool-1.2 | tail -c +3001 | zstd -q) >b.tar.zst"),
-        ("p.tar.gz", "python3 -c \"import tarfile; t = tarfile.open('p.tar.gz', 'w:gz'); t.add('tool-1.2'); t.close()\""),
+        (
+            "b.tar.zst",
+            "(tar c tool-1.2 | head -c 3000 | zstd -q; tar c tool-1.2 | tail -c +3001 | zstd -q) >b.tar.zst",
+        ),
+        (
+            "p.tar.gz",
+            "python3 -c \"import tarfile; t = tarfile.open('p.tar.gz', 'w:gz'); t.add('tool-1.2'); t.close()\"",
+        ),
         (
             "g.tar.gz",
             "git init -q g 2>/dev/null; cp -r tool-1.2 g/; cd g; git add -A; git -c user.name=n -c user.email=e commit -qm m; git archive --format=tar.gz -o ../g.tar.gz HEAD",
@@ -43,7 +58,10 @@ fn what_other_programs_pack_is_read() {
         ("c.zip", "zip -q0r - tool-1.2 >c.zip </dev/null"),
         ("d.zip", "zip -qry -Z bzip2 d.zip tool-1.2"),
         ("e.zip", "zip -qry -fz e.zip tool-1.2"),
-        ("p.zip", "python3 -c \"import shutil; shutil.make_archive('p', 'zip', '.', 'tool-1.2')\""),
+        (
+            "p.zip",
+            "python3 -c \"import shutil; shutil.make_archive('p', 'zip', '.', 'tool-1.2')\"",
+        ),
     ];
     for (name, command) in makers.into_iter().filter(|(_, command)| have(command)) {
         sh(command, &place.root);
@@ -52,20 +70,46 @@ fn what_other_programs_pack_is_read() {
         let bytes = crate::fs::read(place.root.join(name)).unwrap();
         let wanted = globs(&[("*/bin/tool", "tool"), ("**/READM?", "readme")]);
         // Without -y, zip stores what a link leads to.
-        let wanted = if matches!(name, "a.zip" | "c.zip" | "p.zip") { &wanted[..1] } else { &wanted[..] };
+        let wanted = if matches!(name, "a.zip" | "c.zip" | "p.zip") {
+            &wanted[..1]
+        } else {
+            &wanted[..]
+        };
         let kind = ArchiveKind::of_name(name);
-        let files = unpack_into(&out, kind, &bytes, &Select::Globs(wanted), &Budget::default());
+        let files = unpack_into(
+            &out,
+            kind,
+            &bytes,
+            &Select::Globs(wanted),
+            &Budget::default(),
+        );
         // A tar stores the second name of a file as a hard link; which of two comes first is the folder's business.
         let files = match files {
-            Err(e) if e.message() == "`*/bin/tool` matches only a link: `tool-1.2/bin/tool` → `tool-1.2/bin/hard`" => {
+            Err(e)
+                if e.message()
+                    == "`*/bin/tool` matches only a link: `tool-1.2/bin/tool` → `tool-1.2/bin/hard`" =>
+            {
                 let wanted = globs(&[("*/bin/hard", "tool"), ("**/READM?", "readme")]);
-                unpack_into(&out, kind, &bytes, &Select::Globs(&wanted), &Budget::default()).unwrap()
+                unpack_into(
+                    &out,
+                    kind,
+                    &bytes,
+                    &Select::Globs(&wanted),
+                    &Budget::default(),
+                )
+                .unwrap()
             }
             other => other.unwrap_or_else(|e| panic!("{name}: {e} {:?}", e.hints())),
         };
-        let mut seen: Vec<_> = files.iter().map(|f| (f.name.as_str(), f.mode, f.sha256)).collect();
+        let mut seen: Vec<_> = files
+            .iter()
+            .map(|f| (f.name.as_str(), f.mode, f.sha256))
+            .collect();
         seen.sort_unstable();
-        let expected = [("readme", 0o644, Digest::of(b"text")), ("tool", 0o755, Digest::of(b"#!/bin/sh\necho tool"))];
+        let expected = [
+            ("readme", 0o644, Digest::of(b"text")),
+            ("tool", 0o755, Digest::of(b"#!/bin/sh\necho tool")),
+        ];
         assert_eq!(seen, expected[2 - wanted.len()..], "{name}");
         assert_eq!(crate::fs::list(&out).unwrap().len(), wanted.len());
     }
@@ -89,16 +133,56 @@ fn zipfile(name: &str, names: &str) -> String {
 fn odd_archives_of_other_programs_are_refused() {
     let place = Place::new();
     let cases = [
-        ("abs.tar", "tar cPf abs.tar $PWD/abs.txt", "its path is absolute"),
-        ("up.tar", "cd out; tar cPf ../up.tar ../abs.txt", "its path holds `..`"),
-        ("sparse.tar", "truncate -s 1M s; tar cSf sparse.tar s", "it is a sparse file"),
-        ("sparse.pax.tar", "tar --format=posix -cSf sparse.pax.tar s", "it is a sparse file"),
-        ("fifo.tar", "mkfifo f; tar cf fifo.tar f; rm f", "it is a FIFO"),
-        ("twice.tar", "tar cf twice.tar abs.txt; tar rf twice.tar abs.txt", "it is there twice"),
-        ("cat.tar", "tar cf c1.tar abs.txt; tar cf c2.tar s; cat c1.tar c2.tar >cat.tar", "something follows after its end mark"),
-        ("label.tar", "tar cf label.tar -V volume abs.txt", "a size in it makes no sense"),
-        ("device.tar", "tar cf device.tar -C /dev null", "it is a device"),
-        ("out.tar", "ln -s ../../etc up; tar cf out.tar up abs.txt", "it is a link to `../../etc`, which leads outside"),
+        (
+            "abs.tar",
+            "tar cPf abs.tar $PWD/abs.txt",
+            "its path is absolute",
+        ),
+        (
+            "up.tar",
+            "cd out; tar cPf ../up.tar ../abs.txt",
+            "its path holds `..`",
+        ),
+        (
+            "sparse.tar",
+            "truncate -s 1M s; tar cSf sparse.tar s",
+            "it is a sparse file",
+        ),
+        (
+            "sparse.pax.tar",
+            "tar --format=posix -cSf sparse.pax.tar s",
+            "it is a sparse file",
+        ),
+        (
+            "fifo.tar",
+            "mkfifo f; tar cf fifo.tar f; rm f",
+            "it is a FIFO",
+        ),
+        (
+            "twice.tar",
+            "tar cf twice.tar abs.txt; tar rf twice.tar abs.txt",
+            "it is there twice",
+        ),
+        (
+            "cat.tar",
+            "tar cf c1.tar abs.txt; tar cf c2.tar s; cat c1.tar c2.tar >cat.tar",
+            "something follows after its end mark",
+        ),
+        (
+            "label.tar",
+            "tar cf label.tar -V volume abs.txt",
+            "a size in it makes no sense",
+        ),
+        (
+            "device.tar",
+            "tar cf device.tar -C /dev null",
+            "it is a device",
+        ),
+        (
+            "out.tar",
+            "ln -s ../../etc up; tar cf out.tar up abs.txt",
+            "it is a link to `../../etc`, which leads outside",
+        ),
         (
             "chain.tar",
             "mkdir -p c/d; ln -s ../.. c/d/up; ln -s c/d/up/../x e; tar cf chain.tar e c abs.txt",
@@ -109,49 +193,121 @@ fn odd_archives_of_other_programs_are_refused() {
             "ln -s c w; tar cf through.tar w; rm w; mkdir w; echo x >w/x; tar rf through.tar w/x",
             "it would be written through a link",
         ),
-        ("case.tar", "touch Case case; tar cf case.tar Case case", "differs from an earlier path only in case"),
+        (
+            "case.tar",
+            "touch Case case; tar cf case.tar Case case",
+            "differs from an earlier path only in case",
+        ),
         (
             "unicode.tar",
             "touch \"$(printf '\\303\\251')\" \"$(printf 'e\\314\\201')\"; tar cf unicode.tar ?? ???",
             "differs from an earlier path only in case",
         ),
-        ("backslash.tar", "touch 'a\\b'; tar --no-unquote -cf backslash.tar 'a\\b'", "its name holds a backslash"),
+        (
+            "backslash.tar",
+            "touch 'a\\b'; tar --no-unquote -cf backslash.tar 'a\\b'",
+            "its name holds a backslash",
+        ),
         (
             "hard.tar",
             "ln abs.txt h1; tar cf h0.tar abs.txt h1; tar --delete -f h0.tar abs.txt; mv h0.tar hard.tar",
             "no earlier file",
         ),
-        ("drive.tar", &tarfile("drive.tar", "i.name = 'C:x'"), "its path begins with a drive letter"),
-        ("empty.tar", &tarfile("empty.tar", "i.name = ''"), "its name is empty"),
-        ("nul.tar", &tarfile("nul.tar", "i.pax_headers = {'path': 'a' + chr(0) + 'b'}"), "its name holds a NUL"),
+        (
+            "drive.tar",
+            &tarfile("drive.tar", "i.name = 'C:x'"),
+            "its path begins with a drive letter",
+        ),
+        (
+            "empty.tar",
+            &tarfile("empty.tar", "i.name = ''"),
+            "its name is empty",
+        ),
+        (
+            "nul.tar",
+            &tarfile("nul.tar", "i.pax_headers = {'path': 'a' + chr(0) + 'b'}"),
+            "its name holds a NUL",
+        ),
         (
             "desync.tar",
             &tarfile("desync.tar", "i.pax_headers = {'size': '512'}"),
             "its pax header and its header state different sizes",
         ),
-        ("up.zip", &zipfile("up.zip", "'../x'"), "its path holds `..`"),
-        ("abs.zip", &zipfile("abs.zip", "'/x'"), "its path is absolute"),
-        ("drive.zip", &zipfile("drive.zip", "'C:x'"), "its path begins with a drive letter"),
-        ("twice.zip", &zipfile("twice.zip", "'x', 'x'"), "it is there twice"),
-        ("case.zip", &zipfile("case.zip", "'Read', 'READ'"), "differs from an earlier path only in case"),
-        ("chain.zip", "zip -qry chain.zip e c abs.txt", "it is a link to `c/d/up/../x`, which leads outside"),
-        ("enc.zip", "zip -qP secret enc.zip abs.txt", "it is encrypted"),
-        ("link.zip", "ln -s /etc/passwd l; zip -qy link.zip l", "it is a link to `/etc/passwd`, which leads outside"),
-        ("setuid.tar", "touch u; chmod 4755 u; tar cf setuid.tar u", "it has setuid or setgid permissions"),
-        ("setuid.zip", "zip -q setuid.zip u", "it has setuid or setgid permissions"),
+        (
+            "up.zip",
+            &zipfile("up.zip", "'../x'"),
+            "its path holds `..`",
+        ),
+        (
+            "abs.zip",
+            &zipfile("abs.zip", "'/x'"),
+            "its path is absolute",
+        ),
+        (
+            "drive.zip",
+            &zipfile("drive.zip", "'C:x'"),
+            "its path begins with a drive letter",
+        ),
+        (
+            "twice.zip",
+            &zipfile("twice.zip", "'x', 'x'"),
+            "it is there twice",
+        ),
+        (
+            "case.zip",
+            &zipfile("case.zip", "'Read', 'READ'"),
+            "differs from an earlier path only in case",
+        ),
+        (
+            "chain.zip",
+            "zip -qry chain.zip e c abs.txt",
+            "it is a link to `c/d/up/../x`, which leads outside",
+        ),
+        (
+            "enc.zip",
+            "zip -qP secret enc.zip abs.txt",
+            "it is encrypted",
+        ),
+        (
+            "link.zip",
+            "ln -s /etc/passwd l; zip -qy link.zip l",
+            "it is a link to `/etc/passwd`, which leads outside",
+        ),
+        (
+            "setuid.tar",
+            "touch u; chmod 4755 u; tar cf setuid.tar u",
+            "it has setuid or setgid permissions",
+        ),
+        (
+            "setuid.zip",
+            "zip -q setuid.zip u",
+            "it has setuid or setgid permissions",
+        ),
         (
             "long.tar.zst",
             "head -c 1000000 /dev/zero | zstd -q --ultra -22 --long=28 >long.tar.zst",
             "it needs a window of more than 64 MiB",
         ),
-        ("huge.tar.xz", "head -c 1000 /dev/zero | xz --lzma2=dict=512MiB >huge.tar.xz", "it needs more than 72 MiB of memory"),
-        ("sfx.zip", "(printf '#!/bin/sh\\n'; cat setuid.zip) >sfx.zip", "it is no zip archive: it begins with `#!/bin/s`"),
+        (
+            "huge.tar.xz",
+            "head -c 1000 /dev/zero | xz --lzma2=dict=512MiB >huge.tar.xz",
+            "it needs more than 72 MiB of memory",
+        ),
+        (
+            "sfx.zip",
+            "(printf '#!/bin/sh\\n'; cat setuid.zip) >sfx.zip",
+            "it is no zip archive: it begins with `#!/bin/s`",
+        ),
     ];
     sh("echo x >abs.txt", &place.root);
     for (name, command, why) in cases.into_iter().filter(|(_, command, _)| have(command)) {
         sh(command, &place.root);
         let bytes = crate::fs::read(place.root.join(name)).unwrap();
-        let result = place.unpack(ArchiveKind::of_name(name), &bytes, &Select::Globs(&globs(&[("**/abs.txt", "x")])));
+        let result = place.unpack(
+            ArchiveKind::of_name(name),
+            &bytes,
+            &Select::Globs(&globs(&[("**/abs.txt", "x")])),
+        );
         let error = result.expect_err(name);
         assert_eq!(error.kind(), Kind::Integrity, "{name}: {error}");
         assert!(error.message().contains(why), "{name}: {error}");
@@ -163,12 +319,24 @@ fn odd_archives_of_other_programs_are_refused() {
 fn each_pattern_meets_one_file() {
     let place = Place::new();
     release(&place.root);
-    sh("rm tool-1.2/bin/hard; tar --sort=name -cf a.tar tool-1.2", &place.root);
+    sh(
+        "rm tool-1.2/bin/hard; tar --sort=name -cf a.tar tool-1.2",
+        &place.root,
+    );
     let bytes = crate::fs::read(place.root.join("a.tar")).unwrap();
     let tell = |pairs: &[(&str, &str)]| {
-        let error = place.unpack(ArchiveKind::Tar(Compression::Plain), &bytes, &Select::Globs(&globs(pairs))).unwrap_err();
+        let error = place
+            .unpack(
+                ArchiveKind::Tar(Compression::Plain),
+                &bytes,
+                &Select::Globs(&globs(pairs)),
+            )
+            .unwrap_err();
         assert_eq!(place.left(), Vec::<String>::new());
-        (error.kind(), format!("{error}\n{}", error.hints().join("\n")))
+        (
+            error.kind(),
+            format!("{error}\n{}", error.hints().join("\n")),
+        )
     };
     let failed = |text: &str| (Kind::Failed, text.to_owned());
     // `*` does not cross a folder.
@@ -178,7 +346,10 @@ fn each_pattern_meets_one_file() {
             "`*/READMEE` matches no file of the archive\nits 3 files: `tool-1.2/README`, `tool-1.2/bin/tool`, `tool-1.2/share/doc/tool`"
         )
     );
-    assert_eq!(tell(&[("*DME", "readme")]).1.lines().next().unwrap(), "`*DME` matches no file of the archive");
+    assert_eq!(
+        tell(&[("*DME", "readme")]).1.lines().next().unwrap(),
+        "`*DME` matches no file of the archive"
+    );
     assert_eq!(
         tell(&[("tool-1.2/**", "all")]),
         failed(
@@ -192,10 +363,17 @@ fn each_pattern_meets_one_file() {
         )
     );
     assert_eq!(
-        tell(&[("*/README", "a"), ("**/README", "b")]).1.lines().next().unwrap(),
+        tell(&[("*/README", "a"), ("**/README", "b")])
+            .1
+            .lines()
+            .next()
+            .unwrap(),
         "`*/README` and `**/README` both match `tool-1.2/README`"
     );
-    assert_eq!(tell(&[("*/README", "a"), ("**/bin/tool", "A")]).0, Kind::Usage);
+    assert_eq!(
+        tell(&[("*/README", "a"), ("**/bin/tool", "A")]).0,
+        Kind::Usage
+    );
     assert_eq!(tell(&[("a[", "a")]).0, Kind::Usage);
 }
 
@@ -218,16 +396,53 @@ fn single_files_come_as_they_are() {
         let bytes = crate::fs::read(place.root.join(name)).unwrap();
         sh("rm -rf x; mkdir x", &place.root);
         let out = place.root.join("x");
-        let files = unpack_into(&out, ArchiveKind::of_name(name), &bytes, &Select::Flat, &Budget::default()).unwrap();
-        assert_eq!((files[0].mode, files[0].size, files[0].sha256), (0o755, elf.len() as u64, Digest::of(&elf)), "{name}");
+        let files = unpack_into(
+            &out,
+            ArchiveKind::of_name(name),
+            &bytes,
+            &Select::Flat,
+            &Budget::default(),
+        )
+        .unwrap();
+        assert_eq!(
+            (files[0].mode, files[0].size, files[0].sha256),
+            (0o755, elf.len() as u64, Digest::of(&elf)),
+            "{name}"
+        );
         assert_eq!(files[0].path, out.join("single"));
         if name != "tool-linux" {
-            let error = place.unpack(ArchiveKind::of_name(name), &bytes[..bytes.len() - 1], &Select::Flat).unwrap_err();
-            assert_eq!((error.kind(), place.left()), (Kind::Integrity, vec![]), "{name}");
-            let error = place.unpack(ArchiveKind::of_name(name), &[&bytes, &b"tail"[..]].concat(), &Select::Flat).unwrap_err();
-            assert_eq!((error.kind(), place.left()), (Kind::Integrity, vec![]), "{name}");
+            let error = place
+                .unpack(
+                    ArchiveKind::of_name(name),
+                    &bytes[..bytes.len() - 1],
+                    &Select::Flat,
+                )
+                .unwrap_err();
+            assert_eq!(
+                (error.kind(), place.left()),
+                (Kind::Integrity, vec![]),
+                "{name}"
+            );
+            let error = place
+                .unpack(
+                    ArchiveKind::of_name(name),
+                    &[&bytes, &b"tail"[..]].concat(),
+                    &Select::Flat,
+                )
+                .unwrap_err();
+            assert_eq!(
+                (error.kind(), place.left()),
+                (Kind::Integrity, vec![]),
+                "{name}"
+            );
         }
     }
-    let files = place.unpack(ArchiveKind::Single(Compression::Plain), b"text", &Select::Flat).unwrap();
+    let files = place
+        .unpack(
+            ArchiveKind::Single(Compression::Plain),
+            b"text",
+            &Select::Flat,
+        )
+        .unwrap();
     assert_eq!(files[0].mode, 0o644);
 }

@@ -34,7 +34,10 @@ fn seeds() -> &'static [(ArchiveKind, Vec<u8>)] {
 
 /// A tar header's checksum is made right again, so that mutations reach further.
 fn repair(bytes: &mut [u8]) {
-    for block in bytes.chunks_exact_mut(512).filter(|b| b[257..262] == *b"ustar") {
+    for block in bytes
+        .chunks_exact_mut(512)
+        .filter(|b| b[257..262] == *b"ustar")
+    {
         let mut header = tar::Header::new_old();
         header.as_mut_bytes().copy_from_slice(block);
         header.set_cksum();

@@ -49,13 +49,21 @@ fn file(name: &str) -> Entry {
 }
 
 fn deflated(name: &str, data: &[u8]) -> Entry {
-    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+    let mut encoder =
+        flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
     std::io::Write::write_all(&mut encoder, data).unwrap();
-    Entry { method: 8, data: encoder.finish().unwrap(), ..stored(name, 0o100_644, data) }
+    Entry {
+        method: 8,
+        data: encoder.finish().unwrap(),
+        ..stored(name, 0o100_644, data)
+    }
 }
 
 fn le(numbers: &[(usize, u64)]) -> Vec<u8> {
-    numbers.iter().flat_map(|(width, n)| n.to_le_bytes()[..*width].to_vec()).collect()
+    numbers
+        .iter()
+        .flat_map(|(width, n)| n.to_le_bytes()[..*width].to_vec())
+        .collect()
 }
 
 /// The entries and a file `good`, with a directory and an end record.
@@ -83,14 +91,41 @@ fn zip(entries: &[Entry]) -> Vec<u8> {
         let at = offset.map_or(bytes.len() as u64, u64::from);
         let local_name = local_name.unwrap_or_else(|| name.clone());
         bytes.extend_from_slice(b"PK\x03\x04");
-        bytes.extend(le(&[(2, 20), (2, local_flags.unwrap_or(flags).into()), (2, method.into()), (4, 0), (4, crc.into())]));
-        bytes.extend(le(&[(4, data.len() as u64), (4, local_size.unwrap_or(size).into())]));
+        bytes.extend(le(&[
+            (2, 20),
+            (2, local_flags.unwrap_or(flags).into()),
+            (2, method.into()),
+            (4, 0),
+            (4, crc.into()),
+        ]));
+        bytes.extend(le(&[
+            (4, data.len() as u64),
+            (4, local_size.unwrap_or(size).into()),
+        ]));
         bytes.extend(le(&[(2, local_name.len() as u64), (2, 0)]));
         bytes.extend(local_name);
         directory.extend_from_slice(b"PK\x01\x02");
-        directory.extend(le(&[(2, made_by.into()), (2, 20), (2, flags.into()), (2, method.into()), (4, 0), (4, crc.into())]));
-        directory.extend(le(&[(4, data.len() as u64), (4, size.into()), (2, name.len() as u64), (2, extra.len() as u64)]));
-        directory.extend(le(&[(2, 0), (2, 0), (2, 0), (4, u64::from(mode) << 16), (4, at)]));
+        directory.extend(le(&[
+            (2, made_by.into()),
+            (2, 20),
+            (2, flags.into()),
+            (2, method.into()),
+            (4, 0),
+            (4, crc.into()),
+        ]));
+        directory.extend(le(&[
+            (4, data.len() as u64),
+            (4, size.into()),
+            (2, name.len() as u64),
+            (2, extra.len() as u64),
+        ]));
+        directory.extend(le(&[
+            (2, 0),
+            (2, 0),
+            (2, 0),
+            (4, u64::from(mode) << 16),
+            (4, at),
+        ]));
         directory.extend(name);
         directory.extend(extra);
         bytes.extend(data);
@@ -103,7 +138,11 @@ fn zip(entries: &[Entry]) -> Vec<u8> {
 }
 
 fn end(count: u64, size: u64, at: u64) -> Vec<u8> {
-    [b"PK\x05\x06".to_vec(), le(&[(4, 0), (2, count), (2, count), (4, size), (4, at), (2, 0)])].concat()
+    [
+        b"PK\x05\x06".to_vec(),
+        le(&[(4, 0), (2, count), (2, count), (4, size), (4, at), (2, 0)]),
+    ]
+    .concat()
 }
 
 fn refusal(bytes: &[u8]) -> String {
@@ -120,44 +159,134 @@ fn what_is_odd_in_a_zip_refuses_it_whole() {
     let cases: Vec<(Vec<Entry>, &str)> = vec![
         (vec![file("../x")], "`../x`: its path holds `..`"),
         (vec![file("/x")], "`/x`: its path is absolute"),
-        (vec![file("c:/x")], "`c:/x`: its path begins with a drive letter"),
+        (
+            vec![file("c:/x")],
+            "`c:/x`: its path begins with a drive letter",
+        ),
         (vec![file("a\\x")], "`a\\x`: its name holds a backslash"),
         (vec![file("a\0x")], "its name holds a NUL"),
         (vec![file("")], "``: its name is empty"),
         (with(|e| e.name = b"\xff".to_vec()), "its name is not UTF-8"),
         (vec![file("x"), file("x")], "`x`: it is there twice"),
         (vec![file("good")], "`good`: it is there twice"),
-        (vec![file("x"), file("X")], "`X`: it differs from an earlier path only in case"),
-        (vec![stored("l", 0o120_777, b"../x")], "`l`: it is a link to `../x`, which leads outside"),
-        (vec![stored("l", 0o120_777, b"d"), file("l/x")], "`l/x`: it would be written through a link"),
-        (vec![stored("l", 0o120_777, &[b'x'; 5000])], "a header in it is 5000 bytes long"),
+        (
+            vec![file("x"), file("X")],
+            "`X`: it differs from an earlier path only in case",
+        ),
+        (
+            vec![stored("l", 0o120_777, b"../x")],
+            "`l`: it is a link to `../x`, which leads outside",
+        ),
+        (
+            vec![stored("l", 0o120_777, b"d"), file("l/x")],
+            "`l/x`: it would be written through a link",
+        ),
+        (
+            vec![stored("l", 0o120_777, &[b'x'; 5000])],
+            "a header in it is 5000 bytes long",
+        ),
         (vec![stored("x", 0o020_644, b"")], "`x`: it is a device"),
         (vec![stored("x", 0o010_644, b"")], "`x`: it is a FIFO"),
-        (vec![stored("x", 0o140_644, b"")], "`x`: its type is none that an archive of files has"),
-        (vec![stored("x", 0o104_755, b"")], "`x`: it has setuid or setgid permissions"),
-        (vec![stored("x", 0o040_755, b"")], "`x`: its name and its type contradict each other"),
-        (vec![stored("x/", 0o100_644, b"")], "`x/`: its name and its type contradict each other"),
-        (vec![stored("d/", 0o040_755, b"data")], "`d/`: it is a folder and has content"),
+        (
+            vec![stored("x", 0o140_644, b"")],
+            "`x`: its type is none that an archive of files has",
+        ),
+        (
+            vec![stored("x", 0o104_755, b"")],
+            "`x`: it has setuid or setgid permissions",
+        ),
+        (
+            vec![stored("x", 0o040_755, b"")],
+            "`x`: its name and its type contradict each other",
+        ),
+        (
+            vec![stored("x/", 0o100_644, b"")],
+            "`x/`: its name and its type contradict each other",
+        ),
+        (
+            vec![stored("d/", 0o040_755, b"data")],
+            "`d/`: it is a folder and has content",
+        ),
         (with(|e| e.flags = 1), "`x`: it is encrypted"),
-        (with(|e| e.method = 99), "`x`: its compression method 99 is unknown"),
+        (
+            with(|e| e.method = 99),
+            "`x`: its compression method 99 is unknown",
+        ),
         (with(|e| e.crc ^= 1), "`x`: its checksum is wrong"),
         (with(|e| e.size = 3), "`x`: it is stored and has two sizes"),
-        (with(|e| e.local_size = Some(3)), "`x`: its own header says otherwise than the directory"),
-        (with(|e| e.local_name = Some(b"y".to_vec())), "`x`: its own header says otherwise than the directory"),
-        (with(|e| e.local_flags = Some(8)), "`x`: its own header says otherwise than the directory"),
-        (with(|e| e.extra = le(&[(2, 0x7075), (2, 7), (5, 1), (2, 0x7979)])), "`x`: it has two names"),
-        (with(|e| e.after = b"gap".to_vec()), "`x`: it overlaps what follows, or something lies between"),
-        (with(|e| (e.flags, e.after) = (8, b"sixteen bytes...".to_vec())), "`x`: what follows it says otherwise"),
-        (with(|e| e.offset = Some(5)), "`x`: it overlaps another entry, or something lies before it"),
-        (vec![file("x"), Entry { offset: Some(0), ..file("y") }], "overlap"),
-        (vec![Entry { size: 5, ..deflated("x", b"data") }], "`x`: it is shorter than stated"),
-        (vec![Entry { size: 3, ..deflated("x", b"data") }], "`x`: it is larger than stated"),
         (
-            vec![Entry { data: [deflated("x", b"data").data, b"more".to_vec()].concat(), ..deflated("x", b"data") }],
+            with(|e| e.local_size = Some(3)),
+            "`x`: its own header says otherwise than the directory",
+        ),
+        (
+            with(|e| e.local_name = Some(b"y".to_vec())),
+            "`x`: its own header says otherwise than the directory",
+        ),
+        (
+            with(|e| e.local_flags = Some(8)),
+            "`x`: its own header says otherwise than the directory",
+        ),
+        (
+            with(|e| e.extra = le(&[(2, 0x7075), (2, 7), (5, 1), (2, 0x7979)])),
+            "`x`: it has two names",
+        ),
+        (
+            with(|e| e.after = b"gap".to_vec()),
+            "`x`: it overlaps what follows, or something lies between",
+        ),
+        (
+            with(|e| (e.flags, e.after) = (8, b"sixteen bytes...".to_vec())),
+            "`x`: what follows it says otherwise",
+        ),
+        (
+            with(|e| e.offset = Some(5)),
+            "`x`: it overlaps another entry, or something lies before it",
+        ),
+        (
+            vec![
+                file("x"),
+                Entry {
+                    offset: Some(0),
+                    ..file("y")
+                },
+            ],
+            "overlap",
+        ),
+        (
+            vec![Entry {
+                size: 5,
+                ..deflated("x", b"data")
+            }],
+            "`x`: it is shorter than stated",
+        ),
+        (
+            vec![Entry {
+                size: 3,
+                ..deflated("x", b"data")
+            }],
+            "`x`: it is larger than stated",
+        ),
+        (
+            vec![Entry {
+                data: [deflated("x", b"data").data, b"more".to_vec()].concat(),
+                ..deflated("x", b"data")
+            }],
             "something follows its compressed data",
         ),
-        (vec![Entry { data: vec![7; 9], ..deflated("x", b"data") }], "`x`: it is damaged"),
-        (vec![Entry { size: 0xffff_fff0, ..deflated("bomb", b"data") }], "it unpacks to more than"),
+        (
+            vec![Entry {
+                data: vec![7; 9],
+                ..deflated("x", b"data")
+            }],
+            "`x`: it is damaged",
+        ),
+        (
+            vec![Entry {
+                size: 0xffff_fff0,
+                ..deflated("bomb", b"data")
+            }],
+            "it unpacks to more than",
+        ),
     ];
     for (entries, expected) in cases {
         let message = refusal(&zip(&entries));
@@ -172,12 +301,18 @@ fn what_is_odd_around_a_zip_refuses_it_too() {
         refusal(&[&b"PKprefix"[..], &whole].concat()),
         "something lies before, between or after the parts of this zip archive"
     );
-    assert!(refusal(&[&whole, &b"tail"[..]].concat()).contains("its end record is missing, or something follows it"));
+    assert!(
+        refusal(&[&whole, &b"tail"[..]].concat())
+            .contains("its end record is missing, or something follows it")
+    );
     assert!(refusal(&[whole.clone(), whole.clone()].concat()).contains("something lies before"));
     assert!(refusal(&whole[..whole.len() - 1]).contains("its end record is missing"));
     assert!(refusal(b"PK\x03\x04").contains("its end record is missing"));
     assert_eq!(refusal(b""), "it is no zip archive: it is empty");
-    assert_eq!(refusal(b"<html>"), "it is no zip archive: it is an HTML page");
+    assert_eq!(
+        refusal(b"<html>"),
+        "it is no zip archive: it is an HTML page"
+    );
     // A comment that holds an end record of its own: readers differ in which they take.
     let mut two = whole.clone();
     let length = two.len();
@@ -191,7 +326,10 @@ fn what_is_odd_around_a_zip_refuses_it_too() {
     assert_eq!(refusal(&fewer), "it is a damaged zip archive");
     let mut disks = whole.clone();
     disks[length - 18] = 1;
-    assert_eq!(refusal(&disks), "it is a part of a zip archive, or a damaged one");
+    assert_eq!(
+        refusal(&disks),
+        "it is a part of a zip archive, or a damaged one"
+    );
     // An ordinary comment is fine.
     let mut comment = whole.clone();
     comment[length - 2] = 2;
@@ -202,32 +340,98 @@ fn what_is_odd_around_a_zip_refuses_it_too() {
 #[test]
 fn legitimate_zips_pass() {
     let descriptor = |entry: &Entry, sign: bool| {
-        let body = le(&[(4, entry.crc.into()), (4, entry.data.len() as u64), (4, entry.size.into())]);
-        if sign { [b"PK\x07\x08".to_vec(), body].concat() } else { body }
+        let body = le(&[
+            (4, entry.crc.into()),
+            (4, entry.data.len() as u64),
+            (4, entry.size.into()),
+        ]);
+        if sign {
+            [b"PK\x07\x08".to_vec(), body].concat()
+        } else {
+            body
+        }
     };
     let later = |sign| {
         let entry = deflated("x", b"some data, some data");
-        Entry { flags: 8, local_size: Some(0), after: descriptor(&entry, sign), ..entry }
+        Entry {
+            flags: 8,
+            local_size: Some(0),
+            after: descriptor(&entry, sign),
+            ..entry
+        }
     };
     let cases: Vec<(&str, Vec<Entry>)> = vec![
-        ("folders and links", vec![stored("d/", 0o040_755, b""), stored("d/l", 0o120_777, b"../good"), deflated("d/x", b"data")]),
+        (
+            "folders and links",
+            vec![
+                stored("d/", 0o040_755, b""),
+                stored("d/l", 0o120_777, b"../good"),
+                deflated("d/x", b"data"),
+            ],
+        ),
         ("a descriptor", vec![later(true)]),
         ("a descriptor without a signature", vec![later(false)]),
         (
             "no Unix modes",
-            vec![Entry { made_by: 0, mode: 0, ..file("x") }, Entry { made_by: 0, mode: 0, ..stored("d/", 0, b"") }],
+            vec![
+                Entry {
+                    made_by: 0,
+                    mode: 0,
+                    ..file("x")
+                },
+                Entry {
+                    made_by: 0,
+                    mode: 0,
+                    ..stored("d/", 0, b"")
+                },
+            ],
         ),
-        ("flags of no weight", vec![Entry { flags: 2, local_flags: Some(4), ..file("x") }]),
-        ("UTF-8", vec![Entry { flags: 1 << 11, ..file("\u{e9}") }]),
+        (
+            "flags of no weight",
+            vec![Entry {
+                flags: 2,
+                local_flags: Some(4),
+                ..file("x")
+            }],
+        ),
+        (
+            "UTF-8",
+            vec![Entry {
+                flags: 1 << 11,
+                ..file("\u{e9}")
+            }],
+        ),
     ];
     for (what, entries) in cases {
-        assert_eq!(try_good(ArchiveKind::Zip, &zip(&entries)), Ok(vec!["good".to_owned()]), "{what}");
+        assert_eq!(
+            try_good(ArchiveKind::Zip, &zip(&entries)),
+            Ok(vec!["good".to_owned()]),
+            "{what}"
+        );
     }
     // Where the archive tells no modes, the content does.
     let place = Place::new();
-    let entries = [("script", &b"#!/bin/sh"[..]), ("text", b"text"), ("a.exe", b"")];
-    let entries = entries.map(|(name, data)| Entry { made_by: 0, mode: 0, ..stored(name, 0, data) });
-    let files = place.unpack(ArchiveKind::Zip, &zip(&entries), &Select::Flat).unwrap();
+    let entries = [
+        ("script", &b"#!/bin/sh"[..]),
+        ("text", b"text"),
+        ("a.exe", b""),
+    ];
+    let entries = entries.map(|(name, data)| Entry {
+        made_by: 0,
+        mode: 0,
+        ..stored(name, 0, data)
+    });
+    let files = place
+        .unpack(ArchiveKind::Zip, &zip(&entries), &Select::Flat)
+        .unwrap();
     let modes: Vec<_> = files.iter().map(|f| (f.name.as_str(), f.mode)).collect();
-    assert_eq!(modes, [("script", 0o755), ("text", 0o644), ("a.exe", 0o755), ("good", 0o755)]);
+    assert_eq!(
+        modes,
+        [
+            ("script", 0o755),
+            ("text", 0o644),
+            ("a.exe", 0o755),
+            ("good", 0o755)
+        ]
+    );
 }

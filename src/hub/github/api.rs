@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use super::GitHubConfig;
 use crate::error::{Error, Kind, Result};
 use crate::model::Digest;
-use crate::net::{Answer, Client, Credential, Download, Method, Request, Secret, Site, Url, parse_url};
+use crate::net::{
+    Answer, Client, Credential, Download, Method, Request, Secret, Site, Url, parse_url,
+};
 
 /// Sidecars and derived files are small; more than this is none of ours.
 const SMALL: u64 = 16 * 1024 * 1024;
@@ -64,7 +66,11 @@ impl RawAsset {
     }
     /// The digest the server computed, where it does.
     pub(super) fn sha256(&self) -> Option<Digest> {
-        self.digest.as_deref()?.strip_prefix("sha256:")?.parse().ok()
+        self.digest
+            .as_deref()?
+            .strip_prefix("sha256:")?
+            .parse()
+            .ok()
     }
 }
 
@@ -100,7 +106,12 @@ pub(super) enum Trouble {
 impl Trouble {
     pub(super) fn error(self) -> Error {
         match self {
-            Self::Gone(e) | Self::Taken(e) | Self::Immutable(e) | Self::TagRefused(e) | Self::Unsure(e) | Self::Fatal(e) => e,
+            Self::Gone(e)
+            | Self::Taken(e)
+            | Self::Immutable(e)
+            | Self::TagRefused(e)
+            | Self::Unsure(e)
+            | Self::Fatal(e) => e,
         }
     }
 }
@@ -130,7 +141,10 @@ pub(super) struct Seen {
 impl Seen {
     /// The releases of a tag.
     pub(super) fn of(&self, tag: &str) -> impl Iterator<Item = u64> {
-        self.releases.iter().filter(move |(_, other)| other == tag).map(|(id, _)| *id)
+        self.releases
+            .iter()
+            .filter(move |(_, other)| other == tag)
+            .map(|(id, _)| *id)
     }
 }
 
@@ -166,7 +180,11 @@ impl Api {
     }
 
     fn url(&self, path: &str) -> Result<Url> {
-        parse_url(&format!("{}/repos/{}{path}", self.config.api.as_str().trim_end_matches('/'), self.repo))
+        parse_url(&format!(
+            "{}/repos/{}{path}",
+            self.config.api.as_str().trim_end_matches('/'),
+            self.repo
+        ))
     }
 
     fn request(&self, method: Method, url: Url) -> Result<Request<'static>> {
@@ -177,7 +195,8 @@ impl Api {
     }
 
     fn ask(&self, path: &str) -> Result<Answer> {
-        self.client.send(self.request(Method::GET, self.url(path)?)?)
+        self.client
+            .send(self.request(Method::GET, self.url(path)?)?)
     }
 
     fn ask_for<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<Option<T>> {
@@ -230,8 +249,14 @@ impl Api {
         // A release that was made while we turned pages shows up twice.
         all.sort_by_key(|release| release.id);
         all.dedup_by_key(|release| release.id);
-        let releases = all.iter().map(|release| (release.id, release.tag_name.clone())).collect();
-        *self.seen_slot() = Some(Seen { releases, immutable: all.iter().any(|release| release.immutable) });
+        let releases = all
+            .iter()
+            .map(|release| (release.id, release.tag_name.clone()))
+            .collect();
+        *self.seen_slot() = Some(Seen {
+            releases,
+            immutable: all.iter().any(|release| release.immutable),
+        });
         Ok(all)
     }
 
@@ -272,8 +297,10 @@ impl Api {
             Error::refused(format!("the token can't see the repository {repo}"))
                 .hint("check the repository's name, and that the token was given access to it")
         } else {
-            Error::unavailable(format!("the repository {repo} is not visible without a token"))
-                .hint("set GH_TOKEN, or log in with `gh auth login`; if it is public, check its name")
+            Error::unavailable(format!(
+                "the repository {repo} is not visible without a token"
+            ))
+            .hint("set GH_TOKEN, or log in with `gh auth login`; if it is public, check its name")
         }
     }
 
@@ -289,7 +316,8 @@ impl Api {
 
     fn asset_request(&self, id: u64) -> Result<Request<'static>> {
         let url = self.url(&format!("/releases/assets/{id}"))?;
-        self.request(Method::GET, url)?.header("accept", "application/octet-stream")
+        self.request(Method::GET, url)?
+            .header("accept", "application/octet-stream")
     }
 
     /// Makes a draft.
@@ -312,7 +340,11 @@ impl Api {
 
     /// Gives an asset another name.
     pub(super) fn rename_asset(&self, id: u64, name: &str) -> Result<RawAsset, Trouble> {
-        self.write_json(Method::PATCH, &format!("/releases/assets/{id}"), &json!({"name": name}))
+        self.write_json(
+            Method::PATCH,
+            &format!("/releases/assets/{id}"),
+            &json!({"name": name}),
+        )
     }
 
     /// Deletes an asset; whether it was there.
@@ -343,14 +375,24 @@ impl Api {
                 .header("x-github-api-version", "2022-11-28")?
                 .total(Duration::from_mins(2) + Duration::from_secs(size / LEAST_SPEED));
             match source {
-                Source::File(path) => request.file(path.as_std_path(), size, "application/octet-stream", progress),
+                Source::File(path) => request.file(
+                    path.as_std_path(),
+                    size,
+                    "application/octet-stream",
+                    progress,
+                ),
                 Source::Bytes(bytes) => request.bytes(bytes.to_vec(), content_type(name)),
             }
         };
         self.parsed(self.write(request().map_err(Trouble::Fatal)?)?)
     }
 
-    fn write_json<T: serde::de::DeserializeOwned>(&self, method: Method, path: &str, body: &Value) -> Result<T, Trouble> {
+    fn write_json<T: serde::de::DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Result<T, Trouble> {
         let request = || self.request(method, self.url(path)?)?.json(body);
         self.parsed(self.write(request().map_err(Trouble::Fatal)?)?)
     }
@@ -362,7 +404,10 @@ impl Api {
     }
 
     fn delete(&self, path: &str) -> Result<bool, Trouble> {
-        let request = self.url(path).and_then(|url| self.request(Method::DELETE, url)).map_err(Trouble::Fatal)?;
+        let request = self
+            .url(path)
+            .and_then(|url| self.request(Method::DELETE, url))
+            .map_err(Trouble::Fatal)?;
         match self.write(request.anything()) {
             Ok(_) => Ok(true),
             Err(Trouble::Gone(_)) => Ok(false),
@@ -382,7 +427,10 @@ impl Api {
     }
 
     fn pace(&self) -> Result<()> {
-        let mut last = self.last_write.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self
+            .last_write
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(earlier) = *last {
             self.sleep(self.config.pace.saturating_sub(earlier.elapsed()))?;
         }
@@ -412,15 +460,26 @@ fn judge(answer: &Answer) -> Trouble {
         409 | 500..=599 => Trouble::Unsure(error),
         422 => {
             let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-            let details: Vec<&Value> = body["errors"].as_array().map(|errors| errors.iter().collect()).unwrap_or_default();
+            let details: Vec<&Value> = body["errors"]
+                .as_array()
+                .map(|errors| errors.iter().collect())
+                .unwrap_or_default();
             let message = body["message"].as_str().unwrap_or_default();
-            let said: Vec<String> = details.iter().filter_map(|d| d["message"].as_str()).map(one_line).collect();
-            let error = said.iter().fold(error.with_kind(Kind::Refused), Error::cause);
+            let said: Vec<String> = details
+                .iter()
+                .filter_map(|d| d["message"].as_str())
+                .map(one_line)
+                .collect();
+            let error = said
+                .iter()
+                .fold(error.with_kind(Kind::Refused), Error::cause);
             if details.iter().any(|d| d["code"] == "already_exists") {
                 Trouble::Taken(error)
             } else if message.contains("immutable release") {
                 Trouble::Immutable(error)
-            } else if details.iter().any(|d| d["field"] == "pre_receive" || d["field"] == "tag_name")
+            } else if details
+                .iter()
+                .any(|d| d["field"] == "pre_receive" || d["field"] == "tag_name")
                 || said.iter().any(|text| text.contains("valid tag"))
             {
                 Trouble::TagRefused(error)

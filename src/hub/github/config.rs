@@ -35,7 +35,14 @@ pub struct GitHubConfig {
 impl GitHubConfig {
     /// From the environment.
     pub fn from_env() -> Result<Self> {
-        let url = |name: &str, default: &str| parse_url(env::value(name).as_deref().unwrap_or(default).trim_end_matches('/'));
+        let url = |name: &str, default: &str| {
+            parse_url(
+                env::value(name)
+                    .as_deref()
+                    .unwrap_or(default)
+                    .trim_end_matches('/'),
+            )
+        };
         Ok(Self {
             api: url("GITHUB_API_URL", "https://api.github.com")?,
             web: url("GITHUB_SERVER_URL", "https://github.com")?,
@@ -60,8 +67,14 @@ impl GitHubConfig {
 
 /// What `gh` would use for a host. No `gh`, or not logged in: none.
 fn gh_token(host: &str) -> Option<Secret> {
-    let asked =
-        Command::new("gh").args(["auth", "token", "--hostname", host]).stdin(Stdio::null()).stderr(Stdio::null()).output();
-    let text = asked.ok().filter(|output| output.status.success()).and_then(|output| String::from_utf8(output.stdout).ok())?;
+    let asked = Command::new("gh")
+        .args(["auth", "token", "--hostname", host])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output();
+    let text = asked
+        .ok()
+        .filter(|output| output.status.success())
+        .and_then(|output| String::from_utf8(output.stdout).ok())?;
     (!text.trim().is_empty()).then(|| Secret::new(text))
 }

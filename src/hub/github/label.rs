@@ -25,7 +25,13 @@ mod tests {
         let digest = Digest::of(b"x");
         let label = of(&"arc-linux-amd64.tar.gz.json".parse().unwrap(), &digest);
         assert_eq!(inputs(&label), Some(digest.short().as_str()));
-        for other in ["", "arc.json", "arc.json (inputs )", "arc.json (inputs 0123456789az)", "0123456789ab"] {
+        for other in [
+            "",
+            "arc.json",
+            "arc.json (inputs )",
+            "arc.json (inputs 0123456789az)",
+            "0123456789ab",
+        ] {
             assert_eq!(inputs(other), None, "{other}");
         }
     }

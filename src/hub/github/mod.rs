@@ -37,7 +37,11 @@ impl GitHub {
     /// The hub of a repository, `owner/name`. Nothing is asked before it is needed.
     pub fn new(repo: &str, client: Client, config: GitHubConfig) -> Self {
         let api = api::Api::new(repo, client, config);
-        Self { api, memory: read::Memory::default(), sidecars: publish::Sidecars::default() }
+        Self {
+            api,
+            memory: read::Memory::default(),
+            sidecars: publish::Sidecars::default(),
+        }
     }
 }
 
@@ -50,7 +54,11 @@ impl Hub for GitHub {
     }
 
     fn describe(&self) -> String {
-        format!("{}/{}", self.api.config.web.host_str().unwrap_or_default(), self.api.repo)
+        format!(
+            "{}/{}",
+            self.api.config.web.host_str().unwrap_or_default(),
+            self.api.repo
+        )
     }
 
     fn concurrency(&self) -> usize {
@@ -85,7 +93,11 @@ impl Hub for GitHub {
             return Ok(read::shown(&published));
         }
         // Drafts are only in the list, which also tells a missing repository from a missing release.
-        let same = self.api.releases()?.into_iter().filter(|release| release.tag_name == tag.as_str());
+        let same = self
+            .api
+            .releases()?
+            .into_iter()
+            .filter(|release| release.tag_name == tag.as_str());
         Ok(read::canonical(same).as_ref().and_then(read::shown))
     }
 
@@ -104,7 +116,13 @@ impl Hub for GitHub {
         Ok(shown)
     }
 
-    fn publish(&self, tag: &Tag, uploads: &[Upload<'_>], options: PublishOptions, progress: Progress<'_>) -> Result<Receipt> {
+    fn publish(
+        &self,
+        tag: &Tag,
+        uploads: &[Upload<'_>],
+        options: PublishOptions,
+        progress: Progress<'_>,
+    ) -> Result<Receipt> {
         self.require_token()?;
         self.memory.forget(tag);
         let receipt = publish::publish(&self.api, &self.sidecars, tag, uploads, options, progress);
@@ -139,12 +157,29 @@ impl Hub for GitHub {
 
 impl GitHub {
     fn require_token(&self) -> Result<()> {
-        self.writable().map_err(|why| crate::Error::refused(format!("cannot write to {}", self.describe())).cause(why))
+        self.writable().map_err(|why| {
+            crate::Error::refused(format!("cannot write to {}", self.describe())).cause(why)
+        })
     }
 }
 
 /// `manifest.json` and `checksums.txt` of a release, from its sidecars.
-fn derived_files(api: &api::Api, tag: &Tag, pairs: &BTreeMap<AssetName, Arc<Sidecar>>) -> [(&'static str, Vec<u8>); 2] {
-    let page = format!("{}/{}/releases/tag/{tag}", api.config.web.as_str().trim_end_matches('/'), api.repo);
-    derived::files(derived::Home { repo: Some(&api.repo), url: Some(&page) }, tag, pairs)
+fn derived_files(
+    api: &api::Api,
+    tag: &Tag,
+    pairs: &BTreeMap<AssetName, Arc<Sidecar>>,
+) -> [(&'static str, Vec<u8>); 2] {
+    let page = format!(
+        "{}/{}/releases/tag/{tag}",
+        api.config.web.as_str().trim_end_matches('/'),
+        api.repo
+    );
+    derived::files(
+        derived::Home {
+            repo: Some(&api.repo),
+            url: Some(&page),
+        },
+        tag,
+        pairs,
+    )
 }

@@ -27,11 +27,20 @@ pub(super) fn publish(
     let (staged, url) = done.map_err(|stop| match stop {
         Stop::Fatal(error) | Stop::Again(error) => error,
         Stop::Immutable(error) => error
-            .context(format!("the release {tag} is immutable: nothing can be added or replaced"))
+            .context(format!(
+                "the release {tag} is immutable: nothing can be added or replaced"
+            ))
             .hint("release under another tag"),
     })?;
-    let assets = results.into_iter().map(|result| (tag.clone(), result.unwrap_or(Published::Present))).collect();
-    Ok(Receipt { assets, staged, url: Some(url) })
+    let assets = results
+        .into_iter()
+        .map(|result| (tag.clone(), result.unwrap_or(Published::Present)))
+        .collect();
+    Ok(Receipt {
+        assets,
+        staged,
+        url: Some(url),
+    })
 }
 
 fn round(
@@ -43,8 +52,19 @@ fn round(
 ) -> Result<(bool, String), Stop> {
     let mut release = session.current()?;
     for (file, result) in files.iter().zip(results.iter_mut()) {
-        let PlainFile { name, file: path, sha256, size } = file;
-        let item = Item { name: name.as_str(), label: None, source: Source::File(path), size: *size, sha256: *sha256 };
+        let PlainFile {
+            name,
+            file: path,
+            sha256,
+            size,
+        } = file;
+        let item = Item {
+            name: name.as_str(),
+            label: None,
+            source: Source::File(path),
+            size: *size,
+            sha256: *sha256,
+        };
         let present = release.asset(name.as_str());
         if let Some(there) = present
             && session.same(there, *size, sha256)?
@@ -53,7 +73,10 @@ fn round(
             continue;
         }
         if release.immutable && !release.draft {
-            let error = Error::refused(format!("the release {} is published and does not hold this {name}", session.tag));
+            let error = Error::refused(format!(
+                "the release {} is published and does not hold this {name}",
+                session.tag
+            ));
             return Err(Stop::Immutable(error));
         }
         match present {
@@ -68,9 +91,12 @@ fn round(
                 *result = Some(Published::Replaced);
             }
             Some(_) => {
-                return Err(Error::failed(format!("the release {} holds another {name}", session.tag))
-                    .hint("release under another tag, or replace it with `--replace`")
-                    .into());
+                return Err(Error::failed(format!(
+                    "the release {} holds another {name}",
+                    session.tag
+                ))
+                .hint("release under another tag, or replace it with `--replace`")
+                .into());
             }
             None => {
                 session.put(&release, item)?;
@@ -80,24 +106,38 @@ fn round(
     }
     if session.wrote {
         release = session.look_until(release.id, files.iter().map(|file| file.name.as_str()))?;
-        for PlainFile { name, file: _, sha256, size } in files {
+        for PlainFile {
+            name,
+            file: _,
+            sha256,
+            size,
+        } in files
+        {
             let right = match release.asset(name.as_str()) {
                 Some(there) => session.same(there, *size, sha256)?,
                 None => false,
             };
             if !right {
-                return Err(Stop::Again(Error::unavailable(format!("{name} changed while it was published"))));
+                return Err(Stop::Again(Error::unavailable(format!(
+                    "{name} changed while it was published"
+                ))));
             }
         }
-        swap::sweep(session, &release, |name| files.iter().any(|file| file.name.as_str() == name))?;
+        swap::sweep(session, &release, |name| {
+            files.iter().any(|file| file.name.as_str() == name)
+        })?;
     }
     if release.draft {
-        let digests: BTreeMap<_, _> = files.iter().map(|file| (file.name.as_str(), file.sha256)).collect();
+        let digests: BTreeMap<_, _> = files
+            .iter()
+            .map(|file| (file.name.as_str(), file.sha256))
+            .collect();
         session.tidy(&release, &digests)?;
         if options.stage {
             return Ok((true, release.html_url));
         }
-        release = session.make_visible(&release, &json!({"body": notes, "make_latest": "legacy"}))?;
+        release =
+            session.make_visible(&release, &json!({"body": notes, "make_latest": "legacy"}))?;
     } else if release.body.as_deref().unwrap_or_default() != notes {
         session.wrote = true;
         session.api.edit(release.id, &json!({"body": notes}))?;

@@ -19,7 +19,10 @@ use crate::integrity::Sidecar;
 use crate::model::{AssetName, Digest, Tag};
 
 /// Names of what is derived from the sidecars.
-pub(super) const DERIVED: [&str; 2] = [crate::hub::derived::MANIFEST, crate::hub::derived::CHECKSUMS];
+pub(super) const DERIVED: [&str; 2] = [
+    crate::hub::derived::MANIFEST,
+    crate::hub::derived::CHECKSUMS,
+];
 /// How often derived files are written before giving up: each time someone else was faster.
 const DERIVED_ROUNDS: u32 = 12;
 /// GitHub takes assets below this size.
@@ -34,7 +37,9 @@ impl Sidecars {
         if let Some(known) = self.lock().get(&asset.id) {
             return Ok(Some(Arc::clone(known)));
         }
-        let Some(bytes) = api.small_asset(asset.id)? else { return Ok(None) };
+        let Some(bytes) = api.small_asset(asset.id)? else {
+            return Ok(None);
+        };
         let sidecar = Arc::new(Sidecar::parse(&bytes, &asset.name)?);
         self.lock().insert(asset.id, Arc::clone(&sidecar));
         Ok(Some(sidecar))
@@ -82,14 +87,30 @@ pub(super) fn publish(
     options: PublishOptions,
     progress: Progress<'_>,
 ) -> Result<Receipt> {
-    if let Some(large) = uploads.iter().find(|upload| upload.sidecar.size >= TOO_LARGE) {
-        return Err(Error::failed(format!("{} is too large: GitHub takes assets below 2 GiB", large.name))
-            .hint("leave out what can be fetched otherwise, or use another hub"));
+    if let Some(large) = uploads
+        .iter()
+        .find(|upload| upload.sidecar.size >= TOO_LARGE)
+    {
+        return Err(Error::failed(format!(
+            "{} is too large: GitHub takes assets below 2 GiB",
+            large.name
+        ))
+        .hint("leave out what can be fetched otherwise, or use another hub"));
     }
-    let mut order = Order { sidecars, uploads, options, solo: false, locked: false };
+    let mut order = Order {
+        sidecars,
+        uploads,
+        options,
+        solo: false,
+        locked: false,
+    };
     let mut results: Vec<Option<Published>> = vec![None; uploads.len()];
     let (staged, url) = run(api, tag, progress, &mut order, &mut results)?;
-    let mut receipt = Receipt { assets: Vec::new(), staged, url };
+    let mut receipt = Receipt {
+        assets: Vec::new(),
+        staged,
+        url,
+    };
     for (upload, result) in uploads.iter().zip(results) {
         if let Some(result) = result {
             receipt.assets.push((tag.clone(), result));
@@ -97,7 +118,13 @@ pub(super) fn publish(
         }
         // Too late for an immutable release: it gets one of its own.
         let late = tag.suffixed(&upload.sidecar.content.inputs);
-        let mut order = Order { sidecars, uploads: std::slice::from_ref(upload), options, solo: true, locked: false };
+        let mut order = Order {
+            sidecars,
+            uploads: std::slice::from_ref(upload),
+            options,
+            solo: true,
+            locked: false,
+        };
         let mut result = vec![None];
         let (staged, url) = run(api, &late, progress, &mut order, &mut result)?;
         receipt.staged |= staged;
@@ -105,8 +132,11 @@ pub(super) fn publish(
         match result.pop().flatten() {
             Some(published) => receipt.assets.push((late, published)),
             None => {
-                return Err(Error::refused(format!("the release {late} is immutable and does not hold {}", upload.name))
-                    .hint("bump the version: an immutable release can't be repaired"));
+                return Err(Error::refused(format!(
+                    "the release {late} is immutable and does not hold {}",
+                    upload.name
+                ))
+                .hint("bump the version: an immutable release can't be repaired"));
             }
         }
     }
@@ -125,7 +155,9 @@ fn run(
         match session.run(|session| round(session, order, results)) {
             Ok(done) => return Ok(done),
             Err(Stop::Immutable(_)) if !order.locked => order.locked = true,
-            Err(Stop::Fatal(error) | Stop::Again(error) | Stop::Immutable(error)) => return Err(error),
+            Err(Stop::Fatal(error) | Stop::Again(error) | Stop::Immutable(error)) => {
+                return Err(error);
+            }
         }
     }
 }
@@ -163,25 +195,46 @@ fn round(
         .map(|(u, _)| u)
         .collect();
     if session.wrote != wrote_before || session.wrote {
-        let names: Vec<AssetName> = ours.iter().flat_map(|u| [u.name.clone(), u.name.sidecar()]).collect();
+        let names: Vec<AssetName> = ours
+            .iter()
+            .flat_map(|u| [u.name.clone(), u.name.sidecar()])
+            .collect();
         release = session.look_until(release.id, names.iter().map(AssetName::as_str))?;
         for upload in &ours {
-            if !matches!(find(session, order, &release, upload)?, Found::Right | Found::Standing(_)) {
-                return Err(Stop::Again(Error::unavailable(format!("{} changed while it was published", upload.name))));
+            if !matches!(
+                find(session, order, &release, upload)?,
+                Found::Right | Found::Standing(_)
+            ) {
+                return Err(Stop::Again(Error::unavailable(format!(
+                    "{} changed while it was published",
+                    upload.name
+                ))));
             }
         }
     }
     release = derive(session, order.sidecars, release)?;
     swap::sweep(session, &release, |name| {
-        DERIVED.contains(&name) || ours.iter().any(|u| u.name.as_str() == name || u.name.sidecar().as_str() == name)
+        DERIVED.contains(&name)
+            || ours
+                .iter()
+                .any(|u| u.name.as_str() == name || u.name.sidecar().as_str() == name)
     })?;
     let digests: BTreeMap<String, Digest> = ours
         .iter()
         .flat_map(|u| {
-            [(u.name.to_string(), u.sidecar.sha256), (u.name.sidecar().to_string(), Digest::of(u.sidecar.to_json().as_bytes()))]
+            [
+                (u.name.to_string(), u.sidecar.sha256),
+                (
+                    u.name.sidecar().to_string(),
+                    Digest::of(u.sidecar.to_json().as_bytes()),
+                ),
+            ]
         })
         .collect();
-    let digests: BTreeMap<&str, Digest> = digests.iter().map(|(name, digest)| (name.as_str(), *digest)).collect();
+    let digests: BTreeMap<&str, Digest> = digests
+        .iter()
+        .map(|(name, digest)| (name.as_str(), *digest))
+        .collect();
     if release.draft {
         let gathers = session.is_immutable()? && !order.solo;
         if order.options.stage || gathers {
@@ -198,7 +251,12 @@ fn round(
 }
 
 /// What there is under an upload's name.
-fn find(session: &Session<'_>, order: &Order<'_>, release: &RawRelease, upload: &Upload<'_>) -> Result<Found, Stop> {
+fn find(
+    session: &Session<'_>,
+    order: &Order<'_>,
+    release: &RawRelease,
+    upload: &Upload<'_>,
+) -> Result<Found, Stop> {
     let ours = &upload.sidecar;
     let asset = release.whole(upload.name.as_str());
     let Some(stated) = release.whole(upload.name.sidecar().as_str()) else {
@@ -210,11 +268,19 @@ fn find(session: &Session<'_>, order: &Order<'_>, release: &RawRelease, upload: 
     };
     let theirs = match order.sidecars.get(session.api, stated) {
         Ok(Some(theirs)) => theirs,
-        Ok(None) => return Err(Stop::Again(Error::unavailable(format!("{} went away", stated.name)))),
-        Err(error) if order.options.replace && error.kind() == crate::error::Kind::Integrity => return Ok(Found::Other(None)),
+        Ok(None) => {
+            return Err(Stop::Again(Error::unavailable(format!(
+                "{} went away",
+                stated.name
+            ))));
+        }
+        Err(error) if order.options.replace && error.kind() == crate::error::Kind::Integrity => {
+            return Ok(Found::Other(None));
+        }
         Err(error) => return Err(error.into()),
     };
-    let same_inputs = theirs.content.inputs == ours.content.inputs && theirs.content.origin == ours.content.origin;
+    let same_inputs = theirs.content.inputs == ours.content.inputs
+        && theirs.content.origin == ours.content.origin;
     match asset {
         None if same_inputs && theirs.sha256 == ours.sha256 => Ok(Found::NoAsset),
         None => Ok(Found::Stale),
@@ -231,20 +297,34 @@ fn find(session: &Session<'_>, order: &Order<'_>, release: &RawRelease, upload: 
 }
 
 fn contradiction(tag: &Tag, name: &AssetName, sidecar: &Sidecar, asset: &RawAsset) -> Error {
-    let found = asset.sha256().map_or_else(|| format!("{} bytes", asset.size), |digest| digest.to_string());
+    let found = asset.sha256().map_or_else(
+        || format!("{} bytes", asset.size),
+        |digest| digest.to_string(),
+    );
     Error::integrity(format!("{name} of {tag} is not what its sidecar states"))
-        .cause(format!("the sidecar says {}, the hub has {found}", sidecar.sha256))
+        .cause(format!(
+            "the sidecar says {}, the hub has {found}",
+            sidecar.sha256
+        ))
         .hint("`larder release --replace` puts it right")
 }
 
 /// In a release that can't be changed: what stands, or `None` for what has to go elsewhere.
-fn keep(order: &Order<'_>, upload: &Upload<'_>, found: Found, before: Option<Published>) -> Result<Option<Published>, Stop> {
+fn keep(
+    order: &Order<'_>,
+    upload: &Upload<'_>,
+    found: Found,
+    before: Option<Published>,
+) -> Result<Option<Published>, Stop> {
     match found {
         Found::Right => Ok(Some(before.unwrap_or(Published::Present))),
         _ if order.options.replace && !matches!(found, Found::Nothing) => {
-            Err(Error::refused(format!("{} is in an immutable release: it can't be replaced", upload.name))
-                .hint("bump the version")
-                .into())
+            Err(Error::refused(format!(
+                "{} is in an immutable release: it can't be replaced",
+                upload.name
+            ))
+            .hint("bump the version")
+            .into())
         }
         Found::Standing(theirs) => Ok(Some(Published::Stands(Box::new((*theirs).clone())))),
         _ => Ok(None),
@@ -260,16 +340,27 @@ fn add(
     found: Found,
     before: Option<Published>,
 ) -> Result<Option<Published>, Stop> {
-    let Upload { name, file, sidecar } = upload;
+    let Upload {
+        name,
+        file,
+        sidecar,
+    } = upload;
     let (sidecar_name, text) = (name.sidecar(), sidecar.to_json());
-    let asset = Item { name: name.as_str(), label: None, source: Source::File(file), size: sidecar.size, sha256: sidecar.sha256 };
+    let asset = Item {
+        name: name.as_str(),
+        label: None,
+        source: Source::File(file),
+        size: sidecar.size,
+        sha256: sidecar.sha256,
+    };
     let label = label::of(&sidecar_name, &sidecar.content.inputs);
     let stated = Item::bytes(sidecar_name.as_str(), text.as_bytes()).labelled(&label);
     let written = match before {
         Some(already @ (Published::Added | Published::Replaced)) => Some(already),
         _ => None,
     };
-    let writes = !matches!(found, Found::Right | Found::Standing(_) | Found::Other(_)) || order.options.replace;
+    let writes = !matches!(found, Found::Right | Found::Standing(_) | Found::Other(_))
+        || order.options.replace;
     if writes && !matches!(found, Found::Right) {
         for broken in [name.as_str(), sidecar_name.as_str()] {
             if let Some(left) = release.asset(broken).filter(|asset| !asset.is_whole()) {
@@ -306,11 +397,23 @@ fn add(
 }
 
 /// Sidecars of a release with their assets' names, of assets that are there and as stated; sorted by name.
-fn pairs(api: &Api, sidecars: &Sidecars, release: &RawRelease) -> Result<BTreeMap<AssetName, Arc<Sidecar>>> {
+fn pairs(
+    api: &Api,
+    sidecars: &Sidecars,
+    release: &RawRelease,
+) -> Result<BTreeMap<AssetName, Arc<Sidecar>>> {
     let mut pairs = BTreeMap::new();
     for stated in &release.assets {
-        let Some(asset) = stated.name.strip_suffix(".json").and_then(|name| release.whole(name)) else { continue };
-        let (true, Ok(name)) = (stated.is_whole(), asset.name.parse::<AssetName>()) else { continue };
+        let Some(asset) = stated
+            .name
+            .strip_suffix(".json")
+            .and_then(|name| release.whole(name))
+        else {
+            continue;
+        };
+        let (true, Ok(name)) = (stated.is_whole(), asset.name.parse::<AssetName>()) else {
+            continue;
+        };
         // Someone else's damaged sidecar is not ours to complain of here: `audit` does before anything becomes visible.
         let Some(sidecar) = (match sidecars.get(api, stated) {
             Err(error) if error.kind() == crate::error::Kind::Integrity => None,
@@ -318,7 +421,9 @@ fn pairs(api: &Api, sidecars: &Sidecars, release: &RawRelease) -> Result<BTreeMa
         }) else {
             continue;
         };
-        if asset.size == sidecar.size && asset.sha256().is_none_or(|digest| digest == sidecar.sha256) {
+        if asset.size == sidecar.size
+            && asset.sha256().is_none_or(|digest| digest == sidecar.sha256)
+        {
             pairs.insert(name, sidecar);
         }
     }
@@ -326,7 +431,11 @@ fn pairs(api: &Api, sidecars: &Sidecars, release: &RawRelease) -> Result<BTreeMa
 }
 
 /// Writes the derived files until they agree with the sidecars. Whoever writes last looks again, so the last one is right.
-pub(super) fn derive(session: &mut Session<'_>, sidecars: &Sidecars, mut release: RawRelease) -> Result<RawRelease, Stop> {
+pub(super) fn derive(
+    session: &mut Session<'_>,
+    sidecars: &Sidecars,
+    mut release: RawRelease,
+) -> Result<RawRelease, Stop> {
     let mut why = Error::unavailable("the derived files did not settle");
     for _ in 0..DERIVED_ROUNDS {
         let pairs = pairs(session.api, sidecars, &release)?;
@@ -339,9 +448,9 @@ pub(super) fn derive(session: &mut Session<'_>, sidecars: &Sidecars, mut release
             let item = Item::bytes(name, bytes);
             let done = match release.asset(name) {
                 Some(there) if session.same(there, item.size, &item.sha256)? => continue,
-                Some(broken) if !broken.is_whole() => {
-                    session.delete(broken.id).and_then(|()| session.put(&release, item).map(drop))
-                }
+                Some(broken) if !broken.is_whole() => session
+                    .delete(broken.id)
+                    .and_then(|()| session.put(&release, item).map(drop)),
                 Some(_) => swap::replace_one(session, &release, item),
                 None => session.put(&release, item).map(drop),
             };
@@ -364,11 +473,25 @@ pub(super) fn derive(session: &mut Session<'_>, sidecars: &Sidecars, mut release
 }
 
 /// Before anything becomes visible: every sidecar is readable and its asset is as it says.
-pub(super) fn audit(session: &Session<'_>, sidecars: &Sidecars, release: &RawRelease) -> Result<(), Stop> {
-    for stated in release.assets.iter().filter(|a| a.is_whole() && !DERIVED.contains(&a.name.as_str())) {
-        let Some(name) = stated.name.strip_suffix(".json") else { continue };
-        let (Some(asset), Ok(parsed)) = (release.whole(name), name.parse::<AssetName>()) else { continue };
-        let Some(sidecar) = sidecars.get(session.api, stated)? else { continue };
+pub(super) fn audit(
+    session: &Session<'_>,
+    sidecars: &Sidecars,
+    release: &RawRelease,
+) -> Result<(), Stop> {
+    for stated in release
+        .assets
+        .iter()
+        .filter(|a| a.is_whole() && !DERIVED.contains(&a.name.as_str()))
+    {
+        let Some(name) = stated.name.strip_suffix(".json") else {
+            continue;
+        };
+        let (Some(asset), Ok(parsed)) = (release.whole(name), name.parse::<AssetName>()) else {
+            continue;
+        };
+        let Some(sidecar) = sidecars.get(session.api, stated)? else {
+            continue;
+        };
         if !session.same(asset, sidecar.size, &sidecar.sha256)? {
             return Err(contradiction(session.tag, &parsed, &sidecar, asset).into());
         }
@@ -381,14 +504,17 @@ pub(super) fn finalize(api: &Api, sidecars: &Sidecars, tag: &Tag) -> Result<()> 
     let mut session = Session::new(api, tag, &|_| {});
     let done = session.run(|session| {
         let Some(mut release) = session.existing()? else {
-            let none = Error::failed(format!("there is no draft of {tag} to publish")).hint("`larder release` makes one");
+            let none = Error::failed(format!("there is no draft of {tag} to publish"))
+                .hint("`larder release` makes one");
             return Err(none.into());
         };
         if !release.draft {
             return Ok(());
         }
         if !release.assets.iter().any(RawAsset::is_whole) {
-            return Err(Error::failed(format!("the draft of {tag} is empty")).hint("`larder release` fills it").into());
+            return Err(Error::failed(format!("the draft of {tag} is empty"))
+                .hint("`larder release` fills it")
+                .into());
         }
         release = derive(session, sidecars, release)?;
         swap::sweep(session, &release, |_| true)?;
@@ -407,8 +533,13 @@ pub(super) fn finalize(api: &Api, sidecars: &Sidecars, tag: &Tag) -> Result<()> 
 /// Deletes every draft of a tag, with its assets.
 pub(super) fn abort(api: &Api, tag: &Tag) -> Result<()> {
     let mut session = Session::new(api, tag, &|_| {});
-    for draft in session.candidates()?.into_iter().filter(|release| release.draft) {
-        api.delete_release(draft.id).map_err(super::api::Trouble::error)?;
+    for draft in session
+        .candidates()?
+        .into_iter()
+        .filter(|release| release.draft)
+    {
+        api.delete_release(draft.id)
+            .map_err(super::api::Trouble::error)?;
     }
     Ok(())
 }

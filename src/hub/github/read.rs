@@ -35,14 +35,19 @@ pub(super) struct Memory {
 impl Memory {
     /// Forgets a release: it is about to be written.
     pub(super) fn forget(&self, tag: &Tag) {
-        self.releases.lock().unwrap_or_else(PoisonError::into_inner).remove(tag.as_str());
+        self.releases
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(tag.as_str());
     }
 
     /// Keeps published releases that were listed.
     pub(super) fn remember(&self, listed: impl Iterator<Item = RawRelease>) {
         let mut releases = self.releases.lock().unwrap_or_else(PoisonError::into_inner);
         for release in listed.filter(|release| !release.draft) {
-            releases.entry(release.tag_name.clone()).or_insert_with(|| Some(Arc::new(release)));
+            releases
+                .entry(release.tag_name.clone())
+                .or_insert_with(|| Some(Arc::new(release)));
         }
     }
 
@@ -59,7 +64,9 @@ impl Memory {
 
     fn known_private(&self) -> bool {
         // Whoever asks right now has not got an answer yet.
-        self.sight.try_lock().is_ok_and(|known| matches!(&*known, Some(Ok(Sight::Private))))
+        self.sight
+            .try_lock()
+            .is_ok_and(|known| matches!(&*known, Some(Ok(Sight::Private))))
     }
 
     fn release(&self, api: &Api, tag: &Tag) -> Result<Option<Arc<RawRelease>>> {
@@ -74,23 +81,43 @@ impl Memory {
 }
 
 /// A sidecar.
-pub(super) fn sidecar(api: &Api, memory: &Memory, tag: &Tag, asset: &AssetName) -> Result<Option<Sidecar>> {
+pub(super) fn sidecar(
+    api: &Api,
+    memory: &Memory,
+    tag: &Tag,
+    asset: &AssetName,
+) -> Result<Option<Sidecar>> {
     let name = asset.sidecar();
     let from_web = |request: Request<'static>| api.client().get_small(request, SIDECAR);
     let found = either(api, memory, tag, &name, from_web, |id| api.small_asset(id))?;
-    found.map(|bytes| Sidecar::parse(&bytes, &place(api, tag, &name))).transpose()
+    found
+        .map(|bytes| Sidecar::parse(&bytes, &place(api, tag, &name)))
+        .transpose()
 }
 
 /// An asset's bytes.
-pub(super) fn fetch(api: &Api, memory: &Memory, tag: &Tag, asset: &AssetName) -> Result<Option<Body>> {
+pub(super) fn fetch(
+    api: &Api,
+    memory: &Memory,
+    tag: &Tag,
+    asset: &AssetName,
+) -> Result<Option<Body>> {
     let from_web = |request: Request<'static>| api.client().get(request);
     let found: Option<Download> = either(api, memory, tag, asset, from_web, |id| api.asset(id))?;
-    Ok(found.map(|download| Body { size: download.size(), place: place(api, tag, asset), reader: Box::new(download) }))
+    Ok(found.map(|download| Body {
+        size: download.size(),
+        place: place(api, tag, asset),
+        reader: Box::new(download),
+    }))
 }
 
 /// Where an asset is in the browser's world, for people and for the lock.
 pub(super) fn place(api: &Api, tag: &Tag, asset: &AssetName) -> String {
-    format!("{}/{}/releases/download/{tag}/{asset}", api.config.web.as_str().trim_end_matches('/'), api.repo)
+    format!(
+        "{}/{}/releases/download/{tag}/{asset}",
+        api.config.web.as_str().trim_end_matches('/'),
+        api.repo
+    )
 }
 
 fn either<T>(
@@ -103,7 +130,12 @@ fn either<T>(
 ) -> Result<Option<T>> {
     if !memory.known_private() {
         let web = api.config.web.as_str().trim_end_matches('/');
-        let url = format!("{web}/{}/releases/download/{}/{}", api.repo, segment(tag.as_str()), segment(asset.as_str()));
+        let url = format!(
+            "{web}/{}/releases/download/{}/{}",
+            api.repo,
+            segment(tag.as_str()),
+            segment(asset.as_str())
+        );
         match from_web(Request::get(&url)?) {
             Ok(Some(found)) => return Ok(Some(found)),
             Ok(None) => match memory.sight(api)? {
@@ -111,14 +143,18 @@ fn either<T>(
                 Sight::Private => {}
             },
             // A login page instead of an asset is how some servers hide private repositories.
-            Err(error) if error.kind() == Kind::Unavailable && api.has_token() => match memory.sight(api) {
-                Ok(Sight::Private) => {}
-                _ => return Err(error),
-            },
+            Err(error) if error.kind() == Kind::Unavailable && api.has_token() => {
+                match memory.sight(api) {
+                    Ok(Sight::Private) => {}
+                    _ => return Err(error),
+                }
+            }
             Err(error) => return Err(error),
         }
     }
-    let Some(release) = memory.release(api, tag)? else { return Ok(None) };
+    let Some(release) = memory.release(api, tag)? else {
+        return Ok(None);
+    };
     match release.whole(asset.as_str()) {
         Some(asset) => from_api(asset.id),
         None => Ok(None),
@@ -130,17 +166,42 @@ pub(super) fn shown(release: &RawRelease) -> Option<Release> {
     let listed = |asset: &RawAsset| {
         let name: AssetName = asset.name.parse().ok()?;
         let whole = asset.is_whole() && !super::swap::is_temporary(&asset.name);
-        let inputs = asset.label.as_deref().and_then(super::label::inputs).map(str::to_owned);
-        whole.then(|| Listed { name, size: asset.size, sha256: asset.sha256(), inputs })
+        let inputs = asset
+            .label
+            .as_deref()
+            .and_then(super::label::inputs)
+            .map(str::to_owned);
+        whole.then(|| Listed {
+            name,
+            size: asset.size,
+            sha256: asset.sha256(),
+            inputs,
+        })
     };
     let mut assets: Vec<Listed> = release.assets.iter().filter_map(listed).collect();
     assets.sort_by(|a, b| a.name.cmp(&b.name));
-    let RawRelease { id: _, tag_name, draft, immutable, upload_url: _, html_url: _, body: _, assets: _ } = release;
+    let RawRelease {
+        id: _,
+        tag_name,
+        draft,
+        immutable,
+        upload_url: _,
+        html_url: _,
+        body: _,
+        assets: _,
+    } = release;
     // A tag that larder would not write can't be one of its releases.
-    Some(Release { tag: tag_name.parse().ok()?, draft: *draft, immutable: *immutable, assets })
+    Some(Release {
+        tag: tag_name.parse().ok()?,
+        draft: *draft,
+        immutable: *immutable,
+        assets,
+    })
 }
 
 /// Of several releases with one tag the one that counts: published before draft, then the oldest.
 pub(super) fn canonical(releases: impl IntoIterator<Item = RawRelease>) -> Option<RawRelease> {
-    releases.into_iter().min_by_key(|release| (release.draft, release.id))
+    releases
+        .into_iter()
+        .min_by_key(|release| (release.draft, release.id))
 }

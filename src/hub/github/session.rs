@@ -59,11 +59,20 @@ pub(super) struct Item<'a> {
 impl<'a> Item<'a> {
     /// Bytes in memory.
     pub(super) fn bytes(name: &'a str, bytes: &'a [u8]) -> Self {
-        Self { name, label: None, source: Source::Bytes(bytes), size: bytes.len() as u64, sha256: Digest::of(bytes) }
+        Self {
+            name,
+            label: None,
+            source: Source::Bytes(bytes),
+            size: bytes.len() as u64,
+            sha256: Digest::of(bytes),
+        }
     }
     /// The same with a label.
     pub(super) fn labelled(self, label: &'a str) -> Self {
-        Self { label: Some(label), ..self }
+        Self {
+            label: Some(label),
+            ..self
+        }
     }
     /// The same under another name.
     pub(super) fn named(self, name: &'a str) -> Self {
@@ -90,13 +99,26 @@ pub(super) struct Session<'a> {
 
 impl<'a> Session<'a> {
     pub(super) fn new(api: &'a Api, tag: &'a Tag, progress: &'a (dyn Fn(u64) + Sync)) -> Self {
-        let notes =
-            format!("Binaries of {tag}, kept by larder. `manifest.json` says what they are, `checksums.txt` how to check them.");
-        Self { api, tag, progress, notes, created: None, uploaded: BTreeSet::new(), wrote: false, immutable: None }
+        let notes = format!(
+            "Binaries of {tag}, kept by larder. `manifest.json` says what they are, `checksums.txt` how to check them."
+        );
+        Self {
+            api,
+            tag,
+            progress,
+            notes,
+            created: None,
+            uploaded: BTreeSet::new(),
+            wrote: false,
+            immutable: None,
+        }
     }
 
     /// Rounds until one comes through. On failure no empty draft of ours is left behind.
-    pub(super) fn run<T>(&mut self, mut round: impl FnMut(&mut Self) -> Result<T, Stop>) -> Result<T, Stop> {
+    pub(super) fn run<T>(
+        &mut self,
+        mut round: impl FnMut(&mut Self) -> Result<T, Stop>,
+    ) -> Result<T, Stop> {
         let mut last = Error::unavailable(format!("the release {} did not settle", self.tag));
         for n in 0..ROUNDS {
             match round(self) {
@@ -112,16 +134,25 @@ impl<'a> Session<'a> {
                 }
             }
         }
-        Err(Stop::Fatal(last.context(format!("the release {} did not settle", self.tag)).with_kind(Kind::Unavailable)))
+        Err(Stop::Fatal(
+            last.context(format!("the release {} did not settle", self.tag))
+                .with_kind(Kind::Unavailable),
+        ))
     }
 
     /// A pause before looking again, longer each time; not the same for everyone.
     fn rest(&self, n: u32) -> Result<()> {
         let base = self.api.client().settings().backoff;
-        let nanos = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
+        let nanos = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |d| d.subsec_nanos());
         let jitter = 0.5 + f64::from(nanos % 1_000) / 1_000.0;
         let longest = (self.api.config.settle / 4).max(Duration::from_millis(20));
-        self.api.sleep((base * 2_u32.saturating_pow(n.min(10))).min(longest).mul_f64(jitter))
+        self.api.sleep(
+            (base * 2_u32.saturating_pow(n.min(10)))
+                .min(longest)
+                .mul_f64(jitter),
+        )
     }
 
     /// The release of this tag that counts; made if there is none.
@@ -134,14 +165,25 @@ impl<'a> Session<'a> {
         let until = Instant::now() + self.api.config.settle;
         loop {
             let found = self.candidates()?;
-            let settled = self.created.is_none_or(|id| found.iter().any(|r| r.id == id)) && !found.is_empty();
+            let settled = self
+                .created
+                .is_none_or(|id| found.iter().any(|r| r.id == id))
+                && !found.is_empty();
             if settled || Instant::now() >= until {
                 if let Some(release) = canonical(found) {
                     return Ok(release);
                 }
-                let ours = self.created.map(|id| self.api.by_id(id)).transpose()?.flatten();
-                return ours
-                    .ok_or_else(|| Stop::Again(Error::unavailable(format!("the draft of {} is not to be seen", self.tag))));
+                let ours = self
+                    .created
+                    .map(|id| self.api.by_id(id))
+                    .transpose()?
+                    .flatten();
+                return ours.ok_or_else(|| {
+                    Stop::Again(Error::unavailable(format!(
+                        "the draft of {} is not to be seen",
+                        self.tag
+                    )))
+                });
             }
             self.api.sleep(self.step())?;
         }
@@ -166,7 +208,11 @@ impl<'a> Session<'a> {
     /// not show what we just made, or a round did not come through, they are turned again.
     pub(super) fn candidates(&mut self) -> Result<Vec<RawRelease>> {
         let (mut all, seen) = self.api.recent()?;
-        if seen.is_some() && self.created.is_some_and(|id| all.iter().all(|release| release.id != id)) {
+        if seen.is_some()
+            && self
+                .created
+                .is_some_and(|id| all.iter().all(|release| release.id != id))
+        {
             all = self.api.releases()?;
         }
         let seen = seen.unwrap_or_default();
@@ -223,19 +269,36 @@ impl<'a> Session<'a> {
 
     /// The release as it is now.
     pub(super) fn look(&self, id: u64) -> Result<RawRelease, Stop> {
-        let gone = || Stop::Again(Error::unavailable(format!("the release {} went away", self.tag)));
+        let gone = || {
+            Stop::Again(Error::unavailable(format!(
+                "the release {} went away",
+                self.tag
+            )))
+        };
         self.api.by_id(id)?.ok_or_else(gone)
     }
 
     /// The release once it shows all these names.
-    pub(super) fn look_until<'n>(&self, id: u64, names: impl IntoIterator<Item = &'n str> + Clone) -> Result<RawRelease, Stop> {
+    pub(super) fn look_until<'n>(
+        &self,
+        id: u64,
+        names: impl IntoIterator<Item = &'n str> + Clone,
+    ) -> Result<RawRelease, Stop> {
         let until = Instant::now() + self.api.config.settle;
         loop {
             let release = self.look(id)?;
-            let missing = names.clone().into_iter().find(|name| release.asset(name).is_none());
-            let Some(missing) = missing else { return Ok(release) };
+            let missing = names
+                .clone()
+                .into_iter()
+                .find(|name| release.asset(name).is_none());
+            let Some(missing) = missing else {
+                return Ok(release);
+            };
             if Instant::now() >= until {
-                return Err(Stop::Again(Error::unavailable(format!("the release {} does not show {missing}", self.tag))));
+                return Err(Stop::Again(Error::unavailable(format!(
+                    "the release {} does not show {missing}",
+                    self.tag
+                ))));
             }
             self.api.sleep(self.step())?;
         }
@@ -249,9 +312,11 @@ impl<'a> Session<'a> {
         if let Some(stated) = asset.sha256() {
             return Ok(stated == *sha256);
         }
-        let Some(body) = self.api.asset(asset.id)? else { return Ok(false) };
-        let (found, _) =
-            Digest::of_reader(body).map_err(|e| crate::net::read_error(&e, &format!("cannot read {}", asset.name)))?;
+        let Some(body) = self.api.asset(asset.id)? else {
+            return Ok(false);
+        };
+        let (found, _) = Digest::of_reader(body)
+            .map_err(|e| crate::net::read_error(&e, &format!("cannot read {}", asset.name)))?;
         Ok(found == *sha256)
     }
 
@@ -263,32 +328,51 @@ impl<'a> Session<'a> {
                 self.rest(n)?;
             }
             self.wrote = true;
-            match self.api.upload(release, item.name, item.label, item.source, item.size, self.progress) {
+            match self.api.upload(
+                release,
+                item.name,
+                item.label,
+                item.source,
+                item.size,
+                self.progress,
+            ) {
                 Ok(made) => {
                     self.uploaded.insert(made.id);
                     if made.name != item.name {
                         self.delete(made.id)?;
-                        let message = format!("GitHub keeps `{}` under another name: `{}`", item.name, made.name);
-                        return Err(Stop::Fatal(
-                            Error::failed(message).hint("set `package.name` to one of letters, digits, `.`, `-`, `_`"),
-                        ));
+                        let message = format!(
+                            "GitHub keeps `{}` under another name: `{}`",
+                            item.name, made.name
+                        );
+                        return Err(Stop::Fatal(Error::failed(message).hint(
+                            "set `package.name` to one of letters, digits, `.`, `-`, `_`",
+                        )));
                     }
                     if self.same(&made, item.size, &item.sha256)? {
                         return Ok(made);
                     }
                     self.delete(made.id)?;
-                    let message = format!("{} arrived as other bytes than its sidecar states", item.name);
-                    last = Error::integrity(message).hint("`larder package` it anew, then release again");
+                    let message = format!(
+                        "{} arrived as other bytes than its sidecar states",
+                        item.name
+                    );
+                    last = Error::integrity(message)
+                        .hint("`larder package` it anew, then release again");
                 }
                 Err(Trouble::Taken(_)) => {
                     // Perhaps an earlier try of ours came through. Lists may lag behind.
                     let seen = self.look_until(release.id, [item.name])?;
-                    let Some(there) = seen.asset(item.name) else { continue };
+                    let Some(there) = seen.asset(item.name) else {
+                        continue;
+                    };
                     if self.same(there, item.size, &item.sha256)? {
                         return Ok(there.clone());
                     }
                     if there.is_whole() {
-                        return Err(Stop::Again(Error::failed(format!("{} was published by someone else meanwhile", item.name))));
+                        return Err(Stop::Again(Error::failed(format!(
+                            "{} was published by someone else meanwhile",
+                            item.name
+                        ))));
                     }
                     self.delete(there.id)?;
                 }
@@ -296,7 +380,9 @@ impl<'a> Session<'a> {
                     last = error;
                     let seen = self.look(release.id)?;
                     match seen.asset(item.name) {
-                        Some(there) if self.same(there, item.size, &item.sha256)? => return Ok(there.clone()),
+                        Some(there) if self.same(there, item.size, &item.sha256)? => {
+                            return Ok(there.clone());
+                        }
                         Some(there) if !there.is_whole() => self.delete(there.id)?,
                         _ => {}
                     }
@@ -320,7 +406,9 @@ impl<'a> Session<'a> {
         if self.api.delete_asset(id)? {
             return Ok(());
         }
-        Err(Stop::Again(Error::unavailable("someone else changes the release at the same time")))
+        Err(Stop::Again(Error::unavailable(
+            "someone else changes the release at the same time",
+        )))
     }
 
     /// Gives an asset another name.
@@ -331,7 +419,11 @@ impl<'a> Session<'a> {
     }
 
     /// Makes a draft visible.
-    pub(super) fn make_visible(&mut self, release: &RawRelease, change: &Value) -> Result<RawRelease, Stop> {
+    pub(super) fn make_visible(
+        &mut self,
+        release: &RawRelease,
+        change: &Value,
+    ) -> Result<RawRelease, Stop> {
         self.wrote = true;
         let mut wanted = json!({"draft": false});
         if let (Value::Object(wanted), Value::Object(change)) = (&mut wanted, change) {
@@ -339,14 +431,20 @@ impl<'a> Session<'a> {
         }
         match self.api.edit(release.id, &wanted) {
             Ok(published) if !published.draft => Ok(published),
-            Ok(_) => Err(Stop::Again(Error::unavailable(format!("the release {} is still a draft", self.tag)))),
+            Ok(_) => Err(Stop::Again(Error::unavailable(format!(
+                "the release {} is still a draft",
+                self.tag
+            )))),
             Err(Trouble::Unsure(error)) => match self.look(release.id)? {
                 published if !published.draft => Ok(published),
                 _ => Err(Stop::Again(error)),
             },
             Err(Trouble::TagRefused(error)) => {
                 self.withdraw_ours(release.id);
-                let error = error.context(format!("a rule of {} does not allow the tag {}", self.api.repo, self.tag));
+                let error = error.context(format!(
+                    "a rule of {} does not allow the tag {}",
+                    self.api.repo, self.tag
+                ));
                 Err(Stop::Fatal(error.hint(format!(
                     "allow tags like `{}` in the repository's rulesets; a tag of a deleted immutable release can't be used again",
                     self.tag
@@ -358,15 +456,25 @@ impl<'a> Session<'a> {
 
     /// Removes what others left or we made too much: drafts of this tag that hold nothing but copies of what the release
     /// that counts holds among `names`.
-    pub(super) fn tidy(&mut self, keep: &RawRelease, names: &BTreeMap<&str, Digest>) -> Result<(), Stop> {
+    pub(super) fn tidy(
+        &mut self,
+        keep: &RawRelease,
+        names: &BTreeMap<&str, Digest>,
+    ) -> Result<(), Stop> {
         let candidates = self.candidates()?;
-        for extra in candidates.into_iter().filter(|r| r.draft && r.id != keep.id) {
+        for extra in candidates
+            .into_iter()
+            .filter(|r| r.draft && r.id != keep.id)
+        {
             // As it is now, not as the list had it.
-            let Some(extra) = self.api.by_id(extra.id)?.filter(|r| r.draft) else { continue };
+            let Some(extra) = self.api.by_id(extra.id)?.filter(|r| r.draft) else {
+                continue;
+            };
             let spare = |asset: &RawAsset| {
                 let ours = names.get(asset.name.as_str()).copied();
-                let copied =
-                    ours.is_some() && asset.sha256() == ours && keep.whole(&asset.name).and_then(RawAsset::sha256) == ours;
+                let copied = ours.is_some()
+                    && asset.sha256() == ours
+                    && keep.whole(&asset.name).and_then(RawAsset::sha256) == ours;
                 let derived = super::publish::DERIVED.contains(&asset.name.as_str());
                 copied || derived || !asset.is_whole() || super::swap::is_temporary(&asset.name)
             };
@@ -376,7 +484,11 @@ impl<'a> Session<'a> {
             for asset in &extra.assets {
                 self.delete(asset.id)?;
             }
-            if self.api.by_id(extra.id)?.is_some_and(|r| r.draft && r.assets.is_empty()) {
+            if self
+                .api
+                .by_id(extra.id)?
+                .is_some_and(|r| r.draft && r.assets.is_empty())
+            {
                 self.wrote = true;
                 self.api.delete_release(extra.id)?;
             }
@@ -386,7 +498,9 @@ impl<'a> Session<'a> {
 
     /// After a failure: no empty draft of ours stays behind.
     fn withdraw_empty(&mut self, stop: &Stop) {
-        let (Some(id), Stop::Fatal(error)) = (self.created, stop) else { return };
+        let (Some(id), Stop::Fatal(error)) = (self.created, stop) else {
+            return;
+        };
         if matches!(error.kind(), Kind::Interrupted(_) | Kind::Unavailable) {
             return;
         }
@@ -404,7 +518,10 @@ impl<'a> Session<'a> {
         if self.created == Some(id)
             && let Ok(Some(release)) = self.api.by_id(id)
             && release.draft
-            && release.assets.iter().all(|asset| self.uploaded.contains(&asset.id))
+            && release
+                .assets
+                .iter()
+                .all(|asset| self.uploaded.contains(&asset.id))
         {
             let _ = self.api.delete_release(id);
         }

@@ -37,7 +37,11 @@ fn target(name: &str) -> Option<&str> {
 }
 
 /// Replaces one asset that has no sidecar.
-pub(super) fn replace_one(session: &mut Session<'_>, release: &RawRelease, item: Item<'_>) -> Result<(), Stop> {
+pub(super) fn replace_one(
+    session: &mut Session<'_>,
+    release: &RawRelease,
+    item: Item<'_>,
+) -> Result<(), Stop> {
     let name = temporary(item.name, &item.sha256);
     let new = stage(session, release, item.named(&name))?;
     if let Some(old) = release.asset(item.name) {
@@ -53,7 +57,10 @@ pub(super) fn replace_pair(
     asset: Item<'_>,
     sidecar: Item<'_>,
 ) -> Result<(), Stop> {
-    let (asset_name, sidecar_name) = (temporary(asset.name, &asset.sha256), temporary(sidecar.name, &sidecar.sha256));
+    let (asset_name, sidecar_name) = (
+        temporary(asset.name, &asset.sha256),
+        temporary(sidecar.name, &sidecar.sha256),
+    );
     let new_asset = stage(session, release, asset.named(&asset_name))?;
     let new_sidecar = stage(session, release, sidecar.named(&sidecar_name))?;
     for old in [sidecar.name, asset.name] {
@@ -75,22 +82,35 @@ fn stage(session: &mut Session<'_>, release: &RawRelease, item: Item<'_>) -> Res
 }
 
 /// Finishes a replacement of this asset that a crash cut short after step 3. Whether there was one.
-pub(super) fn recover(session: &mut Session<'_>, release: &RawRelease, name: &AssetName) -> Result<bool, Stop> {
+pub(super) fn recover(
+    session: &mut Session<'_>,
+    release: &RawRelease,
+    name: &AssetName,
+) -> Result<bool, Stop> {
     let sidecar_name = name.sidecar();
     if release.asset(sidecar_name.as_str()).is_some() {
         return Ok(false);
     }
-    let staged = release.assets.iter().filter(|a| a.is_whole() && target(&a.name) == Some(sidecar_name.as_str()));
+    let staged = release
+        .assets
+        .iter()
+        .filter(|a| a.is_whole() && target(&a.name) == Some(sidecar_name.as_str()));
     for new_sidecar in staged {
-        let Some(bytes) = session.api.small_asset(new_sidecar.id)? else { continue };
-        let Ok(sidecar) = Sidecar::parse(&bytes, &new_sidecar.name) else { continue };
+        let Some(bytes) = session.api.small_asset(new_sidecar.id)? else {
+            continue;
+        };
+        let Ok(sidecar) = Sidecar::parse(&bytes, &new_sidecar.name) else {
+            continue;
+        };
         let present = release.asset(name.as_str());
         let in_place = match present {
             Some(asset) => session.same(asset, sidecar.size, &sidecar.sha256)?,
             None => false,
         };
         if !in_place {
-            let Some(new) = release.whole(&temporary(name.as_str(), &sidecar.sha256)) else { continue };
+            let Some(new) = release.whole(&temporary(name.as_str(), &sidecar.sha256)) else {
+                continue;
+            };
             if !session.same(new, sidecar.size, &sidecar.sha256)? {
                 continue;
             }
@@ -106,7 +126,11 @@ pub(super) fn recover(session: &mut Session<'_>, release: &RawRelease, name: &As
 }
 
 /// Removes what replacements of these names left behind. To be called once all of them are right.
-pub(super) fn sweep<'n>(session: &mut Session<'_>, release: &RawRelease, names: impl Fn(&str) -> bool + 'n) -> Result<(), Stop> {
+pub(super) fn sweep<'n>(
+    session: &mut Session<'_>,
+    release: &RawRelease,
+    names: impl Fn(&str) -> bool + 'n,
+) -> Result<(), Stop> {
     for asset in &release.assets {
         if target(&asset.name).is_some_and(&names) {
             session.delete(asset.id)?;
@@ -125,7 +149,13 @@ mod tests {
         let name = temporary("arc-linux-amd64.tar.gz", &digest);
         assert!(name.parse::<AssetName>().is_ok());
         assert_eq!(target(&name), Some("arc-linux-amd64.tar.gz"));
-        for other in ["arc.tar.gz", "x.new", "x.0123456789.new", "x.0123456789ag.new", "x.0123456789ab.neu"] {
+        for other in [
+            "arc.tar.gz",
+            "x.new",
+            "x.0123456789.new",
+            "x.0123456789ag.new",
+            "x.0123456789ab.neu",
+        ] {
             assert!(!is_temporary(other), "{other}");
         }
     }

@@ -25,13 +25,21 @@ impl Lock {
     }
 
     /// Changes a lock file under the guard; the change says whether there is anything to write.
-    pub fn update(path: &Utf8Path, guard: &Utf8Path, change: impl Fn(&mut Self) -> Result<bool>) -> Result<bool> {
+    pub fn update(
+        path: &Utf8Path,
+        guard: &Utf8Path,
+        change: impl Fn(&mut Self) -> Result<bool>,
+    ) -> Result<bool> {
         // Mostly there is nothing new: that needs no guard and no writable folder.
         if !change(&mut Self::load(path)?)? {
             return Ok(false);
         }
         fs::create_dir_all(fs::parent(guard.as_std_path()))?;
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(guard);
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(guard);
         let file = file.map_err(|e| fs::io_error("open", guard, &e))?;
         // Held until dropped. Without locks it goes on without.
         let alone = file.lock().is_ok();
@@ -42,7 +50,8 @@ impl Lock {
         if alone {
             fs::remove_staged(path)?;
         }
-        fs::write_atomic(path, lock.to_text().as_bytes()).map_err(|e: Error| e.hint("with `--locked` the lock is left alone"))?;
+        fs::write_atomic(path, lock.to_text().as_bytes())
+            .map_err(|e: Error| e.hint("with `--locked` the lock is left alone"))?;
         Ok(true)
     }
 }

@@ -8,7 +8,9 @@ use super::{Key, Line, Lock, Pin, PinKind, commit_key, same_bytes};
 use crate::error::{Error, Result};
 use crate::model::{Digest, Invalid, Name, Origin, Platform, Problem, Version};
 
-const FIELDS: [&str; 10] = ["name", "version", "platform", "origin", "kind", "inputs", "artifact", "sha256", "size", "url"];
+const FIELDS: [&str; 10] = [
+    "name", "version", "platform", "origin", "kind", "inputs", "artifact", "sha256", "size", "url",
+];
 
 /// Problems told at most: a file that is no lock at all would have one in each line.
 const MOST: usize = 20;
@@ -28,7 +30,11 @@ pub(super) fn parse(text: &str, tell: &Tell) -> Result<Lock> {
         let start = offset;
         offset += raw.len() + 1;
         let line = raw.strip_suffix('\r').unwrap_or(raw);
-        let line = if number == 0 { line.trim_start_matches('\u{feff}') } else { line };
+        let line = if number == 0 {
+            line.trim_start_matches('\u{feff}')
+        } else {
+            line
+        };
         let start = start + (raw.strip_suffix('\r').unwrap_or(raw).len() - line.len());
         if is_conflict_marker(line) {
             // The lines between the markers are sound, and more problems would only hide the one that matters.
@@ -46,10 +52,10 @@ pub(super) fn parse(text: &str, tell: &Tell) -> Result<Lock> {
             continue;
         }
         let result = match line.strip_prefix('#') {
-            Some(comment) => {
-                header(&mut lock, line, comment).map_err(|(message, hint)| (start..start + line.len(), message, hint))
-            }
-            None => parse_line(line, start).and_then(|parsed| add(&mut lock, parsed, line, start, number + 1, &mut seen)),
+            Some(comment) => header(&mut lock, line, comment)
+                .map_err(|(message, hint)| (start..start + line.len(), message, hint)),
+            None => parse_line(line, start)
+                .and_then(|parsed| add(&mut lock, parsed, line, start, number + 1, &mut seen)),
         };
         if let Err((span, message, hint)) = result
             && problems.len() < MOST
@@ -57,13 +63,20 @@ pub(super) fn parse(text: &str, tell: &Tell) -> Result<Lock> {
             problems.push(tell(span, message, hint));
         }
     }
-    if problems.is_empty() { Ok(lock) } else { Err(Error::problems(problems)) }
+    if problems.is_empty() {
+        Ok(lock)
+    } else {
+        Err(Error::problems(problems))
+    }
 }
 
 fn is_conflict_marker(line: &str) -> bool {
     ["<<<<<<<", "=======", ">>>>>>>", "|||||||"]
         .iter()
-        .any(|marker| line.strip_prefix(marker).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')))
+        .any(|marker| {
+            line.strip_prefix(marker)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        })
 }
 
 /// A comment: our header, which says the format's number, or one that someone wrote.
@@ -78,7 +91,10 @@ fn header(lock: &mut Lock, line: &str, comment: &str) -> Result<(), (String, Opt
     if digits == "1" {
         return Ok(());
     }
-    Err((format!("the lock has format {digits}, this larder reads format 1"), Some("update larder".to_owned())))
+    Err((
+        format!("the lock has format {digits}, this larder reads format 1"),
+        Some("update larder".to_owned()),
+    ))
 }
 
 fn parse_line(line: &str, start: usize) -> Result<Line, Wrong> {
@@ -91,8 +107,15 @@ fn parse_line(line: &str, start: usize) -> Result<Line, Wrong> {
     if fields.len() != FIELDS.len() || fields.iter().any(|(field, _)| field.is_empty()) {
         return Err((
             start..start + line.len(),
-            format!("a lock line has {} fields with one space between them, this one has {}", FIELDS.len(), fields.len()),
-            Some(format!("its fields are: {}; remove the line and run `larder lock` to have it written anew", FIELDS.join(" "))),
+            format!(
+                "a lock line has {} fields with one space between them, this one has {}",
+                FIELDS.len(),
+                fields.len()
+            ),
+            Some(format!(
+                "its fields are: {}; remove the line and run `larder lock` to have it written anew",
+                FIELDS.join(" ")
+            )),
         ));
     }
     let name: Name = field(&fields, 0)?;
@@ -105,31 +128,90 @@ fn parse_line(line: &str, start: usize) -> Result<Line, Wrong> {
         "upstream" => PinKind::Upstream,
         other => {
             let hint = "known: asset, upstream, commit".to_owned();
-            return Err((fields[4].1.clone(), format!("unknown kind `{other}`"), Some(hint)));
+            return Err((
+                fields[4].1.clone(),
+                format!("unknown kind `{other}`"),
+                Some(hint),
+            ));
         }
     };
     if !url.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err((url_at.clone(), "the url has characters that must be percent-encoded".to_owned(), None));
+        return Err((
+            url_at.clone(),
+            "the url has characters that must be percent-encoded".to_owned(),
+            None,
+        ));
     }
-    let key = Key { name, version, platform: field::<Platform>(&fields, 2)?, origin, kind, inputs: field(&fields, 5)? };
-    let artifact = if fields[6].0 == "-" { None } else { Some(field::<Digest>(&fields, 6)?) };
-    let size = fields[8].0.parse().map_err(|_| (fields[8].1.clone(), "the size is not a number of bytes".to_owned(), None))?;
-    let url = if *url == "-" { String::new() } else { (*url).to_owned() };
-    Ok(Line::Bytes(key, Pin { artifact, sha256: field(&fields, 7)?, size, url }))
+    let key = Key {
+        name,
+        version,
+        platform: field::<Platform>(&fields, 2)?,
+        origin,
+        kind,
+        inputs: field(&fields, 5)?,
+    };
+    let artifact = if fields[6].0 == "-" {
+        None
+    } else {
+        Some(field::<Digest>(&fields, 6)?)
+    };
+    let size = fields[8].0.parse().map_err(|_| {
+        (
+            fields[8].1.clone(),
+            "the size is not a number of bytes".to_owned(),
+            None,
+        )
+    })?;
+    let url = if *url == "-" {
+        String::new()
+    } else {
+        (*url).to_owned()
+    };
+    Ok(Line::Bytes(
+        key,
+        Pin {
+            artifact,
+            sha256: field(&fields, 7)?,
+            size,
+            url,
+        },
+    ))
 }
 
 fn commit(name: Name, version: Version, fields: &[(&str, Range<usize>)]) -> Result<Line, Wrong> {
-    if let Some((_, place)) = [2, 5, 6, 7, 8].iter().map(|n| &fields[*n]).find(|(text, _)| *text != "-") {
-        return Err((place.clone(), "a commit line has `-` in this field".to_owned(), None));
+    if let Some((_, place)) = [2, 5, 6, 7, 8]
+        .iter()
+        .map(|n| &fields[*n])
+        .find(|(text, _)| *text != "-")
+    {
+        return Err((
+            place.clone(),
+            "a commit line has `-` in this field".to_owned(),
+            None,
+        ));
     }
     let (text, place) = &fields[9];
-    let parts = text.split_once('#').and_then(|(url, rest)| rest.rsplit_once('@').map(|(rev, commit)| (url, rev, commit)));
+    let parts = text.split_once('#').and_then(|(url, rest)| {
+        rest.rsplit_once('@')
+            .map(|(rev, commit)| (url, rev, commit))
+    });
     let hex = |commit: &str| {
-        matches!(commit.len(), 40 | 64) && commit.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        matches!(commit.len(), 40 | 64)
+            && commit
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     };
     match parts {
-        Some((url, rev, commit)) if hex(commit) && !url.is_empty() && !rev.is_empty() && text.is_ascii() => {
-            Ok(Line::Commit { name, version, url: url.to_owned(), rev: rev.to_owned(), commit: commit.to_owned() })
+        Some((url, rev, commit))
+            if hex(commit) && !url.is_empty() && !rev.is_empty() && text.is_ascii() =>
+        {
+            Ok(Line::Commit {
+                name,
+                version,
+                url: url.to_owned(),
+                rev: rev.to_owned(),
+                commit: commit.to_owned(),
+            })
         }
         _ => Err((
             place.clone(),
@@ -139,9 +221,18 @@ fn commit(name: Name, version: Version, fields: &[(&str, Range<usize>)]) -> Resu
     }
 }
 
-fn field<T: FromStr<Err = Invalid>>(fields: &[(&str, Range<usize>)], number: usize) -> Result<T, Wrong> {
+fn field<T: FromStr<Err = Invalid>>(
+    fields: &[(&str, Range<usize>)],
+    number: usize,
+) -> Result<T, Wrong> {
     let (text, place) = &fields[number];
-    text.parse().map_err(|Invalid { message, hint }| (place.clone(), format!("{}: {message}", FIELDS[number]), hint))
+    text.parse().map_err(|Invalid { message, hint }| {
+        (
+            place.clone(),
+            format!("{}: {message}", FIELDS[number]),
+            hint,
+        )
+    })
 }
 
 /// Adds a line; one that contradicts an earlier one is a problem of both.
@@ -155,22 +246,43 @@ fn add(
 ) -> Result<(), Wrong> {
     let (key, name, contradiction) = match &parsed {
         Line::Bytes(key, pin) => {
-            let contradiction =
-                lock.pins.get(key).and_then(|known| same_bytes(known, pin).err()).map(|d| (d.what, d.ours, d.theirs));
+            let contradiction = lock
+                .pins
+                .get(key)
+                .and_then(|known| same_bytes(known, pin).err())
+                .map(|d| (d.what, d.ours, d.theirs));
             (key.to_string(), key.name.clone(), contradiction)
         }
-        Line::Commit { name, version, url, rev, commit } => {
-            let known = lock.commits.get(&commit_key(name.clone(), version.clone(), url, rev));
-            let contradiction = known.filter(|known| *known != commit).map(|known| ("commit", known.clone(), commit.clone()));
-            (format!("{name} {version} {url}#{rev}"), name.clone(), contradiction)
+        Line::Commit {
+            name,
+            version,
+            url,
+            rev,
+            commit,
+        } => {
+            let known = lock
+                .commits
+                .get(&commit_key(name.clone(), version.clone(), url, rev));
+            let contradiction = known
+                .filter(|known| *known != commit)
+                .map(|known| ("commit", known.clone(), commit.clone()));
+            (
+                format!("{name} {version} {url}#{rev}"),
+                name.clone(),
+                contradiction,
+            )
         }
     };
     if let Some((what, ours, theirs)) = contradiction {
         let first = seen.get(&key).copied().unwrap_or_default();
         return Err((
             start..start + line.len(),
-            format!("two lines pin the same thing with a different {what}: {ours} in line {first}, {theirs} here"),
-            Some(format!("keep the line that is right; if you don't know, remove both and run `larder lock --update {name}`")),
+            format!(
+                "two lines pin the same thing with a different {what}: {ours} in line {first}, {theirs} here"
+            ),
+            Some(format!(
+                "keep the line that is right; if you don't know, remove both and run `larder lock --update {name}`"
+            )),
         ));
     }
     seen.entry(key).or_insert(number);

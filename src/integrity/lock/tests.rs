@@ -49,7 +49,12 @@ fn parse(text: &str) -> Result<Lock> {
 fn problems(text: &str) -> String {
     let error = parse(text).unwrap_err();
     assert_eq!(error.kind(), crate::Kind::Usage);
-    error.file_problems().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    error
+        .file_problems()
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[test]
@@ -86,7 +91,10 @@ fn a_bad_line_is_told_at_its_place() {
 
 #[test]
 fn a_merge_conflict_is_told_as_one() {
-    let text = format!("<<<<<<< HEAD\n{}\n=======\nrubbish\n>>>>>>> other\n", line("nats", "v1", "x"));
+    let text = format!(
+        "<<<<<<< HEAD\n{}\n=======\nrubbish\n>>>>>>> other\n",
+        line("nats", "v1", "x")
+    );
     insta::assert_snapshot!(problems(&text), @"versions.lock:1:1: a merge conflict is left in the lock (keep the lines of both sides and remove the three marker lines; with `versions.lock merge=union` in .gitattributes git merges locks by itself)");
 }
 
@@ -105,16 +113,50 @@ fn two_digests_for_one_thing_are_a_problem_and_the_same_line_twice_is_not() {
 fn lookup_asks_for_all_of_the_key() {
     let entry = line("nats", "v1", "x");
     let lock = lock([entry.clone(), commit("v0.1.0", 'a')]);
-    let Line::Bytes(key, pin) = &entry else { unreachable!() };
-    let Key { name, version, platform, origin, kind, inputs } = key;
-    assert_eq!(lock.lookup(name, version, platform, *origin, *kind, inputs), Some(pin));
-    assert_eq!(lock.lookup(name, version, platform, Origin::Build, *kind, inputs), None);
-    assert_eq!(lock.lookup(name, version, platform, *origin, PinKind::Asset, inputs), None);
-    assert_eq!(lock.lookup(name, version, platform, *origin, *kind, &Digest::of(b"stale")), None);
+    let Line::Bytes(key, pin) = &entry else {
+        unreachable!()
+    };
+    let Key {
+        name,
+        version,
+        platform,
+        origin,
+        kind,
+        inputs,
+    } = key;
+    assert_eq!(
+        lock.lookup(name, version, platform, *origin, *kind, inputs),
+        Some(pin)
+    );
+    assert_eq!(
+        lock.lookup(name, version, platform, Origin::Build, *kind, inputs),
+        None
+    );
+    assert_eq!(
+        lock.lookup(name, version, platform, *origin, PinKind::Asset, inputs),
+        None
+    );
+    assert_eq!(
+        lock.lookup(
+            name,
+            version,
+            platform,
+            *origin,
+            *kind,
+            &Digest::of(b"stale")
+        ),
+        None
+    );
     assert_eq!(lock.lines_for(name, platform).count(), 1);
     let (arc, version) = ("arc".parse().unwrap(), "v0.1.0".parse().unwrap());
-    assert_eq!(lock.commit(&arc, &version, "https://host.example/acme/arc", "v0.1.0"), Some("a".repeat(40).as_str()));
-    assert_eq!(lock.commit(&arc, &version, "https://host.example/acme/arc", "main"), None);
+    assert_eq!(
+        lock.commit(&arc, &version, "https://host.example/acme/arc", "v0.1.0"),
+        Some("a".repeat(40).as_str())
+    );
+    assert_eq!(
+        lock.commit(&arc, &version, "https://host.example/acme/arc", "main"),
+        None
+    );
 }
 
 #[test]
@@ -122,16 +164,33 @@ fn what_is_pinned_stands() {
     let mut lock = lock([line("nats", "v1", "x"), commit("v1", 'a')]);
     for other in [line("nats", "v1", "y"), commit("v1", 'b')] {
         let before = lock.clone();
-        assert_eq!(lock.insert(other.clone()).unwrap_err().kind(), crate::Kind::Integrity);
+        assert_eq!(
+            lock.insert(other.clone()).unwrap_err().kind(),
+            crate::Kind::Integrity
+        );
         assert_eq!(lock, before);
-        assert!(lock.replace(other.clone()) && !lock.replace(other), "an update is a change once");
+        assert!(
+            lock.replace(other.clone()) && !lock.replace(other),
+            "an update is a change once"
+        );
     }
     // The same bytes from elsewhere are nothing new; what is in them is.
-    let Line::Bytes(key, pin) = line("nats", "v1", "y") else { unreachable!() };
-    let mirror = Pin { url: "https://mirror.example/x".into(), ..pin.clone() };
+    let Line::Bytes(key, pin) = line("nats", "v1", "y") else {
+        unreachable!()
+    };
+    let mirror = Pin {
+        url: "https://mirror.example/x".into(),
+        ..pin.clone()
+    };
     assert!(!lock.insert(Line::Bytes(key.clone(), mirror)).unwrap());
-    let known = Pin { artifact: Some(Digest::of(b"files")), ..pin };
-    assert!(lock.insert(Line::Bytes(key.clone(), known.clone())).unwrap());
+    let known = Pin {
+        artifact: Some(Digest::of(b"files")),
+        ..pin
+    };
+    assert!(
+        lock.insert(Line::Bytes(key.clone(), known.clone()))
+            .unwrap()
+    );
     assert!(!lock.insert(Line::Bytes(key, known)).unwrap());
     assert!(lock.retain(|line| matches!(line, Line::Commit { .. })) && lock.lines().count() == 1);
 }
@@ -151,7 +210,14 @@ fn many_writers_at_once_lose_nothing() {
             let (path, guard) = (&path, &guard);
             scope.spawn(move || {
                 for n in 0..6 {
-                    assert!(Lock::append_to(path, guard, &[line(&format!("tool-{writer}"), &format!("v{n}"), "x")]).unwrap());
+                    assert!(
+                        Lock::append_to(
+                            path,
+                            guard,
+                            &[line(&format!("tool-{writer}"), &format!("v{n}"), "x")]
+                        )
+                        .unwrap()
+                    );
                 }
             });
         }
@@ -170,13 +236,30 @@ fn appending_leaves_alone_what_it_does_not_understand_and_what_needs_no_change()
     let by_hand = text.replacen('\n', "\n# ours\n\n", 1);
     fs::write_atomic(&path, by_hand.as_bytes()).unwrap();
     assert!(!Lock::append_to(&path, &guard, &[line("nats", "v1", "x")]).unwrap());
-    assert_eq!(fs::read_text(&path).unwrap(), by_hand, "nothing new, nothing written");
-    assert_eq!(Lock::append_to(&path, &guard, &[line("nats", "v1", "y")]).unwrap_err().kind(), crate::Kind::Integrity);
+    assert_eq!(
+        fs::read_text(&path).unwrap(),
+        by_hand,
+        "nothing new, nothing written"
+    );
+    assert_eq!(
+        Lock::append_to(&path, &guard, &[line("nats", "v1", "y")])
+            .unwrap_err()
+            .kind(),
+        crate::Kind::Integrity
+    );
     assert!(Lock::append_to(&path, &guard, &[line("nats", "v2", "y")]).unwrap());
-    assert!(fs::read_text(&path).unwrap().contains("\n# ours\n"), "people's comments stay");
+    assert!(
+        fs::read_text(&path).unwrap().contains("\n# ours\n"),
+        "people's comments stay"
+    );
     let broken = format!("{text}rubbish\n");
     fs::write_atomic(&path, broken.as_bytes()).unwrap();
-    assert_eq!(Lock::append_to(&path, &guard, &[line("nats", "v3", "x")]).unwrap_err().kind(), crate::Kind::Usage);
+    assert_eq!(
+        Lock::append_to(&path, &guard, &[line("nats", "v3", "x")])
+            .unwrap_err()
+            .kind(),
+        crate::Kind::Usage
+    );
     assert_eq!(fs::read_text(&path).unwrap(), broken);
 }
 
@@ -185,29 +268,62 @@ fn merged_by_git(attributes: &str) -> (bool, String) {
     let (_dir, root) = folder();
     let git = |args: &[&str]| {
         let mut command = Command::new("git");
-        command.current_dir(&root).args(["-c", "user.name=x", "-c", "user.email=x@host.example", "-c", "commit.gpgsign=false"]);
-        let output = command.args(args).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1").output().unwrap();
+        command.current_dir(&root).args([
+            "-c",
+            "user.name=x",
+            "-c",
+            "user.email=x@host.example",
+            "-c",
+            "commit.gpgsign=false",
+        ]);
+        let output = command
+            .args(args)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .output()
+            .unwrap();
         output.status.success()
     };
     let path = root.join("versions.lock");
-    let append = |lines: &[Line]| assert!(Lock::append_to(&path, &root.join(".git/guard"), lines).unwrap());
+    let append =
+        |lines: &[Line]| assert!(Lock::append_to(&path, &root.join(".git/guard"), lines).unwrap());
     assert!(git(&["init", "-q", "-b", "main"]));
     fs::write_atomic(root.join(".gitattributes"), attributes.as_bytes()).unwrap();
     append(&[line("a", "v1", "x"), line("z", "v1", "x")]);
-    assert!(git(&["add", "-A"]) && git(&["commit", "-qm", "base"]) && git(&["checkout", "-qb", "other"]));
-    append(&[line("m", "v1", "x"), line("b", "v1", "x"), commit("v1", 'a')]);
+    assert!(
+        git(&["add", "-A"])
+            && git(&["commit", "-qm", "base"])
+            && git(&["checkout", "-qb", "other"])
+    );
+    append(&[
+        line("m", "v1", "x"),
+        line("b", "v1", "x"),
+        commit("v1", 'a'),
+    ]);
     assert!(git(&["commit", "-qam", "other"]) && git(&["checkout", "-q", "main"]));
-    append(&[line("m", "v1", "x"), line("n", "v1", "x"), line("z", "v2", "x")]);
+    append(&[
+        line("m", "v1", "x"),
+        line("n", "v1", "x"),
+        line("z", "v2", "x"),
+    ]);
     assert!(git(&["commit", "-qam", "ours"]));
-    (git(&["merge", "-q", "--no-edit", "other"]), fs::read_text(&path).unwrap())
+    (
+        git(&["merge", "-q", "--no-edit", "other"]),
+        fs::read_text(&path).unwrap(),
+    )
 }
 
 #[test]
 fn git_merges_the_additions_of_two_branches() {
     let (clean, text) = merged_by_git(&format!("{GIT_ATTRIBUTES}\n"));
     assert!(clean, "{text}");
-    let all = ["a", "b", "m", "n", "z"].map(|name| line(name, "v1", "x")).into_iter();
-    assert_eq!(parse(&text).unwrap(), lock(all.chain([line("z", "v2", "x"), commit("v1", 'a')])));
+    let all = ["a", "b", "m", "n", "z"]
+        .map(|name| line(name, "v1", "x"))
+        .into_iter();
+    assert_eq!(
+        parse(&text).unwrap(),
+        lock(all.chain([line("z", "v2", "x"), commit("v1", 'a')]))
+    );
 }
 
 #[test]
@@ -223,13 +339,32 @@ fn any_digest() -> impl Strategy<Value = Digest> {
 
 fn any_line() -> impl Strategy<Value = Line> {
     let names = ("[a-z0-9][a-z0-9_-]{0,8}x", "[A-Za-z0-9][A-Za-z0-9+_-]{0,8}");
-    let platforms = prop::sample::select(vec!["linux-amd64", "linux-amd64-musl", "darwin-arm64", "windows-386"]);
+    let platforms = prop::sample::select(vec![
+        "linux-amd64",
+        "linux-amd64-musl",
+        "darwin-arm64",
+        "windows-386",
+    ]);
     let words = (platforms, any::<bool>(), any::<bool>());
-    let pin = (any_digest(), prop::option::of(any_digest()), any_digest(), any::<u64>(), ".{1,20}");
-    let bytes =
-        (names, words, pin).prop_map(|((name, version), (platform, build, asset), (inputs, artifact, sha256, size, url))| {
-            let origin = if build { Origin::Build } else { Origin::Original };
-            let kind = if asset { PinKind::Asset } else { PinKind::Upstream };
+    let pin = (
+        any_digest(),
+        prop::option::of(any_digest()),
+        any_digest(),
+        any::<u64>(),
+        ".{1,20}",
+    );
+    let bytes = (names, words, pin).prop_map(
+        |((name, version), (platform, build, asset), (inputs, artifact, sha256, size, url))| {
+            let origin = if build {
+                Origin::Build
+            } else {
+                Origin::Original
+            };
+            let kind = if asset {
+                PinKind::Asset
+            } else {
+                PinKind::Upstream
+            };
             let key = Key {
                 name: name.parse().unwrap(),
                 version: version.parse().unwrap(),
@@ -239,15 +374,26 @@ fn any_line() -> impl Strategy<Value = Line> {
                 inputs,
             };
             // A lone dash stands for none.
-            Line::Bytes(key, Pin { artifact, sha256, size, url: url.replace('-', "_") })
-        });
-    let commits = (names, ".{1,20}", ".{1,20}", "[0-9a-f]{40}").prop_map(|((name, version), url, rev, commit)| Line::Commit {
-        name: name.parse().unwrap(),
-        version: version.parse().unwrap(),
-        url,
-        rev,
-        commit,
-    });
+            Line::Bytes(
+                key,
+                Pin {
+                    artifact,
+                    sha256,
+                    size,
+                    url: url.replace('-', "_"),
+                },
+            )
+        },
+    );
+    let commits = (names, ".{1,20}", ".{1,20}", "[0-9a-f]{40}").prop_map(
+        |((name, version), url, rev, commit)| Line::Commit {
+            name: name.parse().unwrap(),
+            version: version.parse().unwrap(),
+            url,
+            rev,
+            commit,
+        },
+    );
     prop_oneof![bytes, commits]
 }
 

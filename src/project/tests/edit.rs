@@ -17,32 +17,72 @@ fn one_value_changes_and_every_other_byte_stays() {
     for (before, after) in [
         ("versions:\n  a: v1\n", "versions:\n  a: v2\n"),
         ("versions:\n  a: v1", "versions:\n  a: v2"),
-        ("versions:\n  a:   v1   # why\n  b: v1\n", "versions:\n  a:   v2   # why\n  b: v1\n"),
-        ("# v1\r\nversions:\r\n    b: v1\r\n    a: v1\r\n", "# v1\r\nversions:\r\n    b: v1\r\n    a: v2\r\n"),
+        (
+            "versions:\n  a:   v1   # why\n  b: v1\n",
+            "versions:\n  a:   v2   # why\n  b: v1\n",
+        ),
+        (
+            "# v1\r\nversions:\r\n    b: v1\r\n    a: v1\r\n",
+            "# v1\r\nversions:\r\n    b: v1\r\n    a: v2\r\n",
+        ),
         ("versions: {a: v1, b: v1}\n", "versions: {a: v2, b: v1}\n"),
-        ("versions: { \"a\" : 'v1' , b: v1 } # c\n", "versions: { \"a\" : 'v2' , b: v1 } # c\n"),
-        ("{\"versions\": {\"b\": \"v1\", \"a\": \"v1\"}}", "{\"versions\": {\"b\": \"v1\", \"a\": \"v2\"}}"),
-        ("\u{feff}versions:\n  # ä\n  a: \"v1\"\n", "\u{feff}versions:\n  # ä\n  a: \"v2\"\n"),
-        ("---\nversions:\n  ? a\n  : v1\nci: []\n...\n", "---\nversions:\n  ? a\n  : v2\nci: []\n...\n"),
-        ("versions:\n  a:\n    # here\n    v1\n", "versions:\n  a:\n    # here\n    v2\n"),
-        ("versions:\n  a: &x v1\n  b: v1\n", "versions:\n  a: &x v2\n  b: v1\n"),
-        ("versions:\n  b: &x v1\n  a: v1\n  c: *x\n", "versions:\n  b: &x v1\n  a: v2\n  c: *x\n"),
+        (
+            "versions: { \"a\" : 'v1' , b: v1 } # c\n",
+            "versions: { \"a\" : 'v2' , b: v1 } # c\n",
+        ),
+        (
+            "{\"versions\": {\"b\": \"v1\", \"a\": \"v1\"}}",
+            "{\"versions\": {\"b\": \"v1\", \"a\": \"v2\"}}",
+        ),
+        (
+            "\u{feff}versions:\n  # ä\n  a: \"v1\"\n",
+            "\u{feff}versions:\n  # ä\n  a: \"v2\"\n",
+        ),
+        (
+            "---\nversions:\n  ? a\n  : v1\nci: []\n...\n",
+            "---\nversions:\n  ? a\n  : v2\nci: []\n...\n",
+        ),
+        (
+            "versions:\n  a:\n    # here\n    v1\n",
+            "versions:\n  a:\n    # here\n    v2\n",
+        ),
+        (
+            "versions:\n  a: &x v1\n  b: v1\n",
+            "versions:\n  a: &x v2\n  b: v1\n",
+        ),
+        (
+            "versions:\n  b: &x v1\n  a: v1\n  c: *x\n",
+            "versions:\n  b: &x v1\n  a: v2\n  c: *x\n",
+        ),
     ] {
         assert_eq!(set(before, "a", "v2").unwrap(), after);
     }
-    assert_eq!(set("versions: {a: 1.9}", "a", "1.10").unwrap(), "versions: {a: 1.10}");
+    assert_eq!(
+        set("versions: {a: 1.9}", "a", "1.10").unwrap(),
+        "versions: {a: 1.10}"
+    );
 }
 
 #[test]
 fn what_can_t_be_changed_alone_is_refused_at_its_place() {
     for (text, place, why) in [
         ("versions:\n  b: &x v1\n  a: *x\n", "a", "is an alias"),
-        ("versions:\n  a: &x v1\n  b: *x\n", "v1", "can't be changed by itself"),
+        (
+            "versions:\n  a: &x v1\n  b: *x\n",
+            "v1",
+            "can't be changed by itself",
+        ),
         ("versions:\n  a: |\n    v1\n", "a", "is a block of text"),
-        ("versions:\n  a: >-\n    v1\n  b: v1\n", "a", "is a block of text"),
+        (
+            "versions:\n  a: >-\n    v1\n  b: v1\n",
+            "a",
+            "is a block of text",
+        ),
     ] {
         let error = set(text, "a", "v2").unwrap_err();
-        let [problem] = error.file_problems() else { panic!("{error}") };
+        let [problem] = error.file_problems() else {
+            panic!("{error}")
+        };
         assert_eq!(&text[problem.span.clone()], place, "{text}");
         assert!(problem.message.contains(why), "{}", problem.message);
         assert_eq!(problem.hint.as_deref(), Some("change it by hand: `a: v2`"));
@@ -55,22 +95,58 @@ fn what_can_t_be_changed_alone_is_refused_at_its_place() {
 fn a_new_one_takes_its_place() {
     for (before, after) in [
         ("versions: {}\n", "versions: {m: v9}\n"),
-        ("versions: {a: v1, z: v1}\n", "versions: {a: v1, m: v9, z: v1}\n"),
+        (
+            "versions: {a: v1, z: v1}\n",
+            "versions: {a: v1, m: v9, z: v1}\n",
+        ),
         ("versions: {z: v1}\n", "versions: {m: v9, z: v1}\n"),
         ("versions: {a: v1,}", "versions: {a: v1, m: v9,}"),
-        ("versions: {\n  a: v1, # one\n  b: v1\n}\n", "versions: {\n  a: v1, # one\n  b: v1, m: v9\n}\n"),
-        ("{\"versions\": {\"a\": \"v1\"}}", "{\"versions\": {\"a\": \"v1\", \"m\": \"v9\"}}"),
-        ("versions:\n  a: v1 # one\n\n  # the last\n  z: v1\n", "versions:\n  a: v1 # one\n  m: v9\n\n  # the last\n  z: v1\n"),
-        ("versions:\n  z: v1\n  a: v1\nci: []\n", "versions:\n  z: v1\n  a: v1\n  m: v9\nci: []\n"),
-        ("versions:\n  # about z\n  z: v1\n", "versions:\n  m: v9\n  # about z\n  z: v1\n"),
-        ("versions:\r\n    a: v1", "versions:\r\n    a: v1\r\n    m: v9"),
-        ("versions:\n  'a': \"1\"\n", "versions:\n  'a': \"1\"\n  'm': \"v9\"\n"),
-        ("hub: &h {dir: x}\nversions:\n  a: v1\n  # end\n", "hub: &h {dir: x}\nversions:\n  a: v1\n  m: v9\n  # end\n"),
+        (
+            "versions: {\n  a: v1, # one\n  b: v1\n}\n",
+            "versions: {\n  a: v1, # one\n  b: v1, m: v9\n}\n",
+        ),
+        (
+            "{\"versions\": {\"a\": \"v1\"}}",
+            "{\"versions\": {\"a\": \"v1\", \"m\": \"v9\"}}",
+        ),
+        (
+            "versions:\n  a: v1 # one\n\n  # the last\n  z: v1\n",
+            "versions:\n  a: v1 # one\n  m: v9\n\n  # the last\n  z: v1\n",
+        ),
+        (
+            "versions:\n  z: v1\n  a: v1\nci: []\n",
+            "versions:\n  z: v1\n  a: v1\n  m: v9\nci: []\n",
+        ),
+        (
+            "versions:\n  # about z\n  z: v1\n",
+            "versions:\n  m: v9\n  # about z\n  z: v1\n",
+        ),
+        (
+            "versions:\r\n    a: v1",
+            "versions:\r\n    a: v1\r\n    m: v9",
+        ),
+        (
+            "versions:\n  'a': \"1\"\n",
+            "versions:\n  'a': \"1\"\n  'm': \"v9\"\n",
+        ),
+        (
+            "hub: &h {dir: x}\nversions:\n  a: v1\n  # end\n",
+            "hub: &h {dir: x}\nversions:\n  a: v1\n  m: v9\n  # end\n",
+        ),
     ] {
         assert_eq!(add(before, "m", "v9").unwrap(), after);
     }
-    assert!(add("versions:\n  m: v1\n", "m", "v9").unwrap_err().to_string().contains("has a version already"));
-    for text in ["versions:\n  ? a\n  : v1\n", "versions:\n  a: |\n    v1\n    v2\nci: []\n", "versions: {a: &x v1, b: *x}\n"] {
+    assert!(
+        add("versions:\n  m: v1\n", "m", "v9")
+            .unwrap_err()
+            .to_string()
+            .contains("has a version already")
+    );
+    for text in [
+        "versions:\n  ? a\n  : v1\n",
+        "versions:\n  a: |\n    v1\n    v2\nci: []\n",
+        "versions: {a: &x v1, b: *x}\n",
+    ] {
         match add(text, "m", "v9") {
             Ok(_) => {}
             Err(error) => assert!(error.to_string().contains("by hand"), "{error}"),
@@ -84,7 +160,8 @@ fn line() -> impl Strategy<Value = (String, String)> {
     let value = prop::sample::select(vec!["V", "\"V\"", "'V'", "\"V\" "]);
     let space = prop::sample::select(vec![": ", ":   ", ":\n      "]);
     let tail = prop::sample::select(vec!["", " # a: v0", "   ", "\n\n  # b: v0"]);
-    (key, space, value, tail).prop_map(|(key, space, value, tail)| (format!("{key}{space}{value}"), tail.to_owned()))
+    (key, space, value, tail)
+        .prop_map(|(key, space, value, tail)| (format!("{key}{space}{value}"), tail.to_owned()))
 }
 
 fn fill(shape: &str, name: &str, version: &str) -> String {

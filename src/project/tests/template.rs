@@ -3,7 +3,10 @@ use proptest::prelude::*;
 use super::*;
 
 fn render_on(text: &str, platform: &str) -> Result<String, String> {
-    with_variables(platform, |variables| Template(text.to_owned()).render(variables)).map_err(|fault| fault.message)
+    with_variables(platform, |variables| {
+        Template(text.to_owned()).render(variables)
+    })
+    .map_err(|fault| fault.message)
 }
 
 fn with_variables<T>(platform: &str, f: impl FnOnce(&Variables<'_>) -> T) -> T {
@@ -26,25 +29,59 @@ fn every_variable_renders() {
 
 #[test]
 fn choices_and_filters_render() {
-    assert_eq!(render("x.{{ 'zip' if os == 'windows' else 'tar.gz' }}").as_deref(), Ok("x.zip"));
-    assert_eq!(render("{% if arch == 'amd64' %}64{% else %}32{% endif %}").as_deref(), Ok("64"));
-    assert_eq!(render("{{ version_number | replace('.', '_') }}-{{ os | title }}").as_deref(), Ok("1_2_3-Windows"));
+    assert_eq!(
+        render("x.{{ 'zip' if os == 'windows' else 'tar.gz' }}").as_deref(),
+        Ok("x.zip")
+    );
+    assert_eq!(
+        render("{% if arch == 'amd64' %}64{% else %}32{% endif %}").as_deref(),
+        Ok("64")
+    );
+    assert_eq!(
+        render("{{ version_number | replace('.', '_') }}-{{ os | title }}").as_deref(),
+        Ok("1_2_3-Windows")
+    );
     assert!(render("{{ version_number.split('.')[0] }}").is_err());
-    assert_eq!(render("{{ (version_number | split('.'))[0] }}").as_deref(), Ok("1"));
+    assert_eq!(
+        render("{{ (version_number | split('.'))[0] }}").as_deref(),
+        Ok("1")
+    );
 }
 
 #[test]
 fn ordinary_choices_need_no_engine() {
     let text = "x-{{ version }}.{{ 'zip' if os == 'windows' else 'tar.gz' }}";
     assert!(pieces(text).is_some());
-    assert_eq!(render_on(text, "linux-amd64").as_deref(), Ok("x-v1.2.3.tar.gz"));
-    assert_eq!(render_on(text, "windows-amd64").as_deref(), Ok("x-v1.2.3.zip"));
-    assert_eq!(render_on("{{ exe if os != 'linux' else arch }}", "linux-amd64").as_deref(), Ok("amd64"));
+    assert_eq!(
+        render_on(text, "linux-amd64").as_deref(),
+        Ok("x-v1.2.3.tar.gz")
+    );
+    assert_eq!(
+        render_on(text, "windows-amd64").as_deref(),
+        Ok("x-v1.2.3.zip")
+    );
+    assert_eq!(
+        render_on("{{ exe if os != 'linux' else arch }}", "linux-amd64").as_deref(),
+        Ok("amd64")
+    );
 }
 
 #[test]
 fn texts_without_templates_stay_as_they_are() {
-    for text in ["", "plain", "{", "}", "{}", "${HOME}", "a{b}c", "}}", "%}", "awk '{print $1}'", "line\n", "é{"] {
+    for text in [
+        "",
+        "plain",
+        "{",
+        "}",
+        "{}",
+        "${HOME}",
+        "a{b}c",
+        "}}",
+        "%}",
+        "awk '{print $1}'",
+        "line\n",
+        "é{",
+    ] {
         assert_eq!(render(text).as_deref(), Ok(text));
     }
 }
@@ -65,7 +102,10 @@ fn scopes_know_their_variables() {
     let count = |text: &str, scope| faults(text, scope).len();
     assert_eq!(count("{{ out }}/{{ src }}", Scope::Build), 0);
     assert_eq!(count("{{ out }}/{{ src }}", Scope::Plain), 2);
-    assert_eq!(count("{{ 'x' if os == 'linux' else banana }}", Scope::Build), 1);
+    assert_eq!(
+        count("{{ 'x' if os == 'linux' else banana }}", Scope::Build),
+        1
+    );
 }
 
 proptest! {

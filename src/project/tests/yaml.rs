@@ -8,7 +8,10 @@ use crate::project::raw::{RawRecipe, RawVersions};
 use crate::report::snippet;
 
 fn source(text: &str) -> Source {
-    Source { file: "versions.yml".into(), text: text.into() }
+    Source {
+        file: "versions.yml".into(),
+        text: text.into(),
+    }
 }
 
 /// A tree as text: scalars as they are, each with what stands at its place in the file.
@@ -53,7 +56,10 @@ fn told(text: &str) -> String {
 
 #[test]
 fn scalars_stay_the_text_that_was_written() {
-    assert_eq!(told("a: 1.10\nb: yes\nc: 0o17\nd: 1e3\ne: 2024-01-01\n"), "{a=1.10 b=yes c=0o17 d=1e3 e=2024-01-01 }");
+    assert_eq!(
+        told("a: 1.10\nb: yes\nc: 0o17\nd: 1e3\ne: 2024-01-01\n"),
+        "{a=1.10 b=yes c=0o17 d=1e3 e=2024-01-01 }"
+    );
     assert_eq!(told("a: \"x\\ty\"\n"), r#"{a=?"x\ty"@"\"x\\ty\"" }"#);
 }
 
@@ -73,7 +79,9 @@ fn aliases_repeat_what_they_name() {
 fn no_value_is_told_from_an_empty_text() {
     let source = source("a:\nb: ~\nc: null\nd: \"\"\ne: 'null'\n");
     let (node, _) = parse(&source);
-    let Kind::Map(entries) = node.expect("a tree").kind else { panic!("a mapping") };
+    let Kind::Map(entries) = node.expect("a tree").kind else {
+        panic!("a mapping")
+    };
     let nulls: Vec<bool> = entries.iter().map(|entry| entry.value.is_null()).collect();
     assert_eq!(nulls, [true, true, true, false, false]);
 }
@@ -83,7 +91,10 @@ fn read_everything(text: &str) {
     let source = source(text);
     let (node, mut problems) = parse(&source);
     assert!(
-        node.is_some() || !problems.is_empty() || text.trim_start_matches('\u{feff}').trim().is_empty() || only_comments(text)
+        node.is_some()
+            || !problems.is_empty()
+            || text.trim_start_matches('\u{feff}').trim().is_empty()
+            || only_comments(text)
     );
     if let Some(node) = node {
         let mut reader = Reader::new(&source);
@@ -92,7 +103,11 @@ fn read_everything(text: &str) {
         problems.append(&mut reader.problems);
     }
     for problem in &problems {
-        assert!(problem.text.get(problem.span.clone()).is_some(), "{:?} in {text:?}", problem.span);
+        assert!(
+            problem.text.get(problem.span.clone()).is_some(),
+            "{:?} in {text:?}",
+            problem.span
+        );
         assert!(!snippet::render(problem, false).contains('\u{1b}'));
     }
 }
@@ -101,7 +116,10 @@ fn only_comments(text: &str) -> bool {
     let text = text.trim_start_matches('\u{feff}');
     text.lines().all(|line| {
         let line = line.trim();
-        line.is_empty() || line.starts_with(['#', '%']) || line.starts_with("---") || line.starts_with("...")
+        line.is_empty()
+            || line.starts_with(['#', '%'])
+            || line.starts_with("---")
+            || line.starts_with("...")
     }) || parse(&source(text)).0.is_none()
 }
 

@@ -9,14 +9,30 @@ use crate::net::{Client, Request};
 use crate::upstream::{self, About};
 
 /// Files with digests, in the same folder or named after the file.
-const SUMS: [&str; 4] = ["SHA256SUMS", "checksums.txt", "sha256sum.txt", "sha256sums.txt"];
+const SUMS: [&str; 4] = [
+    "SHA256SUMS",
+    "checksums.txt",
+    "sha256sum.txt",
+    "sha256sums.txt",
+];
 const EACH: [&str; 3] = [".sha256", ".sha256sum", ".sha512"];
 
 /// Everything that is found.
-pub(super) fn announced(client: &Client, url: &str, wish: &Wish, cancel: &Cancel) -> Result<Announced> {
-    let found = wish.version.as_deref().or_else(|| upstream::version_in_url(url));
-    let version: Version =
-        found.ok_or_else(|| Error::usage(format!("no version is to be seen in {url}")).hint("name it after the url"))?.parse()?;
+pub(super) fn announced(
+    client: &Client,
+    url: &str,
+    wish: &Wish,
+    cancel: &Cancel,
+) -> Result<Announced> {
+    let found = wish
+        .version
+        .as_deref()
+        .or_else(|| upstream::version_in_url(url));
+    let version: Version = found
+        .ok_or_else(|| {
+            Error::usage(format!("no version is to be seen in {url}")).hint("name it after the url")
+        })?
+        .parse()?;
     if !exists(client, url, true)? {
         return Err(Error::failed(format!("{url} does not exist")));
     }
@@ -44,13 +60,25 @@ pub(super) fn announced(client: &Client, url: &str, wish: &Wish, cancel: &Cancel
         }
     }
     // What is there beside one file is there beside all, or `lock` will say so.
-    let beside: Vec<&str> = EACH.iter().copied().filter(|ending| stated.contains(&format!("{url}{ending}"))).collect();
-    let more: Vec<String> = assets.iter().flat_map(|asset| beside.iter().map(move |ending| format!("{asset}{ending}"))).collect();
+    let beside: Vec<&str> = EACH
+        .iter()
+        .copied()
+        .filter(|ending| stated.contains(&format!("{url}{ending}")))
+        .collect();
+    let more: Vec<String> = assets
+        .iter()
+        .flat_map(|asset| beside.iter().map(move |ending| format!("{asset}{ending}")))
+        .collect();
     assets.extend(stated);
     assets.extend(more);
     assets.sort();
     assets.dedup();
-    Ok(Announced { version, tag: None, assets, about: About::default() })
+    Ok(Announced {
+        version,
+        tag: None,
+        assets,
+        about: About::default(),
+    })
 }
 
 /// Whether there is a file. Of names that were only thought of, whatever is no file is none: some stores forbid what they
@@ -58,7 +86,9 @@ pub(super) fn announced(client: &Client, url: &str, wish: &Wish, cancel: &Cancel
 fn exists(client: &Client, url: &str, surely: bool) -> Result<bool> {
     match client.get(Request::get(url)?) {
         Ok(found) => Ok(found.is_some()),
-        Err(error) if surely || matches!(error.kind(), Kind::Interrupted(_) | Kind::Usage) => Err(error),
+        Err(error) if surely || matches!(error.kind(), Kind::Interrupted(_) | Kind::Usage) => {
+            Err(error)
+        }
         Err(_) => Ok(false),
     }
 }

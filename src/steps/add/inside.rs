@@ -41,38 +41,74 @@ pub(super) fn look(
     platform: Platform,
     cancel: &Cancel,
 ) -> Result<Inside> {
-    let Fetched { reader, size: _, file_name, stated, place } = fetched;
+    let Fetched {
+        reader,
+        size: _,
+        file_name,
+        stated,
+        place,
+    } = fetched;
     let scratch = fs::Scratch::new("add")?;
     let root = scratch.path();
     let file = root.join("asset");
     let mut checks = Checks::new(&stated);
     let doing = format!("cannot download {place}");
-    std::io::copy(&mut checks.reader(reader), &mut fs::create(&file)?).map_err(|e| read_error(&e, &doing))?;
+    std::io::copy(&mut checks.reader(reader), &mut fs::create(&file)?)
+        .map_err(|e| read_error(&e, &doing))?;
     checks.verify(&place)?;
 
     let unpack = |select: &Select<'_>, into: &str, name: &FileName| -> Result<Vec<Unpacked>> {
         let into = root.join(into);
         fs::create_dir_all(&into)?;
         let kind = ArchiveKind::of_name(&file_name);
-        archive::unpack(kind, Some(name), fs::open(&file)?, select, &into, &Budget::default(), None, cancel)
+        archive::unpack(
+            kind,
+            Some(name),
+            fs::open(&file)?,
+            select,
+            &into,
+            &Budget::default(),
+            None,
+            cancel,
+        )
     };
-    let main: FileName = wish.binaries.first().cloned().map_or_else(|| guess.program.parse(), Ok)?;
+    let main: FileName = wish
+        .binaries
+        .first()
+        .cloned()
+        .map_or_else(|| guess.program.parse(), Ok)?;
     let all = unpack(&Select::All, "all", &main)?;
     if let (ArchiveKind::Single(_), [only]) = (ArchiveKind::of_name(&file_name), &all[..]) {
         if let Executable::Other = executable::check_platform(&only.path, &platform)? {
             return Err(Error::failed(format!("{place} is no program")));
         }
-        return Ok(Inside { binaries: vec![main], extract: Vec::new() });
+        return Ok(Inside {
+            binaries: vec![main],
+            extract: Vec::new(),
+        });
     }
     let programs = programs(&all, platform)?;
     let chosen = if wish.binaries.is_empty() {
-        choose(&programs, &[&guess.program, wish.name.as_str(), wish.source.word()], version)
+        choose(
+            &programs,
+            &[&guess.program, wish.name.as_str(), wish.source.word()],
+            version,
+        )
     } else {
-        let named = |binary: &FileName| programs.iter().find(|program| program.name == binary.as_str()).cloned();
+        let named = |binary: &FileName| {
+            programs
+                .iter()
+                .find(|program| program.name == binary.as_str())
+                .cloned()
+        };
         wish.binaries.iter().map(named).collect()
     };
     let Some(chosen) = chosen.filter(|chosen| !chosen.is_empty()) else {
-        let listed: Vec<String> = programs.iter().take(12).map(|program| format!("`{}`", program.path)).collect();
+        let listed: Vec<String> = programs
+            .iter()
+            .take(12)
+            .map(|program| format!("`{}`", program.path))
+            .collect();
         let error = Error::failed(format!("which program of {place} is meant is not clear"));
         return Err(error.hint(if listed.is_empty() {
             format!("it holds none for {platform}")
@@ -84,18 +120,42 @@ pub(super) fn look(
         plain if plain.is_empty() || !wish.binaries.is_empty() => program.name.clone(),
         plain => plain,
     };
-    let binaries = chosen.iter().map(|program| plain(program).parse()).collect::<Result<Vec<FileName>, _>>()?;
+    let binaries = chosen
+        .iter()
+        .map(|program| plain(program).parse())
+        .collect::<Result<Vec<FileName>, _>>()?;
 
     // Do their names alone find them?
-    let names = binaries.iter().map(|name| format!("{name}{}", platform.exe()).parse()).collect::<Result<Vec<FileName>, _>>()?;
-    let found = unpack(&Select::Programs { globs: &[], names: &names, platform }, "named", &main);
+    let names = binaries
+        .iter()
+        .map(|name| format!("{name}{}", platform.exe()).parse())
+        .collect::<Result<Vec<FileName>, _>>()?;
+    let found = unpack(
+        &Select::Programs {
+            globs: &[],
+            names: &names,
+            platform,
+        },
+        "named",
+        &main,
+    );
     let right = |program: &Program| {
         let name = format!("{}{}", plain(program), platform.exe());
-        let wanted = all.iter().find(|file| file.name == program.path).map(|file| file.sha256);
-        found.as_ref().is_ok_and(|found| found.iter().any(|file| file.name == name && Some(file.sha256) == wanted))
+        let wanted = all
+            .iter()
+            .find(|file| file.name == program.path)
+            .map(|file| file.sha256);
+        found.as_ref().is_ok_and(|found| {
+            found
+                .iter()
+                .any(|file| file.name == name && Some(file.sha256) == wanted)
+        })
     };
     if chosen.iter().all(right) {
-        return Ok(Inside { binaries, extract: Vec::new() });
+        return Ok(Inside {
+            binaries,
+            extract: Vec::new(),
+        });
     }
     let glob = |program: &Program| {
         let folder = program.path.parent().and_then(Utf8Path::file_name);
@@ -104,9 +164,15 @@ pub(super) fn look(
             Some(folder) if plain(program) == program.name => format!("{folder}/{}", program.name),
             _ => program.name.clone(),
         };
-        format!("**/{}{{{{ exe }}}}", guess.template_of(&tail, version, platform))
+        format!(
+            "**/{}{{{{ exe }}}}",
+            guess.template_of(&tail, version, platform)
+        )
     };
-    let extract = chosen.iter().map(|program| (glob(program), format!("{}{{{{ exe }}}}", plain(program)))).collect();
+    let extract = chosen
+        .iter()
+        .map(|program| (glob(program), format!("{}{{{{ exe }}}}", plain(program))))
+        .collect();
     Ok(Inside { binaries, extract })
 }
 
@@ -116,10 +182,15 @@ fn programs(all: &[Unpacked], platform: Platform) -> Result<Vec<Program>> {
     for file in all {
         let path = Utf8PathBuf::from(&file.name);
         let base = path.file_name().unwrap_or_default();
-        let library = [".so", ".dylib", ".dll", ".a", ".lib"].iter().any(|end| base.ends_with(end)) || base.contains(".so.");
+        let library = [".so", ".dylib", ".dll", ".a", ".lib"]
+            .iter()
+            .any(|end| base.ends_with(end))
+            || base.contains(".so.");
         let name = base.strip_suffix(".exe").unwrap_or(base).to_owned();
         match executable::inspect(&file.path)? {
-            Executable::Native(_) if !library && executable::check_platform(&file.path, &platform).is_ok() => {
+            Executable::Native(_)
+                if !library && executable::check_platform(&file.path, &platform).is_ok() =>
+            {
                 native.push(Program { path, name });
             }
             Executable::Script if file.mode == 0o755 => scripts.push(Program { path, name }),
@@ -132,8 +203,12 @@ fn programs(all: &[Unpacked], platform: Platform) -> Result<Vec<Program>> {
 /// The program that has one of these names, or the only one; and what lies beside it.
 fn choose(programs: &[Program], names: &[&str], version: &Version) -> Option<Vec<Program>> {
     let called = |name: &&str| {
-        let mut same: Vec<&Program> =
-            programs.iter().filter(|program| program.name == **name || plain_name(&program.name, version) == **name).collect();
+        let mut same: Vec<&Program> = programs
+            .iter()
+            .filter(|program| {
+                program.name == **name || plain_name(&program.name, version) == **name
+            })
+            .collect();
         same.sort_by_key(|program| program.path.components().count());
         same.first().copied()
     };
@@ -142,8 +217,14 @@ fn choose(programs: &[Program], names: &[&str], version: &Version) -> Option<Vec
         _ => None,
     };
     let main = names.iter().find_map(called).or_else(only)?.clone();
-    let beside = programs.iter().filter(|other| other.path.parent() == main.path.parent() && other.name != main.name);
+    let beside = programs
+        .iter()
+        .filter(|other| other.path.parent() == main.path.parent() && other.name != main.name);
     let beside: Vec<Program> = beside.cloned().collect();
-    let more = if beside.len() <= COMPANIONS { beside } else { Vec::new() };
+    let more = if beside.len() <= COMPANIONS {
+        beside
+    } else {
+        Vec::new()
+    };
     Some([vec![main], more].concat())
 }

@@ -10,21 +10,33 @@ pub fn version_in_url(url: &str) -> Option<&str> {
     let name = url.rsplit('/').next()?;
     let begins = |at: &usize| {
         let rest = name[*at..].strip_prefix('v').unwrap_or(&name[*at..]);
-        !name[..*at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '.') && rest.starts_with(|c: char| c.is_ascii_digit())
+        !name[..*at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '.')
+            && rest.starts_with(|c: char| c.is_ascii_digit())
     };
-    name.char_indices().map(|(at, _)| at).filter(begins).find_map(|at| {
-        let rest = &name[at..];
-        let number = rest.strip_prefix('v').unwrap_or(rest);
-        let len = number.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(number.len());
-        let number = number[..len].trim_end_matches('.');
-        number.contains('.').then(|| &rest[..rest.len() - rest.trim_start_matches('v').len() + number.len()])
-    })
+    name.char_indices()
+        .map(|(at, _)| at)
+        .filter(begins)
+        .find_map(|at| {
+            let rest = &name[at..];
+            let number = rest.strip_prefix('v').unwrap_or(rest);
+            let len = number
+                .find(|c: char| !c.is_ascii_digit() && c != '.')
+                .unwrap_or(number.len());
+            let number = number[..len].trim_end_matches('.');
+            number
+                .contains('.')
+                .then(|| &rest[..rest.len() - rest.trim_start_matches('v').len() + number.len()])
+        })
 }
 
 /// Urls that the file may have for a platform, the likeliest first. Empty where the url names no system.
 pub fn siblings(url: &str, version: &Version, platform: Platform) -> Vec<String> {
-    let Some(reading) = words::read(url, version) else { return Vec::new() };
-    let (Some(own_os), Some(Ok(own_arch))) = (reading.os(), reading.arch()) else { return Vec::new() };
+    let Some(reading) = words::read(url, version) else {
+        return Vec::new();
+    };
+    let (Some(own_os), Some(Ok(own_arch))) = (reading.os(), reading.arch()) else {
+        return Vec::new();
+    };
     let mut urls = Vec::new();
     for ending in endings(reading.ending, own_os, platform.os) {
         for arch in arches(own_arch, platform) {
@@ -39,7 +51,11 @@ pub fn siblings(url: &str, version: &Version, platform: Platform) -> Vec<String>
                             whole &= nth < words.len();
                             words.get(nth).cloned().unwrap_or_default()
                         }
-                        Says::Word(Meaning::Arch(_)) if own_arch != platform.arch || arch == "universal" => arch.to_owned(),
+                        Says::Word(Meaning::Arch(_))
+                            if own_arch != platform.arch || arch == "universal" =>
+                        {
+                            arch.to_owned()
+                        }
                         _ => own.to_owned(),
                     };
                     text.push_str(&url[at..range.start]);
@@ -59,8 +75,14 @@ pub fn siblings(url: &str, version: &Version, platform: Platform) -> Vec<String>
 
 fn systems(own: &str, meaning: Meaning, wanted: Os) -> Vec<String> {
     let words: &[&str] = match (meaning, wanted) {
-        (Meaning::Os(os) | Meaning::Triple(os, _), wanted) if os == wanted => return vec![own.to_owned()],
-        (Meaning::Triple(..), Os::Linux) => return ["unknown-linux-musl", "unknown-linux-gnu"].map(str::to_owned).into(),
+        (Meaning::Os(os) | Meaning::Triple(os, _), wanted) if os == wanted => {
+            return vec![own.to_owned()];
+        }
+        (Meaning::Triple(..), Os::Linux) => {
+            return ["unknown-linux-musl", "unknown-linux-gnu"]
+                .map(str::to_owned)
+                .into();
+        }
         (Meaning::Triple(..), Os::Darwin) => return vec!["apple-darwin".to_owned()],
         (Meaning::Triple(..), Os::Windows) => return vec!["pc-windows-msvc".to_owned()],
         (_, Os::Linux) => &["linux"],
@@ -72,7 +94,12 @@ fn systems(own: &str, meaning: Meaning, wanted: Os) -> Vec<String> {
         word => word[..1].to_ascii_uppercase() + &word[1..],
     };
     if own.starts_with(|c: char| c.is_ascii_uppercase()) || own == "macOS" {
-        return words.iter().map(|word| capital(word)).chain(words.iter().map(|word| (*word).to_owned())).take(4).collect();
+        return words
+            .iter()
+            .map(|word| capital(word))
+            .chain(words.iter().map(|word| (*word).to_owned()))
+            .take(4)
+            .collect();
     }
     words.iter().map(|word| (*word).to_owned()).collect()
 }
@@ -109,8 +136,14 @@ mod tests {
     #[test]
     fn a_version_is_found_in_a_url() {
         for (url, version) in [
-            ("https://dl.example/1.0/telegraf-1.33.0_linux_amd64.tar.gz", Some("1.33.0")),
-            ("https://dl.example/tool-v2.1.0-linux-amd64.zip", Some("v2.1.0")),
+            (
+                "https://dl.example/1.0/telegraf-1.33.0_linux_amd64.tar.gz",
+                Some("1.33.0"),
+            ),
+            (
+                "https://dl.example/tool-v2.1.0-linux-amd64.zip",
+                Some("v2.1.0"),
+            ),
             ("https://dl.example/tool_linux_x86_64-0.9.tgz", Some("0.9")),
             ("https://dl.example/tool-linux-amd64", None),
         ] {
@@ -122,16 +155,47 @@ mod tests {
     fn the_same_file_for_others_is_among_them() {
         let version = "1.33.0".parse().unwrap();
         for (url, platform, other) in [
-            ("https://x/t-1.33.0_linux_amd64.tar.gz", "windows-arm64", "https://x/t-1.33.0_windows_arm64.zip"),
-            ("https://x/linux/t-linux-amd64", "darwin-amd64", "https://x/macos/t-macos-amd64"),
-            ("https://x/linux/t-linux-amd64", "windows-amd64", "https://x/windows/t-windows-amd64.exe"),
-            ("https://x/t_Linux_x86_64.tgz", "darwin-arm64", "https://x/t_macOS_arm64.tgz"),
-            ("https://x/t-aarch64-apple-darwin.tar.xz", "linux-amd64", "https://x/t-x86_64-unknown-linux-gnu.tar.xz"),
-            ("https://x/t-linux-amd64.tar.gz", "darwin-amd64", "https://x/t-darwin-universal.tar.gz"),
-            ("https://x/t-linux-amd64.tar.gz", "linux-amd64", "https://x/t-linux-amd64.tar.gz"),
+            (
+                "https://x/t-1.33.0_linux_amd64.tar.gz",
+                "windows-arm64",
+                "https://x/t-1.33.0_windows_arm64.zip",
+            ),
+            (
+                "https://x/linux/t-linux-amd64",
+                "darwin-amd64",
+                "https://x/macos/t-macos-amd64",
+            ),
+            (
+                "https://x/linux/t-linux-amd64",
+                "windows-amd64",
+                "https://x/windows/t-windows-amd64.exe",
+            ),
+            (
+                "https://x/t_Linux_x86_64.tgz",
+                "darwin-arm64",
+                "https://x/t_macOS_arm64.tgz",
+            ),
+            (
+                "https://x/t-aarch64-apple-darwin.tar.xz",
+                "linux-amd64",
+                "https://x/t-x86_64-unknown-linux-gnu.tar.xz",
+            ),
+            (
+                "https://x/t-linux-amd64.tar.gz",
+                "darwin-amd64",
+                "https://x/t-darwin-universal.tar.gz",
+            ),
+            (
+                "https://x/t-linux-amd64.tar.gz",
+                "linux-amd64",
+                "https://x/t-linux-amd64.tar.gz",
+            ),
         ] {
             let all = siblings(url, &version, platform.parse().unwrap());
-            assert!(all.iter().any(|url| url == other), "{other} is not in {all:#?}");
+            assert!(
+                all.iter().any(|url| url == other),
+                "{other} is not in {all:#?}"
+            );
             assert!(all.len() <= 24, "{}", all.len());
         }
         assert!(siblings("https://x/tool.tar.gz", &version, Platform::host()).is_empty());

@@ -5,14 +5,23 @@ use std::fmt::Write as _;
 
 use super::*;
 
-const SIX: [&str; 6] = ["linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64", "windows-amd64", "windows-arm64"];
+const SIX: [&str; 6] = [
+    "linux-amd64",
+    "linux-arm64",
+    "darwin-amd64",
+    "darwin-arm64",
+    "windows-amd64",
+    "windows-arm64",
+];
 
 /// What is guessed, as text; every asset must be what the templates render to.
 fn guessed(names: &[&str], version: &str, assets: &str) -> String {
     let assets: Vec<String> = assets.split_whitespace().map(str::to_owned).collect();
     let version: Version = version.parse().unwrap();
     let platforms = SIX.map(|text| text.parse::<Platform>().unwrap());
-    let Some(guess) = guess(&assets, &version, &platforms, names) else { return "nothing".into() };
+    let Some(guess) = guess(&assets, &version, &platforms, names) else {
+        return "nothing".into();
+    };
     let mut text = format!("{}: {}\n", guess.program, guess.asset);
     if !guess.replacements.is_empty() {
         writeln!(text, "replacements {:?}", guess.replacements).unwrap();
@@ -26,13 +35,23 @@ fn guessed(names: &[&str], version: &str, assets: &str) -> String {
             continue;
         };
         let place = |place: String| guess.overrides.get(&place);
-        let template = place(platform.to_string()).or_else(|| place(platform.os.as_str().to_owned())).unwrap_or(&guess.asset);
-        let word = |word: &str| guess.replacements.get(word).cloned().unwrap_or_else(|| word.to_owned());
+        let template = place(platform.to_string())
+            .or_else(|| place(platform.os.as_str().to_owned()))
+            .unwrap_or(&guess.asset);
+        let word = |word: &str| {
+            guess
+                .replacements
+                .get(word)
+                .cloned()
+                .unwrap_or_else(|| word.to_owned())
+        };
         let context = minijinja::context! {
             version => version.as_str(), version_number => version.number(), exe => platform.exe(),
             os => word(platform.os.as_str()), arch => word(platform.arch.as_str()),
         };
-        let rendered = minijinja::Environment::new().render_str(template, context).unwrap();
+        let rendered = minijinja::Environment::new()
+            .render_str(template, context)
+            .unwrap();
         assert_eq!(&rendered, asset, "{platform}");
     }
     for sums in &guess.checksums {
@@ -268,7 +287,11 @@ fn telegraf_s_urls() {
 
 #[test]
 fn nothing_for_us() {
-    for assets in ["", "tool.deb tool-1.0.tar.gz tool-1.0-freebsd-amd64.tar.gz tool-linux-amd64.sig", "source.zip README.md"] {
+    for assets in [
+        "",
+        "tool.deb tool-1.0.tar.gz tool-1.0-freebsd-amd64.tar.gz tool-linux-amd64.sig",
+        "source.zip README.md",
+    ] {
         assert_eq!(guessed(&["tool"], "1.0", assets), "nothing", "{assets}");
     }
 }
@@ -296,10 +319,24 @@ fn every_manner_of_naming_is_understood() {
         ["unknown-linux-gnu", "apple-darwin", "pc-windows-msvc"],
         ["linux-musl", "macos", "windows"],
     ];
-    let processors = [["amd64", "arm64"], ["x86_64", "aarch64"], ["x64", "arm64"], ["64bit", "arm64"]];
-    let endings = [["tar.gz", "zip"], ["tgz", "tgz"], ["tar.xz", "zip"], ["zip", "zip"], ["", "exe"], ["gz", "zip"]];
+    let processors = [
+        ["amd64", "arm64"],
+        ["x86_64", "aarch64"],
+        ["x64", "arm64"],
+        ["64bit", "arm64"],
+    ];
+    let endings = [
+        ["tar.gz", "zip"],
+        ["tgz", "tgz"],
+        ["tar.xz", "zip"],
+        ["zip", "zip"],
+        ["", "exe"],
+        ["gz", "zip"],
+    ];
     let mut seen = 0;
-    for (systems, processors, [unix, windows], between, manner) in manners(&systems, &processors, &endings) {
+    for (systems, processors, [unix, windows], between, manner) in
+        manners(&systems, &processors, &endings)
+    {
         let mut assets = String::new();
         for (os, system) in systems.iter().enumerate() {
             for processor in processors {
@@ -310,20 +347,38 @@ fn every_manner_of_naming_is_understood() {
                     2 => ["tool", "v1.2.3", processor, system],
                     _ => ["my-tool", "", processor, system],
                 };
-                let name = words.iter().filter(|word| !word.is_empty()).copied().collect::<Vec<_>>().join(between);
+                let name = words
+                    .iter()
+                    .filter(|word| !word.is_empty())
+                    .copied()
+                    .collect::<Vec<_>>()
+                    .join(between);
                 let dot = if ending.is_empty() { "" } else { "." };
-                write!(assets, "{name}{dot}{ending} {name}{dot}{ending}.sha256 {name}.deb ").unwrap();
+                write!(
+                    assets,
+                    "{name}{dot}{ending} {name}{dot}{ending}.sha256 {name}.deb "
+                )
+                .unwrap();
             }
         }
         let text = guessed(&["tool"], "v1.2.3", &assets);
         assert!(!text.contains("nothing"), "{assets}\n{text}");
-        assert!(text.contains("checksums: <asset>.sha256"), "{assets}\n{text}");
+        assert!(
+            text.contains("checksums: <asset>.sha256"),
+            "{assets}\n{text}"
+        );
         seen += 1;
     }
     assert_eq!(seen, 5 * 4 * 6 * 3 * 4);
 }
 
-type Manner<'a> = (&'a [&'a str; 3], &'a [&'a str; 2], [&'a str; 2], &'static str, usize);
+type Manner<'a> = (
+    &'a [&'a str; 3],
+    &'a [&'a str; 2],
+    [&'a str; 2],
+    &'static str,
+    usize,
+);
 
 fn manners<'a>(
     systems: &'a [[&'a str; 3]],
@@ -331,9 +386,14 @@ fn manners<'a>(
     endings: &'a [[&'a str; 2]],
 ) -> impl Iterator<Item = Manner<'a>> {
     let ends = move |(s, p)| endings.iter().map(move |e| (s, p, *e));
-    let words = systems.iter().flat_map(move |s| processors.iter().map(move |p| (s, p)));
+    let words = systems
+        .iter()
+        .flat_map(move |s| processors.iter().map(move |p| (s, p)));
     let betweens = |(s, p, e)| ["-", "_", "."].map(|b| (s, p, e, b));
-    words.flat_map(ends).flat_map(betweens).flat_map(|(s, p, e, b)| (0..4).map(move |m| (s, p, e, b, m)))
+    words
+        .flat_map(ends)
+        .flat_map(betweens)
+        .flat_map(|(s, p, e, b)| (0..4).map(move |m| (s, p, e, b, m)))
 }
 
 proptest::proptest! {

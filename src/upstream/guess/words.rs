@@ -30,16 +30,31 @@ use Meaning as M;
 /// Words and their meanings; of several that fit the longest counts.
 const WORDS: &[(&str, Meaning)] = &[
     ("unknown-linux-musl", M::Triple(Os::Linux, Some(Libc::Musl))),
-    ("unknown-linux-musleabihf", M::Triple(Os::Linux, Some(Libc::Musl))),
-    ("unknown-linux-musleabi", M::Triple(Os::Linux, Some(Libc::Musl))),
+    (
+        "unknown-linux-musleabihf",
+        M::Triple(Os::Linux, Some(Libc::Musl)),
+    ),
+    (
+        "unknown-linux-musleabi",
+        M::Triple(Os::Linux, Some(Libc::Musl)),
+    ),
     ("unknown-linux-gnu", M::Triple(Os::Linux, Some(Libc::Gnu))),
-    ("unknown-linux-gnueabihf", M::Triple(Os::Linux, Some(Libc::Gnu))),
-    ("unknown-linux-gnueabi", M::Triple(Os::Linux, Some(Libc::Gnu))),
+    (
+        "unknown-linux-gnueabihf",
+        M::Triple(Os::Linux, Some(Libc::Gnu)),
+    ),
+    (
+        "unknown-linux-gnueabi",
+        M::Triple(Os::Linux, Some(Libc::Gnu)),
+    ),
     ("apple-darwin", M::Triple(Os::Darwin, None)),
     ("apple-macos", M::Triple(Os::Darwin, None)),
     ("pc-windows-msvc", M::Triple(Os::Windows, None)),
     ("pc-windows-gnu", M::Triple(Os::Windows, Some(Libc::Gnu))),
-    ("pc-windows-gnullvm", M::Triple(Os::Windows, Some(Libc::Gnu))),
+    (
+        "pc-windows-gnullvm",
+        M::Triple(Os::Windows, Some(Libc::Gnu)),
+    ),
     ("linux", M::Os(Os::Linux)),
     ("linux64", M::Both(Os::Linux, Arch::Amd64)),
     ("linux32", M::Both(Os::Linux, Arch::I386)),
@@ -161,8 +176,8 @@ const WORDS: &[(&str, Meaning)] = &[
 
 /// Endings of files that are, or hold, programs; longest first.
 const ENDINGS: [&str; 16] = [
-    ".tar.bz2", ".tar.zst", ".tar.gz", ".tar.xz", ".tbz2", ".tzst", ".tgz", ".txz", ".tbz", ".tar", ".zip", ".bz2", ".zst",
-    ".exe", ".gz", ".xz",
+    ".tar.bz2", ".tar.zst", ".tar.gz", ".tar.xz", ".tbz2", ".tzst", ".tgz", ".txz", ".tbz", ".tar",
+    ".zip", ".bz2", ".zst", ".exe", ".gz", ".xz",
 ];
 
 /// A part of a name.
@@ -197,7 +212,10 @@ pub(super) struct Reading<'a> {
 /// Reads a name. `None`: it ends like something that is no program.
 pub(super) fn read<'a>(name: &'a str, version: &Version) -> Option<Reading<'a>> {
     let lower = name.to_ascii_lowercase();
-    let ending = ENDINGS.iter().find(|ending| lower.ends_with(**ending)).map_or(0, |ending| ending.len());
+    let ending = ENDINGS
+        .iter()
+        .find(|ending| lower.ends_with(**ending))
+        .map_or(0, |ending| ending.len());
     let (stem, ending) = name.split_at(name.len() - ending);
     let (marks, rest) = scan(stem, version);
     if ending.is_empty()
@@ -209,7 +227,12 @@ pub(super) fn read<'a>(name: &'a str, version: &Version) -> Option<Reading<'a>> 
             return None;
         }
     }
-    Some(Reading { name, marks, rest, ending })
+    Some(Reading {
+        name,
+        marks,
+        rest,
+        ending,
+    })
 }
 
 /// The file's own name, where the whole is a url.
@@ -223,7 +246,11 @@ pub(super) fn scan(text: &str, version: &Version) -> (Vec<Mark>, Vec<String>) {
     let word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
     let number = version.number();
     // Where the version has no `v`, it is its own number.
-    let plain = if version.as_str() == number { Says::Version } else { Says::Number };
+    let plain = if version.as_str() == number {
+        Says::Version
+    } else {
+        Says::Number
+    };
     let (mut marks, mut rest, mut at) = (Vec::new(), Vec::new(), 0);
     while at < text.len() {
         let tail = &text[at..];
@@ -233,21 +260,28 @@ pub(super) fn scan(text: &str, version: &Version) -> (Vec<Mark>, Vec<String>) {
         let found = if !begins {
             // A version may stand right behind letters: `tool2.1`, `v2.1` where the tag has no v.
             let digit = text[..at].ends_with(|c: char| c.is_ascii_digit());
-            (!digit && number.len() > 1 && tail.starts_with(number) && ends(number.len())).then_some((number.len(), plain))
+            (!digit && number.len() > 1 && tail.starts_with(number) && ends(number.len()))
+                .then_some((number.len(), plain))
         } else if tail.starts_with(version.as_str()) && ends(version.as_str().len()) {
             known(version.as_str().len(), Says::Version)
         } else if tail.starts_with(number) && ends(number.len()) {
             known(number.len(), plain)
         } else {
-            let fits = |(word, _): &&(&str, Meaning)| lower[at..].starts_with(word) && ends(word.len());
+            let fits =
+                |(word, _): &&(&str, Meaning)| lower[at..].starts_with(word) && ends(word.len());
             let longest = WORDS.iter().filter(fits).max_by_key(|(word, _)| word.len());
             longest.map(|(word, meaning)| (word.len(), Says::Word(*meaning)))
         };
         if let Some((len, says)) = found {
-            marks.push(Mark { range: at..at + len, says });
+            marks.push(Mark {
+                range: at..at + len,
+                says,
+            });
             at += len;
         } else if begins && word(tail.chars().next()) {
-            let len = tail.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(tail.len());
+            let len = tail
+                .find(|c: char| !c.is_ascii_alphanumeric())
+                .unwrap_or(tail.len());
             // A version may begin inside of the word.
             let len = tail[..len].find(number).filter(|at| *at > 0).unwrap_or(len);
             rest.push(lower[at..at + len].to_owned());
@@ -273,7 +307,11 @@ impl Reading<'_> {
             M::Os(os) | M::Triple(os, _) | M::Both(os, _) => Some(os),
             _ => None,
         });
-        told.or_else(|| self.ending.eq_ignore_ascii_case(".exe").then_some(Os::Windows))
+        told.or_else(|| {
+            self.ending
+                .eq_ignore_ascii_case(".exe")
+                .then_some(Os::Windows)
+        })
     }
 
     /// The processor it is for; `Err`: both of a Mac.
@@ -296,12 +334,16 @@ impl Reading<'_> {
 
     /// Whether it can't be what is wanted.
     pub(super) fn is_other(&self) -> bool {
-        self.meanings().any(|meaning| matches!(meaning, M::Foreign | M::Other))
+        self.meanings()
+            .any(|meaning| matches!(meaning, M::Foreign | M::Other))
     }
 
     /// What stands before the first thing that is known in it: the program's name, as a rule.
     pub(super) fn lead(&self) -> &str {
-        let end = self.marks.first().map_or(self.name.len() - self.ending.len(), |mark| mark.range.start);
+        let end = self
+            .marks
+            .first()
+            .map_or(self.name.len() - self.ending.len(), |mark| mark.range.start);
         self.name[..end].trim_end_matches(|c: char| !c.is_ascii_alphanumeric())
     }
 }

@@ -16,7 +16,9 @@ impl Scope<'_> {
     /// A text with expressions in it; one that is an expression as a whole keeps its type.
     pub fn render(&self, text: &str) -> Value {
         let trimmed = text.trim();
-        if let Some(inner) = trimmed.strip_prefix("${{").and_then(|rest| rest.strip_suffix("}}"))
+        if let Some(inner) = trimmed
+            .strip_prefix("${{")
+            .and_then(|rest| rest.strip_suffix("}}"))
             && !inner.contains("${{")
         {
             return self.evaluate(inner);
@@ -34,16 +36,30 @@ impl Scope<'_> {
 
     /// The condition of a job. Without a status function it also demands that everything needed ended well.
     pub fn condition(&self, text: &str) -> bool {
-        let own = ["success()", "failure()", "cancelled()", "always()"].iter().any(|function| text.contains(function));
-        let inner = text.trim().strip_prefix("${{").and_then(|rest| rest.strip_suffix("}}")).unwrap_or(text);
+        let own = ["success()", "failure()", "cancelled()", "always()"]
+            .iter()
+            .any(|function| text.contains(function));
+        let inner = text
+            .trim()
+            .strip_prefix("${{")
+            .and_then(|rest| rest.strip_suffix("}}"))
+            .unwrap_or(text);
         (own || self.success) && truthy(&self.evaluate(inner))
     }
 
     fn evaluate(&self, text: &str) -> Value {
         let tokens = tokens(text);
-        let mut parser = Parser { scope: self, tokens: &tokens, at: 0 };
+        let mut parser = Parser {
+            scope: self,
+            tokens: &tokens,
+            at: 0,
+        };
         let value = parser.or();
-        assert_eq!(parser.at, tokens.len(), "more than an expression in {text:?}");
+        assert_eq!(
+            parser.at,
+            tokens.len(),
+            "more than an expression in {text:?}"
+        );
         value
     }
 }
@@ -73,8 +89,11 @@ fn tokens(text: &str) -> Vec<String> {
     let token = regex::Regex::new(pattern).expect("a pattern");
     let (mut all, mut at) = (Vec::new(), 0);
     while at < text.len() {
-        let found = token.captures_at(text, at).filter(|found| found.get(0).is_some_and(|whole| whole.start() == at));
-        let found = found.unwrap_or_else(|| panic!("not understood: {:?} in {text:?}", &text[at..]));
+        let found = token
+            .captures_at(text, at)
+            .filter(|found| found.get(0).is_some_and(|whole| whole.start() == at));
+        let found =
+            found.unwrap_or_else(|| panic!("not understood: {:?} in {text:?}", &text[at..]));
         at = found.get(0).expect("matched").end();
         all.push(found[1].to_owned());
     }
@@ -89,7 +108,10 @@ struct Parser<'a> {
 
 impl Parser<'_> {
     fn next_is(&mut self, wanted: &str) -> bool {
-        let found = self.tokens.get(self.at).is_some_and(|token| token == wanted);
+        let found = self
+            .tokens
+            .get(self.at)
+            .is_some_and(|token| token == wanted);
         self.at += usize::from(found);
         found
     }
@@ -132,7 +154,11 @@ impl Parser<'_> {
             assert!(self.next_is(")"), "`)` is missing in {:?}", self.tokens);
             return value;
         }
-        let word = self.tokens.get(self.at).unwrap_or_else(|| panic!("an end too early in {:?}", self.tokens)).clone();
+        let word = self
+            .tokens
+            .get(self.at)
+            .unwrap_or_else(|| panic!("an end too early in {:?}", self.tokens))
+            .clone();
         self.at += 1;
         if let Some(text) = word.strip_prefix('\'') {
             return text.trim_end_matches('\'').replace("''", "'").into();
@@ -142,7 +168,11 @@ impl Parser<'_> {
                 None
             } else {
                 let value = self.or();
-                assert!(self.next_is(")"), "one argument at most in {:?}", self.tokens);
+                assert!(
+                    self.next_is(")"),
+                    "one argument at most in {:?}",
+                    self.tokens
+                );
                 Some(value)
             };
             return self.call(&word, argument);
@@ -168,7 +198,11 @@ impl Parser<'_> {
     /// A context's value; what a known context does not hold is null, as there.
     fn look_up(&self, path: &str) -> Value {
         let (context, rest) = path.split_once('.').unwrap_or((path, ""));
-        let mut value = self.scope.contexts.get(context).unwrap_or_else(|| panic!("no context `{context}` here"));
+        let mut value = self
+            .scope
+            .contexts
+            .get(context)
+            .unwrap_or_else(|| panic!("no context `{context}` here"));
         for part in rest.split('.').filter(|part| !part.is_empty()) {
             value = value.get(part).unwrap_or(&Value::Null);
         }
@@ -190,17 +224,32 @@ fn expressions_are_evaluated_as_there() {
         "github": {"ref": "refs/heads/main", "event": {"repository": {"default_branch": "main"}}},
         "needs": {"plan": {"result": "success", "outputs": {"empty": "false", "matrix": "{\"include\":[1]}"}}},
     });
-    let scope = Scope { contexts: &contexts, success: false };
+    let scope = Scope {
+        contexts: &contexts,
+        success: false,
+    };
     for (text, value) in [
         ("${{ github.ref }}", "refs/heads/main".into()),
-        ("on ${{ github.event.repository.default_branch }}, ${{ github.event.none }}!", "on main, !".into()),
-        ("${{ fromJSON(needs.plan.outputs.matrix) }}", serde_json::json!({"include": [1]})),
-        ("${{ github.ref == 'REFS/heads/main' && (github.none || 'x') }}", "x".into()),
+        (
+            "on ${{ github.event.repository.default_branch }}, ${{ github.event.none }}!",
+            "on main, !".into(),
+        ),
+        (
+            "${{ fromJSON(needs.plan.outputs.matrix) }}",
+            serde_json::json!({"include": [1]}),
+        ),
+        (
+            "${{ github.ref == 'REFS/heads/main' && (github.none || 'x') }}",
+            "x".into(),
+        ),
         ("${{ 'a' == 'b' || !cancelled() }}", true.into()),
         ("${{ needs.none.result != 'failure' }}", true.into()),
     ] {
         assert_eq!(scope.render(text), value, "{text}");
     }
-    assert!(!scope.condition("needs.plan.outputs.empty != 'true'"), "a needed job failed");
+    assert!(
+        !scope.condition("needs.plan.outputs.empty != 'true'"),
+        "a needed job failed"
+    );
     assert!(scope.condition("${{ !cancelled() && needs.plan.outputs.empty != 'true' }}"));
 }

@@ -56,7 +56,11 @@ pub struct Run {
 impl Run {
     /// `name=result` of every job.
     pub fn results(&self) -> String {
-        self.jobs.iter().map(|(name, job)| format!("{name}={}", job.result)).collect::<Vec<_>>().join(" ")
+        self.jobs
+            .iter()
+            .map(|(name, job)| format!("{name}={}", job.result))
+            .collect::<Vec<_>>()
+            .join(" ")
     }
     /// All steps of a job, of all its cells.
     pub fn steps(&self, job: &str) -> &[Step] {
@@ -65,7 +69,12 @@ impl Run {
     /// Everything that was written and said, for messages.
     pub fn story(&self) -> String {
         let steps = self.jobs.values().flat_map(|job| &job.steps);
-        let told = steps.map(|step| format!("--- {}: {}\n{}{}", step.cell, step.name, step.stdout, step.stderr));
+        let told = steps.map(|step| {
+            format!(
+                "--- {}: {}\n{}{}",
+                step.cell, step.name, step.stdout, step.stderr
+            )
+        });
         told.collect::<Vec<_>>().join("\n")
     }
 }
@@ -104,30 +113,53 @@ pub struct Actions<'a> {
 
 fn keys(what: &Value, known: &[&str], place: &str) {
     for key in what.as_object().into_iter().flat_map(Map::keys) {
-        assert!(known.contains(&key.as_str()), "the runner of the tests does not know `{key}` in {place}");
+        assert!(
+            known.contains(&key.as_str()),
+            "the runner of the tests does not know `{key}` in {place}"
+        );
     }
 }
 
 impl Actions<'_> {
     /// Runs the workflow as an event starts it; `name` tells its machines apart.
     pub fn run(&self, name: &str, event: &Event<'_>) -> Run {
-        let text = std::fs::read_to_string(self.repo.join(".github/workflows/larder.yml")).expect("the workflow");
+        let text = std::fs::read_to_string(self.repo.join(".github/workflows/larder.yml"))
+            .expect("the workflow");
         let workflow: Value = serde_yaml::from_str(&text).expect("YAML");
-        keys(&workflow, &["name", "on", "permissions", "concurrency", "defaults", "env", "jobs"], "the workflow");
+        keys(
+            &workflow,
+            &[
+                "name",
+                "on",
+                "permissions",
+                "concurrency",
+                "defaults",
+                "env",
+                "jobs",
+            ],
+            "the workflow",
+        );
         assert!(
             !workflow["on"][event.name].is_null() || workflow["on"].get(event.name).is_some(),
             "not started by {}",
             event.name
         );
         let github = self.context(event);
-        let mut run = Run { jobs: BTreeMap::new() };
+        let mut run = Run {
+            jobs: BTreeMap::new(),
+        };
         let jobs = workflow["jobs"].as_object().expect("jobs");
         while run.jobs.len() < jobs.len() {
             let before = run.jobs.len();
             for (job_name, job) in jobs {
                 let needs = list(&job["needs"]);
-                assert!(needs.iter().all(|need| jobs.contains_key(need)), "{job_name} needs {needs:?}");
-                if run.jobs.contains_key(job_name) || !needs.iter().all(|need| run.jobs.contains_key(need)) {
+                assert!(
+                    needs.iter().all(|need| jobs.contains_key(need)),
+                    "{job_name} needs {needs:?}"
+                );
+                if run.jobs.contains_key(job_name)
+                    || !needs.iter().all(|need| run.jobs.contains_key(need))
+                {
                     continue;
                 }
                 let done = self.job(name, job_name, job, &workflow, &github, &run);
@@ -139,10 +171,18 @@ impl Actions<'_> {
     }
 
     fn context(&self, event: &Event<'_>) -> Value {
-        let kinds = [("refs/heads/", "branch"), ("refs/tags/", "tag"), ("refs/pull/", "branch")];
-        let (ref_name, kind) =
-            kinds.iter().find_map(|(start, kind)| Some((event.reference.strip_prefix(start)?, *kind))).expect("a ref");
-        let default_branch = self.github.with_repo(self.full_name, |repo| repo.default_branch.clone());
+        let kinds = [
+            ("refs/heads/", "branch"),
+            ("refs/tags/", "tag"),
+            ("refs/pull/", "branch"),
+        ];
+        let (ref_name, kind) = kinds
+            .iter()
+            .find_map(|(start, kind)| Some((event.reference.strip_prefix(start)?, *kind)))
+            .expect("a ref");
+        let default_branch = self
+            .github
+            .with_repo(self.full_name, |repo| repo.default_branch.clone());
         json!({
             "event_name": event.name, "ref": event.reference, "ref_name": ref_name, "ref_type": kind,
             "repository": self.full_name, "sha": git(self.env, self.repo, &["rev-parse", "HEAD"]).trim(),
@@ -150,45 +190,114 @@ impl Actions<'_> {
         })
     }
 
-    fn job(&self, run_name: &str, name: &str, job: &Value, workflow: &Value, github: &Value, run: &Run) -> Job {
-        let known = ["needs", "if", "strategy", "runs-on", "timeout-minutes", "permissions", "outputs", "steps"];
+    fn job(
+        &self,
+        run_name: &str,
+        name: &str,
+        job: &Value,
+        workflow: &Value,
+        github: &Value,
+        run: &Run,
+    ) -> Job {
+        let known = [
+            "needs",
+            "if",
+            "strategy",
+            "runs-on",
+            "timeout-minutes",
+            "permissions",
+            "outputs",
+            "steps",
+        ];
         keys(job, &known, name);
         let needs = list(&job["needs"]);
-        let of = |need: &String| (need.clone(), json!({"result": run.jobs[need].result, "outputs": run.jobs[need].outputs}));
+        let of = |need: &String| {
+            (
+                need.clone(),
+                json!({"result": run.jobs[need].result, "outputs": run.jobs[need].outputs}),
+            )
+        };
         let needed: Map<String, Value> = needs.iter().map(of).collect();
         let success = needs.iter().all(|need| run.jobs[need].result == "success");
-        let permissions = if job["permissions"].is_null() { &workflow["permissions"] } else { &job["permissions"] };
+        let permissions = if job["permissions"].is_null() {
+            &workflow["permissions"]
+        } else {
+            &job["permissions"]
+        };
         keys(permissions, &["contents"], "permissions");
         // What a pull request runs may write nothing, whatever the workflow says: it may come from anyone.
         let writes = permissions["contents"] == "write" && github["event_name"] != "pull_request";
         let mut github = github.clone();
         github["token"] = if writes { WRITE } else { READ }.into();
         let mut contexts = json!({"github": github, "needs": needed, "env": workflow["env"], "steps": {}, "matrix": {}});
-        let scope = Scope { contexts: &contexts, success };
-        if !job["if"].as_str().map_or(success, |condition| scope.condition(condition)) {
-            return Job { result: "skipped", ..Job::default() };
+        let scope = Scope {
+            contexts: &contexts,
+            success,
+        };
+        if !job["if"]
+            .as_str()
+            .map_or(success, |condition| scope.condition(condition))
+        {
+            return Job {
+                result: "skipped",
+                ..Job::default()
+            };
         }
         keys(&job["strategy"], &["fail-fast", "matrix"], "strategy");
         let cells = match job["strategy"]["matrix"].as_str() {
-            Some(matrix) => scope.render(matrix)["include"].as_array().cloned().expect("a matrix of cells"),
+            Some(matrix) => scope.render(matrix)["include"]
+                .as_array()
+                .cloned()
+                .expect("a matrix of cells"),
             None => vec![json!({})],
         };
-        assert!(!cells.is_empty() && cells.len() <= 256, "{name} has a matrix of {} jobs, which GitHub refuses", cells.len());
-        let mut done = Job { result: "success", ..Job::default() };
+        assert!(
+            !cells.is_empty() && cells.len() <= 256,
+            "{name} has a matrix of {} jobs, which GitHub refuses",
+            cells.len()
+        );
+        let mut done = Job {
+            result: "success",
+            ..Job::default()
+        };
         for (n, cell) in cells.iter().enumerate() {
             contexts["matrix"] = cell.clone();
             contexts["steps"] = json!({});
-            let runner = shown(&Scope { contexts: &contexts, success }.render(job["runs-on"].as_str().expect("runs-on")));
-            assert!(RUNNERS.contains(&runner.as_str()), "{runner} is no runner of GitHub's");
+            let runner = shown(
+                &Scope {
+                    contexts: &contexts,
+                    success,
+                }
+                .render(job["runs-on"].as_str().expect("runs-on")),
+            );
+            assert!(
+                RUNNERS.contains(&runner.as_str()),
+                "{runner} is no runner of GitHub's"
+            );
             let machine = self.machine(&format!("{run_name}-{name}-{n}"), &contexts["github"]);
-            let ok = self.steps(&machine, &format!("{name} {cell}"), job, workflow, &mut contexts, &mut done.steps);
+            let ok = self.steps(
+                &machine,
+                &format!("{name} {cell}"),
+                job,
+                workflow,
+                &mut contexts,
+                &mut done.steps,
+            );
             done.result = if ok { done.result } else { "failure" };
         }
-        let scope = Scope { contexts: &contexts, success };
+        let scope = Scope {
+            contexts: &contexts,
+            success,
+        };
         let outputs = job["outputs"].as_object().cloned().unwrap_or_default();
         done.outputs = outputs
             .into_iter()
-            .map(|(key, value)| (key, Value::from(shown(&scope.render(value.as_str().expect("an output"))))))
+            .map(|(key, value)| {
+                (
+                    key,
+                    Value::from(shown(&scope.render(value.as_str().expect("an output")))),
+                )
+            })
             .collect::<Map<_, _>>()
             .into();
         done
@@ -226,8 +335,18 @@ impl Actions<'_> {
         ] {
             machine.set(key, value);
         }
-        for key in ["event_name", "ref", "ref_name", "ref_type", "repository", "sha"] {
-            machine.set(format!("GITHUB_{}", key.to_uppercase()), shown(&github[key]));
+        for key in [
+            "event_name",
+            "ref",
+            "ref_name",
+            "ref_type",
+            "repository",
+            "sha",
+        ] {
+            machine.set(
+                format!("GITHUB_{}", key.to_uppercase()),
+                shown(&github[key]),
+            );
         }
         machine
     }
@@ -243,12 +362,18 @@ impl Actions<'_> {
         done: &mut Vec<Step>,
     ) -> bool {
         for (n, step) in job["steps"].as_array().expect("steps").iter().enumerate() {
-            keys(step, &["name", "id", "run", "uses", "with", "env", "shell"], cell);
+            keys(
+                step,
+                &["name", "id", "run", "uses", "with", "env", "shell"],
+                cell,
+            );
             if let Some(action) = step["uses"].as_str() {
                 self.use_action(machine, action, step, contexts);
                 continue;
             }
-            let shell = step["shell"].as_str().or(workflow["defaults"]["run"]["shell"].as_str());
+            let shell = step["shell"]
+                .as_str()
+                .or(workflow["defaults"]["run"]["shell"].as_str());
             assert_eq!(shell, Some("bash"), "the shell of a step");
             let temp = machine.base().join("runner");
             let script = temp.join(format!("{n}.sh"));
@@ -260,7 +385,10 @@ impl Actions<'_> {
                 std::fs::write(file(what), "").expect("a file");
                 command.env(format!("GITHUB_{}", what.to_uppercase()), file(what));
             }
-            let scope = Scope { contexts, success: true };
+            let scope = Scope {
+                contexts,
+                success: true,
+            };
             for variables in [&workflow["env"], &step["env"]] {
                 for (key, value) in variables.as_object().into_iter().flatten() {
                     command.env(key, shown(&scope.render(value.as_str().expect("a text"))));
@@ -269,8 +397,14 @@ impl Actions<'_> {
             let output = machine.output(command);
             let read = |what: &str| std::fs::read_to_string(file(what)).expect("a file");
             if let Some(id) = step["id"].as_str() {
-                let pair = |line: &str| line.split_once('=').map(|(key, value)| (key.to_owned(), Value::from(value)));
-                let outputs: Map<_, _> = read("output").lines().map(|line| pair(line).expect("key=value")).collect();
+                let pair = |line: &str| {
+                    line.split_once('=')
+                        .map(|(key, value)| (key.to_owned(), Value::from(value)))
+                };
+                let outputs: Map<_, _> = read("output")
+                    .lines()
+                    .map(|line| pair(line).expect("key=value"))
+                    .collect();
                 contexts["steps"][id] = json!({"outputs": outputs});
             }
             done.push(Step {
@@ -291,11 +425,27 @@ impl Actions<'_> {
     /// The actions that may stand in a workflow of ours: by commit, and without leaving a token behind.
     fn use_action(&self, machine: &TestEnv, action: &str, step: &Value, contexts: &Value) {
         let (name, commit) = action.split_once('@').expect("action@commit");
-        assert!(commit.len() == 40 && commit.bytes().all(|b| b.is_ascii_hexdigit()), "{action} is not pinned");
+        assert!(
+            commit.len() == 40 && commit.bytes().all(|b| b.is_ascii_hexdigit()),
+            "{action} is not pinned"
+        );
         assert_eq!(name, "actions/checkout", "an action that is not known here");
         assert_eq!(step["with"], json!({"persist-credentials": false}));
-        git(machine, machine.project(), &["clone", "--quiet", self.repo.as_str(), "."]);
-        git(machine, machine.project(), &["checkout", "--quiet", "--detach", &shown(&contexts["github"]["sha"])]);
+        git(
+            machine,
+            machine.project(),
+            &["clone", "--quiet", self.repo.as_str(), "."],
+        );
+        git(
+            machine,
+            machine.project(),
+            &[
+                "checkout",
+                "--quiet",
+                "--detach",
+                &shown(&contexts["github"]["sha"]),
+            ],
+        );
     }
 }
 
@@ -310,7 +460,11 @@ fn list(needs: &Value) -> Vec<String> {
     match needs {
         Value::Null => Vec::new(),
         Value::String(one) => vec![one.clone()],
-        Value::Array(many) => many.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Value::Array(many) => many
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
         other => panic!("needs: {other}"),
     }
 }

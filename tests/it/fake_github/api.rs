@@ -7,7 +7,9 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::state::{Access, Asset, Release, Repo, State, Urls, Visibility, asset_json, release_json, repo_json};
+use super::state::{
+    Access, Asset, Release, Repo, State, Urls, Visibility, asset_json, release_json, repo_json,
+};
 use super::wire::{Answer, Ask, store_url};
 
 /// GitHub's error shape.
@@ -24,7 +26,11 @@ fn not_found() -> Answer {
 }
 
 fn invalid(resource: &str, code: &str, field: &str) -> Answer {
-    error(422, "Validation Failed", Some(json!([{"resource": resource, "code": code, "field": field}])))
+    error(
+        422,
+        "Validation Failed",
+        Some(json!([{"resource": resource, "code": code, "field": field}])),
+    )
 }
 
 fn refused_tag(burned: bool) -> Answer {
@@ -51,12 +57,23 @@ fn writes(access: Option<Access>) -> bool {
 
 /// Answers a request at the API (`uploads` false) or at the upload origin.
 pub fn answer(state: &mut State, urls: &Urls, ask: &Ask, uploads: bool) -> Answer {
-    let parts: Vec<&str> = ask.path.trim_start_matches("/api/v3").trim_matches('/').split('/').collect();
+    let parts: Vec<&str> = ask
+        .path
+        .trim_start_matches("/api/v3")
+        .trim_matches('/')
+        .split('/')
+        .collect();
     let ["repos", owner, name, rest @ ..] = parts.as_slice() else {
-        return if ask.path == "/" || ask.path == "/api/v3" { Answer::json(200, &json!({})) } else { not_found() };
+        return if ask.path == "/" || ask.path == "/api/v3" {
+            Answer::json(200, &json!({}))
+        } else {
+            not_found()
+        };
     };
     let key = format!("{owner}/{name}").to_lowercase();
-    let Some(repo) = state.repos.get(&key) else { return not_found() };
+    let Some(repo) = state.repos.get(&key) else {
+        return not_found();
+    };
     if !sees(repo, ask.access) {
         return not_found();
     }
@@ -70,14 +87,18 @@ pub fn answer(state: &mut State, urls: &Urls, ask: &Ask, uploads: bool) -> Answe
     let id = |text: &str| text.parse::<u64>().unwrap_or(0);
     if uploads {
         return match (ask.method.as_str(), rest) {
-            ("POST", ["releases", release, "assets"]) => upload(state, urls, ask, &key, id(release)),
+            ("POST", ["releases", release, "assets"]) => {
+                upload(state, urls, ask, &key, id(release))
+            }
             _ => not_found(),
         };
     }
     match (ask.method.as_str(), rest) {
         ("GET", []) => Answer::json(200, &repo_json(urls, repo, ask.access)),
         ("GET", ["immutable-releases"]) => match (ask.access, repo.immutable) {
-            (Some(Access::Admin), true) => Answer::json(200, &json!({"enabled": true, "enforced_by_owner": false})),
+            (Some(Access::Admin), true) => {
+                Answer::json(200, &json!({"enabled": true, "enforced_by_owner": false}))
+            }
             (Some(Access::Admin), false) => not_found(),
             _ => error(403, "Resource not accessible by integration", None),
         },
@@ -88,17 +109,26 @@ pub fn answer(state: &mut State, urls: &Urls, ask: &Ask, uploads: bool) -> Answe
         ("GET", ["releases", "assets", asset]) => get_asset(state, urls, ask, &key, id(asset)),
         ("PATCH", ["releases", "assets", asset]) => rename_asset(state, urls, ask, &key, id(asset)),
         ("DELETE", ["releases", "assets", asset]) => delete_asset(state, &key, id(asset)),
-        ("GET", ["releases", release]) => match repo.releases.iter().find(|r| r.id == id(release)) {
-            Some(release) if !release.draft || writes(ask.access) => Answer::json(200, &release_json(urls, state, repo, release)),
-            _ => not_found(),
-        },
-        ("GET", ["releases", release, "assets"]) => match repo.releases.iter().find(|r| r.id == id(release)) {
-            Some(release) if !release.draft || writes(ask.access) => {
-                let shown = release_json(urls, state, repo, release)["assets"].as_array().cloned().unwrap_or_default();
-                page(urls, ask, shown, |asset| asset)
+        ("GET", ["releases", release]) => {
+            match repo.releases.iter().find(|r| r.id == id(release)) {
+                Some(release) if !release.draft || writes(ask.access) => {
+                    Answer::json(200, &release_json(urls, state, repo, release))
+                }
+                _ => not_found(),
             }
-            _ => not_found(),
-        },
+        }
+        ("GET", ["releases", release, "assets"]) => {
+            match repo.releases.iter().find(|r| r.id == id(release)) {
+                Some(release) if !release.draft || writes(ask.access) => {
+                    let shown = release_json(urls, state, repo, release)["assets"]
+                        .as_array()
+                        .cloned()
+                        .unwrap_or_default();
+                    page(urls, ask, shown, |asset| asset)
+                }
+                _ => not_found(),
+            }
+        }
         ("PATCH", ["releases", release]) => edit(state, urls, ask, &key, id(release)),
         ("DELETE", ["releases", release]) => delete(state, &key, id(release)),
         _ => not_found(),
@@ -107,13 +137,30 @@ pub fn answer(state: &mut State, urls: &Urls, ask: &Ask, uploads: bool) -> Answe
 
 /// A page of a list, 30 by default, at most 100, with `Link`.
 fn page<T>(urls: &Urls, ask: &Ask, all: Vec<T>, show: impl Fn(T) -> Value) -> Answer {
-    let number = |name: &str, default: usize| ask.query(name).and_then(|v| v.parse().ok()).unwrap_or(default);
-    let (size, page) = (number("per_page", 30).clamp(1, 100), number("page", 1).max(1));
+    let number = |name: &str, default: usize| {
+        ask.query(name)
+            .and_then(|v| v.parse().ok())
+            .unwrap_or(default)
+    };
+    let (size, page) = (
+        number("per_page", 30).clamp(1, 100),
+        number("page", 1).max(1),
+    );
     let last = all.len().div_ceil(size).max(1);
-    let shown: Vec<Value> = all.into_iter().skip((page - 1) * size).take(size).map(show).collect();
+    let shown: Vec<Value> = all
+        .into_iter()
+        .skip((page - 1) * size)
+        .take(size)
+        .map(show)
+        .collect();
     let mut answer = Answer::json(200, &Value::Array(shown));
     let path = ask.path.trim_start_matches("/api/v3");
-    let link = |n: usize, rel: &str| format!("<{}{path}?per_page={size}&page={n}>; rel=\"{rel}\"", urls.api);
+    let link = |n: usize, rel: &str| {
+        format!(
+            "<{}{path}?per_page={size}&page={n}>; rel=\"{rel}\"",
+            urls.api
+        )
+    };
     let mut links = Vec::new();
     if page > 1 {
         links.push(link(page - 1, "prev"));
@@ -130,8 +177,11 @@ fn page<T>(urls: &Urls, ask: &Ask, all: Vec<T>, show: impl Fn(T) -> Value) -> An
 }
 
 fn list(state: &State, urls: &Urls, ask: &Ask, repo: &Repo) -> Answer {
-    let mut releases: Vec<&Release> =
-        repo.releases.iter().filter(|r| state.settled(r.created) && (!r.draft || writes(ask.access))).collect();
+    let mut releases: Vec<&Release> = repo
+        .releases
+        .iter()
+        .filter(|r| state.settled(r.created) && (!r.draft || writes(ask.access)))
+        .collect();
     releases.sort_by_key(|r| std::cmp::Reverse(r.id));
     releases.truncate(10_000);
     page(urls, ask, releases, |r| release_json(urls, state, repo, r))
@@ -139,19 +189,32 @@ fn list(state: &State, urls: &Urls, ask: &Ask, repo: &Repo) -> Answer {
 
 fn by_tag(state: &State, urls: &Urls, repo: &Repo, tag: &str) -> Answer {
     let tag = percent_encoding::percent_decode_str(tag).decode_utf8_lossy();
-    let found = repo.releases.iter().find(|r| !r.draft && r.tag == tag && r.published.is_some_and(|p| state.settled(p)));
-    found.map_or_else(not_found, |release| Answer::json(200, &release_json(urls, state, repo, release)))
+    let found = repo
+        .releases
+        .iter()
+        .find(|r| !r.draft && r.tag == tag && r.published.is_some_and(|p| state.settled(p)));
+    found.map_or_else(not_found, |release| {
+        Answer::json(200, &release_json(urls, state, repo, release))
+    })
 }
 
 fn latest(state: &State, urls: &Urls, repo: &Repo) -> Answer {
     let found = repo.releases.iter().rev().find(|r| !r.draft && r.latest);
-    found.map_or_else(not_found, |release| Answer::json(200, &release_json(urls, state, repo, release)))
+    found.map_or_else(not_found, |release| {
+        Answer::json(200, &release_json(urls, state, repo, release))
+    })
 }
 
 fn create(state: &mut State, urls: &Urls, ask: &Ask, key: &str) -> Answer {
-    let Some(body) = ask.json() else { return error(400, "Problems parsing JSON", None) };
+    let Some(body) = ask.json() else {
+        return error(400, "Problems parsing JSON", None);
+    };
     let Some(tag) = body["tag_name"].as_str().filter(|t| !t.is_empty()) else {
-        return error(422, "Invalid request.\n\n\"tag_name\" wasn't supplied.", None);
+        return error(
+            422,
+            "Invalid request.\n\n\"tag_name\" wasn't supplied.",
+            None,
+        );
     };
     let draft = body["draft"].as_bool().unwrap_or(false);
     let id = state.id();
@@ -181,14 +244,21 @@ fn create(state: &mut State, urls: &Urls, ask: &Ask, key: &str) -> Answer {
     };
     repo.releases.push(release.clone());
     let mut answer = Answer::json(201, &release_json(urls, state, &state.repos[key], &release));
-    answer.headers.push(("location", format!("{}/repos/{key}/releases/{id}", urls.api)));
+    answer.headers.push((
+        "location",
+        format!("{}/repos/{key}/releases/{id}", urls.api),
+    ));
     answer
 }
 
 fn edit(state: &mut State, urls: &Urls, ask: &Ask, key: &str, id: u64) -> Answer {
-    let Some(body) = ask.json() else { return error(400, "Problems parsing JSON", None) };
+    let Some(body) = ask.json() else {
+        return error(400, "Problems parsing JSON", None);
+    };
     let repo = state.repos.get_mut(key).expect("checked by the caller");
-    let Some(index) = repo.releases.iter().position(|r| r.id == id) else { return not_found() };
+    let Some(index) = repo.releases.iter().position(|r| r.id == id) else {
+        return not_found();
+    };
     let mut release = repo.releases[index].clone();
     if let Some(tag) = body["tag_name"].as_str() {
         if release.immutable && tag != release.tag {
@@ -209,7 +279,11 @@ fn edit(state: &mut State, urls: &Urls, ask: &Ask, key: &str, id: u64) -> Answer
     }
     match body["draft"].as_bool() {
         Some(false) if release.draft => {
-            if repo.releases.iter().any(|r| !r.draft && r.tag == release.tag) {
+            if repo
+                .releases
+                .iter()
+                .any(|r| !r.draft && r.tag == release.tag)
+            {
                 return invalid("Release", "already_exists", "tag_name");
             }
             let burned = repo.burned_tags.contains(&release.tag);
@@ -220,7 +294,9 @@ fn edit(state: &mut State, urls: &Urls, ask: &Ask, key: &str, id: u64) -> Answer
             release.published = Some(SystemTime::now());
             release.immutable = repo.immutable;
         }
-        Some(true) if release.immutable => return error(422, "An immutable release can't become a draft.", None),
+        Some(true) if release.immutable => {
+            return error(422, "An immutable release can't become a draft.", None);
+        }
         Some(true) => release.draft = true,
         _ => {}
     }
@@ -230,7 +306,9 @@ fn edit(state: &mut State, urls: &Urls, ask: &Ask, key: &str, id: u64) -> Answer
 
 fn delete(state: &mut State, key: &str, id: u64) -> Answer {
     let repo = state.repos.get_mut(key).expect("checked by the caller");
-    let Some(index) = repo.releases.iter().position(|r| r.id == id) else { return not_found() };
+    let Some(index) = repo.releases.iter().position(|r| r.id == id) else {
+        return not_found();
+    };
     let release = repo.releases.remove(index);
     if release.immutable {
         repo.burned_tags.push(release.tag);
@@ -240,9 +318,22 @@ fn delete(state: &mut State, key: &str, id: u64) -> Answer {
 
 /// The name GitHub keeps for an asset: special characters become dots, no dot at the ends.
 fn kept_name(name: &str) -> String {
-    let kept: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || "-_.+@".contains(c) { c } else { '.' }).collect();
+    let kept: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_.+@".contains(c) {
+                c
+            } else {
+                '.'
+            }
+        })
+        .collect();
     let kept = kept.trim_end_matches('.');
-    if kept.starts_with('.') { format!("default{kept}") } else { kept.to_owned() }
+    if kept.starts_with('.') {
+        format!("default{kept}")
+    } else {
+        kept.to_owned()
+    }
 }
 
 fn upload(state: &mut State, urls: &Urls, ask: &Ask, key: &str, id: u64) -> Answer {
@@ -255,7 +346,9 @@ fn upload(state: &mut State, urls: &Urls, ask: &Ask, key: &str, id: u64) -> Answ
     let asset_id = state.id();
     let name = kept_name(&name);
     let repo = state.repos.get_mut(key).expect("checked by the caller");
-    let Some(release) = repo.releases.iter_mut().find(|r| r.id == id) else { return not_found() };
+    let Some(release) = repo.releases.iter_mut().find(|r| r.id == id) else {
+        return not_found();
+    };
     if release.immutable {
         return error(422, "Cannot upload assets to an immutable release.", None);
     }
@@ -272,27 +365,54 @@ fn upload(state: &mut State, urls: &Urls, ask: &Ask, key: &str, id: u64) -> Answ
         let errors = json!([{"resource": "ReleaseAsset", "code": "custom", "field": "file_count", "message": message}]);
         return error(422, "Validation Failed", Some(errors));
     }
-    let kind = ask.header("content-type").unwrap_or_else(|| "application/octet-stream".into());
+    let kind = ask
+        .header("content-type")
+        .unwrap_or_else(|| "application/octet-stream".into());
     let mut asset = Asset::uploaded(asset_id, &name, &kind, ask.body.clone());
     asset.label = ask.query("label");
     release.assets.push(asset.clone());
     let (repo, digests) = (&state.repos[key], !state.no_digests);
-    let release = repo.releases.iter().find(|r| r.id == id).expect("just found");
+    let release = repo
+        .releases
+        .iter()
+        .find(|r| r.id == id)
+        .expect("just found");
     Answer::json(201, &asset_json(urls, repo, release, &asset, digests))
 }
 
 /// What a broken upload leaves behind.
 pub fn leave_starter(state: &mut State, ask: &Ask) {
     let asset_id = state.id();
-    let parts: Vec<&str> = ask.path.trim_start_matches("/api/v3").trim_matches('/').split('/').collect();
-    let ["repos", owner, name, "releases", id, "assets"] = parts.as_slice() else { return };
-    let Some(asset_name) = ask.query("name") else { return };
-    let Some(repo) = state.repos.get_mut(&format!("{owner}/{name}").to_lowercase()) else { return };
-    let Some(release) = repo.releases.iter_mut().find(|r| r.id.to_string() == **id) else { return };
+    let parts: Vec<&str> = ask
+        .path
+        .trim_start_matches("/api/v3")
+        .trim_matches('/')
+        .split('/')
+        .collect();
+    let ["repos", owner, name, "releases", id, "assets"] = parts.as_slice() else {
+        return;
+    };
+    let Some(asset_name) = ask.query("name") else {
+        return;
+    };
+    let Some(repo) = state
+        .repos
+        .get_mut(&format!("{owner}/{name}").to_lowercase())
+    else {
+        return;
+    };
+    let Some(release) = repo.releases.iter_mut().find(|r| r.id.to_string() == **id) else {
+        return;
+    };
     if release.assets.iter().any(|a| a.name == asset_name) {
         return;
     }
-    let mut asset = Asset::uploaded(asset_id, &kept_name(&asset_name), "application/octet-stream", Bytes::new());
+    let mut asset = Asset::uploaded(
+        asset_id,
+        &kept_name(&asset_name),
+        "application/octet-stream",
+        Bytes::new(),
+    );
     asset.state = "starter";
     release.assets.push(asset);
 }
@@ -308,8 +428,13 @@ fn get_asset(state: &mut State, urls: &Urls, ask: &Ask, key: &str, id: u64) -> A
     let (digests, direct) = (!state.no_digests, state.direct_assets);
     let may_see_drafts = writes(ask.access);
     let repo = state.repos.get_mut(key).expect("checked by the caller");
-    let Some((release, index)) = find_asset(repo, id).filter(|(r, _)| !r.draft || may_see_drafts) else { return not_found() };
-    let wants_bytes = ask.header("accept").is_some_and(|a| a.contains("application/octet-stream"));
+    let Some((release, index)) = find_asset(repo, id).filter(|(r, _)| !r.draft || may_see_drafts)
+    else {
+        return not_found();
+    };
+    let wants_bytes = ask
+        .header("accept")
+        .is_some_and(|a| a.contains("application/octet-stream"));
     if !wants_bytes {
         let (release, asset) = (release.clone(), release.assets[index].clone());
         return Answer::json(200, &asset_json(urls, repo, &release, &asset, digests));
@@ -321,15 +446,21 @@ fn get_asset(state: &mut State, urls: &Urls, ask: &Ask, key: &str, id: u64) -> A
     }
     let mut answer = Answer::empty(302);
     answer.headers.push(("location", store_url(urls, asset.id)));
-    answer.headers.push(("content-type", "text/html;charset=utf-8".into()));
+    answer
+        .headers
+        .push(("content-type", "text/html;charset=utf-8".into()));
     answer
 }
 
 fn rename_asset(state: &mut State, urls: &Urls, ask: &Ask, key: &str, id: u64) -> Answer {
-    let Some(body) = ask.json() else { return error(400, "Problems parsing JSON", None) };
+    let Some(body) = ask.json() else {
+        return error(400, "Problems parsing JSON", None);
+    };
     let digests = !state.no_digests;
     let repo = state.repos.get_mut(key).expect("checked by the caller");
-    let Some((release, index)) = find_asset(repo, id) else { return not_found() };
+    let Some((release, index)) = find_asset(repo, id) else {
+        return not_found();
+    };
     if release.immutable {
         return error(422, "Cannot edit assets of an immutable release.", None);
     }
@@ -345,7 +476,9 @@ fn rename_asset(state: &mut State, urls: &Urls, ask: &Ask, key: &str, id: u64) -
 
 fn delete_asset(state: &mut State, key: &str, id: u64) -> Answer {
     let repo = state.repos.get_mut(key).expect("checked by the caller");
-    let Some((release, index)) = find_asset(repo, id) else { return not_found() };
+    let Some((release, index)) = find_asset(repo, id) else {
+        return not_found();
+    };
     if release.immutable {
         return error(422, "Cannot delete assets of an immutable release.", None);
     }

@@ -49,7 +49,14 @@ pub struct Fault {
 impl Fault {
     /// Hits the next request whose path and query contain a text.
     pub fn on(method: &'static str, contains: &'static str, act: Act) -> Self {
-        Self { origin: None, method: Some(method), contains, skip: 0, times: 1, act }
+        Self {
+            origin: None,
+            method: Some(method),
+            contains,
+            skip: 0,
+            times: 1,
+            act,
+        }
     }
     /// Hits that many.
     pub fn times(mut self, times: usize) -> Self {
@@ -71,7 +78,9 @@ impl Fault {
 /// The first fault that hits this request, counted down.
 pub fn pick(faults: &mut Vec<Fault>, origin: Origin, method: &str, target: &str) -> Option<Act> {
     let index = faults.iter().position(|fault| {
-        fault.origin.is_none_or(|o| o == origin) && fault.method.is_none_or(|m| m == method) && target.contains(fault.contains)
+        fault.origin.is_none_or(|o| o == origin)
+            && fault.method.is_none_or(|m| m == method)
+            && target.contains(fault.contains)
     })?;
     let fault = &mut faults[index];
     if fault.skip > 0 {

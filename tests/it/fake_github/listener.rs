@@ -39,7 +39,13 @@ impl Listener for Cuttable {
     async fn accept(&mut self) -> (Stream, Self::Addr) {
         let (inner, address) = Listener::accept(&mut self.0).await;
         let _ = inner.set_nodelay(true);
-        (Stream { inner, budget: Arc::new(AtomicU64::new(u64::MAX)) }, address)
+        (
+            Stream {
+                inner,
+                budget: Arc::new(AtomicU64::new(u64::MAX)),
+            },
+            address,
+        )
     }
     fn local_addr(&self) -> io::Result<Self::Addr> {
         self.0.local_addr()
@@ -53,19 +59,30 @@ impl Connected<IncomingStream<'_, Cuttable>> for Connection {
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_read(cx, buffer)
     }
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let budget = self.budget.load(Ordering::SeqCst);
         if budget == 0 {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
-        let allowed = bytes.len().min(usize::try_from(budget).unwrap_or(usize::MAX));
-        let written = std::task::ready!(Pin::new(&mut self.inner).poll_write(cx, &bytes[..allowed]))?;
+        let allowed = bytes
+            .len()
+            .min(usize::try_from(budget).unwrap_or(usize::MAX));
+        let written =
+            std::task::ready!(Pin::new(&mut self.inner).poll_write(cx, &bytes[..allowed]))?;
         if budget != u64::MAX {
             self.budget.store(budget - written as u64, Ordering::SeqCst);
         }

@@ -127,14 +127,26 @@ impl FakeGitHub {
         let listeners: Vec<std::net::TcpListener> = ports
             .iter()
             .map(|port| {
-                let listener = std::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], *port))).expect("a free port");
+                let listener =
+                    std::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], *port)))
+                        .expect("a free port");
                 listener.set_nonblocking(true).expect("nonblocking");
                 listener
             })
             .collect();
         let url = |i: usize| format!("http://{}", listeners[i].local_addr().expect("bound"));
-        let direct = Urls { api: format!("{}{prefix}", url(0)), uploads: url(1), web: url(2), store: url(3) };
-        let tokens = [(WRITE, Access::Write), (READ, Access::Read), (ADMIN, Access::Admin), (STRANGER, Access::Stranger)];
+        let direct = Urls {
+            api: format!("{}{prefix}", url(0)),
+            uploads: url(1),
+            web: url(2),
+            store: url(3),
+        };
+        let tokens = [
+            (WRITE, Access::Write),
+            (READ, Access::Read),
+            (ADMIN, Access::Admin),
+            (STRANGER, Access::Stranger),
+        ];
         let state = State {
             repos: BTreeMap::new(),
             tokens: tokens.into_iter().map(|(t, a)| (t.to_owned(), a)).collect(),
@@ -148,20 +160,42 @@ impl FakeGitHub {
             no_digests: false,
         };
         let (faults, log, answers, leaks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let inner = Inner { state, faults, log, answers, leaks, kill_at: None, seen: 0 };
-        let shared = Arc::new(Shared { inner: Mutex::new(inner), direct, prefix: prefix.to_owned() });
+        let inner = Inner {
+            state,
+            faults,
+            log,
+            answers,
+            leaks,
+            kill_at: None,
+            seen: 0,
+        };
+        let shared = Arc::new(Shared {
+            inner: Mutex::new(inner),
+            direct,
+            prefix: prefix.to_owned(),
+        });
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let serving = shared.clone();
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("runtime");
             runtime.block_on(async move {
-                for (listener, origin) in listeners.into_iter().zip([Origin::Api, Origin::Uploads, Origin::Web, Origin::Store]) {
+                for (listener, origin) in listeners.into_iter().zip([
+                    Origin::Api,
+                    Origin::Uploads,
+                    Origin::Web,
+                    Origin::Store,
+                ]) {
                     let listener = tokio::net::TcpListener::from_std(listener).expect("listener");
                     let shared = serving.clone();
-                    let router =
-                        Router::new().fallback(move |ConnectInfo(connection): ConnectInfo<Connection>, request: Request| {
+                    let router = Router::new().fallback(
+                        move |ConnectInfo(connection): ConnectInfo<Connection>,
+                              request: Request| {
                             serve(shared.clone(), origin, connection, request)
-                        });
+                        },
+                    );
                     tokio::spawn(async move {
                         let service = router.into_make_service_with_connect_info::<Connection>();
                         axum::serve(Cuttable(listener), service).await
@@ -170,7 +204,12 @@ impl FakeGitHub {
                 let _ = stopped.await;
             });
         });
-        Self { shared, stop: Some(stop), thread: Some(thread), allow_leaks: false }
+        Self {
+            shared,
+            stop: Some(stop),
+            thread: Some(thread),
+            allow_leaks: false,
+        }
     }
 
     /// Base url of the API (`GITHUB_API_URL`).
@@ -216,7 +255,13 @@ impl FakeGitHub {
 
     /// Changes settings of a repository.
     pub fn with_repo<T>(&self, full_name: &str, change: impl FnOnce(&mut Repo) -> T) -> T {
-        change(self.inner().state.repos.get_mut(&full_name.to_lowercase()).expect("a known repository"))
+        change(
+            self.inner()
+                .state
+                .repos
+                .get_mut(&full_name.to_lowercase())
+                .expect("a known repository"),
+        )
     }
     /// Changes settings of the whole server.
     pub fn with_state<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -238,11 +283,19 @@ impl FakeGitHub {
             let id = state.id();
             let mut made: Vec<Asset> = Vec::new();
             for (name, bytes) in assets {
-                let mut asset = Asset::uploaded(state.id(), name, "application/octet-stream", Bytes::copy_from_slice(bytes));
+                let mut asset = Asset::uploaded(
+                    state.id(),
+                    name,
+                    "application/octet-stream",
+                    Bytes::copy_from_slice(bytes),
+                );
                 asset.created = long_ago;
                 made.push(asset);
             }
-            let repo = state.repos.get_mut(&repo.to_lowercase()).expect("a known repository");
+            let repo = state
+                .repos
+                .get_mut(&repo.to_lowercase())
+                .expect("a known repository");
             repo.releases.push(Release {
                 id,
                 tag: tag.to_owned(),
@@ -304,11 +357,20 @@ impl FakeGitHub {
     }
     /// Requests per origin.
     pub fn count(&self, origin: Origin) -> usize {
-        self.inner().log.iter().filter(|entry| entry.origin == origin).count()
+        self.inner()
+            .log
+            .iter()
+            .filter(|entry| entry.origin == origin)
+            .count()
     }
     /// Requests that asked for a change.
     pub fn writes(&self) -> Vec<Entry> {
-        self.inner().log.iter().filter(|entry| entry.writes()).cloned().collect()
+        self.inner()
+            .log
+            .iter()
+            .filter(|entry| entry.writes())
+            .cloned()
+            .collect()
     }
     /// Requests that carried credentials to the web origin or the store; the test handles them itself.
     pub fn take_leaks(&mut self) -> Vec<String> {
@@ -327,14 +389,27 @@ impl Drop for FakeGitHub {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-        let inner = self.shared.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let inner = self
+            .shared
+            .inner
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(folder) = std::env::var_os("LARDER_FAKE_GITHUB_LOG") {
             let text = inner.answers.join("\n") + "\n";
-            let name = format!("{}-{}.jsonl", std::process::id(), Digest::of(text.as_bytes()).short());
-            std::fs::write(std::path::Path::new(&folder).join(name), text).expect("the answers' log");
+            let name = format!(
+                "{}-{}.jsonl",
+                std::process::id(),
+                Digest::of(text.as_bytes()).short()
+            );
+            std::fs::write(std::path::Path::new(&folder).join(name), text)
+                .expect("the answers' log");
         }
         if !std::thread::panicking() && !self.allow_leaks {
-            assert!(inner.leaks.is_empty(), "credentials left the API: {:?}", inner.leaks);
+            assert!(
+                inner.leaks.is_empty(),
+                "credentials left the API: {:?}",
+                inner.leaks
+            );
         }
     }
 }
@@ -350,20 +425,41 @@ fn urls_for(shared: &Shared, authority: Option<&str>) -> (Urls, Option<Origin>) 
         _ => return (shared.direct.clone(), None),
     };
     let url = |name: &str| format!("http://{name}github.localhost");
-    (Urls { api: url("api."), uploads: url("uploads."), web: url(""), store: url("objects.") }, Some(origin))
+    (
+        Urls {
+            api: url("api."),
+            uploads: url("uploads."),
+            web: url(""),
+            store: url("objects."),
+        },
+        Some(origin),
+    )
 }
 
-async fn serve(shared: Arc<Shared>, port: Origin, connection: Connection, request: Request) -> Response<Body> {
+async fn serve(
+    shared: Arc<Shared>,
+    port: Origin,
+    connection: Connection,
+    request: Request,
+) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let authority = parts.uri.authority().map(|a| a.as_str().to_owned());
-    let host = parts.headers.get("host").and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let host = parts
+        .headers
+        .get("host")
+        .and_then(|v| v.to_str().ok())
+        .map(str::to_owned);
     let (urls, named) = urls_for(&shared, authority.or(host).as_deref());
     let origin = named.unwrap_or(port);
     let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else {
         connection.cut_after(0);
         return Answer::empty(400).into_response(false);
     };
-    let credentials = parts.headers.get("authorization").and_then(|v| v.to_str().ok()).map(str::to_owned);
+    let credentials = parts
+        .headers
+        .get("authorization")
+        .and_then(|v| v.to_str().ok())
+        .map(str::to_owned);
     let mut ask = Ask {
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
@@ -374,7 +470,14 @@ async fn serve(shared: Arc<Shared>, port: Origin, connection: Connection, reques
     };
     let (answer, act) = {
         let mut inner = shared.inner.lock().expect("no panic in the fake");
-        decide(&mut inner, &shared, &urls, origin, &mut ask, credentials.as_deref())
+        decide(
+            &mut inner,
+            &shared,
+            &urls,
+            origin,
+            &mut ask,
+            credentials.as_deref(),
+        )
     };
     match act {
         Some(Act::Delay(time)) => tokio::time::sleep(time).await,
@@ -398,20 +501,34 @@ fn decide(
     let (head, target) = (ask.method == "HEAD", ask.target());
     let tokens: Vec<String> = inner.state.tokens.keys().cloned().collect();
     let carried = credentials.is_some()
-        || tokens.iter().any(|t| ask.headers.values().any(|v| v.as_bytes() == t.as_bytes()) || target.contains(t));
+        || tokens.iter().any(|t| {
+            ask.headers.values().any(|v| v.as_bytes() == t.as_bytes()) || target.contains(t)
+        });
     if carried && matches!(origin, Origin::Web | Origin::Store) {
-        inner.leaks.push(format!("{} {origin} {target}", ask.method));
+        inner
+            .leaks
+            .push(format!("{} {origin} {target}", ask.method));
     }
     let mut act = fault::pick(&mut inner.faults, origin, &ask.method, &target);
     match inner.kill_at {
         Some((n, _)) if inner.seen > n => act = Some(Act::KillBefore),
-        Some((n, after)) if inner.seen == n => act = Some(if after { Act::KillAfter } else { Act::KillBefore }),
+        Some((n, after)) if inner.seen == n => {
+            act = Some(if after {
+                Act::KillAfter
+            } else {
+                Act::KillBefore
+            })
+        }
         _ => {}
     }
     let mut answer = match &act {
         Some(Act::KillBefore) => Answer::empty(500),
         Some(Act::Answer(status, headers, body)) => {
-            let kind = if body.starts_with('<') { "text/html" } else { "application/json; charset=utf-8" };
+            let kind = if body.starts_with('<') {
+                "text/html"
+            } else {
+                "application/json; charset=utf-8"
+            };
             let mut answer = Answer::bytes(*status, kind, body.clone().into());
             answer.headers.extend(headers.iter().cloned());
             answer
@@ -444,17 +561,27 @@ fn decide(
         status,
         at: SystemTime::now(),
     });
-    let faulty = matches!(act, Some(Act::Answer(..) | Act::Html | Act::Starter | Act::Lie(_) | Act::Flip));
+    let faulty = matches!(
+        act,
+        Some(Act::Answer(..) | Act::Html | Act::Starter | Act::Lie(_) | Act::Flip)
+    );
     if std::env::var_os("LARDER_FAKE_GITHUB_LOG").is_some()
         && matches!(origin, Origin::Api | Origin::Uploads)
         && !cut
         && !faulty
         && !head
     {
-        let headers: BTreeMap<&str, &String> = answer.headers.iter().map(|(n, v)| (*n, v)).collect();
+        let headers: BTreeMap<&str, &String> =
+            answer.headers.iter().map(|(n, v)| (*n, v)).collect();
         let text = |bytes: &Bytes| String::from_utf8(bytes.to_vec()).ok();
-        let sent = ask.header("content-type").filter(|t| t.contains("json")).and_then(|_| text(&ask.body));
-        let shown = answer.header("content-type").filter(|t| t.contains("json")).and_then(|_| text(&answer.body));
+        let sent = ask
+            .header("content-type")
+            .filter(|t| t.contains("json"))
+            .and_then(|_| text(&ask.body));
+        let shown = answer
+            .header("content-type")
+            .filter(|t| t.contains("json"))
+            .and_then(|_| text(&answer.body));
         let line = json!({
             "origin": origin.to_string(), "method": ask.method, "target": target.trim_start_matches(&shared.prefix), "sent": sent,
             "status": answer.status, "headers": headers, "body": shown,
@@ -465,7 +592,8 @@ fn decide(
 }
 
 fn secondary(after: Option<u64>) -> Answer {
-    let message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
+    let message =
+        "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
     let mut answer = api::error(403, message, None);
     if let Some(seconds) = after {
         answer.headers.push(("retry-after", seconds.to_string()));
@@ -474,7 +602,14 @@ fn secondary(after: Option<u64>) -> Answer {
 }
 
 /// What the server does where no fault is in the way.
-fn act_on(inner: &mut Inner, shared: &Shared, urls: &Urls, origin: Origin, ask: &mut Ask, credentials: Option<&str>) -> Answer {
+fn act_on(
+    inner: &mut Inner,
+    shared: &Shared,
+    urls: &Urls,
+    origin: Origin,
+    ask: &mut Ask,
+    credentials: Option<&str>,
+) -> Answer {
     let state = &mut inner.state;
     match origin {
         Origin::Web => return web::answer(state, urls, ask),
@@ -482,7 +617,9 @@ fn act_on(inner: &mut Inner, shared: &Shared, urls: &Urls, origin: Origin, ask: 
         Origin::Api | Origin::Uploads => {}
     }
     if let Some(text) = credentials {
-        let token = text.strip_prefix("Bearer ").or_else(|| text.strip_prefix("token "));
+        let token = text
+            .strip_prefix("Bearer ")
+            .or_else(|| text.strip_prefix("token "));
         match token.and_then(|t| state.tokens.get(t)) {
             Some(access) => ask.access = Some(*access),
             None => return api::error(401, "Bad credentials", None),
@@ -493,10 +630,14 @@ fn act_on(inner: &mut Inner, shared: &Shared, urls: &Urls, origin: Origin, ask: 
             state.primary = None;
         } else if left == 0 {
             let mut answer = api::error(403, "API rate limit exceeded for installation.", None);
-            let seconds = reset.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs());
+            let seconds = reset
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .map_or(0, |d| d.as_secs());
             answer.headers.push(("x-ratelimit-limit", "1000".into()));
             answer.headers.push(("x-ratelimit-remaining", "0".into()));
-            answer.headers.push(("x-ratelimit-reset", seconds.to_string()));
+            answer
+                .headers
+                .push(("x-ratelimit-reset", seconds.to_string()));
             return answer;
         } else {
             state.primary = Some((left - 1, reset));
@@ -511,7 +652,12 @@ fn act_on(inner: &mut Inner, shared: &Shared, urls: &Urls, origin: Origin, ask: 
         }
         state.last_content = Some(now);
     }
-    if ask.path.trim_start_matches(&shared.prefix).trim_start_matches("/api") == "/graphql" {
+    if ask
+        .path
+        .trim_start_matches(&shared.prefix)
+        .trim_start_matches("/api")
+        == "/graphql"
+    {
         return graphql::answer(state, urls, ask);
     }
     let mut answer = api::answer(state, urls, ask, origin == Origin::Uploads);

@@ -90,7 +90,17 @@ impl Asset {
         let sha256 = Digest::of(&bytes).to_string();
         let created = SystemTime::now();
         let (name, content_type) = (name.to_owned(), content_type.to_owned());
-        Self { id, name, label: None, content_type, state: "uploaded", bytes, sha256, created, downloads: 0 }
+        Self {
+            id,
+            name,
+            label: None,
+            content_type,
+            state: "uploaded",
+            bytes,
+            sha256,
+            created,
+            downloads: 0,
+        }
     }
 }
 
@@ -129,7 +139,9 @@ impl State {
 /// RFC 3339 with seconds, as GitHub writes it.
 pub fn timestamp(time: SystemTime) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    jiff::Timestamp::from_second(i64::try_from(seconds).unwrap_or(0)).unwrap_or_default().to_string()
+    jiff::Timestamp::from_second(i64::try_from(seconds).unwrap_or(0))
+        .unwrap_or_default()
+        .to_string()
 }
 
 fn user(urls: &Urls, login: &str) -> Value {
@@ -146,7 +158,13 @@ fn user(urls: &Urls, login: &str) -> Value {
 }
 
 /// An asset as the API shows it.
-pub fn asset_json(urls: &Urls, repo: &Repo, release: &Release, asset: &Asset, digests: bool) -> Value {
+pub fn asset_json(
+    urls: &Urls,
+    repo: &Repo,
+    release: &Release,
+    asset: &Asset,
+    digests: bool,
+) -> Value {
     let digest = (digests && asset.state == "uploaded").then(|| format!("sha256:{}", asset.sha256));
     json!({
         "url": format!("{}/repos/{}/{}/releases/assets/{}", urls.api, repo.owner, repo.name, asset.id),
@@ -161,14 +179,20 @@ pub fn asset_json(urls: &Urls, repo: &Repo, release: &Release, asset: &Asset, di
 
 /// Drafts have urls with `untagged-…`.
 fn shown_tag(release: &Release) -> String {
-    if release.draft { format!("untagged-{:020x}", release.id) } else { release.tag.clone() }
+    if release.draft {
+        format!("untagged-{:020x}", release.id)
+    } else {
+        release.tag.clone()
+    }
 }
 
 /// A release as the API shows it.
 pub fn release_json(urls: &Urls, state: &State, repo: &Repo, release: &Release) -> Value {
     let base = format!("{}/repos/{}/{}", urls.api, repo.owner, repo.name);
     let assets = release.assets.iter().filter(|a| state.settled(a.created));
-    let assets: Vec<Value> = assets.map(|a| asset_json(urls, repo, release, a, !state.no_digests)).collect();
+    let assets: Vec<Value> = assets
+        .map(|a| asset_json(urls, repo, release, a, !state.no_digests))
+        .collect();
     let ball = |kind: &str| (!release.draft).then(|| format!("{base}/{kind}/{}", release.tag));
     json!({
         "url": format!("{base}/releases/{}", release.id), "assets_url": format!("{base}/releases/{}/assets", release.id),
@@ -201,10 +225,24 @@ pub fn repo_json(urls: &Urls, repo: &Repo, access: Option<Access>) -> Value {
     for field in ["issues", "projects", "downloads", "wiki"] {
         shown[format!("has_{field}")] = true.into();
     }
-    for field in ["has_pages", "has_discussions", "archived", "disabled", "is_template", "web_commit_signoff_required"] {
+    for field in [
+        "has_pages",
+        "has_discussions",
+        "archived",
+        "disabled",
+        "is_template",
+        "web_commit_signoff_required",
+    ] {
         shown[field] = false.into();
     }
-    for field in ["stargazers", "watchers", "forks", "open_issues", "network", "subscribers"] {
+    for field in [
+        "stargazers",
+        "watchers",
+        "forks",
+        "open_issues",
+        "network",
+        "subscribers",
+    ] {
         shown[format!("{field}_count")] = 0.into();
     }
     for field in ["forks", "open_issues", "watchers"] {
@@ -252,8 +290,7 @@ pub fn repo_json(urls: &Urls, repo: &Repo, access: Option<Access>) -> Value {
     }
     if let Some(access) = access {
         let push = matches!(access, Access::Write | Access::Admin);
-        shown["permissions"] =
-            json!({"admin": access == Access::Admin, "maintain": false, "push": push, "triage": push, "pull": true});
+        shown["permissions"] = json!({"admin": access == Access::Admin, "maintain": false, "push": push, "triage": push, "pull": true});
     }
     shown
 }

@@ -21,13 +21,20 @@ pub struct Ask {
 impl Ask {
     /// A header's text.
     pub fn header(&self, name: &str) -> Option<String> {
-        self.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned)
+        self.headers
+            .get(name)
+            .and_then(|v| v.to_str().ok())
+            .map(str::to_owned)
     }
     /// A query parameter, decoded.
     pub fn query(&self, name: &str) -> Option<String> {
         self.query_text.split('&').find_map(|pair| {
             let (key, value) = pair.split_once('=')?;
-            (key == name).then(|| percent_decode_str(&value.replace('+', " ")).decode_utf8_lossy().into_owned())
+            (key == name).then(|| {
+                percent_decode_str(&value.replace('+', " "))
+                    .decode_utf8_lossy()
+                    .into_owned()
+            })
         })
     }
     /// The body as JSON.
@@ -36,7 +43,11 @@ impl Ask {
     }
     /// Path and query.
     pub fn target(&self) -> String {
-        if self.query_text.is_empty() { self.path.clone() } else { format!("{}?{}", self.path, self.query_text) }
+        if self.query_text.is_empty() {
+            self.path.clone()
+        } else {
+            format!("{}?{}", self.path, self.query_text)
+        }
     }
 }
 
@@ -50,24 +61,43 @@ pub struct Answer {
 impl Answer {
     /// Without a body.
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Bytes::new() }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Bytes::new(),
+        }
     }
     /// With JSON.
     pub fn json(status: u16, body: &Value) -> Self {
         let headers = vec![("content-type", "application/json; charset=utf-8".to_owned())];
-        Self { status, headers, body: body.to_string().into() }
+        Self {
+            status,
+            headers,
+            body: body.to_string().into(),
+        }
     }
     /// With bytes.
     pub fn bytes(status: u16, kind: &str, body: Bytes) -> Self {
-        Self { status, headers: vec![("content-type", kind.to_owned())], body }
+        Self {
+            status,
+            headers: vec![("content-type", kind.to_owned())],
+            body,
+        }
     }
     /// With an HTML page.
     pub fn html(status: u16) -> Self {
-        Self::bytes(status, "text/html; charset=utf-8", "<!DOCTYPE html><html><title>Sign in</title></html>".into())
+        Self::bytes(
+            status,
+            "text/html; charset=utf-8",
+            "<!DOCTYPE html><html><title>Sign in</title></html>".into(),
+        )
     }
     /// A header's text.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_str())
+        self.headers
+            .iter()
+            .find(|(n, _)| *n == name)
+            .map(|(_, v)| v.as_str())
     }
     /// As axum sends it; HEAD gets no body.
     pub fn into_response(self, head: bool) -> Response<Body> {
@@ -78,7 +108,13 @@ impl Answer {
         if head {
             response = response.header("content-length", self.body.len());
         }
-        response.body(if head { Body::empty() } else { Body::from(self.body) }).expect("valid headers")
+        response
+            .body(if head {
+                Body::empty()
+            } else {
+                Body::from(self.body)
+            })
+            .expect("valid headers")
     }
 }
 
@@ -89,5 +125,9 @@ pub fn signature(asset: u64) -> String {
 
 /// Where the store has an asset's bytes.
 pub fn store_url(urls: &Urls, asset: u64) -> String {
-    format!("{}/github-production-release-asset/{asset}?sig={}", urls.store, signature(asset))
+    format!(
+        "{}/github-production-release-asset/{asset}?sig={}",
+        urls.store,
+        signature(asset)
+    )
 }

@@ -13,7 +13,10 @@ fn only(text: &str) -> String {
 /// Problems of the recipes of two subsystems, `nats` and `arc`.
 fn two(nats: &str, arc: &str) -> String {
     let files = Files::new().file("versions.yml", "versions: {nats: v1, arc: v2}\n");
-    files.file("subsystems/nats/recipe.yml", nats).file("subsystems/arc/recipe.yml", arc).problems()
+    files
+        .file("subsystems/nats/recipe.yml", nats)
+        .file("subsystems/arc/recipe.yml", arc)
+        .problems()
 }
 
 #[test]

@@ -14,7 +14,9 @@ pub struct Files {
 
 impl Files {
     pub fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+        }
     }
     pub fn root(&self) -> Utf8PathBuf {
         Utf8Path::from_path(self.dir.path()).unwrap().join("box")
@@ -35,9 +37,14 @@ impl Files {
         Project::load(&self.root()).map_err(|error| {
             assert_eq!(error.kind(), larder::Kind::Usage, "{error}");
             if error.file_problems().is_empty() {
-                return format!("{error} | {:?}", error.hints()).replace(self.root().as_str(), "[root]");
+                return format!("{error} | {:?}", error.hints())
+                    .replace(self.root().as_str(), "[root]");
             }
-            let shown: Vec<String> = error.file_problems().iter().map(|problem| snippet::render(problem, false)).collect();
+            let shown: Vec<String> = error
+                .file_problems()
+                .iter()
+                .map(|problem| snippet::render(problem, false))
+                .collect();
             shown.join("\n\n").replace(self.root().as_str(), "[root]")
         })
     }

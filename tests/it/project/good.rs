@@ -1,7 +1,8 @@
 //! Projects that are right: what their files mean.
 
 use larder::project::{
-    BuildPlatforms, BuildSource, Checksum, Coordinate, HubConfig, PackageFormat, Project, RenderedSource, UploadPolicy,
+    BuildPlatforms, BuildSource, Checksum, Coordinate, HubConfig, PackageFormat, Project,
+    RenderedSource, UploadPolicy,
 };
 
 use crate::project::files::{DIGEST, Files};
@@ -63,9 +64,18 @@ fn design() -> Project {
     Files::new()
         .file("versions.yml", VERSIONS)
         .file("subsystems/nats/recipe.yml", &recipe())
-        .file("subsystems/arc/recipe.yml", "binaries: [arc]\nbuild: {source: {dir: .}, commands: [make]}\n")
-        .file("subsystems/go/recipe.yml", "binaries: [go]\nbuild: {source: {crate: go}}\n")
-        .file("subsystems/docs/recipe.yml", "binaries: [docs]\nbuild: {source: {dir: .}, commands: [make]}\n")
+        .file(
+            "subsystems/arc/recipe.yml",
+            "binaries: [arc]\nbuild: {source: {dir: .}, commands: [make]}\n",
+        )
+        .file(
+            "subsystems/go/recipe.yml",
+            "binaries: [go]\nbuild: {source: {crate: go}}\n",
+        )
+        .file(
+            "subsystems/docs/recipe.yml",
+            "binaries: [docs]\nbuild: {source: {dir: .}, commands: [make]}\n",
+        )
         .load()
         .unwrap_or_else(|shown| panic!("{shown}"))
 }
@@ -74,14 +84,30 @@ fn design() -> Project {
 fn the_documented_project_loads() {
     let project = design();
     assert_eq!(project.name, "plat-telemetry");
-    assert_eq!(project.hub, HubConfig::GitHub { repo: "acme/plat-telemetry".into() });
+    assert_eq!(
+        project.hub,
+        HubConfig::GitHub {
+            repo: "acme/plat-telemetry".into()
+        }
+    );
     assert_eq!(project.upload, UploadPolicy::Ci);
     assert_eq!(project.platforms.len(), 6);
     assert_eq!(project.bundle.exclude.len(), 1);
-    assert_eq!(project.tasks["test"].env, [("RUST_LOG".into(), "debug".into()), ("N".into(), "1".into())]);
+    assert_eq!(
+        project.tasks["test"].env,
+        [
+            ("RUST_LOG".into(), "debug".into()),
+            ("N".into(), "1".into())
+        ]
+    );
     assert_eq!(project.ci.len(), 6);
     assert_eq!(project.files.len(), 5);
-    let version = |name: &str| project.subsystems[&name.parse().unwrap()].version.as_str().to_owned();
+    let version = |name: &str| {
+        project.subsystems[&name.parse().unwrap()]
+            .version
+            .as_str()
+            .to_owned()
+    };
     assert_eq!(version("go"), "1.10");
     assert_eq!(version("docs"), "yes");
     let nats = &project.subsystems[&"nats".parse().unwrap()];
@@ -101,28 +127,82 @@ fn originals_render_for_each_platform() {
     let nats = &project.subsystems[&"nats".parse().unwrap()];
     let original = nats.original(&platform("linux-amd64")).unwrap().unwrap();
     let asset = "nats-server-v2.10.24-linux-x86_64.tar.gz".to_owned();
-    assert_eq!(original.coordinate, Coordinate::GitHub { repo: "nats-io/nats-server".into(), tag: "v2.10.24".into(), asset });
-    assert_eq!(original.checksum, Some(Checksum::Asset("SHA256SUMS".into())));
-    assert_eq!(original.extract, [("*/nats-server".to_owned(), "nats-server".parse().unwrap())]);
+    assert_eq!(
+        original.coordinate,
+        Coordinate::GitHub {
+            repo: "nats-io/nats-server".into(),
+            tag: "v2.10.24".into(),
+            asset
+        }
+    );
+    assert_eq!(
+        original.checksum,
+        Some(Checksum::Asset("SHA256SUMS".into()))
+    );
+    assert_eq!(
+        original.extract,
+        [("*/nats-server".to_owned(), "nats-server".parse().unwrap())]
+    );
 
     let original = nats.original(&platform("windows-amd64")).unwrap().unwrap();
     let asset = "nats-server-v2.10.24-windows-x86_64.zip".to_owned();
-    assert_eq!(original.coordinate, Coordinate::GitHub { repo: "nats-io/nats-server".into(), tag: "v2.10.24".into(), asset });
-    assert_eq!(original.checksum, Some(Checksum::Pinned(DIGEST.parse().unwrap())));
-    assert_eq!(original.extract, [("*/nats-server.exe".to_owned(), "nats-server.exe".parse().unwrap())]);
+    assert_eq!(
+        original.coordinate,
+        Coordinate::GitHub {
+            repo: "nats-io/nats-server".into(),
+            tag: "v2.10.24".into(),
+            asset
+        }
+    );
+    assert_eq!(
+        original.checksum,
+        Some(Checksum::Pinned(DIGEST.parse().unwrap()))
+    );
+    assert_eq!(
+        original.extract,
+        [(
+            "*/nats-server.exe".to_owned(),
+            "nats-server.exe".parse().unwrap()
+        )]
+    );
 }
 
 #[test]
 fn builds_render_with_any_folders() {
     let project = design();
     let nats = &project.subsystems[&"nats".parse().unwrap()];
-    let build = nats.rendered_build(&platform("windows-amd64"), "<out>", "<src>").unwrap().unwrap();
+    let build = nats
+        .rendered_build(&platform("windows-amd64"), "<out>", "<src>")
+        .unwrap()
+        .unwrap();
     let url = "https://github.com/nats-io/nats-server".to_owned();
-    assert_eq!(build.source, RenderedSource::Git { url, rev: "v2.10.24".into() });
+    assert_eq!(
+        build.source,
+        RenderedSource::Git {
+            url,
+            rev: "v2.10.24".into()
+        }
+    );
     assert_eq!(build.env[1], ("GOOS".to_owned(), "windows".to_owned()));
-    assert_eq!(build.commands, ["go build -trimpath -o <out>/nats-server.exe ."]);
-    assert_eq!(nats.rendered_verify(&platform("linux-amd64")).unwrap().as_deref(), Some("nats-server --version"));
+    assert_eq!(
+        build.commands,
+        ["go build -trimpath -o <out>/nats-server.exe ."]
+    );
+    assert_eq!(
+        nats.rendered_verify(&platform("linux-amd64"))
+            .unwrap()
+            .as_deref(),
+        Some("nats-server --version")
+    );
     let arc = &project.subsystems[&"arc".parse().unwrap()];
-    let build = arc.rendered_build(&platform("linux-amd64"), "/o", "/s").unwrap().unwrap();
-    assert_eq!(build.source, RenderedSource::Dir { path: project.root.join("subsystems/arc") });
+    let build = arc
+        .rendered_build(&platform("linux-amd64"), "/o", "/s")
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        build.source,
+        RenderedSource::Dir {
+            path: project.root.join("subsystems/arc")
+        }
+    );
 }

@@ -6,8 +6,14 @@ use crate::project::files::Files;
 pub fn recipe(text: &str) -> String {
     let platforms = "platforms: [linux-amd64, darwin-arm64, windows-amd64]";
     Files::new()
-        .file("versions.yml", &format!("versions: {{x: v1.2.3, arc: v1}}\n{platforms}\n"))
-        .file("subsystems/arc/recipe.yml", "binaries: [arc]\nbuild: {source: {dir: .}, commands: [make]}\n")
+        .file(
+            "versions.yml",
+            &format!("versions: {{x: v1.2.3, arc: v1}}\n{platforms}\n"),
+        )
+        .file(
+            "subsystems/arc/recipe.yml",
+            "binaries: [arc]\nbuild: {source: {dir: .}, commands: [make]}\n",
+        )
         .file("subsystems/x/recipe.yml", text)
         .problems()
 }
@@ -24,7 +30,9 @@ pub fn build(text: &str) -> String {
 
 /// Problems of a recipe with this `package:`.
 fn package(text: &str) -> String {
-    recipe(&format!("binaries: [x]\npackage: {text}\nupstream: {{url: 'https://example.com/x'}}\n"))
+    recipe(&format!(
+        "binaries: [x]\npackage: {text}\nupstream: {{url: 'https://example.com/x'}}\n"
+    ))
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use camino::Utf8Path;
 use larder::model::Platform;
 use larder::project::{
-    Checksum, Coordinate, HubConfig, Original, PackageFormat, Project, RenderedSource, Subsystem, UploadPolicy,
+    Checksum, Coordinate, HubConfig, Original, PackageFormat, Project, RenderedSource, Subsystem,
+    UploadPolicy,
 };
 
 use crate::project::files::{DIGEST, Files};
@@ -26,24 +27,59 @@ fn subsystem(recipe: &str) -> Subsystem {
 }
 
 fn upstream(text: &str, on: &str) -> Option<Original> {
-    subsystem(&format!("binaries: [x]\nupstream: {text}\n")).original(&platform(on)).unwrap()
+    subsystem(&format!("binaries: [x]\nupstream: {text}\n"))
+        .original(&platform(on))
+        .unwrap()
 }
 
 #[test]
 fn a_github_tag_is_the_version_unless_given() {
-    let coordinate = upstream("{github: a/b, asset: 'x-{{ os }}'}", "linux-amd64").unwrap().coordinate;
-    assert_eq!(coordinate, Coordinate::GitHub { repo: "a/b".into(), tag: "v1.2.3".into(), asset: "x-linux".into() });
-    let coordinate = upstream("{github: a/b, tag: 'cmd/{{ version_number }}', asset: x}", "linux-amd64").unwrap().coordinate;
-    assert_eq!(coordinate, Coordinate::GitHub { repo: "a/b".into(), tag: "cmd/1.2.3".into(), asset: "x".into() });
+    let coordinate = upstream("{github: a/b, asset: 'x-{{ os }}'}", "linux-amd64")
+        .unwrap()
+        .coordinate;
+    assert_eq!(
+        coordinate,
+        Coordinate::GitHub {
+            repo: "a/b".into(),
+            tag: "v1.2.3".into(),
+            asset: "x-linux".into()
+        }
+    );
+    let coordinate = upstream(
+        "{github: a/b, tag: 'cmd/{{ version_number }}', asset: x}",
+        "linux-amd64",
+    )
+    .unwrap()
+    .coordinate;
+    assert_eq!(
+        coordinate,
+        Coordinate::GitHub {
+            repo: "a/b".into(),
+            tag: "cmd/1.2.3".into(),
+            asset: "x".into()
+        }
+    );
 }
 
 #[test]
 fn registries_take_the_number_unless_a_tag_is_given() {
     let coordinate = |text: &str| upstream(text, "linux-amd64").unwrap().coordinate;
     let replaced = "{npm: '@x/{{ os }}-{{ arch }}', replacements: {amd64: x64}}";
-    assert_eq!(coordinate(replaced), Coordinate::Npm { package: "@x/linux-x64".into(), version: "1.2.3".into() });
+    assert_eq!(
+        coordinate(replaced),
+        Coordinate::Npm {
+            package: "@x/linux-x64".into(),
+            version: "1.2.3".into()
+        }
+    );
     let tagged = "{pypi: x, tag: '{{ version_number }}.post1'}";
-    assert_eq!(coordinate(tagged), Coordinate::Pypi { package: "x".into(), version: "1.2.3.post1".into() });
+    assert_eq!(
+        coordinate(tagged),
+        Coordinate::Pypi {
+            package: "x".into(),
+            version: "1.2.3.post1".into()
+        }
+    );
 }
 
 #[test]
@@ -62,11 +98,18 @@ fn overrides_are_laid_over_the_base_the_particular_last() {
 
 #[test]
 fn another_kind_in_an_override_drops_what_belongs_to_the_base() {
-    let text = "{github: a/b, asset: x, checksums: SUMS, overrides: {windows: {url: 'https://h/x.zip'}}}";
+    let text =
+        "{github: a/b, asset: x, checksums: SUMS, overrides: {windows: {url: 'https://h/x.zip'}}}";
     let original = upstream(text, "windows-amd64").unwrap();
-    assert_eq!(original.coordinate, Coordinate::Url("https://h/x.zip".into()));
+    assert_eq!(
+        original.coordinate,
+        Coordinate::Url("https://h/x.zip".into())
+    );
     assert_eq!(original.checksum, None);
-    assert_eq!(upstream(text, "linux-amd64").unwrap().checksum, Some(Checksum::Asset("SUMS".into())));
+    assert_eq!(
+        upstream(text, "linux-amd64").unwrap().checksum,
+        Some(Checksum::Asset("SUMS".into()))
+    );
 }
 
 #[test]
@@ -75,36 +118,88 @@ fn an_original_for_some_platforms_beside_a_build_for_the_rest() {
     let x = subsystem(recipe);
     assert!(x.original(&platform("linux-amd64")).unwrap().is_some());
     assert!(x.original(&platform("darwin-arm64")).unwrap().is_none());
-    assert!(x.rendered_build(&platform("darwin-arm64"), "o", "s").unwrap().is_some());
+    assert!(
+        x.rendered_build(&platform("darwin-arm64"), "o", "s")
+            .unwrap()
+            .is_some()
+    );
 }
 
 #[test]
 fn checksums_are_an_asset_a_url_or_digests_by_platform() {
     let pinned = format!("{{url: 'https://h/x', checksums: {{macos-aarch64: {DIGEST}}}}}");
-    assert_eq!(upstream(&pinned, "darwin-arm64").unwrap().checksum, Some(Checksum::Pinned(DIGEST.parse().unwrap())));
+    assert_eq!(
+        upstream(&pinned, "darwin-arm64").unwrap().checksum,
+        Some(Checksum::Pinned(DIGEST.parse().unwrap()))
+    );
     assert_eq!(upstream(&pinned, "linux-amd64").unwrap().checksum, None);
     let url = "{url: 'https://h/x', checksums: 'https://h/{{ version }}.sums'}";
-    assert_eq!(upstream(url, "linux-amd64").unwrap().checksum, Some(Checksum::Url("https://h/v1.2.3.sums".into())));
+    assert_eq!(
+        upstream(url, "linux-amd64").unwrap().checksum,
+        Some(Checksum::Url("https://h/v1.2.3.sums".into()))
+    );
 }
 
 #[test]
 fn sources_render() {
     let source = |text: &str| {
-        let (files, project) = project(&format!("binaries: [x]\nbuild: {{source: {text}, commands: [make]}}\n"));
+        let (files, project) = project(&format!(
+            "binaries: [x]\nbuild: {{source: {text}, commands: [make]}}\n"
+        ));
         let x = project.subsystems.into_values().next().unwrap();
-        (x.rendered_build(&platform("linux-amd64"), "o", "s").unwrap().unwrap().source, files.root())
+        (
+            x.rendered_build(&platform("linux-amd64"), "o", "s")
+                .unwrap()
+                .unwrap()
+                .source,
+            files.root(),
+        )
     };
     let url = format!("{{url: 'https://h/{{{{ version }}}}.tgz', sha256: {DIGEST}}}");
     let sha256 = DIGEST.parse().unwrap();
-    assert_eq!(source(&url).0, RenderedSource::Url { url: "https://h/v1.2.3.tgz".into(), sha256 });
-    assert_eq!(source("{crate: '{{ name }}'}").0, RenderedSource::Crate { name: "x".into(), version: "1.2.3".into() });
+    assert_eq!(
+        source(&url).0,
+        RenderedSource::Url {
+            url: "https://h/v1.2.3.tgz".into(),
+            sha256
+        }
+    );
+    assert_eq!(
+        source("{crate: '{{ name }}'}").0,
+        RenderedSource::Crate {
+            name: "x".into(),
+            version: "1.2.3".into()
+        }
+    );
     let git = "{git: 'git@h:a/b.git', rev: 'release/{{ version }}'}";
-    assert_eq!(source(git).0, RenderedSource::Git { url: "git@h:a/b.git".into(), rev: "release/v1.2.3".into() });
-    for (text, folder) in [(".", "subsystems/x"), ("", "subsystems/x"), ("..", "subsystems"), ("../..", ""), ("../../..", "..")] {
+    assert_eq!(
+        source(git).0,
+        RenderedSource::Git {
+            url: "git@h:a/b.git".into(),
+            rev: "release/v1.2.3".into()
+        }
+    );
+    for (text, folder) in [
+        (".", "subsystems/x"),
+        ("", "subsystems/x"),
+        ("..", "subsystems"),
+        ("../..", ""),
+        ("../../..", ".."),
+    ] {
         let (found, root) = source(&format!("{{dir: '{text}'}}"));
-        let wanted = if folder == ".." { root.parent().unwrap().to_owned() } else { root.join(folder) };
-        let RenderedSource::Dir { path } = found else { panic!("{found:?}") };
-        assert_eq!(path, Utf8Path::new(wanted.as_str().trim_end_matches('/')), "{text}");
+        let wanted = if folder == ".." {
+            root.parent().unwrap().to_owned()
+        } else {
+            root.join(folder)
+        };
+        let RenderedSource::Dir { path } = found else {
+            panic!("{found:?}")
+        };
+        assert_eq!(
+            path,
+            Utf8Path::new(wanted.as_str().trim_end_matches('/')),
+            "{text}"
+        );
     }
 }
 
@@ -112,13 +207,20 @@ fn sources_render() {
 fn without_a_word_there_are_defaults() {
     let files = Files::new()
         .file("versions.yml", "versions: {x: v1}\n")
-        .file("subsystems/x/recipe.yml", "binaries: [x, y]\nbuild: {source: {crate: x}}\n");
+        .file(
+            "subsystems/x/recipe.yml",
+            "binaries: [x, y]\nbuild: {source: {crate: x}}\n",
+        );
     let project = files.load().unwrap();
     assert_eq!(project.name, "box");
     assert_eq!(project.bundle.name.as_str(), "box");
     assert_eq!(
         project.hub,
-        HubConfig::Dir { path: files.root().join(".larder-hub"), written: ".larder-hub".into(), default: true }
+        HubConfig::Dir {
+            path: files.root().join(".larder-hub"),
+            written: ".larder-hub".into(),
+            default: true
+        }
     );
     assert_eq!(project.upload, UploadPolicy::Ci);
     assert_eq!(project.platforms, [Platform::host()]);
@@ -127,7 +229,11 @@ fn without_a_word_there_are_defaults() {
     assert_eq!(x.package.name.as_str(), "x");
     assert_eq!(x.format(&platform("windows-amd64")), PackageFormat::Zip);
     assert_eq!(x.format(&platform("linux-amd64")), PackageFormat::TarGz);
-    let names: Vec<String> = x.file_names(&platform("windows-amd64")).iter().map(ToString::to_string).collect();
+    let names: Vec<String> = x
+        .file_names(&platform("windows-amd64"))
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     assert_eq!(names, ["x.exe", "y.exe"]);
     assert_eq!(x.build.as_ref().unwrap().timeout.as_secs(), 3600);
 }
@@ -136,26 +242,82 @@ fn without_a_word_there_are_defaults() {
 fn a_hub_is_parsed_from_one_text() {
     let root = Utf8Path::new("/p");
     let parse = |text: &str| HubConfig::parse(text, root).map_err(|error| error.to_string());
-    assert_eq!(parse("github:acme/x"), Ok(HubConfig::GitHub { repo: "acme/x".into() }));
-    assert_eq!(parse("https://hub.example/"), Ok(HubConfig::Http { url: "https://hub.example".into() }));
-    assert_eq!(parse("http://127.0.0.1:8080/x"), Ok(HubConfig::Http { url: "http://127.0.0.1:8080/x".into() }));
-    assert_eq!(parse("http://[::1]:8080"), Ok(HubConfig::Http { url: "http://[::1]:8080".into() }));
-    assert_eq!(parse("../hub"), Ok(HubConfig::Dir { path: "/hub".into(), written: "../hub".into(), default: false }));
-    assert_eq!(parse("/abs/./hub"), Ok(HubConfig::Dir { path: "/abs/hub".into(), written: "/abs/./hub".into(), default: false }));
-    for bad in ["", "github:acme", "ftp://x", "http://example.com", "http://127.0.0.1.example.com", "https://u:p@h", "https://"] {
+    assert_eq!(
+        parse("github:acme/x"),
+        Ok(HubConfig::GitHub {
+            repo: "acme/x".into()
+        })
+    );
+    assert_eq!(
+        parse("https://hub.example/"),
+        Ok(HubConfig::Http {
+            url: "https://hub.example".into()
+        })
+    );
+    assert_eq!(
+        parse("http://127.0.0.1:8080/x"),
+        Ok(HubConfig::Http {
+            url: "http://127.0.0.1:8080/x".into()
+        })
+    );
+    assert_eq!(
+        parse("http://[::1]:8080"),
+        Ok(HubConfig::Http {
+            url: "http://[::1]:8080".into()
+        })
+    );
+    assert_eq!(
+        parse("../hub"),
+        Ok(HubConfig::Dir {
+            path: "/hub".into(),
+            written: "../hub".into(),
+            default: false
+        })
+    );
+    assert_eq!(
+        parse("/abs/./hub"),
+        Ok(HubConfig::Dir {
+            path: "/abs/hub".into(),
+            written: "/abs/./hub".into(),
+            default: false
+        })
+    );
+    for bad in [
+        "",
+        "github:acme",
+        "ftp://x",
+        "http://example.com",
+        "http://127.0.0.1.example.com",
+        "https://u:p@h",
+        "https://",
+    ] {
         assert!(parse(bad).is_err(), "{bad}");
     }
 }
 
 #[test]
 fn a_project_is_found_from_any_folder_in_it() {
-    let files = Files::new().file("versions.yml", "versions: {}\n").file("a/b/file", "").file("a/versions.yml/c", "");
-    assert_eq!(Project::find(&files.root().join("a/b")).unwrap(), files.root());
+    let files = Files::new()
+        .file("versions.yml", "versions: {}\n")
+        .file("a/b/file", "")
+        .file("a/versions.yml/c", "");
+    assert_eq!(
+        Project::find(&files.root().join("a/b")).unwrap(),
+        files.root()
+    );
     assert_eq!(Project::find(&files.root()).unwrap(), files.root());
-    let other = Files::new().file("versions.yaml", "versions: {}\n").file("a/file", "");
+    let other = Files::new()
+        .file("versions.yaml", "versions: {}\n")
+        .file("a/file", "");
     let error = Project::find(&other.root().join("a")).unwrap_err();
     assert_eq!(error.kind(), larder::Kind::Usage);
-    assert_eq!(error.hints(), [format!("there is {}/versions.yaml: rename it to versions.yml", other.root())]);
+    assert_eq!(
+        error.hints(),
+        [format!(
+            "there is {}/versions.yaml: rename it to versions.yml",
+            other.root()
+        )]
+    );
 }
 
 #[test]
@@ -164,21 +326,36 @@ fn many_recipes_load_as_few_do() {
     let mut files = Files::new();
     for n in 0..200 {
         versions = format!("{versions}  s{n}: v{n}\n");
-        let recipe = format!("binaries: [b{n}]\nneeds: [s{}]\nbuild: {{source: {{crate: x}}}}\n", n + 1);
+        let recipe = format!(
+            "binaries: [b{n}]\nneeds: [s{}]\nbuild: {{source: {{crate: x}}}}\n",
+            n + 1
+        );
         files = files.file(&format!("subsystems/s{n}/recipe.yml"), &recipe);
     }
     let project = files.file("versions.yml", &format!("{versions}  s200: v200\n"));
-    let project = project.file("subsystems/s200/recipe.yml", "binaries: [b200]\nneeds: [s7]\nbuild: {source: {crate: x}}\n");
+    let project = project.file(
+        "subsystems/s200/recipe.yml",
+        "binaries: [b200]\nneeds: [s7]\nbuild: {source: {crate: x}}\n",
+    );
     let shown = project.problems();
-    assert!(shown.starts_with("error: subsystems need each other in a circle: s7 -> s8 -> "), "{shown}");
+    assert!(
+        shown.starts_with("error: subsystems need each other in a circle: s7 -> s8 -> "),
+        "{shown}"
+    );
     assert_eq!(shown.matches("error:").count(), 1);
-    let project = project.file("subsystems/s200/recipe.yml", "binaries: [b200]\nbuild: {source: {crate: x}}\n");
+    let project = project.file(
+        "subsystems/s200/recipe.yml",
+        "binaries: [b200]\nbuild: {source: {crate: x}}\n",
+    );
     assert_eq!(project.load().unwrap().subsystems.len(), 201);
 }
 
 #[test]
 fn more_problems_than_anyone_reads_are_cut() {
-    let files = Files::new().file("versions.yml", &format!("versions: {{}}\nci: [{}]\n", "'', ".repeat(20_000)));
+    let files = Files::new().file(
+        "versions.yml",
+        &format!("versions: {{}}\nci: [{}]\n", "'', ".repeat(20_000)),
+    );
     let shown = files.problems();
     assert_eq!(shown.matches("error:").count(), 101);
     assert!(shown.contains("too many problems in this file"));

@@ -4,7 +4,9 @@ use crate::project::files::Files;
 
 /// Problems of a `versions.yml` with a good beginning.
 fn versions(more: &str) -> String {
-    Files::new().file("versions.yml", &format!("versions: {{}}\n{more}")).problems()
+    Files::new()
+        .file("versions.yml", &format!("versions: {{}}\n{more}"))
+        .problems()
 }
 
 #[test]
@@ -181,10 +183,21 @@ fn a_bundle_that_excludes_the_unknown() {
 
 #[test]
 fn a_recipe_folder_outside() {
-    let all = Files::new().file("versions.yml", "versions: {nats: v1}\nsubsystems_dir: /nowhere\n").problems();
+    let all = Files::new()
+        .file(
+            "versions.yml",
+            "versions: {nats: v1}\nsubsystems_dir: /nowhere\n",
+        )
+        .problems();
     let meant = versions("tasks: {test: {needs: [ensur all]}}\nci: [ensure al]\n");
-    assert!(meant.contains("help: did you mean `ensure all`?") && meant.contains("help: known: all"), "{meant}");
-    assert!(all.contains("can't be the folder of the recipes") && !all.contains("no recipe"), "{all}");
+    assert!(
+        meant.contains("help: did you mean `ensure all`?") && meant.contains("help: known: all"),
+        "{meant}"
+    );
+    assert!(
+        all.contains("can't be the folder of the recipes") && !all.contains("no recipe"),
+        "{all}"
+    );
     insta::assert_snapshot!(versions("subsystems_dir: ../elsewhere\n"), @r"
     error: `../elsewhere` can't be the folder of the recipes
      --> versions.yml:2:17
