@@ -5,7 +5,7 @@
 use std::io::Read;
 use std::time::Instant;
 
-use larder::model::Hasher;
+use larder_core::model::Hasher;
 
 fn main() {
     let archives: Vec<Vec<u8>> = std::env::args()

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use camino::Utf8Path;
-use larder::project::Project;
+use larder_core::project::Project;
 
 const RECIPE: &str = r#"# yaml-language-server: $schema=../../schema/recipe.schema.json
 description: NATS messaging server

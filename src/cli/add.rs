@@ -4,13 +4,13 @@ use std::process::ExitCode;
 
 use super::Global;
 use super::session::supervised;
-use crate::error::{Error, Result};
-use crate::model::{FileName, Name, Platform};
-use crate::net;
-use crate::project::Project;
-use crate::report::documents::AddDocument;
 use crate::report::{self, Verbosity};
-use crate::steps::add::{self, Proposal, Source, Wish};
+use larder_core::error::{Error, Result};
+use larder_core::formats::documents::AddDocument;
+use larder_core::model::{FileName, Name, Platform};
+use larder_core::project::Project;
+use larder_engine::import::{self, Proposal, Source, Wish};
+use larder_remote::http;
 
 /// Add a subsystem from what its publisher releases
 ///
@@ -41,7 +41,7 @@ pub struct Args {
     #[arg(short = 'n', long)]
     dry_run: bool,
     /// Never open a socket.
-    #[arg(long, env = crate::env::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     offline: bool,
 }
 
@@ -87,13 +87,13 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         platforms,
     };
     let (_runtime, cancel) = supervised()?;
-    let client = net::Client::new(net::Settings::from_env(args.offline)?, cancel.clone());
-    let proposal = add::propose(&client, &wish, &cancel)?;
+    let client = http::Client::new(http::Settings::from_env(args.offline)?, cancel.clone());
+    let proposal = import::propose(&client, &wish, &cancel)?;
     cancel.check()?;
     let written = if args.dry_run {
         Vec::new()
     } else {
-        add::write(&project, &wish.name, &proposal)?
+        import::write(&project, &wish.name, &proposal)?
     };
     let written: Vec<String> = written
         .iter()
@@ -120,7 +120,7 @@ fn source(text: &str) -> Result<Source> {
             Some(repo) if repo.matches('/').count() == 1 => {
                 wrong(&format!("write `github:{repo}`"))
             }
-            _ if text.contains("://") => Ok(Source::Url(net::parse_url(text)?.to_string())),
+            _ if text.contains("://") => Ok(Source::Url(http::parse_url(text)?.to_string())),
             _ => wrong(
                 "write `github:owner/name`, or a url; for `npm:` and `pypi:` write the recipe by hand",
             ),
@@ -262,7 +262,7 @@ mod tests {
         ] {
             assert_eq!(
                 source(wrong).unwrap_err().kind(),
-                crate::Kind::Usage,
+                larder_core::Kind::Usage,
                 "{wrong}"
             );
         }

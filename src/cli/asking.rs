@@ -1,13 +1,13 @@
 //! Flags of commands that look at sources without using them.
 
-use crate::model::Via;
-use crate::steps::Options;
+use larder_core::model::Via;
+use larder_engine::steps::Options;
 
 /// Flags of commands that look at sources without using them.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct AskingArgs {
     /// Never open a socket.
-    #[arg(long, env = crate::env::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     offline: bool,
     /// As if only this source were to be used: cache, managed, original or build.
     #[arg(long, value_name = "SOURCE", value_parser = |text: &str| text.parse::<Via>().map_err(|e| e.to_string()))]

@@ -7,14 +7,15 @@ use std::time::Instant;
 
 use super::Global;
 use super::session::Session;
-use crate::error::{Error, Kind, Result};
-use crate::fs;
-use crate::model::{Action, Cell, Did, Event, Finished, Level, Outcome, Version};
-use crate::plan::{Platforms, Selection};
-use crate::project::{Project, Subsystem};
-use crate::steps::bump::{self, Bump};
-use crate::steps::{Context, Options};
-use crate::upstream::{Asking, Newest, is_older};
+use larder_core::error::{Error, Kind, Result};
+use larder_core::fs;
+use larder_core::model::{Action, Cell, Outcome, Version};
+use larder_core::project::{Project, Subsystem};
+use larder_engine::events::{Did, Event, Finished, Level};
+use larder_engine::plan::{Platforms, Selection};
+use larder_engine::steps::bump::{self, Bump};
+use larder_engine::steps::{Context, Options};
+use larder_remote::origin::{Asking, Newest, is_older};
 
 /// Pin another version in versions.yml
 ///
@@ -44,7 +45,7 @@ pub struct Args {
     #[arg(short = 'n', long)]
     dry_run: bool,
     /// Never open a socket.
-    #[arg(long, env = crate::env::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     offline: bool,
 }
 
@@ -145,7 +146,7 @@ fn targets(
                 }
             }
             Ok(Newest::Known { asked, .. }) if asked.is_empty() => {
-                did.reason = Some(format!("{from} is pinned already"))
+                did.reason = Some(format!("{from} is pinned already"));
             }
             Ok(Newest::Known { version, asked }) if version == *from => {
                 did.reason = Some(format!("{from} is the newest, says {asked}"));
@@ -234,7 +235,7 @@ fn locked(ctx: &Context, bump: &Bump, skip: bool) -> Result<()> {
         told.seconds = start.elapsed().as_secs_f64();
         match lines {
             Ok(_) if ended.is_err() => {
-                told.reason = Some("another platform could not be locked".into())
+                told.reason = Some("another platform could not be locked".into());
             }
             Ok(lines) => match ctx.locking.write(&lines, false) {
                 Ok(true) => told.outcome = Outcome::Locked,

@@ -8,10 +8,11 @@ use rayon::prelude::*;
 use super::Global;
 use super::ensure::{self, How};
 use super::session::{LimitArgs, PlatformArgs, Session};
-use crate::error::{Error, Result};
-use crate::model::{Action, Did, Event, Outcome, Platform};
-use crate::plan::{Plan, Platforms, Selection};
-use crate::steps::bundle::{self, Bundled};
+use larder_core::error::{Error, Result};
+use larder_core::model::{Action, Outcome, Platform};
+use larder_engine::events::{Did, Event};
+use larder_engine::plan::{Plan, Platforms, Selection};
+use larder_engine::steps::bundle::{self, Bundled};
 
 /// Pack everything into one archive per platform
 ///
@@ -65,7 +66,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
 }
 
 /// The platforms meant, as a list.
-pub fn platforms(platforms: &Platforms, project: &crate::project::Project) -> Vec<Platform> {
+pub fn platforms(platforms: &Platforms, project: &larder_core::project::Project) -> Vec<Platform> {
     match platforms {
         Platforms::Host => vec![Platform::host()],
         Platforms::All => project.platforms.clone(),

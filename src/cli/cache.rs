@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::Global;
 use super::session::cache_dir;
-use crate::cache::{Cache, Checked, Pruned, Usage};
-use crate::error::{Error, Result};
 use crate::report;
-use crate::report::documents::CacheDirDocument;
 use crate::report::human;
+use larder_core::error::{Error, Result};
+use larder_core::formats::documents::CacheDirDocument;
+use larder_engine::cache::{Cache, Checked, Pruned, Usage};
 
 /// Look after the local cache
 #[derive(Clone, Debug, clap::Args)]

@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 use super::Global;
 use super::line::Line;
-use crate::error::{Error, Result};
-use crate::fs;
-use crate::integrity::Lock;
-use crate::model::Problem;
-use crate::project::Project;
-use crate::project::user::User;
 use crate::report;
-use crate::report::documents::{CheckDocument, ProblemEntry};
+use larder_core::error::Problem;
+use larder_core::error::{Error, Result};
+use larder_core::formats::Lock;
+use larder_core::formats::documents::{CheckDocument, ProblemEntry};
+use larder_core::fs;
+use larder_core::project::Project;
+use larder_core::project::user::User;
 
 /// Check versions.yml, every recipe and versions.lock
 ///

@@ -7,10 +7,11 @@ use super::Global;
 use super::line::Line;
 use super::session::supervised;
 use super::tally::Tally;
-use crate::error::{Error, Kind, Result};
-use crate::model::{Action, Did, Outcome};
 use crate::report::{self, Mode, Verbosity};
-use crate::steps;
+use larder_core::error::{Error, Kind, Result};
+use larder_core::model::{Action, Outcome};
+use larder_engine::events::Did;
+use larder_engine::steps;
 
 /// Do what CI does: the lines of `ci:` in versions.yml
 ///
@@ -33,7 +34,7 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
             .hint("say what CI does, e.g. `ci: [ensure all, verify, package all]`"));
     }
     let mut lines = understand(&project.ci)?;
-    let held_back = steps::held_back(&project, &crate::env::value);
+    let held_back = steps::held_back(&project, &larder_core::variables::value);
     if held_back.is_some() {
         lines = lines.into_iter().map(Line::without_upload).collect();
     }

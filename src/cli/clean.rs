@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use super::Global;
 use super::each::{Told, each_cell};
 use super::session::Session;
-use crate::error::Result;
-use crate::model::{Action, Cell, Did, Event, Outcome, Platform};
-use crate::plan::Selection;
-use crate::project::Subsystem;
 use crate::report::human;
-use crate::steps::{self, Cleaned, Options};
+use larder_core::error::Result;
+use larder_core::model::{Action, Cell, Outcome, Platform};
+use larder_core::project::Subsystem;
+use larder_engine::events::{Did, Event};
+use larder_engine::plan::Selection;
+use larder_engine::steps::{self, Cleaned, Options};
 
 /// Remove installed binaries and packages
 ///

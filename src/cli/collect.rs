@@ -9,10 +9,10 @@ use serde::Serialize;
 use super::Global;
 use super::each::{Told, each};
 use super::session::{PlatformArgs, Session};
-use crate::error::{Error, Result};
-use crate::model::{Action, Cell, Name, Outcome, Platform, Version};
-use crate::plan::Platforms;
-use crate::steps::{Options, collect};
+use larder_core::error::{Error, Result};
+use larder_core::model::{Action, Cell, Name, Outcome, Platform, Version};
+use larder_engine::plan::Platforms;
+use larder_engine::steps::{Options, collect};
 
 /// Lay out the publishers' binaries of every platform in .collection
 ///
@@ -33,10 +33,10 @@ pub struct Args {
     #[command(flatten)]
     platforms: PlatformArgs,
     /// Write nothing to versions.lock; fail (3) where an original has no line there.
-    #[arg(long, env = crate::env::LOCKED, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = larder_core::variables::LOCKED, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     locked: bool,
     /// Never open a socket.
-    #[arg(long, env = crate::env::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     offline: bool,
 }
 

@@ -10,9 +10,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::session::Session;
-use crate::error::{Error, Result};
-use crate::model::{Action, Cell, Event, Finished, Outcome, Version};
-use crate::plan::{self, Platforms, Selection};
+use larder_core::error::{Error, Result};
+use larder_core::model::{Action, Cell, Outcome, Version};
+use larder_engine::events::{Event, Finished};
+use larder_engine::plan::{self, Platforms, Selection};
 
 /// What a step came to.
 #[derive(Debug, Default)]

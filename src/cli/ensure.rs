@@ -9,15 +9,16 @@ use super::Global;
 use super::init::restore_schemas;
 use super::record;
 use super::session::{LimitArgs, PlatformArgs, Session};
-use crate::error::{Error, Result};
-use crate::installed::CellState;
-use crate::model::{Action, Cell, Event, Events, Finished, Outcome, Summary, Via};
-use crate::plan::{Plan, Selection};
 use crate::report::Reporter;
-use crate::runner::ensure::Ensure;
-use crate::runner::foresee::foresee;
-use crate::runner::{self, Work};
-use crate::steps::{self, Done, Options};
+use larder_core::error::{Error, Result};
+use larder_core::model::{Action, Cell, Outcome, Via};
+use larder_engine::events::{Event, Events, Finished, Summary};
+use larder_engine::installed::CellState;
+use larder_engine::plan::{Plan, Selection};
+use larder_engine::runner::ensure::Ensure;
+use larder_engine::runner::foresee::foresee;
+use larder_engine::runner::{self, Work};
+use larder_engine::steps::{self, Done, Options};
 
 /// Make binaries present and right
 ///
@@ -46,10 +47,10 @@ pub struct Args {
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct How {
     /// Write nothing to versions.lock; fail (3) where an original has no line there.
-    #[arg(long, env = crate::env::LOCKED, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = larder_core::variables::LOCKED, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     locked: bool,
     /// Never open a socket.
-    #[arg(long, env = crate::env::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     offline: bool,
     /// Use only this source: cache, managed, original or build.
     #[arg(long, value_name = "SOURCE", value_parser = |text: &str| text.parse::<Via>().map_err(|e| e.to_string()))]
@@ -102,7 +103,7 @@ impl How {
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let started = Instant::now();
     let platforms = args.platforms.resolve()?;
-    if args.how.is_plain() && platforms == crate::plan::Platforms::Host {
+    if args.how.is_plain() && platforms == larder_engine::plan::Platforms::Host {
         let root = global.root()?;
         if let Some(cells) = record::fast(&root, &args.names) {
             return Ok(all_up_to_date(cells, global, started));

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use super::Global;
-use crate::error::{Error, Result};
-use crate::report::documents::EnvDocument;
-use crate::steps::task::bin_dirs;
-use crate::{fs, report};
+use crate::report;
+use larder_core::error::{Error, Result};
+use larder_core::formats::documents::EnvDocument;
+use larder_core::fs;
+use larder_engine::steps::task::bin_dirs;
 
 /// Print what puts the installed binaries on PATH
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -25,7 +26,7 @@ pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
     let project = Global::load(&global.root()?)?;
     let folders = bin_dirs(&project);
     if args.github {
-        let file = crate::env::value("GITHUB_PATH").ok_or_else(|| {
+        let file = larder_core::variables::value("GITHUB_PATH").ok_or_else(|| {
             Error::usage("GITHUB_PATH is not set")
                 .hint("`--github` is for jobs of GitHub Actions; elsewhere: eval \"$(larder env)\"")
         })?;

@@ -5,9 +5,9 @@ use std::process::{Command, ExitCode};
 
 use super::Global;
 use super::session::supervised;
-use crate::error::{Error, Result};
-use crate::project::Project;
-use crate::steps::task::{Shell, path_with_binaries};
+use larder_core::error::{Error, Result};
+use larder_core::project::Project;
+use larder_engine::steps::task::{Shell, path_with_binaries};
 
 /// Run a command with all installed binaries first on PATH
 ///
@@ -77,7 +77,7 @@ fn found(program: &OsString, path: &OsString) -> OsString {
             .collect::<Vec<_>>()
     });
     match candidates.filter(|_| plain).find(|file| {
-        crate::fs::stat(file).is_ok_and(|meta| meta.is_some_and(|meta| meta.is_file()))
+        larder_core::fs::stat(file).is_ok_and(|meta| meta.is_some_and(|meta| meta.is_file()))
     }) {
         Some(file) => file.into_os_string(),
         None => program.clone(),

@@ -7,11 +7,11 @@ use clap::builder::PossibleValuesParser;
 
 use super::schemas::{ALL, Described};
 use super::{Global, reference};
-use crate::error::Result;
-use crate::fs;
-use crate::report::documents::{SchemaEntry, SchemasDocument};
 use crate::report::table::{Table, stdout_width};
 use crate::report::{self, Tone};
+use larder_core::error::Result;
+use larder_core::formats::documents::{SchemaEntry, SchemasDocument};
+use larder_core::fs;
 
 /// Print a completion script for a shell
 #[derive(Clone, Copy, Debug, clap::Args)]

@@ -5,9 +5,9 @@ use std::io::IsTerminal;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::tally::Tally;
-use crate::error::{Error, Result};
-use crate::project::Project;
 use crate::report::{self, ColorChoice, Mode, Paint, Verbosity};
+use larder_core::error::{Error, Result};
+use larder_core::project::Project;
 
 /// Flags that every command understands.
 #[derive(Clone, Debug, clap::Args)]
@@ -31,7 +31,7 @@ pub struct Global {
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     pub verbose: u8,
     /// When to use colour: auto, always or never.
-    #[arg(long, value_name = "WHEN", default_value = "auto", env = crate::env::COLOR, global = true, help_heading = "Global options",
+    #[arg(long, value_name = "WHEN", default_value = "auto", env = larder_core::variables::COLOR, global = true, help_heading = "Global options",
           value_parser = |text: &str| text.parse::<ColorChoice>().map_err(|e| e.to_string()))]
     pub color: ColorChoice,
     /// The run of command lines that this one is a part of, whose summary counts its steps.
@@ -59,7 +59,7 @@ impl Global {
             return Ok(current);
         };
         let start = current.join(directory);
-        match crate::fs::stat(&start)? {
+        match larder_core::fs::stat(&start)? {
             Some(meta) if meta.is_dir() => Ok(start),
             Some(_) => Err(Error::usage(format!("{directory} is not a folder"))
                 .hint("-C takes the folder of a project")),
@@ -76,8 +76,8 @@ impl Global {
     /// Loads the project of a folder, with `LARDER_HUB` laid over it.
     pub fn load(root: &Utf8Path) -> Result<Project> {
         let mut project = Project::load(root)?;
-        if let Some(text) = crate::env::value(crate::env::HUB) {
-            project.hub = crate::project::HubConfig::parse(&text, root)?;
+        if let Some(text) = larder_core::variables::value(larder_core::variables::HUB) {
+            project.hub = larder_core::project::HubConfig::parse(&text, root)?;
         }
         Ok(project)
     }

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use super::Global;
 use super::session::PlatformArgs;
-use crate::error::Result;
-use crate::plan::{Drawing, Plan, Selection};
 use crate::report;
+use larder_core::error::Result;
+use larder_engine::plan::{Drawing, Plan, Selection};
 
 /// Draw what needs what
 ///

@@ -6,12 +6,12 @@ use camino::Utf8Path;
 
 use super::Global;
 use super::starter;
-use crate::error::{Error, Result};
-use crate::fs;
-use crate::integrity::GIT_ATTRIBUTES;
-use crate::project::schema;
 use crate::report;
-use crate::report::documents::InitDocument;
+use larder_core::error::{Error, Result};
+use larder_core::formats::GIT_ATTRIBUTES;
+use larder_core::formats::documents::InitDocument;
+use larder_core::fs;
+use larder_core::project::schema;
 
 /// Write a starter project that works at once, or a CI workflow
 ///

@@ -10,17 +10,18 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::Global;
 use super::ensure::tell_success;
 use super::session::{LimitArgs, Session};
-use crate::cancel::Cancel;
-use crate::error::{Error, Result};
-use crate::fs;
-use crate::model::{Action, Artifact, Cell, Finished, Name, Outcome, Platform, Version, Via};
-use crate::net;
-use crate::plan::{Plan, Platforms, Selection};
-use crate::project::{HubConfig, Project};
 use crate::report;
-use crate::runner::ensure::Ensure;
-use crate::runner::{self, Work};
-use crate::steps::{self, Options, UploadDecision, fetch_release};
+use larder_core::cancel::Cancel;
+use larder_core::error::{Error, Result};
+use larder_core::fs;
+use larder_core::model::{Action, Artifact, Cell, Name, Outcome, Platform, Version, Via};
+use larder_core::project::{HubConfig, Project};
+use larder_engine::events::Finished;
+use larder_engine::plan::{Plan, Platforms, Selection};
+use larder_engine::runner::ensure::Ensure;
+use larder_engine::runner::{self, Work};
+use larder_engine::steps::{self, Options, UploadDecision, fetch_release};
+use larder_remote::http;
 
 /// Put a subsystem's binaries into a folder of yours
 ///
@@ -49,7 +50,7 @@ pub struct Args {
     #[arg(long, value_name = "HUB")]
     hub: Option<String>,
     /// Never open a socket.
-    #[arg(long, env = crate::env::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     offline: bool,
 }
 
@@ -81,7 +82,8 @@ fn expand(path: &Utf8Path, start: &Utf8Path) -> Result<Utf8PathBuf> {
     let Ok(rest) = path.strip_prefix("~") else {
         return Ok(start.join(path));
     };
-    let home = crate::env::value("HOME").or_else(|| crate::env::value("USERPROFILE"));
+    let home = larder_core::variables::value("HOME")
+        .or_else(|| larder_core::variables::value("USERPROFILE"));
     let home = home.ok_or_else(|| {
         Error::usage("there is no home folder to install into").hint("name a folder with `--to`")
     })?;
@@ -214,11 +216,11 @@ fn from_hub(
 ) -> Result<ExitCode> {
     let started = Instant::now();
     let cancel = Cancel::new();
-    let client = Arc::new(net::Client::new(
-        net::Settings::from_env(args.offline)?,
+    let client = Arc::new(http::Client::new(
+        http::Settings::from_env(args.offline)?,
         cancel.clone(),
     ));
-    let hub = crate::hub::open(config, &client)?;
+    let hub = larder_remote::hub::open(config, &client)?;
     let version = match version {
         Some(version) => version,
         None => fetch_release::newest(&*hub, name)?.ok_or_else(|| {

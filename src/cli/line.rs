@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use clap::FromArgMatches;
 
 use super::{Cli, Command, Global, exec};
-use crate::error::{Error, Result};
-use crate::project::line::split;
 use crate::report::ColorChoice;
+use larder_core::error::{Error, Result};
+use larder_core::project::line::split;
 
 /// A line that was understood.
 pub struct Line {
@@ -104,7 +104,7 @@ mod tests {
     fn every_command_may_begin_a_line() {
         for command in crate::cli::command().get_subcommands() {
             assert!(
-                crate::model::COMMAND_WORDS.contains(&command.get_name()),
+                larder_core::model::COMMAND_WORDS.contains(&command.get_name()),
                 "{}",
                 command.get_name()
             );
@@ -126,7 +126,7 @@ mod tests {
             let error = Line::parse(bad)
                 .err()
                 .unwrap_or_else(|| panic!("{bad} is understood"));
-            assert_eq!(error.kind(), crate::Kind::Usage);
+            assert_eq!(error.kind(), larder_core::Kind::Usage);
             assert!(error.to_string().contains(why), "{error}");
             assert!(
                 !error.to_string().contains("For more information"),

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use super::Global;
-use crate::error::Result;
-use crate::model::{Name, Origin, Platform};
-use crate::project::{Project, Subsystem};
-use crate::report::documents::{ListDocument, ListEntry};
 use crate::report::table::{Table, stdout_width};
 use crate::report::{self, Paint, Tone, Verbosity};
+use larder_core::error::Result;
+use larder_core::formats::documents::{ListDocument, ListEntry};
+use larder_core::model::{Name, Origin, Platform};
+use larder_core::project::{Project, Subsystem};
 
 /// List the subsystems of the project
 ///

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::Global;
 use super::each::{Told, each};
 use super::session::{PlatformArgs, Session};
-use crate::error::Result;
-use crate::model::{Action, Outcome};
-use crate::steps::{Options, relock};
+use larder_core::error::Result;
+use larder_core::model::{Action, Outcome};
+use larder_engine::steps::{Options, relock};
 
 /// Pin what is accepted in versions.lock
 ///
@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME", conflicts_with = "names")]
     adopt: Vec<String>,
     /// Never open a socket.
-    #[arg(long, env = crate::env::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     offline: bool,
 }
 

@@ -6,12 +6,12 @@ use rayon::prelude::*;
 
 use super::Global;
 use super::session::Looking;
-use crate::error::{Error, Result};
-use crate::model::Cell;
-use crate::plan::matrix::matrix;
-use crate::plan::{Platforms, Selection};
 use crate::report;
-use crate::steps::standing::{Shelf, Standing, standing};
+use larder_core::error::{Error, Result};
+use larder_core::model::Cell;
+use larder_engine::plan::matrix::matrix;
+use larder_engine::plan::{Platforms, Selection};
+use larder_engine::steps::standing::{Shelf, Standing, standing};
 
 /// Prints the matrix; with `github` it also becomes the step's outputs `matrix` and `empty`.
 pub fn print(
@@ -22,7 +22,7 @@ pub fn print(
     global: &Global,
 ) -> Result<ExitCode> {
     let ctx = &looking.ctx;
-    let output = github.then(|| crate::env::value("GITHUB_OUTPUT"));
+    let output = github.then(|| larder_core::variables::value("GITHUB_OUTPUT"));
     if output == Some(None) {
         return Err(
             Error::usage("--github writes a step's outputs, and GITHUB_OUTPUT is not set")
@@ -56,7 +56,7 @@ pub fn print(
         let json = serde_json::to_string(&matrix)
             .map_err(|e| Error::failed("cannot write the matrix").cause(e))?;
         // GitHub refuses a matrix of no jobs: the job asks `empty` first.
-        crate::fs::append(
+        larder_core::fs::append(
             path,
             format!("matrix={json}\nempty={}\n", matrix.include.is_empty()).as_bytes(),
         )?;

@@ -4,8 +4,8 @@ use camino::Utf8PathBuf;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::Global;
-use crate::model::Name;
-use crate::project::{Project, suggest};
+use larder_core::model::Name;
+use larder_core::project::{Project, suggest};
 
 /// What other programs call what larder does.
 const OTHER_WORDS: &[(&str, &str)] = &[

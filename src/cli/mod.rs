@@ -44,8 +44,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::error::{Error, Result};
 use crate::report;
+use larder_core::error::{Error, Result};
 
 pub use global::Global;
 
@@ -110,14 +110,14 @@ pub fn command() -> clap::Command {
 fn parser() -> clap::Command {
     fn forget(command: clap::Command) -> clap::Command {
         let forget_one = |arg: clap::Arg| {
-            let is_blank = arg.get_env().is_some_and(crate::env::is_blank);
+            let is_blank = arg.get_env().is_some_and(larder_core::variables::is_blank);
             if is_blank { arg.env(None::<&str>) } else { arg }
         };
         command.mut_args(forget_one).mut_subcommands(forget)
     }
-    if crate::env::ALL
+    if larder_core::variables::ALL
         .iter()
-        .any(|(name, _)| crate::env::is_blank(name.as_ref()))
+        .any(|(name, _)| larder_core::variables::is_blank(name.as_ref()))
     {
         forget(command())
     } else {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::Global;
 use super::session::supervised;
-use crate::error::{Error, Kind, Result};
-use crate::net;
-use crate::plan::Selection;
-use crate::project::Subsystem;
-use crate::report::documents::{self, Age, OutdatedDocument, OutdatedEntry};
 use crate::report::table::{Table, stdout_width};
 use crate::report::{self, Tone};
-use crate::upstream::{Asking, Newest, is_older};
+use larder_core::error::{Error, Kind, Result};
+use larder_core::formats::documents::{Age, OutdatedDocument, OutdatedEntry};
+use larder_core::project::Subsystem;
+use larder_engine::plan::Selection;
+use larder_remote::http;
+use larder_remote::origin::{Asking, Newest, is_older};
 
 /// Show which versions are not the newest
 ///
@@ -35,7 +35,7 @@ pub struct Args {
     #[arg(long)]
     pre: bool,
     /// Never open a socket.
-    #[arg(long, env = crate::env::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     offline: bool,
 }
 
@@ -45,8 +45,8 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let selection = Selection::parse_or_all(&project, &args.names)?;
     let subsystems = selection.subsystems(&project);
     let (runtime, cancel) = supervised()?;
-    let client = Arc::new(net::Client::new(
-        net::Settings::from_env(args.offline)?,
+    let client = Arc::new(http::Client::new(
+        http::Settings::from_env(args.offline)?,
         cancel.clone(),
     ));
     let answers = Asking::new(&client, &cancel).all(&subsystems, args.pre);
@@ -107,7 +107,9 @@ fn entry(subsystem: &Subsystem, answer: &Result<Newest>) -> OutdatedEntry {
             (entry.newest, entry.asked) = (Some(version.clone()), Some(asked.clone()));
         }
         Ok(Newest::Unknown(why)) => entry.note = Some(why.clone()),
-        Err(error) => (entry.state, entry.note) = (Age::Unavailable, Some(documents::line(error))),
+        Err(error) => {
+            (entry.state, entry.note) = (Age::Unavailable, Some(report::error_line(error)));
+        }
     }
     entry
 }

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use super::Global;
 use super::each::{Told, each};
 use super::session::{PlatformArgs, Session};
-use crate::error::Result;
-use crate::model::{Action, Outcome};
-use crate::steps::{self, Options};
+use larder_core::error::Result;
+use larder_core::model::{Action, Outcome};
+use larder_engine::steps::{self, Options};
 
 /// Pack installed binaries into assets in .dist
 ///

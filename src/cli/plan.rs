@@ -6,14 +6,14 @@ use std::process::ExitCode;
 use super::Global;
 use super::asking::AskingArgs;
 use super::session::{Looking, PlatformArgs};
-use crate::error::{Error, Result};
-use crate::model::{Cell, Name, Platform, Via};
-use crate::plan::{Plan, Platforms, Selection};
-use crate::report::documents::{self, Decision, PlanDocument, PlanStep};
 use crate::report::table::{Table, stdout_width};
 use crate::report::{self, Redactor, Tone, Verbosity};
-use crate::runner::foresee::{Foreseen, foresee};
-use crate::steps::{self, Context};
+use larder_core::error::{Error, Result};
+use larder_core::formats::documents::{Decision, PlanDocument, PlanStep};
+use larder_core::model::{Cell, Name, Platform, Via};
+use larder_engine::plan::{Plan, Platforms, Selection};
+use larder_engine::runner::foresee::{Foreseen, foresee};
+use larder_engine::steps::{self, Context};
 
 /// Show what `ensure` would do now
 ///
@@ -124,12 +124,12 @@ fn of(ctx: &Context, foreseen: Foreseen) -> (PlanStep, Option<Error>) {
             };
             step.source = look.choice;
             step.reason = look.stale;
-            step.answer = look.stopped.as_ref().map(documents::line).or(last);
+            step.answer = look.stopped.as_ref().map(report::error_line).or(last);
             (step, None)
         }
         Err(error) => {
             step.decision = Decision::Fail;
-            step.reason = Some(documents::line(&error));
+            step.reason = Some(report::error_line(&error));
             (
                 step,
                 Some(error.context(format!("cannot tell what would become of {cell}"))),

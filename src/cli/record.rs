@@ -9,12 +9,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::session::LARDER;
-use crate::error::Result;
-use crate::fs;
-use crate::installed::{CellState, SourceState, State, Watched};
-use crate::model::{Cell, Digest, Name, Platform};
-use crate::project::{Project, RenderedSource};
-use crate::steps::{Context, Done, exclusive};
+use larder_core::error::Result;
+use larder_core::fs;
+use larder_core::model::{Cell, Digest, Name, Platform};
+use larder_core::project::{Project, RenderedSource};
+use larder_engine::installed::{CellState, SourceState, State, Watched};
+use larder_engine::steps::{Context, Done, exclusive};
 
 /// Records what a run found or made. Writes nothing where nothing changed.
 pub fn save(ctx: &Context, done: &BTreeMap<Cell, Done>) -> Result<()> {
@@ -167,7 +167,10 @@ fn source_paths(
 /// The host cells that some words mean, if all of them are recorded as up to date and still look so.
 pub fn fast(root: &Utf8Path, words: &[String]) -> Option<Vec<CellState>> {
     // A killed build left its folder: a full run removes it.
-    if !crate::fs::list(root.join(".larder/work")).ok()?.is_empty() {
+    if !larder_core::fs::list(root.join(".larder/work"))
+        .ok()?
+        .is_empty()
+    {
         return None;
     }
     let state = State::load(root, LARDER);

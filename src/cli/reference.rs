@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use clap::{Arg, ArgAction, Command};
 
 use super::schemas::{self, Described};
-use crate::env;
-use crate::error::{Error, Kind, Result};
+use larder_core::error::{Error, Kind, Result};
+use larder_core::variables;
 
 /// `docs/reference.md`: every command with its options, the variables, the exit codes and the JSON lines.
 pub fn markdown(root: &Command) -> String {
@@ -213,7 +213,7 @@ fn spelling(arg: &Arg) -> String {
 
 fn variables(text: &mut String) {
     text.push_str("\n## Variables\n\n| variable | meaning |\n|---|---|\n");
-    for (name, meaning) in env::ALL {
+    for (name, meaning) in variables::ALL {
         let _ = writeln!(text, "| `{name}` | {} |", cell(meaning));
     }
     text.push_str(

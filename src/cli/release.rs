@@ -9,15 +9,16 @@ use rayon::prelude::*;
 use super::each::{Told, each};
 use super::session::{LimitArgs, Looking, PlatformArgs, Session};
 use super::{Global, bundle, ensure};
-use crate::error::{Error, Result};
-use crate::model::{Action, Cell, Did, Event, Outcome, Tag};
-use crate::plan::{Plan, Platforms, Selection};
-use crate::project::{Project, Subsystem};
-use crate::report::documents::{ReleaseStatusDocument, ReleaseStatusEntry};
 use crate::report::table::{Table, stdout_width};
 use crate::report::{self, Tone};
-use crate::steps::standing::{Shelf, Standing, standing};
-use crate::steps::{self, Options, ReleaseOptions, project_release};
+use larder_core::error::{Error, Result};
+use larder_core::formats::documents::{ReleaseStatusDocument, ReleaseStatusEntry};
+use larder_core::model::{Action, Cell, Outcome, Tag};
+use larder_core::project::{Project, Subsystem};
+use larder_engine::events::{Did, Event};
+use larder_engine::plan::{Plan, Platforms, Selection};
+use larder_engine::steps::standing::{Shelf, Standing, standing};
+use larder_engine::steps::{self, Options, ReleaseOptions, project_release};
 
 /// Publish installed binaries to the hub
 ///
@@ -229,10 +230,10 @@ fn status(args: &Few, global: &Global) -> Result<ExitCode> {
         .project
         .root
         .join(".collection/metadata/release-status.json");
-    crate::fs::create_dir_all(crate::fs::parent(path.as_std_path()))?;
+    larder_core::fs::create_dir_all(larder_core::fs::parent(path.as_std_path()))?;
     let text = serde_json::to_string_pretty(&document)
         .map_err(|e| Error::failed("cannot write a document as JSON").cause(e))?;
-    crate::fs::write_atomic(&path, (text + "\n").as_bytes())?;
+    larder_core::fs::write_atomic(&path, (text + "\n").as_bytes())?;
     if global.json {
         global.print_json(&document)?;
         return Ok(ExitCode::SUCCESS);
@@ -311,7 +312,7 @@ fn finalize(args: &Chosen, global: &Global) -> Result<ExitCode> {
                 Standing::Draft(tag, _) if drafts.contains(&tag) => {}
                 Standing::Draft(tag, _) => drafts.push(tag),
                 Standing::OtherInputs(..) => {
-                    missing.push(format!("{} (there from other inputs)", cell.platform))
+                    missing.push(format!("{} (there from other inputs)", cell.platform));
                 }
                 Standing::Missing => missing.push(cell.platform.to_string()),
             }
@@ -395,7 +396,7 @@ fn publish(
     session: &Session,
     args: &OfProject,
     platforms: &Platforms,
-    list: &[crate::model::Platform],
+    list: &[larder_core::model::Platform],
 ) -> Result<(Outcome, Option<String>)> {
     let ctx = &session.ctx;
     let all: Vec<Cell> = ctx
@@ -417,7 +418,7 @@ fn publish(
     let wrote = receipt
         .assets
         .iter()
-        .any(|(_, published)| *published != crate::hub::Published::Present);
+        .any(|(_, published)| *published != larder_remote::hub::Published::Present);
     let place = receipt
         .url
         .or_else(|| Some(format!("{}/{}", ctx.hub().ok()?.describe(), args.tag)));

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use super::Global;
 use super::each::{Told, each};
 use super::session::{PlatformArgs, Session};
-use crate::error::{Error, Result};
-use crate::model::{Action, Level, Outcome};
-use crate::steps::{self, Options};
+use larder_core::error::{Error, Result};
+use larder_core::model::{Action, Outcome};
+use larder_engine::events::Level;
+use larder_engine::steps::{self, Options};
 
 /// Go back to what was installed before
 ///

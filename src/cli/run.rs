@@ -8,12 +8,13 @@ use super::Global;
 use super::line::Line;
 use super::session::supervised;
 use super::tally::Tally;
-use crate::error::{Error, Kind, Result};
-use crate::model::{Action, Did, Outcome};
-use crate::project::{Project, Task};
 use crate::report;
-use crate::report::documents::{TaskEntry, TasksDocument};
-use crate::steps::task::Shell;
+use larder_core::error::{Error, Kind, Result};
+use larder_core::formats::documents::{TaskEntry, TasksDocument};
+use larder_core::model::{Action, Outcome};
+use larder_core::project::{Project, Task};
+use larder_engine::events::Did;
+use larder_engine::steps::task::Shell;
 
 /// Run a task of the project
 ///

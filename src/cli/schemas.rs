@@ -5,16 +5,16 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use crate::cache::{Checked, Pruned, Usage};
-use crate::plan::Drawing;
-use crate::plan::matrix::Matrix;
-use crate::project::schema::{recipe_schema, user_schema, versions_schema};
-use crate::report::documents::{
+use crate::report::{DidLine, FinishedLine, SummaryLine};
+use larder_core::formats::documents::{
     AddDocument, CacheDirDocument, CheckDocument, EnvDocument, InitDocument, ListDocument,
     OutdatedDocument, PlanDocument, ReleaseStatusDocument, SchemasDocument, StatusDocument,
     TasksDocument, WhyDocument,
 };
-use crate::report::{DidLine, FinishedLine, SummaryLine};
+use larder_core::project::schema::{recipe_schema, user_schema, versions_schema};
+use larder_engine::cache::{Checked, Pruned, Usage};
+use larder_engine::plan::Drawing;
+use larder_engine::plan::matrix::Matrix;
 
 /// A schema.
 pub struct Described {

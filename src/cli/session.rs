@@ -10,17 +10,18 @@ use camino::Utf8PathBuf;
 
 use super::Global;
 use super::tally::Tally;
-use crate::cache::Cache;
-use crate::cancel::Cancel;
-use crate::error::{Error, Kind, Result};
-use crate::installed::State;
-use crate::model::{Action, Cell, Event, Events, Platform, Summary};
-use crate::net;
-use crate::plan::Platforms;
-use crate::project::Project;
 use crate::report::{Reporter, ReporterHandle};
-use crate::runner::Limits;
-use crate::steps::{Context, Done, Locking, Options, Sources};
+use larder_core::cancel::Cancel;
+use larder_core::error::{Error, Kind, Result};
+use larder_core::model::{Action, Cell, Platform};
+use larder_core::project::Project;
+use larder_engine::cache::Cache;
+use larder_engine::events::{Event, Events, Summary};
+use larder_engine::installed::State;
+use larder_engine::plan::Platforms;
+use larder_engine::runner::Limits;
+use larder_engine::steps::{Context, Done, Locking, Options, Sources};
+use larder_remote::http;
 
 /// This larder, as the state names it.
 pub const LARDER: &str = concat!(env!("CARGO_PKG_VERSION"), "/1");
@@ -62,7 +63,7 @@ impl PlatformArgs {
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct LimitArgs {
     /// Builds at once. Default: one per core.
-    #[arg(short, long, value_name = "N", env = crate::env::JOBS, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short, long, value_name = "N", env = larder_core::variables::JOBS, value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
     /// Go on with what does not depend on a failure.
     #[arg(short, long)]
@@ -103,7 +104,7 @@ impl Session {
     /// Opens a session on a loaded project.
     pub fn with_project(global: &Global, project: Project, options: Options) -> Result<Self> {
         let started = Instant::now();
-        let settings = net::Settings::from_env(options.offline)?;
+        let settings = http::Settings::from_env(options.offline)?;
         let (runtime, cancel) = supervised()?;
         let (events, receiver) = Events::channel();
         let reporter = Reporter::spawn(global.mode(), global.verbosity(), receiver);
@@ -135,7 +136,7 @@ impl Session {
             // The next run reads instead of looking; nothing else is lost.
             self.ctx.events.note(
                 None,
-                crate::model::Level::Detail,
+                larder_engine::events::Level::Detail,
                 format!("state not recorded: {error}"),
             );
         }
@@ -163,21 +164,21 @@ impl Session {
 fn context(
     project: Project,
     options: Options,
-    settings: net::Settings,
+    settings: http::Settings,
     runtime: tokio::runtime::Handle,
     events: Events,
     cancel: Cancel,
 ) -> Result<Context> {
     // Told before anything is done, not by the first step that installs.
-    crate::env::links()?;
+    larder_core::variables::links()?;
     let mut state = State::load(&project.root, LARDER);
     let sources = Sources::new(std::mem::take(&mut state.sources));
     let env = |name: &str| std::env::var(name).ok();
-    let append = !options.locked && !options.dry_run && !crate::steps::in_ci(&env);
+    let append = !options.locked && !options.dry_run && !larder_engine::steps::in_ci(&env);
     Ok(Context {
         locking: Locking::load(&project.root, append)?,
         cache: Cache::at(&cache_dir()?),
-        client: Arc::new(net::Client::new(settings, cancel.clone())),
+        client: Arc::new(http::Client::new(settings, cancel.clone())),
         hub: OnceLock::new(),
         runtime,
         project,
@@ -203,7 +204,7 @@ impl Looking {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .map_err(|e| Error::failed("cannot start").cause(e))?;
-        let settings = net::Settings::from_env(options.offline)?;
+        let settings = http::Settings::from_env(options.offline)?;
         // Nobody listens: what a look has to say is in its answer.
         let (events, _) = Events::channel();
         let options = Options {
@@ -227,7 +228,7 @@ impl Looking {
 
 /// `$LARDER_CACHE_DIR`, else the user cache folder.
 pub fn cache_dir() -> Result<Utf8PathBuf> {
-    if let Some(dir) = crate::env::value(crate::env::CACHE_DIR) {
+    if let Some(dir) = larder_core::variables::value(larder_core::variables::CACHE_DIR) {
         let dir = Utf8PathBuf::from(dir);
         if dir.is_absolute() {
             return Ok(dir);
@@ -238,7 +239,7 @@ pub fn cache_dir() -> Result<Utf8PathBuf> {
         .hint("name an absolute folder"));
     }
     let env = |name: &str| {
-        crate::env::value(name)
+        larder_core::variables::value(name)
             .map(Utf8PathBuf::from)
             .filter(|path| path.is_absolute())
     };

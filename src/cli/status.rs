@@ -6,13 +6,13 @@ use rayon::prelude::*;
 
 use super::Global;
 use super::session::{Looking, PlatformArgs};
-use crate::error::{Error, Result};
-use crate::model::{Cell, Platform};
-use crate::plan::Selection;
-use crate::report::documents::{self, StatusDocument, StatusEntry};
 use crate::report::table::{Table, stdout_width};
 use crate::report::{self, Tone};
-use crate::steps::{self, Context, Options};
+use larder_core::error::{Error, Result};
+use larder_core::formats::documents::{StatusDocument, StatusEntry};
+use larder_core::model::{Cell, Platform};
+use larder_engine::plan::Selection;
+use larder_engine::steps::{self, Context, Options};
 
 /// Show what is wanted and what is installed
 ///
@@ -102,7 +102,7 @@ fn entry(ctx: &Context, cell: &Cell, exists: bool) -> (StatusEntry, Option<Error
     let look = match steps::look(ctx, cell, true) {
         Ok(look) => look,
         Err(error) => {
-            entry.reason = Some(documents::line(&error));
+            entry.reason = Some(report::error_line(&error));
             return (
                 entry,
                 Some(error.context(format!("cannot tell the status of {cell}"))),
@@ -151,8 +151,8 @@ fn table(document: &StatusDocument) -> Table {
             .installed
             .as_ref()
             .map_or("-", |version| version.as_str());
-        let origin = entry.origin.map_or("-", crate::model::Origin::as_str);
-        let via = entry.via.map_or("-", crate::model::Via::as_str);
+        let origin = entry.origin.map_or("-", larder_core::model::Origin::as_str);
+        let via = entry.via.map_or("-", larder_core::model::Via::as_str);
         let (state, tone) = match &entry.reason {
             None => ("fresh", Tone::Good),
             Some(reason) => (reason.as_str(), Tone::Warn),

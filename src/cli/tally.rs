@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::Global;
-use crate::error::{Error, Result};
-use crate::model::Outcome;
 use crate::report;
+use larder_core::error::{Error, Result};
+use larder_core::model::Outcome;
 
 /// Counts all steps of a run of command lines; clones share it.
 #[derive(Clone, Debug, Default)]

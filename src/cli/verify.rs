@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use super::Global;
 use super::each::{Told, each};
 use super::session::{PlatformArgs, Session};
-use crate::error::{Error, Result};
-use crate::fs;
-use crate::model::{Action, Cell, Outcome};
-use crate::plan::Selection;
-use crate::steps::{self, Options};
+use larder_core::error::{Error, Result};
+use larder_core::fs;
+use larder_core::model::{Action, Cell, Outcome};
+use larder_engine::plan::Selection;
+use larder_engine::steps::{self, Options};
 
 /// Check what is installed
 ///

@@ -6,18 +6,18 @@ use std::process::ExitCode;
 use super::Global;
 use super::asking::AskingArgs;
 use super::session::Looking;
-use crate::error::{Error, Result};
-use crate::integrity::Inputs;
-use crate::integrity::inputs::Difference;
-use crate::model::{Cell, Digest, Origin, Platform};
-use crate::plan::Selection;
-use crate::report::documents::{
+use crate::report::table::{Table, stdout_width};
+use crate::report::{self, Paint, Redactor, Tone, Verbosity};
+use larder_core::error::{Error, Result};
+use larder_core::formats::documents::{
     ComparedEntry, Decision, DifferenceEntry, FieldEntry, InputsEntry, InstalledEntry, SourceEntry,
     WhyDocument,
 };
-use crate::report::table::{Table, stdout_width};
-use crate::report::{self, Paint, Redactor, Tone, Verbosity};
-use crate::steps::{self, Context, Look, Other};
+use larder_core::keys::Inputs;
+use larder_core::keys::inputs::Difference;
+use larder_core::model::{Cell, Digest, Origin, Platform};
+use larder_engine::plan::Selection;
+use larder_engine::steps::{self, Context, Look, Other};
 
 /// Explain the decision about one subsystem
 ///
@@ -63,7 +63,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         )));
     };
     if !subsystem.platforms.contains(&platform) {
-        return Err(Error::usage(crate::plan::absent(
+        return Err(Error::usage(larder_engine::plan::absent(
             &ctx.project,
             subsystem,
             platform,

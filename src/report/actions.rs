@@ -14,9 +14,10 @@ use super::mode::Verbosity;
 use super::plain::Plain;
 use super::reporter::{Face, shows_note};
 use super::totals::{Totals, failed};
-use crate::error::Error;
-use crate::fs;
-use crate::model::{Did, Digest, Event, Finished, Level, Outcome};
+use larder_core::error::Error;
+use larder_core::fs;
+use larder_core::model::{Digest, Outcome};
+use larder_engine::events::{Did, Event, Finished, Level};
 
 /// How much of a build's log is shown at most.
 const LOG: u64 = 1 << 20;

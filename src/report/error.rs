@@ -6,7 +6,12 @@ use std::fmt::Write as _;
 use super::paint::{Paint, Tone};
 use super::redact::Redactor;
 use super::snippet;
-use crate::error::{Error, Kind};
+use larder_core::error::{Error, Kind};
+
+/// An error as one line, for a field of a document.
+pub fn error_line(error: &Error) -> String {
+    Redactor::from_env().clean_line(&error.to_string())
+}
 
 /// An error on several lines, without a final newline.
 pub fn render_error(error: &Error, color: bool) -> String {

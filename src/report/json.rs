@@ -13,8 +13,9 @@ use super::plain::Plain;
 use super::redact::Redactor;
 use super::reporter::{Face, shows_note};
 use super::totals::Totals;
-use crate::error::Error;
-use crate::model::{Action, Did, Event, Finished, Level, Outcome, Platform, Via};
+use larder_core::error::Error;
+use larder_core::model::{Action, Outcome, Platform, Via};
+use larder_engine::events::{Did, Event, Finished, Level};
 
 /// A step ended.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]

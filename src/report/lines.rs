@@ -10,9 +10,10 @@ use super::human;
 use super::paint::{Paint, Tone, pad};
 use super::redact::Redactor;
 use super::totals::{Totals, failed};
-use crate::error::Kind;
-use crate::fs;
-use crate::model::{Cell, Did, Finished, Level, Outcome, Platform};
+use larder_core::error::Kind;
+use larder_core::fs;
+use larder_core::model::{Cell, Outcome, Platform};
+use larder_engine::events::{Did, Finished, Level};
 
 /// How many lines of a failed build's log are shown.
 const LOG_TAIL: usize = 20;

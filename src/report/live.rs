@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::human;
 use super::lines::Look;
 use super::paint::{Paint, Tone, pad, pad_left};
-use crate::model::{Cell, Event, Phase};
+use larder_core::model::Cell;
+use larder_engine::events::{Event, Phase};
 
 /// How long a step may look around before it gets a row: a no-op run stays silent.
 const PATIENCE: Duration = Duration::from_millis(150);

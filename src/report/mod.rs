@@ -2,9 +2,8 @@
 //!
 //! One thread owns the output and reads the run's events; everything it shows it knows from them. stdout is data (JSON
 //! lines), stderr is talk (all the rest). Knows nothing of the plan, of steps or of what they mean beyond
-//! [`crate::model::Event`], and decides nothing: what it returns are the totals of what it has shown.
+//! [`larder_engine::events::Event`], and decides nothing: what it returns are the totals of what it has shown.
 
-pub mod documents;
 pub mod human;
 pub mod snippet;
 pub mod table;
@@ -27,7 +26,7 @@ mod totals;
 mod tests;
 
 pub use actions::annotations;
-pub use error::render_error;
+pub use error::{error_line, render_error};
 pub use json::{DidLine, FinishedLine, SummaryLine, failure_line, summary_line};
 pub use mode::{ColorChoice, Mode, Verbosity};
 pub use paint::{Paint, Tone};

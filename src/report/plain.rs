@@ -9,7 +9,8 @@ use super::live::{Live, phase_word};
 use super::mode::Verbosity;
 use super::reporter::{Face, shows_did, shows_note};
 use super::totals::{Totals, failed};
-use crate::model::{Cell, Event, Outcome, Phase};
+use larder_core::model::{Cell, Outcome};
+use larder_engine::events::{Event, Phase};
 
 /// After how long, and how often then, a step that is still busy says so: CI systems end jobs that are silent.
 const HEARTBEAT: Duration = Duration::from_mins(1);

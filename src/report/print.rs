@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, Write};
 
-use crate::error::{Error, Result};
+use larder_core::error::{Error, Result};
 
 /// Writes text to stdout, as it is.
 pub fn print(text: &str) -> Result<()> {

@@ -16,7 +16,8 @@ use super::plain::Plain;
 use super::redact::Redactor;
 use super::terminal::{Stderr, Terminal};
 use super::totals::Totals;
-use crate::model::{Did, Event, Level, Outcome, Platform};
+use larder_core::model::{Outcome, Platform};
+use larder_engine::events::{Did, Event, Level};
 
 /// How often a face may move while nothing happens.
 const TICK: Duration = Duration::from_millis(50);
@@ -56,7 +57,7 @@ pub struct ReporterHandle {
 }
 
 impl Reporter {
-    /// Starts showing what comes out of a run's channel (see [`crate::model::Events::channel`]).
+    /// Starts showing what comes out of a run's channel (see [`larder_engine::events::Events::channel`]).
     pub fn spawn(mode: Mode, verbosity: Verbosity, receiver: Receiver<Event>) -> ReporterHandle {
         let ending = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&ending);

@@ -3,7 +3,7 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use crate::model::Problem;
+use larder_core::error::Problem;
 
 /// Widest line that is shown whole.
 const MAX_LINE: usize = 400;

@@ -10,7 +10,8 @@ use super::live::Live;
 use super::mode::Verbosity;
 use super::reporter::{Face, shows_did, shows_note};
 use super::totals::{Totals, failed};
-use crate::model::{Event, Outcome};
+use larder_core::model::Outcome;
+use larder_engine::events::Event;
 
 /// How often rows are painted anew.
 const FRAME: Duration = Duration::from_millis(80);

@@ -18,8 +18,9 @@ use super::redact::Redactor;
 use super::reporter::{Face, Reporter, fold};
 use super::terminal::{Screen, Terminal};
 use super::totals::Totals;
-use crate::error::Error;
-use crate::model::{Action, Cell, Event, Events, Finished, Level, Outcome, Phase, Summary, Via};
+use larder_core::error::Error;
+use larder_core::model::{Action, Cell, Outcome, Via};
+use larder_engine::events::{Event, Events, Finished, Level, Phase, Summary};
 
 /// What a face wrote.
 #[derive(Clone, Default)]
@@ -108,7 +109,7 @@ fn log_file() -> (tempfile::TempDir, Utf8PathBuf) {
         writeln!(text, "\x1b[32mcompiling\x1b[0m unit {n}").unwrap();
     }
     text.push_str("main.rs: expected `;`\ttoken=abcdef123456\n");
-    crate::fs::write_atomic(&path, text.as_bytes()).unwrap();
+    larder_core::fs::write_atomic(&path, text.as_bytes()).unwrap();
     (dir, path)
 }
 
@@ -590,7 +591,7 @@ fn in_github_actions() {
     let (dir, log) = log_file();
     let sink = Sink::default();
     let summary: PathBuf = dir.path().join("summary.md");
-    crate::fs::write_atomic(&summary, b"before\n").unwrap();
+    larder_core::fs::write_atomic(&summary, b"before\n").unwrap();
     let plain = Plain::new(sink.clone(), look(UNICODE, false), Verbosity::Normal);
     let mut face = GitHubActions::new(plain, Verbosity::Normal, Some(summary.clone()), "seed");
     play(&mut face, &run(&log));
@@ -651,7 +652,7 @@ fn in_github_actions() {
     1 of 6 steps failed: arc
     ::error title=ensure arc v1.2.3::cannot build arc: `cargo build` ended with exit status 101%0Ahelp: run it again with `-v` to watch the build
     ");
-    insta::assert_snapshot!(crate::fs::read_text(&summary).unwrap(), @r"
+    insta::assert_snapshot!(larder_core::fs::read_text(&summary).unwrap(), @r"
     before
     ### larder ensure: failed
 
@@ -697,7 +698,7 @@ fn other_peoples_text_gives_no_commands_to_the_runner() {
 
 #[test]
 fn problems_in_files_become_annotations_at_their_place() {
-    let problem = crate::model::Problem {
+    let problem = larder_core::error::Problem {
         file: "a,b/recipe.yml".into(),
         text: "binaries:\n  - x\nbad: 1\n".into(),
         span: 16..19,
@@ -740,6 +741,6 @@ fn the_worst_failure_names_the_exit_code() {
         error: Some(Error::integrity("x")),
         ..finished("c", Outcome::Failed)
     });
-    assert_eq!(totals.worst(), Some(crate::Kind::Integrity));
+    assert_eq!(totals.worst(), Some(larder_core::Kind::Integrity));
     assert!(!totals.ok);
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::error::Kind;
-use crate::model::{Action, Did, Finished, Outcome, Summary};
+use larder_core::error::Kind;
+use larder_core::model::{Action, Outcome};
+use larder_engine::events::{Did, Finished, Summary};
 
 /// What a run came to.
 #[derive(Clone, Debug)]
@@ -68,7 +69,11 @@ impl Totals {
     /// The kind of failure that names the exit code, if any step failed.
     pub fn worst(&self) -> Option<Kind> {
         self.failures()
-            .map(|f| f.error.as_ref().map_or(Kind::Failed, crate::Error::kind))
+            .map(|f| {
+                f.error
+                    .as_ref()
+                    .map_or(Kind::Failed, larder_core::Error::kind)
+            })
             .min_by_key(|kind| kind.rank())
     }
 }

@@ -43,7 +43,7 @@ fn release(env: &TestEnv, github: &FakeGitHub, tag: &str, lines: &str) {
     github.with_repo("acme/tool", |repo| {
         repo.releases
             .iter_mut()
-            .for_each(|release| release.latest = release.id == id)
+            .for_each(|release| release.latest = release.id == id);
     });
 }
 

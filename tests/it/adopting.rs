@@ -1,6 +1,6 @@
 //! `larder lock --adopt`: an asset that someone put into a release by hand, without a sidecar, becomes usable.
 
-use larder::model::Digest;
+use larder_core::model::Digest;
 
 use crate::env::{TestEnv, host};
 use crate::fake_github::{FakeGitHub, Origin, READ, Visibility, WRITE};

@@ -1,7 +1,7 @@
 //! What a source's answer means, by the command line: which source is asked next, what stops, the exit code, and how many
 //! requests that took.
 
-use larder::model::Digest;
+use larder_core::model::Digest;
 
 use crate::env::TestEnv;
 use crate::fake_github::{FakeGitHub, Visibility, WRITE};
@@ -65,7 +65,7 @@ fn run(case: &Case) {
         &format!("hub: {{http: \"{}\"}}\nupload: never\n", server.at("/hub")),
     );
     env.write("subsystems/tool/src/tool.sh", BYTES);
-    let host = larder::model::Platform::host();
+    let host = larder_core::model::Platform::host();
     let checksums = match case.pin {
         Pin::Nothing => String::new(),
         Pin::Recipe => format!(

@@ -104,7 +104,7 @@ fn everything() -> Printed {
     let env = TestEnv::new();
     let mut printed: Printed = Vec::new();
     let mut document = |schema: &str, args: &[&str]| {
-        printed.push((schema.to_owned(), env.larder_json(args).document()))
+        printed.push((schema.to_owned(), env.larder_json(args).document()));
     };
     document(
         "init",
@@ -147,7 +147,7 @@ fn everything() -> Printed {
     };
     lines(&mut printed, &["ensure", "all"]);
     let mut document = |schema: &str, args: &[&str]| {
-        printed.push((schema.to_owned(), env.larder_json(args).document()))
+        printed.push((schema.to_owned(), env.larder_json(args).document()));
     };
     document("release-status", &["release", "status"]);
     for line in [
@@ -165,7 +165,7 @@ fn everything() -> Printed {
         lines(&mut printed, &line.split(' ').collect::<Vec<_>>());
     }
     let mut document = |schema: &str, args: &[&str]| {
-        printed.push((schema.to_owned(), env.larder_json(args).document()))
+        printed.push((schema.to_owned(), env.larder_json(args).document()));
     };
     document("release-status", &["release", "status"]);
     env.edit("versions.yml", "base: v2.0.0", "base: v2.0.1");

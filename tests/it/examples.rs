@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use larder::integrity::executable;
+use larder_core::executable;
 
 use crate::env::{TestEnv, host};
 

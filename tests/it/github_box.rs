@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
-use larder::cancel::Cancel;
-use larder::hub::{GitHub, GitHubConfig, Hub, PublishOptions, Receipt, TokenSource, Upload};
-use larder::integrity::{Observed, Sidecar};
-use larder::model::{Artifact, ArtifactFile, AssetName, Digest, Origin, Platform, Tag};
-use larder::net::{Client, Secret, Settings, parse_url};
+use larder_core::cancel::Cancel;
+use larder_core::formats::{Observed, Sidecar};
+use larder_core::model::{Artifact, ArtifactFile, AssetName, Digest, Origin, Platform, Tag};
+use larder_remote::http::{Client, Secret, Settings, parse_url};
+use larder_remote::hub::{GitHub, GitHubConfig, Hub, PublishOptions, Receipt, TokenSource, Upload};
 
 use crate::fake_github::{FakeGitHub, Release, Visibility, WRITE};
 
@@ -189,7 +189,7 @@ pub fn tag() -> Tag {
 }
 
 /// Publishes one package.
-pub fn publish(hub: &GitHub, package: &Package) -> larder::Result<Receipt> {
+pub fn publish(hub: &GitHub, package: &Package) -> larder_core::Result<Receipt> {
     publish_with(hub, package, PublishOptions::default())
 }
 
@@ -198,7 +198,7 @@ pub fn publish_with(
     hub: &GitHub,
     package: &Package,
     options: PublishOptions,
-) -> larder::Result<Receipt> {
+) -> larder_core::Result<Receipt> {
     hub.publish(&tag(), &[package.upload()], options, &|_| {})
 }
 
@@ -269,12 +269,12 @@ pub fn assert_whole(release: &Release, packages: &[&Package]) {
 }
 
 /// Reads an asset as a downloader does.
-pub fn read(hub: &dyn Hub, asset: &AssetName) -> larder::Result<Option<Vec<u8>>> {
+pub fn read(hub: &dyn Hub, asset: &AssetName) -> larder_core::Result<Option<Vec<u8>>> {
     let Some(mut body) = hub.fetch(&tag(), asset)? else {
         return Ok(None);
     };
     let mut bytes = Vec::new();
     std::io::Read::read_to_end(&mut body.reader, &mut bytes)
-        .map_err(|e| larder::net::read_error(&e, "read"))?;
+        .map_err(|e| larder_remote::http::read_error(&e, "read"))?;
     Ok(Some(bytes))
 }

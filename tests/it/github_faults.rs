@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use larder::Kind;
-use larder::hub::{Hub, PublishOptions, Published};
+use larder_core::Kind;
+use larder_remote::hub::{Hub, PublishOptions, Published};
 
 use crate::fake_github::{Act, Fault, READ, Visibility, WRITE};
 use crate::github_box::{
@@ -38,7 +38,7 @@ fn a_replacement_that_fails_for_good_leaves_the_old() {
                     .skip(skip)
                     .times(999),
             );
-            let settings = larder::net::Settings {
+            let settings = larder_remote::http::Settings {
                 retries: 0,
                 ..settings()
             };
@@ -75,7 +75,7 @@ fn an_upload_whose_answer_stays_away_is_looked_at() {
         "/assets?name=arc",
         Act::Delay(Duration::from_secs(30)),
     ));
-    let settings = larder::net::Settings {
+    let settings = larder_remote::http::Settings {
         idle: Duration::from_millis(400),
         ..settings()
     };
@@ -140,7 +140,7 @@ fn a_release_of_the_same_title_is_another() {
     github.with_repo(REPO, |repo| {
         repo.releases
             .iter_mut()
-            .for_each(|release| release.name = Some("arc-v1".into()))
+            .for_each(|release| release.name = Some("arc-v1".into()));
     });
     let package = dist.package("linux-amd64", "the binary", "inputs");
     publish(&writer(&github), &package).unwrap();
@@ -167,7 +167,7 @@ fn a_secondary_limit_without_a_time_is_no_reason_to_hammer() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
     github.fault(Fault::on("POST", "/assets", Act::Secondary(None)).times(99));
     let patience = Duration::from_millis(300);
-    let settings = larder::net::Settings {
+    let settings = larder_remote::http::Settings {
         rate_limit_wait: patience,
         ..settings()
     };

@@ -1,7 +1,7 @@
 //! The end at any moment: the client dies (the server answers nothing any more) before or after the server acted on the
 //! n-th request, for every n. Then a fresh run, and everything is right.
 
-use larder::hub::PublishOptions;
+use larder_remote::hub::PublishOptions;
 
 use crate::env::TestEnv;
 use crate::fake_github::{FakeGitHub, Visibility, WRITE};
@@ -15,8 +15,8 @@ use crate::github_box::{
 fn table(
     what: &str,
     prepare: impl Fn() -> FakeGitHub,
-    run: impl Fn(&FakeGitHub) -> larder::Result<()>,
-    again: impl Fn(&FakeGitHub) -> larder::Result<()>,
+    run: impl Fn(&FakeGitHub) -> larder_core::Result<()>,
+    again: impl Fn(&FakeGitHub) -> larder_core::Result<()>,
     between: impl Fn(&FakeGitHub),
     after: impl Fn(&FakeGitHub),
 ) {
@@ -57,8 +57,8 @@ fn table(
 }
 
 /// A client that gives up at once, as one that was killed does.
-fn run(github: &FakeGitHub, package: &Package, options: PublishOptions) -> larder::Result<()> {
-    let settings = larder::net::Settings {
+fn run(github: &FakeGitHub, package: &Package, options: PublishOptions) -> larder_core::Result<()> {
+    let settings = larder_remote::http::Settings {
         retries: 0,
         ..settings()
     };
@@ -74,11 +74,12 @@ fn run(github: &FakeGitHub, package: &Package, options: PublishOptions) -> larde
 /// A reader finds an asset with its own sidecar, or nothing.
 fn no_mixture(github: &FakeGitHub, package: &Package) {
     let reader = calm(github, None);
-    if let Some(sidecar) = larder::hub::Hub::sidecar(&reader, &tag(), &package.name).unwrap() {
+    if let Some(sidecar) = larder_remote::hub::Hub::sidecar(&reader, &tag(), &package.name).unwrap()
+    {
         let bytes = read(&reader, &package.name)
             .unwrap()
             .expect("a sidecar without its asset");
-        assert_eq!(larder::model::Digest::of(&bytes), sidecar.sha256);
+        assert_eq!(larder_core::model::Digest::of(&bytes), sidecar.sha256);
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use larder::Kind;
-use larder::hub::Hub;
+use larder_core::Kind;
+use larder_remote::hub::Hub;
 
 use crate::fake_github::{Act, FakeGitHub, Fault, Origin, READ, STRANGER, Visibility, WRITE};
 use crate::github_box::{
@@ -272,11 +272,14 @@ fn the_fake_catches_a_token_that_leaks() {
     github.put_release(REPO, "arc-v1", false, &[("a.zip", b"x")]);
     let url = format!("{}/{REPO}/releases/download/arc-v1/a.zip", github.web_url());
     let site = url.parse().unwrap();
-    let credential = larder::net::Credential::bearer(&larder::net::Secret::new(WRITE), [site]);
-    let client =
-        larder::net::Client::new(crate::github_box::settings(), larder::cancel::Cancel::new());
+    let credential =
+        larder_remote::http::Credential::bearer(&larder_remote::http::Secret::new(WRITE), [site]);
+    let client = larder_remote::http::Client::new(
+        crate::github_box::settings(),
+        larder_core::cancel::Cancel::new(),
+    );
     let _ = client.get(
-        larder::net::Request::get(&url)
+        larder_remote::http::Request::get(&url)
             .unwrap()
             .credential(&credential),
     );

@@ -1,7 +1,7 @@
 //! `release` and `ci` with a GitHub hub, by the command line: what is pinned and installed after it, and where nothing is
 //! written.
 
-use larder::model::Digest;
+use larder_core::model::Digest;
 use serde_json::json;
 
 use crate::env::{TestEnv, host};

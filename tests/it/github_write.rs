@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use larder::Kind;
-use larder::hub::{Hub, PlainFile, PublishOptions, Published};
-use larder::model::{AssetName, Digest, Tag};
+use larder_core::Kind;
+use larder_core::model::{AssetName, Digest, Tag};
+use larder_remote::hub::{Hub, PlainFile, PublishOptions, Published};
 
 use crate::fake_github::{Act, Fault, Origin, READ, Visibility, WRITE};
 use crate::github_box::{
@@ -21,7 +21,7 @@ const STAGE: PublishOptions = PublishOptions {
     stage: true,
 };
 
-fn outcome(receipt: larder::Result<larder::hub::Receipt>) -> Published {
+fn outcome(receipt: larder_core::Result<larder_remote::hub::Receipt>) -> Published {
     receipt.expect("published").assets.remove(0).1
 }
 
@@ -536,7 +536,7 @@ fn leftovers_under_our_names_are_replaced() {
         repo.releases[0]
             .assets
             .iter_mut()
-            .for_each(|a| a.state = "starter")
+            .for_each(|a| a.state = "starter");
     });
     publish(&writer(&github), &package).unwrap();
     assert_whole(&only(&github), &[&package]);

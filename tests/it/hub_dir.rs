@@ -5,12 +5,12 @@ use std::io::Read;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use larder::Kind;
-use larder::cancel::Cancel;
-use larder::hub::{DirHub, HttpHub, Hub, PlainFile, PublishOptions, Published, Upload};
-use larder::integrity::{Observed, Sidecar};
-use larder::model::{Artifact, ArtifactFile, AssetName, Digest, Origin, Tag};
-use larder::net::{Client, Settings};
+use larder_core::Kind;
+use larder_core::cancel::Cancel;
+use larder_core::formats::{Observed, Sidecar};
+use larder_core::model::{Artifact, ArtifactFile, AssetName, Digest, Origin, Tag};
+use larder_remote::http::{Client, Settings};
+use larder_remote::hub::{DirHub, HttpHub, Hub, PlainFile, PublishOptions, Published, Upload};
 
 use crate::serve::FileServer;
 
@@ -83,7 +83,7 @@ fn publish(
     hub: &DirHub,
     package: &(Utf8PathBuf, AssetName, Sidecar),
     replace: bool,
-) -> larder::Result<Published> {
+) -> larder_core::Result<Published> {
     let (file, name, sidecar) = package;
     let upload = Upload {
         name: name.clone(),

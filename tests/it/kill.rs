@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt;
 
 use camino::Utf8PathBuf;
-use larder::model::Digest;
+use larder_core::model::Digest;
 
 use crate::env::{LARDER, TestEnv, remove};
 
@@ -513,9 +513,9 @@ fn killed_while_releasing_into_a_folder() {
         &["release", "all"],
         |round| {
             if round % 2 == 0 {
-                env.remove(".larder-hub")
+                env.remove(".larder-hub");
             } else {
-                env.remove(&format!("{hub}/{sidecar}"))
+                env.remove(&format!("{hub}/{sidecar}"));
             }
         },
         |_, context| {

@@ -420,9 +420,9 @@ fn a_word_that_is_no_command_may_be_a_subsystem_or_a_task() {
 #[test]
 fn a_variable_that_is_set_to_nothing_is_unset() {
     let mut env = two();
-    for (name, _) in larder::env::ALL
+    for (name, _) in larder_core::variables::ALL
         .iter()
-        .filter(|(name, _)| *name != larder::env::CACHE_DIR)
+        .filter(|(name, _)| *name != larder_core::variables::CACHE_DIR)
     {
         env.set(name, "");
     }
@@ -434,7 +434,7 @@ fn a_variable_that_is_set_to_nothing_is_unset() {
         env.read("versions.yml") + "ci: [ensure all, status]\n",
     );
     env.larder(["ci"]).success();
-    env.set(larder::env::CACHE_DIR, "");
+    env.set(larder_core::variables::CACHE_DIR, "");
     let dir = env.larder(["cache", "dir"]).success().stdout;
     assert_eq!(dir.trim(), env.home().join(".cache/larder"));
 }
@@ -448,22 +448,22 @@ fn a_variable_with_a_wrong_value_is_named() {
     );
     for (name, value, commands) in [
         (
-            larder::env::OFFLINE,
+            larder_core::variables::OFFLINE,
             "maybe",
             [&["ensure", "all"], &["ci"], &["plan"]] as [&[&str]; 3],
         ),
         (
-            larder::env::JOBS,
+            larder_core::variables::JOBS,
             "x",
             [&["ensure", "all"], &["ci"], &["bundle"]],
         ),
         (
-            larder::env::COLOR,
+            larder_core::variables::COLOR,
             "foo",
             [&["ensure", "all"], &["ci"], &["status"]],
         ),
         (
-            larder::env::LINKS,
+            larder_core::variables::LINKS,
             "maybe",
             [&["ensure", "all"], &["ci"], &["status"]],
         ),

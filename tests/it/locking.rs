@@ -1,7 +1,7 @@
 //! The lock from the command line: what is added, what is held to it, what is stale, and how branches come together.
 
 use camino::Utf8PathBuf;
-use larder::model::Digest;
+use larder_core::model::Digest;
 
 use crate::env::{Output, TestEnv, host};
 use crate::serve::FileServer;

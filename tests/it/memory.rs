@@ -9,9 +9,9 @@ use std::io::{BufWriter, Write};
 use std::process::Command;
 
 use camino::Utf8Path;
-use larder::archive::{Content, PackEntry, pack};
-use larder::cancel::Cancel;
-use larder::project::PackageFormat;
+use larder_core::archive::{Content, PackEntry, pack};
+use larder_core::cancel::Cancel;
+use larder_core::project::PackageFormat;
 
 use crate::env::{LARDER, Output, TestEnv, host};
 use crate::serve::FileServer;

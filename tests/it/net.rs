@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use larder::cancel::Cancel;
-use larder::net::{Client, Credential, Method, Repeat, Request, Secret, Settings, read_error};
-use larder::{Error, Kind};
+use larder_core::cancel::Cancel;
+use larder_core::{Error, Kind};
+use larder_remote::http::{
+    Client, Credential, Method, Repeat, Request, Secret, Settings, read_error,
+};
 
 use crate::script::{Reply, Script};
 

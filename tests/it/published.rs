@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8Path;
-use larder::model::{Name, Platform};
-use larder::project::{Checksum, Coordinate, Project};
+use larder_core::model::{Name, Platform};
+use larder_core::project::{Checksum, Coordinate, Project};
 
 use crate::env::{REPO, TestEnv};
 
@@ -17,7 +17,7 @@ fn published() -> (BTreeMap<(String, String), String>, BTreeMap<String, String>)
     {
         match line.split(' ').collect::<Vec<_>>()[..] {
             [name, platform, url] => {
-                drop(assets.insert((name.to_owned(), platform.to_owned()), url.to_owned()))
+                drop(assets.insert((name.to_owned(), platform.to_owned()), url.to_owned()));
             }
             [name, url] => drop(digests.insert(name.to_owned(), url.to_owned())),
             _ => assert!(line.is_empty(), "{line}"),

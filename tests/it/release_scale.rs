@@ -3,10 +3,11 @@
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use larder::integrity::inputs::wanted;
-use larder::integrity::{Observed, Sidecar, SourceDigests};
-use larder::model::{Artifact, ArtifactFile, Digest, Origin, Platform};
-use larder::project::Project;
+use larder_core::formats::{Observed, Sidecar};
+use larder_core::keys::SourceDigests;
+use larder_core::keys::inputs::wanted;
+use larder_core::model::{Artifact, ArtifactFile, Digest, Origin, Platform};
+use larder_core::project::Project;
 use serde_json::Value;
 
 use crate::env::{Output, TestEnv, host};
@@ -29,7 +30,7 @@ fn machine(mut env: TestEnv, github: &FakeGitHub, token: Option<&str>) -> TestEn
 struct NoFolders;
 
 impl SourceDigests for NoFolders {
-    fn dir(&self, path: &camino::Utf8Path) -> larder::Result<Digest> {
+    fn dir(&self, path: &camino::Utf8Path) -> larder_core::Result<Digest> {
         panic!("{path}")
     }
 }

@@ -1,6 +1,6 @@
 //! The same files and inputs give the same package, byte for byte, on any machine and any number of threads.
 
-use larder::model::Digest;
+use larder_core::model::Digest;
 
 use crate::env::{LARDER, TestEnv, host};
 

@@ -5,9 +5,9 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder::Kind;
-use larder::cancel::Cancel;
-use larder::net::{Client, Settings};
+use larder_core::Kind;
+use larder_core::cancel::Cancel;
+use larder_remote::http::{Client, Settings};
 
 use crate::net::{fetch, quick};
 

@@ -5,8 +5,8 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use larder::Kind;
-use larder::net::Request;
+use larder_core::Kind;
+use larder_remote::http::Request;
 
 use crate::net::{client, fetch, noise};
 use crate::script::{Reply, Script, Seen};

@@ -4,13 +4,13 @@
 use std::io::Read;
 use std::process::Command;
 
-use larder::archive::{Content, PackEntry, pack};
-use larder::cancel::Cancel;
-use larder::model::{Digest, Platform};
-use larder::net::{Client, Settings};
-use larder::project::{Checksum, Coordinate, Original, PackageFormat};
-use larder::upstream::{self, Algorithm, Checks, Fetched};
-use larder::{Error, Kind};
+use larder_core::archive::{Content, PackEntry, pack};
+use larder_core::cancel::Cancel;
+use larder_core::model::{Digest, Platform};
+use larder_core::project::{Checksum, Coordinate, Original, PackageFormat};
+use larder_core::{Error, Kind};
+use larder_remote::http::{Client, Settings};
+use larder_remote::origin::{self, Algorithm, Checks, Fetched};
 
 use crate::env::TestEnv;
 use crate::script::{Reply, Script};
@@ -36,7 +36,7 @@ fn original(coordinate: Coordinate, checksum: Option<Checksum>) -> Original {
 /// Fetches, and holds the bytes to what is stated.
 fn fetch(original: &Original, platform: &str) -> Result<Option<(Vec<u8>, String, usize)>, Error> {
     let platform: Platform = platform.parse().unwrap();
-    let found = upstream::fetch(&client(), original, platform, true, &Cancel::new())?;
+    let found = origin::fetch(&client(), original, platform, true, &Cancel::new())?;
     let Some(Fetched {
         reader,
         size,
@@ -52,7 +52,7 @@ fn fetch(original: &Original, platform: &str) -> Result<Option<(Vec<u8>, String,
     checks
         .reader(reader)
         .read_to_end(&mut bytes)
-        .map_err(|e| larder::net::read_error(&e, "read"))?;
+        .map_err(|e| larder_remote::http::read_error(&e, "read"))?;
     checks.verify(&place)?;
     assert_eq!(size, Some(bytes.len() as u64));
     Ok(Some((bytes, file_name, stated.len())))
@@ -129,7 +129,7 @@ fn checksums_files_are_asked_first_and_hold() {
     );
     // With a digest in the caller's hand nobody is asked for another.
     let before = server.count();
-    let pinned = upstream::fetch(
+    let pinned = origin::fetch(
         &client(),
         &original(tool(), sums("down")),
         Platform::host(),
@@ -160,7 +160,7 @@ fn offline_asks_no_registry() {
         },
         Coordinate::Url("https://example.invalid/x".into()),
     ] {
-        let error = upstream::fetch(
+        let error = origin::fetch(
             &client,
             &original(coordinate, None),
             Platform::host(),
@@ -313,7 +313,7 @@ fn npm_liar() {
 fn npm_down() {
     let client = client();
     let ask = || {
-        upstream::fetch(
+        origin::fetch(
             &client,
             &npm("1.2.3"),
             Platform::host(),
@@ -525,7 +525,7 @@ fn real_registries_are_understood() {
         version: "7.0.0".into(),
     };
     let platform: Platform = "windows-arm64".parse().unwrap();
-    let fetched = upstream::fetch(
+    let fetched = origin::fetch(
         &client(),
         &original(package.clone(), None),
         platform,

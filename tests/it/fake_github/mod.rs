@@ -31,7 +31,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request};
 use axum::http::Response;
-use larder::model::Digest;
+use larder_core::model::Digest;
 use serde_json::json;
 
 pub use fault::{Act, Fault};
@@ -517,7 +517,7 @@ fn decide(
                 Act::KillAfter
             } else {
                 Act::KillBefore
-            })
+            });
         }
         _ => {}
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::Bytes;
-use larder::model::Digest;
+use larder_core::model::Digest;
 use serde_json::{Value, json};
 
 /// Where the four origins are; they differ for a client that comes through a proxy by host name.

@@ -2,7 +2,7 @@
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Response};
-use larder::model::Digest;
+use larder_core::model::Digest;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 

@@ -1,13 +1,13 @@
 //! Projects that are right: what their files mean.
 
-use larder::project::{
+use larder_core::project::{
     BuildPlatforms, BuildSource, Checksum, Coordinate, HubConfig, PackageFormat, Project,
     RenderedSource, UploadPolicy,
 };
 
 use crate::project::files::{DIGEST, Files};
 
-fn platform(text: &str) -> larder::model::Platform {
+fn platform(text: &str) -> larder_core::model::Platform {
     text.parse().unwrap()
 }
 

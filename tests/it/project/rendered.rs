@@ -1,8 +1,8 @@
 //! What a right project's originals, builds and hub come to.
 
 use camino::Utf8Path;
-use larder::model::Platform;
-use larder::project::{
+use larder_core::model::Platform;
+use larder_core::project::{
     Checksum, Coordinate, HubConfig, Original, PackageFormat, Project, RenderedSource, Subsystem,
     UploadPolicy,
 };
@@ -310,7 +310,7 @@ fn a_project_is_found_from_any_folder_in_it() {
         .file("versions.yaml", "versions: {}\n")
         .file("a/file", "");
     let error = Project::find(&other.root().join("a")).unwrap_err();
-    assert_eq!(error.kind(), larder::Kind::Usage);
+    assert_eq!(error.kind(), larder_core::Kind::Usage);
     assert_eq!(
         error.hints(),
         [format!(

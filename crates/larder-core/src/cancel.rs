@@ -1,0 +1,61 @@
+//! Cancellation: one flag for the whole run, set by the first signal, seen by every wait.
+//!
+//! Blocking code asks [`Cancel::check`] between pieces of work; async code selects on [`Cancel::cancelled`], under
+//! whatever runtime its caller has.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::error::{Error, Kind, Result};
+
+/// A handle on the run's cancellation; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    signal: OnceLock<i32>,
+    cancelled: event_listener::Event,
+}
+
+impl Cancel {
+    /// Not cancelled.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Cancels, naming the signal (2 for Ctrl-C). Later calls change nothing.
+    pub fn cancel(&self, signal: i32) {
+        if self.0.signal.set(signal).is_ok() {
+            self.0.cancelled.notify(usize::MAX);
+        }
+    }
+
+    /// The signal, once cancelled.
+    pub fn signal(&self) -> Option<i32> {
+        self.0.signal.get().copied()
+    }
+
+    /// An `Interrupted` error once cancelled.
+    pub fn check(&self) -> Result<()> {
+        match self.signal() {
+            Some(signal) => Err(interrupted(signal)),
+            None => Ok(()),
+        }
+    }
+
+    /// Resolves with that error when cancelled.
+    pub async fn cancelled(&self) -> Error {
+        loop {
+            // Listen first, look second: a cancellation between the two still wakes the listener.
+            let listener = self.0.cancelled.listen();
+            if let Some(signal) = self.signal() {
+                return interrupted(signal);
+            }
+            listener.await;
+        }
+    }
+}
+
+fn interrupted(signal: i32) -> Error {
+    Error::new(Kind::Interrupted(signal), "interrupted")
+}

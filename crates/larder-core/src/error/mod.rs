@@ -1,0 +1,214 @@
+//! The one error type: a kind that decides the exit code, a message, what caused it, and hints on what to do next.
+//!
+//! Knows nothing of terminals; `report` renders it.
+
+use std::fmt;
+use std::io;
+
+mod problem;
+
+pub use problem::Problem;
+
+/// `Result` with larder's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What class of failure an error is; decides the exit code and, for a source of bytes, whether the next may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A step failed (exit 1).
+    Failed,
+    /// The command line or the files are wrong (exit 2).
+    Usage,
+    /// `--locked` would change the lock (exit 3).
+    Locked,
+    /// Bytes differ from what is pinned or stated (exit 4): class *wrong*.
+    Integrity,
+    /// Try again later (exit 5): class *unavailable*.
+    Unavailable,
+    /// Someone said no: 401, 403 to our token, TLS (exit 1): class *refused*.
+    Refused,
+    /// Ended by a signal (exit 128 + its number).
+    Interrupted(i32),
+}
+
+impl Kind {
+    /// The process exit code of DESIGN's table.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Failed | Self::Refused => 1,
+            Self::Usage => 2,
+            Self::Locked => 3,
+            Self::Integrity => 4,
+            Self::Unavailable => 5,
+            Self::Interrupted(signal) => 128u8.saturating_add(u8::try_from(signal).unwrap_or(0)),
+        }
+    }
+
+    /// The word in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::Locked => "locked",
+            Self::Integrity => "integrity",
+            Self::Unavailable => "unavailable",
+            Self::Refused => "refused",
+            Self::Interrupted(_) => "interrupted",
+        }
+    }
+
+    /// Which of several failures names the exit code: interrupted first, then 4, 2, 3, 5, 1.
+    pub fn rank(self) -> u8 {
+        match self {
+            Self::Interrupted(_) => 0,
+            Self::Integrity => 1,
+            Self::Usage => 2,
+            Self::Locked => 3,
+            Self::Unavailable => 4,
+            Self::Failed | Self::Refused => 5,
+        }
+    }
+}
+
+/// What failed, on what, why, and what to do next.
+#[derive(Clone, Debug)]
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+#[derive(Clone, Debug)]
+struct Inner {
+    kind: Kind,
+    message: String,
+    causes: Vec<String>,
+    hints: Vec<String>,
+    problems: Vec<Problem>,
+}
+
+impl Error {
+    /// An error of the given kind.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            inner: Box::new(Inner {
+                kind,
+                message: message.into(),
+                causes: Vec::new(),
+                hints: Vec::new(),
+                problems: Vec::new(),
+            }),
+        }
+    }
+    /// A step failed.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(Kind::Failed, message)
+    }
+    /// The command line or a file is wrong.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+    /// Bytes are not what they should be.
+    pub fn integrity(message: impl Into<String>) -> Self {
+        Self::new(Kind::Integrity, message)
+    }
+    /// Try again later.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(Kind::Unavailable, message)
+    }
+    /// Someone said no.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self::new(Kind::Refused, message)
+    }
+    /// Problems in the user's files, all of one run.
+    pub fn problems(problems: Vec<Problem>) -> Self {
+        Self::problems_in("the project's files", problems)
+    }
+    /// The same, in other files than the project's.
+    pub fn problems_in(files: &str, problems: Vec<Problem>) -> Self {
+        let mut error = Self::usage(match problems.len() {
+            1 => format!("1 problem in {files}"),
+            n => format!("{n} problems in {files}"),
+        });
+        error.inner.problems = problems;
+        error
+    }
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.inner.hints.push(hint.into());
+        self
+    }
+    /// Adds a deeper cause, outermost first.
+    #[must_use]
+    pub fn cause(mut self, cause: impl fmt::Display) -> Self {
+        self.inner.causes.push(cause.to_string());
+        self
+    }
+    /// Wraps: the given message becomes the headline, the present one its first cause.
+    #[must_use]
+    pub fn context(mut self, message: impl Into<String>) -> Self {
+        let old = std::mem::replace(&mut self.inner.message, message.into());
+        self.inner.causes.insert(0, old);
+        self
+    }
+    /// The same error under another kind.
+    #[must_use]
+    pub fn with_kind(mut self, kind: Kind) -> Self {
+        self.inner.kind = kind;
+        self
+    }
+    /// The kind.
+    pub fn kind(&self) -> Kind {
+        self.inner.kind
+    }
+    /// The headline, without causes.
+    pub fn message(&self) -> &str {
+        &self.inner.message
+    }
+    /// Why, outermost first.
+    pub fn causes(&self) -> &[String] {
+        &self.inner.causes
+    }
+    /// What to do next.
+    pub fn hints(&self) -> &[String] {
+        &self.inner.hints
+    }
+    /// Problems in the user's files, if that is what this is about.
+    pub fn file_problems(&self) -> &[Problem] {
+        &self.inner.problems
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.inner.message)?;
+        for cause in &self.inner.causes {
+            write!(f, ": {cause}")?;
+        }
+        for problem in &self.inner.problems {
+            write!(f, "\n{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The first error of a type in a chain, also inside of io errors (whose `source` leaves out what they wrap).
+pub fn find<'a, T: std::error::Error + 'static>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
+        }
+        next = match error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+        {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}

@@ -1,0 +1,369 @@
+//! Inputs: the key. A fingerprint, per origin, of what decides an artifact, computed offline from declared text and files.
+//!
+//! One walk gives the fields; [`Inputs`] keeps them as the explanation and hashes them as the key, so the two can't
+//! disagree.
+//!
+//! Encoding, version 1: SHA-256 over length-prefixed byte strings (length as 8 bytes, little-endian, then the bytes): first
+//! `larder-inputs-v1`, then for each field of the walk its path and its value. Lists give `path.0`, `path.1` …; maps give
+//! their entries sorted by the bytes of their keys. Prefixes keep two different walks from giving one byte stream.
+//!
+//! Not in it: comments, key order, checksums, verify, timeout, texts, `needs`, `build.platforms`, package name and
+//! format, folders, hub.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Error, Result};
+use crate::model::{Digest, Hasher, Name, Origin, Platform};
+use crate::project::{
+    Build, BuildSource, Coordinate, Include, Original, PackageConfig, Project, RenderedBuild,
+    RenderedSource, Subsystem, Template, Upstream, UpstreamKeys,
+};
+
+/// A fingerprint with its explanation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inputs {
+    /// The key.
+    pub digest: Digest,
+    /// The fields it is made of, in the order of the walk.
+    pub fields: Vec<(String, String)>,
+}
+
+/// Both fingerprints of a cell, for the origins its recipe declares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Key of an original.
+    pub original: Option<Inputs>,
+    /// Key of a build.
+    pub build: Option<Inputs>,
+}
+
+impl Wanted {
+    /// The key wanted of an origin.
+    pub fn of(&self, origin: Origin) -> Option<&Inputs> {
+        match origin {
+            Origin::Original => self.original.as_ref(),
+            Origin::Build => self.build.as_ref(),
+        }
+    }
+    /// Whether an artifact with these recorded inputs for its recorded origin is accepted.
+    pub fn accepts(&self, origin: Origin, inputs: &Digest) -> bool {
+        self.of(origin)
+            .is_some_and(|wanted| wanted.digest == *inputs)
+    }
+}
+
+/// Where the walk writes its fields.
+#[derive(Default)]
+struct Walk {
+    fields: Vec<(String, String)>,
+}
+
+impl Walk {
+    fn field(&mut self, path: &str, value: impl ToString) {
+        self.fields.push((path.to_owned(), value.to_string()));
+    }
+    fn list<T: ToString>(&mut self, path: &str, values: impl IntoIterator<Item = T>) {
+        for (i, value) in values.into_iter().enumerate() {
+            self.field(&format!("{path}.{i}"), value);
+        }
+    }
+    fn map<K: AsRef<str>, V: ToString>(
+        &mut self,
+        path: &str,
+        entries: impl IntoIterator<Item = (K, V)>,
+    ) {
+        let sorted: BTreeMap<String, String> = entries
+            .into_iter()
+            .map(|(key, value)| (key.as_ref().to_owned(), value.to_string()))
+            .collect();
+        for (key, value) in sorted {
+            self.field(&format!("{path}.{key}"), value);
+        }
+    }
+    fn finish(self) -> Inputs {
+        let mut hasher = Hasher::new();
+        hasher.field(b"larder-inputs-v1");
+        for (path, value) in &self.fields {
+            hasher.field(path.as_bytes());
+            hasher.field(value.as_bytes());
+        }
+        Inputs {
+            digest: hasher.finish(),
+            fields: self.fields,
+        }
+    }
+}
+
+/// Gives the digest of a source folder; memoised by its owner, so that a folder is read once.
+pub trait SourceDigests {
+    /// Digest of a `dir:` source at an absolute path.
+    fn dir(&self, path: &camino::Utf8Path) -> Result<Digest>;
+}
+
+/// Both fingerprints of a subsystem on a platform.
+pub fn wanted(
+    project: &Project,
+    subsystem: &Subsystem,
+    platform: Platform,
+    sources: &dyn SourceDigests,
+) -> Result<Wanted> {
+    let original = subsystem
+        .original(&platform)?
+        .map(|original| of_original(subsystem, platform, &original));
+    let build = match (
+        &subsystem.build,
+        subsystem.rendered_build(&platform, "<out>", "<src>")?,
+    ) {
+        (Some(declared), Some(rendered)) => Some(of_build(
+            project, subsystem, platform, declared, &rendered, sources,
+        )?),
+        _ => None,
+    };
+    Ok(Wanted { original, build })
+}
+
+fn start(subsystem: &Subsystem, platform: Platform, origin: Origin) -> Walk {
+    let mut walk = Walk::default();
+    walk.field("origin", origin);
+    walk.field("name", &subsystem.name);
+    walk.field("version", &subsystem.version);
+    walk.field("platform", platform);
+    walk
+}
+
+fn contents(walk: &mut Walk, subsystem: &Subsystem) {
+    let PackageConfig {
+        name: _,
+        include,
+        format: _,
+    } = &subsystem.package;
+    walk.list("binaries", &subsystem.binaries);
+    walk.list(
+        "include",
+        include.iter().map(|Include { path, name: _ }| path),
+    );
+}
+
+fn of_original(subsystem: &Subsystem, platform: Platform, original: &Original) -> Inputs {
+    let mut walk = start(subsystem, platform, Origin::Original);
+    let Original {
+        coordinate,
+        checksum: _,
+        extract,
+    } = original;
+    match coordinate {
+        Coordinate::GitHub { repo, tag, asset } => {
+            walk.field(
+                "upstream.url",
+                format!("https://github.com/{repo}/releases/download/{tag}/{asset}"),
+            );
+        }
+        Coordinate::Url(url) => walk.field("upstream.url", url),
+        Coordinate::Npm { package, version } => {
+            walk.field("upstream.npm", format!("{package}@{version}"));
+        }
+        Coordinate::Pypi { package, version } => {
+            walk.field("upstream.pypi", format!("{package}=={version}"));
+        }
+    }
+    walk.map("extract", extract.iter().map(|(glob, file)| (glob, file)));
+    contents(&mut walk, subsystem);
+    walk.finish()
+}
+
+fn of_build(
+    project: &Project,
+    subsystem: &Subsystem,
+    platform: Platform,
+    declared: &Build,
+    rendered: &RenderedBuild,
+    sources: &dyn SourceDigests,
+) -> Result<Inputs> {
+    let mut walk = start(subsystem, platform, Origin::Build);
+    let Build {
+        needs,
+        tools,
+        source: _,
+        env: _,
+        commands: _,
+        platforms: _,
+        timeout: _,
+    } = declared;
+    let RenderedBuild {
+        source,
+        env,
+        commands,
+    } = rendered;
+    match source {
+        RenderedSource::Dir { path } => walk.field("source.dir", sources.dir(path)?),
+        RenderedSource::Git { url, rev } => walk.field("source.git", format!("{url} {rev}")),
+        RenderedSource::Url { url: _, sha256 } => walk.field("source.sha256", sha256),
+        RenderedSource::Crate { name, version } => {
+            walk.field("source.crate", format!("{name} {version}"));
+        }
+    }
+    walk.map("env", env.iter().map(|(key, value)| (key, value)));
+    walk.list("commands", commands);
+    walk.map("tools", tools);
+    contents(&mut walk, subsystem);
+    let mut identities = BTreeMap::new();
+    for need in needs {
+        identities.insert(
+            need.to_string(),
+            identity(project, need, sources, &mut Vec::new())?,
+        );
+    }
+    walk.map("build.needs", identities);
+    Ok(walk.finish())
+}
+
+/// Identity of a need: name, version, its canonical recipe and source identity; no platform, however it was obtained.
+fn identity(
+    project: &Project,
+    name: &Name,
+    sources: &dyn SourceDigests,
+    path: &mut Vec<Name>,
+) -> Result<Digest> {
+    let subsystem = project.subsystems.get(name).ok_or_else(|| {
+        Error::usage(format!(
+            "`{name}` is needed but is no subsystem of this project"
+        ))
+    })?;
+    if path.contains(name) {
+        return Err(Error::usage(format!("`{name}` needs itself")));
+    }
+    path.push(name.clone());
+    let mut walk = Walk::default();
+    walk.field("name", &subsystem.name);
+    walk.field("version", &subsystem.version);
+    contents(&mut walk, subsystem);
+    if let Some(Upstream { base, overrides }) = &subsystem.upstream {
+        upstream_keys(&mut walk, "upstream", base);
+        for (word, keys) in overrides {
+            upstream_keys(&mut walk, &format!("upstream.overrides.{word}"), keys);
+        }
+    }
+    if let Some(Build {
+        needs,
+        tools,
+        source,
+        env,
+        commands,
+        platforms: _,
+        timeout: _,
+    }) = &subsystem.build
+    {
+        match source {
+            BuildSource::Dir(_) => {
+                let rendered = subsystem.rendered_build(&Platform::host(), "<out>", "<src>")?;
+                if let Some(RenderedBuild {
+                    source: RenderedSource::Dir { path },
+                    env: _,
+                    commands: _,
+                }) = rendered
+                {
+                    walk.field("source.dir", sources.dir(&path)?);
+                }
+            }
+            BuildSource::Git {
+                url: Template(url),
+                rev: Template(rev),
+            } => walk.field("source.git", format!("{url} {rev}")),
+            BuildSource::Url { url: _, sha256 } => walk.field("source.sha256", sha256),
+            BuildSource::Crate(Template(name)) => walk.field("source.crate", name),
+        }
+        walk.map("env", env.iter().map(|(key, Template(value))| (key, value)));
+        walk.list("commands", commands.iter().map(|Template(command)| command));
+        walk.map("tools", tools);
+        for need in needs {
+            walk.field(
+                &format!("build.needs.{need}"),
+                identity(project, need, sources, path)?,
+            );
+        }
+    }
+    path.pop();
+    Ok(walk.finish().digest)
+}
+
+fn upstream_keys(walk: &mut Walk, path: &str, keys: &UpstreamKeys) {
+    let UpstreamKeys {
+        github,
+        url,
+        npm,
+        pypi,
+        tag,
+        asset,
+        checksums: _,
+        extract,
+        replacements,
+    } = keys;
+    if let Some(github) = github {
+        walk.field(&format!("{path}.github"), github);
+    }
+    for (key, template) in [
+        ("url", url),
+        ("npm", npm),
+        ("pypi", pypi),
+        ("tag", tag),
+        ("asset", asset),
+    ] {
+        if let Some(Template(text)) = template {
+            walk.field(&format!("{path}.{key}"), text);
+        }
+    }
+    if let Some(extract) = extract {
+        walk.map(
+            &format!("{path}.extract"),
+            extract
+                .iter()
+                .map(|(Template(glob), Template(file))| (glob, file)),
+        );
+    }
+    walk.map(&format!("{path}.replacements"), replacements);
+}
+
+/// A field that two explanations don't have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Its path.
+    pub field: String,
+    /// What was found; `None` where there was no such field.
+    pub found: Option<String>,
+    /// What is wanted; `None` where there is no such field any more.
+    pub wanted: Option<String>,
+}
+
+/// What differs between two explanations, in the order of the walk.
+pub fn difference(found: &[(String, String)], wanted: &[(String, String)]) -> Vec<Difference> {
+    let old: BTreeMap<&str, &str> = found
+        .iter()
+        .map(|(k, v)| (k.as_str(), v.as_str()))
+        .collect();
+    let new: BTreeMap<&str, &str> = wanted
+        .iter()
+        .map(|(k, v)| (k.as_str(), v.as_str()))
+        .collect();
+    let mut out = Vec::new();
+    for (field, value) in wanted {
+        let found = old.get(field.as_str());
+        if found != Some(&value.as_str()) {
+            let found = found.map(|value| (*value).to_owned());
+            out.push(Difference {
+                field: field.clone(),
+                found,
+                wanted: Some(value.clone()),
+            });
+        }
+    }
+    for (field, value) in found {
+        if !new.contains_key(field.as_str()) {
+            out.push(Difference {
+                field: field.clone(),
+                found: Some(value.clone()),
+                wanted: None,
+            });
+        }
+    }
+    out
+}

@@ -1,0 +1,53 @@
+//! The domain's types, parsed at the border: a bad value can't exist behind it. Used by all, uses none.
+
+mod artifact;
+mod digest;
+mod name;
+mod origin;
+mod outcome;
+mod platform;
+mod schema;
+pub mod version_order;
+
+pub use artifact::{Artifact, ArtifactFile, Cell, artifact_digest};
+pub use digest::{Digest, Hasher};
+pub use name::{AssetName, COMMAND_WORDS, FileName, Name, Tag, Version};
+pub use origin::{Origin, Via};
+pub use outcome::{Action, Outcome};
+pub use platform::{Arch, Libc, Os, Platform};
+
+/// A text that is not a valid value of its type: why, in words that finish the sentence "`x` is not a …: …".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Invalid {
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Invalid {
+    /// A text that is not valid, for this reason.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hint: None,
+        }
+    }
+    /// Adds what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<Invalid> for crate::Error {
+    fn from(invalid: Invalid) -> Self {
+        let error = crate::Error::usage(invalid.message);
+        match invalid.hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Which of two versions is newer: as semver says where that applies, else number by number, as people read them.
+//!
+//! Build metadata (`+k3s2`) decides last. What follows the numbers is a pre-release where semver says so (`1.2.3-x`) or
+//! where a word does (`1.0rc1`, `2.0-beta`); anything else is a later revision (`9.8p1`, `3.5a`).
+
+use std::cmp::Ordering;
+
+/// Words that announce a release which is not yet one.
+const EARLY: [&str; 14] = [
+    "alpha",
+    "beta",
+    "rc",
+    "cr",
+    "pre",
+    "preview",
+    "dev",
+    "snapshot",
+    "nightly",
+    "canary",
+    "next",
+    "milestone",
+    "test",
+    "insiders",
+];
+
+/// A version taken apart.
+#[derive(Debug, PartialEq, Eq)]
+struct Parts<'a> {
+    numbers: Vec<u128>,
+    stage: Stage,
+    rest: &'a str,
+    build: &'a str,
+}
+
+/// What a version is in the life of its numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Early,
+    Release,
+    Later,
+}
+
+/// What stands before a version's first digit: `v`, or nothing, or a word. Versions of one series share it.
+pub fn prefix(version: &str) -> &str {
+    &version[..version
+        .find(|c: char| c.is_ascii_digit())
+        .unwrap_or(version.len())]
+}
+
+/// Whether it is a pre-release.
+pub fn is_early(version: &str) -> bool {
+    parts(version).stage == Stage::Early
+}
+
+/// Which of two versions of one series is newer.
+pub fn compare(a: &str, b: &str) -> Ordering {
+    let (a, b) = (parts(a), parts(b));
+    let length = a.numbers.len().max(b.numbers.len());
+    let number = |parts: &Parts<'_>, n: usize| parts.numbers.get(n).copied().unwrap_or(0);
+    (0..length)
+        .map(|n| number(&a, n).cmp(&number(&b, n)))
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
+        .then_with(|| a.stage.cmp(&b.stage))
+        .then_with(|| natural(a.rest, b.rest))
+        .then_with(|| natural(a.build, b.build))
+}
+
+fn parts(version: &str) -> Parts<'_> {
+    let version = &version[prefix(version).len()..];
+    let (version, build) = version.split_once('+').unwrap_or((version, ""));
+    let mut numbers = Vec::new();
+    let mut rest = version;
+    loop {
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        if end == 0 {
+            break;
+        }
+        // A number too long to be one is larger than any.
+        numbers.push(rest[..end].parse().unwrap_or(u128::MAX));
+        rest = &rest[end..];
+        match rest.strip_prefix('.') {
+            Some(after) if after.starts_with(|c: char| c.is_ascii_digit()) => rest = after,
+            _ => break,
+        }
+    }
+    Parts {
+        stage: stage(version, rest),
+        numbers,
+        rest,
+        build,
+    }
+}
+
+fn stage(version: &str, rest: &str) -> Stage {
+    if rest.is_empty() {
+        return Stage::Release;
+    }
+    if semver::Version::parse(version).is_ok_and(|version| !version.pre.is_empty()) {
+        return Stage::Early;
+    }
+    let rest = rest
+        .trim_start_matches(['.', '-', '_', '~'])
+        .to_ascii_lowercase();
+    let word = &rest[..rest
+        .find(|c: char| !c.is_ascii_alphabetic())
+        .unwrap_or(rest.len())];
+    let numbered = rest[word.len()..].starts_with(|c: char| c.is_ascii_digit());
+    if EARLY.contains(&word) || matches!(word, "a" | "b" | "c" | "m") && numbered {
+        Stage::Early
+    } else {
+        Stage::Later
+    }
+}
+
+/// Texts with numbers in them: `rc.10` comes after `rc.9`; numbers come before words, as in semver.
+fn natural(a: &str, b: &str) -> Ordering {
+    let (mut a, mut b) = (chunks(a), chunks(b));
+    loop {
+        let order = match (a.next(), b.next()) {
+            (None, None) => return Ordering::Equal,
+            (None, Some(_)) => Ordering::Less,
+            (Some(_), None) => Ordering::Greater,
+            (Some(a), Some(b)) => match (a.parse::<u128>(), b.parse::<u128>()) {
+                (Ok(a), Ok(b)) => a.cmp(&b),
+                (Ok(_), Err(_)) => Ordering::Less,
+                (Err(_), Ok(_)) => Ordering::Greater,
+                (Err(_), Err(_)) => a.cmp(b),
+            },
+        };
+        if order.is_ne() {
+            return order;
+        }
+    }
+}
+
+/// Runs of digits and of letters.
+fn chunks(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric())
+        .flat_map(|word| {
+            let mut rest = word;
+            std::iter::from_fn(move || {
+                let digits = rest.chars().next()?.is_ascii_digit();
+                let (chunk, after) = rest.split_at(
+                    rest.find(|c: char| c.is_ascii_digit() != digits)
+                        .unwrap_or(rest.len()),
+                );
+                rest = after;
+                Some(chunk)
+            })
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn newer_is_newer() {
+        for ascending in [
+            &["v1.2.9", "v1.2.10", "v1.10.0", "v2"][..],
+            &[
+                "1.0.0-alpha",
+                "1.0.0-alpha.1",
+                "1.0.0-alpha.beta",
+                "1.0.0-beta",
+                "1.0.0-beta.2",
+                "1.0.0-beta.11",
+                "1.0.0-rc.1",
+                "1.0.0",
+            ],
+            &["2.0b1", "2.0rc1", "2.0rc10", "2.0", "2.0.1"],
+            &["3.5", "3.5a", "3.6"],
+            &["9.8", "9.8p1", "9.8p2", "9.9"],
+            &[
+                "v1.30.0+k3s1",
+                "v1.30.0+k3s2",
+                "v1.30.0+k3s10",
+                "v1.30.1-rc1+k3s1",
+                "v1.30.1+k3s1",
+            ],
+            &["2024.01.15", "2024.1.16", "2024.2.1"],
+            &[
+                "RELEASE.2024-01-02T03-04-05Z",
+                "RELEASE.2024-01-13T03-04-05Z",
+                "RELEASE.2024-11-01T00-00-00Z",
+            ],
+        ] {
+            for (n, a) in ascending.iter().enumerate() {
+                for (m, b) in ascending.iter().enumerate() {
+                    assert_eq!(compare(a, b), n.cmp(&m), "{a} and {b}");
+                }
+            }
+        }
+        assert_eq!(compare("1.0", "1.0.0"), Ordering::Equal);
+    }
+
+    #[test]
+    fn early_releases_are_known() {
+        for early in [
+            "1.0.0-rc.1",
+            "v1.0.0-0",
+            "2.0b1",
+            "1.0rc1",
+            "1.0-beta",
+            "v3.0.0-next.4",
+            "8.0-M2",
+            "1.2.dev3",
+        ] {
+            assert!(is_early(early), "{early}");
+        }
+        for release in [
+            "1.0.0",
+            "v1.0.0+rc1",
+            "3.5a",
+            "9.8p1",
+            "RELEASE.2024-01-02T03-04-05Z",
+            "2024-01-02",
+            "1.2.3.4",
+            "1.0-2",
+        ] {
+            assert!(!is_early(release), "{release}");
+        }
+    }
+}

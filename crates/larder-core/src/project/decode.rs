@@ -1,0 +1,464 @@
+//! A YAML tree → typed values with their places, noting every problem on the way instead of stopping at the first.
+//!
+//! [`keys!`](crate::project::decode::keys) makes a struct of a file's keys: the decoder, the known names and the JSON
+//! Schema come from the one definition. Knows nothing of what the keys mean together.
+
+use std::fmt;
+use std::ops::Range;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use crate::error::Problem;
+use crate::model::Invalid;
+
+use super::suggest;
+use super::yaml::{Entry, Kind, Node, Source};
+
+/// A value and its place.
+#[derive(Clone, Debug)]
+pub struct At<T> {
+    /// The value.
+    pub value: T,
+    /// Byte range in the file.
+    pub span: Range<usize>,
+}
+
+/// What one text of a file can be: parsed at the border, with a schema of its own.
+pub trait Word: Sized {
+    /// Parses the text as written.
+    fn word(text: &str) -> Result<Self, Invalid>;
+    /// Its JSON Schema.
+    fn schema() -> Schema;
+    /// Whether several texts can mean the same value.
+    const ALIASES: bool = false;
+}
+
+/// Where in a structure a value stands, for messages.
+#[derive(Clone, Copy, Debug)]
+pub enum Spot<'a> {
+    /// The whole file.
+    File,
+    /// The value of a key.
+    Key(&'a str),
+    /// One of the values of a key.
+    In(&'a str),
+}
+
+impl fmt::Display for Spot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File => f.write_str("the file"),
+            Self::Key(key) => write!(f, "`{key}`"),
+            Self::In(key) => write!(f, "each value in `{key}`"),
+        }
+    }
+}
+
+/// A file being read, and the problems seen so far.
+pub struct Reader<'a> {
+    /// The file.
+    pub source: &'a Source,
+    /// The problems.
+    pub problems: Vec<Problem>,
+}
+
+impl<'a> Reader<'a> {
+    /// Starts on a file.
+    pub fn new(source: &'a Source) -> Self {
+        Self {
+            source,
+            problems: Vec::new(),
+        }
+    }
+    /// Notes a problem with a hint.
+    pub fn problem(
+        &mut self,
+        span: &Range<usize>,
+        message: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.problems.push(
+            self.source
+                .problem(span.clone(), message, Some(hint.into())),
+        );
+    }
+    /// Notes a value that its type refused.
+    pub fn invalid(&mut self, span: &Range<usize>, invalid: Invalid) {
+        self.problems.push(
+            self.source
+                .problem(span.clone(), invalid.message, invalid.hint),
+        );
+    }
+    /// Notes a value of the wrong type.
+    fn expected(&mut self, spot: Spot<'_>, expected: &str, node: &Node, hint: Option<String>) {
+        let (message, hint) = if node.is_null() {
+            let hint = hint.unwrap_or_else(|| "give it a value, or remove the key".to_owned());
+            (format!("{spot} has no value"), Some(hint))
+        } else {
+            let found = match &node.kind {
+                Kind::Scalar { .. } => "a text",
+                Kind::List(_) => "a list",
+                Kind::Map(_) => "a mapping",
+            };
+            (format!("{spot} must be {expected}, not {found}"), hint)
+        };
+        let problem = self.source.problem(node.span.clone(), message, hint);
+        self.problems.push(problem);
+    }
+}
+
+/// What can be read from a node. `None`: it could not, and a problem says why.
+pub trait Decode: Sized {
+    /// Reads it.
+    fn decode(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>) -> Option<Self>;
+}
+
+impl<T: Word> At<T> {
+    fn parse(text: &str, span: Range<usize>, reader: &mut Reader<'_>) -> Option<Self> {
+        match T::word(text) {
+            Ok(value) => Some(Self { value, span }),
+            Err(invalid) => {
+                reader.invalid(&span, invalid);
+                None
+            }
+        }
+    }
+}
+
+impl<T: Word> Decode for At<T> {
+    fn decode(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        match &node.kind {
+            Kind::Scalar { text, .. } if !node.is_null() => {
+                Self::parse(text, node.span.clone(), reader)
+            }
+            // A template without quotes: the YAML reader said so.
+            Kind::Map(_) if reader.source.text[node.span.start..].starts_with("{{") => None,
+            _ => {
+                // `- echo error: it broke` is a mapping of one key, which few would know.
+                let block = matches!(&node.kind, Kind::Map(_))
+                    && !reader.source.text[node.span.start..].starts_with('{');
+                let hint = match &node.kind {
+                    Kind::List(items) => match items.as_slice() {
+                        [
+                            Node {
+                                kind: Kind::Scalar { text, .. },
+                                ..
+                            },
+                        ] => format!("write `{text}`, without the list around it"),
+                        _ => "write one value, not several".to_owned(),
+                    },
+                    _ if block => "a text that contains `: ` is written in quotes".to_owned(),
+                    Kind::Map(_) => {
+                        "write one value; a text that starts with `{` is written in quotes"
+                            .to_owned()
+                    }
+                    Kind::Scalar { .. } => "give it a value, or remove the key".to_owned(),
+                };
+                reader.expected(spot, "a text", node, Some(hint));
+                None
+            }
+        }
+    }
+}
+
+impl<T: Word> JsonSchema for At<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Text".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        T::schema()
+    }
+}
+
+impl<T: Decode> Decode for Vec<T> {
+    fn decode(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let key = match spot {
+            Spot::Key(key) | Spot::In(key) => key,
+            Spot::File => "",
+        };
+        match &node.kind {
+            Kind::List(items) => {
+                // What could be read is handed on: the rest of the file is still worth checking.
+                Some(
+                    items
+                        .iter()
+                        .filter_map(|item| T::decode(item, Spot::In(key), reader))
+                        .collect(),
+                )
+            }
+            Kind::Scalar { text, .. } if !node.is_null() => {
+                reader.expected(
+                    spot,
+                    "a list",
+                    node,
+                    Some(format!("write `{key}: [{text}]`")),
+                );
+                None
+            }
+            _ => {
+                let hint = (!node.is_null())
+                    .then(|| "write `[one, another]`, or a line `- one` for each".to_owned());
+                reader.expected(spot, "a list", node, hint);
+                None
+            }
+        }
+    }
+}
+
+/// A list that names at least one.
+#[derive(Clone, Debug)]
+pub struct NonEmpty<T>(pub Vec<T>);
+
+impl<T: Decode> Decode for NonEmpty<T> {
+    fn decode(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        if matches!(&node.kind, Kind::List(items) if items.is_empty()) {
+            reader.problem(&node.span, format!("{spot} is empty"), "name at least one");
+            return None;
+        }
+        Vec::decode(node, spot, reader).map(Self)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for NonEmpty<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "NonEmpty".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({ "type": "array", "items": generator.subschema_for::<T>(), "minItems": 1 })
+    }
+}
+
+/// A mapping whose keys the user names. A value that could not be read is `None`, so that its key still counts.
+#[derive(Clone, Debug)]
+pub struct Pairs<K, V>(pub Vec<(At<K>, Option<V>)>);
+
+impl<K: Word + PartialEq, V: Decode> Decode for Pairs<K, V> {
+    fn decode(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>) -> Option<Self> {
+        let Kind::Map(entries) = &node.kind else {
+            let hint = if node.is_null() {
+                "give it keys, write `{}`, or remove it"
+            } else {
+                "write `{name: value}`, or a line `name: value` for each"
+            };
+            reader.expected(spot, "a mapping", node, Some(hint.to_owned()));
+            return None;
+        };
+        let mut pairs: Vec<(At<K>, Option<V>)> = Vec::with_capacity(entries.len());
+        for Entry {
+            key: text,
+            span,
+            value,
+        } in entries
+        {
+            let value = V::decode_at(value, span, Spot::Key(text), reader);
+            let Some(key) = At::<K>::parse(text, span.clone(), reader) else {
+                continue;
+            };
+            if K::ALIASES
+                && let Some(index) = pairs.iter().position(|(known, _)| known.value == key.value)
+            {
+                let other = &reader.source.text[pairs[index].0.span.clone()];
+                let message = format!("`{text}` and `{other}` mean the same in {spot}");
+                reader.problem(&key.span, message, "put all in one of the two");
+            }
+            pairs.push((key, value));
+        }
+        Some(Self(pairs))
+    }
+}
+
+impl<K, V: JsonSchema> JsonSchema for Pairs<K, V> {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Pairs".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({ "type": "object", "additionalProperties": generator.subschema_for::<V>() })
+    }
+}
+
+/// A struct of known keys; made by [`keys!`].
+pub trait Keys: Default {
+    /// The names it knows.
+    fn names() -> Vec<&'static str>;
+    /// The names that must be there.
+    fn required() -> &'static [&'static str];
+    /// Reads one key's value; `false`: the key is unknown.
+    fn take(&mut self, entry: &Entry, reader: &mut Reader<'_>) -> bool;
+    /// A misspelled key stands for a known one: it counts as there, its value refused.
+    fn misspelled(&mut self, name: &'static str, span: &Range<usize>);
+}
+
+trait DecodeAt: Decode {
+    /// As [`Decode::decode`]; what has no place of its own (nothing at all) is told at the key.
+    fn decode_at(
+        node: &Node,
+        key_span: &Range<usize>,
+        spot: Spot<'_>,
+        reader: &mut Reader<'_>,
+    ) -> Option<Self> {
+        if node.span.is_empty() {
+            let node = Node {
+                span: key_span.clone(),
+                kind: node.kind.clone(),
+            };
+            Self::decode(&node, spot, reader)
+        } else {
+            Self::decode(node, spot, reader)
+        }
+    }
+}
+
+impl<T: Decode> DecodeAt for T {}
+
+/// Reads a key's value, for [`keys!`].
+pub fn value_of<T: Decode>(entry: &Entry, reader: &mut Reader<'_>) -> Option<T> {
+    T::decode_at(&entry.value, &entry.span, Spot::Key(&entry.key), reader)
+}
+
+/// Reads a mapping of known keys.
+pub fn decode_keys<T: Keys>(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>) -> Option<T> {
+    let Kind::Map(entries) = &node.kind else {
+        let hint = match spot {
+            Spot::File => format!("it holds keys such as `{}:`", T::names().join(":`, `")),
+            _ => format!("known keys: {}", T::names().join(", ")),
+        };
+        reader.expected(spot, "a mapping", node, Some(hint));
+        return None;
+    };
+    let mut keys = T::default();
+    let mut meant_names = Vec::new();
+    for entry in entries {
+        if !keys.take(entry, reader) {
+            let names = T::names();
+            let place = match spot {
+                Spot::File => String::new(),
+                spot => format!(" in {}", spot.to_string().replace("each value in ", "")),
+            };
+            if let Some(meant) = suggest::nearest(&entry.key, names.iter().copied()) {
+                meant_names.push(meant);
+                keys.misspelled(meant, &entry.span);
+            }
+            let hint = suggest::hint(&entry.key, names.iter().copied());
+            reader.problem(
+                &entry.span,
+                format!("unknown key `{}`{place}", entry.key),
+                hint,
+            );
+        }
+    }
+    for required in T::required() {
+        if !entries.iter().any(|entry| entry.key == *required) && !meant_names.contains(required) {
+            let message = match spot {
+                Spot::File => format!("the key `{required}` is missing"),
+                spot => format!(
+                    "the key `{required}` is missing in {}",
+                    spot.to_string().replace("each value in ", "")
+                ),
+            };
+            reader.problem(&node.span, message, format!("add `{required}:`"));
+        }
+    }
+    Some(keys)
+}
+
+/// Defines the keys of a file's mapping: a struct of optional typed values, plus where each key stands.
+macro_rules! keys {
+    ($(#[$meta:meta])* pub struct $name:ident, required $required:tt {
+        $($(#[$doc:meta])* $key:literal $field:ident: $type:ty,)*
+    }) => {
+        #[derive(Clone, Debug, Default, schemars::JsonSchema)]
+        $(#[$meta])*
+        #[schemars(deny_unknown_fields, extend("required" = $required))]
+        pub struct $name {
+            $($(#[$doc])* #[schemars(rename = $key, required)] pub $field: Option<$type>,)*
+            /// Where the keys stand.
+            #[schemars(skip)]
+            pub spans: Vec<(&'static str, std::ops::Range<usize>)>,
+        }
+
+        impl $crate::project::decode::Keys for $name {
+            fn names() -> Vec<&'static str> {
+                vec![$($key),*]
+            }
+            fn required() -> &'static [&'static str] {
+                const REQUIRED: &[&str] = &$required;
+                REQUIRED
+            }
+            fn misspelled(&mut self, name: &'static str, span: &std::ops::Range<usize>) {
+                self.spans.push((name, span.clone()));
+            }
+            fn take(
+                &mut self,
+                entry: &$crate::project::yaml::Entry,
+                reader: &mut $crate::project::decode::Reader<'_>,
+            ) -> bool {
+                match entry.key.as_str() {
+                    $($key => {
+                        self.spans.push(($key, entry.span.clone()));
+                        self.$field = $crate::project::decode::value_of(entry, reader);
+                    })*
+                    _ => return false,
+                }
+                true
+            }
+        }
+
+        impl $crate::project::decode::Decode for $name {
+            fn decode(
+                node: &$crate::project::yaml::Node,
+                spot: $crate::project::decode::Spot<'_>,
+                reader: &mut $crate::project::decode::Reader<'_>,
+            ) -> Option<Self> {
+                $crate::project::decode::decode_keys(node, spot, reader)
+            }
+        }
+
+        impl $name {
+            /// Where a key stands, if it is there (its value may have been refused).
+            #[allow(dead_code, reason = "not every mapping's places are asked for")]
+            pub fn span(&self, key: &str) -> Option<&std::ops::Range<usize>> {
+                self.spans.iter().find(|(name, _)| *name == key).map(|(_, span)| span)
+            }
+            /// Whether the value of some key was refused.
+            #[allow(dead_code, reason = "not of every mapping is it asked")]
+            pub fn refused(&self) -> bool {
+                self.spans.len() > [$(self.$field.is_some()),*].into_iter().filter(|good| *good).count()
+            }
+        }
+    };
+}
+
+/// Defines a closed set of words: the type, its parser with a "did you mean", its schema.
+macro_rules! words {
+    ($(#[$meta:meta])* pub enum $name:ident($what:literal) { $($(#[$doc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl $crate::project::decode::Word for $name {
+            fn word(text: &str) -> Result<Self, $crate::model::Invalid> {
+                match text {
+                    $($word => Ok(Self::$variant),)*
+                    _ => Err($crate::model::Invalid::new(format!("unknown {} `{text}`", $what))
+                        .hint($crate::project::suggest::hint(text, [$($word),*]))),
+                }
+            }
+            fn schema() -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "enum": [$($word),*] })
+            }
+        }
+    };
+}
+
+pub(super) use {keys, words};

@@ -1,0 +1,155 @@
+//! Looking after a cache: how big it is, what was not used lately, whether its bytes are right.
+
+use std::time::{Duration, SystemTime};
+
+use camino::Utf8PathBuf;
+use rayon::prelude::*;
+
+use super::{Cache, Entry};
+use larder_core::error::Result;
+use larder_core::fs;
+use larder_core::keys::tree;
+
+/// How big a cache is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct Usage {
+    /// Files held.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Artifacts known.
+    pub artifacts: u64,
+}
+
+/// What a pruning removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct Pruned {
+    /// Files removed.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Artifacts forgotten.
+    pub artifacts: u64,
+}
+
+/// What a check found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct Checked {
+    /// Files whose bytes are right.
+    pub right: u64,
+    /// Digests of files that were damaged; they were set aside.
+    pub damaged: Vec<String>,
+}
+
+impl Cache {
+    fn files(&self) -> Result<Vec<Utf8PathBuf>> {
+        let root = self.root.join("files");
+        let mut files = Vec::new();
+        for shard in fs::list(&root)? {
+            files.extend(
+                fs::list(root.join(&shard))?
+                    .into_iter()
+                    .map(|name| root.join(&shard).join(name)),
+            );
+        }
+        Ok(files)
+    }
+
+    fn entries(&self) -> Result<Vec<Utf8PathBuf>> {
+        let mut entries = Vec::new();
+        for origin in ["original", "build"] {
+            let dir = self.root.join("index").join(origin);
+            entries.extend(fs::list(&dir)?.into_iter().map(|name| dir.join(name)));
+        }
+        Ok(entries)
+    }
+
+    /// How big it is.
+    pub fn usage(&self) -> Result<Usage> {
+        let mut usage = Usage::default();
+        for file in self.files()? {
+            if let Some(meta) = fs::stat(&file)? {
+                usage.files += 1;
+                usage.bytes += meta.len();
+            }
+        }
+        usage.artifacts = self.entries()?.len() as u64;
+        Ok(usage)
+    }
+
+    /// Removes files not used for `unused`, and what was left in staging and quarantine for a day; then forgets
+    /// artifacts that lost a file. With `dry_run` only counts. Safe beside a running installation: whoever loses a file
+    /// while restoring gets it from the next source.
+    pub fn prune(&self, unused: Duration, dry_run: bool) -> Result<Pruned> {
+        let now = SystemTime::now();
+        let age = |meta: &std::fs::Metadata| {
+            meta.modified()
+                .ok()
+                .and_then(|t| now.duration_since(t).ok())
+                .unwrap_or_default()
+        };
+        let mut pruned = Pruned::default();
+        for file in self.files()? {
+            let Some(meta) = fs::stat(&file)? else {
+                continue;
+            };
+            if age(&meta) >= unused {
+                pruned.files += 1;
+                pruned.bytes += meta.len();
+                if !dry_run {
+                    fs::remove_file(&file)?;
+                }
+            }
+        }
+        for dir in ["tmp", "quarantine"] {
+            let dir = self.root.join(dir);
+            for name in fs::list(&dir)? {
+                let path = dir.join(name);
+                let Some(meta) = fs::lstat(&path)? else {
+                    continue;
+                };
+                if age(&meta) >= Duration::from_hours(24) && !dry_run {
+                    if meta.is_dir() {
+                        fs::remove_dir_all(&path)?;
+                    } else {
+                        fs::remove_file(&path)?;
+                    }
+                }
+            }
+        }
+        for path in self.entries()? {
+            let entry = fs::read_opt(&path)?.and_then(|bytes| Entry::parse(&bytes));
+            if !entry.is_some_and(|entry| self.holds(&entry.artifact).unwrap_or(true)) {
+                pruned.artifacts += 1;
+                if !dry_run {
+                    fs::remove_file(&path)?;
+                }
+            }
+        }
+        Ok(pruned)
+    }
+
+    /// Hashes every file; damaged ones are set aside.
+    pub fn check(&self) -> Result<Checked> {
+        let files = self.files()?;
+        let results: Vec<Result<Option<String>>> = files
+            .par_iter()
+            .map(|path| {
+                let name = path.file_name().unwrap_or_default();
+                let right = tree::hash_file(path)?.0.to_string() == name;
+                if !right {
+                    self.quarantine(path)?;
+                }
+                Ok((!right).then(|| name.to_owned()))
+            })
+            .collect();
+        let mut checked = Checked::default();
+        for result in results {
+            match result? {
+                Some(damaged) => checked.damaged.push(damaged),
+                None => checked.right += 1,
+            }
+        }
+        Ok(checked)
+    }
+}

@@ -1,0 +1,168 @@
+//! The state snapshot `.larder/state`: what was seen when all was well, so that the next run only has to look again.
+//!
+//! It is a cache of looks: deleting it, or finding it damaged or of another format, costs a re-hash and nothing else. Its
+//! form is an 8-byte mark that names the format, 8 bytes that a flipped bit would change, and postcard.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+use super::Watched;
+use larder_core::error::Result;
+use larder_core::fs;
+use larder_core::model::{Digest, Via};
+
+const MARK: &[u8; 8] = b"larder\x002";
+
+/// All that is remembered of a project.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// What this larder is (version and build), so that another one starts afresh.
+    pub larder: String,
+    /// `versions.yml`, recipes and the folders that list them.
+    pub definition: Vec<Watched>,
+    /// Source folders.
+    pub sources: Vec<SourceState>,
+    /// Installed cells.
+    pub cells: Vec<CellState>,
+    /// Every subsystem that exists on the host, as `all` means it there.
+    pub all: Vec<String>,
+    /// Those are all of the project's subsystems.
+    pub complete: bool,
+    /// Counts the looks of `definition`: a cell recorded under another one may have been judged by other files.
+    pub generation: u64,
+}
+
+/// A source folder whose digest is known while it looks the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceState {
+    /// The folder.
+    pub path: Utf8PathBuf,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its files and folders.
+    pub watched: Vec<Watched>,
+}
+
+/// An installed cell that was whole and wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CellState {
+    /// The subsystem's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The platform.
+    pub platform: String,
+    /// How it came here, as far as known.
+    pub via: Option<Via>,
+    /// Names ensured along with it.
+    pub needs: Vec<String>,
+    /// The artifact's digest.
+    pub artifact: Digest,
+    /// The installed files.
+    pub watched: Vec<Watched>,
+    /// Source folders its keys depend on, with the digests they had.
+    pub sources: Vec<(Utf8PathBuf, Digest)>,
+    /// The state's generation when it was recorded.
+    pub generation: u64,
+}
+
+impl State {
+    /// Path of the snapshot of a project.
+    pub fn path(root: &Utf8Path) -> Utf8PathBuf {
+        root.join(".larder/state")
+    }
+
+    /// Reads the snapshot; an empty one where there is none that this larder wrote.
+    pub fn load(root: &Utf8Path, larder: &str) -> Self {
+        let read = || {
+            let bytes = fs::read_opt(Self::path(root)).ok()??;
+            let (check, body) = bytes.strip_prefix(MARK)?.split_first_chunk()?;
+            if *check != checksum(body) {
+                return None;
+            }
+            let state: Self = postcard::from_bytes(body).ok()?;
+            (state.larder == larder).then_some(state)
+        };
+        read().unwrap_or_else(|| Self {
+            larder: larder.to_owned(),
+            ..Self::default()
+        })
+    }
+
+    /// Writes the snapshot, atomically.
+    pub fn save(&self, root: &Utf8Path) -> Result<()> {
+        let path = Self::path(root);
+        fs::create_dir_all(fs::parent(path.as_std_path()))?;
+        let body = postcard::to_allocvec(self).unwrap_or_default();
+        let mut bytes = MARK.to_vec();
+        bytes.extend(checksum(&body));
+        bytes.extend(body);
+        fs::write_atomic(&path, &bytes)
+    }
+
+    /// What is remembered of a cell.
+    pub fn cell(&self, name: &str, platform: &str) -> Option<&CellState> {
+        self.cells
+            .iter()
+            .find(|cell| cell.name == name && cell.platform == platform)
+    }
+}
+
+/// Against accidents, not against people: FNV-1a over words. A megabyte costs a fraction of a millisecond.
+fn checksum(bytes: &[u8]) -> [u8; 8] {
+    let mix = |sum: u64, word: u64| {
+        (sum ^ word)
+            .wrapping_mul(0x0000_0100_0000_01b3)
+            .rotate_left(23)
+    };
+    let (words, rest) = bytes.as_chunks::<8>();
+    let sum = words.iter().fold(0xcbf2_9ce4_8422_2325, |sum, word| {
+        mix(sum, u64::from_le_bytes(*word))
+    });
+    let sum = rest
+        .iter()
+        .fold(sum, |sum, byte| mix(sum, u64::from(*byte)));
+    mix(sum, bytes.len() as u64).to_le_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_flipped_bit_or_cut_means_a_fresh_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(dir.path()).unwrap();
+        let state = State {
+            larder: "me".into(),
+            all: vec!["one".into(), "two".into()],
+            complete: true,
+            ..State::default()
+        };
+        state.save(root).unwrap();
+        assert_eq!(State::load(root, "me"), state);
+        assert_eq!(
+            State::load(root, "another"),
+            State {
+                larder: "another".into(),
+                ..State::default()
+            }
+        );
+        let path = State::path(root);
+        let bytes = fs::read(&path).unwrap();
+        let empty = State {
+            larder: "me".into(),
+            ..State::default()
+        };
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            fs::write_atomic(&path, &damaged).unwrap();
+            assert_eq!(State::load(root, "me"), empty, "bit {bit}");
+        }
+        for cut in 0..bytes.len() {
+            fs::write_atomic(&path, &bytes[..cut]).unwrap();
+            assert_eq!(State::load(root, "me"), empty, "cut at {cut}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! A plan drawn for people and programs: dot, mermaid, JSON.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::{Edge, Plan};
+
+/// What needs what, as nodes and edges.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct Drawing {
+    /// Cells, sorted.
+    pub nodes: Vec<Node>,
+    /// What needs what.
+    pub edges: Vec<Arrow>,
+}
+
+/// A cell.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct Node {
+    /// `nats` on the host, `nats (windows-amd64)` elsewhere.
+    pub id: String,
+    /// The subsystem.
+    pub subsystem: String,
+    /// The platform.
+    pub platform: String,
+    /// Asked for, or needed by what is; else only a build would need it.
+    pub goal: bool,
+}
+
+/// An arrow from who needs to what is needed.
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
+pub struct Arrow {
+    /// Who needs.
+    pub from: String,
+    /// What is needed.
+    pub to: String,
+    /// `needs` or `build.needs`.
+    #[schemars(extend("enum" = ["needs", "build.needs"]))]
+    pub kind: &'static str,
+}
+
+impl Drawing {
+    /// Of a plan.
+    pub fn of(plan: &Plan) -> Self {
+        let id = |cell: &larder_core::model::Cell| {
+            if cell.platform == larder_core::model::Platform::host() {
+                cell.name.to_string()
+            } else {
+                cell.to_string()
+            }
+        };
+        let mut drawing = Self {
+            nodes: Vec::new(),
+            edges: Vec::new(),
+        };
+        for node in plan.ids() {
+            let cell = plan.cell(node);
+            drawing.nodes.push(Node {
+                id: id(cell),
+                subsystem: cell.name.to_string(),
+                platform: cell.platform.to_string(),
+                goal: plan.is_goal(node),
+            });
+            for (edge, kind) in [(Edge::Needs, "needs"), (Edge::BuildNeeds, "build.needs")] {
+                for target in plan.neighbours(node, edge) {
+                    drawing.edges.push(Arrow {
+                        from: id(cell),
+                        to: id(plan.cell(target)),
+                        kind,
+                    });
+                }
+            }
+        }
+        drawing
+    }
+
+    /// Graphviz.
+    pub fn dot(&self) -> String {
+        let mut text = String::from("digraph larder {\n  rankdir=LR;\n  node [shape=box];\n");
+        for node in &self.nodes {
+            let _ = writeln!(
+                text,
+                "  {:?}{};",
+                node.id,
+                if node.goal { "" } else { " [style=dashed]" }
+            );
+        }
+        for Arrow { from, to, kind } in &self.edges {
+            let style = if *kind == "needs" {
+                ""
+            } else {
+                " [style=dashed]"
+            };
+            let _ = writeln!(text, "  {from:?} -> {to:?}{style};");
+        }
+        text + "}\n"
+    }
+
+    /// Mermaid, as GitHub shows it in Markdown.
+    pub fn mermaid(&self) -> String {
+        let mut text = String::from("graph LR\n");
+        let number = |id: &str| {
+            self.nodes
+                .iter()
+                .position(|node| node.id == id)
+                .unwrap_or_default()
+        };
+        for (i, node) in self.nodes.iter().enumerate() {
+            let _ = writeln!(text, "  n{i}[\"{}\"]", node.id);
+        }
+        for Arrow { from, to, kind } in &self.edges {
+            let _ = writeln!(
+                text,
+                "  n{} {} n{}",
+                number(from),
+                if *kind == "needs" { "-->" } else { "-.->" },
+                number(to)
+            );
+        }
+        text
+    }
+}

@@ -1,0 +1,228 @@
+//! The work of `ensure`: steps on cells, told as events, with what has to be recorded afterwards.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use super::foresee::Foreseen;
+use super::{Answer, Work};
+use crate::events::{Event, Finished, Level};
+use crate::steps::{self, Context, Done, Obtained, UploadDecision};
+use larder_core::error::{Error, Result};
+use larder_core::model::{Action, Cell, Name, Outcome};
+
+/// Obtains and builds cells of a context.
+pub struct Ensure {
+    ctx: Arc<Context>,
+    upload: UploadDecision,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    started: BTreeMap<Cell, Instant>,
+    silent: BTreeMap<Cell, Error>,
+    done: BTreeMap<Cell, Done>,
+    late: Vec<Error>,
+}
+
+impl Ensure {
+    /// For a run; `upload` says what happens after a build.
+    pub fn new(ctx: Arc<Context>, upload: UploadDecision) -> Self {
+        Self {
+            ctx,
+            upload,
+            inner: Mutex::default(),
+        }
+    }
+
+    fn inner(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is present and right now, cell by cell.
+    pub fn done(&self) -> BTreeMap<Cell, Done> {
+        self.inner().done.clone()
+    }
+
+    /// Failures of releases after builds; they change the exit code, not the outcome of the build.
+    pub fn late_errors(&self) -> Vec<Error> {
+        self.inner().late.clone()
+    }
+
+    fn version(&self, cell: &Cell) -> Option<larder_core::model::Version> {
+        self.ctx
+            .project
+            .subsystems
+            .get(&cell.name)
+            .map(|subsystem| subsystem.version.clone())
+    }
+
+    fn finished(&self, cell: &Cell, outcome: Outcome) -> Option<Finished> {
+        let seconds = self
+            .inner()
+            .started
+            .get(cell)
+            .map_or(0.0, |start| start.elapsed().as_secs_f64());
+        Some(Finished {
+            action: Action::Ensure,
+            cell: cell.clone(),
+            version: self.version(cell)?,
+            outcome,
+            via: None,
+            bytes: 0,
+            seconds,
+            error: None,
+            reason: None,
+            place: None,
+            log: None,
+        })
+    }
+
+    fn tell(&self, finished: Option<Finished>) {
+        if let Some(finished) = finished {
+            self.ctx.events.send(Event::Finished(finished));
+        }
+    }
+
+    fn succeeded(&self, cell: &Cell, done: Done) -> Answer {
+        let outcome = done.outcome;
+        if let Some(mut finished) = self.finished(cell, outcome) {
+            finished.via = done.via;
+            finished.bytes = done.bytes;
+            finished.place.clone_from(&done.place);
+            finished.reason.clone_from(&done.reason);
+            finished.log.clone_from(&done.log);
+            self.tell(Some(finished));
+        }
+        self.inner().done.insert(cell.clone(), done);
+        Answer::Done(outcome)
+    }
+
+    fn failed(&self, cell: &Cell, error: Error, log: bool) -> Answer {
+        if let Some(mut finished) = self.finished(cell, Outcome::Failed) {
+            finished.error = Some(error.clone());
+            if log {
+                finished.log = Some(steps::log_path(&self.ctx, cell)).filter(|path| path.exists());
+            }
+            self.tell(Some(finished));
+        }
+        Answer::Failed(error)
+    }
+
+    /// After a build, where `upload` says so: package and release. Told as an event of its own.
+    fn release(&self, cell: &Cell) {
+        let reason = match (&self.upload, self.inner().silent.get(cell)) {
+            (UploadDecision::No, _) => return,
+            (UploadDecision::Skip(why), _) => Some(why.clone()),
+            (UploadDecision::Yes, Some(error)) => Some(format!(
+                "a source before the build was silent ({}), so what was built is not uploaded",
+                error.message()
+            )),
+            (UploadDecision::Yes, None) => None,
+        };
+        let start = Instant::now();
+        let Some(mut finished) = self.finished(cell, Outcome::Skipped) else {
+            return;
+        };
+        finished.action = Action::Release;
+        if reason.is_some() {
+            finished.reason = reason;
+        } else {
+            match steps::release(&self.ctx, cell, steps::ReleaseOptions::default()) {
+                Ok(released) => {
+                    finished.outcome = released.outcome;
+                    finished.bytes = released.bytes;
+                    finished.place = Some(released.place);
+                    finished.reason = released.reason;
+                }
+                Err(error) => {
+                    finished.outcome = Outcome::Failed;
+                    finished.error = Some(error.clone());
+                    self.inner().late.push(error);
+                }
+            }
+        }
+        finished.seconds = start.elapsed().as_secs_f64();
+        self.tell(Some(finished));
+    }
+
+    /// `--dry-run`: tells what was foreseen of a cell; gives the failure it would come to.
+    pub fn foreseen(&self, foreseen: Foreseen) -> Option<Error> {
+        let Foreseen {
+            cell,
+            look,
+            needed_by,
+        } = foreseen;
+        match look.and_then(|look| steps::foretell(&self.ctx, &cell, look)) {
+            Ok(Err(mut reason)) => {
+                if !needed_by.is_empty() {
+                    let builds: Vec<&str> = needed_by.iter().map(Name::as_str).collect();
+                    reason = format!("{reason}; needed to build {}", builds.join(", "));
+                }
+                self.skipped(&cell, &reason);
+                None
+            }
+            Ok(Ok(done)) => {
+                self.succeeded(&cell, done);
+                None
+            }
+            Err(error) => {
+                self.failed(&cell, error.clone(), false);
+                Some(error)
+            }
+        }
+    }
+
+    fn try_build(&self, cell: &Cell, reason: &str) -> Result<Done> {
+        steps::build(&self.ctx, cell, reason)
+    }
+}
+
+impl Work for Ensure {
+    fn obtain(&self, cell: &Cell) -> Answer {
+        self.inner().started.insert(cell.clone(), Instant::now());
+        match steps::obtain(&self.ctx, cell) {
+            Ok(Obtained::Done(done)) => self.succeeded(cell, *done),
+            Ok(Obtained::MustBuild {
+                reason,
+                unavailable,
+            }) => {
+                if let Some(error) = unavailable {
+                    self.inner().silent.insert(cell.clone(), error);
+                }
+                self.ctx.events.note(
+                    Some(cell),
+                    Level::Detail,
+                    format!("has to be built: {reason}"),
+                );
+                Answer::MustBuild(reason)
+            }
+            Err(error) => self.failed(cell, error, false),
+        }
+    }
+
+    fn build(&self, cell: &Cell, reason: &str) -> Answer {
+        // What the build takes, not the wait for what it is built with and for its turn.
+        self.inner().started.insert(cell.clone(), Instant::now());
+        match self.try_build(cell, reason) {
+            Ok(done) => {
+                let built = done.outcome == Outcome::Built;
+                let answer = self.succeeded(cell, done);
+                if built {
+                    self.release(cell);
+                }
+                answer
+            }
+            Err(error) => self.failed(cell, error, true),
+        }
+    }
+
+    fn skipped(&self, cell: &Cell, reason: &str) {
+        let told = self.finished(cell, Outcome::Skipped).map(|mut finished| {
+            finished.reason = Some(reason.to_owned());
+            finished
+        });
+        self.tell(told);
+    }
+}

@@ -1,0 +1,191 @@
+//! Everything that is installed for a platform → one archive in `.dist`.
+//!
+//! ```text
+//! nats-server telegraf …        binaries of all subsystems, at the top
+//! .versions/nats                each subsystem's stamp, as `.bin/.version` has it
+//! share/nats/LICENSE            files that a recipe includes beside its binaries
+//! ```
+//!
+//! The same installed artifacts give the same archive, byte for byte; it holds no list of its own beyond the stamps.
+
+use std::collections::BTreeMap;
+use std::io::{BufWriter, Write};
+
+use camino::Utf8PathBuf;
+
+use super::context::Context;
+use super::package;
+use larder_core::archive::{self, Content, PackEntry};
+use larder_core::error::{Error, Result};
+use larder_core::formats::stamp;
+use larder_core::fs::{self, IoContext};
+use larder_core::keys::tree;
+use larder_core::model::{Artifact, AssetName, Cell, Digest, Name, Os, Platform};
+use larder_core::project::{PackageFormat, Project, Subsystem};
+
+/// A bundle in `.dist`.
+#[derive(Clone, Debug)]
+pub struct Bundled {
+    /// Its name.
+    pub name: AssetName,
+    /// The archive.
+    pub file: Utf8PathBuf,
+    /// Digest of the archive.
+    pub sha256: Digest,
+    /// Bytes of the archive.
+    pub size: u64,
+    /// How many subsystems are in it.
+    pub members: usize,
+    /// It was there already, with the same bytes.
+    pub up_to_date: bool,
+}
+
+/// The subsystems that a platform's bundle holds, sorted by name.
+pub fn members(project: &Project, platform: Platform) -> Vec<&Subsystem> {
+    let wanted = |s: &&Subsystem| {
+        s.platforms.contains(&platform) && !project.bundle.exclude.contains(&s.name)
+    };
+    project.subsystems.values().filter(wanted).collect()
+}
+
+/// Name of a platform's bundle.
+pub fn name(project: &Project, platform: Platform) -> Result<AssetName> {
+    let format = format(platform);
+    let name = AssetName::of(&project.bundle.name, &platform, format.extension(), None);
+    let taken = project.subsystems.values().find(|s| {
+        s.platforms.contains(&platform)
+            && AssetName::of(
+                &s.package.name,
+                &platform,
+                s.format(&platform).extension(),
+                None,
+            ) == name
+    });
+    match taken {
+        None => Ok(name),
+        Some(subsystem) => Err(Error::usage(format!(
+            "the bundle {name} would take the place of the package of `{}`",
+            subsystem.name
+        ))
+        .hint("give the bundle another name in versions.yml: `bundle: {name: …}`")),
+    }
+}
+
+fn format(platform: Platform) -> PackageFormat {
+    if platform.os == Os::Windows {
+        PackageFormat::Zip
+    } else {
+        PackageFormat::TarGz
+    }
+}
+
+/// Bundles what is installed for a platform; all of it must be there, whole, and what the recipes want today.
+pub fn bundle(ctx: &Context, platform: Platform) -> Result<Bundled> {
+    let name = name(&ctx.project, platform)?;
+    let members = members(&ctx.project, platform);
+    if members.is_empty() {
+        return Err(
+            Error::usage(format!("there is nothing to bundle for {platform}"))
+                .hint("no subsystem that exists there is left over by `bundle.exclude`"),
+        );
+    }
+    let artifacts = members
+        .iter()
+        .map(|subsystem| installed(ctx, subsystem, platform))
+        .collect::<Result<Vec<_>>>()?;
+    let mut files: Vec<(String, u32, u64, Utf8PathBuf)> = Vec::new();
+    let mut owners: BTreeMap<String, &Name> = BTreeMap::new();
+    for (subsystem, artifact) in members.iter().zip(&artifacts) {
+        let bin = ctx.bin(&Cell {
+            name: subsystem.name.clone(),
+            platform,
+        });
+        for (index, file) in artifact.files.iter().enumerate() {
+            let inside = if index < subsystem.binaries.len() {
+                file.name.to_string()
+            } else {
+                format!("share/{}/{}", subsystem.name, file.name)
+            };
+            if let Some(other) = owners.insert(inside.clone(), &subsystem.name) {
+                return Err(Error::usage(format!(
+                    "`{other}` and `{}` both have a binary `{inside}`",
+                    subsystem.name
+                ))
+                .hint("leave one of them out: `bundle: {exclude: […]}`"));
+            }
+            files.push((inside, file.mode, file.size, bin.file(file.name.as_str())));
+        }
+    }
+    let stamps: Vec<(String, String)> = artifacts
+        .iter()
+        .map(|artifact| {
+            (
+                format!(".versions/{}", artifact.name),
+                stamp::render(artifact),
+            )
+        })
+        .collect();
+    let binaries = files.iter().map(|(name, mode, size, path)| PackEntry {
+        name,
+        mode: *mode,
+        size: *size,
+        content: Content::File(path),
+    });
+    let texts = stamps.iter().map(|(name, text)| PackEntry {
+        name,
+        mode: 0o644,
+        size: text.len() as u64,
+        content: Content::Bytes(text.as_bytes()),
+    });
+    let entries: Vec<PackEntry<'_>> = binaries.chain(texts).collect();
+    let dist = ctx.project.root.join(".dist");
+    fs::create_dir_all(&dist)?;
+    let file = dist.join(&name);
+    let staged = tempfile::Builder::new()
+        .prefix(".tmp-")
+        .tempfile_in(&dist)
+        .at("create a file in", &dist)?;
+    let mut out = BufWriter::new(staged.as_file());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let packed = archive::pack(
+        format(platform),
+        &entries,
+        &mut out,
+        threads,
+        &ctx.cancel,
+        &|_| {},
+    )?;
+    out.flush().at("write", &file)?;
+    drop(out);
+    let same = fs::stat(&file)?.is_some_and(|meta| meta.len() == packed.size)
+        && tree::hash_file(&file)?.0 == packed.sha256;
+    if !same {
+        fs::set_mode(staged.path(), 0o644)?;
+        staged.as_file().sync_all().at("flush", &file)?;
+        staged
+            .persist(&file)
+            .map_err(|e| fs::io_error("write", &file, &e.error))?;
+    }
+    Ok(Bundled {
+        name,
+        file,
+        sha256: packed.sha256,
+        size: packed.size,
+        members: members.len(),
+        up_to_date: same,
+    })
+}
+
+fn installed(ctx: &Context, subsystem: &Subsystem, platform: Platform) -> Result<Artifact> {
+    let cell = Cell {
+        name: subsystem.name.clone(),
+        platform,
+    };
+    let bin = ctx.bin(&cell);
+    let artifact = package::wanted_and_installed(ctx, &cell, &bin)?;
+    match bin.damage(&artifact)? {
+        None => Ok(artifact),
+        Some(damage) => Err(Error::integrity(format!("{cell} is damaged: {damage}"))
+            .hint(format!("`{}` repairs it", cell.ensure()))),
+    }
+}

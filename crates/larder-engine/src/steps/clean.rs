@@ -1,0 +1,166 @@
+//! Removes what is installed and packed: the way back to a fresh checkout. Never the cache, the hub or the lock.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::context::Context;
+use super::present::hold;
+use larder_core::error::{Error, Result};
+use larder_core::fs;
+use larder_core::model::{Cell, FileName, Name, Platform};
+use larder_core::project::{HubConfig, Project};
+
+/// What a cleaning removed, or would.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cleaned {
+    /// There was something.
+    pub any: bool,
+    /// Bytes of files, links not followed.
+    pub bytes: u64,
+}
+
+/// Removes a subsystem's installed binaries, of all platforms, and its packages in `.dist`.
+pub fn clean(ctx: &Context, name: &Name) -> Result<Cleaned> {
+    let host = Cell {
+        name: name.clone(),
+        platform: Platform::host(),
+    };
+    let Some(subsystem) = ctx.project.subsystems.get(name) else {
+        return Err(Error::usage(format!("no subsystem is called `{name}`")));
+    };
+    let dist = ctx.project.root.join(".dist");
+    let packages: Vec<Utf8PathBuf> = fs::list(&dist)?
+        .into_iter()
+        .filter(|file| is_package(file, &subsystem.package.name))
+        .map(|file| dist.join(file))
+        .collect();
+    let bin = ctx.bin(&host);
+    let mut cleaned = measure(bin.dir())?;
+    for package in &packages {
+        cleaned.add(measure(package)?);
+    }
+    if ctx.options.dry_run || !cleaned.any {
+        return Ok(cleaned);
+    }
+    let _held = hold(ctx, &host)?;
+    bin.clean()?;
+    for package in &packages {
+        fs::remove_file(package)?;
+    }
+    Ok(cleaned)
+}
+
+/// Removes all of `.dist`, and the installed binaries of folders that have no recipe any more.
+pub fn clean_rest(ctx: &Context) -> Result<Cleaned> {
+    let project = &ctx.project;
+    let mut paths = vec![dist(project)?];
+    for folder in fs::list(&project.subsystems_dir)? {
+        let bin = project.subsystems_dir.join(&folder).join(".bin");
+        let known = project
+            .subsystems
+            .keys()
+            .any(|name| name.as_str() == folder);
+        let ours =
+            fs::lstat(bin.join(".v"))?.is_some() || fs::lstat(bin.join(".version"))?.is_some();
+        if !known && ours {
+            paths.push(bin);
+        }
+    }
+    let mut cleaned = Cleaned::default();
+    for path in paths {
+        cleaned.add(measure(&path)?);
+        if !ctx.options.dry_run {
+            fs::remove_dir_all(&path)?;
+        }
+    }
+    Ok(cleaned)
+}
+
+/// `.dist`, unless something lives in it that must stay.
+fn dist(project: &Project) -> Result<Utf8PathBuf> {
+    let dist = project.root.join(".dist");
+    if let HubConfig::Dir {
+        path,
+        written: _,
+        default: _,
+    } = &project.hub
+        && (path.starts_with(&dist) || dist.starts_with(path))
+    {
+        return Err(
+            Error::usage(format!("the hub {path} and .dist lie in each other"))
+                .hint("`clean all` removes .dist and never the hub: put the hub elsewhere"),
+        );
+    }
+    Ok(dist)
+}
+
+impl Cleaned {
+    fn add(&mut self, other: Self) {
+        self.any |= other.any;
+        self.bytes += other.bytes;
+    }
+}
+
+/// What stands at a path, links not followed.
+fn measure(path: &Utf8Path) -> Result<Cleaned> {
+    let Some(meta) = fs::lstat(path)? else {
+        return Ok(Cleaned::default());
+    };
+    let mut cleaned = Cleaned {
+        any: true,
+        bytes: if meta.is_file() { meta.len() } else { 0 },
+    };
+    if meta.is_dir() {
+        for name in fs::list(path)? {
+            cleaned.add(measure(&path.join(name))?);
+        }
+    }
+    Ok(cleaned)
+}
+
+/// Whether a file of `.dist` is a package of that stem, or its sidecar: `<stem>-<platform>[-<12 hex>].<extension>[.json]`.
+fn is_package(file: &str, stem: &FileName) -> bool {
+    let file = file.strip_suffix(".json").unwrap_or(file);
+    let archive = [".tar.gz", ".tar.zst", ".zip"]
+        .into_iter()
+        .find_map(|extension| file.strip_suffix(extension));
+    let rest = archive.and_then(|file| file.strip_prefix(stem.as_str())?.strip_prefix('-'));
+    let is_platform = |text: &str| {
+        text.parse::<Platform>()
+            .is_ok_and(|platform| platform.to_string() == text)
+    };
+    let Some(rest) = rest else { return false };
+    let suffixed = rest
+        .rsplit_once('-')
+        .filter(|(_, hex)| hex.len() == 12 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
+    is_platform(rest) || suffixed.is_some_and(|(platform, _)| is_platform(platform))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_stems_own_packages_are_its_packages() {
+        let stem: FileName = "nats".parse().unwrap();
+        for ours in [
+            "nats-linux-amd64.tar.gz",
+            "nats-linux-amd64.tar.gz.json",
+            "nats-linux-amd64-musl.tar.zst",
+            "nats-windows-arm64.zip",
+            "nats-darwin-arm64-3f2a9c01d2e4.tar.gz.json",
+        ] {
+            assert!(is_package(ours, &stem), "{ours}");
+        }
+        for other in [
+            "nats-server-linux-amd64.tar.gz",
+            "nats.tar.gz",
+            "natsx-linux-amd64.tar.gz",
+            "nats-linux-amd64.txt",
+            "nats-linux-amd64-3f2a.tar.gz",
+            "checksums.txt",
+            "nats-linux-x86_64.tar.gz",
+        ] {
+            assert!(!is_package(other, &stem), "{other}");
+        }
+    }
+}

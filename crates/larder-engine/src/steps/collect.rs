@@ -1,0 +1,383 @@
+//! Managed distribution of other people's binaries: originals laid out in `.collection`.
+//!
+//! ```text
+//! .collection/binaries/<name>/<version>/<platform>/<binary>[.exe]
+//! .collection/binaries/<name>/<version>/manifest.json      what stands there
+//! .collection/binaries/<name>/manifest.json                of the newest collected
+//! .collection/metadata/collection-report.json              how the last run went
+//! ```
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+use super::context::Context;
+use super::original;
+use crate::cache::Entry;
+use crate::events::Phase;
+use larder_core::error::{Error, Result};
+use larder_core::formats::PinKind;
+use larder_core::fs;
+use larder_core::keys::tree;
+use larder_core::model::{ArtifactFile, Cell, Origin, Platform, Tag};
+use larder_core::project::{Coordinate, HubConfig, Subsystem};
+use larder_remote::hub::GitHubConfig;
+use larder_remote::origin::is_older;
+
+/// `manifest.json` of a collection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Manifest {
+    /// The subsystem.
+    pub binary: String,
+    /// Its version.
+    pub version: String,
+    /// When it was collected, RFC 3339, UTC.
+    pub collection_date: String,
+    /// Where it comes from.
+    pub source: Source,
+    /// What stands there, by platform.
+    pub platforms: BTreeMap<String, Item>,
+    /// The team's own release of it.
+    pub managed_release: ManagedRelease,
+}
+
+/// Where originals come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Source {
+    /// `owner/name`, or the registry's name for the package.
+    pub repo: Option<String>,
+    /// The publisher's page of the release, or the file's url.
+    pub release_url: Option<String>,
+}
+
+/// A platform's binary.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Item {
+    /// Name of the first binary's file.
+    pub filename: String,
+    /// Its bytes.
+    pub size: u64,
+    /// Its digest.
+    pub sha256: String,
+    /// It is an executable of that platform (or a script).
+    pub executable: bool,
+    /// Every file, where there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<ItemFile>,
+}
+
+/// One of several files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ItemFile {
+    /// Its name.
+    pub filename: String,
+    /// Its bytes.
+    pub size: u64,
+    /// Its digest.
+    pub sha256: String,
+}
+
+/// The team's own release of a subsystem's version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct ManagedRelease {
+    /// `owner/name`, where the hub is on GitHub.
+    pub repo: Option<String>,
+    /// Its tag.
+    pub tag: String,
+    /// Whether it is there for everyone.
+    pub published: bool,
+    /// Its page, where it has one.
+    pub url: Option<String>,
+}
+
+/// What collecting one cell came to.
+#[derive(Clone, Debug)]
+pub struct Collected {
+    /// For the manifest.
+    pub item: Item,
+    /// Anything was written.
+    pub changed: bool,
+    /// Bytes laid out.
+    pub bytes: u64,
+    /// Where.
+    pub place: Utf8PathBuf,
+}
+
+/// `.collection/binaries/<name>/<version>`.
+fn version_dir(ctx: &Context, subsystem: &Subsystem) -> Utf8PathBuf {
+    ctx.project
+        .root
+        .join(".collection/binaries")
+        .join(&subsystem.name)
+        .join(&subsystem.version)
+}
+
+/// Collects one cell's original. With `missing_only` what the manifest names and is whole is not asked for at all.
+pub fn collect(ctx: &Context, cell: &Cell, missing_only: bool) -> Result<Collected> {
+    let subsystem = ctx.subsystem(cell)?;
+    let base = version_dir(ctx, subsystem);
+    let dir = base.join(cell.platform.to_string());
+    if missing_only
+        && let Some(item) = read(&base)?
+            .and_then(|mut manifest| manifest.platforms.remove(&cell.platform.to_string()))
+        && is_whole(&dir, &item)?
+    {
+        return Ok(Collected {
+            bytes: 0,
+            item,
+            changed: false,
+            place: dir,
+        });
+    }
+    let entry = obtain(ctx, cell)?;
+    let item = item_of(&entry.artifact.files);
+    if is_whole(&dir, &item)? {
+        return Ok(Collected {
+            bytes: 0,
+            item,
+            changed: false,
+            place: dir,
+        });
+    }
+    fs::create_dir_all(&base)?;
+    let staging = tempfile::Builder::new()
+        .prefix(".tmp-")
+        .tempdir_in(&base)
+        .map_err(|e| fs::io_error("create a folder in", &base, &e))?;
+    let staged = Utf8Path::from_path(staging.path())
+        .ok_or_else(|| Error::failed("the project's path is not UTF-8"))?;
+    if !ctx.cache.restore(&entry.artifact, staged, |bytes| {
+        ctx.events.progress(cell, bytes);
+    })? {
+        return Err(Error::failed(format!(
+            "the cached original of {cell} is damaged; it was set aside"
+        ))
+        .hint("run again"));
+    }
+    fs::set_mode(staged, 0o755)?;
+    let staged = staging.keep();
+    fs::remove_dir_all(&dir)?;
+    fs::rename(&staged, &dir)?;
+    Ok(Collected {
+        bytes: entry.artifact.size(),
+        item,
+        changed: true,
+        place: dir,
+    })
+}
+
+/// The original, in the cache afterwards.
+fn obtain(ctx: &Context, cell: &Cell) -> Result<Entry> {
+    let wanted = ctx.wanted(cell)?;
+    let inputs = wanted.of(Origin::Original).ok_or_else(|| {
+        Error::failed(format!(
+            "`{}` has no upstream, so there is nothing to collect",
+            cell.name
+        ))
+    })?;
+    let pin = ctx
+        .locking
+        .pin(ctx, cell, &wanted, Origin::Original, PinKind::Upstream);
+    if let Some(entry) = ctx.cache.lookup(Origin::Original, &inputs.digest)?
+        && ctx.cache.holds(&entry.artifact)?
+        && pin
+            .as_ref()
+            .and_then(|pin| pin.artifact)
+            .is_none_or(|pinned| pinned == entry.artifact.digest())
+        && (pin.is_some() || !ctx.options.locked)
+    {
+        return Ok(entry);
+    }
+    ctx.events.phase(cell, Phase::Downloading, None);
+    let staging = ctx.cache.staging()?;
+    let dir = Utf8Path::from_path(staging.path())
+        .ok_or_else(|| Error::failed("the cache's path is not UTF-8"))?;
+    match original::fetch(ctx, cell, &wanted, dir, false)? {
+        Ok(original::Got { entry, line }) => {
+            ctx.locking.record(&line)?;
+            ctx.cache.insert(dir, &entry)?;
+            Ok(entry)
+        }
+        Err(absent) => Err(Error::failed(format!("no original of {cell}")).cause(absent)),
+    }
+}
+
+fn item_of(files: &[ArtifactFile]) -> Item {
+    let all: Vec<ItemFile> = files
+        .iter()
+        .map(|file| ItemFile {
+            filename: file.name.to_string(),
+            size: file.size,
+            sha256: file.sha256.to_string(),
+        })
+        .collect();
+    let first = all.first().cloned().unwrap_or(ItemFile {
+        filename: String::new(),
+        size: 0,
+        sha256: String::new(),
+    });
+    let files = if all.len() > 1 { all } else { Vec::new() };
+    Item {
+        filename: first.filename,
+        size: first.size,
+        sha256: first.sha256,
+        executable: true,
+        files,
+    }
+}
+
+fn is_whole(dir: &Utf8Path, item: &Item) -> Result<bool> {
+    let own = ItemFile {
+        filename: item.filename.clone(),
+        size: item.size,
+        sha256: item.sha256.clone(),
+    };
+    for ItemFile {
+        filename,
+        size,
+        sha256,
+    } in item.files.iter().chain([&own])
+    {
+        let path = dir.join(filename);
+        let there = fs::lstat(&path)?.is_some_and(|meta| meta.is_file() && meta.len() == *size);
+        if !there || tree::hash_file(&path)?.0.to_string() != *sha256 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn read(dir: &Utf8Path) -> Result<Option<Manifest>> {
+    Ok(fs::read_opt(dir.join("manifest.json"))?
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+/// Writes the manifests of a subsystem after some of its platforms were collected. What is still there of others stays; the
+/// date only moves when something changed.
+pub fn write_manifests(
+    ctx: &Context,
+    subsystem: &Subsystem,
+    items: &BTreeMap<Platform, Item>,
+) -> Result<Manifest> {
+    let base = version_dir(ctx, subsystem);
+    let before = read(&base)?;
+    let mut platforms: BTreeMap<String, Item> = BTreeMap::new();
+    for (platform, item) in before.iter().flat_map(|manifest| &manifest.platforms) {
+        if fs::lstat(base.join(platform).join(&item.filename))?.is_some() {
+            platforms.insert(platform.clone(), item.clone());
+        }
+    }
+    platforms.extend(
+        items
+            .iter()
+            .map(|(platform, item)| (platform.to_string(), item.clone())),
+    );
+    let mut manifest = Manifest {
+        binary: subsystem.name.to_string(),
+        version: subsystem.version.to_string(),
+        collection_date: jiff::Timestamp::now().to_string(),
+        source: source(subsystem, items.keys().next())?,
+        platforms,
+        managed_release: managed(ctx, subsystem),
+    };
+    if let Some(before) = before {
+        let same = Manifest {
+            collection_date: before.collection_date.clone(),
+            ..manifest.clone()
+        };
+        if same == before {
+            manifest.collection_date = before.collection_date;
+        }
+    }
+    write_json(&base.join("manifest.json"), &manifest)?;
+    let above = base.parent().unwrap_or(&base);
+    let newer = |other: Manifest| {
+        other
+            .version
+            .parse()
+            .is_ok_and(|other| is_older(&subsystem.version, &other))
+    };
+    // An older version does not take the place of the newest that stands there.
+    if !read(above)?.is_some_and(|other| above.join(&other.version).exists() && newer(other)) {
+        write_json(&above.join("manifest.json"), &manifest)?;
+    }
+    Ok(manifest)
+}
+
+fn source(subsystem: &Subsystem, platform: Option<&Platform>) -> Result<Source> {
+    let platform = platform
+        .copied()
+        .or(subsystem.platforms.first().copied())
+        .unwrap_or_else(Platform::host);
+    Ok(
+        match subsystem
+            .original(&platform)?
+            .map(|original| original.coordinate)
+        {
+            Some(Coordinate::GitHub {
+                repo,
+                tag,
+                asset: _,
+            }) => Source {
+                release_url: Some(format!("https://github.com/{repo}/releases/tag/{tag}")),
+                repo: Some(repo),
+            },
+            Some(Coordinate::Url(url)) => Source {
+                repo: None,
+                release_url: Some(url),
+            },
+            Some(Coordinate::Npm { package, version }) => Source {
+                repo: Some(format!("npm {package}@{version}")),
+                release_url: None,
+            },
+            Some(Coordinate::Pypi { package, version }) => Source {
+                repo: Some(format!("pypi {package}=={version}")),
+                release_url: None,
+            },
+            None => Source {
+                repo: None,
+                release_url: None,
+            },
+        },
+    )
+}
+
+/// The team's own release; a hub that can't be asked now counts as not published.
+fn managed(ctx: &Context, subsystem: &Subsystem) -> ManagedRelease {
+    let tag = Tag::of(&subsystem.name, &subsystem.version);
+    let release = if ctx.options.offline {
+        None
+    } else {
+        ctx.hub()
+            .ok()
+            .and_then(|hub| hub.release(&tag).ok().flatten())
+    };
+    let published = release.is_some_and(|release| !release.draft && !release.assets.is_empty());
+    let repo = match &ctx.project.hub {
+        HubConfig::GitHub { repo } => Some(repo.clone()),
+        HubConfig::Dir { .. } | HubConfig::Http { .. } => None,
+    };
+    let web =
+        GitHubConfig::from_env().map_or_else(|_| String::new(), |config| config.web.to_string());
+    let page = |repo: &String| format!("{}/{repo}/releases/tag/{tag}", web.trim_end_matches('/'));
+    let url = repo.as_ref().filter(|_| published).map(page);
+    ManagedRelease {
+        repo,
+        tag: tag.to_string(),
+        published,
+        url,
+    }
+}
+
+/// Writes a JSON file, if it differs from what is there.
+pub fn write_json(path: &Utf8Path, value: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(value)
+        .map_err(|e| Error::failed(format!("cannot write {path}")).cause(e))?;
+    text.push('\n');
+    if fs::read_opt(path)?.is_some_and(|before| before == text.as_bytes()) {
+        return Ok(());
+    }
+    fs::create_dir_all(fs::parent(path.as_std_path()))?;
+    fs::write_atomic(path, text.as_bytes())
+}

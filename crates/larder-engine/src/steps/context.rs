@@ -1,0 +1,218 @@
+//! What every step of a run shares.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::locking::Locking;
+use crate::cache::Cache;
+use crate::events::Events;
+use crate::installed::{Bin, SourceState, State, Watched};
+use larder_core::cancel::Cancel;
+use larder_core::error::{Error, Result};
+use larder_core::keys::{SourceDigests, Wanted, inputs, tree};
+use larder_core::model::{Cell, Digest, Via};
+use larder_core::project::{Project, Subsystem};
+use larder_remote::hub::Hub;
+
+/// How a run is to behave; resolved from flags and environment.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Never open a socket.
+    pub offline: bool,
+    /// Only this source.
+    pub source: Option<Via>,
+    /// Install again, also what is up to date.
+    pub reinstall: bool,
+    /// Build again, even where an artifact is to be had.
+    pub rebuild: bool,
+    /// Write nothing to the lock; missing lines are errors.
+    pub locked: bool,
+    /// Tell, don't do.
+    pub dry_run: bool,
+    /// Release what is built, outside CI too.
+    pub upload: bool,
+    /// Install below this folder in place of the project's own `.bin` folders.
+    pub apart: Option<Utf8PathBuf>,
+}
+
+/// What every step of a run shares.
+pub struct Context {
+    /// The project.
+    pub project: Project,
+    /// How to behave.
+    pub options: Options,
+    /// The local cache.
+    pub cache: Cache,
+    /// What was seen when all was well.
+    pub state: State,
+    /// Source folders' digests.
+    pub sources: Sources,
+    /// The lock.
+    pub locking: Locking,
+    /// The hub, opened when first asked.
+    pub hub: OnceLock<Result<Arc<dyn Hub>>>,
+    /// The HTTP layer.
+    pub client: Arc<larder_remote::http::Client>,
+    /// Where to tell.
+    pub events: Events,
+    /// The run's cancellation.
+    pub cancel: Cancel,
+    /// For waiting on child processes.
+    pub runtime: tokio::runtime::Handle,
+}
+
+impl Context {
+    /// The subsystem of a cell.
+    pub fn subsystem(&self, cell: &Cell) -> Result<&Subsystem> {
+        self.project
+            .subsystems
+            .get(&cell.name)
+            .ok_or_else(|| Error::usage(format!("no subsystem is called `{}`", cell.name)))
+    }
+
+    /// Where a cell is installed.
+    pub fn bin(&self, cell: &Cell) -> Bin {
+        if let Some(root) = &self.options.apart {
+            return Bin::new(&cell.name, &root.join(&cell.name), &cell.platform);
+        }
+        let dir = self.project.subsystems.get(&cell.name).map_or_else(
+            || self.project.subsystems_dir.join(&cell.name),
+            // A recipe's folder is `subsystems/<name>`.
+            |subsystem| subsystem.dir.clone(),
+        );
+        Bin::new(&cell.name, &dir, &cell.platform)
+    }
+
+    /// The keys wanted of a cell.
+    pub fn wanted(&self, cell: &Cell) -> Result<Wanted> {
+        inputs::wanted(
+            &self.project,
+            self.subsystem(cell)?,
+            cell.platform,
+            &self.sources,
+        )
+    }
+
+    /// The hub.
+    pub fn hub(&self) -> Result<&Arc<dyn Hub>> {
+        self.hub
+            .get_or_init(|| {
+                larder_remote::hub::open(&self.project.hub, &self.client).map(Arc::from)
+            })
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// `.larder/<folder>`, made.
+    pub fn private(&self, folder: &str) -> Result<Utf8PathBuf> {
+        let dir = self.project.root.join(".larder").join(folder);
+        larder_core::fs::create_dir_all(&dir)?;
+        Ok(dir)
+    }
+}
+
+/// Digests of source folders, each read once a run, or not at all while it looks as the state recorded.
+#[derive(Default)]
+pub struct Sources {
+    known: Vec<SourceState>,
+    seen: Mutex<HashMap<Utf8PathBuf, Arc<OnceLock<Result<SourceState>>>>>,
+}
+
+impl Sources {
+    /// With what is remembered of earlier runs.
+    pub fn new(known: Vec<SourceState>) -> Self {
+        Self {
+            known,
+            seen: Mutex::default(),
+        }
+    }
+
+    /// What was remembered of earlier runs.
+    pub fn known(&self) -> &[SourceState] {
+        &self.known
+    }
+
+    fn state(&self, path: &Utf8Path) -> Result<SourceState> {
+        let slot = {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(seen.entry(path.to_owned()).or_default())
+        };
+        slot.get_or_init(|| self.look(path)).clone()
+    }
+
+    fn look(&self, path: &Utf8Path) -> Result<SourceState> {
+        if let Some(known) = self.known.iter().find(|known| known.path == path)
+            && known.watched.iter().all(Watched::holds)
+        {
+            return Ok(known.clone());
+        }
+        Self::read(path)
+    }
+
+    fn read(path: &Utf8Path) -> Result<SourceState> {
+        // Look first, read then: what changes in between is seen next time.
+        let listing = tree::list(path)?;
+        let folders = listing
+            .folders
+            .iter()
+            .map(|folder| Watched::look(&join(path, folder), true));
+        let files = listing
+            .entries
+            .iter()
+            .map(|entry| Watched::look(&path.join(&entry.path), false));
+        let watched = folders.chain(files).collect::<Result<Vec<_>>>()?;
+        let digest = tree::digest(path, &listing)?;
+        Ok(SourceState {
+            path: path.to_owned(),
+            digest,
+            watched,
+        })
+    }
+
+    /// Everything looked at in this run. What looks otherwise by now (larder itself made `.bin` in it, say) is read again,
+    /// and stands if its digest does.
+    pub fn looked(&self) -> Vec<SourceState> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = seen
+            .values()
+            .filter_map(|slot| slot.get().and_then(|state| state.clone().ok()));
+        let mut states: Vec<SourceState> = known
+            .map(|state| {
+                if state.watched.iter().all(Watched::holds) {
+                    return state;
+                }
+                Self::read(&state.path)
+                    .ok()
+                    .filter(|again| again.digest == state.digest)
+                    .unwrap_or(state)
+            })
+            .collect();
+        states.sort_by(|a, b| a.path.cmp(&b.path));
+        states
+    }
+
+    /// Forgets a folder, after something in it changed.
+    pub fn forget(&self, path: &Utf8Path) {
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(path);
+    }
+}
+
+/// `path` itself where the relative part is empty (a join would add a slash, and make another path of it).
+fn join(path: &Utf8Path, relative: &Utf8Path) -> Utf8PathBuf {
+    if relative.as_str().is_empty() {
+        path.to_owned()
+    } else {
+        path.join(relative)
+    }
+}
+
+impl SourceDigests for Sources {
+    fn dir(&self, path: &Utf8Path) -> Result<Digest> {
+        self.state(path).map(|state| state.digest)
+    }
+}

@@ -1,0 +1,172 @@
+//! The lock as steps use it: what is pinned for a cell, and appending what was accepted.
+
+use std::sync::{Mutex, PoisonError};
+
+use camino::Utf8PathBuf;
+
+use super::context::Context;
+use larder_core::error::{Error, Kind, Result};
+use larder_core::formats::{Lock, LockKey, LockLine, Pin, PinKind};
+use larder_core::keys::Wanted;
+use larder_core::model::{Artifact, AssetName, Cell, Digest, Origin, Tag};
+use larder_core::project::HubConfig;
+
+/// The project's lock, as it is on disk and as this run extends it.
+pub struct Locking {
+    path: Utf8PathBuf,
+    guard: Utf8PathBuf,
+    lock: Mutex<Lock>,
+    append: bool,
+}
+
+impl Locking {
+    /// Reads the lock of a project; `append` allows `ensure` to add lines.
+    pub fn load(root: &camino::Utf8Path, append: bool) -> Result<Self> {
+        let path = root.join("versions.lock");
+        let lock = Mutex::new(Lock::load(&path)?);
+        Ok(Self {
+            path,
+            guard: root.join(".larder/locks/lock"),
+            lock,
+            append,
+        })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Lock> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is pinned for a cell's accepted inputs of one origin.
+    pub fn pin(
+        &self,
+        ctx: &Context,
+        cell: &Cell,
+        wanted: &Wanted,
+        origin: Origin,
+        kind: PinKind,
+    ) -> Option<Pin> {
+        let version = &ctx.project.subsystems.get(&cell.name)?.version;
+        let inputs = wanted.of(origin)?.digest;
+        self.lock()
+            .lookup(&cell.name, version, &cell.platform, origin, kind, &inputs)
+            .cloned()
+    }
+
+    /// The hub's assets that are pinned for a cell's accepted inputs, and where they are.
+    pub fn pinned_assets(
+        &self,
+        ctx: &Context,
+        cell: &Cell,
+        wanted: &Wanted,
+    ) -> impl Iterator<Item = (Pin, (Tag, AssetName))> {
+        let pins = [Origin::Build, Origin::Original]
+            .map(|origin| self.pin(ctx, cell, wanted, origin, PinKind::Asset));
+        pins.into_iter()
+            .flatten()
+            .filter_map(|pin| tag_and_asset(&pin.url).map(|named| (pin, named)))
+    }
+
+    /// The commit pinned for a git source's rev.
+    pub fn commit(&self, ctx: &Context, cell: &Cell, url: &str, rev: &str) -> Option<String> {
+        let version = &ctx.project.subsystems.get(&cell.name)?.version;
+        self.lock()
+            .commit(&cell.name, version, url, rev)
+            .map(str::to_owned)
+    }
+
+    /// Adds a line, on disk too where this run may. A line that pins other bytes stands, and is an integrity error.
+    pub fn record(&self, line: &LockLine) -> Result<()> {
+        let changed = self.lock().insert(line.clone())?;
+        if changed && self.append {
+            Lock::append_to(&self.path, &self.guard, std::slice::from_ref(line))?;
+        }
+        Ok(())
+    }
+
+    /// Adds a line in the place of one that pins other bytes, on disk too where this run may.
+    pub fn record_anew(&self, line: &LockLine) -> Result<()> {
+        if self.append {
+            return self.write(std::slice::from_ref(line), true).map(drop);
+        }
+        self.lock().replace(line.clone());
+        Ok(())
+    }
+
+    /// Puts lines in the place of others (`lock --update`), or only adds them; whether the file changed.
+    pub fn write(&self, lines: &[LockLine], replace: bool) -> Result<bool> {
+        let change = |lock: &mut Lock| {
+            let mut changed = false;
+            for line in lines {
+                changed |= if replace {
+                    lock.replace(line.clone())
+                } else {
+                    lock.insert(line.clone())?
+                };
+            }
+            Ok(changed)
+        };
+        change(&mut self.lock())?;
+        Lock::update(&self.path, &self.guard, change)
+    }
+}
+
+/// The line that pins the file an artifact was had from.
+pub fn line(artifact: &Artifact, kind: PinKind, sha256: Digest, size: u64, url: &str) -> LockLine {
+    let key = LockKey {
+        name: artifact.name.clone(),
+        version: artifact.version.clone(),
+        platform: artifact.platform,
+        origin: artifact.origin,
+        kind,
+        inputs: artifact.inputs,
+    };
+    LockLine::Bytes(
+        key,
+        Pin {
+            artifact: Some(artifact.digest()),
+            sha256,
+            size,
+            url: url.to_owned(),
+        },
+    )
+}
+
+/// Where an asset is, for the lock. The same on every machine that reaches this hub: a folder is named as the project names
+/// it, relative to itself if it can, and a repository is on the server that all of them were told (`GITHUB_SERVER_URL`).
+///
+/// It tells people where the bytes came from. What is compared is tag and asset, see [`tag_and_asset`]: lines written when
+/// the server had another name stay good.
+pub fn asset_url(ctx: &Context, tag: &Tag, asset: &AssetName) -> Result<String> {
+    let place = ctx.hub()?.place(tag, asset);
+    if let HubConfig::Dir { written, .. } = &ctx.project.hub
+        && written.is_relative()
+    {
+        return Ok(format!(
+            "{}/{tag}/{asset}",
+            written.as_str().trim_end_matches('/').replace('\\', "/")
+        ));
+    }
+    let inside = place
+        .strip_prefix(ctx.project.root.as_str())
+        .and_then(|rest| rest.strip_prefix('/'));
+    Ok(inside.map(str::to_owned).unwrap_or(place))
+}
+
+/// The last two segments of an asset's url or path.
+pub fn tag_and_asset(url: &str) -> Option<(Tag, AssetName)> {
+    let mut segments = url.rsplit('/');
+    let asset = segments.next()?.parse().ok()?;
+    Some((segments.next()?.parse().ok()?, asset))
+}
+
+/// `--locked` and no line: exit 3.
+pub fn unlocked(cell: &Cell) -> Error {
+    Error::new(
+        Kind::Locked,
+        format!("versions.lock has no line for the original of {cell}"),
+    )
+    .hint(format!(
+        "run `larder lock {} --platform all` and commit versions.lock",
+        cell.name
+    ))
+}

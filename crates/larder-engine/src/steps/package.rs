@@ -1,0 +1,201 @@
+//! An installed artifact → an asset in `.dist`, with its sidecar.
+
+use std::io::{BufWriter, Write};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use tempfile::NamedTempFile;
+
+use super::context::Context;
+use super::exclusive::exclusive;
+use super::present::stamped;
+use crate::events::{Level, Phase};
+use crate::installed::Bin;
+use larder_core::archive::{self, Content, PackEntry};
+use larder_core::error::{Error, Result};
+use larder_core::formats::{Observed, Sidecar, stamp};
+use larder_core::fs::{self, IoContext};
+use larder_core::model::{Artifact, AssetName, Cell};
+
+/// A package in `.dist`.
+#[derive(Clone, Debug)]
+pub struct Packaged {
+    /// The asset's name.
+    pub asset: AssetName,
+    /// The archive.
+    pub file: Utf8PathBuf,
+    /// The truth about it.
+    pub sidecar: Sidecar,
+    /// It was there already, and right.
+    pub up_to_date: bool,
+}
+
+/// Packages what is installed of a cell. What is there with the same artifact, whole, is left alone.
+pub fn package(ctx: &Context, cell: &Cell) -> Result<Packaged> {
+    let subsystem = ctx.subsystem(cell)?;
+    let bin = ctx.bin(cell).pinned();
+    let artifact = wanted_and_installed(ctx, cell, &bin)?;
+    let format = subsystem.format(&cell.platform);
+    let asset = AssetName::of(
+        &subsystem.package.name,
+        &cell.platform,
+        format.extension(),
+        None,
+    );
+    let dist = ctx.project.root.join(".dist");
+    let file = dist.join(&asset);
+    if let Some(sidecar) = existing(&dist, &asset, &artifact)? {
+        return Ok(Packaged {
+            asset,
+            file,
+            sidecar,
+            up_to_date: true,
+        });
+    }
+    let lock = ctx
+        .project
+        .root
+        .join(".larder/locks")
+        .join(format!("package-{asset}"));
+    let lock = exclusive(&lock, &ctx.cancel, |text| {
+        ctx.events.note(Some(cell), Level::Info, text);
+    })?;
+    let prefix = format!(".tmp-{asset}-");
+    if lock.is_held() {
+        // Left by who was killed here.
+        for name in fs::list(&dist)?
+            .iter()
+            .filter(|name| name.starts_with(&prefix))
+        {
+            fs::remove_file(dist.join(name))?;
+        }
+        // Whoever held the lock before may have done it.
+        if let Some(sidecar) = existing(&dist, &asset, &artifact)? {
+            return Ok(Packaged {
+                asset,
+                file,
+                sidecar,
+                up_to_date: true,
+            });
+        }
+    }
+    ctx.events
+        .phase(cell, Phase::Packing, Some(artifact.size()));
+    if let Some(damage) = bin.damage(&artifact)? {
+        return Err(Error::integrity(format!("{cell} is damaged: {damage}"))
+            .hint(format!("`{}` repairs it", cell.ensure())));
+    }
+    fs::create_dir_all(&dist)?;
+    let stamp = stamp::render(&artifact);
+    let paths: Vec<Utf8PathBuf> = artifact
+        .files
+        .iter()
+        .map(|file| bin.file(file.name.as_str()))
+        .collect();
+    let mut entries = vec![PackEntry {
+        name: stamp::FILE,
+        mode: 0o644,
+        size: stamp.len() as u64,
+        content: Content::Bytes(stamp.as_bytes()),
+    }];
+    for (file, path) in artifact.files.iter().zip(&paths) {
+        entries.push(PackEntry {
+            name: file.name.as_str(),
+            mode: file.mode,
+            size: file.size,
+            content: Content::File(path),
+        });
+    }
+    // The sidecar goes first: an archive must never stand beside a sidecar of another.
+    fs::remove_file(dist.join(asset.sidecar()))?;
+    let staged = stage(&dist, &prefix)?;
+    let mut out = BufWriter::new(staged.as_file());
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let progress = |bytes| ctx.events.progress(cell, bytes);
+    let packed = archive::pack(format, &entries, &mut out, threads, &ctx.cancel, &progress)?;
+    out.flush().at("write", &file)?;
+    drop(out);
+    settle(staged, &file)?;
+    let (observed, explanation) = known(ctx, cell, &artifact);
+    let sidecar = Sidecar::new(artifact, packed.sha256, packed.size, observed, explanation);
+    let mut staged = stage(&dist, &prefix)?;
+    staged
+        .write_all(sidecar.to_json().as_bytes())
+        .at("write", dist.join(asset.sidecar()))?;
+    settle(staged, &dist.join(asset.sidecar()))?;
+    fs::sync_dir(&dist)?;
+    Ok(Packaged {
+        asset,
+        file,
+        sidecar,
+        up_to_date: false,
+    })
+}
+
+fn stage(dist: &Utf8Path, prefix: &str) -> Result<NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(prefix)
+        .tempfile_in(dist)
+        .at("create a file in", dist)
+}
+
+/// Gives a staged file its name, whole.
+fn settle(staged: NamedTempFile, path: &Utf8Path) -> Result<()> {
+    fs::set_mode(staged.path(), 0o644)?;
+    staged.as_file().sync_all().at("flush", path)?;
+    staged
+        .persist(path)
+        .map(drop)
+        .map_err(|e| fs::io_error("write", path, &e.error))
+}
+
+/// What is installed of a cell, if it is what today's recipe wants.
+pub(super) fn wanted_and_installed(ctx: &Context, cell: &Cell, bin: &Bin) -> Result<Artifact> {
+    let wanted = ctx.wanted(cell)?;
+    let ensure = format!("run `{}` first", cell.ensure());
+    let artifact = stamped(bin, &wanted)?
+        .ok_or_else(|| Error::failed(format!("{cell} is not installed")).hint(&ensure))?;
+    if !wanted.accepts(artifact.origin, &artifact.inputs) {
+        return Err(Error::failed(format!(
+            "what is installed of {cell} is not what the recipe wants today"
+        ))
+        .hint(&ensure));
+    }
+    Ok(artifact)
+}
+
+fn existing(dist: &Utf8Path, asset: &AssetName, artifact: &Artifact) -> Result<Option<Sidecar>> {
+    let path = dist.join(asset.sidecar());
+    let Some(bytes) = fs::read_opt(&path)? else {
+        return Ok(None);
+    };
+    let Ok(sidecar) = Sidecar::parse(&bytes, path.as_str()) else {
+        return Ok(None);
+    };
+    let whole = sidecar.content == *artifact
+        && fs::stat(dist.join(asset))?.is_some_and(|meta| meta.len() == sidecar.size)
+        && larder_core::keys::tree::hash_file(&dist.join(asset))?.0 == sidecar.sha256;
+    Ok(whole.then_some(sidecar))
+}
+
+/// What was observed when the artifact was made, and what its inputs were made of.
+fn known(ctx: &Context, cell: &Cell, artifact: &Artifact) -> (Observed, Vec<(String, String)>) {
+    let observed = ctx
+        .cache
+        .lookup(artifact.origin, &artifact.inputs)
+        .ok()
+        .flatten()
+        .filter(|entry| entry.artifact.digest() == artifact.digest())
+        .map_or_else(
+            || Observed {
+                commit: artifact.commit.clone(),
+                ..Observed::default()
+            },
+            |entry| entry.observed,
+        );
+    let explanation = ctx
+        .wanted(cell)
+        .ok()
+        .and_then(|wanted| Some(wanted.of(artifact.origin)?.fields.clone()))
+        .unwrap_or_default();
+    (observed, explanation)
+}

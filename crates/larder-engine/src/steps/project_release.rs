@@ -1,0 +1,153 @@
+//! The project's own release: the bundles of its platforms, every package, checksums, a manifest and notes.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+use super::bundle::Bundled;
+use super::context::Context;
+use super::package::Packaged;
+use larder_core::error::{Error, Result};
+use larder_core::fs;
+use larder_core::model::{AssetName, Digest, Platform, Tag};
+use larder_remote::hub::derived::{CHECKSUMS, MANIFEST};
+use larder_remote::hub::{PlainFile, PublishOptions, Receipt};
+
+/// Refuses tags that are a subsystem's.
+pub fn check_tag(ctx: &Context, tag: &Tag) -> Result<()> {
+    match ctx
+        .project
+        .subsystems
+        .values()
+        .find(|s| tag.as_str().starts_with(&format!("{}-", s.name)))
+    {
+        None => Ok(()),
+        Some(s) => Err(Error::usage(format!(
+            "`{tag}` can't be the project's tag: releases of `{}` are named like that",
+            s.name
+        ))
+        .hint("a project's tag is such as v1.0.0")),
+    }
+}
+
+/// Publishes all of it under a tag; the same files give the same checksums, manifest and notes.
+pub fn publish(
+    ctx: &Context,
+    tag: &Tag,
+    bundles: &[(Platform, Bundled)],
+    packages: &[Packaged],
+    options: PublishOptions,
+) -> Result<Receipt> {
+    let dir = ctx.private("project")?.join(tag);
+    fs::create_dir_all(&dir)?;
+    let mut files: Vec<(AssetName, camino::Utf8PathBuf, Digest, u64)> = Vec::new();
+    files.extend(
+        bundles
+            .iter()
+            .map(|(_, b)| (b.name.clone(), b.file.clone(), b.sha256, b.size)),
+    );
+    files.extend(packages.iter().map(|p| {
+        (
+            p.asset.clone(),
+            p.file.clone(),
+            p.sidecar.sha256,
+            p.sidecar.size,
+        )
+    }));
+    files.sort();
+    let mut checksums = String::new();
+    for (name, _, sha256, _) in &files {
+        let _ = writeln!(checksums, "{sha256}  {name}");
+    }
+    let manifest = format!("{:#}\n", manifest(ctx, tag, bundles, packages));
+    for (name, text) in [(CHECKSUMS, checksums), (MANIFEST, manifest)] {
+        let path = dir.join(name);
+        fs::write_atomic(&path, text.as_bytes())?;
+        files.push((
+            name.parse::<AssetName>()?,
+            path,
+            Digest::of(text.as_bytes()),
+            text.len() as u64,
+        ));
+    }
+    let plain: Vec<PlainFile<'_>> = files
+        .iter()
+        .map(|(name, file, sha256, size)| PlainFile {
+            name: name.clone(),
+            file,
+            sha256: *sha256,
+            size: *size,
+        })
+        .collect();
+    ctx.hub()?
+        .publish_project(tag, &plain, &notes(ctx, packages), options, &|_| {})
+}
+
+fn manifest(
+    ctx: &Context,
+    tag: &Tag,
+    bundles: &[(Platform, Bundled)],
+    packages: &[Packaged],
+) -> Value {
+    let file = |name: &AssetName, size: u64, sha256: &Digest| json!({"filename": name.as_str(), "size": size, "sha256": sha256.to_string()});
+    let bundled: BTreeMap<String, Value> = bundles
+        .iter()
+        .map(|(platform, b)| (platform.to_string(), file(&b.name, b.size, &b.sha256)))
+        .collect();
+    let mut binaries: BTreeMap<&str, (String, Map<String, Value>)> = BTreeMap::new();
+    for Packaged {
+        asset,
+        file: _,
+        sidecar,
+        up_to_date: _,
+    } in packages
+    {
+        let content = &sidecar.content;
+        let mut shown = file(asset, sidecar.size, &sidecar.sha256);
+        shown["executable"] = content
+            .files
+            .iter()
+            .any(|file| file.mode & 0o111 != 0)
+            .into();
+        shown["origin"] = content.origin.as_str().into();
+        shown["inputs"] = content.inputs.to_string().into();
+        shown["artifact"] = sidecar.artifact.to_string().into();
+        let entry = binaries
+            .entry(content.name.as_str())
+            .or_insert_with(|| (content.version.to_string(), Map::new()));
+        entry.1.insert(content.platform.to_string(), shown);
+    }
+    let binaries: Map<String, Value> = binaries
+        .into_iter()
+        .map(|(name, (version, platforms))| {
+            (
+                name.to_owned(),
+                json!({"version": version, "platforms": platforms}),
+            )
+        })
+        .collect();
+    json!({"project": ctx.project.name, "tag": tag.as_str(), "bundles": bundled, "binaries": binaries})
+}
+
+/// What is in it, for people.
+fn notes(ctx: &Context, packages: &[Packaged]) -> String {
+    let mut rows: BTreeMap<&str, (&str, Vec<String>)> = BTreeMap::new();
+    for package in packages {
+        let content = &package.sidecar.content;
+        let row = rows
+            .entry(content.name.as_str())
+            .or_insert_with(|| (content.version.as_str(), Vec::new()));
+        row.1
+            .push(format!("{} ({})", content.platform, content.origin));
+    }
+    let mut text = format!(
+        "{}, with:\n\n| subsystem | version | platforms |\n|---|---|---|\n",
+        ctx.project.name
+    );
+    for (name, (version, mut platforms)) in rows {
+        platforms.sort();
+        let _ = writeln!(text, "| {name} | {version} | {} |", platforms.join(", "));
+    }
+    text
+}

@@ -1,0 +1,158 @@
+//! A packaged artifact → the hub. Asks the hub every time and keeps no memory of its own.
+//!
+//! First published stands: the same artifact is left alone; other bytes of the same inputs are adopted, with a warning;
+//! an artifact of other inputs goes beside it under a suffixed name.
+
+use super::context::Context;
+use super::package::{Packaged, package};
+use super::{locking, managed};
+use crate::events::{Level, Phase};
+use larder_core::error::{Error, Kind, Result};
+use larder_core::formats::{LockLine, PinKind};
+use larder_core::model::{AssetName, Cell, Outcome, Tag};
+use larder_core::project::HubConfig;
+use larder_remote::hub::{PublishOptions, Published, Upload};
+
+/// How to release.
+pub type ReleaseOptions = PublishOptions;
+
+/// What became of a release.
+#[derive(Clone, Debug)]
+pub struct Released {
+    /// `released`, or `up-to-date` where it was there.
+    pub outcome: Outcome,
+    /// Bytes sent.
+    pub bytes: u64,
+    /// `<hub>/<tag>/<asset>`.
+    pub place: String,
+    /// What there is to say about it.
+    pub reason: Option<String>,
+}
+
+/// Packages a cell if need be and releases it.
+pub fn release(ctx: &Context, cell: &Cell, options: ReleaseOptions) -> Result<Released> {
+    let hub = ctx.hub()?;
+    hub.writable()
+        .map_err(|why| Error::failed(format!("cannot release to {}", hub.describe())).cause(why))?;
+    let subsystem = ctx.subsystem(cell)?;
+    let Packaged {
+        asset,
+        file,
+        sidecar,
+        up_to_date: _,
+    } = package(ctx, cell)?;
+    let tag = Tag::of(&subsystem.name, &subsystem.version);
+    ctx.events.phase(cell, Phase::Uploading, Some(sidecar.size));
+    let progress = |bytes| ctx.events.progress(cell, bytes);
+    let suffixed = AssetName::of(
+        &subsystem.package.name,
+        &cell.platform,
+        subsystem.format(&cell.platform).extension(),
+        Some(&sidecar.content.inputs),
+    );
+    for name in [asset, suffixed] {
+        ctx.cancel.check()?;
+        let upload = Upload {
+            name: name.clone(),
+            file: &file,
+            sidecar: sidecar.clone(),
+        };
+        let receipt = hub.publish(&tag, std::slice::from_ref(&upload), options, &progress)?;
+        let Some((tag, published)) = receipt.assets.into_iter().next() else {
+            continue;
+        };
+        let place = format!("{}/{tag}/{name}", hub.describe());
+        if matches!(
+            published,
+            Published::Added | Published::Replaced | Published::Present
+        ) && !receipt.staged
+        {
+            let url = locking::asset_url(ctx, &tag, &name)?;
+            let line = locking::line(
+                &sidecar.content,
+                PinKind::Asset,
+                sidecar.sha256,
+                sidecar.size,
+                &url,
+            );
+            pin(ctx, cell, &line, options.replace)?;
+        }
+        let released = |outcome, bytes, reason| {
+            Ok(Released {
+                outcome,
+                bytes,
+                place: place.clone(),
+                reason,
+            })
+        };
+        let staged = receipt.staged.then(|| {
+            format!(
+                "in a draft: `larder release finalize {}` publishes it",
+                cell.name
+            )
+        });
+        match published {
+            Published::Added | Published::Replaced => {
+                return released(Outcome::Released, sidecar.size, staged);
+            }
+            Published::Present => {
+                return released(
+                    Outcome::UpToDate,
+                    0,
+                    staged.or_else(|| Some("already released".into())),
+                );
+            }
+            Published::Stands(theirs) => {
+                let text = format!(
+                    "{place} was published first with other bytes of the same inputs; it stands, and is adopted here"
+                );
+                ctx.events.note(Some(cell), Level::Warning, text);
+                managed::adopt(ctx, cell, &tag, &name, &theirs)?;
+                return released(
+                    Outcome::UpToDate,
+                    0,
+                    Some("another build of the same inputs was published first".into()),
+                );
+            }
+            Published::Taken(None) if adopted(ctx, cell, &tag, &name)? => {
+                let reason = "the asset without a sidecar that versions.lock pins stands";
+                return released(Outcome::UpToDate, 0, Some(reason.into()));
+            }
+            // The name belongs to other inputs: beside it, then.
+            Published::Taken(_) => {}
+        }
+    }
+    Err(Error::failed(format!(
+        "{} has other assets under both names of {cell}",
+        hub.describe()
+    ))
+    .hint("`larder release --replace` puts this one in their place"))
+}
+
+/// Whether an asset is one that `lock --adopt` tied to today's inputs.
+fn adopted(ctx: &Context, cell: &Cell, tag: &Tag, asset: &AssetName) -> Result<bool> {
+    let wanted = ctx.wanted(cell)?;
+    Ok(ctx
+        .locking
+        .pinned_assets(ctx, cell, &wanted)
+        .any(|(_, named)| named == (tag.clone(), asset.clone())))
+}
+
+/// What is published is what everyone gets from now on: the lock says so. Another build takes the place of a pinned one only
+/// with `--replace`, or where a folder hub inside the project was removed since the lock was written.
+fn pin(ctx: &Context, cell: &Cell, line: &LockLine, replace: bool) -> Result<()> {
+    if replace {
+        return ctx.locking.record_anew(line);
+    }
+    let own = matches!(&ctx.project.hub, HubConfig::Dir { path, .. } if path.starts_with(&ctx.project.root));
+    match ctx.locking.record(line) {
+        Err(error) if own && error.kind() == Kind::Integrity && !ctx.options.locked => {
+            let text = "versions.lock pinned another build of the same inputs, which the hub no longer has";
+            ctx.events.note(Some(cell), Level::Warning, text);
+            ctx.locking
+                .write(std::slice::from_ref(line), true)
+                .map(drop)
+        }
+        recorded => recorded,
+    }
+}

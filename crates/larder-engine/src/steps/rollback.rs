@@ -1,0 +1,19 @@
+//! Back to the set that was installed before.
+
+use super::context::Context;
+use super::present::hold;
+use larder_core::error::{Error, Result};
+use larder_core::model::{Artifact, Cell};
+
+/// Installs the previous set of a cell again; the present one becomes the previous.
+pub fn rollback(ctx: &Context, cell: &Cell) -> Result<Artifact> {
+    let held = hold(ctx, cell)?;
+    held.bin.rollback()?.ok_or_else(|| {
+        Error::failed(format!("there is nothing to go back to for {cell}"))
+            .hint("only the set that was installed before the present one is kept")
+            .hint(format!(
+                "for another version, set it in versions.yml and run `larder ensure {}`",
+                cell.name
+            ))
+    })
+}

@@ -1,0 +1,208 @@
+//! What the hub has of a cell: released, in a draft, made from other inputs, or missing.
+//!
+//! One listing of the hub serves all cells. What an asset was made from is told by its name where that is suffixed, by the
+//! lock where it pins these very bytes, by the listing where that says it, and else by its sidecar. A static server lists
+//! nothing: there each asset is asked for.
+
+use std::collections::BTreeMap;
+
+use super::context::Context;
+use larder_core::error::{Error, Result};
+use larder_core::formats::Pin;
+use larder_core::keys::Wanted;
+use larder_core::model::{AssetName, Cell, Digest, Tag};
+use larder_remote::hub::{Listed, Release};
+
+/// What the hub has of a cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// An asset of accepted inputs, visible.
+    Released(Tag, AssetName),
+    /// An asset of accepted inputs in a draft that waits for `release finalize`.
+    Draft(Tag, AssetName),
+    /// Only assets that were made from other inputs.
+    OtherInputs(Tag, AssetName),
+    /// Nothing.
+    Missing,
+}
+
+impl Standing {
+    /// The word in JSON and in tables.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Released(..) => "released",
+            Self::Draft(..) => "draft",
+            Self::OtherInputs(..) => "other-inputs",
+            Self::Missing => "missing",
+        }
+    }
+
+    /// Where it is, if there is anything.
+    pub fn place(&self) -> Option<(&Tag, &AssetName)> {
+        match self {
+            Self::Released(tag, asset)
+            | Self::Draft(tag, asset)
+            | Self::OtherInputs(tag, asset) => Some((tag, asset)),
+            Self::Missing => None,
+        }
+    }
+}
+
+/// The hub's releases by tag, listed once; nothing where the hub can't list.
+pub struct Shelf(Option<BTreeMap<Tag, Release>>);
+
+impl Shelf {
+    /// Lists the hub.
+    pub fn list(ctx: &Context) -> Result<Self> {
+        if ctx.options.offline {
+            return Err(Error::unavailable("--offline: the hub is not asked"));
+        }
+        let hub = ctx.hub()?;
+        if !hub.lists() {
+            return Ok(Self(None));
+        }
+        Ok(Self(Some(
+            hub.releases()?
+                .into_iter()
+                .map(|release| (release.tag.clone(), release))
+                .collect(),
+        )))
+    }
+}
+
+impl Shelf {
+    /// Whether what there is of a tag is a draft.
+    pub fn is_draft(&self, tag: &Tag) -> bool {
+        self.0
+            .as_ref()
+            .and_then(|releases| releases.get(tag))
+            .is_some_and(|release| release.draft)
+    }
+}
+
+/// What the hub has of a cell.
+pub fn standing(ctx: &Context, cell: &Cell, shelf: &Shelf) -> Result<Standing> {
+    let subsystem = ctx.subsystem(cell)?;
+    let wanted = ctx.wanted(cell)?;
+    let tag = Tag::of(&subsystem.name, &subsystem.version);
+    let extension = subsystem.format(&cell.platform).extension();
+    let name = |suffix: Option<&Digest>| {
+        AssetName::of(&subsystem.package.name, &cell.platform, extension, suffix)
+    };
+    let suffixes_tags = ctx.hub()?.suffixes_tags();
+    // Suffixed names say by themselves of which inputs they are.
+    let mut candidates = vec![(tag.clone(), name(None), false)];
+    for inputs in [&wanted.build, &wanted.original].into_iter().flatten() {
+        candidates.push((tag.clone(), name(Some(&inputs.digest)), true));
+        if suffixes_tags {
+            candidates.push((tag.suffixed(&inputs.digest), name(None), true));
+        }
+    }
+    let pins: Vec<_> = ctx.locking.pinned_assets(ctx, cell, &wanted).collect();
+    let look = Look {
+        ctx,
+        wanted: &wanted,
+    };
+    let mut best = Standing::Missing;
+    for (tag, asset, suffixed) in candidates {
+        let pin = pins
+            .iter()
+            .find(|(_, (at, named))| *at == tag && *named == asset)
+            .map(|(pin, _)| pin);
+        let found = match &shelf.0 {
+            Some(releases) => releases
+                .get(&tag)
+                .map(|release| look.listed(release, &asset, suffixed, pin))
+                .transpose()?,
+            None => Some(look.asked(&tag, &asset, pin)?),
+        };
+        match found {
+            Some(Found::Ours { draft: false }) => return Ok(Standing::Released(tag, asset)),
+            Some(Found::Ours { draft: true }) => best = Standing::Draft(tag, asset),
+            Some(Found::Other) if best == Standing::Missing => {
+                best = Standing::OtherInputs(tag, asset);
+            }
+            _ => {}
+        }
+    }
+    Ok(best)
+}
+
+/// What there is under one name.
+enum Found {
+    /// An asset of accepted inputs.
+    Ours { draft: bool },
+    /// One of other inputs.
+    Other,
+    /// Nothing that counts: an asset with neither sidecar nor lock line is invisible.
+    Nothing,
+}
+
+struct Look<'a> {
+    ctx: &'a Context,
+    wanted: &'a Wanted,
+}
+
+impl Look<'_> {
+    /// By the hub's listing.
+    fn listed(
+        &self,
+        release: &Release,
+        asset: &AssetName,
+        suffixed: bool,
+        pin: Option<&Pin>,
+    ) -> Result<Found> {
+        let Some(there) = listed(release, asset) else {
+            return Ok(Found::Nothing);
+        };
+        let same = |pin: &Pin| {
+            there.size == pin.size && there.sha256.is_none_or(|sha256| sha256 == pin.sha256)
+        };
+        let pinned = pin.is_some_and(same);
+        let ours = match listed(release, &asset.sidecar()) {
+            None if !pinned => return Ok(Found::Nothing),
+            _ if suffixed || pinned => true,
+            Some(Listed {
+                inputs: Some(told), ..
+            }) => [&self.wanted.build, &self.wanted.original]
+                .into_iter()
+                .flatten()
+                .any(|inputs| inputs.digest.short() == *told),
+            // A draft's sidecar can't be read by name. Larder's own always tell their inputs.
+            _ if release.draft => true,
+            _ => self.accepted(&release.tag, asset)?.unwrap_or(false),
+        };
+        Ok(if ours {
+            Found::Ours {
+                draft: release.draft,
+            }
+        } else {
+            Found::Other
+        })
+    }
+
+    /// By asking for the asset itself.
+    fn asked(&self, tag: &Tag, asset: &AssetName, pin: Option<&Pin>) -> Result<Found> {
+        Ok(match self.accepted(tag, asset)? {
+            Some(true) => Found::Ours { draft: false },
+            Some(false) => Found::Other,
+            None if pin.is_some() && self.ctx.hub()?.fetch(tag, asset)?.is_some() => {
+                Found::Ours { draft: false }
+            }
+            None => Found::Nothing,
+        })
+    }
+
+    /// Whether its sidecar states accepted inputs, if it has one.
+    fn accepted(&self, tag: &Tag, asset: &AssetName) -> Result<Option<bool>> {
+        let sidecar = self.ctx.hub()?.sidecar(tag, asset)?;
+        Ok(sidecar.map(|sidecar| {
+            self.wanted
+                .accepts(sidecar.content.origin, &sidecar.content.inputs)
+        }))
+    }
+}
+
+fn listed<'a>(release: &'a Release, asset: &AssetName) -> Option<&'a Listed> {
+    release.assets.iter().find(|listed| listed.name == *asset)
+}

@@ -1,0 +1,134 @@
+//! A task's own commands: `sh -c` lines in the project's folder that find the installed binaries on PATH.
+//!
+//! Tasks are the user's own programs, so unlike builds they see the whole environment and write to the terminal directly.
+//! Knows nothing of what a task needs: whoever runs it has seen to that.
+
+use std::ffi::OsString;
+use std::process::{Command, ExitStatus, Stdio};
+
+use camino::Utf8PathBuf;
+use tokio::runtime::Handle;
+
+use super::process::{Ended, shell, supervise};
+use crate::installed::Bin;
+use larder_core::cancel::Cancel;
+use larder_core::error::{Error, Kind, Result};
+use larder_core::model::Platform;
+use larder_core::project::{Project, Task};
+
+/// Folders that hold the host's binaries, whether or not they are installed, in the order of names.
+pub fn bin_dirs(project: &Project) -> Vec<Utf8PathBuf> {
+    let host = Platform::host();
+    let here = project
+        .subsystems
+        .values()
+        .filter(|subsystem| subsystem.platforms.contains(&host));
+    here.map(|subsystem| {
+        Bin::new(&subsystem.name, &subsystem.dir, &host)
+            .dir()
+            .to_owned()
+    })
+    .collect()
+}
+
+/// PATH with those folders first.
+pub fn path_with_binaries(project: &Project) -> Result<OsString> {
+    let dirs = bin_dirs(project)
+        .into_iter()
+        .map(Utf8PathBuf::into_std_path_buf);
+    let rest = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(dirs.chain(std::env::split_paths(&rest))).map_err(|e| {
+        Error::usage("the project's folder can't be on PATH")
+            .cause(e)
+            .hint("move it to a path without that character")
+    })
+}
+
+/// Runs the lines of tasks.
+pub struct Shell<'a> {
+    /// The project.
+    pub project: &'a Project,
+    /// Waits for children.
+    pub runtime: &'a Handle,
+    /// The run's cancellation.
+    pub cancel: &'a Cancel,
+    /// stdout carries data, so what commands print there goes to stderr.
+    pub stdout_is_data: bool,
+}
+
+impl Shell<'_> {
+    /// Whether a task's `status` says that there is nothing to do: it has lines, and all exit 0. What they print is not shown.
+    pub fn up_to_date(&self, task: &Task) -> Result<bool> {
+        for line in &task.status {
+            let mut command = self.command(task, line)?;
+            command
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null());
+            if !self.wait(command, line)?.success() {
+                return Ok(false);
+            }
+        }
+        Ok(!task.status.is_empty())
+    }
+
+    /// Runs one of a task's commands, which must exit 0.
+    pub fn run(&self, name: &str, task: &Task, line: &str) -> Result<()> {
+        self.program(self.command(task, line)?, line)
+            .map_err(|error| match error.kind() {
+                Kind::Interrupted(_) => error,
+                _ => Error::failed(format!("task `{name}`: {}", error.message())).hint(format!(
+                    "its output is above; `larder run {name}` runs it again"
+                )),
+            })
+    }
+
+    /// Runs a program, shown under a name, which must exit 0; it reads nothing.
+    pub fn program(&self, mut command: Command, name: &str) -> Result<()> {
+        command.stdin(Stdio::null());
+        if self.stdout_is_data {
+            command.stdout(std::io::stderr());
+        }
+        let status = self.wait(command, name)?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(Error::failed(format!("`{name}` failed ({})", told(status))))
+        }
+    }
+
+    fn command(&self, task: &Task, line: &str) -> Result<Command> {
+        let mut command = shell(line);
+        command.current_dir(&self.project.root);
+        command.env("PATH", path_with_binaries(self.project)?);
+        command.envs(task.env.iter().map(|(name, value)| (name, value)));
+        Ok(command)
+    }
+
+    fn wait(&self, command: Command, line: &str) -> Result<ExitStatus> {
+        match supervise(self.runtime, command, None, self.cancel) {
+            Ok(Ended::Exited(status)) => Ok(status),
+            Ok(Ended::TimedOut) => Err(Error::failed(format!("`{line}` took too long"))),
+            Err(error) if matches!(error.kind(), Kind::Interrupted(_)) => {
+                Err(error.cause(format!("while `{line}` was running")))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// `exit code 3`, `signal 9`.
+fn told(status: ExitStatus) -> String {
+    match status.code() {
+        Some(code) => format!("exit code {code}"),
+        #[cfg(unix)]
+        None => {
+            use std::os::unix::process::ExitStatusExt;
+            status
+                .signal()
+                .map_or_else(|| status.to_string(), |signal| format!("signal {signal}"))
+        }
+        #[cfg(not(unix))]
+        None => status.to_string(),
+    }
+}

@@ -1,0 +1,115 @@
+//! Checks of what is there: hashes, executable headers, and the recipe's `verify` command.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::time::Duration;
+
+use camino::Utf8Path;
+
+use super::build::mentions_version;
+use super::context::Context;
+use super::process::{Ended, capture, shell};
+use larder_core::error::{Error, Result};
+use larder_core::executable;
+use larder_core::model::{Cell, Platform};
+use larder_core::project::Subsystem;
+
+/// How long a `verify` command may take.
+const TIME: Duration = Duration::from_mins(1);
+
+/// Checks an installed cell: every file hashed, executables of the right platform, the recipe's `verify` on the host.
+pub fn verify(ctx: &Context, cell: &Cell) -> Result<u64> {
+    let subsystem = ctx.subsystem(cell)?;
+    let bin = ctx.bin(cell);
+    let Some(artifact) = bin.stamped()? else {
+        return Err(Error::failed(format!("{cell} is not installed"))
+            .hint(format!("`{}` installs it", cell.ensure())));
+    };
+    if let Some(damage) = bin.damage(&artifact)? {
+        return Err(Error::integrity(format!("{cell} is damaged: {damage}"))
+            .hint(format!("`{}` repairs it", cell.ensure())));
+    }
+    for name in subsystem
+        .file_names(&cell.platform)
+        .iter()
+        .take(subsystem.binaries.len())
+    {
+        executable::check_platform(bin.file(name.as_str()), &cell.platform)?;
+    }
+    if cell.platform == Platform::host()
+        && let Some(line) = subsystem.rendered_verify(&cell.platform)?
+    {
+        let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
+        let mut path: Vec<std::path::PathBuf> = Vec::new();
+        for need in &subsystem.needs {
+            path.push(
+                ctx.bin(&Cell {
+                    name: need.clone(),
+                    platform: cell.platform,
+                })
+                .dir()
+                .as_std_path()
+                .to_owned(),
+            );
+        }
+        path.extend(std::env::split_paths(
+            &std::env::var_os("PATH").unwrap_or_default(),
+        ));
+        if let Ok(path) = std::env::join_paths(path) {
+            env.insert("PATH".into(), path);
+        }
+        check(ctx, subsystem, &line, bin.dir(), env)?;
+    }
+    Ok(artifact.size())
+}
+
+/// Runs a rendered `verify` line with `dir` first on PATH: it must exit 0 and print the version, a leading v aside.
+pub fn check(
+    ctx: &Context,
+    subsystem: &Subsystem,
+    line: &str,
+    dir: &Utf8Path,
+    mut env: BTreeMap<OsString, OsString>,
+) -> Result<()> {
+    let mut path = vec![dir.as_std_path().to_owned()];
+    if let Some(old) = env.get(&OsString::from("PATH")) {
+        path.extend(std::env::split_paths(old));
+    }
+    if let Ok(path) = std::env::join_paths(path) {
+        env.insert("PATH".into(), path);
+    }
+    let mut command = shell(line);
+    command.env_clear().envs(env);
+    let (ended, said) = capture(&ctx.runtime, command, TIME, &ctx.cancel)?;
+    match ended {
+        Ended::Exited(status) if status.success() => {}
+        Ended::Exited(status) => {
+            return Err(Error::failed(format!("verify: `{line}` failed ({status})"))
+                .cause(format!("it printed {}", first_lines(&said))));
+        }
+        Ended::TimedOut => {
+            return Err(Error::failed(format!(
+                "verify: `{line}` took longer than a minute"
+            )));
+        }
+    }
+    let number = subsystem.version.number();
+    if !mentions_version(&said, number) {
+        return Err(Error::failed(format!(
+            "verify: `{line}` does not print the version {number}"
+        ))
+        .cause(format!("it printed {}", first_lines(&said)))
+        .hint("check the version in versions.yml, or the recipe's `verify`"));
+    }
+    Ok(())
+}
+
+/// What a command printed, in short.
+pub(super) fn first_lines(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().take(5).collect();
+    if lines.is_empty() {
+        "nothing".into()
+    } else {
+        format!("`{}`", lines.join(" | "))
+    }
+}

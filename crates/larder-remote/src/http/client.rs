@@ -1,0 +1,358 @@
+//! The client as the rest of larder sees it: synchronous, cheap to make, everything expensive on the first request.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::header::{CACHE_CONTROL, HeaderValue};
+
+use larder_core::cancel::Cancel;
+use larder_core::error::{Error, Result, find};
+
+use super::agent::{Agent, Counters, Settled, Tries, check_asset};
+use super::download::Download;
+use super::fault::Again;
+use super::hosts::Lane;
+use super::request::{Answer, Head, Payload, Request};
+use super::secret::shown;
+use super::settings::Settings;
+
+/// What moved so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Requests sent, redirects and repetitions included.
+    pub requests: u64,
+    /// Bytes of bodies received.
+    pub received: u64,
+    /// Bytes of bodies sent.
+    pub sent: u64,
+}
+
+/// The one HTTP client of a run. Clones share everything. Not for use on the threads of an async runtime.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: Settings,
+    cancel: Cancel,
+    counters: Arc<Counters>,
+    engine: Mutex<Option<Engine>>,
+    unanswered: Mutex<HashMap<String, Error>>,
+    /// Urls of files that were asked for.
+    asked: Mutex<HashSet<String>>,
+}
+
+#[derive(Clone)]
+struct Engine {
+    handle: tokio::runtime::Handle,
+    agent: Arc<Agent>,
+    _runtime: Arc<Runtime>,
+}
+
+/// Ends without waiting for its threads, wherever the last handle is dropped.
+struct Runtime(Option<tokio::runtime::Runtime>);
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Client {
+    /// A client; nothing is set up before the first request.
+    pub fn new(settings: Settings, cancel: Cancel) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                settings,
+                cancel,
+                counters: Arc::default(),
+                engine: Mutex::default(),
+                unanswered: Mutex::default(),
+                asked: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Its settings.
+    pub fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    /// The run's cancellation, which every wait of the client sees.
+    pub fn cancel(&self) -> &Cancel {
+        &self.shared.cancel
+    }
+
+    /// Why a registry, asked through a client of its own, gave no answer in this run: it is not to be asked again.
+    pub fn unanswered(&self, registry: &str) -> Option<Error> {
+        self.shared
+            .unanswered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(registry)
+            .cloned()
+    }
+
+    /// Remembers that a registry gave no answer.
+    pub fn set_unanswered(&self, registry: &str, error: &Error) {
+        let mut unanswered = self
+            .shared
+            .unanswered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        unanswered
+            .entry(registry.to_owned())
+            .or_insert_with(|| error.clone());
+    }
+
+    /// What moved so far.
+    pub fn moved(&self) -> Moved {
+        let Counters {
+            requests,
+            received,
+            sent,
+        } = &*self.shared.counters;
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Moved {
+            requests: load(requests),
+            received: load(received),
+            sent: load(sent),
+        }
+    }
+
+    /// Starts a transfer; `None` is *absent* (404 or 410 where the place is visible). Cuts are resumed while the body is
+    /// read, so that its reader gives the right bytes or an error.
+    pub fn get(&self, request: Request<'_>) -> Result<Option<Download>> {
+        let Request {
+            head,
+            payload: _,
+            sent: _,
+        } = self.afresh(request);
+        let engine = self.engine(&head)?;
+        let agent = Arc::clone(&engine.agent);
+        let settled = self.wait(&engine, async {
+            let total = head.total.unwrap_or(agent.settings.total);
+            deadline(
+                total,
+                &head,
+                agent.settle(&head, &Payload::None, &Arc::default(), Lane::Transfer),
+            )
+            .await
+        })?;
+        match settled {
+            Settled::Closed(answer) => absent(&head, &answer).map(|()| None),
+            Settled::Open(hop) => {
+                Download::start(self.clone(), &engine.handle, agent, head, hop).map(Some)
+            }
+        }
+    }
+
+    /// A small thing, whole: at most `limit` bytes; `None` is *absent*.
+    pub fn get_small(&self, request: Request<'_>, limit: u64) -> Result<Option<Vec<u8>>> {
+        let request = self.afresh(request);
+        let head = request.head.clone();
+        let answer = self.send(request.limit(limit))?;
+        if answer.status >= 400 {
+            return absent(&head, &answer).map(|()| None);
+        }
+        if answer.status != 200 {
+            return Err(answer.error());
+        }
+        check_asset(&head, &answer.headers, &answer.url)?;
+        Ok(Some(answer.body))
+    }
+
+    /// Any request, held whole; any status is an answer, once repetitions that may help are used up (see
+    /// [`Repeat`](super::Repeat)). [`Answer::error`] makes the others' error of it.
+    pub fn send(&self, request: Request<'_>) -> Result<Answer> {
+        let Request {
+            head,
+            payload,
+            sent,
+        } = request;
+        let engine = self.engine(&head)?;
+        let agent = Arc::clone(&engine.agent);
+        let moved = Arc::new(AtomicU64::new(0));
+        let limit = if head.limit == u64::MAX {
+            64 * 1024 * 1024
+        } else {
+            head.limit
+        };
+        self.wait(&engine, async {
+            let work = async {
+                let mut tries = Tries::new(&agent.settings);
+                loop {
+                    let hop = match agent.settle(&head, &payload, &moved, Lane::Small).await? {
+                        Settled::Closed(answer) => return Ok(answer),
+                        Settled::Open(hop) => hop,
+                    };
+                    let fault = match agent.whole_answer(hop, limit).await {
+                        Ok(answer) => return Ok(answer),
+                        Err(fault) => fault,
+                    };
+                    // An answer that broke off: only what may be asked twice is.
+                    let may = fault.again == Again::Soon && head.repeat == super::Repeat::Always;
+                    let Some(pause) = tries.next().filter(|_| may) else {
+                        return Err(fault.error);
+                    };
+                    tokio::time::sleep(pause).await;
+                }
+            };
+            // A large upload takes the time it takes, as long as it moves.
+            let total = match payload {
+                Payload::File { .. } => head.total.unwrap_or(Duration::from_hours(24)),
+                _ => head.total.unwrap_or(agent.settings.total),
+            };
+            let mut work = std::pin::pin!(deadline(total, &head, work));
+            let Some(sent) = sent else { return work.await };
+            let mut told = 0;
+            let mut tell = || {
+                let now = moved.load(Ordering::Relaxed);
+                if now > told {
+                    sent(now - told);
+                    told = now;
+                }
+            };
+            loop {
+                match tokio::time::timeout(Duration::from_millis(100), &mut work).await {
+                    Ok(result) => {
+                        tell();
+                        return result;
+                    }
+                    Err(_) => tell(),
+                }
+            }
+        })
+    }
+
+    /// A file that is asked for again was not right, or is not there yet: no proxy may answer from what it kept.
+    fn afresh<'a>(&self, mut request: Request<'a>) -> Request<'a> {
+        let mut asked = self
+            .shared
+            .asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !asked.insert(request.head.url.to_string()) {
+            request
+                .head
+                .headers
+                .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        }
+        request
+    }
+
+    /// The engine, made on first use. Refuses to be one under `--offline`.
+    fn engine(&self, head: &Head) -> Result<Engine> {
+        let Shared {
+            settings,
+            cancel,
+            counters,
+            engine,
+            unanswered: _,
+            asked: _,
+        } = &*self.shared;
+        if settings.offline {
+            return Err(Error::unavailable(format!(
+                "{} is needed, but `--offline` is set",
+                shown(&head.url)
+            ))
+            .hint("run once without `--offline`; what came then is in the cache"));
+        }
+        cancel.check()?;
+        let mut slot = engine.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(engine) = &*slot {
+            return Ok(engine.clone());
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("larder-net")
+            .enable_all()
+            .build()
+            .map_err(|e| Error::failed("cannot start the network's threads").cause(e))?;
+        let agent = Arc::new(Agent::new(
+            settings.clone(),
+            cancel.clone(),
+            Arc::clone(counters),
+        )?);
+        let made = Engine {
+            handle: runtime.handle().clone(),
+            agent,
+            _runtime: Arc::new(Runtime(Some(runtime))),
+        };
+        *slot = Some(made.clone());
+        Ok(made)
+    }
+
+    /// Blocks until it is done or the run is cancelled.
+    fn wait<T>(&self, engine: &Engine, work: impl Future<Output = Result<T>>) -> Result<T> {
+        engine.handle.block_on(async {
+            tokio::select! {
+                biased;
+                error = self.shared.cancel.cancelled() => Err(error),
+                result = work => result,
+            }
+        })
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("settings", &self.shared.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn deadline<T>(
+    total: Duration,
+    head: &Head,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    match tokio::time::timeout(total, work).await {
+        Ok(result) => result,
+        Err(_) => Err(Error::unavailable(format!(
+            "{} was not done within {} s",
+            shown(&head.url),
+            total.as_secs_f32()
+        ))),
+    }
+}
+
+/// Whether an error answer means *absent*; else its error.
+fn absent(head: &Head, answer: &Answer) -> Result<()> {
+    match answer.status {
+        404 | 410 if head.visible => Ok(()),
+        _ => Err(answer.error()),
+    }
+}
+
+/// A reader's error as a larder error: what a [`Download`] reports keeps its kind through archive and compression layers.
+pub fn read_error(error: &io::Error, doing: &str) -> Error {
+    match find::<Error>(error) {
+        Some(inside) => inside.clone(),
+        None => Error::failed(doing.to_owned()).cause(error),
+    }
+}
+
+/// Reads at most `limit` bytes of a body; more is an error.
+pub fn read_small(mut reader: impl Read, limit: u64, place: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let doing = format!("cannot read {place}");
+    reader
+        .by_ref()
+        .take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| read_error(&e, &doing))?;
+    if bytes.len() as u64 > limit {
+        return Err(Error::unavailable(format!(
+            "{place} has more than {limit} bytes"
+        )));
+    }
+    Ok(bytes)
+}

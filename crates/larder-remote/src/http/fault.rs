@@ -1,0 +1,265 @@
+//! Why an attempt failed, and whether another may do better: the one place that judges errors and statuses.
+
+use std::error::Error as StdError;
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::HeaderMap;
+
+use larder_core::error::{Error, find};
+
+/// A failed attempt.
+#[derive(Clone, Debug)]
+pub(super) struct Fault {
+    pub(super) error: Error,
+    pub(super) again: Again,
+    /// The server surely did nothing.
+    pub(super) untouched: bool,
+}
+
+/// Whether another attempt may do better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Again {
+    /// No.
+    Never,
+    /// The host can't be reached: not again in this run, by nobody.
+    Dead,
+    /// After a pause of our choice.
+    Soon,
+    /// After the pause the server asks for.
+    After(Duration),
+}
+
+impl Fault {
+    pub(super) fn never(error: Error) -> Self {
+        Self {
+            error,
+            again: Again::Never,
+            untouched: true,
+        }
+    }
+    pub(super) fn soon(error: Error) -> Self {
+        Self {
+            error,
+            again: Again::Soon,
+            untouched: false,
+        }
+    }
+    pub(super) fn dead(error: Error) -> Self {
+        Self {
+            error,
+            again: Again::Dead,
+            untouched: true,
+        }
+    }
+}
+
+/// Judges an error of the transport; `place` names whom we spoke to.
+pub(super) fn of_transport(error: reqwest::Error, host: &str, place: &str) -> Fault {
+    let error = error.without_url();
+    if let Some(tls) = find::<rustls::Error>(&error) {
+        return Fault::never(tls_refused(tls, place));
+    }
+    let why = root(&error);
+    if why.contains("proxy authorization required") {
+        return Fault::dead(
+            Error::unavailable(format!(
+                "the proxy on the way to {host} asks for a login (407)"
+            ))
+            .hint("check HTTPS_PROXY"),
+        );
+    }
+    if error.is_dns() {
+        return Fault::dead(
+            Error::unavailable(format!("cannot reach {host}: the name does not resolve"))
+                .cause(why)
+                .hint("check the spelling, the network and the proxy variables"),
+        );
+    }
+    if error.is_connect() {
+        let why = if error.is_timeout() {
+            "no answer in time".to_owned()
+        } else {
+            why
+        };
+        return Fault::dead(
+            Error::unavailable(format!("cannot reach {host}"))
+                .cause(why)
+                .hint("check the network and the proxy variables"),
+        );
+    }
+    if error.is_builder() {
+        return Fault::never(Error::failed(format!("cannot ask {place}")).cause(why));
+    }
+    Fault::soon(Error::unavailable(format!("the connection to {place} broke")).cause(why))
+}
+
+fn tls_refused(error: &rustls::Error, place: &str) -> Error {
+    let refused = Error::refused(format!("{place} can't be trusted: TLS failed")).cause(error);
+    match error {
+        rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer) => {
+            refused.hint("if a company proxy signs for it, name its CA file in SSL_CERT_FILE")
+        }
+        rustls::Error::InvalidCertificate(
+            rustls::CertificateError::Expired
+            | rustls::CertificateError::ExpiredContext { .. }
+            | rustls::CertificateError::NotValidYet
+            | rustls::CertificateError::NotValidYetContext { .. },
+        ) => refused
+            .hint("check this machine's clock; else the server's owner must renew the certificate"),
+        _ => refused.hint("there is no insecure mode; the server's owner must repair this"),
+    }
+}
+
+/// Whether an answer's status says that another attempt may do better. `credentialed` and `body` tell a rate limit from a
+/// missing permission: a 403 without any sign of a limit is final.
+pub(super) fn of_status(
+    status: u16,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: SystemTime,
+) -> Option<Again> {
+    let asked = retry_after(headers, now).map(Again::After);
+    match status {
+        403 | 429 => {
+            let exhausted = text(headers, "x-ratelimit-remaining") == Some("0");
+            let reset = || until_epoch(text(headers, "x-ratelimit-reset")?, now).map(Again::After);
+            let secondary = || {
+                let words = String::from_utf8_lossy(body).to_ascii_lowercase();
+                (words.contains("secondary rate limit") || words.contains("abuse detection"))
+                    .then_some(Again::After(Duration::from_mins(1)))
+            };
+            asked
+                .or_else(|| exhausted.then(reset).flatten())
+                .or_else(secondary)
+                .or_else(|| (status == 429).then_some(Again::Soon))
+        }
+        408 | 425 => Some(Again::Soon),
+        // Not implemented, and versions not supported, stay so.
+        501 | 505 => None,
+        500..=599 => Some(asked.unwrap_or(Again::Soon)),
+        _ => None,
+    }
+}
+
+/// `Retry-After`: seconds, or a date.
+fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = text(headers, "retry-after")?.trim();
+    if let Ok(seconds) = value.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    // A date is compared with the server's own clock where it tells it: ours may be wrong.
+    let until = httpdate::parse_http_date(value).ok()?;
+    let theirs = text(headers, "date").and_then(|date| httpdate::parse_http_date(date).ok());
+    Some(
+        until
+            .duration_since(theirs.unwrap_or(now))
+            .unwrap_or_default(),
+    )
+}
+
+fn until_epoch(value: &str, now: SystemTime) -> Option<Duration> {
+    let at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(value.trim().parse().ok()?))?;
+    // One second more: the header is cut to whole seconds.
+    Some(at.duration_since(now).unwrap_or_default() + Duration::from_secs(1))
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// The last cause of a chain: what really happened.
+fn root(error: &(dyn StdError + 'static)) -> String {
+    let mut last = error;
+    while let Some(next) = last.source() {
+        last = next;
+    }
+    last.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(status: u16, headers: &[(&'static str, &str)], body: &str) -> Option<Again> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, value.parse().unwrap());
+        }
+        of_status(
+            status,
+            &map,
+            body.as_bytes(),
+            SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000),
+        )
+    }
+
+    fn after(seconds: u64) -> Again {
+        Again::After(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn only_what_may_pass_is_tried_again() {
+        for status in [
+            200, 301, 400, 401, 403, 404, 407, 409, 410, 416, 422, 451, 501, 505,
+        ] {
+            assert_eq!(judge(status, &[], ""), None, "{status}");
+        }
+        for status in [408, 429, 500, 502, 503, 504] {
+            assert_eq!(judge(status, &[], ""), Some(Again::Soon), "{status}");
+        }
+    }
+
+    #[test]
+    fn the_server_names_the_pause() {
+        assert_eq!(judge(503, &[("retry-after", "7")], ""), Some(after(7)));
+        assert_eq!(judge(429, &[("retry-after", "7")], ""), Some(after(7)));
+        assert_eq!(judge(403, &[("retry-after", "7")], ""), Some(after(7)));
+        // A date, by the server's clock, by ours, and in the past.
+        let date = [
+            ("date", "Fri, 21 Aug 2026 10:00:00 GMT"),
+            ("retry-after", "Fri, 21 Aug 2026 10:00:20 GMT"),
+        ];
+        assert_eq!(judge(503, &date, ""), Some(after(20)));
+        assert_eq!(
+            judge(503, &[("retry-after", "Mon, 12 Jan 1970 13:47:00 GMT")], ""),
+            Some(after(20))
+        );
+        assert_eq!(
+            judge(503, &[("retry-after", "Mon, 12 Jan 1970 13:46:00 GMT")], ""),
+            Some(after(0))
+        );
+        assert_eq!(
+            judge(503, &[("retry-after", "soon")], ""),
+            Some(Again::Soon)
+        );
+    }
+
+    #[test]
+    fn rate_limits_are_told_from_permissions() {
+        let exhausted = [
+            ("x-ratelimit-remaining", "0"),
+            ("x-ratelimit-reset", "1000030"),
+        ];
+        assert_eq!(judge(403, &exhausted, ""), Some(after(31)));
+        assert_eq!(judge(429, &exhausted, ""), Some(after(31)));
+        assert_eq!(
+            judge(
+                403,
+                &[
+                    ("x-ratelimit-remaining", "12"),
+                    ("x-ratelimit-reset", "1000030")
+                ],
+                ""
+            ),
+            None
+        );
+        assert_eq!(
+            judge(403, &[], "You have exceeded a secondary rate limit."),
+            Some(after(60))
+        );
+        assert_eq!(
+            judge(403, &[], "Resource not accessible by integration"),
+            None
+        );
+    }
+}

@@ -1,0 +1,138 @@
+//! What is known of each host in this run, shared by all workers: whether it can be reached at all, how many speak to it at
+//! once, and until when it wants to be left alone.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use larder_core::error::{Error, Result};
+
+/// Requests that are answered whole and short, and transfers, pass separate gates: a worker in the middle of a transfer must
+/// be able to ask for a small thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lane {
+    Small,
+    Transfer,
+}
+
+/// Whether a host can be reached.
+#[derive(Debug, Default)]
+enum Reach {
+    #[default]
+    Unknown,
+    Alive,
+    Dead(Error),
+}
+
+/// What is known of one host.
+#[derive(Debug)]
+pub(super) struct Host {
+    reach: Arc<tokio::sync::Mutex<Reach>>,
+    /// Connections in a row that did not come about since it answered last.
+    missed: AtomicUsize,
+    small: Arc<Semaphore>,
+    transfers: Arc<Semaphore>,
+    /// When it may be asked again: without and with our credential (limits differ), and why not before.
+    rest: Mutex<[Option<(Instant, Error)>; 2]>,
+}
+
+/// The right to speak to a host: held while it lasts.
+pub(super) type Permit = Option<OwnedSemaphorePermit>;
+
+/// The first one to speak to a host, while all others wait for how that goes.
+pub(super) struct First(OwnedMutexGuard<Reach>);
+
+impl First {
+    pub(super) fn alive(mut self) {
+        *self.0 = Reach::Alive;
+    }
+    pub(super) fn dead(mut self, error: Error) {
+        *self.0 = Reach::Dead(error);
+    }
+}
+
+impl Host {
+    fn new(per_host: usize) -> Self {
+        Self {
+            reach: Arc::default(),
+            missed: AtomicUsize::new(0),
+            small: Arc::new(Semaphore::new(per_host * 2)),
+            transfers: Arc::new(Semaphore::new(per_host)),
+            rest: Mutex::default(),
+        }
+    }
+
+    /// Waits for a turn. The gate is politeness, no lock: after `patience` the request goes anyway, so that no mistake in
+    /// holding transfers can ever hang a run.
+    pub(super) async fn enter(&self, lane: Lane, patience: Duration) -> Permit {
+        let gate = match lane {
+            Lane::Small => &self.small,
+            Lane::Transfer => &self.transfers,
+        };
+        tokio::time::timeout(patience, Arc::clone(gate).acquire_owned())
+            .await
+            .ok()?
+            .ok()
+    }
+
+    /// An error if the host is dead; `Some` if nobody has spoken to it yet, so that this request finds out for all.
+    pub(super) async fn reach(&self) -> Result<Option<First>> {
+        let guard = Arc::clone(&self.reach).lock_owned().await;
+        match &*guard {
+            Reach::Alive => Ok(None),
+            Reach::Dead(error) => Err(error.clone()),
+            Reach::Unknown => Ok(Some(First(guard))),
+        }
+    }
+
+    /// It answered.
+    pub(super) fn answered(&self) {
+        self.missed.store(0, Ordering::Relaxed);
+    }
+
+    /// A host that answered before could not be reached; after more than `tolerated` times in a row it is dead.
+    pub(super) async fn missed(&self, tolerated: usize, error: &Error) {
+        if self.missed.fetch_add(1, Ordering::Relaxed) >= tolerated {
+            *self.reach.lock().await = Reach::Dead(error.clone());
+        }
+    }
+
+    /// How long it wants to be left alone still, and why.
+    pub(super) fn rest(&self, authorized: bool) -> Option<(Duration, Error)> {
+        let rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        let (until, error) = rest[usize::from(authorized)].as_ref()?;
+        let left = until.checked_duration_since(Instant::now())?;
+        Some((left, error.clone()))
+    }
+
+    /// It asked to be left alone.
+    pub(super) fn set_rest(&self, authorized: bool, pause: Duration, error: &Error) {
+        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(until) = Instant::now().checked_add(pause) else {
+            return;
+        };
+        let slot = &mut rest[usize::from(authorized)];
+        if slot.as_ref().is_none_or(|(old, _)| *old < until) {
+            *slot = Some((until, error.clone()));
+        }
+    }
+}
+
+/// All hosts of a run, by host and port.
+#[derive(Debug, Default)]
+pub(super) struct Hosts(Mutex<HashMap<String, Arc<Host>>>);
+
+impl Hosts {
+    pub(super) fn get(&self, authority: &str, per_host: usize) -> Arc<Host> {
+        let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(
+            hosts
+                .entry(authority.to_owned())
+                .or_insert_with(|| Arc::new(Host::new(per_host))),
+        )
+    }
+}

@@ -1,0 +1,327 @@
+//! A request before it is sent, and an answer that is held whole.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Url};
+use serde::de::DeserializeOwned;
+
+use larder_core::error::{Error, Result};
+
+use super::secret::{Credential, check_url, parse_url, shown};
+
+/// Told of bytes sent, a share at a time.
+pub type Sent<'a> = &'a (dyn Fn(u64) + Sync);
+
+/// What is sent along.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Payload {
+    #[default]
+    None,
+    Bytes(Vec<u8>),
+    File {
+        path: PathBuf,
+        size: u64,
+    },
+}
+
+/// When a request may be repeated after a failure that may pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// Always: repeating does no harm. Default of every method but POST.
+    Always,
+    /// Only where the server surely did nothing: no connection, 429, a rate limit. Default of POST. A 5xx is handed back,
+    /// a cut connection is an error; the caller looks at what became of it.
+    IfUntouched,
+    /// Not at all.
+    Never,
+}
+
+/// What is asked for; decides what is refused as not being it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expect {
+    Anything,
+    /// An HTML page or nothing at all is no asset.
+    Asset,
+}
+
+/// The parts of a request that outlive its sending: a transfer needs them to resume.
+#[derive(Clone, Debug)]
+pub(super) struct Head {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    pub(super) credential: Option<Credential>,
+    pub(super) visible: bool,
+    pub(super) repeat: Repeat,
+    pub(super) expect: Expect,
+    pub(super) limit: u64,
+    pub(super) total: Option<Duration>,
+}
+
+/// A request.
+///
+/// ```no_run
+/// # fn main() -> larder_core::Result<()> {
+/// # let client = larder_remote::http::Client::new(larder_remote::http::Settings::default(), larder_core::cancel::Cancel::new());
+/// use larder_remote::http::{Credential, Request, Secret};
+/// let token = Secret::new("…");
+/// let request = Request::get("https://api.example.org/things")?
+///     .credential(&Credential::bearer(&token, ["https://api.example.org".parse()?]))
+///     .header("accept", "application/json")?;
+/// let answer = client.send(request)?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Request<'a> {
+    pub(super) head: Head,
+    pub(super) payload: Payload,
+    pub(super) sent: Option<Sent<'a>>,
+}
+
+impl<'a> Request<'a> {
+    /// A request to an absolute https url (plain http only where [`Settings`](super::Settings) allow it).
+    pub fn new(method: Method, url: Url) -> Result<Self> {
+        check_url(&url)?;
+        let repeat = if method == Method::POST {
+            Repeat::IfUntouched
+        } else {
+            Repeat::Always
+        };
+        Ok(Self {
+            head: Head {
+                method,
+                url,
+                headers: HeaderMap::new(),
+                credential: None,
+                visible: true,
+                repeat,
+                expect: Expect::Asset,
+                limit: u64::MAX,
+                total: None,
+            },
+            payload: Payload::None,
+            sent: None,
+        })
+    }
+    /// GET of a url as text.
+    pub fn get(url: &str) -> Result<Self> {
+        Self::new(Method::GET, parse_url(url)?)
+    }
+    /// Adds a header. Headers but `Accept` and `Cache-Control` are dropped when a redirect leads to another origin. Not for secrets: see
+    /// [`credential`](Self::credential).
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self> {
+        let bad = || Error::usage(format!("`{}` is not a valid header", name.escape_debug()));
+        let name = HeaderName::try_from(name).map_err(|_| bad())?;
+        self.head
+            .headers
+            .insert(name, HeaderValue::from_str(value).map_err(|_| bad())?);
+        Ok(self)
+    }
+    /// Sends a credential along, only to the origins it is bound to, whatever the url and wherever redirects lead.
+    pub fn credential(mut self, credential: &Credential) -> Self {
+        self.head.credential = Some(credential.clone());
+        self
+    }
+    /// The same where there may be none.
+    pub fn maybe_credential(mut self, credential: Option<&Credential>) -> Self {
+        self.head.credential = credential.cloned();
+        self
+    }
+    /// Sends these bytes.
+    pub fn bytes(mut self, bytes: Vec<u8>, content_type: &str) -> Result<Self> {
+        self.payload = Payload::Bytes(bytes);
+        self.header("content-type", content_type)
+    }
+    /// Sends a JSON value.
+    pub fn json(self, value: &serde_json::Value) -> Result<Self> {
+        self.bytes(value.to_string().into_bytes(), "application/json")
+    }
+    /// Streams a file, with a Content-Length; `sent` is told of bytes on their way, on the calling thread.
+    pub fn file(
+        mut self,
+        path: &Path,
+        size: u64,
+        content_type: &str,
+        sent: Sent<'a>,
+    ) -> Result<Self> {
+        self.payload = Payload::File {
+            path: path.to_owned(),
+            size,
+        };
+        self.sent = Some(sent);
+        self.header("content-type", content_type)
+    }
+    /// Whether the place is known to be visible to us, so that a 404 means *absent* (the default). Where it is not, a 404 is
+    /// *refused*. Only for [`get`](super::Client::get) and [`get_small`](super::Client::get_small).
+    pub fn visible(mut self, visible: bool) -> Self {
+        self.head.visible = visible;
+        self
+    }
+    /// An HTML page or an empty body may be the answer: the default takes both for a broken source.
+    pub fn anything(mut self) -> Self {
+        self.head.expect = Expect::Anything;
+        self
+    }
+    /// Another rule for repetitions than the method's.
+    pub fn repeat(mut self, repeat: Repeat) -> Self {
+        self.head.repeat = repeat;
+        self
+    }
+    /// Another total deadline than the settings'.
+    pub fn total(mut self, total: Duration) -> Self {
+        self.head.total = Some(total);
+        self
+    }
+    /// At most so many bytes may come.
+    pub fn limit(mut self, bytes: u64) -> Self {
+        self.head.limit = bytes;
+        self
+    }
+}
+
+/// An answer of whatever status, held whole.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: Vec<u8>,
+    /// Where it came from in the end, fit for messages.
+    pub url: String,
+    /// Our credential was sent to whoever gave this answer.
+    pub authorized: bool,
+    /// It is a 403 or 429 that speaks of a rate limit.
+    pub(super) limited: bool,
+    pub(super) base: Url,
+}
+
+impl Answer {
+    /// 2xx.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+    /// A header's text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+    /// The body as JSON.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_slice(&self.body).map_err(|e| {
+            Error::unavailable(format!(
+                "{} did not answer with the JSON that was expected",
+                self.url
+            ))
+            .cause(e)
+        })
+    }
+    /// Target of a `Link` header's relation (`next`), if it stays on the same origin: a foreign one is an error.
+    pub fn link(&self, relation: &str) -> Result<Option<Url>> {
+        for value in self.headers.get_all("link") {
+            for part in value.to_str().unwrap_or_default().split(',') {
+                let mut fields = part.split(';').map(str::trim);
+                let target = fields
+                    .next()
+                    .and_then(|t| t.strip_prefix('<'))
+                    .and_then(|t| t.strip_suffix('>'));
+                let matches = fields
+                    .filter_map(|field| field.strip_prefix("rel="))
+                    .any(|rel| {
+                        rel.trim_matches('"')
+                            .split_ascii_whitespace()
+                            .any(|word| word == relation)
+                    });
+                if let (Some(target), true) = (target, matches) {
+                    let url = self.base.join(target).map_err(|e| {
+                        Error::unavailable(format!("{} gave a `Link` that is not a url", self.url))
+                            .cause(e)
+                    })?;
+                    if super::Site::of(&url) != super::Site::of(&self.base) {
+                        return Err(Error::refused(format!(
+                            "{} gave a `Link` to another origin: {}",
+                            self.url,
+                            shown(&url)
+                        )));
+                    }
+                    return Ok(Some(url));
+                }
+            }
+        }
+        Ok(None)
+    }
+    /// What its status means as a failure, by DESIGN 4's classes: 401 and a 403 to our credential are *refused*, the rest is
+    /// *unavailable*. What the server said is the cause.
+    pub fn error(&self) -> Error {
+        let Self {
+            status,
+            url,
+            authorized,
+            limited,
+            headers: _,
+            body: _,
+            base: _,
+        } = self;
+        let reason = reqwest::StatusCode::from_u16(*status)
+            .ok()
+            .and_then(|s| s.canonical_reason())
+            .unwrap_or("no known reason");
+        let headline = format!("{url} answered {status} ({reason})");
+        let error = match status {
+            401 if *authorized => Error::refused(headline)
+                .hint("the token is wrong, expired or not meant for this host"),
+            401 => {
+                Error::refused(headline).hint("it asks for a login; give a token, or check the url")
+            }
+            403 | 429 if *limited => {
+                Error::unavailable(headline).hint("the rate limit is exhausted; try again later")
+            }
+            403 if *authorized => Error::refused(headline)
+                .hint("the token may not do that; check its permissions and scope"),
+            403 => Error::unavailable(headline)
+                .hint("it may be a rate limit or a filter on the way; try again later"),
+            404 | 410 => Error::refused(headline).hint(
+                "it does not exist, or we are not allowed to see it; check the name and the token",
+            ),
+            407 => {
+                Error::unavailable(headline).hint("the proxy asks for a login; check HTTPS_PROXY")
+            }
+            429 => {
+                Error::unavailable(headline).hint("the rate limit is exhausted; try again later")
+            }
+            _ => Error::unavailable(headline),
+        };
+        match self.said() {
+            Some(text) => error.cause(text),
+            None => error,
+        }
+    }
+    /// What the server says for itself: a JSON `message`, or a short plain text.
+    fn said(&self) -> Option<String> {
+        if let Ok(value) = serde_json::from_slice::<serde_json::Value>(&self.body) {
+            let message = value
+                .get("message")
+                .or_else(|| value.get("error"))?
+                .as_str()?;
+            return Some(clean(message));
+        }
+        let plain = self
+            .header("content-type")
+            .is_some_and(|t| t.starts_with("text/plain"));
+        let text = std::str::from_utf8(&self.body)
+            .ok()
+            .filter(|t| plain && !t.trim().is_empty())?;
+        Some(clean(text))
+    }
+}
+
+/// One printable line of at most 200 characters.
+fn clean(text: &str) -> String {
+    text.trim()
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(200)
+        .collect()
+}

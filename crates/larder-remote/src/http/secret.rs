@@ -1,0 +1,191 @@
+//! Secrets and where they belong: a token is bound to the origins it may be sent to, and never shows itself.
+
+use std::fmt;
+use std::str::FromStr;
+
+use reqwest::Url;
+
+use larder_core::error::{Error, Result};
+
+/// A text that is never printed: `Debug` and `Display` give `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Hides a text. Surrounding white space is dropped (files and command output end in newlines).
+    pub fn new(text: impl AsRef<str>) -> Self {
+        Self(text.as_ref().trim().to_owned())
+    }
+    /// The text itself, for the one place that sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// A web origin: scheme, host and port. What credentials are bound to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Site {
+    scheme: String,
+    host: String,
+    port: u16,
+}
+
+impl Site {
+    /// The origin of a url.
+    pub fn of(url: &Url) -> Self {
+        Self {
+            scheme: url.scheme().to_owned(),
+            host: url.host_str().unwrap_or_default().to_owned(),
+            port: url.port_or_known_default().unwrap_or(0),
+        }
+    }
+    /// Its host, without a port.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+}
+
+impl FromStr for Site {
+    type Err = Error;
+    /// From any url of the origin.
+    fn from_str(text: &str) -> Result<Self> {
+        Ok(Self::of(&parse_url(text)?))
+    }
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scheme, host, port } = self;
+        match (scheme.as_str(), port) {
+            ("https", 443) | ("http", 80) => write!(f, "{scheme}://{host}"),
+            _ => write!(f, "{scheme}://{host}:{port}"),
+        }
+    }
+}
+
+/// A secret in a header, and the origins it may be sent to.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    pub(super) value: Secret,
+    pub(super) sites: Vec<Site>,
+}
+
+impl Credential {
+    /// `Authorization: Bearer …`, for these origins and no other.
+    pub fn bearer(token: &Secret, sites: impl IntoIterator<Item = Site>) -> Self {
+        Self {
+            value: Secret(format!("Bearer {}", token.expose())),
+            sites: sites.into_iter().collect(),
+        }
+    }
+}
+
+/// Parses an absolute http(s) url; one that carries a user name or password is refused.
+pub fn parse_url(text: &str) -> Result<Url> {
+    let url = Url::parse(text)
+        .map_err(|e| Error::usage(format!("`{}` is not a url", redact(text))).cause(e))?;
+    check_url(&url)?;
+    Ok(url)
+}
+
+pub(super) fn check_url(url: &Url) -> Result<()> {
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
+        return Err(Error::usage(format!(
+            "`{}` is not an http or https url",
+            shown(url)
+        )));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Error::usage(format!(
+            "the url {} carries a user name or password",
+            shown(url)
+        ))
+        .hint("secrets come from the environment or the user's configuration, never from urls"));
+    }
+    Ok(())
+}
+
+/// A url as messages may show it: without user name, password, fragment, or the content of its query, any of which may be
+/// a secret.
+pub fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_fragment(None);
+    let query = url.query().is_some();
+    url.set_query(None);
+    let mut text = url.to_string();
+    if query {
+        text.push_str("?…");
+    }
+    text
+}
+
+/// The same for a text that may not be a url at all.
+pub fn redact(text: &str) -> String {
+    match Url::parse(text) {
+        Ok(url) => shown(&url),
+        Err(_) => text.split(['?', '#']).next().unwrap_or_default().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_secret_is_shown() {
+        let secret = Secret::new("hunter2\n");
+        assert_eq!(format!("{secret} {secret:?}"), "*** ***");
+        assert_eq!(secret.expose(), "hunter2");
+        let site: Site = "https://api.example.org/v3".parse().unwrap();
+        assert!(!format!("{:?}", Credential::bearer(&secret, [site])).contains("hunter2"));
+        let url = Url::parse("https://me:hunter2@example.org/a?sig=hunter2#hunter2").unwrap();
+        assert_eq!(shown(&url), "https://example.org/a?…");
+        assert!(
+            !parse_url(url.as_str())
+                .unwrap_err()
+                .to_string()
+                .contains("hunter2")
+        );
+        assert_eq!(redact("/x?token=hunter2"), "/x");
+    }
+
+    #[test]
+    fn origins_differ_by_scheme_host_and_port() {
+        let site = |text: &str| text.parse::<Site>().unwrap();
+        assert_eq!(site("https://a.example/x"), site("https://A.example:443/y"));
+        assert_ne!(site("https://a.example"), site("http://a.example"));
+        assert_ne!(site("https://a.example"), site("https://a.example:8443"));
+        assert_ne!(site("https://a.example"), site("https://b.a.example"));
+        assert_eq!(
+            site("http://localhost:8080/x").to_string(),
+            "http://localhost:8080"
+        );
+    }
+
+    #[test]
+    fn only_web_urls_are_urls() {
+        for bad in [
+            "",
+            "x",
+            "file:///etc/passwd",
+            "ftp://example.org/x",
+            "https://",
+        ] {
+            assert!(parse_url(bad).is_err(), "{bad}");
+        }
+    }
+}

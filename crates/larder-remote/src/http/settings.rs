@@ -1,0 +1,131 @@
+//! How patient the client is, and what it may do: one value made at start, from the environment.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::Url;
+
+use larder_core::error::{Error, Kind, Result};
+use larder_core::project::user::{User, is_allowed};
+use larder_core::variables;
+
+use super::secret::shown;
+
+/// Deadlines, limits and permissions of a [`Client`](super::Client).
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `--offline`: no socket is ever opened.
+    pub offline: bool,
+    /// Hosts that may be spoken to over plain http besides loopback; from the user's configuration.
+    pub allow_http: Vec<String>,
+    /// `User-Agent`.
+    pub user_agent: String,
+    /// A company CA to trust besides the system's roots: `SSL_CERT_FILE`.
+    pub ca_file: Option<PathBuf>,
+    /// A connection must come about in this time.
+    pub connect: Duration,
+    /// An answer may keep silent for this long.
+    pub idle: Duration,
+    /// A request with all its attempts must end in this time; transfers of assets have the two below instead.
+    pub total: Duration,
+    /// Over this window a transfer must average 1 KiB/s, else it is cut and resumed.
+    pub slow_window: Duration,
+    /// No progress for this long, all attempts together, ends the tries.
+    pub stall: Duration,
+    /// Repetitions where repeating can help.
+    pub retries: usize,
+    /// The first pause before a repetition; doubled each time, with jitter.
+    pub backoff: Duration,
+    /// The longest pause a rate limit is waited for.
+    pub rate_limit_wait: Duration,
+    /// Transfers at once from one host.
+    pub per_host: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            offline: false,
+            allow_http: Vec::new(),
+            user_agent: concat!("larder/", env!("CARGO_PKG_VERSION")).to_owned(),
+            ca_file: None,
+            connect: Duration::from_secs(10),
+            idle: Duration::from_secs(30),
+            total: Duration::from_mins(5),
+            slow_window: Duration::from_secs(20),
+            stall: Duration::from_secs(90),
+            retries: 4,
+            backoff: Duration::from_millis(300),
+            rate_limit_wait: Duration::from_mins(1),
+            per_host: 6,
+        }
+    }
+}
+
+impl Settings {
+    /// The defaults with what `LARDER_*` variables (see [`larder_core::variables`]) and the user's configuration say.
+    pub fn from_env(offline: bool) -> Result<Self> {
+        let default = Self::default();
+        Ok(Self {
+            offline,
+            allow_http: User::get()?.allow_http.clone(),
+            user_agent: default.user_agent,
+            ca_file: variables::value("SSL_CERT_FILE").map(PathBuf::from),
+            connect: variables::duration(variables::HTTP_CONNECT_TIMEOUT, default.connect)?,
+            idle: variables::duration(variables::HTTP_IDLE_TIMEOUT, default.idle)?,
+            total: variables::duration(variables::HTTP_TOTAL_TIMEOUT, default.total)?,
+            slow_window: variables::duration(variables::HTTP_SLOW_WINDOW, default.slow_window)?,
+            stall: variables::duration(variables::HTTP_STALL_TIMEOUT, default.stall)?,
+            retries: variables::count(variables::HTTP_RETRIES, default.retries)?,
+            backoff: variables::duration(variables::HTTP_BACKOFF, default.backoff)?,
+            rate_limit_wait: variables::duration(
+                variables::HTTP_RATE_LIMIT_WAIT,
+                default.rate_limit_wait,
+            )?,
+            per_host: variables::count(variables::HTTP_PER_HOST, default.per_host)?.max(1),
+        })
+    }
+
+    /// Refuses plain http but to loopback and hosts the user allowed.
+    pub(super) fn check_scheme(&self, url: &Url) -> Result<()> {
+        let host = url.host_str().unwrap_or_default();
+        if url.scheme() == "https" || is_allowed(host, &self.allow_http) {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Refused, format!("{} is plain http", shown(url)))
+            .hint(format!("use https, or allow the host for yourself: `allow_http: [{host}]` in your config.yml")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_only_to_loopback_and_allowed_hosts() {
+        let settings = Settings {
+            allow_http: vec!["Mirror.corp".into()],
+            ..Settings::default()
+        };
+        let allowed = |url: &str| settings.check_scheme(&Url::parse(url).unwrap()).is_ok();
+        for good in [
+            "https://a.example",
+            "http://127.0.0.1:1",
+            "http://[::1]:1",
+            "http://localhost",
+            "http://api.localhost:9",
+            "http://mirror.corp/x",
+        ] {
+            assert!(allowed(good), "{good}");
+        }
+        for bad in [
+            "http://a.example",
+            "http://localhost.example",
+            "http://10.0.0.1",
+            "http://notlocalhost",
+            "http://x.mirror.corp",
+        ] {
+            assert!(!allowed(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Whom to trust: the system's roots, plus the company CA that `SSL_CERT_FILE` names.
+
+use std::path::Path;
+
+use reqwest::Certificate;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
+use larder_core::error::{Error, Result};
+use larder_core::fs;
+
+/// Where systems keep their roots: read in addition where `SSL_CERT_FILE` is set, since that replaces them for the platform
+/// verifier and a file with nothing but a company's CA must not lock everyone else out.
+#[cfg(all(unix, not(target_vendor = "apple")))]
+const SYSTEM_BUNDLES: &[&str] = &[
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+#[cfg(not(all(unix, not(target_vendor = "apple"))))]
+const SYSTEM_BUNDLES: &[&str] = &[];
+
+/// Roots beyond those the platform verifier finds by itself.
+pub(super) fn extra_roots(ca_file: Option<&Path>) -> Result<Vec<Certificate>> {
+    let Some(file) = ca_file else {
+        return Ok(Vec::new());
+    };
+    let mut roots = parse(&fs::read(file).map_err(|e| e.hint("SSL_CERT_FILE names it"))?);
+    if roots.is_empty() {
+        return Err(
+            Error::failed(format!("{} holds no certificate", file.display()))
+                .hint("SSL_CERT_FILE names it; it must be in PEM form"),
+        );
+    }
+    let bundles = SYSTEM_BUNDLES
+        .iter()
+        .filter(|bundle| Path::new(bundle) != file);
+    for bundle in bundles {
+        if let Ok(Some(bytes)) = fs::read_opt(bundle) {
+            roots.extend(parse(&bytes));
+            break;
+        }
+    }
+    Ok(roots)
+}
+
+/// The certificates of a PEM bundle that can be roots; others are left out, as everywhere.
+fn parse(pem: &[u8]) -> Vec<Certificate> {
+    let mut store = rustls::RootCertStore::empty();
+    let good = CertificateDer::pem_slice_iter(pem)
+        .flatten()
+        .filter(|cert| store.add(cert.clone()).is_ok());
+    good.filter_map(|cert| Certificate::from_der(&cert).ok())
+        .collect()
+}

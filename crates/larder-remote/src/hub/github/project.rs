@@ -1,0 +1,146 @@
+//! Publishing a project release: files without sidecars, all of them or nothing visible.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::api::{Api, Source};
+use super::session::{Item, Session, Stop};
+use super::swap;
+use crate::hub::{PlainFile, Progress, PublishOptions, Published, Receipt};
+use larder_core::error::{Error, Result};
+use larder_core::model::Tag;
+
+/// Publishes files to a tag.
+pub(super) fn publish(
+    api: &Api,
+    tag: &Tag,
+    files: &[PlainFile<'_>],
+    notes: &str,
+    options: PublishOptions,
+    progress: Progress<'_>,
+) -> Result<Receipt> {
+    let mut session = Session::new(api, tag, progress);
+    notes.clone_into(&mut session.notes);
+    let mut results: Vec<Option<Published>> = vec![None; files.len()];
+    let done = session.run(|session| round(session, files, notes, options, &mut results));
+    let (staged, url) = done.map_err(|stop| match stop {
+        Stop::Fatal(error) | Stop::Again(error) => error,
+        Stop::Immutable(error) => error
+            .context(format!(
+                "the release {tag} is immutable: nothing can be added or replaced"
+            ))
+            .hint("release under another tag"),
+    })?;
+    let assets = results
+        .into_iter()
+        .map(|result| (tag.clone(), result.unwrap_or(Published::Present)))
+        .collect();
+    Ok(Receipt {
+        assets,
+        staged,
+        url: Some(url),
+    })
+}
+
+fn round(
+    session: &mut Session<'_>,
+    files: &[PlainFile<'_>],
+    notes: &str,
+    options: PublishOptions,
+    results: &mut [Option<Published>],
+) -> Result<(bool, String), Stop> {
+    let mut release = session.current()?;
+    for (file, result) in files.iter().zip(results.iter_mut()) {
+        let PlainFile {
+            name,
+            file: path,
+            sha256,
+            size,
+        } = file;
+        let item = Item {
+            name: name.as_str(),
+            label: None,
+            source: Source::File(path),
+            size: *size,
+            sha256: *sha256,
+        };
+        let present = release.asset(name.as_str());
+        if let Some(there) = present
+            && session.same(there, *size, sha256)?
+        {
+            result.get_or_insert(Published::Present);
+            continue;
+        }
+        if release.immutable && !release.draft {
+            let error = Error::refused(format!(
+                "the release {} is published and does not hold this {name}",
+                session.tag
+            ));
+            return Err(Stop::Immutable(error));
+        }
+        match present {
+            Some(broken) if !broken.is_whole() => {
+                session.delete(broken.id)?;
+                session.put(&release, item)?;
+                *result = Some(Published::Added);
+            }
+            // A draft is ours to correct.
+            Some(_) if options.replace || release.draft => {
+                swap::replace_one(session, &release, item)?;
+                *result = Some(Published::Replaced);
+            }
+            Some(_) => {
+                return Err(Error::failed(format!(
+                    "the release {} holds another {name}",
+                    session.tag
+                ))
+                .hint("release under another tag, or replace it with `--replace`")
+                .into());
+            }
+            None => {
+                session.put(&release, item)?;
+                *result = Some(Published::Added);
+            }
+        }
+    }
+    if session.wrote {
+        release = session.look_until(release.id, files.iter().map(|file| file.name.as_str()))?;
+        for PlainFile {
+            name,
+            file: _,
+            sha256,
+            size,
+        } in files
+        {
+            let right = match release.asset(name.as_str()) {
+                Some(there) => session.same(there, *size, sha256)?,
+                None => false,
+            };
+            if !right {
+                return Err(Stop::Again(Error::unavailable(format!(
+                    "{name} changed while it was published"
+                ))));
+            }
+        }
+        swap::sweep(session, &release, |name| {
+            files.iter().any(|file| file.name.as_str() == name)
+        })?;
+    }
+    if release.draft {
+        let digests: BTreeMap<_, _> = files
+            .iter()
+            .map(|file| (file.name.as_str(), file.sha256))
+            .collect();
+        session.tidy(&release, &digests)?;
+        if options.stage {
+            return Ok((true, release.html_url));
+        }
+        release =
+            session.make_visible(&release, &json!({"body": notes, "make_latest": "legacy"}))?;
+    } else if release.body.as_deref().unwrap_or_default() != notes {
+        session.wrote = true;
+        session.api.edit(release.id, &json!({"body": notes}))?;
+    }
+    Ok((false, release.html_url))
+}

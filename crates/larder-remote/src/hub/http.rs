@@ -1,0 +1,148 @@
+//! A hub on any static web server: a folder hub's layout, `<url>/<tag>/<asset>`, read only.
+
+use std::sync::Arc;
+
+use crate::http::{Client, Request, Url, parse_url, shown};
+use larder_core::error::{Error, Result};
+use larder_core::formats::Sidecar;
+use larder_core::model::{AssetName, Tag};
+
+use super::{Body, Hub, PlainFile, Progress, PublishOptions, Receipt, Release, Upload};
+
+/// Sidecars are a few KiB.
+const MAX_SIDECAR: u64 = 4 * 1024 * 1024;
+
+/// A hub on a static server.
+pub struct HttpHub {
+    url: Url,
+    client: Arc<Client>,
+}
+
+impl HttpHub {
+    /// A hub under a base url.
+    pub fn new(url: &str, client: &Arc<Client>) -> Result<Self> {
+        Ok(Self {
+            url: parse_url(url.trim_end_matches('/'))?,
+            client: Arc::clone(client),
+        })
+    }
+
+    fn request(&self, tag: &Tag, asset: &AssetName) -> Result<Request<'static>> {
+        let mut url = self.url.clone();
+        match url.path_segments_mut() {
+            Ok(mut path) => path.pop_if_empty().push(tag.as_str()).push(asset.as_str()),
+            Err(()) => {
+                return Err(Error::usage(format!(
+                    "{} can't be the url of a hub",
+                    shown(&self.url)
+                )));
+            }
+        };
+        Request::new(crate::http::Method::GET, url)
+    }
+
+    fn read_only<T>(&self) -> Result<T> {
+        Err(
+            Error::usage(format!("the hub {} is read-only", self.describe()))
+                .hint("publish to the folder that this server serves: `hub: {dir: PATH}`"),
+        )
+    }
+}
+
+impl Hub for HttpHub {
+    fn id(&self) -> String {
+        format!("http:{}", shown(&self.url).trim_end_matches('/'))
+    }
+
+    fn describe(&self) -> String {
+        shown(&self.url).trim_end_matches('/').to_owned()
+    }
+
+    fn concurrency(&self) -> usize {
+        self.client.settings().per_host
+    }
+
+    fn place(&self, tag: &Tag, asset: &AssetName) -> String {
+        format!("{}/{tag}/{asset}", self.describe())
+    }
+
+    fn lists(&self) -> bool {
+        false
+    }
+
+    fn writable(&self) -> Result<(), String> {
+        Err(format!("the hub {} is read-only", self.describe()))
+    }
+
+    fn sidecar(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Sidecar>> {
+        let bytes = self
+            .client
+            .get_small(self.request(tag, &asset.sidecar())?, MAX_SIDECAR)?;
+        bytes
+            .map(|bytes| {
+                Sidecar::parse(
+                    &bytes,
+                    &format!("{}/{tag}/{}", self.describe(), asset.sidecar()),
+                )
+            })
+            .transpose()
+    }
+
+    fn fetch(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Body>> {
+        let Some(download) = self.client.get(self.request(tag, asset)?)? else {
+            return Ok(None);
+        };
+        Ok(Some(Body {
+            size: download.size(),
+            place: download.place().to_owned(),
+            reader: Box::new(download),
+        }))
+    }
+
+    fn release(&self, tag: &Tag) -> Result<Option<Release>> {
+        Err(cannot_list(&format!(
+            "the release {tag} of {}",
+            self.describe()
+        )))
+    }
+
+    fn releases(&self) -> Result<Vec<Release>> {
+        Err(cannot_list(&self.describe()))
+    }
+
+    fn publish(
+        &self,
+        _: &Tag,
+        _: &[Upload<'_>],
+        _: PublishOptions,
+        _: Progress<'_>,
+    ) -> Result<Receipt> {
+        self.read_only()
+    }
+
+    fn publish_project(
+        &self,
+        _: &Tag,
+        _: &[PlainFile<'_>],
+        _: &str,
+        _: PublishOptions,
+        _: Progress<'_>,
+    ) -> Result<Receipt> {
+        self.read_only()
+    }
+
+    fn finalize(&self, _: &Tag) -> Result<()> {
+        self.read_only()
+    }
+
+    fn abort(&self, _: &Tag) -> Result<()> {
+        self.read_only()
+    }
+}
+
+fn cannot_list(what: &str) -> Error {
+    Error::usage(format!(
+        "{what} can't be listed: a static server has no listing"
+    ))
+    .hint("ask where the folder is (`hub: {dir: PATH}`), or ask for one asset")
+}

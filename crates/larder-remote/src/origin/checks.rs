@@ -1,0 +1,252 @@
+//! What is stated of a file's digest, and whether the file agrees.
+
+use std::fmt::{self, Write as _};
+use std::io::{self, Read};
+
+use base64::Engine as _;
+use sha2::Digest as _;
+
+use larder_core::error::{Error, Result};
+use larder_core::model::{Digest, Hasher};
+
+/// Algorithms that are strong enough to vouch for a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Algorithm {
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
+}
+
+/// A digest that someone states of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stated {
+    /// Which kind of digest.
+    pub algorithm: Algorithm,
+    /// Its bytes.
+    pub digest: Vec<u8>,
+    /// Who says so, for messages: `versions.lock`, `the recipe`, a checksums file's url, `npm`.
+    pub by: String,
+}
+
+impl Algorithm {
+    /// As people write it: `sha256`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sha256 => "sha256",
+            Self::Sha384 => "sha384",
+            Self::Sha512 => "sha512",
+        }
+    }
+    /// Bytes of a digest.
+    pub fn size(self) -> usize {
+        match self {
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+            Self::Sha512 => 64,
+        }
+    }
+}
+
+impl Stated {
+    /// A SHA-256.
+    pub fn sha256(digest: Digest, by: impl Into<String>) -> Self {
+        Self {
+            algorithm: Algorithm::Sha256,
+            digest: digest.as_bytes().to_vec(),
+            by: by.into(),
+        }
+    }
+
+    /// From hex digits of the right number.
+    pub fn from_hex(algorithm: Algorithm, hex: &str, by: &str) -> Option<Self> {
+        if hex.len() != 2 * algorithm.size() || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return None;
+        }
+        let digest = (0..hex.len())
+            .step_by(2)
+            .map(|i| u8::from_str_radix(&hex[i..i + 2], 16))
+            .collect::<Result<_, _>>()
+            .ok()?;
+        Some(Self {
+            algorithm,
+            digest,
+            by: by.to_owned(),
+        })
+    }
+
+    /// Subresource integrity: `sha512-<base64>`, several separated by blanks. Weak and unknown algorithms are left out.
+    pub fn from_integrity(text: &str, by: &str) -> Vec<Self> {
+        let one = |word: &str| {
+            let (name, value) = word.split_once('-')?;
+            let algorithm = match name {
+                "sha256" => Algorithm::Sha256,
+                "sha384" => Algorithm::Sha384,
+                "sha512" => Algorithm::Sha512,
+                _ => return None,
+            };
+            let value = value.split('?').next().unwrap_or_default();
+            let digest = base64::engine::general_purpose::STANDARD
+                .decode(value)
+                .ok()?;
+            (digest.len() == algorithm.size()).then(|| Self {
+                algorithm,
+                digest,
+                by: by.to_owned(),
+            })
+        };
+        text.split_ascii_whitespace().filter_map(one).collect()
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Stated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.algorithm, hex(&self.digest))
+    }
+}
+
+/// Holds statements against a file while it passes.
+pub struct Checks<'a> {
+    stated: &'a [Stated],
+    sha256: Hasher,
+    sha384: Option<sha2::Sha384>,
+    sha512: Option<sha2::Sha512>,
+}
+
+impl<'a> Checks<'a> {
+    /// Against these statements.
+    pub fn new(stated: &'a [Stated]) -> Self {
+        let asked = |algorithm| stated.iter().any(|s| s.algorithm == algorithm);
+        Self {
+            stated,
+            sha256: Hasher::new(),
+            sha384: asked(Algorithm::Sha384).then(sha2::Sha384::new),
+            sha512: asked(Algorithm::Sha512).then(sha2::Sha512::new),
+        }
+    }
+
+    /// The reader that is to be read in place of `inner`.
+    pub fn reader<R: Read>(&mut self, inner: R) -> CheckedReader<'_, 'a, R> {
+        CheckedReader {
+            checks: self,
+            inner,
+        }
+    }
+
+    /// After all was read: the SHA-256; or, if any statement differs, an integrity error that names both digests and who
+    /// says so.
+    pub fn verify(self, place: &str) -> Result<Digest> {
+        let own = self.sha256.finish();
+        let sha256 = own.as_bytes().to_vec();
+        let sha384 = self.sha384.map(|hash| hash.finalize().to_vec());
+        let sha512 = self.sha512.map(|hash| hash.finalize().to_vec());
+        for Stated {
+            algorithm,
+            digest,
+            by,
+        } in self.stated
+        {
+            let found = match algorithm {
+                Algorithm::Sha256 => Some(&sha256),
+                Algorithm::Sha384 => sha384.as_ref(),
+                Algorithm::Sha512 => sha512.as_ref(),
+            };
+            if found != Some(digest) {
+                let found = found.map(|bytes| hex(bytes)).unwrap_or_default();
+                return Err(Error::integrity(format!("{place} is not what {by} says"))
+                    .cause(format!("it has {algorithm} {found}, {by} says {}", hex(digest)))
+                    .hint("no weaker source is tried: find out which of the two is right before you change either"));
+            }
+        }
+        Ok(own)
+    }
+}
+
+/// Hashes what passes.
+pub struct CheckedReader<'c, 'a, R> {
+    checks: &'c mut Checks<'a>,
+    inner: R,
+}
+
+impl<R: Read> Read for CheckedReader<'_, '_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.checks.sha256.update(&buffer[..n]);
+        if let Some(sha384) = &mut self.checks.sha384 {
+            sha384.update(&buffer[..n]);
+        }
+        if let Some(sha512) = &mut self.checks.sha512 {
+            sha512.update(&buffer[..n]);
+        }
+        Ok(n)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use larder_core::Kind;
+
+    const ABC256: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    const ABC512: &str = "sha512-3a81oZNherrMQXNJriBBMRLm+k6JqX6iCp7u5ktV05ohkpkqJ0/BqDa6PCOj/uu9RU1EI2Q86A4qmslPpUyknw==";
+
+    fn verify(stated: &[Stated]) -> Result<Digest> {
+        let mut checks = Checks::new(stated);
+        checks
+            .reader(&b"abc"[..])
+            .read_to_end(&mut Vec::new())
+            .unwrap();
+        checks.verify("x.tgz")
+    }
+
+    #[test]
+    fn bytes_are_held_to_every_statement() {
+        let right = Stated::from_hex(Algorithm::Sha256, ABC256, "SHA256SUMS").unwrap();
+        let also = Stated::from_integrity(ABC512, "npm").remove(0);
+        assert_eq!(verify(&[]).unwrap().to_string(), ABC256);
+        assert_eq!(
+            verify(&[right.clone(), also.clone()]).unwrap().to_string(),
+            ABC256
+        );
+        let wrong = Stated::sha256(Digest::of(b"abd"), "the lock");
+        for stated in [vec![wrong.clone()], vec![right, wrong, also]] {
+            let error = verify(&stated).unwrap_err();
+            assert_eq!(error.kind(), Kind::Integrity);
+            let text = error.to_string();
+            assert!(
+                text.contains(ABC256) && text.contains(&Digest::of(b"abd").to_string()),
+                "{text}"
+            );
+            assert!(text.contains("the lock says"), "{text}");
+        }
+    }
+
+    #[test]
+    fn weak_and_broken_statements_are_none() {
+        assert!(
+            Stated::from_integrity(
+                "sha1-qZk+NkcGgWq6PiVxeFDCbJzQ2J0= md5-x sha512-AAAA nonsense",
+                "npm"
+            )
+            .is_empty()
+        );
+        assert!(Stated::from_hex(Algorithm::Sha256, &ABC256[1..], "x").is_none());
+        assert!(Stated::from_hex(Algorithm::Sha256, &format!("+{}", &ABC256[1..]), "x").is_none());
+    }
+}

@@ -1,0 +1,313 @@
+//! `npm:` originals, through `npm` itself: its configuration and mirrors hold, scripts never run.
+//!
+//! npm checks the tarball against the registry's integrity while it downloads; what the registry states is asked for too, and
+//! checked again here.
+
+use std::ffi::OsStr;
+
+use serde_json::Value;
+
+use larder_core::cancel::Cancel;
+use larder_core::error::{Error, Result};
+use larder_core::fs::{self, IoContext};
+
+use super::tool::{self, Said};
+use super::{Fetched, Stated};
+
+/// What is asked for.
+pub(super) struct Request<'a> {
+    pub(super) package: &'a str,
+    pub(super) version: &'a str,
+    pub(super) ask_statements: bool,
+}
+
+#[cfg(windows)]
+const NPM: &str = "npm.cmd";
+#[cfg(not(windows))]
+const NPM: &str = "npm";
+
+/// Patience that suits a build tool; what the user configured wins.
+const VARS: &[(&str, &str)] = &[
+    ("npm_config_fetch_retries", "2"),
+    ("npm_config_fetch_retry_mintimeout", "500"),
+    ("npm_config_fetch_retry_maxtimeout", "5000"),
+    ("npm_config_update_notifier", "false"),
+    ("npm_config_audit", "false"),
+    ("npm_config_fund", "false"),
+];
+
+/// Fetches a package's tarball.
+pub(super) fn fetch(request: &Request<'_>, cancel: &Cancel) -> Result<Option<Fetched>> {
+    let Request {
+        package,
+        version,
+        ask_statements,
+    } = *request;
+    check(package, version)?;
+    let spec = format!("{package}@{version}");
+    let coordinate = format!("npm:{spec}");
+    let folder = fs::Scratch::new("npm")?;
+    let into = folder.path().as_ref();
+    // Both at once: what the registry states, and the bytes.
+    let (told, packed) = std::thread::scope(|scope| {
+        let told = scope.spawn(|| {
+            let args = [
+                "view",
+                "--json",
+                "--loglevel=error",
+                "--",
+                &spec,
+                "dist",
+                "version",
+            ]
+            .map(OsStr::new);
+            ask_statements.then(|| npm(&args, cancel)).transpose()
+        });
+        let args = [
+            OsStr::new("pack"),
+            OsStr::new("--ignore-scripts"),
+            OsStr::new("--json"),
+            OsStr::new("--loglevel=error"),
+            OsStr::new("--pack-destination"),
+            into,
+            OsStr::new("--"),
+            OsStr::new(&spec),
+        ];
+        let packed = npm(&args, cancel);
+        (
+            told.join()
+                .unwrap_or_else(|_| Err(Error::failed("asking npm failed"))),
+            packed,
+        )
+    });
+    let packed = packed?;
+    if !packed.status.success() {
+        return absent_or_error(&packed, &coordinate);
+    }
+    if let Some(other) = told_version(&packed.out).filter(|found| found != version) {
+        return Err(
+            Error::failed(format!("npm took {spec} for version {other}"))
+                .hint("write the whole version in versions.yml: major.minor.patch"),
+        );
+    }
+    let stated = match told? {
+        None => Vec::new(),
+        Some(told) if told.status.success() => integrity(&told.out),
+        Some(told) => return absent_or_error(&told, &coordinate),
+    };
+    let Some(file_name) = fs::list(folder.path())?.into_iter().next() else {
+        return Err(
+            Error::failed(format!("npm left no package in {}", folder.path()))
+                .cause(packed.last_words()),
+        );
+    };
+    let file = fs::open(folder.path().join(&file_name))?;
+    let size = file.metadata().at("look at", folder.path())?.len();
+    let reader = Box::new(Kept {
+        file,
+        _folder: folder,
+    });
+    Ok(Some(Fetched {
+        reader,
+        size: Some(size),
+        file_name,
+        stated,
+        place: coordinate,
+    }))
+}
+
+/// A package's versions; first the one that its publisher calls the latest.
+pub(super) fn versions(package: &str, cancel: &Cancel) -> Result<Vec<String>> {
+    check(package, "0.0.0")?;
+    let said = npm(
+        &[
+            "view",
+            "--json",
+            "--loglevel=error",
+            "--",
+            package,
+            "dist-tags",
+            "versions",
+        ]
+        .map(OsStr::new),
+        cancel,
+    )?;
+    if !said.status.success() {
+        absent_or_error(&said, &format!("npm:{package}"))?;
+        return Err(Error::failed(format!("npm knows no package {package}")));
+    }
+    let value: Value = serde_json::from_str(&said.out).unwrap_or_default();
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let all = match value.get("versions") {
+        Some(Value::Array(all)) => all.iter().filter_map(text).collect(),
+        Some(one) => text(one).into_iter().collect(),
+        None => Vec::new(),
+    };
+    Ok(value
+        .pointer("/dist-tags/latest")
+        .and_then(text)
+        .into_iter()
+        .chain(all)
+        .collect())
+}
+
+/// A file in a folder that goes when it is read.
+pub(super) struct Kept {
+    pub(super) file: std::fs::File,
+    pub(super) _folder: fs::Scratch,
+}
+
+impl std::io::Read for Kept {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.file.read(buffer)
+    }
+}
+
+fn npm(args: &[&OsStr], cancel: &Cancel) -> Result<Said> {
+    tool::run(&[NPM], args, VARS, cancel)?.ok_or_else(|| {
+        Error::failed("npm is not on PATH, but an `npm:` upstream needs it")
+            .hint("install Node.js, or use another upstream")
+    })
+}
+
+/// What the registry states: `dist.integrity`, under `dist` where several fields were asked for.
+fn integrity(json: &str) -> Vec<Stated> {
+    let value: Value = serde_json::from_str(json).unwrap_or_default();
+    let dist = value.get("dist").unwrap_or(&value);
+    let text = dist
+        .get("integrity")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    Stated::from_integrity(text, "the npm registry")
+}
+
+/// The version that `npm pack --json` says it packed.
+fn told_version(json: &str) -> Option<String> {
+    let value: Value = serde_json::from_str(json).ok()?;
+    let first = value
+        .get(0)
+        .or_else(|| value.as_object()?.values().next())?;
+    Some(first.get("version")?.as_str()?.to_owned())
+}
+
+/// npm's error codes as DESIGN 4's classes.
+fn absent_or_error(said: &Said, coordinate: &str) -> Result<Option<Fetched>> {
+    let value: Value = serde_json::from_str(&said.out).unwrap_or_default();
+    let told = |key: &str| {
+        value
+            .pointer(&format!("/error/{key}"))
+            .and_then(Value::as_str)
+    };
+    let from_words = || {
+        let line = said
+            .err
+            .lines()
+            .find_map(|line| line.split_once("code ").map(|(_, code)| code.trim()));
+        line.unwrap_or_default()
+    };
+    let code = told("code").unwrap_or_else(from_words);
+    let why = told("summary").map_or_else(
+        || said.last_words(),
+        |text| {
+            text.split(' ')
+                .map(crate::http::redact)
+                .collect::<Vec<_>>()
+                .join(" ")
+        },
+    );
+    let what = format!("npm could not fetch {coordinate}");
+    match code {
+        "E404" | "ETARGET" | "ENOVERSIONS" => Ok(None),
+        "EINTEGRITY" => Err(Error::integrity(format!(
+            "{coordinate} is not what the registry states of it"
+        ))
+        .cause(why)),
+        "E401" | "E403" | "EAUTHUNKNOWN" | "EOTP" => Err(Error::refused(what)
+            .cause(why)
+            .hint("check npm's own configuration: registry and login")),
+        code if code.contains("CERT")
+            || code.contains("UNABLE_TO")
+            || code.starts_with("ERR_TLS") =>
+        {
+            Err(Error::refused(what)
+                .cause(why)
+                .hint("TLS failed; a company CA goes to npm's `cafile`"))
+        }
+        _ => Err(Error::unavailable(what).cause(why)),
+    }
+}
+
+/// Only plain names of the registry: no folder, no url, no option.
+fn check(package: &str, version: &str) -> Result<()> {
+    let word = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-._~".contains(c))
+    };
+    let named = match package.strip_prefix('@').map(|rest| rest.split_once('/')) {
+        Some(Some((scope, name))) => word(scope) && word(name),
+        Some(None) => false,
+        None => word(package),
+    };
+    if !named {
+        return Err(Error::usage(format!(
+            "`{}` is not the name of an npm package",
+            package.escape_debug()
+        )));
+    }
+    if semver::Version::parse(version).is_err() {
+        return Err(Error::usage(format!(
+            "`{version}` is not a whole version of an npm package"
+        ))
+        .hint("npm versions are major.minor.patch; anything less would match several"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_registry_names_and_whole_versions() {
+        for good in ["esbuild", "@esbuild/linux-x64", "is-odd", "lodash.merge"] {
+            assert!(check(good, "1.2.3").is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "../x",
+            "-g",
+            "@x",
+            "@/x",
+            "a/b",
+            "https://x",
+            "git+ssh://x",
+            "x@1",
+            "a b",
+            "./x",
+        ] {
+            assert!(check(bad, "1.2.3").is_err(), "{bad}");
+        }
+        for bad in ["1.2", "latest", "^1.2.3", "1.x", "", "--x"] {
+            assert!(check("esbuild", bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn answers_are_understood_in_both_shapes() {
+        let one = r#"{"integrity": "sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="}"#;
+        let many = format!(r#"{{"dist": {one}, "version": "1.2.3"}}"#);
+        assert_eq!(integrity(one).len(), 1);
+        assert_eq!(integrity(&many), integrity(one));
+        assert!(integrity("").is_empty());
+        assert_eq!(
+            told_version(r#"[{"id": "a@1.2.3", "version": "1.2.3"}]"#).as_deref(),
+            Some("1.2.3")
+        );
+        assert_eq!(
+            told_version(r#"{"a": {"version": "1.2.3"}}"#).as_deref(),
+            Some("1.2.3")
+        );
+    }
+}

