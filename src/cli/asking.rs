@@ -1,6 +1,6 @@
 //! Flags of commands that look at sources without using them.
 
-use larder_core::model::Via;
+use larder_core::model::SourceKind;
 use larder_engine::steps::Options;
 
 /// Flags of commands that look at sources without using them.
@@ -10,8 +10,8 @@ pub struct AskingArgs {
     #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     offline: bool,
     /// As if only this source were to be used: cache, managed, original or build.
-    #[arg(long, value_name = "SOURCE", value_parser = |text: &str| text.parse::<Via>().map_err(|e| e.to_string()))]
-    source: Option<Via>,
+    #[arg(long, value_name = "SOURCE", value_parser = |text: &str| text.parse::<SourceKind>().map_err(|e| e.to_string()))]
+    source: Option<SourceKind>,
 }
 
 impl AskingArgs {

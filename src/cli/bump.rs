@@ -9,7 +9,7 @@ use super::Global;
 use super::session::Session;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::fs;
-use larder_core::model::{Action, Cell, Outcome, Version};
+use larder_core::model::{Action, Outcome, Target, Version};
 use larder_core::project::{Project, Subsystem};
 use larder_engine::events::{Did, Event, Finished, Level};
 use larder_engine::plan::{Platforms, Selection};
@@ -212,15 +212,15 @@ fn locked(ctx: &Context, bump: &Bump, skip: bool) -> Result<()> {
         return Ok(());
     };
     let (platforms, _) = Platforms::All.of(&ctx.project, subsystem);
-    let cells: Vec<Cell> = platforms
+    let targets: Vec<Target> = platforms
         .into_iter()
-        .map(|platform| Cell {
+        .map(|platform| Target {
             name: bump.name.clone(),
             platform,
         })
         .collect();
     let start = Instant::now();
-    let found = bump::lock_lines(ctx, &cells);
+    let found = bump::lock_lines(ctx, &targets);
     let failed = found
         .iter()
         .filter_map(|(_, lines)| lines.as_ref().err())
@@ -230,8 +230,8 @@ fn locked(ctx: &Context, bump: &Bump, skip: bool) -> Result<()> {
         Kind::Interrupted(_) => Err(error.clone()),
         _ => Err(bump::given_up(bump, error)),
     });
-    for (cell, lines) in found {
-        let mut told = Finished::new(Action::Lock, cell, bump.to.clone(), Outcome::Skipped);
+    for (target, lines) in found {
+        let mut told = Finished::new(Action::Lock, target, bump.to.clone(), Outcome::Skipped);
         told.seconds = start.elapsed().as_secs_f64();
         match lines {
             Ok(_) if ended.is_err() => {

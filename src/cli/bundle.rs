@@ -54,7 +54,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         );
     }
     session.begin(Action::Bundle, plan.goals().len() + platforms.len());
-    let (done, mut errors) = ensure::cells(&session, &plan, args.limits, args.how.upload);
+    let (done, mut errors) = ensure::targets(&session, &plan, args.limits, args.how.upload);
     if errors.is_empty() {
         errors.extend(
             all(&session, &platforms)

@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use super::Global;
-use super::each::{Told, each_cell};
+use super::each::{Told, each_target};
 use super::session::Session;
 use crate::report::human;
 use larder_core::error::Result;
-use larder_core::model::{Action, Cell, Outcome, Platform};
+use larder_core::model::{Action, Outcome, Platform, Target};
 use larder_core::project::Subsystem;
 use larder_engine::events::{Did, Event};
 use larder_engine::plan::Selection;
@@ -59,17 +59,17 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         };
         ctx.events.send(Event::Did(did));
     }
-    let cell = |subsystem: &Subsystem| Cell {
+    let target = |subsystem: &Subsystem| Target {
         name: subsystem.name.clone(),
         platform: Platform::host(),
     };
-    let cells: Vec<_> = selection
+    let targets: Vec<_> = selection
         .subsystems(&ctx.project)
         .into_iter()
-        .map(|s| (cell(s), s.version.clone()))
+        .map(|s| (target(s), s.version.clone()))
         .collect();
-    Ok(each_cell(session, Action::Clean, &cells, |cell| {
-        let cleaned = steps::clean(&ctx, &cell.name)?;
+    Ok(each_target(session, Action::Clean, &targets, |target| {
+        let cleaned = steps::clean(&ctx, &target.name)?;
         let (outcome, reason) = told(cleaned);
         Ok((
             outcome,

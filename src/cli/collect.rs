@@ -10,7 +10,7 @@ use super::Global;
 use super::each::{Told, each};
 use super::session::{PlatformArgs, Session};
 use larder_core::error::{Error, Result};
-use larder_core::model::{Action, Cell, Name, Outcome, Platform, Version};
+use larder_core::model::{Action, Name, Outcome, Platform, Target, Version};
 use larder_engine::plan::Platforms;
 use larder_engine::steps::{Options, collect};
 
@@ -118,59 +118,60 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         date: jiff::Timestamp::now().to_string(),
         ..Report::default()
     });
-    let note = |cell: &Cell, outcome: &'static str, got: Result<&collect::Collected, &Error>| {
-        let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
-        let version = ctx
-            .project
-            .subsystems
-            .get(&cell.name)
-            .map_or_else(String::new, |s| s.version.to_string());
-        let row = match got {
-            Ok(got) => Row {
-                version,
-                outcome,
-                size: Some(got.item.size),
-                sha256: Some(got.item.sha256.clone()),
-                error: None,
-            },
-            Err(error) => Row {
-                version,
-                outcome,
-                size: None,
-                sha256: None,
-                error: Some(error.to_string()),
-            },
+    let note =
+        |target: &Target, outcome: &'static str, got: Result<&collect::Collected, &Error>| {
+            let mut report = report.lock().unwrap_or_else(PoisonError::into_inner);
+            let version = ctx
+                .project
+                .subsystems
+                .get(&target.name)
+                .map_or_else(String::new, |s| s.version.to_string());
+            let row = match got {
+                Ok(got) => Row {
+                    version,
+                    outcome,
+                    size: Some(got.item.size),
+                    sha256: Some(got.item.sha256.clone()),
+                    error: None,
+                },
+                Err(error) => Row {
+                    version,
+                    outcome,
+                    size: None,
+                    sha256: None,
+                    error: Some(error.to_string()),
+                },
+            };
+            match outcome {
+                "collected" => report.collected += 1,
+                "failed" => report.failed += 1,
+                _ => report.up_to_date += 1,
+            }
+            report.bytes += got.map_or(0, |got| got.bytes);
+            report
+                .binaries
+                .entry(target.name.to_string())
+                .or_default()
+                .insert(target.platform.to_string(), row);
         };
-        match outcome {
-            "collected" => report.collected += 1,
-            "failed" => report.failed += 1,
-            _ => report.up_to_date += 1,
-        }
-        report.bytes += got.map_or(0, |got| got.bytes);
-        report
-            .binaries
-            .entry(cell.name.to_string())
-            .or_default()
-            .insert(cell.platform.to_string(), row);
-    };
     let code = each(
         session,
         Action::Collect,
         &names,
         &platforms,
-        |cell| match collect::collect(&ctx, cell, args.missing_only) {
+        |target| match collect::collect(&ctx, target, args.missing_only) {
             Ok(got) => {
                 let outcome = if got.changed {
                     Outcome::Collected
                 } else {
                     Outcome::UpToDate
                 };
-                note(cell, outcome.as_str(), Ok(&got));
+                note(target, outcome.as_str(), Ok(&got));
                 let mut items = items.lock().unwrap_or_else(PoisonError::into_inner);
                 items
-                    .entry(cell.name.clone())
+                    .entry(target.name.clone())
                     .or_default()
-                    .insert(cell.platform, got.item);
+                    .insert(target.platform, got.item);
                 let place = got
                     .place
                     .strip_prefix(&ctx.project.root)
@@ -187,7 +188,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
                 ))
             }
             Err(error) => {
-                note(cell, "failed", Err(&error));
+                note(target, "failed", Err(&error));
                 Err(error)
             }
         },

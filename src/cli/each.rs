@@ -1,4 +1,4 @@
-//! Commands that do one thing to each selected cell, in parallel, cells independent of each other.
+//! Commands that do one thing to each selected target, in parallel, targets independent of each other.
 //!
 //! Each runs on threads of its own, not in the pool: a step that packs has the pool's cores compress for it, and a step that
 //! waits for the network keeps none of them busy.
@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use super::session::Session;
 use larder_core::error::{Error, Result};
-use larder_core::model::{Action, Cell, Outcome, Version};
+use larder_core::model::{Action, Outcome, Target, Version};
 use larder_engine::events::{Event, Finished};
 use larder_engine::plan::{self, Platforms, Selection};
 
@@ -28,64 +28,64 @@ pub struct Told {
     pub version: Option<Version>,
 }
 
-/// Does one thing to each selected cell, told under `action`; a failure does not keep the others from being tried.
+/// Does one thing to each selected target, told under `action`; a failure does not keep the others from being tried.
 pub fn each(
     session: Session,
     action: Action,
     names: &[String],
     platforms: &Platforms,
-    step: impl Fn(&Cell) -> Result<(Outcome, Told)> + Sync,
+    step: impl Fn(&Target) -> Result<(Outcome, Told)> + Sync,
 ) -> Result<ExitCode> {
     let ctx = &session.ctx;
     let selection = Selection::parse(&ctx.project, names)?;
-    let mut cells = Vec::new();
+    let mut targets = Vec::new();
     let mut absent = Vec::new();
     for subsystem in selection.subsystems(&ctx.project) {
         let (there, missing) = platforms.of(&ctx.project, subsystem);
-        let cell = |platform| {
+        let target = |platform| {
             (
-                Cell {
+                Target {
                     name: subsystem.name.clone(),
                     platform,
                 },
                 subsystem.version.clone(),
             )
         };
-        cells.extend(there.into_iter().map(cell));
+        targets.extend(there.into_iter().map(target));
         absent.extend(missing.into_iter().map(|platform| {
             (
-                cell(platform),
+                target(platform),
                 plan::absent(&ctx.project, subsystem, platform),
             )
         }));
     }
-    for ((cell, version), reason) in absent {
-        let mut told = Finished::new(action, cell, version, Outcome::Skipped);
+    for ((target, version), reason) in absent {
+        let mut told = Finished::new(action, target, version, Outcome::Skipped);
         told.reason = Some(reason);
         ctx.events.send(Event::Finished(told));
     }
-    Ok(each_cell(session, action, &cells, step))
+    Ok(each_target(session, action, &targets, step))
 }
 
-/// The same for these cells.
-pub fn each_cell(
+/// The same for these targets.
+pub fn each_target(
     session: Session,
     action: Action,
-    cells: &[(Cell, Version)],
-    step: impl Fn(&Cell) -> Result<(Outcome, Told)> + Sync,
+    targets: &[(Target, Version)],
+    step: impl Fn(&Target) -> Result<(Outcome, Told)> + Sync,
 ) -> ExitCode {
     let ctx = &session.ctx;
-    session.begin(action, cells.len());
+    session.begin(action, targets.len());
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {
         loop {
             let i = next.fetch_add(1, Ordering::Relaxed);
-            let Some((cell, version)) = cells.get(i) else {
+            let Some((target, version)) = targets.get(i) else {
                 return;
             };
             let start = Instant::now();
-            let result = ctx.cancel.check().and_then(|()| step(cell));
-            let mut told = Finished::new(action, cell.clone(), version.clone(), Outcome::Skipped);
+            let result = ctx.cancel.check().and_then(|()| step(target));
+            let mut told = Finished::new(action, target.clone(), version.clone(), Outcome::Skipped);
             told.seconds = start.elapsed().as_secs_f64();
             match result {
                 Ok((
@@ -114,7 +114,7 @@ pub fn each_cell(
         }
     };
     std::thread::scope(|scope| {
-        for _ in 0..at_once(action).min(cells.len()) {
+        for _ in 0..at_once(action).min(targets.len()) {
             scope.spawn(work);
         }
     });

@@ -11,9 +11,9 @@ use super::record;
 use super::session::{LimitArgs, PlatformArgs, Session};
 use crate::report::Reporter;
 use larder_core::error::{Error, Result};
-use larder_core::model::{Action, Cell, Outcome, Via};
+use larder_core::model::{Action, Outcome, SourceKind, Target};
 use larder_engine::events::{Event, Events, Finished, Summary};
-use larder_engine::installed::CellState;
+use larder_engine::installed::TargetState;
 use larder_engine::plan::{Plan, Selection};
 use larder_engine::runner::ensure::Ensure;
 use larder_engine::runner::foresee::foresee;
@@ -53,8 +53,8 @@ pub struct How {
     #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     offline: bool,
     /// Use only this source: cache, managed, original or build.
-    #[arg(long, value_name = "SOURCE", value_parser = |text: &str| text.parse::<Via>().map_err(|e| e.to_string()))]
-    source: Option<Via>,
+    #[arg(long, value_name = "SOURCE", value_parser = |text: &str| text.parse::<SourceKind>().map_err(|e| e.to_string()))]
+    source: Option<SourceKind>,
     /// Install again, also what is up to date.
     #[arg(long)]
     reinstall: bool,
@@ -105,37 +105,37 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let platforms = args.platforms.resolve()?;
     if args.how.is_plain() && platforms == larder_engine::plan::Platforms::Host {
         let root = global.root()?;
-        if let Some(cells) = record::fast(&root, &args.names) {
-            return Ok(all_up_to_date(cells, global, started));
+        if let Some(targets) = record::fast(&root, &args.names) {
+            return Ok(all_up_to_date(targets, global, started));
         }
     }
     let session = Session::open(global, args.how.options())?;
     let selection = Selection::parse(&session.ctx.project, &args.names)?;
     let plan = Plan::new(&session.ctx.project, &selection, &platforms);
     session.begin(Action::Ensure, plan.goals().len());
-    let (done, errors) = cells(&session, &plan, args.limits, args.how.upload);
+    let (done, errors) = targets(&session, &plan, args.limits, args.how.upload);
     if !session.ctx.options.dry_run {
         restore_schemas(&session.ctx.project.root);
     }
     Ok(session.end(&done, &errors))
 }
 
-/// Ensures the cells of a plan in a session; gives what is there now, and every failure (each is told already). `upload`:
+/// Ensures the targets of a plan in a session; gives what is there now, and every failure (each is told already). `upload`:
 /// what gets built is released, outside CI too.
-pub fn cells(
+pub fn targets(
     session: &Session,
     plan: &Plan,
     limits: LimitArgs,
     upload: bool,
-) -> (BTreeMap<Cell, Done>, Vec<Error>) {
+) -> (BTreeMap<Target, Done>, Vec<Error>) {
     let env = |name: &str| std::env::var(name).ok();
     let upload = steps::decide_upload(&session.ctx.project, upload, &env);
     let ensure = Arc::new(Ensure::new(Arc::clone(&session.ctx), upload));
-    for (cell, reason) in plan.skipped() {
-        ensure.skipped(cell, reason);
+    for (target, reason) in plan.skipped() {
+        ensure.skipped(target, reason);
     }
     if session.ctx.options.dry_run {
-        let foreseen = foresee(plan, |cell| steps::look(&session.ctx, cell, false));
+        let foreseen = foresee(plan, |target| steps::look(&session.ctx, target, false));
         let errors = foreseen
             .into_iter()
             .filter_map(|foreseen| ensure.foreseen(foreseen))
@@ -163,9 +163,9 @@ pub fn cells(
 }
 
 /// Tells that everything is up to date, from the record alone.
-fn all_up_to_date(cells: Vec<CellState>, global: &Global, started: Instant) -> ExitCode {
-    let finished = cells.into_iter().filter_map(
-        |CellState {
+fn all_up_to_date(targets: Vec<TargetState>, global: &Global, started: Instant) -> ExitCode {
+    let finished = targets.into_iter().filter_map(
+        |TargetState {
              name,
              version,
              platform,
@@ -178,7 +178,7 @@ fn all_up_to_date(cells: Vec<CellState>, global: &Global, started: Instant) -> E
             };
             Some(Finished::new(
                 Action::Ensure,
-                Cell { name, platform },
+                Target { name, platform },
                 version,
                 Outcome::UpToDate,
             ))

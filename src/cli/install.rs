@@ -14,7 +14,7 @@ use crate::report;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
 use larder_core::fs;
-use larder_core::model::{Action, Artifact, Cell, Name, Outcome, Platform, Version, Via};
+use larder_core::model::{Action, Artifact, Name, Outcome, Platform, SourceKind, Target, Version};
 use larder_core::project::{HubConfig, Project};
 use larder_engine::events::Finished;
 use larder_engine::plan::{Plan, Platforms, Selection};
@@ -41,8 +41,8 @@ pub struct Args {
     #[arg(long, value_name = "DIR", default_value = "~/.local/bin")]
     to: Utf8PathBuf,
     /// Use only this source: cache, managed, original or build.
-    #[arg(long, value_name = "SOURCE", conflicts_with = "hub", value_parser = |text: &str| text.parse::<Via>().map_err(|e| e.to_string()))]
-    source: Option<Via>,
+    #[arg(long, value_name = "SOURCE", conflicts_with = "hub", value_parser = |text: &str| text.parse::<SourceKind>().map_err(|e| e.to_string()))]
+    source: Option<SourceKind>,
     /// Say where it would come from; change nothing.
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -132,25 +132,25 @@ fn in_project(
     };
     let session = Session::with_project(global, project, options)?;
     let ctx = Arc::clone(&session.ctx);
-    let goals: Vec<Cell> = selection
+    let goals: Vec<Target> = selection
         .subsystems(&ctx.project)
         .iter()
-        .map(|subsystem| Cell {
+        .map(|subsystem| Target {
             name: subsystem.name.clone(),
             platform: Platform::host(),
         })
         .collect();
     if args.dry_run {
-        for cell in &goals {
-            show_chain(global, &ctx, cell, to)?;
+        for target in &goals {
+            show_chain(global, &ctx, target, to)?;
         }
         return Ok(session.end(&BTreeMap::new(), &[]));
     }
     let plan = Plan::new(&ctx.project, selection, &Platforms::Host);
     session.begin(Action::Ensure, plan.goals().len());
     let ensure = Arc::new(Ensure::new(Arc::clone(&ctx), UploadDecision::No));
-    for (cell, reason) in plan.skipped() {
-        ensure.skipped(cell, reason);
+    for (target, reason) in plan.skipped() {
+        ensure.skipped(target, reason);
     }
     let work: Arc<dyn Work> = ensure.clone();
     let limits = LimitArgs::default().resolve(8);
@@ -159,8 +159,8 @@ fn in_project(
     if errors.is_empty() {
         let done = ensure.done();
         // What it needs comes along: it would not run without.
-        for (cell, done) in done.iter().filter(|(cell, _)| plan_goal(&plan, cell)) {
-            let bin = ctx.bin(cell);
+        for (target, done) in done.iter().filter(|(target, _)| plan_goal(&plan, target)) {
+            let bin = ctx.bin(target);
             if let Err(error) = copy(global, &done.artifact, |file| bin.file(file), to) {
                 errors.push(error);
             }
@@ -169,13 +169,13 @@ fn in_project(
     Ok(session.end(&BTreeMap::new(), &errors))
 }
 
-fn plan_goal(plan: &Plan, cell: &Cell) -> bool {
-    plan.goals().into_iter().any(|id| plan.cell(id) == cell)
+fn plan_goal(plan: &Plan, target: &Target) -> bool {
+    plan.goals().into_iter().any(|id| plan.target(id) == target)
 }
 
-fn show_chain(global: &Global, ctx: &steps::Context, cell: &Cell, to: &Utf8Path) -> Result<()> {
-    let look = steps::look(ctx, cell, false)?;
-    let version = &ctx.subsystem(cell)?.version;
+fn show_chain(global: &Global, ctx: &steps::Context, target: &Target, to: &Utf8Path) -> Result<()> {
+    let look = steps::look(ctx, target, false)?;
+    let version = &ctx.subsystem(target)?.version;
     let row = |attempt: &steps::Attempt| {
         let arrow = if look.choice == Some(attempt.via) {
             "→"
@@ -187,8 +187,8 @@ fn show_chain(global: &Global, ctx: &steps::Context, cell: &Cell, to: &Utf8Path)
     let rows: Vec<String> = look.attempts.iter().map(row).collect();
     let text = format!(
         "{} {version} for {}\n{}",
-        cell.name,
-        cell.platform,
+        target.name,
+        target.platform,
         rows.concat()
     );
     let choice = look.choice.map_or("no source has it\n".to_owned(), |via| {
@@ -251,7 +251,7 @@ fn from_hub(
     copy(global, &sidecar.content, |file| dir.join(file), to)?;
     let mut finished = Finished::new(
         Action::Ensure,
-        Cell {
+        Target {
             name: name.clone(),
             platform,
         },
@@ -259,7 +259,7 @@ fn from_hub(
         Outcome::Downloaded,
     );
     (finished.via, finished.bytes, finished.seconds) = (
-        Some(Via::Managed),
+        Some(SourceKind::Managed),
         sidecar.size,
         started.elapsed().as_secs_f64(),
     );

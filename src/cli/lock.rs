@@ -59,11 +59,11 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         Action::Lock,
         &names,
         &args.platforms.resolve()?,
-        |cell| {
+        |target| {
             let lines = if adopt {
-                relock::adopt(&ctx, cell)?.into_iter().collect()
+                relock::adopt(&ctx, target)?.into_iter().collect()
             } else {
-                relock::lines(&ctx, cell, update)?
+                relock::lines(&ctx, target, update)?
             };
             let changed = ctx.locking.write(&lines, update)?;
             let outcome = if changed {

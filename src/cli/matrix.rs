@@ -8,7 +8,7 @@ use super::Global;
 use super::session::Looking;
 use crate::report;
 use larder_core::error::{Error, Result};
-use larder_core::model::Cell;
+use larder_core::model::Target;
 use larder_engine::plan::matrix::matrix;
 use larder_engine::plan::{Platforms, Selection};
 use larder_engine::steps::standing::{Shelf, Standing, standing};
@@ -30,26 +30,26 @@ pub fn print(
         );
     }
     let shelf = Shelf::list(ctx)?;
-    let mut cells = Vec::new();
+    let mut targets = Vec::new();
     for subsystem in selection.subsystems(&ctx.project) {
         let (there, _) = platforms.of(&ctx.project, subsystem);
-        cells.extend(there.into_iter().map(|platform| Cell {
+        targets.extend(there.into_iter().map(|platform| Target {
             name: subsystem.name.clone(),
             platform,
         }));
     }
-    let missing = cells
+    let missing = targets
         .into_par_iter()
-        .filter_map(|cell| match standing(ctx, &cell, &shelf) {
+        .filter_map(|target| match standing(ctx, &target, &shelf) {
             Ok(Standing::Released(..) | Standing::Draft(..)) => None,
-            Ok(Standing::OtherInputs(..) | Standing::Missing) => Some(Ok(cell)),
+            Ok(Standing::OtherInputs(..) | Standing::Missing) => Some(Ok(target)),
             Err(error) => Some(Err(error)),
         })
-        .collect::<Result<Vec<Cell>>>()?;
+        .collect::<Result<Vec<Target>>>()?;
     let matrix = matrix(&ctx.project, &missing);
-    for cell in &matrix.nowhere {
+    for target in &matrix.nowhere {
         report::say(&format!(
-            "{cell} is missing, and no runner of GitHub Actions can make it"
+            "{target} is missing, and no runner of GitHub Actions can make it"
         ));
     }
     if let Some(Some(path)) = output {

@@ -34,8 +34,8 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         Action::Package,
         &args.names,
         &args.platforms.resolve()?,
-        |cell| {
-            let packaged = steps::package(&ctx, cell)?;
+        |target| {
+            let packaged = steps::package(&ctx, target)?;
             let outcome = if packaged.up_to_date {
                 Outcome::UpToDate
             } else {

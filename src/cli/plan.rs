@@ -10,7 +10,7 @@ use crate::report::table::{Table, stdout_width};
 use crate::report::{self, Redactor, Tone, Verbosity};
 use larder_core::error::{Error, Result};
 use larder_core::formats::documents::{Decision, PlanDocument, PlanStep};
-use larder_core::model::{Cell, Name, Platform, Via};
+use larder_core::model::{Name, Platform, SourceKind, Target};
 use larder_engine::plan::{Plan, Platforms, Selection};
 use larder_engine::runner::foresee::{Foreseen, foresee};
 use larder_engine::steps::{self, Context};
@@ -58,12 +58,12 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let plan = Plan::new(&ctx.project, &selection, &platforms);
     let mut errors: Vec<Error> = Vec::new();
     let mut steps = Vec::new();
-    for (cell, reason) in plan.skipped() {
-        let mut step = step(ctx, cell);
+    for (target, reason) in plan.skipped() {
+        let mut step = step(ctx, target);
         (step.decision, step.reason) = (Decision::Skip, Some(reason.clone()));
         steps.push(step);
     }
-    for foreseen in foresee(&plan, |cell| steps::look(ctx, cell, false)) {
+    for foreseen in foresee(&plan, |target| steps::look(ctx, target, false)) {
         let (step, error) = of(ctx, foreseen);
         steps.push(step);
         errors.extend(error);
@@ -88,11 +88,11 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     Ok(worst.map_or(ExitCode::SUCCESS, |kind| ExitCode::from(kind.exit_code())))
 }
 
-fn step(ctx: &Context, cell: &Cell) -> PlanStep {
+fn step(ctx: &Context, target: &Target) -> PlanStep {
     PlanStep {
-        name: cell.name.clone(),
-        version: ctx.project.subsystems[&cell.name].version.clone(),
-        platform: cell.platform,
+        name: target.name.clone(),
+        version: ctx.project.subsystems[&target.name].version.clone(),
+        platform: target.platform,
         decision: Decision::UpToDate,
         source: None,
         reason: None,
@@ -101,15 +101,15 @@ fn step(ctx: &Context, cell: &Cell) -> PlanStep {
     }
 }
 
-/// What was foreseen of a cell; an error where that could not be told.
+/// What was foreseen of a target; an error where that could not be told.
 fn of(ctx: &Context, foreseen: Foreseen) -> (PlanStep, Option<Error>) {
     let Foreseen {
-        cell,
+        target,
         look,
         needed_by,
     } = foreseen;
     let redactor = Redactor::from_env();
-    let mut step = step(ctx, &cell);
+    let mut step = step(ctx, &target);
     step.needed_by = needed_by.into_iter().collect();
     match look {
         Ok(look) => {
@@ -132,7 +132,7 @@ fn of(ctx: &Context, foreseen: Foreseen) -> (PlanStep, Option<Error>) {
             step.reason = Some(report::error_line(&error));
             (
                 step,
-                Some(error.context(format!("cannot tell what would become of {cell}"))),
+                Some(error.context(format!("cannot tell what would become of {target}"))),
             )
         }
     }
@@ -182,8 +182,8 @@ fn show(document: &PlanDocument, global: &Global) -> Result<()> {
         let platform = platform.to_string();
         let rest = [(version.as_str(), Tone::Plain), (would, tone)];
         let from = source
-            .filter(|via| *via != Via::Build)
-            .map_or("-", Via::as_str);
+            .filter(|via| *via != SourceKind::Build)
+            .map_or("-", SourceKind::as_str);
         let end = [(from, Tone::Plain), (why.as_str(), Tone::Plain)];
         if several {
             table.row([

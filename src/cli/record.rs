@@ -2,7 +2,7 @@
 //!
 //! The fast answer needs nothing but looks: no project is parsed, no runtime, TLS or template engine is set up, nothing is
 //! opened but the snapshot. It holds only if everything that decides still looks as recorded: the project's files, source
-//! folders, and the installed files of every cell that is asked for.
+//! folders, and the installed files of every target that is asked for.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -11,13 +11,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::session::LARDER;
 use larder_core::error::Result;
 use larder_core::fs;
-use larder_core::model::{Cell, Digest, Name, Platform};
+use larder_core::model::{Digest, Name, Platform, Target};
 use larder_core::project::{Project, RenderedSource};
-use larder_engine::installed::{CellState, SourceState, State, Watched};
+use larder_engine::installed::{SourceState, State, TargetState, Watched};
 use larder_engine::steps::{Context, Done, exclusive};
 
 /// Records what a run found or made. Writes nothing where nothing changed.
-pub fn save(ctx: &Context, done: &BTreeMap<Cell, Done>) -> Result<()> {
+pub fn save(ctx: &Context, done: &BTreeMap<Target, Done>) -> Result<()> {
     if ctx.options.dry_run {
         return Ok(());
     }
@@ -59,13 +59,16 @@ pub fn save(ctx: &Context, done: &BTreeMap<Cell, Done>) -> Result<()> {
         .iter()
         .map(|source| (source.path.as_str(), source.digest))
         .collect();
-    let mut cells: BTreeMap<(String, String), CellState> = BTreeMap::new();
-    for cell in &ctx.state.cells {
-        cells.insert((cell.name.clone(), cell.platform.clone()), cell.clone());
+    let mut targets: BTreeMap<(String, String), TargetState> = BTreeMap::new();
+    for target in &ctx.state.targets {
+        targets.insert(
+            (target.name.clone(), target.platform.clone()),
+            target.clone(),
+        );
     }
-    for (cell, done) in done {
-        let key = (cell.name.to_string(), cell.platform.to_string());
-        let sources = source_paths(project, &cell.name, cell.platform, &mut Vec::new())?;
+    for (target, done) in done {
+        let key = (target.name.to_string(), target.platform.to_string());
+        let sources = source_paths(project, &target.name, target.platform, &mut Vec::new())?;
         let sources = sources
             .into_iter()
             .map(|path| {
@@ -76,35 +79,35 @@ pub fn save(ctx: &Context, done: &BTreeMap<Cell, Done>) -> Result<()> {
             })
             .collect::<Option<Vec<_>>>();
         let (Some(sources), false) = (sources, done.watched.is_empty()) else {
-            cells.remove(&key);
+            targets.remove(&key);
             continue;
         };
         if !Watched::settle(&done.watched) {
-            cells.remove(&key);
+            targets.remove(&key);
             continue;
         }
-        let before = cells
+        let before = targets
             .get(&key)
             .filter(|before| before.artifact == done.artifact.digest());
-        let record = CellState {
+        let record = TargetState {
             name: key.0.clone(),
             version: done.artifact.version.to_string(),
             platform: key.1.clone(),
             via: done.via.or_else(|| before.and_then(|before| before.via)),
             needs: project
                 .subsystems
-                .get(&cell.name)
+                .get(&target.name)
                 .map_or_else(Vec::new, |s| s.needs.iter().map(Name::to_string).collect()),
             artifact: done.artifact.digest(),
             watched: done.watched.clone(),
             sources,
             generation: state.generation,
         };
-        cells.insert(key, record);
+        targets.insert(key, record);
     }
     let names: BTreeSet<&str> = project.subsystems.keys().map(Name::as_str).collect();
-    cells.retain(|(name, _), _| names.contains(name.as_str()));
-    state.cells = cells.into_values().collect();
+    targets.retain(|(name, _), _| names.contains(name.as_str()));
+    state.targets = targets.into_values().collect();
     if state == with_sources(ctx) {
         return Ok(());
     }
@@ -136,7 +139,7 @@ fn definition(project: &Project) -> Vec<Watched> {
         .collect()
 }
 
-/// Source folders that a cell's keys depend on: its own, and those of what its build needs.
+/// Source folders that a target's keys depend on: its own, and those of what its build needs.
 fn source_paths(
     project: &Project,
     name: &Name,
@@ -164,8 +167,8 @@ fn source_paths(
     Ok(found)
 }
 
-/// The host cells that some words mean, if all of them are recorded as up to date and still look so.
-pub fn fast(root: &Utf8Path, words: &[String]) -> Option<Vec<CellState>> {
+/// The host targets that some words mean, if all of them are recorded as up to date and still look so.
+pub fn fast(root: &Utf8Path, words: &[String]) -> Option<Vec<TargetState>> {
     // A killed build left its folder: a full run removes it.
     if !larder_core::fs::list(root.join(".larder/work"))
         .ok()?
@@ -186,13 +189,13 @@ pub fn fast(root: &Utf8Path, words: &[String]) -> Option<Vec<CellState>> {
         words.iter().map(String::as_str).collect()
     };
     let host = Platform::host().to_string();
-    let cells: BTreeMap<&str, &CellState> = state
-        .cells
+    let targets: BTreeMap<&str, &TargetState> = state
+        .targets
         .iter()
-        .filter(|cell| cell.platform == host)
-        .map(|cell| (cell.name.as_str(), cell))
+        .filter(|target| target.platform == host)
+        .map(|target| (target.name.as_str(), target))
         .collect();
-    let mut wanted: BTreeMap<&str, &CellState> = BTreeMap::new();
+    let mut wanted: BTreeMap<&str, &TargetState> = BTreeMap::new();
     // By text: paths compare component by component, which a thousand sources would feel.
     let known: HashMap<&str, &SourceState> = state
         .sources
@@ -201,14 +204,14 @@ pub fn fast(root: &Utf8Path, words: &[String]) -> Option<Vec<CellState>> {
         .collect();
     let mut sources: HashMap<&str, Digest> = HashMap::new();
     while let Some(name) = names.pop() {
-        let cell = *cells.get(name)?;
-        if wanted.insert(name, cell).is_some() {
+        let target = *targets.get(name)?;
+        if wanted.insert(name, target).is_some() {
             continue;
         }
-        if cell.generation != state.generation || !cell.watched.iter().all(Watched::holds) {
+        if target.generation != state.generation || !target.watched.iter().all(Watched::holds) {
             return None;
         }
-        for (path, digest) in &cell.sources {
+        for (path, digest) in &target.sources {
             if sources
                 .insert(path.as_str(), *digest)
                 .is_some_and(|other| other != *digest)
@@ -216,7 +219,7 @@ pub fn fast(root: &Utf8Path, words: &[String]) -> Option<Vec<CellState>> {
                 return None;
             }
         }
-        names.extend(cell.needs.iter().map(String::as_str));
+        names.extend(target.needs.iter().map(String::as_str));
     }
     for (path, digest) in sources {
         let source = known.get(path)?;

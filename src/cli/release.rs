@@ -13,7 +13,7 @@ use crate::report::table::{Table, stdout_width};
 use crate::report::{self, Tone};
 use larder_core::error::{Error, Result};
 use larder_core::formats::documents::{ReleaseStatusDocument, ReleaseStatusEntry};
-use larder_core::model::{Action, Cell, Outcome, Tag};
+use larder_core::model::{Action, Outcome, Tag, Target};
 use larder_core::project::{Project, Subsystem};
 use larder_engine::events::{Did, Event};
 use larder_engine::plan::{Plan, Platforms, Selection};
@@ -150,8 +150,8 @@ fn binary(args: &Binary, global: &Global) -> Result<ExitCode> {
         Action::Release,
         &args.names,
         &args.platforms.resolve()?,
-        |cell| {
-            let released = steps::release(&ctx, cell, options)?;
+        |target| {
+            let released = steps::release(&ctx, target, options)?;
             Ok((
                 released.outcome,
                 Told {
@@ -173,11 +173,11 @@ fn or_all(platforms: &PlatformArgs) -> Result<Platforms> {
     })
 }
 
-fn cells(project: &Project, subsystem: &Subsystem, platforms: &Platforms) -> Vec<Cell> {
+fn targets(project: &Project, subsystem: &Subsystem, platforms: &Platforms) -> Vec<Target> {
     let (there, _) = platforms.of(project, subsystem);
     there
         .into_iter()
-        .map(|platform| Cell {
+        .map(|platform| Target {
             name: subsystem.name.clone(),
             platform,
         })
@@ -190,26 +190,26 @@ fn status(args: &Few, global: &Global) -> Result<ExitCode> {
     let ctx = &looking.ctx;
     let shelf = Shelf::list(ctx)?;
     let selection = Selection::parse_or_all(&ctx.project, &args.names)?;
-    let all: Vec<Cell> = selection
+    let all: Vec<Target> = selection
         .subsystems(&ctx.project)
         .iter()
-        .flat_map(|s| cells(&ctx.project, s, &platforms))
+        .flat_map(|s| targets(&ctx.project, s, &platforms))
         .collect();
     let found = all
         .par_iter()
-        .map(|cell| Ok((cell, standing(ctx, cell, &shelf)?)))
+        .map(|target| Ok((target, standing(ctx, target, &shelf)?)))
         .collect::<Result<Vec<_>>>()?;
     let entries: Vec<_> = found
         .iter()
-        .map(|(cell, standing)| {
+        .map(|(target, standing)| {
             let (tag, asset) = standing
                 .place()
                 .map(|(tag, asset)| (tag.clone(), asset.clone()))
                 .unzip();
             ReleaseStatusEntry {
-                name: cell.name.clone(),
-                version: ctx.project.subsystems[&cell.name].version.clone(),
-                platform: cell.platform,
+                name: target.name.clone(),
+                version: ctx.project.subsystems[&target.name].version.clone(),
+                platform: target.platform,
                 state: standing.as_str(),
                 tag,
                 asset,
@@ -239,20 +239,20 @@ fn status(args: &Few, global: &Global) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::new(["name", "version", "platform", "state", "asset"]).flexible(4);
-    for (cell, standing) in &found {
+    for (target, standing) in &found {
         let tone = match standing {
             Standing::Released(..) => Tone::Good,
             Standing::Missing => Tone::Bad,
             _ => Tone::Warn,
         };
-        let platform = cell.platform.to_string();
+        let platform = target.platform.to_string();
         let place = standing
             .place()
             .map_or_else(|| "-".to_owned(), |(tag, asset)| format!("{tag}/{asset}"));
-        let version = ctx.project.subsystems[&cell.name].version.as_str();
+        let version = ctx.project.subsystems[&target.name].version.as_str();
         let plain = |text| (text, Tone::Plain);
         table.row([
-            (cell.name.as_str(), Tone::Strong),
+            (target.name.as_str(), Tone::Strong),
             plain(version),
             plain(&platform),
             (standing.as_str(), tone),
@@ -306,15 +306,15 @@ fn finalize(args: &Chosen, global: &Global) -> Result<ExitCode> {
             .map_err(Clone::clone)?;
         let mut missing = Vec::new();
         let mut drafts: Vec<Tag> = Vec::new();
-        for cell in cells(&ctx.project, subsystem, &platforms) {
-            match standing(ctx, &cell, shelf)? {
+        for target in targets(&ctx.project, subsystem, &platforms) {
+            match standing(ctx, &target, shelf)? {
                 Standing::Released(..) => {}
                 Standing::Draft(tag, _) if drafts.contains(&tag) => {}
                 Standing::Draft(tag, _) => drafts.push(tag),
                 Standing::OtherInputs(..) => {
-                    missing.push(format!("{} (there from other inputs)", cell.platform));
+                    missing.push(format!("{} (there from other inputs)", target.platform));
                 }
-                Standing::Missing => missing.push(cell.platform.to_string()),
+                Standing::Missing => missing.push(target.platform.to_string()),
             }
         }
         if !missing.is_empty() {
@@ -346,8 +346,8 @@ fn abort(args: &Chosen, global: &Global) -> Result<ExitCode> {
         let tag = Tag::of(&subsystem.name, &subsystem.version);
         // Late platforms of an immutable release have tags of their own.
         let mut tags = std::collections::BTreeSet::from([tag.clone()]);
-        for cell in cells(&ctx.project, subsystem, &Platforms::All) {
-            let wanted = ctx.wanted(&cell)?;
+        for target in targets(&ctx.project, subsystem, &Platforms::All) {
+            let wanted = ctx.wanted(&target)?;
             tags.extend(
                 [&wanted.build, &wanted.original]
                     .into_iter()
@@ -375,7 +375,7 @@ fn project(args: &OfProject, global: &Global) -> Result<ExitCode> {
     let list = bundle::platforms(&platforms, &ctx.project);
     let plan = Plan::new(&ctx.project, &Selection::All, &platforms);
     session.begin(Action::Release, plan.goals().len() + list.len() + 1);
-    let (done, mut errors) = ensure::cells(&session, &plan, args.limits, false);
+    let (done, mut errors) = ensure::targets(&session, &plan, args.limits, false);
     if errors.is_empty() {
         let start = Instant::now();
         let mut did = Did::new(Action::Release, args.tag.as_str(), Outcome::Failed);
@@ -399,15 +399,15 @@ fn publish(
     list: &[larder_core::model::Platform],
 ) -> Result<(Outcome, Option<String>)> {
     let ctx = &session.ctx;
-    let all: Vec<Cell> = ctx
+    let all: Vec<Target> = ctx
         .project
         .subsystems
         .values()
-        .flat_map(|s| cells(&ctx.project, s, platforms))
+        .flat_map(|s| targets(&ctx.project, s, platforms))
         .collect();
     let packages = all
         .iter()
-        .map(|cell| steps::package(ctx, cell))
+        .map(|target| steps::package(ctx, target))
         .collect::<Result<Vec<_>>>()?;
     let bundles = bundle::all(session, list)
         .into_iter()

@@ -35,26 +35,32 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     }
     let session = Session::open(global, Options::default())?;
     let ctx = std::sync::Arc::clone(&session.ctx);
-    each(session, Action::Rollback, &args.names, &platforms, |cell| {
-        let artifact = steps::rollback(&ctx, cell)?;
-        let pinned = &ctx.subsystem(cell)?.version;
-        let now = if artifact.version == *pinned {
-            format!("another build of {pinned} is installed now")
-        } else {
-            format!(
-                "{} is installed now; versions.yml still pins {pinned}",
-                artifact.version
-            )
-        };
-        ctx.events.note(Some(cell), Level::Info, now.clone());
-        Ok((
-            Outcome::RolledBack,
-            Told {
-                bytes: artifact.size(),
-                place: None,
-                reason: Some(now),
-                version: Some(artifact.version),
-            },
-        ))
-    })
+    each(
+        session,
+        Action::Rollback,
+        &args.names,
+        &platforms,
+        |target| {
+            let artifact = steps::rollback(&ctx, target)?;
+            let pinned = &ctx.subsystem(target)?.version;
+            let now = if artifact.version == *pinned {
+                format!("another build of {pinned} is installed now")
+            } else {
+                format!(
+                    "{} is installed now; versions.yml still pins {pinned}",
+                    artifact.version
+                )
+            };
+            ctx.events.note(Some(target), Level::Info, now.clone());
+            Ok((
+                Outcome::RolledBack,
+                Told {
+                    bytes: artifact.size(),
+                    place: None,
+                    reason: Some(now),
+                    version: Some(artifact.version),
+                },
+            ))
+        },
+    )
 }

@@ -13,7 +13,7 @@ use super::tally::Tally;
 use crate::report::{Reporter, ReporterHandle};
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
-use larder_core::model::{Action, Cell, Platform};
+use larder_core::model::{Action, Platform, Target};
 use larder_core::project::Project;
 use larder_engine::cache::Cache;
 use larder_engine::events::{Event, Events, Summary};
@@ -131,7 +131,7 @@ impl Session {
     }
 
     /// Records what is installed now, shows the summary, and gives the exit code of these failures.
-    pub fn end(self, done: &BTreeMap<Cell, Done>, errors: &[Error]) -> ExitCode {
+    pub fn end(self, done: &BTreeMap<Target, Done>, errors: &[Error]) -> ExitCode {
         if let Err(error) = super::record::save(&self.ctx, done) {
             // The next run reads instead of looking; nothing else is lost.
             self.ctx.events.note(

@@ -10,7 +10,7 @@ use crate::report::table::{Table, stdout_width};
 use crate::report::{self, Tone};
 use larder_core::error::{Error, Result};
 use larder_core::formats::documents::{StatusDocument, StatusEntry};
-use larder_core::model::{Cell, Platform};
+use larder_core::model::{Platform, Target};
 use larder_engine::plan::Selection;
 use larder_engine::steps::{self, Context, Options};
 
@@ -42,19 +42,19 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         },
     )?;
     let ctx = &looking.ctx;
-    let mut cells: Vec<(Cell, bool)> = Vec::new();
+    let mut targets: Vec<(Target, bool)> = Vec::new();
     for subsystem in Selection::parse_or_all(&ctx.project, &args.names)?.subsystems(&ctx.project) {
         let (there, absent) = platforms.of(&ctx.project, subsystem);
-        let cell = |platform| Cell {
+        let target = |platform| Target {
             name: subsystem.name.clone(),
             platform,
         };
-        cells.extend(there.into_iter().map(|platform| (cell(platform), true)));
-        cells.extend(absent.into_iter().map(|platform| (cell(platform), false)));
+        targets.extend(there.into_iter().map(|platform| (target(platform), true)));
+        targets.extend(absent.into_iter().map(|platform| (target(platform), false)));
     }
-    let looks: Vec<(StatusEntry, Option<Error>)> = cells
+    let looks: Vec<(StatusEntry, Option<Error>)> = targets
         .par_iter()
-        .map(|(cell, exists)| entry(ctx, cell, *exists))
+        .map(|(target, exists)| entry(ctx, target, *exists))
         .collect();
     let (entries, errors): (Vec<_>, Vec<_>) = looks.into_iter().unzip();
     let document = StatusDocument {
@@ -79,12 +79,12 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         .map_or(ExitCode::SUCCESS, |k| ExitCode::from(k.exit_code())))
 }
 
-fn entry(ctx: &Context, cell: &Cell, exists: bool) -> (StatusEntry, Option<Error>) {
-    // The project names every cell's subsystem, so there is a version.
-    let wanted = ctx.project.subsystems[&cell.name].version.clone();
+fn entry(ctx: &Context, target: &Target, exists: bool) -> (StatusEntry, Option<Error>) {
+    // The project names every target's subsystem, so there is a version.
+    let wanted = ctx.project.subsystems[&target.name].version.clone();
     let mut entry = StatusEntry {
-        name: cell.name.clone(),
-        platform: cell.platform,
+        name: target.name.clone(),
+        platform: target.platform,
         wanted,
         installed: None,
         via: None,
@@ -96,16 +96,16 @@ fn entry(ctx: &Context, cell: &Cell, exists: bool) -> (StatusEntry, Option<Error
         commit: None,
     };
     if !exists {
-        entry.reason = Some(format!("does not exist for {}", cell.platform));
+        entry.reason = Some(format!("does not exist for {}", target.platform));
         return (entry, None);
     }
-    let look = match steps::look(ctx, cell, true) {
+    let look = match steps::look(ctx, target, true) {
         Ok(look) => look,
         Err(error) => {
             entry.reason = Some(report::error_line(&error));
             return (
                 entry,
-                Some(error.context(format!("cannot tell the status of {cell}"))),
+                Some(error.context(format!("cannot tell the status of {target}"))),
             );
         }
     };
@@ -115,7 +115,7 @@ fn entry(ctx: &Context, cell: &Cell, exists: bool) -> (StatusEntry, Option<Error
         let digest = found.digest();
         let record = ctx
             .state
-            .cell(cell.name.as_str(), &cell.platform.to_string());
+            .target(target.name.as_str(), &target.platform.to_string());
         entry.via = record
             .filter(|record| record.artifact == digest)
             .and_then(|record| record.via);
@@ -152,7 +152,9 @@ fn table(document: &StatusDocument) -> Table {
             .as_ref()
             .map_or("-", |version| version.as_str());
         let origin = entry.origin.map_or("-", larder_core::model::Origin::as_str);
-        let via = entry.via.map_or("-", larder_core::model::Via::as_str);
+        let via = entry
+            .via
+            .map_or("-", larder_core::model::SourceKind::as_str);
         let (state, tone) = match &entry.reason {
             None => ("fresh", Tone::Good),
             Some(reason) => (reason.as_str(), Tone::Warn),

@@ -7,7 +7,7 @@ use super::each::{Told, each};
 use super::session::{PlatformArgs, Session};
 use larder_core::error::{Error, Result};
 use larder_core::fs;
-use larder_core::model::{Action, Cell, Outcome};
+use larder_core::model::{Action, Outcome, Target};
 use larder_engine::plan::Selection;
 use larder_engine::steps::{self, Options};
 
@@ -35,7 +35,8 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let ctx = std::sync::Arc::clone(&session.ctx);
     let named = !args.names.is_empty();
     // A folder without an acceptable stamp counts as installed here: something is wrong with it.
-    let installed = |cell: &Cell| fs::lstat(ctx.bin(cell).dir()).is_ok_and(|meta| meta.is_some());
+    let installed =
+        |target: &Target| fs::lstat(ctx.bin(target).dir()).is_ok_and(|meta| meta.is_some());
     if !named {
         let any = Selection::All
             .subsystems(&ctx.project)
@@ -43,7 +44,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             .any(|subsystem| {
                 let (there, _) = platforms.of(&ctx.project, subsystem);
                 there.into_iter().any(|platform| {
-                    installed(&Cell {
+                    installed(&Target {
                         name: subsystem.name.clone(),
                         platform,
                     })
@@ -59,8 +60,8 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     } else {
         vec!["all".to_owned()]
     };
-    each(session, Action::Verify, &names, &platforms, |cell| {
-        if !named && !installed(cell) {
+    each(session, Action::Verify, &names, &platforms, |target| {
+        if !named && !installed(target) {
             return Ok((
                 Outcome::Skipped,
                 Told {
@@ -69,7 +70,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
                 },
             ));
         }
-        let bytes = steps::verify::verify(&ctx, cell)?;
+        let bytes = steps::verify::verify(&ctx, target)?;
         Ok((
             Outcome::Verified,
             Told {

@@ -15,7 +15,7 @@ use larder_core::formats::documents::{
 };
 use larder_core::keys::Inputs;
 use larder_core::keys::inputs::Difference;
-use larder_core::model::{Cell, Digest, Origin, Platform};
+use larder_core::model::{Digest, Origin, Platform, Target};
 use larder_engine::plan::Selection;
 use larder_engine::steps::{self, Context, Look, Other};
 
@@ -69,13 +69,13 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             platform,
         )));
     }
-    let cell = Cell {
+    let target = Target {
         name: subsystem.name.clone(),
         platform,
     };
-    let look = steps::look(ctx, &cell, false)?;
-    let other = steps::other(ctx, &cell, &look)?;
-    let document = document(ctx, &cell, &look, other);
+    let look = steps::look(ctx, &target, false)?;
+    let other = steps::other(ctx, &target, &look)?;
+    let document = document(ctx, &target, &look, other);
     if global.json {
         global.print_json(&document)?;
     } else {
@@ -93,7 +93,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn document(ctx: &Context, cell: &Cell, look: &Look, other: Option<Other>) -> WhyDocument {
+fn document(ctx: &Context, target: &Target, look: &Look, other: Option<Other>) -> WhyDocument {
     let redactor = Redactor::from_env();
     let Look {
         wanted,
@@ -116,9 +116,9 @@ fn document(ctx: &Context, cell: &Cell, look: &Look, other: Option<Other>) -> Wh
             .collect(),
     };
     WhyDocument {
-        name: cell.name.clone(),
-        version: ctx.project.subsystems[&cell.name].version.clone(),
-        platform: cell.platform,
+        name: target.name.clone(),
+        version: ctx.project.subsystems[&target.name].version.clone(),
+        platform: target.platform,
         decision: match (stale, choice) {
             (None, _) => Decision::UpToDate,
             (Some(_), Some(via)) => Decision::of(*via),
@@ -215,9 +215,9 @@ fn text(document: &WhyDocument, paint: Paint, width: Option<usize>, verbose: boo
                 "not accepted"
             };
             let inputs = format!("{} ({accepted})", inputs.short());
-            let cells = [version.as_str(), origin.as_str(), inputs.as_str()]
+            let columns = [version.as_str(), origin.as_str(), inputs.as_str()]
                 .map(|text| (text, Tone::Plain));
-            table.row([("installed", Tone::Dim), cells[0], cells[1], cells[2]]);
+            table.row([("installed", Tone::Dim), columns[0], columns[1], columns[2]]);
         }
         None => table.row([
             ("installed", Tone::Dim),
@@ -237,9 +237,9 @@ fn text(document: &WhyDocument, paint: Paint, width: Option<usize>, verbose: boo
     {
         let title = if number == 0 { "wanted" } else { "or" };
         let inputs = inputs.short();
-        let cells =
+        let columns =
             [version.as_str(), origin.as_str(), inputs.as_str()].map(|text| (text, Tone::Plain));
-        table.row([(title, Tone::Dim), cells[0], cells[1], cells[2]]);
+        table.row([(title, Tone::Dim), columns[0], columns[1], columns[2]]);
     }
     text.push_str(&table.render(width, paint));
     if !sources.is_empty() {

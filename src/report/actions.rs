@@ -99,14 +99,14 @@ impl<W: Write + Send> Face for GitHubActions<W> {
     fn event(&mut self, event: &Event, now: Duration) {
         match event {
             Event::Note {
-                cell,
+                target,
                 level: Level::Warning,
                 text,
             } if shows_note(Level::Warning, self.verbosity) => {
                 let look = self.plain.look();
-                let title = cell
+                let title = target
                     .as_ref()
-                    .map_or_else(|| "larder".to_owned(), |cell| look.label(cell));
+                    .map_or_else(|| "larder".to_owned(), |target| look.label(target));
                 let text = escape_data(&look.redactor.clean(text));
                 self.plain.raw(&format!(
                     "::warning title={}::{text}",
@@ -240,9 +240,9 @@ fn summary_table(totals: &Totals, clean: &dyn Fn(&str) -> String) -> String {
         let _ = writeln!(
             text,
             "| {} | {} | {} | {symbol} {} | {} | {bytes} | {} |",
-            finished.cell.name,
+            finished.target.name,
             finished.version,
-            finished.cell.platform,
+            finished.target.platform,
             finished.outcome,
             escape_markdown(&clean(&place)),
             human::seconds(finished.seconds)

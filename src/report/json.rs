@@ -14,7 +14,7 @@ use super::redact::Redactor;
 use super::reporter::{Face, shows_note};
 use super::totals::Totals;
 use larder_core::error::Error;
-use larder_core::model::{Action, Outcome, Platform, Via};
+use larder_core::model::{Action, Outcome, Platform, SourceKind};
 use larder_engine::events::{Did, Event, Finished, Level};
 
 /// A step ended.
@@ -33,7 +33,7 @@ pub struct FinishedLine {
     /// How it ended.
     pub outcome: Outcome,
     /// How the bytes came; null where none came.
-    pub source: Option<Via>,
+    pub source: Option<SourceKind>,
     /// Bytes transferred or written.
     pub bytes: u64,
     /// Wall time.
@@ -117,7 +117,7 @@ impl FinishedLine {
     pub(super) fn new(finished: &Finished, redactor: &Redactor) -> Self {
         let Finished {
             action,
-            cell,
+            target,
             version,
             outcome,
             via,
@@ -131,9 +131,9 @@ impl FinishedLine {
         Self {
             event: "finished",
             action: *action,
-            subsystem: cell.name.to_string(),
+            subsystem: target.name.to_string(),
             version: version.to_string(),
-            platform: cell.platform,
+            platform: target.platform,
             outcome: *outcome,
             source: *via,
             bytes: *bytes,
@@ -296,10 +296,12 @@ impl<O: Write + Send, E: Write + Send> Face for Json<O, E> {
                     self.talk.line(&text);
                 }
             }
-            Event::Note { cell, level, text }
-                if *level != Level::Info && shows_note(*level, self.verbosity) =>
-            {
-                let text = self.talk.look().note(cell.as_ref(), *level, text);
+            Event::Note {
+                target,
+                level,
+                text,
+            } if *level != Level::Info && shows_note(*level, self.verbosity) => {
+                let text = self.talk.look().note(target.as_ref(), *level, text);
                 self.talk.line(&text);
             }
             _ => {}

@@ -12,7 +12,7 @@ use super::redact::Redactor;
 use super::totals::{Totals, failed};
 use larder_core::error::Kind;
 use larder_core::fs;
-use larder_core::model::{Cell, Outcome, Platform};
+use larder_core::model::{Outcome, Platform, Target};
 use larder_engine::events::{Did, Finished, Level};
 
 /// How many lines of a failed build's log are shown.
@@ -34,17 +34,17 @@ pub(super) struct Look {
 
 impl Look {
     /// `nats`, `nats (darwin-arm64)`.
-    pub fn label(&self, cell: &Cell) -> String {
-        if cell.platform == self.host {
-            cell.name.to_string()
+    pub fn label(&self, target: &Target) -> String {
+        if target.platform == self.host {
+            target.name.to_string()
         } else {
-            cell.to_string()
+            target.to_string()
         }
     }
 
     /// `nats v2.10.24`, `nats v2.10.24 (darwin-arm64)`.
     pub fn subject(&self, finished: &Finished) -> String {
-        let Cell { name, platform } = &finished.cell;
+        let Target { name, platform } = &finished.target;
         if *platform == self.host {
             format!("{name} {}", finished.version)
         } else {
@@ -192,13 +192,13 @@ impl Look {
     }
 
     /// Something to say.
-    pub fn note(&self, cell: Option<&Cell>, level: Level, text: &str) -> String {
+    pub fn note(&self, target: Option<&Target>, level: Level, text: &str) -> String {
         let mut line = match level {
             Level::Warning => self.paint.tone(Tone::Warn, "warning: "),
             Level::Info | Level::Detail => String::new(),
         };
-        if let Some(cell) = cell {
-            line.push_str(&self.paint.tone(Tone::Strong, &self.label(cell)));
+        if let Some(target) = target {
+            line.push_str(&self.paint.tone(Tone::Strong, &self.label(target)));
             line.push_str(": ");
         }
         let text = error::indented(&self.redactor.clean(text), 2);
@@ -211,11 +211,11 @@ impl Look {
     }
 
     /// A line of a build's output.
-    pub fn log_line(&self, cell: &Cell, line: &str) -> String {
+    pub fn log_line(&self, target: &Target, line: &str) -> String {
         let bar = self.paint.either("│", "|");
         let line = format!(
             "{} {bar} {}",
-            self.label(cell),
+            self.label(target),
             self.redactor.clean_line(line)
         );
         self.fit(self.paint.tone(Tone::Dim, &line))
@@ -312,9 +312,9 @@ impl Look {
                         .take(MEMBERS)
                         .map(|f| match f.outcome {
                             Outcome::Built => {
-                                format!("{} ({})", self.label(&f.cell), human::seconds(f.seconds))
+                                format!("{} ({})", self.label(&f.target), human::seconds(f.seconds))
                             }
-                            _ => self.label(&f.cell),
+                            _ => self.label(&f.target),
                         })
                         .collect();
                     if members.len() > MEMBERS {
@@ -365,7 +365,7 @@ impl Look {
         let names = |steps: &[&Finished]| {
             let mut names: Vec<String> = Vec::new();
             for finished in steps {
-                let label = self.label(&finished.cell);
+                let label = self.label(&finished.target);
                 if !names.contains(&label) {
                     names.push(label);
                 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::human;
 use super::lines::Look;
 use super::paint::{Paint, Tone, pad, pad_left};
-use larder_core::model::Cell;
+use larder_core::model::Target;
 use larder_engine::events::{Event, Phase};
 
 /// How long a step may look around before it gets a row: a no-op run stays silent.
@@ -18,7 +18,7 @@ const SPEED_WINDOW: Duration = Duration::from_secs(5);
 const MOST_ROWS: usize = 10;
 
 struct Row {
-    cell: Cell,
+    target: Target,
     phase: Phase,
     total: Option<u64>,
     bytes: u64,
@@ -42,8 +42,12 @@ impl Live {
     pub fn apply(&mut self, event: &Event, now: Duration) {
         match event {
             Event::Started { steps, .. } => self.steps += steps,
-            Event::Phase { cell, phase, total } => {
-                let row = self.row(cell, now);
+            Event::Phase {
+                target,
+                phase,
+                total,
+            } => {
+                let row = self.row(target, now);
                 // The same phase again learns its size, or starts a further try; its time goes on.
                 if row.phase != *phase {
                     row.since = now;
@@ -54,8 +58,8 @@ impl Live {
                 row.bytes = 0;
                 row.samples = VecDeque::from([(now, 0)]);
             }
-            Event::Progress { cell, bytes } => {
-                let row = self.row(cell, now);
+            Event::Progress { target, bytes } => {
+                let row = self.row(target, now);
                 row.bytes = *bytes;
                 if row
                     .samples
@@ -73,23 +77,23 @@ impl Live {
                     row.samples.pop_front();
                 }
             }
-            Event::Log { cell, line } => self.row(cell, now).tail.clone_from(line),
+            Event::Log { target, line } => self.row(target, now).tail.clone_from(line),
             Event::Finished(finished) => {
                 self.done += 1;
-                self.rows.retain(|row| row.cell != finished.cell);
+                self.rows.retain(|row| row.target != finished.target);
             }
             Event::Did(_) | Event::Note { .. } | Event::Summary(_) => {}
         }
     }
 
-    fn row(&mut self, cell: &Cell, now: Duration) -> &mut Row {
+    fn row(&mut self, target: &Target, now: Duration) -> &mut Row {
         let at = self
             .rows
             .iter()
-            .position(|row| row.cell == *cell)
+            .position(|row| row.target == *target)
             .unwrap_or_else(|| {
                 self.rows.push(Row {
-                    cell: cell.clone(),
+                    target: target.clone(),
                     phase: Phase::Checking,
                     total: None,
                     bytes: 0,
@@ -103,11 +107,11 @@ impl Live {
     }
 
     /// Steps that are in a phase for so long already that a person wonders, with what and since when.
-    pub fn long_running(&self) -> impl Iterator<Item = (&Cell, Phase, Duration)> {
+    pub fn long_running(&self) -> impl Iterator<Item = (&Target, Phase, Duration)> {
         self.rows
             .iter()
             .filter(|row| row.phase != Phase::Checking)
-            .map(|row| (&row.cell, row.phase, row.since))
+            .map(|row| (&row.target, row.phase, row.since))
     }
 
     /// The rows, each within the width; none while nothing takes long.
@@ -128,7 +132,7 @@ impl Live {
         };
         let names = shown
             .iter()
-            .map(|row| console::measure_text_width(&look.label(&row.cell)))
+            .map(|row| console::measure_text_width(&look.label(&row.target)))
             .max()
             .unwrap_or(0);
         let names = names.clamp(12, (width / 5).max(12));
@@ -181,7 +185,7 @@ pub(super) fn phase_word(phase: Phase) -> &'static str {
 impl Row {
     fn render(&self, look: &Look, now: Duration, width: usize, names: usize) -> String {
         let paint = look.paint;
-        let name = paint.fit(&look.label(&self.cell), names);
+        let name = paint.fit(&look.label(&self.target), names);
         let name = pad(&paint.tone(Tone::Strong, &name), names);
         let head = format!(
             "{} {name}  {:<11}",

@@ -9,7 +9,7 @@ use super::live::{Live, phase_word};
 use super::mode::Verbosity;
 use super::reporter::{Face, shows_did, shows_note};
 use super::totals::{Totals, failed};
-use larder_core::model::{Cell, Outcome};
+use larder_core::model::{Outcome, Target};
 use larder_engine::events::{Event, Phase};
 
 /// After how long, and how often then, a step that is still busy says so: CI systems end jobs that are silent.
@@ -24,7 +24,7 @@ pub(super) struct Plain<W> {
     /// Lines that the reader would take for commands are defused.
     guarded: bool,
     /// When each busy step was last spoken of.
-    spoken: Vec<(Cell, Phase, Duration)>,
+    spoken: Vec<(Target, Phase, Duration)>,
 }
 
 impl<W: Write + Send> Plain<W> {
@@ -74,22 +74,23 @@ impl<W: Write + Send> Face for Plain<W> {
         self.live.apply(event, now);
         match event {
             Event::Phase {
-                cell,
+                target,
                 phase: Phase::Building,
                 ..
             } if self.verbosity > Verbosity::Quiet => {
                 let known = self
                     .spoken
                     .iter()
-                    .any(|(c, phase, _)| c == cell && *phase == Phase::Building);
+                    .any(|(c, phase, _)| c == target && *phase == Phase::Building);
                 if !known {
-                    self.spoken.push((cell.clone(), Phase::Building, now));
-                    let line = format!("{}: building", self.look.label(cell));
+                    self.spoken.push((target.clone(), Phase::Building, now));
+                    let line = format!("{}: building", self.look.label(target));
                     self.line(&line);
                 }
             }
             Event::Finished(finished) => {
-                self.spoken.retain(|(cell, _, _)| *cell != finished.cell);
+                self.spoken
+                    .retain(|(target, _, _)| *target != finished.target);
                 let shown = match self.verbosity {
                     Verbosity::Quiet => false,
                     Verbosity::Normal => finished.outcome != Outcome::UpToDate || failed(finished),
@@ -104,12 +105,16 @@ impl<W: Write + Send> Face for Plain<W> {
                 let line = self.look.did(did);
                 self.line(&line);
             }
-            Event::Note { cell, level, text } if shows_note(*level, self.verbosity) => {
-                let text = self.look.note(cell.as_ref(), *level, text);
+            Event::Note {
+                target,
+                level,
+                text,
+            } if shows_note(*level, self.verbosity) => {
+                let text = self.look.note(target.as_ref(), *level, text);
                 self.line(&text);
             }
-            Event::Log { cell, line } if self.verbosity == Verbosity::Verbose => {
-                let line = self.look.log_line(cell, line);
+            Event::Log { target, line } if self.verbosity == Verbosity::Verbose => {
+                let line = self.look.log_line(target, line);
                 self.line(&line);
             }
             _ => {}
@@ -121,23 +126,23 @@ impl<W: Write + Send> Face for Plain<W> {
             return;
         }
         let mut lines = Vec::new();
-        for (cell, phase, since) in self.live.long_running() {
+        for (target, phase, since) in self.live.long_running() {
             let known = self
                 .spoken
                 .iter_mut()
-                .find(|(c, p, _)| c == cell && *p == phase);
+                .find(|(c, p, _)| c == target && *p == phase);
             let last = known.as_ref().map_or(since, |(_, _, at)| *at);
             if now.saturating_sub(last) < HEARTBEAT {
                 continue;
             }
             match known {
                 Some((_, _, at)) => *at = now,
-                None => self.spoken.push((cell.clone(), phase, now)),
+                None => self.spoken.push((target.clone(), phase, now)),
             }
             let elapsed = human::duration(now.saturating_sub(since));
             lines.push(format!(
                 "{}: still {}, {elapsed}",
-                self.look.label(cell),
+                self.look.label(target),
                 phase_word(phase)
             ));
         }

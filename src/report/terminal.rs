@@ -79,12 +79,16 @@ impl<S: Screen> Face for Terminal<S> {
                 let line = self.look().did(did);
                 self.print(&line);
             }
-            Event::Note { cell, level, text } if shows_note(*level, self.verbosity) => {
-                let text = self.look().note(cell.as_ref(), *level, text);
+            Event::Note {
+                target,
+                level,
+                text,
+            } if shows_note(*level, self.verbosity) => {
+                let text = self.look().note(target.as_ref(), *level, text);
                 self.print(&text);
             }
-            Event::Log { cell, line } if self.verbosity == Verbosity::Verbose => {
-                let line = self.look().log_line(cell, line);
+            Event::Log { target, line } if self.verbosity == Verbosity::Verbose => {
+                let line = self.look().log_line(target, line);
                 self.print(&line);
             }
             _ => {}

@@ -19,7 +19,7 @@ use super::reporter::{Face, Reporter, fold};
 use super::terminal::{Screen, Terminal};
 use super::totals::Totals;
 use larder_core::error::Error;
-use larder_core::model::{Action, Cell, Outcome, Via};
+use larder_core::model::{Action, Outcome, SourceKind, Target};
 use larder_engine::events::{Event, Events, Finished, Level, Phase, Summary};
 
 /// What a face wrote.
@@ -78,8 +78,8 @@ const UNICODE: Paint = Paint {
     unicode: true,
 };
 
-fn cell(name: &str) -> Cell {
-    Cell {
+fn target(name: &str) -> Target {
+    Target {
         name: name.parse().unwrap(),
         platform: "linux-amd64".parse().unwrap(),
     }
@@ -88,7 +88,7 @@ fn cell(name: &str) -> Cell {
 fn finished(name: &str, outcome: Outcome) -> Finished {
     Finished {
         action: Action::Ensure,
-        cell: cell(name),
+        target: target(name),
         version: "v1.2.3".parse().unwrap(),
         outcome,
         via: None,
@@ -116,12 +116,12 @@ fn log_file() -> (tempfile::TempDir, Utf8PathBuf) {
 /// The run: milliseconds and what happens then.
 fn run(log: &Utf8PathBuf) -> Vec<(u64, Event)> {
     let downloading = |name: &str, total| Event::Phase {
-        cell: cell(name),
+        target: target(name),
         phase: Phase::Downloading,
         total,
     };
     let progress = |name: &str, bytes| Event::Progress {
-        cell: cell(name),
+        target: target(name),
         bytes,
     };
     let mut events = vec![
@@ -139,7 +139,7 @@ fn run(log: &Utf8PathBuf) -> Vec<(u64, Event)> {
         (
             15,
             Event::Phase {
-                cell: cell("arc"),
+                target: target("arc"),
                 phase: Phase::Building,
                 total: None,
             },
@@ -150,14 +150,14 @@ fn run(log: &Utf8PathBuf) -> Vec<(u64, Event)> {
         events.push((n * 100, progress("telegraf", n * 34_000)));
     }
     events.extend([
-        (2000, Event::Log { cell: cell("arc"), line: "\x1b[32mcompiling\x1b[0m unit 7".into() }),
-        (2010, Event::Note { cell: Some(cell("arc")), level: Level::Warning, text: "arc changed but is still v1.2.3".into() }),
-        (2020, Event::Note { cell: None, level: Level::Info, text: "an ordinary note".into() }),
-        (2030, Event::Note { cell: Some(cell("nats")), level: Level::Detail, text: "asked the hub".into() }),
+        (2000, Event::Log { target: target("arc"), line: "\x1b[32mcompiling\x1b[0m unit 7".into() }),
+        (2010, Event::Note { target: Some(target("arc")), level: Level::Warning, text: "arc changed but is still v1.2.3".into() }),
+        (2020, Event::Note { target: None, level: Level::Info, text: "an ordinary note".into() }),
+        (2030, Event::Note { target: Some(target("nats")), level: Level::Detail, text: "asked the hub".into() }),
         (
             3000,
             Event::Finished(Finished {
-                via: Some(Via::Managed),
+                via: Some(SourceKind::Managed),
                 bytes: 45_600_000,
                 seconds: 2.99,
                 place: Some(
@@ -170,7 +170,7 @@ fn run(log: &Utf8PathBuf) -> Vec<(u64, Event)> {
         (
             3100,
             Event::Finished(Finished {
-                via: Some(Via::Cache),
+                via: Some(SourceKind::Cache),
                 bytes: 680_000,
                 seconds: 0.2,
                 ..finished("telegraf", Outcome::Restored)
@@ -179,7 +179,7 @@ fn run(log: &Utf8PathBuf) -> Vec<(u64, Event)> {
         (
             3200,
             Event::Finished(Finished {
-                via: Some(Via::Build),
+                via: Some(SourceKind::Build),
                 seconds: 125.0,
                 error: Some(
                     Error::failed("cannot build arc")
@@ -391,7 +391,7 @@ fn many_rows_are_counted_instead_of_shown() {
         events.push((
             1,
             Event::Phase {
-                cell: cell(&format!("tool-{n}")),
+                target: target(&format!("tool-{n}")),
                 phase: Phase::Building,
                 total: None,
             },
@@ -400,7 +400,7 @@ fn many_rows_are_counted_instead_of_shown() {
     events.push((
         1000,
         Event::Progress {
-            cell: cell("tool-0"),
+            target: target("tool-0"),
             bytes: 0,
         },
     ));
@@ -430,7 +430,7 @@ fn a_run_with_nothing_to_do_says_so_in_one_line() {
         .flat_map(|n| {
             let name = format!("tool-{n}");
             let checking = Event::Phase {
-                cell: cell(&name),
+                target: target(&name),
                 phase: Phase::Checking,
                 total: None,
             };
@@ -537,7 +537,7 @@ fn a_long_build_gives_signs_of_life() {
     );
     face.event(
         &Event::Phase {
-            cell: cell("arc"),
+            target: target("arc"),
             phase: Phase::Building,
             total: None,
         },
@@ -674,7 +674,7 @@ fn other_peoples_text_gives_no_commands_to_the_runner() {
     let mut face = GitHubActions::new(plain, Verbosity::Normal, None, "seed");
     let text = "the server said\n::add-mask::x\n ##[error]y\na::b";
     let note = Event::Note {
-        cell: None,
+        target: None,
         level: Level::Info,
         text: text.into(),
     };

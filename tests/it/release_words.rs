@@ -348,7 +348,7 @@ fn the_matrix_holds_what_nobody_has_released_yet() {
         env.read("output"),
         format!("matrix={matrix}\nempty=false\n")
     );
-    // What a job does makes its cell go.
+    // What a job does makes its target go.
     env.larder(["ensure", "all", "--platform", "all"]).success();
     env.larder(["release", "all", "--platform", "all"])
         .success();

@@ -97,7 +97,7 @@ fn the_workflow_builds_once_releases_once_and_writes_only_where_it_may() {
         );
     }
 
-    // The default branch builds each cell once and releases it; `larder ci` then finds everything there.
+    // The default branch builds each target once and releases it; `larder ci` then finds everything there.
     let first = run(&env, &github, "first", &MAIN);
     assert_eq!(first.results(), BUILT, "{}", first.story());
     assert_eq!(tags(&github), "arc-v0.1.0 hello-v1.0.0");
@@ -138,7 +138,7 @@ fn the_workflow_builds_once_releases_once_and_writes_only_where_it_may() {
     assert_eq!(again.results(), NOTHING_TO_BUILD, "{}", again.story());
     assert!(github.writes().is_empty(), "{:?}", github.writes());
 
-    // A bump: exactly its cells.
+    // A bump: exactly its targets.
     env.edit("versions.yml", "arc: v0.1.0", "arc: v0.2.0");
     commit(&env);
     let pull = run(&env, &github, "bumped-pull", &PULL);
@@ -157,7 +157,7 @@ fn the_workflow_builds_once_releases_once_and_writes_only_where_it_may() {
         bumped
             .steps("build")
             .iter()
-            .all(|step| step.cell.contains("arc")),
+            .all(|step| step.target.contains("arc")),
         "{}",
         bumped.story()
     );
@@ -187,7 +187,7 @@ fn the_workflow_builds_once_releases_once_and_writes_only_where_it_may() {
     assert!(github.writes().is_empty(), "{:?}", github.writes());
 }
 
-/// Immutable releases: the cells gather in drafts, `finalize` publishes them, and what comes after finds them.
+/// Immutable releases: the targets gather in drafts, `finalize` publishes them, and what comes after finds them.
 #[test]
 fn the_workflow_gathers_immutable_releases_in_drafts() {
     let (env, github) = (project(), github(Visibility::Private));
@@ -208,7 +208,7 @@ fn the_workflow_gathers_immutable_releases_in_drafts() {
     assert!(github.writes().is_empty(), "{:?}", github.writes());
 }
 
-/// A cell that fails keeps no other from being released; what needs all of them does not run.
+/// A target that fails keeps no other from being released; what needs all of them does not run.
 #[test]
 fn a_failing_cell_is_the_only_one_that_is_missing() {
     let (env, github) = (project(), github(Visibility::Public));
@@ -229,7 +229,7 @@ fn a_failing_cell_is_the_only_one_that_is_missing() {
         .collect();
     assert_eq!(failed.len(), 1);
     assert!(
-        failed[0].cell.contains("linux-arm64") && failed[0].stderr.contains("::error"),
+        failed[0].target.contains("linux-arm64") && failed[0].stderr.contains("::error"),
         "{}",
         first.story()
     );
@@ -240,7 +240,7 @@ fn a_failing_cell_is_the_only_one_that_is_missing() {
         "true",
     );
     commit(&env);
-    // Its inputs are others now: both cells of it are made anew, beside what is there.
+    // Its inputs are others now: both targets of it are made anew, beside what is there.
     let second = run(&env, &github, "second", &MAIN);
     assert_eq!(second.results(), BUILT, "{}", second.story());
     assert_eq!(

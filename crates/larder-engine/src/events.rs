@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 
 use larder_core::error::Error;
-use larder_core::model::{Action, Cell, Outcome, Platform, Version, Via};
+use larder_core::model::{Action, Outcome, Platform, SourceKind, Target, Version};
 
 /// What a running step is busy with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub enum Event {
     /// A step is now busy with a phase.
     Phase {
         /// Which.
-        cell: Cell,
+        target: Target,
         /// With what.
         phase: Phase,
         /// Bytes to come, where known.
@@ -58,21 +58,21 @@ pub enum Event {
     /// Bytes moved since the phase began.
     Progress {
         /// Which.
-        cell: Cell,
+        target: Target,
         /// So far.
         bytes: u64,
     },
     /// A line that a build wrote, without its end.
     Log {
         /// Which.
-        cell: Cell,
+        target: Target,
         /// The line, as it was written.
         line: String,
     },
     /// Something to say.
     Note {
         /// Of which step, if of one.
-        cell: Option<Cell>,
+        target: Option<Target>,
         /// How loud.
         level: Level,
         /// What.
@@ -92,13 +92,13 @@ pub struct Finished {
     /// What it did.
     pub action: Action,
     /// On what.
-    pub cell: Cell,
+    pub target: Target,
     /// At which version.
     pub version: Version,
     /// How it ended.
     pub outcome: Outcome,
     /// How the bytes came, where bytes came.
-    pub via: Option<Via>,
+    pub via: Option<SourceKind>,
     /// Bytes transferred or written.
     pub bytes: u64,
     /// Wall time, seconds.
@@ -138,10 +138,10 @@ pub struct Did {
 
 impl Finished {
     /// One that is yet to say more.
-    pub fn new(action: Action, cell: Cell, version: Version, outcome: Outcome) -> Self {
+    pub fn new(action: Action, target: Target, version: Version, outcome: Outcome) -> Self {
         Self {
             action,
-            cell,
+            target,
             version,
             outcome,
             via: None,
@@ -199,32 +199,32 @@ impl Events {
         let _ = self.0.send(event);
     }
     /// A note of a step.
-    pub fn note(&self, cell: Option<&Cell>, level: Level, text: impl Into<String>) {
+    pub fn note(&self, target: Option<&Target>, level: Level, text: impl Into<String>) {
         self.send(Event::Note {
-            cell: cell.cloned(),
+            target: target.cloned(),
             level,
             text: text.into(),
         });
     }
     /// A step is now busy with a phase.
-    pub fn phase(&self, cell: &Cell, phase: Phase, total: Option<u64>) {
+    pub fn phase(&self, target: &Target, phase: Phase, total: Option<u64>) {
         self.send(Event::Phase {
-            cell: cell.clone(),
+            target: target.clone(),
             phase,
             total,
         });
     }
     /// A line that a build wrote.
-    pub fn log(&self, cell: &Cell, line: impl Into<String>) {
+    pub fn log(&self, target: &Target, line: impl Into<String>) {
         self.send(Event::Log {
-            cell: cell.clone(),
+            target: target.clone(),
             line: line.into(),
         });
     }
     /// Bytes moved since the phase began.
-    pub fn progress(&self, cell: &Cell, bytes: u64) {
+    pub fn progress(&self, target: &Target, bytes: u64) {
         self.send(Event::Progress {
-            cell: cell.clone(),
+            target: target.clone(),
             bytes,
         });
     }

@@ -62,7 +62,7 @@ impl Run {
             .collect::<Vec<_>>()
             .join(" ")
     }
-    /// All steps of a job, of all its cells.
+    /// All steps of a job, of all its targets.
     pub fn steps(&self, job: &str) -> &[Step] {
         &self.jobs[job].steps
     }
@@ -72,7 +72,7 @@ impl Run {
         let told = steps.map(|step| {
             format!(
                 "--- {}: {}\n{}{}",
-                step.cell, step.name, step.stdout, step.stderr
+                step.target, step.name, step.stdout, step.stderr
             )
         });
         told.collect::<Vec<_>>().join("\n")
@@ -91,8 +91,8 @@ pub struct Job {
 
 /// A step that ran.
 pub struct Step {
-    /// The job, and its cell of the matrix.
-    pub cell: String,
+    /// The job, and its target of the matrix.
+    pub target: String,
     pub name: String,
     pub ok: bool,
     pub stdout: String,
@@ -244,24 +244,24 @@ impl Actions<'_> {
             };
         }
         keys(&job["strategy"], &["fail-fast", "matrix"], "strategy");
-        let cells = match job["strategy"]["matrix"].as_str() {
+        let targets = match job["strategy"]["matrix"].as_str() {
             Some(matrix) => scope.render(matrix)["include"]
                 .as_array()
                 .cloned()
-                .expect("a matrix of cells"),
+                .expect("a matrix of targets"),
             None => vec![json!({})],
         };
         assert!(
-            !cells.is_empty() && cells.len() <= 256,
+            !targets.is_empty() && targets.len() <= 256,
             "{name} has a matrix of {} jobs, which GitHub refuses",
-            cells.len()
+            targets.len()
         );
         let mut done = Job {
             result: "success",
             ..Job::default()
         };
-        for (n, cell) in cells.iter().enumerate() {
-            contexts["matrix"] = cell.clone();
+        for (n, target) in targets.iter().enumerate() {
+            contexts["matrix"] = target.clone();
             contexts["steps"] = json!({});
             let runner = shown(
                 &Scope {
@@ -277,7 +277,7 @@ impl Actions<'_> {
             let machine = self.machine(&format!("{run_name}-{name}-{n}"), &contexts["github"]);
             let ok = self.steps(
                 &machine,
-                &format!("{name} {cell}"),
+                &format!("{name} {target}"),
                 job,
                 workflow,
                 &mut contexts,
@@ -355,7 +355,7 @@ impl Actions<'_> {
     fn steps(
         &self,
         machine: &TestEnv,
-        cell: &str,
+        target: &str,
         job: &Value,
         workflow: &Value,
         contexts: &mut Value,
@@ -365,7 +365,7 @@ impl Actions<'_> {
             keys(
                 step,
                 &["name", "id", "run", "uses", "with", "env", "shell"],
-                cell,
+                target,
             );
             if let Some(action) = step["uses"].as_str() {
                 self.use_action(machine, action, step, contexts);
@@ -408,7 +408,7 @@ impl Actions<'_> {
                 contexts["steps"][id] = json!({"outputs": outputs});
             }
             done.push(Step {
-                cell: cell.to_owned(),
+                target: target.to_owned(),
                 name: step["name"].as_str().unwrap_or_default().to_owned(),
                 ok: output.code == Some(0),
                 summary: read("step_summary"),

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::error::Problem;
-use crate::model::{AssetName, Digest, Name, Origin, Platform, Tag, Version, Via};
+use crate::model::{AssetName, Digest, Name, Origin, Platform, SourceKind, Tag, Version};
 
 /// `status`: what is wanted and what is installed.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -36,7 +36,7 @@ pub struct StatusEntry {
     /// The version that is installed; null where none is.
     pub installed: Option<Version>,
     /// How it came here; null where that was not recorded.
-    pub via: Option<Via>,
+    pub via: Option<SourceKind>,
     /// How it was made; null where nothing is installed.
     pub origin: Option<Origin>,
     /// Nothing would be done by `ensure`.
@@ -180,11 +180,11 @@ pub enum Decision {
 
 impl Decision {
     /// What a chosen source means.
-    pub fn of(via: Via) -> Self {
+    pub fn of(via: SourceKind) -> Self {
         match via {
-            Via::Cache => Self::Restore,
-            Via::Managed | Via::Original => Self::Download,
-            Via::Build => Self::Build,
+            SourceKind::Cache => Self::Restore,
+            SourceKind::Managed | SourceKind::Original => Self::Download,
+            SourceKind::Build => Self::Build,
         }
     }
 
@@ -240,7 +240,7 @@ pub struct FieldEntry {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct SourceEntry {
     /// The source.
-    pub source: Via,
+    pub source: SourceKind,
     /// This one would be used.
     pub chosen: bool,
     /// What it answered.
@@ -294,7 +294,7 @@ pub struct PlanStep {
     /// What would be done.
     pub decision: Decision,
     /// The source that would be used; null where none is needed or none has it.
-    pub source: Option<Via>,
+    pub source: Option<SourceKind>,
     /// Why anything would be done; null where nothing would.
     pub reason: Option<String>,
     /// What that source answered.

@@ -28,7 +28,7 @@ pub struct Inputs {
     pub fields: Vec<(String, String)>,
 }
 
-/// Both fingerprints of a cell, for the origins its recipe declares.
+/// Both fingerprints of a target, for the origins its recipe declares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// Key of an original.

@@ -8,14 +8,14 @@ use super::{Digest, FileName, Hasher, Name, Origin, Platform, Version};
 
 /// One node of the work: a subsystem on a platform.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Cell {
+pub struct Target {
     /// The subsystem.
     pub name: Name,
     /// The platform.
     pub platform: Platform,
 }
 
-impl Cell {
+impl Target {
     /// The command line that makes it present.
     pub fn ensure(&self) -> String {
         let Self { name, platform } = self;
@@ -27,7 +27,7 @@ impl Cell {
     }
 }
 
-impl fmt::Display for Cell {
+impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name, self.platform)
     }

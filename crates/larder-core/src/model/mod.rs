@@ -9,10 +9,10 @@ mod platform;
 mod schema;
 pub mod version_order;
 
-pub use artifact::{Artifact, ArtifactFile, Cell, artifact_digest};
+pub use artifact::{Artifact, ArtifactFile, Target, artifact_digest};
 pub use digest::{Digest, Hasher};
 pub use name::{AssetName, COMMAND_WORDS, FileName, Name, Tag, Version};
-pub use origin::{Origin, Via};
+pub use origin::{Origin, SourceKind};
 pub use outcome::{Action, Outcome};
 pub use platform::{Arch, Libc, Os, Platform};
 

@@ -44,7 +44,7 @@ pub enum Origin {
     schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
-pub enum Via {
+pub enum SourceKind {
     /// From the local cache.
     Cache,
     /// From the team's own releases.
@@ -65,7 +65,7 @@ impl Origin {
     }
 }
 
-impl Via {
+impl SourceKind {
     /// DESIGN's word.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -83,7 +83,7 @@ impl fmt::Display for Origin {
     }
 }
 
-impl fmt::Display for Via {
+impl fmt::Display for SourceKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
@@ -102,7 +102,7 @@ impl FromStr for Origin {
     }
 }
 
-impl FromStr for Via {
+impl FromStr for SourceKind {
     type Err = Invalid;
     fn from_str(text: &str) -> Result<Self, Invalid> {
         match text {

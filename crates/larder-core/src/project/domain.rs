@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
-use crate::model::{Digest, FileName, Name, Platform, Version, Via};
+use crate::model::{Digest, FileName, Name, Platform, SourceKind, Version};
 
 /// A checked project.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ pub struct Project {
     /// Where managed releases live.
     pub hub: HubConfig,
     /// Search order: some of `managed`, `original`, `build`; the cache comes first always and is not listed.
-    pub sources: Vec<Via>,
+    pub sources: Vec<SourceKind>,
     /// What happens after a build.
     pub upload: UploadPolicy,
     /// The project's bundles.

@@ -8,7 +8,7 @@ use std::ops::Range;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::Error;
-use crate::model::{COMMAND_WORDS, FileName, Name, Platform, Version, Via};
+use crate::model::{COMMAND_WORDS, FileName, Name, Platform, SourceKind, Version};
 
 use super::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot};
 use super::domain::{BundleConfig, HubConfig, Task, UploadPolicy};
@@ -29,7 +29,7 @@ pub(super) struct Settings {
     pub(super) versions: Versions,
     pub(super) platforms: Vec<Platform>,
     pub(super) hub: HubConfig,
-    pub(super) sources: Vec<Via>,
+    pub(super) sources: Vec<SourceKind>,
     pub(super) upload: UploadPolicy,
     pub(super) bundle: BundleConfig,
     pub(super) tasks: BTreeMap<String, Task>,
@@ -70,7 +70,7 @@ impl Settings {
                 written: ".larder-hub".into(),
                 default: true,
             },
-            sources: vec![Via::Managed, Via::Original, Via::Build],
+            sources: vec![SourceKind::Managed, SourceKind::Original, SourceKind::Build],
             upload: UploadPolicy::Ci,
             tasks: BTreeMap::new(),
             ci: Vec::new(),
@@ -175,13 +175,13 @@ pub(super) fn settings(node: &Node, root: &Utf8Path, reader: &mut Reader<'_>) ->
         }
     };
     if let Some(NonEmpty(sources)) = sources {
-        let words: Vec<At<Via>> = sources
+        let words: Vec<At<SourceKind>> = sources
             .into_iter()
             .map(|At { value, span }| {
                 let via = match value {
-                    SourceWord::Managed => Via::Managed,
-                    SourceWord::Original => Via::Original,
-                    SourceWord::Build => Via::Build,
+                    SourceWord::Managed => SourceKind::Managed,
+                    SourceWord::Original => SourceKind::Original,
+                    SourceWord::Build => SourceKind::Build,
                 };
                 At { value: via, span }
             })

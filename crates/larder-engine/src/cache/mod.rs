@@ -28,7 +28,7 @@ pub use prune::{Checked, Pruned, Usage};
 use larder_core::error::{Error, Result};
 use larder_core::formats::Observed;
 use larder_core::fs::{self, IoContext};
-use larder_core::model::{Artifact, ArtifactFile, Digest, Hasher, Origin, Via};
+use larder_core::model::{Artifact, ArtifactFile, Digest, Hasher, Origin, SourceKind};
 
 /// What an entry's first line begins with; its sha256 is of what follows the line.
 const MARK: &str = "larder-entry-1 ";
@@ -45,7 +45,7 @@ pub struct Entry {
     /// The artifact.
     pub artifact: Artifact,
     /// How it first came here.
-    pub via: Via,
+    pub via: SourceKind,
     /// Identity of the hub it was downloaded from, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hub: Option<String>,

@@ -32,7 +32,7 @@ use larder_core::fs::{self, IoContext};
 use larder_core::keys::tree;
 use larder_core::model::{Artifact, ArtifactFile, Name, Platform};
 
-/// The installed set of one cell.
+/// The installed set of one target.
 #[derive(Clone, Debug)]
 pub struct Bin {
     name: Name,

@@ -8,4 +8,4 @@ mod state;
 
 pub use bin::{Bin, Staging};
 pub use signature::{Signature, Watched};
-pub use state::{CellState, SourceState, State};
+pub use state::{SourceState, State, TargetState};

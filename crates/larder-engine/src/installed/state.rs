@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Watched;
 use larder_core::error::Result;
 use larder_core::fs;
-use larder_core::model::{Digest, Via};
+use larder_core::model::{Digest, SourceKind};
 
 const MARK: &[u8; 8] = b"larder\x002";
 
@@ -22,13 +22,13 @@ pub struct State {
     pub definition: Vec<Watched>,
     /// Source folders.
     pub sources: Vec<SourceState>,
-    /// Installed cells.
-    pub cells: Vec<CellState>,
+    /// Installed targets.
+    pub targets: Vec<TargetState>,
     /// Every subsystem that exists on the host, as `all` means it there.
     pub all: Vec<String>,
     /// Those are all of the project's subsystems.
     pub complete: bool,
-    /// Counts the looks of `definition`: a cell recorded under another one may have been judged by other files.
+    /// Counts the looks of `definition`: a target recorded under another one may have been judged by other files.
     pub generation: u64,
 }
 
@@ -43,9 +43,9 @@ pub struct SourceState {
     pub watched: Vec<Watched>,
 }
 
-/// An installed cell that was whole and wanted.
+/// An installed target that was whole and wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CellState {
+pub struct TargetState {
     /// The subsystem's name.
     pub name: String,
     /// Its version.
@@ -53,7 +53,7 @@ pub struct CellState {
     /// The platform.
     pub platform: String,
     /// How it came here, as far as known.
-    pub via: Option<Via>,
+    pub via: Option<SourceKind>,
     /// Names ensured along with it.
     pub needs: Vec<String>,
     /// The artifact's digest.
@@ -100,11 +100,11 @@ impl State {
         fs::write_atomic(&path, &bytes)
     }
 
-    /// What is remembered of a cell.
-    pub fn cell(&self, name: &str, platform: &str) -> Option<&CellState> {
-        self.cells
+    /// What is remembered of a target.
+    pub fn target(&self, name: &str, platform: &str) -> Option<&TargetState> {
+        self.targets
             .iter()
-            .find(|cell| cell.name == name && cell.platform == platform)
+            .find(|target| target.name == name && target.platform == platform)
     }
 }
 

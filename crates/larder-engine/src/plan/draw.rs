@@ -9,13 +9,13 @@ use super::{Edge, Plan};
 /// What needs what, as nodes and edges.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Drawing {
-    /// Cells, sorted.
+    /// Targets, sorted.
     pub nodes: Vec<Node>,
     /// What needs what.
     pub edges: Vec<Arrow>,
 }
 
-/// A cell.
+/// A target.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Node {
     /// `nats` on the host, `nats (windows-amd64)` elsewhere.
@@ -43,11 +43,11 @@ pub struct Arrow {
 impl Drawing {
     /// Of a plan.
     pub fn of(plan: &Plan) -> Self {
-        let id = |cell: &larder_core::model::Cell| {
-            if cell.platform == larder_core::model::Platform::host() {
-                cell.name.to_string()
+        let id = |target: &larder_core::model::Target| {
+            if target.platform == larder_core::model::Platform::host() {
+                target.name.to_string()
             } else {
-                cell.to_string()
+                target.to_string()
             }
         };
         let mut drawing = Self {
@@ -55,18 +55,18 @@ impl Drawing {
             edges: Vec::new(),
         };
         for node in plan.ids() {
-            let cell = plan.cell(node);
+            let target = plan.target(node);
             drawing.nodes.push(Node {
-                id: id(cell),
-                subsystem: cell.name.to_string(),
-                platform: cell.platform.to_string(),
+                id: id(target),
+                subsystem: target.name.to_string(),
+                platform: target.platform.to_string(),
                 goal: plan.is_goal(node),
             });
             for (edge, kind) in [(Edge::Needs, "needs"), (Edge::BuildNeeds, "build.needs")] {
-                for target in plan.neighbours(node, edge) {
+                for need in plan.neighbours(node, edge) {
                     drawing.edges.push(Arrow {
-                        from: id(cell),
-                        to: id(plan.cell(target)),
+                        from: id(target),
+                        to: id(plan.target(need)),
                         kind,
                     });
                 }

@@ -1,4 +1,4 @@
-//! Missing cells → the matrix of a GitHub Actions job.
+//! Missing targets → the matrix of a GitHub Actions job.
 //!
 //! Knows which runner makes what; does not know what is missing.
 
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use larder_core::model::{Arch, Cell, Os, Platform, Via};
+use larder_core::model::{Arch, Os, Platform, SourceKind, Target};
 use larder_core::project::{BuildPlatforms, Project, Subsystem};
 
 /// How many jobs a matrix may have.
@@ -30,26 +30,26 @@ pub struct Job {
 pub struct Matrix {
     /// The jobs, at most 256.
     pub include: Vec<Job>,
-    /// Cells that no runner of GitHub can make.
+    /// Targets that no runner of GitHub can make.
     #[serde(skip)]
-    pub nowhere: Vec<Cell>,
+    pub nowhere: Vec<Target>,
 }
 
-/// The matrix that makes these cells.
-pub fn matrix(project: &Project, missing: &[Cell]) -> Matrix {
+/// The matrix that makes these targets.
+pub fn matrix(project: &Project, missing: &[Target]) -> Matrix {
     let mut groups: BTreeMap<(Platform, &'static str), Vec<&str>> = BTreeMap::new();
     let mut matrix = Matrix::default();
-    for cell in missing {
+    for target in missing {
         let runner = project
             .subsystems
-            .get(&cell.name)
-            .and_then(|subsystem| runner(project, subsystem, cell.platform));
+            .get(&target.name)
+            .and_then(|subsystem| runner(project, subsystem, target.platform));
         match runner {
             Some(runner) => groups
-                .entry((cell.platform, runner))
+                .entry((target.platform, runner))
                 .or_default()
-                .push(cell.name.as_str()),
-            None => matrix.nowhere.push(cell.clone()),
+                .push(target.name.as_str()),
+            None => matrix.nowhere.push(target.clone()),
         }
     }
     // The least number of names per job with which all fit.
@@ -74,15 +74,15 @@ pub fn matrix(project: &Project, missing: &[Cell]) -> Matrix {
     matrix
 }
 
-/// Who can make a cell.
+/// Who can make a target.
 fn runner(project: &Project, subsystem: &Subsystem, platform: Platform) -> Option<&'static str> {
-    if subsystem.upstream.is_some() && project.sources.contains(&Via::Original) {
+    if subsystem.upstream.is_some() && project.sources.contains(&SourceKind::Original) {
         return Some(ANY);
     }
     match &subsystem
         .build
         .as_ref()
-        .filter(|_| project.sources.contains(&Via::Build))?
+        .filter(|_| project.sources.contains(&SourceKind::Build))?
         .platforms
     {
         BuildPlatforms::Host => native(platform),
@@ -129,10 +129,10 @@ mod tests {
         (dir, project)
     }
 
-    fn cells(project: &Project) -> Vec<Cell> {
+    fn targets(project: &Project) -> Vec<Target> {
         let of = |name: &larder_core::model::Name| {
             let name = name.clone();
-            project.platforms.iter().map(move |platform| Cell {
+            project.platforms.iter().map(move |platform| Target {
                 name: name.clone(),
                 platform: *platform,
             })
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn each_cell_goes_where_it_can_be_made() {
         let (_dir, project) = project(1, "host");
-        let matrix = matrix(&project, &cells(&project));
+        let matrix = matrix(&project, &targets(&project));
         let jobs: Vec<_> = matrix
             .include
             .iter()
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn what_any_machine_can_make_is_made_on_linux() {
         let (_dir, project) = project(1, "all");
-        let matrix = matrix(&project, &cells(&project));
+        let matrix = matrix(&project, &targets(&project));
         assert!(
             matrix.include.len() == 4 && matrix.include.iter().all(|job| job.runner == ANY),
             "{matrix:?}"
@@ -173,8 +173,8 @@ mod tests {
     #[test]
     fn no_matrix_has_too_many_jobs_and_none_loses_a_cell() {
         let (_dir, project) = project(200, "all");
-        let cells = cells(&project);
-        let matrix = matrix(&project, &cells);
+        let targets = targets(&project);
+        let matrix = matrix(&project, &targets);
         assert!(
             matrix.include.len() <= JOBS && matrix.include.len() > JOBS / 2,
             "{}",
@@ -185,7 +185,7 @@ mod tests {
             .iter()
             .map(|job| job.subsystem.split(' ').count())
             .sum();
-        assert_eq!(names, cells.len());
+        assert_eq!(names, targets.len());
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Goals → a graph of cells. petgraph is hidden behind our own ids.
+//! Goals → a graph of targets. petgraph is hidden behind our own ids.
 //!
 //! Knows the project's words for what needs what; knows nothing of what is installed, so every node is only *possible*
-//! work: a cell that is asked for (or needed by one that is) is a goal, a cell that only a build would need is dormant
+//! work: a target that is asked for (or needed by one that is) is a goal, a target that only a build would need is dormant
 //! until that build really happens.
 
 mod draw;
@@ -13,16 +13,16 @@ use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 
 use larder_core::error::{Error, Result};
-use larder_core::model::{Cell, Name, Platform};
+use larder_core::model::{Name, Platform, Target};
 use larder_core::project::{Project, Subsystem};
 
 pub use draw::Drawing;
 
 /// A node of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CellId(usize);
+pub struct TargetId(usize);
 
-/// Why one cell waits for another.
+/// Why one target waits for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edge {
     /// `needs`: ensured along with it, always.
@@ -31,13 +31,13 @@ pub enum Edge {
     BuildNeeds,
 }
 
-/// A graph of cells, with the goals among them.
+/// A graph of targets, with the goals among them.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    graph: StableDiGraph<Cell, Edge>,
-    index: BTreeMap<Cell, NodeIndex>,
-    goals: BTreeSet<CellId>,
-    skipped: Vec<(Cell, String)>,
+    graph: StableDiGraph<Target, Edge>,
+    index: BTreeMap<Target, NodeIndex>,
+    goals: BTreeSet<TargetId>,
+    skipped: Vec<(Target, String)>,
 }
 
 /// Which subsystems a command is about.
@@ -150,69 +150,69 @@ pub fn absent(project: &Project, subsystem: &Subsystem, platform: Platform) -> S
 }
 
 impl Plan {
-    /// The cells that a selection means, with all they may need.
+    /// The targets that a selection means, with all they may need.
     pub fn new(project: &Project, selection: &Selection, platforms: &Platforms) -> Self {
         let mut plan = Self::default();
         plan.add(project, selection, platforms);
         plan
     }
 
-    /// Adds the cells that a selection means, with all they may need.
+    /// Adds the targets that a selection means, with all they may need.
     pub fn add(&mut self, project: &Project, selection: &Selection, platforms: &Platforms) {
         for subsystem in selection.subsystems(project) {
             let (there, missing) = platforms.of(project, subsystem);
             for platform in there {
                 self.goal(
                     project,
-                    &Cell {
+                    &Target {
                         name: subsystem.name.clone(),
                         platform,
                     },
                 );
             }
             for platform in missing {
-                let cell = Cell {
+                let target = Target {
                     name: subsystem.name.clone(),
                     platform,
                 };
                 let reason = absent(project, subsystem, platform);
-                self.skipped.push((cell, reason));
+                self.skipped.push((target, reason));
             }
         }
     }
 
-    /// Makes a cell a goal, and what it needs.
-    fn goal(&mut self, project: &Project, cell: &Cell) {
-        let id = self.node(project, cell);
+    /// Makes a target a goal, and what it needs.
+    fn goal(&mut self, project: &Project, target: &Target) {
+        let id = self.node(project, target);
         if !self.goals.insert(id) {
             return;
         }
         for need in self.neighbours(id, Edge::Needs) {
-            let cell = self.cell(need).clone();
-            self.goal(project, &cell);
+            let target = self.target(need).clone();
+            self.goal(project, &target);
         }
     }
 
-    fn node(&mut self, project: &Project, cell: &Cell) -> CellId {
-        if let Some(index) = self.index.get(cell) {
-            return CellId(index.index());
+    fn node(&mut self, project: &Project, target: &Target) -> TargetId {
+        if let Some(index) = self.index.get(target) {
+            return TargetId(index.index());
         }
-        let index = self.graph.add_node(cell.clone());
-        self.index.insert(cell.clone(), index);
-        let Some(subsystem) = project.subsystems.get(&cell.name) else {
-            return CellId(index.index());
+        let index = self.graph.add_node(target.clone());
+        self.index.insert(target.clone(), index);
+        let Some(subsystem) = project.subsystems.get(&target.name) else {
+            return TargetId(index.index());
         };
         for need in &subsystem.needs {
             let exists = project
                 .subsystems
                 .get(need)
-                .is_some_and(|s| s.platforms.contains(&cell.platform));
+                .is_some_and(|s| s.platforms.contains(&target.platform));
             if exists {
                 let id = self.node(
                     project,
-                    &Cell {
+                    &Target {
                         name: need.clone(),
-                        platform: cell.platform,
+                        platform: target.platform,
                     },
                 );
                 self.graph
@@ -223,7 +223,7 @@ impl Plan {
             for need in &build.needs {
                 let id = self.node(
                     project,
-                    &Cell {
+                    &Target {
                         name: need.clone(),
                         platform: Platform::host(),
                     },
@@ -232,48 +232,48 @@ impl Plan {
                     .add_edge(index, NodeIndex::new(id.0), Edge::BuildNeeds);
             }
         }
-        CellId(index.index())
+        TargetId(index.index())
     }
 
-    /// The cell of a node.
-    pub fn cell(&self, id: CellId) -> &Cell {
+    /// The target of a node.
+    pub fn target(&self, id: TargetId) -> &Target {
         &self.graph[NodeIndex::new(id.0)]
     }
 
-    /// Every node, sorted by cell.
-    pub fn ids(&self) -> Vec<CellId> {
+    /// Every node, sorted by target.
+    pub fn ids(&self) -> Vec<TargetId> {
         self.index
             .values()
-            .map(|index| CellId(index.index()))
+            .map(|index| TargetId(index.index()))
             .collect()
     }
 
     /// Whether a node is a goal, not only possibly needed by a build.
-    pub fn is_goal(&self, id: CellId) -> bool {
+    pub fn is_goal(&self, id: TargetId) -> bool {
         self.goals.contains(&id)
     }
 
-    /// The goals, sorted by cell.
-    pub fn goals(&self) -> Vec<CellId> {
+    /// The goals, sorted by target.
+    pub fn goals(&self) -> Vec<TargetId> {
         self.ids()
             .into_iter()
             .filter(|id| self.is_goal(*id))
             .collect()
     }
 
-    /// Cells that were asked for and don't exist, with the reason.
-    pub fn skipped(&self) -> &[(Cell, String)] {
+    /// Targets that were asked for and don't exist, with the reason.
+    pub fn skipped(&self) -> &[(Target, String)] {
         &self.skipped
     }
 
     /// What a node waits for, by one kind of edge.
-    pub fn neighbours(&self, id: CellId, edge: Edge) -> Vec<CellId> {
+    pub fn neighbours(&self, id: TargetId, edge: Edge) -> Vec<TargetId> {
         let index = NodeIndex::new(id.0);
-        let mut found: Vec<CellId> = self
+        let mut found: Vec<TargetId> = self
             .graph
             .edges_directed(index, Direction::Outgoing)
             .filter(|e| *e.weight() == edge)
-            .map(|e| CellId(petgraph::visit::EdgeRef::target(&e).index()))
+            .map(|e| TargetId(petgraph::visit::EdgeRef::target(&e).index()))
             .collect();
         found.sort();
         found.dedup();
@@ -281,7 +281,7 @@ impl Plan {
     }
 
     /// What must be there before a node can be built: its `needs` and its `build.needs`.
-    pub fn before_build(&self, id: CellId) -> Vec<CellId> {
+    pub fn before_build(&self, id: TargetId) -> Vec<TargetId> {
         let mut all = self.neighbours(id, Edge::Needs);
         all.extend(self.neighbours(id, Edge::BuildNeeds));
         all.sort();

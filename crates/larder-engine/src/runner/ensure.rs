@@ -1,4 +1,4 @@
-//! The work of `ensure`: steps on cells, told as events, with what has to be recorded afterwards.
+//! The work of `ensure`: steps on targets, told as events, with what has to be recorded afterwards.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,9 +9,9 @@ use super::{Answer, Work};
 use crate::events::{Event, Finished, Level};
 use crate::steps::{self, Context, Done, Obtained, UploadDecision};
 use larder_core::error::{Error, Result};
-use larder_core::model::{Action, Cell, Name, Outcome};
+use larder_core::model::{Action, Name, Outcome, Target};
 
-/// Obtains and builds cells of a context.
+/// Obtains and builds targets of a context.
 pub struct Ensure {
     ctx: Arc<Context>,
     upload: UploadDecision,
@@ -20,9 +20,9 @@ pub struct Ensure {
 
 #[derive(Default)]
 struct Inner {
-    started: BTreeMap<Cell, Instant>,
-    silent: BTreeMap<Cell, Error>,
-    done: BTreeMap<Cell, Done>,
+    started: BTreeMap<Target, Instant>,
+    silent: BTreeMap<Target, Error>,
+    done: BTreeMap<Target, Done>,
     late: Vec<Error>,
 }
 
@@ -40,8 +40,8 @@ impl Ensure {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is present and right now, cell by cell.
-    pub fn done(&self) -> BTreeMap<Cell, Done> {
+    /// What is present and right now, target by target.
+    pub fn done(&self) -> BTreeMap<Target, Done> {
         self.inner().done.clone()
     }
 
@@ -50,24 +50,24 @@ impl Ensure {
         self.inner().late.clone()
     }
 
-    fn version(&self, cell: &Cell) -> Option<larder_core::model::Version> {
+    fn version(&self, target: &Target) -> Option<larder_core::model::Version> {
         self.ctx
             .project
             .subsystems
-            .get(&cell.name)
+            .get(&target.name)
             .map(|subsystem| subsystem.version.clone())
     }
 
-    fn finished(&self, cell: &Cell, outcome: Outcome) -> Option<Finished> {
+    fn finished(&self, target: &Target, outcome: Outcome) -> Option<Finished> {
         let seconds = self
             .inner()
             .started
-            .get(cell)
+            .get(target)
             .map_or(0.0, |start| start.elapsed().as_secs_f64());
         Some(Finished {
             action: Action::Ensure,
-            cell: cell.clone(),
-            version: self.version(cell)?,
+            target: target.clone(),
+            version: self.version(target)?,
             outcome,
             via: None,
             bytes: 0,
@@ -85,9 +85,9 @@ impl Ensure {
         }
     }
 
-    fn succeeded(&self, cell: &Cell, done: Done) -> Answer {
+    fn succeeded(&self, target: &Target, done: Done) -> Answer {
         let outcome = done.outcome;
-        if let Some(mut finished) = self.finished(cell, outcome) {
+        if let Some(mut finished) = self.finished(target, outcome) {
             finished.via = done.via;
             finished.bytes = done.bytes;
             finished.place.clone_from(&done.place);
@@ -95,15 +95,16 @@ impl Ensure {
             finished.log.clone_from(&done.log);
             self.tell(Some(finished));
         }
-        self.inner().done.insert(cell.clone(), done);
+        self.inner().done.insert(target.clone(), done);
         Answer::Done(outcome)
     }
 
-    fn failed(&self, cell: &Cell, error: Error, log: bool) -> Answer {
-        if let Some(mut finished) = self.finished(cell, Outcome::Failed) {
+    fn failed(&self, target: &Target, error: Error, log: bool) -> Answer {
+        if let Some(mut finished) = self.finished(target, Outcome::Failed) {
             finished.error = Some(error.clone());
             if log {
-                finished.log = Some(steps::log_path(&self.ctx, cell)).filter(|path| path.exists());
+                finished.log =
+                    Some(steps::log_path(&self.ctx, target)).filter(|path| path.exists());
             }
             self.tell(Some(finished));
         }
@@ -111,8 +112,8 @@ impl Ensure {
     }
 
     /// After a build, where `upload` says so: package and release. Told as an event of its own.
-    fn release(&self, cell: &Cell) {
-        let reason = match (&self.upload, self.inner().silent.get(cell)) {
+    fn release(&self, target: &Target) {
+        let reason = match (&self.upload, self.inner().silent.get(target)) {
             (UploadDecision::No, _) => return,
             (UploadDecision::Skip(why), _) => Some(why.clone()),
             (UploadDecision::Yes, Some(error)) => Some(format!(
@@ -122,14 +123,14 @@ impl Ensure {
             (UploadDecision::Yes, None) => None,
         };
         let start = Instant::now();
-        let Some(mut finished) = self.finished(cell, Outcome::Skipped) else {
+        let Some(mut finished) = self.finished(target, Outcome::Skipped) else {
             return;
         };
         finished.action = Action::Release;
         if reason.is_some() {
             finished.reason = reason;
         } else {
-            match steps::release(&self.ctx, cell, steps::ReleaseOptions::default()) {
+            match steps::release(&self.ctx, target, steps::ReleaseOptions::default()) {
                 Ok(released) => {
                     finished.outcome = released.outcome;
                     finished.bytes = released.bytes;
@@ -147,79 +148,79 @@ impl Ensure {
         self.tell(Some(finished));
     }
 
-    /// `--dry-run`: tells what was foreseen of a cell; gives the failure it would come to.
+    /// `--dry-run`: tells what was foreseen of a target; gives the failure it would come to.
     pub fn foreseen(&self, foreseen: Foreseen) -> Option<Error> {
         let Foreseen {
-            cell,
+            target,
             look,
             needed_by,
         } = foreseen;
-        match look.and_then(|look| steps::foretell(&self.ctx, &cell, look)) {
+        match look.and_then(|look| steps::foretell(&self.ctx, &target, look)) {
             Ok(Err(mut reason)) => {
                 if !needed_by.is_empty() {
                     let builds: Vec<&str> = needed_by.iter().map(Name::as_str).collect();
                     reason = format!("{reason}; needed to build {}", builds.join(", "));
                 }
-                self.skipped(&cell, &reason);
+                self.skipped(&target, &reason);
                 None
             }
             Ok(Ok(done)) => {
-                self.succeeded(&cell, done);
+                self.succeeded(&target, done);
                 None
             }
             Err(error) => {
-                self.failed(&cell, error.clone(), false);
+                self.failed(&target, error.clone(), false);
                 Some(error)
             }
         }
     }
 
-    fn try_build(&self, cell: &Cell, reason: &str) -> Result<Done> {
-        steps::build(&self.ctx, cell, reason)
+    fn try_build(&self, target: &Target, reason: &str) -> Result<Done> {
+        steps::build(&self.ctx, target, reason)
     }
 }
 
 impl Work for Ensure {
-    fn obtain(&self, cell: &Cell) -> Answer {
-        self.inner().started.insert(cell.clone(), Instant::now());
-        match steps::obtain(&self.ctx, cell) {
-            Ok(Obtained::Done(done)) => self.succeeded(cell, *done),
+    fn obtain(&self, target: &Target) -> Answer {
+        self.inner().started.insert(target.clone(), Instant::now());
+        match steps::obtain(&self.ctx, target) {
+            Ok(Obtained::Done(done)) => self.succeeded(target, *done),
             Ok(Obtained::MustBuild {
                 reason,
                 unavailable,
             }) => {
                 if let Some(error) = unavailable {
-                    self.inner().silent.insert(cell.clone(), error);
+                    self.inner().silent.insert(target.clone(), error);
                 }
                 self.ctx.events.note(
-                    Some(cell),
+                    Some(target),
                     Level::Detail,
                     format!("has to be built: {reason}"),
                 );
                 Answer::MustBuild(reason)
             }
-            Err(error) => self.failed(cell, error, false),
+            Err(error) => self.failed(target, error, false),
         }
     }
 
-    fn build(&self, cell: &Cell, reason: &str) -> Answer {
+    fn build(&self, target: &Target, reason: &str) -> Answer {
         // What the build takes, not the wait for what it is built with and for its turn.
-        self.inner().started.insert(cell.clone(), Instant::now());
-        match self.try_build(cell, reason) {
+        self.inner().started.insert(target.clone(), Instant::now());
+        match self.try_build(target, reason) {
             Ok(done) => {
                 let built = done.outcome == Outcome::Built;
-                let answer = self.succeeded(cell, done);
+                let answer = self.succeeded(target, done);
                 if built {
-                    self.release(cell);
+                    self.release(target);
                 }
                 answer
             }
-            Err(error) => self.failed(cell, error, true),
+            Err(error) => self.failed(target, error, true),
         }
     }
 
-    fn skipped(&self, cell: &Cell, reason: &str) {
-        let told = self.finished(cell, Outcome::Skipped).map(|mut finished| {
+    fn skipped(&self, target: &Target, reason: &str) {
+        let told = self.finished(target, Outcome::Skipped).map(|mut finished| {
             finished.reason = Some(reason.to_owned());
             finished
         });

@@ -1,6 +1,6 @@
-//! Runs a plan: cells in parallel, builds and transfers under limits of their own, needs of a build only when it happens.
+//! Runs a plan: targets in parallel, builds and transfers under limits of their own, needs of a build only when it happens.
 //!
-//! # How a cell goes
+//! # How a target goes
 //!
 //! ```text
 //!             wake                start               must build            needs are there        start
@@ -9,9 +9,9 @@
 //!                        └─── stopped ────────┴──────────▶ Ended ◀───┴────── stopped ─────┴───────────────────┘
 //! ```
 //!
-//! A goal starts out `Queued`; a cell that only a build would need starts out `Dormant` and is woken by the first build that
+//! A goal starts out `Queued`; a target that only a build would need starts out `Dormant` and is woken by the first build that
 //! really happens. One task (the one that called [`run`]) owns every state; `Runner::set` is the only place that changes
-//! one, and refuses what the drawing does not show. Workers own nothing: they get a cell and send back an answer.
+//! one, and refuses what the drawing does not show. Workers own nothing: they get a target and send back an answer.
 //!
 //! Nothing here knows what obtaining or building means, nor how anything is shown.
 
@@ -23,12 +23,12 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Instant;
 
-use crate::plan::{CellId, Plan};
+use crate::plan::{Plan, TargetId};
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind};
-use larder_core::model::{Cell, Outcome};
+use larder_core::model::{Outcome, Target};
 
-/// What a worker knows of a cell when it is through.
+/// What a worker knows of a target when it is through.
 #[derive(Debug)]
 pub enum Answer {
     /// It is present and right.
@@ -39,14 +39,14 @@ pub enum Answer {
     Failed(Error),
 }
 
-/// The work on cells. Called from many threads at once, each cell by one at a time.
+/// The work on targets. Called from many threads at once, each target by one at a time.
 pub trait Work: Send + Sync {
-    /// Makes a cell present without building it.
-    fn obtain(&self, cell: &Cell) -> Answer;
-    /// Builds a cell, whose needs are there; never answers `MustBuild`.
-    fn build(&self, cell: &Cell, reason: &str) -> Answer;
-    /// Hears of a cell that will not be worked on.
-    fn skipped(&self, cell: &Cell, reason: &str);
+    /// Makes a target present without building it.
+    fn obtain(&self, target: &Target) -> Answer;
+    /// Builds a target, whose needs are there; never answers `MustBuild`.
+    fn build(&self, target: &Target, reason: &str) -> Answer;
+    /// Hears of a target that will not be worked on.
+    fn skipped(&self, target: &Target, reason: &str);
 }
 
 /// How a run is limited.
@@ -63,10 +63,10 @@ pub struct Limits {
 /// How a run ended.
 #[derive(Debug, Default)]
 pub struct Ended {
-    /// How each cell that was worked on or skipped ended.
-    pub outcomes: BTreeMap<Cell, Outcome>,
+    /// How each target that was worked on or skipped ended.
+    pub outcomes: BTreeMap<Target, Outcome>,
     /// Every failure, in the order they happened.
-    pub errors: Vec<(Cell, Error)>,
+    pub errors: Vec<(Target, Error)>,
 }
 
 impl Ended {
@@ -92,9 +92,9 @@ enum State {
 
 struct Runner<'a> {
     plan: &'a Plan,
-    states: BTreeMap<CellId, State>,
-    queued: VecDeque<CellId>,
-    ready: VecDeque<CellId>,
+    states: BTreeMap<TargetId, State>,
+    queued: VecDeque<TargetId>,
+    ready: VecDeque<TargetId>,
     obtaining: usize,
     building: usize,
     stop: Option<String>,
@@ -129,7 +129,7 @@ pub fn run(
     runner.ended
 }
 
-type Sender = mpsc::Sender<(CellId, Answer)>;
+type Sender = mpsc::Sender<(TargetId, Answer)>;
 
 impl<'a> Runner<'a> {
     fn new(plan: &'a Plan) -> Self {
@@ -154,7 +154,7 @@ impl<'a> Runner<'a> {
     }
 
     /// The one place where a state changes.
-    fn set(&mut self, id: CellId, new: State) {
+    fn set(&mut self, id: TargetId, new: State) {
         use State::{Awaiting, Building, Dormant, Ended, Obtaining, Queued, Ready};
         let old = self.states.insert(id, new.clone()).unwrap_or(Dormant);
         match (&old, &new) {
@@ -165,12 +165,12 @@ impl<'a> Runner<'a> {
             (Obtaining, Awaiting { .. } | Ended(_)) => self.obtaining -= 1,
             (Building, Ended(_)) => self.building -= 1,
             (Queued | Awaiting { .. } | Ready { .. } | Dormant, Ended(_)) => {}
-            _ => debug_assert!(false, "{}: {old:?} → {new:?}", self.plan.cell(id)),
+            _ => debug_assert!(false, "{}: {old:?} → {new:?}", self.plan.target(id)),
         }
         if let Ended(outcome) = new {
             self.ended
                 .outcomes
-                .insert(self.plan.cell(id).clone(), outcome);
+                .insert(self.plan.target(id).clone(), outcome);
         }
     }
 
@@ -189,22 +189,28 @@ impl<'a> Runner<'a> {
                 continue;
             };
             self.set(id, State::Building);
-            let (work, cell, sender) =
-                (Arc::clone(work), self.plan.cell(id).clone(), sender.clone());
-            spawn(runtime, sender, id, move || work.build(&cell, &reason));
+            let (work, target, sender) = (
+                Arc::clone(work),
+                self.plan.target(id).clone(),
+                sender.clone(),
+            );
+            spawn(runtime, sender, id, move || work.build(&target, &reason));
         }
         while self.stop.is_none() && self.obtaining < limits.transfers.max(1) {
             let Some(id) = self.queued.pop_front() else {
                 break;
             };
             self.set(id, State::Obtaining);
-            let (work, cell, sender) =
-                (Arc::clone(work), self.plan.cell(id).clone(), sender.clone());
-            spawn(runtime, sender, id, move || work.obtain(&cell));
+            let (work, target, sender) = (
+                Arc::clone(work),
+                self.plan.target(id).clone(),
+                sender.clone(),
+            );
+            spawn(runtime, sender, id, move || work.obtain(&target));
         }
     }
 
-    fn take(&mut self, id: CellId, answer: Answer, keep_going: bool, work: &dyn Work) {
+    fn take(&mut self, id: TargetId, answer: Answer, keep_going: bool, work: &dyn Work) {
         match answer {
             Answer::Done(outcome) => self.set(id, State::Ended(outcome)),
             Answer::MustBuild(reason) => {
@@ -218,22 +224,22 @@ impl<'a> Runner<'a> {
                 }
             }
             Answer::Failed(error) => {
-                let cell = self.plan.cell(id).clone();
+                let target = self.plan.target(id).clone();
                 let interrupted = matches!(error.kind(), Kind::Interrupted(_));
                 if self.stop.is_none() && interrupted {
                     self.stop = Some("interrupted".into());
                 } else if self.stop.is_none() && !keep_going {
-                    self.stop = Some(format!("not started: {} failed", cell.name));
+                    self.stop = Some(format!("not started: {} failed", target.name));
                 }
-                self.ended.errors.push((cell, error));
+                self.ended.errors.push((target, error));
                 self.set(id, State::Ended(Outcome::Failed));
             }
         }
         self.settle(work);
     }
 
-    /// Queues a dormant cell and what it needs along with it.
-    fn wake(&mut self, id: CellId) {
+    /// Queues a dormant target and what it needs along with it.
+    fn wake(&mut self, id: TargetId) {
         self.set(id, State::Queued);
         for need in self.plan.neighbours(id, crate::plan::Edge::Needs) {
             if self.states.get(&need) == Some(&State::Dormant) {
@@ -246,7 +252,7 @@ impl<'a> Runner<'a> {
     fn settle(&mut self, work: &dyn Work) {
         loop {
             let mut moved = false;
-            let waiting: Vec<(CellId, String)> = self
+            let waiting: Vec<(TargetId, String)> = self
                 .states
                 .iter()
                 .filter_map(|(id, state)| match state {
@@ -263,8 +269,10 @@ impl<'a> Runner<'a> {
                     )
                 });
                 if let Some(lost) = lost {
-                    let text =
-                        format!("needs `{}`, which is not there", self.plan.cell(*lost).name);
+                    let text = format!(
+                        "needs `{}`, which is not there",
+                        self.plan.target(*lost).name
+                    );
                     self.skip(id, &text, work);
                     moved = true;
                 } else if needs
@@ -281,8 +289,8 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn skip(&mut self, id: CellId, reason: &str, work: &dyn Work) {
-        work.skipped(self.plan.cell(id), reason);
+    fn skip(&mut self, id: TargetId, reason: &str, work: &dyn Work) {
+        work.skipped(self.plan.target(id), reason);
         self.set(id, State::Ended(Outcome::Skipped));
     }
 
@@ -306,7 +314,7 @@ impl<'a> Runner<'a> {
 fn spawn(
     runtime: &tokio::runtime::Handle,
     sender: Sender,
-    id: CellId,
+    id: TargetId,
     work: impl FnOnce() -> Answer + Send + 'static,
 ) {
     runtime.spawn_blocking(move || {

@@ -32,7 +32,9 @@ use larder_core::executable::{self, Executable};
 use larder_core::formats::{LockLine, Observed};
 use larder_core::fs::{self, IoContext};
 use larder_core::keys::tree;
-use larder_core::model::{Artifact, ArtifactFile, Cell, FileName, Origin, Outcome, Platform, Via};
+use larder_core::model::{
+    Artifact, ArtifactFile, FileName, Origin, Outcome, Platform, SourceKind, Target,
+};
 use larder_core::project::{Build, RenderedBuild, RenderedSource, Subsystem};
 
 /// What a build's commands may see of the environment, beside what the recipe declares.
@@ -71,10 +73,10 @@ const PASSED: &[&str] = &[
     "ProgramData",
 ];
 
-/// Builds a cell, whose `build.needs` are present, and installs what came out.
-pub fn build(ctx: &Context, cell: &Cell, reason: &str) -> Result<Done> {
-    let held = hold(ctx, cell)?;
-    let wanted = ctx.wanted(cell)?;
+/// Builds a target, whose `build.needs` are present, and installs what came out.
+pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
+    let held = hold(ctx, target)?;
+    let wanted = ctx.wanted(target)?;
     // Whoever held the lock before may have done it.
     if !ctx.options.rebuild
         && !ctx.options.reinstall
@@ -84,27 +86,29 @@ pub fn build(ctx: &Context, cell: &Cell, reason: &str) -> Result<Done> {
     }
     let inputs = wanted
         .of(Origin::Build)
-        .ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", cell.name)))?;
+        .ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", target.name)))?;
     // One build of the same inputs at a time on this machine: whoever waited finds it in the cache.
     let _once = match ctx.cache.lock_path(&inputs.digest) {
         Ok(path) => Some(exclusive(&path, &ctx.cancel, |text| {
-            ctx.events.note(Some(cell), Level::Info, text);
+            ctx.events.note(Some(target), Level::Info, text);
         })?),
         Err(_) => None,
     };
     if !ctx.options.rebuild
         && ctx.options.source.is_none()
         && let Some(entry) = ctx.cache.lookup(Origin::Build, &inputs.digest)?
-        && let Some(done) = obtain::restore(ctx, cell, &held.bin, &entry, reason)?
+        && let Some(done) = obtain::restore(ctx, target, &held.bin, &entry, reason)?
     {
         return Ok(done);
     }
     ctx.private("logs")?;
-    let log = log_path(ctx, cell);
+    let log = log_path(ctx, target);
     fs::create(&log)?;
-    ctx.events.phase(cell, Phase::Building, None);
-    let mut work = Work::new(ctx, cell, &log)?;
-    let made = work.run().map_err(|error| ended_badly(error, cell, &log))?;
+    ctx.events.phase(target, Phase::Building, None);
+    let mut work = Work::new(ctx, target, &log)?;
+    let made = work
+        .run()
+        .map_err(|error| ended_badly(error, target, &log))?;
     let staging = held.bin.stage()?;
     for file in &made.files {
         let from = work.out.join(&file.name);
@@ -116,9 +120,9 @@ pub fn build(ctx: &Context, cell: &Cell, reason: &str) -> Result<Done> {
         }
     }
     let artifact = Artifact {
-        name: cell.name.clone(),
+        name: target.name.clone(),
         version: work.subsystem.version.clone(),
-        platform: cell.platform,
+        platform: target.platform,
         origin: Origin::Build,
         inputs: inputs.digest,
         commit: made.observed.commit.clone(),
@@ -126,16 +130,16 @@ pub fn build(ctx: &Context, cell: &Cell, reason: &str) -> Result<Done> {
     };
     let entry = Entry {
         artifact,
-        via: Via::Build,
+        via: SourceKind::Build,
         hub: None,
         file: None,
         observed: made.observed,
     };
-    obtain::remember(ctx, cell, &staging, &entry);
+    obtain::remember(ctx, target, &staging, &entry);
     let watched = held.bin.install(staging, &entry.artifact)?;
     Ok(Done {
         outcome: Outcome::Built,
-        via: Some(Via::Build),
+        via: Some(SourceKind::Build),
         bytes: entry.artifact.size(),
         place: Some(work.place()),
         reason: Some(reason.to_owned()),
@@ -145,19 +149,19 @@ pub fn build(ctx: &Context, cell: &Cell, reason: &str) -> Result<Done> {
     })
 }
 
-/// Where a cell's build tells what happens.
-pub fn log_path(ctx: &Context, cell: &Cell) -> Utf8PathBuf {
+/// Where a target's build tells what happens.
+pub fn log_path(ctx: &Context, target: &Target) -> Utf8PathBuf {
     ctx.project
         .root
         .join(".larder/logs")
-        .join(format!("{}-{}.log", cell.name, cell.platform))
+        .join(format!("{}-{}.log", target.name, target.platform))
 }
 
-fn ended_badly(error: Error, cell: &Cell, log: &Utf8Path) -> Error {
+fn ended_badly(error: Error, target: &Target, log: &Utf8Path) -> Error {
     if matches!(error.kind(), larder_core::Kind::Interrupted(_)) {
         return error;
     }
-    let error = error.context(format!("the build of {cell} failed"));
+    let error = error.context(format!("the build of {target} failed"));
     if log.as_str().contains(char::is_whitespace) {
         return error
             .hint("there is a blank in the project's path: quote \"{{ out }}\" and \"{{ src }}\" in the recipe's commands");
@@ -173,7 +177,7 @@ struct Made {
 /// A build under way; its folder goes when it is dropped.
 struct Work<'a> {
     ctx: &'a Context,
-    cell: &'a Cell,
+    target: &'a Target,
     subsystem: &'a Subsystem,
     declared: &'a Build,
     rendered: RenderedBuild,
@@ -195,18 +199,18 @@ impl Drop for WorkDir {
     }
 }
 
-/// In a work folder: held while a build is under way in it, whatever becomes of the cell's own lock.
+/// In a work folder: held while a build is under way in it, whatever becomes of the target's own lock.
 const WORK_LOCK: &str = "lock";
 
-/// Removes the work folders of killed builds: those whose cell nobody is at work on.
+/// Removes the work folders of killed builds: those whose target nobody is at work on.
 pub fn sweep(ctx: &Context) -> Result<()> {
     let larder = ctx.project.root.join(".larder");
     for name in fs::list(larder.join("work"))? {
-        let Some((cell, _)) = name.rsplit_once('-') else {
+        let Some((target, _)) = name.rsplit_once('-') else {
             continue;
         };
         let folder = larder.join("work").join(&name);
-        if let Some(_held) = exclusive_now(&larder.join("locks").join(cell))
+        if let Some(_held) = exclusive_now(&larder.join("locks").join(target))
             && exclusive_now(&folder.join(WORK_LOCK)).is_some()
         {
             fs::remove_dir_all(folder)?;
@@ -216,16 +220,16 @@ pub fn sweep(ctx: &Context) -> Result<()> {
 }
 
 impl<'a> Work<'a> {
-    fn new(ctx: &'a Context, cell: &'a Cell, log: &'a Utf8Path) -> Result<Self> {
-        let subsystem = ctx.subsystem(cell)?;
+    fn new(ctx: &'a Context, target: &'a Target, log: &'a Utf8Path) -> Result<Self> {
+        let subsystem = ctx.subsystem(target)?;
         let declared = subsystem
             .build
             .as_ref()
-            .ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", cell.name)))?;
+            .ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", target.name)))?;
         let parent = ctx.private("work")?;
         // A name that no process had before: what an orphan of a killed run still writes goes to an abandoned folder.
         let dir = tempfile::Builder::new()
-            .prefix(&format!("{}-{}-", cell.name, cell.platform))
+            .prefix(&format!("{}-{}-", target.name, target.platform))
             .tempdir_in(&parent);
         let dir = Utf8PathBuf::from_path_buf(dir.at("create a folder in", &parent)?.keep())
             .unwrap_or_default();
@@ -236,11 +240,11 @@ impl<'a> Work<'a> {
             fs::create_dir_all(folder)?;
         }
         let rendered = subsystem
-            .rendered_build(&cell.platform, out.as_str(), src.as_str())?
-            .ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", cell.name)))?;
+            .rendered_build(&target.platform, out.as_str(), src.as_str())?
+            .ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", target.name)))?;
         Ok(Self {
             ctx,
-            cell,
+            target,
             subsystem,
             declared,
             rendered,
@@ -267,7 +271,7 @@ impl<'a> Work<'a> {
         let tools = self.check_tools()?;
         let commit = source::fetch(
             self.ctx,
-            self.cell,
+            self.target,
             &self.rendered.source,
             &self.src,
             self.log,
@@ -299,17 +303,17 @@ impl<'a> Work<'a> {
         else {
             return Ok(());
         };
-        match self.ctx.locking.commit(self.ctx, self.cell, url, rev) {
+        match self.ctx.locking.commit(self.ctx, self.target, url, rev) {
             Some(pinned) if pinned == commit => Ok(()),
             Some(pinned) => Err(Error::integrity(format!("{rev} of {url} moved"))
                 .cause(format!("it is {commit} now, versions.lock pins {pinned}"))
                 .hint(format!(
                     "if that is wanted: `larder lock --update {}`",
-                    self.cell.name
+                    self.target.name
                 ))),
             None if obtain::is_commit(rev) => Ok(()),
             None => self.ctx.locking.record(&LockLine::Commit {
-                name: self.cell.name.clone(),
+                name: self.target.name.clone(),
                 version: self.subsystem.version.clone(),
                 url: url.clone(),
                 rev: rev.clone(),
@@ -330,10 +334,10 @@ impl<'a> Work<'a> {
     fn commands(&self) -> Vec<String> {
         match &self.rendered.source {
             RenderedSource::Crate { name, version } if self.rendered.commands.is_empty() => {
-                let target = if self.cell.platform == Platform::host() {
+                let target = if self.target.platform == Platform::host() {
                     String::new()
                 } else {
-                    format!(" --target {}", self.cell.platform.target())
+                    format!(" --target {}", self.target.platform.target())
                 };
                 // Names and versions were checked to be plain words.
                 vec![format!(
@@ -356,11 +360,11 @@ impl<'a> Work<'a> {
             .collect();
         let mut path: Vec<std::path::PathBuf> = Vec::new();
         for need in self.declared.needs.iter().chain(&self.subsystem.needs) {
-            let cell = Cell {
+            let target = Target {
                 name: need.clone(),
                 platform: Platform::host(),
             };
-            path.push(self.ctx.bin(&cell).dir().as_std_path().to_owned());
+            path.push(self.ctx.bin(&target).dir().as_std_path().to_owned());
         }
         if let Some(old) = env.get(&OsString::from("PATH")) {
             path.extend(std::env::split_paths(old));
@@ -483,7 +487,7 @@ impl<'a> Work<'a> {
 
     /// Every declared file: there, not empty, and of the right platform.
     fn outputs(&self) -> Result<Vec<ArtifactFile>> {
-        let platform = &self.cell.platform;
+        let platform = &self.target.platform;
         let mut files = Vec::new();
         for name in self
             .subsystem
@@ -552,10 +556,10 @@ impl<'a> Work<'a> {
 
     /// The recipe's `verify`, after a host build: exit 0 and the version printed.
     fn verify(&self) -> Result<()> {
-        if self.cell.platform != Platform::host() {
+        if self.target.platform != Platform::host() {
             return Ok(());
         }
-        let Some(line) = self.subsystem.rendered_verify(&self.cell.platform)? else {
+        let Some(line) = self.subsystem.rendered_verify(&self.target.platform)? else {
             return Ok(());
         };
         super::verify::check(

@@ -8,7 +8,7 @@ use super::relock;
 use larder_core::error::{Error, Result};
 use larder_core::formats::LockLine;
 use larder_core::fs;
-use larder_core::model::{Cell, Name, Version};
+use larder_core::model::{Name, Target, Version};
 use larder_core::project::edit;
 
 /// A subsystem that is to have another version.
@@ -31,16 +31,16 @@ pub fn edited(text: &str, bumps: &[Bump]) -> Result<String> {
 
 /// What the lock lacks of a subsystem at its project's version, for every platform that the project has it for. Nothing is
 /// written.
-pub fn lock_lines(ctx: &Context, cells: &[Cell]) -> Vec<(Cell, Result<Vec<LockLine>>)> {
-    let lines = |cell: &Cell| {
+pub fn lock_lines(ctx: &Context, targets: &[Target]) -> Vec<(Target, Result<Vec<LockLine>>)> {
+    let lines = |target: &Target| {
         (
-            cell.clone(),
+            target.clone(),
             ctx.cancel
                 .check()
-                .and_then(|()| relock::lines(ctx, cell, false)),
+                .and_then(|()| relock::lines(ctx, target, false)),
         )
     };
-    cells.par_iter().map(lines).collect()
+    targets.par_iter().map(lines).collect()
 }
 
 /// Changes `versions.yml` as it is by now: what came into it meanwhile stays.

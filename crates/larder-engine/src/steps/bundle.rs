@@ -20,7 +20,7 @@ use larder_core::error::{Error, Result};
 use larder_core::formats::stamp;
 use larder_core::fs::{self, IoContext};
 use larder_core::keys::tree;
-use larder_core::model::{Artifact, AssetName, Cell, Digest, Name, Os, Platform};
+use larder_core::model::{Artifact, AssetName, Digest, Name, Os, Platform, Target};
 use larder_core::project::{PackageFormat, Project, Subsystem};
 
 /// A bundle in `.dist`.
@@ -96,7 +96,7 @@ pub fn bundle(ctx: &Context, platform: Platform) -> Result<Bundled> {
     let mut files: Vec<(String, u32, u64, Utf8PathBuf)> = Vec::new();
     let mut owners: BTreeMap<String, &Name> = BTreeMap::new();
     for (subsystem, artifact) in members.iter().zip(&artifacts) {
-        let bin = ctx.bin(&Cell {
+        let bin = ctx.bin(&Target {
             name: subsystem.name.clone(),
             platform,
         });
@@ -177,15 +177,15 @@ pub fn bundle(ctx: &Context, platform: Platform) -> Result<Bundled> {
 }
 
 fn installed(ctx: &Context, subsystem: &Subsystem, platform: Platform) -> Result<Artifact> {
-    let cell = Cell {
+    let target = Target {
         name: subsystem.name.clone(),
         platform,
     };
-    let bin = ctx.bin(&cell);
-    let artifact = package::wanted_and_installed(ctx, &cell, &bin)?;
+    let bin = ctx.bin(&target);
+    let artifact = package::wanted_and_installed(ctx, &target, &bin)?;
     match bin.damage(&artifact)? {
         None => Ok(artifact),
-        Some(damage) => Err(Error::integrity(format!("{cell} is damaged: {damage}"))
-            .hint(format!("`{}` repairs it", cell.ensure()))),
+        Some(damage) => Err(Error::integrity(format!("{target} is damaged: {damage}"))
+            .hint(format!("`{}` repairs it", target.ensure()))),
     }
 }

@@ -6,7 +6,7 @@ use super::context::Context;
 use super::present::hold;
 use larder_core::error::{Error, Result};
 use larder_core::fs;
-use larder_core::model::{Cell, FileName, Name, Platform};
+use larder_core::model::{FileName, Name, Platform, Target};
 use larder_core::project::{HubConfig, Project};
 
 /// What a cleaning removed, or would.
@@ -20,7 +20,7 @@ pub struct Cleaned {
 
 /// Removes a subsystem's installed binaries, of all platforms, and its packages in `.dist`.
 pub fn clean(ctx: &Context, name: &Name) -> Result<Cleaned> {
-    let host = Cell {
+    let host = Target {
         name: name.clone(),
         platform: Platform::host(),
     };

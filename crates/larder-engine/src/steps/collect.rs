@@ -20,7 +20,7 @@ use larder_core::error::{Error, Result};
 use larder_core::formats::PinKind;
 use larder_core::fs;
 use larder_core::keys::tree;
-use larder_core::model::{ArtifactFile, Cell, Origin, Platform, Tag};
+use larder_core::model::{ArtifactFile, Origin, Platform, Tag, Target};
 use larder_core::project::{Coordinate, HubConfig, Subsystem};
 use larder_remote::hub::GitHubConfig;
 use larder_remote::origin::is_older;
@@ -91,7 +91,7 @@ pub struct ManagedRelease {
     pub url: Option<String>,
 }
 
-/// What collecting one cell came to.
+/// What collecting one target came to.
 #[derive(Clone, Debug)]
 pub struct Collected {
     /// For the manifest.
@@ -113,14 +113,14 @@ fn version_dir(ctx: &Context, subsystem: &Subsystem) -> Utf8PathBuf {
         .join(&subsystem.version)
 }
 
-/// Collects one cell's original. With `missing_only` what the manifest names and is whole is not asked for at all.
-pub fn collect(ctx: &Context, cell: &Cell, missing_only: bool) -> Result<Collected> {
-    let subsystem = ctx.subsystem(cell)?;
+/// Collects one target's original. With `missing_only` what the manifest names and is whole is not asked for at all.
+pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Collected> {
+    let subsystem = ctx.subsystem(target)?;
     let base = version_dir(ctx, subsystem);
-    let dir = base.join(cell.platform.to_string());
+    let dir = base.join(target.platform.to_string());
     if missing_only
         && let Some(item) = read(&base)?
-            .and_then(|mut manifest| manifest.platforms.remove(&cell.platform.to_string()))
+            .and_then(|mut manifest| manifest.platforms.remove(&target.platform.to_string()))
         && is_whole(&dir, &item)?
     {
         return Ok(Collected {
@@ -130,7 +130,7 @@ pub fn collect(ctx: &Context, cell: &Cell, missing_only: bool) -> Result<Collect
             place: dir,
         });
     }
-    let entry = obtain(ctx, cell)?;
+    let entry = obtain(ctx, target)?;
     let item = item_of(&entry.artifact.files);
     if is_whole(&dir, &item)? {
         return Ok(Collected {
@@ -148,10 +148,10 @@ pub fn collect(ctx: &Context, cell: &Cell, missing_only: bool) -> Result<Collect
     let staged = Utf8Path::from_path(staging.path())
         .ok_or_else(|| Error::failed("the project's path is not UTF-8"))?;
     if !ctx.cache.restore(&entry.artifact, staged, |bytes| {
-        ctx.events.progress(cell, bytes);
+        ctx.events.progress(target, bytes);
     })? {
         return Err(Error::failed(format!(
-            "the cached original of {cell} is damaged; it was set aside"
+            "the cached original of {target} is damaged; it was set aside"
         ))
         .hint("run again"));
     }
@@ -168,17 +168,17 @@ pub fn collect(ctx: &Context, cell: &Cell, missing_only: bool) -> Result<Collect
 }
 
 /// The original, in the cache afterwards.
-fn obtain(ctx: &Context, cell: &Cell) -> Result<Entry> {
-    let wanted = ctx.wanted(cell)?;
+fn obtain(ctx: &Context, target: &Target) -> Result<Entry> {
+    let wanted = ctx.wanted(target)?;
     let inputs = wanted.of(Origin::Original).ok_or_else(|| {
         Error::failed(format!(
             "`{}` has no upstream, so there is nothing to collect",
-            cell.name
+            target.name
         ))
     })?;
     let pin = ctx
         .locking
-        .pin(ctx, cell, &wanted, Origin::Original, PinKind::Upstream);
+        .pin(ctx, target, &wanted, Origin::Original, PinKind::Upstream);
     if let Some(entry) = ctx.cache.lookup(Origin::Original, &inputs.digest)?
         && ctx.cache.holds(&entry.artifact)?
         && pin
@@ -189,17 +189,17 @@ fn obtain(ctx: &Context, cell: &Cell) -> Result<Entry> {
     {
         return Ok(entry);
     }
-    ctx.events.phase(cell, Phase::Downloading, None);
+    ctx.events.phase(target, Phase::Downloading, None);
     let staging = ctx.cache.staging()?;
     let dir = Utf8Path::from_path(staging.path())
         .ok_or_else(|| Error::failed("the cache's path is not UTF-8"))?;
-    match original::fetch(ctx, cell, &wanted, dir, false)? {
+    match original::fetch(ctx, target, &wanted, dir, false)? {
         Ok(original::Got { entry, line }) => {
             ctx.locking.record(&line)?;
             ctx.cache.insert(dir, &entry)?;
             Ok(entry)
         }
-        Err(absent) => Err(Error::failed(format!("no original of {cell}")).cause(absent)),
+        Err(absent) => Err(Error::failed(format!("no original of {target}")).cause(absent)),
     }
 }
 

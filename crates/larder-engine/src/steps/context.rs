@@ -12,7 +12,7 @@ use crate::installed::{Bin, SourceState, State, Watched};
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
 use larder_core::keys::{SourceDigests, Wanted, inputs, tree};
-use larder_core::model::{Cell, Digest, Via};
+use larder_core::model::{Digest, SourceKind, Target};
 use larder_core::project::{Project, Subsystem};
 use larder_remote::hub::Hub;
 
@@ -22,7 +22,7 @@ pub struct Options {
     /// Never open a socket.
     pub offline: bool,
     /// Only this source.
-    pub source: Option<Via>,
+    pub source: Option<SourceKind>,
     /// Install again, also what is up to date.
     pub reinstall: bool,
     /// Build again, even where an artifact is to be had.
@@ -64,33 +64,33 @@ pub struct Context {
 }
 
 impl Context {
-    /// The subsystem of a cell.
-    pub fn subsystem(&self, cell: &Cell) -> Result<&Subsystem> {
+    /// The subsystem of a target.
+    pub fn subsystem(&self, target: &Target) -> Result<&Subsystem> {
         self.project
             .subsystems
-            .get(&cell.name)
-            .ok_or_else(|| Error::usage(format!("no subsystem is called `{}`", cell.name)))
+            .get(&target.name)
+            .ok_or_else(|| Error::usage(format!("no subsystem is called `{}`", target.name)))
     }
 
-    /// Where a cell is installed.
-    pub fn bin(&self, cell: &Cell) -> Bin {
+    /// Where a target is installed.
+    pub fn bin(&self, target: &Target) -> Bin {
         if let Some(root) = &self.options.apart {
-            return Bin::new(&cell.name, &root.join(&cell.name), &cell.platform);
+            return Bin::new(&target.name, &root.join(&target.name), &target.platform);
         }
-        let dir = self.project.subsystems.get(&cell.name).map_or_else(
-            || self.project.subsystems_dir.join(&cell.name),
+        let dir = self.project.subsystems.get(&target.name).map_or_else(
+            || self.project.subsystems_dir.join(&target.name),
             // A recipe's folder is `subsystems/<name>`.
             |subsystem| subsystem.dir.clone(),
         );
-        Bin::new(&cell.name, &dir, &cell.platform)
+        Bin::new(&target.name, &dir, &target.platform)
     }
 
-    /// The keys wanted of a cell.
-    pub fn wanted(&self, cell: &Cell) -> Result<Wanted> {
+    /// The keys wanted of a target.
+    pub fn wanted(&self, target: &Target) -> Result<Wanted> {
         inputs::wanted(
             &self.project,
-            self.subsystem(cell)?,
-            cell.platform,
+            self.subsystem(target)?,
+            target.platform,
             &self.sources,
         )
     }

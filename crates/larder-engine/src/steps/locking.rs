@@ -1,4 +1,4 @@
-//! The lock as steps use it: what is pinned for a cell, and appending what was accepted.
+//! The lock as steps use it: what is pinned for a target, and appending what was accepted.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,7 +8,7 @@ use super::context::Context;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::{Lock, LockKey, LockLine, Pin, PinKind};
 use larder_core::keys::Wanted;
-use larder_core::model::{Artifact, AssetName, Cell, Digest, Origin, Tag};
+use larder_core::model::{Artifact, AssetName, Digest, Origin, Tag, Target};
 use larder_core::project::HubConfig;
 
 /// The project's lock, as it is on disk and as this run extends it.
@@ -36,41 +36,48 @@ impl Locking {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is pinned for a cell's accepted inputs of one origin.
+    /// What is pinned for a target's accepted inputs of one origin.
     pub fn pin(
         &self,
         ctx: &Context,
-        cell: &Cell,
+        target: &Target,
         wanted: &Wanted,
         origin: Origin,
         kind: PinKind,
     ) -> Option<Pin> {
-        let version = &ctx.project.subsystems.get(&cell.name)?.version;
+        let version = &ctx.project.subsystems.get(&target.name)?.version;
         let inputs = wanted.of(origin)?.digest;
         self.lock()
-            .lookup(&cell.name, version, &cell.platform, origin, kind, &inputs)
+            .lookup(
+                &target.name,
+                version,
+                &target.platform,
+                origin,
+                kind,
+                &inputs,
+            )
             .cloned()
     }
 
-    /// The hub's assets that are pinned for a cell's accepted inputs, and where they are.
+    /// The hub's assets that are pinned for a target's accepted inputs, and where they are.
     pub fn pinned_assets(
         &self,
         ctx: &Context,
-        cell: &Cell,
+        target: &Target,
         wanted: &Wanted,
     ) -> impl Iterator<Item = (Pin, (Tag, AssetName))> {
         let pins = [Origin::Build, Origin::Original]
-            .map(|origin| self.pin(ctx, cell, wanted, origin, PinKind::Asset));
+            .map(|origin| self.pin(ctx, target, wanted, origin, PinKind::Asset));
         pins.into_iter()
             .flatten()
             .filter_map(|pin| tag_and_asset(&pin.url).map(|named| (pin, named)))
     }
 
     /// The commit pinned for a git source's rev.
-    pub fn commit(&self, ctx: &Context, cell: &Cell, url: &str, rev: &str) -> Option<String> {
-        let version = &ctx.project.subsystems.get(&cell.name)?.version;
+    pub fn commit(&self, ctx: &Context, target: &Target, url: &str, rev: &str) -> Option<String> {
+        let version = &ctx.project.subsystems.get(&target.name)?.version;
         self.lock()
-            .commit(&cell.name, version, url, rev)
+            .commit(&target.name, version, url, rev)
             .map(str::to_owned)
     }
 
@@ -160,13 +167,13 @@ pub fn tag_and_asset(url: &str) -> Option<(Tag, AssetName)> {
 }
 
 /// `--locked` and no line: exit 3.
-pub fn unlocked(cell: &Cell) -> Error {
+pub fn unlocked(target: &Target) -> Error {
     Error::new(
         Kind::Locked,
-        format!("versions.lock has no line for the original of {cell}"),
+        format!("versions.lock has no line for the original of {target}"),
     )
     .hint(format!(
         "run `larder lock {} --platform all` and commit versions.lock",
-        cell.name
+        target.name
     ))
 }

@@ -1,4 +1,4 @@
-//! What `obtain` would do for a cell, found by looking only: the same order and the same rules, with nothing fetched, built
+//! What `obtain` would do for a target, found by looking only: the same order and the same rules, with nothing fetched, built
 //! or written. For `status`, `plan`, `why` and `--dry-run`.
 
 use super::context::Context;
@@ -7,10 +7,10 @@ use super::present::{recorded, stamped};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::keys::Wanted;
 use larder_core::keys::inputs::{Difference, difference};
-use larder_core::model::{Artifact, AssetName, Cell, Tag, Via};
+use larder_core::model::{Artifact, AssetName, SourceKind, Tag, Target};
 use larder_remote::origin;
 
-/// What a cell's state is and what `obtain` would do.
+/// What a target's state is and what `obtain` would do.
 #[derive(Clone, Debug)]
 pub struct Look {
     /// The keys wanted.
@@ -22,15 +22,15 @@ pub struct Look {
     /// The sources in the order they would be asked, and their answers, up to the one that has it.
     pub attempts: Vec<Attempt>,
     /// The source that would be used.
-    pub choice: Option<Via>,
+    pub choice: Option<SourceKind>,
     /// What a source's answer stops the search with, though others were left to ask.
     pub stopped: Option<Error>,
 }
 
-/// Looks at a cell; changes nothing. Asks the hub unless `local`.
-pub fn look(ctx: &Context, cell: &Cell, local: bool) -> Result<Look> {
-    let wanted = ctx.wanted(cell)?;
-    let bin = ctx.bin(cell);
+/// Looks at a target; changes nothing. Asks the hub unless `local`.
+pub fn look(ctx: &Context, target: &Target, local: bool) -> Result<Look> {
+    let wanted = ctx.wanted(target)?;
+    let bin = ctx.bin(target);
     let found = stamped(&bin, &wanted)?;
     let mut look = Look {
         wanted,
@@ -40,15 +40,15 @@ pub fn look(ctx: &Context, cell: &Cell, local: bool) -> Result<Look> {
         choice: None,
         stopped: None,
     };
-    if recorded(ctx, cell, &look.wanted)?.is_some() {
+    if recorded(ctx, target, &look.wanted)?.is_some() {
         return Ok(look);
     }
     look.stale = match found {
         None => Some("not installed".into()),
         Some(artifact) if !look.wanted.accepts(artifact.origin, &artifact.inputs) => {
-            let version = &ctx.subsystem(cell)?.version;
+            let version = &ctx.subsystem(target)?.version;
             Some(if artifact.version == *version {
-                format!("`{}` changed but is still {version}", cell.name)
+                format!("`{}` changed but is still {version}", target.name)
             } else {
                 format!("{} → {version}", artifact.version)
             })
@@ -61,12 +61,12 @@ pub fn look(ctx: &Context, cell: &Cell, local: bool) -> Result<Look> {
     if look.stale.is_none() || local {
         return Ok(look);
     }
-    foresee(ctx, cell, &mut look)?;
+    foresee(ctx, target, &mut look)?;
     Ok(look)
 }
 
 /// What the search through the sources would come to.
-fn foresee(ctx: &Context, cell: &Cell, look: &mut Look) -> Result<()> {
+fn foresee(ctx: &Context, target: &Target, look: &mut Look) -> Result<()> {
     let Look {
         wanted,
         found: _,
@@ -77,17 +77,17 @@ fn foresee(ctx: &Context, cell: &Cell, look: &mut Look) -> Result<()> {
     } = look;
     let obtain = Obtain {
         ctx,
-        cell,
-        bin: ctx.bin(cell),
+        target,
+        bin: ctx.bin(target),
         wanted,
         reason: String::new(),
     };
     let forced = if ctx.options.rebuild {
-        Some(Via::Build)
+        Some(SourceKind::Build)
     } else {
         ctx.options.source
     };
-    if forced.is_none_or(|via| via == Via::Cache) {
+    if forced.is_none_or(|via| via == SourceKind::Cache) {
         for origin in obtain.origins() {
             let Some(inputs) = wanted.of(origin) else {
                 continue;
@@ -98,20 +98,20 @@ fn foresee(ctx: &Context, cell: &Cell, look: &mut Look) -> Result<()> {
                 .filter(|entry| obtain.trusted(entry));
             if entry.is_some_and(|entry| ctx.cache.holds(&entry.artifact).unwrap_or(false)) {
                 attempts.push(Attempt {
-                    via: Via::Cache,
+                    via: SourceKind::Cache,
                     answer: format!("has it ({origin})"),
                 });
-                *choice = Some(Via::Cache);
+                *choice = Some(SourceKind::Cache);
                 return Ok(());
             }
         }
         attempts.push(Attempt {
-            via: Via::Cache,
+            via: SourceKind::Cache,
             answer: "nothing for these inputs".into(),
         });
     }
     let sources = match forced {
-        Some(Via::Cache) => Vec::new(),
+        Some(SourceKind::Cache) => Vec::new(),
         Some(via) => vec![via],
         None => ctx.project.sources.clone(),
     };
@@ -128,8 +128,8 @@ fn foresee(ctx: &Context, cell: &Cell, look: &mut Look) -> Result<()> {
             return Ok(());
         }
         let answer = match via {
-            Via::Cache => continue,
-            Via::Managed => match obtain.find_managed() {
+            SourceKind::Cache => continue,
+            SourceKind::Managed => match obtain.find_managed() {
                 Ok(Ok((tag, asset, _))) => {
                     Ok(format!("{} has {tag}/{asset}", ctx.hub()?.describe()))
                 }
@@ -155,14 +155,14 @@ fn foresee(ctx: &Context, cell: &Cell, look: &mut Look) -> Result<()> {
                     (None, answer) => Err(answer?.err().unwrap_or_default()),
                 },
             },
-            Via::Original => match ctx.subsystem(cell)?.original(&cell.platform)? {
+            SourceKind::Original => match ctx.subsystem(target)?.original(&target.platform)? {
                 Some(original) => Ok(format!(
                     "{} (not asked)",
                     origin::describe(&original.coordinate)
                 )),
                 None => Err("the recipe has no upstream".into()),
             },
-            Via::Build => obtain
+            SourceKind::Build => obtain
                 .can_build()
                 .map(|()| "this machine can build it".into()),
         };
@@ -191,7 +191,7 @@ pub struct Other {
 }
 
 /// An artifact of other inputs that stands where a wanted one was looked for: installed, else on the hub.
-pub fn other(ctx: &Context, cell: &Cell, look: &Look) -> Result<Option<Other>> {
+pub fn other(ctx: &Context, target: &Target, look: &Look) -> Result<Option<Other>> {
     let compare =
         |place: String, artifact: Artifact, explanation: Option<Vec<(String, String)>>| {
             // Compared with what is wanted of the same origin; else of the one that is wanted at all.
@@ -217,20 +217,20 @@ pub fn other(ctx: &Context, cell: &Cell, look: &Look) -> Result<Option<Other>> {
     let asked = look
         .attempts
         .iter()
-        .any(|attempt| attempt.via == Via::Managed);
-    if !asked || look.choice == Some(Via::Managed) || look.stopped.is_some() {
+        .any(|attempt| attempt.via == SourceKind::Managed);
+    if !asked || look.choice == Some(SourceKind::Managed) || look.stopped.is_some() {
         return Ok(None);
     }
-    let subsystem = ctx.subsystem(cell)?;
+    let subsystem = ctx.subsystem(target)?;
     let tag = Tag::of(&subsystem.name, &subsystem.version);
-    let extension = subsystem.format(&cell.platform).extension();
-    let asset = AssetName::of(&subsystem.package.name, &cell.platform, extension, None);
+    let extension = subsystem.format(&target.platform).extension();
+    let asset = AssetName::of(&subsystem.package.name, &target.platform, extension, None);
     let hub = ctx.hub()?;
     // An answer that can't be had explains nothing; the search above has told why.
     let Ok(Some(sidecar)) = hub.sidecar(&tag, &asset) else {
         return Ok(None);
     };
-    if !differs(&sidecar.content) || sidecar.content.name != cell.name {
+    if !differs(&sidecar.content) || sidecar.content.name != target.name {
         return Ok(None);
     }
     let explanation = (!sidecar.explanation.is_empty()).then_some(sidecar.explanation);

@@ -12,7 +12,7 @@ use larder_core::archive::{self, ArchiveKind, Budget, HashingReader, Select};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::{Observed, Pin, PinKind, Sidecar, stamp};
 use larder_core::keys::Wanted;
-use larder_core::model::{Artifact, AssetName, Cell, Digest, Tag, Via};
+use larder_core::model::{Artifact, AssetName, Digest, SourceKind, Tag, Target};
 use larder_remote::hub::Body;
 
 impl Obtain<'_> {
@@ -50,7 +50,7 @@ impl Obtain<'_> {
         let pin = |origin| {
             self.ctx
                 .locking
-                .pin(self.ctx, self.cell, self.wanted, origin, PinKind::Asset)
+                .pin(self.ctx, self.target, self.wanted, origin, PinKind::Asset)
         };
         let mut pins = self.origins().into_iter().filter_map(pin);
         let (tag, asset) = pins.find_map(|pin| locking::tag_and_asset(&pin.url))?;
@@ -69,7 +69,7 @@ impl Obtain<'_> {
         for origin in self.origins() {
             let Some(pin) = ctx
                 .locking
-                .pin(ctx, self.cell, self.wanted, origin, PinKind::Asset)
+                .pin(ctx, self.target, self.wanted, origin, PinKind::Asset)
             else {
                 continue;
             };
@@ -103,14 +103,14 @@ impl Obtain<'_> {
     /// The hub's asset of accepted inputs: under its plain name, else under those that other inputs get beside it.
     pub(super) fn find_managed(&self) -> Result<Result<(Tag, AssetName, Sidecar), String>> {
         let ctx = self.ctx;
-        let subsystem = ctx.subsystem(self.cell)?;
+        let subsystem = ctx.subsystem(self.target)?;
         let hub = ctx.hub()?;
         let tag = Tag::of(&subsystem.name, &subsystem.version);
-        let extension = subsystem.format(&self.cell.platform).extension();
+        let extension = subsystem.format(&self.target.platform).extension();
         let name = |suffix: Option<&Digest>| {
             AssetName::of(
                 &subsystem.package.name,
-                &self.cell.platform,
+                &self.target.platform,
                 extension,
                 suffix,
             )
@@ -147,7 +147,7 @@ impl Obtain<'_> {
                 continue;
             };
             let content = &sidecar.content;
-            if content.name != self.cell.name || content.platform != self.cell.platform {
+            if content.name != self.target.name || content.platform != self.target.platform {
                 answer = format!(
                     "{tag}/{asset} is of {} for {}",
                     content.name, content.platform
@@ -174,7 +174,7 @@ impl Obtain<'_> {
     ) -> Result<Done> {
         let pin = self.ctx.locking.pin(
             self.ctx,
-            self.cell,
+            self.target,
             self.wanted,
             sidecar.content.origin,
             PinKind::Asset,
@@ -188,7 +188,7 @@ impl Obtain<'_> {
                     ))
                     .hint(format!(
                         "if the change is wanted: `larder lock --update {}`",
-                        self.cell.name
+                        self.target.name
                     )),
             );
         }
@@ -211,13 +211,13 @@ impl Obtain<'_> {
             Expected::Pinned(pin) => (pin.sha256, pin.size),
         };
         ctx.events
-            .phase(self.cell, Phase::Downloading, Some(archive_size));
+            .phase(self.target, Phase::Downloading, Some(archive_size));
         let staging = self.bin.stage()?;
-        let budget = Budget::from(ctx.subsystem(self.cell)?.limits);
-        let mut reader = HashingReader::new(Telling::new(ctx, self.cell, body.reader));
+        let budget = Budget::from(ctx.subsystem(self.target)?.limits);
+        let mut reader = HashingReader::new(Telling::new(ctx, self.target, body.reader));
         let kind = ArchiveKind::of_name(asset.as_str());
         // An asset that `lock --adopt` pinned was made by others: its files may lie anywhere in it, and it has no stamp.
-        let globs = relock::loose_globs(ctx, self.cell)?;
+        let globs = relock::loose_globs(ctx, self.target)?;
         let select = if loose {
             Select::Globs(&globs)
         } else {
@@ -288,7 +288,7 @@ impl Obtain<'_> {
         let file = Some(TakenFrom { sha256, size, url });
         let entry = Entry {
             artifact,
-            via: Via::Managed,
+            via: SourceKind::Managed,
             hub: Some(ctx.hub()?.id()),
             file,
             observed,
@@ -299,9 +299,9 @@ impl Obtain<'_> {
     /// The artifact by the stamp inside an archive whose digest is pinned.
     fn stamp_inside(&self, place: &str, staging: &Utf8Path, pin: &Pin) -> Result<Artifact> {
         let text = larder_core::fs::read_text_opt(staging.join(stamp::FILE))?;
-        let artifact = text.and_then(|text| stamp::parse(&self.cell.name, &text));
+        let artifact = text.and_then(|text| stamp::parse(&self.target.name, &text));
         let right = artifact.filter(|artifact| {
-            artifact.platform == self.cell.platform
+            artifact.platform == self.target.platform
                 && self.wanted.accepts(artifact.origin, &artifact.inputs)
                 && pin
                     .artifact
@@ -313,31 +313,34 @@ impl Obtain<'_> {
             ))
             .hint(format!(
                 "`larder lock --update {}` pins what the hub has now",
-                self.cell.name
+                self.target.name
             ))
         })
     }
 
     /// The artifact in an archive of others that the lock pins.
     fn adopted(&self, place: &str, unpacked: &[archive::Unpacked], pin: &Pin) -> Result<Artifact> {
-        let subsystem = self.ctx.subsystem(self.cell)?;
-        let files = relock::files_of(self.ctx, self.cell, unpacked)?;
+        let subsystem = self.ctx.subsystem(self.target)?;
+        let files = relock::files_of(self.ctx, self.target, unpacked)?;
         let (origin, inputs) = self
             .origins()
             .into_iter()
             .filter_map(|origin| Some((origin, self.wanted.of(origin)?)))
             .find(|(origin, _)| {
-                let found =
-                    self.ctx
-                        .locking
-                        .pin(self.ctx, self.cell, self.wanted, *origin, PinKind::Asset);
+                let found = self.ctx.locking.pin(
+                    self.ctx,
+                    self.target,
+                    self.wanted,
+                    *origin,
+                    PinKind::Asset,
+                );
                 found.is_some_and(|found| found == *pin)
             })
             .ok_or_else(|| Error::failed(format!("versions.lock pins no {place}")))?;
         let artifact = Artifact {
-            name: self.cell.name.clone(),
+            name: self.target.name.clone(),
             version: subsystem.version.clone(),
-            platform: self.cell.platform,
+            platform: self.target.platform,
             origin,
             inputs: inputs.digest,
             commit: None,
@@ -371,16 +374,16 @@ impl Expected<'_> {
     }
 }
 
-/// The hub's asset for a cell, if it has one of accepted inputs.
+/// The hub's asset for a target, if it has one of accepted inputs.
 pub(super) fn on_hub(
     ctx: &Context,
-    cell: &Cell,
+    target: &Target,
     wanted: &Wanted,
 ) -> Result<Option<(Tag, AssetName, Sidecar)>> {
     let obtain = Obtain {
         ctx,
-        cell,
-        bin: ctx.bin(cell),
+        target,
+        bin: ctx.bin(target),
         wanted,
         reason: String::new(),
     };
@@ -390,13 +393,13 @@ pub(super) fn on_hub(
 /// Puts a published artifact in the place of an own build of the same inputs.
 pub(super) fn adopt(
     ctx: &Context,
-    cell: &Cell,
+    target: &Target,
     tag: &Tag,
     asset: &AssetName,
     sidecar: &Sidecar,
 ) -> Result<()> {
-    let held = hold(ctx, cell)?;
-    let wanted = ctx.wanted(cell)?;
+    let held = hold(ctx, target)?;
+    let wanted = ctx.wanted(target)?;
     let Some(body) = ctx.hub()?.fetch(tag, asset)? else {
         return Err(Error::unavailable(format!(
             "{asset} of {tag}, which was published first, is not there"
@@ -405,7 +408,7 @@ pub(super) fn adopt(
     };
     let obtain = Obtain {
         ctx,
-        cell,
+        target,
         bin: held.bin.clone(),
         wanted: &wanted,
         reason: "published first".into(),

@@ -1,4 +1,4 @@
-//! What a step does: obtain, build, package, release … on one cell. Unaware of the graph and of how things are shown.
+//! What a step does: obtain, build, package, release … on one target. Unaware of the graph and of how things are shown.
 
 mod build;
 pub mod bump;

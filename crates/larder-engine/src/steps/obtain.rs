@@ -1,4 +1,4 @@
-//! `ensure` for one cell, up to the point where it has to be built. In this order, and the code in the same:
+//! `ensure` for one target, up to the point where it has to be built. In this order, and the code in the same:
 //!
 //! 1. Up to date? The stamp is accepted and the files look as recorded, or else hash right.
 //! 2. Cache: an artifact for accepted inputs.
@@ -23,25 +23,25 @@ use crate::installed::{Bin, Staging, Watched};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::PinKind;
 use larder_core::keys::Wanted;
-use larder_core::model::{Artifact, Cell, Origin, Outcome, Via};
+use larder_core::model::{Artifact, Origin, Outcome, SourceKind, Target};
 use larder_core::project::{BuildPlatforms, RenderedSource};
 
 /// A source that was asked and what it answered, for `why` and for errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// Which source.
-    pub via: Via,
+    pub via: SourceKind,
     /// In words.
     pub answer: String,
 }
 
-/// A cell that is present and right.
+/// A target that is present and right.
 #[derive(Clone, Debug)]
 pub struct Done {
     /// How it ended.
     pub outcome: Outcome,
     /// How the bytes came, unless nothing moved.
-    pub via: Option<Via>,
+    pub via: Option<SourceKind>,
     /// Bytes moved.
     pub bytes: u64,
     /// Where from.
@@ -70,22 +70,22 @@ pub enum Obtained {
     },
 }
 
-/// Makes a cell present without building it.
-pub fn obtain(ctx: &Context, cell: &Cell) -> Result<Obtained> {
+/// Makes a target present without building it.
+pub fn obtain(ctx: &Context, target: &Target) -> Result<Obtained> {
     ctx.cancel.check()?;
-    let wanted = ctx.wanted(cell)?;
+    let wanted = ctx.wanted(target)?;
     // 1. Up to date?
-    if let Some(done) = recorded(ctx, cell, &wanted)? {
+    if let Some(done) = recorded(ctx, target, &wanted)? {
         return Ok(Obtained::Done(Box::new(done)));
     }
-    let held = hold(ctx, cell)?;
-    let reason = match installed(ctx, cell, &held.bin, &wanted)? {
+    let held = hold(ctx, target)?;
+    let reason = match installed(ctx, target, &held.bin, &wanted)? {
         Ok(done) => return Ok(Obtained::Done(Box::new(done))),
         Err(reason) => reason,
     };
     let obtain = Obtain {
         ctx,
-        cell,
+        target,
         bin: held.bin.clone(),
         wanted: &wanted,
         reason,
@@ -95,14 +95,14 @@ pub fn obtain(ctx: &Context, cell: &Cell) -> Result<Obtained> {
 
 /// `--dry-run`: what a look says that [`obtain`], and a build after it, would come to: up to date, or in words what would
 /// be done.
-pub fn foretell(ctx: &Context, cell: &Cell, look: Look) -> Result<Result<Done, String>> {
+pub fn foretell(ctx: &Context, target: &Target, look: Look) -> Result<Result<Done, String>> {
     if let Some(error) = look.stopped {
         return Err(error);
     }
     let Some(stale) = look.stale else {
         return match look.found {
             Some(artifact) => Ok(Ok(up_to_date(artifact, Vec::new()))),
-            None => Err(Error::failed(format!("{cell} is not installed"))),
+            None => Err(Error::failed(format!("{target} is not installed"))),
         };
     };
     let answer = look
@@ -111,12 +111,12 @@ pub fn foretell(ctx: &Context, cell: &Cell, look: Look) -> Result<Result<Done, S
         .map(|attempt| attempt.answer.clone())
         .unwrap_or_default();
     match look.choice {
-        Some(Via::Build) => Ok(Err(format!("would be built: {stale}"))),
+        Some(SourceKind::Build) => Ok(Err(format!("would be built: {stale}"))),
         Some(via) => Ok(Err(format!("would come from {via}: {answer} ({stale})"))),
         None => Err(Obtain {
             ctx,
-            cell,
-            bin: ctx.bin(cell),
+            target,
+            bin: ctx.bin(target),
             wanted: &look.wanted,
             reason: stale,
         }
@@ -124,10 +124,10 @@ pub fn foretell(ctx: &Context, cell: &Cell, look: Look) -> Result<Result<Done, S
     }
 }
 
-/// One cell's search through the sources.
+/// One target's search through the sources.
 pub(super) struct Obtain<'a> {
     pub(super) ctx: &'a Context,
-    pub(super) cell: &'a Cell,
+    pub(super) target: &'a Target,
     pub(super) bin: Bin,
     pub(super) wanted: &'a Wanted,
     pub(super) reason: String,
@@ -138,24 +138,24 @@ impl Obtain<'_> {
     fn run(&self) -> Result<Obtained> {
         let options = &self.ctx.options;
         let forced = if options.rebuild {
-            Some(Via::Build)
+            Some(SourceKind::Build)
         } else {
             options.source
         };
         let mut attempts = Vec::new();
         // 2. The cache comes first always.
-        if forced.is_none_or(|via| via == Via::Cache) {
+        if forced.is_none_or(|via| via == SourceKind::Cache) {
             if let Some(done) = self.try_cache()? {
                 return Ok(Obtained::Done(Box::new(done)));
             }
             attempts.push(Attempt {
-                via: Via::Cache,
+                via: SourceKind::Cache,
                 answer: "nothing for these inputs".into(),
             });
         }
         let mut silent: Option<Error> = None;
         let sources = match forced {
-            Some(Via::Cache) => Vec::new(),
+            Some(SourceKind::Cache) => Vec::new(),
             Some(via) => vec![via],
             None => self.ctx.project.sources.clone(),
         };
@@ -166,10 +166,10 @@ impl Obtain<'_> {
                 return Err(error.clone().hint(why));
             }
             let answer = match via {
-                Via::Cache => continue,
-                Via::Managed => self.try_managed(),
-                Via::Original => self.try_original(),
-                Via::Build => match self.can_build() {
+                SourceKind::Cache => continue,
+                SourceKind::Managed => self.try_managed(),
+                SourceKind::Original => self.try_original(),
+                SourceKind::Build => match self.can_build() {
                     Ok(()) => {
                         return Ok(Obtained::MustBuild {
                             reason: self.reason.clone(),
@@ -194,7 +194,7 @@ impl Obtain<'_> {
                         answer: error.to_string(),
                     });
                     self.ctx.events.note(
-                        Some(self.cell),
+                        Some(self.target),
                         Level::Warning,
                         format!("{via}: {error}"),
                     );
@@ -212,9 +212,9 @@ impl Obtain<'_> {
     /// Origins in the order in which the project searches them.
     pub(super) fn origins(&self) -> Vec<Origin> {
         let order = self.ctx.project.sources.iter().filter_map(|via| match via {
-            Via::Original => Some(Origin::Original),
-            Via::Build => Some(Origin::Build),
-            Via::Cache | Via::Managed => None,
+            SourceKind::Original => Some(Origin::Original),
+            SourceKind::Build => Some(Origin::Build),
+            SourceKind::Cache | SourceKind::Managed => None,
         });
         let mut origins: Vec<Origin> = order.collect();
         for origin in [Origin::Original, Origin::Build] {
@@ -232,69 +232,73 @@ impl Obtain<'_> {
             .collect();
         Error::failed(format!(
             "no source has {} for {}",
-            self.cell.name, self.cell.platform
+            self.target.name, self.target.platform
         ))
         .cause(answers.join("\n"))
         .hint(format!(
             "`larder why {}` shows what is wanted and what each source has",
-            self.cell.name
+            self.target.name
         ))
     }
 
     /// Whether a source's bytes are pinned without the source that was silent before it.
-    pub(super) fn pinned(&self, via: Via) -> Result<(), String> {
-        let subsystem = self.ctx.subsystem(self.cell).map_err(|e| e.to_string())?;
+    pub(super) fn pinned(&self, via: SourceKind) -> Result<(), String> {
+        let subsystem = self.ctx.subsystem(self.target).map_err(|e| e.to_string())?;
         let no = |what: &str| {
             Err(format!(
                 "the next source, {via}, is not asked: {what}, and the one before it is silent"
             ))
         };
         match via {
-            Via::Cache | Via::Managed => Ok(()),
-            Via::Original if self.is_locked(PinKind::Upstream) => Ok(()),
-            Via::Original => match subsystem.original(&self.cell.platform) {
+            SourceKind::Cache | SourceKind::Managed => Ok(()),
+            SourceKind::Original if self.is_locked(PinKind::Upstream) => Ok(()),
+            SourceKind::Original => match subsystem.original(&self.target.platform) {
                 Ok(Some(original)) => match original.checksum {
                     Some(larder_core::project::Checksum::Pinned(_)) => Ok(()),
                     _ => no("neither lock nor recipe pins its bytes"),
                 },
                 _ => Ok(()),
             },
-            Via::Build => match subsystem.rendered_build(&self.cell.platform, "<out>", "<src>") {
-                Ok(Some(build)) => match build.source {
-                    RenderedSource::Dir { .. }
-                    | RenderedSource::Url { .. }
-                    | RenderedSource::Crate { .. } => Ok(()),
-                    RenderedSource::Git { url, rev }
-                        if is_commit(&rev)
-                            || self
-                                .ctx
-                                .locking
-                                .commit(self.ctx, self.cell, &url, &rev)
-                                .is_some() =>
-                    {
-                        Ok(())
-                    }
-                    RenderedSource::Git { .. } => no("its git revision is not locked to a commit"),
-                },
-                _ => Ok(()),
-            },
+            SourceKind::Build => {
+                match subsystem.rendered_build(&self.target.platform, "<out>", "<src>") {
+                    Ok(Some(build)) => match build.source {
+                        RenderedSource::Dir { .. }
+                        | RenderedSource::Url { .. }
+                        | RenderedSource::Crate { .. } => Ok(()),
+                        RenderedSource::Git { url, rev }
+                            if is_commit(&rev)
+                                || self
+                                    .ctx
+                                    .locking
+                                    .commit(self.ctx, self.target, &url, &rev)
+                                    .is_some() =>
+                        {
+                            Ok(())
+                        }
+                        RenderedSource::Git { .. } => {
+                            no("its git revision is not locked to a commit")
+                        }
+                    },
+                    _ => Ok(()),
+                }
+            }
         }
     }
 
     fn is_locked(&self, kind: PinKind) -> bool {
         self.ctx
             .locking
-            .pin(self.ctx, self.cell, self.wanted, Origin::Original, kind)
+            .pin(self.ctx, self.target, self.wanted, Origin::Original, kind)
             .is_some()
     }
 
-    /// Whether this machine can build the cell.
+    /// Whether this machine can build the target.
     pub(super) fn can_build(&self) -> Result<(), String> {
-        let subsystem = self.ctx.subsystem(self.cell).map_err(|e| e.to_string())?;
+        let subsystem = self.ctx.subsystem(self.target).map_err(|e| e.to_string())?;
         let Some(build) = &subsystem.build else {
             return Err("the recipe has no build".into());
         };
-        let platform = self.cell.platform;
+        let platform = self.target.platform;
         let able = match &build.platforms {
             BuildPlatforms::Host => platform == larder_core::model::Platform::host(),
             BuildPlatforms::All => true,
@@ -311,7 +315,11 @@ impl Obtain<'_> {
 
     fn try_cache(&self) -> Result<Option<Done>> {
         if self.ctx.options.reinstall
-            && self.ctx.options.source.is_some_and(|via| via != Via::Cache)
+            && self
+                .ctx
+                .options
+                .source
+                .is_some_and(|via| via != SourceKind::Cache)
         {
             return Ok(None);
         }
@@ -325,14 +333,14 @@ impl Obtain<'_> {
             if !self.trusted(&entry) {
                 continue;
             }
-            if origin == Origin::Original && entry.via == Via::Original {
+            if origin == Origin::Original && entry.via == SourceKind::Original {
                 self.lock_original(&entry)?;
             }
-            if let Some(done) = restore(self.ctx, self.cell, &self.bin, &entry, &self.reason)? {
+            if let Some(done) = restore(self.ctx, self.target, &self.bin, &entry, &self.reason)? {
                 return Ok(Some(done));
             }
             self.ctx.events.note(
-                Some(self.cell),
+                Some(self.target),
                 Level::Warning,
                 "the cached copy is incomplete or damaged; it was set aside",
             );
@@ -347,7 +355,7 @@ impl Obtain<'_> {
             .locking
             .pin(
                 ctx,
-                self.cell,
+                self.target,
                 self.wanted,
                 Origin::Original,
                 PinKind::Upstream,
@@ -357,7 +365,7 @@ impl Obtain<'_> {
             return Ok(());
         }
         if ctx.options.locked {
-            return Err(locking::unlocked(self.cell));
+            return Err(locking::unlocked(self.target));
         }
         match &entry.file {
             Some(TakenFrom { sha256, size, url }) => ctx.locking.record(&locking::line(
@@ -377,7 +385,7 @@ impl Obtain<'_> {
         let pin = |kind| {
             self.ctx.locking.pin(
                 self.ctx,
-                self.cell,
+                self.target,
                 self.wanted,
                 entry.artifact.origin,
                 kind,
@@ -401,7 +409,7 @@ impl Obtain<'_> {
         bytes: u64,
         place: String,
     ) -> Result<Done> {
-        remember(self.ctx, self.cell, &staging, &entry);
+        remember(self.ctx, self.target, &staging, &entry);
         let watched = self.bin.install(staging, &entry.artifact)?;
         Ok(Done {
             outcome: Outcome::Downloaded,
@@ -417,7 +425,7 @@ impl Obtain<'_> {
 
     fn try_original(&self) -> Result<Result<Done, String>> {
         let staging = self.bin.stage()?;
-        match original::fetch(self.ctx, self.cell, self.wanted, staging.path(), false)? {
+        match original::fetch(self.ctx, self.target, self.wanted, staging.path(), false)? {
             Ok(original::Got { entry, line }) => {
                 self.ctx.locking.record(&line)?;
                 let (bytes, place) = entry
@@ -439,18 +447,18 @@ pub(super) fn is_commit(rev: &str) -> bool {
 /// Restores a cached artifact; `None` where the cache lost or damaged a file of it.
 pub(super) fn restore(
     ctx: &Context,
-    cell: &Cell,
+    target: &Target,
     bin: &Bin,
     entry: &Entry,
     reason: &str,
 ) -> Result<Option<Done>> {
     let staging = bin.stage()?;
     ctx.events
-        .phase(cell, Phase::Checking, Some(entry.artifact.size()));
+        .phase(target, Phase::Checking, Some(entry.artifact.size()));
     if !ctx
         .cache
         .restore(&entry.artifact, staging.path(), |bytes| {
-            ctx.events.progress(cell, bytes);
+            ctx.events.progress(target, bytes);
         })?
     {
         return Ok(None);
@@ -458,7 +466,7 @@ pub(super) fn restore(
     let watched = bin.install(staging, &entry.artifact)?;
     Ok(Some(Done {
         outcome: Outcome::Restored,
-        via: Some(Via::Cache),
+        via: Some(SourceKind::Cache),
         bytes: entry.artifact.size(),
         place: Some(ctx.cache.root().to_string()),
         reason: Some(reason.to_owned()),
@@ -469,15 +477,15 @@ pub(super) fn restore(
 }
 
 /// Puts an artifact into the cache; a cache that can't be written costs the next download, not this run.
-pub(super) fn remember(ctx: &Context, cell: &Cell, staging: &Staging, entry: &Entry) {
+pub(super) fn remember(ctx: &Context, target: &Target, staging: &Staging, entry: &Entry) {
     if let Err(error) = ctx.cache.insert(staging.path(), entry) {
         ctx.events.note(
-            Some(cell),
+            Some(target),
             Level::Warning,
             format!("not kept in the cache: {error}"),
         );
     }
-    if let Ok(wanted) = ctx.wanted(cell)
+    if let Ok(wanted) = ctx.wanted(target)
         && let Some(inputs) = wanted.of(entry.artifact.origin)
     {
         // Only texts for `why`: their loss is no failure.
@@ -488,16 +496,16 @@ pub(super) fn remember(ctx: &Context, cell: &Cell, staging: &Staging, entry: &En
 /// Tells progress of what passes through.
 pub(super) struct Telling<'a, R> {
     ctx: &'a Context,
-    cell: &'a Cell,
+    target: &'a Target,
     reader: R,
     bytes: u64,
 }
 
 impl<'a, R: Read> Telling<'a, R> {
-    pub(super) fn new(ctx: &'a Context, cell: &'a Cell, reader: R) -> Self {
+    pub(super) fn new(ctx: &'a Context, target: &'a Target, reader: R) -> Self {
         Self {
             ctx,
-            cell,
+            target,
             reader,
             bytes: 0,
         }
@@ -512,7 +520,7 @@ impl<R: Read> Read for Telling<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let n = self.reader.read(buffer)?;
         self.bytes += n as u64;
-        self.ctx.events.progress(self.cell, self.bytes);
+        self.ctx.events.progress(self.target, self.bytes);
         Ok(n)
     }
 }

@@ -18,7 +18,7 @@ use larder_core::error::{Error, Kind, Result};
 use larder_core::executable;
 use larder_core::formats::{LockLine, Observed, PinKind};
 use larder_core::keys::Wanted;
-use larder_core::model::{Artifact, ArtifactFile, Cell, FileName, Origin, Via};
+use larder_core::model::{Artifact, ArtifactFile, FileName, Origin, SourceKind, Target};
 use larder_core::project::{Checksum, Original, Subsystem};
 use larder_remote::origin::{self, Fetched, Stated};
 
@@ -31,17 +31,17 @@ pub struct Got {
     pub line: LockLine,
 }
 
-/// Fetches a cell's original into an existing, empty folder; `Err(why)` where there is none. With `update` the lock's line
+/// Fetches a target's original into an existing, empty folder; `Err(why)` where there is none. With `update` the lock's line
 /// does not count.
 pub fn fetch(
     ctx: &Context,
-    cell: &Cell,
+    target: &Target,
     wanted: &Wanted,
     into: &Utf8Path,
     update: bool,
 ) -> Result<Result<Got, String>> {
-    let subsystem = ctx.subsystem(cell)?;
-    let Some(original) = subsystem.original(&cell.platform)? else {
+    let subsystem = ctx.subsystem(target)?;
+    let Some(original) = subsystem.original(&target.platform)? else {
         return Ok(Err("the recipe has no upstream".into()));
     };
     let Some(inputs) = wanted.of(Origin::Original) else {
@@ -49,20 +49,20 @@ pub fn fetch(
     };
     let pin = ctx
         .locking
-        .pin(ctx, cell, wanted, Origin::Original, PinKind::Upstream)
+        .pin(ctx, target, wanted, Origin::Original, PinKind::Upstream)
         .filter(|_| !update);
     if pin.is_none() && ctx.options.locked {
         // Where it is built instead the publisher may have none: then no line is lacking.
-        let asked = can_be_built(ctx, cell)? && !ctx.options.offline;
+        let asked = can_be_built(ctx, target)? && !ctx.options.offline;
         if asked
-            && origin::fetch(&ctx.client, &original, cell.platform, false, &ctx.cancel)?.is_none()
+            && origin::fetch(&ctx.client, &original, target.platform, false, &ctx.cancel)?.is_none()
         {
             return Ok(Err(format!(
                 "{} does not exist",
                 origin::describe(&original.coordinate)
             )));
         }
-        return Err(locking::unlocked(cell));
+        return Err(locking::unlocked(target));
     }
     let mut expected: Vec<Stated> = Vec::new();
     if let Some(pin) = &pin {
@@ -75,7 +75,7 @@ pub fn fetch(
     }
     let fetch = Fetch {
         ctx,
-        cell,
+        target,
         subsystem,
         original: &original,
         into,
@@ -97,9 +97,9 @@ pub fn fetch(
         )));
     };
     let artifact = Artifact {
-        name: cell.name.clone(),
+        name: target.name.clone(),
         version: subsystem.version.clone(),
-        platform: cell.platform,
+        platform: target.platform,
         origin: Origin::Original,
         inputs: inputs.digest,
         commit: None,
@@ -109,7 +109,7 @@ pub fn fetch(
         && pinned != artifact.digest()
     {
         return Err(Error::integrity(format!(
-            "the original of {cell} unpacks to other files than versions.lock pins"
+            "the original of {target} unpacks to other files than versions.lock pins"
         ))
         .cause(format!(
             "artifact {}, versions.lock says {pinned}",
@@ -121,13 +121,13 @@ pub fn fetch(
             "nothing states a digest of {}; trusted on first use, and locked (sha256 {})",
             taken.file.url, taken.file.sha256
         );
-        ctx.events.note(Some(cell), Level::Warning, text);
+        ctx.events.note(Some(target), Level::Warning, text);
     }
     let TakenFrom { sha256, size, url } = &taken.file;
     let line = locking::line(&artifact, PinKind::Upstream, *sha256, *size, url);
     let entry = Entry {
         artifact,
-        via: Via::Original,
+        via: SourceKind::Original,
         hub: None,
         file: Some(taken.file),
         observed: Observed::default(),
@@ -136,17 +136,17 @@ pub fn fetch(
 }
 
 /// Whether there is another way where the publisher has none.
-pub fn can_be_built(ctx: &Context, cell: &Cell) -> Result<bool> {
+pub fn can_be_built(ctx: &Context, target: &Target) -> Result<bool> {
     let built = ctx
-        .subsystem(cell)?
-        .rendered_build(&cell.platform, "<out>", "<src>")?
+        .subsystem(target)?
+        .rendered_build(&target.platform, "<out>", "<src>")?
         .is_some();
-    Ok(built && ctx.project.sources.contains(&Via::Build))
+    Ok(built && ctx.project.sources.contains(&SourceKind::Build))
 }
 
 struct Fetch<'a> {
     ctx: &'a Context,
-    cell: &'a Cell,
+    target: &'a Target,
     subsystem: &'a Subsystem,
     original: &'a Original,
     into: &'a Utf8Path,
@@ -165,7 +165,7 @@ impl Fetch<'_> {
         let fetched = origin::fetch(
             &ctx.client,
             self.original,
-            self.cell.platform,
+            self.target.platform,
             ask_statement,
             &ctx.cancel,
         )?;
@@ -181,12 +181,12 @@ impl Fetch<'_> {
         };
         let mut expected = expected.to_vec();
         expected.extend(stated);
-        ctx.events.phase(self.cell, Phase::Downloading, total);
+        ctx.events.phase(self.target, Phase::Downloading, total);
         let mut checks = origin::Checks::new(&expected);
-        let mut reader = Telling::new(ctx, self.cell, checks.reader(reader));
+        let mut reader = Telling::new(ctx, self.target, checks.reader(reader));
         let (globs, names) = self.selection();
         let kind = ArchiveKind::of_name(&file_name);
-        let single = self.subsystem.first_binary(&self.cell.platform);
+        let single = self.subsystem.first_binary(&self.target.platform);
         let single = match kind {
             ArchiveKind::Single(_) => Some(
                 self.original
@@ -200,7 +200,7 @@ impl Fetch<'_> {
         let select = Select::Programs {
             globs: &globs,
             names: &names,
-            platform: self.cell.platform,
+            platform: self.target.platform,
         };
         let unpacked = archive::unpack(
             kind,
@@ -226,14 +226,14 @@ impl Fetch<'_> {
         let unpacked = unpacked.map_err(|error| {
             error.hint(format!(
                 "check `upstream.extract` of the recipe of `{}`",
-                self.cell.name
+                self.target.name
             ))
         })?;
         let mut files = Vec::new();
         let binaries = self.subsystem.binaries.len();
         for (i, name) in self
             .subsystem
-            .file_names(&self.cell.platform)
+            .file_names(&self.target.platform)
             .into_iter()
             .enumerate()
         {
@@ -246,8 +246,8 @@ impl Fetch<'_> {
                 if got.size == 0 {
                     return Err(Error::failed(format!("{place} has an empty `{name}`")));
                 }
-                executable::check_platform(&got.path, &self.cell.platform).map_err(|error| {
-                    error.context(format!("{place} is not for {}", self.cell.platform))
+                executable::check_platform(&got.path, &self.target.platform).map_err(|error| {
+                    error.context(format!("{place} is not for {}", self.target.platform))
                 })?;
             }
             files.push(ArtifactFile {
@@ -277,7 +277,7 @@ impl Fetch<'_> {
         let binaries = self.subsystem.binaries.len();
         for (i, name) in self
             .subsystem
-            .file_names(&self.cell.platform)
+            .file_names(&self.target.platform)
             .into_iter()
             .enumerate()
         {

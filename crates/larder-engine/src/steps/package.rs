@@ -14,7 +14,7 @@ use larder_core::archive::{self, Content, PackEntry};
 use larder_core::error::{Error, Result};
 use larder_core::formats::{Observed, Sidecar, stamp};
 use larder_core::fs::{self, IoContext};
-use larder_core::model::{Artifact, AssetName, Cell};
+use larder_core::model::{Artifact, AssetName, Target};
 
 /// A package in `.dist`.
 #[derive(Clone, Debug)]
@@ -29,15 +29,15 @@ pub struct Packaged {
     pub up_to_date: bool,
 }
 
-/// Packages what is installed of a cell. What is there with the same artifact, whole, is left alone.
-pub fn package(ctx: &Context, cell: &Cell) -> Result<Packaged> {
-    let subsystem = ctx.subsystem(cell)?;
-    let bin = ctx.bin(cell).pinned();
-    let artifact = wanted_and_installed(ctx, cell, &bin)?;
-    let format = subsystem.format(&cell.platform);
+/// Packages what is installed of a target. What is there with the same artifact, whole, is left alone.
+pub fn package(ctx: &Context, target: &Target) -> Result<Packaged> {
+    let subsystem = ctx.subsystem(target)?;
+    let bin = ctx.bin(target).pinned();
+    let artifact = wanted_and_installed(ctx, target, &bin)?;
+    let format = subsystem.format(&target.platform);
     let asset = AssetName::of(
         &subsystem.package.name,
-        &cell.platform,
+        &target.platform,
         format.extension(),
         None,
     );
@@ -57,7 +57,7 @@ pub fn package(ctx: &Context, cell: &Cell) -> Result<Packaged> {
         .join(".larder/locks")
         .join(format!("package-{asset}"));
     let lock = exclusive(&lock, &ctx.cancel, |text| {
-        ctx.events.note(Some(cell), Level::Info, text);
+        ctx.events.note(Some(target), Level::Info, text);
     })?;
     let prefix = format!(".tmp-{asset}-");
     if lock.is_held() {
@@ -79,10 +79,10 @@ pub fn package(ctx: &Context, cell: &Cell) -> Result<Packaged> {
         }
     }
     ctx.events
-        .phase(cell, Phase::Packing, Some(artifact.size()));
+        .phase(target, Phase::Packing, Some(artifact.size()));
     if let Some(damage) = bin.damage(&artifact)? {
-        return Err(Error::integrity(format!("{cell} is damaged: {damage}"))
-            .hint(format!("`{}` repairs it", cell.ensure())));
+        return Err(Error::integrity(format!("{target} is damaged: {damage}"))
+            .hint(format!("`{}` repairs it", target.ensure())));
     }
     fs::create_dir_all(&dist)?;
     let stamp = stamp::render(&artifact);
@@ -110,12 +110,12 @@ pub fn package(ctx: &Context, cell: &Cell) -> Result<Packaged> {
     let staged = stage(&dist, &prefix)?;
     let mut out = BufWriter::new(staged.as_file());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let progress = |bytes| ctx.events.progress(cell, bytes);
+    let progress = |bytes| ctx.events.progress(target, bytes);
     let packed = archive::pack(format, &entries, &mut out, threads, &ctx.cancel, &progress)?;
     out.flush().at("write", &file)?;
     drop(out);
     settle(staged, &file)?;
-    let (observed, explanation) = known(ctx, cell, &artifact);
+    let (observed, explanation) = known(ctx, target, &artifact);
     let sidecar = Sidecar::new(artifact, packed.sha256, packed.size, observed, explanation);
     let mut staged = stage(&dist, &prefix)?;
     staged
@@ -148,15 +148,15 @@ fn settle(staged: NamedTempFile, path: &Utf8Path) -> Result<()> {
         .map_err(|e| fs::io_error("write", path, &e.error))
 }
 
-/// What is installed of a cell, if it is what today's recipe wants.
-pub(super) fn wanted_and_installed(ctx: &Context, cell: &Cell, bin: &Bin) -> Result<Artifact> {
-    let wanted = ctx.wanted(cell)?;
-    let ensure = format!("run `{}` first", cell.ensure());
+/// What is installed of a target, if it is what today's recipe wants.
+pub(super) fn wanted_and_installed(ctx: &Context, target: &Target, bin: &Bin) -> Result<Artifact> {
+    let wanted = ctx.wanted(target)?;
+    let ensure = format!("run `{}` first", target.ensure());
     let artifact = stamped(bin, &wanted)?
-        .ok_or_else(|| Error::failed(format!("{cell} is not installed")).hint(&ensure))?;
+        .ok_or_else(|| Error::failed(format!("{target} is not installed")).hint(&ensure))?;
     if !wanted.accepts(artifact.origin, &artifact.inputs) {
         return Err(Error::failed(format!(
-            "what is installed of {cell} is not what the recipe wants today"
+            "what is installed of {target} is not what the recipe wants today"
         ))
         .hint(&ensure));
     }
@@ -178,7 +178,7 @@ fn existing(dist: &Utf8Path, asset: &AssetName, artifact: &Artifact) -> Result<O
 }
 
 /// What was observed when the artifact was made, and what its inputs were made of.
-fn known(ctx: &Context, cell: &Cell, artifact: &Artifact) -> (Observed, Vec<(String, String)>) {
+fn known(ctx: &Context, target: &Target, artifact: &Artifact) -> (Observed, Vec<(String, String)>) {
     let observed = ctx
         .cache
         .lookup(artifact.origin, &artifact.inputs)
@@ -193,7 +193,7 @@ fn known(ctx: &Context, cell: &Cell, artifact: &Artifact) -> (Observed, Vec<(Str
             |entry| entry.observed,
         );
     let explanation = ctx
-        .wanted(cell)
+        .wanted(target)
         .ok()
         .and_then(|wanted| Some(wanted.of(artifact.origin)?.fields.clone()))
         .unwrap_or_default();

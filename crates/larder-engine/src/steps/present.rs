@@ -9,9 +9,9 @@ use crate::installed::{Bin, Watched};
 use larder_core::error::Result;
 use larder_core::formats::PinKind;
 use larder_core::keys::Wanted;
-use larder_core::model::{Artifact, Cell, Origin, Outcome};
+use larder_core::model::{Artifact, Origin, Outcome, Target};
 
-/// A cell's lock in this project, and its installed set as seen by who holds it.
+/// A target's lock in this project, and its installed set as seen by who holds it.
 pub(super) struct Held {
     /// The installed set; shared where there is no lock.
     pub(super) bin: Bin,
@@ -19,17 +19,17 @@ pub(super) struct Held {
     _lock: Exclusive,
 }
 
-/// Holds the cell's lock in this project.
-pub(super) fn hold(ctx: &Context, cell: &Cell) -> Result<Held> {
+/// Holds the target's lock in this project.
+pub(super) fn hold(ctx: &Context, target: &Target) -> Result<Held> {
     let path = ctx
         .project
         .root
         .join(".larder/locks")
-        .join(format!("{}-{}", cell.name, cell.platform));
+        .join(format!("{}-{}", target.name, target.platform));
     let lock = exclusive(&path, &ctx.cancel, |text| {
-        ctx.events.note(Some(cell), Level::Info, text);
+        ctx.events.note(Some(target), Level::Info, text);
     })?;
-    let bin = ctx.bin(cell);
+    let bin = ctx.bin(target);
     Ok(Held {
         bin: if lock.is_held() { bin } else { bin.shared() },
         _lock: lock,
@@ -37,35 +37,40 @@ pub(super) fn hold(ctx: &Context, cell: &Cell) -> Result<Held> {
 }
 
 /// Up to date by the state's record alone: no hashing, no opening of binaries.
-pub(super) fn recorded(ctx: &Context, cell: &Cell, wanted: &Wanted) -> Result<Option<Done>> {
+pub(super) fn recorded(ctx: &Context, target: &Target, wanted: &Wanted) -> Result<Option<Done>> {
     if ctx.options.reinstall || ctx.options.rebuild {
         return Ok(None);
     }
     let Some(record) = ctx
         .state
-        .cell(cell.name.as_str(), &cell.platform.to_string())
+        .target(target.name.as_str(), &target.platform.to_string())
     else {
         return Ok(None);
     };
     if !record.watched.iter().all(Watched::holds) {
         return Ok(None);
     }
-    let Some(artifact) = stamped(&ctx.bin(cell), wanted)? else {
+    let Some(artifact) = stamped(&ctx.bin(target), wanted)? else {
         return Ok(None);
     };
     let accepted =
         wanted.accepts(artifact.origin, &artifact.inputs) && artifact.digest() == record.artifact;
     if accepted {
-        check_locked(ctx, cell, wanted, &artifact)?;
+        check_locked(ctx, target, wanted, &artifact)?;
     }
     Ok(accepted.then(|| up_to_date(artifact, record.watched.clone())))
 }
 
 /// `--locked`: what is installed of a publisher has its line.
-fn check_locked(ctx: &Context, cell: &Cell, wanted: &Wanted, artifact: &Artifact) -> Result<()> {
+fn check_locked(
+    ctx: &Context,
+    target: &Target,
+    wanted: &Wanted,
+    artifact: &Artifact,
+) -> Result<()> {
     let has_line = |kind| {
         ctx.locking
-            .pin(ctx, cell, wanted, artifact.origin, kind)
+            .pin(ctx, target, wanted, artifact.origin, kind)
             .is_some()
     };
     if !ctx.options.locked
@@ -75,7 +80,7 @@ fn check_locked(ctx: &Context, cell: &Cell, wanted: &Wanted, artifact: &Artifact
     {
         return Ok(());
     }
-    Err(locking::unlocked(cell))
+    Err(locking::unlocked(target))
 }
 
 pub(super) fn up_to_date(artifact: Artifact, watched: Vec<Watched>) -> Done {
@@ -126,7 +131,7 @@ pub(super) fn present(bin: &Bin, wanted: &Wanted) -> Result<Option<Done>> {
 /// Up to date by reading and hashing; else the reason why not.
 pub(super) fn installed(
     ctx: &Context,
-    cell: &Cell,
+    target: &Target,
     bin: &Bin,
     wanted: &Wanted,
 ) -> Result<Result<Done, String>> {
@@ -137,7 +142,7 @@ pub(super) fn installed(
         return Ok(Err("not installed".into()));
     };
     if !wanted.accepts(artifact.origin, &artifact.inputs) {
-        return Ok(Err(not_accepted(ctx, cell, &artifact)?));
+        return Ok(Err(not_accepted(ctx, target, &artifact)?));
     }
     if ctx.options.reinstall {
         return Ok(Err("--reinstall".into()));
@@ -145,10 +150,10 @@ pub(super) fn installed(
     let watched = bin.watch(&artifact)?;
     if let Some(damage) = bin.damage(&artifact)? {
         ctx.events
-            .note(Some(cell), Level::Warning, format!("{damage}; repairing"));
+            .note(Some(target), Level::Warning, format!("{damage}; repairing"));
         return Ok(Err(format!("damaged: {damage}")));
     }
-    check_locked(ctx, cell, wanted, &artifact)?;
+    check_locked(ctx, target, wanted, &artifact)?;
     bin.heal(&artifact)?;
     let again = bin.watch(&artifact)?;
     // Something moved while we read: the numbers are not recorded, the next run reads again.
@@ -161,12 +166,12 @@ pub(super) fn installed(
 }
 
 /// Why an installed artifact is not what is wanted; a changed recipe under an unchanged version is said plainly.
-fn not_accepted(ctx: &Context, cell: &Cell, found: &Artifact) -> Result<String> {
-    let version = &ctx.subsystem(cell)?.version;
+fn not_accepted(ctx: &Context, target: &Target, found: &Artifact) -> Result<String> {
+    let version = &ctx.subsystem(target)?.version;
     if found.version != *version {
         return Ok(format!("{} → {version}", found.version));
     }
-    let text = format!("`{}` changed but is still {version}", cell.name);
+    let text = format!("`{}` changed but is still {version}", target.name);
     // It names the subsystem itself.
     ctx.events.note(None, Level::Warning, text.clone());
     Ok(text)

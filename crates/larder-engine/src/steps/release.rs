@@ -9,7 +9,7 @@ use super::{locking, managed};
 use crate::events::{Level, Phase};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::{LockLine, PinKind};
-use larder_core::model::{AssetName, Cell, Outcome, Tag};
+use larder_core::model::{AssetName, Outcome, Tag, Target};
 use larder_core::project::HubConfig;
 use larder_remote::hub::{PublishOptions, Published, Upload};
 
@@ -29,25 +29,26 @@ pub struct Released {
     pub reason: Option<String>,
 }
 
-/// Packages a cell if need be and releases it.
-pub fn release(ctx: &Context, cell: &Cell, options: ReleaseOptions) -> Result<Released> {
+/// Packages a target if need be and releases it.
+pub fn release(ctx: &Context, target: &Target, options: ReleaseOptions) -> Result<Released> {
     let hub = ctx.hub()?;
     hub.writable()
         .map_err(|why| Error::failed(format!("cannot release to {}", hub.describe())).cause(why))?;
-    let subsystem = ctx.subsystem(cell)?;
+    let subsystem = ctx.subsystem(target)?;
     let Packaged {
         asset,
         file,
         sidecar,
         up_to_date: _,
-    } = package(ctx, cell)?;
+    } = package(ctx, target)?;
     let tag = Tag::of(&subsystem.name, &subsystem.version);
-    ctx.events.phase(cell, Phase::Uploading, Some(sidecar.size));
-    let progress = |bytes| ctx.events.progress(cell, bytes);
+    ctx.events
+        .phase(target, Phase::Uploading, Some(sidecar.size));
+    let progress = |bytes| ctx.events.progress(target, bytes);
     let suffixed = AssetName::of(
         &subsystem.package.name,
-        &cell.platform,
-        subsystem.format(&cell.platform).extension(),
+        &target.platform,
+        subsystem.format(&target.platform).extension(),
         Some(&sidecar.content.inputs),
     );
     for name in [asset, suffixed] {
@@ -75,7 +76,7 @@ pub fn release(ctx: &Context, cell: &Cell, options: ReleaseOptions) -> Result<Re
                 sidecar.size,
                 &url,
             );
-            pin(ctx, cell, &line, options.replace)?;
+            pin(ctx, target, &line, options.replace)?;
         }
         let released = |outcome, bytes, reason| {
             Ok(Released {
@@ -88,7 +89,7 @@ pub fn release(ctx: &Context, cell: &Cell, options: ReleaseOptions) -> Result<Re
         let staged = receipt.staged.then(|| {
             format!(
                 "in a draft: `larder release finalize {}` publishes it",
-                cell.name
+                target.name
             )
         });
         match published {
@@ -106,15 +107,15 @@ pub fn release(ctx: &Context, cell: &Cell, options: ReleaseOptions) -> Result<Re
                 let text = format!(
                     "{place} was published first with other bytes of the same inputs; it stands, and is adopted here"
                 );
-                ctx.events.note(Some(cell), Level::Warning, text);
-                managed::adopt(ctx, cell, &tag, &name, &theirs)?;
+                ctx.events.note(Some(target), Level::Warning, text);
+                managed::adopt(ctx, target, &tag, &name, &theirs)?;
                 return released(
                     Outcome::UpToDate,
                     0,
                     Some("another build of the same inputs was published first".into()),
                 );
             }
-            Published::Taken(None) if adopted(ctx, cell, &tag, &name)? => {
+            Published::Taken(None) if adopted(ctx, target, &tag, &name)? => {
                 let reason = "the asset without a sidecar that versions.lock pins stands";
                 return released(Outcome::UpToDate, 0, Some(reason.into()));
             }
@@ -123,24 +124,24 @@ pub fn release(ctx: &Context, cell: &Cell, options: ReleaseOptions) -> Result<Re
         }
     }
     Err(Error::failed(format!(
-        "{} has other assets under both names of {cell}",
+        "{} has other assets under both names of {target}",
         hub.describe()
     ))
     .hint("`larder release --replace` puts this one in their place"))
 }
 
 /// Whether an asset is one that `lock --adopt` tied to today's inputs.
-fn adopted(ctx: &Context, cell: &Cell, tag: &Tag, asset: &AssetName) -> Result<bool> {
-    let wanted = ctx.wanted(cell)?;
+fn adopted(ctx: &Context, target: &Target, tag: &Tag, asset: &AssetName) -> Result<bool> {
+    let wanted = ctx.wanted(target)?;
     Ok(ctx
         .locking
-        .pinned_assets(ctx, cell, &wanted)
+        .pinned_assets(ctx, target, &wanted)
         .any(|(_, named)| named == (tag.clone(), asset.clone())))
 }
 
 /// What is published is what everyone gets from now on: the lock says so. Another build takes the place of a pinned one only
 /// with `--replace`, or where a folder hub inside the project was removed since the lock was written.
-fn pin(ctx: &Context, cell: &Cell, line: &LockLine, replace: bool) -> Result<()> {
+fn pin(ctx: &Context, target: &Target, line: &LockLine, replace: bool) -> Result<()> {
     if replace {
         return ctx.locking.record_anew(line);
     }
@@ -148,7 +149,7 @@ fn pin(ctx: &Context, cell: &Cell, line: &LockLine, replace: bool) -> Result<()>
     match ctx.locking.record(line) {
         Err(error) if own && error.kind() == Kind::Integrity && !ctx.options.locked => {
             let text = "versions.lock pinned another build of the same inputs, which the hub no longer has";
-            ctx.events.note(Some(cell), Level::Warning, text);
+            ctx.events.note(Some(target), Level::Warning, text);
             ctx.locking
                 .write(std::slice::from_ref(line), true)
                 .map(drop)

@@ -1,4 +1,4 @@
-//! Lock lines for a cell without installing it: what the hub has, what the publisher offers, the commit of a git source.
+//! Lock lines for a target without installing it: what the hub has, what the publisher offers, the commit of a git source.
 
 use std::process::{Command, Stdio};
 
@@ -13,16 +13,16 @@ use larder_core::archive::{self, ArchiveKind, Budget, HashingReader, Select};
 use larder_core::error::{Error, Result};
 use larder_core::formats::{LockLine, PinKind};
 use larder_core::keys::Wanted;
-use larder_core::model::{Artifact, ArtifactFile, AssetName, Cell, Origin, Tag, Via};
+use larder_core::model::{Artifact, ArtifactFile, AssetName, Origin, SourceKind, Tag, Target};
 use larder_core::project::RenderedSource;
 
-/// The lines of a cell that the lock lacks; with `update`, all of them as they are today.
-pub fn lines(ctx: &Context, cell: &Cell, update: bool) -> Result<Vec<LockLine>> {
-    let wanted = ctx.wanted(cell)?;
+/// The lines of a target that the lock lacks; with `update`, all of them as they are today.
+pub fn lines(ctx: &Context, target: &Target, update: bool) -> Result<Vec<LockLine>> {
+    let wanted = ctx.wanted(target)?;
     let mut lines = Vec::new();
     let sources = &ctx.project.sources;
-    if sources.contains(&Via::Managed)
-        && let Some((tag, asset, sidecar)) = managed::on_hub(ctx, cell, &wanted)?
+    if sources.contains(&SourceKind::Managed)
+        && let Some((tag, asset, sidecar)) = managed::on_hub(ctx, target, &wanted)?
     {
         let url = locking::asset_url(ctx, &tag, &asset)?;
         lines.push(locking::line(
@@ -33,13 +33,13 @@ pub fn lines(ctx: &Context, cell: &Cell, update: bool) -> Result<Vec<LockLine>> 
             &url,
         ));
     }
-    if sources.contains(&Via::Original)
+    if sources.contains(&SourceKind::Original)
         && wanted.of(Origin::Original).is_some()
-        && let Some(line) = original_line(ctx, cell, &wanted, update)?
+        && let Some(line) = original_line(ctx, target, &wanted, update)?
     {
         lines.push(line);
     }
-    if let Some(line) = commit_line(ctx, cell)? {
+    if let Some(line) = commit_line(ctx, target)? {
         lines.push(line);
     }
     Ok(lines)
@@ -47,13 +47,13 @@ pub fn lines(ctx: &Context, cell: &Cell, update: bool) -> Result<Vec<LockLine>> 
 
 fn original_line(
     ctx: &Context,
-    cell: &Cell,
+    target: &Target,
     wanted: &Wanted,
     update: bool,
 ) -> Result<Option<LockLine>> {
     let pin = ctx
         .locking
-        .pin(ctx, cell, wanted, Origin::Original, PinKind::Upstream);
+        .pin(ctx, target, wanted, Origin::Original, PinKind::Upstream);
     if pin.is_some() && !update {
         return Ok(None);
     }
@@ -61,7 +61,7 @@ fn original_line(
         && let Some(entry) = ctx
             .cache
             .lookup(Origin::Original, &inputs.digest)?
-            .filter(|entry| entry.via == Via::Original)
+            .filter(|entry| entry.via == SourceKind::Original)
         && let Some(file) = &entry.file
     {
         return Ok(Some(locking::line(
@@ -75,28 +75,30 @@ fn original_line(
     let staging = ctx.cache.staging()?;
     let dir = Utf8Path::from_path(staging.path())
         .ok_or_else(|| Error::failed("the cache's path is not UTF-8"))?;
-    match original::fetch(ctx, cell, wanted, dir, update)? {
+    match original::fetch(ctx, target, wanted, dir, update)? {
         Ok(original::Got { entry, line }) => {
             // It was downloaded: whoever ensures it next need not download it again.
             ctx.cache.insert(dir, &entry)?;
             Ok(Some(line))
         }
-        Err(absent) if original::can_be_built(ctx, cell)? => {
+        Err(absent) if original::can_be_built(ctx, target)? => {
             ctx.events.note(
-                Some(cell),
+                Some(target),
                 Level::Info,
                 format!("no original to lock, it is built: {absent}"),
             );
             Ok(None)
         }
-        Err(absent) => Err(Error::failed(format!("{cell} has no original to lock")).cause(absent)),
+        Err(absent) => {
+            Err(Error::failed(format!("{target} has no original to lock")).cause(absent))
+        }
     }
 }
 
 /// The commit that a git source's rev means today, asked without fetching anything.
-fn commit_line(ctx: &Context, cell: &Cell) -> Result<Option<LockLine>> {
-    let subsystem = ctx.subsystem(cell)?;
-    let Some(build) = subsystem.rendered_build(&cell.platform, "<out>", "<src>")? else {
+fn commit_line(ctx: &Context, target: &Target) -> Result<Option<LockLine>> {
+    let subsystem = ctx.subsystem(target)?;
+    let Some(build) = subsystem.rendered_build(&target.platform, "<out>", "<src>")? else {
         return Ok(None);
     };
     let RenderedSource::Git { url, rev } = build.source else {
@@ -138,7 +140,7 @@ fn commit_line(ctx: &Context, cell: &Cell) -> Result<Option<LockLine>> {
             .hint("check `build.source.rev` and the version"));
     };
     Ok(Some(LockLine::Commit {
-        name: cell.name.clone(),
+        name: target.name.clone(),
         version: subsystem.version.clone(),
         url,
         rev,
@@ -147,20 +149,20 @@ fn commit_line(ctx: &Context, cell: &Cell) -> Result<Option<LockLine>> {
 }
 
 /// `lock --adopt`: the line that ties an asset without a sidecar to today's inputs.
-pub fn adopt(ctx: &Context, cell: &Cell) -> Result<Option<LockLine>> {
-    let subsystem = ctx.subsystem(cell)?;
-    let wanted = ctx.wanted(cell)?;
+pub fn adopt(ctx: &Context, target: &Target) -> Result<Option<LockLine>> {
+    let subsystem = ctx.subsystem(target)?;
+    let wanted = ctx.wanted(target)?;
     let hub = ctx.hub()?;
     let tag = Tag::of(&subsystem.name, &subsystem.version);
     let asset = AssetName::of(
         &subsystem.package.name,
-        &cell.platform,
-        subsystem.format(&cell.platform).extension(),
+        &target.platform,
+        subsystem.format(&target.platform).extension(),
         None,
     );
     if hub.sidecar(&tag, &asset)?.is_some() {
         ctx.events.note(
-            Some(cell),
+            Some(target),
             Level::Info,
             format!("{tag}/{asset} has a sidecar: nothing to adopt"),
         );
@@ -179,13 +181,13 @@ pub fn adopt(ctx: &Context, cell: &Cell) -> Result<Option<LockLine>> {
         .ok_or_else(|| {
             Error::failed(format!(
                 "the recipe of `{}` has neither build nor upstream",
-                cell.name
+                target.name
             ))
         })?;
     let staging = ctx.cache.staging()?;
     let dir = Utf8Path::from_path(staging.path())
         .ok_or_else(|| Error::failed("the cache's path is not UTF-8"))?;
-    let globs = loose_globs(ctx, cell)?;
+    let globs = loose_globs(ctx, target)?;
     let mut reader = HashingReader::new(body.reader);
     let budget = Budget::from(subsystem.limits);
     let kind = ArchiveKind::of_name(asset.as_str());
@@ -201,13 +203,13 @@ pub fn adopt(ctx: &Context, cell: &Cell) -> Result<Option<LockLine>> {
     )?;
     let (sha256, size) = reader.finish();
     let artifact = Artifact {
-        name: cell.name.clone(),
+        name: target.name.clone(),
         version: subsystem.version.clone(),
-        platform: cell.platform,
+        platform: target.platform,
         origin,
         inputs: inputs.digest,
         commit: None,
-        files: files_of(ctx, cell, &unpacked)?,
+        files: files_of(ctx, target, &unpacked)?,
     };
     Ok(Some(locking::line(
         &artifact,
@@ -218,12 +220,12 @@ pub fn adopt(ctx: &Context, cell: &Cell) -> Result<Option<LockLine>> {
     )))
 }
 
-/// Each of a cell's files, wherever in an archive it lies.
+/// Each of a target's files, wherever in an archive it lies.
 pub fn loose_globs(
     ctx: &Context,
-    cell: &Cell,
+    target: &Target,
 ) -> Result<Vec<(String, larder_core::model::FileName)>> {
-    let names = ctx.subsystem(cell)?.file_names(&cell.platform);
+    let names = ctx.subsystem(target)?.file_names(&target.platform);
     Ok(names
         .into_iter()
         .map(|name| (format!("{{{name},**/{name}}}"), name))
@@ -233,11 +235,11 @@ pub fn loose_globs(
 /// An artifact's files, by the recipe's names, from what was unpacked.
 pub fn files_of(
     ctx: &Context,
-    cell: &Cell,
+    target: &Target,
     unpacked: &[archive::Unpacked],
 ) -> Result<Vec<ArtifactFile>> {
-    let subsystem = ctx.subsystem(cell)?;
-    let names = subsystem.file_names(&cell.platform);
+    let subsystem = ctx.subsystem(target)?;
+    let names = subsystem.file_names(&target.platform);
     let files = names.into_iter().enumerate().filter_map(|(i, name)| {
         let got = unpacked.iter().find(|got| got.name == name.as_str())?;
         let mode = if i < subsystem.binaries.len() {

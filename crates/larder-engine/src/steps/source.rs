@@ -13,14 +13,14 @@ use larder_core::archive::{self, ArchiveKind, Budget, HashingReader, Select};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::fs::{self, IoContext};
 use larder_core::keys::tree;
-use larder_core::model::{Cell, Digest};
+use larder_core::model::{Digest, Target};
 use larder_core::project::RenderedSource;
 use larder_remote::http::Request;
 
 /// Puts a source into `into`; the commit, if it is a git source.
 pub fn fetch(
     ctx: &Context,
-    cell: &Cell,
+    target: &Target,
     source: &RenderedSource,
     into: &Utf8Path,
     log: &Utf8Path,
@@ -28,7 +28,9 @@ pub fn fetch(
     match source {
         RenderedSource::Dir { path } => copy_dir(ctx, path, into).map(|()| None),
         RenderedSource::Git { url, rev } => clone(ctx, url, rev, into, log).map(Some),
-        RenderedSource::Url { url, sha256 } => archive(ctx, cell, url, sha256, into).map(|()| None),
+        RenderedSource::Url { url, sha256 } => {
+            archive(ctx, target, url, sha256, into).map(|()| None)
+        }
         // cargo fetches it itself.
         RenderedSource::Crate { .. } => Ok(None),
     }
@@ -228,7 +230,13 @@ fn git(ctx: &Context, dir: &Utf8Path, log: &Utf8Path, arguments: &[&str]) -> Res
 
 /// Fetches an archive, unpacks it while it arrives, and checks its digest before anything uses it. Where all of it lies in
 /// one folder, that folder's content is the source.
-fn archive(ctx: &Context, cell: &Cell, url: &str, sha256: &Digest, into: &Utf8Path) -> Result<()> {
+fn archive(
+    ctx: &Context,
+    target: &Target,
+    url: &str,
+    sha256: &Digest,
+    into: &Utf8Path,
+) -> Result<()> {
     let Some(download) = ctx.client.get(Request::get(url)?.visible(true))? else {
         return Err(Error::failed(format!("the source {url} does not exist"))
             .hint("check `build.source.url` and the version"));
@@ -241,9 +249,9 @@ fn archive(ctx: &Context, cell: &Cell, url: &str, sha256: &Digest, into: &Utf8Pa
     let kind = ArchiveKind::of_name(file_name);
     let single = file_name.parse().ok();
     let total = download.size();
-    ctx.events.phase(cell, Phase::Downloading, total);
-    let budget = Budget::from(ctx.subsystem(cell)?.limits);
-    let mut reader = HashingReader::new(Telling::new(ctx, cell, download));
+    ctx.events.phase(target, Phase::Downloading, total);
+    let budget = Budget::from(ctx.subsystem(target)?.limits);
+    let mut reader = HashingReader::new(Telling::new(ctx, target, download));
     let unpacked = archive::unpack(
         kind,
         single.as_ref(),
@@ -262,7 +270,7 @@ fn archive(ctx: &Context, cell: &Cell, url: &str, sha256: &Digest, into: &Utf8Pa
         );
     }
     unpacked?;
-    ctx.events.phase(cell, Phase::Building, None);
+    ctx.events.phase(target, Phase::Building, None);
     if let [only] = &fs::list(into)?[..]
         && fs::lstat(into.join(only))?.is_some_and(|meta| meta.is_dir())
     {

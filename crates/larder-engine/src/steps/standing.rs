@@ -1,6 +1,6 @@
-//! What the hub has of a cell: released, in a draft, made from other inputs, or missing.
+//! What the hub has of a target: released, in a draft, made from other inputs, or missing.
 //!
-//! One listing of the hub serves all cells. What an asset was made from is told by its name where that is suffixed, by the
+//! One listing of the hub serves all targets. What an asset was made from is told by its name where that is suffixed, by the
 //! lock where it pins these very bytes, by the listing where that says it, and else by its sidecar. A static server lists
 //! nothing: there each asset is asked for.
 
@@ -10,10 +10,10 @@ use super::context::Context;
 use larder_core::error::{Error, Result};
 use larder_core::formats::Pin;
 use larder_core::keys::Wanted;
-use larder_core::model::{AssetName, Cell, Digest, Tag};
+use larder_core::model::{AssetName, Digest, Tag, Target};
 use larder_remote::hub::{Listed, Release};
 
-/// What the hub has of a cell.
+/// What the hub has of a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// An asset of accepted inputs, visible.
@@ -80,14 +80,14 @@ impl Shelf {
     }
 }
 
-/// What the hub has of a cell.
-pub fn standing(ctx: &Context, cell: &Cell, shelf: &Shelf) -> Result<Standing> {
-    let subsystem = ctx.subsystem(cell)?;
-    let wanted = ctx.wanted(cell)?;
+/// What the hub has of a target.
+pub fn standing(ctx: &Context, target: &Target, shelf: &Shelf) -> Result<Standing> {
+    let subsystem = ctx.subsystem(target)?;
+    let wanted = ctx.wanted(target)?;
     let tag = Tag::of(&subsystem.name, &subsystem.version);
-    let extension = subsystem.format(&cell.platform).extension();
+    let extension = subsystem.format(&target.platform).extension();
     let name = |suffix: Option<&Digest>| {
-        AssetName::of(&subsystem.package.name, &cell.platform, extension, suffix)
+        AssetName::of(&subsystem.package.name, &target.platform, extension, suffix)
     };
     let suffixes_tags = ctx.hub()?.suffixes_tags();
     // Suffixed names say by themselves of which inputs they are.
@@ -98,7 +98,7 @@ pub fn standing(ctx: &Context, cell: &Cell, shelf: &Shelf) -> Result<Standing> {
             candidates.push((tag.suffixed(&inputs.digest), name(None), true));
         }
     }
-    let pins: Vec<_> = ctx.locking.pinned_assets(ctx, cell, &wanted).collect();
+    let pins: Vec<_> = ctx.locking.pinned_assets(ctx, target, &wanted).collect();
     let look = Look {
         ctx,
         wanted: &wanted,

@@ -11,41 +11,41 @@ use super::context::Context;
 use super::process::{Ended, capture, shell};
 use larder_core::error::{Error, Result};
 use larder_core::executable;
-use larder_core::model::{Cell, Platform};
+use larder_core::model::{Platform, Target};
 use larder_core::project::Subsystem;
 
 /// How long a `verify` command may take.
 const TIME: Duration = Duration::from_mins(1);
 
-/// Checks an installed cell: every file hashed, executables of the right platform, the recipe's `verify` on the host.
-pub fn verify(ctx: &Context, cell: &Cell) -> Result<u64> {
-    let subsystem = ctx.subsystem(cell)?;
-    let bin = ctx.bin(cell);
+/// Checks an installed target: every file hashed, executables of the right platform, the recipe's `verify` on the host.
+pub fn verify(ctx: &Context, target: &Target) -> Result<u64> {
+    let subsystem = ctx.subsystem(target)?;
+    let bin = ctx.bin(target);
     let Some(artifact) = bin.stamped()? else {
-        return Err(Error::failed(format!("{cell} is not installed"))
-            .hint(format!("`{}` installs it", cell.ensure())));
+        return Err(Error::failed(format!("{target} is not installed"))
+            .hint(format!("`{}` installs it", target.ensure())));
     };
     if let Some(damage) = bin.damage(&artifact)? {
-        return Err(Error::integrity(format!("{cell} is damaged: {damage}"))
-            .hint(format!("`{}` repairs it", cell.ensure())));
+        return Err(Error::integrity(format!("{target} is damaged: {damage}"))
+            .hint(format!("`{}` repairs it", target.ensure())));
     }
     for name in subsystem
-        .file_names(&cell.platform)
+        .file_names(&target.platform)
         .iter()
         .take(subsystem.binaries.len())
     {
-        executable::check_platform(bin.file(name.as_str()), &cell.platform)?;
+        executable::check_platform(bin.file(name.as_str()), &target.platform)?;
     }
-    if cell.platform == Platform::host()
-        && let Some(line) = subsystem.rendered_verify(&cell.platform)?
+    if target.platform == Platform::host()
+        && let Some(line) = subsystem.rendered_verify(&target.platform)?
     {
         let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
         let mut path: Vec<std::path::PathBuf> = Vec::new();
         for need in &subsystem.needs {
             path.push(
-                ctx.bin(&Cell {
+                ctx.bin(&Target {
                     name: need.clone(),
-                    platform: cell.platform,
+                    platform: target.platform,
                 })
                 .dir()
                 .as_std_path()
