@@ -14,7 +14,7 @@ use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::fs::{self, IoContext};
 use crate::model::Hasher;
-use crate::project::PackageFormat;
+use crate::model::PackageFormat;
 
 /// 1980-01-01 00:00:00 UTC, the earliest time a zip can state and one that no tar finds implausible.
 const MTIME: u64 = 315_532_800;

@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::*;
 use crate::cancel::Cancel;
 use crate::error::Result;
-use crate::project::PackageFormat;
+use crate::model::PackageFormat;
 
 mod foreign;
 mod fuzz;

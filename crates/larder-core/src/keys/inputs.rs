@@ -45,6 +45,14 @@ impl Wanted {
             Origin::Build => self.build.as_ref(),
         }
     }
+    /// The keys wanted, in the order in which a hub is searched for their assets.
+    pub fn digests(&self) -> impl Iterator<Item = &Digest> {
+        let Self { original, build } = self;
+        [build, original]
+            .into_iter()
+            .flatten()
+            .map(|inputs| &inputs.digest)
+    }
     /// Whether an artifact with these recorded inputs for its recorded origin is accepted.
     pub fn accepts(&self, origin: Origin, inputs: &Digest) -> bool {
         self.of(origin)

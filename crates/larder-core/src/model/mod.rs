@@ -1,19 +1,23 @@
 //! The domain's types, parsed at the border: a bad value can't exist behind it. Used by all, uses none.
 
 mod artifact;
+mod asset;
 mod digest;
 mod name;
 mod origin;
 mod outcome;
+mod package;
 mod platform;
 mod schema;
 pub mod version_order;
 
 pub use artifact::{Artifact, ArtifactFile, Target, artifact_digest};
+pub use asset::{AssetCandidate, AssetCoordinates, AssetPlace};
 pub use digest::{Digest, Hasher};
 pub use name::{AssetName, COMMAND_WORDS, FileName, Name, Tag, Version};
 pub use origin::{Origin, SourceKind};
 pub use outcome::{Action, Outcome};
+pub use package::{Limits, PackageFormat};
 pub use platform::{Arch, Libc, Os, Platform};
 
 /// A text that is not a valid value of its type: why, in words that finish the sentence "`x` is not a …: …".

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
-use crate::model::{Digest, FileName, Name, Platform, SourceKind, Version};
+use crate::model::{
+    AssetCoordinates, Digest, FileName, Limits, Name, PackageFormat, Platform, SourceKind, Version,
+};
 
 /// A checked project.
 #[derive(Clone, Debug)]
@@ -137,17 +139,6 @@ pub struct Subsystem {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template(pub String);
 
-/// `limits:`; what is `None` has DESIGN 10.5's default.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes unpacked.
-    pub unpacked: Option<u64>,
-    /// Unpacked bytes per byte of archive (past 256 MiB).
-    pub ratio: Option<u64>,
-    /// Entries.
-    pub entries: Option<u64>,
-}
-
 /// `package:`.
 #[derive(Clone, Debug)]
 pub struct PackageConfig {
@@ -166,28 +157,6 @@ pub struct Include {
     pub path: String,
     /// Its name in the artifact: the path's last part.
     pub name: FileName,
-}
-
-/// Archive formats of packages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum PackageFormat {
-    /// `.tar.gz`
-    TarGz,
-    /// `.tar.zst`
-    TarZst,
-    /// `.zip`
-    Zip,
-}
-
-impl PackageFormat {
-    /// File extension without the first dot.
-    pub fn extension(self) -> &'static str {
-        match self {
-            Self::TarGz => "tar.gz",
-            Self::TarZst => "tar.zst",
-            Self::Zip => "zip",
-        }
-    }
 }
 
 /// `upstream:`, with `overrides` for platforms; templates unrendered.
@@ -381,10 +350,20 @@ pub struct RenderedBuild {
 impl Subsystem {
     /// The format its packages have on a platform.
     pub fn format(&self, platform: &Platform) -> PackageFormat {
-        self.package.format.unwrap_or(match platform.os {
-            crate::model::Os::Windows => PackageFormat::Zip,
-            _ => PackageFormat::TarGz,
-        })
+        self.package
+            .format
+            .unwrap_or_else(|| PackageFormat::default_for(platform))
+    }
+
+    /// The names that its assets have on a hub.
+    pub fn assets(&self, platform: &Platform) -> AssetCoordinates {
+        AssetCoordinates::new(
+            &self.name,
+            &self.version,
+            &self.package.name,
+            *platform,
+            self.format(platform),
+        )
     }
 
     /// Names of its files on a platform: binaries (with `.exe` on Windows), then included files.

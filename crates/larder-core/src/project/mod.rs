@@ -27,6 +27,8 @@ mod yaml;
 
 pub use domain::{
     Build, BuildPlatforms, BuildSource, BundleConfig, Checksum, Coordinate, HubConfig, Include,
-    Limits, Original, PackageConfig, PackageFormat, Project, RawChecksums, RenderedBuild,
-    RenderedSource, Subsystem, Task, Template, UploadPolicy, Upstream, UpstreamKeys,
+    Original, PackageConfig, Project, RawChecksums, RenderedBuild, RenderedSource, Subsystem, Task,
+    Template, UploadPolicy, Upstream, UpstreamKeys,
 };
+
+pub use crate::model::{Limits, PackageFormat};

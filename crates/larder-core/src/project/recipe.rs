@@ -8,12 +8,12 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::fs;
-use crate::model::{FileName, Name, Platform, Version};
+use crate::model::{FileName, Limits, Name, PackageFormat, Platform, Version};
 
 use super::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot};
 use super::domain::{
-    Build, BuildPlatforms, BuildSource, Include, Limits, PackageConfig, PackageFormat,
-    RawChecksums, RenderedSource, Subsystem, Template, Upstream, UpstreamKeys,
+    Build, BuildPlatforms, BuildSource, Include, PackageConfig, RawChecksums, RenderedSource,
+    Subsystem, Template, Upstream, UpstreamKeys,
 };
 use super::raw::{
     self, HostOrAll, RawBuild, RawBuildPlatforms, RawLimits, RawPackage, RawRecipe, RawSource,

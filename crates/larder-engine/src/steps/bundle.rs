@@ -20,8 +20,8 @@ use larder_core::error::{Error, Result};
 use larder_core::formats::stamp;
 use larder_core::fs::{self, IoContext};
 use larder_core::keys::tree;
-use larder_core::model::{Artifact, AssetName, Digest, Name, Os, Platform, Target};
-use larder_core::project::{PackageFormat, Project, Subsystem};
+use larder_core::model::{Artifact, AssetName, Digest, Name, PackageFormat, Platform, Target};
+use larder_core::project::{Project, Subsystem};
 
 /// A bundle in `.dist`.
 #[derive(Clone, Debug)]
@@ -50,17 +50,12 @@ pub fn members(project: &Project, platform: Platform) -> Vec<&Subsystem> {
 
 /// Name of a platform's bundle.
 pub fn name(project: &Project, platform: Platform) -> Result<AssetName> {
-    let format = format(platform);
+    let format = PackageFormat::default_for(&platform);
     let name = AssetName::of(&project.bundle.name, &platform, format.extension(), None);
-    let taken = project.subsystems.values().find(|s| {
-        s.platforms.contains(&platform)
-            && AssetName::of(
-                &s.package.name,
-                &platform,
-                s.format(&platform).extension(),
-                None,
-            ) == name
-    });
+    let taken = project
+        .subsystems
+        .values()
+        .find(|s| s.platforms.contains(&platform) && s.assets(&platform).asset() == name);
     match taken {
         None => Ok(name),
         Some(subsystem) => Err(Error::usage(format!(
@@ -68,14 +63,6 @@ pub fn name(project: &Project, platform: Platform) -> Result<AssetName> {
             subsystem.name
         ))
         .hint("give the bundle another name in versions.yml: `bundle: {name: …}`")),
-    }
-}
-
-fn format(platform: Platform) -> PackageFormat {
-    if platform.os == Os::Windows {
-        PackageFormat::Zip
-    } else {
-        PackageFormat::TarGz
     }
 }
 
@@ -148,7 +135,7 @@ pub fn bundle(ctx: &Context, platform: Platform) -> Result<Bundled> {
     let mut out = BufWriter::new(staged.as_file());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let packed = archive::pack(
-        format(platform),
+        PackageFormat::default_for(&platform),
         &entries,
         &mut out,
         threads,

@@ -35,12 +35,7 @@ pub fn package(ctx: &Context, target: &Target) -> Result<Packaged> {
     let bin = ctx.bin(target).pinned();
     let artifact = wanted_and_installed(ctx, target, &bin)?;
     let format = subsystem.format(&target.platform);
-    let asset = AssetName::of(
-        &subsystem.package.name,
-        &target.platform,
-        format.extension(),
-        None,
-    );
+    let asset = subsystem.assets(&target.platform).asset();
     let dist = ctx.project.root.join(".dist");
     let file = dist.join(&asset);
     if let Some(sidecar) = existing(&dist, &asset, &artifact)? {

@@ -34,23 +34,17 @@ pub fn release(ctx: &Context, target: &Target, options: ReleaseOptions) -> Resul
     let hub = ctx.hub()?;
     hub.writable()
         .map_err(|why| Error::failed(format!("cannot release to {}", hub.describe())).cause(why))?;
-    let subsystem = ctx.subsystem(target)?;
+    let coordinates = ctx.subsystem(target)?.assets(&target.platform);
     let Packaged {
         asset,
         file,
         sidecar,
         up_to_date: _,
     } = package(ctx, target)?;
-    let tag = Tag::of(&subsystem.name, &subsystem.version);
     ctx.events
         .phase(target, Phase::Uploading, Some(sidecar.size));
     let progress = |bytes| ctx.events.progress(target, bytes);
-    let suffixed = AssetName::of(
-        &subsystem.package.name,
-        &target.platform,
-        subsystem.format(&target.platform).extension(),
-        Some(&sidecar.content.inputs),
-    );
+    let suffixed = coordinates.suffixed_asset(&sidecar.content.inputs);
     for name in [asset, suffixed] {
         ctx.cancel.check()?;
         let upload = Upload {
@@ -58,7 +52,12 @@ pub fn release(ctx: &Context, target: &Target, options: ReleaseOptions) -> Resul
             file: &file,
             sidecar: sidecar.clone(),
         };
-        let receipt = hub.publish(&tag, std::slice::from_ref(&upload), options, &progress)?;
+        let receipt = hub.publish(
+            coordinates.tag(),
+            std::slice::from_ref(&upload),
+            options,
+            &progress,
+        )?;
         let Some((tag, published)) = receipt.assets.into_iter().next() else {
             continue;
         };

@@ -10,7 +10,7 @@ use super::context::Context;
 use larder_core::error::{Error, Result};
 use larder_core::formats::Pin;
 use larder_core::keys::Wanted;
-use larder_core::model::{AssetName, Digest, Tag, Target};
+use larder_core::model::{AssetCandidate, AssetName, AssetPlace, Tag, Target};
 use larder_remote::hub::{Listed, Release};
 
 /// What the hub has of a target.
@@ -84,27 +84,20 @@ impl Shelf {
 pub fn standing(ctx: &Context, target: &Target, shelf: &Shelf) -> Result<Standing> {
     let subsystem = ctx.subsystem(target)?;
     let wanted = ctx.wanted(target)?;
-    let tag = Tag::of(&subsystem.name, &subsystem.version);
-    let extension = subsystem.format(&target.platform).extension();
-    let name = |suffix: Option<&Digest>| {
-        AssetName::of(&subsystem.package.name, &target.platform, extension, suffix)
-    };
+    let candidates = subsystem
+        .assets(&target.platform)
+        .candidates(wanted.digests());
     let suffixes_tags = ctx.hub()?.suffixes_tags();
-    // Suffixed names say by themselves of which inputs they are.
-    let mut candidates = vec![(tag.clone(), name(None), false)];
-    for inputs in [&wanted.build, &wanted.original].into_iter().flatten() {
-        candidates.push((tag.clone(), name(Some(&inputs.digest)), true));
-        if suffixes_tags {
-            candidates.push((tag.suffixed(&inputs.digest), name(None), true));
-        }
-    }
     let pins: Vec<_> = ctx.locking.pinned_assets(ctx, target, &wanted).collect();
     let look = Look {
         ctx,
         wanted: &wanted,
     };
     let mut best = Standing::Missing;
-    for (tag, asset, suffixed) in candidates {
+    for AssetCandidate { tag, asset, place } in candidates {
+        if place == AssetPlace::SuffixedTag && !suffixes_tags {
+            continue;
+        }
         let pin = pins
             .iter()
             .find(|(_, (at, named))| *at == tag && *named == asset)
@@ -112,7 +105,7 @@ pub fn standing(ctx: &Context, target: &Target, shelf: &Shelf) -> Result<Standin
         let found = match &shelf.0 {
             Some(releases) => releases
                 .get(&tag)
-                .map(|release| look.listed(release, &asset, suffixed, pin))
+                .map(|release| look.listed(release, &asset, place, pin))
                 .transpose()?,
             None => Some(look.asked(&tag, &asset, pin)?),
         };
@@ -149,7 +142,7 @@ impl Look<'_> {
         &self,
         release: &Release,
         asset: &AssetName,
-        suffixed: bool,
+        place: AssetPlace,
         pin: Option<&Pin>,
     ) -> Result<Found> {
         let Some(there) = listed(release, asset) else {
@@ -161,13 +154,10 @@ impl Look<'_> {
         let pinned = pin.is_some_and(same);
         let ours = match listed(release, &asset.sidecar()) {
             None if !pinned => return Ok(Found::Nothing),
-            _ if suffixed || pinned => true,
+            _ if place.names_inputs() || pinned => true,
             Some(Listed {
                 inputs: Some(told), ..
-            }) => [&self.wanted.build, &self.wanted.original]
-                .into_iter()
-                .flatten()
-                .any(|inputs| inputs.digest.short() == *told),
+            }) => self.wanted.digests().any(|inputs| inputs.short() == *told),
             // A draft's sidecar can't be read by name. Larder's own always tell their inputs.
             _ if release.draft => true,
             _ => self.accepted(&release.tag, asset)?.unwrap_or(false),
