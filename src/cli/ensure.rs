@@ -15,8 +15,8 @@ use larder_core::model::{Action, Outcome, SourceKind, Target};
 use larder_engine::events::{Event, Events, Finished, Summary};
 use larder_engine::installed::TargetState;
 use larder_engine::plan::{Plan, Selection};
+use larder_engine::runner::dry_run::dry_run;
 use larder_engine::runner::ensure::Ensure;
-use larder_engine::runner::foresee::foresee;
 use larder_engine::runner::{self, Work};
 use larder_engine::steps::{self, Done, Options};
 
@@ -135,9 +135,9 @@ pub fn targets(
         ensure.skipped(target, reason);
     }
     if session.ctx.options.dry_run {
-        let foreseen = foresee(plan, |target| steps::look(&session.ctx, target, false));
+        let foreseen = dry_run(&session.ctx, plan, limits.resolve(8));
         let errors = foreseen
-            .into_iter()
+            .iter()
             .filter_map(|foreseen| ensure.foreseen(foreseen))
             .collect();
         return (ensure.done(), errors);

@@ -16,11 +16,16 @@ use larder_core::error::{Error, Result};
 use larder_core::fs;
 use larder_core::model::{Action, Artifact, Name, Outcome, Platform, SourceKind, Target, Version};
 use larder_core::project::{HubConfig, Project};
+use larder_engine::acquire::intake::Transfer;
+use larder_engine::acquire::search::Attempt;
+use larder_engine::acquire::{self, released};
+use larder_engine::context::{Context, Options};
+use larder_engine::events::Events;
 use larder_engine::events::Finished;
 use larder_engine::plan::{Plan, Platforms, Selection};
 use larder_engine::runner::ensure::Ensure;
 use larder_engine::runner::{self, Work};
-use larder_engine::steps::{self, Options, UploadDecision, fetch_release};
+use larder_engine::steps::UploadDecision;
 use larder_remote::http;
 
 /// Put a subsystem's binaries into a folder of yours
@@ -173,27 +178,29 @@ fn plan_goal(plan: &Plan, target: &Target) -> bool {
     plan.goals().into_iter().any(|id| plan.target(id) == target)
 }
 
-fn show_chain(global: &Global, ctx: &steps::Context, target: &Target, to: &Utf8Path) -> Result<()> {
-    let look = steps::look(ctx, target, false)?;
+fn show_chain(global: &Global, ctx: &Context, target: &Target, to: &Utf8Path) -> Result<()> {
+    let probe = acquire::probe(ctx, target)?;
     let version = &ctx.subsystem(target)?.version;
-    let row = |attempt: &steps::Attempt| {
-        let arrow = if look.choice == Some(attempt.via) {
+    let row = |attempt: &Attempt| {
+        let arrow = if probe.choice() == Some(attempt.source) {
             "→"
         } else {
             " "
         };
-        format!("  {arrow} {:<9} {}\n", attempt.via, attempt.answer)
+        format!("  {arrow} {:<9} {}\n", attempt.source, attempt.answer)
     };
-    let rows: Vec<String> = look.attempts.iter().map(row).collect();
+    let rows: Vec<String> = probe.attempts.iter().map(row).collect();
     let text = format!(
         "{} {version} for {}\n{}",
         target.name,
         target.platform,
         rows.concat()
     );
-    let choice = look.choice.map_or("no source has it\n".to_owned(), |via| {
-        format!("would install from {via} into {to}\n")
-    });
+    let choice = probe
+        .choice()
+        .map_or("no source has it\n".to_owned(), |via| {
+            format!("would install from {via} into {to}\n")
+        });
     tell(global, &(text + &choice))
 }
 
@@ -223,12 +230,12 @@ fn from_hub(
     let hub = larder_remote::hub::open(config, &client)?;
     let version = match version {
         Some(version) => version,
-        None => fetch_release::newest(&*hub, name)?.ok_or_else(|| {
+        None => released::newest(&*hub, name)?.ok_or_else(|| {
             Error::failed(format!("{} has no release of `{name}`", hub.describe()))
         })?,
     };
     let platform = Platform::host();
-    let Some((tag, asset, sidecar)) = fetch_release::find(&*hub, name, &version, platform)? else {
+    let Some((tag, asset, sidecar)) = released::find(&*hub, name, &version, platform)? else {
         return Err(Error::failed(format!(
             "{} has no {name} {version} for {platform}",
             hub.describe()
@@ -247,17 +254,20 @@ fn from_hub(
     }
     let scratch = fs::Scratch::new("install")?;
     let dir = scratch.path();
-    fetch_release::unpack(&*hub, &tag, &asset, &sidecar, dir, &cancel)?;
+    let target = Target {
+        name: name.clone(),
+        platform,
+    };
+    // Nobody listens: a person sees the summary, a program the line.
+    let (events, _) = Events::channel();
+    let transfer = Transfer {
+        target: &target,
+        events: &events,
+        cancel: &cancel,
+    };
+    released::take(&*hub, transfer, &tag, &asset, &sidecar, dir)?;
     copy(global, &sidecar.content, |file| dir.join(file), to)?;
-    let mut finished = Finished::new(
-        Action::Ensure,
-        Target {
-            name: name.clone(),
-            platform,
-        },
-        version,
-        Outcome::Downloaded,
-    );
+    let mut finished = Finished::new(Action::Ensure, target, version, Outcome::Downloaded);
     (finished.via, finished.bytes, finished.seconds) = (
         Some(SourceKind::Managed),
         sidecar.size,

@@ -8,7 +8,9 @@ use super::each::{Told, each};
 use super::session::{PlatformArgs, Session};
 use larder_core::error::Result;
 use larder_core::model::{Action, Outcome};
-use larder_engine::steps::{Options, relock};
+use larder_engine::acquire::sources::original::Pins;
+use larder_engine::context::Options;
+use larder_engine::lock_resolve;
 
 /// Pin what is accepted in versions.lock
 ///
@@ -48,6 +50,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     )?;
     let ctx = Arc::clone(&session.ctx);
     let (update, adopt) = (!args.update.is_empty(), !args.adopt.is_empty());
+    let pins = if update { Pins::Anew } else { Pins::Lock };
     let names = match (update, adopt, args.names.is_empty()) {
         (true, _, _) => args.update.clone(),
         (_, true, _) => args.adopt.clone(),
@@ -61,9 +64,9 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         &args.platforms.resolve()?,
         |target| {
             let lines = if adopt {
-                relock::adopt(&ctx, target)?.into_iter().collect()
+                lock_resolve::adopt(&ctx, target)?.into_iter().collect()
             } else {
-                relock::lines(&ctx, target, update)?
+                lock_resolve::lines(&ctx, target, pins)?
             };
             let changed = ctx.locking.write(&lines, update)?;
             let outcome = if changed {

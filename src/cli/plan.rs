@@ -11,9 +11,10 @@ use crate::report::{self, Redactor, Tone, Verbosity};
 use larder_core::error::{Error, Result};
 use larder_core::formats::documents::{Decision, PlanDocument, PlanStep};
 use larder_core::model::{Name, Platform, SourceKind, Target};
+use larder_engine::context::Context;
 use larder_engine::plan::{Plan, Platforms, Selection};
-use larder_engine::runner::foresee::{Foreseen, foresee};
-use larder_engine::steps::{self, Context};
+use larder_engine::runner::Limits;
+use larder_engine::runner::dry_run::{Foreseen, dry_run};
 
 /// Show what `ensure` would do now
 ///
@@ -63,7 +64,12 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         (step.decision, step.reason) = (Decision::Skip, Some(reason.clone()));
         steps.push(step);
     }
-    for foreseen in foresee(&plan, |target| steps::look(ctx, target, false)) {
+    let limits = Limits {
+        builds: usize::MAX,
+        transfers: 8,
+        keep_going: true,
+    };
+    for foreseen in dry_run(ctx, &plan, limits) {
         let (step, error) = of(ctx, foreseen);
         steps.push(step);
         errors.extend(error);
@@ -103,37 +109,45 @@ fn step(ctx: &Context, target: &Target) -> PlanStep {
 
 /// What was foreseen of a target; an error where that could not be told.
 fn of(ctx: &Context, foreseen: Foreseen) -> (PlanStep, Option<Error>) {
+    let redactor = Redactor::from_env();
+    let mut step = step(ctx, &foreseen.target);
+    step.source = foreseen.source();
     let Foreseen {
         target,
-        look,
+        probe,
+        skipped,
         needed_by,
     } = foreseen;
-    let redactor = Redactor::from_env();
-    let mut step = step(ctx, &target);
     step.needed_by = needed_by.into_iter().collect();
-    match look {
-        Ok(look) => {
-            let last = look
+    match probe {
+        Some(Ok(probe)) => {
+            let last = probe
                 .attempts
                 .last()
                 .map(|attempt| redactor.clean_line(&attempt.answer));
-            step.decision = match (&look.stale, look.choice) {
+            step.decision = match (probe.stale(), probe.choice()) {
                 (None, _) => Decision::UpToDate,
-                (Some(_), Some(via)) => Decision::of(via),
+                (Some(_), Some(source)) => Decision::of(source),
                 (Some(_), None) => Decision::Fail,
             };
-            step.source = look.choice;
-            step.reason = look.stale;
-            step.answer = look.stopped.as_ref().map(report::error_line).or(last);
+            step.reason = probe.stale().map(|stale| stale.reason.clone());
+            step.answer = probe.stopped().map(report::error_line).or(last);
+            if let Some(reason) = skipped {
+                (step.decision, step.reason) = (Decision::Skip, Some(reason));
+            }
             (step, None)
         }
-        Err(error) => {
+        Some(Err(error)) => {
             step.decision = Decision::Fail;
             step.reason = Some(report::error_line(&error));
             (
                 step,
                 Some(error.context(format!("cannot tell what would become of {target}"))),
             )
+        }
+        None => {
+            (step.decision, step.reason) = (Decision::Skip, skipped);
+            (step, None)
         }
     }
 }

@@ -193,7 +193,7 @@ fn context(
 /// A command that only looks: nothing is shown while it goes, nothing is recorded, and a signal ends it at once.
 pub struct Looking {
     /// What every look shares.
-    pub ctx: Context,
+    pub ctx: Arc<Context>,
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -201,9 +201,7 @@ impl Looking {
     /// Opens the project above the current folder.
     pub fn open(global: &Global, options: Options) -> Result<Self> {
         let project = Global::load(&global.root()?)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .map_err(|e| Error::failed("cannot start").cause(e))?;
+        let runtime = runtime()?;
         let settings = http::Settings::from_env(options.offline)?;
         // Nobody listens: what a look has to say is in its answer.
         let (events, _) = Events::channel();
@@ -220,7 +218,7 @@ impl Looking {
             Cancel::new(),
         )?;
         Ok(Self {
-            ctx,
+            ctx: Arc::new(ctx),
             _runtime: runtime,
         })
     }
@@ -259,13 +257,17 @@ pub fn cache_dir() -> Result<Utf8PathBuf> {
 /// A runtime for child processes, and a cancellation that signals set: what a command needs that runs programs.
 pub fn supervised() -> Result<(tokio::runtime::Runtime, Cancel)> {
     let cancel = Cancel::new();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let runtime = runtime()?;
+    watch_signals(&runtime, &cancel)?;
+    Ok((runtime, cancel))
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()
-        .map_err(|e| Error::failed("cannot start").cause(e))?;
-    watch_signals(&runtime, &cancel)?;
-    Ok((runtime, cancel))
+        .map_err(|e| Error::failed("cannot start").cause(e))
 }
 
 /// The first INT, TERM or HUP cancels the run; steps end their children and clean up.

@@ -11,8 +11,9 @@ use crate::report::{self, Tone};
 use larder_core::error::{Error, Result};
 use larder_core::formats::documents::{StatusDocument, StatusEntry};
 use larder_core::model::{Platform, Target};
+use larder_engine::acquire;
+use larder_engine::context::{Context, Options};
 use larder_engine::plan::Selection;
-use larder_engine::steps::{self, Context, Options};
 
 /// Show what is wanted and what is installed
 ///
@@ -99,8 +100,8 @@ fn entry(ctx: &Context, target: &Target, exists: bool) -> (StatusEntry, Option<E
         entry.reason = Some(format!("does not exist for {}", target.platform));
         return (entry, None);
     }
-    let look = match steps::look(ctx, target, true) {
-        Ok(look) => look,
+    let probe = match acquire::look(ctx, target) {
+        Ok(probe) => probe,
         Err(error) => {
             entry.reason = Some(report::error_line(&error));
             return (
@@ -109,9 +110,9 @@ fn entry(ctx: &Context, target: &Target, exists: bool) -> (StatusEntry, Option<E
             );
         }
     };
-    entry.fresh = look.stale.is_none();
-    entry.reason = look.stale;
-    if let Some(found) = look.found {
+    entry.fresh = probe.stale().is_none();
+    entry.reason = probe.stale().map(|stale| stale.reason.clone());
+    if let Some(found) = probe.found() {
         let digest = found.digest();
         let record = ctx
             .state
@@ -119,11 +120,11 @@ fn entry(ctx: &Context, target: &Target, exists: bool) -> (StatusEntry, Option<E
         entry.via = record
             .filter(|record| record.artifact == digest)
             .and_then(|record| record.via);
-        entry.installed = Some(found.version);
+        entry.installed = Some(found.version.clone());
         entry.origin = Some(found.origin);
         entry.artifact = Some(digest);
         entry.inputs = Some(found.inputs);
-        entry.commit = found.commit;
+        entry.commit.clone_from(&found.commit);
     }
     (entry, None)
 }

@@ -16,8 +16,10 @@ use larder_core::formats::documents::{
 use larder_core::keys::Inputs;
 use larder_core::keys::inputs::Difference;
 use larder_core::model::{Digest, Origin, Platform, Target};
+use larder_engine::acquire::compare::{self, Other};
+use larder_engine::acquire::request::Request;
+use larder_engine::acquire::{self, Probe};
 use larder_engine::plan::Selection;
-use larder_engine::steps::{self, Context, Look, Other};
 
 /// Explain the decision about one subsystem
 ///
@@ -73,9 +75,10 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         name: subsystem.name.clone(),
         platform,
     };
-    let look = steps::look(ctx, &target, false)?;
-    let other = steps::other(ctx, &target, &look)?;
-    let document = document(ctx, &target, &look, other);
+    let request = Request::new(ctx, &target)?;
+    let probe = acquire::probe(ctx, &target)?;
+    let other = compare::other(&request, &probe)?;
+    let document = document(&request, &probe, other);
     if global.json {
         global.print_json(&document)?;
     } else {
@@ -86,23 +89,22 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             stdout_width(),
             verbose,
         ))?;
-        for hint in look.stopped.iter().flat_map(Error::hints) {
+        for hint in probe.stopped().into_iter().flat_map(Error::hints) {
             report::say(&format!("help: {hint}"));
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn document(ctx: &Context, target: &Target, look: &Look, other: Option<Other>) -> WhyDocument {
+fn document(request: &Request<'_>, probe: &Probe, other: Option<Other>) -> WhyDocument {
     let redactor = Redactor::from_env();
-    let Look {
+    let Request {
+        target,
+        subsystem,
         wanted,
-        found,
-        stale,
-        attempts,
-        choice,
-        stopped: _,
-    } = look;
+        ..
+    } = request;
+    let choice = probe.choice();
     let inputs = |origin: Origin, inputs: &Inputs| InputsEntry {
         origin,
         inputs: inputs.digest,
@@ -117,15 +119,15 @@ fn document(ctx: &Context, target: &Target, look: &Look, other: Option<Other>) -
     };
     WhyDocument {
         name: target.name.clone(),
-        version: ctx.project.subsystems[&target.name].version.clone(),
+        version: subsystem.version.clone(),
         platform: target.platform,
-        decision: match (stale, choice) {
+        decision: match (probe.stale(), choice) {
             (None, _) => Decision::UpToDate,
-            (Some(_), Some(via)) => Decision::of(*via),
+            (Some(_), Some(source)) => Decision::of(source),
             (Some(_), None) => Decision::Fail,
         },
-        reason: stale.clone(),
-        installed: found.as_ref().map(|found| InstalledEntry {
+        reason: probe.stale().map(|stale| stale.reason.clone()),
+        installed: probe.found().map(|found| InstalledEntry {
             version: found.version.clone(),
             origin: found.origin,
             inputs: found.inputs,
@@ -136,11 +138,12 @@ fn document(ctx: &Context, target: &Target, look: &Look, other: Option<Other>) -
             .into_iter()
             .filter_map(|origin| Some(inputs(origin, wanted.of(origin)?)))
             .collect(),
-        sources: attempts
+        sources: probe
+            .attempts
             .iter()
             .map(|attempt| SourceEntry {
-                source: attempt.via,
-                chosen: *choice == Some(attempt.via),
+                source: attempt.source,
+                chosen: choice == Some(attempt.source),
                 answer: redactor.clean_line(&attempt.answer),
             })
             .collect(),

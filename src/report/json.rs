@@ -55,6 +55,9 @@ pub struct FinishedLine {
     /// The file with the build's output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
+    /// True under `--dry-run`, where nothing was done: the outcome is the one it would have.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
 }
 
 /// A step ended that is about no single subsystem: a bundle, a project release, a task, a line of `ci:`.
@@ -127,6 +130,7 @@ impl FinishedLine {
             reason,
             place,
             log,
+            dry_run,
         } = finished;
         Self {
             event: "finished",
@@ -146,6 +150,7 @@ impl FinishedLine {
             reason: reason.as_ref().map(|text| redactor.clean_line(text)),
             place: place.as_ref().map(|text| redactor.clean_line(text)),
             log: log.as_ref().map(ToString::to_string),
+            dry_run: *dry_run,
         }
     }
 }

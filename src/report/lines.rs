@@ -65,6 +65,7 @@ impl Look {
         let (tone, symbol) = match finished.outcome {
             _ if failed(finished) => (Tone::Bad, paint.either("✗", "x")),
             Outcome::Skipped => (Tone::Dim, paint.either("○", "-")),
+            _ if finished.dry_run => (Tone::Dim, paint.either("○", "-")),
             _ => (Tone::Good, paint.either("✓", "+")),
         };
         let details = self.details(finished);
@@ -151,7 +152,7 @@ impl Look {
         if let Some(error) = &finished.error {
             return self.redactor.clean_line(error.message());
         }
-        if matches!(finished.outcome, Outcome::Failed | Outcome::Skipped) {
+        if finished.dry_run || matches!(finished.outcome, Outcome::Failed | Outcome::Skipped) {
             return reason.unwrap_or_default();
         }
         let mut details = String::new();
@@ -251,6 +252,10 @@ impl Look {
             .collect();
         let counts = counts.join(self.paint.dot());
         let mut lines = Vec::new();
+        if totals.is_dry_run() {
+            let text = format!("nothing was changed; it would be: {counts}");
+            return vec![self.fit(text)];
+        }
         let groups = self.groups(totals);
         if totals.finished.len() > 1 && !groups.is_empty() {
             lines.push(String::new());

@@ -98,6 +98,7 @@ fn finished(name: &str, outcome: Outcome) -> Finished {
         reason: None,
         place: None,
         log: None,
+        dry_run: false,
     }
 }
 

@@ -61,6 +61,11 @@ impl Totals {
         self.finished.iter().filter(|f| failed(f))
     }
 
+    /// Whether steps only said what they would do.
+    pub fn is_dry_run(&self) -> bool {
+        self.finished.iter().any(|finished| finished.dry_run)
+    }
+
     /// All steps that ended.
     pub fn steps(&self) -> usize {
         self.counts.values().sum()

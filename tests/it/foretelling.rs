@@ -50,9 +50,9 @@ fn plan_tells_what_would_be_done() {
     };
     let lines: Vec<_> = out.finished("ensure").iter().map(told).collect();
     let foreseen = [
-        "app skipped would be built: not installed",
-        "base skipped would be built: not installed",
-        "tool skipped would be built: not installed; needed to build app",
+        "app built would be built: not installed",
+        "base built would be built: not installed",
+        "tool built would be built: not installed; needed to build app",
     ];
     assert_eq!(lines, foreseen, "ensure --dry-run foresees what plan does");
     assert!(

@@ -76,7 +76,7 @@ fn a_dry_run_prints_the_chain_and_the_choice() {
     tool v1.2.0 for [HOST]
         cache     nothing for these inputs
         managed   [PROJECT]/.larder-hub has no tool-v1.2.0/tool-[HOST].tar.gz
-      → original  http://[SERVER]/tool (not asked)
+      → original  http://[SERVER]/tool has it
     would install from original into [PROJECT]/../bin
     ");
     let forced = env

@@ -111,6 +111,8 @@ pub struct Finished {
     pub place: Option<String>,
     /// A build's log.
     pub log: Option<Utf8PathBuf>,
+    /// Nothing was done: this is how it would end.
+    pub dry_run: bool,
 }
 
 /// How a step ended that is about no single subsystem: a bundle, a project release, a task, a line of `ci:`.
@@ -151,6 +153,7 @@ impl Finished {
             reason: None,
             place: None,
             log: None,
+            dry_run: false,
         }
     }
 }

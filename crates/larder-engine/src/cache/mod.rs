@@ -28,6 +28,7 @@ pub use prune::{Checked, Pruned, Usage};
 use larder_core::error::{Error, Result};
 use larder_core::formats::Observed;
 use larder_core::fs::{self, IoContext};
+use larder_core::keys::tree;
 use larder_core::model::{Artifact, ArtifactFile, Digest, Hasher, Origin, SourceKind};
 
 /// What an entry's first line begins with; its sha256 is of what follows the line.
@@ -169,6 +170,18 @@ impl Cache {
             .persist(&to)
             .map_err(|e| fs::io_error("write", &to, &e.error))?;
         Ok(())
+    }
+
+    /// Whether the files of an artifact are all there and undamaged: each is read and hashed, nothing is changed.
+    pub fn is_whole(&self, artifact: &Artifact) -> Result<bool> {
+        for file in &artifact.files {
+            let path = self.file(&file.sha256);
+            let is_there = fs::stat(&path)?.is_some_and(|meta| meta.len() == file.size);
+            if !is_there || tree::hash_file(&path)?.0 != file.sha256 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Puts an artifact's files into an existing folder under their names, hashing them on the way. `false` where the

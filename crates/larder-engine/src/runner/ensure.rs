@@ -1,15 +1,17 @@
 //! The work of `ensure`: steps on targets, told as events, with what has to be recorded afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::foresee::Foreseen;
+use super::dry_run::Foreseen;
 use super::{Answer, Work};
+use crate::acquire::{self, Acquired, Done, Probe};
+use crate::context::Context;
 use crate::events::{Event, Finished, Level};
-use crate::steps::{self, Context, Done, Obtained, UploadDecision};
+use crate::steps::{self, UploadDecision};
 use larder_core::error::{Error, Result};
-use larder_core::model::{Action, Name, Outcome, Target};
+use larder_core::model::{Action, Name, Outcome, SourceKind, Target};
 
 /// Obtains and builds targets of a context.
 pub struct Ensure {
@@ -21,7 +23,7 @@ pub struct Ensure {
 #[derive(Default)]
 struct Inner {
     started: BTreeMap<Target, Instant>,
-    silent: BTreeMap<Target, Error>,
+    unavailable: BTreeMap<Target, Error>,
     done: BTreeMap<Target, Done>,
     late: Vec<Error>,
 }
@@ -76,6 +78,7 @@ impl Ensure {
             reason: None,
             place: None,
             log: None,
+            dry_run: false,
         })
     }
 
@@ -113,11 +116,11 @@ impl Ensure {
 
     /// After a build, where `upload` says so: package and release. Told as an event of its own.
     fn release(&self, target: &Target) {
-        let reason = match (&self.upload, self.inner().silent.get(target)) {
+        let reason = match (&self.upload, self.inner().unavailable.get(target)) {
             (UploadDecision::No, _) => return,
             (UploadDecision::Skip(why), _) => Some(why.clone()),
             (UploadDecision::Yes, Some(error)) => Some(format!(
-                "a source before the build was silent ({}), so what was built is not uploaded",
+                "a source before the build was unavailable ({}), so what was built is not uploaded",
                 error.message()
             )),
             (UploadDecision::Yes, None) => None,
@@ -149,30 +152,54 @@ impl Ensure {
     }
 
     /// `--dry-run`: tells what was foreseen of a target; gives the failure it would come to.
-    pub fn foreseen(&self, foreseen: Foreseen) -> Option<Error> {
+    pub fn foreseen(&self, foreseen: &Foreseen) -> Option<Error> {
         let Foreseen {
             target,
-            look,
+            probe,
+            skipped,
             needed_by,
         } = foreseen;
-        match look.and_then(|look| steps::foretell(&self.ctx, &target, look)) {
-            Ok(Err(mut reason)) => {
-                if !needed_by.is_empty() {
-                    let builds: Vec<&str> = needed_by.iter().map(Name::as_str).collect();
-                    reason = format!("{reason}; needed to build {}", builds.join(", "));
-                }
-                self.skipped(&target, &reason);
-                None
-            }
-            Ok(Ok(done)) => {
-                self.succeeded(&target, done);
-                None
-            }
-            Err(error) => {
-                self.failed(&target, error.clone(), false);
-                Some(error)
-            }
+        if let Some(reason) = skipped {
+            self.skipped(target, reason);
+            return None;
         }
+        let error = match probe {
+            Some(Ok(probe)) => {
+                let Some(error) = probe.failure(&self.ctx, target) else {
+                    self.would(target, probe, foreseen.outcome(), needed_by);
+                    return None;
+                };
+                error
+            }
+            Some(Err(error)) => error.clone(),
+            None => return None,
+        };
+        self.failed(target, error.clone(), false);
+        Some(error)
+    }
+
+    /// Tells what would become of a target.
+    fn would(&self, target: &Target, probe: &Probe, outcome: Outcome, needed_by: &BTreeSet<Name>) {
+        let Some(mut finished) = self.finished(target, outcome) else {
+            return;
+        };
+        finished.dry_run = outcome != Outcome::UpToDate;
+        finished.via = probe.choice();
+        if let Some(stale) = probe.stale() {
+            let answer = probe.attempts.last().map_or("", |attempt| &attempt.answer);
+            let stale = &stale.reason;
+            let mut reason = match probe.choice() {
+                Some(SourceKind::Build) => format!("would be built: {stale}"),
+                Some(source) => format!("would come from {source}: {answer} ({stale})"),
+                None => stale.clone(),
+            };
+            if !needed_by.is_empty() {
+                let builds: Vec<&str> = needed_by.iter().map(Name::as_str).collect();
+                reason = format!("{reason}; needed to build {}", builds.join(", "));
+            }
+            finished.reason = Some(reason);
+        }
+        self.tell(Some(finished));
     }
 
     fn try_build(&self, target: &Target, reason: &str) -> Result<Done> {
@@ -181,16 +208,16 @@ impl Ensure {
 }
 
 impl Work for Ensure {
-    fn obtain(&self, target: &Target) -> Answer {
+    fn acquire(&self, target: &Target) -> Answer {
         self.inner().started.insert(target.clone(), Instant::now());
-        match steps::obtain(&self.ctx, target) {
-            Ok(Obtained::Done(done)) => self.succeeded(target, *done),
-            Ok(Obtained::MustBuild {
+        match acquire::acquire(&self.ctx, target) {
+            Ok(Acquired::Done(done)) => self.succeeded(target, *done),
+            Ok(Acquired::MustBuild {
                 reason,
                 unavailable,
             }) => {
                 if let Some(error) = unavailable {
-                    self.inner().silent.insert(target.clone(), error);
+                    self.inner().unavailable.insert(target.clone(), error);
                 }
                 self.ctx.events.note(
                     Some(target),

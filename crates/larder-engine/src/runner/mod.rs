@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!             wake                start               must build            needs are there        start
-//! Dormant ───────────▶ Queued ───────────▶ Obtaining ───────────▶ Awaiting ───────────▶ Ready ───────────▶ Building
+//! Dormant ───────────▶ Queued ───────────▶ Acquiring ───────────▶ Awaiting ───────────▶ Ready ───────────▶ Building
 //!                        │                    │ present, failed      │ a need failed      │                   │
 //!                        └─── stopped ────────┴──────────▶ Ended ◀───┴────── stopped ─────┴───────────────────┘
 //! ```
@@ -13,10 +13,10 @@
 //! really happens. One task (the one that called [`run`]) owns every state; `Runner::set` is the only place that changes
 //! one, and refuses what the drawing does not show. Workers own nothing: they get a target and send back an answer.
 //!
-//! Nothing here knows what obtaining or building means, nor how anything is shown.
+//! Nothing here knows what acquiring or building means, nor how anything is shown.
 
+pub mod dry_run;
 pub mod ensure;
-pub mod foresee;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -42,7 +42,7 @@ pub enum Answer {
 /// The work on targets. Called from many threads at once, each target by one at a time.
 pub trait Work: Send + Sync {
     /// Makes a target present without building it.
-    fn obtain(&self, target: &Target) -> Answer;
+    fn acquire(&self, target: &Target) -> Answer;
     /// Builds a target, whose needs are there; never answers `MustBuild`.
     fn build(&self, target: &Target, reason: &str) -> Answer;
     /// Hears of a target that will not be worked on.
@@ -83,7 +83,7 @@ impl Ended {
 enum State {
     Dormant,
     Queued,
-    Obtaining,
+    Acquiring,
     Awaiting { reason: String },
     Ready { reason: String },
     Building,
@@ -95,7 +95,7 @@ struct Runner<'a> {
     states: BTreeMap<TargetId, State>,
     queued: VecDeque<TargetId>,
     ready: VecDeque<TargetId>,
-    obtaining: usize,
+    acquiring: usize,
     building: usize,
     stop: Option<String>,
     ended: Ended,
@@ -116,7 +116,7 @@ pub fn run(
             runner.stop = Some("interrupted".into());
         }
         runner.start(work, limits, runtime, &sender);
-        if runner.obtaining + runner.building == 0 {
+        if runner.acquiring + runner.building == 0 {
             break;
         }
         // The runner holds a sender, so this only fails when every worker is gone, which none can be.
@@ -142,7 +142,7 @@ impl<'a> Runner<'a> {
                 .collect(),
             queued: VecDeque::new(),
             ready: VecDeque::new(),
-            obtaining: 0,
+            acquiring: 0,
             building: 0,
             stop: None,
             ended: Ended::default(),
@@ -155,14 +155,14 @@ impl<'a> Runner<'a> {
 
     /// The one place where a state changes.
     fn set(&mut self, id: TargetId, new: State) {
-        use State::{Awaiting, Building, Dormant, Ended, Obtaining, Queued, Ready};
+        use State::{Acquiring, Awaiting, Building, Dormant, Ended, Queued, Ready};
         let old = self.states.insert(id, new.clone()).unwrap_or(Dormant);
         match (&old, &new) {
             (Dormant, Queued) => self.queued.push_back(id),
-            (Queued, Obtaining) => self.obtaining += 1,
+            (Queued, Acquiring) => self.acquiring += 1,
             (Awaiting { .. }, Ready { .. }) => self.ready.push_back(id),
             (Ready { .. }, Building) => self.building += 1,
-            (Obtaining, Awaiting { .. } | Ended(_)) => self.obtaining -= 1,
+            (Acquiring, Awaiting { .. } | Ended(_)) => self.acquiring -= 1,
             (Building, Ended(_)) => self.building -= 1,
             (Queued | Awaiting { .. } | Ready { .. } | Dormant, Ended(_)) => {}
             _ => debug_assert!(false, "{}: {old:?} → {new:?}", self.plan.target(id)),
@@ -196,17 +196,17 @@ impl<'a> Runner<'a> {
             );
             spawn(runtime, sender, id, move || work.build(&target, &reason));
         }
-        while self.stop.is_none() && self.obtaining < limits.transfers.max(1) {
+        while self.stop.is_none() && self.acquiring < limits.transfers.max(1) {
             let Some(id) = self.queued.pop_front() else {
                 break;
             };
-            self.set(id, State::Obtaining);
+            self.set(id, State::Acquiring);
             let (work, target, sender) = (
                 Arc::clone(work),
                 self.plan.target(id).clone(),
                 sender.clone(),
             );
-            spawn(runtime, sender, id, move || work.obtain(&target));
+            spawn(runtime, sender, id, move || work.acquire(&target));
         }
     }
 
@@ -304,7 +304,7 @@ impl<'a> Runner<'a> {
                 Some(State::Queued | State::Awaiting { .. } | State::Ready { .. }) => {
                     self.skip(id, &reason, work);
                 }
-                Some(State::Dormant | State::Obtaining | State::Building | State::Ended(_))
+                Some(State::Dormant | State::Acquiring | State::Building | State::Ended(_))
                 | None => {}
             }
         }

@@ -18,14 +18,15 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::context::Context;
 use super::exclusive::{Exclusive, exclusive, exclusive_now};
-use super::obtain::{self, Done};
-use super::present::{hold, present};
 use super::process::{Ended, capture, shell, supervise};
 use super::source;
 use super::verify::first_lines;
+use crate::acquire::freshness::{self, Freshness};
+use crate::acquire::request::Request;
+use crate::acquire::{self, Done, sources};
 use crate::cache::Entry;
+use crate::context::Context;
 use crate::events::{Level, Phase};
 use larder_core::error::{Error, Result};
 use larder_core::executable::{self, Executable};
@@ -75,16 +76,19 @@ const PASSED: &[&str] = &[
 
 /// Builds a target, whose `build.needs` are present, and installs what came out.
 pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
-    let held = hold(ctx, target)?;
-    let wanted = ctx.wanted(target)?;
+    let held = acquire::hold(ctx, target)?;
+    let request = Request::new(ctx, target)?;
     // Whoever held the lock before may have done it.
     if !ctx.options.rebuild
         && !ctx.options.reinstall
-        && let Some(done) = present(&held.bin, &wanted)?
+        && let Freshness::UpToDate {
+            artifact, watched, ..
+        } = freshness::read(&request, &held.bin)?
     {
-        return Ok(done);
+        return Ok(Done::up_to_date(artifact, watched));
     }
-    let inputs = wanted
+    let inputs = request
+        .wanted
         .of(Origin::Build)
         .ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", target.name)))?;
     // One build of the same inputs at a time on this machine: whoever waited finds it in the cache.
@@ -94,18 +98,21 @@ pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
         })?),
         Err(_) => None,
     };
-    if !ctx.options.rebuild
-        && ctx.options.source.is_none()
-        && let Some(entry) = ctx.cache.lookup(Origin::Build, &inputs.digest)?
-        && let Some(done) = obtain::restore(ctx, target, &held.bin, &entry, reason)?
-    {
-        return Ok(done);
+    if !ctx.options.rebuild && ctx.options.source.is_none() {
+        for entry in sources::cache::entries(&request)? {
+            let staging = held.bin.stage()?;
+            if entry.artifact.origin == Origin::Build
+                && let Some(taken) = sources::cache::restore(&request, entry, staging.path())?
+            {
+                return acquire::install(&request, &held.bin, staging, taken, reason.to_owned());
+            }
+        }
     }
     ctx.private("logs")?;
     let log = log_path(ctx, target);
     fs::create(&log)?;
     ctx.events.phase(target, Phase::Building, None);
-    let mut work = Work::new(ctx, target, &log)?;
+    let mut work = Work::new(&request, &log)?;
     let made = work
         .run()
         .map_err(|error| ended_badly(error, target, &log))?;
@@ -135,7 +142,7 @@ pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
         file: None,
         observed: made.observed,
     };
-    obtain::remember(ctx, target, &staging, &entry);
+    acquire::remember(&request, &staging, &entry);
     let watched = held.bin.install(staging, &entry.artifact)?;
     Ok(Done {
         outcome: Outcome::Built,
@@ -176,6 +183,7 @@ struct Made {
 
 /// A build under way; its folder goes when it is dropped.
 struct Work<'a> {
+    request: &'a Request<'a>,
     ctx: &'a Context,
     target: &'a Target,
     subsystem: &'a Subsystem,
@@ -220,8 +228,8 @@ pub fn sweep(ctx: &Context) -> Result<()> {
 }
 
 impl<'a> Work<'a> {
-    fn new(ctx: &'a Context, target: &'a Target, log: &'a Utf8Path) -> Result<Self> {
-        let subsystem = ctx.subsystem(target)?;
+    fn new(request: &'a Request<'a>, log: &'a Utf8Path) -> Result<Self> {
+        let (ctx, target, subsystem) = (request.run, request.target, request.subsystem);
         let declared = subsystem
             .build
             .as_ref()
@@ -243,6 +251,7 @@ impl<'a> Work<'a> {
             .rendered_build(&target.platform, out.as_str(), src.as_str())?
             .ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", target.name)))?;
         Ok(Self {
+            request,
             ctx,
             target,
             subsystem,
@@ -269,13 +278,7 @@ impl<'a> Work<'a> {
 
     fn run(&mut self) -> Result<Made> {
         let tools = self.check_tools()?;
-        let commit = source::fetch(
-            self.ctx,
-            self.target,
-            &self.rendered.source,
-            &self.src,
-            self.log,
-        )?;
+        let commit = source::fetch(self.request, &self.rendered.source, &self.src, self.log)?;
         self.pin_commit(commit.as_deref())?;
         let deadline = Instant::now() + self.declared.timeout;
         for line in self.commands() {
@@ -303,23 +306,18 @@ impl<'a> Work<'a> {
         else {
             return Ok(());
         };
-        match self.ctx.locking.commit(self.ctx, self.target, url, rev) {
-            Some(pinned) if pinned == commit => Ok(()),
-            Some(pinned) => Err(Error::integrity(format!("{rev} of {url} moved"))
-                .cause(format!("it is {commit} now, versions.lock pins {pinned}"))
-                .hint(format!(
-                    "if that is wanted: `larder lock --update {}`",
-                    self.target.name
-                ))),
-            None if obtain::is_commit(rev) => Ok(()),
-            None => self.ctx.locking.record(&LockLine::Commit {
-                name: self.target.name.clone(),
-                version: self.subsystem.version.clone(),
-                url: url.clone(),
-                rev: rev.clone(),
-                commit: commit.to_owned(),
-            }),
+        let locking = &self.ctx.locking;
+        locking.check_commit(self.ctx, self.target, url, rev, commit)?;
+        if self.request.has_commit(url, rev) {
+            return Ok(());
         }
+        locking.record(&LockLine::Commit {
+            name: self.target.name.clone(),
+            version: self.subsystem.version.clone(),
+            url: url.clone(),
+            rev: rev.clone(),
+            commit: commit.to_owned(),
+        })
     }
 
     /// The lowest glibc that a file runs on, if it is linked to one.

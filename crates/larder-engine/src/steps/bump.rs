@@ -3,8 +3,9 @@
 use camino::Utf8Path;
 use rayon::prelude::*;
 
-use super::context::Context;
-use super::relock;
+use crate::acquire::sources::original::Pins;
+use crate::context::Context;
+use crate::lock_resolve;
 use larder_core::error::{Error, Result};
 use larder_core::formats::LockLine;
 use larder_core::fs;
@@ -37,7 +38,7 @@ pub fn lock_lines(ctx: &Context, targets: &[Target]) -> Vec<(Target, Result<Vec<
             target.clone(),
             ctx.cancel
                 .check()
-                .and_then(|()| relock::lines(ctx, target, false)),
+                .and_then(|()| lock_resolve::lines(ctx, target, Pins::Lock)),
         )
     };
     targets.par_iter().map(lines).collect()

@@ -13,8 +13,8 @@ use std::io::{BufWriter, Write};
 
 use camino::Utf8PathBuf;
 
-use super::context::Context;
 use super::package;
+use crate::context::Context;
 use larder_core::archive::{self, Content, PackEntry};
 use larder_core::error::{Error, Result};
 use larder_core::formats::stamp;

@@ -2,8 +2,8 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::context::Context;
-use super::present::hold;
+use crate::acquire::hold;
+use crate::context::Context;
 use larder_core::error::{Error, Result};
 use larder_core::fs;
 use larder_core::model::{FileName, Name, Platform, Target};

@@ -12,15 +12,14 @@ use std::collections::BTreeMap;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use super::context::Context;
-use super::original;
-use crate::cache::Entry;
-use crate::events::Phase;
+use crate::acquire::request::Request;
+use crate::acquire::search::{self, End, Searched};
+use crate::acquire::sources::{self, Taken};
+use crate::context::Context;
 use larder_core::error::{Error, Result};
-use larder_core::formats::PinKind;
 use larder_core::fs;
 use larder_core::keys::tree;
-use larder_core::model::{ArtifactFile, Origin, Platform, Tag, Target};
+use larder_core::model::{ArtifactFile, Origin, Outcome, Platform, Tag, Target};
 use larder_core::project::{Coordinate, HubConfig, Subsystem};
 use larder_remote::hub::GitHubConfig;
 use larder_remote::origin::is_older;
@@ -130,15 +129,26 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
             place: dir,
         });
     }
-    let entry = obtain(ctx, target)?;
-    let item = item_of(&entry.artifact.files);
-    if is_whole(&dir, &item)? {
-        return Ok(Collected {
-            bytes: 0,
-            item,
-            changed: false,
-            place: dir,
-        });
+    let request = Request::new(ctx, target)?.originals_only();
+    if request.wanted.of(Origin::Original).is_none() {
+        let name = &target.name;
+        return Err(Error::failed(format!(
+            "`{name}` has no upstream, so there is nothing to collect"
+        )));
+    }
+    for entry in sources::cache::entries(&request)? {
+        let item = item_of(&entry.artifact.files);
+        if is_whole(&dir, &item)? {
+            if let Some(line) = sources::cache::line(&request, &entry)? {
+                ctx.locking.record(&line)?;
+            }
+            return Ok(Collected {
+                bytes: 0,
+                item,
+                changed: false,
+                place: dir,
+            });
+        }
     }
     fs::create_dir_all(&base)?;
     let staging = tempfile::Builder::new()
@@ -147,13 +157,15 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
         .map_err(|e| fs::io_error("create a folder in", &base, &e))?;
     let staged = Utf8Path::from_path(staging.path())
         .ok_or_else(|| Error::failed("the project's path is not UTF-8"))?;
-    if !ctx.cache.restore(&entry.artifact, staged, |bytes| {
-        ctx.events.progress(target, bytes);
-    })? {
-        return Err(Error::failed(format!(
-            "the cached original of {target} is damaged; it was set aside"
-        ))
-        .hint("run again"));
+    let entry = acquire(&request, staged)?.entry;
+    let item = item_of(&entry.artifact.files);
+    if is_whole(&dir, &item)? {
+        return Ok(Collected {
+            bytes: 0,
+            item,
+            changed: false,
+            place: dir,
+        });
     }
     fs::set_mode(staged, 0o755)?;
     let staged = staging.keep();
@@ -167,39 +179,29 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
     })
 }
 
-/// The original, in the cache afterwards.
-fn obtain(ctx: &Context, target: &Target) -> Result<Entry> {
-    let wanted = ctx.wanted(target)?;
-    let inputs = wanted.of(Origin::Original).ok_or_else(|| {
-        Error::failed(format!(
-            "`{}` has no upstream, so there is nothing to collect",
-            target.name
-        ))
-    })?;
-    let pin = ctx
-        .locking
-        .pin(ctx, target, &wanted, Origin::Original, PinKind::Upstream);
-    if let Some(entry) = ctx.cache.lookup(Origin::Original, &inputs.digest)?
-        && ctx.cache.holds(&entry.artifact)?
-        && pin
-            .as_ref()
-            .and_then(|pin| pin.artifact)
-            .is_none_or(|pinned| pinned == entry.artifact.digest())
-        && (pin.is_some() || !ctx.options.locked)
-    {
-        return Ok(entry);
-    }
-    ctx.events.phase(target, Phase::Downloading, None);
-    let staging = ctx.cache.staging()?;
-    let dir = Utf8Path::from_path(staging.path())
-        .ok_or_else(|| Error::failed("the cache's path is not UTF-8"))?;
-    match original::fetch(ctx, target, &wanted, dir, false)? {
-        Ok(original::Got { entry, line }) => {
-            ctx.locking.record(&line)?;
-            ctx.cache.insert(dir, &entry)?;
-            Ok(entry)
+/// The original, in an existing, empty folder; it is in the cache and the lock afterwards.
+fn acquire(request: &Request<'_>, into: &Utf8Path) -> Result<Taken> {
+    let Request {
+        run: ctx, target, ..
+    } = request;
+    let Searched { attempts, end, .. } =
+        search::search(request, |source| sources::take(request, source, into));
+    match end {
+        End::Found(_, Some(taken)) => {
+            if let Some(line) = &taken.line {
+                ctx.locking.record(line)?;
+            }
+            if taken.outcome != Outcome::Restored {
+                ctx.cache.insert(into, &taken.entry)?;
+            }
+            Ok(taken)
         }
-        Err(absent) => Err(Error::failed(format!("no original of {target}")).cause(absent)),
+        End::Found(_, None) | End::Nowhere => {
+            let last = attempts.into_iter().next_back();
+            let reason = last.map_or_else(String::new, |attempt| attempt.answer);
+            Err(Error::failed(format!("no original of {target}")).cause(reason))
+        }
+        End::Stopped(error) => Err(error),
     }
 }
 

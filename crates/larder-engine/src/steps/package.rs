@@ -5,9 +5,10 @@ use std::io::{BufWriter, Write};
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::NamedTempFile;
 
-use super::context::Context;
 use super::exclusive::exclusive;
-use super::present::stamped;
+use crate::acquire::freshness::stamped;
+use crate::acquire::request::Request;
+use crate::context::Context;
 use crate::events::{Level, Phase};
 use crate::installed::Bin;
 use larder_core::archive::{self, Content, PackEntry};
@@ -145,11 +146,11 @@ fn settle(staged: NamedTempFile, path: &Utf8Path) -> Result<()> {
 
 /// What is installed of a target, if it is what today's recipe wants.
 pub(super) fn wanted_and_installed(ctx: &Context, target: &Target, bin: &Bin) -> Result<Artifact> {
-    let wanted = ctx.wanted(target)?;
+    let request = Request::new(ctx, target)?;
     let ensure = format!("run `{}` first", target.ensure());
-    let artifact = stamped(bin, &wanted)?
+    let artifact = stamped(&request, bin)?
         .ok_or_else(|| Error::failed(format!("{target} is not installed")).hint(&ensure))?;
-    if !wanted.accepts(artifact.origin, &artifact.inputs) {
+    if !request.wanted.accepts(artifact.origin, &artifact.inputs) {
         return Err(Error::failed(format!(
             "what is installed of {target} is not what the recipe wants today"
         ))

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use super::bundle::Bundled;
-use super::context::Context;
 use super::package::Packaged;
+use crate::context::Context;
 use larder_core::error::{Error, Result};
 use larder_core::fs;
 use larder_core::model::{AssetName, Digest, Platform, Tag};

@@ -3,12 +3,16 @@
 //! First published stands: the same artifact is left alone; other bytes of the same inputs are adopted, with a warning;
 //! an artifact of other inputs goes beside it under a suffixed name.
 
-use super::context::Context;
 use super::package::{Packaged, package};
-use super::{locking, managed};
+use crate::acquire;
+use crate::acquire::availability::Availability;
+use crate::acquire::request::Request;
+use crate::acquire::sources::Managed;
+use crate::context::Context;
 use crate::events::{Level, Phase};
+use crate::lock;
 use larder_core::error::{Error, Kind, Result};
-use larder_core::formats::{LockLine, PinKind};
+use larder_core::formats::{LockLine, PinKind, Sidecar};
 use larder_core::model::{AssetName, Outcome, Tag, Target};
 use larder_core::project::HubConfig;
 use larder_remote::hub::{PublishOptions, Published, Upload};
@@ -67,8 +71,8 @@ pub fn release(ctx: &Context, target: &Target, options: ReleaseOptions) -> Resul
             Published::Added | Published::Replaced | Published::Present
         ) && !receipt.staged
         {
-            let url = locking::asset_url(ctx, &tag, &name)?;
-            let line = locking::line(
+            let url = lock::asset_url(ctx, &tag, &name)?;
+            let line = lock::line(
                 &sidecar.content,
                 PinKind::Asset,
                 sidecar.sha256,
@@ -107,7 +111,7 @@ pub fn release(ctx: &Context, target: &Target, options: ReleaseOptions) -> Resul
                     "{place} was published first with other bytes of the same inputs; it stands, and is adopted here"
                 );
                 ctx.events.note(Some(target), Level::Warning, text);
-                managed::adopt(ctx, target, &tag, &name, &theirs)?;
+                adopt(ctx, target, &tag, &name, &theirs)?;
                 return released(
                     Outcome::UpToDate,
                     0,
@@ -127,6 +131,30 @@ pub fn release(ctx: &Context, target: &Target, options: ReleaseOptions) -> Resul
         hub.describe()
     ))
     .hint("`larder release --replace` puts this one in their place"))
+}
+
+/// Puts a published artifact in the place of an own build of the same inputs.
+fn adopt(
+    ctx: &Context,
+    target: &Target,
+    tag: &Tag,
+    asset: &AssetName,
+    sidecar: &Sidecar,
+) -> Result<()> {
+    let held = acquire::hold(ctx, target)?;
+    let request = Request::new(ctx, target)?;
+    let staging = held.bin.stage()?;
+    let published = Managed::described(tag.clone(), asset.clone(), sidecar.clone());
+    match published.fetch(&request, staging.path())? {
+        Availability::Have(taken) => {
+            let reason = "published first".to_owned();
+            acquire::install(&request, &held.bin, staging, taken, reason).map(drop)
+        }
+        Availability::Absent(_) => Err(Error::unavailable(format!(
+            "{asset} of {tag}, which was published first, is not there"
+        ))
+        .hint("run again")),
+    }
 }
 
 /// Whether an asset is one that `lock --adopt` tied to today's inputs.

@@ -1,7 +1,7 @@
 //! Back to the set that was installed before.
 
-use super::context::Context;
-use super::present::hold;
+use crate::acquire::hold;
+use crate::context::Context;
 use larder_core::error::{Error, Result};
 use larder_core::model::{Artifact, Target};
 

@@ -5,32 +5,32 @@ use std::process::{Command, Stdio};
 
 use camino::Utf8Path;
 
-use super::context::Context;
-use super::obtain::Telling;
 use super::process::{Ended, supervise};
+use crate::acquire;
+use crate::acquire::intake::{self, Arrival};
+use crate::context::Context;
 use crate::events::Phase;
-use larder_core::archive::{self, ArchiveKind, Budget, HashingReader, Select};
+use larder_core::archive::{Budget, Select};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::fs::{self, IoContext};
 use larder_core::keys::tree;
-use larder_core::model::{Digest, Target};
+use larder_core::model::Digest;
 use larder_core::project::RenderedSource;
 use larder_remote::http::Request;
+use larder_remote::origin::Stated;
 
 /// Puts a source into `into`; the commit, if it is a git source.
 pub fn fetch(
-    ctx: &Context,
-    target: &Target,
+    request: &acquire::request::Request<'_>,
     source: &RenderedSource,
     into: &Utf8Path,
     log: &Utf8Path,
 ) -> Result<Option<String>> {
+    let ctx = request.run;
     match source {
         RenderedSource::Dir { path } => copy_dir(ctx, path, into).map(|()| None),
         RenderedSource::Git { url, rev } => clone(ctx, url, rev, into, log).map(Some),
-        RenderedSource::Url { url, sha256 } => {
-            archive(ctx, target, url, sha256, into).map(|()| None)
-        }
+        RenderedSource::Url { url, sha256 } => archive(request, url, sha256, into).map(|()| None),
         // cargo fetches it itself.
         RenderedSource::Crate { .. } => Ok(None),
     }
@@ -131,7 +131,7 @@ fn clone(ctx: &Context, url: &str, rev: &str, into: &Utf8Path, log: &Utf8Path) -
         .output()
         .at("run", Path::new("git"))?;
     let commit = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    if !super::obtain::is_commit(&commit) {
+    if !crate::git::is_commit(&commit) {
         return Err(Error::failed(format!(
             "git named no commit for {rev} of {url}"
         )));
@@ -231,46 +231,31 @@ fn git(ctx: &Context, dir: &Utf8Path, log: &Utf8Path, arguments: &[&str]) -> Res
 /// Fetches an archive, unpacks it while it arrives, and checks its digest before anything uses it. Where all of it lies in
 /// one folder, that folder's content is the source.
 fn archive(
-    ctx: &Context,
-    target: &Target,
+    request: &acquire::request::Request<'_>,
     url: &str,
     sha256: &Digest,
     into: &Utf8Path,
 ) -> Result<()> {
+    let ctx = request.run;
     let Some(download) = ctx.client.get(Request::get(url)?.visible(true))? else {
-        return Err(Error::failed(format!("the source {url} does not exist"))
-            .hint("check `build.source.url` and the version"));
+        return Err(missing(url));
     };
-    let file_name = url
-        .split(['?', '#'])
-        .next()
-        .and_then(|path| path.rsplit('/').next())
-        .unwrap_or_default();
-    let kind = ArchiveKind::of_name(file_name);
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    let file_name = path.rsplit('/').next().unwrap_or_default();
     let single = file_name.parse().ok();
-    let total = download.size();
-    ctx.events.phase(target, Phase::Downloading, total);
-    let budget = Budget::from(ctx.subsystem(target)?.limits);
-    let mut reader = HashingReader::new(Telling::new(ctx, target, download));
-    let unpacked = archive::unpack(
-        kind,
-        single.as_ref(),
-        &mut reader,
-        &Select::All,
-        into,
-        &budget,
-        total,
-        &ctx.cancel,
-    );
-    let (digest, _) = reader.finish();
-    if unpacked.is_ok() && digest != *sha256 {
-        return Err(
-            Error::integrity(format!("{url} is not what the recipe says"))
-                .cause(format!("it has sha256 {digest}, the recipe says {sha256}")),
-        );
-    }
-    unpacked?;
-    ctx.events.phase(target, Phase::Building, None);
+    let stated = [Stated::sha256(*sha256, "the recipe")];
+    let arrival = Arrival {
+        place: url,
+        file_name,
+        size: download.size(),
+        reader: Box::new(download),
+        stated: &stated,
+        select: Select::All,
+        single: single.as_ref(),
+        budget: Budget::from(request.subsystem.limits),
+    };
+    intake::receive(request.transfer(), arrival, into)?;
+    ctx.events.phase(request.target, Phase::Building, None);
     if let [only] = &fs::list(into)?[..]
         && fs::lstat(into.join(only))?.is_some_and(|meta| meta.is_dir())
     {
@@ -280,4 +265,10 @@ fn archive(
         fs::rename(&aside, into)?;
     }
     Ok(())
+}
+
+/// The error of an archive that a recipe names and that is not there.
+pub fn missing(url: &str) -> Error {
+    Error::failed(format!("the source {url} does not exist"))
+        .hint("check `build.source.url` and the version")
 }

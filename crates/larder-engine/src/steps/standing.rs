@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::context::Context;
+use crate::context::Context;
 use larder_core::error::{Error, Result};
 use larder_core::formats::Pin;
 use larder_core::keys::Wanted;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use camino::Utf8Path;
 
 use super::build::mentions_version;
-use super::context::Context;
 use super::process::{Ended, capture, shell};
+use crate::context::Context;
 use larder_core::error::{Error, Result};
 use larder_core::executable;
 use larder_core::model::{Platform, Target};

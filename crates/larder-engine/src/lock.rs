@@ -4,12 +4,15 @@ use std::sync::{Mutex, PoisonError};
 
 use camino::Utf8PathBuf;
 
-use super::context::Context;
+use crate::context::Context;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::{Lock, LockKey, LockLine, Pin, PinKind};
 use larder_core::keys::Wanted;
 use larder_core::model::{Artifact, AssetName, Digest, Origin, Tag, Target};
 use larder_core::project::HubConfig;
+
+/// The name of the lock's file.
+pub const FILE: &str = "versions.lock";
 
 /// The project's lock, as it is on disk and as this run extends it.
 pub struct Locking {
@@ -22,7 +25,7 @@ pub struct Locking {
 impl Locking {
     /// Reads the lock of a project; `append` allows `ensure` to add lines.
     pub fn load(root: &camino::Utf8Path, append: bool) -> Result<Self> {
-        let path = root.join("versions.lock");
+        let path = root.join(FILE);
         let lock = Mutex::new(Lock::load(&path)?);
         Ok(Self {
             path,
@@ -79,6 +82,28 @@ impl Locking {
         self.lock()
             .commit(&target.name, version, url, rev)
             .map(str::to_owned)
+    }
+
+    /// A git revision stays the commit that the lock pins; a tag that moved is an integrity error.
+    pub fn check_commit(
+        &self,
+        ctx: &Context,
+        target: &Target,
+        url: &str,
+        rev: &str,
+        commit: &str,
+    ) -> Result<()> {
+        match self.commit(ctx, target, url, rev) {
+            Some(pinned) if pinned != commit => {
+                Err(Error::integrity(format!("{rev} of {url} moved"))
+                    .cause(format!("it is {commit} now, versions.lock pins {pinned}"))
+                    .hint(format!(
+                        "if that is wanted: `larder lock --update {}`",
+                        target.name
+                    )))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Adds a line, on disk too where this run may. A line that pins other bytes stands, and is an integrity error.
@@ -167,7 +192,7 @@ pub fn tag_and_asset(url: &str) -> Option<(Tag, AssetName)> {
 }
 
 /// `--locked` and no line: exit 3.
-pub fn unlocked(target: &Target) -> Error {
+pub fn lacks_line(target: &Target) -> Error {
     Error::new(
         Kind::Locked,
         format!("versions.lock has no line for the original of {target}"),

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::locking::Locking;
 use crate::cache::Cache;
 use crate::events::Events;
 use crate::installed::{Bin, SourceState, State, Watched};
+use crate::lock::Locking;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
 use larder_core::keys::{SourceDigests, Wanted, inputs, tree};

@@ -2,12 +2,14 @@
 
 use camino::Utf8Path;
 
-use larder_core::archive::{self, ArchiveKind, Budget, HashingReader, Select};
-use larder_core::cancel::Cancel;
+use larder_core::archive::{Budget, Select};
 use larder_core::error::{Error, Result};
 use larder_core::formats::Sidecar;
 use larder_core::model::{AssetName, Name, Platform, Tag, Version};
 use larder_remote::hub::Hub;
+use larder_remote::origin::Stated;
+
+use super::intake::{self, Arrival, Contents, Transfer};
 
 /// The newest version of a subsystem that a hub has, by its releases' tags.
 pub fn newest(hub: &dyn Hub, name: &Name) -> Result<Option<Version>> {
@@ -79,14 +81,14 @@ pub fn find(
     Ok(None)
 }
 
-/// Unpacks an asset into an existing, empty folder, verified against its sidecar.
-pub fn unpack(
+/// Takes an asset into an existing, empty folder, held to its sidecar.
+pub fn take(
     hub: &dyn Hub,
+    transfer: Transfer<'_>,
     tag: &Tag,
     asset: &AssetName,
     sidecar: &Sidecar,
     into: &Utf8Path,
-    cancel: &Cancel,
 ) -> Result<()> {
     let Some(body) = hub.fetch(tag, asset)? else {
         return Err(Error::failed(format!(
@@ -94,41 +96,28 @@ pub fn unpack(
             hub.describe()
         )));
     };
-    let place = body.place;
-    let mut reader = HashingReader::new(body.reader);
-    let kind = ArchiveKind::of_name(asset.as_str());
-    let unpacked = archive::unpack(
-        kind,
-        None,
-        &mut reader,
-        &Select::Flat,
+    let stated = [Stated::sha256(
+        sidecar.sha256,
+        format!("its sidecar {}", asset.sidecar()),
+    )];
+    let arrival = Arrival {
+        place: &body.place,
+        file_name: asset.as_str(),
+        reader: body.reader,
+        size: Some(sidecar.size),
+        stated: &stated,
+        select: Select::Flat,
+        single: None,
+        budget: Budget::default(),
+    };
+    let arrived = intake::receive(transfer, arrival, into)?;
+    intake::artifact(
+        &body.place,
+        &arrived,
+        &Contents::Stated(&sidecar.content),
         into,
-        &Budget::default(),
-        Some(sidecar.size),
-        cancel,
-    )?;
-    let (digest, _) = reader.finish();
-    if digest != sidecar.sha256 {
-        return Err(
-            Error::integrity(format!("{place} is not what its sidecar says")).cause(format!(
-                "it has sha256 {digest}, the sidecar says {}",
-                sidecar.sha256
-            )),
-        );
-    }
-    for file in &sidecar.content.files {
-        if !unpacked
-            .iter()
-            .any(|got| got.name == file.name.as_str() && got.sha256 == file.sha256)
-        {
-            return Err(Error::integrity(format!(
-                "{place} does not hold the {} that its sidecar names",
-                file.name
-            )));
-        }
-        larder_core::fs::set_mode(into.join(&file.name), file.mode)?;
-    }
-    Ok(())
+    )
+    .map(drop)
 }
 
 #[cfg(test)]

@@ -1,0 +1,72 @@
+//! An artifact of other inputs than the wanted ones, and what differs between the two: for `why`.
+
+use larder_core::error::Result;
+use larder_core::keys::inputs::{Difference, difference};
+use larder_core::model::{Artifact, SourceKind};
+
+use super::Probe;
+use super::request::Request;
+use super::search::Attempt;
+
+/// An artifact of other inputs than those wanted, and what differs.
+#[derive(Clone, Debug)]
+pub struct Other {
+    /// Where it is.
+    pub place: String,
+    /// The artifact.
+    pub artifact: Artifact,
+    /// What differs; `None` where it is not known what its inputs were made of.
+    pub differences: Option<Vec<Difference>>,
+}
+
+/// An artifact of other inputs that stands where a wanted one was looked for: installed, else on the hub.
+pub fn other(request: &Request<'_>, probe: &Probe) -> Result<Option<Other>> {
+    let Request {
+        run,
+        target,
+        subsystem,
+        wanted,
+        ..
+    } = request;
+    let compare =
+        |place: String, artifact: Artifact, explanation: Option<Vec<(String, String)>>| {
+            // Compared with what is wanted of the same origin; else of the one that is wanted at all.
+            let wanted = wanted
+                .of(artifact.origin)
+                .or(wanted.build.as_ref())
+                .or(wanted.original.as_ref());
+            let differences = explanation
+                .zip(wanted)
+                .map(|(found, wanted)| difference(&found, &wanted.fields));
+            Some(Other {
+                place,
+                artifact,
+                differences,
+            })
+        };
+    let differs = |artifact: &Artifact| !wanted.accepts(artifact.origin, &artifact.inputs);
+    if let Some(found) = probe.found().cloned().filter(differs) {
+        let explanation = run.cache.explanation(&found.inputs);
+        return Ok(compare("what is installed".into(), found, explanation));
+    }
+    let is_managed = |attempt: &Attempt| attempt.source == SourceKind::Managed;
+    let was_asked = probe.attempts.iter().any(is_managed);
+    let is_chosen = probe.choice() == Some(SourceKind::Managed);
+    if !was_asked || is_chosen || probe.stopped().is_some() {
+        return Ok(None);
+    }
+    let names = subsystem.assets(&target.platform);
+    let (tag, asset) = (names.tag(), names.asset());
+    let hub = run.hub()?;
+    // An answer that can't be had explains nothing; the search has told why.
+    let Ok(Some(sidecar)) = hub.sidecar(tag, &asset) else {
+        return Ok(None);
+    };
+    if !differs(&sidecar.content) || sidecar.content.name != target.name {
+        return Ok(None);
+    }
+    let explanation = (!sidecar.explanation.is_empty()).then_some(sidecar.explanation);
+    let explanation = explanation.or_else(|| run.cache.explanation(&sidecar.content.inputs));
+    let place = format!("{}/{tag}/{asset}", hub.describe());
+    Ok(compare(place, sidecar.content, explanation))
+}

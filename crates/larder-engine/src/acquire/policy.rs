@@ -1,0 +1,83 @@
+//! What a source's answer means for the search, in one table:
+//!
+//! | class       | cases                                                            | then                                |
+//! |-------------|------------------------------------------------------------------|-------------------------------------|
+//! | absent      | 404 or 410 of a visible place; no such asset for this platform   | the next source                     |
+//! | unavailable | no connection, proxy, 5xx or stall after retries, `--offline`    | the next source, if its bytes are   |
+//! |             |                                                                  | pinned without the unavailable one  |
+//! | refused     | 401, or 403 to our token; TLS; a 404 where our token sees nothing| stop                                |
+//! | wrong       | a digest differs, also after one fresh fetch                     | stop; never a weaker source         |
+//!
+//! Everything else that fails (files that are wrong, `--locked` without a line, an interruption) stops the search as well.
+//! Knows classes and pins; does not know how any source is asked.
+
+use larder_core::error::Kind;
+use larder_core::formats::PinKind;
+use larder_core::model::{Origin, SourceKind};
+use larder_core::project::{Checksum, RenderedSource};
+
+use super::request::Request;
+
+/// What follows an answer that is not the wanted thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// The next source is asked.
+    Next,
+    /// The next source is asked if its bytes are [`pinned`].
+    NextIfPinned,
+    /// The search ends here.
+    Stop,
+}
+
+/// What follows an absence.
+pub const ABSENT: Then = Then::Next;
+
+/// What follows an error of a source.
+pub const fn after(error: Kind) -> Then {
+    match error {
+        Kind::Unavailable => Then::NextIfPinned,
+        Kind::Refused
+        | Kind::Integrity
+        | Kind::Locked
+        | Kind::Usage
+        | Kind::Failed
+        | Kind::Interrupted(_) => Then::Stop,
+    }
+}
+
+/// Whether a source's bytes are pinned without the source that was unavailable before it; else why it is not asked.
+pub fn pinned(request: &Request<'_>, source: SourceKind) -> Result<(), String> {
+    let unpinned = |what: &str| {
+        Err(format!(
+            "the next source, {source}, is not asked: {what}, and the source before it is unavailable"
+        ))
+    };
+    match source {
+        SourceKind::Cache | SourceKind::Managed => Ok(()),
+        SourceKind::Original => {
+            if request.pin(Origin::Original, PinKind::Upstream).is_some() {
+                return Ok(());
+            }
+            match request.subsystem.original(&request.target.platform) {
+                Ok(Some(original)) => match original.checksum {
+                    Some(Checksum::Pinned(_)) => Ok(()),
+                    _ => unpinned("neither lock nor recipe pins its bytes"),
+                },
+                // It is absent, or an error: asking it says so.
+                _ => Ok(()),
+            }
+        }
+        SourceKind::Build => match request.rendered_build() {
+            Ok(Some(build)) => match build.source {
+                RenderedSource::Git { url, rev } if !request.has_commit(&url, &rev) => {
+                    unpinned("its git revision is not locked to a commit")
+                }
+                RenderedSource::Git { .. }
+                | RenderedSource::Dir { .. }
+                | RenderedSource::Url { .. }
+                | RenderedSource::Crate { .. } => Ok(()),
+            },
+            _ => Ok(()),
+        },
+    }
+}

@@ -1,0 +1,119 @@
+//! One target that is wanted: what is asked of sources.
+
+use larder_core::error::Result;
+use larder_core::formats::{Pin, PinKind};
+use larder_core::keys::Wanted;
+use larder_core::model::{Origin, SourceKind, Target};
+use larder_core::project::{RenderedBuild, Subsystem};
+
+use super::intake::Transfer;
+use crate::context::Context;
+use crate::git;
+use crate::installed::Bin;
+
+/// One target that is wanted, with the keys that decide what is accepted for it.
+pub struct Request<'a> {
+    /// What the run shares.
+    pub run: &'a Context,
+    /// What is wanted.
+    pub target: &'a Target,
+    /// Its recipe and version.
+    pub subsystem: &'a Subsystem,
+    /// The keys of what is accepted.
+    pub wanted: Wanted,
+    /// The sources in the order in which they are asked.
+    pub order: Vec<SourceKind>,
+}
+
+impl<'a> Request<'a> {
+    /// Everything that the recipe accepts for a target.
+    pub fn new(run: &'a Context, target: &'a Target) -> Result<Self> {
+        Ok(Self {
+            run,
+            target,
+            subsystem: run.subsystem(target)?,
+            wanted: run.wanted(target)?,
+            order: order(run),
+        })
+    }
+
+    /// Only what the original publisher made, from the cache or the publisher itself.
+    #[must_use]
+    pub fn originals_only(mut self) -> Self {
+        self.wanted.build = None;
+        self.order = vec![SourceKind::Cache, SourceKind::Original];
+        self
+    }
+
+    /// Where it is installed.
+    pub fn bin(&self) -> Bin {
+        self.run.bin(self.target)
+    }
+
+    /// What the lock pins for the accepted inputs of one origin.
+    pub fn pin(&self, origin: Origin, kind: PinKind) -> Option<Pin> {
+        self.run
+            .locking
+            .pin(self.run, self.target, &self.wanted, origin, kind)
+    }
+
+    /// Origins in the order in which the project searches them.
+    pub fn origins(&self) -> Vec<Origin> {
+        let listed = self
+            .run
+            .project
+            .sources
+            .iter()
+            .filter_map(|source| match source {
+                SourceKind::Original => Some(Origin::Original),
+                SourceKind::Build => Some(Origin::Build),
+                SourceKind::Cache | SourceKind::Managed => None,
+            });
+        let mut origins: Vec<Origin> = Vec::new();
+        for origin in listed.chain([Origin::Original, Origin::Build]) {
+            if !origins.contains(&origin) {
+                origins.push(origin);
+            }
+        }
+        origins
+    }
+
+    /// For what is transferred on its behalf.
+    pub fn transfer(&self) -> Transfer<'a> {
+        Transfer {
+            target: self.target,
+            events: &self.run.events,
+            cancel: &self.run.cancel,
+        }
+    }
+
+    /// The build with its paths as the literals `<out>` and `<src>`, as keys have them.
+    pub fn rendered_build(&self) -> Result<Option<RenderedBuild>> {
+        self.subsystem
+            .rendered_build(&self.target.platform, "<out>", "<src>")
+    }
+
+    /// Whether a git source's revision stands for one commit: it is one, or the lock pins it.
+    pub fn has_commit(&self, url: &str, rev: &str) -> bool {
+        git::is_commit(rev)
+            || self
+                .run
+                .locking
+                .commit(self.run, self.target, url, rev)
+                .is_some()
+    }
+}
+
+/// The cache first, then the project's sources in their order; or the only one that the run allows.
+fn order(run: &Context) -> Vec<SourceKind> {
+    if run.options.rebuild {
+        return vec![SourceKind::Build];
+    }
+    if let Some(only) = run.options.source {
+        return vec![only];
+    }
+    let project = run.project.sources.iter().copied();
+    std::iter::once(SourceKind::Cache)
+        .chain(project.filter(|source| *source != SourceKind::Cache))
+        .collect()
+}

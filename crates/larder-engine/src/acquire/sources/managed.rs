@@ -1,0 +1,355 @@
+//! The hub as a source: the asset of accepted inputs among the team's own releases.
+//!
+//! Where the lock pins an asset, one request is enough: its digest is known, and the stamp inside says the rest. Else the
+//! sidecar is read first, which is the truth about its asset.
+
+use camino::Utf8Path;
+
+use larder_core::archive::{Budget, Select};
+use larder_core::error::{Error, Kind, Result};
+use larder_core::formats::{Observed, Pin, PinKind, Sidecar};
+use larder_core::model::{
+    Artifact, AssetCandidate, AssetName, AssetPlace, FileName, Origin, Outcome, SourceKind, Tag,
+};
+use larder_remote::hub::Body;
+use larder_remote::origin::Stated;
+
+use super::{Offer, Taken};
+use crate::acquire::availability::Availability;
+use crate::acquire::intake::{self, Arrival, Contents};
+use crate::acquire::request::Request;
+use crate::cache::{Entry, TakenFrom};
+use crate::lock;
+
+/// An asset of accepted inputs on the hub.
+pub struct Managed {
+    /// Its release.
+    pub tag: Tag,
+    /// Its name.
+    pub asset: AssetName,
+    /// What its digest is known from.
+    vouched: Vouched,
+}
+
+enum Vouched {
+    /// The lock, for artifacts of this origin.
+    Lock(Origin, Pin),
+    /// Its sidecar.
+    Sidecar(Box<Sidecar>),
+}
+
+impl Managed {
+    /// What a sidecar vouches for.
+    pub fn described(tag: Tag, asset: AssetName, sidecar: Sidecar) -> Self {
+        let vouched = Vouched::Sidecar(Box::new(sidecar));
+        Self {
+            tag,
+            asset,
+            vouched,
+        }
+    }
+
+    /// The asset of accepted inputs, by the sidecars under the names where it may be.
+    pub fn find(request: &Request<'_>) -> Result<Availability<(Tag, AssetName, Sidecar)>> {
+        let Request {
+            run,
+            target,
+            subsystem,
+            wanted,
+            ..
+        } = request;
+        let hub = run.hub()?;
+        let names = subsystem.assets(&target.platform);
+        let mut answer = format!(
+            "{} has no {}/{}",
+            hub.describe(),
+            names.tag(),
+            names.asset()
+        );
+        let mut plain_exists = true;
+        for AssetCandidate { tag, asset, place } in names.candidates(wanted.digests()) {
+            // A suffixed tag may be there without a plain asset: a release that came too late for that.
+            let is_possible = match place {
+                AssetPlace::Plain => true,
+                AssetPlace::SuffixedAsset => plain_exists,
+                AssetPlace::SuffixedTag => hub.suffixes_tags(),
+            };
+            if !is_possible {
+                continue;
+            }
+            let Some(sidecar) = hub.sidecar(&tag, &asset)? else {
+                plain_exists &= place != AssetPlace::Plain;
+                continue;
+            };
+            let content = &sidecar.content;
+            if content.name != target.name || content.platform != target.platform {
+                answer = format!(
+                    "{tag}/{asset} is of {} for {}",
+                    content.name, content.platform
+                );
+            } else if wanted.accepts(content.origin, &content.inputs) {
+                return Ok(Availability::Have((tag, asset, sidecar)));
+            } else {
+                answer = format!(
+                    "{tag}/{asset} was made from other inputs ({})",
+                    content.origin
+                );
+            }
+        }
+        Ok(Availability::Absent(answer))
+    }
+
+    /// Fetches it into an existing, empty folder.
+    pub fn fetch(&self, request: &Request<'_>, into: &Utf8Path) -> Result<Availability<Taken>> {
+        match self.open(request)? {
+            Some(body) => self
+                .take(request, body, self.contents(request), into)
+                .map(Availability::Have),
+            None => Ok(Availability::Absent(self.gone(request)?)),
+        }
+    }
+
+    fn open(&self, request: &Request<'_>) -> Result<Option<Body>> {
+        request.run.hub()?.fetch(&self.tag, &self.asset)
+    }
+
+    fn gone(&self, request: &Request<'_>) -> Result<String> {
+        let (hub, Self { tag, asset, .. }) = (request.run.hub()?.describe(), self);
+        Ok(format!(
+            "{hub} has a sidecar of {tag}/{asset} but not the asset"
+        ))
+    }
+
+    /// What it should hold, by what vouches for it.
+    fn contents<'a>(&'a self, request: &'a Request<'_>) -> Contents<'a> {
+        match &self.vouched {
+            Vouched::Sidecar(sidecar) => Contents::Stated(&sidecar.content),
+            Vouched::Lock(..) => Contents::Stamped(&request.target.name),
+        }
+    }
+
+    fn take(
+        &self,
+        request: &Request<'_>,
+        body: Body,
+        contents: Contents<'_>,
+        into: &Utf8Path,
+    ) -> Result<Taken> {
+        let Self {
+            tag,
+            asset,
+            vouched,
+        } = self;
+        let (sha256, size, by) = match vouched {
+            Vouched::Lock(_, pin) => (pin.sha256, pin.size, lock::FILE.to_owned()),
+            Vouched::Sidecar(sidecar) => (
+                sidecar.sha256,
+                sidecar.size,
+                format!("its sidecar {}", asset.sidecar()),
+            ),
+        };
+        // An asset that `lock --adopt` pinned was made by others: its files may lie anywhere in it, and it has no stamp.
+        let anywhere = anywhere(request);
+        let select = match contents {
+            Contents::Named { .. } => Select::Globs(&anywhere),
+            Contents::Stated(_) | Contents::Stamped(_) => Select::Flat,
+        };
+        let stated = [Stated::sha256(sha256, by)];
+        let arrival = Arrival {
+            place: &body.place,
+            file_name: asset.as_str(),
+            reader: body.reader,
+            size: Some(size),
+            stated: &stated,
+            select,
+            single: None,
+            budget: Budget::from(request.subsystem.limits),
+        };
+        let arrived = intake::receive(request.transfer(), arrival, into).map_err(|error| {
+            match error.kind() {
+                Kind::Integrity => error.hint(
+                    "whoever may write to the hub can repair it with `larder release --replace`",
+                ),
+                _ => error,
+            }
+        })?;
+        let artifact = intake::artifact(&body.place, &arrived, &contents, into)?;
+        self.admit(request, &body.place, &artifact)?;
+        let observed = match vouched {
+            Vouched::Sidecar(sidecar) => sidecar.observed.clone(),
+            Vouched::Lock(..) => Observed::default(),
+        };
+        let url = lock::asset_url(request.run, tag, asset)?;
+        let line = lock::line(&artifact, PinKind::Asset, sha256, arrived.size, &url);
+        let entry = Entry {
+            artifact,
+            via: SourceKind::Managed,
+            hub: Some(request.run.hub()?.id()),
+            file: Some(TakenFrom {
+                sha256,
+                size: arrived.size,
+                url,
+            }),
+            observed,
+        };
+        Ok(Taken {
+            entry,
+            line: Some(line),
+            outcome: Outcome::Downloaded,
+            bytes: arrived.size,
+            place: body.place,
+        })
+    }
+
+    /// What a pinned archive holds must be the artifact that the lock pins, of accepted inputs.
+    fn admit(&self, request: &Request<'_>, place: &str, artifact: &Artifact) -> Result<()> {
+        let Vouched::Lock(_, pin) = &self.vouched else {
+            return Ok(());
+        };
+        let right = artifact.platform == request.target.platform
+            && request.wanted.accepts(artifact.origin, &artifact.inputs)
+            && pin
+                .artifact
+                .is_none_or(|pinned| pinned == artifact.digest());
+        if right {
+            return Ok(());
+        }
+        Err(Error::integrity(format!(
+            "{place} does not hold the artifact that versions.lock pins"
+        ))
+        .hint(format!(
+            "`larder lock --update {}` pins what the hub has now",
+            request.target.name
+        )))
+    }
+}
+
+/// The asset that would be taken, with its bytes about to come: pinned by the lock, else described by its sidecar.
+fn open(request: &Request<'_>) -> Result<Availability<(Managed, Body)>> {
+    for origin in request.origins() {
+        let Some(pin) = request.pin(origin, PinKind::Asset) else {
+            continue;
+        };
+        let Some((tag, asset)) = lock::tag_and_asset(&pin.url) else {
+            continue;
+        };
+        let vouched = Vouched::Lock(origin, pin);
+        let managed = Managed {
+            tag,
+            asset,
+            vouched,
+        };
+        if let Some(body) = managed.open(request)? {
+            return Ok(Availability::Have((managed, body)));
+        }
+    }
+    let (tag, asset, sidecar) = match Managed::find(request)? {
+        Availability::Have(found) => found,
+        Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
+    };
+    let pin = request.pin(sidecar.content.origin, PinKind::Asset);
+    if let Some(pin) = pin.filter(|pin| pin.sha256 != sidecar.sha256) {
+        let place = request.run.hub()?.place(&tag, &asset);
+        return Err(
+            Error::integrity(format!("{place} is not what versions.lock pins"))
+                .cause(format!(
+                    "its sidecar says sha256 {}, versions.lock says {}",
+                    sidecar.sha256, pin.sha256
+                ))
+                .hint(format!(
+                    "if the change is wanted: `larder lock --update {}`",
+                    request.target.name
+                )),
+        );
+    }
+    let managed = Managed::described(tag, asset, sidecar);
+    Ok(match managed.open(request)? {
+        Some(body) => Availability::Have((managed, body)),
+        None => Availability::Absent(managed.gone(request)?),
+    })
+}
+
+/// What the hub would give.
+pub(super) fn probe(request: &Request<'_>) -> Result<Availability<Offer>> {
+    let hub = request.run.hub()?.describe();
+    Ok(open(request)?.map(|(managed, _)| {
+        let Managed {
+            tag,
+            asset,
+            vouched,
+        } = managed;
+        let pinned = match vouched {
+            Vouched::Lock(..) => ", which versions.lock pins",
+            Vouched::Sidecar(_) => "",
+        };
+        Offer {
+            answer: format!("{hub} has {tag}/{asset}{pinned}"),
+        }
+    }))
+}
+
+/// Takes the hub's asset. What is wrong is fetched once more, afresh: the asset may have been replaced between two
+/// requests, or a proxy may have kept something old.
+pub(super) fn take(request: &Request<'_>, into: &Utf8Path) -> Result<Availability<Taken>> {
+    let (managed, body) = match open(request)? {
+        Availability::Have(opened) => opened,
+        Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
+    };
+    let error = match managed.take(request, body, managed.contents(request), into) {
+        Ok(taken) => return Ok(Availability::Have(taken)),
+        Err(error) => error,
+    };
+    let passing = matches!(
+        error.kind(),
+        Kind::Interrupted(_) | Kind::Unavailable | Kind::Refused
+    );
+    match &managed.vouched {
+        // Perhaps it is no asset of ours, but one that was adopted.
+        Vouched::Lock(origin, _) if !passing => {
+            let Some(inputs) = request.wanted.of(*origin) else {
+                return Err(error);
+            };
+            let Some(body) = managed.again(request, into)? else {
+                return Err(error);
+            };
+            let contents = Contents::Named {
+                subsystem: request.subsystem,
+                platform: request.target.platform,
+                origin: *origin,
+                inputs: inputs.digest,
+            };
+            managed
+                .take(request, body, contents, into)
+                .map(Availability::Have)
+        }
+        Vouched::Sidecar(_) if error.kind() == Kind::Integrity => {
+            intake::empty(into)?;
+            request.run.cancel.check()?;
+            match open(request)? {
+                Availability::Have((managed, body)) => managed
+                    .take(request, body, managed.contents(request), into)
+                    .map(Availability::Have),
+                Availability::Absent(_) => Err(error),
+            }
+        }
+        _ => Err(error),
+    }
+}
+
+impl Managed {
+    /// Its bytes once more, with the folder emptied.
+    fn again(&self, request: &Request<'_>, into: &Utf8Path) -> Result<Option<Body>> {
+        intake::empty(into)?;
+        request.run.cancel.check()?;
+        self.open(request)
+    }
+}
+
+/// Each of the recipe's files, wherever in an archive it lies.
+pub fn anywhere(request: &Request<'_>) -> Vec<(String, FileName)> {
+    let names = request.subsystem.file_names(&request.target.platform);
+    names
+        .into_iter()
+        .map(|name| (format!("{{{name},**/{name}}}"), name))
+        .collect()
+}

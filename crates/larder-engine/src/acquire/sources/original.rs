@@ -1,0 +1,265 @@
+//! The original publisher as a source.
+//!
+//! The file is held to, in this order: the lock, the recipe's checksum, the publisher's checksums file, what the registry
+//! states. With none of them the first use is trusted, locked, and said aloud. A digest that differs is asked for once more,
+//! afresh; then it stands, and no weaker source is asked.
+
+use camino::Utf8Path;
+
+use larder_core::archive::{ArchiveKind, Budget, Select};
+use larder_core::error::{Error, Kind, Result};
+use larder_core::formats::{Observed, Pin, PinKind};
+use larder_core::model::{Artifact, FileName, Origin, Outcome, SourceKind};
+use larder_core::project::{Checksum, Original};
+use larder_remote::origin::{self, Fetched, Stated};
+
+use super::{Offer, Taken};
+use crate::acquire::availability::Availability;
+use crate::acquire::intake::{self, Arrival, Contents};
+use crate::acquire::request::Request;
+use crate::cache::{Entry, TakenFrom};
+use crate::events::Level;
+use crate::lock;
+
+/// Whether the lock's line counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pins {
+    /// It does.
+    Lock,
+    /// It is about to be replaced (`lock --update`).
+    Anew,
+}
+
+/// What the recipe says of the original, and what pins it.
+struct Expectation {
+    original: Original,
+    pin: Option<Pin>,
+    stated: Vec<Stated>,
+}
+
+/// What the publisher would give. It is asked whether it has the file; no byte of it is read.
+pub(super) fn probe(request: &Request<'_>) -> Result<Availability<Offer>> {
+    let expectation = match expect(request, Pins::Lock)? {
+        Availability::Have(expectation) => expectation,
+        Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
+    };
+    Ok(fetch(request, &expectation)?.map(|_| Offer {
+        answer: format!(
+            "{} has it",
+            origin::describe(&expectation.original.coordinate)
+        ),
+    }))
+}
+
+/// Takes the publisher's file.
+pub fn take(request: &Request<'_>, into: &Utf8Path, pins: Pins) -> Result<Availability<Taken>> {
+    let expectation = match expect(request, pins)? {
+        Availability::Have(expectation) => expectation,
+        Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
+    };
+    match take_once(request, &expectation, into) {
+        // A proxy or a mirror may have kept something old: once more, afresh.
+        Err(error) if error.kind() == Kind::Integrity => {
+            request.run.cancel.check()?;
+            intake::empty(into)?;
+            take_once(request, &expectation, into)
+        }
+        answer => answer,
+    }
+}
+
+/// Whether there is another way where the publisher has none.
+pub fn can_be_built(request: &Request<'_>) -> Result<bool> {
+    let builds = request.run.project.sources.contains(&SourceKind::Build);
+    Ok(builds && request.rendered_build()?.is_some())
+}
+
+fn expect(request: &Request<'_>, pins: Pins) -> Result<Availability<Expectation>> {
+    let Some(original) = request.subsystem.original(&request.target.platform)? else {
+        return Ok(Availability::Absent("the recipe has no upstream".into()));
+    };
+    let pin = request.pin(Origin::Original, PinKind::Upstream);
+    let mut expectation = Expectation {
+        original,
+        pin: pin.filter(|_| pins == Pins::Lock),
+        stated: Vec::new(),
+    };
+    if expectation.pin.is_none() && request.run.options.locked {
+        // Where it is built instead the publisher may have none: then no line is lacking.
+        if can_be_built(request)?
+            && !request.run.options.offline
+            && let Availability::Absent(reason) = fetch(request, &expectation)?
+        {
+            return Ok(Availability::Absent(reason));
+        }
+        return Err(lock::lacks_line(request.target));
+    }
+    if let Some(pin) = &expectation.pin {
+        expectation
+            .stated
+            .push(Stated::sha256(pin.sha256, lock::FILE));
+    }
+    if let Some(Checksum::Pinned(digest)) = &expectation.original.checksum {
+        let recipe = request.subsystem.dir.join("recipe.yml");
+        let recipe = recipe
+            .strip_prefix(&request.run.project.root)
+            .unwrap_or(&recipe);
+        expectation
+            .stated
+            .push(Stated::sha256(*digest, recipe.as_str()));
+    }
+    Ok(Availability::Have(expectation))
+}
+
+/// Asks the publisher; what it states of the file is asked for where nothing else pins it.
+fn fetch(request: &Request<'_>, expectation: &Expectation) -> Result<Availability<Fetched>> {
+    let Request { run, target, .. } = request;
+    let Expectation {
+        original, stated, ..
+    } = expectation;
+    let fetched = origin::fetch(
+        &run.client,
+        original,
+        target.platform,
+        stated.is_empty(),
+        &run.cancel,
+    )?;
+    Ok(match fetched {
+        Some(fetched) => Availability::Have(fetched),
+        None => Availability::Absent(format!(
+            "{} does not exist",
+            origin::describe(&original.coordinate)
+        )),
+    })
+}
+
+fn take_once(
+    request: &Request<'_>,
+    expectation: &Expectation,
+    into: &Utf8Path,
+) -> Result<Availability<Taken>> {
+    let Request {
+        run,
+        target,
+        subsystem,
+        wanted,
+        ..
+    } = request;
+    let Some(inputs) = wanted.of(Origin::Original) else {
+        return Ok(Availability::Absent("the recipe has no upstream".into()));
+    };
+    let Fetched {
+        reader,
+        size,
+        file_name,
+        stated,
+        place,
+    } = match fetch(request, expectation)? {
+        Availability::Have(fetched) => fetched,
+        Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
+    };
+    let stated = [expectation.stated.clone(), stated].concat();
+    let (globs, names) = selection(request, &expectation.original);
+    let first = subsystem.first_binary(&target.platform);
+    let only = expectation.original.extract.first();
+    let single = match ArchiveKind::of_name(&file_name) {
+        ArchiveKind::Single(_) => Some(only.map_or(&first, |(_, name)| name)),
+        ArchiveKind::Tar(_) | ArchiveKind::Zip => None,
+    };
+    let arrival = Arrival {
+        place: &place,
+        file_name: &file_name,
+        reader,
+        size,
+        stated: &stated,
+        select: Select::Programs {
+            globs: &globs,
+            names: &names,
+            platform: target.platform,
+        },
+        single,
+        budget: Budget::from(subsystem.limits),
+    };
+    let arrived =
+        intake::receive(request.transfer(), arrival, into).map_err(|error| match error.kind() {
+            Kind::Failed => {
+                let name = &target.name;
+                error.hint(format!(
+                    "check `upstream.extract` of the recipe of `{name}`"
+                ))
+            }
+            _ => error,
+        })?;
+    let contents = Contents::Named {
+        subsystem,
+        platform: target.platform,
+        origin: Origin::Original,
+        inputs: inputs.digest,
+    };
+    let artifact = intake::artifact(&place, &arrived, &contents, into)?;
+    check_pin(request, expectation.pin.as_ref(), &artifact)?;
+    if stated.is_empty() {
+        let text = format!(
+            "nothing states a digest of {place}; trusted on first use, and locked (sha256 {})",
+            arrived.sha256
+        );
+        run.events.note(Some(target), Level::Warning, text);
+    }
+    let (sha256, size) = (arrived.sha256, arrived.size);
+    let line = lock::line(&artifact, PinKind::Upstream, sha256, size, &place);
+    Ok(Availability::Have(Taken {
+        entry: Entry {
+            artifact,
+            via: SourceKind::Original,
+            hub: None,
+            file: Some(TakenFrom {
+                sha256,
+                size,
+                url: place.clone(),
+            }),
+            observed: Observed::default(),
+        },
+        line: Some(line),
+        outcome: Outcome::Downloaded,
+        bytes: size,
+        place,
+    }))
+}
+
+fn check_pin(request: &Request<'_>, pin: Option<&Pin>, artifact: &Artifact) -> Result<()> {
+    match pin.and_then(|pin| pin.artifact) {
+        Some(pinned) if pinned != artifact.digest() => Err(Error::integrity(format!(
+            "the original of {} unpacks to other files than versions.lock pins",
+            request.target
+        ))
+        .cause(format!(
+            "artifact {}, versions.lock says {pinned}",
+            artifact.digest()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The recipe's `extract`, with the default for an included file that it does not name: at the top or one folder down. And
+/// the binaries that it does not name.
+fn selection(
+    request: &Request<'_>,
+    original: &Original,
+) -> (Vec<(String, FileName)>, Vec<FileName>) {
+    let subsystem = request.subsystem;
+    let mut globs = original.extract.clone();
+    let mut names = Vec::new();
+    let binaries = subsystem.binaries.len();
+    let files = subsystem.file_names(&request.target.platform);
+    for (number, name) in files.into_iter().enumerate() {
+        if globs.iter().any(|(_, file)| *file == name) {
+            continue;
+        }
+        let included = number.checked_sub(binaries);
+        match included.and_then(|included| subsystem.package.include.get(included)) {
+            Some(include) => globs.push((format!("{{{0},*/{0}}}", include.path), name)),
+            None => names.push(name),
+        }
+    }
+    (globs, names)
+}

@@ -1,0 +1,46 @@
+//! What larder asks of git without cloning anything.
+
+use std::process::{Command, Stdio};
+
+use larder_core::error::{Error, Result};
+
+use crate::context::Context;
+
+/// Whether a revision is a whole commit id, and so pins its bytes by itself.
+pub fn is_commit(rev: &str) -> bool {
+    matches!(rev.len(), 40 | 64) && rev.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// The commit that a tag or branch of a repository means today; `None` where the repository names no such revision.
+pub fn remote_commit(run: &Context, url: &str, rev: &str) -> Result<Option<String>> {
+    if run.options.offline && !url.starts_with("file://") {
+        return Err(Error::unavailable(format!("--offline: {url} is not asked")));
+    }
+    // The peeled tag is the commit of an annotated one, so it counts before the tag itself.
+    let references = [
+        format!("refs/tags/{rev}^{{}}"),
+        format!("refs/tags/{rev}"),
+        format!("refs/heads/{rev}"),
+    ];
+    let mut command = Command::new("git");
+    command
+        .args(["ls-remote", "--", url])
+        .args(&references)
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .stdin(Stdio::null());
+    let output = command
+        .output()
+        .map_err(|e| Error::failed("cannot run `git`").cause(e))?;
+    if !output.status.success() {
+        return Err(
+            Error::unavailable(format!("cannot ask {url} for its revisions"))
+                .cause(String::from_utf8_lossy(&output.stderr).trim()),
+        );
+    }
+    let text = String::from_utf8_lossy(&output.stdout);
+    let commit_of = |reference: &String| {
+        let mut lines = text.lines().filter_map(|line| line.split_once('\t'));
+        lines.find_map(|(commit, name)| (name == reference).then(|| commit.to_owned()))
+    };
+    Ok(references.iter().find_map(commit_of))
+}

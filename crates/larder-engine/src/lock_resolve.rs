@@ -1,0 +1,173 @@
+//! Lock lines for a target without installing it: what the hub has, what the publisher offers, the commit of a git source.
+
+use camino::Utf8Path;
+
+use larder_core::archive::{Budget, Select};
+use larder_core::error::{Error, Result};
+use larder_core::formats::{LockLine, PinKind};
+use larder_core::model::{Origin, SourceKind, Target};
+use larder_core::project::RenderedSource;
+
+use crate::acquire::availability::Availability;
+use crate::acquire::intake::{self, Arrival, Contents};
+use crate::acquire::request::Request;
+use crate::acquire::sources::original::{self, Pins};
+use crate::acquire::sources::{Managed, Taken, anywhere};
+use crate::cache::TakenFrom;
+use crate::context::Context;
+use crate::events::Level;
+use crate::{git, lock};
+
+/// The lines of a target that the lock lacks; with [`Pins::Anew`], all of them as they are today.
+pub fn lines(run: &Context, target: &Target, pins: Pins) -> Result<Vec<LockLine>> {
+    let request = Request::new(run, target)?;
+    let sources = &run.project.sources;
+    let mut lines = Vec::new();
+    if sources.contains(&SourceKind::Managed)
+        && let Availability::Have((tag, asset, sidecar)) = Managed::find(&request)?
+    {
+        let url = lock::asset_url(run, &tag, &asset)?;
+        let (sha256, size) = (sidecar.sha256, sidecar.size);
+        lines.push(lock::line(
+            &sidecar.content,
+            PinKind::Asset,
+            sha256,
+            size,
+            &url,
+        ));
+    }
+    if sources.contains(&SourceKind::Original) && request.wanted.of(Origin::Original).is_some() {
+        lines.extend(original_line(&request, pins)?);
+    }
+    lines.extend(commit_line(&request)?);
+    Ok(lines)
+}
+
+fn original_line(request: &Request<'_>, pins: Pins) -> Result<Option<LockLine>> {
+    let Request {
+        run,
+        target,
+        wanted,
+        ..
+    } = request;
+    if pins == Pins::Lock {
+        if request.pin(Origin::Original, PinKind::Upstream).is_some() {
+            return Ok(None);
+        }
+        if let Some(inputs) = wanted.of(Origin::Original)
+            && let Some(entry) = run.cache.lookup(Origin::Original, &inputs.digest)?
+            && entry.via == SourceKind::Original
+            && let Some(TakenFrom { sha256, size, url }) = &entry.file
+        {
+            let line = lock::line(&entry.artifact, PinKind::Upstream, *sha256, *size, url);
+            return Ok(Some(line));
+        }
+    }
+    let staging = run.cache.staging()?;
+    let folder = utf8(&staging)?;
+    match original::take(request, folder, pins)? {
+        Availability::Have(Taken { entry, line, .. }) => {
+            // It was downloaded: whoever ensures it next need not download it again.
+            run.cache.insert(folder, &entry)?;
+            Ok(line)
+        }
+        Availability::Absent(reason) if original::can_be_built(request)? => {
+            let text = format!("no original to lock, it is built: {reason}");
+            run.events.note(Some(target), Level::Info, text);
+            Ok(None)
+        }
+        Availability::Absent(reason) => {
+            Err(Error::failed(format!("{target} has no original to lock")).cause(reason))
+        }
+    }
+}
+
+/// The commit that a git source's revision means today, asked without fetching anything.
+fn commit_line(request: &Request<'_>) -> Result<Option<LockLine>> {
+    let Some(build) = request.rendered_build()? else {
+        return Ok(None);
+    };
+    let RenderedSource::Git { url, rev } = build.source else {
+        return Ok(None);
+    };
+    if git::is_commit(&rev) {
+        return Ok(None);
+    }
+    let Some(commit) = git::remote_commit(request.run, &url, &rev)? else {
+        return Err(Error::failed(format!("{url} has no revision `{rev}`"))
+            .hint("check `build.source.rev` and the version"));
+    };
+    Ok(Some(LockLine::Commit {
+        name: request.target.name.clone(),
+        version: request.subsystem.version.clone(),
+        url,
+        rev,
+        commit,
+    }))
+}
+
+/// `lock --adopt`: the line that ties an asset without a sidecar to today's inputs.
+pub fn adopt(run: &Context, target: &Target) -> Result<Option<LockLine>> {
+    let request = Request::new(run, target)?;
+    let Request {
+        subsystem, wanted, ..
+    } = &request;
+    let hub = run.hub()?;
+    let names = subsystem.assets(&target.platform);
+    let (tag, asset) = (names.tag(), names.asset());
+    if hub.sidecar(tag, &asset)?.is_some() {
+        let text = format!("{tag}/{asset} has a sidecar: nothing to adopt");
+        run.events.note(Some(target), Level::Info, text);
+        return Ok(None);
+    }
+    let Some(body) = hub.fetch(tag, &asset)? else {
+        return Err(Error::failed(format!(
+            "{} has no {tag}/{asset} to adopt",
+            hub.describe()
+        )));
+    };
+    // Whoever made it meant the recipe of today; which of its origins can't be told from the bytes.
+    let (origin, inputs) = [Origin::Build, Origin::Original]
+        .into_iter()
+        .find_map(|origin| Some((origin, wanted.of(origin)?)))
+        .ok_or_else(|| {
+            let name = &target.name;
+            Error::failed(format!(
+                "the recipe of `{name}` has neither build nor upstream"
+            ))
+        })?;
+    let staging = run.cache.staging()?;
+    let folder = utf8(&staging)?;
+    let globs = anywhere(&request);
+    let arrival = Arrival {
+        place: &body.place,
+        file_name: asset.as_str(),
+        reader: body.reader,
+        size: body.size,
+        stated: &[],
+        select: Select::Globs(&globs),
+        single: None,
+        budget: Budget::from(subsystem.limits),
+    };
+    let arrived = intake::receive(request.transfer(), arrival, folder)?;
+    let contents = Contents::Named {
+        subsystem,
+        platform: target.platform,
+        origin,
+        inputs: inputs.digest,
+    };
+    let artifact = intake::artifact(&body.place, &arrived, &contents, folder)?;
+    let url = lock::asset_url(run, tag, &asset)?;
+    let (sha256, size) = (arrived.sha256, arrived.size);
+    Ok(Some(lock::line(
+        &artifact,
+        PinKind::Asset,
+        sha256,
+        size,
+        &url,
+    )))
+}
+
+fn utf8(folder: &tempfile::TempDir) -> Result<&Utf8Path> {
+    Utf8Path::from_path(folder.path()).ok_or_else(|| Error::failed("the cache's path is not UTF-8"))
+}
