@@ -5,7 +5,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::Global;
 use larder_core::model::Name;
-use larder_core::project::{Project, suggest};
+use larder_core::project::Project;
+use larder_core::suggestions;
 
 /// What other programs call what larder does.
 const OTHER_WORDS: &[(&str, &str)] = &[
@@ -99,8 +100,9 @@ fn project() -> Option<Project> {
 fn in_project(project: &Project, word: &str) -> Option<(String, bool)> {
     let ensure = |name: &str| (format!("ensure {name}"), name == word);
     let run = |name: &str| (format!("run {name}"), name == word);
-    let subsystem = suggest::nearest(word, project.subsystems.keys().map(Name::as_str)).map(ensure);
-    let task = suggest::nearest(word, project.tasks.keys().map(String::as_str)).map(run);
+    let subsystem =
+        suggestions::nearest(word, project.subsystems.keys().map(Name::as_str)).map(ensure);
+    let task = suggestions::nearest(word, project.tasks.keys().map(String::as_str)).map(run);
     match (subsystem, task) {
         (Some((_, false)), Some((line, true))) => Some((line, true)),
         (subsystem, task) => subsystem.or(task),

@@ -13,6 +13,7 @@ use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::documents::{TaskEntry, TasksDocument};
 use larder_core::model::{Action, Outcome};
 use larder_core::project::{Project, Task};
+use larder_core::suggestions;
 use larder_engine::events::Did;
 use larder_engine::steps::task::Shell;
 
@@ -82,15 +83,10 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
 fn find<'a>(project: &'a Project, name: &str) -> Result<&'a Task> {
     project.tasks.get(name).ok_or_else(|| {
         let error = Error::usage(format!("no task is called `{name}`"));
-        let near = |known: &&String| strsim::jaro_winkler(known, name);
-        match project
-            .tasks
-            .keys()
-            .max_by(|a, b| near(a).total_cmp(&near(b)))
-        {
-            Some(best) if near(&best) > 0.75 => error.hint(format!("did you mean `{best}`?")),
-            Some(_) => error.hint("`larder run` lists the tasks"),
-            None => error.hint("versions.yml has no `tasks:` yet"),
+        match suggestions::nearest(name, project.tasks.keys().map(String::as_str)) {
+            Some(near) => error.hint(format!("did you mean `{near}`?")),
+            None if project.tasks.is_empty() => error.hint("versions.yml has no `tasks:` yet"),
+            None => error.hint("`larder run` lists the tasks"),
         }
     })
 }

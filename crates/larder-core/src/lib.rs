@@ -12,6 +12,7 @@ pub mod fs;
 pub mod keys;
 pub mod model;
 pub mod project;
+pub mod suggestions;
 pub mod variables;
 
 pub use error::{Error, Kind, Result};

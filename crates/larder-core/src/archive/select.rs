@@ -9,6 +9,7 @@ use super::{Select, Unpacked, is_flat_name, refused};
 use crate::error::{Error, Result};
 use crate::executable::{self, Executable};
 use crate::model::{FileName, Platform};
+use crate::suggestions;
 
 /// Candidates extracted of a program, and told in an error.
 const CANDIDATES: usize = 8;
@@ -316,7 +317,7 @@ impl Near {
         let score = self
             .stems
             .iter()
-            .map(|stem| strsim::jaro_winkler(stem, base))
+            .map(|stem| suggestions::similarity(stem, base))
             .fold(0.0, f64::max);
         let place = self.best.partition_point(|(s, _)| *s >= score);
         if place < CANDIDATES {

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::io;
 
+use crate::model::Invalid;
+
 mod problem;
 
 pub use problem::Problem;
@@ -32,7 +34,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The process exit code of DESIGN's table.
+    /// The process exit code.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Failed | Self::Refused => 1,
@@ -192,6 +194,18 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// A text that is no valid value of its type came from the command line or from a file.
+impl From<Invalid> for Error {
+    fn from(invalid: Invalid) -> Self {
+        let Invalid { message, hint } = invalid;
+        let error = Self::usage(message);
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}
 
 /// The first error of a type in a chain, also inside of io errors (whose `source` leaves out what they wrap).
 pub fn find<'a, T: std::error::Error + 'static>(

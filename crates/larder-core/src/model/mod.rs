@@ -1,4 +1,5 @@
-//! The domain's types, parsed at the border: a bad value can't exist behind it. Used by all, uses none.
+//! The domain's types, parsed at the border: a bad value can't exist behind it. Every other module uses these types; they
+//! use no other module.
 
 mod artifact;
 mod asset;
@@ -43,15 +44,5 @@ impl Invalid {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
-    }
-}
-
-impl From<Invalid> for crate::Error {
-    fn from(invalid: Invalid) -> Self {
-        let error = crate::Error::usage(invalid.message);
-        match invalid.hint {
-            Some(hint) => error.hint(hint),
-            None => error,
-        }
     }
 }

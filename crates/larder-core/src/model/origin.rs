@@ -56,7 +56,7 @@ pub enum SourceKind {
 }
 
 impl Origin {
-    /// DESIGN's word.
+    /// The word in files, arguments and messages.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Original => "original",
@@ -66,7 +66,7 @@ impl Origin {
 }
 
 impl SourceKind {
-    /// DESIGN's word.
+    /// The word in files, arguments and messages.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Cache => "cache",

@@ -50,7 +50,7 @@ pub struct Platform {
 }
 
 impl Os {
-    /// DESIGN's word.
+    /// The word in files, arguments and messages.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Linux => "linux",
@@ -76,7 +76,7 @@ impl FromStr for Os {
 }
 
 impl Arch {
-    /// DESIGN's word.
+    /// The word in files, arguments and messages.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Amd64 => "amd64",
@@ -102,7 +102,7 @@ impl FromStr for Arch {
 }
 
 impl Libc {
-    /// DESIGN's word.
+    /// The word in files, arguments and messages.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Musl => "musl",

@@ -10,8 +10,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::error::Problem;
 use crate::model::Invalid;
+use crate::suggestions;
 
-use super::suggest;
 use super::yaml::{Entry, Kind, Node, Source};
 
 /// A value and its place.
@@ -343,11 +343,11 @@ pub fn decode_keys<T: Keys>(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>
                 Spot::File => String::new(),
                 spot => format!(" in {}", spot.to_string().replace("each value in ", "")),
             };
-            if let Some(meant) = suggest::nearest(&entry.key, names.iter().copied()) {
+            if let Some(meant) = suggestions::nearest(&entry.key, names.iter().copied()) {
                 meant_names.push(meant);
                 keys.misspelled(meant, &entry.span);
             }
-            let hint = suggest::hint(&entry.key, names.iter().copied());
+            let hint = suggestions::hint(&entry.key, names.iter().copied());
             reader.problem(
                 &entry.span,
                 format!("unknown key `{}`{place}", entry.key),
@@ -451,7 +451,7 @@ macro_rules! words {
                 match text {
                     $($word => Ok(Self::$variant),)*
                     _ => Err($crate::model::Invalid::new(format!("unknown {} `{text}`", $what))
-                        .hint($crate::project::suggest::hint(text, [$($word),*]))),
+                        .hint($crate::suggestions::hint(text, [$($word),*]))),
                 }
             }
             fn schema() -> schemars::Schema {

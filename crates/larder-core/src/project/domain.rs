@@ -68,7 +68,8 @@ pub enum HubConfig {
 /// `upload:`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UploadPolicy {
-    /// Only in CI (DESIGN 4).
+    /// Only in CI: on GitHub Actions for the default branch or a tag, and never for a pull request; with a folder hub in
+    /// any CI.
     Ci,
     /// Never by itself.
     Never,

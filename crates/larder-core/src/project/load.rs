@@ -10,14 +10,15 @@ use crate::error::Problem;
 use crate::error::{Error, Result};
 use crate::fs;
 use crate::model::Name;
+use crate::suggestions;
 
+use super::cycle;
 use super::decode::{At, Reader};
 use super::domain::{Project, Subsystem};
 use super::recipe::{self, Surroundings};
 use super::user::User;
 use super::versions::{self, Reference, Settings};
 use super::yaml::{self, Source};
-use super::{cycle, suggest};
 
 /// Above this many recipes they are read on all cores.
 const MANY: usize = 64;
@@ -319,7 +320,7 @@ fn check_pairs(
         let hint = if let Some(wrong) = stray.get(name.as_str()) {
             explained.push(name.as_str());
             format!("rename {} to recipe.yml", shown(wrong))
-        } else if let Some(near) = suggest::nearest(name.as_str(), unpinned) {
+        } else if let Some(near) = suggestions::nearest(name.as_str(), unpinned) {
             format!("did you mean `{near}`?")
         } else {
             format!("write {recipe}, or remove the version")
@@ -347,7 +348,7 @@ fn check_pairs(
             .keys()
             .filter(|known| !named.contains(known))
             .map(Name::as_str);
-        let hint = suggest::nearest(name.as_str(), unknown).map_or_else(
+        let hint = suggestions::nearest(name.as_str(), unknown).map_or_else(
             || {
                 format!(
                     "add `{name}: <version>` to `versions` in versions.yml, or remove the recipe"
@@ -378,7 +379,7 @@ fn check_between(
     for (n, found) in recipes.iter().enumerate() {
         known.extend(found.name.clone().map(|name| (name, Some(n))));
     }
-    let hint = |name: &Name| suggest::hint(name.as_str(), known.keys().map(Name::as_str));
+    let hint = |name: &Name| suggestions::hint(name.as_str(), known.keys().map(Name::as_str));
     for Reference {
         name: At { value: name, span },
         or_all,
@@ -392,7 +393,7 @@ fn check_between(
             reader.problem(
                 span,
                 format!("unknown subsystem `{name}`"),
-                suggest::hint(name.as_str(), known),
+                suggestions::hint(name.as_str(), known),
             );
         }
     }

@@ -18,7 +18,6 @@ mod recipe;
 mod render;
 pub mod schema;
 mod selector;
-pub mod suggest;
 mod template;
 pub mod user;
 mod versions;

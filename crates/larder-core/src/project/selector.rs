@@ -3,9 +3,9 @@
 use schemars::{Schema, json_schema};
 
 use crate::model::{Arch, Invalid, Os, Platform};
+use crate::suggestions;
 
 use super::decode::{Word, words};
-use super::suggest;
 
 const WORDS: [&str; 7] = ["linux", "darwin", "windows", "amd64", "arm64", "386", "arm"];
 
@@ -21,7 +21,7 @@ impl Word for OsOrArch {
             .map(Self)
             .map_err(|_| {
                 Invalid::new(format!("`{text}` is neither an os nor an architecture"))
-                    .hint(suggest::hint(text, WORDS))
+                    .hint(suggestions::hint(text, WORDS))
             })
     }
     fn schema() -> Schema {
@@ -48,7 +48,7 @@ impl Word for PlatformWord {
         Err(Invalid::new(format!(
             "`{text}` is neither an os, an architecture nor a platform"
         ))
-        .hint(suggest::nearest(text, WORDS).map_or_else(
+        .hint(suggestions::nearest(text, WORDS).map_or_else(
             || "such as windows, arm64 or linux-arm64".to_owned(),
             |near| format!("did you mean `{near}`?"),
         )))

@@ -12,9 +12,9 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value};
 
 use crate::model::{Platform, Version};
+use crate::suggestions;
 
 use super::domain::Template;
-use super::suggest;
 
 /// The variables that every template knows.
 const VARIABLES: [&str; 10] = [
@@ -410,7 +410,7 @@ fn unknown(text: &str, name: &str, scope: Scope) -> Fault {
     } else {
         (
             format!("unknown variable `{name}` in a template"),
-            suggest::hint(name, scope.names()),
+            suggestions::hint(name, scope.names()),
         )
     };
     Fault {

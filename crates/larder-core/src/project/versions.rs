@@ -9,6 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::Error;
 use crate::model::{COMMAND_WORDS, FileName, Name, Platform, SourceKind, Version};
+use crate::suggestions;
 
 use super::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot};
 use super::domain::{BundleConfig, HubConfig, Task, UploadPolicy};
@@ -16,7 +17,7 @@ use super::raw::{RawBundle, RawHub, RawTask, RawVersions};
 use super::render::{join, url_fault};
 use super::words::{ProjectName, Repo, SourceWord, TaskName, UploadWord};
 use super::yaml::Node;
-use super::{decode::Word, line, suggest};
+use super::{decode::Word, line};
 
 /// Whether a word can begin a line of `ci:`.
 fn is_command(word: &str) -> bool {
@@ -445,10 +446,10 @@ fn check_tasks(
                 _ => {
                     let command = || {
                         let (word, rest) = called.split_once(' ')?;
-                        let near = suggest::nearest(word, COMMAND_WORDS.iter().copied())?;
+                        let near = suggestions::nearest(word, COMMAND_WORDS.iter().copied())?;
                         Some(format!("did you mean `{near} {rest}`?"))
                     };
-                    let hint = match suggest::nearest(called, names.iter().copied()) {
+                    let hint = match suggestions::nearest(called, names.iter().copied()) {
                         _ if subsystems.contains(&called) => format!("write `ensure {called}`"),
                         Some(near) => format!("did you mean `{near}`?"),
                         None => command().unwrap_or_else(|| {
@@ -575,7 +576,7 @@ fn check_ci_line(
         ("ensure", _) => ensure_arguments(rest, &line.span, references, reader),
         ("run", Some(task)) if tasks.contains(&task.as_str()) => {}
         ("run", Some(task)) => {
-            let hint = suggest::hint(task, tasks.iter().copied());
+            let hint = suggestions::hint(task, tasks.iter().copied());
             reader.problem(&line.span, format!("unknown task `{task}`"), hint);
         }
         ("run", None) => reader.problem(
@@ -585,7 +586,7 @@ fn check_ci_line(
         ),
         (word, _) if is_command(word) => {}
         (word, _) => {
-            let hint = match suggest::nearest(word, COMMAND_WORDS.iter().copied()) {
+            let hint = match suggestions::nearest(word, COMMAND_WORDS.iter().copied()) {
                 _ if tasks.contains(&word) => format!("write `run {word}`"),
                 _ if subsystems.contains(&word) => format!("write `ensure {word}`"),
                 Some(near) => format!("did you mean `{near}`?"),

@@ -15,6 +15,7 @@ use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use larder_core::error::{Error, Result};
 use larder_core::model::{Name, Platform, Target};
 use larder_core::project::{Project, Subsystem};
+use larder_core::suggestions;
 
 pub use draw::Drawing;
 
@@ -103,16 +104,9 @@ impl Selection {
 
 fn unknown_name(project: &Project, word: &str) -> Error {
     let error = Error::usage(format!("no subsystem is called `{word}`"));
-    let near = project
-        .subsystems
-        .keys()
-        .map(Name::as_str)
-        .max_by(|a, b| strsim::jaro_winkler(a, word).total_cmp(&strsim::jaro_winkler(b, word)));
-    match near {
-        Some(near) if strsim::jaro_winkler(near, word) > 0.75 => {
-            error.hint(format!("did you mean `{near}`?"))
-        }
-        _ => error.hint("`larder list` shows what there is"),
+    match suggestions::nearest(word, project.subsystems.keys().map(Name::as_str)) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint("`larder list` shows what there is"),
     }
 }
 
