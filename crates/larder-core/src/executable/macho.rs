@@ -1,0 +1,60 @@
+//! Mach-O: macOS, for one processor or, as a universal file, for several.
+
+use object::macho::{self, CpuType, FatArch32, FatArch64, FatHeader, MachHeader32, MachHeader64};
+use object::read::macho::{FatArch, MachHeader, MachOFatFile};
+use object::{BigEndian, Endianness, ReadRef};
+
+use super::capped::CappedFile;
+use super::{Machine, Native, System};
+use crate::model::{Arch, Os};
+
+/// Java classes begin like universal files, with their version where those have the number of processors. Versions start
+/// at 45, and no universal file is for so many.
+const MOST_PROCESSORS: u32 = 30;
+
+/// `None`: it is no Mach-O file.
+pub(super) fn inspect(data: &CappedFile) -> Option<Native> {
+    let start: [u8; 4] = data.read_bytes_at(0, 4).ok()?.try_into().ok()?;
+    let machines = match (u32::from_be_bytes(start), u32::from_le_bytes(start)) {
+        (macho::FAT_MAGIC, _) => universal::<FatArch32>(data)?,
+        (macho::FAT_MAGIC_64, _) => universal::<FatArch64>(data)?,
+        (macho::MH_MAGIC, _) | (_, macho::MH_MAGIC) => {
+            vec![single::<MachHeader32<Endianness>>(data)?]
+        }
+        (macho::MH_MAGIC_64, _) | (_, macho::MH_MAGIC_64) => {
+            vec![single::<MachHeader64<Endianness>>(data)?]
+        }
+        _ => return None,
+    };
+    Some(Native {
+        system: System::Known(Os::Darwin),
+        machines,
+        libc: None,
+        glibc: None,
+    })
+}
+
+fn single<Header: MachHeader>(data: &CappedFile) -> Option<Machine> {
+    let header = Header::parse(data, 0).ok()?;
+    Some(machine(header.cputype(header.endian().ok()?)))
+}
+
+fn universal<Fat: FatArch>(data: &CappedFile) -> Option<Vec<Machine>> {
+    let header = data.read_at::<FatHeader>(0).ok()?;
+    if !(1..=MOST_PROCESSORS).contains(&header.nfat_arch.get(BigEndian)) {
+        return None;
+    }
+    let file = MachOFatFile::<Fat>::parse(data).ok()?;
+    let machines = file.arches().iter().map(|arch| machine(arch.cputype()));
+    Some(machines.collect())
+}
+
+fn machine(cpu: CpuType) -> Machine {
+    match cpu {
+        macho::CPU_TYPE_X86_64 => Machine::Known(Arch::Amd64),
+        macho::CPU_TYPE_ARM64 => Machine::Known(Arch::Arm64),
+        macho::CPU_TYPE_X86 => Machine::Known(Arch::I386),
+        macho::CPU_TYPE_ARM => Machine::Known(Arch::Arm),
+        other => Machine::Other(other.0),
+    }
+}
