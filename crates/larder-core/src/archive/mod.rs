@@ -35,8 +35,7 @@ use std::str::FromStr;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::Error;
-use crate::model::Limits;
-use crate::model::{Digest, FileName, Hasher, Platform};
+use crate::model::{Digest, FileName, Hasher, Limits, Platform};
 
 pub use pack::pack;
 pub use unpack::unpack;

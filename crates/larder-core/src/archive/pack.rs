@@ -13,8 +13,7 @@ use super::{Content, PackEntry, Packed, names, zip_write};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::fs::{self, IoContext};
-use crate::model::Hasher;
-use crate::model::PackageFormat;
+use crate::model::{Hasher, PackageFormat};
 
 /// 1980-01-01 00:00:00 UTC, the earliest time a zip can state and one that no tar finds implausible.
 const MTIME: u64 = 315_532_800;

@@ -10,10 +10,13 @@ use crate::cancel::Cancel;
 use crate::error::Result;
 use crate::model::PackageFormat;
 
+mod ended_early;
 mod foreign;
 mod fuzz;
-mod hostile;
+mod hostile_tar;
 mod hostile_zip;
+mod legitimate_tar;
+mod tar_maker;
 
 const FORMATS: [(PackageFormat, ArchiveKind); 3] = [
     (PackageFormat::TarGz, ArchiveKind::Tar(Compression::Gz)),

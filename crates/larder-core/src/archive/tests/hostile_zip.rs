@@ -1,6 +1,6 @@
 //! Odd and hostile zips, made by hand.
 
-use super::hostile::try_good;
+use super::tar_maker::try_good;
 use super::*;
 
 #[derive(Clone)]

@@ -1,0 +1,136 @@
+//! The directory of a zip archive: what it says of each entry.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+
+use super::super::names::{self, shown};
+use super::super::refused;
+use super::super::unpack::Unpacker;
+use super::end::End;
+use super::fields::{Fields, damaged, other_name, widen};
+use crate::error::{Error, Result};
+
+/// Sizes follow the data.
+pub(super) const DESCRIPTOR: u16 = 1 << 3;
+/// Plainly, strongly, or with masked headers.
+pub(super) const ENCRYPTED: u16 = 1 | 1 << 6 | 1 << 13;
+
+/// An entry, as the directory states it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) name: Vec<u8>,
+    pub(super) flags: u16,
+    pub(super) method: u16,
+    pub(super) crc: u32,
+    pub(super) compressed: u64,
+    pub(super) size: u64,
+    /// Where its local header is.
+    pub(super) offset: u64,
+    /// Where its data begins; known once the local header was read.
+    pub(super) data: u64,
+    /// Type and permission bits, where the archive was made on Unix.
+    pub(super) mode: Option<u32>,
+}
+
+impl Entry {
+    pub(super) fn odd(&self, why: impl std::fmt::Display) -> Error {
+        refused(format!("`{}`: {why}", shown(&self.name)))
+    }
+}
+
+/// Reads the directory, entry by entry.
+pub(super) fn read(
+    file: &mut File,
+    end: &End,
+    unpacker: &mut Unpacker<'_>,
+) -> io::Result<Result<Vec<Entry>>> {
+    let mut entries = Vec::new();
+    file.seek(SeekFrom::Start(end.directory))?;
+    let mut reader = BufReader::new(Read::take(&*file, end.size));
+    let mut names = 0;
+    for _ in 0..end.entries {
+        if let Err(error) = unpacker.count() {
+            return Ok(Err(error));
+        }
+        let mut fixed = [0; 46];
+        reader.read_exact(&mut fixed)?;
+        let lengths =
+            [28, 30, 32].map(|at| usize::from(u16::from_le_bytes([fixed[at], fixed[at + 1]])));
+        let mut variable = vec![0; lengths.iter().sum()];
+        reader.read_exact(&mut variable)?;
+        names += lengths[0];
+        if lengths[0] > names::MAX_PATH || names > 32 << 20 {
+            return Ok(Err(refused("its names are too long")));
+        }
+        match central(&fixed, &variable, lengths) {
+            Ok(entry) => entries.push(entry),
+            Err(error) => return Ok(Err(error)),
+        }
+    }
+    // Bytes left over belong to no entry.
+    Ok(if reader.bytes().next().is_none() {
+        Ok(entries)
+    } else {
+        Err(damaged())
+    })
+}
+
+fn central(fixed: &[u8], variable: &[u8], [name, extra, _comment]: [usize; 3]) -> Result<Entry> {
+    let parse = || -> Option<(u16, u32, Entry)> {
+        let mut fields = Fields(fixed.strip_prefix(b"PK\x01\x02")?);
+        let (made_by, _needed, flags, method, _time_and_date) = (
+            fields.u16()?,
+            fields.u16()?,
+            fields.u16()?,
+            fields.u16()?,
+            fields.u32()?,
+        );
+        let (crc, compressed, size, _lengths) = (
+            fields.u32()?,
+            fields.u32()?,
+            fields.u32()?,
+            fields.bytes(6)?,
+        );
+        let (disk, _internal, attributes, offset) =
+            (fields.u16()?, fields.u16()?, fields.u32()?, fields.u32()?);
+        let mut wide = [u64::from(size), u64::from(compressed), u64::from(offset)];
+        let extra = variable.get(name..name + extra)?;
+        widen(extra, &mut wide)?;
+        let [size, compressed, offset] = wide;
+        let name = variable.get(..name)?.to_vec();
+        let entry = Entry {
+            name,
+            flags,
+            method,
+            crc,
+            compressed,
+            size,
+            offset,
+            data: 0,
+            mode: None,
+        };
+        (disk == 0).then_some((made_by, attributes, entry))
+    };
+    let (made_by, attributes, mut entry) = parse().ok_or_else(damaged)?;
+    // Made on Unix, or on macOS: the upper half of the attributes is a mode.
+    if matches!(made_by >> 8, 3 | 19) && attributes >> 16 != 0 {
+        entry.mode = Some(attributes >> 16);
+    }
+    if entry.flags & ENCRYPTED != 0 {
+        return Err(entry.odd("it is encrypted"));
+    }
+    if !matches!(entry.method, 0 | 8 | 12 | 93 | 95) {
+        return Err(entry.odd(format!(
+            "its compression method {} is unknown",
+            entry.method
+        )));
+    }
+    if entry.method == 0 && entry.compressed != entry.size {
+        return Err(entry.odd("it is stored and has two sizes"));
+    }
+    let extra = &variable[name..name + extra];
+    if other_name(extra).is_some_and(|other| other != entry.name) {
+        return Err(entry.odd("it has two names"));
+    }
+    Ok(entry)
+}
