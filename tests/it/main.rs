@@ -1,4 +1,8 @@
-//! The integration tests: behaviour through the command line, one file per topic, all in one binary.
+//! The integration tests: behaviour through the command line, all in one binary.
+//!
+//! A folder is a command or a topic, a file of [`commands`] is a command that one file is enough for. Tests that take
+//! long are in [`slow`] and can be left out: `cargo test --locked -- --skip slow::`. What tests stand on is in [`env`],
+//! [`servers`], [`fake_github`] and [`github_actions`].
 //!
 //! Every test owns a [`env::TestEnv`]: a machine of its own with a project, a home, a cache and nothing of the real
 //! environment. See that module before writing a test.
@@ -13,55 +17,23 @@
     reason = "tests arrange and damage files by hand; larder's wrapper is what is tested"
 )]
 
-mod actions;
-mod add;
-mod adopting;
-mod builds;
-mod bump;
-mod bundle;
-mod classes;
-mod collecting;
-mod configuring;
-mod corruption;
+mod build;
+mod commands;
 mod docs;
-mod documents;
+mod ensure;
 mod env;
 mod examples;
 mod fake_github;
-mod foretelling;
-mod generated;
-mod github_box;
-mod github_faults;
-mod github_kill;
-mod github_read;
-mod github_release;
-mod github_story;
-mod github_write;
-mod hub_dir;
+mod github;
+mod github_actions;
+mod http;
+mod hub;
 mod init;
-mod installing;
-mod interrupt;
-mod keeping;
-mod keys;
-mod kill;
-mod knowing;
-mod locking;
-mod memory;
-mod net;
-mod noop;
+mod lock;
 mod originals;
-mod parallel;
+mod package;
 mod project;
-mod published;
-mod publisher;
-mod release_scale;
-mod release_words;
-mod reproducible;
-mod script;
-mod serve;
+mod release;
+mod servers;
+mod slow;
 mod tasks;
-mod tls;
-mod transfer;
-mod upgrade;
-mod upstream;
-mod workflow;

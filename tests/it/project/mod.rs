@@ -1,9 +1,9 @@
 //! Projects loaded from their files: what right ones mean, and what people see of wrong ones.
 
-mod between;
+mod across_files;
 mod build;
-mod files;
-mod good;
+mod documented;
+mod loading;
 mod recipes;
 mod rendered;
 mod settings;

@@ -1,6 +1,6 @@
 //! Recipes that are wrong: names and limits, what is packed. What people see.
 
-use crate::project::files::Files;
+use crate::project::loading::Files;
 
 /// Problems of a recipe.
 pub fn recipe(text: &str) -> String {

@@ -7,7 +7,7 @@ use larder_core::project::{
     UploadPolicy,
 };
 
-use crate::project::files::{DIGEST, Files};
+use crate::project::loading::{DIGEST, Files};
 
 fn platform(text: &str) -> Platform {
     text.parse().unwrap()

@@ -1,6 +1,6 @@
 //! `versions.yml` that is wrong: versions, platforms, what larder is needed. What people see.
 
-use crate::project::files::Files;
+use crate::project::loading::Files;
 
 /// Problems of a `versions.yml` with a good beginning.
 fn versions(more: &str) -> String {

@@ -1,6 +1,6 @@
 //! YAML that is broken, ambiguous or hostile: what people see.
 
-use crate::project::files::Files;
+use crate::project::loading::Files;
 
 fn yaml(text: &str) -> String {
     Files::new().file("versions.yml", text).problems()

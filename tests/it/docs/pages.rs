@@ -1,0 +1,174 @@
+//! The documentation, run: every shell block of the README and the guide, in order, in a machine of its own.
+//!
+//! Lines of their own steer what follows them:
+//! `<!-- new project: NAME -->` starts an empty project · `<!-- file: PATH -->` writes the next block to a file, `<!-- append:
+//! PATH -->` adds it · `<!-- github: OWNER/NAME -->` puts a fake GitHub with that repository behind the machine ·
+//! `<!-- not run: WHY -->` and `<!-- ci: … -->` leave the next block out (CI runs the latter itself).
+
+use std::fmt::Write as _;
+
+use crate::env::{LARDER, Output, REPO, TestEnv};
+use crate::fake_github::{FakeGitHub, Visibility, WRITE};
+
+/// Runs a document's blocks; how many shell blocks ran.
+fn run(document: &str) -> usize {
+    let text = std::fs::read_to_string(format!("{REPO}/{document}")).expect(document);
+    let (mut env, mut ran, mut directive) = (TestEnv::new(), 0, None);
+    let mut servers = Vec::new();
+    let mut lines = text.lines().enumerate();
+    while let Some((_, line)) = lines.next() {
+        if let Some(comment) = line
+            .strip_prefix("<!-- ")
+            .and_then(|rest| rest.strip_suffix(" -->"))
+        {
+            let (word, value) = comment.split_once(": ").expect("`<!-- word: value -->`");
+            if word == "new project" {
+                env = TestEnv::new();
+                let bin = std::path::Path::new(LARDER)
+                    .parent()
+                    .expect("a folder")
+                    .display();
+                env.set(
+                    "PATH",
+                    format!("{bin}:{}", std::env::var("PATH").unwrap_or_default()),
+                );
+            } else if word == "github" {
+                let github = FakeGitHub::start();
+                github.repo(value, Visibility::Public);
+                env.set("GITHUB_API_URL", github.api_url())
+                    .set("GITHUB_SERVER_URL", github.web_url());
+                env.set("GH_TOKEN", WRITE)
+                    .set("LARDER_GITHUB_PACE", "0s")
+                    .set("LARDER_GITHUB_SETTLE", "1s");
+                servers.push(github);
+            } else {
+                directive = Some((word, value));
+            }
+        } else if let Some(language) = line.strip_prefix("```") {
+            let mut block = String::new();
+            let mut start = None;
+            for (number, line) in lines.by_ref().take_while(|(_, line)| *line != "```") {
+                start.get_or_insert(number + 1);
+                let _ = writeln!(block, "{line}");
+            }
+            match directive.take() {
+                Some(("file", path)) => drop(env.write(path, block)),
+                Some(("append", path)) => drop(env.write(path, env.read(path) + &block)),
+                Some(("ci" | "not run", _)) => {}
+                Some((word, _)) => panic!("{document}: unknown `<!-- {word}: -->`"),
+                None if language == "sh" => {
+                    shell(
+                        &env,
+                        &block,
+                        &format!("{document}:{}", start.unwrap_or_default()),
+                    );
+                    ran += 1;
+                }
+                None => {}
+            }
+        }
+    }
+    ran
+}
+
+fn shell(env: &TestEnv, block: &str, place: &str) {
+    let mut command = env.program("sh");
+    command.args(["-eux", "-c", block]);
+    let output: Output = env.output(command);
+    assert!(
+        output.code == Some(0),
+        "{place} ended with {:?}\n{}\n{}",
+        output.code,
+        output.stdout,
+        output.stderr
+    );
+}
+
+#[test]
+fn the_readme_s_tour_works() {
+    assert!(run("README.md") >= 4);
+}
+
+#[test]
+fn the_guide_s_commands_work() {
+    assert!(run("docs/guide.md") >= 10);
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut broken = Vec::new();
+    let repo = camino::Utf8Path::new(REPO);
+    let mut documents = vec![repo.join("README.md"), repo.join("CHANGELOG.md")];
+    for folder in ["docs", "examples"] {
+        files_below(&repo.join(folder), "md", &mut documents);
+    }
+    for path in documents {
+        let document = path.strip_prefix(REPO).expect("in the repository");
+        let text = std::fs::read_to_string(&path).expect("document");
+        let folder = path.parent().expect("a folder");
+        for target in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            let target = target.split('#').next().unwrap_or_default();
+            if !target.is_empty() && !target.contains("://") && !folder.join(target).exists() {
+                broken.push(format!("{document}: {target}"));
+            }
+        }
+    }
+    assert_eq!(broken, Vec::<String>::new());
+}
+
+fn files_below(folder: &camino::Utf8Path, extension: &str, files: &mut Vec<camino::Utf8PathBuf>) {
+    for entry in folder.read_dir_utf8().expect("folder").flatten() {
+        if entry.path().is_dir() {
+            files_below(entry.path(), extension, files);
+        } else if entry.path().extension() == Some(extension) {
+            files.push(entry.into_path());
+        }
+    }
+}
+
+/// Names with a crate (`larder-core: NAME`) are unit tests of that crate, wherever in it they are; the others are tests
+/// of this binary, as it lists them.
+#[test]
+fn reliability_names_tests_that_are_there() {
+    let repo = camino::Utf8Path::new(REPO);
+    let text = std::fs::read_to_string(repo.join("docs/reliability.md")).expect("the page");
+    let mut missing = Vec::new();
+    for name in text
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|name| name.contains(": ") || name.contains("::") && !name.contains(' '))
+    {
+        let (files, function) = if let Some((package, function)) = name.split_once(": ") {
+            let mut files = Vec::new();
+            files_below(
+                &repo.join("crates").join(package).join("src"),
+                "rs",
+                &mut files,
+            );
+            (files, function)
+        } else {
+            let (module, function) = name.rsplit_once("::").expect("a path");
+            let module = repo.join("tests/it").join(module.replace("::", "/"));
+            (
+                vec![module.with_extension("rs"), module.join("mod.rs")],
+                function,
+            )
+        };
+        let found = files.iter().any(|file| {
+            let text = std::fs::read_to_string(file).unwrap_or_default();
+            // Tables of cases are made by macros; then the name alone stands there.
+            text.contains(&format!("fn {function}("))
+                || text.contains(&format!("{function} "))
+                || text.contains(&format!("{function}:"))
+        });
+        if !found {
+            missing.push(name.to_owned());
+        }
+    }
+    assert_eq!(missing, Vec::<String>::new());
+}

@@ -1,0 +1,8 @@
+//! `larder ensure`: where a binary comes from, when nothing is done, and what happens when something goes wrong.
+
+mod damage;
+mod key;
+mod noop;
+mod parallel;
+mod source_answers;
+mod upgrade;

@@ -1,0 +1,234 @@
+//! Many larders at once: the work is done once and all succeed; locks save work, rename decides.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::env::TestEnv;
+
+/// A subsystem whose build notes itself in a file outside of the project, and takes a moment.
+fn counted(env: &TestEnv, counter: &str, seconds: &str) {
+    env.versions(&[("tool", "v1.0.0")], "sources: [build]\n");
+    env.recipe(
+        "tool",
+        &format!(
+            "binaries: [tool]\nbuild:\n  source: {{dir: .}}\n  commands:\n    - \"echo x >> {counter}\"\n    - \"sleep {seconds}\"\n    \
+             - \"echo '#!/bin/sh' > {{{{ out }}}}/tool\"\n"
+        ),
+    );
+}
+
+fn count(path: &camino::Utf8Path) -> usize {
+    std::fs::read_to_string(path).map_or(0, |text| text.lines().count())
+}
+
+/// Starts larder; what it says is kept.
+fn start(env: &TestEnv, args: &[&str]) -> Child {
+    env.command(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("larder starts")
+}
+
+/// Waits for all; each must exit 0.
+fn all_well(children: Vec<Child>) -> Vec<String> {
+    let end = |child: Child| {
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {said}", output.status);
+        said
+    };
+    children.into_iter().map(end).collect()
+}
+
+/// Waits until something is so.
+fn until(what: &str, so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !so() {
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "{what}: not within 30 seconds"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    let done = Command::new("kill")
+        .args([format!("-{name}"), child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(done.success());
+}
+
+#[test]
+fn one_project_many_larders_one_build() {
+    for args in [
+        &["ensure", "all"][..],
+        &["ensure", "all", "--source", "build"],
+    ] {
+        let env = TestEnv::new();
+        let counter = env.base().join("builds");
+        counted(&env, counter.as_str(), "0.3");
+        all_well((0..20).map(|_| start(&env, args)).collect());
+        assert_eq!(count(&counter), 1, "{args:?}");
+        crate::slow::kill::whole(&env, "tool");
+    }
+}
+
+#[test]
+fn many_projects_one_cache_one_build() {
+    let first = TestEnv::new();
+    let counter = first.base().join("builds");
+    let mut machines: Vec<TestEnv> = (0..16).map(|i| first.another(&format!("m{i}"))).collect();
+    for machine in &mut machines {
+        machine.set("LARDER_CACHE_DIR", first.cache());
+        counted(machine, counter.as_str(), "0.3");
+    }
+    let said = all_well(
+        machines
+            .iter()
+            .map(|machine| start(machine, &["ensure", "all", "--json"]))
+            .collect(),
+    );
+    assert_eq!(count(&counter), 1);
+    let outcomes = |word: &str| {
+        said.iter()
+            .filter(|text| text.contains(&format!("\"outcome\":\"{word}\"")))
+            .count()
+    };
+    assert_eq!(
+        (outcomes("built"), outcomes("restored")),
+        (1, 15),
+        "{said:?}"
+    );
+    for machine in &machines {
+        crate::slow::kill::whole(machine, "tool");
+    }
+}
+
+#[test]
+fn many_larders_package_and_release_one_thing() {
+    let env = TestEnv::new();
+    counted(&env, env.base().join("builds").as_str(), "0");
+    env.larder(["ensure", "all"]).success();
+    all_well(
+        (0..8)
+            .map(|i| {
+                start(
+                    &env,
+                    if i % 2 == 0 {
+                        &["package", "all"]
+                    } else {
+                        &["release", "all"]
+                    },
+                )
+            })
+            .collect(),
+    );
+    let litter = |dir: &str| {
+        crate::slow::kill::list(&env.path(dir))
+            .into_iter()
+            .filter(|name| name.starts_with(".tmp"))
+            .count()
+    };
+    assert_eq!((litter(".dist"), litter(".larder-hub/tool-v1.0.0")), (0, 0));
+    assert_eq!(
+        env.larder_json(["release", "all"])
+            .success()
+            .finished("release")[0]["outcome"],
+        "up-to-date"
+    );
+}
+
+#[test]
+fn where_there_are_no_locks_all_succeed_all_the_same() {
+    let env = TestEnv::new();
+    let counter = env.base().join("builds");
+    counted(&env, counter.as_str(), "0.1");
+    for round in 0..3 {
+        env.versions(&[("tool", &format!("v1.0.{round}"))], "sources: [build]\n");
+        let unlocked = || {
+            let mut command = env.program("strace");
+            command.args([
+                "-f",
+                "-qq",
+                "-o",
+                "/dev/null",
+                "-e",
+                "trace=flock",
+                "-e",
+                "inject=flock:error=ENOLCK",
+            ]);
+            command.args([crate::env::LARDER, "ensure", "all"]);
+            command
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+        };
+        all_well((0..6).map(|_| unlocked()).collect());
+        crate::slow::kill::whole(&env, "tool");
+    }
+    assert!(count(&counter) > 3, "there were locks");
+    // With locks, what the others could not know to be litter is gone again.
+    env.versions(&[("tool", "v2.0.0")], "sources: [build]\n");
+    env.larder(["ensure", "all"]).success();
+    assert!(crate::slow::kill::list(&env.path(".larder/work")).is_empty());
+    assert_eq!(
+        crate::slow::kill::list(&env.path("subsystems/tool/.bin/.v")).len(),
+        4
+    );
+}
+
+#[test]
+fn when_the_holder_is_killed_the_others_go_on() {
+    let env = TestEnv::new();
+    let counter = env.base().join("builds");
+    counted(&env, counter.as_str(), "1");
+    let mut holder = start(&env, &["ensure", "all"]);
+    until("the holder builds", || count(&counter) == 1);
+    let others: Vec<Child> = (0..4).map(|_| start(&env, &["ensure", "all"])).collect();
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    all_well(others);
+    assert_eq!(count(&counter), 2, "the holder's, and one more");
+    assert!(crate::slow::kill::list(&env.path(".larder/work")).is_empty());
+    crate::slow::kill::whole(&env, "tool");
+}
+
+#[test]
+fn whoever_waits_for_a_stopped_larder_says_so() {
+    let env = TestEnv::new();
+    let counter = env.base().join("builds");
+    counted(&env, counter.as_str(), "0.5");
+    let mut holder = start(&env, &["ensure", "all"]);
+    until("the holder builds", || count(&counter) == 1);
+    signal(&holder, "STOP");
+    let other = start(&env, &["ensure", "all"]);
+    std::thread::sleep(Duration::from_secs(6));
+    signal(&holder, "KILL");
+    holder.wait().unwrap();
+    let said = all_well(vec![other]).remove(0);
+    assert!(
+        said.contains(&format!("waiting for larder, process {}", holder.id())),
+        "{said}"
+    );
+    assert_eq!(count(&counter), 2);
+}
+
+#[test]
+fn a_deleted_larder_folder_does_not_let_two_in() {
+    let env = TestEnv::new();
+    let counter = env.base().join("builds");
+    counted(&env, counter.as_str(), "0.5");
+    let first = start(&env, &["ensure", "all"]);
+    until("it builds", || count(&counter) == 1);
+    let second = start(&env, &["ensure", "all"]);
+    std::thread::sleep(Duration::from_millis(100));
+    env.remove(".larder/locks");
+    let third = start(&env, &["ensure", "all"]);
+    all_well(vec![first, second, third]);
+    crate::slow::kill::whole(&env, "tool");
+}

@@ -1,0 +1,231 @@
+//! How other clients of GitHub Releases are known to fail, one test each where no other file has it.
+//! `docs/reliability.md` has the whole table.
+
+use std::time::{Duration, Instant};
+
+use larder_core::Kind;
+use larder_remote::hub::{Hub, PublishOptions, Published};
+
+use crate::fake_github::{Act, Fault, READ, Visibility, WRITE};
+use crate::github::{
+    Dist, REPO, assert_whole, github, hub, hub_with, only, publish, publish_with, read, settings,
+    tag, writer,
+};
+
+const REPLACE: PublishOptions = PublishOptions {
+    replace: true,
+    stage: false,
+};
+
+/// The new bytes can't be uploaded, for good: the old ones stay, visible all the time.
+#[test]
+fn a_replacement_that_fails_for_good_leaves_the_old() {
+    let denied = r#"{"message":"Resource not accessible by integration"}"#;
+    for (what, act) in [
+        ("refused", Act::Answer(403, Vec::new(), denied.into())),
+        ("never arrives", Act::KillBefore),
+        ("broken each time", Act::Starter),
+        ("server errors", Act::Answer(500, Vec::new(), "{}".into())),
+    ] {
+        for skip in [0, 1] {
+            let (github, dist) = (github(Visibility::Public), Dist::new());
+            let old = dist.package("linux-amd64", "the old one", "inputs");
+            let new = dist.package("linux-amd64", "the new one!", "inputs");
+            publish(&writer(&github), &old).unwrap();
+            // The asset can't be uploaded, or it can and its sidecar can't.
+            github.fault(
+                Fault::on("POST", "/assets?name=arc", act.clone())
+                    .skip(skip)
+                    .times(999),
+            );
+            let settings = larder_remote::http::Settings {
+                retries: 0,
+                ..settings()
+            };
+            let hub = hub_with(&github, Some(WRITE), settings, Duration::from_millis(40));
+            let error = publish_with(&hub, &new, REPLACE).unwrap_err();
+            assert!(
+                matches!(error.kind(), Kind::Refused | Kind::Unavailable),
+                "{what}: {error}"
+            );
+            assert_eq!(
+                read(&hub, &old.name).unwrap().unwrap(),
+                b"the old one",
+                "{what}"
+            );
+            assert_eq!(
+                hub.sidecar(&tag(), &old.name).unwrap().unwrap(),
+                old.sidecar,
+                "{what}"
+            );
+            github.clear_faults();
+            publish_with(&writer(&github), &new, REPLACE).unwrap();
+            assert_whole(&only(&github), &[&new]);
+        }
+    }
+}
+
+/// The server takes an upload and then says nothing: the wait ends, and it is seen that the asset is there.
+#[test]
+fn an_upload_whose_answer_stays_away_is_looked_at() {
+    let (github, dist) = (github(Visibility::Public), Dist::new());
+    let package = dist.package("linux-amd64", "the binary", "inputs");
+    github.fault(Fault::on(
+        "POST",
+        "/assets?name=arc",
+        Act::Delay(Duration::from_secs(30)),
+    ));
+    let settings = larder_remote::http::Settings {
+        idle: Duration::from_millis(400),
+        ..settings()
+    };
+    let hub = hub_with(&github, Some(WRITE), settings, Duration::from_millis(400));
+    let began = Instant::now();
+    publish(&hub, &package).unwrap();
+    assert!(
+        began.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_whole(&only(&github), &[&package]);
+    assert_eq!(
+        github
+            .writes()
+            .iter()
+            .filter(|write| write.target.ends_with("name=arc-linux-amd64.tar.gz"))
+            .count(),
+        1
+    );
+}
+
+/// Published and empty is no reason to make another, and what it gets later is seen.
+#[test]
+fn a_published_release_without_assets_is_filled() {
+    for (visibility, token) in [
+        (Visibility::Public, None),
+        (Visibility::Private, Some(READ)),
+    ] {
+        let (github, dist) = (github(visibility), Dist::new());
+        github.put_release(REPO, "arc-v1", false, &[]);
+        let package = dist.package("linux-amd64", "the binary", "inputs");
+        assert!(
+            hub(&github, token)
+                .sidecar(&tag(), &package.name)
+                .unwrap()
+                .is_none()
+        );
+        let writer = writer(&github);
+        assert!(writer.sidecar(&tag(), &package.name).unwrap().is_none());
+        publish(&writer, &package).unwrap();
+        assert_whole(&only(&github), &[&package]);
+        // The one that saw nothing before its own upload, and a new one.
+        assert_eq!(
+            writer.sidecar(&tag(), &package.name).unwrap().unwrap(),
+            package.sidecar
+        );
+        assert_eq!(
+            read(&hub(&github, token), &package.name).unwrap().unwrap(),
+            b"the binary"
+        );
+    }
+}
+
+/// Releases are told apart by their tags: a title is for people.
+#[test]
+fn a_release_of_the_same_title_is_another() {
+    let (github, dist) = (github(Visibility::Public), Dist::new());
+    for (other, draft) in [("arc-v1-notes", true), ("arc-v10", true), ("v1", false)] {
+        github.put_release(REPO, other, draft, &[]);
+    }
+    github.with_repo(REPO, |repo| {
+        repo.releases
+            .iter_mut()
+            .for_each(|release| release.name = Some("arc-v1".into()));
+    });
+    let package = dist.package("linux-amd64", "the binary", "inputs");
+    publish(&writer(&github), &package).unwrap();
+    let releases = github.releases(REPO);
+    assert_eq!(releases.len(), 4);
+    assert!(
+        releases
+            .iter()
+            .filter(|release| release.tag != "arc-v1")
+            .all(|release| release.assets.is_empty())
+    );
+    assert_whole(
+        releases
+            .iter()
+            .find(|release| release.tag == "arc-v1")
+            .unwrap(),
+        &[&package],
+    );
+}
+
+/// Without a time to wait for, it is waited a minute, or as long as the settings allow; then it is said, and that is all.
+#[test]
+fn a_secondary_limit_without_a_time_is_no_reason_to_hammer() {
+    let (github, dist) = (github(Visibility::Public), Dist::new());
+    github.fault(Fault::on("POST", "/assets", Act::Secondary(None)).times(99));
+    let patience = Duration::from_millis(300);
+    let settings = larder_remote::http::Settings {
+        rate_limit_wait: patience,
+        ..settings()
+    };
+    let hub = hub_with(&github, Some(WRITE), settings, Duration::from_millis(40));
+    let began = Instant::now();
+    let error = publish(&hub, &dist.package("linux-amd64", "the binary", "inputs")).unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+    assert!(began.elapsed() >= patience);
+    let tries: Vec<_> = github
+        .writes()
+        .into_iter()
+        .filter(|write| write.target.contains("/assets"))
+        .collect();
+    assert!(
+        tries.len() <= 8
+            && tries
+                .windows(2)
+                .all(|pair| pair[1].at.duration_since(pair[0].at).unwrap() >= patience),
+        "{tries:?}"
+    );
+}
+
+/// GitHub takes no more: it is said before anything is sent or made.
+#[test]
+fn an_asset_of_two_gigabytes_is_refused_at_once() {
+    let (github, dist) = (github(Visibility::Public), Dist::new());
+    let mut package = dist.package("linux-amd64", "the binary", "inputs");
+    package.sidecar.size = 2 << 30;
+    let error = publish(&writer(&github), &package).unwrap_err();
+    assert!(error.to_string().contains("2 GiB"), "{error}");
+    assert!(github.log().is_empty());
+    package.sidecar.size = (2 << 30) - 1;
+    assert_ne!(
+        publish(&writer(&github), &package).unwrap_err().to_string(),
+        error.to_string()
+    );
+}
+
+/// Same name, same bytes, another run that was cut after its upload: it is not uploaded twice.
+#[test]
+fn a_run_after_a_partial_upload_goes_on_from_there() {
+    let (github, dist) = (github(Visibility::Public), Dist::new());
+    let package = dist.package("linux-amd64", "the binary", "inputs");
+    github.put_release(
+        REPO,
+        "arc-v1",
+        true,
+        &[(package.name.as_str(), b"the binary")],
+    );
+    github.clear_log();
+    let receipt = publish(&writer(&github), &package).unwrap();
+    assert_eq!(receipt.assets[0].1, Published::Added);
+    assert_whole(&only(&github), &[&package]);
+    let sent: Vec<_> = github
+        .writes()
+        .into_iter()
+        .filter(|w| w.method == "POST")
+        .map(|w| w.target)
+        .collect();
+    assert_eq!(sent.len(), 3, "sidecar, manifest and checksums: {sent:?}");
+}

@@ -1,0 +1,269 @@
+//! One transfer against servers that cut, lie, drip or change their mind: the right bytes or an error, and how many requests
+//! that took.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use larder_core::Kind;
+use larder_remote::http::Request;
+
+use crate::http::{client, fetch, noise};
+use crate::servers::scripted::{Reply, Script, Seen};
+
+/// Serves a body with ranges and a strong ETag, and cuts the answers at these offsets of the whole, one after the other.
+fn cutting(body: Arc<Vec<u8>>, cuts: Vec<usize>) -> Script {
+    Script::start(move |request, n| {
+        let start = request.range().unwrap_or(0);
+        let reply = match start {
+            0 => Reply::ok(&body[..]).header("etag", "\"v1\""),
+            _ => Reply::rest(&body, start, "\"v1\""),
+        };
+        match cuts.get(n) {
+            Some(cut) => reply.cut(cut.saturating_sub(start)),
+            None => reply,
+        }
+    })
+}
+
+/// Ten places within so many bytes, in order; their seed is printed, and `LARDER_TEST_SEED` sets it.
+fn ten_places(size: usize) -> Vec<usize> {
+    let seed = std::env::var("LARDER_TEST_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let seed: u64 = seed
+        .unwrap_or_else(|| std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), size));
+    println!("LARDER_TEST_SEED={seed}");
+    let mut state = seed | 1;
+    let mut places: Vec<usize> = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % (size as u64 - 1)).unwrap() + 1
+    })
+    .take(10)
+    .collect();
+    places.sort_unstable();
+    places
+}
+
+#[test]
+fn ten_cuts_cost_no_more_than_a_tenth() {
+    let size = 3_000_000;
+    let body = Arc::new(noise(size));
+    let awkward = vec![
+        7, 200_001, 200_002, 555_555, 900_000, 1_300_123, 1_300_124, 2_000_000, 2_600_000,
+        2_999_999,
+    ];
+    for cuts in [
+        awkward,
+        ten_places(size),
+        ten_places(size),
+        ten_places(size),
+    ] {
+        let server = cutting(Arc::clone(&body), cuts.clone());
+        let client = client();
+        assert_eq!(
+            fetch(&client, &server.at("/x")).unwrap().unwrap(),
+            *body,
+            "{cuts:?}"
+        );
+        let seen = server.seen();
+        assert_eq!(seen.len(), 11, "{cuts:?}");
+        // What was asked for in all, were no answer cut, and what really came.
+        let starts: Vec<usize> = seen
+            .iter()
+            .map(|request| request.range().unwrap_or(0))
+            .collect();
+        let ends = cuts.iter().copied().chain([size]);
+        let requested: usize = starts
+            .iter()
+            .zip(ends)
+            .map(|(start, end)| end - start)
+            .sum();
+        assert!(
+            requested <= size + size / 10,
+            "{requested} of {size}: {cuts:?}"
+        );
+        assert!(
+            client.moved().received <= (size + size / 10) as u64,
+            "{}",
+            client.moved().received
+        );
+        assert_eq!(starts[1..], cuts, "each goes on where the last ended");
+        assert!(
+            seen[1..]
+                .iter()
+                .all(|request| request.header("if-range") == Some("\"v1\""))
+        );
+    }
+}
+
+#[test]
+fn a_cut_chunked_body_is_resumed() {
+    let body = Arc::new(noise(100_000));
+    let served = Arc::clone(&body);
+    let server = Script::start(move |request, _| match request.range() {
+        None => Reply::ok(&served[..])
+            .header("etag", "\"v1\"")
+            .chunked()
+            .cut(60_000),
+        Some(start) => Reply::rest(&served, start, "\"v1\""),
+    });
+    assert_eq!(fetch(&client(), &server.at("/x")).unwrap().unwrap(), *body);
+    assert_eq!(server.count(), 2);
+}
+
+#[test]
+fn liars_about_ranges_spoil_nothing() {
+    type Liar = fn(&[u8], &Seen) -> Reply;
+    let liars: [(&str, Liar); 7] = [
+        ("a 200 to a range", |body, _| {
+            Reply::ok(body).header("etag", "\"v1\"")
+        }),
+        ("another place", |body, _| Reply::rest(body, 1, "\"v1\"")),
+        ("another tag", |body, seen| {
+            Reply::rest(body, seen.range().unwrap_or(1), "\"v2\"")
+        }),
+        ("another size", |body, seen| {
+            let start = seen.range().unwrap_or(1);
+            Reply::status(206)
+                .header("content-range", &format!("bytes {start}-99/100"))
+                .body(&body[start..])
+        }),
+        ("no place at all", |body, seen| {
+            Reply::status(206).body(&body[seen.range().unwrap_or(1)..])
+        }),
+        ("416", |_, _| Reply::status(416)),
+        ("a part without its end", |body, seen| {
+            let start = seen.range().unwrap_or(1);
+            Reply::status(206)
+                .header(
+                    "content-range",
+                    &format!("bytes {start}-{}/{}", start + 9, body.len()),
+                )
+                .body(&body[start..start + 10])
+        }),
+    ];
+    for (name, liar) in liars {
+        let body = Arc::new(noise(300_000));
+        let served = Arc::clone(&body);
+        let server = Script::start(move |request, n| match (n, request.range()) {
+            (0, _) => Reply::ok(&served[..]).header("etag", "\"v1\"").cut(123_456),
+            (_, Some(_)) => liar(&served, request),
+            (_, None) => Reply::ok(&served[..]).header("etag", "\"v1\""),
+        });
+        assert_eq!(
+            fetch(&client(), &server.at("/x")).unwrap().unwrap(),
+            *body,
+            "{name}"
+        );
+        assert!(server.count() <= 3, "{name}: {}", server.count());
+    }
+}
+
+#[test]
+fn without_a_strong_validator_it_starts_anew_and_compares() {
+    for tag in [None, Some("W/\"v1\"")] {
+        let body = Arc::new(noise(200_000));
+        let served = Arc::clone(&body);
+        let server = Script::start(move |_, n| {
+            let reply = tag.iter().fold(Reply::ok(&served[..]), |reply, tag| {
+                reply.header("etag", tag)
+            });
+            if n < 2 {
+                reply.cut(50_000 * (n + 1))
+            } else {
+                reply
+            }
+        });
+        assert_eq!(fetch(&client(), &server.at("/x")).unwrap().unwrap(), *body);
+        assert!(server.seen().iter().all(|s| s.header("range").is_none()));
+        assert_eq!(server.count(), 3);
+    }
+}
+
+#[test]
+fn a_thing_that_changed_underneath_is_never_spliced() {
+    let (old, new) = (noise(200_000), {
+        let mut b = noise(200_000);
+        b[10] ^= 1;
+        b
+    });
+    let server = Script::start(move |_, n| match n {
+        0 => Reply::ok(&old[..]).header("etag", "\"v1\"").cut(100_000),
+        _ => Reply::ok(&new[..]).header("etag", "\"v2\""),
+    });
+    let error = fetch(&client(), &server.at("/x")).unwrap_err();
+    assert_eq!(error.kind(), Kind::Integrity);
+    assert!(
+        error
+            .to_string()
+            .contains("changed while it was transferred"),
+        "{error}"
+    );
+    let shorter = Script::start(|_, n| match n {
+        0 => Reply::ok(noise(1000)).cut(800),
+        _ => Reply::ok(&noise(1000)[..500]),
+    });
+    assert_eq!(
+        fetch(&client(), &shorter.at("/x")).unwrap_err().kind(),
+        Kind::Integrity
+    );
+}
+
+#[test]
+fn a_wrong_length_is_noticed() {
+    // Too long a claim: never whole.
+    let server = Script::start(|_, _| Reply::ok("0123456789").claim(20));
+    let error = fetch(&client(), &server.at("/x")).unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+    // Nothing new came after the first: that uses up the repetitions.
+    assert_eq!(server.count(), 4);
+}
+
+#[test]
+fn dripping_is_cut_resumed_and_ended() {
+    let body = Arc::new(noise(5_000));
+    let served = Arc::clone(&body);
+    let server = Script::start(move |request, n| {
+        let start = request.range().unwrap_or(0);
+        let reply = match start {
+            0 => Reply::ok(&served[..]).header("etag", "\"v1\""),
+            _ => Reply::rest(&served, start, "\"v1\""),
+        };
+        if n == 0 {
+            reply.drip(Duration::from_millis(20))
+        } else {
+            reply
+        }
+    });
+    assert_eq!(fetch(&client(), &server.at("/x")).unwrap().unwrap(), *body);
+    assert_eq!(server.count(), 2);
+
+    let endless = Script::start(|_, _| {
+        Reply::ok(noise(5_000))
+            .header("etag", "\"v1\"")
+            .drip(Duration::from_millis(20))
+    });
+    let started = Instant::now();
+    let error = fetch(&client(), &endless.at("/x")).unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+    assert!(
+        started.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[test]
+fn too_much_is_cut_off() {
+    let server = Script::start(|_, _| Reply::ok(noise(100_000)).chunked());
+    let request = Request::get(&server.at("/x")).unwrap().limit(50_000);
+    let mut body = client().get(request.clone()).unwrap().unwrap();
+    assert!(body.read_to_end(&mut Vec::new()).is_err());
+    assert_eq!(
+        client().get_small(request, 50_000).unwrap_err().kind(),
+        Kind::Unavailable
+    );
+}

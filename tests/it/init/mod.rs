@@ -1,0 +1,149 @@
+//! `larder init`: a project that works at once, and nothing of the user's overwritten.
+
+mod workflow;
+
+use crate::env::TestEnv;
+
+#[test]
+fn the_starter_works_at_once() {
+    let env = TestEnv::new();
+    let out = env.larder(["init"]).success();
+    insta::assert_snapshot!(out.redacted(), @r"
+    exit: 0
+    --- stdout
+    --- stderr
+    wrote versions.yml
+    wrote subsystems/hello/recipe.yml
+    wrote subsystems/hello/hello.sh
+    wrote .gitignore
+    wrote .gitattributes
+    next: larder ensure all
+    ");
+    assert_eq!(
+        env.larder_json(["ensure", "all"]).success().outcomes(),
+        ["hello=built"]
+    );
+    assert_eq!(
+        env.larder_json(["ensure", "all"]).success().outcomes(),
+        ["hello=up-to-date"]
+    );
+    assert_eq!(
+        env.larder(["run", "greet"]).success().stdout,
+        "hello v1.0.0\n"
+    );
+    env.larder(["package", "all"]).success();
+    // What larder makes is no business of git's; what the user wrote is.
+    env.sh("git init -q && git add -A");
+    let tracked = env.sh("git ls-files");
+    insta::assert_snapshot!(tracked, @r"
+    .gitattributes
+    .gitignore
+    subsystems/hello/hello.sh
+    subsystems/hello/recipe.yml
+    versions.yml
+    ");
+    assert!(
+        env.sh("git check-attr merge versions.lock")
+            .ends_with("union\n")
+    );
+    for schema in ["versions", "recipe"] {
+        let text = env.read(&format!(".larder/schema/{schema}.schema.json"));
+        assert!(
+            serde_json::from_str::<serde_json::Value>(&text)
+                .is_ok_and(|schema| schema["properties"].is_object())
+        );
+    }
+    // They are no one's to commit: who clones the project has them with the first run.
+    env.remove(".larder");
+    env.larder(["ensure", "all"]).success();
+    assert!(env.exists(".larder/schema/recipe.schema.json"));
+}
+
+#[test]
+fn a_project_is_never_overwritten() {
+    let env = TestEnv::new();
+    env.write("versions.yml", "versions: {}\n");
+    let out = env.larder(["init"]).exits(2);
+    assert!(
+        out.stderr.contains("is a project already"),
+        "{}",
+        out.stderr
+    );
+    assert_eq!(env.read("versions.yml"), "versions: {}\n");
+    assert!(!env.exists("subsystems") && !env.exists(".gitignore"));
+}
+
+#[test]
+fn files_that_are_there_stay() {
+    let env = TestEnv::new();
+    env.write(
+        "subsystems/hello/hello.sh",
+        "#!/bin/sh\necho mine @VERSION@\n",
+    );
+    env.write(".gitignore", "target\n/.bin\n.larder\n!keep");
+    env.write(".gitattributes", "versions.lock merge=union\n");
+    let document = env.larder(["init", "--json"]).success().document();
+    assert_eq!(
+        document["kept"],
+        serde_json::json!(["subsystems/hello/hello.sh", ".gitattributes"])
+    );
+    assert_eq!(document["extended"], serde_json::json!([".gitignore"]));
+    assert_eq!(
+        env.read("subsystems/hello/hello.sh"),
+        "#!/bin/sh\necho mine @VERSION@\n"
+    );
+    insta::assert_snapshot!(env.read(".gitignore"), @r"
+    target
+    /.bin
+    .larder
+    !keep
+
+    # larder: installed binaries, packages, collections, state and the try-out hub. versions.lock is to be committed.
+    .dist/
+    .collection/
+    .larder-hub/
+    ");
+    env.larder(["ensure", "all"]).success();
+    assert_eq!(
+        env.larder(["run", "greet"]).success().stdout,
+        "mine v1.0.0\n"
+    );
+}
+
+#[test]
+fn a_workflow_for_github() {
+    let env = TestEnv::new();
+    env.sh("git init -q && git remote add origin git@github.com:acme/tools.git");
+    env.larder(["init", "--ci", "github"]).success();
+    let versions = env.read("versions.yml");
+    assert!(
+        versions.contains("\nhub: {github: acme/tools}\n"),
+        "the repository of origin is the hub:\n{versions}"
+    );
+    let workflow = env.read(".github/workflows/larder.yml");
+    assert!(
+        workflow.contains(&format!(
+            "LARDER_VERSION: \"{}\"",
+            env!("CARGO_PKG_VERSION")
+        )),
+        "{workflow}"
+    );
+    env.larder(["ensure", "all", "--source", "build"]).success();
+
+    // In a project that exists only the workflow is new, and a second time nothing.
+    let other = env.another("other");
+    other.script_subsystem("tool", "v1.0.0");
+    let before = other.read("versions.yml");
+    other.larder(["init", "--ci", "github"]).success();
+    assert!(other.exists(".github/workflows/larder.yml") && !other.exists("subsystems/hello"));
+    assert_eq!(other.read("versions.yml"), before);
+    other.write(".github/workflows/larder.yml", "mine");
+    let out = other.larder(["init", "--ci", "github"]).success();
+    assert!(
+        out.stderr.contains("larder.yml is there already"),
+        "{}",
+        out.stderr
+    );
+    assert_eq!(other.read(".github/workflows/larder.yml"), "mine");
+    other.larder(["init", "--ci", "gitlab"]).exits(2);
+}

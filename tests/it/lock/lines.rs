@@ -1,0 +1,348 @@
+//! The lock from the command line: what is added, what is held to it, what is stale, and how branches come together.
+
+use camino::Utf8PathBuf;
+use larder_core::model::Digest;
+
+use crate::env::{Output, TestEnv, host};
+use crate::servers::files::FileServer;
+
+/// A platform that is not this machine's.
+fn other() -> &'static str {
+    if host() == "darwin-arm64" {
+        "linux-arm64"
+    } else {
+        "darwin-arm64"
+    }
+}
+
+/// A machine whose publisher serves `tool` and `twin`, as scripts, in versions v1.0.0 and v2.0.0, for two platforms.
+fn published() -> (TestEnv, FileServer) {
+    let env = TestEnv::new();
+    for version in ["v1.0.0", "v2.0.0"] {
+        for platform in [host().as_str(), other()] {
+            for name in ["tool", "twin"] {
+                let file = file(&env, version, &format!("{name}-{platform}"));
+                std::fs::create_dir_all(file.parent().expect("a folder")).expect("create folder");
+                std::fs::write(
+                    file,
+                    format!("#!/bin/sh\necho {name} {version} {platform}\n"),
+                )
+                .expect("write");
+            }
+        }
+    }
+    let server = FileServer::start(&env.base().join("files"));
+    env.versions(
+        &[("tool", "v1.0.0")],
+        &format!("platforms: [{}, {}]\n", host(), other()),
+    );
+    recipe(&env, &server, "tool");
+    (env, server)
+}
+
+fn file(env: &TestEnv, version: &str, name: &str) -> Utf8PathBuf {
+    env.base().join("files").join(version).join(name)
+}
+
+fn recipe(env: &TestEnv, server: &FileServer, name: &str) {
+    let url = format!(
+        "{}/{{{{ version }}}}/{name}-{{{{ platform }}}}",
+        server.url()
+    );
+    env.recipe(
+        name,
+        &format!("binaries: [{name}]\nupstream: {{url: \"{url}\"}}\n"),
+    );
+}
+
+fn lines(env: &TestEnv) -> Vec<String> {
+    let text = env.read("versions.lock");
+    text.lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Everything installed goes, the cache too.
+fn forget(env: &TestEnv) {
+    env.drop_cache();
+    env.sh("rm -rf subsystems/*/.bin .larder");
+}
+
+/// What went wrong names who says so and both digests.
+#[track_caller]
+fn blames(out: &Output, by: &str, stated: Digest, found: Digest) {
+    for words in [by.to_owned(), stated.to_string(), found.to_string()] {
+        assert!(out.stderr.contains(&words), "no {words} in\n{}", out.stderr);
+    }
+}
+
+#[test]
+fn what_one_platform_locks_serves_the_others() {
+    let (env, server) = published();
+    env.larder(["lock", "--platform", "all"]).success();
+    assert!(!env.exists("subsystems/tool/.bin"), "nothing is installed");
+    assert_eq!(lines(&env).len(), 2, "{:?}", lines(&env));
+    let lock = env.read("versions.lock");
+    server.take();
+    for (outcome, more) in [("restored", Some("--offline")), ("downloaded", None)] {
+        for platform in [host().as_str(), other()] {
+            let args = [
+                &["ensure", "all", "--locked", "--platform", platform][..],
+                more.as_slice(),
+            ]
+            .concat();
+            assert_eq!(
+                env.larder_json(args).success().outcomes(),
+                [format!("tool={outcome}")],
+                "{platform}"
+            );
+        }
+        forget(&env);
+    }
+    env.larder(["lock", "--platform", "all"]).success();
+    assert_eq!(env.read("versions.lock"), lock, "byte for byte");
+}
+
+#[test]
+fn lines_are_added_outside_of_ci_and_nowhere_else() {
+    let (mut env, server) = published();
+    env.set("CI", "true");
+    env.larder(["ensure", "all"]).success();
+    assert!(!env.exists("versions.lock"), "CI writes none");
+    env.unset("CI");
+    forget(&env);
+    // Not there, and not to be written: nobody is asked, nothing is installed.
+    server.take();
+    for args in [
+        &["ensure", "all", "--locked"][..],
+        &["collect", "tool", "--platform", &host(), "--locked"],
+    ] {
+        let out = env.larder(args).exits(3);
+        assert!(
+            out.stderr.contains("no line for the original of tool")
+                && out.stderr.contains("larder lock"),
+            "{}",
+            out.stderr
+        );
+    }
+    assert_eq!(
+        (
+            server.take(),
+            env.exists("versions.lock"),
+            env.exists("subsystems/tool/.bin/tool")
+        ),
+        (Vec::new(), false, false)
+    );
+    let out = env.larder(["ensure", "all"]).success();
+    assert!(
+        out.stderr.contains("trusted on first use"),
+        "{}",
+        out.stderr
+    );
+    let first = lines(&env);
+    let digest = Digest::of(
+        &std::fs::read(file(&env, "v1.0.0", &format!("tool-{}", host()))).expect("read"),
+    );
+    assert!(
+        first.len() == 1 && first[0].contains(&digest.to_string()),
+        "{first:?}"
+    );
+    // Only added to: the line of a version that is not wanted any more stays, and is no mismatch.
+    env.edit("versions.yml", "v1.0.0", "v2.0.0");
+    env.larder(["ensure", "all", "--locked"]).exits(3);
+    env.larder(["ensure", "all"]).success();
+    let both = lines(&env);
+    assert!(both.len() == 2 && both.contains(&first[0]), "{both:?}");
+    let mut sorted = both.clone();
+    sorted.sort();
+    assert_eq!(both, sorted);
+    // A recipe that asks for something else makes lines stale, too.
+    env.edit("versions.yml", "v2.0.0", "v1.0.0");
+    env.edit("subsystems/tool/recipe.yml", "/tool-", "/twin-");
+    env.larder(["ensure", "all", "--locked"]).exits(3);
+    env.larder(["ensure", "all"]).success();
+    assert_eq!(lines(&env).len(), 3);
+}
+
+#[test]
+fn other_bytes_than_the_lock_pins_are_refused_until_they_are_accepted() {
+    let (env, server) = published();
+    recipe(&env, &server, "twin");
+    env.edit("versions.yml", "versions:\n", "versions:\n  twin: v1.0.0\n");
+    env.larder(["lock", "--platform", "all"]).success();
+    let before = env.read("versions.lock");
+    let file = file(&env, "v1.0.0", &format!("tool-{}", host()));
+    let old = Digest::of(&std::fs::read(&file).expect("read"));
+    std::fs::write(&file, "#!/bin/sh\necho replaced\n").expect("write");
+    let new = Digest::of(&std::fs::read(&file).expect("read"));
+    forget(&env);
+    for args in [&["ensure", "tool"][..], &["ensure", "tool", "--locked"]] {
+        let out = env.larder(args).exits(4);
+        blames(&out, "versions.lock", old, new);
+        assert_eq!(
+            (
+                env.read("versions.lock"),
+                env.exists("subsystems/tool/.bin/tool")
+            ),
+            (before.clone(), false)
+        );
+    }
+    env.larder(["lock", "--update", "tool"]).success();
+    let after = env.read("versions.lock");
+    let moved: Vec<&str> = after
+        .lines()
+        .filter(|line| !before.contains(line))
+        .collect();
+    assert!(
+        moved.len() == 1 && moved[0].contains(&new.to_string()),
+        "one line: {moved:?}"
+    );
+    assert_eq!(after.lines().count(), before.lines().count());
+    env.larder(["ensure", "all", "--locked"]).success();
+}
+
+#[test]
+fn a_wrong_digest_is_told_with_who_says_so() {
+    let (env, server) = published();
+    let found = Digest::of(
+        &std::fs::read(file(&env, "v1.0.0", &format!("tool-{}", host()))).expect("read"),
+    );
+    let wrong = Digest::of(b"something else");
+    let recipe = env.read("subsystems/tool/recipe.yml");
+    let with = |checksums: &str| {
+        env.write(
+            "subsystems/tool/recipe.yml",
+            recipe.replace(
+                "upstream: {",
+                &format!("upstream: {{checksums: {checksums}, "),
+            ),
+        );
+    };
+    with(&format!("{{{}: {wrong}}}", host()));
+    blames(
+        &env.larder(["ensure", "all"]).exits(4),
+        "subsystems/tool/recipe.yml",
+        wrong,
+        found,
+    );
+    std::fs::write(
+        file(&env, "v1.0.0", "SHA256SUMS"),
+        format!("{wrong}  tool-{}\n", host()),
+    )
+    .expect("write");
+    with(&format!("\"{}/v1.0.0/SHA256SUMS\"", server.url()));
+    blames(
+        &env.larder(["ensure", "all"]).exits(4),
+        "/v1.0.0/SHA256SUMS",
+        wrong,
+        found,
+    );
+    assert!(!env.exists("versions.lock") && !env.exists("subsystems/tool/.bin/tool"));
+    // Right again: locked; and a lock that someone changed counts before all else.
+    std::fs::write(
+        file(&env, "v1.0.0", "SHA256SUMS"),
+        format!("{found}  tool-{}\n", host()),
+    )
+    .expect("write");
+    env.larder(["ensure", "all"]).success();
+    env.edit(
+        "versions.lock",
+        &format!(" {found} "),
+        &format!(" {wrong} "),
+    );
+    forget(&env);
+    blames(
+        &env.larder(["ensure", "all"]).exits(4),
+        "versions.lock",
+        wrong,
+        found,
+    );
+}
+
+#[test]
+fn two_branches_additions_come_together() {
+    let (env, server) = published();
+    env.sh("git init -q .");
+    env.larder(["init", "--ci", "github"]).success();
+    env.sh("git add --all && git commit -qm start && git checkout -qb theirs");
+    recipe(&env, &server, "twin");
+    env.edit("versions.yml", "versions:\n", "versions:\n  twin: v2.0.0\n");
+    env.larder(["lock", "twin", "--platform", "all"]).success();
+    env.sh("git add --all && git commit -qm theirs && git checkout -q main");
+    env.larder(["lock", "tool", "--platform", "all"]).success();
+    env.sh("git add --all && git commit -qm ours && git merge -q --no-edit theirs");
+    assert_eq!(lines(&env).len(), 4, "{:?}", lines(&env));
+    forget(&env);
+    env.larder(["ensure", "all", "--locked"]).success();
+    env.larder(["lock", "--platform", "all"]).success();
+    assert_eq!(
+        env.sh("git status --porcelain versions.lock"),
+        "",
+        "merged as it would have been written"
+    );
+}
+
+#[test]
+fn a_lock_that_can_not_be_read_is_never_rewritten() {
+    let (env, _server) = published();
+    env.larder(["lock"]).success();
+    let good = env.read("versions.lock");
+    let line = lines(&env).remove(0);
+    let digest = line
+        .split(' ')
+        .nth(7)
+        .expect("name version platform origin kind inputs artifact sha256")
+        .to_owned();
+    let twice = format!(
+        "{good}{}\n",
+        line.replace(&digest, &Digest::of(b"x").to_string())
+    );
+    let conflict = format!("<<<<<<< ours\n{line}\n=======\n>>>>>>> theirs\n");
+    for (bad, words) in [
+        (conflict, "conflict"),
+        (twice, "two"),
+        (format!("{good}nonsense\n"), "versions.lock:"),
+    ] {
+        env.write("versions.lock", &bad);
+        for args in [
+            &["ensure", "all"][..],
+            &["lock"],
+            &["lock", "--update", "tool"],
+            &["check"],
+        ] {
+            let out = env.larder(args).exits(2);
+            assert!(
+                out.stderr.contains("versions.lock") && out.stderr.contains(words),
+                "{words}: {}",
+                out.stderr
+            );
+            assert_eq!(env.read("versions.lock"), bad);
+        }
+    }
+}
+
+#[test]
+fn a_platform_that_the_publisher_lacks_is_built_and_needs_no_line() {
+    let (env, server) = published();
+    std::fs::remove_file(file(&env, "v1.0.0", &format!("tool-{}", other()))).expect("remove");
+    let build = "build:\n  source: {dir: .}\n  platforms: all\n  commands: [\"printf '#!/bin/sh\\\\n' > {{ out }}/tool{{ exe }}\"]\n";
+    let recipe = env.read("subsystems/tool/recipe.yml");
+    env.larder(["lock", "--platform", "all"]).exits(1);
+    env.write("subsystems/tool/recipe.yml", recipe + build);
+    env.larder(["lock", "--platform", "all"]).success();
+    assert_eq!(lines(&env).len(), 1, "{:?}", lines(&env));
+    server.take();
+    let out = env
+        .larder_json(["ensure", "all", "--locked", "--platform", other()])
+        .success();
+    assert_eq!(
+        (out.outcomes(), server.take().len()),
+        (vec!["tool=built".to_owned()], 1),
+        "asked once"
+    );
+    // One that it has is locked, or it is none for us.
+    env.write("versions.lock", "");
+    forget(&env);
+    env.larder(["ensure", "all", "--locked"]).exits(3);
+}

@@ -1,0 +1,4 @@
+//! `versions.lock` and `larder lock`.
+
+mod adopt;
+mod lines;

@@ -1,0 +1,324 @@
+//! What is taken out of a publisher's archive where the recipe does not say, seen from the command line.
+
+use crate::env::TestEnv;
+use crate::servers::files::FileServer;
+
+/// A machine whose publisher serves the archive that shell lines make: they run in an empty folder, `$out` is the archive.
+fn published(archive: &str, lines: &str) -> (TestEnv, FileServer) {
+    let env = TestEnv::new();
+    env.sh(&format!(
+        "mkdir -p ../files && out=$PWD/../files/{archive} && mkdir ../in && cd ../in && {lines}"
+    ));
+    let server = FileServer::start(&env.base().join("files"));
+    env.versions(&[("tool", "v1.0.0")], "");
+    env.recipe(
+        "tool",
+        &format!(
+            "binaries: [tool]\nupstream:\n  url: \"{}/{archive}\"\n",
+            server.url()
+        ),
+    );
+    (env, server)
+}
+
+/// A script that says where in the archive it lay.
+fn script(path: &str, mode: &str) -> String {
+    format!(
+        "mkdir -p \"$(dirname {path})\" && printf '#!/bin/sh\\necho {path}\\n' > {path} && chmod {mode} {path}"
+    )
+}
+
+#[track_caller]
+fn takes(archive: &str, lines: &[String], pack: &str, wanted: &str) {
+    let (env, _server) = published(archive, &format!("{} && {pack}", lines.join(" && ")));
+    env.larder(["ensure", "all"]).success();
+    assert_eq!(
+        env.run(env.path("subsystems/tool/.bin/tool").as_str(), [""; 0]),
+        format!("{wanted}\n")
+    );
+    let version =
+        std::fs::read_dir(env.path("subsystems/tool/.bin/.v/current/")).expect("the installed set");
+    let mut names: Vec<_> = version
+        .map(|entry| {
+            entry
+                .expect("entry")
+                .file_name()
+                .into_string()
+                .expect("UTF-8")
+        })
+        .collect();
+    names.sort();
+    assert_eq!(names, [".version", "tool"]);
+}
+
+const TAR: &str = "tar czf $out .";
+
+#[test]
+fn of_several_files_with_its_name_the_program_is_taken() {
+    // As telegraf's archive is.
+    let logrotate =
+        "mkdir -p t/etc/logrotate.d && echo '/var/log/*.log {}' > t/etc/logrotate.d/tool"
+            .to_owned();
+    takes(
+        "tool.tar.gz",
+        &[logrotate.clone(), script("t/usr/bin/tool", "755")],
+        TAR,
+        "t/usr/bin/tool",
+    );
+    // The first one in the archive is not the better one, nor is the last.
+    takes(
+        "tool.tar.gz",
+        &[script("tool", "755"), script("z/tool", "755")],
+        "tar cf - z/tool tool | gzip > $out",
+        "tool",
+    );
+    takes(
+        "tool.tar.gz",
+        &[script("tool", "755"), script("z/tool", "755")],
+        "tar cf - tool z/tool | gzip > $out",
+        "tool",
+    );
+    // One that may be executed before one that may not, whatever the depth.
+    takes(
+        "tool.tar.gz",
+        &[script("tool", "644"), script("a/b/tool", "755")],
+        TAR,
+        "a/b/tool",
+    );
+    // Where modes say nothing the content does.
+    let zip = "python3 -c 'import zipfile,sys,os\nwith zipfile.ZipFile(sys.argv[1], \"w\") as z:\n for p in [\"doc/tool\", \"x/y/tool\"]: z.writestr(p, open(p).read())' $out";
+    let doc = "mkdir doc && echo text > doc/tool".to_owned();
+    takes(
+        "tool.zip",
+        &[doc, script("x/y/tool", "755")],
+        zip,
+        "x/y/tool",
+    );
+}
+
+#[test]
+fn a_native_program_is_preferred_to_a_script_and_to_one_of_another_platform() {
+    let native = "mkdir -p bin/deep && cp \"$(command -v env)\" bin/deep/tool".to_owned();
+    // The same for a MIPS processor.
+    let foreign =
+        "mkdir other && cp bin/deep/tool other && printf '\\010' | dd of=other/tool bs=1 seek=18 conv=notrunc".to_owned();
+    let lines = [script("tool", "755"), native, foreign].join(" && ");
+    let (env, _server) = published("tool.tar.gz", &format!("{lines} && {TAR}"));
+    env.larder(["ensure", "all"]).success();
+    env.sh("cmp subsystems/tool/.bin/tool \"$(command -v env)\"");
+}
+
+#[test]
+fn what_stays_ambiguous_is_told_and_the_recipe_decides() {
+    let lines = [
+        script("a/tool", "755"),
+        script("b/tool", "755"),
+        TAR.to_owned(),
+    ]
+    .join(" && ");
+    let (env, _server) = published("tool.tar.gz", &lines);
+    let out = env.larder(["ensure", "all"]).exits(1);
+    for words in ["2 files named `tool`", "`a/tool`", "`b/tool`", "extract:"] {
+        assert!(out.stderr.contains(words), "{words}: {}", out.stderr);
+    }
+    assert!(!env.exists("subsystems/tool/.bin/tool") && !env.exists("versions.lock"));
+    env.edit(
+        "subsystems/tool/recipe.yml",
+        "upstream:\n",
+        "upstream:\n  extract: {b/tool: tool}\n",
+    );
+    env.larder(["ensure", "all"]).success();
+    assert_eq!(
+        env.run(env.path("subsystems/tool/.bin/tool").as_str(), [""; 0]),
+        "b/tool\n"
+    );
+    // Written out, a pattern still means exactly one file.
+    env.edit(
+        "subsystems/tool/recipe.yml",
+        "b/tool: tool",
+        "'*/tool': tool",
+    );
+    let out = env.larder(["ensure", "all"]).exits(1);
+    assert!(
+        out.stderr
+            .contains("`*/tool` matches 2 files of the archive, not one"),
+        "{}",
+        out.stderr
+    );
+}
+
+#[test]
+fn what_is_not_there_is_told_with_what_is() {
+    let (env, _server) = published(
+        "tool.tar.gz",
+        &format!("{} && {TAR}", script("bin/toool", "755")),
+    );
+    let out = env.larder(["ensure", "all"]).exits(1);
+    assert!(
+        out.stderr.contains("no file named `tool`") && out.stderr.contains("`bin/toool`"),
+        "{}",
+        out.stderr
+    );
+}
+
+/// Plain, compressed, and in archives of every kind, made by the programs that publishers use.
+#[test]
+fn every_kind_of_file_is_taken_apart() {
+    let env = TestEnv::new();
+    env.sh(
+        "mkdir ../files && cd ../files && printf '#!/bin/sh\\necho it runs\\n' > tool && chmod +x tool && mkdir d && cp tool d",
+    );
+    let made = [
+        ("tar", "tar cf $o d"),
+        ("tar.gz", "tar czf $o d"),
+        ("tgz", "tar czf $o d"),
+        ("tar.xz", "tar cJf $o d"),
+        ("tar.zst", "tar c d | zstd -q > $o"),
+        ("tar.bz2", "tar cjf $o d"),
+        ("zip", "zip -qr $o d"),
+        ("gz", "gzip -c tool > $o"),
+        ("xz", "xz -c tool > $o"),
+        ("zst", "zstd -qc tool > $o"),
+        ("bz2", "bzip2 -c tool > $o"),
+        ("bin", "cp tool $o"),
+    ];
+    for (kind, line) in made {
+        env.sh(&format!("cd ../files && o=it.{kind} && {line}"));
+    }
+    let server = FileServer::start(&env.base().join("files"));
+    env.versions(&made.map(|(kind, _)| (kind, "v1.0.0")), "");
+    for (kind, _) in made {
+        env.recipe(
+            kind,
+            &format!(
+                "binaries: [tool-{kind}]\nupstream:\n  url: \"{}/it.{kind}\"\n",
+                server.url()
+            ),
+        );
+        if kind.starts_with('t') || kind == "zip" {
+            env.edit(
+                &format!("subsystems/{kind}/recipe.yml"),
+                "upstream:\n",
+                &format!("upstream:\n  extract: {{'*/tool': tool-{kind}}}\n"),
+            );
+        }
+    }
+    env.larder(["ensure", "all"]).success();
+    for (kind, _) in made {
+        assert_eq!(
+            env.run(
+                env.path(format!("subsystems/{kind}/.bin/tool-{kind}"))
+                    .as_str(),
+                [""; 0]
+            ),
+            "it runs\n",
+            "{kind}"
+        );
+    }
+}
+
+#[test]
+fn an_executable_of_another_platform_is_refused() {
+    let env = TestEnv::new();
+    // A Mach-O header, as macOS has it, where this machine's or Windows' is wanted.
+    env.sh("mkdir ../files && printf '\\317\\372\\355\\376\\014\\000\\000\\001\\000\\000\\000\\000\\002\\000\\000\\000%4096d' 0 > ../files/tool");
+    let server = FileServer::start(&env.base().join("files"));
+    env.versions(
+        &[("tool", "v1.0.0")],
+        "platforms: [linux-amd64, windows-arm64, darwin-arm64]\n",
+    );
+    env.recipe(
+        "tool",
+        &format!(
+            "binaries: [tool]\nupstream: {{url: \"{}/tool\"}}\n",
+            server.url()
+        ),
+    );
+    for platform in ["linux-amd64", "windows-arm64"] {
+        let out = env
+            .larder(["ensure", "tool", "--platform", platform])
+            .exits(1);
+        assert!(
+            out.stderr.contains(&format!("is not for {platform}")),
+            "{}",
+            out.stderr
+        );
+        assert!(
+            out.stderr.contains(&format!(
+                "a darwin-arm64 executable where {platform} is wanted"
+            )),
+            "{}",
+            out.stderr
+        );
+    }
+    assert!(
+        !env.exists("versions.lock")
+            && env.sh("find subsystems -type f") == "subsystems/tool/recipe.yml\n"
+    );
+    env.larder(["ensure", "tool", "--platform", "darwin-arm64"])
+        .success();
+}
+
+/// By hand, and by programs that make them: nothing outside of the folder is touched, nothing is left behind.
+#[test]
+fn a_hostile_archive_is_refused_whole() {
+    let tar = |body: &str| {
+        format!(
+            "python3 - $out <<'E'\nimport io,sys,tarfile\nt=tarfile.open(sys.argv[1],'w:gz')\ndef add(name,**more):\n i=tarfile.TarInfo(name); i.mode=0o755\n data=b'#!/bin/sh\\n' if not more else b''\n i.size=len(data)\n for k,v in more.items(): setattr(i,k,v)\n t.addfile(i,io.BytesIO(data))\nadd('tool')\n{body}\nt.close()\nE"
+        )
+    };
+    let zip = |name: &str| {
+        format!(
+            "python3 -c 'import sys,zipfile\nz=zipfile.ZipFile(sys.argv[1],\"w\"); z.writestr(\"tool\",\"#!/bin/sh\"); z.writestr(\"{name}\",\"x\"); z.close()' $out"
+        )
+    };
+    let cases = [
+        ("up.tar.gz", tar("add('../../evil')")),
+        ("absolute.tar.gz", tar("add('/tmp/larder-evil')")),
+        (
+            "through.tar.gz",
+            tar("add('d',type=tarfile.SYMTYPE,linkname='/tmp'); add('d/larder-evil')"),
+        ),
+        (
+            "hard.tar.gz",
+            tar("add('h',type=tarfile.LNKTYPE,linkname='../../../etc/passwd')"),
+        ),
+        (
+            "device.tar.gz",
+            tar("add('null',type=tarfile.CHRTYPE,devmajor=1,devminor=3)"),
+        ),
+        ("fifo.tar.gz", tar("add('pipe',type=tarfile.FIFOTYPE)")),
+        ("twice.tar.gz", tar("add('tool')")),
+        ("case.tar.gz", tar("add('d/x'); add('D/x')")),
+        ("setuid.tar.gz", tar("add('s',mode=0o4755)")),
+        ("up.zip", zip("../../evil")),
+        ("drive.zip", zip("C:/evil")),
+        (
+            "bomb.tar.gz",
+            "head -c 300000000 /dev/zero > tool && tar czf $out tool && rm tool".to_owned(),
+        ),
+    ];
+    for (archive, lines) in cases {
+        let (env, _server) = published(archive, &lines);
+        let before = env.sh("cd .. && find . -path ./cache -prune -o -path ./project/.larder -prune -o -type f -print | sort");
+        let out = env.larder(["ensure", "all"]).exits(4);
+        assert!(
+            out.stderr.contains("the archive is refused"),
+            "{archive}: {}",
+            out.stderr
+        );
+        let after = env.sh("cd .. && find . -path ./cache -prune -o -path ./project/.larder -prune -o -type f -print | sort");
+        assert_eq!(after, before, "{archive}");
+        assert_eq!(
+            env.sh(
+                "find ../cache ../tmp -name '*evil*' -o -name tool -o -path '*staging*' -type f"
+            ),
+            "",
+            "{archive}"
+        );
+        assert!(
+            !std::path::Path::new("/tmp/larder-evil").exists(),
+            "{archive}"
+        );
+    }
+}

@@ -1,0 +1,4 @@
+//! `larder package` and `larder bundle`.
+
+mod bundle;
+mod reproducible;
