@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use camino::Utf8Path;
 use larder_core::project::Project;
+use larder_core::project::user::UserConfig;
 
 const RECIPE: &str = r#"# yaml-language-server: $schema=../../schema/recipe.schema.json
 description: NATS messaging server
@@ -63,7 +64,8 @@ fn main() {
     let mut times: Vec<f64> = (0..15)
         .map(|_| {
             let start = Instant::now();
-            let project = Project::load(root).expect("the project is right");
+            let project =
+                Project::load(root, &UserConfig::default()).expect("the project is right");
             assert_eq!(project.subsystems.len(), count);
             start.elapsed().as_secs_f64() * 1000.0
         })

@@ -11,6 +11,7 @@ use larder_core::model::{FileName, Name, Platform};
 use larder_core::project::Project;
 use larder_engine::import::{self, Proposal, Source, Wish};
 use larder_remote::http;
+use larder_remote::origin::Publishers;
 
 /// Add a subsystem from what its publisher releases
 ///
@@ -64,7 +65,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         .iter()
         .map(|text| Ok(text.parse::<FileName>()?))
         .collect::<Result<Vec<_>>>()?;
-    let project = Global::load(&global.root()?)?;
+    let project = global.load(&global.root()?)?;
     if let Some(known) = project.subsystems.get(&name) {
         return Err(Error::usage(format!("`{name}` is there already, at {}", known.version))
             .hint(format!("`larder bump {name}` pins another version; remove its recipe and its version to add it anew")));
@@ -87,13 +88,18 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         platforms,
     };
     let (_runtime, cancel) = supervised()?;
-    let client = http::Client::new(http::Settings::from_env(args.offline)?, cancel.clone());
-    let proposal = import::propose(&client, &wish, &cancel)?;
+    let settings = global.startup.remote(args.offline)?;
+    let publishers = Publishers {
+        client: &http::Client::new(settings.http.clone(), cancel.clone()),
+        settings: &settings,
+    };
+    let user = &global.startup.user;
+    let proposal = import::propose(publishers, &wish, user, &cancel)?;
     cancel.check()?;
     let written = if args.dry_run {
         Vec::new()
     } else {
-        import::write(&project, &wish.name, &proposal)?
+        import::write(&project, user, &wish.name, &proposal)?
     };
     let written: Vec<String> = written
         .iter()

@@ -56,9 +56,9 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         return Err(Error::usage("`bump all` takes no version")
             .hint("it pins the newest version of each; name one subsystem"));
     }
-    let root = global.root()?;
+    let (root, user) = (global.root()?, &global.startup.user);
     let text = fs::read_text(root.join("versions.yml"))?;
-    let project = Global::load(&root)?;
+    let project = global.load(&root)?;
     let selection = Selection::parse(&project, std::slice::from_ref(&args.name))?;
     if let ([subsystem], Some(wanted)) = (&selection.subsystems(&project)[..], &wanted) {
         // A mistake of the command line is told as one, before anything begins.
@@ -67,7 +67,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             from: subsystem.version.clone(),
             to: wanted.clone(),
         };
-        Project::load_as_if(&root, &bump::edited(&text, &[bump])?)?;
+        Project::load_as_if(&root, &bump::edited(&text, &[bump])?, user)?;
     }
     let options = Options {
         offline: args.offline,
@@ -79,7 +79,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     session.begin(Action::Bump, subsystems.len());
     let mut errors = Vec::new();
     // Before anything is fetched: can the file be changed at all, and is the project right with it?
-    let right = |bumps: &[Bump]| Project::load_as_if(&root, &bump::edited(&text, bumps)?);
+    let right = |bumps: &[Bump]| Project::load_as_if(&root, &bump::edited(&text, bumps)?, user);
     let bumps = targets(
         &session.ctx,
         &subsystems,
@@ -115,7 +115,7 @@ fn targets(
             version,
             asked: String::new(),
         })],
-        None => Asking::new(&ctx.client, &ctx.cancel).all(subsystems, args.pre),
+        None => Asking::new(ctx.publishers(), &ctx.cancel).all(subsystems, args.pre),
     };
     let mut bumps = Vec::new();
     for (subsystem, answer) in subsystems.iter().zip(answers) {

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::Global;
-use super::session::cache_dir;
 use crate::report;
 use crate::report::human;
 use larder_core::error::{Error, Result};
@@ -65,7 +64,7 @@ fn age(text: &str) -> Result<Duration, String> {
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
-    let dir = cache_dir()?;
+    let dir = global.startup.cache_dir()?;
     let cache = Cache::at(&dir);
     match &args.what {
         What::Dir if global.json => global.print_json(&CacheDirDocument {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use super::Global;
 use super::line::Line;
+use super::settings::Startup;
 use crate::report;
 use larder_core::error::Problem;
 use larder_core::error::{Error, Result};
@@ -11,7 +12,6 @@ use larder_core::formats::Lock;
 use larder_core::formats::documents::{CheckDocument, ProblemEntry};
 use larder_core::fs;
 use larder_core::project::Project;
-use larder_core::project::user::User;
 
 /// Check versions.yml, every recipe and versions.lock
 ///
@@ -26,14 +26,14 @@ pub struct Args {}
 /// Runs it.
 pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
     let root = global.root()?;
-    let checked = match (Global::load(&root), Lock::load(&root.join("versions.lock"))) {
+    let checked = match (global.load(&root), Lock::load(&root.join("versions.lock"))) {
         (Err(files), Err(lock)) if !files.file_problems().is_empty() => Err(Error::problems(
             [files.file_problems(), lock.file_problems()].concat(),
         )),
         (Err(error), _) | (_, Err(error)) => Err(error),
         (Ok(project), Ok(_)) => {
-            User::get()
-                .and_then(|_| command_lines(&project))
+            let user = global.startup.user.get();
+            user.and_then(|_| command_lines(&project, &global.startup))
                 .and_then(|problems| {
                     if problems.is_empty() {
                         Ok(project)
@@ -65,7 +65,7 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Err(error) if global.json && !error.file_problems().is_empty() => {
-            report::say(&report::render_error(&error, global.paint().color));
+            global.say_error(&error);
             let problems = error
                 .file_problems()
                 .iter()
@@ -88,7 +88,7 @@ fn count(number: usize, word: &str) -> String {
 }
 
 /// Lines of `ci:` and of tasks' `needs:` that are no command lines of larder.
-fn command_lines(project: &Project) -> Result<Vec<Problem>> {
+fn command_lines(project: &Project, startup: &Startup) -> Result<Vec<Problem>> {
     let mut problems = Vec::new();
     let mut text = None;
     let needs = project
@@ -97,7 +97,7 @@ fn command_lines(project: &Project) -> Result<Vec<Problem>> {
         .flat_map(|task| &task.needs)
         .filter(|need| !project.tasks.contains_key(*need));
     for line in project.ci.iter().chain(needs) {
-        let Err(error) = Line::parse(line) else {
+        let Err(error) = Line::parse(line, startup) else {
             continue;
         };
         let whole: &std::sync::Arc<str> = match &text {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::Global;
 use super::line::Line;
 use super::session::supervised;
+use super::settings::Startup;
 use super::tally::Tally;
 use crate::report::{self, Mode, Verbosity};
 use larder_core::error::{Error, Kind, Result};
@@ -28,13 +29,13 @@ pub struct Args {}
 pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
     let started = Instant::now();
     let root = global.root()?;
-    let project = Global::load(&root)?;
+    let project = global.load(&root)?;
     if project.ci.is_empty() {
         return Err(Error::usage("versions.yml has no `ci:`")
             .hint("say what CI does, e.g. `ci: [ensure all, verify, package all]`"));
     }
-    let mut lines = understand(&project.ci)?;
-    let held_back = steps::held_back(&project, &larder_core::variables::value);
+    let mut lines = understand(&project.ci, &global.startup)?;
+    let held_back = steps::held_back(&project, &global.startup.ci());
     if held_back.is_some() {
         lines = lines.into_iter().map(Line::without_upload).collect();
     }
@@ -95,7 +96,7 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
     runtime.shutdown_background();
     for did in &done {
         tally.count(did.outcome);
-        report::tell(did, &mode, global.verbosity());
+        global.tell(did);
     }
     if code != ExitCode::SUCCESS && !global.json {
         let failed = done
@@ -110,11 +111,11 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
 }
 
 /// Every line, or what is wrong with all that are wrong.
-fn understand(lines: &[String]) -> Result<Vec<Line>> {
+fn understand(lines: &[String], startup: &Startup) -> Result<Vec<Line>> {
     let mut good = Vec::new();
     let mut bad = Vec::new();
     for line in lines {
-        match Line::parse(line) {
+        match Line::parse(line, startup) {
             Ok(line) => good.push(line),
             Err(error) => bad.push((line, error)),
         }

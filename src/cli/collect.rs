@@ -70,7 +70,7 @@ struct Row {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let root = global.root()?;
-    let mut project = Global::load(&root)?;
+    let mut project = global.load(&root)?;
     let mut names = args.words.clone();
     if let [name, version] = &args.words[..]
         && !project

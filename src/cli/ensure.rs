@@ -9,7 +9,6 @@ use super::Global;
 use super::init::restore_schemas;
 use super::record;
 use super::session::{LimitArgs, PlatformArgs, Session};
-use crate::report::Reporter;
 use larder_core::error::{Error, Result};
 use larder_core::model::{Action, Outcome, SourceKind, Target};
 use larder_engine::events::{Event, Events, Finished, Summary};
@@ -128,8 +127,7 @@ pub fn targets(
     limits: LimitArgs,
     upload: bool,
 ) -> (BTreeMap<Target, Done>, Vec<Error>) {
-    let env = |name: &str| std::env::var(name).ok();
-    let upload = steps::decide_upload(&session.ctx.project, upload, &env);
+    let upload = steps::decide_upload(&session.ctx.project, upload, &session.ctx.settings.ci);
     let ensure = Arc::new(Ensure::new(Arc::clone(&session.ctx), upload));
     for (target, reason) in plan.skipped() {
         ensure.skipped(target, reason);
@@ -191,7 +189,7 @@ fn all_up_to_date(targets: Vec<TargetState>, global: &Global, started: Instant) 
 /// Tells of steps that ended well, and sums them up, where no session was needed.
 pub(super) fn tell_success(finished: Vec<Finished>, global: &Global, started: Instant) {
     let (events, receiver) = Events::channel();
-    let reporter = Reporter::spawn(global.mode(), global.verbosity(), receiver);
+    let reporter = global.reporter(receiver);
     events.send(Event::Started {
         action: Action::Ensure,
         steps: finished.len(),

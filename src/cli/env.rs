@@ -23,10 +23,10 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
-    let project = Global::load(&global.root()?)?;
+    let project = global.load(&global.root()?)?;
     let folders = bin_dirs(&project);
     if args.github {
-        let file = larder_core::variables::value("GITHUB_PATH").ok_or_else(|| {
+        let file = global.startup.value("GITHUB_PATH").ok_or_else(|| {
             Error::usage("GITHUB_PATH is not set")
                 .hint("`--github` is for jobs of GitHub Actions; elsewhere: eval \"$(larder env)\"")
         })?;
@@ -35,7 +35,7 @@ pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
             // Writing to a String can't fail.
             let _ = writeln!(text, "{folder}");
         }
-        fs::append(&file, text.as_bytes())?;
+        fs::append(file, text.as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
     if global.json {

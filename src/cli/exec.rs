@@ -30,18 +30,19 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
-    let (command, program) = command(args, &Global::load(&global.root()?)?)?;
+    let (command, program) = command(args, &global.load(&global.root()?)?, global)?;
     replace(command, &program)
 }
 
 /// Runs it as a child in the project's folder, as the commands of tasks are: for lines of `ci:`, after which others come.
 pub fn run_as_child(args: &Args, global: &Global) -> Result<ExitCode> {
-    let project = Global::load(&global.root()?)?;
-    let (mut command, program) = command(args, &project)?;
+    let project = global.load(&global.root()?)?;
+    let (mut command, program) = command(args, &project, global)?;
     command.current_dir(&project.root);
     let (runtime, cancel) = supervised()?;
     let shell = Shell {
         project: &project,
+        environment: &global.startup.environment,
         runtime: runtime.handle(),
         cancel: &cancel,
         stdout_is_data: global.json,
@@ -52,11 +53,11 @@ pub fn run_as_child(args: &Args, global: &Global) -> Result<ExitCode> {
 }
 
 /// The command, and its program's name as it was written.
-fn command(args: &Args, project: &Project) -> Result<(Command, String)> {
+fn command(args: &Args, project: &Project, global: &Global) -> Result<(Command, String)> {
     let Some((program, arguments)) = args.command.split_first() else {
         return Err(Error::usage("exec what?").hint("`larder exec -- CMD`"));
     };
-    let path = path_with_binaries(project)?;
+    let path = path_with_binaries(project, &global.startup.environment)?;
     let mut command = Command::new(found(program, &path));
     command.args(arguments).env("PATH", &path);
     Ok((command, program.to_string_lossy().into_owned()))

@@ -1,13 +1,18 @@
 //! Flags that every command understands.
 
 use std::io::IsTerminal;
+use std::sync::mpsc::Receiver;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::settings::{Startup, current_dir};
 use super::tally::Tally;
-use crate::report::{self, ColorChoice, Mode, Paint, Verbosity};
+use crate::report::{
+    self, ColorChoice, Mode, Paint, Redactor, Reporter, ReporterHandle, Verbosity,
+};
 use larder_core::error::{Error, Result};
 use larder_core::project::Project;
+use larder_engine::events::{Did, Event};
 
 /// Flags that every command understands.
 #[derive(Clone, Debug, clap::Args)]
@@ -37,6 +42,9 @@ pub struct Global {
     /// The run of command lines that this one is a part of, whose summary counts its steps.
     #[arg(skip)]
     pub within: Option<Tally>,
+    /// What the process was started with.
+    #[arg(skip)]
+    pub startup: Startup,
 }
 
 impl Global {
@@ -47,14 +55,7 @@ impl Global {
 
     /// The same, of what `-C` says.
     pub fn start_at(directory: Option<&Utf8Path>) -> Result<Utf8PathBuf> {
-        let current = std::env::current_dir()
-            .map_err(|e| Error::failed("cannot tell the current folder").cause(e))?;
-        let current = Utf8PathBuf::from_path_buf(current).map_err(|path| {
-            Error::usage(format!(
-                "the current folder {} has a name that is not UTF-8",
-                path.display()
-            ))
-        })?;
+        let current = current_dir()?;
         let Some(directory) = directory else {
             return Ok(current);
         };
@@ -74,12 +75,8 @@ impl Global {
     }
 
     /// Loads the project of a folder, with `LARDER_HUB` laid over it.
-    pub fn load(root: &Utf8Path) -> Result<Project> {
-        let mut project = Project::load(root)?;
-        if let Some(text) = larder_core::variables::value(larder_core::variables::HUB) {
-            project.hub = larder_core::project::HubConfig::parse(&text, root)?;
-        }
-        Ok(project)
+    pub fn load(&self, root: &Utf8Path) -> Result<Project> {
+        self.startup.load(root)
     }
 
     /// How to show things.
@@ -87,7 +84,7 @@ impl Global {
         match Mode::choose(
             self.json,
             self.color,
-            &|name| std::env::var(name).ok(),
+            &self.startup.environment,
             std::io::stderr().is_terminal(),
         ) {
             Mode::Json { .. } => Mode::Json {
@@ -111,7 +108,7 @@ impl Global {
     pub fn paint(&self) -> Paint {
         Paint::choose(
             self.color,
-            &|name| std::env::var(name).ok(),
+            &self.startup.environment,
             std::io::stderr().is_terminal(),
         )
     }
@@ -120,9 +117,30 @@ impl Global {
     pub fn stdout_paint(&self) -> Paint {
         Paint::choose(
             self.color,
-            &|name| std::env::var(name).ok(),
+            &self.startup.environment,
             std::io::stdout().is_terminal(),
         )
+    }
+
+    /// What must not be shown.
+    pub fn redactor(&self) -> Redactor {
+        Redactor::new(&self.startup.environment)
+    }
+
+    /// Tells people of an error.
+    pub fn say_error(&self, error: &Error) {
+        let color = self.paint().color;
+        report::say(&report::render_error(error, color, &self.redactor()));
+    }
+
+    /// Shows the events of a run as they come.
+    pub fn reporter(&self, receiver: Receiver<Event>) -> ReporterHandle {
+        Reporter::spawn(self.mode(), self.verbosity(), self.redactor(), receiver)
+    }
+
+    /// Shows a step of the project at once.
+    pub fn tell(&self, did: &Did) {
+        report::tell(did, &self.mode(), self.verbosity(), &self.redactor());
     }
 
     /// How much to say.

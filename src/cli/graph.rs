@@ -40,7 +40,7 @@ enum Format {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let platforms = args.platforms.resolve()?;
-    let project = Global::load(&global.root()?)?;
+    let project = global.load(&global.root()?)?;
     let selection = Selection::parse_or_all(&project, &args.names)?;
     let plan = Plan::new(&project, &selection, &platforms);
     for (_, reason) in plan.skipped() {

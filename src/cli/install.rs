@@ -10,6 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::Global;
 use super::ensure::tell_success;
 use super::session::{LimitArgs, Session};
+use super::settings::{Startup, temp_dir};
 use crate::report;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
@@ -26,7 +27,8 @@ use larder_engine::plan::{Plan, Platforms, Selection};
 use larder_engine::runner::ensure::Ensure;
 use larder_engine::runner::{self, Work};
 use larder_engine::steps::UploadDecision;
-use larder_remote::http;
+use larder_remote::RemoteSettings;
+use larder_remote::http::Client;
 
 /// Put a subsystem's binaries into a folder of yours
 ///
@@ -66,12 +68,12 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         None => (args.what.as_str(), None),
     };
     let start = global.start()?;
-    let to = expand(&args.to, &start)?;
+    let to = expand(&args.to, &start, &global.startup)?;
     if let Some(hub) = &args.hub {
         return from_hub(
             args,
             global,
-            &HubConfig::parse(hub, &start)?,
+            &HubConfig::parse(hub, &start, &global.startup.user)?,
             &name.parse()?,
             version,
             &to,
@@ -80,15 +82,16 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let root = global
         .root()
         .map_err(|error| error.hint("without a project, name a hub: `--hub github:owner/name`"))?;
-    from_project(args, global, Global::load(&root)?, name, version, &to)
+    from_project(args, global, global.load(&root)?, name, version, &to)
 }
 
-fn expand(path: &Utf8Path, start: &Utf8Path) -> Result<Utf8PathBuf> {
+fn expand(path: &Utf8Path, start: &Utf8Path, startup: &Startup) -> Result<Utf8PathBuf> {
     let Ok(rest) = path.strip_prefix("~") else {
         return Ok(start.join(path));
     };
-    let home = larder_core::variables::value("HOME")
-        .or_else(|| larder_core::variables::value("USERPROFILE"));
+    let home = startup
+        .value("HOME")
+        .or_else(|| startup.value("USERPROFILE"));
     let home = home.ok_or_else(|| {
         Error::usage("there is no home folder to install into").hint("name a folder with `--to`")
     })?;
@@ -126,7 +129,7 @@ fn in_project(
     selection: &Selection,
     to: &Utf8Path,
 ) -> Result<ExitCode> {
-    let scratch = fs::Scratch::new("install")?;
+    let scratch = fs::Scratch::new(&temp_dir(), "install")?;
     let apart = Some(scratch.path().to_owned());
     let options = Options {
         source: args.source,
@@ -223,11 +226,11 @@ fn from_hub(
 ) -> Result<ExitCode> {
     let started = Instant::now();
     let cancel = Cancel::new();
-    let client = Arc::new(http::Client::new(
-        http::Settings::from_env(args.offline)?,
-        cancel.clone(),
-    ));
-    let hub = larder_remote::hub::open(config, &client)?;
+    let RemoteSettings {
+        http, github, temp, ..
+    } = global.startup.remote(args.offline)?;
+    let client = Arc::new(Client::new(http, cancel.clone()));
+    let hub = larder_remote::hub::open(config, &client, &github)?;
     let version = match version {
         Some(version) => version,
         None => released::newest(&*hub, name)?.ok_or_else(|| {
@@ -252,7 +255,7 @@ fn from_hub(
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let scratch = fs::Scratch::new("install")?;
+    let scratch = fs::Scratch::new(&temp, "install")?;
     let dir = scratch.path();
     let target = Target {
         name: name.clone(),

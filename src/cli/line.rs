@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::FromArgMatches;
 
+use super::settings::Startup;
 use super::{Cli, Command, Global, exec};
 use crate::report::ColorChoice;
 use larder_core::error::{Error, Result};
@@ -19,16 +20,16 @@ pub struct Line {
 
 impl Line {
     /// Understands a line, written without the leading `larder`.
-    pub fn parse(text: &str) -> Result<Self> {
+    pub fn parse(text: &str, startup: &Startup) -> Result<Self> {
         let wrong =
             |why: String| Error::usage(format!("`{text}` is no larder command line")).cause(why);
         let words = split(text).map_err(wrong)?;
         let words = std::iter::once("larder").chain(words.iter().map(String::as_str));
-        let parsed = super::parser()
+        let parsed = super::parser(&startup.environment)
             .try_get_matches_from(words)
             .and_then(|matches| Cli::from_arg_matches(&matches));
         let cli = parsed.map_err(|mut error| {
-            super::meant::name_variable(&mut error);
+            super::meant::name_variable(&mut error, &startup.environment);
             let hint = "lines are written as after `larder`; `larder help` shows the commands";
             if !error.use_stderr() {
                 return wrong("it only shows help".into()).hint(hint);
@@ -83,6 +84,7 @@ impl Line {
         });
         global.json |= outer.json;
         global.within.clone_from(&outer.within);
+        global.startup = outer.startup.clone();
         global.quiet = global.quiet.saturating_add(outer.quiet);
         global.verbose = global.verbose.saturating_add(outer.verbose);
         if global.color == ColorChoice::Auto {
@@ -113,7 +115,8 @@ mod tests {
 
     #[test]
     fn lines_are_understood_or_say_why_not() {
-        assert!(Line::parse("ensure all --platform linux-arm64 -k").is_ok());
+        let parse = |text| Line::parse(text, &Startup::default());
+        assert!(parse("ensure all --platform linux-arm64 -k").is_ok());
         for (bad, why) in [
             ("ensure", "required arguments were not provided"),
             ("ensure all --platfrom x", "unexpected argument"),
@@ -123,7 +126,7 @@ mod tests {
             ("ensure 'all", "quote"),
             ("status --platform", "none was supplied"),
         ] {
-            let error = Line::parse(bad)
+            let error = parse(bad)
                 .err()
                 .unwrap_or_else(|| panic!("{bad} is understood"));
             assert_eq!(error.kind(), larder_core::Kind::Usage);
@@ -133,7 +136,7 @@ mod tests {
                 "{error}"
             );
         }
-        let error = Line::parse("ensure all --platfrom x")
+        let error = parse("ensure all --platfrom x")
             .err()
             .map(|error| error.hints().join(" "));
         assert!(error.is_some_and(|hints| hints.contains("--platform")));

@@ -24,7 +24,7 @@ pub struct Args {}
 
 /// Runs it.
 pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
-    let project = Global::load(&global.root()?)?;
+    let project = global.load(&global.root()?)?;
     let document = ListDocument {
         project: project.name.clone(),
         platforms: project.platforms.clone(),

@@ -22,7 +22,7 @@ pub fn print(
     global: &Global,
 ) -> Result<ExitCode> {
     let ctx = &looking.ctx;
-    let output = github.then(|| larder_core::variables::value("GITHUB_OUTPUT"));
+    let output = github.then(|| global.startup.value("GITHUB_OUTPUT"));
     if output == Some(None) {
         return Err(
             Error::usage("--github writes a step's outputs, and GITHUB_OUTPUT is not set")

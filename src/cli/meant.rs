@@ -4,6 +4,8 @@ use camino::Utf8PathBuf;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::Global;
+use super::settings::Startup;
+use larder_core::environment::Environment;
 use larder_core::model::Name;
 use larder_core::project::Project;
 use larder_core::suggestions;
@@ -18,7 +20,7 @@ const OTHER_WORDS: &[(&str, &str)] = &[
 ];
 
 /// Names the variable that a refused value came from, where clap names the flag it stands in for.
-pub fn name_variable(error: &mut clap::Error) {
+pub fn name_variable(error: &mut clap::Error, environment: &Environment) {
     let (Some(ContextValue::String(arg)), Some(ContextValue::String(value))) = (
         error.get(ContextKind::InvalidArg),
         error.get(ContextKind::InvalidValue),
@@ -38,7 +40,7 @@ pub fn name_variable(error: &mut clap::Error) {
     let variable = arguments
         .filter(|argument| argument.get_long().is_some() && argument.get_long() == flag)
         .find_map(clap::Arg::get_env)
-        .filter(|name| std::env::var_os(name).is_some_and(|set| set == value.as_str()))
+        .filter(|name| environment.text(name) == Some(value.as_str()))
         .map(|name| name.to_string_lossy().into_owned());
     if let Some(variable) = variable {
         error.insert(ContextKind::InvalidArg, ContextValue::String(variable));
@@ -46,8 +48,8 @@ pub fn name_variable(error: &mut clap::Error) {
 }
 
 /// Adds a tip to an error where there is one to give.
-pub fn advise(error: &mut clap::Error) {
-    name_variable(error);
+pub fn advise(error: &mut clap::Error, startup: &Startup) {
+    name_variable(error, &startup.environment);
     let tip = match (
         error.kind(),
         error.get(ContextKind::InvalidSubcommand),
@@ -57,7 +59,7 @@ pub fn advise(error: &mut clap::Error) {
             "`all` stands where names do: `larder ensure all`".to_owned()
         }
         (ErrorKind::InvalidSubcommand, Some(ContextValue::String(word)), _) => {
-            let found = project().and_then(|project| in_project(&project, word));
+            let found = project(startup).and_then(|project| in_project(&project, word));
             let other = OTHER_WORDS
                 .iter()
                 .find(|(other, _)| other == word)
@@ -87,13 +89,16 @@ pub fn advise(error: &mut clap::Error) {
 }
 
 /// The project that the command line of this process is about, as far as it can be told.
-fn project() -> Option<Project> {
-    let lenient = super::parser().ignore_errors(true).try_get_matches().ok()?;
+fn project(startup: &Startup) -> Option<Project> {
+    let lenient = super::parser(&startup.environment)
+        .ignore_errors(true)
+        .try_get_matches()
+        .ok()?;
     let directory = lenient.try_get_one::<Utf8PathBuf>("directory").ok()?;
     let root = Global::start_at(directory.map(Utf8PathBuf::as_path))
         .and_then(|start| Project::find(&start))
         .ok()?;
-    Global::load(&root).ok()
+    startup.load(&root).ok()
 }
 
 /// The command line that a word which is no command stands for, and whether it is that very word: a subsystem, or a task.

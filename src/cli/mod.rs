@@ -34,6 +34,7 @@ mod rollback;
 mod run;
 pub mod schemas;
 mod session;
+mod settings;
 mod starter;
 mod status;
 mod tally;
@@ -44,7 +45,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use self::settings::Startup;
 use crate::report;
+use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
 
 pub use global::Global;
@@ -107,19 +110,21 @@ pub fn command() -> clap::Command {
 }
 
 /// The same, for parsing: a variable that is set to nothing counts as unset.
-fn parser() -> clap::Command {
-    fn forget(command: clap::Command) -> clap::Command {
+fn parser(environment: &Environment) -> clap::Command {
+    fn forget(command: clap::Command, environment: &Environment) -> clap::Command {
         let forget_one = |arg: clap::Arg| {
-            let is_blank = arg.get_env().is_some_and(larder_core::variables::is_blank);
+            let is_blank = arg.get_env().is_some_and(|name| environment.is_blank(name));
             if is_blank { arg.env(None::<&str>) } else { arg }
         };
-        command.mut_args(forget_one).mut_subcommands(forget)
+        command
+            .mut_args(forget_one)
+            .mut_subcommands(|command| forget(command, environment))
     }
     if larder_core::variables::ALL
         .iter()
-        .any(|(name, _)| larder_core::variables::is_blank(name.as_ref()))
+        .any(|(name, _)| environment.is_blank(name))
     {
-        forget(command())
+        forget(command(), environment)
     } else {
         command()
     }
@@ -127,22 +132,24 @@ fn parser() -> clap::Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let matches = match parser().try_get_matches() {
+    let startup = Startup::read();
+    let matches = match parser(&startup.environment).try_get_matches() {
         Ok(matches) => matches,
         Err(mut error) => {
-            meant::advise(&mut error);
+            meant::advise(&mut error, &startup);
             // Help and version go to stdout and are no failure.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
-    let cli = match Cli::from_arg_matches(&matches) {
+    let mut cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
             return ExitCode::from(2);
         }
     };
+    cli.global.startup = startup;
     finish(&cli.command, &cli.global)
 }
 
@@ -202,7 +209,7 @@ fn show(error: &Error, global: &Global) {
         Some(tally) => tally.keep(error),
         None if global.json => {
             // Who closed stdout does not want to know.
-            let _ = report::print(&(report::failure_line(error) + "\n"));
+            let _ = report::print(&(report::failure_line(error, &global.redactor()) + "\n"));
         }
         None => {}
     }
@@ -210,9 +217,9 @@ fn show(error: &Error, global: &Global) {
 
 /// Tells people of an error.
 fn talk(error: &Error, global: &Global) {
-    report::say(&report::render_error(error, global.paint().color));
-    if std::env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true") {
-        for line in report::annotations(error) {
+    global.say_error(error);
+    if global.startup.in_github_actions() {
+        for line in report::annotations(error, &global.redactor()) {
             report::say(&line);
         }
     }

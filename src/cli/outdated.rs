@@ -1,18 +1,17 @@
 //! `larder outdated`.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use super::Global;
 use super::session::supervised;
 use crate::report::table::{Table, stdout_width};
-use crate::report::{self, Tone};
+use crate::report::{self, Redactor, Tone};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::documents::{Age, OutdatedDocument, OutdatedEntry};
 use larder_core::project::Subsystem;
 use larder_engine::plan::Selection;
 use larder_remote::http;
-use larder_remote::origin::{Asking, Newest, is_older};
+use larder_remote::origin::{Asking, Newest, Publishers, is_older};
 
 /// Show which versions are not the newest
 ///
@@ -41,15 +40,16 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
-    let project = Global::load(&global.root()?)?;
+    let project = global.load(&global.root()?)?;
     let selection = Selection::parse_or_all(&project, &args.names)?;
     let subsystems = selection.subsystems(&project);
     let (runtime, cancel) = supervised()?;
-    let client = Arc::new(http::Client::new(
-        http::Settings::from_env(args.offline)?,
-        cancel.clone(),
-    ));
-    let answers = Asking::new(&client, &cancel).all(&subsystems, args.pre);
+    let settings = global.startup.remote(args.offline)?;
+    let publishers = Publishers {
+        client: &http::Client::new(settings.http.clone(), cancel.clone()),
+        settings: &settings,
+    };
+    let answers = Asking::new(publishers, &cancel).all(&subsystems, args.pre);
     runtime.shutdown_background();
     cancel.check()?;
     let errors: Vec<&Error> = answers
@@ -60,10 +60,11 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         .iter()
         .map(|error| error.kind())
         .min_by_key(|kind| kind.rank());
+    let redactor = global.redactor();
     let entries: Vec<OutdatedEntry> = subsystems
         .iter()
         .zip(&answers)
-        .map(|(subsystem, answer)| entry(subsystem, answer))
+        .map(|(subsystem, answer)| entry(subsystem, answer, &redactor))
         .collect();
     let document = OutdatedDocument {
         project: project.name.clone(),
@@ -79,12 +80,12 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         report::print(&table(&document).render(stdout_width(), global.stdout_paint()))?;
     }
     for error in errors {
-        report::say(&report::render_error(error, global.paint().color));
+        global.say_error(error);
     }
     Ok(ExitCode::from(worst.map_or(0, Kind::exit_code)))
 }
 
-fn entry(subsystem: &Subsystem, answer: &Result<Newest>) -> OutdatedEntry {
+fn entry(subsystem: &Subsystem, answer: &Result<Newest>, redactor: &Redactor) -> OutdatedEntry {
     let current = subsystem.version.clone();
     let mut entry = OutdatedEntry {
         name: subsystem.name.clone(),
@@ -108,7 +109,8 @@ fn entry(subsystem: &Subsystem, answer: &Result<Newest>) -> OutdatedEntry {
         }
         Ok(Newest::Unknown(why)) => entry.note = Some(why.clone()),
         Err(error) => {
-            (entry.state, entry.note) = (Age::Unavailable, Some(report::error_line(error)));
+            (entry.state, entry.note) =
+                (Age::Unavailable, Some(report::error_line(error, redactor)));
         }
     }
     entry

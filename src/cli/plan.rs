@@ -69,8 +69,9 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         transfers: 8,
         keep_going: true,
     };
+    let redactor = global.redactor();
     for foreseen in dry_run(ctx, &plan, limits) {
-        let (step, error) = of(ctx, foreseen);
+        let (step, error) = of(ctx, foreseen, &redactor);
         steps.push(step);
         errors.extend(error);
     }
@@ -85,7 +86,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         show(&document, global)?;
     }
     for error in &errors {
-        report::say(&report::render_error(error, global.paint().color));
+        global.say_error(error);
     }
     let worst = errors
         .iter()
@@ -108,8 +109,7 @@ fn step(ctx: &Context, target: &Target) -> PlanStep {
 }
 
 /// What was foreseen of a target; an error where that could not be told.
-fn of(ctx: &Context, foreseen: Foreseen) -> (PlanStep, Option<Error>) {
-    let redactor = Redactor::from_env();
+fn of(ctx: &Context, foreseen: Foreseen, redactor: &Redactor) -> (PlanStep, Option<Error>) {
     let mut step = step(ctx, &foreseen.target);
     step.source = foreseen.source();
     let Foreseen {
@@ -131,7 +131,10 @@ fn of(ctx: &Context, foreseen: Foreseen) -> (PlanStep, Option<Error>) {
                 (Some(_), None) => Decision::Fail,
             };
             step.reason = probe.stale().map(|stale| stale.reason.clone());
-            step.answer = probe.stopped().map(report::error_line).or(last);
+            step.answer = probe
+                .stopped()
+                .map(|error| report::error_line(error, redactor))
+                .or(last);
             if let Some(reason) = skipped {
                 (step.decision, step.reason) = (Decision::Skip, Some(reason));
             }
@@ -139,7 +142,7 @@ fn of(ctx: &Context, foreseen: Foreseen) -> (PlanStep, Option<Error>) {
         }
         Some(Err(error)) => {
             step.decision = Decision::Fail;
-            step.reason = Some(report::error_line(&error));
+            step.reason = Some(report::error_line(&error, redactor));
             (
                 step,
                 Some(error.context(format!("cannot tell what would become of {target}"))),

@@ -40,7 +40,7 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let started = Instant::now();
     let root = global.root()?;
-    let project = Global::load(&root)?;
+    let project = global.load(&root)?;
     let Some(name) = &args.task else {
         list(&project, global)?;
         return Ok(ExitCode::SUCCESS);
@@ -53,10 +53,11 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         ..global.clone()
     };
     let mut lines = BTreeMap::new();
-    understand(&project, name, task, &mut lines)?;
+    understand(&project, name, task, global, &mut lines)?;
     let (runtime, cancel) = supervised()?;
     let shell = Shell {
         project: &project,
+        environment: &global.startup.environment,
         runtime: runtime.handle(),
         cancel: &cancel,
         stdout_is_data: global.json,
@@ -96,14 +97,15 @@ fn understand(
     project: &Project,
     name: &str,
     task: &Task,
+    global: &Global,
     lines: &mut BTreeMap<String, Line>,
 ) -> Result<()> {
     for need in &task.needs {
         // The project's files were checked: needs of tasks form no circle.
         if let Some((name, task)) = as_task(project, need) {
-            understand(project, name, task, lines)?;
+            understand(project, name, task, global, lines)?;
         } else if !lines.contains_key(need) {
-            let line = Line::parse(need)
+            let line = Line::parse(need, &global.startup)
                 .map_err(|error| error.context(format!("a need of the task `{name}` is wrong")))?;
             lines.insert(need.clone(), line);
         }
@@ -225,7 +227,7 @@ impl Runner<'_> {
         if !self.global.json {
             did.subject = format!("task {}", did.subject);
         }
-        report::tell(&did, &self.global.mode(), self.global.verbosity());
+        self.global.tell(&did);
     }
 }
 

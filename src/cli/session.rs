@@ -6,11 +6,9 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use camino::Utf8PathBuf;
-
 use super::Global;
 use super::tally::Tally;
-use crate::report::{Reporter, ReporterHandle};
+use crate::report::ReporterHandle;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::model::{Action, Platform, Target};
@@ -20,6 +18,7 @@ use larder_engine::events::{Event, Events, Summary};
 use larder_engine::installed::State;
 use larder_engine::plan::Platforms;
 use larder_engine::runner::Limits;
+use larder_engine::settings::Settings;
 use larder_engine::steps::{Context, Done, Locking, Options, Sources};
 use larder_remote::http;
 
@@ -97,17 +96,17 @@ impl Session {
     /// Opens the project above the current folder.
     pub fn open(global: &Global, options: Options) -> Result<Self> {
         let root = global.root()?;
-        let project = Global::load(&root)?;
+        let project = global.load(&root)?;
         Self::with_project(global, project, options)
     }
 
     /// Opens a session on a loaded project.
     pub fn with_project(global: &Global, project: Project, options: Options) -> Result<Self> {
         let started = Instant::now();
-        let settings = http::Settings::from_env(options.offline)?;
+        let settings = global.startup.settings(options.offline)?;
         let (runtime, cancel) = supervised()?;
         let (events, receiver) = Events::channel();
-        let reporter = Reporter::spawn(global.mode(), global.verbosity(), receiver);
+        let reporter = global.reporter(receiver);
         let ctx = context(
             project,
             options,
@@ -164,25 +163,26 @@ impl Session {
 fn context(
     project: Project,
     options: Options,
-    settings: http::Settings,
+    settings: Settings,
     runtime: tokio::runtime::Handle,
     events: Events,
     cancel: Cancel,
 ) -> Result<Context> {
-    // Told before anything is done, not by the first step that installs.
-    larder_core::variables::links()?;
     let mut state = State::load(&project.root, LARDER);
     let sources = Sources::new(std::mem::take(&mut state.sources));
-    let env = |name: &str| std::env::var(name).ok();
-    let append = !options.locked && !options.dry_run && !larder_engine::steps::in_ci(&env);
+    let append = !options.locked && !options.dry_run && !settings.ci.is_ci;
     Ok(Context {
         locking: Locking::load(&project.root, append)?,
-        cache: Cache::at(&cache_dir()?),
-        client: Arc::new(http::Client::new(settings, cancel.clone())),
+        cache: Cache::at(&settings.cache),
+        client: Arc::new(http::Client::new(
+            settings.remote.http.clone(),
+            cancel.clone(),
+        )),
         hub: OnceLock::new(),
         runtime,
         project,
         options,
+        settings,
         state,
         sources,
         events,
@@ -200,9 +200,9 @@ pub struct Looking {
 impl Looking {
     /// Opens the project above the current folder.
     pub fn open(global: &Global, options: Options) -> Result<Self> {
-        let project = Global::load(&global.root()?)?;
+        let project = global.load(&global.root()?)?;
         let runtime = runtime()?;
-        let settings = http::Settings::from_env(options.offline)?;
+        let settings = global.startup.settings(options.offline)?;
         // Nobody listens: what a look has to say is in its answer.
         let (events, _) = Events::channel();
         let options = Options {
@@ -222,36 +222,6 @@ impl Looking {
             _runtime: runtime,
         })
     }
-}
-
-/// `$LARDER_CACHE_DIR`, else the user cache folder.
-pub fn cache_dir() -> Result<Utf8PathBuf> {
-    if let Some(dir) = larder_core::variables::value(larder_core::variables::CACHE_DIR) {
-        let dir = Utf8PathBuf::from(dir);
-        if dir.is_absolute() {
-            return Ok(dir);
-        }
-        return Err(Error::usage(format!(
-            "LARDER_CACHE_DIR is `{dir}`, which is not absolute"
-        ))
-        .hint("name an absolute folder"));
-    }
-    let env = |name: &str| {
-        larder_core::variables::value(name)
-            .map(Utf8PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let base = if cfg!(windows) {
-        env("LOCALAPPDATA")
-    } else if cfg!(target_os = "macos") {
-        env("HOME").map(|home| home.join("Library/Caches"))
-    } else {
-        env("XDG_CACHE_HOME").or_else(|| env("HOME").map(|home| home.join(".cache")))
-    };
-    base.map(|base| base.join("larder")).ok_or_else(|| {
-        Error::usage("there is no home folder to keep a cache in")
-            .hint("set LARDER_CACHE_DIR to an absolute folder")
-    })
 }
 
 /// A runtime for child processes, and a cancellation that signals set: what a command needs that runs programs.

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::Global;
 use super::session::{Looking, PlatformArgs};
 use crate::report::table::{Table, stdout_width};
-use crate::report::{self, Tone};
+use crate::report::{self, Redactor, Tone};
 use larder_core::error::{Error, Result};
 use larder_core::formats::documents::{StatusDocument, StatusEntry};
 use larder_core::model::{Platform, Target};
@@ -53,9 +53,10 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         targets.extend(there.into_iter().map(|platform| (target(platform), true)));
         targets.extend(absent.into_iter().map(|platform| (target(platform), false)));
     }
+    let redactor = global.redactor();
     let looks: Vec<(StatusEntry, Option<Error>)> = targets
         .par_iter()
-        .map(|(target, exists)| entry(ctx, target, *exists))
+        .map(|(target, exists)| entry(ctx, target, *exists, &redactor))
         .collect();
     let (entries, errors): (Vec<_>, Vec<_>) = looks.into_iter().unzip();
     let document = StatusDocument {
@@ -71,7 +72,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     }
     let errors: Vec<Error> = errors.into_iter().flatten().collect();
     for error in &errors {
-        report::say(&report::render_error(error, global.paint().color));
+        global.say_error(error);
     }
     Ok(errors
         .iter()
@@ -80,7 +81,12 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         .map_or(ExitCode::SUCCESS, |k| ExitCode::from(k.exit_code())))
 }
 
-fn entry(ctx: &Context, target: &Target, exists: bool) -> (StatusEntry, Option<Error>) {
+fn entry(
+    ctx: &Context,
+    target: &Target,
+    exists: bool,
+    redactor: &Redactor,
+) -> (StatusEntry, Option<Error>) {
     // The project names every target's subsystem, so there is a version.
     let wanted = ctx.project.subsystems[&target.name].version.clone();
     let mut entry = StatusEntry {
@@ -103,7 +109,7 @@ fn entry(ctx: &Context, target: &Target, exists: bool) -> (StatusEntry, Option<E
     let probe = match acquire::look(ctx, target) {
         Ok(probe) => probe,
         Err(error) => {
-            entry.reason = Some(report::error_line(&error));
+            entry.reason = Some(report::error_line(&error, redactor));
             return (
                 entry,
                 Some(error.context(format!("cannot tell the status of {target}"))),

@@ -73,6 +73,7 @@ impl Tally {
             counts,
             started.elapsed().as_secs_f64(),
             error.as_ref(),
+            &global.redactor(),
         );
         report::print(&(line + "\n"))?;
         Ok(code)

@@ -78,7 +78,8 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let request = Request::new(ctx, &target)?;
     let probe = acquire::probe(ctx, &target)?;
     let other = compare::other(&request, &probe)?;
-    let document = document(&request, &probe, other);
+    let redactor = global.redactor();
+    let document = document(&request, &probe, other, &redactor);
     if global.json {
         global.print_json(&document)?;
     } else {
@@ -88,6 +89,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             global.stdout_paint(),
             stdout_width(),
             verbose,
+            &redactor,
         ))?;
         for hint in probe.stopped().into_iter().flat_map(Error::hints) {
             report::say(&format!("help: {hint}"));
@@ -96,8 +98,12 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn document(request: &Request<'_>, probe: &Probe, other: Option<Other>) -> WhyDocument {
-    let redactor = Redactor::from_env();
+fn document(
+    request: &Request<'_>,
+    probe: &Probe,
+    other: Option<Other>,
+    redactor: &Redactor,
+) -> WhyDocument {
     let Request {
         target,
         subsystem,
@@ -177,7 +183,13 @@ fn document(request: &Request<'_>, probe: &Probe, other: Option<Other>) -> WhyDo
     }
 }
 
-fn text(document: &WhyDocument, paint: Paint, width: Option<usize>, verbose: bool) -> String {
+fn text(
+    document: &WhyDocument,
+    paint: Paint,
+    width: Option<usize>,
+    verbose: bool,
+    redactor: &Redactor,
+) -> String {
     let WhyDocument {
         name,
         version,
@@ -265,7 +277,7 @@ fn text(document: &WhyDocument, paint: Paint, width: Option<usize>, verbose: boo
     }
     if let Some(compared) = compared {
         text.push('\n');
-        text.push_str(&differences(compared, paint, width));
+        text.push_str(&differences(compared, paint, width, redactor));
     }
     if verbose {
         for InputsEntry {
@@ -286,7 +298,12 @@ fn text(document: &WhyDocument, paint: Paint, width: Option<usize>, verbose: boo
 }
 
 /// The fields that differ, each with both values below each other: commands are long.
-fn differences(compared: &ComparedEntry, paint: Paint, width: Option<usize>) -> String {
+fn differences(
+    compared: &ComparedEntry,
+    paint: Paint,
+    width: Option<usize>,
+    redactor: &Redactor,
+) -> String {
     let ComparedEntry {
         place,
         origin,
@@ -294,7 +311,6 @@ fn differences(compared: &ComparedEntry, paint: Paint, width: Option<usize>) -> 
         known,
         differences,
     } = compared;
-    let redactor = Redactor::from_env();
     if !known {
         return format!(
             "{place} was made from other inputs ({origin}, {}); what they were is not known here\n",

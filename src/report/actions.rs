@@ -114,7 +114,6 @@ impl<W: Write + Send> Face for GitHubActions<W> {
                 ));
             }
             // The log comes as a whole, in its group: lines of several builds would mingle.
-            Event::Log { .. } => {}
             _ => self.plain.event(event, now),
         }
         if let Event::Did(Did {
@@ -168,8 +167,7 @@ impl<W: Write + Send> Face for GitHubActions<W> {
 }
 
 /// Errors of no step, as annotations: one for each problem in a file, at its place.
-pub fn annotations(error: &Error) -> Vec<String> {
-    let redactor = super::Redactor::from_env();
+pub fn annotations(error: &Error, redactor: &super::Redactor) -> Vec<String> {
     if error.file_problems().is_empty() {
         let message = message(error, |text| redactor.clean(text));
         return vec![format!("::error title=larder::{}", escape_data(&message))];

@@ -9,12 +9,12 @@ use super::snippet;
 use larder_core::error::{Error, Kind};
 
 /// An error as one line, for a field of a document.
-pub fn error_line(error: &Error) -> String {
-    Redactor::from_env().clean_line(&error.to_string())
+pub fn error_line(error: &Error, redactor: &Redactor) -> String {
+    redactor.clean_line(&error.to_string())
 }
 
 /// An error on several lines, without a final newline.
-pub fn render_error(error: &Error, color: bool) -> String {
+pub fn render_error(error: &Error, color: bool, redactor: &Redactor) -> String {
     render(
         error,
         None,
@@ -22,7 +22,7 @@ pub fn render_error(error: &Error, color: bool) -> String {
             color,
             unicode: false,
         },
-        &Redactor::from_env(),
+        redactor,
     )
 }
 
@@ -83,7 +83,7 @@ mod tests {
             .cause("of https://me:secret@host.example/x")
             .hint("look at the log")
             .context("cannot build arc");
-        insta::assert_snapshot!(render_error(&error, false), @r"
+        insta::assert_snapshot!(render_error(&error, false, &Redactor::default()), @r"
         error: cannot build arc
           caused by: `go build` failed with exit status 2
             caused by: main.go:3: undefined: x
@@ -91,6 +91,9 @@ mod tests {
               caused by: of https://***@host.example/x
           help: look at the log
         ");
-        assert!(render_error(&error, true).starts_with("\x1b[31m\x1b[1merror:\x1b[0m cannot"));
+        assert!(
+            render_error(&error, true, &Redactor::default())
+                .starts_with("\x1b[31m\x1b[1merror:\x1b[0m cannot")
+        );
     }
 }

@@ -206,13 +206,13 @@ impl SummaryLine {
 }
 
 /// The summary line of a command that could not even begin, so that the last line is a summary always.
-pub fn failure_line(error: &Error) -> String {
-    summary_line(false, &BTreeMap::new(), 0.0, Some(error))
+pub fn failure_line(error: &Error, redactor: &Redactor) -> String {
+    summary_line(false, &BTreeMap::new(), 0.0, Some(error), redactor)
 }
 
 /// The line of one step of the project.
-pub(super) fn did_line(did: &Did) -> String {
-    to_line(&DidLine::new(did, &Redactor::from_env()))
+pub(super) fn did_line(did: &Did, redactor: &Redactor) -> String {
+    to_line(&DidLine::new(did, redactor))
 }
 
 /// The summary line of a command that runs others: how many of all steps ended how, and what ended it outside of them.
@@ -221,12 +221,12 @@ pub fn summary_line(
     counts: &BTreeMap<Outcome, usize>,
     seconds: f64,
     error: Option<&Error>,
+    redactor: &Redactor,
 ) -> String {
-    let redactor = Redactor::from_env();
     to_line(&SummaryLine {
         error: error.map(|error| redactor.clean_line(&error.to_string())),
         error_kind: error.map(|error| error.kind().as_str()),
-        hints: hints(error, &redactor),
+        hints: hints(error, redactor),
         ..SummaryLine::new(&Totals {
             ok,
             counts: counts.clone(),

@@ -211,17 +211,6 @@ impl Look {
         line
     }
 
-    /// A line of a build's output.
-    pub fn log_line(&self, target: &Target, line: &str) -> String {
-        let bar = self.paint.either("│", "|");
-        let line = format!(
-            "{} {bar} {}",
-            self.label(target),
-            self.redactor.clean_line(line)
-        );
-        self.fit(self.paint.tone(Tone::Dim, &line))
-    }
-
     /// What the run came to: counts, then by outcome and place how much, and who. Empty where nothing happened.
     pub fn summary(&self, totals: &Totals) -> Vec<String> {
         if totals.steps() == 0 {

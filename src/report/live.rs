@@ -25,8 +25,6 @@ struct Row {
     since: Duration,
     /// (when, bytes) of the recent past.
     samples: VecDeque<(Duration, u64)>,
-    /// The last line a build wrote.
-    tail: String,
 }
 
 /// What is going on.
@@ -51,7 +49,6 @@ impl Live {
                 // The same phase again learns its size, or starts a further try; its time goes on.
                 if row.phase != *phase {
                     row.since = now;
-                    row.tail.clear();
                 }
                 row.phase = *phase;
                 row.total = *total;
@@ -77,7 +74,6 @@ impl Live {
                     row.samples.pop_front();
                 }
             }
-            Event::Log { target, line } => self.row(target, now).tail.clone_from(line),
             Event::Finished(finished) => {
                 self.done += 1;
                 self.rows.retain(|row| row.target != finished.target);
@@ -99,7 +95,6 @@ impl Live {
                     bytes: 0,
                     since: now,
                     samples: VecDeque::new(),
-                    tail: String::new(),
                 });
                 self.rows.len() - 1
             });
@@ -196,11 +191,7 @@ impl Row {
         let tail = match self.phase {
             _ if self.bytes > 0 || self.total.is_some() => self.transfer(paint, room),
             Phase::Checking => String::new(),
-            _ => {
-                let elapsed = pad_left(&human::time_left(now.saturating_sub(self.since)), 9);
-                let said = look.redactor.clean_line(&self.tail);
-                format!("{elapsed}  {}", paint.tone(Tone::Dim, said.trim()))
-            }
+            _ => pad_left(&human::time_left(now.saturating_sub(self.since)), 9),
         };
         paint.fit(format!("{head}  {tail}").trim_end(), width)
     }

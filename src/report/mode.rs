@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::paint::Paint;
+use larder_core::environment::Environment;
 use larder_core::model::Invalid;
 
 /// What `--color` says.
@@ -78,21 +79,19 @@ impl Mode {
     pub fn choose(
         json: bool,
         color: ColorChoice,
-        env: &dyn Fn(&str) -> Option<String>,
+        environment: &Environment,
         stderr_is_tty: bool,
     ) -> Self {
         if json {
             return Self::Json { summary: true };
         }
-        let paint = Paint::choose(color, env, stderr_is_tty);
-        let dumb = env("TERM").is_some_and(|term| term == "dumb");
+        let paint = Paint::choose(color, environment, stderr_is_tty);
+        let dumb = environment.text("TERM") == Some("dumb");
         if stderr_is_tty && !dumb {
             return Self::Terminal(paint);
         }
-        if env("GITHUB_ACTIONS").is_some_and(|value| value == "true") {
-            let summary = env("GITHUB_STEP_SUMMARY")
-                .filter(|path| !path.is_empty())
-                .map(PathBuf::from);
+        if environment.text("GITHUB_ACTIONS") == Some("true") {
+            let summary = environment.value("GITHUB_STEP_SUMMARY").map(PathBuf::from);
             return Self::GitHubActions { summary };
         }
         Self::Plain(paint)
@@ -111,12 +110,8 @@ impl Mode {
 mod tests {
     use super::*;
 
-    fn env(vars: &'static [(&'static str, &'static str)]) -> impl Fn(&str) -> Option<String> {
-        move |name| {
-            vars.iter()
-                .find(|(n, _)| *n == name)
-                .map(|(_, v)| (*v).to_owned())
-        }
+    fn env(vars: &[(&str, &str)]) -> Environment {
+        vars.iter().copied().collect()
     }
     fn mode(color: ColorChoice, vars: &'static [(&'static str, &'static str)], tty: bool) -> Mode {
         Mode::choose(false, color, &env(vars), tty)

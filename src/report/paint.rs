@@ -3,6 +3,7 @@
 use console::Style;
 
 use super::mode::ColorChoice;
+use larder_core::environment::Environment;
 
 /// Whether there are colours, and whether there is more than ASCII.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,8 +36,8 @@ pub enum Tone {
 
 impl Paint {
     /// `--color` beats the environment: `NO_COLOR` (not empty), then `CLICOLOR_FORCE` (not 0), then the terminal.
-    pub fn choose(color: ColorChoice, env: &dyn Fn(&str) -> Option<String>, is_tty: bool) -> Self {
-        let set = |name: &str| env(name).filter(|value| !value.is_empty());
+    pub fn choose(color: ColorChoice, environment: &Environment, is_tty: bool) -> Self {
+        let set = |name: &str| environment.value(name);
         let color = match color {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
@@ -48,7 +49,7 @@ impl Paint {
         let locale = set("LC_ALL")
             .or_else(|| set("LC_CTYPE"))
             .or_else(|| set("LANG"));
-        let utf8 = |locale: String| {
+        let utf8 = |locale: &str| {
             let locale = locale.to_ascii_lowercase();
             locale.contains("utf-8") || locale.contains("utf8")
         };

@@ -113,10 +113,6 @@ impl<W: Write + Send> Face for Plain<W> {
                 let text = self.look.note(target.as_ref(), *level, text);
                 self.line(&text);
             }
-            Event::Log { target, line } if self.verbosity == Verbosity::Verbose => {
-                let line = self.look.log_line(target, line);
-                self.line(&line);
-            }
             _ => {}
         }
     }

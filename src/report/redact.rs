@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use larder_core::environment::Environment;
+
 /// What stands for a secret.
 const MASK: &str = "***";
 
@@ -52,7 +54,7 @@ pub struct Redactor {
 
 impl Redactor {
     /// Knows the values of the variables whose names say that they are secret (`*_TOKEN`, `*PASSWORD`, …).
-    pub fn from_vars(vars: impl Iterator<Item = (String, String)>) -> Self {
+    pub fn new(environment: &Environment) -> Self {
         let secret_name = |name: &str| {
             let name = name.to_ascii_uppercase();
             [
@@ -67,20 +69,15 @@ impl Redactor {
             .any(|end| name.ends_with(end))
         };
         // Short values would blank out ordinary words.
-        let mut secrets: Vec<String> = vars
+        let mut secrets: Vec<String> = environment
+            .iter()
+            .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
             .filter(|(name, value)| value.len() >= 12 && secret_name(name))
-            .map(|(_, value)| value)
+            .map(|(_, value)| value.to_owned())
             .collect();
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets.dedup();
         Self { secrets }
-    }
-
-    /// Of this process's environment.
-    pub fn from_env() -> Self {
-        Self::from_vars(std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        }))
     }
 
     /// Without secrets and control characters; newlines stay, tabs become spaces.
@@ -289,8 +286,7 @@ mod tests {
             ("HOME", "/home/somebody"),
             ("X_TOKEN", "short"),
         ];
-        let redactor =
-            Redactor::from_vars(vars.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())));
+        let redactor = Redactor::new(&vars.into_iter().collect());
         assert_eq!(
             redactor.clean("correct horse battery in /home/somebody is short"),
             "*** in /home/somebody is short"

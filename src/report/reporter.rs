@@ -58,11 +58,16 @@ pub struct ReporterHandle {
 
 impl Reporter {
     /// Starts showing what comes out of a run's channel (see [`larder_engine::events::Events::channel`]).
-    pub fn spawn(mode: Mode, verbosity: Verbosity, receiver: Receiver<Event>) -> ReporterHandle {
+    pub fn spawn(
+        mode: Mode,
+        verbosity: Verbosity,
+        redactor: Redactor,
+        receiver: Receiver<Event>,
+    ) -> ReporterHandle {
         let ending = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&ending);
         let thread = std::thread::spawn(move || {
-            let mut face = face(mode, verbosity);
+            let mut face = face(mode, verbosity, &redactor);
             show(face.as_mut(), &receiver, &seen, Instant::now())
         });
         ReporterHandle { thread, ending }
@@ -78,13 +83,13 @@ impl ReporterHandle {
     }
 }
 
-fn face(mode: Mode, verbosity: Verbosity) -> Box<dyn Face> {
+fn face(mode: Mode, verbosity: Verbosity, redactor: &Redactor) -> Box<dyn Face> {
     let look = |paint: Paint| Look {
         paint,
         width: None,
         verbose: verbosity == Verbosity::Verbose,
         host: Platform::host(),
-        redactor: Redactor::from_env(),
+        redactor: redactor.clone(),
     };
     let stderr = || BufWriter::new(io::stderr());
     match mode {
@@ -186,11 +191,11 @@ pub(super) fn fold(event: &Event, totals: &mut Totals) {
 
 /// Shows one step of the project at once, for commands that share the terminal with the programs they run: a line on
 /// stderr, or with `--json` an object on stdout.
-pub fn tell(did: &Did, mode: &Mode, verbosity: Verbosity) {
+pub fn tell(did: &Did, mode: &Mode, verbosity: Verbosity, redactor: &Redactor) {
     let paint = match mode {
         Mode::Json { .. } => {
             // Who closed stdout does not want to know.
-            let _ = super::print(&(super::json::did_line(did) + "\n"));
+            let _ = super::print(&(super::json::did_line(did, redactor) + "\n"));
             return;
         }
         Mode::Terminal(paint) | Mode::Plain(paint) => *paint,
@@ -205,7 +210,7 @@ pub fn tell(did: &Did, mode: &Mode, verbosity: Verbosity) {
             width: None,
             verbose: false,
             host: Platform::host(),
-            redactor: Redactor::from_env(),
+            redactor: redactor.clone(),
         };
         say(&look.did(did));
     }

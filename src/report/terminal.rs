@@ -87,10 +87,6 @@ impl<S: Screen> Face for Terminal<S> {
                 let text = self.look().note(target.as_ref(), *level, text);
                 self.print(&text);
             }
-            Event::Log { target, line } if self.verbosity == Verbosity::Verbose => {
-                let line = self.look().log_line(target, line);
-                self.print(&line);
-            }
             _ => {}
         }
     }

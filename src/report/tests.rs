@@ -151,7 +151,6 @@ fn run(log: &Utf8PathBuf) -> Vec<(u64, Event)> {
         events.push((n * 100, progress("telegraf", n * 34_000)));
     }
     events.extend([
-        (2000, Event::Log { target: target("arc"), line: "\x1b[32mcompiling\x1b[0m unit 7".into() }),
         (2010, Event::Note { target: Some(target("arc")), level: Level::Warning, text: "arc changed but is still v1.2.3".into() }),
         (2020, Event::Note { target: None, level: Level::Info, text: "an ordinary note".into() }),
         (2030, Event::Note { target: Some(target("nats")), level: Level::Detail, text: "asked the hub".into() }),
@@ -253,7 +252,7 @@ fn on_a_terminal_80_columns_wide() {
     an ordinary note
     ✓ nats v1.2.3               downloaded  45.6 MB in 3.0 s from host.example/acm…
     ~ ⠋ telegraf      downloading        680 kB   342 kB/s
-    ~ ⠋ arc           building           2 s  compiling unit 7
+    ~ ⠋ arc           building           2 s
     ~   3 of 7 done · 3 s
     ✓ telegraf v1.2.3           restored    680 kB in 200 ms from the cache
     ✗ arc v1.2.3                failed      cannot build arc
@@ -306,13 +305,12 @@ fn on_a_terminal_200_columns_wide_with_details() {
     ~ ⠋ telegraf      downloading        646 kB   342 kB/s
     ~ ⠋ arc           building           1 s
     ~   2 of 7 done · 2 s
-    arc │ compiling unit 7
     warning: arc: arc changed but is still v1.2.3
     an ordinary note
     nats: asked the hub
     ✓ nats v1.2.3               downloaded  45.6 MB in 3.0 s from https://host.example/acme/x/releases/download/nats-v1.2.3/nats-linux-amd64.tar.gz?token=*** (not installed)
     ~ ⠋ telegraf      downloading        680 kB   342 kB/s
-    ~ ⠋ arc           building           2 s  compiling unit 7
+    ~ ⠋ arc           building           2 s
     ~   3 of 7 done · 3 s
     ✓ telegraf v1.2.3           restored    680 kB in 200 ms from the cache
     ✗ arc v1.2.3                failed      cannot build arc
@@ -707,7 +705,7 @@ fn problems_in_files_become_annotations_at_their_place() {
         hint: Some("remove it".into()),
     };
     assert_eq!(
-        super::annotations(&Error::problems(vec![problem])),
+        super::annotations(&Error::problems(vec![problem]), &Redactor::default()),
         [
             "::error file=a%2Cb/recipe.yml,line=3,col=1,title=larder::unknown key `bad`, 100%25 sure%0Ahelp: remove it"
         ]
@@ -717,7 +715,12 @@ fn problems_in_files_become_annotations_at_their_place() {
 #[test]
 fn finishing_shows_all_that_was_sent_though_a_sender_lives_on() {
     let (events, receiver) = Events::channel();
-    let reporter = Reporter::spawn(Mode::Plain(Paint::default()), Verbosity::Quiet, receiver);
+    let reporter = Reporter::spawn(
+        Mode::Plain(Paint::default()),
+        Verbosity::Quiet,
+        Redactor::default(),
+        receiver,
+    );
     for n in 0..1000 {
         events.send(Event::Finished(finished(
             &format!("tool-{n}"),

@@ -250,7 +250,7 @@ pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     sync_dir(dir)
 }
 
-/// A folder among the machine's temporary ones, which goes with this.
+/// A temporary folder, which goes with this.
 #[derive(Debug)]
 pub struct Scratch {
     _dir: tempfile::TempDir,
@@ -258,13 +258,12 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// A new one, `larder-<what>-…`.
-    pub fn new(what: &str) -> Result<Self> {
-        let parent = std::env::temp_dir();
+    /// A new one in a folder for temporary files: `larder-<what>-…`.
+    pub fn new(parent: &Path, what: &str) -> Result<Self> {
         let dir = tempfile::Builder::new()
             .prefix(&format!("larder-{what}-"))
-            .tempdir()
-            .at("create a folder in", &parent)?;
+            .tempdir_in(parent)
+            .at("create a folder in", parent)?;
         let path = Utf8PathBuf::from_path_buf(dir.path().to_owned());
         let path = path.map_err(|_| {
             Error::failed("the temporary folder's path is not UTF-8")

@@ -5,10 +5,12 @@
 
 pub mod archive;
 pub mod cancel;
+pub mod environment;
 pub mod error;
 pub mod executable;
 pub mod formats;
 pub mod fs;
+pub mod hosts;
 pub mod keys;
 pub mod model;
 pub mod project;

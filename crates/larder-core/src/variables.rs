@@ -1,11 +1,8 @@
 //! Every environment variable of larder's own, with its meaning: the one list that code, help and reference share.
 //!
-//! Only names, meanings and the parsing of plain values; what a value decides is the business of who asks.
+//! Only names, meanings and the parsing of values. The command line reads the variables and decides what they mean.
 
-use std::ffi::OsStr;
 use std::time::Duration;
-
-use crate::error::{Error, Result};
 
 macro_rules! variables {
     ($($(#[doc = $doc:literal])+ $id:ident = $name:literal;)+) => {
@@ -63,76 +60,8 @@ variables! {
     GITHUB_SETTLE = "LARDER_GITHUB_SETTLE";
 }
 
-/// A variable's value; `None` where unset or empty.
-pub fn value(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// Whether a variable is set, but to nothing.
-pub fn is_blank(name: &OsStr) -> bool {
-    std::env::var_os(name).is_some_and(|value| value.is_empty())
-}
-
-/// Hosts that the user allows to be spoken to over plain http.
-pub fn plain_http_hosts() -> Vec<String> {
-    let listed = value(ALLOW_HTTP).unwrap_or_default();
-    listed
-        .split(',')
-        .map(str::trim)
-        .filter(|host| !host.is_empty())
-        .map(str::to_owned)
-        .collect()
-}
-
-/// Whether a host is this machine: a loopback address, `localhost`, or a name under it (those never leave the machine: the
-/// client resolves them itself).
-pub fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    match bare.parse::<std::net::IpAddr>() {
-        Ok(address) => address.is_loopback(),
-        Err(_) => is_localhost(host),
-    }
-}
-
-/// Whether a name is `localhost` or under it.
-pub fn is_localhost(name: &str) -> bool {
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    name == "localhost" || name.ends_with(".localhost")
-}
-
-/// A length of time: `300ms`, `20s`, `5m`, or plain seconds (`0.5`).
-pub fn duration(name: &str, default: Duration) -> Result<Duration> {
-    let Some(text) = value(name) else {
-        return Ok(default);
-    };
-    parse_duration(&text).ok_or_else(|| {
-        Error::usage(format!("{name} is `{text}`, which is not a length of time"))
-            .hint("write `300ms`, `20s` or `5m`")
-    })
-}
-
-/// Whether installed binaries may be links, by `LARDER_LINKS`.
-pub fn links() -> Result<bool> {
-    match value(LINKS).as_deref() {
-        None => Ok(true),
-        Some("never") => Ok(false),
-        Some(text) => Err(
-            Error::usage(format!("{LINKS} is `{text}`, which means nothing"))
-                .hint("it may be `never`; else leave it unset"),
-        ),
-    }
-}
-
-/// A number.
-pub fn count(name: &str, default: usize) -> Result<usize> {
-    let Some(text) = value(name) else {
-        return Ok(default);
-    };
-    text.parse()
-        .map_err(|_| Error::usage(format!("{name} is `{text}`, which is not a number")))
-}
-
-fn parse_duration(text: &str) -> Option<Duration> {
+/// A length of time: `300ms`, `20s`, `5m`, `1h`, or plain seconds (`0.5`).
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
         Some(at) => text.split_at(at),
         None => (text, "s"),

@@ -9,12 +9,14 @@ use crate::cache::Cache;
 use crate::events::Events;
 use crate::installed::{Bin, SourceState, State, Watched};
 use crate::lock::Locking;
+use crate::settings::Settings;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
 use larder_core::keys::{SourceDigests, Wanted, inputs, tree};
 use larder_core::model::{Digest, SourceKind, Target};
 use larder_core::project::{Project, Subsystem};
 use larder_remote::hub::Hub;
+use larder_remote::origin::Publishers;
 
 /// How a run is to behave; resolved from flags and environment.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +45,8 @@ pub struct Context {
     pub project: Project,
     /// How to behave.
     pub options: Options,
+    /// What the machine and the user say.
+    pub settings: Settings,
     /// The local cache.
     pub cache: Cache,
     /// What was seen when all was well.
@@ -74,15 +78,16 @@ impl Context {
 
     /// Where a target is installed.
     pub fn bin(&self, target: &Target) -> Bin {
-        if let Some(root) = &self.options.apart {
-            return Bin::new(&target.name, &root.join(&target.name), &target.platform);
-        }
-        let dir = self.project.subsystems.get(&target.name).map_or_else(
-            || self.project.subsystems_dir.join(&target.name),
+        let dir = match (
+            &self.options.apart,
+            self.project.subsystems.get(&target.name),
+        ) {
+            (Some(root), _) => root.join(&target.name),
             // A recipe's folder is `subsystems/<name>`.
-            |subsystem| subsystem.dir.clone(),
-        );
-        Bin::new(&target.name, &dir, &target.platform)
+            (None, Some(subsystem)) => subsystem.dir.clone(),
+            (None, None) => self.project.subsystems_dir.join(&target.name),
+        };
+        Bin::new(&target.name, &dir, &target.platform).with_links(self.settings.links)
     }
 
     /// The keys wanted of a target.
@@ -99,10 +104,19 @@ impl Context {
     pub fn hub(&self) -> Result<&Arc<dyn Hub>> {
         self.hub
             .get_or_init(|| {
-                larder_remote::hub::open(&self.project.hub, &self.client).map(Arc::from)
+                let github = &self.settings.remote.github;
+                larder_remote::hub::open(&self.project.hub, &self.client, github).map(Arc::from)
             })
             .as_ref()
             .map_err(Clone::clone)
+    }
+
+    /// How publishers are asked.
+    pub fn publishers(&self) -> Publishers<'_> {
+        Publishers {
+            client: &self.client,
+            settings: &self.settings.remote,
+        }
     }
 
     /// `.larder/<folder>`, made.

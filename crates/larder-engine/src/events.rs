@@ -62,13 +62,6 @@ pub enum Event {
         /// So far.
         bytes: u64,
     },
-    /// A line that a build wrote, without its end.
-    Log {
-        /// Which.
-        target: Target,
-        /// The line, as it was written.
-        line: String,
-    },
     /// Something to say.
     Note {
         /// Of which step, if of one.
@@ -215,13 +208,6 @@ impl Events {
             target: target.clone(),
             phase,
             total,
-        });
-    }
-    /// A line that a build wrote.
-    pub fn log(&self, target: &Target, line: impl Into<String>) {
-        self.send(Event::Log {
-            target: target.clone(),
-            line: line.into(),
         });
     }
     /// Bytes moved since the phase began.

@@ -13,4 +13,5 @@ pub mod lock;
 pub mod lock_resolve;
 pub mod plan;
 pub mod runner;
+pub mod settings;
 pub mod steps;

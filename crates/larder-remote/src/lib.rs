@@ -6,3 +6,6 @@
 pub mod http;
 pub mod hub;
 pub mod origin;
+mod settings;
+
+pub use settings::RemoteSettings;

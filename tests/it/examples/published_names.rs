@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use camino::Utf8Path;
 use larder_core::model::{Name, Platform};
+use larder_core::project::user::UserConfig;
 use larder_core::project::{Checksum, Coordinate, Project};
 
 use crate::env::{REPO, TestEnv};
@@ -32,8 +33,11 @@ fn example(env: &TestEnv, name: &str) -> Project {
         &format!("repo/examples/{name}"),
     );
     env.copy_from_repo("subsystems", "repo/subsystems");
-    Project::load(&env.path(format!("repo/examples/{name}")))
-        .unwrap_or_else(|e| panic!("{name}: {e}"))
+    Project::load(
+        &env.path(format!("repo/examples/{name}")),
+        &UserConfig::default(),
+    )
+    .unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
 fn release(repo: &str, tag: &str, asset: &str) -> String {

@@ -11,8 +11,9 @@ use larder_core::cancel::Cancel;
 use larder_core::model::{Digest, Platform};
 use larder_core::project::{Checksum, Coordinate, Original, PackageFormat};
 use larder_core::{Error, Kind};
+use larder_remote::RemoteSettings;
 use larder_remote::http::{Client, Settings};
-use larder_remote::origin::{self, Algorithm, Checks, Fetched};
+use larder_remote::origin::{self, Algorithm, Checks, Fetched, Publishers};
 
 use crate::env::TestEnv;
 use crate::servers::scripted::{Reply, Script};
@@ -35,10 +36,35 @@ fn original(coordinate: Coordinate, checksum: Option<Checksum>) -> Original {
     }
 }
 
+/// Asks for an original. The registries' own clients see the environment of this process.
+fn ask(
+    client: &Client,
+    original: &Original,
+    platform: Platform,
+    ask_statements: bool,
+) -> Result<Option<Fetched>, Error> {
+    let settings = RemoteSettings {
+        environment: std::env::vars_os().collect(),
+        temp: std::env::temp_dir(),
+        ..RemoteSettings::default()
+    };
+    let publishers = Publishers {
+        client,
+        settings: &settings,
+    };
+    origin::fetch(
+        publishers,
+        original,
+        platform,
+        ask_statements,
+        &Cancel::new(),
+    )
+}
+
 /// Fetches, and holds the bytes to what is stated.
 fn fetch(original: &Original, platform: &str) -> Result<Option<(Vec<u8>, String, usize)>, Error> {
     let platform: Platform = platform.parse().unwrap();
-    let found = origin::fetch(&client(), original, platform, true, &Cancel::new())?;
+    let found = ask(&client(), original, platform, true)?;
     let Some(Fetched {
         reader,
         size,
@@ -131,12 +157,11 @@ fn checksums_files_are_asked_first_and_hold() {
     );
     // With a digest in the caller's hand nobody is asked for another.
     let before = server.count();
-    let pinned = origin::fetch(
+    let pinned = ask(
         &client(),
         &original(tool(), sums("down")),
         Platform::host(),
         false,
-        &Cancel::new(),
     );
     assert!(pinned.unwrap().unwrap().stated.is_empty());
     assert_eq!(server.count(), before + 1);
@@ -162,15 +187,9 @@ fn offline_asks_no_registry() {
         },
         Coordinate::Url("https://example.invalid/x".into()),
     ] {
-        let error = origin::fetch(
-            &client,
-            &original(coordinate, None),
-            Platform::host(),
-            true,
-            &Cancel::new(),
-        )
-        .err()
-        .unwrap();
+        let error = ask(&client, &original(coordinate, None), Platform::host(), true)
+            .err()
+            .unwrap();
         assert_eq!(error.kind(), Kind::Unavailable);
         assert!(error.to_string().contains("--offline"), "{error}");
     }
@@ -314,20 +333,14 @@ fn npm_liar() {
 #[ignore = "run by npm_packages_are_held_to_the_registrys_word"]
 fn npm_down() {
     let client = client();
-    let ask = || {
-        origin::fetch(
-            &client,
-            &npm("1.2.3"),
-            Platform::host(),
-            true,
-            &Cancel::new(),
-        )
-        .err()
-        .unwrap()
+    let error = || {
+        ask(&client, &npm("1.2.3"), Platform::host(), true)
+            .err()
+            .unwrap()
     };
-    assert_eq!(ask().kind(), Kind::Unavailable);
+    assert_eq!(error().kind(), Kind::Unavailable);
     let started = std::time::Instant::now();
-    assert_eq!(ask().kind(), Kind::Unavailable);
+    assert_eq!(error().kind(), Kind::Unavailable);
     assert!(started.elapsed().as_millis() < 50, "not asked again");
 }
 
@@ -527,15 +540,9 @@ fn real_registries_are_understood() {
         version: "7.0.0".into(),
     };
     let platform: Platform = "windows-arm64".parse().unwrap();
-    let fetched = origin::fetch(
-        &client(),
-        &original(package.clone(), None),
-        platform,
-        true,
-        &Cancel::new(),
-    )
-    .unwrap()
-    .unwrap();
+    let fetched = ask(&client(), &original(package.clone(), None), platform, true)
+        .unwrap()
+        .unwrap();
     assert_eq!(fetched.stated[0].algorithm, Algorithm::Sha512);
     assert!(
         fetch(&original(package, None), "linux-amd64")

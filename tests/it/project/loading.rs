@@ -3,6 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use larder::report::snippet;
 use larder_core::project::Project;
+use larder_core::project::user::UserConfig;
 
 /// Some digest.
 pub const DIGEST: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -34,7 +35,7 @@ impl Files {
     }
     /// Loads it, or tells every problem as people see it.
     pub fn load(&self) -> Result<Project, String> {
-        Project::load(&self.root()).map_err(|error| {
+        Project::load(&self.root(), &UserConfig::default()).map_err(|error| {
             assert_eq!(error.kind(), larder_core::Kind::Usage, "{error}");
             if error.file_problems().is_empty() {
                 return format!("{error} | {:?}", error.hints())

@@ -2,6 +2,7 @@
 
 use camino::Utf8Path;
 use larder_core::model::Platform;
+use larder_core::project::user::UserConfig;
 use larder_core::project::{
     Checksum, Coordinate, HubConfig, Original, PackageFormat, Project, RenderedSource, Subsystem,
     UploadPolicy,
@@ -241,7 +242,8 @@ fn without_a_word_there_are_defaults() {
 #[test]
 fn a_hub_is_parsed_from_one_text() {
     let root = Utf8Path::new("/p");
-    let parse = |text: &str| HubConfig::parse(text, root).map_err(|error| error.to_string());
+    let user = UserConfig::default();
+    let parse = |text: &str| HubConfig::parse(text, root, &user).map_err(|error| error.to_string());
     assert_eq!(
         parse("github:acme/x"),
         Ok(HubConfig::GitHub {

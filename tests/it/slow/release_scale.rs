@@ -8,6 +8,7 @@ use larder_core::keys::SourceDigests;
 use larder_core::keys::inputs::wanted;
 use larder_core::model::{Artifact, ArtifactFile, Digest, Origin, Platform};
 use larder_core::project::Project;
+use larder_core::project::user::UserConfig;
 use serde_json::Value;
 
 use crate::env::{Output, TestEnv, host};
@@ -48,7 +49,7 @@ fn fleet(count: usize, github: &FakeGitHub, labels: bool) -> TestEnv {
         );
         env.recipe(name, &format!("binaries: [{name}]\n{upstream}"));
     }
-    let project = Project::load(env.project()).expect("the project");
+    let project = Project::load(env.project(), &UserConfig::default()).expect("the project");
     let platform: Platform = host().parse().expect("platform");
     for (n, name) in names.iter().enumerate() {
         let subsystem = &project.subsystems[&name.parse().expect("a name")];

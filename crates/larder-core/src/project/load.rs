@@ -16,7 +16,7 @@ use super::cycle;
 use super::decode::{At, Reader};
 use super::domain::{Project, Subsystem};
 use super::recipe::{self, Surroundings};
-use super::user::User;
+use super::user::UserConfig;
 use super::versions::{self, Reference, Settings};
 use super::yaml::{self, Source};
 
@@ -67,21 +67,22 @@ impl Project {
         })
     }
 
-    /// Loads the project of a folder. Problems in its files come all at once, sorted by file and place.
-    pub fn load(root: &Utf8Path) -> Result<Self> {
+    /// Loads the project of a folder, as far as the user permits what it asks for. Problems in its files come all at once,
+    /// sorted by file and place.
+    pub fn load(root: &Utf8Path, user: &UserConfig) -> Result<Self> {
         let file = root.join("versions.yml");
         let (bytes, look) = read_limited(&file)?.ok_or_else(|| {
             Error::usage(format!("there is no {file}"))
                 .hint("`larder init` makes one; `-C DIR` names another folder")
         })?;
-        Self::load_from(root, file, bytes, look)
+        Self::load_from(root, file, bytes, look, user)
     }
 
     /// What the project would be if `versions.yml` said this.
-    pub fn load_as_if(root: &Utf8Path, versions: &str) -> Result<Self> {
+    pub fn load_as_if(root: &Utf8Path, versions: &str, user: &UserConfig) -> Result<Self> {
         let file = root.join("versions.yml");
         let look = fs::stat(&file)?.ok_or_else(|| Error::usage(format!("there is no {file}")))?;
-        Self::load_from(root, file, versions.as_bytes().to_vec(), look)
+        Self::load_from(root, file, versions.as_bytes().to_vec(), look, user)
     }
 
     fn load_from(
@@ -89,6 +90,7 @@ impl Project {
         file: Utf8PathBuf,
         bytes: Vec<u8>,
         look: Metadata,
+        user: &UserConfig,
     ) -> Result<Self> {
         let (source, refused) = Source::new("versions.yml".into(), bytes);
         let mut reader = Reader::new(&source);
@@ -97,7 +99,7 @@ impl Project {
         let settings = match tree(&source, &mut reader) {
             Some(node) => {
                 readable = true;
-                versions::settings(&node, root, &mut reader)
+                versions::settings(&node, root, user, &mut reader)
             }
             None => Settings::default_in(root),
         };
@@ -105,7 +107,7 @@ impl Project {
             return Err(Error::problems(reader.problems));
         }
         let mut looks = vec![(file.clone(), Some(look))];
-        let (mut recipes, stray) = recipes(&settings, root, &mut looks)?;
+        let (mut recipes, stray) = recipes(&settings, root, user, &mut looks)?;
         if readable {
             check_pairs(&settings, &mut recipes, &stray, &mut reader);
         }
@@ -115,7 +117,7 @@ impl Project {
         for found in &mut recipes {
             problems.append(&mut sorted(std::mem::take(&mut found.problems)));
         }
-        if let Some(error) = User::broken() {
+        if let Some(error) = user.broken() {
             return Err(error);
         }
         if !problems.is_empty() {
@@ -186,12 +188,14 @@ fn tree(source: &Source, reader: &mut Reader<'_>) -> Option<yaml::Node> {
 fn recipes(
     settings: &Settings,
     root: &Utf8Path,
+    user: &UserConfig,
     looks: &mut Vec<Look>,
 ) -> Result<(Vec<Found>, BTreeMap<String, Utf8PathBuf>)> {
     let dir = &settings.subsystems_dir;
     let around = Surroundings {
         project: &settings.name,
         platforms: &settings.platforms,
+        user,
     };
     let look = |folder: String| -> Result<(Look, Folder)> {
         let path = dir.join(&folder);

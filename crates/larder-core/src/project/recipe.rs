@@ -22,6 +22,7 @@ use super::raw::{
 use super::render::{Flaw, Half, Place};
 use super::selector;
 use super::template::{self, Fault, Scope};
+use super::user::UserConfig;
 use super::versions::distinct;
 use super::words::{Count, FormatWord, Repo, Size, Timeout};
 use super::yaml::Node;
@@ -32,6 +33,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) project: &'a str,
     /// The project's platforms.
     pub(super) platforms: &'a [Platform],
+    /// Whose permission plain http needs.
+    pub(super) user: &'a UserConfig,
 }
 
 /// A recipe that was read.
@@ -128,7 +131,7 @@ pub(super) fn read(
         project: around.project.to_owned(),
     };
     if faults == 0 {
-        check_rendering(&subsystem, &recipe, reader);
+        check_rendering(&subsystem, &recipe, around.user, reader);
     }
     Read {
         subsystem: Some(subsystem),
@@ -617,14 +620,26 @@ fn check_templates(recipe: &RawRecipe, reader: &mut Reader<'_>) -> usize {
 }
 
 /// Renders everything for every platform once.
-fn check_rendering(subsystem: &Subsystem, recipe: &RawRecipe, reader: &mut Reader<'_>) {
+fn check_rendering(
+    subsystem: &Subsystem,
+    recipe: &RawRecipe,
+    user: &UserConfig,
+    reader: &mut Reader<'_>,
+) {
+    let user = Some(user);
     let mut told: Vec<(Range<usize>, String)> = Vec::new();
     let mut folders: Vec<Utf8PathBuf> = Vec::new();
     for &platform in &subsystem.platforms {
         let mut flaws = Vec::new();
-        flaws.extend(subsystem.try_original(platform).err().into_iter().flatten());
+        flaws.extend(
+            subsystem
+                .try_original(platform, user)
+                .err()
+                .into_iter()
+                .flatten(),
+        );
         flaws.extend(subsystem.try_verify(platform).err().into_iter().flatten());
-        match subsystem.try_build(platform, "<out>", "<src>") {
+        match subsystem.try_build(platform, "<out>", "<src>", user) {
             Err(more) => flaws.extend(more),
             Ok(Some(build)) => {
                 if let RenderedSource::Dir { path } = build.source

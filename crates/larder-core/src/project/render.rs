@@ -4,8 +4,8 @@
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use crate::error::{Error, Result};
+use crate::hosts::{is_allowed, is_loopback};
 use crate::model::{FileName, Platform};
-use crate::variables;
 
 use super::domain::{
     Build, BuildSource, Checksum, Coordinate, Original, RawChecksums, RenderedBuild,
@@ -13,7 +13,7 @@ use super::domain::{
 };
 use super::selector;
 use super::template::{Fault, Variables};
-use super::user::{User, is_allowed};
+use super::user::UserConfig;
 
 /// Which text of a recipe a flaw is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,12 +49,22 @@ pub(super) struct Flaw {
 }
 
 /// Collects flaws while rendering goes on.
-#[derive(Default)]
-struct Flaws(Vec<Flaw>);
+struct Flaws<'a> {
+    list: Vec<Flaw>,
+    /// Whose permission plain http needs. `None` once the project is loaded: it was checked then, and the client checks it
+    /// again before it asks.
+    user: Option<&'a UserConfig>,
+}
 
-impl Flaws {
+impl<'a> Flaws<'a> {
+    fn new(user: Option<&'a UserConfig>) -> Self {
+        Self {
+            list: Vec::new(),
+            user,
+        }
+    }
     fn add(&mut self, place: Place, message: impl Into<String>, hint: impl Into<String>) {
-        self.0.push(Flaw {
+        self.list.push(Flaw {
             place,
             fault: Fault {
                 message: message.into(),
@@ -72,7 +82,7 @@ impl Flaws {
         match template.render(variables) {
             Ok(text) => Some(text),
             Err(fault) => {
-                self.0.push(Flaw { place, fault });
+                self.list.push(Flaw { place, fault });
                 None
             }
         }
@@ -104,10 +114,10 @@ impl Flaws {
         Some(text)
     }
     fn finish<T>(self, value: Option<T>) -> Result<Option<T>, Vec<Flaw>> {
-        if self.0.is_empty() {
+        if self.list.is_empty() {
             Ok(value)
         } else {
-            Err(self.0)
+            Err(self.list)
         }
     }
 }
@@ -174,7 +184,7 @@ impl UpstreamKeys {
 impl Subsystem {
     /// The original for a platform; `None` where the recipe names none.
     pub fn original(&self, platform: &Platform) -> Result<Option<Original>> {
-        self.try_original(*platform)
+        self.try_original(*platform, None)
             .map_err(|flaws| self.render_error(&flaws))
     }
 
@@ -186,7 +196,7 @@ impl Subsystem {
         out: &str,
         src: &str,
     ) -> Result<Option<RenderedBuild>> {
-        self.try_build(*platform, out, src)
+        self.try_build(*platform, out, src, None)
             .map_err(|flaws| self.render_error(&flaws))
     }
 
@@ -217,18 +227,22 @@ impl Subsystem {
         let Some(template) = &self.verify else {
             return Ok(None);
         };
-        let mut flaws = Flaws::default();
+        let mut flaws = Flaws::new(None);
         let text = flaws.render(Place::Verify, template, &self.variables(platform));
         flaws.finish(text)
     }
 
-    pub(super) fn try_original(&self, platform: Platform) -> Result<Option<Original>, Vec<Flaw>> {
+    pub(super) fn try_original(
+        &self,
+        platform: Platform,
+        user: Option<&UserConfig>,
+    ) -> Result<Option<Original>, Vec<Flaw>> {
         let Some(upstream) = &self.upstream else {
             return Ok(None);
         };
         let keys = upstream.on(&platform);
         let variables = self.variables(platform).replaced(&keys.replacements);
-        let mut flaws = Flaws::default();
+        let mut flaws = Flaws::new(user);
         let UpstreamKeys {
             github,
             url,
@@ -240,10 +254,10 @@ impl Subsystem {
             extract,
             replacements: _,
         } = &keys;
-        let word = |flaws: &mut Flaws, key, template: &Template| {
+        let word = |flaws: &mut Flaws<'_>, key, template: &Template| {
             flaws.render_word(Place::UpstreamKey(key), template, &variables)
         };
-        let registry_version = |flaws: &mut Flaws| match tag {
+        let registry_version = |flaws: &mut Flaws<'_>| match tag {
             Some(tag) => flaws.render_word(Place::UpstreamKey("tag"), tag, &variables),
             None => Some(self.version.number().to_owned()),
         };
@@ -381,14 +395,14 @@ impl Subsystem {
         pairs: &[(Template, Template)],
         platform: Platform,
         variables: &Variables<'_>,
-        flaws: &mut Flaws,
+        flaws: &mut Flaws<'_>,
     ) -> Vec<(String, FileName)> {
         let mut extract: Vec<(String, FileName)> = Vec::new();
         if pairs.is_empty() {
             return extract;
         }
         let wanted = self.file_names(&platform);
-        let before = flaws.0.len();
+        let before = flaws.list.len();
         for (n, (glob, file)) in pairs.iter().enumerate() {
             let (key, value) = (Place::Extract(n, Half::Key), Place::Extract(n, Half::Value));
             let glob = flaws.render_word(key.clone(), glob, variables);
@@ -441,7 +455,7 @@ impl Subsystem {
                 Ok(name) => extract.push((glob.unwrap_or_default(), name)),
             }
         }
-        if flaws.0.len() == before {
+        if flaws.list.len() == before {
             for name in wanted.iter().take(self.binaries.len()) {
                 if !extract.iter().any(|(_, file)| file == name) {
                     let hint = "with `extract`, each binary needs its line";
@@ -461,6 +475,7 @@ impl Subsystem {
         platform: Platform,
         out: &str,
         src: &str,
+        user: Option<&UserConfig>,
     ) -> Result<Option<RenderedBuild>, Vec<Flaw>> {
         let Some(build) = &self.build else {
             return Ok(None);
@@ -475,7 +490,7 @@ impl Subsystem {
             timeout: _,
         } = build;
         let variables = self.variables(platform);
-        let mut flaws = Flaws::default();
+        let mut flaws = Flaws::new(user);
         let source = self.render_source(source, &variables, &mut flaws);
         let variables = variables.folders(out, src);
         let mut rendered_env = Vec::with_capacity(env.len());
@@ -500,7 +515,7 @@ impl Subsystem {
         &self,
         source: &BuildSource,
         variables: &Variables<'_>,
-        flaws: &mut Flaws,
+        flaws: &mut Flaws<'_>,
     ) -> Option<RenderedSource> {
         match source {
             BuildSource::Dir(template) => {
@@ -626,27 +641,29 @@ pub(super) fn web_url(url: &str) -> Result<Web<'_>, (String, &'static str)> {
     }
 }
 
-/// Why a url of bytes can't be used: only https, or plain http to this machine and hosts that the user allows.
-pub(super) fn url_fault(url: &str) -> Option<(String, &'static str)> {
-    match web_url(url) {
-        Ok(Web::Https) => None,
-        Ok(Web::Http(host)) if variables::is_loopback(host) => None,
-        // A configuration that can't be read is told instead, when all is read.
-        Ok(Web::Http(host))
-            if User::get().map_or(true, |user| is_allowed(host, &user.allow_http)) =>
-        {
-            None
-        }
-        Ok(Web::Http(_)) => Some((
+/// Why a url of bytes can't be used: only https, or plain http to this machine and hosts that the user allows; whom the
+/// user allows is not asked where there is no user.
+pub(super) fn url_fault(url: &str, user: Option<&UserConfig>) -> Option<(String, &'static str)> {
+    let host = match web_url(url) {
+        Ok(Web::Https) => return None,
+        Ok(Web::Http(host)) => host,
+        Err(fault) => return Some(fault),
+    };
+    // Most projects never ask for the configuration. One that can't be read is told instead, when all is read.
+    let refused = !is_loopback(host)
+        && user
+            .and_then(|user| user.get().ok())
+            .is_some_and(|user| !is_allowed(host, &user.allow_http));
+    refused.then(|| {
+        (
             format!("`{url}` can't be used: plain http can be changed on its way"),
             "use https; or allow the host for yourself: `allow_http` in your config.yml",
-        )),
-        Err(fault) => Some(fault),
-    }
+        )
+    })
 }
 
-fn check_url(flaws: &mut Flaws, place: Place, url: Option<&str>) {
-    if let Some((message, hint)) = url.and_then(url_fault) {
+fn check_url(flaws: &mut Flaws<'_>, place: Place, url: Option<&str>) {
+    if let Some((message, hint)) = url.and_then(|url| url_fault(url, flaws.user)) {
         flaws.add(place, message, hint);
     }
 }

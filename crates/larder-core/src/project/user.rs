@@ -1,15 +1,12 @@
-//! The user's own configuration, `config.yml`: what a project must not decide for those who use it. Read once a run, when
-//! it is first asked for; a run that finds everything up to date never asks.
-//!
-//! `$LARDER_CONFIG`, else `larder/config.yml` in `$XDG_CONFIG_HOME`, `~/.config`, or on Windows `%APPDATA%`. Variables beat
-//! it. As strict as the project's files, and knows nothing of them.
+//! The user's own configuration, `config.yml`: what a project must not decide for those who use it. As strict as the
+//! project's files, and knows nothing of them. Which file it is, and what variables say, is handed in.
 
 use std::sync::OnceLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::{Error, Result};
-use crate::variables;
+use crate::hosts::is_allowed;
 
 use super::decode::{At, Decode, Reader, Spot};
 use super::load::{read_limited, sorted};
@@ -17,9 +14,7 @@ use super::raw::RawUser;
 use super::render::{Web, web_url};
 use super::yaml::{self, Source};
 
-static USER: OnceLock<Result<User>> = OnceLock::new();
-
-/// What the user configured, variables laid over the file.
+/// What the user configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct User {
     /// Stands in for `https://github.com` where originals are downloaded.
@@ -28,32 +23,77 @@ pub struct User {
     pub allow_http: Vec<String>,
 }
 
-impl User {
-    /// This run's; read on the first call.
-    pub fn get() -> Result<&'static Self> {
-        USER.get_or_init(Self::read).as_ref().map_err(Clone::clone)
+/// Where the user's configuration comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserSource {
+    /// Its file; `None` where nothing tells where it would be.
+    pub file: Option<Utf8PathBuf>,
+    /// The variable that names the file, if one does: then the file must be there, and its path must be absolute.
+    pub named_by: Option<&'static str>,
+    /// Beats the file's `github_mirror`.
+    pub github_mirror: Option<String>,
+    /// Hosts besides those of the file's `allow_http`.
+    pub allow_http: Vec<String>,
+}
+
+/// The user's configuration, its file read when it is first asked for: a run that finds everything up to date never asks.
+#[derive(Debug, Default)]
+pub struct UserConfig {
+    source: UserSource,
+    user: OnceLock<Result<User>>,
+}
+
+impl UserConfig {
+    /// What comes from there. Nothing is read yet.
+    pub fn new(source: UserSource) -> Self {
+        Self {
+            source,
+            user: OnceLock::new(),
+        }
+    }
+
+    /// What the user configured; reads the file on the first call.
+    pub fn get(&self) -> Result<&User> {
+        self.user
+            .get_or_init(|| User::read(&self.source))
+            .as_ref()
+            .map_err(Clone::clone)
     }
 
     /// What is wrong with it, if it was asked for and could not be read.
-    pub(super) fn broken() -> Option<Error> {
-        USER.get().and_then(|user| user.as_ref().err().cloned())
+    pub(super) fn broken(&self) -> Option<Error> {
+        self.user.get()?.as_ref().err().cloned()
     }
+}
 
-    fn read() -> Result<Self> {
-        let mut user = match path()? {
-            Some(path) => Self::from_file(&path)?,
+impl User {
+    fn read(source: &UserSource) -> Result<Self> {
+        let UserSource {
+            file,
+            named_by,
+            github_mirror,
+            allow_http,
+        } = source;
+        let mut user = match file {
+            Some(file) => Self::from_file(file, *named_by)?,
             None => Self::default(),
         };
-        user.github_mirror = variables::value(variables::UPSTREAM_GITHUB).or(user.github_mirror);
-        user.allow_http.extend(variables::plain_http_hosts());
+        user.github_mirror = github_mirror.clone().or(user.github_mirror);
+        user.allow_http.extend_from_slice(allow_http);
         Ok(user)
     }
 
-    fn from_file(path: &Utf8Path) -> Result<Self> {
+    fn from_file(path: &Utf8Path, named_by: Option<&str>) -> Result<Self> {
+        if let Some(name) = named_by.filter(|_| !path.is_absolute()) {
+            return Err(
+                Error::usage(format!("{name} is `{path}`, which is not absolute"))
+                    .hint("name an absolute path"),
+            );
+        }
         let Some((bytes, _)) = read_limited(path)? else {
-            return match variables::value(variables::CONFIG) {
-                Some(_) => Err(Error::usage(format!("there is no {path}"))
-                    .hint(format!("{} names the file; unset it", variables::CONFIG))),
+            return match named_by {
+                Some(name) => Err(Error::usage(format!("there is no {path}"))
+                    .hint(format!("{name} names the file; unset it"))),
                 None => Ok(Self::default()),
             };
         };
@@ -114,39 +154,6 @@ impl User {
         }
         user
     }
-}
-
-/// Whether plain http to a host is fine: it is this machine, or among these.
-pub fn is_allowed(host: &str, hosts: &[String]) -> bool {
-    variables::is_loopback(host)
-        || hosts
-            .iter()
-            .any(|allowed| allowed.eq_ignore_ascii_case(host))
-}
-
-/// Where the file would be; `None` where nothing tells.
-fn path() -> Result<Option<Utf8PathBuf>> {
-    if let Some(path) = variables::value(variables::CONFIG).map(Utf8PathBuf::from) {
-        if path.is_absolute() {
-            return Ok(Some(path));
-        }
-        return Err(Error::usage(format!(
-            "{} is `{path}`, which is not absolute",
-            variables::CONFIG
-        ))
-        .hint("name an absolute path"));
-    }
-    let folder = |name: &str| {
-        variables::value(name)
-            .map(Utf8PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
-    let base = if cfg!(windows) {
-        folder("APPDATA")
-    } else {
-        folder("XDG_CONFIG_HOME").or_else(|| folder("HOME").map(|home| home.join(".config")))
-    };
-    Ok(base.map(|base| base.join("larder/config.yml")))
 }
 
 #[cfg(test)]

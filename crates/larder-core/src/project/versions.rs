@@ -15,6 +15,7 @@ use super::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot};
 use super::domain::{BundleConfig, HubConfig, Task, UploadPolicy};
 use super::raw::{RawBundle, RawHub, RawTask, RawVersions};
 use super::render::{join, url_fault};
+use super::user::UserConfig;
 use super::words::{ProjectName, Repo, SourceWord, TaskName, UploadWord};
 use super::yaml::Node;
 use super::{decode::Word, line};
@@ -103,7 +104,12 @@ fn file_stem(text: &str) -> FileName {
 }
 
 /// Reads `versions.yml`.
-pub(super) fn settings(node: &Node, root: &Utf8Path, reader: &mut Reader<'_>) -> Settings {
+pub(super) fn settings(
+    node: &Node,
+    root: &Utf8Path,
+    user: &UserConfig,
+    reader: &mut Reader<'_>,
+) -> Settings {
     let mut settings = Settings::default_in(root);
     let Some(raw) = RawVersions::decode(node, Spot::File, reader) else {
         return settings;
@@ -163,6 +169,7 @@ pub(super) fn settings(node: &Node, root: &Utf8Path, reader: &mut Reader<'_>) ->
                 .find(|(key, _)| *key == "hub")
                 .map(|(_, span)| span),
             root,
+            user,
             reader,
         )
     });
@@ -278,6 +285,7 @@ fn hub_config(
     raw: RawHub,
     key: Option<&Range<usize>>,
     root: &Utf8Path,
+    user: &UserConfig,
     reader: &mut Reader<'_>,
 ) -> Option<HubConfig> {
     let RawHub {
@@ -330,7 +338,7 @@ fn hub_config(
         });
     }
     let At { value, span } = http?;
-    if let Some((message, hint)) = url_fault(&value) {
+    if let Some((message, hint)) = url_fault(&value, Some(user)) {
         reader.problem(&span, message, hint);
         return None;
     }
@@ -341,12 +349,12 @@ fn hub_config(
 
 impl HubConfig {
     /// A hub as `--hub` and `LARDER_HUB` name it: `github:owner/name`, an http(s) url, or a folder.
-    pub fn parse(text: &str, root: &Utf8Path) -> Result<Self, Error> {
+    pub fn parse(text: &str, root: &Utf8Path, user: &UserConfig) -> Result<Self, Error> {
         if let Some(repo) = text.strip_prefix("github:") {
             return Ok(Repo::word(repo).map(|Repo(repo)| Self::GitHub { repo })?);
         }
         if text.starts_with("http://") || text.starts_with("https://") {
-            return match url_fault(text) {
+            return match url_fault(text, Some(user)) {
                 Some((message, hint)) => Err(Error::usage(message).hint(hint)),
                 None => Ok(Self::Http {
                     url: text.trim_end_matches('/').to_owned(),

@@ -9,6 +9,7 @@ use larder_core::error::{Error, Result};
 use larder_core::executable::{self, Executable};
 use larder_core::fs;
 use larder_core::model::{FileName, Platform, Version};
+use larder_remote::RemoteSettings;
 use larder_remote::http::read_error;
 use larder_remote::origin::{Checks, Fetched};
 
@@ -37,6 +38,7 @@ struct Program {
 /// Downloads, checks and looks.
 pub(super) fn look(
     fetched: Fetched,
+    settings: &RemoteSettings,
     wish: &Wish,
     version: &Version,
     guess: &Guess,
@@ -50,7 +52,7 @@ pub(super) fn look(
         stated,
         place,
     } = fetched;
-    let scratch = fs::Scratch::new("add")?;
+    let scratch = fs::Scratch::new(&settings.temp, "add")?;
     let root = scratch.path();
     let file = root.join("asset");
     let mut checks = Checks::new(&stated);

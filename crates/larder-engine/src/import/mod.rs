@@ -22,9 +22,10 @@ use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::fs;
 use larder_core::model::{FileName, Name, Platform, Version};
+use larder_core::project::user::UserConfig;
 use larder_core::project::{Checksum, Coordinate, Original, Project, edit};
-use larder_remote::http::Client;
-use larder_remote::origin::{self, About, Listing};
+use larder_remote::RemoteSettings;
+use larder_remote::origin::{self, About, Listing, Publishers};
 
 use guess::{Guess, Sums, guess};
 
@@ -132,10 +133,15 @@ struct Findings<'a> {
 }
 
 /// Asks, looks, and proposes. Nothing is written.
-pub fn propose(client: &Client, wish: &Wish, cancel: &Cancel) -> Result<Proposal> {
+pub fn propose(
+    publishers: Publishers<'_>,
+    wish: &Wish,
+    user: &UserConfig,
+    cancel: &Cancel,
+) -> Result<Proposal> {
     let announced = match &wish.source {
-        Source::GitHub(repo) => github(client, repo, wish.version.as_deref())?,
-        Source::Url(url) => published::announced(client, url, wish, cancel)?,
+        Source::GitHub(repo) => github(publishers, repo, wish.version.as_deref())?,
+        Source::Url(url) => published::announced(publishers.client, url, wish, cancel)?,
     };
     let Announced {
         version,
@@ -168,7 +174,7 @@ pub fn propose(client: &Client, wish: &Wish, cancel: &Cancel) -> Result<Proposal
     } else {
         *guess.assets.keys().next().unwrap_or(&host)
     };
-    let (inside, sums, silent) = look(client, wish, &announced, &guess, seen, cancel)?;
+    let (inside, sums, silent) = look(publishers, wish, &announced, &guess, seen, cancel)?;
     let missing = wish
         .platforms
         .iter()
@@ -206,13 +212,13 @@ pub fn propose(client: &Client, wish: &Wish, cancel: &Cancel) -> Result<Proposal
         seen,
         recipe,
     };
-    check(wish, &proposal)?;
+    check(publishers.settings, wish, user, &proposal)?;
     Ok(proposal)
 }
 
 /// A release on GitHub.
-fn github(client: &Client, repo: &str, version: Option<&str>) -> Result<Announced> {
-    let listing = Listing::new(client, repo)?;
+fn github(publishers: Publishers<'_>, repo: &str, version: Option<&str>) -> Result<Announced> {
+    let listing = Listing::new(publishers, repo)?;
     let release = listing.release(version)?;
     let (version, template) = origin::version_in(&release.tag);
     // What it says of itself is only nice to have.
@@ -242,7 +248,7 @@ fn coordinate(source: &Source, tag: Option<&str>, asset: &str) -> Coordinate {
 
 /// Looks into a platform's asset, held to the first of the publisher's checksums files that speaks of it.
 fn look(
-    client: &Client,
+    publishers: Publishers<'_>,
     wish: &Wish,
     announced: &Announced,
     guess: &Guess,
@@ -268,10 +274,17 @@ fn look(
             checksum: sums.map(of),
             extract: Vec::new(),
         };
-        match origin::fetch(client, &original, platform, true, cancel) {
+        match origin::fetch(publishers, &original, platform, true, cancel) {
             Ok(Some(fetched)) => {
-                let inside =
-                    inside::look(fetched, wish, &announced.version, guess, platform, cancel)?;
+                let inside = inside::look(
+                    fetched,
+                    publishers.settings,
+                    wish,
+                    &announced.version,
+                    guess,
+                    platform,
+                    cancel,
+                )?;
                 return Ok((inside, sums.cloned(), silent));
             }
             Ok(None) => {
@@ -290,8 +303,13 @@ fn look(
 }
 
 /// Reads the recipe as any other: it must name what was seen.
-fn check(wish: &Wish, proposal: &Proposal) -> Result<()> {
-    let scratch = fs::Scratch::new("add")?;
+fn check(
+    settings: &RemoteSettings,
+    wish: &Wish,
+    user: &UserConfig,
+    proposal: &Proposal,
+) -> Result<()> {
+    let scratch = fs::Scratch::new(&settings.temp, "add")?;
     let root = scratch.path();
     let Proposal {
         version,
@@ -306,7 +324,7 @@ fn check(wish: &Wish, proposal: &Proposal) -> Result<()> {
         format!("versions: {{{name}: \"{version}\"}}\n").as_bytes(),
     )?;
     write_recipe(&root.join("subsystems").join(name), recipe)?;
-    let project = Project::load(root)?;
+    let project = Project::load(root, user)?;
     for (platform, asset) in assets {
         let wanted = coordinate(&wish.source, tag.as_deref(), asset);
         let original = project
@@ -326,7 +344,12 @@ fn check(wish: &Wish, proposal: &Proposal) -> Result<()> {
 }
 
 /// Writes the recipe and pins the version; gives the files. A project that would not be right with them stays as it was.
-pub fn write(project: &Project, name: &Name, proposal: &Proposal) -> Result<Vec<Utf8PathBuf>> {
+pub fn write(
+    project: &Project,
+    user: &UserConfig,
+    name: &Name,
+    proposal: &Proposal,
+) -> Result<Vec<Utf8PathBuf>> {
     let versions = project.root.join("versions.yml");
     let changed = edit::add_version(&fs::read_text(&versions)?, name, &proposal.version)?;
     let folder = project.subsystems_dir.join(name);
@@ -341,7 +364,7 @@ pub fn write(project: &Project, name: &Name, proposal: &Proposal) -> Result<Vec<
             .hint("choose another name, or remove it"));
     }
     let written = write_recipe(&folder, &proposal.recipe)
-        .and_then(|()| Project::load_as_if(&project.root, &changed).map(drop))
+        .and_then(|()| Project::load_as_if(&project.root, &changed, user).map(drop))
         .and_then(|()| fs::rewrite(&versions, changed.as_bytes()));
     match written {
         Ok(()) => Ok(vec![recipe, versions]),

@@ -25,7 +25,7 @@ use std::io::Write;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Signature, Watched};
+use super::Watched;
 use larder_core::error::{Error, Result};
 use larder_core::formats::stamp;
 use larder_core::fs::{self, IoContext};
@@ -39,6 +39,7 @@ pub struct Bin {
     platform: Platform,
     dir: Utf8PathBuf,
     alone: bool,
+    links: bool,
 }
 
 /// A folder on the same file system in which an artifact is put together; removed with all in it unless installed.
@@ -69,7 +70,15 @@ impl Bin {
             platform: *platform,
             dir,
             alone: true,
+            links: true,
         }
+    }
+
+    /// The same set; without links, files are installed as plain ones, also where links could be made.
+    #[must_use]
+    pub fn with_links(mut self, links: bool) -> Self {
+        self.links = links;
+        self
     }
 
     /// The same set, where others may be installing it at this moment (no lock was to be had): nothing that could be
@@ -205,7 +214,7 @@ impl Bin {
             .at("flush", staging.path().join(stamp::FILE))?;
         drop(file);
         fs::sync_dir(staging.path())?;
-        if can_link(staging.path())? {
+        if self.links && can_link(staging.path())? {
             self.install_linked(staging, artifact)?;
         } else {
             self.install_flat(&staging, artifact)?;
@@ -424,15 +433,6 @@ impl Bin {
         fs::remove_dir_all(&self.dir)?;
         Ok(there)
     }
-
-    /// Bytes of a signature's file, for reports.
-    pub fn size_of(watched: &[Watched]) -> u64 {
-        watched
-            .iter()
-            .filter_map(|w| w.signature.as_ref())
-            .map(Signature::size)
-            .sum()
-    }
 }
 
 /// Names that stand in `.bin` itself: the executables and, last, the stamp. Included files stay in the set's folder.
@@ -448,9 +448,6 @@ fn all_names(artifact: &Artifact) -> impl Iterator<Item = &str> {
 /// Whether links can be made here; a full disk is no answer to that.
 fn can_link(staging: &Utf8Path) -> Result<bool> {
     use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    if !larder_core::variables::links()? {
-        return Ok(false);
-    }
     let probe = staging.with_extension("link");
     match fs::try_symlink("probe", &probe) {
         // A probe that can't be removed is litter that the next clean-up takes.

@@ -53,11 +53,6 @@ impl Signature {
         }
     }
 
-    /// Bytes.
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-
     /// Nanoseconds until this signature, taken at `now`, would be beyond doubt; 0 when it is.
     fn doubt(&self, now: i128) -> i128 {
         let coarse =

@@ -107,6 +107,8 @@ fn native(platform: Platform) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use larder_core::project::user::UserConfig;
+
     use super::*;
 
     fn project(subsystems: usize, build_platforms: &str) -> (tempfile::TempDir, Project) {
@@ -125,7 +127,7 @@ mod tests {
             larder_core::fs::write_atomic(folder.join("recipe.yml"), recipe.as_bytes()).unwrap();
         }
         larder_core::fs::write_atomic(root.join("versions.yml"), versions.as_bytes()).unwrap();
-        let project = Project::load(root).unwrap();
+        let project = Project::load(root, &UserConfig::default()).unwrap();
         (dir, project)
     }
 

@@ -11,7 +11,6 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -28,6 +27,7 @@ use crate::acquire::{self, Done, sources};
 use crate::cache::Entry;
 use crate::context::Context;
 use crate::events::{Level, Phase};
+use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
 use larder_core::executable::{self, Executable};
 use larder_core::formats::{LockLine, Observed};
@@ -294,7 +294,13 @@ impl<'a> Work<'a> {
             commit,
             tools,
             glibc,
-            run: super::upload::run_url(),
+            run: self
+                .ctx
+                .settings
+                .ci
+                .actions
+                .as_ref()
+                .and_then(|actions| actions.run_url.clone()),
             time: Some(jiff::Timestamp::now().to_string()),
         };
         Ok(Made { files, observed })
@@ -351,24 +357,18 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn environment(&self) -> BTreeMap<OsString, OsString> {
-        let mut env: BTreeMap<OsString, OsString> = PASSED
-            .iter()
-            .filter_map(|name| Some((OsString::from(name), std::env::var_os(name)?)))
-            .collect();
-        let mut path: Vec<std::path::PathBuf> = Vec::new();
-        for need in self.declared.needs.iter().chain(&self.subsystem.needs) {
+    fn environment(&self) -> Environment {
+        let mut env = self.ctx.settings.environment().only(PASSED);
+        let needs = self.declared.needs.iter().chain(&self.subsystem.needs);
+        let dirs = needs.map(|need| {
             let target = Target {
                 name: need.clone(),
                 platform: Platform::host(),
             };
-            path.push(self.ctx.bin(&target).dir().as_std_path().to_owned());
-        }
-        if let Some(old) = env.get(&OsString::from("PATH")) {
-            path.extend(std::env::split_paths(old));
-        }
-        if let Ok(joined) = std::env::join_paths(path) {
-            env.insert("PATH".into(), joined);
+            self.ctx.bin(&target).dir().as_std_path().to_owned()
+        });
+        if let Ok(path) = env.path_after(dirs) {
+            env.set("PATH", path);
         }
         for (name, value) in [
             ("TMPDIR", self.tmp.as_str()),
@@ -376,22 +376,19 @@ impl<'a> Work<'a> {
             ("LC_ALL", "C.UTF-8"),
             ("TZ", "UTC"),
         ] {
-            env.insert(name.into(), value.into());
+            env.set(name, value);
         }
         if cfg!(windows) {
-            env.insert("TEMP".into(), self.tmp.as_str().into());
-            env.insert("TMP".into(), self.tmp.as_str().into());
+            env.set("TEMP", self.tmp.as_str());
+            env.set("TMP", self.tmp.as_str());
         }
         if matches!(self.rendered.source, RenderedSource::Crate { .. }) {
             // cargo installs into `<root>/bin`; outputs are looked for there, too.
-            env.insert("LARDER_ROOT".into(), self.out.as_str().into());
-            env.insert(
-                "CARGO_TARGET_DIR".into(),
-                self.tmp.join("target").as_str().into(),
-            );
+            env.set("LARDER_ROOT", self.out.as_str());
+            env.set("CARGO_TARGET_DIR", self.tmp.join("target").as_str());
         }
         for (name, value) in &self.rendered.env {
-            env.insert(name.into(), value.into());
+            env.set(name, value);
         }
         env
     }
@@ -406,7 +403,7 @@ impl<'a> Work<'a> {
         command
             .current_dir(&self.src)
             .env_clear()
-            .envs(self.environment())
+            .envs(self.environment().iter())
             .stdin(Stdio::null())
             .stdout(log.try_clone().at("open", self.log)?)
             .stderr(log.try_clone().at("open", self.log)?);
@@ -432,14 +429,12 @@ impl<'a> Work<'a> {
             let (mut said, mut refused) = (None, None);
             for argument in ["version", "--version"] {
                 let mut command = Command::new(tool);
-                command.arg(argument).env_clear().envs(self.environment());
+                command
+                    .arg(argument)
+                    .env_clear()
+                    .envs(self.environment().iter());
                 // Resolved on the build's PATH, not on ours.
-                match capture(
-                    &self.ctx.runtime,
-                    command,
-                    Duration::from_secs(30),
-                    &self.ctx.cancel,
-                ) {
+                match capture(self.ctx, command, Duration::from_secs(30)) {
                     Ok((Ended::Exited(status), text)) if status.success() => {
                         said = Some(text);
                         break;

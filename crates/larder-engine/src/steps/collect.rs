@@ -21,7 +21,6 @@ use larder_core::fs;
 use larder_core::keys::tree;
 use larder_core::model::{ArtifactFile, Origin, Outcome, Platform, Tag, Target};
 use larder_core::project::{Coordinate, HubConfig, Subsystem};
-use larder_remote::hub::GitHubConfig;
 use larder_remote::origin::is_older;
 
 /// `manifest.json` of a collection.
@@ -360,8 +359,7 @@ fn managed(ctx: &Context, subsystem: &Subsystem) -> ManagedRelease {
         HubConfig::GitHub { repo } => Some(repo.clone()),
         HubConfig::Dir { .. } | HubConfig::Http { .. } => None,
     };
-    let web =
-        GitHubConfig::from_env().map_or_else(|_| String::new(), |config| config.web.to_string());
+    let web = ctx.settings.remote.github.web.as_str();
     let page = |repo: &String| format!("{}/{repo}/releases/tag/{tag}", web.trim_end_matches('/'));
     let url = repo.as_ref().filter(|_| published).map(page);
     ManagedRelease {

@@ -23,7 +23,7 @@ pub use exclusive::exclusive;
 pub use package::{Packaged, package};
 pub use release::{ReleaseOptions, Released, release};
 pub use rollback::rollback;
-pub use upload::{UploadDecision, decide as decide_upload, held_back, in_ci};
+pub use upload::{UploadDecision, decide as decide_upload, held_back};
 
 pub use crate::acquire::Done;
 pub use crate::context::{Context, Options, Sources};

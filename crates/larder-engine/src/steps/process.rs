@@ -8,6 +8,7 @@ use std::time::Duration;
 use process_wrap::tokio::{ChildWrapper, CommandWrap};
 use tokio::runtime::Handle;
 
+use crate::context::Context;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
 
@@ -62,20 +63,15 @@ pub fn supervise(
 }
 
 /// Runs a command likewise and gives what it said on both streams (the first megabyte).
-pub fn capture(
-    runtime: &Handle,
-    mut command: Command,
-    timeout: Duration,
-    cancel: &Cancel,
-) -> Result<(Ended, String)> {
+pub fn capture(ctx: &Context, mut command: Command, timeout: Duration) -> Result<(Ended, String)> {
     let cannot = |e: std::io::Error| Error::failed("cannot keep what a command says").cause(e);
     // A file, not pipes: who outlives the command can't hold them open.
-    let mut said = tempfile::tempfile().map_err(cannot)?;
+    let mut said = tempfile::tempfile_in(&ctx.settings.remote.temp).map_err(cannot)?;
     command
         .stdin(Stdio::null())
         .stdout(said.try_clone().map_err(cannot)?)
         .stderr(said.try_clone().map_err(cannot)?);
-    let ended = supervise(runtime, command, Some(timeout), cancel)?;
+    let ended = supervise(&ctx.runtime, command, Some(timeout), &ctx.cancel)?;
     let mut text = Vec::new();
     said.rewind().map_err(cannot)?;
     said.take(1024 * 1024)

@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use super::process::{Ended, shell, supervise};
 use crate::installed::Bin;
 use larder_core::cancel::Cancel;
+use larder_core::environment::Environment;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::model::Platform;
 use larder_core::project::{Project, Task};
@@ -32,12 +33,11 @@ pub fn bin_dirs(project: &Project) -> Vec<Utf8PathBuf> {
 }
 
 /// PATH with those folders first.
-pub fn path_with_binaries(project: &Project) -> Result<OsString> {
+pub fn path_with_binaries(project: &Project, environment: &Environment) -> Result<OsString> {
     let dirs = bin_dirs(project)
         .into_iter()
         .map(Utf8PathBuf::into_std_path_buf);
-    let rest = std::env::var_os("PATH").unwrap_or_default();
-    std::env::join_paths(dirs.chain(std::env::split_paths(&rest))).map_err(|e| {
+    environment.path_after(dirs).map_err(|e| {
         Error::usage("the project's folder can't be on PATH")
             .cause(e)
             .hint("move it to a path without that character")
@@ -48,6 +48,8 @@ pub fn path_with_binaries(project: &Project) -> Result<OsString> {
 pub struct Shell<'a> {
     /// The project.
     pub project: &'a Project,
+    /// What commands see, PATH aside.
+    pub environment: &'a Environment,
     /// Waits for children.
     pub runtime: &'a Handle,
     /// The run's cancellation.
@@ -100,7 +102,9 @@ impl Shell<'_> {
     fn command(&self, task: &Task, line: &str) -> Result<Command> {
         let mut command = shell(line);
         command.current_dir(&self.project.root);
-        command.env("PATH", path_with_binaries(self.project)?);
+        command.env_clear().envs(self.environment.iter());
+        let path = path_with_binaries(self.project, self.environment)?;
+        command.env("PATH", path);
         command.envs(task.env.iter().map(|(name, value)| (name, value)));
         Ok(command)
     }

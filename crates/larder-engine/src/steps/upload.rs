@@ -1,5 +1,6 @@
-//! Whether what was built here is released by itself: DESIGN 4's rules for `upload:`.
+//! Whether what was built here is released by itself: the rules of `upload:`.
 
+use crate::settings::{ActionsContext, CiContext};
 use larder_core::project::{HubConfig, Project, UploadPolicy};
 
 /// Whether to release after a build.
@@ -13,16 +14,13 @@ pub enum UploadDecision {
     No,
 }
 
-/// Decides from the project and the environment.
-pub fn decide(
-    project: &Project,
-    asked: bool,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> UploadDecision {
+/// Decides from the project and what the system for continuous integration says.
+pub fn decide(project: &Project, asked: bool, ci: &CiContext) -> UploadDecision {
     if asked {
         return UploadDecision::Yes;
     }
-    let ci = in_ci(env);
+    let CiContext { is_ci: ci, actions } = ci;
+    let (ci, actions) = (*ci, actions.as_ref());
     match (project.upload, &project.hub) {
         (UploadPolicy::Never, _) => UploadDecision::No,
         (UploadPolicy::Always, HubConfig::Dir { .. }) => UploadDecision::Yes,
@@ -34,10 +32,10 @@ pub fn decide(
             }
         }
         // Other CI systems don't say what event they run for.
-        (_, HubConfig::Dir { .. }) if ci && !in_github_actions(env) => UploadDecision::Yes,
+        (_, HubConfig::Dir { .. }) if ci && actions.is_none() => UploadDecision::Yes,
         (_, HubConfig::Dir { .. } | HubConfig::GitHub { .. }) => {
             if ci {
-                in_actions(env)
+                in_actions(actions)
             } else {
                 UploadDecision::No
             }
@@ -47,40 +45,37 @@ pub fn decide(
 
 /// Why what `ci:` says is not written to the hub here: in GitHub Actions a list that runs by itself follows the same rules.
 /// What a person or a workflow says as a command of its own is done.
-pub fn held_back(project: &Project, env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
-    if !in_ci(env) || !in_github_actions(env) || matches!(project.hub, HubConfig::Http { .. }) {
+pub fn held_back(project: &Project, ci: &CiContext) -> Option<String> {
+    if !ci.is_ci || ci.actions.is_none() || matches!(project.hub, HubConfig::Http { .. }) {
         return None;
     }
-    match in_actions(env) {
+    match in_actions(ci.actions.as_ref()) {
         UploadDecision::Skip(why) => Some(why),
         UploadDecision::Yes | UploadDecision::No => None,
     }
 }
 
-/// "In CI" means `CI` is true.
-pub fn in_ci(env: &dyn Fn(&str) -> Option<String>) -> bool {
-    env("CI").is_some_and(|value| value == "true" || value == "1")
-}
-
-fn in_github_actions(env: &dyn Fn(&str) -> Option<String>) -> bool {
-    env("GITHUB_ACTIONS").as_deref() == Some("true")
-}
-
 /// What GitHub's event allows.
-fn in_actions(env: &dyn Fn(&str) -> Option<String>) -> UploadDecision {
+fn in_actions(actions: Option<&ActionsContext>) -> UploadDecision {
     let skip = |why: &str| UploadDecision::Skip(why.to_owned());
-    if !in_github_actions(env) {
+    let Some(ActionsContext {
+        event,
+        reference,
+        payload,
+        run_url: _,
+    }) = actions
+    else {
         return skip("a GitHub hub is written automatically only from GitHub Actions");
-    }
-    let event = env("GITHUB_EVENT_NAME").unwrap_or_default();
+    };
     if event.starts_with("pull_request") {
         return skip("pull requests never write to the hub");
     }
-    let reference = env("GITHUB_REF").unwrap_or_default();
     if reference.starts_with("refs/tags/") {
         return UploadDecision::Yes;
     }
-    let payload = env("GITHUB_EVENT_PATH").and_then(|path| larder_core::fs::read(path).ok());
+    let payload = payload
+        .as_ref()
+        .and_then(|path| larder_core::fs::read(path).ok());
     let default = payload
         .and_then(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok())
         .and_then(|value| {
@@ -90,24 +85,10 @@ fn in_actions(env: &dyn Fn(&str) -> Option<String>) -> UploadDecision {
                 .map(str::to_owned)
         });
     match default {
-        Some(default) if reference == format!("refs/heads/{default}") => UploadDecision::Yes,
+        Some(default) if *reference == format!("refs/heads/{default}") => UploadDecision::Yes,
         Some(default) => UploadDecision::Skip(format!(
             "{reference} is neither the default branch ({default}) nor a tag"
         )),
         None => skip("the event's payload names no default branch"),
     }
-}
-
-/// Url of the CI run, if this is one.
-pub fn run_url() -> Option<String> {
-    let env = |name: &str| std::env::var(name).ok();
-    if !in_github_actions(&env) {
-        return None;
-    }
-    Some(format!(
-        "{}/{}/actions/runs/{}",
-        env("GITHUB_SERVER_URL")?,
-        env("GITHUB_REPOSITORY")?,
-        env("GITHUB_RUN_ID")?
-    ))
 }

@@ -1,7 +1,5 @@
 //! Checks of what is there: hashes, executable headers, and the recipe's `verify` command.
 
-use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::time::Duration;
 
 use camino::Utf8Path;
@@ -9,6 +7,7 @@ use camino::Utf8Path;
 use super::build::mentions_version;
 use super::process::{Ended, capture, shell};
 use crate::context::Context;
+use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
 use larder_core::executable;
 use larder_core::model::{Platform, Target};
@@ -39,24 +38,14 @@ pub fn verify(ctx: &Context, target: &Target) -> Result<u64> {
     if target.platform == Platform::host()
         && let Some(line) = subsystem.rendered_verify(&target.platform)?
     {
-        let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
-        let mut path: Vec<std::path::PathBuf> = Vec::new();
-        for need in &subsystem.needs {
-            path.push(
-                ctx.bin(&Target {
-                    name: need.clone(),
-                    platform: target.platform,
-                })
-                .dir()
-                .as_std_path()
-                .to_owned(),
-            );
-        }
-        path.extend(std::env::split_paths(
-            &std::env::var_os("PATH").unwrap_or_default(),
-        ));
-        if let Ok(path) = std::env::join_paths(path) {
-            env.insert("PATH".into(), path);
+        let mut env = ctx.settings.environment().clone();
+        let needs = subsystem.needs.iter().map(|need| Target {
+            name: need.clone(),
+            platform: target.platform,
+        });
+        let dirs = needs.map(|need| ctx.bin(&need).dir().as_std_path().to_owned());
+        if let Ok(path) = env.path_after(dirs) {
+            env.set("PATH", path);
         }
         check(ctx, subsystem, &line, bin.dir(), env)?;
     }
@@ -69,18 +58,14 @@ pub fn check(
     subsystem: &Subsystem,
     line: &str,
     dir: &Utf8Path,
-    mut env: BTreeMap<OsString, OsString>,
+    mut env: Environment,
 ) -> Result<()> {
-    let mut path = vec![dir.as_std_path().to_owned()];
-    if let Some(old) = env.get(&OsString::from("PATH")) {
-        path.extend(std::env::split_paths(old));
-    }
-    if let Ok(path) = std::env::join_paths(path) {
-        env.insert("PATH".into(), path);
+    if let Ok(path) = env.path_after([dir.as_std_path().to_owned()]) {
+        env.set("PATH", path);
     }
     let mut command = shell(line);
-    command.env_clear().envs(env);
-    let (ended, said) = capture(&ctx.runtime, command, TIME, &ctx.cancel)?;
+    command.env_clear().envs(env.iter());
+    let (ended, said) = capture(ctx, command, TIME)?;
     match ended {
         Ended::Exited(status) if status.success() => {}
         Ended::Exited(status) => {

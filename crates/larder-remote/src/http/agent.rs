@@ -17,7 +17,7 @@ use tokio_util::io::{InspectReader, ReaderStream};
 
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
-use larder_core::{fs, variables};
+use larder_core::{fs, hosts};
 
 use super::fault::{self, Again, Fault};
 use super::hosts::{First, Hosts, Lane, Permit};
@@ -509,7 +509,7 @@ struct Resolver;
 impl reqwest::dns::Resolve for Resolver {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
         Box::pin(async move {
-            let addresses: Vec<SocketAddr> = if variables::is_localhost(name.as_str()) {
+            let addresses: Vec<SocketAddr> = if hosts::is_localhost(name.as_str()) {
                 let loopback = [
                     IpAddr::from(Ipv4Addr::LOCALHOST),
                     IpAddr::from(Ipv6Addr::LOCALHOST),

@@ -1,4 +1,4 @@
-//! How patient the client is, and what it may do: one value made at start, from the environment.
+//! How patient the client is, and what it may do: one value made at the start of a run.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,8 +6,7 @@ use std::time::Duration;
 use reqwest::Url;
 
 use larder_core::error::{Error, Kind, Result};
-use larder_core::project::user::{User, is_allowed};
-use larder_core::variables;
+use larder_core::hosts::is_allowed;
 
 use super::secret::shown;
 
@@ -63,29 +62,6 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The defaults with what `LARDER_*` variables (see [`larder_core::variables`]) and the user's configuration say.
-    pub fn from_env(offline: bool) -> Result<Self> {
-        let default = Self::default();
-        Ok(Self {
-            offline,
-            allow_http: User::get()?.allow_http.clone(),
-            user_agent: default.user_agent,
-            ca_file: variables::value("SSL_CERT_FILE").map(PathBuf::from),
-            connect: variables::duration(variables::HTTP_CONNECT_TIMEOUT, default.connect)?,
-            idle: variables::duration(variables::HTTP_IDLE_TIMEOUT, default.idle)?,
-            total: variables::duration(variables::HTTP_TOTAL_TIMEOUT, default.total)?,
-            slow_window: variables::duration(variables::HTTP_SLOW_WINDOW, default.slow_window)?,
-            stall: variables::duration(variables::HTTP_STALL_TIMEOUT, default.stall)?,
-            retries: variables::count(variables::HTTP_RETRIES, default.retries)?,
-            backoff: variables::duration(variables::HTTP_BACKOFF, default.backoff)?,
-            rate_limit_wait: variables::duration(
-                variables::HTTP_RATE_LIMIT_WAIT,
-                default.rate_limit_wait,
-            )?,
-            per_host: variables::count(variables::HTTP_PER_HOST, default.per_host)?.max(1),
-        })
-    }
-
     /// Refuses plain http but to loopback and hosts the user allowed.
     pub(super) fn check_scheme(&self, url: &Url) -> Result<()> {
         let host = url.host_str().unwrap_or_default();

@@ -194,7 +194,11 @@ pub trait Hub: Send + Sync {
 }
 
 /// Opens the hub a project names; nothing is read or asked yet.
-pub fn open(config: &HubConfig, client: &Arc<Client>) -> Result<Box<dyn Hub>> {
+pub fn open(
+    config: &HubConfig,
+    client: &Arc<Client>,
+    github: &GitHubConfig,
+) -> Result<Box<dyn Hub>> {
     Ok(match config {
         HubConfig::Dir {
             path,
@@ -202,10 +206,8 @@ pub fn open(config: &HubConfig, client: &Arc<Client>) -> Result<Box<dyn Hub>> {
             default: _,
         } => Box::new(dir::DirHub::new(path)),
         HubConfig::Http { url } => Box::new(http::HttpHub::new(url, client)?),
-        HubConfig::GitHub { repo } => Box::new(GitHub::new(
-            repo,
-            client.as_ref().clone(),
-            GitHubConfig::from_env()?,
-        )),
+        HubConfig::GitHub { repo } => {
+            Box::new(GitHub::new(repo, client.as_ref().clone(), github.clone()))
+        }
     })
 }

@@ -5,11 +5,11 @@
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::http::{Client, Credential, Method, Request, Site, Url, parse_url};
+use crate::http::{Credential, Method, Request, Site, Url, parse_url};
 use crate::hub::GitHubConfig;
 use larder_core::error::{Error, Result};
 
-use super::web;
+use super::{Publishers, web};
 
 /// A release.
 #[derive(Clone, Debug, Deserialize)]
@@ -65,20 +65,21 @@ impl About {
 
 /// A repository's releases, as the API tells them.
 pub struct Listing<'a> {
-    client: &'a Client,
+    publishers: Publishers<'a>,
     repo: &'a str,
     api: Url,
-    config: Option<GitHubConfig>,
+    /// Who we are there, where it is the server that our token is for.
+    config: Option<&'a GitHubConfig>,
 }
 
 impl<'a> Listing<'a> {
     /// Of `owner/name`.
-    pub fn new(client: &'a Client, repo: &'a str) -> Result<Self> {
-        let config = GitHubConfig::from_env()?;
-        let web = web::github_base()?;
+    pub fn new(publishers: Publishers<'a>, repo: &'a str) -> Result<Self> {
+        let config = &publishers.settings.github;
+        let web = web::github_base(publishers)?;
         if Site::of(&config.web) == Site::of(&web) {
             return Ok(Self {
-                client,
+                publishers,
                 repo,
                 api: config.api.clone(),
                 config: Some(config),
@@ -86,7 +87,7 @@ impl<'a> Listing<'a> {
         }
         if web.as_str().trim_end_matches('/') == web::GITHUB {
             return Ok(Self {
-                client,
+                publishers,
                 repo,
                 api: parse_url("https://api.github.com")?,
                 config: None,
@@ -142,13 +143,16 @@ impl<'a> Listing<'a> {
         let request = || {
             Request::new(Method::GET, url.clone())?.header("accept", "application/vnd.github+json")
         };
-        let mut answer = self.client.send(request()?)?;
+        let mut answer = self.publishers.client.send(request()?)?;
         if matches!(answer.status, 401 | 403 | 404 | 429)
-            && let Some(token) = self.config.as_ref().and_then(GitHubConfig::find_token)
+            && let Some(token) = self.config.and_then(GitHubConfig::find_token)
         {
             // Private, or the limit for the anonymous is used up.
             let credential = Credential::bearer(&token, [Site::of(&self.api)]);
-            answer = self.client.send(request()?.credential(&credential))?;
+            answer = self
+                .publishers
+                .client
+                .send(request()?.credential(&credential))?;
         }
         match answer.status {
             200 => answer.json().map(Some),

@@ -17,6 +17,7 @@ mod web;
 use std::io::Read;
 
 use crate::http::Client;
+use crate::settings::RemoteSettings;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::model::Platform;
@@ -27,6 +28,16 @@ pub use checksums::find as find_checksums;
 
 pub use listing::{About, Announced, Listing, version_in};
 pub use newest::{Asking, Newest, is_older};
+use tool::Tools;
+
+/// How publishers are asked.
+#[derive(Clone, Copy)]
+pub struct Publishers<'a> {
+    /// For direct downloads; its settings decide whether anyone may be asked.
+    pub client: &'a Client,
+    /// Mirror, token, and what the registries' own clients need.
+    pub settings: &'a RemoteSettings,
+}
 
 /// A publisher's file on its way.
 pub struct Fetched {
@@ -47,7 +58,7 @@ pub struct Fetched {
 ///
 /// Nobody is asked under `--offline`; a registry that gave no answer is not asked again in this run.
 pub fn fetch(
-    client: &Client,
+    publishers: Publishers<'_>,
     original: &Original,
     platform: Platform,
     ask_statements: bool,
@@ -60,14 +71,16 @@ pub fn fetch(
         extract: _,
     } = original;
     let checksum = checksum.as_ref().filter(|_| ask_statements);
+    let client = publishers.client;
+    let tools = Tools::new(publishers.settings, cancel);
     match coordinate {
         Coordinate::GitHub { repo, tag, asset } => web::fetch(
-            client,
-            &web::github(repo, tag, asset)?,
+            publishers,
+            &web::github(publishers, repo, tag, asset)?,
             checksum,
             Some((repo, tag)),
         ),
-        Coordinate::Url(url) => web::fetch(client, &web::url(url)?, checksum, None),
+        Coordinate::Url(url) => web::fetch(publishers, &web::url(url)?, checksum, None),
         Coordinate::Npm { package, version } => registry(client, "npm", coordinate, || {
             npm::fetch(
                 &npm::Request {
@@ -75,7 +88,7 @@ pub fn fetch(
                     version,
                     ask_statements,
                 },
-                cancel,
+                tools,
             )
         }),
         Coordinate::Pypi { package, version } => registry(client, "pypi", coordinate, || {
@@ -86,7 +99,7 @@ pub fn fetch(
                     platform,
                     ask_statements,
                 },
-                cancel,
+                tools,
             )
         }),
     }

@@ -8,13 +8,13 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::http::Client;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::model::{Platform, Version};
 use larder_core::project::{Coordinate, RenderedSource, Subsystem};
 
-use super::{npm, pypi, tool, web};
+use super::tool::Tools;
+use super::{Publishers, npm, pypi, web};
 use larder_core::model::version_order::{self, compare, is_early};
 
 /// How many are asked at once.
@@ -63,16 +63,16 @@ type Answer = Result<Vec<String>>;
 
 /// Asks; each place once, whoever else wants it.
 pub struct Asking<'a> {
-    client: &'a Client,
+    publishers: Publishers<'a>,
     cancel: &'a Cancel,
     answers: Mutex<HashMap<Feed, Arc<OnceLock<Answer>>>>,
 }
 
 impl<'a> Asking<'a> {
-    /// With a client, whose settings decide whether anyone may be asked.
-    pub fn new(client: &'a Client, cancel: &'a Cancel) -> Self {
+    /// Nobody is asked yet.
+    pub fn new(publishers: Publishers<'a>, cancel: &'a Cancel) -> Self {
         Self {
-            client,
+            publishers,
             cancel,
             answers: Mutex::default(),
         }
@@ -112,7 +112,7 @@ impl<'a> Asking<'a> {
             )));
         }
         let platform = platform_of(subsystem);
-        let feed = match feed(subsystem, platform)? {
+        let feed = match feed(self.publishers, subsystem, platform)? {
             Ok(feed) => feed,
             Err(why) => return Ok(Newest::Unknown(why)),
         };
@@ -177,7 +177,9 @@ impl<'a> Asking<'a> {
 
     fn ask(&self, feed: &Feed, platform: Platform) -> Answer {
         self.cancel.check()?;
-        if self.client.settings().offline && !matches!(feed, Feed::Git(url) if is_local(url)) {
+        let client = self.publishers.client;
+        let tools = Tools::new(self.publishers.settings, self.cancel);
+        if client.settings().offline && !matches!(feed, Feed::Git(url) if is_local(url)) {
             return Err(Error::unavailable(format!(
                 "{} is needed, but `--offline` is set",
                 feed.describe()
@@ -190,19 +192,19 @@ impl<'a> Asking<'a> {
             Feed::Pypi(_) => "pypi".to_owned(),
             Feed::Crate(_) => "crate".to_owned(),
         };
-        if let Some(error) = self.client.unanswered(&host) {
+        if let Some(error) = client.unanswered(&host) {
             return Err(error);
         }
         let answer = match feed {
-            Feed::Git(url) => tags(url, self.cancel),
-            Feed::Npm(package) => npm::versions(package, self.cancel),
-            Feed::Pypi(package) => pypi::versions(package, platform, self.cancel),
-            Feed::Crate(name) => crate_versions(name, self.cancel),
+            Feed::Git(url) => tags(url, tools),
+            Feed::Npm(package) => npm::versions(package, tools),
+            Feed::Pypi(package) => pypi::versions(package, platform, tools),
+            Feed::Crate(name) => crate_versions(name, tools),
         };
         if let Err(error) = &answer
             && error.kind() == Kind::Unavailable
         {
-            self.client.set_unanswered(&host, error);
+            client.set_unanswered(&host, error);
         }
         answer
     }
@@ -223,12 +225,18 @@ fn platform_of(subsystem: &Subsystem) -> Platform {
 }
 
 /// Where its versions are announced; `Err(why)` where that can't be known.
-fn feed(subsystem: &Subsystem, platform: Platform) -> Result<Result<Feed, String>> {
+fn feed(
+    publishers: Publishers<'_>,
+    subsystem: &Subsystem,
+    platform: Platform,
+) -> Result<Result<Feed, String>> {
     let why = match subsystem
         .original(&platform)?
         .map(|original| original.coordinate)
     {
-        Some(Coordinate::GitHub { repo, .. }) => return Ok(Ok(Feed::Git(web::repository(&repo)?))),
+        Some(Coordinate::GitHub { repo, .. }) => {
+            return Ok(Ok(Feed::Git(web::repository(publishers, &repo)?)));
+        }
         Some(Coordinate::Npm { package, .. }) => return Ok(Ok(Feed::Npm(package))),
         Some(Coordinate::Pypi { package, .. }) => return Ok(Ok(Feed::Pypi(package))),
         Some(Coordinate::Url(_)) => Some("a url announces no versions"),
@@ -316,7 +324,7 @@ impl Probe {
 }
 
 /// Names of a repository's tags.
-fn tags(url: &str, cancel: &Cancel) -> Answer {
+fn tags(url: &str, tools: Tools<'_>) -> Answer {
     let args = ["ls-remote", "--tags", "--refs", "--", url].map(OsStr::new);
     // A server that keeps silent is given up; what the user configured wins.
     let vars = [
@@ -324,7 +332,7 @@ fn tags(url: &str, cancel: &Cancel) -> Answer {
         ("GIT_HTTP_LOW_SPEED_LIMIT", "1"),
         ("GIT_HTTP_LOW_SPEED_TIME", "30"),
     ];
-    let said = tool::run(&["git"], &args, &vars, cancel)?.ok_or_else(|| {
+    let said = tools.run(&["git"], &args, &vars)?.ok_or_else(|| {
         Error::failed("git is not on PATH, but tags are asked for").hint("install git")
     })?;
     if said.status.success() {
@@ -356,7 +364,7 @@ fn tags(url: &str, cancel: &Cancel) -> Answer {
 }
 
 /// A crate's newest version, as cargo's index has it.
-fn crate_versions(name: &str, cancel: &Cancel) -> Answer {
+fn crate_versions(name: &str, tools: Tools<'_>) -> Answer {
     if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return Err(Error::usage(format!(
             "`{}` is not the name of a crate",
@@ -364,16 +372,16 @@ fn crate_versions(name: &str, cancel: &Cancel) -> Answer {
         )));
     }
     let args = ["info", "--color", "never", "--quiet", "--", name].map(OsStr::new);
-    let said = tool::run(
-        &["cargo"],
-        &args,
-        &[("CARGO_NET_RETRY", "1"), ("CARGO_HTTP_TIMEOUT", "15")],
-        cancel,
-    )?
-    .ok_or_else(|| {
-        Error::failed("cargo is not on PATH, but a crate's versions are asked for")
-            .hint("install Rust")
-    })?;
+    let said = tools
+        .run(
+            &["cargo"],
+            &args,
+            &[("CARGO_NET_RETRY", "1"), ("CARGO_HTTP_TIMEOUT", "15")],
+        )?
+        .ok_or_else(|| {
+            Error::failed("cargo is not on PATH, but a crate's versions are asked for")
+                .hint("install Rust")
+        })?;
     if !said.status.success() {
         let what = format!("cargo could not tell the versions of {name}");
         let absent = said.err.contains("could not find");

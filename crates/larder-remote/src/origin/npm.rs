@@ -7,11 +7,10 @@ use std::ffi::OsStr;
 
 use serde_json::Value;
 
-use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
 use larder_core::fs::{self, IoContext};
 
-use super::tool::{self, Said};
+use super::tool::{Said, Tools};
 use super::{Fetched, Stated};
 
 /// What is asked for.
@@ -37,7 +36,7 @@ const VARS: &[(&str, &str)] = &[
 ];
 
 /// Fetches a package's tarball.
-pub(super) fn fetch(request: &Request<'_>, cancel: &Cancel) -> Result<Option<Fetched>> {
+pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fetched>> {
     let Request {
         package,
         version,
@@ -46,7 +45,7 @@ pub(super) fn fetch(request: &Request<'_>, cancel: &Cancel) -> Result<Option<Fet
     check(package, version)?;
     let spec = format!("{package}@{version}");
     let coordinate = format!("npm:{spec}");
-    let folder = fs::Scratch::new("npm")?;
+    let folder = fs::Scratch::new(tools.temp, "npm")?;
     let into = folder.path().as_ref();
     // Both at once: what the registry states, and the bytes.
     let (told, packed) = std::thread::scope(|scope| {
@@ -61,7 +60,7 @@ pub(super) fn fetch(request: &Request<'_>, cancel: &Cancel) -> Result<Option<Fet
                 "version",
             ]
             .map(OsStr::new);
-            ask_statements.then(|| npm(&args, cancel)).transpose()
+            ask_statements.then(|| npm(&args, tools)).transpose()
         });
         let args = [
             OsStr::new("pack"),
@@ -73,7 +72,7 @@ pub(super) fn fetch(request: &Request<'_>, cancel: &Cancel) -> Result<Option<Fet
             OsStr::new("--"),
             OsStr::new(&spec),
         ];
-        let packed = npm(&args, cancel);
+        let packed = npm(&args, tools);
         (
             told.join()
                 .unwrap_or_else(|_| Err(Error::failed("asking npm failed"))),
@@ -117,7 +116,7 @@ pub(super) fn fetch(request: &Request<'_>, cancel: &Cancel) -> Result<Option<Fet
 }
 
 /// A package's versions; first the one that its publisher calls the latest.
-pub(super) fn versions(package: &str, cancel: &Cancel) -> Result<Vec<String>> {
+pub(super) fn versions(package: &str, tools: Tools<'_>) -> Result<Vec<String>> {
     check(package, "0.0.0")?;
     let said = npm(
         &[
@@ -130,7 +129,7 @@ pub(super) fn versions(package: &str, cancel: &Cancel) -> Result<Vec<String>> {
             "versions",
         ]
         .map(OsStr::new),
-        cancel,
+        tools,
     )?;
     if !said.status.success() {
         absent_or_error(&said, &format!("npm:{package}"))?;
@@ -163,8 +162,8 @@ impl std::io::Read for Kept {
     }
 }
 
-fn npm(args: &[&OsStr], cancel: &Cancel) -> Result<Said> {
-    tool::run(&[NPM], args, VARS, cancel)?.ok_or_else(|| {
+fn npm(args: &[&OsStr], tools: Tools<'_>) -> Result<Said> {
+    tools.run(&[NPM], args, VARS)?.ok_or_else(|| {
         Error::failed("npm is not on PATH, but an `npm:` upstream needs it")
             .hint("install Node.js, or use another upstream")
     })

@@ -8,13 +8,12 @@ use std::ffi::OsStr;
 
 use serde_json::Value;
 
-use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
 use larder_core::fs::{self, IoContext};
 use larder_core::model::{Arch, Libc, Os, Platform};
 
 use super::npm::Kept;
-use super::tool::{self, Said};
+use super::tool::{Said, Tools};
 use super::{Algorithm, Fetched, Stated};
 
 /// What is asked for.
@@ -46,7 +45,7 @@ const VARS: &[(&str, &str)] = &[
 const PYTHON: &str = "3.13";
 
 /// Fetches a package's wheel.
-pub(super) fn fetch(request: &Request<'_>, cancel: &Cancel) -> Result<Option<Fetched>> {
+pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fetched>> {
     let Request {
         package,
         version,
@@ -56,7 +55,7 @@ pub(super) fn fetch(request: &Request<'_>, cancel: &Cancel) -> Result<Option<Fet
     check(package, version)?;
     let spec = format!("{package}=={version}");
     let coordinate = format!("pypi:{spec}");
-    let folder = fs::Scratch::new("pypi")?;
+    let folder = fs::Scratch::new(tools.temp, "pypi")?;
     let (into, report) = (
         folder.path().join("wheel"),
         folder.path().join("report.json"),
@@ -92,7 +91,7 @@ pub(super) fn fetch(request: &Request<'_>, cancel: &Cancel) -> Result<Option<Fet
             args.extend([report.as_os_str(), OsStr::new("--target"), into.as_os_str()]);
             args.extend(&common);
             args.extend([OsStr::new("--"), OsStr::new(&spec)]);
-            pip(&args, cancel).map(Some)
+            pip(&args, tools).map(Some)
         });
         let mut args: Vec<&OsStr> = ["download", "-vv", "--progress-bar", "off", "--dest"]
             .map(OsStr::new)
@@ -100,7 +99,7 @@ pub(super) fn fetch(request: &Request<'_>, cancel: &Cancel) -> Result<Option<Fet
         args.push(into.as_os_str());
         args.extend(&common);
         args.extend([OsStr::new("--"), OsStr::new(&spec)]);
-        let got = pip(&args, cancel);
+        let got = pip(&args, tools);
         (
             told.join()
                 .unwrap_or_else(|_| Err(Error::failed("asking pip failed"))),
@@ -138,7 +137,7 @@ pub(super) fn fetch(request: &Request<'_>, cancel: &Cancel) -> Result<Option<Fet
 }
 
 /// The versions of which there is a wheel for a platform, pre-releases too; the newest first.
-pub(super) fn versions(package: &str, platform: Platform, cancel: &Cancel) -> Result<Vec<String>> {
+pub(super) fn versions(package: &str, platform: Platform, tools: Tools<'_>) -> Result<Vec<String>> {
     check(package, "0")?;
     let tags = tags(&platform);
     let mut args = vec![
@@ -156,7 +155,7 @@ pub(super) fn versions(package: &str, platform: Platform, cancel: &Cancel) -> Re
     }
     args.extend(["--", package]);
     let args: Vec<&OsStr> = args.into_iter().map(OsStr::new).collect();
-    let said = pip(&args, cancel)?;
+    let said = pip(&args, tools)?;
     if !said.status.success() {
         absent_or_error(&said, &format!("pypi:{package}"))?;
         return Err(Error::failed(format!(
@@ -176,9 +175,9 @@ pub(super) fn versions(package: &str, platform: Platform, cancel: &Cancel) -> Re
         .collect())
 }
 
-fn pip(args: &[&OsStr], cancel: &Cancel) -> Result<Said> {
+fn pip(args: &[&OsStr], tools: Tools<'_>) -> Result<Said> {
     for program in PIPS {
-        match tool::run(program, args, VARS, cancel)? {
+        match tools.run(program, args, VARS)? {
             Some(said) if !said.err.contains("No module named pip") => return Ok(said),
             _ => {}
         }

@@ -2,10 +2,13 @@
 
 use std::ffi::OsStr;
 use std::io::Read;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::settings::RemoteSettings;
 use larder_core::cancel::Cancel;
+use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
 use larder_core::variables;
 
@@ -43,34 +46,63 @@ fn redact_word(word: &str) -> String {
     }
 }
 
-/// Runs a client in the current folder, whose configuration is the user's. A command that does not start for want of a program is `None`.
-pub(super) fn run(
-    program: &[&str],
-    args: &[&OsStr],
-    vars: &[(&str, &str)],
-    cancel: &Cancel,
-) -> Result<Option<Said>> {
-    cancel.check()?;
-    let mut command = Command::new(program[0]);
-    command
-        .args(&program[1..])
-        .args(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    // Its own configuration and environment are honoured; larder's own token is none of its business.
-    command.env_remove("LARDER_GITHUB_TOKEN");
-    for (name, value) in vars {
-        if variables::value(name).is_none() {
-            command.env(name, value);
+/// What running one needs.
+#[derive(Clone, Copy)]
+pub(super) struct Tools<'a> {
+    environment: &'a Environment,
+    /// Folder for what they leave.
+    pub(super) temp: &'a Path,
+    cancel: &'a Cancel,
+}
+
+impl<'a> Tools<'a> {
+    /// With a run's settings.
+    pub(super) fn new(settings: &'a RemoteSettings, cancel: &'a Cancel) -> Self {
+        Self {
+            environment: &settings.environment,
+            temp: &settings.temp,
+            cancel,
         }
     }
+
+    /// Runs a client in the current folder, whose configuration is the user's. A command that does not start for want of
+    /// a program is `None`.
+    pub(super) fn run(
+        self,
+        program: &[&str],
+        args: &[&OsStr],
+        vars: &[(&str, &str)],
+    ) -> Result<Option<Said>> {
+        self.cancel.check()?;
+        let mut command = Command::new(program[0]);
+        command
+            .args(&program[1..])
+            .args(args)
+            .env_clear()
+            .envs(self.environment.iter())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        // Its own configuration and environment are honoured; larder's own token is none of its business.
+        command.env_remove(variables::GITHUB_TOKEN);
+        for (name, value) in vars {
+            if self.environment.value(name).is_none() {
+                command.env(name, value);
+            }
+        }
+        let called = program.join(" ");
+        run(command, &called, self.cancel)
+    }
+}
+
+/// Runs a command to its end.
+fn run(mut command: Command, called: &str, cancel: &Cancel) -> Result<Option<Said>> {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(Error::failed(format!("cannot start {}", program.join(" "))).cause(e)),
+        Err(e) => return Err(Error::failed(format!("cannot start {called}")).cause(e)),
     };
     let (out, err) = (collect(child.stdout.take()), collect(child.stderr.take()));
     let started = Instant::now();
@@ -79,15 +111,14 @@ pub(super) fn run(
         match child.try_wait() {
             Ok(Some(status)) => break Ok(status),
             Ok(None) => {}
-            Err(e) => break Err(Error::failed(format!("lost {}", program.join(" "))).cause(e)),
+            Err(e) => break Err(Error::failed(format!("lost {called}")).cause(e)),
         }
         if let Err(interrupted) = cancel.check() {
             break Err(interrupted);
         }
         if started.elapsed() > PATIENCE {
             break Err(Error::unavailable(format!(
-                "{} did not end within {} minutes",
-                program.join(" "),
+                "{called} did not end within {} minutes",
                 PATIENCE.as_secs() / 60
             )));
         }

@@ -3,13 +3,12 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use crate::http::{Client, Method, Request, Site, Url, parse_url, read_small, shown};
+use crate::http::{Method, Request, Site, Url, parse_url, read_small, shown};
 use crate::hub::{Body, GitHub, GitHubConfig, Hub as _, TokenSource};
 use larder_core::error::{Error, Result};
 use larder_core::project::Checksum;
-use larder_core::project::user::User;
 
-use super::{Fetched, Stated, checksums};
+use super::{Fetched, Publishers, Stated, checksums};
 
 pub(super) const GITHUB: &str = "https://github.com";
 /// Checksums files are read whole; the largest known have some thousand lines.
@@ -25,25 +24,33 @@ pub(super) struct Place {
 }
 
 /// An asset of a GitHub release. Always github.com, unless the user (not the project) maps it.
-pub(super) fn github(repo: &str, tag: &str, asset: &str) -> Result<Place> {
+pub(super) fn github(
+    publishers: Publishers<'_>,
+    repo: &str,
+    tag: &str,
+    asset: &str,
+) -> Result<Place> {
     Ok(Place {
-        url: asset_url(github_base()?, repo, tag, asset)?,
+        url: asset_url(github_base(publishers)?, repo, tag, asset)?,
         coordinate: asset_url(parse_url(GITHUB)?, repo, tag, asset)?.to_string(),
         file_name: asset.to_owned(),
     })
 }
 
 /// Where git finds a repository of GitHub.
-pub(super) fn repository(repo: &str) -> Result<String> {
+pub(super) fn repository(publishers: Publishers<'_>, repo: &str) -> Result<String> {
     Ok(format!(
         "{}/{repo}",
-        github_base()?.as_str().trim_end_matches('/')
+        github_base(publishers)?.as_str().trim_end_matches('/')
     ))
 }
 
 /// github.com, or what the user has in its place.
-pub(super) fn github_base() -> Result<Url> {
-    parse_url(User::get()?.github_mirror.as_deref().unwrap_or(GITHUB))
+pub(super) fn github_base(publishers: Publishers<'_>) -> Result<Url> {
+    match &publishers.settings.github_mirror {
+        Some(mirror) => Ok(mirror.clone()),
+        None => parse_url(GITHUB),
+    }
 }
 
 /// A tag as one segment of a path.
@@ -81,7 +88,7 @@ pub(super) fn url(text: &str) -> Result<Place> {
 /// Fetches what lies there. With a checksums file wanted, that is read first: bytes that nobody may vouch for are not asked.
 /// `release`: repository and tag whose assets a checksums file may be.
 pub(super) fn fetch(
-    client: &Client,
+    publishers: Publishers<'_>,
     place: &Place,
     wanted: Option<&Checksum>,
     release: Option<(&str, &str)>,
@@ -89,9 +96,9 @@ pub(super) fn fetch(
     let stated = match wanted {
         None | Some(Checksum::Pinned(_)) => Vec::new(),
         Some(Checksum::Url(text)) => {
-            match read_checksums(client, parse_url(text)?, text, place, None)? {
+            match read_checksums(publishers, parse_url(text)?, text, place, None)? {
                 Some(stated) => stated,
-                None => return missing_checksums(client, place, None, text),
+                None => return missing_checksums(publishers, place, None, text),
             }
         }
         Some(Checksum::Asset(name)) => {
@@ -101,9 +108,15 @@ pub(super) fn fetch(
                 ))
                 .hint("give the checksums file's whole url"));
             };
-            match read_checksums(client, github(repo, tag, name)?.url, name, place, release)? {
+            match read_checksums(
+                publishers,
+                github(publishers, repo, tag, name)?.url,
+                name,
+                place,
+                release,
+            )? {
                 Some(stated) => stated,
-                None => return missing_checksums(client, place, release, name),
+                None => return missing_checksums(publishers, place, release, name),
             }
         }
     };
@@ -112,7 +125,7 @@ pub(super) fn fetch(
         coordinate,
         file_name,
     } = place;
-    let found = open(client, place, release)?;
+    let found = open(publishers, place, release)?;
     Ok(found.map(
         |Body {
              reader,
@@ -128,32 +141,40 @@ pub(super) fn fetch(
     ))
 }
 
-fn open(client: &Client, place: &Place, release: Option<(&str, &str)>) -> Result<Option<Body>> {
-    match client.get(Request::new(Method::GET, place.url.clone())?)? {
+fn open(
+    publishers: Publishers<'_>,
+    place: &Place,
+    release: Option<(&str, &str)>,
+) -> Result<Option<Body>> {
+    match publishers
+        .client
+        .get(Request::new(Method::GET, place.url.clone())?)?
+    {
         Some(download) => Ok(Some(Body {
             size: download.size(),
             place: place.coordinate.clone(),
             reader: Box::new(download),
         })),
-        None => private(client, release, &place.file_name),
+        None => private(publishers, release, &place.file_name),
     }
 }
 
 /// What a checksums file states; `None` where there is none.
 fn read_checksums(
-    client: &Client,
+    publishers: Publishers<'_>,
     url: Url,
     name: &str,
     place: &Place,
     release: Option<(&str, &str)>,
 ) -> Result<Option<Vec<Stated>>> {
     let by = format!("{} ({})", file_name(name), shown(&url));
-    let found = client
+    let found = publishers
+        .client
         .get_small(Request::new(Method::GET, url)?, MAX_CHECKSUMS)
         .map_err(|e| e.context(format!("cannot read {by}")))?;
     let bytes = match found {
         Some(bytes) => bytes,
-        None => match private(client, release, name)? {
+        None => match private(publishers, release, name)? {
             Some(body) => read_small(body.reader, MAX_CHECKSUMS, &by)?,
             None => return Ok(None),
         },
@@ -162,13 +183,17 @@ fn read_checksums(
 }
 
 /// An asset of a release that the public does not see, where we have a token for the place it would be.
-fn private(client: &Client, release: Option<(&str, &str)>, asset: &str) -> Result<Option<Body>> {
+fn private(
+    publishers: Publishers<'_>,
+    release: Option<(&str, &str)>,
+    asset: &str,
+) -> Result<Option<Body>> {
     let Some((repo, tag)) = release else {
         return Ok(None);
     };
-    let config = GitHubConfig::from_env()?;
+    let config = &publishers.settings.github;
     // A token of another server says nothing here.
-    if Site::of(&config.web) != Site::of(&github_base()?) {
+    if Site::of(&config.web) != Site::of(&github_base(publishers)?) {
         return Ok(None);
     }
     // Names that no release of ours could have are not looked for.
@@ -179,10 +204,10 @@ fn private(client: &Client, release: Option<(&str, &str)>, asset: &str) -> Resul
         None => Ok(None),
         token => GitHub::new(
             repo,
-            client.clone(),
+            publishers.client.clone(),
             GitHubConfig {
                 token: TokenSource::Given(token),
-                ..config
+                ..config.clone()
             },
         )
         .fetch(&tag, &asset),
@@ -191,12 +216,12 @@ fn private(client: &Client, release: Option<(&str, &str)>, asset: &str) -> Resul
 
 /// The recipe's checksums file is not there: that is *absent* only if the asset is not there either.
 fn missing_checksums(
-    client: &Client,
+    publishers: Publishers<'_>,
     place: &Place,
     release: Option<(&str, &str)>,
     name: &str,
 ) -> Result<Option<Fetched>> {
-    match open(client, place, release)? {
+    match open(publishers, place, release)? {
         None => Ok(None),
         Some(_) => Err(Error::failed(format!("{} is there, but its checksums file {name} is not", place.coordinate))
             .hint("check `checksums:` in the recipe, or pin the digest there: `checksums: {<platform>: <sha256>}`")),
@@ -210,9 +235,16 @@ fn file_name(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::RemoteSettings;
+    use larder_core::cancel::Cancel;
 
     #[test]
     fn coordinates_are_urls_without_surprises() {
+        let publishers = Publishers {
+            client: &crate::http::Client::new(crate::http::Settings::default(), Cancel::new()),
+            settings: &RemoteSettings::default(),
+        };
+        let github = |repo, tag, asset| github(publishers, repo, tag, asset);
         let place = github("o/r", "cli/v1.0+x", "tool v1.tar.gz").unwrap();
         assert_eq!(
             place.coordinate,

@@ -118,7 +118,7 @@ fn fetch(request: &Request<'_>, expectation: &Expectation) -> Result<Availabilit
         original, stated, ..
     } = expectation;
     let fetched = origin::fetch(
-        &run.client,
+        run.publishers(),
         original,
         target.platform,
         stated.is_empty(),

@@ -1,66 +1,64 @@
-//! Where GitHub is and who we are there: origins, token, patience. Read from the environment in one place; tests make
-//! their own.
+//! Where GitHub is and who we are there: origins, token, patience. Handed in by whoever opens it.
 
 use std::process::{Command, Stdio};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::http::{Secret, Url, parse_url};
-use larder_core::error::Result;
-use larder_core::variables;
 
 /// Where a token comes from; asked at most once, and only when one is needed.
 #[derive(Clone, Debug)]
 pub enum TokenSource {
     /// This one, or none.
     Given(Option<Secret>),
-    /// `LARDER_GITHUB_TOKEN`, `GH_TOKEN`, `GITHUB_TOKEN`, then `gh auth token`.
-    Environment,
+    /// What `gh auth token` says; clones share its answer.
+    Gh(Arc<OnceLock<Option<Secret>>>),
+}
+
+impl TokenSource {
+    /// The GitHub command line, not asked yet.
+    pub fn gh() -> Self {
+        Self::Gh(Arc::default())
+    }
 }
 
 /// Where GitHub is, and how patient to be with it.
 #[derive(Clone, Debug)]
 pub struct GitHubConfig {
-    /// Base of the API (`GITHUB_API_URL`; default `https://api.github.com`; `https://host/api/v3` on Enterprise Server).
+    /// Base of the API: `https://api.github.com`, or `https://host/api/v3` on Enterprise Server.
     pub api: Url,
-    /// Base of browser urls (`GITHUB_SERVER_URL`; default `https://github.com`).
+    /// Base of browser urls: `https://github.com`.
     pub web: Url,
     /// The token.
     pub token: TokenSource,
-    /// Least time between two writes (`LARDER_GITHUB_PACE`; default 1s, as GitHub asks).
+    /// Least time between two writes: 1s, as GitHub asks.
     pub pace: Duration,
-    /// How long lists may lag behind writes (`LARDER_GITHUB_SETTLE`; default 15s).
+    /// How long lists may lag behind writes: 15s.
     pub settle: Duration,
 }
 
-impl GitHubConfig {
-    /// From the environment.
-    pub fn from_env() -> Result<Self> {
-        let url = |name: &str, default: &str| {
-            parse_url(
-                variables::value(name)
-                    .as_deref()
-                    .unwrap_or(default)
-                    .trim_end_matches('/'),
-            )
-        };
-        Ok(Self {
-            api: url("GITHUB_API_URL", "https://api.github.com")?,
-            web: url("GITHUB_SERVER_URL", "https://github.com")?,
-            token: TokenSource::Environment,
-            pace: variables::duration(variables::GITHUB_PACE, Duration::from_secs(1))?,
-            settle: variables::duration(variables::GITHUB_SETTLE, Duration::from_secs(15))?,
-        })
+impl Default for GitHubConfig {
+    /// The public GitHub, without a token.
+    fn default() -> Self {
+        let url = |text| parse_url(text).expect("it is a url");
+        Self {
+            api: url("https://api.github.com"),
+            web: url("https://github.com"),
+            token: TokenSource::Given(None),
+            pace: Duration::from_secs(1),
+            settle: Duration::from_secs(15),
+        }
     }
+}
 
+impl GitHubConfig {
     /// The token, if there is one.
     pub fn find_token(&self) -> Option<Secret> {
         match &self.token {
             TokenSource::Given(token) => token.clone(),
-            TokenSource::Environment => [variables::GITHUB_TOKEN, "GH_TOKEN", "GITHUB_TOKEN"]
-                .into_iter()
-                .find_map(variables::value)
-                .map(Secret::new)
-                .or_else(|| gh_token(self.web.host_str().unwrap_or_default())),
+            TokenSource::Gh(answer) => answer
+                .get_or_init(|| gh_token(self.web.host_str().unwrap_or_default()))
+                .clone(),
         }
     }
 }

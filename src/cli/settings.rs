@@ -1,0 +1,330 @@
+//! What the process was started with: the one place that reads the environment. Variables are read once, are given a
+//! meaning here, and go down as values.
+
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use larder_core::environment::Environment;
+use larder_core::error::{Error, Result};
+use larder_core::hosts;
+use larder_core::project::user::{UserConfig, UserSource};
+use larder_core::project::{HubConfig, Project};
+use larder_core::variables::{self, parse_duration};
+use larder_engine::settings::{ActionsContext, CiContext, Settings};
+use larder_remote::RemoteSettings;
+use larder_remote::http::{self, Secret, Url, parse_url};
+use larder_remote::hub::{GitHubConfig, TokenSource};
+
+/// What the process was started with. Clones share it. The default is a process without variables.
+#[derive(Clone, Debug, Default)]
+pub struct Startup {
+    /// The variables.
+    pub environment: Arc<Environment>,
+    /// The user's configuration, read when it is first asked for.
+    pub user: Arc<UserConfig>,
+}
+
+/// The current folder of the process.
+pub fn current_dir() -> Result<Utf8PathBuf> {
+    let current = std::env::current_dir()
+        .map_err(|e| Error::failed("cannot tell the current folder").cause(e))?;
+    Utf8PathBuf::from_path_buf(current).map_err(|path| {
+        Error::usage(format!(
+            "the current folder {} has a name that is not UTF-8",
+            path.display()
+        ))
+    })
+}
+
+/// The folder for temporary files.
+pub fn temp_dir() -> PathBuf {
+    std::env::temp_dir()
+}
+
+impl Startup {
+    /// Of this process.
+    pub fn read() -> Self {
+        Self::new(std::env::vars_os().collect())
+    }
+
+    fn new(environment: Environment) -> Self {
+        let text = |name| environment.value(name).map(str::to_owned);
+        let named = environment.value(variables::CONFIG).map(Utf8PathBuf::from);
+        let user = UserSource {
+            named_by: named.is_some().then_some(variables::CONFIG),
+            file: named.or_else(|| usual_config(&environment)),
+            github_mirror: text(variables::UPSTREAM_GITHUB),
+            allow_http: text(variables::ALLOW_HTTP)
+                .map(|list| hosts::parse_list(&list))
+                .unwrap_or_default(),
+        };
+        Self {
+            user: Arc::new(UserConfig::new(user)),
+            environment: Arc::new(environment),
+        }
+    }
+
+    /// A variable's value; `None` where it is unset or empty.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.environment.value(name)
+    }
+
+    /// Loads the project of a folder, with `LARDER_HUB` laid over it.
+    pub fn load(&self, root: &Utf8Path) -> Result<Project> {
+        let mut project = Project::load(root, &self.user)?;
+        if let Some(text) = self.value(variables::HUB) {
+            project.hub = HubConfig::parse(text, root, &self.user)?;
+        }
+        Ok(project)
+    }
+
+    /// The settings of a run.
+    pub fn settings(&self, offline: bool) -> Result<Settings> {
+        Ok(Settings {
+            remote: self.remote(offline)?,
+            links: self.links()?,
+            cache: self.cache_dir()?,
+            ci: self.ci(),
+        })
+    }
+
+    /// How other machines may be asked.
+    pub fn remote(&self, offline: bool) -> Result<RemoteSettings> {
+        let user = self.user.get()?;
+        let default = http::Settings::default();
+        let http = http::Settings {
+            offline,
+            allow_http: user.allow_http.clone(),
+            user_agent: default.user_agent,
+            ca_file: self.value("SSL_CERT_FILE").map(PathBuf::from),
+            connect: self.duration(variables::HTTP_CONNECT_TIMEOUT, default.connect)?,
+            idle: self.duration(variables::HTTP_IDLE_TIMEOUT, default.idle)?,
+            total: self.duration(variables::HTTP_TOTAL_TIMEOUT, default.total)?,
+            slow_window: self.duration(variables::HTTP_SLOW_WINDOW, default.slow_window)?,
+            stall: self.duration(variables::HTTP_STALL_TIMEOUT, default.stall)?,
+            retries: self.count(variables::HTTP_RETRIES, default.retries)?,
+            backoff: self.duration(variables::HTTP_BACKOFF, default.backoff)?,
+            rate_limit_wait: self
+                .duration(variables::HTTP_RATE_LIMIT_WAIT, default.rate_limit_wait)?,
+            per_host: self
+                .count(variables::HTTP_PER_HOST, default.per_host)?
+                .max(1),
+        };
+        let mirror = user.github_mirror.as_deref();
+        Ok(RemoteSettings {
+            http,
+            github: self.github()?,
+            github_mirror: mirror.map(|text| self.mirror(text)).transpose()?,
+            environment: (*self.environment).clone(),
+            temp: temp_dir(),
+        })
+    }
+
+    /// The url that stands in for github.com.
+    fn mirror(&self, text: &str) -> Result<Url> {
+        let by = match self.value(variables::UPSTREAM_GITHUB) {
+            Some(_) => variables::UPSTREAM_GITHUB,
+            None => "`github_mirror` in your configuration",
+        };
+        named_url(by, text)
+    }
+
+    fn github(&self) -> Result<GitHubConfig> {
+        let default = GitHubConfig::default();
+        let url = |name: &str, default: Url| match self.value(name) {
+            Some(text) => named_url(name, text.trim_end_matches('/')),
+            None => Ok(default),
+        };
+        let token = [variables::GITHUB_TOKEN, "GH_TOKEN", "GITHUB_TOKEN"]
+            .into_iter()
+            .find_map(|name| self.value(name));
+        Ok(GitHubConfig {
+            api: url("GITHUB_API_URL", default.api)?,
+            web: url("GITHUB_SERVER_URL", default.web)?,
+            token: token.map_or_else(TokenSource::gh, |token| {
+                TokenSource::Given(Some(Secret::new(token)))
+            }),
+            pace: self.duration(variables::GITHUB_PACE, default.pace)?,
+            settle: self.duration(variables::GITHUB_SETTLE, default.settle)?,
+        })
+    }
+
+    /// `$LARDER_CACHE_DIR`, else the user's cache folder.
+    pub fn cache_dir(&self) -> Result<Utf8PathBuf> {
+        if let Some(dir) = self.value(variables::CACHE_DIR).map(Utf8PathBuf::from) {
+            if dir.is_absolute() {
+                return Ok(dir);
+            }
+            return Err(wrong(variables::CACHE_DIR, &dir, "is not absolute")
+                .hint("name an absolute folder"));
+        }
+        let folder = |name| absolute(&self.environment, name);
+        let base = if cfg!(windows) {
+            folder("LOCALAPPDATA")
+        } else if cfg!(target_os = "macos") {
+            folder("HOME").map(|home| home.join("Library/Caches"))
+        } else {
+            folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))
+        };
+        base.map(|base| base.join("larder")).ok_or_else(|| {
+            Error::usage("there is no home folder to keep a cache in")
+                .hint("set LARDER_CACHE_DIR to an absolute folder")
+        })
+    }
+
+    /// Whether installed binaries may be links.
+    fn links(&self) -> Result<bool> {
+        match self.value(variables::LINKS) {
+            None => Ok(true),
+            Some("never") => Ok(false),
+            Some(text) => Err(wrong(variables::LINKS, text, "means nothing")
+                .hint("it may be `never`; else leave it unset")),
+        }
+    }
+
+    /// The continuous integration that the process is a part of.
+    pub fn ci(&self) -> CiContext {
+        let text = |name| self.environment.text(name);
+        CiContext {
+            is_ci: matches!(text("CI"), Some("true" | "1")),
+            actions: self.in_github_actions().then(|| ActionsContext {
+                event: text("GITHUB_EVENT_NAME").unwrap_or_default().to_owned(),
+                reference: text("GITHUB_REF").unwrap_or_default().to_owned(),
+                payload: text("GITHUB_EVENT_PATH").map(PathBuf::from),
+                run_url: self.run_url(),
+            }),
+        }
+    }
+
+    /// Whether the process is a step of a job in GitHub Actions.
+    pub fn in_github_actions(&self) -> bool {
+        self.environment.text("GITHUB_ACTIONS") == Some("true")
+    }
+
+    fn run_url(&self) -> Option<String> {
+        let text = |name| self.environment.text(name);
+        Some(format!(
+            "{}/{}/actions/runs/{}",
+            text("GITHUB_SERVER_URL")?,
+            text("GITHUB_REPOSITORY")?,
+            text("GITHUB_RUN_ID")?
+        ))
+    }
+
+    fn duration(&self, name: &str, default: Duration) -> Result<Duration> {
+        let Some(text) = self.value(name) else {
+            return Ok(default);
+        };
+        parse_duration(text).ok_or_else(|| {
+            wrong(name, text, "is not a length of time").hint("write `300ms`, `20s` or `5m`")
+        })
+    }
+
+    fn count(&self, name: &str, default: usize) -> Result<usize> {
+        let Some(text) = self.value(name) else {
+            return Ok(default);
+        };
+        text.parse()
+            .map_err(|_| wrong(name, text, "is not a number"))
+    }
+}
+
+fn wrong(name: &str, value: impl Display, why: &str) -> Error {
+    Error::usage(format!("{name} is `{value}`, which {why}"))
+}
+
+/// A url, or an error that tells who named it.
+fn named_url(by: &str, text: &str) -> Result<Url> {
+    parse_url(text).map_err(|error| error.context(format!("{by} can't be used")))
+}
+
+/// A folder that a variable names, if it is an absolute one.
+fn absolute(environment: &Environment, name: &str) -> Option<Utf8PathBuf> {
+    environment
+        .value(name)
+        .map(Utf8PathBuf::from)
+        .filter(|path| path.is_absolute())
+}
+
+/// Where the user's configuration is, if no variable names it: `larder/config.yml` in `$XDG_CONFIG_HOME`, `~/.config`, or on
+/// Windows `%APPDATA%`.
+fn usual_config(environment: &Environment) -> Option<Utf8PathBuf> {
+    let folder = |name| absolute(environment, name);
+    let base = if cfg!(windows) {
+        folder("APPDATA")
+    } else {
+        folder("XDG_CONFIG_HOME").or_else(|| folder("HOME").map(|home| home.join(".config")))
+    };
+    base.map(|base| base.join("larder/config.yml"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn startup<const N: usize>(variables: [(&str, &str); N]) -> Startup {
+        Startup::new(variables.into_iter().collect())
+    }
+
+    #[test]
+    fn wrong_values_name_their_variable() {
+        let home = ("HOME", "/nowhere");
+        for (name, value) in [
+            (variables::HTTP_BACKOFF, "soon"),
+            (variables::HTTP_RETRIES, "-1"),
+            (variables::GITHUB_PACE, "1d"),
+            (variables::UPSTREAM_GITHUB, "mirror"),
+            (variables::LINKS, "sometimes"),
+            (variables::CACHE_DIR, "cache"),
+            (variables::CONFIG, "config.yml"),
+            ("GITHUB_API_URL", "api"),
+        ] {
+            let error = startup([home, (name, value)]).settings(false).unwrap_err();
+            assert_eq!(error.kind(), larder_core::Kind::Usage, "{error}");
+            assert!(error.to_string().contains(name), "{error}");
+            assert!(startup([home, (name, "")]).settings(false).is_ok());
+        }
+    }
+
+    #[test]
+    fn folders_are_those_of_the_user() {
+        if cfg!(target_os = "linux") {
+            let dir = |variables| startup(variables).cache_dir().unwrap();
+            assert_eq!(dir([("HOME", "/h"), ("XDG_CACHE_HOME", "/c")]), "/c/larder");
+            assert_eq!(
+                dir([("HOME", "/h"), ("XDG_CACHE_HOME", "c")]),
+                "/h/.cache/larder"
+            );
+        }
+        assert!(startup([]).cache_dir().is_err());
+        // What asks other machines needs no folder of ours.
+        assert!(startup([]).remote(false).is_ok());
+    }
+
+    #[test]
+    fn actions_are_told_from_other_ci() {
+        assert_eq!(startup([("CI", "no")]).ci(), CiContext::default());
+        let other = startup([("CI", "1"), ("GITHUB_REF", "refs/heads/x")]).ci();
+        assert!(other.is_ci && other.actions.is_none());
+        let actions = startup([
+            ("CI", "true"),
+            ("GITHUB_ACTIONS", "true"),
+            ("GITHUB_EVENT_NAME", "push"),
+            ("GITHUB_REF", "refs/heads/main"),
+            ("GITHUB_SERVER_URL", "https://github.com"),
+            ("GITHUB_REPOSITORY", "acme/tools"),
+            ("GITHUB_RUN_ID", "7"),
+        ]);
+        let expected = ActionsContext {
+            event: "push".into(),
+            reference: "refs/heads/main".into(),
+            payload: None,
+            run_url: Some("https://github.com/acme/tools/actions/runs/7".into()),
+        };
+        assert_eq!(actions.ci().actions, Some(expected));
+    }
+}
