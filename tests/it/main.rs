@@ -27,6 +27,7 @@ mod fake_github;
 mod github;
 mod github_actions;
 mod http;
+mod house;
 mod hub;
 mod init;
 mod lock;

@@ -1,0 +1,180 @@
+//! Rules of the code itself that neither the compiler nor cargo enforces: who may read the environment, what is global,
+//! and what each crate may be linked with.
+//!
+//! Libraries have habits of their own that are not looked at here: the HTTP client's read the proxy variables.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use crate::env::REPO;
+
+/// The one file that reads the environment.
+const READER: &str = "src/cli/settings.rs";
+
+/// Statics that hold no state: the engine of templates is the same value in every process; the packer keeps a compressor
+/// for its thread.
+const STATICS: [(&str, &str); 2] = [
+    ("crates/larder-core/src/project/template.rs", "ENGINE"),
+    ("crates/larder-core/src/archive/pack.rs", "BEFORE"),
+];
+
+/// Every Rust file of a folder that is no test, by its path in the repository, with the lines that are neither comments nor
+/// tests at the file's end.
+fn sources(folder: &str) -> Vec<(String, Vec<(usize, String)>)> {
+    fn collect(folder: &Path, found: &mut Vec<(String, Vec<(usize, String)>)>) {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().unwrap_or_default();
+            if path.is_dir() {
+                if name != "tests" {
+                    collect(&path, found);
+                }
+            } else if path.extension().is_some_and(|ext| ext == "rs") && name != "tests.rs" {
+                let text = std::fs::read_to_string(&path).expect("a text");
+                let lines = text
+                    .lines()
+                    .map(str::trim)
+                    .enumerate()
+                    .take_while(|(_, line)| !line.starts_with("mod tests {"))
+                    .filter(|(_, line)| !line.starts_with("//"))
+                    .map(|(number, line)| (number + 1, line.to_owned()))
+                    .collect();
+                let path = path.strip_prefix(REPO).expect("in the repository");
+                found.push((path.display().to_string().replace('\\', "/"), lines));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    collect(&Path::new(REPO).join(folder), &mut found);
+    assert!(!found.is_empty(), "{folder}");
+    found
+}
+
+/// Whether a line reads the environment of the process, or asks for the machine's temporary folder without naming one.
+fn reads_environment(line: &str) -> bool {
+    const READS: [&str; 13] = [
+        "args",
+        "args_os",
+        "current_dir",
+        "current_exe",
+        "home_dir",
+        "remove_var",
+        "set_current_dir",
+        "set_var",
+        "temp_dir",
+        "var",
+        "var_os",
+        "vars",
+        "vars_os",
+    ];
+    let named = |(at, _): (usize, &str)| {
+        let before = line[..at].chars().next_back();
+        let rest = &line[at + "env::".len()..];
+        let word: String = rest
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect();
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+            && (READS.contains(&word.as_str()) || rest.starts_with(['{', '*']))
+    };
+    line.match_indices("env::").any(named)
+        || line.contains("use std::env;")
+        || ["tempfile()", "tempdir()", "NamedTempFile::new()"]
+            .iter()
+            .any(|call| line.contains(call))
+}
+
+#[test]
+fn only_one_file_reads_the_environment() {
+    for (line, reads) in [
+        ("let x = std::env::var(name);", true),
+        ("use std::env;", true),
+        ("use std::env::{self, vars_os};", true),
+        ("env::set_var(\"X\", \"y\");", true),
+        ("let dir = std::env::temp_dir();", true),
+        ("let file = tempfile::tempfile()?;", true),
+        ("match std::env::consts::OS {", false),
+        ("std::env::split_paths(path)", false),
+        ("env!(\"CARGO_PKG_VERSION\")", false),
+        ("my_env::var()", false),
+        ("tempfile::tempfile_in(folder)", false),
+    ] {
+        assert_eq!(reads_environment(line), reads, "{line}");
+    }
+    let all = ["crates", "src"].into_iter().flat_map(sources);
+    let found: Vec<String> = all
+        .filter(|(path, _)| path != READER)
+        .flat_map(|(path, lines)| {
+            lines
+                .into_iter()
+                .filter(|(_, line)| reads_environment(line))
+                .map(move |(number, line)| format!("{path}:{number}: {line}"))
+        })
+        .collect();
+    assert!(
+        found.is_empty(),
+        "{READER} reads the environment and hands values down; these read it too:\n{}",
+        found.join("\n")
+    );
+}
+
+#[test]
+fn nothing_is_global() {
+    let mut found = Vec::new();
+    for (path, lines) in ["crates", "src"].into_iter().flat_map(sources) {
+        for (number, line) in lines {
+            let rest = line.strip_prefix("pub ").unwrap_or(&line);
+            let rest = rest.strip_prefix("pub(super) ").unwrap_or(rest);
+            let rest = rest.strip_prefix("pub(crate) ").unwrap_or(rest);
+            let Some(name) = rest
+                .strip_prefix("static ")
+                .and_then(|rest| rest.split(':').next())
+            else {
+                continue;
+            };
+            if !STATICS.contains(&(path.as_str(), name)) {
+                found.push(format!("{path}:{number}: {line}"));
+            }
+        }
+    }
+    assert!(
+        found.is_empty(),
+        "values are passed down, not kept for the whole process:\n{}",
+        found.join("\n")
+    );
+}
+
+/// All crates that a crate is built from.
+fn linked(package: &str) -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--locked", "-e", "normal"])
+        .args(["--prefix", "none", "--format", "{p}", "-p", package])
+        .current_dir(REPO)
+        .output()
+        .expect("cargo runs");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn crates_are_built_from_what_they_may() {
+    let network = ["tokio", "reqwest", "rustls", "hyper"];
+    let terminal = ["clap", "console", "indicatif", "annotate-snippets"];
+    for (package, without) in [
+        ("larder-core", [&network[..], &terminal[..]].concat()),
+        ("larder-remote", terminal.to_vec()),
+        ("larder-engine", terminal.to_vec()),
+    ] {
+        let linked = linked(package);
+        assert!(linked.contains(package), "{linked:?}");
+        for name in without {
+            assert!(!linked.contains(name), "{package} is built with {name}");
+        }
+    }
+}
