@@ -2,13 +2,29 @@
 
 use std::process::{Command, Stdio};
 
-use larder_core::error::{Error, Result};
+use larder_core::error::{Error, Kind, Result};
 
 use crate::context::Context;
 
 /// Whether a revision is a whole commit id, and so pins its bytes by itself.
 pub fn is_commit(rev: &str) -> bool {
     matches!(rev.len(), 40 | 64) && rev.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// An error of git, *unavailable* where its words say that a server could not be reached.
+pub fn classified(error: Error) -> Error {
+    const UNREACHABLE: [&str; 4] = [
+        "Could not resolve",
+        "Connection",
+        "timed out",
+        "unable to access",
+    ];
+    let words = error.to_string();
+    if UNREACHABLE.iter().any(|text| words.contains(text)) {
+        error.with_kind(Kind::Unavailable)
+    } else {
+        error
+    }
 }
 
 /// The commit that a tag or branch of a repository means today; `None` where the repository names no such revision.
@@ -32,10 +48,9 @@ pub fn remote_commit(run: &Context, url: &str, rev: &str) -> Result<Option<Strin
         .output()
         .map_err(|e| Error::failed("cannot run `git`").cause(e))?;
     if !output.status.success() {
-        return Err(
-            Error::unavailable(format!("cannot ask {url} for its revisions"))
-                .cause(String::from_utf8_lossy(&output.stderr).trim()),
-        );
+        let said = String::from_utf8_lossy(&output.stderr);
+        let error = Error::failed(format!("cannot ask {url} for its revisions")).cause(said.trim());
+        return Err(classified(error));
     }
     let text = String::from_utf8_lossy(&output.stdout);
     let commit_of = |reference: &String| {

@@ -10,8 +10,9 @@ use crate::acquire;
 use crate::acquire::intake::{self, Arrival};
 use crate::context::Context;
 use crate::events::Phase;
+use crate::git;
 use larder_core::archive::{Budget, Select};
-use larder_core::error::{Error, Kind, Result};
+use larder_core::error::{Error, Result};
 use larder_core::fs::{self, IoContext};
 use larder_core::keys::tree;
 use larder_core::model::Digest;
@@ -93,7 +94,7 @@ fn clone(ctx: &Context, url: &str, rev: &str, into: &Utf8Path, log: &Utf8Path) -
                 "+refs/heads/*:refs/remotes/origin/*",
             ],
         )
-        .map_err(|e| unreachable_or_failed(e, url))?;
+        .map_err(|e| git::classified(e.context(format!("cannot fetch {url}"))))?;
         [format!("refs/tags/{rev}"), format!("refs/remotes/origin/{rev}"), rev.to_owned()]
             .into_iter()
             .find(|name| {
@@ -131,30 +132,12 @@ fn clone(ctx: &Context, url: &str, rev: &str, into: &Utf8Path, log: &Utf8Path) -
         .output()
         .at("run", Path::new("git"))?;
     let commit = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    if !crate::git::is_commit(&commit) {
+    if !git::is_commit(&commit) {
         return Err(Error::failed(format!(
             "git named no commit for {rev} of {url}"
         )));
     }
     Ok(commit)
-}
-
-fn unreachable_or_failed(error: Error, url: &str) -> Error {
-    let words = error.to_string();
-    let network = [
-        "Could not resolve",
-        "Connection",
-        "timed out",
-        "unable to access",
-    ]
-    .iter()
-    .any(|text| words.contains(text));
-    let error = error.context(format!("cannot fetch {url}"));
-    if network {
-        error.with_kind(Kind::Unavailable)
-    } else {
-        error
-    }
 }
 
 /// git, with nothing of the user's that changes what is checked out, and never asking for a password.

@@ -248,19 +248,8 @@ fn open(request: &Request<'_>) -> Result<Availability<(Managed, Body)>> {
         Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
     };
     let pin = request.pin(sidecar.content.origin, PinKind::Asset);
-    if let Some(pin) = pin.filter(|pin| pin.sha256 != sidecar.sha256) {
-        let place = request.run.hub()?.place(&tag, &asset);
-        return Err(
-            Error::integrity(format!("{place} is not what versions.lock pins"))
-                .cause(format!(
-                    "its sidecar says sha256 {}, versions.lock says {}",
-                    sidecar.sha256, pin.sha256
-                ))
-                .hint(format!(
-                    "if the change is wanted: `larder lock --update {}`",
-                    request.target.name
-                )),
-        );
+    if let Some(pin) = pin {
+        check_sidecar(request, &tag, &asset, &sidecar, &pin)?;
     }
     let managed = Managed::described(tag, asset, sidecar);
     Ok(match managed.open(request)? {
@@ -269,23 +258,55 @@ fn open(request: &Request<'_>) -> Result<Availability<(Managed, Body)>> {
     })
 }
 
-/// What the hub would give.
+/// What the hub would give. No byte of the asset is read, so what the lock pins is held against the sidecar, if there is one.
 pub(super) fn probe(request: &Request<'_>) -> Result<Availability<Offer>> {
-    let hub = request.run.hub()?.describe();
-    Ok(open(request)?.map(|(managed, _)| {
-        let Managed {
-            tag,
-            asset,
-            vouched,
-        } = managed;
-        let pinned = match vouched {
-            Vouched::Lock(..) => ", which versions.lock pins",
-            Vouched::Sidecar(_) => "",
-        };
-        Offer {
-            answer: format!("{hub} has {tag}/{asset}{pinned}"),
+    let hub = request.run.hub()?;
+    let managed = match open(request)? {
+        Availability::Have((managed, _)) => managed,
+        Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
+    };
+    let Managed {
+        tag,
+        asset,
+        vouched,
+    } = &managed;
+    let pinned = match vouched {
+        Vouched::Sidecar(_) => "",
+        Vouched::Lock(_, pin) => {
+            if let Some(sidecar) = hub.sidecar(tag, asset)? {
+                check_sidecar(request, tag, asset, &sidecar, pin)?;
+            }
+            ", which versions.lock pins"
         }
+    };
+    Ok(Availability::Have(Offer {
+        answer: format!("{} has {tag}/{asset}{pinned}", hub.describe()),
     }))
+}
+
+/// A sidecar that states another digest than the lock pins is of other bytes.
+fn check_sidecar(
+    request: &Request<'_>,
+    tag: &Tag,
+    asset: &AssetName,
+    sidecar: &Sidecar,
+    pin: &Pin,
+) -> Result<()> {
+    if sidecar.sha256 == pin.sha256 {
+        return Ok(());
+    }
+    let place = request.run.hub()?.place(tag, asset);
+    Err(
+        Error::integrity(format!("{place} is not what versions.lock pins"))
+            .cause(format!(
+                "its sidecar says sha256 {}, versions.lock says {}",
+                sidecar.sha256, pin.sha256
+            ))
+            .hint(format!(
+                "if the change is wanted: `larder lock --update {}`",
+                request.target.name
+            )),
+    )
 }
 
 /// Takes the hub's asset. What is wrong is fetched once more, afresh: the asset may have been replaced between two
