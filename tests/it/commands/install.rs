@@ -95,8 +95,8 @@ fn a_dry_run_prints_the_chain_and_the_choice() {
     assert!(!env.base().join("bin").exists() && !env.exists("versions.lock"));
     assert_eq!(
         server.take(),
-        Vec::<String>::new(),
-        "nobody is asked for what is not wanted yet"
+        ["GET /tool"],
+        "the publisher is asked whether it has the file, and only where it would be used"
     );
     env.larder(["install", "tool", "--to", "../bin", "--source", "original"])
         .success();
