@@ -1,7 +1,7 @@
 //! Flags of commands that look at sources without using them.
 
 use larder_core::model::SourceKind;
-use larder_engine::steps::Options;
+use larder_engine::context::Options;
 
 /// Flags of commands that look at sources without using them.
 #[derive(Clone, Debug, Default, clap::Args)]

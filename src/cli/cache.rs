@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::Global;
 use crate::report;
-use crate::report::human;
 use larder_core::error::{Error, Result};
 use larder_core::formats::documents::CacheDirDocument;
+use larder_core::human;
 use larder_engine::cache::{Cache, Checked, Pruned, Usage};
 
 /// Look after the local cache

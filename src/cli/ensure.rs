@@ -2,22 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::Global;
 use super::init::restore_schemas;
-use super::record;
 use super::session::{LimitArgs, PlatformArgs, Session};
-use larder_core::error::{Error, Result};
+use larder_core::error::Result;
 use larder_core::model::{Action, Outcome, SourceKind, Target};
+use larder_engine::context::Options;
+use larder_engine::ensure::ensure;
 use larder_engine::events::{Event, Events, Finished, Summary};
 use larder_engine::installed::TargetState;
 use larder_engine::plan::{Plan, Selection};
-use larder_engine::runner::dry_run::dry_run;
-use larder_engine::runner::ensure::Ensure;
-use larder_engine::runner::{self, Work};
-use larder_engine::steps::{self, Done, Options};
+use larder_engine::snapshot;
 
 /// Make binaries present and right
 ///
@@ -104,60 +101,27 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let platforms = args.platforms.resolve()?;
     if args.how.is_plain() && platforms == larder_engine::plan::Platforms::Host {
         let root = global.root()?;
-        if let Some(targets) = record::fast(&root, &args.names) {
+        if let Some(targets) = snapshot::up_to_date(&root, &args.names) {
             return Ok(all_up_to_date(targets, global, started));
         }
     }
     let session = Session::open(global, args.how.options())?;
-    let selection = Selection::parse(&session.ctx.project, &args.names)?;
-    let plan = Plan::new(&session.ctx.project, &selection, &platforms);
-    session.begin(Action::Ensure, plan.goals().len());
-    let (done, errors) = targets(&session, &plan, args.limits, args.how.upload);
+    let project = &session.ctx.project;
+    let plan = Plan::new(
+        project,
+        &Selection::parse(project, &args.names)?,
+        &platforms,
+    );
+    session.ctx.events.send(Event::Started {
+        action: Action::Ensure,
+        steps: plan.goals().len(),
+    });
+    let upload = session.upload(args.how.upload);
+    let ensured = ensure(&session.ctx, &plan, args.limits.resolve(), upload);
     if !session.ctx.options.dry_run {
         restore_schemas(&session.ctx.project.root);
     }
-    Ok(session.end(&done, &errors))
-}
-
-/// Ensures the targets of a plan in a session; gives what is there now, and every failure (each is told already). `upload`:
-/// what gets built is released, outside CI too.
-pub fn targets(
-    session: &Session,
-    plan: &Plan,
-    limits: LimitArgs,
-    upload: bool,
-) -> (BTreeMap<Target, Done>, Vec<Error>) {
-    let upload = steps::decide_upload(&session.ctx.project, upload, &session.ctx.settings.ci);
-    let ensure = Arc::new(Ensure::new(Arc::clone(&session.ctx), upload));
-    for (target, reason) in plan.skipped() {
-        ensure.skipped(target, reason);
-    }
-    if session.ctx.options.dry_run {
-        let foreseen = dry_run(&session.ctx, plan, limits.resolve(8));
-        let errors = foreseen
-            .iter()
-            .filter_map(|foreseen| ensure.foreseen(foreseen))
-            .collect();
-        return (ensure.done(), errors);
-    }
-    let sweep = || {
-        // What can't be removed is only litter.
-        let _ = steps::sweep(&session.ctx);
-    };
-    sweep();
-    let work: Arc<dyn Work> = ensure.clone();
-    let ended = runner::run(
-        plan,
-        &work,
-        limits.resolve(8),
-        session.runtime.handle(),
-        &session.ctx.cancel,
-    );
-    let mut errors: Vec<Error> = ended.errors.into_iter().map(|(_, error)| error).collect();
-    errors.extend(ensure.late_errors());
-    // Once more: whoever was waited for may have been killed.
-    sweep();
-    (ensure.done(), errors)
+    Ok(session.end(ensured))
 }
 
 /// Tells that everything is up to date, from the record alone.

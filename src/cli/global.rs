@@ -1,6 +1,7 @@
 //! Flags that every command understands.
 
 use std::io::IsTerminal;
+use std::process::ExitCode;
 use std::sync::mpsc::Receiver;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -10,7 +11,7 @@ use super::tally::Tally;
 use crate::report::{
     self, ColorChoice, Mode, Paint, Redactor, Reporter, ReporterHandle, Verbosity,
 };
-use larder_core::error::{Error, Result};
+use larder_core::error::{Error, Kind, Result};
 use larder_core::project::Project;
 use larder_engine::events::{Did, Event};
 
@@ -141,6 +142,15 @@ impl Global {
     /// Shows a step of the project at once.
     pub fn tell(&self, did: &Did) {
         report::tell(did, &self.mode(), self.verbosity(), &self.redactor());
+    }
+
+    /// Shows what failed beside a document that was printed; gives the exit code.
+    pub fn failures(&self, errors: &[Error]) -> ExitCode {
+        for error in errors {
+            self.say_error(error);
+        }
+        let worst = Kind::worst(errors.iter().map(Error::kind));
+        ExitCode::from(worst.map_or(0, Kind::exit_code))
     }
 
     /// How much to say.

@@ -1,34 +1,24 @@
 //! `larder install`.
 
-use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Global;
 use super::ensure::tell_success;
-use super::session::{LimitArgs, Session};
-use super::settings::{Startup, temp_dir};
-use crate::report;
+use super::session::Session;
+use super::settings::Startup;
+use crate::report::{self, Redactor};
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
-use larder_core::fs;
-use larder_core::model::{Action, Artifact, Name, Outcome, Platform, SourceKind, Target, Version};
+use larder_core::formats::documents::SourceEntry;
+use larder_core::model::{Name, SourceKind, Version};
 use larder_core::project::{HubConfig, Project};
-use larder_engine::acquire::intake::Transfer;
-use larder_engine::acquire::search::Attempt;
-use larder_engine::acquire::{self, released};
-use larder_engine::context::{Context, Options};
-use larder_engine::events::Events;
-use larder_engine::events::Finished;
-use larder_engine::plan::{Plan, Platforms, Selection};
-use larder_engine::runner::ensure::Ensure;
-use larder_engine::runner::{self, Work};
-use larder_engine::steps::UploadDecision;
-use larder_remote::RemoteSettings;
-use larder_remote::http::Client;
+use larder_engine::context::Options;
+use larder_engine::ensure::Ensured;
+use larder_engine::install::{self, Chain};
 
 /// Put a subsystem's binaries into a folder of yours
 ///
@@ -106,114 +96,30 @@ fn from_project(
     version: Option<Version>,
     to: &Utf8Path,
 ) -> Result<ExitCode> {
-    let selection = Selection::parse(&project, &[name.to_owned()])?;
-    let (Selection::Names(names), Some(version)) = (&selection, version) else {
-        if selection == Selection::All {
-            return Err(Error::usage("install takes one subsystem")
-                .hint("`larder ensure all` makes all of them present"));
-        }
-        return in_project(args, global, project, &selection, to);
-    };
-    for name in names {
-        if let Some(subsystem) = project.subsystems.get_mut(name) {
-            subsystem.version = version.clone();
-        }
-    }
-    in_project(args, global, project, &selection, to)
-}
-
-fn in_project(
-    args: &Args,
-    global: &Global,
-    project: Project,
-    selection: &Selection,
-    to: &Utf8Path,
-) -> Result<ExitCode> {
-    let scratch = fs::Scratch::new(&temp_dir(), "install")?;
-    let apart = Some(scratch.path().to_owned());
+    let selection = install::choose(&mut project, name, version)?;
     let options = Options {
         source: args.source,
         offline: args.offline,
         dry_run: args.dry_run,
-        apart,
         ..Options::default()
     };
-    let session = Session::with_project(global, project, options)?;
-    let ctx = Arc::clone(&session.ctx);
-    let goals: Vec<Target> = selection
-        .subsystems(&ctx.project)
-        .iter()
-        .map(|subsystem| Target {
-            name: subsystem.name.clone(),
-            platform: Platform::host(),
-        })
-        .collect();
+    let mut session = Session::with_project(global, project, options)?;
+    let _apart = install::apart(session.context_mut()?)?;
     if args.dry_run {
-        for target in &goals {
-            show_chain(global, &ctx, target, to)?;
+        for chain in install::chains(&session.ctx, &selection)? {
+            let choice = chain.choice().map_or("no source has it".to_owned(), |via| {
+                format!("would install from {via} into {to}")
+            });
+            tell(
+                global,
+                &format!("{}{choice}\n", text(&chain, &global.redactor())),
+            )?;
         }
-        return Ok(session.end(&BTreeMap::new(), &[]));
+        return Ok(session.end(Ensured::default()));
     }
-    let plan = Plan::new(&ctx.project, selection, &Platforms::Host);
-    session.begin(Action::Ensure, plan.goals().len());
-    let ensure = Arc::new(Ensure::new(Arc::clone(&ctx), UploadDecision::No));
-    for (target, reason) in plan.skipped() {
-        ensure.skipped(target, reason);
-    }
-    let work: Arc<dyn Work> = ensure.clone();
-    let limits = LimitArgs::default().resolve(8);
-    let ended = runner::run(&plan, &work, limits, session.runtime.handle(), &ctx.cancel);
-    let mut errors: Vec<Error> = ended.errors.into_iter().map(|(_, error)| error).collect();
-    if errors.is_empty() {
-        let done = ensure.done();
-        // What it needs comes along: it would not run without.
-        for (target, done) in done.iter().filter(|(target, _)| plan_goal(&plan, target)) {
-            let bin = ctx.bin(target);
-            if let Err(error) = copy(global, &done.artifact, |file| bin.file(file), to) {
-                errors.push(error);
-            }
-        }
-    }
-    Ok(session.end(&BTreeMap::new(), &errors))
-}
-
-fn plan_goal(plan: &Plan, target: &Target) -> bool {
-    plan.goals().into_iter().any(|id| plan.target(id) == target)
-}
-
-fn show_chain(global: &Global, ctx: &Context, target: &Target, to: &Utf8Path) -> Result<()> {
-    let probe = acquire::probe(ctx, target)?;
-    let version = &ctx.subsystem(target)?.version;
-    let row = |attempt: &Attempt| {
-        let arrow = if probe.choice() == Some(attempt.source) {
-            "→"
-        } else {
-            " "
-        };
-        format!("  {arrow} {:<9} {}\n", attempt.source, attempt.answer)
-    };
-    let rows: Vec<String> = probe.attempts.iter().map(row).collect();
-    let text = format!(
-        "{} {version} for {}\n{}",
-        target.name,
-        target.platform,
-        rows.concat()
-    );
-    let choice = probe
-        .choice()
-        .map_or("no source has it\n".to_owned(), |via| {
-            format!("would install from {via} into {to}\n")
-        });
-    tell(global, &(text + &choice))
-}
-
-/// Prints what the command is asked for; beside the lines of `--json`, where it would be in the way.
-fn tell(global: &Global, text: &str) -> Result<()> {
-    if global.json {
-        report::say(text.trim_end());
-        return Ok(());
-    }
-    report::print(text)
+    let placed = install::from_project(&session.ctx, &selection, to);
+    tell_files(global, &placed.files)?;
+    Ok(session.end(placed.errors.into()))
 }
 
 fn from_hub(
@@ -226,87 +132,63 @@ fn from_hub(
 ) -> Result<ExitCode> {
     let started = Instant::now();
     let cancel = Cancel::new();
-    let RemoteSettings {
-        http, github, temp, ..
-    } = global.startup.remote(args.offline)?;
-    let client = Arc::new(Client::new(http, cancel.clone()));
-    let hub = larder_remote::hub::open(config, &client, &github)?;
-    let version = match version {
-        Some(version) => version,
-        None => released::newest(&*hub, name)?.ok_or_else(|| {
-            Error::failed(format!("{} has no release of `{name}`", hub.describe()))
-        })?,
-    };
-    let platform = Platform::host();
-    let Some((tag, asset, sidecar)) = released::find(&*hub, name, &version, platform)? else {
-        return Err(Error::failed(format!(
-            "{} has no {name} {version} for {platform}",
-            hub.describe()
-        )));
-    };
+    let settings = global.startup.remote(args.offline)?;
+    let found = install::OnHub::find(config, &settings, &cancel, name, version)?;
     if args.dry_run {
-        let chain = format!("  → managed   {} has {tag}/{asset}", hub.describe());
         tell(
             global,
-            &format!("{name} {version} for {platform}\n{chain}\nwould install into {to}\n"),
+            &format!(
+                "{}would install into {to}\n",
+                text(&found.chain(), &global.redactor())
+            ),
         )?;
         if global.json {
             tell_success(Vec::new(), global, started);
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let scratch = fs::Scratch::new(&temp, "install")?;
-    let dir = scratch.path();
-    let target = Target {
-        name: name.clone(),
-        platform,
-    };
-    // Nobody listens: a person sees the summary, a program the line.
-    let (events, _) = Events::channel();
-    let transfer = Transfer {
-        target: &target,
-        events: &events,
-        cancel: &cancel,
-    };
-    released::take(&*hub, transfer, &tag, &asset, &sidecar, dir)?;
-    copy(global, &sidecar.content, |file| dir.join(file), to)?;
-    let mut finished = Finished::new(Action::Ensure, target, version, Outcome::Downloaded);
-    (finished.via, finished.bytes, finished.seconds) = (
-        Some(SourceKind::Managed),
-        sidecar.size,
-        started.elapsed().as_secs_f64(),
-    );
-    finished.place = Some(format!("{}/{tag}/{asset}", hub.describe()));
+    let (files, finished) = found.install(to, &cancel)?;
+    tell_files(global, &files)?;
     tell_success(vec![finished], global, started);
     Ok(ExitCode::SUCCESS)
 }
 
-/// Copies an artifact's executables into a folder, each switched by rename, and names them.
-fn copy(
-    global: &Global,
-    artifact: &Artifact,
-    from: impl Fn(&str) -> Utf8PathBuf,
-    to: &Utf8Path,
-) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for file in artifact.files.iter().filter(|file| file.mode == 0o755) {
-        let target = to.join(&file.name);
-        let mut staged = tempfile::Builder::new()
-            .prefix(".tmp-")
-            .tempfile_in(to)
-            .map_err(|e| fs::io_error("create a file in", to, &e))?;
-        let source = from(file.name.as_str());
-        std::io::copy(&mut fs::open(&source)?, staged.as_file_mut())
-            .map_err(|e| fs::io_error("copy to", &target, &e))?;
-        fs::set_mode(staged.path(), file.mode)?;
-        staged
-            .as_file()
-            .sync_all()
-            .map_err(|e| fs::io_error("flush", &target, &e))?;
-        staged
-            .persist(&target)
-            .map_err(|e| fs::io_error("write", &target, &e.error))?;
-        tell(global, &format!("{target}\n"))?;
+/// Each source and its answer; an arrow marks the one that would be used.
+fn text(chain: &Chain, redactor: &Redactor) -> String {
+    let Chain {
+        target,
+        version,
+        sources,
+    } = chain;
+    let mut text = format!("{} {version} for {}\n", target.name, target.platform);
+    for SourceEntry {
+        source,
+        chosen,
+        answer,
+    } in sources
+    {
+        let arrow = if *chosen { "→" } else { " " };
+        // Writing to a String can't fail.
+        let _ = writeln!(
+            text,
+            "  {arrow} {source:<9} {}",
+            redactor.clean_line(answer)
+        );
     }
-    Ok(())
+    text
+}
+
+fn tell_files(global: &Global, files: &[Utf8PathBuf]) -> Result<()> {
+    files
+        .iter()
+        .try_for_each(|file| tell(global, &format!("{file}\n")))
+}
+
+/// Prints what the command is asked for; beside the lines of `--json`, where it would be in the way.
+fn tell(global: &Global, text: &str) -> Result<()> {
+    if global.json {
+        report::say(text.trim_end());
+        return Ok(());
+    }
+    report::print(text)
 }

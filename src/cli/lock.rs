@@ -1,16 +1,12 @@
 //! `larder lock`.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use super::Global;
-use super::each::{Told, each};
-use super::session::{PlatformArgs, Session};
+use super::session::{JobArgs, PlatformArgs, Session};
 use larder_core::error::Result;
-use larder_core::model::{Action, Outcome};
-use larder_engine::acquire::sources::original::Pins;
 use larder_engine::context::Options;
-use larder_engine::lock_resolve;
+use larder_engine::lock_resolve::{Lines, lock_all};
 
 /// Pin what is accepted in versions.lock
 ///
@@ -28,6 +24,8 @@ pub struct Args {
     names: Vec<String>,
     #[command(flatten)]
     platforms: PlatformArgs,
+    #[command(flatten)]
+    jobs: JobArgs,
     /// Replace the lines of these by what their sources have today.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["names", "adopt"])]
     update: Vec<String>,
@@ -48,33 +46,16 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             ..Options::default()
         },
     )?;
-    let ctx = Arc::clone(&session.ctx);
-    let (update, adopt) = (!args.update.is_empty(), !args.adopt.is_empty());
-    let pins = if update { Pins::Anew } else { Pins::Lock };
-    let names = match (update, adopt, args.names.is_empty()) {
-        (true, _, _) => args.update.clone(),
-        (_, true, _) => args.adopt.clone(),
-        (_, _, true) => vec!["all".to_owned()],
-        _ => args.names.clone(),
+    let lines = match (args.update.is_empty(), args.adopt.is_empty()) {
+        (false, _) => Lines::Anew,
+        (true, false) => Lines::Adopted,
+        (true, true) => Lines::Missing,
     };
-    each(
-        session,
-        Action::Lock,
-        &names,
-        &args.platforms.resolve()?,
-        |target| {
-            let lines = if adopt {
-                lock_resolve::adopt(&ctx, target)?.into_iter().collect()
-            } else {
-                lock_resolve::lines(&ctx, target, pins)?
-            };
-            let changed = ctx.locking.write(&lines, update)?;
-            let outcome = if changed {
-                Outcome::Locked
-            } else {
-                Outcome::UpToDate
-            };
-            Ok((outcome, Told::default()))
-        },
-    )
+    // Only one of them can be given.
+    let names = [&args.names[..], &args.update, &args.adopt].concat();
+    let targets = args
+        .platforms
+        .targets_or_all(&session.ctx.project, &names)?;
+    let errors = lock_all(&session.ctx, &targets, lines, args.jobs.get());
+    Ok(session.end(errors.into()))
 }

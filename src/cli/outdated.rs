@@ -5,13 +5,13 @@ use std::process::ExitCode;
 use super::Global;
 use super::session::supervised;
 use crate::report::table::{Table, stdout_width};
-use crate::report::{self, Redactor, Tone};
-use larder_core::error::{Error, Kind, Result};
+use crate::report::{self, Cleaned as _, Tone};
+use larder_core::error::Result;
 use larder_core::formats::documents::{Age, OutdatedDocument, OutdatedEntry};
-use larder_core::project::Subsystem;
 use larder_engine::plan::Selection;
+use larder_engine::versions::outdated;
 use larder_remote::http;
-use larder_remote::origin::{Asking, Newest, Publishers, is_older};
+use larder_remote::origin::Publishers;
 
 /// Show which versions are not the newest
 ///
@@ -42,78 +42,22 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let project = global.load(&global.root()?)?;
     let selection = Selection::parse_or_all(&project, &args.names)?;
-    let subsystems = selection.subsystems(&project);
     let (runtime, cancel) = supervised()?;
     let settings = global.startup.remote(args.offline)?;
     let publishers = Publishers {
         client: &http::Client::new(settings.http.clone(), cancel.clone()),
         settings: &settings,
     };
-    let answers = Asking::new(publishers, &cancel).all(&subsystems, args.pre);
+    let answers = outdated::document(&project, &selection, args.pre, publishers, &cancel);
     runtime.shutdown_background();
-    cancel.check()?;
-    let errors: Vec<&Error> = answers
-        .iter()
-        .filter_map(|answer| answer.as_ref().err())
-        .collect();
-    let worst = errors
-        .iter()
-        .map(|error| error.kind())
-        .min_by_key(|kind| kind.rank());
-    let redactor = global.redactor();
-    let entries: Vec<OutdatedEntry> = subsystems
-        .iter()
-        .zip(&answers)
-        .map(|(subsystem, answer)| entry(subsystem, answer, &redactor))
-        .collect();
-    let document = OutdatedDocument {
-        project: project.name.clone(),
-        outdated: entries
-            .iter()
-            .filter(|entry| entry.state == Age::Outdated)
-            .count(),
-        subsystems: entries,
-    };
+    let (document, errors) = answers?;
+    let document = document.cleaned(&global.redactor());
     if global.json {
         global.print_json(&document)?;
     } else {
         report::print(&table(&document).render(stdout_width(), global.stdout_paint()))?;
     }
-    for error in errors {
-        global.say_error(error);
-    }
-    Ok(ExitCode::from(worst.map_or(0, Kind::exit_code)))
-}
-
-fn entry(subsystem: &Subsystem, answer: &Result<Newest>, redactor: &Redactor) -> OutdatedEntry {
-    let current = subsystem.version.clone();
-    let mut entry = OutdatedEntry {
-        name: subsystem.name.clone(),
-        current,
-        newest: None,
-        state: Age::Unknown,
-        asked: None,
-        note: None,
-    };
-    match answer {
-        Ok(Newest::Known { version, asked }) => {
-            entry.state = if is_older(&entry.current, version) {
-                Age::Outdated
-            } else {
-                Age::Newest
-            };
-            if entry.state == Age::Newest && *version != entry.current {
-                entry.note = Some("pinned is newer than what is announced".to_owned());
-            }
-            (entry.newest, entry.asked) = (Some(version.clone()), Some(asked.clone()));
-        }
-        Ok(Newest::Unknown(why)) => entry.note = Some(why.clone()),
-        Err(error) => {
-            (entry.state, entry.note) =
-                (Age::Unavailable, Some(report::error_line(error, redactor)));
-        }
-    }
-    entry
+    Ok(global.failures(&errors))
 }
 
 fn table(document: &OutdatedDocument) -> Table {

@@ -3,11 +3,10 @@
 use std::process::ExitCode;
 
 use super::Global;
-use super::each::{Told, each};
-use super::session::{PlatformArgs, Session};
+use super::session::{JobArgs, PlatformArgs, Session};
 use larder_core::error::Result;
-use larder_core::model::{Action, Outcome};
-use larder_engine::steps::{self, Options};
+use larder_engine::context::Options;
+use larder_engine::release::package::package_all;
 
 /// Pack installed binaries into assets in .dist
 ///
@@ -23,38 +22,14 @@ pub struct Args {
     names: Vec<String>,
     #[command(flatten)]
     platforms: PlatformArgs,
+    #[command(flatten)]
+    jobs: JobArgs,
 }
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let session = Session::open(global, Options::default())?;
-    let ctx = std::sync::Arc::clone(&session.ctx);
-    each(
-        session,
-        Action::Package,
-        &args.names,
-        &args.platforms.resolve()?,
-        |target| {
-            let packaged = steps::package(&ctx, target)?;
-            let outcome = if packaged.up_to_date {
-                Outcome::UpToDate
-            } else {
-                Outcome::Packaged
-            };
-            let place = packaged
-                .file
-                .strip_prefix(&ctx.project.root)
-                .unwrap_or(&packaged.file)
-                .to_string();
-            Ok((
-                outcome,
-                Told {
-                    bytes: packaged.sidecar.size,
-                    place: Some(place),
-                    reason: None,
-                    version: None,
-                },
-            ))
-        },
-    )
+    let targets = args.platforms.targets(&session.ctx.project, &args.names)?;
+    let errors = package_all(&session.ctx, &targets, args.jobs.get());
+    Ok(session.end(errors.into()))
 }

@@ -7,14 +7,14 @@ use super::Global;
 use super::asking::AskingArgs;
 use super::session::{Looking, PlatformArgs};
 use crate::report::table::{Table, stdout_width};
-use crate::report::{self, Redactor, Tone, Verbosity};
+use crate::report::{self, Cleaned as _, Tone, Verbosity};
 use larder_core::error::{Error, Result};
 use larder_core::formats::documents::{Decision, PlanDocument, PlanStep};
-use larder_core::model::{Name, Platform, SourceKind, Target};
+use larder_core::model::{Name, Platform, SourceKind};
 use larder_engine::context::Context;
-use larder_engine::plan::{Plan, Platforms, Selection};
-use larder_engine::runner::Limits;
-use larder_engine::runner::dry_run::{Foreseen, dry_run};
+use larder_engine::inspect::plan;
+use larder_engine::plan::{Selection, Targets};
+use larder_engine::release::hub_status;
 
 /// Show what `ensure` would do now
 ///
@@ -49,110 +49,40 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let ctx = &looking.ctx;
     let selection = Selection::parse_or_all(&ctx.project, &args.names)?;
     if args.matrix {
-        let platforms = if args.platforms.is_given() {
-            platforms
-        } else {
-            Platforms::All
-        };
-        return super::matrix::print(&looking, &selection, &platforms, args.github, global);
+        let targets = Targets::new(&ctx.project, &selection, &platforms.or_all());
+        return matrix(ctx, &targets, args.github, global);
     }
-    let plan = Plan::new(&ctx.project, &selection, &platforms);
-    let mut errors: Vec<Error> = Vec::new();
-    let mut steps = Vec::new();
-    for (target, reason) in plan.skipped() {
-        let mut step = step(ctx, target);
-        (step.decision, step.reason) = (Decision::Skip, Some(reason.clone()));
-        steps.push(step);
-    }
-    let limits = Limits {
-        builds: usize::MAX,
-        transfers: 8,
-        keep_going: true,
-    };
-    let redactor = global.redactor();
-    for foreseen in dry_run(ctx, &plan, limits) {
-        let (step, error) = of(ctx, foreseen, &redactor);
-        steps.push(step);
-        errors.extend(error);
-    }
-    steps.sort_by(|a, b| (&a.name, a.platform).cmp(&(&b.name, b.platform)));
-    let up_to_date = steps
-        .iter()
-        .all(|step| matches!(step.decision, Decision::UpToDate | Decision::Skip));
-    let document = PlanDocument { up_to_date, steps };
+    let (document, errors) = plan::document(ctx, &selection, &platforms)?;
+    let document = document.cleaned(&global.redactor());
     if global.json {
         global.print_json(&document)?;
     } else {
         show(&document, global)?;
     }
-    for error in &errors {
-        global.say_error(error);
-    }
-    let worst = errors
-        .iter()
-        .map(Error::kind)
-        .min_by_key(|kind| kind.rank());
-    Ok(worst.map_or(ExitCode::SUCCESS, |kind| ExitCode::from(kind.exit_code())))
+    Ok(global.failures(&errors))
 }
 
-fn step(ctx: &Context, target: &Target) -> PlanStep {
-    PlanStep {
-        name: target.name.clone(),
-        version: ctx.project.subsystems[&target.name].version.clone(),
-        platform: target.platform,
-        decision: Decision::UpToDate,
-        source: None,
-        reason: None,
-        answer: None,
-        needed_by: Vec::new(),
+/// What nobody has released yet, as the matrix of a GitHub Actions job; with `github` it also becomes the step's outputs
+/// `matrix` and `empty`.
+fn matrix(ctx: &Context, request: &Targets, github: bool, global: &Global) -> Result<ExitCode> {
+    let output = github.then(|| global.startup.value("GITHUB_OUTPUT"));
+    if output == Some(None) {
+        return Err(
+            Error::usage("--github writes a step's outputs, and GITHUB_OUTPUT is not set")
+                .hint("leave it out elsewhere"),
+        );
     }
-}
-
-/// What was foreseen of a target; an error where that could not be told.
-fn of(ctx: &Context, foreseen: Foreseen, redactor: &Redactor) -> (PlanStep, Option<Error>) {
-    let mut step = step(ctx, &foreseen.target);
-    step.source = foreseen.source();
-    let Foreseen {
-        target,
-        probe,
-        skipped,
-        needed_by,
-    } = foreseen;
-    step.needed_by = needed_by.into_iter().collect();
-    match probe {
-        Some(Ok(probe)) => {
-            let last = probe
-                .attempts
-                .last()
-                .map(|attempt| redactor.clean_line(&attempt.answer));
-            step.decision = match (probe.stale(), probe.choice()) {
-                (None, _) => Decision::UpToDate,
-                (Some(_), Some(source)) => Decision::of(source),
-                (Some(_), None) => Decision::Fail,
-            };
-            step.reason = probe.stale().map(|stale| stale.reason.clone());
-            step.answer = probe
-                .stopped()
-                .map(|error| report::error_line(error, redactor))
-                .or(last);
-            if let Some(reason) = skipped {
-                (step.decision, step.reason) = (Decision::Skip, Some(reason));
-            }
-            (step, None)
-        }
-        Some(Err(error)) => {
-            step.decision = Decision::Fail;
-            step.reason = Some(report::error_line(&error, redactor));
-            (
-                step,
-                Some(error.context(format!("cannot tell what would become of {target}"))),
-            )
-        }
-        None => {
-            (step.decision, step.reason) = (Decision::Skip, skipped);
-            (step, None)
-        }
+    let matrix = hub_status::missing(ctx, request)?;
+    for target in &matrix.nowhere {
+        report::say(&format!(
+            "{target} is missing, and no runner of GitHub Actions can make it"
+        ));
     }
+    if let Some(Some(path)) = output {
+        larder_core::fs::append(path, matrix.outputs()?.as_bytes())?;
+    }
+    global.print_json(&matrix)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn show(document: &PlanDocument, global: &Global) -> Result<()> {

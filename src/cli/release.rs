@@ -1,24 +1,18 @@
 //! `larder release` and its words.
 
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Instant;
 
-use rayon::prelude::*;
-
-use super::each::{Told, each};
-use super::session::{LimitArgs, Looking, PlatformArgs, Session};
-use super::{Global, bundle, ensure};
+use super::Global;
+use super::session::{JobArgs, LimitArgs, Looking, PlatformArgs, Session};
 use crate::report::table::{Table, stdout_width};
 use crate::report::{self, Tone};
-use larder_core::error::{Error, Result};
+use larder_core::error::Result;
 use larder_core::formats::documents::{ReleaseStatusDocument, ReleaseStatusEntry};
-use larder_core::model::{Action, Outcome, Tag, Target};
-use larder_core::project::{Project, Subsystem};
-use larder_engine::events::{Did, Event};
-use larder_engine::plan::{Plan, Platforms, Selection};
-use larder_engine::steps::standing::{Shelf, Standing, standing};
-use larder_engine::steps::{self, Options, ReleaseOptions, project_release};
+use larder_core::model::Tag;
+use larder_engine::context::Options;
+use larder_engine::plan::Targets;
+use larder_engine::release::binary::release_all;
+use larder_engine::release::{self, ReleaseOptions, drafts, hub_status};
 
 /// Publish installed binaries to the hub
 ///
@@ -67,6 +61,8 @@ struct Binary {
     names: Vec<String>,
     #[command(flatten)]
     platforms: PlatformArgs,
+    #[command(flatten)]
+    jobs: JobArgs,
     #[command(flatten)]
     how: How,
 }
@@ -143,291 +139,78 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
 
 fn binary(args: &Binary, global: &Global) -> Result<ExitCode> {
     let session = Session::open(global, Options::default())?;
-    let ctx = Arc::clone(&session.ctx);
+    let targets = args.platforms.targets(&session.ctx.project, &args.names)?;
     let options = args.how.options();
-    each(
-        session,
-        Action::Release,
-        &args.names,
-        &args.platforms.resolve()?,
-        |target| {
-            let released = steps::release(&ctx, target, options)?;
-            Ok((
-                released.outcome,
-                Told {
-                    bytes: released.bytes,
-                    place: Some(released.place),
-                    reason: released.reason,
-                    version: None,
-                },
-            ))
-        },
-    )
-}
-
-/// Platforms named, else the project's.
-fn or_all(platforms: &PlatformArgs) -> Result<Platforms> {
-    Ok(match platforms.resolve()? {
-        Platforms::Host if !platforms.is_given() => Platforms::All,
-        other => other,
-    })
-}
-
-fn targets(project: &Project, subsystem: &Subsystem, platforms: &Platforms) -> Vec<Target> {
-    let (there, _) = platforms.of(project, subsystem);
-    there
-        .into_iter()
-        .map(|platform| Target {
-            name: subsystem.name.clone(),
-            platform,
-        })
-        .collect()
-}
-
-fn status(args: &Few, global: &Global) -> Result<ExitCode> {
-    let platforms = or_all(&args.platforms)?;
-    let looking = Looking::open(global, Options::default())?;
-    let ctx = &looking.ctx;
-    let shelf = Shelf::list(ctx)?;
-    let selection = Selection::parse_or_all(&ctx.project, &args.names)?;
-    let all: Vec<Target> = selection
-        .subsystems(&ctx.project)
-        .iter()
-        .flat_map(|s| targets(&ctx.project, s, &platforms))
-        .collect();
-    let found = all
-        .par_iter()
-        .map(|target| Ok((target, standing(ctx, target, &shelf)?)))
-        .collect::<Result<Vec<_>>>()?;
-    let entries: Vec<_> = found
-        .iter()
-        .map(|(target, standing)| {
-            let (tag, asset) = standing
-                .place()
-                .map(|(tag, asset)| (tag.clone(), asset.clone()))
-                .unzip();
-            ReleaseStatusEntry {
-                name: target.name.clone(),
-                version: ctx.project.subsystems[&target.name].version.clone(),
-                platform: target.platform,
-                state: standing.as_str(),
-                tag,
-                asset,
-            }
-        })
-        .collect();
-    let complete = found
-        .iter()
-        .all(|(_, standing)| matches!(standing, Standing::Released(..)));
-    let hub = ctx.hub()?.describe();
-    let document = ReleaseStatusDocument {
-        project: ctx.project.name.clone(),
-        hub,
-        complete,
-        subsystems: entries,
-    };
-    let path = ctx
-        .project
-        .root
-        .join(".collection/metadata/release-status.json");
-    larder_core::fs::create_dir_all(larder_core::fs::parent(path.as_std_path()))?;
-    let text = serde_json::to_string_pretty(&document)
-        .map_err(|e| Error::failed("cannot write a document as JSON").cause(e))?;
-    larder_core::fs::write_atomic(&path, (text + "\n").as_bytes())?;
-    if global.json {
-        global.print_json(&document)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let mut table = Table::new(["name", "version", "platform", "state", "asset"]).flexible(4);
-    for (target, standing) in &found {
-        let tone = match standing {
-            Standing::Released(..) => Tone::Good,
-            Standing::Missing => Tone::Bad,
-            _ => Tone::Warn,
-        };
-        let platform = target.platform.to_string();
-        let place = standing
-            .place()
-            .map_or_else(|| "-".to_owned(), |(tag, asset)| format!("{tag}/{asset}"));
-        let version = ctx.project.subsystems[&target.name].version.as_str();
-        let plain = |text| (text, Tone::Plain);
-        table.row([
-            (target.name.as_str(), Tone::Strong),
-            plain(version),
-            plain(&platform),
-            (standing.as_str(), tone),
-            plain(&place),
-        ]);
-    }
-    report::print(&table.render(stdout_width(), global.stdout_paint()))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Does one thing to each subsystem's release, told under its tag; a failure does not keep the others from being tried.
-fn each_release(
-    global: &Global,
-    names: &[String],
-    step: impl Fn(&Session, &Subsystem) -> Result<(Outcome, String)>,
-) -> Result<ExitCode> {
-    let session = Session::open(global, Options::default())?;
-    let ctx = &session.ctx;
-    ctx.hub()?
-        .writable()
-        .map_err(|why| Error::failed("cannot write to the hub").cause(why))?;
-    let selection = Selection::parse(&ctx.project, names)?;
-    let subsystems = selection.subsystems(&ctx.project);
-    session.begin(Action::Release, subsystems.len());
-    let mut errors = Vec::new();
-    for subsystem in subsystems {
-        let start = Instant::now();
-        let tag = Tag::of(&subsystem.name, &subsystem.version);
-        let mut did = Did::new(Action::Release, tag.as_str(), Outcome::Failed);
-        match ctx.cancel.check().and_then(|()| step(&session, subsystem)) {
-            Ok((outcome, reason)) => (did.outcome, did.reason) = (outcome, Some(reason)),
-            Err(error) => {
-                did.error = Some(error.clone());
-                errors.push(error);
-            }
-        }
-        did.seconds = start.elapsed().as_secs_f64();
-        ctx.events.send(Event::Did(did));
-    }
-    Ok(session.end(&std::collections::BTreeMap::new(), &errors))
+    let errors = release_all(&session.ctx, &targets, options, args.jobs.get());
+    Ok(session.end(errors.into()))
 }
 
 fn finalize(args: &Chosen, global: &Global) -> Result<ExitCode> {
-    let platforms = or_all(&args.platforms)?;
-    let shelf = std::sync::OnceLock::new();
-    each_release(global, &args.names, |session, subsystem| {
-        let ctx = &session.ctx;
-        let shelf = shelf
-            .get_or_init(|| Shelf::list(ctx))
-            .as_ref()
-            .map_err(Clone::clone)?;
-        let mut missing = Vec::new();
-        let mut drafts: Vec<Tag> = Vec::new();
-        for target in targets(&ctx.project, subsystem, &platforms) {
-            match standing(ctx, &target, shelf)? {
-                Standing::Released(..) => {}
-                Standing::Draft(tag, _) if drafts.contains(&tag) => {}
-                Standing::Draft(tag, _) => drafts.push(tag),
-                Standing::OtherInputs(..) => {
-                    missing.push(format!("{} (there from other inputs)", target.platform));
-                }
-                Standing::Missing => missing.push(target.platform.to_string()),
-            }
-        }
-        if !missing.is_empty() {
-            return Err(Error::failed(format!(
-                "the release of {} lacks {}",
-                subsystem.name,
-                missing.join(", ")
-            ))
-            .hint(
-                "`larder release` adds them where they can be made; `--platform` asks for fewer",
-            ));
-        }
-        if drafts.is_empty() {
-            return Ok((Outcome::UpToDate, "published already".to_owned()));
-        }
-        drafts.iter().try_for_each(|tag| ctx.hub()?.finalize(tag))?;
-        Ok((Outcome::Released, "published".to_owned()))
-    })
+    let platforms = args.platforms.resolve()?.or_all();
+    let session = Session::open(global, Options::default())?;
+    let errors = drafts::finalize(&session.ctx, &args.names, &platforms)?;
+    Ok(session.end(errors.into()))
 }
 
 fn abort(args: &Chosen, global: &Global) -> Result<ExitCode> {
-    let shelf = std::sync::OnceLock::new();
-    each_release(global, &args.names, |session, subsystem| {
-        let ctx = &session.ctx;
-        let shelf = shelf
-            .get_or_init(|| Shelf::list(ctx))
-            .as_ref()
-            .map_err(Clone::clone)?;
-        let tag = Tag::of(&subsystem.name, &subsystem.version);
-        // Late platforms of an immutable release have tags of their own.
-        let mut tags = std::collections::BTreeSet::from([tag.clone()]);
-        for target in targets(&ctx.project, subsystem, &Platforms::All) {
-            let wanted = ctx.wanted(&target)?;
-            tags.extend(
-                [&wanted.build, &wanted.original]
-                    .into_iter()
-                    .flatten()
-                    .map(|inputs| tag.suffixed(&inputs.digest)),
-            );
-        }
-        tags.retain(|tag| shelf.is_draft(tag));
-        if tags.is_empty() {
-            return Ok((Outcome::UpToDate, "there is no draft".to_owned()));
-        }
-        tags.iter().try_for_each(|tag| ctx.hub()?.abort(tag))?;
-        Ok((Outcome::Cleaned, "its draft is deleted".to_owned()))
-    })
+    let session = Session::open(global, Options::default())?;
+    let errors = drafts::abort(&session.ctx, &args.names)?;
+    Ok(session.end(errors.into()))
 }
 
 fn project(args: &OfProject, global: &Global) -> Result<ExitCode> {
-    let platforms = or_all(&args.platforms)?;
     let session = Session::open(global, Options::default())?;
-    let ctx = &session.ctx;
-    project_release::check_tag(ctx, &args.tag)?;
-    let hub = ctx.hub()?;
-    hub.writable()
-        .map_err(|why| Error::failed(format!("cannot release to {}", hub.describe())).cause(why))?;
-    let list = bundle::platforms(&platforms, &ctx.project);
-    let plan = Plan::new(&ctx.project, &Selection::All, &platforms);
-    session.begin(Action::Release, plan.goals().len() + list.len() + 1);
-    let (done, mut errors) = ensure::targets(&session, &plan, args.limits, false);
-    if errors.is_empty() {
-        let start = Instant::now();
-        let mut did = Did::new(Action::Release, args.tag.as_str(), Outcome::Failed);
-        match publish(&session, args, &platforms, &list) {
-            Ok((outcome, place)) => (did.outcome, did.place) = (outcome, place),
-            Err(error) => {
-                did.error = Some(error.clone());
-                errors.push(error);
-            }
-        }
-        did.seconds = start.elapsed().as_secs_f64();
-        ctx.events.send(Event::Did(did));
-    }
-    Ok(session.end(&done, &errors))
+    let ensured = release::project::release(
+        &session.ctx,
+        &args.tag,
+        &args.platforms.resolve()?.or_all(),
+        args.limits.resolve(),
+        session.upload(false),
+        args.how.options(),
+    )?;
+    Ok(session.end(ensured))
 }
 
-fn publish(
-    session: &Session,
-    args: &OfProject,
-    platforms: &Platforms,
-    list: &[larder_core::model::Platform],
-) -> Result<(Outcome, Option<String>)> {
-    let ctx = &session.ctx;
-    let all: Vec<Target> = ctx
-        .project
-        .subsystems
-        .values()
-        .flat_map(|s| targets(&ctx.project, s, platforms))
-        .collect();
-    let packages = all
-        .iter()
-        .map(|target| steps::package(ctx, target))
-        .collect::<Result<Vec<_>>>()?;
-    let bundles = bundle::all(session, list)
-        .into_iter()
-        .collect::<Result<Vec<_>>>()?;
-    let bundles: Vec<_> = list.iter().copied().zip(bundles).collect();
-    let receipt =
-        project_release::publish(ctx, &args.tag, &bundles, &packages, args.how.options())?;
-    let wrote = receipt
-        .assets
-        .iter()
-        .any(|(_, published)| *published != larder_remote::hub::Published::Present);
-    let place = receipt
-        .url
-        .or_else(|| Some(format!("{}/{}", ctx.hub().ok()?.describe(), args.tag)));
-    Ok((
-        if wrote {
-            Outcome::Released
-        } else {
-            Outcome::UpToDate
-        },
-        place,
-    ))
+fn status(args: &Few, global: &Global) -> Result<ExitCode> {
+    let platforms = args.platforms.resolve()?.or_all();
+    let looking = Looking::open(global, Options::default())?;
+    let targets = Targets::parse_or_all(&looking.ctx.project, &args.names, &platforms)?;
+    let document = hub_status::document(&looking.ctx, &targets)?;
+    if global.json {
+        global.print_json(&document)?;
+    } else {
+        report::print(&table(&document).render(stdout_width(), global.stdout_paint()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn table(document: &ReleaseStatusDocument) -> Table {
+    let mut table = Table::new(["name", "version", "platform", "state", "asset"]).flexible(4);
+    for ReleaseStatusEntry {
+        name,
+        version,
+        platform,
+        state,
+        tag,
+        asset,
+    } in &document.subsystems
+    {
+        let tone = match *state {
+            "released" => Tone::Good,
+            "missing" => Tone::Bad,
+            _ => Tone::Warn,
+        };
+        let place = match (tag, asset) {
+            (Some(tag), Some(asset)) => format!("{tag}/{asset}"),
+            _ => "-".to_owned(),
+        };
+        table.row([
+            (name.as_str(), Tone::Strong),
+            (version.as_str(), Tone::Plain),
+            (&platform.to_string(), Tone::Plain),
+            (*state, tone),
+            (&place, Tone::Plain),
+        ]);
+    }
+    table
 }

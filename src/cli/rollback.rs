@@ -3,12 +3,10 @@
 use std::process::ExitCode;
 
 use super::Global;
-use super::each::{Told, each};
 use super::session::{PlatformArgs, Session};
 use larder_core::error::{Error, Result};
-use larder_core::model::{Action, Outcome};
-use larder_engine::events::Level;
-use larder_engine::steps::{self, Options};
+use larder_engine::context::Options;
+use larder_engine::rollback::rollback_all;
 
 /// Go back to what was installed before
 ///
@@ -27,40 +25,13 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
-    let platforms = args.platforms.resolve()?;
     if args.names.iter().any(|name| name == "all") {
         return Err(Error::usage(
             "`rollback` takes the names of subsystems, not `all`",
         ));
     }
     let session = Session::open(global, Options::default())?;
-    let ctx = std::sync::Arc::clone(&session.ctx);
-    each(
-        session,
-        Action::Rollback,
-        &args.names,
-        &platforms,
-        |target| {
-            let artifact = steps::rollback(&ctx, target)?;
-            let pinned = &ctx.subsystem(target)?.version;
-            let now = if artifact.version == *pinned {
-                format!("another build of {pinned} is installed now")
-            } else {
-                format!(
-                    "{} is installed now; versions.yml still pins {pinned}",
-                    artifact.version
-                )
-            };
-            ctx.events.note(Some(target), Level::Info, now.clone());
-            Ok((
-                Outcome::RolledBack,
-                Told {
-                    bytes: artifact.size(),
-                    place: None,
-                    reason: Some(now),
-                    version: Some(artifact.version),
-                },
-            ))
-        },
-    )
+    let targets = args.platforms.targets(&session.ctx.project, &args.names)?;
+    let errors = rollback_all(&session.ctx, &targets);
+    Ok(session.end(errors.into()))
 }

@@ -2,8 +2,9 @@
 //! code.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::Global;
@@ -11,19 +12,15 @@ use super::tally::Tally;
 use crate::report::ReporterHandle;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
-use larder_core::model::{Action, Platform, Target};
+use larder_core::model::Platform;
 use larder_core::project::Project;
-use larder_engine::cache::Cache;
+use larder_engine::context::{Context, Options};
+use larder_engine::ensure::Ensured;
 use larder_engine::events::{Event, Events, Summary};
-use larder_engine::installed::State;
-use larder_engine::plan::Platforms;
+use larder_engine::plan::{Platforms, Targets};
 use larder_engine::runner::Limits;
-use larder_engine::settings::Settings;
-use larder_engine::steps::{Context, Done, Locking, Options, Sources};
-use larder_remote::http;
-
-/// This larder, as the state names it.
-pub const LARDER: &str = concat!(env!("CARGO_PKG_VERSION"), "/1");
+use larder_engine::snapshot;
+use larder_engine::steps::{UploadDecision, decide_upload};
 
 /// `--platform`.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -34,9 +31,14 @@ pub struct PlatformArgs {
 }
 
 impl PlatformArgs {
-    /// Whether any was named.
-    pub fn is_given(&self) -> bool {
-        !self.platforms.is_empty()
+    /// The targets that names, or `all`, mean on these platforms.
+    pub fn targets(&self, project: &Project, names: &[String]) -> Result<Targets> {
+        Targets::parse(project, names, &self.resolve()?)
+    }
+
+    /// The same, where no names mean all.
+    pub fn targets_or_all(&self, project: &Project, names: &[String]) -> Result<Targets> {
+        Targets::parse_or_all(project, names, &self.resolve()?)
     }
 
     /// The platforms meant.
@@ -58,12 +60,26 @@ impl PlatformArgs {
     }
 }
 
+/// `-j`.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub struct JobArgs {
+    /// How many builds, or other steps, to run at once. Default: as many as suit this machine's cores.
+    #[arg(short, long, value_name = "N", env = larder_core::variables::JOBS, value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+}
+
+impl JobArgs {
+    /// The number, if one was given.
+    pub fn get(self) -> Option<NonZeroUsize> {
+        self.jobs.and_then(|jobs| NonZeroUsize::new(jobs.into()))
+    }
+}
+
 /// `-j` and `-k`.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct LimitArgs {
-    /// Builds at once. Default: one per core.
-    #[arg(short, long, value_name = "N", env = larder_core::variables::JOBS, value_parser = clap::value_parser!(u16).range(1..))]
-    jobs: Option<u16>,
+    #[command(flatten)]
+    jobs: JobArgs,
     /// Go on with what does not depend on a failure.
     #[arg(short, long)]
     keep_going: bool,
@@ -71,11 +87,9 @@ pub struct LimitArgs {
 
 impl LimitArgs {
     /// The limits meant.
-    pub fn resolve(&self, transfers: usize) -> Limits {
-        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    pub fn resolve(self) -> Limits {
         Limits {
-            builds: self.jobs.map_or(cores, usize::from),
-            transfers,
+            jobs: self.jobs.get(),
             keep_going: self.keep_going,
         }
     }
@@ -86,7 +100,7 @@ pub struct Session {
     /// What every step shares.
     pub ctx: Arc<Context>,
     /// Runs step threads and child processes.
-    pub runtime: tokio::runtime::Runtime,
+    runtime: tokio::runtime::Runtime,
     reporter: ReporterHandle,
     within: Option<Tally>,
     started: Instant,
@@ -107,14 +121,8 @@ impl Session {
         let (runtime, cancel) = supervised()?;
         let (events, receiver) = Events::channel();
         let reporter = global.reporter(receiver);
-        let ctx = context(
-            project,
-            options,
-            settings,
-            runtime.handle().clone(),
-            events,
-            cancel,
-        )?;
+        let handle = runtime.handle().clone();
+        let ctx = Context::open(project, options, settings, handle, events, cancel)?;
         Ok(Self {
             ctx: Arc::new(ctx),
             runtime,
@@ -124,14 +132,20 @@ impl Session {
         })
     }
 
-    /// Tells that work begins.
-    pub fn begin(&self, action: Action, steps: usize) {
-        self.ctx.events.send(Event::Started { action, steps });
+    /// The context, before anything shares it.
+    pub fn context_mut(&mut self) -> Result<&mut Context> {
+        Arc::get_mut(&mut self.ctx)
+            .ok_or_else(|| Error::failed("the run's context is in use already"))
     }
 
-    /// Records what is installed now, shows the summary, and gives the exit code of these failures.
-    pub fn end(self, done: &BTreeMap<Target, Done>, errors: &[Error]) -> ExitCode {
-        if let Err(error) = super::record::save(&self.ctx, done) {
+    /// What happens after a build; `asked`: `--upload` was given.
+    pub fn upload(&self, asked: bool) -> UploadDecision {
+        decide_upload(&self.ctx.project, asked, &self.ctx.settings.ci)
+    }
+
+    /// Records what is installed now, shows the summary, and gives the exit code.
+    pub fn end(self, Ensured { done, errors }: Ensured) -> ExitCode {
+        if let Err(error) = snapshot::save(&self.ctx, &done) {
             // The next run reads instead of looking; nothing else is lost.
             self.ctx.events.note(
                 None,
@@ -139,11 +153,12 @@ impl Session {
                 format!("state not recorded: {error}"),
             );
         }
-        let worst = errors
-            .iter()
-            .map(Error::kind)
-            .min_by_key(|kind| kind.rank());
-        let worst = self.ctx.cancel.signal().map(Kind::Interrupted).or(worst);
+        let worst = self
+            .ctx
+            .cancel
+            .signal()
+            .map(Kind::Interrupted)
+            .or(Kind::worst(errors.iter().map(Error::kind)));
         let summary = Summary {
             ok: worst.is_none(),
             counts: BTreeMap::new(),
@@ -157,37 +172,6 @@ impl Session {
         self.runtime.shutdown_background();
         ExitCode::from(worst.or(totals.worst()).map_or(0, Kind::exit_code))
     }
-}
-
-/// What steps share, put together.
-fn context(
-    project: Project,
-    options: Options,
-    settings: Settings,
-    runtime: tokio::runtime::Handle,
-    events: Events,
-    cancel: Cancel,
-) -> Result<Context> {
-    let mut state = State::load(&project.root, LARDER);
-    let sources = Sources::new(std::mem::take(&mut state.sources));
-    let append = !options.locked && !options.dry_run && !settings.ci.is_ci;
-    Ok(Context {
-        locking: Locking::load(&project.root, append)?,
-        cache: Cache::at(&settings.cache),
-        client: Arc::new(http::Client::new(
-            settings.remote.http.clone(),
-            cancel.clone(),
-        )),
-        hub: OnceLock::new(),
-        runtime,
-        project,
-        options,
-        settings,
-        state,
-        sources,
-        events,
-        cancel,
-    })
 }
 
 /// A command that only looks: nothing is shown while it goes, nothing is recorded, and a signal ends it at once.
@@ -209,14 +193,8 @@ impl Looking {
             dry_run: true,
             ..options
         };
-        let ctx = context(
-            project,
-            options,
-            settings,
-            runtime.handle().clone(),
-            events,
-            Cancel::new(),
-        )?;
+        let handle = runtime.handle().clone();
+        let ctx = Context::open(project, options, settings, handle, events, Cancel::new())?;
         Ok(Self {
             ctx: Arc::new(ctx),
             _runtime: runtime,

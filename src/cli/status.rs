@@ -2,18 +2,15 @@
 
 use std::process::ExitCode;
 
-use rayon::prelude::*;
-
 use super::Global;
 use super::session::{Looking, PlatformArgs};
 use crate::report::table::{Table, stdout_width};
-use crate::report::{self, Redactor, Tone};
-use larder_core::error::{Error, Result};
-use larder_core::formats::documents::{StatusDocument, StatusEntry};
-use larder_core::model::{Platform, Target};
-use larder_engine::acquire;
-use larder_engine::context::{Context, Options};
-use larder_engine::plan::Selection;
+use crate::report::{self, Cleaned as _, Tone};
+use larder_core::error::Result;
+use larder_core::formats::documents::StatusDocument;
+use larder_core::model::{Origin, Platform, SourceKind};
+use larder_engine::context::Options;
+use larder_engine::inspect::status;
 
 /// Show what is wanted and what is installed
 ///
@@ -34,105 +31,22 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
-    let platforms = args.platforms.resolve()?;
-    let looking = Looking::open(
-        global,
-        Options {
-            offline: true,
-            ..Options::default()
-        },
-    )?;
-    let ctx = &looking.ctx;
-    let mut targets: Vec<(Target, bool)> = Vec::new();
-    for subsystem in Selection::parse_or_all(&ctx.project, &args.names)?.subsystems(&ctx.project) {
-        let (there, absent) = platforms.of(&ctx.project, subsystem);
-        let target = |platform| Target {
-            name: subsystem.name.clone(),
-            platform,
-        };
-        targets.extend(there.into_iter().map(|platform| (target(platform), true)));
-        targets.extend(absent.into_iter().map(|platform| (target(platform), false)));
-    }
-    let redactor = global.redactor();
-    let looks: Vec<(StatusEntry, Option<Error>)> = targets
-        .par_iter()
-        .map(|(target, exists)| entry(ctx, target, *exists, &redactor))
-        .collect();
-    let (entries, errors): (Vec<_>, Vec<_>) = looks.into_iter().unzip();
-    let document = StatusDocument {
-        project: ctx.project.name.clone(),
-        root: ctx.project.root.to_string(),
-        fresh: entries.iter().all(|entry| entry.fresh),
-        subsystems: entries,
+    let options = Options {
+        offline: true,
+        ..Options::default()
     };
+    let looking = Looking::open(global, options)?;
+    let targets = args
+        .platforms
+        .targets_or_all(&looking.ctx.project, &args.names)?;
+    let (document, errors) = status::document(&looking.ctx, &targets);
+    let document = document.cleaned(&global.redactor());
     if global.json {
         global.print_json(&document)?;
     } else {
         report::print(&table(&document).render(stdout_width(), global.stdout_paint()))?;
     }
-    let errors: Vec<Error> = errors.into_iter().flatten().collect();
-    for error in &errors {
-        global.say_error(error);
-    }
-    Ok(errors
-        .iter()
-        .map(Error::kind)
-        .min_by_key(|kind| kind.rank())
-        .map_or(ExitCode::SUCCESS, |k| ExitCode::from(k.exit_code())))
-}
-
-fn entry(
-    ctx: &Context,
-    target: &Target,
-    exists: bool,
-    redactor: &Redactor,
-) -> (StatusEntry, Option<Error>) {
-    // The project names every target's subsystem, so there is a version.
-    let wanted = ctx.project.subsystems[&target.name].version.clone();
-    let mut entry = StatusEntry {
-        name: target.name.clone(),
-        platform: target.platform,
-        wanted,
-        installed: None,
-        via: None,
-        origin: None,
-        fresh: false,
-        reason: None,
-        artifact: None,
-        inputs: None,
-        commit: None,
-    };
-    if !exists {
-        entry.reason = Some(format!("does not exist for {}", target.platform));
-        return (entry, None);
-    }
-    let probe = match acquire::look(ctx, target) {
-        Ok(probe) => probe,
-        Err(error) => {
-            entry.reason = Some(report::error_line(&error, redactor));
-            return (
-                entry,
-                Some(error.context(format!("cannot tell the status of {target}"))),
-            );
-        }
-    };
-    entry.fresh = probe.stale().is_none();
-    entry.reason = probe.stale().map(|stale| stale.reason.clone());
-    if let Some(found) = probe.found() {
-        let digest = found.digest();
-        let record = ctx
-            .state
-            .target(target.name.as_str(), &target.platform.to_string());
-        entry.via = record
-            .filter(|record| record.artifact == digest)
-            .and_then(|record| record.via);
-        entry.installed = Some(found.version.clone());
-        entry.origin = Some(found.origin);
-        entry.artifact = Some(digest);
-        entry.inputs = Some(found.inputs);
-        entry.commit.clone_from(&found.commit);
-    }
-    (entry, None)
+    Ok(global.failures(&errors))
 }
 
 fn table(document: &StatusDocument) -> Table {
@@ -158,10 +72,8 @@ fn table(document: &StatusDocument) -> Table {
             .installed
             .as_ref()
             .map_or("-", |version| version.as_str());
-        let origin = entry.origin.map_or("-", larder_core::model::Origin::as_str);
-        let via = entry
-            .via
-            .map_or("-", larder_core::model::SourceKind::as_str);
+        let origin = entry.origin.map_or("-", Origin::as_str);
+        let via = entry.via.map_or("-", SourceKind::as_str);
         let (state, tone) = match &entry.reason {
             None => ("fresh", Tone::Good),
             Some(reason) => (reason.as_str(), Tone::Warn),

@@ -7,19 +7,14 @@ use super::Global;
 use super::asking::AskingArgs;
 use super::session::Looking;
 use crate::report::table::{Table, stdout_width};
-use crate::report::{self, Paint, Redactor, Tone, Verbosity};
+use crate::report::{self, Cleaned as _, Paint, Redactor, Tone, Verbosity};
 use larder_core::error::{Error, Result};
 use larder_core::formats::documents::{
     ComparedEntry, Decision, DifferenceEntry, FieldEntry, InputsEntry, InstalledEntry, SourceEntry,
     WhyDocument,
 };
-use larder_core::keys::Inputs;
-use larder_core::keys::inputs::Difference;
-use larder_core::model::{Digest, Origin, Platform, Target};
-use larder_engine::acquire::compare::{self, Other};
-use larder_engine::acquire::request::Request;
-use larder_engine::acquire::{self, Probe};
-use larder_engine::plan::Selection;
+use larder_core::model::{Digest, Platform};
+use larder_engine::inspect::why;
 
 /// Explain the decision about one subsystem
 ///
@@ -52,34 +47,9 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         .as_ref()
         .map_or(Ok(Platform::host()), |text| text.parse())?;
     let looking = Looking::open(global, args.asking.options())?;
-    let ctx = &looking.ctx;
-    if args.name == "all" {
-        return Err(Error::usage("`why` explains one subsystem")
-            .hint("`larder plan` shows what would become of all"));
-    }
-    let selection = Selection::parse(&ctx.project, std::slice::from_ref(&args.name))?;
-    let Some(subsystem) = selection.subsystems(&ctx.project).into_iter().next() else {
-        return Err(Error::usage(format!(
-            "no subsystem is called `{}`",
-            args.name
-        )));
-    };
-    if !subsystem.platforms.contains(&platform) {
-        return Err(Error::usage(larder_engine::plan::absent(
-            &ctx.project,
-            subsystem,
-            platform,
-        )));
-    }
-    let target = Target {
-        name: subsystem.name.clone(),
-        platform,
-    };
-    let request = Request::new(ctx, &target)?;
-    let probe = acquire::probe(ctx, &target)?;
-    let other = compare::other(&request, &probe)?;
+    let (document, stopped) = why::document(&looking.ctx, &args.name, platform)?;
     let redactor = global.redactor();
-    let document = document(&request, &probe, other, &redactor);
+    let document = document.cleaned(&redactor);
     if global.json {
         global.print_json(&document)?;
     } else {
@@ -91,96 +61,11 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             verbose,
             &redactor,
         ))?;
-        for hint in probe.stopped().into_iter().flat_map(Error::hints) {
+        for hint in stopped.iter().flat_map(Error::hints) {
             report::say(&format!("help: {hint}"));
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn document(
-    request: &Request<'_>,
-    probe: &Probe,
-    other: Option<Other>,
-    redactor: &Redactor,
-) -> WhyDocument {
-    let Request {
-        target,
-        subsystem,
-        wanted,
-        ..
-    } = request;
-    let choice = probe.choice();
-    let inputs = |origin: Origin, inputs: &Inputs| InputsEntry {
-        origin,
-        inputs: inputs.digest,
-        fields: inputs
-            .fields
-            .iter()
-            .map(|(field, value)| FieldEntry {
-                field: field.clone(),
-                value: value.clone(),
-            })
-            .collect(),
-    };
-    WhyDocument {
-        name: target.name.clone(),
-        version: subsystem.version.clone(),
-        platform: target.platform,
-        decision: match (probe.stale(), choice) {
-            (None, _) => Decision::UpToDate,
-            (Some(_), Some(source)) => Decision::of(source),
-            (Some(_), None) => Decision::Fail,
-        },
-        reason: probe.stale().map(|stale| stale.reason.clone()),
-        installed: probe.found().map(|found| InstalledEntry {
-            version: found.version.clone(),
-            origin: found.origin,
-            inputs: found.inputs,
-            artifact: found.digest(),
-            accepted: wanted.accepts(found.origin, &found.inputs),
-        }),
-        wanted: [Origin::Original, Origin::Build]
-            .into_iter()
-            .filter_map(|origin| Some(inputs(origin, wanted.of(origin)?)))
-            .collect(),
-        sources: probe
-            .attempts
-            .iter()
-            .map(|attempt| SourceEntry {
-                source: attempt.source,
-                chosen: choice == Some(attempt.source),
-                answer: redactor.clean_line(&attempt.answer),
-            })
-            .collect(),
-        compared: other.map(
-            |Other {
-                 place,
-                 artifact,
-                 differences,
-             }| ComparedEntry {
-                place: redactor.clean_line(&place),
-                origin: artifact.origin,
-                inputs: artifact.inputs,
-                known: differences.is_some(),
-                differences: differences
-                    .unwrap_or_default()
-                    .into_iter()
-                    .map(
-                        |Difference {
-                             field,
-                             found,
-                             wanted,
-                         }| DifferenceEntry {
-                            field,
-                            found,
-                            wanted,
-                        },
-                    )
-                    .collect(),
-            },
-        ),
-    }
 }
 
 fn text(

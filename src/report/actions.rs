@@ -8,7 +8,6 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::human;
 use super::lines::{read_end, short_place};
 use super::mode::Verbosity;
 use super::plain::Plain;
@@ -16,6 +15,7 @@ use super::reporter::{Face, shows_note};
 use super::totals::{Totals, failed};
 use larder_core::error::Error;
 use larder_core::fs;
+use larder_core::human;
 use larder_core::model::{Digest, Outcome};
 use larder_engine::events::{Did, Event, Finished, Level};
 

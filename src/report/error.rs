@@ -8,11 +8,6 @@ use super::redact::Redactor;
 use super::snippet;
 use larder_core::error::{Error, Kind};
 
-/// An error as one line, for a field of a document.
-pub fn error_line(error: &Error, redactor: &Redactor) -> String {
-    redactor.clean_line(&error.to_string())
-}
-
 /// An error on several lines, without a final newline.
 pub fn render_error(error: &Error, color: bool, redactor: &Redactor) -> String {
     render(

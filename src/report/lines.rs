@@ -6,12 +6,12 @@ use std::io::{Read, Seek, SeekFrom};
 use camino::Utf8Path;
 
 use super::error;
-use super::human;
 use super::paint::{Paint, Tone, pad};
 use super::redact::Redactor;
 use super::totals::{Totals, failed};
 use larder_core::error::Kind;
 use larder_core::fs;
+use larder_core::human;
 use larder_core::model::{Outcome, Platform, Target};
 use larder_engine::events::{Did, Finished, Level};
 

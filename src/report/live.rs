@@ -4,9 +4,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::human;
 use super::lines::Look;
 use super::paint::{Paint, Tone, pad, pad_left};
+use larder_core::human;
 use larder_core::model::Target;
 use larder_engine::events::{Event, Phase};
 

@@ -4,11 +4,11 @@
 //! lines), stderr is talk (all the rest). Knows nothing of the plan, of steps or of what they mean beyond
 //! [`larder_engine::events::Event`], and decides nothing: what it returns are the totals of what it has shown.
 
-pub mod human;
 pub mod snippet;
 pub mod table;
 
 mod actions;
+mod documents;
 mod error;
 mod json;
 mod lines;
@@ -26,7 +26,8 @@ mod totals;
 mod tests;
 
 pub use actions::annotations;
-pub use error::{error_line, render_error};
+pub use documents::Cleaned;
+pub use error::render_error;
 pub use json::{DidLine, FinishedLine, SummaryLine, failure_line, summary_line};
 pub use mode::{ColorChoice, Mode, Verbosity};
 pub use paint::{Paint, Tone};

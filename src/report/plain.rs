@@ -3,12 +3,12 @@
 use std::io::Write;
 use std::time::Duration;
 
-use super::human;
 use super::lines::Look;
 use super::live::{Live, phase_word};
 use super::mode::Verbosity;
 use super::reporter::{Face, shows_did, shows_note};
 use super::totals::{Totals, failed};
+use larder_core::human;
 use larder_core::model::{Outcome, Target};
 use larder_engine::events::{Event, Phase};
 

@@ -73,13 +73,11 @@ impl Totals {
 
     /// The kind of failure that names the exit code, if any step failed.
     pub fn worst(&self) -> Option<Kind> {
-        self.failures()
-            .map(|f| {
-                f.error
-                    .as_ref()
-                    .map_or(Kind::Failed, larder_core::Error::kind)
-            })
-            .min_by_key(|kind| kind.rank())
+        Kind::worst(self.failures().map(|f| {
+            f.error
+                .as_ref()
+                .map_or(Kind::Failed, larder_core::Error::kind)
+        }))
     }
 }
 

@@ -11,6 +11,7 @@ pub mod executable;
 pub mod formats;
 pub mod fs;
 pub mod hosts;
+pub mod human;
 pub mod keys;
 pub mod model;
 pub mod project;

@@ -16,7 +16,7 @@ macro_rules! variables {
 variables! {
     /// When to use colour: `auto`, `always` or `never`; `--color` beats it.
     COLOR = "LARDER_COLOR";
-    /// Builds at once; `--jobs` beats it.
+    /// How many builds, or other steps, to run at once; `--jobs` beats it.
     JOBS = "LARDER_JOBS";
     /// `true`: as if `--locked` were given.
     LOCKED = "LARDER_LOCKED";

@@ -15,6 +15,7 @@ use larder_core::error::{Error, Result};
 use larder_core::keys::{SourceDigests, Wanted, inputs, tree};
 use larder_core::model::{Digest, SourceKind, Target};
 use larder_core::project::{Project, Subsystem};
+use larder_remote::http::Client;
 use larder_remote::hub::Hub;
 use larder_remote::origin::Publishers;
 
@@ -56,9 +57,9 @@ pub struct Context {
     /// The lock.
     pub locking: Locking,
     /// The hub, opened when first asked.
-    pub hub: OnceLock<Result<Arc<dyn Hub>>>,
+    hub: OnceLock<Result<Arc<dyn Hub>>>,
     /// The HTTP layer.
-    pub client: Arc<larder_remote::http::Client>,
+    pub client: Arc<Client>,
     /// Where to tell.
     pub events: Events,
     /// The run's cancellation.
@@ -68,6 +69,34 @@ pub struct Context {
 }
 
 impl Context {
+    /// Opens a project for a run. Nothing is written to the lock by itself in CI.
+    pub fn open(
+        project: Project,
+        options: Options,
+        settings: Settings,
+        runtime: tokio::runtime::Handle,
+        events: Events,
+        cancel: Cancel,
+    ) -> Result<Self> {
+        let mut state = State::load(&project.root);
+        let sources = Sources::new(std::mem::take(&mut state.sources));
+        let append = !options.locked && !options.dry_run && !settings.ci.is_ci;
+        Ok(Self {
+            locking: Locking::load(&project.root, append)?,
+            cache: Cache::at(&settings.cache),
+            client: Arc::new(Client::new(settings.remote.http.clone(), cancel.clone())),
+            hub: OnceLock::new(),
+            runtime,
+            project,
+            options,
+            settings,
+            state,
+            sources,
+            events,
+            cancel,
+        })
+    }
+
     /// The subsystem of a target.
     pub fn subsystem(&self, target: &Target) -> Result<&Subsystem> {
         self.project

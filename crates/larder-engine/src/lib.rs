@@ -4,14 +4,23 @@
 
 pub mod acquire;
 pub mod cache;
+pub mod clean;
+pub mod collect;
 pub mod context;
+pub mod ensure;
 pub mod events;
 pub mod git;
 pub mod import;
+pub mod inspect;
+pub mod install;
 pub mod installed;
 pub mod lock;
 pub mod lock_resolve;
 pub mod plan;
+pub mod release;
+pub mod rollback;
 pub mod runner;
 pub mod settings;
+pub mod snapshot;
 pub mod steps;
+pub mod versions;

@@ -1,11 +1,13 @@
-//! Lock lines for a target without installing it: what the hub has, what the publisher offers, the commit of a git source.
+//! `lock`: the lines of targets without installing them: what the hub has, what the publisher offers, the commit of a git source.
+
+use std::num::NonZeroUsize;
 
 use camino::Utf8Path;
 
 use larder_core::archive::{Budget, Select};
 use larder_core::error::{Error, Result};
 use larder_core::formats::{LockLine, PinKind};
-use larder_core::model::{Origin, SourceKind, Target};
+use larder_core::model::{Action, Origin, Outcome, SourceKind, Target};
 use larder_core::project::RenderedSource;
 
 use crate::acquire::availability::Availability;
@@ -16,7 +18,42 @@ use crate::acquire::sources::{Managed, Taken, anywhere};
 use crate::cache::TakenFrom;
 use crate::context::Context;
 use crate::events::Level;
+use crate::plan::Targets;
+use crate::runner::each::{StepReport, each};
 use crate::{git, lock};
+
+/// Which lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lines {
+    /// Those that are missing.
+    Missing,
+    /// All, in the place of those that are there.
+    Anew,
+    /// Those that tie an asset of the hub without a sidecar to today's inputs.
+    Adopted,
+}
+
+/// Writes the lock's lines of each of some targets, several at once; gives every failure.
+pub fn lock_all(
+    run: &Context,
+    targets: &Targets,
+    which: Lines,
+    jobs: Option<NonZeroUsize>,
+) -> Vec<Error> {
+    each(run, Action::Lock, targets, jobs, |target| {
+        let new = match which {
+            Lines::Missing => lines(run, target, Pins::Lock)?,
+            Lines::Anew => lines(run, target, Pins::Anew)?,
+            Lines::Adopted => adopt(run, target)?.into_iter().collect(),
+        };
+        let changed = run.locking.write(&new, which == Lines::Anew)?;
+        Ok(StepReport::new(if changed {
+            Outcome::Locked
+        } else {
+            Outcome::UpToDate
+        }))
+    })
+}
 
 /// The lines of a target that the lock lacks; with [`Pins::Anew`], all of them as they are today.
 pub fn lines(run: &Context, target: &Target, pins: Pins) -> Result<Vec<LockLine>> {

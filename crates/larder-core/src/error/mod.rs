@@ -70,6 +70,11 @@ impl Kind {
             Self::Failed | Self::Refused => 5,
         }
     }
+
+    /// The one of several failures that names the exit code.
+    pub fn worst(kinds: impl IntoIterator<Item = Self>) -> Option<Self> {
+        kinds.into_iter().min_by_key(|kind| kind.rank())
+    }
 }
 
 /// What failed, on what, why, and what to do next.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::model::{
     AssetCoordinates, Digest, FileName, Limits, Name, PackageFormat, Platform, SourceKind, Version,
@@ -39,6 +39,13 @@ pub struct Project {
     pub files: Vec<Utf8PathBuf>,
     /// What each of them, the recipes' folder, and places where a recipe could be, looked like just before it was read.
     pub looks: Vec<(Utf8PathBuf, Option<std::fs::Metadata>)>,
+}
+
+impl Project {
+    /// A path as people are shown it: relative to the project, where it lies inside.
+    pub fn relative(&self, path: &Utf8Path) -> String {
+        path.strip_prefix(&self.root).unwrap_or(path).to_string()
+    }
 }
 
 /// Where the hub is.

@@ -11,6 +11,9 @@ use larder_core::error::Result;
 use larder_core::fs;
 use larder_core::model::{Digest, SourceKind};
 
+/// This larder, as the snapshot names it: another one starts afresh.
+const LARDER: &str = concat!(env!("CARGO_PKG_VERSION"), "/1");
+
 const MARK: &[u8; 8] = b"larder\x002";
 
 /// All that is remembered of a project.
@@ -73,7 +76,11 @@ impl State {
     }
 
     /// Reads the snapshot; an empty one where there is none that this larder wrote.
-    pub fn load(root: &Utf8Path, larder: &str) -> Self {
+    pub fn load(root: &Utf8Path) -> Self {
+        Self::written_by(LARDER, root)
+    }
+
+    fn written_by(larder: &str, root: &Utf8Path) -> Self {
         let read = || {
             let bytes = fs::read_opt(Self::path(root)).ok()??;
             let (check, body) = bytes.strip_prefix(MARK)?.split_first_chunk()?;
@@ -83,10 +90,19 @@ impl State {
             let state: Self = postcard::from_bytes(body).ok()?;
             (state.larder == larder).then_some(state)
         };
-        read().unwrap_or_else(|| Self {
+        read().unwrap_or_else(|| Self::empty(larder))
+    }
+
+    /// One that remembers nothing yet.
+    pub fn new() -> Self {
+        Self::empty(LARDER)
+    }
+
+    fn empty(larder: &str) -> Self {
+        Self {
             larder: larder.to_owned(),
             ..Self::default()
-        })
+        }
     }
 
     /// Writes the snapshot, atomically.
@@ -140,9 +156,9 @@ mod tests {
             ..State::default()
         };
         state.save(root).unwrap();
-        assert_eq!(State::load(root, "me"), state);
+        assert_eq!(State::written_by("me", root), state);
         assert_eq!(
-            State::load(root, "another"),
+            State::written_by("another", root),
             State {
                 larder: "another".into(),
                 ..State::default()
@@ -158,11 +174,11 @@ mod tests {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
             fs::write_atomic(&path, &damaged).unwrap();
-            assert_eq!(State::load(root, "me"), empty, "bit {bit}");
+            assert_eq!(State::written_by("me", root), empty, "bit {bit}");
         }
         for cut in 0..bytes.len() {
             fs::write_atomic(&path, &bytes[..cut]).unwrap();
-            assert_eq!(State::load(root, "me"), empty, "cut at {cut}");
+            assert_eq!(State::written_by("me", root), empty, "cut at {cut}");
         }
     }
 }

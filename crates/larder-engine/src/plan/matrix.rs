@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use larder_core::error::{Error, Result};
 use larder_core::model::{Arch, Os, Platform, SourceKind, Target};
 use larder_core::project::{BuildPlatforms, Project, Subsystem};
 
@@ -33,6 +34,19 @@ pub struct Matrix {
     /// Targets that no runner of GitHub can make.
     #[serde(skip)]
     pub nowhere: Vec<Target>,
+}
+
+impl Matrix {
+    /// The outputs of a GitHub Actions step: `matrix`, and `empty`. GitHub refuses a matrix of no jobs, so that the job asks
+    /// `empty` first.
+    pub fn outputs(&self) -> Result<String> {
+        let json = serde_json::to_string(self)
+            .map_err(|e| Error::failed("cannot write the matrix").cause(e))?;
+        Ok(format!(
+            "matrix={json}\nempty={}\n",
+            self.include.is_empty()
+        ))
+    }
 }
 
 /// The matrix that makes these targets.

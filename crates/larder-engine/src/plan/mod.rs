@@ -6,18 +6,18 @@
 
 mod draw;
 pub mod matrix;
+mod targets;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 
-use larder_core::error::{Error, Result};
-use larder_core::model::{Name, Platform, Target};
-use larder_core::project::{Project, Subsystem};
-use larder_core::suggestions;
+use larder_core::model::{Platform, Target};
+use larder_core::project::Project;
 
 pub use draw::Drawing;
+pub use targets::{Platforms, Selected, Selection, Targets};
 
 /// A node of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,108 +41,6 @@ pub struct Plan {
     skipped: Vec<(Target, String)>,
 }
 
-/// Which subsystems a command is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Selection {
-    /// All of them.
-    All,
-    /// These.
-    Names(Vec<Name>),
-}
-
-/// Which platforms a command is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Platforms {
-    /// The host.
-    Host,
-    /// The project's (each subsystem as far as it exists there).
-    All,
-    /// These.
-    List(Vec<Platform>),
-}
-
-impl Selection {
-    /// From command-line words: names, or `all`. Unknown names are errors with a "did you mean".
-    pub fn parse(project: &Project, words: &[String]) -> Result<Self> {
-        if words.iter().any(|word| word == "all") {
-            return Ok(Self::All);
-        }
-        let mut names: Vec<Name> = Vec::new();
-        for word in words {
-            let known = project.subsystems.keys().find(|name| name.as_str() == word);
-            let Some(name) = known else {
-                return Err(unknown_name(project, word));
-            };
-            if !names.contains(name) {
-                names.push(name.clone());
-            }
-        }
-        Ok(Self::Names(names))
-    }
-
-    /// The same, where no words mean all.
-    pub fn parse_or_all(project: &Project, words: &[String]) -> Result<Self> {
-        if words.is_empty() {
-            Ok(Self::All)
-        } else {
-            Self::parse(project, words)
-        }
-    }
-
-    /// The subsystems, sorted by name.
-    pub fn subsystems<'a>(&self, project: &'a Project) -> Vec<&'a Subsystem> {
-        match self {
-            Self::All => project.subsystems.values().collect(),
-            Self::Names(names) => project
-                .subsystems
-                .values()
-                .filter(|s| names.contains(&s.name))
-                .collect(),
-        }
-    }
-}
-
-fn unknown_name(project: &Project, word: &str) -> Error {
-    let error = Error::usage(format!("no subsystem is called `{word}`"));
-    match suggestions::nearest(word, project.subsystems.keys().map(Name::as_str)) {
-        Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None => error.hint("`larder list` shows what there is"),
-    }
-}
-
-impl Platforms {
-    /// The platforms of a subsystem that are meant, and those that were named but where it does not exist.
-    pub fn of(&self, project: &Project, subsystem: &Subsystem) -> (Vec<Platform>, Vec<Platform>) {
-        let named = match self {
-            Self::Host => vec![Platform::host()],
-            Self::All => project
-                .platforms
-                .iter()
-                .copied()
-                .filter(|platform| subsystem.platforms.contains(platform))
-                .collect(),
-            Self::List(list) => list.clone(),
-        };
-        named
-            .into_iter()
-            .partition(|platform| subsystem.platforms.contains(platform))
-    }
-}
-
-/// That a subsystem does not exist for a platform, and which file says so.
-pub fn absent(project: &Project, subsystem: &Subsystem, platform: Platform) -> String {
-    // A recipe that names no platforms has the project's.
-    let of = if subsystem.platforms == project.platforms {
-        "in versions.yml"
-    } else {
-        "of its recipe"
-    };
-    format!(
-        "`{}` does not exist for {platform} (see `platforms` {of})",
-        subsystem.name
-    )
-}
-
 impl Plan {
     /// The targets that a selection means, with all they may need.
     pub fn new(project: &Project, selection: &Selection, platforms: &Platforms) -> Self {
@@ -153,24 +51,15 @@ impl Plan {
 
     /// Adds the targets that a selection means, with all they may need.
     pub fn add(&mut self, project: &Project, selection: &Selection, platforms: &Platforms) {
-        for subsystem in selection.subsystems(project) {
-            let (there, missing) = platforms.of(project, subsystem);
-            for platform in there {
-                self.goal(
-                    project,
-                    &Target {
-                        name: subsystem.name.clone(),
-                        platform,
-                    },
-                );
-            }
-            for platform in missing {
-                let target = Target {
-                    name: subsystem.name.clone(),
-                    platform,
-                };
-                let reason = absent(project, subsystem, platform);
-                self.skipped.push((target, reason));
+        for Selected {
+            target,
+            version: _,
+            absent,
+        } in Targets::new(project, selection, platforms)
+        {
+            match absent {
+                None => self.goal(project, &target),
+                Some(reason) => self.skipped.push((target, reason)),
             }
         }
     }

@@ -15,10 +15,10 @@
 //!
 //! Nothing here knows what acquiring or building means, nor how anything is shown.
 
-pub mod dry_run;
-pub mod ensure;
+pub mod each;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Instant;
@@ -50,15 +50,16 @@ pub trait Work: Send + Sync {
 }
 
 /// How a run is limited.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
-    /// Builds at once.
-    pub builds: usize,
-    /// Checks and transfers at once.
-    pub transfers: usize,
+    /// Builds at once; `None` means one per core.
+    pub jobs: Option<NonZeroUsize>,
     /// Go on with what does not depend on a failure.
     pub keep_going: bool,
 }
+
+/// Checks and transfers at once; the HTTP client has a limit per host of its own.
+const TRANSFERS: usize = 8;
 
 /// How a run ended.
 #[derive(Debug, Default)]
@@ -67,16 +68,6 @@ pub struct Ended {
     pub outcomes: BTreeMap<Target, Outcome>,
     /// Every failure, in the order they happened.
     pub errors: Vec<(Target, Error)>,
-}
-
-impl Ended {
-    /// The kind that names the exit code, if anything failed.
-    pub fn worst(&self) -> Option<Kind> {
-        self.errors
-            .iter()
-            .map(|(_, error)| error.kind())
-            .min_by_key(|kind| kind.rank())
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,11 +102,12 @@ pub fn run(
 ) -> Ended {
     let (sender, answers) = mpsc::channel();
     let mut runner = Runner::new(plan);
+    let builds = limits.jobs.unwrap_or_else(each::cores);
     loop {
         if cancel.signal().is_some() && runner.stop.is_none() {
             runner.stop = Some("interrupted".into());
         }
-        runner.start(work, limits, runtime, &sender);
+        runner.start(work, builds, runtime, &sender);
         if runner.acquiring + runner.building == 0 {
             break;
         }
@@ -177,11 +169,11 @@ impl<'a> Runner<'a> {
     fn start(
         &mut self,
         work: &Arc<dyn Work>,
-        limits: Limits,
+        builds: NonZeroUsize,
         runtime: &tokio::runtime::Handle,
         sender: &Sender,
     ) {
-        while self.stop.is_none() && self.building < limits.builds.max(1) {
+        while self.stop.is_none() && self.building < builds.get() {
             let Some(id) = self.ready.pop_front() else {
                 break;
             };
@@ -196,7 +188,7 @@ impl<'a> Runner<'a> {
             );
             spawn(runtime, sender, id, move || work.build(&target, &reason));
         }
-        while self.stop.is_none() && self.acquiring < limits.transfers.max(1) {
+        while self.stop.is_none() && self.acquiring < TRANSFERS {
             let Some(id) = self.queued.pop_front() else {
                 break;
             };

@@ -1,5 +1,6 @@
 //! Checks of what is there: hashes, executable headers, and the recipe's `verify` command.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use camino::Utf8Path;
@@ -7,17 +8,49 @@ use camino::Utf8Path;
 use super::build::mentions_version;
 use super::process::{Ended, capture, shell};
 use crate::context::Context;
+use crate::plan::Targets;
+use crate::runner::each::{StepReport, each};
 use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
 use larder_core::executable;
-use larder_core::model::{Platform, Target};
+use larder_core::fs;
+use larder_core::model::{Action, Outcome, Platform, Target};
 use larder_core::project::Subsystem;
 
 /// How long a `verify` command may take.
 const TIME: Duration = Duration::from_mins(1);
 
+/// Checks each of some targets, several at once; gives every failure. `named`: they were asked for by name, so what is
+/// not installed is a failure, and is skipped otherwise.
+pub fn verify_all(
+    ctx: &Context,
+    targets: &Targets,
+    named: bool,
+    jobs: Option<NonZeroUsize>,
+) -> Result<Vec<Error>> {
+    // A folder without an acceptable stamp counts as installed here: something is wrong with it.
+    let installed =
+        |target: &Target| fs::lstat(ctx.bin(target).dir()).is_ok_and(|meta| meta.is_some());
+    if !named && !targets.existing().any(installed) {
+        let error = Error::failed("nothing is installed, so there is nothing to verify");
+        return Err(error.hint("`larder ensure all` installs everything"));
+    }
+    Ok(each(ctx, Action::Verify, targets, jobs, |target| {
+        if !named && !installed(target) {
+            return Ok(StepReport {
+                reason: Some("not installed".into()),
+                ..StepReport::new(Outcome::Skipped)
+            });
+        }
+        Ok(StepReport {
+            bytes: verify(ctx, target)?,
+            ..StepReport::new(Outcome::Verified)
+        })
+    }))
+}
+
 /// Checks an installed target: every file hashed, executables of the right platform, the recipe's `verify` on the host.
-pub fn verify(ctx: &Context, target: &Target) -> Result<u64> {
+fn verify(ctx: &Context, target: &Target) -> Result<u64> {
     let subsystem = ctx.subsystem(target)?;
     let bin = ctx.bin(target);
     let Some(artifact) = bin.stamped()? else {

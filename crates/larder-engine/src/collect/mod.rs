@@ -7,6 +7,8 @@
 //! .collection/metadata/collection-report.json              how the last run went
 //! ```
 
+mod report;
+
 use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -20,8 +22,10 @@ use larder_core::error::{Error, Result};
 use larder_core::fs;
 use larder_core::keys::tree;
 use larder_core::model::{ArtifactFile, Origin, Outcome, Platform, Tag, Target};
-use larder_core::project::{Coordinate, HubConfig, Subsystem};
+use larder_core::project::{Coordinate, HubConfig, Project, Subsystem};
 use larder_remote::origin::is_older;
+
+pub use report::{choose, collect_all};
 
 /// `manifest.json` of a collection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -256,7 +260,7 @@ fn read(dir: &Utf8Path) -> Result<Option<Manifest>> {
 
 /// Writes the manifests of a subsystem after some of its platforms were collected. What is still there of others stays; the
 /// date only moves when something changed.
-pub fn write_manifests(
+fn write_manifests(
     ctx: &Context,
     subsystem: &Subsystem,
     items: &BTreeMap<Platform, Item>,
@@ -370,8 +374,16 @@ fn managed(ctx: &Context, subsystem: &Subsystem) -> ManagedRelease {
     }
 }
 
+/// Writes a document of `.collection/metadata`, if it differs from what is there.
+pub fn write_metadata(project: &Project, name: &str, document: &impl Serialize) -> Result<()> {
+    write_json(
+        &project.root.join(".collection/metadata").join(name),
+        document,
+    )
+}
+
 /// Writes a JSON file, if it differs from what is there.
-pub fn write_json(path: &Utf8Path, value: &impl Serialize) -> Result<()> {
+fn write_json(path: &Utf8Path, value: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value)
         .map_err(|e| Error::failed(format!("cannot write {path}")).cause(e))?;
     text.push('\n');

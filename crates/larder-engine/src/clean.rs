@@ -4,22 +4,68 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::acquire::hold;
 use crate::context::Context;
+use crate::events::{Did, Event};
+use crate::plan::{Selected, Selection, Targets};
+use crate::runner::each::{StepReport, each};
 use larder_core::error::{Error, Result};
-use larder_core::fs;
-use larder_core::model::{FileName, Name, Platform, Target};
+use larder_core::model::{Action, FileName, Name, Outcome, Platform, Target};
 use larder_core::project::{HubConfig, Project};
+use larder_core::{fs, human};
 
 /// What a cleaning removed, or would.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cleaned {
+struct Cleaned {
     /// There was something.
-    pub any: bool,
+    any: bool,
     /// Bytes of files, links not followed.
-    pub bytes: u64,
+    bytes: u64,
+}
+
+/// Removes what some subsystems have, and with `all` the rest too; told as events. Gives every failure.
+pub fn clean_all(ctx: &Context, selection: &Selection) -> Result<Vec<Error>> {
+    let told = |cleaned: Cleaned| match (cleaned.any, ctx.options.dry_run) {
+        (false, _) => (Outcome::UpToDate, None),
+        (true, false) => (Outcome::Cleaned, None),
+        (true, true) => (
+            Outcome::Skipped,
+            Some(format!("{} would be removed", human::bytes(cleaned.bytes))),
+        ),
+    };
+    if *selection == Selection::All {
+        let cleaned = clean_rest(ctx)?;
+        let (outcome, reason) = told(cleaned);
+        ctx.events.send(Event::Did(Did {
+            reason,
+            bytes: cleaned.bytes,
+            ..Did::new(Action::Clean, ".dist", outcome)
+        }));
+    }
+    // All platforms of a subsystem at once, also where it does not exist on this one.
+    let targets: Targets = selection
+        .subsystems(&ctx.project)
+        .into_iter()
+        .map(|subsystem| Selected {
+            target: Target {
+                name: subsystem.name.clone(),
+                platform: Platform::host(),
+            },
+            version: subsystem.version.clone(),
+            absent: None,
+        })
+        .collect();
+    Ok(each(ctx, Action::Clean, &targets, None, |target| {
+        let cleaned = clean(ctx, &target.name)?;
+        let (outcome, reason) = told(cleaned);
+        Ok(StepReport {
+            bytes: cleaned.bytes,
+            reason,
+            ..StepReport::new(outcome)
+        })
+    }))
 }
 
 /// Removes a subsystem's installed binaries, of all platforms, and its packages in `.dist`.
-pub fn clean(ctx: &Context, name: &Name) -> Result<Cleaned> {
+fn clean(ctx: &Context, name: &Name) -> Result<Cleaned> {
     let host = Target {
         name: name.clone(),
         platform: Platform::host(),
@@ -50,7 +96,7 @@ pub fn clean(ctx: &Context, name: &Name) -> Result<Cleaned> {
 }
 
 /// Removes all of `.dist`, and the installed binaries of folders that have no recipe any more.
-pub fn clean_rest(ctx: &Context) -> Result<Cleaned> {
+fn clean_rest(ctx: &Context) -> Result<Cleaned> {
     let project = &ctx.project;
     let mut paths = vec![dist(project)?];
     for folder in fs::list(&project.subsystems_dir)? {

@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::session::LARDER;
+use crate::acquire::Done;
+use crate::context::Context;
+use crate::installed::{SourceState, State, TargetState, Watched};
+use crate::steps::exclusive;
 use larder_core::error::Result;
 use larder_core::fs;
 use larder_core::model::{Digest, Name, Platform, Target};
 use larder_core::project::{Project, RenderedSource};
-use larder_engine::installed::{SourceState, State, TargetState, Watched};
-use larder_engine::steps::{Context, Done, exclusive};
 
 /// Records what a run found or made. Writes nothing where nothing changed.
 pub fn save(ctx: &Context, done: &BTreeMap<Target, Done>) -> Result<()> {
@@ -22,10 +23,7 @@ pub fn save(ctx: &Context, done: &BTreeMap<Target, Done>) -> Result<()> {
         return Ok(());
     }
     let project = &ctx.project;
-    let mut state = State {
-        larder: LARDER.to_owned(),
-        ..State::default()
-    };
+    let mut state = State::new();
     state.definition = definition(project);
     let settled = Watched::settle(&state.definition);
     let same_definition = settled && state.definition == ctx.state.definition;
@@ -167,8 +165,8 @@ fn source_paths(
     Ok(found)
 }
 
-/// The host targets that some words mean, if all of them are recorded as up to date and still look so.
-pub fn fast(root: &Utf8Path, words: &[String]) -> Option<Vec<TargetState>> {
+/// The fast answer: the host targets that some words mean, if all of them are recorded as up to date and still look so.
+pub fn up_to_date(root: &Utf8Path, words: &[String]) -> Option<Vec<TargetState>> {
     // A killed build left its folder: a full run removes it.
     if !larder_core::fs::list(root.join(".larder/work"))
         .ok()?
@@ -176,7 +174,7 @@ pub fn fast(root: &Utf8Path, words: &[String]) -> Option<Vec<TargetState>> {
     {
         return None;
     }
-    let state = State::load(root, LARDER);
+    let state = State::load(root);
     if state.definition.is_empty() || !state.definition.iter().all(Watched::holds) {
         return None;
     }

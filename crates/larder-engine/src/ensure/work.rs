@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::dry_run::Foreseen;
-use super::{Answer, Work};
 use crate::acquire::{self, Acquired, Done, Probe};
 use crate::context::Context;
 use crate::events::{Event, Finished, Level};
+use crate::release;
+use crate::runner::{Answer, Work};
 use crate::steps::{self, UploadDecision};
 use larder_core::error::{Error, Result};
 use larder_core::model::{Action, Name, Outcome, SourceKind, Target};
@@ -133,7 +134,7 @@ impl Ensure {
         if reason.is_some() {
             finished.reason = reason;
         } else {
-            match steps::release(&self.ctx, target, steps::ReleaseOptions::default()) {
+            match release::binary::release(&self.ctx, target, release::ReleaseOptions::default()) {
                 Ok(released) => {
                     finished.outcome = released.outcome;
                     finished.bytes = released.bytes;

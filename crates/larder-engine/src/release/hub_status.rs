@@ -6,16 +6,22 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
+use crate::collect;
 use crate::context::Context;
+use crate::plan::Targets;
+use crate::plan::matrix::{Matrix, matrix};
 use larder_core::error::{Error, Result};
 use larder_core::formats::Pin;
+use larder_core::formats::documents::{ReleaseStatusDocument, ReleaseStatusEntry};
 use larder_core::keys::Wanted;
 use larder_core::model::{AssetCandidate, AssetName, AssetPlace, Tag, Target};
 use larder_remote::hub::{Listed, Release};
 
 /// What the hub has of a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum HubStatus {
     /// An asset of accepted inputs, visible.
     Released(Tag, AssetName),
     /// An asset of accepted inputs in a draft that waits for `release finalize`.
@@ -26,7 +32,7 @@ pub enum Standing {
     Missing,
 }
 
-impl Standing {
+impl HubStatus {
     /// The word in JSON and in tables.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -49,9 +55,9 @@ impl Standing {
 }
 
 /// The hub's releases by tag, listed once; nothing where the hub can't list.
-pub struct Shelf(Option<BTreeMap<Tag, Release>>);
+pub struct HubReleases(Option<BTreeMap<Tag, Release>>);
 
-impl Shelf {
+impl HubReleases {
     /// Lists the hub.
     pub fn list(ctx: &Context) -> Result<Self> {
         if ctx.options.offline {
@@ -70,7 +76,7 @@ impl Shelf {
     }
 }
 
-impl Shelf {
+impl HubReleases {
     /// Whether what there is of a tag is a draft.
     pub fn is_draft(&self, tag: &Tag) -> bool {
         self.0
@@ -81,7 +87,7 @@ impl Shelf {
 }
 
 /// What the hub has of a target.
-pub fn standing(ctx: &Context, target: &Target, shelf: &Shelf) -> Result<Standing> {
+pub fn hub_status(ctx: &Context, target: &Target, releases: &HubReleases) -> Result<HubStatus> {
     let subsystem = ctx.subsystem(target)?;
     let wanted = ctx.wanted(target)?;
     let candidates = subsystem
@@ -93,7 +99,7 @@ pub fn standing(ctx: &Context, target: &Target, shelf: &Shelf) -> Result<Standin
         ctx,
         wanted: &wanted,
     };
-    let mut best = Standing::Missing;
+    let mut best = HubStatus::Missing;
     for AssetCandidate { tag, asset, place } in candidates {
         if place == AssetPlace::SuffixedTag && !suffixes_tags {
             continue;
@@ -102,23 +108,72 @@ pub fn standing(ctx: &Context, target: &Target, shelf: &Shelf) -> Result<Standin
             .iter()
             .find(|(_, (at, named))| *at == tag && *named == asset)
             .map(|(pin, _)| pin);
-        let found = match &shelf.0 {
-            Some(releases) => releases
+        let found = match &releases.0 {
+            Some(listed) => listed
                 .get(&tag)
                 .map(|release| look.listed(release, &asset, place, pin))
                 .transpose()?,
             None => Some(look.asked(&tag, &asset, pin)?),
         };
         match found {
-            Some(Found::Ours { draft: false }) => return Ok(Standing::Released(tag, asset)),
-            Some(Found::Ours { draft: true }) => best = Standing::Draft(tag, asset),
-            Some(Found::Other) if best == Standing::Missing => {
-                best = Standing::OtherInputs(tag, asset);
+            Some(Found::Ours { draft: false }) => return Ok(HubStatus::Released(tag, asset)),
+            Some(Found::Ours { draft: true }) => best = HubStatus::Draft(tag, asset),
+            Some(Found::Other) if best == HubStatus::Missing => {
+                best = HubStatus::OtherInputs(tag, asset);
             }
             _ => {}
         }
     }
     Ok(best)
+}
+
+/// What the hub has of each of some targets; also written to `.collection/metadata/release-status.json`.
+pub fn document(ctx: &Context, targets: &Targets) -> Result<ReleaseStatusDocument> {
+    let found = of_all(ctx, targets)?;
+    let entry = |(target, status): &(Target, HubStatus)| {
+        let (tag, asset) = status
+            .place()
+            .map(|(tag, asset)| (tag.clone(), asset.clone()))
+            .unzip();
+        Ok(ReleaseStatusEntry {
+            name: target.name.clone(),
+            version: ctx.subsystem(target)?.version.clone(),
+            platform: target.platform,
+            state: status.as_str(),
+            tag,
+            asset,
+        })
+    };
+    let document = ReleaseStatusDocument {
+        project: ctx.project.name.clone(),
+        hub: ctx.hub()?.describe(),
+        complete: found
+            .iter()
+            .all(|(_, status)| matches!(status, HubStatus::Released(..))),
+        subsystems: found.iter().map(entry).collect::<Result<_>>()?,
+    };
+    collect::write_metadata(&ctx.project, "release-status.json", &document)?;
+    Ok(document)
+}
+
+/// The matrix of a GitHub Actions job that makes what nobody has released yet of a targets.
+pub fn missing(ctx: &Context, targets: &Targets) -> Result<Matrix> {
+    let missing: Vec<Target> = of_all(ctx, targets)?
+        .into_iter()
+        .filter(|(_, status)| matches!(status, HubStatus::OtherInputs(..) | HubStatus::Missing))
+        .map(|(target, _)| target)
+        .collect();
+    Ok(matrix(&ctx.project, &missing))
+}
+
+/// What the hub has of each of some targets, asked in parallel.
+fn of_all(ctx: &Context, targets: &Targets) -> Result<Vec<(Target, HubStatus)>> {
+    let releases = HubReleases::list(ctx)?;
+    let targets: Vec<&Target> = targets.existing().collect();
+    targets
+        .into_par_iter()
+        .map(|target| Ok((target.clone(), hub_status(ctx, target, &releases)?)))
+        .collect()
 }
 
 /// What there is under one name.

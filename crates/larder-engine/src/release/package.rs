@@ -1,21 +1,24 @@
 //! An installed artifact → an asset in `.dist`, with its sidecar.
 
 use std::io::{BufWriter, Write};
+use std::num::NonZeroUsize;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::NamedTempFile;
 
-use super::exclusive::exclusive;
 use crate::acquire::freshness::stamped;
 use crate::acquire::request::Request;
 use crate::context::Context;
 use crate::events::{Level, Phase};
 use crate::installed::Bin;
+use crate::plan::Targets;
+use crate::runner::each::{StepReport, each};
+use crate::steps::exclusive;
 use larder_core::archive::{self, Content, PackEntry};
 use larder_core::error::{Error, Result};
 use larder_core::formats::{Observed, Sidecar, stamp};
 use larder_core::fs::{self, IoContext};
-use larder_core::model::{Artifact, AssetName, Target};
+use larder_core::model::{Action, Artifact, AssetName, Outcome, Target};
 
 /// A package in `.dist`.
 #[derive(Clone, Debug)]
@@ -28,6 +31,23 @@ pub struct Packaged {
     pub sidecar: Sidecar,
     /// It was there already, and right.
     pub up_to_date: bool,
+}
+
+/// Packages each of some targets, several at once; gives every failure.
+pub fn package_all(ctx: &Context, targets: &Targets, jobs: Option<NonZeroUsize>) -> Vec<Error> {
+    each(ctx, Action::Package, targets, jobs, |target| {
+        let packaged = package(ctx, target)?;
+        let outcome = if packaged.up_to_date {
+            Outcome::UpToDate
+        } else {
+            Outcome::Packaged
+        };
+        Ok(StepReport {
+            bytes: packaged.sidecar.size,
+            place: Some(ctx.project.relative(&packaged.file)),
+            ..StepReport::new(outcome)
+        })
+    })
 }
 
 /// Packages what is installed of a target. What is there with the same artifact, whole, is left alone.

@@ -10,17 +10,28 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Instant;
 
 use camino::Utf8PathBuf;
 
 use super::package;
 use crate::context::Context;
+use crate::ensure::{Ensured, ensure};
+use crate::events::{Did, Event};
+use crate::plan::{Plan, Platforms, Selection};
+use crate::runner::Limits;
+use crate::runner::each::{at_once, parallel};
+use crate::steps::UploadDecision;
 use larder_core::archive::{self, Content, PackEntry};
 use larder_core::error::{Error, Result};
 use larder_core::formats::stamp;
 use larder_core::fs::{self, IoContext};
 use larder_core::keys::tree;
-use larder_core::model::{Artifact, AssetName, Digest, Name, PackageFormat, Platform, Target};
+use larder_core::model::{
+    Action, Artifact, AssetName, Digest, Name, Outcome, PackageFormat, Platform, Target,
+};
 use larder_core::project::{Project, Subsystem};
 
 /// A bundle in `.dist`.
@@ -64,6 +75,92 @@ pub fn name(project: &Project, platform: Platform) -> Result<AssetName> {
         ))
         .hint("give the bundle another name in versions.yml: `bundle: {name: …}`")),
     }
+}
+
+/// Ensures what the bundles of some platforms hold, and writes them. `upload`: what happens after a build.
+pub fn bundle_all(
+    ctx: &Arc<Context>,
+    platforms: &Platforms,
+    limits: Limits,
+    upload: UploadDecision,
+) -> Result<Ensured> {
+    let project = &ctx.project;
+    let platforms = platforms.list(project);
+    for platform in &platforms {
+        name(project, *platform)?;
+    }
+    let mut plan = Plan::default();
+    for platform in &platforms {
+        let members = members(project, *platform)
+            .iter()
+            .map(|member| member.name.clone())
+            .collect();
+        plan.add(
+            project,
+            &Selection::Names(members),
+            &Platforms::List(vec![*platform]),
+        );
+    }
+    ctx.events.send(Event::Started {
+        action: Action::Bundle,
+        steps: plan.goals().len() + platforms.len(),
+    });
+    let mut ensured = ensure(ctx, &plan, limits, upload);
+    if ensured.errors.is_empty() {
+        let bundled = write_all(ctx, &platforms, limits.jobs).into_iter();
+        ensured.errors.extend(bundled.filter_map(Result::err));
+    }
+    Ok(ensured)
+}
+
+/// Bundles each platform, and tells so; nothing of a platform that a dry run only tells of.
+pub(super) fn write_all(
+    ctx: &Context,
+    platforms: &[Platform],
+    jobs: Option<NonZeroUsize>,
+) -> Vec<Result<Bundled>> {
+    let one = |platform: &Platform| {
+        let start = Instant::now();
+        let mut did = Did::new(
+            Action::Bundle,
+            format!("bundle for {platform}"),
+            Outcome::Skipped,
+        );
+        did.platform = Some(*platform);
+        let result = if ctx.options.dry_run {
+            did.reason = Some("would be bundled".into());
+            None
+        } else {
+            Some(ctx.cancel.check().and_then(|()| bundle(ctx, *platform)))
+        };
+        match &result {
+            Some(Ok(bundled)) => {
+                did.subject = bundled.name.to_string();
+                did.outcome = if bundled.up_to_date {
+                    Outcome::UpToDate
+                } else {
+                    Outcome::Packaged
+                };
+                did.bytes = bundled.size;
+                did.place = Some(ctx.project.relative(&bundled.file));
+                did.reason = Some(format!(
+                    "{} subsystem{}",
+                    bundled.members,
+                    if bundled.members == 1 { "" } else { "s" }
+                ));
+            }
+            Some(Err(error)) => {
+                did.outcome = Outcome::Failed;
+                did.error = Some(error.clone());
+            }
+            None => {}
+        }
+        did.seconds = start.elapsed().as_secs_f64();
+        ctx.events.send(Event::Did(did));
+        result
+    };
+    let results = parallel(platforms, at_once(Action::Bundle, jobs), one);
+    results.into_iter().flatten().collect()
 }
 
 /// Bundles what is installed for a platform; all of it must be there, whole, and what the recipes want today.

@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Answer, Limits, Work, run};
 use crate::acquire::search::End;
 use crate::acquire::{self, Probe};
 use crate::context::Context;
 use crate::plan::Plan;
+use crate::runner::{Answer, Limits, Work, run};
 use larder_core::error::{Error, Result};
 use larder_core::model::{Name, Outcome, SourceKind, Target};
 

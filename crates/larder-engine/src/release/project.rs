@@ -2,20 +2,100 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
-use super::bundle::Bundled;
-use super::package::Packaged;
+use super::bundle::{self, Bundled};
+use super::package::{Packaged, package};
 use crate::context::Context;
+use crate::ensure::{Ensured, ensure};
+use crate::events::{Did, Event};
+use crate::plan::{Plan, Platforms, Selection, Targets};
+use crate::runner::Limits;
+use crate::steps::UploadDecision;
 use larder_core::error::{Error, Result};
 use larder_core::fs;
-use larder_core::model::{AssetName, Digest, Platform, Tag};
+use larder_core::model::{Action, AssetName, Digest, Outcome, Platform, Tag};
 use larder_remote::hub::derived::{CHECKSUMS, MANIFEST};
-use larder_remote::hub::{PlainFile, PublishOptions, Receipt};
+use larder_remote::hub::{PlainFile, PublishOptions, Published, Receipt};
+
+/// Releases the project: ensures all of it, packages and bundles it, and publishes everything under a tag. `upload`: what
+/// happens after a build.
+pub fn release(
+    ctx: &Arc<Context>,
+    tag: &Tag,
+    platforms: &Platforms,
+    limits: Limits,
+    upload: UploadDecision,
+    options: PublishOptions,
+) -> Result<Ensured> {
+    check_tag(ctx, tag)?;
+    let hub = ctx.hub()?;
+    hub.writable()
+        .map_err(|why| Error::failed(format!("cannot release to {}", hub.describe())).cause(why))?;
+    let list = platforms.list(&ctx.project);
+    let plan = Plan::new(&ctx.project, &Selection::All, platforms);
+    ctx.events.send(Event::Started {
+        action: Action::Release,
+        steps: plan.goals().len() + list.len() + 1,
+    });
+    let mut ensured = ensure(ctx, &plan, limits, upload);
+    if ensured.errors.is_empty() {
+        let start = Instant::now();
+        let mut did = Did::new(Action::Release, tag.as_str(), Outcome::Failed);
+        match pack_and_publish(ctx, tag, platforms, limits, options) {
+            Ok((outcome, place)) => (did.outcome, did.place) = (outcome, place),
+            Err(error) => {
+                did.error = Some(error.clone());
+                ensured.errors.push(error);
+            }
+        }
+        did.seconds = start.elapsed().as_secs_f64();
+        ctx.events.send(Event::Did(did));
+    }
+    Ok(ensured)
+}
+
+/// What became of it, and where it is.
+fn pack_and_publish(
+    ctx: &Context,
+    tag: &Tag,
+    platforms: &Platforms,
+    limits: Limits,
+    options: PublishOptions,
+) -> Result<(Outcome, Option<String>)> {
+    let targets = Targets::new(&ctx.project, &Selection::All, platforms);
+    let packages = targets
+        .existing()
+        .map(|target| package(ctx, target))
+        .collect::<Result<Vec<_>>>()?;
+    let list = platforms.list(&ctx.project);
+    let bundles = bundle::write_all(ctx, &list, limits.jobs)
+        .into_iter()
+        .collect::<Result<Vec<_>>>()?;
+    let bundles: Vec<_> = list.into_iter().zip(bundles).collect();
+    let receipt = publish(ctx, tag, &bundles, &packages, options)?;
+    let wrote = receipt
+        .assets
+        .iter()
+        .any(|(_, published)| *published != Published::Present);
+    let place = receipt
+        .url
+        .or_else(|| Some(format!("{}/{tag}", ctx.hub().ok()?.describe())));
+    Ok((
+        if wrote {
+            Outcome::Released
+        } else {
+            Outcome::UpToDate
+        },
+        place,
+    ))
+}
 
 /// Refuses tags that are a subsystem's.
-pub fn check_tag(ctx: &Context, tag: &Tag) -> Result<()> {
+fn check_tag(ctx: &Context, tag: &Tag) -> Result<()> {
     match ctx
         .project
         .subsystems
@@ -32,7 +112,7 @@ pub fn check_tag(ctx: &Context, tag: &Tag) -> Result<()> {
 }
 
 /// Publishes all of it under a tag; the same files give the same checksums, manifest and notes.
-pub fn publish(
+fn publish(
     ctx: &Context,
     tag: &Tag,
     bundles: &[(Platform, Bundled)],

@@ -3,6 +3,8 @@
 //! First published stands: the same artifact is left alone; other bytes of the same inputs are adopted, with a warning;
 //! an artifact of other inputs goes beside it under a suffixed name.
 
+use std::num::NonZeroUsize;
+
 use super::package::{Packaged, package};
 use crate::acquire;
 use crate::acquire::availability::Availability;
@@ -11,9 +13,11 @@ use crate::acquire::sources::Managed;
 use crate::context::Context;
 use crate::events::{Level, Phase};
 use crate::lock;
+use crate::plan::Targets;
+use crate::runner::each::{StepReport, each};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::{LockLine, PinKind, Sidecar};
-use larder_core::model::{AssetName, Outcome, Tag, Target};
+use larder_core::model::{Action, AssetName, Outcome, Tag, Target};
 use larder_core::project::HubConfig;
 use larder_remote::hub::{PublishOptions, Published, Upload};
 
@@ -31,6 +35,24 @@ pub struct Released {
     pub place: String,
     /// What there is to say about it.
     pub reason: Option<String>,
+}
+
+/// Releases each of some targets, several at once; gives every failure.
+pub fn release_all(
+    ctx: &Context,
+    targets: &Targets,
+    options: ReleaseOptions,
+    jobs: Option<NonZeroUsize>,
+) -> Vec<Error> {
+    each(ctx, Action::Release, targets, jobs, |target| {
+        let released = release(ctx, target, options)?;
+        Ok(StepReport {
+            bytes: released.bytes,
+            place: Some(released.place),
+            reason: released.reason,
+            ..StepReport::new(released.outcome)
+        })
+    })
 }
 
 /// Packages a target if need be and releases it.

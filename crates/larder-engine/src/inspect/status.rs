@@ -1,0 +1,78 @@
+//! `status`: what is wanted and what is installed.
+
+use rayon::prelude::*;
+
+use crate::acquire;
+use crate::context::Context;
+use crate::plan::{Selected, Targets};
+use larder_core::error::Error;
+use larder_core::formats::documents::{StatusDocument, StatusEntry};
+
+/// The status of each of some targets, and what could not be told.
+pub fn document(ctx: &Context, targets: &Targets) -> (StatusDocument, Vec<Error>) {
+    let requested: Vec<&Selected> = targets.iter().collect();
+    let looks: Vec<(StatusEntry, Option<Error>)> = requested
+        .into_par_iter()
+        .map(|requested| entry(ctx, requested))
+        .collect();
+    let (entries, errors): (Vec<_>, Vec<_>) = looks.into_iter().unzip();
+    let document = StatusDocument {
+        project: ctx.project.name.clone(),
+        root: ctx.project.root.to_string(),
+        fresh: entries.iter().all(|entry| entry.fresh),
+        subsystems: entries,
+    };
+    (document, errors.into_iter().flatten().collect())
+}
+
+fn entry(ctx: &Context, requested: &Selected) -> (StatusEntry, Option<Error>) {
+    let Selected {
+        target,
+        version,
+        absent,
+    } = requested;
+    let mut entry = StatusEntry {
+        name: target.name.clone(),
+        platform: target.platform,
+        wanted: version.clone(),
+        installed: None,
+        via: None,
+        origin: None,
+        fresh: false,
+        reason: None,
+        artifact: None,
+        inputs: None,
+        commit: None,
+    };
+    if absent.is_some() {
+        entry.reason = Some(format!("does not exist for {}", target.platform));
+        return (entry, None);
+    }
+    let probe = match acquire::look(ctx, target) {
+        Ok(probe) => probe,
+        Err(error) => {
+            entry.reason = Some(error.to_string());
+            return (
+                entry,
+                Some(error.context(format!("cannot tell the status of {target}"))),
+            );
+        }
+    };
+    entry.fresh = probe.stale().is_none();
+    entry.reason = probe.stale().map(|stale| stale.reason.clone());
+    if let Some(found) = probe.found() {
+        let digest = found.digest();
+        let record = ctx
+            .state
+            .target(target.name.as_str(), &target.platform.to_string());
+        entry.via = record
+            .filter(|record| record.artifact == digest)
+            .and_then(|record| record.via);
+        entry.installed = Some(found.version.clone());
+        entry.origin = Some(found.origin);
+        entry.artifact = Some(digest);
+        entry.inputs = Some(found.inputs);
+        entry.commit.clone_from(&found.commit);
+    }
+    (entry, None)
+}

@@ -1,0 +1,132 @@
+//! `why`: the decision about one subsystem on one platform, and what it rests on.
+
+use super::plan::decision;
+use crate::acquire::compare::{self, Other};
+use crate::acquire::request::Request;
+use crate::acquire::search::Attempt;
+use crate::acquire::{self, Probe};
+use crate::context::Context;
+use crate::plan::{Platforms, Selected, Selection, Targets};
+use larder_core::error::{Error, Result};
+use larder_core::formats::documents::{
+    ComparedEntry, DifferenceEntry, FieldEntry, InputsEntry, InstalledEntry, SourceEntry,
+    WhyDocument,
+};
+use larder_core::keys::Inputs;
+use larder_core::keys::inputs::Difference;
+use larder_core::model::{Origin, Platform, Target};
+
+/// The explanation, and what the search for sources was stopped by.
+pub fn document(
+    ctx: &Context,
+    name: &str,
+    platform: Platform,
+) -> Result<(WhyDocument, Option<Error>)> {
+    let target = target(ctx, name, platform)?;
+    let request = Request::new(ctx, &target)?;
+    let probe = acquire::probe(ctx, &target)?;
+    let other = compare::other(&request, &probe)?;
+    Ok((explain(&request, &probe, other), probe.stopped().cloned()))
+}
+
+/// The one target that is asked about.
+fn target(ctx: &Context, name: &str, platform: Platform) -> Result<Target> {
+    let selection = Selection::parse(&ctx.project, &[name.to_owned()])?;
+    if selection == Selection::All {
+        return Err(Error::usage("`why` explains one subsystem")
+            .hint("`larder plan` shows what would become of all"));
+    }
+    let platforms = Platforms::List(vec![platform]);
+    let targets = Targets::new(&ctx.project, &selection, &platforms);
+    match targets.into_iter().next() {
+        Some(Selected {
+            absent: Some(reason),
+            ..
+        }) => Err(Error::usage(reason)),
+        Some(Selected { target, .. }) => Ok(target),
+        // A name that is none was refused above.
+        None => Err(Error::usage(format!("no subsystem is called `{name}`"))),
+    }
+}
+
+fn explain(request: &Request<'_>, probe: &Probe, other: Option<Other>) -> WhyDocument {
+    let Request {
+        target,
+        subsystem,
+        wanted,
+        ..
+    } = request;
+    let inputs = |origin: Origin, inputs: &Inputs| InputsEntry {
+        origin,
+        inputs: inputs.digest,
+        fields: inputs
+            .fields
+            .iter()
+            .map(|(field, value)| FieldEntry {
+                field: field.clone(),
+                value: value.clone(),
+            })
+            .collect(),
+    };
+    WhyDocument {
+        name: target.name.clone(),
+        version: subsystem.version.clone(),
+        platform: target.platform,
+        decision: decision(probe),
+        reason: probe.stale().map(|stale| stale.reason.clone()),
+        installed: probe.found().map(|found| InstalledEntry {
+            version: found.version.clone(),
+            origin: found.origin,
+            inputs: found.inputs,
+            artifact: found.digest(),
+            accepted: wanted.accepts(found.origin, &found.inputs),
+        }),
+        wanted: [Origin::Original, Origin::Build]
+            .into_iter()
+            .filter_map(|origin| Some(inputs(origin, wanted.of(origin)?)))
+            .collect(),
+        sources: sources(probe),
+        compared: other.map(compared),
+    }
+}
+
+/// The sources in the order in which they are asked, up to the one that has it, and what each answered.
+pub(crate) fn sources(probe: &Probe) -> Vec<SourceEntry> {
+    let entry = |attempt: &Attempt| SourceEntry {
+        source: attempt.source,
+        chosen: probe.choice() == Some(attempt.source),
+        answer: attempt.answer.clone(),
+    };
+    probe.attempts.iter().map(entry).collect()
+}
+
+fn compared(other: Other) -> ComparedEntry {
+    let Other {
+        place,
+        artifact,
+        differences,
+    } = other;
+    let difference = |difference: Difference| {
+        let Difference {
+            field,
+            found,
+            wanted,
+        } = difference;
+        DifferenceEntry {
+            field,
+            found,
+            wanted,
+        }
+    };
+    ComparedEntry {
+        place,
+        origin: artifact.origin,
+        inputs: artifact.inputs,
+        known: differences.is_some(),
+        differences: differences
+            .unwrap_or_default()
+            .into_iter()
+            .map(difference)
+            .collect(),
+    }
+}

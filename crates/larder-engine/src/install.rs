@@ -1,0 +1,256 @@
+//! `install`: a subsystem's binaries in a folder outside of the project, by the project's search or straight from a hub.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::acquire::intake::Transfer;
+use crate::acquire::{self, released};
+use crate::context::Context;
+use crate::ensure::ensure;
+use crate::events::{Event, Events, Finished};
+use crate::inspect::why;
+use crate::plan::{Plan, Platforms, Selection, Targets};
+use crate::runner::Limits;
+use crate::steps::UploadDecision;
+use larder_core::cancel::Cancel;
+use larder_core::error::{Error, Result};
+use larder_core::formats::Sidecar;
+use larder_core::formats::documents::SourceEntry;
+use larder_core::fs;
+use larder_core::model::{
+    Action, Artifact, AssetName, Name, Outcome, Platform, SourceKind, Tag, Target, Version,
+};
+use larder_core::project::{HubConfig, Project};
+use larder_remote::RemoteSettings;
+use larder_remote::http::Client;
+use larder_remote::hub::Hub;
+
+/// Where a subsystem would come from: the sources in the order in which they are asked, up to the one that has it.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    /// What would be installed.
+    pub target: Target,
+    /// At which version.
+    pub version: Version,
+    /// What each source answered.
+    pub sources: Vec<SourceEntry>,
+}
+
+impl Chain {
+    /// The source that would be used; `None` where no source has it.
+    pub fn choice(&self) -> Option<SourceKind> {
+        let chosen = self.sources.iter().find(|entry| entry.chosen);
+        chosen.map(|entry| entry.source)
+    }
+}
+
+/// The subsystem of a project that is meant, at another version than the pinned one where one is named.
+pub fn choose(project: &mut Project, name: &str, version: Option<Version>) -> Result<Selection> {
+    let selection = Selection::parse(project, &[name.to_owned()])?;
+    let Selection::Names(names) = &selection else {
+        return Err(Error::usage("install takes one subsystem")
+            .hint("`larder ensure all` makes all of them present"));
+    };
+    for name in names {
+        if let (Some(subsystem), Some(version)) = (project.subsystems.get_mut(name), &version) {
+            subsystem.version = version.clone();
+        }
+    }
+    Ok(selection)
+}
+
+/// Has a run install apart from the project, into a folder that is gone when this is dropped.
+pub fn apart(ctx: &mut Context) -> Result<fs::Scratch> {
+    let scratch = fs::Scratch::new(&ctx.settings.remote.temp, "install")?;
+    ctx.options.apart = Some(scratch.path().to_owned());
+    Ok(scratch)
+}
+
+/// Where each selected subsystem would come from; nothing is changed.
+pub fn chains(ctx: &Context, selection: &Selection) -> Result<Vec<Chain>> {
+    let chain = |target: &Target| {
+        let probe = acquire::probe(ctx, target)?;
+        Ok(Chain {
+            target: target.clone(),
+            version: ctx.subsystem(target)?.version.clone(),
+            sources: why::sources(&probe),
+        })
+    };
+    let targets = Targets::new(&ctx.project, selection, &Platforms::Host);
+    targets.existing().map(chain).collect()
+}
+
+/// What was put into the folder, and what failed.
+#[derive(Debug, Default)]
+pub struct Placed {
+    /// The files.
+    pub files: Vec<Utf8PathBuf>,
+    /// Every failure.
+    pub errors: Vec<Error>,
+}
+
+/// Ensures the selected subsystems, told as events, and copies their executables, and those of what they need, into a folder:
+/// without what it needs a program would not run.
+pub fn from_project(ctx: &Arc<Context>, selection: &Selection, to: &Utf8Path) -> Placed {
+    let plan = Plan::new(&ctx.project, selection, &Platforms::Host);
+    let goals: Vec<&Target> = plan.goals().into_iter().map(|id| plan.target(id)).collect();
+    ctx.events.send(Event::Started {
+        action: Action::Ensure,
+        steps: goals.len(),
+    });
+    let ensured = ensure(ctx, &plan, Limits::default(), UploadDecision::No);
+    let mut placed = Placed {
+        files: Vec::new(),
+        errors: ensured.errors,
+    };
+    if !placed.errors.is_empty() {
+        return placed;
+    }
+    for (target, done) in &ensured.done {
+        if goals.contains(&target) {
+            let bin = ctx.bin(target);
+            let copied = copy(&done.artifact, |file| bin.file(file), to, &mut placed.files);
+            placed.errors.extend(copied.err());
+        }
+    }
+    placed
+}
+
+/// A released asset for this machine.
+pub struct OnHub {
+    hub: Box<dyn Hub>,
+    target: Target,
+    version: Version,
+    tag: Tag,
+    asset: AssetName,
+    sidecar: Sidecar,
+    temp: PathBuf,
+    started: Instant,
+}
+
+impl OnHub {
+    /// Looks for a subsystem on a hub; without a version its newest one.
+    pub fn find(
+        config: &HubConfig,
+        settings: &RemoteSettings,
+        cancel: &Cancel,
+        name: &Name,
+        version: Option<Version>,
+    ) -> Result<Self> {
+        let started = Instant::now();
+        let client = Arc::new(Client::new(settings.http.clone(), cancel.clone()));
+        let hub = larder_remote::hub::open(config, &client, &settings.github)?;
+        let version = match version {
+            Some(version) => version,
+            None => released::newest(&*hub, name)?.ok_or_else(|| {
+                Error::failed(format!("{} has no release of `{name}`", hub.describe()))
+            })?,
+        };
+        let platform = Platform::host();
+        let Some((tag, asset, sidecar)) = released::find(&*hub, name, &version, platform)? else {
+            return Err(Error::failed(format!(
+                "{} has no {name} {version} for {platform}",
+                hub.describe()
+            )));
+        };
+        Ok(Self {
+            hub,
+            target: Target {
+                name: name.clone(),
+                platform,
+            },
+            version,
+            tag,
+            asset,
+            sidecar,
+            temp: settings.temp.clone(),
+            started,
+        })
+    }
+
+    /// Where it would come from.
+    pub fn chain(&self) -> Chain {
+        Chain {
+            target: self.target.clone(),
+            version: self.version.clone(),
+            sources: vec![SourceEntry {
+                source: SourceKind::Managed,
+                chosen: true,
+                answer: format!("{} has {}/{}", self.hub.describe(), self.tag, self.asset),
+            }],
+        }
+    }
+
+    /// Unpacks it, verified against its sidecar, and copies its executables into a folder; gives them, and what is to be
+    /// told.
+    pub fn install(&self, to: &Utf8Path, cancel: &Cancel) -> Result<(Vec<Utf8PathBuf>, Finished)> {
+        let Self {
+            hub,
+            target,
+            version,
+            tag,
+            asset,
+            sidecar,
+            temp,
+            started,
+        } = self;
+        let scratch = fs::Scratch::new(temp, "install")?;
+        let dir = scratch.path();
+        // Nobody listens: a person sees the summary, a program the line.
+        let (events, _) = Events::channel();
+        let transfer = Transfer {
+            target,
+            events: &events,
+            cancel,
+        };
+        released::take(&**hub, transfer, tag, asset, sidecar, dir)?;
+        let mut files = Vec::new();
+        copy(&sidecar.content, |file| dir.join(file), to, &mut files)?;
+        let mut finished = Finished::new(
+            Action::Ensure,
+            target.clone(),
+            version.clone(),
+            Outcome::Downloaded,
+        );
+        (finished.via, finished.bytes, finished.seconds) = (
+            Some(SourceKind::Managed),
+            sidecar.size,
+            started.elapsed().as_secs_f64(),
+        );
+        finished.place = Some(format!("{}/{tag}/{asset}", hub.describe()));
+        Ok((files, finished))
+    }
+}
+
+/// Copies an artifact's executables into a folder, each switched by rename; adds them to `placed` one by one.
+fn copy(
+    artifact: &Artifact,
+    from: impl Fn(&str) -> Utf8PathBuf,
+    to: &Utf8Path,
+    placed: &mut Vec<Utf8PathBuf>,
+) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for file in artifact.files.iter().filter(|file| file.mode == 0o755) {
+        let target = to.join(&file.name);
+        let mut staged = tempfile::Builder::new()
+            .prefix(".tmp-")
+            .tempfile_in(to)
+            .map_err(|e| fs::io_error("create a file in", to, &e))?;
+        let source = from(file.name.as_str());
+        std::io::copy(&mut fs::open(&source)?, staged.as_file_mut())
+            .map_err(|e| fs::io_error("copy to", &target, &e))?;
+        fs::set_mode(staged.path(), file.mode)?;
+        staged
+            .as_file()
+            .sync_all()
+            .map_err(|e| fs::io_error("flush", &target, &e))?;
+        staged
+            .persist(&target)
+            .map_err(|e| fs::io_error("write", &target, &e.error))?;
+        placed.push(target);
+    }
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! What a command is about: the words of a command line → subsystems and platforms → targets.
+//!
+//! Knows which subsystem exists on which platform; knows nothing of what is done with a target, nor of what it needs.
+
+use larder_core::error::{Error, Result};
+use larder_core::model::{Name, Platform, Target, Version};
+use larder_core::project::{Project, Subsystem};
+use larder_core::suggestions;
+
+/// Which subsystems a command is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// All of them.
+    All,
+    /// These.
+    Names(Vec<Name>),
+}
+
+/// Which platforms a command is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Platforms {
+    /// The host.
+    Host,
+    /// The project's (each subsystem as far as it exists there).
+    All,
+    /// These.
+    List(Vec<Platform>),
+}
+
+impl Selection {
+    /// From command-line words: names, or `all`. Unknown names are errors with a "did you mean".
+    pub fn parse(project: &Project, words: &[String]) -> Result<Self> {
+        if words.iter().any(|word| word == "all") {
+            return Ok(Self::All);
+        }
+        let mut names: Vec<Name> = Vec::new();
+        for word in words {
+            let known = project.subsystems.keys().find(|name| name.as_str() == word);
+            let Some(name) = known else {
+                return Err(unknown_name(project, word));
+            };
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        Ok(Self::Names(names))
+    }
+
+    /// The same, where no words mean all.
+    pub fn parse_or_all(project: &Project, words: &[String]) -> Result<Self> {
+        if words.is_empty() {
+            Ok(Self::All)
+        } else {
+            Self::parse(project, words)
+        }
+    }
+
+    /// The subsystems, sorted by name.
+    pub fn subsystems<'a>(&self, project: &'a Project) -> Vec<&'a Subsystem> {
+        match self {
+            Self::All => project.subsystems.values().collect(),
+            Self::Names(names) => project
+                .subsystems
+                .values()
+                .filter(|s| names.contains(&s.name))
+                .collect(),
+        }
+    }
+}
+
+fn unknown_name(project: &Project, word: &str) -> Error {
+    let error = Error::usage(format!("no subsystem is called `{word}`"));
+    match suggestions::nearest(word, project.subsystems.keys().map(Name::as_str)) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint("`larder list` shows what there is"),
+    }
+}
+
+impl Platforms {
+    /// What was named, else the project's platforms: for commands that are about the project and not about this machine.
+    #[must_use]
+    pub fn or_all(self) -> Self {
+        match self {
+            Self::Host => Self::All,
+            named => named,
+        }
+    }
+
+    /// The platforms themselves.
+    pub fn list(&self, project: &Project) -> Vec<Platform> {
+        match self {
+            Self::Host => vec![Platform::host()],
+            Self::All => project.platforms.clone(),
+            Self::List(list) => list.clone(),
+        }
+    }
+
+    /// The platforms of a subsystem that are meant, and those that were named but where it does not exist.
+    fn of(&self, project: &Project, subsystem: &Subsystem) -> (Vec<Platform>, Vec<Platform>) {
+        let named = match self {
+            Self::Host => vec![Platform::host()],
+            Self::All => project
+                .platforms
+                .iter()
+                .copied()
+                .filter(|platform| subsystem.platforms.contains(platform))
+                .collect(),
+            Self::List(list) => list.clone(),
+        };
+        named
+            .into_iter()
+            .partition(|platform| subsystem.platforms.contains(platform))
+    }
+}
+
+/// That a subsystem does not exist for a platform, and which file says so.
+fn absent(project: &Project, subsystem: &Subsystem, platform: Platform) -> String {
+    // A recipe that names no platforms has the project's.
+    let of = if subsystem.platforms == project.platforms {
+        "in versions.yml"
+    } else {
+        "of its recipe"
+    };
+    format!(
+        "`{}` does not exist for {platform} (see `platforms` {of})",
+        subsystem.name
+    )
+}
+
+/// One subsystem on one platform, as a command was asked for it.
+#[derive(Clone, Debug)]
+pub struct Selected {
+    /// The subsystem and the platform.
+    pub target: Target,
+    /// The version that `versions.yml` pins.
+    pub version: Version,
+    /// Why there is no such target: the subsystem does not exist on that platform.
+    pub absent: Option<String>,
+}
+
+/// The targets of a request, by name and in the order of the platforms; absent ones after those that exist.
+#[derive(Clone, Debug, Default)]
+pub struct Targets(Vec<Selected>);
+
+impl Targets {
+    /// The targets that are meant.
+    pub fn new(project: &Project, selection: &Selection, platforms: &Platforms) -> Self {
+        let mut selected = Vec::new();
+        for subsystem in selection.subsystems(project) {
+            let (there, missing) = platforms.of(project, subsystem);
+            let of = |platform, absent| Selected {
+                target: Target {
+                    name: subsystem.name.clone(),
+                    platform,
+                },
+                version: subsystem.version.clone(),
+                absent,
+            };
+            selected.extend(there.into_iter().map(|platform| of(platform, None)));
+            selected.extend(
+                missing
+                    .into_iter()
+                    .map(|platform| of(platform, Some(absent(project, subsystem, platform)))),
+            );
+        }
+        Self(selected)
+    }
+
+    /// The same, from command-line words.
+    pub fn parse(project: &Project, words: &[String], platforms: &Platforms) -> Result<Self> {
+        Ok(Self::new(
+            project,
+            &Selection::parse(project, words)?,
+            platforms,
+        ))
+    }
+
+    /// The same, where no words mean all.
+    pub fn parse_or_all(
+        project: &Project,
+        words: &[String],
+        platforms: &Platforms,
+    ) -> Result<Self> {
+        Ok(Self::new(
+            project,
+            &Selection::parse_or_all(project, words)?,
+            platforms,
+        ))
+    }
+
+    /// Everything asked for, absent targets included.
+    pub fn iter(&self) -> std::slice::Iter<'_, Selected> {
+        self.0.iter()
+    }
+
+    /// The targets that exist.
+    pub fn existing(&self) -> impl Iterator<Item = &Target> {
+        let there = self.0.iter().filter(|selected| selected.absent.is_none());
+        there.map(|selected| &selected.target)
+    }
+}
+
+impl FromIterator<Selected> for Targets {
+    fn from_iter<I: IntoIterator<Item = Selected>>(selected: I) -> Self {
+        Self(selected.into_iter().collect())
+    }
+}
+
+impl IntoIterator for Targets {
+    type Item = Selected;
+    type IntoIter = std::vec::IntoIter<Selected>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Targets {
+    type Item = &'a Selected;
+    type IntoIter = std::slice::Iter<'a, Selected>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}

@@ -1,0 +1,12 @@
+//! What is made for others: packages and bundles in `.dist`, releases on the hub, and what the hub has of them.
+
+pub mod binary;
+pub mod bundle;
+pub mod drafts;
+pub mod hub_status;
+pub mod package;
+pub mod project;
+
+pub use binary::ReleaseOptions;
+pub use bundle::Bundled;
+pub use package::Packaged;

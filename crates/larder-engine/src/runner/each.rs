@@ -1,0 +1,199 @@
+//! One thing done to each of some targets, in parallel, where no target waits for another: package, release, lock, verify.
+//!
+//! Each step runs on a thread of its own, not in the pool: a step that packs has the pool's cores compress for it, and a
+//! step that waits for the network keeps none of them busy. Knows nothing of what a step does, nor of how it is shown.
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::context::Context;
+use crate::events::{Event, Finished};
+use crate::plan::{Selected, Targets};
+use larder_core::error::{Error, Result};
+use larder_core::model::{Action, Outcome, Target, Version};
+
+/// How a step on one target ended.
+#[derive(Debug)]
+pub struct StepReport {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Bytes written or sent.
+    pub bytes: u64,
+    /// Where to.
+    pub place: Option<String>,
+    /// What there is to say.
+    pub reason: Option<String>,
+    /// At which version, where that is not the pinned one.
+    pub version: Option<Version>,
+}
+
+impl StepReport {
+    /// One that is yet to say more.
+    pub fn new(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            bytes: 0,
+            place: None,
+            reason: None,
+            version: None,
+        }
+    }
+}
+
+/// Does one thing to each of some targets, told as `action`; a failure does not keep the others from being tried. Gives
+/// every failure, in the order of the targets.
+pub fn each(
+    ctx: &Context,
+    action: Action,
+    targets: &Targets,
+    jobs: Option<NonZeroUsize>,
+    step: impl Fn(&Target) -> Result<StepReport> + Sync,
+) -> Vec<Error> {
+    let mut there = Vec::new();
+    for Selected {
+        target,
+        version,
+        absent,
+    } in targets
+    {
+        match absent {
+            None => there.push((target.clone(), version.clone())),
+            Some(reason) => {
+                let mut told =
+                    Finished::new(action, target.clone(), version.clone(), Outcome::Skipped);
+                told.reason = Some(reason.clone());
+                ctx.events.send(Event::Finished(told));
+            }
+        }
+    }
+    ctx.events.send(Event::Started {
+        action,
+        steps: there.len(),
+    });
+    let results = parallel(&there, at_once(action, jobs), |(target, version)| {
+        let start = Instant::now();
+        let result = ctx.cancel.check().and_then(|()| step(target));
+        let mut told = Finished::new(action, target.clone(), version.clone(), Outcome::Failed);
+        told.seconds = start.elapsed().as_secs_f64();
+        let failure = match result {
+            Ok(StepReport {
+                outcome,
+                bytes,
+                place,
+                reason,
+                version,
+            }) => {
+                (told.outcome, told.bytes, told.place, told.reason) =
+                    (outcome, bytes, place, reason);
+                told.version = version.unwrap_or(told.version);
+                None
+            }
+            Err(error) => {
+                told.error = Some(error.clone());
+                Some(error)
+            }
+        };
+        ctx.events.send(Event::Finished(told));
+        failure
+    });
+    results.into_iter().flatten().collect()
+}
+
+/// Does one thing to each item on at most so many threads; gives the results in the order of the items.
+pub fn parallel<T: Sync, R: Send>(
+    items: &[T],
+    at_once: NonZeroUsize,
+    step: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
+    let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let work = || {
+        loop {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(i) else {
+                return;
+            };
+            let result = step(item);
+            results
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((i, result));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..at_once.get().min(items.len()) {
+            scope.spawn(work);
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_by_key(|(i, _)| *i);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// How many steps of an action run at once: `--jobs`, else what suits this machine.
+pub fn at_once(action: Action, jobs: Option<NonZeroUsize>) -> NonZeroUsize {
+    jobs.unwrap_or_else(|| {
+        let cores = cores();
+        let few = |least, most| {
+            let most = NonZeroUsize::new(most).unwrap_or(cores);
+            cores
+                .max(NonZeroUsize::new(least).unwrap_or(cores))
+                .min(most)
+        };
+        match action {
+            // They wait for the network; what one host may get at once is the client's to say.
+            Action::Collect | Action::Lock => few(6, usize::MAX),
+            // Each packs on all cores; a few at once keep them busy, and memory small.
+            Action::Package | Action::Release | Action::Bundle => few(2, 4),
+            _ => cores,
+        }
+    })
+}
+
+/// Cores of this machine.
+pub(super) fn cores() -> NonZeroUsize {
+    let two = NonZeroUsize::MIN.saturating_add(1);
+    std::thread::available_parallelism().unwrap_or(two)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_the_order_of_the_items() {
+        let items: Vec<u64> = (0..40).collect();
+        let at_once = NonZeroUsize::new(7).unwrap();
+        let doubled = parallel(&items, at_once, |item| {
+            std::thread::sleep(std::time::Duration::from_micros((40 - item) * 50));
+            item * 2
+        });
+        assert_eq!(
+            doubled,
+            items.iter().map(|item| item * 2).collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn never_more_at_once_than_allowed() {
+        let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        parallel(&[(); 24], NonZeroUsize::new(3).unwrap(), |()| {
+            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            now.fetch_sub(1, Ordering::SeqCst);
+        });
+        assert_eq!(most.into_inner(), 3);
+    }
+
+    #[test]
+    fn jobs_beat_what_suits_the_machine() {
+        let one = NonZeroUsize::new(1);
+        for action in [Action::Package, Action::Lock, Action::Verify] {
+            assert_eq!(at_once(action, one), NonZeroUsize::MIN);
+            assert!(at_once(action, None) >= NonZeroUsize::MIN);
+        }
+        assert!(at_once(Action::Package, None).get() <= 4);
+        assert!(at_once(Action::Lock, None).get() >= 6);
+    }
+}
