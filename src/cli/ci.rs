@@ -12,7 +12,7 @@ use crate::report::{self, Mode, Verbosity};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::model::{Action, Outcome};
 use larder_engine::events::Did;
-use larder_engine::steps;
+use larder_engine::release::upload::held_back;
 
 /// Do what CI does: the lines of `ci:` in versions.yml
 ///
@@ -35,7 +35,7 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
             .hint("say what CI does, e.g. `ci: [ensure all, verify, package all]`"));
     }
     let mut lines = understand(&project.ci, &global.startup)?;
-    let held_back = steps::held_back(&project, &global.startup.ci());
+    let held_back = held_back(&project, &global.startup.ci());
     if held_back.is_some() {
         lines = lines.into_iter().map(Line::without_upload).collect();
     }

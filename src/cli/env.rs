@@ -8,7 +8,7 @@ use crate::report;
 use larder_core::error::{Error, Result};
 use larder_core::formats::documents::EnvDocument;
 use larder_core::fs;
-use larder_engine::steps::task::bin_dirs;
+use larder_engine::tasks::shell::bin_dirs;
 
 /// Print what puts the installed binaries on PATH
 #[derive(Clone, Copy, Debug, clap::Args)]

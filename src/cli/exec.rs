@@ -7,7 +7,7 @@ use super::Global;
 use super::session::supervised;
 use larder_core::error::{Error, Result};
 use larder_core::project::Project;
-use larder_engine::steps::task::{Shell, path_with_binaries};
+use larder_engine::tasks::shell::{Shell, path_with_binaries};
 
 /// Run a command with all installed binaries first on PATH
 ///

@@ -15,7 +15,7 @@ use larder_core::model::{Action, Outcome};
 use larder_core::project::{Project, Task};
 use larder_core::suggestions;
 use larder_engine::events::Did;
-use larder_engine::steps::task::Shell;
+use larder_engine::tasks::shell::Shell;
 
 /// Run a task of the project
 ///

@@ -18,9 +18,9 @@ use larder_engine::context::{Context, Options};
 use larder_engine::ensure::Ensured;
 use larder_engine::events::{Event, Events, Summary};
 use larder_engine::plan::{Platforms, Targets};
+use larder_engine::release::upload::{self, UploadDecision};
 use larder_engine::runner::Limits;
 use larder_engine::snapshot;
-use larder_engine::steps::{UploadDecision, decide_upload};
 
 /// `--platform`.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -140,7 +140,7 @@ impl Session {
 
     /// What happens after a build; `asked`: `--upload` was given.
     pub fn upload(&self, asked: bool) -> UploadDecision {
-        decide_upload(&self.ctx.project, asked, &self.ctx.settings.ci)
+        upload::decide(&self.ctx.project, asked, &self.ctx.settings.ci)
     }
 
     /// Records what is installed now, shows the summary, and gives the exit code.

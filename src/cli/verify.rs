@@ -6,7 +6,7 @@ use super::Global;
 use super::session::{JobArgs, PlatformArgs, Session};
 use larder_core::error::Result;
 use larder_engine::context::Options;
-use larder_engine::steps::verify::verify_all;
+use larder_engine::verify::verify_all;
 
 /// Check what is installed
 ///

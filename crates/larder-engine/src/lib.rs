@@ -3,12 +3,14 @@
 //! Settings come in as values, events and documents go out; nothing is printed here.
 
 pub mod acquire;
+pub mod build;
 pub mod cache;
 pub mod clean;
 pub mod collect;
 pub mod context;
 pub mod ensure;
 pub mod events;
+mod file_lock;
 pub mod git;
 pub mod import;
 pub mod inspect;
@@ -17,10 +19,12 @@ pub mod installed;
 pub mod lock;
 pub mod lock_resolve;
 pub mod plan;
+mod process;
 pub mod release;
 pub mod rollback;
 pub mod runner;
 pub mod settings;
 pub mod snapshot;
-pub mod steps;
+pub mod tasks;
+pub mod verify;
 pub mod versions;

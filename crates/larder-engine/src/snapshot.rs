@@ -10,8 +10,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::acquire::Done;
 use crate::context::Context;
+use crate::file_lock::FileLock;
 use crate::installed::{SourceState, State, TargetState, Watched};
-use crate::steps::exclusive;
 use larder_core::error::Result;
 use larder_core::fs;
 use larder_core::model::{Digest, Name, Platform, Target};
@@ -110,7 +110,7 @@ pub fn save(ctx: &Context, done: &BTreeMap<Target, Done>) -> Result<()> {
         return Ok(());
     }
     let path = State::path(&project.root);
-    let alone = exclusive(
+    let alone = FileLock::take(
         &project.root.join(".larder/locks/state"),
         &ctx.cancel,
         |_| (),

@@ -27,8 +27,8 @@ use camino::Utf8PathBuf;
 use crate::cache::Entry;
 use crate::context::Context;
 use crate::events::Level;
+use crate::file_lock::FileLock;
 use crate::installed::{Bin, Staging, Watched};
-use crate::steps::exclusive::{Exclusive, exclusive};
 use freshness::{Cause, Freshness, Stale};
 use larder_core::error::{Error, Result};
 use larder_core::model::{Artifact, Outcome, SourceKind, Target};
@@ -233,7 +233,7 @@ impl Done {
 pub struct Held {
     /// The installed set; shared where there is no lock.
     pub bin: Bin,
-    _lock: Exclusive,
+    _lock: FileLock,
 }
 
 /// Holds the target's lock in this project.
@@ -243,7 +243,7 @@ pub fn hold(run: &Context, target: &Target) -> Result<Held> {
         .root
         .join(".larder/locks")
         .join(format!("{}-{}", target.name, target.platform));
-    let lock = exclusive(&path, &run.cancel, |text| {
+    let lock = FileLock::take(&path, &run.cancel, |text| {
         run.events.note(Some(target), Level::Info, text);
     })?;
     let bin = run.bin(target);

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::acquire::Done;
+use crate::build;
 use crate::context::Context;
 use crate::plan::Plan;
+use crate::release::upload::UploadDecision;
 use crate::runner::{self, Limits, Work as _};
-use crate::steps::{self, UploadDecision};
 use larder_core::error::Error;
 use larder_core::model::Target;
 
@@ -54,7 +55,7 @@ pub fn ensure(ctx: &Arc<Context>, plan: &Plan, limits: Limits, upload: UploadDec
     }
     let sweep = || {
         // What can't be removed is only litter.
-        let _ = steps::sweep(ctx);
+        let _ = build::sweep(ctx);
     };
     sweep();
     let work: Arc<dyn runner::Work> = ensure.clone();

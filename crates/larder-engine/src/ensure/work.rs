@@ -6,11 +6,12 @@ use std::time::Instant;
 
 use super::dry_run::Foreseen;
 use crate::acquire::{self, Acquired, Done, Probe};
+use crate::build;
 use crate::context::Context;
 use crate::events::{Event, Finished, Level};
 use crate::release;
+use crate::release::upload::UploadDecision;
 use crate::runner::{Answer, Work};
-use crate::steps::{self, UploadDecision};
 use larder_core::error::{Error, Result};
 use larder_core::model::{Action, Name, Outcome, SourceKind, Target};
 
@@ -108,7 +109,7 @@ impl Ensure {
             finished.error = Some(error.clone());
             if log {
                 finished.log =
-                    Some(steps::log_path(&self.ctx, target)).filter(|path| path.exists());
+                    Some(build::log_path(&self.ctx, target)).filter(|path| path.exists());
             }
             self.tell(Some(finished));
         }
@@ -204,7 +205,7 @@ impl Ensure {
     }
 
     fn try_build(&self, target: &Target, reason: &str) -> Result<Done> {
-        steps::build(&self.ctx, target, reason)
+        build::build(&self.ctx, target, reason)
     }
 }
 

@@ -6,6 +6,7 @@ pub mod drafts;
 pub mod hub_status;
 pub mod package;
 pub mod project;
+pub mod upload;
 
 pub use binary::ReleaseOptions;
 pub use bundle::Bundled;

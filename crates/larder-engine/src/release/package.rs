@@ -10,10 +10,10 @@ use crate::acquire::freshness::stamped;
 use crate::acquire::request::Request;
 use crate::context::Context;
 use crate::events::{Level, Phase};
+use crate::file_lock::FileLock;
 use crate::installed::Bin;
 use crate::plan::Targets;
 use crate::runner::each::{StepReport, each};
-use crate::steps::exclusive;
 use larder_core::archive::{self, Content, PackEntry};
 use larder_core::error::{Error, Result};
 use larder_core::formats::{Observed, Sidecar, stamp};
@@ -72,7 +72,7 @@ pub fn package(ctx: &Context, target: &Target) -> Result<Packaged> {
         .root
         .join(".larder/locks")
         .join(format!("package-{asset}"));
-    let lock = exclusive(&lock, &ctx.cancel, |text| {
+    let lock = FileLock::take(&lock, &ctx.cancel, |text| {
         ctx.events.note(Some(target), Level::Info, text);
     })?;
     let prefix = format!(".tmp-{asset}-");

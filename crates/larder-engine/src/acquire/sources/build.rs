@@ -9,8 +9,8 @@ use larder_remote::http;
 use super::Offer;
 use crate::acquire::availability::Availability;
 use crate::acquire::request::Request;
+use crate::build::source::missing;
 use crate::git;
-use crate::steps::source::missing;
 
 /// Whether this machine can build the target.
 pub(super) fn possible(request: &Request<'_>) -> Availability<()> {

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use camino::Utf8Path;
 
-use super::build::mentions_version;
-use super::process::{Ended, capture, shell};
 use crate::context::Context;
 use crate::plan::Targets;
+use crate::process::{Ended, capture, shell};
 use crate::runner::each::{StepReport, each};
 use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
@@ -122,12 +121,37 @@ pub fn check(
     Ok(())
 }
 
+/// Whether a text names a version that starts with `wanted` at a component's border: `1.23` is in `go1.23.4`, not in `1.234`.
+pub fn mentions_version(text: &str, wanted: &str) -> bool {
+    text.match_indices(wanted).any(|(at, found)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + found.len()..].chars().next();
+        !before.is_some_and(|c| c.is_ascii_digit() || c == '.')
+            && !after.is_some_and(|c| c.is_ascii_digit())
+    })
+}
+
 /// What a command printed, in short.
-pub(super) fn first_lines(text: &str) -> String {
+pub fn first_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().take(5).collect();
     if lines.is_empty() {
         "nothing".into()
     } else {
         format!("`{}`", lines.join(" | "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mentions_version;
+
+    #[test]
+    fn a_version_is_found_at_component_borders_only() {
+        assert!(mentions_version("go version go1.23.4 linux/amd64", "1.23"));
+        assert!(mentions_version("tool 2.0.0", "2.0.0"));
+        assert!(mentions_version("nats-server: v2.10.24", "2.10.24"));
+        assert!(!mentions_version("tool 12.0.0", "2.0.0"));
+        assert!(!mentions_version("go1.234", "1.23"));
+        assert!(!mentions_version("1.1.23", "1.23"));
     }
 }

@@ -13,64 +13,64 @@ use larder_core::fs;
 
 /// Held until dropped.
 #[derive(Debug)]
-pub struct Exclusive {
+pub struct FileLock {
     file: Option<File>,
-}
-
-impl Exclusive {
-    /// Whether there is a lock at all: without one, others may be at the same work.
-    pub fn is_held(&self) -> bool {
-        self.file.is_some()
-    }
 }
 
 /// After this long a waiting process says whom it waits for.
 const NAMED_AFTER: Duration = Duration::from_secs(5);
 
-/// Takes a lock, waiting for whoever holds it; `on_wait` gets a sentence once the wait is long.
-pub fn exclusive(path: &Utf8Path, cancel: &Cancel, on_wait: impl Fn(String)) -> Result<Exclusive> {
-    let start = Instant::now();
-    let mut told = false;
-    loop {
-        let Some(mut file) = open(path)? else {
-            return Ok(Exclusive { file: None });
-        };
-        match file.try_lock() {
-            // Whoever deleted `.larder` meanwhile made another file of that name possible.
-            Ok(()) if is_at(&file, path) => {
-                // Only for the sentence below.
-                let _ = file
-                    .set_len(0)
-                    .and_then(|()| write!(file, "larder, process {}", std::process::id()));
-                return Ok(Exclusive { file: Some(file) });
-            }
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                cancel.check()?;
-                if !told && start.elapsed() >= NAMED_AFTER {
-                    told = true;
-                    let mut holder = String::new();
-                    let _ = file.read_to_string(&mut holder);
-                    on_wait(format!(
-                        "waiting for {} ({path})",
-                        if holder.is_empty() {
-                            "another larder"
-                        } else {
-                            holder.trim()
-                        }
-                    ));
+impl FileLock {
+    /// Takes a lock, waiting for whoever holds it; `on_wait` gets a sentence once the wait is long.
+    pub fn take(path: &Utf8Path, cancel: &Cancel, on_wait: impl Fn(String)) -> Result<Self> {
+        let start = Instant::now();
+        let mut told = false;
+        loop {
+            let Some(mut file) = open(path)? else {
+                return Ok(Self { file: None });
+            };
+            match file.try_lock() {
+                // Whoever deleted `.larder` meanwhile made another file of that name possible.
+                Ok(()) if is_at(&file, path) => {
+                    // Only for the sentence below.
+                    let _ = file
+                        .set_len(0)
+                        .and_then(|()| write!(file, "larder, process {}", std::process::id()));
+                    return Ok(Self { file: Some(file) });
                 }
-                std::thread::sleep(Duration::from_millis(20));
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    cancel.check()?;
+                    if !told && start.elapsed() >= NAMED_AFTER {
+                        told = true;
+                        let mut holder = String::new();
+                        let _ = file.read_to_string(&mut holder);
+                        on_wait(format!(
+                            "waiting for {} ({path})",
+                            if holder.is_empty() {
+                                "another larder"
+                            } else {
+                                holder.trim()
+                            }
+                        ));
+                    }
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err(TryLockError::Error(_)) => return Ok(Self { file: None }),
             }
-            Err(TryLockError::Error(_)) => return Ok(Exclusive { file: None }),
         }
     }
-}
 
-/// Takes a lock that nobody holds at this moment.
-pub fn exclusive_now(path: &Utf8Path) -> Option<Exclusive> {
-    let file = open(path).ok()??;
-    (file.try_lock().is_ok() && is_at(&file, path)).then_some(Exclusive { file: Some(file) })
+    /// Takes a lock that nobody holds at this moment.
+    pub fn take_now(path: &Utf8Path) -> Option<Self> {
+        let file = open(path).ok()??;
+        (file.try_lock().is_ok() && is_at(&file, path)).then_some(Self { file: Some(file) })
+    }
+
+    /// Whether there is a lock at all: without one, others may be at the same work.
+    pub fn is_held(&self) -> bool {
+        self.file.is_some()
+    }
 }
 
 /// The lock's file; `None` where nothing can be written (a read-only cache, say): work is done twice at worst.

@@ -10,6 +10,8 @@
 //! <name>-<platform>.log     in `.larder/logs`, all that the commands say
 //! ```
 
+pub mod source;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -17,16 +19,15 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::exclusive::{Exclusive, exclusive, exclusive_now};
-use super::process::{Ended, capture, shell, supervise};
-use super::source;
-use super::verify::first_lines;
 use crate::acquire::freshness::{self, Freshness};
 use crate::acquire::request::Request;
 use crate::acquire::{self, Done, sources};
 use crate::cache::Entry;
 use crate::context::Context;
 use crate::events::{Level, Phase};
+use crate::file_lock::FileLock;
+use crate::process::{Ended, capture, shell, supervise};
+use crate::verify::{self, first_lines, mentions_version};
 use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
 use larder_core::executable::{self, Executable};
@@ -93,7 +94,7 @@ pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
         .ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", target.name)))?;
     // One build of the same inputs at a time on this machine: whoever waited finds it in the cache.
     let _once = match ctx.cache.lock_path(&inputs.digest) {
-        Ok(path) => Some(exclusive(&path, &ctx.cancel, |text| {
+        Ok(path) => Some(FileLock::take(&path, &ctx.cancel, |text| {
             ctx.events.note(Some(target), Level::Info, text);
         })?),
         Err(_) => None,
@@ -197,7 +198,7 @@ struct Work<'a> {
 }
 
 /// A folder that is removed with all in it, read-only folders too; a lock in it says that someone is at work there.
-struct WorkDir(Utf8PathBuf, Option<Exclusive>);
+struct WorkDir(Utf8PathBuf, Option<FileLock>);
 
 impl Drop for WorkDir {
     fn drop(&mut self) {
@@ -218,8 +219,8 @@ pub fn sweep(ctx: &Context) -> Result<()> {
             continue;
         };
         let folder = larder.join("work").join(&name);
-        if let Some(_held) = exclusive_now(&larder.join("locks").join(target))
-            && exclusive_now(&folder.join(WORK_LOCK)).is_some()
+        if let Some(_held) = FileLock::take_now(&larder.join("locks").join(target))
+            && FileLock::take_now(&folder.join(WORK_LOCK)).is_some()
         {
             fs::remove_dir_all(folder)?;
         }
@@ -241,7 +242,7 @@ impl<'a> Work<'a> {
             .tempdir_in(&parent);
         let dir = Utf8PathBuf::from_path_buf(dir.at("create a folder in", &parent)?.keep())
             .unwrap_or_default();
-        let lock = exclusive_now(&dir.join(WORK_LOCK));
+        let lock = FileLock::take_now(&dir.join(WORK_LOCK));
         let dir = WorkDir(dir, lock);
         let (src, out, tmp) = (dir.0.join("src"), dir.0.join("out"), dir.0.join("tmp"));
         for folder in [&src, &out, &tmp] {
@@ -555,7 +556,7 @@ impl<'a> Work<'a> {
         let Some(line) = self.subsystem.rendered_verify(&self.target.platform)? else {
             return Ok(());
         };
-        super::verify::check(
+        verify::check(
             self.ctx,
             self.subsystem,
             &line,
@@ -573,16 +574,6 @@ fn version_key(version: &str) -> Vec<u32> {
         .collect()
 }
 
-/// Whether a text names a version that starts with `wanted` at a component's border: `1.23` is in `go1.23.4`, not in `1.234`.
-pub(super) fn mentions_version(text: &str, wanted: &str) -> bool {
-    text.match_indices(wanted).any(|(at, found)| {
-        let before = text[..at].chars().next_back();
-        let after = text[at + found.len()..].chars().next();
-        !before.is_some_and(|c| c.is_ascii_digit() || c == '.')
-            && !after.is_some_and(|c| c.is_ascii_digit())
-    })
-}
-
 fn in_words(status: std::process::ExitStatus) -> String {
     #[cfg(unix)]
     {
@@ -598,20 +589,5 @@ fn minutes(duration: Duration) -> String {
     match duration.as_secs() {
         seconds if seconds % 60 == 0 && seconds > 0 => format!("{} minutes", seconds / 60),
         seconds => format!("{seconds} seconds"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::mentions_version;
-
-    #[test]
-    fn a_version_is_found_at_component_borders_only() {
-        assert!(mentions_version("go version go1.23.4 linux/amd64", "1.23"));
-        assert!(mentions_version("tool 2.0.0", "2.0.0"));
-        assert!(mentions_version("nats-server: v2.10.24", "2.10.24"));
-        assert!(!mentions_version("tool 12.0.0", "2.0.0"));
-        assert!(!mentions_version("go1.234", "1.23"));
-        assert!(!mentions_version("1.1.23", "1.23"));
     }
 }

@@ -5,12 +5,12 @@ use std::process::{Command, Stdio};
 
 use camino::Utf8Path;
 
-use super::process::{Ended, supervise};
 use crate::acquire;
 use crate::acquire::intake::{self, Arrival};
 use crate::context::Context;
 use crate::events::Phase;
 use crate::git;
+use crate::process::{Ended, supervise};
 use larder_core::archive::{Budget, Select};
 use larder_core::error::{Error, Result};
 use larder_core::fs::{self, IoContext};

@@ -9,8 +9,8 @@ use std::process::{Command, ExitStatus, Stdio};
 use camino::Utf8PathBuf;
 use tokio::runtime::Handle;
 
-use super::process::{Ended, shell, supervise};
 use crate::installed::Bin;
+use crate::process::{Ended, shell, supervise};
 use larder_core::cancel::Cancel;
 use larder_core::environment::Environment;
 use larder_core::error::{Error, Kind, Result};
