@@ -4,6 +4,9 @@
 //! whatever runtime its caller has.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use event_listener::Listener as _;
 
 use crate::error::{Error, Kind, Result};
 
@@ -41,6 +44,15 @@ impl Cancel {
             Some(signal) => Err(interrupted(signal)),
             None => Ok(()),
         }
+    }
+
+    /// Sleeps on the calling thread; an `Interrupted` error as soon as the run is cancelled.
+    pub fn sleep(&self, time: Duration) -> Result<()> {
+        // Listen first, check second: a cancellation between the two still wakes the listener.
+        let listener = self.0.cancelled.listen();
+        self.check()?;
+        listener.wait_timeout(time);
+        self.check()
     }
 
     /// Resolves with that error when cancelled.

@@ -8,7 +8,7 @@ use crate::events::{Did, Event};
 use crate::plan::{Selected, Selection, Targets};
 use crate::runner::each::{StepReport, each};
 use larder_core::error::{Error, Result};
-use larder_core::model::{Action, FileName, Name, Outcome, Platform, Target};
+use larder_core::model::{Action, FileName, Name, Outcome, Platform, Target, is_short_hex};
 use larder_core::project::{HubConfig, Project};
 use larder_core::{fs, human};
 
@@ -175,9 +175,7 @@ fn is_package(file: &str, stem: &FileName) -> bool {
             .is_ok_and(|platform| platform.to_string() == text)
     };
     let Some(rest) = rest else { return false };
-    let suffixed = rest
-        .rsplit_once('-')
-        .filter(|(_, hex)| hex.len() == 12 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
+    let suffixed = rest.rsplit_once('-').filter(|(_, hex)| is_short_hex(hex));
     is_platform(rest) || suffixed.is_some_and(|(platform, _)| is_platform(platform))
 }
 

@@ -6,11 +6,6 @@ use larder_core::error::{Error, Kind, Result};
 
 use crate::context::Context;
 
-/// Whether a revision is a whole commit id, and so pins its bytes by itself.
-pub fn is_commit(rev: &str) -> bool {
-    matches!(rev.len(), 40 | 64) && rev.bytes().all(|b| b.is_ascii_hexdigit())
-}
-
 /// An error of git, *unavailable* where its words say that a server could not be reached.
 pub fn classified(error: Error) -> Error {
     const UNREACHABLE: [&str; 4] = [

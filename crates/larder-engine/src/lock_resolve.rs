@@ -7,7 +7,7 @@ use camino::Utf8Path;
 use larder_core::archive::{Budget, Select};
 use larder_core::error::{Error, Result};
 use larder_core::formats::{LockLine, PinKind};
-use larder_core::model::{Action, Origin, Outcome, SourceKind, Target};
+use larder_core::model::{Action, Origin, Outcome, SourceKind, Target, is_commit};
 use larder_core::project::RenderedSource;
 
 use crate::acquire::availability::Availability;
@@ -127,7 +127,7 @@ fn commit_line(request: &Request<'_>) -> Result<Option<LockLine>> {
     let RenderedSource::Git { url, rev } = build.source else {
         return Ok(None);
     };
-    if git::is_commit(&rev) {
+    if is_commit(&rev) {
         return Ok(None);
     }
     let Some(commit) = git::remote_commit(request.run, &url, &rev)? else {

@@ -8,6 +8,22 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Invalid;
 
+/// Whether a text consists of hex digits, of either case, and has at least one.
+pub fn is_hex(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Whether a text is what [`Digest::short`] gives: 12 hex digits.
+pub fn is_short_hex(text: &str) -> bool {
+    text.len() == 12 && is_hex(text)
+}
+
+/// Whether a text is the full id of a git commit, which names its content by itself: 40 hex digits, or
+/// 64 in repositories that use SHA-256.
+pub fn is_commit(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && is_hex(text)
+}
+
 /// A SHA-256 digest; printed and stored as 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest([u8; 32]);
@@ -60,15 +76,12 @@ impl FromStr for Digest {
             Invalid::new(format!("`{text}` is not a sha256 digest"))
                 .hint("a sha256 digest has 64 hex digits")
         };
-        if hex.len() != 64 || !hex.is_ascii() {
+        if hex.len() != 64 || !is_hex(hex) {
             return Err(invalid());
         }
         let mut bytes = [0; 32];
         for (i, byte) in bytes.iter_mut().enumerate() {
             *byte = u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).map_err(|_| invalid())?;
-        }
-        if hex.contains('+') {
-            return Err(invalid());
         }
         Ok(Self(bytes))
     }
@@ -141,6 +154,15 @@ impl Write for Hasher {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hex_digits_are_counted() {
+        assert!(is_hex("0aF") && !is_hex("") && !is_hex("0g") && !is_hex("+1") && !is_hex("é"));
+        assert!(is_short_hex(&Digest::of(b"x").short()));
+        assert!(!is_short_hex("0123456789a") && !is_short_hex("0123456789abc"));
+        assert!(is_commit(&"a".repeat(40)) && is_commit(&"a".repeat(64)));
+        assert!(!is_commit(&"a".repeat(41)) && !is_commit(&"g".repeat(40)) && !is_commit("v1.0.0"));
+    }
 
     #[test]
     fn a_known_digest_round_trips() {

@@ -14,7 +14,7 @@ pub mod version_order;
 
 pub use artifact::{Artifact, ArtifactFile, Target, artifact_digest};
 pub use asset::{AssetCandidate, AssetCoordinates, AssetPlace};
-pub use digest::{Digest, Hasher};
+pub use digest::{Digest, Hasher, is_commit, is_hex, is_short_hex};
 pub use name::{AssetName, COMMAND_WORDS, FileName, Name, Tag, Version};
 pub use origin::{Origin, SourceKind};
 pub use outcome::{Action, Outcome};

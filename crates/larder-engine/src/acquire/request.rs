@@ -3,12 +3,11 @@
 use larder_core::error::Result;
 use larder_core::formats::{Pin, PinKind};
 use larder_core::keys::Wanted;
-use larder_core::model::{Origin, SourceKind, Target};
+use larder_core::model::{Origin, SourceKind, Target, is_commit};
 use larder_core::project::{RenderedBuild, Subsystem};
 
 use super::intake::Transfer;
 use crate::context::Context;
-use crate::git;
 use crate::installed::Bin;
 
 /// One target that is wanted, with the keys that decide what is accepted for it.
@@ -95,7 +94,7 @@ impl<'a> Request<'a> {
 
     /// Whether a git source's revision stands for one commit: it is one, or the lock pins it.
     pub fn has_commit(&self, url: &str, rev: &str) -> bool {
-        git::is_commit(rev)
+        is_commit(rev)
             || self
                 .run
                 .locking

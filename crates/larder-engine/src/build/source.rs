@@ -15,7 +15,7 @@ use larder_core::archive::{Budget, Select};
 use larder_core::error::{Error, Result};
 use larder_core::fs::{self, IoContext};
 use larder_core::keys::tree;
-use larder_core::model::Digest;
+use larder_core::model::{Digest, is_commit};
 use larder_core::project::RenderedSource;
 use larder_remote::http::Request;
 use larder_remote::origin::Stated;
@@ -132,7 +132,7 @@ fn clone(ctx: &Context, url: &str, rev: &str, into: &Utf8Path, log: &Utf8Path) -
         .output()
         .at("run", Path::new("git"))?;
     let commit = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    if !git::is_commit(&commit) {
+    if !is_commit(&commit) {
         return Err(Error::failed(format!(
             "git named no commit for {rev} of {url}"
         )));

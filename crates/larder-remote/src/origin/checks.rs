@@ -7,7 +7,7 @@ use base64::Engine as _;
 use sha2::Digest as _;
 
 use larder_core::error::{Error, Result};
-use larder_core::model::{Digest, Hasher};
+use larder_core::model::{Digest, Hasher, is_hex};
 
 /// Algorithms that are strong enough to vouch for a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -62,7 +62,7 @@ impl Stated {
 
     /// From hex digits of the right number.
     pub fn from_hex(algorithm: Algorithm, hex: &str, by: &str) -> Option<Self> {
-        if hex.len() != 2 * algorithm.size() || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+        if hex.len() != 2 * algorithm.size() || !is_hex(hex) {
             return None;
         }
         let digest = (0..hex.len())

@@ -11,6 +11,7 @@
 //! file may hold prose. A name counts as the asset's only if it is the same, folders before it aside.
 
 use larder_core::error::{Error, Result};
+use larder_core::model::is_hex;
 
 use super::{Algorithm, Stated};
 
@@ -157,10 +158,6 @@ fn split(
         return Some((Some(name), by_length(hex), hex));
     }
     None
-}
-
-fn is_hex(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// Whether a listed path names the asset: the same, or with folders before it.

@@ -2,7 +2,7 @@
 //! is [`crate::build`]'s.
 
 use larder_core::error::Result;
-use larder_core::model::Platform;
+use larder_core::model::{Platform, is_commit};
 use larder_core::project::{BuildPlatforms, RenderedSource};
 use larder_remote::http;
 
@@ -47,7 +47,7 @@ pub(super) fn probe_source(request: &Request<'_>) -> Result<()> {
         return Ok(());
     };
     match &build.source {
-        RenderedSource::Git { url, rev } if !git::is_commit(rev) => {
+        RenderedSource::Git { url, rev } if !is_commit(rev) => {
             match git::remote_commit(run, url, rev)? {
                 Some(commit) => run.locking.check_commit(run, target, url, rev, &commit),
                 // A short commit id, say: only a clone can tell.
