@@ -16,8 +16,8 @@ use larder_core::project::{HubConfig, Project};
 use larder_core::variables::{self, parse_duration};
 use larder_engine::settings::{ActionsContext, CiContext, Settings};
 use larder_remote::RemoteSettings;
+use larder_remote::github::{GitHubConfig, TokenSource};
 use larder_remote::http::{self, Secret, Url, parse_url};
-use larder_remote::hub::{GitHubConfig, TokenSource};
 
 /// What the process was started with. Clones share it. The default is a process without variables.
 #[derive(Clone, Debug, Default)]

@@ -16,7 +16,7 @@ use larder_core::keys::{SourceDigests, Wanted, inputs, tree};
 use larder_core::model::{Digest, SourceKind, Target};
 use larder_core::project::{Project, Subsystem};
 use larder_remote::http::Client;
-use larder_remote::hub::Hub;
+use larder_remote::hub::{Hub, HubPublisher, HubReader};
 use larder_remote::origin::Publishers;
 
 /// How a run is to behave; resolved from flags and environment.
@@ -57,7 +57,7 @@ pub struct Context {
     /// The lock.
     pub locking: Locking,
     /// The hub, opened when first asked.
-    hub: OnceLock<Result<Arc<dyn Hub>>>,
+    hub: OnceLock<Result<Hub>>,
     /// The HTTP layer.
     pub client: Arc<Client>,
     /// Where to tell.
@@ -129,13 +129,22 @@ impl Context {
         )
     }
 
-    /// The hub.
-    pub fn hub(&self) -> Result<&Arc<dyn Hub>> {
+    /// The hub, to be read.
+    pub fn hub(&self) -> Result<&dyn HubReader> {
+        Ok(self.opened()?.reader())
+    }
+
+    /// The hub, to be published to; an error where it is read-only.
+    pub fn publisher(&self) -> Result<&dyn HubPublisher> {
+        self.opened()?.publisher().map_err(|read_only| {
+            Error::failed(format!("cannot release to {}", read_only.hub)).cause(read_only.why)
+        })
+    }
+
+    fn opened(&self) -> Result<&Hub> {
+        let github = &self.settings.remote.github;
         self.hub
-            .get_or_init(|| {
-                let github = &self.settings.remote.github;
-                larder_remote::hub::open(&self.project.hub, &self.client, github).map(Arc::from)
-            })
+            .get_or_init(|| larder_remote::hub::open(&self.project.hub, &self.client, github))
             .as_ref()
             .map_err(Clone::clone)
     }

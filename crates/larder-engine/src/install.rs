@@ -121,7 +121,7 @@ pub fn from_project(ctx: &Arc<Context>, selection: &Selection, to: &Utf8Path) ->
 
 /// A released asset for this machine.
 pub struct OnHub {
-    hub: Box<dyn Hub>,
+    hub: Hub,
     target: Target,
     version: Version,
     tag: Tag,
@@ -145,15 +145,19 @@ impl OnHub {
         let hub = larder_remote::hub::open(config, &client, &settings.github)?;
         let version = match version {
             Some(version) => version,
-            None => released::newest(&*hub, name)?.ok_or_else(|| {
-                Error::failed(format!("{} has no release of `{name}`", hub.describe()))
+            None => released::newest(hub.reader(), name)?.ok_or_else(|| {
+                Error::failed(format!(
+                    "{} has no release of `{name}`",
+                    hub.reader().describe()
+                ))
             })?,
         };
         let platform = Platform::host();
-        let Some((tag, asset, sidecar)) = released::find(&*hub, name, &version, platform)? else {
+        let Some((tag, asset, sidecar)) = released::find(hub.reader(), name, &version, platform)?
+        else {
             return Err(Error::failed(format!(
                 "{} has no {name} {version} for {platform}",
-                hub.describe()
+                hub.reader().describe()
             )));
         };
         Ok(Self {
@@ -179,7 +183,12 @@ impl OnHub {
             sources: vec![SourceEntry {
                 source: SourceKind::Managed,
                 chosen: true,
-                answer: format!("{} has {}/{}", self.hub.describe(), self.tag, self.asset),
+                answer: format!(
+                    "{} has {}/{}",
+                    self.hub.reader().describe(),
+                    self.tag,
+                    self.asset
+                ),
             }],
         }
     }
@@ -206,7 +215,7 @@ impl OnHub {
             events: &events,
             cancel,
         };
-        released::take(&**hub, transfer, tag, asset, sidecar, dir)?;
+        released::take(hub.reader(), transfer, tag, asset, sidecar, dir)?;
         let mut files = Vec::new();
         copy(&sidecar.content, |file| dir.join(file), to, &mut files)?;
         let mut finished = Finished::new(
@@ -220,7 +229,7 @@ impl OnHub {
             sidecar.size,
             started.elapsed().as_secs_f64(),
         );
-        finished.place = Some(format!("{}/{tag}/{asset}", hub.describe()));
+        finished.place = Some(format!("{}/{tag}/{asset}", hub.reader().describe()));
         Ok((files, finished))
     }
 }

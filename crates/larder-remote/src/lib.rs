@@ -1,8 +1,11 @@
-//! Everything that larder asks of other machines: the one HTTP client, GitHub, hubs of releases, and original publishers.
+//! Everything that larder asks of other machines: the one HTTP client, GitHub's REST API, hubs of
+//! releases, and original publishers. `hub` and `origin` use `github` and `http`, `github` uses `http`,
+//! and none of them uses anything the other way round.
 //!
-//! Gives bytes on their way and statements about them. Does not know what is installed, what is wanted, or where bytes
-//! will lie.
+//! Gives bytes on their way and what is stated of them. Does not know what is installed, what is wanted,
+//! or where bytes are stored.
 
+pub mod github;
 pub mod http;
 pub mod hub;
 pub mod origin;

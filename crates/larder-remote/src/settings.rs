@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::github::GitHubConfig;
 use crate::http::{self, Url};
-use crate::hub::GitHubConfig;
 use larder_core::environment::Environment;
 
 /// How other machines may be asked. The default knows nothing of the machine that it runs on.

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use larder_core::Kind;
-use larder_remote::hub::{Hub, PublishOptions, Published};
+use larder_remote::hub::{HubReader, PublishOptions, Published};
 
 use crate::fake_github::{Act, Fault, READ, Visibility, WRITE};
 use crate::github::{

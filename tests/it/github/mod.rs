@@ -16,8 +16,9 @@ use camino::Utf8PathBuf;
 use larder_core::cancel::Cancel;
 use larder_core::formats::{Observed, Sidecar};
 use larder_core::model::{Artifact, ArtifactFile, AssetName, Digest, Origin, Platform, Tag};
+use larder_remote::github::{GitHubConfig, TokenSource};
 use larder_remote::http::{Client, Secret, Settings, parse_url};
-use larder_remote::hub::{GitHub, GitHubConfig, Hub, PublishOptions, Receipt, TokenSource, Upload};
+use larder_remote::hub::{GitHubHub, HubPublisher, HubReader, PublishOptions, Receipt, Upload};
 
 use crate::fake_github::{FakeGitHub, Release, Visibility, WRITE};
 
@@ -52,7 +53,7 @@ pub fn settings() -> Settings {
 }
 
 /// A hub as another machine has it.
-pub fn hub(github: &FakeGitHub, token: Option<&str>) -> GitHub {
+pub fn hub(github: &FakeGitHub, token: Option<&str>) -> GitHubHub {
     hub_with(github, token, settings(), Duration::from_millis(400))
 }
 
@@ -62,7 +63,7 @@ pub fn hub_with(
     token: Option<&str>,
     settings: Settings,
     settle: Duration,
-) -> GitHub {
+) -> GitHubHub {
     hub_paced(github, token, settings, settle, Duration::ZERO)
 }
 
@@ -73,7 +74,7 @@ pub fn hub_paced(
     settings: Settings,
     settle: Duration,
     pace: Duration,
-) -> GitHub {
+) -> GitHubHub {
     hub_of(
         github,
         token,
@@ -85,7 +86,7 @@ pub fn hub_paced(
 
 /// A hub where nothing goes wrong: its client, which is dear to make, is shared. Not for tests in which hosts die or rest:
 /// clients remember that by port.
-pub fn calm(github: &FakeGitHub, token: Option<&str>) -> GitHub {
+pub fn calm(github: &FakeGitHub, token: Option<&str>) -> GitHubHub {
     static CLIENT: std::sync::LazyLock<Client> =
         std::sync::LazyLock::new(|| Client::new(settings(), Cancel::new()));
     hub_of(
@@ -103,7 +104,7 @@ fn hub_of(
     client: Client,
     settle: Duration,
     pace: Duration,
-) -> GitHub {
+) -> GitHubHub {
     let config = GitHubConfig {
         api: parse_url(&github.api_url()).expect("url"),
         web: parse_url(&github.web_url()).expect("url"),
@@ -111,11 +112,11 @@ fn hub_of(
         pace,
         settle,
     };
-    GitHub::new(REPO, client, config)
+    GitHubHub::new(REPO, client, config)
 }
 
 /// A writer.
-pub fn writer(github: &FakeGitHub) -> GitHub {
+pub fn writer(github: &FakeGitHub) -> GitHubHub {
     hub(github, Some(WRITE))
 }
 
@@ -196,13 +197,13 @@ pub fn tag() -> Tag {
 }
 
 /// Publishes one package.
-pub fn publish(hub: &GitHub, package: &Package) -> larder_core::Result<Receipt> {
+pub fn publish(hub: &GitHubHub, package: &Package) -> larder_core::Result<Receipt> {
     publish_with(hub, package, PublishOptions::default())
 }
 
 /// The same, with options.
 pub fn publish_with(
-    hub: &GitHub,
+    hub: &GitHubHub,
     package: &Package,
     options: PublishOptions,
 ) -> larder_core::Result<Receipt> {
@@ -276,7 +277,7 @@ pub fn assert_whole(release: &Release, packages: &[&Package]) {
 }
 
 /// Reads an asset as a downloader does.
-pub fn read(hub: &dyn Hub, asset: &AssetName) -> larder_core::Result<Option<Vec<u8>>> {
+pub fn read(hub: &dyn HubReader, asset: &AssetName) -> larder_core::Result<Option<Vec<u8>>> {
     let Some(mut body) = hub.fetch(&tag(), asset)? else {
         return Ok(None);
     };

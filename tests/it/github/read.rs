@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use larder_core::Kind;
-use larder_remote::hub::Hub;
+use larder_remote::hub::HubReader;
 
 use crate::fake_github::{Act, FakeGitHub, Fault, Origin, READ, STRANGER, Visibility, WRITE};
 use crate::github::{

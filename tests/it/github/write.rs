@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use larder_core::Kind;
 use larder_core::model::{AssetName, Digest, Tag};
-use larder_remote::hub::{Hub, PlainFile, PublishOptions, Published};
+use larder_remote::hub::{HubPublisher, HubReader, PlainFile, PublishOptions, Published};
 
 use crate::fake_github::{Act, Fault, Origin, READ, Visibility, WRITE};
 use crate::github::{

@@ -10,7 +10,9 @@ use larder_core::cancel::Cancel;
 use larder_core::formats::{Observed, Sidecar};
 use larder_core::model::{Artifact, ArtifactFile, AssetName, Digest, Origin, Tag};
 use larder_remote::http::{Client, Settings};
-use larder_remote::hub::{DirHub, HttpHub, Hub, PlainFile, PublishOptions, Published, Upload};
+use larder_remote::hub::{
+    DirHub, HttpHub, Hub, HubPublisher, HubReader, PlainFile, PublishOptions, Published, Upload,
+};
 
 use crate::servers::files::FileServer;
 
@@ -103,7 +105,7 @@ fn publish(
     Ok(receipt.assets[0].1.clone())
 }
 
-fn content(hub: &dyn Hub, asset: &AssetName) -> Option<String> {
+fn content(hub: &dyn HubReader, asset: &AssetName) -> Option<String> {
     let mut text = String::new();
     hub.fetch(&tag(), asset)
         .unwrap()?
@@ -468,7 +470,12 @@ fn the_same_folder_behind_a_static_server_is_a_hub_to_read() {
     assert!(hub.sidecar(&tag(), &absent).unwrap().is_none());
     assert!(hub.fetch(&tag(), &absent).unwrap().is_none());
     assert_eq!(client.moved().requests, 4, "one each");
-    assert!(hub.writable().is_err());
+    let opened = Hub::read_only(HttpHub::new(server.url(), &client).unwrap());
+    assert!(
+        opened
+            .publisher()
+            .is_err_and(|why| why.why.ends_with("is read-only"))
+    );
     assert_eq!(hub.release(&tag()).unwrap_err().kind(), Kind::Usage);
     std::fs::write(
         b.root.join("hub/tool-v1.0.0").join(p.1.sidecar().as_str()),

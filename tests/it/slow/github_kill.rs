@@ -74,7 +74,8 @@ fn run(github: &FakeGitHub, package: &Package, options: PublishOptions) -> larde
 /// A reader finds an asset with its own sidecar, or nothing.
 fn no_mixture(github: &FakeGitHub, package: &Package) {
     let reader = calm(github, None);
-    if let Some(sidecar) = larder_remote::hub::Hub::sidecar(&reader, &tag(), &package.name).unwrap()
+    if let Some(sidecar) =
+        larder_remote::hub::HubReader::sidecar(&reader, &tag(), &package.name).unwrap()
     {
         let bytes = read(&reader, &package.name)
             .unwrap()

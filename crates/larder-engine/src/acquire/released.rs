@@ -6,13 +6,13 @@ use larder_core::archive::{Budget, Select};
 use larder_core::error::{Error, Result};
 use larder_core::formats::Sidecar;
 use larder_core::model::{AssetName, Name, Platform, Tag, Version};
-use larder_remote::hub::Hub;
+use larder_remote::hub::HubReader;
 use larder_remote::origin::Stated;
 
 use super::intake::{self, Arrival, Contents, Transfer};
 
 /// The newest version of a subsystem that a hub has, by its releases' tags.
-pub fn newest(hub: &dyn Hub, name: &Name) -> Result<Option<Version>> {
+pub fn newest(hub: &dyn HubReader, name: &Name) -> Result<Option<Version>> {
     let prefix = format!("{name}-");
     let releases = hub.releases()?;
     let versions = releases
@@ -42,7 +42,7 @@ pub fn sort_key(version: &Version) -> (Vec<u64>, bool, String) {
 
 /// The asset of a version for a platform, by the sidecars of its release; by its plain name where a hub can't list.
 pub fn find(
-    hub: &dyn Hub,
+    hub: &dyn HubReader,
     name: &Name,
     version: &Version,
     platform: Platform,
@@ -83,7 +83,7 @@ pub fn find(
 
 /// Takes an asset into an existing, empty folder, held to its sidecar.
 pub fn take(
-    hub: &dyn Hub,
+    hub: &dyn HubReader,
     transfer: Transfer<'_>,
     tag: &Tag,
     asset: &AssetName,

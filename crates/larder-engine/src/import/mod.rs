@@ -228,7 +228,12 @@ fn github(publishers: Publishers<'_>, repo: &str, version: Option<&str>) -> Resu
     })?;
     Ok(Announced {
         version: version.parse()?,
-        assets: release.assets(),
+        assets: release
+            .assets
+            .iter()
+            .filter(|asset| asset.is_whole())
+            .map(|asset| asset.name.clone())
+            .collect(),
         tag: Some((release.tag.clone(), template)),
         about,
     })

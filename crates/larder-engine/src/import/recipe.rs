@@ -41,7 +41,7 @@ pub(super) fn text(findings: &Findings<'_>) -> String {
     if let Some(homepage) = told(&about.homepage) {
         line(0, "homepage", &homepage);
     }
-    if let Some(license) = about.license() {
+    if let Some(license) = &about.license {
         line(0, "license", &quoted(license));
     }
     line(

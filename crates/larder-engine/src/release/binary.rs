@@ -58,8 +58,7 @@ pub fn release_all(
 /// Packages a target if need be and releases it.
 pub fn release(ctx: &Context, target: &Target, options: ReleaseOptions) -> Result<Released> {
     let hub = ctx.hub()?;
-    hub.writable()
-        .map_err(|why| Error::failed(format!("cannot release to {}", hub.describe())).cause(why))?;
+    let publisher = ctx.publisher()?;
     let coordinates = ctx.subsystem(target)?.assets(&target.platform);
     let Packaged {
         asset,
@@ -78,7 +77,7 @@ pub fn release(ctx: &Context, target: &Target, options: ReleaseOptions) -> Resul
             file: &file,
             sidecar: sidecar.clone(),
         };
-        let receipt = hub.publish(
+        let receipt = publisher.publish(
             coordinates.tag(),
             std::slice::from_ref(&upload),
             options,

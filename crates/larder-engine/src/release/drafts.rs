@@ -41,7 +41,9 @@ pub fn finalize(ctx: &Context, names: &[String], platforms: &Platforms) -> Resul
         if drafts.is_empty() {
             return Ok((Outcome::UpToDate, "published already".to_owned()));
         }
-        drafts.iter().try_for_each(|tag| ctx.hub()?.finalize(tag))?;
+        drafts
+            .iter()
+            .try_for_each(|tag| ctx.publisher()?.finalize(tag))?;
         Ok((Outcome::Released, "published".to_owned()))
     })
 }
@@ -65,7 +67,8 @@ pub fn abort(ctx: &Context, names: &[String]) -> Result<Vec<Error>> {
         if tags.is_empty() {
             return Ok((Outcome::UpToDate, "there is no draft".to_owned()));
         }
-        tags.iter().try_for_each(|tag| ctx.hub()?.abort(tag))?;
+        tags.iter()
+            .try_for_each(|tag| ctx.publisher()?.abort(tag))?;
         Ok((Outcome::Cleaned, "its draft is deleted".to_owned()))
     })
 }
@@ -82,9 +85,7 @@ fn each_release(
     names: &[String],
     step: impl Fn(&HubReleases, &Subsystem) -> Result<(Outcome, String)>,
 ) -> Result<Vec<Error>> {
-    ctx.hub()?
-        .writable()
-        .map_err(|why| Error::failed("cannot write to the hub").cause(why))?;
+    ctx.publisher()?;
     let selection = Selection::parse(&ctx.project, names)?;
     let subsystems = selection.subsystems(&ctx.project);
     ctx.events.send(Event::Started {

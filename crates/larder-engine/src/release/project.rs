@@ -32,9 +32,7 @@ pub fn release(
     options: PublishOptions,
 ) -> Result<Ensured> {
     check_tag(ctx, tag)?;
-    let hub = ctx.hub()?;
-    hub.writable()
-        .map_err(|why| Error::failed(format!("cannot release to {}", hub.describe())).cause(why))?;
+    ctx.publisher()?;
     let list = platforms.list(&ctx.project);
     let plan = Plan::new(&ctx.project, &Selection::All, platforms);
     ctx.events.send(Event::Started {
@@ -160,7 +158,7 @@ fn publish(
             size: *size,
         })
         .collect();
-    ctx.hub()?
+    ctx.publisher()?
         .publish_project(tag, &plain, &notes(ctx, packages), options, &|_| {})
 }
 

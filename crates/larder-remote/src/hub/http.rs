@@ -7,10 +7,7 @@ use larder_core::error::{Error, Result};
 use larder_core::formats::Sidecar;
 use larder_core::model::{AssetName, Tag};
 
-use super::{Body, Hub, PlainFile, Progress, PublishOptions, Receipt, Release, Upload};
-
-/// Sidecars are a few KiB.
-const MAX_SIDECAR: u64 = 4 * 1024 * 1024;
+use super::{Body, HubReader, MAX_SIDECAR, Release};
 
 /// A hub on a static server.
 pub struct HttpHub {
@@ -40,26 +37,15 @@ impl HttpHub {
         };
         Request::new(crate::http::Method::GET, url)
     }
-
-    fn read_only<T>(&self) -> Result<T> {
-        Err(
-            Error::usage(format!("the hub {} is read-only", self.describe()))
-                .hint("publish to the folder that this server serves: `hub: {dir: PATH}`"),
-        )
-    }
 }
 
-impl Hub for HttpHub {
+impl HubReader for HttpHub {
     fn id(&self) -> String {
         format!("http:{}", shown(&self.url).trim_end_matches('/'))
     }
 
     fn describe(&self) -> String {
         shown(&self.url).trim_end_matches('/').to_owned()
-    }
-
-    fn concurrency(&self) -> usize {
-        self.client.settings().per_host
     }
 
     fn place(&self, tag: &Tag, asset: &AssetName) -> String {
@@ -70,8 +56,8 @@ impl Hub for HttpHub {
         false
     }
 
-    fn writable(&self) -> Result<(), String> {
-        Err(format!("the hub {} is read-only", self.describe()))
+    fn suffixes_tags(&self) -> bool {
+        false
     }
 
     fn sidecar(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Sidecar>> {
@@ -108,35 +94,6 @@ impl Hub for HttpHub {
 
     fn releases(&self) -> Result<Vec<Release>> {
         Err(cannot_list(&self.describe()))
-    }
-
-    fn publish(
-        &self,
-        _: &Tag,
-        _: &[Upload<'_>],
-        _: PublishOptions,
-        _: Progress<'_>,
-    ) -> Result<Receipt> {
-        self.read_only()
-    }
-
-    fn publish_project(
-        &self,
-        _: &Tag,
-        _: &[PlainFile<'_>],
-        _: &str,
-        _: PublishOptions,
-        _: Progress<'_>,
-    ) -> Result<Receipt> {
-        self.read_only()
-    }
-
-    fn finalize(&self, _: &Tag) -> Result<()> {
-        self.read_only()
-    }
-
-    fn abort(&self, _: &Tag) -> Result<()> {
-        self.read_only()
     }
 }
 

@@ -1,164 +1,98 @@
-//! What a repository on GitHub announces: a release with the names of its assets, and what the repository says of itself.
-//!
-//! The API is asked, anonymously first; with our token only where that server is the one that the token is for.
+//! What a repository on GitHub announces: a release with the names of its assets, and what the
+//! repository says of itself. Asked anonymously first; with our token only where that server is the
+//! one that the token is for.
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
-
-use crate::http::{Credential, Method, Request, Site, Url, parse_url};
-use crate::hub::GitHubConfig;
+use crate::github::{Api, GitHubConfig, Login, Release, TokenSource};
+use crate::http::{Site, parse_url};
 use larder_core::error::{Error, Result};
 
 use super::{Publishers, web};
 
-/// A release.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Announced {
-    /// Its tag.
-    #[serde(rename = "tag_name")]
-    pub tag: String,
-    assets: Vec<Asset>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct Asset {
-    name: String,
-    state: String,
-}
-
-impl Announced {
-    /// Names of its assets whose bytes are there.
-    pub fn assets(&self) -> Vec<String> {
-        self.assets
-            .iter()
-            .filter(|asset| asset.state == "uploaded")
-            .map(|asset| asset.name.clone())
-            .collect()
-    }
-}
-
-/// What a repository says of itself.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// What a publisher says of its project.
+#[derive(Clone, Debug, Default)]
 pub struct About {
     /// One line about it.
     pub description: Option<String>,
     /// Its home page.
     pub homepage: Option<String>,
-    license: Option<License>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct License {
-    spdx_id: Option<String>,
-}
-
-impl About {
-    /// Its licence, where GitHub knows which.
-    pub fn license(&self) -> Option<&str> {
-        self.license
-            .as_ref()?
-            .spdx_id
-            .as_deref()
-            .filter(|id| *id != "NOASSERTION")
-    }
+    /// Its licence, an SPDX identifier.
+    pub license: Option<String>,
 }
 
 /// A repository's releases, as the API tells them.
-pub struct Listing<'a> {
-    publishers: Publishers<'a>,
-    repo: &'a str,
-    api: Url,
-    /// Who we are there, where it is the server that our token is for.
-    config: Option<&'a GitHubConfig>,
+pub struct Listing {
+    api: Api,
 }
 
-impl<'a> Listing<'a> {
+impl Listing {
     /// Of `owner/name`.
-    pub fn new(publishers: Publishers<'a>, repo: &'a str) -> Result<Self> {
-        let config = &publishers.settings.github;
+    pub fn new(publishers: Publishers<'_>, repo: &str) -> Result<Self> {
+        let config = publishers.settings.github.clone();
         let web = web::github_base(publishers)?;
-        if Site::of(&config.web) == Site::of(&web) {
-            return Ok(Self {
-                publishers,
-                repo,
-                api: config.api.clone(),
-                config: Some(config),
-            });
-        }
-        if web.as_str().trim_end_matches('/') == web::GITHUB {
-            return Ok(Self {
-                publishers,
-                repo,
+        let config = if Site::of(&config.web) == Site::of(&web) {
+            config
+        } else if web.as_str().trim_end_matches('/') == web::GITHUB {
+            // The token is for the hub's own server.
+            GitHubConfig {
                 api: parse_url("https://api.github.com")?,
-                config: None,
-            });
-        }
-        Err(Error::failed(format!("a mirror stands in for github.com, which does not tell what {repo} released"))
-            .hint("ask once without the mirror (`github_mirror` in your config.yml), or write the recipe by hand"))
+                web,
+                token: TokenSource::Given(None),
+                ..config
+            }
+        } else {
+            return Err(Error::failed(format!(
+                "a mirror stands in for github.com, which does not tell what {repo} released"
+            ))
+            .hint("ask once without the mirror (`github_mirror` in your config.yml), or write the recipe by hand"));
+        };
+        Ok(Self {
+            api: Api::new(repo, publishers.client.clone(), config, Login::WhenRefused),
+        })
     }
 
     /// The release of a version, `v1.2` or `1.2` or a tag that ends so; without one the latest.
-    pub fn release(&self, version: Option<&str>) -> Result<Announced> {
+    pub fn release(&self, version: Option<&str>) -> Result<Release> {
+        let repo = self.api.repo();
         let Some(version) = version else {
-            return self.ask("/releases/latest")?.ok_or_else(|| {
+            return self.api.latest()?.ok_or_else(|| {
                 Error::failed(format!(
-                    "{} has no release that is no pre-release, or is not there",
-                    self.repo
+                    "{repo} has no release that is no pre-release, or is not there"
                 ))
                 .hint("check the name; a pre-release is taken where its version is named")
             });
         };
         let bare = version.strip_prefix('v').unwrap_or(version);
         for tag in [version.to_owned(), format!("v{bare}"), bare.to_owned()] {
-            if let Some(found) = self.ask(&format!("/releases/tags/{}", web::segment(&tag)))? {
+            if let Some(found) = self.api.by_tag(&tag)? {
                 return Ok(found);
             }
         }
         // Its tag may say more than the version: `jq-1.7.1`, `cli/v1.2`.
-        let listed: Vec<Announced> = self.ask("/releases?per_page=100")?.unwrap_or_default();
+        let listed = self.api.page(None)?.map(|page| page.releases);
         let ends = |tag: &str| {
             let before = tag.strip_suffix(version).or_else(|| tag.strip_suffix(bare));
             before.is_some_and(|before| !before.ends_with(|c: char| c.is_ascii_digit() || c == '.'))
         };
         listed
+            .unwrap_or_default()
             .into_iter()
             .find(|release| ends(&release.tag))
             .ok_or_else(|| {
-                Error::failed(format!("{} has no release of {version}", self.repo))
+                Error::failed(format!("{repo} has no release of {version}"))
                     .hint("check the name and the version; without one the latest release is taken")
             })
     }
 
     /// What the repository says of itself.
     pub fn about(&self) -> Result<About> {
-        Ok(self.ask("")?.unwrap_or_default())
-    }
-
-    fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>> {
-        let url = parse_url(&format!(
-            "{}/repos/{}{path}",
-            self.api.as_str().trim_end_matches('/'),
-            self.repo
-        ))?;
-        let request = || {
-            Request::new(Method::GET, url.clone())?.header("accept", "application/vnd.github+json")
+        let Some(repository) = self.api.repository()? else {
+            return Ok(About::default());
         };
-        let mut answer = self.publishers.client.send(request()?)?;
-        if matches!(answer.status, 401 | 403 | 404 | 429)
-            && let Some(token) = self.config.and_then(GitHubConfig::find_token)
-        {
-            // Private, or the limit for the anonymous is used up.
-            let credential = Credential::bearer(&token, [Site::of(&self.api)]);
-            answer = self
-                .publishers
-                .client
-                .send(request()?.credential(&credential))?;
-        }
-        match answer.status {
-            200 => answer.json().map(Some),
-            404 => Ok(None),
-            _ => Err(answer.error()),
-        }
+        Ok(About {
+            license: repository.license().map(str::to_owned),
+            description: repository.description,
+            homepage: repository.homepage,
+        })
     }
 }
 

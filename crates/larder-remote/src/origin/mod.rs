@@ -26,7 +26,7 @@ use larder_core::project::{Coordinate, Original};
 pub use checks::{Algorithm, Checks, Stated};
 pub use checksums::find as find_checksums;
 
-pub use listing::{About, Announced, Listing, version_in};
+pub use listing::{About, Listing, version_in};
 pub use newest::{Asking, Newest, is_older};
 use tool::Tools;
 

@@ -1,10 +1,10 @@
 //! `github:` and `url:` originals: direct downloads, no API call. Only where GitHub's public url says 404 and a token is at
 //! hand, the API is asked: the repository may be private.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 
-use crate::http::{Method, Request, Site, Url, parse_url, read_small, shown};
-use crate::hub::{Body, GitHub, GitHubConfig, Hub as _, TokenSource};
+use crate::github::{Api, Login, Visibility};
+use crate::http::{Download, Method, Request, Site, Url, parse_url, read_small, shown};
 use larder_core::error::{Error, Result};
 use larder_core::project::Checksum;
 
@@ -51,12 +51,6 @@ pub(super) fn github_base(publishers: Publishers<'_>) -> Result<Url> {
         Some(mirror) => Ok(mirror.clone()),
         None => parse_url(GITHUB),
     }
-}
-
-/// A tag as one segment of a path.
-pub(super) fn segment(text: &str) -> String {
-    const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
-    utf8_percent_encode(text, KEPT).to_string()
 }
 
 fn asset_url(mut base: Url, repo: &str, tag: &str, asset: &str) -> Result<Url> {
@@ -126,35 +120,25 @@ pub(super) fn fetch(
         file_name,
     } = place;
     let found = open(publishers, place, release)?;
-    Ok(found.map(
-        |Body {
-             reader,
-             size,
-             place: _,
-         }| Fetched {
-            reader,
-            size,
-            file_name: file_name.clone(),
-            stated,
-            place: coordinate.clone(),
-        },
-    ))
+    Ok(found.map(|download| Fetched {
+        size: download.size(),
+        reader: Box::new(download),
+        file_name: file_name.clone(),
+        stated,
+        place: coordinate.clone(),
+    }))
 }
 
 fn open(
     publishers: Publishers<'_>,
     place: &Place,
     release: Option<(&str, &str)>,
-) -> Result<Option<Body>> {
+) -> Result<Option<Download>> {
     match publishers
         .client
         .get(Request::new(Method::GET, place.url.clone())?)?
     {
-        Some(download) => Ok(Some(Body {
-            size: download.size(),
-            place: place.coordinate.clone(),
-            reader: Box::new(download),
-        })),
+        Some(download) => Ok(Some(download)),
         None => private(publishers, release, &place.file_name),
     }
 }
@@ -175,7 +159,7 @@ fn read_checksums(
     let bytes = match found {
         Some(bytes) => bytes,
         None => match private(publishers, release, name)? {
-            Some(body) => read_small(body.reader, MAX_CHECKSUMS, &by)?,
+            Some(download) => read_small(download, MAX_CHECKSUMS, &by)?,
             None => return Ok(None),
         },
     };
@@ -187,30 +171,30 @@ fn private(
     publishers: Publishers<'_>,
     release: Option<(&str, &str)>,
     asset: &str,
-) -> Result<Option<Body>> {
+) -> Result<Option<Download>> {
     let Some((repo, tag)) = release else {
         return Ok(None);
     };
     let config = &publishers.settings.github;
-    // A token of another server says nothing here.
+    // A token of another server is of no use here.
     if Site::of(&config.web) != Site::of(&github_base(publishers)?) {
         return Ok(None);
     }
-    // Names that no release of ours could have are not looked for.
-    let (Ok(tag), Ok(asset)) = (tag.parse(), asset.parse()) else {
+    let api = Api::new(
+        repo,
+        publishers.client.clone(),
+        config.clone(),
+        Login::Always,
+    );
+    if !api.has_token() || api.visibility()? == Visibility::Public {
+        return Ok(None);
+    }
+    let Some(release) = api.by_tag(tag)? else {
         return Ok(None);
     };
-    match config.find_token() {
+    match release.whole(asset) {
+        Some(asset) => api.asset(asset.id),
         None => Ok(None),
-        token => GitHub::new(
-            repo,
-            publishers.client.clone(),
-            GitHubConfig {
-                token: TokenSource::Given(token),
-                ..config.clone()
-            },
-        )
-        .fetch(&tag, &asset),
     }
 }
 

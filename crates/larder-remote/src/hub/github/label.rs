@@ -1,7 +1,8 @@
-//! The label of a sidecar: its name, and of which inputs it speaks. A listing shows labels, so one question tells of all
-//! assets what they were made from. It is a help for whoever lists; what is installed is decided by the sidecar itself.
+//! The label of a sidecar: its name, and the inputs that its asset was made from. A listing shows
+//! labels, so one request tells the inputs of all assets. Labels only save requests; what gets
+//! installed is decided by the sidecar itself.
 
-use larder_core::model::{AssetName, Digest};
+use larder_core::model::{AssetName, Digest, is_short_hex};
 
 const BEFORE: &str = " (inputs ";
 
@@ -10,10 +11,10 @@ pub(super) fn of(sidecar: &AssetName, inputs: &Digest) -> String {
     format!("{sidecar}{BEFORE}{})", inputs.short())
 }
 
-/// The first 12 hex digits of the inputs that a label tells.
+/// The first 12 hex digits of the inputs, from a label.
 pub(super) fn inputs(label: &str) -> Option<&str> {
     let (_, short) = label.strip_suffix(')')?.rsplit_once(BEFORE)?;
-    (short.len() == 12 && short.bytes().all(|b| b.is_ascii_hexdigit())).then_some(short)
+    is_short_hex(short).then_some(short)
 }
 
 #[cfg(test)]

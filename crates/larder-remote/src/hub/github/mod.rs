@@ -1,79 +1,86 @@
 //! Releases of a GitHub repository as a hub.
 //!
-//! Reading a public hub costs no API call; writing is a state machine that can be cut anywhere and goes on from what is
-//! there. The parts: [`config`] says where GitHub is and who we are, [`api`] speaks its REST API, [`read`] reads,
-//! [`session`] writes one thing at a time, [`swap`] replaces, [`label`] tells inputs in a listing, [`publish`] and [`project`] decide what belongs into a release.
+//! Reading a public hub costs no API call ([`read`]). Writing is a sequence of rounds that can be cut
+//! short anywhere and goes on from what is there ([`session`]): [`transfer`] moves one asset,
+//! [`replace`] puts one in the place of another, [`upload`] handles one upload with its sidecar,
+//! [`sidecars`] derives the files for people, [`visible`] ends it. [`publish`], [`project`] and
+//! [`draft`] are the three things that are done to a release as a whole. [`list`] pages through the
+//! releases, [`view`] says which one counts, [`names`] and [`label`] know what names and labels mean.
 //!
-//! A token goes to the API's origin and to the upload origin that the API names; everything else is asked anonymously.
+//! Knows nothing of HTTP: [`crate::github`] speaks with the API.
 
-mod api;
-mod config;
+mod draft;
 mod label;
+mod list;
+mod names;
 mod project;
 mod publish;
 mod read;
+mod replace;
 mod session;
-mod swap;
+mod sidecars;
+mod transfer;
+mod upload;
+mod view;
+mod visible;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-pub use config::{GitHubConfig, TokenSource};
-
-use super::{Body, Hub, PlainFile, Progress, PublishOptions, Receipt, Release, Upload, derived};
+use super::{
+    Body, HubPublisher, HubReader, PlainFile, Progress, PublishOptions, ReadOnly, Receipt, Release,
+    Upload,
+};
+use crate::github::{self, Api, GitHubConfig, Login};
 use crate::http::Client;
 use larder_core::error::Result;
 use larder_core::formats::Sidecar;
 use larder_core::model::{AssetName, Tag};
+use list::Releases;
 
 /// Releases of one repository.
-pub struct GitHub {
-    api: api::Api,
+pub struct GitHubHub {
+    releases: Releases,
     memory: read::Memory,
-    sidecars: publish::Sidecars,
+    sidecars: sidecars::Sidecars,
 }
 
-impl GitHub {
+impl GitHubHub {
     /// The hub of a repository, `owner/name`. Nothing is asked before it is needed.
     pub fn new(repo: &str, client: Client, config: GitHubConfig) -> Self {
-        let api = api::Api::new(repo, client, config);
         Self {
-            api,
+            releases: Releases::new(Api::new(repo, client, config, Login::Always)),
             memory: read::Memory::default(),
-            sidecars: publish::Sidecars::default(),
+            sidecars: sidecars::Sidecars::default(),
         }
+    }
+
+    fn api(&self) -> &Api {
+        &self.releases.api
+    }
+
+    fn host(&self) -> &str {
+        self.api().config().web.host_str().unwrap_or_default()
     }
 }
 
-impl Hub for GitHub {
+impl HubReader for GitHubHub {
     fn id(&self) -> String {
-        match self.api.config.web.host_str() {
-            Some("github.com") => format!("github:{}", self.api.repo),
-            host => format!("github:{}/{}", host.unwrap_or_default(), self.api.repo),
+        match self.host() {
+            "github.com" => format!("github:{}", self.api().repo()),
+            host => format!("github:{host}/{}", self.api().repo()),
         }
     }
 
     fn describe(&self) -> String {
-        format!(
-            "{}/{}",
-            self.api.config.web.host_str().unwrap_or_default(),
-            self.api.repo
-        )
-    }
-
-    fn concurrency(&self) -> usize {
-        6
+        format!("{}/{}", self.host(), self.api().repo())
     }
 
     fn place(&self, tag: &Tag, asset: &AssetName) -> String {
-        read::place(&self.api, tag, asset)
+        read::place(self.api(), tag, asset)
     }
 
-    fn writable(&self) -> Result<(), String> {
-        if self.api.has_token() {
-            return Ok(());
-        }
-        Err("there is no token: set GH_TOKEN, or log in with `gh auth login`".to_owned())
+    fn lists(&self) -> bool {
+        true
     }
 
     fn suffixes_tags(&self) -> bool {
@@ -81,39 +88,50 @@ impl Hub for GitHub {
     }
 
     fn sidecar(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Sidecar>> {
-        read::sidecar(&self.api, &self.memory, tag, asset)
+        read::sidecar(self.api(), &self.memory, tag, asset)
     }
 
     fn fetch(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Body>> {
-        read::fetch(&self.api, &self.memory, tag, asset)
+        read::fetch(self.api(), &self.memory, tag, asset)
     }
 
     fn release(&self, tag: &Tag) -> Result<Option<Release>> {
-        if let Some(published) = self.api.by_tag(tag.as_str())? {
-            return Ok(read::shown(&published));
+        if let Some(published) = self.api().by_tag(tag.as_str())? {
+            return Ok(view::shown(&published));
         }
         // Drafts are only in the list, which also tells a missing repository from a missing release.
         let same = self
-            .api
-            .releases()?
+            .releases
+            .all()?
             .into_iter()
-            .filter(|release| release.tag_name == tag.as_str());
-        Ok(read::canonical(same).as_ref().and_then(read::shown))
+            .filter(|release| release.tag == tag.as_str());
+        Ok(view::canonical(same).as_ref().and_then(view::shown))
     }
 
     fn releases(&self) -> Result<Vec<Release>> {
-        let mut by_tag: BTreeMap<String, api::RawRelease> = BTreeMap::new();
-        for release in self.api.releases()? {
-            let kept = match by_tag.remove(&release.tag_name) {
-                Some(other) => read::canonical([other, release]),
+        let mut by_tag: BTreeMap<String, github::Release> = BTreeMap::new();
+        for release in self.releases.all()? {
+            let kept = match by_tag.remove(&release.tag) {
+                Some(other) => view::canonical([other, release]),
                 None => Some(release),
             };
-            by_tag.extend(kept.map(|release| (release.tag_name.clone(), release)));
+            by_tag.extend(kept.map(|release| (release.tag.clone(), release)));
         }
-        let shown = by_tag.values().filter_map(read::shown).collect();
-        // Whoever reads one of them next need not ask for it again.
+        let shown = by_tag.values().filter_map(view::shown).collect();
         self.memory.remember(by_tag.into_values());
         Ok(shown)
+    }
+}
+
+impl HubPublisher for GitHubHub {
+    fn ready(&self) -> Result<(), ReadOnly> {
+        if self.api().has_token() {
+            return Ok(());
+        }
+        Err(ReadOnly {
+            hub: self.describe(),
+            why: "there is no token: set GH_TOKEN, or log in with `gh auth login`".to_owned(),
+        })
     }
 
     fn publish(
@@ -125,7 +143,14 @@ impl Hub for GitHub {
     ) -> Result<Receipt> {
         self.require_token()?;
         self.memory.forget(tag);
-        let receipt = publish::publish(&self.api, &self.sidecars, tag, uploads, options, progress);
+        let receipt = publish::publish(
+            &self.releases,
+            &self.sidecars,
+            tag,
+            uploads,
+            options,
+            progress,
+        );
         self.memory.forget(tag);
         receipt
     }
@@ -140,46 +165,24 @@ impl Hub for GitHub {
     ) -> Result<Receipt> {
         self.require_token()?;
         self.memory.forget(tag);
-        project::publish(&self.api, tag, files, notes, options, progress)
+        project::publish(&self.releases, tag, files, notes, options, progress)
     }
 
     fn finalize(&self, tag: &Tag) -> Result<()> {
         self.require_token()?;
         self.memory.forget(tag);
-        publish::finalize(&self.api, &self.sidecars, tag)
+        draft::finalize(&self.releases, &self.sidecars, tag)
     }
 
     fn abort(&self, tag: &Tag) -> Result<()> {
         self.require_token()?;
-        publish::abort(&self.api, tag)
+        draft::abort(&self.releases, tag)
     }
 }
 
-impl GitHub {
+impl GitHubHub {
+    /// Without a token every write fails: it is said before the first one.
     fn require_token(&self) -> Result<()> {
-        self.writable().map_err(|why| {
-            larder_core::Error::refused(format!("cannot write to {}", self.describe())).cause(why)
-        })
+        Ok(self.ready()?)
     }
-}
-
-/// `manifest.json` and `checksums.txt` of a release, from its sidecars.
-fn derived_files(
-    api: &api::Api,
-    tag: &Tag,
-    pairs: &BTreeMap<AssetName, Arc<Sidecar>>,
-) -> [(&'static str, Vec<u8>); 2] {
-    let page = format!(
-        "{}/{}/releases/tag/{tag}",
-        api.config.web.as_str().trim_end_matches('/'),
-        api.repo
-    );
-    derived::files(
-        derived::Home {
-            repo: Some(&api.repo),
-            url: Some(&page),
-        },
-        tag,
-        pairs,
-    )
 }

@@ -4,28 +4,30 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::api::{Api, Source};
-use super::session::{Item, Session, Stop};
-use super::swap;
+use super::list::Releases;
+use super::replace;
+use super::session::{Session, Stop};
+use super::transfer::Item;
+use crate::github::Content;
 use crate::hub::{PlainFile, Progress, PublishOptions, Published, Receipt};
 use larder_core::error::{Error, Result};
 use larder_core::model::Tag;
 
 /// Publishes files to a tag.
 pub(super) fn publish(
-    api: &Api,
+    releases: &Releases,
     tag: &Tag,
     files: &[PlainFile<'_>],
     notes: &str,
     options: PublishOptions,
     progress: Progress<'_>,
 ) -> Result<Receipt> {
-    let mut session = Session::new(api, tag, progress);
+    let mut session = Session::new(releases, tag, progress);
     notes.clone_into(&mut session.notes);
     let mut results: Vec<Option<Published>> = vec![None; files.len()];
     let done = session.run(|session| round(session, files, notes, options, &mut results));
     let (staged, url) = done.map_err(|stop| match stop {
-        Stop::Fatal(error) | Stop::Again(error) => error,
+        stop @ (Stop::Fatal(_) | Stop::Again(_)) => stop.into(),
         Stop::Immutable(error) => error
             .context(format!(
                 "the release {tag} is immutable: nothing can be added or replaced"
@@ -61,7 +63,7 @@ fn round(
         let item = Item {
             name: name.as_str(),
             label: None,
-            source: Source::File(path),
+            content: Content::File(path),
             size: *size,
             sha256: *sha256,
         };
@@ -85,9 +87,9 @@ fn round(
                 session.put(&release, item)?;
                 *result = Some(Published::Added);
             }
-            // A draft is ours to correct.
+            // Nobody relies on a draft's bytes: they may be corrected.
             Some(_) if options.replace || release.draft => {
-                swap::replace_one(session, &release, item)?;
+                replace::replace_one(session, &release, item)?;
                 *result = Some(Published::Replaced);
             }
             Some(_) => {
@@ -123,24 +125,24 @@ fn round(
                 ))));
             }
         }
-        swap::sweep(session, &release, |name| {
+        replace::sweep(session, &release, |name| {
             files.iter().any(|file| file.name.as_str() == name)
         })?;
     }
     if release.draft {
         let digests: BTreeMap<_, _> = files
             .iter()
-            .map(|file| (file.name.as_str(), file.sha256))
+            .map(|file| (file.name.to_string(), file.sha256))
             .collect();
         session.tidy(&release, &digests)?;
         if options.stage {
-            return Ok((true, release.html_url));
+            return Ok((true, release.page));
         }
         release =
             session.make_visible(&release, &json!({"body": notes, "make_latest": "legacy"}))?;
     } else if release.body.as_deref().unwrap_or_default() != notes {
         session.wrote = true;
-        session.api.edit(release.id, &json!({"body": notes}))?;
+        session.api().edit(release.id, &json!({"body": notes}))?;
     }
-    Ok((false, release.html_url))
+    Ok((false, release.page))
 }

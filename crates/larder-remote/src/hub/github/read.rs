@@ -1,39 +1,33 @@
-//! Reading a hub: direct downloads while the repository is public, the API with the token where it is not.
+//! Reading assets: direct downloads while the repository is public, the API with the token where it
+//! is not.
 //!
 //! 1. Ask the web origin, anonymously. A hit costs no API call.
-//! 2. On the first miss of a run ask once what the repository is. Public: absent is absent. Not visible to us: nobody can
-//!    say, so it is an error. Private: from now on the API.
+//! 2. On the first miss of a run ask the API once who may see the repository. Public: what is absent
+//!    is absent. Not visible to us: nobody can tell absent from hidden, so it is an error. Private:
+//!    from now on every asset is asked of the API.
+//!
+//! Knows nothing of drafts, nor of what is written.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::api::{Api, RawAsset, RawRelease, segment};
+use crate::github::{Api, Release, Visibility, segment};
 use crate::http::{Download, Request};
-use crate::hub::{Body, Listed, Release};
+use crate::hub::{Body, MAX_SIDECAR};
 use larder_core::error::{Kind, Result};
 use larder_core::formats::Sidecar;
 use larder_core::model::{AssetName, Tag};
 
-/// Sidecars are small; more than this is none of ours.
-const SIDECAR: u64 = 16 * 1024 * 1024;
-
-/// What is known of a repository's visibility.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sight {
-    Public,
-    Private,
-}
-
 /// What a run learned while reading.
 #[derive(Default)]
 pub(super) struct Memory {
-    sight: Mutex<Option<Result<Sight>>>,
+    visibility: Mutex<Option<Result<Visibility>>>,
     /// Published releases of a private repository, by tag.
-    releases: Mutex<HashMap<String, Option<Arc<RawRelease>>>>,
+    releases: Mutex<HashMap<String, Option<Arc<Release>>>>,
 }
 
 impl Memory {
-    /// Forgets a release: it is about to be written.
+    /// Forgets a release, which is about to be written.
     pub(super) fn forget(&self, tag: &Tag) {
         self.releases
             .lock()
@@ -41,35 +35,33 @@ impl Memory {
             .remove(tag.as_str());
     }
 
-    /// Keeps published releases that were listed.
-    pub(super) fn remember(&self, listed: impl Iterator<Item = RawRelease>) {
+    /// Keeps published releases that were listed: reading one of them needs no further question.
+    pub(super) fn remember(&self, listed: impl Iterator<Item = Release>) {
         let mut releases = self.releases.lock().unwrap_or_else(PoisonError::into_inner);
         for release in listed.filter(|release| !release.draft) {
             releases
-                .entry(release.tag_name.clone())
+                .entry(release.tag.clone())
                 .or_insert_with(|| Some(Arc::new(release)));
         }
     }
 
-    /// What the repository is; asked once per run. Others wait for the answer.
-    fn sight(&self, api: &Api) -> Result<Sight> {
-        let mut known = self.sight.lock().unwrap_or_else(PoisonError::into_inner);
-        let asked = known.get_or_insert_with(|| match api.is_private()? {
-            Some(true) => Ok(Sight::Private),
-            Some(false) => Ok(Sight::Public),
-            None => Err(api.invisible()),
-        });
-        asked.clone()
+    /// Who may see the repository; asked once per run, while other threads wait for the answer.
+    fn visibility(&self, api: &Api) -> Result<Visibility> {
+        let mut known = self
+            .visibility
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        known.get_or_insert_with(|| api.visibility()).clone()
     }
 
     fn known_private(&self) -> bool {
-        // Whoever asks right now has not got an answer yet.
-        self.sight
+        // While another thread asks, nothing is known yet.
+        self.visibility
             .try_lock()
-            .is_ok_and(|known| matches!(&*known, Some(Ok(Sight::Private))))
+            .is_ok_and(|known| matches!(&*known, Some(Ok(Visibility::Private))))
     }
 
-    fn release(&self, api: &Api, tag: &Tag) -> Result<Option<Arc<RawRelease>>> {
+    fn release(&self, api: &Api, tag: &Tag) -> Result<Option<Arc<Release>>> {
         let mut releases = self.releases.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = releases.get(tag.as_str()) {
             return Ok(known.clone());
@@ -88,7 +80,7 @@ pub(super) fn sidecar(
     asset: &AssetName,
 ) -> Result<Option<Sidecar>> {
     let name = asset.sidecar();
-    let from_web = |request: Request<'static>| api.client().get_small(request, SIDECAR);
+    let from_web = |request: Request<'static>| api.client().get_small(request, MAX_SIDECAR);
     let found = either(api, memory, tag, &name, from_web, |id| api.small_asset(id))?;
     found
         .map(|bytes| Sidecar::parse(&bytes, &place(api, tag, &name)))
@@ -111,13 +103,9 @@ pub(super) fn fetch(
     }))
 }
 
-/// Where an asset is in the browser's world, for people and for the lock.
+/// The url of an asset as a browser knows it, for people and for the lock.
 pub(super) fn place(api: &Api, tag: &Tag, asset: &AssetName) -> String {
-    format!(
-        "{}/{}/releases/download/{tag}/{asset}",
-        api.config.web.as_str().trim_end_matches('/'),
-        api.repo
-    )
+    api.web_url(&format!("/releases/download/{tag}/{asset}"))
 }
 
 fn either<T>(
@@ -129,23 +117,21 @@ fn either<T>(
     from_api: impl Fn(u64) -> Result<Option<T>>,
 ) -> Result<Option<T>> {
     if !memory.known_private() {
-        let web = api.config.web.as_str().trim_end_matches('/');
-        let url = format!(
-            "{web}/{}/releases/download/{}/{}",
-            api.repo,
+        let url = api.web_url(&format!(
+            "/releases/download/{}/{}",
             segment(tag.as_str()),
             segment(asset.as_str())
-        );
+        ));
         match from_web(Request::get(&url)?) {
             Ok(Some(found)) => return Ok(Some(found)),
-            Ok(None) => match memory.sight(api)? {
-                Sight::Public => return Ok(None),
-                Sight::Private => {}
+            Ok(None) => match memory.visibility(api)? {
+                Visibility::Public => return Ok(None),
+                Visibility::Private => {}
             },
-            // A login page instead of an asset is how some servers hide private repositories.
+            // Some servers answer with a login page where a repository is private.
             Err(error) if error.kind() == Kind::Unavailable && api.has_token() => {
-                match memory.sight(api) {
-                    Ok(Sight::Private) => {}
+                match memory.visibility(api) {
+                    Ok(Visibility::Private) => {}
                     _ => return Err(error),
                 }
             }
@@ -159,49 +145,4 @@ fn either<T>(
         Some(asset) => from_api(asset.id),
         None => Ok(None),
     }
-}
-
-/// A release as larder sees it: only whole assets with names of ours, no leftovers of a replacement.
-pub(super) fn shown(release: &RawRelease) -> Option<Release> {
-    let listed = |asset: &RawAsset| {
-        let name: AssetName = asset.name.parse().ok()?;
-        let whole = asset.is_whole() && !super::swap::is_temporary(&asset.name);
-        let inputs = asset
-            .label
-            .as_deref()
-            .and_then(super::label::inputs)
-            .map(str::to_owned);
-        whole.then(|| Listed {
-            name,
-            size: asset.size,
-            sha256: asset.sha256(),
-            inputs,
-        })
-    };
-    let mut assets: Vec<Listed> = release.assets.iter().filter_map(listed).collect();
-    assets.sort_by(|a, b| a.name.cmp(&b.name));
-    let RawRelease {
-        id: _,
-        tag_name,
-        draft,
-        immutable,
-        upload_url: _,
-        html_url: _,
-        body: _,
-        assets: _,
-    } = release;
-    // A tag that larder would not write can't be one of its releases.
-    Some(Release {
-        tag: tag_name.parse().ok()?,
-        draft: *draft,
-        immutable: *immutable,
-        assets,
-    })
-}
-
-/// Of several releases with one tag the one that counts: published before draft, then the oldest.
-pub(super) fn canonical(releases: impl IntoIterator<Item = RawRelease>) -> Option<RawRelease> {
-    releases
-        .into_iter()
-        .min_by_key(|release| (release.draft, release.id))
 }

@@ -1,32 +1,37 @@
-//! A writer at one tag: finds or makes the release, uploads one thing at a time so that no answer that got lost matters,
-//! and makes the draft visible. What belongs into the release is decided in [`publish`](super::publish).
+//! A writer at one tag: finds or makes the release that counts, and repeats rounds of work until one
+//! succeeds.
 //!
-//! Everything is keyed by the release's id: a draft has no tag that could be asked for. Whatever is in doubt is looked at
-//! again; nothing that was seen to be right is written again.
+//! A round reads the release as it is, writes what is missing, and checks the result. Whatever gets in
+//! its way (a lost answer, another job, a list that lags) ends the round, and the next one starts from
+//! what is there then. Nothing that was seen to be right is written again, so a round that was cut
+//! short by a server and a program that was killed are the same case.
+//!
+//! Releases are addressed by their numbers, because a draft has no tag that could be asked for.
+//!
+//! Does not know what belongs into a release.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
 
-use serde_json::{Value, json};
-
-use super::api::{Api, RawAsset, RawRelease, Source, Trouble};
-use super::read::canonical;
+use super::list::Releases;
+use super::view::canonical;
+use crate::github::{Api, Release, WriteError};
+use crate::hub::Progress;
 use larder_core::error::{Error, Kind, Result};
-use larder_core::model::{Digest, Tag};
+use larder_core::model::Tag;
 
-/// How often a release is looked at anew before giving up: each round failed for a reason that may pass.
-pub(super) const ROUNDS: u32 = 14;
-/// How often one upload is tried within a round.
-const UPLOADS: u32 = 4;
+/// How many rounds are tried: each one failed for a reason that may pass.
+const ROUNDS: u32 = 14;
 
 /// Why a round ended early.
 #[derive(Debug)]
 pub(super) enum Stop {
-    /// The world changed: look again, then go on. With the reason, should it never settle.
+    /// The release changed, or an answer was lost: the next round looks at it again. With the error
+    /// to report if no round succeeds.
     Again(Error),
     /// The release can't be changed any more.
     Immutable(Error),
-    /// It would fail again.
+    /// Another round would fail too.
     Fatal(Error),
 }
 
@@ -36,74 +41,48 @@ impl From<Error> for Stop {
     }
 }
 
-impl From<Trouble> for Stop {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Gone(e) | Trouble::Taken(e) | Trouble::Unsure(e) => Self::Again(e),
-            Trouble::Immutable(e) => Self::Immutable(e),
-            Trouble::TagRefused(e) | Trouble::Fatal(e) => Self::Fatal(e),
+impl From<WriteError> for Stop {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::Gone(e) | WriteError::Taken(e) | WriteError::Unknown(e) => Self::Again(e),
+            WriteError::Immutable(e) => Self::Immutable(e),
+            WriteError::TagRefused(e) | WriteError::Fatal(e) => Self::Fatal(e),
         }
     }
 }
 
-/// Something to upload, and how to know it again.
-#[derive(Clone, Copy)]
-pub(super) struct Item<'a> {
-    pub(super) name: &'a str,
-    pub(super) label: Option<&'a str>,
-    pub(super) source: Source<'a>,
-    pub(super) size: u64,
-    pub(super) sha256: Digest,
-}
-
-impl<'a> Item<'a> {
-    /// Bytes in memory.
-    pub(super) fn bytes(name: &'a str, bytes: &'a [u8]) -> Self {
-        Self {
-            name,
-            label: None,
-            source: Source::Bytes(bytes),
-            size: bytes.len() as u64,
-            sha256: Digest::of(bytes),
+impl From<Stop> for Error {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Again(e) | Stop::Immutable(e) | Stop::Fatal(e) => e,
         }
-    }
-    /// The same with a label.
-    pub(super) fn labelled(self, label: &'a str) -> Self {
-        Self {
-            label: Some(label),
-            ..self
-        }
-    }
-    /// The same under another name.
-    pub(super) fn named(self, name: &'a str) -> Self {
-        Self { name, ..self }
     }
 }
 
 /// A writer at one tag.
 pub(super) struct Session<'a> {
-    pub(super) api: &'a Api,
+    pub(super) releases: &'a Releases,
     pub(super) tag: &'a Tag,
-    pub(super) progress: &'a (dyn Fn(u64) + Sync),
-    /// Text of a draft that has to be made.
+    pub(super) progress: Progress<'a>,
+    /// The text of a draft that has to be made.
     pub(super) notes: String,
-    /// The draft this session made.
+    /// The draft that this session made.
     created: Option<u64>,
-    /// Ids of assets this session uploaded.
-    uploaded: BTreeSet<u64>,
-    /// Anything was written.
+    /// Numbers of the assets that this session uploaded.
+    pub(super) uploaded: BTreeSet<u64>,
+    /// Whether anything was written.
     pub(super) wrote: bool,
-    /// The repository's releases are immutable, as far as was seen.
-    pub(super) immutable: Option<bool>,
+    /// Whether the repository's releases are immutable, as far as was seen.
+    immutable: Option<bool>,
 }
 
 impl<'a> Session<'a> {
-    pub(super) fn new(api: &'a Api, tag: &'a Tag, progress: &'a (dyn Fn(u64) + Sync)) -> Self {
+    pub(super) fn new(releases: &'a Releases, tag: &'a Tag, progress: Progress<'a>) -> Self {
         let notes = format!(
             "Binaries of {tag}, kept by larder. `manifest.json` says what they are, `checksums.txt` how to check them."
         );
         Self {
-            api,
+            releases,
             tag,
             progress,
             notes,
@@ -114,7 +93,12 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Rounds until one comes through. On failure no empty draft of ours is left behind.
+    pub(super) fn api(&self) -> &'a Api {
+        &self.releases.api
+    }
+
+    /// Runs rounds until one succeeds. After a failure, an empty draft that this session made is
+    /// removed.
     pub(super) fn run<T>(
         &mut self,
         mut round: impl FnMut(&mut Self) -> Result<T, Stop>,
@@ -125,7 +109,7 @@ impl<'a> Session<'a> {
                 Ok(done) => return Ok(done),
                 Err(Stop::Again(error)) => {
                     last = error;
-                    self.api.forget_seen();
+                    self.releases.forget();
                     self.rest(n)?;
                 }
                 Err(stop) => {
@@ -140,15 +124,16 @@ impl<'a> Session<'a> {
         ))
     }
 
-    /// A pause before looking again, longer each time; not the same for everyone.
-    fn rest(&self, n: u32) -> Result<()> {
-        let base = self.api.client().settings().backoff;
+    /// A pause before the next try: longer each time, with jitter, so that several writers do not
+    /// meet again.
+    pub(super) fn rest(&self, n: u32) -> Result<()> {
+        let base = self.api().client().settings().backoff;
         let nanos = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .map_or(0, |d| d.subsec_nanos());
         let jitter = 0.5 + f64::from(nanos % 1_000) / 1_000.0;
-        let longest = (self.api.config.settle / 4).max(Duration::from_millis(20));
-        self.api.sleep(
+        let longest = (self.api().config().settle / 4).max(Duration::from_millis(20));
+        self.api().client().cancel().sleep(
             (base * 2_u32.saturating_pow(n.min(10)))
                 .min(longest)
                 .mul_f64(jitter),
@@ -156,13 +141,14 @@ impl<'a> Session<'a> {
     }
 
     /// The release of this tag that counts; made if there is none.
-    pub(super) fn current(&mut self) -> Result<RawRelease, Stop> {
+    pub(super) fn current(&mut self) -> Result<Release, Stop> {
         if let Some(found) = self.existing()? {
             return Ok(found);
         }
         self.create()?;
-        // Others may have made one at the same moment. The lists tell, once they show ours.
-        let until = Instant::now() + self.api.config.settle;
+        // Others may have made a draft at the same moment. The list shows theirs too, once it shows
+        // ours.
+        let until = Instant::now() + self.api().config().settle;
         loop {
             let found = self.candidates()?;
             let settled = self
@@ -175,7 +161,7 @@ impl<'a> Session<'a> {
                 }
                 let ours = self
                     .created
-                    .map(|id| self.api.by_id(id))
+                    .map(|id| self.api().by_id(id))
                     .transpose()?
                     .flatten();
                 return ours.ok_or_else(|| {
@@ -185,35 +171,33 @@ impl<'a> Session<'a> {
                     )))
                 });
             }
-            self.api.sleep(self.step())?;
+            self.api().client().cancel().sleep(self.step())?;
         }
     }
 
     /// The release of this tag that counts, if there is one.
-    pub(super) fn existing(&mut self) -> Result<Option<RawRelease>> {
-        if let Some(published) = self.api.by_tag(self.tag.as_str())? {
+    pub(super) fn existing(&mut self) -> Result<Option<Release>> {
+        if let Some(published) = self.api().by_tag(self.tag.as_str())? {
             return Ok(Some(published));
         }
         Ok(canonical(self.candidates()?))
     }
 
-    /// Between two looks at a list that lags.
+    /// The pause between two looks at a list that lags.
     fn step(&self) -> Duration {
-        (self.api.config.settle / 20).clamp(Duration::from_millis(10), Duration::from_secs(1))
+        (self.api().config().settle / 20).clamp(Duration::from_millis(10), Duration::from_secs(1))
     }
 
-    /// Every release with this tag, drafts included.
-    ///
-    /// All pages are turned once per run. After that the newest page is enough, for what is older is known; where it does
-    /// not show what we just made, or a round did not come through, they are turned again.
-    pub(super) fn candidates(&mut self) -> Result<Vec<RawRelease>> {
-        let (mut all, seen) = self.api.recent()?;
+    /// Every release with this tag, drafts included. All pages are read again where the first one
+    /// does not show the draft that was just made.
+    pub(super) fn candidates(&mut self) -> Result<Vec<Release>> {
+        let (mut all, seen) = self.releases.recent()?;
         if seen.is_some()
             && self
                 .created
                 .is_some_and(|id| all.iter().all(|release| release.id != id))
         {
-            all = self.api.releases()?;
+            all = self.releases.all()?;
         }
         let seen = seen.unwrap_or_default();
         if seen.immutable || all.iter().any(|release| release.immutable) {
@@ -221,70 +205,70 @@ impl<'a> Session<'a> {
         }
         for id in seen.of(self.tag.as_str()) {
             if all.iter().all(|release| release.id != id) {
-                all.extend(self.api.by_id(id)?);
+                all.extend(self.api().by_id(id)?);
             }
         }
-        all.retain(|release| release.tag_name == self.tag.as_str());
+        all.retain(|release| release.tag == self.tag.as_str());
         Ok(all)
     }
 
-    /// Whether what gets published here can't be changed any more. Asked when a draft is at hand.
+    /// Whether a release can't be changed any more once it is published.
     pub(super) fn is_immutable(&mut self) -> Result<bool> {
         if let Some(known) = self.immutable {
             return Ok(known);
         }
-        let known = self.api.immutable_releases()?.unwrap_or(false);
+        let known = self.api().immutable_releases()?.unwrap_or(false);
         self.immutable = Some(known);
         Ok(known)
     }
 
     fn create(&mut self) -> Result<(), Stop> {
         self.wrote = true;
-        match self.api.create_draft(self.tag.as_str(), &self.notes) {
+        match self.api().create_draft(self.tag.as_str(), &self.notes) {
             Ok(made) => {
                 self.created = Some(made.id);
                 Ok(())
             }
-            Err(Trouble::Gone(error)) => Err(Stop::Fatal(
+            Err(WriteError::Gone(error)) => Err(Stop::Fatal(
                 error
                     .with_kind(Kind::Refused)
-                    .context(format!("the token may not create releases in {}", self.api.repo))
+                    .context(format!("the token may not create releases in {}", self.api().repo()))
                     .hint("it needs write access to the repository's contents (`contents: write` in a workflow)"),
             )),
-            Err(Trouble::Unsure(error)) => {
-                // It may be there without our knowing its id.
-                self.api.forget_seen();
-                let until = Instant::now() + self.api.config.settle;
+            Err(WriteError::Unknown(error)) => {
+                // The draft may have been made, and its number is not known.
+                self.releases.forget();
+                let until = Instant::now() + self.api().config().settle;
                 while Instant::now() < until {
                     if !self.candidates()?.is_empty() {
                         return Ok(());
                     }
-                    self.api.sleep(self.step())?;
+                    self.api().client().cancel().sleep(self.step())?;
                 }
                 Err(Stop::Again(error))
             }
-            Err(trouble) => Err(trouble.into()),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// The release as it is now.
-    pub(super) fn look(&self, id: u64) -> Result<RawRelease, Stop> {
+    pub(super) fn look(&self, id: u64) -> Result<Release, Stop> {
         let gone = || {
             Stop::Again(Error::unavailable(format!(
                 "the release {} went away",
                 self.tag
             )))
         };
-        self.api.by_id(id)?.ok_or_else(gone)
+        self.api().by_id(id)?.ok_or_else(gone)
     }
 
-    /// The release once it shows all these names.
+    /// The release as soon as it shows all these names.
     pub(super) fn look_until<'n>(
         &self,
         id: u64,
         names: impl IntoIterator<Item = &'n str> + Clone,
-    ) -> Result<RawRelease, Stop> {
-        let until = Instant::now() + self.api.config.settle;
+    ) -> Result<Release, Stop> {
+        let until = Instant::now() + self.api().config().settle;
         loop {
             let release = self.look(id)?;
             let missing = names
@@ -300,203 +284,11 @@ impl<'a> Session<'a> {
                     self.tag
                 ))));
             }
-            self.api.sleep(self.step())?;
+            self.api().client().cancel().sleep(self.step())?;
         }
     }
 
-    /// Whether an asset has these bytes. Where the server states no digest, they are read.
-    pub(super) fn same(&self, asset: &RawAsset, size: u64, sha256: &Digest) -> Result<bool> {
-        if !asset.is_whole() || asset.size != size {
-            return Ok(false);
-        }
-        if let Some(stated) = asset.sha256() {
-            return Ok(stated == *sha256);
-        }
-        let Some(body) = self.api.asset(asset.id)? else {
-            return Ok(false);
-        };
-        let (found, _) = Digest::of_reader(body)
-            .map_err(|e| crate::http::read_error(&e, &format!("cannot read {}", asset.name)))?;
-        Ok(found == *sha256)
-    }
-
-    /// Uploads one thing and sees that it is there, whole and under its name. `Again`: the name is used by something else.
-    pub(super) fn put(&mut self, release: &RawRelease, item: Item<'_>) -> Result<RawAsset, Stop> {
-        let mut last = Error::unavailable(format!("cannot upload {}", item.name));
-        for n in 0..UPLOADS {
-            if n > 0 {
-                self.rest(n)?;
-            }
-            self.wrote = true;
-            match self.api.upload(
-                release,
-                item.name,
-                item.label,
-                item.source,
-                item.size,
-                self.progress,
-            ) {
-                Ok(made) => {
-                    self.uploaded.insert(made.id);
-                    if made.name != item.name {
-                        self.delete(made.id)?;
-                        let message = format!(
-                            "GitHub keeps `{}` under another name: `{}`",
-                            item.name, made.name
-                        );
-                        return Err(Stop::Fatal(Error::failed(message).hint(
-                            "set `package.name` to one of letters, digits, `.`, `-`, `_`",
-                        )));
-                    }
-                    if self.same(&made, item.size, &item.sha256)? {
-                        return Ok(made);
-                    }
-                    self.delete(made.id)?;
-                    let message = format!(
-                        "{} arrived as other bytes than its sidecar states",
-                        item.name
-                    );
-                    last = Error::integrity(message)
-                        .hint("`larder package` it anew, then release again");
-                }
-                Err(Trouble::Taken(_)) => {
-                    // Perhaps an earlier try of ours came through. Lists may lag behind.
-                    let seen = self.look_until(release.id, [item.name])?;
-                    let Some(there) = seen.asset(item.name) else {
-                        continue;
-                    };
-                    if self.same(there, item.size, &item.sha256)? {
-                        return Ok(there.clone());
-                    }
-                    if there.is_whole() {
-                        return Err(Stop::Again(Error::failed(format!(
-                            "{} was published by someone else meanwhile",
-                            item.name
-                        ))));
-                    }
-                    self.delete(there.id)?;
-                }
-                Err(Trouble::Unsure(error)) => {
-                    last = error;
-                    let seen = self.look(release.id)?;
-                    match seen.asset(item.name) {
-                        Some(there) if self.same(there, item.size, &item.sha256)? => {
-                            return Ok(there.clone());
-                        }
-                        Some(there) if !there.is_whole() => self.delete(there.id)?,
-                        _ => {}
-                    }
-                }
-                Err(trouble) => return Err(trouble.into()),
-            }
-        }
-        Err(Stop::Fatal(last))
-    }
-
-    /// Deletes an asset; it may be gone already.
-    pub(super) fn delete(&mut self, id: u64) -> Result<(), Stop> {
-        self.wrote = true;
-        self.api.delete_asset(id)?;
-        Ok(())
-    }
-
-    /// Deletes an asset that must still be there: if not, someone else is at it, too.
-    pub(super) fn delete_own(&mut self, id: u64) -> Result<(), Stop> {
-        self.wrote = true;
-        if self.api.delete_asset(id)? {
-            return Ok(());
-        }
-        Err(Stop::Again(Error::unavailable(
-            "someone else changes the release at the same time",
-        )))
-    }
-
-    /// Gives an asset another name.
-    pub(super) fn rename(&mut self, id: u64, name: &str) -> Result<(), Stop> {
-        self.wrote = true;
-        self.api.rename_asset(id, name)?;
-        Ok(())
-    }
-
-    /// Makes a draft visible.
-    pub(super) fn make_visible(
-        &mut self,
-        release: &RawRelease,
-        change: &Value,
-    ) -> Result<RawRelease, Stop> {
-        self.wrote = true;
-        let mut wanted = json!({"draft": false});
-        if let (Value::Object(wanted), Value::Object(change)) = (&mut wanted, change) {
-            wanted.extend(change.clone());
-        }
-        match self.api.edit(release.id, &wanted) {
-            Ok(published) if !published.draft => Ok(published),
-            Ok(_) => Err(Stop::Again(Error::unavailable(format!(
-                "the release {} is still a draft",
-                self.tag
-            )))),
-            Err(Trouble::Unsure(error)) => match self.look(release.id)? {
-                published if !published.draft => Ok(published),
-                _ => Err(Stop::Again(error)),
-            },
-            Err(Trouble::TagRefused(error)) => {
-                self.withdraw_ours(release.id);
-                let error = error.context(format!(
-                    "a rule of {} does not allow the tag {}",
-                    self.api.repo, self.tag
-                ));
-                Err(Stop::Fatal(error.hint(format!(
-                    "allow tags like `{}` in the repository's rulesets; a tag of a deleted immutable release can't be used again",
-                    self.tag
-                ))))
-            }
-            Err(trouble) => Err(trouble.into()),
-        }
-    }
-
-    /// Removes what others left or we made too much: drafts of this tag that hold nothing but copies of what the release
-    /// that counts holds among `names`.
-    pub(super) fn tidy(
-        &mut self,
-        keep: &RawRelease,
-        names: &BTreeMap<&str, Digest>,
-    ) -> Result<(), Stop> {
-        let candidates = self.candidates()?;
-        for extra in candidates
-            .into_iter()
-            .filter(|r| r.draft && r.id != keep.id)
-        {
-            // As it is now, not as the list had it.
-            let Some(extra) = self.api.by_id(extra.id)?.filter(|r| r.draft) else {
-                continue;
-            };
-            let spare = |asset: &RawAsset| {
-                let ours = names.get(asset.name.as_str()).copied();
-                let copied = ours.is_some()
-                    && asset.sha256() == ours
-                    && keep.whole(&asset.name).and_then(RawAsset::sha256) == ours;
-                let derived = super::publish::DERIVED.contains(&asset.name.as_str());
-                copied || derived || !asset.is_whole() || super::swap::is_temporary(&asset.name)
-            };
-            if !extra.assets.iter().all(spare) {
-                continue;
-            }
-            for asset in &extra.assets {
-                self.delete(asset.id)?;
-            }
-            if self
-                .api
-                .by_id(extra.id)?
-                .is_some_and(|r| r.draft && r.assets.is_empty())
-            {
-                self.wrote = true;
-                self.api.delete_release(extra.id)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// After a failure: no empty draft of ours stays behind.
+    /// After a failure: removes the draft that this session made, if it is still empty.
     fn withdraw_empty(&mut self, stop: &Stop) {
         let (Some(id), Stop::Fatal(error)) = (self.created, stop) else {
             return;
@@ -504,26 +296,26 @@ impl<'a> Session<'a> {
         if matches!(error.kind(), Kind::Interrupted(_) | Kind::Unavailable) {
             return;
         }
-        // It is about manners: an error here would hide the one that counts.
-        if let Ok(Some(release)) = self.api.by_id(id)
+        // An error here is dropped: it would hide the one that ended the session.
+        if let Ok(Some(release)) = self.api().by_id(id)
             && release.draft
             && release.assets.is_empty()
         {
-            let _ = self.api.delete_release(id);
+            let _ = self.api().delete_release(id);
         }
     }
 
-    /// A draft that can't be published is removed if this session made it and all in it.
-    fn withdraw_ours(&mut self, id: u64) {
+    /// Removes a draft that can't be published, if this session made it and all its assets.
+    pub(super) fn withdraw_ours(&mut self, id: u64) {
         if self.created == Some(id)
-            && let Ok(Some(release)) = self.api.by_id(id)
+            && let Ok(Some(release)) = self.api().by_id(id)
             && release.draft
             && release
                 .assets
                 .iter()
                 .all(|asset| self.uploaded.contains(&asset.id))
         {
-            let _ = self.api.delete_release(id);
+            let _ = self.api().delete_release(id);
         }
     }
 }

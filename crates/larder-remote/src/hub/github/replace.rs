@@ -1,45 +1,32 @@
-//! Replacing an asset without a moment in which neither the old nor the new is there. GitHub has no replace: an asset is
-//! deleted, then uploaded. So the new bytes come first, under a temporary name, and are checked there.
+//! Replacing an asset so that the old or the new bytes exist at every moment. GitHub has no replace:
+//! an asset is deleted, then another is uploaded. So the new bytes are uploaded first, under a
+//! temporary name, and checked there.
 //!
 //! For an asset with its sidecar:
 //!
-//! | step | in the release | after a crash here |
+//! | step | the release holds | after a crash here |
 //! |---|---|---|
-//! | | old, old sidecar | |
-//! | 1 | + new under a temporary name | the old stands; the next run removes or goes on |
-//! | 2 | + its sidecar under a temporary name | the same |
-//! | 3 | − old sidecar: readers see nothing | from here [`recover`] finishes, whoever runs next |
-//! | 4 | − old | |
-//! | 5 | new gets its name | |
-//! | 6 | its sidecar gets its name | done |
+//! | | the old asset and its sidecar | |
+//! | 1 | also the new asset under a temporary name | the old one counts; the next run removes the new one or goes on |
+//! | 2 | also the new sidecar under a temporary name | the same |
+//! | 3 | the old sidecar is deleted: readers see no asset | from here on [`recover`] finishes, in whichever run comes next |
+//! | 4 | the old asset is deleted | |
+//! | 5 | the new asset gets its name | |
+//! | 6 | the new sidecar gets its name | nothing is left to do |
+//!
+//! Does not decide whether an asset may be replaced.
 
-use super::api::RawRelease;
-use super::session::{Item, Session, Stop};
+use super::names::{target, temporary};
+use super::session::{Session, Stop};
+use super::transfer::Item;
+use crate::github::Release;
 use larder_core::formats::Sidecar;
-use larder_core::model::{AssetName, Digest};
-
-const END: &str = ".new";
-
-/// The temporary name of what is to be called `name`: by its content, so that it is known again.
-pub(super) fn temporary(name: &str, content: &Digest) -> String {
-    format!("{name}.{}{END}", content.short())
-}
-
-/// Whether a name is a temporary one.
-pub(super) fn is_temporary(name: &str) -> bool {
-    target(name).is_some()
-}
-
-/// What an asset of a temporary name is to be called.
-fn target(name: &str) -> Option<&str> {
-    let (name, short) = name.strip_suffix(END)?.rsplit_once('.')?;
-    (short.len() == 12 && short.bytes().all(|b| b.is_ascii_hexdigit())).then_some(name)
-}
+use larder_core::model::AssetName;
 
 /// Replaces one asset that has no sidecar.
 pub(super) fn replace_one(
     session: &mut Session<'_>,
-    release: &RawRelease,
+    release: &Release,
     item: Item<'_>,
 ) -> Result<(), Stop> {
     let name = temporary(item.name, &item.sha256);
@@ -53,7 +40,7 @@ pub(super) fn replace_one(
 /// Replaces an asset and its sidecar, or puts them where one of the two is missing.
 pub(super) fn replace_pair(
     session: &mut Session<'_>,
-    release: &RawRelease,
+    release: &Release,
     asset: Item<'_>,
     sidecar: Item<'_>,
 ) -> Result<(), Stop> {
@@ -72,7 +59,7 @@ pub(super) fn replace_pair(
     session.rename(new_sidecar, sidecar.name)
 }
 
-fn stage(session: &mut Session<'_>, release: &RawRelease, item: Item<'_>) -> Result<u64, Stop> {
+fn stage(session: &mut Session<'_>, release: &Release, item: Item<'_>) -> Result<u64, Stop> {
     if let Some(there) = release.whole(item.name)
         && session.same(there, item.size, &item.sha256)?
     {
@@ -81,10 +68,10 @@ fn stage(session: &mut Session<'_>, release: &RawRelease, item: Item<'_>) -> Res
     session.put(release, item).map(|made| made.id)
 }
 
-/// Finishes a replacement of this asset that a crash cut short after step 3. Whether there was one.
+/// Finishes a replacement of this asset that was cut short after step 3; gives whether there was one.
 pub(super) fn recover(
     session: &mut Session<'_>,
-    release: &RawRelease,
+    release: &Release,
     name: &AssetName,
 ) -> Result<bool, Stop> {
     let sidecar_name = name.sidecar();
@@ -96,7 +83,7 @@ pub(super) fn recover(
         .iter()
         .filter(|a| a.is_whole() && target(&a.name) == Some(sidecar_name.as_str()));
     for new_sidecar in staged {
-        let Some(bytes) = session.api.small_asset(new_sidecar.id)? else {
+        let Some(bytes) = session.api().small_asset(new_sidecar.id)? else {
             continue;
         };
         let Ok(sidecar) = Sidecar::parse(&bytes, &new_sidecar.name) else {
@@ -125,10 +112,10 @@ pub(super) fn recover(
     Ok(false)
 }
 
-/// Removes what replacements of these names left behind. To be called once all of them are right.
+/// Removes what earlier replacements of these names left behind. Call it once all of them are right.
 pub(super) fn sweep<'n>(
     session: &mut Session<'_>,
-    release: &RawRelease,
+    release: &Release,
     names: impl Fn(&str) -> bool + 'n,
 ) -> Result<(), Stop> {
     for asset in &release.assets {
@@ -137,26 +124,4 @@ pub(super) fn sweep<'n>(
         }
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn temporary_names_are_names_and_known_again() {
-        let digest = Digest::of(b"x");
-        let name = temporary("arc-linux-amd64.tar.gz", &digest);
-        assert!(name.parse::<AssetName>().is_ok());
-        assert_eq!(target(&name), Some("arc-linux-amd64.tar.gz"));
-        for other in [
-            "arc.tar.gz",
-            "x.new",
-            "x.0123456789.new",
-            "x.0123456789ag.new",
-            "x.0123456789ab.neu",
-        ] {
-            assert!(!is_temporary(other), "{other}");
-        }
-    }
 }

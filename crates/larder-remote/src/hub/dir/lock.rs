@@ -1,0 +1,51 @@
+//! The lock of a folder that is written. It saves work and tells the files that killed publishers left
+//! from those of living ones; publishing stays correct without it.
+
+use std::fs::File;
+use std::time::Duration;
+
+use camino::Utf8Path;
+
+use super::stage::STAGED;
+use larder_core::fs;
+
+const LOCK: &str = ".lock";
+/// Where locks are unsupported, a staged file of this age belongs to no living publisher.
+const ABANDONED: Duration = Duration::from_hours(24);
+
+/// A folder's lock, held until it is dropped, where the file system supports locks.
+pub(super) struct Lock(Option<File>);
+
+impl Lock {
+    /// Waits for the lock, then removes what killed publishers left.
+    pub(super) fn take(dir: &Utf8Path) -> Self {
+        let path = dir.join(LOCK);
+        let file = fs::open(&path).or_else(|_| fs::create(&path)).ok();
+        let locked = file.filter(|file| file.lock().is_ok());
+        for name in fs::list(dir).unwrap_or_default() {
+            let path = dir.join(&name);
+            if name.starts_with(STAGED) && (locked.is_some() || is_abandoned(&path)) {
+                // A file that can't be removed does no harm.
+                let _ = fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path));
+            }
+        }
+        Self(locked)
+    }
+}
+
+fn is_abandoned(path: &Utf8Path) -> bool {
+    let modified = fs::lstat(path)
+        .ok()
+        .flatten()
+        .and_then(|meta| meta.modified().ok());
+    modified.is_some_and(|at| at.elapsed().is_ok_and(|age| age >= ABANDONED))
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if let Some(file) = &self.0 {
+            // Closing the file frees the lock too.
+            let _ = file.unlock();
+        }
+    }
+}

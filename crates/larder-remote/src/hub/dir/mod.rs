@@ -1,0 +1,163 @@
+//! The folder hub: `<root>/<tag>/<asset>` and `<root>/<tag>/<asset>.json`, on a local disk or a share.
+//!
+//! This file reads. [`publish`] and [`project`] write, so that a reader sees nothing or the whole;
+//! [`stage`] is how a file gets its name, [`sidecars`] derives the files for people, [`lock`] keeps
+//! publishers apart. A file whose name starts with a dot is no asset.
+
+mod lock;
+mod project;
+mod publish;
+mod sidecars;
+mod stage;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use larder_core::error::Result;
+use larder_core::formats::Sidecar;
+use larder_core::fs::{self, IoContext};
+use larder_core::model::{AssetName, Tag};
+
+use super::{
+    Body, HubPublisher, HubReader, Listed, PlainFile, Progress, PublishOptions, ReadOnly, Receipt,
+    Release, Upload,
+};
+
+/// A folder as a hub.
+pub struct DirHub {
+    root: Utf8PathBuf,
+}
+
+impl DirHub {
+    /// A hub in a folder, which need not exist yet.
+    pub fn new(root: &Utf8Path) -> Self {
+        Self {
+            root: root.to_owned(),
+        }
+    }
+
+    fn dir(&self, tag: &Tag) -> Utf8PathBuf {
+        self.root.join(tag.as_str())
+    }
+}
+
+impl HubReader for DirHub {
+    fn id(&self) -> String {
+        format!("dir:{}", self.root)
+    }
+
+    fn describe(&self) -> String {
+        self.root.to_string()
+    }
+
+    fn place(&self, tag: &Tag, asset: &AssetName) -> String {
+        format!("{}/{tag}/{asset}", self.root)
+    }
+
+    fn lists(&self) -> bool {
+        true
+    }
+
+    fn suffixes_tags(&self) -> bool {
+        false
+    }
+
+    fn sidecar(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Sidecar>> {
+        sidecars::read(&self.dir(tag), asset)
+    }
+
+    fn fetch(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Body>> {
+        let path = self.dir(tag).join(asset.as_str());
+        let Some(file) = sidecars::open(&path)? else {
+            return Ok(None);
+        };
+        let size = file.metadata().at("look at", &path)?.len();
+        Ok(Some(Body {
+            reader: Box::new(file),
+            size: Some(size),
+            place: path.into_string(),
+        }))
+    }
+
+    fn release(&self, tag: &Tag) -> Result<Option<Release>> {
+        let dir = self.dir(tag);
+        let mut assets = Vec::new();
+        for name in fs::list(&dir)? {
+            let Ok(name) = name.parse::<AssetName>() else {
+                continue;
+            };
+            if name.as_str() == project::NOTES {
+                continue;
+            }
+            if let Some(meta) =
+                fs::stat(dir.join(name.as_str()))?.filter(std::fs::Metadata::is_file)
+            {
+                assets.push(Listed {
+                    name,
+                    size: meta.len(),
+                    sha256: None,
+                    inputs: None,
+                });
+            }
+        }
+        let release = Release {
+            tag: tag.clone(),
+            draft: false,
+            immutable: false,
+            assets,
+        };
+        Ok((!release.assets.is_empty()).then_some(release))
+    }
+
+    fn releases(&self) -> Result<Vec<Release>> {
+        let tags = fs::list(&self.root)?
+            .into_iter()
+            .filter_map(|name| name.parse::<Tag>().ok());
+        tags.filter_map(|tag| self.release(&tag).transpose())
+            .collect()
+    }
+}
+
+impl HubPublisher for DirHub {
+    fn ready(&self) -> Result<(), ReadOnly> {
+        let why = match fs::stat(&self.root) {
+            Ok(Some(meta)) if !meta.is_dir() => format!("the hub {} is no folder", self.root),
+            Ok(_) => return Ok(()),
+            Err(error) => error.to_string(),
+        };
+        Err(ReadOnly {
+            hub: self.describe(),
+            why,
+        })
+    }
+
+    fn publish(
+        &self,
+        tag: &Tag,
+        uploads: &[Upload<'_>],
+        options: PublishOptions,
+        progress: Progress<'_>,
+    ) -> Result<Receipt> {
+        let assets = publish::publish(&self.dir(tag), tag, uploads, options.replace, progress)?;
+        Ok(Receipt::plain(tag, assets))
+    }
+
+    fn publish_project(
+        &self,
+        tag: &Tag,
+        files: &[PlainFile<'_>],
+        notes: &str,
+        options: PublishOptions,
+        progress: Progress<'_>,
+    ) -> Result<Receipt> {
+        let assets = project::publish(&self.root, tag, files, notes, options.replace, progress)?;
+        Ok(Receipt::plain(tag, assets))
+    }
+
+    fn finalize(&self, _tag: &Tag) -> Result<()> {
+        Ok(())
+    }
+
+    fn abort(&self, _tag: &Tag) -> Result<()> {
+        Ok(())
+    }
+}

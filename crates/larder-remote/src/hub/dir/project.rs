@@ -1,0 +1,102 @@
+//! Publishing a project release to a folder: files without sidecars, all of them or nothing visible.
+
+use camino::Utf8Path;
+
+use super::lock::Lock;
+use super::stage::{STAGED, digest, stage, stage_bytes};
+use crate::hub::{PlainFile, Progress, Published};
+use larder_core::error::{Error, Result};
+use larder_core::fs::{self, IoContext};
+use larder_core::model::Tag;
+
+/// The text of a project release, for people.
+pub(super) const NOTES: &str = "notes.md";
+
+/// Publishes files and notes to a tag below the hub's root.
+pub(super) fn publish(
+    root: &Utf8Path,
+    tag: &Tag,
+    files: &[PlainFile<'_>],
+    notes: &str,
+    replace: bool,
+    progress: Progress<'_>,
+) -> Result<Vec<Published>> {
+    fs::create_dir_all(root)?;
+    let dir = root.join(tag.as_str());
+    let _lock = Lock::take(root);
+    if fs::list(&dir)?.is_empty() {
+        appear(root, &dir, files, notes, progress)?;
+        return Ok(files.iter().map(|_| Published::Added).collect());
+    }
+    let found = files
+        .iter()
+        .map(|file| compare(&dir, file))
+        .collect::<Result<Vec<_>>>()?;
+    let differ: Vec<&str> = files
+        .iter()
+        .zip(&found)
+        .filter(|(_, published)| **published == Published::Replaced)
+        .map(|(file, _)| file.name.as_str())
+        .collect();
+    if !differ.is_empty() && !replace {
+        return Err(Error::failed(format!(
+            "the release {tag} in {root} already has other bytes as {}",
+            differ.join(", ")
+        ))
+        .hint("published bytes are never overwritten: use another tag, or `--replace`"));
+    }
+    for (file, published) in files.iter().zip(&found) {
+        let PlainFile {
+            name,
+            file,
+            sha256,
+            size,
+        } = file;
+        if *published != Published::Present {
+            stage(&dir, file, sha256, *size, progress)?.replace(&dir.join(name.as_str()))?;
+        }
+    }
+    if fs::read_text_opt(dir.join(NOTES))?.as_deref() != Some(notes) {
+        stage_bytes(&dir, notes.as_bytes())?.replace(&dir.join(NOTES))?;
+    }
+    Ok(found)
+}
+
+/// Makes the whole release appear by one rename.
+fn appear(
+    root: &Utf8Path,
+    dir: &Utf8Path,
+    files: &[PlainFile<'_>],
+    notes: &str,
+    progress: Progress<'_>,
+) -> Result<()> {
+    let whole = tempfile::Builder::new()
+        .prefix(STAGED)
+        .tempdir_in(root)
+        .at("create a folder in", root)?;
+    let staged = Utf8Path::from_path(whole.path())
+        .ok_or_else(|| Error::usage("the hub's path is not UTF-8"))?;
+    fs::set_mode(staged, 0o755)?;
+    for PlainFile {
+        name,
+        file,
+        sha256,
+        size,
+    } in files
+    {
+        stage(staged, file, sha256, *size, progress)?.keep(&staged.join(name.as_str()))?;
+    }
+    stage_bytes(staged, notes.as_bytes())?.keep(&staged.join(NOTES))?;
+    fs::rename(staged, dir)?;
+    fs::sync_dir(root)
+}
+
+/// What publishing a file to an existing release comes to.
+fn compare(dir: &Utf8Path, file: &PlainFile<'_>) -> Result<Published> {
+    let path = dir.join(file.name.as_str());
+    Ok(match fs::stat(&path)?.map(|meta| meta.len()) {
+        None => Published::Added,
+        Some(size) if size == file.size && digest(&path)? == file.sha256 => Published::Present,
+        Some(_) => Published::Replaced,
+    })
+}

@@ -1,0 +1,150 @@
+//! Publishing to a release's folder, in this order:
+//! 1. Stage a copy beside its place, hashed while it is copied, flushed.
+//! 2. Give it its name only if nobody has taken it; then its sidecar in the same way. An asset without a
+//!    sidecar is invisible.
+//! 3. Derive `manifest.json` and `checksums.txt` from the sidecars that are there now.
+//!
+//! Killed anywhere, the next call goes on from what is there.
+
+use camino::Utf8Path;
+
+use super::lock::Lock;
+use super::sidecars;
+use super::stage::{digest, stage, stage_bytes};
+use crate::hub::{Progress, Published, Upload};
+use larder_core::error::{Error, Kind, Result};
+use larder_core::formats::Sidecar;
+use larder_core::fs;
+use larder_core::model::{AssetName, Tag};
+
+/// A sidecar whose asset is being replaced: it gets its name as soon as the new bytes have theirs.
+const NEXT: &str = ".next-";
+/// How often one asset is tried: each time another writer came between a look and a rename.
+const TRIES: usize = 16;
+
+/// Publishes uploads to a release's folder, which is made where it is missing.
+pub(super) fn publish(
+    dir: &Utf8Path,
+    tag: &Tag,
+    uploads: &[Upload<'_>],
+    replace: bool,
+    progress: Progress<'_>,
+) -> Result<Vec<Published>> {
+    fs::create_dir_all(dir)?;
+    let _lock = Lock::take(dir);
+    let published = uploads
+        .iter()
+        .map(|upload| publish_one(dir, upload, replace, progress))
+        .collect::<Result<Vec<_>>>()?;
+    sidecars::derive(dir, tag)?;
+    Ok(published)
+}
+
+/// Publishes one asset.
+fn publish_one(
+    dir: &Utf8Path,
+    upload: &Upload<'_>,
+    replace: bool,
+    progress: Progress<'_>,
+) -> Result<Published> {
+    let (asset, sidecar) = (
+        dir.join(upload.name.as_str()),
+        dir.join(upload.name.sidecar().as_str()),
+    );
+    let ours = &upload.sidecar;
+    let text = ours.to_json();
+    for _ in 0..TRIES {
+        finish_replacement(dir, &upload.name)?;
+        let existing = match sidecars::read(dir, &upload.name) {
+            Err(error) if replace && error.kind() == Kind::Integrity => None,
+            other => other?,
+        };
+        let size = fs::stat(&asset)?.map(|meta| meta.len());
+        match (existing, size) {
+            (None, None) => {
+                if stage(dir, upload.file, &ours.sha256, ours.size, progress)?.keep(&asset)?
+                    && stage_bytes(dir, text.as_bytes())?.keep(&sidecar)?
+                {
+                    return Ok(Published::Added);
+                }
+            }
+            // Killed between asset and sidecar, or put there by hand.
+            (None, Some(size)) => {
+                let same = size == ours.size && digest(&asset)? == ours.sha256;
+                if same && !replace {
+                    if stage_bytes(dir, text.as_bytes())?.keep(&sidecar)? {
+                        return Ok(Published::Added);
+                    }
+                } else if replace {
+                    return replace_pair(dir, upload, &text, progress);
+                } else {
+                    return Ok(Published::Taken(None));
+                }
+            }
+            (Some(there), size) => {
+                let same =
+                    there.artifact == ours.artifact && there.content.inputs == ours.content.inputs;
+                let whole =
+                    size == Some(there.size) && (!replace || digest(&asset)? == there.sha256);
+                return match (same, whole, replace) {
+                    (true, true, _) => Ok(Published::Present),
+                    // Its bytes are gone or cut: the same artifact takes their place.
+                    (true, false, _) | (false, _, true) => {
+                        replace_pair(dir, upload, &text, progress)
+                    }
+                    // The described bytes are gone, and nobody is likely to make the same again.
+                    (false, _, false) if size.is_none() => {
+                        replace_pair(dir, upload, &text, progress)
+                    }
+                    (false, _, false) if there.content.inputs == ours.content.inputs => {
+                        Ok(Published::Stands(Box::new(there)))
+                    }
+                    (false, _, false) => Ok(Published::Taken(Some(Box::new(there)))),
+                };
+            }
+        }
+    }
+    Err(Error::unavailable(format!("too many writers publish {asset} at once")).hint("run again"))
+}
+
+/// Puts an asset and its sidecar in the place of others. Both files are ready before the first rename;
+/// after a kill between the two renames, [`finish_replacement`] makes the second one.
+fn replace_pair(
+    dir: &Utf8Path,
+    upload: &Upload<'_>,
+    text: &str,
+    progress: Progress<'_>,
+) -> Result<Published> {
+    let bytes = stage(
+        dir,
+        upload.file,
+        &upload.sidecar.sha256,
+        upload.sidecar.size,
+        progress,
+    )?;
+    let next = dir.join(format!("{NEXT}{}", upload.name.sidecar()));
+    stage_bytes(dir, text.as_bytes())?.replace(&next)?;
+    bytes.replace(&dir.join(upload.name.as_str()))?;
+    fs::rename(&next, dir.join(upload.name.sidecar().as_str()))?;
+    fs::sync_dir(dir)?;
+    Ok(Published::Replaced)
+}
+
+/// Ends a replacement that was killed: if the new bytes have their name, their sidecar gets its own;
+/// otherwise the replacement had not begun, and the staged sidecar is removed.
+fn finish_replacement(dir: &Utf8Path, name: &AssetName) -> Result<()> {
+    let next = dir.join(format!("{NEXT}{}", name.sidecar()));
+    let Some(bytes) = fs::read_opt(&next)? else {
+        return Ok(());
+    };
+    let asset = dir.join(name.as_str());
+    let arrived = match Sidecar::parse(&bytes, next.as_str()) {
+        Ok(sidecar) => fs::stat(&asset)?.is_some() && digest(&asset)? == sidecar.sha256,
+        Err(_) => false,
+    };
+    if arrived {
+        fs::rename(&next, dir.join(name.sidecar().as_str()))
+    } else {
+        fs::remove_file(&next)
+    }
+}

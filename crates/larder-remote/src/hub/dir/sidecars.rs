@@ -1,0 +1,94 @@
+//! The sidecars in a release's folder, and the files that are derived from them.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+
+use camino::Utf8Path;
+
+use super::stage::stage_bytes;
+use crate::hub::MAX_SIDECAR;
+use crate::hub::derived::{self, Home};
+use larder_core::error::{Error, Kind, Result};
+use larder_core::formats::Sidecar;
+use larder_core::fs;
+use larder_core::model::{AssetName, Tag};
+
+/// How often derived files are written before giving up: each time another writer added an asset.
+const ROUNDS: usize = 16;
+
+/// The sidecar of an asset.
+pub(super) fn read(dir: &Utf8Path, asset: &AssetName) -> Result<Option<Sidecar>> {
+    let path = dir.join(asset.sidecar().as_str());
+    let Some(file) = open(&path)? else {
+        return Ok(None);
+    };
+    let bytes = crate::http::read_small(file, MAX_SIDECAR, path.as_str())?;
+    Sidecar::parse(&bytes, path.as_str()).map(Some)
+}
+
+/// Opens a file of the hub for reading. What is not there is absent; what can't be read is not.
+pub(super) fn open(path: &Utf8Path) -> Result<Option<File>> {
+    match fs::open_opt(path) {
+        Ok(None) => Ok(None),
+        Ok(Some(file)) if file.metadata().is_ok_and(|meta| meta.is_file()) => Ok(Some(file)),
+        Ok(Some(_)) => Err(Error::integrity(format!("{path} is no file"))),
+        Err(error) => {
+            let denied = error
+                .causes()
+                .iter()
+                .any(|cause| cause.to_lowercase().contains("permission denied"));
+            Err(error.with_kind(if denied {
+                Kind::Refused
+            } else {
+                Kind::Unavailable
+            }))
+        }
+    }
+}
+
+/// All sidecars of a release by asset. A damaged one is skipped here; the code that reads it reports
+/// the damage.
+fn all(dir: &Utf8Path) -> Result<BTreeMap<AssetName, Sidecar>> {
+    let mut found = BTreeMap::new();
+    for name in fs::list(dir)? {
+        let Some(asset) = name
+            .strip_suffix(".json")
+            .and_then(|asset| asset.parse::<AssetName>().ok())
+        else {
+            continue;
+        };
+        if name == derived::MANIFEST || fs::stat(dir.join(asset.as_str()))?.is_none() {
+            continue;
+        }
+        match read(dir, &asset) {
+            Ok(Some(sidecar)) => drop(found.insert(asset, sidecar)),
+            Err(error) if error.kind() != Kind::Integrity => return Err(error),
+            Ok(None) | Err(_) => {}
+        }
+    }
+    Ok(found)
+}
+
+/// Brings `manifest.json` and `checksums.txt` in line with the sidecars, and checks again until no new
+/// sidecar was found: of two writers the last one leaves both their assets in the files.
+pub(super) fn derive(dir: &Utf8Path, tag: &Tag) -> Result<()> {
+    let mut written = None;
+    for _ in 0..ROUNDS {
+        let sidecars = all(dir)?;
+        if sidecars.is_empty() {
+            return Ok(());
+        }
+        let wanted = derived::files(Home::default(), tag, &sidecars);
+        if written.as_ref() == Some(&wanted) {
+            return Ok(());
+        }
+        for (name, bytes) in &wanted {
+            let path = dir.join(name);
+            if fs::read_opt(&path)?.as_deref() != Some(bytes.as_slice()) {
+                stage_bytes(dir, bytes)?.replace(&path)?;
+            }
+        }
+        written = Some(wanted);
+    }
+    Ok(())
+}

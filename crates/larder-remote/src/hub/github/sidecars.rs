@@ -1,0 +1,180 @@
+//! The sidecars of a release: read once per run, compared with the assets they describe, and the
+//! source of the derived files `manifest.json` and `checksums.txt`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::names;
+use super::replace;
+use super::session::{Session, Stop};
+use super::transfer::Item;
+use crate::github::{Api, Asset, Release};
+use crate::hub::derived;
+use larder_core::error::{Error, Kind, Result};
+use larder_core::formats::Sidecar;
+use larder_core::model::{AssetName, Tag};
+
+/// How often derived files are written before giving up: each time another writer was faster.
+const DERIVED_ROUNDS: u32 = 12;
+
+/// Sidecars by the numbers of their assets, whose bytes never change.
+#[derive(Default)]
+pub(super) struct Sidecars(Mutex<HashMap<u64, Arc<Sidecar>>>);
+
+impl Sidecars {
+    pub(super) fn get(&self, api: &Api, asset: &Asset) -> Result<Option<Arc<Sidecar>>> {
+        if let Some(known) = self.lock().get(&asset.id) {
+            return Ok(Some(Arc::clone(known)));
+        }
+        let Some(bytes) = api.small_asset(asset.id)? else {
+            return Ok(None);
+        };
+        let sidecar = Arc::new(Sidecar::parse(&bytes, &asset.name)?);
+        self.lock().insert(asset.id, Arc::clone(&sidecar));
+        Ok(Some(sidecar))
+    }
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Sidecar>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The error of an asset that is not what its sidecar states.
+pub(super) fn contradiction(
+    tag: &Tag,
+    name: &AssetName,
+    sidecar: &Sidecar,
+    asset: &Asset,
+) -> Error {
+    let found = asset.sha256().map_or_else(
+        || format!("{} bytes", asset.size),
+        |digest| digest.to_string(),
+    );
+    Error::integrity(format!("{name} of {tag} is not what its sidecar states"))
+        .cause(format!(
+            "the sidecar says {}, the hub has {found}",
+            sidecar.sha256
+        ))
+        .hint("`larder release --replace` puts it right")
+}
+
+/// The sidecars of a release by their assets' names, where the asset is there and as stated.
+pub(super) fn pairs(
+    api: &Api,
+    sidecars: &Sidecars,
+    release: &Release,
+) -> Result<BTreeMap<AssetName, Arc<Sidecar>>> {
+    let mut pairs = BTreeMap::new();
+    for stated in &release.assets {
+        let Some(asset) = stated
+            .name
+            .strip_suffix(".json")
+            .and_then(|name| release.whole(name))
+        else {
+            continue;
+        };
+        let (true, Ok(name)) = (stated.is_whole(), asset.name.parse::<AssetName>()) else {
+            continue;
+        };
+        // Skip a damaged sidecar here: `audit` reports it before anything becomes visible.
+        let Some(sidecar) = (match sidecars.get(api, stated) {
+            Err(error) if error.kind() == Kind::Integrity => None,
+            found => found?,
+        }) else {
+            continue;
+        };
+        if asset.size == sidecar.size
+            && asset.sha256().is_none_or(|digest| digest == sidecar.sha256)
+        {
+            pairs.insert(name, sidecar);
+        }
+    }
+    Ok(pairs)
+}
+
+/// Writes the derived files until they agree with the sidecars. Every writer checks again after
+/// writing, so the last one leaves the right files.
+pub(super) fn derive(
+    session: &mut Session<'_>,
+    sidecars: &Sidecars,
+    mut release: Release,
+) -> Result<Release, Stop> {
+    let mut why = Error::unavailable("the derived files did not settle");
+    for _ in 0..DERIVED_ROUNDS {
+        let pairs = pairs(session.api(), sidecars, &release)?;
+        if pairs.is_empty() {
+            return Ok(release);
+        }
+        let files = derived_files(session.api(), session.tag, &pairs);
+        let mut right = true;
+        for (name, bytes) in &files {
+            let item = Item::bytes(name, bytes);
+            let done = match release.asset(name) {
+                Some(there) if session.same(there, item.size, &item.sha256)? => continue,
+                Some(broken) if !broken.is_whole() => session
+                    .delete(broken.id)
+                    .and_then(|()| session.put(&release, item).map(drop)),
+                Some(_) => replace::replace_one(session, &release, item),
+                None => session.put(&release, item).map(drop),
+            };
+            right = false;
+            match done {
+                Ok(()) => {}
+                Err(Stop::Again(error)) => {
+                    why = error;
+                    break;
+                }
+                Err(stop) => return Err(stop),
+            }
+        }
+        if right {
+            return Ok(release);
+        }
+        release = session.look(release.id)?;
+    }
+    Err(Stop::Again(why))
+}
+
+/// Checks, before a draft becomes visible, that every sidecar can be read and its asset is as it
+/// states.
+pub(super) fn audit(
+    session: &Session<'_>,
+    sidecars: &Sidecars,
+    release: &Release,
+) -> Result<(), Stop> {
+    for stated in release
+        .assets
+        .iter()
+        .filter(|a| a.is_whole() && !names::is_derived(&a.name))
+    {
+        let Some(name) = stated.name.strip_suffix(".json") else {
+            continue;
+        };
+        let (Some(asset), Ok(parsed)) = (release.whole(name), name.parse::<AssetName>()) else {
+            continue;
+        };
+        let Some(sidecar) = sidecars.get(session.api(), stated)? else {
+            continue;
+        };
+        if !session.same(asset, sidecar.size, &sidecar.sha256)? {
+            return Err(contradiction(session.tag, &parsed, &sidecar, asset).into());
+        }
+    }
+    Ok(())
+}
+
+/// `manifest.json` and `checksums.txt` of a release, from its sidecars.
+fn derived_files(
+    api: &Api,
+    tag: &Tag,
+    pairs: &BTreeMap<AssetName, Arc<Sidecar>>,
+) -> [(&'static str, Vec<u8>); 2] {
+    let page = api.web_url(&format!("/releases/tag/{tag}"));
+    derived::files(
+        derived::Home {
+            repo: Some(api.repo()),
+            url: Some(&page),
+        },
+        tag,
+        pairs,
+    )
+}

@@ -1,0 +1,164 @@
+//! One upload: what the release holds under its name, and what is written because of that. Writes
+//! nothing derived, and does not decide when a release becomes visible.
+
+use std::sync::Arc;
+
+use super::label;
+use super::replace;
+use super::session::{Session, Stop};
+use super::sidecars::{Sidecars, contradiction};
+use super::transfer::Item;
+use crate::github::{Content, Release};
+use crate::hub::{Published, Upload};
+use larder_core::error::{Error, Kind};
+use larder_core::formats::Sidecar;
+
+/// What a release holds under an upload's name.
+pub(super) enum Found {
+    /// The same artifact, whole.
+    Same,
+    /// Other bytes of the same inputs.
+    OtherBytes(Arc<Sidecar>),
+    /// An asset of other inputs, or one without a sidecar.
+    Other(Option<Arc<Sidecar>>),
+    /// Our asset without its sidecar.
+    OnlyAsset,
+    /// Our sidecar without its asset.
+    OnlySidecar,
+    /// A sidecar of something else that is not there.
+    StaleSidecar,
+    /// Nothing.
+    Nothing,
+}
+
+/// Looks up what there is under an upload's name. With `replace`, an asset that is not what its
+/// sidecar states is something to replace; otherwise it is an error.
+pub(super) fn find(
+    session: &Session<'_>,
+    sidecars: &Sidecars,
+    release: &Release,
+    upload: &Upload<'_>,
+    replace: bool,
+) -> Result<Found, Stop> {
+    let ours = &upload.sidecar;
+    let asset = release.whole(upload.name.as_str());
+    let Some(stated) = release.whole(upload.name.sidecar().as_str()) else {
+        return Ok(match asset {
+            None => Found::Nothing,
+            Some(asset) if session.same(asset, ours.size, &ours.sha256)? => Found::OnlyAsset,
+            Some(_) => Found::Other(None),
+        });
+    };
+    let theirs = match sidecars.get(session.api(), stated) {
+        Ok(Some(theirs)) => theirs,
+        Ok(None) => {
+            return Err(Stop::Again(Error::unavailable(format!(
+                "{} went away",
+                stated.name
+            ))));
+        }
+        Err(error) if replace && error.kind() == Kind::Integrity => return Ok(Found::Other(None)),
+        Err(error) => return Err(error.into()),
+    };
+    let same_inputs = theirs.content.inputs == ours.content.inputs
+        && theirs.content.origin == ours.content.origin;
+    match asset {
+        None if same_inputs && theirs.sha256 == ours.sha256 => Ok(Found::OnlySidecar),
+        None => Ok(Found::StaleSidecar),
+        Some(asset) if !session.same(asset, theirs.size, &theirs.sha256)? => {
+            if replace {
+                return Ok(Found::Other(Some(theirs)));
+            }
+            Err(contradiction(session.tag, &upload.name, &theirs, asset).into())
+        }
+        Some(_) if same_inputs && theirs.artifact == ours.artifact => Ok(Found::Same),
+        Some(_) if same_inputs => Ok(Found::OtherBytes(theirs)),
+        Some(_) => Ok(Found::Other(Some(theirs))),
+    }
+}
+
+/// The outcome in a release that can't be changed; `None` where the upload needs another release.
+pub(super) fn keep(
+    upload: &Upload<'_>,
+    replace: bool,
+    found: Found,
+    before: Option<Published>,
+) -> Result<Option<Published>, Stop> {
+    match found {
+        Found::Same => Ok(Some(before.unwrap_or(Published::Present))),
+        _ if replace && !matches!(found, Found::Nothing) => Err(Error::refused(format!(
+            "{} is in an immutable release: it can't be replaced",
+            upload.name
+        ))
+        .hint("bump the version")
+        .into()),
+        Found::OtherBytes(theirs) => Ok(Some(Published::Stands(Box::new((*theirs).clone())))),
+        _ => Ok(None),
+    }
+}
+
+/// Writes what is missing of an upload. `before` is the outcome of an earlier round.
+pub(super) fn add(
+    session: &mut Session<'_>,
+    release: &Release,
+    upload: &Upload<'_>,
+    replace: bool,
+    found: Found,
+    before: Option<Published>,
+) -> Result<Published, Stop> {
+    let Upload {
+        name,
+        file,
+        sidecar,
+    } = upload;
+    let (sidecar_name, text) = (name.sidecar(), sidecar.to_json());
+    let asset = Item {
+        name: name.as_str(),
+        label: None,
+        content: Content::File(file),
+        size: sidecar.size,
+        sha256: sidecar.sha256,
+    };
+    let label = label::of(&sidecar_name, &sidecar.content.inputs);
+    let stated = Item::bytes(sidecar_name.as_str(), text.as_bytes()).labelled(&label);
+    let written = match before {
+        Some(already @ (Published::Added | Published::Replaced)) => Some(already),
+        _ => None,
+    };
+    let writes = match found {
+        Found::Same => false,
+        Found::OtherBytes(_) | Found::Other(_) => replace,
+        Found::OnlyAsset | Found::OnlySidecar | Found::StaleSidecar | Found::Nothing => true,
+    };
+    if writes {
+        for broken in [name.as_str(), sidecar_name.as_str()] {
+            if let Some(left) = release.asset(broken).filter(|asset| !asset.is_whole()) {
+                session.delete(left.id)?;
+            }
+        }
+    }
+    match found {
+        Found::Same => return Ok(written.unwrap_or(Published::Present)),
+        Found::OtherBytes(_) | Found::Other(_) if replace => {
+            replace::replace_pair(session, release, asset, stated)?;
+            return Ok(Published::Replaced);
+        }
+        Found::OtherBytes(theirs) => return Ok(Published::Stands(Box::new((*theirs).clone()))),
+        Found::Other(theirs) => {
+            let theirs = theirs.map(|theirs| Box::new((*theirs).clone()));
+            return Ok(Published::Taken(theirs));
+        }
+        Found::StaleSidecar => replace::replace_pair(session, release, asset, stated)?,
+        Found::Nothing => {
+            session.put(release, asset)?;
+            session.put(release, stated)?;
+        }
+        Found::OnlyAsset => {
+            session.put(release, stated)?;
+        }
+        Found::OnlySidecar => {
+            session.put(release, asset)?;
+        }
+    }
+    Ok(written.unwrap_or(Published::Added))
+}

@@ -1,0 +1,256 @@
+//! The in-memory twin of the hubs, for tests of the code that reads and publishes: a map from tags to
+//! files, and a switch that makes every question fail. It behaves as the folder hub does, without
+//! drafts, locks or anything that survives the process.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use larder_core::error::{Error, Result};
+use larder_core::formats::Sidecar;
+use larder_core::fs;
+use larder_core::model::{AssetName, Digest, Tag};
+
+use super::derived::{self, Home};
+use super::{
+    Body, HubPublisher, HubReader, Listed, PlainFile, Progress, PublishOptions, Published,
+    ReadOnly, Receipt, Release, Upload,
+};
+
+type Files = BTreeMap<AssetName, Vec<u8>>;
+
+/// A hub in memory.
+#[derive(Default)]
+pub struct MemoryHub {
+    releases: Mutex<BTreeMap<Tag, Files>>,
+    failure: Mutex<Option<Error>>,
+    questions: AtomicUsize,
+}
+
+impl MemoryHub {
+    /// An empty hub.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// From now on every question is answered with this error; `None` ends that.
+    pub fn fail(&self, error: Option<Error>) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
+
+    /// How many questions were asked so far.
+    pub fn questions(&self) -> usize {
+        self.questions.load(Ordering::Relaxed)
+    }
+
+    /// Puts a file there as it is: an asset without a sidecar, or a damaged sidecar.
+    pub fn put(&self, tag: &Tag, name: &AssetName, bytes: &[u8]) {
+        let mut releases = self.releases();
+        let files = releases.entry(tag.clone()).or_default();
+        files.insert(name.clone(), bytes.to_vec());
+    }
+
+    fn releases(&self) -> MutexGuard<'_, BTreeMap<Tag, Files>> {
+        self.releases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ask<T>(&self, answer: impl FnOnce(&BTreeMap<Tag, Files>) -> Result<T>) -> Result<T> {
+        self.questions.fetch_add(1, Ordering::Relaxed);
+        let failure = self
+            .failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        match failure {
+            Some(error) => Err(error),
+            None => answer(&self.releases()),
+        }
+    }
+}
+
+impl HubReader for MemoryHub {
+    fn id(&self) -> String {
+        "memory".to_owned()
+    }
+
+    fn describe(&self) -> String {
+        "the hub in memory".to_owned()
+    }
+
+    fn place(&self, tag: &Tag, asset: &AssetName) -> String {
+        format!("memory:{tag}/{asset}")
+    }
+
+    fn lists(&self) -> bool {
+        true
+    }
+
+    fn suffixes_tags(&self) -> bool {
+        false
+    }
+
+    fn sidecar(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Sidecar>> {
+        self.ask(|releases| sidecar(releases.get(tag), asset))
+    }
+
+    fn fetch(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Body>> {
+        let bytes = self.ask(|all| Ok(all.get(tag).and_then(|files| files.get(asset)).cloned()))?;
+        Ok(bytes.map(|bytes| Body {
+            size: Some(bytes.len() as u64),
+            reader: Box::new(Cursor::new(bytes)),
+            place: self.place(tag, asset),
+        }))
+    }
+
+    fn release(&self, tag: &Tag) -> Result<Option<Release>> {
+        self.ask(|releases| Ok(releases.get(tag).map(|files| listed(tag, files))))
+    }
+
+    fn releases(&self) -> Result<Vec<Release>> {
+        self.ask(|all| Ok(all.iter().map(|(tag, files)| listed(tag, files)).collect()))
+    }
+}
+
+impl HubPublisher for MemoryHub {
+    fn ready(&self) -> Result<(), ReadOnly> {
+        Ok(())
+    }
+
+    fn publish(
+        &self,
+        tag: &Tag,
+        uploads: &[Upload<'_>],
+        options: PublishOptions,
+        progress: Progress<'_>,
+    ) -> Result<Receipt> {
+        let mut releases = self.releases();
+        let files = releases.entry(tag.clone()).or_default();
+        let mut published = Vec::new();
+        for upload in uploads {
+            let outcome = outcome(files, upload, options.replace)?;
+            if matches!(outcome, Published::Added | Published::Replaced) {
+                let bytes = read(upload.file, &upload.sidecar.sha256)?;
+                progress(bytes.len() as u64);
+                let text = upload.sidecar.to_json();
+                files.insert(upload.name.clone(), bytes);
+                files.insert(upload.name.sidecar(), text.into_bytes());
+            }
+            published.push(outcome);
+        }
+        derive(files, tag)?;
+        Ok(Receipt::plain(tag, published))
+    }
+
+    fn publish_project(
+        &self,
+        tag: &Tag,
+        files: &[PlainFile<'_>],
+        _notes: &str,
+        options: PublishOptions,
+        progress: Progress<'_>,
+    ) -> Result<Receipt> {
+        let mut releases = self.releases();
+        let there = releases.entry(tag.clone()).or_default();
+        let mut published = Vec::new();
+        let mut added = Files::new();
+        for file in files {
+            let outcome = match there.get(&file.name) {
+                None => Published::Added,
+                Some(bytes) if Digest::of(bytes) == file.sha256 => Published::Present,
+                Some(_) if options.replace => Published::Replaced,
+                Some(_) => {
+                    return Err(Error::failed(format!("{tag} has another {}", file.name)));
+                }
+            };
+            if outcome != Published::Present {
+                let bytes = read(file.file, &file.sha256)?;
+                progress(bytes.len() as u64);
+                added.insert(file.name.clone(), bytes);
+            }
+            published.push(outcome);
+        }
+        there.extend(added);
+        Ok(Receipt::plain(tag, published))
+    }
+
+    fn finalize(&self, _tag: &Tag) -> Result<()> {
+        Ok(())
+    }
+
+    fn abort(&self, _tag: &Tag) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn sidecar(files: Option<&Files>, asset: &AssetName) -> Result<Option<Sidecar>> {
+    let name = asset.sidecar();
+    let Some(bytes) = files.and_then(|files| files.get(&name)) else {
+        return Ok(None);
+    };
+    Sidecar::parse(bytes, name.as_str()).map(Some)
+}
+
+/// What publishing an upload comes to.
+fn outcome(files: &Files, upload: &Upload<'_>, replace: bool) -> Result<Published> {
+    let ours = &upload.sidecar;
+    let bytes = files.get(&upload.name);
+    let Some(theirs) = sidecar(Some(files), &upload.name)? else {
+        return Ok(match bytes {
+            None => Published::Added,
+            Some(_) if replace => Published::Replaced,
+            Some(bytes) if Digest::of(bytes) == ours.sha256 => Published::Added,
+            Some(_) => Published::Taken(None),
+        });
+    };
+    let same_inputs = theirs.content.inputs == ours.content.inputs;
+    Ok(if bytes.is_none() {
+        Published::Replaced
+    } else if same_inputs && theirs.artifact == ours.artifact {
+        Published::Present
+    } else if replace {
+        Published::Replaced
+    } else if same_inputs {
+        Published::Stands(Box::new(theirs))
+    } else {
+        Published::Taken(Some(Box::new(theirs)))
+    })
+}
+
+fn derive(files: &mut Files, tag: &Tag) -> Result<()> {
+    let mut sidecars = BTreeMap::new();
+    for name in files.keys() {
+        if let Some(found) = sidecar(Some(files), name)? {
+            sidecars.insert(name.clone(), found);
+        }
+    }
+    for (name, bytes) in derived::files(Home::default(), tag, &sidecars) {
+        files.insert(name.parse()?, bytes);
+    }
+    Ok(())
+}
+
+fn read(file: &camino::Utf8Path, sha256: &Digest) -> Result<Vec<u8>> {
+    let bytes = fs::read(file)?;
+    if Digest::of(&bytes) != *sha256 {
+        return Err(Error::integrity(format!(
+            "{file} changed after it was packaged"
+        )));
+    }
+    Ok(bytes)
+}
+
+fn listed(tag: &Tag, files: &Files) -> Release {
+    let asset = |(name, bytes): (&AssetName, &Vec<u8>)| Listed {
+        name: name.clone(),
+        size: bytes.len() as u64,
+        sha256: Some(Digest::of(bytes)),
+        inputs: None,
+    };
+    Release {
+        tag: tag.clone(),
+        draft: false,
+        immutable: false,
+        assets: files.iter().map(asset).collect(),
+    }
+}
