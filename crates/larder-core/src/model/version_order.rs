@@ -1,11 +1,18 @@
-//! Which of two versions is newer: as semver says where that applies, else number by number, as people read them.
+//! Which of two versions is newer: as semver says where that applies, otherwise number by number, as
+//! people read them. Everything that compares versions does it here.
 //!
-//! Build metadata (`+k3s2`) decides last. What follows the numbers is a pre-release where semver says so (`1.2.3-x`) or
-//! where a word does (`1.0rc1`, `2.0-beta`); anything else is a later revision (`9.8p1`, `3.5a`).
+//! Build metadata (`+k3s2`) decides last. What follows the numbers is a pre-release where semver says so
+//! (`1.2.3-x`) or where a word does (`1.0rc1`, `2.0-beta`); anything else is a later revision (`9.8p1`,
+//! `3.5a`).
+//!
+//! This order is not the `Ord` of [`Version`]: that one orders texts, as maps need it. `1.0` and `1.0.0`
+//! are two texts, and neither is newer than the other. [`Version::age`] is the key to sort by.
 
 use std::cmp::Ordering;
 
-/// Words that announce a release which is not yet one.
+use super::Version;
+
+/// Words that say that a version is a pre-release.
 const EARLY: [&str; 14] = [
     "alpha",
     "beta",
@@ -38,6 +45,53 @@ enum Stage {
     Early,
     Release,
     Later,
+}
+
+/// A version as a sort key: a newer one is greater. Two keys are equal where neither is newer, whatever
+/// the texts are.
+#[derive(Clone, Copy, Debug)]
+pub struct Age<'a>(&'a str);
+
+impl Ord for Age<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        compare(self.0, other.0)
+    }
+}
+
+impl PartialOrd for Age<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Age<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Age<'_> {}
+
+impl Version {
+    /// The key that sorts versions of one series from the oldest to the newest.
+    pub fn age(&self) -> Age<'_> {
+        Age(self.as_str())
+    }
+    /// Whether it is older than another version of its series.
+    pub fn is_older_than(&self, other: &Self) -> bool {
+        self.age() < other.age()
+    }
+    /// Whether it is a pre-release.
+    pub fn is_early(&self) -> bool {
+        is_early(self.as_str())
+    }
+}
+
+/// The newest of some versions of one series. A pre-release only counts where there is no release.
+pub fn newest(versions: impl IntoIterator<Item = Version>) -> Option<Version> {
+    versions
+        .into_iter()
+        .max_by(|a, b| (!a.is_early(), a.age()).cmp(&(!b.is_early(), b.age())))
 }
 
 /// What stands before a version's first digit: `v`, or nothing, or a word. Versions of one series share it.
@@ -195,6 +249,31 @@ mod tests {
             }
         }
         assert_eq!(compare("1.0", "1.0.0"), Ordering::Equal);
+    }
+
+    #[test]
+    fn equally_new_versions_are_still_two_texts() {
+        let [short, long]: [Version; 2] = ["1.0", "1.0.0"].map(|text| text.parse().unwrap());
+        assert_eq!(short.age(), long.age());
+        assert_ne!(short, long);
+        assert!(!short.is_older_than(&long) && !long.is_older_than(&short));
+    }
+
+    #[test]
+    fn a_release_is_newest_before_any_pre_release() {
+        let newest = |texts: &[&str]| {
+            let versions = texts.iter().map(|text| text.parse().unwrap());
+            newest(versions).map(|version: Version| version.as_str().to_owned())
+        };
+        assert_eq!(
+            newest(&["v2.9.1", "v2.10.24", "v2.10.9", "v3.0.0-rc.1"]).as_deref(),
+            Some("v2.10.24")
+        );
+        assert_eq!(
+            newest(&["v1.0.0-rc.9", "v1.0.0-rc.10", "v1.0.0-rc.2"]).as_deref(),
+            Some("v1.0.0-rc.10")
+        );
+        assert_eq!(newest(&[]), None);
     }
 
     #[test]

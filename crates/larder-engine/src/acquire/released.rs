@@ -1,43 +1,41 @@
 //! Taking an artifact straight from a hub, without a recipe: what a sidecar says is what is meant.
 
+use std::collections::BTreeSet;
+
 use camino::Utf8Path;
 
 use larder_core::archive::{Budget, Select};
 use larder_core::error::{Error, Result};
 use larder_core::formats::Sidecar;
-use larder_core::model::{AssetName, Name, Platform, Tag, Version};
+use larder_core::model::{AssetName, Name, Platform, Tag, Version, is_short_hex, version_order};
 use larder_remote::hub::HubReader;
 use larder_remote::origin::Stated;
 
 use super::intake::{self, Arrival, Contents, Transfer};
 
-/// The newest version of a subsystem that a hub has, by its releases' tags.
+/// The newest version of a subsystem that a hub has, by its releases' tags: a release, or a pre-release
+/// where there is no release.
 pub fn newest(hub: &dyn HubReader, name: &Name) -> Result<Option<Version>> {
     let prefix = format!("{name}-");
     let releases = hub.releases()?;
-    let versions = releases
+    let published: BTreeSet<&str> = releases
         .iter()
         .filter(|release| !release.draft)
-        .filter_map(|release| {
-            // `nats-` must not take `nats-top-v1` for a version of nats: versions start with a digit, or v and a digit.
-            let version: Version = release.tag.as_str().strip_prefix(&prefix)?.parse().ok()?;
-            version
-                .number()
-                .starts_with(|c: char| c.is_ascii_digit())
-                .then_some(version)
-        });
-    Ok(versions.max_by_key(sort_key))
-}
-
-/// Orders versions by their numbers: `v2.10.24` after `v2.9.1`; a pre-release before its release.
-pub fn sort_key(version: &Version) -> (Vec<u64>, bool, String) {
-    let number = version.number();
-    let (core, rest) = number.split_once(['-', '+']).unwrap_or((number, ""));
-    let parts = core
-        .split('.')
-        .map(|part| part.parse().unwrap_or(0))
+        .filter_map(|release| release.tag.as_str().strip_prefix(&prefix))
         .collect();
-    (parts, !number.contains('-'), rest.to_owned())
+    // A late platform of an immutable release has a tag of its own, `<tag>-<12 hex digits>`.
+    let is_late = |version: &str| {
+        version
+            .rsplit_once('-')
+            .is_some_and(|(version, inputs)| is_short_hex(inputs) && published.contains(version))
+    };
+    let versions = published.iter().filter_map(|text| {
+        let version: Version = text.parse().ok()?;
+        // `nats-` must not take `nats-top-v1` for a version of nats: versions start with a digit, or v and a digit.
+        let numbered = version.number().starts_with(|c: char| c.is_ascii_digit());
+        (numbered && !is_late(text)).then_some(version)
+    });
+    Ok(version_order::newest(versions))
 }
 
 /// The asset of a version for a platform, by the sidecars of its release; by its plain name where a hub can't list.
@@ -123,18 +121,39 @@ pub fn take(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use larder_remote::hub::MemoryHub;
+
+    fn newest_of(tags: &[&str]) -> Option<String> {
+        let hub = MemoryHub::new();
+        for tag in tags {
+            hub.put(&tag.parse().unwrap(), &"x.tar.gz".parse().unwrap(), b"x");
+        }
+        let newest = newest(&hub, &"nats".parse().unwrap()).unwrap();
+        newest.map(|version| version.as_str().to_owned())
+    }
 
     #[test]
-    fn versions_sort_by_their_numbers() {
-        let mut versions: Vec<Version> = ["v2.9.1", "v2.10.24", "v2.10.0-rc.1", "2.10.0", "v1"]
-            .iter()
-            .map(|text| text.parse().unwrap())
-            .collect();
-        versions.sort_by_key(sort_key);
-        let sorted: Vec<&str> = versions.iter().map(Version::as_str).collect();
+    fn the_newest_version_is_a_release_where_there_is_one() {
+        let releases = [
+            "nats-v2.9.1",
+            "nats-v2.10.24",
+            "nats-v2.11.0-rc.1",
+            "nats-v1",
+        ];
+        assert_eq!(newest_of(&releases).as_deref(), Some("v2.10.24"));
+        let early = ["nats-v1.0.0-rc.9", "nats-v1.0.0-rc.10", "nats-top-v2"];
+        assert_eq!(newest_of(&early).as_deref(), Some("v1.0.0-rc.10"));
+        assert_eq!(newest_of(&["nats-top-v2", "natsy-v3"]), None);
+    }
+
+    #[test]
+    fn a_late_platforms_tag_is_no_version() {
+        let late = ["nats-v1.0.0-rc.1", "nats-v1.0.0-rc.1-0123456789ab"];
+        assert_eq!(newest_of(&late).as_deref(), Some("v1.0.0-rc.1"));
+        let own = ["nats-v0.0.0-20191109021931-daa7c04131f5"];
         assert_eq!(
-            sorted,
-            ["v1", "v2.9.1", "v2.10.0-rc.1", "2.10.0", "v2.10.24"]
+            newest_of(&own).as_deref(),
+            Some("v0.0.0-20191109021931-daa7c04131f5")
         );
     }
 }

@@ -35,7 +35,7 @@ use larder_core::formats::{LockLine, Observed};
 use larder_core::fs::{self, IoContext};
 use larder_core::keys::tree;
 use larder_core::model::{
-    Artifact, ArtifactFile, FileName, Origin, Outcome, Platform, SourceKind, Target,
+    Artifact, ArtifactFile, FileName, Origin, Outcome, Platform, SourceKind, Target, version_order,
 };
 use larder_core::project::{Build, RenderedBuild, RenderedSource, Subsystem};
 
@@ -290,7 +290,7 @@ impl<'a> Work<'a> {
         let glibc = files
             .iter()
             .filter_map(|file| self.glibc(file))
-            .max_by_key(|version| version_key(version));
+            .max_by(|a, b| version_order::compare(a, b));
         let observed = Observed {
             commit,
             tools,
@@ -564,14 +564,6 @@ impl<'a> Work<'a> {
             self.environment(),
         )
     }
-}
-
-/// `2.28` is more than `2.9`.
-fn version_key(version: &str) -> Vec<u32> {
-    version
-        .split('.')
-        .map(|part| part.parse().unwrap_or(0))
-        .collect()
 }
 
 fn in_words(status: std::process::ExitStatus) -> String {

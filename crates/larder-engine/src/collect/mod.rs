@@ -23,7 +23,6 @@ use larder_core::fs;
 use larder_core::keys::tree;
 use larder_core::model::{ArtifactFile, Origin, Outcome, Platform, Tag, Target};
 use larder_core::project::{Coordinate, HubConfig, Project, Subsystem};
-use larder_remote::origin::is_older;
 
 pub use report::{choose, collect_all};
 
@@ -301,7 +300,7 @@ fn write_manifests(
         other
             .version
             .parse()
-            .is_ok_and(|other| is_older(&subsystem.version, &other))
+            .is_ok_and(|other| subsystem.version.is_older_than(&other))
     };
     // An older version does not take the place of the newest that stands there.
     if !read(above)?.is_some_and(|other| above.join(&other.version).exists() && newer(other)) {

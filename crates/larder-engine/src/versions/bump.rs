@@ -16,7 +16,7 @@ use larder_core::fs;
 use larder_core::model::{Action, Name, Outcome, Target, Version};
 use larder_core::project::user::UserConfig;
 use larder_core::project::{Project, Subsystem, edit};
-use larder_remote::origin::{Asking, Newest, is_older};
+use larder_remote::origin::{Asking, Newest};
 
 /// A subsystem that is to have another version.
 #[derive(Clone, Debug)]
@@ -135,7 +135,7 @@ fn changes(
         let mut did = Did::new(Action::Bump, name.as_str(), Outcome::UpToDate);
         match answer {
             Ok(Newest::Known { version: to, asked })
-                if *from != to && (asked.is_empty() || is_older(from, &to)) =>
+                if *from != to && (asked.is_empty() || from.is_older_than(&to)) =>
             {
                 let bump = Bump {
                     name: name.clone(),

@@ -4,7 +4,7 @@ use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
 use larder_core::formats::documents::{Age, OutdatedDocument, OutdatedEntry};
 use larder_core::project::{Project, Subsystem};
-use larder_remote::origin::{Asking, Newest, Publishers, is_older};
+use larder_remote::origin::{Asking, Newest, Publishers};
 
 use crate::plan::Selection;
 
@@ -51,7 +51,7 @@ fn entry(subsystem: &Subsystem, answer: &Result<Newest>) -> OutdatedEntry {
     };
     match answer {
         Ok(Newest::Known { version, asked }) => {
-            entry.state = if is_older(&entry.current, version) {
+            entry.state = if entry.current.is_older_than(version) {
                 Age::Outdated
             } else {
                 Age::Newest

@@ -27,7 +27,7 @@ pub use checks::{Algorithm, Checks, Stated};
 pub use checksums::find as find_checksums;
 
 pub use listing::{About, Listing, version_in};
-pub use newest::{Asking, Newest, is_older};
+pub use newest::{Asking, Newest};
 use tool::Tools;
 
 /// How publishers are asked.

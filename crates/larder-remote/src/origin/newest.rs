@@ -3,7 +3,6 @@
 //!
 //! Knows what a version is called there: a tag is matched against the recipe's own template. Changes nothing.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -404,11 +403,6 @@ fn told_by_cargo(text: &str) -> Option<String> {
         .split_once("(latest ")
         .map_or(line, |(_, newest)| newest);
     newest.split([' ', ')']).next().map(str::to_owned)
-}
-
-/// Whether a version is older than another of its series.
-pub fn is_older(version: &Version, than: &Version) -> bool {
-    compare(version.as_str(), than.as_str()) == Ordering::Less
 }
 
 #[cfg(test)]
