@@ -18,6 +18,7 @@
 )]
 
 mod build;
+mod cache;
 mod commands;
 mod docs;
 mod ensure;

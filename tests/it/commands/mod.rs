@@ -1,10 +1,16 @@
-//! One file for each command, or pair of commands, that needs no folder of its own.
+//! One file for each command that needs no folder of its own.
 
 mod add;
 mod bump;
+mod check;
+mod clean;
 mod collect;
+mod command_line;
 mod configuration;
 mod install;
+mod list;
 mod plan;
+mod rollback;
 mod status;
 mod verify;
+mod why;

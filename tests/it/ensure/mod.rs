@@ -1,9 +1,10 @@
 //! `larder ensure`: where a binary comes from, when nothing is done, and what happens when something goes wrong.
 
-mod damage;
+pub mod damage;
+mod disk;
 mod dry_run;
 mod key;
 mod noop;
-mod parallel;
+pub mod parallel;
 mod source_answers;
 mod upgrade;

@@ -220,7 +220,7 @@ fn no_trick_with_clocks_hides_damage() {
             "restored",
             "{time}"
         );
-        crate::slow::kill::whole(&env, "one");
+        crate::env::whole(&env, "one");
     }
 }
 

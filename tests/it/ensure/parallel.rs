@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::env::TestEnv;
 
 /// A subsystem whose build notes itself in a file outside of the project, and takes a moment.
-fn counted(env: &TestEnv, counter: &str, seconds: &str) {
+pub fn counted(env: &TestEnv, counter: &str, seconds: &str) {
     env.versions(&[("tool", "v1.0.0")], "sources: [build]\n");
     env.recipe(
         "tool",
@@ -17,12 +17,12 @@ fn counted(env: &TestEnv, counter: &str, seconds: &str) {
     );
 }
 
-fn count(path: &camino::Utf8Path) -> usize {
+pub fn count(path: &camino::Utf8Path) -> usize {
     std::fs::read_to_string(path).map_or(0, |text| text.lines().count())
 }
 
 /// Starts larder; what it says is kept.
-fn start(env: &TestEnv, args: &[&str]) -> Child {
+pub fn start(env: &TestEnv, args: &[&str]) -> Child {
     env.command(args)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -31,7 +31,7 @@ fn start(env: &TestEnv, args: &[&str]) -> Child {
 }
 
 /// Waits for all; each must exit 0.
-fn all_well(children: Vec<Child>) -> Vec<String> {
+pub fn all_well(children: Vec<Child>) -> Vec<String> {
     let end = |child: Child| {
         let output = child.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned()
@@ -43,7 +43,7 @@ fn all_well(children: Vec<Child>) -> Vec<String> {
 }
 
 /// Waits until something is so.
-fn until(what: &str, so: impl Fn() -> bool) {
+pub fn until(what: &str, so: impl Fn() -> bool) {
     let start = Instant::now();
     while !so() {
         assert!(
@@ -54,7 +54,7 @@ fn until(what: &str, so: impl Fn() -> bool) {
     }
 }
 
-fn signal(child: &Child, name: &str) {
+pub fn signal(child: &Child, name: &str) {
     let done = Command::new("kill")
         .args([format!("-{name}"), child.id().to_string()])
         .status()
@@ -73,7 +73,7 @@ fn one_project_many_larders_one_build() {
         counted(&env, counter.as_str(), "0.3");
         all_well((0..20).map(|_| start(&env, args)).collect());
         assert_eq!(count(&counter), 1, "{args:?}");
-        crate::slow::kill::whole(&env, "tool");
+        crate::env::whole(&env, "tool");
     }
 }
 
@@ -104,7 +104,7 @@ fn many_projects_one_cache_one_build() {
         "{said:?}"
     );
     for machine in &machines {
-        crate::slow::kill::whole(machine, "tool");
+        crate::env::whole(machine, "tool");
     }
 }
 
@@ -128,7 +128,7 @@ fn many_larders_package_and_release_one_thing() {
             .collect(),
     );
     let litter = |dir: &str| {
-        crate::slow::kill::list(&env.path(dir))
+        crate::env::list(&env.path(dir))
             .into_iter()
             .filter(|name| name.starts_with(".tmp"))
             .count()
@@ -169,15 +169,15 @@ fn where_there_are_no_locks_all_succeed_all_the_same() {
                 .unwrap()
         };
         all_well((0..6).map(|_| unlocked()).collect());
-        crate::slow::kill::whole(&env, "tool");
+        crate::env::whole(&env, "tool");
     }
     assert!(count(&counter) > 3, "there were locks");
     // With locks, what the others could not know to be litter is gone again.
     env.versions(&[("tool", "v2.0.0")], "sources: [build]\n");
     env.larder(["ensure", "all"]).success();
-    assert!(crate::slow::kill::list(&env.path(".larder/work")).is_empty());
+    assert!(crate::env::list(&env.path(".larder/work")).is_empty());
     assert_eq!(
-        crate::slow::kill::list(&env.path("subsystems/tool/.bin/.v")).len(),
+        crate::env::list(&env.path("subsystems/tool/.bin/.v")).len(),
         4
     );
 }
@@ -194,28 +194,8 @@ fn when_the_holder_is_killed_the_others_go_on() {
     holder.wait().unwrap();
     all_well(others);
     assert_eq!(count(&counter), 2, "the holder's, and one more");
-    assert!(crate::slow::kill::list(&env.path(".larder/work")).is_empty());
-    crate::slow::kill::whole(&env, "tool");
-}
-
-#[test]
-fn whoever_waits_for_a_stopped_larder_says_so() {
-    let env = TestEnv::new();
-    let counter = env.base().join("builds");
-    counted(&env, counter.as_str(), "0.5");
-    let mut holder = start(&env, &["ensure", "all"]);
-    until("the holder builds", || count(&counter) == 1);
-    signal(&holder, "STOP");
-    let other = start(&env, &["ensure", "all"]);
-    std::thread::sleep(Duration::from_secs(6));
-    signal(&holder, "KILL");
-    holder.wait().unwrap();
-    let said = all_well(vec![other]).remove(0);
-    assert!(
-        said.contains(&format!("waiting for larder, process {}", holder.id())),
-        "{said}"
-    );
-    assert_eq!(count(&counter), 2);
+    assert!(crate::env::list(&env.path(".larder/work")).is_empty());
+    crate::env::whole(&env, "tool");
 }
 
 #[test]
@@ -230,5 +210,5 @@ fn a_deleted_larder_folder_does_not_let_two_in() {
     env.remove(".larder/locks");
     let third = start(&env, &["ensure", "all"]);
     all_well(vec![first, second, third]);
-    crate::slow::kill::whole(&env, "tool");
+    crate::env::whole(&env, "tool");
 }

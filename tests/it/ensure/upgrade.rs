@@ -134,7 +134,7 @@ fn an_upgrade_replaces_a_binary_that_is_running() {
 fn without_links_an_upgrade_replaces_whole_files() {
     let mut env = TestEnv::new();
     env.script_subsystem("tool", VERSIONS[0]);
-    let visible = |env: &TestEnv| crate::slow::kill::list(&env.path("subsystems/tool/.bin"));
+    let visible = |env: &TestEnv| crate::env::list(&env.path("subsystems/tool/.bin"));
     // With links, without, and back: what an older way left is gone each time.
     for (round, links) in [true, false, false, true, false].into_iter().enumerate() {
         if links {
@@ -159,7 +159,7 @@ fn without_links_an_upgrade_replaces_whole_files() {
         );
         if !links {
             assert!(
-                crate::slow::kill::list(&env.path("subsystems/tool/.bin/.v")).is_empty(),
+                crate::env::list(&env.path("subsystems/tool/.bin/.v")).is_empty(),
                 "round {round}"
             );
         }

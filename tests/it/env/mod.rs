@@ -18,20 +18,28 @@
 //! This file knows the command line and the files that users see, nothing of larder's library.
 #![allow(dead_code, reason = "a toolbox: not every test file needs every tool")]
 
+mod files;
+mod installed;
+mod output;
+mod strace;
+
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::LazyLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use regex::Regex;
-use serde_json::Value;
+
+pub use files::{copy_tree, flip_bit, list, remove};
+pub use installed::{stamped, whole};
+pub use output::{Output, redact};
+pub use strace::Syscall;
 
 /// The binary under test.
 pub const LARDER: &str = env!("CARGO_BIN_EXE_larder");
+
 /// The root of this repository.
 pub const REPO: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -340,164 +348,6 @@ impl TestEnv {
     }
 }
 
-/// How a command ended and what it said.
-#[derive(Clone, Debug)]
-pub struct Output {
-    /// The command line, for messages.
-    pub command: String,
-    /// Exit code; none if a signal ended it.
-    pub code: Option<i32>,
-    /// The signal that ended it.
-    pub signal: Option<i32>,
-    /// Data.
-    pub stdout: String,
-    /// Talk.
-    pub stderr: String,
-    base: Utf8PathBuf,
-}
-
-impl Output {
-    /// It must have exited 0.
-    #[track_caller]
-    pub fn success(self) -> Self {
-        self.exits(0)
-    }
-    /// It must have exited with this code.
-    #[track_caller]
-    pub fn exits(self, code: i32) -> Self {
-        assert!(
-            self.code == Some(code),
-            "`{}` ended with {:?}, signal {:?}, wanted {code}\n--- stdout\n{}--- stderr\n{}",
-            self.command,
-            self.code,
-            self.signal,
-            self.stdout,
-            self.stderr
-        );
-        self
-    }
-    /// The lines of standard output as JSON objects.
-    #[track_caller]
-    pub fn json(&self) -> Vec<Value> {
-        let parse = |line: &str| {
-            serde_json::from_str(line).unwrap_or_else(|e| {
-                panic!(
-                    "`{}` printed no JSON: {e}: {line}\n{}",
-                    self.command, self.stderr
-                )
-            })
-        };
-        self.stdout.lines().map(parse).collect()
-    }
-    /// The one JSON document on standard output.
-    #[track_caller]
-    pub fn document(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|e| {
-            panic!(
-                "`{}` printed no JSON document: {e}\n{}\n{}",
-                self.command, self.stdout, self.stderr
-            )
-        })
-    }
-    /// The `finished` lines of an action (`ensure`, `release`…).
-    #[track_caller]
-    pub fn finished(&self, action: &str) -> Vec<Value> {
-        self.json()
-            .into_iter()
-            .filter(|line| line["event"] == "finished" && line["action"] == action)
-            .collect()
-    }
-    /// How `ensure` of a subsystem ended, by the `--json` lines (of the first platform, where there are several).
-    #[track_caller]
-    pub fn outcome(&self, subsystem: &str) -> String {
-        let line = self
-            .finished("ensure")
-            .into_iter()
-            .find(|line| line["subsystem"] == subsystem);
-        let line = line.unwrap_or_else(|| {
-            panic!(
-                "no ensure of {subsystem} in\n{}{}",
-                self.stdout, self.stderr
-            )
-        });
-        line["outcome"].as_str().expect("an outcome").to_owned()
-    }
-    /// `name=outcome` of every ensured subsystem, sorted.
-    #[track_caller]
-    pub fn outcomes(&self) -> Vec<String> {
-        let text = |value: &Value| value.as_str().unwrap_or("?").to_owned();
-        let mut all: Vec<_> = self
-            .finished("ensure")
-            .iter()
-            .map(|line| format!("{}={}", text(&line["subsystem"]), text(&line["outcome"])))
-            .collect();
-        all.sort();
-        all
-    }
-    /// The last line of `--json`.
-    #[track_caller]
-    pub fn summary(&self) -> Value {
-        let mut lines = self.json();
-        let last = lines.pop().expect("a line");
-        assert_eq!(last["event"], "summary", "{last}");
-        assert!(
-            !lines.iter().any(|line| line["event"] == "summary"),
-            "more than one summary:\n{}",
-            self.stdout
-        );
-        last
-    }
-    /// Both streams and the exit, with everything replaced that differs from machine to machine, for snapshots.
-    pub fn redacted(&self) -> String {
-        let exit = match (self.code, self.signal) {
-            (Some(code), _) => code.to_string(),
-            (None, signal) => format!("signal {signal:?}"),
-        };
-        let text = format!(
-            "exit: {exit}\n--- stdout\n{}--- stderr\n{}",
-            self.stdout, self.stderr
-        );
-        redact(&text, &self.base)
-    }
-}
-
-/// Replaces paths, times, digests and this machine's platform: the one place for redactions.
-pub fn redact(text: &str, base: &Utf8Path) -> String {
-    static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
-        let rules = [
-            (r"\b[0-9a-f]{64}\b", "[SHA256]"),
-            (r"\b[0-9a-f]{40}\b", "[COMMIT]"),
-            (r"\b[0-9a-f]{12}\b", "[HEX12]"),
-            (r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "[DATE]"),
-            (r"\b\d+(\.\d+)? [KMG]?i?B/s", "[SPEED]"),
-            (r"\b\d+m \d+s\b", "[TIME]"),
-            (r"\b\d+(\.\d+)? ?(ns|µs|ms|s)\b", "[TIME]"),
-            (r#""seconds":[0-9.e-]+"#, r#""seconds":"[TIME]""#),
-            (r"127\.0\.0\.1:\d+", "[SERVER]"),
-        ];
-        rules
-            .iter()
-            .map(|(pattern, with)| (Regex::new(pattern).expect("a rule"), *with))
-            .collect()
-    });
-    let mut text = text.to_owned();
-    for (part, with) in [
-        ("project", "[PROJECT]"),
-        ("cache", "[CACHE]"),
-        ("home", "[HOME]"),
-        ("tmp", "[TMP]"),
-    ] {
-        text = text.replace(base.join(part).as_str(), with);
-    }
-    text = text
-        .replace(base.as_str(), "[BASE]")
-        .replace(&host(), "[HOST]");
-    for (rule, with) in RULES.iter() {
-        text = rule.replace_all(&text, *with).into_owned();
-    }
-    text
-}
-
 /// The platform larder runs on, in larder's words.
 pub fn host() -> String {
     let os = match std::env::consts::OS {
@@ -511,86 +361,6 @@ pub fn host() -> String {
         other => other,
     };
     format!("{os}-{arch}")
-}
-
-/// One system call of a traced run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Syscall {
-    /// Thread.
-    pub pid: u32,
-    /// Its name.
-    pub name: String,
-    /// The line from its name on: arguments and result.
-    pub line: String,
-}
-
-impl Syscall {
-    fn parse(log: &str) -> Vec<Self> {
-        let line = |text: &str| {
-            let (pid, rest) = text.split_once(' ')?;
-            let rest = rest.trim_start();
-            // `???(`: the program ended while strace was looking which call a thread of it was about to make.
-            if ["+++", "---", "<...", "???("]
-                .iter()
-                .any(|other| rest.starts_with(other))
-            {
-                return None;
-            }
-            let name = rest.split('(').next()?.to_owned();
-            Some(Self {
-                pid: pid.parse().ok()?,
-                name,
-                line: rest.to_owned(),
-            })
-        };
-        log.lines().filter_map(line).collect()
-    }
-    /// Whether it ended well.
-    pub fn ok(&self) -> bool {
-        !self.line.contains("= -1 ")
-    }
-}
-
-/// Flips one bit in the middle of a file, keeping its size.
-pub fn flip_bit(path: &Utf8Path) {
-    let mut bytes = std::fs::read(path).unwrap_or_else(|e| panic!("read {path}: {e}"));
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    std::fs::write(path, bytes).unwrap_or_else(|e| panic!("write {path}: {e}"));
-}
-
-/// Removes a file or a folder with all in it; fine where there is none.
-pub fn remove(path: &Utf8Path) {
-    let gone = if path.is_dir() && !path.is_symlink() {
-        std::fs::remove_dir_all(path)
-    } else {
-        std::fs::remove_file(path)
-    };
-    if let Err(e) = gone {
-        assert!(
-            e.kind() == std::io::ErrorKind::NotFound,
-            "remove {path}: {e}"
-        );
-    }
-}
-
-/// Copies a folder; what larder installed, packed, cached or released there, and compiled output, stays behind.
-pub fn copy_tree(from: &Utf8Path, to: &Utf8Path) {
-    std::fs::create_dir_all(to).expect("create folder");
-    for entry in from
-        .read_dir_utf8()
-        .unwrap_or_else(|e| panic!("list {from}: {e}"))
-    {
-        let entry = entry.expect("entry");
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        match entry.file_name() {
-            ".bin" | ".dist" | ".larder" | ".larder-hub" | ".collection" | ".git" | "target" => {}
-            _ if entry.file_type().expect("type").is_dir() => copy_tree(source, &target),
-            _ => drop(
-                std::fs::copy(source, &target).unwrap_or_else(|e| panic!("copy {source}: {e}")),
-            ),
-        }
-    }
 }
 
 #[test]
@@ -609,34 +379,6 @@ fn commands_see_nothing_of_the_machine() {
     assert_eq!(names.join(" "), wanted);
     env.unset("EXTRA");
     assert!(!env.sh("env").contains("EXTRA"));
-}
-
-#[test]
-fn redaction_leaves_nothing_of_the_machine() {
-    let env = TestEnv::new();
-    let sha = "0".repeat(64);
-    let text = format!(
-        "{}/x took 1.25s at 3.1 MiB/s, {sha} on {} 3f2a9c01d2e4-7 in {}",
-        env.project(),
-        host(),
-        env.cache()
-    );
-    assert_eq!(
-        redact(&text, env.base()),
-        "[PROJECT]/x took [TIME] at [SPEED], [SHA256] on [HOST] [HEX12]-7 in [CACHE]"
-    );
-}
-
-#[test]
-fn traced_calls_are_parsed() {
-    let log = "12 openat(AT_FDCWD, \"/a b\", O_RDONLY) = 3\n12 +++ exited with 0 +++\n13  socket(AF_INET, SOCK_STREAM, 0) = -1 EPERM (x)\n13 <... read resumed>) = 1\n";
-    let calls = Syscall::parse(log);
-    assert_eq!(calls.len(), 2, "{calls:?}");
-    assert_eq!(
-        (calls[0].pid, calls[0].name.as_str(), calls[0].ok()),
-        (12, "openat", true)
-    );
-    assert_eq!((calls[1].name.as_str(), calls[1].ok()), ("socket", false));
 }
 
 #[test]

@@ -1,13 +1,16 @@
 //! What the tests of the GitHub hub share: a fake GitHub with a repository, hubs that talk to it as different machines
 //! would, and packages to publish.
-
 #![allow(dead_code, reason = "a toolbox: not every test file needs every tool")]
 
 mod build_once;
-mod faults;
+mod drafts;
+mod immutable;
+mod known_failures;
+mod project_release;
+mod publish;
 mod read;
+mod refused;
 mod release;
-mod write;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,12 +21,15 @@ use larder_core::formats::{Observed, Sidecar};
 use larder_core::model::{Artifact, ArtifactFile, AssetName, Digest, Origin, Platform, Tag};
 use larder_remote::github::{GitHubConfig, TokenSource};
 use larder_remote::http::{Client, Secret, Settings, parse_url};
-use larder_remote::hub::{GitHubHub, HubPublisher, HubReader, PublishOptions, Receipt, Upload};
+use larder_remote::hub::{
+    GitHubHub, HubPublisher, HubReader, PublishOptions, Published, Receipt, Upload,
+};
 
 use crate::fake_github::{FakeGitHub, Release, Visibility, WRITE};
 
 /// The repository of these tests.
 pub const REPO: &str = "acme/tools";
+
 /// Six platforms.
 pub const SIX: [&str; 6] = [
     "linux-amd64",
@@ -285,4 +291,18 @@ pub fn read(hub: &dyn HubReader, asset: &AssetName) -> larder_core::Result<Optio
     std::io::Read::read_to_end(&mut body.reader, &mut bytes)
         .map_err(|e| larder_remote::http::read_error(&e, "read"))?;
     Ok(Some(bytes))
+}
+
+pub const REPLACE: PublishOptions = PublishOptions {
+    replace: true,
+    stage: false,
+};
+
+pub const STAGE: PublishOptions = PublishOptions {
+    replace: false,
+    stage: true,
+};
+
+pub fn outcome(receipt: larder_core::Result<larder_remote::hub::Receipt>) -> Published {
+    receipt.expect("published").assets.remove(0).1
 }

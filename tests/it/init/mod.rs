@@ -1,7 +1,5 @@
 //! `larder init`: a project that works at once, and nothing of the user's overwritten.
 
-mod workflow;
-
 use crate::env::TestEnv;
 
 #[test]

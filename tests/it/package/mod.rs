@@ -1,4 +1,3 @@
 //! `larder package` and `larder bundle`.
 
 mod bundle;
-mod reproducible;

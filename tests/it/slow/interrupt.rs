@@ -47,7 +47,7 @@ fn nothing_is_left(env: &TestEnv) {
     assert!(pids.len() >= 2, "{pids:?}");
     assert_eq!(living(&pids), Vec::<String>::new(), "of the build");
     assert_eq!(
-        crate::slow::kill::list(&env.path(".larder/work")),
+        crate::env::list(&env.path(".larder/work")),
         BTreeSet::new(),
         ".larder/work"
     );
@@ -62,7 +62,7 @@ fn next_run_works(env: &TestEnv) {
     env.edit("subsystems/tool/recipe.yml", "sh stubborn.sh", "true");
     let output = env.larder_json(["ensure", "all"]).success();
     assert_eq!(output.outcome("tool"), "built");
-    crate::slow::kill::whole(env, "tool");
+    crate::env::whole(env, "tool");
 }
 
 fn interrupted_by(name: &str, number: i32) {
@@ -255,7 +255,7 @@ fn a_killed_larders_orphan_writes_to_an_abandoned_folder_only() {
     assert_eq!(env.read("subsystems/tool/.bin/tool"), "whole\n");
     env.larder(["ensure", "all"]).success();
     assert_eq!(
-        crate::slow::kill::list(&env.path(".larder/work")),
+        crate::env::list(&env.path(".larder/work")),
         BTreeSet::new(),
         ".larder/work"
     );

@@ -4,17 +4,12 @@
 use std::time::{Duration, Instant};
 
 use larder_core::Kind;
-use larder_remote::hub::{HubReader, PublishOptions, Published};
+use larder_remote::hub::{HubReader, Published};
 
 use crate::fake_github::{Act, Fault, READ, Visibility, WRITE};
 use crate::github::{
-    Dist, REPO, assert_whole, github, hub, hub_with, only, publish, publish_with, read, settings,
-    tag, writer,
-};
-
-const REPLACE: PublishOptions = PublishOptions {
-    replace: true,
-    stage: false,
+    Dist, REPLACE, REPO, assert_whole, github, hub, hub_with, only, publish, publish_with, read,
+    settings, tag, writer,
 };
 
 /// The new bytes can't be uploaded, for good: the old ones stay, visible all the time.

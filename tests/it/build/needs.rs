@@ -1,0 +1,47 @@
+//! What a build needs: ensured once, and only when a build really happens.
+
+use super::{noted, notes};
+use crate::env::TestEnv;
+
+#[test]
+fn a_diamond_is_built_once_and_in_order() {
+    let env = TestEnv::new();
+    env.versions(
+        &[("base", "1"), ("left", "1"), ("right", "1"), ("top", "1")],
+        "sources: [build]\n",
+    );
+    noted(&env, "base", "", "", "sleep 0.2");
+    // What a need made is on PATH.
+    noted(&env, "left", "", "  needs: [base]\n", "command -v base");
+    noted(&env, "right", "", "  needs: [base]\n", "command -v base");
+    noted(
+        &env,
+        "top",
+        "",
+        "  needs: [left, right]\n",
+        "command -v left && command -v right",
+    );
+    let output = env.larder_json(["ensure", "top"]).success();
+    assert_eq!(
+        output.outcomes(),
+        ["base=built", "left=built", "right=built", "top=built"]
+    );
+    assert_eq!(notes(&env), ["base", "left", "right", "top"]);
+}
+
+#[test]
+fn what_only_a_build_needs_is_left_alone_without_one() {
+    let env = TestEnv::new();
+    env.versions(&[("gen", "1"), ("tool", "1")], "sources: [build]\n");
+    noted(&env, "gen", "", "", "true");
+    noted(&env, "tool", "", "  needs: [gen]\n", "true");
+    env.larder(["ensure", "tool"]).success();
+    notes(&env);
+    for name in ["gen", "tool"] {
+        env.remove(&format!("subsystems/{name}/.bin"));
+    }
+    let output = env.larder_json(["ensure", "tool"]).success();
+    assert_eq!(output.outcomes(), ["tool=restored"]);
+    assert!(!env.exists("subsystems/gen/.bin"));
+    assert_eq!(notes(&env), Vec::<String>::new());
+}

@@ -1,0 +1,103 @@
+//! `check`.
+
+use super::status::two;
+
+#[test]
+fn check_counts_what_is_right() {
+    let env = two();
+    insta::assert_snapshot!(env.larder(["check"]).redacted(), @r"
+    exit: 0
+    --- stdout
+    ok: 2 subsystems, 1 platform
+    --- stderr
+    ");
+    let tasks = "tasks:\n  test: {needs: [ensure all], commands: [\"true\"]}\nci: [ensure all, run test, status --json]\n";
+    env.write("versions.yml", env.read("versions.yml") + tasks);
+    let document = env.larder_json(["check"]).success().document();
+    assert_eq!(
+        document,
+        serde_json::json!({"ok": true, "subsystems": 2, "tasks": 1, "problems": []})
+    );
+}
+
+#[test]
+fn check_shows_every_problem() {
+    let env = two();
+    env.edit(
+        "versions.yml",
+        "versions:\n",
+        "platfroms: [all]\nversions:\n",
+    );
+    env.edit(
+        "subsystems/app/recipe.yml",
+        "binaries: [app]",
+        "binaries: app",
+    );
+    let wanted = env.larder(["check"]).exits(2);
+    insta::assert_snapshot!(wanted.redacted(), @r"
+    exit: 2
+    --- stdout
+    --- stderr
+    error: unknown key `platfroms`
+     --> versions.yml:1:1
+      |
+    1 | platfroms: [all]
+      | ^^^^^^^^^
+      |
+      = help: did you mean `platforms`?
+
+    error: `binaries` must be a list, not a text
+     --> subsystems/app/recipe.yml:1:11
+      |
+    1 | binaries: app
+      |           ^^^
+      |
+      = help: write `binaries: [app]`
+
+    error: 2 problems in the project's files
+    ");
+    let out = env.larder_json(["check"]).exits(2);
+    assert_eq!(out.stderr, wanted.stderr);
+    let document = out.document();
+    assert_eq!(
+        (&document["ok"], &document["subsystems"]),
+        (&false.into(), &().into())
+    );
+    let problem = &document["problems"][1];
+    assert_eq!(
+        (&problem["file"], &problem["line"], &problem["column"]),
+        (&"subsystems/app/recipe.yml".into(), &1.into(), &11.into())
+    );
+    assert_eq!(problem["hint"], "write `binaries: [app]`");
+}
+
+#[test]
+fn check_parses_the_lines_of_ci() {
+    let env = two();
+    env.write(
+        "versions.yml",
+        env.read("versions.yml") + "ci:\n  - ensure all --platfrom all\n  - status --platform\n",
+    );
+    insta::assert_snapshot!(env.larder(["check"]).redacted(), @r"
+    exit: 2
+    --- stdout
+    --- stderr
+    error: `ensure all --platfrom all` is no larder command line: unexpected argument '--platfrom' found
+     --> versions.yml:5:5
+      |
+    5 |   - ensure all --platfrom all
+      |     ^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = help: a similar argument exists: '--platform'
+
+    error: `status --platform` is no larder command line: a value is required for '--platform <PLATFORM>' but none was supplied
+     --> versions.yml:6:5
+      |
+    6 |   - status --platform
+      |     ^^^^^^^^^^^^^^^^^
+      |
+      = help: lines are written as after `larder`; `larder help` shows the commands
+
+    error: 2 problems in the project's files
+    ");
+}

@@ -1,0 +1,80 @@
+//! `clean`.
+
+use super::verify::two;
+use crate::env::{host, redact};
+
+#[test]
+fn clean_removes_what_can_be_had_again() {
+    let env = two();
+    env.write(
+        "versions.yml",
+        env.read("versions.yml") + "upload: always\n",
+    );
+    env.larder(["ensure", "all"]).success();
+    env.larder(["package", "all"]).success();
+    let package = |name: &str| format!(".dist/{name}-{}.tar.gz", host());
+    env.write(".dist/app-server-linux-amd64.tar.gz", "someone else's");
+    let out = env.larder_json(["clean", "app", "--dry-run"]).success();
+    assert_eq!(out.finished("clean")[0]["outcome"], "skipped");
+    assert!(
+        env.exists("subsystems/app/.bin/app") && env.exists(&package("app")),
+        "a dry run removed something"
+    );
+
+    let out = env.larder_json(["clean", "app"]).success();
+    assert_eq!(out.finished("clean")[0]["outcome"], "cleaned");
+    assert!(
+        !env.exists("subsystems/app/.bin")
+            && !env.exists(&package("app"))
+            && !env.exists(&(package("app") + ".json"))
+    );
+    assert!(env.exists("subsystems/base/.bin/base") && env.exists(&package("base")));
+    assert!(env.exists(".dist/app-server-linux-amd64.tar.gz"));
+    assert_eq!(
+        env.larder_json(["clean", "app"])
+            .success()
+            .finished("clean")[0]["outcome"],
+        "up-to-date"
+    );
+
+    let hub = env.sh("find .larder-hub -type f | sort");
+    env.larder(["clean", "all"]).success();
+    assert!(!env.exists("subsystems/base/.bin") && !env.exists(".dist"));
+    assert_eq!(env.sh("find .larder-hub -type f | sort"), hub);
+    assert_eq!(
+        env.larder_json(["ensure", "all"]).success().outcomes(),
+        ["app=restored", "base=restored"]
+    );
+}
+
+#[test]
+fn clean_all_removes_what_lost_its_recipe() {
+    let env = two();
+    env.larder(["ensure", "all"]).success();
+    env.remove("subsystems/base/recipe.yml");
+    env.edit("versions.yml", "  base: v2.0.0\n", "");
+    env.write("subsystems/mine/.bin/own-script", "not larder's");
+    env.larder(["clean", "all"]).success();
+    assert!(!env.exists("subsystems/base/.bin"));
+    assert!(env.exists("subsystems/mine/.bin/own-script"));
+}
+
+#[test]
+fn clean_never_removes_the_hub() {
+    let env = two();
+    env.write(
+        "versions.yml",
+        env.read("versions.yml") + "hub: {dir: .dist/hub}\nupload: always\n",
+    );
+    env.larder(["ensure", "all"]).success();
+    let out = env.larder(["clean", "all"]).exits(2);
+    assert!(
+        redact(&out.stderr, env.base())
+            .contains("the hub [PROJECT]/.dist/hub and .dist lie in each other"),
+        "{}",
+        out.stderr
+    );
+    assert!(env.exists(".dist/hub"));
+    env.larder(["clean"]).exits(2);
+    env.larder(["clean", "bsae"]).exits(2);
+}

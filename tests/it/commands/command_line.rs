@@ -1,0 +1,169 @@
+//! What holds for every command: words that are no commands, variables, places without a project, readers that stop reading.
+
+use std::process::Stdio;
+
+use super::status::two;
+
+#[test]
+fn a_reader_that_had_enough_is_no_failure() {
+    let env = two();
+    let mut child = env
+        .command(["list", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).as_ref()
+        ),
+        (Some(0), "")
+    );
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = env.command(["list"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        String::from_utf8_lossy(&output.stderr)
+            .starts_with("error: cannot write to standard output\n")
+    );
+}
+
+#[test]
+fn a_word_that_is_no_command_may_be_a_subsystem_or_a_task() {
+    let env = two();
+    env.script_subsystem("hello", "v1");
+    env.write(
+        "versions.yml",
+        env.read("versions.yml") + "tasks:\n  deploy: {commands: [\"true\"]}\n",
+    );
+    let said = |args: &[&str]| env.larder(args).exits(2).stderr;
+    insta::assert_snapshot!(said(&["hello"]), @r"
+    error: unrecognized subcommand 'hello'
+
+      tip: did you mean `larder ensure hello`?
+
+    Usage: larder [OPTIONS] <COMMAND>
+
+    For more information, try '--help'.
+    ");
+    assert!(said(&["bas"]).contains("tip: did you mean `larder ensure base`?"));
+    assert!(said(&["deploy"]).contains("tip: did you mean `larder run deploy`?"));
+    assert!(said(&["statsu"]).contains("tip: a similar subcommand exists: 'status'"));
+    assert!(!said(&["nothing-like-it"]).contains("tip:"));
+    assert!(
+        said(&["ensure", "--all"])
+            .contains("tip: `all` stands where names do: `larder ensure all`")
+    );
+    assert!(said(&["version"]).contains("tip: did you mean `larder --version`?"));
+    assert!(said(&["build"]).contains("tip: did you mean `larder ensure`?"));
+    assert!(said(&["ensure"]).contains("tip: `all` means every subsystem of the project"));
+    let mut command = env.command(["-C", env.project().as_str(), "base"]);
+    command.current_dir(env.base());
+    assert!(env.output(command).stderr.contains("larder ensure base"));
+    // No project, or a broken one: nothing more than clap's own word.
+    env.write("versions.yml", "versions: [");
+    assert!(!said(&["base"]).contains("tip:"));
+}
+
+#[test]
+fn a_variable_that_is_set_to_nothing_is_unset() {
+    let mut env = two();
+    for (name, _) in larder_core::variables::ALL
+        .iter()
+        .filter(|(name, _)| *name != larder_core::variables::CACHE_DIR)
+    {
+        env.set(name, "");
+    }
+    env.larder(["ensure", "all"]).success();
+    env.larder(["plan", "--matrix"]).success();
+    env.larder(["collect", "--help"]).success();
+    env.write(
+        "versions.yml",
+        env.read("versions.yml") + "ci: [ensure all, status]\n",
+    );
+    env.larder(["ci"]).success();
+    env.set(larder_core::variables::CACHE_DIR, "");
+    let dir = env.larder(["cache", "dir"]).success().stdout;
+    assert_eq!(dir.trim(), env.home().join(".cache/larder"));
+}
+
+#[test]
+fn a_variable_with_a_wrong_value_is_named() {
+    let mut env = two();
+    env.write(
+        "versions.yml",
+        env.read("versions.yml") + "ci: [ensure all]\n",
+    );
+    for (name, value, commands) in [
+        (
+            larder_core::variables::OFFLINE,
+            "maybe",
+            [&["ensure", "all"], &["ci"], &["plan"]] as [&[&str]; 3],
+        ),
+        (
+            larder_core::variables::JOBS,
+            "x",
+            [&["ensure", "all"], &["ci"], &["bundle"]],
+        ),
+        (
+            larder_core::variables::COLOR,
+            "foo",
+            [&["ensure", "all"], &["ci"], &["status"]],
+        ),
+        (
+            larder_core::variables::LINKS,
+            "maybe",
+            [&["ensure", "all"], &["ci"], &["status"]],
+        ),
+    ] {
+        env.set(name, value);
+        for command in commands {
+            let out = env.larder(command).exits(2);
+            let first = out.stderr.split("\n  help").next().unwrap_or_default();
+            assert!(
+                first.contains(name) && first.contains(value) && !first.contains("for '--"),
+                "{name}: {}",
+                out.stderr
+            );
+        }
+        env.unset(name);
+    }
+    let out = env.larder(["ensure", "all", "--jobs", "x"]).exits(2);
+    assert!(out.stderr.contains("'--jobs <N>'"), "{}", out.stderr);
+}
+
+#[test]
+fn places_that_are_no_project_are_told_apart() {
+    let env = two();
+    let said = |args: &[&str]| env.larder(args).exits(2).stderr;
+    assert!(said(&["-C", "nowhere", "status"]).starts_with("error: there is no folder nowhere\n"));
+    assert!(
+        said(&["-C", "versions.yml", "status"])
+            .starts_with("error: versions.yml is not a folder\n")
+    );
+    env.remove("versions.yml");
+    assert!(said(&["status"]).contains("or above\n  help: `larder init` makes one here"));
+    env.write("versions.yml/x", "");
+    assert!(said(&["status"]).contains("help: the versions.yml here is no file"));
+}
+
+#[test]
+fn a_file_in_the_place_of_a_folder_is_named() {
+    let env = two();
+    for file in ["subsystems/app/.bin", ".larder"] {
+        env.remove(file);
+        env.write(file, "");
+        let said = env.larder(["ensure", "app"]).exits(1).stderr;
+        assert!(
+            said.contains(&format!("{file} is in the way: it is no folder")),
+            "{said}"
+        );
+        env.remove(file);
+    }
+}

@@ -1,0 +1,119 @@
+//! Direct downloads and checksums files against a scripted server, and that nothing is asked when offline.
+
+use larder_core::Kind;
+use larder_core::cancel::Cancel;
+use larder_core::model::{Digest, Platform};
+use larder_core::project::{Checksum, Coordinate};
+use larder_remote::http::{Client, Settings};
+
+use crate::originals::{ask, client, fetch, original};
+use crate::servers::scripted::{Reply, Script};
+
+#[test]
+fn checksums_files_are_asked_first_and_hold() {
+    let right = Digest::of(b"tool bytes");
+    let wrong = Digest::of(b"others");
+    let server = Script::start(move |request, _| match request.path.as_str() {
+        "/v1/tool.tar.gz" => Reply::ok("tool bytes"),
+        "/v1/SHA256SUMS" => Reply::ok(format!("{wrong}  other.tar.gz\n{right}  tool.tar.gz\n")),
+        "/v1/wrong" => Reply::ok(format!("{wrong}  tool.tar.gz\n")),
+        "/v1/other" => Reply::ok(format!("{wrong}  other.tar.gz\n")),
+        "/v1/page" => Reply::ok("<html>").header("content-type", "text/html"),
+        "/v1/down" => Reply::status(503),
+        _ => Reply::status(404),
+    });
+    let url = |path: &str| Coordinate::Url(server.at(path));
+    let sums = |name: &str| Some(Checksum::Url(server.at(&format!("/v1/{name}"))));
+    let tool = || url("/v1/tool.tar.gz");
+    let (bytes, name, stated) = fetch(&original(tool(), sums("SHA256SUMS")), "linux-amd64")
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (bytes.as_slice(), name.as_str(), stated),
+        (&b"tool bytes"[..], "tool.tar.gz", 1)
+    );
+    assert_eq!(server.count(), 2);
+
+    let error = fetch(&original(tool(), sums("wrong")), "linux-amd64").unwrap_err();
+    assert_eq!(error.kind(), Kind::Integrity);
+    let text = error.to_string();
+    assert!(
+        text.contains(&right.to_string())
+            && text.contains(&wrong.to_string())
+            && text.contains("/v1/wrong"),
+        "{text}"
+    );
+
+    let error = fetch(&original(tool(), sums("other")), "linux-amd64").unwrap_err();
+    assert!(
+        error.to_string().contains("does not mention tool.tar.gz"),
+        "{error}"
+    );
+    assert_eq!(error.kind(), Kind::Failed);
+    let error = fetch(&original(tool(), sums("missing")), "linux-amd64").unwrap_err();
+    assert!(error.to_string().contains("its checksums file"), "{error}");
+    for silent in ["page", "down"] {
+        let error = fetch(&original(tool(), sums(silent)), "linux-amd64").unwrap_err();
+        assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+    }
+    // No such version: absent, whatever else is missing.
+    assert!(
+        fetch(
+            &original(url("/v2/tool.tar.gz"), sums("missing")),
+            "linux-amd64"
+        )
+        .unwrap()
+        .is_none()
+    );
+    assert!(
+        fetch(&original(url("/v2/tool.tar.gz"), None), "linux-amd64")
+            .unwrap()
+            .is_none()
+    );
+    // First use: nothing is stated.
+    assert_eq!(
+        fetch(&original(tool(), None), "linux-amd64")
+            .unwrap()
+            .unwrap()
+            .2,
+        0
+    );
+    // With a digest in the caller's hand nobody is asked for another.
+    let before = server.count();
+    let pinned = ask(
+        &client(),
+        &original(tool(), sums("down")),
+        Platform::host(),
+        false,
+    );
+    assert!(pinned.unwrap().unwrap().stated.is_empty());
+    assert_eq!(server.count(), before + 1);
+}
+
+#[test]
+fn offline_asks_no_registry() {
+    let client = Client::new(
+        Settings {
+            offline: true,
+            ..Settings::default()
+        },
+        Cancel::new(),
+    );
+    for coordinate in [
+        Coordinate::Npm {
+            package: "is-odd".into(),
+            version: "3.0.1".into(),
+        },
+        Coordinate::Pypi {
+            package: "iniconfig".into(),
+            version: "2.0.0".into(),
+        },
+        Coordinate::Url("https://example.invalid/x".into()),
+    ] {
+        let error = ask(&client, &original(coordinate, None), Platform::host(), true)
+            .err()
+            .unwrap();
+        assert_eq!(error.kind(), Kind::Unavailable);
+        assert!(error.to_string().contains("--offline"), "{error}");
+    }
+}

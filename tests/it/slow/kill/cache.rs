@@ -1,0 +1,49 @@
+//! Killed while the cache is written.
+
+use super::sweep;
+use super::tool::{Tool, VERSIONS};
+use crate::env::{TestEnv, remove};
+
+#[test]
+fn killed_while_the_cache_is_written() {
+    let tool = Tool::new();
+    sweep(
+        "cache",
+        &tool.env,
+        &["ensure", "all"],
+        |_| {
+            remove(&tool.bin());
+            tool.env.drop_cache();
+        },
+        |_, context| {
+            let seen = tool.visible(context);
+            tool.env.larder(["ensure", "all"]).success();
+            tool.tidy(context);
+            // What is in the cache by now is whole: it alone gives the set once more.
+            remove(&tool.bin());
+            tool.env
+                .larder(["ensure", "all", "--source", "cache"])
+                .success();
+            assert_eq!(
+                tool.visible(context).as_deref(),
+                Some(VERSIONS[0]),
+                "{context}"
+            );
+            seen.is_some()
+        },
+    );
+}
+
+#[test]
+fn what_killed_writers_left_is_removed_by_the_next_writer() {
+    let tool = Tool::new();
+    let left = [".larder/.tmp-state-x1y2z3", ".tmp-versions.lock-x1y2z3"];
+    for file in left {
+        tool.env.write(file, "half a file");
+    }
+    let pin = |env: &TestEnv| env.larder(["release", "all"]).success();
+    tool.env.larder(["ensure", "all"]).success();
+    pin(&tool.env);
+    assert!(!tool.env.exists(left[0]), "of the state");
+    assert!(!tool.env.exists(left[1]), "of the lock");
+}

@@ -1,0 +1,143 @@
+//! larder killed at every system call: what is visible is the old or the new set, whole; the next run heals and leaves no
+//! litter.
+//!
+//! strace ends larder (or a child of it) at the n-th call of one kind, n = 1, 2, … until a run gets through. What follows
+//! each kill is the same: look, run again, look. The run in CI takes strides through the frequent calls;
+//! `LARDER_TEST_KILL=full` takes every n of every call and prints the table.
+
+mod cache;
+mod install;
+mod release;
+mod tool;
+
+use std::fmt::Write as _;
+
+use crate::env::{LARDER, TestEnv};
+
+/// Calls that change what is on disk, each n; the frequent ones that lie between such changes, in strides. One at a time:
+/// strace counts no set of calls together. What a platform lacks is skipped (`?`).
+const CALLS: &[(&str, usize)] = &[
+    ("rename", 1),
+    ("renameat", 1),
+    ("renameat2", 1),
+    ("symlink", 1),
+    ("symlinkat", 1),
+    ("unlink", 1),
+    ("unlinkat", 1),
+    ("rmdir", 1),
+    ("fsync", 1),
+    ("fdatasync", 1),
+    ("link", 1),
+    ("linkat", 1),
+    ("chmod", 3),
+    ("fchmod", 2),
+    ("fchmodat", 2),
+    ("mkdir", 3),
+    ("mkdirat", 3),
+    ("write", 3),
+    ("pwrite64", 1),
+    ("copy_file_range", 1),
+    ("sendfile", 1),
+    ("ftruncate", 1),
+    ("flock", 1),
+    ("utimensat", 1),
+    ("openat", 13),
+    ("close", 17),
+    ("clone3", 1),
+    ("vfork", 1),
+    ("execve", 3),
+    ("wait4", 1),
+];
+
+pub fn full() -> bool {
+    std::env::var("LARDER_TEST_KILL").is_ok_and(|value| value == "full")
+}
+
+/// How a run under the knife ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cut {
+    /// larder was killed, or a child of it and larder said that it failed.
+    Killed,
+    /// It got through.
+    Through,
+}
+
+/// Runs larder; the n-th call of this kind in any of its threads is its last.
+pub fn cut(env: &TestEnv, call: &str, n: usize, args: &[&str]) -> Cut {
+    let mut command = env.program("strace");
+    // Not with --seccomp-bpf: it counts wrongly.
+    command.args([
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        &format!("trace=?{call}"),
+    ]);
+    command
+        .args([
+            "-e",
+            &format!("inject=?{call}:signal=KILL:when={n}"),
+            LARDER,
+        ])
+        .args(args);
+    let output = env.output(command);
+    match (output.code, output.signal) {
+        (Some(0), _) => Cut::Through,
+        (_, Some(9)) | (Some(137 | 1), _) => Cut::Killed,
+        other => panic!("{call} {n}: {other:?}\n{}{}", output.stdout, output.stderr),
+    }
+}
+
+/// One line of the table.
+#[derive(Default)]
+struct Tally {
+    kills: usize,
+    old: usize,
+    new: usize,
+}
+
+/// Kills a run at every n (or in strides) of each kind of call, with `prepare` before and `check` after each kill; `check`
+/// tells whether the new state was visible already.
+pub fn sweep(
+    title: &str,
+    env: &TestEnv,
+    args: &[&str],
+    mut prepare: impl FnMut(usize),
+    mut check: impl FnMut(usize, &str) -> bool,
+) {
+    let mut table = format!(
+        "{title}\n{:20} {:>6} {:>6} {:>6}\n",
+        "", "kills", "old", "new"
+    );
+    let mut round = 0;
+    for (call, stride) in CALLS {
+        let mut tally = Tally::default();
+        let stride = if full() { 1 } else { *stride };
+        let mut n = 1;
+        loop {
+            round += 1;
+            prepare(round);
+            let cut = cut(env, call, n, args);
+            let new = check(round, &format!("{title}: {call} {n}"));
+            if cut == Cut::Through {
+                assert!(
+                    new,
+                    "{title}: {call} {n}: it got through, but the old state is there"
+                );
+                break;
+            }
+            tally.kills += 1;
+            *(if new { &mut tally.new } else { &mut tally.old }) += 1;
+            n += stride;
+        }
+        if tally.kills > 0 {
+            let _ = writeln!(
+                table,
+                "{call:20} {:6} {:6} {:6}",
+                tally.kills, tally.old, tally.new
+            );
+        }
+    }
+    println!("{table}");
+}

@@ -1,0 +1,26 @@
+//! Waiting for another larder that does not go on.
+
+use std::time::Duration;
+
+use crate::ensure::parallel::{all_well, count, counted, signal, start, until};
+use crate::env::TestEnv;
+
+#[test]
+fn whoever_waits_for_a_stopped_larder_says_so() {
+    let env = TestEnv::new();
+    let counter = env.base().join("builds");
+    counted(&env, counter.as_str(), "0.5");
+    let mut holder = start(&env, &["ensure", "all"]);
+    until("the holder builds", || count(&counter) == 1);
+    signal(&holder, "STOP");
+    let other = start(&env, &["ensure", "all"]);
+    std::thread::sleep(Duration::from_secs(6));
+    signal(&holder, "KILL");
+    holder.wait().unwrap();
+    let said = all_well(vec![other]).remove(0);
+    assert!(
+        said.contains(&format!("waiting for larder, process {}", holder.id())),
+        "{said}"
+    );
+    assert_eq!(count(&counter), 2);
+}
