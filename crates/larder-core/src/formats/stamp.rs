@@ -135,6 +135,23 @@ mod tests {
         }
     }
 
+    /// Stamps of other versions of larder are read: this text must never change.
+    #[test]
+    fn its_text_is_this() {
+        insta::assert_snapshot!(render(&artifact(Some("0123abc"))), @r"
+        version: v2.10.24
+        checksum: 23863a25d3acc162f2db95b957bb804e0d114526e774c215a1a9299ff1d5f83a
+        platform: linux-amd64
+        origin: build
+        inputs: 32381523e63197c929b67f793a8098bed0ae3a6fa902634fdbcc6fa4567f3346
+        artifact: ebb187ba7d9939000295ce8a753fffa960496a0cb240d7032b59b823f455c10c
+        commit: 0123abc
+        files:
+          - {name: nats-server, mode: 0755, size: 3, sha256: 23863a25d3acc162f2db95b957bb804e0d114526e774c215a1a9299ff1d5f83a}
+          - {name: LICENSE, mode: 0644, size: 3, sha256: c693279643b8cd5d248172d9c22cb7cf4ed163a3c98c8a3f69c2717edd3eacb7}
+        ");
+    }
+
     #[test]
     fn it_round_trips_and_reads_as_key_value_lines() {
         for commit in [None, Some("0123abc")] {

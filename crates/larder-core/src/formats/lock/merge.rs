@@ -4,7 +4,8 @@ use std::fs::OpenOptions;
 
 use camino::Utf8Path;
 
-use super::{Line, Lock};
+use super::Lock;
+use super::line::Line;
 use crate::error::{Error, Result};
 use crate::fs;
 

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::str::FromStr;
 
-use super::{Key, Line, Lock, Pin, PinKind, commit_key, same_bytes};
-use crate::error::Problem;
-use crate::error::{Error, Result};
+use super::Lock;
+use super::change::same_bytes;
+use super::line::{Key, Line, Pin, PinKind, commit_key};
+use crate::error::{Error, Problem, Result};
 use crate::model::{Digest, Invalid, Name, Origin, Platform, Version};
 
 const FIELDS: [&str; 10] = [

@@ -160,6 +160,41 @@ fn lookup_asks_for_all_of_the_key() {
 }
 
 #[test]
+fn a_stale_line_contradicts_nothing() {
+    let Line::Bytes(key, pin) = line("nats", "v1", "x") else {
+        unreachable!()
+    };
+    // The recipe changed with an unchanged version: other inputs, other bytes.
+    let today = Key {
+        inputs: Digest::of(b"inputs of today"),
+        ..key.clone()
+    };
+    let other = Pin {
+        sha256: Digest::of(b"y"),
+        ..pin.clone()
+    };
+    let mut lock = lock([Line::Bytes(key.clone(), pin.clone())]);
+    assert!(
+        lock.insert(Line::Bytes(today.clone(), other.clone()))
+            .unwrap()
+    );
+    let find = |key: &Key| {
+        let Key {
+            name,
+            version,
+            platform,
+            origin,
+            kind,
+            inputs,
+        } = key;
+        lock.lookup(name, version, platform, *origin, *kind, inputs)
+    };
+    assert_eq!((find(&key), find(&today)), (Some(&pin), Some(&other)));
+    assert_eq!(lock.lines_for(&key.name, &key.platform).count(), 2);
+    assert_eq!(parse(&lock.to_text()).unwrap(), lock);
+}
+
+#[test]
 fn what_is_pinned_stands() {
     let mut lock = lock([line("nats", "v1", "x"), commit("v1", 'a')]);
     for other in [line("nats", "v1", "y"), commit("v1", 'b')] {

@@ -1,0 +1,37 @@
+//! `release status`: what the hub has.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::model::{AssetName, Name, Platform, Tag, Version};
+
+/// `release status`: what the hub has of each subsystem on each platform.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ReleaseStatusDocument {
+    /// The project's name.
+    pub project: String,
+    /// The hub, in words.
+    pub hub: String,
+    /// All of it is released.
+    pub complete: bool,
+    /// Each subsystem on each platform.
+    pub subsystems: Vec<ReleaseStatusEntry>,
+}
+
+/// What the hub has of a subsystem on a platform.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ReleaseStatusEntry {
+    /// The subsystem.
+    pub name: Name,
+    /// The version that versions.yml pins.
+    pub version: Version,
+    /// The platform.
+    pub platform: Platform,
+    /// `released`, in a `draft`, there from `other-inputs` only, or `missing`.
+    #[schemars(extend("enum" = ["released", "draft", "other-inputs", "missing"]))]
+    pub state: &'static str,
+    /// The release; null where it is missing.
+    pub tag: Option<Tag>,
+    /// The asset; null where it is missing.
+    pub asset: Option<AssetName>,
+}

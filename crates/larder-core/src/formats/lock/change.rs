@@ -1,0 +1,148 @@
+//! Changing a lock in memory: what is pinned stands, unless it is replaced by name.
+
+use std::collections::btree_map::Entry;
+use std::fmt;
+
+use super::Lock;
+use super::line::{CommitKey, Key, Line, Pin, commit_key, encode};
+use crate::error::{Error, Result};
+
+impl Lock {
+    /// Adds a line; whether that changed anything. A line that pins other bytes for the same thing stands: that is an
+    /// integrity error (exit 4), naming both.
+    pub fn insert(&mut self, line: Line) -> Result<bool> {
+        match line {
+            Line::Bytes(key, mut pin) => {
+                pin.url = encode(&pin.url, false);
+                match self.pins.entry(key) {
+                    Entry::Vacant(entry) => {
+                        entry.insert(pin);
+                        Ok(true)
+                    }
+                    Entry::Occupied(mut entry) => match same_bytes(entry.get(), &pin) {
+                        // Two mirrors may have served the same bytes: the line that is there stands.
+                        Ok(learned) => {
+                            if learned {
+                                entry.get_mut().artifact = pin.artifact;
+                            }
+                            Ok(learned)
+                        }
+                        Err(Difference { what, ours, theirs }) => {
+                            let Key {
+                                name,
+                                version,
+                                platform,
+                                origin: _,
+                                kind,
+                                inputs: _,
+                            } = entry.key();
+                            Err(Error::integrity(format!(
+                                "the lock pins other bytes of {name} {version} ({platform}, {})",
+                                kind.as_str()
+                            ))
+                            .cause(format!("versions.lock names {what} {ours}, these bytes have {theirs}"))
+                            .hint(format!("if the change is known and wanted, `larder lock --update {name}` pins the new bytes")))
+                        }
+                    },
+                }
+            }
+            Line::Commit {
+                name,
+                version,
+                url,
+                rev,
+                commit,
+            } => match self.commits.entry(commit_key(name, version, &url, &rev)) {
+                Entry::Vacant(entry) => {
+                    entry.insert(commit);
+                    Ok(true)
+                }
+                Entry::Occupied(entry) if *entry.get() == commit => Ok(false),
+                Entry::Occupied(entry) => {
+                    let CommitKey {
+                        name,
+                        version,
+                        url,
+                        rev,
+                    } = entry.key();
+                    Err(Error::integrity(format!("`{rev}` of {url} has moved, the source of {name} {version}"))
+                        .cause(format!("versions.lock names commit {}, it is {commit} now", entry.get()))
+                        .hint(format!("if the change is known and wanted, `larder lock --update {name}` pins the new commit")))
+                }
+            },
+        }
+    }
+
+    /// Puts a line in the place of one that may pin something else (`lock --update`); whether that changed anything.
+    pub fn replace(&mut self, line: Line) -> bool {
+        match line {
+            Line::Bytes(key, mut pin) => {
+                pin.url = encode(&pin.url, false);
+                self.pins.insert(key, pin.clone()).as_ref() != Some(&pin)
+            }
+            Line::Commit {
+                name,
+                version,
+                url,
+                rev,
+                commit,
+            } => {
+                self.commits
+                    .insert(commit_key(name, version, &url, &rev), commit.clone())
+                    != Some(commit)
+            }
+        }
+    }
+
+    /// Keeps only the lines that are wanted; whether any went.
+    pub fn retain(&mut self, wanted: impl Fn(&Line) -> bool) -> bool {
+        let before = self.pins.len() + self.commits.len();
+        self.pins
+            .retain(|key, pin| wanted(&Line::Bytes(key.clone(), pin.clone())));
+        self.commits.retain(
+            |CommitKey {
+                 name,
+                 version,
+                 url,
+                 rev,
+             },
+             commit| {
+                wanted(&Line::Commit {
+                    name: name.clone(),
+                    version: version.clone(),
+                    url: url.clone(),
+                    rev: rev.clone(),
+                    commit: commit.clone(),
+                })
+            },
+        );
+        self.pins.len() + self.commits.len() < before
+    }
+}
+
+/// How two pins of one key contradict each other.
+pub(super) struct Difference {
+    pub(super) what: &'static str,
+    pub(super) ours: String,
+    pub(super) theirs: String,
+}
+
+/// Whether the second of two pins that agree knows an artifact that the first does not.
+pub(super) fn same_bytes(ours: &Pin, theirs: &Pin) -> Result<bool, Difference> {
+    let differ = |what, ours: &dyn fmt::Display, theirs: &dyn fmt::Display| Difference {
+        what,
+        ours: ours.to_string(),
+        theirs: theirs.to_string(),
+    };
+    if ours.sha256 != theirs.sha256 {
+        return Err(differ("sha256", &ours.sha256, &theirs.sha256));
+    }
+    if ours.size != theirs.size {
+        return Err(differ("size", &ours.size, &theirs.size));
+    }
+    match (&ours.artifact, &theirs.artifact) {
+        (Some(ours), Some(theirs)) if ours != theirs => Err(differ("artifact", ours, theirs)),
+        (None, Some(_)) => Ok(true),
+        _ => Ok(false),
+    }
+}

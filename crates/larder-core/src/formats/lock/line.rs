@@ -1,0 +1,165 @@
+//! One line of the lock: what it is about, what it pins, and how it is written.
+
+use std::fmt::{self, Write as _};
+
+use crate::model::{Digest, Name, Origin, Platform, Version};
+
+/// What kind of file a line pins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PinKind {
+    /// An asset of the hub.
+    Asset,
+    /// A file of the original publisher.
+    Upstream,
+}
+
+/// What a line is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    /// The subsystem.
+    pub name: Name,
+    /// Its version.
+    pub version: Version,
+    /// For which platform.
+    pub platform: Platform,
+    /// How the artifact was made.
+    pub origin: Origin,
+    /// What kind of file is pinned.
+    pub kind: PinKind,
+    /// Fingerprint of what decided it.
+    pub inputs: Digest,
+}
+
+/// What a line pins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pin {
+    /// The artifact's digest; none where the file was locked without being unpacked.
+    pub artifact: Option<Digest>,
+    /// Digest of the file.
+    pub sha256: Digest,
+    /// Its bytes.
+    pub size: u64,
+    /// Where it was had, or its registry coordinate. Told to people; no part of what must match.
+    pub url: String,
+}
+
+/// A git source at a rev.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct CommitKey {
+    pub(super) name: Name,
+    pub(super) version: Version,
+    pub(super) url: String,
+    pub(super) rev: String,
+}
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// Pins bytes.
+    Bytes(Key, Pin),
+    /// Pins the commit of a git source.
+    Commit {
+        /// The subsystem.
+        name: Name,
+        /// Its version.
+        version: Version,
+        /// The repository.
+        url: String,
+        /// Tag, branch or commit, as the recipe has it.
+        rev: String,
+        /// The commit's full hexadecimal name.
+        commit: String,
+    },
+}
+
+impl PinKind {
+    /// The word in a line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Asset => "asset",
+            Self::Upstream => "upstream",
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name,
+            version,
+            platform,
+            origin,
+            kind,
+            inputs,
+        } = self;
+        write!(
+            f,
+            "{name} {version} {platform} {origin} {} {inputs}",
+            kind.as_str()
+        )
+    }
+}
+
+impl fmt::Display for Line {
+    /// As it stands in the file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(
+                key,
+                Pin {
+                    artifact,
+                    sha256,
+                    size,
+                    url,
+                },
+            ) => {
+                write!(f, "{key} ")?;
+                match artifact {
+                    Some(artifact) => write!(f, "{artifact}")?,
+                    None => f.write_str("-")?,
+                }
+                write!(f, " {sha256} {size} {}", or_dash(&encode(url, false)))
+            }
+            Self::Commit {
+                name,
+                version,
+                url,
+                rev,
+                commit,
+            } => {
+                write!(
+                    f,
+                    "{name} {version} - build commit - - - - {}#{}@{commit}",
+                    encode(url, true),
+                    encode(rev, false)
+                )
+            }
+        }
+    }
+}
+
+fn or_dash(text: &str) -> &str {
+    if text.is_empty() { "-" } else { text }
+}
+
+/// What can't stand in a line percent-encoded, the rest as it is. Encoding twice changes nothing.
+pub(super) fn encode(text: &str, hash_too: bool) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_graphic() && !(hash_too && byte == b'#') {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+pub(super) fn commit_key(name: Name, version: Version, url: &str, rev: &str) -> CommitKey {
+    CommitKey {
+        name,
+        version,
+        url: encode(url, true),
+        rev: encode(rev, false),
+    }
+}
