@@ -1,6 +1,6 @@
 //! Documents before they are shown: texts that came from servers and programs lose secrets and control characters.
 
-use super::redact::Redactor;
+use super::text::Redactor;
 use larder_core::formats::documents::{
     OutdatedDocument, PlanDocument, StatusDocument, WhyDocument,
 };

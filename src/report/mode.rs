@@ -1,36 +1,9 @@
 //! Which face the report shows, decided once from flags, environment and terminal. Reads nothing by itself.
 
 use std::path::PathBuf;
-use std::str::FromStr;
 
-use super::paint::Paint;
+use super::text::{ColorChoice, Paint};
 use larder_core::environment::Environment;
-use larder_core::model::Invalid;
-
-/// What `--color` says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ColorChoice {
-    /// Where it can be seen and nobody objects.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
-impl FromStr for ColorChoice {
-    type Err = Invalid;
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "always" => Ok(Self::Always),
-            "never" => Ok(Self::Never),
-            _ => Err(Invalid::new(format!("unknown colour choice `{text}`"))
-                .hint("known: auto, always, never")),
-        }
-    }
-}
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,45 +7,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::actions::GitHubActions;
-use super::json::Json;
-use super::lines::Look;
+use super::faces::{Face, GitHubActions, Json, Plain, Stderr, Terminal, did_line, shows_did};
 use super::mode::{Mode, Verbosity};
-use super::paint::Paint;
-use super::plain::Plain;
-use super::redact::Redactor;
-use super::terminal::{Stderr, Terminal};
+use super::text::lines::Look;
+use super::text::{Paint, Redactor};
 use super::totals::Totals;
-use larder_core::model::{Outcome, Platform};
+use larder_core::model::Platform;
 use larder_engine::events::{Did, Event, Level};
 
 /// How often a face may move while nothing happens.
 const TICK: Duration = Duration::from_millis(50);
-
-/// A way to show events. Times are since the run's start.
-pub(super) trait Face: Send {
-    /// Shows an event.
-    fn event(&mut self, event: &Event, now: Duration);
-    /// Time passes.
-    fn tick(&mut self, _now: Duration) {}
-    /// Nothing more comes for the moment.
-    fn flush(&mut self) {}
-    /// The run is over.
-    fn close(&mut self, totals: &Totals);
-}
-
-/// Whether a note is shown.
-pub(super) fn shows_note(level: Level, verbosity: Verbosity) -> bool {
-    match level {
-        Level::Detail => verbosity == Verbosity::Verbose,
-        Level::Info | Level::Warning => verbosity > Verbosity::Quiet,
-    }
-}
-
-/// Whether a step of the project is shown: like other steps, but one that was left alone is told too.
-pub(super) fn shows_did(did: &Did, verbosity: Verbosity) -> bool {
-    verbosity > Verbosity::Quiet || did.outcome == Outcome::Failed
-}
 
 /// Shows a run's events.
 pub struct Reporter;
@@ -195,7 +166,7 @@ pub fn tell(did: &Did, mode: &Mode, verbosity: Verbosity, redactor: &Redactor) {
     let paint = match mode {
         Mode::Json { .. } => {
             // Who closed stdout does not want to know.
-            let _ = super::print(&(super::json::did_line(did, redactor) + "\n"));
+            let _ = super::print(&(did_line(did, redactor) + "\n"));
             return;
         }
         Mode::Terminal(paint) | Mode::Plain(paint) => *paint,

@@ -1,9 +1,36 @@
 //! Colours and symbols, chosen by meaning. Passed along, never a process-wide switch.
 
+use std::str::FromStr;
+
 use console::Style;
 
-use super::mode::ColorChoice;
 use larder_core::environment::Environment;
+use larder_core::model::Invalid;
+
+/// What `--color` says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ColorChoice {
+    /// Where it can be seen and nobody objects.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl FromStr for ColorChoice {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "always" => Ok(Self::Always),
+            "never" => Ok(Self::Never),
+            _ => Err(Invalid::new(format!("unknown colour choice `{text}`"))
+                .hint("known: auto, always, never")),
+        }
+    }
+}
 
 /// Whether there are colours, and whether there is more than ASCII.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,17 +103,21 @@ impl Paint {
     }
 
     /// One of two texts, by what the terminal can show.
-    pub(super) fn either(self, unicode: &'static str, ascii: &'static str) -> &'static str {
+    pub(in crate::report) fn either(
+        self,
+        unicode: &'static str,
+        ascii: &'static str,
+    ) -> &'static str {
         if self.unicode { unicode } else { ascii }
     }
 
     /// Between the items of a list on one line.
-    pub(super) fn dot(self) -> &'static str {
+    pub(in crate::report) fn dot(self) -> &'static str {
         self.either(" · ", ", ")
     }
 
     /// What stands for a cut end.
-    pub(super) fn ellipsis(self) -> &'static str {
+    pub(in crate::report) fn ellipsis(self) -> &'static str {
         self.either("…", "...")
     }
 
@@ -97,13 +128,13 @@ impl Paint {
 }
 
 /// Padded on the right to a width, by what is seen.
-pub(super) fn pad(text: &str, width: usize) -> String {
+pub(in crate::report) fn pad(text: &str, width: usize) -> String {
     let seen = console::measure_text_width(text);
     format!("{text}{}", " ".repeat(width.saturating_sub(seen)))
 }
 
 /// Padded on the left to a width, by what is seen.
-pub(super) fn pad_left(text: &str, width: usize) -> String {
+pub(in crate::report) fn pad_left(text: &str, width: usize) -> String {
     let seen = console::measure_text_width(text);
     format!("{}{text}", " ".repeat(width.saturating_sub(seen)))
 }

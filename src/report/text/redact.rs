@@ -106,14 +106,16 @@ impl Redactor {
     }
 }
 
+/// Whether a character could drive the terminal, or make a text read as something else.
+pub(super) fn is_harmful(c: char) -> bool {
+    (c.is_control() && c != '\n')
+        // Bidirectional overrides change the order in which the rest is shown.
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Without terminal sequences and control characters: a build's log or a server's text must not drive the terminal.
 fn without_controls(text: &str) -> Cow<'_, str> {
-    let harmful = |c: char| {
-        (c.is_control() && c != '\n')
-            // Bidirectional overrides make text read as something else.
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    if !text.contains(harmful) {
+    if !text.contains(is_harmful) {
         return Cow::Borrowed(text);
     }
     let mut clean = String::with_capacity(text.len());
@@ -130,7 +132,7 @@ fn without_controls(text: &str) -> Cow<'_, str> {
         for c in line.chars() {
             match c {
                 '\t' => clean.push_str("    "),
-                c if harmful(c) => clean.push('\u{fffd}'),
+                c if is_harmful(c) => clean.push('\u{fffd}'),
                 c => clean.push(c),
             }
         }

@@ -4,8 +4,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::lines::Look;
-use super::paint::{Paint, Tone, pad, pad_left};
+use crate::report::text::lines::Look;
+use crate::report::text::paint::{pad, pad_left};
+use crate::report::text::{Paint, Tone};
 use larder_core::human;
 use larder_core::model::Target;
 use larder_engine::events::{Event, Phase};

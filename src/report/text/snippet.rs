@@ -3,6 +3,7 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use super::redact::is_harmful;
 use larder_core::error::Problem;
 
 /// Widest line that is shown whole.
@@ -30,12 +31,14 @@ pub fn render(problem: &Problem, color: bool) -> String {
         .max(from);
 
     let message = printable(&problem.message);
-    let path = format!("{}", problem.file);
+    // A folder's name can hold what a message can.
+    let path = printable(problem.file.as_str()).replace('\n', "\u{fffd}");
     let mut group = Group::with_title(Level::ERROR.primary_title(message));
     let shown;
     if line.len() <= MAX_LINE {
-        shown = line.to_owned();
-        let annotation = AnnotationKind::Primary.span(from..to);
+        shown = without_c1(line);
+        let place = |at: usize| without_c1(&line[..at]).len();
+        let annotation = AnnotationKind::Primary.span(place(from)..place(to));
         group = group.element(
             Snippet::source(shown.as_str())
                 .line_start(line_number)
@@ -58,21 +61,23 @@ pub fn render(problem: &Problem, color: bool) -> String {
     renderer.render(&[group])
 }
 
+/// Without the control characters of Latin-1, by which a terminal can be driven too. All others the renderer shows as
+/// pictures.
+fn without_c1(line: &str) -> String {
+    line.replace(|c| matches!(c, '\u{80}'..='\u{9f}'), "\u{fffd}")
+}
+
 /// Without control characters, which a hostile file could use to paint over the message.
 fn printable(text: &str) -> String {
     text.chars()
-        .map(|c| {
-            if c.is_control() && c != '\n' {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
+        .map(|c| if is_harmful(c) { '\u{fffd}' } else { c })
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn problem(text: &str, span: std::ops::Range<usize>) -> Problem {
@@ -125,6 +130,70 @@ mod tests {
                 "{text:?} {span:?}: {rendered}"
             );
             assert!(rendered.len() < 2000);
+        }
+    }
+
+    /// Texts in which places are hard to find and that would like to drive the terminal.
+    fn hostile() -> impl Strategy<Value = String> {
+        let pieces = [
+            "a",
+            "key: ",
+            "- ",
+            "\n",
+            "\r\n",
+            "\r",
+            "\t",
+            "é",
+            "日本",
+            "\u{301}",
+            "🦀",
+            "\0",
+            "\u{7}",
+            "\u{8}",
+            "\u{1b}[31m",
+            "\u{1b}]0;t\u{7}",
+            "\u{9b}2J",
+            "\u{7f}",
+            "\u{85}",
+            "\u{feff}",
+            "\u{200d}",
+            "\u{202e}",
+            "\u{2066}",
+            "\u{2028}",
+        ];
+        let mixed = prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..40);
+        prop_oneof![
+            mixed.prop_map(|pieces| pieces.concat()),
+            "\\PC{0,60}",
+            ".{0,60}"
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_place_in_any_text_is_shown_and_nothing_drives_the_terminal(
+            file in hostile(),
+            text in hostile(),
+            message in hostile(),
+            hint in prop::option::of(hostile()),
+            start in 0_usize..120,
+            end in 0_usize..120,
+        ) {
+            let problem = Problem {
+                file: file.into(),
+                text: text.as_str().into(),
+                span: start..end,
+                message,
+                hint,
+            };
+            let rendered = render(&problem, false);
+            prop_assert!(rendered.starts_with("error"), "{rendered:?}");
+            prop_assert!(!rendered.contains(is_harmful), "{rendered:?}");
+            // Colour adds its own sequences and nothing else.
+            let colored = render(&problem, true);
+            prop_assert_eq!(console::strip_ansi_codes(&colored).into_owned(), rendered);
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::time::Duration;
 
-use super::lines::Look;
 use super::live::{Live, phase_word};
-use super::mode::Verbosity;
-use super::reporter::{Face, shows_did, shows_note};
-use super::totals::{Totals, failed};
+use super::{Face, shows_did, shows_note};
+use crate::report::mode::Verbosity;
+use crate::report::text::lines::Look;
+use crate::report::totals::{Totals, failed};
 use larder_core::human;
 use larder_core::model::{Outcome, Target};
 use larder_engine::events::{Event, Phase};
@@ -16,7 +16,7 @@ use larder_engine::events::{Event, Phase};
 const HEARTBEAT: Duration = Duration::from_mins(1);
 
 /// Events as plain lines.
-pub(super) struct Plain<W> {
+pub(in crate::report) struct Plain<W> {
     out: W,
     look: Look,
     verbosity: Verbosity,

@@ -8,11 +8,12 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::lines::{read_end, short_place};
-use super::mode::Verbosity;
 use super::plain::Plain;
-use super::reporter::{Face, shows_note};
-use super::totals::{Totals, failed};
+use super::{Face, shows_note};
+use crate::report::mode::Verbosity;
+use crate::report::text::Redactor;
+use crate::report::text::lines::{read_end, short_place};
+use crate::report::totals::{Totals, failed};
 use larder_core::error::Error;
 use larder_core::fs;
 use larder_core::human;
@@ -25,7 +26,7 @@ const LOG: u64 = 1 << 20;
 const ROWS: usize = 500;
 
 /// Events for GitHub Actions.
-pub(super) struct GitHubActions<W> {
+pub(in crate::report) struct GitHubActions<W> {
     plain: Plain<W>,
     verbosity: Verbosity,
     summary: Option<PathBuf>,
@@ -113,7 +114,6 @@ impl<W: Write + Send> Face for GitHubActions<W> {
                     escape_property(&title)
                 ));
             }
-            // The log comes as a whole, in its group: lines of several builds would mingle.
             _ => self.plain.event(event, now),
         }
         if let Event::Did(Did {
@@ -167,7 +167,7 @@ impl<W: Write + Send> Face for GitHubActions<W> {
 }
 
 /// Errors of no step, as annotations: one for each problem in a file, at its place.
-pub fn annotations(error: &Error, redactor: &super::Redactor) -> Vec<String> {
+pub fn annotations(error: &Error, redactor: &Redactor) -> Vec<String> {
     if error.file_problems().is_empty() {
         let message = message(error, |text| redactor.clean(text));
         return vec![format!("::error title=larder::{}", escape_data(&message))];

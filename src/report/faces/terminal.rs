@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::lines::Look;
 use super::live::Live;
-use super::mode::Verbosity;
-use super::reporter::{Face, shows_did, shows_note};
-use super::totals::{Totals, failed};
+use super::{Face, shows_did, shows_note};
+use crate::report::mode::Verbosity;
+use crate::report::text::lines::Look;
+use crate::report::totals::{Totals, failed};
 use larder_core::model::Outcome;
 use larder_engine::events::Event;
 
@@ -17,7 +17,7 @@ use larder_engine::events::Event;
 const FRAME: Duration = Duration::from_millis(80);
 
 /// What a terminal can do; a test has its own.
-pub(super) trait Screen: Send {
+pub(in crate::report) trait Screen: Send {
     /// Columns and lines.
     fn size(&self) -> (usize, usize);
     /// A line that stays.
@@ -27,7 +27,7 @@ pub(super) trait Screen: Send {
 }
 
 /// Events on a terminal.
-pub(super) struct Terminal<S> {
+pub(in crate::report) struct Terminal<S> {
     screen: S,
     look: Look,
     verbosity: Verbosity,
@@ -129,7 +129,7 @@ impl<S: Screen> Face for Terminal<S> {
 }
 
 /// stderr, painted by indicatif.
-pub(super) struct Stderr {
+pub(in crate::report) struct Stderr {
     term: console::Term,
     /// There while rows are shown.
     bar: Option<ProgressBar>,

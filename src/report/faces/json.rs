@@ -8,11 +8,11 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::mode::Verbosity;
 use super::plain::Plain;
-use super::redact::Redactor;
-use super::reporter::{Face, shows_note};
-use super::totals::Totals;
+use super::{Face, shows_note};
+use crate::report::mode::Verbosity;
+use crate::report::text::Redactor;
+use crate::report::totals::Totals;
 use larder_core::error::Error;
 use larder_core::model::{Action, Outcome, Platform, SourceKind};
 use larder_engine::events::{Did, Event, Finished, Level};
@@ -211,7 +211,7 @@ pub fn failure_line(error: &Error, redactor: &Redactor) -> String {
 }
 
 /// The line of one step of the project.
-pub(super) fn did_line(did: &Did, redactor: &Redactor) -> String {
+pub(in crate::report) fn did_line(did: &Did, redactor: &Redactor) -> String {
     to_line(&DidLine::new(did, redactor))
 }
 
@@ -263,7 +263,7 @@ fn to_line(value: &impl Serialize) -> String {
 }
 
 /// Events as JSON lines.
-pub(super) struct Json<O, E> {
+pub(in crate::report) struct Json<O, E> {
     out: O,
     talk: Plain<E>,
     verbosity: Verbosity,

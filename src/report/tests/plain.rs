@@ -1,0 +1,101 @@
+use super::*;
+
+fn as_plain(verbosity: Verbosity) -> String {
+    let (_dir, log) = log_file();
+    let sink = Sink::default();
+    play(
+        &mut Plain::new(
+            sink.clone(),
+            look(Paint::default(), verbosity == Verbosity::Verbose),
+            verbosity,
+        ),
+        &run(&log),
+    );
+    redact(sink.text(), &log)
+}
+
+#[test]
+fn as_plain_lines() {
+    let text = as_plain(Verbosity::Normal);
+    assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
+    insta::assert_snapshot!(text, @r"
+    arc: building
+    warning: arc: arc changed but is still v1.2.3
+    an ordinary note
+    + nats v1.2.3               downloaded  45.6 MB in 3.0 s from host.example/acme/x
+    + telegraf v1.2.3           restored    680 kB in 200 ms from the cache
+    x arc v1.2.3                failed      cannot build arc
+    - sync v1.2.3               skipped     arc failed
+
+    2 up to date, 1 restored, 1 downloaded, 1 failed, 1 skipped in 3.2 s
+      restored      680 kB  from the cache: telegraf
+      downloaded   45.6 MB  from host.example/acme/x: nats
+
+    error: arc v1.2.3: cannot build arc
+      caused by: `cargo build` ended with exit status 101
+      help: run it again with `-v` to watch the build
+      the end of the log:
+      | compiling unit 12
+      | compiling unit 13
+      | compiling unit 14
+      | compiling unit 15
+      | compiling unit 16
+      | compiling unit 17
+      | compiling unit 18
+      | compiling unit 19
+      | compiling unit 20
+      | compiling unit 21
+      | compiling unit 22
+      | compiling unit 23
+      | compiling unit 24
+      | compiling unit 25
+      | compiling unit 26
+      | compiling unit 27
+      | compiling unit 28
+      | compiling unit 29
+      | compiling unit 30
+      | main.rs: expected `;`    token=***
+      whole log: .larder/logs/arc.log
+
+    1 of 6 steps failed: arc
+    ");
+}
+
+#[test]
+fn quiet_tells_only_failures() {
+    let text = as_plain(Verbosity::Quiet);
+    insta::assert_snapshot!(text.lines().next().unwrap_or_default(), @"error: arc v1.2.3: cannot build arc");
+    assert!(
+        text.contains("error: arc v1.2.3: cannot build arc") && text.contains("unit 30"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("nats") && !text.contains("warning"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_long_build_gives_signs_of_life() {
+    let sink = Sink::default();
+    let mut face = Plain::new(
+        sink.clone(),
+        look(Paint::default(), false),
+        Verbosity::Normal,
+    );
+    face.event(
+        &Event::Phase {
+            target: target("arc"),
+            phase: Phase::Building,
+            total: None,
+        },
+        Duration::ZERO,
+    );
+    for second in 0..150 {
+        face.tick(Duration::from_secs(second));
+    }
+    assert_eq!(
+        sink.text(),
+        "arc: building\narc: still building, 1 m 00 s\narc: still building, 2 m 00 s\n"
+    );
+}

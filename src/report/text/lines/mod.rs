@@ -1,0 +1,73 @@
+//! Lines about finished steps, the closing summary and the failures: shared by all faces that people read.
+
+use crate::report::text::error;
+use crate::report::text::paint::{Paint, Tone};
+use crate::report::text::redact::Redactor;
+use larder_core::model::{Platform, Target};
+use larder_engine::events::{Finished, Level};
+
+mod failure;
+mod step;
+mod summary;
+
+pub(in crate::report) use failure::read_end;
+pub(in crate::report) use step::short_place;
+
+/// How lines are made.
+#[derive(Clone, Debug)]
+pub(in crate::report) struct Look {
+    pub paint: Paint,
+    /// Columns, where lines must fit.
+    pub width: Option<usize>,
+    pub verbose: bool,
+    /// Its platform goes without saying.
+    pub host: Platform,
+    pub redactor: Redactor,
+}
+
+impl Look {
+    /// `nats`, `nats (darwin-arm64)`.
+    pub fn label(&self, target: &Target) -> String {
+        if target.platform == self.host {
+            target.name.to_string()
+        } else {
+            target.to_string()
+        }
+    }
+
+    /// `nats v2.10.24`, `nats v2.10.24 (darwin-arm64)`.
+    pub fn subject(&self, finished: &Finished) -> String {
+        let Target { name, platform } = &finished.target;
+        if *platform == self.host {
+            format!("{name} {}", finished.version)
+        } else {
+            format!("{name} {} ({platform})", finished.version)
+        }
+    }
+
+    fn fit(&self, line: String) -> String {
+        match self.width {
+            Some(width) => self.paint.fit(&line, width),
+            None => line,
+        }
+    }
+
+    /// Something to say.
+    pub fn note(&self, target: Option<&Target>, level: Level, text: &str) -> String {
+        let mut line = match level {
+            Level::Warning => self.paint.tone(Tone::Warn, "warning: "),
+            Level::Info | Level::Detail => String::new(),
+        };
+        if let Some(target) = target {
+            line.push_str(&self.paint.tone(Tone::Strong, &self.label(target)));
+            line.push_str(": ");
+        }
+        let text = error::indented(&self.redactor.clean(text), 2);
+        line.push_str(&if level == Level::Detail {
+            self.paint.tone(Tone::Dim, &text)
+        } else {
+            text
+        });
+        line
+    }
+}

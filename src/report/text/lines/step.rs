@@ -1,0 +1,162 @@
+//! One line about a step that ended.
+
+use std::fmt::Write as _;
+
+use super::Look;
+use crate::report::text::error;
+use crate::report::text::paint::{Tone, pad};
+use crate::report::totals::failed;
+use larder_core::human;
+use larder_core::model::Outcome;
+use larder_engine::events::{Did, Finished};
+
+impl Look {
+    /// One calm line about a finished step.
+    pub fn step(&self, finished: &Finished) -> String {
+        let paint = self.paint;
+        let (tone, symbol) = match finished.outcome {
+            _ if failed(finished) => (Tone::Bad, paint.either("✗", "x")),
+            Outcome::Skipped => (Tone::Dim, paint.either("○", "-")),
+            _ if finished.dry_run => (Tone::Dim, paint.either("○", "-")),
+            _ => (Tone::Good, paint.either("✓", "+")),
+        };
+        let details = self.details(finished);
+        let outcome = if details.is_empty() {
+            finished.outcome.to_string()
+        } else {
+            format!("{:<10}", finished.outcome)
+        };
+        let outcome = if failed(finished) {
+            paint.tone(Tone::Bad, &outcome)
+        } else {
+            outcome
+        };
+        let subject = pad(&paint.tone(Tone::Strong, &self.subject(finished)), 24);
+        let line = format!(
+            "{} {subject}  {outcome}  {}",
+            paint.tone(tone, symbol),
+            paint.tone(Tone::Dim, &details)
+        );
+        self.fit(line.trim_end().to_owned())
+    }
+
+    /// One calm line about a step that is about no subsystem; a failure in full.
+    pub fn did(&self, did: &Did) -> String {
+        let Did {
+            action: _,
+            subject,
+            platform: _,
+            outcome,
+            bytes,
+            seconds,
+            error,
+            reason,
+            place,
+        } = did;
+        let paint = self.paint;
+        let (tone, symbol) = match outcome {
+            Outcome::Failed => (Tone::Bad, paint.either("✗", "x")),
+            Outcome::Skipped | Outcome::UpToDate => (Tone::Dim, paint.either("○", "-")),
+            _ => (Tone::Good, paint.either("✓", "+")),
+        };
+        let mut details = Vec::new();
+        if *bytes > 0 {
+            details.push(human::bytes(*bytes));
+        }
+        if !matches!(outcome, Outcome::Skipped | Outcome::UpToDate) {
+            details.push(format!("in {}", human::seconds(*seconds)));
+        }
+        details.extend(
+            place
+                .as_ref()
+                .map(|place| format!("to {}", self.redactor.clean_line(&short_place(place)))),
+        );
+        details.extend(
+            reason
+                .as_ref()
+                .map(|reason| format!("({})", self.redactor.clean_line(reason))),
+        );
+        let subject = pad(
+            &paint.tone(Tone::Strong, &self.redactor.clean_line(subject)),
+            24,
+        );
+        let line = format!(
+            "{} {subject}  {outcome:<10}  {}",
+            paint.tone(tone, symbol),
+            paint.tone(Tone::Dim, &details.join(" "))
+        );
+        let line = self.fit(line.trim_end().to_owned());
+        match error {
+            Some(error) => format!(
+                "{line}\n{}",
+                error::render(error, Some(&did.subject), paint, &self.redactor)
+            ),
+            None => line,
+        }
+    }
+
+    /// What there is to say behind the outcome.
+    fn details(&self, finished: &Finished) -> String {
+        let reason = finished
+            .reason
+            .as_deref()
+            .map(|reason| self.redactor.clean_line(reason));
+        if let Some(error) = &finished.error {
+            return self.redactor.clean_line(error.message());
+        }
+        if finished.dry_run || matches!(finished.outcome, Outcome::Failed | Outcome::Skipped) {
+            return reason.unwrap_or_default();
+        }
+        let mut details = String::new();
+        if finished.bytes > 0 {
+            details.push_str(&human::bytes(finished.bytes));
+        }
+        if finished.outcome != Outcome::UpToDate {
+            let _ = write!(details, " in {}", human::seconds(finished.seconds));
+        }
+        // Last of the short facts: where a line is cut, the end of a place is missed least.
+        if let Some(place) = self.place(finished) {
+            let preposition = match finished.outcome {
+                Outcome::Packaged | Outcome::Released | Outcome::Collected | Outcome::Locked => {
+                    "to"
+                }
+                _ => "from",
+            };
+            let _ = write!(details, " {preposition} {place}");
+        }
+        // Why a thing was done is a detail, except that nothing was done.
+        if let Some(reason) =
+            reason.filter(|_| self.verbose || finished.outcome == Outcome::UpToDate)
+        {
+            let _ = write!(details, " ({reason})");
+        }
+        details.trim_start().to_owned()
+    }
+
+    /// Where bytes came from or went to.
+    pub(super) fn place(&self, finished: &Finished) -> Option<String> {
+        match (&finished.place, finished.outcome) {
+            (_, Outcome::Restored) if !self.verbose => Some("the cache".to_owned()),
+            (Some(place), _) if self.verbose => Some(self.redactor.clean_line(place)),
+            (Some(place), _) => Some(self.redactor.clean_line(&short_place(place))),
+            (None, Outcome::Restored) => Some("the cache".to_owned()),
+            (None, _) => None,
+        }
+    }
+}
+
+/// A place in few words: of a url the host, and the repository where it is a release's; else as it is.
+pub(in crate::report) fn short_place(place: &str) -> String {
+    let Some((scheme, rest)) = place.split_once("://") else {
+        return place.to_owned();
+    };
+    if scheme == "file" {
+        return rest.to_owned();
+    }
+    let rest = rest.split(['?', '#']).next().unwrap_or(rest);
+    let repository = rest
+        .split_once("/releases/")
+        .map(|(repository, _)| repository);
+    let short = repository.unwrap_or_else(|| rest.split('/').next().unwrap_or(rest));
+    short.to_owned()
+}

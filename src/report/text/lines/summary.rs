@@ -1,0 +1,160 @@
+//! What a run came to, in a few lines.
+
+use camino::Utf8Path;
+
+use super::Look;
+use crate::report::text::paint::Tone;
+use crate::report::totals::{Totals, failed};
+use larder_core::human;
+use larder_core::model::Outcome;
+use larder_engine::events::Finished;
+
+/// How many names a summary line lists.
+const MEMBERS: usize = 12;
+
+impl Look {
+    /// What the run came to: counts, then by outcome and place how much, and who. Empty where nothing happened.
+    pub fn summary(&self, totals: &Totals) -> Vec<String> {
+        if totals.steps() == 0 {
+            return Vec::new();
+        }
+        let order = [
+            Outcome::UpToDate,
+            Outcome::Restored,
+            Outcome::Downloaded,
+            Outcome::Built,
+        ];
+        let others = totals
+            .counts
+            .keys()
+            .copied()
+            .filter(|outcome| !order.contains(outcome));
+        let counts: Vec<String> = order
+            .into_iter()
+            .chain(others)
+            .filter_map(|outcome| {
+                let count = totals.counts.get(&outcome)?;
+                let text = format!("{count} {}", outcome.as_str().replace('-', " "));
+                Some(match outcome {
+                    Outcome::Failed => self.paint.tone(Tone::Bad, &text),
+                    _ => self.paint.tone(Tone::Strong, &text),
+                })
+            })
+            .collect();
+        let counts = counts.join(self.paint.dot());
+        let mut lines = Vec::new();
+        if totals.is_dry_run() {
+            let text = format!("nothing was changed; it would be: {counts}");
+            return vec![self.fit(text)];
+        }
+        let groups = self.groups(totals);
+        if totals.finished.len() > 1 && !groups.is_empty() {
+            lines.push(String::new());
+        }
+        lines.push(self.fit(format!("{counts} in {}", human::seconds(totals.seconds))));
+        if totals.finished.len() > 1 {
+            lines.extend(groups);
+        }
+        lines
+    }
+
+    /// One line for each outcome and place: `  downloaded  24.6 MB  from github.com/acme/x: nats, telegraf`.
+    fn groups(&self, totals: &Totals) -> Vec<String> {
+        struct Group<'a> {
+            outcome: Outcome,
+            place: Option<String>,
+            bytes: u64,
+            members: Vec<&'a Finished>,
+        }
+        let mut groups: Vec<Group> = Vec::new();
+        for finished in &totals.finished {
+            if failed(finished) || finished.outcome == Outcome::Skipped {
+                continue;
+            }
+            let place = self
+                .place(finished)
+                .filter(|_| finished.outcome != Outcome::Built);
+            let place = place.map(|place| folder_of(&place, finished.outcome).to_owned());
+            match groups
+                .iter_mut()
+                .find(|g| g.outcome == finished.outcome && g.place == place)
+            {
+                Some(group) => {
+                    group.bytes += finished.bytes;
+                    group.members.push(finished);
+                }
+                None => {
+                    groups.push(Group {
+                        outcome: finished.outcome,
+                        place,
+                        bytes: finished.bytes,
+                        members: vec![finished],
+                    });
+                }
+            }
+        }
+        groups.sort_by(|a, b| (a.outcome, &a.place).cmp(&(b.outcome, &b.place)));
+        groups
+            .into_iter()
+            .map(
+                |Group {
+                     outcome,
+                     place,
+                     bytes,
+                     members,
+                 }| {
+                    let mut names: Vec<String> = members
+                        .iter()
+                        .take(MEMBERS)
+                        .map(|f| match f.outcome {
+                            Outcome::Built => {
+                                format!("{} ({})", self.label(&f.target), human::seconds(f.seconds))
+                            }
+                            _ => self.label(&f.target),
+                        })
+                        .collect();
+                    if members.len() > MEMBERS {
+                        names.push(format!("and {} more", members.len() - MEMBERS));
+                    }
+                    let bytes = if bytes > 0 {
+                        human::bytes(bytes)
+                    } else {
+                        String::new()
+                    };
+                    let place = match (place, outcome) {
+                        (None, _) => String::new(),
+                        (
+                            Some(place),
+                            Outcome::Packaged
+                            | Outcome::Released
+                            | Outcome::Collected
+                            | Outcome::Locked,
+                        ) => {
+                            format!("to {place}: ")
+                        }
+                        (Some(place), _) => format!("from {place}: "),
+                    };
+                    let names = self.paint.tone(Tone::Dim, &names.join(", "));
+                    self.fit(format!(
+                        "  {:<10}  {bytes:>8}  {place}{names}",
+                        outcome.as_str()
+                    ))
+                },
+            )
+            .collect()
+    }
+}
+
+/// What many assets' places have in common: of a file in a folder hub, `HUB/TAG/ASSET`, the hub; of a package its folder.
+fn folder_of(place: &str, outcome: Outcome) -> &str {
+    let path = Utf8Path::new(place);
+    let folder = match outcome {
+        // A host and a repository are short already.
+        Outcome::Downloaded | Outcome::Released if path.is_absolute() => {
+            path.parent().and_then(Utf8Path::parent)
+        }
+        Outcome::Packaged => path.parent(),
+        _ => None,
+    };
+    folder.map_or(place, Utf8Path::as_str)
+}
