@@ -9,7 +9,7 @@ use super::settings::Startup;
 use super::{Cli, Command, Global, exec};
 use crate::report::ColorChoice;
 use larder_core::error::{Error, Result};
-use larder_core::project::line::split;
+use larder_core::project::command_line::split;
 
 /// A line that was understood.
 pub struct Line {

@@ -13,17 +13,16 @@ use crate::model::Name;
 use crate::suggestions;
 
 use super::cycle;
-use super::decode::{At, Reader};
 use super::domain::{Project, Subsystem};
 use super::recipe::{self, Surroundings};
+use super::syntax::decode::{At, Reader};
+use super::syntax::source::{Source, TOO_MANY, read_limited, sorted};
+use super::syntax::yaml;
 use super::user::UserConfig;
 use super::versions::{self, Reference, Settings};
-use super::yaml::{self, Source};
 
 /// Above this many recipes they are read on all cores.
 const MANY: usize = 64;
-/// Above this many problems in one file the rest is not shown.
-const TOO_MANY: usize = 100;
 
 /// A folder of `subsystems/` with a recipe.
 struct Found {
@@ -125,44 +124,6 @@ impl Project {
         }
         Ok(assemble(settings, recipes, root, file, looks))
     }
-}
-
-/// A file's problems by place, no more than anyone reads.
-pub(super) fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
-    problems.sort_by_key(|problem| problem.span.start);
-    if let Some(next) = problems.get_mut(TOO_MANY) {
-        "too many problems in this file; the rest is not shown".clone_into(&mut next.message);
-        next.hint = None;
-        problems.truncate(TOO_MANY + 1);
-    }
-    problems
-}
-
-/// The bytes of a regular file, no more than the limit and one, and what it looked like before they were read.
-pub(super) fn read_limited(path: &Utf8Path) -> Result<Option<(Vec<u8>, Metadata)>> {
-    use std::io::Read;
-    let Some(meta) = fs::stat(path)? else {
-        return Ok(None);
-    };
-    if !meta.is_file() {
-        return Err(Error::usage(format!("{path} is not a file")));
-    }
-    let Some(file) = fs::open_opt(path)? else {
-        return Ok(None);
-    };
-    let mut bytes = Vec::with_capacity(
-        usize::try_from(meta.len())
-            .unwrap_or(0)
-            .min(yaml::MAX_BYTES)
-            + 1,
-    );
-    fs::IoContext::at(
-        file.take(yaml::MAX_BYTES as u64 + 1)
-            .read_to_end(&mut bytes),
-        "read",
-        path,
-    )?;
-    Ok(Some((bytes, meta)))
 }
 
 /// Parses, unless the file was refused already; an empty file is told apart.

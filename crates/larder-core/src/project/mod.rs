@@ -8,21 +8,16 @@
 //! shows them all. `edit` changes versions.yml and nothing but what was asked for. `render` fills a recipe's templates in for a platform.
 
 mod cycle;
-mod decode;
 mod domain;
 pub mod edit;
-pub mod line;
 mod load;
-mod raw;
 mod recipe;
 mod render;
-pub mod schema;
-mod selector;
+mod syntax;
 mod template;
+mod typed;
 pub mod user;
 mod versions;
-mod words;
-mod yaml;
 
 pub use domain::{
     Build, BuildPlatforms, BuildSource, BundleConfig, Checksum, Coordinate, HubConfig, Include,
@@ -31,3 +26,5 @@ pub use domain::{
 };
 
 pub use crate::model::{Limits, PackageFormat};
+pub use syntax::command_line;
+pub use typed::schema;

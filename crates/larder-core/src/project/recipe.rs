@@ -10,22 +10,22 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::fs;
 use crate::model::{FileName, Limits, Name, PackageFormat, Platform, Version};
 
-use super::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot};
 use super::domain::{
     Build, BuildPlatforms, BuildSource, Include, PackageConfig, RawChecksums, RenderedSource,
     Subsystem, Template, Upstream, UpstreamKeys,
 };
-use super::raw::{
-    self, HostOrAll, RawBuild, RawBuildPlatforms, RawLimits, RawPackage, RawRecipe, RawSource,
+use super::render::{Flaw, Half, Place};
+use super::syntax::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot, distinct};
+use super::syntax::yaml::Node;
+use super::template::{self, Fault, Scope};
+use super::typed::platform_words;
+use super::typed::platform_words::HostOrAll;
+use super::typed::recipe::{
+    self as raw, RawBuild, RawBuildPlatforms, RawLimits, RawPackage, RawRecipe, RawSource,
     RawUpstream, RawUpstreamKeys,
 };
-use super::render::{Flaw, Half, Place};
-use super::selector;
-use super::template::{self, Fault, Scope};
+use super::typed::words::{Count, FormatWord, Repo, Size, Timeout};
 use super::user::UserConfig;
-use super::versions::distinct;
-use super::words::{Count, FormatWord, Repo, Size, Timeout};
-use super::yaml::Node;
 
 /// What a recipe takes from the project.
 pub(super) struct Surroundings<'a> {
@@ -743,7 +743,7 @@ fn place_of<'a>(
                 .find(|(known, _)| known.value.0 == *word)
                 .and_then(|(_, keys)| keys.as_ref())
         };
-        let words = selector::layers(platform);
+        let words = platform_words::layers(platform);
         words
             .iter()
             .rev()

@@ -11,8 +11,8 @@ use super::domain::{
     Build, BuildSource, Checksum, Coordinate, Original, RawChecksums, RenderedBuild,
     RenderedSource, Subsystem, Template, Upstream, UpstreamKeys,
 };
-use super::selector;
 use super::template::{Fault, Variables};
+use super::typed::platform_words;
 use super::user::UserConfig;
 
 /// Which text of a recipe a flaw is about.
@@ -128,7 +128,7 @@ impl Upstream {
     /// it: tag, asset and checksums file.
     pub fn on(&self, platform: &Platform) -> UpstreamKeys {
         let mut merged = self.base.clone();
-        for word in selector::layers(*platform) {
+        for word in platform_words::layers(*platform) {
             for (_, keys) in self.overrides.iter().filter(|(key, _)| *key == word) {
                 merged.lay(keys);
             }

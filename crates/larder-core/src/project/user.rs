@@ -8,11 +8,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::error::{Error, Result};
 use crate::hosts::is_allowed;
 
-use super::decode::{At, Decode, Reader, Spot};
-use super::load::{read_limited, sorted};
-use super::raw::RawUser;
 use super::render::{Web, web_url};
-use super::yaml::{self, Source};
+use super::syntax::decode::{At, Decode, Reader, Spot};
+use super::syntax::source::Source;
+use super::syntax::source::{read_limited, sorted};
+use super::syntax::yaml;
+use super::typed::user::RawUser;
 
 /// What the user configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

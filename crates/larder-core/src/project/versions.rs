@@ -1,8 +1,6 @@
 //! `versions.yml`: as typed → the project's settings, each problem at its place. Recipes are none of its business.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt::Display;
-use std::hash::Hash;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -11,14 +9,15 @@ use crate::error::Error;
 use crate::model::{COMMAND_WORDS, FileName, Name, Platform, SourceKind, Version};
 use crate::suggestions;
 
-use super::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot};
 use super::domain::{BundleConfig, HubConfig, Task, UploadPolicy};
-use super::raw::{RawBundle, RawHub, RawTask, RawVersions};
 use super::render::{join, url_fault};
+use super::syntax::command_line;
+use super::syntax::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot};
+use super::syntax::decode::{Word, distinct};
+use super::syntax::yaml::Node;
+use super::typed::versions::{RawBundle, RawHub, RawTask, RawVersions};
+use super::typed::words::{ProjectName, Repo, SourceWord, TaskName, UploadWord};
 use super::user::UserConfig;
-use super::words::{ProjectName, Repo, SourceWord, TaskName, UploadWord};
-use super::yaml::Node;
-use super::{decode::Word, line};
 
 /// Whether a word can begin a line of `ci:`.
 fn is_command(word: &str) -> bool {
@@ -257,28 +256,6 @@ pub(super) fn settings(
         .filter_map(|(name, raw)| Some((name.value.0, task(raw?))))
         .collect();
     settings
-}
-
-/// The values of a list, each once.
-pub(super) fn distinct<T: Clone + Eq + Hash + Display>(
-    key: &str,
-    list: Vec<At<T>>,
-    reader: &mut Reader<'_>,
-) -> Vec<T> {
-    let mut seen = HashSet::with_capacity(list.len());
-    let mut values = Vec::with_capacity(list.len());
-    for At { value, span } in list {
-        if seen.insert(value.clone()) {
-            values.push(value);
-        } else {
-            reader.problem(
-                &span,
-                format!("`{value}` is listed twice in `{key}`"),
-                "remove one of the two",
-            );
-        }
-    }
-    values
 }
 
 fn hub_config(
@@ -539,7 +516,7 @@ fn ensure_arguments(
 
 /// A line as words; a problem where it can't be split.
 fn split(line: &At<String>, reader: &mut Reader<'_>) -> Option<Vec<String>> {
-    let words = line::split(&line.value);
+    let words = command_line::split(&line.value);
     words
         .map_err(|why| {
             reader.problem(

@@ -4,7 +4,9 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
-use super::raw::{RawRecipe, RawUser, RawVersions};
+use super::recipe::RawRecipe;
+use super::user::RawUser;
+use super::versions::RawVersions;
 
 /// Schema of `versions.yml`.
 pub fn versions_schema() -> Value {

@@ -5,7 +5,8 @@ use schemars::{Schema, json_schema};
 use crate::model::{Arch, Invalid, Os, Platform};
 use crate::suggestions;
 
-use super::decode::{Word, words};
+use crate::project::syntax::decode::Word;
+use crate::project::syntax::keys::words;
 
 const WORDS: [&str; 7] = ["linux", "darwin", "windows", "amd64", "arm64", "386", "arm"];
 

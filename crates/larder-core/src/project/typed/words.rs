@@ -7,7 +7,8 @@ use schemars::{Schema, json_schema};
 
 use crate::model::{Digest, FileName, Invalid, Name, Platform, Version};
 
-use super::decode::{Word, words};
+use crate::project::syntax::decode::Word;
+use crate::project::syntax::keys::words;
 
 /// Any text.
 impl Word for String {

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::model::{Name, Version};
 
-use super::yaml::{self, Entry, Kind, Node, Source};
+use super::syntax::source::Source;
+use super::syntax::yaml::{self, Entry, Kind, Node};
 
 /// The text with another version of a subsystem that it pins.
 pub fn set_version(text: &str, name: &Name, version: &Version) -> Result<String> {
@@ -324,5 +325,4 @@ fn above_comments(text: &str, line: usize) -> usize {
 }
 
 #[cfg(test)]
-#[path = "tests/edit.rs"]
 mod tests;

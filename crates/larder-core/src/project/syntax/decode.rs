@@ -1,18 +1,18 @@
 //! A YAML tree → typed values with their places, noting every problem on the way instead of stopping at the first.
 //!
-//! [`keys!`](crate::project::decode::keys) makes a struct of a file's keys: the decoder, the known names and the JSON
-//! Schema come from the one definition. Knows nothing of what the keys mean together.
+//! Knows nothing of what the values mean together.
 
-use std::fmt;
+use std::collections::HashSet;
+use std::fmt::{self, Display};
+use std::hash::Hash;
 use std::ops::Range;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
+use super::source::Source;
+use super::yaml::{Entry, Kind, Node};
 use crate::error::Problem;
 use crate::model::Invalid;
-use crate::suggestions;
-
-use super::yaml::{Entry, Kind, Node, Source};
 
 /// A value and its place.
 #[derive(Clone, Debug)]
@@ -90,7 +90,7 @@ impl<'a> Reader<'a> {
         );
     }
     /// Notes a value of the wrong type.
-    fn expected(&mut self, spot: Spot<'_>, expected: &str, node: &Node, hint: Option<String>) {
+    pub fn expected(&mut self, spot: Spot<'_>, expected: &str, node: &Node, hint: Option<String>) {
         let (message, hint) = if node.is_null() {
             let hint = hint.unwrap_or_else(|| "give it a value, or remove the key".to_owned());
             (format!("{spot} has no value"), Some(hint))
@@ -285,19 +285,8 @@ impl<K, V: JsonSchema> JsonSchema for Pairs<K, V> {
     }
 }
 
-/// A struct of known keys; made by [`keys!`].
-pub trait Keys: Default {
-    /// The names it knows.
-    fn names() -> Vec<&'static str>;
-    /// The names that must be there.
-    fn required() -> &'static [&'static str];
-    /// Reads one key's value; `false`: the key is unknown.
-    fn take(&mut self, entry: &Entry, reader: &mut Reader<'_>) -> bool;
-    /// A misspelled key stands for a known one: it counts as there, its value refused.
-    fn misspelled(&mut self, name: &'static str, span: &Range<usize>);
-}
-
-trait DecodeAt: Decode {
+/// Values that stand behind a key.
+pub trait DecodeAt: Decode {
     /// As [`Decode::decode`]; what has no place of its own (nothing at all) is told at the key.
     fn decode_at(
         node: &Node,
@@ -319,146 +308,24 @@ trait DecodeAt: Decode {
 
 impl<T: Decode> DecodeAt for T {}
 
-/// Reads a key's value, for [`keys!`].
-pub fn value_of<T: Decode>(entry: &Entry, reader: &mut Reader<'_>) -> Option<T> {
-    T::decode_at(&entry.value, &entry.span, Spot::Key(&entry.key), reader)
-}
-
-/// Reads a mapping of known keys.
-pub fn decode_keys<T: Keys>(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>) -> Option<T> {
-    let Kind::Map(entries) = &node.kind else {
-        let hint = match spot {
-            Spot::File => format!("it holds keys such as `{}:`", T::names().join(":`, `")),
-            _ => format!("known keys: {}", T::names().join(", ")),
-        };
-        reader.expected(spot, "a mapping", node, Some(hint));
-        return None;
-    };
-    let mut keys = T::default();
-    let mut meant_names = Vec::new();
-    for entry in entries {
-        if !keys.take(entry, reader) {
-            let names = T::names();
-            let place = match spot {
-                Spot::File => String::new(),
-                spot => format!(" in {}", spot.to_string().replace("each value in ", "")),
-            };
-            if let Some(meant) = suggestions::nearest(&entry.key, names.iter().copied()) {
-                meant_names.push(meant);
-                keys.misspelled(meant, &entry.span);
-            }
-            let hint = suggestions::hint(&entry.key, names.iter().copied());
+/// The values of a list, each once.
+pub fn distinct<T: Clone + Eq + Hash + Display>(
+    key: &str,
+    list: Vec<At<T>>,
+    reader: &mut Reader<'_>,
+) -> Vec<T> {
+    let mut seen = HashSet::with_capacity(list.len());
+    let mut values = Vec::with_capacity(list.len());
+    for At { value, span } in list {
+        if seen.insert(value.clone()) {
+            values.push(value);
+        } else {
             reader.problem(
-                &entry.span,
-                format!("unknown key `{}`{place}", entry.key),
-                hint,
+                &span,
+                format!("`{value}` is listed twice in `{key}`"),
+                "remove one of the two",
             );
         }
     }
-    for required in T::required() {
-        if !entries.iter().any(|entry| entry.key == *required) && !meant_names.contains(required) {
-            let message = match spot {
-                Spot::File => format!("the key `{required}` is missing"),
-                spot => format!(
-                    "the key `{required}` is missing in {}",
-                    spot.to_string().replace("each value in ", "")
-                ),
-            };
-            reader.problem(&node.span, message, format!("add `{required}:`"));
-        }
-    }
-    Some(keys)
+    values
 }
-
-/// Defines the keys of a file's mapping: a struct of optional typed values, plus where each key stands.
-macro_rules! keys {
-    ($(#[$meta:meta])* pub struct $name:ident, required $required:tt {
-        $($(#[$doc:meta])* $key:literal $field:ident: $type:ty,)*
-    }) => {
-        #[derive(Clone, Debug, Default, schemars::JsonSchema)]
-        $(#[$meta])*
-        #[schemars(deny_unknown_fields, extend("required" = $required))]
-        pub struct $name {
-            $($(#[$doc])* #[schemars(rename = $key, required)] pub $field: Option<$type>,)*
-            /// Where the keys stand.
-            #[schemars(skip)]
-            pub spans: Vec<(&'static str, std::ops::Range<usize>)>,
-        }
-
-        impl $crate::project::decode::Keys for $name {
-            fn names() -> Vec<&'static str> {
-                vec![$($key),*]
-            }
-            fn required() -> &'static [&'static str] {
-                const REQUIRED: &[&str] = &$required;
-                REQUIRED
-            }
-            fn misspelled(&mut self, name: &'static str, span: &std::ops::Range<usize>) {
-                self.spans.push((name, span.clone()));
-            }
-            fn take(
-                &mut self,
-                entry: &$crate::project::yaml::Entry,
-                reader: &mut $crate::project::decode::Reader<'_>,
-            ) -> bool {
-                match entry.key.as_str() {
-                    $($key => {
-                        self.spans.push(($key, entry.span.clone()));
-                        self.$field = $crate::project::decode::value_of(entry, reader);
-                    })*
-                    _ => return false,
-                }
-                true
-            }
-        }
-
-        impl $crate::project::decode::Decode for $name {
-            fn decode(
-                node: &$crate::project::yaml::Node,
-                spot: $crate::project::decode::Spot<'_>,
-                reader: &mut $crate::project::decode::Reader<'_>,
-            ) -> Option<Self> {
-                $crate::project::decode::decode_keys(node, spot, reader)
-            }
-        }
-
-        impl $name {
-            /// Where a key stands, if it is there (its value may have been refused).
-            #[allow(dead_code, reason = "not every mapping's places are asked for")]
-            pub fn span(&self, key: &str) -> Option<&std::ops::Range<usize>> {
-                self.spans.iter().find(|(name, _)| *name == key).map(|(_, span)| span)
-            }
-            /// Whether the value of some key was refused.
-            #[allow(dead_code, reason = "not of every mapping is it asked")]
-            pub fn refused(&self) -> bool {
-                self.spans.len() > [$(self.$field.is_some()),*].into_iter().filter(|good| *good).count()
-            }
-        }
-    };
-}
-
-/// Defines a closed set of words: the type, its parser with a "did you mean", its schema.
-macro_rules! words {
-    ($(#[$meta:meta])* pub enum $name:ident($what:literal) { $($(#[$doc:meta])* $variant:ident = $word:literal,)* }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name {
-            $($(#[$doc])* $variant,)*
-        }
-
-        impl $crate::project::decode::Word for $name {
-            fn word(text: &str) -> Result<Self, $crate::model::Invalid> {
-                match text {
-                    $($word => Ok(Self::$variant),)*
-                    _ => Err($crate::model::Invalid::new(format!("unknown {} `{text}`", $what))
-                        .hint($crate::suggestions::hint(text, [$($word),*]))),
-                }
-            }
-            fn schema() -> schemars::Schema {
-                schemars::json_schema!({ "type": "string", "enum": [$($word),*] })
-            }
-        }
-    };
-}
-
-pub(super) use {keys, words};

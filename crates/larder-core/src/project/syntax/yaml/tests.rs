@@ -3,8 +3,9 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 
 use super::*;
-use crate::project::decode::{Decode, Reader, Spot};
-use crate::project::raw::{RawRecipe, RawVersions};
+use crate::project::syntax::decode::{Decode, Reader, Spot};
+use crate::project::typed::recipe::RawRecipe;
+use crate::project::typed::versions::RawVersions;
 
 fn source(text: &str) -> Source {
     Source {

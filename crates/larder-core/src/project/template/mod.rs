@@ -481,5 +481,4 @@ fn fault(error: &minijinja::Error) -> Fault {
 }
 
 #[cfg(test)]
-#[path = "tests/template.rs"]
 mod tests;

@@ -1,157 +1,30 @@
 //! YAML text → a tree whose every node knows its place in the file. Scalars stay the text that was written.
 //!
-//! Stricter than YAML: no tags, no merge keys, no second document, no key twice. Hostile input meets limits: file size,
-//! depth, number of nodes (an alias counts as all that it repeats). Knows nothing of what the keys mean.
+//! Stricter than YAML: no tags, no merge keys, no second document, no key twice. Hostile input meets limits: depth, and
+//! number of nodes (an alias counts as all that it repeats); `source` limits the size of files. Knows nothing of what the keys mean.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use camino::Utf8PathBuf;
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
+use super::source::Source;
 use crate::error::Problem;
 
-/// Largest file that is read.
-pub const MAX_BYTES: usize = 1024 * 1024;
+mod advice;
+mod node;
+mod offsets;
+
+pub use node::{Entry, Kind, Node};
+use offsets::Offsets;
+
 /// Deepest nesting.
 const MAX_DEPTH: usize = 64;
 /// Most nodes in one file, aliases expanded.
 const MAX_NODES: usize = 50_000;
 
 const TEMPLATE_HINT: &str = "a value with a template needs quotes: \"{{ version }}\"";
-
-/// A file that was read: where it is and what it says.
-#[derive(Clone, Debug)]
-pub struct Source {
-    /// Path as told to the user.
-    pub file: Utf8PathBuf,
-    /// Whole text.
-    pub text: Arc<str>,
-}
-
-impl Source {
-    /// From the bytes of a file; what is not UTF-8 is a problem at its place.
-    pub fn new(file: Utf8PathBuf, bytes: Vec<u8>) -> (Self, Option<Problem>) {
-        if bytes.len() > MAX_BYTES {
-            let source = Self {
-                file,
-                text: Arc::from(""),
-            };
-            let problem = source.problem(
-                0..0,
-                "the file is larger than 1 MiB",
-                Some("files of this kind are written by hand; is this the right one?".into()),
-            );
-            return (source, Some(problem));
-        }
-        match String::from_utf8(bytes) {
-            Ok(text) => (
-                Self {
-                    file,
-                    text: text.into(),
-                },
-                None,
-            ),
-            Err(error) => {
-                let valid = error.utf8_error().valid_up_to();
-                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                let source = Self {
-                    file,
-                    text: text.into(),
-                };
-                let place = valid..valid + char::REPLACEMENT_CHARACTER.len_utf8();
-                let problem = source.problem(
-                    place,
-                    "the file is not UTF-8 text",
-                    Some("save it as UTF-8".into()),
-                );
-                (source, Some(problem))
-            }
-        }
-    }
-
-    /// A problem at a place in this file.
-    pub fn problem(
-        &self,
-        span: Range<usize>,
-        message: impl Into<String>,
-        hint: Option<String>,
-    ) -> Problem {
-        Problem {
-            file: self.file.clone(),
-            text: Arc::clone(&self.text),
-            span,
-            message: message.into(),
-            hint,
-        }
-    }
-
-    /// The line a place is in, from 1.
-    pub fn line(&self, offset: usize) -> usize {
-        self.text[..offset.min(self.text.len())]
-            .matches('\n')
-            .count()
-            + 1
-    }
-}
-
-/// A value and its place, in bytes.
-#[derive(Clone, Debug)]
-pub struct Node {
-    /// Where a caret goes: the text itself, a flow collection from brace to brace, else the first key or item.
-    pub span: Range<usize>,
-    /// What it is.
-    pub kind: Kind,
-}
-
-/// What a node is.
-#[derive(Clone, Debug)]
-pub enum Kind {
-    /// Text as written, quotes and escapes undone.
-    Scalar {
-        /// The text.
-        text: String,
-        /// Neither quoted nor a block: `null`, `~` and nothing at all mean *no value* only then.
-        plain: bool,
-    },
-    /// `[…]` or `- …`.
-    List(Vec<Node>),
-    /// `{…}` or `key: …`, in order.
-    Map(Vec<Entry>),
-}
-
-/// A key with its value.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// The key's text.
-    pub key: String,
-    /// The key's place.
-    pub span: Range<usize>,
-    /// The value.
-    pub value: Node,
-}
-
-impl Node {
-    /// No value: nothing, `~` or `null`.
-    pub fn is_null(&self) -> bool {
-        matches!(&self.kind, Kind::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
-    }
-
-    fn measure(&self) -> (usize, usize) {
-        let children: Vec<&Node> = match &self.kind {
-            Kind::Scalar { .. } => return (1, 1),
-            Kind::List(items) => items.iter().collect(),
-            Kind::Map(entries) => entries.iter().map(|entry| &entry.value).collect(),
-        };
-        children
-            .into_iter()
-            .map(Node::measure)
-            .fold((1, 1), |(nodes, height), (n, h)| {
-                (nodes + n, height.max(h + 1))
-            })
-    }
-}
 
 /// Parses a file. Without a tree the problems say why; with one there may be problems all the same.
 pub fn parse(source: &Source) -> (Option<Node>, Vec<Problem>) {
@@ -166,37 +39,6 @@ pub fn parse(source: &Source) -> (Option<Node>, Vec<Problem>) {
     };
     let tree = builder.run().is_ok().then(|| builder.root.take()).flatten();
     (tree, builder.problems)
-}
-
-/// Characters, which the parser counts, to bytes.
-struct Offsets {
-    bom: usize,
-    len: usize,
-    starts: Option<Vec<usize>>,
-}
-
-impl Offsets {
-    fn new(text: &str) -> Self {
-        let bom = if text.starts_with('\u{feff}') {
-            '\u{feff}'.len_utf8()
-        } else {
-            0
-        };
-        let text = &text[bom..];
-        let starts = (!text.is_ascii()).then(|| text.char_indices().map(|(i, _)| i).collect());
-        Self {
-            bom,
-            len: text.len(),
-            starts,
-        }
-    }
-    fn byte(&self, index: usize) -> usize {
-        let byte = match &self.starts {
-            None => index.min(self.len),
-            Some(starts) => starts.get(index).copied().unwrap_or(self.len),
-        };
-        self.bom + byte
-    }
 }
 
 /// A problem was noted that leaves nothing to go on with.
@@ -464,68 +306,6 @@ impl Builder<'_> {
         }
     }
 
-    fn syntax(&mut self, error: &ScanError) -> Stop {
-        let text = Arc::clone(&self.source.text);
-        let at = self.offsets.byte(error.marker().index());
-        let end = text[at..]
-            .chars()
-            .next()
-            .filter(|c| *c != '\n')
-            .map_or(at, |c| at + c.len_utf8());
-        let line_start = text[..at].rfind('\n').map_or(0, |i| i + 1);
-        let line = text[line_start..].lines().next().unwrap_or("");
-        let indent = line.len() - line.trim_start().len();
-        if let Some(tab) = line[..indent].find('\t') {
-            let tab = line_start + tab;
-            self.note(
-                tab..tab + 1,
-                "a tab in the indentation",
-                "indent with spaces",
-            );
-            return Stop;
-        }
-        let info = error.info();
-        if info.contains("recursion limit") {
-            return self.too_deep(&(at..end));
-        }
-        let colon = "a text that holds `: ` needs quotes";
-        let start = "a text that starts with one of { [ & * ! | > % @ needs quotes";
-        let hint = if line.contains("{{") || line.contains("{%") {
-            TEMPLATE_HINT.to_owned()
-        } else if let Some(open) = self.open_bracket() {
-            format!(
-                "look at the `{}` in line {}: is it closed?",
-                &text[open..=open],
-                self.source.line(open)
-            )
-        } else if info.contains("quoted scalar") {
-            "close the quote".to_owned()
-        } else if info.contains("mapping values") || info.contains("':'") {
-            colon.to_owned()
-        } else if info.contains("anchor")
-            || info.contains("start any token")
-            || info.contains("directive")
-        {
-            start.to_owned()
-        } else if info.contains("unprintable") || info.contains("control") {
-            "remove that character".to_owned()
-        } else {
-            "look at the indentation: keys of one mapping start in the same column".to_owned()
-        };
-        self.note(at..end, format!("not valid YAML: {info}"), hint);
-        Stop
-    }
-
-    /// The innermost `[` or `{` that is still open.
-    fn open_bracket(&self) -> Option<usize> {
-        let starts = self.stack.iter().rev().map(|frame| match frame {
-            Frame::List { start, .. } | Frame::Map { start, .. } => *start,
-        });
-        starts
-            .into_iter()
-            .find(|start| self.source.text[*start..].starts_with(['[', '{']))
-    }
-
     fn range(&self, span: Span) -> Range<usize> {
         let start = self.offsets.byte(span.start.index());
         start..self.offsets.byte(span.end.index()).max(start)
@@ -592,5 +372,4 @@ fn key_text(
 }
 
 #[cfg(test)]
-#[path = "tests/yaml.rs"]
 mod tests;

@@ -1,0 +1,120 @@
+//! A file that people wrote: its text, and problems at places in it.
+
+use std::fs::Metadata;
+use std::io::Read;
+use std::ops::Range;
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::error::{Error, Problem, Result};
+use crate::fs::{self, IoContext};
+
+/// Largest file that is read.
+const MAX_BYTES: usize = 1024 * 1024;
+/// Above this many problems in one file the rest is not shown.
+pub const TOO_MANY: usize = 100;
+
+/// A file that was read: where it is and what it says.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Path as told to the user.
+    pub file: Utf8PathBuf,
+    /// Whole text.
+    pub text: Arc<str>,
+}
+
+impl Source {
+    /// From the bytes of a file; what is not UTF-8 is a problem at its place.
+    pub fn new(file: Utf8PathBuf, bytes: Vec<u8>) -> (Self, Option<Problem>) {
+        if bytes.len() > MAX_BYTES {
+            let source = Self {
+                file,
+                text: Arc::from(""),
+            };
+            let problem = source.problem(
+                0..0,
+                "the file is larger than 1 MiB",
+                Some("files of this kind are written by hand; is this the right one?".into()),
+            );
+            return (source, Some(problem));
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) => (
+                Self {
+                    file,
+                    text: text.into(),
+                },
+                None,
+            ),
+            Err(error) => {
+                let valid = error.utf8_error().valid_up_to();
+                let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                let source = Self {
+                    file,
+                    text: text.into(),
+                };
+                let place = valid..valid + char::REPLACEMENT_CHARACTER.len_utf8();
+                let problem = source.problem(
+                    place,
+                    "the file is not UTF-8 text",
+                    Some("save it as UTF-8".into()),
+                );
+                (source, Some(problem))
+            }
+        }
+    }
+
+    /// A problem at a place in this file.
+    pub fn problem(
+        &self,
+        span: Range<usize>,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) -> Problem {
+        Problem {
+            file: self.file.clone(),
+            text: Arc::clone(&self.text),
+            span,
+            message: message.into(),
+            hint,
+        }
+    }
+
+    /// The line a place is in, from 1.
+    pub fn line(&self, offset: usize) -> usize {
+        self.text[..offset.min(self.text.len())]
+            .matches('\n')
+            .count()
+            + 1
+    }
+}
+
+/// A file's problems by place, no more than anyone reads.
+pub fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
+    problems.sort_by_key(|problem| problem.span.start);
+    if let Some(next) = problems.get_mut(TOO_MANY) {
+        "too many problems in this file; the rest is not shown".clone_into(&mut next.message);
+        next.hint = None;
+        problems.truncate(TOO_MANY + 1);
+    }
+    problems
+}
+
+/// The bytes of a regular file, no more than the limit and one, and what it looked like before they were read.
+pub fn read_limited(path: &Utf8Path) -> Result<Option<(Vec<u8>, Metadata)>> {
+    let Some(meta) = fs::stat(path)? else {
+        return Ok(None);
+    };
+    if !meta.is_file() {
+        return Err(Error::usage(format!("{path} is not a file")));
+    }
+    let Some(file) = fs::open_opt(path)? else {
+        return Ok(None);
+    };
+    let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0).min(MAX_BYTES) + 1);
+    file.take(MAX_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)
+        .at("read", path)?;
+    Ok(Some((bytes, meta)))
+}
