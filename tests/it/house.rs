@@ -15,7 +15,10 @@ const READER: &str = "src/cli/settings.rs";
 /// Statics that hold no state: the engine of templates is the same value in every process; the packer keeps a compressor
 /// for its thread.
 const STATICS: [(&str, &str); 2] = [
-    ("crates/larder-core/src/project/template/mod.rs", "ENGINE"),
+    (
+        "crates/larder-core/src/project/template/engine.rs",
+        "ENGINE",
+    ),
     ("crates/larder-core/src/archive/pack.rs", "BEFORE"),
 ];
 

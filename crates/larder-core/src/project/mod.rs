@@ -1,23 +1,30 @@
 //! `versions.yml` and recipes → a checked [`Project`], with every problem at its place.
 //!
-//! As typed and as used are different types: `raw` mirrors the files (and gives the JSON Schemas), this module's types
+//! As typed and as used are different types: `typed` mirrors the files (and gives the JSON Schemas), the types of `domain`
 //! are checked. Conversion is the only place that can fail. Knows nothing of what is installed, cached or released.
 //!
-//! Text → `yaml` (a tree with places) → `decode` (typed values with places, `raw`) → `versions`, `recipe` (checked
-//! domain types) → `load` (what files say about each other). Problems are noted and reading goes on, so that one run
-//! shows them all. `edit` changes versions.yml and nothing but what was asked for. `render` fills a recipe's templates in for a platform.
+//! ```text
+//! text ── syntax ──▶ typed ── versions_file, recipe_file ──▶ domain ── load ──▶ Project
+//!         (tree,              (what keys mean together,                (what files say
+//!         decoding)            templates tried by render)               about each other)
+//! ```
+//! Problems are noted and reading goes on, so that one run shows them all. `render` fills a recipe's templates in for a
+//! platform, with `template`; `user` is the user's own `config.yml`; `edit` changes versions.yml and nothing but what was
+//! asked for.
 
-mod cycle;
+mod cycles;
 mod domain;
 pub mod edit;
 mod load;
-mod recipe;
+mod paths;
+mod recipe_file;
 mod render;
 mod syntax;
 mod template;
 mod typed;
 pub mod user;
-mod versions;
+mod versions_file;
+mod web;
 
 pub use domain::{
     Build, BuildPlatforms, BuildSource, BundleConfig, Checksum, Coordinate, HubConfig, Include,

@@ -6,14 +6,14 @@ use std::sync::OnceLock;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::{Error, Result};
-use crate::hosts::is_allowed;
+use crate::hosts::{is_allowed, is_loopback};
 
-use super::render::{Web, web_url};
 use super::syntax::decode::{At, Decode, Reader, Spot};
 use super::syntax::source::Source;
 use super::syntax::source::{read_limited, sorted};
 use super::syntax::yaml;
 use super::typed::user::RawUser;
+use super::web::{Web, web_url};
 
 /// What the user configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -155,6 +155,27 @@ impl User {
         }
         user
     }
+}
+
+/// Why a url of bytes can't be used: only https, or plain http to this machine and hosts that the user allows; whom the
+/// user allows is not asked where there is no user.
+pub(super) fn url_fault(url: &str, user: Option<&UserConfig>) -> Option<(String, &'static str)> {
+    let host = match web_url(url) {
+        Ok(Web::Https) => return None,
+        Ok(Web::Http(host)) => host,
+        Err(fault) => return Some(fault),
+    };
+    // Most projects never ask for the configuration. One that can't be read is told instead, when all is read.
+    let refused = !is_loopback(host)
+        && user
+            .and_then(|user| user.get().ok())
+            .is_some_and(|user| !is_allowed(host, &user.allow_http));
+    refused.then(|| {
+        (
+            format!("`{url}` can't be used: plain http can be changed on its way"),
+            "use https; or allow the host for yourself: `allow_http` in your config.yml",
+        )
+    })
 }
 
 #[cfg(test)]

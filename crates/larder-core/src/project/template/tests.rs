@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::Version;
 
 fn render_on(text: &str, platform: &str) -> Result<String, String> {
     with_variables(platform, |variables| {
@@ -128,11 +129,10 @@ proptest! {
     ) {
         let text = parts.concat();
         for platform in ["windows-amd64", "linux-amd64", "darwin-arm64"] {
-            let context = with_variables(platform, context);
-            let engine = ENGINE.template_from_str(&text).and_then(|template| template.render(context));
+            let engine = with_variables(platform, |variables| engine::render(&text, variables));
             match (pieces(&text), engine) {
                 (Some(_), Ok(rendered)) => prop_assert_eq!(render_on(&text, platform), Ok(rendered)),
-                (Some(_), Err(error)) => prop_assert!(false, "{text:?}: the engine says {error}"),
+                (Some(_), Err(fault)) => prop_assert!(false, "{text:?}: the engine says {fault:?}"),
                 (None, engine) => prop_assert_eq!(render_on(&text, platform).ok(), engine.ok()),
             }
         }

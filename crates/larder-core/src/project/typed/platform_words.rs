@@ -59,25 +59,6 @@ impl Word for PlatformWord {
     }
 }
 
-/// The words that cover a platform, from the most general to the most particular.
-pub fn layers(platform: Platform) -> Vec<String> {
-    let mut words = vec![
-        platform.os.as_str().to_owned(),
-        platform.arch.as_str().to_owned(),
-    ];
-    words.push(
-        Platform {
-            libc: None,
-            ..platform
-        }
-        .to_string(),
-    );
-    if platform.libc.is_some() {
-        words.push(platform.to_string());
-    }
-    words
-}
-
 words! {
     /// `build.platforms:` as a word.
     pub enum HostOrAll("`platforms` value") {
@@ -104,14 +85,5 @@ mod tests {
         }
         assert!(PlatformWord::word("solaris").is_err());
         assert!(OsOrArch::word("linux-amd64").is_err());
-    }
-
-    #[test]
-    fn layers_go_from_general_to_particular() {
-        let platform: Platform = "linux-amd64-musl".parse().unwrap();
-        assert_eq!(
-            layers(platform),
-            ["linux", "amd64", "linux-amd64", "linux-amd64-musl"]
-        );
     }
 }

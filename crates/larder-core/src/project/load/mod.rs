@@ -1,0 +1,156 @@
+//! Finds and loads a project: reads all files, then checks what they say about each other.
+
+use std::collections::BTreeMap;
+use std::fs::Metadata;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::domain::{Project, Subsystem};
+use super::syntax::decode::Reader;
+use super::syntax::source::{Source, read_limited, sorted};
+use super::user::UserConfig;
+use super::versions_file::{self, Settings};
+use crate::error::{Error, Result};
+use crate::fs;
+use crate::model::Name;
+
+mod between;
+mod recipes;
+
+use between::{check_between, check_pairs};
+use recipes::{Found, Look, recipes, tree};
+
+impl Project {
+    /// The folder of the project that a folder lies in: the nearest one upwards with a `versions.yml`.
+    pub fn find(start: &Utf8Path) -> Result<Utf8PathBuf> {
+        let mut misnamed = None;
+        for dir in start.ancestors() {
+            if fs::stat(dir.join("versions.yml"))?.is_some_and(|meta| meta.is_file()) {
+                return Ok(dir.to_owned());
+            }
+            if misnamed.is_none() && fs::stat(dir.join("versions.yaml"))?.is_some() {
+                misnamed = Some(dir.join("versions.yaml"));
+            }
+        }
+        let error = Error::usage(format!("no versions.yml in {start} or above"));
+        let is_folder = fs::stat(start.join("versions.yml"))?.is_some();
+        Err(match misnamed {
+            _ if is_folder => error.hint("the versions.yml here is no file"),
+            Some(path) => error.hint(format!("there is {path}: rename it to versions.yml")),
+            None => error.hint("`larder init` makes one here; `-C DIR` names another folder"),
+        })
+    }
+
+    /// Loads the project of a folder, as far as the user permits what it asks for. Problems in its files come all at once,
+    /// sorted by file and place.
+    pub fn load(root: &Utf8Path, user: &UserConfig) -> Result<Self> {
+        let file = root.join("versions.yml");
+        let (bytes, look) = read_limited(&file)?.ok_or_else(|| {
+            Error::usage(format!("there is no {file}"))
+                .hint("`larder init` makes one; `-C DIR` names another folder")
+        })?;
+        Self::load_from(root, file, bytes, look, user)
+    }
+
+    /// What the project would be if `versions.yml` said this.
+    pub fn load_as_if(root: &Utf8Path, versions: &str, user: &UserConfig) -> Result<Self> {
+        let file = root.join("versions.yml");
+        let look = fs::stat(&file)?.ok_or_else(|| Error::usage(format!("there is no {file}")))?;
+        Self::load_from(root, file, versions.as_bytes().to_vec(), look, user)
+    }
+
+    fn load_from(
+        root: &Utf8Path,
+        file: Utf8PathBuf,
+        bytes: Vec<u8>,
+        look: Metadata,
+        user: &UserConfig,
+    ) -> Result<Self> {
+        let (source, refused) = Source::new("versions.yml".into(), bytes);
+        let mut reader = Reader::new(&source);
+        reader.problems.extend(refused);
+        let mut readable = false;
+        let settings = match tree(&source, &mut reader) {
+            Some(node) => {
+                readable = true;
+                versions_file::settings(&node, root, user, &mut reader)
+            }
+            None => Settings::default_in(root),
+        };
+        if settings.too_old {
+            return Err(Error::problems(reader.problems));
+        }
+        let mut looks = vec![(file.clone(), Some(look))];
+        let (mut recipes, stray) = recipes(&settings, root, user, &mut looks)?;
+        if readable {
+            check_pairs(&settings, &mut recipes, &stray, &mut reader);
+        }
+        check_between(&settings, &mut recipes, &mut reader, readable);
+
+        let mut problems = sorted(reader.problems);
+        for found in &mut recipes {
+            problems.append(&mut sorted(std::mem::take(&mut found.problems)));
+        }
+        if let Some(error) = user.broken() {
+            return Err(error);
+        }
+        if !problems.is_empty() {
+            return Err(Error::problems(problems));
+        }
+        Ok(assemble(settings, recipes, root, file, looks))
+    }
+}
+
+fn assemble(
+    settings: Settings,
+    recipes: Vec<Found>,
+    root: &Utf8Path,
+    file: Utf8PathBuf,
+    looks: Vec<Look>,
+) -> Project {
+    let mut files = vec![file];
+    let mut subsystems: BTreeMap<Name, Subsystem> = BTreeMap::new();
+    for Found {
+        name,
+        dir,
+        source: _,
+        read,
+        problems: _,
+    } in recipes
+    {
+        files.push(dir.join("recipe.yml"));
+        if let (Some(name), Some(subsystem)) = (name, read.and_then(|read| read.subsystem)) {
+            subsystems.insert(name, subsystem);
+        }
+    }
+    let Settings {
+        name,
+        versions: _,
+        platforms,
+        hub,
+        sources,
+        upload,
+        bundle,
+        tasks,
+        ci,
+        subsystems_dir,
+        references: _,
+        lost: _,
+        too_old: _,
+    } = settings;
+    Project {
+        root: root.to_owned(),
+        name,
+        platforms,
+        hub,
+        sources,
+        upload,
+        bundle,
+        tasks,
+        ci,
+        subsystems,
+        subsystems_dir,
+        files,
+        looks,
+    }
+}

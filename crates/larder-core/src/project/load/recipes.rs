@@ -1,0 +1,163 @@
+//! Finding and reading the recipes of a project.
+
+use std::collections::BTreeMap;
+use std::fs::Metadata;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rayon::prelude::*;
+
+use crate::error::{Problem, Result};
+use crate::fs;
+use crate::model::Name;
+use crate::project::recipe_file::{self, Surroundings};
+use crate::project::syntax::decode::Reader;
+use crate::project::syntax::source::{Source, read_limited};
+use crate::project::syntax::yaml;
+use crate::project::user::UserConfig;
+use crate::project::versions_file::Settings;
+
+/// Above this many recipes they are read on all cores.
+const MANY: usize = 64;
+
+/// A folder of `subsystems/` with a recipe.
+pub(super) struct Found {
+    /// The folder's name as a subsystem's, where it can be one.
+    pub(super) name: Option<Name>,
+    pub(super) dir: Utf8PathBuf,
+    pub(super) source: Source,
+    pub(super) read: Option<recipe_file::Read>,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// What a folder of `subsystems/` holds.
+enum Folder {
+    Recipe(Box<Found>),
+    /// A file named almost like a recipe.
+    Misnamed(String, Utf8PathBuf),
+    Other,
+}
+
+/// What a path looked like just before it was read; `None` where there was nothing.
+pub(super) type Look = (Utf8PathBuf, Option<Metadata>);
+
+/// Reads every recipe; also the folders that hold a file named almost like one.
+pub(super) fn recipes(
+    settings: &Settings,
+    root: &Utf8Path,
+    user: &UserConfig,
+    looks: &mut Vec<Look>,
+) -> Result<(Vec<Found>, BTreeMap<String, Utf8PathBuf>)> {
+    let dir = &settings.subsystems_dir;
+    let around = Surroundings {
+        project: &settings.name,
+        platforms: &settings.platforms,
+        user,
+    };
+    let look = |folder: String| -> Result<(Look, Folder)> {
+        let path = dir.join(&folder);
+        let recipe = path.join("recipe.yml");
+        if let Some((bytes, look)) = read_limited(&recipe)? {
+            let found = read_recipe(&folder, path, bytes, settings, &around, root);
+            return Ok(((recipe, Some(look)), Folder::Recipe(Box::new(found))));
+        }
+        for wrong in ["recipe.yaml", "recipe.json", "Recipe.yml", "recipe.toml"] {
+            let wrong = path.join(wrong);
+            if fs::stat(&wrong)?.is_some() {
+                return Ok(((recipe, None), Folder::Misnamed(folder, wrong)));
+            }
+        }
+        Ok(((recipe, None), Folder::Other))
+    };
+    // Before it is listed: what comes later is seen by the next run.
+    looks.push((dir.clone(), fs::stat(dir)?));
+    let mut folders = fs::list(dir)?;
+    folders.retain(|name| !name.starts_with('.'));
+    let seen: Result<Vec<(Look, Folder)>> = if folders.len() > MANY {
+        folders.into_par_iter().map(look).collect()
+    } else {
+        folders.into_iter().map(look).collect()
+    };
+    let (mut found, mut stray) = (Vec::new(), BTreeMap::new());
+    for (look, folder) in seen? {
+        looks.push(look);
+        match folder {
+            Folder::Recipe(recipe) => found.push(*recipe),
+            Folder::Misnamed(name, wrong) => drop(stray.insert(name, wrong)),
+            Folder::Other => {}
+        }
+    }
+    Ok((found, stray))
+}
+
+fn read_recipe(
+    folder: &str,
+    dir: Utf8PathBuf,
+    bytes: Vec<u8>,
+    settings: &Settings,
+    around: &Surroundings<'_>,
+    root: &Utf8Path,
+) -> Found {
+    let file = dir.join("recipe.yml");
+    let file = file
+        .strip_prefix(root)
+        .map_or(file.clone(), Utf8Path::to_owned);
+    let (source, refused) = Source::new(file, bytes);
+    let mut reader = Reader::new(&source);
+    reader.problems.extend(refused);
+    let node = tree(&source, &mut reader);
+    let name = match folder.parse::<Name>() {
+        Ok(name) => Some(name),
+        Err(invalid) => {
+            let message = format!(
+                "the recipe's folder names the subsystem: {}",
+                invalid.message
+            );
+            reader.problem(
+                &(0..0),
+                message,
+                invalid
+                    .hint
+                    .unwrap_or_else(|| "rename the folder".to_owned()),
+            );
+            None
+        }
+    };
+    // A recipe is worth checking even if its name or version is not known.
+    let stand_in = || "stand-in".parse().expect("it is a name");
+    let version = name
+        .as_ref()
+        .and_then(|name| settings.versions.get(name))
+        .and_then(|(version, _)| version.clone());
+    let version = version.unwrap_or_else(|| "0".parse().expect("it is a version"));
+    let read = node.map(|node| {
+        let name = name.clone().unwrap_or_else(stand_in);
+        recipe_file::read(&node, &name, &version, dir.clone(), around, &mut reader)
+    });
+    let problems = reader.problems;
+    Found {
+        name,
+        dir,
+        source,
+        read,
+        problems,
+    }
+}
+
+/// Parses, unless the file was refused already; an empty file is told apart.
+pub(super) fn tree(source: &Source, reader: &mut Reader<'_>) -> Option<yaml::Node> {
+    if !reader.problems.is_empty() {
+        return None;
+    }
+    let (node, problems) = yaml::parse(source);
+    let silent = problems.is_empty();
+    reader.problems.extend(problems);
+    if silent && node.as_ref().is_none_or(yaml::Node::is_null) {
+        let hint = match source.file.file_name() {
+            Some("versions.yml") => "it needs at least `versions: {}`",
+            _ => "it needs at least `binaries:` and one of `upstream:` and `build:`",
+        };
+        reader.problem(&(0..0), "the file is empty", hint);
+        return None;
+    }
+    node
+}

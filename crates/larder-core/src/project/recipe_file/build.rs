@@ -1,0 +1,183 @@
+//! `build:`: how it is built from source.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+
+use crate::model::FileName;
+use crate::project::domain::{Build, BuildPlatforms, BuildSource, Template};
+use crate::project::syntax::decode::{At, NonEmpty, Pairs, Reader, distinct};
+use crate::project::typed::platform_words::HostOrAll;
+use crate::project::typed::recipe::{RawBuild, RawBuildPlatforms, RawSource};
+use crate::project::typed::words::Timeout;
+
+/// Without `timeout:`.
+const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
+
+pub(super) fn build(
+    raw: &RawBuild,
+    key: Option<Range<usize>>,
+    reader: &mut Reader<'_>,
+) -> Option<Build> {
+    let key = key?;
+    let source = raw
+        .source
+        .as_ref()
+        .and_then(|source| build_source(source, raw.span("source").unwrap_or(&key), reader));
+    let is_crate = raw
+        .source
+        .as_ref()
+        .is_some_and(|source| source.span("crate").is_some());
+    let commands = raw.commands.clone().unwrap_or_default();
+    let no_commands = match raw.span("commands") {
+        None => true,
+        // A value that was refused is told already.
+        Some(_) => raw.commands.as_ref().is_some_and(Vec::is_empty),
+    };
+    // A `source` that was refused may have meant a crate.
+    let may_be_crate = is_crate || raw.source.is_none();
+    if no_commands && !may_be_crate {
+        let place = raw.span("commands").unwrap_or(&key);
+        reader.problem(
+            place,
+            "`build` has no commands",
+            "add `commands: [...]`; only a `crate:` source builds without",
+        );
+    }
+    for line in commands.iter().filter(|line| line.value.trim().is_empty()) {
+        reader.problem(
+            &line.span,
+            "an empty line in `commands`",
+            "write a command, or remove it",
+        );
+    }
+    let mut tools = BTreeMap::new();
+    for (tool, version) in raw.tools.iter().flat_map(|Pairs(pairs)| pairs) {
+        match tool.value.parse::<FileName>() {
+            Ok(_) if !tool.value.starts_with('-') => {
+                tools.extend(
+                    version
+                        .as_ref()
+                        .map(|version| (tool.value.clone(), version.value.0.clone())),
+                );
+            }
+            _ => {
+                let hint = "the name of a command on PATH, such as go or cargo";
+                reader.problem(
+                    &tool.span,
+                    format!("`{}` can't name a tool", tool.value),
+                    hint,
+                );
+            }
+        }
+    }
+    let platforms = match raw.platforms.clone() {
+        None
+        | Some(RawBuildPlatforms::Word(At {
+            value: HostOrAll::Host,
+            ..
+        })) => BuildPlatforms::Host,
+        Some(RawBuildPlatforms::Word(At {
+            value: HostOrAll::All,
+            ..
+        })) => BuildPlatforms::All,
+        Some(RawBuildPlatforms::List(NonEmpty(list))) => {
+            BuildPlatforms::List(distinct("platforms", list, reader))
+        }
+    };
+    Some(Build {
+        needs: distinct("needs", raw.needs.clone().unwrap_or_default(), reader),
+        tools,
+        source: source?,
+        env: raw
+            .env
+            .iter()
+            .flat_map(|Pairs(pairs)| pairs)
+            .filter_map(|(name, value)| {
+                Some((
+                    name.value.0.clone(),
+                    Template(value.as_ref()?.value.0.clone()),
+                ))
+            })
+            .collect(),
+        commands: commands.into_iter().map(|at| Template(at.value)).collect(),
+        platforms,
+        timeout: raw.timeout.as_ref().map_or(
+            DEFAULT_TIMEOUT,
+            |At {
+                 value: Timeout(time),
+                 ..
+             }| *time,
+        ),
+    })
+}
+
+fn build_source(
+    raw: &RawSource,
+    key: &Range<usize>,
+    reader: &mut Reader<'_>,
+) -> Option<BuildSource> {
+    let RawSource {
+        dir,
+        git,
+        rev,
+        url,
+        sha256,
+        crate_name,
+        spans,
+    } = raw;
+    let mut kinds = spans
+        .iter()
+        .filter(|(key, _)| matches!(*key, "dir" | "git" | "url" | "crate"));
+    let Some((kind, _)) = kinds.next() else {
+        let hint = "one of {dir: .}, {git: ..., rev: ...}, {url: ..., sha256: ...}, {crate: NAME}";
+        reader.problem(key, "`source` does not say what is built", hint);
+        return None;
+    };
+    if let Some((second, span)) = kinds.next() {
+        let hint = "a build has one source; keep one of them";
+        reader.problem(
+            span,
+            format!("`source` names both `{kind}` and `{second}`"),
+            hint,
+        );
+        return None;
+    }
+    for (companion, of) in [("rev", "git"), ("sha256", "url")] {
+        match (raw.span(companion), raw.span(of)) {
+            (Some(span), None) => {
+                let hint = format!("remove it, or name the source with `{of}:`");
+                reader.problem(
+                    span,
+                    format!("`{companion}` has a meaning beside `{of}` only"),
+                    hint,
+                );
+            }
+            (None, Some(span)) => {
+                let hint = match companion {
+                    "rev" => "add the tag, branch or commit: rev: \"{{ version }}\"",
+                    _ => "add the digest of the archive: sha256: ...",
+                };
+                reader.problem(
+                    span,
+                    format!("`source` has `{of}` without `{companion}`"),
+                    hint,
+                );
+            }
+            _ => {}
+        }
+    }
+    let template = |at: &At<String>| Template(at.value.clone());
+    match *kind {
+        "dir" => dir.as_ref().map(template).map(BuildSource::Dir),
+        "git" => Some(BuildSource::Git {
+            url: template(git.as_ref()?),
+            rev: template(rev.as_ref()?),
+        }),
+        "url" => Some(BuildSource::Url {
+            url: template(url.as_ref()?),
+            sha256: sha256.as_ref()?.value,
+        }),
+        _ => crate_name.as_ref().map(template).map(BuildSource::Crate),
+    }
+}

@@ -1,0 +1,174 @@
+//! `recipe.yml`: as typed → a [`Subsystem`], each problem at its place. Other recipes are none of its business: what it
+//! needs is handed on by name.
+
+use camino::Utf8PathBuf;
+
+use super::domain::{Subsystem, Template};
+use super::syntax::decode::{At, Decode, NonEmpty, Reader, Spot, distinct};
+use super::syntax::yaml::Node;
+use super::typed::recipe::{RawLimits, RawRecipe};
+use super::typed::words::{Count, Size};
+use super::user::UserConfig;
+use crate::model::{FileName, Limits, Name, Platform, Version};
+
+mod build;
+mod package;
+mod places;
+mod templates;
+mod upstream;
+
+use build::build;
+use package::package;
+use templates::{check_rendering, check_templates};
+use upstream::upstream;
+
+/// What a recipe takes from the project.
+pub struct Surroundings<'a> {
+    /// The project's name.
+    pub project: &'a str,
+    /// The project's platforms.
+    pub platforms: &'a [Platform],
+    /// Whose permission plain http needs.
+    pub user: &'a UserConfig,
+}
+
+/// A recipe that was read.
+pub struct Read {
+    /// The subsystem, as far as it could be read; `None` where a part is missing that nothing can stand in for.
+    pub subsystem: Option<Subsystem>,
+    /// `needs` and `build.needs` with their places.
+    pub needs: Vec<At<Name>>,
+    /// The package's name and the place that gives it.
+    pub package: Option<At<FileName>>,
+}
+
+/// Reads a recipe.
+pub fn read(
+    node: &Node,
+    name: &Name,
+    version: &Version,
+    dir: Utf8PathBuf,
+    around: &Surroundings<'_>,
+    reader: &mut Reader<'_>,
+) -> Read {
+    let nothing = Read {
+        subsystem: None,
+        needs: Vec::new(),
+        package: None,
+    };
+    let Some(recipe) = RawRecipe::decode(node, Spot::File, reader) else {
+        return nothing;
+    };
+    let faults = check_templates(&recipe, reader);
+
+    let key = |key: &str| recipe.span(key).cloned();
+    let binaries_at: Option<Vec<At<FileName>>> = recipe.binaries.clone().map(|NonEmpty(list)| list);
+    let binaries = binaries_at.clone().map(|list| binaries(list, reader));
+    let platforms = match recipe.platforms.clone() {
+        Some(NonEmpty(list)) => distinct("platforms", list, reader),
+        None => around.platforms.to_vec(),
+    };
+    let needs_at: Vec<At<Name>> = recipe.needs.clone().unwrap_or_default();
+    let build_needs_at: Vec<At<Name>> = recipe
+        .build
+        .as_ref()
+        .and_then(|build| build.needs.clone())
+        .unwrap_or_default();
+    if key("upstream").is_none() && key("build").is_none() {
+        let hint = "add `upstream:` for what its publisher releases, `build:` to build it from source, or both";
+        reader.problem(
+            &node.span,
+            "the recipe has neither `upstream` nor `build`",
+            hint,
+        );
+    }
+    let package = package(recipe.package.as_ref(), binaries_at.as_deref(), reader);
+    let upstream = recipe
+        .upstream
+        .as_ref()
+        .and_then(|raw| upstream(raw, key("upstream"), reader));
+    let build = recipe
+        .build
+        .as_ref()
+        .and_then(|raw| build(raw, key("build"), reader));
+    let limits = recipe.limits.as_ref().map(limits).unwrap_or_default();
+    let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
+
+    let needs = distinct("needs", needs_at.clone(), reader);
+    let all_needs = [needs_at, build_needs_at].concat();
+    let (Some(binaries), Some((package, package_at))) =
+        (binaries.filter(|list| !list.is_empty()), package)
+    else {
+        return Read {
+            subsystem: None,
+            needs: all_needs,
+            package: None,
+        };
+    };
+    let subsystem = Subsystem {
+        name: name.clone(),
+        version: version.clone(),
+        dir,
+        description: text(&recipe.description),
+        homepage: text(&recipe.homepage),
+        license: text(&recipe.license),
+        binaries,
+        platforms,
+        needs,
+        upstream,
+        build,
+        package,
+        verify: recipe.verify.as_ref().map(|at| Template(at.value.clone())),
+        limits,
+        project: around.project.to_owned(),
+    };
+    if faults == 0 {
+        check_rendering(&subsystem, &recipe, around.user, reader);
+    }
+    Read {
+        subsystem: Some(subsystem),
+        needs: all_needs,
+        package: Some(package_at),
+    }
+}
+
+fn binaries(list: Vec<At<FileName>>, reader: &mut Reader<'_>) -> Vec<FileName> {
+    for At { value, span } in &list {
+        if let Some(stem) = value.as_str().strip_suffix(".exe") {
+            reader.problem(
+                span,
+                format!("`{value}` is written with .exe"),
+                format!("write `{stem}`; on windows .exe is added"),
+            );
+        }
+    }
+    distinct("binaries", list, reader)
+}
+
+fn limits(raw: &RawLimits) -> Limits {
+    let RawLimits {
+        unpacked,
+        ratio,
+        entries,
+        spans: _,
+    } = raw;
+    Limits {
+        unpacked: unpacked.as_ref().map(
+            |At {
+                 value: Size(bytes), ..
+             }| *bytes,
+        ),
+        ratio: ratio.as_ref().map(
+            |At {
+                 value: Count(count),
+                 ..
+             }| *count,
+        ),
+        entries: entries.as_ref().map(
+            |At {
+                 value: Count(count),
+                 ..
+             }| *count,
+        ),
+    }
+}

@@ -1,0 +1,90 @@
+//! `package:`: what the artifact holds besides the binaries, and how it is packed.
+
+use std::collections::HashMap;
+
+use crate::model::{FileName, PackageFormat};
+use crate::project::domain::{Include, PackageConfig};
+use crate::project::syntax::decode::{At, Reader};
+use crate::project::typed::recipe::RawPackage;
+use crate::project::typed::words::FormatWord;
+
+/// The package, and the place of its name. Names of its files are told apart as on a disk that ignores case.
+pub(super) fn package(
+    raw: Option<&RawPackage>,
+    binaries: Option<&[At<FileName>]>,
+    reader: &mut Reader<'_>,
+) -> Option<(PackageConfig, At<FileName>)> {
+    let first = binaries.and_then(|list| list.first());
+    let name = raw.and_then(|raw| raw.name.as_ref()).or(first)?.clone();
+    let mut include: Vec<Include> = Vec::new();
+    let mut taken: HashMap<String, &'static str> = HashMap::new();
+    for At { value, .. } in binaries.unwrap_or_default() {
+        let lower = value.as_str().to_lowercase();
+        taken.insert(format!("{lower}.exe"), "a binary");
+        taken.insert(lower, "a binary");
+    }
+    for At { value, span } in raw
+        .and_then(|raw| raw.include.as_ref())
+        .into_iter()
+        .flatten()
+    {
+        let parts: Vec<&str> = value.split('/').collect();
+        let outside =
+            value.starts_with('/') || value.contains(['\\', ':', '\0']) || parts.contains(&"..");
+        if outside {
+            let hint =
+                "a path with `/`, relative to {{ out }}, the source or the archive's top folder";
+            reader.problem(
+                span,
+                format!("the included file `{value}` may lie outside"),
+                hint,
+            );
+            continue;
+        }
+        if parts.iter().any(|part| part.is_empty() || *part == ".") {
+            reader.problem(
+                span,
+                format!("`{value}` is not the path of a file"),
+                "such as LICENSE or docs/README.md",
+            );
+            continue;
+        }
+        let file = match parts[parts.len() - 1].parse::<FileName>() {
+            Ok(file) => file,
+            Err(invalid) => {
+                reader.invalid(span, invalid);
+                continue;
+            }
+        };
+        let lower = file.as_str().to_lowercase();
+        if let Some(what) = taken.get(&lower) {
+            let hint = "files of an artifact lie side by side, so each needs a name of its own, whatever its case";
+            reader.problem(
+                span,
+                format!("the included file `{file}` has the name of {what}"),
+                hint,
+            );
+            continue;
+        }
+        taken.insert(lower, "another included file");
+        include.push(Include {
+            path: value.clone(),
+            name: file,
+        });
+    }
+    let format = raw
+        .and_then(|raw| raw.format.as_ref())
+        .map(|at| match at.value {
+            FormatWord::TarGz => PackageFormat::TarGz,
+            FormatWord::TarZst => PackageFormat::TarZst,
+            FormatWord::Zip => PackageFormat::Zip,
+        });
+    Some((
+        PackageConfig {
+            name: name.value.clone(),
+            include,
+            format,
+        },
+        name,
+    ))
+}

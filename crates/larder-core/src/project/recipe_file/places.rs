@@ -1,0 +1,100 @@
+//! Where in the file a text of a recipe stands.
+
+use std::ops::Range;
+
+use crate::model::Platform;
+use crate::project::domain::layers;
+use crate::project::render::{Half, Place};
+use crate::project::syntax::decode::{At, Pairs};
+use crate::project::typed::recipe::{RawChecksums, RawRecipe, RawUpstream, RawUpstreamKeys};
+
+/// Where in the file a flaw is, and the text that stands there.
+pub(super) fn place_of<'a>(
+    place: &Place,
+    recipe: &'a RawRecipe,
+    platform: Platform,
+) -> Option<(Range<usize>, Option<&'a str>)> {
+    let text = |at: &'a At<String>| Some((at.span.clone(), Some(at.value.as_str())));
+    let upstream = || recipe.span("upstream").map(|span| (span.clone(), None));
+    let source = || {
+        recipe
+            .build
+            .as_ref()
+            .and_then(|build| build.source.as_ref())
+    };
+    let winner = |key: &str| -> Option<&'a RawUpstreamKeys> {
+        let RawUpstream { keys, overrides } = recipe.upstream.as_ref()?;
+        let over = overrides
+            .as_ref()
+            .map(|Pairs(pairs)| pairs.as_slice())
+            .unwrap_or_default();
+        let layer = |word: &String| {
+            over.iter()
+                .find(|(known, _)| known.value.0 == *word)
+                .and_then(|(_, keys)| keys.as_ref())
+        };
+        let words = layers(platform);
+        words
+            .iter()
+            .rev()
+            .filter_map(layer)
+            .chain([keys])
+            .find(|layer| layer.span(key).is_some())
+    };
+    match place {
+        Place::Upstream => upstream(),
+        Place::UpstreamKey(key) => {
+            let Some(layer) = winner(key) else {
+                return upstream();
+            };
+            let at = match *key {
+                "url" => layer.url.as_ref(),
+                "npm" => layer.npm.as_ref(),
+                "pypi" => layer.pypi.as_ref(),
+                "tag" => layer.tag.as_ref(),
+                "asset" => layer.asset.as_ref(),
+                "checksums" => match &layer.checksums {
+                    Some(RawChecksums::File(at)) => Some(at),
+                    _ => None,
+                },
+                _ => None,
+            };
+            at.map_or_else(|| layer.span(key).map(|span| (span.clone(), None)), text)
+        }
+        Place::Extract(n, half) => {
+            let Pairs(pairs) = winner("extract")?.extract.as_ref()?;
+            let (glob, file) = pairs.iter().filter(|(_, file)| file.is_some()).nth(*n)?;
+            match half {
+                Half::Key => text(glob),
+                Half::Value => text(file.as_ref()?),
+            }
+        }
+        Place::Source(key) => {
+            let source = source()?;
+            let at = match *key {
+                "dir" => source.dir.as_ref(),
+                "git" => source.git.as_ref(),
+                "rev" => source.rev.as_ref(),
+                "url" => source.url.as_ref(),
+                _ => source.crate_name.as_ref(),
+            };
+            at.and_then(text)
+        }
+        Place::Env(n) => {
+            let Pairs(pairs) = recipe.build.as_ref()?.env.as_ref()?;
+            let at = pairs
+                .iter()
+                .filter_map(|(_, value)| value.as_ref())
+                .nth(*n)?;
+            Some((at.span.clone(), Some(at.value.0.as_str())))
+        }
+        Place::Command(n) => recipe
+            .build
+            .as_ref()?
+            .commands
+            .as_ref()?
+            .get(*n)
+            .and_then(text),
+        Place::Verify => recipe.verify.as_ref().and_then(text),
+    }
+}

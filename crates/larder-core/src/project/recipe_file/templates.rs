@@ -1,0 +1,193 @@
+//! The templates of a recipe: whether each parses, wherever it stands, and renders for every platform.
+
+use std::ops::Range;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::places::place_of;
+use crate::fs;
+use crate::project::domain::{RenderedSource, Subsystem};
+use crate::project::render::{Flaw, Place};
+use crate::project::syntax::decode::{Pairs, Reader};
+use crate::project::template::{self, Fault, Scope};
+use crate::project::typed::recipe::{RawChecksums, RawRecipe, RawSource, RawUpstream};
+use crate::project::user::UserConfig;
+
+/// Parses every template of a recipe, overridden ones too; returns how many are faulty.
+pub(super) fn check_templates(recipe: &RawRecipe, reader: &mut Reader<'_>) -> usize {
+    let mut templates: Vec<(&str, &Range<usize>, Scope)> = Vec::new();
+    if let Some(RawUpstream { keys, overrides }) = &recipe.upstream {
+        let over = overrides
+            .iter()
+            .flat_map(|Pairs(pairs)| pairs)
+            .filter_map(|(_, keys)| keys.as_ref());
+        for layer in std::iter::once(keys).chain(over) {
+            for at in [
+                &layer.url,
+                &layer.npm,
+                &layer.pypi,
+                &layer.tag,
+                &layer.asset,
+            ]
+            .into_iter()
+            .flatten()
+            {
+                templates.push((&at.value, &at.span, Scope::Plain));
+            }
+            if let Some(RawChecksums::File(at)) = &layer.checksums {
+                templates.push((&at.value, &at.span, Scope::Plain));
+            }
+            for (glob, file) in layer.extract.iter().flat_map(|Pairs(pairs)| pairs) {
+                templates.extend(
+                    std::iter::once(glob)
+                        .chain(file)
+                        .map(|at| (at.value.as_str(), &at.span, Scope::Plain)),
+                );
+            }
+        }
+    }
+    if let Some(build) = &recipe.build {
+        if let Some(RawSource {
+            dir,
+            git,
+            rev,
+            url,
+            sha256: _,
+            crate_name,
+            spans: _,
+        }) = &build.source
+        {
+            for at in [dir, git, rev, url, crate_name].into_iter().flatten() {
+                templates.push((&at.value, &at.span, Scope::Plain));
+            }
+        }
+        for (_, value) in build.env.iter().flat_map(|Pairs(pairs)| pairs) {
+            templates.extend(
+                value
+                    .iter()
+                    .map(|at| (at.value.0.as_str(), &at.span, Scope::Build)),
+            );
+        }
+        templates.extend(
+            build
+                .commands
+                .iter()
+                .flatten()
+                .map(|at| (at.value.as_str(), &at.span, Scope::Build)),
+        );
+    }
+    templates.extend(
+        recipe
+            .verify
+            .iter()
+            .map(|at| (at.value.as_str(), &at.span, Scope::Plain)),
+    );
+
+    let mut count = 0;
+    for (text, span, scope) in templates {
+        for fault in template::faults(text, scope) {
+            count += 1;
+            note(&fault, span, text, reader);
+        }
+    }
+    count
+}
+
+/// Renders everything for every platform once.
+pub(super) fn check_rendering(
+    subsystem: &Subsystem,
+    recipe: &RawRecipe,
+    user: &UserConfig,
+    reader: &mut Reader<'_>,
+) {
+    let user = Some(user);
+    let mut told: Vec<(Range<usize>, String)> = Vec::new();
+    let mut folders: Vec<Utf8PathBuf> = Vec::new();
+    for &platform in &subsystem.platforms {
+        let mut flaws = Vec::new();
+        flaws.extend(
+            subsystem
+                .try_original(platform, user)
+                .err()
+                .into_iter()
+                .flatten(),
+        );
+        flaws.extend(subsystem.try_verify(platform).err().into_iter().flatten());
+        match subsystem.try_build(platform, "<out>", "<src>", user) {
+            Err(more) => flaws.extend(more),
+            Ok(Some(build)) => {
+                if let RenderedSource::Dir { path } = build.source
+                    && !folders.contains(&path)
+                {
+                    flaws.extend(folder_fault(&path, &subsystem.dir).map(|fault| Flaw {
+                        place: Place::Source("dir"),
+                        fault,
+                    }));
+                    folders.push(path);
+                }
+            }
+            Ok(None) => {}
+        }
+        for Flaw { place, fault } in flaws {
+            let Some((span, text)) = place_of(&place, recipe, platform) else {
+                continue;
+            };
+            // One fault shows once, not once per platform.
+            if told.iter().all(|(at, _)| *at != span) {
+                told.push((span.clone(), fault.message.clone()));
+                note(&fault, &span, text.unwrap_or(""), reader);
+            }
+        }
+    }
+}
+
+fn folder_fault(path: &Utf8Path, dir: &Utf8Path) -> Option<Fault> {
+    let shown = path.strip_prefix(dir).map_or(path, |inside| {
+        if inside.as_str().is_empty() {
+            path
+        } else {
+            inside
+        }
+    });
+    let message = match fs::stat(path) {
+        Ok(Some(meta)) if meta.is_dir() => return None,
+        Ok(Some(_)) => format!("the source `{shown}` is not a folder"),
+        Ok(None) => format!("there is no folder `{shown}`"),
+        Err(error) => error.to_string(),
+    };
+    let hint = format!(
+        "`dir` is relative to the recipe's folder: {path} is to be a folder, which may be empty"
+    );
+    Some(Fault {
+        message,
+        hint: Some(hint),
+        range: None,
+    })
+}
+
+fn note(fault: &Fault, span: &Range<usize>, text: &str, reader: &mut Reader<'_>) {
+    let place = fault.range.as_ref().map_or_else(
+        || span.clone(),
+        |range| within(&reader.source.text, span, text, range),
+    );
+    let problem = reader
+        .source
+        .problem(place, fault.message.clone(), fault.hint.clone());
+    reader.problems.push(problem);
+}
+
+/// The place in the file of a part of a text, where quotes, escapes and folding let it be found; else the whole text's.
+fn within(file: &str, span: &Range<usize>, text: &str, part: &Range<usize>) -> Range<usize> {
+    let (Some(written), Some(wanted)) = (file.get(span.clone()), text.get(part.clone())) else {
+        return span.clone();
+    };
+    if let Some(start) = written.find(text) {
+        return span.start + start + part.start..span.start + start + part.end;
+    }
+    match written.find(wanted) {
+        Some(start) if !wanted.trim().is_empty() => {
+            span.start + start..span.start + start + wanted.len()
+        }
+        _ => span.clone(),
+    }
+}

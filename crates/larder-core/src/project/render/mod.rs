@@ -1,0 +1,68 @@
+//! A subsystem's originals and builds rendered for a platform: overrides laid over the base, templates filled in, the
+//! results checked. Done once for every platform at load, and again when asked for. Touches no file.
+
+use super::domain::{Original, RenderedBuild, Subsystem};
+use super::template::Variables;
+use crate::error::{Error, Result};
+use crate::model::Platform;
+
+mod build;
+mod extract;
+mod flaws;
+mod names;
+mod original;
+
+use flaws::Flaws;
+pub(super) use flaws::{Flaw, Half, Place};
+
+impl Subsystem {
+    /// The original for a platform; `None` where the recipe names none.
+    pub fn original(&self, platform: &Platform) -> Result<Option<Original>> {
+        self.try_original(*platform, None)
+            .map_err(|flaws| self.render_error(&flaws))
+    }
+
+    /// The build for a platform and a pair of folders; `None` where the recipe names none. With the literals `<out>` and
+    /// `<src>` it is what the key is made of.
+    pub fn rendered_build(
+        &self,
+        platform: &Platform,
+        out: &str,
+        src: &str,
+    ) -> Result<Option<RenderedBuild>> {
+        self.try_build(*platform, out, src, None)
+            .map_err(|flaws| self.render_error(&flaws))
+    }
+
+    /// The `verify` command for a platform; `None` where the recipe names none.
+    pub fn rendered_verify(&self, platform: &Platform) -> Result<Option<String>> {
+        self.try_verify(*platform)
+            .map_err(|flaws| self.render_error(&flaws))
+    }
+
+    /// The template variables on a platform.
+    fn variables(&self, platform: Platform) -> Variables<'_> {
+        Variables::new(&self.project, self.name.as_str(), &self.version, platform)
+    }
+
+    fn render_error(&self, flaws: &[Flaw]) -> Error {
+        let mut texts = flaws.iter().map(|flaw| flaw.fault.message.as_str());
+        let mut error = Error::usage(format!("the recipe of {} does not render", self.name));
+        if let Some(first) = texts.next() {
+            error = error.cause(first);
+        }
+        match flaws.first().and_then(|flaw| flaw.fault.hint.clone()) {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+
+    pub(super) fn try_verify(&self, platform: Platform) -> Result<Option<String>, Vec<Flaw>> {
+        let Some(template) = &self.verify else {
+            return Ok(None);
+        };
+        let mut flaws = Flaws::new(None);
+        let text = flaws.render(Place::Verify, template, &self.variables(platform));
+        flaws.finish(text)
+    }
+}

@@ -1,0 +1,48 @@
+//! What a rendered text may be where it becomes a part of a command line or of a url.
+
+/// What git takes as a tag, branch or commit, and no option or expression.
+pub(super) fn is_ref(text: &str) -> bool {
+    !text.is_empty()
+        && !text.starts_with(['-', '/', '.'])
+        && !text.ends_with(['/', '.'])
+        && !text.contains("..")
+        && !text.contains("//")
+        && !text.contains("@{")
+        && !text.contains(|c: char| c.is_whitespace() || c.is_control() || "~^:?*[\\".contains(c))
+}
+
+/// Urls that make git fetch and nothing else (`ext::` runs commands).
+pub(super) fn is_git_url(text: &str) -> bool {
+    if text.starts_with('-') || text.contains(char::is_whitespace) {
+        return false;
+    }
+    match text.split_once("://") {
+        Some((scheme, rest)) => {
+            matches!(scheme, "https" | "http" | "ssh" | "git" | "file")
+                && !rest.is_empty()
+                && !rest.starts_with('-')
+        }
+        // `helper::address` names a transport; `git@host:path` and paths do not.
+        None => !text.contains("::"),
+    }
+}
+
+pub(super) fn is_plain_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.ends_with(|c: char| c.is_ascii_alphanumeric())
+        && text.len() <= 214
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+}
+
+pub(super) fn is_npm_name(text: &str) -> bool {
+    let (scope, name) = match text.strip_prefix('@') {
+        Some(rest) => match rest.split_once('/') {
+            Some((scope, name)) => (Some(scope), name),
+            None => return false,
+        },
+        None => (None, text),
+    };
+    scope.is_none_or(is_plain_name) && is_plain_name(name)
+}

@@ -1,0 +1,169 @@
+//! The original of a subsystem on a platform.
+
+use super::flaws::{Flaw, Flaws, Place};
+use super::names::{is_npm_name, is_plain_name, is_ref};
+use crate::model::Platform;
+use crate::project::domain::{
+    Checksum, Coordinate, Original, RawChecksums, Subsystem, Template, UpstreamKeys,
+};
+use crate::project::user::UserConfig;
+
+impl Subsystem {
+    pub(in crate::project) fn try_original(
+        &self,
+        platform: Platform,
+        user: Option<&UserConfig>,
+    ) -> Result<Option<Original>, Vec<Flaw>> {
+        let Some(upstream) = &self.upstream else {
+            return Ok(None);
+        };
+        let keys = upstream.on(&platform);
+        let variables = self.variables(platform).replaced(&keys.replacements);
+        let mut flaws = Flaws::new(user);
+        let UpstreamKeys {
+            github,
+            url,
+            npm,
+            pypi,
+            tag,
+            asset,
+            checksums,
+            extract,
+            replacements: _,
+        } = &keys;
+        let word = |flaws: &mut Flaws<'_>, key, template: &Template| {
+            flaws.render_word(Place::UpstreamKey(key), template, &variables)
+        };
+        let registry_version = |flaws: &mut Flaws<'_>| match tag {
+            Some(tag) => flaws.render_word(Place::UpstreamKey("tag"), tag, &variables),
+            None => Some(self.version.number().to_owned()),
+        };
+
+        let coordinate = if let Some(repo) = github {
+            let tag = match tag {
+                Some(tag) => word(&mut flaws, "tag", tag),
+                None => Some(self.version.as_str().to_owned()),
+            };
+            match asset {
+                None => {
+                    let hint =
+                        "name the release's file: asset: \"name-{{ os }}-{{ arch }}.tar.gz\"";
+                    flaws.add(
+                        Place::Upstream,
+                        format!("`asset` is missing beside `github` for {platform}"),
+                        hint,
+                    );
+                    None
+                }
+                Some(asset) => {
+                    let asset = word(&mut flaws, "asset", asset);
+                    if let Some(name) = asset
+                        .as_deref()
+                        .filter(|name| name.contains(['/', '\\', '?', '#']))
+                    {
+                        let hint = "an asset is a file of the release, without a folder";
+                        flaws.add(
+                            Place::UpstreamKey("asset"),
+                            format!("`{name}` is not the name of an asset"),
+                            hint,
+                        );
+                    }
+                    if let Some(name) = tag.as_deref().filter(|name| !is_ref(name)) {
+                        let hint = "a tag has no spaces and none of ~ ^ : ? * [ \\, and no `..`";
+                        flaws.add(
+                            Place::UpstreamKey("tag"),
+                            format!("`{name}` can't be a tag"),
+                            hint,
+                        );
+                    }
+                    tag.zip(asset).map(|(tag, asset)| Coordinate::GitHub {
+                        repo: repo.clone(),
+                        tag,
+                        asset,
+                    })
+                }
+            }
+        } else if let Some(url) = url {
+            let url = word(&mut flaws, "url", url);
+            flaws.check_url(Place::UpstreamKey("url"), url.as_deref());
+            url.map(Coordinate::Url)
+        } else if let Some(package) = npm {
+            let package = word(&mut flaws, "npm", package);
+            let version = registry_version(&mut flaws);
+            if let Some(name) = package.as_deref().filter(|name| !is_npm_name(name)) {
+                let hint = "such as esbuild or @esbuild/linux-x64, without a version";
+                flaws.add(
+                    Place::UpstreamKey("npm"),
+                    format!("`{name}` can't be the name of an npm package"),
+                    hint,
+                );
+            }
+            package
+                .zip(version)
+                .map(|(package, version)| Coordinate::Npm { package, version })
+        } else if let Some(package) = pypi {
+            let package = word(&mut flaws, "pypi", package);
+            let version = registry_version(&mut flaws);
+            if let Some(name) = package.as_deref().filter(|name| !is_plain_name(name)) {
+                let hint = "such as ruff, without a version";
+                flaws.add(
+                    Place::UpstreamKey("pypi"),
+                    format!("`{name}` can't be the name of a Python project"),
+                    hint,
+                );
+            }
+            package
+                .zip(version)
+                .map(|(package, version)| Coordinate::Pypi { package, version })
+        } else if self.build.is_some() {
+            // Overrides name an original for other platforms; here it is built.
+            return Ok(None);
+        } else {
+            let hint = "one of github, url, npm, pypi; or leave the platform out of the recipe's `platforms`";
+            flaws.add(
+                Place::Upstream,
+                format!("`upstream` does not say where to get it for {platform}"),
+                hint,
+            );
+            None
+        };
+
+        let checksum = match checksums {
+            None => None,
+            Some(RawChecksums::Pinned(digests)) => {
+                digests.get(&platform).copied().map(Checksum::Pinned)
+            }
+            Some(RawChecksums::File(template)) => {
+                let text = word(&mut flaws, "checksums", template);
+                match text {
+                    Some(text) if text.contains("://") => {
+                        flaws.check_url(Place::UpstreamKey("checksums"), Some(&text));
+                        Some(Checksum::Url(text))
+                    }
+                    Some(text) if github.is_none() => {
+                        let hint = "beside `github` it is an asset of the release; else write a url, or {linux-amd64: <sha256>, ...}";
+                        flaws.add(
+                            Place::UpstreamKey("checksums"),
+                            format!("`{text}` is not a url"),
+                            hint,
+                        );
+                        None
+                    }
+                    text => text.map(Checksum::Asset),
+                }
+            }
+        };
+        let extract = self.render_extract(
+            extract.as_deref().unwrap_or_default(),
+            platform,
+            &variables,
+            &mut flaws,
+        );
+        let original = coordinate.map(|coordinate| Original {
+            coordinate,
+            checksum,
+            extract,
+        });
+        flaws.finish(original)
+    }
+}

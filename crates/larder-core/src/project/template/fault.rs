@@ -1,0 +1,59 @@
+//! What is wrong with a template, and where in its text.
+
+use std::ops::Range;
+
+use super::variables::{FOLDERS, Scope};
+use crate::suggestions;
+
+/// What is wrong with a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+    /// Where in the template's text, if known.
+    pub range: Option<Range<usize>>,
+}
+
+/// A variable that is not known where the template stands.
+pub(super) fn unknown(text: &str, name: &str, scope: Scope) -> Fault {
+    let (message, hint) = if FOLDERS.contains(&name) {
+        let hint = format!(
+            "`{name}` is a folder of the build: only `build.env` and `build.commands` know it"
+        );
+        (format!("the variable `{name}` is not known here"), hint)
+    } else {
+        (
+            format!("unknown variable `{name}` in a template"),
+            suggestions::hint(name, scope.names()),
+        )
+    };
+    Fault {
+        message,
+        hint: Some(hint),
+        range: identifier(text, name),
+    }
+}
+
+/// Where an identifier stands in a template, outside of plain text.
+fn identifier(text: &str, name: &str) -> Option<Range<usize>> {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut from = 0;
+    while let Some(found) = text[from..].find(name) {
+        let range = from + found..from + found + name.len();
+        let before = &text[..range.start];
+        let inside = [("{{", "}}"), ("{%", "%}")].iter().any(|(open, close)| {
+            before
+                .rfind(open)
+                .is_some_and(|o| before.rfind(close).is_none_or(|c| c < o))
+        });
+        let whole = !before.ends_with(|c| word(c) || c == '.' || c == '\'' || c == '"')
+            && !text[range.end..].starts_with(word);
+        if inside && whole {
+            return Some(range);
+        }
+        from = range.end;
+    }
+    None
+}

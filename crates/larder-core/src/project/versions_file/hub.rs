@@ -1,0 +1,106 @@
+//! `hub:`, and hubs as people name them on the command line.
+
+use std::ops::Range;
+
+use camino::Utf8Path;
+
+use crate::error::Error;
+use crate::project::domain::HubConfig;
+use crate::project::paths::join;
+use crate::project::syntax::decode::{At, Reader, Word};
+use crate::project::typed::versions::RawHub;
+use crate::project::typed::words::Repo;
+use crate::project::user::{UserConfig, url_fault};
+
+pub(super) fn hub_config(
+    raw: RawHub,
+    key: Option<&Range<usize>>,
+    root: &Utf8Path,
+    user: &UserConfig,
+    reader: &mut Reader<'_>,
+) -> Option<HubConfig> {
+    let RawHub {
+        github,
+        dir,
+        http,
+        spans,
+    } = raw;
+    match (spans.len(), spans.get(1)) {
+        (0, _) => {
+            if let Some(key) = key {
+                reader.problem(
+                    key,
+                    "`hub` does not say where it is",
+                    "one of {github: owner/name}, {dir: PATH}, {http: URL}",
+                );
+            }
+            return None;
+        }
+        (_, Some((second, span))) => {
+            let first = spans[0].0;
+            reader.problem(
+                span,
+                format!("`hub` names both `{first}` and `{second}`"),
+                "a project has one hub; keep one of them",
+            );
+            return None;
+        }
+        _ => {}
+    }
+    if let Some(At {
+        value: Repo(repo), ..
+    }) = github
+    {
+        return Some(HubConfig::GitHub { repo });
+    }
+    if let Some(At { value, span }) = dir {
+        if value.is_empty() || value.contains('\0') || value.contains("://") {
+            reader.problem(
+                &span,
+                format!("`{value}` can't be the folder of a hub"),
+                "a path, relative to the project or absolute",
+            );
+            return None;
+        }
+        return Some(HubConfig::Dir {
+            path: join(root, &value),
+            written: value.into(),
+            default: false,
+        });
+    }
+    let At { value, span } = http?;
+    if let Some((message, hint)) = url_fault(&value, Some(user)) {
+        reader.problem(&span, message, hint);
+        return None;
+    }
+    Some(HubConfig::Http {
+        url: value.trim_end_matches('/').to_owned(),
+    })
+}
+
+impl HubConfig {
+    /// A hub as `--hub` and `LARDER_HUB` name it: `github:owner/name`, an http(s) url, or a folder.
+    pub fn parse(text: &str, root: &Utf8Path, user: &UserConfig) -> Result<Self, Error> {
+        if let Some(repo) = text.strip_prefix("github:") {
+            return Ok(Repo::word(repo).map(|Repo(repo)| Self::GitHub { repo })?);
+        }
+        if text.starts_with("http://") || text.starts_with("https://") {
+            return match url_fault(text, Some(user)) {
+                Some((message, hint)) => Err(Error::usage(message).hint(hint)),
+                None => Ok(Self::Http {
+                    url: text.trim_end_matches('/').to_owned(),
+                }),
+            };
+        }
+        let path = text.strip_prefix("dir:").unwrap_or(text);
+        if path.is_empty() || path.contains('\0') || path.contains("://") {
+            return Err(Error::usage(format!("`{text}` is not a hub"))
+                .hint("a hub is github:owner/name, an https url or a folder"));
+        }
+        Ok(Self::Dir {
+            path: join(root, path),
+            written: path.into(),
+            default: false,
+        })
+    }
+}

@@ -1,0 +1,252 @@
+//! `versions.yml`: as typed → the project's settings, each problem at its place. Recipes are none of its business.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::domain::{BundleConfig, HubConfig, Task, UploadPolicy};
+use super::paths::join;
+use super::syntax::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot, distinct};
+use super::syntax::yaml::Node;
+use super::typed::versions::{RawBundle, RawVersions};
+use super::typed::words::{ProjectName, SourceWord, UploadWord};
+use super::user::UserConfig;
+use crate::model::{FileName, Name, Platform, SourceKind, Version};
+
+mod hub;
+mod lines;
+mod references;
+mod tasks;
+
+use hub::hub_config;
+use lines::check_ci_line;
+pub use references::Reference;
+use tasks::{check_tasks, task};
+
+/// What `versions.yml` says, checked as far as it goes without the recipes.
+pub struct Settings {
+    pub name: String,
+    pub versions: Versions,
+    pub platforms: Vec<Platform>,
+    pub hub: HubConfig,
+    pub sources: Vec<SourceKind>,
+    pub upload: UploadPolicy,
+    pub bundle: BundleConfig,
+    pub tasks: BTreeMap<String, Task>,
+    pub ci: Vec<String>,
+    pub subsystems_dir: Utf8PathBuf,
+    /// References to subsystems, to be checked once all are known.
+    pub references: Vec<Reference>,
+    /// Where the recipes are is not known.
+    pub lost: bool,
+    /// Larder itself is too old for this project: nothing else is worth telling.
+    pub too_old: bool,
+}
+
+/// The pinned versions; a version that could not be read is `None`.
+pub type Versions = BTreeMap<Name, (Option<Version>, Range<usize>)>;
+
+impl Settings {
+    /// Those of an empty file in a folder.
+    pub fn default_in(root: &Utf8Path) -> Self {
+        let name = root.file_name().unwrap_or("project").to_owned();
+        Self {
+            bundle: BundleConfig {
+                name: file_stem(&name),
+                exclude: Vec::new(),
+            },
+            name,
+            versions: BTreeMap::new(),
+            platforms: vec![Platform::host()],
+            hub: HubConfig::Dir {
+                path: root.join(".larder-hub"),
+                written: ".larder-hub".into(),
+                default: true,
+            },
+            sources: vec![SourceKind::Managed, SourceKind::Original, SourceKind::Build],
+            upload: UploadPolicy::Ci,
+            tasks: BTreeMap::new(),
+            ci: Vec::new(),
+            subsystems_dir: root.join("subsystems"),
+            references: Vec::new(),
+            lost: false,
+            too_old: false,
+        }
+    }
+}
+
+/// A text as the stem of file names.
+fn file_stem(text: &str) -> FileName {
+    let clean: String = text
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    let fallback = || "project".parse().expect("`project` is a file name");
+    clean
+        .trim_matches(['.', '-'])
+        .parse()
+        .unwrap_or_else(|_| fallback())
+}
+
+/// Reads `versions.yml`.
+pub fn settings(
+    node: &Node,
+    root: &Utf8Path,
+    user: &UserConfig,
+    reader: &mut Reader<'_>,
+) -> Settings {
+    let mut settings = Settings::default_in(root);
+    let Some(raw) = RawVersions::decode(node, Spot::File, reader) else {
+        return settings;
+    };
+    let RawVersions {
+        project,
+        requires,
+        versions,
+        platforms,
+        hub,
+        sources,
+        upload,
+        bundle,
+        tasks,
+        ci,
+        subsystems_dir,
+        spans,
+    } = raw;
+    if let Some(requires) = requires {
+        let own = semver::Version::parse(env!("CARGO_PKG_VERSION"))
+            .expect("cargo checked our own version");
+        // A pre-release of what is demanded counts as it.
+        let plain = semver::Version::new(own.major, own.minor, own.patch);
+        if !requires.value.0.matches(&own) && !requires.value.0.matches(&plain) {
+            let message = format!(
+                "this project needs larder {}, and this is larder {own}",
+                requires.value.0
+            );
+            reader.problems.clear();
+            reader.problem(&requires.span, message, "update larder");
+            settings.too_old = true;
+            return settings;
+        }
+    }
+    if let Some(At {
+        value: ProjectName(name),
+        ..
+    }) = project
+    {
+        settings.bundle.name = file_stem(&name);
+        settings.name = name;
+    }
+    for (name, version) in versions.map(|Pairs(pairs)| pairs).unwrap_or_default() {
+        settings.versions.insert(
+            name.value,
+            (version.map(|version| version.value), name.span),
+        );
+    }
+    if let Some(NonEmpty(platforms)) = platforms {
+        settings.platforms = distinct("platforms", platforms, reader);
+    }
+    let hub = hub.map(|raw| {
+        hub_config(
+            raw,
+            spans
+                .iter()
+                .find(|(key, _)| *key == "hub")
+                .map(|(_, span)| span),
+            root,
+            user,
+            reader,
+        )
+    });
+    let hub_is_dir = match hub {
+        None => !spans.iter().any(|(key, _)| *key == "hub"),
+        // A hub that was refused is not also blamed for `upload`.
+        Some(None) => true,
+        Some(Some(config)) => {
+            settings.hub = config;
+            matches!(settings.hub, HubConfig::Dir { .. })
+        }
+    };
+    if let Some(NonEmpty(sources)) = sources {
+        let words: Vec<At<SourceKind>> = sources
+            .into_iter()
+            .map(|At { value, span }| {
+                let via = match value {
+                    SourceWord::Managed => SourceKind::Managed,
+                    SourceWord::Original => SourceKind::Original,
+                    SourceWord::Build => SourceKind::Build,
+                };
+                At { value: via, span }
+            })
+            .collect();
+        settings.sources = distinct("sources", words, reader);
+    }
+    if let Some(At { value, span }) = upload {
+        settings.upload = match value {
+            UploadWord::Ci => UploadPolicy::Ci,
+            UploadWord::Never => UploadPolicy::Never,
+            UploadWord::Always => UploadPolicy::Always,
+        };
+        if value == UploadWord::Always && !hub_is_dir {
+            let hint =
+                "write `upload: ci`; a hub that others read is filled by CI or by `larder release`";
+            reader.problem(&span, "`upload: always` is for a folder hub only", hint);
+        }
+    }
+    if let Some(RawBundle {
+        name,
+        exclude,
+        spans: _,
+    }) = bundle
+    {
+        if let Some(name) = name {
+            settings.bundle.name = name.value;
+        }
+        let exclude = exclude.unwrap_or_default();
+        settings
+            .references
+            .extend(exclude.iter().cloned().map(|name| Reference {
+                name,
+                or_all: false,
+            }));
+        settings.bundle.exclude = distinct("exclude", exclude, reader);
+    }
+    if let Some(At { value, span }) = subsystems_dir {
+        if value.is_empty()
+            || value.split(['/', '\\']).any(|part| part == "..")
+            || Utf8Path::new(&value).is_absolute()
+        {
+            let hint = "a folder inside the project, relative to versions.yml";
+            reader.problem(
+                &span,
+                format!("`{value}` can't be the folder of the recipes"),
+                hint,
+            );
+            settings.lost = true;
+        }
+        settings.subsystems_dir = join(root, &value);
+    }
+    let tasks = tasks.map(|Pairs(pairs)| pairs).unwrap_or_default();
+    let subsystems: Vec<&str> = settings.versions.keys().map(Name::as_str).collect();
+    check_tasks(&tasks, &subsystems, &mut settings.references, reader);
+    let names: Vec<&str> = tasks
+        .iter()
+        .map(|(name, _)| name.value.0.as_str())
+        .collect();
+    for line in ci.unwrap_or_default() {
+        check_ci_line(&line, &names, &subsystems, &mut settings.references, reader);
+        settings.ci.push(line.value);
+    }
+    settings.tasks = tasks
+        .into_iter()
+        .filter_map(|(name, raw)| Some((name.value.0, task(raw?))))
+        .collect();
+    settings
+}

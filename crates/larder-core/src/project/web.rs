@@ -1,0 +1,40 @@
+//! Urls as people write them in files.
+
+/// How a url of bytes is asked.
+pub enum Web<'a> {
+    Https,
+    /// Plainly, at this host.
+    Http(&'a str),
+}
+
+/// What a url of bytes is, or why it can't be one.
+pub fn web_url(url: &str) -> Result<Web<'_>, (String, &'static str)> {
+    let bad = |why: &str, hint| Err((format!("`{url}` can't be used: {why}"), hint));
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return bad("it is not a url", "such as https://example.com/file.tar.gz");
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or("");
+    if authority.is_empty() {
+        return bad(
+            "it names no host",
+            "such as https://example.com/file.tar.gz",
+        );
+    }
+    if authority.contains('@') {
+        return bad(
+            "it holds a user or password",
+            "secrets come from the environment, never from these files",
+        );
+    }
+    if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return bad("it holds white space", "write %20 for a space");
+    }
+    match scheme {
+        "https" => Ok(Web::Https),
+        "http" => Ok(Web::Http(match authority.strip_prefix('[') {
+            Some(v6) => v6.split(']').next().unwrap_or(""),
+            None => authority.split(':').next().unwrap_or(""),
+        })),
+        _ => bad(&format!("`{scheme}` is not supported"), "use https"),
+    }
+}
