@@ -19,7 +19,7 @@ const STATICS: [(&str, &str); 2] = [
         "crates/larder-core/src/project/template/engine.rs",
         "ENGINE",
     ),
-    ("crates/larder-core/src/archive/pack.rs", "BEFORE"),
+    ("crates/larder-core/src/archive/pack/deflate.rs", "BEFORE"),
 ];
 
 /// Every Rust file of a folder that is no test, by its path in the repository, with the lines that are neither comments nor

@@ -25,9 +25,9 @@ mod pack;
 mod pipe;
 mod select;
 mod unpack;
+mod unpacker;
 mod untar;
 mod unzip;
-mod zip_write;
 
 use std::io::{self, Read};
 use std::str::FromStr;

@@ -1,19 +1,15 @@
 //! Unpacking: puts source, reader, selection and output together.
 
-use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
-use super::names::{Node, Tree, shown};
-use super::pipe::{Pipe, Shared, Source, with_pump};
-use super::select::{CANDIDATE, Chooser};
-use super::{ArchiveKind, Budget, Select, Unpacked, decode, refused, untar, unzip};
+use super::pipe::{Shared, Source, with_pump};
+use super::unpacker::{Output, Unpacker};
+use super::{ArchiveKind, Budget, Select, Unpacked, decode, untar, unzip};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::executable;
-use crate::fs::{self, IoContext};
-use crate::model::{FileName, Hasher};
+use crate::model::FileName;
 
 /// Unpacks what is selected into an existing empty folder; see the module's contract.
 ///
@@ -35,11 +31,7 @@ pub fn unpack(
 ) -> Result<Vec<Unpacked>> {
     let shared = Shared::new(cancel, budget, archive_size);
     let source = Source::new(reader, &shared);
-    let output = Output {
-        into,
-        files: Vec::new(),
-        begun: Vec::new(),
-    };
+    let output = Output::new(into);
     match kind {
         ArchiveKind::Single(compression) => {
             let name = single_name
@@ -68,233 +60,5 @@ pub fn unpack(
             unzip::read(&shared, source, into, &mut unpacker)?;
             unpacker.finish()
         }
-    }
-}
-
-/// What an archive says of a regular file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Meta {
-    /// Somebody may execute it.
-    Executable,
-    /// Nobody may.
-    Plain,
-    /// The archive does not tell.
-    Unknown,
-}
-
-/// Takes an archive's entries one by one.
-pub(super) struct Unpacker<'a> {
-    chooser: Chooser<'a>,
-    tree: Tree,
-    output: Output<'a>,
-    entries: u64,
-    limit: u64,
-}
-
-impl<'a> Unpacker<'a> {
-    fn new(select: &Select<'a>, budget: &Budget, output: Output<'a>) -> Result<Self> {
-        let limit = budget.entries;
-        Ok(Self {
-            chooser: Chooser::new(select)?,
-            tree: Tree::new(limit),
-            output,
-            entries: 0,
-            limit,
-        })
-    }
-
-    /// Counts a header of the archive, of whatever kind.
-    pub(super) fn count(&mut self) -> Result<()> {
-        self.entries += 1;
-        if self.entries > self.limit {
-            return Err(refused(format!("it has more than {} entries", self.limit))
-                .hint("if that is as it should be, raise it with `limits:` in the recipe"));
-        }
-        Ok(())
-    }
-
-    /// Takes a regular file with a cleaned path; its content comes next in the pipe.
-    pub(super) fn file(
-        &mut self,
-        path: &str,
-        meta: Meta,
-        size: u64,
-        pipe: &mut Pipe<'_>,
-    ) -> Result<()> {
-        self.tree
-            .add(path, Node::File)
-            .map_err(|why| odd(path, &why))?;
-        match self.chooser.file(path)? {
-            Some(name) => self.output.write(&name, meta, size, pipe),
-            None => pipe.skip(size),
-        }
-    }
-
-    /// Takes a folder or a link with a cleaned path.
-    pub(super) fn other(&mut self, path: &str, node: Node) -> Result<()> {
-        self.tree
-            .add(path, node.clone())
-            .map_err(|why| odd(path, &why))?;
-        match node {
-            Node::Symlink(target) | Node::Hardlink(target) => self.chooser.link(path, &target),
-            Node::Dir | Node::File => self.chooser.folder(path),
-        }
-    }
-
-    fn finish(self) -> Result<Vec<Unpacked>> {
-        self.tree.finish().map_err(|(path, why)| odd(&path, &why))?;
-        let Self {
-            chooser,
-            mut output,
-            tree: _,
-            entries: _,
-            limit: _,
-        } = self;
-        for (candidate, name) in chooser.finish(&output.files)? {
-            output.rename(&candidate, name)?;
-        }
-        output.drop_candidates()?;
-        Ok(output.keep())
-    }
-}
-
-fn odd(path: &str, why: &str) -> Error {
-    refused(format!("`{}`: {why}", shown(path.as_bytes())))
-}
-
-/// The files that are written; removed again unless kept.
-struct Output<'a> {
-    into: &'a Utf8Path,
-    files: Vec<Unpacked>,
-    begun: Vec<Utf8PathBuf>,
-}
-
-impl Output<'_> {
-    fn begin(&mut self, name: &str) -> Result<(Utf8PathBuf, File)> {
-        let path = self.into.join(name);
-        if name.contains('/') {
-            // A cleaned path of a whole tree: no link was ever made here, so this can't lead out.
-            fs::create_dir_all(fs::parent(path.as_std_path()))?;
-        }
-        let file = fs::create_new(&path)?;
-        self.begun.push(path.clone());
-        Ok((path, file))
-    }
-
-    /// Writes the next `size` bytes of the pipe.
-    fn write(&mut self, name: &str, meta: Meta, size: u64, pipe: &mut Pipe<'_>) -> Result<()> {
-        let (path, mut file) = self.begin(name)?;
-        let mut content = Content::default();
-        pipe.each(size, |piece| content.take(piece, &mut file, &path))?;
-        self.end(name, path, file, meta, content)
-    }
-
-    /// Writes all that is left in the pipe.
-    fn write_all_of(&mut self, name: &str, pipe: &mut Pipe<'_>) -> Result<()> {
-        let (path, mut file) = self.begin(name)?;
-        let mut content = Content::default();
-        loop {
-            let piece = pipe.peek()?;
-            if piece.is_empty() {
-                break;
-            }
-            content.take(piece, &mut file, &path)?;
-            let n = piece.len();
-            pipe.consume(n);
-        }
-        self.end(name, path, file, Meta::Unknown, content)
-    }
-
-    fn end(
-        &mut self,
-        name: &str,
-        path: Utf8PathBuf,
-        file: File,
-        meta: Meta,
-        content: Content,
-    ) -> Result<()> {
-        // Closed before anything may execute it.
-        drop(file);
-        let Content {
-            hasher,
-            size,
-            start,
-        } = content;
-        let is_exe = || {
-            Utf8Path::new(name)
-                .extension()
-                .is_some_and(|ext| ext.eq_ignore_ascii_case("exe"))
-        };
-        let executable = match meta {
-            Meta::Executable => true,
-            Meta::Plain => is_exe(),
-            Meta::Unknown => is_exe() || executable::is_program(&start),
-        };
-        let mode = if executable { 0o755 } else { 0o644 };
-        fs::set_mode(&path, mode)?;
-        self.files.push(Unpacked {
-            name: name.to_owned(),
-            path,
-            mode,
-            size,
-            sha256: hasher.finish(),
-        });
-        Ok(())
-    }
-
-    /// Gives a candidate its final name.
-    fn rename(&mut self, candidate: &str, name: &FileName) -> Result<()> {
-        let target = self.into.join(name);
-        if let Some(file) = self.files.iter_mut().find(|file| file.name == candidate) {
-            self.begun.push(target.clone());
-            fs::rename(&file.path, &target)?;
-            (file.name, file.path) = (name.to_string(), target);
-        }
-        Ok(())
-    }
-
-    /// Removes the candidates that were not the best.
-    fn drop_candidates(&mut self) -> Result<()> {
-        let (dropped, kept) = std::mem::take(&mut self.files)
-            .into_iter()
-            .partition(|file| file.name.starts_with(CANDIDATE));
-        self.files = kept;
-        dropped
-            .iter()
-            .try_for_each(|Unpacked { path, .. }| fs::remove_file(path))
-    }
-
-    fn keep(mut self) -> Vec<Unpacked> {
-        self.begun.clear();
-        std::mem::take(&mut self.files)
-    }
-}
-
-impl Drop for Output<'_> {
-    fn drop(&mut self) {
-        for path in &self.begun {
-            // There is an error to be told already.
-            let _ = fs::remove_file(path);
-        }
-    }
-}
-
-/// What is known of a file's content on its way.
-#[derive(Default)]
-struct Content {
-    hasher: Hasher,
-    size: u64,
-    /// Its first bytes.
-    start: Vec<u8>,
-}
-
-impl Content {
-    fn take(&mut self, piece: &[u8], file: &mut File, path: &Utf8Path) -> Result<()> {
-        if self.start.len() < 4 {
-            self.start.extend(piece.iter().take(4 - self.start.len()));
-        }
-        self.size += piece.len() as u64;
-        self.hasher.update(piece);
-        file.write_all(piece).at("write", path)
     }
 }

@@ -6,7 +6,7 @@ use tar::{EntryType, Header};
 
 use super::names::{self, Node, shown};
 use super::pipe::Pipe;
-use super::unpack::{Meta, Unpacker};
+use super::unpacker::{Meta, Unpacker};
 use super::{decode, refused};
 use crate::error::Result;
 

@@ -29,9 +29,10 @@ mod web;
 pub use domain::{
     Build, BuildPlatforms, BuildSource, BundleConfig, Checksum, Coordinate, HubConfig, Include,
     Original, PackageConfig, Project, RawChecksums, RenderedBuild, RenderedSource, Subsystem, Task,
-    Template, UploadPolicy, Upstream, UpstreamKeys,
+    UploadPolicy, Upstream, UpstreamKeys,
 };
 
 pub use crate::model::{Limits, PackageFormat};
 pub use syntax::command_line;
+pub use template::Template;
 pub use typed::schema;

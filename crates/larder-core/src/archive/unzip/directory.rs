@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use super::super::names::{self, shown};
 use super::super::refused;
-use super::super::unpack::Unpacker;
+use super::super::unpacker::Unpacker;
 use super::end::End;
 use super::fields::{Fields, damaged, other_name, widen};
 use crate::error::{Error, Result};

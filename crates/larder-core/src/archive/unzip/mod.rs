@@ -15,7 +15,7 @@ use camino::Utf8Path;
 
 use super::names::{self, Node};
 use super::pipe::{Pipe, Shared, Source, check_budget, on_two_threads};
-use super::unpack::{Meta, Unpacker};
+use super::unpacker::{Meta, Unpacker};
 use super::{Budget, decode, refused};
 use crate::error::Result;
 use crate::fs::{self, IoContext};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
-use super::Template;
 use crate::model::{Digest, Name, Platform};
+use crate::project::template::Template;
 
 /// `build:`, templates unrendered.
 #[derive(Clone, Debug)]

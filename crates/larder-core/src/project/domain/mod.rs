@@ -12,7 +12,7 @@ mod subsystem;
 mod upstream;
 
 pub use build::{Build, BuildPlatforms, BuildSource, RenderedBuild, RenderedSource};
-pub use subsystem::{Include, PackageConfig, Subsystem, Template};
+pub use subsystem::{Include, PackageConfig, Subsystem};
 pub use upstream::{Checksum, Coordinate, Original, RawChecksums, Upstream, UpstreamKeys, layers};
 
 /// A checked project.

@@ -4,6 +4,7 @@ use camino::Utf8PathBuf;
 
 use super::{Build, Upstream};
 use crate::model::{AssetCoordinates, FileName, Limits, Name, PackageFormat, Platform, Version};
+use crate::project::template::Template;
 
 /// A subsystem: its recipe with its version.
 #[derive(Clone, Debug)]
@@ -39,10 +40,6 @@ pub struct Subsystem {
     /// Name of the project it belongs to (a template variable).
     pub project: String,
 }
-
-/// A minijinja template that parsed and uses known variables only.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Template(pub String);
 
 /// `package:`.
 #[derive(Clone, Debug)]

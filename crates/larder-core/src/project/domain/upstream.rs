@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Template;
 use crate::model::{Digest, FileName, Platform};
+use crate::project::template::Template;
 
 /// `upstream:`, with `overrides` for platforms; templates unrendered.
 #[derive(Clone, Debug)]

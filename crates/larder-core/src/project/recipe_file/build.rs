@@ -5,8 +5,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::model::FileName;
-use crate::project::domain::{Build, BuildPlatforms, BuildSource, Template};
+use crate::project::domain::{Build, BuildPlatforms, BuildSource};
 use crate::project::syntax::decode::{At, NonEmpty, Pairs, Reader, distinct};
+use crate::project::template::Template;
 use crate::project::typed::platform_words::HostOrAll;
 use crate::project::typed::recipe::{RawBuild, RawBuildPlatforms, RawSource};
 use crate::project::typed::words::Timeout;

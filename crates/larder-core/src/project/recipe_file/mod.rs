@@ -3,9 +3,10 @@
 
 use camino::Utf8PathBuf;
 
-use super::domain::{Subsystem, Template};
+use super::domain::Subsystem;
 use super::syntax::decode::{At, Decode, NonEmpty, Reader, Spot, distinct};
 use super::syntax::yaml::Node;
+use super::template::Template;
 use super::typed::recipe::{RawLimits, RawRecipe};
 use super::typed::words::{Count, Size};
 use super::user::UserConfig;

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use crate::project::domain::{RawChecksums, Template, Upstream, UpstreamKeys};
+use crate::project::domain::{RawChecksums, Upstream, UpstreamKeys};
 use crate::project::syntax::decode::{At, Pairs, Reader};
+use crate::project::template::Template;
 use crate::project::typed::recipe::{self as typed, RawUpstream, RawUpstreamKeys};
 use crate::project::typed::words::Repo;
 

@@ -2,8 +2,8 @@
 
 use super::flaws::{Flaws, Half, Place};
 use crate::model::{FileName, Platform};
-use crate::project::domain::{Subsystem, Template};
-use crate::project::template::Variables;
+use crate::project::domain::Subsystem;
+use crate::project::template::{Template, Variables};
 
 impl Subsystem {
     pub(super) fn render_extract(

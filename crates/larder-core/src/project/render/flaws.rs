@@ -1,7 +1,6 @@
 //! What is wrong with a recipe once its templates are filled in, and which text of the recipe it is about.
 
-use crate::project::domain::Template;
-use crate::project::template::{Fault, Variables};
+use crate::project::template::{Fault, Template, Variables};
 use crate::project::user::{UserConfig, url_fault};
 
 /// Which text of a recipe a flaw is about.

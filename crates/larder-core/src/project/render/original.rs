@@ -4,8 +4,9 @@ use super::flaws::{Flaw, Flaws, Place};
 use super::names::{is_npm_name, is_plain_name, is_ref};
 use crate::model::Platform;
 use crate::project::domain::{
-    Checksum, Coordinate, Original, RawChecksums, Subsystem, Template, UpstreamKeys,
+    Checksum, Coordinate, Original, RawChecksums, Subsystem, UpstreamKeys,
 };
+use crate::project::template::Template;
 use crate::project::user::UserConfig;
 
 impl Subsystem {

@@ -3,8 +3,6 @@
 //! What holds nothing but text, `{{ name }}` and `{{ 'a' if name == 'b' else 'c' }}` is rendered by `simple`, so that
 //! ordinary projects never set up the engine. Knows nothing of files; a fault names its place within the template.
 
-use super::domain::Template;
-
 mod engine;
 mod fault;
 mod simple;
@@ -17,6 +15,10 @@ pub use variables::{Scope, Variables};
 
 /// Longest template.
 const MAX_TEMPLATE: usize = 64 * 1024;
+
+/// A minijinja template that parsed and uses known variables only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template(pub String);
 
 impl Template {
     /// Renders it.

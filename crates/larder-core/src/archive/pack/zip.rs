@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
-use super::PackEntry;
-use super::pack::{Deflated, Deflater, Feed, Out};
+use super::super::PackEntry;
+use super::deflate::{Deflated, Deflater};
+use super::stream::{Feed, Out, cannot_write};
 use crate::error::{Error, Result};
 
 /// Sizes follow the data; names are UTF-8.
@@ -78,7 +79,7 @@ pub(super) fn write(
     }
     end.extend_from_slice(&[0; 2]);
     out.put(&end)?;
-    out.flush().map_err(|e| super::pack::cannot_write(&e))
+    out.flush().map_err(|e| cannot_write(&e))
 }
 
 fn small(n: u64) -> Result<u32> {

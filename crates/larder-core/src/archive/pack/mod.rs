@@ -1,0 +1,98 @@
+//! Packing. What makes the bytes the same everywhere: entries are sorted by name, owner is 0, time is fixed, modes are
+//! given; the stream is cut into blocks of a fixed size, each compressed on whatever thread is free with what came
+//! before as its dictionary, and joined in order.
+
+use std::io::{self, Write};
+
+use super::{PackEntry, Packed, names};
+use crate::cancel::Cancel;
+use crate::error::{Error, Result};
+use crate::model::PackageFormat;
+
+mod deflate;
+mod stream;
+mod tar;
+mod zip;
+
+use deflate::{Deflated, Deflater};
+use stream::{Feed, Out, cannot_write};
+#[cfg(test)]
+pub(super) use tar::pax_record;
+
+const ZSTD_LEVEL: i32 = 3;
+/// Uncompressed bytes of a zstd job. Part of the format, as `BLOCK` is.
+const ZSTD_JOB: u32 = 2 << 20;
+/// Each zstd worker holds some 8 MiB; three of them write faster than most disks do.
+const MAX_ZSTD_THREADS: usize = 3;
+/// Threads used at most, and with them blocks in flight, so that memory stays small on large machines.
+const MAX_THREADS: usize = 16;
+
+/// Packs regular files into an archive, on up to `threads` threads; `progress` is told the uncompressed bytes so far.
+///
+/// Compression runs on rayon's pool, called from one of its own threads it runs there.
+pub fn pack(
+    format: PackageFormat,
+    entries: &[PackEntry<'_>],
+    out: &mut dyn Write,
+    threads: usize,
+    cancel: &Cancel,
+    progress: &dyn Fn(u64),
+) -> Result<Packed> {
+    let mut entries: Vec<&PackEntry<'_>> = entries.iter().collect();
+    entries.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
+    let mut tree = names::Tree::new(u64::MAX);
+    for entry in &entries {
+        let name = names::clean(entry.name.as_bytes()).and_then(|clean| {
+            if clean == entry.name {
+                tree.add(&clean, names::Node::File)
+            } else {
+                Err("it is not plain".into())
+            }
+        });
+        name.map_err(|why| Error::failed(format!("can't pack `{}`: {why}", entry.name)))?;
+    }
+    let threads = threads.clamp(1, MAX_THREADS);
+    let mut out = Out::new(out);
+    let mut feed = Feed::new(cancel, progress);
+    match format {
+        PackageFormat::TarGz => {
+            // No name, no time; 255: made on no particular system.
+            out.put(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])?;
+            let mut blocks = Deflater::new(&mut out, threads);
+            tar::write(&entries, &mut feed, &mut blocks)?;
+            let Deflated {
+                crc,
+                size,
+                compressed: _,
+            } = blocks.finish()?;
+            let mut trailer = crc.to_le_bytes().to_vec();
+            // gzip states the length modulo 2^32.
+            trailer.extend_from_slice(&size.to_le_bytes()[..4]);
+            out.put(&trailer)?;
+        }
+        PackageFormat::TarZst => {
+            let total = tar::size(&entries)?;
+            let mut encoder =
+                zstd_encoder(&mut out, threads, total).map_err(|e| cannot_write(&e))?;
+            tar::write(&entries, &mut feed, &mut encoder)?;
+            encoder.finish().map_err(|e| cannot_write(&e))?;
+        }
+        PackageFormat::Zip => zip::write(&entries, &mut feed, &mut out, threads)?,
+    }
+    out.finish()
+}
+
+fn zstd_encoder<W: Write>(
+    out: W,
+    threads: usize,
+    total: u64,
+) -> io::Result<zstd::Encoder<'static, W>> {
+    let mut encoder = zstd::Encoder::new(out, ZSTD_LEVEL)?;
+    // Never 0 workers: the single-threaded encoder gives other bytes than the multi-threaded one, which gives the same for
+    // any number of them.
+    encoder.multithread(u32::try_from(threads.min(MAX_ZSTD_THREADS)).unwrap_or(1))?;
+    encoder.set_parameter(zstd::zstd_safe::CParameter::JobSize(ZSTD_JOB))?;
+    encoder.include_checksum(true)?;
+    encoder.set_pledged_src_size(Some(total))?;
+    Ok(encoder)
+}

@@ -1,0 +1,80 @@
+//! Writing tar: ustar headers, and pax headers where a name is too long for them.
+
+use std::io::Write;
+
+use tar::{EntryType, Header};
+
+use super::super::PackEntry;
+use super::stream::{Feed, cannot_write};
+use crate::error::Result;
+use crate::fs::IoContext;
+
+/// 1980-01-01 00:00:00 UTC, the earliest time a zip can state and one that no tar finds implausible.
+const MTIME: u64 = 315_532_800;
+
+pub(super) fn write(
+    entries: &[&PackEntry<'_>],
+    feed: &mut Feed<'_>,
+    out: &mut dyn Write,
+) -> Result<()> {
+    for entry in entries {
+        out.write_all(&headers(entry)?)
+            .map_err(|e| cannot_write(&e))?;
+        feed.content(entry, out)?;
+        out.write_all(&[0; 512][..padding(entry.size)])
+            .map_err(|e| cannot_write(&e))?;
+    }
+    out.write_all(&[0; 1024]).map_err(|e| cannot_write(&e))
+}
+
+/// The bytes that [`write`] will write.
+pub(super) fn size(entries: &[&PackEntry<'_>]) -> Result<u64> {
+    entries.iter().try_fold(1024, |sum, entry| {
+        Ok(sum + headers(entry)?.len() as u64 + entry.size + padding(entry.size) as u64)
+    })
+}
+
+fn padding(size: u64) -> usize {
+    // Below 512, so it fits.
+    ((512 - size % 512) % 512) as usize
+}
+
+/// The header block of a file; before it, where the name is too long for a ustar header, a pax header with the name.
+fn headers(entry: &PackEntry<'_>) -> Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(512);
+    let mut header = new_header(entry.mode, entry.size, EntryType::Regular);
+    if header.set_path(entry.name).is_err() {
+        let record = pax_record("path", entry.name);
+        let mut extension = new_header(0o644, record.len() as u64, EntryType::XHeader);
+        extension.set_path("@PaxHeader").at("name", entry.name)?;
+        extension.set_cksum();
+        bytes.extend_from_slice(extension.as_bytes());
+        bytes.extend_from_slice(record.as_bytes());
+        bytes.resize(bytes.len() + padding(record.len() as u64), 0);
+        header.set_path("long-name").at("name", entry.name)?;
+    }
+    header.set_cksum();
+    bytes.extend_from_slice(header.as_bytes());
+    Ok(bytes)
+}
+
+fn new_header(mode: u32, size: u64, kind: EntryType) -> Header {
+    let mut header = Header::new_ustar();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(MTIME);
+    header.set_size(size);
+    header
+}
+
+/// `<length> <key>=<value>\n`, where the length counts itself.
+pub(in crate::archive) fn pax_record(key: &str, value: &str) -> String {
+    let rest = key.len() + value.len() + 3;
+    let mut length = rest + 1;
+    while length != rest + length.to_string().len() {
+        length = rest + length.to_string().len();
+    }
+    format!("{length} {key}={value}\n")
+}
