@@ -5,4 +5,7 @@
 pub mod inputs;
 pub mod tree;
 
+#[cfg(test)]
+mod tests;
+
 pub use inputs::{Inputs, SourceDigests, Wanted};

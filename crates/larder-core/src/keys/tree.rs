@@ -112,7 +112,7 @@ pub fn list(root: &Utf8Path) -> Result<Listing> {
 }
 
 /// Digest of a listed source: sha256 of the field `larder-tree-v1`, then per entry the fields path, `file` or `link`, and
-/// the file's sha256 (raw) or the link's text.
+/// the sha256 (raw) of the file's bytes or of the link's text.
 pub fn digest(root: &Utf8Path, listing: &Listing) -> Result<Digest> {
     let Listing {
         entries,
