@@ -110,6 +110,7 @@ impl Startup {
             backoff: self.duration(variables::HTTP_BACKOFF, default.backoff)?,
             rate_limit_wait: self
                 .duration(variables::HTTP_RATE_LIMIT_WAIT, default.rate_limit_wait)?,
+            secondary_limit_wait: default.secondary_limit_wait,
             per_host: self
                 .count(variables::HTTP_PER_HOST, default.per_host)?
                 .max(1),

@@ -156,7 +156,7 @@ fn a_release_of_the_same_title_is_another() {
     );
 }
 
-/// Without a time to wait for, it is waited a minute, or as long as the settings allow; then it is said, and that is all.
+/// Without a stated time the pause of the settings is waited for once; then the error is reported.
 #[test]
 fn a_secondary_limit_without_a_time_is_no_reason_to_hammer() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
@@ -164,6 +164,7 @@ fn a_secondary_limit_without_a_time_is_no_reason_to_hammer() {
     let patience = Duration::from_millis(300);
     let settings = larder_remote::http::Settings {
         rate_limit_wait: patience,
+        secondary_limit_wait: patience,
         ..settings()
     };
     let hub = hub_with(&github, Some(WRITE), settings, Duration::from_millis(40));

@@ -59,6 +59,7 @@ fn a_limit_to_our_token_is_no_missing_permission() {
     let token = Credential::bearer(&Secret::new("t"), [server.url.parse().unwrap()]);
     let settings = Settings {
         rate_limit_wait: Duration::from_millis(50),
+        secondary_limit_wait: Duration::from_millis(50),
         ..quick()
     };
     let request = Request::get(&server.at("/x")).unwrap().credential(&token);

@@ -11,13 +11,16 @@ use reqwest::header::{CACHE_CONTROL, HeaderValue};
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result, find};
 
-use super::agent::{Agent, Counters, Settled, Tries, check_asset};
+use super::agent::{Agent, Settled, Tries};
+use super::body::{check_asset, whole_answer};
 use super::download::Download;
 use super::fault::Again;
 use super::hosts::Lane;
 use super::request::{Answer, Head, Payload, Request};
+use super::runtime::Runtime;
 use super::secret::shown;
 use super::settings::Settings;
+use super::transport::Counters;
 
 /// What moved so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,22 +49,11 @@ struct Shared {
     asked: Mutex<HashSet<String>>,
 }
 
+/// What the first request sets up.
 #[derive(Clone)]
 struct Engine {
-    handle: tokio::runtime::Handle,
+    runtime: Arc<Runtime>,
     agent: Arc<Agent>,
-    _runtime: Arc<Runtime>,
-}
-
-/// Ends without waiting for its threads, wherever the last handle is dropped.
-struct Runtime(Option<tokio::runtime::Runtime>);
-
-impl Drop for Runtime {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
-    }
 }
 
 impl Client {
@@ -137,7 +129,7 @@ impl Client {
         let engine = self.engine(&head)?;
         let agent = Arc::clone(&engine.agent);
         let settled = self.wait(&engine, async {
-            let total = head.total.unwrap_or(agent.settings.total);
+            let total = head.total.unwrap_or(agent.settings().total);
             deadline(
                 total,
                 &head,
@@ -147,9 +139,7 @@ impl Client {
         })?;
         match settled {
             Settled::Closed(answer) => absent(&head, &answer).map(|()| None),
-            Settled::Open(hop) => {
-                Download::start(self.clone(), &engine.handle, agent, head, hop).map(Some)
-            }
+            Settled::Open(hop) => Download::start(engine.runtime, agent, head, hop).map(Some),
         }
     }
 
@@ -186,13 +176,13 @@ impl Client {
         };
         self.wait(&engine, async {
             let work = async {
-                let mut tries = Tries::new(&agent.settings);
+                let mut tries = Tries::new(agent.settings());
                 loop {
                     let hop = match agent.settle(&head, &payload, &moved, Lane::Small).await? {
                         Settled::Closed(answer) => return Ok(answer),
                         Settled::Open(hop) => hop,
                     };
-                    let fault = match agent.whole_answer(hop, limit).await {
+                    let fault = match whole_answer(&agent.transport, hop, limit).await {
                         Ok(answer) => return Ok(answer),
                         Err(fault) => fault,
                     };
@@ -207,7 +197,7 @@ impl Client {
             // A large upload takes the time it takes, as long as it moves.
             let total = match payload {
                 Payload::File { .. } => head.total.unwrap_or(Duration::from_hours(24)),
-                _ => head.total.unwrap_or(agent.settings.total),
+                _ => head.total.unwrap_or(agent.settings().total),
             };
             let mut work = std::pin::pin!(deadline(total, &head, work));
             let Some(sent) = sent else { return work.await };
@@ -269,29 +259,20 @@ impl Client {
         if let Some(engine) = &*slot {
             return Ok(engine.clone());
         }
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("larder-net")
-            .enable_all()
-            .build()
-            .map_err(|e| Error::failed("cannot start the network's threads").cause(e))?;
+        let runtime = Arc::new(Runtime::start()?);
         let agent = Arc::new(Agent::new(
             settings.clone(),
             cancel.clone(),
             Arc::clone(counters),
         )?);
-        let made = Engine {
-            handle: runtime.handle().clone(),
-            agent,
-            _runtime: Arc::new(Runtime(Some(runtime))),
-        };
+        let made = Engine { runtime, agent };
         *slot = Some(made.clone());
         Ok(made)
     }
 
     /// Blocks until it is done or the run is cancelled.
     fn wait<T>(&self, engine: &Engine, work: impl Future<Output = Result<T>>) -> Result<T> {
-        engine.handle.block_on(async {
+        engine.runtime.handle().block_on(async {
             tokio::select! {
                 biased;
                 error = self.shared.cancel.cancelled() => Err(error),

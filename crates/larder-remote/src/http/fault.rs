@@ -110,13 +110,15 @@ fn tls_refused(error: &rustls::Error, place: &str) -> Error {
     }
 }
 
-/// Whether an answer's status says that another attempt may do better. `credentialed` and `body` tell a rate limit from a
-/// missing permission: a 403 without any sign of a limit is final.
+/// Whether an answer's status says that another attempt may do better. Headers and body tell a rate limit
+/// from a missing permission: a 403 without any sign of a limit is final. `secondary_limit_wait` is the
+/// pause after GitHub's secondary limit where it names none.
 pub(super) fn of_status(
     status: u16,
     headers: &HeaderMap,
     body: &[u8],
     now: SystemTime,
+    secondary_limit_wait: Duration,
 ) -> Option<Again> {
     let asked = retry_after(headers, now).map(Again::After);
     match status {
@@ -126,7 +128,7 @@ pub(super) fn of_status(
             let secondary = || {
                 let words = String::from_utf8_lossy(body).to_ascii_lowercase();
                 (words.contains("secondary rate limit") || words.contains("abuse detection"))
-                    .then_some(Again::After(Duration::from_mins(1)))
+                    .then_some(Again::After(secondary_limit_wait))
             };
             asked
                 .or_else(|| exhausted.then(reset).flatten())
@@ -190,6 +192,7 @@ mod tests {
             &map,
             body.as_bytes(),
             SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000),
+            Duration::from_mins(1),
         )
     }
 

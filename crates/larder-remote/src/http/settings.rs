@@ -37,6 +37,8 @@ pub struct Settings {
     pub backoff: Duration,
     /// The longest pause a rate limit is waited for.
     pub rate_limit_wait: Duration,
+    /// The pause after a secondary rate limit that names none; GitHub asks for at least a minute.
+    pub secondary_limit_wait: Duration,
     /// Transfers at once from one host.
     pub per_host: usize,
 }
@@ -56,6 +58,7 @@ impl Default for Settings {
             retries: 4,
             backoff: Duration::from_millis(300),
             rate_limit_wait: Duration::from_mins(1),
+            secondary_limit_wait: Duration::from_mins(1),
             per_host: 6,
         }
     }

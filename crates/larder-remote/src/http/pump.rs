@@ -1,0 +1,397 @@
+//! The network's side of a transfer: a task that pumps bytes into a short queue.
+//!
+//! When a transfer is cut, the pump goes on where it ended:
+//! 1. With a strong validator (an `ETag` without `W/`, or a `Last-Modified` a minute older than the
+//!    answer's `Date`) it asks for the rest with `Range` and `If-Range`. Only a 206 for exactly that
+//!    place, of the same size and `ETag`, is appended.
+//! 2. After anything else (a 200, another place, another size, 416, no validator) it reads from the
+//!    start. Bytes that were handed to the reader can't be taken back, so the pump compares: the first
+//!    bytes of the new body must have the checksum of what was delivered; then it goes on behind them.
+//!    Otherwise the file changed during the transfer, which is an `Integrity` error; a new transfer may
+//!    succeed. A CRC is enough to tell a new file from an old one and costs far less than a second
+//!    SHA-256; whether the bytes are the right ones is decided by their reader's digest.
+//!
+//! An attempt that brought nothing new, or was cut for slowness, uses up a repetition; one that brought
+//! something restores them all, up to a hundred cuts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use flate2::Crc;
+use reqwest::header::ETAG;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use larder_core::error::{Error, Result};
+
+use super::agent::{Agent, Tries};
+use super::body::{check_asset, error_answer};
+use super::fault::{self, Again, Fault};
+use super::hosts::Lane;
+use super::request::{Expect, Head, Payload};
+use super::resume::{Resume, content_range, length, validator};
+use super::secret::shown;
+use super::transport::Hop;
+
+/// Below this many bytes a second a transfer is cut and resumed.
+const SLOWEST: u64 = 1024;
+/// A server that cuts more often than this is not serving.
+const MAX_CUTS: usize = 100;
+
+/// Takes chunks; `None` is the end of the body.
+pub(super) type Sender = mpsc::Sender<Result<Option<Bytes>>>;
+
+/// Why a stream ended before its time.
+enum Stop {
+    /// Another attempt goes on from here. `slow`: it was cut by us.
+    Cut {
+        fault: Fault,
+        slow: bool,
+    },
+    Final(Error),
+    /// Nobody reads any more.
+    Gone,
+}
+
+/// The time in which a certain number of bytes must come.
+#[derive(Default)]
+struct Window {
+    waited: Duration,
+    bytes: u64,
+}
+
+/// A transfer under way.
+pub(super) struct Pump {
+    agent: Arc<Agent>,
+    head: Head,
+    pub(super) place: String,
+    delivered: u64,
+    /// Over what was delivered.
+    prefix: Crc,
+    /// The size of the whole, where it is known.
+    pub(super) total: Option<u64>,
+    validator: Option<String>,
+    /// Time spent waiting for the network since progress was made last.
+    waited: Duration,
+    /// Attempts that were cut.
+    cuts: usize,
+}
+
+impl Pump {
+    /// Checks the first answer.
+    pub(super) fn new(agent: Arc<Agent>, head: Head, hop: &Hop) -> Result<Self> {
+        let place = shown(&hop.url);
+        let status = hop.response.status().as_u16();
+        let headers = hop.response.headers();
+        check_asset(&head, headers, &place)?;
+        if status != 200 {
+            return Err(Error::unavailable(format!(
+                "{place} answered {status}, which was not expected"
+            )));
+        }
+        let total = length(headers);
+        check_size(&head, total, &place)?;
+        Ok(Self {
+            agent,
+            head,
+            place,
+            delivered: 0,
+            prefix: Crc::new(),
+            total,
+            validator: validator(headers),
+            waited: Duration::ZERO,
+            cuts: 0,
+        })
+    }
+
+    /// Pumps until the end of the body or a final error, which it hands over as well.
+    pub(super) async fn run(mut self, first: Hop, sender: Sender) {
+        let cancel = self.agent.cancel.clone();
+        let end = tokio::select! {
+            biased;
+            () = sender.closed() => return,
+            error = cancel.cancelled() => Err(error),
+            end = self.transfer(first, &sender) => end,
+        };
+        // A reader that is gone misses nothing.
+        let _ = sender.send(end.map(|()| None)).await;
+    }
+
+    async fn transfer(&mut self, first: Hop, sender: &Sender) -> Result<()> {
+        let mut tries = Tries::new(self.agent.settings());
+        let (mut hop, mut skip) = (first, 0);
+        loop {
+            let before = self.delivered;
+            let (mut fault, slow) = match self.stream(hop, skip, sender).await {
+                Ok(()) | Err(Stop::Gone) => return Ok(()),
+                Err(Stop::Final(error)) => return Err(error),
+                Err(Stop::Cut { fault, slow }) => (fault, slow),
+            };
+            self.cuts += 1;
+            if self.cuts > MAX_CUTS {
+                return Err(fault.error.context(format!(
+                    "the transfer from {} was cut {MAX_CUTS} times",
+                    self.place
+                )));
+            }
+            if self.delivered > before && !slow {
+                tries = Tries::new(self.agent.settings());
+            }
+            (hop, skip) = loop {
+                if self.waited >= self.agent.settings().stall {
+                    let stall = self.agent.settings().stall.as_secs_f32();
+                    return Err(Error::unavailable(format!(
+                        "the transfer from {} made no progress for {stall} s",
+                        self.place
+                    )));
+                }
+                self.rest(&mut tries, fault).await?;
+                let asked = Instant::now();
+                match self.reopen().await {
+                    Ok(opened) => break opened,
+                    Err(next) => fault = next,
+                }
+                self.waited += asked.elapsed();
+            };
+        }
+    }
+
+    /// Waits before another attempt, if there is to be one.
+    async fn rest(&mut self, tries: &mut Tries, fault: Fault) -> Result<()> {
+        let given_up = |error: Error, pump: &Self| match pump.delivered {
+            0 => error,
+            n => error.context(format!(
+                "the transfer from {} broke off after {n} bytes",
+                pump.place
+            )),
+        };
+        let pause = match fault.again {
+            Again::Never | Again::Dead => return Err(given_up(fault.error, self)),
+            Again::Soon => tries.next(),
+            Again::After(asked) if asked > self.agent.settings().rate_limit_wait => None,
+            Again::After(asked) => tries.next().map(|_| asked),
+        };
+        let Some(pause) = pause else {
+            return Err(given_up(fault.error, self));
+        };
+        self.waited += pause;
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+
+    /// Opens the rest, or the whole again; with the number of bytes to compare and not to deliver.
+    async fn reopen(&mut self) -> Result<(Hop, u64), Fault> {
+        let resume = match &self.validator {
+            Some(validator) if self.delivered > 0 => Some(Resume {
+                offset: self.delivered,
+                validator: validator.clone(),
+            }),
+            _ => None,
+        };
+        let moved = Arc::new(AtomicU64::new(0));
+        let hop = self
+            .agent
+            .attempt(
+                &self.head,
+                resume.as_ref(),
+                &Payload::None,
+                &moved,
+                Lane::Transfer,
+            )
+            .await?;
+        let status = hop.response.status().as_u16();
+        let headers = hop.response.headers();
+        match (status, &resume) {
+            (206, Some(Resume { offset, validator })) => {
+                let tag = headers.get(ETAG).and_then(|v| v.to_str().ok());
+                let same_tag =
+                    !validator.starts_with('"') || tag.is_none_or(|tag| tag == validator);
+                let place = content_range(headers);
+                let same_place = place.is_some_and(|(start, total)| {
+                    start == *offset
+                        && total.is_none_or(|total| self.total.is_none_or(|known| known == total))
+                });
+                if same_tag && same_place {
+                    return Ok((hop, 0));
+                }
+                // It lies, or the thing changed: no more ranges from here.
+                self.validator = None;
+                Err(Fault::soon(Error::unavailable(format!(
+                    "{} gave another part than the one asked for",
+                    self.place
+                ))))
+            }
+            (200, _) => {
+                let size = length(headers);
+                check_size(&self.head, size, &self.place).map_err(Fault::never)?;
+                check_asset(&self.head, headers, &self.place).map_err(Fault::never)?;
+                if self.delivered == 0 {
+                    self.total = size;
+                } else if size.is_some() && self.total.is_some() && size != self.total {
+                    return Err(Fault::never(self.changed()));
+                }
+                // What it is now is what a later resume must go on with.
+                self.validator = resume.is_none().then(|| validator(headers)).flatten();
+                Ok((hop, self.delivered))
+            }
+            (416, Some(_)) => {
+                self.validator = None;
+                Err(Fault::soon(Error::unavailable(format!(
+                    "{} does not give the rest",
+                    self.place
+                ))))
+            }
+            (400.., _) => {
+                let answer = error_answer(&self.agent.transport, hop).await;
+                let again = fault::of_status(
+                    answer.status,
+                    &answer.headers,
+                    &answer.body,
+                    SystemTime::now(),
+                    self.agent.settings().secondary_limit_wait,
+                );
+                // It was there a moment ago: its absence now says nothing about the thing.
+                let error = match answer.status {
+                    404 | 410 => Error::unavailable(format!(
+                        "{} vanished in the middle of its transfer",
+                        answer.url
+                    )),
+                    _ => answer.error(),
+                };
+                Err(Fault {
+                    error,
+                    again: again.unwrap_or(Again::Never),
+                    untouched: false,
+                })
+            }
+            _ => Err(Fault::never(Error::unavailable(format!(
+                "{} answered {status}, which was not expected",
+                self.place
+            )))),
+        }
+    }
+
+    /// Pumps one answer's body: compares `skip` bytes, delivers the rest.
+    async fn stream(&mut self, mut hop: Hop, mut skip: u64, sender: &Sender) -> Result<(), Stop> {
+        let host = hop.url.host_str().unwrap_or_default().to_owned();
+        let (mut compared, mut window) = (Crc::new(), Window::default());
+        loop {
+            let mut chunk = match self.chunk(&mut hop, &host, &mut window).await? {
+                Some(chunk) => chunk,
+                None if skip > 0 => return Err(Stop::Final(self.changed())),
+                None => return self.at_end(),
+            };
+            if skip > 0 {
+                let part =
+                    chunk.split_to(usize::try_from(skip).unwrap_or(usize::MAX).min(chunk.len()));
+                compared.update(&part);
+                skip -= part.len() as u64;
+                if skip == 0 && compared.sum() != self.prefix.sum() {
+                    return Err(Stop::Final(self.changed()));
+                }
+            }
+            if chunk.is_empty() {
+                continue;
+            }
+            self.prefix.update(&chunk);
+            self.delivered += chunk.len() as u64;
+            if self.delivered > self.head.limit
+                || self.total.is_some_and(|total| self.delivered > total)
+            {
+                let limit = self.total.unwrap_or(self.head.limit);
+                return Err(Stop::Final(Error::unavailable(format!(
+                    "{} sends more than {limit} bytes",
+                    self.place
+                ))));
+            }
+            sender.send(Ok(Some(chunk))).await.map_err(|_| Stop::Gone)?;
+        }
+    }
+
+    /// The next chunk, under the pace that is demanded. Only time spent waiting for the network counts, not the reader's.
+    async fn chunk(
+        &mut self,
+        hop: &mut Hop,
+        host: &str,
+        window: &mut Window,
+    ) -> Result<Option<Bytes>, Stop> {
+        let length = self.agent.settings().slow_window;
+        let asked = Instant::now();
+        let chunk =
+            tokio::time::timeout(length.saturating_sub(window.waited), hop.response.chunk()).await;
+        window.waited += asked.elapsed();
+        self.waited += asked.elapsed();
+        match chunk {
+            Ok(Ok(chunk)) => {
+                let size = chunk.as_ref().map_or(0, Bytes::len) as u64;
+                self.agent
+                    .transport
+                    .counters
+                    .received
+                    .fetch_add(size, Ordering::Relaxed);
+                window.bytes += size;
+                if u128::from(window.bytes) * 1000 >= u128::from(SLOWEST) * length.as_millis() {
+                    *window = Window::default();
+                    self.waited = Duration::ZERO;
+                }
+                Ok(chunk)
+            }
+            Ok(Err(error)) => Err(Stop::Cut {
+                fault: fault::of_transport(error, host, &self.place),
+                slow: false,
+            }),
+            Err(_) => {
+                let error = Error::unavailable(format!(
+                    "the transfer from {} is slower than 1 KiB/s",
+                    self.place
+                ));
+                Err(Stop::Cut {
+                    fault: Fault::soon(error),
+                    slow: true,
+                })
+            }
+        }
+    }
+
+    /// The body ended; whether it is all there.
+    fn at_end(&self) -> Result<(), Stop> {
+        match self.total {
+            Some(total) if self.delivered < total => {
+                let error = Error::unavailable(format!(
+                    "{} ended after {} of {total} bytes",
+                    self.place, self.delivered
+                ));
+                Err(Stop::Cut {
+                    fault: Fault::soon(error),
+                    slow: false,
+                })
+            }
+            _ if self.delivered == 0 && self.head.expect == Expect::Asset => {
+                Err(Stop::Final(empty(&self.place)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn changed(&self) -> Error {
+        Error::integrity(format!("{} changed while it was transferred", self.place))
+            .hint("run again")
+    }
+}
+
+fn empty(place: &str) -> Error {
+    Error::unavailable(format!("{place} gave an empty body instead of an asset"))
+}
+
+fn check_size(head: &Head, size: Option<u64>, place: &str) -> Result<()> {
+    match size {
+        Some(0) if head.expect == Expect::Asset => Err(empty(place)),
+        Some(n) if n > head.limit => Err(Error::unavailable(format!(
+            "{place} has {n} bytes, more than {}",
+            head.limit
+        ))),
+        _ => Ok(()),
+    }
+}

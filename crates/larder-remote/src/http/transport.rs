@@ -1,0 +1,239 @@
+//! One request to one host: scheme checked, the host's gate passed, its rest kept, the credential only
+//! for the origins it is bound to. Knows nothing of redirects and repetitions.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, HeaderValue, IF_RANGE,
+    RANGE,
+};
+use reqwest::{Body, Response, Url};
+use tokio_util::io::{InspectReader, ReaderStream};
+
+use larder_core::error::{Error, Result};
+use larder_core::{fs, hosts};
+
+use super::fault::{self, Again, Fault};
+use super::hosts::{First, Host, Hosts, Lane, Permit};
+use super::request::{Head, Payload};
+use super::resume::Resume;
+use super::secret::{Site, shown};
+use super::settings::Settings;
+use super::tls;
+
+/// What moved in this run.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) requests: AtomicU64,
+    pub(super) received: AtomicU64,
+    pub(super) sent: AtomicU64,
+}
+
+/// Sends requests and counts what moves.
+#[derive(Debug)]
+pub(super) struct Transport {
+    pub(super) settings: Settings,
+    pub(super) counters: Arc<Counters>,
+    http: reqwest::Client,
+    hosts: Hosts,
+}
+
+/// An answer whose body is not read yet.
+pub(super) struct Hop {
+    pub(super) response: Response,
+    pub(super) url: Url,
+    pub(super) authorized: bool,
+    pub(super) _permit: Permit,
+}
+
+impl Transport {
+    pub(super) fn new(settings: Settings, counters: Arc<Counters>) -> Result<Self> {
+        // An error says that a provider is installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let builder = reqwest::Client::builder()
+            .user_agent(&settings.user_agent)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(settings.connect)
+            .tcp_nodelay(true)
+            .dns_resolver(Resolver)
+            .tls_certs_merge(tls::extra_roots(settings.ca_file.as_deref())?);
+        let http = builder
+            .build()
+            .map_err(|e| Error::failed("cannot set up https").cause(e))?;
+        Ok(Self {
+            settings,
+            counters,
+            http,
+            hosts: Hosts::default(),
+        })
+    }
+
+    /// What is known of the host of a url.
+    pub(super) fn host(&self, url: &Url) -> Arc<Host> {
+        self.hosts.get(&authority(url), self.settings.per_host)
+    }
+
+    /// One request to one host.
+    pub(super) async fn hop(
+        &self,
+        head: &Head,
+        url: &Url,
+        resume: Option<&Resume>,
+        payload: &Payload,
+        moved: &Arc<AtomicU64>,
+        lane: Lane,
+    ) -> Result<Hop, Fault> {
+        self.settings.check_scheme(url).map_err(Fault::never)?;
+        let place = shown(url);
+        let host = self.host(url);
+        let credential = head
+            .credential
+            .as_ref()
+            .filter(|c| c.sites.contains(&Site::of(url)));
+        let authorized = credential.is_some();
+        let permit = host.enter(lane, self.settings.stall).await;
+        if let Some((left, error)) = host.rest(authorized) {
+            if left > self.settings.rate_limit_wait {
+                return Err(Fault::never(error));
+            }
+            tokio::time::sleep(left).await;
+        }
+        let first = host.reach().await.map_err(Fault::never)?;
+
+        let mut request = self.http.request(head.method.clone(), url.clone());
+        request = request.header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        // Headers besides Accept and Cache-Control are meant for the origin that was asked.
+        let at_home = Site::of(url) == Site::of(&head.url);
+        for (header, value) in &head.headers {
+            if at_home || [ACCEPT, CACHE_CONTROL].contains(header) {
+                request = request.header(header, value);
+            }
+        }
+        if let Some(credential) = credential {
+            let mut value = HeaderValue::from_str(credential.value.expose()).map_err(|_| {
+                Fault::never(Error::usage("the token holds characters that no token has"))
+            })?;
+            value.set_sensitive(true);
+            request = request.header(AUTHORIZATION, value);
+        }
+        if let Some(Resume { offset, validator }) = resume {
+            request = request
+                .header(RANGE, format!("bytes={offset}-"))
+                .header(IF_RANGE, validator);
+        }
+        moved.store(0, Ordering::Relaxed);
+        request = match payload {
+            Payload::None => request,
+            Payload::Bytes(bytes) => {
+                self.counters
+                    .sent
+                    .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                request.body(bytes.clone())
+            }
+            Payload::File { path, size } => {
+                let file = tokio::fs::File::from_std(fs::open(path).map_err(Fault::never)?);
+                let (moved, counters) = (Arc::clone(moved), Arc::clone(&self.counters));
+                let counted = InspectReader::new(file, move |bytes: &[u8]| {
+                    moved.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                    counters
+                        .sent
+                        .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                });
+                let stream = ReaderStream::with_capacity(counted, 64 * 1024);
+                request
+                    .header(CONTENT_LENGTH, *size)
+                    .body(Body::wrap_stream(stream))
+            }
+        };
+
+        self.counters.requests.fetch_add(1, Ordering::Relaxed);
+        match self.patiently(request.send(), moved).await {
+            Some(Ok(response)) => {
+                first.map_or_else(|| host.answered(), First::alive);
+                Ok(Hop {
+                    response,
+                    url: url.clone(),
+                    authorized,
+                    _permit: permit,
+                })
+            }
+            Some(Err(error)) => {
+                let fault = fault::of_transport(error, &authority(url), &place);
+                match (fault.again, first) {
+                    (Again::Dead, Some(first)) => {
+                        first.dead(fault.error.clone());
+                        Err(fault)
+                    }
+                    // It was reached before, so this may pass; not for ever.
+                    (Again::Dead, None) => {
+                        host.missed(self.settings.retries, &fault.error).await;
+                        Err(Fault {
+                            again: Again::Soon,
+                            ..fault
+                        })
+                    }
+                    (_, first) => {
+                        first.into_iter().for_each(First::alive);
+                        Err(fault)
+                    }
+                }
+            }
+            None => {
+                first.into_iter().for_each(First::alive);
+                let silent = self.settings.idle.as_secs_f32();
+                Err(Fault::soon(Error::unavailable(format!(
+                    "{place} did not answer for {silent} s"
+                ))))
+            }
+        }
+    }
+
+    /// Waits for an answer as long as our own bytes move; `None` after silence.
+    async fn patiently<T>(&self, answer: impl Future<Output = T>, moved: &AtomicU64) -> Option<T> {
+        let mut answer = std::pin::pin!(answer);
+        let mut seen = moved.load(Ordering::Relaxed);
+        loop {
+            if let Ok(answer) = tokio::time::timeout(self.settings.idle, &mut answer).await {
+                return Some(answer);
+            }
+            let now = moved.load(Ordering::Relaxed);
+            if now == seen {
+                return None;
+            }
+            seen = now;
+        }
+    }
+}
+
+/// Host and port.
+pub(super) fn authority(url: &Url) -> String {
+    format!(
+        "{}:{}",
+        url.host_str().unwrap_or_default(),
+        url.port_or_known_default().unwrap_or(0)
+    )
+}
+
+/// The system's resolver, but `localhost` and names under it never leave the machine.
+struct Resolver;
+
+impl reqwest::dns::Resolve for Resolver {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        Box::pin(async move {
+            let addresses: Vec<SocketAddr> = if hosts::is_localhost(name.as_str()) {
+                let loopback = [
+                    IpAddr::from(Ipv4Addr::LOCALHOST),
+                    IpAddr::from(Ipv6Addr::LOCALHOST),
+                ];
+                loopback.map(|address| SocketAddr::new(address, 0)).to_vec()
+            } else {
+                tokio::net::lookup_host((name.as_str(), 0)).await?.collect()
+            };
+            Ok(Box::new(addresses.into_iter()) as reqwest::dns::Addrs)
+        })
+    }
+}
