@@ -38,8 +38,8 @@ fn every_status_has_its_class() {
         let token = Credential::bearer(&Secret::new("hunter2"), [server.url.parse().unwrap()]);
         let request = Request::get(&server.at("/x"))
             .unwrap()
-            .maybe_credential(authorized.then_some(&token));
-        let result = client.get(request.clone());
+            .credential(authorized.then_some(&token));
+        let result = client.get(request);
         match wanted {
             None => assert!(result.unwrap().is_none(), "{status}"),
             Some(kind) => {
@@ -50,13 +50,6 @@ fn every_status_has_its_class() {
             }
         }
         assert_eq!(server.count(), requests, "{status}");
-        // A place that we may not be able to see never says "absent".
-        if wanted.is_none() {
-            assert_eq!(
-                client.get(request.visible(false)).unwrap_err().kind(),
-                Kind::Refused
-            );
-        }
     }
 }
 

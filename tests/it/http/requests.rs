@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use larder_core::Kind;
 use larder_core::cancel::Cancel;
-use larder_remote::http::{Client, Method, Repeat, Request, Settings};
+use larder_remote::http::{Client, Method, Request, Settings};
 
 use super::{client, fetch, noise, quick};
 use crate::servers::scripted::{Reply, Script};
@@ -42,9 +42,7 @@ fn files_are_sent_with_their_length_and_told() {
     let sent = |n: u64| {
         told.fetch_add(n, Ordering::Relaxed);
     };
-    let request = Request::new(Method::POST, server.at("/upload").parse().unwrap())
-        .unwrap()
-        .repeat(Repeat::Always);
+    let request = Request::new(Method::PUT, server.at("/upload").parse().unwrap()).unwrap();
     let answer = client()
         .send(
             request

@@ -220,7 +220,7 @@ fn archive(
     into: &Utf8Path,
 ) -> Result<()> {
     let ctx = request.run;
-    let Some(download) = ctx.client.get(Request::get(url)?.visible(true))? else {
+    let Some(download) = ctx.client.get(Request::get(url)?)? else {
         return Err(missing(url));
     };
     let path = url.split(['?', '#']).next().unwrap_or_default();

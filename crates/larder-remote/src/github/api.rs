@@ -220,7 +220,7 @@ impl Api {
     /// A request to the API's own origin, with the token if there is one.
     pub(super) fn request(&self, method: Method, url: Url) -> Result<Request<'static>> {
         let credential = self.credential(Site::of(&self.config.api));
-        Ok(plain(method, url)?.maybe_credential(credential.as_ref()))
+        Ok(plain(method, url)?.credential(credential.as_ref()))
     }
 
     /// The token, bound to an origin.

@@ -123,7 +123,7 @@ impl Api {
             }
             let credential = self.credential(Site::of(&url));
             let request = plain(Method::POST, url)?
-                .maybe_credential(credential.as_ref())
+                .credential(credential.as_ref())
                 .total(Duration::from_mins(2) + Duration::from_secs(size / LEAST_SPEED));
             match content {
                 Content::File(path) => request.file(

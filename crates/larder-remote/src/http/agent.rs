@@ -203,7 +203,6 @@ fn may_repeat(repeat: Repeat, untouched: bool) -> bool {
     match repeat {
         Repeat::Always => true,
         Repeat::IfUntouched => untouched,
-        Repeat::Never => false,
     }
 }
 

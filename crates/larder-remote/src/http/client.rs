@@ -16,7 +16,7 @@ use super::body::{check_asset, whole_answer};
 use super::download::Download;
 use super::fault::Again;
 use super::hosts::Lane;
-use super::request::{Answer, Head, Payload, Request};
+use super::request::{Answer, Head, Payload, Repeat, Request};
 use super::runtime::Runtime;
 use super::secret::shown;
 use super::settings::Settings;
@@ -118,8 +118,9 @@ impl Client {
         }
     }
 
-    /// Starts a transfer; `None` is *absent* (404 or 410 where the place is visible). Cuts are resumed while the body is
-    /// read, so that its reader gives the right bytes or an error.
+    /// Starts a transfer; `None` is *absent* (404 or 410). Cuts are resumed while the body is read, so that its
+    /// reader gives the right bytes or an error. A caller that may not see the place asks whether it can before it
+    /// believes that something is absent.
     pub fn get(&self, request: Request<'_>) -> Result<Option<Download>> {
         let Request {
             head,
@@ -138,7 +139,7 @@ impl Client {
             .await
         })?;
         match settled {
-            Settled::Closed(answer) => absent(&head, &answer).map(|()| None),
+            Settled::Closed(answer) => absent(&answer).map(|()| None),
             Settled::Open(hop) => Download::start(engine.runtime, agent, head, hop).map(Some),
         }
     }
@@ -149,7 +150,7 @@ impl Client {
         let head = request.head.clone();
         let answer = self.send(request.limit(limit))?;
         if answer.status >= 400 {
-            return absent(&head, &answer).map(|()| None);
+            return absent(&answer).map(|()| None);
         }
         if answer.status != 200 {
             return Err(answer.error());
@@ -158,8 +159,9 @@ impl Client {
         Ok(Some(answer.body))
     }
 
-    /// Any request, held whole; any status is an answer, once repetitions that may help are used up (see
-    /// [`Repeat`](super::Repeat)). [`Answer::error`] makes the others' error of it.
+    /// Sends any request and holds the answer whole. Any status is an answer, once the repetitions that may help
+    /// are used up: a POST is only repeated where the server surely did nothing. [`Answer::error`] says what an
+    /// answer means as a failure.
     pub fn send(&self, request: Request<'_>) -> Result<Answer> {
         let Request {
             head,
@@ -187,7 +189,7 @@ impl Client {
                         Err(fault) => fault,
                     };
                     // An answer that broke off: only what may be asked twice is.
-                    let may = fault.again == Again::Soon && head.repeat == super::Repeat::Always;
+                    let may = fault.again == Again::Soon && head.repeat == Repeat::Always;
                     let Some(pause) = tries.next().filter(|_| may) else {
                         return Err(fault.error);
                     };
@@ -306,9 +308,9 @@ async fn deadline<T>(
 }
 
 /// Whether an error answer means *absent*; else its error.
-fn absent(head: &Head, answer: &Answer) -> Result<()> {
+fn absent(answer: &Answer) -> Result<()> {
     match answer.status {
-        404 | 410 if head.visible => Ok(()),
+        404 | 410 => Ok(()),
         _ => Err(answer.error()),
     }
 }

@@ -5,7 +5,6 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
-use reqwest::header::HeaderMap;
 use tokio::sync::mpsc;
 
 use larder_core::error::{Error, Result};
@@ -28,7 +27,6 @@ pub struct Download {
     state: State,
     size: Option<u64>,
     place: String,
-    headers: HeaderMap,
     /// Keeps the network's threads alive.
     _runtime: Arc<Runtime>,
 }
@@ -48,7 +46,6 @@ impl Download {
         head: Head,
         hop: Hop,
     ) -> Result<Self> {
-        let headers = hop.response.headers().clone();
         let pump = Pump::new(agent, head, &hop)?;
         let (size, place) = (pump.total, pump.place.clone());
         let (sender, queue) = mpsc::channel(QUEUE);
@@ -59,7 +56,6 @@ impl Download {
             state: State::Flowing,
             size,
             place,
-            headers,
             _runtime: runtime,
         })
     }
@@ -71,10 +67,6 @@ impl Download {
     /// Where they come from in the end, fit for messages.
     pub fn place(&self) -> &str {
         &self.place
-    }
-    /// A header of the answer.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
     }
 }
 

@@ -7,8 +7,8 @@
 //! - Every failure says by its [`Kind`](larder_core::Kind) what it means: `Unavailable`, nobody could
 //!   answer (DNS, connection, proxy, an HTML page instead of an asset, 5xx or a stall after retries, a rate
 //!   limit beyond the wait that is allowed, an anonymous 403, `--offline`); `Refused`, we were told no (401,
-//!   a 403 to our token, TLS, a 404 of a place that we may not see); `Integrity`, the bytes contradict
-//!   themselves. What is absent (404 or 410 of a visible place) is `Ok(None)`.
+//!   a 403 to our token, TLS); `Integrity`, the bytes contradict
+//!   themselves. What is absent (404 or 410) is `Ok(None)`.
 //! - A [`Credential`] is bound to the origins it may be sent to; a [`Secret`] never shows itself.
 //! - A request is repeated only where that can help: broken connections, 408, 429, 5xx, cut bodies; with exponential pauses
 //!   and jitter, or as the server asks. A name that does not resolve, a refused connection, TLS, and every other 4xx are
@@ -33,8 +33,7 @@ mod transport;
 
 pub use client::{Client, Moved, read_error, read_small};
 pub use download::Download;
-pub use request::{Answer, Repeat, Request, Sent};
-pub use reqwest::header::HeaderMap;
+pub use request::{Answer, Request, Sent};
 pub use reqwest::{Method, Url};
 pub use secret::{Credential, Secret, Site, parse_url, redact, shown};
 pub use settings::Settings;

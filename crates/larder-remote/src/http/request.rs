@@ -28,14 +28,12 @@ pub(super) enum Payload {
 
 /// When a request may be repeated after a failure that may pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repeat {
-    /// Always: repeating does no harm. Default of every method but POST.
+pub(super) enum Repeat {
+    /// Always, because repeating does no harm: every method but POST.
     Always,
-    /// Only where the server surely did nothing: no connection, 429, a rate limit. Default of POST. A 5xx is handed back,
-    /// a cut connection is an error; the caller looks at what became of it.
+    /// Only where the server surely did nothing (no connection, 429, a rate limit): POST. A 5xx is handed
+    /// back, and a cut connection is an error; the caller looks at what became of it.
     IfUntouched,
-    /// Not at all.
-    Never,
 }
 
 /// What is asked for; decides what is refused as not being it.
@@ -53,7 +51,6 @@ pub(super) struct Head {
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
     pub(super) credential: Option<Credential>,
-    pub(super) visible: bool,
     pub(super) repeat: Repeat,
     pub(super) expect: Expect,
     pub(super) limit: u64,
@@ -95,7 +92,6 @@ impl<'a> Request<'a> {
                 url,
                 headers: HeaderMap::new(),
                 credential: None,
-                visible: true,
                 repeat,
                 expect: Expect::Asset,
                 limit: u64::MAX,
@@ -119,14 +115,10 @@ impl<'a> Request<'a> {
             .insert(name, HeaderValue::from_str(value).map_err(|_| bad())?);
         Ok(self)
     }
-    /// Sends a credential along, only to the origins it is bound to, whatever the url and wherever redirects lead.
-    pub fn credential(mut self, credential: &Credential) -> Self {
-        self.head.credential = Some(credential.clone());
-        self
-    }
-    /// The same where there may be none.
-    pub fn maybe_credential(mut self, credential: Option<&Credential>) -> Self {
-        self.head.credential = credential.cloned();
+    /// Sends a credential along, if there is one: only to the origins it is bound to, whatever the url is
+    /// and wherever redirects lead.
+    pub fn credential<'c>(mut self, credential: impl Into<Option<&'c Credential>>) -> Self {
+        self.head.credential = credential.into().cloned();
         self
     }
     /// Sends these bytes.
@@ -153,20 +145,9 @@ impl<'a> Request<'a> {
         self.sent = Some(sent);
         self.header("content-type", content_type)
     }
-    /// Whether the place is known to be visible to us, so that a 404 means *absent* (the default). Where it is not, a 404 is
-    /// *refused*. Only for [`get`](super::Client::get) and [`get_small`](super::Client::get_small).
-    pub fn visible(mut self, visible: bool) -> Self {
-        self.head.visible = visible;
-        self
-    }
     /// An HTML page or an empty body may be the answer: the default takes both for a broken source.
     pub fn anything(mut self) -> Self {
         self.head.expect = Expect::Anything;
-        self
-    }
-    /// Another rule for repetitions than the method's.
-    pub fn repeat(mut self, repeat: Repeat) -> Self {
-        self.head.repeat = repeat;
         self
     }
     /// Another total deadline than the settings'.
@@ -252,7 +233,7 @@ impl Answer {
         }
         Ok(None)
     }
-    /// What its status means as a failure, by DESIGN 4's classes: 401 and a 403 to our credential are *refused*, the rest is
+    /// What its status means as a failure: a 401, a 404 and a 403 to our credential are *refused*, the rest is
     /// *unavailable*. What the server said is the cause.
     pub fn error(&self) -> Error {
         let Self {

@@ -55,7 +55,7 @@ pub(super) fn probe_source(request: &Request<'_>) -> Result<()> {
             }
         }
         RenderedSource::Url { url, sha256: _ } => {
-            match run.client.get(http::Request::get(url)?.visible(true))? {
+            match run.client.get(http::Request::get(url)?)? {
                 Some(_) => Ok(()),
                 None => Err(missing(url)),
             }
