@@ -1,7 +1,7 @@
 //! Archives: deterministic packing and hostile-proof, streaming unpacking.
 //!
 //! Knows entries, names and bytes. Knows nothing of recipes, hubs or where bytes come from: the caller hashes and counts
-//! the *archive* while it is read (see [`HashingReader`]), this module hashes the *files*.
+//! the *archive* while it is read, this module hashes the *files*.
 //!
 //! Packing ([`pack`]): same entries, same bytes, for any number of threads, umask, user, folder and clock.
 //!
@@ -29,13 +29,12 @@ mod unpacker;
 mod untar;
 mod unzip;
 
-use std::io::{self, Read};
 use std::str::FromStr;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::Error;
-use crate::model::{Digest, FileName, Hasher, Limits, Platform};
+use crate::model::{Digest, FileName, Limits, Platform};
 
 pub use pack::pack;
 pub use unpack::unpack;
@@ -207,37 +206,6 @@ pub struct Unpacked {
     pub size: u64,
     /// Digest of its content.
     pub sha256: Digest,
-}
-
-/// A reader that hashes and counts what passes: for the archive while it is unpacked.
-pub struct HashingReader<R> {
-    inner: R,
-    hasher: Hasher,
-    size: u64,
-}
-
-impl<R: Read> HashingReader<R> {
-    /// Around a reader.
-    pub fn new(inner: R) -> Self {
-        Self {
-            inner,
-            hasher: Hasher::new(),
-            size: 0,
-        }
-    }
-    /// Digest and length of all that was read.
-    pub fn finish(self) -> (Digest, u64) {
-        (self.hasher.finish(), self.size)
-    }
-}
-
-impl<R: Read> Read for HashingReader<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buffer)?;
-        self.hasher.update(&buffer[..n]);
-        self.size += n as u64;
-        Ok(n)
-    }
 }
 
 /// The error of an archive that is odd: class *wrong*.

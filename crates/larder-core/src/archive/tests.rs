@@ -1,6 +1,7 @@
 //! Round trips and determinism. Odd and hostile archives are in `tests/`.
 
 use std::fmt::Write as _;
+use std::io::{self, Read};
 use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -8,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::*;
 use crate::cancel::Cancel;
 use crate::error::Result;
-use crate::model::PackageFormat;
+use crate::model::{Hasher, PackageFormat};
 
 mod ended_early;
 mod foreign;
@@ -54,6 +55,35 @@ impl Place {
         select: &Select<'_>,
     ) -> Result<Vec<Unpacked>> {
         unpack_into(&self.out, kind, bytes, select, &Budget::default())
+    }
+}
+
+/// A reader that hashes and counts what passes, as callers do with the archive.
+struct HashingReader<R> {
+    inner: R,
+    hasher: Hasher,
+    size: u64,
+}
+
+impl<R: Read> HashingReader<R> {
+    fn new(inner: R) -> Self {
+        Self {
+            inner,
+            hasher: Hasher::new(),
+            size: 0,
+        }
+    }
+    fn finish(self) -> (Digest, u64) {
+        (self.hasher.finish(), self.size)
+    }
+}
+
+impl<R: Read> Read for HashingReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..n]);
+        self.size += n as u64;
+        Ok(n)
     }
 }
 

@@ -141,17 +141,6 @@ impl Lock {
         })
     }
 
-    /// All that is pinned of a subsystem on a platform, stale lines too.
-    pub fn lines_for<'a>(
-        &'a self,
-        name: &'a Name,
-        platform: &'a Platform,
-    ) -> impl Iterator<Item = (&'a Key, &'a Pin)> {
-        self.pins
-            .iter()
-            .filter(move |(key, _)| key.name == *name && key.platform == *platform)
-    }
-
     /// The commit pinned for a git source's rev.
     pub fn commit(&self, name: &Name, version: &Version, url: &str, rev: &str) -> Option<&str> {
         self.commits
