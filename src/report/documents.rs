@@ -1,4 +1,5 @@
-//! Documents before they are shown: texts that came from servers and programs lose secrets and control characters.
+//! Documents before they are shown: texts that came from servers and programs lose secrets and
+//! control characters.
 
 use super::text::Redactor;
 use larder_core::formats::documents::{

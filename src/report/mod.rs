@@ -1,10 +1,12 @@
 //! Events → what a person or a program sees: a terminal, plain lines, JSON, GitHub Actions.
 //!
-//! One thread owns the output and reads the run's events; everything it shows it knows from them. stdout is data (JSON
-//! lines), stderr is talk (all the rest). Knows nothing of the plan, of steps or of what they mean beyond
-//! [`larder_engine::events::Event`], and decides nothing: what it returns are the totals of what it has shown.
+//! One thread owns the output and reads the run's events; everything it shows it knows from them.
+//! stdout is data (JSON lines), stderr is talk (all the rest). Knows nothing of the plan, of steps
+//! or of what they mean beyond [`larder_engine::events::Event`], and decides nothing: what it
+//! returns are the totals of what it has shown.
 //!
-//! `reporter` is that thread; it feeds one of the `faces`, which `mode` chose; `text` makes the lines that they show.
+//! `reporter` is that thread; it feeds one of the `faces`, which `mode` chose; `text` makes the
+//! lines that they show.
 
 mod documents;
 mod faces;

@@ -1,4 +1,5 @@
-//! Which face the report shows, decided once from flags, environment and terminal. Reads nothing by itself.
+//! Which face the report shows, decided once from flags, environment and terminal. Reads nothing by
+//! itself.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
-//! Data on stdout: tables, documents, scripts. A reader that had enough (`larder list | head -1`) is no failure; a full disk is.
+//! Data on stdout: tables, documents, scripts. A reader that had enough (`larder list | head -1`)
+//! is no failure; a full disk is.
 
 use std::io::{self, ErrorKind, Write};
 

@@ -28,7 +28,8 @@ pub struct ReporterHandle {
 }
 
 impl Reporter {
-    /// Starts showing what comes out of a run's channel (see [`larder_engine::events::Events::channel`]).
+    /// Starts showing what comes out of a run's channel (see
+    /// [`larder_engine::events::Events::channel`]).
     pub fn spawn(
         mode: Mode,
         verbosity: Verbosity,
@@ -46,8 +47,8 @@ impl Reporter {
 }
 
 impl ReporterHandle {
-    /// Waits until all that was sent before is shown, closing summary and failures included. Senders that are still
-    /// around don't hold it up; what they send later is shown nowhere.
+    /// Waits until all that was sent before is shown, closing summary and failures included.
+    /// Senders that are still around don't hold it up; what they send later is shown nowhere.
     pub fn finish(self) -> Totals {
         self.ending.store(true, Ordering::Release);
         self.thread.join().unwrap_or_default()
@@ -160,8 +161,8 @@ pub(super) fn fold(event: &Event, totals: &mut Totals) {
     }
 }
 
-/// Shows one step of the project at once, for commands that share the terminal with the programs they run: a line on
-/// stderr, or with `--json` an object on stdout.
+/// Shows one step of the project at once, for commands that share the terminal with the programs
+/// they run: a line on stderr, or with `--json` an object on stdout.
 pub fn tell(did: &Did, mode: &Mode, verbosity: Verbosity, redactor: &Redactor) {
     let paint = match mode {
         Mode::Json { .. } => {
@@ -187,7 +188,8 @@ pub fn tell(did: &Did, mode: &Mode, verbosity: Verbosity, redactor: &Redactor) {
     }
 }
 
-/// Writes a rendered error or another talk line to stderr; whoever closed stderr does not want to know.
+/// Writes a rendered error or another talk line to stderr; whoever closed stderr does not want to
+/// know.
 pub fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }

@@ -1,7 +1,7 @@
 //! Cancellation: one flag for the whole run, set by the first signal, seen by every wait.
 //!
-//! Blocking code asks [`Cancel::check`] between pieces of work; async code selects on [`Cancel::cancelled`], under
-//! whatever runtime its caller has.
+//! Blocking code asks [`Cancel::check`] between pieces of work; async code selects on
+//! [`Cancel::cancelled`], under whatever runtime its caller has.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

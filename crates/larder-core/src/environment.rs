@@ -1,5 +1,5 @@
-//! The environment variables of a process, as a value: whoever starts a child process or looks at a variable gets them
-//! handed in. Nothing here reads the process's own.
+//! The environment variables of a process, as a value: whoever starts a child process or looks at a
+//! variable gets them handed in. Nothing here reads the process's own.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -17,7 +17,8 @@ impl std::fmt::Debug for Environment {
 }
 
 impl Environment {
-    /// The value of a variable; an empty one is a value too. On Windows the case of names does not matter.
+    /// The value of a variable; an empty one is a value too. On Windows the case of names does not
+    /// matter.
     pub fn get(&self, name: impl AsRef<OsStr>) -> Option<&OsStr> {
         let name = name.as_ref();
         let found = if cfg!(windows) {

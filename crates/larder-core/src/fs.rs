@@ -1,7 +1,9 @@
-//! The file system, with errors that carry verb and path. Raw `std::fs` calls elsewhere are refused by clippy.
+//! The file system, with errors that carry verb and path. Raw `std::fs` calls elsewhere are refused
+//! by clippy.
 //!
-//! Durability rule (used by [`write_atomic`], `bin` and the cache): stage on the same file system, write, chmod,
-//! fsync files and folders, rename, fsync the parent. After a failed fsync the descriptor is never retried.
+//! Durability rule (used by [`write_atomic`], `bin` and the cache): stage on the same file system,
+//! write, chmod, fsync files and folders, rename, fsync the parent. After a failed fsync the
+//! descriptor is never retried.
 #![expect(clippy::disallowed_methods, reason = "this is the wrapper")]
 
 use std::fs::{File, Metadata};
@@ -12,8 +14,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::{Error, Kind, Result, find};
 
-/// An io error as a larder error: `cannot <verb> <path>: <why>`. One that carries a larder error (a transfer's) keeps its
-/// kind, causes and hints.
+/// An io error as a larder error: `cannot <verb> <path>: <why>`. One that carries a larder error (a
+/// transfer's) keeps its kind, causes and hints.
 pub fn io_error(verb: &str, path: impl AsRef<Path>, error: &io::Error) -> Error {
     if let Some(inside) = find::<Error>(error) {
         return inside
@@ -150,7 +152,8 @@ pub fn remove_file(path: impl AsRef<Path>) -> Result<()> {
         .map(drop)
 }
 
-/// Removes a folder with all in it, also where inner folders lack write permission; fine where there is none.
+/// Removes a folder with all in it, also where inner folders lack write permission; fine where
+/// there is none.
 pub fn remove_dir_all(path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     match std::fs::remove_dir_all(path) {
@@ -233,7 +236,8 @@ pub fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Writes a small file so that readers see the old or the new one, whole: staged beside, flushed, renamed.
+/// Writes a small file so that readers see the old or the new one, whole: staged beside, flushed,
+/// renamed.
 pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let path = path.as_ref();
     let dir = parent(path);
@@ -278,7 +282,8 @@ impl Scratch {
     }
 }
 
-/// Writes a file of the user's anew, readers seeing the old or the new one, whole: a link to it stays one, its mode stays too.
+/// Writes a file of the user's anew, readers seeing the old or the new one, whole: a link to it
+/// stays one, its mode stays too.
 pub fn rewrite(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let real = std::fs::canonicalize(&path).at("find", &path)?;
     let permissions = std::fs::metadata(&real).at("look at", &path)?.permissions();
@@ -286,7 +291,8 @@ pub fn rewrite(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     std::fs::set_permissions(&real, permissions).at("set the mode of", &path)
 }
 
-/// Removes what killed writers of a file left beside it. For who holds the lock under which that file is written.
+/// Removes what killed writers of a file left beside it. For who holds the lock under which that
+/// file is written.
 pub fn remove_staged(path: impl AsRef<Path>) -> Result<()> {
     let (dir, prefix) = (parent(path.as_ref()), staged_prefix(path.as_ref()));
     list(dir)?

@@ -1,5 +1,5 @@
-//! Which hosts may be spoken to over plain http, where bytes can be changed on their way: this machine, and hosts that
-//! the user allows.
+//! Which hosts may be spoken to over plain http, where bytes can be changed on their way: this
+//! machine, and hosts that the user allows.
 
 /// Whether plain http to a host is fine: it is this machine, or one of the allowed hosts.
 pub fn is_allowed(host: &str, allowed: &[String]) -> bool {
@@ -9,8 +9,8 @@ pub fn is_allowed(host: &str, allowed: &[String]) -> bool {
             .any(|allowed| allowed.eq_ignore_ascii_case(host))
 }
 
-/// Whether a host is this machine: a loopback address, `localhost`, or a name under it (those never leave the machine:
-/// the client resolves them itself).
+/// Whether a host is this machine: a loopback address, `localhost`, or a name under it (those never
+/// leave the machine: the client resolves them itself).
 pub fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     match bare.parse::<std::net::IpAddr>() {

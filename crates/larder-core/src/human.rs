@@ -1,4 +1,5 @@
-//! Numbers as people read them: `12.3 MB`, `1.2 s`, `2 m 05 s`. Decimal units, as file managers and browsers show them.
+//! Numbers as people read them: `12.3 MB`, `1.2 s`, `2 m 05 s`. Decimal units, as file managers and
+//! browsers show them.
 
 use std::time::Duration;
 

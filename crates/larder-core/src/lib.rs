@@ -1,7 +1,8 @@
-//! The part of larder that needs neither a network nor a running program: the domain's words, the files that users
-//! write, the keys that decide what is fresh, the formats on disk, and archives.
+//! The part of larder that needs neither a network nor a running program: the domain's words, the
+//! files that users write, the keys that decide what is fresh, the formats on disk, and archives.
 //!
-//! No async runtime, no HTTP and no environment variables: what depends on those is handed in by the caller.
+//! No async runtime, no HTTP and no environment variables: what depends on those is handed in by
+//! the caller.
 
 pub mod archive;
 pub mod cancel;

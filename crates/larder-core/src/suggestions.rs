@@ -1,11 +1,12 @@
 //! "Did you mean …?": which of the known words was probably meant by an unknown one.
 //!
-//! Every message about an unknown word asks here, so that all of them suggest by the same rule. Knows nothing of what the
-//! words name.
+//! Every message about an unknown word asks here, so that all of them suggest by the same rule.
+//! Knows nothing of what the words name.
 
 /// The known word that was probably meant; `None` where no word is near enough.
 ///
-/// Case does not count. One slip is allowed in a short word and more in a longer one, and a word is also near its plural.
+/// Case does not count. One slip is allowed in a short word and more in a longer one, and a word is
+/// also near its plural.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     // One slip in a short word, more in a longer one: `bild` is `build`, `x` is nothing.
@@ -30,7 +31,8 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// How alike two texts are, from 0 to 1, for putting candidates into an order: a common beginning counts most.
+/// How alike two texts are, from 0 to 1, for putting candidates into an order: a common beginning
+/// counts most.
 ///
 /// This is not a rule for what was meant; [`nearest`] is.
 pub fn similarity(a: &str, b: &str) -> f64 {

@@ -1,7 +1,8 @@
-//! GitHub Actions: plain lines, a build's log in a group, failures as annotations, a table in the step summary.
+//! GitHub Actions: plain lines, a build's log in a group, failures as annotations, a table in the
+//! step summary.
 //!
-//! A build's output is other people's text: commands in it are switched off while it is shown, or a build could set
-//! variables and annotations of the job.
+//! A build's output is other people's text: commands in it are switched off while it is shown, or a
+//! build could set variables and annotations of the job.
 
 use std::fmt::Write as _;
 use std::io::Write;

@@ -1,5 +1,5 @@
-//! The rows of what is going on: who downloads how fast, who builds for how long. A pure function from events, clock and
-//! size to lines; knows nothing of terminals.
+//! The rows of what is going on: who downloads how fast, who builds for how long. A pure function
+//! from events, clock and size to lines; knows nothing of terminals.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -102,7 +102,8 @@ impl Live {
         &mut self.rows[at]
     }
 
-    /// Steps that are in a phase for so long already that a person wonders, with what and since when.
+    /// Steps that are in a phase for so long already that a person wonders, with what and since
+    /// when.
     pub fn long_running(&self) -> impl Iterator<Item = (&Target, Phase, Duration)> {
         self.rows
             .iter()

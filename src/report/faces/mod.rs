@@ -42,7 +42,8 @@ pub(super) fn shows_note(level: Level, verbosity: Verbosity) -> bool {
     }
 }
 
-/// Whether a step of the project is shown: like other steps, but one that was left alone is told too.
+/// Whether a step of the project is shown: like other steps, but one that was left alone is told
+/// too.
 pub(super) fn shows_did(did: &Did, verbosity: Verbosity) -> bool {
     verbosity > Verbosity::Quiet || did.outcome == Outcome::Failed
 }

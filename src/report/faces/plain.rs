@@ -12,7 +12,8 @@ use larder_core::human;
 use larder_core::model::{Outcome, Target};
 use larder_engine::events::{Event, Phase};
 
-/// After how long, and how often then, a step that is still busy says so: CI systems end jobs that are silent.
+/// After how long, and how often then, a step that is still busy says so: CI systems end jobs that
+/// are silent.
 const HEARTBEAT: Duration = Duration::from_mins(1);
 
 /// Events as plain lines.

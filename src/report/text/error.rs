@@ -1,5 +1,5 @@
-//! An error as people read it: headline, causes as an indented chain, hints as `help: …`; problems in files with their
-//! line and a caret.
+//! An error as people read it: headline, causes as an indented chain, hints as `help: …`; problems
+//! in files with their line and a caret.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,5 @@
-//! Texts that people read, made of values: errors, lines about steps, tables, numbers; painted and cleaned of secrets.
+//! Texts that people read, made of values: errors, lines about steps, tables, numbers; painted and
+//! cleaned of secrets.
 //!
 //! Knows events and errors, but neither when a text is shown nor where.
 

@@ -62,7 +62,8 @@ pub enum Tone {
 }
 
 impl Paint {
-    /// `--color` beats the environment: `NO_COLOR` (not empty), then `CLICOLOR_FORCE` (not 0), then the terminal.
+    /// `--color` beats the environment: `NO_COLOR` (not empty), then `CLICOLOR_FORCE` (not 0), then
+    /// the terminal.
     pub fn choose(color: ColorChoice, environment: &Environment, is_tty: bool) -> Self {
         let set = |name: &str| environment.value(name);
         let color = match color {
@@ -72,7 +73,8 @@ impl Paint {
             ColorChoice::Auto if set("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
             ColorChoice::Auto => is_tty && set("TERM").is_none_or(|term| term != "dumb"),
         };
-        // Where locales are named in the environment they decide; macOS and Windows terminals speak UTF-8 without them.
+        // Where locales are named in the environment they decide; macOS and Windows terminals speak
+        // UTF-8 without them.
         let locale = set("LC_ALL")
             .or_else(|| set("LC_CTYPE"))
             .or_else(|| set("LANG"));

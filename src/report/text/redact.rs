@@ -1,7 +1,9 @@
-//! What may be shown: texts that come from servers, builds and environments lose their control characters, and whatever
-//! looks like a secret becomes `***`. Everything the reporter prints goes through here, JSON too.
+//! What may be shown: texts that come from servers, builds and environments lose their control
+//! characters, and whatever looks like a secret becomes `***`. Everything the reporter prints goes
+//! through here, JSON too.
 //!
-//! A net under the rule that secrets are never handed to messages in the first place, not a replacement for it.
+//! A net under the rule that secrets are never handed to messages in the first place, not a
+//! replacement for it.
 
 use std::borrow::Cow;
 
@@ -53,7 +55,8 @@ pub struct Redactor {
 }
 
 impl Redactor {
-    /// Knows the values of the variables whose names say that they are secret (`*_TOKEN`, `*PASSWORD`, …).
+    /// Knows the values of the variables whose names say that they are secret (`*_TOKEN`,
+    /// `*PASSWORD`, …).
     pub fn new(environment: &Environment) -> Self {
         let secret_name = |name: &str| {
             let name = name.to_ascii_uppercase();
@@ -113,7 +116,8 @@ pub(super) fn is_harmful(c: char) -> bool {
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Without terminal sequences and control characters: a build's log or a server's text must not drive the terminal.
+/// Without terminal sequences and control characters: a build's log or a server's text must not
+/// drive the terminal.
 fn without_controls(text: &str) -> Cow<'_, str> {
     if !text.contains(is_harmful) {
         return Cow::Borrowed(text);

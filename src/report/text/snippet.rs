@@ -1,5 +1,5 @@
-//! A problem in a user's file as text: what is wrong, `path:line:col`, the line with a caret, and what to do.
-//! Knows nothing of terminals beyond whether colour is wanted.
+//! A problem in a user's file as text: what is wrong, `path:line:col`, the line with a caret, and
+//! what to do. Knows nothing of terminals beyond whether colour is wanted.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
@@ -61,8 +61,8 @@ pub fn render(problem: &Problem, color: bool) -> String {
     renderer.render(&[group])
 }
 
-/// Without the control characters of Latin-1, by which a terminal can be driven too. All others the renderer shows as
-/// pictures.
+/// Without the control characters of Latin-1, by which a terminal can be driven too. All others the
+/// renderer shows as pictures.
 fn without_c1(line: &str) -> String {
     line.replace(|c| matches!(c, '\u{80}'..='\u{9f}'), "\u{fffd}")
 }

@@ -1,4 +1,5 @@
-//! Tables for `status`, `list` and their like: aligned columns, cut to the terminal's width, plain when piped.
+//! Tables for `status`, `list` and their like: aligned columns, cut to the terminal's width, plain
+//! when piped.
 
 use super::paint::{Paint, Tone, pad, pad_left};
 use super::redact::Redactor;
@@ -44,7 +45,8 @@ impl Table {
         self
     }
 
-    /// A column that gives way first where space is short, several in their order; without one it is the widest.
+    /// A column that gives way first where space is short, several in their order; without one it
+    /// is the widest.
     #[must_use]
     pub fn flexible(mut self, column: usize) -> Self {
         self.columns[column].flexible = true;
@@ -127,7 +129,8 @@ impl Table {
             }) else {
                 return widths;
             };
-            // The flexible one gives all at once, others a bit each so that the widest stays the one that is cut.
+            // The flexible one gives all at once, others a bit each so that the widest stays the
+            // one that is cut.
             let give = if self.columns[column].flexible {
                 excess
             } else {

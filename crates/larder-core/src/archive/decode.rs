@@ -1,4 +1,5 @@
-//! Decompressors with capped memory. Each reads its input to the very end and refuses what does not belong there.
+//! Decompressors with capped memory. Each reads its input to the very end and refuses what does not
+//! belong there.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -7,7 +8,8 @@ use flate2::bufread::GzDecoder;
 use super::pipe::{Pump, at_end};
 use super::{Compression, refused};
 
-/// Window of zstd, as a power of two: 64 MiB. `zstd -19` needs 8 MiB, only `--ultra -22` and `--long=27` need more.
+/// Window of zstd, as a power of two: 64 MiB. `zstd -19` needs 8 MiB, only `--ultra -22` and
+/// `--long=27` need more.
 const ZSTD_WINDOW_LOG: u32 = 26;
 /// xz, in KiB: `xz -9` needs 65 MiB.
 const XZ_MEMORY: u32 = 72 << 10;
@@ -73,7 +75,8 @@ pub(super) fn xz_decoder<R: BufRead>(from: R) -> lzma_rust2::XzReader<R> {
     lzma_rust2::XzReader::new_mem_limit(from, true, XZ_MEMORY)
 }
 
-/// The members of a gzip file, one after the other: several are legitimate (bgzip makes them), anything else is not.
+/// The members of a gzip file, one after the other: several are legitimate (bgzip makes them),
+/// anything else is not.
 struct Members<R> {
     current: Option<GzDecoder<R>>,
 }
@@ -139,7 +142,8 @@ fn check_magic(compression: Compression, start: &[u8]) -> io::Result<()> {
         Compression::Zst if start.get(1..4) == Some(b"\x2a\x4d\x18") => return Ok(()),
         Compression::Zst => (b"\x28\xb5\x2f\xfd", "zstd"),
     };
-    // A start shorter than the magic is for the decoder to complain about, unless it differs already.
+    // A start shorter than the magic is for the decoder to complain about, unless it differs
+    // already.
     let common = magic.len().min(start.len());
     if start.is_empty() || start[..common] != magic[..common] {
         return Err(io::Error::other(refused(format!(

@@ -1,21 +1,25 @@
 //! Archives: deterministic packing and hostile-proof, streaming unpacking.
 //!
-//! Knows entries, names and bytes. Knows nothing of recipes, hubs or where bytes come from: the caller hashes and counts
-//! the *archive* while it is read, this module hashes the *files*.
+//! Knows entries, names and bytes. Knows nothing of recipes, hubs or where bytes come from: the
+//! caller hashes and counts the *archive* while it is read, this module hashes the *files*.
 //!
-//! Packing ([`pack`]): same entries, same bytes, for any number of threads, umask, user, folder and clock.
+//! Packing ([`pack`]): same entries, same bytes, for any number of threads, umask, user, folder and
+//! clock.
 //!
-//! Unpacking ([`unpack`]) keeps one simple property: it never makes a link or a folder, and writes only the selected
-//! regular files, under names that were checked by their type, into an existing empty folder. Everything else of an
-//! archive is read, checked and dropped. The contract, in the order of the code:
+//! Unpacking ([`unpack`]) keeps one simple property: it never makes a link or a folder, and writes
+//! only the selected regular files, under names that were checked by their type, into an existing
+//! empty folder. Everything else of an archive is read, checked and dropped. The contract, in the
+//! order of the code:
 //!
 //! 1. The reader is read to its end; what follows the archive's own end refuses it.
-//! 2. Every entry, wanted or not, is checked: its path (`names`), its type and fields (`untar`, `unzip`), the budget (`pipe`).
+//! 2. Every entry, wanted or not, is checked: its path (`names`), its type and fields (`untar`,
+//!    `unzip`), the budget (`pipe`).
 //! 3. Selected files are written and hashed on their way.
-//! 4. Links are resolved at the end: one that leads outside refuses the archive. Links that stay inside pass; they are
-//!    never extracted, a pattern that meets only a link says where it points.
-//! 5. On any error nothing stays in the folder. An archive that is odd is class *wrong* ([`Kind::Integrity`](crate::Kind));
-//!    then too the reader is drained (within the budget), so that the caller can prefer "the digest differs" as the reason.
+//! 4. Links are resolved at the end: one that leads outside refuses the archive. Links that stay
+//!    inside pass; they are never extracted, a pattern that meets only a link says where it points.
+//! 5. On any error nothing stays in the folder. An archive that is odd is class *wrong*
+//!    ([`Kind::Integrity`](crate::Kind)); then too the reader is drained (within the budget), so
+//!    that the caller can prefer "the digest differs" as the reason.
 //!
 //! Files are not flushed to disk here; whoever publishes them does that.
 
@@ -130,13 +134,16 @@ impl ArchiveKind {
 /// What to extract.
 #[derive(Clone, Copy, Debug)]
 pub enum Select<'a> {
-    /// Every file; the archive must be one of ours: flat, regular files only, names that [`FileName`] accepts, or `.version`.
+    /// Every file; the archive must be one of ours: flat, regular files only, names that
+    /// [`FileName`] accepts, or `.version`.
     Flat,
-    /// For each pair the one regular file that the glob matches, under the given name. `*` does not cross `/`, `**` does.
+    /// For each pair the one regular file that the glob matches, under the given name. `*` does not
+    /// cross `/`, `**` does.
     Globs(&'a [(String, FileName)]),
-    /// As `Globs`; and each of these programs by its name, in whatever folder. Of several files with that name it is the one
-    /// that is a program for the platform, before scripts and other files; then one that may be executed; then the one
-    /// least deep. Files between which that does not decide are an error that lists them.
+    /// As `Globs`; and each of these programs by its name, in whatever folder. Of several files
+    /// with that name it is the one that is a program for the platform, before scripts and other
+    /// files; then one that may be executed; then the one least deep. Files between which that does
+    /// not decide are an error that lists them.
     Programs {
         /// As in `Globs`.
         globs: &'a [(String, FileName)],
@@ -145,8 +152,8 @@ pub enum Select<'a> {
         /// What they are to run on.
         platform: Platform,
     },
-    /// Every regular file, under the path it has in the archive; folders as far as files lie in them. Links are checked like
-    /// all else, and not made.
+    /// Every regular file, under the path it has in the archive; folders as far as files lie in
+    /// them. Links are checked like all else, and not made.
     All,
 }
 
@@ -199,8 +206,8 @@ pub struct Unpacked {
     pub name: String,
     /// Where it is.
     pub path: Utf8PathBuf,
-    /// 0o755 if it may be executed by anyone, is named `.exe`, or, where the archive tells no modes, begins like a
-    /// program; else 0o644.
+    /// 0o755 if it may be executed by anyone, is named `.exe`, or, where the archive tells no
+    /// modes, begins like a program; else 0o644.
     pub mode: u32,
     /// Bytes.
     pub size: u64,

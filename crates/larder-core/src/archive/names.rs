@@ -1,6 +1,8 @@
-//! Paths inside an archive: what a path may look like, which paths can't live together, and where links lead.
+//! Paths inside an archive: what a path may look like, which paths can't live together, and where
+//! links lead.
 //!
-//! Works on text alone and never touches the file system. Messages finish the sentence "`path` is refused: …".
+//! Works on text alone and never touches the file system. Messages finish the sentence "`path` is
+//! refused: …".
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -19,7 +21,8 @@ const MAX_STEPS: u32 = 4_000_000;
 /// Why a path is refused.
 pub(super) type Why = String;
 
-/// A path as used: no leading `./`, no empty or `.` parts, no trailing `/`. Empty for the root itself.
+/// A path as used: no leading `./`, no empty or `.` parts, no trailing `/`. Empty for the root
+/// itself.
 pub(super) fn clean(raw: &[u8]) -> Result<String, Why> {
     let text = std::str::from_utf8(raw).map_err(|_| "its name is not UTF-8")?;
     if text.is_empty() {
@@ -83,7 +86,8 @@ enum Kind {
     Link,
 }
 
-/// All paths of an archive so far. Remembers hashes, not names: memory is bounded by the number of entries.
+/// All paths of an archive so far. Remembers hashes, not names: memory is bounded by the number of
+/// entries.
 pub(super) struct Tree {
     hashing: RandomState,
     /// Hash of the folded path → hash of the exact path, and what is there.
@@ -195,7 +199,8 @@ impl Tree {
         }
     }
 
-    /// Resolves every symbolic link, through other links too: each must stay inside. The error names the link.
+    /// Resolves every symbolic link, through other links too: each must stay inside. The error
+    /// names the link.
     pub(super) fn finish(&self) -> Result<(), (String, Why)> {
         let mut steps = 0;
         for (path, target) in self.links.values() {
@@ -267,7 +272,8 @@ fn fold_path(path: &str) -> String {
     path.split('/').map(fold).collect::<Vec<_>>().join("/")
 }
 
-/// What file systems that ignore case or Unicode form may take two names for: equal here means possibly equal there.
+/// What file systems that ignore case or Unicode form may take two names for: equal here means
+/// possibly equal there.
 fn fold(part: &str) -> std::borrow::Cow<'_, str> {
     if part.is_ascii() {
         return if part.bytes().any(|b| b.is_ascii_uppercase()) {

@@ -1,5 +1,6 @@
-//! Two threads for one archive: one reads and decompresses, the other parses, hashes and writes. Between them a few
-//! buffers go round, so memory is bounded. Here too: the budget, and telling a damaged archive from a failing transfer.
+//! Two threads for one archive: one reads and decompresses, the other parses, hashes and writes.
+//! Between them a few buffers go round, so memory is bounded. Here too: the budget, and telling a
+//! damaged archive from a failing transfer.
 
 use std::io::{self, BufRead, Read};
 use std::sync::Mutex;
@@ -44,7 +45,8 @@ impl<'a> Shared<'a> {
         io::Error::other(text)
     }
 
-    /// What an error while reading the archive means: the transfer's failure, else the archive is damaged.
+    /// What an error while reading the archive means: the transfer's failure, else the archive is
+    /// damaged.
     pub(super) fn explain(&self, error: &io::Error) -> Error {
         if let Some(failure) = self.failure.lock().ok().and_then(|slot| slot.clone()) {
             return failure;
@@ -78,7 +80,8 @@ impl<'a, R: Read> Source<'a, R> {
         Self { inner, shared }
     }
 
-    /// Reads and drops the rest of an archive that was refused, so that the caller knows its digest. Best effort.
+    /// Reads and drops the rest of an archive that was refused, so that the caller knows its
+    /// digest. Best effort.
     pub(super) fn drain(&mut self) {
         let limit = self
             .shared
@@ -108,7 +111,8 @@ impl<R: Read> Read for Source<'_, R> {
             }
         };
         let read = self.shared.read.fetch_add(n as u64, Ordering::Relaxed) + n as u64;
-        // No archive within its budget is larger than what it holds, some framing aside; this ends an endless body.
+        // No archive within its budget is larger than what it holds, some framing aside; this ends
+        // an endless body.
         let limit = self
             .shared
             .budget
@@ -164,8 +168,8 @@ pub(super) fn pipe<'a>(shared: &'a Shared<'a>) -> (Pump, Pipe<'a>) {
 }
 
 impl Pump {
-    /// Sends all that a reader gives, then its error if it has one. Ends early when nobody listens any more.
-    /// True when the reader came to its end.
+    /// Sends all that a reader gives, then its error if it has one. Ends early when nobody listens
+    /// any more. True when the reader came to its end.
     pub(super) fn run(self, mut from: impl Read) -> bool {
         loop {
             let mut buffer = self.empty.try_recv().unwrap_or_else(|_| vec![0; BUFFER]);
@@ -200,7 +204,8 @@ impl Pump {
     }
 }
 
-/// Runs `produce` on a thread of its own and `consume` on this one; gives also what `produce` gave, unless it panicked.
+/// Runs `produce` on a thread of its own and `consume` on this one; gives also what `produce` gave,
+/// unless it panicked.
 pub(super) fn on_two_threads<'s, S: Send, T>(
     shared: &'s Shared<'s>,
     produce: impl FnOnce(Pump) -> S + Send,
@@ -219,8 +224,8 @@ pub(super) fn on_two_threads<'s, S: Send, T>(
     })
 }
 
-/// The same for an archive that comes as a stream. `open` makes the decompressor around the source and has the pump read
-/// it to its end. An archive that is refused is drained.
+/// The same for an archive that comes as a stream. `open` makes the decompressor around the source
+/// and has the pump read it to its end. An archive that is refused is drained.
 pub(super) fn with_pump<'s, R: Read + Send, T>(
     shared: &'s Shared<'s>,
     mut source: Source<'s, R>,

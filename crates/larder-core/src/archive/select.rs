@@ -26,7 +26,8 @@ pub(super) struct Wanted<'a> {
     pattern: Cow<'a, str>,
     matcher: GlobMatcher,
     name: &'a FileName,
-    /// A program by its name: all files of that name are extracted, and the best one for this platform stays.
+    /// A program by its name: all files of that name are extracted, and the best one for this
+    /// platform stays.
     best_for: Option<Platform>,
     files: Vec<String>,
     more: usize,
@@ -152,8 +153,9 @@ impl<'a> Chooser<'a> {
         }
     }
 
-    /// Every pattern met exactly one regular file and of every program there is a best one, or an error that lists
-    /// candidates. Gives which of the extracted files are to be renamed; other candidates are to be dropped.
+    /// Every pattern met exactly one regular file and of every program there is a best one, or an
+    /// error that lists candidates. Gives which of the extracted files are to be renamed; other
+    /// candidates are to be dropped.
     pub(super) fn finish(&self, extracted: &[Unpacked]) -> Result<Vec<(String, &FileName)>> {
         let Self::Globs { wanted, near } = self else {
             return Ok(Vec::new());

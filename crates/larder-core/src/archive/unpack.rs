@@ -13,8 +13,8 @@ use crate::model::FileName;
 
 /// Unpacks what is selected into an existing empty folder; see the module's contract.
 ///
-/// `single_name` names the file of a [`ArchiveKind::Single`], for which `select` does not matter. `archive_size` is what
-/// the archive is known to have, if it is. Result in the archive's order.
+/// `single_name` names the file of a [`ArchiveKind::Single`], for which `select` does not matter.
+/// `archive_size` is what the archive is known to have, if it is. Result in the archive's order.
 #[expect(
     clippy::too_many_arguments,
     reason = "each is a fact of its own, told by the one caller per source"

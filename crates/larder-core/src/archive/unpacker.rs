@@ -1,4 +1,5 @@
-//! What becomes of an archive's entries: checked against each other, and written where they are selected.
+//! What becomes of an archive's entries: checked against each other, and written where they are
+//! selected.
 
 use std::fs::File;
 use std::io::Write;

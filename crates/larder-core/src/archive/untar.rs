@@ -1,4 +1,5 @@
-//! A strict reader of tar streams: ustar, GNU long names and pax. What two readers could understand differently is refused.
+//! A strict reader of tar streams: ustar, GNU long names and pax. What two readers could understand
+//! differently is refused.
 
 use std::collections::BTreeMap;
 
@@ -202,7 +203,8 @@ fn entry(
         (None, None) => None,
     };
     if let Some(stated) = pax.remove("size") {
-        // A size of its own in the pax header is for what a plain header can't state, which is beyond the budget.
+        // A size of its own in the pax header is for what a plain header can't state, which is
+        // beyond the budget.
         if std::str::from_utf8(&stated)
             .ok()
             .and_then(|text| text.parse().ok())
@@ -291,7 +293,8 @@ fn header_link(header: &Header) -> Result<Vec<u8>> {
     field(&header.as_old().linkname)
 }
 
-/// A text field: up to the first NUL; something after it would be seen by some readers and not by others.
+/// A text field: up to the first NUL; something after it would be seen by some readers and not by
+/// others.
 fn field(bytes: &[u8]) -> Result<Vec<u8>> {
     let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
     if bytes[end..].iter().any(|b| *b != 0) {

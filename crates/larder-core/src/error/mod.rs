@@ -1,4 +1,5 @@
-//! The one error type: a kind that decides the exit code, a message, what caused it, and hints on what to do next.
+//! The one error type: a kind that decides the exit code, a message, what caused it, and hints on
+//! what to do next.
 //!
 //! Knows nothing of terminals; `report` renders it.
 
@@ -14,7 +15,8 @@ pub use problem::Problem;
 /// `Result` with larder's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What class of failure an error is; decides the exit code and, for a source of bytes, whether the next may be asked.
+/// What class of failure an error is; decides the exit code and, for a source of bytes, whether the
+/// next may be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A step failed (exit 1).
@@ -212,7 +214,8 @@ impl From<Invalid> for Error {
     }
 }
 
-/// The first error of a type in a chain, also inside of io errors (whose `source` leaves out what they wrap).
+/// The first error of a type in a chain, also inside of io errors (whose `source` leaves out what
+/// they wrap).
 pub fn find<'a, T: std::error::Error + 'static>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> Option<&'a T> {

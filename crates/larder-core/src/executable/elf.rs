@@ -1,5 +1,5 @@
-//! ELF: Linux and other Unix systems. Beside the processor it tells the system by its interpreter, how the C library is
-//! linked, and the lowest glibc.
+//! ELF: Linux and other Unix systems. Beside the processor it tells the system by its interpreter,
+//! how the C library is linked, and the lowest glibc.
 
 use object::Endianness;
 use object::elf;
@@ -95,7 +95,8 @@ fn glibc_floor<E: FileHeader>(
     floor
 }
 
-/// Static executables may be position-independent too; what sets libraries apart is that they name other libraries.
+/// Static executables may be position-independent too; what sets libraries apart is that they name
+/// other libraries.
 fn needs_library<E: FileHeader>(header: &E, endian: E::Endian, data: &CappedFile) -> Linkage {
     let names_one = || -> Option<bool> {
         let sections = header.sections(endian, data).ok()?;

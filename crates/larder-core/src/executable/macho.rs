@@ -8,8 +8,8 @@ use super::capped::CappedFile;
 use super::{Machine, Native, System};
 use crate::model::{Arch, Os};
 
-/// Java classes begin like universal files, with their version where those have the number of processors. Versions start
-/// at 45, and no universal file is for so many.
+/// Java classes begin like universal files, with their version where those have the number of
+/// processors. Versions start at 45, and no universal file is for so many.
 const MOST_PROCESSORS: u32 = 30;
 
 /// `None`: it is no Mach-O file.

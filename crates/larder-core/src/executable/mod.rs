@@ -1,7 +1,8 @@
-//! What an executable's headers say: which system and processors it is for, and what it needs of the C library.
+//! What an executable's headers say: which system and processors it is for, and what it needs of
+//! the C library.
 //!
-//! Reads only headers, in capped pieces, whatever the file's size or what it claims; never runs anything. Knows nothing
-//! of archives or recipes.
+//! Reads only headers, in capped pieces, whatever the file's size or what it claims; never runs
+//! anything. Knows nothing of archives or recipes.
 
 use std::fmt;
 use std::io::Read;

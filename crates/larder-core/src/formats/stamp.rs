@@ -1,4 +1,5 @@
-//! The stamp `.version`: what an installed artifact is, in `key: value` lines (which are YAML, too).
+//! The stamp `.version`: what an installed artifact is, in `key: value` lines (which are YAML,
+//! too).
 //!
 //! ```text
 //! version: v2.10.24
@@ -12,8 +13,9 @@
 //!   - {name: nats-server, mode: 0755, size: 16822272, sha256: <64 hex>}
 //! ```
 //!
-//! It holds nothing that depends on machine, time or how the artifact came: the same artifact has the same stamp
-//! everywhere, also inside its package. An unknown or damaged stamp means *not installed*.
+//! It holds nothing that depends on machine, time or how the artifact came: the same artifact has
+//! the same stamp everywhere, also inside its package. An unknown or damaged stamp means *not
+//! installed*.
 
 use std::fmt::Write as _;
 

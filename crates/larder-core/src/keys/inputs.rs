@@ -1,14 +1,16 @@
-//! Inputs: the key. A fingerprint, per origin, of what decides an artifact, computed offline from declared text and files.
+//! Inputs: the key. A fingerprint, per origin, of what decides an artifact, computed offline from
+//! declared text and files.
 //!
-//! One walk gives the fields; [`Inputs`] keeps them as the explanation and hashes them as the key, so the two can't
-//! disagree.
+//! One walk gives the fields; [`Inputs`] keeps them as the explanation and hashes them as the key,
+//! so the two can't disagree.
 //!
-//! Encoding, version 1: SHA-256 over length-prefixed byte strings (length as 8 bytes, little-endian, then the bytes): first
-//! `larder-inputs-v1`, then for each field of the walk its path and its value. Lists give `path.0`, `path.1` …; maps give
-//! their entries sorted by the bytes of their keys. Prefixes keep two different walks from giving one byte stream.
+//! Encoding, version 1: SHA-256 over length-prefixed byte strings (length as 8 bytes,
+//! little-endian, then the bytes): first `larder-inputs-v1`, then for each field of the walk its
+//! path and its value. Lists give `path.0`, `path.1` …; maps give their entries sorted by the bytes
+//! of their keys. Prefixes keep two different walks from giving one byte stream.
 //!
-//! Not in it: comments, key order, checksums, verify, timeout, texts, `needs`, `build.platforms`, package name and
-//! format, folders, hub.
+//! Not in it: comments, key order, checksums, verify, timeout, texts, `needs`, `build.platforms`,
+//! package name and format, folders, hub.
 
 use std::collections::BTreeMap;
 
@@ -225,7 +227,8 @@ fn of_build(
     Ok(walk.finish())
 }
 
-/// Identity of a need: name, version, its canonical recipe and source identity; no platform, however it was obtained.
+/// Identity of a need: name, version, its canonical recipe and source identity; no platform,
+/// however it was obtained.
 fn identity(
     project: &Project,
     name: &Name,

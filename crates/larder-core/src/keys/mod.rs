@@ -1,4 +1,5 @@
-//! Keys: what decides whether an artifact is the one that is wanted, and the identity of source folders.
+//! Keys: what decides whether an artifact is the one that is wanted, and the identity of source
+//! folders.
 //!
 //! Knows declared text and files; does not know where artifacts lie or how they travel.
 

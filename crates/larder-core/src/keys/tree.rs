@@ -1,5 +1,6 @@
-//! Identity of a source folder: the relative paths and bytes of its files (links as text; no mode, no time), minus what its
-//! own `.gitignore` and `.larderignore` exclude, always minus recipes and what larder writes.
+//! Identity of a source folder: the relative paths and bytes of its files (links as text; no mode,
+//! no time), minus what its own `.gitignore` and `.larderignore` exclude, always minus recipes and
+//! what larder writes.
 //!
 //! The same listing makes the work copy of a build, so a build sees exactly what the key covers.
 
@@ -111,8 +112,8 @@ pub fn list(root: &Utf8Path) -> Result<Listing> {
     Ok(listing)
 }
 
-/// Digest of a listed source: sha256 of the field `larder-tree-v1`, then per entry the fields path, `file` or `link`, and
-/// the sha256 (raw) of the file's bytes or of the link's text.
+/// Digest of a listed source: sha256 of the field `larder-tree-v1`, then per entry the fields path,
+/// `file` or `link`, and the sha256 (raw) of the file's bytes or of the link's text.
 pub fn digest(root: &Utf8Path, listing: &Listing) -> Result<Digest> {
     let Listing {
         entries,
@@ -149,7 +150,8 @@ pub fn digest(root: &Utf8Path, listing: &Listing) -> Result<Digest> {
     Ok(hasher.finish())
 }
 
-/// Copies a listed source into an existing, empty folder. Links that lead out of the source are copied as they are.
+/// Copies a listed source into an existing, empty folder. Links that lead out of the source are
+/// copied as they are.
 pub fn copy(root: &Utf8Path, listing: &Listing, into: &Utf8Path) -> Result<()> {
     for folder in &listing.folders {
         fs::create_dir_all(into.join(folder))?;

@@ -47,8 +47,8 @@ pub struct ArtifactFile {
     pub sha256: Digest,
 }
 
-/// What is known of an artifact wherever it lies: identity, provenance and files. Holds nothing that depends on
-/// machine, time or the way it came.
+/// What is known of an artifact wherever it lies: identity, provenance and files. Holds nothing
+/// that depends on machine, time or the way it came.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifact {
     /// The subsystem.
@@ -79,8 +79,9 @@ impl Artifact {
     }
 }
 
-/// Digest over the files sorted by name, independent of any archive: sha256 of the field `larder-artifact-v1`, then per
-/// file the fields name, mode (decimal text) and sha256 (raw), each length-prefixed.
+/// Digest over the files sorted by name, independent of any archive: sha256 of the field
+/// `larder-artifact-v1`, then per file the fields name, mode (decimal text) and sha256 (raw), each
+/// length-prefixed.
 pub fn artifact_digest(files: &[ArtifactFile]) -> Digest {
     let mut sorted: Vec<&ArtifactFile> = files.iter().collect();
     sorted.sort_by(|a, b| a.name.as_str().as_bytes().cmp(b.name.as_str().as_bytes()));

@@ -1,16 +1,18 @@
-//! The names that a managed asset has on a hub: where it is published, and where readers look for it.
+//! The names that a managed asset has on a hub: where it is published, and where readers look for
+//! it.
 //!
-//! Everything is derived from the subsystem's name, version and package, the platform, and the inputs. Knows neither a
-//! hub nor what a hub holds.
+//! Everything is derived from the subsystem's name, version and package, the platform, and the
+//! inputs. Knows neither a hub nor what a hub holds.
 
 use super::{AssetName, Digest, FileName, Name, PackageFormat, Platform, Tag, Version};
 
 /// Where a hub keeps the assets of one subsystem, in one version, for one platform.
 ///
-/// The first artifact to be published takes the *plain* place: `nats-v2.10.24`, `nats-server-linux-amd64.tar.gz`. An
-/// artifact of other inputs (a changed recipe with an unchanged version) goes beside it, under a name that carries the
-/// first 12 hex digits of its inputs: as a *suffixed asset* of the same release, or, where a published release can't
-/// take another asset, as the plain asset of a release with a *suffixed tag*.
+/// The first artifact to be published takes the *plain* place: `nats-v2.10.24`,
+/// `nats-server-linux-amd64.tar.gz`. An artifact of other inputs (a changed recipe with an
+/// unchanged version) goes beside it, under a name that carries the first 12 hex digits of its
+/// inputs: as a *suffixed asset* of the same release, or, where a published release can't take
+/// another asset, as the plain asset of a release with a *suffixed tag*.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AssetCoordinates {
     tag: Tag,
@@ -57,8 +59,9 @@ impl AssetCoordinates {
         self.tag.suffixed(inputs)
     }
 
-    /// Where a reader looks for an artifact of any of these inputs, in this order: the plain place; then, for each of the
-    /// inputs, the suffixed asset of the plain tag and the plain asset of the suffixed tag.
+    /// Where a reader looks for an artifact of any of these inputs, in this order: the plain place;
+    /// then, for each of the inputs, the suffixed asset of the plain tag and the plain asset of the
+    /// suffixed tag.
     ///
     /// The inputs' own order counts: `Wanted::digests` gives it.
     pub fn candidates<'a>(
@@ -102,9 +105,11 @@ pub struct AssetCandidate {
 pub enum AssetPlace {
     /// The plain asset of the plain tag, whatever inputs it was made from.
     Plain,
-    /// An asset whose own name carries its inputs. It exists only beside a plain asset of other inputs.
+    /// An asset whose own name carries its inputs. It exists only beside a plain asset of other
+    /// inputs.
     SuffixedAsset,
-    /// The plain asset of a release whose tag carries the inputs. Only hubs with immutable releases have them.
+    /// The plain asset of a release whose tag carries the inputs. Only hubs with immutable releases
+    /// have them.
     SuffixedTag,
 }
 

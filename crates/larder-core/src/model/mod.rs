@@ -1,5 +1,5 @@
-//! The domain's types, parsed at the border: a bad value can't exist behind it. Every other module uses these types; they
-//! use no other module.
+//! The domain's types, parsed at the border: a bad value can't exist behind it. Every other module
+//! uses these types; they use no other module.
 
 mod artifact;
 mod asset;
@@ -21,7 +21,8 @@ pub use outcome::{Action, Outcome};
 pub use package::{Limits, PackageFormat};
 pub use platform::{Arch, Libc, Os, Platform};
 
-/// A text that is not a valid value of its type: why, in words that finish the sentence "`x` is not a …: …".
+/// A text that is not a valid value of its type: why, in words that finish the sentence "`x` is not
+/// a …: …".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Invalid {

@@ -1,4 +1,5 @@
-//! Names, versions, tags and file names: texts that end up in paths, urls and command lines, so each is checked once, here.
+//! Names, versions, tags and file names: texts that end up in paths, urls and command lines, so
+//! each is checked once, here.
 
 use std::fmt;
 use std::str::FromStr;
@@ -89,15 +90,18 @@ macro_rules! text_type {
 }
 
 text_type! {
-    /// Name of a subsystem: lower-case letters, digits, `-`, `_`, `.`; starts with a letter or digit; no command word.
+    /// Name of a subsystem: lower-case letters, digits, `-`, `_`, `.`; starts with a letter or
+    /// digit; no command word.
     Name
 }
 text_type! {
-    /// A version, kept as the text that was written (`1.10` stays `1.10`): letters, digits, `.`, `_`, `-`, `+`.
+    /// A version, kept as the text that was written (`1.10` stays `1.10`): letters, digits, `.`,
+    /// `_`, `-`, `+`.
     Version
 }
 text_type! {
-    /// Tag of a release, `<subsystem>-<version>` or a project's `v1.0.0`; fit to be one path segment and no option.
+    /// Tag of a release, `<subsystem>-<version>` or a project's `v1.0.0`; fit to be one path
+    /// segment and no option.
     Tag
 }
 text_type! {

@@ -14,8 +14,8 @@ pub enum PackageFormat {
 }
 
 impl PackageFormat {
-    /// The format of packages and bundles for a platform where nobody asked for another: zip for Windows, which unpacks
-    /// nothing else by itself, and tar.gz elsewhere.
+    /// The format of packages and bundles for a platform where nobody asked for another: zip for
+    /// Windows, which unpacks nothing else by itself, and tar.gz elsewhere.
     pub fn default_for(platform: &Platform) -> Self {
         match platform.os {
             Os::Windows => Self::Zip,
@@ -33,8 +33,8 @@ impl PackageFormat {
     }
 }
 
-/// `limits:` of a recipe: bounds on what unpacking an archive may give. `None` stands for the default of
-/// `archive::Budget`.
+/// `limits:` of a recipe: bounds on what unpacking an archive may give. `None` stands for the
+/// default of `archive::Budget`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes unpacked.

@@ -1,4 +1,5 @@
-//! What the domain's words are in a JSON Schema: texts of a pattern. Kept apart, so that the types say only what they are.
+//! What the domain's words are in a JSON Schema: texts of a pattern. Kept apart, so that the types
+//! say only what they are.
 
 use std::borrow::Cow;
 

@@ -2,7 +2,8 @@
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
-/// `text` seen from a folder, `.` and `..` resolved by name: what is told and hashed has no detours.
+/// `text` seen from a folder, `.` and `..` resolved by name: what is told and hashed has no
+/// detours.
 pub fn join(base: &Utf8Path, text: &str) -> Utf8PathBuf {
     let mut path = Utf8PathBuf::new();
     for component in base.join(text).components() {

@@ -1,5 +1,6 @@
-//! The user's own configuration, `config.yml`: what a project must not decide for those who use it. As strict as the
-//! project's files, and knows nothing of them. Which file it is, and what variables say, is handed in.
+//! The user's own configuration, `config.yml`: what a project must not decide for those who use it.
+//! As strict as the project's files, and knows nothing of them. Which file it is, and what
+//! variables say, is handed in.
 
 use std::sync::OnceLock;
 
@@ -29,7 +30,8 @@ pub struct User {
 pub struct UserSource {
     /// Its file; `None` where nothing tells where it would be.
     pub file: Option<Utf8PathBuf>,
-    /// The variable that names the file, if one does: then the file must be there, and its path must be absolute.
+    /// The variable that names the file, if one does: then the file must be there, and its path
+    /// must be absolute.
     pub named_by: Option<&'static str>,
     /// Beats the file's `github_mirror`.
     pub github_mirror: Option<String>,
@@ -37,7 +39,8 @@ pub struct UserSource {
     pub allow_http: Vec<String>,
 }
 
-/// The user's configuration, its file read when it is first asked for: a run that finds everything up to date never asks.
+/// The user's configuration, its file read when it is first asked for: a run that finds everything
+/// up to date never asks.
 #[derive(Debug, Default)]
 pub struct UserConfig {
     source: UserSource,
@@ -157,15 +160,16 @@ impl User {
     }
 }
 
-/// Why a url of bytes can't be used: only https, or plain http to this machine and hosts that the user allows; whom the
-/// user allows is not asked where there is no user.
+/// Why a url of bytes can't be used: only https, or plain http to this machine and hosts that the
+/// user allows; whom the user allows is not asked where there is no user.
 pub(super) fn url_fault(url: &str, user: Option<&UserConfig>) -> Option<(String, &'static str)> {
     let host = match web_url(url) {
         Ok(Web::Https) => return None,
         Ok(Web::Http(host)) => host,
         Err(fault) => return Some(fault),
     };
-    // Most projects never ask for the configuration. One that can't be read is told instead, when all is read.
+    // Most projects never ask for the configuration. One that can't be read is told instead, when
+    // all is read.
     let refused = !is_loopback(host)
         && user
             .and_then(|user| user.get().ok())

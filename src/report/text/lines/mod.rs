@@ -1,4 +1,5 @@
-//! Lines about finished steps, the closing summary and the failures: shared by all faces that people read.
+//! Lines about finished steps, the closing summary and the failures: shared by all faces that
+//! people read.
 
 use crate::report::text::error;
 use crate::report::text::paint::{Paint, Tone};

@@ -145,7 +145,8 @@ impl Look {
     }
 }
 
-/// A place in few words: of a url the host, and the repository where it is a release's; else as it is.
+/// A place in few words: of a url the host, and the repository where it is a release's; else as it
+/// is.
 pub(in crate::report) fn short_place(place: &str) -> String {
     let Some((scheme, rest)) = place.split_once("://") else {
         return place.to_owned();

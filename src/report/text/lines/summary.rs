@@ -13,7 +13,8 @@ use larder_engine::events::Finished;
 const MEMBERS: usize = 12;
 
 impl Look {
-    /// What the run came to: counts, then by outcome and place how much, and who. Empty where nothing happened.
+    /// What the run came to: counts, then by outcome and place how much, and who. Empty where
+    /// nothing happened.
     pub fn summary(&self, totals: &Totals) -> Vec<String> {
         if totals.steps() == 0 {
             return Vec::new();
@@ -58,7 +59,8 @@ impl Look {
         lines
     }
 
-    /// One line for each outcome and place: `  downloaded  24.6 MB  from github.com/acme/x: nats, telegraf`.
+    /// One line for each outcome and place:
+    /// `  downloaded  24.6 MB  from github.com/acme/x: nats, telegraf`.
     fn groups(&self, totals: &Totals) -> Vec<String> {
         struct Group<'a> {
             outcome: Outcome,
@@ -145,7 +147,8 @@ impl Look {
     }
 }
 
-/// What many assets' places have in common: of a file in a folder hub, `HUB/TAG/ASSET`, the hub; of a package its folder.
+/// What many assets' places have in common: of a file in a folder hub, `HUB/TAG/ASSET`, the hub; of
+/// a package its folder.
 fn folder_of(place: &str, outcome: Outcome) -> &str {
     let path = Utf8Path::new(place);
     let folder = match outcome {

@@ -10,8 +10,9 @@ use flate2::{Compress, Crc, FlushCompress};
 use super::stream::Out;
 use crate::error::{Error, Result};
 
-/// Uncompressed bytes of a deflate block. Part of the format: another number gives other bytes. Small, so that many in
-/// flight take little memory; what a block costs (an empty stored block, a new Huffman table) is below a thousandth.
+/// Uncompressed bytes of a deflate block. Part of the format: another number gives other bytes.
+/// Small, so that many in flight take little memory; what a block costs (an empty stored block, a
+/// new Huffman table) is below a thousandth.
 const BLOCK: usize = 256 << 10;
 /// What deflate can look back on.
 const DICTIONARY: usize = 32 << 10;
@@ -30,7 +31,8 @@ thread_local! {
     static BEFORE: Cell<Option<Compress>> = const { Cell::new(None) };
 }
 
-/// A block on its way: what it is made of and what it becomes. They go round, so that memory is taken once.
+/// A block on its way: what it is made of and what it becomes. They go round, so that memory is
+/// taken once.
 struct Slot {
     /// The end of the block before, then the block.
     input: Vec<u8>,
@@ -62,8 +64,8 @@ impl Slot {
         &self.input[self.dictionary..]
     }
 
-    /// Compresses the block. All but the last end on a byte boundary with an empty stored block, so that blocks can simply
-    /// be joined.
+    /// Compresses the block. All but the last end on a byte boundary with an empty stored block, so
+    /// that blocks can simply be joined.
     fn deflate(&mut self, last: bool) -> Result<()> {
         let failed = |e: &dyn std::fmt::Display| Error::failed("cannot compress").cause(e);
         let Self {
@@ -76,9 +78,9 @@ impl Slot {
         crc.reset();
         crc.update(block);
         output.clear();
-        // A new compressor for each block: one that was reset gives other bytes, depending on what it compressed before.
-        // The one before (some 300 KiB) is dropped right here, so that the new one takes its memory: dropping it between
-        // other allocations fragments the heap.
+        // A new compressor for each block: one that was reset gives other bytes, depending on what
+        // it compressed before. The one before (some 300 KiB) is dropped right here, so that the
+        // new one takes its memory: dropping it between other allocations fragments the heap.
         drop(BEFORE.take());
         let mut compress = Compress::new(flate2::Compression::new(DEFLATE_LEVEL), false);
         if !before.is_empty() {

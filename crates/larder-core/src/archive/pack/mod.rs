@@ -1,6 +1,6 @@
-//! Packing. What makes the bytes the same everywhere: entries are sorted by name, owner is 0, time is fixed, modes are
-//! given; the stream is cut into blocks of a fixed size, each compressed on whatever thread is free with what came
-//! before as its dictionary, and joined in order.
+//! Packing. What makes the bytes the same everywhere: entries are sorted by name, owner is 0, time
+//! is fixed, modes are given; the stream is cut into blocks of a fixed size, each compressed on
+//! whatever thread is free with what came before as its dictionary, and joined in order.
 
 use std::io::{self, Write};
 
@@ -24,10 +24,12 @@ const ZSTD_LEVEL: i32 = 3;
 const ZSTD_JOB: u32 = 2 << 20;
 /// Each zstd worker holds some 8 MiB; three of them write faster than most disks do.
 const MAX_ZSTD_THREADS: usize = 3;
-/// Threads used at most, and with them blocks in flight, so that memory stays small on large machines.
+/// Threads used at most, and with them blocks in flight, so that memory stays small on large
+/// machines.
 const MAX_THREADS: usize = 16;
 
-/// Packs regular files into an archive, on up to `threads` threads; `progress` is told the uncompressed bytes so far.
+/// Packs regular files into an archive, on up to `threads` threads; `progress` is told the
+/// uncompressed bytes so far.
 ///
 /// Compression runs on rayon's pool, called from one of its own threads it runs there.
 pub fn pack(
@@ -88,8 +90,8 @@ fn zstd_encoder<W: Write>(
     total: u64,
 ) -> io::Result<zstd::Encoder<'static, W>> {
     let mut encoder = zstd::Encoder::new(out, ZSTD_LEVEL)?;
-    // Never 0 workers: the single-threaded encoder gives other bytes than the multi-threaded one, which gives the same for
-    // any number of them.
+    // Never 0 workers: the single-threaded encoder gives other bytes than the multi-threaded one,
+    // which gives the same for any number of them.
     encoder.multithread(u32::try_from(threads.min(MAX_ZSTD_THREADS)).unwrap_or(1))?;
     encoder.set_parameter(zstd::zstd_safe::CParameter::JobSize(ZSTD_JOB))?;
     encoder.include_checksum(true)?;

@@ -9,7 +9,8 @@ use super::stream::{Feed, cannot_write};
 use crate::error::Result;
 use crate::fs::IoContext;
 
-/// 1980-01-01 00:00:00 UTC, the earliest time a zip can state and one that no tar finds implausible.
+/// 1980-01-01 00:00:00 UTC, the earliest time a zip can state and one that no tar finds
+/// implausible.
 const MTIME: u64 = 315_532_800;
 
 pub(super) fn write(
@@ -39,7 +40,8 @@ fn padding(size: u64) -> usize {
     ((512 - size % 512) % 512) as usize
 }
 
-/// The header block of a file; before it, where the name is too long for a ustar header, a pax header with the name.
+/// The header block of a file; before it, where the name is too long for a ustar header, a pax
+/// header with the name.
 fn headers(entry: &PackEntry<'_>) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(512);
     let mut header = new_header(entry.mode, entry.size, EntryType::Regular);

@@ -1,4 +1,5 @@
-//! Writing zip: deflate, UTF-8 names, Unix modes, a fixed time, sizes in data descriptors so that nothing is written twice.
+//! Writing zip: deflate, UTF-8 names, Unix modes, a fixed time, sizes in data descriptors so that
+//! nothing is written twice.
 
 use std::io::Write;
 

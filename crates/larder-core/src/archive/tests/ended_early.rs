@@ -1,4 +1,5 @@
-//! What ends an unpacking early: a cut or changed archive, a budget, an interruption, a transfer that fails. Nothing stays.
+//! What ends an unpacking early: a cut or changed archive, a budget, an interruption, a transfer
+//! that fails. Nothing stays.
 
 use super::tar_maker::*;
 use super::*;
@@ -42,7 +43,8 @@ fn a_cut_or_changed_package_leaves_nothing() {
             changed[at] ^= 0x10;
             let place = Place::new();
             if let Ok(files) = place.unpack(kind, &changed, &Select::Flat) {
-                // Some bits mean nothing to a reader: a gzip header's time, for one. The caller's digest differs.
+                // Some bits mean nothing to a reader: a gzip header's time, for one. The caller's
+                // digest differs.
                 assert_eq!(
                     files.iter().map(|f| f.sha256).collect::<Vec<_>>(),
                     [Digest::of(&binary); 2],
@@ -84,7 +86,8 @@ fn budgets_end_bombs_early() {
             "it unpacks to more than 1048576 bytes",
             "{format:?}"
         );
-        // One format is enough to see the ratio in a stream, zip knows it beforehand; gzip is slow to pack.
+        // One format is enough to see the ratio in a stream, zip knows it beforehand; gzip is slow
+        // to pack.
         if format != PackageFormat::TarGz {
             let bytes = packed(format, &entries, 2);
             assert_eq!(

@@ -83,7 +83,8 @@ fn what_other_programs_pack_is_read() {
             &Select::Globs(wanted),
             &Budget::default(),
         );
-        // A tar stores the second name of a file as a hard link; which of two comes first is the folder's business.
+        // A tar stores the second name of a file as a hard link; which of two comes first is the
+        // folder's business.
         let files = match files {
             Err(e)
                 if e.message()

@@ -1,4 +1,5 @@
-//! Mutated archives: never a panic, never a file outside of the folder, never a rest after an error.
+//! Mutated archives: never a panic, never a file outside of the folder, never a rest after an
+//! error.
 
 use proptest::prelude::*;
 

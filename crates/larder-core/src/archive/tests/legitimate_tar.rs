@@ -1,4 +1,5 @@
-//! What looks odd in a tar and is none the less fine; and what only our own flat packages must not hold.
+//! What looks odd in a tar and is none the less fine; and what only our own flat packages must not
+//! hold.
 
 use tar::EntryType;
 

@@ -1,5 +1,5 @@
-//! The record at the end of a zip archive, which says where the directory is. In large archives a zip64 record before it says
-//! it.
+//! The record at the end of a zip archive, which says where the directory is. In large archives a
+//! zip64 record before it says it.
 
 use std::fs::File;
 use std::io;

@@ -53,7 +53,8 @@ fn extra_field(extra: &[u8], number: u16) -> Option<&[u8]> {
     }
 }
 
-/// Puts sizes and places that did not fit in 32 bits in place, in their order. None where they are missing.
+/// Puts sizes and places that did not fit in 32 bits in place, in their order. None where they are
+/// missing.
 pub(super) fn widen(extra: &[u8], values: &mut [u64]) -> Option<()> {
     let mut fields = Fields(extra_field(extra, 1).unwrap_or_default());
     for value in values.iter_mut().filter(|value| **value == ELSEWHERE) {

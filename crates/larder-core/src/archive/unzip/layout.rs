@@ -1,4 +1,5 @@
-//! Whether what stands in front of each entry says what the directory says, and nothing lies before, between or behind.
+//! Whether what stands in front of each entry says what the directory says, and nothing lies
+//! before, between or behind.
 
 use std::fs::File;
 use std::io;
@@ -7,8 +8,8 @@ use super::directory::{DESCRIPTOR, ENCRYPTED, Entry};
 use super::fields::{Fields, damaged, other_name, read_at, widen};
 use crate::error::Result;
 
-/// Local headers say what the directory says, and with the data they fill the file up to the directory. `entries` are
-/// sorted by place.
+/// Local headers say what the directory says, and with the data they fill the file up to the
+/// directory. `entries` are sorted by place.
 pub(super) fn check(
     file: &mut File,
     entries: &mut [Entry],

@@ -1,12 +1,13 @@
-//! A strict reader of zip archives. The directory of a zip is at its end, so the archive is spooled to an anonymous file
-//! first; memory stays bounded.
+//! A strict reader of zip archives. The directory of a zip is at its end, so the archive is spooled
+//! to an anonymous file first; memory stays bounded.
 //!
-//! A zip tells everything twice, in front of each entry and in its directory, and readers differ in which they believe.
-//! Here both must say the same, and together with the data they must cover the file from its first byte to its last:
-//! nothing before, between, behind, or overlapping.
+//! A zip tells everything twice, in front of each entry and in its directory, and readers differ in
+//! which they believe. Here both must say the same, and together with the data they must cover the
+//! file from its first byte to its last: nothing before, between, behind, or overlapping.
 //!
-//! The archive is read in this order: where its directory is ([`end`]), the directory ([`directory`]), whether the headers in
-//! front of the entries agree with it and cover the file ([`layout`]), and at last the contents ([`contents`]).
+//! The archive is read in this order: where its directory is ([`end`]), the directory
+//! ([`directory`]), whether the headers in front of the entries agree with it and cover the file
+//! ([`layout`]), and at last the contents ([`contents`]).
 
 use std::fs::File;
 use std::io::{self, Read, Write};

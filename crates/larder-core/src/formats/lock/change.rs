@@ -8,8 +8,8 @@ use super::line::{CommitKey, Key, Line, Pin, commit_key, encode};
 use crate::error::{Error, Result};
 
 impl Lock {
-    /// Adds a line; whether that changed anything. A line that pins other bytes for the same thing stands: that is an
-    /// integrity error (exit 4), naming both.
+    /// Adds a line; whether that changed anything. A line that pins other bytes for the same thing
+    /// stands: that is an integrity error (exit 4), naming both.
     pub fn insert(&mut self, line: Line) -> Result<bool> {
         match line {
             Line::Bytes(key, mut pin) => {
@@ -20,7 +20,8 @@ impl Lock {
                         Ok(true)
                     }
                     Entry::Occupied(mut entry) => match same_bytes(entry.get(), &pin) {
-                        // Two mirrors may have served the same bytes: the line that is there stands.
+                        // Two mirrors may have served the same bytes: the line that is there
+                        // stands.
                         Ok(learned) => {
                             if learned {
                                 entry.get_mut().artifact = pin.artifact;
@@ -73,7 +74,8 @@ impl Lock {
         }
     }
 
-    /// Puts a line in the place of one that may pin something else (`lock --update`); whether that changed anything.
+    /// Puts a line in the place of one that may pin something else (`lock --update`); whether that
+    /// changed anything.
     pub fn replace(&mut self, line: Line) -> bool {
         match line {
             Line::Bytes(key, mut pin) => {

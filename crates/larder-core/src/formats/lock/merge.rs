@@ -10,11 +10,12 @@ use crate::error::{Error, Result};
 use crate::fs;
 
 impl Lock {
-    /// Adds lines to a lock file, made where there is none; whether that changed it. A file that can't be parsed is left
-    /// as it is (exit 2), so is one that pins other bytes (exit 4).
+    /// Adds lines to a lock file, made where there is none; whether that changed it. A file that
+    /// can't be parsed is left as it is (exit 2), so is one that pins other bytes (exit 4).
     ///
-    /// `guard` is the file that processes lock while they read and write. Where locks don't work two writers at the same
-    /// instant may lose a line, which the next run adds again; half a file is never seen.
+    /// `guard` is the file that processes lock while they read and write. Where locks don't work
+    /// two writers at the same instant may lose a line, which the next run adds again; half a file
+    /// is never seen.
     pub fn append_to(path: &Utf8Path, guard: &Utf8Path, lines: &[Line]) -> Result<bool> {
         Self::update(path, guard, |lock| {
             let mut changed = false;

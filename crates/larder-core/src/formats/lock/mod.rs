@@ -1,12 +1,14 @@
-//! `versions.lock`: what was ever accepted, pinned. Format, lookup, and appending so that two processes lose nothing.
+//! `versions.lock`: what was ever accepted, pinned. Format, lookup, and appending so that two
+//! processes lose nothing.
 //!
 //! ```text
 //! # larder lock v1: …
 //! name version platform origin kind inputs artifact sha256 size url
 //! ```
-//! One line for each entry, fields separated by one space, lines sorted by bytes (as `LC_ALL=C sort` does), `-` for a
-//! field that has no meaning. No line depends on another: with `versions.lock merge=union` in `.gitattributes` git merges
-//! any two versions of the file; order and repeated lines don't matter when it is read.
+//! One line for each entry, fields separated by one space, lines sorted by bytes (as
+//! `LC_ALL=C sort` does), `-` for a field that has no meaning. No line depends on another: with
+//! `versions.lock merge=union` in `.gitattributes` git merges any two versions of the file; order
+//! and repeated lines don't matter when it is read.
 //!
 //! | kind | pins | fields |
 //! |---|---|---|
@@ -14,9 +16,10 @@
 //! | `upstream` | an original publisher's file | all; `artifact` may be `-` where it was locked without being unpacked; for npm and PyPI the coordinate stands in for the url |
 //! | `commit` | the commit behind a git source's rev text | `platform inputs artifact sha256 size` are `-`, `url` is `<git url>#<rev>@<commit>` |
 //!
-//! Urls are kept readable: only what can't stand in a line (white space, control characters, anything beyond ASCII) is
-//! percent-encoded. Knows nothing of where the file lies, nor of which inputs are accepted today: lines with others are
-//! stale, and it is for the asker to pass over them.
+//! Urls are kept readable: only what can't stand in a line (white space, control characters,
+//! anything beyond ASCII) is percent-encoded. Knows nothing of where the file lies, nor of which
+//! inputs are accepted today: lines with others are stale, and it is for the asker to pass over
+//! them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -54,7 +57,8 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Reads a lock; where there is no file it is empty. Problems are told with line and column, all of them (exit 2).
+    /// Reads a lock; where there is no file it is empty. Problems are told with line and column,
+    /// all of them (exit 2).
     pub fn load(path: &Utf8Path) -> Result<Self> {
         match fs::read_text_opt(path)? {
             Some(text) => Self::parse(&text, path),

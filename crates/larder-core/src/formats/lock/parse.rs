@@ -39,7 +39,8 @@ pub(super) fn parse(text: &str, tell: &Tell) -> Result<Lock> {
         };
         let start = start + (raw.strip_suffix('\r').unwrap_or(raw).len() - line.len());
         if is_conflict_marker(line) {
-            // The lines between the markers are sound, and more problems would only hide the one that matters.
+            // The lines between the markers are sound, and more problems would only hide the one
+            // that matters.
             return Err(Error::problems(vec![tell(
                 start..start + line.len(),
                 "a merge conflict is left in the lock".to_owned(),
@@ -288,7 +289,8 @@ fn add(
         ));
     }
     seen.entry(key).or_insert(number);
-    // Where two mirrors are named for the same bytes, the smaller url wins, whatever the order of the lines.
+    // Where two mirrors are named for the same bytes, the smaller url wins, whatever the order of
+    // the lines.
     if let Line::Bytes(key, pin) = &parsed
         && let Some(known) = lock.pins.get_mut(key)
     {

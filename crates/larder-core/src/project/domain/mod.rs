@@ -1,5 +1,5 @@
-//! The project as used: checked, templates parsed, names resolved; rendering for a platform can still be asked for
-//! lazily and was tried once for every platform at load.
+//! The project as used: checked, templates parsed, names resolved; rendering for a platform can
+//! still be asked for lazily and was tried once for every platform at load.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,8 @@ pub struct Project {
     pub platforms: Vec<Platform>,
     /// Where managed releases live.
     pub hub: HubConfig,
-    /// Search order: some of `managed`, `original`, `build`; the cache comes first always and is not listed.
+    /// Search order: some of `managed`, `original`, `build`; the cache comes first always and is
+    /// not listed.
     pub sources: Vec<SourceKind>,
     /// What happens after a build.
     pub upload: UploadPolicy,
@@ -42,7 +43,8 @@ pub struct Project {
     pub subsystems_dir: Utf8PathBuf,
     /// Every file that was read to make this, absolute (`versions.yml` first).
     pub files: Vec<Utf8PathBuf>,
-    /// What each of them, the recipes' folder, and places where a recipe could be, looked like just before it was read.
+    /// What each of them, the recipes' folder, and places where a recipe could be, looked like just
+    /// before it was read.
     pub looks: Vec<(Utf8PathBuf, Option<std::fs::Metadata>)>,
 }
 
@@ -80,8 +82,8 @@ pub enum HubConfig {
 /// `upload:`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UploadPolicy {
-    /// Only in CI: on GitHub Actions for the default branch or a tag, and never for a pull request; with a folder hub in
-    /// any CI.
+    /// Only in CI: on GitHub Actions for the default branch or a tag, and never for a pull request;
+    /// with a folder hub in any CI.
     Ci,
     /// Never by itself.
     Never,

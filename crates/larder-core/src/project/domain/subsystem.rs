@@ -55,7 +55,8 @@ pub struct PackageConfig {
 /// A file that goes into the artifact along with the binaries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Include {
-    /// Relative path: in `{{ out }}`, else in the source; in an original's archive at the top or one folder down.
+    /// Relative path: in `{{ out }}`, else in the source; in an original's archive at the top or
+    /// one folder down.
     pub path: String,
     /// Its name in the artifact: the path's last part.
     pub name: FileName,

@@ -10,7 +10,8 @@ use crate::project::template::Template;
 pub struct Upstream {
     /// The keys as given outside `overrides:`.
     pub base: UpstreamKeys,
-    /// Per os, arch or platform word, in the file's order; the more particular one wins (platform over os and arch).
+    /// Per os, arch or platform word, in the file's order; the more particular one wins (platform
+    /// over os and arch).
     pub overrides: Vec<(String, UpstreamKeys)>,
 }
 
@@ -94,14 +95,15 @@ pub struct Original {
     pub coordinate: Coordinate,
     /// How to check it.
     pub checksum: Option<Checksum>,
-    /// Glob in the archive → file name in the artifact; empty: the defaults (each binary at any depth, or the single file).
+    /// Glob in the archive → file name in the artifact; empty: the defaults (each binary at any
+    /// depth, or the single file).
     pub extract: Vec<(String, FileName)>,
 }
 
 impl Upstream {
-    /// The keys that hold on a platform: overrides laid over the base, the more particular later. `replacements` add up,
-    /// all other keys are replaced. An override that names another kind of original drops the base's, and what belongs to
-    /// it: tag, asset and checksums file.
+    /// The keys that hold on a platform: overrides laid over the base, the more particular later.
+    /// `replacements` add up, all other keys are replaced. An override that names another kind of
+    /// original drops the base's, and what belongs to it: tag, asset and checksums file.
     pub fn on(&self, platform: &Platform) -> UpstreamKeys {
         let mut merged = self.base.clone();
         for word in layers(*platform) {

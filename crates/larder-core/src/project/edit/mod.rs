@@ -1,8 +1,9 @@
-//! Changes to the text of `versions.yml` that leave every other byte as it was: comments, order, quotes, line endings.
+//! Changes to the text of `versions.yml` that leave every other byte as it was: comments, order,
+//! quotes, line endings.
 //!
-//! The marked parser says where; what comes out is parsed again and must differ in exactly what was asked for. Where that
-//! can't be (an anchor that others repeat, a block text), nothing is changed and the error says what to do by hand. Knows
-//! nothing of recipes and touches no file.
+//! The marked parser says where; what comes out is parsed again and must differ in exactly what was
+//! asked for. Where that can't be (an anchor that others repeat, a block text), nothing is changed
+//! and the error says what to do by hand. Knows nothing of recipes and touches no file.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -240,7 +241,8 @@ fn insert(text: &str, at: usize, new: &str) -> String {
 
 /// Where an entry's version stands, without quotes and anchor; or why it can't be changed there.
 ///
-/// Looked up literally: the parser's word on where a value ends may take a comment in, and a version needs no escapes.
+/// Looked up literally: the parser's word on where a value ends may take a comment in, and a
+/// version needs no escapes.
 fn written(text: &str, entry: &Entry) -> Result<Range<usize>, &'static str> {
     let Kind::Scalar { text: value, plain } = &entry.value.kind else {
         return Err("is no text");

@@ -171,7 +171,8 @@ fn fill(shape: &str, name: &str, version: &str) -> String {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever the layout: the text with another version is the text that one would have written with it.
+    /// Whatever the layout: the text with another version is the text that one would have written
+    /// with it.
     #[test]
     fn any_layout_keeps_all_but_the_value(
         lines in prop::collection::vec(line(), 1..6),

@@ -1,5 +1,5 @@
-//! What the files of a project say about each other: versions and recipes belong together, names are known, needs form no
-//! circle, packages have names of their own.
+//! What the files of a project say about each other: versions and recipes belong together, names
+//! are known, needs form no circle, packages have names of their own.
 
 use std::collections::{BTreeMap, HashSet};
 

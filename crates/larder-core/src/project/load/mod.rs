@@ -21,7 +21,8 @@ use between::{check_between, check_pairs};
 use recipes::{Found, Look, recipes, tree};
 
 impl Project {
-    /// The folder of the project that a folder lies in: the nearest one upwards with a `versions.yml`.
+    /// The folder of the project that a folder lies in: the nearest one upwards with a
+    /// `versions.yml`.
     pub fn find(start: &Utf8Path) -> Result<Utf8PathBuf> {
         let mut misnamed = None;
         for dir in start.ancestors() {
@@ -41,8 +42,8 @@ impl Project {
         })
     }
 
-    /// Loads the project of a folder, as far as the user permits what it asks for. Problems in its files come all at once,
-    /// sorted by file and place.
+    /// Loads the project of a folder, as far as the user permits what it asks for. Problems in its
+    /// files come all at once, sorted by file and place.
     pub fn load(root: &Utf8Path, user: &UserConfig) -> Result<Self> {
         let file = root.join("versions.yml");
         let (bytes, look) = read_limited(&file)?.ok_or_else(|| {

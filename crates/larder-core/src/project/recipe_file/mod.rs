@@ -1,5 +1,5 @@
-//! `recipe.yml`: as typed → a [`Subsystem`], each problem at its place. Other recipes are none of its business: what it
-//! needs is handed on by name.
+//! `recipe.yml`: as typed → a [`Subsystem`], each problem at its place. Other recipes are none of
+//! its business: what it needs is handed on by name.
 
 use camino::Utf8PathBuf;
 
@@ -35,7 +35,8 @@ pub struct Surroundings<'a> {
 
 /// A recipe that was read.
 pub struct Read {
-    /// The subsystem, as far as it could be read; `None` where a part is missing that nothing can stand in for.
+    /// The subsystem, as far as it could be read; `None` where a part is missing that nothing can
+    /// stand in for.
     pub subsystem: Option<Subsystem>,
     /// `needs` and `build.needs` with their places.
     pub needs: Vec<At<Name>>,

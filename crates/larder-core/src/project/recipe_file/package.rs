@@ -8,7 +8,8 @@ use crate::project::syntax::decode::{At, Reader};
 use crate::project::typed::recipe::RawPackage;
 use crate::project::typed::words::FormatWord;
 
-/// The package, and the place of its name. Names of its files are told apart as on a disk that ignores case.
+/// The package, and the place of its name. Names of its files are told apart as on a disk that
+/// ignores case.
 pub(super) fn package(
     raw: Option<&RawPackage>,
     binaries: Option<&[At<FileName>]>,

@@ -1,4 +1,5 @@
-//! The templates of a recipe: whether each parses, wherever it stands, and renders for every platform.
+//! The templates of a recipe: whether each parses, wherever it stands, and renders for every
+//! platform.
 
 use std::ops::Range;
 
@@ -176,7 +177,8 @@ fn note(fault: &Fault, span: &Range<usize>, text: &str, reader: &mut Reader<'_>)
     reader.problems.push(problem);
 }
 
-/// The place in the file of a part of a text, where quotes, escapes and folding let it be found; else the whole text's.
+/// The place in the file of a part of a text, where quotes, escapes and folding let it be found;
+/// else the whole text's.
 fn within(file: &str, span: &Range<usize>, text: &str, part: &Range<usize>) -> Range<usize> {
     let (Some(written), Some(wanted)) = (file.get(span.clone()), text.get(part.clone())) else {
         return span.clone();

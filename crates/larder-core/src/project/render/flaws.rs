@@ -1,4 +1,5 @@
-//! What is wrong with a recipe once its templates are filled in, and which text of the recipe it is about.
+//! What is wrong with a recipe once its templates are filled in, and which text of the recipe it is
+//! about.
 
 use crate::project::template::{Fault, Template, Variables};
 use crate::project::user::{UserConfig, url_fault};
@@ -39,8 +40,8 @@ pub struct Flaw {
 /// Collects flaws while rendering goes on.
 pub(super) struct Flaws<'a> {
     pub(super) list: Vec<Flaw>,
-    /// Whose permission plain http needs. `None` once the project is loaded: it was checked then, and the client checks it
-    /// again before it asks.
+    /// Whose permission plain http needs. `None` once the project is loaded: it was checked then,
+    /// and the client checks it again before it asks.
     user: Option<&'a UserConfig>,
 }
 

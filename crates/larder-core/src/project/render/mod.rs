@@ -1,5 +1,6 @@
-//! A subsystem's originals and builds rendered for a platform: overrides laid over the base, templates filled in, the
-//! results checked. Done once for every platform at load, and again when asked for. Touches no file.
+//! A subsystem's originals and builds rendered for a platform: overrides laid over the base,
+//! templates filled in, the results checked. Done once for every platform at load, and again when
+//! asked for. Touches no file.
 
 use super::domain::{Original, RenderedBuild, Subsystem};
 use super::template::Variables;
@@ -22,8 +23,8 @@ impl Subsystem {
             .map_err(|flaws| self.render_error(&flaws))
     }
 
-    /// The build for a platform and a pair of folders; `None` where the recipe names none. With the literals `<out>` and
-    /// `<src>` it is what the key is made of.
+    /// The build for a platform and a pair of folders; `None` where the recipe names none. With the
+    /// literals `<out>` and `<src>` it is what the key is made of.
     pub fn rendered_build(
         &self,
         platform: &Platform,

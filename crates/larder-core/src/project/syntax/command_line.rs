@@ -1,5 +1,5 @@
-//! A command line written in a file, such as a line of `ci:`, as words: blanks separate, quotes of either kind keep
-//! together, nothing is expanded.
+//! A command line written in a file, such as a line of `ci:`, as words: blanks separate, quotes of
+//! either kind keep together, nothing is expanded.
 //!
 //! Knows no command; who checks a line and who runs it split it alike.
 

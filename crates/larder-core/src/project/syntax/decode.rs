@@ -1,4 +1,5 @@
-//! A YAML tree → typed values with their places, noting every problem on the way instead of stopping at the first.
+//! A YAML tree → typed values with their places, noting every problem on the way instead of
+//! stopping at the first.
 //!
 //! Knows nothing of what the values mean together.
 
@@ -234,7 +235,8 @@ impl<T: JsonSchema> JsonSchema for NonEmpty<T> {
     }
 }
 
-/// A mapping whose keys the user names. A value that could not be read is `None`, so that its key still counts.
+/// A mapping whose keys the user names. A value that could not be read is `None`, so that its key
+/// still counts.
 #[derive(Clone, Debug)]
 pub struct Pairs<K, V>(pub Vec<(At<K>, Option<V>)>);
 

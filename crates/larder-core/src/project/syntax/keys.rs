@@ -1,7 +1,7 @@
 //! Mappings of known keys, and closed sets of words.
 //!
-//! [`keys!`] makes a struct of a file's keys: the decoder, the known names and the JSON Schema come from the one
-//! definition.
+//! [`keys!`] makes a struct of a file's keys: the decoder, the known names and the JSON Schema come
+//! from the one definition.
 
 use std::ops::Range;
 
@@ -72,7 +72,8 @@ pub fn decode_keys<T: Keys>(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>
     Some(keys)
 }
 
-/// Defines the keys of a file's mapping: a struct of optional typed values, plus where each key stands.
+/// Defines the keys of a file's mapping: a struct of optional typed values, plus where each key
+/// stands.
 macro_rules! keys {
     ($(#[$meta:meta])* pub struct $name:ident, required $required:tt {
         $($(#[$doc:meta])* $key:literal $field:ident: $type:ty,)*

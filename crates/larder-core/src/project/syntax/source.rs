@@ -101,7 +101,8 @@ pub fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems
 }
 
-/// The bytes of a regular file, no more than the limit and one, and what it looked like before they were read.
+/// The bytes of a regular file, no more than the limit and one, and what it looked like before they
+/// were read.
 pub fn read_limited(path: &Utf8Path) -> Result<Option<(Vec<u8>, Metadata)>> {
     let Some(meta) = fs::stat(path)? else {
         return Ok(None);

@@ -1,4 +1,5 @@
-//! The engine for all other templates: minijinja, with few filters and tests, and a bound on its steps.
+//! The engine for all other templates: minijinja, with few filters and tests, and a bound on its
+//! steps.
 
 use std::sync::LazyLock;
 

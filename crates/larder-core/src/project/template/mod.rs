@@ -1,7 +1,8 @@
 //! Templates in recipes: minijinja with strict undefined, over a closed list of variables.
 //!
-//! What holds nothing but text, `{{ name }}` and `{{ 'a' if name == 'b' else 'c' }}` is rendered by `simple`, so that
-//! ordinary projects never set up the engine. Knows nothing of files; a fault names its place within the template.
+//! What holds nothing but text, `{{ name }}` and `{{ 'a' if name == 'b' else 'c' }}` is rendered by
+//! `simple`, so that ordinary projects never set up the engine. Knows nothing of files; a fault
+//! names its place within the template.
 
 mod engine;
 mod fault;
@@ -31,7 +32,8 @@ impl Template {
     }
 }
 
-/// What is wrong with a template on any platform: that it does not parse, or uses unknown variables.
+/// What is wrong with a template on any platform: that it does not parse, or uses unknown
+/// variables.
 pub fn faults(text: &str, scope: Scope) -> Vec<Fault> {
     if !text.contains('{') {
         return Vec::new();

@@ -1,4 +1,5 @@
-//! Templates that hold nothing but text, `{{ name }}` and `{{ 'a' if name == 'b' else 'c' }}`, in pieces.
+//! Templates that hold nothing but text, `{{ name }}` and `{{ 'a' if name == 'b' else 'c' }}`, in
+//! pieces.
 
 use super::fault::{Fault, unknown};
 use super::variables::{FOLDERS, Scope, VARIABLES, Variables};
@@ -48,8 +49,8 @@ impl<'a> Piece<'a> {
     }
 }
 
-/// The pieces of a template that holds nothing but text, `{{ name }}` and simple choices; `None` for what needs the
-/// engine.
+/// The pieces of a template that holds nothing but text, `{{ name }}` and simple choices; `None`
+/// for what needs the engine.
 pub(super) fn pieces(text: &str) -> Option<Vec<Piece<'_>>> {
     let mut pieces = Vec::new();
     let mut rest = text;

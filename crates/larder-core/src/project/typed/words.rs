@@ -1,4 +1,5 @@
-//! What single texts in the files can be, beyond the model's types: durations, sizes, repositories, requirements.
+//! What single texts in the files can be, beyond the model's types: durations, sizes, repositories,
+//! requirements.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -43,7 +44,8 @@ from_str_word! {
     Digest, false => { "type": "string", "pattern": "^(sha256:)?[0-9a-fA-F]{64}$" },
 }
 
-/// The value of an environment variable or of a tool's version: a number or `true` is taken as the text it is.
+/// The value of an environment variable or of a tool's version: a number or `true` is taken as the
+/// text it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Value(pub String);
 

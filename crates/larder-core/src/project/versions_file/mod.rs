@@ -1,4 +1,5 @@
-//! `versions.yml`: as typed → the project's settings, each problem at its place. Recipes are none of its business.
+//! `versions.yml`: as typed → the project's settings, each problem at its place. Recipes are none
+//! of its business.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

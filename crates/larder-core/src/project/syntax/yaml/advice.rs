@@ -1,4 +1,5 @@
-//! What a text that is no YAML says to the person who wrote it: the parser's words, and what is most likely wrong.
+//! What a text that is no YAML says to the person who wrote it: the parser's words, and what is
+//! most likely wrong.
 
 use std::sync::Arc;
 

@@ -1,7 +1,9 @@
-//! YAML text → a tree whose every node knows its place in the file. Scalars stay the text that was written.
+//! YAML text → a tree whose every node knows its place in the file. Scalars stay the text that was
+//! written.
 //!
-//! Stricter than YAML: no tags, no merge keys, no second document, no key twice. Hostile input meets limits: depth, and
-//! number of nodes (an alias counts as all that it repeats); `source` limits the size of files. Knows nothing of what the keys mean.
+//! Stricter than YAML: no tags, no merge keys, no second document, no key twice. Hostile input
+//! meets limits: depth, and number of nodes (an alias counts as all that it repeats); `source`
+//! limits the size of files. Knows nothing of what the keys mean.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -311,7 +313,8 @@ impl Builder<'_> {
         start..self.offsets.byte(span.end.index()).max(start)
     }
 
-    /// Without the white space that the parser counts to a plain text, and of a block only the first line.
+    /// Without the white space that the parser counts to a plain text, and of a block only the
+    /// first line.
     fn trimmed(&self, range: Range<usize>) -> Range<usize> {
         let text = &self.source.text[range.clone()];
         range.start..range.start + text.trim_end().len()

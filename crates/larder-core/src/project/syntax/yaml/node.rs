@@ -5,7 +5,8 @@ use std::ops::Range;
 /// A value and its place, in bytes.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Where a caret goes: the text itself, a flow collection from brace to brace, else the first key or item.
+    /// Where a caret goes: the text itself, a flow collection from brace to brace, else the first
+    /// key or item.
     pub span: Range<usize>,
     /// What it is.
     pub kind: Kind,
