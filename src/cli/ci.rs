@@ -4,15 +4,13 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use super::Global;
+use super::counts::Counts;
 use super::line::Line;
 use super::session::supervised;
-use super::settings::Startup;
-use super::tally::Tally;
-use crate::report::{self, Mode, Verbosity};
-use larder_core::error::{Error, Kind, Result};
-use larder_core::model::{Action, Outcome};
-use larder_engine::events::Did;
-use larder_engine::release::upload::held_back;
+use crate::report::{self, Mode, Tone, Verbosity};
+use larder_core::error::{Kind, Result};
+use larder_core::model::Outcome;
+use larder_engine::tasks::ci::{Ci, CommandLine as _};
 
 /// Do what CI does: the lines of `ci:` in versions.yml
 ///
@@ -30,72 +28,35 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
     let started = Instant::now();
     let root = global.root()?;
     let project = global.load(&root)?;
-    if project.ci.is_empty() {
-        return Err(Error::usage("versions.yml has no `ci:`")
-            .hint("say what CI does, e.g. `ci: [ensure all, verify, package all]`"));
-    }
-    let mut lines = understand(&project.ci, &global.startup)?;
-    let held_back = held_back(&project, &global.startup.ci());
-    if held_back.is_some() {
-        lines = lines.into_iter().map(Line::without_upload).collect();
-    }
-    let tally = Tally::default();
+    let context = global.startup.ci();
+    let ci = Ci::understand(&project, &context, |line| {
+        Line::parse(line, &global.startup)
+    })?;
+    let counts = Counts::default();
     let inner = Global {
         directory: Some(root),
-        within: Some(tally.clone()),
+        within: Some(counts.clone()),
         ..global.clone()
     };
     // Also between two lines a signal ends the run.
     let (runtime, cancel) = supervised()?;
-    let mode = global.mode();
-    let groups = matches!(mode, Mode::GitHubActions { .. });
-    let talks = !global.json && global.verbosity() > Verbosity::Quiet;
-    let mut done: Vec<Did> = Vec::new();
     let mut code = ExitCode::SUCCESS;
-    for line in &lines {
-        let mut did = Did::new(Action::Ci, &line.text, Outcome::Skipped);
-        if code != ExitCode::SUCCESS || cancel.signal().is_some() {
-            did.reason = Some("not run".into());
-            done.push(did);
-            continue;
-        }
-        if let Some(why) = held_back.as_ref().filter(|_| line.releases()) {
-            did.reason = Some(why.clone());
-            done.push(did);
-            continue;
-        }
-        if groups {
-            report::say(&format!("::group::larder {}", line.text));
-        } else if talks {
-            report::say(
-                &global
-                    .paint()
-                    .tone(report::Tone::Strong, &format!("larder {}", line.text)),
-            );
-        }
-        let start = Instant::now();
-        code = line.run(&inner);
-        if groups {
-            report::say("::endgroup::");
-        } else if talks {
-            report::say("");
-        }
-        did.outcome = if code == ExitCode::SUCCESS {
-            Outcome::Ran
-        } else {
-            Outcome::Failed
-        };
-        did.seconds = start.elapsed().as_secs_f64();
+    let done = ci.run(&cancel, |line| {
+        code = shown(line, &inner);
         // Told already, but not as data.
-        did.error = tally.take_error().filter(|_| global.json);
-        done.push(did);
-    }
+        let error = counts.take_error().filter(|_| global.json);
+        if code == ExitCode::SUCCESS {
+            Ok(())
+        } else {
+            Err(error)
+        }
+    });
     if let Some(signal) = cancel.signal() {
         code = ExitCode::from(Kind::Interrupted(signal).exit_code());
     }
     runtime.shutdown_background();
     for did in &done {
-        tally.count(did.outcome);
+        counts.count(did.outcome);
         global.tell(did);
     }
     if code != ExitCode::SUCCESS && !global.json {
@@ -107,30 +68,24 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
             "ci: `{failed}` failed; `larder {failed}` runs it alone"
         ));
     }
-    tally.end(global, started, Ok(code))
+    counts.end(global, started, Ok(code))
 }
 
-/// Every line, or what is wrong with all that are wrong.
-fn understand(lines: &[String], startup: &Startup) -> Result<Vec<Line>> {
-    let mut good = Vec::new();
-    let mut bad = Vec::new();
-    for line in lines {
-        match Line::parse(line, startup) {
-            Ok(line) => good.push(line),
-            Err(error) => bad.push((line, error)),
-        }
+/// Runs a line, marked off from what is shown of the others.
+fn shown(line: &Line, global: &Global) -> ExitCode {
+    let groups = matches!(global.mode(), Mode::GitHubActions { .. });
+    let talks = !global.json && global.verbosity() > Verbosity::Quiet;
+    let title = format!("larder {}", line.text());
+    if groups {
+        report::say(&format!("::group::{title}"));
+    } else if talks {
+        report::say(&global.paint().tone(Tone::Strong, &title));
     }
-    if bad.is_empty() {
-        return Ok(good);
+    let code = line.run(global);
+    if groups {
+        report::say("::endgroup::");
+    } else if talks {
+        report::say("");
     }
-    let told: Vec<String> = bad
-        .iter()
-        .map(|(line, error)| format!("`{line}`: {}", error.causes().join(": ")))
-        .collect();
-    let error =
-        Error::usage("`ci:` in versions.yml is wrong; nothing was run").cause(told.join("\n"));
-    let mut hints: Vec<&String> = bad.iter().flat_map(|(_, error)| error.hints()).collect();
-    hints.sort_unstable();
-    hints.dedup();
-    Err(hints.into_iter().fold(error, Error::hint))
+    code
 }

@@ -169,7 +169,7 @@ pub(super) fn tell_success(finished: Vec<Finished>, global: &Global, started: In
     events.send(Event::Summary(summary));
     drop(events);
     let totals = reporter.finish();
-    if let Some(tally) = &global.within {
-        tally.add(&totals.counts);
+    if let Some(counts) = &global.within {
+        counts.add(&totals.counts);
     }
 }

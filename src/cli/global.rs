@@ -6,8 +6,8 @@ use std::sync::mpsc::Receiver;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::counts::Counts;
 use super::settings::{Startup, current_dir};
-use super::tally::Tally;
 use crate::report::{
     self, ColorChoice, Mode, Paint, Redactor, Reporter, ReporterHandle, Verbosity,
 };
@@ -42,7 +42,7 @@ pub struct Global {
     pub color: ColorChoice,
     /// The run of command lines that this one is a part of, whose summary counts its steps.
     #[arg(skip)]
-    pub within: Option<Tally>,
+    pub within: Option<Counts>,
     /// What the process was started with.
     #[arg(skip)]
     pub startup: Startup,

@@ -10,11 +10,11 @@ use super::{Cli, Command, Global, exec};
 use crate::report::ColorChoice;
 use larder_core::error::{Error, Result};
 use larder_core::project::command_line::split;
+use larder_engine::tasks::ci::CommandLine;
 
 /// A line that was understood.
 pub struct Line {
-    /// As it was written.
-    pub text: String,
+    text: String,
     cli: Cli,
 }
 
@@ -29,7 +29,7 @@ impl Line {
             .try_get_matches_from(words)
             .and_then(|matches| Cli::from_arg_matches(&matches));
         let cli = parsed.map_err(|mut error| {
-            super::meant::name_variable(&mut error, &startup.environment);
+            super::suggestions::name_variable(&mut error, &startup.environment);
             let hint = "lines are written as after `larder`; `larder help` shows the commands";
             if !error.use_stderr() {
                 return wrong("it only shows help".into()).hint(hint);
@@ -59,21 +59,6 @@ impl Line {
         })
     }
 
-    /// Whether it does nothing but change the hub.
-    pub fn releases(&self) -> bool {
-        matches!(&self.cli.command, Command::Release(args) if args.writes())
-    }
-
-    /// The same, but nothing it builds is uploaded.
-    pub fn without_upload(mut self) -> Self {
-        match &mut self.cli.command {
-            Command::Ensure(args) => args.how.upload = false,
-            Command::Bundle(args) => args.how.upload = false,
-            _ => {}
-        }
-        self
-    }
-
     /// Runs it in the project's folder, shown as the outer command is. Failures are shown here.
     pub fn run(&self, outer: &Global) -> ExitCode {
         let mut global = self.cli.global.clone();
@@ -95,6 +80,25 @@ impl Line {
             Command::Exec(args) => super::ended(exec::run_as_child(args, &global), &global),
             command => super::finish(command, &global),
         }
+    }
+}
+
+impl CommandLine for Line {
+    fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn releases(&self) -> bool {
+        matches!(&self.cli.command, Command::Release(args) if args.writes())
+    }
+
+    fn without_upload(mut self) -> Self {
+        match &mut self.cli.command {
+            Command::Ensure(args) => args.how.upload = false,
+            Command::Bundle(args) => args.how.upload = false,
+            _ => {}
+        }
+        self
     }
 }
 

@@ -10,6 +10,7 @@ mod check;
 mod ci;
 mod clean;
 mod collect;
+mod counts;
 mod ensure;
 mod env;
 mod exec;
@@ -21,7 +22,6 @@ mod install;
 mod line;
 mod list;
 mod lock;
-mod meant;
 mod outdated;
 mod package;
 mod plan;
@@ -34,7 +34,7 @@ mod session;
 mod settings;
 mod starter;
 mod status;
-mod tally;
+mod suggestions;
 mod verify;
 mod why;
 
@@ -133,7 +133,7 @@ pub fn main() -> ExitCode {
     let matches = match parser(&startup.environment).try_get_matches() {
         Ok(matches) => matches,
         Err(mut error) => {
-            meant::advise(&mut error, &startup);
+            suggestions::advise(&mut error, &startup);
             // Help and version go to stdout and are no failure.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
@@ -203,7 +203,7 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
 fn show(error: &Error, global: &Global) {
     talk(error, global);
     match &global.within {
-        Some(tally) => tally.keep(error),
+        Some(counts) => counts.keep(error),
         None if global.json => {
             // Who closed stdout does not want to know.
             let _ = report::print(&(report::failure_line(error, &global.redactor()) + "\n"));

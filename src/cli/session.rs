@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Global;
-use super::tally::Tally;
+use super::counts::Counts;
 use crate::report::ReporterHandle;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
@@ -102,7 +102,7 @@ pub struct Session {
     /// Runs step threads and child processes.
     runtime: tokio::runtime::Runtime,
     reporter: ReporterHandle,
-    within: Option<Tally>,
+    within: Option<Counts>,
     started: Instant,
 }
 
@@ -166,8 +166,8 @@ impl Session {
         };
         self.ctx.events.send(Event::Summary(summary));
         let totals = self.reporter.finish();
-        if let Some(tally) = &self.within {
-            tally.add(&totals.counts);
+        if let Some(counts) = &self.within {
+            counts.add(&totals.counts);
         }
         self.runtime.shutdown_background();
         ExitCode::from(worst.or(totals.worst()).map_or(0, Kind::exit_code))

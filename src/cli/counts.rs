@@ -12,7 +12,7 @@ use larder_core::model::Outcome;
 
 /// Counts all steps of a run of command lines; clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Tally(Arc<Mutex<Inner>>);
+pub struct Counts(Arc<Mutex<Inner>>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -20,7 +20,7 @@ struct Inner {
     error: Option<Error>,
 }
 
-impl Tally {
+impl Counts {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

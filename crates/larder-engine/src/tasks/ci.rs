@@ -1,0 +1,107 @@
+//! `ci`: the lines of `ci:`, one after the other; the first failure ends the run.
+
+use std::time::Instant;
+
+use crate::events::Did;
+use crate::release::upload::held_back;
+use crate::settings::CiContext;
+use larder_core::cancel::Cancel;
+use larder_core::error::{Error, Result};
+use larder_core::model::{Action, Outcome};
+use larder_core::project::Project;
+
+/// A command line of larder's own that was understood.
+pub trait CommandLine: Sized {
+    /// As it was written.
+    fn text(&self) -> &str;
+
+    /// Whether it does nothing but change the hub.
+    fn releases(&self) -> bool;
+
+    /// The same, but nothing that it builds is uploaded.
+    #[must_use]
+    fn without_upload(self) -> Self;
+}
+
+/// The lines of a project's `ci:`.
+#[derive(Debug)]
+pub struct Ci<L> {
+    lines: Vec<L>,
+    /// Why nothing is written to the hub.
+    held_back: Option<String>,
+}
+
+impl<L: CommandLine> Ci<L> {
+    /// Understands every line, before the first one runs; the error tells what is wrong with all that are wrong.
+    pub fn understand(
+        project: &Project,
+        context: &CiContext,
+        parse: impl Fn(&str) -> Result<L>,
+    ) -> Result<Self> {
+        if project.ci.is_empty() {
+            return Err(Error::usage("versions.yml has no `ci:`")
+                .hint("say what CI does, e.g. `ci: [ensure all, verify, package all]`"));
+        }
+        let mut lines = Vec::new();
+        let mut wrong = Vec::new();
+        for line in &project.ci {
+            match parse(line) {
+                Ok(line) => lines.push(line),
+                Err(error) => wrong.push((line, error)),
+            }
+        }
+        if !wrong.is_empty() {
+            return Err(all_wrong(&wrong));
+        }
+        let held_back = held_back(project, context);
+        if held_back.is_some() {
+            lines = lines.into_iter().map(L::without_upload).collect();
+        }
+        Ok(Self { lines, held_back })
+    }
+
+    /// Runs the lines; gives how each ended. `run` fails with the error that ended a line outside of its steps, if there is
+    /// one.
+    pub fn run(
+        &self,
+        cancel: &Cancel,
+        mut run: impl FnMut(&L) -> Result<(), Option<Error>>,
+    ) -> Vec<Did> {
+        let mut failed = false;
+        let mut one = |line: &L| {
+            let mut did = Did::new(Action::Ci, line.text(), Outcome::Skipped);
+            if failed || cancel.signal().is_some() {
+                did.reason = Some("not run".into());
+                return did;
+            }
+            if let Some(why) = self.held_back.as_ref().filter(|_| line.releases()) {
+                did.reason = Some(why.clone());
+                return did;
+            }
+            let start = Instant::now();
+            match run(line) {
+                Ok(()) => did.outcome = Outcome::Ran,
+                Err(error) => {
+                    failed = true;
+                    (did.outcome, did.error) = (Outcome::Failed, error);
+                }
+            }
+            did.seconds = start.elapsed().as_secs_f64();
+            did
+        };
+        self.lines.iter().map(&mut one).collect()
+    }
+}
+
+fn all_wrong(wrong: &[(&String, Error)]) -> Error {
+    let told: Vec<String> = wrong
+        .iter()
+        .map(|(line, error)| format!("`{line}`: {}", error.causes().join(": ")))
+        .collect();
+    let error =
+        Error::usage("`ci:` in versions.yml is wrong; nothing was run").cause(told.join("\n"));
+    let mut hints: Vec<&String> = wrong.iter().flat_map(|(_, error)| error.hints()).collect();
+    hints.sort_unstable();
+    hints.dedup();
+    hints.into_iter().fold(error, Error::hint)
+}
