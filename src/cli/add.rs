@@ -5,9 +5,8 @@ use std::process::ExitCode;
 use super::Global;
 use super::session::supervised;
 use crate::report::{self, Verbosity};
-use larder_core::error::{Error, Result};
-use larder_core::formats::documents::AddDocument;
-use larder_core::model::{FileName, Name, Platform};
+use larder_core::error::Result;
+use larder_core::model::{FileName, Name};
 use larder_core::project::Project;
 use larder_engine::import::{self, Proposal, Source, Wish};
 use larder_remote::http;
@@ -46,47 +45,17 @@ pub struct Args {
     offline: bool,
 }
 
-/// Where publishers mostly have something.
-const USUAL: [&str; 6] = [
-    "linux-amd64",
-    "linux-arm64",
-    "darwin-amd64",
-    "darwin-arm64",
-    "windows-amd64",
-    "windows-arm64",
-];
-
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let name: Name = args.name.parse()?;
-    let source = source(&args.source)?;
+    let source = Source::parse(&args.source)?;
     let binaries = args
         .binaries
         .iter()
         .map(|text| Ok(text.parse::<FileName>()?))
         .collect::<Result<Vec<_>>>()?;
     let project = global.load(&global.root()?)?;
-    if let Some(known) = project.subsystems.get(&name) {
-        return Err(Error::usage(format!("`{name}` is there already, at {}", known.version))
-            .hint(format!("`larder bump {name}` pins another version; remove its recipe and its version to add it anew")));
-    }
-    let mut platforms = project.platforms.clone();
-    platforms.extend(
-        USUAL
-            .iter()
-            .filter_map(|text| text.parse::<Platform>().ok()),
-    );
-    platforms.sort();
-    platforms.dedup();
-    let schema = Wish::schema_of(&project);
-    let wish = Wish {
-        schema,
-        name,
-        source,
-        version: args.version.clone(),
-        binaries,
-        platforms,
-    };
+    let wish = Wish::new(&project, name, source, args.version.clone(), binaries)?;
     let (_runtime, cancel) = supervised()?;
     let settings = global.startup.remote(args.offline)?;
     let publishers = Publishers {
@@ -101,78 +70,13 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     } else {
         import::write(&project, user, &wish.name, &proposal)?
     };
-    let written: Vec<String> = written
-        .iter()
-        .map(|path| path.strip_prefix(&project.root).unwrap_or(path).to_string())
-        .collect();
+    let written: Vec<String> = written.iter().map(|path| project.relative(path)).collect();
     if global.json {
-        global.print_json(&document(&wish, proposal, written))?;
+        global.print_json(&import::document(&wish, proposal, written))?;
     } else {
         tell(&wish, &proposal, &written, &project, global)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The source that is meant.
-fn source(text: &str) -> Result<Source> {
-    let wrong = |hint: &str| {
-        Err(Error::usage(format!("`{text}` is no source that can be added from")).hint(hint))
-    };
-    let Some(repo) = text.strip_prefix("github:") else {
-        let page = text
-            .strip_prefix("https://github.com/")
-            .map(|rest| rest.trim_end_matches('/').trim_end_matches(".git"));
-        return match page {
-            Some(repo) if repo.matches('/').count() == 1 => {
-                wrong(&format!("write `github:{repo}`"))
-            }
-            _ if text.contains("://") => Ok(Source::Url(http::parse_url(text)?.to_string())),
-            _ => wrong(
-                "write `github:owner/name`, or a url; for `npm:` and `pypi:` write the recipe by hand",
-            ),
-        };
-    };
-    let part = |part: &str| {
-        !part.is_empty()
-            && !part.starts_with(['.', '-'])
-            && part
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-    };
-    match repo.split_once('/') {
-        Some((owner, name)) if part(owner) && part(name) => Ok(Source::GitHub(repo.to_owned())),
-        _ => wrong("write `github:owner/name`, such as github:nats-io/nats-server"),
-    }
-}
-
-fn document(wish: &Wish, proposal: Proposal, written: Vec<String>) -> AddDocument {
-    let Proposal {
-        version,
-        tag,
-        assets,
-        missing,
-        checksums,
-        silent: _,
-        binaries,
-        seen,
-        recipe,
-    } = proposal;
-    AddDocument {
-        name: wish.name.clone(),
-        version,
-        source: wish.source.to_string(),
-        tag,
-        binaries: binaries.iter().map(ToString::to_string).collect(),
-        assets: assets
-            .into_iter()
-            .map(|(platform, asset)| (platform.to_string(), asset))
-            .collect(),
-        missing,
-        checksums,
-        seen,
-        recipe,
-        written,
-    }
 }
 
 /// What was guessed, for whoever looks it over.
@@ -241,40 +145,4 @@ fn tell(
         ))?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sources_are_read() {
-        assert_eq!(
-            source("github:nats-io/nats-server").unwrap(),
-            Source::GitHub("nats-io/nats-server".into())
-        );
-        assert_eq!(
-            source("https://x.example/a-1.0").unwrap(),
-            Source::Url("https://x.example/a-1.0".into())
-        );
-        for wrong in [
-            "nats",
-            "github:nats",
-            "github:a/b/c",
-            "github:../x",
-            "npm:esbuild",
-            "https://github.com/a/b",
-            "ftp://x/y",
-        ] {
-            assert_eq!(
-                source(wrong).unwrap_err().kind(),
-                larder_core::Kind::Usage,
-                "{wrong}"
-            );
-        }
-        assert_eq!(
-            source("https://github.com/a/b.git").unwrap_err().hints(),
-            ["write `github:a/b`"]
-        );
-    }
 }

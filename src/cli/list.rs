@@ -8,8 +8,9 @@ use crate::report::table::{Table, stdout_width};
 use crate::report::{self, Paint, Tone, Verbosity};
 use larder_core::error::Result;
 use larder_core::formats::documents::{ListDocument, ListEntry};
-use larder_core::model::{Name, Origin, Platform};
-use larder_core::project::{Project, Subsystem};
+use larder_core::model::{Name, Platform};
+use larder_core::project::Project;
+use larder_engine::inspect::list;
 
 /// List the subsystems of the project
 ///
@@ -25,11 +26,7 @@ pub struct Args {}
 /// Runs it.
 pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
     let project = global.load(&global.root()?)?;
-    let document = ListDocument {
-        project: project.name.clone(),
-        platforms: project.platforms.clone(),
-        subsystems: project.subsystems.values().map(entry).collect(),
-    };
+    let document = list::document(&project);
     if global.json {
         global.print_json(&document)?;
     } else if document.subsystems.is_empty() {
@@ -43,32 +40,6 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
         report::print(&table(&document, &project).render(stdout_width(), global.stdout_paint()))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn entry(subsystem: &Subsystem) -> ListEntry {
-    let mut origins = Vec::new();
-    if subsystem.upstream.is_some() {
-        origins.push(Origin::Original);
-    }
-    if subsystem.build.is_some() {
-        origins.push(Origin::Build);
-    }
-    ListEntry {
-        name: subsystem.name.clone(),
-        version: subsystem.version.clone(),
-        description: subsystem.description.clone(),
-        homepage: subsystem.homepage.clone(),
-        license: subsystem.license.clone(),
-        binaries: subsystem.binaries.iter().map(ToString::to_string).collect(),
-        platforms: subsystem.platforms.clone(),
-        needs: subsystem.needs.clone(),
-        build_needs: subsystem
-            .build
-            .iter()
-            .flat_map(|build| build.needs.clone())
-            .collect(),
-        origins,
-    }
 }
 
 fn table(document: &ListDocument, project: &Project) -> Table {

@@ -12,14 +12,15 @@ mod guess;
 mod inside;
 mod published;
 mod recipe;
+mod wish;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
+use larder_core::formats::documents::AddDocument;
 use larder_core::fs;
 use larder_core::model::{FileName, Name, Platform, Version};
 use larder_core::project::user::UserConfig;
@@ -31,61 +32,36 @@ use guess::{Guess, Sums, guess};
 
 use inside::Inside;
 
-/// Where a publisher's files are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// In the releases of `owner/name` on GitHub.
-    GitHub(String),
-    /// One of them is here; the others are looked for beside it.
-    Url(String),
-}
+pub use wish::{Source, Wish};
 
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::GitHub(repo) => write!(f, "github:{repo}"),
-            Self::Url(url) => f.write_str(url),
-        }
-    }
-}
-
-impl Source {
-    /// What of its name may be in the assets' names.
-    fn word(&self) -> &str {
-        match self {
-            Self::GitHub(repo) => repo.rsplit('/').next().unwrap_or_default(),
-            Self::Url(_) => "",
-        }
-    }
-}
-
-/// What is to be added.
-#[derive(Clone, Debug)]
-pub struct Wish {
-    /// Its name here.
-    pub name: Name,
-    /// Where it is released.
-    pub source: Source,
-    /// Default: the latest release.
-    pub version: Option<String>,
-    /// Names of its binaries; default: what is found.
-    pub binaries: Vec<FileName>,
-    /// The platforms it is looked for on.
-    pub platforms: Vec<Platform>,
-    /// The recipe's JSON Schema, seen from the recipe, where `init` wrote it: editors complete and check by it.
-    pub schema: Option<&'static str>,
-}
-
-impl Wish {
-    /// The schema that a project's recipes name.
-    pub fn schema_of(project: &Project) -> Option<&'static str> {
-        let usual = project.subsystems_dir == project.root.join("subsystems");
-        (usual
-            && project
-                .root
-                .join(".larder/schema/recipe.schema.json")
-                .exists())
-        .then_some("../../.larder/schema/recipe.schema.json")
+/// What was found, and what was written of it.
+pub fn document(wish: &Wish, proposal: Proposal, written: Vec<String>) -> AddDocument {
+    let Proposal {
+        version,
+        tag,
+        assets,
+        missing,
+        checksums,
+        silent: _,
+        binaries,
+        seen,
+        recipe,
+    } = proposal;
+    AddDocument {
+        name: wish.name.clone(),
+        version,
+        source: wish.source.to_string(),
+        tag,
+        binaries: binaries.iter().map(ToString::to_string).collect(),
+        assets: assets
+            .into_iter()
+            .map(|(platform, asset)| (platform.to_string(), asset))
+            .collect(),
+        missing,
+        checksums,
+        seen,
+        recipe,
+        written,
     }
 }
 

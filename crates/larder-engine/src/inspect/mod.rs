@@ -2,6 +2,8 @@
 //!
 //! A document holds texts as they were said; whoever shows them takes secrets and control characters out.
 
+pub mod check;
+pub mod list;
 pub mod plan;
 pub mod status;
 pub mod why;

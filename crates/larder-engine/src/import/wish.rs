@@ -1,0 +1,176 @@
+//! What `add` is asked for: a name, where it is released, and for which platforms.
+
+use std::fmt;
+
+use larder_core::error::{Error, Result};
+use larder_core::model::{FileName, Name, Platform};
+use larder_core::project::Project;
+use larder_remote::http::parse_url;
+
+/// Where a publisher's files are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// In the releases of `owner/name` on GitHub.
+    GitHub(String),
+    /// One of them is here; the others are looked for beside it.
+    Url(String),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::GitHub(repo) => write!(f, "github:{repo}"),
+            Self::Url(url) => f.write_str(url),
+        }
+    }
+}
+
+impl Source {
+    /// From a word of the command line: `github:owner/name`, or a url.
+    pub fn parse(text: &str) -> Result<Self> {
+        let wrong = |hint: &str| {
+            Err(Error::usage(format!("`{text}` is no source that can be added from")).hint(hint))
+        };
+        let Some(repo) = text.strip_prefix("github:") else {
+            let page = text
+                .strip_prefix("https://github.com/")
+                .map(|rest| rest.trim_end_matches('/').trim_end_matches(".git"));
+            return match page {
+                Some(repo) if repo.matches('/').count() == 1 => {
+                    wrong(&format!("write `github:{repo}`"))
+                }
+                _ if text.contains("://") => Ok(Self::Url(parse_url(text)?.to_string())),
+                _ => wrong(
+                    "write `github:owner/name`, or a url; for `npm:` and `pypi:` write the recipe by hand",
+                ),
+            };
+        };
+        let part = |part: &str| {
+            !part.is_empty()
+                && !part.starts_with(['.', '-'])
+                && part
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        };
+        match repo.split_once('/') {
+            Some((owner, name)) if part(owner) && part(name) => Ok(Self::GitHub(repo.to_owned())),
+            _ => wrong("write `github:owner/name`, such as github:nats-io/nats-server"),
+        }
+    }
+
+    /// What of its name may be in the assets' names.
+    pub(super) fn word(&self) -> &str {
+        match self {
+            Self::GitHub(repo) => repo.rsplit('/').next().unwrap_or_default(),
+            Self::Url(_) => "",
+        }
+    }
+}
+
+/// What is to be added.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// Its name here.
+    pub name: Name,
+    /// Where it is released.
+    pub source: Source,
+    /// Default: the latest release.
+    pub version: Option<String>,
+    /// Names of its binaries; default: what is found.
+    pub binaries: Vec<FileName>,
+    /// The platforms it is looked for on.
+    pub platforms: Vec<Platform>,
+    /// The recipe's JSON Schema, seen from the recipe, where `init` wrote it: editors complete and check by it.
+    pub schema: Option<&'static str>,
+}
+
+impl Wish {
+    /// For a project that does not have it yet; looked for on the project's platforms and the usual ones.
+    pub fn new(
+        project: &Project,
+        name: Name,
+        source: Source,
+        version: Option<String>,
+        binaries: Vec<FileName>,
+    ) -> Result<Self> {
+        if let Some(known) = project.subsystems.get(&name) {
+            let version = &known.version;
+            return Err(Error::usage(format!("`{name}` is there already, at {version}")).hint(
+                format!(
+                    "`larder bump {name}` pins another version; remove its recipe and its version to add it anew"
+                ),
+            ));
+        }
+        let usual = USUAL.iter().filter_map(|text| text.parse().ok());
+        let mut platforms: Vec<Platform> = project.platforms.iter().copied().chain(usual).collect();
+        platforms.sort();
+        platforms.dedup();
+        Ok(Self {
+            schema: Self::schema_of(project),
+            name,
+            source,
+            version,
+            binaries,
+            platforms,
+        })
+    }
+
+    /// The schema that a project's recipes name.
+    fn schema_of(project: &Project) -> Option<&'static str> {
+        let usual = project.subsystems_dir == project.root.join("subsystems");
+        (usual
+            && project
+                .root
+                .join(".larder/schema/recipe.schema.json")
+                .exists())
+        .then_some("../../.larder/schema/recipe.schema.json")
+    }
+}
+
+/// Where publishers mostly have something.
+const USUAL: [&str; 6] = [
+    "linux-amd64",
+    "linux-arm64",
+    "darwin-amd64",
+    "darwin-arm64",
+    "windows-amd64",
+    "windows-arm64",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_are_read() {
+        assert_eq!(
+            Source::parse("github:nats-io/nats-server").unwrap(),
+            Source::GitHub("nats-io/nats-server".into())
+        );
+        assert_eq!(
+            Source::parse("https://x.example/a-1.0").unwrap(),
+            Source::Url("https://x.example/a-1.0".into())
+        );
+        for wrong in [
+            "nats",
+            "github:nats",
+            "github:a/b/c",
+            "github:../x",
+            "npm:esbuild",
+            "https://github.com/a/b",
+            "ftp://x/y",
+        ] {
+            assert_eq!(
+                Source::parse(wrong).unwrap_err().kind(),
+                larder_core::Kind::Usage,
+                "{wrong}"
+            );
+        }
+        assert_eq!(
+            Source::parse("https://github.com/a/b.git")
+                .unwrap_err()
+                .hints(),
+            ["write `github:a/b`"]
+        );
+    }
+}
