@@ -1,0 +1,105 @@
+//! What a build must have made: every file that the recipe declares, and what there is to observe of them.
+
+use camino::Utf8PathBuf;
+
+use super::work::Work;
+use larder_core::error::{Error, Result};
+use larder_core::executable::{self, Executable};
+use larder_core::fs::{self, IoContext};
+use larder_core::keys::tree;
+use larder_core::model::{ArtifactFile, FileName};
+
+impl Work<'_> {
+    /// Every declared file: there, not empty, and of the right platform.
+    pub(super) fn outputs(&self) -> Result<Vec<ArtifactFile>> {
+        let platform = &self.target.platform;
+        let mut files = Vec::new();
+        for name in self
+            .subsystem
+            .file_names(platform)
+            .into_iter()
+            .take(self.subsystem.binaries.len())
+        {
+            self.collect(
+                &name,
+                &[self.out.join(&name), self.out.join("bin").join(&name)],
+            )?;
+            let path = self.out.join(&name);
+            executable::check_platform(&path, platform)?;
+            files.push(self.describe(&name, 0o755)?);
+        }
+        for include in &self.subsystem.package.include {
+            self.collect(
+                &include.name,
+                &[self.out.join(&include.path), self.src.join(&include.path)],
+            )?;
+            files.push(self.describe(&include.name, 0o644)?);
+        }
+        Ok(files)
+    }
+
+    /// Puts the first of these files that exists at the top of `out`.
+    fn collect(&self, name: &FileName, candidates: &[Utf8PathBuf]) -> Result<()> {
+        let target = self.out.join(name);
+        for candidate in candidates {
+            let Some(meta) = fs::stat(candidate)? else {
+                continue;
+            };
+            if !meta.is_file() {
+                return Err(Error::failed(format!(
+                    "the build made `{name}`, but not as a file"
+                )));
+            }
+            if meta.len() == 0 {
+                return Err(Error::failed(format!("the build made an empty `{name}`")));
+            }
+            if fs::lstat(candidate)?.is_some_and(|meta| meta.is_symlink()) || *candidate != target {
+                // A link is replaced by what it leads to.
+                let bytes_from = fs::open(candidate)?;
+                let staged = self.tmp.join(format!("collect-{name}"));
+                std::io::copy(&mut { bytes_from }, &mut fs::create(&staged)?)
+                    .at("copy", candidate)?;
+                fs::rename(&staged, &target)?;
+            }
+            return Ok(());
+        }
+        Err(Error::failed(format!("the build did not make `{name}`"))
+            .hint("its commands must write every binary of the recipe to `{{ out }}`; included files may stay in the source"))
+    }
+
+    fn describe(&self, name: &FileName, mode: u32) -> Result<ArtifactFile> {
+        let path = self.out.join(name);
+        fs::set_mode(&path, mode)?;
+        let (sha256, size) = tree::hash_file(&path)?;
+        Ok(ArtifactFile {
+            name: name.clone(),
+            mode,
+            size,
+            sha256,
+        })
+    }
+
+    /// The lowest glibc that all of these files run on, if any is linked to one.
+    pub(super) fn lowest_glibc(&self, files: &[ArtifactFile]) -> Option<String> {
+        files
+            .iter()
+            .filter_map(|file| self.glibc(file))
+            .max_by_key(|version| version_key(version))
+    }
+
+    /// The lowest glibc that a file runs on, if it is linked to one.
+    fn glibc(&self, file: &ArtifactFile) -> Option<String> {
+        match executable::inspect(self.out.join(&file.name)).ok()? {
+            Executable::Native(native) => native.glibc,
+            _ => None,
+        }
+    }
+}
+
+/// `2.28` is more than `2.9`.
+fn version_key(version: &str) -> Vec<u32> {
+    version
+        .split('.')
+        .map(|part| part.parse().unwrap_or(0))
+        .collect()
+}

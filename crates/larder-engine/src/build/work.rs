@@ -1,0 +1,328 @@
+//! One build under way: its folder, its environment, its commands.
+
+use std::io::Write;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::source;
+use crate::acquire::request::Request;
+use crate::context::Context;
+use crate::file_lock::FileLock;
+use crate::process::{Ended, shell, supervise};
+use crate::verify;
+use larder_core::environment::Environment;
+use larder_core::error::{Error, Result};
+use larder_core::formats::{LockLine, Observed};
+use larder_core::fs::{self, IoContext};
+use larder_core::model::{ArtifactFile, Platform, Target};
+use larder_core::project::{Build, RenderedBuild, RenderedSource, Subsystem};
+
+/// What a build's commands may see of the environment, beside what the recipe declares.
+const PASSED: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "CARGO_HOME",
+    "RUSTUP_HOME",
+    "GOPATH",
+    "GOCACHE",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "CARGO_HTTP_CAINFO",
+    "GIT_SSL_CAINFO",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    // Windows can't start programs without these.
+    "SystemRoot",
+    "SystemDrive",
+    "ComSpec",
+    "PATHEXT",
+    "USERPROFILE",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "ProgramFiles",
+    "ProgramData",
+];
+
+/// What a build made.
+pub(super) struct Made {
+    pub(super) files: Vec<ArtifactFile>,
+    pub(super) observed: Observed,
+}
+
+/// A build under way; its folder goes when it is dropped.
+pub(super) struct Work<'a> {
+    pub(super) request: &'a Request<'a>,
+    pub(super) ctx: &'a Context,
+    pub(super) target: &'a Target,
+    pub(super) subsystem: &'a Subsystem,
+    pub(super) declared: &'a Build,
+    rendered: RenderedBuild,
+    log: &'a Utf8Path,
+    _dir: WorkDir,
+    pub(super) src: Utf8PathBuf,
+    pub(super) out: Utf8PathBuf,
+    pub(super) tmp: Utf8PathBuf,
+}
+
+/// A folder that is removed with all in it, read-only folders too; a lock in it says that someone is at work there.
+struct WorkDir(Utf8PathBuf, Option<FileLock>);
+
+impl Drop for WorkDir {
+    fn drop(&mut self) {
+        self.1 = None;
+        // What can't be removed now is litter in `.larder`, which is safe to delete.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// In a work folder: held while a build is under way in it, whatever becomes of the target's own lock.
+const WORK_LOCK: &str = "lock";
+
+/// Removes the work folders of killed builds: those whose target nobody is at work on.
+pub fn sweep(ctx: &Context) -> Result<()> {
+    let larder = ctx.project.root.join(".larder");
+    for name in fs::list(larder.join("work"))? {
+        let Some((target, _)) = name.rsplit_once('-') else {
+            continue;
+        };
+        let folder = larder.join("work").join(&name);
+        if let Some(_held) = FileLock::take_now(&larder.join("locks").join(target))
+            && FileLock::take_now(&folder.join(WORK_LOCK)).is_some()
+        {
+            fs::remove_dir_all(folder)?;
+        }
+    }
+    Ok(())
+}
+
+impl<'a> Work<'a> {
+    pub(super) fn new(request: &'a Request<'a>, log: &'a Utf8Path) -> Result<Self> {
+        let (ctx, target, subsystem) = (request.run, request.target, request.subsystem);
+        let declared = subsystem
+            .build
+            .as_ref()
+            .ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", target.name)))?;
+        let parent = ctx.private("work")?;
+        // A name that no process had before: what an orphan of a killed run still writes goes to an abandoned folder.
+        let dir = tempfile::Builder::new()
+            .prefix(&format!("{}-{}-", target.name, target.platform))
+            .tempdir_in(&parent);
+        let dir = Utf8PathBuf::from_path_buf(dir.at("create a folder in", &parent)?.keep())
+            .unwrap_or_default();
+        let lock = FileLock::take_now(&dir.join(WORK_LOCK));
+        let dir = WorkDir(dir, lock);
+        let (src, out, tmp) = (dir.0.join("src"), dir.0.join("out"), dir.0.join("tmp"));
+        for folder in [&src, &out, &tmp] {
+            fs::create_dir_all(folder)?;
+        }
+        let rendered = subsystem
+            .rendered_build(&target.platform, out.as_str(), src.as_str())?
+            .ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", target.name)))?;
+        Ok(Self {
+            request,
+            ctx,
+            target,
+            subsystem,
+            declared,
+            rendered,
+            log,
+            _dir: dir,
+            src,
+            out,
+            tmp,
+        })
+    }
+
+    pub(super) fn place(&self) -> String {
+        match &self.rendered.source {
+            RenderedSource::Dir { path } => path
+                .strip_prefix(&self.ctx.project.root)
+                .map_or_else(|_| path.to_string(), ToString::to_string),
+            RenderedSource::Git { url, rev } => format!("{url} {rev}"),
+            RenderedSource::Url { url, sha256: _ } => url.clone(),
+            RenderedSource::Crate { name, version } => format!("crate {name} {version}"),
+        }
+    }
+
+    pub(super) fn run(&mut self) -> Result<Made> {
+        let tools = self.check_tools()?;
+        let commit = source::fetch(self.request, &self.rendered.source, &self.src, self.log)?;
+        self.pin_commit(commit.as_deref())?;
+        let deadline = Instant::now() + self.declared.timeout;
+        for line in self.commands() {
+            self.command(&line, deadline)?;
+        }
+        let files = self.outputs()?;
+        self.verify()?;
+        let glibc = self.lowest_glibc(&files);
+        let observed = Observed {
+            commit,
+            tools,
+            glibc,
+            run: self
+                .ctx
+                .settings
+                .ci
+                .actions
+                .as_ref()
+                .and_then(|actions| actions.run_url.clone()),
+            time: Some(jiff::Timestamp::now().to_string()),
+        };
+        Ok(Made { files, observed })
+    }
+
+    /// A git rev is pinned to the commit it meant first; a tag that moved is an integrity error.
+    fn pin_commit(&self, commit: Option<&str>) -> Result<()> {
+        let (RenderedSource::Git { url, rev }, Some(commit)) = (&self.rendered.source, commit)
+        else {
+            return Ok(());
+        };
+        let locking = &self.ctx.locking;
+        locking.check_commit(self.ctx, self.target, url, rev, commit)?;
+        if self.request.has_commit(url, rev) {
+            return Ok(());
+        }
+        locking.record(&LockLine::Commit {
+            name: self.target.name.clone(),
+            version: self.subsystem.version.clone(),
+            url: url.clone(),
+            rev: rev.clone(),
+            commit: commit.to_owned(),
+        })
+    }
+
+    /// The recipe's commands; a crate without any is installed by cargo.
+    fn commands(&self) -> Vec<String> {
+        match &self.rendered.source {
+            RenderedSource::Crate { name, version } if self.rendered.commands.is_empty() => {
+                let target = if self.target.platform == Platform::host() {
+                    String::new()
+                } else {
+                    format!(" --target {}", self.target.platform.target())
+                };
+                // Names and versions were checked to be plain words.
+                vec![format!(
+                    "cargo install --locked --no-track --root \"$LARDER_ROOT\" --version ={version}{target}{} {name}",
+                    if self.ctx.options.offline {
+                        " --offline"
+                    } else {
+                        ""
+                    }
+                )]
+            }
+            _ => self.rendered.commands.clone(),
+        }
+    }
+
+    pub(super) fn environment(&self) -> Environment {
+        let mut env = self.ctx.settings.environment().only(PASSED);
+        let needs = self.declared.needs.iter().chain(&self.subsystem.needs);
+        let dirs = needs.map(|need| {
+            let target = Target {
+                name: need.clone(),
+                platform: Platform::host(),
+            };
+            self.ctx.bin(&target).dir().as_std_path().to_owned()
+        });
+        if let Ok(path) = env.path_after(dirs) {
+            env.set("PATH", path);
+        }
+        for (name, value) in [
+            ("TMPDIR", self.tmp.as_str()),
+            ("LANG", "C.UTF-8"),
+            ("LC_ALL", "C.UTF-8"),
+            ("TZ", "UTC"),
+        ] {
+            env.set(name, value);
+        }
+        if cfg!(windows) {
+            env.set("TEMP", self.tmp.as_str());
+            env.set("TMP", self.tmp.as_str());
+        }
+        if matches!(self.rendered.source, RenderedSource::Crate { .. }) {
+            // cargo installs into `<root>/bin`; outputs are looked for there, too.
+            env.set("LARDER_ROOT", self.out.as_str());
+            env.set("CARGO_TARGET_DIR", self.tmp.join("target").as_str());
+        }
+        for (name, value) in &self.rendered.env {
+            env.set(name, value);
+        }
+        env
+    }
+
+    fn command(&self, line: &str, deadline: Instant) -> Result<()> {
+        let mut log = std::fs::OpenOptions::new()
+            .append(true)
+            .open(self.log)
+            .at("open", self.log)?;
+        writeln!(log, "$ {line}").at("write", self.log)?;
+        let mut command = shell(line);
+        command
+            .current_dir(&self.src)
+            .env_clear()
+            .envs(self.environment().iter())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().at("open", self.log)?)
+            .stderr(log.try_clone().at("open", self.log)?);
+        let left = deadline.saturating_duration_since(Instant::now());
+        match supervise(&self.ctx.runtime, command, Some(left), &self.ctx.cancel)? {
+            Ended::Exited(status) if status.success() => Ok(()),
+            Ended::Exited(status) => Err(Error::failed(format!("`{line}`: {}", in_words(status)))),
+            Ended::TimedOut => {
+                let _ = writeln!(log, "(ended: over its time)");
+                Err(Error::failed(format!(
+                    "`{line}` took longer than {}",
+                    minutes(self.declared.timeout)
+                ))
+                .hint("raise `build.timeout` if that is to be expected"))
+            }
+        }
+    }
+
+    /// The recipe's `verify`, after a host build: exit 0 and the version printed.
+    fn verify(&self) -> Result<()> {
+        if self.target.platform != Platform::host() {
+            return Ok(());
+        }
+        let Some(line) = self.subsystem.rendered_verify(&self.target.platform)? else {
+            return Ok(());
+        };
+        verify::check(
+            self.ctx,
+            self.subsystem,
+            &line,
+            &self.out,
+            self.environment(),
+        )
+    }
+}
+
+fn in_words(status: std::process::ExitStatus) -> String {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::ExitStatusExt;
+        if let Some(signal) = status.signal() {
+            return format!("ended by signal {signal}");
+        }
+    }
+    format!("exit status {}", status.code().unwrap_or(-1))
+}
+
+fn minutes(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds if seconds % 60 == 0 && seconds > 0 => format!("{} minutes", seconds / 60),
+        seconds => format!("{seconds} seconds"),
+    }
+}
