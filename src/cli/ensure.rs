@@ -5,13 +5,13 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use super::Global;
-use super::init::restore_schemas;
 use super::session::{LimitArgs, PlatformArgs, Session};
 use larder_core::error::Result;
 use larder_core::model::{Action, Outcome, SourceKind, Target};
 use larder_engine::context::Options;
 use larder_engine::ensure::ensure;
 use larder_engine::events::{Event, Events, Finished, Summary};
+use larder_engine::init::restore_schemas;
 use larder_engine::installed::TargetState;
 use larder_engine::plan::{Plan, Selection};
 use larder_engine::snapshot;

@@ -32,7 +32,6 @@ mod run;
 pub mod schemas;
 mod session;
 mod settings;
-mod starter;
 mod status;
 mod suggestions;
 mod verify;

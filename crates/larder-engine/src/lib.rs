@@ -13,6 +13,7 @@ pub mod events;
 mod file_lock;
 pub mod git;
 pub mod import;
+pub mod init;
 pub mod inspect;
 pub mod install;
 pub mod installed;
