@@ -31,7 +31,6 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let session = Session::open(global, args.how.options())?;
     let platforms = args.platforms.resolve()?;
-    let upload = session.upload(args.how.upload);
-    let ensured = bundle_all(&session.ctx, &platforms, args.limits.resolve(), upload)?;
+    let ensured = bundle_all(&session.ctx, &platforms, args.limits.resolve())?;
     Ok(session.end(ensured))
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::Global;
 use crate::report;
-use larder_core::error::{Error, Result};
+use larder_core::error::Result;
 use larder_core::formats::documents::CacheDirDocument;
 use larder_core::human;
-use larder_engine::cache::{Cache, Checked, Pruned, Usage};
+use larder_engine::cache::{Cache, Pruned, Usage};
 
 /// Look after the local cache
 #[derive(Clone, Debug, clap::Args)]
@@ -114,15 +114,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             } else {
                 report::print(&format!("{} files are right\n", checked.right))?;
             }
-            let Checked { right: _, damaged } = checked;
-            if !damaged.is_empty() {
-                let were = if damaged.len() == 1 { "was" } else { "were" };
-                let files = human::count(damaged.len(), "file");
-                let error =
-                    Error::integrity(format!("{files} of the cache {were} damaged and set aside"));
-                let error = damaged.iter().fold(error, Error::cause);
-                return Err(error.hint("nothing else is needed: what lacks them is obtained again when it is next asked for"));
-            }
+            checked.ok()?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -9,11 +9,10 @@ use super::session::{LimitArgs, PlatformArgs, Session};
 use larder_core::error::Result;
 use larder_core::model::{Action, Outcome, SourceKind, Target};
 use larder_engine::context::Options;
-use larder_engine::ensure::ensure;
+use larder_engine::ensure::ensure_selected;
 use larder_engine::events::{Event, Events, Finished, Summary};
-use larder_engine::init::restore_schemas;
 use larder_engine::installed::TargetState;
-use larder_engine::plan::{Plan, Selection};
+use larder_engine::plan::{Platforms, Selection};
 use larder_engine::snapshot;
 
 /// Make binaries present and right
@@ -99,28 +98,15 @@ impl How {
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let started = Instant::now();
     let platforms = args.platforms.resolve()?;
-    if args.how.is_plain() && platforms == larder_engine::plan::Platforms::Host {
+    if args.how.is_plain() && platforms == Platforms::Host {
         let root = global.root()?;
         if let Some(targets) = snapshot::up_to_date(&root, &args.names) {
             return Ok(all_up_to_date(targets, global, started));
         }
     }
     let session = Session::open(global, args.how.options())?;
-    let project = &session.ctx.project;
-    let plan = Plan::new(
-        project,
-        &Selection::parse(project, &args.names)?,
-        &platforms,
-    );
-    session.ctx.events.send(Event::Started {
-        action: Action::Ensure,
-        steps: plan.goals().len(),
-    });
-    let upload = session.upload(args.how.upload);
-    let ensured = ensure(&session.ctx, &plan, args.limits.resolve(), upload);
-    if !session.ctx.options.dry_run {
-        restore_schemas(&session.ctx.project.root);
-    }
+    let selection = Selection::parse(&session.ctx.project, &args.names)?;
+    let ensured = ensure_selected(&session.ctx, &selection, &platforms, args.limits.resolve());
     Ok(session.end(ensured))
 }
 

@@ -7,7 +7,7 @@ use super::Global;
 use super::session::supervised;
 use larder_core::error::{Error, Result};
 use larder_core::project::Project;
-use larder_engine::tasks::shell::{Shell, path_with_binaries};
+use larder_engine::tasks::shell::{Shell, with_binaries};
 
 /// Run a command with all installed binaries first on PATH
 ///
@@ -57,32 +57,8 @@ fn command(args: &Args, project: &Project, global: &Global) -> Result<(Command, 
     let Some((program, arguments)) = args.command.split_first() else {
         return Err(Error::usage("exec what?").hint("`larder exec -- CMD`"));
     };
-    let path = path_with_binaries(project, &global.startup.environment)?;
-    let mut command = Command::new(found(program, &path));
-    command.args(arguments).env("PATH", &path);
+    let command = with_binaries(project, &global.startup.environment, program, arguments)?;
     Ok((command, program.to_string_lossy().into_owned()))
-}
-
-/// Where a plain program name is on this PATH: the system may look on the PATH of this process instead.
-fn found(program: &OsString, path: &OsString) -> OsString {
-    let plain = std::path::Path::new(program).components().count() == 1;
-    let names = [program.clone(), {
-        let mut exe = program.clone();
-        exe.push(".exe");
-        exe
-    }];
-    let candidates = std::env::split_paths(path).flat_map(|dir| {
-        names
-            .iter()
-            .map(move |name| dir.join(name))
-            .collect::<Vec<_>>()
-    });
-    match candidates.filter(|_| plain).find(|file| {
-        larder_core::fs::stat(file).is_ok_and(|meta| meta.is_some_and(|meta| meta.is_file()))
-    }) {
-        Some(file) => file.into_os_string(),
-        None => program.clone(),
-    }
 }
 
 fn cannot(program: &str, error: &std::io::Error) -> Error {

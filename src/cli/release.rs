@@ -165,7 +165,6 @@ fn project(args: &OfProject, global: &Global) -> Result<ExitCode> {
         &args.tag,
         &args.platforms.resolve()?.or_all(),
         args.limits.resolve(),
-        session.upload(false),
         args.how.options(),
     )?;
     Ok(session.end(ensured))

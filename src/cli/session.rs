@@ -18,7 +18,6 @@ use larder_engine::context::{Context, Options};
 use larder_engine::ensure::Ensured;
 use larder_engine::events::{Event, Events, Summary};
 use larder_engine::plan::{Platforms, Targets};
-use larder_engine::release::upload::{self, UploadDecision};
 use larder_engine::runner::Limits;
 use larder_engine::snapshot;
 
@@ -136,11 +135,6 @@ impl Session {
     pub fn context_mut(&mut self) -> Result<&mut Context> {
         Arc::get_mut(&mut self.ctx)
             .ok_or_else(|| Error::failed("the run's context is in use already"))
-    }
-
-    /// What happens after a build; `asked`: `--upload` was given.
-    pub fn upload(&self, asked: bool) -> UploadDecision {
-        upload::decide(&self.ctx.project, asked, &self.ctx.settings.ci)
     }
 
     /// Records what is installed now, shows the summary, and gives the exit code.

@@ -13,7 +13,6 @@ use crate::ensure::ensure;
 use crate::events::{Event, Events, Finished};
 use crate::inspect::why;
 use crate::plan::{Plan, Platforms, Selection, Targets};
-use crate::release::upload::UploadDecision;
 use crate::runner::Limits;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
@@ -101,7 +100,7 @@ pub fn from_project(ctx: &Arc<Context>, selection: &Selection, to: &Utf8Path) ->
         action: Action::Ensure,
         steps: goals.len(),
     });
-    let ensured = ensure(ctx, &plan, Limits::default(), UploadDecision::No);
+    let ensured = ensure(ctx, &plan, Limits::default());
     let mut placed = Placed {
         files: Vec::new(),
         errors: ensured.errors,

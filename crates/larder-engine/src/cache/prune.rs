@@ -6,9 +6,9 @@ use camino::Utf8PathBuf;
 use rayon::prelude::*;
 
 use super::{Cache, Entry};
-use larder_core::error::Result;
-use larder_core::fs;
+use larder_core::error::{Error, Result};
 use larder_core::keys::tree;
+use larder_core::{fs, human};
 
 /// How big a cache is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
@@ -39,6 +39,23 @@ pub struct Checked {
     pub right: u64,
     /// Digests of files that were damaged; they were set aside.
     pub damaged: Vec<String>,
+}
+
+impl Checked {
+    /// An error, if anything was damaged.
+    pub fn ok(&self) -> Result<()> {
+        let Self { right: _, damaged } = self;
+        if damaged.is_empty() {
+            return Ok(());
+        }
+        let were = if damaged.len() == 1 { "was" } else { "were" };
+        let files = human::count(damaged.len(), "file");
+        let error = Error::integrity(format!("{files} of the cache {were} damaged and set aside"));
+        let error = damaged.iter().fold(error, Error::cause);
+        Err(error.hint(
+            "nothing else is needed: what lacks them is obtained again when it is next asked for",
+        ))
+    }
 }
 
 impl Cache {

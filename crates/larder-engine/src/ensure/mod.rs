@@ -9,11 +9,12 @@ use std::sync::Arc;
 use crate::acquire::Done;
 use crate::build;
 use crate::context::Context;
-use crate::plan::Plan;
-use crate::release::upload::UploadDecision;
+use crate::events::Event;
+use crate::init::restore_schemas;
+use crate::plan::{Plan, Platforms, Selection};
 use crate::runner::{self, Limits, Work as _};
 use larder_core::error::Error;
-use larder_core::model::Target;
+use larder_core::model::{Action, Target};
 
 pub use work::Ensure;
 
@@ -36,9 +37,28 @@ impl From<Vec<Error>> for Ensured {
     }
 }
 
-/// Ensures the targets of a plan, or with `dry_run` tells what would become of them. `upload`: what happens after a build.
-pub fn ensure(ctx: &Arc<Context>, plan: &Plan, limits: Limits, upload: UploadDecision) -> Ensured {
-    let ensure = Arc::new(Ensure::new(Arc::clone(ctx), upload));
+/// Ensures what is selected, needs included, or with `dry_run` tells what would become of it.
+pub fn ensure_selected(
+    ctx: &Arc<Context>,
+    selection: &Selection,
+    platforms: &Platforms,
+    limits: Limits,
+) -> Ensured {
+    let plan = Plan::new(&ctx.project, selection, platforms);
+    ctx.events.send(Event::Started {
+        action: Action::Ensure,
+        steps: plan.goals().len(),
+    });
+    let ensured = ensure(ctx, &plan, limits);
+    if !ctx.options.dry_run {
+        restore_schemas(&ctx.project.root);
+    }
+    ensured
+}
+
+/// Ensures the targets of a plan, or with `dry_run` tells what would become of them.
+pub fn ensure(ctx: &Arc<Context>, plan: &Plan, limits: Limits) -> Ensured {
+    let ensure = Arc::new(Ensure::new(Arc::clone(ctx)));
     for (target, reason) in plan.skipped() {
         ensure.skipped(target, reason);
     }

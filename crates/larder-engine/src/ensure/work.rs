@@ -10,7 +10,7 @@ use crate::build;
 use crate::context::Context;
 use crate::events::{Event, Finished, Level};
 use crate::release;
-use crate::release::upload::UploadDecision;
+use crate::release::upload::{self, UploadDecision};
 use crate::runner::{Answer, Work};
 use larder_core::error::{Error, Result};
 use larder_core::model::{Action, Name, Outcome, SourceKind, Target};
@@ -31,11 +31,11 @@ struct Inner {
 }
 
 impl Ensure {
-    /// For a run; `upload` says what happens after a build.
-    pub fn new(ctx: Arc<Context>, upload: UploadDecision) -> Self {
+    /// For a run.
+    pub fn new(ctx: Arc<Context>) -> Self {
         Self {
+            upload: upload::after_builds(&ctx),
             ctx,
-            upload,
             inner: Mutex::default(),
         }
     }

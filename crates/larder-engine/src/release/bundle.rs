@@ -21,7 +21,6 @@ use crate::context::Context;
 use crate::ensure::{Ensured, ensure};
 use crate::events::{Did, Event};
 use crate::plan::{Plan, Platforms, Selection};
-use crate::release::upload::UploadDecision;
 use crate::runner::Limits;
 use crate::runner::each::{at_once, parallel};
 use larder_core::archive::{self, Content, PackEntry};
@@ -77,13 +76,8 @@ pub fn name(project: &Project, platform: Platform) -> Result<AssetName> {
     }
 }
 
-/// Ensures what the bundles of some platforms hold, and writes them. `upload`: what happens after a build.
-pub fn bundle_all(
-    ctx: &Arc<Context>,
-    platforms: &Platforms,
-    limits: Limits,
-    upload: UploadDecision,
-) -> Result<Ensured> {
+/// Ensures what the bundles of some platforms hold, and writes them.
+pub fn bundle_all(ctx: &Arc<Context>, platforms: &Platforms, limits: Limits) -> Result<Ensured> {
     let project = &ctx.project;
     let platforms = platforms.list(project);
     for platform in &platforms {
@@ -105,7 +99,7 @@ pub fn bundle_all(
         action: Action::Bundle,
         steps: plan.goals().len() + platforms.len(),
     });
-    let mut ensured = ensure(ctx, &plan, limits, upload);
+    let mut ensured = ensure(ctx, &plan, limits);
     if ensured.errors.is_empty() {
         let bundled = write_all(ctx, &platforms, limits.jobs).into_iter();
         ensured.errors.extend(bundled.filter_map(Result::err));

@@ -13,7 +13,6 @@ use crate::context::Context;
 use crate::ensure::{Ensured, ensure};
 use crate::events::{Did, Event};
 use crate::plan::{Plan, Platforms, Selection, Targets};
-use crate::release::upload::UploadDecision;
 use crate::runner::Limits;
 use larder_core::error::{Error, Result};
 use larder_core::fs;
@@ -21,14 +20,12 @@ use larder_core::model::{Action, AssetName, Digest, Outcome, Platform, Tag};
 use larder_remote::hub::derived::{CHECKSUMS, MANIFEST};
 use larder_remote::hub::{PlainFile, PublishOptions, Published, Receipt};
 
-/// Releases the project: ensures all of it, packages and bundles it, and publishes everything under a tag. `upload`: what
-/// happens after a build.
+/// Releases the project: ensures all of it, packages and bundles it, and publishes everything under a tag.
 pub fn release(
     ctx: &Arc<Context>,
     tag: &Tag,
     platforms: &Platforms,
     limits: Limits,
-    upload: UploadDecision,
     options: PublishOptions,
 ) -> Result<Ensured> {
     check_tag(ctx, tag)?;
@@ -39,7 +36,7 @@ pub fn release(
         action: Action::Release,
         steps: plan.goals().len() + list.len() + 1,
     });
-    let mut ensured = ensure(ctx, &plan, limits, upload);
+    let mut ensured = ensure(ctx, &plan, limits);
     if ensured.errors.is_empty() {
         let start = Instant::now();
         let mut did = Did::new(Action::Release, tag.as_str(), Outcome::Failed);

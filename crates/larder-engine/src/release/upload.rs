@@ -1,5 +1,6 @@
 //! Whether what was built here is released by itself: the rules of `upload:`.
 
+use crate::context::{Context, Options};
 use crate::settings::{ActionsContext, CiContext};
 use larder_core::project::{HubConfig, Project, UploadPolicy};
 
@@ -14,8 +15,17 @@ pub enum UploadDecision {
     No,
 }
 
+/// What happens after each build of a run. What is installed apart from the project is nobody else's.
+pub fn after_builds(ctx: &Context) -> UploadDecision {
+    let Options { upload, apart, .. } = &ctx.options;
+    if apart.is_some() {
+        return UploadDecision::No;
+    }
+    decide(&ctx.project, *upload, &ctx.settings.ci)
+}
+
 /// Decides from the project and what the system for continuous integration says.
-pub fn decide(project: &Project, asked: bool, ci: &CiContext) -> UploadDecision {
+fn decide(project: &Project, asked: bool, ci: &CiContext) -> UploadDecision {
     if asked {
         return UploadDecision::Yes;
     }

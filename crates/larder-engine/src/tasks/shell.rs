@@ -3,7 +3,7 @@
 //! Tasks are the user's own programs, so unlike builds they see the whole environment and write to the terminal directly.
 //! Knows nothing of what a task needs: whoever runs it has seen to that.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::process::{Command, ExitStatus, Stdio};
 
 use camino::Utf8PathBuf;
@@ -14,6 +14,7 @@ use crate::process::{Ended, shell, supervise};
 use larder_core::cancel::Cancel;
 use larder_core::environment::Environment;
 use larder_core::error::{Error, Kind, Result};
+use larder_core::fs;
 use larder_core::model::Platform;
 use larder_core::project::{Project, Task};
 
@@ -33,7 +34,7 @@ pub fn bin_dirs(project: &Project) -> Vec<Utf8PathBuf> {
 }
 
 /// PATH with those folders first.
-pub fn path_with_binaries(project: &Project, environment: &Environment) -> Result<OsString> {
+fn path_with_binaries(project: &Project, environment: &Environment) -> Result<OsString> {
     let dirs = bin_dirs(project)
         .into_iter()
         .map(Utf8PathBuf::into_std_path_buf);
@@ -42,6 +43,42 @@ pub fn path_with_binaries(project: &Project, environment: &Environment) -> Resul
             .cause(e)
             .hint("move it to a path without that character")
     })
+}
+
+/// A command that finds the installed binaries first.
+pub fn with_binaries(
+    project: &Project,
+    environment: &Environment,
+    program: &OsStr,
+    arguments: &[OsString],
+) -> Result<Command> {
+    let path = path_with_binaries(project, environment)?;
+    let mut command = Command::new(found(program, &path));
+    command.args(arguments).env("PATH", &path);
+    Ok(command)
+}
+
+/// Where a plain program name is on this PATH: the system may look on the PATH of this process instead.
+fn found(program: &OsStr, path: &OsStr) -> OsString {
+    let plain = std::path::Path::new(program).components().count() == 1;
+    let names = [program.to_owned(), {
+        let mut exe = program.to_owned();
+        exe.push(".exe");
+        exe
+    }];
+    let candidates = std::env::split_paths(path).flat_map(|dir| {
+        names
+            .iter()
+            .map(move |name| dir.join(name))
+            .collect::<Vec<_>>()
+    });
+    match candidates
+        .filter(|_| plain)
+        .find(|file| fs::stat(file).is_ok_and(|meta| meta.is_some_and(|meta| meta.is_file())))
+    {
+        Some(file) => file.into_os_string(),
+        None => program.to_owned(),
+    }
 }
 
 /// Runs the lines of tasks.
