@@ -7,7 +7,7 @@ use larder_core::error::{Error, Result};
 use larder_core::executable::{self, Executable};
 use larder_core::fs::{self, IoContext};
 use larder_core::keys::tree;
-use larder_core::model::{ArtifactFile, FileName};
+use larder_core::model::{ArtifactFile, FileName, version_order};
 
 impl Work<'_> {
     /// Every declared file: there, not empty, and of the right platform.
@@ -84,7 +84,7 @@ impl Work<'_> {
         files
             .iter()
             .filter_map(|file| self.glibc(file))
-            .max_by_key(|version| version_key(version))
+            .max_by(|a, b| version_order::compare(a, b))
     }
 
     /// The lowest glibc that a file runs on, if it is linked to one.
@@ -94,12 +94,4 @@ impl Work<'_> {
             _ => None,
         }
     }
-}
-
-/// `2.28` is more than `2.9`.
-fn version_key(version: &str) -> Vec<u32> {
-    version
-        .split('.')
-        .map(|part| part.parse().unwrap_or(0))
-        .collect()
 }
