@@ -50,10 +50,18 @@ impl Environment {
     /// Sets a variable.
     pub fn set(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
         let name = name.into();
-        if cfg!(windows) {
-            self.0.retain(|known, _| !known.eq_ignore_ascii_case(&name));
-        }
+        self.remove(&name);
         self.0.insert(name, value.into());
+    }
+
+    /// Unsets a variable.
+    pub fn remove(&mut self, name: impl AsRef<OsStr>) {
+        let name = name.as_ref();
+        if cfg!(windows) {
+            self.0.retain(|known, _| !known.eq_ignore_ascii_case(name));
+        } else {
+            self.0.remove(name);
+        }
     }
 
     /// Only the named variables, where they are set.
@@ -112,6 +120,8 @@ mod tests {
             [("A", "2")].into_iter().collect::<Environment>()
         );
         assert!(!format!("{environment:?}").contains('2'));
+        environment.remove("A");
+        assert_eq!(environment.get("A"), None);
     }
 
     #[cfg(unix)]

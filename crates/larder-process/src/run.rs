@@ -1,0 +1,142 @@
+//! A child from its start to the end of its group.
+
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
+
+use larder_core::cancel::Cancel;
+use larder_core::error::{Error, Result};
+use larder_core::fs::IoContext;
+
+use crate::{Command, Log};
+
+/// Between TERM and KILL.
+pub(crate) const GRACE: Duration = Duration::from_secs(2);
+
+/// How a child ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// By itself.
+    Exited(ExitStatus),
+    /// Its time was up, and it was ended.
+    TimedOut,
+    /// It never ran: there is no such program. The error says so, for callers that can't do without it.
+    NotFound(Error),
+}
+
+impl Ended {
+    /// Whether it exited by itself with 0.
+    pub fn is_success(&self) -> bool {
+        matches!(self, Self::Exited(status) if status.success())
+    }
+}
+
+/// Where both streams of a child go.
+#[derive(Clone, Copy, Debug)]
+pub enum Output<'a> {
+    /// To the end of a log.
+    Log(&'a Log),
+    /// Where larder's own go.
+    Inherited,
+    /// Both to larder's stderr: its stdout carries data.
+    Stderr,
+    /// Nowhere.
+    Discarded,
+}
+
+impl Command {
+    /// Runs it to its end. Cancelling gives an `Interrupted` error, after the whole group is gone.
+    pub fn run(&self, output: Output<'_>, cancel: &Cancel) -> Result<Ended> {
+        let (out, err) = match output {
+            Output::Log(log) => {
+                let file = log.open()?;
+                let second = file.try_clone().at("open", log.path())?;
+                (file.into(), second.into())
+            }
+            Output::Inherited => (Stdio::inherit(), Stdio::inherit()),
+            Output::Stderr => (std::io::stderr().into(), Stdio::inherit()),
+            Output::Discarded => (Stdio::null(), Stdio::null()),
+        };
+        self.supervise(out, err, cancel)
+    }
+
+    /// Runs it to its end with these streams; no handle of them is left in this process.
+    pub(crate) fn supervise(&self, out: Stdio, err: Stdio, cancel: &Cancel) -> Result<Ended> {
+        cancel.check()?;
+        let cannot = |verb: &str, e: std::io::Error| {
+            Error::failed(format!("cannot {verb} `{}`", self.program())).cause(e)
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| cannot("wait for", e))?;
+        runtime.block_on(async {
+            let mut child = match self.spawn(out, err) {
+                Ok(child) => child,
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                    return Ok(Ended::NotFound(cannot("run", e)));
+                }
+                Err(e) => return Err(cannot("run", e)),
+            };
+            let group = child.id();
+            let expired = async {
+                match self.timeout {
+                    Some(timeout) => tokio::time::sleep(timeout).await,
+                    None => std::future::pending().await,
+                }
+            };
+            // Only the child itself is waited for here: the wrapped wait also waits for whatever it left behind.
+            let ended = tokio::select! {
+                status = child.inner_mut().wait() => status.map(Ended::Exited).map_err(|e| cannot("wait for", e)),
+                () = expired => Ok(Ended::TimedOut),
+                error = cancel.cancelled() => Err(error),
+            };
+            end_group(&mut *child, group).await;
+            ended
+        })
+    }
+
+    fn spawn(&self, out: Stdio, err: Stdio) -> std::io::Result<Box<dyn ChildWrapper>> {
+        let mut wrap = CommandWrap::from(self.with_streams(out, err));
+        #[cfg(unix)]
+        wrap.wrap(process_wrap::tokio::ProcessGroup::leader());
+        #[cfg(windows)]
+        wrap.wrap(process_wrap::tokio::JobObject);
+        wrap.wrap(KillOnDrop);
+        wrap.spawn()
+    }
+}
+
+/// Ends what is left of a group: TERM, two seconds, KILL.
+#[cfg(unix)]
+async fn end_group(child: &mut dyn ChildWrapper, group: Option<u32>) {
+    use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+    let Some(group) = group.and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) else {
+        return;
+    };
+    // Errors mean that nobody is left.
+    if kill_process_group(group, Signal::TERM).is_err() {
+        return;
+    }
+    let mut waited = Duration::ZERO;
+    while waited < GRACE {
+        let pause = Duration::from_millis(10);
+        let _ = child.inner_mut().try_wait();
+        if test_kill_process_group(group).is_err() {
+            return;
+        }
+        tokio::time::sleep(pause).await;
+        waited += pause;
+    }
+    let _ = kill_process_group(group, Signal::KILL);
+    let _ = child.inner_mut().wait().await;
+}
+
+/// Ends what is left of a job.
+#[cfg(windows)]
+async fn end_group(child: &mut dyn ChildWrapper, _group: Option<u32>) {
+    // Errors mean that nobody is left.
+    let _ = child.start_kill();
+    let _ = tokio::time::timeout(GRACE, child.wait()).await;
+}

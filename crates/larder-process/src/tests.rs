@@ -1,0 +1,219 @@
+//! Rules of every child. The programs are what a POSIX system has.
+#![cfg(unix)]
+
+use std::time::{Duration, Instant};
+
+use camino::Utf8PathBuf;
+use larder_core::cancel::Cancel;
+use larder_core::environment::Environment;
+use larder_core::error::Kind;
+use larder_core::fs;
+
+use super::*;
+
+/// A folder for a test's files.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn file(&self, name: &str) -> Utf8PathBuf {
+        Utf8PathBuf::from_path_buf(self.0.path().join(name)).unwrap()
+    }
+}
+
+fn variables() -> Environment {
+    [("PATH", "/usr/local/bin:/usr/bin:/bin")]
+        .into_iter()
+        .collect()
+}
+
+fn shell(line: &str) -> Command {
+    Command::shell(line, variables())
+}
+
+/// A line that writes to `beat` all the time, in a process that the shell leaves in the background.
+const BEATS: &str = "(while :; do echo x >> beat; sleep 0.02; done) &";
+
+/// Whether a background process still writes to `beat`.
+fn beats(folder: &Folder) -> bool {
+    let size = || fs::read(folder.file("beat")).unwrap().len();
+    let before = size();
+    std::thread::sleep(Duration::from_millis(200));
+    size() != before
+}
+
+fn wait_for(path: &Utf8PathBuf) {
+    let started = Instant::now();
+    while !path.exists() {
+        assert!(started.elapsed() < Duration::from_secs(20), "no {path}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_child_sees_what_is_declared_and_nothing_else() {
+    let folder = Folder::new();
+    let mut variables = variables();
+    variables.set("DECLARED", "yes");
+    let said = Command::shell("pwd -P; env; cat; echo loud >&2; exit 3", variables)
+        .folder(folder.0.path())
+        .capture(&Cancel::new())
+        .unwrap();
+    assert!(matches!(&said.ended, Ended::Exited(status) if status.code() == Some(3)));
+    let mut lines = said.out.lines();
+    let real = folder.0.path().canonicalize().unwrap();
+    assert_eq!(lines.next(), real.to_str());
+    // A shell adds these itself.
+    let own = ["PWD=", "OLDPWD=", "SHLVL=", "_="];
+    let mut seen: Vec<&str> = lines
+        .filter(|line| !own.iter().any(|name| line.starts_with(name)))
+        .collect();
+    seen.sort_unstable();
+    assert_eq!(seen, ["DECLARED=yes", "PATH=/usr/local/bin:/usr/bin:/bin"]);
+    assert_eq!(said.err, "loud\n");
+}
+
+#[test]
+fn both_streams_keep_their_order() {
+    let said = shell("echo 1; echo 2 >&2; echo 3")
+        .capture_merged(&Cancel::new())
+        .unwrap();
+    assert!(said.ended.is_success());
+    assert_eq!(said.text, "1\n2\n3\n");
+}
+
+#[test]
+fn a_timeout_ends_the_group() {
+    let folder = Folder::new();
+    let started = Instant::now();
+    let ended = shell(&format!("{BEATS} wait"))
+        .folder(folder.0.path())
+        .timeout(Duration::from_millis(400))
+        .run(Output::Discarded, &Cancel::new())
+        .unwrap();
+    assert!(matches!(ended, Ended::TimedOut) && !ended.is_success());
+    assert!(started.elapsed() < Duration::from_secs(10));
+    assert!(!beats(&folder));
+}
+
+#[test]
+fn cancelling_ends_the_group_even_where_it_ignores_the_signal() {
+    let folder = Folder::new();
+    let cancel = Cancel::new();
+    let error = std::thread::scope(|scope| {
+        let running = scope.spawn(|| {
+            shell(&format!("trap '' TERM; {BEATS} wait"))
+                .folder(folder.0.path())
+                .run(Output::Discarded, &cancel)
+        });
+        wait_for(&folder.file("beat"));
+        cancel.cancel(2);
+        running.join().unwrap().unwrap_err()
+    });
+    assert_eq!(error.kind(), Kind::Interrupted(2));
+    assert!(!beats(&folder));
+    // Nothing is started after that.
+    let error = shell("touch started")
+        .folder(folder.0.path())
+        .run(Output::Discarded, &cancel)
+        .unwrap_err();
+    assert_eq!(error.kind(), Kind::Interrupted(2));
+    assert!(!folder.file("started").exists());
+}
+
+#[test]
+fn what_a_child_leaves_in_its_group_is_ended() {
+    let folder = Folder::new();
+    let said = shell(&format!(
+        "{BEATS} until test -s beat; do :; done; echo done"
+    ))
+    .folder(folder.0.path())
+    .capture(&Cancel::new())
+    .unwrap();
+    assert!(said.ended.is_success());
+    assert_eq!(said.out, "done\n");
+    assert!(!beats(&folder));
+}
+
+/// `setsid` takes a process out of the group.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_orphan_that_keeps_a_stream_open_does_not_hold_up_the_run() {
+    let folder = Folder::new();
+    let started = Instant::now();
+    let orphan = "setsid sh -c 'touch gone; sleep 20' &";
+    let said = shell(&format!(
+        "{orphan} until test -e gone; do :; done; echo printed"
+    ))
+    .folder(folder.0.path())
+    .capture(&Cancel::new())
+    .unwrap();
+    assert!(said.ended.is_success());
+    assert_eq!(said.out, "printed\n");
+    assert!(started.elapsed() < Duration::from_secs(15));
+}
+
+#[test]
+fn what_is_kept_is_bounded() {
+    let said = shell("head -c 20000000 /dev/zero; echo small >&2")
+        .capture(&Cancel::new())
+        .unwrap();
+    assert!(said.ended.is_success(), "{:?}", said.ended);
+    assert_eq!(said.out.len(), LIMIT);
+    assert_eq!(said.err, "small\n");
+}
+
+#[test]
+fn a_program_that_is_not_there_is_an_answer() {
+    let said = Command::new("no-such-program-here", variables())
+        .capture(&Cancel::new())
+        .unwrap();
+    let Ended::NotFound(error) = said.ended else {
+        panic!("{:?}", said.ended);
+    };
+    assert!(
+        error
+            .to_string()
+            .starts_with("cannot run `no-such-program-here`: ")
+    );
+    // A program that can't be run is an error.
+    let error = Command::new("/", variables())
+        .run(Output::Discarded, &Cancel::new())
+        .unwrap_err();
+    assert_eq!(error.kind(), Kind::Failed);
+}
+
+#[test]
+fn a_plain_name_is_looked_for_on_the_path_of_the_child() {
+    let folder = Folder::new();
+    let tool = folder.file("larder-test-tool");
+    fs::write_atomic(&tool, b"#!/bin/sh\necho found\n").unwrap();
+    fs::set_mode(&tool, 0o755).unwrap();
+    let environment: Environment = [("PATH", folder.0.path())].into_iter().collect();
+    let said = Command::new("larder-test-tool", environment)
+        .capture(&Cancel::new())
+        .unwrap();
+    assert_eq!(said.out, "found\n");
+}
+
+#[test]
+fn commands_and_notes_share_a_log() {
+    let folder = Folder::new();
+    let log = Log::at(folder.file("log"));
+    assert!(log.is_empty().unwrap());
+    log.note("$ first").unwrap();
+    let start = log.len().unwrap();
+    let ended = shell("echo out; echo err >&2")
+        .run(Output::Log(&log), &Cancel::new())
+        .unwrap();
+    assert!(ended.is_success());
+    log.note("(ended)").unwrap();
+    assert_eq!(log.since(start).unwrap(), "out\nerr\n(ended)\n");
+    assert_eq!(
+        fs::read_text(log.path()).unwrap(),
+        "$ first\nout\nerr\n(ended)\n"
+    );
+}
