@@ -146,9 +146,10 @@ impl Startup {
         Ok(GitHubConfig {
             api: url("GITHUB_API_URL", default.api)?,
             web: url("GITHUB_SERVER_URL", default.web)?,
-            token: token.map_or_else(TokenSource::gh, |token| {
-                TokenSource::Given(Some(Secret::new(token)))
-            }),
+            token: token.map_or_else(
+                || TokenSource::gh(&self.environment),
+                |token| TokenSource::Given(Some(Secret::new(token))),
+            ),
             pace: self.duration(variables::GITHUB_PACE, default.pace)?,
             settle: self.duration(variables::GITHUB_SETTLE, default.settle)?,
         })

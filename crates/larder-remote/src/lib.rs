@@ -5,10 +5,12 @@
 //! Gives bytes on their way and what is stated of them. Does not know what is installed, what is wanted,
 //! or where bytes are stored.
 
+pub mod git;
 pub mod github;
 pub mod http;
 pub mod hub;
 pub mod origin;
 mod settings;
+mod tool;
 
 pub use settings::RemoteSettings;

@@ -88,7 +88,9 @@ impl Api {
     }
 
     fn token(&self) -> Option<&Secret> {
-        self.token.get_or_init(|| self.config.find_token()).as_ref()
+        self.token
+            .get_or_init(|| self.config.find_token(self.client.cancel()))
+            .as_ref()
     }
 
     /// A url of the web origin, below the repository's page.

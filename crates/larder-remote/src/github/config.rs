@@ -1,10 +1,13 @@
 //! Where GitHub is and who we are there: origins, token, patience. Handed in by whoever opens it.
 
-use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::http::{Secret, Url, parse_url};
+use crate::tool::without_token;
+use larder_core::cancel::Cancel;
+use larder_core::environment::Environment;
+use larder_process::Command;
 
 /// Where a token comes from; asked at most once, and only when one is needed.
 #[derive(Clone, Debug)]
@@ -12,13 +15,21 @@ pub enum TokenSource {
     /// This one, or none.
     Given(Option<Secret>),
     /// What `gh auth token` says; clones share its answer.
-    Gh(Arc<OnceLock<Option<Secret>>>),
+    Gh {
+        /// What gh sees.
+        environment: Environment,
+        /// What it said, once it was asked.
+        answer: Arc<OnceLock<Option<Secret>>>,
+    },
 }
 
 impl TokenSource {
-    /// The GitHub command line, not asked yet.
-    pub fn gh() -> Self {
-        Self::Gh(Arc::default())
+    /// The GitHub command line in the user's environment, not asked yet.
+    pub fn gh(environment: &Environment) -> Self {
+        Self::Gh {
+            environment: without_token(environment),
+            answer: Arc::default(),
+        }
     }
 }
 
@@ -53,26 +64,32 @@ impl Default for GitHubConfig {
 
 impl GitHubConfig {
     /// The token, if there is one.
-    pub fn find_token(&self) -> Option<Secret> {
+    pub fn find_token(&self, cancel: &Cancel) -> Option<Secret> {
         match &self.token {
             TokenSource::Given(token) => token.clone(),
-            TokenSource::Gh(answer) => answer
-                .get_or_init(|| gh_token(self.web.host_str().unwrap_or_default()))
-                .clone(),
+            TokenSource::Gh {
+                environment,
+                answer,
+            } => {
+                let host = self.web.host_str().unwrap_or_default();
+                answer
+                    .get_or_init(|| gh_token(host, environment, cancel))
+                    .clone()
+            }
         }
     }
 }
 
+/// gh may ask a keyring, and that its user; it takes no longer.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// What `gh` would use for a host. No `gh`, or not logged in: none.
-fn gh_token(host: &str) -> Option<Secret> {
-    let asked = Command::new("gh")
+fn gh_token(host: &str, environment: &Environment, cancel: &Cancel) -> Option<Secret> {
+    let said = Command::new("gh", environment.clone())
         .args(["auth", "token", "--hostname", host])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output();
-    let text = asked
+        .timeout(PATIENCE)
+        .capture(cancel)
         .ok()
-        .filter(|output| output.status.success())
-        .and_then(|output| String::from_utf8(output.stdout).ok())?;
-    (!text.trim().is_empty()).then(|| Secret::new(text))
+        .filter(|said| said.ended.is_success())?;
+    (!said.out.trim().is_empty()).then(|| Secret::new(said.out))
 }

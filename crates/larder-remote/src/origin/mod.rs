@@ -11,13 +11,13 @@ mod newest;
 mod npm;
 
 mod pypi;
-mod tool;
 mod web;
 
 use std::io::Read;
 
 use crate::http::Client;
 use crate::settings::RemoteSettings;
+use crate::tool::Tools;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::model::Platform;
@@ -28,7 +28,6 @@ pub use checksums::find as find_checksums;
 
 pub use listing::{About, Listing, version_in};
 pub use newest::{Asking, Newest};
-use tool::Tools;
 
 /// How publishers are asked.
 #[derive(Clone, Copy)]

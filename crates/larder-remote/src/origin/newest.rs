@@ -7,12 +7,13 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use crate::git::Git;
+use crate::tool::Tools;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::model::{Platform, Version};
 use larder_core::project::{Coordinate, RenderedSource, Subsystem};
 
-use super::tool::Tools;
 use super::{Publishers, npm, pypi, web};
 use larder_core::model::version_order::{self, compare, is_early};
 
@@ -177,8 +178,8 @@ impl<'a> Asking<'a> {
     fn ask(&self, feed: &Feed, platform: Platform) -> Answer {
         self.cancel.check()?;
         let client = self.publishers.client;
-        let tools = Tools::new(self.publishers.settings, self.cancel);
-        if client.settings().offline && !matches!(feed, Feed::Git(url) if is_local(url)) {
+        let offline = client.settings().offline;
+        if offline && !matches!(feed, Feed::Git(url) if is_local(url)) {
             return Err(Error::unavailable(format!(
                 "{} is needed, but `--offline` is set",
                 feed.describe()
@@ -194,8 +195,10 @@ impl<'a> Asking<'a> {
         if let Some(error) = client.unanswered(&host) {
             return Err(error);
         }
+        let settings = self.publishers.settings;
+        let tools = Tools::new(settings, self.cancel);
         let answer = match feed {
-            Feed::Git(url) => tags(url, tools),
+            Feed::Git(url) => Git::new(&settings.environment, offline, self.cancel).tags(url),
             Feed::Npm(package) => npm::versions(package, tools),
             Feed::Pypi(package) => pypi::versions(package, platform, tools),
             Feed::Crate(name) => crate_versions(name, tools),
@@ -320,46 +323,6 @@ impl Probe {
             .strip_suffix(self.after.as_str())?;
         Some(format!("{}{}", self.lead, inside.replace(self.dot, ".")))
     }
-}
-
-/// Names of a repository's tags.
-fn tags(url: &str, tools: Tools<'_>) -> Answer {
-    let args = ["ls-remote", "--tags", "--refs", "--", url].map(OsStr::new);
-    // A server that keeps silent is given up; what the user configured wins.
-    let vars = [
-        ("GIT_TERMINAL_PROMPT", "0"),
-        ("GIT_HTTP_LOW_SPEED_LIMIT", "1"),
-        ("GIT_HTTP_LOW_SPEED_TIME", "30"),
-    ];
-    let said = tools.run(&["git"], &args, &vars)?.ok_or_else(|| {
-        Error::failed("git is not on PATH, but tags are asked for").hint("install git")
-    })?;
-    if said.status.success() {
-        return Ok(said
-            .out
-            .lines()
-            .filter_map(|line| line.split_once("\trefs/tags/"))
-            .map(|(_, tag)| tag.to_owned())
-            .collect());
-    }
-    let words = said.err.to_lowercase();
-    let what = format!(
-        "git could not read the tags of {}",
-        crate::http::redact(url)
-    );
-    let closed = [
-        "not found",
-        "could not read username",
-        "authentication failed",
-        "permission denied",
-        "does not appear to be a git",
-    ];
-    if closed.iter().any(|text| words.contains(text)) {
-        return Err(Error::refused(what)
-            .cause(said.last_words())
-            .hint("it is not there, or git has no access to it"));
-    }
-    Err(Error::unavailable(what).cause(said.last_words()))
 }
 
 /// A crate's newest version, as cargo's index has it.

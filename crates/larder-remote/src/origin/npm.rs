@@ -7,10 +7,10 @@ use std::ffi::OsStr;
 
 use serde_json::Value;
 
+use crate::tool::{Said, Tools};
 use larder_core::error::{Error, Result};
 use larder_core::fs::{self, IoContext};
 
-use super::tool::{Said, Tools};
 use super::{Fetched, Stated};
 
 /// What is asked for.

@@ -8,12 +8,12 @@ use std::ffi::OsStr;
 
 use serde_json::Value;
 
+use crate::tool::{Said, Tools};
 use larder_core::error::{Error, Result};
 use larder_core::fs::{self, IoContext};
 use larder_core::model::{Arch, Libc, Os, Platform};
 
 use super::npm::Kept;
-use super::tool::{Said, Tools};
 use super::{Algorithm, Fetched, Stated};
 
 /// What is asked for.

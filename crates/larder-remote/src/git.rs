@@ -1,0 +1,273 @@
+//! git: what a repository's revisions mean, and a copy of one revision. The one place that knows how git is called.
+//!
+//! The user's configuration holds (logins, proxies, mirrors), but nothing that changes what is checked out, and git never
+//! asks for a password. Under `--offline` only repositories on this machine are asked.
+
+use std::time::Duration;
+
+use camino::Utf8Path;
+
+use larder_core::cancel::Cancel;
+use larder_core::environment::Environment;
+use larder_core::error::{Error, Kind, Result};
+use larder_core::fs;
+use larder_core::model::is_commit;
+use larder_process::{Command, Ended, Log, Output};
+
+use crate::tool::{Said, ask, without_token};
+
+/// One step of a clone takes no longer.
+const PATIENCE: Duration = Duration::from_mins(30);
+
+/// git, as a run calls it.
+pub struct Git<'a> {
+    environment: Environment,
+    offline: bool,
+    cancel: &'a Cancel,
+}
+
+impl<'a> Git<'a> {
+    /// With the user's environment, larder's own token aside.
+    pub fn new(environment: &Environment, offline: bool, cancel: &'a Cancel) -> Self {
+        let mut environment = without_token(environment);
+        for other_repository in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
+            environment.remove(other_repository);
+        }
+        environment.set("GIT_TERMINAL_PROMPT", "0");
+        environment.set("GIT_LFS_SKIP_SMUDGE", "0");
+        Self {
+            environment,
+            offline,
+            cancel,
+        }
+    }
+
+    /// The commit that a tag or branch of a repository means today; `None` where the repository names no such revision.
+    pub fn remote_commit(&self, url: &str, rev: &str) -> Result<Option<String>> {
+        self.may_ask(url)?;
+        // The peeled tag is the commit of an annotated one, so it counts before the tag itself.
+        let references = [
+            format!("refs/tags/{rev}^{{}}"),
+            format!("refs/tags/{rev}"),
+            format!("refs/heads/{rev}"),
+        ];
+        let mut arguments = vec!["--", url];
+        arguments.extend(references.iter().map(String::as_str));
+        let said = self.list_remote(&arguments, "revisions")?;
+        if !said.status.success() {
+            let error = Error::failed(format!("cannot ask {url} for its revisions"));
+            return Err(classified(error.cause(said.err.trim())));
+        }
+        let commit_of = |reference: &String| {
+            let mut lines = said.out.lines().filter_map(|line| line.split_once('\t'));
+            lines.find_map(|(commit, name)| (name == reference).then(|| commit.to_owned()))
+        };
+        Ok(references.iter().find_map(commit_of))
+    }
+
+    /// Names of a repository's tags.
+    pub(crate) fn tags(&self, url: &str) -> Result<Vec<String>> {
+        let said = self.list_remote(&["--tags", "--refs", "--", url], "tags")?;
+        if said.status.success() {
+            return Ok(said
+                .out
+                .lines()
+                .filter_map(|line| line.split_once("\trefs/tags/"))
+                .map(|(_, tag)| tag.to_owned())
+                .collect());
+        }
+        let words = said.err.to_lowercase();
+        let what = format!(
+            "git could not read the tags of {}",
+            crate::http::redact(url)
+        );
+        let closed = [
+            "not found",
+            "could not read username",
+            "authentication failed",
+            "permission denied",
+            "does not appear to be a git",
+        ];
+        if closed.iter().any(|text| words.contains(text)) {
+            return Err(Error::refused(what)
+                .cause(said.last_words())
+                .hint("it is not there, or git has no access to it"));
+        }
+        Err(Error::unavailable(what).cause(said.last_words()))
+    }
+
+    /// Puts a revision of a repository into an empty folder, and gives its commit; git's messages go to the log.
+    ///
+    /// A tag or branch is asked for alone first; a commit needs the whole history where the server does not hand it out by
+    /// id.
+    pub fn clone(&self, url: &str, rev: &str, into: &Utf8Path, log: &Log) -> Result<String> {
+        for (what, text) in [("url", url), ("revision", rev)] {
+            if text.is_empty() || text.starts_with('-') {
+                return Err(Error::usage(format!("`{text}` is not a git {what}")));
+            }
+        }
+        self.may_ask(url)?;
+        let git = |arguments: &[&str]| self.logged(into, log, arguments);
+        git(&["init", "--quiet", "."])?;
+        git(&["remote", "add", "--", "origin", url])?;
+        let shallow = git(&["fetch", "--quiet", "--depth=1", "--no-tags", "origin", rev]);
+        let target = if shallow.is_ok() {
+            "FETCH_HEAD".to_owned()
+        } else {
+            self.cancel.check()?;
+            let all = "+refs/heads/*:refs/remotes/origin/*";
+            git(&["fetch", "--quiet", "--tags", "origin", all])
+                .map_err(|error| classified(error.context(format!("cannot fetch {url}"))))?;
+            let is_there = |name: &String| {
+                let commit = format!("{name}^{{commit}}");
+                git(&[
+                    "rev-parse",
+                    "--quiet",
+                    "--verify",
+                    "--end-of-options",
+                    &commit,
+                ])
+                .is_ok()
+            };
+            [format!("refs/tags/{rev}"), format!("refs/remotes/origin/{rev}"), rev.to_owned()]
+                .into_iter()
+                .find(is_there)
+                .ok_or_else(|| {
+                    Error::failed(format!("{url} has no revision `{rev}`"))
+                        .hint("check `build.source.rev` and the version: a tag such as `v1.2.3` is meant literally")
+                })?
+        };
+        git(&["checkout", "--quiet", "--detach", &target])?;
+        if fs::lstat(into.join(".gitmodules"))?.is_some() {
+            git(&[
+                "submodule",
+                "update",
+                "--quiet",
+                "--init",
+                "--recursive",
+                "--depth=1",
+            ])?;
+        }
+        let commit = self.local(into, &["rev-parse", "HEAD"])?;
+        let commit = commit.as_deref().map_or("", str::trim);
+        if !is_commit(commit) {
+            return Err(Error::failed(format!(
+                "git named no commit for {rev} of {url}"
+            )));
+        }
+        Ok(commit.to_owned())
+    }
+
+    /// The url of the remote `origin` of the repository that a folder is in; `None` without one, or without git.
+    pub fn origin_url(&self, folder: &Utf8Path) -> Option<String> {
+        let url = self
+            .local(folder, &["remote", "get-url", "origin"])
+            .ok()??;
+        Some(url.trim().to_owned())
+    }
+
+    /// What git prints about a repository on this machine; `None` where it does not succeed.
+    fn local(&self, folder: &Utf8Path, arguments: &[&str]) -> Result<Option<String>> {
+        let said = self.command(folder, arguments).capture(self.cancel)?;
+        match said.ended {
+            Ended::NotFound(error) => Err(error),
+            ended => Ok(ended.is_success().then_some(said.out)),
+        }
+    }
+
+    /// Refuses to ask another machine under `--offline`.
+    fn may_ask(&self, url: &str) -> Result<()> {
+        if self.offline && !url.starts_with("file://") {
+            return Err(Error::unavailable(format!("--offline: {url} is not asked")));
+        }
+        Ok(())
+    }
+
+    fn list_remote(&self, arguments: &[&str], what: &str) -> Result<Said> {
+        let mut environment = self.environment.clone();
+        // A server that keeps silent is given up; what the user configured wins.
+        for (name, value) in [
+            ("GIT_HTTP_LOW_SPEED_LIMIT", "1"),
+            ("GIT_HTTP_LOW_SPEED_TIME", "30"),
+        ] {
+            if environment.value(name).is_none() {
+                environment.set(name, value);
+            }
+        }
+        let command = Command::new("git", environment)
+            .args(self.options())
+            .args(["ls-remote"])
+            .args(arguments);
+        ask(command, "git", self.cancel)?.ok_or_else(|| {
+            Error::failed(format!("git is not on PATH, but {what} are asked for"))
+                .hint("install git")
+        })
+    }
+
+    /// Runs git in a folder; the command line and what git says go to the log.
+    fn logged(&self, folder: &Utf8Path, log: &Log, arguments: &[&str]) -> Result<()> {
+        let start = log.len()?;
+        log.note(&format!("$ git {}", arguments.join(" ")))?;
+        let command = self.command(folder, arguments).timeout(PATIENCE);
+        match command.run(Output::Log(log), self.cancel)? {
+            Ended::Exited(status) if status.success() => Ok(()),
+            Ended::Exited(_) => {
+                let said = log.since(start)?;
+                let last = said
+                    .lines()
+                    .rfind(|line| !line.starts_with("$ ") && !line.trim().is_empty())
+                    .unwrap_or("it said nothing");
+                Err(Error::failed(format!("git {} failed", arguments[0])).cause(last))
+            }
+            Ended::TimedOut => Err(Error::unavailable(format!(
+                "git {} took longer than 30 minutes",
+                arguments[0]
+            ))),
+            Ended::NotFound(error) => Err(error),
+        }
+    }
+
+    /// git in a folder, with nothing of the user's that changes what is checked out.
+    fn command(&self, folder: &Utf8Path, arguments: &[&str]) -> Command {
+        Command::new("git", self.environment.clone())
+            .folder(folder)
+            .args([
+                "-c",
+                "core.autocrlf=false",
+                "-c",
+                "advice.detachedHead=false",
+            ])
+            .args(self.options())
+            .args(arguments)
+    }
+
+    /// Options of every call: under `--offline` git itself refuses to open a socket, for submodules too.
+    fn options(&self) -> &'static [&'static str] {
+        if self.offline {
+            &[
+                "-c",
+                "protocol.allow=never",
+                "-c",
+                "protocol.file.allow=always",
+            ]
+        } else {
+            &[]
+        }
+    }
+}
+
+/// An error of git, *unavailable* where its words say that a server could not be reached.
+fn classified(error: Error) -> Error {
+    const UNREACHABLE: [&str; 4] = [
+        "Could not resolve",
+        "Connection",
+        "timed out",
+        "unable to access",
+    ];
+    let words = error.to_string();
+    if UNREACHABLE.iter().any(|text| words.contains(text)) {
+        error.with_kind(Kind::Unavailable)
+    } else {
+        error
+    }
+}
