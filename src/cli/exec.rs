@@ -1,13 +1,14 @@
 //! `larder exec`.
 
 use std::ffi::OsString;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use super::Global;
 use super::session::supervised;
 use larder_core::error::{Error, Result};
 use larder_core::project::Project;
 use larder_engine::tasks::shell::{Shell, with_binaries};
+use larder_process::Command;
 
 /// Run a command with all installed binaries first on PATH
 ///
@@ -31,23 +32,30 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let (command, program) = command(args, &global.load(&global.root()?)?, global)?;
-    replace(command, &program)
+    // On most systems this comes back only where it could not be done.
+    let status = command.replace().map_err(|error| {
+        Error::failed(format!("cannot run `{program}`"))
+            .cause(error)
+            .hint("`larder status` shows what is installed; `larder ensure all` installs it")
+    })?;
+    Ok(ExitCode::from(
+        u8::try_from(status.code().unwrap_or(1)).unwrap_or(1),
+    ))
 }
 
 /// Runs it as a child in the project's folder, as the commands of tasks are: for lines of `ci:`, after which others come.
 pub fn run_as_child(args: &Args, global: &Global) -> Result<ExitCode> {
     let project = global.load(&global.root()?)?;
-    let (mut command, program) = command(args, &project, global)?;
-    command.current_dir(&project.root);
+    let (command, program) = command(args, &project, global)?;
+    let command = command.folder(&project.root);
     let (runtime, cancel) = supervised()?;
     let shell = Shell {
         project: &project,
         environment: &global.startup.environment,
-        runtime: runtime.handle(),
         cancel: &cancel,
         stdout_is_data: global.json,
     };
-    let ended = shell.program(command, &program);
+    let ended = shell.program(&command, &program);
     runtime.shutdown_background();
     ended.map(|()| ExitCode::SUCCESS)
 }
@@ -59,25 +67,4 @@ fn command(args: &Args, project: &Project, global: &Global) -> Result<(Command, 
     };
     let command = with_binaries(project, &global.startup.environment, program, arguments)?;
     Ok((command, program.to_string_lossy().into_owned()))
-}
-
-fn cannot(program: &str, error: &std::io::Error) -> Error {
-    Error::failed(format!("cannot run `{program}`"))
-        .cause(error)
-        .hint("`larder status` shows what is installed; `larder ensure all` installs it")
-}
-
-#[cfg(unix)]
-fn replace(mut command: Command, program: &str) -> Result<ExitCode> {
-    use std::os::unix::process::CommandExt;
-    // Only comes back when it could not be done.
-    Err(cannot(program, &command.exec()))
-}
-
-#[cfg(not(unix))]
-fn replace(mut command: Command, program: &str) -> Result<ExitCode> {
-    let status = command.status().map_err(|e| cannot(program, &e))?;
-    Ok(ExitCode::from(
-        u8::try_from(status.code().unwrap_or(1)).unwrap_or(1),
-    ))
 }

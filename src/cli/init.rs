@@ -32,7 +32,7 @@ enum Ci {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let workflow = args.ci.map(|Ci::Github| env!("CARGO_PKG_VERSION"));
-    let done = init(&global.start()?, workflow)?;
+    let done = init(&global.start()?, workflow, &global.startup.environment)?;
     if global.json {
         global.print_json(&done.document())?;
         return Ok(ExitCode::SUCCESS);

@@ -60,7 +60,6 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let shell = Shell {
         project: &project,
         environment: &global.startup.environment,
-        runtime: runtime.handle(),
         cancel: &cancel,
         stdout_is_data: global.json,
     };

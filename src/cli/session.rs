@@ -98,7 +98,7 @@ impl LimitArgs {
 pub struct Session {
     /// What every step shares.
     pub ctx: Arc<Context>,
-    /// Runs step threads and child processes.
+    /// Runs the threads of steps and listens for signals.
     runtime: tokio::runtime::Runtime,
     reporter: ReporterHandle,
     within: Option<Counts>,
@@ -196,7 +196,7 @@ impl Looking {
     }
 }
 
-/// A runtime for child processes, and a cancellation that signals set: what a command needs that runs programs.
+/// A cancellation that signals set, and the runtime that listens for them: what a command needs that runs programs.
 pub fn supervised() -> Result<(tokio::runtime::Runtime, Cancel)> {
     let cancel = Cancel::new();
     let runtime = runtime()?;

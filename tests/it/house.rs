@@ -171,6 +171,7 @@ fn crates_are_built_from_what_they_may() {
     let terminal = ["clap", "console", "indicatif", "annotate-snippets"];
     for (package, without) in [
         ("larder-core", [&network[..], &terminal[..]].concat()),
+        ("larder-process", [&network[1..], &terminal[..]].concat()),
         ("larder-remote", terminal.to_vec()),
         ("larder-engine", terminal.to_vec()),
     ] {

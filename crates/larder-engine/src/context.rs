@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::cache::Cache;
 use crate::events::Events;
+use crate::executor::{Executor, LocalExecutor};
 use crate::installed::{Bin, SourceState, State, Watched};
 use crate::lock::Locking;
 use crate::settings::Settings;
@@ -15,6 +16,7 @@ use larder_core::error::{Error, Result};
 use larder_core::keys::{SourceDigests, Wanted, inputs, tree};
 use larder_core::model::{Digest, SourceKind, Target};
 use larder_core::project::{Project, Subsystem};
+use larder_remote::git::Git;
 use larder_remote::http::Client;
 use larder_remote::hub::{Hub, HubPublisher, HubReader};
 use larder_remote::origin::Publishers;
@@ -64,7 +66,9 @@ pub struct Context {
     pub events: Events,
     /// The run's cancellation.
     pub cancel: Cancel,
-    /// For waiting on child processes.
+    /// Runs the commands of builds.
+    pub executor: Arc<dyn Executor>,
+    /// Runs the threads of steps.
     pub runtime: tokio::runtime::Handle,
 }
 
@@ -86,6 +90,7 @@ impl Context {
             cache: Cache::at(&settings.cache),
             client: Arc::new(Client::new(settings.remote.http.clone(), cancel.clone())),
             hub: OnceLock::new(),
+            executor: Arc::new(LocalExecutor),
             runtime,
             project,
             options,
@@ -155,6 +160,15 @@ impl Context {
             client: &self.client,
             settings: &self.settings.remote,
         }
+    }
+
+    /// git, as this run calls it.
+    pub fn git(&self) -> Git<'_> {
+        Git::new(
+            self.settings.environment(),
+            self.options.offline,
+            &self.cancel,
+        )
     }
 
     /// `.larder/<folder>`, made.

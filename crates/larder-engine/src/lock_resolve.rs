@@ -18,9 +18,9 @@ use crate::acquire::sources::{Managed, Taken, anywhere};
 use crate::cache::TakenFrom;
 use crate::context::Context;
 use crate::events::Level;
+use crate::lock;
 use crate::plan::Targets;
 use crate::runner::each::{StepReport, each};
-use crate::{git, lock};
 
 /// Which lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +130,7 @@ fn commit_line(request: &Request<'_>) -> Result<Option<LockLine>> {
     if is_commit(&rev) {
         return Ok(None);
     }
-    let Some(commit) = git::remote_commit(request.run, &url, &rev)? else {
+    let Some(commit) = request.run.git().remote_commit(&url, &rev)? else {
         return Err(Error::failed(format!("{url} has no revision `{rev}`"))
             .hint("check `build.source.rev` and the version"));
     };

@@ -7,7 +7,6 @@ use camino::Utf8Path;
 
 use crate::context::Context;
 use crate::plan::Targets;
-use crate::process::{Ended, capture, shell};
 use crate::runner::each::{StepReport, each};
 use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
@@ -15,6 +14,7 @@ use larder_core::executable;
 use larder_core::fs;
 use larder_core::model::{Action, Outcome, Platform, Target};
 use larder_core::project::Subsystem;
+use larder_process::{Command, Ended, Merged};
 
 /// How long a `verify` command may take.
 const TIME: Duration = Duration::from_mins(1);
@@ -95,9 +95,9 @@ pub fn check(
     if let Ok(path) = env.path_after([dir.as_std_path().to_owned()]) {
         env.set("PATH", path);
     }
-    let mut command = shell(line);
-    command.env_clear().envs(env.iter());
-    let (ended, said) = capture(ctx, command, TIME)?;
+    let Merged { ended, text: said } = Command::shell(line, env)
+        .timeout(TIME)
+        .capture_merged(&ctx.cancel)?;
     match ended {
         Ended::Exited(status) if status.success() => {}
         Ended::Exited(status) => {
@@ -109,6 +109,7 @@ pub fn check(
                 "verify: `{line}` took longer than a minute"
             )));
         }
+        Ended::NotFound(error) => return Err(error),
     }
     let number = subsystem.version.number();
     if !mentions_version(&said, number) {

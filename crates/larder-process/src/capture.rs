@@ -1,8 +1,9 @@
 //! What a child prints, kept in memory.
 //!
-//! A thread reads each pipe: it keeps the first part and drops the rest, so that the child never waits for a reader. The
-//! pipe ends when all that hold its other end are gone. Once the child's group is gone, only a process that left the group
-//! can hold it: that one gets two seconds, then its thread is left behind, and what was read until then counts.
+//! A thread reads each pipe: it keeps the first part and drops the rest, so that the child never
+//! waits for a reader. The pipe ends when all that hold its other end are gone. Once the child's
+//! group is gone, only a process that left the group can hold it: that one gets two seconds, then
+//! its thread is left behind, and what was read until then counts.
 
 use std::io::{PipeReader, PipeWriter, Read};
 use std::process::Stdio;
@@ -30,7 +31,8 @@ pub struct Captured {
     pub err: String,
 }
 
-/// How a child ended and what it printed on both streams, in the order of its writes, the first [`LIMIT`] bytes.
+/// How a child ended and what it printed on both streams, in the order of its writes, the first
+/// [`LIMIT`] bytes.
 #[derive(Debug)]
 pub struct Merged {
     /// How it ended.

@@ -8,7 +8,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use larder_core::error::Result;
 use larder_core::fs::{self, IoContext};
 
-/// A file that is only ever added to: by several commands, one after the other, and by larder itself.
+/// A file that is only ever added to: by several commands, one after the other, and by larder
+/// itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log(Utf8PathBuf);
 

@@ -21,7 +21,8 @@ pub enum Ended {
     Exited(ExitStatus),
     /// Its time was up, and it was ended.
     TimedOut,
-    /// It never ran: there is no such program. The error says so, for callers that can't do without it.
+    /// It never ran: there is no such program. The error says so, for callers that can't do without
+    /// it.
     NotFound(Error),
 }
 
@@ -86,9 +87,12 @@ impl Command {
                     None => std::future::pending().await,
                 }
             };
-            // Only the child itself is waited for here: the wrapped wait also waits for whatever it left behind.
+            // Only the child itself is waited for here: the wrapped wait also waits for whatever it
+            // left behind.
             let ended = tokio::select! {
-                status = child.inner_mut().wait() => status.map(Ended::Exited).map_err(|e| cannot("wait for", e)),
+                status = child.inner_mut().wait() => {
+                    status.map(Ended::Exited).map_err(|e| cannot("wait for", e))
+                }
                 () = expired => Ok(Ended::TimedOut),
                 error = cancel.cancelled() => Err(error),
             };

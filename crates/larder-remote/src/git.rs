@@ -1,7 +1,9 @@
-//! git: what a repository's revisions mean, and a copy of one revision. The one place that knows how git is called.
+//! git: what a repository's revisions mean, and a copy of one revision. The one place that knows
+//! how git is called.
 //!
-//! The user's configuration holds (logins, proxies, mirrors), but nothing that changes what is checked out, and git never
-//! asks for a password. Under `--offline` only repositories on this machine are asked.
+//! The user's configuration holds (logins, proxies, mirrors), but nothing that changes what is
+//! checked out, and git never asks for a password. Under `--offline` only repositories on this
+//! machine are asked.
 
 use std::time::Duration;
 
@@ -42,7 +44,8 @@ impl<'a> Git<'a> {
         }
     }
 
-    /// The commit that a tag or branch of a repository means today; `None` where the repository names no such revision.
+    /// The commit that a tag or branch of a repository means today; `None` where the repository
+    /// names no such revision.
     pub fn remote_commit(&self, url: &str, rev: &str) -> Result<Option<String>> {
         self.may_ask(url)?;
         // The peeled tag is the commit of an annotated one, so it counts before the tag itself.
@@ -96,10 +99,11 @@ impl<'a> Git<'a> {
         Err(Error::unavailable(what).cause(said.last_words()))
     }
 
-    /// Puts a revision of a repository into an empty folder, and gives its commit; git's messages go to the log.
+    /// Puts a revision of a repository into an empty folder, and gives its commit; git's messages
+    /// go to the log.
     ///
-    /// A tag or branch is asked for alone first; a commit needs the whole history where the server does not hand it out by
-    /// id.
+    /// A tag or branch is asked for alone first; a commit needs the whole history where the server
+    /// does not hand it out by id.
     pub fn clone(&self, url: &str, rev: &str, into: &Utf8Path, log: &Log) -> Result<String> {
         for (what, text) in [("url", url), ("revision", rev)] {
             if text.is_empty() || text.starts_with('-') {
@@ -158,7 +162,8 @@ impl<'a> Git<'a> {
         Ok(commit.to_owned())
     }
 
-    /// The url of the remote `origin` of the repository that a folder is in; `None` without one, or without git.
+    /// The url of the remote `origin` of the repository that a folder is in; `None` without one, or
+    /// without git.
     pub fn origin_url(&self, folder: &Utf8Path) -> Option<String> {
         let url = self
             .local(folder, &["remote", "get-url", "origin"])
@@ -241,7 +246,8 @@ impl<'a> Git<'a> {
             .args(arguments)
     }
 
-    /// Options of every call: under `--offline` git itself refuses to open a socket, for submodules too.
+    /// Options of every call: under `--offline` git itself refuses to open a socket, for submodules
+    /// too.
     fn options(&self) -> &'static [&'static str] {
         if self.offline {
             &[

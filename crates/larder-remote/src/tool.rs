@@ -1,5 +1,6 @@
-//! Other people's programs that ask on larder's behalf: the registries' ordinary clients, git and gh. They are found on
-//! PATH, their configuration and environment are the user's, and what they print is kept.
+//! Other people's programs that ask on larder's behalf: the registries' ordinary clients, git and
+//! gh. They are found on PATH, their configuration and environment are the user's, and what they
+//! print is kept.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -86,8 +87,8 @@ impl<'a> Tools<'a> {
         }
     }
 
-    /// Runs a client in the current folder, with these variables where the user has not set them. `None` where there is no
-    /// such program.
+    /// Runs a client in the current folder, with these variables where the user has not set them.
+    /// `None` where there is no such program.
     pub(crate) fn run(
         self,
         program: &[&str],

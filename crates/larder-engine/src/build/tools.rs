@@ -1,37 +1,42 @@
 //! `tools:` of a recipe: what a build demands of the machine.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 use std::time::Duration;
 
 use super::work::Work;
-use crate::process::{Ended, capture};
 use crate::verify::{first_lines, mentions_version};
-use larder_core::error::{Error, Result};
+use larder_core::error::{Error, Kind, Result};
+use larder_process::{Command, Ended, Merged};
+
+/// How long a tool may take to tell its version.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Work<'_> {
     /// `tools:` are demanded of the machine: what each says of its version.
     pub(super) fn check_tools(&self) -> Result<BTreeMap<String, String>> {
+        let environment = self.environment();
         let mut seen = BTreeMap::new();
         for (tool, wanted) in &self.declared.tools {
             let (mut said, mut refused) = (None, None);
             for argument in ["version", "--version"] {
-                let mut command = Command::new(tool);
-                command
-                    .arg(argument)
-                    .env_clear()
-                    .envs(self.environment().iter());
-                // Resolved on the build's PATH, not on ours.
-                match capture(self.ctx, command, Duration::from_secs(30)) {
-                    Ok((Ended::Exited(status), text)) if status.success() => {
+                let asked = Command::new(tool, environment.clone())
+                    .args([argument])
+                    .timeout(PATIENCE)
+                    .capture_merged(&self.ctx.cancel);
+                match asked {
+                    Ok(Merged { ended, text }) if ended.is_success() => {
                         said = Some(text);
                         break;
                     }
-                    Err(error) if matches!(error.kind(), larder_core::Kind::Interrupted(_)) => {
+                    Err(error) if matches!(error.kind(), Kind::Interrupted(_)) => {
                         return Err(error);
                     }
-                    Ok((_, text)) => refused = Some(text),
-                    Err(_) => {}
+                    Ok(Merged {
+                        ended: Ended::NotFound(_),
+                        ..
+                    })
+                    | Err(_) => {}
+                    Ok(Merged { text, .. }) => refused = Some(text),
                 }
             }
             let Some(said) = said else {

@@ -1,16 +1,14 @@
 //! One build under way: its folder, its environment, its commands.
 
-use std::io::Write;
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::source;
 use crate::acquire::request::Request;
 use crate::context::Context;
+use crate::executor::{BuildAction, Execution};
 use crate::file_lock::FileLock;
-use crate::process::{Ended, shell, supervise};
 use crate::verify;
 use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
@@ -18,6 +16,7 @@ use larder_core::formats::{LockLine, Observed};
 use larder_core::fs::{self, IoContext};
 use larder_core::model::{ArtifactFile, Platform, Target};
 use larder_core::project::{Build, RenderedBuild, RenderedSource, Subsystem};
+use larder_process::Log;
 
 /// What a build's commands may see of the environment, beside what the recipe declares.
 const PASSED: &[&str] = &[
@@ -69,7 +68,7 @@ pub(super) struct Work<'a> {
     pub(super) subsystem: &'a Subsystem,
     pub(super) declared: &'a Build,
     rendered: RenderedBuild,
-    log: &'a Utf8Path,
+    log: Log,
     _dir: WorkDir,
     pub(super) src: Utf8PathBuf,
     pub(super) out: Utf8PathBuf,
@@ -108,7 +107,7 @@ pub fn sweep(ctx: &Context) -> Result<()> {
 }
 
 impl<'a> Work<'a> {
-    pub(super) fn new(request: &'a Request<'a>, log: &'a Utf8Path) -> Result<Self> {
+    pub(super) fn new(request: &'a Request<'a>, log: &Utf8Path) -> Result<Self> {
         let (ctx, target, subsystem) = (request.run, request.target, request.subsystem);
         let declared = subsystem
             .build
@@ -137,7 +136,7 @@ impl<'a> Work<'a> {
             subsystem,
             declared,
             rendered,
-            log,
+            log: Log::at(log),
             _dir: dir,
             src,
             out,
@@ -158,12 +157,9 @@ impl<'a> Work<'a> {
 
     pub(super) fn run(&mut self) -> Result<Made> {
         let tools = self.check_tools()?;
-        let commit = source::fetch(self.request, &self.rendered.source, &self.src, self.log)?;
+        let commit = source::fetch(self.request, &self.rendered.source, &self.src, &self.log)?;
         self.pin_commit(commit.as_deref())?;
-        let deadline = Instant::now() + self.declared.timeout;
-        for line in self.commands() {
-            self.command(&line, deadline)?;
-        }
+        self.execute()?;
         let files = self.outputs()?;
         self.verify()?;
         let glibc = self.lowest_glibc(&files);
@@ -262,32 +258,25 @@ impl<'a> Work<'a> {
         env
     }
 
-    fn command(&self, line: &str, deadline: Instant) -> Result<()> {
-        let mut log = std::fs::OpenOptions::new()
-            .append(true)
-            .open(self.log)
-            .at("open", self.log)?;
-        writeln!(log, "$ {line}").at("write", self.log)?;
-        let mut command = shell(line);
-        command
-            .current_dir(&self.src)
-            .env_clear()
-            .envs(self.environment().iter())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().at("open", self.log)?)
-            .stderr(log.try_clone().at("open", self.log)?);
-        let left = deadline.saturating_duration_since(Instant::now());
-        match supervise(&self.ctx.runtime, command, Some(left), &self.ctx.cancel)? {
-            Ended::Exited(status) if status.success() => Ok(()),
-            Ended::Exited(status) => Err(Error::failed(format!("`{line}`: {}", in_words(status)))),
-            Ended::TimedOut => {
-                let _ = writeln!(log, "(ended: over its time)");
-                Err(Error::failed(format!(
-                    "`{line}` took longer than {}",
-                    minutes(self.declared.timeout)
-                ))
-                .hint("raise `build.timeout` if that is to be expected"))
+    fn execute(&self) -> Result<()> {
+        let action = BuildAction {
+            commands: &self.commands(),
+            environment: &self.environment(),
+            folder: &self.src,
+            out: &self.out,
+            log: &self.log,
+            timeout: self.declared.timeout,
+        };
+        match self.ctx.executor.execute(&action, &self.ctx.cancel)? {
+            Execution::Succeeded => Ok(()),
+            Execution::Failed { command, reason } => {
+                Err(Error::failed(format!("`{command}`: {reason}")))
             }
+            Execution::TimedOut { command } => Err(Error::failed(format!(
+                "`{command}` took longer than {}",
+                minutes(self.declared.timeout)
+            ))
+            .hint("raise `build.timeout` if that is to be expected")),
         }
     }
 
@@ -307,17 +296,6 @@ impl<'a> Work<'a> {
             self.environment(),
         )
     }
-}
-
-fn in_words(status: std::process::ExitStatus) -> String {
-    #[cfg(unix)]
-    {
-        use std::os::unix::process::ExitStatusExt;
-        if let Some(signal) = status.signal() {
-            return format!("ended by signal {signal}");
-        }
-    }
-    format!("exit status {}", status.code().unwrap_or(-1))
 }
 
 fn minutes(duration: Duration) -> String {

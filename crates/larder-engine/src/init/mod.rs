@@ -3,15 +3,16 @@
 
 mod starter;
 
-use std::process::{Command, Stdio};
-
 use camino::Utf8Path;
 
+use larder_core::cancel::Cancel;
+use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
 use larder_core::formats::GIT_ATTRIBUTES;
 use larder_core::formats::documents::InitDocument;
 use larder_core::fs;
 use larder_core::project::schema;
+use larder_remote::git::Git;
 
 /// What happened to a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +56,11 @@ impl Initialised {
 
 /// Writes a starter project; with `workflow` also the workflow of GitHub Actions that installs this version of larder, for
 /// which the folder may be a project already.
-pub fn init(root: &Utf8Path, workflow: Option<&str>) -> Result<Initialised> {
+pub fn init(
+    root: &Utf8Path,
+    workflow: Option<&str>,
+    environment: &Environment,
+) -> Result<Initialised> {
     let existing = fs::lstat(root.join("versions.yml"))?.is_some();
     if existing && workflow.is_none() {
         return Err(Error::usage(format!(
@@ -71,7 +76,7 @@ pub fn init(root: &Utf8Path, workflow: Option<&str>) -> Result<Initialised> {
         files.push((path.to_owned(), fate));
         Ok(())
     };
-    let hub = origin(root).filter(|_| workflow.is_some());
+    let hub = workflow.and_then(|_| origin(root, environment));
     if !existing {
         for (path, text) in starter::FILES {
             let text = match (&hub, *path) {
@@ -174,23 +179,10 @@ fn extend(path: &Utf8Path, lines: &str) -> Result<Fate> {
 }
 
 /// `owner/name`, where git's `origin` is a repository of github.com.
-fn origin(root: &Utf8Path) -> Option<String> {
-    let git = |args: &[&str]| {
-        let output = Command::new("git")
-            .arg("-C")
-            .arg(root)
-            .args(args)
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .output()
-            .ok()?;
-        output
-            .status
-            .success()
-            .then(|| String::from_utf8(output.stdout).ok())
-            .flatten()
-    };
-    repository(git(&["remote", "get-url", "origin"])?.trim())
+fn origin(root: &Utf8Path, environment: &Environment) -> Option<String> {
+    // Only files of this machine are read: nothing that a signal would have to interrupt.
+    let cancel = Cancel::new();
+    repository(&Git::new(environment, true, &cancel).origin_url(root)?)
 }
 
 /// `owner/name` of a remote's url in any of its spellings.

@@ -4,19 +4,18 @@
 //! Knows nothing of what a task needs: whoever runs it has seen to that.
 
 use std::ffi::{OsStr, OsString};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::ExitStatus;
 
 use camino::Utf8PathBuf;
-use tokio::runtime::Handle;
 
 use crate::installed::Bin;
-use crate::process::{Ended, shell, supervise};
 use larder_core::cancel::Cancel;
 use larder_core::environment::Environment;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::fs;
 use larder_core::model::Platform;
 use larder_core::project::{Project, Task};
+use larder_process::{Command, Ended, Output};
 
 /// Folders that hold the host's binaries, whether or not they are installed, in the order of names.
 pub fn bin_dirs(project: &Project) -> Vec<Utf8PathBuf> {
@@ -53,9 +52,10 @@ pub fn with_binaries(
     arguments: &[OsString],
 ) -> Result<Command> {
     let path = path_with_binaries(project, environment)?;
-    let mut command = Command::new(found(program, &path));
-    command.args(arguments).env("PATH", &path);
-    Ok(command)
+    let program = found(program, &path);
+    let mut environment = environment.clone();
+    environment.set("PATH", path);
+    Ok(Command::new(program, environment).args(arguments))
 }
 
 /// Where a plain program name is on this PATH: the system may look on the PATH of this process instead.
@@ -87,8 +87,6 @@ pub struct Shell<'a> {
     pub project: &'a Project,
     /// What commands see, PATH aside.
     pub environment: &'a Environment,
-    /// Waits for children.
-    pub runtime: &'a Handle,
     /// The run's cancellation.
     pub cancel: &'a Cancel,
     /// stdout carries data, so what commands print there goes to stderr.
@@ -99,12 +97,8 @@ impl Shell<'_> {
     /// Whether a task's `status` says that there is nothing to do: it has lines, and all exit 0. What they print is not shown.
     pub fn up_to_date(&self, task: &Task) -> Result<bool> {
         for line in &task.status {
-            let mut command = self.command(task, line)?;
-            command
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
-            if !self.wait(command, line)?.success() {
+            let command = self.command(task, line)?;
+            if !self.wait(&command, Output::Discarded, line)?.success() {
                 return Ok(false);
             }
         }
@@ -113,7 +107,7 @@ impl Shell<'_> {
 
     /// Runs one of a task's commands, which must exit 0.
     pub fn run(&self, name: &str, task: &Task, line: &str) -> Result<()> {
-        self.program(self.command(task, line)?, line)
+        self.program(&self.command(task, line)?, line)
             .map_err(|error| match error.kind() {
                 Kind::Interrupted(_) => error,
                 _ => Error::failed(format!("task `{name}`: {}", error.message())).hint(format!(
@@ -123,12 +117,13 @@ impl Shell<'_> {
     }
 
     /// Runs a program, shown under a name, which must exit 0; it reads nothing.
-    pub fn program(&self, mut command: Command, name: &str) -> Result<()> {
-        command.stdin(Stdio::null());
-        if self.stdout_is_data {
-            command.stdout(std::io::stderr());
-        }
-        let status = self.wait(command, name)?;
+    pub fn program(&self, command: &Command, name: &str) -> Result<()> {
+        let output = if self.stdout_is_data {
+            Output::Stderr
+        } else {
+            Output::Inherited
+        };
+        let status = self.wait(command, output, name)?;
         if status.success() {
             Ok(())
         } else {
@@ -137,23 +132,22 @@ impl Shell<'_> {
     }
 
     fn command(&self, task: &Task, line: &str) -> Result<Command> {
-        let mut command = shell(line);
-        command.current_dir(&self.project.root);
-        command.env_clear().envs(self.environment.iter());
-        let path = path_with_binaries(self.project, self.environment)?;
-        command.env("PATH", path);
-        command.envs(task.env.iter().map(|(name, value)| (name, value)));
-        Ok(command)
+        let mut environment = self.environment.clone();
+        environment.set("PATH", path_with_binaries(self.project, self.environment)?);
+        for (name, value) in &task.env {
+            environment.set(name, value);
+        }
+        Ok(Command::shell(line, environment).folder(&self.project.root))
     }
 
-    fn wait(&self, command: Command, line: &str) -> Result<ExitStatus> {
-        match supervise(self.runtime, command, None, self.cancel) {
+    fn wait(&self, command: &Command, output: Output<'_>, line: &str) -> Result<ExitStatus> {
+        match command.run(output, self.cancel) {
             Ok(Ended::Exited(status)) => Ok(status),
             Ok(Ended::TimedOut) => Err(Error::failed(format!("`{line}` took too long"))),
             Err(error) if matches!(error.kind(), Kind::Interrupted(_)) => {
                 Err(error.cause(format!("while `{line}` was running")))
             }
-            Err(error) => Err(error),
+            Ok(Ended::NotFound(error)) | Err(error) => Err(error),
         }
     }
 }

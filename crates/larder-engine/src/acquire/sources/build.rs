@@ -10,7 +10,6 @@ use super::Offer;
 use crate::acquire::availability::Availability;
 use crate::acquire::request::Request;
 use crate::build::source::missing;
-use crate::git;
 
 /// Whether this machine can build the target.
 pub(super) fn possible(request: &Request<'_>) -> Availability<()> {
@@ -48,7 +47,7 @@ pub(super) fn probe_source(request: &Request<'_>) -> Result<()> {
     };
     match &build.source {
         RenderedSource::Git { url, rev } if !is_commit(rev) => {
-            match git::remote_commit(run, url, rev)? {
+            match run.git().remote_commit(url, rev)? {
                 Some(commit) => run.locking.check_commit(run, target, url, rev, &commit),
                 // A short commit id, say: only a clone can tell.
                 None => Ok(()),
