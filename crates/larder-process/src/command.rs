@@ -76,8 +76,9 @@ impl Command {
         self.program.to_string_lossy().into_owned()
     }
 
-    /// Puts the program in the place of this process, with its terminal and all its streams: comes back only where that
-    /// can't be done. On Windows, which can't, the program runs as a child to its end.
+    /// Puts the program in the place of this process, with its terminal and all its streams: comes
+    /// back only where that can't be done. On Windows, which can't, the program runs as a child to
+    /// its end.
     pub fn replace(&self) -> std::io::Result<ExitStatus> {
         let mut command = self.to_tokio().into_std();
         #[cfg(unix)]
@@ -93,6 +94,7 @@ impl Command {
         command
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this is the wrapper")]
     fn to_tokio(&self) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(&self.program);
         command

@@ -1,3 +1,5 @@
+#![expect(clippy::disallowed_methods, reason = "git itself merges")]
+
 use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
