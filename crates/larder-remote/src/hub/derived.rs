@@ -44,8 +44,9 @@ pub fn files<S: Borrow<Sidecar>>(
     ]
 }
 
-/// DESIGN 7's shape. Where a platform has several assets (other inputs, suffixed names), the plain one stands under
-/// `platforms` and the others under `variants`.
+/// The shape of a collection's manifest: `binary`, `version`, `collection_date`, `source`, `platforms`,
+/// `managed_release`. Where a platform has several assets (other inputs, suffixed names), the plain one is
+/// under `platforms` and the others are under `variants`.
 fn manifest<S: Borrow<Sidecar>>(
     home: Home<'_>,
     tag: &Tag,

@@ -7,7 +7,7 @@ use larder_core::error::{Error, Result};
 use larder_core::formats::Sidecar;
 use larder_core::model::{AssetName, Tag};
 
-use super::{Body, HubReader, MAX_SIDECAR, Release};
+use super::reader::{Body, HubReader, MAX_SIDECAR, Release};
 
 /// A hub on a static server.
 pub struct HttpHub {

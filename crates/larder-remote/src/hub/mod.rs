@@ -32,9 +32,6 @@ pub use publisher::{
 };
 pub use reader::{Body, HubReader, Listed, Release};
 
-/// A sidecar is a few KiB; a larger one is not read.
-const MAX_SIDECAR: u64 = 16 * 1024 * 1024;
-
 /// An opened hub. Clones share it.
 #[derive(Clone)]
 pub struct Hub {

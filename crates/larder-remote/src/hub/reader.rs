@@ -6,6 +6,9 @@ use larder_core::error::Result;
 use larder_core::formats::Sidecar;
 use larder_core::model::{AssetName, Digest, Tag};
 
+/// A sidecar is a few KiB; a larger one is not read.
+pub(super) const MAX_SIDECAR: u64 = 16 * 1024 * 1024;
+
 /// Bytes on their way. The reader gives exactly the asset's bytes or an error; a transfer that is cut
 /// is resumed inside.
 pub struct Body {

@@ -13,7 +13,7 @@
 use larder_core::error::{Error, Result};
 use larder_core::model::is_hex;
 
-use super::{Algorithm, Stated};
+use super::checks::{Algorithm, Stated};
 
 /// What an algorithm's name or a digest's length says.
 #[derive(Clone, Copy, PartialEq, Eq)]

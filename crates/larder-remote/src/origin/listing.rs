@@ -6,7 +6,8 @@ use crate::github::{Api, GitHubConfig, Login, Release, TokenSource};
 use crate::http::{Site, parse_url};
 use larder_core::error::{Error, Result};
 
-use super::{Publishers, web};
+use super::fetched::Publishers;
+use super::web;
 
 /// What a publisher says of its project.
 #[derive(Clone, Debug, Default)]

@@ -1,141 +1,24 @@
 //! Originals: where a publisher's file is and what is stated of it. One file per kind of publisher.
 //!
-//! Gives bytes on their way and statements about them; does not know what is wanted of the file, nor the lock. Errors have
-//! DESIGN 4's classes by their kind, `Ok(None)` is *absent*.
+//! `fetch` chooses among them, `newest` asks for versions, `listing` for what a repository on GitHub
+//! offers; `checksums` reads publishers' files of digests, `checks` compares.
+//!
+//! What a publisher does not have is `Ok(None)`. An error says by its [`Kind`](larder_core::Kind) what it
+//! means: `Unavailable`, no answer, now; `Refused`, we were told no; `Integrity`, the bytes are not what is
+//! stated of them. Gives bytes and statements; does not know what is wanted of a file, or what the lock says.
 
 mod checks;
 mod checksums;
-
+mod fetch;
+mod fetched;
 mod listing;
 mod newest;
 mod npm;
-
 mod pypi;
 mod web;
 
-use std::io::Read;
-
-use crate::http::Client;
-use crate::settings::RemoteSettings;
-use crate::tool::Tools;
-use larder_core::cancel::Cancel;
-use larder_core::error::{Error, Kind, Result};
-use larder_core::model::Platform;
-use larder_core::project::{Coordinate, Original};
-
 pub use checks::{Algorithm, Checks, Stated};
-pub use checksums::find as find_checksums;
-
+pub use fetch::{describe, fetch};
+pub use fetched::{Fetched, Publishers};
 pub use listing::{About, Listing, version_in};
 pub use newest::{Asking, Newest};
-
-/// How publishers are asked.
-#[derive(Clone, Copy)]
-pub struct Publishers<'a> {
-    /// For direct downloads; its settings decide whether anyone may be asked.
-    pub client: &'a Client,
-    /// Mirror, token, and what the registries' own clients need.
-    pub settings: &'a RemoteSettings,
-}
-
-/// A publisher's file on its way.
-pub struct Fetched {
-    /// Exactly its bytes, or an error.
-    pub reader: Box<dyn Read + Send>,
-    /// How many, where known.
-    pub size: Option<u64>,
-    /// Its name, which tells what kind of archive it is.
-    pub file_name: String,
-    /// Digests that the publisher's checksums file or the registry states of it.
-    pub stated: Vec<Stated>,
-    /// For the lock and for people: its url, or its registry coordinate.
-    pub place: String,
-}
-
-/// Asks for an original; `None` where the publisher has none. With `ask_statements` also asks what the publisher states of
-/// its digest: its checksums file, or its registry. A digest that the recipe pins is the caller's to check.
-///
-/// Nobody is asked under `--offline`; a registry that gave no answer is not asked again in this run.
-pub fn fetch(
-    publishers: Publishers<'_>,
-    original: &Original,
-    platform: Platform,
-    ask_statements: bool,
-    cancel: &Cancel,
-) -> Result<Option<Fetched>> {
-    cancel.check()?;
-    let Original {
-        coordinate,
-        checksum,
-        extract: _,
-    } = original;
-    let checksum = checksum.as_ref().filter(|_| ask_statements);
-    let client = publishers.client;
-    let tools = Tools::new(publishers.settings, cancel);
-    match coordinate {
-        Coordinate::GitHub { repo, tag, asset } => web::fetch(
-            publishers,
-            &web::github(publishers, repo, tag, asset)?,
-            checksum,
-            Some((repo, tag)),
-        ),
-        Coordinate::Url(url) => web::fetch(publishers, &web::url(url)?, checksum, None),
-        Coordinate::Npm { package, version } => registry(client, "npm", coordinate, || {
-            npm::fetch(
-                &npm::Request {
-                    package,
-                    version,
-                    ask_statements,
-                },
-                tools,
-            )
-        }),
-        Coordinate::Pypi { package, version } => registry(client, "pypi", coordinate, || {
-            pypi::fetch(
-                &pypi::Request {
-                    package,
-                    version,
-                    platform,
-                    ask_statements,
-                },
-                tools,
-            )
-        }),
-    }
-}
-
-/// Asks a registry through its own client.
-fn registry(
-    client: &Client,
-    name: &str,
-    coordinate: &Coordinate,
-    ask: impl FnOnce() -> Result<Option<Fetched>>,
-) -> Result<Option<Fetched>> {
-    if client.settings().offline {
-        return Err(Error::unavailable(format!(
-            "{} is needed, but `--offline` is set",
-            describe(coordinate)
-        ))
-        .hint("run once without `--offline`; what came then is in the cache"));
-    }
-    if let Some(error) = client.unanswered(name) {
-        return Err(error);
-    }
-    let found = ask();
-    if let Err(error) = &found
-        && error.kind() == Kind::Unavailable
-    {
-        client.set_unanswered(name, error);
-    }
-    found
-}
-
-/// A coordinate for people.
-pub fn describe(coordinate: &Coordinate) -> String {
-    match coordinate {
-        Coordinate::GitHub { repo, tag, asset } => format!("github.com/{repo} {tag}/{asset}"),
-        Coordinate::Url(url) => crate::http::redact(url),
-        Coordinate::Npm { package, version } => format!("npm {package}@{version}"),
-        Coordinate::Pypi { package, version } => format!("pypi {package}=={version}"),
-    }
-}

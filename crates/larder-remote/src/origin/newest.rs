@@ -14,7 +14,8 @@ use larder_core::error::{Error, Kind, Result};
 use larder_core::model::{Platform, Version};
 use larder_core::project::{Coordinate, RenderedSource, Subsystem};
 
-use super::{Publishers, npm, pypi, web};
+use super::fetched::Publishers;
+use super::{npm, pypi, web};
 use larder_core::model::version_order::{self, compare, is_early};
 
 /// How many are asked at once.

@@ -11,7 +11,8 @@ use crate::tool::{Said, Tools};
 use larder_core::error::{Error, Result};
 use larder_core::fs::{self, IoContext};
 
-use super::{Fetched, Stated};
+use super::checks::Stated;
+use super::fetched::{Fetched, Kept};
 
 /// What is asked for.
 pub(super) struct Request<'a> {
@@ -150,18 +151,6 @@ pub(super) fn versions(package: &str, tools: Tools<'_>) -> Result<Vec<String>> {
         .collect())
 }
 
-/// A file in a folder that goes when it is read.
-pub(super) struct Kept {
-    pub(super) file: std::fs::File,
-    pub(super) _folder: fs::Scratch,
-}
-
-impl std::io::Read for Kept {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.file.read(buffer)
-    }
-}
-
 fn npm(args: &[&OsStr], tools: Tools<'_>) -> Result<Said> {
     tools.run(&[NPM], args, VARS)?.ok_or_else(|| {
         Error::failed("npm is not on PATH, but an `npm:` upstream needs it")
@@ -189,7 +178,7 @@ fn told_version(json: &str) -> Option<String> {
     Some(first.get("version")?.as_str()?.to_owned())
 }
 
-/// npm's error codes as DESIGN 4's classes.
+/// What npm's error codes mean: absent, or an error of a kind.
 fn absent_or_error(said: &Said, coordinate: &str) -> Result<Option<Fetched>> {
     let value: Value = serde_json::from_str(&said.out).unwrap_or_default();
     let told = |key: &str| {

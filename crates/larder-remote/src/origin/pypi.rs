@@ -13,8 +13,8 @@ use larder_core::error::{Error, Result};
 use larder_core::fs::{self, IoContext};
 use larder_core::model::{Arch, Libc, Os, Platform};
 
-use super::npm::Kept;
-use super::{Algorithm, Fetched, Stated};
+use super::checks::{Algorithm, Stated};
+use super::fetched::{Fetched, Kept};
 
 /// What is asked for.
 pub(super) struct Request<'a> {
@@ -204,7 +204,8 @@ fn digest(report: &[u8]) -> Vec<Stated> {
         .collect()
 }
 
-/// pip's words as DESIGN 4's classes: it tells everything as "no matching distribution", and why only under `-vv`.
+/// What pip's words mean: absent, or an error of a kind. pip reports everything as "no matching
+/// distribution", and the reason only under `-vv`.
 fn absent_or_error(said: &Said, coordinate: &str) -> Result<Option<Fetched>> {
     let words = format!("{}\n{}", said.out, said.err);
     let says = |texts: &[&str]| texts.iter().any(|text| words.contains(text));

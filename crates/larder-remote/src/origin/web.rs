@@ -8,7 +8,9 @@ use crate::http::{Download, Method, Request, Site, Url, parse_url, read_small, s
 use larder_core::error::{Error, Result};
 use larder_core::project::Checksum;
 
-use super::{Fetched, Publishers, Stated, checksums};
+use super::checks::Stated;
+use super::checksums;
+use super::fetched::{Fetched, Publishers};
 
 pub(super) const GITHUB: &str = "https://github.com";
 /// Checksums files are read whole; the largest known have some thousand lines.

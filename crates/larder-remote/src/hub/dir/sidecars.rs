@@ -6,8 +6,8 @@ use std::fs::File;
 use camino::Utf8Path;
 
 use super::stage::stage_bytes;
-use crate::hub::MAX_SIDECAR;
 use crate::hub::derived::{self, Home};
+use crate::hub::reader::MAX_SIDECAR;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::Sidecar;
 use larder_core::fs;

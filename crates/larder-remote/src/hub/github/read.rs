@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::github::{Api, Release, Visibility, segment};
 use crate::http::{Download, Request};
-use crate::hub::{Body, MAX_SIDECAR};
+use crate::hub::reader::{Body, MAX_SIDECAR};
 use larder_core::error::{Kind, Result};
 use larder_core::formats::Sidecar;
 use larder_core::model::{AssetName, Tag};
