@@ -1,4 +1,5 @@
-//! What the API answers: the fields that larder reads, parsed. Knows nothing of how they were asked for.
+//! What the API answers: the fields that larder reads, parsed. Knows nothing of how they were asked
+//! for.
 
 use serde::Deserialize;
 

@@ -1,4 +1,5 @@
-//! The API of one repository: what is asked of it. Changes nothing there; that is [`write`](super::write)'s.
+//! The API of one repository: what is asked of it. Changes nothing there; that is
+//! [`write`](super::write)'s.
 
 use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
@@ -43,7 +44,8 @@ pub struct Page {
     pub next: Option<Url>,
 }
 
-/// The API of one repository. May be used from several threads at once; writes are then made one after the other.
+/// The API of one repository. May be used from several threads at once; writes are then made one
+/// after the other.
 pub struct Api {
     pub(super) client: Client,
     pub(super) config: GitHubConfig,
@@ -146,8 +148,9 @@ impl Api {
         self.ask_for("/releases/latest")
     }
 
-    /// The list of releases, the newest first, page by page: the first page, or the one that an earlier page names as the
-    /// next. Drafts are in it where the token may write. `None`: the repository is not there, or we can't see it.
+    /// The list of releases, the newest first, page by page: the first page, or the one that an
+    /// earlier page names as the next. Drafts are in it where the token may write. `None`: the
+    /// repository is not there, or we can't see it.
     pub fn page(&self, at: Option<Url>) -> Result<Option<Page>> {
         let answer = match at {
             Some(url) => self.send(&url)?,
@@ -206,8 +209,8 @@ impl Api {
         self.send(&self.url(path)?)
     }
 
-    /// Asks anonymously first where [`Login`] says so. An anonymous request is also refused once the limit for all that
-    /// are not logged in is used up.
+    /// Asks anonymously first where [`Login`] says so. An anonymous request is also refused once
+    /// the limit for all that are not logged in is used up.
     fn send(&self, url: &Url) -> Result<Answer> {
         let refused = |answer: &Answer| matches!(answer.status, 401 | 403 | 404 | 429);
         if self.login == Login::WhenRefused {

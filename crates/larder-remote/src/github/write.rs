@@ -1,5 +1,6 @@
-//! Writing to a repository's releases: one change at a time, paced as GitHub asks, and what a failure means for whoever
-//! decides what to do next. Does not repeat a change: it can't know whether the first try came through.
+//! Writing to a repository's releases: one change at a time, paced as GitHub asks, and what a
+//! failure means for whoever decides what to do next. Does not repeat a change: it can't know
+//! whether the first try came through.
 
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
@@ -101,8 +102,8 @@ impl Api {
         self.delete(&format!("/releases/assets/{id}"))
     }
 
-    /// Uploads an asset to the origin that the release itself names. `progress` is called on this thread with the number of
-    /// bytes sent since it was called last.
+    /// Uploads an asset to the origin that the release itself names. `progress` is called on this
+    /// thread with the number of bytes sent since it was called last.
     pub fn upload(
         &self,
         release: &Release,

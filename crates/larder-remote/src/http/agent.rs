@@ -1,5 +1,5 @@
-//! Attempts in a row: redirects followed by hand, pauses between repetitions, rate limits waited for.
-//! Async; knows nothing of the threads that wait for it.
+//! Attempts in a row: redirects followed by hand, pauses between repetitions, rate limits waited
+//! for. Async; knows nothing of the threads that wait for it.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -49,8 +49,8 @@ impl Agent {
         &self.transport.settings
     }
 
-    /// Makes attempts until one settles the matter. An answer of 4xx settles it too, and one of 5xx once
-    /// no tries are left.
+    /// Makes attempts until one settles the matter. An answer of 4xx settles it too, and one of 5xx
+    /// once no tries are left.
     pub(super) async fn settle(
         &self,
         head: &Head,

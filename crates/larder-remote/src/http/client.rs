@@ -1,4 +1,5 @@
-//! The client as the rest of larder sees it: synchronous, cheap to make, everything expensive on the first request.
+//! The client as the rest of larder sees it: synchronous, cheap to make, everything expensive on
+//! the first request.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read};
@@ -33,7 +34,8 @@ pub struct Moved {
     pub sent: u64,
 }
 
-/// The one HTTP client of a run. Clones share everything. Not for use on the threads of an async runtime.
+/// The one HTTP client of a run. Clones share everything. Not for use on the threads of an async
+/// runtime.
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
@@ -81,7 +83,8 @@ impl Client {
         &self.shared.cancel
     }
 
-    /// Why a registry, asked through a client of its own, gave no answer in this run: it is not to be asked again.
+    /// Why a registry, asked through a client of its own, gave no answer in this run: it is not to
+    /// be asked again.
     pub fn unanswered(&self, registry: &str) -> Option<Error> {
         self.shared
             .unanswered
@@ -118,9 +121,9 @@ impl Client {
         }
     }
 
-    /// Starts a transfer; `None` is *absent* (404 or 410). Cuts are resumed while the body is read, so that its
-    /// reader gives the right bytes or an error. A caller that may not see the place asks whether it can before it
-    /// believes that something is absent.
+    /// Starts a transfer; `None` is *absent* (404 or 410). Cuts are resumed while the body is read,
+    /// so that its reader gives the right bytes or an error. A caller that may not see the place
+    /// asks whether it can before it believes that something is absent.
     pub fn get(&self, request: Request<'_>) -> Result<Option<Download>> {
         let Request {
             head,
@@ -159,9 +162,9 @@ impl Client {
         Ok(Some(answer.body))
     }
 
-    /// Sends any request and holds the answer whole. Any status is an answer, once the repetitions that may help
-    /// are used up: a POST is only repeated where the server surely did nothing. [`Answer::error`] says what an
-    /// answer means as a failure.
+    /// Sends any request and holds the answer whole. Any status is an answer, once the repetitions
+    /// that may help are used up: a POST is only repeated where the server surely did nothing.
+    /// [`Answer::error`] says what an answer means as a failure.
     pub fn send(&self, request: Request<'_>) -> Result<Answer> {
         let Request {
             head,
@@ -223,7 +226,8 @@ impl Client {
         })
     }
 
-    /// A file that is asked for again was not right, or is not there yet: no proxy may answer from what it kept.
+    /// A file that is asked for again was not right, or is not there yet: no proxy may answer from
+    /// what it kept.
     fn afresh<'a>(&self, mut request: Request<'a>) -> Request<'a> {
         let mut asked = self
             .shared
@@ -315,7 +319,8 @@ fn absent(answer: &Answer) -> Result<()> {
     }
 }
 
-/// A reader's error as a larder error: what a [`Download`] reports keeps its kind through archive and compression layers.
+/// A reader's error as a larder error: what a [`Download`] reports keeps its kind through archive
+/// and compression layers.
 pub fn read_error(error: &io::Error, doing: &str) -> Error {
     match find::<Error>(error) {
         Some(inside) => inside.clone(),

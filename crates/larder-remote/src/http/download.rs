@@ -18,8 +18,9 @@ use super::transport::Hop;
 /// Chunks in the queue between network and reader; one is at most some hundred KiB.
 const QUEUE: usize = 8;
 
-/// A body on its way. Reading gives exactly its bytes, or an error that [`read_error`](super::read_error)
-/// turns into one of larder's, with its class. Dropping it ends the transfer.
+/// A body on its way. Reading gives exactly its bytes, or an error that
+/// [`read_error`](super::read_error) turns into one of larder's, with its class. Dropping it ends
+/// the transfer.
 #[derive(Debug)]
 pub struct Download {
     queue: mpsc::Receiver<Result<Option<Bytes>>>,

@@ -1,4 +1,5 @@
-//! Why an attempt failed, and whether another may do better: the one place that judges errors and statuses.
+//! Why an attempt failed, and whether another may do better: the one place that judges errors and
+//! statuses.
 
 use std::error::Error as StdError;
 use std::time::{Duration, SystemTime};
@@ -110,9 +111,9 @@ fn tls_refused(error: &rustls::Error, place: &str) -> Error {
     }
 }
 
-/// Whether an answer's status says that another attempt may do better. Headers and body tell a rate limit
-/// from a missing permission: a 403 without any sign of a limit is final. `secondary_limit_wait` is the
-/// pause after GitHub's secondary limit where it names none.
+/// Whether an answer's status says that another attempt may do better. Headers and body tell a rate
+/// limit from a missing permission: a 403 without any sign of a limit is final.
+/// `secondary_limit_wait` is the pause after GitHub's secondary limit where it names none.
 pub(super) fn of_status(
     status: u16,
     headers: &HeaderMap,

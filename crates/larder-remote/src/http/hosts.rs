@@ -1,5 +1,5 @@
-//! What is known of each host in this run, shared by all workers: whether it can be reached at all, how many speak to it at
-//! once, and until when it wants to be left alone.
+//! What is known of each host in this run, shared by all workers: whether it can be reached at all,
+//! how many speak to it at once, and until when it wants to be left alone.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use larder_core::error::{Error, Result};
 
-/// Requests that are answered whole and short, and transfers, pass separate gates: a worker in the middle of a transfer must
-/// be able to ask for a small thing.
+/// Requests that are answered whole and short, and transfers, pass separate gates: a worker in the
+/// middle of a transfer must be able to ask for a small thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lane {
     Small,
@@ -36,7 +36,8 @@ pub(super) struct Host {
     missed: AtomicUsize,
     small: Arc<Semaphore>,
     transfers: Arc<Semaphore>,
-    /// When it may be asked again: without and with our credential (limits differ), and why not before.
+    /// When it may be asked again: without and with our credential (limits differ), and why not
+    /// before.
     rest: Mutex<[Option<(Instant, Error)>; 2]>,
 }
 
@@ -66,8 +67,8 @@ impl Host {
         }
     }
 
-    /// Waits for a turn. The gate is politeness, no lock: after `patience` the request goes anyway, so that no mistake in
-    /// holding transfers can ever hang a run.
+    /// Waits for a turn. The gate is politeness, no lock: after `patience` the request goes anyway,
+    /// so that no mistake in holding transfers can ever hang a run.
     pub(super) async fn enter(&self, lane: Lane, patience: Duration) -> Permit {
         let gate = match lane {
             Lane::Small => &self.small,
@@ -79,7 +80,8 @@ impl Host {
             .ok()
     }
 
-    /// An error if the host is dead; `Some` if nobody has spoken to it yet, so that this request finds out for all.
+    /// An error if the host is dead; `Some` if nobody has spoken to it yet, so that this request
+    /// finds out for all.
     pub(super) async fn reach(&self) -> Result<Option<First>> {
         let guard = Arc::clone(&self.reach).lock_owned().await;
         match &*guard {
@@ -94,7 +96,8 @@ impl Host {
         self.missed.store(0, Ordering::Relaxed);
     }
 
-    /// A host that answered before could not be reached; after more than `tolerated` times in a row it is dead.
+    /// A host that answered before could not be reached; after more than `tolerated` times in a row
+    /// it is dead.
     pub(super) async fn missed(&self, tolerated: usize, error: &Error) {
         if self.missed.fetch_add(1, Ordering::Relaxed) >= tolerated {
             *self.reach.lock().await = Reach::Dead(error.clone());

@@ -2,17 +2,18 @@
 //!
 //! When a transfer is cut, the pump goes on where it ended:
 //! 1. With a strong validator (an `ETag` without `W/`, or a `Last-Modified` a minute older than the
-//!    answer's `Date`) it asks for the rest with `Range` and `If-Range`. Only a 206 for exactly that
-//!    place, of the same size and `ETag`, is appended.
+//!    answer's `Date`) it asks for the rest with `Range` and `If-Range`. Only a 206 for exactly
+//!    that place, of the same size and `ETag`, is appended.
 //! 2. After anything else (a 200, another place, another size, 416, no validator) it reads from the
-//!    start. Bytes that were handed to the reader can't be taken back, so the pump compares: the first
-//!    bytes of the new body must have the checksum of what was delivered; then it goes on behind them.
-//!    Otherwise the file changed during the transfer, which is an `Integrity` error; a new transfer may
-//!    succeed. A CRC is enough to tell a new file from an old one and costs far less than a second
-//!    SHA-256; whether the bytes are the right ones is decided by their reader's digest.
+//!    start. Bytes that were handed to the reader can't be taken back, so the pump compares: the
+//!    first bytes of the new body must have the checksum of what was delivered; then it goes on
+//!    behind them. Otherwise the file changed during the transfer, which is an `Integrity` error; a
+//!    new transfer may succeed. A CRC is enough to tell a new file from an old one and costs far
+//!    less than a second SHA-256; whether the bytes are the right ones is decided by their reader's
+//!    digest.
 //!
-//! An attempt that brought nothing new, or was cut for slowness, uses up a repetition; one that brought
-//! something restores them all, up to a hundred cuts.
+//! An attempt that brought nothing new, or was cut for slowness, uses up a repetition; one that
+//! brought something restores them all, up to a hundred cuts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -310,7 +311,8 @@ impl Pump {
         }
     }
 
-    /// The next chunk, under the pace that is demanded. Only time spent waiting for the network counts, not the reader's.
+    /// The next chunk, under the pace that is demanded. Only time spent waiting for the network
+    /// counts, not the reader's.
     async fn chunk(
         &mut self,
         hop: &mut Hop,

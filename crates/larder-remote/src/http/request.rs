@@ -31,8 +31,8 @@ pub(super) enum Payload {
 pub(super) enum Repeat {
     /// Always, because repeating does no harm: every method but POST.
     Always,
-    /// Only where the server surely did nothing (no connection, 429, a rate limit): POST. A 5xx is handed
-    /// back, and a cut connection is an error; the caller looks at what became of it.
+    /// Only where the server surely did nothing (no connection, 429, a rate limit): POST. A 5xx is
+    /// handed back, and a cut connection is an error; the caller looks at what became of it.
     IfUntouched,
 }
 
@@ -78,7 +78,8 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// A request to an absolute https url (plain http only where [`Settings`](super::Settings) allow it).
+    /// A request to an absolute https url (plain http only where [`Settings`](super::Settings)
+    /// allow it).
     pub fn new(method: Method, url: Url) -> Result<Self> {
         check_url(&url)?;
         let repeat = if method == Method::POST {
@@ -105,8 +106,8 @@ impl<'a> Request<'a> {
     pub fn get(url: &str) -> Result<Self> {
         Self::new(Method::GET, parse_url(url)?)
     }
-    /// Adds a header. Headers but `Accept` and `Cache-Control` are dropped when a redirect leads to another origin. Not for secrets: see
-    /// [`credential`](Self::credential).
+    /// Adds a header. Headers but `Accept` and `Cache-Control` are dropped when a redirect leads to
+    /// another origin. Not for secrets: see [`credential`](Self::credential).
     pub fn header(mut self, name: &str, value: &str) -> Result<Self> {
         let bad = || Error::usage(format!("`{}` is not a valid header", name.escape_debug()));
         let name = HeaderName::try_from(name).map_err(|_| bad())?;
@@ -115,8 +116,8 @@ impl<'a> Request<'a> {
             .insert(name, HeaderValue::from_str(value).map_err(|_| bad())?);
         Ok(self)
     }
-    /// Sends a credential along, if there is one: only to the origins it is bound to, whatever the url is
-    /// and wherever redirects lead.
+    /// Sends a credential along, if there is one: only to the origins it is bound to, whatever the
+    /// url is and wherever redirects lead.
     pub fn credential<'c>(mut self, credential: impl Into<Option<&'c Credential>>) -> Self {
         self.head.credential = credential.into().cloned();
         self
@@ -130,7 +131,8 @@ impl<'a> Request<'a> {
     pub fn json(self, value: &serde_json::Value) -> Result<Self> {
         self.bytes(value.to_string().into_bytes(), "application/json")
     }
-    /// Streams a file, with a Content-Length; `sent` is told of bytes on their way, on the calling thread.
+    /// Streams a file, with a Content-Length; `sent` is told of bytes on their way, on the calling
+    /// thread.
     pub fn file(
         mut self,
         path: &Path,
@@ -199,7 +201,8 @@ impl Answer {
             .cause(e)
         })
     }
-    /// Target of a `Link` header's relation (`next`), if it stays on the same origin: a foreign one is an error.
+    /// Target of a `Link` header's relation (`next`), if it stays on the same origin: a foreign one
+    /// is an error.
     pub fn link(&self, relation: &str) -> Result<Option<Url>> {
         for value in self.headers.get_all("link") {
             for part in value.to_str().unwrap_or_default().split(',') {
@@ -233,8 +236,8 @@ impl Answer {
         }
         Ok(None)
     }
-    /// What its status means as a failure: a 401, a 404 and a 403 to our credential are *refused*, the rest is
-    /// *unavailable*. What the server said is the cause.
+    /// What its status means as a failure: a 401, a 404 and a 403 to our credential are *refused*,
+    /// the rest is *unavailable*. What the server said is the cause.
     pub fn error(&self) -> Error {
         let Self {
             status,

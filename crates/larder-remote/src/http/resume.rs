@@ -1,4 +1,5 @@
-//! Whether a transfer can go on where it was cut: what an answer's headers promise. Only reads headers.
+//! Whether a transfer can go on where it was cut: what an answer's headers promise. Only reads
+//! headers.
 
 use std::time::Duration;
 
@@ -23,7 +24,8 @@ pub(super) fn validator(headers: &HeaderMap) -> Option<String> {
         return (tag.starts_with('"') && tag.ends_with('"') && tag.len() > 2)
             .then(|| tag.to_owned());
     }
-    // RFC 9110 8.8.2.2: a date is strong if the answer was made so much later that no second change could share it.
+    // RFC 9110 8.8.2.2: a date is strong if the answer was made so much later that no second change
+    // could share it.
     let modified = text(LAST_MODIFIED)?;
     let (then, now) = (
         httpdate::parse_http_date(modified).ok()?,

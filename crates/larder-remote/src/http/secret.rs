@@ -1,4 +1,5 @@
-//! Secrets and where they belong: a token is bound to the origins it may be sent to, and never shows itself.
+//! Secrets and where they belong: a token is bound to the origins it may be sent to, and never
+//! shows itself.
 
 use std::fmt;
 use std::str::FromStr;
@@ -117,8 +118,8 @@ pub(super) fn check_url(url: &Url) -> Result<()> {
     Ok(())
 }
 
-/// A url as messages may show it: without user name, password, fragment, or the content of its query, any of which may be
-/// a secret.
+/// A url as messages may show it: without user name, password, fragment, or the content of its
+/// query, any of which may be a secret.
 pub fn shown(url: &Url) -> String {
     let mut url = url.clone();
     let _ = url.set_username("");

@@ -25,7 +25,8 @@ pub struct Settings {
     pub connect: Duration,
     /// An answer may keep silent for this long.
     pub idle: Duration,
-    /// A request with all its attempts must end in this time; transfers of assets have the two below instead.
+    /// A request with all its attempts must end in this time; transfers of assets have the two
+    /// below instead.
     pub total: Duration,
     /// Over this window a transfer must average 1 KiB/s, else it is cut and resumed.
     pub slow_window: Duration,

@@ -9,8 +9,9 @@ use rustls::pki_types::pem::PemObject as _;
 use larder_core::error::{Error, Result};
 use larder_core::fs;
 
-/// Where systems keep their roots: read in addition where `SSL_CERT_FILE` is set, since that replaces them for the platform
-/// verifier and a file with nothing but a company's CA must not lock everyone else out.
+/// Where systems keep their roots: read in addition where `SSL_CERT_FILE` is set, since that
+/// replaces them for the platform verifier and a file with nothing but a company's CA must not lock
+/// everyone else out.
 #[cfg(all(unix, not(target_vendor = "apple")))]
 const SYSTEM_BUNDLES: &[&str] = &[
     "/etc/ssl/certs/ca-certificates.crt",

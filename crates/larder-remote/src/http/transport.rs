@@ -1,5 +1,5 @@
-//! One request to one host: scheme checked, the host's gate passed, its rest kept, the credential only
-//! for the origins it is bound to. Knows nothing of redirects and repetitions.
+//! One request to one host: scheme checked, the host's gate passed, its rest kept, the credential
+//! only for the origins it is bound to. Knows nothing of redirects and repetitions.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;

@@ -1,5 +1,6 @@
-//! `manifest.json` and `checksums.txt` of a release: derived from its sidecars for people and other tools. Larder never
-//! reads them. They hold no clock, no machine and no order of their own: the same sidecars give the same bytes.
+//! `manifest.json` and `checksums.txt` of a release: derived from its sidecars for people and other
+//! tools. Larder never reads them. They hold no clock, no machine and no order of their own: the
+//! same sidecars give the same bytes.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -44,9 +45,9 @@ pub fn files<S: Borrow<Sidecar>>(
     ]
 }
 
-/// The shape of a collection's manifest: `binary`, `version`, `collection_date`, `source`, `platforms`,
-/// `managed_release`. Where a platform has several assets (other inputs, suffixed names), the plain one is
-/// under `platforms` and the others are under `variants`.
+/// The shape of a collection's manifest: `binary`, `version`, `collection_date`, `source`,
+/// `platforms`, `managed_release`. Where a platform has several assets (other inputs, suffixed
+/// names), the plain one is under `platforms` and the others are under `variants`.
 fn manifest<S: Borrow<Sidecar>>(
     home: Home<'_>,
     tag: &Tag,
@@ -99,8 +100,8 @@ fn manifest<S: Borrow<Sidecar>>(
     manifest.into()
 }
 
-/// Where it comes from originally, as far as its inputs say: a repository and the page of its release, else a url or
-/// coordinate.
+/// Where it comes from originally, as far as its inputs say: a repository and the page of its
+/// release, else a url or coordinate.
 fn source(sidecar: &Sidecar) -> Value {
     let field = |key: &str| {
         sidecar

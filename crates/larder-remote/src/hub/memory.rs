@@ -1,6 +1,6 @@
-//! The in-memory twin of the hubs, for tests of the code that reads and publishes: a map from tags to
-//! files, and a switch that makes every question fail. It behaves as the folder hub does, without
-//! drafts, locks or anything that survives the process.
+//! The in-memory twin of the hubs, for tests of the code that reads and publishes: a map from tags
+//! to files, and a switch that makes every question fail. It behaves as the folder hub does,
+//! without drafts, locks or anything that survives the process.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;

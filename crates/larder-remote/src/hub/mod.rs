@@ -1,10 +1,11 @@
 //! The hub: the store of the team's managed releases, one file or folder per kind.
 //!
-//! Reading and publishing are two traits, [`HubReader`] and [`HubPublisher`]. A project's hub, opened
-//! by [`open`], is a [`Hub`]: one can always read it, and publish to it unless it is read-only.
+//! Reading and publishing are two traits, [`HubReader`] and [`HubPublisher`]. A project's hub,
+//! opened by [`open`], is a [`Hub`]: one can always read it, and publish to it unless it is
+//! read-only.
 //!
-//! A hub knows tags, assets and sidecars. It does not know recipes, which inputs are wanted, or where
-//! things get installed.
+//! A hub knows tags, assets and sidecars. It does not know recipes, which inputs are wanted, or
+//! where things get installed.
 
 pub mod derived;
 mod dir;
@@ -66,8 +67,8 @@ impl Hub {
         &*self.reader
     }
 
-    /// Publishes to it, or the reason why that can't work. Asks nobody: a hub may still refuse what is
-    /// published.
+    /// Publishes to it, or the reason why that can't work. Asks nobody: a hub may still refuse what
+    /// is published.
     pub fn publisher(&self) -> Result<&dyn HubPublisher, ReadOnly> {
         let publisher = self.publisher.as_deref().map_err(Clone::clone)?;
         publisher.ready()?;

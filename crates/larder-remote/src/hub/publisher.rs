@@ -62,8 +62,8 @@ pub enum Published {
 /// What `publish` did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// For each upload, in the order given: the tag it went to, which is suffixed where the release is
-    /// immutable, and its outcome.
+    /// For each upload, in the order given: the tag it went to, which is suffixed where the release
+    /// is immutable, and its outcome.
     pub assets: Vec<(Tag, Published)>,
     /// It is in a draft that waits for `finalize` (immutable releases, `--stage`).
     pub staged: bool,
@@ -103,16 +103,16 @@ impl From<ReadOnly> for Error {
 /// A store of releases, to be written.
 ///
 /// All methods may be called from several threads and several processes at once, also for the same
-/// tag: no writer loses what another one added. A call that was killed at any instant leaves no asset
-/// visible that is not whole, and the next call goes on from what is there.
+/// tag: no writer loses what another one added. A call that was killed at any instant leaves no
+/// asset visible that is not whole, and the next call goes on from what is there.
 ///
 /// An error says by its [`Kind`](larder_core::Kind) what it means: `Unavailable`, the hub gave no
-/// answer, and a later call may succeed; `Refused`, the hub does not let us; `Integrity`, what is there
-/// contradicts itself, or the file to publish is not what its sidecar states; `Failed`, something else
-/// is in the way.
+/// answer, and a later call may succeed; `Refused`, the hub does not let us; `Integrity`, what is
+/// there contradicts itself, or the file to publish is not what its sidecar states; `Failed`,
+/// something else is in the way.
 pub trait HubPublisher: Send + Sync {
-    /// Whether publishing can work at all, as far as that can be told without asking anyone: there is
-    /// a token, the folder is a folder.
+    /// Whether publishing can work at all, as far as that can be told without asking anyone: there
+    /// is a token, the folder is a folder.
     fn ready(&self) -> Result<(), ReadOnly>;
 
     /// Adds assets with their sidecars to a release (made if absent), asset before sidecar, then
@@ -126,10 +126,10 @@ pub trait HubPublisher: Send + Sync {
         progress: Progress<'_>,
     ) -> Result<Receipt>;
 
-    /// Publishes a project release: all these files and the notes, or nothing visible at all. A file
-    /// that is there with the same bytes is left alone; one with other bytes is an error unless
-    /// `options.replace`. Sidecars and derived files are not made here. `Taken` and `Stands` don't
-    /// occur.
+    /// Publishes a project release: all these files and the notes, or nothing visible at all. A
+    /// file that is there with the same bytes is left alone; one with other bytes is an error
+    /// unless `options.replace`. Sidecars and derived files are not made here. `Taken` and `Stands`
+    /// don't occur.
     fn publish_project(
         &self,
         tag: &Tag,

@@ -9,8 +9,8 @@ use larder_core::model::{AssetName, Digest, Tag};
 /// A sidecar is a few KiB; a larger one is not read.
 pub(super) const MAX_SIDECAR: u64 = 16 * 1024 * 1024;
 
-/// Bytes on their way. The reader gives exactly the asset's bytes or an error; a transfer that is cut
-/// is resumed inside.
+/// Bytes on their way. The reader gives exactly the asset's bytes or an error; a transfer that is
+/// cut is resumed inside.
 pub struct Body {
     /// The bytes.
     pub reader: Box<dyn Read + Send>,
@@ -52,12 +52,12 @@ pub struct Release {
 /// All methods may be called from several threads at once, while other processes read and write the
 /// same hub. Every asset is asked for by its own name, so readers never wait for each other.
 ///
-/// What is not there is `Ok(None)`. An error says by its [`Kind`](larder_core::Kind) what it means for
-/// whoever looks for an artifact: `Unavailable`, the hub gave no answer and may give one later;
+/// What is not there is `Ok(None)`. An error says by its [`Kind`](larder_core::Kind) what it means
+/// for whoever looks for an artifact: `Unavailable`, the hub gave no answer and may give one later;
 /// `Refused`, it will not give one to us; `Integrity`, it gave something that contradicts itself.
 pub trait HubReader: Send + Sync {
-    /// Identity for records in the cache: `dir:/abs/path`, `http:<url>`, `github:owner/name`. Holds no
-    /// secret.
+    /// Identity for records in the cache: `dir:/abs/path`, `http:<url>`, `github:owner/name`. Holds
+    /// no secret.
     fn id(&self) -> String;
 
     /// For people: `.larder-hub`, `github.com/acme/x`.
@@ -80,7 +80,8 @@ pub trait HubReader: Send + Sync {
     /// An asset's bytes. The caller checks their digest.
     fn fetch(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Body>>;
 
-    /// A release with what it holds; drafts too, where the hub has them and the caller may see them.
+    /// A release with what it holds; drafts too, where the hub has them and the caller may see
+    /// them.
     fn release(&self, tag: &Tag) -> Result<Option<Release>>;
 
     /// Every release there is, as cheaply as the hub can tell.

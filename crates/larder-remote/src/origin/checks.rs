@@ -77,7 +77,8 @@ impl Stated {
         })
     }
 
-    /// Subresource integrity: `sha512-<base64>`, several separated by blanks. Weak and unknown algorithms are left out.
+    /// Subresource integrity: `sha512-<base64>`, several separated by blanks. Weak and unknown
+    /// algorithms are left out.
     pub fn from_integrity(text: &str, by: &str) -> Vec<Self> {
         let one = |word: &str| {
             let (name, value) = word.split_once('-')?;
@@ -141,8 +142,8 @@ impl<'a> Checks<'a> {
         }
     }
 
-    /// After all was read: the SHA-256; or, if any statement differs, an integrity error that names both digests and who
-    /// says so.
+    /// After all was read: the SHA-256; or, if any statement differs, an integrity error that names
+    /// both digests and who says so.
     pub fn verify(self, place: &str) -> Result<Digest> {
         let own = self.sha256.finish();
         let sha256 = own.as_bytes().to_vec();

@@ -7,8 +7,9 @@
 //! | name first | `name: <hex>`, `name <hex>` |
 //! | bare | `<hex>` alone, in a file about one asset |
 //!
-//! Line ends of any kind, a byte order mark, UTF-16 and a PGP frame around it are fine. What can't be read is skipped: a
-//! file may hold prose. A name counts as the asset's only if it is the same, folders before it aside.
+//! Line ends of any kind, a byte order mark, UTF-16 and a PGP frame around it are fine. What can't
+//! be read is skipped: a file may hold prose. A name counts as the asset's only if it is the same,
+//! folders before it aside.
 
 use larder_core::error::{Error, Result};
 use larder_core::model::is_hex;
@@ -27,8 +28,8 @@ enum Strength {
 
 /// The digests that a checksums file states of an asset; at least one.
 ///
-/// `place` names the file for people. Errors where it does not mention the asset, states only weak digests, or contradicts
-/// itself.
+/// `place` names the file for people. Errors where it does not mention the asset, states only weak
+/// digests, or contradicts itself.
 pub fn find(bytes: &[u8], asset: &str, place: &str) -> Result<Vec<Stated>> {
     let text = decode(bytes);
     let lines: Vec<&str> = text
@@ -141,7 +142,8 @@ fn split(
         return Some((Some(name), of_name(algorithm.trim()), hex));
     }
     let (first, rest) = line.split_once(|c: char| c.is_ascii_whitespace())?;
-    // hex  name, hex *name; coreutils puts a backslash before lines with escaped names, which no asset has.
+    // hex  name, hex *name; coreutils puts a backslash before lines with escaped names, which no
+    // asset has.
     if is_hex(first) && of_length(first) != Strength::Unknown {
         let name = rest.trim();
         return Some((

@@ -1,4 +1,5 @@
-//! Asks the publisher that a coordinate names. Knows no publisher's ways; each has a file of its own.
+//! Asks the publisher that a coordinate names. Knows no publisher's ways; each has a file of its
+//! own.
 
 use super::fetched::{Fetched, Publishers};
 use super::{npm, pypi, web};
@@ -9,10 +10,12 @@ use larder_core::error::{Error, Kind, Result};
 use larder_core::model::Platform;
 use larder_core::project::{Coordinate, Original};
 
-/// Asks for an original; `None` where the publisher has none. With `ask_statements` also asks what the publisher states of
-/// its digest: its checksums file, or its registry. A digest that the recipe pins is the caller's to check.
+/// Asks for an original; `None` where the publisher has none. With `ask_statements` also asks what
+/// the publisher states of its digest: its checksums file, or its registry. A digest that the
+/// recipe pins is the caller's to check.
 ///
-/// Nobody is asked under `--offline`; a registry that gave no answer is not asked again in this run.
+/// Nobody is asked under `--offline`; a registry that gave no answer is not asked again in this
+/// run.
 pub fn fetch(
     publishers: Publishers<'_>,
     original: &Original,

@@ -97,7 +97,8 @@ impl Listing {
     }
 }
 
-/// The version that a tag names, and the tag's template: `jq-1.7.1` is version `1.7.1`, `jq-{{ version }}`.
+/// The version that a tag names, and the tag's template: `jq-1.7.1` is version `1.7.1`, `jq-{{
+/// version }}`.
 pub fn version_in(tag: &str) -> (&str, String) {
     let edge = |at: usize| !tag[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
     let starts = |at: usize| {

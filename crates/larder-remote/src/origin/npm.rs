@@ -1,7 +1,7 @@
 //! `npm:` originals, through `npm` itself: its configuration and mirrors hold, scripts never run.
 //!
-//! npm checks the tarball against the registry's integrity while it downloads; what the registry states is asked for too, and
-//! checked again here.
+//! npm checks the tarball against the registry's integrity while it downloads; what the registry
+//! states is asked for too, and checked again here.
 
 use std::ffi::OsStr;
 

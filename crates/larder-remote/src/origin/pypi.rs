@@ -1,8 +1,8 @@
-//! `pypi:` originals: the wheel for a platform, through `pip` itself: its configuration and mirrors hold, nothing is built or
-//! run (`--only-binary :all:`).
+//! `pypi:` originals: the wheel for a platform, through `pip` itself: its configuration and mirrors
+//! hold, nothing is built or run (`--only-binary :all:`).
 //!
-//! pip checks a wheel against the index's digest while it downloads; what the index states is asked for too, and checked
-//! again here.
+//! pip checks a wheel against the index's digest while it downloads; what the index states is asked
+//! for too, and checked again here.
 
 use std::ffi::OsStr;
 
@@ -41,7 +41,8 @@ const VARS: &[(&str, &str)] = &[
     ("PYTHONUTF8", "1"),
 ];
 
-/// A wheel holds a program, not a module: the Python it was made for says nothing about it. This one is new enough for all.
+/// A wheel holds a program, not a module: the Python it was made for says nothing about it. This
+/// one is new enough for all.
 const PYTHON: &str = "3.13";
 
 /// Fetches a package's wheel.

@@ -1,5 +1,5 @@
-//! `github:` and `url:` originals: direct downloads, no API call. Only where GitHub's public url says 404 and a token is at
-//! hand, the API is asked: the repository may be private.
+//! `github:` and `url:` originals: direct downloads, no API call. Only where GitHub's public url
+//! says 404 and a token is at hand, the API is asked: the repository may be private.
 
 use percent_encoding::percent_decode_str;
 
@@ -81,8 +81,8 @@ pub(super) fn url(text: &str) -> Result<Place> {
     })
 }
 
-/// Fetches what lies there. With a checksums file wanted, that is read first: bytes that nobody may vouch for are not asked.
-/// `release`: repository and tag whose assets a checksums file may be.
+/// Fetches what lies there. With a checksums file wanted, that is read first: bytes that nobody may
+/// vouch for are not asked. `release`: repository and tag whose assets a checksums file may be.
 pub(super) fn fetch(
     publishers: Publishers<'_>,
     place: &Place,
@@ -168,7 +168,8 @@ fn read_checksums(
     checksums::find(&bytes, &place.file_name, &by).map(Some)
 }
 
-/// An asset of a release that the public does not see, where we have a token for the place it would be.
+/// An asset of a release that the public does not see, where we have a token for the place it would
+/// be.
 fn private(
     publishers: Publishers<'_>,
     release: Option<(&str, &str)>,
@@ -200,7 +201,8 @@ fn private(
     }
 }
 
-/// The recipe's checksums file is not there: that is *absent* only if the asset is not there either.
+/// The recipe's checksums file is not there: that is *absent* only if the asset is not there
+/// either.
 fn missing_checksums(
     publishers: Publishers<'_>,
     place: &Place,

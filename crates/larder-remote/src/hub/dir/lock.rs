@@ -1,5 +1,5 @@
-//! The lock of a folder that is written. It saves work and tells the files that killed publishers left
-//! from those of living ones; publishing stays correct without it.
+//! The lock of a folder that is written. It saves work and tells the files that killed publishers
+//! left from those of living ones; publishing stays correct without it.
 
 use std::fs::File;
 use std::time::Duration;

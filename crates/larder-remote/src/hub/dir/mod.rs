@@ -1,4 +1,5 @@
-//! The folder hub: `<root>/<tag>/<asset>` and `<root>/<tag>/<asset>.json`, on a local disk or a share.
+//! The folder hub: `<root>/<tag>/<asset>` and `<root>/<tag>/<asset>.json`, on a local disk or a
+//! share.
 //!
 //! This file reads. [`publish`] and [`project`] write, so that a reader sees nothing or the whole;
 //! [`stage`] is how a file gets its name, [`sidecars`] derives the files for people, [`lock`] keeps

@@ -1,4 +1,5 @@
-//! Publishing a project release to a folder: files without sidecars, all of them or nothing visible.
+//! Publishing a project release to a folder: files without sidecars, all of them or nothing
+//! visible.
 
 use camino::Utf8Path;
 

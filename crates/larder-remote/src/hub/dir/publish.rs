@@ -1,7 +1,7 @@
 //! Publishing to a release's folder, in this order:
 //! 1. Stage a copy beside its place, hashed while it is copied, flushed.
-//! 2. Give it its name only if nobody has taken it; then its sidecar in the same way. An asset without a
-//!    sidecar is invisible.
+//! 2. Give it its name only if nobody has taken it; then its sidecar in the same way. An asset
+//!    without a sidecar is invisible.
 //! 3. Derive `manifest.json` and `checksums.txt` from the sidecars that are there now.
 //!
 //! Killed anywhere, the next call goes on from what is there.
@@ -107,8 +107,8 @@ fn publish_one(
     Err(Error::unavailable(format!("too many writers publish {asset} at once")).hint("run again"))
 }
 
-/// Puts an asset and its sidecar in the place of others. Both files are ready before the first rename;
-/// after a kill between the two renames, [`finish_replacement`] makes the second one.
+/// Puts an asset and its sidecar in the place of others. Both files are ready before the first
+/// rename; after a kill between the two renames, [`finish_replacement`] makes the second one.
 fn replace_pair(
     dir: &Utf8Path,
     upload: &Upload<'_>,
@@ -130,8 +130,8 @@ fn replace_pair(
     Ok(Published::Replaced)
 }
 
-/// Ends a replacement that was killed: if the new bytes have their name, their sidecar gets its own;
-/// otherwise the replacement had not begun, and the staged sidecar is removed.
+/// Ends a replacement that was killed: if the new bytes have their name, their sidecar gets its
+/// own; otherwise the replacement had not begun, and the staged sidecar is removed.
 fn finish_replacement(dir: &Utf8Path, name: &AssetName) -> Result<()> {
     let next = dir.join(format!("{NEXT}{}", name.sidecar()));
     let Some(bytes) = fs::read_opt(&next)? else {

@@ -46,8 +46,8 @@ pub(super) fn open(path: &Utf8Path) -> Result<Option<File>> {
     }
 }
 
-/// All sidecars of a release by asset. A damaged one is skipped here; the code that reads it reports
-/// the damage.
+/// All sidecars of a release by asset. A damaged one is skipped here; the code that reads it
+/// reports the damage.
 fn all(dir: &Utf8Path) -> Result<BTreeMap<AssetName, Sidecar>> {
     let mut found = BTreeMap::new();
     for name in fs::list(dir)? {
@@ -69,8 +69,8 @@ fn all(dir: &Utf8Path) -> Result<BTreeMap<AssetName, Sidecar>> {
     Ok(found)
 }
 
-/// Brings `manifest.json` and `checksums.txt` in line with the sidecars, and checks again until no new
-/// sidecar was found: of two writers the last one leaves both their assets in the files.
+/// Brings `manifest.json` and `checksums.txt` in line with the sidecars, and checks again until no
+/// new sidecar was found: of two writers the last one leaves both their assets in the files.
 pub(super) fn derive(dir: &Utf8Path, tag: &Tag) -> Result<()> {
     let mut written = None;
     for _ in 0..ROUNDS {

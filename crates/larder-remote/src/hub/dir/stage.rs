@@ -1,5 +1,5 @@
-//! How a file of the hub gets its name: staged beside its place, flushed, then renamed. A reader sees
-//! nothing or the whole.
+//! How a file of the hub gets its name: staged beside its place, flushed, then renamed. A reader
+//! sees nothing or the whole.
 
 use std::io::{self, Read, Write};
 

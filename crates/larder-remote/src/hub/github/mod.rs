@@ -1,11 +1,12 @@
 //! Releases of a GitHub repository as a hub.
 //!
-//! Reading a public hub costs no API call ([`read`]). Writing is a sequence of rounds that can be cut
-//! short anywhere and goes on from what is there ([`session`]): [`transfer`] moves one asset,
+//! Reading a public hub costs no API call ([`read`]). Writing is a sequence of rounds that can be
+//! cut short anywhere and goes on from what is there ([`session`]): [`transfer`] moves one asset,
 //! [`replace`] puts one in the place of another, [`upload`] handles one upload with its sidecar,
 //! [`sidecars`] derives the files for people, [`visible`] ends it. [`publish`], [`project`] and
 //! [`draft`] are the three things that are done to a release as a whole. [`list`] pages through the
-//! releases, [`view`] says which one counts, [`names`] and [`label`] know what names and labels mean.
+//! releases, [`view`] says which one counts, [`names`] and [`label`] know what names and labels
+//! mean.
 //!
 //! Knows nothing of HTTP: [`crate::github`] speaks with the API.
 
@@ -99,7 +100,8 @@ impl HubReader for GitHubHub {
         if let Some(published) = self.api().by_tag(tag.as_str())? {
             return Ok(view::shown(&published));
         }
-        // Drafts are only in the list, which also tells a missing repository from a missing release.
+        // Drafts are only in the list, which also tells a missing repository from a missing
+        // release.
         let same = self
             .releases
             .all()?

@@ -7,8 +7,8 @@ use crate::hub::derived;
 
 const TEMPORARY: &str = ".new";
 
-/// The temporary name of what is to be called `name`. It holds the content's digest, so that a later
-/// run recognises its own bytes.
+/// The temporary name of what is to be called `name`. It holds the content's digest, so that a
+/// later run recognises its own bytes.
 pub(super) fn temporary(name: &str, content: &Digest) -> String {
     format!("{name}.{}{TEMPORARY}", content.short())
 }

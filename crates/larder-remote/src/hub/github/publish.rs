@@ -1,5 +1,5 @@
-//! What belongs into a cache release: for each upload the asset and then its sidecar, at the end the
-//! files derived from all sidecars; a draft is made visible last.
+//! What belongs into a cache release: for each upload the asset and then its sidecar, at the end
+//! the files derived from all sidecars; a draft is made visible last.
 //!
 //! One round of a [`Session`] does all of that; see there for why rounds are repeated.
 

@@ -2,9 +2,9 @@
 //! is not.
 //!
 //! 1. Ask the web origin, anonymously. A hit costs no API call.
-//! 2. On the first miss of a run ask the API once who may see the repository. Public: what is absent
-//!    is absent. Not visible to us: nobody can tell absent from hidden, so it is an error. Private:
-//!    from now on every asset is asked of the API.
+//! 2. On the first miss of a run ask the API once who may see the repository. Public: what is
+//!    absent is absent. Not visible to us: nobody can tell absent from hidden, so it is an error.
+//!    Private: from now on every asset is asked of the API.
 //!
 //! Knows nothing of drafts, nor of what is written.
 

@@ -1,6 +1,6 @@
-//! Replacing an asset so that the old or the new bytes exist at every moment. GitHub has no replace:
-//! an asset is deleted, then another is uploaded. So the new bytes are uploaded first, under a
-//! temporary name, and checked there.
+//! Replacing an asset so that the old or the new bytes exist at every moment. GitHub has no
+//! replace: an asset is deleted, then another is uploaded. So the new bytes are uploaded first,
+//! under a temporary name, and checked there.
 //!
 //! For an asset with its sidecar:
 //!
@@ -68,7 +68,8 @@ fn stage(session: &mut Session<'_>, release: &Release, item: Item<'_>) -> Result
     session.put(release, item).map(|made| made.id)
 }
 
-/// Finishes a replacement of this asset that was cut short after step 3; gives whether there was one.
+/// Finishes a replacement of this asset that was cut short after step 3; gives whether there was
+/// one.
 pub(super) fn recover(
     session: &mut Session<'_>,
     release: &Release,
@@ -112,7 +113,8 @@ pub(super) fn recover(
     Ok(false)
 }
 
-/// Removes what earlier replacements of these names left behind. Call it once all of them are right.
+/// Removes what earlier replacements of these names left behind. Call it once all of them are
+/// right.
 pub(super) fn sweep<'n>(
     session: &mut Session<'_>,
     release: &Release,

@@ -1,10 +1,10 @@
-//! A writer at one tag: finds or makes the release that counts, and repeats rounds of work until one
-//! succeeds.
+//! A writer at one tag: finds or makes the release that counts, and repeats rounds of work until
+//! one succeeds.
 //!
-//! A round reads the release as it is, writes what is missing, and checks the result. Whatever gets in
-//! its way (a lost answer, another job, a list that lags) ends the round, and the next one starts from
-//! what is there then. Nothing that was seen to be right is written again, so a round that was cut
-//! short by a server and a program that was killed are the same case.
+//! A round reads the release as it is, writes what is missing, and checks the result. Whatever gets
+//! in its way (a lost answer, another job, a list that lags) ends the round, and the next one
+//! starts from what is there then. Nothing that was seen to be right is written again, so a round
+//! that was cut short by a server and a program that was killed are the same case.
 //!
 //! Releases are addressed by their numbers, because a draft has no tag that could be asked for.
 //!

@@ -1,5 +1,5 @@
-//! A repository's releases as the hub shows them: which of several with one tag counts, and which of
-//! its assets are larder's. Asks for nothing.
+//! A repository's releases as the hub shows them: which of several with one tag counts, and which
+//! of its assets are larder's. Asks for nothing.
 
 use super::{label, names};
 use crate::github::{Asset, Release};

@@ -49,9 +49,9 @@ impl Session<'_> {
         }
     }
 
-    /// Removes drafts of this tag that crashed or parallel writers left: those that hold nothing but
-    /// copies of assets of `keep`, the release that counts. `published` are the assets that may be
-    /// such copies.
+    /// Removes drafts of this tag that crashed or parallel writers left: those that hold nothing
+    /// but copies of assets of `keep`, the release that counts. `published` are the assets that may
+    /// be such copies.
     pub(super) fn tidy(
         &mut self,
         keep: &Release,
