@@ -31,7 +31,7 @@ pub(super) struct Agent {
     pub(super) cancel: Cancel,
 }
 
-/// How attempts ended: with something to read, or an answer of status 400 or more.
+/// How attempts ended: with a body to read, or with an answer of status 400 or more.
 pub(super) enum Settled {
     Open(Hop),
     Closed(Answer),
@@ -160,7 +160,7 @@ impl Agent {
         }
     }
 
-    /// Where an answer leads on, if it does.
+    /// The target of an answer that is a redirect; an error where it must not be followed.
     fn redirect(&self, head: &Head, hop: &Hop) -> Result<Option<Url>, Fault> {
         let status = hop.response.status().as_u16();
         let Some(location) = hop.response.headers().get(LOCATION) else {

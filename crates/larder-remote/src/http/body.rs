@@ -11,10 +11,10 @@ use super::request::{Answer, Expect, Head};
 use super::secret::shown;
 use super::transport::{Hop, Transport, authority};
 
-/// Error pages are read up to this size: more of them says nothing new.
+/// Error pages are read up to this size.
 const MAX_ERROR_BODY: u64 = 256 * 1024;
 
-/// An error answer with as much of its body as can be had.
+/// An error answer, with as much of its body as arrives in time.
 pub(super) async fn error_answer(transport: &Transport, mut hop: Hop) -> Answer {
     let status = hop.response.status().as_u16();
     let headers = std::mem::take(hop.response.headers_mut());

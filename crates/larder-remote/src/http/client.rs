@@ -23,7 +23,7 @@ use super::secret::shown;
 use super::settings::Settings;
 use super::transport::Counters;
 
-/// What moved so far.
+/// What was sent and received so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moved {
     /// Requests sent, redirects and repetitions included.
@@ -106,7 +106,7 @@ impl Client {
             .or_insert_with(|| error.clone());
     }
 
-    /// What moved so far.
+    /// What was sent and received so far.
     pub fn moved(&self) -> Moved {
         let Counters {
             requests,
@@ -147,7 +147,7 @@ impl Client {
         }
     }
 
-    /// A small thing, whole: at most `limit` bytes; `None` is *absent*.
+    /// The whole of a small file: at most `limit` bytes; `None` is *absent*.
     pub fn get_small(&self, request: Request<'_>, limit: u64) -> Result<Option<Vec<u8>>> {
         let request = self.afresh(request);
         let head = request.head.clone();
@@ -191,7 +191,7 @@ impl Client {
                         Ok(answer) => return Ok(answer),
                         Err(fault) => fault,
                     };
-                    // An answer that broke off: only what may be asked twice is.
+                    // The answer broke off: only a request that does no harm twice is repeated.
                     let may = fault.again == Again::Soon && head.repeat == Repeat::Always;
                     let Some(pause) = tries.next().filter(|_| may) else {
                         return Err(fault.error);
@@ -199,7 +199,7 @@ impl Client {
                     tokio::time::sleep(pause).await;
                 }
             };
-            // A large upload takes the time it takes, as long as it moves.
+            // A large upload has no deadline as long as its bytes move.
             let total = match payload {
                 Payload::File { .. } => head.total.unwrap_or(Duration::from_hours(24)),
                 _ => head.total.unwrap_or(agent.settings().total),
@@ -226,8 +226,8 @@ impl Client {
         })
     }
 
-    /// A file that is asked for again was not right, or is not there yet: no proxy may answer from
-    /// what it kept.
+    /// A file that is asked for a second time was not right or not there yet, so no proxy may
+    /// answer from its cache.
     fn afresh<'a>(&self, mut request: Request<'a>) -> Request<'a> {
         let mut asked = self
             .shared
@@ -243,7 +243,7 @@ impl Client {
         request
     }
 
-    /// The engine, made on first use. Refuses to be one under `--offline`.
+    /// The engine, made on first use; an error under `--offline`.
     fn engine(&self, head: &Head) -> Result<Engine> {
         let Shared {
             settings,

@@ -22,7 +22,7 @@ pub(super) struct Fault {
 pub(super) enum Again {
     /// No.
     Never,
-    /// The host can't be reached: not again in this run, by nobody.
+    /// The host can't be reached: nobody asks it again in this run.
     Dead,
     /// After a pause of our choice.
     Soon,
@@ -54,7 +54,7 @@ impl Fault {
     }
 }
 
-/// Judges an error of the transport; `place` names whom we spoke to.
+/// What an error of the transport means; `place` is the url that was asked.
 pub(super) fn of_transport(error: reqwest::Error, host: &str, place: &str) -> Fault {
     let error = error.without_url();
     if let Some(tls) = find::<rustls::Error>(&error) {
@@ -137,7 +137,7 @@ pub(super) fn of_status(
                 .or_else(|| (status == 429).then_some(Again::Soon))
         }
         408 | 425 => Some(Again::Soon),
-        // Not implemented, and versions not supported, stay so.
+        // What is not implemented or not supported will not be so in a second.
         501 | 505 => None,
         500..=599 => Some(asked.unwrap_or(Again::Soon)),
         _ => None,
@@ -170,7 +170,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// The last cause of a chain: what really happened.
+/// The last cause of a chain: what happened first.
 fn root(error: &(dyn StdError + 'static)) -> String {
     let mut last = error;
     while let Some(next) = last.source() {

@@ -1,5 +1,5 @@
 //! What is known of each host in this run, shared by all workers: whether it can be reached at all,
-//! how many speak to it at once, and until when it wants to be left alone.
+//! how many requests run at once, and until when its rate limit forbids more. Sends nothing itself.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use larder_core::error::{Error, Result};
 
-/// Requests that are answered whole and short, and transfers, pass separate gates: a worker in the
-/// middle of a transfer must be able to ask for a small thing.
+/// Small requests and transfers are limited separately: a worker in the middle of a transfer must
+/// be able to ask for a small file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lane {
     Small,
@@ -32,19 +32,19 @@ enum Reach {
 #[derive(Debug)]
 pub(super) struct Host {
     reach: Arc<tokio::sync::Mutex<Reach>>,
-    /// Connections in a row that did not come about since it answered last.
+    /// How many connections failed in a row since the host answered last.
     missed: AtomicUsize,
     small: Arc<Semaphore>,
     transfers: Arc<Semaphore>,
-    /// When it may be asked again: without and with our credential (limits differ), and why not
-    /// before.
+    /// When the host may be asked again, and why not before: without and with our credential,
+    /// because the limits differ.
     rest: Mutex<[Option<(Instant, Error)>; 2]>,
 }
 
-/// The right to speak to a host: held while it lasts.
+/// The right to have one request open; held until its body was read.
 pub(super) type Permit = Option<OwnedSemaphorePermit>;
 
-/// The first one to speak to a host, while all others wait for how that goes.
+/// The first request to a host; all others wait for its result.
 pub(super) struct First(OwnedMutexGuard<Reach>);
 
 impl First {
@@ -67,8 +67,8 @@ impl Host {
         }
     }
 
-    /// Waits for a turn. The gate is politeness, no lock: after `patience` the request goes anyway,
-    /// so that no mistake in holding transfers can ever hang a run.
+    /// Waits for a turn. The limit spares the server and protects nothing: after `patience` the
+    /// request is sent anyway, so that a transfer that nobody reads can't block a run for ever.
     pub(super) async fn enter(&self, lane: Lane, patience: Duration) -> Permit {
         let gate = match lane {
             Lane::Small => &self.small,
@@ -80,8 +80,8 @@ impl Host {
             .ok()
     }
 
-    /// An error if the host is dead; `Some` if nobody has spoken to it yet, so that this request
-    /// finds out for all.
+    /// An error if the host can't be reached; `Some` if nobody has asked it yet, so that this
+    /// request finds out for all.
     pub(super) async fn reach(&self) -> Result<Option<First>> {
         let guard = Arc::clone(&self.reach).lock_owned().await;
         match &*guard {
@@ -91,7 +91,7 @@ impl Host {
         }
     }
 
-    /// It answered.
+    /// The host answered.
     pub(super) fn answered(&self) {
         self.missed.store(0, Ordering::Relaxed);
     }
@@ -104,7 +104,7 @@ impl Host {
         }
     }
 
-    /// How long it wants to be left alone still, and why.
+    /// How long a rate limit still forbids requests, and its error.
     pub(super) fn rest(&self, authorized: bool) -> Option<(Duration, Error)> {
         let rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
         let (until, error) = rest[usize::from(authorized)].as_ref()?;
@@ -112,7 +112,7 @@ impl Host {
         Some((left, error.clone()))
     }
 
-    /// It asked to be left alone.
+    /// A rate limit forbids requests for this long.
     pub(super) fn set_rest(&self, authorized: bool, pause: Duration, error: &Error) {
         let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(until) = Instant::now().checked_add(pause) else {

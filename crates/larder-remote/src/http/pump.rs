@@ -52,7 +52,7 @@ enum Stop {
         slow: bool,
     },
     Final(Error),
-    /// Nobody reads any more.
+    /// The reader was dropped.
     Gone,
 }
 
@@ -69,7 +69,7 @@ pub(super) struct Pump {
     head: Head,
     pub(super) place: String,
     delivered: u64,
-    /// Over what was delivered.
+    /// The checksum of what was delivered.
     prefix: Crc,
     /// The size of the whole, where it is known.
     pub(super) total: Option<u64>,
@@ -116,7 +116,7 @@ impl Pump {
             error = cancel.cancelled() => Err(error),
             end = self.transfer(first, &sender) => end,
         };
-        // A reader that is gone misses nothing.
+        // Sending fails where the reader was dropped.
         let _ = sender.send(end.map(|()| None)).await;
     }
 
@@ -182,7 +182,8 @@ impl Pump {
         Ok(())
     }
 
-    /// Opens the rest, or the whole again; with the number of bytes to compare and not to deliver.
+    /// Opens the rest, or the whole file again; gives the number of bytes that are to be compared
+    /// and not delivered.
     async fn reopen(&mut self) -> Result<(Hop, u64), Fault> {
         let resume = match &self.validator {
             Some(validator) if self.delivered > 0 => Some(Resume {
@@ -217,7 +218,8 @@ impl Pump {
                 if same_tag && same_place {
                     return Ok((hop, 0));
                 }
-                // It lies, or the thing changed: no more ranges from here.
+                // The server is wrong about the range, or the file changed: ask for no ranges any
+                // more.
                 self.validator = None;
                 Err(Fault::soon(Error::unavailable(format!(
                     "{} gave another part than the one asked for",
@@ -233,7 +235,7 @@ impl Pump {
                 } else if size.is_some() && self.total.is_some() && size != self.total {
                     return Err(Fault::never(self.changed()));
                 }
-                // What it is now is what a later resume must go on with.
+                // A later resume has to name the version of this answer.
                 self.validator = resume.is_none().then(|| validator(headers)).flatten();
                 Ok((hop, self.delivered))
             }
@@ -253,7 +255,7 @@ impl Pump {
                     SystemTime::now(),
                     self.agent.settings().secondary_limit_wait,
                 );
-                // It was there a moment ago: its absence now says nothing about the thing.
+                // The file was there a moment ago, so a 404 now does not mean that it is absent.
                 let error = match answer.status {
                     404 | 410 => Error::unavailable(format!(
                         "{} vanished in the middle of its transfer",
@@ -311,8 +313,8 @@ impl Pump {
         }
     }
 
-    /// The next chunk, under the pace that is demanded. Only time spent waiting for the network
-    /// counts, not the reader's.
+    /// The next chunk; an error where the transfer is too slow. Only time spent waiting for the
+    /// network counts, not the reader's.
     async fn chunk(
         &mut self,
         hop: &mut Hop,
@@ -357,7 +359,7 @@ impl Pump {
         }
     }
 
-    /// The body ended; whether it is all there.
+    /// Checks at the end of the body that all of it arrived.
     fn at_end(&self) -> Result<(), Stop> {
         match self.total {
             Some(total) if self.delivered < total => {

@@ -11,10 +11,10 @@ use larder_core::error::{Error, Result};
 
 use super::secret::{Credential, check_url, parse_url, shown};
 
-/// Told of bytes sent, a share at a time.
+/// Called with the number of bytes sent since the last call.
 pub type Sent<'a> = &'a (dyn Fn(u64) + Sync);
 
-/// What is sent along.
+/// The body of a request.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Payload {
     #[default]
@@ -32,11 +32,11 @@ pub(super) enum Repeat {
     /// Always, because repeating does no harm: every method but POST.
     Always,
     /// Only where the server surely did nothing (no connection, 429, a rate limit): POST. A 5xx is
-    /// handed back, and a cut connection is an error; the caller looks at what became of it.
+    /// handed back, and a cut connection is an error: the caller finds out whether it was done.
     IfUntouched,
 }
 
-/// What is asked for; decides what is refused as not being it.
+/// What the answer's body is to be; anything else is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expect {
     Anything,
@@ -131,8 +131,7 @@ impl<'a> Request<'a> {
     pub fn json(self, value: &serde_json::Value) -> Result<Self> {
         self.bytes(value.to_string().into_bytes(), "application/json")
     }
-    /// Streams a file, with a Content-Length; `sent` is told of bytes on their way, on the calling
-    /// thread.
+    /// Streams a file, with a Content-Length; `sent` is called on the calling thread.
     pub fn file(
         mut self,
         path: &Path,
@@ -147,7 +146,7 @@ impl<'a> Request<'a> {
         self.sent = Some(sent);
         self.header("content-type", content_type)
     }
-    /// An HTML page or an empty body may be the answer: the default takes both for a broken source.
+    /// Accepts an HTML page or an empty body, which are errors by default.
     pub fn anything(mut self) -> Self {
         self.head.expect = Expect::Anything;
         self
@@ -173,11 +172,11 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// Body.
     pub body: Vec<u8>,
-    /// Where it came from in the end, fit for messages.
+    /// The url that answered, after redirects, for messages.
     pub url: String,
-    /// Our credential was sent to whoever gave this answer.
+    /// Whether the request that got this answer carried our credential.
     pub authorized: bool,
-    /// It is a 403 or 429 that speaks of a rate limit.
+    /// Whether it is a 403 or 429 because of a rate limit.
     pub(super) limited: bool,
     pub(super) base: Url,
 }
@@ -282,7 +281,7 @@ impl Answer {
             None => error,
         }
     }
-    /// What the server says for itself: a JSON `message`, or a short plain text.
+    /// What the server says about the failure: a JSON `message`, or a short plain text.
     fn said(&self) -> Option<String> {
         if let Ok(value) = serde_json::from_slice::<serde_json::Value>(&self.body) {
             let message = value

@@ -1,5 +1,5 @@
-//! Secrets and where they belong: a token is bound to the origins it may be sent to, and never
-//! shows itself.
+//! Secrets: a token is never printed, and is bound to the origins that it may be sent to. Also urls
+//! as messages may show them. Knows nothing of where tokens come from.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! How patient the client is, and what it may do: one value made at the start of a run.
+//! Deadlines, limits and permissions of the client: one value, made at the start of a run.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,15 +15,15 @@ use super::secret::shown;
 pub struct Settings {
     /// `--offline`: no socket is ever opened.
     pub offline: bool,
-    /// Hosts that may be spoken to over plain http besides loopback; from the user's configuration.
+    /// Hosts that may be asked over plain http besides loopback; from the user's configuration.
     pub allow_http: Vec<String>,
     /// `User-Agent`.
     pub user_agent: String,
     /// A company CA to trust besides the system's roots: `SSL_CERT_FILE`.
     pub ca_file: Option<PathBuf>,
-    /// A connection must come about in this time.
+    /// A connection must be made in this time.
     pub connect: Duration,
-    /// An answer may keep silent for this long.
+    /// The longest time without a byte of the answer.
     pub idle: Duration,
     /// A request with all its attempts must end in this time; transfers of assets have the two
     /// below instead.

@@ -1,4 +1,5 @@
-//! Whom to trust: the system's roots, plus the company CA that `SSL_CERT_FILE` names.
+//! The certificate authorities to trust: the system's, plus the company's that `SSL_CERT_FILE`
+//! names.
 
 use std::path::Path;
 
@@ -9,9 +10,9 @@ use rustls::pki_types::pem::PemObject as _;
 use larder_core::error::{Error, Result};
 use larder_core::fs;
 
-/// Where systems keep their roots: read in addition where `SSL_CERT_FILE` is set, since that
-/// replaces them for the platform verifier and a file with nothing but a company's CA must not lock
-/// everyone else out.
+/// Where systems keep their roots. `SSL_CERT_FILE` replaces these for the platform verifier, so
+/// they are read in addition: a file with only a company's CA must not make all other servers
+/// untrusted.
 #[cfg(all(unix, not(target_vendor = "apple")))]
 const SYSTEM_BUNDLES: &[&str] = &[
     "/etc/ssl/certs/ca-certificates.crt",

@@ -1,5 +1,5 @@
-//! One request to one host: scheme checked, the host's gate passed, its rest kept, the credential
-//! only for the origins it is bound to. Knows nothing of redirects and repetitions.
+//! One request to one host: the scheme is checked, the host's limits are kept, and the credential
+//! is sent only to the origins that it is bound to. Knows nothing of redirects and repetitions.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use super::secret::{Site, shown};
 use super::settings::Settings;
 use super::tls;
 
-/// What moved in this run.
+/// What was sent and received in this run.
 #[derive(Debug, Default)]
 pub(super) struct Counters {
     pub(super) requests: AtomicU64,
@@ -31,7 +31,7 @@ pub(super) struct Counters {
     pub(super) sent: AtomicU64,
 }
 
-/// Sends requests and counts what moves.
+/// Sends requests, and counts them and their bytes.
 #[derive(Debug)]
 pub(super) struct Transport {
     pub(super) settings: Settings,
@@ -168,7 +168,8 @@ impl Transport {
                         first.dead(fault.error.clone());
                         Err(fault)
                     }
-                    // It was reached before, so this may pass; not for ever.
+                    // The host answered before, so the fault may pass. After several such faults in
+                    // a row the host counts as unreachable.
                     (Again::Dead, None) => {
                         host.missed(self.settings.retries, &fault.error).await;
                         Err(Fault {
@@ -192,7 +193,8 @@ impl Transport {
         }
     }
 
-    /// Waits for an answer as long as our own bytes move; `None` after silence.
+    /// Waits for an answer as long as bytes of ours are being sent; `None` once nothing has moved
+    /// for too long.
     async fn patiently<T>(&self, answer: impl Future<Output = T>, moved: &AtomicU64) -> Option<T> {
         let mut answer = std::pin::pin!(answer);
         let mut seen = moved.load(Ordering::Relaxed);
@@ -218,7 +220,7 @@ pub(super) fn authority(url: &Url) -> String {
     )
 }
 
-/// The system's resolver, but `localhost` and names under it never leave the machine.
+/// The system's resolver, except that `localhost` and names below it are always this machine.
 struct Resolver;
 
 impl reqwest::dns::Resolve for Resolver {

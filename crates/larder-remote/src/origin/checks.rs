@@ -1,4 +1,4 @@
-//! What is stated of a file's digest, and whether the file agrees.
+//! What is stated of a file's digest, and whether the file has it. Knows nothing of who states it.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Read};
@@ -114,7 +114,7 @@ impl fmt::Display for Stated {
     }
 }
 
-/// Holds statements against a file while it passes.
+/// Compares a file with statements about it while it is read.
 pub struct Checks<'a> {
     stated: &'a [Stated],
     sha256: Hasher,
@@ -171,7 +171,7 @@ impl<'a> Checks<'a> {
     }
 }
 
-/// Hashes what passes.
+/// Hashes what is read through it.
 pub struct CheckedReader<'c, 'a, R> {
     checks: &'c mut Checks<'a>,
     inner: R,

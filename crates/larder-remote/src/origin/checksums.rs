@@ -58,7 +58,7 @@ pub fn find(bytes: &[u8], asset: &str, place: &str) -> Result<Vec<Stated>> {
             None => {}
         }
     }
-    // A bare digest says whose it is by standing alone.
+    // A digest without a name is the asset's if it is the only one.
     let bare: Vec<&str> = lines
         .iter()
         .filter(|line| is_hex(line) && of_length(line) != Strength::Unknown)

@@ -16,7 +16,7 @@ pub(super) const GITHUB: &str = "https://github.com";
 /// Checksums files are read whole; the largest known have some thousand lines.
 const MAX_CHECKSUMS: u64 = 8 * 1024 * 1024;
 
-/// Where an original lies.
+/// Where an original is.
 pub(super) struct Place {
     /// What is asked.
     url: Url,
@@ -81,8 +81,8 @@ pub(super) fn url(text: &str) -> Result<Place> {
     })
 }
 
-/// Fetches what lies there. With a checksums file wanted, that is read first: bytes that nobody may
-/// vouch for are not asked. `release`: repository and tag whose assets a checksums file may be.
+/// Fetches an original. A checksums file that is wanted is read first: without it the original is
+/// not asked for. `release`: repository and tag, of which the checksums file may be an asset.
 pub(super) fn fetch(
     publishers: Publishers<'_>,
     place: &Place,
