@@ -273,7 +273,8 @@ pub(super) fn probe(request: &Request<'_>) -> Result<Availability<Offer>> {
     let pinned = match vouched {
         Vouched::Sidecar(_) => "",
         Vouched::Lock(_, pin) => {
-            if let Some(sidecar) = hub.sidecar(tag, asset)? {
+            // A sidecar that can't be read decides nothing: with a line in the lock, taking does not read it.
+            if let Ok(Some(sidecar)) = hub.sidecar(tag, asset) {
                 check_sidecar(request, tag, asset, &sidecar, pin)?;
             }
             ", which versions.lock pins"
