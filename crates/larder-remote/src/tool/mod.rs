@@ -14,6 +14,9 @@ use larder_core::error::{Error, Result};
 use larder_core::variables;
 use larder_process::{Captured, Command, Ended};
 
+#[cfg(test)]
+mod tests;
+
 /// Downloading one package takes no longer.
 const PATIENCE: Duration = Duration::from_mins(15);
 

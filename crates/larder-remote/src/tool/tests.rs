@@ -1,0 +1,187 @@
+//! What other people's programs see and are asked: each is a script that tells.
+#![cfg(unix)]
+
+use std::ffi::OsStr;
+
+use camino::Utf8PathBuf;
+use larder_core::cancel::Cancel;
+use larder_core::environment::Environment;
+use larder_core::error::Kind;
+use larder_core::fs;
+use larder_process::Log;
+
+use super::*;
+use crate::RemoteSettings;
+use crate::git::Git;
+use crate::github::{GitHubConfig, TokenSource};
+
+/// A folder with scripts that stand in for programs.
+struct Scripts(tempfile::TempDir);
+
+impl Scripts {
+    fn new(scripts: &[(&str, &str)]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, lines) in scripts {
+            let path = dir.path().join(name);
+            fs::write_atomic(&path, format!("#!/bin/sh\n{lines}\n").as_bytes()).unwrap();
+            fs::set_mode(&path, 0o755).unwrap();
+        }
+        Self(dir)
+    }
+
+    fn file(&self, name: &str) -> Utf8PathBuf {
+        Utf8PathBuf::from_path_buf(self.0.path().join(name)).unwrap()
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs::read_text(self.file(name)).unwrap()
+    }
+
+    /// A user's environment with these programs, and larder's token.
+    fn environment(&self) -> Environment {
+        let path = format!("{}:/usr/bin:/bin", self.0.path().display());
+        [
+            ("PATH", path.as_str()),
+            ("HERE", self.file("").as_str()),
+            ("LARDER_GITHUB_TOKEN", "ours"),
+            ("GH_TOKEN", "theirs"),
+            ("GIT_DIR", "/elsewhere"),
+            ("GIT_TERMINAL_PROMPT", "1"),
+        ]
+        .into_iter()
+        .collect()
+    }
+}
+
+#[test]
+fn gh_is_asked_once_and_only_when_a_token_is_needed() {
+    let scripts = Scripts::new(&[(
+        "gh",
+        "echo \"$* ${LARDER_GITHUB_TOKEN-none}\" >> $HERE/asked; echo token-of-gh",
+    )]);
+    let config = GitHubConfig {
+        token: TokenSource::gh(&scripts.environment()),
+        ..GitHubConfig::default()
+    };
+    let same = config.clone();
+    assert!(fs::lstat(scripts.file("asked")).unwrap().is_none());
+    for config in [&config, &same, &config] {
+        let token = config.find_token(&Cancel::new()).unwrap();
+        assert!(format!("{token:?}").len() < 100 && !format!("{token:?}").contains("token-of-gh"));
+    }
+    assert_eq!(
+        scripts.text("asked"),
+        "auth token --hostname github.com none\n"
+    );
+    let none = |scripts: Scripts| {
+        let mut environment = Environment::default();
+        environment.set("PATH", scripts.file("").as_str());
+        let config = GitHubConfig {
+            token: TokenSource::gh(&environment),
+            ..GitHubConfig::default()
+        };
+        config.find_token(&Cancel::new()).is_none()
+    };
+    assert!(none(Scripts::new(&[])));
+    assert!(none(Scripts::new(&[("gh", "echo a-token; exit 1")])));
+    assert!(none(Scripts::new(&[("gh", "echo")])));
+}
+
+#[test]
+fn git_sees_no_token_of_ours_and_never_asks_anyone() {
+    let git = "env | sort | grep -E '^(GIT_|GH_|LARDER_)' > $HERE/seen; echo \"$*\" > $HERE/asked
+printf 'c0\\trefs/tags/v1\\nc1\\trefs/tags/v1^{}\\nc2\\trefs/heads/v1\\n'";
+    let scripts = Scripts::new(&[("git", git)]);
+    let cancel = Cancel::new();
+    let commit = Git::new(&scripts.environment(), false, &cancel)
+        .remote_commit("https://git.example/r", "v1")
+        .unwrap();
+    assert_eq!(
+        commit.as_deref(),
+        Some("c1"),
+        "the commit of an annotated tag"
+    );
+    assert_eq!(
+        scripts.text("asked"),
+        "ls-remote -- https://git.example/r refs/tags/v1^{} refs/tags/v1 refs/heads/v1\n"
+    );
+    assert_eq!(
+        scripts.text("seen"),
+        "GH_TOKEN=theirs\nGIT_HTTP_LOW_SPEED_LIMIT=1\nGIT_HTTP_LOW_SPEED_TIME=30\n\
+         GIT_LFS_SKIP_SMUDGE=0\nGIT_TERMINAL_PROMPT=0\n"
+    );
+    let offline = Git::new(&scripts.environment(), true, &cancel);
+    let error = offline
+        .remote_commit("https://git.example/r", "v1")
+        .unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable);
+    offline.remote_commit("file:///r", "v1").unwrap();
+    let asked = scripts.text("asked");
+    assert!(
+        asked.starts_with("-c protocol.allow=never -c protocol.file.allow=always ls-remote"),
+        "{asked}"
+    );
+}
+
+#[test]
+fn what_git_says_of_a_failed_fetch_is_in_the_log_and_decides_its_class() {
+    let into = tempfile::tempdir().unwrap();
+    let into = Utf8PathBuf::from_path_buf(into.path().to_owned()).unwrap();
+    fs::create_dir_all(&into).unwrap();
+    for (words, kind) in [
+        (
+            "fatal: unable to access 'https://git.example/r': Could not resolve host",
+            Kind::Unavailable,
+        ),
+        ("fatal: remote error: no such thing", Kind::Failed),
+    ] {
+        let scripts = Scripts::new(&[(
+            "git",
+            &format!("case \"$*\" in *fetch*) echo \"{words}\" >&2; exit 128;; esac"),
+        )]);
+        let (cancel, log) = (Cancel::new(), Log::at(scripts.file("log")));
+        let error = Git::new(&scripts.environment(), false, &cancel)
+            .clone("https://git.example/r", "v1", &into, &log)
+            .unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert_eq!(error.message(), "cannot fetch https://git.example/r");
+        assert_eq!(error.causes(), ["git fetch failed", words]);
+        let log = scripts.text("log");
+        assert!(
+            log.starts_with("$ git init --quiet .\n$ git remote add -- origin"),
+            "{log}"
+        );
+        assert_eq!(log.matches(words).count(), 2, "{log}");
+    }
+}
+
+#[test]
+fn clients_get_defaults_where_the_user_set_nothing() {
+    let scripts = Scripts::new(&[(
+        "client",
+        "echo \"$* A=$A GH_TOKEN=$GH_TOKEN ours=$LARDER_GITHUB_TOKEN B=$B\"; \
+         echo \"get https://user:secret@registry.example/p?key=1 failed\" >&2; exit 2",
+    )]);
+    let settings = RemoteSettings {
+        environment: scripts.environment(),
+        ..RemoteSettings::default()
+    };
+    let cancel = Cancel::new();
+    let tools = Tools::new(&settings, &cancel);
+    let vars = [("A", "default"), ("GH_TOKEN", "default")];
+    let said = tools
+        .run(&["client", "-m"], &[OsStr::new("view")], &vars)
+        .unwrap()
+        .unwrap();
+    assert_eq!(said.status.code(), Some(2));
+    assert_eq!(said.out, "-m view A=default GH_TOKEN=theirs ours= B=\n");
+    let last = said.last_words();
+    assert!(
+        last.starts_with("get https://")
+            && last.contains("registry.example")
+            && !last.contains("secret"),
+        "{last}"
+    );
+    // The next name is tried by whoever asks.
+    assert!(tools.run(&["no-such-client"], &[], &[]).unwrap().is_none());
+}
