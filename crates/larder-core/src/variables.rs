@@ -1,8 +1,6 @@
-//! Every environment variable of larder's own, with its meaning: the one list that code, help and
-//! reference share.
+//! Every environment variable of larder's own, with its meaning: the one list that code, help and reference share.
 //!
-//! Only names, meanings and the parsing of values. The command line reads the variables and decides
-//! what they mean.
+//! Only names, meanings and the parsing of values. The command line reads the variables and decides what they mean.
 
 use std::time::Duration;
 
@@ -26,18 +24,15 @@ variables! {
     OFFLINE = "LARDER_OFFLINE";
     /// The hub to use in place of the project's: a folder, an http(s) url, or `github:owner/name`.
     HUB = "LARDER_HUB";
-    /// Your configuration file, absolute; default `larder/config.yml` in `$XDG_CONFIG_HOME` or
-    /// `~/.config`.
+    /// Your configuration file, absolute; default `larder/config.yml` in `$XDG_CONFIG_HOME` or `~/.config`.
     CONFIG = "LARDER_CONFIG";
     /// Folder of the local cache, absolute; default the user's cache folder.
     CACHE_DIR = "LARDER_CACHE_DIR";
     /// `never`: installed binaries are plain files, without the pivot of links.
     LINKS = "LARDER_LINKS";
-    /// Base url that stands in for `https://github.com` when originals are downloaded; beats
-    /// `github_mirror`.
+    /// Base url that stands in for `https://github.com` when originals are downloaded; beats `github_mirror`.
     UPSTREAM_GITHUB = "LARDER_UPSTREAM_GITHUB";
-    /// Hosts that may be spoken to over plain http, comma-separated, besides `allow_http`; loopback
-    /// always may.
+    /// Hosts that may be spoken to over plain http, comma-separated, besides `allow_http`; loopback always may.
     ALLOW_HTTP = "LARDER_ALLOW_HTTP";
     /// How long a connection may take to come about; default 10s.
     HTTP_CONNECT_TIMEOUT = "LARDER_HTTP_CONNECT_TIMEOUT";
@@ -45,11 +40,9 @@ variables! {
     HTTP_IDLE_TIMEOUT = "LARDER_HTTP_IDLE_TIMEOUT";
     /// How long one request may take with all its attempts, transfers of assets aside; default 5m.
     HTTP_TOTAL_TIMEOUT = "LARDER_HTTP_TOTAL_TIMEOUT";
-    /// The window over which a transfer must average 1 KiB/s, else it is cut and resumed; default
-    /// 20s.
+    /// The window over which a transfer must average 1 KiB/s, else it is cut and resumed; default 20s.
     HTTP_SLOW_WINDOW = "LARDER_HTTP_SLOW_WINDOW";
-    /// How long a transfer may go without progress, all attempts together, before it is given up;
-    /// default 90s.
+    /// How long a transfer may go without progress, all attempts together, before it is given up; default 90s.
     HTTP_STALL_TIMEOUT = "LARDER_HTTP_STALL_TIMEOUT";
     /// How often a request is repeated where repeating can help; default 4.
     HTTP_RETRIES = "LARDER_HTTP_RETRIES";

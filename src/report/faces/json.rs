@@ -1,5 +1,5 @@
-//! JSON lines on stdout: one object for each finished step, one summary last. Warnings and failures
-//! are also told on stderr, in plain lines, for the people who read a program's output.
+//! JSON lines on stdout: one object for each finished step, one summary last. Warnings and failures are also told on
+//! stderr, in plain lines, for the people who read a program's output.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -60,8 +60,7 @@ pub struct FinishedLine {
     pub dry_run: bool,
 }
 
-/// A step ended that is about no single subsystem: a bundle, a project release, a task, a line of
-/// `ci:`.
+/// A step ended that is about no single subsystem: a bundle, a project release, a task, a line of `ci:`.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct DidLine {
     /// Always `finished`.
@@ -106,8 +105,7 @@ pub struct SummaryLine {
     pub counts: BTreeMap<&'static str, usize>,
     /// Wall time.
     pub seconds: f64,
-    /// What ended the run outside of its steps, or kept it from beginning, such as a file with a
-    /// problem in it.
+    /// What ended the run outside of its steps, or kept it from beginning, such as a file with a problem in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// What kind of failure that was.
@@ -207,8 +205,7 @@ impl SummaryLine {
     }
 }
 
-/// The summary line of a command that could not even begin, so that the last line is a summary
-/// always.
+/// The summary line of a command that could not even begin, so that the last line is a summary always.
 pub fn failure_line(error: &Error, redactor: &Redactor) -> String {
     summary_line(false, &BTreeMap::new(), 0.0, Some(error), redactor)
 }
@@ -218,8 +215,7 @@ pub(in crate::report) fn did_line(did: &Did, redactor: &Redactor) -> String {
     to_line(&DidLine::new(did, redactor))
 }
 
-/// The summary line of a command that runs others: how many of all steps ended how, and what ended
-/// it outside of them.
+/// The summary line of a command that runs others: how many of all steps ended how, and what ended it outside of them.
 pub fn summary_line(
     ok: bool,
     counts: &BTreeMap<Outcome, usize>,

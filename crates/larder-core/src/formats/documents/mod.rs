@@ -1,8 +1,7 @@
-//! The documents that commands print under `--json`: one object each on stdout, their schemas
-//! committed under `schema/`.
+//! The documents that commands print under `--json`: one object each on stdout, their schemas committed under `schema/`.
 //!
-//! Only their shapes, in the domain's words; what fills them is the business of who knows. A field
-//! is never removed and never changes its meaning; new ones may come.
+//! Only their shapes, in the domain's words; what fills them is the business of who knows. A field is never removed and
+//! never changes its meaning; new ones may come.
 
 mod decision;
 mod installed;

@@ -24,8 +24,7 @@ pub struct AddDocument {
     pub assets: BTreeMap<String, String>,
     /// Usual platforms, and those of the project, that no asset is for.
     pub missing: Vec<Platform>,
-    /// The file that states digests, `<asset>` standing for each asset's name; null where nobody
-    /// states any.
+    /// The file that states digests, `<asset>` standing for each asset's name; null where nobody states any.
     pub checksums: Option<String>,
     /// The platform whose asset was looked into.
     pub seen: Platform,

@@ -55,8 +55,8 @@ keys! {
         "asset" asset: At<String>,
         /// Where digests are stated: an asset of that release, a url, or digests by platform.
         "checksums" checksums: RawChecksums,
-        /// Glob in the archive: file. * does not cross /, ** does; exactly one match each. Default:
-        /// each binary by its name, in whatever folder; of several the program for the platform.
+        /// Glob in the archive: file. * does not cross /, ** does; exactly one match each. Default: each binary by its name,
+        /// in whatever folder; of several the program for the platform.
         "extract" extract: Pairs<String, At<String>>,
         /// What os and arch render to in these templates.
         "replacements" replacements: Pairs<OsOrArch, At<Value>>,
@@ -126,8 +126,7 @@ impl Decode for RawChecksums {
 keys! {
     /// How to build it from source.
     pub struct RawBuild, required ["source"] {
-        /// Subsystems ensured for the host when a build really happens; their binaries come first
-        /// on PATH.
+        /// Subsystems ensured for the host when a build really happens; their binaries come first on PATH.
         "needs" needs: Vec<At<Name>>,
         /// Tools demanded of the machine: name: version prefix.
         "tools" tools: Pairs<String, At<Value>>,

@@ -63,8 +63,7 @@ keys! {
     pub struct RawTask, required [] {
         /// One line about it.
         "desc" desc: At<String>,
-        /// What runs before: names of tasks, or command lines without `larder`, such as
-        /// `ensure all`.
+        /// What runs before: names of tasks, or command lines without `larder`, such as `ensure all`.
         "needs" needs: Vec<At<String>>,
         /// Environment added.
         "env" env: Pairs<EnvName, At<Value>>,

@@ -1,5 +1,4 @@
-//! What single texts in the files can be, beyond the model's types: durations, sizes, repositories,
-//! requirements.
+//! What single texts in the files can be, beyond the model's types: durations, sizes, repositories, requirements.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -44,8 +43,7 @@ from_str_word! {
     Digest, false => { "type": "string", "pattern": "^(sha256:)?[0-9a-fA-F]{64}$" },
 }
 
-/// The value of an environment variable or of a tool's version: a number or `true` is taken as the
-/// text it is.
+/// The value of an environment variable or of a tool's version: a number or `true` is taken as the text it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Value(pub String);
 
