@@ -6,7 +6,7 @@ use object::elf;
 use object::read::elf::{FileHeader, ProgramHeader};
 
 use super::capped::CappedFile;
-use super::{Linkage, Machine, Native, System};
+use super::native::{Linkage, Machine, Native, System};
 use crate::model::{Arch, Libc, Os};
 
 /// `None`: its headers are damaged.

@@ -5,7 +5,7 @@ use object::read::macho::{FatArch, MachHeader, MachOFatFile};
 use object::{BigEndian, Endianness, ReadRef};
 
 use super::capped::CappedFile;
-use super::{Machine, Native, System};
+use super::native::{Machine, Native, System};
 use crate::model::{Arch, Os};
 
 /// Java classes begin like universal files, with their version where those have the number of

@@ -4,7 +4,7 @@ use object::pe::{self, ImageDosHeader, ImageFileHeader};
 use object::{LittleEndian as LE, ReadRef, U32};
 
 use super::capped::CappedFile;
-use super::{Machine, Native, System};
+use super::native::{Machine, Native, System};
 use crate::model::{Arch, Os};
 
 /// What Windows calls ARM64X: one file for arm64 and for programs translated to it.

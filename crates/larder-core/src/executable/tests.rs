@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::Libc;
 
 fn file(bytes: &[u8]) -> tempfile::NamedTempFile {
     let mut file = tempfile::Builder::new().prefix("tool").tempfile().unwrap();

@@ -51,17 +51,11 @@ pub fn finalize(ctx: &Context, names: &[String], platforms: &Platforms) -> Resul
 /// Deletes the drafts of some subsystems, with all they hold. Gives every failure.
 pub fn abort(ctx: &Context, names: &[String]) -> Result<Vec<Error>> {
     each_release(ctx, names, |releases, subsystem| {
-        let tag = Tag::of(&subsystem.name, &subsystem.version);
         // Late platforms of an immutable release have tags of their own.
-        let mut tags = BTreeSet::from([tag.clone()]);
+        let mut tags = BTreeSet::from([Tag::of(&subsystem.name, &subsystem.version)]);
         for target in targets(ctx, &subsystem.name, &Platforms::All) {
-            let wanted = ctx.wanted(&target)?;
-            tags.extend(
-                [&wanted.build, &wanted.original]
-                    .into_iter()
-                    .flatten()
-                    .map(|inputs| tag.suffixed(&inputs.digest)),
-            );
+            let (wanted, names) = (ctx.wanted(&target)?, subsystem.assets(&target.platform));
+            tags.extend(wanted.digests().map(|inputs| names.suffixed_tag(inputs)));
         }
         tags.retain(|tag| releases.is_draft(tag));
         if tags.is_empty() {

@@ -22,12 +22,7 @@
 //! them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use camino::Utf8Path;
-
-use crate::error::{Problem, Result};
-use crate::fs;
 use crate::model::{Digest, Name, Origin, Platform, Version};
 
 mod change;
@@ -57,30 +52,6 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Reads a lock; where there is no file it is empty. Problems are told with line and column,
-    /// all of them (exit 2).
-    pub fn load(path: &Utf8Path) -> Result<Self> {
-        match fs::read_text_opt(path)? {
-            Some(text) => Self::parse(&text, path),
-            None => Ok(Self::default()),
-        }
-    }
-
-    /// Parses a lock's text; problems name the file by the last part of its path.
-    pub fn parse(text: &str, path: &Utf8Path) -> Result<Self> {
-        let file = Utf8Path::new(path.file_name().unwrap_or("versions.lock"));
-        let shared: Arc<str> = Arc::from(text);
-        parse::parse(text, &|span, message: String, hint: Option<String>| {
-            Problem {
-                file: file.to_owned(),
-                text: Arc::clone(&shared),
-                span,
-                message,
-                hint,
-            }
-        })
-    }
-
     /// The file's text: the header, then all lines sorted by bytes.
     pub fn to_text(&self) -> String {
         let mut lines: Vec<String> = self.lines().map(|line| line.to_string()).collect();

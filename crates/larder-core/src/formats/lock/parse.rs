@@ -3,11 +3,15 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::str::FromStr;
+use std::sync::Arc;
+
+use camino::Utf8Path;
 
 use super::Lock;
 use super::change::same_bytes;
 use super::line::{Key, Line, Pin, PinKind, commit_key};
 use crate::error::{Error, Problem, Result};
+use crate::fs;
 use crate::model::{Digest, Invalid, Name, Origin, Platform, Version};
 
 const FIELDS: [&str; 10] = [
@@ -22,7 +26,33 @@ type Tell<'a> = dyn Fn(Range<usize>, String, Option<String>) -> Problem + 'a;
 /// What is wrong with a line: where, what, what to do.
 type Wrong = (Range<usize>, String, Option<String>);
 
-pub(super) fn parse(text: &str, tell: &Tell) -> Result<Lock> {
+impl Lock {
+    /// Reads a lock; where there is no file it is empty. Problems are told with line and column,
+    /// all of them (exit 2).
+    pub fn load(path: &Utf8Path) -> Result<Self> {
+        match fs::read_text_opt(path)? {
+            Some(text) => Self::parse(&text, path),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// Parses a lock's text; problems name the file by the last part of its path.
+    pub fn parse(text: &str, path: &Utf8Path) -> Result<Self> {
+        let file = Utf8Path::new(path.file_name().unwrap_or("versions.lock"));
+        let shared: Arc<str> = Arc::from(text);
+        parse(text, &|span, message: String, hint: Option<String>| {
+            Problem {
+                file: file.to_owned(),
+                text: Arc::clone(&shared),
+                span,
+                message,
+                hint,
+            }
+        })
+    }
+}
+
+fn parse(text: &str, tell: &Tell) -> Result<Lock> {
     let mut lock = Lock::default();
     let mut problems = Vec::new();
     // Where each pinned thing was first seen.

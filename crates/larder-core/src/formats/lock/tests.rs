@@ -6,6 +6,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use proptest::prelude::*;
 
 use super::*;
+use crate::error::Result;
+use crate::fs;
 
 fn line(name: &str, version: &str, seed: &str) -> Line {
     Line::Bytes(
