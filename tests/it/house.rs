@@ -182,3 +182,39 @@ fn crates_are_built_from_what_they_may() {
         }
     }
 }
+
+/// Lines of a Rust file at most, tests included. Nobody reads longer ones.
+const LONGEST: usize = 500;
+
+/// Rust files in a folder at most, that of the commands aside: one file per command is its order.
+const FULLEST: usize = 15;
+
+#[test]
+fn files_and_folders_can_be_taken_in_at_a_glance() {
+    fn walk(folder: &Path, faults: &mut Vec<String>) {
+        let mut files = 0;
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                walk(&path, faults);
+            } else if path.extension().is_some_and(|ext| ext == "rs") {
+                files += 1;
+                let lines = std::fs::read_to_string(&path)
+                    .expect("a text")
+                    .lines()
+                    .count();
+                if lines > LONGEST {
+                    faults.push(format!("{} has {lines} lines", path.display()));
+                }
+            }
+        }
+        if files > FULLEST && !folder.ends_with("src/cli") {
+            faults.push(format!("{} has {files} files", folder.display()));
+        }
+    }
+    let mut faults = Vec::new();
+    for folder in ["crates", "src", "tests", "benches"] {
+        walk(&Path::new(REPO).join(folder), &mut faults);
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
