@@ -64,13 +64,38 @@ pub fn fetch(
     }
 }
 
+/// Whether the publisher has an original, under the same conditions as [`fetch`]: no byte of the file
+/// is read, and a registry downloads nothing.
+pub fn exists(
+    publishers: Publishers<'_>,
+    original: &Original,
+    platform: Platform,
+    ask_statements: bool,
+    cancel: &Cancel,
+) -> Result<bool> {
+    let client = publishers.client;
+    let tools = Tools::new(publishers.settings, cancel);
+    let coordinate = &original.coordinate;
+    match coordinate {
+        Coordinate::GitHub { .. } | Coordinate::Url(_) => {
+            fetch(publishers, original, platform, ask_statements, cancel).map(|f| f.is_some())
+        }
+        Coordinate::Npm { package, version } => registry(client, "npm", coordinate, || {
+            npm::exists(package, version, tools)
+        }),
+        Coordinate::Pypi { package, version } => registry(client, "pypi", coordinate, || {
+            pypi::exists(package, version, platform, tools)
+        }),
+    }
+}
+
 /// Asks a registry through its own client.
-fn registry(
+fn registry<T>(
     client: &Client,
     name: &str,
     coordinate: &Coordinate,
-    ask: impl FnOnce() -> Result<Option<Fetched>>,
-) -> Result<Option<Fetched>> {
+    ask: impl FnOnce() -> Result<T>,
+) -> Result<T> {
     if client.settings().offline {
         return Err(Error::unavailable(format!(
             "{} is needed, but `--offline` is set",

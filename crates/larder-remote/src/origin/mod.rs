@@ -19,7 +19,7 @@ mod pypi;
 mod web;
 
 pub use checks::{Algorithm, Checks, Stated};
-pub use fetch::{describe, fetch};
+pub use fetch::{describe, exists, fetch};
 pub use fetched::{Fetched, Publishers};
 pub use listing::{About, Listing, version_in};
 pub use newest::{Asking, Newest};

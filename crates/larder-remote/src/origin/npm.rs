@@ -50,19 +50,7 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
     let into = folder.path().as_ref();
     // Both at once: what the registry states, and the bytes.
     let (told, packed) = std::thread::scope(|scope| {
-        let told = scope.spawn(|| {
-            let args = [
-                "view",
-                "--json",
-                "--loglevel=error",
-                "--",
-                &spec,
-                "dist",
-                "version",
-            ]
-            .map(OsStr::new);
-            ask_statements.then(|| npm(&args, tools)).transpose()
-        });
+        let told = scope.spawn(|| ask_statements.then(|| view(&spec, tools)).transpose());
         let args = [
             OsStr::new("pack"),
             OsStr::new("--ignore-scripts"),
@@ -114,6 +102,32 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
         stated,
         place: coordinate,
     }))
+}
+
+/// Whether the registry has a version of a package; nothing is downloaded.
+pub(super) fn exists(package: &str, version: &str, tools: Tools<'_>) -> Result<bool> {
+    check(package, version)?;
+    let spec = format!("{package}@{version}");
+    let said = view(&spec, tools)?;
+    if !said.status.success() {
+        return absent_or_error(&said, &format!("npm:{spec}")).map(|found| found.is_some());
+    }
+    // A version that does not exist is no error of npm's: it says nothing.
+    Ok(!said.out.trim().is_empty())
+}
+
+/// What the registry states of a package's version.
+fn view(spec: &str, tools: Tools<'_>) -> Result<Said> {
+    let args = [
+        "view",
+        "--json",
+        "--loglevel=error",
+        "--",
+        spec,
+        "dist",
+        "version",
+    ];
+    npm(&args.map(OsStr::new), tools)
 }
 
 /// A package's versions; first the one that its publisher calls the latest.

@@ -6,6 +6,7 @@
 
 use std::ffi::OsStr;
 
+use camino::Utf8Path;
 use serde_json::Value;
 
 use crate::tool::{Said, Tools};
@@ -57,42 +58,16 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
     let spec = format!("{package}=={version}");
     let coordinate = format!("pypi:{spec}");
     let folder = fs::Scratch::new(tools.temp, "pypi")?;
-    let (into, report) = (
-        folder.path().join("wheel"),
-        folder.path().join("report.json"),
-    );
+    let into = folder.path().join("wheel");
     let tags = tags(&platform);
-    let mut common: Vec<&OsStr> = [
-        "--no-deps",
-        "--only-binary",
-        ":all:",
-        "--python-version",
-        PYTHON,
-    ]
-    .map(OsStr::new)
-    .to_vec();
-    for tag in &tags {
-        common.extend([OsStr::new("--platform"), OsStr::new(tag)]);
-    }
+    let common = wheels_for(&tags);
     // Both at once: what the index states, and the bytes.
     let (told, got) = std::thread::scope(|scope| {
         let told = scope.spawn(|| {
             if !ask_statements {
                 return Ok(None);
             }
-            let mut args: Vec<&OsStr> = [
-                "install",
-                "--dry-run",
-                "--quiet",
-                "--ignore-installed",
-                "--report",
-            ]
-            .map(OsStr::new)
-            .to_vec();
-            args.extend([report.as_os_str(), OsStr::new("--target"), into.as_os_str()]);
-            args.extend(&common);
-            args.extend([OsStr::new("--"), OsStr::new(&spec)]);
-            pip(&args, tools).map(Some)
+            resolve(&spec, &common, folder.path(), tools).map(Some)
         });
         let mut args: Vec<&OsStr> = ["download", "-vv", "--progress-bar", "off", "--dest"]
             .map(OsStr::new)
@@ -113,7 +88,7 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
     }
     // An old pip knows no report: then there is no statement but the check it made itself.
     let stated = match told? {
-        Some(told) if told.status.success() => digest(&fs::read(&report)?),
+        Some(told) if told.status.success() => digest(&fs::read(folder.path().join(REPORT))?),
         Some(told) if !told.err.contains("no such option") => {
             return absent_or_error(&told, &coordinate);
         }
@@ -135,6 +110,63 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
         stated,
         place: coordinate,
     }))
+}
+
+/// Whether the index has a wheel of a version for a platform; nothing is kept.
+pub(super) fn exists(
+    package: &str,
+    version: &str,
+    platform: Platform,
+    tools: Tools<'_>,
+) -> Result<bool> {
+    check(package, version)?;
+    let spec = format!("{package}=={version}");
+    let folder = fs::Scratch::new(tools.temp, "pypi")?;
+    let tags = tags(&platform);
+    let said = resolve(&spec, &wheels_for(&tags), folder.path(), tools)?;
+    // An old pip can't be asked without downloading: the download will tell.
+    if said.status.success() || said.err.contains("no such option") {
+        return Ok(true);
+    }
+    absent_or_error(&said, &format!("pypi:{spec}")).map(|found| found.is_some())
+}
+
+/// Options for wheels of platforms, whatever machine pip runs on.
+fn wheels_for(tags: &[String]) -> Vec<&OsStr> {
+    let mut options: Vec<&OsStr> = [
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+        "--python-version",
+        PYTHON,
+    ]
+    .map(OsStr::new)
+    .to_vec();
+    for tag in tags {
+        options.extend([OsStr::new("--platform"), OsStr::new(tag)]);
+    }
+    options
+}
+
+/// The file in which pip tells what it resolved.
+const REPORT: &str = "report.json";
+
+/// Asks pip what it would install, and what the index states of it.
+fn resolve(spec: &str, wheels: &[&OsStr], folder: &Utf8Path, tools: Tools<'_>) -> Result<Said> {
+    let (into, report) = (folder.join("resolved"), folder.join(REPORT));
+    let mut args: Vec<&OsStr> = [
+        "install",
+        "--dry-run",
+        "--quiet",
+        "--ignore-installed",
+        "--report",
+    ]
+    .map(OsStr::new)
+    .to_vec();
+    args.extend([report.as_os_str(), OsStr::new("--target"), into.as_os_str()]);
+    args.extend(wheels);
+    args.extend([OsStr::new("--"), OsStr::new(spec)]);
+    pip(&args, tools)
 }
 
 /// The versions of which there is a wheel for a platform, pre-releases too; the newest first.

@@ -43,7 +43,7 @@ pub(super) fn probe(request: &Request<'_>) -> Result<Availability<Offer>> {
         Availability::Have(expectation) => expectation,
         Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
     };
-    Ok(fetch(request, &expectation)?.map(|_| Offer {
+    Ok(exists(request, &expectation)?.map(|()| Offer {
         answer: format!(
             "{} has it",
             origin::describe(&expectation.original.coordinate)
@@ -88,7 +88,7 @@ fn expect(request: &Request<'_>, pins: Pins) -> Result<Availability<Expectation>
         // Where it is built instead the publisher may have none: then no line is lacking.
         if can_be_built(request)?
             && !request.run.options.offline
-            && let Availability::Absent(reason) = fetch(request, &expectation)?
+            && let Availability::Absent(reason) = exists(request, &expectation)?
         {
             return Ok(Availability::Absent(reason));
         }
@@ -111,7 +111,27 @@ fn expect(request: &Request<'_>, pins: Pins) -> Result<Availability<Expectation>
     Ok(Availability::Have(expectation))
 }
 
-/// Asks the publisher; what it states of the file is asked for where nothing else pins it.
+/// Whether the publisher has the file.
+fn exists(request: &Request<'_>, expectation: &Expectation) -> Result<Availability<()>> {
+    let Request { run, target, .. } = request;
+    let Expectation {
+        original, stated, ..
+    } = expectation;
+    let found = origin::exists(
+        run.publishers(),
+        original,
+        target.platform,
+        stated.is_empty(),
+        &run.cancel,
+    )?;
+    Ok(if found {
+        Availability::Have(())
+    } else {
+        Availability::Absent(absent(original))
+    })
+}
+
+/// Asks the publisher for the file; what it states of it is asked for where nothing else pins it.
 fn fetch(request: &Request<'_>, expectation: &Expectation) -> Result<Availability<Fetched>> {
     let Request { run, target, .. } = request;
     let Expectation {
@@ -126,11 +146,12 @@ fn fetch(request: &Request<'_>, expectation: &Expectation) -> Result<Availabilit
     )?;
     Ok(match fetched {
         Some(fetched) => Availability::Have(fetched),
-        None => Availability::Absent(format!(
-            "{} does not exist",
-            origin::describe(&original.coordinate)
-        )),
+        None => Availability::Absent(absent(original)),
     })
+}
+
+fn absent(original: &Original) -> String {
+    format!("{} does not exist", origin::describe(&original.coordinate))
 }
 
 fn take_once(
