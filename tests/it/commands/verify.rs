@@ -99,6 +99,27 @@ fn verify_runs_the_recipes_command() {
     );
 }
 
+/// Each check holds a folder that the other one refuses to find.
+#[test]
+fn jobs_limit_how_many_are_checked_at_once() {
+    let env = two();
+    env.larder(["ensure", "all"]).success();
+    let busy = env.base().join("busy");
+    for name in ["app", "base"] {
+        env.edit(
+            &format!("subsystems/{name}/recipe.yml"),
+            &format!("verify: \"{name} --version\""),
+            &format!("verify: \"mkdir {busy} && sleep 1 && rmdir {busy} && {name} --version\""),
+        );
+    }
+    env.larder(["verify", "--jobs", "1"]).success();
+    let mut by_variable = env.command(["verify"]);
+    by_variable.env("LARDER_JOBS", "1");
+    env.output(by_variable).success();
+    let out = env.larder(["verify", "-j", "2"]).exits(1);
+    assert!(out.stderr.contains("failed"), "{}", out.stderr);
+}
+
 #[test]
 fn hints_name_the_platform_that_lacks_something() {
     let env = two();
