@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{GitHubConfig, Release, Repository};
+use super::{Asset, GitHubConfig, Release, Repository};
 use crate::http::{
     Answer, Client, Credential, Download, Method, Request, Secret, Site, Url, parse_url,
 };
@@ -164,6 +164,11 @@ impl Api {
             404 => Ok(None),
             _ => Err(answer.error()),
         }
+    }
+
+    /// An asset by its number, as it is now: lists may lag behind.
+    pub fn asset_by_id(&self, id: u64) -> Result<Option<Asset>> {
+        self.ask_for(&format!("/releases/assets/{id}"))
     }
 
     /// An asset's bytes as a stream.

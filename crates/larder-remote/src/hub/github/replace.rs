@@ -65,7 +65,9 @@ fn stage(session: &mut Session<'_>, release: &Release, item: Item<'_>) -> Result
     {
         return Ok(there.id);
     }
-    session.put(release, item).map(|made| made.id)
+    let made = session.put(release, item)?;
+    session.staged.insert(made.id);
+    Ok(made.id)
 }
 
 /// Finishes a replacement of this asset that was cut short after step 3; gives whether there was
@@ -123,6 +125,14 @@ pub(super) fn sweep<'n>(
     for asset in &release.assets {
         if target(&asset.name).is_some_and(&names) {
             session.delete(asset.id)?;
+        }
+    }
+    // The release may not show yet what this session staged itself, and another writer may have
+    // renamed it: each is asked for as it is now.
+    for id in session.staged.clone() {
+        let staged = session.api().asset_by_id(id)?;
+        if staged.is_some_and(|asset| target(&asset.name).is_some_and(&names)) {
+            session.delete(id)?;
         }
     }
     Ok(())

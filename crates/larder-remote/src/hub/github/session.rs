@@ -70,6 +70,9 @@ pub(super) struct Session<'a> {
     created: Option<u64>,
     /// Numbers of the assets that this session uploaded.
     pub(super) uploaded: BTreeSet<u64>,
+    /// Those of them that still have the temporary names they were uploaded under, unless another
+    /// writer renamed them.
+    pub(super) staged: BTreeSet<u64>,
     /// Whether anything was written.
     pub(super) wrote: bool,
     /// Whether the repository's releases are immutable, as far as was seen.
@@ -88,6 +91,7 @@ impl<'a> Session<'a> {
             notes,
             created: None,
             uploaded: BTreeSet::new(),
+            staged: BTreeSet::new(),
             wrote: false,
             immutable: None,
         }

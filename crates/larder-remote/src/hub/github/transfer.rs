@@ -146,6 +146,7 @@ impl Session<'_> {
     pub(super) fn delete(&mut self, id: u64) -> Result<(), Stop> {
         self.wrote = true;
         self.api().delete_asset(id)?;
+        self.staged.remove(&id);
         Ok(())
     }
 
@@ -164,6 +165,7 @@ impl Session<'_> {
     pub(super) fn rename(&mut self, id: u64, name: &str) -> Result<(), Stop> {
         self.wrote = true;
         self.api().rename_asset(id, name)?;
+        self.staged.remove(&id);
         Ok(())
     }
 }
