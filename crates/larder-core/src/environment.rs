@@ -64,6 +64,14 @@ impl Environment {
         }
     }
 
+    /// All variables but one.
+    #[must_use]
+    pub fn without(&self, name: impl AsRef<OsStr>) -> Self {
+        let mut environment = self.clone();
+        environment.remove(name);
+        environment
+    }
+
     /// Only the named variables, where they are set.
     #[must_use]
     pub fn only(&self, names: &[&str]) -> Self {

@@ -14,9 +14,10 @@ use larder_core::environment::Environment;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::fs;
 use larder_core::model::is_commit;
+use larder_core::variables;
 use larder_process::{Command, Ended, Log, Output};
 
-use crate::tool::{Said, ask, without_token};
+use crate::tool::{Said, ask};
 
 /// One step of a clone takes no longer.
 const PATIENCE: Duration = Duration::from_mins(30);
@@ -31,7 +32,8 @@ pub struct Git<'a> {
 impl<'a> Git<'a> {
     /// With the user's environment, larder's own token aside.
     pub fn new(environment: &Environment, offline: bool, cancel: &'a Cancel) -> Self {
-        let mut environment = without_token(environment);
+        // Larder's own token is for larder alone.
+        let mut environment = environment.without(variables::GITHUB_TOKEN);
         for other_repository in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
             environment.remove(other_repository);
         }

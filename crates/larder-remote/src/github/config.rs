@@ -4,9 +4,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::http::{Secret, Url, parse_url};
-use crate::tool::without_token;
 use larder_core::cancel::Cancel;
 use larder_core::environment::Environment;
+use larder_core::variables;
 use larder_process::Command;
 
 /// Where a token comes from; asked at most once, and only when one is needed.
@@ -27,7 +27,7 @@ impl TokenSource {
     /// The GitHub command line in the user's environment, not asked yet.
     pub fn gh(environment: &Environment) -> Self {
         Self::Gh {
-            environment: without_token(environment),
+            environment: environment.without(variables::GITHUB_TOKEN),
             answer: Arc::default(),
         }
     }

@@ -1,7 +1,9 @@
-//! The newest version of a subsystem, asked of where its originals or sources come from: git tags (no API call, works for
-//! mirrors) or a registry, each through its ordinary client, whose configuration is the user's.
+//! The newest version of a subsystem, asked of where its originals or sources come from: git tags
+//! (no API call, works for mirrors) or a registry, each through its ordinary client, whose
+//! configuration is the user's.
 //!
-//! Knows what a version is called there: a tag is matched against the recipe's own template. Changes nothing.
+//! Knows what a version is called there: a tag is matched against the recipe's own template.
+//! Changes nothing.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -59,7 +61,8 @@ impl Feed {
     }
 }
 
-/// A feed's answer: texts that are versions or hold one; the first is the one that the registry itself calls the newest.
+/// A feed's answer: texts that are versions or hold one; the first is the one that the registry
+/// itself calls the newest.
 type Answer = Result<Vec<String>>;
 
 /// Asks; each place once, whoever else wants it.
@@ -79,7 +82,8 @@ impl<'a> Asking<'a> {
         }
     }
 
-    /// The newest versions of these, some at once. `pre`: pre-releases count also where the present version is none.
+    /// The newest versions of these, some at once. `pre`: pre-releases count also where the present
+    /// version is none.
     pub fn all(&self, subsystems: &[&Subsystem], pre: bool) -> Vec<Result<Newest>> {
         let next = std::sync::atomic::AtomicUsize::new(0);
         let slots: Vec<OnceLock<Result<Newest>>> =

@@ -51,13 +51,6 @@ fn redact_word(word: &str) -> String {
     }
 }
 
-/// The user's environment without larder's own token, which is no other program's business.
-pub(crate) fn without_token(environment: &Environment) -> Environment {
-    let mut environment = environment.clone();
-    environment.remove(variables::GITHUB_TOKEN);
-    environment
-}
-
 /// Runs a command to its end; `None` where there is no such program.
 pub(crate) fn ask(command: Command, called: &str, cancel: &Cancel) -> Result<Option<Said>> {
     let Captured { ended, out, err } = command.timeout(PATIENCE).capture(cancel)?;
@@ -98,7 +91,8 @@ impl<'a> Tools<'a> {
         args: &[&OsStr],
         vars: &[(&str, &str)],
     ) -> Result<Option<Said>> {
-        let mut environment = without_token(self.environment);
+        // Larder's own token is for larder alone.
+        let mut environment = self.environment.without(variables::GITHUB_TOKEN);
         for (name, value) in vars {
             if environment.value(name).is_none() {
                 environment.set(*name, *value);
