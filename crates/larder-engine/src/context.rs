@@ -9,7 +9,7 @@ use crate::cache::Cache;
 use crate::events::Events;
 use crate::executor::{Executor, LocalExecutor};
 use crate::installed::{Bin, SourceState, State, Watched};
-use crate::lock::Locking;
+use crate::lock::ProjectLock;
 use crate::settings::Settings;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
@@ -57,7 +57,7 @@ pub struct Context {
     /// Source folders' digests.
     pub sources: Sources,
     /// The lock.
-    pub locking: Locking,
+    pub lock: ProjectLock,
     /// The hub, opened when first asked.
     hub: OnceLock<Result<Hub>>,
     /// The HTTP layer.
@@ -86,7 +86,7 @@ impl Context {
         let sources = Sources::new(std::mem::take(&mut state.sources));
         let append = !options.locked && !options.dry_run && !settings.ci.is_ci;
         Ok(Self {
-            locking: Locking::load(&project.root, append)?,
+            lock: ProjectLock::load(&project.root, append)?,
             cache: Cache::at(&settings.cache),
             client: Arc::new(Client::new(settings.remote.http.clone(), cancel.clone())),
             hub: OnceLock::new(),

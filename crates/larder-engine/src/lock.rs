@@ -4,25 +4,25 @@ use std::sync::{Mutex, PoisonError};
 
 use camino::Utf8PathBuf;
 
-use crate::context::Context;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::{Lock, LockKey, LockLine, Pin, PinKind};
 use larder_core::keys::Wanted;
 use larder_core::model::{Artifact, AssetName, Digest, Origin, Tag, Target};
-use larder_core::project::HubConfig;
+use larder_core::project::{HubConfig, Project, Subsystem};
+use larder_remote::hub::HubReader;
 
 /// The name of the lock's file.
 pub const FILE: &str = "versions.lock";
 
 /// The project's lock, as it is on disk and as this run extends it.
-pub struct Locking {
+pub struct ProjectLock {
     path: Utf8PathBuf,
     guard: Utf8PathBuf,
     lock: Mutex<Lock>,
     append: bool,
 }
 
-impl Locking {
+impl ProjectLock {
     /// Reads the lock of a project; `append` allows `ensure` to add lines.
     pub fn load(root: &camino::Utf8Path, append: bool) -> Result<Self> {
         let path = root.join(FILE);
@@ -42,13 +42,13 @@ impl Locking {
     /// What is pinned for a target's accepted inputs of one origin.
     pub fn pin(
         &self,
-        ctx: &Context,
+        subsystem: &Subsystem,
         target: &Target,
         wanted: &Wanted,
         origin: Origin,
         kind: PinKind,
     ) -> Option<Pin> {
-        let version = &ctx.project.subsystems.get(&target.name)?.version;
+        let version = &subsystem.version;
         let inputs = wanted.of(origin)?.digest;
         self.lock()
             .lookup(
@@ -65,41 +65,40 @@ impl Locking {
     /// The hub's assets that are pinned for a target's accepted inputs, and where they are.
     pub fn pinned_assets(
         &self,
-        ctx: &Context,
+        subsystem: &Subsystem,
         target: &Target,
         wanted: &Wanted,
     ) -> impl Iterator<Item = (Pin, (Tag, AssetName))> {
         let pins = [Origin::Build, Origin::Original]
-            .map(|origin| self.pin(ctx, target, wanted, origin, PinKind::Asset));
+            .map(|origin| self.pin(subsystem, target, wanted, origin, PinKind::Asset));
         pins.into_iter()
             .flatten()
             .filter_map(|pin| tag_and_asset(&pin.url).map(|named| (pin, named)))
     }
 
     /// The commit pinned for a git source's rev.
-    pub fn commit(&self, ctx: &Context, target: &Target, url: &str, rev: &str) -> Option<String> {
-        let version = &ctx.project.subsystems.get(&target.name)?.version;
+    pub fn commit(&self, subsystem: &Subsystem, url: &str, rev: &str) -> Option<String> {
+        let Subsystem { name, version, .. } = subsystem;
         self.lock()
-            .commit(&target.name, version, url, rev)
+            .commit(name, version, url, rev)
             .map(str::to_owned)
     }
 
     /// A git revision stays the commit that the lock pins; a tag that moved is an integrity error.
     pub fn check_commit(
         &self,
-        ctx: &Context,
-        target: &Target,
+        subsystem: &Subsystem,
         url: &str,
         rev: &str,
         commit: &str,
     ) -> Result<()> {
-        match self.commit(ctx, target, url, rev) {
+        match self.commit(subsystem, url, rev) {
             Some(pinned) if pinned != commit => {
                 Err(Error::integrity(format!("{rev} of {url} moved"))
                     .cause(format!("it is {commit} now, versions.lock pins {pinned}"))
                     .hint(format!(
                         "if that is wanted: `larder lock --update {}`",
-                        target.name
+                        subsystem.name
                     )))
             }
             _ => Ok(()),
@@ -168,20 +167,20 @@ pub fn line(artifact: &Artifact, kind: PinKind, sha256: Digest, size: u64, url: 
 ///
 /// It tells people where the bytes came from. What is compared is tag and asset, see [`tag_and_asset`]: lines written when
 /// the server had another name stay good.
-pub fn asset_url(ctx: &Context, tag: &Tag, asset: &AssetName) -> Result<String> {
-    let place = ctx.hub()?.place(tag, asset);
-    if let HubConfig::Dir { written, .. } = &ctx.project.hub
+pub fn asset_url(project: &Project, hub: &dyn HubReader, tag: &Tag, asset: &AssetName) -> String {
+    if let HubConfig::Dir { written, .. } = &project.hub
         && written.is_relative()
     {
-        return Ok(format!(
+        return format!(
             "{}/{tag}/{asset}",
             written.as_str().trim_end_matches('/').replace('\\', "/")
-        ));
+        );
     }
+    let place = hub.place(tag, asset);
     let inside = place
-        .strip_prefix(ctx.project.root.as_str())
+        .strip_prefix(project.root.as_str())
         .and_then(|rest| rest.strip_prefix('/'));
-    Ok(inside.map(str::to_owned).unwrap_or(place))
+    inside.map(str::to_owned).unwrap_or(place)
 }
 
 /// The last two segments of an asset's url or path.

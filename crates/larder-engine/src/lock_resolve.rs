@@ -46,7 +46,7 @@ pub fn lock_all(
             Lines::Anew => lines(run, target, Pins::Anew)?,
             Lines::Adopted => adopt(run, target)?.into_iter().collect(),
         };
-        let changed = run.locking.write(&new, which == Lines::Anew)?;
+        let changed = run.lock.write(&new, which == Lines::Anew)?;
         Ok(StepReport::new(if changed {
             Outcome::Locked
         } else {
@@ -63,7 +63,7 @@ pub fn lines(run: &Context, target: &Target, pins: Pins) -> Result<Vec<LockLine>
     if sources.contains(&SourceKind::Managed)
         && let Availability::Have((tag, asset, sidecar)) = Managed::find(&request)?
     {
-        let url = lock::asset_url(run, &tag, &asset)?;
+        let url = lock::asset_url(&run.project, run.hub()?, &tag, &asset);
         let (sha256, size) = (sidecar.sha256, sidecar.size);
         lines.push(lock::line(
             &sidecar.content,
@@ -194,7 +194,7 @@ pub fn adopt(run: &Context, target: &Target) -> Result<Option<LockLine>> {
         inputs: inputs.digest,
     };
     let artifact = intake::artifact(&body.place, &arrived, &contents, folder)?;
-    let url = lock::asset_url(run, tag, &asset)?;
+    let url = lock::asset_url(&run.project, run.hub()?, tag, &asset);
     let (sha256, size) = (arrived.sha256, arrived.size);
     Ok(Some(lock::line(
         &artifact,

@@ -22,6 +22,7 @@ use larder_core::formats::stamp;
 use larder_core::fs;
 use larder_core::model::{Artifact, ArtifactFile, Digest, FileName, Name, Origin, Platform};
 use larder_core::project::Subsystem;
+use larder_remote::http::read_error;
 use larder_remote::origin::{Checks, Stated};
 
 use larder_core::cancel::Cancel;
@@ -143,6 +144,20 @@ pub fn receive(transfer: Transfer<'_>, arrival: Arrival<'_>, into: &Utf8Path) ->
         size,
         files,
     })
+}
+
+/// Receives a file as it is and holds it to every stated digest: for who has to look into it before it is
+/// known what is wanted of it.
+pub fn keep(
+    place: &str,
+    reader: Box<dyn Read + Send>,
+    stated: &[Stated],
+    file: &Utf8Path,
+) -> Result<()> {
+    let mut checks = Checks::new(stated);
+    std::io::copy(&mut checks.reader(reader), &mut fs::create(file)?)
+        .map_err(|e| read_error(&e, &format!("cannot download {place}")))?;
+    checks.verify(place).map(drop)
 }
 
 /// Makes an artifact of what arrived in a folder: steps 3 and 4.

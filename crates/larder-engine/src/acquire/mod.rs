@@ -269,7 +269,7 @@ pub fn install(
         place,
     } = taken;
     if let Some(line) = line {
-        request.run.locking.record(&line)?;
+        request.run.lock.record(&line)?;
     }
     let via = if outcome == Outcome::Restored {
         SourceKind::Cache

@@ -52,8 +52,8 @@ impl<'a> Request<'a> {
     /// What the lock pins for the accepted inputs of one origin.
     pub fn pin(&self, origin: Origin, kind: PinKind) -> Option<Pin> {
         self.run
-            .locking
-            .pin(self.run, self.target, &self.wanted, origin, kind)
+            .lock
+            .pin(self.subsystem, self.target, &self.wanted, origin, kind)
     }
 
     /// Origins in the order in which the project searches them.
@@ -94,12 +94,7 @@ impl<'a> Request<'a> {
 
     /// Whether a git source's revision stands for one commit: it is one, or the lock pins it.
     pub fn has_commit(&self, url: &str, rev: &str) -> bool {
-        is_commit(rev)
-            || self
-                .run
-                .locking
-                .commit(self.run, self.target, url, rev)
-                .is_some()
+        is_commit(rev) || self.run.lock.commit(self.subsystem, url, rev).is_some()
     }
 }
 

@@ -185,12 +185,12 @@ impl<'a> Work<'a> {
         else {
             return Ok(());
         };
-        let locking = &self.ctx.locking;
-        locking.check_commit(self.ctx, self.target, url, rev, commit)?;
+        let lock = &self.ctx.lock;
+        lock.check_commit(self.subsystem, url, rev, commit)?;
         if self.request.has_commit(url, rev) {
             return Ok(());
         }
-        locking.record(&LockLine::Commit {
+        lock.record(&LockLine::Commit {
             name: self.target.name.clone(),
             version: self.subsystem.version.clone(),
             url: url.clone(),

@@ -142,7 +142,7 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
         let item = item_of(&entry.artifact.files);
         if is_whole(&dir, &item)? {
             if let Some(line) = sources::cache::line(&request, &entry)? {
-                ctx.locking.record(&line)?;
+                ctx.lock.record(&line)?;
             }
             return Ok(Collected {
                 bytes: 0,
@@ -191,7 +191,7 @@ fn acquire(request: &Request<'_>, into: &Utf8Path) -> Result<Taken> {
     match end {
         End::Found(_, Some(taken)) => {
             if let Some(line) = &taken.line {
-                ctx.locking.record(line)?;
+                ctx.lock.record(line)?;
             }
             if taken.outcome != Outcome::Restored {
                 ctx.cache.insert(into, &taken.entry)?;

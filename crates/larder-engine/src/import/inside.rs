@@ -3,6 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Wish;
+use crate::acquire::intake;
 use larder_core::archive::{self, ArchiveKind, Budget, Select, Unpacked};
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
@@ -10,8 +11,7 @@ use larder_core::executable::{self, Executable};
 use larder_core::fs;
 use larder_core::model::{FileName, Platform, Version};
 use larder_remote::RemoteSettings;
-use larder_remote::http::read_error;
-use larder_remote::origin::{Checks, Fetched};
+use larder_remote::origin::Fetched;
 
 use super::guess::{Guess, plain_name};
 
@@ -55,11 +55,7 @@ pub(super) fn look(
     let scratch = fs::Scratch::new(&settings.temp, "add")?;
     let root = scratch.path();
     let file = root.join("asset");
-    let mut checks = Checks::new(&stated);
-    let doing = format!("cannot download {place}");
-    std::io::copy(&mut checks.reader(reader), &mut fs::create(&file)?)
-        .map_err(|e| read_error(&e, &doing))?;
-    checks.verify(&place)?;
+    intake::keep(&place, reader, &stated, &file)?;
 
     let unpack = |select: &Select<'_>, into: &str, name: &FileName| -> Result<Vec<Unpacked>> {
         let into = root.join(into);

@@ -92,7 +92,7 @@ pub fn release(ctx: &Context, target: &Target, options: ReleaseOptions) -> Resul
             Published::Added | Published::Replaced | Published::Present
         ) && !receipt.staged
         {
-            let url = lock::asset_url(ctx, &tag, &name)?;
+            let url = lock::asset_url(&ctx.project, ctx.hub()?, &tag, &name);
             let line = lock::line(
                 &sidecar.content,
                 PinKind::Asset,
@@ -182,8 +182,8 @@ fn adopt(
 fn adopted(ctx: &Context, target: &Target, tag: &Tag, asset: &AssetName) -> Result<bool> {
     let wanted = ctx.wanted(target)?;
     Ok(ctx
-        .locking
-        .pinned_assets(ctx, target, &wanted)
+        .lock
+        .pinned_assets(ctx.subsystem(target)?, target, &wanted)
         .any(|(_, named)| named == (tag.clone(), asset.clone())))
 }
 
@@ -191,16 +191,14 @@ fn adopted(ctx: &Context, target: &Target, tag: &Tag, asset: &AssetName) -> Resu
 /// with `--replace`, or where a folder hub inside the project was removed since the lock was written.
 fn pin(ctx: &Context, target: &Target, line: &LockLine, replace: bool) -> Result<()> {
     if replace {
-        return ctx.locking.record_anew(line);
+        return ctx.lock.record_anew(line);
     }
     let own = matches!(&ctx.project.hub, HubConfig::Dir { path, .. } if path.starts_with(&ctx.project.root));
-    match ctx.locking.record(line) {
+    match ctx.lock.record(line) {
         Err(error) if own && error.kind() == Kind::Integrity && !ctx.options.locked => {
             let text = "versions.lock pinned another build of the same inputs, which the hub no longer has";
             ctx.events.note(Some(target), Level::Warning, text);
-            ctx.locking
-                .write(std::slice::from_ref(line), true)
-                .map(drop)
+            ctx.lock.write(std::slice::from_ref(line), true).map(drop)
         }
         recorded => recorded,
     }

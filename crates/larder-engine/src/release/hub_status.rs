@@ -94,7 +94,7 @@ pub fn hub_status(ctx: &Context, target: &Target, releases: &HubReleases) -> Res
         .assets(&target.platform)
         .candidates(wanted.digests());
     let suffixes_tags = ctx.hub()?.suffixes_tags();
-    let pins: Vec<_> = ctx.locking.pinned_assets(ctx, target, &wanted).collect();
+    let pins: Vec<_> = ctx.lock.pinned_assets(subsystem, target, &wanted).collect();
     let look = Look {
         ctx,
         wanted: &wanted,

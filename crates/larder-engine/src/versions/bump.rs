@@ -239,7 +239,7 @@ fn locked(ctx: &Context, bump: &Bump, lock: bool) -> Result<()> {
             Ok(_) if ended.is_err() => {
                 told.reason = Some("another platform could not be locked".into());
             }
-            Ok(lines) => match ctx.locking.write(&lines, false) {
+            Ok(lines) => match ctx.lock.write(&lines, false) {
                 Ok(true) => told.outcome = Outcome::Locked,
                 Ok(false) => told.outcome = Outcome::UpToDate,
                 Err(error) => {

@@ -41,14 +41,14 @@ pub(super) fn probe(request: &Request<'_>) -> Availability<Offer> {
 /// Whether what it would be built from can be had: a git repository is asked for the commit of its revision, an archive
 /// whether it exists. A build that is chosen and then lacks its source fails; no other source is asked.
 pub(super) fn probe_source(request: &Request<'_>) -> Result<()> {
-    let Request { run, target, .. } = request;
+    let run = request.run;
     let Some(build) = request.rendered_build()? else {
         return Ok(());
     };
     match &build.source {
         RenderedSource::Git { url, rev } if !is_commit(rev) => {
             match run.git().remote_commit(url, rev)? {
-                Some(commit) => run.locking.check_commit(run, target, url, rev, &commit),
+                Some(commit) => run.lock.check_commit(request.subsystem, url, rev, &commit),
                 // A short commit id, say: only a clone can tell.
                 None => Ok(()),
             }

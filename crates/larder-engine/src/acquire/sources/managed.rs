@@ -179,7 +179,7 @@ impl Managed {
             Vouched::Sidecar(sidecar) => sidecar.observed.clone(),
             Vouched::Lock(..) => Observed::default(),
         };
-        let url = lock::asset_url(request.run, tag, asset)?;
+        let url = lock::asset_url(&request.run.project, request.run.hub()?, tag, asset);
         let line = lock::line(&artifact, PinKind::Asset, sha256, arrived.size, &url);
         let entry = Entry {
             artifact,
