@@ -129,7 +129,12 @@ fn parser(environment: &Environment) -> clap::Command {
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let startup = Startup::read();
-    let matches = match parser(&startup.environment).try_get_matches() {
+    let mut parser = parser(&startup.environment);
+    let parsed = parser.try_get_matches_from_mut(settings::arguments());
+    // The tree of commands lives as long as the process: freeing it would take a sixth of what a
+    // run costs that has nothing to do.
+    std::mem::forget(parser);
+    let matches = match parsed {
         Ok(matches) => matches,
         Err(mut error) => {
             suggestions::advise(&mut error, &startup);

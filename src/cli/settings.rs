@@ -1,6 +1,7 @@
 //! What the process was started with: the one place that reads the environment. Variables are read once, are given a
 //! meaning here, and go down as values.
 
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -38,6 +39,11 @@ pub fn current_dir() -> Result<Utf8PathBuf> {
             path.display()
         ))
     })
+}
+
+/// The arguments of this process, the program's name first.
+pub fn arguments() -> impl Iterator<Item = OsString> {
+    std::env::args_os()
 }
 
 /// The folder for temporary files.
