@@ -102,6 +102,13 @@ impl Context {
         })
     }
 
+    /// The same run with another hub.
+    #[cfg(test)]
+    pub(crate) fn with_hub(mut self, hub: Hub) -> Self {
+        self.hub = OnceLock::from(Ok(hub));
+        self
+    }
+
     /// The subsystem of a target.
     pub fn subsystem(&self, target: &Target) -> Result<&Subsystem> {
         self.project

@@ -22,6 +22,9 @@ pub mod request;
 pub mod search;
 pub mod sources;
 
+#[cfg(test)]
+mod tests;
+
 use camino::Utf8PathBuf;
 
 use crate::cache::Entry;
