@@ -1,7 +1,7 @@
 //! A new subsystem from what its publisher releases: which assets there are, what is in one of them, and the recipe that
 //! says so. Nothing is written before all of it is right.
 //!
-//! 1. The release's assets are listed, or what lies beside a url is asked for; [`guess`] makes templates of their
+//! 1. The release's assets are listed, or what lies beside a url is asked for; `guess` makes templates of their
 //!    names.
 //! 2. One asset, the host's where there is one, is downloaded, held to the publisher's digests, and looked into: what
 //!    programs it holds decides `binaries` and whether `extract` is needed.
