@@ -99,3 +99,18 @@ fn a_long_build_gives_signs_of_life() {
         "arc: building\narc: still building, 1 m 00 s\narc: still building, 2 m 00 s\n"
     );
 }
+
+#[test]
+fn a_dry_run_says_what_would_be_done_and_that_nothing_was() {
+    let mut built = finished("arc", Outcome::Built);
+    built.dry_run = true;
+    built.reason = Some("would be built: not installed".into());
+    let sink = Sink::default();
+    let look = look(Paint::default(), false);
+    let mut face = Plain::new(sink.clone(), look, Verbosity::Normal);
+    play(&mut face, &[(0, Event::Finished(built))]);
+    insta::assert_snapshot!(sink.text(), @r"
+    - arc v1.2.3                dry run     would be built: not installed
+    nothing was changed; a run would come to: 1 built
+    ");
+}

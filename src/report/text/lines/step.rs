@@ -21,7 +21,10 @@ impl Look {
             _ => (Tone::Good, paint.either("✓", "+")),
         };
         let details = self.details(finished);
-        let outcome = if details.is_empty() {
+        let outcome = if finished.dry_run {
+            // The details say what would be done: as a word in this column it would look done.
+            "dry run   ".to_owned()
+        } else if details.is_empty() {
             finished.outcome.to_string()
         } else {
             format!("{:<10}", finished.outcome)

@@ -45,7 +45,7 @@ impl Look {
         let counts = counts.join(self.paint.dot());
         let mut lines = Vec::new();
         if totals.is_dry_run() {
-            let text = format!("nothing was changed; it would be: {counts}");
+            let text = format!("nothing was changed; a run would come to: {counts}");
             return vec![self.fit(text)];
         }
         let groups = self.groups(totals);
