@@ -1,4 +1,5 @@
-//! Tests that take more than four seconds each, or belong to some that do. `cargo test --locked` runs them,
+//! Tests that take long: most take more than four seconds each, because larder is killed at every system call, packs
+//! hundreds of megabytes, waits, or calls the clients of registries. `cargo test --locked` runs them,
 //! `cargo test --locked -- --skip slow::` does not.
 
 mod github_kill;
