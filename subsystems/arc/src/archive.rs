@@ -52,21 +52,37 @@ fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, PathBuf>) ->
     for entry in entries {
         let entry = entry.map_err(|e| Error::io("list", folder, e))?;
         let path = entry.path();
-        let relative = path.strip_prefix(root).expect("entries lie in the folder they were listed from");
-        let unpackable = |why| Error::Unpackable { name: path.display().to_string(), why };
-        let name = relative.iter().map(|part| part.to_str()).collect::<Option<Vec<_>>>();
-        let name = name.ok_or_else(|| unpackable("its name is not UTF-8"))?.join("/");
-        let kind = entry.file_type().map_err(|e| Error::io("look at", &path, e))?;
+        let relative = path
+            .strip_prefix(root)
+            .expect("entries lie in the folder they were listed from");
+        let unpackable = |why| Error::Unpackable {
+            name: path.display().to_string(),
+            why,
+        };
+        let name = relative
+            .iter()
+            .map(|part| part.to_str())
+            .collect::<Option<Vec<_>>>();
+        let name = name
+            .ok_or_else(|| unpackable("its name is not UTF-8"))?
+            .join("/");
+        let kind = entry
+            .file_type()
+            .map_err(|e| Error::io("look at", &path, e))?;
         if kind.is_dir() {
             collect(root, &path, files)?;
         } else if !kind.is_file() {
             return Err(unpackable("only files and folders can be packed"));
         } else if name == SUMS {
-            return Err(unpackable("this name is taken by the archive's own checksums"));
+            return Err(unpackable(
+                "this name is taken by the archive's own checksums",
+            ));
         } else if is_safe(&name) {
             files.insert(name, path);
         } else {
-            return Err(unpackable("its name holds a backslash, colon or line break"));
+            return Err(unpackable(
+                "its name holds a backslash, colon or line break",
+            ));
         }
     }
     Ok(())
@@ -79,9 +95,17 @@ fn write_members(staged: &Path, files: &BTreeMap<String, PathBuf>) -> Result<Tal
     for (name, path) in files {
         let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
         let meta = file.metadata().map_err(|e| Error::io("look at", path, e))?;
-        let member = Member { name: name.clone(), mode: mode_of(&meta), size: meta.len() };
-        let unpackable = |why| Error::Unpackable { name: path.display().to_string(), why };
-        out.write_all(&member.header().map_err(unpackable)?).map_err(failed)?;
+        let member = Member {
+            name: name.clone(),
+            mode: mode_of(&meta),
+            size: meta.len(),
+        };
+        let unpackable = |why| Error::Unpackable {
+            name: path.display().to_string(),
+            why,
+        };
+        out.write_all(&member.header().map_err(unpackable)?)
+            .map_err(failed)?;
         let mut hasher = Sha256::new();
         let copied = copy(&mut file.take(member.size), |bytes| {
             hasher.update(bytes);
@@ -90,15 +114,22 @@ fn write_members(staged: &Path, files: &BTreeMap<String, PathBuf>) -> Result<Tal
         if copied.map_err(|e| Error::io("pack", path, e))? != member.size {
             return Err(unpackable("it changed while it was read"));
         }
-        out.write_all(&[0; BLOCK][..member.padding()]).map_err(failed)?;
+        out.write_all(&[0; BLOCK][..member.padding()])
+            .map_err(failed)?;
         sums.push_str(&format!("{}  {name}\n", hasher.finish()));
         tally.files += 1;
         tally.bytes += member.size;
     }
-    let last = Member { name: SUMS.into(), mode: 0o644, size: sums.len() as u64 };
-    out.write_all(&last.header().expect("a short name and a size below 8 GiB")).map_err(failed)?;
+    let last = Member {
+        name: SUMS.into(),
+        mode: 0o644,
+        size: sums.len() as u64,
+    };
+    out.write_all(&last.header().expect("a short name and a size below 8 GiB"))
+        .map_err(failed)?;
     out.write_all(sums.as_bytes()).map_err(failed)?;
-    out.write_all(&[0; BLOCK][..last.padding()]).map_err(failed)?;
+    out.write_all(&[0; BLOCK][..last.padding()])
+        .map_err(failed)?;
     out.write_all(&[0; 2 * BLOCK]).map_err(failed)?;
     let file = out.into_inner().map_err(|e| failed(e.into_error()))?;
     file.sync_all().map_err(failed)?;
@@ -110,7 +141,9 @@ pub fn list(archive: &Path) -> Result<Vec<Member>> {
     let mut members = Vec::new();
     walk(archive, |member, content| {
         members.push(member.clone());
-        copy(content, |_| Ok(())).map(drop).map_err(|e| Error::io("read", archive, e))
+        copy(content, |_| Ok(()))
+            .map(drop)
+            .map_err(|e| Error::io("read", archive, e))
     })?;
     Ok(members)
 }
@@ -120,14 +153,19 @@ pub fn verify(archive: &Path) -> Result<Tally> {
     let (mut found, mut stated, mut tally) = (BTreeMap::new(), None, Tally::default());
     walk(archive, |member, content| {
         if stated.is_some() {
-            return Err(Error::damaged(archive, format!("{} comes after {SUMS}", member.name)));
+            return Err(Error::damaged(
+                archive,
+                format!("{} comes after {SUMS}", member.name),
+            ));
         }
         if member.name == SUMS {
             if member.size > SUMS_LIMIT {
                 return Err(Error::damaged(archive, format!("{SUMS} is far too large")));
             }
             let mut text = String::new();
-            content.read_to_string(&mut text).map_err(|e| Error::io("read", archive, e))?;
+            content
+                .read_to_string(&mut text)
+                .map_err(|e| Error::io("read", archive, e))?;
             stated = Some(text);
             return Ok(());
         }
@@ -139,18 +177,25 @@ pub fn verify(archive: &Path) -> Result<Tally> {
         tally.bytes += copy(content, update).map_err(|e| Error::io("read", archive, e))?;
         tally.files += 1;
         if found.insert(member.name.clone(), hasher.finish()).is_some() {
-            return Err(Error::damaged(archive, format!("{} is in it twice", member.name)));
+            return Err(Error::damaged(
+                archive,
+                format!("{} is in it twice", member.name),
+            ));
         }
         Ok(())
     })?;
     let stated = stated.ok_or_else(|| Error::damaged(archive, format!("it has no {SUMS}")))?;
     for line in stated.lines() {
-        let (digest, name) =
-            line.split_once("  ").ok_or_else(|| Error::damaged(archive, format!("{SUMS} has an odd line: {line:?}")))?;
+        let (digest, name) = line
+            .split_once("  ")
+            .ok_or_else(|| Error::damaged(archive, format!("{SUMS} has an odd line: {line:?}")))?;
         match found.remove(name) {
             Some(real) if real == digest => {}
             Some(real) => {
-                return Err(Error::damaged(archive, format!("{name} has sha256 {real}, {SUMS} says {digest}")));
+                return Err(Error::damaged(
+                    archive,
+                    format!("{name} has sha256 {real}, {SUMS} says {digest}"),
+                ));
             }
             None => return Err(Error::damaged(archive, format!("{name} is missing"))),
         }
@@ -165,12 +210,18 @@ pub fn verify(archive: &Path) -> Result<Tally> {
 pub fn unpack(archive: &Path, folder: &Path) -> Result<Tally> {
     let tally = verify(archive)?;
     std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
-    if std::fs::read_dir(folder).map_err(|e| Error::io("list", folder, e))?.next().is_some() {
+    if std::fs::read_dir(folder)
+        .map_err(|e| Error::io("list", folder, e))?
+        .next()
+        .is_some()
+    {
         return Err(Error::Usage(format!("{} is not empty", folder.display())));
     }
     walk(archive, |member, content| {
         if member.name == SUMS {
-            return copy(content, |_| Ok(())).map(drop).map_err(|e| Error::io("read", archive, e));
+            return copy(content, |_| Ok(()))
+                .map(drop)
+                .map_err(|e| Error::io("read", archive, e));
         }
         let path = folder.join(&member.name);
         let failed = |e| Error::io("write", &path, e);
@@ -192,13 +243,17 @@ fn walk(archive: &Path, mut each: impl FnMut(&Member, &mut dyn Read) -> Result<(
     loop {
         let mut block = [0; BLOCK];
         file.read_exact(&mut block).map_err(cut)?;
-        let Some(member) = Member::parse(&block).map_err(|why| Error::damaged(archive, why))? else { return Ok(()) };
+        let Some(member) = Member::parse(&block).map_err(|why| Error::damaged(archive, why))?
+        else {
+            return Ok(());
+        };
         let mut content = file.by_ref().take(member.size);
         each(&member, &mut content)?;
         if content.limit() > 0 {
             return Err(Error::damaged(archive, "it ends too early"));
         }
-        file.read_exact(&mut block[..member.padding()]).map_err(cut)?;
+        file.read_exact(&mut block[..member.padding()])
+            .map_err(cut)?;
     }
 }
 
@@ -220,7 +275,11 @@ fn copy(from: &mut dyn Read, mut to: impl FnMut(&[u8]) -> io::Result<()>) -> io:
 #[cfg(unix)]
 fn mode_of(meta: &std::fs::Metadata) -> u32 {
     use std::os::unix::fs::PermissionsExt;
-    if meta.permissions().mode() & 0o111 == 0 { 0o644 } else { 0o755 }
+    if meta.permissions().mode() & 0o111 == 0 {
+        0o644
+    } else {
+        0o755
+    }
 }
 
 #[cfg(not(unix))]

@@ -10,7 +10,10 @@ pub enum Error {
     /// The command line is wrong.
     Usage(String),
     /// The operating system said no.
-    Io { what: String, source: std::io::Error },
+    Io {
+        what: String,
+        source: std::io::Error,
+    },
     /// A file can't go into an archive: its name, kind or size.
     Unpackable { name: String, why: &'static str },
     /// The archive is not what was written.
@@ -19,11 +22,17 @@ pub enum Error {
 
 impl Error {
     pub fn io(verb: &str, path: impl AsRef<Path>, source: std::io::Error) -> Self {
-        Self::Io { what: format!("cannot {verb} {}", path.as_ref().display()), source }
+        Self::Io {
+            what: format!("cannot {verb} {}", path.as_ref().display()),
+            source,
+        }
     }
 
     pub fn damaged(archive: &Path, why: impl Into<String>) -> Self {
-        Self::Damaged { archive: archive.display().to_string(), why: why.into() }
+        Self::Damaged {
+            archive: archive.display().to_string(),
+            why: why.into(),
+        }
     }
 
     pub fn exit_code(&self) -> u8 {

@@ -15,7 +15,8 @@ impl Member {
     /// The header block; why not, if name or size don't fit.
     pub fn header(&self) -> Result<[u8; BLOCK], &'static str> {
         let mut block = [0u8; BLOCK];
-        let (prefix, name) = split_name(&self.name).ok_or("its name is too long for a ustar archive")?;
+        let (prefix, name) =
+            split_name(&self.name).ok_or("its name is too long for a ustar archive")?;
         if self.size > 0o77_777_777_777 {
             return Err("files of 8 GiB and more don't fit into a ustar archive");
         }
@@ -47,21 +48,33 @@ impl Member {
         }
         let text = |range: std::ops::Range<usize>| {
             let bytes = &block[range];
-            let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+            let end = bytes
+                .iter()
+                .position(|byte| *byte == 0)
+                .unwrap_or(bytes.len());
             std::str::from_utf8(&bytes[..end]).map_err(|_| "a name is not UTF-8")
         };
         let (name, prefix) = (text(0..100)?, text(345..500)?);
-        let name = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
+        let name = if prefix.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{prefix}/{name}")
+        };
         if !matches!(block[156], b'0' | 0) {
             return Err(format!("{name} is not a regular file"));
         }
         if !is_safe(&name) {
             return Err(format!("the name {name:?} leads out of the archive"));
         }
-        let number =
-            |range: std::ops::Range<usize>| parse_octal(&block[range]).ok_or_else(|| format!("a number of {name} is none"));
+        let number = |range: std::ops::Range<usize>| {
+            parse_octal(&block[range]).ok_or_else(|| format!("a number of {name} is none"))
+        };
         let mode = u32::try_from(number(100..108)? & 0o777).unwrap_or(0o644);
-        Ok(Some(Self { mode, size: number(124..136)?, name }))
+        Ok(Some(Self {
+            mode,
+            size: number(124..136)?,
+            name,
+        }))
     }
 
     /// Zero bytes that fill the last block of its content.
@@ -74,14 +87,18 @@ impl Member {
 pub fn is_safe(name: &str) -> bool {
     !name.is_empty()
         && !name.contains(['\\', ':', '\n', '\0'])
-        && name.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+        && name
+            .split('/')
+            .all(|part| !part.is_empty() && part != "." && part != "..")
 }
 
 fn split_name(name: &str) -> Option<(&str, &str)> {
     if name.len() <= 100 {
         return Some(("", name));
     }
-    name.match_indices('/').map(|(at, _)| (&name[..at], &name[at + 1..])).find(|(p, n)| p.len() <= 155 && n.len() <= 100)
+    name.match_indices('/')
+        .map(|(at, _)| (&name[..at], &name[at + 1..]))
+        .find(|(p, n)| p.len() <= 155 && n.len() <= 100)
 }
 
 fn octal(field: &mut [u8], number: u64) {
@@ -97,7 +114,17 @@ fn parse_octal(field: &[u8]) -> Option<u64> {
 
 fn checksum(block: &[u8; BLOCK]) -> u32 {
     // The checksum's own field counts as spaces.
-    block.iter().enumerate().map(|(i, byte)| if (148..156).contains(&i) { 32 } else { u32::from(*byte) }).sum()
+    block
+        .iter()
+        .enumerate()
+        .map(|(i, byte)| {
+            if (148..156).contains(&i) {
+                32
+            } else {
+                u32::from(*byte)
+            }
+        })
+        .sum()
 }
 
 #[cfg(test)]
@@ -108,15 +135,35 @@ mod tests {
     fn a_header_comes_back() {
         let long = format!("{}/{}", "d".repeat(120), "f".repeat(90));
         for name in ["a.txt", "a/b c/d.txt", long.as_str()] {
-            let member = Member { name: name.into(), mode: 0o755, size: 1234 };
+            let member = Member {
+                name: name.into(),
+                mode: 0o755,
+                size: 1234,
+            };
             assert_eq!(Member::parse(&member.header().unwrap()), Ok(Some(member)));
         }
     }
 
     #[test]
     fn what_does_not_fit_is_refused() {
-        assert!(Member { name: "x".repeat(101), mode: 0, size: 0 }.header().is_err());
-        assert!(Member { name: "x".into(), mode: 0, size: 1 << 33 }.header().is_err());
+        assert!(
+            Member {
+                name: "x".repeat(101),
+                mode: 0,
+                size: 0
+            }
+            .header()
+            .is_err()
+        );
+        assert!(
+            Member {
+                name: "x".into(),
+                mode: 0,
+                size: 1 << 33
+            }
+            .header()
+            .is_err()
+        );
     }
 
     #[test]
@@ -124,7 +171,13 @@ mod tests {
         for name in ["../x", "/x", "a/../x", "a//b", "C:x", "a\\b", ""] {
             assert!(!is_safe(name), "{name:?}");
         }
-        let mut block = Member { name: "aa/x".into(), mode: 0o644, size: 0 }.header().unwrap();
+        let mut block = Member {
+            name: "aa/x".into(),
+            mode: 0o644,
+            size: 0,
+        }
+        .header()
+        .unwrap();
         block[..2].copy_from_slice(b"..");
         let sum = checksum(&block);
         block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
@@ -133,7 +186,13 @@ mod tests {
 
     #[test]
     fn a_changed_bit_in_a_header_is_seen() {
-        let mut block = Member { name: "a".into(), mode: 0o644, size: 7 }.header().unwrap();
+        let mut block = Member {
+            name: "a".into(),
+            mode: 0o644,
+            size: 7,
+        }
+        .header()
+        .unwrap();
         block[130] ^= 1;
         assert!(Member::parse(&block).is_err());
     }

@@ -18,11 +18,16 @@ impl Scratch {
         Self(path)
     }
     fn run(&self, program: &str, args: &[&str]) -> Output {
-        Command::new(program).args(args).current_dir(&self.0).output().unwrap()
+        Command::new(program)
+            .args(args)
+            .current_dir(&self.0)
+            .output()
+            .unwrap()
     }
     fn arc(&self, args: &[&str]) -> (i32, String) {
         let out = self.run(env!("CARGO_BIN_EXE_arc"), args);
-        let text = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        let text = String::from_utf8_lossy(&out.stdout).into_owned()
+            + &String::from_utf8_lossy(&out.stderr);
         (out.status.code().unwrap(), text)
     }
     fn path(&self, name: &str) -> PathBuf {
@@ -37,20 +42,45 @@ impl Drop for Scratch {
 }
 
 fn installed(program: &str) -> bool {
-    Command::new(program).arg("--version").output().is_ok_and(|out| out.status.success())
+    Command::new(program)
+        .arg("--version")
+        .output()
+        .is_ok_and(|out| out.status.success())
 }
 
 #[test]
 fn packs_lists_verifies_and_unpacks() {
     let t = Scratch::new("round");
-    assert_eq!(t.arc(&["pack", "x.tar", "in"]), (0, "packed 4 files, 200013 bytes\n".into()));
+    assert_eq!(
+        t.arc(&["pack", "x.tar", "in"]),
+        (0, "packed 4 files, 200013 bytes\n".into())
+    );
     let (code, list) = t.arc(&["list", "x.tar"]);
-    let names: Vec<_> = list.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();
-    assert_eq!((code, names), (0, vec!["a.txt", "b.txt", "empty", "sub/big.bin", "SHA256SUMS"]));
-    assert_eq!(t.arc(&["verify", "x.tar"]), (0, "verified 4 files, 200013 bytes\n".into()));
+    let names: Vec<_> = list
+        .lines()
+        .map(|line| line.rsplit(' ').next().unwrap())
+        .collect();
+    assert_eq!(
+        (code, names),
+        (
+            0,
+            vec!["a.txt", "b.txt", "empty", "sub/big.bin", "SHA256SUMS"]
+        )
+    );
+    assert_eq!(
+        t.arc(&["verify", "x.tar"]),
+        (0, "verified 4 files, 200013 bytes\n".into())
+    );
     assert_eq!(t.arc(&["unpack", "x.tar", "out"]).0, 0);
-    assert_eq!(fs::read(t.path("out/sub/big.bin")).unwrap(), vec![7; 200_000]);
-    assert_eq!(t.arc(&["unpack", "x.tar", "out"]).0, 2, "a folder that holds something is left alone");
+    assert_eq!(
+        fs::read(t.path("out/sub/big.bin")).unwrap(),
+        vec![7; 200_000]
+    );
+    assert_eq!(
+        t.arc(&["unpack", "x.tar", "out"]).0,
+        2,
+        "a folder that holds something is left alone"
+    );
 }
 
 #[test]
@@ -59,7 +89,10 @@ fn same_files_give_the_same_bytes() {
     t.arc(&["pack", "x.tar", "in"]);
     fs::write(t.path("in/a.txt"), "first\n").unwrap();
     t.arc(&["pack", "y.tar", "in"]);
-    assert_eq!(fs::read(t.path("x.tar")).unwrap(), fs::read(t.path("y.tar")).unwrap());
+    assert_eq!(
+        fs::read(t.path("x.tar")).unwrap(),
+        fs::read(t.path("y.tar")).unwrap()
+    );
 }
 
 #[test]
@@ -71,12 +104,30 @@ fn other_tools_read_and_check_it() {
     t.arc(&["pack", "x.tar", "in"]);
     fs::create_dir(t.path("gnu")).unwrap();
     assert!(t.run("tar", &["xf", "x.tar", "-C", "gnu"]).status.success());
-    let check = Command::new("sha256sum").args(["-c", "--strict", "SHA256SUMS"]).current_dir(t.path("gnu")).output().unwrap();
-    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
+    let check = Command::new("sha256sum")
+        .args(["-c", "--strict", "SHA256SUMS"])
+        .current_dir(t.path("gnu"))
+        .output()
+        .unwrap();
+    assert!(
+        check.status.success(),
+        "{}",
+        String::from_utf8_lossy(&check.stderr)
+    );
     // And the other way round: an archive without checksums is listed, but not believed.
-    assert!(t.run("tar", &["--format=ustar", "-cf", "gnu.tar", "-C", "in", "a.txt"]).status.success());
+    assert!(
+        t.run(
+            "tar",
+            &["--format=ustar", "-cf", "gnu.tar", "-C", "in", "a.txt"]
+        )
+        .status
+        .success()
+    );
     assert_eq!(t.arc(&["list", "gnu.tar"]).0, 0);
-    assert_eq!(t.arc(&["verify", "gnu.tar"]), (4, "arc: gnu.tar is damaged: it has no SHA256SUMS\n".into()));
+    assert_eq!(
+        t.arc(&["verify", "gnu.tar"]),
+        (4, "arc: gnu.tar is damaged: it has no SHA256SUMS\n".into())
+    );
 }
 
 #[test]
@@ -95,17 +146,32 @@ fn damage_is_exit_4() {
     assert!(code == 4 && text.contains("b.txt has sha256"), "{text}");
     for cut in [0, 100, 513, 5_000, good.len() - 1024] {
         let (code, text) = verify(&good[..cut]);
-        assert!(code == 4 && text.contains("ends too early"), "{cut}: {text}");
+        assert!(
+            code == 4 && text.contains("ends too early"),
+            "{cut}: {text}"
+        );
     }
 }
 
 #[test]
 fn errors_say_what_and_how_to_go_on() {
     let t = Scratch::new("errors");
-    assert_eq!(t.arc(&["pakc"]), (2, "arc: unknown command `pakc`; see `arc --help`\n".into()));
-    assert_eq!(t.arc(&["list"]), (2, "arc: wrong number of arguments for `list`; see `arc --help`\n".into()));
+    assert_eq!(
+        t.arc(&["pakc"]),
+        (2, "arc: unknown command `pakc`; see `arc --help`\n".into())
+    );
+    assert_eq!(
+        t.arc(&["list"]),
+        (
+            2,
+            "arc: wrong number of arguments for `list`; see `arc --help`\n".into()
+        )
+    );
     let (code, text) = t.arc(&["list", "nowhere.tar"]);
-    assert!(code == 1 && text.starts_with("arc: cannot open nowhere.tar: "), "{text}");
+    assert!(
+        code == 1 && text.starts_with("arc: cannot open nowhere.tar: "),
+        "{text}"
+    );
     fs::write(t.path("in/SHA256SUMS"), "").unwrap();
     let (code, text) = t.arc(&["pack", "x.tar", "in"]);
     assert!(code == 1 && text.contains("this name is taken"), "{text}");
@@ -113,13 +179,18 @@ fn errors_say_what_and_how_to_go_on() {
 }
 
 fn leftovers(folder: &Path) -> Vec<String> {
-    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap());
     names.filter(|name| name.contains(".tmp-")).collect()
 }
 
 #[test]
 fn version_and_help() {
     let t = Scratch::new("version");
-    assert_eq!(t.arc(&["--version"]), (0, format!("arc {}\n", env!("CARGO_PKG_VERSION"))));
+    assert_eq!(
+        t.arc(&["--version"]),
+        (0, format!("arc {}\n", env!("CARGO_PKG_VERSION")))
+    );
     assert!(t.arc(&["--help"]).1.contains("arc verify ARCHIVE"));
 }

@@ -15,9 +15,9 @@ fn run(command: &mut Command) -> Result<()> {
     match command.status() {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(Error::Arc(format!("arc ended with {status}"))),
-        Err(e) if e.kind() == ErrorKind::NotFound => {
-            Err(Error::Arc("arc is not on PATH (`larder exec -- sync …` puts it there)".into()))
-        }
+        Err(e) if e.kind() == ErrorKind::NotFound => Err(Error::Arc(
+            "arc is not on PATH (`larder exec -- sync …` puts it there)".into(),
+        )),
         Err(e) => Err(Error::io("run", "arc", e)),
     }
 }

@@ -10,14 +10,20 @@ pub enum Error {
     /// The command line is wrong.
     Usage(String),
     /// The operating system said no.
-    Io { what: String, source: std::io::Error },
+    Io {
+        what: String,
+        source: std::io::Error,
+    },
     /// arc is missing or said no.
     Arc(String),
 }
 
 impl Error {
     pub fn io(verb: &str, path: impl AsRef<Path>, source: std::io::Error) -> Self {
-        Self::Io { what: format!("cannot {verb} {}", path.as_ref().display()), source }
+        Self::Io {
+            what: format!("cannot {verb} {}", path.as_ref().display()),
+            source,
+        }
     }
 
     pub fn exit_code(&self) -> u8 {

@@ -41,7 +41,12 @@ fn main() -> ExitCode {
 enum Request {
     Help,
     Version,
-    Mirror { source: PathBuf, target: PathBuf, options: Options, archive: Option<PathBuf> },
+    Mirror {
+        source: PathBuf,
+        target: PathBuf,
+        options: Options,
+        archive: Option<PathBuf>,
+    },
 }
 
 fn parse(args: impl Iterator<Item = std::ffi::OsString>) -> Result<Request> {
@@ -56,19 +61,31 @@ fn parse(args: impl Iterator<Item = std::ffi::OsString>) -> Result<Request> {
             Some("--dry-run" | "-n") => options.dry_run = true,
             Some("--verbose" | "-v") => options.verbose = true,
             Some("--archive") => {
-                let file = args.next().ok_or_else(|| Error::Usage("`--archive` needs a file".into()))?;
+                let file = args
+                    .next()
+                    .ok_or_else(|| Error::Usage("`--archive` needs a file".into()))?;
                 archive = Some(PathBuf::from(file));
             }
             Some(other) if other.starts_with('-') => {
-                return Err(Error::Usage(format!("unknown option `{other}`; see `sync --help`")));
+                return Err(Error::Usage(format!(
+                    "unknown option `{other}`; see `sync --help`"
+                )));
             }
             _ => folders.push(PathBuf::from(arg)),
         }
     }
     match <[PathBuf; 2]>::try_from(folders) {
-        Ok([source, target]) => Ok(Request::Mirror { source, target, options, archive }),
+        Ok([source, target]) => Ok(Request::Mirror {
+            source,
+            target,
+            options,
+            archive,
+        }),
         Err(folders) if folders.is_empty() && archive.is_none() => Ok(Request::Help),
-        Err(folders) => Err(Error::Usage(format!("wanted SOURCE and TARGET, got {} folders; see `sync --help`", folders.len()))),
+        Err(folders) => Err(Error::Usage(format!(
+            "wanted SOURCE and TARGET, got {} folders; see `sync --help`",
+            folders.len()
+        ))),
     }
 }
 
@@ -76,10 +93,18 @@ fn run(request: Request) -> Result<()> {
     match request {
         Request::Help => print!("{HELP}"),
         Request::Version => println!("sync {}", env!("CARGO_PKG_VERSION")),
-        Request::Mirror { source, target, options, archive } => {
+        Request::Mirror {
+            source,
+            target,
+            options,
+            archive,
+        } => {
             let done = mirror::mirror(&source, &target, options)?;
             let would = if options.dry_run { "would have " } else { "" };
-            println!("{would}copied {}, removed {}, left {} as they were", done.copied, done.removed, done.unchanged);
+            println!(
+                "{would}copied {}, removed {}, left {} as they were",
+                done.copied, done.removed, done.unchanged
+            );
             if let (Some(archive), false) = (archive, options.dry_run) {
                 arc::pack_and_verify(&archive, &target)?;
             }
@@ -98,9 +123,22 @@ mod tests {
 
     #[test]
     fn options_may_stand_anywhere() {
-        let options = Options { delete: true, compare: Compare::Content, dry_run: true, verbose: false };
-        let wanted = Request::Mirror { source: "a".into(), target: "b".into(), options, archive: Some("x.tar".into()) };
-        assert_eq!(parsed("--delete a -n b --archive x.tar --checksum").unwrap(), wanted);
+        let options = Options {
+            delete: true,
+            compare: Compare::Content,
+            dry_run: true,
+            verbose: false,
+        };
+        let wanted = Request::Mirror {
+            source: "a".into(),
+            target: "b".into(),
+            options,
+            archive: Some("x.tar".into()),
+        };
+        assert_eq!(
+            parsed("--delete a -n b --archive x.tar --checksum").unwrap(),
+            wanted
+        );
     }
 
     #[test]
@@ -112,7 +150,10 @@ mod tests {
             ("a b --archive", "needs a file"),
         ] {
             let error = parsed(line).unwrap_err();
-            assert!(error.to_string().contains(text) && error.exit_code() == 2, "{line}: {error}");
+            assert!(
+                error.to_string().contains(text) && error.exit_code() == 2,
+                "{line}: {error}"
+            );
         }
     }
 }

@@ -38,16 +38,31 @@ const STAGED: &str = ".sync-tmp-";
 
 /// Mirrors `source` into `target`.
 pub fn mirror(source: &Path, target: &Path, options: Options) -> Result<Done> {
-    let from = source.canonicalize().map_err(|e| Error::io("find", source, e))?;
+    let from = source
+        .canonicalize()
+        .map_err(|e| Error::io("find", source, e))?;
     if !from.is_dir() {
         return Err(Error::Usage(format!("{} is no folder", source.display())));
     }
     // A target that is yet to be made is judged by the nearest folder that is there.
-    let there = target.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
-    let there = if there.as_os_str().is_empty() { Path::new(".") } else { there };
-    let to = there.canonicalize().map_err(|e| Error::io("find", there, e))?;
+    let there = target
+        .ancestors()
+        .find(|path| path.exists())
+        .unwrap_or(Path::new("."));
+    let there = if there.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        there
+    };
+    let to = there
+        .canonicalize()
+        .map_err(|e| Error::io("find", there, e))?;
     if to.starts_with(&from) || (target.exists() && from.starts_with(&to)) {
-        return Err(Error::Usage(format!("{} and {} lie in one another", source.display(), target.display())));
+        return Err(Error::Usage(format!(
+            "{} and {} lie in one another",
+            source.display(),
+            target.display()
+        )));
     }
     let mut done = Done::default();
     folder(source, target, options, &mut done)?;
@@ -61,11 +76,20 @@ fn folder(source: &Path, target: &Path, options: Options, done: &mut Done) -> Re
     let wanted = names(source)?;
     for name in &wanted {
         let (from, to) = (source.join(name), target.join(name));
-        let meta = from.symlink_metadata().map_err(|e| Error::io("look at", &from, e))?;
+        let meta = from
+            .symlink_metadata()
+            .map_err(|e| Error::io("look at", &from, e))?;
         let present = to.symlink_metadata().ok();
-        if let Some(there) = present.as_ref().map(Metadata::file_type).filter(|there| !same_kind(*there, meta.file_type())) {
+        if let Some(there) = present
+            .as_ref()
+            .map(Metadata::file_type)
+            .filter(|there| !same_kind(*there, meta.file_type()))
+        {
             if !options.delete {
-                return Err(Error::Usage(format!("{} is of another kind than its source; `--delete` replaces it", to.display())));
+                return Err(Error::Usage(format!(
+                    "{} is of another kind than its source; `--delete` replaces it",
+                    to.display()
+                )));
             }
             remove(&to, there.is_dir(), options, done)?;
         }
@@ -77,7 +101,10 @@ fn folder(source: &Path, target: &Path, options: Options, done: &mut Done) -> Re
             let present = present.filter(Metadata::is_file);
             file(&from, &meta, &to, present.as_ref(), options, done)?;
         } else {
-            return Err(Error::Usage(format!("{} is neither file, folder nor link", from.display())));
+            return Err(Error::Usage(format!(
+                "{} is neither file, folder nor link",
+                from.display()
+            )));
         }
     }
     // Left behind by a run that was killed, or no longer wanted.
@@ -97,9 +124,10 @@ fn same_kind(one: FileType, other: FileType) -> bool {
 
 fn names(folder: &Path) -> Result<BTreeSet<OsString>> {
     match fs::read_dir(folder) {
-        Ok(entries) => {
-            entries.map(|entry| entry.map(|e| e.file_name())).collect::<io::Result<_>>().map_err(|e| Error::io("list", folder, e))
-        }
+        Ok(entries) => entries
+            .map(|entry| entry.map(|e| e.file_name()))
+            .collect::<io::Result<_>>()
+            .map_err(|e| Error::io("list", folder, e)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
         Err(e) => Err(Error::io("list", folder, e)),
     }
@@ -111,14 +139,27 @@ fn remove(path: &Path, is_dir: bool, options: Options, done: &mut Done) -> Resul
     if options.dry_run {
         return Ok(());
     }
-    let gone = if is_dir { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    let gone = if is_dir {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    };
     gone.map_err(|e| Error::io("remove", path, e))
 }
 
-fn file(from: &Path, meta: &Metadata, to: &Path, present: Option<&Metadata>, options: Options, done: &mut Done) -> Result<()> {
+fn file(
+    from: &Path,
+    meta: &Metadata,
+    to: &Path,
+    present: Option<&Metadata>,
+    options: Options,
+    done: &mut Done,
+) -> Result<()> {
     let same = match present {
         None => false,
-        Some(there) if there.len() != meta.len() || there.permissions() != meta.permissions() => false,
+        Some(there) if there.len() != meta.len() || there.permissions() != meta.permissions() => {
+            false
+        }
         Some(there) => match options.compare {
             Compare::Attributes => there.modified().ok() == meta.modified().ok(),
             Compare::Content => same_content(from, to)?,
@@ -155,13 +196,20 @@ fn copy(from: &Path, meta: &Metadata, to: &Path) -> io::Result<()> {
 }
 
 fn same_content(one: &Path, other: &Path) -> Result<bool> {
-    let open = |path: &Path| File::open(path).map(BufReader::new).map_err(|e| Error::io("open", path, e));
+    let open = |path: &Path| {
+        File::open(path)
+            .map(BufReader::new)
+            .map_err(|e| Error::io("open", path, e))
+    };
     let (mut a, mut b) = (open(one)?, open(other)?);
     let (mut left, mut right) = (vec![0; 64 << 10], vec![0; 64 << 10]);
     loop {
         let n = a.read(&mut left).map_err(|e| Error::io("read", one, e))?;
         if n == 0 {
-            return Ok(b.read(&mut right[..1]).map_err(|e| Error::io("read", other, e))? == 0);
+            return Ok(b
+                .read(&mut right[..1])
+                .map_err(|e| Error::io("read", other, e))?
+                == 0);
         }
         match b.read_exact(&mut right[..n]) {
             Ok(()) if left[..n] == right[..n] => {}
@@ -185,12 +233,17 @@ fn link(from: &Path, to: &Path, options: Options, done: &mut Done) -> Result<()>
         return Ok(());
     }
     let staged = staged(to);
-    std::os::unix::fs::symlink(&wanted, &staged).and_then(|()| fs::rename(&staged, to)).map_err(|e| Error::io("link", to, e))
+    std::os::unix::fs::symlink(&wanted, &staged)
+        .and_then(|()| fs::rename(&staged, to))
+        .map_err(|e| Error::io("link", to, e))
 }
 
 #[cfg(not(unix))]
 fn link(from: &Path, _to: &Path, _options: Options, _done: &mut Done) -> Result<()> {
-    Err(Error::Usage(format!("{} is a link; links are mirrored on Unix only", from.display())))
+    Err(Error::Usage(format!(
+        "{} is a link; links are mirrored on Unix only",
+        from.display()
+    )))
 }
 
 fn tell(what: &str, path: &Path, options: Options) {

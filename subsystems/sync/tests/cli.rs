@@ -16,14 +16,24 @@ impl Scratch {
         fs::create_dir_all(path.join("path")).unwrap();
         fs::write(path.join("in/a.txt"), "first\n").unwrap();
         fs::write(path.join("in/sub/run.sh"), "#!/bin/sh\n").unwrap();
-        fs::set_permissions(path.join("in/sub/run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(
+            path.join("in/sub/run.sh"),
+            fs::Permissions::from_mode(0o755),
+        )
+        .unwrap();
         std::os::unix::fs::symlink("a.txt", path.join("in/link")).unwrap();
         Self(path)
     }
     fn sync(&self, args: &[&str]) -> (i32, String) {
         let path = format!("{}:/usr/bin:/bin", self.0.join("path").display());
-        let out = Command::new(env!("CARGO_BIN_EXE_sync")).args(args).env("PATH", path).current_dir(&self.0).output().unwrap();
-        let text = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+        let out = Command::new(env!("CARGO_BIN_EXE_sync"))
+            .args(args)
+            .env("PATH", path)
+            .current_dir(&self.0)
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&out.stdout).into_owned()
+            + &String::from_utf8_lossy(&out.stderr);
         (out.status.code().unwrap(), text)
     }
     fn arc(&self, script: &str) {
@@ -48,11 +58,27 @@ impl Drop for Scratch {
 #[test]
 fn mirrors_and_then_has_nothing_to_do() {
     let t = Scratch::new("twice");
-    assert_eq!(t.sync(&["in", "out"]), (0, "copied 3, removed 0, left 0 as they were\n".into()));
+    assert_eq!(
+        t.sync(&["in", "out"]),
+        (0, "copied 3, removed 0, left 0 as they were\n".into())
+    );
     assert_eq!(t.read("out/a.txt"), "first\n");
-    assert_eq!(fs::read_link(t.path("out/link")).unwrap(), PathBuf::from("a.txt"));
-    assert_eq!(fs::metadata(t.path("out/sub/run.sh")).unwrap().permissions().mode() & 0o777, 0o755);
-    assert_eq!(t.sync(&["in", "out"]), (0, "copied 0, removed 0, left 3 as they were\n".into()));
+    assert_eq!(
+        fs::read_link(t.path("out/link")).unwrap(),
+        PathBuf::from("a.txt")
+    );
+    assert_eq!(
+        fs::metadata(t.path("out/sub/run.sh"))
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777,
+        0o755
+    );
+    assert_eq!(
+        t.sync(&["in", "out"]),
+        (0, "copied 0, removed 0, left 3 as they were\n".into())
+    );
 }
 
 #[test]
@@ -61,9 +87,15 @@ fn copies_what_changed_and_deletes_only_if_told() {
     t.sync(&["in", "out"]);
     fs::write(t.path("in/a.txt"), "changed\n").unwrap();
     fs::write(t.path("out/extra"), "").unwrap();
-    assert_eq!(t.sync(&["in", "out"]).1, "copied 1, removed 0, left 2 as they were\n");
+    assert_eq!(
+        t.sync(&["in", "out"]).1,
+        "copied 1, removed 0, left 2 as they were\n"
+    );
     assert!(t.path("out/extra").exists());
-    assert_eq!(t.sync(&["--delete", "in", "out"]).1, "copied 0, removed 1, left 3 as they were\n");
+    assert_eq!(
+        t.sync(&["--delete", "in", "out"]).1,
+        "copied 0, removed 1, left 3 as they were\n"
+    );
     assert!(!t.path("out/extra").exists());
 }
 
@@ -71,11 +103,25 @@ fn copies_what_changed_and_deletes_only_if_told() {
 fn content_decides_if_told() {
     let t = Scratch::new("content");
     t.sync(&["in", "out"]);
-    let time = fs::metadata(t.path("out/a.txt")).unwrap().modified().unwrap();
+    let time = fs::metadata(t.path("out/a.txt"))
+        .unwrap()
+        .modified()
+        .unwrap();
     fs::write(t.path("out/a.txt"), "fiRst\n").unwrap();
-    fs::File::options().append(true).open(t.path("out/a.txt")).unwrap().set_modified(time).unwrap();
-    assert_eq!(t.sync(&["in", "out"]).1, "copied 0, removed 0, left 3 as they were\n");
-    assert_eq!(t.sync(&["--checksum", "in", "out"]).1, "copied 1, removed 0, left 2 as they were\n");
+    fs::File::options()
+        .append(true)
+        .open(t.path("out/a.txt"))
+        .unwrap()
+        .set_modified(time)
+        .unwrap();
+    assert_eq!(
+        t.sync(&["in", "out"]).1,
+        "copied 0, removed 0, left 3 as they were\n"
+    );
+    assert_eq!(
+        t.sync(&["--checksum", "in", "out"]).1,
+        "copied 1, removed 0, left 2 as they were\n"
+    );
     assert_eq!(t.read("out/a.txt"), "first\n");
 }
 
@@ -84,7 +130,9 @@ fn a_dry_run_changes_nothing() {
     let t = Scratch::new("dry");
     let (code, text) = t.sync(&["-n", "in", "out"]);
     assert!(
-        code == 0 && text.contains("copy out/a.txt\n") && text.ends_with("would have copied 3, removed 0, left 0 as they were\n"),
+        code == 0
+            && text.contains("copy out/a.txt\n")
+            && text.ends_with("would have copied 3, removed 0, left 0 as they were\n"),
         "{text}"
     );
     assert!(!t.path("out").exists());
@@ -98,7 +146,10 @@ fn runs_arc_on_the_mirror() {
     assert_eq!(t.read("calls"), "pack x.tar out\nverify x.tar\n");
     t.arc("#!/bin/sh\nexit 4\n");
     let (code, text) = t.sync(&["in", "out", "--archive", "x.tar"]);
-    assert!(code == 1 && text.contains("sync: arc ended with exit status: 4"), "{text}");
+    assert!(
+        code == 1 && text.contains("sync: arc ended with exit status: 4"),
+        "{text}"
+    );
     fs::remove_file(t.path("path/arc")).unwrap();
     let (code, text) = t.sync(&["in", "out", "--archive", "x.tar"]);
     assert!(code == 1 && text.contains("arc is not on PATH"), "{text}");
@@ -107,9 +158,17 @@ fn runs_arc_on_the_mirror() {
 #[test]
 fn folders_in_one_another_and_other_kinds_are_refused() {
     let t = Scratch::new("refused");
-    for (from, to) in [("in", "in/sub"), ("in", "in"), ("in/sub", "in"), ("in", "in/new/deep")] {
+    for (from, to) in [
+        ("in", "in/sub"),
+        ("in", "in"),
+        ("in/sub", "in"),
+        ("in", "in/new/deep"),
+    ] {
         let (code, text) = t.sync(&[from, to]);
-        assert!(code == 2 && text.contains("lie in one another"), "{from} {to}: {text}");
+        assert!(
+            code == 2 && text.contains("lie in one another"),
+            "{from} {to}: {text}"
+        );
     }
     t.sync(&["in", "out"]);
     fs::remove_file(t.path("out/a.txt")).unwrap();
@@ -118,7 +177,10 @@ fn folders_in_one_another_and_other_kinds_are_refused() {
     assert_eq!(t.sync(&["--delete", "in", "out"]).0, 0);
     assert_eq!(t.read("out/a.txt"), "first\n");
     let (code, text) = t.sync(&["nowhere", "out"]);
-    assert!(code == 1 && text.starts_with("sync: cannot find nowhere: "), "{text}");
+    assert!(
+        code == 1 && text.starts_with("sync: cannot find nowhere: "),
+        "{text}"
+    );
 }
 
 #[test]
@@ -133,6 +195,9 @@ fn what_a_killed_run_left_goes() {
 #[test]
 fn version_and_help() {
     let t = Scratch::new("version");
-    assert_eq!(t.sync(&["--version"]), (0, format!("sync {}\n", env!("CARGO_PKG_VERSION"))));
+    assert_eq!(
+        t.sync(&["--version"]),
+        (0, format!("sync {}\n", env!("CARGO_PKG_VERSION")))
+    );
     assert!(t.sync(&["--help"]).1.contains("--archive FILE"));
 }
