@@ -107,9 +107,11 @@ fn from_project(
     let _apart = install::apart(session.context_mut()?)?;
     if args.dry_run {
         for chain in install::chains(&session.ctx, &selection)? {
-            let choice = chain.choice().map_or("no source has it".to_owned(), |via| {
-                format!("would install from {via} into {to}")
-            });
+            let choice = chain
+                .choice()
+                .map_or("no source has it".to_owned(), |source| {
+                    format!("would install from {source} into {to}")
+                });
             tell(
                 global,
                 &format!("{}{choice}\n", text(&chain, &global.redactor())),

@@ -129,7 +129,7 @@ fn show(document: &PlanDocument, global: &Global) -> Result<()> {
         let platform = platform.to_string();
         let rest = [(version.as_str(), Tone::Plain), (would, tone)];
         let from = source
-            .filter(|via| *via != SourceKind::Build)
+            .filter(|source| *source != SourceKind::Build)
             .map_or("-", SourceKind::as_str);
         let end = [(from, Tone::Plain), (why.as_str(), Tone::Plain)];
         if several {

@@ -59,8 +59,8 @@ fn table(document: &StatusDocument) -> Table {
     let titles = ["name", "wanted", "installed", "origin", "via", "state"];
     let mut table = if several {
         let [name, rest @ ..] = titles;
-        let [wanted, installed, origin, via, state] = rest;
-        Table::new([name, "platform", wanted, installed, origin, via, state])
+        let [wanted, installed, origin, source, state] = rest;
+        Table::new([name, "platform", wanted, installed, origin, source, state])
             .flexible(2)
             .flexible(3)
             .flexible(6)
@@ -73,7 +73,7 @@ fn table(document: &StatusDocument) -> Table {
             .as_ref()
             .map_or("-", |version| version.as_str());
         let origin = entry.origin.map_or("-", Origin::as_str);
-        let via = entry.via.map_or("-", SourceKind::as_str);
+        let source = entry.source.map_or("-", SourceKind::as_str);
         let (state, tone) = match &entry.reason {
             None => ("fresh", Tone::Good),
             Some(reason) => (reason.as_str(), Tone::Warn),
@@ -81,7 +81,8 @@ fn table(document: &StatusDocument) -> Table {
         let name = (entry.name.as_str(), Tone::Strong);
         let platform = entry.platform.to_string();
         let wanted = (entry.wanted.as_str(), Tone::Plain);
-        let [installed, origin, via] = [installed, origin, via].map(|text| (text, Tone::Plain));
+        let [installed, origin, source] =
+            [installed, origin, source].map(|text| (text, Tone::Plain));
         if several {
             table.row([
                 name,
@@ -89,11 +90,11 @@ fn table(document: &StatusDocument) -> Table {
                 wanted,
                 installed,
                 origin,
-                via,
+                source,
                 (state, tone),
             ]);
         } else {
-            table.row([name, wanted, installed, origin, via, (state, tone)]);
+            table.row([name, wanted, installed, origin, source, (state, tone)]);
         }
     }
     table

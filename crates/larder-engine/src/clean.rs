@@ -2,7 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::acquire::hold;
+use crate::acquire::lock_target;
 use crate::context::Context;
 use crate::events::{Did, Event};
 use crate::plan::{Selected, Selection, Targets};
@@ -87,7 +87,7 @@ fn clean(ctx: &Context, name: &Name) -> Result<Cleaned> {
     if ctx.options.dry_run || !cleaned.any {
         return Ok(cleaned);
     }
-    let _held = hold(ctx, &host)?;
+    let _held = lock_target(ctx, &host)?;
     bin.clean()?;
     for package in &packages {
         fs::remove_file(package)?;

@@ -91,7 +91,7 @@ pub struct Finished {
     /// How it ended.
     pub outcome: Outcome,
     /// How the bytes came, where bytes came.
-    pub via: Option<SourceKind>,
+    pub source: Option<SourceKind>,
     /// Bytes transferred or written.
     pub bytes: u64,
     /// Wall time, seconds.
@@ -139,7 +139,7 @@ impl Finished {
             target,
             version,
             outcome,
-            via: None,
+            source: None,
             bytes: 0,
             seconds: 0.0,
             error: None,

@@ -223,7 +223,7 @@ impl OnHub {
             version.clone(),
             Outcome::Downloaded,
         );
-        (finished.via, finished.bytes, finished.seconds) = (
+        (finished.source, finished.bytes, finished.seconds) = (
             Some(SourceKind::Managed),
             sidecar.size,
             started.elapsed().as_secs_f64(),

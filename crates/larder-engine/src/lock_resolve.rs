@@ -14,7 +14,7 @@ use crate::acquire::availability::Availability;
 use crate::acquire::intake::{self, Arrival, Contents};
 use crate::acquire::request::Request;
 use crate::acquire::sources::original::{self, Pins};
-use crate::acquire::sources::{Managed, Taken, anywhere};
+use crate::acquire::sources::{ManagedAsset, Taken, globs_anywhere};
 use crate::cache::TakenFrom;
 use crate::context::Context;
 use crate::events::Level;
@@ -43,7 +43,7 @@ pub fn lock_all(
     each(run, Action::Lock, targets, jobs, |target| {
         let new = match which {
             Lines::Missing => lines(run, target, Pins::Lock)?,
-            Lines::Anew => lines(run, target, Pins::Anew)?,
+            Lines::Anew => lines(run, target, Pins::Ignore)?,
             Lines::Adopted => adopt(run, target)?.into_iter().collect(),
         };
         let changed = run.lock.write(&new, which == Lines::Anew)?;
@@ -55,13 +55,13 @@ pub fn lock_all(
     })
 }
 
-/// The lines of a target that the lock lacks; with [`Pins::Anew`], all of them as they are today.
+/// The lines of a target that the lock lacks; with [`Pins::Ignore`], all of them as they are today.
 pub fn lines(run: &Context, target: &Target, pins: Pins) -> Result<Vec<LockLine>> {
     let request = Request::new(run, target)?;
     let sources = &run.project.sources;
     let mut lines = Vec::new();
     if sources.contains(&SourceKind::Managed)
-        && let Availability::Have((tag, asset, sidecar)) = Managed::find(&request)?
+        && let Availability::Have((tag, asset, sidecar)) = ManagedAsset::find(&request)?
     {
         let url = lock::asset_url(&run.project, run.hub()?, &tag, &asset);
         let (sha256, size) = (sidecar.sha256, sidecar.size);
@@ -93,7 +93,7 @@ fn original_line(request: &Request<'_>, pins: Pins) -> Result<Option<LockLine>> 
         }
         if let Some(inputs) = wanted.of(Origin::Original)
             && let Some(entry) = run.cache.lookup(Origin::Original, &inputs.digest)?
-            && entry.via == SourceKind::Original
+            && entry.source == SourceKind::Original
             && let Some(TakenFrom { sha256, size, url }) = &entry.file
         {
             let line = lock::line(&entry.artifact, PinKind::Upstream, *sha256, *size, url);
@@ -175,7 +175,7 @@ pub fn adopt(run: &Context, target: &Target) -> Result<Option<LockLine>> {
         })?;
     let staging = run.cache.staging()?;
     let folder = utf8(&staging)?;
-    let globs = anywhere(&request);
+    let globs = globs_anywhere(&request);
     let arrival = Arrival {
         place: &body.place,
         file_name: asset.as_str(),

@@ -1,6 +1,6 @@
 //! Back to the set that was installed before.
 
-use crate::acquire::hold;
+use crate::acquire::lock_target;
 use crate::context::Context;
 use crate::events::Level;
 use crate::plan::Targets;
@@ -33,7 +33,7 @@ pub fn rollback_all(ctx: &Context, targets: &Targets) -> Vec<Error> {
 
 /// Installs the previous set of a target again; the present one becomes the previous.
 fn rollback(ctx: &Context, target: &Target) -> Result<Artifact> {
-    let held = hold(ctx, target)?;
+    let held = lock_target(ctx, target)?;
     held.bin.rollback()?.ok_or_else(|| {
         Error::failed(format!("there is nothing to go back to for {target}"))
             .hint("only the set that was installed before the present one is kept")

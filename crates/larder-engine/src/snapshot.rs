@@ -91,7 +91,9 @@ pub fn save(ctx: &Context, done: &BTreeMap<Target, Done>) -> Result<()> {
             name: key.0.clone(),
             version: done.artifact.version.to_string(),
             platform: key.1.clone(),
-            via: done.via.or_else(|| before.and_then(|before| before.via)),
+            source: done
+                .source
+                .or_else(|| before.and_then(|before| before.source)),
             needs: project
                 .subsystems
                 .get(&target.name)

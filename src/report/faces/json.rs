@@ -123,7 +123,7 @@ impl FinishedLine {
             target,
             version,
             outcome,
-            via,
+            source,
             bytes,
             seconds,
             error,
@@ -139,7 +139,7 @@ impl FinishedLine {
             version: version.to_string(),
             platform: target.platform,
             outcome: *outcome,
-            source: *via,
+            source: *source,
             bytes: *bytes,
             seconds: rounded(*seconds),
             error: error

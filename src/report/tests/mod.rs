@@ -72,7 +72,7 @@ fn finished(name: &str, outcome: Outcome) -> Finished {
         target: target(name),
         version: "v1.2.3".parse().unwrap(),
         outcome,
-        via: None,
+        source: None,
         bytes: 0,
         seconds: 0.01,
         error: None,
@@ -138,7 +138,7 @@ fn run(log: &Utf8PathBuf) -> Vec<(u64, Event)> {
         (
             3000,
             Event::Finished(Finished {
-                via: Some(SourceKind::Managed),
+                source: Some(SourceKind::Managed),
                 bytes: 45_600_000,
                 seconds: 2.99,
                 place: Some(
@@ -151,7 +151,7 @@ fn run(log: &Utf8PathBuf) -> Vec<(u64, Event)> {
         (
             3100,
             Event::Finished(Finished {
-                via: Some(SourceKind::Cache),
+                source: Some(SourceKind::Cache),
                 bytes: 680_000,
                 seconds: 0.2,
                 ..finished("telegraf", Outcome::Restored)
@@ -160,7 +160,7 @@ fn run(log: &Utf8PathBuf) -> Vec<(u64, Event)> {
         (
             3200,
             Event::Finished(Finished {
-                via: Some(SourceKind::Build),
+                source: Some(SourceKind::Build),
                 seconds: 125.0,
                 error: Some(
                     Error::failed("cannot build arc")

@@ -66,7 +66,7 @@ fn plan_tells_what_would_be_done() {
     exit: 0
     --- stdout
     name  version  would    from   why
-    app   v1.0.0   build    -      `app` changed but is still v1.0.0
+    app   v1.0.0   build    -      `app`'s inputs changed but its version is still v1.0.0
     base  v2.0.0   restore  cache  not installed
     tool  v4       build    -      v3 → v4
     --- stderr

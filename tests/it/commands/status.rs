@@ -49,7 +49,7 @@ fn status_tells_what_is_wanted_and_what_is_there() {
     --- stdout
     name  wanted  installed  origin  via    state
     app   v1.1.0  v1.0.0     build   build  v1.0.0 → v1.1.0
-    base  v2.0.0  v2.0.0     build   build  `base` changed but is still v2.0.0
+    base  v2.0.0  v2.0.0     build   build  `base`'s inputs changed but its version is still v2.0.0
     --- stderr
     ");
 }

@@ -27,7 +27,7 @@ fn why_says_what_differs_from_what_is_installed() {
     insta::assert_snapshot!(env.larder(["why", "app"]).redacted(), @r"
     exit: 0
     --- stdout
-    app v1.0.0 for [HOST] would be built: `app` changed but is still v1.0.0
+    app v1.0.0 for [HOST] would be built: `app`'s inputs changed but its version is still v1.0.0
 
                version  origin  inputs
     installed  v1.0.0   build   [HEX12] (not accepted)

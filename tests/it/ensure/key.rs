@@ -183,7 +183,7 @@ fn what_is_in_the_key_is_a_miss_and_is_said() {
         );
         let said = output.stdout + &output.stderr;
         assert!(
-            said.contains("`tool` changed but is still v1.0.0"),
+            said.contains("`tool`'s inputs changed but its version is still v1.0.0"),
             "{from} → {to}: {said}"
         );
         let key = inputs(&env, "tool");

@@ -1,17 +1,17 @@
-//! Whether a source has what is asked of it.
+//! The answer of a source: it has the artifact, or it does not.
 
-/// The answer of a source that could be asked. A source that could not is an error, whose kind says what follows
-/// ([`policy`](super::policy)).
+/// The answer of a source that could be asked. If it could not be asked, the result is an error
+/// instead, and the [`policy`](super::policy) decides by the error's kind how the search goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Availability<T> {
-    /// It has it.
+    /// The source has it.
     Have(T),
-    /// It does not have it, for this reason.
+    /// The source does not have it, for this reason.
     Absent(String),
 }
 
 impl<T> Availability<T> {
-    /// Another view of what is there; an absence stays one.
+    /// Converts the value of `Have` and leaves `Absent` as it is.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Availability<U> {
         match self {
             Self::Have(value) => Availability::Have(change(value)),

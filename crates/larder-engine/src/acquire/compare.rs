@@ -1,4 +1,5 @@
-//! An artifact of other inputs than the wanted ones, and what differs between the two: for `why`.
+//! For `why`: finds an artifact that was made from other inputs than the wanted ones, and compares
+//! the inputs.
 
 use larder_core::error::Result;
 use larder_core::keys::inputs::{Difference, difference};
@@ -8,19 +9,20 @@ use super::Probe;
 use super::request::Request;
 use super::search::Attempt;
 
-/// An artifact of other inputs than those wanted, and what differs.
+/// An artifact that was made from other inputs than the wanted ones, and what differs.
 #[derive(Clone, Debug)]
-pub struct Other {
+pub struct OtherArtifact {
     /// Where it is.
     pub place: String,
     /// The artifact.
     pub artifact: Artifact,
-    /// What differs; `None` where it is not known what its inputs were made of.
+    /// What differs; `None` if the fields of its inputs are not known.
     pub differences: Option<Vec<Difference>>,
 }
 
-/// An artifact of other inputs that stands where a wanted one was looked for: installed, else on the hub.
-pub fn other(request: &Request<'_>, probe: &Probe) -> Result<Option<Other>> {
+/// Finds an artifact with other inputs in a place where the wanted one was searched: first what is
+/// installed, then the hub.
+pub fn find_other(request: &Request<'_>, probe: &Probe) -> Result<Option<OtherArtifact>> {
     let Request {
         run,
         target,
@@ -30,7 +32,8 @@ pub fn other(request: &Request<'_>, probe: &Probe) -> Result<Option<Other>> {
     } = request;
     let compare =
         |place: String, artifact: Artifact, explanation: Option<Vec<(String, String)>>| {
-            // Compared with what is wanted of the same origin; else of the one that is wanted at all.
+            // Compare with the wanted inputs of the same origin, or of the other origin if the
+            // recipe offers only that.
             let wanted = wanted
                 .of(artifact.origin)
                 .or(wanted.build.as_ref())
@@ -38,7 +41,7 @@ pub fn other(request: &Request<'_>, probe: &Probe) -> Result<Option<Other>> {
             let differences = explanation
                 .zip(wanted)
                 .map(|(found, wanted)| difference(&found, &wanted.fields));
-            Some(Other {
+            Some(OtherArtifact {
                 place,
                 artifact,
                 differences,
@@ -58,7 +61,8 @@ pub fn other(request: &Request<'_>, probe: &Probe) -> Result<Option<Other>> {
     let names = subsystem.assets(&target.platform);
     let (tag, asset) = (names.tag(), names.asset());
     let hub = run.hub()?;
-    // An answer that can't be had explains nothing; the search has told why.
+    // If the hub does not answer, there is nothing to compare; the search has already reported the
+    // error.
     let Ok(Some(sidecar)) = hub.sidecar(tag, &asset) else {
         return Ok(None);
     };

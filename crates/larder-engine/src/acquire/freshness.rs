@@ -1,9 +1,9 @@
-//! Whether what is installed is up to date: by the state's record, or by reading and hashing. Knows no source, and changes
-//! nothing.
+//! Freshness: checks whether what is installed is up to date, from the state's record or by reading
+//! and hashing. This module asks no source and changes nothing.
 //!
-//! Installed files are up to date if their stamp is of accepted inputs and they are the files that the stamp names. The
-//! record of an earlier run spares the reading: files that look as they did then (size, times, inode) are what they were.
-//! Any doubt means reading.
+//! Installed files are up to date if the inputs in their stamp are accepted and the files match the
+//! stamp. The record of an earlier run makes reading unnecessary: a file with the same metadata
+//! (size, times, inode) is taken as unchanged. In any doubt the files are read.
 
 use larder_core::error::Result;
 use larder_core::formats::PinKind;
@@ -13,16 +13,16 @@ use super::request::Request;
 use crate::installed::{Bin, Watched};
 use crate::lock;
 
-/// What there is of a target.
+/// Whether what is installed of a target is up to date.
 #[derive(Clone, Debug)]
 pub enum Freshness {
-    /// It is installed and right.
+    /// It is installed and verified.
     UpToDate {
-        /// What is installed.
+        /// The installed artifact.
         artifact: Artifact,
-        /// What has to look the same for it to stay so.
+        /// The file metadata that has to stay the same for it to remain up to date.
         watched: Vec<Watched>,
-        /// It was read and hashed, not only recorded.
+        /// Whether the files were read and hashed; `false` if only the record was compared.
         read: bool,
     },
     /// It has to be acquired.
@@ -32,38 +32,39 @@ pub enum Freshness {
 /// Why something has to be acquired.
 #[derive(Clone, Debug)]
 pub struct Stale {
-    /// What is installed, by its stamp.
+    /// The installed artifact, as its stamp describes it.
     pub found: Option<Artifact>,
-    /// Which of the reasons it is.
+    /// The kind of reason.
     pub cause: Cause,
-    /// In words.
+    /// The reason as text.
     pub reason: String,
 }
 
 /// The reasons for which something has to be acquired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// There is nothing, or nothing with a valid stamp.
+    /// Nothing is installed, or its stamp is not valid.
     NotInstalled,
     /// Another version is installed.
     OtherVersion,
-    /// The recipe or a source changed, and the version did not.
+    /// The inputs (the recipe or the source code) changed, but the version did not.
     Changed,
-    /// The files are not what their stamp says.
+    /// The files do not match their stamp.
     Damaged,
-    /// `--reinstall` or `--rebuild`.
+    /// The user asked for it with `--reinstall` or `--rebuild`.
     AskedFor,
 }
 
-/// By the record if that says enough, else by reading.
-pub fn look(request: &Request<'_>, bin: &Bin) -> Result<Freshness> {
+/// Checks by the record if that is enough, else by reading.
+pub fn check(request: &Request<'_>, bin: &Bin) -> Result<Freshness> {
     match recorded(request, bin)? {
         Some(fresh) => Ok(fresh),
         None => read(request, bin),
     }
 }
 
-/// Up to date by the state's record alone: no hashing, no opening of binaries.
+/// Checks by the state's record alone, without opening or hashing the binaries. `None` means that
+/// the record is not enough and the files have to be read.
 pub fn recorded(request: &Request<'_>, bin: &Bin) -> Result<Option<Freshness>> {
     let Request {
         run,
@@ -94,7 +95,7 @@ pub fn recorded(request: &Request<'_>, bin: &Bin) -> Result<Option<Freshness>> {
     }))
 }
 
-/// Up to date by reading and hashing, whatever was recorded before; else the reason why not.
+/// Checks by reading and hashing, and ignores the record.
 pub fn read(request: &Request<'_>, bin: &Bin) -> Result<Freshness> {
     let Request {
         run,
@@ -120,7 +121,10 @@ pub fn read(request: &Request<'_>, bin: &Bin) -> Result<Freshness> {
     if !wanted.accepts(artifact.origin, &artifact.inputs) {
         let version = &subsystem.version;
         return if artifact.version == *version {
-            let reason = format!("`{}` changed but is still {version}", target.name);
+            let reason = format!(
+                "`{}`'s inputs changed but its version is still {version}",
+                target.name
+            );
             stale(Some(artifact), Cause::Changed, reason)
         } else {
             let reason = format!("{} → {version}", artifact.version);
@@ -142,9 +146,10 @@ pub fn read(request: &Request<'_>, bin: &Bin) -> Result<Freshness> {
     })
 }
 
-/// The installed artifact by its stamp. A stamp whose version is not that of its inputs is damaged.
+/// The installed artifact, as its stamp describes it. A stamp whose version differs from the
+/// version in its inputs is damaged and counts as no stamp.
 pub fn stamped(request: &Request<'_>, bin: &Bin) -> Result<Option<Artifact>> {
-    let is_right = |artifact: &Artifact| {
+    let is_consistent = |artifact: &Artifact| {
         let inputs = request.wanted.of(artifact.origin);
         let Some(inputs) = inputs.filter(|inputs| inputs.digest == artifact.inputs) else {
             return true;
@@ -152,10 +157,10 @@ pub fn stamped(request: &Request<'_>, bin: &Bin) -> Result<Option<Artifact>> {
         let version = inputs.fields.iter().find(|(field, _)| field == "version");
         version.is_none_or(|(_, version)| version == artifact.version.as_str())
     };
-    Ok(bin.stamped()?.filter(is_right))
+    Ok(bin.stamped()?.filter(is_consistent))
 }
 
-/// `--locked`: what is installed of a publisher has its line.
+/// With `--locked`, an installed artifact that a publisher made must have a line in the lock.
 fn check_locked(request: &Request<'_>, artifact: &Artifact) -> Result<()> {
     let has_line = |kind| request.pin(artifact.origin, kind).is_some();
     if !request.run.options.locked

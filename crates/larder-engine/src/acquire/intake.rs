@@ -1,15 +1,17 @@
-//! The one way in for bytes from elsewhere: fetched bytes are hashed and unpacked while they arrive, held to every digest
-//! that is stated of them, checked to be for the platform, compared with what they should hold, and become an artifact.
+//! The intake: the only way by which bytes from outside become an artifact.
 //!
-//! 1. The archive is read once, to its end, and hashed on the way; what is wanted of it is written to a folder that is
-//!    empty and that nobody looks into yet.
-//! 2. Every stated digest must agree. A digest that differs explains a failed unpacking better than the unpacking does, so
-//!    it is told first.
-//! 3. The wanted files must be there, binaries must not be empty and must be executables of the platform.
-//! 4. What was unpacked must be what is stated of it (by a sidecar, or by the stamp inside).
+//! 1. The archive is read once, to its end, and hashed while it is read. The selected files are
+//!    written to an empty folder that no other process uses.
+//! 2. Every stated digest must match. A digest that differs explains a failed unpacking better than
+//!    the error of the unpacking does, so it is reported first.
+//! 3. The expected files must be there. Binaries must not be empty and must be executables of the
+//!    platform.
+//! 4. The unpacked files must match their description (in a sidecar, or in the stamp inside the
+//!    archive).
 //!
-//! Nothing is executed, nothing enters the cache, and nothing gets its name before all of that holds. Does not know which
-//! source the bytes come from, nor what becomes of the artifact.
+//! Until all of this holds, nothing is executed, stored in the cache or moved to its final name.
+//! This module does not know which source the bytes come from, nor what happens to the artifact
+//! afterwards.
 
 use std::io::Read;
 
@@ -30,44 +32,44 @@ use larder_core::model::Target;
 
 use crate::events::{Events, Phase};
 
-/// For whom something is transferred, who is told of it, and what stops it.
+/// The target of a transfer, the receiver of its progress events, and the token that cancels it.
 #[derive(Clone, Copy)]
 pub struct Transfer<'a> {
-    /// For which target.
+    /// The target that the transfer is for.
     pub target: &'a Target,
-    /// Who is told of the progress.
+    /// Receives the progress.
     pub events: &'a Events,
-    /// Stops it.
+    /// Cancels it.
     pub cancel: &'a Cancel,
 }
 
-/// A file on its way.
+/// A file that is to be received.
 pub struct Arrival<'a> {
     /// Where it comes from, for messages: a url, a path, a registry coordinate.
     pub place: &'a str,
-    /// Its name, which tells what kind of archive it is.
+    /// Its name, which determines the kind of archive.
     pub file_name: &'a str,
     /// Its bytes.
     pub reader: Box<dyn Read + Send>,
-    /// How many, where known.
+    /// The number of bytes, if it is known.
     pub size: Option<u64>,
-    /// Digests that it must have.
+    /// The digests that it must have, and who stated them.
     pub stated: &'a [Stated],
-    /// What is wanted of it.
+    /// Which files to unpack from it.
     pub select: Select<'a>,
-    /// The name of the only file, where the file is no archive.
+    /// The name of the file to write, if what arrives is a single file and not an archive.
     pub single: Option<&'a FileName>,
     /// What unpacking may cost.
     pub budget: Budget,
 }
 
-/// What arrived: its digest and what was unpacked of it.
+/// What arrived: the digest of the file, and what was unpacked from it.
 pub struct Arrived {
-    /// Digest of the file as it came.
+    /// The digest of the file as it arrived.
     pub sha256: Digest,
-    /// Bytes of the file as it came.
+    /// The size of the file as it arrived, in bytes.
     pub size: u64,
-    /// What stands in the folder now.
+    /// The files that were unpacked into the folder.
     pub files: Vec<Unpacked>,
 }
 
@@ -75,22 +77,23 @@ pub struct Arrived {
 pub enum Contents<'a> {
     /// Exactly these files, and perhaps a stamp.
     Stated(&'a Artifact),
-    /// What the stamp inside it says, and nothing else.
+    /// Exactly the files that the stamp inside it lists; the name is the subsystem that the stamp
+    /// must name.
     Stamped(&'a Name),
     /// The files that a recipe names.
     Named {
         /// The recipe.
         subsystem: &'a Subsystem,
-        /// For which platform.
+        /// The platform that they must be for.
         platform: Platform,
-        /// Who made them.
+        /// The origin of the files.
         origin: Origin,
-        /// The key that they answer.
+        /// The key of the artifact that they make up.
         inputs: Digest,
     },
 }
 
-/// Reads to the end after a failed unpacking, but no further than this.
+/// How many bytes are read at most after a failed unpacking, to hash the rest of the file.
 const DRAIN: u64 = 16 << 30;
 
 /// Receives a file into an existing, empty folder: steps 1 and 2.
@@ -112,7 +115,7 @@ pub fn receive(transfer: Transfer<'_>, arrival: Arrival<'_>, into: &Utf8Path) ->
     } = transfer;
     events.phase(target, Phase::Downloading, total);
     let mut checks = Checks::new(stated);
-    let mut reader = Telling {
+    let mut reader = CountingReader {
         transfer,
         reader: checks.reader(reader),
         bytes: 0,
@@ -132,8 +135,9 @@ pub fn receive(transfer: Transfer<'_>, arrival: Arrival<'_>, into: &Utf8Path) ->
         if matches!(error.kind(), Kind::Interrupted(_) | Kind::Unavailable) {
             return Err(error.clone());
         }
-        // The digest is of the whole file: it says whether the bytes or the archive are to blame. What can't be read is
-        // told by the unpacking.
+        // Read the rest of the file to get its digest: it shows whether the transfer or the archive
+        // itself is at fault. A read error here is ignored, because the error of the unpacking is
+        // reported anyway.
         let _ = std::io::copy(&mut reader.by_ref().take(DRAIN), &mut std::io::sink());
     }
     let size = reader.bytes;
@@ -146,9 +150,9 @@ pub fn receive(transfer: Transfer<'_>, arrival: Arrival<'_>, into: &Utf8Path) ->
     })
 }
 
-/// Receives a file as it is and holds it to every stated digest: for who has to look into it before it is
-/// known what is wanted of it.
-pub fn keep(
+/// Downloads a file without unpacking it and checks every stated digest. `import` uses this,
+/// because it has to inspect an archive before it knows which files to select.
+pub fn download(
     place: &str,
     reader: Box<dyn Read + Send>,
     stated: &[Stated],
@@ -160,7 +164,7 @@ pub fn keep(
     checks.verify(place).map(drop)
 }
 
-/// Makes an artifact of what arrived in a folder: steps 3 and 4.
+/// Checks what arrived in a folder and makes an artifact of it: steps 3 and 4.
 pub fn artifact(
     place: &str,
     arrived: &Arrived,
@@ -208,14 +212,14 @@ pub fn artifact(
     Ok(artifact)
 }
 
-/// Makes a folder empty again, for a second try.
-pub fn empty(folder: &Utf8Path) -> Result<()> {
+/// Removes all files of a folder, for a second attempt.
+pub fn clear_folder(folder: &Utf8Path) -> Result<()> {
     fs::list(folder)?
         .into_iter()
         .try_for_each(|name| fs::remove_file(folder.join(name)))
 }
 
-/// The files of a recipe, by its names; the binaries come first.
+/// The files that a recipe names, as they were unpacked; the binaries come first.
 fn named_files(
     place: &str,
     arrived: &Arrived,
@@ -242,7 +246,8 @@ fn named_files(
         .collect()
 }
 
-/// Every file of the artifact was unpacked as it is stated, and nothing but those and the stamp.
+/// Checks that every file of the artifact was unpacked with the stated size and digest, and that no
+/// other file than the stamp was unpacked.
 fn compare(place: &str, arrived: &Arrived, artifact: &Artifact) -> Result<()> {
     for file in &artifact.files {
         let same = |found: &Unpacked| {
@@ -268,14 +273,14 @@ fn compare(place: &str, arrived: &Arrived, artifact: &Artifact) -> Result<()> {
     }
 }
 
-/// Tells progress of what passes through, and counts it.
-struct Telling<'a, R> {
+/// A reader that counts the bytes and reports them as progress.
+struct CountingReader<'a, R> {
     transfer: Transfer<'a>,
     reader: R,
     bytes: u64,
 }
 
-impl<R: Read> Read for Telling<'_, R> {
+impl<R: Read> Read for CountingReader<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let n = self.reader.read(buffer)?;
         self.bytes += n as u64;

@@ -1,16 +1,17 @@
-//! `ensure` for one target: is it up to date, and if not, which source has it?
+//! `ensure` for one target: checks whether it is up to date, and if it is not, finds a source that
+//! has it.
 //!
 //! ```text
 //! acquire ──▶ freshness        up to date? by the record, else by reading and hashing
-//!         ──▶ search           the sources in order; policy says what each answer means
-//!              └─▶ sources     cache · managed · original · build: probed or taken
-//!                   └─▶ intake fetched, verified, unpacked, checked, compared: an artifact
-//!         ──▶ install          kept in lock and cache, then switched to by one rename
+//!         ──▶ search           asks the sources in order; policy.rs says what each answer means
+//!              └─▶ sources     cache · managed · original · build: probes or takes
+//!                   └─▶ intake fetches, verifies, unpacks, checks and compares: an artifact
+//!         ──▶ install          records it in lock and cache, then activates it by one rename
 //! ```
 //!
-//! [`acquire`] does it, [`probe`] says what it would come to. Both walk the same code: only the question to each source
-//! differs. Not here: building. An answer may be that the target has to be built; the runner then sees to what the build
-//! needs first.
+//! [`acquire`] does this, and [`probe`] reports what [`acquire`] would do. Both run the same code;
+//! only the call to each source differs. This module does not build. The result may be that the
+//! target has to be built; the runner then ensures the needs of the build first.
 
 pub mod availability;
 pub mod compare;
@@ -39,42 +40,43 @@ use request::Request;
 use search::{Attempt, End, Searched};
 use sources::Taken;
 
-/// A target that is present and right.
+/// A target that is installed and verified.
 #[derive(Clone, Debug)]
 pub struct Done {
-    /// How it ended.
+    /// What was done.
     pub outcome: Outcome,
-    /// How the bytes came, unless nothing moved.
-    pub via: Option<SourceKind>,
-    /// Bytes moved.
+    /// The source that gave the artifact; `None` if nothing was transferred.
+    pub source: Option<SourceKind>,
+    /// The number of bytes transferred.
     pub bytes: u64,
-    /// Where from.
+    /// The place they came from, for messages.
     pub place: Option<String>,
-    /// Why anything was done at all.
+    /// Why the target had to be acquired; `None` if it was up to date.
     pub reason: Option<String>,
-    /// What is installed.
+    /// The installed artifact.
     pub artifact: Artifact,
-    /// What has to look the same for it to stay so.
+    /// The file metadata that has to stay the same for it to remain up to date.
     pub watched: Vec<Watched>,
-    /// A build's log.
+    /// The log of the build, if there was a build.
     pub log: Option<Utf8PathBuf>,
 }
 
 /// The answer of [`acquire`].
 #[derive(Debug)]
 pub enum Acquired {
-    /// It is present and right.
+    /// It is installed and verified.
     Done(Box<Done>),
     /// It has to be built; no other source has it.
     MustBuild {
-        /// Why.
+        /// Why it has to be acquired.
         reason: String,
-        /// A source before it was unavailable, so what is built must not be uploaded.
+        /// The error of a source that was unavailable before. In that case the build must not be
+        /// uploaded, because that source may have the artifact.
         unavailable: Option<Error>,
     },
 }
 
-/// Makes a target present without building it.
+/// Installs a target from any source except a build.
 pub fn acquire(run: &Context, target: &Target) -> Result<Acquired> {
     run.cancel.check()?;
     let request = Request::new(run, target)?;
@@ -86,15 +88,15 @@ pub fn acquire(run: &Context, target: &Target) -> Result<Acquired> {
     {
         return done(Done::up_to_date(artifact, watched));
     }
-    let held = hold(run, target)?;
-    let stale = match freshness::read(&request, &held.bin)? {
+    let locked = lock_target(run, target)?;
+    let stale = match freshness::read(&request, &locked.bin)? {
         Freshness::UpToDate {
             artifact, watched, ..
-        } => return done(healed(&held.bin, artifact, watched)?),
+        } => return done(healed(&locked.bin, artifact, watched)?),
         Freshness::Stale(stale) => stale,
     };
     warn(&request, &stale);
-    let staging = held.bin.stage()?;
+    let staging = locked.bin.stage()?;
     let Searched {
         attempts,
         unavailable,
@@ -103,31 +105,36 @@ pub fn acquire(run: &Context, target: &Target) -> Result<Acquired> {
         sources::take(&request, source, staging.path())
     });
     match end {
-        End::Found(_, Some(taken)) => {
-            done(install(&request, &held.bin, staging, taken, stale.reason)?)
-        }
+        End::Found(_, Some(taken)) => done(install(
+            &request,
+            &locked.bin,
+            staging,
+            taken,
+            stale.reason,
+        )?),
         End::Found(_, None) => Ok(Acquired::MustBuild {
             reason: stale.reason,
             unavailable,
         }),
-        End::Nowhere => Err(search::nowhere(&request, &attempts)),
+        End::NotFound => Err(search::not_found(&request, &attempts)),
         End::Stopped(error) => Err(error),
     }
 }
 
-/// What [`acquire`] would come to.
+/// What [`acquire`] would do.
 #[derive(Clone, Debug)]
 pub struct Probe {
-    /// What is installed and whether it is right.
+    /// What is installed, and whether it is up to date.
     pub freshness: Freshness,
-    /// The sources in the order in which they would be asked, and their answers, up to the one that has it.
+    /// The sources in the order in which they would be asked, and their answers, up to the one that
+    /// has it.
     pub attempts: Vec<Attempt>,
-    /// How the search would end; `None` where nothing has to be searched.
+    /// How the search would end; `None` if no search is needed.
     pub end: Option<End<()>>,
 }
 
 impl Probe {
-    /// Why the target has to be acquired, if it has to.
+    /// Why the target has to be acquired; `None` if it is up to date.
     pub fn stale(&self) -> Option<&Stale> {
         match &self.freshness {
             Freshness::UpToDate { .. } => None,
@@ -135,7 +142,7 @@ impl Probe {
         }
     }
 
-    /// What is installed, by its stamp.
+    /// The installed artifact, as its stamp describes it.
     pub fn found(&self) -> Option<&Artifact> {
         match &self.freshness {
             Freshness::UpToDate { artifact, .. } => Some(artifact),
@@ -156,8 +163,8 @@ impl Probe {
         match &self.end {
             None | Some(End::Found(..)) => None,
             Some(End::Stopped(error)) => Some(error.clone()),
-            Some(End::Nowhere) => Some(match Request::new(run, target) {
-                Ok(request) => search::nowhere(&request, &self.attempts),
+            Some(End::NotFound) => Some(match Request::new(run, target) {
+                Ok(request) => search::not_found(&request, &self.attempts),
                 Err(error) => error,
             }),
         }
@@ -172,21 +179,22 @@ impl Probe {
     }
 }
 
-/// Whether a target is up to date, by looking only; no source is asked.
-pub fn look(run: &Context, target: &Target) -> Result<Probe> {
+/// Checks whether a target is up to date. No source is asked, and nothing is changed.
+pub fn inspect(run: &Context, target: &Target) -> Result<Probe> {
     let request = Request::new(run, target)?;
     Ok(Probe {
-        freshness: freshness::look(&request, &request.bin())?,
+        freshness: freshness::check(&request, &request.bin())?,
         attempts: Vec::new(),
         end: None,
     })
 }
 
-/// What [`acquire`], and a build after it, would come to: the same order and the same rules, with nothing taken, built or
-/// written. Bytes that turn out to be wrong, and commands that fail, are all that it can't foresee.
+/// Reports what [`acquire`], and a build after it, would do. It follows the same order and the same
+/// rules but takes, builds and writes nothing. It can't predict two things: bytes that turn out to
+/// be wrong, and commands that fail.
 pub fn probe(run: &Context, target: &Target) -> Result<Probe> {
     let request = Request::new(run, target)?;
-    let freshness = freshness::look(&request, &request.bin())?;
+    let freshness = freshness::check(&request, &request.bin())?;
     if matches!(freshness, Freshness::UpToDate { .. }) {
         return Ok(Probe {
             freshness,
@@ -206,7 +214,7 @@ pub fn probe(run: &Context, target: &Target) -> Result<Probe> {
                 Err(error) => End::Stopped(error),
             }
         }
-        End::Nowhere => End::Nowhere,
+        End::NotFound => End::NotFound,
         End::Stopped(error) => End::Stopped(error),
     };
     Ok(Probe {
@@ -217,11 +225,11 @@ pub fn probe(run: &Context, target: &Target) -> Result<Probe> {
 }
 
 impl Done {
-    /// Nothing had to be done.
+    /// The result for a target that was already up to date.
     pub fn up_to_date(artifact: Artifact, watched: Vec<Watched>) -> Self {
         Self {
             outcome: Outcome::UpToDate,
-            via: None,
+            source: None,
             bytes: 0,
             place: None,
             reason: None,
@@ -232,15 +240,15 @@ impl Done {
     }
 }
 
-/// A target's lock in this project, and its installed set as seen by who holds it.
-pub struct Held {
-    /// The installed set; shared where there is no lock.
+/// The file lock of a target in this project, and the installed set that it protects.
+pub struct LockedTarget {
+    /// The installed set. It is opened as shared if the file system does not support file locks.
     pub bin: Bin,
     _lock: FileLock,
 }
 
-/// Holds the target's lock in this project.
-pub fn hold(run: &Context, target: &Target) -> Result<Held> {
+/// Takes the file lock of the target in this project, and waits for it if necessary.
+pub fn lock_target(run: &Context, target: &Target) -> Result<LockedTarget> {
     let path = run
         .project
         .root
@@ -250,13 +258,14 @@ pub fn hold(run: &Context, target: &Target) -> Result<Held> {
         run.events.note(Some(target), Level::Info, text);
     })?;
     let bin = run.bin(target);
-    Ok(Held {
+    Ok(LockedTarget {
         bin: if lock.is_held() { bin } else { bin.shared() },
         _lock: lock,
     })
 }
 
-/// Installs what was taken: the lock's line first, then the cache, then the switch.
+/// Installs what was taken. It writes the line of the lock first, then the cache entry, and then
+/// activates the new set.
 pub fn install(
     request: &Request<'_>,
     bin: &Bin,
@@ -274,16 +283,16 @@ pub fn install(
     if let Some(line) = line {
         request.run.lock.record(&line)?;
     }
-    let via = if outcome == Outcome::Restored {
+    let source = if outcome == Outcome::Restored {
         SourceKind::Cache
     } else {
-        remember(request, &staging, &entry);
-        entry.via
+        store_in_cache(request, &staging, &entry);
+        entry.source
     };
     let watched = bin.install(staging, &entry.artifact)?;
     Ok(Done {
         outcome,
-        via: Some(via),
+        source: Some(source),
         bytes,
         place: Some(place),
         reason: Some(reason),
@@ -293,8 +302,9 @@ pub fn install(
     })
 }
 
-/// Puts an artifact into the cache; a cache that can't be written costs the next download, not this run.
-pub fn remember(request: &Request<'_>, staging: &Staging, entry: &Entry) {
+/// Stores an artifact in the cache. If the cache can't be written, the run goes on with a warning;
+/// the next run then has to download again.
+pub fn store_in_cache(request: &Request<'_>, staging: &Staging, entry: &Entry) {
     let Request {
         run,
         target,
@@ -306,16 +316,18 @@ pub fn remember(request: &Request<'_>, staging: &Staging, entry: &Entry) {
         run.events.note(Some(target), Level::Warning, text);
     }
     if let Some(inputs) = wanted.of(entry.artifact.origin) {
-        // Only texts for `why`: their loss is no failure.
+        // Only `why` uses the explanation, so a failure to store it is ignored.
         let _ = run.cache.explain(&inputs.digest, &inputs.fields);
     }
 }
 
-/// Up to date by reading; what a killed installation left is completed.
+/// The result for a target that was found up to date by reading it. Completes an installation that
+/// was killed half-way.
 fn healed(bin: &Bin, artifact: Artifact, watched: Vec<Watched>) -> Result<Done> {
     bin.heal(&artifact)?;
     let again = bin.watch(&artifact)?;
-    // Something moved while we read: the numbers are not recorded, the next run reads again.
+    // If the files changed while they were read, nothing is recorded, so that the next run reads
+    // them again.
     let watched = if again == watched {
         watched
     } else {
@@ -324,11 +336,12 @@ fn healed(bin: &Bin, artifact: Artifact, watched: Vec<Watched>) -> Result<Done> 
     Ok(Done::up_to_date(artifact, watched))
 }
 
-/// Says what a person should know before something is acquired in the place of what is installed.
+/// Warns the user before what is installed is replaced because its inputs changed or because it is
+/// damaged.
 fn warn(request: &Request<'_>, stale: &Stale) {
     let events = &request.run.events;
     match stale.cause {
-        // It names the subsystem itself.
+        // The reason already names the subsystem, so the note has no target.
         Cause::Changed => events.note(None, Level::Warning, stale.reason.clone()),
         Cause::Damaged => {
             let damage = stale.reason.trim_start_matches("damaged: ");

@@ -1,4 +1,4 @@
-//! What a source's answer means for the search, in one table:
+//! The policy: how the search goes on after an answer of a source. This table is complete:
 //!
 //! | class       | cases                                                            | then                                |
 //! |-------------|------------------------------------------------------------------|-------------------------------------|
@@ -8,8 +8,9 @@
 //! | refused     | 401, or 403 to our token; TLS; a 404 where our token sees nothing| stop                                |
 //! | wrong       | a digest differs, also after one fresh fetch                     | stop; never a weaker source         |
 //!
-//! Everything else that fails (files that are wrong, `--locked` without a line, an interruption) stops the search as well.
-//! Knows classes and pins; does not know how any source is asked.
+//! Every other failure (a mistake in a file, `--locked` without a line, an interruption) stops the
+//! search as well. This module knows the classes and the pins; it does not know how a source is
+//! asked.
 
 use larder_core::error::Kind;
 use larder_core::formats::PinKind;
@@ -18,7 +19,7 @@ use larder_core::project::{Checksum, RenderedSource};
 
 use super::request::Request;
 
-/// What follows an answer that is not the wanted thing.
+/// How the search goes on after a source did not give the artifact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
     /// The next source is asked.
@@ -29,10 +30,10 @@ pub enum Then {
     Stop,
 }
 
-/// What follows an absence.
+/// How the search goes on after a source answered that it does not have the artifact.
 pub const ABSENT: Then = Then::Next;
 
-/// What follows an error of a source.
+/// How the search goes on after an error of a source.
 pub const fn after(error: Kind) -> Then {
     match error {
         Kind::Unavailable => Then::NextIfPinned,
@@ -45,7 +46,8 @@ pub const fn after(error: Kind) -> Then {
     }
 }
 
-/// Whether a source's bytes are pinned without the source that was unavailable before it; else why it is not asked.
+/// Checks that the bytes of a source are pinned independently of the source that was unavailable
+/// before it. The error is the reason why the source is not asked.
 pub fn pinned(request: &Request<'_>, source: SourceKind) -> Result<(), String> {
     let unpinned = |what: &str| {
         Err(format!(
@@ -63,7 +65,7 @@ pub fn pinned(request: &Request<'_>, source: SourceKind) -> Result<(), String> {
                     Some(Checksum::Pinned(_)) => Ok(()),
                     _ => unpinned("neither lock nor recipe pins its bytes"),
                 },
-                // It is absent, or an error: asking it says so.
+                // There is no upstream, or its template is wrong: asking the source reports that.
                 _ => Ok(()),
             }
         }

@@ -1,4 +1,5 @@
-//! Taking an artifact straight from a hub, without a recipe: what a sidecar says is what is meant.
+//! Taking an artifact directly from a hub, without a recipe; the sidecar alone describes what the
+//! artifact must be.
 
 use std::collections::BTreeSet;
 
@@ -13,8 +14,8 @@ use larder_remote::origin::Stated;
 
 use super::intake::{self, Arrival, Contents, Transfer};
 
-/// The newest version of a subsystem that a hub has, by its releases' tags: a release, or a pre-release
-/// where there is no release.
+/// The newest version of a subsystem on a hub, read from the tags of its releases. Pre-releases
+/// count only if there is no other version.
 pub fn newest(hub: &dyn HubReader, name: &Name) -> Result<Option<Version>> {
     let prefix = format!("{name}-");
     let releases = hub.releases()?;
@@ -23,7 +24,8 @@ pub fn newest(hub: &dyn HubReader, name: &Name) -> Result<Option<Version>> {
         .filter(|release| !release.draft)
         .filter_map(|release| release.tag.as_str().strip_prefix(&prefix))
         .collect();
-    // A late platform of an immutable release has a tag of its own, `<tag>-<12 hex digits>`.
+    // A platform that is added after a release became immutable gets a tag of its own, `<tag>-<12
+    // hex digits>`.
     let is_late = |version: &str| {
         version
             .rsplit_once('-')
@@ -31,14 +33,16 @@ pub fn newest(hub: &dyn HubReader, name: &Name) -> Result<Option<Version>> {
     };
     let versions = published.iter().filter_map(|text| {
         let version: Version = text.parse().ok()?;
-        // `nats-` must not take `nats-top-v1` for a version of nats: versions start with a digit, or v and a digit.
+        // `nats-top-v1` is not a version of `nats`: a version starts with a digit, or with v and a
+        // digit.
         let numbered = version.number().starts_with(|c: char| c.is_ascii_digit());
         (numbered && !is_late(text)).then_some(version)
     });
     Ok(version_order::newest(versions))
 }
 
-/// The asset of a version for a platform, by the sidecars of its release; by its plain name where a hub can't list.
+/// Finds the asset of a version for a platform by reading the sidecars of the release. If the hub
+/// can't list releases, only the asset's plain name is tried.
 pub fn find(
     hub: &dyn HubReader,
     name: &Name,
@@ -52,7 +56,7 @@ pub fn find(
         Ok(Some(release)) => {
             let mut names: Vec<AssetName> =
                 release.assets.into_iter().map(|asset| asset.name).collect();
-            // A plain name before its suffixed variants.
+            // The plain name comes before its suffixed variants.
             names.sort_by_key(|name| (name.as_str().len(), name.clone()));
             names
         }
@@ -79,7 +83,7 @@ pub fn find(
     Ok(None)
 }
 
-/// Takes an asset into an existing, empty folder, held to its sidecar.
+/// Takes an asset into an existing, empty folder and verifies it against its sidecar.
 pub fn take(
     hub: &dyn HubReader,
     transfer: Transfer<'_>,

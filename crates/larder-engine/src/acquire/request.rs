@@ -1,4 +1,4 @@
-//! One target that is wanted: what is asked of sources.
+//! The request for one target: what the sources are asked for.
 
 use larder_core::error::Result;
 use larder_core::formats::{Pin, PinKind};
@@ -10,22 +10,22 @@ use super::intake::Transfer;
 use crate::context::Context;
 use crate::installed::Bin;
 
-/// One target that is wanted, with the keys that decide what is accepted for it.
+/// A request for one target, with the keys that decide which artifacts are accepted.
 pub struct Request<'a> {
-    /// What the run shares.
+    /// The context of the run.
     pub run: &'a Context,
-    /// What is wanted.
+    /// The requested target.
     pub target: &'a Target,
     /// Its recipe and version.
     pub subsystem: &'a Subsystem,
-    /// The keys of what is accepted.
+    /// The keys of the artifacts that are accepted.
     pub wanted: Wanted,
     /// The sources in the order in which they are asked.
     pub order: Vec<SourceKind>,
 }
 
 impl<'a> Request<'a> {
-    /// Everything that the recipe accepts for a target.
+    /// A request for a target that accepts every origin its recipe offers.
     pub fn new(run: &'a Context, target: &'a Target) -> Result<Self> {
         Ok(Self {
             run,
@@ -36,7 +36,8 @@ impl<'a> Request<'a> {
         })
     }
 
-    /// Only what the original publisher made, from the cache or the publisher itself.
+    /// Restricts the request to what the original publisher made, from the cache or from the
+    /// publisher itself.
     #[must_use]
     pub fn originals_only(mut self) -> Self {
         self.wanted.build = None;
@@ -44,7 +45,7 @@ impl<'a> Request<'a> {
         self
     }
 
-    /// Where it is installed.
+    /// The folder in which the target is installed.
     pub fn bin(&self) -> Bin {
         self.run.bin(self.target)
     }
@@ -56,7 +57,7 @@ impl<'a> Request<'a> {
             .pin(self.subsystem, self.target, &self.wanted, origin, kind)
     }
 
-    /// Origins in the order in which the project searches them.
+    /// All origins, in the order in which the project's `sources` list them.
     pub fn origins(&self) -> Vec<Origin> {
         let listed = self
             .run
@@ -77,7 +78,7 @@ impl<'a> Request<'a> {
         origins
     }
 
-    /// For what is transferred on its behalf.
+    /// The transfer settings for this target.
     pub fn transfer(&self) -> Transfer<'a> {
         Transfer {
             target: self.target,
@@ -86,19 +87,22 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The build with its paths as the literals `<out>` and `<src>`, as keys have them.
+    /// The build, rendered with the literals `<out>` and `<src>` for its paths, as the keys use
+    /// them.
     pub fn rendered_build(&self) -> Result<Option<RenderedBuild>> {
         self.subsystem
             .rendered_build(&self.target.platform, "<out>", "<src>")
     }
 
-    /// Whether a git source's revision stands for one commit: it is one, or the lock pins it.
+    /// Whether the revision of a git source means one fixed commit: it is a commit id, or the lock
+    /// pins its commit.
     pub fn has_commit(&self, url: &str, rev: &str) -> bool {
         is_commit(rev) || self.run.lock.commit(self.subsystem, url, rev).is_some()
     }
 }
 
-/// The cache first, then the project's sources in their order; or the only one that the run allows.
+/// The sources to ask: the cache first, then the project's sources in their order. With `--source`
+/// or `--rebuild` there is only one.
 fn order(run: &Context) -> Vec<SourceKind> {
     if run.options.rebuild {
         return vec![SourceKind::Build];

@@ -1,7 +1,8 @@
-//! The search through the sources: which one is asked, in which order, and what its answer means.
+//! The search: asks the sources in order and decides after each answer how to go on.
 //!
-//! There is one walk. A run *takes* at each source what it has; a dry run, `why` and `plan` *probe* each source for what it
-//! would give. Both hand in how a source is asked, and nothing else differs.
+//! All commands use the same search. A run *takes* from each source what it has; a dry run, `why`
+//! and `plan` *probe* each source for what it would give. The caller passes a closure that asks one
+//! source; nothing else differs.
 
 use larder_core::error::{Error, Result};
 use larder_core::model::SourceKind;
@@ -16,7 +17,7 @@ use crate::events::Level;
 pub struct Attempt {
     /// Which source.
     pub source: SourceKind,
-    /// In words.
+    /// The answer, as text for people.
     pub answer: String,
 }
 
@@ -26,17 +27,18 @@ pub enum End<T> {
     /// A source has it.
     Found(SourceKind, T),
     /// No source has it.
-    Nowhere,
-    /// An answer stopped the search, though others may have been left to ask.
+    NotFound,
+    /// An answer stopped the search, possibly before all sources were asked.
     Stopped(Error),
 }
 
-/// A search that is over.
+/// The result of a search.
 #[derive(Clone, Debug)]
 pub struct Searched<T> {
     /// Every source that was asked and did not have it, in order.
     pub attempts: Vec<Attempt>,
-    /// The first source that could not be asked: what is built all the same must not be uploaded.
+    /// The error of the first source that was unavailable. If it is set, a build must not be
+    /// uploaded, because that source may have the artifact.
     pub unavailable: Option<Error>,
     /// How it ended.
     pub end: End<T>,
@@ -50,7 +52,7 @@ pub fn search<T>(
     let mut searched = Searched {
         attempts: Vec::new(),
         unavailable: None,
-        end: End::Nowhere,
+        end: End::NotFound,
     };
     for &source in &request.order {
         if let Some(error) = &searched.unavailable
@@ -96,8 +98,8 @@ pub fn search<T>(
     searched
 }
 
-/// The error of a search that found nothing.
-pub fn nowhere(request: &Request<'_>, attempts: &[Attempt]) -> Error {
+/// The error for a search in which no source had the artifact.
+pub fn not_found(request: &Request<'_>, attempts: &[Attempt]) -> Error {
     let answers: Vec<String> = attempts
         .iter()
         .map(|Attempt { source, answer }| format!("{source}: {answer}"))

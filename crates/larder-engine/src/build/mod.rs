@@ -33,7 +33,7 @@ pub use work::sweep;
 
 /// Builds a target, whose `build.needs` are present, and installs what came out.
 pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
-    let held = acquire::hold(ctx, target)?;
+    let held = acquire::lock_target(ctx, target)?;
     let request = Request::new(ctx, target)?;
     // Whoever held the lock before may have done it.
     if !ctx.options.rebuild
@@ -94,16 +94,16 @@ pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
     };
     let entry = Entry {
         artifact,
-        via: SourceKind::Build,
+        source: SourceKind::Build,
         hub: None,
         file: None,
         observed: made.observed,
     };
-    acquire::remember(&request, &staging, &entry);
+    acquire::store_in_cache(&request, &staging, &entry);
     let watched = held.bin.install(staging, &entry.artifact)?;
     Ok(Done {
         outcome: Outcome::Built,
-        via: Some(SourceKind::Build),
+        source: Some(SourceKind::Build),
         bytes: entry.artifact.size(),
         place: Some(work.place()),
         reason: Some(reason.to_owned()),

@@ -46,7 +46,8 @@ pub struct Entry {
     /// The artifact.
     pub artifact: Artifact,
     /// How it first came here.
-    pub via: SourceKind,
+    #[serde(rename = "via")]
+    pub source: SourceKind,
     /// Identity of the hub it was downloaded from, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hub: Option<String>,

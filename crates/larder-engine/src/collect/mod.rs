@@ -141,7 +141,7 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
     for entry in sources::cache::entries(&request)? {
         let item = item_of(&entry.artifact.files);
         if is_whole(&dir, &item)? {
-            if let Some(line) = sources::cache::line(&request, &entry)? {
+            if let Some(line) = sources::cache::lock_line(&request, &entry)? {
                 ctx.lock.record(&line)?;
             }
             return Ok(Collected {
@@ -198,7 +198,7 @@ fn acquire(request: &Request<'_>, into: &Utf8Path) -> Result<Taken> {
             }
             Ok(taken)
         }
-        End::Found(_, None) | End::Nowhere => {
+        End::Found(_, None) | End::NotFound => {
             let last = attempts.into_iter().next_back();
             let reason = last.map_or_else(String::new, |attempt| attempt.answer);
             Err(Error::failed(format!("no original of {target}")).cause(reason))

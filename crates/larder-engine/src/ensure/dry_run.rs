@@ -78,7 +78,7 @@ fn outcome(probe: &Probe) -> Outcome {
         Some(End::Found(SourceKind::Cache, ())) => Outcome::Restored,
         Some(End::Found(SourceKind::Managed | SourceKind::Original, ())) => Outcome::Downloaded,
         Some(End::Found(SourceKind::Build, ())) => Outcome::Built,
-        Some(End::Nowhere | End::Stopped(_)) => Outcome::Failed,
+        Some(End::NotFound | End::Stopped(_)) => Outcome::Failed,
     }
 }
 

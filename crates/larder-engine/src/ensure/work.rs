@@ -73,7 +73,7 @@ impl Ensure {
             target: target.clone(),
             version: self.version(target)?,
             outcome,
-            via: None,
+            source: None,
             bytes: 0,
             seconds,
             error: None,
@@ -93,7 +93,7 @@ impl Ensure {
     fn succeeded(&self, target: &Target, done: Done) -> Answer {
         let outcome = done.outcome;
         if let Some(mut finished) = self.finished(target, outcome) {
-            finished.via = done.via;
+            finished.source = done.source;
             finished.bytes = done.bytes;
             finished.place.clone_from(&done.place);
             finished.reason.clone_from(&done.reason);
@@ -186,7 +186,7 @@ impl Ensure {
             return;
         };
         finished.dry_run = outcome != Outcome::UpToDate;
-        finished.via = probe.choice();
+        finished.source = probe.choice();
         if let Some(stale) = probe.stale() {
             let answer = probe.attempts.last().map_or("", |attempt| &attempt.answer);
             let stale = &stale.reason;

@@ -55,7 +55,7 @@ pub(super) fn look(
     let scratch = fs::Scratch::new(&settings.temp, "add")?;
     let root = scratch.path();
     let file = root.join("asset");
-    intake::keep(&place, reader, &stated, &file)?;
+    intake::download(&place, reader, &stated, &file)?;
 
     let unpack = |select: &Select<'_>, into: &str, name: &FileName| -> Result<Vec<Unpacked>> {
         let into = root.join(into);

@@ -36,7 +36,7 @@ fn entry(ctx: &Context, requested: &Selected) -> (StatusEntry, Option<Error>) {
         platform: target.platform,
         wanted: version.clone(),
         installed: None,
-        via: None,
+        source: None,
         origin: None,
         fresh: false,
         reason: None,
@@ -48,7 +48,7 @@ fn entry(ctx: &Context, requested: &Selected) -> (StatusEntry, Option<Error>) {
         entry.reason = Some(format!("does not exist for {}", target.platform));
         return (entry, None);
     }
-    let probe = match acquire::look(ctx, target) {
+    let probe = match acquire::inspect(ctx, target) {
         Ok(probe) => probe,
         Err(error) => {
             entry.reason = Some(error.to_string());
@@ -65,9 +65,9 @@ fn entry(ctx: &Context, requested: &Selected) -> (StatusEntry, Option<Error>) {
         let record = ctx
             .state
             .target(target.name.as_str(), &target.platform.to_string());
-        entry.via = record
+        entry.source = record
             .filter(|record| record.artifact == digest)
-            .and_then(|record| record.via);
+            .and_then(|record| record.source);
         entry.installed = Some(found.version.clone());
         entry.origin = Some(found.origin);
         entry.artifact = Some(digest);

@@ -1,7 +1,7 @@
 //! `why`: the decision about one subsystem on one platform, and what it rests on.
 
 use super::plan::decision;
-use crate::acquire::compare::{self, Other};
+use crate::acquire::compare::{self, OtherArtifact};
 use crate::acquire::request::Request;
 use crate::acquire::search::Attempt;
 use crate::acquire::{self, Probe};
@@ -25,7 +25,7 @@ pub fn document(
     let target = target(ctx, name, platform)?;
     let request = Request::new(ctx, &target)?;
     let probe = acquire::probe(ctx, &target)?;
-    let other = compare::other(&request, &probe)?;
+    let other = compare::find_other(&request, &probe)?;
     Ok((explain(&request, &probe, other), probe.stopped().cloned()))
 }
 
@@ -49,7 +49,7 @@ fn target(ctx: &Context, name: &str, platform: Platform) -> Result<Target> {
     }
 }
 
-fn explain(request: &Request<'_>, probe: &Probe, other: Option<Other>) -> WhyDocument {
+fn explain(request: &Request<'_>, probe: &Probe, other: Option<OtherArtifact>) -> WhyDocument {
     let Request {
         target,
         subsystem,
@@ -100,8 +100,8 @@ pub(crate) fn sources(probe: &Probe) -> Vec<SourceEntry> {
     probe.attempts.iter().map(entry).collect()
 }
 
-fn compared(other: Other) -> ComparedEntry {
-    let Other {
+fn compared(other: OtherArtifact) -> ComparedEntry {
+    let OtherArtifact {
         place,
         artifact,
         differences,

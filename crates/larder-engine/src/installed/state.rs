@@ -56,7 +56,7 @@ pub struct TargetState {
     /// The platform.
     pub platform: String,
     /// How it came here, as far as known.
-    pub via: Option<SourceKind>,
+    pub source: Option<SourceKind>,
     /// Names ensured along with it.
     pub needs: Vec<String>,
     /// The artifact's digest.

@@ -9,7 +9,7 @@ use super::package::{Packaged, package};
 use crate::acquire;
 use crate::acquire::availability::Availability;
 use crate::acquire::request::Request;
-use crate::acquire::sources::Managed;
+use crate::acquire::sources::ManagedAsset;
 use crate::context::Context;
 use crate::events::{Level, Phase};
 use crate::lock;
@@ -162,10 +162,10 @@ fn adopt(
     asset: &AssetName,
     sidecar: &Sidecar,
 ) -> Result<()> {
-    let held = acquire::hold(ctx, target)?;
+    let held = acquire::lock_target(ctx, target)?;
     let request = Request::new(ctx, target)?;
     let staging = held.bin.stage()?;
-    let published = Managed::described(tag.clone(), asset.clone(), sidecar.clone());
+    let published = ManagedAsset::from_sidecar(tag.clone(), asset.clone(), sidecar.clone());
     match published.fetch(&request, staging.path())? {
         Availability::Have(taken) => {
             let reason = "published first".to_owned();

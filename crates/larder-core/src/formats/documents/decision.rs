@@ -49,8 +49,8 @@ pub enum Decision {
 
 impl Decision {
     /// What a chosen source means.
-    pub fn of(via: SourceKind) -> Self {
-        match via {
+    pub fn of(source: SourceKind) -> Self {
+        match source {
             SourceKind::Cache => Self::Restore,
             SourceKind::Managed | SourceKind::Original => Self::Download,
             SourceKind::Build => Self::Build,

@@ -30,7 +30,8 @@ pub struct StatusEntry {
     /// The version that is installed; null where none is.
     pub installed: Option<Version>,
     /// How it came here; null where that was not recorded.
-    pub via: Option<SourceKind>,
+    #[serde(rename = "via")]
+    pub source: Option<SourceKind>,
     /// How it was made; null where nothing is installed.
     pub origin: Option<Origin>,
     /// Nothing would be done by `ensure`.

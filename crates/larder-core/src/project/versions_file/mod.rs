@@ -179,12 +179,15 @@ pub fn settings(
         let words: Vec<At<SourceKind>> = sources
             .into_iter()
             .map(|At { value, span }| {
-                let via = match value {
+                let source = match value {
                     SourceWord::Managed => SourceKind::Managed,
                     SourceWord::Original => SourceKind::Original,
                     SourceWord::Build => SourceKind::Build,
                 };
-                At { value: via, span }
+                At {
+                    value: source,
+                    span,
+                }
             })
             .collect();
         settings.sources = distinct("sources", words, reader);

@@ -1,5 +1,5 @@
-//! Building from source as a source: whether this machine could, and whether what is built from can be had. The build itself
-//! is [`crate::build`]'s.
+//! The source `build`: checks whether this machine can build the target, and whether the source
+//! code is available. The build itself is in [`crate::build`].
 
 use larder_core::error::Result;
 use larder_core::model::{Platform, is_commit};
@@ -31,15 +31,16 @@ pub(super) fn possible(request: &Request<'_>) -> Availability<()> {
     }
 }
 
-/// What building would give: any error comes later, from what it is built from ([`probe_source`]).
+/// What building would give. Problems with the source code are reported later, by [`probe_source`].
 pub(super) fn probe(request: &Request<'_>) -> Availability<Offer> {
     possible(request).map(|()| Offer {
         answer: "this machine can build it".into(),
     })
 }
 
-/// Whether what it would be built from can be had: a git repository is asked for the commit of its revision, an archive
-/// whether it exists. A build that is chosen and then lacks its source fails; no other source is asked.
+/// Checks that the source code is available: asks a git repository for the commit of its revision,
+/// and a server whether it has the archive. If a build was chosen and its source code is missing,
+/// the run fails; no other source is asked.
 pub(super) fn probe_source(request: &Request<'_>) -> Result<()> {
     let run = request.run;
     let Some(build) = request.rendered_build()? else {
@@ -49,7 +50,8 @@ pub(super) fn probe_source(request: &Request<'_>) -> Result<()> {
         RenderedSource::Git { url, rev } if !is_commit(rev) => {
             match run.git().remote_commit(url, rev)? {
                 Some(commit) => run.lock.check_commit(request.subsystem, url, rev, &commit),
-                // A short commit id, say: only a clone can tell.
+                // The revision may be, for example, a short commit id, which only a clone can
+                // resolve.
                 None => Ok(()),
             }
         }

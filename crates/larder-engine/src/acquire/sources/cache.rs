@@ -1,4 +1,5 @@
-//! The local cache as a source: an artifact of accepted inputs that the project may take from there.
+//! The source `cache`: gives an artifact of accepted inputs from the local cache, if the project
+//! may use it.
 
 use camino::Utf8Path;
 
@@ -15,7 +16,7 @@ use crate::lock;
 
 const NOTHING: &str = "nothing for these inputs";
 
-/// The entries that may serve, in the order in which the project searches origins.
+/// The entries that the project may use, in the order in which it searches the origins.
 pub fn entries(request: &Request<'_>) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for origin in request.origins() {
@@ -28,10 +29,10 @@ pub fn entries(request: &Request<'_>) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// What the cache would give. Files are read and hashed as taking them would.
+/// What the cache would give. It reads and hashes the files, as taking them does.
 pub fn probe(request: &Request<'_>) -> Result<Availability<Offer>> {
     for entry in entries(request)? {
-        line(request, &entry)?;
+        lock_line(request, &entry)?;
         if request.run.cache.is_whole(&entry.artifact)? {
             return Ok(Availability::Have(Offer {
                 answer: format!("has it ({})", entry.artifact.origin),
@@ -44,7 +45,7 @@ pub fn probe(request: &Request<'_>) -> Result<Availability<Offer>> {
 /// Takes an artifact out of the cache.
 pub fn take(request: &Request<'_>, into: &Utf8Path) -> Result<Availability<Taken>> {
     for entry in entries(request)? {
-        let line = line(request, &entry)?;
+        let line = lock_line(request, &entry)?;
         if let Some(taken) = restore(request, entry, into)? {
             return Ok(Availability::Have(Taken { line, ..taken }));
         }
@@ -52,7 +53,8 @@ pub fn take(request: &Request<'_>, into: &Utf8Path) -> Result<Availability<Taken
     Ok(Availability::Absent(NOTHING.into()))
 }
 
-/// Restores one entry; `None`, and an empty folder, where the cache lost or damaged a file of it.
+/// Restores one entry. If the cache lost or damaged one of its files, the result is `None` and the
+/// folder is empty again.
 pub fn restore(request: &Request<'_>, entry: Entry, into: &Utf8Path) -> Result<Option<Taken>> {
     let Request { run, target, .. } = request;
     let size = entry.artifact.size();
@@ -61,7 +63,7 @@ pub fn restore(request: &Request<'_>, entry: Entry, into: &Utf8Path) -> Result<O
     if !run.cache.restore(&entry.artifact, into, progress)? {
         let text = "the cached copy is incomplete or damaged; it was set aside";
         run.events.note(Some(target), Level::Warning, text);
-        crate::acquire::intake::empty(into)?;
+        crate::acquire::intake::clear_folder(into)?;
         return Ok(None);
     }
     Ok(Some(Taken {
@@ -73,10 +75,11 @@ pub fn restore(request: &Request<'_>, entry: Entry, into: &Utf8Path) -> Result<O
     }))
 }
 
-/// An original from the cache is as good as its line in the lock: the line is needed with `--locked`, else added.
-pub fn line(request: &Request<'_>, entry: &Entry) -> Result<Option<LockLine>> {
+/// The line to add to the lock for an entry: an original from the cache needs a line like a
+/// downloaded one. With `--locked` a missing line is an error.
+pub fn lock_line(request: &Request<'_>, entry: &Entry) -> Result<Option<LockLine>> {
     let is_original =
-        entry.artifact.origin == Origin::Original && entry.via == SourceKind::Original;
+        entry.artifact.origin == Origin::Original && entry.source == SourceKind::Original;
     if !is_original || request.pin(Origin::Original, PinKind::Upstream).is_some() {
         return Ok(None);
     }
@@ -88,7 +91,8 @@ pub fn line(request: &Request<'_>, entry: &Entry) -> Result<Option<LockLine>> {
     }))
 }
 
-/// A managed entry serves only the same hub or a lock match; nothing serves that contradicts the lock.
+/// Whether the project may use an entry. An entry that contradicts the lock is never used. An entry
+/// from a hub is used only if the lock pins this artifact or if the project has the same hub.
 fn may_serve(request: &Request<'_>, entry: &Entry) -> bool {
     let digest = entry.artifact.digest();
     let pinned = |kind| {

@@ -1,7 +1,7 @@
-//! The hub as a source: the asset of accepted inputs among the team's own releases.
+//! The source `managed`: gives the asset of accepted inputs from the releases on the team's hub.
 //!
-//! Where the lock pins an asset, one request is enough: its digest is known, and the stamp inside says the rest. Else the
-//! sidecar is read first, which is the truth about its asset.
+//! If the lock pins an asset, one request is enough: the lock has its digest, and the stamp inside
+//! the archive has the rest. Otherwise the sidecar is read first, which states what its asset is.
 
 use camino::Utf8Path;
 
@@ -22,34 +22,35 @@ use crate::cache::{Entry, TakenFrom};
 use crate::lock;
 
 /// An asset of accepted inputs on the hub.
-pub struct Managed {
-    /// Its release.
+pub struct ManagedAsset {
+    /// The tag of its release.
     pub tag: Tag,
     /// Its name.
     pub asset: AssetName,
-    /// What its digest is known from.
-    vouched: Vouched,
+    /// What states its digest.
+    expected: Expected,
 }
 
-enum Vouched {
-    /// The lock, for artifacts of this origin.
+/// What states the digest that an asset must have.
+enum Expected {
+    /// A pin of the lock, for artifacts of this origin.
     Lock(Origin, Pin),
     /// Its sidecar.
     Sidecar(Box<Sidecar>),
 }
 
-impl Managed {
-    /// What a sidecar vouches for.
-    pub fn described(tag: Tag, asset: AssetName, sidecar: Sidecar) -> Self {
-        let vouched = Vouched::Sidecar(Box::new(sidecar));
+impl ManagedAsset {
+    /// The asset that a sidecar describes.
+    pub fn from_sidecar(tag: Tag, asset: AssetName, sidecar: Sidecar) -> Self {
+        let expected = Expected::Sidecar(Box::new(sidecar));
         Self {
             tag,
             asset,
-            vouched,
+            expected,
         }
     }
 
-    /// The asset of accepted inputs, by the sidecars under the names where it may be.
+    /// Finds the asset of accepted inputs by reading the sidecars of all names that it may have.
     pub fn find(request: &Request<'_>) -> Result<Availability<(Tag, AssetName, Sidecar)>> {
         let Request {
             run,
@@ -68,7 +69,8 @@ impl Managed {
         );
         let mut plain_exists = true;
         for AssetCandidate { tag, asset, place } in names.candidates(wanted.digests()) {
-            // A suffixed tag may be there without a plain asset: a release that came too late for that.
+            // A suffixed tag may exist without the plain asset, if the platform was released too
+            // late for the plain tag.
             let is_possible = match place {
                 AssetPlace::Plain => true,
                 AssetPlace::SuffixedAsset => plain_exists,
@@ -99,13 +101,13 @@ impl Managed {
         Ok(Availability::Absent(answer))
     }
 
-    /// Fetches it into an existing, empty folder.
+    /// Downloads it into an existing, empty folder.
     pub fn fetch(&self, request: &Request<'_>, into: &Utf8Path) -> Result<Availability<Taken>> {
         match self.open(request)? {
             Some(body) => self
                 .take(request, body, self.contents(request), into)
                 .map(Availability::Have),
-            None => Ok(Availability::Absent(self.gone(request)?)),
+            None => Ok(Availability::Absent(self.missing_asset(request)?)),
         }
     }
 
@@ -113,18 +115,18 @@ impl Managed {
         request.run.hub()?.fetch(&self.tag, &self.asset)
     }
 
-    fn gone(&self, request: &Request<'_>) -> Result<String> {
+    fn missing_asset(&self, request: &Request<'_>) -> Result<String> {
         let (hub, Self { tag, asset, .. }) = (request.run.hub()?.describe(), self);
         Ok(format!(
             "{hub} has a sidecar of {tag}/{asset} but not the asset"
         ))
     }
 
-    /// What it should hold, by what vouches for it.
+    /// What the archive should hold.
     fn contents<'a>(&'a self, request: &'a Request<'_>) -> Contents<'a> {
-        match &self.vouched {
-            Vouched::Sidecar(sidecar) => Contents::Stated(&sidecar.content),
-            Vouched::Lock(..) => Contents::Stamped(&request.target.name),
+        match &self.expected {
+            Expected::Sidecar(sidecar) => Contents::Stated(&sidecar.content),
+            Expected::Lock(..) => Contents::Stamped(&request.target.name),
         }
     }
 
@@ -138,18 +140,19 @@ impl Managed {
         let Self {
             tag,
             asset,
-            vouched,
+            expected,
         } = self;
-        let (sha256, size, by) = match vouched {
-            Vouched::Lock(_, pin) => (pin.sha256, pin.size, lock::FILE.to_owned()),
-            Vouched::Sidecar(sidecar) => (
+        let (sha256, size, by) = match expected {
+            Expected::Lock(_, pin) => (pin.sha256, pin.size, lock::FILE.to_owned()),
+            Expected::Sidecar(sidecar) => (
                 sidecar.sha256,
                 sidecar.size,
                 format!("its sidecar {}", asset.sidecar()),
             ),
         };
-        // An asset that `lock --adopt` pinned was made by others: its files may lie anywhere in it, and it has no stamp.
-        let anywhere = anywhere(request);
+        // An asset that `lock --adopt` pinned was not made by larder: its files may be in any
+        // folder of the archive, and it has no stamp.
+        let anywhere = globs_anywhere(request);
         let select = match contents {
             Contents::Named { .. } => Select::Globs(&anywhere),
             Contents::Stated(_) | Contents::Stamped(_) => Select::Flat,
@@ -174,16 +177,16 @@ impl Managed {
             }
         })?;
         let artifact = intake::artifact(&body.place, &arrived, &contents, into)?;
-        self.admit(request, &body.place, &artifact)?;
-        let observed = match vouched {
-            Vouched::Sidecar(sidecar) => sidecar.observed.clone(),
-            Vouched::Lock(..) => Observed::default(),
+        self.check_pinned_artifact(request, &body.place, &artifact)?;
+        let observed = match expected {
+            Expected::Sidecar(sidecar) => sidecar.observed.clone(),
+            Expected::Lock(..) => Observed::default(),
         };
         let url = lock::asset_url(&request.run.project, request.run.hub()?, tag, asset);
         let line = lock::line(&artifact, PinKind::Asset, sha256, arrived.size, &url);
         let entry = Entry {
             artifact,
-            via: SourceKind::Managed,
+            source: SourceKind::Managed,
             hub: Some(request.run.hub()?.id()),
             file: Some(TakenFrom {
                 sha256,
@@ -201,9 +204,14 @@ impl Managed {
         })
     }
 
-    /// What a pinned archive holds must be the artifact that the lock pins, of accepted inputs.
-    fn admit(&self, request: &Request<'_>, place: &str, artifact: &Artifact) -> Result<()> {
-        let Vouched::Lock(_, pin) = &self.vouched else {
+    /// Checks that a pinned archive holds the artifact that the lock pins, with accepted inputs.
+    fn check_pinned_artifact(
+        &self,
+        request: &Request<'_>,
+        place: &str,
+        artifact: &Artifact,
+    ) -> Result<()> {
+        let Expected::Lock(_, pin) = &self.expected else {
             return Ok(());
         };
         let right = artifact.platform == request.target.platform
@@ -224,8 +232,9 @@ impl Managed {
     }
 }
 
-/// The asset that would be taken, with its bytes about to come: pinned by the lock, else described by its sidecar.
-fn open(request: &Request<'_>) -> Result<Availability<(Managed, Body)>> {
+/// Opens the asset that the lock pins, or else the asset that a sidecar describes, and returns it
+/// with its unread body.
+fn open(request: &Request<'_>) -> Result<Availability<(ManagedAsset, Body)>> {
     for origin in request.origins() {
         let Some(pin) = request.pin(origin, PinKind::Asset) else {
             continue;
@@ -233,17 +242,17 @@ fn open(request: &Request<'_>) -> Result<Availability<(Managed, Body)>> {
         let Some((tag, asset)) = lock::tag_and_asset(&pin.url) else {
             continue;
         };
-        let vouched = Vouched::Lock(origin, pin);
-        let managed = Managed {
+        let expected = Expected::Lock(origin, pin);
+        let managed = ManagedAsset {
             tag,
             asset,
-            vouched,
+            expected,
         };
         if let Some(body) = managed.open(request)? {
             return Ok(Availability::Have((managed, body)));
         }
     }
-    let (tag, asset, sidecar) = match Managed::find(request)? {
+    let (tag, asset, sidecar) = match ManagedAsset::find(request)? {
         Availability::Have(found) => found,
         Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
     };
@@ -251,29 +260,31 @@ fn open(request: &Request<'_>) -> Result<Availability<(Managed, Body)>> {
     if let Some(pin) = pin {
         check_sidecar(request, &tag, &asset, &sidecar, &pin)?;
     }
-    let managed = Managed::described(tag, asset, sidecar);
+    let managed = ManagedAsset::from_sidecar(tag, asset, sidecar);
     Ok(match managed.open(request)? {
         Some(body) => Availability::Have((managed, body)),
-        None => Availability::Absent(managed.gone(request)?),
+        None => Availability::Absent(managed.missing_asset(request)?),
     })
 }
 
-/// What the hub would give. No byte of the asset is read, so what the lock pins is held against the sidecar, if there is one.
+/// What the hub would give. No byte of the asset is read, so the pin of the lock is compared with
+/// the sidecar, if there is one.
 pub(super) fn probe(request: &Request<'_>) -> Result<Availability<Offer>> {
     let hub = request.run.hub()?;
     let managed = match open(request)? {
         Availability::Have((managed, _)) => managed,
         Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
     };
-    let Managed {
+    let ManagedAsset {
         tag,
         asset,
-        vouched,
+        expected,
     } = &managed;
-    let pinned = match vouched {
-        Vouched::Sidecar(_) => "",
-        Vouched::Lock(_, pin) => {
-            // A sidecar that can't be read decides nothing: with a line in the lock, taking does not read it.
+    let pinned = match expected {
+        Expected::Sidecar(_) => "",
+        Expected::Lock(_, pin) => {
+            // An error is ignored here, because taking an asset that the lock pins does not read
+            // the sidecar.
             if let Ok(Some(sidecar)) = hub.sidecar(tag, asset) {
                 check_sidecar(request, tag, asset, &sidecar, pin)?;
             }
@@ -285,7 +296,7 @@ pub(super) fn probe(request: &Request<'_>) -> Result<Availability<Offer>> {
     }))
 }
 
-/// A sidecar that states another digest than the lock pins is of other bytes.
+/// Checks that a sidecar states the digest that the lock pins.
 fn check_sidecar(
     request: &Request<'_>,
     tag: &Tag,
@@ -310,8 +321,8 @@ fn check_sidecar(
     )
 }
 
-/// Takes the hub's asset. What is wrong is fetched once more, afresh: the asset may have been replaced between two
-/// requests, or a proxy may have kept something old.
+/// Takes the asset from the hub. If its bytes are wrong it is downloaded a second time, because the
+/// asset may have been replaced between two requests, or a proxy may have returned an old copy.
 pub(super) fn take(request: &Request<'_>, into: &Utf8Path) -> Result<Availability<Taken>> {
     let (managed, body) = match open(request)? {
         Availability::Have(opened) => opened,
@@ -321,17 +332,18 @@ pub(super) fn take(request: &Request<'_>, into: &Utf8Path) -> Result<Availabilit
         Ok(taken) => return Ok(Availability::Have(taken)),
         Err(error) => error,
     };
-    let passing = matches!(
+    let is_about_bytes = !matches!(
         error.kind(),
         Kind::Interrupted(_) | Kind::Unavailable | Kind::Refused
     );
-    match &managed.vouched {
-        // Perhaps it is no asset of ours, but one that was adopted.
-        Vouched::Lock(origin, _) if !passing => {
+    match &managed.expected {
+        // The asset may have been adopted, so it has no stamp: try again with the files that the
+        // recipe names.
+        Expected::Lock(origin, _) if is_about_bytes => {
             let Some(inputs) = request.wanted.of(*origin) else {
                 return Err(error);
             };
-            let Some(body) = managed.again(request, into)? else {
+            let Some(body) = managed.reopen(request, into)? else {
                 return Err(error);
             };
             let contents = Contents::Named {
@@ -344,8 +356,8 @@ pub(super) fn take(request: &Request<'_>, into: &Utf8Path) -> Result<Availabilit
                 .take(request, body, contents, into)
                 .map(Availability::Have)
         }
-        Vouched::Sidecar(_) if error.kind() == Kind::Integrity => {
-            intake::empty(into)?;
+        Expected::Sidecar(_) if error.kind() == Kind::Integrity => {
+            intake::clear_folder(into)?;
             request.run.cancel.check()?;
             match open(request)? {
                 Availability::Have((managed, body)) => managed
@@ -358,17 +370,17 @@ pub(super) fn take(request: &Request<'_>, into: &Utf8Path) -> Result<Availabilit
     }
 }
 
-impl Managed {
-    /// Its bytes once more, with the folder emptied.
-    fn again(&self, request: &Request<'_>, into: &Utf8Path) -> Result<Option<Body>> {
-        intake::empty(into)?;
+impl ManagedAsset {
+    /// Empties the folder and opens the asset again.
+    fn reopen(&self, request: &Request<'_>, into: &Utf8Path) -> Result<Option<Body>> {
+        intake::clear_folder(into)?;
         request.run.cancel.check()?;
         self.open(request)
     }
 }
 
-/// Each of the recipe's files, wherever in an archive it lies.
-pub fn anywhere(request: &Request<'_>) -> Vec<(String, FileName)> {
+/// Globs that match each of the recipe's files in any folder of an archive.
+pub fn globs_anywhere(request: &Request<'_>) -> Vec<(String, FileName)> {
     let names = request.subsystem.file_names(&request.target.platform);
     names
         .into_iter()

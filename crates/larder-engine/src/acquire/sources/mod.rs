@@ -1,7 +1,9 @@
-//! The four sources. Each can be *probed* (what would it give?) and, but for the build, *taken* into an empty folder; both
-//! go through the same conditions, so that a probe says what taking comes to, as far as that can be told without the bytes.
+//! The four sources. Each can be *probed* (what would it give?). Each except the build can also be
+//! *taken* from, into an empty folder. Both check the same conditions, so that a probe predicts the
+//! result of taking, as far as this is possible without reading the bytes.
 //!
-//! A build is not taken here: it has its own limits and needs, so the search only says that it is its turn.
+//! The build is not run here: it has its own limits and needs, so the search only reports that the
+//! target has to be built.
 
 mod build;
 pub mod cache;
@@ -18,30 +20,30 @@ use super::availability::Availability;
 use super::request::Request;
 use crate::cache::Entry;
 
-pub use managed::{Managed, anywhere};
+pub use managed::{ManagedAsset, globs_anywhere};
 
 /// What a source would give.
 #[derive(Clone, Debug)]
 pub struct Offer {
-    /// What it has, in words.
+    /// What it has, as text for people.
     pub answer: String,
 }
 
-/// What a source gave: the artifact's files stand, verified, in the folder.
+/// What a source gave. The artifact's files are in the folder, and they are verified.
 pub struct Taken {
-    /// The artifact and what is known of it.
+    /// The artifact, as the entry for the cache.
     pub entry: Entry,
-    /// The line that pins it, where the lock is to have one.
+    /// The line that pins it, if it should be added to the lock.
     pub line: Option<LockLine>,
-    /// How it came.
+    /// Whether it was restored or downloaded.
     pub outcome: Outcome,
-    /// Bytes moved.
+    /// The number of bytes transferred.
     pub bytes: u64,
-    /// Where from.
+    /// The place they came from, for messages.
     pub place: String,
 }
 
-/// Asks a source what it would give; changes nothing.
+/// Asks a source what it would give. Changes nothing.
 pub fn probe(request: &Request<'_>, source: SourceKind) -> Result<Availability<Offer>> {
     match source {
         SourceKind::Cache => cache::probe(request),
@@ -51,7 +53,7 @@ pub fn probe(request: &Request<'_>, source: SourceKind) -> Result<Availability<O
     }
 }
 
-/// Where a build was chosen: whether what it would be built from can be had.
+/// If the build was chosen, checks that its source code is available.
 pub fn probe_build(request: &Request<'_>, source: SourceKind) -> Result<()> {
     match source {
         SourceKind::Build => build::probe_source(request),
@@ -59,7 +61,8 @@ pub fn probe_build(request: &Request<'_>, source: SourceKind) -> Result<()> {
     }
 }
 
-/// Takes what a source has into an existing, empty folder; `Have(None)` where it is to be built.
+/// Takes what a source has into an existing, empty folder. `Have(None)` means that the target has
+/// to be built.
 pub fn take(
     request: &Request<'_>,
     source: SourceKind,

@@ -1,8 +1,10 @@
-//! The original publisher as a source.
+//! The source `original`: downloads the file from its publisher.
 //!
-//! The file is held to, in this order: the lock, the recipe's checksum, the publisher's checksums file, what the registry
-//! states. With none of them the first use is trusted, locked, and said aloud. A digest that differs is asked for once more,
-//! afresh; then it stands, and no weaker source is asked.
+//! The file is verified against these digests, in this order: the lock, the recipe's checksum, the
+//! publisher's checksums file, the digest that the registry states. If there is none of them, the
+//! file is trusted on first use: larder pins it in the lock and prints a warning. If a digest
+//! differs, the file is downloaded a second time; if it differs again, the search stops, and no
+//! weaker source is asked.
 
 use camino::Utf8Path;
 
@@ -21,25 +23,25 @@ use crate::cache::{Entry, TakenFrom};
 use crate::events::Level;
 use crate::lock;
 
-/// Whether the lock's line counts.
+/// Whether a file must match its line in the lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pins {
-    /// It does.
+    /// It must match.
     Lock,
-    /// It is about to be replaced (`lock --update`).
-    Anew,
+    /// The line is ignored, because it is about to be replaced (`lock --update`).
+    Ignore,
 }
 
-/// What the recipe says of the original, and what pins it.
+/// The original that the recipe describes, and the digests that it must have.
 struct Expectation {
     original: Original,
     pin: Option<Pin>,
     stated: Vec<Stated>,
 }
 
-/// What the publisher would give. It is asked whether it has the file; no byte of it is read.
+/// What the publisher would give. Asks whether the publisher has the file, and reads no byte of it.
 pub(super) fn probe(request: &Request<'_>) -> Result<Availability<Offer>> {
-    let expectation = match expect(request, Pins::Lock)? {
+    let expectation = match expectation(request, Pins::Lock)? {
         Availability::Have(expectation) => expectation,
         Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
     };
@@ -51,30 +53,30 @@ pub(super) fn probe(request: &Request<'_>) -> Result<Availability<Offer>> {
     }))
 }
 
-/// Takes the publisher's file.
+/// Downloads the publisher's file.
 pub fn take(request: &Request<'_>, into: &Utf8Path, pins: Pins) -> Result<Availability<Taken>> {
-    let expectation = match expect(request, pins)? {
+    let expectation = match expectation(request, pins)? {
         Availability::Have(expectation) => expectation,
         Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
     };
     match take_once(request, &expectation, into) {
-        // A proxy or a mirror may have kept something old: once more, afresh.
+        // A proxy or a mirror may have returned an old copy, so the file is downloaded once more.
         Err(error) if error.kind() == Kind::Integrity => {
             request.run.cancel.check()?;
-            intake::empty(into)?;
+            intake::clear_folder(into)?;
             take_once(request, &expectation, into)
         }
         answer => answer,
     }
 }
 
-/// Whether there is another way where the publisher has none.
+/// Whether the target could be built if the publisher does not have it.
 pub fn can_be_built(request: &Request<'_>) -> Result<bool> {
     let builds = request.run.project.sources.contains(&SourceKind::Build);
     Ok(builds && request.rendered_build()?.is_some())
 }
 
-fn expect(request: &Request<'_>, pins: Pins) -> Result<Availability<Expectation>> {
+fn expectation(request: &Request<'_>, pins: Pins) -> Result<Availability<Expectation>> {
     let Some(original) = request.subsystem.original(&request.target.platform)? else {
         return Ok(Availability::Absent("the recipe has no upstream".into()));
     };
@@ -85,7 +87,7 @@ fn expect(request: &Request<'_>, pins: Pins) -> Result<Availability<Expectation>
         stated: Vec::new(),
     };
     if expectation.pin.is_none() && request.run.options.locked {
-        // Where it is built instead the publisher may have none: then no line is lacking.
+        // If the publisher does not have the file and the target can be built, no line is required.
         if can_be_built(request)?
             && !request.run.options.offline
             && let Availability::Absent(reason) = exists(request, &expectation)?
@@ -131,7 +133,8 @@ fn exists(request: &Request<'_>, expectation: &Expectation) -> Result<Availabili
     })
 }
 
-/// Asks the publisher for the file; what it states of it is asked for where nothing else pins it.
+/// Requests the file from the publisher. If nothing else pins the file, also requests the digest
+/// that the publisher states.
 fn fetch(request: &Request<'_>, expectation: &Expectation) -> Result<Availability<Fetched>> {
     let Request { run, target, .. } = request;
     let Expectation {
@@ -231,7 +234,7 @@ fn take_once(
     Ok(Availability::Have(Taken {
         entry: Entry {
             artifact,
-            via: SourceKind::Original,
+            source: SourceKind::Original,
             hub: None,
             file: Some(TakenFrom {
                 sha256,
@@ -261,8 +264,9 @@ fn check_pin(request: &Request<'_>, pin: Option<&Pin>, artifact: &Artifact) -> R
     }
 }
 
-/// The recipe's `extract`, with the default for an included file that it does not name: at the top or one folder down. And
-/// the binaries that it does not name.
+/// What to unpack: globs and names. The globs are the recipe's `extract`, plus a default for each
+/// included file that it does not name (at the top of the archive or one folder down). The names
+/// are the binaries that it does not name.
 fn selection(
     request: &Request<'_>,
     original: &Original,

@@ -10,7 +10,7 @@ use crate::acquire::freshness::{self, Cause, Freshness};
 use crate::acquire::request::Request;
 use crate::context::{Context, Options};
 
-/// Installs a file as what the recipe accepts of an origin.
+/// Installs a file with the inputs that the recipe accepts for an origin.
 fn install(run: &Context, origin: Origin) {
     let target = tool();
     let request = Request::new(run, &target).unwrap();
@@ -36,11 +36,11 @@ fn install(run: &Context, origin: Origin) {
     bin.install(staging, &artifact).unwrap();
 }
 
-/// Why something has to be acquired; `None` where it is up to date.
+/// Why the target has to be acquired; `None` if it is up to date.
 fn cause(run: &Context) -> Option<Cause> {
     let target = tool();
     let request = Request::new(run, &target).unwrap();
-    match freshness::look(&request, &request.bin()).unwrap() {
+    match freshness::check(&request, &request.bin()).unwrap() {
         Freshness::UpToDate { .. } => None,
         Freshness::Stale(stale) => Some(stale.cause),
     }
@@ -124,7 +124,7 @@ fn a_publishers_artifact_needs_its_line_under_locked() {
     let run = fixture.run(locked());
     let target = tool();
     let request = Request::new(&run, &target).unwrap();
-    let error = freshness::look(&request, &request.bin()).unwrap_err();
+    let error = freshness::check(&request, &request.bin()).unwrap_err();
     assert_eq!(error.kind(), Kind::Locked);
     let inputs = request.wanted.of(Origin::Original).unwrap().digest;
     let digest = Digest::of(b"archive");

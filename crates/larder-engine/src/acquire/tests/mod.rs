@@ -16,12 +16,12 @@ use crate::context::{Context, Options};
 use crate::events::Events;
 use crate::settings::Settings;
 
-/// What is built from: a folder, whose bytes are in the key.
+/// The source code is a folder, so its bytes are in the key.
 const RECIPE: &str = "binaries: [tool]\n\
     upstream: {url: \"https://publisher.example/tool\"}\n\
     build: {source: {dir: src}, commands: [\"cp tool.sh {{ out }}/tool\"]}\n";
 
-/// A project with the subsystem `tool`; it goes with this.
+/// A project with the subsystem `tool`. The folder is removed when the fixture is dropped.
 struct Fixture {
     _dir: tempfile::TempDir,
     root: Utf8PathBuf,
@@ -51,7 +51,7 @@ impl Fixture {
         fs::write_atomic(&path, text.as_bytes()).unwrap();
     }
 
-    /// A run as the project stands now.
+    /// A run with the project as it is on disk now.
     fn run(&self, options: Options) -> Context {
         self.run_with(options, MemoryHub::new())
     }

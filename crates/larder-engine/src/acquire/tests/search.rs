@@ -1,4 +1,4 @@
-//! Which source is asked next: the table of the policy, and the walk that obeys it.
+//! Which source is asked next: tests of the policy's table and of the search that follows it.
 
 use larder_core::error::{Error, Kind};
 use larder_core::model::SourceKind;
@@ -7,7 +7,7 @@ use super::{Fixture, RECIPE, tool};
 use crate::acquire::availability::Availability;
 use crate::acquire::policy::{self, Then};
 use crate::acquire::request::Request;
-use crate::acquire::search::{End, Searched, nowhere, search};
+use crate::acquire::search::{End, Searched, not_found, search};
 use crate::acquire::sources;
 use crate::context::Options;
 use larder_remote::hub::MemoryHub;
@@ -29,7 +29,8 @@ fn pinned() -> String {
     RECIPE.replace("/tool\"}", &format!("/tool\", {checksums}}}"))
 }
 
-/// What a walk asked, and how it ended, where `answers` says what a source answers.
+/// Runs a search in which `answers` gives the answer of each source. Returns the sources that were
+/// asked, and the result.
 fn walk(
     recipe: &str,
     options: Options,
@@ -71,7 +72,7 @@ fn each_class_of_answer_has_its_consequence() {
 fn absence_leads_to_the_next_source_until_one_has_it() {
     let (asked, searched) = walk(RECIPE, Options::default(), |_| Ok(absent()));
     assert_eq!(asked, ALL);
-    assert!(matches!(searched.end, End::Nowhere));
+    assert!(matches!(searched.end, End::NotFound));
     assert_eq!(searched.attempts.len(), 4);
     let (asked, searched) = walk(RECIPE, Options::default(), |source| match source {
         SourceKind::Original => Ok(Availability::Have(())),
@@ -96,7 +97,7 @@ fn an_unavailable_source_is_passed_only_to_pinned_bytes() {
     };
     assert_eq!(error.kind(), Kind::Unavailable);
     assert!(error.hints()[0].contains("neither lock nor recipe pins"));
-    // The recipe pins them; a folder's bytes are in the key.
+    // The recipe pins the bytes of the original; the bytes of a source folder are in the key.
     let (asked, searched) = walk(&pinned(), Options::default(), hub_is_gone);
     assert_eq!(asked, ALL);
     assert!(matches!(searched.end, End::Found(SourceKind::Build, ())));
@@ -104,7 +105,7 @@ fn an_unavailable_source_is_passed_only_to_pinned_bytes() {
         searched.unavailable.is_some(),
         "what is built now must not be uploaded"
     );
-    // A tag is no commit.
+    // A git tag is not a commit.
     let git = RECIPE.replace("{dir: src}", "{git: \"https://git.example/tool\", rev: v1}");
     let publisher_is_gone = |source| match source {
         SourceKind::Original => Err(Error::unavailable("no connection")),
@@ -117,7 +118,7 @@ fn an_unavailable_source_is_passed_only_to_pinned_bytes() {
     assert_eq!(asked, ALL);
     assert!(
         matches!(searched.end, End::Stopped(error) if error.kind() == Kind::Unavailable),
-        "nobody has it, and one could not be asked"
+        "no source has it, and one could not be asked"
     );
 }
 
@@ -153,7 +154,7 @@ fn one_source_is_asked_where_one_is_named() {
 }
 
 #[test]
-fn what_nobody_has_names_every_answer() {
+fn the_error_of_a_failed_search_names_every_answer() {
     let fixture = Fixture::new("binaries: [tool]\nupstream: {url: \"https://p.example/tool\"}\n");
     let options = Options {
         source: Some(SourceKind::Build),
@@ -163,13 +164,13 @@ fn what_nobody_has_names_every_answer() {
     let target = tool();
     let request = Request::new(&run, &target).unwrap();
     let searched = search(&request, |source| sources::probe(&request, source));
-    let error = nowhere(&request, &searched.attempts);
+    let error = not_found(&request, &searched.attempts);
     assert_eq!(error.causes(), ["build: the recipe has no build"]);
     assert_eq!(error.kind(), Kind::Failed);
 }
 
 #[test]
-fn a_hub_that_can_t_be_asked_is_no_absence() {
+fn a_hub_that_refuses_is_not_an_absence() {
     let fixture = Fixture::new(RECIPE);
     let hub = MemoryHub::new();
     hub.fail(Some(Error::refused("no")));
