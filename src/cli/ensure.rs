@@ -84,7 +84,7 @@ impl How {
             locked,
             dry_run,
             upload,
-            apart: None,
+            install_root: None,
         }
     }
 

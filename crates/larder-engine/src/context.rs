@@ -1,4 +1,4 @@
-//! What every step of a run shares.
+//! The context of a run: the values that all its steps share.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -21,59 +21,59 @@ use larder_remote::http::Client;
 use larder_remote::hub::{Hub, HubPublisher, HubReader};
 use larder_remote::origin::Publishers;
 
-/// How a run is to behave; resolved from flags and environment.
+/// The options of a run, resolved from flags and environment variables.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Never open a socket.
+    /// Don't use the network.
     pub offline: bool,
-    /// Only this source.
+    /// Ask only this source.
     pub source: Option<SourceKind>,
-    /// Install again, also what is up to date.
+    /// Install again, even if the target is up to date.
     pub reinstall: bool,
-    /// Build again, even where an artifact is to be had.
+    /// Build again, even if a source has the artifact.
     pub rebuild: bool,
-    /// Write nothing to the lock; missing lines are errors.
+    /// Write nothing to the lock; a missing line is an error.
     pub locked: bool,
-    /// Tell, don't do.
+    /// Only report what would be done.
     pub dry_run: bool,
-    /// Release what is built, outside CI too.
+    /// Release what is built, even outside CI.
     pub upload: bool,
-    /// Install below this folder in place of the project's own `.bin` folders.
-    pub apart: Option<Utf8PathBuf>,
+    /// Install below this folder instead of in the project's own `.bin` folders.
+    pub install_root: Option<Utf8PathBuf>,
 }
 
-/// What every step of a run shares.
+/// The values that all steps of a run share.
 pub struct Context {
     /// The project.
     pub project: Project,
-    /// How to behave.
+    /// The options of the run.
     pub options: Options,
-    /// What the machine and the user say.
+    /// The settings from the environment and the user's configuration.
     pub settings: Settings,
     /// The local cache.
     pub cache: Cache,
-    /// What was seen when all was well.
+    /// The state that the last run recorded.
     pub state: State,
-    /// Source folders' digests.
+    /// The digests of source folders.
     pub sources: Sources,
-    /// The lock.
+    /// The project's lock, `versions.lock`.
     pub lock: ProjectLock,
-    /// The hub, opened when first asked.
+    /// The hub, which is opened when it is first used.
     hub: OnceLock<Result<Hub>>,
-    /// The HTTP layer.
+    /// The HTTP client.
     pub client: Arc<Client>,
-    /// Where to tell.
+    /// Receives the events of the run.
     pub events: Events,
-    /// The run's cancellation.
+    /// The token that cancels the run.
     pub cancel: Cancel,
-    /// Runs the commands of builds.
+    /// Runs the commands of the builds.
     pub executor: Arc<dyn Executor>,
-    /// Runs the threads of steps.
+    /// Runs the steps on its threads.
     pub runtime: tokio::runtime::Handle,
 }
 
 impl Context {
-    /// Opens a project for a run. Nothing is written to the lock by itself in CI.
+    /// Opens a project for a run. In CI, larder does not add lines to the lock on its own.
     pub fn open(
         project: Project,
         options: Options,
@@ -102,7 +102,7 @@ impl Context {
         })
     }
 
-    /// The same run with another hub.
+    /// Replaces the hub.
     #[cfg(test)]
     pub(crate) fn with_hub(mut self, hub: Hub) -> Self {
         self.hub = OnceLock::from(Ok(hub));
@@ -117,10 +117,10 @@ impl Context {
             .ok_or_else(|| Error::usage(format!("no subsystem is called `{}`", target.name)))
     }
 
-    /// Where a target is installed.
+    /// The folder in which a target is installed.
     pub fn bin(&self, target: &Target) -> Bin {
         let dir = match (
-            &self.options.apart,
+            &self.options.install_root,
             self.project.subsystems.get(&target.name),
         ) {
             (Some(root), _) => root.join(&target.name),
@@ -131,7 +131,7 @@ impl Context {
         Bin::new(&target.name, &dir, &target.platform).with_links(self.settings.links)
     }
 
-    /// The keys wanted of a target.
+    /// The keys that are accepted for a target.
     pub fn wanted(&self, target: &Target) -> Result<Wanted> {
         inputs::wanted(
             &self.project,
@@ -141,19 +141,19 @@ impl Context {
         )
     }
 
-    /// The hub, to be read.
+    /// The hub, for reading.
     pub fn hub(&self) -> Result<&dyn HubReader> {
-        Ok(self.opened()?.reader())
+        Ok(self.open_hub()?.reader())
     }
 
-    /// The hub, to be published to; an error where it is read-only.
+    /// The hub, for publishing. It is an error if the hub is read-only.
     pub fn publisher(&self) -> Result<&dyn HubPublisher> {
-        self.opened()?.publisher().map_err(|read_only| {
+        self.open_hub()?.publisher().map_err(|read_only| {
             Error::failed(format!("cannot release to {}", read_only.hub)).cause(read_only.why)
         })
     }
 
-    fn opened(&self) -> Result<&Hub> {
+    fn open_hub(&self) -> Result<&Hub> {
         let github = &self.settings.remote.github;
         self.hub
             .get_or_init(|| larder_remote::hub::open(&self.project.hub, &self.client, github))
@@ -161,7 +161,7 @@ impl Context {
             .map_err(Clone::clone)
     }
 
-    /// How publishers are asked.
+    /// The client and the settings for requests to publishers.
     pub fn publishers(&self) -> Publishers<'_> {
         Publishers {
             client: &self.client,
@@ -169,7 +169,7 @@ impl Context {
         }
     }
 
-    /// git, as this run calls it.
+    /// A git runner with the environment of this run.
     pub fn git(&self) -> Git<'_> {
         Git::new(
             self.settings.environment(),
@@ -178,15 +178,16 @@ impl Context {
         )
     }
 
-    /// `.larder/<folder>`, made.
-    pub fn private(&self, folder: &str) -> Result<Utf8PathBuf> {
+    /// Creates the folder `.larder/<folder>` and returns its path.
+    pub fn larder_dir(&self, folder: &str) -> Result<Utf8PathBuf> {
         let dir = self.project.root.join(".larder").join(folder);
         larder_core::fs::create_dir_all(&dir)?;
         Ok(dir)
     }
 }
 
-/// Digests of source folders, each read once a run, or not at all while it looks as the state recorded.
+/// The digests of source folders. Each folder is read at most once in a run, and not at all if its
+/// metadata is as the state recorded it.
 #[derive(Default)]
 pub struct Sources {
     known: Vec<SourceState>,
@@ -194,7 +195,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// With what is remembered of earlier runs.
+    /// Starts with the source folders that earlier runs recorded.
     pub fn new(known: Vec<SourceState>) -> Self {
         Self {
             known,
@@ -202,7 +203,7 @@ impl Sources {
         }
     }
 
-    /// What was remembered of earlier runs.
+    /// The source folders that earlier runs recorded.
     pub fn known(&self) -> &[SourceState] {
         &self.known
     }
@@ -212,10 +213,10 @@ impl Sources {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(seen.entry(path.to_owned()).or_default())
         };
-        slot.get_or_init(|| self.look(path)).clone()
+        slot.get_or_init(|| self.check(path)).clone()
     }
 
-    fn look(&self, path: &Utf8Path) -> Result<SourceState> {
+    fn check(&self, path: &Utf8Path) -> Result<SourceState> {
         if let Some(known) = self.known.iter().find(|known| known.path == path)
             && known.watched.iter().all(Watched::holds)
         {
@@ -225,7 +226,8 @@ impl Sources {
     }
 
     fn read(path: &Utf8Path) -> Result<SourceState> {
-        // Look first, read then: what changes in between is seen next time.
+        // Record the metadata first and read the files then, so that the next run notices a change
+        // in between.
         let listing = tree::list(path)?;
         let folders = listing
             .folders
@@ -244,9 +246,10 @@ impl Sources {
         })
     }
 
-    /// Everything looked at in this run. What looks otherwise by now (larder itself made `.bin` in it, say) is read again,
-    /// and stands if its digest does.
-    pub fn looked(&self) -> Vec<SourceState> {
+    /// Every folder that was used in this run. If the metadata of a folder has changed by now (for
+    /// example because larder itself created `.bin` in it), the folder is read again, and the new
+    /// metadata is used if the digest is the same.
+    pub fn states(&self) -> Vec<SourceState> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let known = seen
             .values()
@@ -266,7 +269,7 @@ impl Sources {
         states
     }
 
-    /// Forgets a folder, after something in it changed.
+    /// Forgets a folder because something in it changed.
     pub fn forget(&self, path: &Utf8Path) {
         self.seen
             .lock()
@@ -275,7 +278,8 @@ impl Sources {
     }
 }
 
-/// `path` itself where the relative part is empty (a join would add a slash, and make another path of it).
+/// Joins two paths. An empty relative path gives `path` itself, because `Path::join` would add a
+/// slash.
 fn join(path: &Utf8Path, relative: &Utf8Path) -> Utf8PathBuf {
     if relative.as_str().is_empty() {
         path.to_owned()

@@ -1,5 +1,5 @@
-//! What a run tells while it goes: the API between running and showing. Terminal, plain text, JSON and tests read the
-//! same events.
+//! The events of a run: the interface between the code that runs and the code that shows. The
+//! terminal, plain text, JSON and the tests read the same events.
 
 use std::collections::BTreeMap;
 
@@ -8,67 +8,67 @@ use camino::Utf8PathBuf;
 use larder_core::error::Error;
 use larder_core::model::{Action, Outcome, Platform, SourceKind, Target, Version};
 
-/// What a running step is busy with.
+/// What a step is currently doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Looking: stamps, cache, hub.
+    /// It checks stamps, the cache or the hub.
     Checking,
-    /// Bytes arrive.
+    /// It receives bytes.
     Downloading,
-    /// A build's commands run.
+    /// It runs the commands of a build.
     Building,
-    /// An archive is made.
+    /// It writes an archive.
     Packing,
-    /// Bytes leave.
+    /// It sends bytes.
     Uploading,
-    /// Files are hashed or run.
+    /// It hashes or runs files.
     Verifying,
 }
 
-/// How loud a note is.
+/// How important a note is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Only with `-v`.
+    /// Shown only with `-v`.
     Detail,
-    /// Ordinary.
+    /// Always shown.
     Info,
-    /// Worth a look.
+    /// A problem that did not stop the run.
     Warning,
 }
 
-/// One thing that happened.
+/// An event of a run.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// The run begins with so many steps known.
+    /// The run starts.
     Started {
         /// What the command does.
         action: Action,
-        /// Steps known at the start.
+        /// The number of steps that are known at the start.
         steps: usize,
     },
-    /// A step is now busy with a phase.
+    /// A step enters a phase.
     Phase {
-        /// Which.
+        /// The target of the step.
         target: Target,
-        /// With what.
+        /// The phase.
         phase: Phase,
-        /// Bytes to come, where known.
+        /// The number of bytes to come, if it is known.
         total: Option<u64>,
     },
-    /// Bytes moved since the phase began.
+    /// Progress in the current phase of a step.
     Progress {
-        /// Which.
+        /// The target of the step.
         target: Target,
-        /// So far.
+        /// The number of bytes transferred since the phase began.
         bytes: u64,
     },
-    /// Something to say.
+    /// A message.
     Note {
-        /// Of which step, if of one.
+        /// The target that it is about, if it is about one.
         target: Option<Target>,
-        /// How loud.
+        /// How important it is.
         level: Level,
-        /// What.
+        /// The text.
         text: String,
     },
     /// A step ended.
@@ -79,18 +79,18 @@ pub enum Event {
     Summary(Summary),
 }
 
-/// How a step ended.
+/// The result of a step on one target.
 #[derive(Clone, Debug)]
 pub struct Finished {
-    /// What it did.
+    /// What the step did.
     pub action: Action,
-    /// On what.
+    /// The target.
     pub target: Target,
-    /// At which version.
+    /// The target's version.
     pub version: Version,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// How the bytes came, where bytes came.
+    /// The source that gave the artifact, if one did.
     pub source: Option<SourceKind>,
     /// Bytes transferred or written.
     pub bytes: u64,
@@ -102,22 +102,23 @@ pub struct Finished {
     pub reason: Option<String>,
     /// Where the bytes came from or went to: a url or path.
     pub place: Option<String>,
-    /// A build's log.
+    /// The log of the build, if there was a build.
     pub log: Option<Utf8PathBuf>,
-    /// Nothing was done: this is how it would end.
+    /// Nothing was done; this is the predicted result.
     pub dry_run: bool,
 }
 
-/// How a step ended that is about no single subsystem: a bundle, a project release, a task, a line of `ci:`.
+/// The result of a step that is not about a single subsystem: a bundle, a project release, a task,
+/// a line of `ci:`.
 #[derive(Clone, Debug)]
 pub struct Did {
-    /// What it did.
+    /// What the step did.
     pub action: Action,
-    /// On what: a file, a tag, a task, a command line.
+    /// What it worked on: a file, a tag, a task or a command line.
     pub subject: String,
-    /// For which platform, if for one.
+    /// The platform, if the step was for one.
     pub platform: Option<Platform>,
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
     /// Bytes transferred or written.
     pub bytes: u64,
@@ -125,14 +126,14 @@ pub struct Did {
     pub seconds: f64,
     /// Why it failed.
     pub error: Option<Error>,
-    /// Why it was skipped, or what else there is to say.
+    /// Why it was skipped, or another remark.
     pub reason: Option<String>,
     /// Where the bytes went to: a url or path.
     pub place: Option<String>,
 }
 
 impl Finished {
-    /// One that is yet to say more.
+    /// A result with only these fields; the caller sets the others.
     pub fn new(action: Action, target: Target, version: Version, outcome: Outcome) -> Self {
         Self {
             action,
@@ -152,7 +153,7 @@ impl Finished {
 }
 
 impl Did {
-    /// One that is yet to say more.
+    /// A result with only these fields; the caller sets the others.
     pub fn new(action: Action, subject: impl Into<String>, outcome: Outcome) -> Self {
         Self {
             action,
@@ -168,33 +169,34 @@ impl Did {
     }
 }
 
-/// How the run ended.
+/// The result of the run.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
-    /// Nothing failed.
+    /// Whether nothing failed.
     pub ok: bool,
-    /// How many steps ended how.
+    /// The number of steps for each outcome.
     pub counts: BTreeMap<Outcome, usize>,
     /// Wall time, seconds.
     pub seconds: f64,
 }
 
-/// The sending end of a run's events; clones share it. Sending never blocks and never fails.
+/// The sender of a run's events. Clones send to the same receiver. Sending never blocks and never
+/// fails.
 #[derive(Clone, Debug)]
 pub struct Events(std::sync::mpsc::Sender<Event>);
 
 impl Events {
-    /// A sender and the receiver it feeds.
+    /// Creates a sender and its receiver.
     pub fn channel() -> (Self, std::sync::mpsc::Receiver<Event>) {
         let (sender, receiver) = std::sync::mpsc::channel();
         (Self(sender), receiver)
     }
-    /// Tells.
+    /// Sends an event.
     pub fn send(&self, event: Event) {
-        // A receiver that is gone has nothing to show any more.
+        // A failure is ignored: if the receiver was dropped, nothing is shown any more.
         let _ = self.0.send(event);
     }
-    /// A note of a step.
+    /// Sends a note.
     pub fn note(&self, target: Option<&Target>, level: Level, text: impl Into<String>) {
         self.send(Event::Note {
             target: target.cloned(),
@@ -202,7 +204,7 @@ impl Events {
             text: text.into(),
         });
     }
-    /// A step is now busy with a phase.
+    /// Reports that a step enters a phase.
     pub fn phase(&self, target: &Target, phase: Phase, total: Option<u64>) {
         self.send(Event::Phase {
             target: target.clone(),
@@ -210,7 +212,7 @@ impl Events {
             total,
         });
     }
-    /// Bytes moved since the phase began.
+    /// Reports the number of bytes transferred since the phase began.
     pub fn progress(&self, target: &Target, bytes: u64) {
         self.send(Event::Progress {
             target: target.clone(),

@@ -1,9 +1,10 @@
-//! Where the commands of a build run. The engine prepares a [`BuildAction`] that is complete in
-//! itself, an [`Executor`] runs it, and what comes out is checked by the engine again: an executor
-//! decides nothing about keys, sources or outputs.
+//! Executors run the commands of a build. The engine prepares a self-contained [`BuildAction`], an
+//! [`Executor`] runs it, and the engine then checks the outputs. An executor decides nothing about
+//! keys, sources or outputs.
 //!
-//! [`LocalExecutor`] runs the commands on this machine. One that runs them elsewhere takes the same
-//! action: the work tree is its input root, `out` its only output.
+//! [`LocalExecutor`] runs the commands on this machine. An executor that runs them on another
+//! machine would take the same action: the work tree is its input root, and `out` is its only
+//! output.
 
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -15,21 +16,20 @@ use larder_core::environment::Environment;
 use larder_core::error::Result;
 use larder_process::{Command, Ended, Log, Output};
 
-/// Command lines to run, one by one, until one of them does not succeed.
+/// Command lines to run one after the other, until one of them fails.
 #[derive(Clone, Copy, Debug)]
 pub struct BuildAction<'a> {
     /// Lines for `sh -c` (cmd on Windows).
     pub commands: &'a [String],
-    /// All the variables that they see.
+    /// All environment variables of the commands.
     pub environment: &'a Environment,
-    /// The work tree: what they may read, and their current folder.
+    /// The work tree: the commands may read it, and it is their current folder.
     pub folder: &'a Utf8Path,
-    /// The existing, empty folder for what they make. Their lines and variables name it by this
-    /// path.
+    /// The existing, empty folder for the outputs. The lines and the variables contain this path.
     pub out: &'a Utf8Path,
-    /// Gets each line, and what it prints.
+    /// Receives each line and what it prints.
     pub log: &'a Log,
-    /// The longest time that all of them may take together.
+    /// The maximum time for all commands together.
     pub timeout: Duration,
 }
 
@@ -42,21 +42,21 @@ pub enum Execution {
     Failed {
         /// The command.
         command: String,
-        /// How it ended, in words.
+        /// How it ended, as text for people.
         reason: String,
     },
-    /// The time was up while a command ran, and it was ended.
+    /// The timeout was reached while a command ran, and the command was ended.
     TimedOut {
         /// The command.
         command: String,
     },
 }
 
-/// Runs actions, several at once from several threads. When the run is cancelled, or the time of an
-/// action is up, nothing that the action started runs on once `execute` has returned.
+/// Runs actions. `execute` may be called from several threads at once. After a cancellation or a
+/// timeout, no process that the action started is still running when `execute` returns.
 pub trait Executor: Send + Sync {
-    /// Runs an action to its end. An error means that it could not be run, or that the run was
-    /// cancelled.
+    /// Runs an action to its end. An error means that the action could not be run, or that the run
+    /// was cancelled.
     fn execute(&self, action: &BuildAction<'_>, cancel: &Cancel) -> Result<Execution>;
 }
 
@@ -70,7 +70,7 @@ impl Executor for LocalExecutor {
             commands,
             environment,
             folder,
-            // The commands write there by themselves.
+            // The commands have the path in their lines and variables.
             out: _,
             log,
             timeout,
@@ -90,8 +90,8 @@ impl Executor for LocalExecutor {
                     return Ok(Execution::Failed { command, reason });
                 }
                 Ended::TimedOut => {
-                    // What the commands printed tells more than a failure to add to it.
-                    let _ = log.note("(ended: over its time)");
+                    // A failure to write is ignored: the timeout is the error to report.
+                    let _ = log.note("(ended: the timeout was reached)");
                     return Ok(Execution::TimedOut { command });
                 }
                 Ended::NotFound(error) => return Err(error),
@@ -120,8 +120,8 @@ mod tests {
     use larder_core::error::Kind;
     use larder_core::fs;
 
-    /// Runs lines in a folder of their own; gives how that ended, the log, and the names of the
-    /// files they made.
+    /// Runs lines in a new folder. Returns the result, the log, and the names of the files that
+    /// they created in `out`.
     fn run(
         lines: &[&str],
         timeout: Duration,
@@ -189,7 +189,10 @@ mod tests {
         let (ended, log, _) = run(&lines, Duration::from_millis(600), &Cancel::new());
         let command = "sleep 30".to_owned();
         assert_eq!(ended.unwrap(), Execution::TimedOut { command });
-        assert_eq!(log, "$ sleep 0.3\n$ sleep 30\n(ended: over its time)\n");
+        assert_eq!(
+            log,
+            "$ sleep 0.3\n$ sleep 30\n(ended: the timeout was reached)\n"
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! One at a time: file locks that save work. Correctness never rests on them: where a file system has no locks, everything
-//! goes on without.
+//! File locks keep two processes from doing the same work. Correctness never depends on them: on a
+//! file system without locks, larder works without them.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -11,28 +11,31 @@ use larder_core::cancel::Cancel;
 use larder_core::error::Result;
 use larder_core::fs;
 
-/// Held until dropped.
+/// A file lock, which is held until it is dropped.
 #[derive(Debug)]
 pub struct FileLock {
     file: Option<File>,
 }
 
-/// After this long a waiting process says whom it waits for.
-const NAMED_AFTER: Duration = Duration::from_secs(5);
+/// After this time a waiting process reports which process it waits for.
+const REPORT_AFTER: Duration = Duration::from_secs(5);
 
 impl FileLock {
-    /// Takes a lock, waiting for whoever holds it; `on_wait` gets a sentence once the wait is long.
+    /// Takes a lock, and waits while another process holds it. After a long wait `on_wait` is
+    /// called once, with a message.
     pub fn take(path: &Utf8Path, cancel: &Cancel, on_wait: impl Fn(String)) -> Result<Self> {
         let start = Instant::now();
-        let mut told = false;
+        let mut reported = false;
         loop {
             let Some(mut file) = open(path)? else {
                 return Ok(Self { file: None });
             };
             match file.try_lock() {
-                // Whoever deleted `.larder` meanwhile made another file of that name possible.
+                // If `.larder` was deleted meanwhile, another process may have created and locked a
+                // new file at this path, so the lock counts only if the path still leads to this
+                // file.
                 Ok(()) if is_at(&file, path) => {
-                    // Only for the sentence below.
+                    // The text is only for the message of a process that waits; see `holder_of`.
                     let _ = file
                         .set_len(0)
                         .and_then(|()| write!(file, "larder, process {}", std::process::id()));
@@ -41,17 +44,11 @@ impl FileLock {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
                     cancel.check()?;
-                    if !told && start.elapsed() >= NAMED_AFTER {
-                        told = true;
-                        let mut holder = String::new();
-                        let _ = file.read_to_string(&mut holder);
+                    if !reported && start.elapsed() >= REPORT_AFTER {
+                        reported = true;
                         on_wait(format!(
-                            "waiting for {} ({path})",
-                            if holder.is_empty() {
-                                "another larder"
-                            } else {
-                                holder.trim()
-                            }
+                            "waiting for another larder{} ({path})",
+                            holder_of(&mut file)
                         ));
                     }
                     std::thread::sleep(Duration::from_millis(20));
@@ -61,19 +58,31 @@ impl FileLock {
         }
     }
 
-    /// Takes a lock that nobody holds at this moment.
-    pub fn take_now(path: &Utf8Path) -> Option<Self> {
+    /// Takes a lock if no process holds it at this moment.
+    pub fn try_take(path: &Utf8Path) -> Option<Self> {
         let file = open(path).ok()??;
         (file.try_lock().is_ok() && is_at(&file, path)).then_some(Self { file: Some(file) })
     }
 
-    /// Whether there is a lock at all: without one, others may be at the same work.
+    /// Whether the lock was really taken. If not (see `open`), another process may be doing the
+    /// same work.
     pub fn is_held(&self) -> bool {
         self.file.is_some()
     }
 }
 
-/// The lock's file; `None` where nothing can be written (a read-only cache, say): work is done twice at worst.
+/// The process that holds a lock, as ` (pid 123)`; empty if the lock's file does not name it.
+fn holder_of(file: &mut File) -> String {
+    let mut text = String::new();
+    let _ = file.read_to_string(&mut text);
+    match text.trim().rsplit_once(' ') {
+        Some((_, pid)) => format!(" (pid {pid})"),
+        None => String::new(),
+    }
+}
+
+/// Opens the lock's file. `None` if it can't be written, for example in a read-only cache; at worst
+/// two processes then do the same work.
 fn open(path: &Utf8Path) -> Result<Option<File>> {
     let read_only = |e: &io::Error| {
         matches!(
@@ -94,7 +103,7 @@ fn open(path: &Utf8Path) -> Result<Option<File>> {
             fs::create_dir_all(fs::parent(path.as_std_path())).ok();
             open()
         }
-        // What is in the way is named.
+        // Creating the folder gives an error that names the file that is in the way.
         Err(e) if e.kind() == io::ErrorKind::NotADirectory => {
             fs::create_dir_all(fs::parent(path.as_std_path()))?;
             open()
@@ -104,7 +113,7 @@ fn open(path: &Utf8Path) -> Result<Option<File>> {
     match opened {
         Ok(file) => Ok(Some(file)),
         Err(e) if read_only(&e) => Ok(None),
-        // The folder could not be made, for one of those reasons.
+        // The folder could not be created above, because the place is read-only.
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(fs::io_error("open", path, &e)),
     }

@@ -64,7 +64,7 @@ pub fn choose(project: &mut Project, name: &str, version: Option<Version>) -> Re
 /// Has a run install apart from the project, into a folder that is gone when this is dropped.
 pub fn apart(ctx: &mut Context) -> Result<fs::Scratch> {
     let scratch = fs::Scratch::new(&ctx.settings.remote.temp, "install")?;
-    ctx.options.apart = Some(scratch.path().to_owned());
+    ctx.options.install_root = Some(scratch.path().to_owned());
     Ok(scratch)
 }
 

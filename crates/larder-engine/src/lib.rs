@@ -1,6 +1,6 @@
-//! The engine: what each command does, with nothing of terminals or command lines.
+//! The engine: the work of each command, without any code for terminals or command lines.
 //!
-//! Settings come in as values, events and documents go out; nothing is printed here.
+//! It receives settings as values, and returns events and documents. It prints nothing.
 
 pub mod acquire;
 pub mod build;

@@ -1,5 +1,5 @@
-//! What a run is told about the machine and the user, resolved once by the command line and passed down. Nothing in here
-//! is read from the environment.
+//! The settings of a run. The command line resolves them once from the environment and the user's
+//! configuration and passes them as values; this module does not read the environment.
 
 use std::path::PathBuf;
 
@@ -11,33 +11,35 @@ use larder_remote::RemoteSettings;
 /// The settings of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Folder of the local cache.
+    /// The folder of the local cache.
     pub cache: Utf8PathBuf,
-    /// Whether installed binaries may be links, where the file system has them.
+    /// Whether installed binaries may be links, if the file system supports them.
     pub links: bool,
-    /// How other machines may be asked; also the variables and the temporary folder that child processes get.
+    /// The settings for requests to other machines; also the variables and the temporary folder for
+    /// child processes.
     pub remote: RemoteSettings,
-    /// The continuous integration that the run is a part of.
+    /// The CI job that the run is part of, if there is one.
     pub ci: CiContext,
 }
 
 impl Settings {
-    /// Variables for child processes that are the user's own programs. Builds see few of them.
+    /// The variables for child processes that are the user's own programs. Builds get only a few of
+    /// them.
     pub fn environment(&self) -> &Environment {
         &self.remote.environment
     }
 }
 
-/// What the system for continuous integration says of a run.
+/// What the CI system reports about the run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CiContext {
-    /// `CI` is true.
+    /// Whether the variable `CI` is true.
     pub is_ci: bool,
-    /// What GitHub Actions says, where the run is one of its jobs.
+    /// What GitHub Actions reports, if the run is one of its jobs.
     pub actions: Option<ActionsContext>,
 }
 
-/// What GitHub Actions says of a job.
+/// What GitHub Actions reports about a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ActionsContext {
     /// Name of the event that started the workflow, such as `push` or `pull_request`.
@@ -46,6 +48,6 @@ pub struct ActionsContext {
     pub reference: String,
     /// The file with the event's payload.
     pub payload: Option<PathBuf>,
-    /// Page of the workflow's run.
+    /// The url of the page of the workflow's run.
     pub run_url: Option<String>,
 }

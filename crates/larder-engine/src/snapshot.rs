@@ -1,8 +1,9 @@
-//! What a run leaves in the state snapshot, and the fast answer that the next run gets from it.
+//! Writes the state snapshot at the end of a run, and gives the next run a fast answer from it.
 //!
-//! The fast answer needs nothing but looks: no project is parsed, no runtime, TLS or template engine is set up, nothing is
-//! opened but the snapshot. It holds only if everything that decides still looks as recorded: the project's files, source
-//! folders, and the installed files of every target that is asked for.
+//! The fast answer only compares file metadata: larder does not parse the project, does not set up
+//! a runtime, TLS or the template engine, and opens no file except the snapshot. The answer is
+//! valid only if the metadata of everything that matters is still as recorded: the project's files,
+//! the source folders, and the installed files of all requested targets.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -17,7 +18,7 @@ use larder_core::fs;
 use larder_core::model::{Digest, Name, Platform, Target};
 use larder_core::project::{Project, RenderedSource};
 
-/// Records what a run found or made. Writes nothing where nothing changed.
+/// Records what a run found or made. Writes nothing if nothing changed.
 pub fn save(ctx: &Context, done: &BTreeMap<Target, Done>) -> Result<()> {
     if ctx.options.dry_run {
         return Ok(());
@@ -31,7 +32,7 @@ pub fn save(ctx: &Context, done: &BTreeMap<Target, Done>) -> Result<()> {
     if !settled {
         state.definition = Vec::new();
     }
-    state.sources = ctx.sources.looked();
+    state.sources = ctx.sources.states();
     state
         .sources
         .retain(|source| Watched::settle(&source.watched));
@@ -123,7 +124,7 @@ pub fn save(ctx: &Context, done: &BTreeMap<Target, Done>) -> Result<()> {
     state.save(&project.root)
 }
 
-/// The state as it was loaded, sources included.
+/// The state as it was loaded, including the source folders.
 fn with_sources(ctx: &Context) -> State {
     let mut sources = ctx.sources.known().to_vec();
     let mut state = ctx.state.clone();
@@ -131,7 +132,8 @@ fn with_sources(ctx: &Context) -> State {
     state
 }
 
-/// The project's files as they looked before they were read: what changed since is seen by the next run.
+/// The metadata of the project's files from before they were read, so that the next run notices a
+/// later change.
 fn definition(project: &Project) -> Vec<Watched> {
     let looks = project.looks.iter();
     looks
@@ -139,7 +141,8 @@ fn definition(project: &Project) -> Vec<Watched> {
         .collect()
 }
 
-/// Source folders that a target's keys depend on: its own, and those of what its build needs.
+/// The source folders that a target's keys depend on: its own, and those of the subsystems that its
+/// build needs.
 fn source_paths(
     project: &Project,
     name: &Name,
@@ -167,9 +170,10 @@ fn source_paths(
     Ok(found)
 }
 
-/// The fast answer: the host targets that some words mean, if all of them are recorded as up to date and still look so.
+/// The fast answer: returns the host targets that the words select, if all of them are recorded as
+/// up to date and their metadata is unchanged. `None` means that a full run is needed.
 pub fn up_to_date(root: &Utf8Path, words: &[String]) -> Option<Vec<TargetState>> {
-    // A killed build left its folder: a full run removes it.
+    // A killed build left its work folder; a full run is needed to remove it.
     if !larder_core::fs::list(root.join(".larder/work"))
         .ok()?
         .is_empty()
@@ -196,7 +200,8 @@ pub fn up_to_date(root: &Utf8Path, words: &[String]) -> Option<Vec<TargetState>>
         .map(|target| (target.name.as_str(), target))
         .collect();
     let mut wanted: BTreeMap<&str, &TargetState> = BTreeMap::new();
-    // By text: paths compare component by component, which a thousand sources would feel.
+    // The keys are text, because paths are compared component by component, which is slow for a
+    // thousand sources.
     let known: HashMap<&str, &SourceState> = state
         .sources
         .iter()

@@ -160,8 +160,8 @@ fn keeping_going_skips_only_what_needs_the_failed() {
 }
 
 #[test]
-fn a_blank_in_the_path_is_named_where_it_may_be_why_a_build_failed() {
-    let env = TestEnv::new().another("with a blank");
+fn a_failed_build_in_a_path_with_a_space_gets_a_hint() {
+    let env = TestEnv::new().another("with a space");
     env.recipe(
         "tool",
         "binaries: [tool]\nbuild:\n  source: {dir: .}\n  commands: [\"echo x > {{ out }}/tool\"]\n",
@@ -169,7 +169,7 @@ fn a_blank_in_the_path_is_named_where_it_may_be_why_a_build_failed() {
     env.versions(&[("tool", "v1")], "");
     let said = env.larder(["ensure", "all"]).exits(1).stderr;
     assert!(
-        said.contains("help: there is a blank in the project's path: quote"),
+        said.contains("help: the project's path contains a space: quote"),
         "{said}"
     );
     env.edit(

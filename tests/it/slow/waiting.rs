@@ -19,7 +19,7 @@ fn whoever_waits_for_a_stopped_larder_says_so() {
     holder.wait().unwrap();
     let said = all_well(vec![other]).remove(0);
     assert!(
-        said.contains(&format!("waiting for larder, process {}", holder.id())),
+        said.contains(&format!("waiting for another larder (pid {})", holder.id())),
         "{said}"
     );
     assert_eq!(count(&counter), 2);

@@ -138,7 +138,7 @@ fn a_need_that_fails_names_the_exit_code() {
     let out = env.larder(["run", "greet"]).exits(1);
     assert!(
         out.stderr
-            .contains("needs `false` 9, and the one here does not tell its version"),
+            .contains("needs `false` 9, but the installed `false` does not print its version"),
         "{}",
         out.stderr
     );

@@ -242,7 +242,8 @@ impl Done {
 
 /// The file lock of a target in this project, and the installed set that it protects.
 pub struct LockedTarget {
-    /// The installed set. It is opened as shared if the file system does not support file locks.
+    /// The installed set. It is marked as shared if no file lock could be taken, because another
+    /// process may then install into it at the same time.
     pub bin: Bin,
     _lock: FileLock,
 }

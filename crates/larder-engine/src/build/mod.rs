@@ -1,13 +1,13 @@
-//! A build: clean work folder, declared environment, own process group, log, timeout, and outputs that are checked before
-//! anything is installed.
+//! A build runs in a clean work folder, with a declared environment, a process group of its own, a
+//! log and a timeout. Its outputs are checked before anything is installed.
 //!
 //! ```text
 //! <name>-<platform>-*       in `.larder/work`, one for each build
 //!   src                     a fresh copy of the source; commands run here
 //!   out                     `{{ out }}`: existing, empty, absolute
 //!   tmp                     TMPDIR
-//!   lock                    held while the build is under way
-//! <name>-<platform>.log     in `.larder/logs`, all that the commands say
+//!   lock                    a file lock, held while the build runs
+//! <name>-<platform>.log     in `.larder/logs`, everything that the commands print
 //! ```
 
 mod outputs;
@@ -29,18 +29,18 @@ use larder_core::fs::{self, IoContext};
 use larder_core::model::{Artifact, Origin, Outcome, SourceKind, Target};
 use work::Work;
 
-pub use work::sweep;
+pub use work::remove_abandoned;
 
-/// Builds a target, whose `build.needs` are present, and installs what came out.
+/// Builds a target and installs the result. Its `build.needs` must already be installed.
 pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
-    let held = acquire::lock_target(ctx, target)?;
+    let locked = acquire::lock_target(ctx, target)?;
     let request = Request::new(ctx, target)?;
-    // Whoever held the lock before may have done it.
+    // Another process may have installed the target while this one waited for the lock.
     if !ctx.options.rebuild
         && !ctx.options.reinstall
         && let Freshness::UpToDate {
             artifact, watched, ..
-        } = freshness::read(&request, &held.bin)?
+        } = freshness::read(&request, &locked.bin)?
     {
         return Ok(Done::up_to_date(artifact, watched));
     }
@@ -48,7 +48,8 @@ pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
         .wanted
         .of(Origin::Build)
         .ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", target.name)))?;
-    // One build of the same inputs at a time on this machine: whoever waited finds it in the cache.
+    // Only one process on this machine builds the same inputs at a time; a process that waited
+    // finds the result in the cache.
     let _once = match ctx.cache.lock_path(&inputs.digest) {
         Ok(path) => Some(FileLock::take(&path, &ctx.cancel, |text| {
             ctx.events.note(Some(target), Level::Info, text);
@@ -57,26 +58,27 @@ pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
     };
     if !ctx.options.rebuild && ctx.options.source.is_none() {
         for entry in sources::cache::entries(&request)? {
-            let staging = held.bin.stage()?;
+            let staging = locked.bin.stage()?;
             if entry.artifact.origin == Origin::Build
                 && let Some(taken) = sources::cache::restore(&request, entry, staging.path())?
             {
-                return acquire::install(&request, &held.bin, staging, taken, reason.to_owned());
+                return acquire::install(&request, &locked.bin, staging, taken, reason.to_owned());
             }
         }
     }
-    ctx.private("logs")?;
+    ctx.larder_dir("logs")?;
     let log = log_path(ctx, target);
     fs::create(&log)?;
     ctx.events.phase(target, Phase::Building, None);
     let mut work = Work::new(&request, &log)?;
     let made = work
         .run()
-        .map_err(|error| ended_badly(error, target, &log))?;
-    let staging = held.bin.stage()?;
+        .map_err(|error| build_error(error, target, &log))?;
+    let staging = locked.bin.stage()?;
     for file in &made.files {
         let from = work.out.join(&file.name);
-        // The work folder is of the same file system, the staging folder takes the files over.
+        // The work folder and the staging folder are usually on the same file system; if not, the
+        // file is copied.
         if fs::rename(&from, staging.path().join(&file.name)).is_err() {
             let mut source = fs::open(&from)?;
             let mut target = fs::create(staging.path().join(&file.name))?;
@@ -100,7 +102,7 @@ pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
         observed: made.observed,
     };
     acquire::store_in_cache(&request, &staging, &entry);
-    let watched = held.bin.install(staging, &entry.artifact)?;
+    let watched = locked.bin.install(staging, &entry.artifact)?;
     Ok(Done {
         outcome: Outcome::Built,
         source: Some(SourceKind::Build),
@@ -113,7 +115,7 @@ pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
     })
 }
 
-/// Where a target's build tells what happens.
+/// The log file of a target's build.
 pub fn log_path(ctx: &Context, target: &Target) -> Utf8PathBuf {
     ctx.project
         .root
@@ -121,14 +123,14 @@ pub fn log_path(ctx: &Context, target: &Target) -> Utf8PathBuf {
         .join(format!("{}-{}.log", target.name, target.platform))
 }
 
-fn ended_badly(error: Error, target: &Target, log: &Utf8Path) -> Error {
+fn build_error(error: Error, target: &Target, log: &Utf8Path) -> Error {
     if matches!(error.kind(), larder_core::Kind::Interrupted(_)) {
         return error;
     }
     let error = error.context(format!("the build of {target} failed"));
     if log.as_str().contains(char::is_whitespace) {
         return error
-            .hint("there is a blank in the project's path: quote \"{{ out }}\" and \"{{ src }}\" in the recipe's commands");
+            .hint("the project's path contains a space: quote \"{{ out }}\" and \"{{ src }}\" in the recipe's commands");
     }
     error
 }

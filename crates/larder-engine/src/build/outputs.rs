@@ -1,4 +1,5 @@
-//! What a build must have made: every file that the recipe declares, and what there is to observe of them.
+//! Checks the outputs of a build: every file that the recipe declares must exist. Also records
+//! facts about them, such as the lowest glibc version.
 
 use camino::Utf8PathBuf;
 
@@ -10,7 +11,8 @@ use larder_core::keys::tree;
 use larder_core::model::{ArtifactFile, FileName, version_order};
 
 impl Work<'_> {
-    /// Every declared file: there, not empty, and of the right platform.
+    /// Every declared file. Each must exist and must not be empty, and binaries must be for the
+    /// target's platform.
     pub(super) fn outputs(&self) -> Result<Vec<ArtifactFile>> {
         let platform = &self.target.platform;
         let mut files = Vec::new();
@@ -38,7 +40,7 @@ impl Work<'_> {
         Ok(files)
     }
 
-    /// Puts the first of these files that exists at the top of `out`.
+    /// Moves or copies the first candidate that exists to the top of `out`.
     fn collect(&self, name: &FileName, candidates: &[Utf8PathBuf]) -> Result<()> {
         let target = self.out.join(name);
         for candidate in candidates {
@@ -54,7 +56,7 @@ impl Work<'_> {
                 return Err(Error::failed(format!("the build made an empty `{name}`")));
             }
             if fs::lstat(candidate)?.is_some_and(|meta| meta.is_symlink()) || *candidate != target {
-                // A link is replaced by what it leads to.
+                // Replace a link with the file that it points to.
                 let bytes_from = fs::open(candidate)?;
                 let staged = self.tmp.join(format!("collect-{name}"));
                 std::io::copy(&mut { bytes_from }, &mut fs::create(&staged)?)
@@ -79,7 +81,8 @@ impl Work<'_> {
         })
     }
 
-    /// The lowest glibc that all of these files run on, if any is linked to one.
+    /// The lowest glibc version that all of these files run on; `None` if none of them is linked to
+    /// glibc.
     pub(super) fn lowest_glibc(&self, files: &[ArtifactFile]) -> Option<String> {
         files
             .iter()
@@ -87,7 +90,7 @@ impl Work<'_> {
             .max_by(|a, b| version_order::compare(a, b))
     }
 
-    /// The lowest glibc that a file runs on, if it is linked to one.
+    /// The lowest glibc version that a file runs on; `None` if it is not linked to glibc.
     fn glibc(&self, file: &ArtifactFile) -> Option<String> {
         match executable::inspect(self.out.join(&file.name)).ok()? {
             Executable::Native(native) => native.glibc,

@@ -1,4 +1,4 @@
-//! The source of a build, put into an empty folder.
+//! Puts the source code of a build into an empty folder.
 
 use camino::Utf8Path;
 
@@ -16,7 +16,7 @@ use larder_process::Log;
 use larder_remote::http::Request;
 use larder_remote::origin::Stated;
 
-/// Puts a source into `into`; the commit, if it is a git source.
+/// Puts the source code into `into`. Returns the commit if it is a git source.
 pub fn fetch(
     request: &acquire::request::Request<'_>,
     source: &RenderedSource,
@@ -28,7 +28,7 @@ pub fn fetch(
         RenderedSource::Dir { path } => copy_dir(ctx, path, into).map(|()| None),
         RenderedSource::Git { url, rev } => ctx.git().clone(url, rev, into, log).map(Some),
         RenderedSource::Url { url, sha256 } => archive(request, url, sha256, into).map(|()| None),
-        // cargo fetches it itself.
+        // cargo downloads the crate itself.
         RenderedSource::Crate { .. } => Ok(None),
     }
 }
@@ -38,7 +38,8 @@ fn copy_dir(ctx: &Context, path: &Utf8Path, into: &Utf8Path) -> Result<()> {
     let wanted = ctx.sources.dir(path)?;
     let listing = tree::list(path)?;
     tree::copy(path, &listing, into)?;
-    // The key is of what is built, so it is the copy that counts.
+    // The key must describe what is built, so the digest of the copy is checked, not that of the
+    // original folder.
     if tree::digest(
         into,
         &tree::Listing {
@@ -55,8 +56,9 @@ fn copy_dir(ctx: &Context, path: &Utf8Path, into: &Utf8Path) -> Result<()> {
     Ok(())
 }
 
-/// Fetches an archive, unpacks it while it arrives, and checks its digest before anything uses it. Where all of it lies in
-/// one folder, that folder's content is the source.
+/// Downloads an archive, unpacks it while it arrives, and checks its digest before anything uses
+/// it. If the archive has a single folder at its top, the content of that folder becomes the source
+/// code.
 fn archive(
     request: &acquire::request::Request<'_>,
     url: &str,
@@ -94,7 +96,7 @@ fn archive(
     Ok(())
 }
 
-/// The error of an archive that a recipe names and that is not there.
+/// The error for a source archive that does not exist at the recipe's url.
 pub fn missing(url: &str) -> Error {
     Error::failed(format!("the source {url} does not exist"))
         .hint("check `build.source.url` and the version")

@@ -1,4 +1,4 @@
-//! One build under way: its folder, its environment, its commands.
+//! One running build: its work folder, its environment and its commands.
 
 use std::time::Duration;
 
@@ -18,8 +18,9 @@ use larder_core::model::{ArtifactFile, Platform, Target};
 use larder_core::project::{Build, RenderedBuild, RenderedSource, Subsystem};
 use larder_process::Log;
 
-/// What a build's commands may see of the environment, beside what the recipe declares.
-const PASSED: &[&str] = &[
+/// The environment variables that larder passes to the commands of a build. The recipe can declare
+/// more.
+const PASSED_VARIABLES: &[&str] = &[
     "PATH",
     "HOME",
     "USER",
@@ -54,13 +55,13 @@ const PASSED: &[&str] = &[
     "ProgramData",
 ];
 
-/// What a build made.
-pub(super) struct Made {
+/// The files that a build made, and what was observed of it.
+pub(super) struct BuildResult {
     pub(super) files: Vec<ArtifactFile>,
     pub(super) observed: Observed,
 }
 
-/// A build under way; its folder goes when it is dropped.
+/// A running build. Its work folder is removed when it is dropped.
 pub(super) struct Work<'a> {
     pub(super) request: &'a Request<'a>,
     pub(super) ctx: &'a Context,
@@ -75,30 +76,33 @@ pub(super) struct Work<'a> {
     pub(super) tmp: Utf8PathBuf,
 }
 
-/// A folder that is removed with all in it, read-only folders too; a lock in it says that someone is at work there.
+/// A work folder, which is removed with all its content, including read-only folders. The file lock
+/// shows other processes that a build is running in it.
 struct WorkDir(Utf8PathBuf, Option<FileLock>);
 
 impl Drop for WorkDir {
     fn drop(&mut self) {
         self.1 = None;
-        // What can't be removed now is litter in `.larder`, which is safe to delete.
+        // A failure is ignored: `.larder` is safe to delete, and the next run tries again.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-/// In a work folder: held while a build is under way in it, whatever becomes of the target's own lock.
+/// The name of the lock file in a work folder. It is held while a build runs in the folder,
+/// independently of the target's own lock.
 const WORK_LOCK: &str = "lock";
 
-/// Removes the work folders of killed builds: those whose target nobody is at work on.
-pub fn sweep(ctx: &Context) -> Result<()> {
+/// Removes the work folders of killed builds. A folder is removed only if no process holds its lock
+/// or the lock of its target.
+pub fn remove_abandoned(ctx: &Context) -> Result<()> {
     let larder = ctx.project.root.join(".larder");
     for name in fs::list(larder.join("work"))? {
         let Some((target, _)) = name.rsplit_once('-') else {
             continue;
         };
         let folder = larder.join("work").join(&name);
-        if let Some(_held) = FileLock::take_now(&larder.join("locks").join(target))
-            && FileLock::take_now(&folder.join(WORK_LOCK)).is_some()
+        if let Some(_held) = FileLock::try_take(&larder.join("locks").join(target))
+            && FileLock::try_take(&folder.join(WORK_LOCK)).is_some()
         {
             fs::remove_dir_all(folder)?;
         }
@@ -113,14 +117,15 @@ impl<'a> Work<'a> {
             .build
             .as_ref()
             .ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", target.name)))?;
-        let parent = ctx.private("work")?;
-        // A name that no process had before: what an orphan of a killed run still writes goes to an abandoned folder.
+        let parent = ctx.larder_dir("work")?;
+        // The name is unique, so that a child that outlived a killed run can't write into the
+        // folder of a new build.
         let dir = tempfile::Builder::new()
             .prefix(&format!("{}-{}-", target.name, target.platform))
             .tempdir_in(&parent);
         let dir = Utf8PathBuf::from_path_buf(dir.at("create a folder in", &parent)?.keep())
             .unwrap_or_default();
-        let lock = FileLock::take_now(&dir.join(WORK_LOCK));
+        let lock = FileLock::try_take(&dir.join(WORK_LOCK));
         let dir = WorkDir(dir, lock);
         let (src, out, tmp) = (dir.0.join("src"), dir.0.join("out"), dir.0.join("tmp"));
         for folder in [&src, &out, &tmp] {
@@ -155,7 +160,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    pub(super) fn run(&mut self) -> Result<Made> {
+    pub(super) fn run(&mut self) -> Result<BuildResult> {
         let tools = self.check_tools()?;
         let commit = source::fetch(self.request, &self.rendered.source, &self.src, &self.log)?;
         self.pin_commit(commit.as_deref())?;
@@ -176,10 +181,11 @@ impl<'a> Work<'a> {
                 .and_then(|actions| actions.run_url.clone()),
             time: Some(jiff::Timestamp::now().to_string()),
         };
-        Ok(Made { files, observed })
+        Ok(BuildResult { files, observed })
     }
 
-    /// A git rev is pinned to the commit it meant first; a tag that moved is an integrity error.
+    /// Pins a git revision to the commit that it first resolved to. If a tag was moved since, that
+    /// is an integrity error.
     fn pin_commit(&self, commit: Option<&str>) -> Result<()> {
         let (RenderedSource::Git { url, rev }, Some(commit)) = (&self.rendered.source, commit)
         else {
@@ -199,7 +205,7 @@ impl<'a> Work<'a> {
         })
     }
 
-    /// The recipe's commands; a crate without any is installed by cargo.
+    /// The recipe's commands. A crate source without commands is built with `cargo install`.
     fn commands(&self) -> Vec<String> {
         match &self.rendered.source {
             RenderedSource::Crate { name, version } if self.rendered.commands.is_empty() => {
@@ -208,7 +214,7 @@ impl<'a> Work<'a> {
                 } else {
                     format!(" --target {}", self.target.platform.target())
                 };
-                // Names and versions were checked to be plain words.
+                // Quoting is not needed: names and versions were checked when the recipe was read.
                 vec![format!(
                     "cargo install --locked --no-track --root \"$LARDER_ROOT\" --version ={version}{target}{} {name}",
                     if self.ctx.options.offline {
@@ -223,7 +229,7 @@ impl<'a> Work<'a> {
     }
 
     pub(super) fn environment(&self) -> Environment {
-        let mut env = self.ctx.settings.environment().only(PASSED);
+        let mut env = self.ctx.settings.environment().only(PASSED_VARIABLES);
         let needs = self.declared.needs.iter().chain(&self.subsystem.needs);
         let dirs = needs.map(|need| {
             let target = Target {
@@ -248,7 +254,7 @@ impl<'a> Work<'a> {
             env.set("TMP", self.tmp.as_str());
         }
         if matches!(self.rendered.source, RenderedSource::Crate { .. }) {
-            // cargo installs into `<root>/bin`; outputs are looked for there, too.
+            // cargo installs into `<root>/bin`, where the outputs are searched as well.
             env.set("LARDER_ROOT", self.out.as_str());
             env.set("CARGO_TARGET_DIR", self.tmp.join("target").as_str());
         }
@@ -276,11 +282,12 @@ impl<'a> Work<'a> {
                 "`{command}` took longer than {}",
                 minutes(self.declared.timeout)
             ))
-            .hint("raise `build.timeout` if that is to be expected")),
+            .hint("increase `build.timeout` if this build needs more time")),
         }
     }
 
-    /// The recipe's `verify`, after a host build: exit 0 and the version printed.
+    /// Runs the recipe's `verify` after a build for the host. It must exit with 0 and print the
+    /// version.
     fn verify(&self) -> Result<()> {
         if self.target.platform != Platform::host() {
             return Ok(());

@@ -2,18 +2,21 @@
 //!
 //! ```text
 //! <cache>/v1/files/3f/3f2a9c…           one file's bytes, named by their sha256
-//! <cache>/v1/index/<origin>/<inputs>    what these inputs gave: a line `larder-entry-1 <sha256>`, then JSON, see [`Entry`]
+//! <cache>/v1/index/<origin>/<inputs>    the artifact of these inputs: a line `larder-entry-1 <sha256>`, then JSON ([`Entry`])
 //! <cache>/v1/explanations/<inputs>      the fields of an inputs digest, to explain a miss later: JSON
-//! <cache>/v1/locks/<inputs>             held while someone works on these inputs; only saves work
-//! <cache>/v1/tmp/                       staging of this file system
-//! <cache>/v1/quarantine/                what was found damaged
+//! <cache>/v1/locks/<inputs>             file locks, so that two processes don't build the same inputs
+//! <cache>/v1/tmp/                       staging, on the same file system
+//! <cache>/v1/quarantine/                files that were found damaged
 //! ```
 //!
-//! Files are written beside and renamed, so a reader sees all or nothing; they are hashed on every way in *and* out, so
-//! damage is found, set aside and fetched again. Nothing here is flushed to disk: what a power cut spoils fails its hash.
-//! A file's modification time is when it was last used; `prune` goes by it.
+//! Files are written under a temporary name and then renamed, so a reader sees a complete file or
+//! none. They are hashed when they are stored *and* when they are restored, so damage is detected,
+//! and the damaged file is set aside and obtained again. Nothing is flushed to disk, because a file
+//! that a power failure damaged does not match its hash. A file's modification time is the time of
+//! its last use, and `prune` relies on it.
 //!
-//! Knows artifacts; does not know projects, except that a managed entry names the hub it came from.
+//! The cache knows artifacts. It does not know projects, except that a managed entry names the hub
+//! it came from.
 
 mod prune;
 
@@ -31,30 +34,31 @@ use larder_core::fs::{self, IoContext};
 use larder_core::keys::tree;
 use larder_core::model::{Artifact, ArtifactFile, Digest, Hasher, Origin, SourceKind};
 
-/// What an entry's first line begins with; its sha256 is of what follows the line.
+/// The beginning of an entry's first line. The sha256 that follows it covers everything after that
+/// line.
 const MARK: &str = "larder-entry-1 ";
 
-/// A cache folder.
+/// The cache in one folder.
 #[derive(Clone, Debug)]
 pub struct Cache {
     root: Utf8PathBuf,
 }
 
-/// What some inputs gave.
+/// The artifact of some inputs, and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The artifact.
     pub artifact: Artifact,
-    /// How it first came here.
+    /// The source that it first came from.
     #[serde(rename = "via")]
     pub source: SourceKind,
-    /// Identity of the hub it was downloaded from, if it was.
+    /// The identity of the hub, if it was downloaded from one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hub: Option<String>,
-    /// The file it was taken from, for artifacts that were not built here.
+    /// The file that it was unpacked from; `None` if it was built on this machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<TakenFrom>,
-    /// What was observed when it was made.
+    /// Facts that were recorded when it was built, such as tool versions.
     #[serde(default)]
     pub observed: Observed,
 }
@@ -64,9 +68,9 @@ pub struct Entry {
 pub struct TakenFrom {
     /// Its digest.
     pub sha256: Digest,
-    /// Its bytes.
+    /// Its size in bytes.
     pub size: u64,
-    /// Where it was had: a url, or a registry coordinate.
+    /// The place it was downloaded from: a url or a registry coordinate.
     pub url: String,
 }
 
@@ -78,7 +82,7 @@ impl Entry {
         Ok(format!("{MARK}{}\n{json}", Digest::of(json.as_bytes())).into_bytes())
     }
 
-    /// `None` where it is damaged or of another format.
+    /// `None` if the entry is damaged or has another format.
     fn parse(bytes: &[u8]) -> Option<Self> {
         let (sha256, json) = std::str::from_utf8(bytes)
             .ok()?
@@ -92,14 +96,14 @@ impl Entry {
 }
 
 impl Cache {
-    /// The cache at a folder, which need not exist yet.
+    /// The cache in a folder, which does not have to exist yet.
     pub fn at(dir: &Utf8Path) -> Self {
         Self {
             root: dir.join("v1"),
         }
     }
 
-    /// Folder of this cache's format, inside the cache folder.
+    /// The folder for this version of the format, inside the cache folder.
     pub fn root(&self) -> &Utf8Path {
         &self.root
     }
@@ -116,7 +120,8 @@ impl Cache {
             .join(inputs.to_string())
     }
 
-    /// Where to put things together before they enter.
+    /// Creates a temporary folder on the file system of the cache, for files that are about to be
+    /// stored.
     pub fn staging(&self) -> Result<tempfile::TempDir> {
         let dir = self.root.join("tmp");
         fs::create_dir_all(&dir)?;
@@ -126,7 +131,7 @@ impl Cache {
             .at("create a folder in", &dir)
     }
 
-    /// What these inputs gave, if that is known here. A damaged entry counts as absent.
+    /// The entry for these inputs, if there is one. A damaged entry counts as absent.
     pub fn lookup(&self, origin: Origin, inputs: &Digest) -> Result<Option<Entry>> {
         let Some(bytes) = fs::read_opt(self.entry_path(origin, inputs))? else {
             return Ok(None);
@@ -135,7 +140,8 @@ impl Cache {
             .filter(|e| e.artifact.inputs == *inputs && e.artifact.origin == origin))
     }
 
-    /// Takes in an artifact whose files stand, verified, in a folder, and records what inputs it answers.
+    /// Stores an artifact under its inputs. Its files must be in the folder, and they must be
+    /// verified already.
     pub fn insert(&self, dir: &Utf8Path, entry: &Entry) -> Result<()> {
         for ArtifactFile {
             name,
@@ -165,7 +171,8 @@ impl Cache {
             .prefix("file-")
             .tempfile_in(&staging)
             .at("create a file in", &staging)?;
-        // The kernel copies (shares extents where it can): the bytes were hashed on their way to `from`.
+        // The kernel copies the file, or shares its extents if it can. No hash is needed: the bytes
+        // were hashed when they were written to `from`.
         io::copy(&mut fs::open(from)?, staged.as_file_mut()).at("copy into the cache", from)?;
         staged
             .persist(&to)
@@ -173,7 +180,8 @@ impl Cache {
         Ok(())
     }
 
-    /// Whether the files of an artifact are all there and undamaged: each is read and hashed, nothing is changed.
+    /// Whether all files of an artifact are in the cache and undamaged. Reads and hashes each of
+    /// them, and changes nothing.
     pub fn is_whole(&self, artifact: &Artifact) -> Result<bool> {
         for file in &artifact.files {
             let path = self.file(&file.sha256);
@@ -185,8 +193,9 @@ impl Cache {
         Ok(true)
     }
 
-    /// Puts an artifact's files into an existing folder under their names, hashing them on the way. `false` where the
-    /// cache lacks one, or holds damaged bytes (which are set aside): then the folder's content is worth nothing.
+    /// Copies an artifact's files into an existing folder and hashes them on the way. Returns
+    /// `false` if a file is missing or damaged (a damaged file is set aside); the caller must then
+    /// discard the content of the folder.
     pub fn restore(
         &self,
         artifact: &Artifact,
@@ -223,18 +232,21 @@ impl Cache {
             if hasher.finish() != *sha256
                 || fs::stat(&target)?.is_none_or(|meta| meta.len() != *size)
             {
-                // Best effort: in a read-only cache it stays, and is refused again next time.
+                // A failure is ignored: in a read-only cache the damaged file stays, and the next
+                // restore rejects it again.
                 let _ = self.quarantine(&path);
                 return Ok(false);
             }
             fs::set_mode(&target, *mode)?;
-            // Best effort: a read-only cache still restores, its files just look unused.
+            // A failure is ignored: a read-only cache can still restore; only the time of the last
+            // use is not updated.
             let _ = from.set_modified(SystemTime::now());
         }
         Ok(true)
     }
 
-    /// Whether every file of an artifact is here (by name and size; bytes are checked when they leave).
+    /// Whether every file of an artifact is in the cache. Compares only name and size; the bytes
+    /// are checked when they are restored.
     pub fn holds(&self, artifact: &Artifact) -> Result<bool> {
         for file in &artifact.files {
             if fs::stat(self.file(&file.sha256))?.is_none_or(|meta| meta.len() != file.size) {
@@ -250,7 +262,7 @@ impl Cache {
         fs::rename(path, dir.join(path.file_name().unwrap_or("damaged")))
     }
 
-    /// Remembers what an inputs digest was made of.
+    /// Stores the fields that an inputs digest was computed from.
     pub fn explain(&self, inputs: &Digest, fields: &[(String, String)]) -> Result<()> {
         let path = self.root.join("explanations").join(inputs.to_string());
         if fs::stat(&path)?.is_some() {
@@ -262,7 +274,7 @@ impl Cache {
         self.write_small(&path, &json)
     }
 
-    /// What an inputs digest was made of, if that was ever seen here.
+    /// The fields that an inputs digest was computed from, if they were stored.
     pub fn explanation(&self, inputs: &Digest) -> Option<Vec<(String, String)>> {
         let bytes =
             fs::read_opt(self.root.join("explanations").join(inputs.to_string())).ok()??;
@@ -283,7 +295,7 @@ impl Cache {
         Ok(())
     }
 
-    /// Path of the lock for work on some inputs; the folder is made.
+    /// The path of the lock file for some inputs. Creates the folder if necessary.
     pub fn lock_path(&self, inputs: &Digest) -> Result<Utf8PathBuf> {
         let dir = self.root.join("locks");
         fs::create_dir_all(&dir)?;

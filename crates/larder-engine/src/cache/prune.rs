@@ -1,4 +1,4 @@
-//! Looking after a cache: how big it is, what was not used lately, whether its bytes are right.
+//! Maintenance of a cache: measures its size, removes unused files and checks for damage.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,34 +10,34 @@ use larder_core::error::{Error, Result};
 use larder_core::keys::tree;
 use larder_core::{fs, human};
 
-/// How big a cache is.
+/// The size of a cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Usage {
-    /// Files held.
+    /// Number of files.
     pub files: u64,
-    /// Their bytes.
+    /// Their total size in bytes.
     pub bytes: u64,
-    /// Artifacts known.
+    /// Number of artifacts.
     pub artifacts: u64,
 }
 
 /// What a pruning removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Pruned {
-    /// Files removed.
+    /// Number of files removed.
     pub files: u64,
-    /// Their bytes.
+    /// Their total size in bytes.
     pub bytes: u64,
-    /// Artifacts forgotten.
+    /// Number of artifacts whose entries were removed.
     pub artifacts: u64,
 }
 
 /// What a check found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Checked {
-    /// Files whose bytes are right.
+    /// Number of files whose bytes match their digest.
     pub right: u64,
-    /// Digests of files that were damaged; they were set aside.
+    /// Digests of the damaged files, which were set aside.
     pub damaged: Vec<String>,
 }
 
@@ -53,7 +53,7 @@ impl Checked {
         let error = Error::integrity(format!("{files} of the cache {were} damaged and set aside"));
         let error = damaged.iter().fold(error, Error::cause);
         Err(error.hint(
-            "nothing else is needed: what lacks them is obtained again when it is next asked for",
+            "no action is needed: the artifacts that lost them are obtained again when they are next needed",
         ))
     }
 }
@@ -81,7 +81,7 @@ impl Cache {
         Ok(entries)
     }
 
-    /// How big it is.
+    /// The size of the cache.
     pub fn usage(&self) -> Result<Usage> {
         let mut usage = Usage::default();
         for file in self.files()? {
@@ -94,9 +94,10 @@ impl Cache {
         Ok(usage)
     }
 
-    /// Removes files not used for `unused`, and what was left in staging and quarantine for a day; then forgets
-    /// artifacts that lost a file. With `dry_run` only counts. Safe beside a running installation: whoever loses a file
-    /// while restoring gets it from the next source.
+    /// Removes the files that were not used for `unused`, and what was left in staging and
+    /// quarantine for a day. Then removes the entries of artifacts that lost a file. With `dry_run`
+    /// it only counts. It is safe to run during an installation: a process that loses a file while
+    /// it restores gets the artifact from the next source.
     pub fn prune(&self, unused: Duration, dry_run: bool) -> Result<Pruned> {
         let now = SystemTime::now();
         let age = |meta: &std::fs::Metadata| {
@@ -146,7 +147,7 @@ impl Cache {
         Ok(pruned)
     }
 
-    /// Hashes every file; damaged ones are set aside.
+    /// Hashes every file and sets the damaged ones aside.
     pub fn check(&self) -> Result<Checked> {
         let files = self.files()?;
         let results: Vec<Result<Option<String>>> = files

@@ -1,7 +1,7 @@
-//! What a run would come to: the same runner over the same plan, with work that probes where `ensure` acts.
+//! The dry run: runs the same runner over the same plan, with work that only probes the sources.
 //!
-//! A build that is foreseen wakes what it needs, as a build that happens does; a target that fails keeps others from
-//! starting, as it would.
+//! It follows the rules of a real run: a predicted build starts the targets that it needs, and a
+//! predicted failure keeps other targets from starting.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,21 +14,21 @@ use crate::runner::{Answer, Limits, Work, run};
 use larder_core::error::{Error, Result};
 use larder_core::model::{Name, Outcome, SourceKind, Target};
 
-/// A target of a run that did not happen.
+/// The predicted result for one target.
 #[derive(Clone, Debug)]
-pub struct Foreseen {
-    /// Which.
+pub struct DryRunResult {
+    /// The target.
     pub target: Target,
-    /// What was found out; `None` where the run would not have come to it.
+    /// The result of the probe; `None` if the run would not have reached the target.
     pub probe: Option<Result<Probe>>,
-    /// Why it would be skipped, if it would be.
+    /// Why it would be skipped; `None` if it would not be.
     pub skipped: Option<String>,
-    /// The builds that need it, where nothing else does.
+    /// The builds that need it, if it was not selected itself.
     pub needed_by: BTreeSet<Name>,
 }
 
-impl Foreseen {
-    /// How the target would end.
+impl DryRunResult {
+    /// The outcome that is predicted for the target.
     pub fn outcome(&self) -> Outcome {
         if self.skipped.is_some() {
             return Outcome::Skipped;
@@ -40,36 +40,37 @@ impl Foreseen {
         }
     }
 
-    /// The source that would be used, if it comes to that.
+    /// The source that would be used, if one would be.
     pub fn source(&self) -> Option<SourceKind> {
         let probe = self.probe.as_ref()?.as_ref().ok()?;
         probe.choice().filter(|_| self.skipped.is_none())
     }
 }
 
-/// Foresees every target that a run would come to, sorted; targets that do not exist are left out.
-pub fn dry_run(ctx: &Arc<Context>, plan: &Plan, limits: Limits) -> Vec<Foreseen> {
-    let probing = Arc::new(Probing {
+/// Predicts the result for every target that a run would reach, sorted. Targets that do not exist
+/// on the platform are left out.
+pub fn dry_run(ctx: &Arc<Context>, plan: &Plan, limits: Limits) -> Vec<DryRunResult> {
+    let recorder = Arc::new(DryRunWork {
         ctx: Arc::clone(ctx),
-        seen: Mutex::default(),
+        results: Mutex::default(),
     });
-    let work: Arc<dyn Work> = probing.clone();
+    let work: Arc<dyn Work> = recorder.clone();
     run(plan, &work, limits, &ctx.runtime, &ctx.cancel);
-    let mut seen = std::mem::take(&mut *probing.seen());
+    let mut results = std::mem::take(&mut *recorder.results());
     for id in plan.ids().into_iter().filter(|id| !plan.is_goal(*id)) {
         let builds = plan.ids().into_iter().filter(|build| {
-            let foreseen = seen.get(plan.target(*build));
-            foreseen.is_some_and(|foreseen| foreseen.source() == Some(SourceKind::Build))
+            let result = results.get(plan.target(*build));
+            result.is_some_and(|result| result.source() == Some(SourceKind::Build))
                 && plan.before_build(*build).contains(&id)
         });
         let names: BTreeSet<Name> = builds
             .map(|build| plan.target(build).name.clone())
             .collect();
-        if let Some(foreseen) = seen.get_mut(plan.target(id)) {
-            foreseen.needed_by = names;
+        if let Some(result) = results.get_mut(plan.target(id)) {
+            result.needed_by = names;
         }
     }
-    seen.into_values().collect()
+    results.into_values().collect()
 }
 
 fn outcome(probe: &Probe) -> Outcome {
@@ -82,25 +83,29 @@ fn outcome(probe: &Probe) -> Outcome {
     }
 }
 
-/// Work that only looks.
-struct Probing {
+/// Work that probes and changes nothing.
+struct DryRunWork {
     ctx: Arc<Context>,
-    seen: Mutex<BTreeMap<Target, Foreseen>>,
+    results: Mutex<BTreeMap<Target, DryRunResult>>,
 }
 
-impl Probing {
-    fn seen(&self) -> std::sync::MutexGuard<'_, BTreeMap<Target, Foreseen>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+impl DryRunWork {
+    fn results(&self) -> std::sync::MutexGuard<'_, BTreeMap<Target, DryRunResult>> {
+        self.results.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, target: &Target, change: impl FnOnce(&mut Foreseen)) {
-        let mut seen = self.seen();
-        change(seen.entry(target.clone()).or_insert_with(|| Foreseen {
-            target: target.clone(),
-            probe: None,
-            skipped: None,
-            needed_by: BTreeSet::new(),
-        }));
+    fn note(&self, target: &Target, change: impl FnOnce(&mut DryRunResult)) {
+        let mut results = self.results();
+        change(
+            results
+                .entry(target.clone())
+                .or_insert_with(|| DryRunResult {
+                    target: target.clone(),
+                    probe: None,
+                    skipped: None,
+                    needed_by: BTreeSet::new(),
+                }),
+        );
     }
 
     fn failure(&self, target: &Target, probe: &Probe) -> Option<Error> {
@@ -108,7 +113,7 @@ impl Probing {
     }
 }
 
-impl Work for Probing {
+impl Work for DryRunWork {
     fn acquire(&self, target: &Target) -> Answer {
         let probe = acquire::probe(&self.ctx, target);
         let answer = match &probe {
@@ -121,7 +126,7 @@ impl Work for Probing {
                 (None, _) => Answer::Done(outcome(probe)),
             },
         };
-        self.note(target, |foreseen| foreseen.probe = Some(probe));
+        self.note(target, |result| result.probe = Some(probe));
         answer
     }
 
@@ -130,8 +135,8 @@ impl Work for Probing {
     }
 
     fn skipped(&self, target: &Target, reason: &str) {
-        self.note(target, |foreseen| {
-            foreseen.skipped = Some(reason.to_owned());
+        self.note(target, |result| {
+            result.skipped = Some(reason.to_owned());
         });
     }
 }

@@ -1,4 +1,4 @@
-//! `ensure`: a plan's targets made present and right, or a dry run of it.
+//! `ensure`: installs and verifies the targets of a plan, or runs a dry run of this.
 
 pub mod dry_run;
 mod work;
@@ -18,17 +18,17 @@ use larder_core::model::{Action, Target};
 
 pub use work::Ensure;
 
-/// What a run left behind.
+/// The result of a run.
 #[derive(Debug, Default)]
 pub struct Ensured {
-    /// What is present and right now.
+    /// The targets that are now installed and verified.
     pub done: BTreeMap<Target, Done>,
-    /// Every failure; each has been told already.
+    /// Every failure. Each has been reported as an event already.
     pub errors: Vec<Error>,
 }
 
 impl From<Vec<Error>> for Ensured {
-    /// Of a command that ensures nothing.
+    /// The result of a command that ensures no target.
     fn from(errors: Vec<Error>) -> Self {
         Self {
             done: BTreeMap::new(),
@@ -37,7 +37,7 @@ impl From<Vec<Error>> for Ensured {
     }
 }
 
-/// Ensures what is selected, needs included, or with `dry_run` tells what would become of it.
+/// Ensures the selected targets and their needs. With `dry_run` it only reports what would be done.
 pub fn ensure_selected(
     ctx: &Arc<Context>,
     selection: &Selection,
@@ -56,34 +56,34 @@ pub fn ensure_selected(
     ensured
 }
 
-/// Ensures the targets of a plan, or with `dry_run` tells what would become of them.
+/// Ensures the targets of a plan. With `dry_run` it only reports what would be done.
 pub fn ensure(ctx: &Arc<Context>, plan: &Plan, limits: Limits) -> Ensured {
     let ensure = Arc::new(Ensure::new(Arc::clone(ctx)));
     for (target, reason) in plan.skipped() {
         ensure.skipped(target, reason);
     }
     if ctx.options.dry_run {
-        let foreseen = dry_run::dry_run(ctx, plan, limits);
-        let errors = foreseen
+        let results = dry_run::dry_run(ctx, plan, limits);
+        let errors = results
             .iter()
-            .filter_map(|foreseen| ensure.foreseen(foreseen))
+            .filter_map(|result| ensure.report_dry_run(result))
             .collect();
         return Ensured {
             done: ensure.done(),
             errors,
         };
     }
-    let sweep = || {
-        // What can't be removed is only litter.
-        let _ = build::sweep(ctx);
+    let remove_abandoned = || {
+        // A failure is ignored: a folder that stays costs only disk space.
+        let _ = build::remove_abandoned(ctx);
     };
-    sweep();
+    remove_abandoned();
     let work: Arc<dyn runner::Work> = ensure.clone();
     let ended = runner::run(plan, &work, limits, &ctx.runtime, &ctx.cancel);
     let mut errors: Vec<Error> = ended.errors.into_iter().map(|(_, error)| error).collect();
-    errors.extend(ensure.late_errors());
-    // Once more: whoever was waited for may have been killed.
-    sweep();
+    errors.extend(ensure.release_errors());
+    // Another process that this run waited for may have been killed, so clean up again.
+    remove_abandoned();
     Ensured {
         done: ensure.done(),
         errors,

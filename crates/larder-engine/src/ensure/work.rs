@@ -1,10 +1,11 @@
-//! The work of `ensure`: steps on targets, told as events, with what has to be recorded afterwards.
+//! The work of `ensure`: acquires and builds targets, reports each step as an event, and collects
+//! what has to be recorded after the run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::dry_run::Foreseen;
+use super::dry_run::DryRunResult;
 use crate::acquire::{self, Acquired, Done, Probe};
 use crate::build;
 use crate::context::Context;
@@ -15,7 +16,7 @@ use crate::runner::{Answer, Work};
 use larder_core::error::{Error, Result};
 use larder_core::model::{Action, Name, Outcome, SourceKind, Target};
 
-/// Obtains and builds targets of a context.
+/// Acquires and builds the targets of one run.
 pub struct Ensure {
     ctx: Arc<Context>,
     upload: UploadDecision,
@@ -27,11 +28,11 @@ struct Inner {
     started: BTreeMap<Target, Instant>,
     unavailable: BTreeMap<Target, Error>,
     done: BTreeMap<Target, Done>,
-    late: Vec<Error>,
+    release_errors: Vec<Error>,
 }
 
 impl Ensure {
-    /// For a run.
+    /// The work for one run.
     pub fn new(ctx: Arc<Context>) -> Self {
         Self {
             upload: upload::after_builds(&ctx),
@@ -44,14 +45,15 @@ impl Ensure {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is present and right now, target by target.
+    /// The targets that are now installed and verified.
     pub fn done(&self) -> BTreeMap<Target, Done> {
         self.inner().done.clone()
     }
 
-    /// Failures of releases after builds; they change the exit code, not the outcome of the build.
-    pub fn late_errors(&self) -> Vec<Error> {
-        self.inner().late.clone()
+    /// The failures of releases after builds. They change the exit code, but not the outcome of the
+    /// build.
+    pub fn release_errors(&self) -> Vec<Error> {
+        self.inner().release_errors.clone()
     }
 
     fn version(&self, target: &Target) -> Option<larder_core::model::Version> {
@@ -84,7 +86,7 @@ impl Ensure {
         })
     }
 
-    fn tell(&self, finished: Option<Finished>) {
+    fn report(&self, finished: Option<Finished>) {
         if let Some(finished) = finished {
             self.ctx.events.send(Event::Finished(finished));
         }
@@ -98,7 +100,7 @@ impl Ensure {
             finished.place.clone_from(&done.place);
             finished.reason.clone_from(&done.reason);
             finished.log.clone_from(&done.log);
-            self.tell(Some(finished));
+            self.report(Some(finished));
         }
         self.inner().done.insert(target.clone(), done);
         Answer::Done(outcome)
@@ -111,12 +113,13 @@ impl Ensure {
                 finished.log =
                     Some(build::log_path(&self.ctx, target)).filter(|path| path.exists());
             }
-            self.tell(Some(finished));
+            self.report(Some(finished));
         }
         Answer::Failed(error)
     }
 
-    /// After a build, where `upload` says so: package and release. Told as an event of its own.
+    /// Packages and releases a target after its build, if `upload` requires it. This is reported as
+    /// an event of its own.
     fn release(&self, target: &Target) {
         let reason = match (&self.upload, self.inner().unavailable.get(target)) {
             (UploadDecision::No, _) => return,
@@ -145,22 +148,23 @@ impl Ensure {
                 Err(error) => {
                     finished.outcome = Outcome::Failed;
                     finished.error = Some(error.clone());
-                    self.inner().late.push(error);
+                    self.inner().release_errors.push(error);
                 }
             }
         }
         finished.seconds = start.elapsed().as_secs_f64();
-        self.tell(Some(finished));
+        self.report(Some(finished));
     }
 
-    /// `--dry-run`: tells what was foreseen of a target; gives the failure it would come to.
-    pub fn foreseen(&self, foreseen: &Foreseen) -> Option<Error> {
-        let Foreseen {
+    /// With `--dry-run`: reports the predicted result for a target. Returns the failure, if one is
+    /// predicted.
+    pub fn report_dry_run(&self, result: &DryRunResult) -> Option<Error> {
+        let DryRunResult {
             target,
             probe,
             skipped,
             needed_by,
-        } = foreseen;
+        } = result;
         if let Some(reason) = skipped {
             self.skipped(target, reason);
             return None;
@@ -168,7 +172,7 @@ impl Ensure {
         let error = match probe {
             Some(Ok(probe)) => {
                 let Some(error) = probe.failure(&self.ctx, target) else {
-                    self.would(target, probe, foreseen.outcome(), needed_by);
+                    self.report_prediction(target, probe, result.outcome(), needed_by);
                     return None;
                 };
                 error
@@ -180,8 +184,14 @@ impl Ensure {
         Some(error)
     }
 
-    /// Tells what would become of a target.
-    fn would(&self, target: &Target, probe: &Probe, outcome: Outcome, needed_by: &BTreeSet<Name>) {
+    /// Reports what would be done with a target that would not fail.
+    fn report_prediction(
+        &self,
+        target: &Target,
+        probe: &Probe,
+        outcome: Outcome,
+        needed_by: &BTreeSet<Name>,
+    ) {
         let Some(mut finished) = self.finished(target, outcome) else {
             return;
         };
@@ -201,7 +211,7 @@ impl Ensure {
             }
             finished.reason = Some(reason);
         }
-        self.tell(Some(finished));
+        self.report(Some(finished));
     }
 
     fn try_build(&self, target: &Target, reason: &str) -> Result<Done> {
@@ -233,7 +243,7 @@ impl Work for Ensure {
     }
 
     fn build(&self, target: &Target, reason: &str) -> Answer {
-        // What the build takes, not the wait for what it is built with and for its turn.
+        // Measure only the build, not the time it waited for its needs and for a free slot.
         self.inner().started.insert(target.clone(), Instant::now());
         match self.try_build(target, reason) {
             Ok(done) => {
@@ -249,10 +259,10 @@ impl Work for Ensure {
     }
 
     fn skipped(&self, target: &Target, reason: &str) {
-        let told = self.finished(target, Outcome::Skipped).map(|mut finished| {
+        let finished = self.finished(target, Outcome::Skipped).map(|mut finished| {
             finished.reason = Some(reason.to_owned());
             finished
         });
-        self.tell(told);
+        self.report(finished);
     }
 }

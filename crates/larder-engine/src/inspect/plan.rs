@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::acquire::Probe;
 use crate::context::Context;
-use crate::ensure::dry_run::{Foreseen, dry_run};
+use crate::ensure::dry_run::{DryRunResult, dry_run};
 use crate::plan::{Plan, Platforms, Selection};
 use crate::runner::Limits;
 use larder_core::error::{Error, Result};
@@ -66,10 +66,10 @@ fn step(ctx: &Context, target: &Target) -> Result<PlanStep> {
 }
 
 /// What was foreseen of a target; an error where that could not be told.
-fn of(ctx: &Context, foreseen: Foreseen) -> Result<(PlanStep, Option<Error>)> {
+fn of(ctx: &Context, foreseen: DryRunResult) -> Result<(PlanStep, Option<Error>)> {
     let mut step = step(ctx, &foreseen.target)?;
     step.source = foreseen.source();
-    let Foreseen {
+    let DryRunResult {
         target,
         probe,
         skipped,

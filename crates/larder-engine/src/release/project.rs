@@ -114,7 +114,7 @@ fn publish(
     packages: &[Packaged],
     options: PublishOptions,
 ) -> Result<Receipt> {
-    let dir = ctx.private("project")?.join(tag);
+    let dir = ctx.larder_dir("project")?.join(tag);
     fs::create_dir_all(&dir)?;
     let mut files: Vec<(AssetName, camino::Utf8PathBuf, Digest, u64)> = Vec::new();
     files.extend(

@@ -17,8 +17,12 @@ pub enum UploadDecision {
 
 /// What happens after each build of a run. What is installed apart from the project is nobody else's.
 pub fn after_builds(ctx: &Context) -> UploadDecision {
-    let Options { upload, apart, .. } = &ctx.options;
-    if apart.is_some() {
+    let Options {
+        upload,
+        install_root,
+        ..
+    } = &ctx.options;
+    if install_root.is_some() {
         return UploadDecision::No;
     }
     decide(&ctx.project, *upload, &ctx.settings.ci)

@@ -1,7 +1,9 @@
-//! One thing done to each of some targets, in parallel, where no target waits for another: package, release, lock, verify.
+//! Runs the same step for several targets in parallel, for commands in which no target waits for
+//! another: package, release, lock, verify.
 //!
-//! Each step runs on a thread of its own, not in the pool: a step that packs has the pool's cores compress for it, and a
-//! step that waits for the network keeps none of them busy. Knows nothing of what a step does, nor of how it is shown.
+//! Each step runs on a thread of its own and not in the thread pool: a step that packs uses the
+//! pool for compression, and a step that waits for the network must not block a thread of the pool.
+//! This module does not know what a step does, nor how it is shown.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,23 +16,23 @@ use crate::plan::{Selected, Targets};
 use larder_core::error::{Error, Result};
 use larder_core::model::{Action, Outcome, Target, Version};
 
-/// How a step on one target ended.
+/// The result of a step on one target.
 #[derive(Debug)]
 pub struct StepReport {
-    /// How it ended.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Bytes written or sent.
+    /// The number of bytes written or sent.
     pub bytes: u64,
-    /// Where to.
+    /// The place that they were written or sent to.
     pub place: Option<String>,
-    /// What there is to say.
+    /// Why it was done or skipped.
     pub reason: Option<String>,
-    /// At which version, where that is not the pinned one.
+    /// The version, if it is not the pinned one.
     pub version: Option<Version>,
 }
 
 impl StepReport {
-    /// One that is yet to say more.
+    /// A report with only an outcome; the caller sets the other fields.
     pub fn new(outcome: Outcome) -> Self {
         Self {
             outcome,
@@ -42,8 +44,8 @@ impl StepReport {
     }
 }
 
-/// Does one thing to each of some targets, told as `action`; a failure does not keep the others from being tried. Gives
-/// every failure, in the order of the targets.
+/// Runs a step for each target and reports it as `action`. After a failure the other targets are
+/// still tried. Returns every failure, in the order of the targets.
 pub fn each(
     ctx: &Context,
     action: Action,
@@ -51,7 +53,7 @@ pub fn each(
     jobs: Option<NonZeroUsize>,
     step: impl Fn(&Target) -> Result<StepReport> + Sync,
 ) -> Vec<Error> {
-    let mut there = Vec::new();
+    let mut present = Vec::new();
     for Selected {
         target,
         version,
@@ -59,24 +61,24 @@ pub fn each(
     } in targets
     {
         match absent {
-            None => there.push((target.clone(), version.clone())),
+            None => present.push((target.clone(), version.clone())),
             Some(reason) => {
-                let mut told =
+                let mut finished =
                     Finished::new(action, target.clone(), version.clone(), Outcome::Skipped);
-                told.reason = Some(reason.clone());
-                ctx.events.send(Event::Finished(told));
+                finished.reason = Some(reason.clone());
+                ctx.events.send(Event::Finished(finished));
             }
         }
     }
     ctx.events.send(Event::Started {
         action,
-        steps: there.len(),
+        steps: present.len(),
     });
-    let results = parallel(&there, at_once(action, jobs), |(target, version)| {
+    let results = parallel(&present, at_once(action, jobs), |(target, version)| {
         let start = Instant::now();
         let result = ctx.cancel.check().and_then(|()| step(target));
-        let mut told = Finished::new(action, target.clone(), version.clone(), Outcome::Failed);
-        told.seconds = start.elapsed().as_secs_f64();
+        let mut finished = Finished::new(action, target.clone(), version.clone(), Outcome::Failed);
+        finished.seconds = start.elapsed().as_secs_f64();
         let failure = match result {
             Ok(StepReport {
                 outcome,
@@ -85,23 +87,28 @@ pub fn each(
                 reason,
                 version,
             }) => {
-                (told.outcome, told.bytes, told.place, told.reason) =
-                    (outcome, bytes, place, reason);
-                told.version = version.unwrap_or(told.version);
+                (
+                    finished.outcome,
+                    finished.bytes,
+                    finished.place,
+                    finished.reason,
+                ) = (outcome, bytes, place, reason);
+                finished.version = version.unwrap_or(finished.version);
                 None
             }
             Err(error) => {
-                told.error = Some(error.clone());
+                finished.error = Some(error.clone());
                 Some(error)
             }
         };
-        ctx.events.send(Event::Finished(told));
+        ctx.events.send(Event::Finished(finished));
         failure
     });
     results.into_iter().flatten().collect()
 }
 
-/// Does one thing to each item on at most so many threads; gives the results in the order of the items.
+/// Runs a step for each item on at most `at_once` threads. Returns the results in the order of the
+/// items.
 pub fn parallel<T: Sync, R: Send>(
     items: &[T],
     at_once: NonZeroUsize,
@@ -131,7 +138,7 @@ pub fn parallel<T: Sync, R: Send>(
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// How many steps of an action run at once: `--jobs`, else what suits this machine.
+/// How many steps of an action run at once: the value of `--jobs`, or a default for this machine.
 pub fn at_once(action: Action, jobs: Option<NonZeroUsize>) -> NonZeroUsize {
     jobs.unwrap_or_else(|| {
         let cores = cores();
@@ -142,16 +149,17 @@ pub fn at_once(action: Action, jobs: Option<NonZeroUsize>) -> NonZeroUsize {
                 .min(most)
         };
         match action {
-            // They wait for the network; what one host may get at once is the client's to say.
+            // These steps wait for the network; the HTTP client limits the requests per host.
             Action::Collect | Action::Lock => few(6, usize::MAX),
-            // Each packs on all cores; a few at once keep them busy, and memory small.
+            // Each step compresses on all cores, so a few at once keep the cores busy and need
+            // little memory.
             Action::Package | Action::Release | Action::Bundle => few(2, 4),
             _ => cores,
         }
     })
 }
 
-/// Cores of this machine.
+/// The number of cores of this machine.
 pub(super) fn cores() -> NonZeroUsize {
     let two = NonZeroUsize::MIN.saturating_add(1);
     std::thread::available_parallelism().unwrap_or(two)

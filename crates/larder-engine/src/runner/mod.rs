@@ -1,19 +1,21 @@
-//! Runs a plan: targets in parallel, builds and transfers under limits of their own, needs of a build only when it happens.
+//! The runner: runs a plan. Targets run in parallel; builds and transfers have separate limits; the
+//! needs of a build are acquired only if the build really happens.
 //!
-//! # How a target goes
+//! # The states of a target
 //!
 //! ```text
-//!             wake                start               must build            needs are there        start
+//!             wake                start               must build            needs are done         start
 //! Dormant ───────────▶ Queued ───────────▶ Acquiring ───────────▶ Awaiting ───────────▶ Ready ───────────▶ Building
-//!                        │                    │ present, failed      │ a need failed      │                   │
+//!                        │                    │ done, failed         │ a need failed      │                   │
 //!                        └─── stopped ────────┴──────────▶ Ended ◀───┴────── stopped ─────┴───────────────────┘
 //! ```
 //!
-//! A goal starts out `Queued`; a target that only a build would need starts out `Dormant` and is woken by the first build that
-//! really happens. One task (the one that called [`run`]) owns every state; `Runner::set` is the only place that changes
-//! one, and refuses what the drawing does not show. Workers own nothing: they get a target and send back an answer.
+//! A goal starts as `Queued`. A target that only a build would need starts as `Dormant`, and the
+//! first build that really happens wakes it. One thread (the one that called [`run`]) owns all
+//! states. `Runner::set` is the only function that changes a state, and a debug
+//! assertion rejects every transition that is not in the diagram. Workers own no state: they receive a target and send back an answer.
 //!
-//! Nothing here knows what acquiring or building means, nor how anything is shown.
+//! The runner does not know what acquiring or building means, nor how anything is shown.
 
 pub mod each;
 
@@ -28,45 +30,46 @@ use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind};
 use larder_core::model::{Outcome, Target};
 
-/// What a worker knows of a target when it is through.
+/// The answer of a worker for one target.
 #[derive(Debug)]
 pub enum Answer {
-    /// It is present and right.
+    /// The step succeeded; the target is installed and verified.
     Done(Outcome),
-    /// It has to be built; the text says why.
+    /// It has to be built, for this reason.
     MustBuild(String),
-    /// It failed.
+    /// The step failed.
     Failed(Error),
 }
 
-/// The work on targets. Called from many threads at once, each target by one at a time.
+/// The work on targets. Its functions are called from many threads at once, but for one target
+/// never from two.
 pub trait Work: Send + Sync {
-    /// Makes a target present without building it.
+    /// Installs a target from any source except a build.
     fn acquire(&self, target: &Target) -> Answer;
-    /// Builds a target, whose needs are there; never answers `MustBuild`.
+    /// Builds a target whose needs are already installed. Never answers `MustBuild`.
     fn build(&self, target: &Target, reason: &str) -> Answer;
-    /// Hears of a target that will not be worked on.
+    /// Called for a target that will not be worked on, with the reason.
     fn skipped(&self, target: &Target, reason: &str);
 }
 
-/// How a run is limited.
+/// The limits of a run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Limits {
-    /// Builds at once; `None` means one per core.
+    /// The number of builds at once; `None` means one per core.
     pub jobs: Option<NonZeroUsize>,
-    /// Go on with what does not depend on a failure.
+    /// After a failure, go on with the targets that do not depend on it.
     pub keep_going: bool,
 }
 
-/// Checks and transfers at once; the HTTP client has a limit per host of its own.
+/// The number of checks and transfers at once. The HTTP client has its own limit per host.
 const TRANSFERS: usize = 8;
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Debug, Default)]
 pub struct Ended {
-    /// How each target that was worked on or skipped ended.
+    /// The outcome of each target that was worked on or skipped.
     pub outcomes: BTreeMap<Target, Outcome>,
-    /// Every failure, in the order they happened.
+    /// Every failure, in the order in which they happened.
     pub errors: Vec<(Target, Error)>,
 }
 
@@ -92,7 +95,8 @@ struct Runner<'a> {
     ended: Ended,
 }
 
-/// Runs a plan to its end: every goal ends as something. Cancelling lets running steps end, the rest is skipped.
+/// Runs a plan to its end; every goal gets an outcome. After a cancellation the running steps may
+/// end, and the rest is skipped.
 pub fn run(
     plan: &Plan,
     work: &Arc<dyn Work>,
@@ -111,11 +115,11 @@ pub fn run(
         if runner.acquiring + runner.building == 0 {
             break;
         }
-        // The runner holds a sender, so this only fails when every worker is gone, which none can be.
+        // This can't fail, because this function itself holds a sender.
         let Ok((id, answer)) = answers.recv() else {
             break;
         };
-        runner.take(id, answer, limits.keep_going, &**work);
+        runner.handle_answer(id, answer, limits.keep_going, &**work);
     }
     runner.skip_rest(&**work);
     runner.ended
@@ -145,7 +149,7 @@ impl<'a> Runner<'a> {
         runner
     }
 
-    /// The one place where a state changes.
+    /// Changes the state of a target. No other function changes a state.
     fn set(&mut self, id: TargetId, new: State) {
         use State::{Acquiring, Awaiting, Building, Dormant, Ended, Queued, Ready};
         let old = self.states.insert(id, new.clone()).unwrap_or(Dormant);
@@ -202,7 +206,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn take(&mut self, id: TargetId, answer: Answer, keep_going: bool, work: &dyn Work) {
+    fn handle_answer(&mut self, id: TargetId, answer: Answer, keep_going: bool, work: &dyn Work) {
         match answer {
             Answer::Done(outcome) => self.set(id, State::Ended(outcome)),
             Answer::MustBuild(reason) => {
@@ -227,10 +231,10 @@ impl<'a> Runner<'a> {
                 self.set(id, State::Ended(Outcome::Failed));
             }
         }
-        self.settle(work);
+        self.advance_waiting(work);
     }
 
-    /// Queues a dormant target and what it needs along with it.
+    /// Queues a dormant target and its `needs`.
     fn wake(&mut self, id: TargetId) {
         self.set(id, State::Queued);
         for need in self.plan.neighbours(id, crate::plan::Edge::Needs) {
@@ -240,8 +244,9 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Moves on whoever waited for needs that are there now, or can't come any more.
-    fn settle(&mut self, work: &dyn Work) {
+    /// Moves the targets that wait for needs: to `Ready` if all needs are done, or to skipped if a
+    /// need failed.
+    fn advance_waiting(&mut self, work: &dyn Work) {
         loop {
             let mut moved = false;
             let waiting: Vec<(TargetId, String)> = self
@@ -262,7 +267,7 @@ impl<'a> Runner<'a> {
                 });
                 if let Some(lost) = lost {
                     let text = format!(
-                        "needs `{}`, which is not there",
+                        "needs `{}`, which failed or was skipped",
                         self.plan.target(*lost).name
                     );
                     self.skip(id, &text, work);
@@ -311,7 +316,7 @@ fn spawn(
 ) {
     runtime.spawn_blocking(move || {
         let start = Instant::now();
-        // A panic in a step is a bug; it must fail that step, not hang the run.
+        // A panic in a step is a bug. It must fail that step and not block the run.
         let answer =
             std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| {
                 Answer::Failed(
@@ -322,7 +327,7 @@ fn spawn(
                     .hint("this is a bug in larder: please report it with the lines above"),
                 )
             });
-        // The receiver only goes when nothing is running any more.
+        // A failure is ignored: the receiver is dropped only after all steps ended.
         let _ = sender.send((id, answer));
     });
 }
