@@ -29,7 +29,7 @@ pub fn io_error(verb: &str, path: impl AsRef<Path>, error: &io::Error) -> Error 
     .cause(error);
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            e = e.hint("free some space (`larder cache prune` drops what was not used lately), then run again");
+            e = e.hint("free some space (`larder cache prune` removes entries that were not used recently), then run again");
         }
         io::ErrorKind::ReadOnlyFilesystem => {
             e = e.hint("the file system is mounted read-only; reading still works");
@@ -94,12 +94,12 @@ pub fn read_text_opt(path: impl AsRef<Path>) -> Result<Option<String>> {
 
 /// Metadata of what a path leads to; `None` where there is nothing.
 pub fn stat(path: impl AsRef<Path>) -> Result<Option<Metadata>> {
-    absent_is_none(std::fs::metadata(&path)).at("look at", &path)
+    absent_is_none(std::fs::metadata(&path)).at("read the metadata of", &path)
 }
 
 /// Metadata of the path itself, links not followed; `None` where there is nothing.
 pub fn lstat(path: impl AsRef<Path>) -> Result<Option<Metadata>> {
-    absent_is_none(std::fs::symlink_metadata(&path)).at("look at", &path)
+    absent_is_none(std::fs::symlink_metadata(&path)).at("read the metadata of", &path)
 }
 
 /// Target of a symbolic link; `None` where there is none or it is not a link.
@@ -116,7 +116,7 @@ pub fn create_dir_all(path: impl AsRef<Path>) -> Result<()> {
                 |path: &&Path| std::fs::metadata(path).is_ok_and(|meta| !meta.is_dir());
             match path.as_ref().ancestors().find(in_the_way) {
                 Some(file) => error.hint(format!(
-                    "{} is in the way: it is no folder; move it elsewhere",
+                    "{} is not a folder; move it elsewhere",
                     file.display()
                 )),
                 None => error,
@@ -271,7 +271,7 @@ impl Scratch {
         let path = Utf8PathBuf::from_path_buf(dir.path().to_owned());
         let path = path.map_err(|_| {
             Error::failed("the temporary folder's path is not UTF-8")
-                .hint("set TMPDIR to one that is")
+                .hint("set TMPDIR to a folder whose path is UTF-8")
         })?;
         Ok(Self { _dir: dir, path })
     }
@@ -286,7 +286,9 @@ impl Scratch {
 /// stays one, its mode stays too.
 pub fn rewrite(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let real = std::fs::canonicalize(&path).at("find", &path)?;
-    let permissions = std::fs::metadata(&real).at("look at", &path)?.permissions();
+    let permissions = std::fs::metadata(&real)
+        .at("read the metadata of", &path)?
+        .permissions();
     write_atomic(&real, bytes)?;
     std::fs::set_permissions(&real, permissions).at("set the mode of", &path)
 }

@@ -163,7 +163,7 @@ fn status_goes_on_where_one_cannot_be_told() {
     assert!(out.stdout.contains("base  v2.0.0  -"), "{}", out.stdout);
     insta::assert_snapshot!(crate::env::redact(&out.stderr, env.base()), @r"
     error: cannot tell the status of app ([HOST])
-      caused by: [PROJECT]/subsystems/app/src/pipe is neither file, folder nor link
-      help: a source can't hold sockets, pipes or devices: exclude it in .larderignore
+      caused by: [PROJECT]/subsystems/app/src/pipe is neither a file nor a folder nor a link
+      help: a source can't contain sockets, pipes or devices: exclude it in .larderignore
     ");
 }

@@ -145,7 +145,7 @@ fn why_tells_of_an_answer_that_stops_the_search() {
     cache      nothing for these inputs
     managed    the sidecar [BASE]/hub/base-v2.0.0/base-[HOST].tar.gz.json is damaged: it has no schema number
     --- stderr
-    help: whoever may write to the hub can repair it with `larder release --replace`
+    help: someone with write access to the hub can repair it with `larder release --replace`
     ");
     let out = other.larder(["ensure", "base"]).exits(4);
     assert!(

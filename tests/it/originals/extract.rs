@@ -141,7 +141,7 @@ fn what_stays_ambiguous_is_told_and_the_recipe_decides() {
     let out = env.larder(["ensure", "all"]).exits(1);
     assert!(
         out.stderr
-            .contains("`*/tool` matches 2 files of the archive, not one"),
+            .contains("`*/tool` matches 2 files of the archive, but it must match exactly one"),
         "{}",
         out.stderr
     );

@@ -147,7 +147,7 @@ fn check_magic(compression: Compression, start: &[u8]) -> io::Result<()> {
     let common = magic.len().min(start.len());
     if start.is_empty() || start[..common] != magic[..common] {
         return Err(io::Error::other(refused(format!(
-            "it is no {what} file: {}",
+            "it is not in {what} format: {}",
             begins(start)
         ))));
     }

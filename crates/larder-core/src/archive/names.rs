@@ -32,13 +32,13 @@ pub(super) fn clean(raw: &[u8]) -> Result<String, Why> {
         return Err(format!("its name is longer than {MAX_PATH} bytes"));
     }
     if text.contains('\0') {
-        return Err("its name holds a NUL".into());
+        return Err("its name contains a NUL".into());
     }
     if let Some(c) = text.chars().find(|c| c.is_control()) {
-        return Err(format!("its name holds the control character {c:?}"));
+        return Err(format!("its name contains the control character {c:?}"));
     }
     if text.contains('\\') {
-        return Err("its name holds a backslash".into());
+        return Err("its name contains a backslash".into());
     }
     if text.starts_with('/') {
         return Err("its path is absolute".into());
@@ -50,7 +50,7 @@ pub(super) fn clean(raw: &[u8]) -> Result<String, Why> {
     for part in text.split('/') {
         match part {
             "" | "." => {}
-            ".." => return Err("its path holds `..`".into()),
+            ".." => return Err("its path contains `..`".into()),
             part => {
                 if !clean.is_empty() {
                     clean.push('/');
@@ -161,19 +161,19 @@ impl Tree {
                 Ok(())
             }
             Some((other, _)) if *other != exact => {
-                Err("it differs from an earlier path only in case or Unicode form, so both can't exist everywhere".into())
+                Err("it differs from an earlier path only in case or Unicode form, so some file systems can't store both".into())
             }
             Some((_, Kind::Dir)) if kind == Kind::Dir => Ok(()),
             Some((_, Kind::Link)) if !leaf => Err("it would be written through a link".into()),
-            Some((_, Kind::File)) if !leaf => Err("it lies in what is a file".into()),
-            Some(_) => Err("it is there twice".into()),
+            Some((_, Kind::File)) if !leaf => Err("the archive has a file at the path of its folder".into()),
+            Some(_) => Err("it occurs twice".into()),
         }
     }
 
     fn add_symlink(&mut self, path: &str, target: String) -> Result<(), Why> {
         self.link_text += path.len() + target.len();
         if self.link_text > MAX_LINK_TEXT || target.len() > MAX_PATH {
-            return Err("there is too much text in links".into());
+            return Err("its links are too long".into());
         }
         check_target(&target)?;
         self.links
@@ -193,7 +193,7 @@ impl Tree {
         match self.nodes.get(&folded.finish()) {
             Some((other, Kind::File)) if *other == exact.finish() => Ok(()),
             _ => Err(format!(
-                "it is a hard link to `{}`, which is no earlier file of the archive",
+                "it is a hard link to `{}`, which is not an earlier file of the archive",
                 shown(target.as_bytes())
             )),
         }
@@ -219,14 +219,14 @@ impl Tree {
         while let Some(part) = ahead.pop() {
             *steps += 1;
             if *steps > MAX_STEPS {
-                return Err("its links are too tangled to be followed".into());
+                return Err("its links are too complex to be followed".into());
             }
             match part {
                 "" | "." => {}
                 ".." => {
                     if at.pop().is_none() {
                         return Err(format!(
-                            "it is a link to `{}`, which leads outside",
+                            "it is a link to `{}`, which leads outside of the archive",
                             shown(target.as_bytes())
                         ));
                     }
@@ -237,7 +237,7 @@ impl Tree {
                         hops += 1;
                         if hops > MAX_HOPS {
                             return Err(format!(
-                                "it is a link to `{}`, which never ends",
+                                "it is a link to `{}`, which leads through too many links",
                                 shown(target.as_bytes())
                             ));
                         }
@@ -247,7 +247,7 @@ impl Tree {
                 }
             }
             if at.len() > MAX_PATH / 2 || ahead.len() > 2 * MAX_PATH {
-                return Err("its links are too tangled to be followed".into());
+                return Err("its links are too complex to be followed".into());
             }
         }
         Ok(())
@@ -256,10 +256,10 @@ impl Tree {
 
 fn check_target(target: &str) -> Result<(), Why> {
     let why = match target {
-        "" => "leads nowhere",
-        t if t.starts_with('/') || has_drive(t) => "leads outside",
-        t if t.contains('\\') => "holds a backslash",
-        t if t.chars().any(char::is_control) => "holds a control character",
+        "" => "is empty",
+        t if t.starts_with('/') || has_drive(t) => "leads outside of the archive",
+        t if t.contains('\\') => "contains a backslash",
+        t if t.chars().any(char::is_control) => "contains a control character",
         _ => return Ok(()),
     };
     Err(format!(

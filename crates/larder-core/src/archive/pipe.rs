@@ -219,7 +219,7 @@ pub(super) fn on_two_threads<'s, S: Send, T>(
         drop(pipe);
         let produced = other
             .join()
-            .map_err(|_| refused("its decompressor gave up"))?;
+            .map_err(|_| refused("its decompressor crashed"))?;
         Ok((result, produced))
     })
 }
@@ -334,7 +334,9 @@ impl Pipe<'_> {
     /// The next bytes as a text or small record.
     pub(super) fn small(&mut self, size: u64, limit: u64) -> Result<Vec<u8>> {
         if size > limit {
-            return Err(refused(format!("a header in it is {size} bytes long")));
+            return Err(refused(format!(
+                "a header in it is {size} bytes long, and at most {limit} are allowed"
+            )));
         }
         let mut bytes = Vec::new();
         self.each(size, |piece| {
@@ -347,7 +349,7 @@ impl Pipe<'_> {
 
 /// Whether so much may be unpacked from an archive of that size.
 pub(super) fn check_budget(unpacked: u64, archive: u64, limit: u64, ratio: u64) -> Result<()> {
-    let hint = "if that is as it should be, raise it with `limits:` in the recipe";
+    let hint = "if this is expected, raise the limit with `limits:` in the recipe";
     if unpacked > limit {
         return Err(refused(format!("it unpacks to more than {limit} bytes")).hint(hint));
     }
@@ -362,5 +364,5 @@ pub(super) fn at_end(mut reader: impl BufRead) -> io::Result<()> {
     if reader.fill_buf()?.is_empty() {
         return Ok(());
     }
-    Err(io::Error::other(refused("something follows after its end")))
+    Err(io::Error::other(refused("there is data after its end")))
 }

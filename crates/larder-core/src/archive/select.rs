@@ -65,7 +65,7 @@ impl<'a> Chooser<'a> {
                 .compile_matcher();
             if let Some(other) = names.insert(name.as_str().to_lowercase(), pattern.clone()) {
                 return Err(Error::usage(format!(
-                    "`{other}` and `{pattern}` are both to be extracted as `{name}`"
+                    "`{other}` and `{pattern}` would both be extracted as `{name}`"
                 )));
             }
             wanted.push(Wanted {
@@ -115,7 +115,7 @@ impl<'a> Chooser<'a> {
                     };
                     if let Some((other, _)) = name {
                         return Err(Error::failed(format!("`{other}` and `{}` both match `{path}`", want.pattern))
-                            .hint("make the patterns of `extract:` more particular, so that each names a file of its own"));
+                            .hint("make the patterns of `extract:` more specific, so that each one matches a different file"));
                     }
                     name = Some((&want.pattern, into));
                 }
@@ -128,7 +128,7 @@ impl<'a> Chooser<'a> {
     pub(super) fn folder(&self, path: &str) -> Result<()> {
         match self {
             Self::Flat if !path.is_empty() => Err(refused(format!(
-                "`{path}` is a folder, and a package is flat"
+                "`{path}` is a folder, but a package has no folders"
             ))),
             _ => Ok(()),
         }
@@ -138,7 +138,7 @@ impl<'a> Chooser<'a> {
     pub(super) fn link(&mut self, path: &str, target: &str) -> Result<()> {
         match self {
             Self::Flat => Err(refused(format!(
-                "`{path}` is a link, and a package holds regular files only"
+                "`{path}` is a link, but a package contains only regular files"
             ))),
             Self::All => Ok(()),
             Self::Globs { wanted, .. } => {
@@ -171,12 +171,12 @@ impl<'a> Chooser<'a> {
                 (1, None) => {}
                 (n, None) => {
                     return Err(Error::failed(format!(
-                        "`{}` matches {} files of the archive, not one",
+                        "`{}` matches {} files of the archive, but it must match exactly one",
                         want.pattern,
                         n + want.more
                     ))
                     .hint(format!(
-                        "make it more particular; it matches {}",
+                        "make the pattern more specific; it matches {}",
                         want.listed()
                     )));
                 }
@@ -235,11 +235,11 @@ impl Wanted<'_> {
         match (best.next(), best.next(), more) {
             (Some(n), None, 0) => Ok(n),
             _ => Err(Error::failed(format!(
-                "the archive has {} files named `{name}`, none better than the others",
+                "the archive has {} files named `{name}`, and none fits better than the others",
                 files.len() + more
             ))
             .hint(format!(
-                "name the right one in `extract:`; there is {}",
+                "name the right one in `extract:`; the files are {}",
                 self.listed()
             ))),
         }
@@ -266,7 +266,7 @@ impl Wanted<'_> {
                 "`{pattern}` matches only a link: `{link}` → `{target}`"
             ))
             .hint(format!(
-                "let `extract:` name the file that the link leads to, for `{name}`"
+                "in `extract:`, name the file that the link points to, for `{name}`"
             ));
         }
         let error = Error::failed(match self.best_for {
@@ -274,13 +274,13 @@ impl Wanted<'_> {
             None => format!("`{pattern}` matches no file of the archive"),
         });
         match near.best.as_slice() {
-            [] => error.hint("the archive holds no file at all"),
+            [] => error.hint("the archive contains no files"),
             best => error.hint(format!(
                 "{} {}: {}",
                 if near.count > best.len() {
-                    "the nearest of its"
+                    "the most similar of the archive's"
                 } else {
-                    "its"
+                    "the archive's"
                 },
                 if near.count == 1 {
                     "1 file".to_owned()
@@ -301,7 +301,7 @@ fn flat(path: &str) -> Result<String> {
         return Ok(path.to_owned());
     }
     Err(refused(format!(
-        "`{path}` is not a name that a package may hold"
+        "`{path}` is not a name that a file of a package can have"
     )))
 }
 

@@ -342,11 +342,11 @@ fn what_changed_while_it_was_packed_is_told() {
             &|_| {},
         )
         .unwrap_err();
-        assert_eq!(error.message(), "a changed while it was packed");
+        assert_eq!(error.message(), "a changed while it was being packed");
     }
     for (name, why) in [
-        ("../a", "its path holds `..`"),
-        ("a//b", "it is not plain"),
+        ("../a", "its path contains `..`"),
+        ("a//b", "it is not in normal form"),
         ("/a", "its path is absolute"),
     ] {
         let error = pack(

@@ -34,8 +34,9 @@ pub fn unpack(
     let output = Output::new(into);
     match kind {
         ArchiveKind::Single(compression) => {
-            let name = single_name
-                .ok_or_else(|| Error::usage("a single file needs a name to be extracted under"))?;
+            let name = single_name.ok_or_else(|| {
+                Error::usage("the name under which the single file is extracted is missing")
+            })?;
             let mut output = output;
             with_pump(
                 &shared,

@@ -52,7 +52,7 @@ impl<'a> Unpacker<'a> {
         self.entries += 1;
         if self.entries > self.limit {
             return Err(refused(format!("it has more than {} entries", self.limit))
-                .hint("if that is as it should be, raise it with `limits:` in the recipe"));
+                .hint("if this is expected, raise the limit with `limits:` in the recipe"));
         }
         Ok(())
     }

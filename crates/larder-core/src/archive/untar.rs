@@ -45,7 +45,7 @@ pub(super) fn read(pipe: &mut Pipe<'_>, unpacker: &mut Unpacker<'_>) -> Result<(
         unpacker.count()?;
         let size = header
             .entry_size()
-            .map_err(|e| refused("a size in it makes no sense").cause(e))?;
+            .map_err(|e| refused("a header in it has an invalid size").cause(e))?;
         match header.entry_type() {
             EntryType::GNULongName => hold(&mut pending.long_name, text(pipe, size)?, "long name")?,
             EntryType::GNULongLink => hold(&mut pending.long_link, text(pipe, size)?, "long link")?,
@@ -87,7 +87,7 @@ fn end(pipe: &mut Pipe<'_>) -> Result<()> {
             return Ok(());
         }
         if bytes.iter().any(|b| *b != 0) {
-            return Err(refused("something follows after its end mark"));
+            return Err(refused("there is data after its end mark"));
         }
         let n = bytes.len();
         pipe.consume(n);
@@ -111,7 +111,10 @@ fn check_header(header: &Header, first: bool) -> Result<()> {
         return Ok(());
     }
     Err(if first {
-        refused(format!("it is no tar archive: {}", decode::begins(bytes)))
+        refused(format!(
+            "it is not a tar archive: {}",
+            decode::begins(bytes)
+        ))
     } else {
         refused("it is damaged: a header's checksum is wrong")
     })
@@ -121,7 +124,7 @@ fn hold<T>(slot: &mut Option<T>, value: T, what: &str) -> Result<()> {
     match slot.replace(value) {
         None => Ok(()),
         Some(_) => Err(refused(format!(
-            "an entry in it has two headers of one kind ({what})"
+            "an entry in it has two headers of the same kind ({what})"
         ))),
     }
 }
@@ -221,7 +224,7 @@ fn entry(
         };
         return Err(odd(why));
     }
-    let mode = header.mode().map_err(|_| odd("its mode makes no sense"))?;
+    let mode = header.mode().map_err(|_| odd("its mode is not valid"))?;
     let kind = match header.entry_type() {
         // Before POSIX a folder was a file whose name ends with a slash.
         EntryType::Regular if name.ends_with(b"/") => EntryType::Directory,
@@ -229,13 +232,13 @@ fn entry(
     };
     let path = names::clean(&name).map_err(|why| odd(&why))?;
     if size > 0 && kind != EntryType::Regular {
-        return Err(odd("it has content and is no regular file"));
+        return Err(odd("it has content but is not a regular file"));
     }
     let target = || link.clone().map_or_else(|| header_link(header), Ok);
     match kind {
         EntryType::Regular => {
             if link.is_some() {
-                return Err(odd("it has a link target and is a regular file"));
+                return Err(odd("it has a link target but is a regular file"));
             }
             if mode & 0o6000 != 0 {
                 return Err(odd("it has setuid or setgid permissions"));
@@ -265,7 +268,7 @@ fn entry(
         EntryType::Char | EntryType::Block => Err(odd("it is a device")),
         EntryType::Fifo => Err(odd("it is a FIFO")),
         other => Err(odd(&format!(
-            "its type `{}` is none that an archive of files has",
+            "entries of type `{}` are not supported",
             other.as_byte().escape_ascii()
         ))),
     }
@@ -299,7 +302,7 @@ fn field(bytes: &[u8]) -> Result<Vec<u8>> {
     let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
     if bytes[end..].iter().any(|b| *b != 0) {
         return Err(refused(format!(
-            "`{}`: its name holds a NUL",
+            "`{}`: its name contains a NUL",
             shown(&bytes[..end])
         )));
     }

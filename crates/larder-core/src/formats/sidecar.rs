@@ -75,7 +75,7 @@ impl Sidecar {
         let damaged = |why: String| {
             Error::integrity(format!("the sidecar {place} is damaged"))
                 .cause(why)
-                .hint("whoever may write to the hub can repair it with `larder release --replace`")
+                .hint("someone with write access to the hub can repair it with `larder release --replace`")
         };
         let value: serde_json::Value =
             serde_json::from_slice(bytes).map_err(|e| damaged(e.to_string()))?;
@@ -83,7 +83,7 @@ impl Sidecar {
             Some(n) if n == u64::from(SCHEMA) => {}
             Some(n) if n > u64::from(SCHEMA) => {
                 return Err(Error::failed(format!(
-                    "the sidecar {place} has schema {n}, this larder reads {SCHEMA}"
+                    "the sidecar {place} has schema {n}, but this larder reads schema {SCHEMA}"
                 ))
                 .hint("update larder"));
             }

@@ -237,7 +237,7 @@ fn identity(
 ) -> Result<Digest> {
     let subsystem = project.subsystems.get(name).ok_or_else(|| {
         Error::usage(format!(
-            "`{name}` is needed but is no subsystem of this project"
+            "`{name}` is needed but is not a subsystem of this project"
         ))
     })?;
     if path.contains(name) {

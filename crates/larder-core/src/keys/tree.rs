@@ -77,7 +77,7 @@ pub fn list(root: &Utf8Path) -> Result<Listing> {
         let relative = path.strip_prefix(root).unwrap_or(path).to_owned();
         let kind = entry
             .file_type()
-            .ok_or_else(|| Error::failed(format!("cannot tell what {path} is")))?;
+            .ok_or_else(|| Error::failed(format!("cannot read the file type of {path}")))?;
         if kind.is_dir() {
             listing.folders.push(relative);
         } else if kind.is_symlink() {
@@ -99,8 +99,8 @@ pub fn list(root: &Utf8Path) -> Result<Listing> {
             });
         } else {
             return Err(
-                Error::failed(format!("{path} is neither file, folder nor link")).hint(
-                    "a source can't hold sockets, pipes or devices: exclude it in .larderignore",
+                Error::failed(format!("{path} is neither a file nor a folder nor a link")).hint(
+                    "a source can't contain sockets, pipes or devices: exclude it in .larderignore",
                 ),
             );
         }

@@ -48,7 +48,7 @@ pub fn pack(
             if clean == entry.name {
                 tree.add(&clean, names::Node::File)
             } else {
-                Err("it is not plain".into())
+                Err("it is not in normal form".into())
             }
         });
         name.map_err(|why| Error::failed(format!("can't pack `{}`: {why}", entry.name)))?;

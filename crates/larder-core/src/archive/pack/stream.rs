@@ -109,7 +109,8 @@ impl<'a> Feed<'a> {
             copied += n as u64;
             if copied > entry.size || (n == 0 && copied < entry.size) {
                 return Err(
-                    Error::failed(format!("{place} changed while it was packed")).hint("run again"),
+                    Error::failed(format!("{place} changed while it was being packed"))
+                        .hint("run again"),
                 );
             }
             if n == 0 {

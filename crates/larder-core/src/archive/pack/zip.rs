@@ -91,6 +91,6 @@ fn small(n: u64) -> Result<u32> {
 }
 
 fn too_large() -> Error {
-    Error::failed("too large for a zip archive")
+    Error::failed("the files are too large for a zip archive")
         .hint("choose `package: {format: tar.zst}` or tar.gz in the recipe")
 }

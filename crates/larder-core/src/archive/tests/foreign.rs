@@ -142,7 +142,7 @@ fn odd_archives_of_other_programs_are_refused() {
         (
             "up.tar",
             "cd out; tar cPf ../up.tar ../abs.txt",
-            "its path holds `..`",
+            "its path contains `..`",
         ),
         (
             "sparse.tar",
@@ -162,17 +162,17 @@ fn odd_archives_of_other_programs_are_refused() {
         (
             "twice.tar",
             "tar cf twice.tar abs.txt; tar rf twice.tar abs.txt",
-            "it is there twice",
+            "it occurs twice",
         ),
         (
             "cat.tar",
             "tar cf c1.tar abs.txt; tar cf c2.tar s; cat c1.tar c2.tar >cat.tar",
-            "something follows after its end mark",
+            "there is data after its end mark",
         ),
         (
             "label.tar",
             "tar cf label.tar -V volume abs.txt",
-            "a size in it makes no sense",
+            "a header in it has an invalid size",
         ),
         (
             "device.tar",
@@ -182,12 +182,12 @@ fn odd_archives_of_other_programs_are_refused() {
         (
             "out.tar",
             "ln -s ../../etc up; tar cf out.tar up abs.txt",
-            "it is a link to `../../etc`, which leads outside",
+            "it is a link to `../../etc`, which leads outside of the archive",
         ),
         (
             "chain.tar",
             "mkdir -p c/d; ln -s ../.. c/d/up; ln -s c/d/up/../x e; tar cf chain.tar e c abs.txt",
-            "it is a link to `c/d/up/../x`, which leads outside",
+            "it is a link to `c/d/up/../x`, which leads outside of the archive",
         ),
         (
             "through.tar",
@@ -207,7 +207,7 @@ fn odd_archives_of_other_programs_are_refused() {
         (
             "backslash.tar",
             "touch 'a\\b'; tar --no-unquote -cf backslash.tar 'a\\b'",
-            "its name holds a backslash",
+            "its name contains a backslash",
         ),
         (
             "hard.tar",
@@ -227,7 +227,7 @@ fn odd_archives_of_other_programs_are_refused() {
         (
             "nul.tar",
             &tarfile("nul.tar", "i.pax_headers = {'path': 'a' + chr(0) + 'b'}"),
-            "its name holds a NUL",
+            "its name contains a NUL",
         ),
         (
             "desync.tar",
@@ -237,7 +237,7 @@ fn odd_archives_of_other_programs_are_refused() {
         (
             "up.zip",
             &zipfile("up.zip", "'../x'"),
-            "its path holds `..`",
+            "its path contains `..`",
         ),
         (
             "abs.zip",
@@ -252,7 +252,7 @@ fn odd_archives_of_other_programs_are_refused() {
         (
             "twice.zip",
             &zipfile("twice.zip", "'x', 'x'"),
-            "it is there twice",
+            "it occurs twice",
         ),
         (
             "case.zip",
@@ -262,7 +262,7 @@ fn odd_archives_of_other_programs_are_refused() {
         (
             "chain.zip",
             "zip -qry chain.zip e c abs.txt",
-            "it is a link to `c/d/up/../x`, which leads outside",
+            "it is a link to `c/d/up/../x`, which leads outside of the archive",
         ),
         (
             "enc.zip",
@@ -272,7 +272,7 @@ fn odd_archives_of_other_programs_are_refused() {
         (
             "link.zip",
             "ln -s /etc/passwd l; zip -qy link.zip l",
-            "it is a link to `/etc/passwd`, which leads outside",
+            "it is a link to `/etc/passwd`, which leads outside of the archive",
         ),
         (
             "setuid.tar",
@@ -297,7 +297,7 @@ fn odd_archives_of_other_programs_are_refused() {
         (
             "sfx.zip",
             "(printf '#!/bin/sh\\n'; cat setuid.zip) >sfx.zip",
-            "it is no zip archive: it begins with `#!/bin/s`",
+            "it is not a zip archive: it begins with `#!/bin/s`",
         ),
     ];
     sh("echo x >abs.txt", &place.root);
@@ -344,7 +344,7 @@ fn each_pattern_meets_one_file() {
     assert_eq!(
         tell(&[("*/READMEE", "readme")]),
         failed(
-            "`*/READMEE` matches no file of the archive\nits 3 files: `tool-1.2/README`, `tool-1.2/bin/tool`, `tool-1.2/share/doc/tool`"
+            "`*/READMEE` matches no file of the archive\nthe archive's 3 files: `tool-1.2/README`, `tool-1.2/bin/tool`, `tool-1.2/share/doc/tool`"
         )
     );
     assert_eq!(
@@ -354,13 +354,13 @@ fn each_pattern_meets_one_file() {
     assert_eq!(
         tell(&[("tool-1.2/**", "all")]),
         failed(
-            "`tool-1.2/**` matches 3 files of the archive, not one\nmake it more particular; it matches `tool-1.2/README`, `tool-1.2/bin/tool`, `tool-1.2/share/doc/tool`"
+            "`tool-1.2/**` matches 3 files of the archive, but it must match exactly one\nmake the pattern more specific; it matches `tool-1.2/README`, `tool-1.2/bin/tool`, `tool-1.2/share/doc/tool`"
         )
     );
     assert_eq!(
         tell(&[("*/bin/t", "t")]),
         failed(
-            "`*/bin/t` matches only a link: `tool-1.2/bin/t` → `tool`\nlet `extract:` name the file that the link leads to, for `t`"
+            "`*/bin/t` matches only a link: `tool-1.2/bin/t` → `tool`\nin `extract:`, name the file that the link points to, for `t`"
         )
     );
     assert_eq!(

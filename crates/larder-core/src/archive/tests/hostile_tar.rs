@@ -27,12 +27,12 @@ fn what_is_odd_in_a_tar_refuses_it_whole() {
         (
             "parent",
             vec![file("../x", b"")],
-            "`../x`: its path holds `..`",
+            "`../x`: its path contains `..`",
         ),
         (
             "inner parent",
             vec![file("a/../../x", b"")],
-            "`a/../../x`: its path holds `..`",
+            "`a/../../x`: its path contains `..`",
         ),
         (
             "absolute",
@@ -47,54 +47,54 @@ fn what_is_odd_in_a_tar_refuses_it_whole() {
         (
             "backslash",
             vec![file("a\\..\\x", b"")],
-            "`a\\..\\x`: its name holds a backslash",
+            "`a\\..\\x`: its name contains a backslash",
         ),
         (
             "nul in a header",
             vec![nul.as_bytes().to_vec()],
-            "`a`: its name holds a NUL",
+            "`a`: its name contains a NUL",
         ),
         (
             "nul in pax",
             vec![pax(&[("path", "a\0b")]), file("x", b"")],
-            "`a\\u{0}b`: its name holds a NUL",
+            "`a\\u{0}b`: its name contains a NUL",
         ),
         (
             "control",
             vec![file("a\x1b[2Jb", b"")],
-            "`a\\u{1b}[2Jb`: its name holds the control character '\\u{1b}'",
+            "`a\\u{1b}[2Jb`: its name contains the control character '\\u{1b}'",
         ),
         ("empty", vec![file("", b"")], "``: its name is empty"),
         ("only dots", vec![file("./.", b"")], "``: its name is empty"),
         (
             "folder's parent",
             vec![odd("..", EntryType::Directory)],
-            "`..`: its path holds `..`",
+            "`..`: its path contains `..`",
         ),
         (
             "hidden in pax",
             vec![pax(&[("path", "../x")]), file("x", b"")],
-            "`../x`: its path holds `..`",
+            "`../x`: its path contains `..`",
         ),
         (
             "hidden in a long name",
             vec![extension(b'L', b"../x\0"), file("x", b"")],
-            "`../x`: its path holds `..`",
+            "`../x`: its path contains `..`",
         ),
         (
             "link out",
             vec![symlink("a/l", "../../x")],
-            "`a/l`: it is a link to `../../x`, which leads outside",
+            "`a/l`: it is a link to `../../x`, which leads outside of the archive",
         ),
         (
             "link to a root",
             vec![symlink("l", "/etc")],
-            "`l`: it is a link to `/etc`, which leads outside",
+            "`l`: it is a link to `/etc`, which leads outside of the archive",
         ),
         (
             "link to nothing",
             vec![symlink("l", "")],
-            "`l`: it is a link to ``, which leads nowhere",
+            "`l`: it is a link to ``, which is empty",
         ),
         (
             "written through",
@@ -109,12 +109,12 @@ fn what_is_odd_in_a_tar_refuses_it_whole() {
         (
             "link in a folder's place",
             vec![file("l/x", b""), symlink("l", "d")],
-            "`l`: it is there twice",
+            "`l`: it occurs twice",
         ),
         (
             "link chain",
             vec![symlink("a/b/up", "../.."), symlink("e", "a/b/up/../x")],
-            "which leads outside",
+            "which leads outside of the archive",
         ),
         (
             "link chain, other order",
@@ -124,22 +124,22 @@ fn what_is_odd_in_a_tar_refuses_it_whole() {
         (
             "link loop",
             vec![symlink("a", "b"), symlink("b", "a")],
-            "which never ends",
+            "which leads through too many links",
         ),
         (
             "hard link out",
             vec![link("h", EntryType::Link, "../x")],
-            "`h`: it is a hard link to `../x`: its path holds `..`",
+            "`h`: it is a hard link to `../x`: its path contains `..`",
         ),
         (
             "hard link to nothing",
             vec![link("h", EntryType::Link, "x")],
-            "`h`: it is a hard link to `x`, which is no earlier",
+            "`h`: it is a hard link to `x`, which is not an earlier",
         ),
         (
             "hard link to a link",
             vec![symlink("s", "good"), link("h", EntryType::Link, "s")],
-            "`h`: it is a hard link to `s`, which is no earlier file",
+            "`h`: it is a hard link to `s`, which is not an earlier file",
         ),
         (
             "device",
@@ -159,12 +159,12 @@ fn what_is_odd_in_a_tar_refuses_it_whole() {
         (
             "unknown type",
             vec![odd("x", EntryType::new(b'Z'))],
-            "`x`: its type `Z` is none that an archive of files has",
+            "`x`: entries of type `Z` are not supported",
         ),
         (
             "multi-volume",
             vec![odd("x", EntryType::new(b'M'))],
-            "`x`: its type `M` is none",
+            "`x`: entries of type `M` are not supported",
         ),
         (
             "setuid",
@@ -184,12 +184,12 @@ fn what_is_odd_in_a_tar_refuses_it_whole() {
         (
             "twice",
             vec![file("x", b"1"), file("./x", b"2")],
-            "`x`: it is there twice",
+            "`x`: it occurs twice",
         ),
         (
             "the wanted one twice",
             vec![file("good", b"evil")],
-            "`good`: it is there twice",
+            "`good`: it occurs twice",
         ),
         (
             "case",
@@ -214,12 +214,12 @@ fn what_is_odd_in_a_tar_refuses_it_whole() {
         (
             "file as a folder",
             vec![file("x", b""), file("x/y", b"")],
-            "`x/y`: it lies in what is a file",
+            "`x/y`: the archive has a file at the path of its folder",
         ),
         (
             "folder as a file",
             vec![file("x/y", b""), file("x", b"")],
-            "`x`: it is there twice",
+            "`x`: it occurs twice",
         ),
         (
             "pax size",
@@ -229,7 +229,7 @@ fn what_is_odd_in_a_tar_refuses_it_whole() {
         (
             "pax twice",
             vec![pax(&[("path", "a")]), pax(&[("path", "b")]), file("x", b"")],
-            "two headers of one kind",
+            "two headers of the same kind",
         ),
         (
             "pax key twice",
@@ -268,17 +268,17 @@ fn what_is_odd_in_a_tar_refuses_it_whole() {
         (
             "content of a folder",
             vec![with_size],
-            "`d`: it has content and is no regular file",
+            "`d`: it has content but is not a regular file",
         ),
         (
             "target of a file",
             vec![extension(b'K', b"x\0"), file("f", b"")],
-            "`f`: it has a link target and is a regular file",
+            "`f`: it has a link target but is a regular file",
         ),
         (
             "checksum",
             vec![bad_sum, file("z", b"")],
-            "it is no tar archive: it begins with `y",
+            "it is not a tar archive: it begins with `y",
         ),
         (
             "later checksum",
@@ -319,23 +319,23 @@ fn what_is_odd_around_a_tar_refuses_it_too() {
         (
             "a tar after it",
             [whole.clone(), whole.clone()].concat(),
-            "something follows after its end mark",
+            "there is data after its end mark",
         ),
         (
             "a lone zero block",
             [vec![0; 512], whole.clone()].concat(),
-            "something follows after its end mark",
+            "there is data after its end mark",
         ),
         (
             "a tail",
             [whole.clone(), b"tail".to_vec()].concat(),
-            "something follows after its end mark",
+            "there is data after its end mark",
         ),
         ("empty", vec![], "it is empty"),
         (
             "a page",
             b"<!DOCTYPE html><html>".repeat(50),
-            "it is no tar archive: it is an HTML page",
+            "it is not a tar archive: it is an HTML page",
         ),
     ];
     for (what, bytes, expected) in plain {
@@ -348,17 +348,17 @@ fn what_is_odd_around_a_tar_refuses_it_too() {
         (
             "garbage after gzip",
             [gzip(&whole), b"tail".to_vec()].concat(),
-            "something follows after its end",
+            "there is data after its end",
         ),
         (
             "a second tar in a second member",
             [gzip(&whole), gzip(&whole)].concat(),
-            "something follows after its end mark",
+            "there is data after its end mark",
         ),
         (
             "a page",
             b"\n<html>".to_vec(),
-            "it is no gzip file: it is an HTML page",
+            "it is not in gzip format: it is an HTML page",
         ),
         (
             "half a member",
@@ -379,7 +379,7 @@ fn what_is_odd_around_a_tar_refuses_it_too() {
         assert_eq!(
             message,
             format!(
-                "it is no {what} file: it begins with `\\x1f\\x8b\\x08\\x00\\x00\\x00\\x00\\x00`"
+                "it is not in {what} format: it begins with `\\x1f\\x8b\\x08\\x00\\x00\\x00\\x00\\x00`"
             )
         );
     }

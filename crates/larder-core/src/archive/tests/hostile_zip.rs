@@ -157,25 +157,25 @@ fn what_is_odd_in_a_zip_refuses_it_whole() {
         vec![entry]
     };
     let cases: Vec<(Vec<Entry>, &str)> = vec![
-        (vec![file("../x")], "`../x`: its path holds `..`"),
+        (vec![file("../x")], "`../x`: its path contains `..`"),
         (vec![file("/x")], "`/x`: its path is absolute"),
         (
             vec![file("c:/x")],
             "`c:/x`: its path begins with a drive letter",
         ),
-        (vec![file("a\\x")], "`a\\x`: its name holds a backslash"),
-        (vec![file("a\0x")], "its name holds a NUL"),
+        (vec![file("a\\x")], "`a\\x`: its name contains a backslash"),
+        (vec![file("a\0x")], "its name contains a NUL"),
         (vec![file("")], "``: its name is empty"),
         (with(|e| e.name = b"\xff".to_vec()), "its name is not UTF-8"),
-        (vec![file("x"), file("x")], "`x`: it is there twice"),
-        (vec![file("good")], "`good`: it is there twice"),
+        (vec![file("x"), file("x")], "`x`: it occurs twice"),
+        (vec![file("good")], "`good`: it occurs twice"),
         (
             vec![file("x"), file("X")],
             "`X`: it differs from an earlier path only in case",
         ),
         (
             vec![stored("l", 0o120_777, b"../x")],
-            "`l`: it is a link to `../x`, which leads outside",
+            "`l`: it is a link to `../x`, which leads outside of the archive",
         ),
         (
             vec![stored("l", 0o120_777, b"d"), file("l/x")],
@@ -189,7 +189,7 @@ fn what_is_odd_in_a_zip_refuses_it_whole() {
         (vec![stored("x", 0o010_644, b"")], "`x`: it is a FIFO"),
         (
             vec![stored("x", 0o140_644, b"")],
-            "`x`: its type is none that an archive of files has",
+            "`x`: entries of its type are not supported",
         ),
         (
             vec![stored("x", 0o104_755, b"")],
@@ -205,7 +205,7 @@ fn what_is_odd_in_a_zip_refuses_it_whole() {
         ),
         (
             vec![stored("d/", 0o040_755, b"data")],
-            "`d/`: it is a folder and has content",
+            "`d/`: it is a folder but has content",
         ),
         (with(|e| e.flags = 1), "`x`: it is encrypted"),
         (
@@ -213,18 +213,21 @@ fn what_is_odd_in_a_zip_refuses_it_whole() {
             "`x`: its compression method 99 is unknown",
         ),
         (with(|e| e.crc ^= 1), "`x`: its checksum is wrong"),
-        (with(|e| e.size = 3), "`x`: it is stored and has two sizes"),
+        (
+            with(|e| e.size = 3),
+            "`x`: it is stored without compression, but its two sizes differ",
+        ),
         (
             with(|e| e.local_size = Some(3)),
-            "`x`: its own header says otherwise than the directory",
+            "`x`: its local header differs from the directory",
         ),
         (
             with(|e| e.local_name = Some(b"y".to_vec())),
-            "`x`: its own header says otherwise than the directory",
+            "`x`: its local header differs from the directory",
         ),
         (
             with(|e| e.local_flags = Some(8)),
-            "`x`: its own header says otherwise than the directory",
+            "`x`: its local header differs from the directory",
         ),
         (
             with(|e| e.extra = le(&[(2, 0x7075), (2, 7), (5, 1), (2, 0x7979)])),
@@ -232,15 +235,15 @@ fn what_is_odd_in_a_zip_refuses_it_whole() {
         ),
         (
             with(|e| e.after = b"gap".to_vec()),
-            "`x`: it overlaps what follows, or something lies between",
+            "`x`: it overlaps the next entry, or there is extra data after it",
         ),
         (
             with(|e| (e.flags, e.after) = (8, b"sixteen bytes...".to_vec())),
-            "`x`: what follows it says otherwise",
+            "`x`: its data descriptor differs from the directory",
         ),
         (
             with(|e| e.offset = Some(5)),
-            "`x`: it overlaps another entry, or something lies before it",
+            "`x`: it overlaps another entry, or there is extra data before it",
         ),
         (
             vec![
@@ -271,7 +274,7 @@ fn what_is_odd_in_a_zip_refuses_it_whole() {
                 data: [deflated("x", b"data").data, b"more".to_vec()].concat(),
                 ..deflated("x", b"data")
             }],
-            "something follows its compressed data",
+            "there is data after its compressed content",
         ),
         (
             vec![Entry {
@@ -299,19 +302,21 @@ fn what_is_odd_around_a_zip_refuses_it_too() {
     let whole = zip(&[]);
     assert_eq!(
         refusal(&[&b"PKprefix"[..], &whole].concat()),
-        "something lies before, between or after the parts of this zip archive"
+        "there is extra data before, between or after the parts of this zip archive"
     );
     assert!(
         refusal(&[&whole, &b"tail"[..]].concat())
-            .contains("its end record is missing, or something follows it")
+            .contains("its end record is missing, or there is data after it")
     );
-    assert!(refusal(&[whole.clone(), whole.clone()].concat()).contains("something lies before"));
+    assert!(
+        refusal(&[whole.clone(), whole.clone()].concat()).contains("there is extra data before")
+    );
     assert!(refusal(&whole[..whole.len() - 1]).contains("its end record is missing"));
     assert!(refusal(b"PK\x03\x04").contains("its end record is missing"));
-    assert_eq!(refusal(b""), "it is no zip archive: it is empty");
+    assert_eq!(refusal(b""), "it is not a zip archive: it is empty");
     assert_eq!(
         refusal(b"<html>"),
-        "it is no zip archive: it is an HTML page"
+        "it is not a zip archive: it is an HTML page"
     );
     // A comment that holds an end record of its own: readers differ in which they take.
     let mut two = whole.clone();
@@ -328,7 +333,7 @@ fn what_is_odd_around_a_zip_refuses_it_too() {
     disks[length - 18] = 1;
     assert_eq!(
         refusal(&disks),
-        "it is a part of a zip archive, or a damaged one"
+        "it is one part of a split zip archive, or it is damaged"
     );
     // An ordinary comment is fine.
     let mut comment = whole.clone();

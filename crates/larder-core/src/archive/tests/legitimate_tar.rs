@@ -116,27 +116,27 @@ fn a_package_is_flat_and_holds_files_only() {
     for (parts, expected) in [
         (
             vec![file("a/b", b"")],
-            "`a/b` is not a name that a package may hold",
+            "`a/b` is not a name that a file of a package can have",
         ),
         (
             vec![odd("a", EntryType::Directory)],
-            "`a` is a folder, and a package is flat",
+            "`a` is a folder, but a package has no folders",
         ),
         (
             vec![symlink("a", "good")],
-            "`a` is a link, and a package holds regular files only",
+            "`a` is a link, but a package contains only regular files",
         ),
         (
             vec![file(".hidden", b"")],
-            "`.hidden` is not a name that a package may hold",
+            "`.hidden` is not a name that a file of a package can have",
         ),
         (
             vec![file("-rf", b"")],
-            "`-rf` is not a name that a package may hold",
+            "`-rf` is not a name that a file of a package can have",
         ),
         (
             vec![file("a b", b"")],
-            "`a b` is not a name that a package may hold",
+            "`a b` is not a name that a file of a package can have",
         ),
     ] {
         let place = Place::new();

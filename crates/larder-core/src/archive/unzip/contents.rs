@@ -131,7 +131,7 @@ impl Current<'_> {
         } else if crc.sum() != entry.crc {
             "its checksum is wrong"
         } else if decoder.into_raw().bytes().next().is_some() {
-            "something follows its compressed data"
+            "there is data after its compressed content"
         } else {
             return Ok(());
         };

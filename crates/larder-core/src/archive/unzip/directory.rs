@@ -60,7 +60,7 @@ pub(super) fn read(
         reader.read_exact(&mut variable)?;
         names += lengths[0];
         if lengths[0] > names::MAX_PATH || names > 32 << 20 {
-            return Ok(Err(refused("its names are too long")));
+            return Ok(Err(refused("the names in its directory are too long")));
         }
         match central(&fixed, &variable, lengths) {
             Ok(entry) => entries.push(entry),
@@ -126,7 +126,7 @@ fn central(fixed: &[u8], variable: &[u8], [name, extra, _comment]: [usize; 3]) -
         )));
     }
     if entry.method == 0 && entry.compressed != entry.size {
-        return Err(entry.odd("it is stored and has two sizes"));
+        return Err(entry.odd("it is stored without compression, but its two sizes differ"));
     }
     let extra = &variable[name..name + extra];
     if other_name(extra).is_some_and(|other| other != entry.name) {

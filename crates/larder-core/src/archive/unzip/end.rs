@@ -33,7 +33,7 @@ pub(super) fn find(file: &mut File, size: u64) -> io::Result<Result<End>> {
     let mut places = (0..=length.saturating_sub(END)).filter(|at| length >= END && states_end(*at));
     let Some(at) = places.next() else {
         return Ok(Err(refused(
-            "it is no whole zip archive: its end record is missing, or something follows it",
+            "it is not a complete zip archive: its end record is missing, or there is data after it",
         )));
     };
     if places.next().is_some() {
@@ -56,9 +56,11 @@ pub(super) fn find(file: &mut File, size: u64) -> io::Result<Result<End>> {
     Ok(match end {
         Some(end) if end.directory.checked_add(end.size) == Some(before) => Ok(end),
         Some(_) => Err(refused(
-            "something lies before, between or after the parts of this zip archive",
+            "there is extra data before, between or after the parts of this zip archive",
         )),
-        None => Err(refused("it is a part of a zip archive, or a damaged one")),
+        None => Err(refused(
+            "it is one part of a split zip archive, or it is damaged",
+        )),
     })
 }
 

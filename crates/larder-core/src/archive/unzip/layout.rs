@@ -24,9 +24,9 @@ pub(super) fn check(
         .collect();
     for (entry, end) in entries.iter_mut().zip(ends) {
         if entry.offset != position {
-            return Ok(Err(
-                entry.odd("it overlaps another entry, or something lies before it")
-            ));
+            return Ok(Err(entry.odd(
+                "it overlaps another entry, or there is extra data before it",
+            )));
         }
         let fixed = read_at(file, position, 30)?;
         let lengths =
@@ -52,14 +52,14 @@ pub(super) fn check(
                 let bytes = read_at(file, after, usize::try_from(gap).unwrap_or(0))?;
                 if !is_descriptor(entry, &bytes) {
                     return Ok(Err(
-                        entry.odd("what follows it says otherwise than the directory")
+                        entry.odd("its data descriptor differs from the directory")
                     ));
                 }
             }
             _ => {
-                return Ok(Err(
-                    entry.odd("it overlaps what follows, or something lies between")
-                ));
+                return Ok(Err(entry.odd(
+                    "it overlaps the next entry, or there is extra data after it",
+                )));
             }
         }
         position = end;
@@ -72,7 +72,7 @@ pub(super) fn check(
 }
 
 fn check_local(entry: &Entry, fixed: &[u8], name: &[u8], extra: &[u8]) -> Result<(), &'static str> {
-    const DIFFERS: &str = "its own header says otherwise than the directory";
+    const DIFFERS: &str = "its local header differs from the directory";
     let parse = || -> Option<(u16, u16, u32, [u64; 2])> {
         let mut fields = Fields(fixed.strip_prefix(b"PK\x03\x04")?);
         let (_needed, flags, method, _time_and_date) =
@@ -82,7 +82,7 @@ fn check_local(entry: &Entry, fixed: &[u8], name: &[u8], extra: &[u8]) -> Result
         widen(extra, &mut wide)?;
         Some((flags, method, crc, wide))
     };
-    let (flags, method, crc, [size, compressed]) = parse().ok_or("it has no header of its own")?;
+    let (flags, method, crc, [size, compressed]) = parse().ok_or("its local header is missing")?;
     // How hard it was compressed is nobody's business.
     let telling = |flags: u16| flags & (ENCRYPTED | DESCRIPTOR);
     if name != entry.name || method != entry.method || telling(flags) != telling(entry.flags) {

@@ -96,7 +96,7 @@ fn fill<R: Read>(
         let n = source.read(&mut buffer).map_err(|e| shared.explain(&e))?;
         if size == 0 && !buffer[..n].starts_with(b"PK") {
             return Err(refused(format!(
-                "it is no zip archive: {}",
+                "it is not a zip archive: {}",
                 decode::begins(&buffer[..n])
             )));
         }
@@ -116,7 +116,7 @@ fn take(entry: &Entry, pipe: &mut Pipe<'_>, unpacker: &mut Unpacker<'_>) -> Resu
     match (kind, named_dir) {
         (0 | 0o040_000, true) => {
             if entry.size != 0 {
-                return Err(entry.odd("it is a folder and has content"));
+                return Err(entry.odd("it is a folder but has content"));
             }
             unpacker.other(&path, Node::Dir)
         }
@@ -142,6 +142,6 @@ fn take(entry: &Entry, pipe: &mut Pipe<'_>, unpacker: &mut Unpacker<'_>) -> Resu
         }
         (0o020_000 | 0o060_000, _) => Err(entry.odd("it is a device")),
         (0o010_000, _) => Err(entry.odd("it is a FIFO")),
-        _ => Err(entry.odd("its type is none that an archive of files has")),
+        _ => Err(entry.odd("entries of its type are not supported")),
     }
 }

@@ -41,8 +41,8 @@ impl Lock {
                                 "the lock pins other bytes of {name} {version} ({platform}, {})",
                                 kind.as_str()
                             ))
-                            .cause(format!("versions.lock names {what} {ours}, these bytes have {theirs}"))
-                            .hint(format!("if the change is known and wanted, `larder lock --update {name}` pins the new bytes")))
+                            .cause(format!("versions.lock pins {what} {ours}, but these bytes have {theirs}"))
+                            .hint(format!("if this change is expected, `larder lock --update {name}` pins the new bytes")))
                         }
                     },
                 }
@@ -66,9 +66,9 @@ impl Lock {
                         url,
                         rev,
                     } = entry.key();
-                    Err(Error::integrity(format!("`{rev}` of {url} has moved, the source of {name} {version}"))
-                        .cause(format!("versions.lock names commit {}, it is {commit} now", entry.get()))
-                        .hint(format!("if the change is known and wanted, `larder lock --update {name}` pins the new commit")))
+                    Err(Error::integrity(format!("`{rev}` of {url}, the source of {name} {version}, now points to another commit"))
+                        .cause(format!("versions.lock pins commit {}, but it is now {commit}", entry.get()))
+                        .hint(format!("if this change is expected, `larder lock --update {name}` pins the new commit")))
                 }
             },
         }

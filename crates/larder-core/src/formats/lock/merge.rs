@@ -53,7 +53,7 @@ impl Lock {
             fs::remove_staged(path)?;
         }
         fs::write_atomic(path, lock.to_text().as_bytes())
-            .map_err(|e: Error| e.hint("with `--locked` the lock is left alone"))?;
+            .map_err(|e: Error| e.hint("with `--locked` larder does not write the lock"))?;
         Ok(true)
     }
 }

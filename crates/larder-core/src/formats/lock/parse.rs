@@ -73,7 +73,7 @@ fn parse(text: &str, tell: &Tell) -> Result<Lock> {
             // that matters.
             return Err(Error::problems(vec![tell(
                 start..start + line.len(),
-                "a merge conflict is left in the lock".to_owned(),
+                "the lock contains an unresolved merge conflict".to_owned(),
                 Some(format!(
                     "keep the lines of both sides and remove the three marker lines; with `{}` in .gitattributes git merges \
                      locks by itself",
@@ -125,7 +125,7 @@ fn header(lock: &mut Lock, line: &str, comment: &str) -> Result<(), (String, Opt
         return Ok(());
     }
     Err((
-        format!("the lock has format {digits}, this larder reads format 1"),
+        format!("the lock has format {digits}, but this larder reads format 1"),
         Some("update larder".to_owned()),
     ))
 }
@@ -146,7 +146,7 @@ fn parse_line(line: &str, start: usize) -> Result<Line, Wrong> {
                 fields.len()
             ),
             Some(format!(
-                "its fields are: {}; remove the line and run `larder lock` to have it written anew",
+                "its fields are: {}; remove the line and run `larder lock` to write it again",
                 FIELDS.join(" ")
             )),
         ));

@@ -84,7 +84,7 @@ fn a_bad_line_is_told_at_its_place() {
         commit("v1", 'a').to_string().replace("aaaa", "zzzz"),
     );
     insta::assert_snapshot!(problems(&text), @r"
-    versions.lock:3:1: a lock line has 10 fields with one space between them, this one has 3 (its fields are: name version platform origin kind inputs artifact sha256 size url; remove the line and run `larder lock` to have it written anew)
+    versions.lock:3:1: a lock line has 10 fields with one space between them, this one has 3 (its fields are: name version platform origin kind inputs artifact sha256 size url; remove the line and run `larder lock` to write it again)
     versions.lock:4:30: unknown kind `sideways` (known: asset, upstream, commit)
     versions.lock:5:9: platform: unknown platform `plan9-amd64`: unknown os `plan9` (a platform is <os>-<arch>, such as linux-amd64, darwin-arm64, windows-amd64 or linux-amd64-musl)
     versions.lock:6:106: sha256: `abc` is not a sha256 digest (a sha256 digest has 64 hex digits)
@@ -99,7 +99,7 @@ fn a_merge_conflict_is_told_as_one() {
         "<<<<<<< HEAD\n{}\n=======\nrubbish\n>>>>>>> other\n",
         line("nats", "v1", "x")
     );
-    insta::assert_snapshot!(problems(&text), @"versions.lock:1:1: a merge conflict is left in the lock (keep the lines of both sides and remove the three marker lines; with `versions.lock merge=union` in .gitattributes git merges locks by itself)");
+    insta::assert_snapshot!(problems(&text), @"versions.lock:1:1: the lock contains an unresolved merge conflict (keep the lines of both sides and remove the three marker lines; with `versions.lock merge=union` in .gitattributes git merges locks by itself)");
 }
 
 #[test]

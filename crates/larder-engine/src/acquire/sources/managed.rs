@@ -171,7 +171,7 @@ impl ManagedAsset {
         let arrived = intake::receive(request.transfer(), arrival, into).map_err(|error| {
             match error.kind() {
                 Kind::Integrity => error.hint(
-                    "whoever may write to the hub can repair it with `larder release --replace`",
+                    "someone with write access to the hub can repair it with `larder release --replace`",
                 ),
                 _ => error,
             }
