@@ -109,7 +109,9 @@ pub fn command() -> clap::Command {
 fn parser(environment: &Environment) -> clap::Command {
     fn forget(command: clap::Command, environment: &Environment) -> clap::Command {
         let forget_one = |arg: clap::Arg| {
-            let is_blank = arg.get_env().is_some_and(|name| environment.is_blank(name));
+            let is_blank = arg
+                .get_env()
+                .is_some_and(|name| environment.is_set_but_empty(name));
             if is_blank { arg.env(None::<&str>) } else { arg }
         };
         command
@@ -118,7 +120,7 @@ fn parser(environment: &Environment) -> clap::Command {
     }
     if larder_core::variables::ALL
         .iter()
-        .any(|(name, _)| environment.is_blank(name))
+        .any(|(name, _)| environment.is_set_but_empty(name))
     {
         forget(command(), environment)
     } else {

@@ -1,7 +1,7 @@
-//! Cancellation: one flag for the whole run, set by the first signal, seen by every wait.
+//! Cancellation: one flag for the whole run. The first signal sets it, and every wait observes it.
 //!
-//! Blocking code asks [`Cancel::check`] between pieces of work; async code selects on
-//! [`Cancel::cancelled`], under whatever runtime its caller has.
+//! Blocking code calls [`Cancel::check`] between pieces of work. Async code selects on
+//! [`Cancel::cancelled`], which works under any runtime.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -21,24 +21,24 @@ struct State {
 }
 
 impl Cancel {
-    /// Not cancelled.
+    /// A handle that is not cancelled.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Cancels, naming the signal (2 for Ctrl-C). Later calls change nothing.
+    /// Cancels the run because of a signal (2 for Ctrl-C). Later calls have no effect.
     pub fn cancel(&self, signal: i32) {
         if self.0.signal.set(signal).is_ok() {
             self.0.cancelled.notify(usize::MAX);
         }
     }
 
-    /// The signal, once cancelled.
+    /// The signal that cancelled the run, if it is cancelled.
     pub fn signal(&self) -> Option<i32> {
         self.0.signal.get().copied()
     }
 
-    /// An `Interrupted` error once cancelled.
+    /// Returns an `Interrupted` error if the run is cancelled.
     pub fn check(&self) -> Result<()> {
         match self.signal() {
             Some(signal) => Err(interrupted(signal)),
@@ -46,7 +46,8 @@ impl Cancel {
         }
     }
 
-    /// Sleeps on the calling thread; an `Interrupted` error as soon as the run is cancelled.
+    /// Sleeps on the calling thread. Returns an `Interrupted` error as soon as the run is
+    /// cancelled.
     pub fn sleep(&self, time: Duration) -> Result<()> {
         // Listen first, check second: a cancellation between the two still wakes the listener.
         let listener = self.0.cancelled.listen();
@@ -55,10 +56,10 @@ impl Cancel {
         self.check()
     }
 
-    /// Resolves with that error when cancelled.
+    /// Resolves with an `Interrupted` error when the run is cancelled.
     pub async fn cancelled(&self) -> Error {
         loop {
-            // Listen first, look second: a cancellation between the two still wakes the listener.
+            // Listen first, check second: a cancellation between the two still wakes the listener.
             let listener = self.0.cancelled.listen();
             if let Some(signal) = self.signal() {
                 return interrupted(signal);

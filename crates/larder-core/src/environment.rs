@@ -1,5 +1,5 @@
-//! The environment variables of a process, as a value: whoever starts a child process or looks at a
-//! variable gets them handed in. Nothing here reads the process's own.
+//! Environment variables as a value. Code that starts a child process or reads a variable gets this
+//! value as an argument. This module does not read the environment of the current process.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment(BTreeMap<OsString, OsString>);
 
-/// Names only: values may be secrets.
+/// Shows only the names, because values can be secrets.
 impl std::fmt::Debug for Environment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.0.keys()).finish()
@@ -17,8 +17,7 @@ impl std::fmt::Debug for Environment {
 }
 
 impl Environment {
-    /// The value of a variable; an empty one is a value too. On Windows the case of names does not
-    /// matter.
+    /// The value of a variable, which can be empty. On Windows the case of names does not matter.
     pub fn get(&self, name: impl AsRef<OsStr>) -> Option<&OsStr> {
         let name = name.as_ref();
         let found = if cfg!(windows) {
@@ -32,18 +31,18 @@ impl Environment {
         found.map(OsString::as_os_str)
     }
 
-    /// The value as text; `None` where it is unset or not UTF-8.
+    /// The value as text; `None` if it is unset or not UTF-8.
     pub fn text(&self, name: impl AsRef<OsStr>) -> Option<&str> {
         self.get(name)?.to_str()
     }
 
-    /// The value as text; `None` where it is unset, empty or not UTF-8.
+    /// The value as text; `None` if it is unset, empty or not UTF-8.
     pub fn value(&self, name: impl AsRef<OsStr>) -> Option<&str> {
         self.text(name).filter(|value| !value.is_empty())
     }
 
-    /// Whether a variable is set, but to nothing.
-    pub fn is_blank(&self, name: impl AsRef<OsStr>) -> bool {
+    /// Whether a variable is set to an empty value.
+    pub fn is_set_but_empty(&self, name: impl AsRef<OsStr>) -> bool {
         self.get(name).is_some_and(OsStr::is_empty)
     }
 
@@ -72,7 +71,7 @@ impl Environment {
         environment
     }
 
-    /// Only the named variables, where they are set.
+    /// Only those of the named variables that are set.
     #[must_use]
     pub fn only(&self, names: &[&str]) -> Self {
         names
@@ -88,7 +87,8 @@ impl Environment {
             .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// These folders, then those of `PATH`. An error names the folder that can't be on a `PATH`.
+    /// A value for `PATH`: first these folders, then those of the current `PATH`. The error names a
+    /// folder that can't be part of a `PATH`.
     pub fn path_after(
         &self,
         first: impl IntoIterator<Item = PathBuf>,
@@ -120,7 +120,7 @@ mod tests {
             (environment.text("B"), environment.value("B")),
             (Some(""), None)
         );
-        assert!(environment.is_blank("B") && !environment.is_blank("C"));
+        assert!(environment.is_set_but_empty("B") && !environment.is_set_but_empty("C"));
         environment.set("A", "2");
         let names = ["A", "C"];
         assert_eq!(

@@ -1,9 +1,9 @@
-//! The file system, with errors that carry verb and path. Raw `std::fs` calls elsewhere are refused
-//! by clippy.
+//! The file system, with errors that name the operation and the path. Clippy refuses direct
+//! `std::fs` calls in other modules.
 //!
-//! Durability rule (used by [`write_atomic`], `bin` and the cache): stage on the same file system,
-//! write, chmod, fsync files and folders, rename, fsync the parent. After a failed fsync the
-//! descriptor is never retried.
+//! Durability rule (used by [`write_atomic`], the installed sets and the cache): write to a
+//! temporary path on the same file system, set the mode, fsync files and folders, rename, fsync the
+//! parent. After a failed fsync, the same descriptor is never used again.
 #![expect(clippy::disallowed_methods, reason = "this is the wrapper")]
 
 use std::fs::{File, Metadata};
@@ -14,11 +14,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::{Error, Kind, Result, find};
 
-/// An io error as a larder error: `cannot <verb> <path>: <why>`. One that carries a larder error (a
-/// transfer's) keeps its kind, causes and hints.
+/// Converts an io error to a larder error: `cannot <verb> <path>: <why>`. If the io error wraps a
+/// larder error (as a transfer does), the kind, causes and hints of that error are kept.
 pub fn io_error(verb: &str, path: impl AsRef<Path>, error: &io::Error) -> Error {
-    if let Some(inside) = find::<Error>(error) {
-        return inside
+    if let Some(wrapped) = find::<Error>(error) {
+        return wrapped
             .clone()
             .context(format!("cannot {verb} {}", path.as_ref().display()));
     }
@@ -40,9 +40,9 @@ pub fn io_error(verb: &str, path: impl AsRef<Path>, error: &io::Error) -> Error 
     e
 }
 
-/// Attaches verb and path to an io result.
+/// Adds the operation and the path to the error of an io result.
 pub trait IoContext<T> {
-    /// `cannot <verb> <path>: <why>`.
+    /// Converts the error to `cannot <verb> <path>: <why>`.
     fn at(self, verb: &str, path: impl AsRef<Path>) -> Result<T>;
 }
 
@@ -57,7 +57,7 @@ pub fn open(path: impl AsRef<Path>) -> Result<File> {
     File::open(&path).at("open", &path)
 }
 
-/// Opens a file for reading; `None` where there is none.
+/// Opens a file for reading; `None` if it does not exist.
 pub fn open_opt(path: impl AsRef<Path>) -> Result<Option<File>> {
     absent_is_none(File::open(&path)).at("open", &path)
 }
@@ -67,7 +67,7 @@ pub fn create(path: impl AsRef<Path>) -> Result<File> {
     File::create(&path).at("create", &path)
 }
 
-/// Creates a file that must not be there yet.
+/// Creates a file; it is an error if it exists already.
 pub fn create_new(path: impl AsRef<Path>) -> Result<File> {
     File::create_new(&path).at("create", &path)
 }
@@ -77,7 +77,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Vec<u8>> {
     std::fs::read(&path).at("read", &path)
 }
 
-/// Reads a whole (small) file; `None` where there is none.
+/// Reads a whole (small) file; `None` if it does not exist.
 pub fn read_opt(path: impl AsRef<Path>) -> Result<Option<Vec<u8>>> {
     absent_is_none(std::fs::read(&path)).at("read", &path)
 }
@@ -87,27 +87,27 @@ pub fn read_text(path: impl AsRef<Path>) -> Result<String> {
     std::fs::read_to_string(&path).at("read", &path)
 }
 
-/// Reads a whole (small) text file; `None` where there is none.
+/// Reads a whole (small) text file; `None` if it does not exist.
 pub fn read_text_opt(path: impl AsRef<Path>) -> Result<Option<String>> {
     absent_is_none(std::fs::read_to_string(&path)).at("read", &path)
 }
 
-/// Metadata of what a path leads to; `None` where there is nothing.
+/// Metadata of a path, following links; `None` if it does not exist.
 pub fn stat(path: impl AsRef<Path>) -> Result<Option<Metadata>> {
     absent_is_none(std::fs::metadata(&path)).at("read the metadata of", &path)
 }
 
-/// Metadata of the path itself, links not followed; `None` where there is nothing.
+/// Metadata of a path, without following a link; `None` if it does not exist.
 pub fn lstat(path: impl AsRef<Path>) -> Result<Option<Metadata>> {
     absent_is_none(std::fs::symlink_metadata(&path)).at("read the metadata of", &path)
 }
 
-/// Target of a symbolic link; `None` where there is none or it is not a link.
+/// Target of a symbolic link; `None` if the path does not exist or is not a link.
 pub fn read_link(path: impl AsRef<Path>) -> Option<PathBuf> {
     std::fs::read_link(path).ok()
 }
 
-/// Makes a folder and its parents.
+/// Makes a folder and its parents. If a file has the path of one of them, a hint names it.
 pub fn create_dir_all(path: impl AsRef<Path>) -> Result<()> {
     std::fs::create_dir_all(&path)
         .at("create the folder", &path)
@@ -124,14 +124,14 @@ pub fn create_dir_all(path: impl AsRef<Path>) -> Result<()> {
         })
 }
 
-/// Sorted names in a folder; empty where there is no such folder.
+/// Sorted names in a folder; empty if the folder does not exist.
 pub fn list(path: impl AsRef<Path>) -> Result<Vec<String>> {
     let Some(entries) = absent_is_none(std::fs::read_dir(&path)).at("list", &path)? else {
         return Ok(Vec::new());
     };
     let mut names = Vec::new();
     for entry in entries {
-        // A name that is not UTF-8 can't be one of ours.
+        // Skip names that are not UTF-8: larder makes no such files.
         if let Ok(name) = entry.at("list", &path)?.file_name().into_string() {
             names.push(name);
         }
@@ -145,15 +145,15 @@ pub fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
     std::fs::rename(&from, &to).at(&format!("rename {} to", from.as_ref().display()), &to)
 }
 
-/// Removes a file or link; fine where there is none.
+/// Removes a file or link; not an error if it does not exist.
 pub fn remove_file(path: impl AsRef<Path>) -> Result<()> {
     absent_is_none(std::fs::remove_file(&path))
         .at("remove", &path)
         .map(drop)
 }
 
-/// Removes a folder with all in it, also where inner folders lack write permission; fine where
-/// there is none.
+/// Removes a folder with its content, even if inner folders have no write permission; not an error
+/// if it does not exist.
 pub fn remove_dir_all(path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     match std::fs::remove_dir_all(path) {
@@ -172,7 +172,8 @@ pub fn remove_dir_all(path: impl AsRef<Path>) -> Result<()> {
 #[cfg(unix)]
 fn make_writable(dir: &Path) {
     use std::os::unix::fs::PermissionsExt;
-    // Best effort: Go's module cache, for one, makes its folders read-only.
+    // Errors are ignored, because removing then reports them. Go's module cache, for example, makes
+    // its folders read-only.
     let _ = std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700));
     let Ok(entries) = std::fs::read_dir(dir) else {
         return;
@@ -187,7 +188,7 @@ fn make_writable(dir: &Path) {
 #[cfg(not(unix))]
 fn make_writable(_dir: &Path) {}
 
-/// Sets permission bits, independent of the umask; nothing on Windows.
+/// Sets permission bits, independent of the umask. Does nothing on Windows.
 pub fn set_mode(path: impl AsRef<Path>, mode: u32) -> Result<()> {
     #[cfg(unix)]
     {
@@ -207,7 +208,8 @@ pub fn symlink(target: impl AsRef<Path>, link: impl AsRef<Path>) -> Result<()> {
     try_symlink(target, &link).at("link", &link)
 }
 
-/// Makes a symbolic link, where that it can't be made is an answer.
+/// Makes a symbolic link. Returns the io error, for callers that handle a file system without
+/// links.
 pub fn try_symlink(target: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Result<()> {
     #[cfg(unix)]
     return std::os::unix::fs::symlink(target, &link);
@@ -228,7 +230,7 @@ pub fn sync_dir(path: impl AsRef<Path>) -> Result<()> {
     }
 }
 
-/// The folder a path lies in.
+/// The folder that contains a path; `.` for a bare name.
 pub fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(p) if !p.as_os_str().is_empty() => p,
@@ -236,8 +238,8 @@ pub fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Writes a small file so that readers see the old or the new one, whole: staged beside, flushed,
-/// renamed.
+/// Writes a small file atomically: readers see the complete old or the complete new content. Writes
+/// a temporary file in the same folder, flushes it and renames it.
 pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let path = path.as_ref();
     let dir = parent(path);
@@ -254,7 +256,7 @@ pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     sync_dir(dir)
 }
 
-/// A temporary folder, which goes with this.
+/// A temporary folder. Dropping this removes the folder.
 #[derive(Debug)]
 pub struct Scratch {
     _dir: tempfile::TempDir,
@@ -262,7 +264,7 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// A new one in a folder for temporary files: `larder-<what>-…`.
+    /// Makes a folder named `larder-<what>-…` in `parent`.
     pub fn new(parent: &Path, what: &str) -> Result<Self> {
         let dir = tempfile::Builder::new()
             .prefix(&format!("larder-{what}-"))
@@ -276,14 +278,14 @@ impl Scratch {
         Ok(Self { _dir: dir, path })
     }
 
-    /// Where it is, absolute.
+    /// The folder's path. It is absolute if the parent's path is.
     pub fn path(&self) -> &Utf8Path {
         &self.path
     }
 }
 
-/// Writes a file of the user's anew, readers seeing the old or the new one, whole: a link to it
-/// stays one, its mode stays too.
+/// Replaces the content of a user's file atomically, as [`write_atomic`] does. If the path is a
+/// link, it stays a link, and the file keeps its mode.
 pub fn rewrite(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let real = std::fs::canonicalize(&path).at("find", &path)?;
     let permissions = std::fs::metadata(&real)
@@ -293,8 +295,8 @@ pub fn rewrite(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     std::fs::set_permissions(&real, permissions).at("set the mode of", &path)
 }
 
-/// Removes what killed writers of a file left beside it. For who holds the lock under which that
-/// file is written.
+/// Removes the temporary files that killed processes left when they wrote this file with
+/// [`write_atomic`]. The caller must hold the lock under which the file is written.
 pub fn remove_staged(path: impl AsRef<Path>) -> Result<()> {
     let (dir, prefix) = (parent(path.as_ref()), staged_prefix(path.as_ref()));
     list(dir)?
@@ -307,7 +309,7 @@ fn staged_prefix(path: &Path) -> String {
     format!(".tmp-{}-", path.file_name().unwrap_or_default().display())
 }
 
-/// Adds to the end of a file that other programs add to as well; makes it where there is none.
+/// Appends to a file to which other programs may append too. Creates the file if it does not exist.
 pub fn append(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let mut file = File::options()
         .append(true)

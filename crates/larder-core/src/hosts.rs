@@ -1,7 +1,7 @@
-//! Which hosts may be spoken to over plain http, where bytes can be changed on their way: this
+//! Decides for which hosts plain http is allowed, where others can change bytes in transit: this
 //! machine, and hosts that the user allows.
 
-/// Whether plain http to a host is fine: it is this machine, or one of the allowed hosts.
+/// Whether plain http is allowed for a host: it is this machine, or one of the allowed hosts.
 pub fn is_allowed(host: &str, allowed: &[String]) -> bool {
     is_loopback(host)
         || allowed
@@ -9,8 +9,9 @@ pub fn is_allowed(host: &str, allowed: &[String]) -> bool {
             .any(|allowed| allowed.eq_ignore_ascii_case(host))
 }
 
-/// Whether a host is this machine: a loopback address, `localhost`, or a name under it (those never
-/// leave the machine: the client resolves them itself).
+/// Whether a host is this machine: a loopback address, `localhost`, or a name that ends in
+/// `.localhost`. The HTTP client resolves these names itself, so such requests never leave the
+/// machine.
 pub fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     match bare.parse::<std::net::IpAddr>() {
@@ -19,7 +20,7 @@ pub fn is_loopback(host: &str) -> bool {
     }
 }
 
-/// Whether a name is `localhost` or under it.
+/// Whether a name is `localhost` or ends in `.localhost`.
 pub fn is_localhost(name: &str) -> bool {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     name == "localhost" || name.ends_with(".localhost")

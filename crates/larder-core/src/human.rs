@@ -1,5 +1,5 @@
-//! Numbers as people read them: `12.3 MB`, `1.2 s`, `2 m 05 s`. Decimal units, as file managers and
-//! browsers show them.
+//! Formats numbers for people: `12.3 MB`, `1.2 s`, `2 m 05 s`. Units are decimal, as in file
+//! managers and browsers.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub fn bytes(count: u64) -> String {
     format!("{} {}", in_unit(count, unit), UNITS[unit])
 }
 
-/// Bytes of a whole: `12.3/45.6 MB`, both in the whole's unit.
+/// Done and total bytes: `12.3/45.6 MB`, both in the unit of the total.
 pub fn bytes_of(done: u64, total: u64) -> String {
     let unit = unit_of(total.max(done));
     format!(
@@ -23,7 +23,7 @@ pub fn bytes_of(done: u64, total: u64) -> String {
 }
 
 fn unit_of(count: u64) -> usize {
-    // 999_950 would be printed as 1000.0 of its unit, so it belongs to the next.
+    // 999_500 and more would be printed as `1000 kB`, so such values get the next unit.
     let mut unit = 0;
     let mut value = count as f64;
     while unit + 1 < UNITS.len()
@@ -64,12 +64,12 @@ pub fn duration(span: Duration) -> String {
     format!("{} h {:02} m", seconds / 3600, seconds % 3600 / 60)
 }
 
-/// Seconds as [`duration`]; what is not a time is none.
+/// Formats seconds like [`duration`]. Negative numbers and NaN count as 0.
 pub fn seconds(seconds: f64) -> String {
     duration(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }
 
-/// Time left, coarse so that it does not flicker: `6 s`, `2 m 05 s`.
+/// The remaining time in whole seconds, so that it does not flicker: `6 s`, `2 m 05 s`.
 pub fn time_left(span: Duration) -> String {
     if span.as_secs() < 60 {
         format!("{} s", span.as_secs().max(1))
@@ -78,7 +78,7 @@ pub fn time_left(span: Duration) -> String {
     }
 }
 
-/// `1 step`, `2 steps`.
+/// A number with its noun, in the plural unless it is 1: `1 step`, `2 steps`.
 pub fn count(number: usize, noun: &str) -> String {
     if number == 1 {
         format!("1 {noun}")

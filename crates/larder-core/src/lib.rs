@@ -1,8 +1,8 @@
-//! The part of larder that needs neither a network nor a running program: the domain's words, the
-//! files that users write, the keys that decide what is fresh, the formats on disk, and archives.
+//! The part of larder that needs neither the network nor child processes: the domain types, the
+//! files that users write, the keys that decide what is up to date, the file formats, and archives.
 //!
-//! No async runtime, no HTTP and no environment variables: what depends on those is handed in by
-//! the caller.
+//! This crate uses no async runtime and no HTTP, and it reads no environment variables. The caller
+//! passes in everything that depends on those.
 
 pub mod archive;
 pub mod cancel;

@@ -1,5 +1,5 @@
-//! Decompressors with capped memory. Each reads its input to the very end and refuses what does not
-//! belong there.
+//! Decompressors with a memory limit. Each one reads its input to the end and refuses data after
+//! the compressed stream.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -8,14 +8,14 @@ use flate2::bufread::GzDecoder;
 use super::pipe::{Pump, at_end};
 use super::{Compression, refused};
 
-/// Window of zstd, as a power of two: 64 MiB. `zstd -19` needs 8 MiB, only `--ultra -22` and
-/// `--long=27` need more.
+/// Largest zstd window, as a power of two: 64 MiB. `zstd -19` needs 8 MiB; only `--ultra -22` and
+/// `--long=27` need more than 64 MiB.
 const ZSTD_WINDOW_LOG: u32 = 26;
-/// xz, in KiB: `xz -9` needs 65 MiB.
+/// Most memory for xz, in KiB. `xz -9` needs 65 MiB.
 const XZ_MEMORY: u32 = 72 << 10;
 const INPUT: usize = 64 << 10;
 
-/// Decompresses all of `from` into the pump.
+/// Decompresses `from` to its end into the pump.
 pub(super) fn decode(compression: Compression, from: impl Read, pump: Pump) -> io::Result<()> {
     let mut from = BufReader::with_capacity(INPUT, from);
     check_magic(compression, from.fill_buf()?)?;
@@ -40,9 +40,9 @@ pub(super) fn decode(compression: Compression, from: impl Read, pump: Pump) -> i
         }
         Compression::Xz => {
             let mut decoder = xz_decoder(from);
-            if pump.run(Explained {
+            if pump.run(MapErrors {
                 inner: &mut decoder,
-                explain: xz_error,
+                convert: xz_error,
             }) {
                 at_end(decoder.into_inner())
             } else {
@@ -51,9 +51,9 @@ pub(super) fn decode(compression: Compression, from: impl Read, pump: Pump) -> i
         }
         Compression::Zst => {
             let mut decoder = zstd_decoder(from)?;
-            if pump.run(Explained {
+            if pump.run(MapErrors {
                 inner: &mut decoder,
-                explain: zstd_error,
+                convert: zstd_error,
             }) {
                 at_end(decoder.finish())
             } else {
@@ -63,20 +63,20 @@ pub(super) fn decode(compression: Compression, from: impl Read, pump: Pump) -> i
     }
 }
 
-/// A zstd decoder whose window is capped.
+/// A zstd decoder with a limit on its window.
 pub(super) fn zstd_decoder<R: BufRead>(from: R) -> io::Result<zstd::Decoder<'static, R>> {
     let mut decoder = zstd::Decoder::with_buffer(from)?;
     decoder.window_log_max(ZSTD_WINDOW_LOG)?;
     Ok(decoder)
 }
 
-/// An xz decoder whose memory is capped.
+/// An xz decoder with a limit on its memory.
 pub(super) fn xz_decoder<R: BufRead>(from: R) -> lzma_rust2::XzReader<R> {
     lzma_rust2::XzReader::new_mem_limit(from, true, XZ_MEMORY)
 }
 
-/// The members of a gzip file, one after the other: several are legitimate (bgzip makes them),
-/// anything else is not.
+/// Reads the members of a gzip file one after the other. Several members are valid (bgzip makes
+/// them); other data after a member is refused.
 struct Members<R> {
     current: Option<GzDecoder<R>>,
 }
@@ -101,14 +101,15 @@ impl<R: BufRead> Read for Members<R> {
     }
 }
 
-struct Explained<R> {
+/// Converts the errors of a reader.
+struct MapErrors<R> {
     inner: R,
-    explain: fn(io::Error) -> io::Error,
+    convert: fn(io::Error) -> io::Error,
 }
 
-impl<R: Read> Read for Explained<R> {
+impl<R: Read> Read for MapErrors<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.inner.read(buffer).map_err(self.explain)
+        self.inner.read(buffer).map_err(self.convert)
     }
 }
 
@@ -138,12 +139,12 @@ fn check_magic(compression: Compression, start: &[u8]) -> io::Result<()> {
         Compression::Gz => (b"\x1f\x8b", "gzip"),
         Compression::Xz => (b"\xfd7zXZ\0", "xz"),
         Compression::Bz2 => (b"BZh", "bzip2"),
-        // A skippable frame may come first.
+        // A zstd stream can start with a skippable frame.
         Compression::Zst if start.get(1..4) == Some(b"\x2a\x4d\x18") => return Ok(()),
         Compression::Zst => (b"\x28\xb5\x2f\xfd", "zstd"),
     };
-    // A start shorter than the magic is for the decoder to complain about, unless it differs
-    // already.
+    // If the input is shorter than the magic and matches so far, the decoder reports that it ends
+    // early.
     let common = magic.len().min(start.len());
     if start.is_empty() || start[..common] != magic[..common] {
         return Err(io::Error::other(refused(format!(
@@ -154,7 +155,7 @@ fn check_magic(compression: Compression, start: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// How something begins, for people.
+/// Describes the first bytes of a file, for error messages.
 pub(super) fn begins(start: &[u8]) -> String {
     if start.is_empty() {
         return "it is empty".into();

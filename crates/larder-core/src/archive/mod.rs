@@ -1,27 +1,29 @@
-//! Archives: deterministic packing and hostile-proof, streaming unpacking.
+//! Archives: deterministic packing, and streaming unpacking that is safe for untrusted archives.
 //!
-//! Knows entries, names and bytes. Knows nothing of recipes, hubs or where bytes come from: the
-//! caller hashes and counts the *archive* while it is read, this module hashes the *files*.
+//! This module handles entries, names and bytes. It does not depend on recipes, on hubs or on the
+//! place that bytes come from. The caller hashes and counts the *archive* while it is read; this
+//! module hashes the *files*.
 //!
-//! Packing ([`pack`]): same entries, same bytes, for any number of threads, umask, user, folder and
-//! clock.
+//! Packing ([`pack`]): the same entries give the same bytes, for any number of threads, umask,
+//! user, folder and clock.
 //!
 //! Unpacking ([`unpack`]) keeps one simple property: it never makes a link or a folder, and writes
 //! only the selected regular files, under names that were checked by their type, into an existing
 //! empty folder. Everything else of an archive is read, checked and dropped. The contract, in the
 //! order of the code:
 //!
-//! 1. The reader is read to its end; what follows the archive's own end refuses it.
-//! 2. Every entry, wanted or not, is checked: its path (`names`), its type and fields (`untar`,
+//! 1. The reader is read to its end. An archive with data after its own end is refused.
+//! 2. Every entry, selected or not, is checked: its path (`names`), its type and fields (`untar`,
 //!    `unzip`), the budget (`pipe`).
-//! 3. Selected files are written and hashed on their way.
-//! 4. Links are resolved at the end: one that leads outside refuses the archive. Links that stay
-//!    inside pass; they are never extracted, a pattern that meets only a link says where it points.
-//! 5. On any error nothing stays in the folder. An archive that is odd is class *wrong*
-//!    ([`Kind::Integrity`](crate::Kind)); then too the reader is drained (within the budget), so
-//!    that the caller can prefer "the digest differs" as the reason.
+//! 3. Selected files are hashed while they are written.
+//! 4. Links are resolved at the end. An archive with a link that leads outside is refused. Other
+//!    links are accepted but never extracted. If a pattern matches only a link, the error says
+//!    where the link points.
+//! 5. On any error nothing stays in the folder. An archive that breaks a rule is class *wrong*
+//!    ([`Kind::Integrity`](crate::Kind)). In that case too the reader is drained (within the
+//!    budget), so that the caller can prefer "the digest differs" as the reason.
 //!
-//! Files are not flushed to disk here; whoever publishes them does that.
+//! Files are not flushed to disk here; the code that publishes them does that.
 
 mod decode;
 mod names;
@@ -43,7 +45,7 @@ use crate::model::{Digest, FileName, Limits, Platform};
 pub use pack::pack;
 pub use unpack::unpack;
 
-/// An archive that was made: digest and length of its bytes.
+/// The result of packing: digest and length of the archive's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packed {
     /// Digest of the archive.
@@ -55,11 +57,11 @@ pub struct Packed {
 /// One regular file to pack.
 #[derive(Clone, Copy, Debug)]
 pub struct PackEntry<'a> {
-    /// Its path in the archive: a name, or names with `/` between.
+    /// Its path in the archive: one name, or several names separated by `/`.
     pub name: &'a str,
     /// Permission bits.
     pub mode: u32,
-    /// Bytes it has; anything else found while packing is an error.
+    /// Its size in bytes. If the content has another size when it is packed, that is an error.
     pub size: u64,
     /// Where the bytes are.
     pub content: Content<'a>,
@@ -74,10 +76,10 @@ pub enum Content<'a> {
     Bytes(&'a [u8]),
 }
 
-/// Compression of a stream.
+/// How a stream is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Compression {
-    /// None.
+    /// Not compressed.
     Plain,
     /// gzip
     Gz,
@@ -89,19 +91,19 @@ pub enum Compression {
     Bz2,
 }
 
-/// What a downloaded file is.
+/// The format of a downloaded file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ArchiveKind {
     /// A tar archive.
     Tar(Compression),
     /// A zip archive.
     Zip,
-    /// One file.
+    /// A single file, not an archive.
     Single(Compression),
 }
 
 impl ArchiveKind {
-    /// What a file is, told by its name.
+    /// The format that the ending of a file's name says.
     pub fn of_name(name: &str) -> Self {
         let name = name.to_ascii_lowercase();
         let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
@@ -134,42 +136,43 @@ impl ArchiveKind {
 /// What to extract.
 #[derive(Clone, Copy, Debug)]
 pub enum Select<'a> {
-    /// Every file; the archive must be one of ours: flat, regular files only, names that
-    /// [`FileName`] accepts, or `.version`.
+    /// Every file of a package that larder made: the archive must have only regular files and no
+    /// folders, and each name must be one that [`FileName`] accepts, or `.version`.
     Flat,
-    /// For each pair the one regular file that the glob matches, under the given name. `*` does not
-    /// cross `/`, `**` does.
+    /// For each pair, the one regular file that the glob matches, extracted under the given name.
+    /// `*` does not match `/`, `**` does.
     Globs(&'a [(String, FileName)]),
-    /// As `Globs`; and each of these programs by its name, in whatever folder. Of several files
-    /// with that name it is the one that is a program for the platform, before scripts and other
-    /// files; then one that may be executed; then the one least deep. Files between which that does
-    /// not decide are an error that lists them.
+    /// As `Globs`, and in addition each of these programs, found by its name in any folder. If
+    /// several files have that name, a native program for the platform comes before scripts and
+    /// other files; then a file with execute permission comes first; then the one in the fewest
+    /// folders. If several files are still equal, that is an error that lists them.
     Programs {
         /// As in `Globs`.
         globs: &'a [(String, FileName)],
-        /// The programs.
+        /// The names of the programs.
         names: &'a [FileName],
-        /// What they are to run on.
+        /// The platform on which they must run.
         platform: Platform,
     },
-    /// Every regular file, under the path it has in the archive; folders as far as files lie in
-    /// them. Links are checked like all else, and not made.
+    /// Every regular file, under the path that it has in the archive. Only folders that contain
+    /// files are made. Links are checked like everything else, but not made.
     All,
 }
 
-/// What an archive may cost.
+/// Limits for unpacking one archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
-    /// Bytes unpacked.
+    /// Most bytes that may be unpacked.
     pub unpacked: u64,
-    /// Unpacked bytes per byte of archive, once past [`Budget::RATIO_FREE`].
+    /// Most unpacked bytes per byte of the archive. It applies once more than
+    /// [`Budget::RATIO_FREE`] bytes are unpacked.
     pub ratio: u64,
-    /// Entries, and distinct paths with the folders they imply.
+    /// Most entries, and also most distinct paths (including the folders that paths imply).
     pub entries: u64,
 }
 
 impl Budget {
-    /// Unpacked bytes up to which the ratio does not count.
+    /// The ratio is not checked up to this number of unpacked bytes.
     pub const RATIO_FREE: u64 = 256 << 20;
 }
 
@@ -204,23 +207,23 @@ impl From<Limits> for Budget {
 pub struct Unpacked {
     /// Its name.
     pub name: String,
-    /// Where it is.
+    /// The path that it was extracted to.
     pub path: Utf8PathBuf,
-    /// 0o755 if it may be executed by anyone, is named `.exe`, or, where the archive tells no
-    /// modes, begins like a program; else 0o644.
+    /// Permission bits: 0o755 if the archive gives anyone execute permission, if the name ends in
+    /// `.exe`, or if the archive has no modes and the content starts like a program; else 0o644.
     pub mode: u32,
-    /// Bytes.
+    /// Its size in bytes.
     pub size: u64,
     /// Digest of its content.
     pub sha256: Digest,
 }
 
-/// The error of an archive that is odd: class *wrong*.
+/// The error for an archive that is refused: class *wrong*.
 fn refused(why: impl std::fmt::Display) -> Error {
     Error::integrity(format!("the archive is refused: {why}"))
 }
 
-/// Whether an archive of ours may hold a file of that name.
+/// Whether a package that larder made can contain a file of that name.
 fn is_flat_name(name: &str) -> bool {
     name == ".version" || FileName::from_str(name).is_ok()
 }

@@ -1,8 +1,8 @@
-//! Paths inside an archive: what a path may look like, which paths can't live together, and where
-//! links lead.
+//! Paths inside an archive: which paths are allowed, which paths conflict with each other, and
+//! where links lead.
 //!
-//! Works on text alone and never touches the file system. Messages finish the sentence "`path` is
-//! refused: …".
+//! This module works on text only and never accesses the file system. Its messages complete the
+//! sentence "the archive is refused: `path`: …".
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -11,19 +11,19 @@ use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed}
 
 /// Longest path, in bytes.
 pub(super) const MAX_PATH: usize = 4096;
-/// Bytes of all links' paths and targets together.
+/// Most bytes of the paths and targets of all links together.
 const MAX_LINK_TEXT: usize = 8 << 20;
-/// Links followed for one link, as on Linux.
+/// Most links that are followed to resolve one link, as on Linux.
 const MAX_HOPS: u32 = 40;
-/// Components looked at while all links are resolved.
+/// Most path components that are processed to resolve all links.
 const MAX_STEPS: u32 = 4_000_000;
 
-/// Why a path is refused.
-pub(super) type Why = String;
+/// Reason a path is refused.
+pub(super) type Reason = String;
 
-/// A path as used: no leading `./`, no empty or `.` parts, no trailing `/`. Empty for the root
-/// itself.
-pub(super) fn clean(raw: &[u8]) -> Result<String, Why> {
+/// Checks a path and returns its normal form: no leading `./`, no empty or `.` parts, no trailing
+/// `/`. The root itself becomes an empty text.
+pub(super) fn clean(raw: &[u8]) -> Result<String, Reason> {
     let text = std::str::from_utf8(raw).map_err(|_| "its name is not UTF-8")?;
     if text.is_empty() {
         return Err("its name is empty".into());
@@ -66,16 +66,16 @@ fn has_drive(text: &str) -> bool {
     matches!(text.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic())
 }
 
-/// What lies at a path.
+/// What an entry of an archive is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Node {
     /// A regular file.
     File,
     /// A folder.
     Dir,
-    /// A symbolic link to a target, as text.
+    /// A symbolic link, with its target as it is stored.
     Symlink(String),
-    /// A hard link to an earlier entry's cleaned path.
+    /// A hard link, with the cleaned path of an earlier entry.
     Hardlink(String),
 }
 
@@ -86,11 +86,11 @@ enum Kind {
     Link,
 }
 
-/// All paths of an archive so far. Remembers hashes, not names: memory is bounded by the number of
-/// entries.
+/// All paths of an archive so far. It stores hashes instead of names, so memory is bounded by the
+/// number of entries.
 pub(super) struct Tree {
     hashing: RandomState,
-    /// Hash of the folded path → hash of the exact path, and what is there.
+    /// Hash of the folded path (see [`fold`]) → hash of the exact path, and the kind of entry.
     nodes: HashMap<u64, (u64, Kind)>,
     limit: u64,
     /// Folded path → path and target.
@@ -99,7 +99,7 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// Holds at most so many paths, folders that are implied included.
+    /// `limit` is the most paths that are accepted, including the folders that paths imply.
     pub(super) fn new(limit: u64) -> Self {
         Self {
             hashing: RandomState::new(),
@@ -111,7 +111,7 @@ impl Tree {
     }
 
     /// Adds a cleaned path.
-    pub(super) fn add(&mut self, path: &str, node: Node) -> Result<(), Why> {
+    pub(super) fn add(&mut self, path: &str, node: Node) -> Result<(), Reason> {
         if path.is_empty() {
             return if node == Node::Dir {
                 Ok(())
@@ -151,7 +151,7 @@ impl Tree {
         }
     }
 
-    fn put(&mut self, folded: u64, exact: u64, kind: Kind, leaf: bool) -> Result<(), Why> {
+    fn put(&mut self, folded: u64, exact: u64, kind: Kind, leaf: bool) -> Result<(), Reason> {
         match self.nodes.get(&folded) {
             None => {
                 if self.nodes.len() as u64 >= self.limit {
@@ -170,7 +170,7 @@ impl Tree {
         }
     }
 
-    fn add_symlink(&mut self, path: &str, target: String) -> Result<(), Why> {
+    fn add_symlink(&mut self, path: &str, target: String) -> Result<(), Reason> {
         self.link_text += path.len() + target.len();
         if self.link_text > MAX_LINK_TEXT || target.len() > MAX_PATH {
             return Err("its links are too long".into());
@@ -181,7 +181,7 @@ impl Tree {
         Ok(())
     }
 
-    fn check_hardlink(&self, target: &str) -> Result<(), Why> {
+    fn check_hardlink(&self, target: &str) -> Result<(), Reason> {
         let mut folded = self.hashing.build_hasher();
         let mut exact = self.hashing.build_hasher();
         for part in target.split('/') {
@@ -194,14 +194,14 @@ impl Tree {
             Some((other, Kind::File)) if *other == exact.finish() => Ok(()),
             _ => Err(format!(
                 "it is a hard link to `{}`, which is not an earlier file of the archive",
-                shown(target.as_bytes())
+                escape_name(target.as_bytes())
             )),
         }
     }
 
-    /// Resolves every symbolic link, through other links too: each must stay inside. The error
-    /// names the link.
-    pub(super) fn finish(&self) -> Result<(), (String, Why)> {
+    /// Resolves every symbolic link, also through other links. Each one must stay inside the
+    /// archive. The error has the path of the link.
+    pub(super) fn finish(&self) -> Result<(), (String, Reason)> {
         let mut steps = 0;
         for (path, target) in self.links.values() {
             self.resolve(path, target, &mut steps)
@@ -210,10 +210,10 @@ impl Tree {
         Ok(())
     }
 
-    fn resolve(&self, path: &str, target: &str, steps: &mut u32) -> Result<(), Why> {
+    fn resolve(&self, path: &str, target: &str, steps: &mut u32) -> Result<(), Reason> {
         let mut at: Vec<String> = fold_path(path).split('/').map(str::to_owned).collect();
         at.pop();
-        // What is still to be walked, last part first.
+        // The parts that remain to be followed, in reverse order.
         let mut ahead: Vec<&str> = target.split('/').rev().collect();
         let mut hops = 0;
         while let Some(part) = ahead.pop() {
@@ -227,7 +227,7 @@ impl Tree {
                     if at.pop().is_none() {
                         return Err(format!(
                             "it is a link to `{}`, which leads outside of the archive",
-                            shown(target.as_bytes())
+                            escape_name(target.as_bytes())
                         ));
                     }
                 }
@@ -238,7 +238,7 @@ impl Tree {
                         if hops > MAX_HOPS {
                             return Err(format!(
                                 "it is a link to `{}`, which leads through too many links",
-                                shown(target.as_bytes())
+                                escape_name(target.as_bytes())
                             ));
                         }
                         at.pop();
@@ -254,7 +254,7 @@ impl Tree {
     }
 }
 
-fn check_target(target: &str) -> Result<(), Why> {
+fn check_target(target: &str) -> Result<(), Reason> {
     let why = match target {
         "" => "is empty",
         t if t.starts_with('/') || has_drive(t) => "leads outside of the archive",
@@ -264,7 +264,7 @@ fn check_target(target: &str) -> Result<(), Why> {
     };
     Err(format!(
         "it is a link to `{}`, which {why}",
-        shown(target.as_bytes())
+        escape_name(target.as_bytes())
     ))
 }
 
@@ -272,8 +272,8 @@ fn fold_path(path: &str) -> String {
     path.split('/').map(fold).collect::<Vec<_>>().join("/")
 }
 
-/// What file systems that ignore case or Unicode form may take two names for: equal here means
-/// possibly equal there.
+/// Removes the differences that some file systems ignore: case and Unicode form. Two names that are
+/// equal after folding can be the same name on such a file system.
 fn fold(part: &str) -> std::borrow::Cow<'_, str> {
     if part.is_ascii() {
         return if part.bytes().any(|b| b.is_ascii_uppercase()) {
@@ -300,8 +300,8 @@ fn is_ignorable(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}')
 }
 
-/// A name as shown in messages: escaped and cut.
-pub(super) fn shown(raw: &[u8]) -> String {
+/// A name for messages: escaped, and shortened if it is long.
+pub(super) fn escape_name(raw: &[u8]) -> String {
     const LONGEST: usize = 160;
     let cut = &raw[..raw.len().min(LONGEST)];
     let dots = if raw.len() > LONGEST { "…" } else { "" };

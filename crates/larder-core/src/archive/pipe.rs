@@ -1,6 +1,6 @@
 //! Two threads for one archive: one reads and decompresses, the other parses, hashes and writes.
-//! Between them a few buffers go round, so memory is bounded. Here too: the budget, and telling a
-//! damaged archive from a failing transfer.
+//! They exchange a fixed number of buffers, so memory is bounded. This module also checks the
+//! budget, and it distinguishes a damaged archive from a failed transfer.
 
 use std::io::{self, BufRead, Read};
 use std::sync::Mutex;
@@ -12,17 +12,17 @@ use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result};
 
 const BUFFER: usize = 256 << 10;
-/// Full buffers that wait.
+/// Most full buffers that wait to be parsed.
 const QUEUE: usize = 6;
 
-/// What both threads know of a run.
+/// State that both threads of one unpacking share.
 pub(super) struct Shared<'a> {
     pub(super) cancel: &'a Cancel,
     pub(super) budget: Budget,
     pub(super) archive_size: Option<u64>,
-    /// Bytes of the archive read.
+    /// Bytes of the archive that were read so far.
     read: AtomicU64,
-    /// The first error that is not the archive's fault.
+    /// The first error that is not caused by the archive's content.
     failure: Mutex<Option<Error>>,
 }
 
@@ -37,6 +37,7 @@ impl<'a> Shared<'a> {
         }
     }
 
+    /// Records an error that is not caused by the archive's content.
     fn fail(&self, error: Error) -> io::Error {
         let text = error.to_string();
         if let Ok(mut slot) = self.failure.lock() {
@@ -45,13 +46,13 @@ impl<'a> Shared<'a> {
         io::Error::other(text)
     }
 
-    /// What an error while reading the archive means: the transfer's failure, else the archive is
-    /// damaged.
+    /// Converts an io error of reading the archive. If the transfer failed, that failure is
+    /// returned; otherwise the archive is damaged.
     pub(super) fn explain(&self, error: &io::Error) -> Error {
         if let Some(failure) = self.failure.lock().ok().and_then(|slot| slot.clone()) {
             return failure;
         }
-        match ours(error) {
+        match wrapped_error(error) {
             Some(error) => error,
             None if error.kind() == io::ErrorKind::UnexpectedEof => {
                 refused("it ends early").cause(error)
@@ -61,15 +62,16 @@ impl<'a> Shared<'a> {
     }
 }
 
-/// An error of our own that travelled inside an io error.
-fn ours(error: &io::Error) -> Option<Error> {
+/// The larder error that an io error wraps, if it wraps one.
+fn wrapped_error(error: &io::Error) -> Option<Error> {
     error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<Error>())
         .cloned()
 }
 
-/// The archive's bytes: counted, cancellable; remembers what went wrong with them.
+/// Reads the archive's bytes. It counts them, stops when the run is cancelled, and records a failed
+/// transfer in [`Shared`].
 pub(super) struct Source<'a, R> {
     inner: R,
     shared: &'a Shared<'a>,
@@ -80,15 +82,15 @@ impl<'a, R: Read> Source<'a, R> {
         Self { inner, shared }
     }
 
-    /// Reads and drops the rest of an archive that was refused, so that the caller knows its
-    /// digest. Best effort.
+    /// Reads and drops the rest of an archive that was refused, so that the caller can compute its
+    /// digest. Errors are ignored.
     pub(super) fn drain(&mut self) {
         let limit = self
             .shared
             .archive_size
             .unwrap_or(self.shared.budget.unpacked);
         let left = limit.saturating_sub(self.shared.read.load(Ordering::Relaxed));
-        // The reason of the refusal stands, whatever happens here.
+        // The archive is already refused; an error here must not replace that reason.
         let _ = io::copy(&mut self.take(left), &mut io::sink());
     }
 }
@@ -104,15 +106,15 @@ impl<R: Read> Read for Source<'_, R> {
                 Ok(n) => break n,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => {
-                    let error = ours(&e)
+                    let error = wrapped_error(&e)
                         .unwrap_or_else(|| Error::failed("cannot read the archive").cause(&e));
                     return Err(self.shared.fail(error));
                 }
             }
         };
         let read = self.shared.read.fetch_add(n as u64, Ordering::Relaxed) + n as u64;
-        // No archive within its budget is larger than what it holds, some framing aside; this ends
-        // an endless body.
+        // An archive within its budget is hardly larger than its unpacked content. This limit stops
+        // a response that never ends.
         let limit = self
             .shared
             .budget
@@ -129,13 +131,13 @@ impl<R: Read> Read for Source<'_, R> {
 
 type Filled = io::Result<(Vec<u8>, usize)>;
 
-/// The writing end.
+/// The writing end of the channel between the threads.
 pub(super) struct Pump {
     full: SyncSender<Filled>,
     empty: Receiver<Vec<u8>>,
 }
 
-/// The reading end: the unpacked bytes.
+/// The reading end of the channel: gives the unpacked bytes.
 pub(super) struct Pipe<'a> {
     full: Receiver<Filled>,
     empty: Sender<Vec<u8>>,
@@ -168,13 +170,14 @@ pub(super) fn pipe<'a>(shared: &'a Shared<'a>) -> (Pump, Pipe<'a>) {
 }
 
 impl Pump {
-    /// Sends all that a reader gives, then its error if it has one. Ends early when nobody listens
-    /// any more. True when the reader came to its end.
+    /// Sends all bytes of a reader, and then its error if it has one. Stops early when the receiver
+    /// is dropped. Returns true if the reader was read to its end.
     pub(super) fn run(self, mut from: impl Read) -> bool {
         loop {
             let mut buffer = self.empty.try_recv().unwrap_or_else(|_| vec![0; BUFFER]);
             let mut n = 0;
-            // Not asked with an empty buffer: to some decoders that looks like the end.
+            // Never call `read` with an empty buffer: some decoders then take the result 0 for
+            // their end.
             let mut ended = false;
             let error = loop {
                 if n == buffer.len() {
@@ -204,8 +207,8 @@ impl Pump {
     }
 }
 
-/// Runs `produce` on a thread of its own and `consume` on this one; gives also what `produce` gave,
-/// unless it panicked.
+/// Runs `produce` on a new thread and `consume` on this one, and returns both results. It is an
+/// error if `produce` panics.
 pub(super) fn on_two_threads<'s, S: Send, T>(
     shared: &'s Shared<'s>,
     produce: impl FnOnce(Pump) -> S + Send,
@@ -215,7 +218,7 @@ pub(super) fn on_two_threads<'s, S: Send, T>(
         let (pump, mut pipe) = pipe(shared);
         let other = scope.spawn(move || produce(pump));
         let result = consume(&mut pipe);
-        // Lets the other thread end.
+        // The other thread stops when its receiver is dropped.
         drop(pipe);
         let produced = other
             .join()
@@ -224,8 +227,9 @@ pub(super) fn on_two_threads<'s, S: Send, T>(
     })
 }
 
-/// The same for an archive that comes as a stream. `open` makes the decompressor around the source
-/// and has the pump read it to its end. An archive that is refused is drained.
+/// Like [`on_two_threads`], for an archive that is read as a stream. `open` creates the
+/// decompressor around the source and runs the pump on it to its end. An archive that is refused is
+/// drained.
 pub(super) fn with_pump<'s, R: Read + Send, T>(
     shared: &'s Shared<'s>,
     mut source: Source<'s, R>,
@@ -235,7 +239,7 @@ pub(super) fn with_pump<'s, R: Read + Send, T>(
     let produce = move |pump: Pump| {
         let full = pump.full.clone();
         if let Err(error) = open(&mut source, pump) {
-            // Nobody listens: there is another error already.
+            // Sending fails only if the receiver has already stopped with another error.
             let _ = full.send(Err(error));
         }
         source
@@ -248,7 +252,7 @@ pub(super) fn with_pump<'s, R: Read + Send, T>(
 }
 
 impl Pipe<'_> {
-    /// What is there, at least one byte unless at the end.
+    /// Returns the next unread bytes. The slice is empty only at the end.
     pub(super) fn peek(&mut self) -> Result<&[u8]> {
         while self.start == self.end {
             self.shared.cancel.check()?;
@@ -259,7 +263,7 @@ impl Pipe<'_> {
             self.unpacked += n as u64;
             self.check_budget()?;
             let used = std::mem::replace(&mut self.buffer, buffer);
-            // The other thread may have ended.
+            // Sending fails if the other thread has ended, which is fine.
             if !used.is_empty() {
                 let _ = self.empty.send(used);
             }
@@ -268,7 +272,7 @@ impl Pipe<'_> {
         Ok(&self.buffer[self.start..self.end])
     }
 
-    /// Takes bytes that were peeked at.
+    /// Marks `n` bytes of [`Self::peek`] as read.
     pub(super) fn consume(&mut self, n: usize) {
         self.start = (self.start + n).min(self.end);
     }
@@ -286,7 +290,8 @@ impl Pipe<'_> {
         check_budget(self.unpacked, archive, unpacked, ratio)
     }
 
-    /// Fills a buffer; false at the end. Ending within it is an error.
+    /// Fills a buffer. Returns false if the stream is at its end. If the stream ends before the
+    /// buffer is full, that is an error.
     pub(super) fn fill(&mut self, buffer: &mut [u8]) -> Result<bool> {
         let mut filled = 0;
         while filled < buffer.len() {
@@ -306,11 +311,11 @@ impl Pipe<'_> {
         Ok(true)
     }
 
-    /// Gives the next `size` bytes to a function, piece by piece.
-    pub(super) fn each(
+    /// Passes the next `size` bytes to a function, piece by piece.
+    pub(super) fn for_each_piece(
         &mut self,
         size: u64,
-        mut give: impl FnMut(&[u8]) -> Result<()>,
+        mut visit: impl FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
         let mut left = size;
         while left > 0 {
@@ -319,7 +324,7 @@ impl Pipe<'_> {
                 return Err(refused("it ends early"));
             }
             let n = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-            give(&bytes[..n])?;
+            visit(&bytes[..n])?;
             self.consume(n);
             left -= n as u64;
         }
@@ -328,18 +333,18 @@ impl Pipe<'_> {
 
     /// Drops the next `size` bytes.
     pub(super) fn skip(&mut self, size: u64) -> Result<()> {
-        self.each(size, |_| Ok(()))
+        self.for_each_piece(size, |_| Ok(()))
     }
 
-    /// The next bytes as a text or small record.
-    pub(super) fn small(&mut self, size: u64, limit: u64) -> Result<Vec<u8>> {
+    /// Reads the next `size` bytes into memory; more than `limit` bytes are refused.
+    pub(super) fn read_small(&mut self, size: u64, limit: u64) -> Result<Vec<u8>> {
         if size > limit {
             return Err(refused(format!(
                 "a header in it is {size} bytes long, and at most {limit} are allowed"
             )));
         }
         let mut bytes = Vec::new();
-        self.each(size, |piece| {
+        self.for_each_piece(size, |piece| {
             bytes.extend_from_slice(piece);
             Ok(())
         })?;
@@ -347,7 +352,7 @@ impl Pipe<'_> {
     }
 }
 
-/// Whether so much may be unpacked from an archive of that size.
+/// Returns an error if an archive of `archive` bytes must not unpack to `unpacked` bytes.
 pub(super) fn check_budget(unpacked: u64, archive: u64, limit: u64, ratio: u64) -> Result<()> {
     let hint = "if this is expected, raise the limit with `limits:` in the recipe";
     if unpacked > limit {
@@ -359,7 +364,7 @@ pub(super) fn check_budget(unpacked: u64, archive: u64, limit: u64, ratio: u64) 
     Ok(())
 }
 
-/// Whether a reader is at its end; more is an error.
+/// Returns an error if a reader has more bytes.
 pub(super) fn at_end(mut reader: impl BufRead) -> io::Result<()> {
     if reader.fill_buf()?.is_empty() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Which files of an archive are wanted, and under which names.
+//! Which files of an archive are selected, and under which names they are extracted.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,26 +11,32 @@ use crate::executable::{self, Executable};
 use crate::model::{FileName, Platform};
 use crate::suggestions;
 
-/// Candidates extracted of a program, and told in an error.
+/// Most files that are extracted as candidates for one program, and most files that an error lists.
 const CANDIDATES: usize = 8;
-/// How the name of an extracted candidate begins.
+/// Prefix of the file names of extracted candidates.
 pub(super) const CANDIDATE: &str = ".candidate-";
 
 pub(super) enum Chooser<'a> {
     Flat,
     All,
-    Globs { wanted: Vec<Wanted<'a>>, near: Near },
+    Globs {
+        wanted: Vec<Wanted<'a>>,
+        similar: SimilarNames,
+    },
 }
 
 pub(super) struct Wanted<'a> {
     pattern: Cow<'a, str>,
     matcher: GlobMatcher,
     name: &'a FileName,
-    /// A program by its name: all files of that name are extracted, and the best one for this
-    /// platform stays.
+    /// Set for a program that is found by its name: all files of that name are extracted, and only
+    /// the best one for this platform is kept.
     best_for: Option<Platform>,
+    /// Paths of the regular files that match, at most [`CANDIDATES`].
     files: Vec<String>,
+    /// How many more files match.
     more: usize,
+    /// Path and target of the links that match.
     links: Vec<(String, String)>,
 }
 
@@ -81,7 +87,7 @@ impl<'a> Chooser<'a> {
         let stems = wanted.iter().map(|w| w.name.as_str().to_owned()).collect();
         Ok(Self::Globs {
             wanted,
-            near: Near {
+            similar: SimilarNames {
                 stems,
                 best: Vec::new(),
                 count: 0,
@@ -89,13 +95,13 @@ impl<'a> Chooser<'a> {
         })
     }
 
-    /// The name to extract a regular file under, if it is wanted.
+    /// Returns the name under which a regular file is extracted, if it is selected.
     pub(super) fn file(&mut self, path: &str) -> Result<Option<String>> {
         match self {
             Self::Flat => flat(path).map(Some),
             Self::All => Ok(Some(path.to_owned())),
-            Self::Globs { wanted, near } => {
-                near.offer(path);
+            Self::Globs { wanted, similar } => {
+                similar.consider(path);
                 let mut name: Option<(&str, String)> = None;
                 for (i, want) in wanted
                     .iter_mut()
@@ -110,7 +116,7 @@ impl<'a> Chooser<'a> {
                     let into = match (want.files.len(), want.best_for) {
                         (n, Some(_)) => candidate(i, n - 1, want.name),
                         (1, None) => want.name.to_string(),
-                        // A second match is only noted; it is told at the end.
+                        // A second match is only recorded; `finish` reports it.
                         (_, None) => continue,
                     };
                     if let Some((other, _)) = name {
@@ -124,7 +130,7 @@ impl<'a> Chooser<'a> {
         }
     }
 
-    /// A folder was met.
+    /// Called for each folder of the archive.
     pub(super) fn folder(&self, path: &str) -> Result<()> {
         match self {
             Self::Flat if !path.is_empty() => Err(refused(format!(
@@ -134,7 +140,7 @@ impl<'a> Chooser<'a> {
         }
     }
 
-    /// A link was met.
+    /// Called for each link of the archive.
     pub(super) fn link(&mut self, path: &str, target: &str) -> Result<()> {
         match self {
             Self::Flat => Err(refused(format!(
@@ -153,17 +159,17 @@ impl<'a> Chooser<'a> {
         }
     }
 
-    /// Every pattern met exactly one regular file and of every program there is a best one, or an
-    /// error that lists candidates. Gives which of the extracted files are to be renamed; other
-    /// candidates are to be dropped.
+    /// Checks that every pattern matched exactly one regular file and that every program has one
+    /// best candidate; otherwise the error lists the candidates. Returns the candidates that must
+    /// be renamed, with their final names. The caller removes all other candidates.
     pub(super) fn finish(&self, extracted: &[Unpacked]) -> Result<Vec<(String, &FileName)>> {
-        let Self::Globs { wanted, near } = self else {
+        let Self::Globs { wanted, similar } = self else {
             return Ok(Vec::new());
         };
         let mut renames = Vec::new();
         for (i, want) in wanted.iter().enumerate() {
             match (want.files.len(), want.best_for) {
-                (0, _) => return Err(want.missing(near)),
+                (0, _) => return Err(want.missing(similar)),
                 (_, Some(platform)) => renames.push((
                     candidate(i, want.best(i, extracted, platform)?, want.name),
                     want.name,
@@ -186,13 +192,14 @@ impl<'a> Chooser<'a> {
     }
 }
 
-/// What a candidate is called until the best one is known: no file of an artifact has such a name.
+/// Temporary file name of a candidate, until the best one is known. A file of an artifact can't
+/// have such a name.
 fn candidate(want: usize, n: usize, name: &FileName) -> String {
     format!("{CANDIDATE}{want}-{n}-{name}")
 }
 
 impl Wanted<'_> {
-    /// Which of the candidates is the program.
+    /// Returns the index of the best candidate for the program.
     fn best(&self, index: usize, extracted: &[Unpacked], platform: Platform) -> Result<usize> {
         let Self {
             pattern: _,
@@ -225,7 +232,7 @@ impl Wanted<'_> {
             .enumerate()
             .map(|(n, path)| rank(n, path))
             .collect::<Result<Vec<_>>>()?;
-        // There is at least one: none at all was told before.
+        // There is at least one candidate: `finish` has reported the case without any.
         let best = ranks.iter().min().copied().unwrap_or_default();
         let mut best = ranks
             .iter()
@@ -259,7 +266,7 @@ impl Wanted<'_> {
         }
     }
 
-    fn missing(&self, near: &Near) -> Error {
+    fn missing(&self, similar: &SimilarNames) -> Error {
         let Self { pattern, name, .. } = self;
         if let Some((link, target)) = self.links.first() {
             return Error::failed(format!(
@@ -273,19 +280,19 @@ impl Wanted<'_> {
             Some(_) => format!("the archive has no file named `{name}`"),
             None => format!("`{pattern}` matches no file of the archive"),
         });
-        match near.best.as_slice() {
+        match similar.best.as_slice() {
             [] => error.hint("the archive contains no files"),
             best => error.hint(format!(
                 "{} {}: {}",
-                if near.count > best.len() {
+                if similar.count > best.len() {
                     "the most similar of the archive's"
                 } else {
                     "the archive's"
                 },
-                if near.count == 1 {
+                if similar.count == 1 {
                     "1 file".to_owned()
                 } else {
-                    format!("{} files", near.count)
+                    format!("{} files", similar.count)
                 },
                 best.iter()
                     .map(|(_, path)| format!("`{path}`"))
@@ -305,15 +312,15 @@ fn flat(path: &str) -> Result<String> {
     )))
 }
 
-/// The files whose names are nearest to what is wanted, for people who read an error.
-pub(super) struct Near {
+/// The files whose names are most similar to the selected names. Errors list them.
+pub(super) struct SimilarNames {
     stems: Vec<String>,
     best: Vec<(f64, String)>,
     count: usize,
 }
 
-impl Near {
-    fn offer(&mut self, path: &str) {
+impl SimilarNames {
+    fn consider(&mut self, path: &str) {
         self.count += 1;
         let base = path.rsplit('/').next().unwrap_or(path);
         let score = self

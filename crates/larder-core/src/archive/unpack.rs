@@ -1,4 +1,4 @@
-//! Unpacking: puts source, reader, selection and output together.
+//! The entry point of unpacking: connects the source, the reader, the selection and the output.
 
 use std::io::Read;
 
@@ -11,13 +11,15 @@ use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::model::FileName;
 
-/// Unpacks what is selected into an existing empty folder; see the module's contract.
+/// Unpacks the selected files into an existing empty folder. The contract is in the module's
+/// documentation.
 ///
-/// `single_name` names the file of a [`ArchiveKind::Single`], for which `select` does not matter.
-/// `archive_size` is what the archive is known to have, if it is. Result in the archive's order.
+/// For [`ArchiveKind::Single`], `single_name` is the name of the extracted file, and `select` is
+/// ignored. `archive_size` is the archive's size in bytes, if the caller knows it. The result is in
+/// the order of the archive.
 #[expect(
     clippy::too_many_arguments,
-    reason = "each is a fact of its own, told by the one caller per source"
+    reason = "each is an independent value, and there is one caller per source"
 )]
 pub fn unpack(
     kind: ArchiveKind,

@@ -1,12 +1,11 @@
-//! What becomes of an archive's entries: checked against each other, and written where they are
-//! selected.
+//! Handles the entries of an archive: checks them against each other, and writes the selected ones.
 
 use std::fs::File;
 use std::io::Write;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::names::{Node, Tree, shown};
+use super::names::{Node, Tree, escape_name};
 use super::pipe::Pipe;
 use super::select::{CANDIDATE, Chooser};
 use super::{Budget, Select, Unpacked, refused};
@@ -15,18 +14,18 @@ use crate::executable;
 use crate::fs::{self, IoContext};
 use crate::model::{FileName, Hasher};
 
-/// What an archive says of a regular file.
+/// Whether an archive marks a regular file as executable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meta {
-    /// Somebody may execute it.
+    /// The owner, the group or others have execute permission.
     Executable,
-    /// Nobody may.
+    /// The archive has a mode, without execute permission.
     Plain,
-    /// The archive does not tell.
+    /// The archive has no modes.
     Unknown,
 }
 
-/// Takes an archive's entries one by one.
+/// Receives the entries of an archive one by one.
 pub(super) struct Unpacker<'a> {
     chooser: Chooser<'a>,
     tree: Tree,
@@ -47,7 +46,7 @@ impl<'a> Unpacker<'a> {
         })
     }
 
-    /// Counts a header of the archive, of whatever kind.
+    /// Counts a header of the archive, of any type.
     pub(super) fn count(&mut self) -> Result<()> {
         self.entries += 1;
         if self.entries > self.limit {
@@ -57,7 +56,7 @@ impl<'a> Unpacker<'a> {
         Ok(())
     }
 
-    /// Takes a regular file with a cleaned path; its content comes next in the pipe.
+    /// Receives a regular file with a cleaned path. Its content is next in the pipe.
     pub(super) fn file(
         &mut self,
         path: &str,
@@ -67,27 +66,29 @@ impl<'a> Unpacker<'a> {
     ) -> Result<()> {
         self.tree
             .add(path, Node::File)
-            .map_err(|why| odd(path, &why))?;
+            .map_err(|why| refuse(path, &why))?;
         match self.chooser.file(path)? {
             Some(name) => self.output.write(&name, meta, size, pipe),
             None => pipe.skip(size),
         }
     }
 
-    /// Takes a folder or a link with a cleaned path.
-    pub(super) fn other(&mut self, path: &str, node: Node) -> Result<()> {
+    /// Receives a folder or a link with a cleaned path.
+    pub(super) fn folder_or_link(&mut self, path: &str, node: Node) -> Result<()> {
         self.tree
             .add(path, node.clone())
-            .map_err(|why| odd(path, &why))?;
+            .map_err(|why| refuse(path, &why))?;
         match node {
             Node::Symlink(target) | Node::Hardlink(target) => self.chooser.link(path, &target),
             Node::Dir | Node::File => self.chooser.folder(path),
         }
     }
 
-    /// Chooses among what was written, and keeps it.
+    /// Checks the links, keeps the chosen files and removes the other candidates.
     pub(super) fn finish(self) -> Result<Vec<Unpacked>> {
-        self.tree.finish().map_err(|(path, why)| odd(&path, &why))?;
+        self.tree
+            .finish()
+            .map_err(|(path, why)| refuse(&path, &why))?;
         let Self {
             chooser,
             mut output,
@@ -103,49 +104,49 @@ impl<'a> Unpacker<'a> {
     }
 }
 
-fn odd(path: &str, why: &str) -> Error {
-    refused(format!("`{}`: {why}", shown(path.as_bytes())))
+fn refuse(path: &str, why: &str) -> Error {
+    refused(format!("`{}`: {why}", escape_name(path.as_bytes())))
 }
 
-/// The files that are written; removed again unless kept.
+/// The extracted files. Dropping this removes them, unless [`Self::keep`] was called.
 pub(super) struct Output<'a> {
     into: &'a Utf8Path,
     files: Vec<Unpacked>,
-    begun: Vec<Utf8PathBuf>,
+    created: Vec<Utf8PathBuf>,
 }
 
 impl<'a> Output<'a> {
-    /// Into an existing, empty folder.
+    /// Writes into an existing, empty folder.
     pub(super) fn new(into: &'a Utf8Path) -> Self {
         Self {
             into,
             files: Vec::new(),
-            begun: Vec::new(),
+            created: Vec::new(),
         }
     }
 
-    fn begin(&mut self, name: &str) -> Result<(Utf8PathBuf, File)> {
+    fn create(&mut self, name: &str) -> Result<(Utf8PathBuf, File)> {
         let path = self.into.join(name);
         if name.contains('/') {
-            // A cleaned path of a whole tree: no link was ever made here, so this can't lead out.
+            // The path is cleaned and unpacking never makes links, so it can't lead outside.
             fs::create_dir_all(fs::parent(path.as_std_path()))?;
         }
         let file = fs::create_new(&path)?;
-        self.begun.push(path.clone());
+        self.created.push(path.clone());
         Ok((path, file))
     }
 
     /// Writes the next `size` bytes of the pipe.
     fn write(&mut self, name: &str, meta: Meta, size: u64, pipe: &mut Pipe<'_>) -> Result<()> {
-        let (path, mut file) = self.begin(name)?;
+        let (path, mut file) = self.create(name)?;
         let mut content = Content::default();
-        pipe.each(size, |piece| content.take(piece, &mut file, &path))?;
-        self.end(name, path, file, meta, content)
+        pipe.for_each_piece(size, |piece| content.take(piece, &mut file, &path))?;
+        self.finish_file(name, path, file, meta, content)
     }
 
-    /// Writes all that is left in the pipe.
+    /// Writes the rest of the pipe to a file.
     pub(super) fn write_all_of(&mut self, name: &str, pipe: &mut Pipe<'_>) -> Result<()> {
-        let (path, mut file) = self.begin(name)?;
+        let (path, mut file) = self.create(name)?;
         let mut content = Content::default();
         loop {
             let piece = pipe.peek()?;
@@ -156,10 +157,10 @@ impl<'a> Output<'a> {
             let n = piece.len();
             pipe.consume(n);
         }
-        self.end(name, path, file, Meta::Unknown, content)
+        self.finish_file(name, path, file, Meta::Unknown, content)
     }
 
-    fn end(
+    fn finish_file(
         &mut self,
         name: &str,
         path: Utf8PathBuf,
@@ -167,7 +168,7 @@ impl<'a> Output<'a> {
         meta: Meta,
         content: Content,
     ) -> Result<()> {
-        // Closed before anything may execute it.
+        // Close the file now: an executable that is open for writing can't be started.
         drop(file);
         let Content {
             hasher,
@@ -196,11 +197,11 @@ impl<'a> Output<'a> {
         Ok(())
     }
 
-    /// Gives a candidate its final name.
+    /// Renames a candidate to its final name.
     fn rename(&mut self, candidate: &str, name: &FileName) -> Result<()> {
         let target = self.into.join(name);
         if let Some(file) = self.files.iter_mut().find(|file| file.name == candidate) {
-            self.begun.push(target.clone());
+            self.created.push(target.clone());
             fs::rename(&file.path, &target)?;
             (file.name, file.path) = (name.to_string(), target);
         }
@@ -218,28 +219,28 @@ impl<'a> Output<'a> {
             .try_for_each(|Unpacked { path, .. }| fs::remove_file(path))
     }
 
-    /// The files, which stay.
+    /// Returns the files and leaves them on disk.
     pub(super) fn keep(mut self) -> Vec<Unpacked> {
-        self.begun.clear();
+        self.created.clear();
         std::mem::take(&mut self.files)
     }
 }
 
 impl Drop for Output<'_> {
     fn drop(&mut self) {
-        for path in &self.begun {
-            // There is an error to be told already.
+        for path in &self.created {
+            // The error that led here is the one to report.
             let _ = fs::remove_file(path);
         }
     }
 }
 
-/// What is known of a file's content on its way.
+/// Hash, size and first bytes of a file while it is written.
 #[derive(Default)]
 struct Content {
     hasher: Hasher,
     size: u64,
-    /// Its first bytes.
+    /// The first bytes, at most 4.
     start: Vec<u8>,
 }
 

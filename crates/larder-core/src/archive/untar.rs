@@ -1,18 +1,18 @@
-//! A strict reader of tar streams: ustar, GNU long names and pax. What two readers could understand
-//! differently is refused.
+//! A strict reader of tar streams: ustar, GNU long names and pax. It refuses everything that two
+//! tar readers could interpret differently.
 
 use std::collections::BTreeMap;
 
 use tar::{EntryType, Header};
 
-use super::names::{self, Node, shown};
+use super::names::{self, Node, escape_name};
 use super::pipe::Pipe;
 use super::unpacker::{Meta, Unpacker};
 use super::{decode, refused};
 use crate::error::Result;
 
 const BLOCK: usize = 512;
-/// Longest pax header.
+/// Largest pax header, in bytes.
 const MAX_PAX: u64 = 1 << 20;
 
 /// Extension headers that describe the next entry.
@@ -47,19 +47,24 @@ pub(super) fn read(pipe: &mut Pipe<'_>, unpacker: &mut Unpacker<'_>) -> Result<(
             .entry_size()
             .map_err(|e| refused("a header in it has an invalid size").cause(e))?;
         match header.entry_type() {
-            EntryType::GNULongName => hold(&mut pending.long_name, text(pipe, size)?, "long name")?,
-            EntryType::GNULongLink => hold(&mut pending.long_link, text(pipe, size)?, "long link")?,
+            EntryType::GNULongName => {
+                set_once(&mut pending.long_name, text(pipe, size)?, "long name")?
+            }
+            EntryType::GNULongLink => {
+                set_once(&mut pending.long_link, text(pipe, size)?, "long link")?
+            }
             EntryType::XHeader => {
                 let records = pax(pipe, size)?;
-                hold(&mut pending.pax, records, "pax header")?;
+                set_once(&mut pending.pax, records, "pax header")?;
             }
             EntryType::XGlobalHeader => {
-                // git archive states its commit so; what would rename or resize entries is refused.
+                // `git archive` writes its commit here. A record that would rename or resize
+                // entries is refused.
                 let records = pax(pipe, size)?;
                 if let Some(key) = records.keys().find(|key| changes_entries(key)) {
                     return Err(refused(format!(
                         "a global pax header sets `{}`",
-                        shown(key.as_bytes())
+                        escape_name(key.as_bytes())
                     )));
                 }
             }
@@ -79,7 +84,7 @@ pub(super) fn read(pipe: &mut Pipe<'_>, unpacker: &mut Unpacker<'_>) -> Result<(
     end(pipe)
 }
 
-/// After the first zero block: only zeros.
+/// Reads the rest of the stream after the first zero block: it must contain only zeros.
 fn end(pipe: &mut Pipe<'_>) -> Result<()> {
     loop {
         let bytes = pipe.peek()?;
@@ -120,7 +125,7 @@ fn check_header(header: &Header, first: bool) -> Result<()> {
     })
 }
 
-fn hold<T>(slot: &mut Option<T>, value: T, what: &str) -> Result<()> {
+fn set_once<T>(slot: &mut Option<T>, value: T, what: &str) -> Result<()> {
     match slot.replace(value) {
         None => Ok(()),
         Some(_) => Err(refused(format!(
@@ -131,12 +136,12 @@ fn hold<T>(slot: &mut Option<T>, value: T, what: &str) -> Result<()> {
 
 /// The content of an extension header.
 fn extension(pipe: &mut Pipe<'_>, size: u64, limit: u64) -> Result<Vec<u8>> {
-    let bytes = pipe.small(size, limit)?;
+    let bytes = pipe.read_small(size, limit)?;
     pipe.skip(padding(size))?;
     Ok(bytes)
 }
 
-/// A GNU long name: one text, ended by a NUL.
+/// Reads a GNU long name: one text that ends with a NUL.
 fn text(pipe: &mut Pipe<'_>, size: u64) -> Result<Vec<u8>> {
     let mut bytes = extension(pipe, size, names::MAX_PATH as u64 + 1)?;
     if bytes.last() == Some(&0) {
@@ -145,7 +150,7 @@ fn text(pipe: &mut Pipe<'_>, size: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Pax records: `<length> <key>=<value>\n`, the length counting itself.
+/// Reads pax records: `<length> <key>=<value>\n`. The length includes its own digits.
 fn pax(pipe: &mut Pipe<'_>, size: u64) -> Result<BTreeMap<String, Vec<u8>>> {
     let bytes = extension(pipe, size, MAX_PAX)?;
     parse_pax(&bytes).ok_or_else(|| refused("a pax header in it is malformed"))
@@ -163,7 +168,7 @@ fn parse_pax(mut bytes: &[u8]) -> Option<BTreeMap<String, Vec<u8>>> {
         let record = bytes.get(space + 1..length)?.strip_suffix(b"\n")?;
         let equals = record.iter().position(|b| *b == b'=')?;
         let key = String::from_utf8(record[..equals].to_vec()).ok()?;
-        // The same key twice: readers differ in which they take.
+        // If a key occurs twice, some readers use the first value and some the last.
         if key.is_empty() || records.insert(key, record[equals + 1..].to_vec()).is_some() {
             return None;
         }
@@ -199,21 +204,23 @@ fn entry(
         (Some(name), None) | (None, Some(name)) => name,
         (None, None) => header_name(header)?,
     };
-    let odd = |why: &str| refused(format!("`{}`: {why}", shown(&name)));
+    let refuse = |why: &str| refused(format!("`{}`: {why}", escape_name(&name)));
     let link = match (long_link, pax.remove("linkpath")) {
-        (Some(_), Some(_)) => return Err(odd("it has two link targets")),
+        (Some(_), Some(_)) => return Err(refuse("it has two link targets")),
         (Some(link), None) | (None, Some(link)) => Some(link),
         (None, None) => None,
     };
     if let Some(stated) = pax.remove("size") {
-        // A size of its own in the pax header is for what a plain header can't state, which is
-        // beyond the budget.
+        // Another size in the pax header is only needed for a size that a plain header can't
+        // express, and such a size exceeds the budget.
         if std::str::from_utf8(&stated)
             .ok()
             .and_then(|text| text.parse().ok())
             != Some(size)
         {
-            return Err(odd("its pax header and its header state different sizes"));
+            return Err(refuse(
+                "its pax header and its header state different sizes",
+            ));
         }
     }
     if let Some(key) = pax.keys().find(|key| changes_entries(key)) {
@@ -222,26 +229,26 @@ fn entry(
         } else {
             "its name is in another character set"
         };
-        return Err(odd(why));
+        return Err(refuse(why));
     }
-    let mode = header.mode().map_err(|_| odd("its mode is not valid"))?;
+    let mode = header.mode().map_err(|_| refuse("its mode is not valid"))?;
     let kind = match header.entry_type() {
-        // Before POSIX a folder was a file whose name ends with a slash.
+        // Before POSIX, a folder was stored as a file whose name ends with a slash.
         EntryType::Regular if name.ends_with(b"/") => EntryType::Directory,
         kind => kind,
     };
-    let path = names::clean(&name).map_err(|why| odd(&why))?;
+    let path = names::clean(&name).map_err(|why| refuse(&why))?;
     if size > 0 && kind != EntryType::Regular {
-        return Err(odd("it has content but is not a regular file"));
+        return Err(refuse("it has content but is not a regular file"));
     }
     let target = || link.clone().map_or_else(|| header_link(header), Ok);
     match kind {
         EntryType::Regular => {
             if link.is_some() {
-                return Err(odd("it has a link target but is a regular file"));
+                return Err(refuse("it has a link target but is a regular file"));
             }
             if mode & 0o6000 != 0 {
-                return Err(odd("it has setuid or setgid permissions"));
+                return Err(refuse("it has setuid or setgid permissions"));
             }
             let mode = if mode & 0o111 != 0 {
                 Meta::Executable
@@ -251,30 +258,34 @@ fn entry(
             unpacker.file(&path, mode, size, pipe)?;
             pipe.skip(padding(size))
         }
-        EntryType::Directory => unpacker.other(&path, Node::Dir),
+        EntryType::Directory => unpacker.folder_or_link(&path, Node::Dir),
         EntryType::Symlink => {
             let target = target()?;
             let text = String::from_utf8(target)
-                .map_err(|_| odd("it is a link to a name that is not UTF-8"))?;
-            unpacker.other(&path, Node::Symlink(text))
+                .map_err(|_| refuse("it is a link to a name that is not UTF-8"))?;
+            unpacker.folder_or_link(&path, Node::Symlink(text))
         }
         EntryType::Link => {
             let target = target()?;
-            let clean = names::clean(&target)
-                .map_err(|why| odd(&format!("it is a hard link to `{}`: {why}", shown(&target))))?;
-            unpacker.other(&path, Node::Hardlink(clean))
+            let clean = names::clean(&target).map_err(|why| {
+                refuse(&format!(
+                    "it is a hard link to `{}`: {why}",
+                    escape_name(&target)
+                ))
+            })?;
+            unpacker.folder_or_link(&path, Node::Hardlink(clean))
         }
-        EntryType::GNUSparse => Err(odd("it is a sparse file")),
-        EntryType::Char | EntryType::Block => Err(odd("it is a device")),
-        EntryType::Fifo => Err(odd("it is a FIFO")),
-        other => Err(odd(&format!(
+        EntryType::GNUSparse => Err(refuse("it is a sparse file")),
+        EntryType::Char | EntryType::Block => Err(refuse("it is a device")),
+        EntryType::Fifo => Err(refuse("it is a FIFO")),
+        other => Err(refuse(&format!(
             "entries of type `{}` are not supported",
             other.as_byte().escape_ascii()
         ))),
     }
 }
 
-/// The name in the header itself, with the ustar prefix.
+/// The name in the header itself, including the ustar prefix.
 fn header_name(header: &Header) -> Result<Vec<u8>> {
     let old = header.as_old();
     let name = field(&old.name)?;
@@ -296,14 +307,14 @@ fn header_link(header: &Header) -> Result<Vec<u8>> {
     field(&header.as_old().linkname)
 }
 
-/// A text field: up to the first NUL; something after it would be seen by some readers and not by
-/// others.
+/// A text field: the bytes up to the first NUL. Other bytes after the NUL are refused, because some
+/// readers would use them and others would not.
 fn field(bytes: &[u8]) -> Result<Vec<u8>> {
     let end = bytes.iter().position(|b| *b == 0).unwrap_or(bytes.len());
     if bytes[end..].iter().any(|b| *b != 0) {
         return Err(refused(format!(
             "`{}`: its name contains a NUL",
-            shown(&bytes[..end])
+            escape_name(&bytes[..end])
         )));
     }
     Ok(bytes[..end].to_vec())

@@ -1,7 +1,7 @@
-//! The one error type: a kind that decides the exit code, a message, what caused it, and hints on
-//! what to do next.
+//! larder's error type: a kind that decides the exit code, a message, its causes, and hints on what
+//! to do next.
 //!
-//! Knows nothing of terminals; `report` renders it.
+//! This module does not depend on terminals; `report` renders errors.
 
 use std::fmt;
 use std::io;
@@ -15,21 +15,22 @@ pub use problem::Problem;
 /// `Result` with larder's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What class of failure an error is; decides the exit code and, for a source of bytes, whether the
-/// next may be asked.
+/// The class of a failure. It decides the exit code and, when a source fails, whether the next
+/// source is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A step failed (exit 1).
     Failed,
     /// The command line or the files are wrong (exit 2).
     Usage,
-    /// `--locked` would change the lock (exit 3).
+    /// The lock would have to change, but `--locked` is set (exit 3).
     Locked,
     /// Bytes differ from what is pinned or stated (exit 4): class *wrong*.
     Integrity,
-    /// Try again later (exit 5): class *unavailable*.
+    /// A service could not be reached; trying again later can help (exit 5): class *unavailable*.
     Unavailable,
-    /// Someone said no: 401, 403 to our token, TLS (exit 1): class *refused*.
+    /// A server refused the request: 401, 403 in spite of a token, or TLS failed (exit 1): class
+    /// *refused*.
     Refused,
     /// Ended by a signal (exit 128 + its number).
     Interrupted(i32),
@@ -48,7 +49,7 @@ impl Kind {
         }
     }
 
-    /// The word in JSON.
+    /// The word that stands for it in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Failed => "failed",
@@ -61,7 +62,8 @@ impl Kind {
         }
     }
 
-    /// Which of several failures names the exit code: interrupted first, then 4, 2, 3, 5, 1.
+    /// Orders kinds: of several failures, the one with the lowest rank decides the exit code. The
+    /// order is: interrupted, then exit codes 4, 2, 3, 5, 1.
     pub fn rank(self) -> u8 {
         match self {
             Self::Interrupted(_) => 0,
@@ -73,7 +75,7 @@ impl Kind {
         }
     }
 
-    /// The one of several failures that names the exit code.
+    /// The kind that decides the exit code of several failures.
     pub fn worst(kinds: impl IntoIterator<Item = Self>) -> Option<Self> {
         kinds.into_iter().min_by_key(|kind| kind.rank())
     }
@@ -107,31 +109,31 @@ impl Error {
             }),
         }
     }
-    /// A step failed.
+    /// An error of kind [`Kind::Failed`].
     pub fn failed(message: impl Into<String>) -> Self {
         Self::new(Kind::Failed, message)
     }
-    /// The command line or a file is wrong.
+    /// An error of kind [`Kind::Usage`].
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Kind::Usage, message)
     }
-    /// Bytes are not what they should be.
+    /// An error of kind [`Kind::Integrity`].
     pub fn integrity(message: impl Into<String>) -> Self {
         Self::new(Kind::Integrity, message)
     }
-    /// Try again later.
+    /// An error of kind [`Kind::Unavailable`].
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self::new(Kind::Unavailable, message)
     }
-    /// Someone said no.
+    /// An error of kind [`Kind::Refused`].
     pub fn refused(message: impl Into<String>) -> Self {
         Self::new(Kind::Refused, message)
     }
-    /// Problems in the user's files, all of one run.
+    /// An error with all problems that were found in the project's files.
     pub fn problems(problems: Vec<Problem>) -> Self {
         Self::problems_in("the project's files", problems)
     }
-    /// The same, in other files than the project's.
+    /// Like [`Self::problems`], for other files; `files` describes them in the message.
     pub fn problems_in(files: &str, problems: Vec<Problem>) -> Self {
         let mut error = Self::usage(match problems.len() {
             1 => format!("1 problem in {files}"),
@@ -140,19 +142,20 @@ impl Error {
         error.inner.problems = problems;
         error
     }
-    /// Adds what to do next.
+    /// Adds a hint on what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.inner.hints.push(hint.into());
         self
     }
-    /// Adds a deeper cause, outermost first.
+    /// Adds a cause after (deeper than) those that were added before.
     #[must_use]
     pub fn cause(mut self, cause: impl fmt::Display) -> Self {
         self.inner.causes.push(cause.to_string());
         self
     }
-    /// Wraps: the given message becomes the headline, the present one its first cause.
+    /// Wraps the error: the given message becomes the headline, and the old headline becomes its
+    /// first cause.
     #[must_use]
     pub fn context(mut self, message: impl Into<String>) -> Self {
         let old = std::mem::replace(&mut self.inner.message, message.into());
@@ -165,7 +168,7 @@ impl Error {
         self.inner.kind = kind;
         self
     }
-    /// The kind.
+    /// The class of the failure.
     pub fn kind(&self) -> Kind {
         self.inner.kind
     }
@@ -173,15 +176,15 @@ impl Error {
     pub fn message(&self) -> &str {
         &self.inner.message
     }
-    /// Why, outermost first.
+    /// The causes, outermost first.
     pub fn causes(&self) -> &[String] {
         &self.inner.causes
     }
-    /// What to do next.
+    /// Hints on what to do next.
     pub fn hints(&self) -> &[String] {
         &self.inner.hints
     }
-    /// Problems in the user's files, if that is what this is about.
+    /// Problems in the user's files; empty for other errors.
     pub fn file_problems(&self) -> &[Problem] {
         &self.inner.problems
     }
@@ -202,7 +205,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// A text that is no valid value of its type came from the command line or from a file.
+/// A text from the command line or a file that is not a valid value of its type.
 impl From<Invalid> for Error {
     fn from(invalid: Invalid) -> Self {
         let Invalid { message, hint } = invalid;
@@ -214,8 +217,8 @@ impl From<Invalid> for Error {
     }
 }
 
-/// The first error of a type in a chain, also inside of io errors (whose `source` leaves out what
-/// they wrap).
+/// Finds the first error of a type in a chain of sources. It also looks inside io errors, because
+/// their `source` skips the error that they wrap.
 pub fn find<'a, T: std::error::Error + 'static>(
     error: &'a (dyn std::error::Error + 'static),
 ) -> Option<&'a T> {

@@ -1,4 +1,4 @@
-//! A problem in a file that the user wrote: where, what, and what to do.
+//! A problem in a file that the user wrote: its place, what is wrong, and what to do.
 
 use std::fmt;
 use std::ops::Range;
@@ -9,9 +9,9 @@ use camino::Utf8PathBuf;
 /// A problem at a place in a file. `report` renders it with the line and a caret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The file, relative to the project where it lies inside.
+    /// The file; relative to the project if it is inside the project's folder.
     pub file: Utf8PathBuf,
-    /// Its whole text.
+    /// The whole text of the file.
     pub text: Arc<str>,
     /// Byte range of the place in `text`.
     pub span: Range<usize>,

@@ -1,4 +1,5 @@
-//! A file that is read in capped pieces, because a header can claim any offset and any size.
+//! A file reader with a limit on the bytes that it reads, because a header can claim any offset and
+//! any size.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -6,12 +7,12 @@ use std::ops::Range;
 
 use object::{ReadCache, ReadRef};
 
-/// Bytes that may be read of one file, all pieces together.
-const MOST: u64 = 8 << 20;
-/// Bytes that are looked through for the end of one text.
-const LONGEST_TEXT: u64 = 4096;
+/// Most bytes that are read from one file, in total.
+const MAX_BYTES: u64 = 8 << 20;
+/// Most bytes that are searched for the end of one text.
+const MAX_TEXT: u64 = 4096;
 
-/// A file of which no more than [`MOST`] bytes are read, whatever its headers ask for.
+/// A file from which at most [`MAX_BYTES`] bytes are read, whatever its headers claim.
 pub(super) struct CappedFile {
     cache: ReadCache<File>,
     left: Cell<u64>,
@@ -21,7 +22,7 @@ impl CappedFile {
     pub(super) fn new(file: File) -> Self {
         Self {
             cache: ReadCache::new(file),
-            left: Cell::new(MOST),
+            left: Cell::new(MAX_BYTES),
         }
     }
 
@@ -40,8 +41,8 @@ impl<'a> ReadRef<'a> for &'a CappedFile {
         self.cache.read_bytes_at(offset, size)
     }
     fn read_bytes_at_until(self, range: Range<u64>, delimiter: u8) -> Result<&'a [u8], ()> {
-        self.spend(LONGEST_TEXT)?;
-        let end = range.end.min(range.start.saturating_add(LONGEST_TEXT));
+        self.spend(MAX_TEXT)?;
+        let end = range.end.min(range.start.saturating_add(MAX_TEXT));
         self.cache.read_bytes_at_until(range.start..end, delimiter)
     }
 }

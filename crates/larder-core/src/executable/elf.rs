@@ -1,5 +1,5 @@
-//! ELF: Linux and other Unix systems. Beside the processor it tells the system by its interpreter,
-//! how the C library is linked, and the lowest glibc.
+//! ELF: Linux and other Unix systems. In addition to the processor, its headers show the system (by
+//! the interpreter), how the C library is linked, and the lowest glibc version.
 
 use object::Endianness;
 use object::elf;
@@ -9,7 +9,7 @@ use super::capped::CappedFile;
 use super::native::{Linkage, Machine, Native, System};
 use crate::model::{Arch, Libc, Os};
 
-/// `None`: its headers are damaged.
+/// Returns `None` if the headers are damaged.
 pub(super) fn inspect(data: &CappedFile) -> Option<Native> {
     of_class::<elf::FileHeader64<Endianness>>(data)
         .or_else(|| of_class::<elf::FileHeader32<Endianness>>(data))
@@ -50,7 +50,7 @@ fn of_class<E: FileHeader<Endian = Endianness>>(data: &CappedFile) -> Option<Nat
         }
         _ if glibc.is_some() => Linkage::Dynamic(Libc::Gnu),
         Some(_) => Linkage::Unknown,
-        // A library has no interpreter of its own.
+        // A shared library has no interpreter.
         None if segments.iter().any(|s| s.p_type(endian) == elf::PT_DYNAMIC)
             && header.e_type(endian) == elf::ET_DYN =>
         {
@@ -66,7 +66,7 @@ fn of_class<E: FileHeader<Endian = Endianness>>(data: &CappedFile) -> Option<Nat
     })
 }
 
-/// The highest glibc version that any symbol asks for.
+/// The highest glibc version that any symbol needs.
 fn glibc_floor<E: FileHeader>(
     header: &E,
     endian: E::Endian,
@@ -82,7 +82,7 @@ fn glibc_floor<E: FileHeader>(
             let number = std::str::from_utf8(name)
                 .ok()
                 .and_then(|text| text.strip_prefix("GLIBC_"));
-            // Not every name has a number: `GLIBC_PRIVATE`.
+            // Some names have no number, such as `GLIBC_PRIVATE`.
             let Some((major, rest)) = number.and_then(|text| text.split_once('.')) else {
                 continue;
             };
@@ -95,8 +95,8 @@ fn glibc_floor<E: FileHeader>(
     floor
 }
 
-/// Static executables may be position-independent too; what sets libraries apart is that they name
-/// other libraries.
+/// Distinguishes a library from a static executable that is position-independent: only a library
+/// names other libraries.
 fn needs_library<E: FileHeader>(header: &E, endian: E::Endian, data: &CappedFile) -> Linkage {
     let names_one = || -> Option<bool> {
         let sections = header.sections(endian, data).ok()?;

@@ -1,4 +1,4 @@
-//! Mach-O: macOS, for one processor or, as a universal file, for several.
+//! Mach-O: macOS. A file is for one processor, or for several (a universal file).
 
 use object::macho::{self, CpuType, FatArch32, FatArch64, FatHeader, MachHeader32, MachHeader64};
 use object::read::macho::{FatArch, MachHeader, MachOFatFile};
@@ -8,11 +8,12 @@ use super::capped::CappedFile;
 use super::native::{Machine, Native, System};
 use crate::model::{Arch, Os};
 
-/// Java classes begin like universal files, with their version where those have the number of
-/// processors. Versions start at 45, and no universal file is for so many.
-const MOST_PROCESSORS: u32 = 30;
+/// Java classes start with the same bytes as universal files, and have their version where
+/// universal files have the number of processors. Versions start at 45, and no universal file has
+/// so many processors.
+const MAX_PROCESSORS: u32 = 30;
 
-/// `None`: it is no Mach-O file.
+/// Returns `None` if it is not a Mach-O file.
 pub(super) fn inspect(data: &CappedFile) -> Option<Native> {
     let start: [u8; 4] = data.read_bytes_at(0, 4).ok()?.try_into().ok()?;
     let machines = match (u32::from_be_bytes(start), u32::from_le_bytes(start)) {
@@ -41,7 +42,7 @@ fn single<Header: MachHeader>(data: &CappedFile) -> Option<Machine> {
 
 fn universal<Fat: FatArch>(data: &CappedFile) -> Option<Vec<Machine>> {
     let header = data.read_at::<FatHeader>(0).ok()?;
-    if !(1..=MOST_PROCESSORS).contains(&header.nfat_arch.get(BigEndian)) {
+    if !(1..=MAX_PROCESSORS).contains(&header.nfat_arch.get(BigEndian)) {
         return None;
     }
     let file = MachOFatFile::<Fat>::parse(data).ok()?;

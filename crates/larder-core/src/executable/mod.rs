@@ -1,8 +1,7 @@
-//! What an executable's headers say: which system and processors it is for, and what it needs of
-//! the C library.
+//! Reads the headers of an executable: its system, its processors, and which C library it needs.
 //!
-//! Reads only headers, in capped pieces, whatever the file's size or what it claims; never runs
-//! anything. Knows nothing of archives or recipes.
+//! This module reads only headers, with a limit on the bytes it reads, whatever size the file has
+//! or claims. It never runs a file. It does not depend on archives or recipes.
 
 use std::io::Read;
 use std::path::Path;
@@ -20,12 +19,13 @@ mod pe;
 use capped::CappedFile;
 pub use native::{Linkage, Machine, Native, System};
 
-/// What a file is to the system that is to run it.
+/// The kind of a file, as a system that runs it sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Executable {
-    /// Nothing in it.
+    /// It has no content.
     Empty,
-    /// Begins with `#!` (or is a portable shell-and-PE file): suits any platform.
+    /// It starts with `#!`, or it is a portable file that is both a shell script and a PE file. It
+    /// is accepted for any platform.
     Script,
     /// ELF, Mach-O or PE.
     Native(Native),
@@ -33,10 +33,10 @@ pub enum Executable {
     Other,
 }
 
-/// Bytes that tell the kinds of files apart.
+/// How many bytes are needed to distinguish the kinds of files.
 const START: usize = 8;
 
-/// Whether something that begins so is a program: ELF, Mach-O, PE or a script.
+/// Whether a file that starts with these bytes is a program: ELF, Mach-O, PE or a script.
 pub fn is_program(start: &[u8]) -> bool {
     const MAGICS: [&[u8]; 8] = [
         b"#!",
@@ -51,7 +51,7 @@ pub fn is_program(start: &[u8]) -> bool {
     MAGICS.iter().any(|magic| start.starts_with(magic))
 }
 
-/// Reads a file's headers.
+/// Reads a file's headers and returns its kind.
 pub fn inspect(path: impl AsRef<Path>) -> Result<Executable> {
     let path = path.as_ref();
     let mut file = fs::open(path)?;
@@ -63,7 +63,7 @@ pub fn inspect(path: impl AsRef<Path>) -> Result<Executable> {
     let native = match start.as_slice() {
         [] => return Ok(Executable::Empty),
         [b'#', b'!', ..] => return Ok(Executable::Script),
-        // A shell script that is a PE file too, for every system (Cosmopolitan).
+        // Cosmopolitan files are both a shell script and a PE file, and run on every system.
         s if s.starts_with(b"MZqFpD") || s.starts_with(b"jartsr") => return Ok(Executable::Script),
         s if s.starts_with(b"\x7fELF") => elf::inspect(&CappedFile::new(file)),
         s if s.starts_with(b"MZ") => pe::inspect(&CappedFile::new(file)),
@@ -72,7 +72,8 @@ pub fn inspect(path: impl AsRef<Path>) -> Result<Executable> {
     Ok(native.map_or(Executable::Other, Executable::Native))
 }
 
-/// Refuses an empty file and a native executable of another platform. Gives what was found.
+/// Returns an error for an empty file and for a native executable of another platform; otherwise
+/// returns the kind of the file.
 pub fn check_platform(path: impl AsRef<Path>, platform: &Platform) -> Result<Executable> {
     let path = path.as_ref();
     let found = inspect(path)?;

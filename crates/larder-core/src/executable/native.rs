@@ -1,4 +1,4 @@
-//! What the headers of a native executable say, whatever its format.
+//! Properties of a native executable, independent of its format.
 
 use std::fmt;
 
@@ -7,47 +7,47 @@ use crate::model::{Arch, Libc, Os, Platform};
 /// A native executable or library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Native {
-    /// For which system.
+    /// The system that it runs on.
     pub system: System,
-    /// For which processors: several in a universal Mach-O file.
+    /// The processors that it runs on; a universal Mach-O file has several.
     pub machines: Vec<Machine>,
-    /// What it needs of a C library (ELF only; else `None`).
+    /// How it gets its C library; only known for ELF.
     pub libc: Option<Linkage>,
-    /// Lowest glibc it runs on, `2.28`.
+    /// The lowest glibc version that it runs on, such as `2.28`.
     pub glibc: Option<String>,
 }
 
-/// A system.
+/// The operating system of an executable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum System {
-    /// One of ours.
+    /// A system that larder supports.
     Known(Os),
-    /// Another.
+    /// Another system, by its name.
     Other(&'static str),
 }
 
-/// A processor.
+/// The processor of an executable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Machine {
-    /// One of ours.
+    /// A processor that larder supports.
     Known(Arch),
-    /// Another, by its number in the header.
+    /// Another processor, by its number in the header.
     Other(u32),
 }
 
 /// How an ELF file gets its C library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Linkage {
-    /// It needs none.
+    /// It does not load a C library.
     Static,
-    /// It loads this one.
+    /// It loads this C library.
     Dynamic(Libc),
-    /// It loads something, which of them can't be told.
+    /// It loads libraries, but the headers don't show which C library.
     Unknown,
 }
 
 impl fmt::Display for Native {
-    /// As a platform is written: `darwin-arm64`, `darwin-amd64+arm64`, `linux-amd64-musl`.
+    /// In the form of a platform: `darwin-arm64`, `darwin-amd64+arm64`, `linux-amd64-musl`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.system {
             System::Known(os) => write!(f, "{}-", os.as_str())?,

@@ -1,4 +1,4 @@
-//! PE: Windows.
+//! PE: the executable format of Windows.
 
 use object::pe::{self, ImageDosHeader, ImageFileHeader};
 use object::{LittleEndian as LE, ReadRef, U32};
@@ -7,10 +7,10 @@ use super::capped::CappedFile;
 use super::native::{Machine, Native, System};
 use crate::model::{Arch, Os};
 
-/// What Windows calls ARM64X: one file for arm64 and for programs translated to it.
+/// ARM64X: one file for native arm64 code and for x64 code that Windows translates.
 const ARM64X: pe::Machine = pe::Machine(0xa64e);
 
-/// `None`: it begins like a PE file and is none, such as a program for DOS.
+/// Returns `None` if the file starts like a PE file but is not one, such as a program for DOS.
 pub(super) fn inspect(data: &CappedFile) -> Option<Native> {
     let mut offset = ImageDosHeader::parse(data).ok()?.nt_headers_offset().into();
     let signature = data.read::<U32<LE>>(&mut offset).ok()?;

@@ -1,6 +1,7 @@
 //! The formats of the files that larder writes, and of every JSON document that it prints.
 //!
-//! Formats and their checks only: knows nothing of where files lie or what they decide.
+//! This module only has the formats and their checks. It does not depend on where the files are or
+//! what they are used for.
 
 pub mod documents;
 mod lock;

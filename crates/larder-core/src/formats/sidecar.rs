@@ -1,57 +1,59 @@
-//! The sidecar `<asset>.json`: the truth about an asset, written with it and after it.
+//! The sidecar `<asset>.json`: the authoritative description of an asset. It is written
+//! to the hub after the asset.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::model::{Artifact, Digest};
 
-/// The schema number this larder writes and reads.
+/// The schema number that this larder writes and reads.
 pub const SCHEMA: u32 = 1;
 
-/// The truth about an asset.
+/// The authoritative description of an asset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sidecar {
     /// Schema number.
     pub schema: u32,
-    /// Identity, provenance and files of the artifact in it.
+    /// Identity, origin and files of the artifact in the asset.
     #[serde(flatten)]
     pub content: Artifact,
     /// The artifact's digest.
     pub artifact: Digest,
     /// Digest of the archive.
     pub sha256: Digest,
-    /// Bytes of the archive.
+    /// Size of the archive in bytes.
     pub size: u64,
-    /// What was observed when it was made; no part of any key.
+    /// What was observed when the artifact was made. It is not part of any key.
     #[serde(default)]
     pub observed: Observed,
-    /// The explanation of `inputs`, field by field, so that a miss can be explained from here.
+    /// The fields that `inputs` was computed from. With them, larder can explain why an asset is
+    /// not accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub explanation: Vec<(String, String)>,
 }
 
-/// Facts seen when an asset was made.
+/// What was observed when an artifact was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observed {
     /// Commit of a git source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
-    /// Tool → what it said of its version.
+    /// Tool → the version that it printed.
     #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     pub tools: std::collections::BTreeMap<String, String>,
-    /// Lowest glibc the binaries run on, `2.28`.
+    /// The lowest glibc version that the binaries run on, such as `2.28`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub glibc: Option<String>,
     /// Url of the CI run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
-    /// When, RFC 3339, UTC.
+    /// When the artifact was made: RFC 3339, UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
 }
 
 impl Sidecar {
-    /// About an archive of an artifact.
+    /// Makes the sidecar for an archive of an artifact.
     pub fn new(
         content: Artifact,
         sha256: Digest,
@@ -70,7 +72,8 @@ impl Sidecar {
         }
     }
 
-    /// Parses and checks: schema known, artifact digest right for its files.
+    /// Parses a sidecar and checks that its schema is known and that its artifact digest matches
+    /// its files.
     pub fn parse(bytes: &[u8], place: &str) -> Result<Self> {
         let damaged = |why: String| {
             Error::integrity(format!("the sidecar {place} is damaged"))
@@ -98,7 +101,7 @@ impl Sidecar {
         Ok(sidecar)
     }
 
-    /// As written: pretty JSON with a final newline.
+    /// The text of the file: pretty JSON with a final newline.
     pub fn to_json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         text.push('\n');

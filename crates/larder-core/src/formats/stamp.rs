@@ -1,5 +1,5 @@
-//! The stamp `.version`: what an installed artifact is, in `key: value` lines (which are YAML,
-//! too).
+//! The stamp `.version`: describes an installed artifact in `key: value` lines (which are also
+//! valid YAML).
 //!
 //! ```text
 //! version: v2.10.24
@@ -8,23 +8,23 @@
 //! origin: build
 //! inputs: <64 hex>
 //! artifact: <64 hex>
-//! commit: <where a git source has one>
+//! commit: <only for a git source>
 //! files:
 //!   - {name: nats-server, mode: 0755, size: 16822272, sha256: <64 hex>}
 //! ```
 //!
-//! It holds nothing that depends on machine, time or how the artifact came: the same artifact has
-//! the same stamp everywhere, also inside its package. An unknown or damaged stamp means *not
-//! installed*.
+//! It contains nothing that depends on the machine, the time or the source of the artifact: the
+//! same artifact has the same stamp everywhere, also inside its package. An unknown or damaged
+//! stamp means *not installed*.
 
 use std::fmt::Write as _;
 
 use crate::model::{Artifact, ArtifactFile, Name};
 
-/// Its file name.
+/// File name of the stamp.
 pub const FILE: &str = ".version";
 
-/// The stamp of an artifact.
+/// The text of the stamp of an artifact.
 pub fn render(artifact: &Artifact) -> String {
     let Artifact {
         name: _,
@@ -36,7 +36,7 @@ pub fn render(artifact: &Artifact) -> String {
         files,
     } = artifact;
     let mut text = String::new();
-    // Writing to a String can't fail.
+    // Writing to a `String` can't fail.
     let _ = writeln!(text, "version: {version}");
     if let Some(first) = files.first() {
         let _ = writeln!(text, "checksum: {}", first.sha256);
@@ -65,7 +65,7 @@ pub fn render(artifact: &Artifact) -> String {
     text
 }
 
-/// Reads a stamp back; `None` where anything in it is unknown, missing or contradicts itself.
+/// Parses a stamp; `None` if anything in it is unknown, missing or contradictory.
 pub fn parse(name: &Name, text: &str) -> Option<Artifact> {
     let (head, list) = text.split_once("files:\n")?;
     let (mut version, mut checksum, mut platform, mut origin, mut inputs, mut artifact, mut commit) =
@@ -98,7 +98,8 @@ pub fn parse(name: &Name, text: &str) -> Option<Artifact> {
     };
     let whole = stamped.files.first()?.sha256 == checksum?.parse().ok()?
         && stamped.digest() == artifact?.parse().ok()?;
-    // Written in one way only: whatever else reads the same is damaged, too.
+    // A stamp has exactly one valid text. Another text is damaged, even if it parses to the same
+    // values.
     (whole && render(&stamped) == text).then_some(stamped)
 }
 
@@ -137,7 +138,7 @@ mod tests {
         }
     }
 
-    /// Stamps of other versions of larder are read: this text must never change.
+    /// larder reads stamps that other versions of larder wrote, so this text must never change.
     #[test]
     fn its_text_is_this() {
         insta::assert_snapshot!(render(&artifact(Some("0123abc"))), @r"

@@ -1,16 +1,16 @@
-//! Inputs: the key. A fingerprint, per origin, of what decides an artifact, computed offline from
-//! declared text and files.
+//! Inputs: the key. For each origin, a fingerprint of everything declared that affects the
+//! artifact. It is computed offline from the text of recipes and from source files.
 //!
-//! One walk gives the fields; [`Inputs`] keeps them as the explanation and hashes them as the key,
-//! so the two can't disagree.
+//! One walk collects the fields. [`Inputs`] keeps them as the explanation and hashes them as the
+//! key, so key and explanation always agree.
 //!
 //! Encoding, version 1: SHA-256 over length-prefixed byte strings (length as 8 bytes,
 //! little-endian, then the bytes): first `larder-inputs-v1`, then for each field of the walk its
 //! path and its value. Lists give `path.0`, `path.1` …; maps give their entries sorted by the bytes
-//! of their keys. Prefixes keep two different walks from giving one byte stream.
+//! of their keys. Because of the length prefixes, two different walks never give the same bytes.
 //!
-//! Not in it: comments, key order, checksums, verify, timeout, texts, `needs`, `build.platforms`,
-//! package name and format, folders, hub.
+//! Not part of the key: comments, the order of YAML keys, checksums, `verify`, `timeout`, texts
+//! such as the description, `needs`, `build.platforms`, package name and format, folders, hub.
 
 use std::collections::BTreeMap;
 
@@ -26,28 +26,28 @@ use crate::project::{
 pub struct Inputs {
     /// The key.
     pub digest: Digest,
-    /// The fields it is made of, in the order of the walk.
+    /// The fields that it was computed from, in the order of the walk.
     pub fields: Vec<(String, String)>,
 }
 
-/// Both fingerprints of a target, for the origins its recipe declares.
+/// The fingerprints of a target: one for each origin that its recipe declares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Key of an original.
+    /// The key of the original, if the recipe declares one.
     pub original: Option<Inputs>,
-    /// Key of a build.
+    /// The key of the build, if the recipe declares one.
     pub build: Option<Inputs>,
 }
 
 impl Wanted {
-    /// The key wanted of an origin.
+    /// The key for an origin.
     pub fn of(&self, origin: Origin) -> Option<&Inputs> {
         match origin {
             Origin::Original => self.original.as_ref(),
             Origin::Build => self.build.as_ref(),
         }
     }
-    /// The keys wanted, in the order in which a hub is searched for their assets.
+    /// The keys, in the order in which a hub is searched for their assets.
     pub fn digests(&self) -> impl Iterator<Item = &Digest> {
         let Self { original, build } = self;
         [build, original]
@@ -55,14 +55,14 @@ impl Wanted {
             .flatten()
             .map(|inputs| &inputs.digest)
     }
-    /// Whether an artifact with these recorded inputs for its recorded origin is accepted.
+    /// Whether an artifact with this recorded origin and these recorded inputs is accepted.
     pub fn accepts(&self, origin: Origin, inputs: &Digest) -> bool {
         self.of(origin)
             .is_some_and(|wanted| wanted.digest == *inputs)
     }
 }
 
-/// Where the walk writes its fields.
+/// Collects the fields of a fingerprint.
 #[derive(Default)]
 struct Walk {
     fields: Vec<(String, String)>,
@@ -104,13 +104,14 @@ impl Walk {
     }
 }
 
-/// Gives the digest of a source folder; memoised by its owner, so that a folder is read once.
+/// Computes the digests of source folders. Implementations can cache them, so that each folder is
+/// read only once.
 pub trait SourceDigests {
     /// Digest of a `dir:` source at an absolute path.
     fn dir(&self, path: &camino::Utf8Path) -> Result<Digest>;
 }
 
-/// Both fingerprints of a subsystem on a platform.
+/// Computes the fingerprints of a subsystem on a platform.
 pub fn wanted(
     project: &Project,
     subsystem: &Subsystem,
@@ -227,8 +228,8 @@ fn of_build(
     Ok(walk.finish())
 }
 
-/// Identity of a need: name, version, its canonical recipe and source identity; no platform,
-/// however it was obtained.
+/// Identity of a need: its name, version, recipe in canonical form and the digest of its source. It
+/// is independent of the platform and of the source that the need was installed from.
 fn identity(
     project: &Project,
     name: &Name,
@@ -334,18 +335,18 @@ fn upstream_keys(walk: &mut Walk, path: &str, keys: &UpstreamKeys) {
     walk.map(&format!("{path}.replacements"), replacements);
 }
 
-/// A field that two explanations don't have in common.
+/// A field in which two explanations differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Its path.
+    /// Path of the field.
     pub field: String,
-    /// What was found; `None` where there was no such field.
+    /// The value that was found; `None` if there was no such field.
     pub found: Option<String>,
-    /// What is wanted; `None` where there is no such field any more.
+    /// The value that is wanted; `None` if the field no longer exists.
     pub wanted: Option<String>,
 }
 
-/// What differs between two explanations, in the order of the walk.
+/// The fields in which two explanations differ, in the order of the walk.
 pub fn difference(found: &[(String, String)], wanted: &[(String, String)]) -> Vec<Difference> {
     let old: BTreeMap<&str, &str> = found
         .iter()

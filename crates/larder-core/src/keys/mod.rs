@@ -1,7 +1,8 @@
-//! Keys: what decides whether an artifact is the one that is wanted, and the identity of source
+//! Keys: fingerprints that decide whether an artifact is accepted, and the digests of source
 //! folders.
 //!
-//! Knows declared text and files; does not know where artifacts lie or how they travel.
+//! This module depends only on the text of recipes and on source files, not on where artifacts are
+//! stored or how they are transferred.
 
 pub mod inputs;
 pub mod tree;

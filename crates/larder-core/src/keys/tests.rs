@@ -1,4 +1,4 @@
-//! Keys and identities that must never change: what was released and locked is found by them.
+//! Keys and identities must never change: released assets and lock lines are found by them.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ use crate::model::{Digest, Origin};
 use crate::project::Project;
 use crate::project::user::UserConfig;
 
-/// Reads source folders each time.
+/// Computes the digest of a source folder each time, without a cache.
 struct Folders;
 
 impl SourceDigests for Folders {

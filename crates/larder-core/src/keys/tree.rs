@@ -1,8 +1,10 @@
-//! Identity of a source folder: the relative paths and bytes of its files (links as text; no mode,
-//! no time), minus what its own `.gitignore` and `.larderignore` exclude, always minus recipes and
-//! what larder writes.
+//! Identity of a source folder: the relative paths and bytes of its files. Links count as their
+//! target text; modes and times do not count. Files that the folder's `.gitignore` or
+//! `.larderignore` exclude are left out, and so are always recipes and the files that larder
+//! writes.
 //!
-//! The same listing makes the work copy of a build, so a build sees exactly what the key covers.
+//! The working copy of a build is made from the same listing, so a build sees exactly the files
+//! that the key covers.
 
 use std::io;
 
@@ -13,8 +15,8 @@ use crate::error::{Error, Result};
 use crate::fs::{self, IoContext};
 use crate::model::{Digest, Hasher};
 
-/// Never part of a source, at any depth.
-const NEVER: &[&str] = &[
+/// Names that are never part of a source, at any depth.
+const ALWAYS_EXCLUDED: &[&str] = &[
     "recipe.yml",
     ".git",
     ".bin",
@@ -24,12 +26,13 @@ const NEVER: &[&str] = &[
     ".collection",
 ];
 
-/// What stands in a source folder.
+/// The content of a source folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// Files and links, relative to the folder with `/`, sorted by bytes.
+    /// Files and links, with paths relative to the folder and separated by `/`, sorted by bytes.
     pub entries: Vec<Entry>,
-    /// Every folder that was read, relative, the source itself as an empty path; sorted.
+    /// Every folder that was read, with relative paths, sorted. The source folder itself is an
+    /// empty path.
     pub folders: Vec<Utf8PathBuf>,
 }
 
@@ -38,9 +41,10 @@ pub struct Listing {
 pub struct Entry {
     /// Relative path.
     pub path: Utf8PathBuf,
-    /// Target, if it is a link.
+    /// The target, if it is a link.
     pub link: Option<String>,
-    /// Executable by its owner; matters to the work copy, not to the identity.
+    /// Whether the owner has execute permission. It is used for the working copy and is not part of
+    /// the identity.
     pub executable: bool,
 }
 
@@ -62,7 +66,10 @@ pub fn list(root: &Utf8Path) -> Result<Listing> {
         .require_git(false)
         .add_custom_ignore_filename(".larderignore")
         .filter_entry(|entry| {
-            entry.depth() == 0 || !NEVER.iter().any(|never| entry.file_name() == *never)
+            entry.depth() == 0
+                || !ALWAYS_EXCLUDED
+                    .iter()
+                    .any(|name| entry.file_name() == *name)
         })
         .build();
     for entry in walk {
@@ -112,8 +119,9 @@ pub fn list(root: &Utf8Path) -> Result<Listing> {
     Ok(listing)
 }
 
-/// Digest of a listed source: sha256 of the field `larder-tree-v1`, then per entry the fields path,
-/// `file` or `link`, and the sha256 (raw) of the file's bytes or of the link's text.
+/// Digest of a listed source: the sha256 over the field `larder-tree-v1`, and then for each entry
+/// the fields path, `file` or `link`, and the sha256 (as raw bytes) of the file's content or of the
+/// link's target.
 pub fn digest(root: &Utf8Path, listing: &Listing) -> Result<Digest> {
     let Listing {
         entries,
@@ -150,8 +158,8 @@ pub fn digest(root: &Utf8Path, listing: &Listing) -> Result<Digest> {
     Ok(hasher.finish())
 }
 
-/// Copies a listed source into an existing, empty folder. Links that lead out of the source are
-/// copied as they are.
+/// Copies a listed source into an existing, empty folder. Links are copied as they are, also those
+/// that lead outside the source.
 pub fn copy(root: &Utf8Path, listing: &Listing, into: &Utf8Path) -> Result<()> {
     for folder in &listing.folders {
         fs::create_dir_all(into.join(folder))?;

@@ -7,19 +7,19 @@ use std::sync::mpsc::{Receiver, sync_channel};
 
 use flate2::{Compress, Crc, FlushCompress};
 
-use super::stream::Out;
+use super::stream::ArchiveWriter;
 use crate::error::{Error, Result};
 
-/// Uncompressed bytes of a deflate block. Part of the format: another number gives other bytes.
-/// Small, so that many in flight take little memory; what a block costs (an empty stored block, a
-/// new Huffman table) is below a thousandth.
+/// Uncompressed bytes of a deflate block. This number is part of the format: another one gives
+/// other archive bytes. It is small, so that many blocks in flight need little memory. The overhead
+/// of a block (an empty stored block, a new Huffman table) is less than a thousandth of its size.
 const BLOCK: usize = 256 << 10;
-/// What deflate can look back on.
+/// How many earlier bytes deflate can refer to.
 const DICTIONARY: usize = 32 << 10;
-/// As gzip -6.
+/// The level of `gzip -6`.
 const DEFLATE_LEVEL: u32 = 6;
 
-/// What a [`Deflater`] made.
+/// Checksum and sizes of a stream that a [`Deflater`] wrote.
 pub(super) struct Deflated {
     pub(super) crc: u32,
     pub(super) size: u64,
@@ -27,32 +27,33 @@ pub(super) struct Deflated {
 }
 
 thread_local! {
-    /// This thread's last compressor, whose memory the next takes.
-    static BEFORE: Cell<Option<Compress>> = const { Cell::new(None) };
+    /// The last compressor of this thread. It is dropped just before the next one is allocated, so
+    /// that the next one reuses its memory.
+    static LAST_COMPRESSOR: Cell<Option<Compress>> = const { Cell::new(None) };
 }
 
-/// A block on its way: what it is made of and what it becomes. They go round, so that memory is
-/// taken once.
-struct Slot {
-    /// The end of the block before, then the block.
+/// The input and output buffers of one block. Buffers are reused, so that memory is allocated only
+/// once.
+struct BlockBuffers {
+    /// The end of the previous block (the dictionary), then the block.
     input: Vec<u8>,
     dictionary: usize,
     output: Vec<u8>,
     crc: Crc,
 }
 
-impl Slot {
+impl BlockBuffers {
     fn new() -> Self {
         Self {
             input: Vec::with_capacity(DICTIONARY + BLOCK),
             dictionary: 0,
-            // What does not compress grows by some bytes per 16 KiB.
+            // Incompressible data grows by a few bytes per 16 KiB.
             output: Vec::with_capacity(BLOCK + BLOCK / 256 + 1024),
             crc: Crc::new(),
         }
     }
 
-    /// Begins a block that follows these bytes.
+    /// Clears the buffers for a block that follows these bytes.
     fn follow(&mut self, before: &[u8]) {
         self.input.clear();
         self.input
@@ -64,8 +65,8 @@ impl Slot {
         &self.input[self.dictionary..]
     }
 
-    /// Compresses the block. All but the last end on a byte boundary with an empty stored block, so
-    /// that blocks can simply be joined.
+    /// Compresses the block. Every block except the last ends on a byte boundary with an empty
+    /// stored block, so that blocks can be concatenated.
     fn deflate(&mut self, last: bool) -> Result<()> {
         let failed = |e: &dyn std::fmt::Display| Error::failed("cannot compress").cause(e);
         let Self {
@@ -78,10 +79,10 @@ impl Slot {
         crc.reset();
         crc.update(block);
         output.clear();
-        // A new compressor for each block: one that was reset gives other bytes, depending on what
-        // it compressed before. The one before (some 300 KiB) is dropped right here, so that the
-        // new one takes its memory: dropping it between other allocations fragments the heap.
-        drop(BEFORE.take());
+        // Each block needs a new compressor: the output of a reset one depends on what it
+        // compressed before. The previous one (some 300 KiB) is dropped just before the new one is
+        // allocated, because dropping it between other allocations fragments the heap.
+        drop(LAST_COMPRESSOR.take());
         let mut compress = Compress::new(flate2::Compression::new(DEFLATE_LEVEL), false);
         if !before.is_empty() {
             compress.set_dictionary(before).map_err(|e| failed(&e))?;
@@ -92,18 +93,18 @@ impl Slot {
             FlushCompress::Sync
         };
         loop {
-            // Read before the call: consumed input is not given twice.
+            // Skip the input that earlier calls have consumed.
             let done = usize::try_from(compress.total_in()).unwrap_or(block.len());
             let status = compress
                 .compress_vec(&block[done..], output, flush)
                 .map_err(|e| failed(&e))?;
             let complete = match status {
                 flate2::Status::StreamEnd => true,
-                // A flush is complete when it left room in the buffer.
+                // A flush is complete if there is space left in the buffer.
                 _ => !last && output.len() < output.capacity(),
             };
             if complete {
-                BEFORE.set(Some(compress));
+                LAST_COMPRESSOR.set(Some(compress));
                 return Ok(());
             }
             output.reserve(BLOCK / 4);
@@ -111,24 +112,25 @@ impl Slot {
     }
 }
 
-/// A raw deflate stream compressed block by block on several threads, written in order.
+/// Compresses a raw deflate stream block by block on several threads and writes the blocks in
+/// order.
 pub(super) struct Deflater<'a, 'b> {
-    out: &'a mut Out<'b>,
+    out: &'a mut ArchiveWriter<'b>,
     window: usize,
-    current: Slot,
-    spare: Vec<Slot>,
-    in_flight: VecDeque<Receiver<Result<Slot>>>,
+    current: BlockBuffers,
+    spare: Vec<BlockBuffers>,
+    in_flight: VecDeque<Receiver<Result<BlockBuffers>>>,
     crc: Crc,
     size: u64,
     compressed: u64,
 }
 
 impl<'a, 'b> Deflater<'a, 'b> {
-    pub(super) fn new(out: &'a mut Out<'b>, threads: usize) -> Self {
+    pub(super) fn new(out: &'a mut ArchiveWriter<'b>, threads: usize) -> Self {
         Self {
             out,
             window: threads + threads.div_ceil(2),
-            current: Slot::new(),
+            current: BlockBuffers::new(),
             spare: Vec::new(),
             in_flight: VecDeque::new(),
             crc: Crc::new(),
@@ -137,7 +139,7 @@ impl<'a, 'b> Deflater<'a, 'b> {
         }
     }
 
-    /// Compresses what is left as the last block and waits for all.
+    /// Compresses the remaining bytes as the last block and waits for all blocks.
     pub(super) fn finish(mut self) -> Result<Deflated> {
         self.submit(true)?;
         while !self.in_flight.is_empty() {
@@ -154,17 +156,18 @@ impl<'a, 'b> Deflater<'a, 'b> {
         while self.in_flight.len() >= self.window {
             self.collect()?;
         }
-        let mut next = self.spare.pop().unwrap_or_else(Slot::new);
+        let mut next = self.spare.pop().unwrap_or_else(BlockBuffers::new);
         next.follow(&self.current.input);
         let mut slot = std::mem::replace(&mut self.current, next);
         self.size += slot.block().len() as u64;
         let (sender, receiver) = sync_channel(1);
         let work = move || {
             let done = slot.deflate(last).map(|()| slot);
-            // A receiver that is gone gave up on this archive.
+            // Sending fails if packing has already stopped with an error.
             let _ = sender.send(done);
         };
-        // Waiting for the pool on one of its own threads could wait for ever.
+        // A thread of rayon's pool must not wait for other threads of the pool: all of them could
+        // be waiting, and nothing would make progress.
         if rayon::current_thread_index().is_some() {
             work();
         } else {
@@ -191,7 +194,8 @@ impl<'a, 'b> Deflater<'a, 'b> {
 
 impl Write for Deflater<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // A full block waits for one more byte: only then it is known not to be the last.
+        // Submit a full block only when more bytes follow: the last block must be submitted by
+        // `finish`.
         if self.current.block().len() == BLOCK && !bytes.is_empty() {
             self.submit(false).map_err(io::Error::other)?;
         }

@@ -1,6 +1,7 @@
-//! Packing. What makes the bytes the same everywhere: entries are sorted by name, owner is 0, time
-//! is fixed, modes are given; the stream is cut into blocks of a fixed size, each compressed on
-//! whatever thread is free with what came before as its dictionary, and joined in order.
+//! Packing. The archive has the same bytes everywhere because entries are sorted by name, the owner
+//! is 0, the time is fixed and the caller gives the modes. The stream is split into blocks of a
+//! fixed size. Any free thread compresses a block, with the bytes before it as the dictionary, and
+//! the blocks are joined in order.
 
 use std::io::{self, Write};
 
@@ -15,23 +16,25 @@ mod tar;
 mod zip;
 
 use deflate::{Deflated, Deflater};
-use stream::{Feed, Out, cannot_write};
+use stream::{ArchiveWriter, ContentCopier, cannot_write};
 #[cfg(test)]
 pub(super) use tar::pax_record;
 
 const ZSTD_LEVEL: i32 = 3;
-/// Uncompressed bytes of a zstd job. Part of the format, as `BLOCK` is.
+/// Uncompressed bytes of a zstd job. Like `BLOCK`, this number is part of the format: another one
+/// gives other archive bytes.
 const ZSTD_JOB: u32 = 2 << 20;
-/// Each zstd worker holds some 8 MiB; three of them write faster than most disks do.
+/// Most zstd threads. Each one uses some 8 MiB, and three of them are faster than most disks.
 const MAX_ZSTD_THREADS: usize = 3;
-/// Threads used at most, and with them blocks in flight, so that memory stays small on large
-/// machines.
+/// Most threads. It also limits the blocks in flight, so that memory stays small on machines with
+/// many cores.
 const MAX_THREADS: usize = 16;
 
-/// Packs regular files into an archive, on up to `threads` threads; `progress` is told the
-/// uncompressed bytes so far.
+/// Packs regular files into an archive, on up to `threads` threads. `progress` is called with the
+/// number of uncompressed bytes so far.
 ///
-/// Compression runs on rayon's pool, called from one of its own threads it runs there.
+/// Compression runs on rayon's pool. If this is called from a thread of that pool, deflate runs on
+/// the calling thread.
 pub fn pack(
     format: PackageFormat,
     entries: &[PackEntry<'_>],
@@ -54,21 +57,21 @@ pub fn pack(
         name.map_err(|why| Error::failed(format!("can't pack `{}`: {why}", entry.name)))?;
     }
     let threads = threads.clamp(1, MAX_THREADS);
-    let mut out = Out::new(out);
-    let mut feed = Feed::new(cancel, progress);
+    let mut out = ArchiveWriter::new(out);
+    let mut copier = ContentCopier::new(cancel, progress);
     match format {
         PackageFormat::TarGz => {
-            // No name, no time; 255: made on no particular system.
+            // A gzip header without name and time. 255 means an unknown operating system.
             out.put(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])?;
             let mut blocks = Deflater::new(&mut out, threads);
-            tar::write(&entries, &mut feed, &mut blocks)?;
+            tar::write(&entries, &mut copier, &mut blocks)?;
             let Deflated {
                 crc,
                 size,
                 compressed: _,
             } = blocks.finish()?;
             let mut trailer = crc.to_le_bytes().to_vec();
-            // gzip states the length modulo 2^32.
+            // gzip stores the length modulo 2^32.
             trailer.extend_from_slice(&size.to_le_bytes()[..4]);
             out.put(&trailer)?;
         }
@@ -76,10 +79,10 @@ pub fn pack(
             let total = tar::size(&entries)?;
             let mut encoder =
                 zstd_encoder(&mut out, threads, total).map_err(|e| cannot_write(&e))?;
-            tar::write(&entries, &mut feed, &mut encoder)?;
+            tar::write(&entries, &mut copier, &mut encoder)?;
             encoder.finish().map_err(|e| cannot_write(&e))?;
         }
-        PackageFormat::Zip => zip::write(&entries, &mut feed, &mut out, threads)?,
+        PackageFormat::Zip => zip::write(&entries, &mut copier, &mut out, threads)?,
     }
     out.finish()
 }
@@ -90,8 +93,8 @@ fn zstd_encoder<W: Write>(
     total: u64,
 ) -> io::Result<zstd::Encoder<'static, W>> {
     let mut encoder = zstd::Encoder::new(out, ZSTD_LEVEL)?;
-    // Never 0 workers: the single-threaded encoder gives other bytes than the multi-threaded one,
-    // which gives the same for any number of them.
+    // At least 1 worker: the encoder without workers gives other bytes. With workers, the bytes are
+    // the same for any number of them.
     encoder.multithread(u32::try_from(threads.min(MAX_ZSTD_THREADS)).unwrap_or(1))?;
     encoder.set_parameter(zstd::zstd_safe::CParameter::JobSize(ZSTD_JOB))?;
     encoder.include_checksum(true)?;

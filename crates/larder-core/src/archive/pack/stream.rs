@@ -1,4 +1,4 @@
-//! The bytes of files on their way in, and the archive's on their way out.
+//! Reads the files that are packed, and writes the archive.
 
 use std::io::{self, Read, Write};
 
@@ -11,7 +11,7 @@ use crate::model::Hasher;
 const BUFFER: usize = 256 << 10;
 
 pub(super) fn cannot_write(error: &io::Error) -> Error {
-    // Errors of our own travel inside io errors.
+    // The io error can wrap a larder error.
     match error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<Error>())
@@ -21,14 +21,14 @@ pub(super) fn cannot_write(error: &io::Error) -> Error {
     }
 }
 
-/// The archive's bytes on their way out.
-pub(super) struct Out<'a> {
+/// Writes the archive's bytes; hashes and counts them.
+pub(super) struct ArchiveWriter<'a> {
     inner: &'a mut dyn Write,
     hasher: Hasher,
     size: u64,
 }
 
-impl<'a> Out<'a> {
+impl<'a> ArchiveWriter<'a> {
     pub(super) fn new(inner: &'a mut dyn Write) -> Self {
         Self {
             inner,
@@ -36,7 +36,7 @@ impl<'a> Out<'a> {
             size: 0,
         }
     }
-    /// All is written.
+    /// Flushes the output and returns the digest and size of the archive.
     pub(super) fn finish(self) -> Result<Packed> {
         self.inner.flush().map_err(|e| cannot_write(&e))?;
         Ok(Packed {
@@ -52,7 +52,7 @@ impl<'a> Out<'a> {
     }
 }
 
-impl Write for Out<'_> {
+impl Write for ArchiveWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let n = self.inner.write(bytes)?;
         self.hasher.update(&bytes[..n]);
@@ -64,15 +64,15 @@ impl Write for Out<'_> {
     }
 }
 
-/// Files' bytes on their way in.
-pub(super) struct Feed<'a> {
+/// Copies the contents of files, reports progress and stops when the run is cancelled.
+pub(super) struct ContentCopier<'a> {
     cancel: &'a Cancel,
     progress: &'a dyn Fn(u64),
     done: u64,
     buffer: Vec<u8>,
 }
 
-impl<'a> Feed<'a> {
+impl<'a> ContentCopier<'a> {
     pub(super) fn new(cancel: &'a Cancel, progress: &'a dyn Fn(u64)) -> Self {
         Self {
             cancel,
@@ -81,7 +81,7 @@ impl<'a> Feed<'a> {
             buffer: vec![0; BUFFER],
         }
     }
-    /// Copies an entry's content, exactly its size.
+    /// Copies an entry's content. It is an error if the content does not have the entry's size.
     pub(super) fn content(&mut self, entry: &PackEntry<'_>, out: &mut dyn Write) -> Result<()> {
         match entry.content {
             Content::Bytes(bytes) => self.copy(entry, bytes, entry.name, out),
@@ -96,7 +96,7 @@ impl<'a> Feed<'a> {
         place: &str,
         out: &mut dyn Write,
     ) -> Result<()> {
-        // One byte more than stated, so that a file that grew is seen.
+        // Read one byte more than the stated size, to detect a file that has grown.
         let mut from = from.take(entry.size + 1);
         let mut copied = 0;
         loop {

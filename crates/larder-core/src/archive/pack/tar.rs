@@ -1,34 +1,33 @@
-//! Writing tar: ustar headers, and pax headers where a name is too long for them.
+//! Writes tar: ustar headers, and a pax header for a name that is too long for ustar.
 
 use std::io::Write;
 
 use tar::{EntryType, Header};
 
 use super::super::PackEntry;
-use super::stream::{Feed, cannot_write};
+use super::stream::{ContentCopier, cannot_write};
 use crate::error::Result;
 use crate::fs::IoContext;
 
-/// 1980-01-01 00:00:00 UTC, the earliest time a zip can state and one that no tar finds
-/// implausible.
+/// 1980-01-01 00:00:00 UTC: the earliest time that a zip can store. `tar` does not warn about it.
 const MTIME: u64 = 315_532_800;
 
 pub(super) fn write(
     entries: &[&PackEntry<'_>],
-    feed: &mut Feed<'_>,
+    copier: &mut ContentCopier<'_>,
     out: &mut dyn Write,
 ) -> Result<()> {
     for entry in entries {
         out.write_all(&headers(entry)?)
             .map_err(|e| cannot_write(&e))?;
-        feed.content(entry, out)?;
+        copier.content(entry, out)?;
         out.write_all(&[0; 512][..padding(entry.size)])
             .map_err(|e| cannot_write(&e))?;
     }
     out.write_all(&[0; 1024]).map_err(|e| cannot_write(&e))
 }
 
-/// The bytes that [`write`] will write.
+/// The number of bytes that [`write`] writes.
 pub(super) fn size(entries: &[&PackEntry<'_>]) -> Result<u64> {
     entries.iter().try_fold(1024, |sum, entry| {
         Ok(sum + headers(entry)?.len() as u64 + entry.size + padding(entry.size) as u64)
@@ -36,12 +35,12 @@ pub(super) fn size(entries: &[&PackEntry<'_>]) -> Result<u64> {
 }
 
 fn padding(size: u64) -> usize {
-    // Below 512, so it fits.
+    // The value is less than 512, so the cast loses nothing.
     ((512 - size % 512) % 512) as usize
 }
 
-/// The header block of a file; before it, where the name is too long for a ustar header, a pax
-/// header with the name.
+/// The header block of a file. If the name is too long for a ustar header, a pax header with the
+/// name comes first.
 fn headers(entry: &PackEntry<'_>) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(512);
     let mut header = new_header(entry.mode, entry.size, EntryType::Regular);
@@ -71,7 +70,7 @@ fn new_header(mode: u32, size: u64, kind: EntryType) -> Header {
     header
 }
 
-/// `<length> <key>=<value>\n`, where the length counts itself.
+/// `<length> <key>=<value>\n`. The length includes its own digits.
 pub(in crate::archive) fn pax_record(key: &str, value: &str) -> String {
     let rest = key.len() + value.len() + 3;
     let mut length = rest + 1;

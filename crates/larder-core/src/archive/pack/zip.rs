@@ -1,31 +1,32 @@
-//! Writing zip: deflate, UTF-8 names, Unix modes, a fixed time, sizes in data descriptors so that
-//! nothing is written twice.
+//! Writes zip: deflate, UTF-8 names, Unix modes and a fixed time. The sizes are in data descriptors
+//! after the data, so that the output needs no seeking.
 
 use std::io::Write;
 
 use super::super::PackEntry;
 use super::deflate::{Deflated, Deflater};
-use super::stream::{Feed, Out, cannot_write};
+use super::stream::{ArchiveWriter, ContentCopier, cannot_write};
 use crate::error::{Error, Result};
 
-/// Sizes follow the data; names are UTF-8.
+/// Flags: the sizes follow the data; names are UTF-8.
 const FLAGS: u16 = 1 << 3 | 1 << 11;
 const DEFLATE: u16 = 8;
 /// 1980-01-01.
 const DOS_DATE: u16 = 1 << 5 | 1;
-/// Version needed: 2.0; made by: Unix, 2.0.
+/// Version needed to extract: 2.0.
 const NEEDED: u16 = 20;
+/// Made by: Unix, version 2.0.
 const MADE_BY: u16 = 3 << 8 | NEEDED;
 
 pub(super) fn write(
     entries: &[&PackEntry<'_>],
-    feed: &mut Feed<'_>,
-    out: &mut Out<'_>,
+    copier: &mut ContentCopier<'_>,
+    out: &mut ArchiveWriter<'_>,
     threads: usize,
 ) -> Result<()> {
     let mut directory = Vec::new();
     for entry in entries {
-        let offset = small(out.position())?;
+        let offset = to_u32(out.position())?;
         let name_length = u16::try_from(entry.name.len()).map_err(|_| too_large())?;
         let mut local = b"PK\x03\x04".to_vec();
         for field in [NEEDED, FLAGS, DEFLATE, 0, DOS_DATE] {
@@ -38,13 +39,13 @@ pub(super) fn write(
         out.put(&local)?;
 
         let mut deflater = Deflater::new(out, threads);
-        feed.content(entry, &mut deflater)?;
+        copier.content(entry, &mut deflater)?;
         let Deflated {
             crc,
             size,
             compressed,
         } = deflater.finish()?;
-        let (size, compressed) = (small(size)?, small(compressed)?);
+        let (size, compressed) = (to_u32(size)?, to_u32(compressed)?);
         let mut descriptor = b"PK\x07\x08".to_vec();
         for field in [crc, compressed, size] {
             descriptor.extend_from_slice(&field.to_le_bytes());
@@ -59,13 +60,13 @@ pub(super) fn write(
             directory.extend_from_slice(&field.to_le_bytes());
         }
         directory.extend_from_slice(&name_length.to_le_bytes());
-        // Extra, comment, disk, internal attributes.
+        // Lengths of extra field and comment, disk number, internal attributes.
         directory.extend_from_slice(&[0; 8]);
         directory.extend_from_slice(&((0o100_000 | entry.mode) << 16).to_le_bytes());
         directory.extend_from_slice(&offset.to_le_bytes());
         directory.extend_from_slice(entry.name.as_bytes());
     }
-    let offset = small(out.position())?;
+    let offset = to_u32(out.position())?;
     let count = u16::try_from(entries.len())
         .ok()
         .filter(|n| *n < u16::MAX)
@@ -75,7 +76,7 @@ pub(super) fn write(
     for field in [count, count] {
         end.extend_from_slice(&field.to_le_bytes());
     }
-    for field in [small(directory.len() as u64)?, offset] {
+    for field in [to_u32(directory.len() as u64)?, offset] {
         end.extend_from_slice(&field.to_le_bytes());
     }
     end.extend_from_slice(&[0; 2]);
@@ -83,7 +84,7 @@ pub(super) fn write(
     out.flush().map_err(|e| cannot_write(&e))
 }
 
-fn small(n: u64) -> Result<u32> {
+fn to_u32(n: u64) -> Result<u32> {
     u32::try_from(n)
         .ok()
         .filter(|n| *n < u32::MAX)

@@ -68,7 +68,7 @@ fn what_is_odd_in_a_tar_refuses_it_whole() {
         ("only dots", vec![file("./.", b"")], "``: its name is empty"),
         (
             "folder's parent",
-            vec![odd("..", EntryType::Directory)],
+            vec![bare_entry("..", EntryType::Directory)],
             "`..`: its path contains `..`",
         ),
         (
@@ -143,27 +143,27 @@ fn what_is_odd_in_a_tar_refuses_it_whole() {
         ),
         (
             "device",
-            vec![odd("dev", EntryType::Char)],
+            vec![bare_entry("dev", EntryType::Char)],
             "`dev`: it is a device",
         ),
         (
             "block device",
-            vec![odd("dev", EntryType::Block)],
+            vec![bare_entry("dev", EntryType::Block)],
             "`dev`: it is a device",
         ),
         (
             "fifo",
-            vec![odd("pipe", EntryType::Fifo)],
+            vec![bare_entry("pipe", EntryType::Fifo)],
             "`pipe`: it is a FIFO",
         ),
         (
             "unknown type",
-            vec![odd("x", EntryType::new(b'Z'))],
+            vec![bare_entry("x", EntryType::new(b'Z'))],
             "`x`: entries of type `Z` are not supported",
         ),
         (
             "multi-volume",
-            vec![odd("x", EntryType::new(b'M'))],
+            vec![bare_entry("x", EntryType::new(b'M'))],
             "`x`: entries of type `M` are not supported",
         ),
         (
@@ -173,7 +173,7 @@ fn what_is_odd_in_a_tar_refuses_it_whole() {
         ),
         (
             "sparse",
-            vec![odd("s", EntryType::GNUSparse)],
+            vec![bare_entry("s", EntryType::GNUSparse)],
             "`s`: it is a sparse file",
         ),
         (

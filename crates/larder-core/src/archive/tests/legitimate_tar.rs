@@ -31,7 +31,7 @@ fn what_is_legitimate_passes() {
                 symlink("a", "b"),
                 symlink("b", "c/d"),
                 symlink("c", "e/.."),
-                odd("e/", EntryType::Directory),
+                bare_entry("e/", EntryType::Directory),
             ],
         ),
         ("a dangling inner link", vec![symlink("a", "not/here")]),
@@ -46,14 +46,14 @@ fn what_is_legitimate_passes() {
         (
             "folders, one twice",
             vec![
-                odd("./", EntryType::Directory),
-                odd("d/", EntryType::Directory),
-                odd("d", EntryType::Directory),
+                bare_entry("./", EntryType::Directory),
+                bare_entry("d/", EntryType::Directory),
+                bare_entry("d", EntryType::Directory),
             ],
         ),
         (
             "an old folder",
-            vec![odd("old/", EntryType::Regular), file("old/x", b"")],
+            vec![bare_entry("old/", EntryType::Regular), file("old/x", b"")],
         ),
         (
             "a setgid folder",
@@ -119,7 +119,7 @@ fn a_package_is_flat_and_holds_files_only() {
             "`a/b` is not a name that a file of a package can have",
         ),
         (
-            vec![odd("a", EntryType::Directory)],
+            vec![bare_entry("a", EntryType::Directory)],
             "`a` is a folder, but a package has no folders",
         ),
         (
@@ -151,7 +151,10 @@ fn a_package_is_flat_and_holds_files_only() {
         assert_eq!(place.left(), Vec::<String>::new());
     }
     let place = Place::new();
-    let parts = [odd("./", EntryType::Directory), file("./.version", b"v")];
+    let parts = [
+        bare_entry("./", EntryType::Directory),
+        file("./.version", b"v"),
+    ];
     assert_eq!(
         place
             .unpack(TAR, &tar(&parts), &Select::Flat)

@@ -34,7 +34,7 @@ pub(super) fn file(name: &str, data: &[u8]) -> Vec<u8> {
     )
 }
 
-pub(super) fn odd(name: &str, kind: EntryType) -> Vec<u8> {
+pub(super) fn bare_entry(name: &str, kind: EntryType) -> Vec<u8> {
     header(name, kind, 0o644, 0).as_bytes().to_vec()
 }
 

@@ -1,4 +1,4 @@
-//! The contents of a zip's entries, decompressed and checked against what the directory says.
+//! The contents of a zip's entries, decompressed and checked against the zip's directory.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -8,7 +8,7 @@ use flate2::Crc;
 use super::super::decode;
 use super::directory::Entry;
 
-/// The contents of all entries one after the other, each checked at its end.
+/// Reads the contents of all entries one after the other. Each one is checked at its end.
 pub(super) struct Contents<'a> {
     file: &'a File,
     entries: std::slice::Iter<'a, Entry>,
@@ -99,12 +99,12 @@ impl Read for Contents<'_> {
             let n = current
                 .decoder
                 .read(buffer)
-                .map_err(|e| io::Error::other(current.entry.odd("it is damaged").cause(e)))?;
+                .map_err(|e| io::Error::other(current.entry.refuse("it is damaged").cause(e)))?;
             current.size += n as u64;
-            // A byte too many would be taken for the next entry's.
+            // Without this check, an extra byte would be read as part of the next entry.
             if current.size > current.entry.size {
                 return Err(io::Error::other(
-                    current.entry.odd("it is larger than stated"),
+                    current.entry.refuse("it is larger than stated"),
                 ));
             }
             if n > 0 {
@@ -135,6 +135,6 @@ impl Current<'_> {
         } else {
             return Ok(());
         };
-        Err(io::Error::other(entry.odd(why)))
+        Err(io::Error::other(entry.refuse(why)))
     }
 }

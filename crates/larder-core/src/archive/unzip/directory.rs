@@ -1,21 +1,21 @@
-//! The directory of a zip archive: what it says of each entry.
+//! Reads the directory of a zip archive, which describes each entry.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
-use super::super::names::{self, shown};
+use super::super::names::{self, escape_name};
 use super::super::refused;
 use super::super::unpacker::Unpacker;
 use super::end::End;
 use super::fields::{Fields, damaged, other_name, widen};
 use crate::error::{Error, Result};
 
-/// Sizes follow the data.
+/// Flag: a data descriptor with the sizes follows the data.
 pub(super) const DESCRIPTOR: u16 = 1 << 3;
-/// Plainly, strongly, or with masked headers.
+/// Flags: traditional encryption, strong encryption, or masked headers.
 pub(super) const ENCRYPTED: u16 = 1 | 1 << 6 | 1 << 13;
 
-/// An entry, as the directory states it.
+/// An entry, as the directory describes it.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) name: Vec<u8>,
@@ -24,17 +24,17 @@ pub(super) struct Entry {
     pub(super) crc: u32,
     pub(super) compressed: u64,
     pub(super) size: u64,
-    /// Where its local header is.
+    /// Position of its local header in the file.
     pub(super) offset: u64,
-    /// Where its data begins; known once the local header was read.
+    /// Position of its data in the file; set once the local header was read.
     pub(super) data: u64,
-    /// Type and permission bits, where the archive was made on Unix.
+    /// Type and permission bits, if the archive was made on Unix.
     pub(super) mode: Option<u32>,
 }
 
 impl Entry {
-    pub(super) fn odd(&self, why: impl std::fmt::Display) -> Error {
-        refused(format!("`{}`: {why}", shown(&self.name)))
+    pub(super) fn refuse(&self, why: impl std::fmt::Display) -> Error {
+        refused(format!("`{}`: {why}", escape_name(&self.name)))
     }
 }
 
@@ -67,7 +67,7 @@ pub(super) fn read(
             Err(error) => return Ok(Err(error)),
         }
     }
-    // Bytes left over belong to no entry.
+    // Bytes that remain after the last entry do not belong to any entry.
     Ok(if reader.bytes().next().is_none() {
         Ok(entries)
     } else {
@@ -112,25 +112,25 @@ fn central(fixed: &[u8], variable: &[u8], [name, extra, _comment]: [usize; 3]) -
         (disk == 0).then_some((made_by, attributes, entry))
     };
     let (made_by, attributes, mut entry) = parse().ok_or_else(damaged)?;
-    // Made on Unix, or on macOS: the upper half of the attributes is a mode.
+    // If the entry was made on Unix or macOS, the upper half of the attributes is a mode.
     if matches!(made_by >> 8, 3 | 19) && attributes >> 16 != 0 {
         entry.mode = Some(attributes >> 16);
     }
     if entry.flags & ENCRYPTED != 0 {
-        return Err(entry.odd("it is encrypted"));
+        return Err(entry.refuse("it is encrypted"));
     }
     if !matches!(entry.method, 0 | 8 | 12 | 93 | 95) {
-        return Err(entry.odd(format!(
+        return Err(entry.refuse(format!(
             "its compression method {} is unknown",
             entry.method
         )));
     }
     if entry.method == 0 && entry.compressed != entry.size {
-        return Err(entry.odd("it is stored without compression, but its two sizes differ"));
+        return Err(entry.refuse("it is stored without compression, but its two sizes differ"));
     }
     let extra = &variable[name..name + extra];
     if other_name(extra).is_some_and(|other| other != entry.name) {
-        return Err(entry.odd("it has two names"));
+        return Err(entry.refuse("it has two names"));
     }
     Ok(entry)
 }

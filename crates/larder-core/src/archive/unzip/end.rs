@@ -1,5 +1,5 @@
-//! The record at the end of a zip archive, which says where the directory is. In large archives a
-//! zip64 record before it says it.
+//! The record at the end of a zip archive, which has the position of the directory. In large
+//! archives, a zip64 record before it has the position.
 
 use std::fs::File;
 use std::io;
@@ -8,11 +8,11 @@ use super::super::refused;
 use super::fields::{ELSEWHERE, Fields, damaged, read_at};
 use crate::error::Result;
 
-/// The end record, without its comment.
+/// Size of the end record in bytes, without its comment.
 const END: usize = 22;
 const LONGEST_COMMENT: usize = 0xffff;
 
-/// Where the directory is.
+/// Position and size of the directory, and its number of entries.
 pub(super) struct End {
     pub(super) directory: u64,
     pub(super) size: u64,
@@ -25,7 +25,7 @@ pub(super) fn find(file: &mut File, size: u64) -> io::Result<Result<End>> {
         .min(END + LONGEST_COMMENT);
     let start = size - length as u64;
     let tail = read_at(file, start, length)?;
-    // The comment must reach exactly to the end of the file.
+    // The comment must end exactly at the end of the file.
     let states_end = |at: usize| {
         tail[at..].starts_with(b"PK\x05\x06")
             && usize::from(u16::from_le_bytes([tail[at + 20], tail[at + 21]])) == length - at - END
@@ -42,7 +42,7 @@ pub(super) fn find(file: &mut File, size: u64) -> io::Result<Result<End>> {
     let position = start + at as u64;
     let mut end = parse_end(&tail[at..]);
     let mut before = position;
-    // A zip64 end record, if there is one, is told by a locator right before.
+    // If there is a zip64 end record, a locator directly before the end record points to it.
     if position >= 20 {
         let locator = read_at(file, position - 20, 20)?;
         if locator.starts_with(b"PK\x06\x07") {
@@ -82,7 +82,7 @@ fn parse_end64(record: &[u8], small: Option<End>) -> Option<End> {
         (fields.u64()?, fields.u32()?, fields.u32()?, fields.u32()?);
     let (here, entries, size, directory) =
         (fields.u64()?, fields.u64()?, fields.u64()?, fields.u64()?);
-    // Where the small record states something, it states the same.
+    // The 32-bit record must have the same values, except where it refers to the zip64 record.
     let agree = |small: u64, large: u64, unstated: u64| small == large || small == unstated;
     let fine = length == 44
         && disk == 0

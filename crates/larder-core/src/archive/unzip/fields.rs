@@ -1,4 +1,5 @@
-//! Little-endian fields of a zip's records, and the extra fields that hold what did not fit.
+//! Little-endian fields of a zip's records, and the extra fields for values that do not fit in
+//! them.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -6,10 +7,10 @@ use std::io::{self, Read, Seek, SeekFrom};
 use super::super::refused;
 use crate::error::Error;
 
-/// In a field of 32 bits: the value stands in a zip64 field.
+/// This value of a 32-bit field means that the real value is in the zip64 extra field.
 pub(super) const ELSEWHERE: u64 = 0xffff_ffff;
 
-/// Numbers and bytes one after the other, little-endian.
+/// Reads numbers (little-endian) and bytes one after the other.
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
 impl<'a> Fields<'a> {
@@ -29,7 +30,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The error where a record is cut, or says what can't be.
+/// The error for a record that is cut off or has impossible values.
 pub(super) fn damaged() -> Error {
     refused("it is a damaged zip archive")
 }
@@ -41,7 +42,7 @@ pub(super) fn read_at(mut file: &File, offset: u64, n: usize) -> io::Result<Vec<
     Ok(bytes)
 }
 
-/// The extra field of that number.
+/// The content of the extra field with this number.
 fn extra_field(extra: &[u8], number: u16) -> Option<&[u8]> {
     let mut fields = Fields(extra);
     loop {
@@ -53,8 +54,8 @@ fn extra_field(extra: &[u8], number: u16) -> Option<&[u8]> {
     }
 }
 
-/// Puts sizes and places that did not fit in 32 bits in place, in their order. None where they are
-/// missing.
+/// Replaces each value that is [`ELSEWHERE`] with the real value from the zip64 extra field, in
+/// order. Returns `None` if a value is missing there.
 pub(super) fn widen(extra: &[u8], values: &mut [u64]) -> Option<()> {
     let mut fields = Fields(extra_field(extra, 1).unwrap_or_default());
     for value in values.iter_mut().filter(|value| **value == ELSEWHERE) {
@@ -63,8 +64,8 @@ pub(super) fn widen(extra: &[u8], values: &mut [u64]) -> Option<()> {
     Some(())
 }
 
-/// The Unicode name that some programs put beside the plain one.
+/// The Unicode name that some programs store in addition to the plain name.
 pub(super) fn other_name(extra: &[u8]) -> Option<&[u8]> {
-    // After a version and a checksum.
+    // The name comes after a version (1 byte) and a checksum (4 bytes).
     extra_field(extra, 0x7075)?.get(5..)
 }

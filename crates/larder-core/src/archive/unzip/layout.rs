@@ -1,5 +1,5 @@
-//! Whether what stands in front of each entry says what the directory says, and nothing lies
-//! before, between or behind.
+//! Checks that the local header of each entry agrees with the directory, and that there is no other
+//! data before, between or after the entries.
 
 use std::fs::File;
 use std::io;
@@ -8,8 +8,8 @@ use super::directory::{DESCRIPTOR, ENCRYPTED, Entry};
 use super::fields::{Fields, damaged, other_name, read_at, widen};
 use crate::error::Result;
 
-/// Local headers say what the directory says, and with the data they fill the file up to the
-/// directory. `entries` are sorted by place.
+/// Checks that the local headers agree with the directory, and that headers and data together fill
+/// the file up to the directory. `entries` must be sorted by offset. Sets [`Entry::data`].
 pub(super) fn check(
     file: &mut File,
     entries: &mut [Entry],
@@ -24,7 +24,7 @@ pub(super) fn check(
         .collect();
     for (entry, end) in entries.iter_mut().zip(ends) {
         if entry.offset != position {
-            return Ok(Err(entry.odd(
+            return Ok(Err(entry.refuse(
                 "it overlaps another entry, or there is extra data before it",
             )));
         }
@@ -39,9 +39,9 @@ pub(super) fn check(
             &variable[..lengths[0]],
             &variable[lengths[0]..],
         ) {
-            return Ok(Err(entry.odd(why)));
+            return Ok(Err(entry.refuse(why)));
         }
-        // What is between the data and the next entry can only be a descriptor.
+        // Only a data descriptor is allowed between the data and the next entry.
         let after = entry
             .data
             .checked_add(entry.compressed)
@@ -52,12 +52,12 @@ pub(super) fn check(
                 let bytes = read_at(file, after, usize::try_from(gap).unwrap_or(0))?;
                 if !is_descriptor(entry, &bytes) {
                     return Ok(Err(
-                        entry.odd("its data descriptor differs from the directory")
+                        entry.refuse("its data descriptor differs from the directory")
                     ));
                 }
             }
             _ => {
-                return Ok(Err(entry.odd(
+                return Ok(Err(entry.refuse(
                     "it overlaps the next entry, or there is extra data after it",
                 )));
             }
@@ -83,15 +83,15 @@ fn check_local(entry: &Entry, fixed: &[u8], name: &[u8], extra: &[u8]) -> Result
         Some((flags, method, crc, wide))
     };
     let (flags, method, crc, [size, compressed]) = parse().ok_or("its local header is missing")?;
-    // How hard it was compressed is nobody's business.
-    let telling = |flags: u16| flags & (ENCRYPTED | DESCRIPTOR);
-    if name != entry.name || method != entry.method || telling(flags) != telling(entry.flags) {
+    // The other flags, such as the compression level, do not change how an entry is read.
+    let relevant = |flags: u16| flags & (ENCRYPTED | DESCRIPTOR);
+    if name != entry.name || method != entry.method || relevant(flags) != relevant(entry.flags) {
         return Err(DIFFERS);
     }
     if other_name(extra).is_some_and(|other| other != entry.name) {
         return Err("it has two names");
     }
-    // Where sizes follow the data, they may be left out here.
+    // If the sizes follow the data, they can be 0 here.
     let later = flags & DESCRIPTOR != 0;
     let same = |here: u64, there: u64| here == there || (later && here == 0);
     if same(crc.into(), entry.crc.into())

@@ -1,13 +1,13 @@
 //! A strict reader of zip archives. The directory of a zip is at its end, so the archive is spooled
 //! to an anonymous file first; memory stays bounded.
 //!
-//! A zip tells everything twice, in front of each entry and in its directory, and readers differ in
-//! which they believe. Here both must say the same, and together with the data they must cover the
-//! file from its first byte to its last: nothing before, between, behind, or overlapping.
+//! A zip describes each entry twice, in a local header before its data and in the directory, and
+//! readers differ in which one they use. Here both must agree. Together with the data they must
+//! cover the file from its first byte to its last, without gaps and without overlaps.
 //!
-//! The archive is read in this order: where its directory is ([`end`]), the directory
-//! ([`directory`]), whether the headers in front of the entries agree with it and cover the file
-//! ([`layout`]), and at last the contents ([`contents`]).
+//! The archive is read in this order: the end record with the position of the directory ([`end`]),
+//! the directory ([`directory`]), the local headers and their positions ([`layout`]), and finally
+//! the contents ([`contents`]).
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -39,7 +39,7 @@ pub(super) fn read<R: Read + Send>(
     unpacker: &mut Unpacker<'_>,
 ) -> Result<()> {
     let mut spool = tempfile::tempfile_in(into).at("create a file in", into)?;
-    let size = match fill(shared, &mut source, &mut spool, into) {
+    let size = match copy_to_spool(shared, &mut source, &mut spool, into) {
         Err(error) if error.kind() == crate::Kind::Integrity => {
             source.drain();
             return Err(error);
@@ -72,8 +72,8 @@ pub(super) fn read<R: Read + Send>(
     let consume = |pipe: &mut Pipe<'_>| {
         entries
             .iter()
-            .try_for_each(|entry| take(entry, pipe, unpacker))?;
-        // What is wrong with the last entry shows only here.
+            .try_for_each(|entry| unpack_entry(entry, pipe, unpacker))?;
+        // An error in the last entry is only found by reading past its content.
         if pipe.peek()?.is_empty() {
             Ok(())
         } else {
@@ -83,8 +83,8 @@ pub(super) fn read<R: Read + Send>(
     on_two_threads(shared, |pump| pump.run(contents), consume)?.0
 }
 
-/// Copies the archive to the spool; its size.
-fn fill<R: Read>(
+/// Copies the archive to the spool file and returns its size.
+fn copy_to_spool<R: Read>(
     shared: &Shared<'_>,
     source: &mut Source<'_, R>,
     spool: &mut File,
@@ -108,22 +108,22 @@ fn fill<R: Read>(
     }
 }
 
-/// Takes an entry; its content comes next in the pipe.
-fn take(entry: &Entry, pipe: &mut Pipe<'_>, unpacker: &mut Unpacker<'_>) -> Result<()> {
-    let path = names::clean(&entry.name).map_err(|why| entry.odd(why))?;
+/// Passes an entry to the unpacker. Its content is next in the pipe.
+fn unpack_entry(entry: &Entry, pipe: &mut Pipe<'_>, unpacker: &mut Unpacker<'_>) -> Result<()> {
+    let path = names::clean(&entry.name).map_err(|why| entry.refuse(why))?;
     let kind = entry.mode.map_or(0, |mode| mode & 0o170_000);
     let named_dir = entry.name.ends_with(b"/");
     match (kind, named_dir) {
         (0 | 0o040_000, true) => {
             if entry.size != 0 {
-                return Err(entry.odd("it is a folder but has content"));
+                return Err(entry.refuse("it is a folder but has content"));
             }
-            unpacker.other(&path, Node::Dir)
+            unpacker.folder_or_link(&path, Node::Dir)
         }
         (0 | 0o100_000, false) => {
             let meta = match entry.mode {
                 Some(mode) if mode & 0o6000 != 0 => {
-                    return Err(entry.odd("it has setuid or setgid permissions"));
+                    return Err(entry.refuse("it has setuid or setgid permissions"));
                 }
                 Some(mode) if mode & 0o111 != 0 => Meta::Executable,
                 Some(_) => Meta::Plain,
@@ -132,16 +132,16 @@ fn take(entry: &Entry, pipe: &mut Pipe<'_>, unpacker: &mut Unpacker<'_>) -> Resu
             unpacker.file(&path, meta, entry.size, pipe)
         }
         (0o120_000, false) => {
-            let target = pipe.small(entry.size, names::MAX_PATH as u64)?;
+            let target = pipe.read_small(entry.size, names::MAX_PATH as u64)?;
             let target = String::from_utf8(target)
-                .map_err(|_| entry.odd("it is a link to a name that is not UTF-8"))?;
-            unpacker.other(&path, Node::Symlink(target))
+                .map_err(|_| entry.refuse("it is a link to a name that is not UTF-8"))?;
+            unpacker.folder_or_link(&path, Node::Symlink(target))
         }
         (0o040_000 | 0o100_000 | 0o120_000, _) => {
-            Err(entry.odd("its name and its type contradict each other"))
+            Err(entry.refuse("its name and its type contradict each other"))
         }
-        (0o020_000 | 0o060_000, _) => Err(entry.odd("it is a device")),
-        (0o010_000, _) => Err(entry.odd("it is a FIFO")),
-        _ => Err(entry.odd("entries of its type are not supported")),
+        (0o020_000 | 0o060_000, _) => Err(entry.refuse("it is a device")),
+        (0o010_000, _) => Err(entry.refuse("it is a FIFO")),
+        _ => Err(entry.refuse("entries of its type are not supported")),
     }
 }

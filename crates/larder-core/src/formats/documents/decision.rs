@@ -22,10 +22,11 @@ pub struct WhyDocument {
     pub installed: Option<InstalledEntry>,
     /// The fingerprints that are wanted: one for each way in which it can be made.
     pub wanted: Vec<InputsEntry>,
-    /// The sources in the order in which they are asked, up to the one that has it, and what each answered.
+    /// The sources in the order in which they are asked, up to the one that has it, and what each
+    /// answered.
     pub sources: Vec<SourceEntry>,
-    /// What the differences below were found in: what is installed, or an asset of the hub; null where nothing of
-    /// other inputs was found.
+    /// What the differences below were found in: what is installed, or an asset of the hub; null
+    /// where nothing of other inputs was found.
     pub compared: Option<ComparedEntry>,
 }
 

@@ -29,7 +29,7 @@ pub struct StatusEntry {
     pub wanted: Version,
     /// The version that is installed; null where none is.
     pub installed: Option<Version>,
-    /// How it came here; null where that was not recorded.
+    /// The source that it was installed from; null if that was not recorded.
     #[serde(rename = "via")]
     pub source: Option<SourceKind>,
     /// How it was made; null where nothing is installed.

@@ -1,4 +1,5 @@
-//! Changing a lock in memory: what is pinned stands, unless it is replaced by name.
+//! Changing a lock in memory. [`Lock::insert`] never changes an existing pin; only
+//! [`Lock::replace`] does.
 
 use std::collections::btree_map::Entry;
 use std::fmt;
@@ -8,8 +9,8 @@ use super::line::{CommitKey, Key, Line, Pin, commit_key, encode};
 use crate::error::{Error, Result};
 
 impl Lock {
-    /// Adds a line; whether that changed anything. A line that pins other bytes for the same thing
-    /// stands: that is an integrity error (exit 4), naming both.
+    /// Adds a line. Returns whether that changed the lock. If the lock already pins other bytes for
+    /// the same key, it is not changed, and an integrity error (exit 4) names both digests.
     pub fn insert(&mut self, line: Line) -> Result<bool> {
         match line {
             Line::Bytes(key, mut pin) => {
@@ -20,13 +21,13 @@ impl Lock {
                         Ok(true)
                     }
                     Entry::Occupied(mut entry) => match same_bytes(entry.get(), &pin) {
-                        // Two mirrors may have served the same bytes: the line that is there
-                        // stands.
-                        Ok(learned) => {
-                            if learned {
+                        // Two mirrors can serve the same bytes, so the url can differ. The existing
+                        // url is kept.
+                        Ok(adds_artifact) => {
+                            if adds_artifact {
                                 entry.get_mut().artifact = pin.artifact;
                             }
-                            Ok(learned)
+                            Ok(adds_artifact)
                         }
                         Err(Difference { what, ours, theirs }) => {
                             let Key {
@@ -74,8 +75,8 @@ impl Lock {
         }
     }
 
-    /// Puts a line in the place of one that may pin something else (`lock --update`); whether that
-    /// changed anything.
+    /// Adds a line, replacing an existing line with the same key (`lock --update`). Returns whether
+    /// that changed the lock.
     pub fn replace(&mut self, line: Line) -> bool {
         match line {
             Line::Bytes(key, mut pin) => {
@@ -96,7 +97,7 @@ impl Lock {
         }
     }
 
-    /// Keeps only the lines that are wanted; whether any went.
+    /// Keeps only the lines for which `wanted` returns true. Returns whether any line was removed.
     pub fn retain(&mut self, wanted: impl Fn(&Line) -> bool) -> bool {
         let before = self.pins.len() + self.commits.len();
         self.pins
@@ -122,14 +123,15 @@ impl Lock {
     }
 }
 
-/// How two pins of one key contradict each other.
+/// A field in which two pins of the same key differ.
 pub(super) struct Difference {
     pub(super) what: &'static str,
     pub(super) ours: String,
     pub(super) theirs: String,
 }
 
-/// Whether the second of two pins that agree knows an artifact that the first does not.
+/// Compares two pins. Returns the first field that differs, or else whether only the second pin has
+/// an artifact digest.
 pub(super) fn same_bytes(ours: &Pin, theirs: &Pin) -> Result<bool, Difference> {
     let differ = |what, ours: &dyn fmt::Display, theirs: &dyn fmt::Display| Difference {
         what,

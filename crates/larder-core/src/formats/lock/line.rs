@@ -1,4 +1,4 @@
-//! One line of the lock: what it is about, what it pins, and how it is written.
+//! One line of the lock: its key, what it pins, and its text.
 
 use std::fmt::{self, Write as _};
 
@@ -13,37 +13,38 @@ pub enum PinKind {
     Upstream,
 }
 
-/// What a line is about.
+/// What a line pins something for. A lock has one [`Pin`] per key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
     /// The subsystem.
     pub name: Name,
     /// Its version.
     pub version: Version,
-    /// For which platform.
+    /// The platform.
     pub platform: Platform,
-    /// How the artifact was made.
+    /// Who made the artifact.
     pub origin: Origin,
     /// What kind of file is pinned.
     pub kind: PinKind,
-    /// Fingerprint of what decided it.
+    /// Fingerprint of the artifact's inputs.
     pub inputs: Digest,
 }
 
-/// What a line pins.
+/// The bytes that a line pins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pin {
-    /// The artifact's digest; none where the file was locked without being unpacked.
+    /// The artifact's digest; `None` if the file was locked without being unpacked.
     pub artifact: Option<Digest>,
     /// Digest of the file.
     pub sha256: Digest,
-    /// Its bytes.
+    /// Size of the file in bytes.
     pub size: u64,
-    /// Where it was had, or its registry coordinate. Told to people; no part of what must match.
+    /// The url of the file, or its coordinate in a package registry. It informs people and does not
+    /// have to match.
     pub url: String,
 }
 
-/// A git source at a rev.
+/// A rev of a git source.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct CommitKey {
     pub(super) name: Name,
@@ -55,7 +56,7 @@ pub(super) struct CommitKey {
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
-    /// Pins bytes.
+    /// Pins the bytes of a file.
     Bytes(Key, Pin),
     /// Pins the commit of a git source.
     Commit {
@@ -65,7 +66,7 @@ pub enum Line {
         version: Version,
         /// The repository.
         url: String,
-        /// Tag, branch or commit, as the recipe has it.
+        /// Tag, branch or commit, as it is written in the recipe.
         rev: String,
         /// The commit's full hexadecimal name.
         commit: String,
@@ -73,7 +74,7 @@ pub enum Line {
 }
 
 impl PinKind {
-    /// The word in a line.
+    /// The word that stands for it in a line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Asset => "asset",
@@ -101,7 +102,7 @@ impl fmt::Display for Key {
 }
 
 impl fmt::Display for Line {
-    /// As it stands in the file.
+    /// The line as it is written in the file.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bytes(
@@ -142,7 +143,8 @@ fn or_dash(text: &str) -> &str {
     if text.is_empty() { "-" } else { text }
 }
 
-/// What can't stand in a line percent-encoded, the rest as it is. Encoding twice changes nothing.
+/// Percent-encodes the characters that a line can't contain, and also `#` if `hash_too` is set.
+/// Encoding a text twice gives the same result.
 pub(super) fn encode(text: &str, hash_too: bool) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {

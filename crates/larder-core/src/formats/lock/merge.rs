@@ -1,4 +1,5 @@
-//! Appending to the file: read, merge, write whole, so that two processes lose nothing.
+//! Changing the file: read, merge and write it as a whole under a file lock, so that processes do
+//! not lose each other's lines.
 
 use std::fs::OpenOptions;
 
@@ -10,12 +11,12 @@ use crate::error::{Error, Result};
 use crate::fs;
 
 impl Lock {
-    /// Adds lines to a lock file, made where there is none; whether that changed it. A file that
-    /// can't be parsed is left as it is (exit 2), so is one that pins other bytes (exit 4).
+    /// Adds lines to a lock file, and creates the file if needed. Returns whether that changed it.
+    /// A file that can't be parsed (exit 2) or that pins other bytes (exit 4) is left unchanged.
     ///
-    /// `guard` is the file that processes lock while they read and write. Where locks don't work
-    /// two writers at the same instant may lose a line, which the next run adds again; half a file
-    /// is never seen.
+    /// `guard` is the file that processes lock while they read and write. On a file system without
+    /// file locks, two writers at the same time can lose a line, which the next run adds again.
+    /// Readers never see a partly written file.
     pub fn append_to(path: &Utf8Path, guard: &Utf8Path, lines: &[Line]) -> Result<bool> {
         Self::update(path, guard, |lock| {
             let mut changed = false;
@@ -26,13 +27,14 @@ impl Lock {
         })
     }
 
-    /// Changes a lock file under the guard; the change says whether there is anything to write.
+    /// Changes a lock file while holding the lock on `guard`. `change` returns whether there is
+    /// anything to write; it can be called twice.
     pub fn update(
         path: &Utf8Path,
         guard: &Utf8Path,
         change: impl Fn(&mut Self) -> Result<bool>,
     ) -> Result<bool> {
-        // Mostly there is nothing new: that needs no guard and no writable folder.
+        // Usually nothing changes. That needs neither the guard nor a writable folder.
         if !change(&mut Self::load(path)?)? {
             return Ok(false);
         }
@@ -43,13 +45,13 @@ impl Lock {
             .truncate(false)
             .open(guard);
         let file = file.map_err(|e| fs::io_error("open", guard, &e))?;
-        // Held until dropped. Without locks it goes on without.
-        let alone = file.lock().is_ok();
+        // The lock is held until `file` is dropped. If file locks don't work, continue without one.
+        let locked = file.lock().is_ok();
         let mut lock = Self::load(path)?;
         if !change(&mut lock)? {
             return Ok(false);
         }
-        if alone {
+        if locked {
             fs::remove_staged(path)?;
         }
         fs::write_atomic(path, lock.to_text().as_bytes())

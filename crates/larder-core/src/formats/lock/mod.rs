@@ -1,25 +1,25 @@
-//! `versions.lock`: what was ever accepted, pinned. Format, lookup, and appending so that two
-//! processes lose nothing.
+//! `versions.lock`: pins everything that was ever accepted. Its format, lookup, and appending that
+//! is safe for several processes at once.
 //!
 //! ```text
 //! # larder lock v1: …
 //! name version platform origin kind inputs artifact sha256 size url
 //! ```
-//! One line for each entry, fields separated by one space, lines sorted by bytes (as
-//! `LC_ALL=C sort` does), `-` for a field that has no meaning. No line depends on another: with
-//! `versions.lock merge=union` in `.gitattributes` git merges any two versions of the file; order
-//! and repeated lines don't matter when it is read.
+//! There is one line for each entry. Fields are separated by one space, lines are sorted by bytes
+//! (as `LC_ALL=C sort` does), and `-` stands for a field that does not apply. Lines are independent
+//! of each other: with `versions.lock merge=union` in `.gitattributes`, git merges any two versions
+//! of the file. When it is read, the order and repeated lines do not matter.
 //!
 //! | kind | pins | fields |
 //! |---|---|---|
 //! | `asset` | an asset of the hub | all; `sha256` and `size` are the archive's |
-//! | `upstream` | an original publisher's file | all; `artifact` may be `-` where it was locked without being unpacked; for npm and PyPI the coordinate stands in for the url |
-//! | `commit` | the commit behind a git source's rev text | `platform inputs artifact sha256 size` are `-`, `url` is `<git url>#<rev>@<commit>` |
+//! | `upstream` | an original publisher's file | all; `artifact` is `-` if the file was locked without being unpacked; for npm and PyPI, the package coordinate is used instead of a url |
+//! | `commit` | the commit that a git source's rev points to | `platform inputs artifact sha256 size` are `-`, `url` is `<git url>#<rev>@<commit>` |
 //!
-//! Urls are kept readable: only what can't stand in a line (white space, control characters,
-//! anything beyond ASCII) is percent-encoded. Knows nothing of where the file lies, nor of which
-//! inputs are accepted today: lines with others are stale, and it is for the asker to pass over
-//! them.
+//! Urls are kept readable: only characters that a line can't contain (white space, control
+//! characters, non-ASCII characters) are percent-encoded. This module does not depend on where the
+//! file is or on the inputs that are accepted today. Lines with other inputs are stale, and the
+//! caller must ignore them.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +39,7 @@ pub use line::{Key, Line, Pin, PinKind};
 const HEADER: &str =
     "# larder lock v1: name version platform origin kind inputs artifact sha256 size url";
 
-/// What makes git merge locks without hands; belongs into `.gitattributes`.
+/// The line for `.gitattributes` that makes git merge locks without conflicts.
 pub const GIT_ATTRIBUTES: &str = "versions.lock merge=union";
 
 /// A lock in memory.
@@ -47,7 +47,7 @@ pub const GIT_ATTRIBUTES: &str = "versions.lock merge=union";
 pub struct Lock {
     pins: BTreeMap<Key, Pin>,
     commits: BTreeMap<CommitKey, String>,
-    /// Lines that people put in; kept, at the top.
+    /// Comment lines that people added. They are kept, at the top of the file.
     comments: Vec<String>,
 }
 
@@ -64,7 +64,7 @@ impl Lock {
         text
     }
 
-    /// All lines.
+    /// All lines, without the comments.
     pub fn lines(&self) -> impl Iterator<Item = Line> {
         let pins = self
             .pins
@@ -90,12 +90,12 @@ impl Lock {
         pins.chain(commits)
     }
 
-    /// Whether nothing is pinned.
+    /// Whether the lock pins nothing.
     pub fn is_empty(&self) -> bool {
         self.pins.is_empty() && self.commits.is_empty()
     }
 
-    /// What is pinned for exactly this.
+    /// The pin whose key has exactly these values.
     pub fn lookup(
         &self,
         name: &Name,

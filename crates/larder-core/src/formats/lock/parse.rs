@@ -1,4 +1,4 @@
-//! Text → lines, with every problem at its place.
+//! Parses the text of a lock and reports every problem with its place.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -18,17 +18,17 @@ const FIELDS: [&str; 10] = [
     "name", "version", "platform", "origin", "kind", "inputs", "artifact", "sha256", "size", "url",
 ];
 
-/// Problems told at most: a file that is no lock at all would have one in each line.
-const MOST: usize = 20;
+/// Most problems that are reported: a file that is not a lock at all would have one in each line.
+const MAX_PROBLEMS: usize = 20;
 
-type Tell<'a> = dyn Fn(Range<usize>, String, Option<String>) -> Problem + 'a;
+type MakeProblem<'a> = dyn Fn(Range<usize>, String, Option<String>) -> Problem + 'a;
 
-/// What is wrong with a line: where, what, what to do.
-type Wrong = (Range<usize>, String, Option<String>);
+/// A problem in a line: its place, what is wrong, and what to do.
+type LineError = (Range<usize>, String, Option<String>);
 
 impl Lock {
-    /// Reads a lock; where there is no file it is empty. Problems are told with line and column,
-    /// all of them (exit 2).
+    /// Reads a lock. If the file does not exist, the lock is empty. The error (exit 2) has all
+    /// problems, with line and column.
     pub fn load(path: &Utf8Path) -> Result<Self> {
         match fs::read_text_opt(path)? {
             Some(text) => Self::parse(&text, path),
@@ -36,7 +36,7 @@ impl Lock {
         }
     }
 
-    /// Parses a lock's text; problems name the file by the last part of its path.
+    /// Parses the text of a lock. Of `path`, only the file name is used, in problems.
     pub fn parse(text: &str, path: &Utf8Path) -> Result<Self> {
         let file = Utf8Path::new(path.file_name().unwrap_or("versions.lock"));
         let shared: Arc<str> = Arc::from(text);
@@ -52,10 +52,10 @@ impl Lock {
     }
 }
 
-fn parse(text: &str, tell: &Tell) -> Result<Lock> {
+fn parse(text: &str, problem_at: &MakeProblem) -> Result<Lock> {
     let mut lock = Lock::default();
     let mut problems = Vec::new();
-    // Where each pinned thing was first seen.
+    // Key of each entry → number of the first line that has it.
     let mut seen: HashMap<String, usize> = HashMap::new();
     let mut offset = 0;
     for (number, raw) in text.split('\n').enumerate() {
@@ -69,9 +69,9 @@ fn parse(text: &str, tell: &Tell) -> Result<Lock> {
         };
         let start = start + (raw.strip_suffix('\r').unwrap_or(raw).len() - line.len());
         if is_conflict_marker(line) {
-            // The lines between the markers are sound, and more problems would only hide the one
-            // that matters.
-            return Err(Error::problems(vec![tell(
+            // Report only this problem: the lines between the markers are valid, and other problems
+            // would only distract from it.
+            return Err(Error::problems(vec![problem_at(
                 start..start + line.len(),
                 "the lock contains an unresolved merge conflict".to_owned(),
                 Some(format!(
@@ -91,9 +91,9 @@ fn parse(text: &str, tell: &Tell) -> Result<Lock> {
                 .and_then(|parsed| add(&mut lock, parsed, line, start, number + 1, &mut seen)),
         };
         if let Err((span, message, hint)) = result
-            && problems.len() < MOST
+            && problems.len() < MAX_PROBLEMS
         {
-            problems.push(tell(span, message, hint));
+            problems.push(problem_at(span, message, hint));
         }
     }
     if problems.is_empty() {
@@ -112,7 +112,8 @@ fn is_conflict_marker(line: &str) -> bool {
         })
 }
 
-/// A comment: our header, which says the format's number, or one that someone wrote.
+/// Handles a comment line: either larder's header, which has the number of the format, or a comment
+/// that a person wrote.
 fn header(lock: &mut Lock, line: &str, comment: &str) -> Result<(), (String, Option<String>)> {
     let Some(version) = comment.strip_prefix(" larder lock v") else {
         if !lock.comments.iter().any(|known| known == line) {
@@ -130,7 +131,7 @@ fn header(lock: &mut Lock, line: &str, comment: &str) -> Result<(), (String, Opt
     ))
 }
 
-fn parse_line(line: &str, start: usize) -> Result<Line, Wrong> {
+fn parse_line(line: &str, start: usize) -> Result<Line, LineError> {
     let mut fields = Vec::with_capacity(FIELDS.len());
     let mut at = 0;
     for field in line.split(' ') {
@@ -211,7 +212,11 @@ fn parse_line(line: &str, start: usize) -> Result<Line, Wrong> {
     ))
 }
 
-fn commit(name: Name, version: Version, fields: &[(&str, Range<usize>)]) -> Result<Line, Wrong> {
+fn commit(
+    name: Name,
+    version: Version,
+    fields: &[(&str, Range<usize>)],
+) -> Result<Line, LineError> {
     if let Some((_, place)) = [2, 5, 6, 7, 8]
         .iter()
         .map(|n| &fields[*n])
@@ -257,7 +262,7 @@ fn commit(name: Name, version: Version, fields: &[(&str, Range<usize>)]) -> Resu
 fn field<T: FromStr<Err = Invalid>>(
     fields: &[(&str, Range<usize>)],
     number: usize,
-) -> Result<T, Wrong> {
+) -> Result<T, LineError> {
     let (text, place) = &fields[number];
     text.parse().map_err(|Invalid { message, hint }| {
         (
@@ -268,7 +273,7 @@ fn field<T: FromStr<Err = Invalid>>(
     })
 }
 
-/// Adds a line; one that contradicts an earlier one is a problem of both.
+/// Adds a line. If it contradicts an earlier line, the problem names both.
 fn add(
     lock: &mut Lock,
     parsed: Line,
@@ -276,7 +281,7 @@ fn add(
     start: usize,
     number: usize,
     seen: &mut HashMap<String, usize>,
-) -> Result<(), Wrong> {
+) -> Result<(), LineError> {
     let (key, name, contradiction) = match &parsed {
         Line::Bytes(key, pin) => {
             let contradiction = lock
@@ -319,8 +324,8 @@ fn add(
         ));
     }
     seen.entry(key).or_insert(number);
-    // Where two mirrors are named for the same bytes, the smaller url wins, whatever the order of
-    // the lines.
+    // If two lines pin the same bytes with different urls, the smaller url is used, so that the
+    // order of lines does not matter.
     if let Line::Bytes(key, pin) = &parsed
         && let Some(known) = lock.pins.get_mut(key)
     {
