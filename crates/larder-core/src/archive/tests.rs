@@ -1,7 +1,7 @@
-//! Round trips and determinism. Odd and hostile archives are in `tests/`.
+//! Round trips and determinism. Unusual and hostile archives are in `tests/`.
 #![expect(
     clippy::disallowed_methods,
-    reason = "other programs read our archives and make theirs"
+    reason = "other programs read and make archives"
 )]
 
 use std::fmt::Write as _;
@@ -29,7 +29,7 @@ const FORMATS: [(PackageFormat, ArchiveKind); 3] = [
     (PackageFormat::Zip, ArchiveKind::Zip),
 ];
 
-/// A folder that goes away, and a folder `out` in it.
+/// A temporary folder with a folder `out` in it.
 struct Place {
     _dir: tempfile::TempDir,
     root: Utf8PathBuf,
@@ -48,7 +48,7 @@ impl Place {
             out,
         }
     }
-    /// What is in the folder.
+    /// The names in the folder `out`.
     fn left(&self) -> Vec<String> {
         crate::fs::list(&self.out).unwrap()
     }
@@ -62,7 +62,7 @@ impl Place {
     }
 }
 
-/// A reader that hashes and counts what passes, as callers do with the archive.
+/// A reader that hashes and counts the bytes that it reads, as callers of `unpack` do.
 struct HashingReader<R> {
     inner: R,
     hasher: Hasher,
@@ -111,7 +111,7 @@ fn unpack_into(
         &Cancel::new(),
     );
     let (digest, size) = reader.finish();
-    // The whole archive passes the caller's hash, also when it is refused.
+    // The whole archive is read, even if it is refused, so that the caller knows its digest.
     if result
         .as_ref()
         .err()
@@ -156,7 +156,7 @@ fn bytes_entry<'a>(name: &'a str, mode: u32, bytes: &'a [u8]) -> PackEntry<'a> {
     }
 }
 
-/// Bytes that compress about as well as a program does, different everywhere.
+/// Bytes that compress about as well as a program and do not repeat.
 fn program(size: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut bytes = Vec::with_capacity(size + 64);
@@ -175,7 +175,7 @@ fn program(size: usize) -> Vec<u8> {
     bytes
 }
 
-/// Whether all programs that a command names are here; a test skips what needs others.
+/// Whether all optional programs that a command uses are installed; tests skip other commands.
 fn have(command: &str) -> bool {
     let optional = ["zip", "unzip", "zstd", "xz", "bzip2", "git", "python3"];
     let words: Vec<&str> = command
@@ -251,7 +251,7 @@ fn what_is_packed_comes_back() {
 fn the_bytes_do_not_depend_on_threads_or_order() {
     let large = program(24 << 20);
     for (format, _) in FORMATS {
-        // Deflate is slow; 21 blocks of 256 KiB are enough there, zstd jobs have two MiB.
+        // Deflate is slow, so use only 21 of its blocks of 256 KiB. A zstd job has 2 MiB.
         let large = if format == PackageFormat::TarZst {
             &large
         } else {

@@ -63,7 +63,7 @@ fn universal() -> Vec<u8> {
     bytes
 }
 
-/// The same with offsets of 64 bits.
+/// Like [`universal`], with 64-bit offsets.
 fn universal64() -> Vec<u8> {
     let mut bytes = b"\xca\xfe\xba\xbf\0\0\0\x02".to_vec();
     for cpu in [0x0100_0007_u32, 0x0100_000c] {
@@ -73,7 +73,7 @@ fn universal64() -> Vec<u8> {
     bytes
 }
 
-/// A Mach-O header for 32 bits of a machine with the other byte order.
+/// A 32-bit Mach-O header of a big-endian machine.
 fn macho_big_endian() -> Vec<u8> {
     let mut bytes = b"\xfe\xed\xfa\xce\0\0\0\x12".to_vec();
     bytes.resize(28, 0);
@@ -170,7 +170,7 @@ fn headers_that_are_cut_or_point_outside_are_no_programs() {
 
 #[test]
 fn no_header_makes_the_whole_file_be_read() {
-    // A table of sections that says of itself that it is 16 GiB long, in a file that has them.
+    // The section table claims to be 16 GiB long, and the (sparse) file is that large.
     let mut bytes = elf64(62, 0, "");
     bytes[40] = u8::try_from(bytes.len()).unwrap();
     bytes[58] = 64;

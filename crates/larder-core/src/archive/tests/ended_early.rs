@@ -1,5 +1,5 @@
-//! What ends an unpacking early: a cut or changed archive, a budget, an interruption, a transfer
-//! that fails. Nothing stays.
+//! Causes that end unpacking early: a truncated or changed archive, the budget, an interruption, a
+//! failed transfer. No file must stay in the folder.
 
 use super::tar_maker::*;
 use super::*;
@@ -43,8 +43,8 @@ fn a_cut_or_changed_package_leaves_nothing() {
             changed[at] ^= 0x10;
             let place = Place::new();
             if let Ok(files) = place.unpack(kind, &changed, &Select::Flat) {
-                // Some bits mean nothing to a reader: a gzip header's time, for one. The caller's
-                // digest differs.
+                // Some bits have no effect on the content, such as the time in a gzip header. The
+                // digest that the caller computes differs.
                 assert_eq!(
                     files.iter().map(|f| f.sha256).collect::<Vec<_>>(),
                     [Digest::of(&binary); 2],
@@ -86,8 +86,8 @@ fn budgets_end_bombs_early() {
             "it unpacks to more than 1048576 bytes",
             "{format:?}"
         );
-        // One format is enough to see the ratio in a stream, zip knows it beforehand; gzip is slow
-        // to pack.
+        // Zip checks the ratio before it unpacks. For streams, one format is enough, and gzip is
+        // slow to pack.
         if format != PackageFormat::TarGz {
             let bytes = packed(format, &entries, 2);
             assert_eq!(
@@ -150,7 +150,7 @@ fn an_interruption_leaves_nothing() {
     assert_eq!(error.kind(), Kind::Interrupted(2));
 }
 
-/// Gives some bytes, then an error.
+/// A reader that returns some bytes, and then an error.
 struct Failing<'a>(&'a [u8], fn() -> io::Error);
 
 impl Read for Failing<'_> {

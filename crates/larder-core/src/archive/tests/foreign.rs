@@ -1,4 +1,4 @@
-//! Archives that other programs make, and what is chosen from them.
+//! Archives that other programs make, and the selection of files from them.
 
 use super::*;
 use crate::Kind;
@@ -10,7 +10,7 @@ fn globs(pairs: &[(&str, &str)]) -> Vec<(String, FileName)> {
         .collect()
 }
 
-/// A release as publishers make it: a folder with a binary, texts and links.
+/// Makes a folder like a publisher's release: with a binary, texts and links.
 fn release(root: &Utf8Path) {
     sh(
         "mkdir -p tool-1.2/bin tool-1.2/share/doc; cd tool-1.2
@@ -69,7 +69,7 @@ fn what_other_programs_pack_is_read() {
         sh("rm -rf x; mkdir x", &place.root);
         let bytes = crate::fs::read(place.root.join(name)).unwrap();
         let wanted = globs(&[("*/bin/tool", "tool"), ("**/READM?", "readme")]);
-        // Without -y, zip stores what a link leads to.
+        // Without -y, zip stores the file that a link points to.
         let wanted = if matches!(name, "a.zip" | "c.zip" | "p.zip") {
             &wanted[..1]
         } else {
@@ -83,8 +83,8 @@ fn what_other_programs_pack_is_read() {
             &Select::Globs(wanted),
             &Budget::default(),
         );
-        // A tar stores the second name of a file as a hard link; which of two comes first is the
-        // folder's business.
+        // A tar stores the second name of a file as a hard link. Which name comes first depends on
+        // the order of the folder's entries.
         let files = match files {
             Err(e)
                 if e.message()
@@ -116,14 +116,14 @@ fn what_other_programs_pack_is_read() {
     }
 }
 
-/// A command that has Python write a tar of one file, changed in some way.
+/// A command that makes a tar of one file with Python, after some change to the entry.
 fn tarfile(name: &str, change: &str) -> String {
     format!(
         "python3 -c \"import tarfile; t = tarfile.open('{name}', 'w'); i = t.gettarinfo('abs.txt'); {change}; t.addfile(i, open('abs.txt', 'rb')); t.close()\""
     )
 }
 
-/// A command that has Python write a zip of files of these names.
+/// A command that makes a zip of files with these names with Python.
 fn zipfile(name: &str, names: &str) -> String {
     format!(
         "python3 -W ignore -c \"import zipfile; z = zipfile.ZipFile('{name}', 'w'); [z.writestr(n, 'x') for n in [{names}]]; z.close()\""
@@ -340,7 +340,7 @@ fn each_pattern_meets_one_file() {
         )
     };
     let failed = |text: &str| (Kind::Failed, text.to_owned());
-    // `*` does not cross a folder.
+    // `*` does not match `/`.
     assert_eq!(
         tell(&[("*/READMEE", "readme")]),
         failed(

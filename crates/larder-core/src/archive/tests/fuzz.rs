@@ -1,5 +1,5 @@
-//! Mutated archives: never a panic, never a file outside of the folder, never a rest after an
-//! error.
+//! Mutated archives must never cause a panic, a file outside of the folder, or files that stay
+//! after an error.
 
 use proptest::prelude::*;
 
@@ -33,7 +33,7 @@ fn seeds() -> &'static [(ArchiveKind, Vec<u8>)] {
     })
 }
 
-/// A tar header's checksum is made right again, so that mutations reach further.
+/// Corrects the checksums of tar headers, so that mutations test more than the checksum.
 fn repair(bytes: &mut [u8]) {
     for block in bytes
         .chunks_exact_mut(512)

@@ -1,4 +1,5 @@
-//! Odd and hostile tars, made by hand: refused whole, wanted or not, with nothing left behind.
+//! Invalid and hostile tars, made by hand. Each one must be refused as a whole, whether the bad
+//! entry is selected or not, and no file must stay.
 
 use tar::EntryType;
 
@@ -295,7 +296,7 @@ fn what_is_odd_in_a_tar_refuses_it_whole() {
     for (what, parts, expected) in cases {
         let message = try_good(TAR, &tar(&parts)).expect_err(what);
         assert!(message.contains(expected), "{what}: {message}");
-        // The same after what is wanted was written already.
+        // The same if the selected file has been written before the bad entry is read.
         let end = [file("good", b"good"), parts.concat(), vec![0; 1024]].concat();
         assert!(try_good(TAR, &end).is_err(), "{what}");
     }

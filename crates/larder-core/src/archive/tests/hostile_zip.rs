@@ -1,4 +1,4 @@
-//! Odd and hostile zips, made by hand.
+//! Invalid and hostile zips, made by hand.
 
 use super::tar_maker::try_good;
 use super::*;
@@ -6,7 +6,7 @@ use super::*;
 #[derive(Clone)]
 struct Entry {
     name: Vec<u8>,
-    /// The name in its own header, if another.
+    /// The name in the local header, if it differs.
     local_name: Option<Vec<u8>>,
     made_by: u16,
     flags: u16,
@@ -17,7 +17,7 @@ struct Entry {
     size: u32,
     local_size: Option<u32>,
     data: Vec<u8>,
-    /// What follows the data.
+    /// Bytes after the data.
     after: Vec<u8>,
     extra: Vec<u8>,
     offset: Option<u32>,
@@ -318,13 +318,13 @@ fn what_is_odd_around_a_zip_refuses_it_too() {
         refusal(b"<html>"),
         "it is not a zip archive: it is an HTML page"
     );
-    // A comment that holds an end record of its own: readers differ in which they take.
+    // The comment contains another end record, and readers differ in which one they use.
     let mut two = whole.clone();
     let length = two.len();
     two[length - 2] = 22;
     two.extend(end(0, 0, 0));
     assert_eq!(refusal(&two), "it has two end records");
-    // A directory that lists fewer entries than there are.
+    // A directory with fewer entries than the archive has.
     let mut fewer = whole.clone();
     fewer[length - 14] = 0;
     fewer[length - 12] = 0;
@@ -335,7 +335,7 @@ fn what_is_odd_around_a_zip_refuses_it_too() {
         refusal(&disks),
         "it is one part of a split zip archive, or it is damaged"
     );
-    // An ordinary comment is fine.
+    // An ordinary comment is accepted.
     let mut comment = whole.clone();
     comment[length - 2] = 2;
     comment.extend_from_slice(b"hi");
@@ -414,7 +414,7 @@ fn legitimate_zips_pass() {
             "{what}"
         );
     }
-    // Where the archive tells no modes, the content does.
+    // If the archive has no modes, the content decides.
     let place = Place::new();
     let entries = [
         ("script", &b"#!/bin/sh"[..]),

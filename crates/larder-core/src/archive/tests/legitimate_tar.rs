@@ -1,5 +1,4 @@
-//! What looks odd in a tar and is none the less fine; and what only our own flat packages must not
-//! hold.
+//! Unusual tars that must be accepted, and entries that are only refused in larder's own packages.
 
 use tar::EntryType;
 

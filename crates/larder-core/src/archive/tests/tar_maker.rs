@@ -1,4 +1,4 @@
-//! Makes tars by hand, header by header, and tries what unpacking them gives.
+//! Makes tars by hand, header by header, and unpacks them.
 
 use tar::{EntryType, Header};
 
@@ -72,7 +72,7 @@ pub(super) fn extension(kind: u8, data: &[u8]) -> Vec<u8> {
     )
 }
 
-/// The parts, a file `good` that is the one wanted, and the end mark.
+/// A tar with these parts, then a file `good`, which the tests select, and the end mark.
 pub(super) fn tar(parts: &[Vec<u8>]) -> Vec<u8> {
     [parts.concat(), file("good", b"good"), vec![0; 1024]].concat()
 }
@@ -81,7 +81,8 @@ pub(super) fn good() -> [(String, FileName); 1] {
     [("good".to_owned(), "good".parse().unwrap())]
 }
 
-/// Unpacks `good`: the files on success, the message if refused, having checked that nothing stays.
+/// Unpacks `good` and checks which files are left. Returns the names of the files, or the message
+/// if the archive is refused.
 pub(super) fn try_good(kind: ArchiveKind, bytes: &[u8]) -> Result<Vec<String>, String> {
     let place = Place::new();
     let result = place.unpack(kind, bytes, &Select::Globs(&good()));

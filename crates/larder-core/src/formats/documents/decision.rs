@@ -1,11 +1,11 @@
-//! `why` and `plan`: what `ensure` would do, and what that rests on.
+//! `why` and `plan`: what `ensure` would do, and why.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::{Digest, Name, Origin, Platform, SourceKind, Version};
 
-/// `why`: the decision about one subsystem on one platform, and what it rests on.
+/// `why`: the decision about one subsystem on one platform, and its reasons.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct WhyDocument {
     /// The subsystem.
@@ -16,11 +16,11 @@ pub struct WhyDocument {
     pub platform: Platform,
     /// What `ensure` would do.
     pub decision: Decision,
-    /// Why; null where it is up to date.
+    /// Why; null if it is up to date.
     pub reason: Option<String>,
-    /// What is installed.
+    /// The installed artifact; null if none is installed.
     pub installed: Option<InstalledEntry>,
-    /// The fingerprints that are wanted: one for each way in which it can be made.
+    /// The fingerprints that are accepted: one for each origin that the recipe declares.
     pub wanted: Vec<InputsEntry>,
     /// The sources in the order in which they are asked, up to the one that has it, and what each
     /// answered.
@@ -34,7 +34,7 @@ pub struct WhyDocument {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decision {
-    /// Nothing.
+    /// Do nothing: it is up to date.
     UpToDate,
     /// Restore it from the local cache.
     Restore,
@@ -44,12 +44,12 @@ pub enum Decision {
     Build,
     /// Fail: no source has it.
     Fail,
-    /// Leave it out: it does not exist on this platform.
+    /// Skip it: it does not exist on this platform.
     Skip,
 }
 
 impl Decision {
-    /// What a chosen source means.
+    /// The decision to use a source.
     pub fn of(source: SourceKind) -> Self {
         match source {
             SourceKind::Cache => Self::Restore,
@@ -58,7 +58,7 @@ impl Decision {
         }
     }
 
-    /// The word, for people.
+    /// The word for people.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UpToDate => "up to date",
@@ -76,24 +76,24 @@ impl Decision {
 pub struct InstalledEntry {
     /// Its version.
     pub version: Version,
-    /// How it was made.
+    /// Who made it.
     pub origin: Origin,
-    /// Fingerprint of what decided it.
+    /// Fingerprint of its inputs.
     pub inputs: Digest,
     /// Its digest.
     pub artifact: Digest,
-    /// Its inputs are those wanted.
+    /// Whether its inputs equal the inputs that are wanted for its origin.
     pub accepted: bool,
 }
 
-/// A fingerprint and what it is made of.
+/// A fingerprint and the fields that it is computed from.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct InputsEntry {
-    /// The way in which it would be made.
+    /// The origin that the fingerprint is for.
     pub origin: Origin,
     /// The fingerprint.
     pub inputs: Digest,
-    /// What it is made of, in the order in which it is hashed.
+    /// The fields, in the order in which they are hashed.
     pub fields: Vec<FieldEntry>,
 }
 
@@ -111,24 +111,24 @@ pub struct FieldEntry {
 pub struct SourceEntry {
     /// The source.
     pub source: SourceKind,
-    /// This one would be used.
+    /// Whether this source would be used.
     pub chosen: bool,
     /// What it answered.
     pub answer: String,
 }
 
-/// An artifact of other inputs than those wanted, and what differs.
+/// An artifact with other inputs than those that are wanted, and the differences.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ComparedEntry {
     /// Where it was found.
     pub place: String,
-    /// How it was made.
+    /// Who made it.
     pub origin: Origin,
     /// Its fingerprint.
     pub inputs: Digest,
-    /// What its inputs were made of is known, so that the differences are all there are.
+    /// Whether the fields of its inputs are known, so that the list of differences is complete.
     pub known: bool,
-    /// What differs.
+    /// The fields that differ.
     pub differences: Vec<DifferenceEntry>,
 }
 
@@ -137,18 +137,18 @@ pub struct ComparedEntry {
 pub struct DifferenceEntry {
     /// Its path, such as `commands.0`.
     pub field: String,
-    /// What was found; null where there was no such field.
+    /// The value that was found; null if there was no such field.
     pub found: Option<String>,
-    /// What is wanted; null where there is no such field any more.
+    /// The value that is wanted; null if the field no longer exists.
     pub wanted: Option<String>,
 }
 
 /// `plan`: what `ensure` would do now.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct PlanDocument {
-    /// Nothing would be done.
+    /// Whether `ensure` would do nothing.
     pub up_to_date: bool,
-    /// Each subsystem on each platform, needs included, by name.
+    /// Each subsystem on each platform, including needs, sorted by name.
     pub steps: Vec<PlanStep>,
 }
 
@@ -163,12 +163,12 @@ pub struct PlanStep {
     pub platform: Platform,
     /// What would be done.
     pub decision: Decision,
-    /// The source that would be used; null where none is needed or none has it.
+    /// The source that would be used; null if none is needed or none has it.
     pub source: Option<SourceKind>,
-    /// Why anything would be done; null where nothing would.
+    /// Why something would be done; null if nothing would be done.
     pub reason: Option<String>,
-    /// What that source answered.
+    /// The answer of that source.
     pub answer: Option<String>,
-    /// The builds it is needed for, where it was not asked for.
+    /// The subsystems whose builds need it, if it was not requested itself.
     pub needed_by: Vec<Name>,
 }

@@ -10,15 +10,15 @@ use crate::model::{Digest, Name, Origin, Platform, SourceKind, Version};
 pub struct StatusDocument {
     /// The project's name.
     pub project: String,
-    /// The folder that holds versions.yml.
+    /// The folder that contains versions.yml.
     pub root: String,
-    /// Everything that was asked for is installed and fresh.
+    /// Whether everything that was requested is installed and up to date.
     pub fresh: bool,
-    /// Each subsystem on each platform asked for, by name.
+    /// Each requested subsystem on each requested platform, sorted by name.
     pub subsystems: Vec<StatusEntry>,
 }
 
-/// A subsystem on a platform: what is wanted, what is there.
+/// A subsystem on a platform: what is wanted and what is installed.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct StatusEntry {
     /// The subsystem.
@@ -27,28 +27,28 @@ pub struct StatusEntry {
     pub platform: Platform,
     /// The version that versions.yml pins.
     pub wanted: Version,
-    /// The version that is installed; null where none is.
+    /// The version that is installed; null if none is installed.
     pub installed: Option<Version>,
     /// The source that it was installed from; null if that was not recorded.
     #[serde(rename = "via")]
     pub source: Option<SourceKind>,
-    /// How it was made; null where nothing is installed.
+    /// Who made it; null if nothing is installed.
     pub origin: Option<Origin>,
-    /// Nothing would be done by `ensure`.
+    /// Whether it is up to date, so that `ensure` would do nothing.
     pub fresh: bool,
-    /// Why it is not fresh; null where it is.
+    /// Why it is not up to date; null if it is.
     pub reason: Option<String>,
-    /// Digest of the installed artifact.
+    /// Digest of the installed artifact; null if nothing is installed.
     pub artifact: Option<Digest>,
-    /// Fingerprint of what decided the installed artifact.
+    /// Fingerprint of the inputs of the installed artifact; null if nothing is installed.
     pub inputs: Option<Digest>,
-    /// Commit of the git source it was built from.
+    /// Commit of the git source that it was built from; null if there is none.
     pub commit: Option<String>,
 }
 
 /// `env`: what puts the installed binaries on PATH.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct EnvDocument {
-    /// Folders, in the order in which they belong on PATH.
+    /// Folders, in the order in which they must be added to PATH.
     pub path: Vec<String>,
 }

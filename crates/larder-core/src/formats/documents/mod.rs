@@ -1,7 +1,8 @@
-//! The documents that commands print under `--json`: one object each on stdout, their schemas committed under `schema/`.
+//! The documents that commands print under `--json`: one object each on stdout. Their schemas are
+//! committed under `schema/`.
 //!
-//! Only their shapes, in the domain's words; what fills them is the business of who knows. A field is never removed and
-//! never changes its meaning; new ones may come.
+//! This module only has the types; other modules fill them. A field is never removed and never
+//! changes its meaning; new fields can be added.
 
 mod decision;
 mod installed;

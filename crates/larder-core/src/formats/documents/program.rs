@@ -1,12 +1,12 @@
-//! `schema` and `cache`: larder itself.
+//! `schema` and `cache`: larder itself, independent of a project.
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// `schema` without a name: what schemas there are.
+/// `schema` without a name: the list of schemas.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct SchemasDocument {
-    /// Each schema.
+    /// All schemas.
     pub schemas: Vec<SchemaEntry>,
 }
 
@@ -19,7 +19,7 @@ pub struct SchemaEntry {
     pub describes: &'static str,
 }
 
-/// `cache dir`.
+/// `cache dir`: where the cache is.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CacheDirDocument {
     /// The cache's folder.

@@ -1,4 +1,4 @@
-//! `list`, `check`, `run` and `init`: what a project's files say, and what became of them.
+//! `list`, `check`, `run` and `init`: the content of a project's files, and how they were changed.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,7 +13,7 @@ pub struct ListDocument {
     pub project: String,
     /// The project's platforms.
     pub platforms: Vec<Platform>,
-    /// Each subsystem, by name.
+    /// All subsystems, sorted by name.
     pub subsystems: Vec<ListEntry>,
 }
 
@@ -24,54 +24,54 @@ pub struct ListEntry {
     pub name: Name,
     /// The version that versions.yml pins.
     pub version: Version,
-    /// What it is.
+    /// A short description of it.
     pub description: Option<String>,
-    /// Its home on the web.
+    /// The url of its home page.
     pub homepage: Option<String>,
     /// Its licence, as an SPDX expression.
     pub license: Option<String>,
     /// Its binaries, without `.exe`.
     pub binaries: Vec<String>,
-    /// Where it exists.
+    /// The platforms on which it exists.
     pub platforms: Vec<Platform>,
-    /// What is ensured along with it.
+    /// The subsystems that are always ensured with it.
     pub needs: Vec<Name>,
-    /// What is ensured before it is built.
+    /// The subsystems that are ensured before it is built.
     pub build_needs: Vec<Name>,
-    /// How it can be made: `original`, `build`.
+    /// The origins that its recipe declares: `original`, `build`.
     pub origins: Vec<Origin>,
 }
 
-/// `check`: whether the project's files are right.
+/// `check`: whether the project's files are valid.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct CheckDocument {
-    /// They are.
+    /// Whether the files are valid.
     pub ok: bool,
-    /// How many subsystems there are; null where the files are not right.
+    /// How many subsystems there are; null if the files are not valid.
     pub subsystems: Option<usize>,
-    /// How many tasks there are; null where the files are not right.
+    /// How many tasks there are; null if the files are not valid.
     pub tasks: Option<usize>,
-    /// What is wrong, in the order of files and lines.
+    /// All problems, in the order of files and lines.
     pub problems: Vec<ProblemEntry>,
 }
 
-/// Something wrong in a file.
+/// A problem in a file.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ProblemEntry {
     /// The file, relative to the project.
     pub file: String,
-    /// The line, from 1.
+    /// The line; the first one is 1.
     pub line: usize,
-    /// The column in characters, from 1.
+    /// The column in characters; the first one is 1.
     pub column: usize,
     /// What is wrong.
     pub message: String,
-    /// What to do about it.
+    /// What to do about it, if known.
     pub hint: Option<String>,
 }
 
 impl ProblemEntry {
-    /// Of a problem.
+    /// Converts a problem.
     pub fn new(problem: &Problem) -> Self {
         let (line, column) = problem.line_column();
         let Problem {
@@ -91,10 +91,10 @@ impl ProblemEntry {
     }
 }
 
-/// `run` without a task: what tasks there are.
+/// `run` without a task: the list of tasks.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct TasksDocument {
-    /// Each task, by name.
+    /// All tasks, sorted by name.
     pub tasks: Vec<TaskEntry>,
 }
 
@@ -105,19 +105,19 @@ pub struct TaskEntry {
     pub name: String,
     /// What it is for.
     pub description: Option<String>,
-    /// Tasks, or larder's command lines, that are run before it.
+    /// Tasks and larder command lines that are run before it.
     pub needs: Vec<String>,
     /// Its commands.
     pub commands: Vec<String>,
 }
 
-/// `init`: what became of each file, relative to the project.
+/// `init`: what was done with each file. Paths are relative to the project.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct InitDocument {
-    /// New.
+    /// Files that were created.
     pub written: Vec<String>,
-    /// Was there and got lines that it lacked.
+    /// Files that existed, to which missing lines were added.
     pub extended: Vec<String>,
-    /// Was there and is as it was.
+    /// Files that existed and were not changed.
     pub kept: Vec<String>,
 }

@@ -16,21 +16,22 @@ pub struct AddDocument {
     pub version: Version,
     /// Where it is released: `github:owner/name`, or a url.
     pub source: String,
-    /// The release's tag; null for a url.
+    /// The tag of the release; null for a url.
     pub tag: Option<String>,
     /// Its binaries, the main one first.
     pub binaries: Vec<String>,
     /// The asset, or the url, for each platform.
     pub assets: BTreeMap<String, String>,
-    /// Usual platforms, and those of the project, that no asset is for.
+    /// Common platforms, and platforms of the project, that have no asset.
     pub missing: Vec<Platform>,
-    /// The file that states digests, `<asset>` standing for each asset's name; null where nobody states any.
+    /// The file that states digests, in which `<asset>` stands for the name of each asset; null if
+    /// there is none.
     pub checksums: Option<String>,
-    /// The platform whose asset was looked into.
+    /// The platform whose asset was inspected.
     pub seen: Platform,
-    /// Text of the recipe.
+    /// The text of the recipe.
     pub recipe: String,
-    /// Files that were written; none with `--dry-run`.
+    /// Files that were written; empty with `--dry-run`.
     pub written: Vec<String>,
 }
 
@@ -39,26 +40,27 @@ pub struct AddDocument {
 pub struct OutdatedDocument {
     /// The project's name.
     pub project: String,
-    /// How many are outdated.
+    /// How many subsystems are outdated.
     pub outdated: usize,
-    /// Each subsystem asked about, by name.
+    /// Each requested subsystem, sorted by name.
     pub subsystems: Vec<OutdatedEntry>,
 }
 
-/// A subsystem's version, and the newest there is.
+/// The version of a subsystem, and the newest version.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct OutdatedEntry {
     /// The subsystem.
     pub name: Name,
     /// The version that versions.yml pins.
     pub current: Version,
-    /// The newest version; null where it is not known.
+    /// The newest version; null if it is not known.
     pub newest: Option<Version>,
-    /// What the two make of it.
+    /// Whether the current version is the newest.
     pub state: Age,
-    /// Who was asked: a repository's url, or a registry and a package; null where nobody answered.
+    /// Where the newest version was looked up: the url of a repository, or a registry and a
+    /// package; null if it is not known.
     pub asked: Option<String>,
-    /// Why nothing is known, or what else there is to say.
+    /// Why the newest version is not known, or another remark.
     pub note: Option<String>,
 }
 
@@ -66,18 +68,18 @@ pub struct OutdatedEntry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Age {
-    /// None is newer.
+    /// It is the newest version.
     Newest,
-    /// One is.
+    /// There is a newer version.
     Outdated,
-    /// Nobody announces versions of it.
+    /// There is no place where its versions can be looked up.
     Unknown,
-    /// Whoever knows could not be asked.
+    /// The place where its versions are published could not be reached.
     Unavailable,
 }
 
 impl Age {
-    /// The word, as in JSON.
+    /// The word that stands for it in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Newest => "newest",

@@ -10,9 +10,9 @@ use crate::model::{AssetName, Name, Platform, Tag, Version};
 pub struct ReleaseStatusDocument {
     /// The project's name.
     pub project: String,
-    /// The hub, in words.
+    /// A description of the hub.
     pub hub: String,
-    /// All of it is released.
+    /// Whether everything is released.
     pub complete: bool,
     /// Each subsystem on each platform.
     pub subsystems: Vec<ReleaseStatusEntry>,
@@ -27,11 +27,12 @@ pub struct ReleaseStatusEntry {
     pub version: Version,
     /// The platform.
     pub platform: Platform,
-    /// `released`, in a `draft`, there from `other-inputs` only, or `missing`.
+    /// `released`; `draft`: only in a draft; `other-inputs`: only an artifact of other inputs is
+    /// released; or `missing`.
     #[schemars(extend("enum" = ["released", "draft", "other-inputs", "missing"]))]
     pub state: &'static str,
-    /// The release; null where it is missing.
+    /// The tag of the release; null if it is missing.
     pub tag: Option<Tag>,
-    /// The asset; null where it is missing.
+    /// The name of the asset; null if it is missing.
     pub asset: Option<AssetName>,
 }

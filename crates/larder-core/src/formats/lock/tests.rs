@@ -167,7 +167,7 @@ fn a_stale_line_contradicts_nothing() {
     let Line::Bytes(key, pin) = line("nats", "v1", "x") else {
         unreachable!()
     };
-    // The recipe changed with an unchanged version: other inputs, other bytes.
+    // The recipe changed but the version did not: other inputs, other bytes.
     let today = Key {
         inputs: Digest::of(b"inputs of today"),
         ..key.clone()
@@ -209,10 +209,10 @@ fn what_is_pinned_stands() {
         assert_eq!(lock, before);
         assert!(
             lock.replace(other.clone()) && !lock.replace(other),
-            "an update is a change once"
+            "replacing a line twice is a change only the first time"
         );
     }
-    // The same bytes from elsewhere are nothing new; what is in them is.
+    // The same bytes from another url are no change; an artifact digest that was missing is one.
     let Line::Bytes(key, pin) = line("nats", "v1", "y") else {
         unreachable!()
     };
@@ -277,7 +277,7 @@ fn appending_leaves_alone_what_it_does_not_understand_and_what_needs_no_change()
     assert_eq!(
         fs::read_text(&path).unwrap(),
         by_hand,
-        "nothing new, nothing written"
+        "nothing changed, so nothing is written"
     );
     assert_eq!(
         Lock::append_to(&path, &guard, &[line("nats", "v1", "y")])
@@ -288,7 +288,7 @@ fn appending_leaves_alone_what_it_does_not_understand_and_what_needs_no_change()
     assert!(Lock::append_to(&path, &guard, &[line("nats", "v2", "y")]).unwrap());
     assert!(
         fs::read_text(&path).unwrap().contains("\n# ours\n"),
-        "people's comments stay"
+        "comments that people wrote are kept"
     );
     let broken = format!("{text}rubbish\n");
     fs::write_atomic(&path, broken.as_bytes()).unwrap();
@@ -301,7 +301,7 @@ fn appending_leaves_alone_what_it_does_not_understand_and_what_needs_no_change()
     assert_eq!(fs::read_text(&path).unwrap(), broken);
 }
 
-/// Two branches add lines of their own and one in common; git merges them.
+/// Two branches each add their own lines and one common line, and git merges the branches.
 fn merged_by_git(attributes: &str) -> (bool, String) {
     let (_dir, root) = folder();
     let git = |args: &[&str]| {
@@ -411,7 +411,7 @@ fn any_line() -> impl Strategy<Value = Line> {
                 kind,
                 inputs,
             };
-            // A lone dash stands for none.
+            // A single dash means that there is no url.
             Line::Bytes(
                 key,
                 Pin {
@@ -446,7 +446,7 @@ proptest! {
         }
         let text = lock.to_text();
         prop_assert_eq!(&parse(&text).unwrap(), &lock);
-        // Order and repetition mean nothing.
+        // The order of lines and repeated lines do not matter.
         let mut shuffled: Vec<&str> = text.lines().rev().collect();
         shuffled.extend(text.lines());
         prop_assert_eq!(&parse(&shuffled.join("\n")).unwrap(), &lock);
