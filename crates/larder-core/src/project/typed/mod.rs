@@ -1,5 +1,7 @@
-//! The files as typed: every key with its place, each text parsed by itself. The JSON Schemas come from these types, their
-//! descriptions from these comments. What keys mean together is checked on the way to the domain types.
+//! The keys of the files as they are written: every value with its place in the file, each text
+//! parsed on its own. The JSON Schemas come from these types and their descriptions from the
+//! comments here. How keys belong together is checked when these types are converted to the domain
+//! types.
 
 pub mod platform_words;
 pub mod recipe;

@@ -1,4 +1,4 @@
-//! Words that stand for some platforms: an os, an architecture, a platform; `host` or `all`.
+//! Words that name one or more platforms: an os, an architecture, a platform, `host` or `all`.
 
 use schemars::{Schema, json_schema};
 
@@ -10,7 +10,7 @@ use crate::project::syntax::keys::words;
 
 const WORDS: [&str; 7] = ["linux", "darwin", "windows", "amd64", "arm64", "386", "arm"];
 
-/// An os or an architecture, aliases resolved.
+/// An os or an architecture; an alias such as `macos` has become larder's word for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct OsOrArch(pub &'static str);
 
@@ -30,7 +30,7 @@ impl Word for OsOrArch {
     }
 }
 
-/// An os, an architecture or a platform, aliases resolved.
+/// An os, an architecture or a platform; aliases have become larder's words for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlatformWord(pub String);
 
@@ -60,9 +60,9 @@ impl Word for PlatformWord {
 }
 
 words! {
-    /// `build.platforms:` as a word.
+    /// A value of `build.platforms:` that is not a list.
     pub enum HostOrAll("`platforms` value") {
-        /// Only the host.
+        /// Only the host platform.
         Host = "host",
         /// Every platform of the subsystem.
         All = "all",

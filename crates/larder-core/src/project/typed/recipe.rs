@@ -1,4 +1,4 @@
-//! `recipe.yml` as typed.
+//! The keys of `recipe.yml` as they are written.
 
 use schemars::JsonSchema;
 
@@ -10,67 +10,108 @@ use crate::project::syntax::keys::{Keys, decode_keys, keys, value_of};
 use crate::project::syntax::yaml::{Entry, Kind, Node};
 
 keys! {
-    /// recipe.yml: how to get a subsystem's binaries.
+    /// recipe.yml: how to obtain the binaries of one subsystem. It has `upstream`, `build` or both.
     #[schemars(extend("anyOf" = [{"required": ["upstream"]}, {"required": ["build"]}]))]
     pub struct RawRecipe, required ["binaries"] {
-        /// One line about it.
+        /// One line that says what the subsystem is.
+        /// `larder list` shows it; it affects no artifact.
         "description" description: At<String>,
-        /// Its home page.
+        /// The url of the subsystem's home page. It is only shown.
         "homepage" homepage: At<String>,
-        /// Its licence, as an SPDX expression.
+        /// The subsystem's licence as an SPDX expression, such as `Apache-2.0 OR MIT`.
+        /// It is only shown.
         "license" license: At<String>,
-        /// Names of the binaries, without .exe.
+        /// The names of the binaries that this recipe promises, at least one, each without `.exe`,
+        /// which is added on Windows.
+        /// A name has letters, digits, `-`, `_`, `.`, `+` and `@`,
+        /// and it starts with a letter or a digit.
         "binaries" binaries: NonEmpty<At<FileName>>,
-        /// Where this subsystem exists at all; default the project's platforms.
+        /// The platforms that this subsystem exists for; on others it is not available.
+        /// The default is the project's `platforms`.
         "platforms" platforms: NonEmpty<At<Platform>>,
-        /// Subsystems ensured along with it, always.
+        /// The subsystems that this one needs at run time.
+        /// They are always ensured together with it, for the same platform.
+        /// Subsystems can't need each other in a circle. The default is none.
         "needs" needs: Vec<At<Name>>,
-        /// The original: what the upstream publisher releases.
+        /// Where the original is: the file that the publisher of the program releases.
+        /// Without this key the subsystem can only be built.
         "upstream" upstream: RawUpstream,
-        /// How to build it from source.
+        /// How to build the binaries from source.
+        /// A build is used where no other source has the artifact.
+        /// Without this key the subsystem can't be built.
         "build" build: RawBuild,
-        /// How it is packed.
+        /// What an artifact contains besides the binaries, and how it is packed as an asset.
         "package" package: RawPackage,
-        /// A command that must exit 0 and print the version.
+        /// A command line (template) that must exit with 0 and print the version,
+        /// with or without its leading `v`.
+        /// It runs after a build and in `larder verify`, on the host only,
+        /// with the binaries first on PATH.
+        /// It may take one minute. The default is no check of this kind.
         "verify" verify: At<String>,
-        /// Raised budgets for unpacking archives.
+        /// Limits for unpacking this subsystem's archives, where the defaults are too low.
         "limits" limits: RawLimits,
     }
 }
 
 keys! {
-    /// The upstream publisher's release.
+    /// Where the original is. One of `github`, `url`, `npm` and `pypi` says where to get it.
     pub struct RawUpstreamKeys, required [] {
-        /// A repository on GitHub, owner/name.
+        /// The GitHub repository whose releases have the original, written as `owner/name`.
+        /// It needs `asset`.
         "github" github: At<Repo>,
-        /// A url (template).
+        /// The url (template) of the original.
+        /// It must use https; plain http is allowed for this machine and for hosts in the user's
+        /// `allow_http`.
         "url" url: At<String>,
-        /// A package of the npm registry (template).
+        /// The name (template) of a package of the npm registry, without a version.
+        /// larder downloads it with `npm`.
         "npm" npm: At<String>,
-        /// A project of the Python package index (template).
+        /// The name (template) of a project of the Python package index, without a version.
+        /// larder downloads its wheel with `pip`.
         "pypi" pypi: At<String>,
-        /// The release's tag (template); default the version.
+        /// The tag (template) of the GitHub release.
+        /// The default is the version as versions.yml writes it.
+        /// With `npm` or `pypi` it is the version at the registry,
+        /// and the default is the version without its leading `v`.
         "tag" tag: At<String>,
-        /// The release's asset (template).
+        /// The name (template) of the asset of the GitHub release.
+        /// It is required with `github` and allowed only with it.
         "asset" asset: At<String>,
-        /// Where digests are stated: an asset of that release, a url, or digests by platform.
+        /// Where the digest of the original is stated.
+        /// A text (template) is the url of a checksums file or, with `github`,
+        /// the name of an asset of the same release.
+        /// A mapping pins the sha256 of each platform in the recipe itself.
+        /// Without it the digest is first pinned in versions.lock, when the original is accepted.
         "checksums" checksums: RawChecksums,
-        /// Glob in the archive: file. * does not cross /, ** does; exactly one match each. Default: each binary by its name,
-        /// in whatever folder; of several the program for the platform.
+        /// Which files of the archive become files of the artifact:
+        /// each key is a glob (template) of a path in the archive,
+        /// each value the name (template) of a binary or an included file.
+        /// In a glob `*` does not match `/`, and `**` does.
+        /// Each glob must match exactly one file, and every binary needs a line.
+        /// By default each binary is found by its name in any folder;
+        /// of several, the program for the platform is used.
         "extract" extract: Pairs<String, At<String>>,
-        /// What os and arch render to in these templates.
+        /// The words that `{{ os }}` and `{{ arch }}` render to in the templates of `upstream`,
+        /// such as `{amd64: x86_64}`.
+        /// The default is larder's own words.
         "replacements" replacements: Pairs<OsOrArch, At<Value>>,
     }
 }
 
-/// The upstream publisher's release, with exceptions for platforms.
+/// Where the original is: the file that the publisher of the program releases.
+/// `overrides` has the exceptions for single platforms.
 #[derive(Clone, Debug, Default, JsonSchema)]
 #[schemars(extend("required" = [], "additionalProperties" = false))]
 pub struct RawUpstream {
-    /// The keys themselves.
+    /// The keys for all platforms.
     #[schemars(flatten)]
     pub keys: RawUpstreamKeys,
-    /// Any of these keys anew, for an os, an architecture or a platform.
+    /// Other values of these keys for an os, an architecture or a platform,
+    /// such as `{windows: {asset: …}}`.
+    /// A platform takes precedence over an architecture, and an architecture over an os.
+    /// `replacements` are added to those above; every other key replaces the one above.
+    /// A different kind of original (`github`, `url`, `npm` or `pypi`) also drops the `tag`, the
+    /// `asset` and the checksums file from above.
     #[schemars(required)]
     pub overrides: Option<Pairs<PlatformWord, RawUpstreamKeys>>,
 }
@@ -102,13 +143,14 @@ impl Decode for RawUpstream {
     }
 }
 
-/// An asset of the release or a url (template), or digests by platform.
+/// Where digests are stated: a checksums file, or digests by platform.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(untagged)]
 pub enum RawChecksums {
-    /// An asset of the release, or a url (template).
+    /// A checksums file (template): its url, or the name of an asset of the same GitHub release.
     File(At<String>),
-    /// Digests by platform.
+    /// The sha256 of the original for each platform.
+    /// A platform that is not listed is not pinned here.
     Pinned(Pairs<Platform, At<Digest>>),
 }
 
@@ -124,53 +166,76 @@ impl Decode for RawChecksums {
 }
 
 keys! {
-    /// How to build it from source.
+    /// How to build the binaries from source.
     pub struct RawBuild, required ["source"] {
-        /// Subsystems ensured for the host when a build really happens; their binaries come first on PATH.
+        /// The subsystems that a build needs.
+        /// They are ensured for the host, and only if a build really happens.
+        /// Their binaries come first on PATH. The default is none.
         "needs" needs: Vec<At<Name>>,
-        /// Tools demanded of the machine: name: version prefix.
+        /// The tools that must be installed on the machine:
+        /// for each the prefix of its version, such as `{go: "1.22"}`.
+        /// larder runs `NAME version` or `NAME --version` to check it and never installs a tool.
+        /// Changing it changes the inputs of the build. The default is none.
         "tools" tools: Pairs<String, At<Value>>,
-        /// What is built: one of git, dir, url, crate.
+        /// The source code: exactly one of `dir`, `git`, `url` and `crate`.
         "source" source: RawSource,
-        /// Environment (templates).
+        /// The environment variables (templates) that are set for the commands;
+        /// a number or `true` is taken as text.
+        /// The commands see only a small, fixed part of your environment,
+        /// so everything else they need is set here.
         "env" env: Pairs<EnvName, At<Value>>,
-        /// Run one by one with the shell in a copy of the source (templates); each must exit 0.
+        /// The command lines (templates) that run one after another with the shell,
+        /// in a fresh copy of the source code.
+        /// Each must exit with 0, and together they must write every binary to `{{ out }}`.
+        /// They are required, except with a `crate` source,
+        /// which by default is installed by `cargo install`.
         "commands" commands: Vec<At<String>>,
-        /// Which platforms this machine's build can produce: host, all, or a list; default host.
+        /// The platforms that a build on this machine can produce:
+        /// `host`, `all`, or a list of platforms.
+        /// `all` means every platform of the subsystem. The default is `host`.
         "platforms" platforms: RawBuildPlatforms,
-        /// How long a build may take, such as 30m; default 1h.
+        /// The longest time that a build may take, such as `90s`, `30m` or `1h30m`; at most a week.
+        /// The default is `1h`.
         "timeout" timeout: At<Timeout>,
     }
 }
 
 keys! {
-    /// What is built: one of git, dir, url, crate.
+    /// The source code: exactly one of `dir`, `git`, `url` and `crate`.
     #[schemars(extend("oneOf" = [
         {"required": ["git"]}, {"required": ["dir"]}, {"required": ["url"]}, {"required": ["crate"]}
     ]))]
     pub struct RawSource, required [] {
-        /// A folder, relative to the recipe's; may lie outside the project.
+        /// A folder (template), relative to the recipe's folder.
+        /// It must exist, and it can be outside the project.
+        /// The contents of its files are part of the inputs:
+        /// a change in them makes a new build necessary.
         "dir" dir: At<String>,
-        /// Url of a git repository; needs rev.
+        /// The url (template) of a git repository:
+        /// https://, ssh://, file://, `git@host:path` or a path. It needs `rev`.
         "git" git: At<String>,
-        /// Tag, branch or commit (template).
+        /// The tag, branch or commit (template) of the git repository.
+        /// It is required with `git` and allowed only with it.
+        /// The commit that it first named is pinned in versions.lock.
         "rev" rev: At<String>,
-        /// Url of an archive; needs sha256.
+        /// The url (template) of an archive with the source code. It needs `sha256`.
         "url" url: At<String>,
-        /// The archive's digest.
+        /// The sha256 of the archive as 64 hex digits.
+        /// It is required with `url` and allowed only with it.
         "sha256" sha256: At<Digest>,
-        /// A crate of the crate registry, at the subsystem's version.
+        /// The name (template) of a crate of the crate registry.
+        /// Its version is the subsystem's version without a leading `v`.
         "crate" crate_name: At<String>,
     }
 }
 
-/// `host`, `all`, or a list of platforms.
+/// The platforms that a build on this machine can produce: `host`, `all`, or a list of platforms.
 #[derive(Clone, Debug, JsonSchema)]
 #[schemars(untagged)]
 pub enum RawBuildPlatforms {
-    /// `host` or `all`.
+    /// `host` for the host platform only, or `all` for every platform of the subsystem.
     Word(At<HostOrAll>),
-    /// These.
+    /// The platforms in the list.
     List(NonEmpty<At<Platform>>),
 }
 
@@ -184,25 +249,36 @@ impl Decode for RawBuildPlatforms {
 }
 
 keys! {
-    /// How it is packed.
+    /// What an artifact contains besides the binaries, and how it is packed as an asset.
     pub struct RawPackage, required [] {
-        /// Stem of the asset names; default the first binary's name.
+        /// The first part of the asset's name; the platform and the extension follow it.
+        /// No two subsystems of a project can have the same.
+        /// The default is the name of the first binary.
         "name" name: At<FileName>,
-        /// Files beside the binaries: part of the artifact.
+        /// The included files: files such as a licence that belong to the artifact without being
+        /// binaries.
+        /// Each is a relative path. A build takes it from `{{ out }}`, else from the source code;
+        /// an original has it at the top of the archive or one folder below.
+        /// Its name in the artifact is the last part of the path,
+        /// and no two files can have the same. The default is none.
         "include" include: Vec<At<String>>,
-        /// Archive format; default zip for windows and tar.gz elsewhere.
+        /// The archive format of the asset: `tar.gz`, `tar.zst` or `zip`.
+        /// The default is `zip` for Windows and `tar.gz` for the other platforms.
         "format" format: At<FormatWord>,
     }
 }
 
 keys! {
-    /// Raised budgets for unpacking archives.
+    /// Limits for unpacking this subsystem's archives.
+    /// They protect against archives that fill the disk.
     pub struct RawLimits, required [] {
-        /// Bytes unpacked, such as 8GiB.
+        /// The largest size of all unpacked files together: `8GiB`, `500MB` or a number of bytes.
+        /// The default is `4GiB`.
         "unpacked" unpacked: At<Size>,
-        /// Unpacked bytes per byte of archive, once past 256 MiB.
+        /// The most unpacked bytes per byte of archive. It counts only once 256 MiB are unpacked.
+        /// The default is 100.
         "ratio" ratio: At<Count>,
-        /// Entries in an archive.
+        /// The most entries that an archive may have. The default is 100000.
         "entries" entries: At<Count>,
     }
 }

@@ -1,4 +1,6 @@
-//! JSON Schemas of the files users write, from the types that read them; committed under `schema/`.
+//! The JSON Schemas of the files that users write.
+//! They are generated from the types that read these
+//! files and are committed under `schema/`.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
@@ -8,17 +10,17 @@ use super::recipe::RawRecipe;
 use super::user::RawUser;
 use super::versions::RawVersions;
 
-/// Schema of `versions.yml`.
+/// The JSON Schema of `versions.yml`.
 pub fn versions_schema() -> Value {
     schema::<RawVersions>("versions.yml")
 }
 
-/// Schema of `subsystems/<name>/recipe.yml`.
+/// The JSON Schema of `subsystems/<name>/recipe.yml`.
 pub fn recipe_schema() -> Value {
     schema::<RawRecipe>("recipe.yml")
 }
 
-/// Schema of the user's `config.yml`.
+/// The JSON Schema of the user's `config.yml`.
 pub fn user_schema() -> Value {
     schema::<RawUser>("config.yml")
 }
@@ -32,7 +34,7 @@ fn schema<T: JsonSchema>(title: &str) -> Value {
     value
 }
 
-/// Drops `required: []`, which says nothing and which older validators refuse.
+/// Removes `required: []`, which has no effect and which older validators reject.
 fn tidy(value: &mut Value) {
     match value {
         Value::Object(map) => {

@@ -1,15 +1,24 @@
-//! The user's `config.yml` as typed.
+//! The keys of the user's `config.yml` as they are written.
 
 use super::words::HostName;
 use crate::project::syntax::decode::At;
 use crate::project::syntax::keys::keys;
 
 keys! {
-    /// config.yml: what you decide for yourself, whatever a project says.
+    /// config.yml: your own settings, which apply to every project on this machine.
+    /// A project can't change them. You need no such file; an empty file sets nothing.
     pub struct RawUser, required [] {
-        /// Base url that stands in for github.com where originals are downloaded.
+        /// The base url of a mirror that larder uses in place of `https://github.com` for originals
+        /// and their tags.
+        /// It must be an https url, or an http url of a host in `allow_http`;
+        /// it can't contain a user or a password.
+        /// The default is no mirror. `LARDER_UPSTREAM_GITHUB` takes precedence over this key.
         "github_mirror" github_mirror: At<String>,
-        /// Hosts that may be spoken to over plain http; this machine always may.
+        /// The hosts that larder may contact over plain http,
+        /// each without a scheme and without a port.
+        /// The default is none. This machine (`localhost` and loopback addresses) is always
+        /// allowed.
+        /// `LARDER_ALLOW_HTTP` adds more hosts.
         "allow_http" allow_http: Vec<At<HostName>>,
     }
 }

@@ -1,4 +1,4 @@
-//! `versions.yml` as typed.
+//! The keys of `versions.yml` as they are written.
 
 use super::words::{
     EnvName, ProjectName, Repo, Requirement, SourceWord, TaskName, UploadWord, Value,
@@ -8,68 +8,115 @@ use crate::project::syntax::decode::{At, NonEmpty, Pairs};
 use crate::project::syntax::keys::keys;
 
 keys! {
-    /// versions.yml: the versions a project pins, and how it gets and shares their binaries.
+    /// versions.yml: the versions that a project pins, and how it obtains and shares the binaries.
     pub struct RawVersions, required ["versions"] {
-        /// The project's name; default the folder's name.
+        /// The project's name. It becomes part of file names,
+        /// and templates can use it as `{{ project }}`.
+        /// It has letters, digits, `-`, `_`, `.`, `+` and `@`,
+        /// and it starts with a letter or a digit.
+        /// The default is the name of the project's folder.
         "project" project: At<ProjectName>,
-        /// What it demands of larder's own version, such as ">=0.1".
+        /// The versions of larder that this project works with, such as `">=0.1"` or `">=0.2, <1"`.
+        /// Any other version of larder stops with an error before it does anything.
+        /// The default is any version.
         "requires" requires: At<Requirement>,
-        /// Subsystem: version. Kept as the text that was written: 1.10 stays 1.10.
+        /// The pinned version of each subsystem.
+        /// Every subsystem here needs a recipe, and every recipe needs a version here.
+        /// A version is kept as the text that was written: `1.10` never becomes `1.1`.
+        /// Write `{}` while there are none.
         "versions" versions: Pairs<Name, At<Version>>,
-        /// The platforms the project is for; default the host.
+        /// The platforms that the project supports: `--platform all` means these.
+        /// They are also the default for the `platforms` of every recipe.
+        /// The default is the host platform only.
         "platforms" platforms: NonEmpty<At<Platform>>,
-        /// Where the team's own releases live; default the folder .larder-hub.
+        /// The hub: the place where the team's own releases are stored.
+        /// It has exactly one of the keys below.
+        /// The default is `{dir: .larder-hub}`.
+        /// `--hub` and `LARDER_HUB` take precedence over this key.
         "hub" hub: RawHub,
-        /// The search order; the local cache comes first always.
+        /// The sources that are searched for a binary, in this order;
+        /// a source that is not listed is not used.
+        /// `managed` is the hub, `original` is the publisher, `build` is a build on this machine.
+        /// The local cache always comes first and is not listed.
+        /// The default is `[managed, original, build]`.
         "sources" sources: NonEmpty<At<SourceWord>>,
-        /// What happens after a build; default ci.
+        /// When `ensure` releases what it has just built to the hub without being asked.
+        /// `ci` releases in CI only. On GitHub Actions it does so for the default branch and for tags,
+        /// never for a pull request; on other CI systems it does so if the hub is a folder.
+        /// `never` releases nothing.
+        /// `always` releases after every build and is allowed for a folder hub only.
+        /// The default is `ci`.
         "upload" upload: At<UploadWord>,
-        /// The project's bundles: one archive per platform with all binaries.
+        /// The project's bundles.
+        /// A bundle is one archive per platform with the binaries of all subsystems.
         "bundle" bundle: RawBundle,
-        /// Named command lists for `larder run`.
+        /// The tasks that `larder run NAME` runs, by name.
+        /// The commands of a task find the installed binaries first on PATH.
+        /// A name has letters, digits, `-`, `_`, `.` and `:`,
+        /// and it starts with a letter or a digit. The default is none.
         "tasks" tasks: Pairs<TaskName, RawTask>,
-        /// What `larder ci` does: command lines without the leading `larder`.
+        /// The command lines that `larder ci` runs one after another,
+        /// each without the leading `larder`.
+        /// Only larder's own commands are allowed; for other commands write a task and `run NAME`.
+        /// The default is none.
         "ci" ci: Vec<At<String>>,
-        /// Folder of the recipes, relative to the project; default subsystems.
+        /// The folder that has one folder per subsystem with its `recipe.yml`.
+        /// It is relative to versions.yml and inside the project. The default is `subsystems`.
         "subsystems_dir" subsystems_dir: At<String>,
     }
 }
 
 keys! {
-    /// Where the team's own releases live: one of the keys.
+    /// The hub: the place where the team's own releases are stored.
+    /// Exactly one of these keys is given.
     #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
     pub struct RawHub, required [] {
-        /// Releases of a GitHub repository, owner/name.
+        /// The hub is the GitHub Releases of this repository, written as `owner/name`.
+        /// Publishing needs a token, and so does reading a private repository.
         "github" github: At<Repo>,
-        /// A folder, relative to the project or absolute.
+        /// The hub is this folder: a path that is relative to the project, or an absolute path.
         "dir" dir: At<String>,
-        /// A folder hub behind a static web server, read-only.
+        /// The hub is a folder hub that a static web server serves at this url. It is read-only.
+        /// The url must use https;
+        /// plain http is allowed for this machine and for hosts in the user's `allow_http`.
         "http" http: At<String>,
     }
 }
 
 keys! {
-    /// One archive per platform with all binaries.
+    /// The project's bundles.
+    /// A bundle is one archive per platform with the binaries of all subsystems.
     pub struct RawBundle, required [] {
-        /// Stem of its file names; default the project's name.
+        /// The first part of a bundle's file name; the platform and the extension follow it.
+        /// The default is the project's name,
+        /// with `-` for each character that a file name can't have.
         "name" name: At<FileName>,
-        /// Subsystems left out.
+        /// The subsystems that are left out of the bundles. The default is none.
         "exclude" exclude: Vec<At<Name>>,
     }
 }
 
 keys! {
-    /// A named list of commands.
+    /// A task: a named list of commands. It has `commands`, `needs` or both.
     pub struct RawTask, required [] {
-        /// One line about it.
+        /// One line that says what the task does. The list of tasks shows it.
         "desc" desc: At<String>,
-        /// What runs before: names of tasks, or command lines without `larder`, such as `ensure all`.
+        /// What runs before the task's own commands, in this order;
+        /// each runs once, however many tasks need it.
+        /// An entry is the name of a task, or a command line of larder's own without `larder`,
+        /// such as `ensure all`.
+        /// Tasks can't need each other in a circle. The default is none.
         "needs" needs: Vec<At<String>>,
-        /// Environment added.
+        /// The environment variables that are set for the task's commands,
+        /// added to your own environment.
         "env" env: Pairs<EnvName, At<Value>>,
-        /// Run one by one with the shell.
+        /// The command lines that run one after another, with `sh -c` or on Windows with `cmd`.
+        /// Each must exit with 0. The installed binaries come first on PATH.
         "commands" commands: Vec<At<String>>,
-        /// If all of these exit 0, there is nothing to do.
+        /// The command lines that check whether there is something to do.
+        /// They run before `needs` and `commands`;
+        /// if all of them exit with 0, the task is up to date and nothing else of it runs.
+        /// `--force` runs it anyway. Without this key the task always runs.
         "status" status: Vec<At<String>>,
     }
 }

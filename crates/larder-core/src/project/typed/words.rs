@@ -1,4 +1,5 @@
-//! What single texts in the files can be, beyond the model's types: durations, sizes, repositories, requirements.
+//! Types for single values in the files that the model has no type for: durations, sizes,
+//! repositories, version requirements and others.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -36,14 +37,16 @@ macro_rules! from_str_word {
 
 from_str_word! {
     Name, false => { "type": "string", "pattern": "^[a-z0-9][a-z0-9._-]*$", "maxLength": 64 },
-    // An editor reads `1.10` as a number; larder keeps the text.
+    // An unquoted `1.10` is a number for an editor, so its schema allows one;
+    // larder keeps the text.
     Version, false => { "type": ["string", "number"], "pattern": "^[A-Za-z0-9][A-Za-z0-9._+-]*$", "maxLength": 128 },
     FileName, false => { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._+@-]*$", "maxLength": 128 },
     Platform, true => { "type": "string", "examples": ["linux-amd64", "linux-arm64", "darwin-arm64", "windows-amd64", "linux-amd64-musl"] },
     Digest, false => { "type": "string", "pattern": "^(sha256:)?[0-9a-fA-F]{64}$" },
 }
 
-/// The value of an environment variable or of a tool's version: a number or `true` is taken as the text it is.
+/// The value of an environment variable or the version of a tool. A number or `true` is kept as the
+/// text that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Value(pub String);
 
@@ -59,7 +62,7 @@ impl Word for Value {
     }
 }
 
-/// Name of an environment variable.
+/// The name of an environment variable: letters, digits and `_`, not starting with a digit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvName(pub String);
 
@@ -82,7 +85,7 @@ impl Word for EnvName {
     }
 }
 
-/// Name of a task.
+/// The name of a task: letters, digits, `-`, `_`, `.` and `:`, starting with a letter or a digit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TaskName(pub String);
 
@@ -100,7 +103,7 @@ impl Word for TaskName {
     }
 }
 
-/// The project's name.
+/// The name of a project, which can be part of a file name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProjectName(pub String);
 
@@ -117,7 +120,7 @@ impl Word for ProjectName {
     }
 }
 
-/// `owner/name` of a GitHub repository.
+/// A GitHub repository, written as `owner/name`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repo(pub String);
 
@@ -158,7 +161,7 @@ impl Word for Repo {
     }
 }
 
-/// A host by name or address, without a port.
+/// A host name or an IP address, without a scheme and without a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostName(pub String);
 
@@ -179,7 +182,7 @@ impl Word for HostName {
     }
 }
 
-/// What `requires:` demands of larder's own version.
+/// The value of `requires:`: the versions of larder that a project works with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement(pub semver::VersionReq);
 
@@ -195,7 +198,7 @@ impl Word for Requirement {
     }
 }
 
-/// A span of time: `90s`, `30m`, `1h`, `1h30m`.
+/// A length of time from one second to a week, such as `90s`, `30m`, `1h` or `1h30m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeout(pub Duration);
 
@@ -239,7 +242,7 @@ impl Word for Timeout {
     }
 }
 
-/// A number of bytes: `8GiB`, `500MB`, `1073741824`.
+/// A number of bytes greater than 0, such as `8GiB`, `500MB` or `1073741824`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size(pub u64);
 
@@ -294,31 +297,31 @@ impl Word for Count {
 }
 
 words! {
-    /// `upload:`.
+    /// A value of `upload:`.
     pub enum UploadWord("`upload` value") {
-        /// Only in CI.
+        /// Release after a build in CI only.
         Ci = "ci",
-        /// Never by itself.
+        /// Release only when a command asks for it.
         Never = "never",
-        /// After every build; folder hubs only.
+        /// Release after every build; allowed for folder hubs only.
         Always = "always",
     }
 }
 
 words! {
-    /// One of `sources:`.
+    /// An entry of `sources:`.
     pub enum SourceWord("source") {
-        /// The team's own releases.
+        /// The team's hub.
         Managed = "managed",
-        /// The upstream publisher.
+        /// The publisher's release.
         Original = "original",
-        /// A build here.
+        /// A build on this machine.
         Build = "build",
     }
 }
 
 words! {
-    /// `package.format:`.
+    /// A value of `package.format:`.
     pub enum FormatWord("package format") {
         /// `.tar.gz`
         TarGz = "tar.gz",
