@@ -135,7 +135,7 @@ fn with_sources(ctx: &Context) -> State {
 /// The metadata of the project's files from before they were read, so that the next run notices a
 /// later change.
 fn definition(project: &Project) -> Vec<Watched> {
-    let looks = project.looks.iter();
+    let looks = project.observed_paths.iter();
     looks
         .map(|(path, look)| Watched::of(path, look.as_ref()))
         .collect()

@@ -6,14 +6,14 @@
 //! `3.5a`).
 //!
 //! This order is not the `Ord` of [`Version`]: that one orders texts, as maps need it. `1.0` and `1.0.0`
-//! are two texts, and neither is newer than the other. [`Version::age`] is the key to sort by.
+//! are two texts, and neither is newer than the other. [`Version::sort_key`] is the key to sort by.
 
 use std::cmp::Ordering;
 
 use super::Version;
 
 /// Words that say that a version is a pre-release.
-const EARLY: [&str; 14] = [
+const PRERELEASE_WORDS: [&str; 14] = [
     "alpha",
     "beta",
     "rc",
@@ -42,48 +42,48 @@ struct Parts<'a> {
 /// What a version is in the life of its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
-    Early,
+    PreRelease,
     Release,
-    Later,
+    Revision,
 }
 
 /// A version as a sort key: a newer one is greater. Two keys are equal where neither is newer, whatever
 /// the texts are.
 #[derive(Clone, Copy, Debug)]
-pub struct Age<'a>(&'a str);
+pub struct SortKey<'a>(&'a str);
 
-impl Ord for Age<'_> {
+impl Ord for SortKey<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         compare(self.0, other.0)
     }
 }
 
-impl PartialOrd for Age<'_> {
+impl PartialOrd for SortKey<'_> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Age<'_> {
+impl PartialEq for SortKey<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl Eq for Age<'_> {}
+impl Eq for SortKey<'_> {}
 
 impl Version {
     /// The key that sorts versions of one series from the oldest to the newest.
-    pub fn age(&self) -> Age<'_> {
-        Age(self.as_str())
+    pub fn sort_key(&self) -> SortKey<'_> {
+        SortKey(self.as_str())
     }
     /// Whether it is older than another version of its series.
     pub fn is_older_than(&self, other: &Self) -> bool {
-        self.age() < other.age()
+        self.sort_key() < other.sort_key()
     }
     /// Whether it is a pre-release.
-    pub fn is_early(&self) -> bool {
-        is_early(self.as_str())
+    pub fn is_prerelease(&self) -> bool {
+        is_prerelease(self.as_str())
     }
 }
 
@@ -91,7 +91,7 @@ impl Version {
 pub fn newest(versions: impl IntoIterator<Item = Version>) -> Option<Version> {
     versions
         .into_iter()
-        .max_by(|a, b| (!a.is_early(), a.age()).cmp(&(!b.is_early(), b.age())))
+        .max_by(|a, b| (!a.is_prerelease(), a.sort_key()).cmp(&(!b.is_prerelease(), b.sort_key())))
 }
 
 /// What stands before a version's first digit: `v`, or nothing, or a word. Versions of one series share it.
@@ -102,8 +102,8 @@ pub fn prefix(version: &str) -> &str {
 }
 
 /// Whether it is a pre-release.
-pub fn is_early(version: &str) -> bool {
-    parts(version).stage == Stage::Early
+pub fn is_prerelease(version: &str) -> bool {
+    parts(version).stage == Stage::PreRelease
 }
 
 /// Which of two versions of one series is newer.
@@ -153,7 +153,7 @@ fn stage(version: &str, rest: &str) -> Stage {
         return Stage::Release;
     }
     if semver::Version::parse(version).is_ok_and(|version| !version.pre.is_empty()) {
-        return Stage::Early;
+        return Stage::PreRelease;
     }
     let rest = rest
         .trim_start_matches(['.', '-', '_', '~'])
@@ -162,10 +162,10 @@ fn stage(version: &str, rest: &str) -> Stage {
         .find(|c: char| !c.is_ascii_alphabetic())
         .unwrap_or(rest.len())];
     let numbered = rest[word.len()..].starts_with(|c: char| c.is_ascii_digit());
-    if EARLY.contains(&word) || matches!(word, "a" | "b" | "c" | "m") && numbered {
-        Stage::Early
+    if PRERELEASE_WORDS.contains(&word) || matches!(word, "a" | "b" | "c" | "m") && numbered {
+        Stage::PreRelease
     } else {
-        Stage::Later
+        Stage::Revision
     }
 }
 
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn equally_new_versions_are_still_two_texts() {
         let [short, long]: [Version; 2] = ["1.0", "1.0.0"].map(|text| text.parse().unwrap());
-        assert_eq!(short.age(), long.age());
+        assert_eq!(short.sort_key(), long.sort_key());
         assert_ne!(short, long);
         assert!(!short.is_older_than(&long) && !long.is_older_than(&short));
     }
@@ -277,8 +277,8 @@ mod tests {
     }
 
     #[test]
-    fn early_releases_are_known() {
-        for early in [
+    fn prereleases_are_recognized() {
+        for prerelease in [
             "1.0.0-rc.1",
             "v1.0.0-0",
             "2.0b1",
@@ -288,7 +288,7 @@ mod tests {
             "8.0-M2",
             "1.2.dev3",
         ] {
-            assert!(is_early(early), "{early}");
+            assert!(is_prerelease(prerelease), "{prerelease}");
         }
         for release in [
             "1.0.0",
@@ -300,7 +300,7 @@ mod tests {
             "1.2.3.4",
             "1.0-2",
         ] {
-            assert!(!is_early(release), "{release}");
+            assert!(!is_prerelease(release), "{release}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Circles among things that need each other, told as `a -> b -> a`.
+//! Circles among things that need each other, cycles as `a -> b -> a`.
 
 use std::ops::Range;
 
@@ -65,7 +65,7 @@ pub fn find(edges: &[Vec<(usize, Range<usize>)>]) -> Vec<Cycle> {
 mod tests {
     use super::*;
 
-    fn told(edges: &[&[usize]]) -> Vec<Vec<usize>> {
+    fn cycles(edges: &[&[usize]]) -> Vec<Vec<usize>> {
         let edges: Vec<Vec<_>> = edges
             .iter()
             .map(|to| to.iter().map(|to| (*to, 0..0)).collect())
@@ -75,11 +75,14 @@ mod tests {
 
     #[test]
     fn circles_are_found_once() {
-        assert_eq!(told(&[&[1], &[2], &[]]), Vec::<Vec<usize>>::new());
-        assert_eq!(told(&[&[1, 2], &[3], &[3], &[]]), Vec::<Vec<usize>>::new());
-        assert_eq!(told(&[&[1], &[0]]), [[0, 1, 0]]);
-        assert_eq!(told(&[&[0]]), [[0, 0]]);
-        assert_eq!(told(&[&[1], &[2], &[1]]), [[1, 2, 1]]);
+        assert_eq!(cycles(&[&[1], &[2], &[]]), Vec::<Vec<usize>>::new());
+        assert_eq!(
+            cycles(&[&[1, 2], &[3], &[3], &[]]),
+            Vec::<Vec<usize>>::new()
+        );
+        assert_eq!(cycles(&[&[1], &[0]]), [[0, 1, 0]]);
+        assert_eq!(cycles(&[&[0]]), [[0, 0]]);
+        assert_eq!(cycles(&[&[1], &[2], &[1]]), [[1, 2, 1]]);
     }
 
     #[test]

@@ -23,9 +23,9 @@ mod render;
 mod syntax;
 mod template;
 mod typed;
+mod urls;
 pub mod user;
 mod versions_file;
-mod web;
 
 pub use domain::{
     Build, BuildPlatforms, BuildSource, BundleConfig, Checksum, Coordinate, HubConfig, Include,

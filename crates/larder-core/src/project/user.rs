@@ -14,11 +14,11 @@ use super::syntax::source::Source;
 use super::syntax::source::{read_limited, sorted};
 use super::syntax::yaml;
 use super::typed::user::RawUser;
-use super::web::{Web, web_url};
+use super::urls::{UrlScheme, parse_url};
 
 /// What the user configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct User {
+pub struct UserSettings {
     /// Stands in for `https://github.com` where originals are downloaded.
     pub github_mirror: Option<String>,
     /// Hosts that may be spoken to over plain http, besides this machine.
@@ -44,7 +44,7 @@ pub struct UserSource {
 #[derive(Debug, Default)]
 pub struct UserConfig {
     source: UserSource,
-    user: OnceLock<Result<User>>,
+    user: OnceLock<Result<UserSettings>>,
 }
 
 impl UserConfig {
@@ -57,20 +57,20 @@ impl UserConfig {
     }
 
     /// What the user configured; reads the file on the first call.
-    pub fn get(&self) -> Result<&User> {
+    pub fn get(&self) -> Result<&UserSettings> {
         self.user
-            .get_or_init(|| User::read(&self.source))
+            .get_or_init(|| UserSettings::read(&self.source))
             .as_ref()
             .map_err(Clone::clone)
     }
 
     /// What is wrong with it, if it was asked for and could not be read.
-    pub(super) fn broken(&self) -> Option<Error> {
+    pub(super) fn read_error(&self) -> Option<Error> {
         self.user.get()?.as_ref().err().cloned()
     }
 }
 
-impl User {
+impl UserSettings {
     fn read(source: &UserSource) -> Result<Self> {
         let UserSource {
             file,
@@ -140,10 +140,10 @@ impl User {
             .map(|At { value, span: _ }| value.0)
             .collect();
         if let Some(At { value, span }) = github_mirror {
-            match web_url(&value) {
-                Ok(Web::Https) => {}
-                Ok(Web::Http(host)) if is_allowed(host, &user.allow_http) => {}
-                Ok(Web::Http(host)) => {
+            match parse_url(&value) {
+                Ok(UrlScheme::Https) => {}
+                Ok(UrlScheme::Http(host)) if is_allowed(host, &user.allow_http) => {}
+                Ok(UrlScheme::Http(host)) => {
                     let message =
                         format!("`{value}` can't be used: plain http can be changed on its way");
                     reader.problem(
@@ -163,9 +163,9 @@ impl User {
 /// Why a url of bytes can't be used: only https, or plain http to this machine and hosts that the
 /// user allows; whom the user allows is not asked where there is no user.
 pub(super) fn url_fault(url: &str, user: Option<&UserConfig>) -> Option<(String, &'static str)> {
-    let host = match web_url(url) {
-        Ok(Web::Https) => return None,
-        Ok(Web::Http(host)) => host,
+    let host = match parse_url(url) {
+        Ok(UrlScheme::Https) => return None,
+        Ok(UrlScheme::Http(host)) => host,
         Err(fault) => return Some(fault),
     };
     // Most projects never ask for the configuration. One that can't be read is told instead, when
@@ -194,7 +194,7 @@ mod tests {
                 text: text.into(),
             };
             let mut reader = Reader::new(&source);
-            let user = User::from_source(&source, &mut reader);
+            let user = UserSettings::from_source(&source, &mut reader);
             if reader.problems.is_empty() {
                 Ok(user)
             } else {
@@ -202,7 +202,7 @@ mod tests {
             }
         };
         for empty in ["", "# nothing\n", "{}\n"] {
-            assert_eq!(read(empty), Ok(User::default()), "{empty}");
+            assert_eq!(read(empty), Ok(UserSettings::default()), "{empty}");
         }
         let user =
             read("github_mirror: http://Mirror.corp:8080/github\nallow_http: [mirror.corp]\n")

@@ -18,7 +18,7 @@ use larder_core::project::{Coordinate, RenderedSource, Subsystem};
 
 use super::fetched::Publishers;
 use super::{npm, pypi, web};
-use larder_core::model::version_order::{self, compare, is_early};
+use larder_core::model::version_order::{self, compare, is_prerelease};
 
 /// How many are asked at once.
 const AT_ONCE: usize = 8;
@@ -122,7 +122,7 @@ impl<'a> Asking<'a> {
             Err(why) => return Ok(Newest::Unknown(why)),
         };
         let asked = feed.describe();
-        let early = pre || is_early(current);
+        let early = pre || is_prerelease(current);
         let mut candidates: Vec<String> = match &feed {
             Feed::Git(_) => {
                 let Some(probe) = Probe::of(subsystem, platform, series) else {
@@ -148,8 +148,9 @@ impl<'a> Asking<'a> {
                 .map(|text| format!("{series}{text}"))
                 .collect(),
         };
-        candidates
-            .retain(|text| version_order::prefix(text) == series && (early || !is_early(text)));
+        candidates.retain(|text| {
+            version_order::prefix(text) == series && (early || !is_prerelease(text))
+        });
         candidates.sort_by(|a, b| compare(b, a));
         for candidate in candidates {
             let Ok(version) = candidate.parse::<Version>() else {

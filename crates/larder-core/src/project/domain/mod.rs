@@ -13,7 +13,9 @@ mod upstream;
 
 pub use build::{Build, BuildPlatforms, BuildSource, RenderedBuild, RenderedSource};
 pub use subsystem::{Include, PackageConfig, Subsystem};
-pub use upstream::{Checksum, Coordinate, Original, RawChecksums, Upstream, UpstreamKeys, layers};
+pub use upstream::{
+    Checksum, Coordinate, Original, RawChecksums, Upstream, UpstreamKeys, override_words,
+};
 
 /// A checked project.
 #[derive(Clone, Debug)]
@@ -45,7 +47,7 @@ pub struct Project {
     pub files: Vec<Utf8PathBuf>,
     /// What each of them, the recipes' folder, and places where a recipe could be, looked like just
     /// before it was read.
-    pub looks: Vec<(Utf8PathBuf, Option<std::fs::Metadata>)>,
+    pub observed_paths: Vec<(Utf8PathBuf, Option<std::fs::Metadata>)>,
 }
 
 impl Project {

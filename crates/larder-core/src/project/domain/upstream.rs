@@ -106,9 +106,9 @@ impl Upstream {
     /// original drops the base's, and what belongs to it: tag, asset and checksums file.
     pub fn on(&self, platform: &Platform) -> UpstreamKeys {
         let mut merged = self.base.clone();
-        for word in layers(*platform) {
+        for word in override_words(*platform) {
             for (_, keys) in self.overrides.iter().filter(|(key, _)| *key == word) {
-                merged.lay(keys);
+                merged.apply(keys);
             }
         }
         merged
@@ -116,7 +116,7 @@ impl Upstream {
 }
 
 impl UpstreamKeys {
-    fn lay(&mut self, over: &Self) {
+    fn apply(&mut self, over: &Self) {
         let Self {
             github,
             url,
@@ -160,7 +160,7 @@ impl UpstreamKeys {
 }
 
 /// The words that cover a platform, from the most general to the most particular.
-pub fn layers(platform: Platform) -> Vec<String> {
+pub fn override_words(platform: Platform) -> Vec<String> {
     let mut words = vec![
         platform.os.as_str().to_owned(),
         platform.arch.as_str().to_owned(),
@@ -186,7 +186,7 @@ mod tests {
     fn layers_go_from_general_to_particular() {
         let platform: Platform = "linux-amd64-musl".parse().unwrap();
         assert_eq!(
-            layers(platform),
+            override_words(platform),
             ["linux", "amd64", "linux-amd64", "linux-amd64-musl"]
         );
     }

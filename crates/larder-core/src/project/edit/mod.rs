@@ -25,7 +25,7 @@ pub fn set_version(text: &str, name: &Name, version: &Version) -> Result<String>
     else {
         return Err(Error::usage(format!("versions.yml pins no `{name}`")));
     };
-    let value = match written(text, entry) {
+    let value = match version_range(text, entry) {
         Ok(value) => value,
         Err(why) => return Err(by_hand(entry.span.clone(), why)),
     };
@@ -68,20 +68,24 @@ pub fn add_version(text: &str, name: &Name, version: &Version) -> Result<String>
         entries.len()
     };
     // As its neighbours are written: a file that is JSON stays JSON.
-    let like = |span: Range<usize>| text[span].chars().next().filter(|c| is_quote(*c));
+    let quote_at = |span: Range<usize>| text[span].chars().next().filter(|c| is_quote(*c));
     let key = entries
         .first()
-        .and_then(|entry| like(entry.span.clone()))
+        .and_then(|entry| quote_at(entry.span.clone()))
         .map_or(String::new(), String::from);
     let quote = entries
         .first()
-        .and_then(|entry| like(entry.value.span.clone()))
+        .and_then(|entry| quote_at(entry.value.span.clone()))
         .map_or(String::new(), String::from);
     let line = format!("{key}{name}{key}: {quote}{version}{quote}");
     let map = file.map.value.span.clone();
     let changed = if text[map.start..].starts_with('{') && map.start >= file.map.span.end {
         match (at.checked_sub(1), entries.first()) {
-            (Some(before), _) => insert(text, end_of(text, &entries[before]), &format!(", {line}")),
+            (Some(before), _) => insert(
+                text,
+                entry_end(text, &entries[before]),
+                &format!(", {line}"),
+            ),
             (None, Some(first)) => insert(text, first.span.start, &format!("{line}, ")),
             (None, None) => insert(text, map.start + 1, &line),
         }
@@ -93,11 +97,11 @@ pub fn add_version(text: &str, name: &Name, version: &Version) -> Result<String>
         if let Some(before) = at.checked_sub(1) {
             add_line(
                 text,
-                end_of(text, &entries[before]),
+                entry_end(text, &entries[before]),
                 &format!("{indent}{line}"),
             )
         } else {
-            let start = above_comments(text, line_start(text, first.span.start));
+            let start = start_of_comments_above(text, line_start(text, first.span.start));
             insert(text, start, &format!("{indent}{line}{}", ending(text)))
         }
     };
@@ -210,22 +214,22 @@ fn parses_to(text: &str, wanted: &Node) -> bool {
         text: Arc::from(text),
     };
     let (root, problems) = yaml::parse(&source);
-    problems.is_empty() && root.is_some_and(|root| same(&root, wanted))
+    problems.is_empty() && root.is_some_and(|root| same_content(&root, wanted))
 }
 
-fn same(a: &Node, b: &Node) -> bool {
+fn same_content(a: &Node, b: &Node) -> bool {
     match (&a.kind, &b.kind) {
         (Kind::Scalar { text: a, plain: p }, Kind::Scalar { text: b, plain: q }) => {
             a == b && p == q
         }
         (Kind::List(a), Kind::List(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same_content(a, b))
         }
         (Kind::Map(a), Kind::Map(b)) => {
             a.len() == b.len()
                 && a.iter()
                     .zip(b)
-                    .all(|(a, b)| a.key == b.key && same(&a.value, &b.value))
+                    .all(|(a, b)| a.key == b.key && same_content(&a.value, &b.value))
         }
         _ => false,
     }
@@ -243,7 +247,7 @@ fn insert(text: &str, at: usize, new: &str) -> String {
 ///
 /// Looked up literally: the parser's word on where a value ends may take a comment in, and a
 /// version needs no escapes.
-fn written(text: &str, entry: &Entry) -> Result<Range<usize>, &'static str> {
+fn version_range(text: &str, entry: &Entry) -> Result<Range<usize>, &'static str> {
     let Kind::Scalar { text: value, plain } = &entry.value.kind else {
         return Err("is no text");
     };
@@ -285,8 +289,8 @@ fn is_quote(c: char) -> bool {
 }
 
 /// Where an entry with its quotes ends.
-fn end_of(text: &str, entry: &Entry) -> usize {
-    match written(text, entry) {
+fn entry_end(text: &str, entry: &Entry) -> usize {
+    match version_range(text, entry) {
         Ok(value) => value.end + usize::from(text[value.end..].starts_with(is_quote)),
         Err(_) => entry.value.span.end.max(entry.span.end),
     }
@@ -314,7 +318,7 @@ fn line_start(text: &str, place: usize) -> usize {
 }
 
 /// The start of the comments that stand right above a line: they are about it.
-fn above_comments(text: &str, line: usize) -> usize {
+fn start_of_comments_above(text: &str, line: usize) -> usize {
     let mut start = line;
     while start > 0 {
         let above = line_start(text, start - 1);

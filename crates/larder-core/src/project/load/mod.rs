@@ -14,11 +14,11 @@ use crate::error::{Error, Result};
 use crate::fs;
 use crate::model::Name;
 
-mod between;
 mod recipes;
+mod references;
 
-use between::{check_between, check_pairs};
-use recipes::{Found, Look, recipes, tree};
+use recipes::{Found, ObservedPath, recipes, tree};
+use references::{check_references, check_versions_and_recipes};
 
 impl Project {
     /// The folder of the project that a folder lies in: the nearest one upwards with a
@@ -46,25 +46,26 @@ impl Project {
     /// files come all at once, sorted by file and place.
     pub fn load(root: &Utf8Path, user: &UserConfig) -> Result<Self> {
         let file = root.join("versions.yml");
-        let (bytes, look) = read_limited(&file)?.ok_or_else(|| {
+        let (bytes, metadata) = read_limited(&file)?.ok_or_else(|| {
             Error::usage(format!("there is no {file}"))
                 .hint("`larder init` makes one; `-C DIR` names another folder")
         })?;
-        Self::load_from(root, file, bytes, look, user)
+        Self::load_from(root, file, bytes, metadata, user)
     }
 
     /// What the project would be if `versions.yml` said this.
     pub fn load_as_if(root: &Utf8Path, versions: &str, user: &UserConfig) -> Result<Self> {
         let file = root.join("versions.yml");
-        let look = fs::stat(&file)?.ok_or_else(|| Error::usage(format!("there is no {file}")))?;
-        Self::load_from(root, file, versions.as_bytes().to_vec(), look, user)
+        let metadata =
+            fs::stat(&file)?.ok_or_else(|| Error::usage(format!("there is no {file}")))?;
+        Self::load_from(root, file, versions.as_bytes().to_vec(), metadata, user)
     }
 
     fn load_from(
         root: &Utf8Path,
         file: Utf8PathBuf,
         bytes: Vec<u8>,
-        look: Metadata,
+        metadata: Metadata,
         user: &UserConfig,
     ) -> Result<Self> {
         let (source, refused) = Source::new("versions.yml".into(), bytes);
@@ -81,24 +82,24 @@ impl Project {
         if settings.too_old {
             return Err(Error::problems(reader.problems));
         }
-        let mut looks = vec![(file.clone(), Some(look))];
-        let (mut recipes, stray) = recipes(&settings, root, user, &mut looks)?;
+        let mut observed_paths = vec![(file.clone(), Some(metadata))];
+        let (mut recipes, misnamed) = recipes(&settings, root, user, &mut observed_paths)?;
         if readable {
-            check_pairs(&settings, &mut recipes, &stray, &mut reader);
+            check_versions_and_recipes(&settings, &mut recipes, &misnamed, &mut reader);
         }
-        check_between(&settings, &mut recipes, &mut reader, readable);
+        check_references(&settings, &mut recipes, &mut reader, readable);
 
         let mut problems = sorted(reader.problems);
         for found in &mut recipes {
             problems.append(&mut sorted(std::mem::take(&mut found.problems)));
         }
-        if let Some(error) = user.broken() {
+        if let Some(error) = user.read_error() {
             return Err(error);
         }
         if !problems.is_empty() {
             return Err(Error::problems(problems));
         }
-        Ok(assemble(settings, recipes, root, file, looks))
+        Ok(assemble(settings, recipes, root, file, observed_paths))
     }
 }
 
@@ -107,7 +108,7 @@ fn assemble(
     recipes: Vec<Found>,
     root: &Utf8Path,
     file: Utf8PathBuf,
-    looks: Vec<Look>,
+    observed_paths: Vec<ObservedPath>,
 ) -> Project {
     let mut files = vec![file];
     let mut subsystems: BTreeMap<Name, Subsystem> = BTreeMap::new();
@@ -136,7 +137,7 @@ fn assemble(
         ci,
         subsystems_dir,
         references: _,
-        lost: _,
+        subsystems_dir_invalid: _,
         too_old: _,
     } = settings;
     Project {
@@ -152,6 +153,6 @@ fn assemble(
         subsystems,
         subsystems_dir,
         files,
-        looks,
+        observed_paths,
     }
 }

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::error::{Problem, Result};
 use crate::fs;
 use crate::model::Name;
-use crate::project::recipe_file::{self, Surroundings};
+use crate::project::recipe_file::{self, RecipeContext};
 use crate::project::syntax::decode::Reader;
 use crate::project::syntax::source::{Source, read_limited};
 use crate::project::syntax::yaml;
@@ -25,7 +25,7 @@ pub(super) struct Found {
     pub(super) name: Option<Name>,
     pub(super) dir: Utf8PathBuf,
     pub(super) source: Source,
-    pub(super) read: Option<recipe_file::Read>,
+    pub(super) read: Option<recipe_file::ReadRecipe>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -38,27 +38,27 @@ enum Folder {
 }
 
 /// What a path looked like just before it was read; `None` where there was nothing.
-pub(super) type Look = (Utf8PathBuf, Option<Metadata>);
+pub(super) type ObservedPath = (Utf8PathBuf, Option<Metadata>);
 
 /// Reads every recipe; also the folders that hold a file named almost like one.
 pub(super) fn recipes(
     settings: &Settings,
     root: &Utf8Path,
     user: &UserConfig,
-    looks: &mut Vec<Look>,
+    observed_paths: &mut Vec<ObservedPath>,
 ) -> Result<(Vec<Found>, BTreeMap<String, Utf8PathBuf>)> {
     let dir = &settings.subsystems_dir;
-    let around = Surroundings {
+    let context = RecipeContext {
         project: &settings.name,
         platforms: &settings.platforms,
         user,
     };
-    let look = |folder: String| -> Result<(Look, Folder)> {
+    let read_folder = |folder: String| -> Result<(ObservedPath, Folder)> {
         let path = dir.join(&folder);
         let recipe = path.join("recipe.yml");
-        if let Some((bytes, look)) = read_limited(&recipe)? {
-            let found = read_recipe(&folder, path, bytes, settings, &around, root);
-            return Ok(((recipe, Some(look)), Folder::Recipe(Box::new(found))));
+        if let Some((bytes, metadata)) = read_limited(&recipe)? {
+            let found = read_recipe(&folder, path, bytes, settings, &context, root);
+            return Ok(((recipe, Some(metadata)), Folder::Recipe(Box::new(found))));
         }
         for wrong in ["recipe.yaml", "recipe.json", "Recipe.yml", "recipe.toml"] {
             let wrong = path.join(wrong);
@@ -69,24 +69,24 @@ pub(super) fn recipes(
         Ok(((recipe, None), Folder::Other))
     };
     // Before it is listed: what comes later is seen by the next run.
-    looks.push((dir.clone(), fs::stat(dir)?));
+    observed_paths.push((dir.clone(), fs::stat(dir)?));
     let mut folders = fs::list(dir)?;
     folders.retain(|name| !name.starts_with('.'));
-    let seen: Result<Vec<(Look, Folder)>> = if folders.len() > MANY {
-        folders.into_par_iter().map(look).collect()
+    let seen: Result<Vec<(ObservedPath, Folder)>> = if folders.len() > MANY {
+        folders.into_par_iter().map(read_folder).collect()
     } else {
-        folders.into_iter().map(look).collect()
+        folders.into_iter().map(read_folder).collect()
     };
-    let (mut found, mut stray) = (Vec::new(), BTreeMap::new());
-    for (look, folder) in seen? {
-        looks.push(look);
+    let (mut found, mut misnamed) = (Vec::new(), BTreeMap::new());
+    for (observed, folder) in seen? {
+        observed_paths.push(observed);
         match folder {
             Folder::Recipe(recipe) => found.push(*recipe),
-            Folder::Misnamed(name, wrong) => drop(stray.insert(name, wrong)),
+            Folder::Misnamed(name, wrong) => drop(misnamed.insert(name, wrong)),
             Folder::Other => {}
         }
     }
-    Ok((found, stray))
+    Ok((found, misnamed))
 }
 
 fn read_recipe(
@@ -94,7 +94,7 @@ fn read_recipe(
     dir: Utf8PathBuf,
     bytes: Vec<u8>,
     settings: &Settings,
-    around: &Surroundings<'_>,
+    context: &RecipeContext<'_>,
     root: &Utf8Path,
 ) -> Found {
     let file = dir.join("recipe.yml");
@@ -131,7 +131,7 @@ fn read_recipe(
     let version = version.unwrap_or_else(|| "0".parse().expect("it is a version"));
     let read = node.map(|node| {
         let name = name.clone().unwrap_or_else(stand_in);
-        recipe_file::read(&node, &name, &version, dir.clone(), around, &mut reader)
+        recipe_file::read(&node, &name, &version, dir.clone(), context, &mut reader)
     });
     let problems = reader.problems;
     Found {
@@ -149,9 +149,9 @@ pub(super) fn tree(source: &Source, reader: &mut Reader<'_>) -> Option<yaml::Nod
         return None;
     }
     let (node, problems) = yaml::parse(source);
-    let silent = problems.is_empty();
+    let is_valid_yaml = problems.is_empty();
     reader.problems.extend(problems);
-    if silent && node.as_ref().is_none_or(yaml::Node::is_null) {
+    if is_valid_yaml && node.as_ref().is_none_or(yaml::Node::is_null) {
         let hint = match source.file.file_name() {
             Some("versions.yml") => "it needs at least `versions: {}`",
             _ => "it needs at least `binaries:` and one of `upstream:` and `build:`",

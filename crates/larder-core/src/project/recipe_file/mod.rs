@@ -24,7 +24,7 @@ use templates::{check_rendering, check_templates};
 use upstream::upstream;
 
 /// What a recipe takes from the project.
-pub struct Surroundings<'a> {
+pub struct RecipeContext<'a> {
     /// The project's name.
     pub project: &'a str,
     /// The project's platforms.
@@ -34,8 +34,8 @@ pub struct Surroundings<'a> {
 }
 
 /// A recipe that was read.
-pub struct Read {
-    /// The subsystem, as far as it could be read; `None` where a part is missing that nothing can
+pub struct ReadRecipe {
+    /// The subsystem, as far as it could be read; `None` where a part is missing that unreadable can
     /// stand in for.
     pub subsystem: Option<Subsystem>,
     /// `needs` and `build.needs` with their places.
@@ -50,16 +50,16 @@ pub fn read(
     name: &Name,
     version: &Version,
     dir: Utf8PathBuf,
-    around: &Surroundings<'_>,
+    context: &RecipeContext<'_>,
     reader: &mut Reader<'_>,
-) -> Read {
-    let nothing = Read {
+) -> ReadRecipe {
+    let unreadable = ReadRecipe {
         subsystem: None,
         needs: Vec::new(),
         package: None,
     };
     let Some(recipe) = RawRecipe::decode(node, Spot::File, reader) else {
-        return nothing;
+        return unreadable;
     };
     let faults = check_templates(&recipe, reader);
 
@@ -68,7 +68,7 @@ pub fn read(
     let binaries = binaries_at.clone().map(|list| binaries(list, reader));
     let platforms = match recipe.platforms.clone() {
         Some(NonEmpty(list)) => distinct("platforms", list, reader),
-        None => around.platforms.to_vec(),
+        None => context.platforms.to_vec(),
     };
     let needs_at: Vec<At<Name>> = recipe.needs.clone().unwrap_or_default();
     let build_needs_at: Vec<At<Name>> = recipe
@@ -101,7 +101,7 @@ pub fn read(
     let (Some(binaries), Some((package, package_at))) =
         (binaries.filter(|list| !list.is_empty()), package)
     else {
-        return Read {
+        return ReadRecipe {
             subsystem: None,
             needs: all_needs,
             package: None,
@@ -122,12 +122,12 @@ pub fn read(
         package,
         verify: recipe.verify.as_ref().map(|at| Template(at.value.clone())),
         limits,
-        project: around.project.to_owned(),
+        project: context.project.to_owned(),
     };
     if faults == 0 {
-        check_rendering(&subsystem, &recipe, around.user, reader);
+        check_rendering(&subsystem, &recipe, context.user, reader);
     }
-    Read {
+    ReadRecipe {
         subsystem: Some(subsystem),
         needs: all_needs,
         package: Some(package_at),

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::model::Platform;
-use crate::project::domain::layers;
+use crate::project::domain::override_words;
 use crate::project::render::{Half, Place};
 use crate::project::syntax::decode::{At, Pairs};
 use crate::project::typed::recipe::{RawChecksums, RawRecipe, RawUpstream, RawUpstreamKeys};
@@ -33,7 +33,7 @@ pub(super) fn place_of<'a>(
                 .find(|(known, _)| known.value.0 == *word)
                 .and_then(|(_, keys)| keys.as_ref())
         };
-        let words = layers(platform);
+        let words = override_words(platform);
         words
             .iter()
             .rev()

@@ -88,7 +88,7 @@ pub(super) fn check_templates(recipe: &RawRecipe, reader: &mut Reader<'_>) -> us
     for (text, span, scope) in templates {
         for fault in template::faults(text, scope) {
             count += 1;
-            note(&fault, span, text, reader);
+            report(&fault, span, text, reader);
         }
     }
     count
@@ -102,7 +102,7 @@ pub(super) fn check_rendering(
     reader: &mut Reader<'_>,
 ) {
     let user = Some(user);
-    let mut told: Vec<(Range<usize>, String)> = Vec::new();
+    let mut reported: Vec<(Range<usize>, String)> = Vec::new();
     let mut folders: Vec<Utf8PathBuf> = Vec::new();
     for &platform in &subsystem.platforms {
         let mut flaws = Vec::new();
@@ -134,9 +134,9 @@ pub(super) fn check_rendering(
                 continue;
             };
             // One fault shows once, not once per platform.
-            if told.iter().all(|(at, _)| *at != span) {
-                told.push((span.clone(), fault.message.clone()));
-                note(&fault, &span, text.unwrap_or(""), reader);
+            if reported.iter().all(|(at, _)| *at != span) {
+                reported.push((span.clone(), fault.message.clone()));
+                report(&fault, &span, text.unwrap_or(""), reader);
             }
         }
     }
@@ -166,7 +166,7 @@ fn folder_fault(path: &Utf8Path, dir: &Utf8Path) -> Option<Fault> {
     })
 }
 
-fn note(fault: &Fault, span: &Range<usize>, text: &str, reader: &mut Reader<'_>) {
+fn report(fault: &Fault, span: &Range<usize>, text: &str, reader: &mut Reader<'_>) {
     let place = fault.range.as_ref().map_or_else(
         || span.clone(),
         |range| within(&reader.source.text, span, text, range),

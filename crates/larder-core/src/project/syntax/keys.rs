@@ -37,7 +37,7 @@ pub fn decode_keys<T: Keys>(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>
         return None;
     };
     let mut keys = T::default();
-    let mut meant_names = Vec::new();
+    let mut suggested_keys = Vec::new();
     for entry in entries {
         if !keys.take(entry, reader) {
             let names = T::names();
@@ -45,9 +45,9 @@ pub fn decode_keys<T: Keys>(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>
                 Spot::File => String::new(),
                 spot => format!(" in {}", spot.to_string().replace("each value in ", "")),
             };
-            if let Some(meant) = suggestions::nearest(&entry.key, names.iter().copied()) {
-                meant_names.push(meant);
-                keys.misspelled(meant, &entry.span);
+            if let Some(suggestion) = suggestions::nearest(&entry.key, names.iter().copied()) {
+                suggested_keys.push(suggestion);
+                keys.misspelled(suggestion, &entry.span);
             }
             let hint = suggestions::hint(&entry.key, names.iter().copied());
             reader.problem(
@@ -58,7 +58,8 @@ pub fn decode_keys<T: Keys>(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>
         }
     }
     for required in T::required() {
-        if !entries.iter().any(|entry| entry.key == *required) && !meant_names.contains(required) {
+        if !entries.iter().any(|entry| entry.key == *required) && !suggested_keys.contains(required)
+        {
             let message = match spot {
                 Spot::File => format!("the key `{required}` is missing"),
                 spot => format!(

@@ -40,7 +40,7 @@ pub struct Settings {
     /// References to subsystems, to be checked once all are known.
     pub references: Vec<Reference>,
     /// Where the recipes are is not known.
-    pub lost: bool,
+    pub subsystems_dir_invalid: bool,
     /// Larder itself is too old for this project: nothing else is worth telling.
     pub too_old: bool,
 }
@@ -71,7 +71,7 @@ impl Settings {
             ci: Vec::new(),
             subsystems_dir: root.join("subsystems"),
             references: Vec::new(),
-            lost: false,
+            subsystems_dir_invalid: false,
             too_old: false,
         }
     }
@@ -233,7 +233,7 @@ pub fn settings(
                 format!("`{value}` can't be the folder of the recipes"),
                 hint,
             );
-            settings.lost = true;
+            settings.subsystems_dir_invalid = true;
         }
         settings.subsystems_dir = join(root, &value);
     }

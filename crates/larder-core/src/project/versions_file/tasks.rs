@@ -123,10 +123,13 @@ pub(super) fn check_tasks(
         }
     }
     for cycle in cycles::find(&edges) {
-        let told: Vec<&str> = cycle.nodes.iter().map(|node| names[*node]).collect();
+        let cycle_names: Vec<&str> = cycle.nodes.iter().map(|node| names[*node]).collect();
         reader.problem(
             &cycle.closed_by,
-            format!("tasks need each other in a circle: {}", told.join(" -> ")),
+            format!(
+                "tasks need each other in a circle: {}",
+                cycle_names.join(" -> ")
+            ),
             "remove one of these needs",
         );
     }

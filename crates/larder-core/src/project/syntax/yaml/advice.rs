@@ -22,7 +22,7 @@ impl Builder<'_> {
         let indent = line.len() - line.trim_start().len();
         if let Some(tab) = line[..indent].find('\t') {
             let tab = line_start + tab;
-            self.note(
+            self.report(
                 tab..tab + 1,
                 "a tab in the indentation",
                 "indent with spaces",
@@ -57,7 +57,7 @@ impl Builder<'_> {
         } else {
             "look at the indentation: keys of one mapping start in the same column".to_owned()
         };
-        self.note(at..end, format!("not valid YAML: {info}"), hint);
+        self.report(at..end, format!("not valid YAML: {info}"), hint);
         Stop
     }
 

@@ -95,7 +95,7 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    fn note(&mut self, span: Range<usize>, message: impl Into<String>, hint: impl Into<String>) {
+    fn report(&mut self, span: Range<usize>, message: impl Into<String>, hint: impl Into<String>) {
         self.problems
             .push(self.source.problem(span, message, Some(hint.into())));
     }
@@ -111,7 +111,7 @@ impl Builder<'_> {
                     documents += 1;
                     if documents > 1 {
                         let start = self.range(span).start;
-                        self.note(
+                        self.report(
                             start
                                 ..start
                                     + if text[start..].starts_with("---") {
@@ -156,7 +156,7 @@ impl Builder<'_> {
             }
             Event::Alias(id) => {
                 let Some(node) = self.anchors.get(&id).cloned() else {
-                    self.note(
+                    self.report(
                         range,
                         "this alias stands inside what it repeats",
                         "write the values out",
@@ -272,7 +272,7 @@ impl Builder<'_> {
         if self.nodes <= MAX_NODES {
             return Ok(());
         }
-        self.note(
+        self.report(
             range.clone(),
             format!("the file holds more than {MAX_NODES} values"),
             "aliases count as all that they repeat; split the file or write less",
@@ -289,7 +289,7 @@ impl Builder<'_> {
 
     fn too_deep(&mut self, range: &Range<usize>) -> Stop {
         let message = format!("nested more than {MAX_DEPTH} levels deep");
-        self.note(
+        self.report(
             range.clone(),
             message,
             "nothing in these files needs more than a handful",
@@ -300,7 +300,7 @@ impl Builder<'_> {
     fn refuse_tag(&mut self, tagged: bool, range: &Range<usize>) {
         if tagged {
             let message = "YAML tags are not supported";
-            self.note(
+            self.report(
                 range.clone(),
                 message,
                 "remove the tag; values are kept as the text that was written",

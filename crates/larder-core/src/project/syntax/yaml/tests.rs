@@ -15,8 +15,8 @@ fn source(text: &str) -> Source {
 }
 
 /// A tree as text: scalars as they are, each with what stands at its place in the file.
-fn told(text: &str) -> String {
-    fn tell(node: &Node, text: &str, out: &mut String) {
+fn describe(text: &str) -> String {
+    fn write_node(node: &Node, text: &str, out: &mut String) {
         match &node.kind {
             Kind::Scalar { text: value, .. } => {
                 let place = &text[node.span.clone()];
@@ -29,7 +29,7 @@ fn told(text: &str) -> String {
             Kind::List(items) => {
                 out.push('[');
                 for item in items {
-                    tell(item, text, out);
+                    write_node(item, text, out);
                     out.push(' ');
                 }
                 out.push(']');
@@ -39,7 +39,7 @@ fn told(text: &str) -> String {
                 for entry in entries {
                     out.push_str(&text[entry.span.clone()]);
                     out.push('=');
-                    tell(&entry.value, text, out);
+                    write_node(&entry.value, text, out);
                     out.push(' ');
                 }
                 out.push('}');
@@ -50,29 +50,32 @@ fn told(text: &str) -> String {
     let (node, problems) = parse(&source);
     assert_eq!(problems, [], "{text}");
     let mut out = String::new();
-    tell(&node.expect("a tree"), text, &mut out);
+    write_node(&node.expect("a tree"), text, &mut out);
     out
 }
 
 #[test]
 fn scalars_stay_the_text_that_was_written() {
     assert_eq!(
-        told("a: 1.10\nb: yes\nc: 0o17\nd: 1e3\ne: 2024-01-01\n"),
+        describe("a: 1.10\nb: yes\nc: 0o17\nd: 1e3\ne: 2024-01-01\n"),
         "{a=1.10 b=yes c=0o17 d=1e3 e=2024-01-01 }"
     );
-    assert_eq!(told("a: \"x\\ty\"\n"), r#"{a=?"x\ty"@"\"x\\ty\"" }"#);
+    assert_eq!(describe("a: \"x\\ty\"\n"), r#"{a=?"x\ty"@"\"x\\ty\"" }"#);
 }
 
 #[test]
 fn places_are_bytes_whatever_the_letters() {
-    assert_eq!(told("ä: ö  # ü\nx: [é, ñandú]\n"), "{ä=ö x=[é ñandú ] }");
-    assert_eq!(told("\u{feff}a: b\n"), "{a=b }");
-    assert_eq!(told("a: b\r\nc: d\r\n"), "{a=b c=d }");
+    assert_eq!(
+        describe("ä: ö  # ü\nx: [é, ñandú]\n"),
+        "{ä=ö x=[é ñandú ] }"
+    );
+    assert_eq!(describe("\u{feff}a: b\n"), "{a=b }");
+    assert_eq!(describe("a: b\r\nc: d\r\n"), "{a=b c=d }");
 }
 
 #[test]
 fn aliases_repeat_what_they_name() {
-    assert_eq!(told("a: &x [1, 2]\nb: *x\n"), "{a=[1 2 ] b=[1 2 ] }");
+    assert_eq!(describe("a: &x [1, 2]\nb: *x\n"), "{a=[1 2 ] b=[1 2 ] }");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! What the files of a project say about each other: versions and recipes belong together, names
-//! are known, needs form no circle, packages have names of their own.
+//! are known, needs form no cycle, packages have names of their own.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,10 +14,10 @@ use crate::project::versions_file::{Reference, Settings};
 use crate::suggestions;
 
 /// A recipe without a version, a version without a recipe.
-pub(super) fn check_pairs(
+pub(super) fn check_versions_and_recipes(
     settings: &Settings,
     recipes: &mut [Found],
-    stray: &BTreeMap<String, Utf8PathBuf>,
+    misnamed: &BTreeMap<String, Utf8PathBuf>,
     reader: &mut Reader<'_>,
 ) {
     let named: HashSet<Name> = recipes
@@ -34,7 +34,10 @@ pub(super) fn check_pairs(
     };
     let mut explained: Vec<&str> = Vec::new();
     for (name, (_, span)) in &settings.versions {
-        if settings.lost || named.contains(name) || reader.problems.len() > TOO_MANY {
+        if settings.subsystems_dir_invalid
+            || named.contains(name)
+            || reader.problems.len() > TOO_MANY
+        {
             continue;
         }
         let recipe = shown(
@@ -47,7 +50,7 @@ pub(super) fn check_pairs(
             .iter()
             .filter(|known| !settings.versions.contains_key(*known))
             .map(Name::as_str);
-        let hint = if let Some(wrong) = stray.get(name.as_str()) {
+        let hint = if let Some(wrong) = misnamed.get(name.as_str()) {
             explained.push(name.as_str());
             format!("rename {} to recipe.yml", shown(wrong))
         } else if let Some(near) = suggestions::nearest(name.as_str(), unpinned) {
@@ -57,7 +60,7 @@ pub(super) fn check_pairs(
         };
         reader.problem(span, format!("`{name}` has a version but no recipe"), hint);
     }
-    for (folder, wrong) in stray
+    for (folder, wrong) in misnamed
         .iter()
         .filter(|(folder, _)| !explained.contains(&folder.as_str()))
     {
@@ -96,7 +99,7 @@ pub(super) fn check_pairs(
 }
 
 /// What files say about each other's subsystems.
-pub(super) fn check_between(
+pub(super) fn check_references(
     settings: &Settings,
     recipes: &mut [Found],
     reader: &mut Reader<'_>,
@@ -145,8 +148,8 @@ pub(super) fn check_between(
             }
         }
     }
-    for circle in cycles::find(&edges) {
-        let told: Vec<&str> = circle
+    for cycle in cycles::find(&edges) {
+        let names: Vec<&str> = cycle
             .nodes
             .iter()
             .filter_map(|n| recipes[*n].name.as_ref())
@@ -154,13 +157,13 @@ pub(super) fn check_between(
             .collect();
         let message = format!(
             "subsystems need each other in a circle: {}",
-            told.join(" -> ")
+            names.join(" -> ")
         );
-        let found = &mut recipes[circle.closed_in];
+        let found = &mut recipes[cycle.closed_in];
         let hint = "remove one of these from `needs` or `build.needs`".to_owned();
         found
             .problems
-            .push(found.source.problem(circle.closed_by, message, Some(hint)));
+            .push(found.source.problem(cycle.closed_by, message, Some(hint)));
     }
     let mut packages: BTreeMap<String, Name> = BTreeMap::new();
     for found in recipes.iter_mut() {

@@ -1,14 +1,14 @@
 //! Urls as people write them in files.
 
 /// How a url of bytes is asked.
-pub enum Web<'a> {
+pub enum UrlScheme<'a> {
     Https,
     /// Plainly, at this host.
     Http(&'a str),
 }
 
 /// What a url of bytes is, or why it can't be one.
-pub fn web_url(url: &str) -> Result<Web<'_>, (String, &'static str)> {
+pub fn parse_url(url: &str) -> Result<UrlScheme<'_>, (String, &'static str)> {
     let bad = |why: &str, hint| Err((format!("`{url}` can't be used: {why}"), hint));
     let Some((scheme, rest)) = url.split_once("://") else {
         return bad("it is not a url", "such as https://example.com/file.tar.gz");
@@ -30,8 +30,8 @@ pub fn web_url(url: &str) -> Result<Web<'_>, (String, &'static str)> {
         return bad("it holds white space", "write %20 for a space");
     }
     match scheme {
-        "https" => Ok(Web::Https),
-        "http" => Ok(Web::Http(match authority.strip_prefix('[') {
+        "https" => Ok(UrlScheme::Https),
+        "http" => Ok(UrlScheme::Http(match authority.strip_prefix('[') {
             Some(v6) => v6.split(']').next().unwrap_or(""),
             None => authority.split(':').next().unwrap_or(""),
         })),
