@@ -150,7 +150,7 @@ fn places_that_are_no_project_are_told_apart() {
     env.remove("versions.yml");
     assert!(said(&["status"]).contains("or above\n  help: `larder init` makes one here"));
     env.write("versions.yml/x", "");
-    assert!(said(&["status"]).contains("help: the versions.yml here is no file"));
+    assert!(said(&["status"]).contains("help: the versions.yml here is not a file"));
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn a_url_source_without_a_digest() {
 #[test]
 fn a_rev_without_git() {
     insta::assert_snapshot!(build("{source: {dir: ., rev: v1}, commands: [make]}"), @r"
-    error: `rev` has a meaning beside `git` only
+    error: `rev` can be used only with `git`
      --> subsystems/x/recipe.yml:2:26
       |
     2 | build: {source: {dir: ., rev: v1}, commands: [make]}
@@ -123,7 +123,7 @@ fn a_source_folder_that_is_not_there() {
     2 | build: {source: {dir: ../nowhere}, commands: [make]}
       |                       ^^^^^^^^^^
       |
-      = help: `dir` is relative to the recipe's folder: [root]/subsystems/nowhere is to be a folder, which may be empty
+      = help: `dir` is relative to the recipe's folder: [root]/subsystems/nowhere must be a folder, which can be empty
     ");
 }
 
@@ -136,7 +136,7 @@ fn a_source_folder_that_is_a_file() {
     2 | build: {source: {dir: recipe.yml}, commands: [make]}
       |                       ^^^^^^^^^^
       |
-      = help: `dir` is relative to the recipe's folder: [root]/subsystems/x/recipe.yml is to be a folder, which may be empty
+      = help: `dir` is relative to the recipe's folder: [root]/subsystems/x/recipe.yml must be a folder, which can be empty
     ");
 }
 

@@ -167,7 +167,7 @@ fn an_unknown_key_in_a_recipe() {
 #[test]
 fn includes_that_lie_outside() {
     insta::assert_snapshot!(package("{include: [../LICENSE, /etc/passwd, 'a\\b', docs/, ., .hidden]}"), @r#"
-    error: the included file `../LICENSE` may lie outside
+    error: the path of the included file `../LICENSE` may lead outside its folder
      --> subsystems/x/recipe.yml:2:21
       |
     2 | package: {include: [../LICENSE, /etc/passwd, 'a\b', docs/, ., .hidden]}
@@ -175,7 +175,7 @@ fn includes_that_lie_outside() {
       |
       = help: a path with `/`, relative to {{ out }}, the source or the archive's top folder
 
-    error: the included file `/etc/passwd` may lie outside
+    error: the path of the included file `/etc/passwd` may lead outside its folder
      --> subsystems/x/recipe.yml:2:33
       |
     2 | package: {include: [../LICENSE, /etc/passwd, 'a\b', docs/, ., .hidden]}
@@ -183,7 +183,7 @@ fn includes_that_lie_outside() {
       |
       = help: a path with `/`, relative to {{ out }}, the source or the archive's top folder
 
-    error: the included file `a\b` may lie outside
+    error: the path of the included file `a\b` may lead outside its folder
      --> subsystems/x/recipe.yml:2:46
       |
     2 | package: {include: [../LICENSE, /etc/passwd, 'a\b', docs/, ., .hidden]}
@@ -226,7 +226,7 @@ fn includes_with_one_name() {
     2 | package: {include: [LICENSE, docs/license, x, y/X.exe]}
       |                              ^^^^^^^^^^^^
       |
-      = help: files of an artifact lie side by side, so each needs a name of its own, whatever its case
+      = help: all files of an artifact are in one folder, so each needs a different name, also where case is ignored
 
     error: the included file `x` has the name of a binary
      --> subsystems/x/recipe.yml:2:44
@@ -234,7 +234,7 @@ fn includes_with_one_name() {
     2 | package: {include: [LICENSE, docs/license, x, y/X.exe]}
       |                                            ^
       |
-      = help: files of an artifact lie side by side, so each needs a name of its own, whatever its case
+      = help: all files of an artifact are in one folder, so each needs a different name, also where case is ignored
 
     error: the included file `X.exe` has the name of a binary
      --> subsystems/x/recipe.yml:2:47
@@ -242,7 +242,7 @@ fn includes_with_one_name() {
     2 | package: {include: [LICENSE, docs/license, x, y/X.exe]}
       |                                               ^^^^^^^
       |
-      = help: files of an artifact lie side by side, so each needs a name of its own, whatever its case
+      = help: all files of an artifact are in one folder, so each needs a different name, also where case is ignored
     ");
 }
 

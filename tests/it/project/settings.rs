@@ -77,20 +77,20 @@ fn a_github_hub_by_its_url() {
 #[test]
 fn a_hub_over_plain_http() {
     insta::assert_snapshot!(versions("hub: {http: \"http://example.com/hub\"}\n"), @r#"
-    error: `http://example.com/hub` can't be used: plain http can be changed on its way
+    error: `http://example.com/hub` can't be used: bytes sent over plain http can be changed on the way
      --> versions.yml:2:13
       |
     2 | hub: {http: "http://example.com/hub"}
       |             ^^^^^^^^^^^^^^^^^^^^^^^^
       |
-      = help: use https; or allow the host for yourself: `allow_http` in your config.yml
+      = help: use https, or allow the host in your own config.yml with `allow_http`
     "#);
 }
 
 #[test]
 fn a_hub_with_a_secret_in_it() {
     insta::assert_snapshot!(versions("hub: {http: \"https://me:secret@example.com\"}\n"), @r#"
-    error: `https://me:secret@example.com` can't be used: it holds a user or password
+    error: `https://me:secret@example.com` can't be used: it contains a user or a password
      --> versions.yml:2:13
       |
     2 | hub: {http: "https://me:secret@example.com"}

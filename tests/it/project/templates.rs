@@ -115,7 +115,7 @@ fn out_where_there_is_none() {
     2 | upstream: {url: 'https://example.com/{{ out }}/x'}
       |                                         ^^^
       |
-      = help: `out` is a folder of the build: only `build.env` and `build.commands` know it
+      = help: `out` is a folder of the build: it is available only in `build.env` and `build.commands`
     ");
 }
 
@@ -135,13 +135,13 @@ fn a_filter_that_does_not_exist() {
 #[test]
 fn an_attribute_of_a_text() {
     insta::assert_snapshot!(upstream("{url: 'https://example.com/{{ version.major }}'}"), @r"
-    error: the template uses something that is not defined: `version.major` is undefined
+    error: the template uses an undefined value: `version.major` is undefined
      --> subsystems/x/recipe.yml:2:41
       |
     2 | upstream: {url: 'https://example.com/{{ version.major }}'}
       |                                         ^^^^^^^^^^^^^
       |
-      = help: all variables are texts
+      = help: every variable is a text
     ");
 }
 
@@ -167,6 +167,6 @@ fn a_template_that_renders_to_nothing() {
     2 | upstream: {github: a/b, asset: "{{ 'x' if os == 'linux' else '' }}"}
       |                                ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       |
-      = help: expected a text of one line, without space around it
+      = help: expected a text of one line, without spaces at its start or end
     "#);
 }

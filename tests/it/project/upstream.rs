@@ -31,7 +31,7 @@ fn an_upstream_of_no_kind() {
 #[test]
 fn an_upstream_without_an_asset() {
     insta::assert_snapshot!(upstream("{github: nats-io/nats-server}"), @r#"
-    error: `asset` is missing beside `github` for linux-amd64
+    error: `github` needs `asset`, which is missing for linux-amd64
      --> subsystems/x/recipe.yml:2:1
       |
     2 | upstream: {github: nats-io/nats-server}
@@ -57,7 +57,7 @@ fn an_upstream_that_is_no_repository() {
 #[test]
 fn an_asset_beside_a_url() {
     insta::assert_snapshot!(upstream("{url: 'https://example.com/x', asset: x}"), @r"
-    error: `asset` has a meaning beside `github` only
+    error: `asset` can be used only with `github`
      --> subsystems/x/recipe.yml:2:42
       |
     2 | upstream: {url: 'https://example.com/x', asset: x}
@@ -96,13 +96,13 @@ fn a_tag_that_can_not_be() {
 #[test]
 fn a_url_over_plain_http() {
     insta::assert_snapshot!(upstream("{url: 'http://example.com/{{ version }}'}"), @r"
-    error: `http://example.com/v1.2.3` can't be used: plain http can be changed on its way
+    error: `http://example.com/v1.2.3` can't be used: bytes sent over plain http can be changed on the way
      --> subsystems/x/recipe.yml:2:17
       |
     2 | upstream: {url: 'http://example.com/{{ version }}'}
       |                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       |
-      = help: use https; or allow the host for yourself: `allow_http` in your config.yml
+      = help: use https, or allow the host in your own config.yml with `allow_http`
     ");
 }
 
@@ -128,7 +128,7 @@ fn a_checksums_file_beside_a_url() {
     2 | upstream: {url: 'https://example.com/x', checksums: SHA256SUMS}
       |                                                     ^^^^^^^^^^
       |
-      = help: beside `github` it is an asset of the release; else write a url, or {linux-amd64: <sha256>, ...}
+      = help: with `github` it is an asset of the release; otherwise write a url, or {linux-amd64: <sha256>, ...}
     ");
 }
 
@@ -300,13 +300,13 @@ fn extract_without_exe() {
 #[test]
 fn extract_that_forgets_a_binary() {
     insta::assert_snapshot!(recipe("binaries: [x, y]\nupstream: {url: 'https://example.com/x', extract: {'x{{ exe }}': 'x{{ exe }}'}}"), @r"
-    error: `extract` says nothing about the binary `y`
+    error: `extract` has no line for the binary `y`
      --> subsystems/x/recipe.yml:2:42
       |
     2 | upstream: {url: 'https://example.com/x', extract: {'x{{ exe }}': 'x{{ exe }}'}}
       |                                          ^^^^^^^
       |
-      = help: with `extract`, each binary needs its line
+      = help: with `extract`, every binary needs a line
     ");
 }
 
@@ -326,13 +326,13 @@ fn extract_with_a_bad_glob() {
 #[test]
 fn extract_to_one_file_twice() {
     insta::assert_snapshot!(upstream("{url: 'https://example.com/x', extract: {'a/x': 'x{{ exe }}', 'b/x': 'x{{ exe }}'}}"), @r"
-    error: two globs make the file `x`
+    error: two globs give the file `x`
      --> subsystems/x/recipe.yml:2:80
       |
     2 | upstream: {url: 'https://example.com/x', extract: {'a/x': 'x{{ exe }}', 'b/x': 'x{{ exe }}'}}
       |                                                                                ^^^^^^^^^^^^
       |
-      = help: exactly one match makes each file
+      = help: each file comes from exactly one match
     ");
 }
 

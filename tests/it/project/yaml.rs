@@ -71,7 +71,7 @@ fn a_colon_in_a_text() {
     2 | project: a: b
       |           ^
       |
-      = help: a text that holds `: ` needs quotes
+      = help: a text that contains `: ` needs quotes
     ");
 }
 
@@ -104,7 +104,7 @@ fn bad_indentation() {
 #[test]
 fn a_key_twice() {
     insta::assert_snapshot!(yaml("versions: {}\nproject: a\nupload: ci\nproject: b\n"), @r"
-    error: the key `project` is there twice
+    error: the key `project` is set twice
      --> versions.yml:4:1
       |
     4 | project: b
@@ -133,7 +133,7 @@ fn a_version_twice() {
       |
       = help: write subsystems/arc/recipe.yml, or remove the version
 
-    error: the key `nats` is there twice
+    error: the key `nats` is set twice
      --> versions.yml:4:3
       |
     4 |   nats: v2
@@ -253,7 +253,7 @@ fn an_alias_of_nothing() {
 #[test]
 fn an_alias_of_itself() {
     insta::assert_snapshot!(yaml("versions: &a {x: *a}\n"), @r"
-    error: this alias stands inside what it repeats
+    error: this alias is inside the value that it repeats
      --> versions.yml:1:18
       |
     1 | versions: &a {x: *a}
@@ -265,7 +265,7 @@ fn an_alias_of_itself() {
 
 #[test]
 fn billion_laughs() {
-    insta::assert_snapshot!(first_line(&laughs()), @"error: the file holds more than 50000 values");
+    insta::assert_snapshot!(first_line(&laughs()), @"error: the file has more than 50000 values");
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn nesting_of_mappings() {
 
 #[test]
 fn values_without_end() {
-    insta::assert_snapshot!(first_line(&format!("versions: {{}}\nci: [{}]\n", "a,".repeat(200_000))), @"error: the file holds more than 50000 values");
+    insta::assert_snapshot!(first_line(&format!("versions: {{}}\nci: [{}]\n", "a,".repeat(200_000))), @"error: the file has more than 50000 values");
 }
 
 #[test]

@@ -1,19 +1,20 @@
-//! Circles among things that need each other, cycles as `a -> b -> a`.
+//! Finds cycles among things that need each other.
 
 use std::ops::Range;
 
-/// A circle.
+/// A cycle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cycle {
-    /// Its nodes in order; the first comes again at the end.
+    /// Its nodes in order; the first node is repeated at the end.
     pub nodes: Vec<usize>,
-    /// Place of the need that closes it.
+    /// The place of the need that closes the cycle.
     pub closed_by: Range<usize>,
-    /// The node whose need that is.
+    /// The node that has this need.
     pub closed_in: usize,
 }
 
-/// One circle for each need that closes one on a walk in the given order, each node walked once.
+/// Returns one cycle for each edge that closes one in a depth-first walk in the given order. Each node
+/// is visited once, so the time is linear.
 pub fn find(edges: &[Vec<(usize, Range<usize>)>]) -> Vec<Cycle> {
     #[derive(Clone, Copy, PartialEq)]
     enum State {
@@ -28,7 +29,7 @@ pub fn find(edges: &[Vec<(usize, Range<usize>)>]) -> Vec<Cycle> {
             continue;
         }
         state[start] = State::Open;
-        // An own stack: a chain of needs may be longer than the thread's stack is deep.
+        // Not recursive, because a long chain of needs could overflow the thread's stack.
         let mut path = vec![(start, 0)];
         while let Some((node, next)) = path.last_mut() {
             let node = *node;
@@ -74,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn circles_are_found_once() {
+    fn each_cycle_is_found_once() {
         assert_eq!(cycles(&[&[1], &[2], &[]]), Vec::<Vec<usize>>::new());
         assert_eq!(
             cycles(&[&[1, 2], &[3], &[3], &[]]),

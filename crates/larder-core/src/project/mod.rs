@@ -1,17 +1,18 @@
-//! `versions.yml` and recipes → a checked [`Project`], with every problem at its place.
+//! Reads `versions.yml` and the recipes into a checked [`Project`], and reports every problem at its
+//! place.
 //!
-//! As typed and as used are different types: `typed` mirrors the files (and gives the JSON
-//! Schemas), the types of `domain` are checked. Conversion is the only place that can fail. Knows
-//! nothing of what is installed, cached or released.
+//! What is written and what is used have different types: `typed` mirrors the files (and gives the
+//! JSON Schemas), and the types of `domain` are checked. Only the conversion between them can fail.
+//! This module does not depend on what is installed, cached or released.
 //!
 //! ```text
 //! text ── syntax ──▶ typed ── versions_file, recipe_file ──▶ domain ── load ──▶ Project
 //!         (tree,              (what keys mean together,                (what files say
 //!         decoding)            templates tried by render)               about each other)
 //! ```
-//! Problems are noted and reading goes on, so that one run shows them all. `render` fills a
-//! recipe's templates in for a platform, with `template`; `user` is the user's own `config.yml`;
-//! `edit` changes versions.yml and nothing but what was asked for.
+//! Reading goes on after a problem, so that one run shows them all. `render` fills in a recipe's
+//! templates for a platform, with `template`; `user` is the user's own `config.yml`; `edit` changes
+//! the text of versions.yml.
 
 mod cycles;
 mod domain;

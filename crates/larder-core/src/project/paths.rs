@@ -1,9 +1,9 @@
-//! Paths as people write them in files.
+//! Resolves paths that people write in files.
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
-/// `text` seen from a folder, `.` and `..` resolved by name: what is told and hashed has no
-/// detours.
+/// Joins `text` to a folder and resolves `.` and `..` by name, without reading the disk, so that two
+/// spellings of a path are shown and hashed alike.
 pub fn join(base: &Utf8Path, text: &str) -> Utf8PathBuf {
     let mut path = Utf8PathBuf::new();
     for component in base.join(text).components() {

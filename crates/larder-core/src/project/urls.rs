@@ -1,13 +1,13 @@
-//! Urls as people write them in files.
+//! Checks of urls that people write in files.
 
-/// How a url of bytes is asked.
+/// How a url is requested.
 pub enum UrlScheme<'a> {
     Https,
-    /// Plainly, at this host.
+    /// Plain http, from this host.
     Http(&'a str),
 }
 
-/// What a url of bytes is, or why it can't be one.
+/// Parses a url that bytes are downloaded from. The error is a message and a hint.
 pub fn parse_url(url: &str) -> Result<UrlScheme<'_>, (String, &'static str)> {
     let bad = |why: &str, hint| Err((format!("`{url}` can't be used: {why}"), hint));
     let Some((scheme, rest)) = url.split_once("://") else {
@@ -22,12 +22,12 @@ pub fn parse_url(url: &str) -> Result<UrlScheme<'_>, (String, &'static str)> {
     }
     if authority.contains('@') {
         return bad(
-            "it holds a user or password",
+            "it contains a user or a password",
             "secrets come from the environment, never from these files",
         );
     }
     if url.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return bad("it holds white space", "write %20 for a space");
+        return bad("it contains white space", "write %20 for a space");
     }
     match scheme {
         "https" => Ok(UrlScheme::Https),

@@ -1,6 +1,6 @@
-//! The user's own configuration, `config.yml`: what a project must not decide for those who use it.
-//! As strict as the project's files, and knows nothing of them. Which file it is, and what
-//! variables say, is handed in.
+//! The user's own configuration, `config.yml`: settings that a project must not make for its users.
+//! It is read as strictly as the project's files and does not depend on them. The caller passes the
+//! file's path and the values of environment variables.
 
 use std::sync::OnceLock;
 
@@ -19,28 +19,28 @@ use super::urls::{UrlScheme, parse_url};
 /// What the user configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserSettings {
-    /// Stands in for `https://github.com` where originals are downloaded.
+    /// The mirror to use in place of `https://github.com` when originals are downloaded.
     pub github_mirror: Option<String>,
-    /// Hosts that may be spoken to over plain http, besides this machine.
+    /// The hosts that plain http is allowed for, besides this machine.
     pub allow_http: Vec<String>,
 }
 
 /// Where the user's configuration comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserSource {
-    /// Its file; `None` where nothing tells where it would be.
+    /// The file; `None` if the environment does not say where it would be.
     pub file: Option<Utf8PathBuf>,
-    /// The variable that names the file, if one does: then the file must be there, and its path
-    /// must be absolute.
+    /// The environment variable that names the file, if one does. The file must then exist, and its
+    /// path must be absolute.
     pub named_by: Option<&'static str>,
-    /// Beats the file's `github_mirror`.
+    /// The mirror from the environment, which takes precedence over the file's `github_mirror`.
     pub github_mirror: Option<String>,
-    /// Hosts besides those of the file's `allow_http`.
+    /// The hosts from the environment, which are added to the file's `allow_http`.
     pub allow_http: Vec<String>,
 }
 
-/// The user's configuration, its file read when it is first asked for: a run that finds everything
-/// up to date never asks.
+/// The user's configuration. The file is read on first use, so a run that finds everything up to date
+/// never reads it.
 #[derive(Debug, Default)]
 pub struct UserConfig {
     source: UserSource,
@@ -48,7 +48,7 @@ pub struct UserConfig {
 }
 
 impl UserConfig {
-    /// What comes from there. Nothing is read yet.
+    /// The configuration from this source. Nothing is read yet.
     pub fn new(source: UserSource) -> Self {
         Self {
             source,
@@ -56,7 +56,7 @@ impl UserConfig {
         }
     }
 
-    /// What the user configured; reads the file on the first call.
+    /// The settings; the first call reads the file.
     pub fn get(&self) -> Result<&UserSettings> {
         self.user
             .get_or_init(|| UserSettings::read(&self.source))
@@ -64,7 +64,7 @@ impl UserConfig {
             .map_err(Clone::clone)
     }
 
-    /// What is wrong with it, if it was asked for and could not be read.
+    /// The error of the first use, if there was one and the file could not be read.
     pub(super) fn read_error(&self) -> Option<Error> {
         self.user.get()?.as_ref().err().cloned()
     }
@@ -122,7 +122,7 @@ impl UserSettings {
         }
         let (node, problems) = yaml::parse(source);
         reader.problems.extend(problems);
-        // An empty file configures nothing.
+        // An empty file is valid and sets nothing.
         let Some(node) = node.filter(|node| !node.is_null()) else {
             return user;
         };
@@ -144,8 +144,9 @@ impl UserSettings {
                 Ok(UrlScheme::Https) => {}
                 Ok(UrlScheme::Http(host)) if is_allowed(host, &user.allow_http) => {}
                 Ok(UrlScheme::Http(host)) => {
-                    let message =
-                        format!("`{value}` can't be used: plain http can be changed on its way");
+                    let message = format!(
+                        "`{value}` can't be used: bytes sent over plain http can be changed on the way"
+                    );
                     reader.problem(
                         &span,
                         message,
@@ -160,24 +161,24 @@ impl UserSettings {
     }
 }
 
-/// Why a url of bytes can't be used: only https, or plain http to this machine and hosts that the
-/// user allows; whom the user allows is not asked where there is no user.
+/// Returns why nothing can be downloaded from a url, as a message and a hint. Allowed are https, and
+/// plain http to this machine and to hosts that the user allows; without `user`, to any host.
 pub(super) fn url_fault(url: &str, user: Option<&UserConfig>) -> Option<(String, &'static str)> {
     let host = match parse_url(url) {
         Ok(UrlScheme::Https) => return None,
         Ok(UrlScheme::Http(host)) => host,
         Err(fault) => return Some(fault),
     };
-    // Most projects never ask for the configuration. One that can't be read is told instead, when
-    // all is read.
+    // The configuration is read only here, as few projects use http. If it can't be read, that is
+    // reported once everything else is read, and not this url.
     let refused = !is_loopback(host)
         && user
             .and_then(|user| user.get().ok())
             .is_some_and(|user| !is_allowed(host, &user.allow_http));
     refused.then(|| {
         (
-            format!("`{url}` can't be used: plain http can be changed on its way"),
-            "use https; or allow the host for yourself: `allow_http` in your config.yml",
+            format!("`{url}` can't be used: bytes sent over plain http can be changed on the way"),
+            "use https, or allow the host in your own config.yml with `allow_http`",
         )
     })
 }

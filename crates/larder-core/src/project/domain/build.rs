@@ -1,4 +1,4 @@
-//! How a subsystem is built, and what that means for one platform.
+//! How a subsystem is built, as a template and rendered for one platform.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,46 +8,46 @@ use camino::Utf8PathBuf;
 use crate::model::{Digest, Name, Platform};
 use crate::project::template::Template;
 
-/// `build:`, templates unrendered.
+/// The value of `build:` with unrendered templates.
 #[derive(Clone, Debug)]
 pub struct Build {
-    /// Ensured for the host, only when a build happens.
+    /// The subsystems that are ensured for the host if a build happens.
     pub needs: Vec<Name>,
-    /// Demanded of the machine: tool → version prefix.
+    /// The tools that must be installed on the machine, each with the prefix of its version.
     pub tools: BTreeMap<String, String>,
-    /// What is built.
+    /// The source code.
     pub source: BuildSource,
-    /// Environment, in the file's order.
+    /// The environment variables, in the file's order.
     pub env: Vec<(String, Template)>,
-    /// Commands; empty only for `crate:` sources, which have a default.
+    /// The commands. They are empty only for `crate:` sources, which have a default.
     pub commands: Vec<Template>,
-    /// Platforms this machine's build can produce.
+    /// The platforms that a build on this machine can produce.
     pub platforms: BuildPlatforms,
-    /// Default 60 minutes.
+    /// The time limit; by default one hour.
     pub timeout: Duration,
 }
 
-/// `build.platforms:`.
+/// The value of `build.platforms:`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BuildPlatforms {
-    /// Only the host.
+    /// Only the host platform.
     Host,
     /// Every platform of the subsystem.
     All,
-    /// These.
+    /// The platforms in the list.
     List(Vec<Platform>),
 }
 
-/// `build.source:`, templates unrendered.
+/// The value of `build.source:` with unrendered templates.
 #[derive(Clone, Debug)]
 pub enum BuildSource {
-    /// A folder, relative to the recipe's.
+    /// A folder, relative to the recipe's folder.
     Dir(Template),
     /// A git repository at a rev.
     Git {
         /// Url.
         url: Template,
-        /// Tag, branch or commit, as text.
+        /// A tag, a branch or a commit.
         rev: Template,
     },
     /// An archive.
@@ -57,16 +57,16 @@ pub enum BuildSource {
         /// Its digest.
         sha256: Digest,
     },
-    /// A crate of the crate registry at the subsystem's version number.
+    /// A crate of the crate registry; its version is the subsystem's without a leading `v`.
     Crate(Template),
 }
 
 /// A source rendered for a platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RenderedSource {
-    /// A folder: absolute path, and the text as written (rendered).
+    /// A folder.
     Dir {
-        /// Absolute.
+        /// The absolute path.
         path: Utf8PathBuf,
     },
     /// A git repository at a rev.

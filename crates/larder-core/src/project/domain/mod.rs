@@ -1,5 +1,5 @@
-//! The project as used: checked, templates parsed, names resolved; rendering for a platform can
-//! still be asked for lazily and was tried once for every platform at load.
+//! The checked project: templates are parsed and names are resolved. Templates are rendered for a
+//! platform on demand; loading has tried that once for every platform.
 
 use std::collections::BTreeMap;
 
@@ -22,20 +22,20 @@ pub use upstream::{
 pub struct Project {
     /// The folder that holds `versions.yml`, absolute.
     pub root: Utf8PathBuf,
-    /// `project:`, else the folder's name.
+    /// The value of `project:`; by default the folder's name.
     pub name: String,
-    /// Platforms the project asks for; default the host.
+    /// The platforms that the project supports; by default the host.
     pub platforms: Vec<Platform>,
-    /// Where managed releases live.
+    /// The hub with the team's releases.
     pub hub: HubConfig,
-    /// Search order: some of `managed`, `original`, `build`; the cache comes first always and is
-    /// not listed.
+    /// The sources in the order of the search: some of `managed`, `original` and `build`. The cache
+    /// always comes first and is not listed.
     pub sources: Vec<SourceKind>,
-    /// What happens after a build.
+    /// When a build is released without being asked for.
     pub upload: UploadPolicy,
-    /// The project's bundles.
+    /// The settings of the project's bundles.
     pub bundle: BundleConfig,
-    /// `tasks:`.
+    /// The tasks by name.
     pub tasks: BTreeMap<String, Task>,
     /// `ci:`: command lines without the leading `larder`.
     pub ci: Vec<String>,
@@ -43,15 +43,16 @@ pub struct Project {
     pub subsystems: BTreeMap<Name, Subsystem>,
     /// Folder of the recipes, absolute.
     pub subsystems_dir: Utf8PathBuf,
-    /// Every file that was read to make this, absolute (`versions.yml` first).
+    /// Every file that was read to load the project, absolute, `versions.yml` first.
     pub files: Vec<Utf8PathBuf>,
-    /// What each of them, the recipes' folder, and places where a recipe could be, looked like just
-    /// before it was read.
+    /// The metadata that each path had just before it was read: of `files`, of the recipes' folder
+    /// and of paths where a recipe could be. `None` if nothing was there. If none of it has
+    /// changed, loading again would give the same project.
     pub observed_paths: Vec<(Utf8PathBuf, Option<std::fs::Metadata>)>,
 }
 
 impl Project {
-    /// A path as people are shown it: relative to the project, where it lies inside.
+    /// A path as it is shown to users: relative to the project if it is inside the project.
     pub fn relative(&self, path: &Utf8Path) -> String {
         path.strip_prefix(&self.root).unwrap_or(path).to_string()
     }
@@ -60,18 +61,18 @@ impl Project {
 /// Where the hub is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HubConfig {
-    /// A folder, absolute. `default` when the project names none (`.larder-hub/`).
+    /// A folder.
     Dir {
-        /// The folder.
+        /// The absolute path of the folder.
         path: Utf8PathBuf,
-        /// As it was written, relative to the project or absolute.
+        /// The path as it is written, relative to the project or absolute.
         written: Utf8PathBuf,
-        /// Nobody asked for it by name.
+        /// Whether the project names no hub, so this is the default folder `.larder-hub`.
         default: bool,
     },
-    /// A static server with a folder hub's layout, read-only; no trailing slash.
+    /// A folder hub behind a static web server; read-only.
     Http {
-        /// Base url.
+        /// The base url, without a trailing slash.
         url: String,
     },
     /// Releases of a GitHub repository.
@@ -81,38 +82,40 @@ pub enum HubConfig {
     },
 }
 
-/// `upload:`.
+/// The value of `upload:`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UploadPolicy {
-    /// Only in CI: on GitHub Actions for the default branch or a tag, and never for a pull request;
-    /// with a folder hub in any CI.
+    /// In CI only. On GitHub Actions: for the default branch and for tags, never for a pull request.
+    /// On other CI systems: with a folder hub.
     Ci,
-    /// Never by itself.
+    /// Only when a command asks for it.
     Never,
-    /// After every build; folder hubs only.
+    /// After every build; allowed for folder hubs only.
     Always,
 }
 
-/// `bundle:`.
+/// The value of `bundle:`.
 #[derive(Clone, Debug)]
 pub struct BundleConfig {
-    /// File name stem; default the project's name.
+    /// The first part of the file name; by default the project's name.
     pub name: FileName,
-    /// Subsystems left out.
+    /// The subsystems that are left out.
     pub exclude: Vec<Name>,
 }
 
-/// One of `tasks:`.
+/// An entry of `tasks:`.
 #[derive(Clone, Debug)]
 pub struct Task {
-    /// One line for `--help` and lists.
+    /// One line that lists of tasks show.
     pub description: Option<String>,
-    /// What runs before: names of tasks, or command lines without `larder`, such as `ensure all`.
+    /// What runs before its commands: names of tasks, or command lines of larder's own without the
+    /// word `larder`, such as `ensure all`.
     pub needs: Vec<String>,
-    /// Added environment, in order.
+    /// The environment variables to add, in the file's order.
     pub env: Vec<(String, String)>,
-    /// Run one by one as `sh -c` (cmd on Windows).
+    /// The command lines to run one after another with `sh -c` (with `cmd` on Windows).
     pub commands: Vec<String>,
-    /// All exit 0: nothing to do.
+    /// The command lines that check whether there is something to do; if all of them exit with 0,
+    /// there is not.
     pub status: Vec<String>,
 }

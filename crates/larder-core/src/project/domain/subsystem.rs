@@ -1,4 +1,4 @@
-//! A subsystem: what its recipe says, with its version.
+//! A subsystem: its checked recipe together with its pinned version.
 
 use camino::Utf8PathBuf;
 
@@ -6,7 +6,7 @@ use super::{Build, Upstream};
 use crate::model::{AssetCoordinates, FileName, Limits, Name, PackageFormat, Platform, Version};
 use crate::project::template::Template;
 
-/// A subsystem: its recipe with its version.
+/// A subsystem: its checked recipe together with its pinned version.
 #[derive(Clone, Debug)]
 pub struct Subsystem {
     /// Name.
@@ -15,62 +15,62 @@ pub struct Subsystem {
     pub version: Version,
     /// The recipe's folder, absolute.
     pub dir: Utf8PathBuf,
-    /// One line.
+    /// One line that says what it is.
     pub description: Option<String>,
-    /// Url.
+    /// The url of its home page.
     pub homepage: Option<String>,
-    /// SPDX expression.
+    /// Its licence as an SPDX expression.
     pub license: Option<String>,
-    /// Names without `.exe`; at least one.
+    /// The names of its binaries without `.exe`; at least one.
     pub binaries: Vec<FileName>,
-    /// Where it exists at all.
+    /// The platforms that it exists for.
     pub platforms: Vec<Platform>,
-    /// Ensured along with it, always.
+    /// The subsystems that are always ensured together with it.
     pub needs: Vec<Name>,
-    /// The original, if there is one.
+    /// Where its original is, if it has one.
     pub upstream: Option<Upstream>,
     /// How to build it, if it can be built.
     pub build: Option<Build>,
-    /// How it is packed.
+    /// What its artifact contains besides the binaries, and how it is packed.
     pub package: PackageConfig,
-    /// Command that must exit 0 and print the version.
+    /// The command that must exit with 0 and print the version.
     pub verify: Option<Template>,
-    /// Raised unpacking budget.
+    /// The limits for unpacking its archives that differ from the defaults.
     pub limits: Limits,
-    /// Name of the project it belongs to (a template variable).
+    /// The name of its project, which templates can use.
     pub project: String,
 }
 
-/// `package:`.
+/// The value of `package:`.
 #[derive(Clone, Debug)]
 pub struct PackageConfig {
-    /// Stem of asset names; default the first binary's name.
+    /// The first part of asset names; by default the first binary's name.
     pub name: FileName,
-    /// Files beside the binaries.
+    /// The included files.
     pub include: Vec<Include>,
-    /// As the recipe says; else zip for windows, tar.gz elsewhere (see `Subsystem::format`).
+    /// The archive format if the recipe gives one; `Subsystem::format` knows the default.
     pub format: Option<PackageFormat>,
 }
 
-/// A file that goes into the artifact along with the binaries.
+/// An included file: a file of the artifact that is not a binary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Include {
-    /// Relative path: in `{{ out }}`, else in the source; in an original's archive at the top or
-    /// one folder down.
+    /// The relative path. A build takes it from `{{ out }}`, else from the source; an original has it
+    /// at the top of its archive or one folder below.
     pub path: String,
-    /// Its name in the artifact: the path's last part.
+    /// Its name in the artifact: the last part of the path.
     pub name: FileName,
 }
 
 impl Subsystem {
-    /// The format its packages have on a platform.
+    /// The archive format of its packages for a platform.
     pub fn format(&self, platform: &Platform) -> PackageFormat {
         self.package
             .format
             .unwrap_or_else(|| PackageFormat::default_for(platform))
     }
 
-    /// The names that its assets have on a hub.
+    /// The names of its assets for a platform on a hub.
     pub fn assets(&self, platform: &Platform) -> AssetCoordinates {
         AssetCoordinates::new(
             &self.name,
@@ -81,7 +81,8 @@ impl Subsystem {
         )
     }
 
-    /// Names of its files on a platform: binaries (with `.exe` on Windows), then included files.
+    /// The names of its files on a platform: the binaries (with `.exe` on Windows), then the included
+    /// files.
     pub fn file_names(&self, platform: &Platform) -> Vec<FileName> {
         let binaries = self.binaries.iter().map(|name| with_exe(name, *platform));
         binaries
@@ -94,7 +95,7 @@ impl Subsystem {
             .collect()
     }
 
-    /// Its first binary's file name on a platform.
+    /// The file name of its first binary on a platform.
     pub fn first_binary(&self, platform: &Platform) -> FileName {
         with_exe(&self.binaries[0], *platform)
     }

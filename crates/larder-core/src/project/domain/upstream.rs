@@ -1,21 +1,21 @@
-//! What the upstream publisher releases, and the original that this means for one platform.
+//! Where a subsystem's original is, as templates and rendered for one platform.
 
 use std::collections::BTreeMap;
 
 use crate::model::{Digest, FileName, Platform};
 use crate::project::template::Template;
 
-/// `upstream:`, with `overrides` for platforms; templates unrendered.
+/// The value of `upstream:` and its `overrides`, with unrendered templates.
 #[derive(Clone, Debug)]
 pub struct Upstream {
-    /// The keys as given outside `overrides:`.
+    /// The keys outside `overrides:`.
     pub base: UpstreamKeys,
-    /// Per os, arch or platform word, in the file's order; the more particular one wins (platform
-    /// over os and arch).
+    /// The keys for an os, an architecture or a platform, in the file's order. [`Upstream::on`] says
+    /// which of them takes precedence.
     pub overrides: Vec<(String, UpstreamKeys)>,
 }
 
-/// The keys of `upstream:`, all optional so that overrides can be laid over them.
+/// The keys of `upstream:`. All are optional, because overrides have the same type.
 #[derive(Clone, Debug, Default)]
 pub struct UpstreamKeys {
     /// `owner/repo`.
@@ -30,24 +30,24 @@ pub struct UpstreamKeys {
     pub tag: Option<Template>,
     /// Asset template.
     pub asset: Option<Template>,
-    /// Checksums.
+    /// Where the digest is stated.
     pub checksums: Option<RawChecksums>,
-    /// Glob template → file name template.
+    /// Pairs of a glob template and a file name template.
     pub extract: Option<Vec<(Template, Template)>>,
-    /// What os and arch words render to.
+    /// The words that `os` and `arch` render to in place of larder's.
     pub replacements: BTreeMap<String, String>,
 }
 
-/// `checksums:` as written.
+/// The value of `checksums:`.
 #[derive(Clone, Debug)]
 pub enum RawChecksums {
-    /// An asset of that release, or a url (contains `://`); a template.
+    /// A template of a url (which contains `://`) or of the name of an asset of the same release.
     File(Template),
     /// Digests by platform.
     Pinned(BTreeMap<Platform, Digest>),
 }
 
-/// What an original's coordinates render to on a platform; part of `inputs(original)`.
+/// The place of an original for a platform. It is part of the inputs of origin `original`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Coordinate {
     /// An asset of a GitHub release.
@@ -63,7 +63,7 @@ pub enum Coordinate {
     Url(String),
     /// A package of the npm registry.
     Npm {
-        /// With its scope.
+        /// The package's name with its scope.
         package: String,
         /// Without a leading `v`.
         version: String,
@@ -77,10 +77,10 @@ pub enum Coordinate {
     },
 }
 
-/// Where the recipe says a digest is stated.
+/// Where the digest of an original is stated, as the recipe says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Checksum {
-    /// The recipe pins it.
+    /// In the recipe itself.
     Pinned(Digest),
     /// In another asset of the same GitHub release.
     Asset(String),
@@ -91,19 +91,20 @@ pub enum Checksum {
 /// An original rendered for a platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Original {
-    /// What to fetch.
+    /// What to download.
     pub coordinate: Coordinate,
-    /// How to check it.
+    /// Where its digest is stated; `None` if the recipe does not say.
     pub checksum: Option<Checksum>,
-    /// Glob in the archive → file name in the artifact; empty: the defaults (each binary at any
-    /// depth, or the single file).
+    /// Pairs of a glob in the archive and a file name in the artifact. If there are none, each binary
+    /// is found by its name in any folder, or the single file is taken.
     pub extract: Vec<(String, FileName)>,
 }
 
 impl Upstream {
-    /// The keys that hold on a platform: overrides laid over the base, the more particular later.
-    /// `replacements` add up, all other keys are replaced. An override that names another kind of
-    /// original drops the base's, and what belongs to it: tag, asset and checksums file.
+    /// The keys for a platform: the base with the overrides applied from the most general to the most
+    /// specific one (see [`override_words`]). `replacements` are merged; every other key is replaced.
+    /// An override with another kind of original also drops the tag, the asset and the checksums
+    /// file that belong to the previous kind.
     pub fn on(&self, platform: &Platform) -> UpstreamKeys {
         let mut merged = self.base.clone();
         for word in override_words(*platform) {
@@ -144,7 +145,7 @@ impl UpstreamKeys {
                     self.pypi.is_some(),
                 )
             {
-                // They speak of the other kind's release.
+                // They belong to the release of the previous kind.
                 (self.tag, self.asset) = (None, None);
                 self.checksums
                     .take_if(|checksums| matches!(checksums, RawChecksums::File(_)));
@@ -159,7 +160,7 @@ impl UpstreamKeys {
     }
 }
 
-/// The words that cover a platform, from the most general to the most particular.
+/// The keys of `overrides` that apply to a platform, from the most general to the most specific.
 pub fn override_words(platform: Platform) -> Vec<String> {
     let mut words = vec![
         platform.os.as_str().to_owned(),

@@ -249,7 +249,7 @@ fn insert(text: &str, at: usize, new: &str) -> String {
 /// version needs no escapes.
 fn version_range(text: &str, entry: &Entry) -> Result<Range<usize>, &'static str> {
     let Kind::Scalar { text: value, plain } = &entry.value.kind else {
-        return Err("is no text");
+        return Err("is not a text");
     };
     // What an alias repeats stands before its key.
     let Some(rest) = text

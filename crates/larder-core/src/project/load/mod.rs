@@ -1,4 +1,4 @@
-//! Finds and loads a project: reads all files, then checks what they say about each other.
+//! Finds and loads a project: reads all its files, then checks the references between them.
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
@@ -21,8 +21,8 @@ use recipes::{Found, ObservedPath, recipes, tree};
 use references::{check_references, check_versions_and_recipes};
 
 impl Project {
-    /// The folder of the project that a folder lies in: the nearest one upwards with a
-    /// `versions.yml`.
+    /// Finds the folder of the project that `start` belongs to: the nearest folder with a
+    /// `versions.yml`, beginning at `start` and going upwards.
     pub fn find(start: &Utf8Path) -> Result<Utf8PathBuf> {
         let mut misnamed = None;
         for dir in start.ancestors() {
@@ -36,14 +36,14 @@ impl Project {
         let error = Error::usage(format!("no versions.yml in {start} or above"));
         let is_folder = fs::stat(start.join("versions.yml"))?.is_some();
         Err(match misnamed {
-            _ if is_folder => error.hint("the versions.yml here is no file"),
+            _ if is_folder => error.hint("the versions.yml here is not a file"),
             Some(path) => error.hint(format!("there is {path}: rename it to versions.yml")),
             None => error.hint("`larder init` makes one here; `-C DIR` names another folder"),
         })
     }
 
-    /// Loads the project of a folder, as far as the user permits what it asks for. Problems in its
-    /// files come all at once, sorted by file and place.
+    /// Loads the project in the folder `root`. The error has all problems of its files, sorted by
+    /// file and place. The user's configuration decides which hosts plain http is allowed for.
     pub fn load(root: &Utf8Path, user: &UserConfig) -> Result<Self> {
         let file = root.join("versions.yml");
         let (bytes, metadata) = read_limited(&file)?.ok_or_else(|| {
@@ -53,7 +53,7 @@ impl Project {
         Self::load_from(root, file, bytes, metadata, user)
     }
 
-    /// What the project would be if `versions.yml` said this.
+    /// Loads the project as if `versions.yml` had this text.
     pub fn load_as_if(root: &Utf8Path, versions: &str, user: &UserConfig) -> Result<Self> {
         let file = root.join("versions.yml");
         let metadata =

@@ -1,4 +1,4 @@
-//! Finding and reading the recipes of a project.
+//! Finds and reads the recipes of a project.
 
 use std::collections::BTreeMap;
 use std::fs::Metadata;
@@ -16,12 +16,12 @@ use crate::project::syntax::yaml;
 use crate::project::user::UserConfig;
 use crate::project::versions_file::Settings;
 
-/// Above this many recipes they are read on all cores.
+/// With more recipes than this they are read on all cores.
 const MANY: usize = 64;
 
 /// A folder of `subsystems/` with a recipe.
 pub(super) struct Found {
-    /// The folder's name as a subsystem's, where it can be one.
+    /// The folder's name, if it is a valid name of a subsystem.
     pub(super) name: Option<Name>,
     pub(super) dir: Utf8PathBuf,
     pub(super) source: Source,
@@ -29,18 +29,18 @@ pub(super) struct Found {
     pub(super) problems: Vec<Problem>,
 }
 
-/// What a folder of `subsystems/` holds.
+/// What is in a folder of `subsystems/`.
 enum Folder {
     Recipe(Box<Found>),
-    /// A file named almost like a recipe.
+    /// A file whose name is almost that of a recipe: the folder's name and the path.
     Misnamed(String, Utf8PathBuf),
     Other,
 }
 
-/// What a path looked like just before it was read; `None` where there was nothing.
+/// A path and the metadata that it had just before it was read; `None` if nothing was there.
 pub(super) type ObservedPath = (Utf8PathBuf, Option<Metadata>);
 
-/// Reads every recipe; also the folders that hold a file named almost like one.
+/// Reads every recipe. Also returns the files whose names are almost that of a recipe, by folder.
 pub(super) fn recipes(
     settings: &Settings,
     root: &Utf8Path,
@@ -68,7 +68,7 @@ pub(super) fn recipes(
         }
         Ok(((recipe, None), Folder::Other))
     };
-    // Before it is listed: what comes later is seen by the next run.
+    // Take the metadata before the folder is listed, so that the next run notices a later change.
     observed_paths.push((dir.clone(), fs::stat(dir)?));
     let mut folders = fs::list(dir)?;
     folders.retain(|name| !name.starts_with('.'));
@@ -122,7 +122,7 @@ fn read_recipe(
             None
         }
     };
-    // A recipe is worth checking even if its name or version is not known.
+    // Check the recipe even if its name or version is unknown, so that one run shows all problems.
     let stand_in = || "stand-in".parse().expect("it is a name");
     let version = name
         .as_ref()
@@ -143,7 +143,7 @@ fn read_recipe(
     }
 }
 
-/// Parses, unless the file was refused already; an empty file is told apart.
+/// Parses a file, unless it already has problems. An empty file is a problem of its own.
 pub(super) fn tree(source: &Source, reader: &mut Reader<'_>) -> Option<yaml::Node> {
     if !reader.problems.is_empty() {
         return None;

@@ -13,7 +13,7 @@ use crate::project::syntax::source::TOO_MANY;
 use crate::project::versions_file::{Reference, Settings};
 use crate::suggestions;
 
-/// A recipe without a version, a version without a recipe.
+/// Reports each recipe without a version and each version without a recipe.
 pub(super) fn check_versions_and_recipes(
     settings: &Settings,
     recipes: &mut [Found],
@@ -98,7 +98,7 @@ pub(super) fn check_versions_and_recipes(
     }
 }
 
-/// What files say about each other's subsystems.
+/// Checks references to subsystems, cycles of needs, and the names of packages.
 pub(super) fn check_references(
     settings: &Settings,
     recipes: &mut [Found],
@@ -173,7 +173,7 @@ pub(super) fn check_references(
         ) else {
             continue;
         };
-        // Hubs on some disks can't tell names apart by case.
+        // Some file systems ignore case, and a folder hub can be on one of them.
         match packages.get(&package.value.as_str().to_lowercase()) {
             Some(other) => {
                 let message = format!(

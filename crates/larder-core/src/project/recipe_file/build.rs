@@ -12,7 +12,7 @@ use crate::project::typed::platform_words::HostOrAll;
 use crate::project::typed::recipe::{RawBuild, RawBuildPlatforms, RawSource};
 use crate::project::typed::words::Timeout;
 
-/// Without `timeout:`.
+/// The time limit of a build whose recipe has no `timeout:`.
 const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
 
 pub(super) fn build(
@@ -32,10 +32,10 @@ pub(super) fn build(
     let commands = raw.commands.clone().unwrap_or_default();
     let no_commands = match raw.span("commands") {
         None => true,
-        // A value that was refused is told already.
+        // A value that could not be read is already reported.
         Some(_) => raw.commands.as_ref().is_some_and(Vec::is_empty),
     };
-    // A `source` that was refused may have meant a crate.
+    // A `source` that could not be read may be a crate, which needs no commands.
     let may_be_crate = is_crate || raw.source.is_none();
     if no_commands && !may_be_crate {
         let place = raw.span("commands").unwrap_or(&key);
@@ -150,7 +150,7 @@ fn build_source(
                 let hint = format!("remove it, or name the source with `{of}:`");
                 reader.problem(
                     span,
-                    format!("`{companion}` has a meaning beside `{of}` only"),
+                    format!("`{companion}` can be used only with `{of}`"),
                     hint,
                 );
             }

@@ -1,5 +1,5 @@
-//! `recipe.yml`: as typed → a [`Subsystem`], each problem at its place. Other recipes are none of
-//! its business: what it needs is handed on by name.
+//! Converts `recipe.yml` as it is written to a [`Subsystem`] and reports each problem at its place.
+//! It reads no other recipe: needs are returned as names, which `load` resolves.
 
 use camino::Utf8PathBuf;
 
@@ -23,24 +23,23 @@ use package::package;
 use templates::{check_rendering, check_templates};
 use upstream::upstream;
 
-/// What a recipe takes from the project.
+/// The values of the project that a recipe depends on.
 pub struct RecipeContext<'a> {
     /// The project's name.
     pub project: &'a str,
-    /// The project's platforms.
+    /// The project's platforms, which are the default for the recipe's.
     pub platforms: &'a [Platform],
-    /// Whose permission plain http needs.
+    /// The user's configuration, which decides which hosts plain http is allowed for.
     pub user: &'a UserConfig,
 }
 
 /// A recipe that was read.
 pub struct ReadRecipe {
-    /// The subsystem, as far as it could be read; `None` where a part is missing that unreadable can
-    /// stand in for.
+    /// The subsystem, as far as it could be read. `None` if a part is missing that has no default.
     pub subsystem: Option<Subsystem>,
-    /// `needs` and `build.needs` with their places.
+    /// The entries of `needs` and `build.needs` with their places.
     pub needs: Vec<At<Name>>,
-    /// The package's name and the place that gives it.
+    /// The name of the package and the place where it is given.
     pub package: Option<At<FileName>>,
 }
 

@@ -1,4 +1,4 @@
-//! `package:`: what the artifact holds besides the binaries, and how it is packed.
+//! `package:`: what the artifact contains besides the binaries, and how it is packed.
 
 use std::collections::HashMap;
 
@@ -8,8 +8,8 @@ use crate::project::syntax::decode::{At, Reader};
 use crate::project::typed::recipe::RawPackage;
 use crate::project::typed::words::FormatWord;
 
-/// The package, and the place of its name. Names of its files are told apart as on a disk that
-/// ignores case.
+/// Returns the package and its name with the place where that is given. File names that differ only
+/// in case count as the same name, because some file systems ignore case.
 pub(super) fn package(
     raw: Option<&RawPackage>,
     binaries: Option<&[At<FileName>]>,
@@ -37,7 +37,7 @@ pub(super) fn package(
                 "a path with `/`, relative to {{ out }}, the source or the archive's top folder";
             reader.problem(
                 span,
-                format!("the included file `{value}` may lie outside"),
+                format!("the path of the included file `{value}` may lead outside its folder"),
                 hint,
             );
             continue;
@@ -59,7 +59,7 @@ pub(super) fn package(
         };
         let lower = file.as_str().to_lowercase();
         if let Some(what) = taken.get(&lower) {
-            let hint = "files of an artifact lie side by side, so each needs a name of its own, whatever its case";
+            let hint = "all files of an artifact are in one folder, so each needs a different name, also where case is ignored";
             reader.problem(
                 span,
                 format!("the included file `{file}` has the name of {what}"),

@@ -1,4 +1,4 @@
-//! Where in the file a text of a recipe stands.
+//! Finds where in the file a text of a recipe is.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use crate::project::render::{Half, Place};
 use crate::project::syntax::decode::{At, Pairs};
 use crate::project::typed::recipe::{RawChecksums, RawRecipe, RawUpstream, RawUpstreamKeys};
 
-/// Where in the file a flaw is, and the text that stands there.
+/// The range of a flaw in the file, and the text that is written there.
 pub(super) fn place_of<'a>(
     place: &Place,
     recipe: &'a RawRecipe,

@@ -1,5 +1,5 @@
-//! The templates of a recipe: whether each parses, wherever it stands, and renders for every
-//! platform.
+//! Checks the templates of a recipe: that each of them parses, including those in `overrides`, and
+//! that they render for every platform.
 
 use std::ops::Range;
 
@@ -14,7 +14,8 @@ use crate::project::template::{self, Fault, Scope};
 use crate::project::typed::recipe::{RawChecksums, RawRecipe, RawSource, RawUpstream};
 use crate::project::user::UserConfig;
 
-/// Parses every template of a recipe, overridden ones too; returns how many are faulty.
+/// Parses every template of a recipe, including overridden ones. Reports each fault and returns how
+/// many there are.
 pub(super) fn check_templates(recipe: &RawRecipe, reader: &mut Reader<'_>) -> usize {
     let mut templates: Vec<(&str, &Range<usize>, Scope)> = Vec::new();
     if let Some(RawUpstream { keys, overrides }) = &recipe.upstream {
@@ -94,7 +95,7 @@ pub(super) fn check_templates(recipe: &RawRecipe, reader: &mut Reader<'_>) -> us
     count
 }
 
-/// Renders everything for every platform once.
+/// Renders everything once for every platform and reports what fails.
 pub(super) fn check_rendering(
     subsystem: &Subsystem,
     recipe: &RawRecipe,
@@ -133,7 +134,7 @@ pub(super) fn check_rendering(
             let Some((span, text)) = place_of(&place, recipe, platform) else {
                 continue;
             };
-            // One fault shows once, not once per platform.
+            // Report a fault once, not once for each platform.
             if reported.iter().all(|(at, _)| *at != span) {
                 reported.push((span.clone(), fault.message.clone()));
                 report(&fault, &span, text.unwrap_or(""), reader);
@@ -157,7 +158,7 @@ fn folder_fault(path: &Utf8Path, dir: &Utf8Path) -> Option<Fault> {
         Err(error) => error.to_string(),
     };
     let hint = format!(
-        "`dir` is relative to the recipe's folder: {path} is to be a folder, which may be empty"
+        "`dir` is relative to the recipe's folder: {path} must be a folder, which can be empty"
     );
     Some(Fault {
         message,
@@ -177,8 +178,8 @@ fn report(fault: &Fault, span: &Range<usize>, text: &str, reader: &mut Reader<'_
     reader.problems.push(problem);
 }
 
-/// The place in the file of a part of a text, where quotes, escapes and folding let it be found;
-/// else the whole text's.
+/// The place in the file of a part of a text. If quotes, escapes or folding keep the part from being
+/// found, it is the place of the whole text.
 fn within(file: &str, span: &Range<usize>, text: &str, part: &Range<usize>) -> Range<usize> {
     let (Some(written), Some(wanted)) = (file.get(span.clone()), text.get(part.clone())) else {
         return span.clone();

@@ -38,7 +38,7 @@ pub(super) fn upstream(
     let layers =
         || std::iter::once(keys).chain(overridden.iter().filter_map(|(_, keys)| keys.as_ref()));
     if layers().any(RawUpstreamKeys::refused) {
-        // What was refused is told; what follows from it would only confuse.
+        // The unreadable value is already reported; errors that follow from it would only confuse.
         return None;
     }
     if !layers().any(|layer| layer.spans.iter().any(|(key, _)| KINDS.contains(key))) {
@@ -50,7 +50,7 @@ pub(super) fn upstream(
         for span in layers().filter_map(|layer| layer.span("asset")) {
             reader.problem(
                 span,
-                "`asset` has a meaning beside `github` only",
+                "`asset` can be used only with `github`",
                 "remove it, or name the repository with `github:`",
             );
         }

@@ -62,7 +62,7 @@ impl Subsystem {
                 if text.contains(char::is_control) {
                     flaws.add(
                         Place::Source("dir"),
-                        "the path holds a control character",
+                        "the path contains a control character",
                         "a folder, relative to the recipe's",
                     );
                     return None;

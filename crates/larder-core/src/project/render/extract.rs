@@ -1,4 +1,4 @@
-//! Which files of an original's archive become the artifact's.
+//! Renders `upstream.extract`: which files of an original's archive become files of the artifact.
 
 use super::flaws::{Flaws, Half, Place};
 use crate::model::{FileName, Platform};
@@ -64,8 +64,8 @@ impl Subsystem {
                 Ok(name) if extract.iter().any(|(_, other)| *other == name) => {
                     flaws.add(
                         value,
-                        format!("two globs make the file `{name}`"),
-                        "exactly one match makes each file",
+                        format!("two globs give the file `{name}`"),
+                        "each file comes from exactly one match",
                     );
                 }
                 Ok(name) => extract.push((glob.unwrap_or_default(), name)),
@@ -74,10 +74,10 @@ impl Subsystem {
         if flaws.list.len() == before {
             for name in wanted.iter().take(self.binaries.len()) {
                 if !extract.iter().any(|(_, file)| file == name) {
-                    let hint = "with `extract`, each binary needs its line";
+                    let hint = "with `extract`, every binary needs a line";
                     flaws.add(
                         Place::UpstreamKey("extract"),
-                        format!("`extract` says nothing about the binary `{name}`"),
+                        format!("`extract` has no line for the binary `{name}`"),
                         hint,
                     );
                 }

@@ -1,5 +1,5 @@
-//! What is wrong with a recipe once its templates are filled in, and which text of the recipe it is
-//! about.
+//! The faults of a recipe that show only when its templates are rendered, and which text of the
+//! recipe each of them is about.
 
 use crate::project::template::{Fault, Template, Variables};
 use crate::project::user::{UserConfig, url_fault};
@@ -23,25 +23,25 @@ pub enum Place {
     Verify,
 }
 
-/// Which half of a pair.
+/// The key or the value of a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Half {
     Key,
     Value,
 }
 
-/// A fault at its place.
+/// A fault, with the text of the recipe that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flaw {
     pub place: Place,
     pub fault: Fault,
 }
 
-/// Collects flaws while rendering goes on.
+/// Collects flaws, so that rendering can go on after the first one.
 pub(super) struct Flaws<'a> {
     pub(super) list: Vec<Flaw>,
-    /// Whose permission plain http needs. `None` once the project is loaded: it was checked then,
-    /// and the client checks it again before it asks.
+    /// The user's configuration, which decides which hosts plain http is allowed for. `None` once the
+    /// project is loaded: loading has checked it, and the client checks again before each request.
     user: Option<&'a UserConfig>,
 }
 
@@ -81,7 +81,8 @@ impl<'a> Flaws<'a> {
             }
         }
     }
-    /// Rendered, and fit for one line of something else: not empty, no control characters.
+    /// Renders a text that becomes part of a url or a command line. It must not be empty, have
+    /// spaces at its start or end, or contain control characters.
     pub(super) fn render_word(
         &mut self,
         place: Place,
@@ -101,13 +102,13 @@ impl<'a> Flaws<'a> {
             self.add(
                 place,
                 message,
-                "expected a text of one line, without space around it",
+                "expected a text of one line, without spaces at its start or end",
             );
             return None;
         }
         Some(text)
     }
-    /// Notes why a url of bytes can't be used, if it can't.
+    /// Adds a flaw if nothing can be downloaded from a url.
     pub(super) fn check_url(&mut self, place: Place, url: Option<&str>) {
         if let Some((message, hint)) = url.and_then(|url| url_fault(url, self.user)) {
             self.add(place, message, hint);

@@ -1,6 +1,6 @@
-//! A subsystem's originals and builds rendered for a platform: overrides laid over the base,
-//! templates filled in, the results checked. Done once for every platform at load, and again when
-//! asked for. Touches no file.
+//! Renders the originals and builds of a subsystem for a platform: applies the overrides, fills in
+//! the templates and checks the results. Loading does this once for every platform to find all
+//! faults; later calls render again. Accesses no files.
 
 use super::domain::{Original, RenderedBuild, Subsystem};
 use super::template::Variables;
@@ -17,14 +17,14 @@ use flaws::Flaws;
 pub(super) use flaws::{Flaw, Half, Place};
 
 impl Subsystem {
-    /// The original for a platform; `None` where the recipe names none.
+    /// Renders the original for a platform; `None` if the recipe has none for it.
     pub fn original(&self, platform: &Platform) -> Result<Option<Original>> {
         self.try_original(*platform, None)
             .map_err(|flaws| self.render_error(&flaws))
     }
 
-    /// The build for a platform and a pair of folders; `None` where the recipe names none. With the
-    /// literals `<out>` and `<src>` it is what the key is made of.
+    /// Renders the build for a platform and its two folders; `None` if the recipe has no `build`. The
+    /// key is computed from the build that is rendered with the literals `<out>` and `<src>`.
     pub fn rendered_build(
         &self,
         platform: &Platform,
@@ -35,7 +35,7 @@ impl Subsystem {
             .map_err(|flaws| self.render_error(&flaws))
     }
 
-    /// The `verify` command for a platform; `None` where the recipe names none.
+    /// Renders the `verify` command for a platform; `None` if the recipe has none.
     pub fn rendered_verify(&self, platform: &Platform) -> Result<Option<String>> {
         self.try_verify(*platform)
             .map_err(|flaws| self.render_error(&flaws))

@@ -1,6 +1,6 @@
-//! What a rendered text may be where it becomes a part of a command line or of a url.
+//! Checks of rendered texts that become part of a command line or of a url.
 
-/// What git takes as a tag, branch or commit, and no option or expression.
+/// Whether git reads a text as a tag, branch or commit, and not as an option or a revision expression.
 pub(super) fn is_ref(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with(['-', '/', '.'])
@@ -11,7 +11,7 @@ pub(super) fn is_ref(text: &str) -> bool {
         && !text.contains(|c: char| c.is_whitespace() || c.is_control() || "~^:?*[\\".contains(c))
 }
 
-/// Urls that make git fetch and nothing else (`ext::` runs commands).
+/// Whether a url makes git fetch and do nothing else; a url such as `ext::…` runs commands.
 pub(super) fn is_git_url(text: &str) -> bool {
     if text.starts_with('-') || text.contains(char::is_whitespace) {
         return false;
@@ -22,7 +22,7 @@ pub(super) fn is_git_url(text: &str) -> bool {
                 && !rest.is_empty()
                 && !rest.starts_with('-')
         }
-        // `helper::address` names a transport; `git@host:path` and paths do not.
+        // `helper::address` selects a transport helper; `git@host:path` and paths do not.
         None => !text.contains("::"),
     }
 }

@@ -51,7 +51,7 @@ impl Subsystem {
                         "name the release's file: asset: \"name-{{ os }}-{{ arch }}.tar.gz\"";
                     flaws.add(
                         Place::Upstream,
-                        format!("`asset` is missing beside `github` for {platform}"),
+                        format!("`github` needs `asset`, which is missing for {platform}"),
                         hint,
                     );
                     None
@@ -117,7 +117,7 @@ impl Subsystem {
                 .zip(version)
                 .map(|(package, version)| Coordinate::Pypi { package, version })
         } else if self.build.is_some() {
-            // Overrides name an original for other platforms; here it is built.
+            // The overrides have an original for other platforms only; this one is built.
             return Ok(None);
         } else {
             let hint = "one of github, url, npm, pypi; or leave the platform out of the recipe's `platforms`";
@@ -142,7 +142,7 @@ impl Subsystem {
                         Some(Checksum::Url(text))
                     }
                     Some(text) if github.is_none() => {
-                        let hint = "beside `github` it is an asset of the release; else write a url, or {linux-amd64: <sha256>, ...}";
+                        let hint = "with `github` it is an asset of the release; otherwise write a url, or {linux-amd64: <sha256>, ...}";
                         flaws.add(
                             Place::UpstreamKey("checksums"),
                             format!("`{text}` is not a url"),

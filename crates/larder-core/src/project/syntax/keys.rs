@@ -30,7 +30,7 @@ pub fn value_of<T: Decode>(entry: &Entry, reader: &mut Reader<'_>) -> Option<T> 
 pub fn decode_keys<T: Keys>(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>) -> Option<T> {
     let Kind::Map(entries) = &node.kind else {
         let hint = match spot {
-            Spot::File => format!("it holds keys such as `{}:`", T::names().join(":`, `")),
+            Spot::File => format!("it has keys such as `{}:`", T::names().join(":`, `")),
             _ => format!("known keys: {}", T::names().join(", ")),
         };
         reader.expected(spot, "a mapping", node, Some(hint));

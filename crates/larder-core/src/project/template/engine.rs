@@ -97,8 +97,8 @@ fn fault(error: &minijinja::Error) -> Fault {
             "such as \"{{ version }}\" or \"{{ 'zip' if os == 'windows' else 'tar.gz' }}\"",
         ),
         ErrorKind::UndefinedError => (
-            format!("the template uses something that is not defined: {detail}"),
-            "all variables are texts",
+            format!("the template uses an undefined value: {detail}"),
+            "every variable is a text",
         ),
         ErrorKind::OutOfFuel => (
             "the template takes too long to render".to_owned(),
@@ -114,7 +114,7 @@ fn fault(error: &minijinja::Error) -> Fault {
         ),
         _ => (
             format!("the template can't be rendered: {detail}"),
-            "all variables are texts",
+            "every variable is a text",
         ),
     };
     Fault {

@@ -20,7 +20,7 @@ pub struct Fault {
 pub(super) fn unknown(text: &str, name: &str, scope: Scope) -> Fault {
     let (message, hint) = if FOLDERS.contains(&name) {
         let hint = format!(
-            "`{name}` is a folder of the build: only `build.env` and `build.commands` know it"
+            "`{name}` is a folder of the build: it is available only in `build.env` and `build.commands`"
         );
         (format!("the variable `{name}` is not known here"), hint)
     } else {

@@ -39,7 +39,7 @@ pub fn faults(text: &str, scope: Scope) -> Vec<Fault> {
         return Vec::new();
     }
     if text.len() > MAX_TEMPLATE {
-        let hint = Some("put what is long into a script beside the recipe".to_owned());
+        let hint = Some("move the long part into a script in the recipe's folder".to_owned());
         return vec![Fault {
             message: "a template longer than 64 KiB".into(),
             hint,

@@ -53,7 +53,7 @@ pub struct Value(pub String);
 impl Word for Value {
     fn word(text: &str) -> Result<Self, Invalid> {
         if text.contains('\0') {
-            return Err(Invalid::new("a value can't hold a NUL"));
+            return Err(Invalid::new("a value can't contain a NUL character"));
         }
         Ok(Self(text.to_owned()))
     }

@@ -1,4 +1,4 @@
-//! `hub:`, and hubs as people name them on the command line.
+//! `hub:`, and the hubs that `--hub` and `LARDER_HUB` name.
 
 use std::ops::Range;
 
@@ -79,7 +79,8 @@ pub(super) fn hub_config(
 }
 
 impl HubConfig {
-    /// A hub as `--hub` and `LARDER_HUB` name it: `github:owner/name`, an http(s) url, or a folder.
+    /// Parses a hub as `--hub` and `LARDER_HUB` name it: `github:owner/name`, an http(s) url, or a
+    /// folder relative to `root`.
     pub fn parse(text: &str, root: &Utf8Path, user: &UserConfig) -> Result<Self, Error> {
         if let Some(repo) = text.strip_prefix("github:") {
             return Ok(Repo::word(repo).map(|Repo(repo)| Self::GitHub { repo })?);

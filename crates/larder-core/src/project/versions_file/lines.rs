@@ -1,4 +1,4 @@
-//! Larder's own command lines in `ci:` and among the needs of tasks.
+//! Checks larder's own command lines in `ci:` and in the `needs` of tasks.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ pub(super) fn is_command(word: &str) -> bool {
     COMMAND_WORDS.contains(&word)
 }
 
-/// Names in an `ensure` line; they are looked up once all subsystems are known.
+/// Collects the names in an `ensure` line; they are checked once all recipes are read.
 pub(super) fn ensure_arguments(
     words: &[String],
     span: &Range<usize>,
@@ -57,7 +57,7 @@ pub(super) fn ensure_arguments(
     }
 }
 
-/// A line as words; a problem where it can't be split.
+/// Splits a line into words, and reports a problem if that is not possible.
 pub(super) fn split(line: &At<String>, reader: &mut Reader<'_>) -> Option<Vec<String>> {
     let words = command_line::split(&line.value);
     words

@@ -1,5 +1,5 @@
-//! `versions.yml`: as typed → the project's settings, each problem at its place. Recipes are none
-//! of its business.
+//! Converts `versions.yml` as it is written to the project's settings and reports each problem at its
+//! place. It reads no recipe.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -25,7 +25,7 @@ use lines::check_ci_line;
 pub use references::Reference;
 use tasks::{check_tasks, task};
 
-/// What `versions.yml` says, checked as far as it goes without the recipes.
+/// The content of `versions.yml`, checked as far as possible without the recipes.
 pub struct Settings {
     pub name: String,
     pub versions: Versions,
@@ -37,19 +37,19 @@ pub struct Settings {
     pub tasks: BTreeMap<String, Task>,
     pub ci: Vec<String>,
     pub subsystems_dir: Utf8PathBuf,
-    /// References to subsystems, to be checked once all are known.
+    /// The subsystems that are referred to by name; they are checked once all recipes are read.
     pub references: Vec<Reference>,
-    /// Where the recipes are is not known.
+    /// `subsystems_dir` is not valid, so the folder of the recipes is not known.
     pub subsystems_dir_invalid: bool,
-    /// Larder itself is too old for this project: nothing else is worth telling.
+    /// The project requires another version of larder, so no other problem is reported.
     pub too_old: bool,
 }
 
-/// The pinned versions; a version that could not be read is `None`.
+/// The pinned versions with the places of their keys. A version that could not be read is `None`.
 pub type Versions = BTreeMap<Name, (Option<Version>, Range<usize>)>;
 
 impl Settings {
-    /// Those of an empty file in a folder.
+    /// The settings of a project in `root` whose file sets nothing.
     pub fn default_in(root: &Utf8Path) -> Self {
         let name = root.file_name().unwrap_or("project").to_owned();
         Self {
@@ -77,7 +77,7 @@ impl Settings {
     }
 }
 
-/// A text as the stem of file names.
+/// The text with each character that a file name can't have replaced by `-`.
 fn file_stem(text: &str) -> FileName {
     let clean: String = text
         .chars()
@@ -124,7 +124,7 @@ pub fn settings(
     if let Some(requires) = requires {
         let own = semver::Version::parse(env!("CARGO_PKG_VERSION"))
             .expect("cargo checked our own version");
-        // A pre-release of what is demanded counts as it.
+        // A pre-release of a version that satisfies the requirement satisfies it too.
         let plain = semver::Version::new(own.major, own.minor, own.patch);
         if !requires.value.0.matches(&own) && !requires.value.0.matches(&plain) {
             let message = format!(
@@ -168,7 +168,7 @@ pub fn settings(
     });
     let hub_is_dir = match hub {
         None => !spans.iter().any(|(key, _)| *key == "hub"),
-        // A hub that was refused is not also blamed for `upload`.
+        // The invalid hub is already reported; don't report `upload` because of it.
         Some(None) => true,
         Some(Some(config)) => {
             settings.hub = config;

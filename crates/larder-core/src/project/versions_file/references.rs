@@ -1,11 +1,11 @@
-//! Subsystems that `versions.yml` names before it is known which there are.
+//! References to subsystems in `versions.yml`, collected before the recipes are read.
 
 use crate::model::Name;
 use crate::project::syntax::decode::At;
 
-/// A subsystem that is named.
+/// A reference to a subsystem by its name.
 pub struct Reference {
     pub name: At<Name>,
-    /// `all` could stand here, too.
+    /// Whether the word `all` is allowed in its place.
     pub or_all: bool,
 }

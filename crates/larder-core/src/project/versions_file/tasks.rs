@@ -1,4 +1,4 @@
-//! `tasks:`: what each does, and what they need of each other.
+//! `tasks:`: converts the tasks and checks what they need.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -72,7 +72,7 @@ pub(super) fn check_tasks(
             );
         }
         for need in task.needs.iter().flatten() {
-            // A task by its name, or as the command line that runs it.
+            // A need is a task by its name, or the command line that runs that task.
             let called = need
                 .value
                 .strip_prefix("run ")

@@ -33,7 +33,7 @@ impl Builder<'_> {
         if info.contains("recursion limit") {
             return self.too_deep(&(at..end));
         }
-        let colon = "a text that holds `: ` needs quotes";
+        let colon = "a text that contains `: ` needs quotes";
         let start = "a text that starts with one of { [ & * ! | > % @ needs quotes";
         let hint = if line.contains("{{") || line.contains("{%") {
             TEMPLATE_HINT.to_owned()

@@ -158,7 +158,7 @@ impl Builder<'_> {
                 let Some(node) = self.anchors.get(&id).cloned() else {
                     self.report(
                         range,
-                        "this alias stands inside what it repeats",
+                        "this alias is inside the value that it repeats",
                         "write the values out",
                     );
                     return Err(Stop);
@@ -274,7 +274,7 @@ impl Builder<'_> {
         }
         self.report(
             range.clone(),
-            format!("the file holds more than {MAX_NODES} values"),
+            format!("the file has more than {MAX_NODES} values"),
             "aliases count as all that they repeat; split the file or write less",
         );
         Err(Stop)
@@ -292,7 +292,7 @@ impl Builder<'_> {
         self.report(
             range.clone(),
             message,
-            "nothing in these files needs more than a handful",
+            "no value in these files needs more than a few levels",
         );
         Stop
     }
@@ -352,7 +352,7 @@ fn key_text(
                 .find(|entry| entry.key == text)
                 .map_or(0, |entry| source.line(entry.span.start));
             let hint = format!("it is first set in line {first}; keep one of the two");
-            refuse(span, format!("the key `{text}` is there twice"), hint)
+            refuse(span, format!("the key `{text}` is set twice"), hint)
         }
         Kind::Map(_)
             if source.text[..span.start].ends_with('{')
