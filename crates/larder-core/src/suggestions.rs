@@ -1,15 +1,15 @@
-//! "Did you mean …?": which of the known words was probably meant by an unknown one.
+//! "Did you mean …?": finds the known word that an unknown word was probably meant to be.
 //!
-//! Every message about an unknown word asks here, so that all of them suggest by the same rule.
-//! Knows nothing of what the words name.
+//! Every message about an unknown word uses this module, so that all of them suggest by the same
+//! rule.
 
-/// The known word that was probably meant; `None` where no word is near enough.
+/// Returns the known word that was probably meant, or `None` if no word is similar enough.
 ///
-/// Case does not count. One slip is allowed in a short word and more in a longer one, and a word is
-/// also near its plural.
+/// Case is ignored. One typing error is allowed in a short word and up to three in a longer one. A
+/// missing or additional `s` at the end is always accepted.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
-    // One slip in a short word, more in a longer one: `bild` is `build`, `x` is nothing.
+    // `bild` suggests `build`, while a word of one or two letters suggests nothing.
     let allowed = match word.chars().count() {
         0..=2 => 0,
         3..=5 => 1,
@@ -18,7 +18,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     };
     known
         .into_iter()
-        // Cheap first: there may be thousands.
+        // Compare lengths first, which is cheap: there may be thousands of words.
         .filter(|candidate| candidate.len().abs_diff(word.len()) <= allowed.max(1) * 4)
         .map(|candidate| {
             (
@@ -31,10 +31,8 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// How alike two texts are, from 0 to 1, for putting candidates into an order: a common beginning
-/// counts most.
-///
-/// This is not a rule for what was meant; [`nearest`] is.
+/// The similarity of two texts from 0 to 1, where a common beginning counts most. It is for sorting
+/// candidates; to find the word that was meant, use [`nearest`].
 pub fn similarity(a: &str, b: &str) -> f64 {
     strsim::jaro_winkler(a, b)
 }
@@ -43,7 +41,7 @@ fn plural(word: &str, candidate: &str) -> bool {
     word.strip_suffix('s') == Some(candidate) || candidate.strip_suffix('s') == Some(word)
 }
 
-/// A hint for an unknown word: the one that was probably meant, else what there is.
+/// A hint for an unknown word: the word that was probably meant, or else the known words.
 pub fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
     if let Some(near) = nearest(word, known.clone()) {
         return format!("did you mean `{near}`?");

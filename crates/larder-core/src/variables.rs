@@ -1,6 +1,6 @@
-//! Every environment variable of larder's own, with its meaning: the one list that code, help and reference share.
-//!
-//! Only names, meanings and the parsing of values. The command line reads the variables and decides what they mean.
+//! The names and meanings of larder's environment variables. The code, the help and the reference
+//! share this one list. The command line reads the variables; here are only their names, their
+//! meanings and the parsing of values.
 
 use std::time::Duration;
 
@@ -14,53 +14,60 @@ macro_rules! variables {
 }
 
 variables! {
-    /// When to use colour: `auto`, `always` or `never`; `--color` beats it.
+    /// When to use colour: `auto`, `always` or `never`. `--color` takes precedence.
     COLOR = "LARDER_COLOR";
-    /// How many builds, or other steps, to run at once; `--jobs` beats it.
+    /// How many builds or other steps run at the same time. `--jobs` takes precedence.
     JOBS = "LARDER_JOBS";
-    /// `true`: as if `--locked` were given.
+    /// `true` has the effect of `--locked`.
     LOCKED = "LARDER_LOCKED";
-    /// `true`: as if `--offline` were given.
+    /// `true` has the effect of `--offline`.
     OFFLINE = "LARDER_OFFLINE";
     /// The hub to use in place of the project's: a folder, an http(s) url, or `github:owner/name`.
     HUB = "LARDER_HUB";
-    /// Your configuration file, absolute; default `larder/config.yml` in `$XDG_CONFIG_HOME` or `~/.config`.
+    /// The absolute path of your configuration file; default `larder/config.yml` in
+    /// `$XDG_CONFIG_HOME` or `~/.config`.
     CONFIG = "LARDER_CONFIG";
-    /// Folder of the local cache, absolute; default the user's cache folder.
+    /// The absolute path of the local cache; default `larder` in the user's cache folder.
     CACHE_DIR = "LARDER_CACHE_DIR";
-    /// `never`: installed binaries are plain files, without the pivot of links.
+    /// `never` installs binaries as plain files, without links.
     LINKS = "LARDER_LINKS";
-    /// Base url that stands in for `https://github.com` when originals are downloaded; beats `github_mirror`.
+    /// The base url to use in place of `https://github.com` when originals are downloaded. It takes
+    /// precedence over `github_mirror`.
     UPSTREAM_GITHUB = "LARDER_UPSTREAM_GITHUB";
-    /// Hosts that may be spoken to over plain http, comma-separated, besides `allow_http`; loopback always may.
+    /// The hosts that larder may contact over plain http, separated by commas, in addition to
+    /// `allow_http`. Loopback addresses are always allowed.
     ALLOW_HTTP = "LARDER_ALLOW_HTTP";
-    /// How long a connection may take to come about; default 10s.
+    /// How long it may take to open a connection; default 10s.
     HTTP_CONNECT_TIMEOUT = "LARDER_HTTP_CONNECT_TIMEOUT";
-    /// How long an answer may keep silent before the attempt is given up; default 30s.
+    /// How long a response may send no data before the attempt fails; default 30s.
     HTTP_IDLE_TIMEOUT = "LARDER_HTTP_IDLE_TIMEOUT";
-    /// How long one request may take with all its attempts, transfers of assets aside; default 5m.
+    /// How long one request may take with all its attempts, except for transfers of assets; default
+    /// 5m.
     HTTP_TOTAL_TIMEOUT = "LARDER_HTTP_TOTAL_TIMEOUT";
-    /// The window over which a transfer must average 1 KiB/s, else it is cut and resumed; default 20s.
+    /// The window in which a transfer must average 1 KiB/s, or it is interrupted and resumed;
+    /// default 20s.
     HTTP_SLOW_WINDOW = "LARDER_HTTP_SLOW_WINDOW";
-    /// How long a transfer may go without progress, all attempts together, before it is given up; default 90s.
+    /// How long a transfer may make no progress, over all attempts together, before it fails;
+    /// default 90s.
     HTTP_STALL_TIMEOUT = "LARDER_HTTP_STALL_TIMEOUT";
-    /// How often a request is repeated where repeating can help; default 4.
+    /// How often a request is repeated after an error that may be temporary; default 4.
     HTTP_RETRIES = "LARDER_HTTP_RETRIES";
-    /// The first pause before a repetition, doubled each time; default 300ms.
+    /// The pause before the first repetition, which is doubled for each further one; default 300ms.
     HTTP_BACKOFF = "LARDER_HTTP_BACKOFF";
-    /// The longest pause a server's rate limit is waited for; default 60s.
+    /// The longest time to wait for a server's rate limit; default 60s.
     HTTP_RATE_LIMIT_WAIT = "LARDER_HTTP_RATE_LIMIT_WAIT";
-    /// How many transfers from one host at once; default 6.
+    /// How many transfers from one host run at the same time; default 6.
     HTTP_PER_HOST = "LARDER_HTTP_PER_HOST";
-    /// Token for GitHub; before `GH_TOKEN`, `GITHUB_TOKEN` and what `gh auth token` says.
+    /// The token for GitHub. It takes precedence over `GH_TOKEN`, `GITHUB_TOKEN` and the output of
+    /// `gh auth token`.
     GITHUB_TOKEN = "LARDER_GITHUB_TOKEN";
-    /// Least time between two writes to GitHub; default 1s, as GitHub asks.
+    /// The shortest time between two writes to GitHub; default 1s, as GitHub asks.
     GITHUB_PACE = "LARDER_GITHUB_PACE";
-    /// How long GitHub's lists may lag behind what was written; default 15s.
+    /// How long GitHub's lists may be out of date after a write; default 15s.
     GITHUB_SETTLE = "LARDER_GITHUB_SETTLE";
 }
 
-/// A length of time: `300ms`, `20s`, `5m`, `1h`, or plain seconds (`0.5`).
+/// Parses a length of time: `300ms`, `20s`, `5m`, `1h`, or a number of seconds such as `0.5`.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let (number, unit) = match text.find(|c: char| c.is_ascii_alphabetic()) {
         Some(at) => text.split_at(at),

@@ -1,4 +1,4 @@
-//! An artifact: the set of files of one (subsystem, version, platform).
+//! An artifact: the files of one subsystem in one version for one platform.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Digest, FileName, Hasher, Name, Origin, Platform, Version};
 
-/// One node of the work: a subsystem on a platform.
+/// One subsystem on one platform: the unit that is planned, acquired and installed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Target {
     /// The subsystem.
@@ -16,7 +16,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// The command line that makes it present.
+    /// The command line that installs it.
     pub fn ensure(&self) -> String {
         let Self { name, platform } = self;
         if *platform == Platform::host() {
@@ -36,35 +36,36 @@ impl fmt::Display for Target {
 /// One file of an artifact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArtifactFile {
-    /// Its name; artifacts are flat.
+    /// Its name. An artifact has no folders.
     pub name: FileName,
-    /// Permission bits: 0o755 for binaries and scripts, 0o644 else. As text in JSON: `"0755"`.
+    /// The permission bits: 0o755 for binaries and scripts, 0o644 for other files. In JSON they are
+    /// the text `"0755"` or `"0644"`.
     #[serde(with = "mode_text")]
     pub mode: u32,
-    /// Bytes.
+    /// Its size in bytes.
     pub size: u64,
-    /// Digest of its content.
+    /// The digest of its content.
     pub sha256: Digest,
 }
 
-/// What is known of an artifact wherever it lies: identity, provenance and files. Holds nothing
-/// that depends on machine, time or the way it came.
+/// The identity, the provenance and the files of an artifact. It is the same wherever the artifact
+/// is stored: nothing in it depends on the machine, the time or the source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifact {
     /// The subsystem.
     pub name: Name,
     /// Its version.
     pub version: Version,
-    /// What it runs on.
+    /// The platform that it runs on.
     pub platform: Platform,
-    /// How it was made.
+    /// Who made it.
     pub origin: Origin,
-    /// Fingerprint of what decided it, for that origin.
+    /// The inputs: a fingerprint of everything declared that decides it, for its origin.
     pub inputs: Digest,
-    /// The commit of a git source.
+    /// The commit that a git source was built from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
-    /// Its files, the recipe's binaries in order, then included files.
+    /// Its files: the binaries in the recipe's order, then the included files.
     pub files: Vec<ArtifactFile>,
 }
 
@@ -73,15 +74,15 @@ impl Artifact {
     pub fn digest(&self) -> Digest {
         artifact_digest(&self.files)
     }
-    /// Total bytes of its files.
+    /// The total size of its files in bytes.
     pub fn size(&self) -> u64 {
         self.files.iter().map(|file| file.size).sum()
     }
 }
 
-/// Digest over the files sorted by name, independent of any archive: sha256 of the field
-/// `larder-artifact-v1`, then per file the fields name, mode (decimal text) and sha256 (raw), each
-/// length-prefixed.
+/// Computes the digest of an artifact's files, which does not depend on any archive. It is the
+/// sha256 of the field `larder-artifact-v1` and then, for each file in the order of the names, the
+/// fields name, mode (decimal text) and sha256 (raw bytes). Each field has its length before it.
 pub fn artifact_digest(files: &[ArtifactFile]) -> Digest {
     let mut sorted: Vec<&ArtifactFile> = files.iter().collect();
     sorted.sort_by(|a, b| a.name.as_str().as_bytes().cmp(b.name.as_str().as_bytes()));

@@ -1,8 +1,7 @@
-//! The names that a managed asset has on a hub: where it is published, and where readers look for
-//! it.
+//! The names of a managed asset on a hub: where it is published, and where readers look for it.
 //!
-//! Everything is derived from the subsystem's name, version and package, the platform, and the
-//! inputs. Knows neither a hub nor what a hub holds.
+//! They are computed from the subsystem's name, version and package, the platform and the inputs,
+//! without access to a hub.
 
 use super::{AssetName, Digest, FileName, Name, PackageFormat, Platform, Tag, Version};
 
@@ -22,8 +21,8 @@ pub struct AssetCoordinates {
 }
 
 impl AssetCoordinates {
-    /// The coordinates of a version of a subsystem on a platform, packed under a name in a format.
-    /// `Subsystem::assets` gives them for a recipe.
+    /// The coordinates of a version of a subsystem for a platform, with the name and the format of
+    /// its package. `Subsystem::assets` returns them for a recipe.
     pub fn new(
         name: &Name,
         version: &Version,
@@ -63,7 +62,7 @@ impl AssetCoordinates {
     /// then, for each of the inputs, the suffixed asset of the plain tag and the plain asset of the
     /// suffixed tag.
     ///
-    /// The inputs' own order counts: `Wanted::digests` gives it.
+    /// The order of `inputs` is kept; `Wanted::digests` returns them in the right order.
     pub fn candidates<'a>(
         &self,
         inputs: impl IntoIterator<Item = &'a Digest>,
@@ -96,7 +95,7 @@ pub struct AssetCandidate {
     pub tag: Tag,
     /// The asset in that release.
     pub asset: AssetName,
-    /// Which of the kinds of places it is.
+    /// The kind of place.
     pub place: AssetPlace,
 }
 
@@ -114,7 +113,7 @@ pub enum AssetPlace {
 }
 
 impl AssetPlace {
-    /// Whether the place's name says by itself of which inputs the asset is.
+    /// Whether the name of the place contains the inputs of the asset.
     pub fn names_inputs(self) -> bool {
         match self {
             Self::Plain => false,
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_looks_at_the_plain_place_and_then_at_those_of_each_inputs() {
+    fn candidates_are_the_plain_place_and_then_the_places_of_each_inputs() {
         let (build, original) = (Digest::of(b"abc"), Digest::of(b""));
         let coordinates = coordinates("darwin-arm64", PackageFormat::TarGz);
         let looked: Vec<(String, AssetPlace)> = coordinates

@@ -18,8 +18,8 @@ pub fn is_short_hex(text: &str) -> bool {
     text.len() == 12 && is_hex(text)
 }
 
-/// Whether a text is the full id of a git commit, which names its content by itself: 40 hex digits, or
-/// 64 in repositories that use SHA-256.
+/// Whether a text is the full id of a git commit: 40 hex digits, or 64 in repositories that use
+/// SHA-256. Unlike a tag or a branch it always means the same content.
 pub fn is_commit(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && is_hex(text)
 }
@@ -29,7 +29,7 @@ pub fn is_commit(text: &str) -> bool {
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// From the raw bytes.
+    /// Makes a digest of its raw bytes.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
@@ -37,19 +37,19 @@ impl Digest {
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
-    /// Digest of some bytes.
+    /// Computes the digest of bytes.
     pub fn of(bytes: &[u8]) -> Self {
         let mut hasher = Hasher::new();
         hasher.update(bytes);
         hasher.finish()
     }
-    /// Digest and length of all that a reader gives.
+    /// Reads to the end and returns the digest and the number of bytes.
     pub fn of_reader(mut reader: impl Read) -> io::Result<(Self, u64)> {
         let mut hasher = Hasher::new();
         let size = io::copy(&mut reader, &mut hasher)?;
         Ok((hasher.finish(), size))
     }
-    /// The first 12 hex digits, as in suffixed assets and in `.bin/.v`.
+    /// The first 12 hex digits, which suffixed assets and `.bin/.v` use.
     pub fn short(&self) -> String {
         self.to_string()[..12].to_owned()
     }
@@ -69,7 +69,7 @@ impl fmt::Debug for Digest {
 
 impl FromStr for Digest {
     type Err = Invalid;
-    /// 64 hex digits, either case, optionally after `sha256:`.
+    /// Parses 64 hex digits of either case, with or without `sha256:` before them.
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let hex = text.strip_prefix("sha256:").unwrap_or(text);
         let invalid = || {
@@ -109,7 +109,8 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
-/// Takes bytes, gives a [`Digest`]; a [`Write`] so that copies can be hashed on their way.
+/// Computes a [`Digest`] of the bytes that it gets. It implements [`Write`], so that bytes can be
+/// hashed while they are copied.
 #[derive(Clone)]
 pub struct Hasher(ring::digest::Context);
 

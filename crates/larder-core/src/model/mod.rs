@@ -1,5 +1,5 @@
-//! The domain's types, parsed at the border: a bad value can't exist behind it. Every other module
-//! uses these types; they use no other module.
+//! The types of the domain. Their parsers check every value, so an invalid value can't exist. Every
+//! other module uses these types; they use no other module.
 
 mod artifact;
 mod asset;
@@ -21,8 +21,8 @@ pub use outcome::{Action, Outcome};
 pub use package::{Limits, PackageFormat};
 pub use platform::{Arch, Libc, Os, Platform};
 
-/// A text that is not a valid value of its type: why, in words that finish the sentence "`x` is not
-/// a …: …".
+/// The error that a text is not a valid value of a type. The message has the form "`x` is not a …:
+/// …".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Invalid {
@@ -33,14 +33,14 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    /// A text that is not valid, for this reason.
+    /// Makes the error with a message.
     pub fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             hint: None,
         }
     }
-    /// Adds what to do about it.
+    /// Adds a hint: what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -1,12 +1,12 @@
-//! Names, versions, tags and file names: texts that end up in paths, urls and command lines, so
-//! each is checked once, here.
+//! Names, versions, tags and file names. They become part of paths, urls and command lines, so
+//! every one is checked here when it is parsed.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::{Digest, Invalid, Platform};
 
-/// Larder's commands.
+/// The names of larder's commands, also of those that are reserved for later.
 pub const COMMAND_WORDS: &[&str] = &[
     "ensure",
     "status",
@@ -90,26 +90,27 @@ macro_rules! text_type {
 }
 
 text_type! {
-    /// Name of a subsystem: lower-case letters, digits, `-`, `_`, `.`; starts with a letter or
-    /// digit; no command word.
+    /// The name of a subsystem: lower-case letters, digits, `-`, `_` and `.`. It starts with a
+    /// letter or a digit and is not a command word.
     Name
 }
 text_type! {
     /// A version, kept as the text that was written (`1.10` stays `1.10`): letters, digits, `.`,
-    /// `_`, `-`, `+`.
+    /// `_`, `-` and `+`.
     Version
 }
 text_type! {
-    /// Tag of a release, `<subsystem>-<version>` or a project's `v1.0.0`; fit to be one path
-    /// segment and no option.
+    /// The tag of a release: `<subsystem>-<version>`, or `v1.0.0` for a project release. It is
+    /// always valid as one segment of a path and never looks like an option.
     Tag
 }
 text_type! {
-    /// Name of an asset: `[A-Za-z0-9._-]`, no leading or trailing dot (hosts rewrite those).
+    /// The name of an asset: characters of `[A-Za-z0-9._-]`, without a dot at its start or end,
+    /// because hosts of releases rewrite such names.
     AssetName
 }
 text_type! {
-    /// Name of one file, no folders in it: what stands in `.bin` and at the top of a package.
+    /// The name of a file in `.bin` and at the top of a package, without folders.
     FileName
 }
 
@@ -192,7 +193,7 @@ impl FromStr for Version {
 }
 
 impl Version {
-    /// Without a leading `v` before a digit: `v2.10.24` gives `2.10.24`.
+    /// The version without a leading `v` before a digit: `2.10.24` for `v2.10.24`.
     pub fn number(&self) -> &str {
         match self.0.strip_prefix('v') {
             Some(rest) if rest.starts_with(|c: char| c.is_ascii_digit()) => rest,
@@ -217,11 +218,12 @@ impl FromStr for Tag {
 }
 
 impl Tag {
-    /// Tag of a subsystem's cache release: `<subsystem>-<version>`.
+    /// The tag of a subsystem's cache release: `<subsystem>-<version>`.
     pub fn of(name: &Name, version: &Version) -> Self {
         Self(format!("{name}-{version}"))
     }
-    /// The same with the inputs' first 12 hex digits, where releases are immutable.
+    /// The suffixed tag, which ends in the first 12 hex digits of the inputs. It is used where
+    /// releases are immutable.
     pub fn suffixed(&self, inputs: &Digest) -> Self {
         Self(format!("{}-{}", self.0, inputs.short()))
     }
@@ -243,7 +245,8 @@ impl FromStr for AssetName {
 }
 
 impl AssetName {
-    /// `<package>-<platform>.<extension>`; `suffix` (of the inputs) comes before the extension.
+    /// `<package>-<platform>.<extension>`. The first 12 hex digits of `suffix`, the inputs, are
+    /// added before the extension.
     pub fn of(
         package: &FileName,
         platform: &Platform,
@@ -255,7 +258,7 @@ impl AssetName {
             .unwrap_or_default();
         Self(format!("{package}-{platform}{suffix}.{extension}"))
     }
-    /// Name of its sidecar: `<asset>.json`.
+    /// The name of its sidecar: `<asset>.json`.
     pub fn sidecar(&self) -> Self {
         Self(format!("{}.json", self.0))
     }

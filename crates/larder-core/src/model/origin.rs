@@ -1,4 +1,4 @@
-//! How an artifact was made, and how it came here.
+//! Who made an artifact, and which source it was obtained from.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Invalid;
 
-/// How an artifact was made.
+/// Who made an artifact.
 #[derive(
     Clone,
     Copy,
@@ -23,13 +23,14 @@ use super::Invalid;
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
-    /// By the upstream publisher.
+    /// The publisher of the program.
     Original,
-    /// By a build of ours.
+    /// A build of the team's.
     Build,
 }
 
-/// How an artifact came here: the word `source` in JSON and of `--source`.
+/// The source that an artifact was obtained from: the field `source` in JSON and the value of
+/// `--source`.
 #[derive(
     Clone,
     Copy,
@@ -45,13 +46,13 @@ pub enum Origin {
 )]
 #[serde(rename_all = "lowercase")]
 pub enum SourceKind {
-    /// From the local cache.
+    /// The local cache.
     Cache,
-    /// From the team's own releases.
+    /// The team's hub.
     Managed,
-    /// From the upstream publisher.
+    /// The publisher's release.
     Original,
-    /// Built here.
+    /// A build on this machine.
     Build,
 }
 

@@ -1,4 +1,4 @@
-//! What steps do and how they end: the two words that events, documents and records share.
+//! What a step does and how it ends: the words that events, documents and records share.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// Make a binary present and right.
+    /// Install every pinned binary and verify it.
     Ensure,
     /// Write an asset to `.dist`.
     Package,
@@ -30,7 +30,7 @@ pub enum Action {
     Bundle,
     /// Check what is installed.
     Verify,
-    /// Lay out a collection.
+    /// Write a collection.
     Collect,
     /// Write lock lines.
     Lock,
@@ -40,7 +40,7 @@ pub enum Action {
     Rollback,
     /// Run a task.
     Run,
-    /// Do a line of `ci:`.
+    /// Run a line of `ci:`.
     Ci,
     /// Change a version in versions.yml.
     Bump,
@@ -62,35 +62,35 @@ pub enum Action {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// Nothing to do.
+    /// There was nothing to do.
     UpToDate,
-    /// From the local cache.
+    /// It was installed from the local cache.
     Restored,
-    /// From the hub or the publisher.
+    /// It was downloaded from the hub or the publisher.
     Downloaded,
-    /// Built here.
+    /// It was built on this machine.
     Built,
     /// An asset was written to `.dist`.
     Packaged,
     /// An asset was written to the hub.
     Released,
-    /// Checked and found right.
+    /// It was checked and is correct.
     Verified,
-    /// Laid out in `.collection`.
+    /// It was written to `.collection`.
     Collected,
     /// Lock lines were written.
     Locked,
-    /// Removed.
+    /// What was installed was removed.
     Cleaned,
-    /// Back at the previous artifact.
+    /// The previous artifact is installed again.
     RolledBack,
     /// A task ran.
     Ran,
-    /// versions.yml pins another version now.
+    /// The version in versions.yml was changed.
     Bumped,
-    /// It did not end well.
+    /// The step failed.
     Failed,
-    /// Not done, with a reason.
+    /// The step was not done; there is a reason.
     Skipped,
 }
 

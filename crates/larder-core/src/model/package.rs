@@ -1,8 +1,8 @@
-//! What an archive is packed as, and how much may come out of one.
+//! The formats of archives, and the limits for unpacking them.
 
 use super::{Os, Platform};
 
-/// Archive formats of packages.
+/// The archive format of a package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PackageFormat {
     /// `.tar.gz`
@@ -14,8 +14,8 @@ pub enum PackageFormat {
 }
 
 impl PackageFormat {
-    /// The format of packages and bundles for a platform where nobody asked for another: zip for
-    /// Windows, which unpacks nothing else by itself, and tar.gz elsewhere.
+    /// The default format of packages and bundles for a platform: zip for Windows, which can always
+    /// unpack it, and tar.gz for the others.
     pub fn default_for(platform: &Platform) -> Self {
         match platform.os {
             Os::Windows => Self::Zip,
@@ -23,7 +23,7 @@ impl PackageFormat {
         }
     }
 
-    /// File extension without the first dot.
+    /// The file extension without its first dot.
     pub fn extension(self) -> &'static str {
         match self {
             Self::TarGz => "tar.gz",
@@ -33,14 +33,14 @@ impl PackageFormat {
     }
 }
 
-/// `limits:` of a recipe: bounds on what unpacking an archive may give. `None` stands for the
-/// default of `archive::Budget`.
+/// The value of `limits:` in a recipe: limits for unpacking an archive. `None` means the default of
+/// `archive::Budget`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes unpacked.
+    /// The size of all unpacked files in bytes.
     pub unpacked: Option<u64>,
-    /// Unpacked bytes per byte of archive (past 256 MiB).
+    /// The unpacked bytes per byte of archive, once 256 MiB are unpacked.
     pub ratio: Option<u64>,
-    /// Entries.
+    /// The number of entries.
     pub entries: Option<u64>,
 }

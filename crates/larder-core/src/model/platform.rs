@@ -1,4 +1,4 @@
-//! Platforms: `<os>-<arch>`, with an optional libc.
+//! Platforms: `<os>-<arch>`, optionally with a C library.
 
 use std::fmt;
 use std::str::FromStr;
@@ -29,7 +29,7 @@ pub enum Arch {
     Arm,
 }
 
-/// C libraries that matter to a binary.
+/// C libraries that a binary can depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Libc {
     /// musl.
@@ -38,14 +38,14 @@ pub enum Libc {
     Gnu,
 }
 
-/// What an artifact runs on: `linux-amd64`, `linux-amd64-musl`.
+/// The platform that an artifact runs on, such as `linux-amd64` or `linux-amd64-musl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Platform {
     /// Operating system.
     pub os: Os,
     /// Architecture.
     pub arch: Arch,
-    /// C library, where the user named one.
+    /// C library, if one is named.
     pub libc: Option<Libc>,
 }
 
@@ -112,7 +112,8 @@ impl Libc {
 }
 
 impl Platform {
-    /// The platform larder runs on. Its libc is left open: host binaries may link either.
+    /// The platform that larder runs on. It has no C library, because binaries for either one can
+    /// run there.
     pub fn host() -> Self {
         let os = match std::env::consts::OS {
             "macos" => Os::Darwin,
@@ -132,12 +133,12 @@ impl Platform {
         }
     }
 
-    /// `.exe` on Windows, else nothing.
+    /// `.exe` on Windows, otherwise an empty text.
     pub fn exe(&self) -> &'static str {
         if self.os == Os::Windows { ".exe" } else { "" }
     }
 
-    /// Rust's architecture word, `x86_64`.
+    /// Rust's word for the architecture, such as `x86_64`.
     pub fn rust_arch(&self) -> &'static str {
         match self.arch {
             Arch::Amd64 => "x86_64",
@@ -147,7 +148,7 @@ impl Platform {
         }
     }
 
-    /// Rust's target triple, `x86_64-unknown-linux-gnu`.
+    /// Rust's target triple, such as `x86_64-unknown-linux-gnu`.
     pub fn target(&self) -> String {
         let rest = match (self.os, self.libc, self.arch) {
             (Os::Linux, Some(Libc::Musl), Arch::Arm) => "unknown-linux-musleabihf",
@@ -175,7 +176,7 @@ impl fmt::Display for Platform {
 
 impl FromStr for Platform {
     type Err = Invalid;
-    /// Accepts the aliases of os and architecture; prints never use them.
+    /// Parses a platform. Aliases of an os or an architecture are accepted and never printed.
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let unknown = |why: String| {
             Invalid::new(format!("unknown platform `{text}`: {why}"))

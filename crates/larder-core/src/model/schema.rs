@@ -1,5 +1,5 @@
-//! What the domain's words are in a JSON Schema: texts of a pattern. Kept apart, so that the types
-//! say only what they are.
+//! The JSON Schemas of the domain's text types. They are kept here so that the modules of the types
+//! have no code for schemas.
 
 use std::borrow::Cow;
 

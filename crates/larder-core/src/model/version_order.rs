@@ -1,12 +1,13 @@
-//! Which of two versions is newer: as semver says where that applies, otherwise number by number, as
-//! people read them. Everything that compares versions does it here.
+//! Decides which of two versions is newer: by the rules of semver where they apply, otherwise
+//! number by number. All comparisons of versions use this module.
 //!
-//! Build metadata (`+k3s2`) decides last. What follows the numbers is a pre-release where semver says so
-//! (`1.2.3-x`) or where a word does (`1.0rc1`, `2.0-beta`); anything else is a later revision (`9.8p1`,
-//! `3.5a`).
+//! Build metadata (`+k3s2`) decides last. What follows the numbers is a pre-release where semver
+//! says so (`1.2.3-x`) or where a word does (`1.0rc1`, `2.0-beta`); anything else is a later
+//! revision (`9.8p1`, `3.5a`).
 //!
-//! This order is not the `Ord` of [`Version`]: that one orders texts, as maps need it. `1.0` and `1.0.0`
-//! are two texts, and neither is newer than the other. [`Version::sort_key`] is the key to sort by.
+//! This order is not the `Ord` of [`Version`]: that one orders texts, as maps need it. `1.0` and
+//! `1.0.0` are two texts, and neither is newer than the other. [`Version::sort_key`] is the key to
+//! sort by.
 
 use std::cmp::Ordering;
 
@@ -30,7 +31,7 @@ const PRERELEASE_WORDS: [&str; 14] = [
     "insiders",
 ];
 
-/// A version taken apart.
+/// The parts of a version.
 #[derive(Debug, PartialEq, Eq)]
 struct Parts<'a> {
     numbers: Vec<u128>,
@@ -39,7 +40,7 @@ struct Parts<'a> {
     build: &'a str,
 }
 
-/// What a version is in the life of its numbers.
+/// Whether a version is before, at or after the release with its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     PreRelease,
@@ -47,8 +48,8 @@ enum Stage {
     Revision,
 }
 
-/// A version as a sort key: a newer one is greater. Two keys are equal where neither is newer, whatever
-/// the texts are.
+/// A version as a sort key: a newer one is greater. Two keys are equal where neither is newer,
+/// whatever the texts are.
 #[derive(Clone, Copy, Debug)]
 pub struct SortKey<'a>(&'a str);
 
@@ -77,7 +78,7 @@ impl Version {
     pub fn sort_key(&self) -> SortKey<'_> {
         SortKey(self.as_str())
     }
-    /// Whether it is older than another version of its series.
+    /// Whether this version is older than another version of its series.
     pub fn is_older_than(&self, other: &Self) -> bool {
         self.sort_key() < other.sort_key()
     }
@@ -94,7 +95,8 @@ pub fn newest(versions: impl IntoIterator<Item = Version>) -> Option<Version> {
         .max_by(|a, b| (!a.is_prerelease(), a.sort_key()).cmp(&(!b.is_prerelease(), b.sort_key())))
 }
 
-/// What stands before a version's first digit: `v`, or nothing, or a word. Versions of one series share it.
+/// The text before a version's first digit: `v`, nothing, or a word. All versions of one series
+/// have the same prefix.
 pub fn prefix(version: &str) -> &str {
     &version[..version
         .find(|c: char| c.is_ascii_digit())
@@ -132,7 +134,7 @@ fn parts(version: &str) -> Parts<'_> {
         if end == 0 {
             break;
         }
-        // A number too long to be one is larger than any.
+        // A number that does not fit counts as larger than any other.
         numbers.push(rest[..end].parse().unwrap_or(u128::MAX));
         rest = &rest[end..];
         match rest.strip_prefix('.') {
@@ -169,7 +171,8 @@ fn stage(version: &str, rest: &str) -> Stage {
     }
 }
 
-/// Texts with numbers in them: `rc.10` comes after `rc.9`; numbers come before words, as in semver.
+/// Compares texts that contain numbers: `rc.10` comes after `rc.9`. Numbers come before words, as
+/// in semver.
 fn natural(a: &str, b: &str) -> Ordering {
     let (mut a, mut b) = (chunks(a), chunks(b));
     loop {
@@ -190,7 +193,7 @@ fn natural(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// Runs of digits and of letters.
+/// Splits a text into runs of digits and runs of letters.
 fn chunks(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_ascii_alphanumeric())
         .flat_map(|word| {

@@ -13,8 +13,8 @@ pub struct Cycle {
     pub closed_in: usize,
 }
 
-/// Returns one cycle for each edge that closes one in a depth-first walk in the given order. Each node
-/// is visited once, so the time is linear.
+/// Returns one cycle for each edge that closes one in a depth-first walk in the given order. Each
+/// node is visited once, so the time is linear.
 pub fn find(edges: &[Vec<(usize, Range<usize>)>]) -> Vec<Cycle> {
     #[derive(Clone, Copy, PartialEq)]
     enum State {

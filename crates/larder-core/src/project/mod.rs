@@ -1,5 +1,5 @@
-//! Reads `versions.yml` and the recipes into a checked [`Project`], and reports every problem at its
-//! place.
+//! Reads `versions.yml` and the recipes into a checked [`Project`], and reports every problem at
+//! its place.
 //!
 //! What is written and what is used have different types: `typed` mirrors the files (and gives the
 //! JSON Schemas), and the types of `domain` are checked. Only the conversion between them can fail.

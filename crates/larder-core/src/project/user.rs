@@ -39,8 +39,8 @@ pub struct UserSource {
     pub allow_http: Vec<String>,
 }
 
-/// The user's configuration. The file is read on first use, so a run that finds everything up to date
-/// never reads it.
+/// The user's configuration. The file is read on first use, so a run that finds everything up to
+/// date never reads it.
 #[derive(Debug, Default)]
 pub struct UserConfig {
     source: UserSource,
@@ -161,8 +161,8 @@ impl UserSettings {
     }
 }
 
-/// Returns why nothing can be downloaded from a url, as a message and a hint. Allowed are https, and
-/// plain http to this machine and to hosts that the user allows; without `user`, to any host.
+/// Returns why nothing can be downloaded from a url, as a message and a hint. Allowed are https,
+/// and plain http to this machine and to hosts that the user allows; without `user`, to any host.
 pub(super) fn url_fault(url: &str, user: Option<&UserConfig>) -> Option<(String, &'static str)> {
     let host = match parse_url(url) {
         Ok(UrlScheme::Https) => return None,

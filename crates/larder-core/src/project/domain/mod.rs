@@ -85,8 +85,8 @@ pub enum HubConfig {
 /// The value of `upload:`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UploadPolicy {
-    /// In CI only. On GitHub Actions: for the default branch and for tags, never for a pull request.
-    /// On other CI systems: with a folder hub.
+    /// In CI only. On GitHub Actions: for the default branch and for tags, never for a pull
+    /// request. On other CI systems: with a folder hub.
     Ci,
     /// Only when a command asks for it.
     Never,

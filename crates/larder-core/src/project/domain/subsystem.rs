@@ -48,15 +48,15 @@ pub struct PackageConfig {
     pub name: FileName,
     /// The included files.
     pub include: Vec<Include>,
-    /// The archive format if the recipe gives one; `Subsystem::format` knows the default.
+    /// The archive format if the recipe gives one; `Subsystem::format` applies the default.
     pub format: Option<PackageFormat>,
 }
 
 /// An included file: a file of the artifact that is not a binary.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Include {
-    /// The relative path. A build takes it from `{{ out }}`, else from the source; an original has it
-    /// at the top of its archive or one folder below.
+    /// The relative path. A build takes it from `{{ out }}`, else from the source; an original has
+    /// it at the top of its archive or one folder below.
     pub path: String,
     /// Its name in the artifact: the last part of the path.
     pub name: FileName,
@@ -81,8 +81,8 @@ impl Subsystem {
         )
     }
 
-    /// The names of its files on a platform: the binaries (with `.exe` on Windows), then the included
-    /// files.
+    /// The names of its files on a platform: the binaries (with `.exe` on Windows), then the
+    /// included files.
     pub fn file_names(&self, platform: &Platform) -> Vec<FileName> {
         let binaries = self.binaries.iter().map(|name| with_exe(name, *platform));
         binaries

@@ -10,8 +10,8 @@ use crate::project::template::Template;
 pub struct Upstream {
     /// The keys outside `overrides:`.
     pub base: UpstreamKeys,
-    /// The keys for an os, an architecture or a platform, in the file's order. [`Upstream::on`] says
-    /// which of them takes precedence.
+    /// The keys for an os, an architecture or a platform, in the file's order. [`Upstream::on`]
+    /// says which of them takes precedence.
     pub overrides: Vec<(String, UpstreamKeys)>,
 }
 
@@ -95,16 +95,16 @@ pub struct Original {
     pub coordinate: Coordinate,
     /// Where its digest is stated; `None` if the recipe does not say.
     pub checksum: Option<Checksum>,
-    /// Pairs of a glob in the archive and a file name in the artifact. If there are none, each binary
-    /// is found by its name in any folder, or the single file is taken.
+    /// Pairs of a glob in the archive and a file name in the artifact. If there are none, each
+    /// binary is found by its name in any folder, or the single file is taken.
     pub extract: Vec<(String, FileName)>,
 }
 
 impl Upstream {
-    /// The keys for a platform: the base with the overrides applied from the most general to the most
-    /// specific one (see [`override_words`]). `replacements` are merged; every other key is replaced.
-    /// An override with another kind of original also drops the tag, the asset and the checksums
-    /// file that belong to the previous kind.
+    /// The keys for a platform: the base with the overrides applied from the most general to the
+    /// most specific one (see [`override_words`]). `replacements` are merged; every other key is
+    /// replaced. An override with another kind of original also drops the tag, the asset and the
+    /// checksums file that belong to the previous kind.
     pub fn on(&self, platform: &Platform) -> UpstreamKeys {
         let mut merged = self.base.clone();
         for word in override_words(*platform) {

@@ -1,9 +1,9 @@
-//! Changes to the text of `versions.yml` that leave every other byte as it was: comments, order,
-//! quotes, line endings.
+//! Changes the text of `versions.yml` and keeps every other byte: comments, order, quotes and line
+//! endings.
 //!
-//! The marked parser says where; what comes out is parsed again and must differ in exactly what was
-//! asked for. Where that can't be (an anchor that others repeat, a block text), nothing is changed
-//! and the error says what to do by hand. Knows nothing of recipes and touches no file.
+//! The places come from the parser. The result is parsed again and must differ only in what was
+//! asked for. If that is not possible (an anchor with aliases, a block text), nothing is changed
+//! and the error says what to change by hand. This module reads no recipe and accesses no file.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::model::{Name, Version};
 use super::syntax::source::Source;
 use super::syntax::yaml::{self, Entry, Kind, Node};
 
-/// The text with another version of a subsystem that it pins.
+/// Returns the text with another version for a subsystem that it pins.
 pub fn set_version(text: &str, name: &Name, version: &Version) -> Result<String> {
     let file = File::read(text)?;
     let by_hand = |span: Range<usize>, why: &str| file.by_hand(span, why, name, version);
@@ -49,7 +49,8 @@ pub fn set_version(text: &str, name: &Name, version: &Version) -> Result<String>
     }
 }
 
-/// The text with one more subsystem: at its place where the list is sorted, else at the end.
+/// Returns the text with one more subsystem. It is added in alphabetical order if the list is
+/// sorted, otherwise at the end.
 pub fn add_version(text: &str, name: &Name, version: &Version) -> Result<String> {
     let file = File::read(text)?;
     let entries = file.entries();
@@ -67,7 +68,7 @@ pub fn add_version(text: &str, name: &Name, version: &Version) -> Result<String>
     } else {
         entries.len()
     };
-    // As its neighbours are written: a file that is JSON stays JSON.
+    // Use the quotes of the first entry, so that a file that is JSON stays JSON.
     let quote_at = |span: Range<usize>| text[span].chars().next().filter(|c| is_quote(*c));
     let key = entries
         .first()
@@ -207,7 +208,7 @@ fn entries_mut(root: &mut Node) -> Option<&mut Vec<Entry>> {
     }
 }
 
-/// Whether a text says the same as a tree, places aside.
+/// Whether a text parses without problems to a tree, apart from places.
 fn parses_to(text: &str, wanted: &Node) -> bool {
     let source = Source {
         file: "versions.yml".into(),
@@ -243,15 +244,16 @@ fn insert(text: &str, at: usize, new: &str) -> String {
     splice(text, at..at, new)
 }
 
-/// Where an entry's version stands, without quotes and anchor; or why it can't be changed there.
+/// The range of an entry's version without quotes and anchor. The error says why the version can't
+/// be changed there.
 ///
-/// Looked up literally: the parser's word on where a value ends may take a comment in, and a
-/// version needs no escapes.
+/// It searches for the literal text, because the parser's end of a value can include a comment, and
+/// a version needs no escapes.
 fn version_range(text: &str, entry: &Entry) -> Result<Range<usize>, &'static str> {
     let Kind::Scalar { text: value, plain } = &entry.value.kind else {
         return Err("is not a text");
     };
-    // What an alias repeats stands before its key.
+    // The value that an alias repeats is before the key.
     let Some(rest) = text
         .get(entry.value.span.start..)
         .filter(|_| entry.value.span.start >= entry.span.end)
@@ -288,7 +290,7 @@ fn is_quote(c: char) -> bool {
     matches!(c, '"' | '\'')
 }
 
-/// Where an entry with its quotes ends.
+/// The end of an entry, including quotes.
 fn entry_end(text: &str, entry: &Entry) -> usize {
     match version_range(text, entry) {
         Ok(value) => value.end + usize::from(text[value.end..].starts_with(is_quote)),
@@ -296,16 +298,16 @@ fn entry_end(text: &str, entry: &Entry) -> usize {
     }
 }
 
-/// A new line after the one that a place is in.
+/// Adds a line after the line that contains `place`.
 fn add_line(text: &str, place: usize, line: &str) -> String {
     match text[place..].find('\n') {
         Some(found) => insert(text, place + found + 1, &format!("{line}{}", ending(text))),
-        // The last line has no end, and the new last one gets none.
+        // The last line has no line ending, so the new last line gets none either.
         None => format!("{text}{}{line}", ending(text)),
     }
 }
 
-/// How the lines of a text end.
+/// The line ending of a text.
 fn ending(text: &str) -> &'static str {
     match text.find('\n') {
         Some(at) if text[..at].ends_with('\r') => "\r\n",
@@ -317,7 +319,7 @@ fn line_start(text: &str, place: usize) -> usize {
     text[..place].rfind('\n').map_or(0, |at| at + 1)
 }
 
-/// The start of the comments that stand right above a line: they are about it.
+/// The start of the comments directly above a line, which belong to that line.
 fn start_of_comments_above(text: &str, line: usize) -> usize {
     let mut start = line;
     while start > 0 {

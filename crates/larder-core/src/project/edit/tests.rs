@@ -154,7 +154,7 @@ fn a_new_one_takes_its_place() {
     }
 }
 
-/// A line of `versions:` in one of the ways in which people write them.
+/// A line of `versions:` in one of the usual layouts.
 fn line() -> impl Strategy<Value = (String, String)> {
     let key = prop::sample::select(vec!["K", "\"K\"", "'K'"]);
     let value = prop::sample::select(vec!["V", "\"V\"", "'V'", "\"V\" "]);
@@ -171,8 +171,8 @@ fn fill(shape: &str, name: &str, version: &str) -> String {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever the layout: the text with another version is the text that one would have written
-    /// with it.
+    /// In any layout, the changed text is the text that would have been written with the new
+    /// version.
     #[test]
     fn any_layout_keeps_all_but_the_value(
         lines in prop::collection::vec(line(), 1..6),
@@ -210,7 +210,7 @@ proptest! {
         let name = format!("n{pick}");
         let text = write(&old);
         prop_assert_eq!(set(&text, &name, &new).unwrap(), write(&new));
-        // One more version: all that was there is there still, in order, and it reads back.
+        // Adding a version keeps all other text in order, and the new version can be changed back.
         let more = add(&text, "n1x", &new).unwrap();
         let at = more.bytes().zip(text.bytes()).take_while(|(a, b)| a == b).count();
         let added = more.len() - text.len();
@@ -219,7 +219,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_changed_rightly_or_not_at_all(
+    fn any_text_is_changed_correctly_or_not_at_all(
         parts in prop::collection::vec(
             prop::sample::select(vec![
                 "versions:", "a", "b", ": ", ":", "\n", "\n  ", "\n    ", "{", "}", ", ", "\"", "'", "|", "&x ", "*x", "? ", "#",

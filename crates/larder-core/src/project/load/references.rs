@@ -1,5 +1,5 @@
-//! What the files of a project say about each other: versions and recipes belong together, names
-//! are known, needs form no cycle, packages have names of their own.
+//! Checks the references between the files of a project: every version has a recipe and the
+//! reverse, every name is known, needs form no cycle, and no two packages have the same name.
 
 use std::collections::{BTreeMap, HashSet};
 

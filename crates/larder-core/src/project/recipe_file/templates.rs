@@ -178,8 +178,8 @@ fn report(fault: &Fault, span: &Range<usize>, text: &str, reader: &mut Reader<'_
     reader.problems.push(problem);
 }
 
-/// The place in the file of a part of a text. If quotes, escapes or folding keep the part from being
-/// found, it is the place of the whole text.
+/// The place in the file of a part of a text. If quotes, escapes or folding keep the part from
+/// being found, it is the place of the whole text.
 fn within(file: &str, span: &Range<usize>, text: &str, part: &Range<usize>) -> Range<usize> {
     let (Some(written), Some(wanted)) = (file.get(span.clone()), text.get(part.clone())) else {
         return span.clone();

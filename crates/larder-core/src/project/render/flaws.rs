@@ -40,8 +40,9 @@ pub struct Flaw {
 /// Collects flaws, so that rendering can go on after the first one.
 pub(super) struct Flaws<'a> {
     pub(super) list: Vec<Flaw>,
-    /// The user's configuration, which decides which hosts plain http is allowed for. `None` once the
-    /// project is loaded: loading has checked it, and the client checks again before each request.
+    /// The user's configuration, which decides which hosts plain http is allowed for. `None` once
+    /// the project is loaded: loading has checked it, and the client checks again before each
+    /// request.
     user: Option<&'a UserConfig>,
 }
 

@@ -23,8 +23,8 @@ impl Subsystem {
             .map_err(|flaws| self.render_error(&flaws))
     }
 
-    /// Renders the build for a platform and its two folders; `None` if the recipe has no `build`. The
-    /// key is computed from the build that is rendered with the literals `<out>` and `<src>`.
+    /// Renders the build for a platform and its two folders; `None` if the recipe has no `build`.
+    /// The key is computed from the build that is rendered with the literals `<out>` and `<src>`.
     pub fn rendered_build(
         &self,
         platform: &Platform,

@@ -1,6 +1,7 @@
 //! Checks of rendered texts that become part of a command line or of a url.
 
-/// Whether git reads a text as a tag, branch or commit, and not as an option or a revision expression.
+/// Whether git reads a text as a tag, branch or commit, and not as an option or a revision
+/// expression.
 pub(super) fn is_ref(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with(['-', '/', '.'])

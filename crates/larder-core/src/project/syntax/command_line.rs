@@ -1,9 +1,9 @@
-//! A command line written in a file, such as a line of `ci:`, as words: blanks separate, quotes of
-//! either kind keep together, nothing is expanded.
+//! Splits a command line in a file, such as a line of `ci:`, into words. White space separates
+//! words, quotes of either kind keep a word together, and nothing is expanded.
 //!
-//! Knows no command; who checks a line and who runs it split it alike.
+//! The check of a line and its execution both use this, so they always agree on the words.
 
-/// Splits a line into words, or says why that can't be done.
+/// Splits a line into words. The error says why that is not possible.
 pub fn split(line: &str) -> Result<Vec<String>, String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;

@@ -1,7 +1,7 @@
-//! A YAML tree → typed values with their places, noting every problem on the way instead of
-//! stopping at the first.
+//! Converts a YAML tree to typed values with their places. It collects every problem and does not
+//! stop at the first one.
 //!
-//! Knows nothing of what the values mean together.
+//! How values belong together is checked elsewhere.
 
 use std::collections::HashSet;
 use std::fmt::{self, Display};
@@ -20,21 +20,21 @@ use crate::model::Invalid;
 pub struct At<T> {
     /// The value.
     pub value: T,
-    /// Byte range in the file.
+    /// Its range in the file, in bytes.
     pub span: Range<usize>,
 }
 
-/// What one text of a file can be: parsed at the border, with a schema of its own.
+/// A type for a single value in a file: it is parsed from one text and has a JSON Schema.
 pub trait Word: Sized {
-    /// Parses the text as written.
+    /// Parses the text as it is written.
     fn word(text: &str) -> Result<Self, Invalid>;
     /// Its JSON Schema.
     fn schema() -> Schema;
-    /// Whether several texts can mean the same value.
+    /// Whether different texts can mean the same value.
     const ALIASES: bool = false;
 }
 
-/// Where in a structure a value stands, for messages.
+/// Which value of the file is being read, for messages.
 #[derive(Clone, Copy, Debug)]
 pub enum Spot<'a> {
     /// The whole file.
@@ -55,23 +55,23 @@ impl fmt::Display for Spot<'_> {
     }
 }
 
-/// A file being read, and the problems seen so far.
+/// The file that is being read and the problems found so far.
 pub struct Reader<'a> {
     /// The file.
     pub source: &'a Source,
-    /// The problems.
+    /// The problems found so far.
     pub problems: Vec<Problem>,
 }
 
 impl<'a> Reader<'a> {
-    /// Starts on a file.
+    /// Starts to read a file.
     pub fn new(source: &'a Source) -> Self {
         Self {
             source,
             problems: Vec::new(),
         }
     }
-    /// Notes a problem with a hint.
+    /// Adds a problem with a hint.
     pub fn problem(
         &mut self,
         span: &Range<usize>,
@@ -83,14 +83,14 @@ impl<'a> Reader<'a> {
                 .problem(span.clone(), message, Some(hint.into())),
         );
     }
-    /// Notes a value that its type refused.
+    /// Adds the problem that a text is not valid for its type.
     pub fn invalid(&mut self, span: &Range<usize>, invalid: Invalid) {
         self.problems.push(
             self.source
                 .problem(span.clone(), invalid.message, invalid.hint),
         );
     }
-    /// Notes a value of the wrong type.
+    /// Adds the problem that a node is missing or of the wrong kind.
     pub fn expected(&mut self, spot: Spot<'_>, expected: &str, node: &Node, hint: Option<String>) {
         let (message, hint) = if node.is_null() {
             let hint = hint.unwrap_or_else(|| "give it a value, or remove the key".to_owned());
@@ -108,9 +108,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What can be read from a node. `None`: it could not, and a problem says why.
+/// A value that can be read from a YAML node.
 pub trait Decode: Sized {
-    /// Reads it.
+    /// Reads the value. Returns `None` if that is not possible; a problem then says why.
     fn decode(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>) -> Option<Self>;
 }
 
@@ -132,10 +132,11 @@ impl<T: Word> Decode for At<T> {
             Kind::Scalar { text, .. } if !node.is_null() => {
                 Self::parse(text, node.span.clone(), reader)
             }
-            // A template without quotes: the YAML reader said so.
+            // A template without quotes, which the YAML reader has already reported.
             Kind::Map(_) if reader.source.text[node.span.start..].starts_with("{{") => None,
             _ => {
-                // `- echo error: it broke` is a mapping of one key, which few would know.
+                // YAML reads `- echo error: it broke` as a mapping with one key, which few people
+                // expect, so the hint explains it.
                 let block = matches!(&node.kind, Kind::Map(_))
                     && !reader.source.text[node.span.start..].starts_with('{');
                 let hint = match &node.kind {
@@ -182,7 +183,7 @@ impl<T: Decode> Decode for Vec<T> {
         };
         match &node.kind {
             Kind::List(items) => {
-                // What could be read is handed on: the rest of the file is still worth checking.
+                // Keep the items that could be read, so that the rest of the file is checked too.
                 Some(
                     items
                         .iter()
@@ -209,7 +210,7 @@ impl<T: Decode> Decode for Vec<T> {
     }
 }
 
-/// A list that names at least one.
+/// A list with at least one item.
 #[derive(Clone, Debug)]
 pub struct NonEmpty<T>(pub Vec<T>);
 
@@ -235,8 +236,8 @@ impl<T: JsonSchema> JsonSchema for NonEmpty<T> {
     }
 }
 
-/// A mapping whose keys the user names. A value that could not be read is `None`, so that its key
-/// still counts.
+/// A mapping whose keys the user chooses. A value that could not be read is `None`, so that its key
+/// is still known.
 #[derive(Clone, Debug)]
 pub struct Pairs<K, V>(pub Vec<(At<K>, Option<V>)>);
 
@@ -287,9 +288,10 @@ impl<K, V: JsonSchema> JsonSchema for Pairs<K, V> {
     }
 }
 
-/// Values that stand behind a key.
+/// Reading of a value that belongs to a key.
 pub trait DecodeAt: Decode {
-    /// As [`Decode::decode`]; what has no place of its own (nothing at all) is told at the key.
+    /// Reads the value like [`Decode::decode`]. A missing value has no place of its own, so its
+    /// problem is reported at the key.
     fn decode_at(
         node: &Node,
         key_span: &Range<usize>,
@@ -310,7 +312,7 @@ pub trait DecodeAt: Decode {
 
 impl<T: Decode> DecodeAt for T {}
 
-/// The values of a list, each once.
+/// Returns each value of a list once and reports repetitions.
 pub fn distinct<T: Clone + Eq + Hash + Display>(
     key: &str,
     list: Vec<At<T>>,

@@ -1,7 +1,7 @@
 //! Mappings of known keys, and closed sets of words.
 //!
-//! [`keys!`] makes a struct of a file's keys: the decoder, the known names and the JSON Schema come
-//! from the one definition.
+//! [`keys!`] defines a struct of a file's keys. The decoder, the list of known keys and the JSON
+//! Schema come from this one definition.
 
 use std::ops::Range;
 
@@ -9,19 +9,20 @@ use super::decode::{Decode, DecodeAt, Reader, Spot};
 use super::yaml::{Entry, Kind, Node};
 use crate::suggestions;
 
-/// A struct of known keys; made by [`keys!`].
+/// A struct of known keys. [`keys!`] implements it.
 pub trait Keys: Default {
-    /// The names it knows.
+    /// The names of all keys.
     fn names() -> Vec<&'static str>;
-    /// The names that must be there.
+    /// The names of the required keys.
     fn required() -> &'static [&'static str];
-    /// Reads one key's value; `false`: the key is unknown.
+    /// Reads the value of one key. Returns `false` if the key is unknown.
     fn take(&mut self, entry: &Entry, reader: &mut Reader<'_>) -> bool;
-    /// A misspelled key stands for a known one: it counts as there, its value refused.
+    /// Treats a misspelled key as the known key that it resembles, with a value that can't be read,
+    /// so that the known key is not also reported as missing.
     fn misspelled(&mut self, name: &'static str, span: &Range<usize>);
 }
 
-/// Reads a key's value, for [`keys!`].
+/// Reads the value of a key. [`keys!`] uses it.
 pub fn value_of<T: Decode>(entry: &Entry, reader: &mut Reader<'_>) -> Option<T> {
     T::decode_at(&entry.value, &entry.span, Spot::Key(&entry.key), reader)
 }
@@ -73,8 +74,7 @@ pub fn decode_keys<T: Keys>(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>
     Some(keys)
 }
 
-/// Defines the keys of a file's mapping: a struct of optional typed values, plus where each key
-/// stands.
+/// Defines the keys of a mapping: a struct of optional typed values and the place of each key.
 macro_rules! keys {
     ($(#[$meta:meta])* pub struct $name:ident, required $required:tt {
         $($(#[$doc:meta])* $key:literal $field:ident: $type:ty,)*
@@ -84,7 +84,7 @@ macro_rules! keys {
         #[schemars(deny_unknown_fields, extend("required" = $required))]
         pub struct $name {
             $($(#[$doc])* #[schemars(rename = $key, required)] pub $field: Option<$type>,)*
-            /// Where the keys stand.
+            /// The places of the keys that are present.
             #[schemars(skip)]
             pub spans: Vec<(&'static str, std::ops::Range<usize>)>,
         }
@@ -127,13 +127,13 @@ macro_rules! keys {
         }
 
         impl $name {
-            /// Where a key stands, if it is there (its value may have been refused).
-            #[allow(dead_code, reason = "not every mapping's places are asked for")]
+            /// The place of a key if it is present, even if its value could not be read.
+            #[allow(dead_code, reason = "not used for every mapping")]
             pub fn span(&self, key: &str) -> Option<&std::ops::Range<usize>> {
                 self.spans.iter().find(|(name, _)| *name == key).map(|(_, span)| span)
             }
-            /// Whether the value of some key was refused.
-            #[allow(dead_code, reason = "not of every mapping is it asked")]
+            /// Whether the value of any key could not be read.
+            #[allow(dead_code, reason = "not used for every mapping")]
             pub fn refused(&self) -> bool {
                 self.spans.len() > [$(self.$field.is_some()),*].into_iter().filter(|good| *good).count()
             }
@@ -141,7 +141,7 @@ macro_rules! keys {
     };
 }
 
-/// Defines a closed set of words: the type, its parser with a "did you mean", its schema.
+/// Defines a closed set of words: an enum, its parser with a "did you mean" hint, and its schema.
 macro_rules! words {
     ($(#[$meta:meta])* pub enum $name:ident($what:literal) { $($(#[$doc:meta])* $variant:ident = $word:literal,)* }) => {
         $(#[$meta])*

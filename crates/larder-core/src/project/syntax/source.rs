@@ -1,4 +1,4 @@
-//! A file that people wrote: its text, and problems at places in it.
+//! The text of a file that people write, and problems at places in it.
 
 use std::fs::Metadata;
 use std::io::Read;
@@ -10,22 +10,23 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::error::{Error, Problem, Result};
 use crate::fs::{self, IoContext};
 
-/// Largest file that is read.
+/// The size of the largest file that is read, in bytes.
 const MAX_BYTES: usize = 1024 * 1024;
-/// Above this many problems in one file the rest is not shown.
+/// The number of problems that are shown for one file.
 pub const TOO_MANY: usize = 100;
 
-/// A file that was read: where it is and what it says.
+/// A file that was read: its path and its text.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// Path as told to the user.
+    /// The path as it is shown to the user.
     pub file: Utf8PathBuf,
-    /// Whole text.
+    /// The whole text.
     pub text: Arc<str>,
 }
 
 impl Source {
-    /// From the bytes of a file; what is not UTF-8 is a problem at its place.
+    /// Makes a source of the bytes of a file. Bytes that are not UTF-8, or a file that is too
+    /// large, are a problem.
     pub fn new(file: Utf8PathBuf, bytes: Vec<u8>) -> (Self, Option<Problem>) {
         if bytes.len() > MAX_BYTES {
             let source = Self {
@@ -65,7 +66,7 @@ impl Source {
         }
     }
 
-    /// A problem at a place in this file.
+    /// Makes a problem at a place in this file.
     pub fn problem(
         &self,
         span: Range<usize>,
@@ -81,7 +82,7 @@ impl Source {
         }
     }
 
-    /// The line a place is in, from 1.
+    /// The number of the line of an offset, counted from 1.
     pub fn line(&self, offset: usize) -> usize {
         self.text[..offset.min(self.text.len())]
             .matches('\n')
@@ -90,7 +91,7 @@ impl Source {
     }
 }
 
-/// A file's problems by place, no more than anyone reads.
+/// Sorts the problems of a file by their place and cuts them off after [`TOO_MANY`].
 pub fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems.sort_by_key(|problem| problem.span.start);
     if let Some(next) = problems.get_mut(TOO_MANY) {
@@ -101,8 +102,9 @@ pub fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems
 }
 
-/// The bytes of a regular file, no more than the limit and one, and what it looked like before they
-/// were read.
+/// Reads a regular file and returns its bytes and the metadata that it had before. Reads at most
+/// one byte more than the limit, which shows that the file is too large. `None` if there is no
+/// file.
 pub fn read_limited(path: &Utf8Path) -> Result<Option<(Vec<u8>, Metadata)>> {
     let Some(meta) = fs::stat(path)? else {
         return Ok(None);

@@ -1,5 +1,5 @@
-//! The engine for all other templates: minijinja, with few filters and tests, and a bound on its
-//! steps.
+//! The engine for templates that are not simple: minijinja with a few filters and tests and a limit
+//! on its steps.
 
 use std::sync::LazyLock;
 
@@ -9,12 +9,13 @@ use minijinja::{Environment, UndefinedBehavior, Value};
 use super::fault::Fault;
 use super::variables::{FOLDERS, VARIABLES, Variables};
 
-/// Longest text a template may render to.
+/// The longest text that a template may render to, in bytes.
 const MAX_RENDERED: usize = 256 * 1024;
-/// Steps an engine run may take: a recipe may come from anyone, and `check` must end.
+/// The number of steps that rendering one template may take. Recipes can come from untrusted
+/// authors, and `check` must always end.
 const FUEL: u64 = 50_000;
 
-/// Strict and small: the filters and tests that a name or a url can need.
+/// The engine, with only the filters and tests that are useful for names and urls.
 static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
     use minijinja::{filters, tests};
     let mut engine = Environment::empty();
@@ -45,7 +46,7 @@ fn replace(text: &str, from: &str, to: &str) -> Result<String, minijinja::Error>
     if from.is_empty() {
         return Ok(text.to_owned());
     }
-    // Before it is made: it might not fit into memory.
+    // Check the length before the text is made, because it might not fit into memory.
     if text.len() + text.matches(from).count().saturating_mul(to.len()) > MAX_RENDERED {
         let detail = "the replaced text is longer than 256 KiB";
         return Err(minijinja::Error::new(
@@ -80,7 +81,7 @@ pub(super) fn names(text: &str) -> Result<Vec<String>, Fault> {
     Ok(template.undeclared_variables(false).into_iter().collect())
 }
 
-/// The variables as the engine takes them.
+/// Converts the variables to the engine's type.
 fn context(variables: &Variables<'_>) -> Value {
     let names = VARIABLES.iter().chain(&FOLDERS);
     Value::from_pairs(names.filter_map(|name| Some((*name, variables.get(name)?.into_owned()))))

@@ -1,22 +1,22 @@
-//! What is wrong with a template, and where in its text.
+//! Faults in templates and their places.
 
 use std::ops::Range;
 
 use super::variables::{FOLDERS, Scope};
 use crate::suggestions;
 
-/// What is wrong with a template.
+/// A fault in a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// What.
+    /// What is wrong.
     pub message: String,
     /// What to do.
     pub hint: Option<String>,
-    /// Where in the template's text, if known.
+    /// The byte range in the template's text, if it is known.
     pub range: Option<Range<usize>>,
 }
 
-/// A variable that is not known where the template stands.
+/// The fault that a template uses a variable that is not available in its scope.
 pub(super) fn unknown(text: &str, name: &str, scope: Scope) -> Fault {
     let (message, hint) = if FOLDERS.contains(&name) {
         let hint = format!(
@@ -36,7 +36,7 @@ pub(super) fn unknown(text: &str, name: &str, scope: Scope) -> Fault {
     }
 }
 
-/// Where an identifier stands in a template, outside of plain text.
+/// The byte range of an identifier in a template, outside of plain text.
 fn identifier(text: &str, name: &str) -> Option<Range<usize>> {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let mut from = 0;

@@ -1,8 +1,9 @@
-//! Templates in recipes: minijinja with strict undefined, over a closed list of variables.
+//! Templates in recipes: minijinja with a closed list of variables, in which an undefined value is
+//! an error.
 //!
-//! What holds nothing but text, `{{ name }}` and `{{ 'a' if name == 'b' else 'c' }}` is rendered by
-//! `simple`, so that ordinary projects never set up the engine. Knows nothing of files; a fault
-//! names its place within the template.
+//! Templates with only text, `{{ name }}` and `{{ 'a' if name == 'b' else 'c' }}` are rendered by
+//! `simple`, so that ordinary projects never set up the engine. This module does not depend on
+//! files; a fault has its place within the template.
 
 mod engine;
 mod fault;
@@ -14,15 +15,15 @@ use fault::unknown;
 use simple::{Piece, pieces};
 pub use variables::{Scope, Variables};
 
-/// Longest template.
+/// The longest template that is allowed, in bytes.
 const MAX_TEMPLATE: usize = 64 * 1024;
 
-/// A minijinja template that parsed and uses known variables only.
+/// A template that parses and uses only known variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template(pub String);
 
 impl Template {
-    /// Renders it.
+    /// Renders the template.
     pub(super) fn render(&self, variables: &Variables<'_>) -> Result<String, Fault> {
         let text = self.0.as_str();
         match pieces(text) {
@@ -32,8 +33,8 @@ impl Template {
     }
 }
 
-/// What is wrong with a template on any platform: that it does not parse, or uses unknown
-/// variables.
+/// Returns the faults of a template that do not depend on the platform: it does not parse, or it
+/// uses unknown variables.
 pub fn faults(text: &str, scope: Scope) -> Vec<Fault> {
     if !text.contains('{') {
         return Vec::new();

@@ -1,5 +1,5 @@
-//! Templates that hold nothing but text, `{{ name }}` and `{{ 'a' if name == 'b' else 'c' }}`, in
-//! pieces.
+//! Parses and renders templates with only text, `{{ name }}` and
+//! `{{ 'a' if name == 'b' else 'c' }}`, without the engine.
 
 use super::fault::{Fault, unknown};
 use super::variables::{FOLDERS, Scope, VARIABLES, Variables};
@@ -27,7 +27,7 @@ pub(super) enum Atom<'a> {
 }
 
 impl<'a> Piece<'a> {
-    /// The names that it uses.
+    /// The names of the variables that it uses.
     pub(super) fn variables(&self) -> impl Iterator<Item = &'a str> {
         let atom = |atom: &Atom<'a>| match atom {
             Atom::Text(_) => None,
@@ -49,8 +49,8 @@ impl<'a> Piece<'a> {
     }
 }
 
-/// The pieces of a template that holds nothing but text, `{{ name }}` and simple choices; `None`
-/// for what needs the engine.
+/// Splits a template with only text, `{{ name }}` and simple choices into pieces. Returns `None`
+/// for a template that needs the engine.
 pub(super) fn pieces(text: &str) -> Option<Vec<Piece<'_>>> {
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -58,7 +58,7 @@ pub(super) fn pieces(text: &str) -> Option<Vec<Piece<'_>>> {
         match rest.as_bytes().get(open + 1) {
             Some(b'{') => {}
             Some(b'%' | b'#') => return None,
-            // A lone brace is text; the next one may not be.
+            // A single brace is text; the next brace may begin an expression.
             _ => {
                 pieces.push(Piece::Text(&rest[..=open]));
                 rest = &rest[open + 1..];
@@ -113,7 +113,7 @@ pub(super) fn render(
     Ok(rendered)
 }
 
-/// `name`, or `'a' if name == 'b' else 'c'`.
+/// Parses `name`, or `'a' if name == 'b' else 'c'`.
 fn expression(text: &str) -> Option<Piece<'_>> {
     let (first, rest) = atom(text)?;
     if rest.is_empty() {
@@ -144,7 +144,8 @@ fn expression(text: &str) -> Option<Piece<'_>> {
     })
 }
 
-/// A quoted text without escapes or the name of a variable; and what follows it and a space.
+/// Parses a quoted text without escapes, or the name of a variable. Also returns the rest of the
+/// text after it and after spaces.
 fn atom(text: &str) -> Option<(Atom<'_>, &str)> {
     let quote = text.chars().next()?;
     let (atom, rest) = if matches!(quote, '\'' | '"') {
@@ -158,7 +159,7 @@ fn atom(text: &str) -> Option<(Atom<'_>, &str)> {
             .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
             .unwrap_or(text.len());
         let (name, rest) = text.split_at(end);
-        // Words of the language (`true`, `none`) are the engine's.
+        // Words of the template language (`true`, `none`) are left to the engine.
         if !VARIABLES.contains(&name) && !FOLDERS.contains(&name) {
             return None;
         }

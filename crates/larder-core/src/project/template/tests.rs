@@ -112,9 +112,9 @@ fn scopes_know_their_variables() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// What is rendered here by itself is what the engine would have made of it.
+    /// A template that `simple` renders gives the same text with the engine.
     #[test]
-    fn the_short_way_and_the_engine_agree(
+    fn simple_rendering_and_the_engine_agree(
         parts in prop::collection::vec(
             prop::sample::select(vec![
                 "{{ version }}", "{{os}}", "{{  exe  }}", "{{ out }}", "text", "{", "}", "}}", "{ ", " ", "\n", "é", "{x}", "-", "'", "\"",

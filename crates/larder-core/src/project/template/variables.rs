@@ -1,11 +1,11 @@
-//! The variables of templates, and where each is known.
+//! The variables of templates, and where each is available.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::model::{Platform, Version};
 
-/// The variables that every template knows.
+/// The variables that are available in every template.
 pub(super) const VARIABLES: [&str; 10] = [
     "version",
     "version_number",
@@ -18,20 +18,20 @@ pub(super) const VARIABLES: [&str; 10] = [
     "project",
     "name",
 ];
-/// Those that only a build's environment and commands know.
+/// The variables that are available only in a build's environment and commands.
 pub(super) const FOLDERS: [&str; 2] = ["out", "src"];
 
-/// Where a template stands, which decides the variables it knows.
+/// The kind of key that a template belongs to, which decides the available variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Coordinates, sources, verify.
+    /// `upstream`, `build.source` and `verify`.
     Plain,
-    /// A build's environment and commands: `out` and `src` too.
+    /// `build.env` and `build.commands`, where `out` and `src` are also available.
     Build,
 }
 
 impl Scope {
-    /// The variables that are known there.
+    /// The variables that are available in this scope.
     pub fn names(self) -> Vec<&'static str> {
         match self {
             Self::Plain => VARIABLES.to_vec(),
@@ -40,7 +40,7 @@ impl Scope {
     }
 }
 
-/// Values of the variables: nothing is formatted before it is asked for.
+/// The values of the variables. A value is formatted only when it is used.
 #[derive(Clone, Copy, Debug)]
 pub struct Variables<'a> {
     project: &'a str,
@@ -53,7 +53,7 @@ pub struct Variables<'a> {
 }
 
 impl<'a> Variables<'a> {
-    /// For a platform of a subsystem.
+    /// The values for a subsystem on a platform.
     pub fn new(project: &'a str, name: &'a str, version: &'a Version, platform: Platform) -> Self {
         let (os, arch) = (platform.os.as_str(), platform.arch.as_str());
         Self {
@@ -66,14 +66,14 @@ impl<'a> Variables<'a> {
             folders: None,
         }
     }
-    /// With a build's folders.
+    /// Adds a build's folders.
     pub fn folders(self, out: &'a str, src: &'a str) -> Self {
         Self {
             folders: Some((out, src)),
             ..self
         }
     }
-    /// With other words for os and architecture.
+    /// Replaces the words for the os and the architecture.
     pub fn replaced(self, replacements: &'a BTreeMap<String, String>) -> Self {
         let word = |word: &'a str| replacements.get(word).map_or(word, String::as_str);
         Self {
@@ -82,7 +82,7 @@ impl<'a> Variables<'a> {
             ..self
         }
     }
-    /// A variable's value.
+    /// The value of a variable; `None` if it is not available.
     pub fn get(&self, name: &str) -> Option<Cow<'a, str>> {
         let value = match name {
             "version" => self.version.as_str(),

@@ -41,7 +41,7 @@ keys! {
         /// The default is `[managed, original, build]`.
         "sources" sources: NonEmpty<At<SourceWord>>,
         /// When `ensure` releases what it has just built to the hub without being asked.
-        /// `ci` releases in CI only. On GitHub Actions it does so for the default branch and for tags,
+        /// `ci` releases in CI only. On GitHub Actions it does so for the default branch and tags,
         /// never for a pull request; on other CI systems it does so if the hub is a folder.
         /// `never` releases nothing.
         /// `always` releases after every build and is allowed for a folder hub only.

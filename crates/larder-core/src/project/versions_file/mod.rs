@@ -1,5 +1,5 @@
-//! Converts `versions.yml` as it is written to the project's settings and reports each problem at its
-//! place. It reads no recipe.
+//! Converts `versions.yml` as it is written to the project's settings and reports each problem at
+//! its place. It reads no recipe.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -1,5 +1,4 @@
-//! What a text that is no YAML says to the person who wrote it: the parser's words, and what is
-//! most likely wrong.
+//! Messages for syntax errors: the parser's message and a hint about the most likely mistake.
 
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use saphyr_parser::ScanError;
 use super::{Builder, Frame, Stop, TEMPLATE_HINT};
 
 impl Builder<'_> {
-    /// Notes a syntax error at its place.
+    /// Reports a syntax error at its place.
     pub(super) fn syntax(&mut self, error: &ScanError) -> Stop {
         let text = Arc::clone(&self.source.text);
         let at = self.offsets.byte(error.marker().index());

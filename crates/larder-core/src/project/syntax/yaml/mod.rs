@@ -1,9 +1,9 @@
-//! YAML text → a tree whose every node knows its place in the file. Scalars stay the text that was
-//! written.
+//! Parses YAML into a tree in which every node has its place in the file. Scalars stay the text
+//! that was written.
 //!
-//! Stricter than YAML: no tags, no merge keys, no second document, no key twice. Hostile input
-//! meets limits: depth, and number of nodes (an alias counts as all that it repeats); `source`
-//! limits the size of files. Knows nothing of what the keys mean.
+//! It is stricter than YAML: tags, merge keys, a second document and repeated keys are errors.
+//! Against hostile input it limits the depth and the number of nodes, where an alias counts as all
+//! the nodes that it repeats; `source` limits the size of files.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -21,14 +21,14 @@ mod offsets;
 pub use node::{Entry, Kind, Node};
 use offsets::Offsets;
 
-/// Deepest nesting.
+/// The deepest nesting that is allowed.
 const MAX_DEPTH: usize = 64;
-/// Most nodes in one file, aliases expanded.
+/// The most nodes that a file can have, with aliases expanded.
 const MAX_NODES: usize = 50_000;
 
 const TEMPLATE_HINT: &str = "a value with a template needs quotes: \"{{ version }}\"";
 
-/// Parses a file. Without a tree the problems say why; with one there may be problems all the same.
+/// Parses a file. If there is no tree, the problems say why; there can be problems with a tree too.
 pub fn parse(source: &Source) -> (Option<Node>, Vec<Problem>) {
     let mut builder = Builder {
         source,
@@ -43,7 +43,7 @@ pub fn parse(source: &Source) -> (Option<Node>, Vec<Problem>) {
     (tree, builder.problems)
 }
 
-/// A problem was noted that leaves nothing to go on with.
+/// Parsing can't continue; a problem was reported.
 struct Stop;
 
 enum Frame {
@@ -61,12 +61,13 @@ enum Frame {
     },
 }
 
-/// The keys of a mapping, put aside once it holds more than one looks through quickly.
+/// The keys of a mapping seen so far. Small mappings are searched linearly; only larger ones need
+/// the set.
 #[derive(Default)]
 struct Seen(Option<HashSet<String>>);
 
 impl Seen {
-    /// Whether a key is there for the first time.
+    /// Whether a key appears for the first time.
     fn is_new(&mut self, key: &str, entries: &[Entry]) -> bool {
         if entries.len() < 32 {
             return entries.iter().all(|entry| entry.key != key);
@@ -78,7 +79,8 @@ impl Seen {
     }
 }
 
-/// A key that waits for its value; without a text it was refused and the value is dropped.
+/// A key whose value is not read yet. A key that can't be used has no text, and its value is
+/// dropped.
 struct PendingKey {
     text: Option<String>,
     span: Range<usize>,
@@ -232,7 +234,7 @@ impl Builder<'_> {
 
     fn place(&mut self, node: Node, anchor: usize) -> Result<(), Stop> {
         if anchor != 0 {
-            // The copy counts: anchors in anchors would else cost memory that nobody counted.
+            // Count the copy as well, or nested anchors would use memory beyond the limit.
             let (nodes, _) = node.measure();
             self.count(nodes, &node.span)?;
             self.anchors.insert(anchor, node.clone());
@@ -313,8 +315,7 @@ impl Builder<'_> {
         start..self.offsets.byte(span.end.index()).max(start)
     }
 
-    /// Without the white space that the parser counts to a plain text, and of a block only the
-    /// first line.
+    /// The range without the white space at its end, which the parser includes in a plain text.
     fn trimmed(&self, range: Range<usize>) -> Range<usize> {
         let text = &self.source.text[range.clone()];
         range.start..range.start + text.trim_end().len()
@@ -328,7 +329,7 @@ impl Builder<'_> {
     }
 }
 
-/// A node as the key of a mapping.
+/// Returns the text of a node that is the key of a mapping.
 fn key_text(
     node: Node,
     entries: &[Entry],

@@ -1,30 +1,31 @@
-//! A YAML tree whose every node knows its place in the file.
+//! A YAML tree in which every node has its place in the file.
 
 use std::ops::Range;
 
-/// A value and its place, in bytes.
+/// A value and its place.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Where a caret goes: the text itself, a flow collection from brace to brace, else the first
-    /// key or item.
+    /// The byte range that a message marks: the text itself, a flow collection with its brackets,
+    /// or the first key or item of a block collection.
     pub span: Range<usize>,
-    /// What it is.
+    /// The content.
     pub kind: Kind,
 }
 
-/// What a node is.
+/// The content of a node.
 #[derive(Clone, Debug)]
 pub enum Kind {
-    /// Text as written, quotes and escapes undone.
+    /// A text, with quotes and escapes resolved.
     Scalar {
         /// The text.
         text: String,
-        /// Neither quoted nor a block: `null`, `~` and nothing at all mean *no value* only then.
+        /// Whether it is neither quoted nor a block. Only then do `null`, `~` and an empty text
+        /// mean that there is no value.
         plain: bool,
     },
-    /// `[…]` or `- …`.
+    /// A list, written as `[…]` or `- …`.
     List(Vec<Node>),
-    /// `{…}` or `key: …`, in order.
+    /// A mapping, written as `{…}` or `key: …`, in the file's order.
     Map(Vec<Entry>),
 }
 
@@ -40,12 +41,12 @@ pub struct Entry {
 }
 
 impl Node {
-    /// No value: nothing, `~` or `null`.
+    /// Whether there is no value: an empty text, `~` or `null`.
     pub fn is_null(&self) -> bool {
         matches!(&self.kind, Kind::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
-    /// How many nodes it is, and how many levels deep.
+    /// The number of nodes, itself included, and the number of levels.
     pub(super) fn measure(&self) -> (usize, usize) {
         let children: Vec<&Node> = match &self.kind {
             Kind::Scalar { .. } => return (1, 1),

@@ -1,8 +1,8 @@
-//! Places as the parser counts them → places in the text.
+//! Converts the parser's offsets to offsets in the text.
 
-/// Characters, which the parser counts, to bytes.
+/// Converts offsets in characters, which the parser counts, to offsets in bytes.
 pub(super) struct Offsets {
-    /// Length of the byte order mark before the text.
+    /// The length in bytes of the byte order mark before the text.
     pub(super) bom: usize,
     len: usize,
     starts: Option<Vec<usize>>,

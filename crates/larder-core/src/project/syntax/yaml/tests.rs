@@ -14,7 +14,8 @@ fn source(text: &str) -> Source {
     }
 }
 
-/// A tree as text: scalars as they are, each with what stands at its place in the file.
+/// Writes a tree as text. A scalar that differs from the text at its place in the file is shown
+/// with that text.
 fn describe(text: &str) -> String {
     fn write_node(node: &Node, text: &str, out: &mut String) {
         match &node.kind {
@@ -89,7 +90,8 @@ fn no_value_is_told_from_an_empty_text() {
     assert_eq!(nulls, [true, true, true, false, false]);
 }
 
-/// Reads a text every way there is; places must lie in it, and every problem must render.
+/// Reads a text as YAML, as versions.yml and as a recipe. The place of every problem must be inside
+/// the text.
 fn read_everything(text: &str) {
     let source = source(text);
     let (node, mut problems) = parse(&source);
