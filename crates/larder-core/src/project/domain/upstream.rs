@@ -102,7 +102,7 @@ pub struct Original {
 
 impl Upstream {
     /// The keys for a platform: the base with the overrides applied from the most general to the
-    /// most specific one (see [`override_words`]). `replacements` are merged; every other key is
+    /// most specific one (see `override_words`). `replacements` are merged; every other key is
     /// replaced. An override with another kind of original also drops the tag, the asset and the
     /// checksums file that belong to the previous kind.
     pub fn on(&self, platform: &Platform) -> UpstreamKeys {
