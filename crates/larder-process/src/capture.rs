@@ -1,9 +1,10 @@
-//! What a child prints, kept in memory.
+//! Captures in memory what a child prints.
 //!
-//! A thread reads each pipe: it keeps the first part and drops the rest, so that the child never
-//! waits for a reader. The pipe ends when all that hold its other end are gone. Once the child's
-//! group is gone, only a process that left the group can hold it: that one gets two seconds, then
-//! its thread is left behind, and what was read until then counts.
+//! A thread reads each pipe. It keeps the first [`LIMIT`] bytes and drops the rest, so that the
+//! child never blocks on a full pipe. A pipe reaches its end when every process that holds the
+//! write end has closed it. After the child's group has ended, only a process that left the group
+//! can still hold it. The reader waits two seconds for such a process; then it leaves the thread
+//! behind and returns what was read until then.
 
 use std::io::{PipeReader, PipeWriter, Read};
 use std::process::Stdio;
@@ -17,10 +18,10 @@ use larder_core::error::{Error, Result};
 use crate::run::GRACE;
 use crate::{Command, Ended};
 
-/// How much of a stream is kept.
+/// How many bytes of a stream are kept.
 pub const LIMIT: usize = 16 * 1024 * 1024;
 
-/// How a child ended and what it printed on each stream, the first [`LIMIT`] bytes.
+/// How a child ended, and the first [`LIMIT`] bytes that it printed on each stream.
 #[derive(Debug)]
 pub struct Captured {
     /// How it ended.
@@ -31,8 +32,8 @@ pub struct Captured {
     pub err: String,
 }
 
-/// How a child ended and what it printed on both streams, in the order of its writes, the first
-/// [`LIMIT`] bytes.
+/// How a child ended, and the first [`LIMIT`] bytes that it printed on both streams, in the order
+/// of its writes.
 #[derive(Debug)]
 pub struct Merged {
     /// How it ended.
@@ -42,7 +43,7 @@ pub struct Merged {
 }
 
 impl Command {
-    /// Runs it as [`Command::run`] does and keeps what it prints.
+    /// Runs the command as [`Command::run`] does and captures each stream separately.
     pub fn capture(&self, cancel: &Cancel) -> Result<Captured> {
         let (out, out_end) = self.reading()?;
         let (err, err_end) = self.reading()?;
@@ -55,7 +56,7 @@ impl Command {
         })
     }
 
-    /// Likewise, with both streams as one.
+    /// Runs the command as [`Command::run`] does and captures both streams together.
     pub fn capture_merged(&self, cancel: &Cancel) -> Result<Merged> {
         let (both, end) = self.reading()?;
         let second: Stdio = end.try_clone().map_err(|e| self.cannot_read(&e))?.into();
@@ -75,7 +76,7 @@ impl Command {
     }
 }
 
-/// A pipe that is being read.
+/// A pipe that a thread reads.
 struct Reading {
     kept: Arc<Mutex<Vec<u8>>>,
     /// Disconnected when the pipe has ended.
@@ -95,7 +96,7 @@ impl Reading {
         Ok((Self { kept, end }, writer))
     }
 
-    /// All that was printed until the pipe ended, or until the latest time to wait for that.
+    /// What was printed until the pipe ended, or until `latest` if it has not ended by then.
     fn text(self, latest: Instant) -> String {
         let left = latest.saturating_duration_since(Instant::now());
         let _ = self.end.recv_timeout(left);
@@ -115,7 +116,7 @@ fn keep(mut pipe: PipeReader, kept: &Mutex<Vec<u8>>) {
                 kept.extend_from_slice(&buffer[..count.min(room)]);
             }
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            // What can't be read was not printed.
+            // Treat a read error as the end of the output.
             Err(_) => return,
         }
     }

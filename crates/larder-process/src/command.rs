@@ -1,4 +1,4 @@
-//! What is to be run.
+//! The description of a child process.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use larder_core::environment::Environment;
 
-/// A program to run, with all that decides what it sees.
+/// A program to run, with its arguments, environment, folder and timeout.
 pub struct Command {
     program: OsString,
     arguments: Vec<OsString>,
-    /// The end of the command line, for programs that do not split it as others do: `cmd`.
+    /// The end of the command line, passed unquoted: `cmd` splits its command line in its own way.
     #[cfg(windows)]
     raw: Option<String>,
     environment: Environment,
@@ -20,7 +20,8 @@ pub struct Command {
 }
 
 impl Command {
-    /// A program with these variables and no others. A plain name is looked for on their `PATH`.
+    /// A program that gets these variables and no others. A plain name is searched for on the
+    /// `PATH` of these variables.
     pub fn new(program: impl Into<OsString>, environment: Environment) -> Self {
         Self {
             program: program.into(),
@@ -57,28 +58,28 @@ impl Command {
         self
     }
 
-    /// Its current folder. Default: larder's own.
+    /// Sets the child's current folder. The default is larder's own.
     #[must_use]
     pub fn folder(mut self, folder: impl AsRef<Path>) -> Self {
         self.folder = Some(folder.as_ref().to_owned());
         self
     }
 
-    /// The longest time that it may take. Default: as long as it likes.
+    /// Sets the longest time that the child may run. By default there is no limit.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// The program as it was named.
+    /// The program's name or path as it was given.
     pub fn program(&self) -> String {
         self.program.to_string_lossy().into_owned()
     }
 
-    /// Puts the program in the place of this process, with its terminal and all its streams: comes
-    /// back only where that can't be done. On Windows, which can't, the program runs as a child to
-    /// its end.
+    /// Replaces this process with the program, which inherits its terminal and streams (`exec`).
+    /// Returns only if that fails. Windows has no `exec`: there the program runs as a child, and
+    /// its exit status is returned.
     pub fn replace(&self) -> std::io::Result<ExitStatus> {
         let mut command = self.to_tokio().into_std();
         #[cfg(unix)]
@@ -87,7 +88,7 @@ impl Command {
         return command.status();
     }
 
-    /// The same with the streams of a child, which reads nothing.
+    /// The command as a child with these streams and an empty stdin.
     pub(crate) fn with_streams(&self, out: Stdio, err: Stdio) -> tokio::process::Command {
         let mut command = self.to_tokio();
         command.stdin(Stdio::null()).stdout(out).stderr(err);

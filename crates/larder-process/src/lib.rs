@@ -1,13 +1,13 @@
-//! Child processes: the one place where larder starts them.
+//! Starts child processes. This crate is the only place where larder does so.
 //!
-//! Each child gets an explicit environment, reads nothing, and runs in a process group of its own
-//! (a job on Windows). The group is ended with TERM, and with KILL two seconds later, when the run
-//! is cancelled or the time is up; when the child exits by itself, the processes that it left
-//! behind in its group are ended in the same way.
+//! Each child gets an explicit environment and an empty stdin, and runs in its own process group (a
+//! job on Windows). When the run is cancelled or the timeout expires, the group gets TERM, and KILL
+//! two seconds later. When the child exits by itself, the processes that it left in its group are
+//! ended in the same way.
 //!
-//! Calls block until the child has ended, and each call waits under a small runtime of its own:
-//! callers need no runtime, and those that have one must call from a thread that may block. Knows
-//! nothing of what the programs are for.
+//! Calls block until the child has ended. Each call waits on its own small async runtime: callers
+//! need no runtime, and callers that have one must call from a thread that may block. The crate
+//! does not depend on what the programs are used for.
 
 mod capture;
 mod command;

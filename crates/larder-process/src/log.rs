@@ -8,38 +8,37 @@ use camino::{Utf8Path, Utf8PathBuf};
 use larder_core::error::Result;
 use larder_core::fs::{self, IoContext};
 
-/// A file that is only ever added to: by several commands, one after the other, and by larder
-/// itself.
+/// An append-only file, written by several commands in sequence and by larder itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log(Utf8PathBuf);
 
 impl Log {
-    /// A log at a path; what is there stays, and the file is made where it is missing.
+    /// A log at a path. Existing content is kept; the file is created if it is missing.
     pub fn at(path: impl Into<Utf8PathBuf>) -> Self {
         Self(path.into())
     }
 
-    /// Where it is.
+    /// The path of the file.
     pub fn path(&self) -> &Utf8Path {
         &self.0
     }
 
-    /// Adds a line of larder's own.
+    /// Appends a line that larder itself writes.
     pub fn note(&self, line: &str) -> Result<()> {
         writeln!(self.open()?, "{line}").at("write", &self.0)
     }
 
-    /// How long it is by now.
+    /// The current length in bytes; 0 if the file does not exist.
     pub fn len(&self) -> Result<u64> {
         Ok(fs::stat(&self.0)?.map_or(0, |meta| meta.len()))
     }
 
-    /// Whether nothing was written yet.
+    /// Whether nothing has been written yet.
     pub fn is_empty(&self) -> Result<bool> {
         Ok(self.len()? == 0)
     }
 
-    /// What was written since it was this long.
+    /// The text that was written after the first `start` bytes.
     pub fn since(&self, start: u64) -> Result<String> {
         let mut file = fs::open(&self.0)?;
         let mut text = Vec::new();
@@ -48,7 +47,7 @@ impl Log {
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
-    /// The file, for adding to it.
+    /// Opens the file for appending.
     pub(crate) fn open(&self) -> Result<File> {
         OpenOptions::new()
             .create(true)

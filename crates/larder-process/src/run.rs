@@ -1,4 +1,4 @@
-//! A child from its start to the end of its group.
+//! Runs a child, from its start to the end of its process group.
 
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -11,43 +11,44 @@ use larder_core::fs::IoContext;
 
 use crate::{Command, Log};
 
-/// Between TERM and KILL.
+/// The time between TERM and KILL.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
 /// How a child ended.
 #[derive(Debug)]
 pub enum Ended {
-    /// By itself.
+    /// The child exited by itself.
     Exited(ExitStatus),
-    /// Its time was up, and it was ended.
+    /// The timeout expired, and the child was ended.
     TimedOut,
-    /// It never ran: there is no such program. The error says so, for callers that can't do without
-    /// it.
+    /// The program does not exist, so the child never ran. Callers that require the program return
+    /// this error.
     NotFound(Error),
 }
 
 impl Ended {
-    /// Whether it exited by itself with 0.
+    /// Whether the child exited by itself with status 0.
     pub fn is_success(&self) -> bool {
         matches!(self, Self::Exited(status) if status.success())
     }
 }
 
-/// Where both streams of a child go.
+/// Where a child's stdout and stderr go.
 #[derive(Clone, Copy, Debug)]
 pub enum Output<'a> {
-    /// To the end of a log.
+    /// Both streams are appended to a log.
     Log(&'a Log),
-    /// Where larder's own go.
+    /// To larder's own stdout and stderr.
     Inherited,
-    /// Both to larder's stderr: its stdout carries data.
+    /// Both streams go to larder's stderr, because larder's stdout carries data.
     Stderr,
-    /// Nowhere.
+    /// The output is discarded.
     Discarded,
 }
 
 impl Command {
-    /// Runs it to its end. Cancelling gives an `Interrupted` error, after the whole group is gone.
+    /// Runs the command until it ends. Cancelling returns an `Interrupted` error after the whole
+    /// group has ended.
     pub fn run(&self, output: Output<'_>, cancel: &Cancel) -> Result<Ended> {
         let (out, err) = match output {
             Output::Log(log) => {
@@ -62,7 +63,7 @@ impl Command {
         self.supervise(out, err, cancel)
     }
 
-    /// Runs it to its end with these streams; no handle of them is left in this process.
+    /// Runs the command with these streams until it ends. This process keeps no handle of them.
     pub(crate) fn supervise(&self, out: Stdio, err: Stdio, cancel: &Cancel) -> Result<Ended> {
         cancel.check()?;
         let cannot = |verb: &str, e: std::io::Error| {
@@ -87,8 +88,8 @@ impl Command {
                     None => std::future::pending().await,
                 }
             };
-            // Only the child itself is waited for here: the wrapped wait also waits for whatever it
-            // left behind.
+            // Wait only for the child itself: the wrapper's `wait` also waits for processes that
+            // the child left behind.
             let ended = tokio::select! {
                 status = child.inner_mut().wait() => {
                     status.map(Ended::Exited).map_err(|e| cannot("wait for", e))
@@ -112,7 +113,7 @@ impl Command {
     }
 }
 
-/// Ends what is left of a group: TERM, two seconds, KILL.
+/// Ends the processes that are left in a group: TERM, then KILL after two seconds.
 #[cfg(unix)]
 async fn end_group(child: &mut dyn ChildWrapper, group: Option<u32>) {
     use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
@@ -137,7 +138,7 @@ async fn end_group(child: &mut dyn ChildWrapper, group: Option<u32>) {
     let _ = child.inner_mut().wait().await;
 }
 
-/// Ends what is left of a job.
+/// Ends the processes that are left in a job.
 #[cfg(windows)]
 async fn end_group(child: &mut dyn ChildWrapper, _group: Option<u32>) {
     // Errors mean that nobody is left.

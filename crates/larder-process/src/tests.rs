@@ -1,4 +1,4 @@
-//! Rules of every child. The programs are what a POSIX system has.
+//! Tests of the rules that hold for every child. They use programs that every POSIX system has.
 #![cfg(unix)]
 
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use larder_core::fs;
 
 use super::*;
 
-/// A folder for a test's files.
+/// A temporary folder for the files of a test.
 struct Folder(tempfile::TempDir);
 
 impl Folder {
@@ -34,7 +34,7 @@ fn shell(line: &str) -> Command {
     Command::shell(line, variables())
 }
 
-/// A line that writes to `beat` all the time, in a process that the shell leaves in the background.
+/// A shell line that starts a background process, which writes to `beat` continuously.
 const BEATS: &str = "(while :; do echo x >> beat; sleep 0.02; done) &";
 
 /// Whether a background process still writes to `beat`.
@@ -66,7 +66,7 @@ fn a_child_sees_what_is_declared_and_nothing_else() {
     let mut lines = said.out.lines();
     let real = folder.0.path().canonicalize().unwrap();
     assert_eq!(lines.next(), real.to_str());
-    // A shell adds these itself.
+    // The shell adds these variables itself.
     let own = ["PWD=", "OLDPWD=", "SHLVL=", "_="];
     let mut seen: Vec<&str> = lines
         .filter(|line| !own.iter().any(|name| line.starts_with(name)))

@@ -1,9 +1,9 @@
-//! git: what a repository's revisions mean, and a copy of one revision. The one place that knows
-//! how git is called.
+//! Runs git: resolves a repository's revisions to commits and checks out one revision. No other
+//! module calls git.
 //!
-//! The user's configuration holds (logins, proxies, mirrors), but nothing that changes what is
-//! checked out, and git never asks for a password. Under `--offline` only repositories on this
-//! machine are asked.
+//! The user's git configuration applies (logins, proxies, mirrors), except for settings that change
+//! what is checked out. git never prompts for a password. Under `--offline` only repositories on
+//! this machine are read.
 
 use std::time::Duration;
 
@@ -19,10 +19,10 @@ use larder_process::{Command, Ended, Log, Output};
 
 use crate::tool::{Said, ask};
 
-/// One step of a clone takes no longer.
+/// The longest time that one step of a clone may take.
 const PATIENCE: Duration = Duration::from_mins(30);
 
-/// git, as a run calls it.
+/// git with the environment and settings of a run.
 pub struct Git<'a> {
     environment: Environment,
     offline: bool,
@@ -30,9 +30,9 @@ pub struct Git<'a> {
 }
 
 impl<'a> Git<'a> {
-    /// With the user's environment, larder's own token aside.
+    /// Uses the user's environment without larder's own token.
     pub fn new(environment: &Environment, offline: bool, cancel: &'a Cancel) -> Self {
-        // Larder's own token is for larder alone.
+        // Only larder itself may use larder's token.
         let mut environment = environment.without(variables::GITHUB_TOKEN);
         for other_repository in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
             environment.remove(other_repository);
@@ -46,11 +46,12 @@ impl<'a> Git<'a> {
         }
     }
 
-    /// The commit that a tag or branch of a repository means today; `None` where the repository
-    /// names no such revision.
+    /// The commit that a tag or branch of a remote repository currently points to; `None` if the
+    /// repository has no such tag or branch.
     pub fn remote_commit(&self, url: &str, rev: &str) -> Result<Option<String>> {
         self.may_ask(url)?;
-        // The peeled tag is the commit of an annotated one, so it counts before the tag itself.
+        // For an annotated tag, `^{}` gives the commit and the plain name the tag object, so `^{}`
+        // is tried first.
         let references = [
             format!("refs/tags/{rev}^{{}}"),
             format!("refs/tags/{rev}"),
@@ -60,7 +61,7 @@ impl<'a> Git<'a> {
         arguments.extend(references.iter().map(String::as_str));
         let said = self.list_remote(&arguments, "revisions")?;
         if !said.status.success() {
-            let error = Error::failed(format!("cannot ask {url} for its revisions"));
+            let error = Error::failed(format!("cannot read the revisions of {url}"));
             return Err(classified(error.cause(said.err.trim())));
         }
         let commit_of = |reference: &String| {
@@ -70,7 +71,7 @@ impl<'a> Git<'a> {
         Ok(references.iter().find_map(commit_of))
     }
 
-    /// Names of a repository's tags.
+    /// The names of a repository's tags.
     pub(crate) fn tags(&self, url: &str) -> Result<Vec<String>> {
         let said = self.list_remote(&["--tags", "--refs", "--", url], "tags")?;
         if said.status.success() {
@@ -96,16 +97,16 @@ impl<'a> Git<'a> {
         if closed.iter().any(|text| words.contains(text)) {
             return Err(Error::refused(what)
                 .cause(said.last_words())
-                .hint("it is not there, or git has no access to it"));
+                .hint("the repository does not exist, or git has no access to it"));
         }
         Err(Error::unavailable(what).cause(said.last_words()))
     }
 
-    /// Puts a revision of a repository into an empty folder, and gives its commit; git's messages
-    /// go to the log.
+    /// Checks out a revision of a repository into an empty folder and returns its commit. git's
+    /// messages go to the log.
     ///
-    /// A tag or branch is asked for alone first; a commit needs the whole history where the server
-    /// does not hand it out by id.
+    /// First tries a shallow fetch of the revision alone. If that fails (a server may refuse to
+    /// send a commit by its id), fetches the whole history.
     pub fn clone(&self, url: &str, rev: &str, into: &Utf8Path, log: &Log) -> Result<String> {
         for (what, text) in [("url", url), ("revision", rev)] {
             if text.is_empty() || text.starts_with('-') {
@@ -158,14 +159,14 @@ impl<'a> Git<'a> {
         let commit = commit.as_deref().map_or("", str::trim);
         if !is_commit(commit) {
             return Err(Error::failed(format!(
-                "git named no commit for {rev} of {url}"
+                "git reported no commit for {rev} of {url}"
             )));
         }
         Ok(commit.to_owned())
     }
 
-    /// The url of the remote `origin` of the repository that a folder is in; `None` without one, or
-    /// without git.
+    /// The url of the remote `origin` of the repository that contains a folder; `None` if there is
+    /// no such remote or no git.
     pub fn origin_url(&self, folder: &Utf8Path) -> Option<String> {
         let url = self
             .local(folder, &["remote", "get-url", "origin"])
@@ -173,7 +174,7 @@ impl<'a> Git<'a> {
         Some(url.trim().to_owned())
     }
 
-    /// What git prints about a repository on this machine; `None` where it does not succeed.
+    /// Runs git on a local repository and returns its output; `None` if git fails.
     fn local(&self, folder: &Utf8Path, arguments: &[&str]) -> Result<Option<String>> {
         let said = self.command(folder, arguments).capture(self.cancel)?;
         match said.ended {
@@ -182,17 +183,19 @@ impl<'a> Git<'a> {
         }
     }
 
-    /// Refuses to ask another machine under `--offline`.
+    /// Returns an error if `--offline` is set and the repository is on another machine.
     fn may_ask(&self, url: &str) -> Result<()> {
         if self.offline && !url.starts_with("file://") {
-            return Err(Error::unavailable(format!("--offline: {url} is not asked")));
+            return Err(Error::unavailable(format!(
+                "{url} is needed, but `--offline` is set"
+            )));
         }
         Ok(())
     }
 
     fn list_remote(&self, arguments: &[&str], what: &str) -> Result<Said> {
         let mut environment = self.environment.clone();
-        // A server that keeps silent is given up; what the user configured wins.
+        // Give up on a server that sends nothing for 30 s. The user's own settings take precedence.
         for (name, value) in [
             ("GIT_HTTP_LOW_SPEED_LIMIT", "1"),
             ("GIT_HTTP_LOW_SPEED_TIME", "30"),
@@ -206,12 +209,14 @@ impl<'a> Git<'a> {
             .args(["ls-remote"])
             .args(arguments);
         ask(command, "git", self.cancel)?.ok_or_else(|| {
-            Error::failed(format!("git is not on PATH, but {what} are asked for"))
-                .hint("install git")
+            Error::failed(format!(
+                "git is not on PATH, but it is needed to read {what}"
+            ))
+            .hint("install git")
         })
     }
 
-    /// Runs git in a folder; the command line and what git says go to the log.
+    /// Runs git in a folder. The command line and git's output go to the log.
     fn logged(&self, folder: &Utf8Path, log: &Log, arguments: &[&str]) -> Result<()> {
         let start = log.len()?;
         log.note(&format!("$ git {}", arguments.join(" ")))?;
@@ -223,7 +228,7 @@ impl<'a> Git<'a> {
                 let last = said
                     .lines()
                     .rfind(|line| !line.starts_with("$ ") && !line.trim().is_empty())
-                    .unwrap_or("it said nothing");
+                    .unwrap_or("it printed no message");
                 Err(Error::failed(format!("git {} failed", arguments[0])).cause(last))
             }
             Ended::TimedOut => Err(Error::unavailable(format!(
@@ -234,7 +239,8 @@ impl<'a> Git<'a> {
         }
     }
 
-    /// git in a folder, with nothing of the user's that changes what is checked out.
+    /// A git command in a folder, with options that override settings that would change what is
+    /// checked out.
     fn command(&self, folder: &Utf8Path, arguments: &[&str]) -> Command {
         Command::new("git", self.environment.clone())
             .folder(folder)
@@ -248,8 +254,8 @@ impl<'a> Git<'a> {
             .args(arguments)
     }
 
-    /// Options of every call: under `--offline` git itself refuses to open a socket, for submodules
-    /// too.
+    /// The options of every call. Under `--offline` they make git itself refuse network protocols,
+    /// also for submodules.
     fn options(&self) -> &'static [&'static str] {
         if self.offline {
             &[
@@ -264,7 +270,7 @@ impl<'a> Git<'a> {
     }
 }
 
-/// An error of git, *unavailable* where its words say that a server could not be reached.
+/// Makes an error of git *unavailable* if its message says that a server could not be reached.
 fn classified(error: Error) -> Error {
     const UNREACHABLE: [&str; 4] = [
         "Could not resolve",

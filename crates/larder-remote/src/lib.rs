@@ -1,10 +1,10 @@
-//! Everything that larder asks of other machines: the one HTTP client, GitHub's REST API, hubs of
-//! releases, and original publishers. `hub` and `origin` use `github` and `http`, `github` uses
-//! `http`, and none of them uses anything the other way round. `git` and the registries' own
-//! clients are programs, run through `larder_process`.
+//! Communication with other machines: the HTTP client, GitHub's REST API, the hubs, and the
+//! publishers of originals. `hub` and `origin` use `github` and `http`; `github` uses `http`; there
+//! are no dependencies in the other direction. git and the registries' own clients are programs
+//! that run through `larder_process`.
 //!
-//! Gives bytes on their way and what is stated of them. Does not know what is installed, what is
-//! wanted, or where bytes are stored.
+//! The crate returns streams of bytes and the digests that are stated for them. It does not know
+//! what is installed, what is wanted, or where bytes are stored.
 
 pub mod git;
 pub mod github;

@@ -1,4 +1,4 @@
-//! What a run is told about other machines, resolved once at its start and passed down.
+//! The settings of a run for access to other machines, resolved once at its start and passed down.
 
 use std::path::PathBuf;
 
@@ -6,16 +6,17 @@ use crate::github::GitHubConfig;
 use crate::http::{self, Url};
 use larder_core::environment::Environment;
 
-/// How other machines may be asked. The default knows nothing of the machine that it runs on.
+/// How other machines may be accessed. The default reads nothing from the environment of this
+/// machine.
 #[derive(Clone, Debug, Default)]
 pub struct RemoteSettings {
-    /// Patience and permissions of the HTTP client.
+    /// Timeouts, limits and permissions of the HTTP client.
     pub http: http::Settings,
-    /// Where GitHub is, and who we are there.
+    /// The address of GitHub, and the token to use there.
     pub github: GitHubConfig,
-    /// Stands in for `https://github.com` where originals are downloaded.
+    /// The url to use in place of `https://github.com` when originals are downloaded.
     pub github_mirror: Option<Url>,
-    /// Variables for the registries' ordinary clients: their configuration is the user's.
+    /// The environment of the registries' own clients, which use the user's configuration.
     pub environment: Environment,
     /// Folder for temporary files.
     pub temp: PathBuf,

@@ -1,5 +1,4 @@
-//! What the API answers: the fields that larder reads, parsed. Knows nothing of how they were asked
-//! for.
+//! The API's answers, parsed: only the fields that larder reads.
 
 use serde::Deserialize;
 
@@ -8,24 +7,24 @@ use larder_core::model::Digest;
 /// A release, draft or published.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Release {
-    /// Its number, the only name that a draft has.
+    /// Its id. A draft can be addressed only by its id.
     pub id: u64,
-    /// Its tag; a draft's tag need not exist yet.
+    /// Its tag; the tag of a draft may not exist in git yet.
     #[serde(rename = "tag_name")]
     pub tag: String,
-    /// Whether it is visible only to those who may write.
+    /// Whether it is visible only to users with write access.
     pub draft: bool,
-    /// Whether nothing can be added, replaced or removed any more.
+    /// Whether its assets can no longer be added, replaced or removed.
     #[serde(default)]
     pub immutable: bool,
-    /// Where assets are uploaded, a url template.
+    /// The url template for uploading assets.
     pub upload_url: String,
-    /// Its page, for people.
+    /// The url of its web page.
     #[serde(rename = "html_url")]
     pub page: String,
-    /// Its text.
+    /// Its description.
     pub body: Option<String>,
-    /// Its assets, also those of broken uploads.
+    /// Its assets, including those of incomplete uploads.
     pub assets: Vec<Asset>,
 }
 
@@ -34,7 +33,7 @@ impl Release {
     pub fn asset(&self, name: &str) -> Option<&Asset> {
         self.assets.iter().find(|asset| asset.name == name)
     }
-    /// An asset by name if all its bytes are there.
+    /// An asset by name, if its upload was completed.
     pub fn whole(&self, name: &str) -> Option<&Asset> {
         self.asset(name).filter(|asset| asset.is_whole())
     }
@@ -43,27 +42,27 @@ impl Release {
 /// An asset of a release.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Asset {
-    /// Its number; an asset of another content has another number.
+    /// Its id. GitHub never changes the bytes of an asset, so new bytes have a new id.
     pub id: u64,
     /// Its name.
     pub name: String,
-    /// `uploaded`, or `starter` after a broken upload.
+    /// `uploaded`, or `starter` after an incomplete upload.
     pub state: String,
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub size: u64,
-    /// The digest that the server computed, as `sha256:<hex>`, where it does that.
+    /// The digest that the server computed, as `sha256:<hex>`; some servers compute none.
     pub digest: Option<String>,
-    /// A text that listings show beside the name.
+    /// A text that listings show next to the name.
     #[serde(default)]
     pub label: Option<String>,
 }
 
 impl Asset {
-    /// Whether all its bytes are there: it is not the rest of a broken upload.
+    /// Whether its upload was completed.
     pub fn is_whole(&self) -> bool {
         self.state == "uploaded"
     }
-    /// The digest that the server computed, where it does.
+    /// The digest that the server computed, if it did.
     pub fn sha256(&self) -> Option<Digest> {
         self.digest
             .as_deref()?
@@ -73,13 +72,13 @@ impl Asset {
     }
 }
 
-/// What a repository says of itself.
+/// The metadata of a repository.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Repository {
-    /// Whether only some may see it.
+    /// Whether it is private.
     #[serde(default)]
     pub private: bool,
-    /// One line about it.
+    /// Its one-line description.
     pub description: Option<String>,
     /// Its home page.
     pub homepage: Option<String>,
@@ -92,7 +91,7 @@ struct License {
 }
 
 impl Repository {
-    /// Its licence, an SPDX identifier, where GitHub knows which it is.
+    /// Its licence as an SPDX identifier, if GitHub recognised it.
     pub fn license(&self) -> Option<&str> {
         self.license
             .as_ref()?

@@ -1,5 +1,4 @@
-//! The API of one repository: what is asked of it. Changes nothing there; that is
-//! [`write`](super::write)'s.
+//! Read requests to the API of one repository. The write requests are in [`write`](super::write).
 
 use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
@@ -14,15 +13,15 @@ use crate::http::{
 };
 use larder_core::error::{Error, Result};
 
-/// Sidecars and derived files are small; a larger asset is not read whole.
+/// The size limit for reading an asset into memory; sidecars and derived files are far smaller.
 const SMALL_ASSET: u64 = 16 * 1024 * 1024;
 
 /// When a request carries the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Login {
-    /// Always, where there is one: for a repository of ours.
+    /// Always, if there is a token: for the team's own repository.
     Always,
-    /// Only where the same request was refused without: public reads stay anonymous.
+    /// Only if the same request was refused without the token, so that public reads stay anonymous.
     WhenRefused,
 }
 
@@ -31,33 +30,32 @@ pub enum Login {
 pub enum Visibility {
     /// Everyone.
     Public,
-    /// Some, and the token's owner is one of them.
+    /// Only some users, including the token's owner.
     Private,
 }
 
-/// A page of the list of releases.
+/// One page of the list of releases.
 #[derive(Clone, Debug)]
 pub struct Page {
     /// The releases on it.
     pub releases: Vec<Release>,
-    /// Where the next page is, unless this is the last one.
+    /// The url of the next page; `None` on the last page.
     pub next: Option<Url>,
 }
 
-/// The API of one repository. May be used from several threads at once; writes are then made one
-/// after the other.
+/// The API of one repository. It may be used from several threads at once; writes are serialised.
 pub struct Api {
     pub(super) client: Client,
     pub(super) config: GitHubConfig,
     repo: String,
     login: Login,
     token: OnceLock<Option<Secret>>,
-    /// When the last write was made.
+    /// The time of the last write.
     pub(super) last_write: Mutex<Option<Instant>>,
 }
 
 impl Api {
-    /// The API of `owner/name`. Nothing is asked, and no token looked for, before that is needed.
+    /// The API of `owner/name`. Sends no request and looks for no token before one is needed.
     pub fn new(repo: &str, client: Client, config: GitHubConfig, login: Login) -> Self {
         Self {
             client,
@@ -74,12 +72,12 @@ impl Api {
         &self.repo
     }
 
-    /// Where GitHub is, and how patient to be with it.
+    /// The addresses, token and time limits of GitHub.
     pub fn config(&self) -> &GitHubConfig {
         &self.config
     }
 
-    /// The HTTP client that it asks through.
+    /// The HTTP client that sends the requests.
     pub fn client(&self) -> &Client {
         &self.client
     }
@@ -95,18 +93,18 @@ impl Api {
             .as_ref()
     }
 
-    /// A url of the web origin, below the repository's page.
+    /// A url on the website, below the repository's page.
     pub fn web_url(&self, path: &str) -> String {
         let web = self.config.web.as_str().trim_end_matches('/');
         format!("{web}/{}{path}", self.repo)
     }
 
-    /// What the repository says of itself; `None`: it is not there, or we can't see it.
+    /// The repository's metadata; `None` if it does not exist or is not visible to us.
     pub fn repository(&self) -> Result<Option<Repository>> {
         self.ask_for("")
     }
 
-    /// Who may see the repository; an error where we can't.
+    /// Who may see the repository; an error if it is not visible to us.
     pub fn visibility(&self) -> Result<Visibility> {
         match self.repository()? {
             Some(repository) if repository.private => Ok(Visibility::Private),
@@ -115,7 +113,8 @@ impl Api {
         }
     }
 
-    /// Whether releases become immutable when published; `None` where the token may not know.
+    /// Whether releases become immutable when published; `None` if the token may not read that
+    /// setting.
     pub fn immutable_releases(&self) -> Result<Option<bool>> {
         #[derive(Deserialize)]
         struct Setting {
@@ -131,26 +130,26 @@ impl Api {
 
     /// The published release of a tag.
     pub fn by_tag(&self, tag: &str) -> Result<Option<Release>> {
-        // Git allows no such tags, and a url would take them for folders.
+        // Git allows no such tags, and a url would treat them as path segments.
         if matches!(tag, "." | "..") {
             return Ok(None);
         }
         self.ask_for(&format!("/releases/tags/{}", segment(tag)))
     }
 
-    /// A release by its number, drafts included.
+    /// A release by its id, drafts included.
     pub fn by_id(&self, id: u64) -> Result<Option<Release>> {
         self.ask_for(&format!("/releases/{id}"))
     }
 
-    /// The release that the repository calls its latest; never a pre-release.
+    /// The release that GitHub marks as the latest; never a pre-release.
     pub fn latest(&self) -> Result<Option<Release>> {
         self.ask_for("/releases/latest")
     }
 
-    /// The list of releases, the newest first, page by page: the first page, or the one that an
-    /// earlier page names as the next. Drafts are in it where the token may write. `None`: the
-    /// repository is not there, or we can't see it.
+    /// One page of the list of releases, newest first: the first page, or the page at a url from
+    /// [`Page::next`]. It includes drafts if the token has write access. `None` if the repository
+    /// does not exist or is not visible to us.
     pub fn page(&self, at: Option<Url>) -> Result<Option<Page>> {
         let answer = match at {
             Some(url) => self.send(&url)?,
@@ -166,12 +165,12 @@ impl Api {
         }
     }
 
-    /// An asset by its number, as it is now: lists may lag behind.
+    /// An asset by its id, in its current state: lists may lag behind.
     pub fn asset_by_id(&self, id: u64) -> Result<Option<Asset>> {
         self.ask_for(&format!("/releases/assets/{id}"))
     }
 
-    /// An asset's bytes as a stream.
+    /// The bytes of an asset as a stream.
     pub fn asset(&self, id: u64) -> Result<Option<Download>> {
         self.client.get(self.asset_request(id)?)
     }
@@ -187,7 +186,7 @@ impl Api {
             .header("accept", "application/octet-stream")
     }
 
-    /// The error of a repository that we can't see.
+    /// The error for a repository that is not visible to us.
     pub fn invisible(&self) -> Error {
         let repo = &self.repo;
         if self.has_token() {
@@ -214,8 +213,8 @@ impl Api {
         self.send(&self.url(path)?)
     }
 
-    /// Asks anonymously first where [`Login`] says so. An anonymous request is also refused once
-    /// the limit for all that are not logged in is used up.
+    /// Sends a GET request, first without the token if [`Login`] says so. A request without a token
+    /// is also refused when the rate limit for anonymous requests is exhausted.
     fn send(&self, url: &Url) -> Result<Answer> {
         let refused = |answer: &Answer| matches!(answer.status, 401 | 403 | 404 | 429);
         if self.login == Login::WhenRefused {
@@ -227,7 +226,7 @@ impl Api {
         self.client.send(self.request(Method::GET, url.clone())?)
     }
 
-    /// A request to the API's own origin, with the token if there is one.
+    /// A request to the origin of the API, with the token if there is one.
     pub(super) fn request(&self, method: Method, url: Url) -> Result<Request<'static>> {
         let credential = self.credential(Site::of(&self.config.api));
         Ok(plain(method, url)?.credential(credential.as_ref()))
@@ -244,14 +243,14 @@ impl Api {
     }
 }
 
-/// A request without a token, in the version of the API that this client speaks.
+/// A request without a token, for the API version that this client uses.
 pub(super) fn plain(method: Method, url: Url) -> Result<Request<'static>> {
     Request::new(method, url)?
         .header("accept", "application/vnd.github+json")?
         .header("x-github-api-version", "2022-11-28")
 }
 
-/// A tag or a name as one segment of a url's path.
+/// Encodes a tag or a name as one path segment of a url.
 pub fn segment(text: &str) -> String {
     const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
     utf8_percent_encode(text, KEPT).to_string()

@@ -1,4 +1,4 @@
-//! Where GitHub is and who we are there: origins, token, patience. Handed in by whoever opens it.
+//! The addresses, token and time limits for GitHub. The caller passes them in.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -9,22 +9,22 @@ use larder_core::environment::Environment;
 use larder_core::variables;
 use larder_process::Command;
 
-/// Where a token comes from; asked at most once, and only when one is needed.
+/// Where the token comes from. It is looked up at most once, and only when it is needed.
 #[derive(Clone, Debug)]
 pub enum TokenSource {
-    /// This one, or none.
+    /// This token, or none.
     Given(Option<Secret>),
-    /// What `gh auth token` says; clones share its answer.
+    /// The output of `gh auth token`. Clones share it.
     Gh {
-        /// What gh sees.
+        /// The environment in which gh runs.
         environment: Environment,
-        /// What it said, once it was asked.
+        /// The token that gh printed, after it was run.
         answer: Arc<OnceLock<Option<Secret>>>,
     },
 }
 
 impl TokenSource {
-    /// The GitHub command line in the user's environment, not asked yet.
+    /// Gets the token from the GitHub CLI `gh` in the user's environment. It is not run yet.
     pub fn gh(environment: &Environment) -> Self {
         Self::Gh {
             environment: environment.without(variables::GITHUB_TOKEN),
@@ -33,18 +33,19 @@ impl TokenSource {
     }
 }
 
-/// Where GitHub is, and how patient to be with it.
+/// The addresses, token and time limits for GitHub.
 #[derive(Clone, Debug)]
 pub struct GitHubConfig {
-    /// Base of the API: `https://api.github.com`, or `https://host/api/v3` on Enterprise Server.
+    /// Base url of the API: `https://api.github.com`, or `https://host/api/v3` on Enterprise
+    /// Server.
     pub api: Url,
-    /// Base of browser urls: `https://github.com`.
+    /// Base url of the website: `https://github.com`.
     pub web: Url,
-    /// The token.
+    /// The source of the token.
     pub token: TokenSource,
-    /// Least time between two writes: 1s, as GitHub asks.
+    /// The minimum time between two writes. The default is 1 s, as GitHub asks for.
     pub pace: Duration,
-    /// How long lists may lag behind writes: 15s.
+    /// How long lists may lag behind writes. The default is 15 s.
     pub settle: Duration,
 }
 
@@ -80,10 +81,10 @@ impl GitHubConfig {
     }
 }
 
-/// gh may ask a keyring, and that its user; it takes no longer.
+/// The time limit for gh. It is long because gh may read a keyring, which may prompt the user.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What `gh` would use for a host. No `gh`, or not logged in: none.
+/// The token that `gh` uses for a host; `None` if `gh` is missing or not logged in.
 fn gh_token(host: &str, environment: &Environment, cancel: &Cancel) -> Option<Secret> {
     let said = Command::new("gh", environment.clone())
         .args(["auth", "token", "--hostname", host])

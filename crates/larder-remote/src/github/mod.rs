@@ -1,15 +1,15 @@
-//! GitHub's REST API as far as larder needs it: one thin client for the hub, for originals and for
-//! channels.
+//! The part of GitHub's REST API that larder needs: one thin client for the hub, for originals and
+//! for channels.
 //!
-//! - [`GitHubConfig`]: where GitHub is, who we are there, how patient to be with it.
-//! - [`Api`]: one repository. It asks what the repository is and which releases it has, and it
-//!   streams assets; `write` adds drafts, uploads, renames and deletions, paced as GitHub asks.
+//! - [`GitHubConfig`]: addresses, token and time limits.
+//! - [`Api`]: one repository. It reads the repository's metadata and releases and streams assets;
+//!   `write` adds drafts, uploads, renames and deletions, with the pauses that GitHub asks for.
 //! - [`Release`], [`Asset`], [`Repository`]: the answers, with only the fields that larder reads.
 //!
-//! A token goes to the API's origin and to the upload origin that the API names, never elsewhere.
+//! A token is sent only to the API's origin and to the upload origin that the API returns.
 //!
-//! The module knows nothing of hubs, recipes or sidecars: it does not decide which of several
-//! releases counts, or what belongs into one.
+//! The module does not depend on hubs, recipes or sidecars: it does not decide which of several
+//! releases of a tag is used, or what belongs in a release.
 
 mod answers;
 mod api;

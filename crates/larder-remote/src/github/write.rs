@@ -1,6 +1,6 @@
-//! Writing to a repository's releases: one change at a time, paced as GitHub asks, and what a
-//! failure means for whoever decides what to do next. Does not repeat a change: it can't know
-//! whether the first try came through.
+//! Write requests for a repository's releases: one change at a time, with the pauses that GitHub
+//! asks for. A failure is classified by what the caller can do next. A change is not repeated here,
+//! because it is not known whether the first attempt succeeded.
 
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
@@ -14,13 +14,13 @@ use super::{Asset, Release};
 use crate::http::{Answer, Method, Request, Site, parse_url};
 use larder_core::error::{Error, Kind, Result};
 
-/// What an upload must at least move per second; a slower attempt is given up.
+/// The minimum speed of an upload in bytes per second; a slower attempt times out.
 const LEAST_SPEED: u64 = 16 * 1024;
 
 /// The bytes of an upload.
 #[derive(Clone, Copy, Debug)]
 pub enum Content<'a> {
-    /// A file, streamed.
+    /// A file, which is streamed.
     File(&'a Utf8Path),
     /// Bytes in memory.
     Bytes(&'a [u8]),
@@ -29,28 +29,28 @@ pub enum Content<'a> {
 /// An asset to upload.
 #[derive(Clone, Copy, Debug)]
 pub struct NewAsset<'a> {
-    /// Its name. GitHub replaces some characters; the answer tells the name it got.
+    /// Its name. GitHub replaces some characters; the answer contains the resulting name.
     pub name: &'a str,
-    /// A text that listings show beside the name.
+    /// A text that listings show next to the name.
     pub label: Option<&'a str>,
     /// Its bytes.
     pub content: Content<'a>,
-    /// How many bytes there are.
+    /// The size in bytes.
     pub size: u64,
 }
 
 /// Why a change failed, by what the caller can do about it.
 #[derive(Debug)]
 pub enum WriteError {
-    /// What was to be changed is not there (any more).
+    /// The release or asset does not exist, or no longer exists.
     Gone(Error),
-    /// The name or tag is in use.
+    /// The name or tag is already in use.
     Taken(Error),
-    /// The release can't be changed any more.
+    /// The release is immutable.
     Immutable(Error),
     /// A rule of the repository does not allow the tag.
     TagRefused(Error),
-    /// The change may have been made or not: the answer was lost or a server error.
+    /// It is not known whether the change was made: the answer was lost or is a server error.
     Unknown(Error),
     /// The same change would fail again.
     Fatal(Error),
@@ -70,7 +70,7 @@ impl From<WriteError> for Error {
 }
 
 impl Api {
-    /// Makes a draft with a tag, a text and no assets.
+    /// Creates a draft with a tag, a description and no assets.
     pub fn create_draft(&self, tag: &str, body: &str) -> Result<Release, WriteError> {
         let wanted = json!({
             "tag_name": tag, "name": tag, "body": body, "draft": true, "prerelease": false, "make_latest": "false",
@@ -78,17 +78,17 @@ impl Api {
         self.write_json(Method::POST, "/releases", &wanted)
     }
 
-    /// Changes fields of a release, named as the API names them.
+    /// Changes fields of a release. `change` uses the API's field names.
     pub fn edit(&self, id: u64, change: &Value) -> Result<Release, WriteError> {
         self.write_json(Method::PATCH, &format!("/releases/{id}"), change)
     }
 
-    /// Deletes a release with its assets, or finds it gone.
+    /// Deletes a release with its assets. It is no error if it does not exist.
     pub fn delete_release(&self, id: u64) -> Result<(), WriteError> {
         self.delete(&format!("/releases/{id}")).map(drop)
     }
 
-    /// Gives an asset another name.
+    /// Renames an asset.
     pub fn rename_asset(&self, id: u64, name: &str) -> Result<Asset, WriteError> {
         self.write_json(
             Method::PATCH,
@@ -97,13 +97,13 @@ impl Api {
         )
     }
 
-    /// Deletes an asset; gives whether it was there.
+    /// Deletes an asset; returns whether it existed.
     pub fn delete_asset(&self, id: u64) -> Result<bool, WriteError> {
         self.delete(&format!("/releases/assets/{id}"))
     }
 
-    /// Uploads an asset to the origin that the release itself names. `progress` is called on this
-    /// thread with the number of bytes sent since it was called last.
+    /// Uploads an asset to the upload url of the release. `progress` is called on this thread with
+    /// the number of bytes sent since the last call.
     pub fn upload(
         &self,
         release: &Release,
@@ -171,7 +171,7 @@ impl Api {
         }
     }
 
-    /// Waits until enough time has passed since the last write, by whichever thread.
+    /// Waits until enough time has passed since the last write of any thread.
     fn pace(&self) -> Result<()> {
         let mut last = self
             .last_write
@@ -187,11 +187,11 @@ impl Api {
 }
 
 fn parsed<T: DeserializeOwned>(answer: &Answer) -> Result<T, WriteError> {
-    // The change was made, but the answer can't be read.
+    // The change was made, but the answer can't be parsed.
     answer.json().map_err(WriteError::Unknown)
 }
 
-/// What a failed write's answer means.
+/// Classifies the answer to a failed write.
 fn judge(answer: &Answer) -> WriteError {
     let error = answer.error();
     match answer.status {

@@ -1,5 +1,6 @@
-//! Attempts in a row: redirects followed by hand, pauses between repetitions, rate limits waited
-//! for. Async; knows nothing of the threads that wait for it.
+//! Sends a request until it succeeds or no attempt is left: follows redirects, pauses between
+//! attempts, and waits for rate limits. This module is async; the threads that wait for it are in
+//! [`client`](super::client).
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -24,14 +25,14 @@ use super::transport::{Counters, Hop, Transport};
 
 const MAX_REDIRECTS: usize = 10;
 
-/// Sends requests until one attempt settles the matter.
+/// Sends requests, with retries and redirects.
 #[derive(Debug)]
 pub(super) struct Agent {
     pub(super) transport: Transport,
     pub(super) cancel: Cancel,
 }
 
-/// How attempts ended: with a body to read, or with an answer of status 400 or more.
+/// The result of all attempts: a response with a body to read, or an answer of status 400 or more.
 pub(super) enum Settled {
     Open(Hop),
     Closed(Answer),
@@ -49,8 +50,8 @@ impl Agent {
         &self.transport.settings
     }
 
-    /// Makes attempts until one settles the matter. An answer of 4xx settles it too, and one of 5xx
-    /// once no tries are left.
+    /// Makes attempts until one succeeds or another can't help. A 4xx answer is such a result, and
+    /// so is a 5xx answer when no tries are left.
     pub(super) async fn settle(
         &self,
         head: &Head,
@@ -93,7 +94,7 @@ impl Agent {
         }
     }
 
-    /// Waits before another attempt after an answer; false where there is to be no other.
+    /// Waits before another attempt; returns false if there is to be none.
     pub(super) async fn pause(
         &self,
         tries: &mut Tries,
@@ -112,7 +113,7 @@ impl Agent {
         tries.rested += asked;
         if asked > limit {
             let error = answer.error().hint(format!(
-                "it wants to be left alone for {} s",
+                "the server asks for a pause of {} s",
                 asked.as_secs()
             ));
             host.set_rest(answer.authorized, asked, &error);
@@ -126,7 +127,8 @@ impl Agent {
         Ok(true)
     }
 
-    /// One attempt: from the first url along redirects to an answer that is no redirect.
+    /// Makes one attempt: sends the request and follows redirects until an answer is not a
+    /// redirect.
     pub(super) async fn attempt(
         &self,
         head: &Head,
@@ -147,7 +149,7 @@ impl Agent {
             };
             if seen.len() > MAX_REDIRECTS || !seen.insert(next.clone()) {
                 let what = if seen.contains(&next) {
-                    "redirects in a circle"
+                    "redirects in a loop"
                 } else {
                     "redirects more than ten times"
                 };
@@ -160,7 +162,8 @@ impl Agent {
         }
     }
 
-    /// The target of an answer that is a redirect; an error where it must not be followed.
+    /// The url that a redirect leads to; `None` if the answer is not a redirect; an error if it
+    /// must not be followed.
     fn redirect(&self, head: &Head, hop: &Hop) -> Result<Option<Url>, Fault> {
         let status = hop.response.status().as_u16();
         let Some(location) = hop.response.headers().get(LOCATION) else {
@@ -176,7 +179,10 @@ impl Agent {
         }
         let from = shown(&hop.url);
         let broken = |e: &dyn std::fmt::Display| {
-            Fault::never(Error::unavailable(format!("{from} redirects to what is no url")).cause(e))
+            Fault::never(
+                Error::unavailable(format!("{from} redirects to something that is not a url"))
+                    .cause(e),
+            )
         };
         let text = std::str::from_utf8(location.as_bytes()).map_err(|e| broken(&e))?;
         let mut next = hop.url.join(text).map_err(|e| broken(&e))?;
@@ -193,7 +199,9 @@ impl Agent {
             .map_err(|e| refused(e.message()))?;
         let foreign = Site::of(&next) != Site::of(&hop.url);
         if foreign && head.method != Method::GET && head.method != Method::HEAD {
-            return Err(refused("what is to be written goes to no other host"));
+            return Err(refused(
+                "a request that writes is never sent to another host",
+            ));
         }
         Ok(Some(next))
     }
@@ -206,10 +214,10 @@ fn may_repeat(repeat: Repeat, untouched: bool) -> bool {
     }
 }
 
-/// The repetitions that are left, and the pause before each.
+/// The retries that are left, and the pause before each.
 pub(super) struct Tries {
     pauses: ExponentialBackoff,
-    /// How long rate limits were waited for.
+    /// The total time of waiting for rate limits.
     rested: Duration,
 }
 

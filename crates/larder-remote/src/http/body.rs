@@ -1,4 +1,4 @@
-//! Reading the body of an answer that is held whole.
+//! Reads the body of an answer into memory.
 
 use std::sync::atomic::Ordering;
 
@@ -11,10 +11,10 @@ use super::request::{Answer, Expect, Head};
 use super::secret::shown;
 use super::transport::{Hop, Transport, authority};
 
-/// Error pages are read up to this size.
+/// The size in bytes up to which an error page is read.
 const MAX_ERROR_BODY: u64 = 256 * 1024;
 
-/// An error answer, with as much of its body as arrives in time.
+/// An error answer, with the part of its body that arrives in time.
 pub(super) async fn error_answer(transport: &Transport, mut hop: Hop) -> Answer {
     let status = hop.response.status().as_u16();
     let headers = std::mem::take(hop.response.headers_mut());
@@ -42,7 +42,7 @@ pub(super) async fn error_answer(transport: &Transport, mut hop: Hop) -> Answer 
     }
 }
 
-/// The whole of a small answer, or a fault after which another attempt may succeed.
+/// A small answer with its complete body, or a fault that says whether another attempt may succeed.
 pub(super) async fn whole_answer(
     transport: &Transport,
     mut hop: Hop,
@@ -72,9 +72,9 @@ pub(super) async fn whole_answer(
         body.extend_from_slice(&chunk);
         if body.len() as u64 > limit {
             let error = Error::unavailable(format!("{place} answers with more than {limit} bytes"));
-            return Err(Fault::never(
-                error.hint("check the url: it is not what was expected there"),
-            ));
+            return Err(Fault::never(error.hint(
+                "check the url: the answer is larger than what is expected there",
+            )));
         }
     }
     Ok(Answer {
@@ -88,7 +88,7 @@ pub(super) async fn whole_answer(
     })
 }
 
-/// Refuses what is no asset: HTML pages (a login, a captive portal).
+/// Returns an error for an HTML page (such as a login or a captive portal) if an asset is expected.
 pub(super) fn check_asset(head: &Head, headers: &HeaderMap, place: &str) -> Result<()> {
     let kind = headers
         .get("content-type")
@@ -97,10 +97,10 @@ pub(super) fn check_asset(head: &Head, headers: &HeaderMap, place: &str) -> Resu
         .to_ascii_lowercase();
     let html = kind.starts_with("text/html") || kind.starts_with("application/xhtml");
     if head.expect == Expect::Asset && html {
-        return Err(
-            Error::unavailable(format!("{place} gave an HTML page instead of an asset"))
-                .hint("a login page or a captive portal answers there; open the url in a browser"),
-        );
+        return Err(Error::unavailable(format!(
+            "{place} returned an HTML page instead of an asset"
+        ))
+        .hint("it may be a login page or a captive portal; open the url in a browser"));
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! The client as the rest of larder sees it: synchronous, cheap to make, everything expensive on
-//! the first request.
+//! The interface of the HTTP client for the rest of larder. It is synchronous and cheap to create;
+//! the expensive setup is done on the first request.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read};
@@ -26,16 +26,16 @@ use super::transport::Counters;
 /// What was sent and received so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moved {
-    /// Requests sent, redirects and repetitions included.
+    /// Requests sent, including redirects and retries.
     pub requests: u64,
-    /// Bytes of bodies received.
+    /// Bytes of response bodies received.
     pub received: u64,
-    /// Bytes of bodies sent.
+    /// Bytes of request bodies sent.
     pub sent: u64,
 }
 
-/// The one HTTP client of a run. Clones share everything. Not for use on the threads of an async
-/// runtime.
+/// The HTTP client of a run. Clones share all state. It must not be used on a thread of an async
+/// runtime, because its calls block.
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
@@ -47,7 +47,7 @@ struct Shared {
     counters: Arc<Counters>,
     engine: Mutex<Option<Engine>>,
     unanswered: Mutex<HashMap<String, Error>>,
-    /// Urls of files that were asked for.
+    /// The urls of files that were requested.
     asked: Mutex<HashSet<String>>,
 }
 
@@ -59,7 +59,7 @@ struct Engine {
 }
 
 impl Client {
-    /// A client; nothing is set up before the first request.
+    /// A client. Nothing is set up before the first request.
     pub fn new(settings: Settings, cancel: Cancel) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -73,18 +73,18 @@ impl Client {
         }
     }
 
-    /// Its settings.
+    /// The client's settings.
     pub fn settings(&self) -> &Settings {
         &self.shared.settings
     }
 
-    /// The run's cancellation, which every wait of the client sees.
+    /// The run's cancellation, which interrupts every wait of the client.
     pub fn cancel(&self) -> &Cancel {
         &self.shared.cancel
     }
 
-    /// Why a registry, asked through a client of its own, gave no answer in this run: it is not to
-    /// be asked again.
+    /// The error of a registry that gave no answer in this run. Such a registry must not be
+    /// contacted again. Registries are contacted through their own clients.
     pub fn unanswered(&self, registry: &str) -> Option<Error> {
         self.shared
             .unanswered
@@ -94,7 +94,7 @@ impl Client {
             .cloned()
     }
 
-    /// Remembers that a registry gave no answer.
+    /// Records that a registry gave no answer.
     pub fn set_unanswered(&self, registry: &str, error: &Error) {
         let mut unanswered = self
             .shared
@@ -121,9 +121,10 @@ impl Client {
         }
     }
 
-    /// Starts a transfer; `None` is *absent* (404 or 410). Cuts are resumed while the body is read,
-    /// so that its reader gives the right bytes or an error. A caller that may not see the place
-    /// asks whether it can before it believes that something is absent.
+    /// Starts a transfer; `None` is *absent* (404 or 410). An interrupted transfer is resumed while
+    /// the body is read, so that its reader returns the correct bytes or an error. A private place
+    /// may also answer 404; a caller to whom that applies must check that the place is visible
+    /// before it treats the file as absent.
     pub fn get(&self, request: Request<'_>) -> Result<Option<Download>> {
         let Request {
             head,
@@ -147,7 +148,7 @@ impl Client {
         }
     }
 
-    /// The whole of a small file: at most `limit` bytes; `None` is *absent*.
+    /// The content of a small file of at most `limit` bytes; `None` is *absent*.
     pub fn get_small(&self, request: Request<'_>, limit: u64) -> Result<Option<Vec<u8>>> {
         let request = self.afresh(request);
         let head = request.head.clone();
@@ -162,9 +163,9 @@ impl Client {
         Ok(Some(answer.body))
     }
 
-    /// Sends any request and holds the answer whole. Any status is an answer, once the repetitions
-    /// that may help are used up: a POST is only repeated where the server surely did nothing.
-    /// [`Answer::error`] says what an answer means as a failure.
+    /// Sends any request and reads the complete answer into memory. Any status is returned as an
+    /// answer, after the retries that may help. A POST is retried only if the server certainly did
+    /// not process it. [`Answer::error`] converts an answer to an error.
     pub fn send(&self, request: Request<'_>) -> Result<Answer> {
         let Request {
             head,
@@ -191,7 +192,7 @@ impl Client {
                         Ok(answer) => return Ok(answer),
                         Err(fault) => fault,
                     };
-                    // The answer broke off: only a request that does no harm twice is repeated.
+                    // The answer broke off: retry only a request that may safely be sent twice.
                     let may = fault.again == Again::Soon && head.repeat == Repeat::Always;
                     let Some(pause) = tries.next().filter(|_| may) else {
                         return Err(fault.error);
@@ -199,7 +200,7 @@ impl Client {
                     tokio::time::sleep(pause).await;
                 }
             };
-            // A large upload has no deadline as long as its bytes move.
+            // A large upload has practically no deadline, as long as its bytes move.
             let total = match payload {
                 Payload::File { .. } => head.total.unwrap_or(Duration::from_hours(24)),
                 _ => head.total.unwrap_or(agent.settings().total),
@@ -226,8 +227,8 @@ impl Client {
         })
     }
 
-    /// A file that is asked for a second time was not right or not there yet, so no proxy may
-    /// answer from its cache.
+    /// Adds `no-cache` if a file is requested for the second time: it was wrong or absent the first
+    /// time, so a proxy must not answer from its cache.
     fn afresh<'a>(&self, mut request: Request<'a>) -> Request<'a> {
         let mut asked = self
             .shared
@@ -243,7 +244,7 @@ impl Client {
         request
     }
 
-    /// The engine, made on first use; an error under `--offline`.
+    /// The engine, created on first use; an error under `--offline`.
     fn engine(&self, head: &Head) -> Result<Engine> {
         let Shared {
             settings,
@@ -258,7 +259,7 @@ impl Client {
                 "{} is needed, but `--offline` is set",
                 shown(&head.url)
             ))
-            .hint("run once without `--offline`; what came then is in the cache"));
+            .hint("run once without `--offline`; the downloaded files are then in the cache"));
         }
         cancel.check()?;
         let mut slot = engine.lock().unwrap_or_else(PoisonError::into_inner);
@@ -276,7 +277,7 @@ impl Client {
         Ok(made)
     }
 
-    /// Blocks until it is done or the run is cancelled.
+    /// Blocks until the work is done or the run is cancelled.
     fn wait<T>(&self, engine: &Engine, work: impl Future<Output = Result<T>>) -> Result<T> {
         engine.runtime.handle().block_on(async {
             tokio::select! {
@@ -304,14 +305,14 @@ async fn deadline<T>(
     match tokio::time::timeout(total, work).await {
         Ok(result) => result,
         Err(_) => Err(Error::unavailable(format!(
-            "{} was not done within {} s",
+            "{} did not finish within {} s",
             shown(&head.url),
             total.as_secs_f32()
         ))),
     }
 }
 
-/// Whether an error answer means *absent*; else its error.
+/// Returns `Ok` if an error answer means *absent*, otherwise the answer's error.
 fn absent(answer: &Answer) -> Result<()> {
     match answer.status {
         404 | 410 => Ok(()),
@@ -319,8 +320,8 @@ fn absent(answer: &Answer) -> Result<()> {
     }
 }
 
-/// A reader's error as a larder error: what a [`Download`] reports keeps its kind through archive
-/// and compression layers.
+/// Converts a reader's error to a larder error. An error of a [`Download`] keeps its kind even if
+/// archive and compression layers wrapped it.
 pub fn read_error(error: &io::Error, doing: &str) -> Error {
     match find::<Error>(error) {
         Some(inside) => inside.clone(),
@@ -328,7 +329,7 @@ pub fn read_error(error: &io::Error, doing: &str) -> Error {
     }
 }
 
-/// Reads at most `limit` bytes of a body; more is an error.
+/// Reads a body of at most `limit` bytes; a larger one is an error.
 pub fn read_small(mut reader: impl Read, limit: u64, place: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let doing = format!("cannot read {place}");

@@ -1,5 +1,5 @@
-//! A transfer as its reader sees it. Knows nothing of cuts and repetitions: [`pump`](super::pump)
-//! resumes a transfer that was cut before its reader learns of it.
+//! The reader's side of a transfer. [`pump`](super::pump) resumes an interrupted transfer without
+//! the reader noticing.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -15,12 +15,13 @@ use super::request::Head;
 use super::runtime::Runtime;
 use super::transport::Hop;
 
-/// Chunks in the queue between network and reader; one is at most some hundred KiB.
+/// The number of chunks in the queue between network and reader. A chunk has at most a few hundred
+/// KiB.
 const QUEUE: usize = 8;
 
-/// A body on its way. Reading gives exactly its bytes, or an error that
-/// [`read_error`](super::read_error) turns into one of larder's, with its class. Dropping it ends
-/// the transfer.
+/// A response body that is being transferred. Reading returns exactly its bytes, or an error that
+/// [`read_error`](super::read_error) converts to a larder error with its kind. Dropping it ends the
+/// transfer.
 #[derive(Debug)]
 pub struct Download {
     queue: mpsc::Receiver<Result<Option<Bytes>>>,
@@ -28,7 +29,7 @@ pub struct Download {
     state: State,
     size: Option<u64>,
     place: String,
-    /// Keeps the network's threads alive.
+    /// Keeps the network threads alive.
     _runtime: Arc<Runtime>,
 }
 
@@ -40,7 +41,7 @@ enum State {
 }
 
 impl Download {
-    /// Checks the answer and starts pumping.
+    /// Checks the answer and starts the task that reads the body.
     pub(super) fn start(
         runtime: Arc<Runtime>,
         agent: Arc<Agent>,
@@ -61,11 +62,11 @@ impl Download {
         })
     }
 
-    /// How many bytes there will be, where the server said so.
+    /// The size of the body, if the server stated it.
     pub fn size(&self) -> Option<u64> {
         self.size
     }
-    /// Where they come from in the end, fit for messages.
+    /// The url that the bytes come from, after redirects, for messages.
     pub fn place(&self) -> &str {
         &self.place
     }

@@ -1,5 +1,5 @@
-//! Why an attempt failed, and whether another may do better: the one place that judges errors and
-//! statuses.
+//! Classifies errors and statuses: why an attempt failed, and whether another may succeed. No other
+//! module decides that.
 
 use std::error::Error as StdError;
 use std::time::{Duration, SystemTime};
@@ -13,20 +13,20 @@ use larder_core::error::{Error, find};
 pub(super) struct Fault {
     pub(super) error: Error,
     pub(super) again: Again,
-    /// The server surely did nothing.
+    /// Whether the server certainly did not process the request.
     pub(super) untouched: bool,
 }
 
-/// Whether another attempt may do better.
+/// Whether and when another attempt may succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Again {
-    /// No.
+    /// Another attempt would fail as well.
     Never,
-    /// The host can't be reached: nobody asks it again in this run.
+    /// The host can't be reached. It is not contacted again in this run.
     Dead,
-    /// After a pause of our choice.
+    /// After the client's own backoff pause.
     Soon,
-    /// After the pause the server asks for.
+    /// After the pause that the server asks for.
     After(Duration),
 }
 
@@ -54,7 +54,7 @@ impl Fault {
     }
 }
 
-/// What an error of the transport means; `place` is the url that was asked.
+/// Classifies an error of the transport; `place` is the requested url.
 pub(super) fn of_transport(error: reqwest::Error, host: &str, place: &str) -> Fault {
     let error = error.without_url();
     if let Some(tls) = find::<rustls::Error>(&error) {
@@ -64,7 +64,7 @@ pub(super) fn of_transport(error: reqwest::Error, host: &str, place: &str) -> Fa
     if why.contains("proxy authorization required") {
         return Fault::dead(
             Error::unavailable(format!(
-                "the proxy on the way to {host} asks for a login (407)"
+                "the proxy on the way to {host} requires a login (407)"
             ))
             .hint("check HTTPS_PROXY"),
         );
@@ -89,7 +89,7 @@ pub(super) fn of_transport(error: reqwest::Error, host: &str, place: &str) -> Fa
         );
     }
     if error.is_builder() {
-        return Fault::never(Error::failed(format!("cannot ask {place}")).cause(why));
+        return Fault::never(Error::failed(format!("cannot send a request to {place}")).cause(why));
     }
     Fault::soon(Error::unavailable(format!("the connection to {place} broke")).cause(why))
 }
@@ -106,14 +106,14 @@ fn tls_refused(error: &rustls::Error, place: &str) -> Error {
             | rustls::CertificateError::NotValidYet
             | rustls::CertificateError::NotValidYetContext { .. },
         ) => refused
-            .hint("check this machine's clock; else the server's owner must renew the certificate"),
+            .hint("check this machine's clock; if it is right, the server's owner must renew the certificate"),
         _ => refused.hint("there is no insecure mode; the server's owner must repair this"),
     }
 }
 
-/// Whether an answer's status says that another attempt may do better. Headers and body tell a rate
-/// limit from a missing permission: a 403 without any sign of a limit is final.
-/// `secondary_limit_wait` is the pause after GitHub's secondary limit where it names none.
+/// Whether another attempt may succeed after an answer with this status. Headers and body
+/// distinguish a rate limit from a missing permission: a 403 without any sign of a limit is final.
+/// `secondary_limit_wait` is the pause after GitHub's secondary limit if the answer states none.
 pub(super) fn of_status(
     status: u16,
     headers: &HeaderMap,
@@ -137,20 +137,20 @@ pub(super) fn of_status(
                 .or_else(|| (status == 429).then_some(Again::Soon))
         }
         408 | 425 => Some(Again::Soon),
-        // What is not implemented or not supported will not be so in a second.
+        // A missing implementation or support does not change within seconds.
         501 | 505 => None,
         500..=599 => Some(asked.unwrap_or(Again::Soon)),
         _ => None,
     }
 }
 
-/// `Retry-After`: seconds, or a date.
+/// Parses `Retry-After`, which is a number of seconds or a date.
 fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = text(headers, "retry-after")?.trim();
     if let Ok(seconds) = value.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
-    // A date is compared with the server's own clock where it tells it: ours may be wrong.
+    // Compare a date with the server's clock if it is stated, because the local clock may be wrong.
     let until = httpdate::parse_http_date(value).ok()?;
     let theirs = text(headers, "date").and_then(|date| httpdate::parse_http_date(date).ok());
     Some(
@@ -162,7 +162,7 @@ fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 
 fn until_epoch(value: &str, now: SystemTime) -> Option<Duration> {
     let at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(value.trim().parse().ok()?))?;
-    // One second more: the header is cut to whole seconds.
+    // Add one second, because the header is truncated to whole seconds.
     Some(at.duration_since(now).unwrap_or_default() + Duration::from_secs(1))
 }
 
@@ -170,7 +170,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 
-/// The last cause of a chain: what happened first.
+/// The last error of a chain of causes, which happened first.
 fn root(error: &(dyn StdError + 'static)) -> String {
     let mut last = error;
     while let Some(next) = last.source() {
@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(judge(503, &[("retry-after", "7")], ""), Some(after(7)));
         assert_eq!(judge(429, &[("retry-after", "7")], ""), Some(after(7)));
         assert_eq!(judge(403, &[("retry-after", "7")], ""), Some(after(7)));
-        // A date, by the server's clock, by ours, and in the past.
+        // A date: relative to the server's clock, relative to ours, and in the past.
         let date = [
             ("date", "Fri, 21 Aug 2026 10:00:00 GMT"),
             ("retry-after", "Fri, 21 Aug 2026 10:00:20 GMT"),

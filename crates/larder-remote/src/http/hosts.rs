@@ -1,5 +1,6 @@
-//! What is known of each host in this run, shared by all workers: whether it can be reached at all,
-//! how many requests run at once, and until when its rate limit forbids more. Sends nothing itself.
+//! The state of each host in this run, shared by all workers: whether it can be reached at all, how
+//! many requests run at once, and until when its rate limit forbids more. This module sends no
+//! requests.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +13,7 @@ use tokio::time::Instant;
 use larder_core::error::{Error, Result};
 
 /// Small requests and transfers are limited separately: a worker in the middle of a transfer must
-/// be able to ask for a small file.
+/// be able to request a small file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lane {
     Small,
@@ -28,23 +29,23 @@ enum Reach {
     Dead(Error),
 }
 
-/// What is known of one host.
+/// The state of one host.
 #[derive(Debug)]
 pub(super) struct Host {
     reach: Arc<tokio::sync::Mutex<Reach>>,
-    /// How many connections failed in a row since the host answered last.
+    /// The number of failed connections since the host last answered.
     missed: AtomicUsize,
     small: Arc<Semaphore>,
     transfers: Arc<Semaphore>,
-    /// When the host may be asked again, and why not before: without and with our credential,
+    /// Until when a rate limit forbids requests, and its error: without and with our credential,
     /// because the limits differ.
     rest: Mutex<[Option<(Instant, Error)>; 2]>,
 }
 
-/// The right to have one request open; held until its body was read.
+/// Permission to have one request open. It is held until the response body has been read.
 pub(super) type Permit = Option<OwnedSemaphorePermit>;
 
-/// The first request to a host; all others wait for its result.
+/// The first request to a host. All others wait for its result.
 pub(super) struct First(OwnedMutexGuard<Reach>);
 
 impl First {
@@ -67,8 +68,9 @@ impl Host {
         }
     }
 
-    /// Waits for a turn. The limit spares the server and protects nothing: after `patience` the
-    /// request is sent anyway, so that a transfer that nobody reads can't block a run for ever.
+    /// Waits for a free slot. The limit only reduces the load on the server, so after `patience`
+    /// the request is sent anyway: a transfer whose body is not being read can't block a run for
+    /// ever.
     pub(super) async fn enter(&self, lane: Lane, patience: Duration) -> Permit {
         let gate = match lane {
             Lane::Small => &self.small,
@@ -80,8 +82,8 @@ impl Host {
             .ok()
     }
 
-    /// An error if the host can't be reached; `Some` if nobody has asked it yet, so that this
-    /// request finds out for all.
+    /// An error if the host is known to be unreachable; `Some` if no request has been sent to it
+    /// yet, so that this request finds out for all others.
     pub(super) async fn reach(&self) -> Result<Option<First>> {
         let guard = Arc::clone(&self.reach).lock_owned().await;
         match &*guard {
@@ -91,13 +93,13 @@ impl Host {
         }
     }
 
-    /// The host answered.
+    /// Records that the host answered.
     pub(super) fn answered(&self) {
         self.missed.store(0, Ordering::Relaxed);
     }
 
-    /// A host that answered before could not be reached; after more than `tolerated` times in a row
-    /// it is dead.
+    /// Records that a host that answered before could not be reached. After more than `tolerated`
+    /// such failures in a row, it counts as unreachable.
     pub(super) async fn missed(&self, tolerated: usize, error: &Error) {
         if self.missed.fetch_add(1, Ordering::Relaxed) >= tolerated {
             *self.reach.lock().await = Reach::Dead(error.clone());
@@ -112,7 +114,7 @@ impl Host {
         Some((left, error.clone()))
     }
 
-    /// A rate limit forbids requests for this long.
+    /// Records that a rate limit forbids requests for this long.
     pub(super) fn set_rest(&self, authorized: bool, pause: Duration, error: &Error) {
         let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(until) = Instant::now().checked_add(pause) else {
@@ -125,7 +127,7 @@ impl Host {
     }
 }
 
-/// All hosts of a run, by host and port.
+/// The state of all hosts of a run, by host and port.
 #[derive(Debug, Default)]
 pub(super) struct Hosts(Mutex<HashMap<String, Arc<Host>>>);
 

@@ -1,22 +1,23 @@
-//! The one HTTP layer: retries, rate limits, resume, redirects, tokens, and what an answer means
-//! for whoever looks for bytes.
+//! The HTTP layer: retries, rate limits, resuming, redirects, tokens, and the classification of
+//! answers.
 //!
-//! - [`Client`] is synchronous; an async runtime, TLS and a connection pool come about on its first
+//! - [`Client`] is synchronous. It creates an async runtime, TLS and a connection pool on its first
 //!   request.
-//! - [`Client::get`] streams a body and resumes it when it is cut; [`Client::get_small`] holds a
-//!   small one; [`Client::send`] is any request and any status, for APIs.
-//! - Every failure says by its [`Kind`](larder_core::Kind) what it means: `Unavailable`, nobody
-//!   could answer (DNS, connection, proxy, an HTML page instead of an asset, 5xx or a stall after
-//!   retries, a rate limit beyond the wait that is allowed, an anonymous 403, `--offline`);
-//!   `Refused`, we were told no (401, a 403 to our token, TLS); `Integrity`, the bytes contradict
-//!   themselves. What is absent (404 or 410) is `Ok(None)`.
-//! - A [`Credential`] is bound to the origins it may be sent to; a [`Secret`] never shows itself.
-//! - A request is repeated only where that can help: broken connections, 408, 429, 5xx, cut bodies;
-//!   with exponential pauses and jitter, or as the server asks. A name that does not resolve, a
-//!   refused connection, TLS, and every other 4xx are final. A host that can't be reached is tried
-//!   once per run, by one worker, for all.
+//! - [`Client::get`] streams a body and resumes it when it is interrupted; [`Client::get_small`]
+//!   reads a small one into memory; [`Client::send`] is for any request and any status, for APIs.
+//! - The [`Kind`](larder_core::Kind) of an error gives its meaning. `Unavailable`: there was no
+//!   answer (DNS, connection, proxy, an HTML page instead of an asset, 5xx or a stall after
+//!   retries, a rate limit longer than the allowed wait, an anonymous 403, `--offline`). `Refused`:
+//!   the server does not permit the request, or is not trusted (401, a 403 to our token, TLS).
+//!   `Integrity`: the bytes contradict themselves. An absent file (404 or 410) is `Ok(None)`.
+//! - A [`Credential`] is bound to the origins it may be sent to; a [`Secret`] is never printed.
+//! - A request is retried only if that can help: after broken connections, 408, 429, 5xx and
+//!   interrupted bodies. The pauses are exponential with jitter, or as the server asks. A name that
+//!   does not resolve, a refused connection, a TLS error and every other 4xx are final. A host that
+//!   can't be reached is tried only once per run, by one worker on behalf of all.
 //!
-//! Knows nothing of hubs, releases, archives or digests: who asks checks what came.
+//! This module does not depend on hubs, releases, archives or digests: the caller verifies the
+//! bytes.
 
 mod agent;
 mod body;

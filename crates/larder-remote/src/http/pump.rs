@@ -1,19 +1,20 @@
-//! The network's side of a transfer: a task that pumps bytes into a short queue.
+//! The network's side of a transfer: a task that reads the body and puts its chunks into a short
+//! queue.
 //!
-//! When a transfer is cut, the pump goes on where it ended:
+//! When a transfer is interrupted, the pump continues where it ended:
 //! 1. With a strong validator (an `ETag` without `W/`, or a `Last-Modified` a minute older than the
 //!    answer's `Date`) it asks for the rest with `Range` and `If-Range`. Only a 206 for exactly
-//!    that place, of the same size and `ETag`, is appended.
-//! 2. After anything else (a 200, another place, another size, 416, no validator) it reads from the
-//!    start. Bytes that were handed to the reader can't be taken back, so the pump compares: the
-//!    first bytes of the new body must have the checksum of what was delivered; then it goes on
-//!    behind them. Otherwise the file changed during the transfer, which is an `Integrity` error; a
-//!    new transfer may succeed. A CRC is enough to tell a new file from an old one and costs far
-//!    less than a second SHA-256; whether the bytes are the right ones is decided by their reader's
-//!    digest.
+//!    that position, with the same size and `ETag`, is appended.
+//! 2. In every other case (a 200, another position, another size, 416, no validator) it reads from
+//!    the start. Bytes that the reader already has can't be taken back, so the pump compares: the
+//!    first bytes of the new body must have the checksum of what was delivered; then it delivers
+//!    the rest. If the checksums differ, the file changed during the transfer, which is an
+//!    `Integrity` error; a new transfer may succeed. A CRC is enough to distinguish a new file from
+//!    an old one and costs far less than a second SHA-256; the reader's digest decides whether the
+//!    bytes are the right ones.
 //!
-//! An attempt that brought nothing new, or was cut for slowness, uses up a repetition; one that
-//! brought something restores them all, up to a hundred cuts.
+//! An attempt that delivered nothing new, or that was ended because it was slow, uses up a retry.
+//! One that delivered something restores all retries, up to a hundred interruptions.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,17 +37,17 @@ use super::resume::{Resume, content_range, length, validator};
 use super::secret::shown;
 use super::transport::Hop;
 
-/// Below this many bytes a second a transfer is cut and resumed.
+/// The minimum speed in bytes per second; a slower transfer is ended and resumed.
 const SLOWEST: u64 = 1024;
-/// A server that cuts more often than this is not serving.
+/// The number of interruptions after which a transfer fails.
 const MAX_CUTS: usize = 100;
 
-/// Takes chunks; `None` is the end of the body.
+/// The sending end of the queue of chunks; `None` marks the end of the body.
 pub(super) type Sender = mpsc::Sender<Result<Option<Bytes>>>;
 
-/// Why a stream ended before its time.
+/// Why reading a body ended early.
 enum Stop {
-    /// Another attempt goes on from here. `slow`: it was cut by us.
+    /// Another attempt may continue. `slow`: we ended this one because it was too slow.
     Cut {
         fault: Fault,
         slow: bool,
@@ -56,27 +57,27 @@ enum Stop {
     Gone,
 }
 
-/// The time in which a certain number of bytes must come.
+/// The time window for measuring the speed.
 #[derive(Default)]
 struct Window {
     waited: Duration,
     bytes: u64,
 }
 
-/// A transfer under way.
+/// A running transfer.
 pub(super) struct Pump {
     agent: Arc<Agent>,
     head: Head,
     pub(super) place: String,
     delivered: u64,
-    /// The checksum of what was delivered.
+    /// The checksum of the delivered bytes.
     prefix: Crc,
-    /// The size of the whole, where it is known.
+    /// The size of the whole file, if it is known.
     pub(super) total: Option<u64>,
     validator: Option<String>,
-    /// Time spent waiting for the network since progress was made last.
+    /// The time spent waiting for the network since the last progress.
     waited: Duration,
-    /// Attempts that were cut.
+    /// The number of interrupted attempts.
     cuts: usize,
 }
 
@@ -107,7 +108,7 @@ impl Pump {
         })
     }
 
-    /// Pumps until the end of the body or a final error, which it hands over as well.
+    /// Delivers chunks until the end of the body or a final error, which is also delivered.
     pub(super) async fn run(mut self, first: Hop, sender: Sender) {
         let cancel = self.agent.cancel.clone();
         let end = tokio::select! {
@@ -116,7 +117,7 @@ impl Pump {
             error = cancel.cancelled() => Err(error),
             end = self.transfer(first, &sender) => end,
         };
-        // Sending fails where the reader was dropped.
+        // Sending fails if the reader was dropped.
         let _ = sender.send(end.map(|()| None)).await;
     }
 
@@ -159,7 +160,7 @@ impl Pump {
         }
     }
 
-    /// Waits before another attempt, if there is to be one.
+    /// Waits before another attempt; returns an error if there is to be none.
     async fn rest(&mut self, tries: &mut Tries, fault: Fault) -> Result<()> {
         let given_up = |error: Error, pump: &Self| match pump.delivered {
             0 => error,
@@ -182,8 +183,8 @@ impl Pump {
         Ok(())
     }
 
-    /// Opens the rest, or the whole file again; gives the number of bytes that are to be compared
-    /// and not delivered.
+    /// Requests the rest of the file, or the whole file again. Returns the number of bytes at the
+    /// start of the body that are only compared, because they were delivered before.
     async fn reopen(&mut self) -> Result<(Hop, u64), Fault> {
         let resume = match &self.validator {
             Some(validator) if self.delivered > 0 => Some(Resume {
@@ -218,11 +219,11 @@ impl Pump {
                 if same_tag && same_place {
                     return Ok((hop, 0));
                 }
-                // The server is wrong about the range, or the file changed: ask for no ranges any
+                // The server returned a wrong range, or the file changed: request no ranges any
                 // more.
                 self.validator = None;
                 Err(Fault::soon(Error::unavailable(format!(
-                    "{} gave another part than the one asked for",
+                    "{} returned a different part of the file than was requested",
                     self.place
                 ))))
             }
@@ -235,14 +236,14 @@ impl Pump {
                 } else if size.is_some() && self.total.is_some() && size != self.total {
                     return Err(Fault::never(self.changed()));
                 }
-                // A later resume has to name the version of this answer.
+                // A later resume has to use the validator of this answer.
                 self.validator = resume.is_none().then(|| validator(headers)).flatten();
                 Ok((hop, self.delivered))
             }
             (416, Some(_)) => {
                 self.validator = None;
                 Err(Fault::soon(Error::unavailable(format!(
-                    "{} does not give the rest",
+                    "{} refuses to send the rest of the file",
                     self.place
                 ))))
             }
@@ -276,7 +277,7 @@ impl Pump {
         }
     }
 
-    /// Pumps one answer's body: compares `skip` bytes, delivers the rest.
+    /// Reads the body of one answer: compares the first `skip` bytes, delivers the rest.
     async fn stream(&mut self, mut hop: Hop, mut skip: u64, sender: &Sender) -> Result<(), Stop> {
         let host = hop.url.host_str().unwrap_or_default().to_owned();
         let (mut compared, mut window) = (Crc::new(), Window::default());
@@ -313,8 +314,8 @@ impl Pump {
         }
     }
 
-    /// The next chunk; an error where the transfer is too slow. Only time spent waiting for the
-    /// network counts, not the reader's.
+    /// The next chunk, or an error if the transfer is too slow. Only time spent waiting for the
+    /// network counts, not the time that the reader needs.
     async fn chunk(
         &mut self,
         hop: &mut Hop,
@@ -359,7 +360,7 @@ impl Pump {
         }
     }
 
-    /// Checks at the end of the body that all of it arrived.
+    /// Checks at the end of the body that it is complete.
     fn at_end(&self) -> Result<(), Stop> {
         match self.total {
             Some(total) if self.delivered < total => {
@@ -386,7 +387,9 @@ impl Pump {
 }
 
 fn empty(place: &str) -> Error {
-    Error::unavailable(format!("{place} gave an empty body instead of an asset"))
+    Error::unavailable(format!(
+        "{place} returned an empty body instead of an asset"
+    ))
 }
 
 fn check_size(head: &Head, size: Option<u64>, place: &str) -> Result<()> {

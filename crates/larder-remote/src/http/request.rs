@@ -1,4 +1,4 @@
-//! A request before it is sent, and an answer that is held whole.
+//! A request before it is sent, and an answer with its complete body.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,25 +26,26 @@ pub(super) enum Payload {
     },
 }
 
-/// When a request may be repeated after a failure that may pass.
+/// When a request may be repeated after a temporary failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Repeat {
-    /// Always, because repeating does no harm: every method but POST.
+    /// Always, because repeating is harmless: every method except POST.
     Always,
-    /// Only where the server surely did nothing (no connection, 429, a rate limit): POST. A 5xx is
-    /// handed back, and a cut connection is an error: the caller finds out whether it was done.
+    /// Only if the server certainly did not process the request (no connection, 429, a rate limit):
+    /// POST. A 5xx is returned, and a broken connection is an error: the caller has to find out
+    /// whether the request was processed.
     IfUntouched,
 }
 
-/// What the answer's body is to be; anything else is refused.
+/// What the body of the answer must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expect {
     Anything,
-    /// An HTML page or nothing at all is no asset.
+    /// The bytes of an asset: an HTML page or an empty body is an error.
     Asset,
 }
 
-/// The parts of a request that outlive its sending: a transfer needs them to resume.
+/// The parts of a request that are kept after it is sent, because resuming a transfer needs them.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
     pub(super) method: Method,
@@ -78,8 +79,8 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// A request to an absolute https url (plain http only where [`Settings`](super::Settings)
-    /// allow it).
+    /// A request to an absolute https url (plain http only if [`Settings`](super::Settings) allow
+    /// it).
     pub fn new(method: Method, url: Url) -> Result<Self> {
         check_url(&url)?;
         let repeat = if method == Method::POST {
@@ -102,12 +103,12 @@ impl<'a> Request<'a> {
             sent: None,
         })
     }
-    /// GET of a url as text.
+    /// A GET request for a url that is given as text.
     pub fn get(url: &str) -> Result<Self> {
         Self::new(Method::GET, parse_url(url)?)
     }
-    /// Adds a header. Headers but `Accept` and `Cache-Control` are dropped when a redirect leads to
-    /// another origin. Not for secrets: see [`credential`](Self::credential).
+    /// Adds a header. All headers except `Accept` and `Cache-Control` are dropped when a redirect
+    /// leads to another origin. For secrets use [`credential`](Self::credential).
     pub fn header(mut self, name: &str, value: &str) -> Result<Self> {
         let bad = || Error::usage(format!("`{}` is not a valid header", name.escape_debug()));
         let name = HeaderName::try_from(name).map_err(|_| bad())?;
@@ -116,22 +117,23 @@ impl<'a> Request<'a> {
             .insert(name, HeaderValue::from_str(value).map_err(|_| bad())?);
         Ok(self)
     }
-    /// Sends a credential along, if there is one: only to the origins it is bound to, whatever the
-    /// url is and wherever redirects lead.
+    /// Adds a credential, if there is one. It is sent only to the origins it is bound to, also
+    /// after redirects.
     pub fn credential<'c>(mut self, credential: impl Into<Option<&'c Credential>>) -> Self {
         self.head.credential = credential.into().cloned();
         self
     }
-    /// Sends these bytes.
+    /// Sets these bytes as the body.
     pub fn bytes(mut self, bytes: Vec<u8>, content_type: &str) -> Result<Self> {
         self.payload = Payload::Bytes(bytes);
         self.header("content-type", content_type)
     }
-    /// Sends a JSON value.
+    /// Sets a JSON value as the body.
     pub fn json(self, value: &serde_json::Value) -> Result<Self> {
         self.bytes(value.to_string().into_bytes(), "application/json")
     }
-    /// Streams a file, with a Content-Length; `sent` is called on the calling thread.
+    /// Streams a file as the body, with a Content-Length. `sent` is called on the thread that sends
+    /// the request.
     pub fn file(
         mut self,
         path: &Path,
@@ -151,19 +153,19 @@ impl<'a> Request<'a> {
         self.head.expect = Expect::Anything;
         self
     }
-    /// Another total deadline than the settings'.
+    /// Sets a total deadline that replaces the one in the settings.
     pub fn total(mut self, total: Duration) -> Self {
         self.head.total = Some(total);
         self
     }
-    /// At most so many bytes may come.
+    /// Sets the maximum size of the body of the answer in bytes.
     pub fn limit(mut self, bytes: u64) -> Self {
         self.head.limit = bytes;
         self
     }
 }
 
-/// An answer of whatever status, held whole.
+/// An answer of any status, with its complete body.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// Status code.
@@ -200,8 +202,8 @@ impl Answer {
             .cause(e)
         })
     }
-    /// Target of a `Link` header's relation (`next`), if it stays on the same origin: a foreign one
-    /// is an error.
+    /// The url of a `Link` header with this relation (such as `next`). A url of another origin is
+    /// an error.
     pub fn link(&self, relation: &str) -> Result<Option<Url>> {
         for value in self.headers.get_all("link") {
             for part in value.to_str().unwrap_or_default().split(',') {
@@ -219,12 +221,15 @@ impl Answer {
                     });
                 if let (Some(target), true) = (target, matches) {
                     let url = self.base.join(target).map_err(|e| {
-                        Error::unavailable(format!("{} gave a `Link` that is not a url", self.url))
-                            .cause(e)
+                        Error::unavailable(format!(
+                            "{} returned a `Link` that is not a url",
+                            self.url
+                        ))
+                        .cause(e)
                     })?;
                     if super::Site::of(&url) != super::Site::of(&self.base) {
                         return Err(Error::refused(format!(
-                            "{} gave a `Link` to another origin: {}",
+                            "{} returned a `Link` to another origin: {}",
                             self.url,
                             shown(&url)
                         )));
@@ -235,8 +240,8 @@ impl Answer {
         }
         Ok(None)
     }
-    /// What its status means as a failure: a 401, a 404 and a 403 to our credential are *refused*,
-    /// the rest is *unavailable*. What the server said is the cause.
+    /// Converts the answer to an error: a 401, a 404 and a 403 to our credential are *refused*, the
+    /// rest is *unavailable*. The server's message is the cause.
     pub fn error(&self) -> Error {
         let Self {
             status,
@@ -255,21 +260,20 @@ impl Answer {
         let error = match status {
             401 if *authorized => Error::refused(headline)
                 .hint("the token is wrong, expired or not meant for this host"),
-            401 => {
-                Error::refused(headline).hint("it asks for a login; give a token, or check the url")
-            }
+            401 => Error::refused(headline)
+                .hint("the server requires a login; give a token, or check the url"),
             403 | 429 if *limited => {
                 Error::unavailable(headline).hint("the rate limit is exhausted; try again later")
             }
             403 if *authorized => Error::refused(headline)
                 .hint("the token may not do that; check its permissions and scope"),
             403 => Error::unavailable(headline)
-                .hint("it may be a rate limit or a filter on the way; try again later"),
+                .hint("the cause may be a rate limit or a proxy that filters; try again later"),
             404 | 410 => Error::refused(headline).hint(
                 "it does not exist, or we are not allowed to see it; check the name and the token",
             ),
             407 => {
-                Error::unavailable(headline).hint("the proxy asks for a login; check HTTPS_PROXY")
+                Error::unavailable(headline).hint("the proxy requires a login; check HTTPS_PROXY")
             }
             429 => {
                 Error::unavailable(headline).hint("the rate limit is exhausted; try again later")
@@ -281,7 +285,7 @@ impl Answer {
             None => error,
         }
     }
-    /// What the server says about the failure: a JSON `message`, or a short plain text.
+    /// The server's message about the failure: a JSON `message`, or a short plain text.
     fn said(&self) -> Option<String> {
         if let Ok(value) = serde_json::from_slice::<serde_json::Value>(&self.body) {
             let message = value

@@ -1,11 +1,10 @@
-//! Whether a transfer can go on where it was cut: what an answer's headers promise. Only reads
-//! headers.
+//! Reads from the headers of an answer whether a transfer can be resumed.
 
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, DATE, ETAG, HeaderMap, LAST_MODIFIED};
 
-/// Where a resumed transfer goes on, if nothing changed.
+/// The position from which a transfer is resumed, and the validator that the file must still have.
 #[derive(Clone, Debug)]
 pub(super) struct Resume {
     pub(super) offset: u64,
@@ -17,15 +16,15 @@ pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// What `If-Range` may be asked with: only strong validators promise the same bytes.
+/// The validator to send in `If-Range`. Only a strong validator guarantees the same bytes.
 pub(super) fn validator(headers: &HeaderMap) -> Option<String> {
     let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
     if let Some(tag) = text(ETAG) {
         return (tag.starts_with('"') && tag.ends_with('"') && tag.len() > 2)
             .then(|| tag.to_owned());
     }
-    // RFC 9110 8.8.2.2: a date is strong if the answer was made so much later that no second change
-    // could share it.
+    // RFC 9110 8.8.2.2: a date is a strong validator if the answer is so much later that a second
+    // change can't have the same date.
     let modified = text(LAST_MODIFIED)?;
     let (then, now) = (
         httpdate::parse_http_date(modified).ok()?,
@@ -82,7 +81,7 @@ mod tests {
             )])),
             None
         );
-        // A weak tag is not mended by an old date.
+        // An old date does not make a weak tag strong.
         assert_eq!(
             validator(&headers(&[
                 ("etag", "W/\"a\""),

@@ -1,8 +1,8 @@
-//! The network's threads: an async runtime behind the synchronous client.
+//! The network threads: the async runtime behind the synchronous client.
 
 use larder_core::error::{Error, Result};
 
-/// The threads, until the last handle on them is dropped.
+/// The threads. They end when the last handle to them is dropped.
 #[derive(Debug)]
 pub(super) struct Runtime {
     handle: tokio::runtime::Handle,
@@ -17,7 +17,7 @@ impl Runtime {
             .thread_name("larder-net")
             .enable_all()
             .build()
-            .map_err(|e| Error::failed("cannot start the network's threads").cause(e))?;
+            .map_err(|e| Error::failed("cannot start the network threads").cause(e))?;
         Ok(Self {
             handle: runtime.handle().clone(),
             inner: Some(runtime),
@@ -31,7 +31,7 @@ impl Runtime {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        // Waiting for the threads would block, or panic on one of them.
+        // Waiting for the threads here would block, and would panic on a thread of the runtime.
         if let Some(runtime) = self.inner.take() {
             runtime.shutdown_background();
         }

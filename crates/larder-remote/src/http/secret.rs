@@ -1,5 +1,5 @@
-//! Secrets: a token is never printed, and is bound to the origins that it may be sent to. Also urls
-//! as messages may show them. Knows nothing of where tokens come from.
+//! Secrets: a token is never printed, and is bound to the origins that it may be sent to. This
+//! module also removes secrets from urls for messages.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ impl Secret {
     pub fn new(text: impl AsRef<str>) -> Self {
         Self(text.as_ref().trim().to_owned())
     }
-    /// The text itself, for the one place that sends it.
+    /// The secret text, for the code that sends it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -35,7 +35,7 @@ impl fmt::Display for Secret {
     }
 }
 
-/// A web origin: scheme, host and port. What credentials are bound to.
+/// A web origin: scheme, host and port. Credentials are bound to origins.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Site {
     scheme: String,
@@ -93,7 +93,7 @@ impl Credential {
     }
 }
 
-/// Parses an absolute http(s) url; one that carries a user name or password is refused.
+/// Parses an absolute http(s) url. A url that contains a user name or password is an error.
 pub fn parse_url(text: &str) -> Result<Url> {
     let url = Url::parse(text)
         .map_err(|e| Error::usage(format!("`{}` is not a url", redact(text))).cause(e))?;
@@ -110,7 +110,7 @@ pub(super) fn check_url(url: &Url) -> Result<()> {
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Error::usage(format!(
-            "the url {} carries a user name or password",
+            "the url {} contains a user name or password",
             shown(url)
         ))
         .hint("secrets come from the environment or the user's configuration, never from urls"));
@@ -134,7 +134,7 @@ pub fn shown(url: &Url) -> String {
     text
 }
 
-/// The same for a text that may not be a url at all.
+/// Like [`shown`], for a text that may not be a url.
 pub fn redact(text: &str) -> String {
     match Url::parse(text) {
         Ok(url) => shown(&url),

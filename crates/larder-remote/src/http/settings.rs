@@ -1,4 +1,4 @@
-//! Deadlines, limits and permissions of the client: one value, made at the start of a run.
+//! Deadlines, limits and permissions of the client: one value, created at the start of a run.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,32 +15,32 @@ use super::secret::shown;
 pub struct Settings {
     /// `--offline`: no socket is ever opened.
     pub offline: bool,
-    /// Hosts that may be asked over plain http besides loopback; from the user's configuration.
+    /// Hosts besides loopback to which plain http is allowed, from the user's configuration.
     pub allow_http: Vec<String>,
     /// `User-Agent`.
     pub user_agent: String,
-    /// A company CA to trust besides the system's roots: `SSL_CERT_FILE`.
+    /// A file with a company CA to trust in addition to the system's roots: `SSL_CERT_FILE`.
     pub ca_file: Option<PathBuf>,
-    /// A connection must be made in this time.
+    /// The time limit for making a connection.
     pub connect: Duration,
-    /// The longest time without a byte of the answer.
+    /// The longest time to wait for the next bytes of the answer.
     pub idle: Duration,
-    /// A request with all its attempts must end in this time; transfers of assets have the two
-    /// below instead.
+    /// The time limit for a request with all its attempts. For transfers of assets, `slow_window`
+    /// and `stall` apply instead.
     pub total: Duration,
-    /// Over this window a transfer must average 1 KiB/s, else it is cut and resumed.
+    /// The window over which a transfer must average 1 KiB/s; a slower one is ended and resumed.
     pub slow_window: Duration,
-    /// No progress for this long, all attempts together, ends the tries.
+    /// The time without progress, over all attempts, after which a transfer fails.
     pub stall: Duration,
-    /// Repetitions where repeating can help.
+    /// The number of retries, where a retry can help.
     pub retries: usize,
-    /// The first pause before a repetition; doubled each time, with jitter.
+    /// The pause before the first retry. It is doubled for each further one, with jitter.
     pub backoff: Duration,
-    /// The longest pause a rate limit is waited for.
+    /// The longest time to wait for a rate limit.
     pub rate_limit_wait: Duration,
-    /// The pause after a secondary rate limit that names none; GitHub asks for at least a minute.
+    /// The pause after a secondary rate limit that states none; GitHub asks for at least a minute.
     pub secondary_limit_wait: Duration,
-    /// Transfers at once from one host.
+    /// The number of concurrent transfers from one host.
     pub per_host: usize,
 }
 
@@ -66,14 +66,14 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Refuses plain http but to loopback and hosts the user allowed.
+    /// Returns an error for plain http, except to loopback and to hosts that the user allowed.
     pub(super) fn check_scheme(&self, url: &Url) -> Result<()> {
         let host = url.host_str().unwrap_or_default();
         if url.scheme() == "https" || is_allowed(host, &self.allow_http) {
             return Ok(());
         }
         Err(Error::new(Kind::Refused, format!("{} is plain http", shown(url)))
-            .hint(format!("use https, or allow the host for yourself: `allow_http: [{host}]` in your config.yml")))
+            .hint(format!("use https, or allow plain http to this host: `allow_http: [{host}]` in your config.yml")))
     }
 }
 

@@ -1,5 +1,4 @@
-//! The certificate authorities to trust: the system's, plus the company's that `SSL_CERT_FILE`
-//! names.
+//! The certificate authorities to trust: the system's, plus those in the file of `SSL_CERT_FILE`.
 
 use std::path::Path;
 
@@ -10,9 +9,9 @@ use rustls::pki_types::pem::PemObject as _;
 use larder_core::error::{Error, Result};
 use larder_core::fs;
 
-/// Where systems keep their roots. `SSL_CERT_FILE` replaces these for the platform verifier, so
-/// they are read in addition: a file with only a company's CA must not make all other servers
-/// untrusted.
+/// The files in which systems store their roots. The platform verifier uses `SSL_CERT_FILE` in
+/// place of these files, so they are read in addition: a file with only a company's CA must not
+/// make all other servers untrusted.
 #[cfg(all(unix, not(target_vendor = "apple")))]
 const SYSTEM_BUNDLES: &[&str] = &[
     "/etc/ssl/certs/ca-certificates.crt",
@@ -24,16 +23,17 @@ const SYSTEM_BUNDLES: &[&str] = &[
 #[cfg(not(all(unix, not(target_vendor = "apple"))))]
 const SYSTEM_BUNDLES: &[&str] = &[];
 
-/// Roots beyond those the platform verifier finds by itself.
+/// Roots in addition to those that the platform verifier finds by itself.
 pub(super) fn extra_roots(ca_file: Option<&Path>) -> Result<Vec<Certificate>> {
     let Some(file) = ca_file else {
         return Ok(Vec::new());
     };
-    let mut roots = parse(&fs::read(file).map_err(|e| e.hint("SSL_CERT_FILE names it"))?);
+    let mut roots =
+        parse(&fs::read(file).map_err(|e| e.hint("the variable SSL_CERT_FILE names this file"))?);
     if roots.is_empty() {
         return Err(
-            Error::failed(format!("{} holds no certificate", file.display()))
-                .hint("SSL_CERT_FILE names it; it must be in PEM form"),
+            Error::failed(format!("{} contains no certificate", file.display()))
+                .hint("the variable SSL_CERT_FILE names this file; it must be in PEM format"),
         );
     }
     let bundles = SYSTEM_BUNDLES
@@ -48,7 +48,7 @@ pub(super) fn extra_roots(ca_file: Option<&Path>) -> Result<Vec<Certificate>> {
     Ok(roots)
 }
 
-/// The certificates of a PEM bundle that can be roots; others are left out, as everywhere.
+/// The certificates of a PEM bundle that can be roots. Others are ignored, as other TLS clients do.
 fn parse(pem: &[u8]) -> Vec<Certificate> {
     let mut store = rustls::RootCertStore::empty();
     let good = CertificateDer::pem_slice_iter(pem)

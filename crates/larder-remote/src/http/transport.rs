@@ -1,5 +1,6 @@
-//! One request to one host: the scheme is checked, the host's limits are kept, and the credential
-//! is sent only to the origins that it is bound to. Knows nothing of redirects and repetitions.
+//! Sends one request to one host: checks the scheme, respects the host's limits, and sends the
+//! credential only to the origins that it is bound to. Redirects and retries are in
+//! [`agent`](super::agent).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -40,7 +41,7 @@ pub(super) struct Transport {
     hosts: Hosts,
 }
 
-/// An answer whose body is not read yet.
+/// The answer to one request of a redirect chain. Its body has not been read yet.
 pub(super) struct Hop {
     pub(super) response: Response,
     pub(super) url: Url,
@@ -50,7 +51,7 @@ pub(super) struct Hop {
 
 impl Transport {
     pub(super) fn new(settings: Settings, counters: Arc<Counters>) -> Result<Self> {
-        // An error says that a provider is installed already.
+        // An error means that a provider is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = reqwest::Client::builder()
             .user_agent(&settings.user_agent)
@@ -72,12 +73,12 @@ impl Transport {
         })
     }
 
-    /// What is known of the host of a url.
+    /// The state of the host of a url.
     pub(super) fn host(&self, url: &Url) -> Arc<Host> {
         self.hosts.get(&authority(url), self.settings.per_host)
     }
 
-    /// One request to one host.
+    /// Sends one request to one host.
     pub(super) async fn hop(
         &self,
         head: &Head,
@@ -106,7 +107,7 @@ impl Transport {
 
         let mut request = self.http.request(head.method.clone(), url.clone());
         request = request.header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        // Headers besides Accept and Cache-Control are meant for the origin that was asked.
+        // All headers except Accept and Cache-Control are meant only for the origin of the request.
         let at_home = Site::of(url) == Site::of(&head.url);
         for (header, value) in &head.headers {
             if at_home || [ACCEPT, CACHE_CONTROL].contains(header) {
@@ -115,7 +116,9 @@ impl Transport {
         }
         if let Some(credential) = credential {
             let mut value = HeaderValue::from_str(credential.value.expose()).map_err(|_| {
-                Fault::never(Error::usage("the token holds characters that no token has"))
+                Fault::never(Error::usage(
+                    "the token contains characters that an HTTP header can't contain",
+                ))
             })?;
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
@@ -168,8 +171,8 @@ impl Transport {
                         first.dead(fault.error.clone());
                         Err(fault)
                     }
-                    // The host answered before, so the fault may pass. After several such faults in
-                    // a row the host counts as unreachable.
+                    // The host answered before, so the fault may be temporary. After several such
+                    // faults in a row the host counts as unreachable.
                     (Again::Dead, None) => {
                         host.missed(self.settings.retries, &fault.error).await;
                         Err(Fault {
@@ -185,16 +188,16 @@ impl Transport {
             }
             None => {
                 first.into_iter().for_each(First::alive);
-                let silent = self.settings.idle.as_secs_f32();
+                let idle = self.settings.idle.as_secs_f32();
                 Err(Fault::soon(Error::unavailable(format!(
-                    "{place} did not answer for {silent} s"
+                    "{place} did not answer for {idle} s"
                 ))))
             }
         }
     }
 
-    /// Waits for an answer as long as bytes of ours are being sent; `None` once nothing has moved
-    /// for too long.
+    /// Waits for an answer as long as bytes of the request are being sent; `None` if nothing has
+    /// been sent or received for too long.
     async fn patiently<T>(&self, answer: impl Future<Output = T>, moved: &AtomicU64) -> Option<T> {
         let mut answer = std::pin::pin!(answer);
         let mut seen = moved.load(Ordering::Relaxed);
@@ -220,7 +223,8 @@ pub(super) fn authority(url: &Url) -> String {
     )
 }
 
-/// The system's resolver, except that `localhost` and names below it are always this machine.
+/// The system's resolver, except that `localhost` and its subdomains always resolve to this
+/// machine.
 struct Resolver;
 
 impl reqwest::dns::Resolve for Resolver {

@@ -1,6 +1,6 @@
 //! `manifest.json` and `checksums.txt` of a release: derived from its sidecars for people and other
-//! tools. Larder never reads them. They hold no clock, no machine and no order of their own: the
-//! same sidecars give the same bytes.
+//! tools. larder never reads them. They contain no current time and nothing of this machine, and
+//! their order is fixed: the same sidecars give the same bytes.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -12,21 +12,21 @@ use serde_json::{Map, Value, json};
 use larder_core::formats::{Observed, Sidecar};
 use larder_core::model::{Artifact, ArtifactFile, AssetName, Tag};
 
-/// Name of the manifest.
+/// The file name of the manifest.
 pub const MANIFEST: &str = "manifest.json";
-/// Name of the checksums, in the format of `sha256sum -c`.
+/// The file name of the checksums, which have the format of `sha256sum -c`.
 pub const CHECKSUMS: &str = "checksums.txt";
 
-/// Where a release is published, as far as that is the same for everyone.
+/// Where a release is published, if it has the same address for all users.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Home<'a> {
     /// `owner/name` of a repository.
     pub repo: Option<&'a str>,
-    /// The release's page.
+    /// The url of the release's page.
     pub url: Option<&'a str>,
 }
 
-/// Both files of a release with these assets: name and bytes.
+/// The names and bytes of both files, for a release with these assets.
 pub fn files<S: Borrow<Sidecar>>(
     home: Home<'_>,
     tag: &Tag,
@@ -45,9 +45,10 @@ pub fn files<S: Borrow<Sidecar>>(
     ]
 }
 
-/// The shape of a collection's manifest: `binary`, `version`, `collection_date`, `source`,
-/// `platforms`, `managed_release`. Where a platform has several assets (other inputs, suffixed
-/// names), the plain one is under `platforms` and the others are under `variants`.
+/// The manifest has the same shape as that of a collection: `binary`, `version`, `collection_date`,
+/// `source`, `platforms`, `managed_release`. If a platform has several assets (of different inputs,
+/// with suffixed names), the one with the plain name is under `platforms` and the others are under
+/// `variants`.
 fn manifest<S: Borrow<Sidecar>>(
     home: Home<'_>,
     tag: &Tag,
@@ -100,8 +101,8 @@ fn manifest<S: Borrow<Sidecar>>(
     manifest.into()
 }
 
-/// Where it comes from originally, as far as its inputs say: a repository and the page of its
-/// release, else a url or coordinate.
+/// Where the artifact comes from, according to the explanation of its inputs: a repository and the
+/// page of its release, or else a url or a coordinate.
 fn source(sidecar: &Sidecar) -> Value {
     let field = |key: &str| {
         sidecar

@@ -1,4 +1,5 @@
-//! A hub on any static web server: a folder hub's layout, `<url>/<tag>/<asset>`, read only.
+//! A read-only hub on any static web server, with the layout of a folder hub:
+//! `<url>/<tag>/<asset>`.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ pub struct HttpHub {
 }
 
 impl HttpHub {
-    /// A hub under a base url.
+    /// A hub at a base url.
     pub fn new(url: &str, client: &Arc<Client>) -> Result<Self> {
         Ok(Self {
             url: parse_url(url.trim_end_matches('/'))?,
@@ -30,7 +31,7 @@ impl HttpHub {
             Ok(mut path) => path.pop_if_empty().push(tag.as_str()).push(asset.as_str()),
             Err(()) => {
                 return Err(Error::usage(format!(
-                    "{} can't be the url of a hub",
+                    "{} can't be the base url of a hub",
                     shown(&self.url)
                 )));
             }
@@ -101,5 +102,5 @@ fn cannot_list(what: &str) -> Error {
     Error::usage(format!(
         "{what} can't be listed: a static server has no listing"
     ))
-    .hint("ask where the folder is (`hub: {dir: PATH}`), or ask for one asset")
+    .hint("use the folder itself as the hub (`hub: {dir: PATH}`), or name a single asset")
 }

@@ -1,6 +1,6 @@
-//! The in-memory twin of the hubs, for tests of the code that reads and publishes: a map from tags
-//! to files, and a switch that makes every question fail. It behaves as the folder hub does,
-//! without drafts, locks or anything that survives the process.
+//! An in-memory hub for tests of the code that reads and publishes: a map from tags to files, and a
+//! switch that makes every read fail. It behaves like the folder hub, but has no locks and stores
+//! nothing beyond the process.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -34,17 +34,17 @@ impl MemoryHub {
         Self::default()
     }
 
-    /// From now on every question is answered with this error; `None` ends that.
+    /// Makes every later read return this error; `None` makes reads work again.
     pub fn fail(&self, error: Option<Error>) {
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = error;
     }
 
-    /// How many questions were asked so far.
+    /// The number of reads so far.
     pub fn questions(&self) -> usize {
         self.questions.load(Ordering::Relaxed)
     }
 
-    /// Puts a file there as it is: an asset without a sidecar, or a damaged sidecar.
+    /// Stores a file without any checks, such as an asset without a sidecar, or a damaged sidecar.
     pub fn put(&self, tag: &Tag, name: &AssetName, bytes: &[u8]) {
         let mut releases = self.releases();
         let files = releases.entry(tag.clone()).or_default();
@@ -160,7 +160,10 @@ impl HubPublisher for MemoryHub {
                 Some(bytes) if Digest::of(bytes) == file.sha256 => Published::Present,
                 Some(_) if options.replace => Published::Replaced,
                 Some(_) => {
-                    return Err(Error::failed(format!("{tag} has another {}", file.name)));
+                    return Err(Error::failed(format!(
+                        "the release {tag} already has a different {}",
+                        file.name
+                    )));
                 }
             };
             if outcome != Published::Present {
@@ -191,7 +194,7 @@ fn sidecar(files: Option<&Files>, asset: &AssetName) -> Result<Option<Sidecar>> 
     Sidecar::parse(bytes, name.as_str()).map(Some)
 }
 
-/// What publishing an upload comes to.
+/// Decides the outcome of publishing an upload.
 fn outcome(files: &Files, upload: &Upload<'_>, replace: bool) -> Result<Published> {
     let ours = &upload.sidecar;
     let bytes = files.get(&upload.name);

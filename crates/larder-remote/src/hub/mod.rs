@@ -1,11 +1,10 @@
-//! The hub: the store of the team's managed releases, one file or folder per kind.
+//! The hub: the store of the team's releases. Each kind of hub has its own file or folder.
 //!
-//! Reading and publishing are two traits, [`HubReader`] and [`HubPublisher`]. A project's hub,
-//! opened by [`open`], is a [`Hub`]: one can always read it, and publish to it unless it is
-//! read-only.
+//! Reading and publishing are two traits, [`HubReader`] and [`HubPublisher`]. [`open`] opens a
+//! project's hub as a [`Hub`]: it can always be read, and written unless it is read-only.
 //!
-//! A hub knows tags, assets and sidecars. It does not know recipes, which inputs are wanted, or
-//! where things get installed.
+//! A hub handles tags, assets and sidecars. It does not know recipes, which inputs are wanted, or
+//! where artifacts are installed.
 
 pub mod derived;
 mod dir;
@@ -50,7 +49,7 @@ impl Hub {
         }
     }
 
-    /// A hub that nobody can write through this value.
+    /// A hub that can't be written.
     pub fn read_only<H: HubReader + 'static>(hub: H) -> Self {
         let why = ReadOnly {
             hub: hub.describe(),
@@ -62,13 +61,13 @@ impl Hub {
         }
     }
 
-    /// Reads from it.
+    /// The hub for reading.
     pub fn reader(&self) -> &dyn HubReader {
         &*self.reader
     }
 
-    /// Publishes to it, or the reason why that can't work. Asks nobody: a hub may still refuse what
-    /// is published.
+    /// The hub for publishing, or the reason why publishing can't work. Sends no request, so the
+    /// hub may still refuse a later upload.
     pub fn publisher(&self) -> Result<&dyn HubPublisher, ReadOnly> {
         let publisher = self.publisher.as_deref().map_err(Clone::clone)?;
         publisher.ready()?;
@@ -76,8 +75,8 @@ impl Hub {
     }
 }
 
-/// Opens the hub that a project names. Nothing is read, and nobody is asked, before that is needed.
-/// `github` says where GitHub is, and who we are there, should it be a hub of GitHub.
+/// Opens the hub that a project names. Reads nothing and sends no request before that is needed.
+/// `github` is used only for a hub on GitHub.
 pub fn open(config: &HubConfig, client: &Arc<Client>, github: &GitHubConfig) -> Result<Hub> {
     Ok(match config {
         HubConfig::Dir {

@@ -1,4 +1,4 @@
-//! Publishing to a hub.
+//! The trait for publishing to a hub, and its types.
 
 use camino::Utf8Path;
 
@@ -9,11 +9,11 @@ use larder_core::model::{AssetName, Digest, Tag};
 /// One asset to publish: a package in `.dist` and its sidecar.
 #[derive(Clone, Debug)]
 pub struct Upload<'a> {
-    /// Its name in the release, which may be suffixed.
+    /// The asset's name in the release, which may be suffixed.
     pub name: AssetName,
     /// The package's file.
     pub file: &'a Utf8Path,
-    /// What is stated of it.
+    /// The sidecar that describes the package.
     pub sidecar: Sidecar,
 }
 
@@ -26,7 +26,7 @@ pub struct PlainFile<'a> {
     pub file: &'a Utf8Path,
     /// The digest of its bytes.
     pub sha256: Digest,
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub size: u64,
 }
 
@@ -36,43 +36,45 @@ pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
 /// How to publish.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PublishOptions {
-    /// Replace assets of the same name (`--replace`). The old one is not lost before the new one is
-    /// there.
+    /// Replace assets of the same name (`--replace`). The old bytes are kept until the new ones are
+    /// stored.
     pub replace: bool,
-    /// Leave the release a draft; `finalize` publishes it (`--stage`).
+    /// Leave the release as a draft, which `finalize` publishes later (`--stage`).
     pub stage: bool,
 }
 
 /// The outcome of one upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Published {
-    /// It is there now and was not before, or its sidecar was missing.
+    /// The asset was added, or it was there without its sidecar, which was added.
     Added,
-    /// It took the place of another asset (`--replace`).
+    /// The asset replaced another one (`--replace`).
     Replaced,
-    /// The same artifact was there already, whole; nothing was written.
+    /// The release already contained the complete artifact; nothing was written.
     Present,
-    /// Another artifact of the same inputs was published first and stays: adopt it, with a warning.
+    /// Another artifact of the same inputs was published first and is kept. The caller should adopt
+    /// it, with a warning.
     Stands(Box<Sidecar>),
-    /// The name belongs to an artifact of other inputs, or to bytes without a sidecar: nothing was
-    /// written. Publish under the suffixed name.
+    /// The name is used by an artifact of other inputs, or by bytes without a sidecar; nothing was
+    /// written. The caller should publish under the suffixed name.
     Taken(Option<Box<Sidecar>>),
 }
 
-/// What `publish` did.
+/// The result of publishing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// For each upload, in the order given: the tag it went to, which is suffixed where the release
-    /// is immutable, and its outcome.
+    /// For each upload, in the given order: the tag under which it was published (suffixed if the
+    /// plain release is immutable) and its outcome.
     pub assets: Vec<(Tag, Published)>,
-    /// It is in a draft that waits for `finalize` (immutable releases, `--stage`).
+    /// Whether the uploads are in a draft that `finalize` has to publish (immutable releases,
+    /// `--stage`).
     pub staged: bool,
-    /// The release's page, for people.
+    /// The url of the release's page.
     pub url: Option<String>,
 }
 
 impl Receipt {
-    /// The receipt of a hub without drafts and pages.
+    /// The receipt of a hub that has no drafts and no pages.
     pub(super) fn plain(tag: &Tag, published: Vec<Published>) -> Self {
         Self {
             assets: published
@@ -88,9 +90,9 @@ impl Receipt {
 /// Why nothing can be published to a hub.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadOnly {
-    /// The hub, for people.
+    /// The hub's description, for messages.
     pub hub: String,
-    /// The reason, for people.
+    /// The reason, for messages.
     pub why: String,
 }
 
@@ -100,24 +102,25 @@ impl From<ReadOnly> for Error {
     }
 }
 
-/// A store of releases, to be written.
+/// A store of releases that can be written.
 ///
 /// All methods may be called from several threads and several processes at once, also for the same
-/// tag: no writer loses what another one added. A call that was killed at any instant leaves no
-/// asset visible that is not whole, and the next call goes on from what is there.
+/// tag: no writer loses what another one added. If a call is killed at any moment, no incomplete
+/// asset becomes visible, and the next call continues from the existing state.
 ///
-/// An error says by its [`Kind`](larder_core::Kind) what it means: `Unavailable`, the hub gave no
-/// answer, and a later call may succeed; `Refused`, the hub does not let us; `Integrity`, what is
-/// there contradicts itself, or the file to publish is not what its sidecar states; `Failed`,
-/// something else is in the way.
+/// The [`Kind`](larder_core::Kind) of an error gives its meaning. `Unavailable`: the hub gave no
+/// answer, and a later call may succeed. `Refused`: the hub does not permit the operation.
+/// `Integrity`: the hub's content contradicts itself, or the file to publish differs from what its
+/// sidecar states. `Failed`: any other reason.
 pub trait HubPublisher: Send + Sync {
-    /// Whether publishing can work at all, as far as that can be told without asking anyone: there
-    /// is a token, the folder is a folder.
+    /// Checks without any request whether publishing can work at all: there is a token, or the path
+    /// is a folder.
     fn ready(&self) -> Result<(), ReadOnly>;
 
-    /// Adds assets with their sidecars to a release (made if absent), asset before sidecar, then
-    /// rewrites the derived `manifest.json` and `checksums.txt` until they agree with the sidecars.
-    /// What is already there whole is left alone.
+    /// Adds assets with their sidecars to a release, which is created if it does not exist. Each
+    /// asset is written before its sidecar. Then rewrites the derived `manifest.json` and
+    /// `checksums.txt` until they agree with the sidecars. Assets that are already complete are not
+    /// written again.
     fn publish(
         &self,
         tag: &Tag,
@@ -126,10 +129,10 @@ pub trait HubPublisher: Send + Sync {
         progress: Progress<'_>,
     ) -> Result<Receipt>;
 
-    /// Publishes a project release: all these files and the notes, or nothing visible at all. A
-    /// file that is there with the same bytes is left alone; one with other bytes is an error
-    /// unless `options.replace`. Sidecars and derived files are not made here. `Taken` and `Stands`
-    /// don't occur.
+    /// Publishes a project release: either all these files and the notes become visible, or nothing
+    /// does. A file that is there with the same bytes is not written again; one with other bytes is
+    /// an error unless `options.replace` is set. Creates no sidecars and no derived files. The
+    /// outcomes `Taken` and `Stands` do not occur.
     fn publish_project(
         &self,
         tag: &Tag,
@@ -139,9 +142,9 @@ pub trait HubPublisher: Send + Sync {
         progress: Progress<'_>,
     ) -> Result<Receipt>;
 
-    /// Publishes the draft of a tag. A hub without drafts has nothing to do.
+    /// Publishes the draft of a tag. Does nothing on a hub without drafts.
     fn finalize(&self, tag: &Tag) -> Result<()>;
 
-    /// Deletes the drafts of a tag with their assets. A hub without drafts has nothing to do.
+    /// Deletes the drafts of a tag with their assets. Does nothing on a hub without drafts.
     fn abort(&self, tag: &Tag) -> Result<()>;
 }

@@ -1,4 +1,4 @@
-//! Reading a hub.
+//! The trait for reading a hub, and its types.
 
 use std::io::Read;
 
@@ -6,17 +6,17 @@ use larder_core::error::Result;
 use larder_core::formats::Sidecar;
 use larder_core::model::{AssetName, Digest, Tag};
 
-/// A sidecar is a few KiB; a larger one is not read.
+/// The size limit for reading a sidecar; a usual one has a few KiB.
 pub(super) const MAX_SIDECAR: u64 = 16 * 1024 * 1024;
 
-/// Bytes on their way. The reader gives exactly the asset's bytes or an error; a transfer that is
-/// cut is resumed inside.
+/// A stream of an asset's bytes. The reader returns exactly these bytes or an error; it resumes an
+/// interrupted transfer itself.
 pub struct Body {
     /// The bytes.
     pub reader: Box<dyn Read + Send>,
-    /// How many there are, where that is known.
+    /// The number of bytes, if it is known.
     pub size: Option<u64>,
-    /// Where they come from, for people: a url or path.
+    /// The url or path that the bytes come from, for messages.
     pub place: String,
 }
 
@@ -25,12 +25,12 @@ pub struct Body {
 pub struct Listed {
     /// Its name.
     pub name: AssetName,
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub size: u64,
-    /// The digest that the hub computed itself, where it does that.
+    /// The digest that the hub computed, if it computes digests.
     pub sha256: Option<Digest>,
-    /// Of a sidecar: the first 12 hex digits of the inputs that its asset was made from, where the
-    /// listing tells them.
+    /// For a sidecar: the first 12 hex digits of the inputs that its asset was made from, if the
+    /// listing contains them.
     pub inputs: Option<String>,
 }
 
@@ -39,51 +39,50 @@ pub struct Listed {
 pub struct Release {
     /// Its tag.
     pub tag: Tag,
-    /// It is not visible to readers yet.
+    /// Whether it is a draft, which readers can't see yet.
     pub draft: bool,
-    /// Nothing can be added or replaced any more.
+    /// Whether assets can no longer be added or replaced.
     pub immutable: bool,
-    /// Assets and sidecars alike, sorted by name; only whole ones.
+    /// Its complete assets and sidecars, sorted by name.
     pub assets: Vec<Listed>,
 }
 
-/// A store of releases, to be read.
+/// A store of releases that can be read.
 ///
 /// All methods may be called from several threads at once, while other processes read and write the
-/// same hub. Every asset is asked for by its own name, so readers never wait for each other.
+/// same hub. Each asset is requested by its own name, so readers never wait for each other.
 ///
-/// What is not there is `Ok(None)`. An error says by its [`Kind`](larder_core::Kind) what it means
-/// for whoever looks for an artifact: `Unavailable`, the hub gave no answer and may give one later;
-/// `Refused`, it will not give one to us; `Integrity`, it gave something that contradicts itself.
+/// An asset or release that does not exist is `Ok(None)`. The [`Kind`](larder_core::Kind) of an
+/// error gives its meaning. `Unavailable`: the hub gave no answer, and a later call may succeed.
+/// `Refused`: the hub does not permit the read. `Integrity`: the hub's content contradicts itself.
 pub trait HubReader: Send + Sync {
-    /// Identity for records in the cache: `dir:/abs/path`, `http:<url>`, `github:owner/name`. Holds
-    /// no secret.
+    /// The hub's identity in cache records: `dir:/abs/path`, `http:<url>`, `github:owner/name`. It
+    /// contains no secret.
     fn id(&self) -> String;
 
-    /// For people: `.larder-hub`, `github.com/acme/x`.
+    /// The hub's name in messages: `.larder-hub`, `github.com/acme/x`.
     fn describe(&self) -> String;
 
-    /// Where an asset is, for people and for the lock.
+    /// The location of an asset, for messages and for the lock.
     fn place(&self, tag: &Tag, asset: &AssetName) -> String;
 
-    /// Whether `release` and `releases` can tell what there is; otherwise only single assets can be
-    /// asked for.
+    /// Whether `release` and `releases` work; otherwise only single assets can be requested by
+    /// name.
     fn lists(&self) -> bool;
 
-    /// Whether a release can be closed to further assets, so that a late one gets a release with a
-    /// suffixed tag.
+    /// Whether a release can become immutable, so that a later asset gets a release with a suffixed
+    /// tag.
     fn suffixes_tags(&self) -> bool;
 
     /// The sidecar of an asset.
     fn sidecar(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Sidecar>>;
 
-    /// An asset's bytes. The caller checks their digest.
+    /// The bytes of an asset. The caller checks their digest.
     fn fetch(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Body>>;
 
-    /// A release with what it holds; drafts too, where the hub has them and the caller may see
-    /// them.
+    /// A release with its assets. Includes drafts if the hub has them and the caller may see them.
     fn release(&self, tag: &Tag) -> Result<Option<Release>>;
 
-    /// Every release there is, as cheaply as the hub can tell.
+    /// All releases, with as few requests as the hub allows.
     fn releases(&self) -> Result<Vec<Release>>;
 }

@@ -1,5 +1,5 @@
-//! What every hub does alike, tried on the two that need no server. What a hub of its own kind does
-//! beyond that (drafts, races, crashes) is tested where that kind is.
+//! Tests of what all hubs have in common, run on the two kinds that need no server. What only one
+//! kind of hub does (drafts, races, crashes) is tested with that kind.
 
 use std::io::Read as _;
 
@@ -14,7 +14,7 @@ use larder_core::formats::{Observed, Sidecar};
 use larder_core::fs;
 use larder_core::model::{Artifact, ArtifactFile, AssetName, Digest, Origin, Tag};
 
-/// A folder with packages, beside which a hub may lie.
+/// A folder with packages, and room for a hub.
 struct Packages {
     _temp: tempfile::TempDir,
     root: Utf8PathBuf,

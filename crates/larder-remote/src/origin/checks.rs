@@ -1,4 +1,4 @@
-//! What is stated of a file's digest, and whether the file has it. Knows nothing of who states it.
+//! Stated digests, and checking a file against them.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Read};
@@ -9,7 +9,7 @@ use sha2::Digest as _;
 use larder_core::error::{Error, Result};
 use larder_core::model::{Digest, Hasher, is_hex};
 
-/// Algorithms that are strong enough to vouch for a file.
+/// Digest algorithms that are strong enough to verify a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Algorithm {
     /// SHA-256.
@@ -20,19 +20,20 @@ pub enum Algorithm {
     Sha512,
 }
 
-/// A digest that someone states of a file.
+/// A stated digest of a file, and who stated it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stated {
-    /// Which kind of digest.
+    /// The algorithm of the digest.
     pub algorithm: Algorithm,
-    /// Its bytes.
+    /// The bytes of the digest.
     pub digest: Vec<u8>,
-    /// Who says so, for messages: `versions.lock`, `the recipe`, a checksums file's url, `npm`.
+    /// Who stated it, for messages: `versions.lock`, `the recipe`, the url of a checksums file,
+    /// `npm`.
     pub by: String,
 }
 
 impl Algorithm {
-    /// As people write it: `sha256`.
+    /// The usual name: `sha256`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Sha256 => "sha256",
@@ -40,7 +41,7 @@ impl Algorithm {
             Self::Sha512 => "sha512",
         }
     }
-    /// Bytes of a digest.
+    /// The size of a digest in bytes.
     pub fn size(self) -> usize {
         match self {
             Self::Sha256 => 32,
@@ -51,7 +52,7 @@ impl Algorithm {
 }
 
 impl Stated {
-    /// A SHA-256.
+    /// A stated SHA-256.
     pub fn sha256(digest: Digest, by: impl Into<String>) -> Self {
         Self {
             algorithm: Algorithm::Sha256,
@@ -60,7 +61,7 @@ impl Stated {
         }
     }
 
-    /// From hex digits of the right number.
+    /// Parses hex digits; `None` if they are not valid for the algorithm.
     pub fn from_hex(algorithm: Algorithm, hex: &str, by: &str) -> Option<Self> {
         if hex.len() != 2 * algorithm.size() || !is_hex(hex) {
             return None;
@@ -77,8 +78,8 @@ impl Stated {
         })
     }
 
-    /// Subresource integrity: `sha512-<base64>`, several separated by blanks. Weak and unknown
-    /// algorithms are left out.
+    /// Parses subresource integrity: `sha512-<base64>`, several separated by spaces. Weak and
+    /// unknown algorithms are ignored.
     pub fn from_integrity(text: &str, by: &str) -> Vec<Self> {
         let one = |word: &str| {
             let (name, value) = word.split_once('-')?;
@@ -114,7 +115,7 @@ impl fmt::Display for Stated {
     }
 }
 
-/// Compares a file with statements about it while it is read.
+/// Checks a file against stated digests while it is read.
 pub struct Checks<'a> {
     stated: &'a [Stated],
     sha256: Hasher,
@@ -123,7 +124,7 @@ pub struct Checks<'a> {
 }
 
 impl<'a> Checks<'a> {
-    /// Against these statements.
+    /// Checks against these digests.
     pub fn new(stated: &'a [Stated]) -> Self {
         let asked = |algorithm| stated.iter().any(|s| s.algorithm == algorithm);
         Self {
@@ -134,7 +135,7 @@ impl<'a> Checks<'a> {
         }
     }
 
-    /// The reader that is to be read in place of `inner`.
+    /// A reader that hashes what is read from `inner`.
     pub fn reader<R: Read>(&mut self, inner: R) -> CheckedReader<'_, 'a, R> {
         CheckedReader {
             checks: self,
@@ -142,8 +143,8 @@ impl<'a> Checks<'a> {
         }
     }
 
-    /// After all was read: the SHA-256; or, if any statement differs, an integrity error that names
-    /// both digests and who says so.
+    /// Call this after everything was read. Returns the SHA-256, or an integrity error if any
+    /// stated digest differs. The error contains both digests and who stated the expected one.
     pub fn verify(self, place: &str) -> Result<Digest> {
         let own = self.sha256.finish();
         let sha256 = own.as_bytes().to_vec();
@@ -164,14 +165,14 @@ impl<'a> Checks<'a> {
                 let found = found.map(|bytes| hex(bytes)).unwrap_or_default();
                 return Err(Error::integrity(format!("{place} is not what {by} says"))
                     .cause(format!("it has {algorithm} {found}, {by} says {}", hex(digest)))
-                    .hint("no weaker source is tried: find out which of the two is right before you change either"));
+                    .hint("no weaker source is tried: find out which of the two digests is right before you change either"));
             }
         }
         Ok(own)
     }
 }
 
-/// Hashes what is read through it.
+/// A reader that hashes what is read through it.
 pub struct CheckedReader<'c, 'a, R> {
     checks: &'c mut Checks<'a>,
     inner: R,

@@ -1,4 +1,4 @@
-//! Checksum files in all the shapes that publishers use.
+//! Parses checksums files in all formats that publishers use.
 //!
 //! | shape | example |
 //! |---|---|
@@ -7,29 +7,29 @@
 //! | name first | `name: <hex>`, `name <hex>` |
 //! | bare | `<hex>` alone, in a file about one asset |
 //!
-//! Line ends of any kind, a byte order mark, UTF-16 and a PGP frame around it are fine. What can't
-//! be read is skipped: a file may hold prose. A name counts as the asset's only if it is the same,
-//! folders before it aside.
+//! Any line ends, a byte order mark, UTF-16 and a PGP frame are accepted. Lines that can't be
+//! parsed are skipped, because a file may contain prose. A line is about the asset only if its file
+//! name, without folders, is the asset's name.
 
 use larder_core::error::{Error, Result};
 use larder_core::model::is_hex;
 
 use super::checks::{Algorithm, Stated};
 
-/// What an algorithm's name or a digest's length says.
+/// The algorithm that a name or the length of a digest indicates.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Strength {
     Strong(Algorithm),
-    /// Collisions can be made.
+    /// An algorithm for which collisions can be produced.
     Weak(&'static str),
-    /// Not one that is known here.
+    /// An algorithm that is not supported.
     Unknown,
 }
 
-/// The digests that a checksums file states of an asset; at least one.
+/// The digests that a checksums file states for an asset; at least one.
 ///
-/// `place` names the file for people. Errors where it does not mention the asset, states only weak
-/// digests, or contradicts itself.
+/// `place` names the file in messages. Returns an error if the file does not mention the asset,
+/// states only weak digests, or contradicts itself.
 pub fn find(bytes: &[u8], asset: &str, place: &str) -> Result<Vec<Stated>> {
     let text = decode(bytes);
     let lines: Vec<&str> = text
@@ -58,7 +58,7 @@ pub fn find(bytes: &[u8], asset: &str, place: &str) -> Result<Vec<Stated>> {
             None => {}
         }
     }
-    // A digest without a name is the asset's if it is the only one.
+    // A digest without a name belongs to the asset if it is the only one.
     let bare: Vec<&str> = lines
         .iter()
         .filter(|line| is_hex(line) && of_length(line) != Strength::Unknown)
@@ -91,14 +91,14 @@ pub fn find(bytes: &[u8], asset: &str, place: &str) -> Result<Vec<Stated>> {
     }
     match (found.is_empty(), weak) {
         (false, _) => Ok(found),
-        (true, Some(name)) => Err(Error::failed(format!("{place} states only {name} of {asset}, which proves nothing"))
+        (true, Some(name)) => Err(Error::failed(format!("{place} states only {name} for {asset}, which is too weak to verify it"))
             .hint("name a file with sha256 or sha512, or pin the digest in the recipe: `checksums: {<platform>: <sha256>}`")),
         (true, None) => Err(Error::failed(format!("{place} does not mention {asset}"))
             .hint("check `checksums:` in the recipe, or pin the digest there: `checksums: {<platform>: <sha256>}`")),
     }
 }
 
-/// Bytes as text, whatever a publisher's machine made of it.
+/// Decodes the bytes as UTF-8 or UTF-16, with or without a byte order mark.
 fn decode(bytes: &[u8]) -> String {
     let wide = |rest: &[u8], unit: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = rest
@@ -115,7 +115,7 @@ fn decode(bytes: &[u8]) -> String {
     }
 }
 
-/// Words of the checksums file's own name, lower case.
+/// The words in the name of the checksums file, in lower case.
 fn file_words(place: &str) -> impl Iterator<Item = String> {
     let name = place
         .rsplit('/')
@@ -128,7 +128,7 @@ fn file_words(place: &str) -> impl Iterator<Item = String> {
         .into_iter()
 }
 
-/// A line's file name (where it has one), algorithm and hex digits.
+/// Splits a line into file name (if it has one), algorithm and hex digits.
 fn split(
     line: &str,
     by_length: impl Fn(&str) -> Strength,
@@ -142,8 +142,8 @@ fn split(
         return Some((Some(name), of_name(algorithm.trim()), hex));
     }
     let (first, rest) = line.split_once(|c: char| c.is_ascii_whitespace())?;
-    // hex  name, hex *name; coreutils puts a backslash before lines with escaped names, which no
-    // asset has.
+    // hex  name, hex *name. (coreutils puts a backslash before lines with escaped names, but no
+    // asset has such a name.)
     if is_hex(first) && of_length(first) != Strength::Unknown {
         let name = rest.trim();
         return Some((
@@ -162,7 +162,7 @@ fn split(
     None
 }
 
-/// Whether a listed path names the asset: the same, or with folders before it.
+/// Whether a listed path names the asset: the same name, possibly with folders before it.
 fn same(listed: &str, asset: &str) -> bool {
     let listed = listed.trim_matches(['"', '\'', '`']);
     listed == asset
@@ -309,7 +309,7 @@ mod tests {
                 .to_string()
                 .contains("only sha1")
         );
-        // Others' algorithms of the same length are not taken for ours.
+        // Another algorithm with the same digest length is not mistaken for a supported one.
         assert!(
             error(&format!("{A}  tool.tar.gz"), "https://x/B3SUMS")
                 .to_string()
@@ -320,7 +320,7 @@ mod tests {
                 .to_string()
                 .contains("does not mention")
         );
-        // Two bare digests: whose?
+        // Two digests without names: it is unknown to which file each belongs.
         assert!(
             error(&format!("{A}\n{B}\n"), "sums")
                 .to_string()

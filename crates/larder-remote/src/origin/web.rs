@@ -1,5 +1,5 @@
-//! `github:` and `url:` originals: direct downloads, no API call. Only where GitHub's public url
-//! says 404 and a token is at hand, the API is asked: the repository may be private.
+//! `github:` and `url:` originals: direct downloads without API calls. The API is used only if
+//! GitHub's public url returns 404 and there is a token, because the repository may be private.
 
 use percent_encoding::percent_decode_str;
 
@@ -13,19 +13,21 @@ use super::checksums;
 use super::fetched::{Fetched, Publishers};
 
 pub(super) const GITHUB: &str = "https://github.com";
-/// Checksums files are read whole; the largest known have some thousand lines.
+/// The size limit for a checksums file, which is read into memory. The largest known ones have a
+/// few thousand lines.
 const MAX_CHECKSUMS: u64 = 8 * 1024 * 1024;
 
-/// Where an original is.
+/// The location of an original.
 pub(super) struct Place {
-    /// What is asked.
+    /// The url to request.
     url: Url,
-    /// Its name for the lock: without a mirror of ours.
+    /// The name for the lock: the publisher's url, without the user's mirror.
     coordinate: String,
     file_name: String,
 }
 
-/// An asset of a GitHub release. Always github.com, unless the user (not the project) maps it.
+/// An asset of a GitHub release. It is on github.com, unless the user's configuration (not the
+/// project's) sets a mirror.
 pub(super) fn github(
     publishers: Publishers<'_>,
     repo: &str,
@@ -39,7 +41,7 @@ pub(super) fn github(
     })
 }
 
-/// Where git finds a repository of GitHub.
+/// The url of a GitHub repository for git.
 pub(super) fn repository(publishers: Publishers<'_>, repo: &str) -> Result<String> {
     Ok(format!(
         "{}/{repo}",
@@ -47,7 +49,7 @@ pub(super) fn repository(publishers: Publishers<'_>, repo: &str) -> Result<Strin
     ))
 }
 
-/// github.com, or what the user has in its place.
+/// The url of github.com, or of the mirror that the user set.
 pub(super) fn github_base(publishers: Publishers<'_>) -> Result<Url> {
     match &publishers.settings.github_mirror {
         Some(mirror) => Ok(mirror.clone()),
@@ -57,7 +59,7 @@ pub(super) fn github_base(publishers: Publishers<'_>) -> Result<Url> {
 
 fn asset_url(mut base: Url, repo: &str, tag: &str, asset: &str) -> Result<Url> {
     let Ok(mut path) = base.path_segments_mut() else {
-        return Err(Error::usage("that is no base url"));
+        return Err(Error::usage("the url can't be used as a base url"));
     };
     path.pop_if_empty()
         .extend(repo.split('/'))
@@ -66,7 +68,7 @@ fn asset_url(mut base: Url, repo: &str, tag: &str, asset: &str) -> Result<Url> {
     Ok(base)
 }
 
-/// Any url.
+/// An original at any url.
 pub(super) fn url(text: &str) -> Result<Place> {
     let url = parse_url(text)?;
     let last = url
@@ -81,8 +83,9 @@ pub(super) fn url(text: &str) -> Result<Place> {
     })
 }
 
-/// Fetches an original. A checksums file that is wanted is read first: without it the original is
-/// not asked for. `release`: repository and tag, of which the checksums file may be an asset.
+/// Fetches an original. If a checksums file is wanted, it is read first; if it is missing, the
+/// original is not used. `release` is the repository and tag that may contain the checksums file as
+/// an asset.
 pub(super) fn fetch(
     publishers: Publishers<'_>,
     place: &Place,
@@ -145,7 +148,7 @@ fn open(
     }
 }
 
-/// What a checksums file states; `None` where there is none.
+/// The digests that a checksums file states; `None` if there is no such file.
 fn read_checksums(
     publishers: Publishers<'_>,
     url: Url,
@@ -168,8 +171,8 @@ fn read_checksums(
     checksums::find(&bytes, &place.file_name, &by).map(Some)
 }
 
-/// An asset of a release that the public does not see, where we have a token for the place it would
-/// be.
+/// An asset of a release in a private repository, if there is a token for its server; `None`
+/// otherwise.
 fn private(
     publishers: Publishers<'_>,
     release: Option<(&str, &str)>,
@@ -179,7 +182,7 @@ fn private(
         return Ok(None);
     };
     let config = &publishers.settings.github;
-    // A token of another server is of no use here.
+    // The token belongs to another server.
     if Site::of(&config.web) != Site::of(&github_base(publishers)?) {
         return Ok(None);
     }
@@ -201,8 +204,8 @@ fn private(
     }
 }
 
-/// The recipe's checksums file is not there: that is *absent* only if the asset is not there
-/// either.
+/// The result if the recipe's checksums file does not exist: *absent* only if the asset does not
+/// exist either, otherwise an error.
 fn missing_checksums(
     publishers: Publishers<'_>,
     place: &Place,
@@ -211,7 +214,7 @@ fn missing_checksums(
 ) -> Result<Option<Fetched>> {
     match open(publishers, place, release)? {
         None => Ok(None),
-        Some(_) => Err(Error::failed(format!("{} is there, but its checksums file {name} is not", place.coordinate))
+        Some(_) => Err(Error::failed(format!("{} exists, but its checksums file {name} does not", place.coordinate))
             .hint("check `checksums:` in the recipe, or pin the digest there: `checksums: {<platform>: <sha256>}`")),
     }
 }

@@ -1,6 +1,6 @@
-//! Other people's programs that ask on larder's behalf: the registries' ordinary clients, git and
-//! gh. They are found on PATH, their configuration and environment are the user's, and what they
-//! print is kept.
+//! Runs external programs that access the network for larder: git and the registries' own clients.
+//! They are searched for on PATH, use the user's configuration and environment, and their output is
+//! captured.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -17,10 +17,10 @@ use larder_process::{Captured, Command, Ended};
 #[cfg(test)]
 mod tests;
 
-/// Downloading one package takes no longer.
+/// The time limit for one call, such as the download of a package.
 const PATIENCE: Duration = Duration::from_mins(15);
 
-/// How a program ended and what it printed.
+/// A program's exit status and output.
 pub(crate) struct Said {
     pub(crate) status: ExitStatus,
     pub(crate) out: String,
@@ -28,7 +28,7 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    /// The last lines of its stderr, as a cause.
+    /// The last lines of stderr, for use as the cause of an error. Urls are redacted.
     pub(crate) fn last_words(&self) -> String {
         let lines: Vec<&str> = self
             .err
@@ -42,7 +42,7 @@ impl Said {
     }
 }
 
-/// Urls in others' messages may carry secrets.
+/// Redacts a url, because urls in the messages of other programs may contain secrets.
 fn redact_word(word: &str) -> String {
     if word.contains("://") {
         crate::http::redact(word)
@@ -51,7 +51,7 @@ fn redact_word(word: &str) -> String {
     }
 }
 
-/// Runs a command to its end; `None` where there is no such program.
+/// Runs a command until it ends; `None` if the program does not exist.
 pub(crate) fn ask(command: Command, called: &str, cancel: &Cancel) -> Result<Option<Said>> {
     let Captured { ended, out, err } = command.timeout(PATIENCE).capture(cancel)?;
     match ended {
@@ -64,17 +64,17 @@ pub(crate) fn ask(command: Command, called: &str, cancel: &Cancel) -> Result<Opt
     }
 }
 
-/// What running the registries' clients needs.
+/// What is needed to run the registries' clients.
 #[derive(Clone, Copy)]
 pub(crate) struct Tools<'a> {
     environment: &'a Environment,
-    /// Folder for what they leave.
+    /// The folder for their temporary files.
     pub(crate) temp: &'a Path,
     cancel: &'a Cancel,
 }
 
 impl<'a> Tools<'a> {
-    /// With a run's settings.
+    /// Uses the settings of a run.
     pub(crate) fn new(settings: &'a RemoteSettings, cancel: &'a Cancel) -> Self {
         Self {
             environment: &settings.environment,
@@ -83,15 +83,15 @@ impl<'a> Tools<'a> {
         }
     }
 
-    /// Runs a client in the current folder, with these variables where the user has not set them.
-    /// `None` where there is no such program.
+    /// Runs a client in the current folder. `vars` are defaults for variables that the user has not
+    /// set. `None` if the program does not exist.
     pub(crate) fn run(
         self,
         program: &[&str],
         args: &[&OsStr],
         vars: &[(&str, &str)],
     ) -> Result<Option<Said>> {
-        // Larder's own token is for larder alone.
+        // Only larder itself may use larder's token.
         let mut environment = self.environment.without(variables::GITHUB_TOKEN);
         for (name, value) in vars {
             if environment.value(name).is_none() {

@@ -1,4 +1,5 @@
-//! What other people's programs see and are asked: each is a script that tells.
+//! Tests of the arguments and variables that external programs get. Each program is a script that
+//! records them.
 #![cfg(unix)]
 
 use std::ffi::OsStr;
@@ -15,7 +16,7 @@ use crate::RemoteSettings;
 use crate::git::Git;
 use crate::github::{GitHubConfig, TokenSource};
 
-/// A folder with scripts that stand in for programs.
+/// A folder with scripts that replace programs.
 struct Scripts(tempfile::TempDir);
 
 impl Scripts {
@@ -37,7 +38,7 @@ impl Scripts {
         fs::read_text(self.file(name)).unwrap()
     }
 
-    /// A user's environment with these programs, and larder's token.
+    /// A user's environment with these programs on PATH, and with larder's token.
     fn environment(&self) -> Environment {
         let path = format!("{}:/usr/bin:/bin", self.0.path().display());
         [
@@ -182,6 +183,6 @@ fn clients_get_defaults_where_the_user_set_nothing() {
             && !last.contains("secret"),
         "{last}"
     );
-    // The next name is tried by whoever asks.
+    // The caller tries the next name.
     assert!(tools.run(&["no-such-client"], &[], &[]).unwrap().is_none());
 }

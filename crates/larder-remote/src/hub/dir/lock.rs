@@ -1,5 +1,5 @@
-//! The lock of a folder that is written. It saves work and tells the files that killed publishers
-//! left from those of living ones; publishing stays correct without it.
+//! The file lock of a folder that is written. It avoids duplicate work, and it shows that staged
+//! files were left by killed publishers and not by running ones. Publishing is correct without it.
 
 use std::fs::File;
 use std::time::Duration;
@@ -10,14 +10,16 @@ use super::stage::STAGED;
 use larder_core::fs;
 
 const LOCK: &str = ".lock";
-/// Where locks are unsupported, a staged file of this age belongs to no living publisher.
+/// On file systems without locks, a staged file of this age is considered to be left by a killed
+/// publisher.
 const ABANDONED: Duration = Duration::from_hours(24);
 
-/// A folder's lock, held until it is dropped, where the file system supports locks.
+/// The lock of a folder, held until it is dropped. It is empty if the file system does not support
+/// locks.
 pub(super) struct Lock(Option<File>);
 
 impl Lock {
-    /// Waits for the lock, then removes what killed publishers left.
+    /// Waits for the lock, then removes staged files that killed publishers left.
     pub(super) fn take(dir: &Utf8Path) -> Self {
         let path = dir.join(LOCK);
         let file = fs::open(&path).or_else(|_| fs::create(&path)).ok();
@@ -44,7 +46,7 @@ fn is_abandoned(path: &Utf8Path) -> bool {
 impl Drop for Lock {
     fn drop(&mut self) {
         if let Some(file) = &self.0 {
-            // Closing the file frees the lock too.
+            // An error is harmless: closing the file also releases the lock.
             let _ = file.unlock();
         }
     }

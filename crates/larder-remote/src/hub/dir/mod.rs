@@ -1,9 +1,10 @@
 //! The folder hub: `<root>/<tag>/<asset>` and `<root>/<tag>/<asset>.json`, on a local disk or a
-//! share.
+//! network share.
 //!
-//! This file reads. [`publish`] and [`project`] write, so that a reader sees nothing or the whole;
-//! [`stage`] is how a file gets its name, [`sidecars`] derives the files for people, [`lock`] keeps
-//! publishers apart. A file whose name starts with a dot is no asset.
+//! This file contains the reading part. [`publish`] and [`project`] write, so that a reader sees
+//! either no file or the complete file. [`stage`] writes a file and renames it into place,
+//! [`sidecars`] writes the derived files, [`lock`] serialises publishers. A file whose name starts
+//! with a dot is not an asset.
 
 mod lock;
 mod project;
@@ -23,13 +24,13 @@ use super::{
     Release, Upload,
 };
 
-/// A folder as a hub.
+/// A hub in a folder.
 pub struct DirHub {
     root: Utf8PathBuf,
 }
 
 impl DirHub {
-    /// A hub in a folder, which need not exist yet.
+    /// A hub in a folder, which may not exist yet.
     pub fn new(root: &Utf8Path) -> Self {
         Self {
             root: root.to_owned(),
@@ -121,7 +122,7 @@ impl HubReader for DirHub {
 impl HubPublisher for DirHub {
     fn ready(&self) -> Result<(), ReadOnly> {
         let why = match fs::stat(&self.root) {
-            Ok(Some(meta)) if !meta.is_dir() => format!("the hub {} is no folder", self.root),
+            Ok(Some(meta)) if !meta.is_dir() => format!("the hub {} is not a folder", self.root),
             Ok(_) => return Ok(()),
             Err(error) => error.to_string(),
         };

@@ -1,5 +1,5 @@
-//! Publishing a project release to a folder: files without sidecars, all of them or nothing
-//! visible.
+//! Publishes a project release to a folder: files without sidecars, which become visible all
+//! together.
 
 use camino::Utf8Path;
 
@@ -10,10 +10,10 @@ use larder_core::error::{Error, Result};
 use larder_core::fs::{self, IoContext};
 use larder_core::model::Tag;
 
-/// The text of a project release, for people.
+/// The file with the notes of a project release.
 pub(super) const NOTES: &str = "notes.md";
 
-/// Publishes files and notes to a tag below the hub's root.
+/// Publishes files and notes under a tag in the hub's root folder.
 pub(super) fn publish(
     root: &Utf8Path,
     tag: &Tag,
@@ -41,7 +41,7 @@ pub(super) fn publish(
         .collect();
     if !differ.is_empty() && !replace {
         return Err(Error::failed(format!(
-            "the release {tag} in {root} already has other bytes as {}",
+            "the release {tag} in {root} already has different bytes for {}",
             differ.join(", ")
         ))
         .hint("published bytes are never overwritten: use another tag, or `--replace`"));
@@ -63,7 +63,7 @@ pub(super) fn publish(
     Ok(found)
 }
 
-/// Makes the whole release appear by one rename.
+/// Publishes a new release with one rename, so that it becomes visible as a whole.
 fn appear(
     root: &Utf8Path,
     dir: &Utf8Path,
@@ -92,7 +92,7 @@ fn appear(
     fs::sync_dir(root)
 }
 
-/// What publishing a file to an existing release comes to.
+/// Decides the outcome of publishing a file to an existing release.
 fn compare(dir: &Utf8Path, file: &PlainFile<'_>) -> Result<Published> {
     let path = dir.join(file.name.as_str());
     Ok(match fs::stat(&path)?.map(|meta| meta.len()) {

@@ -1,10 +1,10 @@
-//! Publishing to a release's folder, in this order:
-//! 1. Stage a copy beside its place, hashed while it is copied, flushed.
-//! 2. Give it its name only if nobody has taken it; then its sidecar in the same way. An asset
-//!    without a sidecar is invisible.
+//! Publishes to the folder of a release, in this order:
+//! 1. Stage a copy in the same folder. It is hashed while it is copied, then flushed to disk.
+//! 2. Rename it to its final name unless another file has that name; then do the same with its
+//!    sidecar. An asset without a sidecar is invisible.
 //! 3. Derive `manifest.json` and `checksums.txt` from the sidecars that are there now.
 //!
-//! Killed anywhere, the next call goes on from what is there.
+//! If a call is killed at any point, the next call continues from the existing state.
 
 use camino::Utf8Path;
 
@@ -17,12 +17,14 @@ use larder_core::formats::Sidecar;
 use larder_core::fs;
 use larder_core::model::{AssetName, Tag};
 
-/// A sidecar whose asset is being replaced: it gets its name as soon as the new bytes have theirs.
+/// The name prefix of the new sidecar while its asset is being replaced. It is renamed right after
+/// the asset.
 const NEXT: &str = ".next-";
-/// How often one asset is tried: each time another writer came between a look and a rename.
+/// How many times one asset is tried. A try fails if another writer changes the folder between a
+/// check and the rename.
 const TRIES: usize = 16;
 
-/// Publishes uploads to a release's folder, which is made where it is missing.
+/// Publishes uploads to the folder of a release, which is created if it is missing.
 pub(super) fn publish(
     dir: &Utf8Path,
     tag: &Tag,
@@ -68,7 +70,7 @@ fn publish_one(
                     return Ok(Published::Added);
                 }
             }
-            // Killed between asset and sidecar, or put there by hand.
+            // A publisher was killed between asset and sidecar, or a person put the asset there.
             (None, Some(size)) => {
                 let same = size == ours.size && digest(&asset)? == ours.sha256;
                 if same && !replace {
@@ -88,11 +90,12 @@ fn publish_one(
                     size == Some(there.size) && (!replace || digest(&asset)? == there.sha256);
                 return match (same, whole, replace) {
                     (true, true, _) => Ok(Published::Present),
-                    // Its bytes are gone or cut: the same artifact takes their place.
+                    // The asset is missing or incomplete: the same artifact replaces it.
                     (true, false, _) | (false, _, true) => {
                         replace_pair(dir, upload, &text, progress)
                     }
-                    // The described bytes are gone, and nobody is likely to make the same again.
+                    // The bytes that the sidecar describes are gone, and a new build is unlikely to
+                    // give the same bytes.
                     (false, _, false) if size.is_none() => {
                         replace_pair(dir, upload, &text, progress)
                     }
@@ -107,8 +110,8 @@ fn publish_one(
     Err(Error::unavailable(format!("too many writers publish {asset} at once")).hint("run again"))
 }
 
-/// Puts an asset and its sidecar in the place of others. Both files are ready before the first
-/// rename; after a kill between the two renames, [`finish_replacement`] makes the second one.
+/// Replaces an asset and its sidecar. Both files are staged before the first rename; if the process
+/// is killed between the two renames, [`finish_replacement`] does the second one later.
 fn replace_pair(
     dir: &Utf8Path,
     upload: &Upload<'_>,
@@ -130,8 +133,9 @@ fn replace_pair(
     Ok(Published::Replaced)
 }
 
-/// Ends a replacement that was killed: if the new bytes have their name, their sidecar gets its
-/// own; otherwise the replacement had not begun, and the staged sidecar is removed.
+/// Finishes a replacement that was killed. If the new asset already has its final name, renames the
+/// staged sidecar as well; otherwise the first rename was not done, and the staged sidecar is
+/// removed.
 fn finish_replacement(dir: &Utf8Path, name: &AssetName) -> Result<()> {
     let next = dir.join(format!("{NEXT}{}", name.sidecar()));
     let Some(bytes) = fs::read_opt(&next)? else {

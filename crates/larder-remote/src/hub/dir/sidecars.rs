@@ -13,7 +13,8 @@ use larder_core::formats::Sidecar;
 use larder_core::fs;
 use larder_core::model::{AssetName, Tag};
 
-/// How often derived files are written before giving up: each time another writer added an asset.
+/// How many times derived files are written before giving up. They are written again when another
+/// writer added an asset in the meantime.
 const ROUNDS: usize = 16;
 
 /// The sidecar of an asset.
@@ -26,12 +27,13 @@ pub(super) fn read(dir: &Utf8Path, asset: &AssetName) -> Result<Option<Sidecar>>
     Sidecar::parse(&bytes, path.as_str()).map(Some)
 }
 
-/// Opens a file of the hub for reading. What is not there is absent; what can't be read is not.
+/// Opens a file of the hub for reading; `None` if it does not exist. A file that can't be read is
+/// an error.
 pub(super) fn open(path: &Utf8Path) -> Result<Option<File>> {
     match fs::open_opt(path) {
         Ok(None) => Ok(None),
         Ok(Some(file)) if file.metadata().is_ok_and(|meta| meta.is_file()) => Ok(Some(file)),
-        Ok(Some(_)) => Err(Error::integrity(format!("{path} is no file"))),
+        Ok(Some(_)) => Err(Error::integrity(format!("{path} is not a file"))),
         Err(error) => {
             let denied = error
                 .causes()
@@ -69,8 +71,8 @@ fn all(dir: &Utf8Path) -> Result<BTreeMap<AssetName, Sidecar>> {
     Ok(found)
 }
 
-/// Brings `manifest.json` and `checksums.txt` in line with the sidecars, and checks again until no
-/// new sidecar was found: of two writers the last one leaves both their assets in the files.
+/// Updates `manifest.json` and `checksums.txt` from the sidecars, and repeats that until no new
+/// sidecar is found. When two writers run at once, the last one therefore lists the assets of both.
 pub(super) fn derive(dir: &Utf8Path, tag: &Tag) -> Result<()> {
     let mut written = None;
     for _ in 0..ROUNDS {

@@ -1,5 +1,5 @@
-//! How a file of the hub gets its name: staged beside its place, flushed, then renamed. A reader
-//! sees nothing or the whole.
+//! Writes the files of the hub: each is staged in its final folder, flushed, then renamed. A reader
+//! sees either no file or the complete file.
 
 use std::io::{self, Read, Write};
 
@@ -11,7 +11,7 @@ use larder_core::error::{Error, Result};
 use larder_core::fs::{self, IoContext};
 use larder_core::model::{Digest, Hasher};
 
-/// What names of staged files and folders start with.
+/// The name prefix of staged files and folders.
 pub(super) const STAGED: &str = ".tmp-";
 
 /// The digest of a file.
@@ -19,7 +19,7 @@ pub(super) fn digest(path: &Utf8Path) -> Result<Digest> {
     Ok(Digest::of_reader(fs::open(path)?).at("read", path)?.0)
 }
 
-/// A file staged in the folder where it is to be, flushed.
+/// A flushed temporary file in its final folder.
 pub(super) struct Staged(NamedTempFile);
 
 impl Staged {
@@ -36,7 +36,7 @@ impl Staged {
         self.0.as_file().sync_all().at("flush", self.0.path())
     }
 
-    /// Gives the file its name if nobody has taken it; says whether that worked.
+    /// Renames the file to `path` unless a file is already there; returns whether it was renamed.
     pub(super) fn keep(self, path: &Utf8Path) -> Result<bool> {
         match self.0.persist_noclobber(path) {
             Ok(_) => fs::sync_dir(fs::parent(path.as_std_path())).map(|()| true),
@@ -45,7 +45,7 @@ impl Staged {
         }
     }
 
-    /// Gives the file its name, in the place of whatever had it.
+    /// Renames the file to `path`, replacing any file there.
     pub(super) fn replace(self, path: &Utf8Path) -> Result<()> {
         self.0
             .persist(path)
@@ -54,7 +54,7 @@ impl Staged {
     }
 }
 
-/// Stages some bytes.
+/// Stages a file with these bytes.
 pub(super) fn stage_bytes(dir: &Utf8Path, bytes: &[u8]) -> Result<Staged> {
     let mut staged = Staged::in_dir(dir)?;
     staged.0.write_all(bytes).at("write", staged.0.path())?;
@@ -62,7 +62,7 @@ pub(super) fn stage_bytes(dir: &Utf8Path, bytes: &[u8]) -> Result<Staged> {
     Ok(staged)
 }
 
-/// Stages a copy of a package; an error where its bytes are not what is stated of them.
+/// Stages a copy of a package; returns an error if its digest or size differs from the stated one.
 pub(super) fn stage(
     dir: &Utf8Path,
     file: &Utf8Path,

@@ -1,4 +1,4 @@
-//! Drafts as a whole: published as they are, or deleted.
+//! Publishes or deletes whole drafts.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use crate::github::Asset;
 use larder_core::error::{Error, Result};
 use larder_core::model::Tag;
 
-/// Publishes the draft of a tag with the assets that it holds.
+/// Publishes the draft of a tag with its current assets.
 pub(super) fn finalize(releases: &Releases, sidecars: &Sidecars, tag: &Tag) -> Result<()> {
     let mut session = Session::new(releases, tag, &|_| {});
     let done = session.run(|session| {
         let Some(mut release) = session.existing()? else {
             let none = Error::failed(format!("there is no draft of {tag} to publish"))
-                .hint("`larder release` makes one");
+                .hint("run `larder release` to create one");
             return Err(none.into());
         };
         if !release.draft {
@@ -26,14 +26,15 @@ pub(super) fn finalize(releases: &Releases, sidecars: &Sidecars, tag: &Tag) -> R
         }
         if !release.assets.iter().any(Asset::is_whole) {
             return Err(Error::failed(format!("the draft of {tag} is empty"))
-                .hint("`larder release` fills it")
+                .hint("run `larder release` to upload its assets")
                 .into());
         }
         release = derive(session, sidecars, release)?;
         replace::sweep(session, &release, |_| true)?;
         audit(session, sidecars, &release)?;
         session.tidy(&release, &BTreeMap::new())?;
-        // Cache releases never become the latest; project releases, which have no sidecars, may.
+        // Cache releases never become the latest release; project releases, which have no sidecars,
+        // may.
         let cache = !pairs(session.api(), sidecars, &release)?.is_empty();
         let change = json!({"make_latest": if cache { "false" } else { "legacy" }});
         session.make_visible(&release, &change).map(drop)

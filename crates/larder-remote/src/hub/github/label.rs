@@ -1,17 +1,17 @@
-//! The label of a sidecar: its name, and the inputs that its asset was made from. A listing shows
-//! labels, so one request tells the inputs of all assets. Labels only save requests; what gets
-//! installed is decided by the sidecar itself.
+//! The label of a sidecar: its name, and the inputs that its asset was made from. A listing
+//! contains the labels, so one request returns the inputs of all assets. Labels only save requests;
+//! the sidecar itself decides what is installed.
 
 use larder_core::model::{AssetName, Digest, is_short_hex};
 
 const BEFORE: &str = " (inputs ";
 
-/// The label of a sidecar.
+/// Formats the label of a sidecar.
 pub(super) fn of(sidecar: &AssetName, inputs: &Digest) -> String {
     format!("{sidecar}{BEFORE}{})", inputs.short())
 }
 
-/// The first 12 hex digits of the inputs, from a label.
+/// Reads the first 12 hex digits of the inputs from a label.
 pub(super) fn inputs(label: &str) -> Option<&str> {
     let (_, short) = label.strip_suffix(')')?.rsplit_once(BEFORE)?;
     is_short_hex(short).then_some(short)

@@ -1,33 +1,33 @@
-//! The list of a repository's releases, as cheaply as it can be had: all pages are read once per
-//! run, later calls read the first page again and ask for older releases by their numbers.
+//! The list of a repository's releases, read with few requests: all pages are read once per run;
+//! later calls read only the first page again and get older releases by their ids.
 //!
-//! A draft has no tag that could be asked for, so whoever writes to a tag has to look through the
-//! list. Knows nothing of what the releases hold.
+//! The API can't look up a draft by its tag, so a writer has to search the list. This module does
+//! not depend on the contents of the releases.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::github::{Api, Release};
 use larder_core::error::Result;
 
-/// A repository's releases: its API, and what this run has seen of the list.
+/// The API of a repository, and what this run has read of the list of releases.
 pub(super) struct Releases {
     pub(super) api: Api,
     seen: Mutex<Option<Seen>>,
-    /// Held by the thread that reads all pages; the others wait for what it finds.
+    /// Held by the thread that reads all pages; the other threads wait for its result.
     reading: Mutex<()>,
 }
 
-/// What the list held when all its pages were read.
+/// The content of the list when all its pages were read.
 #[derive(Clone, Default)]
 pub(super) struct Seen {
-    /// Number and tag of each release.
+    /// The id and tag of each release.
     releases: Vec<(u64, String)>,
-    /// Whether one of them was immutable.
+    /// Whether any of them was immutable.
     pub(super) immutable: bool,
 }
 
 impl Seen {
-    /// The numbers of the releases of a tag.
+    /// The ids of the releases with a tag.
     pub(super) fn of(&self, tag: &str) -> impl Iterator<Item = u64> {
         self.releases
             .iter()
@@ -45,7 +45,7 @@ impl Releases {
         }
     }
 
-    /// All releases, from all pages; drafts where the token may write.
+    /// Reads all releases from all pages, including drafts if the token has write access.
     pub(super) fn all(&self) -> Result<Vec<Release>> {
         let (mut all, mut next) = self.first_page()?;
         while let Some(url) = next {
@@ -56,7 +56,7 @@ impl Releases {
             all.extend(page.releases);
             next = page.next;
         }
-        // A release that was made while the pages were read shows up twice.
+        // A new release shifts the pages while they are read, so a release can appear twice.
         all.sort_by_key(|release| release.id);
         all.dedup_by_key(|release| release.id);
         let releases = all
@@ -70,8 +70,8 @@ impl Releases {
         Ok(all)
     }
 
-    /// All releases, if nobody has read all pages yet; otherwise the first page, and what all pages
-    /// held then.
+    /// Reads all releases if all pages were not read yet. Otherwise reads only the first page, and
+    /// also returns what all pages contained when they were read.
     pub(super) fn recent(&self) -> Result<(Vec<Release>, Option<Seen>)> {
         let reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = self.seen().clone();
@@ -82,7 +82,7 @@ impl Releases {
         Ok((self.first_page()?.0, seen))
     }
 
-    /// Forgets what was seen, because it is in doubt: the next call reads all pages.
+    /// Drops what was read because it may be outdated: the next call reads all pages again.
     pub(super) fn forget(&self) {
         *self.seen() = None;
     }

@@ -1,14 +1,14 @@
-//! Releases of a GitHub repository as a hub.
+//! The hub in the releases of a GitHub repository.
 //!
-//! Reading a public hub costs no API call ([`read`]). Writing is a sequence of rounds that can be
-//! cut short anywhere and goes on from what is there ([`session`]): [`transfer`] moves one asset,
-//! [`replace`] puts one in the place of another, [`upload`] handles one upload with its sidecar,
-//! [`sidecars`] derives the files for people, [`visible`] ends it. [`publish`], [`project`] and
-//! [`draft`] are the three things that are done to a release as a whole. [`list`] pages through the
-//! releases, [`view`] says which one counts, [`names`] and [`label`] know what names and labels
-//! mean.
+//! Reading a public hub needs no API call ([`read`]). Writing is a sequence of rounds; a round can
+//! be interrupted at any point, and the next one continues from the existing state ([`session`]).
+//! [`transfer`] uploads, renames or deletes one asset, [`replace`] replaces one, [`upload`] handles
+//! one upload with its sidecar, [`sidecars`] writes the derived files, [`visible`] publishes the
+//! draft. [`publish`], [`project`] and [`draft`] are the operations on a whole release. [`list`]
+//! reads the list of releases, [`view`] chooses one of several releases with the same tag,
+//! [`names`] and [`label`] parse names and labels.
 //!
-//! Knows nothing of HTTP: [`crate::github`] speaks with the API.
+//! HTTP and the API are in [`crate::github`].
 
 mod draft;
 mod label;
@@ -38,7 +38,7 @@ use larder_core::formats::Sidecar;
 use larder_core::model::{AssetName, Tag};
 use list::Releases;
 
-/// Releases of one repository.
+/// A hub in the releases of one repository.
 pub struct GitHubHub {
     releases: Releases,
     memory: read::Memory,
@@ -46,7 +46,7 @@ pub struct GitHubHub {
 }
 
 impl GitHubHub {
-    /// The hub of a repository, `owner/name`. Nothing is asked before it is needed.
+    /// The hub of the repository `owner/name`. Sends no request before one is needed.
     pub fn new(repo: &str, client: Client, config: GitHubConfig) -> Self {
         Self {
             releases: Releases::new(Api::new(repo, client, config, Login::Always)),
@@ -100,8 +100,8 @@ impl HubReader for GitHubHub {
         if let Some(published) = self.api().by_tag(tag.as_str())? {
             return Ok(view::shown(&published));
         }
-        // Drafts are only in the list, which also tells a missing repository from a missing
-        // release.
+        // Drafts are only in the list. Reading it also distinguishes a missing repository from a
+        // missing release.
         let same = self
             .releases
             .all()?
@@ -183,7 +183,8 @@ impl HubPublisher for GitHubHub {
 }
 
 impl GitHubHub {
-    /// Without a token every write fails: it is said before the first one.
+    /// Returns an error before the first write if there is no token, because every write would
+    /// fail.
     fn require_token(&self) -> Result<()> {
         Ok(self.ready()?)
     }

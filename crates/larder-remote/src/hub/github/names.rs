@@ -1,5 +1,5 @@
-//! Names in a release that are no assets of larder's: what an asset is called while it replaces
-//! another, and the files that are derived from all sidecars. Knows nothing of who writes them.
+//! Names in a release that are not those of artifacts: the temporary name of an asset that is about
+//! to replace another one, and the names of the derived files.
 
 use larder_core::model::{Digest, is_short_hex};
 
@@ -7,24 +7,24 @@ use crate::hub::derived;
 
 const TEMPORARY: &str = ".new";
 
-/// The temporary name of what is to be called `name`. It holds the content's digest, so that a
-/// later run recognises its own bytes.
+/// The temporary name of an asset whose final name is `name`. It contains the digest of the
+/// content, so that a later run recognises bytes that it need not upload again.
 pub(super) fn temporary(name: &str, content: &Digest) -> String {
     format!("{name}.{}{TEMPORARY}", content.short())
 }
 
-/// Whether a name is a temporary one.
+/// Whether a name is a temporary name.
 pub(super) fn is_temporary(name: &str) -> bool {
     target(name).is_some()
 }
 
-/// The name that an asset of a temporary name is to get.
+/// The final name of an asset with a temporary name; `None` if the name is not temporary.
 pub(super) fn target(name: &str) -> Option<&str> {
     let (name, short) = name.strip_suffix(TEMPORARY)?.rsplit_once('.')?;
     is_short_hex(short).then_some(name)
 }
 
-/// Whether a name belongs to a file that is derived from the sidecars.
+/// Whether a name is that of a derived file.
 pub(super) fn is_derived(name: &str) -> bool {
     [derived::MANIFEST, derived::CHECKSUMS].contains(&name)
 }

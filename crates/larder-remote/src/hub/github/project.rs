@@ -1,4 +1,4 @@
-//! Publishing a project release: files without sidecars, all of them or nothing visible.
+//! Publishes a project release: files without sidecars, which become visible all together.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::hub::{PlainFile, Progress, PublishOptions, Published, Receipt};
 use larder_core::error::{Error, Result};
 use larder_core::model::Tag;
 
-/// Publishes files to a tag.
+/// Publishes files and notes under a tag.
 pub(super) fn publish(
     releases: &Releases,
     tag: &Tag,
@@ -76,7 +76,7 @@ fn round(
         }
         if release.immutable && !release.draft {
             let error = Error::refused(format!(
-                "the release {} is published and does not hold this {name}",
+                "the release {} is published and does not contain this {name}",
                 session.tag
             ));
             return Err(Stop::Immutable(error));
@@ -87,14 +87,14 @@ fn round(
                 session.put(&release, item)?;
                 *result = Some(Published::Added);
             }
-            // Nobody relies on a draft's bytes: they may be corrected.
+            // A draft's assets are not visible to readers, so they may be replaced.
             Some(_) if options.replace || release.draft => {
                 replace::replace_one(session, &release, item)?;
                 *result = Some(Published::Replaced);
             }
             Some(_) => {
                 return Err(Error::failed(format!(
-                    "the release {} holds another {name}",
+                    "the release {} contains a different {name}",
                     session.tag
                 ))
                 .hint("release under another tag, or replace it with `--replace`")

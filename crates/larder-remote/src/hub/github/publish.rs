@@ -1,7 +1,7 @@
-//! What belongs into a cache release: for each upload the asset and then its sidecar, at the end
-//! the files derived from all sidecars; a draft is made visible last.
+//! Publishes to a cache release: for each upload the asset and then its sidecar, then the derived
+//! files. If the release is a draft, it is made visible last.
 //!
-//! One round of a [`Session`] does all of that; see there for why rounds are repeated.
+//! One round of a [`Session`] does all of that; [`Session`] explains why rounds are repeated.
 
 use std::collections::BTreeMap;
 
@@ -16,21 +16,22 @@ use crate::hub::{Progress, PublishOptions, Published, Receipt, Upload};
 use larder_core::error::{Error, Result};
 use larder_core::model::{Digest, Tag};
 
-/// GitHub takes assets below this size.
+/// GitHub accepts only assets below this size, in bytes.
 const TOO_LARGE: u64 = 2 << 30;
 
-/// What is to be published, the same in every round.
+/// What is to be published: the input of every round.
 struct Order<'a> {
     sidecars: &'a Sidecars,
     uploads: &'a [Upload<'a>],
     options: PublishOptions,
-    /// The release is for one late upload: its draft waits for no others.
+    /// Whether the release is for one late upload only, so that its draft is published at once.
     solo: bool,
-    /// A write was refused because the release is immutable, whatever the API states of it.
+    /// Whether a write was refused because the release is immutable, even if the API does not mark
+    /// it so.
     locked: bool,
 }
 
-/// Publishes uploads to a tag.
+/// Publishes uploads under a tag.
 pub(super) fn publish(
     releases: &Releases,
     sidecars: &Sidecars,
@@ -44,10 +45,10 @@ pub(super) fn publish(
         .find(|upload| upload.sidecar.size >= TOO_LARGE)
     {
         return Err(Error::failed(format!(
-            "{} is too large: GitHub takes assets below 2 GiB",
+            "{} is too large: GitHub accepts assets below 2 GiB",
             large.name
         ))
-        .hint("leave out what can be fetched otherwise, or use another hub"));
+        .hint("leave out files that can be downloaded from elsewhere, or use another hub"));
     }
     let mut order = Order {
         sidecars,
@@ -68,7 +69,7 @@ pub(super) fn publish(
             receipt.assets.push((tag.clone(), result));
             continue;
         }
-        // The release is immutable and lacks this upload, which gets a release of its own.
+        // The release is immutable and does not contain this upload, which gets its own release.
         let late = tag.suffixed(&upload.sidecar.content.inputs);
         let mut order = Order {
             sidecars,
@@ -84,7 +85,7 @@ pub(super) fn publish(
             Some(published) => receipt.assets.push((late, published)),
             None => {
                 return Err(Error::refused(format!(
-                    "the release {late} is immutable and does not hold {}",
+                    "the release {late} is immutable and does not contain {}",
                     upload.name
                 ))
                 .hint("bump the version: an immutable release can't be repaired"));
@@ -111,7 +112,7 @@ fn run(
     }
 }
 
-/// One round. Gives whether the release stays a draft, and its page.
+/// Runs one round. Returns whether the release stays a draft, and the url of its page.
 fn round(
     session: &mut Session<'_>,
     order: &Order<'_>,

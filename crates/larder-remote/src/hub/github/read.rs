@@ -1,12 +1,13 @@
-//! Reading assets: direct downloads while the repository is public, the API with the token where it
-//! is not.
+//! Reads assets: with direct downloads from a public repository, through the API with the token
+//! from a private one.
 //!
-//! 1. Ask the web origin, anonymously. A hit costs no API call.
-//! 2. On the first miss of a run ask the API once who may see the repository. Public: what is
-//!    absent is absent. Not visible to us: nobody can tell absent from hidden, so it is an error.
-//!    Private: from now on every asset is asked of the API.
+//! 1. Request the asset from the website, without the token. If it is there, no API call is needed.
+//! 2. On the first miss of a run, ask the API once who may see the repository. If it is public, the
+//!    asset is absent. If it is not visible to us, an absent asset can't be distinguished from a
+//!    hidden one, so that is an error. If it is private, every asset is from now on read through
+//!    the API.
 //!
-//! Knows nothing of drafts, nor of what is written.
+//! Drafts and writes are not handled here.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,16 +19,16 @@ use larder_core::error::{Kind, Result};
 use larder_core::formats::Sidecar;
 use larder_core::model::{AssetName, Tag};
 
-/// What a run learned while reading.
+/// What a run has learned while reading.
 #[derive(Default)]
 pub(super) struct Memory {
     visibility: Mutex<Option<Result<Visibility>>>,
-    /// Published releases of a private repository, by tag.
+    /// The published releases of a private repository, by tag.
     releases: Mutex<HashMap<String, Option<Arc<Release>>>>,
 }
 
 impl Memory {
-    /// Forgets a release, which is about to be written.
+    /// Forgets a release, because it is about to be written.
     pub(super) fn forget(&self, tag: &Tag) {
         self.releases
             .lock()
@@ -35,7 +36,8 @@ impl Memory {
             .remove(tag.as_str());
     }
 
-    /// Keeps published releases that were listed: reading one of them needs no further question.
+    /// Keeps published releases that were listed, so that reading one of them needs no further
+    /// lookup.
     pub(super) fn remember(&self, listed: impl Iterator<Item = Release>) {
         let mut releases = self.releases.lock().unwrap_or_else(PoisonError::into_inner);
         for release in listed.filter(|release| !release.draft) {
@@ -45,7 +47,7 @@ impl Memory {
         }
     }
 
-    /// Who may see the repository; asked once per run, while other threads wait for the answer.
+    /// Who may see the repository. It is requested once per run; other threads wait for the answer.
     fn visibility(&self, api: &Api) -> Result<Visibility> {
         let mut known = self
             .visibility
@@ -55,7 +57,7 @@ impl Memory {
     }
 
     fn known_private(&self) -> bool {
-        // While another thread asks, nothing is known yet.
+        // The lock is held while another thread requests it; the visibility is not known yet then.
         self.visibility
             .try_lock()
             .is_ok_and(|known| matches!(&*known, Some(Ok(Visibility::Private))))
@@ -103,7 +105,7 @@ pub(super) fn fetch(
     }))
 }
 
-/// The url of an asset as a browser knows it, for people and for the lock.
+/// The url of an asset on the website, for messages and for the lock.
 pub(super) fn place(api: &Api, tag: &Tag, asset: &AssetName) -> String {
     api.web_url(&format!("/releases/download/{tag}/{asset}"))
 }
@@ -128,7 +130,7 @@ fn either<T>(
                 Visibility::Public => return Ok(None),
                 Visibility::Private => {}
             },
-            // Some servers answer with a login page where a repository is private.
+            // Some servers answer with a login page if a repository is private.
             Err(error) if error.kind() == Kind::Unavailable && api.has_token() => {
                 match memory.visibility(api) {
                     Ok(Visibility::Private) => {}

@@ -1,20 +1,20 @@
-//! Replacing an asset so that the old or the new bytes exist at every moment. GitHub has no
-//! replace: an asset is deleted, then another is uploaded. So the new bytes are uploaded first,
-//! under a temporary name, and checked there.
+//! Replaces an asset so that the old or the new bytes exist at every moment. GitHub can't replace
+//! an asset in one step: the old one must be deleted before the new one can have its name. So the
+//! new bytes are uploaded first, under a temporary name, and checked there.
 //!
 //! For an asset with its sidecar:
 //!
 //! | step | the release holds | after a crash here |
 //! |---|---|---|
 //! | | the old asset and its sidecar | |
-//! | 1 | also the new asset under a temporary name | the old one counts; the next run removes the new one or goes on |
+//! | 1 | also the new asset under a temporary name | the old one is used; the next run removes the new one or continues |
 //! | 2 | also the new sidecar under a temporary name | the same |
-//! | 3 | the old sidecar is deleted: readers see no asset | from here on [`recover`] finishes, in whichever run comes next |
+//! | 3 | the old sidecar is deleted: readers see no asset | from here on [`recover`] finishes the replacement in the next run |
 //! | 4 | the old asset is deleted | |
 //! | 5 | the new asset gets its name | |
 //! | 6 | the new sidecar gets its name | nothing is left to do |
 //!
-//! Does not decide whether an asset may be replaced.
+//! The caller decides whether an asset may be replaced.
 
 use super::names::{target, temporary};
 use super::session::{Session, Stop};
@@ -37,7 +37,7 @@ pub(super) fn replace_one(
     session.rename(new, item.name)
 }
 
-/// Replaces an asset and its sidecar, or puts them where one of the two is missing.
+/// Replaces an asset and its sidecar. One of the two may be missing.
 pub(super) fn replace_pair(
     session: &mut Session<'_>,
     release: &Release,
@@ -70,8 +70,8 @@ fn stage(session: &mut Session<'_>, release: &Release, item: Item<'_>) -> Result
     Ok(made.id)
 }
 
-/// Finishes a replacement of this asset that was cut short after step 3; gives whether there was
-/// one.
+/// Finishes a replacement of this asset that was interrupted after step 3; returns whether there
+/// was one.
 pub(super) fn recover(
     session: &mut Session<'_>,
     release: &Release,
@@ -115,8 +115,8 @@ pub(super) fn recover(
     Ok(false)
 }
 
-/// Removes what earlier replacements of these names left behind. Call it once all of them are
-/// right.
+/// Removes temporary assets that earlier replacements of these names left behind. Call it only when
+/// all these names have their final bytes.
 pub(super) fn sweep<'n>(
     session: &mut Session<'_>,
     release: &Release,
@@ -127,8 +127,8 @@ pub(super) fn sweep<'n>(
             session.delete(asset.id)?;
         }
     }
-    // The release may not show yet what this session staged itself, and another writer may have
-    // renamed it: each is asked for as it is now.
+    // `release` may not yet contain the assets that this session staged, and another writer may
+    // have renamed them, so each is read again.
     for id in session.staged.clone() {
         let staged = session.api().asset_by_id(id)?;
         if staged.is_some_and(|asset| target(&asset.name).is_some_and(&names)) {

@@ -1,14 +1,14 @@
-//! A writer at one tag: finds or makes the release that counts, and repeats rounds of work until
+//! A writer for one tag: it finds or creates the release to use, and repeats rounds of work until
 //! one succeeds.
 //!
-//! A round reads the release as it is, writes what is missing, and checks the result. Whatever gets
-//! in its way (a lost answer, another job, a list that lags) ends the round, and the next one
-//! starts from what is there then. Nothing that was seen to be right is written again, so a round
-//! that was cut short by a server and a program that was killed are the same case.
+//! A round reads the release in its current state, writes what is missing, and checks the result. A
+//! problem such as a lost answer, a concurrent job or an outdated list ends the round, and the next
+//! round starts from the state at that time. What was already checked is not written again. An
+//! interrupted round and a killed process are therefore handled in the same way.
 //!
-//! Releases are addressed by their numbers, because a draft has no tag that could be asked for.
+//! Releases are addressed by their ids, because the API can't look up a draft by its tag.
 //!
-//! Does not know what belongs into a release.
+//! What belongs in a release is decided by the callers.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
@@ -20,16 +20,17 @@ use crate::hub::Progress;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::model::Tag;
 
-/// How many rounds are tried: each one failed for a reason that may pass.
+/// How many rounds are tried. Only a round that failed for a temporary reason is followed by
+/// another.
 const ROUNDS: u32 = 14;
 
 /// Why a round ended early.
 #[derive(Debug)]
 pub(super) enum Stop {
-    /// The release changed, or an answer was lost: the next round looks at it again. With the error
-    /// to report if no round succeeds.
+    /// The release changed, or an answer was lost: another round may succeed. Contains the error to
+    /// report if no round succeeds.
     Again(Error),
-    /// The release can't be changed any more.
+    /// The release is immutable.
     Immutable(Error),
     /// Another round would fail too.
     Fatal(Error),
@@ -59,30 +60,29 @@ impl From<Stop> for Error {
     }
 }
 
-/// A writer at one tag.
+/// A writer for one tag.
 pub(super) struct Session<'a> {
     pub(super) releases: &'a Releases,
     pub(super) tag: &'a Tag,
     pub(super) progress: Progress<'a>,
-    /// The text of a draft that has to be made.
+    /// The description to use if a draft has to be created.
     pub(super) notes: String,
-    /// The draft that this session made.
+    /// The id of the draft that this session created.
     created: Option<u64>,
-    /// Numbers of the assets that this session uploaded.
+    /// The ids of the assets that this session uploaded.
     pub(super) uploaded: BTreeSet<u64>,
-    /// Those of them that still have the temporary names they were uploaded under, unless another
-    /// writer renamed them.
+    /// Those of them that still have their temporary names, unless another writer renamed them.
     pub(super) staged: BTreeSet<u64>,
-    /// Whether anything was written.
+    /// Whether this session has written anything.
     pub(super) wrote: bool,
-    /// Whether the repository's releases are immutable, as far as was seen.
+    /// Whether the repository's releases are immutable, if that is known already.
     immutable: Option<bool>,
 }
 
 impl<'a> Session<'a> {
     pub(super) fn new(releases: &'a Releases, tag: &'a Tag, progress: Progress<'a>) -> Self {
         let notes = format!(
-            "Binaries of {tag}, kept by larder. `manifest.json` says what they are, `checksums.txt` how to check them."
+            "Binaries of {tag}, published by larder. `manifest.json` describes them, `checksums.txt` contains their SHA-256 digests."
         );
         Self {
             releases,
@@ -101,13 +101,13 @@ impl<'a> Session<'a> {
         &self.releases.api
     }
 
-    /// Runs rounds until one succeeds. After a failure, an empty draft that this session made is
-    /// removed.
+    /// Runs rounds until one succeeds. After a failure, deletes the draft that this session created
+    /// if it is empty.
     pub(super) fn run<T>(
         &mut self,
         mut round: impl FnMut(&mut Self) -> Result<T, Stop>,
     ) -> Result<T, Stop> {
-        let mut last = Error::unavailable(format!("the release {} did not settle", self.tag));
+        let mut last = Error::unavailable(format!("the release {} was not published", self.tag));
         for n in 0..ROUNDS {
             match round(self) {
                 Ok(done) => return Ok(done),
@@ -123,13 +123,16 @@ impl<'a> Session<'a> {
             }
         }
         Err(Stop::Fatal(
-            last.context(format!("the release {} did not settle", self.tag))
-                .with_kind(Kind::Unavailable),
+            last.context(format!(
+                "the release {} was not published: no attempt of {ROUNDS} succeeded",
+                self.tag
+            ))
+            .with_kind(Kind::Unavailable),
         ))
     }
 
-    /// A pause before the next try: longer each time, with jitter, so that several writers do not
-    /// meet again.
+    /// Waits before the next try: longer each time, with jitter, so that several writers do not
+    /// collide again.
     pub(super) fn rest(&self, n: u32) -> Result<()> {
         let base = self.api().client().settings().backoff;
         let nanos = SystemTime::now()
@@ -144,14 +147,14 @@ impl<'a> Session<'a> {
         )
     }
 
-    /// The release of this tag that counts; made if there is none.
+    /// The release of this tag that all writers use; it is created if there is none.
     pub(super) fn current(&mut self) -> Result<Release, Stop> {
         if let Some(found) = self.existing()? {
             return Ok(found);
         }
         self.create()?;
-        // Others may have made a draft at the same moment. The list shows theirs too, once it shows
-        // ours.
+        // Other writers may have created a draft at the same moment. Once the list shows our draft,
+        // it shows theirs too.
         let until = Instant::now() + self.api().config().settle;
         loop {
             let found = self.candidates()?;
@@ -170,7 +173,7 @@ impl<'a> Session<'a> {
                     .flatten();
                 return ours.ok_or_else(|| {
                     Stop::Again(Error::unavailable(format!(
-                        "the draft of {} is not to be seen",
+                        "GitHub does not list the draft of {} that was just created",
                         self.tag
                     )))
                 });
@@ -179,7 +182,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The release of this tag that counts, if there is one.
+    /// The release of this tag that all writers use, if there is one.
     pub(super) fn existing(&mut self) -> Result<Option<Release>> {
         if let Some(published) = self.api().by_tag(self.tag.as_str())? {
             return Ok(Some(published));
@@ -187,13 +190,13 @@ impl<'a> Session<'a> {
         Ok(canonical(self.candidates()?))
     }
 
-    /// The pause between two looks at a list that lags.
+    /// The pause between two reads of a list that lags behind.
     fn step(&self) -> Duration {
         (self.api().config().settle / 20).clamp(Duration::from_millis(10), Duration::from_secs(1))
     }
 
-    /// Every release with this tag, drafts included. All pages are read again where the first one
-    /// does not show the draft that was just made.
+    /// Every release with this tag, drafts included. All pages are read again if the first one does
+    /// not show the draft that was just created.
     pub(super) fn candidates(&mut self) -> Result<Vec<Release>> {
         let (mut all, seen) = self.releases.recent()?;
         if seen.is_some()
@@ -216,7 +219,7 @@ impl<'a> Session<'a> {
         Ok(all)
     }
 
-    /// Whether a release can't be changed any more once it is published.
+    /// Whether releases become immutable when they are published.
     pub(super) fn is_immutable(&mut self) -> Result<bool> {
         if let Some(known) = self.immutable {
             return Ok(known);
@@ -240,7 +243,7 @@ impl<'a> Session<'a> {
                     .hint("it needs write access to the repository's contents (`contents: write` in a workflow)"),
             )),
             Err(WriteError::Unknown(error)) => {
-                // The draft may have been made, and its number is not known.
+                // The draft may have been created, but its id is not known.
                 self.releases.forget();
                 let until = Instant::now() + self.api().config().settle;
                 while Instant::now() < until {
@@ -255,18 +258,19 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The release as it is now.
+    /// Reads the current state of a release by its id.
     pub(super) fn look(&self, id: u64) -> Result<Release, Stop> {
         let gone = || {
             Stop::Again(Error::unavailable(format!(
-                "the release {} went away",
+                "the release {} was deleted in the meantime",
                 self.tag
             )))
         };
         self.api().by_id(id)?.ok_or_else(gone)
     }
 
-    /// The release as soon as it shows all these names.
+    /// Reads a release until it shows assets with all these names. Returns [`Stop::Again`] if that
+    /// takes longer than lists may lag behind.
     pub(super) fn look_until<'n>(
         &self,
         id: u64,
@@ -292,7 +296,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// After a failure: removes the draft that this session made, if it is still empty.
+    /// After a failure, deletes the draft that this session created, if it is still empty.
     fn withdraw_empty(&mut self, stop: &Stop) {
         let (Some(id), Stop::Fatal(error)) = (self.created, stop) else {
             return;
@@ -300,7 +304,7 @@ impl<'a> Session<'a> {
         if matches!(error.kind(), Kind::Interrupted(_) | Kind::Unavailable) {
             return;
         }
-        // An error here is dropped: it would hide the one that ended the session.
+        // Ignore an error here: it would hide the one that ended the session.
         if let Ok(Some(release)) = self.api().by_id(id)
             && release.draft
             && release.assets.is_empty()
@@ -309,7 +313,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Removes a draft that can't be published, if this session made it and all its assets.
+    /// Deletes a draft that can't be published, if this session created it and uploaded all its
+    /// assets.
     pub(super) fn withdraw_ours(&mut self, id: u64) {
         if self.created == Some(id)
             && let Ok(Some(release)) = self.api().by_id(id)

@@ -1,5 +1,5 @@
-//! The sidecars of a release: read once per run, compared with the assets they describe, and the
-//! source of the derived files `manifest.json` and `checksums.txt`.
+//! The sidecars of a release: they are read once per run and compared with the assets they
+//! describe, and the derived files `manifest.json` and `checksums.txt` are computed from them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,10 +14,11 @@ use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::Sidecar;
 use larder_core::model::{AssetName, Tag};
 
-/// How often derived files are written before giving up: each time another writer was faster.
+/// How many times derived files are written before giving up. They are written again when another
+/// writer changed them in the meantime.
 const DERIVED_ROUNDS: u32 = 12;
 
-/// Sidecars by the numbers of their assets, whose bytes never change.
+/// Sidecars by their asset ids: the bytes of an asset id never change.
 #[derive(Default)]
 pub(super) struct Sidecars(Mutex<HashMap<u64, Arc<Sidecar>>>);
 
@@ -38,7 +39,7 @@ impl Sidecars {
     }
 }
 
-/// The error of an asset that is not what its sidecar states.
+/// The error for an asset that differs from what its sidecar states.
 pub(super) fn contradiction(
     tag: &Tag,
     name: &AssetName,
@@ -54,10 +55,10 @@ pub(super) fn contradiction(
             "the sidecar says {}, the hub has {found}",
             sidecar.sha256
         ))
-        .hint("`larder release --replace` puts it right")
+        .hint("run `larder release --replace` to publish it again")
 }
 
-/// The sidecars of a release by their assets' names, where the asset is there and as stated.
+/// The sidecars of a release by the names of their assets, for assets that are there and as stated.
 pub(super) fn pairs(
     api: &Api,
     sidecars: &Sidecars,
@@ -75,7 +76,7 @@ pub(super) fn pairs(
         let (true, Ok(name)) = (stated.is_whole(), asset.name.parse::<AssetName>()) else {
             continue;
         };
-        // Skip a damaged sidecar here: `audit` reports it before anything becomes visible.
+        // Skip a damaged sidecar here: `audit` reports it before a draft becomes visible.
         let Some(sidecar) = (match sidecars.get(api, stated) {
             Err(error) if error.kind() == Kind::Integrity => None,
             found => found?,
@@ -92,13 +93,13 @@ pub(super) fn pairs(
 }
 
 /// Writes the derived files until they agree with the sidecars. Every writer checks again after
-/// writing, so the last one leaves the right files.
+/// writing, so the last one leaves the correct files.
 pub(super) fn derive(
     session: &mut Session<'_>,
     sidecars: &Sidecars,
     mut release: Release,
 ) -> Result<Release, Stop> {
-    let mut why = Error::unavailable("the derived files did not settle");
+    let mut why = Error::unavailable("the derived files kept changing while they were written");
     for _ in 0..DERIVED_ROUNDS {
         let pairs = pairs(session.api(), sidecars, &release)?;
         if pairs.is_empty() {
@@ -134,8 +135,8 @@ pub(super) fn derive(
     Err(Stop::Again(why))
 }
 
-/// Checks, before a draft becomes visible, that every sidecar can be read and its asset is as it
-/// states.
+/// Checks before a draft becomes visible that every sidecar can be read and that its asset is as
+/// stated.
 pub(super) fn audit(
     session: &Session<'_>,
     sidecars: &Sidecars,

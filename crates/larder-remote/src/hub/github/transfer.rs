@@ -1,15 +1,15 @@
-//! One asset at a time, so that a lost answer can be told from a failure: upload, check, rename,
-//! delete. Does not know what belongs into a release.
+//! Operations on one asset: upload, check, rename, delete. After a lost answer they check whether
+//! the operation succeeded. What belongs in a release is decided by the callers.
 
 use super::session::{Session, Stop};
 use crate::github::{Asset, Content, NewAsset, Release, WriteError};
 use larder_core::error::{Error, Result};
 use larder_core::model::Digest;
 
-/// How often one upload is tried within a round.
+/// How many times one upload is tried within a round.
 const UPLOADS: u32 = 4;
 
-/// Something to upload, and the digest by which it is recognised.
+/// An asset to upload, and the digest that identifies its bytes.
 #[derive(Clone, Copy)]
 pub(super) struct Item<'a> {
     pub(super) name: &'a str,
@@ -30,14 +30,14 @@ impl<'a> Item<'a> {
             sha256: Digest::of(bytes),
         }
     }
-    /// The same with a label.
+    /// The same asset with a label.
     pub(super) fn labelled(self, label: &'a str) -> Self {
         Self {
             label: Some(label),
             ..self
         }
     }
-    /// The same under another name.
+    /// The same asset under another name.
     pub(super) fn named(self, name: &'a str) -> Self {
         Self { name, ..self }
     }
@@ -59,7 +59,8 @@ impl<'a> Item<'a> {
 }
 
 impl Session<'_> {
-    /// Whether an asset has these bytes. Where the server states no digest, they are read.
+    /// Whether an asset has these bytes. If the server states no digest, downloads the asset and
+    /// hashes it.
     pub(super) fn same(&self, asset: &Asset, size: u64, sha256: &Digest) -> Result<bool> {
         if !asset.is_whole() || asset.size != size {
             return Ok(false);
@@ -75,8 +76,8 @@ impl Session<'_> {
         Ok(found == *sha256)
     }
 
-    /// Uploads one thing and checks that it is there, whole and under its name. [`Stop::Again`]:
-    /// something else has the name.
+    /// Uploads an asset and checks that it is complete and has its name. Returns [`Stop::Again`] if
+    /// another asset has the name.
     pub(super) fn put(&mut self, release: &Release, item: Item<'_>) -> Result<Asset, Stop> {
         let mut last = Error::unavailable(format!("cannot upload {}", item.name));
         for n in 0..UPLOADS {
@@ -90,11 +91,11 @@ impl Session<'_> {
                     if made.name != item.name {
                         self.delete(made.id)?;
                         let message = format!(
-                            "GitHub keeps `{}` under another name: `{}`",
+                            "GitHub stored `{}` under another name: `{}`",
                             item.name, made.name
                         );
                         return Err(Stop::Fatal(Error::failed(message).hint(
-                            "set `package.name` to one of letters, digits, `.`, `-`, `_`",
+                            "set `package.name` to a name of letters, digits, `.`, `-`, `_`",
                         )));
                     }
                     if self.same(&made, item.size, &item.sha256)? {
@@ -102,14 +103,15 @@ impl Session<'_> {
                     }
                     self.delete(made.id)?;
                     let message = format!(
-                        "{} arrived as other bytes than its sidecar states",
+                        "the uploaded {} does not have the bytes that its sidecar states",
                         item.name
                     );
                     last = Error::integrity(message)
-                        .hint("`larder package` it anew, then release again");
+                        .hint("run `larder package` again, then release again");
                 }
                 Err(WriteError::Taken(_)) => {
-                    // Perhaps an earlier try of ours succeeded. Lists may lag behind.
+                    // An earlier try may have succeeded. Lists may lag behind, so wait until the
+                    // asset is shown.
                     let seen = self.look_until(release.id, [item.name])?;
                     let Some(there) = seen.asset(item.name) else {
                         continue;
@@ -119,7 +121,7 @@ impl Session<'_> {
                     }
                     if there.is_whole() {
                         return Err(Stop::Again(Error::failed(format!(
-                            "{} was published by someone else meanwhile",
+                            "{} was published by another writer in the meantime",
                             item.name
                         ))));
                     }
@@ -142,7 +144,7 @@ impl Session<'_> {
         Err(Stop::Fatal(last))
     }
 
-    /// Deletes an asset; it may be gone already.
+    /// Deletes an asset. It is no error if it does not exist.
     pub(super) fn delete(&mut self, id: u64) -> Result<(), Stop> {
         self.wrote = true;
         self.api().delete_asset(id)?;
@@ -150,18 +152,19 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Deletes an asset that must still be there: if it is not, someone else changes the release.
+    /// Deletes an asset that must still exist: if it does not, another writer is changing the
+    /// release.
     pub(super) fn delete_own(&mut self, id: u64) -> Result<(), Stop> {
         self.wrote = true;
         if self.api().delete_asset(id)? {
             return Ok(());
         }
         Err(Stop::Again(Error::unavailable(
-            "someone else changes the release at the same time",
+            "another writer is changing the release at the same time",
         )))
     }
 
-    /// Gives an asset another name.
+    /// Renames an asset.
     pub(super) fn rename(&mut self, id: u64, name: &str) -> Result<(), Stop> {
         self.wrote = true;
         self.api().rename_asset(id, name)?;

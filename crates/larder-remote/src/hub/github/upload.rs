@@ -1,5 +1,5 @@
-//! One upload: what the release holds under its name, and what is written because of that. Writes
-//! nothing derived, and does not decide when a release becomes visible.
+//! Handles one upload: finds what the release contains under its name, and writes what is missing.
+//! Derived files and the visibility of the release are handled elsewhere.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use crate::hub::{Published, Upload};
 use larder_core::error::{Error, Kind};
 use larder_core::formats::Sidecar;
 
-/// What a release holds under an upload's name.
+/// What a release contains under the name of an upload.
 pub(super) enum Found {
-    /// The same artifact, whole.
+    /// The same artifact, complete.
     Same,
-    /// Other bytes of the same inputs.
+    /// Other bytes that were made from the same inputs.
     OtherBytes(Arc<Sidecar>),
     /// An asset of other inputs, or one without a sidecar.
     Other(Option<Arc<Sidecar>>),
@@ -25,14 +25,14 @@ pub(super) enum Found {
     OnlyAsset,
     /// Our sidecar without its asset.
     OnlySidecar,
-    /// A sidecar of something else that is not there.
+    /// A sidecar of another artifact, whose asset is missing.
     StaleSidecar,
     /// Nothing.
     Nothing,
 }
 
-/// Looks up what there is under an upload's name. With `replace`, an asset that is not what its
-/// sidecar states is something to replace; otherwise it is an error.
+/// Finds what the release contains under the name of an upload. An asset that differs from its
+/// sidecar is an error, except with `replace`, which replaces it.
 pub(super) fn find(
     session: &Session<'_>,
     sidecars: &Sidecars,
@@ -53,7 +53,7 @@ pub(super) fn find(
         Ok(Some(theirs)) => theirs,
         Ok(None) => {
             return Err(Stop::Again(Error::unavailable(format!(
-                "{} went away",
+                "{} was deleted in the meantime",
                 stated.name
             ))));
         }
@@ -77,7 +77,7 @@ pub(super) fn find(
     }
 }
 
-/// The outcome in a release that can't be changed; `None` where the upload needs another release.
+/// The outcome of an upload to an immutable release; `None` if the upload needs another release.
 pub(super) fn keep(
     upload: &Upload<'_>,
     replace: bool,
@@ -97,7 +97,7 @@ pub(super) fn keep(
     }
 }
 
-/// Writes what is missing of an upload. `before` is the outcome of an earlier round.
+/// Writes what is missing of an upload. `before` is the outcome of the previous round.
 pub(super) fn add(
     session: &mut Session<'_>,
     release: &Release,

@@ -1,12 +1,12 @@
-//! A repository's releases as the hub shows them: which of several with one tag counts, and which
-//! of its assets are larder's. Asks for nothing.
+//! Converts a repository's releases to those of the hub: chooses one of several releases with the
+//! same tag, and selects the assets that belong to larder. Sends no request.
 
 use super::{label, names};
 use crate::github::{Asset, Release};
 use crate::hub;
 use larder_core::model::AssetName;
 
-/// The release that counts among several with one tag: a published one before drafts, then the
+/// Chooses one of several releases with the same tag: a published one before drafts, then the
 /// oldest. Every reader and writer chooses the same one.
 pub(super) fn canonical(releases: impl IntoIterator<Item = Release>) -> Option<Release> {
     releases
@@ -14,8 +14,8 @@ pub(super) fn canonical(releases: impl IntoIterator<Item = Release>) -> Option<R
         .min_by_key(|release| (release.draft, release.id))
 }
 
-/// A release as larder sees it: only whole assets with names that larder would give, and nothing
-/// that a replacement left behind. `None` where larder would not write such a tag.
+/// The release with only its complete assets that have valid names, without temporary assets of
+/// replacements. `None` if the tag is not a valid tag of larder.
 pub(super) fn shown(release: &Release) -> Option<hub::Release> {
     let listed = |asset: &Asset| {
         let name: AssetName = asset.name.parse().ok()?;

@@ -1,5 +1,5 @@
-//! The end of publishing: a draft is made visible, and drafts that hold nothing of their own are
-//! removed.
+//! The last step of publishing: makes a draft visible, and deletes redundant drafts of the same
+//! tag.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use larder_core::error::Error;
 use larder_core::model::Digest;
 
 impl Session<'_> {
-    /// Makes a draft visible, with further changes of its fields.
+    /// Publishes a draft, and makes further changes to its fields in the same request.
     pub(super) fn make_visible(
         &mut self,
         release: &Release,
@@ -49,9 +49,9 @@ impl Session<'_> {
         }
     }
 
-    /// Removes drafts of this tag that crashed or parallel writers left: those that hold nothing
-    /// but copies of assets of `keep`, the release that counts. `published` are the assets that may
-    /// be such copies.
+    /// Deletes drafts of this tag that crashed or concurrent writers left, if they contain only
+    /// copies of assets of `keep`, the release that is used. `published` are the assets that may be
+    /// such copies.
     pub(super) fn tidy(
         &mut self,
         keep: &Release,
@@ -62,7 +62,7 @@ impl Session<'_> {
             .into_iter()
             .filter(|r| r.draft && r.id != keep.id)
         {
-            // The list may lag: the draft is asked for itself.
+            // The list may lag behind, so read the draft itself.
             let Some(extra) = self.api().by_id(extra.id)?.filter(|r| r.draft) else {
                 continue;
             };
