@@ -17,10 +17,10 @@ use larder_core::model::is_commit;
 use larder_core::variables;
 use larder_process::{Command, Ended, Log, Output};
 
-use crate::tool::{Said, ask};
+use crate::tool::{ToolOutput, run_tool};
 
 /// The longest time that one step of a clone may take.
-const PATIENCE: Duration = Duration::from_mins(30);
+const TIMEOUT: Duration = Duration::from_mins(30);
 
 /// git with the environment and settings of a run.
 pub struct Git<'a> {
@@ -49,7 +49,7 @@ impl<'a> Git<'a> {
     /// The commit that a tag or branch of a remote repository currently points to; `None` if the
     /// repository has no such tag or branch.
     pub fn remote_commit(&self, url: &str, rev: &str) -> Result<Option<String>> {
-        self.may_ask(url)?;
+        self.check_offline(url)?;
         // For an annotated tag, `^{}` gives the commit and the plain name the tag object, so `^{}`
         // is tried first.
         let references = [
@@ -59,13 +59,13 @@ impl<'a> Git<'a> {
         ];
         let mut arguments = vec!["--", url];
         arguments.extend(references.iter().map(String::as_str));
-        let said = self.list_remote(&arguments, "revisions")?;
-        if !said.status.success() {
+        let output = self.list_remote(&arguments, "revisions")?;
+        if !output.status.success() {
             let error = Error::failed(format!("cannot read the revisions of {url}"));
-            return Err(classified(error.cause(said.err.trim())));
+            return Err(classify(error.cause(output.err.trim())));
         }
         let commit_of = |reference: &String| {
-            let mut lines = said.out.lines().filter_map(|line| line.split_once('\t'));
+            let mut lines = output.out.lines().filter_map(|line| line.split_once('\t'));
             lines.find_map(|(commit, name)| (name == reference).then(|| commit.to_owned()))
         };
         Ok(references.iter().find_map(commit_of))
@@ -73,16 +73,16 @@ impl<'a> Git<'a> {
 
     /// The names of a repository's tags.
     pub(crate) fn tags(&self, url: &str) -> Result<Vec<String>> {
-        let said = self.list_remote(&["--tags", "--refs", "--", url], "tags")?;
-        if said.status.success() {
-            return Ok(said
+        let output = self.list_remote(&["--tags", "--refs", "--", url], "tags")?;
+        if output.status.success() {
+            return Ok(output
                 .out
                 .lines()
                 .filter_map(|line| line.split_once("\trefs/tags/"))
                 .map(|(_, tag)| tag.to_owned())
                 .collect());
         }
-        let words = said.err.to_lowercase();
+        let words = output.err.to_lowercase();
         let what = format!(
             "git could not read the tags of {}",
             crate::http::redact(url)
@@ -96,10 +96,10 @@ impl<'a> Git<'a> {
         ];
         if closed.iter().any(|text| words.contains(text)) {
             return Err(Error::refused(what)
-                .cause(said.last_words())
+                .cause(output.last_lines())
                 .hint("the repository does not exist, or git has no access to it"));
         }
-        Err(Error::unavailable(what).cause(said.last_words()))
+        Err(Error::unavailable(what).cause(output.last_lines()))
     }
 
     /// Checks out a revision of a repository into an empty folder and returns its commit. git's
@@ -113,18 +113,18 @@ impl<'a> Git<'a> {
                 return Err(Error::usage(format!("`{text}` is not a git {what}")));
             }
         }
-        self.may_ask(url)?;
-        let git = |arguments: &[&str]| self.logged(into, log, arguments);
+        self.check_offline(url)?;
+        let git = |arguments: &[&str]| self.run_logged(into, log, arguments);
         git(&["init", "--quiet", "."])?;
         git(&["remote", "add", "--", "origin", url])?;
         let shallow = git(&["fetch", "--quiet", "--depth=1", "--no-tags", "origin", rev]);
-        let target = if shallow.is_ok() {
+        let revision = if shallow.is_ok() {
             "FETCH_HEAD".to_owned()
         } else {
             self.cancel.check()?;
             let all = "+refs/heads/*:refs/remotes/origin/*";
             git(&["fetch", "--quiet", "--tags", "origin", all])
-                .map_err(|error| classified(error.context(format!("cannot fetch {url}"))))?;
+                .map_err(|error| classify(error.context(format!("cannot fetch {url}"))))?;
             let is_there = |name: &String| {
                 let commit = format!("{name}^{{commit}}");
                 git(&[
@@ -144,7 +144,7 @@ impl<'a> Git<'a> {
                         .hint("check `build.source.rev` and the version: a tag such as `v1.2.3` is meant literally")
                 })?
         };
-        git(&["checkout", "--quiet", "--detach", &target])?;
+        git(&["checkout", "--quiet", "--detach", &revision])?;
         if fs::lstat(into.join(".gitmodules"))?.is_some() {
             git(&[
                 "submodule",
@@ -155,7 +155,7 @@ impl<'a> Git<'a> {
                 "--depth=1",
             ])?;
         }
-        let commit = self.local(into, &["rev-parse", "HEAD"])?;
+        let commit = self.run_local(into, &["rev-parse", "HEAD"])?;
         let commit = commit.as_deref().map_or("", str::trim);
         if !is_commit(commit) {
             return Err(Error::failed(format!(
@@ -169,22 +169,22 @@ impl<'a> Git<'a> {
     /// no such remote or no git.
     pub fn origin_url(&self, folder: &Utf8Path) -> Option<String> {
         let url = self
-            .local(folder, &["remote", "get-url", "origin"])
+            .run_local(folder, &["remote", "get-url", "origin"])
             .ok()??;
         Some(url.trim().to_owned())
     }
 
     /// Runs git on a local repository and returns its output; `None` if git fails.
-    fn local(&self, folder: &Utf8Path, arguments: &[&str]) -> Result<Option<String>> {
-        let said = self.command(folder, arguments).capture(self.cancel)?;
-        match said.ended {
+    fn run_local(&self, folder: &Utf8Path, arguments: &[&str]) -> Result<Option<String>> {
+        let output = self.command(folder, arguments).capture(self.cancel)?;
+        match output.ended {
             Ended::NotFound(error) => Err(error),
-            ended => Ok(ended.is_success().then_some(said.out)),
+            ended => Ok(ended.is_success().then_some(output.out)),
         }
     }
 
     /// Returns an error if `--offline` is set and the repository is on another machine.
-    fn may_ask(&self, url: &str) -> Result<()> {
+    fn check_offline(&self, url: &str) -> Result<()> {
         if self.offline && !url.starts_with("file://") {
             return Err(Error::unavailable(format!(
                 "{url} is needed, but `--offline` is set"
@@ -193,7 +193,7 @@ impl<'a> Git<'a> {
         Ok(())
     }
 
-    fn list_remote(&self, arguments: &[&str], what: &str) -> Result<Said> {
+    fn list_remote(&self, arguments: &[&str], what: &str) -> Result<ToolOutput> {
         let mut environment = self.environment.clone();
         // Give up on a server that sends nothing for 30 s. The user's own settings take precedence.
         for (name, value) in [
@@ -208,7 +208,7 @@ impl<'a> Git<'a> {
             .args(self.options())
             .args(["ls-remote"])
             .args(arguments);
-        ask(command, "git", self.cancel)?.ok_or_else(|| {
+        run_tool(command, "git", self.cancel)?.ok_or_else(|| {
             Error::failed(format!(
                 "git is not on PATH, but it is needed to read {what}"
             ))
@@ -217,15 +217,15 @@ impl<'a> Git<'a> {
     }
 
     /// Runs git in a folder. The command line and git's output go to the log.
-    fn logged(&self, folder: &Utf8Path, log: &Log, arguments: &[&str]) -> Result<()> {
+    fn run_logged(&self, folder: &Utf8Path, log: &Log, arguments: &[&str]) -> Result<()> {
         let start = log.len()?;
         log.note(&format!("$ git {}", arguments.join(" ")))?;
-        let command = self.command(folder, arguments).timeout(PATIENCE);
+        let command = self.command(folder, arguments).timeout(TIMEOUT);
         match command.run(Output::Log(log), self.cancel)? {
             Ended::Exited(status) if status.success() => Ok(()),
             Ended::Exited(_) => {
-                let said = log.since(start)?;
-                let last = said
+                let output = log.since(start)?;
+                let last = output
                     .lines()
                     .rfind(|line| !line.starts_with("$ ") && !line.trim().is_empty())
                     .unwrap_or("it printed no message");
@@ -271,7 +271,7 @@ impl<'a> Git<'a> {
 }
 
 /// Makes an error of git *unavailable* if its message says that a server could not be reached.
-fn classified(error: Error) -> Error {
+fn classify(error: Error) -> Error {
     const UNREACHABLE: [&str; 4] = [
         "Could not resolve",
         "Connection",

@@ -72,7 +72,7 @@ fn immutable_releases_gather_in_the_draft() {
     );
     assert_eq!(
         outcome(publish(&writer, &other)),
-        Published::Stands(Box::new(linux.sidecar.clone()))
+        Published::AlreadyPublished(Box::new(linux.sidecar.clone()))
     );
 }
 

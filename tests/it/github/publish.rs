@@ -66,18 +66,18 @@ fn what_is_there_stands() {
     let again = dist.package("linux-amd64", "other bytes", "inputs");
     assert_eq!(
         outcome(publish(&writer(&github), &again)),
-        Published::Stands(Box::new(first.sidecar.clone()))
+        Published::AlreadyPublished(Box::new(first.sidecar.clone()))
     );
     let other = dist.package("linux-amd64", "other bytes", "other inputs");
     assert_eq!(
         outcome(publish(&writer(&github), &other)),
-        Published::Taken(Some(Box::new(first.sidecar.clone())))
+        Published::NameTaken(Some(Box::new(first.sidecar.clone())))
     );
     // The same bytes of other inputs are not what the sidecar says either.
     let other = dist.package("linux-amd64", "first", "other inputs");
     assert_eq!(
         outcome(publish(&writer(&github), &other)),
-        Published::Taken(Some(Box::new(first.sidecar.clone())))
+        Published::NameTaken(Some(Box::new(first.sidecar.clone())))
     );
     assert!(github.writes().is_empty());
     assert_whole(&only(&github), &[&first]);
@@ -109,7 +109,7 @@ fn an_asset_without_a_sidecar_is_not_overwritten() {
     );
     assert_eq!(
         outcome(publish(&writer(&github), &package)),
-        Published::Taken(None)
+        Published::NameTaken(None)
     );
     assert_eq!(assets(&only(&github))[package.name.as_str()], b"by hand");
     let same = dist.package("linux-amd64", "by hand", "inputs");

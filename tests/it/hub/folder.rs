@@ -198,12 +198,12 @@ fn the_first_published_stands() {
     let other_bytes = package(&b.root, "linux-amd64", "i", "second");
     assert_eq!(
         publish(&b.hub, &other_bytes, false).unwrap(),
-        Published::Stands(std::boxed::Box::new(first.2.clone()))
+        Published::AlreadyPublished(std::boxed::Box::new(first.2.clone()))
     );
     let other_inputs = package(&b.root, "linux-amd64", "j", "third");
     assert_eq!(
         publish(&b.hub, &other_inputs, false).unwrap(),
-        Published::Taken(Some(std::boxed::Box::new(first.2.clone())))
+        Published::NameTaken(Some(std::boxed::Box::new(first.2.clone())))
     );
     assert_eq!(snapshot(&b.root.join("hub/tool-v1.0.0")), before);
     assert_eq!(
@@ -277,7 +277,10 @@ fn killed_at_any_point_the_next_run_converges() {
     std::fs::create_dir_all(&dir).unwrap();
     std::fs::write(dir.join("tool-linux-amd64.tar.gz"), "by hand").unwrap();
     let p = package(&b.root, "linux-amd64", "i", "bytes");
-    assert_eq!(publish(&b.hub, &p, false).unwrap(), Published::Taken(None));
+    assert_eq!(
+        publish(&b.hub, &p, false).unwrap(),
+        Published::NameTaken(None)
+    );
     assert_eq!(content(&b.hub, &p.1).unwrap(), "by hand");
     // A replacement killed between its two renames.
     let old = package(&b.root, "linux-amd64", "i", "old");

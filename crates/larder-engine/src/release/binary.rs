@@ -127,7 +127,7 @@ pub fn release(ctx: &Context, target: &Target, options: ReleaseOptions) -> Resul
                     staged.or_else(|| Some("already released".into())),
                 );
             }
-            Published::Stands(theirs) => {
+            Published::AlreadyPublished(theirs) => {
                 let text = format!(
                     "{place} was published first with other bytes of the same inputs; it stands, and is adopted here"
                 );
@@ -139,12 +139,12 @@ pub fn release(ctx: &Context, target: &Target, options: ReleaseOptions) -> Resul
                     Some("another build of the same inputs was published first".into()),
                 );
             }
-            Published::Taken(None) if adopted(ctx, target, &tag, &name)? => {
+            Published::NameTaken(None) if adopted(ctx, target, &tag, &name)? => {
                 let reason = "the asset without a sidecar that versions.lock pins stands";
                 return released(Outcome::UpToDate, 0, Some(reason.into()));
             }
             // The name belongs to other inputs: beside it, then.
-            Published::Taken(_) => {}
+            Published::NameTaken(_) => {}
         }
     }
     Err(Error::failed(format!(

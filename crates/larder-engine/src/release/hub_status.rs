@@ -17,7 +17,7 @@ use larder_core::formats::Pin;
 use larder_core::formats::documents::{ReleaseStatusDocument, ReleaseStatusEntry};
 use larder_core::keys::Wanted;
 use larder_core::model::{AssetCandidate, AssetName, AssetPlace, Tag, Target};
-use larder_remote::hub::{Listed, Release};
+use larder_remote::hub::{ListedAsset, Release};
 
 /// What the hub has of a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -210,7 +210,7 @@ impl Look<'_> {
         let ours = match listed(release, &asset.sidecar()) {
             None if !pinned => return Ok(Found::Nothing),
             _ if place.names_inputs() || pinned => true,
-            Some(Listed {
+            Some(ListedAsset {
                 inputs: Some(told), ..
             }) => self.wanted.digests().any(|inputs| inputs.short() == *told),
             // A draft's sidecar can't be read by name. Larder's own always tell their inputs.
@@ -248,6 +248,6 @@ impl Look<'_> {
     }
 }
 
-fn listed<'a>(release: &'a Release, asset: &AssetName) -> Option<&'a Listed> {
+fn listed<'a>(release: &'a Release, asset: &AssetName) -> Option<&'a ListedAsset> {
     release.assets.iter().find(|listed| listed.name == *asset)
 }

@@ -16,7 +16,7 @@ use larder_core::fs;
 use larder_core::model::{Action, Name, Outcome, Target, Version};
 use larder_core::project::user::UserConfig;
 use larder_core::project::{Project, Subsystem, edit};
-use larder_remote::origin::{Asking, Newest};
+use larder_remote::origin::{Newest, VersionLookup};
 
 /// A subsystem that is to have another version.
 #[derive(Clone, Debug)]
@@ -123,7 +123,7 @@ fn changes(
             version: version.clone(),
             asked: String::new(),
         })],
-        None => Asking::new(ctx.publishers(), &ctx.cancel).all(subsystems, wish.pre),
+        None => VersionLookup::new(ctx.publishers(), &ctx.cancel).all(subsystems, wish.pre),
     };
     let mut bumps = Vec::new();
     for (subsystem, answer) in subsystems.iter().zip(answers) {

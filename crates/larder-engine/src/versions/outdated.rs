@@ -4,7 +4,7 @@ use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
 use larder_core::formats::documents::{Age, OutdatedDocument, OutdatedEntry};
 use larder_core::project::{Project, Subsystem};
-use larder_remote::origin::{Asking, Newest, Publishers};
+use larder_remote::origin::{Newest, Publishers, VersionLookup};
 
 use crate::plan::Selection;
 
@@ -18,7 +18,7 @@ pub fn document(
     cancel: &Cancel,
 ) -> Result<(OutdatedDocument, Vec<Error>)> {
     let subsystems = selection.subsystems(project);
-    let answers = Asking::new(publishers, cancel).all(&subsystems, pre);
+    let answers = VersionLookup::new(publishers, cancel).all(&subsystems, pre);
     cancel.check()?;
     let entries: Vec<OutdatedEntry> = subsystems
         .iter()

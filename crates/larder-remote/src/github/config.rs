@@ -82,15 +82,15 @@ impl GitHubConfig {
 }
 
 /// The time limit for gh. It is long because gh may read a keyring, which may prompt the user.
-const PATIENCE: Duration = Duration::from_mins(1);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The token that `gh` uses for a host; `None` if `gh` is missing or not logged in.
 fn gh_token(host: &str, environment: &Environment, cancel: &Cancel) -> Option<Secret> {
-    let said = Command::new("gh", environment.clone())
+    let output = Command::new("gh", environment.clone())
         .args(["auth", "token", "--hostname", host])
-        .timeout(PATIENCE)
+        .timeout(TIMEOUT)
         .capture(cancel)
         .ok()
-        .filter(|said| said.ended.is_success())?;
-    (!said.out.trim().is_empty()).then(|| Secret::new(said.out))
+        .filter(|output| output.ended.is_success())?;
+    (!output.out.trim().is_empty()).then(|| Secret::new(output.out))
 }

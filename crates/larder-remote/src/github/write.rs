@@ -165,7 +165,7 @@ impl Api {
         self.pace().map_err(WriteError::Fatal)?;
         match self.client.send(request) {
             Ok(answer) if answer.is_success() => Ok(answer),
-            Ok(answer) => Err(judge(&answer)),
+            Ok(answer) => Err(classify(&answer)),
             Err(error) if error.kind() == Kind::Unavailable => Err(WriteError::Unknown(error)),
             Err(error) => Err(WriteError::Fatal(error)),
         }
@@ -192,7 +192,7 @@ fn parsed<T: DeserializeOwned>(answer: &Answer) -> Result<T, WriteError> {
 }
 
 /// Classifies the answer to a failed write.
-fn judge(answer: &Answer) -> WriteError {
+fn classify(answer: &Answer) -> WriteError {
     let error = answer.error();
     match answer.status {
         404 | 410 => WriteError::Gone(error),
@@ -204,12 +204,12 @@ fn judge(answer: &Answer) -> WriteError {
                 .map(|errors| errors.iter().collect())
                 .unwrap_or_default();
             let message = body["message"].as_str().unwrap_or_default();
-            let said: Vec<String> = details
+            let messages: Vec<String> = details
                 .iter()
                 .filter_map(|d| d["message"].as_str())
                 .map(one_line)
                 .collect();
-            let error = said
+            let error = messages
                 .iter()
                 .fold(error.with_kind(Kind::Refused), Error::cause);
             if details.iter().any(|d| d["code"] == "already_exists") {
@@ -219,7 +219,7 @@ fn judge(answer: &Answer) -> WriteError {
             } else if details
                 .iter()
                 .any(|d| d["field"] == "pre_receive" || d["field"] == "tag_name")
-                || said.iter().any(|text| text.contains("valid tag"))
+                || messages.iter().any(|text| text.contains("valid tag"))
             {
                 WriteError::TagRefused(error)
             } else {

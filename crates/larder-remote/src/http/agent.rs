@@ -15,7 +15,7 @@ use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
 
 use super::body::error_answer;
-use super::fault::{self, Again, Fault};
+use super::fault::{self, Fault, Retry};
 use super::hosts::Lane;
 use super::request::{Answer, Head, Payload, Repeat};
 use super::resume::Resume;
@@ -33,9 +33,9 @@ pub(super) struct Agent {
 }
 
 /// The result of all attempts: a response with a body to read, or an answer of status 400 or more.
-pub(super) enum Settled {
-    Open(Hop),
-    Closed(Answer),
+pub(super) enum Outcome {
+    Success(Hop),
+    Failure(Answer),
 }
 
 impl Agent {
@@ -52,39 +52,41 @@ impl Agent {
 
     /// Makes attempts until one succeeds or another can't help. A 4xx answer is such a result, and
     /// so is a 5xx answer when no tries are left.
-    pub(super) async fn settle(
+    pub(super) async fn send_with_retries(
         &self,
         head: &Head,
         payload: &Payload,
         moved: &Arc<AtomicU64>,
         lane: Lane,
-    ) -> Result<Settled> {
+    ) -> Result<Outcome> {
         let mut tries = Tries::new(self.settings());
         loop {
             match self.attempt(head, None, payload, moved, lane).await {
-                Ok(hop) if hop.response.status().as_u16() < 400 => return Ok(Settled::Open(hop)),
+                Ok(hop) if hop.response.status().as_u16() < 400 => {
+                    return Ok(Outcome::Success(hop));
+                }
                 Ok(hop) => {
                     let mut answer = error_answer(&self.transport, hop).await;
-                    let Some(again) = fault::of_status(
+                    let Some(retry) = fault::of_status(
                         answer.status,
                         &answer.headers,
                         &answer.body,
                         SystemTime::now(),
                         self.settings().secondary_limit_wait,
                     ) else {
-                        return Ok(Settled::Closed(answer));
+                        return Ok(Outcome::Failure(answer));
                     };
-                    let untouched = matches!(answer.status, 403 | 429);
-                    answer.limited = untouched;
-                    if !may_repeat(head.repeat, untouched)
-                        || !self.pause(&mut tries, again, &answer).await?
+                    let unprocessed = matches!(answer.status, 403 | 429);
+                    answer.limited = unprocessed;
+                    if !may_repeat(head.repeat, unprocessed)
+                        || !self.pause(&mut tries, retry, &answer).await?
                     {
-                        return Ok(Settled::Closed(answer));
+                        return Ok(Outcome::Failure(answer));
                     }
                 }
                 Err(fault) => {
-                    let may = may_repeat(head.repeat, fault.untouched)
-                        && matches!(fault.again, Again::Soon | Again::After(_));
+                    let may = may_repeat(head.repeat, fault.unprocessed)
+                        && matches!(fault.retry, Retry::Soon | Retry::After(_));
                     let Some(pause) = tries.next().filter(|_| may) else {
                         return Err(fault.error);
                     };
@@ -98,31 +100,31 @@ impl Agent {
     pub(super) async fn pause(
         &self,
         tries: &mut Tries,
-        again: Again,
+        retry: Retry,
         answer: &Answer,
     ) -> Result<bool> {
         let Some(pause) = tries.next() else {
             return Ok(false);
         };
-        let Again::After(asked) = again else {
+        let Retry::After(asked) = retry else {
             tokio::time::sleep(pause).await;
             return Ok(true);
         };
         let host = self.transport.host(&answer.base);
         let limit = self.settings().rate_limit_wait;
-        tries.rested += asked;
+        tries.rate_limit_waited += asked;
         if asked > limit {
             let error = answer.error().hint(format!(
                 "the server asks for a pause of {} s",
                 asked.as_secs()
             ));
-            host.set_rest(answer.authorized, asked, &error);
+            host.set_rate_limit(answer.authorized, asked, &error);
             return Err(error);
         }
-        if tries.rested > limit {
+        if tries.rate_limit_waited > limit {
             return Ok(false);
         }
-        host.set_rest(answer.authorized, asked, &answer.error());
+        host.set_rate_limit(answer.authorized, asked, &answer.error());
         tokio::time::sleep(asked).await;
         Ok(true)
     }
@@ -207,10 +209,10 @@ impl Agent {
     }
 }
 
-fn may_repeat(repeat: Repeat, untouched: bool) -> bool {
+fn may_repeat(repeat: Repeat, unprocessed: bool) -> bool {
     match repeat {
         Repeat::Always => true,
-        Repeat::IfUntouched => untouched,
+        Repeat::IfUnprocessed => unprocessed,
     }
 }
 
@@ -218,7 +220,7 @@ fn may_repeat(repeat: Repeat, untouched: bool) -> bool {
 pub(super) struct Tries {
     pauses: ExponentialBackoff,
     /// The total time of waiting for rate limits.
-    rested: Duration,
+    rate_limit_waited: Duration,
 }
 
 impl Tries {
@@ -231,7 +233,7 @@ impl Tries {
             .build();
         Self {
             pauses,
-            rested: Duration::ZERO,
+            rate_limit_waited: Duration::ZERO,
         }
     }
     pub(super) fn next(&mut self) -> Option<Duration> {

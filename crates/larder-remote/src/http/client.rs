@@ -12,10 +12,10 @@ use reqwest::header::{CACHE_CONTROL, HeaderValue};
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result, find};
 
-use super::agent::{Agent, Settled, Tries};
+use super::agent::{Agent, Outcome, Tries};
 use super::body::{check_asset, whole_answer};
 use super::download::Download;
-use super::fault::Again;
+use super::fault::Retry;
 use super::hosts::Lane;
 use super::request::{Answer, Head, Payload, Repeat, Request};
 use super::runtime::Runtime;
@@ -48,7 +48,7 @@ struct Shared {
     engine: Mutex<Option<Engine>>,
     unanswered: Mutex<HashMap<String, Error>>,
     /// The urls of files that were requested.
-    asked: Mutex<HashSet<String>>,
+    requested_urls: Mutex<HashSet<String>>,
 }
 
 /// What the first request sets up.
@@ -68,7 +68,7 @@ impl Client {
                 counters: Arc::default(),
                 engine: Mutex::default(),
                 unanswered: Mutex::default(),
-                asked: Mutex::default(),
+                requested_urls: Mutex::default(),
             }),
         }
     }
@@ -130,27 +130,27 @@ impl Client {
             head,
             payload: _,
             sent: _,
-        } = self.afresh(request);
+        } = self.bypass_cache_if_repeated(request);
         let engine = self.engine(&head)?;
         let agent = Arc::clone(&engine.agent);
-        let settled = self.wait(&engine, async {
+        let outcome = self.wait(&engine, async {
             let total = head.total.unwrap_or(agent.settings().total);
             deadline(
                 total,
                 &head,
-                agent.settle(&head, &Payload::None, &Arc::default(), Lane::Transfer),
+                agent.send_with_retries(&head, &Payload::None, &Arc::default(), Lane::Transfer),
             )
             .await
         })?;
-        match settled {
-            Settled::Closed(answer) => absent(&answer).map(|()| None),
-            Settled::Open(hop) => Download::start(engine.runtime, agent, head, hop).map(Some),
+        match outcome {
+            Outcome::Failure(answer) => absent(&answer).map(|()| None),
+            Outcome::Success(hop) => Download::start(engine.runtime, agent, head, hop).map(Some),
         }
     }
 
     /// The content of a small file of at most `limit` bytes; `None` is *absent*.
     pub fn get_small(&self, request: Request<'_>, limit: u64) -> Result<Option<Vec<u8>>> {
-        let request = self.afresh(request);
+        let request = self.bypass_cache_if_repeated(request);
         let head = request.head.clone();
         let answer = self.send(request.limit(limit))?;
         if answer.status >= 400 {
@@ -184,16 +184,19 @@ impl Client {
             let work = async {
                 let mut tries = Tries::new(agent.settings());
                 loop {
-                    let hop = match agent.settle(&head, &payload, &moved, Lane::Small).await? {
-                        Settled::Closed(answer) => return Ok(answer),
-                        Settled::Open(hop) => hop,
+                    let hop = match agent
+                        .send_with_retries(&head, &payload, &moved, Lane::Small)
+                        .await?
+                    {
+                        Outcome::Failure(answer) => return Ok(answer),
+                        Outcome::Success(hop) => hop,
                     };
                     let fault = match whole_answer(&agent.transport, hop, limit).await {
                         Ok(answer) => return Ok(answer),
                         Err(fault) => fault,
                     };
                     // The answer broke off: retry only a request that may safely be sent twice.
-                    let may = fault.again == Again::Soon && head.repeat == Repeat::Always;
+                    let may = fault.retry == Retry::Soon && head.repeat == Repeat::Always;
                     let Some(pause) = tries.next().filter(|_| may) else {
                         return Err(fault.error);
                     };
@@ -207,21 +210,21 @@ impl Client {
             };
             let mut work = std::pin::pin!(deadline(total, &head, work));
             let Some(sent) = sent else { return work.await };
-            let mut told = 0;
-            let mut tell = || {
+            let mut reported = 0;
+            let mut report = || {
                 let now = moved.load(Ordering::Relaxed);
-                if now > told {
-                    sent(now - told);
-                    told = now;
+                if now > reported {
+                    sent(now - reported);
+                    reported = now;
                 }
             };
             loop {
                 match tokio::time::timeout(Duration::from_millis(100), &mut work).await {
                     Ok(result) => {
-                        tell();
+                        report();
                         return result;
                     }
-                    Err(_) => tell(),
+                    Err(_) => report(),
                 }
             }
         })
@@ -229,13 +232,13 @@ impl Client {
 
     /// Adds `no-cache` if a file is requested for the second time: it was wrong or absent the first
     /// time, so a proxy must not answer from its cache.
-    fn afresh<'a>(&self, mut request: Request<'a>) -> Request<'a> {
-        let mut asked = self
+    fn bypass_cache_if_repeated<'a>(&self, mut request: Request<'a>) -> Request<'a> {
+        let mut requested_urls = self
             .shared
-            .asked
+            .requested_urls
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if !asked.insert(request.head.url.to_string()) {
+        if !requested_urls.insert(request.head.url.to_string()) {
             request
                 .head
                 .headers
@@ -252,7 +255,7 @@ impl Client {
             counters,
             engine,
             unanswered: _,
-            asked: _,
+            requested_urls: _,
         } = &*self.shared;
         if settings.offline {
             return Err(Error::unavailable(format!(
@@ -324,7 +327,7 @@ fn absent(answer: &Answer) -> Result<()> {
 /// archive and compression layers wrapped it.
 pub fn read_error(error: &io::Error, doing: &str) -> Error {
     match find::<Error>(error) {
-        Some(inside) => inside.clone(),
+        Some(inner) => inner.clone(),
         None => Error::failed(doing.to_owned()).cause(error),
     }
 }

@@ -12,18 +12,18 @@ use larder_core::error::{Error, find};
 #[derive(Clone, Debug)]
 pub(super) struct Fault {
     pub(super) error: Error,
-    pub(super) again: Again,
+    pub(super) retry: Retry,
     /// Whether the server certainly did not process the request.
-    pub(super) untouched: bool,
+    pub(super) unprocessed: bool,
 }
 
 /// Whether and when another attempt may succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Again {
+pub(super) enum Retry {
     /// Another attempt would fail as well.
     Never,
     /// The host can't be reached. It is not contacted again in this run.
-    Dead,
+    Unreachable,
     /// After the client's own backoff pause.
     Soon,
     /// After the pause that the server asks for.
@@ -34,22 +34,22 @@ impl Fault {
     pub(super) fn never(error: Error) -> Self {
         Self {
             error,
-            again: Again::Never,
-            untouched: true,
+            retry: Retry::Never,
+            unprocessed: true,
         }
     }
     pub(super) fn soon(error: Error) -> Self {
         Self {
             error,
-            again: Again::Soon,
-            untouched: false,
+            retry: Retry::Soon,
+            unprocessed: false,
         }
     }
-    pub(super) fn dead(error: Error) -> Self {
+    pub(super) fn unreachable(error: Error) -> Self {
         Self {
             error,
-            again: Again::Dead,
-            untouched: true,
+            retry: Retry::Unreachable,
+            unprocessed: true,
         }
     }
 }
@@ -62,7 +62,7 @@ pub(super) fn of_transport(error: reqwest::Error, host: &str, place: &str) -> Fa
     }
     let why = root(&error);
     if why.contains("proxy authorization required") {
-        return Fault::dead(
+        return Fault::unreachable(
             Error::unavailable(format!(
                 "the proxy on the way to {host} requires a login (407)"
             ))
@@ -70,7 +70,7 @@ pub(super) fn of_transport(error: reqwest::Error, host: &str, place: &str) -> Fa
         );
     }
     if error.is_dns() {
-        return Fault::dead(
+        return Fault::unreachable(
             Error::unavailable(format!("cannot reach {host}: the name does not resolve"))
                 .cause(why)
                 .hint("check the spelling, the network and the proxy variables"),
@@ -82,7 +82,7 @@ pub(super) fn of_transport(error: reqwest::Error, host: &str, place: &str) -> Fa
         } else {
             why
         };
-        return Fault::dead(
+        return Fault::unreachable(
             Error::unavailable(format!("cannot reach {host}"))
                 .cause(why)
                 .hint("check the network and the proxy variables"),
@@ -120,26 +120,26 @@ pub(super) fn of_status(
     body: &[u8],
     now: SystemTime,
     secondary_limit_wait: Duration,
-) -> Option<Again> {
-    let asked = retry_after(headers, now).map(Again::After);
+) -> Option<Retry> {
+    let asked = retry_after(headers, now).map(Retry::After);
     match status {
         403 | 429 => {
             let exhausted = text(headers, "x-ratelimit-remaining") == Some("0");
-            let reset = || until_epoch(text(headers, "x-ratelimit-reset")?, now).map(Again::After);
+            let reset = || until_epoch(text(headers, "x-ratelimit-reset")?, now).map(Retry::After);
             let secondary = || {
                 let words = String::from_utf8_lossy(body).to_ascii_lowercase();
                 (words.contains("secondary rate limit") || words.contains("abuse detection"))
-                    .then_some(Again::After(secondary_limit_wait))
+                    .then_some(Retry::After(secondary_limit_wait))
             };
             asked
                 .or_else(|| exhausted.then(reset).flatten())
                 .or_else(secondary)
-                .or_else(|| (status == 429).then_some(Again::Soon))
+                .or_else(|| (status == 429).then_some(Retry::Soon))
         }
-        408 | 425 => Some(Again::Soon),
+        408 | 425 => Some(Retry::Soon),
         // A missing implementation or support does not change within seconds.
         501 | 505 => None,
-        500..=599 => Some(asked.unwrap_or(Again::Soon)),
+        500..=599 => Some(asked.unwrap_or(Retry::Soon)),
         _ => None,
     }
 }
@@ -183,7 +183,7 @@ fn root(error: &(dyn StdError + 'static)) -> String {
 mod tests {
     use super::*;
 
-    fn judge(status: u16, headers: &[(&'static str, &str)], body: &str) -> Option<Again> {
+    fn judge(status: u16, headers: &[(&'static str, &str)], body: &str) -> Option<Retry> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
@@ -197,8 +197,8 @@ mod tests {
         )
     }
 
-    fn after(seconds: u64) -> Again {
-        Again::After(Duration::from_secs(seconds))
+    fn after(seconds: u64) -> Retry {
+        Retry::After(Duration::from_secs(seconds))
     }
 
     #[test]
@@ -209,7 +209,7 @@ mod tests {
             assert_eq!(judge(status, &[], ""), None, "{status}");
         }
         for status in [408, 429, 500, 502, 503, 504] {
-            assert_eq!(judge(status, &[], ""), Some(Again::Soon), "{status}");
+            assert_eq!(judge(status, &[], ""), Some(Retry::Soon), "{status}");
         }
     }
 
@@ -234,7 +234,7 @@ mod tests {
         );
         assert_eq!(
             judge(503, &[("retry-after", "soon")], ""),
-            Some(Again::Soon)
+            Some(Retry::Soon)
         );
     }
 

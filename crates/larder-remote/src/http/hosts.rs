@@ -25,8 +25,8 @@ pub(super) enum Lane {
 enum Reach {
     #[default]
     Unknown,
-    Alive,
-    Dead(Error),
+    Reachable,
+    Unreachable(Error),
 }
 
 /// The state of one host.
@@ -34,26 +34,26 @@ enum Reach {
 pub(super) struct Host {
     reach: Arc<tokio::sync::Mutex<Reach>>,
     /// The number of failed connections since the host last answered.
-    missed: AtomicUsize,
+    failed_connections: AtomicUsize,
     small: Arc<Semaphore>,
     transfers: Arc<Semaphore>,
     /// Until when a rate limit forbids requests, and its error: without and with our credential,
     /// because the limits differ.
-    rest: Mutex<[Option<(Instant, Error)>; 2]>,
+    rate_limit: Mutex<[Option<(Instant, Error)>; 2]>,
 }
 
 /// Permission to have one request open. It is held until the response body has been read.
 pub(super) type Permit = Option<OwnedSemaphorePermit>;
 
 /// The first request to a host. All others wait for its result.
-pub(super) struct First(OwnedMutexGuard<Reach>);
+pub(super) struct FirstRequest(OwnedMutexGuard<Reach>);
 
-impl First {
-    pub(super) fn alive(mut self) {
-        *self.0 = Reach::Alive;
+impl FirstRequest {
+    pub(super) fn reached(mut self) {
+        *self.0 = Reach::Reachable;
     }
-    pub(super) fn dead(mut self, error: Error) {
-        *self.0 = Reach::Dead(error);
+    pub(super) fn not_reached(mut self, error: Error) {
+        *self.0 = Reach::Unreachable(error);
     }
 }
 
@@ -61,17 +61,17 @@ impl Host {
     fn new(per_host: usize) -> Self {
         Self {
             reach: Arc::default(),
-            missed: AtomicUsize::new(0),
+            failed_connections: AtomicUsize::new(0),
             small: Arc::new(Semaphore::new(per_host * 2)),
             transfers: Arc::new(Semaphore::new(per_host)),
-            rest: Mutex::default(),
+            rate_limit: Mutex::default(),
         }
     }
 
     /// Waits for a free slot. The limit only reduces the load on the server, so after `patience`
     /// the request is sent anyway: a transfer whose body is not being read can't block a run for
     /// ever.
-    pub(super) async fn enter(&self, lane: Lane, patience: Duration) -> Permit {
+    pub(super) async fn acquire_slot(&self, lane: Lane, patience: Duration) -> Permit {
         let gate = match lane {
             Lane::Small => &self.small,
             Lane::Transfer => &self.transfers,
@@ -84,43 +84,49 @@ impl Host {
 
     /// An error if the host is known to be unreachable; `Some` if no request has been sent to it
     /// yet, so that this request finds out for all others.
-    pub(super) async fn reach(&self) -> Result<Option<First>> {
+    pub(super) async fn check_reachable(&self) -> Result<Option<FirstRequest>> {
         let guard = Arc::clone(&self.reach).lock_owned().await;
         match &*guard {
-            Reach::Alive => Ok(None),
-            Reach::Dead(error) => Err(error.clone()),
-            Reach::Unknown => Ok(Some(First(guard))),
+            Reach::Reachable => Ok(None),
+            Reach::Unreachable(error) => Err(error.clone()),
+            Reach::Unknown => Ok(Some(FirstRequest(guard))),
         }
     }
 
     /// Records that the host answered.
     pub(super) fn answered(&self) {
-        self.missed.store(0, Ordering::Relaxed);
+        self.failed_connections.store(0, Ordering::Relaxed);
     }
 
     /// Records that a host that answered before could not be reached. After more than `tolerated`
     /// such failures in a row, it counts as unreachable.
-    pub(super) async fn missed(&self, tolerated: usize, error: &Error) {
-        if self.missed.fetch_add(1, Ordering::Relaxed) >= tolerated {
-            *self.reach.lock().await = Reach::Dead(error.clone());
+    pub(super) async fn connection_failed(&self, tolerated: usize, error: &Error) {
+        if self.failed_connections.fetch_add(1, Ordering::Relaxed) >= tolerated {
+            *self.reach.lock().await = Reach::Unreachable(error.clone());
         }
     }
 
     /// How long a rate limit still forbids requests, and its error.
-    pub(super) fn rest(&self, authorized: bool) -> Option<(Duration, Error)> {
-        let rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
-        let (until, error) = rest[usize::from(authorized)].as_ref()?;
+    pub(super) fn rate_limit(&self, authorized: bool) -> Option<(Duration, Error)> {
+        let rate_limit = self
+            .rate_limit
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let (until, error) = rate_limit[usize::from(authorized)].as_ref()?;
         let left = until.checked_duration_since(Instant::now())?;
         Some((left, error.clone()))
     }
 
     /// Records that a rate limit forbids requests for this long.
-    pub(super) fn set_rest(&self, authorized: bool, pause: Duration, error: &Error) {
-        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn set_rate_limit(&self, authorized: bool, pause: Duration, error: &Error) {
+        let mut rate_limit = self
+            .rate_limit
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let Some(until) = Instant::now().checked_add(pause) else {
             return;
         };
-        let slot = &mut rest[usize::from(authorized)];
+        let slot = &mut rate_limit[usize::from(authorized)];
         if slot.as_ref().is_none_or(|(old, _)| *old < until) {
             *slot = Some((until, error.clone()));
         }

@@ -30,7 +30,7 @@ use larder_core::error::{Error, Result};
 
 use super::agent::{Agent, Tries};
 use super::body::{check_asset, error_answer};
-use super::fault::{self, Again, Fault};
+use super::fault::{self, Fault, Retry};
 use super::hosts::Lane;
 use super::request::{Expect, Head, Payload};
 use super::resume::{Resume, content_range, length, validator};
@@ -149,7 +149,7 @@ impl Pump {
                         self.place
                     )));
                 }
-                self.rest(&mut tries, fault).await?;
+                self.pause(&mut tries, fault).await?;
                 let asked = Instant::now();
                 match self.reopen().await {
                     Ok(opened) => break opened,
@@ -161,22 +161,22 @@ impl Pump {
     }
 
     /// Waits before another attempt; returns an error if there is to be none.
-    async fn rest(&mut self, tries: &mut Tries, fault: Fault) -> Result<()> {
-        let given_up = |error: Error, pump: &Self| match pump.delivered {
+    async fn pause(&mut self, tries: &mut Tries, fault: Fault) -> Result<()> {
+        let give_up = |error: Error, pump: &Self| match pump.delivered {
             0 => error,
             n => error.context(format!(
                 "the transfer from {} broke off after {n} bytes",
                 pump.place
             )),
         };
-        let pause = match fault.again {
-            Again::Never | Again::Dead => return Err(given_up(fault.error, self)),
-            Again::Soon => tries.next(),
-            Again::After(asked) if asked > self.agent.settings().rate_limit_wait => None,
-            Again::After(asked) => tries.next().map(|_| asked),
+        let pause = match fault.retry {
+            Retry::Never | Retry::Unreachable => return Err(give_up(fault.error, self)),
+            Retry::Soon => tries.next(),
+            Retry::After(asked) if asked > self.agent.settings().rate_limit_wait => None,
+            Retry::After(asked) => tries.next().map(|_| asked),
         };
         let Some(pause) = pause else {
-            return Err(given_up(fault.error, self));
+            return Err(give_up(fault.error, self));
         };
         self.waited += pause;
         tokio::time::sleep(pause).await;
@@ -249,7 +249,7 @@ impl Pump {
             }
             (400.., _) => {
                 let answer = error_answer(&self.agent.transport, hop).await;
-                let again = fault::of_status(
+                let retry = fault::of_status(
                     answer.status,
                     &answer.headers,
                     &answer.body,
@@ -266,8 +266,8 @@ impl Pump {
                 };
                 Err(Fault {
                     error,
-                    again: again.unwrap_or(Again::Never),
-                    untouched: false,
+                    retry: retry.unwrap_or(Retry::Never),
+                    unprocessed: false,
                 })
             }
             _ => Err(Fault::never(Error::unavailable(format!(

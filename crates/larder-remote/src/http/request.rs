@@ -34,7 +34,7 @@ pub(super) enum Repeat {
     /// Only if the server certainly did not process the request (no connection, 429, a rate limit):
     /// POST. A 5xx is returned, and a broken connection is an error: the caller has to find out
     /// whether the request was processed.
-    IfUntouched,
+    IfUnprocessed,
 }
 
 /// What the body of the answer must be.
@@ -84,7 +84,7 @@ impl<'a> Request<'a> {
     pub fn new(method: Method, url: Url) -> Result<Self> {
         check_url(&url)?;
         let repeat = if method == Method::POST {
-            Repeat::IfUntouched
+            Repeat::IfUnprocessed
         } else {
             Repeat::Always
         };
@@ -280,13 +280,13 @@ impl Answer {
             }
             _ => Error::unavailable(headline),
         };
-        match self.said() {
+        match self.server_message() {
             Some(text) => error.cause(text),
             None => error,
         }
     }
     /// The server's message about the failure: a JSON `message`, or a short plain text.
-    fn said(&self) -> Option<String> {
+    fn server_message(&self) -> Option<String> {
         if let Ok(value) = serde_json::from_slice::<serde_json::Value>(&self.body) {
             let message = value
                 .get("message")

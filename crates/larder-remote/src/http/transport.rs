@@ -16,8 +16,8 @@ use tokio_util::io::{InspectReader, ReaderStream};
 use larder_core::error::{Error, Result};
 use larder_core::{fs, hosts};
 
-use super::fault::{self, Again, Fault};
-use super::hosts::{First, Host, Hosts, Lane, Permit};
+use super::fault::{self, Fault, Retry};
+use super::hosts::{FirstRequest, Host, Hosts, Lane, Permit};
 use super::request::{Head, Payload};
 use super::resume::Resume;
 use super::secret::{Site, shown};
@@ -96,21 +96,21 @@ impl Transport {
             .as_ref()
             .filter(|c| c.sites.contains(&Site::of(url)));
         let authorized = credential.is_some();
-        let permit = host.enter(lane, self.settings.stall).await;
-        if let Some((left, error)) = host.rest(authorized) {
+        let permit = host.acquire_slot(lane, self.settings.stall).await;
+        if let Some((left, error)) = host.rate_limit(authorized) {
             if left > self.settings.rate_limit_wait {
                 return Err(Fault::never(error));
             }
             tokio::time::sleep(left).await;
         }
-        let first = host.reach().await.map_err(Fault::never)?;
+        let first = host.check_reachable().await.map_err(Fault::never)?;
 
         let mut request = self.http.request(head.method.clone(), url.clone());
         request = request.header(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         // All headers except Accept and Cache-Control are meant only for the origin of the request.
-        let at_home = Site::of(url) == Site::of(&head.url);
+        let same_origin = Site::of(url) == Site::of(&head.url);
         for (header, value) in &head.headers {
-            if at_home || [ACCEPT, CACHE_CONTROL].contains(header) {
+            if same_origin || [ACCEPT, CACHE_CONTROL].contains(header) {
                 request = request.header(header, value);
             }
         }
@@ -154,9 +154,9 @@ impl Transport {
         };
 
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
-        match self.patiently(request.send(), moved).await {
+        match self.wait_while_sending(request.send(), moved).await {
             Some(Ok(response)) => {
-                first.map_or_else(|| host.answered(), First::alive);
+                first.map_or_else(|| host.answered(), FirstRequest::reached);
                 Ok(Hop {
                     response,
                     url: url.clone(),
@@ -166,28 +166,29 @@ impl Transport {
             }
             Some(Err(error)) => {
                 let fault = fault::of_transport(error, &authority(url), &place);
-                match (fault.again, first) {
-                    (Again::Dead, Some(first)) => {
-                        first.dead(fault.error.clone());
+                match (fault.retry, first) {
+                    (Retry::Unreachable, Some(first)) => {
+                        first.not_reached(fault.error.clone());
                         Err(fault)
                     }
                     // The host answered before, so the fault may be temporary. After several such
                     // faults in a row the host counts as unreachable.
-                    (Again::Dead, None) => {
-                        host.missed(self.settings.retries, &fault.error).await;
+                    (Retry::Unreachable, None) => {
+                        host.connection_failed(self.settings.retries, &fault.error)
+                            .await;
                         Err(Fault {
-                            again: Again::Soon,
+                            retry: Retry::Soon,
                             ..fault
                         })
                     }
                     (_, first) => {
-                        first.into_iter().for_each(First::alive);
+                        first.into_iter().for_each(FirstRequest::reached);
                         Err(fault)
                     }
                 }
             }
             None => {
-                first.into_iter().for_each(First::alive);
+                first.into_iter().for_each(FirstRequest::reached);
                 let idle = self.settings.idle.as_secs_f32();
                 Err(Fault::soon(Error::unavailable(format!(
                     "{place} did not answer for {idle} s"
@@ -198,7 +199,11 @@ impl Transport {
 
     /// Waits for an answer as long as bytes of the request are being sent; `None` if nothing has
     /// been sent or received for too long.
-    async fn patiently<T>(&self, answer: impl Future<Output = T>, moved: &AtomicU64) -> Option<T> {
+    async fn wait_while_sending<T>(
+        &self,
+        answer: impl Future<Output = T>,
+        moved: &AtomicU64,
+    ) -> Option<T> {
         let mut answer = std::pin::pin!(answer);
         let mut seen = moved.load(Ordering::Relaxed);
         loop {

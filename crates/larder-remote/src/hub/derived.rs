@@ -19,7 +19,7 @@ pub const CHECKSUMS: &str = "checksums.txt";
 
 /// Where a release is published, if it has the same address for all users.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Home<'a> {
+pub struct ReleaseAddress<'a> {
     /// `owner/name` of a repository.
     pub repo: Option<&'a str>,
     /// The url of the release's page.
@@ -28,12 +28,12 @@ pub struct Home<'a> {
 
 /// The names and bytes of both files, for a release with these assets.
 pub fn files<S: Borrow<Sidecar>>(
-    home: Home<'_>,
+    address: ReleaseAddress<'_>,
     tag: &Tag,
     sidecars: &BTreeMap<AssetName, S>,
 ) -> [(&'static str, Vec<u8>); 2] {
     let mut manifest =
-        serde_json::to_string_pretty(&manifest(home, tag, sidecars)).unwrap_or_default();
+        serde_json::to_string_pretty(&manifest(address, tag, sidecars)).unwrap_or_default();
     manifest.push('\n');
     let mut checksums = String::new();
     for (name, sidecar) in sidecars {
@@ -50,7 +50,7 @@ pub fn files<S: Borrow<Sidecar>>(
 /// with suffixed names), the one with the plain name is under `platforms` and the others are under
 /// `variants`.
 fn manifest<S: Borrow<Sidecar>>(
-    home: Home<'_>,
+    address: ReleaseAddress<'_>,
     tag: &Tag,
     sidecars: &BTreeMap<AssetName, S>,
 ) -> Value {
@@ -93,7 +93,7 @@ fn manifest<S: Borrow<Sidecar>>(
     if !variants.is_empty() {
         manifest.insert("variants".into(), variants.into());
     }
-    let Home { repo, url } = home;
+    let ReleaseAddress { repo, url } = address;
     manifest.insert(
         "managed_release".into(),
         json!({"repo": repo, "tag": tag.as_str(), "published": true, "url": url}),
@@ -224,7 +224,7 @@ mod tests {
         .collect();
         let tag = "arc-v1".parse().unwrap();
         let [(_, manifest), (_, checksums)] = files(
-            Home {
+            ReleaseAddress {
                 repo: Some("acme/x"),
                 url: None,
             },
@@ -261,12 +261,12 @@ mod tests {
 
     #[test]
     fn the_source_is_told_as_far_as_known() {
-        let told = |key: &str, value: &str| {
+        let source_of = |key: &str, value: &str| {
             let mut sidecar = sidecar("linux-amd64", "i");
             sidecar.explanation = vec![(key.to_owned(), value.to_owned())];
             source(&sidecar)
         };
-        let github = told(
+        let github = source_of(
             "upstream.url",
             "https://github.com/o/r/releases/download/v1/x.tar.gz",
         );
@@ -275,10 +275,13 @@ mod tests {
             json!({"repo": "o/r", "release_url": "https://github.com/o/r/releases/tag/v1"})
         );
         assert_eq!(
-            told("upstream.url", "https://dl.example/x.gz")["release_url"],
+            source_of("upstream.url", "https://dl.example/x.gz")["release_url"],
             "https://dl.example/x.gz"
         );
-        assert_eq!(told("upstream.npm", "tool@1.2.3")["repo"], "npm tool@1.2.3");
-        assert_eq!(told("source.dir", "0123")["repo"], Value::Null);
+        assert_eq!(
+            source_of("upstream.npm", "tool@1.2.3")["repo"],
+            "npm tool@1.2.3"
+        );
+        assert_eq!(source_of("source.dir", "0123")["repo"], Value::Null);
     }
 }

@@ -12,9 +12,9 @@ use larder_core::formats::Sidecar;
 use larder_core::fs;
 use larder_core::model::{AssetName, Digest, Tag};
 
-use super::derived::{self, Home};
+use super::derived::{self, ReleaseAddress};
 use super::{
-    Body, HubPublisher, HubReader, Listed, PlainFile, Progress, PublishOptions, Published,
+    Body, HubPublisher, HubReader, ListedAsset, PlainFile, Progress, PublishOptions, Published,
     ReadOnly, Receipt, Release, Upload,
 };
 
@@ -25,7 +25,7 @@ type Files = BTreeMap<AssetName, Vec<u8>>;
 pub struct MemoryHub {
     releases: Mutex<BTreeMap<Tag, Files>>,
     failure: Mutex<Option<Error>>,
-    questions: AtomicUsize,
+    reads: AtomicUsize,
 }
 
 impl MemoryHub {
@@ -40,8 +40,8 @@ impl MemoryHub {
     }
 
     /// The number of reads so far.
-    pub fn questions(&self) -> usize {
-        self.questions.load(Ordering::Relaxed)
+    pub fn reads(&self) -> usize {
+        self.reads.load(Ordering::Relaxed)
     }
 
     /// Stores a file without any checks, such as an asset without a sidecar, or a damaged sidecar.
@@ -55,8 +55,8 @@ impl MemoryHub {
         self.releases.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn ask<T>(&self, answer: impl FnOnce(&BTreeMap<Tag, Files>) -> Result<T>) -> Result<T> {
-        self.questions.fetch_add(1, Ordering::Relaxed);
+    fn read_with<T>(&self, answer: impl FnOnce(&BTreeMap<Tag, Files>) -> Result<T>) -> Result<T> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         let failure = self
             .failure
             .lock()
@@ -91,11 +91,12 @@ impl HubReader for MemoryHub {
     }
 
     fn sidecar(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Sidecar>> {
-        self.ask(|releases| sidecar(releases.get(tag), asset))
+        self.read_with(|releases| sidecar(releases.get(tag), asset))
     }
 
     fn fetch(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Body>> {
-        let bytes = self.ask(|all| Ok(all.get(tag).and_then(|files| files.get(asset)).cloned()))?;
+        let bytes =
+            self.read_with(|all| Ok(all.get(tag).and_then(|files| files.get(asset)).cloned()))?;
         Ok(bytes.map(|bytes| Body {
             size: Some(bytes.len() as u64),
             reader: Box::new(Cursor::new(bytes)),
@@ -104,11 +105,11 @@ impl HubReader for MemoryHub {
     }
 
     fn release(&self, tag: &Tag) -> Result<Option<Release>> {
-        self.ask(|releases| Ok(releases.get(tag).map(|files| listed(tag, files))))
+        self.read_with(|releases| Ok(releases.get(tag).map(|files| listed(tag, files))))
     }
 
     fn releases(&self) -> Result<Vec<Release>> {
-        self.ask(|all| Ok(all.iter().map(|(tag, files)| listed(tag, files)).collect()))
+        self.read_with(|all| Ok(all.iter().map(|(tag, files)| listed(tag, files)).collect()))
     }
 }
 
@@ -203,7 +204,7 @@ fn outcome(files: &Files, upload: &Upload<'_>, replace: bool) -> Result<Publishe
             None => Published::Added,
             Some(_) if replace => Published::Replaced,
             Some(bytes) if Digest::of(bytes) == ours.sha256 => Published::Added,
-            Some(_) => Published::Taken(None),
+            Some(_) => Published::NameTaken(None),
         });
     };
     let same_inputs = theirs.content.inputs == ours.content.inputs;
@@ -214,9 +215,9 @@ fn outcome(files: &Files, upload: &Upload<'_>, replace: bool) -> Result<Publishe
     } else if replace {
         Published::Replaced
     } else if same_inputs {
-        Published::Stands(Box::new(theirs))
+        Published::AlreadyPublished(Box::new(theirs))
     } else {
-        Published::Taken(Some(Box::new(theirs)))
+        Published::NameTaken(Some(Box::new(theirs)))
     })
 }
 
@@ -227,7 +228,7 @@ fn derive(files: &mut Files, tag: &Tag) -> Result<()> {
             sidecars.insert(name.clone(), found);
         }
     }
-    for (name, bytes) in derived::files(Home::default(), tag, &sidecars) {
+    for (name, bytes) in derived::files(ReleaseAddress::default(), tag, &sidecars) {
         files.insert(name.parse()?, bytes);
     }
     Ok(())
@@ -244,7 +245,7 @@ fn read(file: &camino::Utf8Path, sha256: &Digest) -> Result<Vec<u8>> {
 }
 
 fn listed(tag: &Tag, files: &Files) -> Release {
-    let asset = |(name, bytes): (&AssetName, &Vec<u8>)| Listed {
+    let asset = |(name, bytes): (&AssetName, &Vec<u8>)| ListedAsset {
         name: name.clone(),
         size: bytes.len() as u64,
         sha256: Some(Digest::of(bytes)),

@@ -30,7 +30,7 @@ pub use memory::MemoryHub;
 pub use publisher::{
     HubPublisher, PlainFile, Progress, PublishOptions, Published, ReadOnly, Receipt, Upload,
 };
-pub use reader::{Body, HubReader, Listed, Release};
+pub use reader::{Body, HubReader, ListedAsset, Release};
 
 /// An opened hub. Clones share it.
 #[derive(Clone)]

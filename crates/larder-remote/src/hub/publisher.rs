@@ -54,10 +54,10 @@ pub enum Published {
     Present,
     /// Another artifact of the same inputs was published first and is kept. The caller should adopt
     /// it, with a warning.
-    Stands(Box<Sidecar>),
+    AlreadyPublished(Box<Sidecar>),
     /// The name is used by an artifact of other inputs, or by bytes without a sidecar; nothing was
     /// written. The caller should publish under the suffixed name.
-    Taken(Option<Box<Sidecar>>),
+    NameTaken(Option<Box<Sidecar>>),
 }
 
 /// The result of publishing.
@@ -132,7 +132,7 @@ pub trait HubPublisher: Send + Sync {
     /// Publishes a project release: either all these files and the notes become visible, or nothing
     /// does. A file that is there with the same bytes is not written again; one with other bytes is
     /// an error unless `options.replace` is set. Creates no sidecars and no derived files. The
-    /// outcomes `Taken` and `Stands` do not occur.
+    /// outcomes `NameTaken` and `AlreadyPublished` do not occur.
     fn publish_project(
         &self,
         tag: &Tag,

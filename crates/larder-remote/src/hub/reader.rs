@@ -22,7 +22,7 @@ pub struct Body {
 
 /// An asset of a release as the hub lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedAsset {
     /// Its name.
     pub name: AssetName,
     /// Its size in bytes.
@@ -44,7 +44,7 @@ pub struct Release {
     /// Whether assets can no longer be added or replaced.
     pub immutable: bool,
     /// Its complete assets and sidecars, sorted by name.
-    pub assets: Vec<Listed>,
+    pub assets: Vec<ListedAsset>,
 }
 
 /// A store of releases that can be read.

@@ -146,9 +146,9 @@ fn the_first_published_stays_until_it_is_replaced() {
     for hub in packages.hubs() {
         assert_eq!(publish(&hub, &first, false), Published::Added);
         assert_eq!(publish(&hub, &first, false), Published::Present);
-        let stands = Published::Stands(Box::new(first.sidecar.clone()));
-        assert_eq!(publish(&hub, &second, false), stands);
-        let taken = Published::Taken(Some(Box::new(first.sidecar.clone())));
+        let already = Published::AlreadyPublished(Box::new(first.sidecar.clone()));
+        assert_eq!(publish(&hub, &second, false), already);
+        let taken = Published::NameTaken(Some(Box::new(first.sidecar.clone())));
         assert_eq!(publish(&hub, &other, false), taken);
         assert_eq!(content(&hub, &first.name).unwrap(), "first");
         assert_eq!(publish(&hub, &other, true), Published::Replaced);
@@ -217,7 +217,7 @@ fn the_hub_in_memory_fails_on_request() {
     assert_eq!(error.kind(), Kind::Unavailable);
     hub.fail(None);
     assert!(hub.fetch(&tag(), &package.name).unwrap().is_none());
-    assert_eq!(hub.questions(), 3);
+    assert_eq!(hub.reads(), 3);
     assert!(hub.ready().is_ok());
 }
 

@@ -37,11 +37,11 @@ pub fn find(bytes: &[u8], asset: &str, place: &str) -> Result<Vec<Stated>> {
         .map(str::trim)
         .filter(|line| !line.is_empty())
         .collect();
-    let exotic = ["b2", "b3", "blake", "sha3"]
+    let unsupported_algorithm = ["b2", "b3", "blake", "sha3"]
         .iter()
         .any(|word| file_words(place).any(|w| w.starts_with(word)));
     let by_length = |hex: &str| {
-        if exotic {
+        if unsupported_algorithm {
             Strength::Unknown
         } else {
             of_length(hex)
@@ -53,7 +53,7 @@ pub fn find(bytes: &[u8], asset: &str, place: &str) -> Result<Vec<Stated>> {
             continue;
         };
         match name {
-            Some(name) if same(name, asset) => ours.push((strength, hex)),
+            Some(name) if names_asset(name, asset) => ours.push((strength, hex)),
             Some(_) => others += 1,
             None => {}
         }
@@ -163,7 +163,7 @@ fn split(
 }
 
 /// Whether a listed path names the asset: the same name, possibly with folders before it.
-fn same(listed: &str, asset: &str) -> bool {
+fn names_asset(listed: &str, asset: &str) -> bool {
     let listed = listed.trim_matches(['"', '\'', '`']);
     listed == asset
         || listed

@@ -31,12 +31,12 @@ pub struct Fetched {
 }
 
 /// A file in a temporary folder. The folder is removed when this value is dropped.
-pub(super) struct Kept {
+pub(super) struct TempFile {
     pub(super) file: std::fs::File,
     pub(super) _folder: fs::Scratch,
 }
 
-impl Read for Kept {
+impl Read for TempFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.file.read(buffer)
     }

@@ -25,4 +25,4 @@ pub use checks::{Algorithm, Checks, Stated};
 pub use fetch::{describe, exists, fetch};
 pub use fetched::{Fetched, Publishers};
 pub use listing::{About, Listing, version_in};
-pub use newest::{Asking, Newest};
+pub use newest::{Newest, VersionLookup};

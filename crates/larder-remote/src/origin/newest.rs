@@ -20,9 +20,9 @@ use super::{npm, pypi, web};
 use larder_core::model::version_order::{self, compare, is_prerelease};
 
 /// The number of concurrent lookups.
-const AT_ONCE: usize = 8;
+const MAX_CONCURRENT: usize = 8;
 /// The placeholder for a version number when a template is rendered to find its other parts.
-const PROBE: &str = "7357.7358.7359";
+const PLACEHOLDER: &str = "7357.7358.7359";
 
 /// The newest version of a subsystem, or why it is not known.
 #[derive(Clone, Debug)]
@@ -65,13 +65,13 @@ impl Feed {
 type Answer = Result<Vec<String>>;
 
 /// Finds newest versions. Each place is read only once and its answer is shared.
-pub struct Asking<'a> {
+pub struct VersionLookup<'a> {
     publishers: Publishers<'a>,
     cancel: &'a Cancel,
     answers: Mutex<HashMap<Feed, Arc<OnceLock<Answer>>>>,
 }
 
-impl<'a> Asking<'a> {
+impl<'a> VersionLookup<'a> {
     /// Sends no request yet.
     pub fn new(publishers: Publishers<'a>, cancel: &'a Cancel) -> Self {
         Self {
@@ -88,7 +88,7 @@ impl<'a> Asking<'a> {
         let slots: Vec<OnceLock<Result<Newest>>> =
             subsystems.iter().map(|_| OnceLock::new()).collect();
         std::thread::scope(|scope| {
-            for _ in 0..AT_ONCE.min(subsystems.len()) {
+            for _ in 0..MAX_CONCURRENT.min(subsystems.len()) {
                 scope.spawn(|| {
                     while let Some(n) =
                         Some(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
@@ -99,10 +99,10 @@ impl<'a> Asking<'a> {
                 });
             }
         });
-        let unasked = || Err(Error::failed("the lookup of the newest version failed"));
+        let missing = || Err(Error::failed("the lookup of the newest version failed"));
         slots
             .into_iter()
-            .map(|slot| slot.into_inner().unwrap_or_else(unasked))
+            .map(|slot| slot.into_inner().unwrap_or_else(missing))
             .collect()
     }
 
@@ -124,14 +124,14 @@ impl<'a> Asking<'a> {
         let early = pre || is_prerelease(current);
         let mut candidates: Vec<String> = match &feed {
             Feed::Git(_) => {
-                let Some(probe) = Probe::of(subsystem, platform, series) else {
+                let Some(pattern) = TagPattern::of(subsystem, platform, series) else {
                     return Ok(Newest::Unknown(
                         "the recipe's tag does not contain the version".to_owned(),
                     ));
                 };
                 self.answer(&feed, platform)?
                     .iter()
-                    .filter_map(|tag| probe.version_in(tag))
+                    .filter_map(|tag| pattern.version_in(tag))
                     .collect()
             }
             // For releases, use the version that the registry itself marks as the newest.
@@ -290,7 +290,7 @@ fn tag_of(subsystem: &Subsystem, version: &Version, platform: Platform) -> Resul
 }
 
 /// Finds the version in a tag: the parts of a tag's template before and after the version.
-struct Probe {
+struct TagPattern {
     before: String,
     after: String,
     /// The text that the tag has in place of the version's dots.
@@ -299,9 +299,9 @@ struct Probe {
     lead: String,
 }
 
-impl Probe {
+impl TagPattern {
     fn of(subsystem: &Subsystem, platform: Platform, series: &str) -> Option<Self> {
-        let Ok(version) = format!("{series}{PROBE}").parse() else {
+        let Ok(version) = format!("{series}{PLACEHOLDER}").parse() else {
             return None;
         };
         // If the template can't be rendered with such a version, the pattern is unknown.
@@ -309,7 +309,7 @@ impl Probe {
             return None;
         };
         for dot in [".", "_", "-", ""] {
-            if let Some((before, after)) = tag.split_once(&PROBE.replace('.', dot)) {
+            if let Some((before, after)) = tag.split_once(&PLACEHOLDER.replace('.', dot)) {
                 let (before, lead) = match before.strip_suffix(series) {
                     Some(before) => (before, String::new()),
                     None => (before, series.to_owned()),
@@ -326,10 +326,10 @@ impl Probe {
     }
 
     fn version_in(&self, tag: &str) -> Option<String> {
-        let inside = tag
+        let version = tag
             .strip_prefix(self.before.as_str())?
             .strip_suffix(self.after.as_str())?;
-        Some(format!("{}{}", self.lead, inside.replace(self.dot, ".")))
+        Some(format!("{}{}", self.lead, version.replace(self.dot, ".")))
     }
 }
 
@@ -342,7 +342,7 @@ fn crate_versions(name: &str, tools: Tools<'_>) -> Answer {
         )));
     }
     let args = ["info", "--color", "never", "--quiet", "--", name].map(OsStr::new);
-    let said = tools
+    let output = tools
         .run(
             &["cargo"],
             &args,
@@ -352,22 +352,22 @@ fn crate_versions(name: &str, tools: Tools<'_>) -> Answer {
             Error::failed("cargo is not on PATH, but it is needed to list a crate's versions")
                 .hint("install Rust")
         })?;
-    if !said.status.success() {
+    if !output.status.success() {
         let what = format!("cargo could not list the versions of {name}");
-        let absent = said.err.contains("could not find");
+        let absent = output.err.contains("could not find");
         let error = if absent {
             Error::failed(what)
         } else {
             Error::unavailable(what)
         };
-        return Err(error.cause(said.last_words()));
+        return Err(error.cause(output.last_lines()));
     }
-    Ok(told_by_cargo(&said.out).into_iter().collect())
+    Ok(newest_from_cargo(&output.out).into_iter().collect())
 }
 
 /// Parses `version: 1.2.3`, or `version: 1.2.3 (latest 1.4.0)` if a project in the current folder
 /// uses an older version.
-fn told_by_cargo(text: &str) -> Option<String> {
+fn newest_from_cargo(text: &str) -> Option<String> {
     let line = text
         .lines()
         .find_map(|line| line.strip_prefix("version: "))?;
@@ -382,47 +382,49 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cargo_s_words_are_understood() {
+    fn the_output_of_cargo_is_parsed() {
         assert_eq!(
-            told_by_cargo("x #y\nversion: 15.2.0\nlicense: MIT\n").as_deref(),
+            newest_from_cargo("x #y\nversion: 15.2.0\nlicense: MIT\n").as_deref(),
             Some("15.2.0")
         );
         assert_eq!(
-            told_by_cargo("x\nversion: 1.2.3 (latest 1.4.0)\n").as_deref(),
+            newest_from_cargo("x\nversion: 1.2.3 (latest 1.4.0)\n").as_deref(),
             Some("1.4.0")
         );
         assert_eq!(
-            told_by_cargo("x\nversion: 1.2.3 (from ./x)\n").as_deref(),
+            newest_from_cargo("x\nversion: 1.2.3 (from ./x)\n").as_deref(),
             Some("1.2.3")
         );
-        assert_eq!(told_by_cargo("nothing"), None);
+        assert_eq!(newest_from_cargo("nothing"), None);
     }
 
     #[test]
     fn versions_are_found_in_tags() {
-        let probe = |before: &str, after: &str, dot, lead: &str| Probe {
+        let pattern = |before: &str, after: &str, dot, lead: &str| TagPattern {
             before: before.into(),
             after: after.into(),
             dot,
             lead: lead.into(),
         };
         assert_eq!(
-            probe("", "", ".", "").version_in("v1.2.3").as_deref(),
+            pattern("", "", ".", "").version_in("v1.2.3").as_deref(),
             Some("v1.2.3")
         );
         assert_eq!(
-            probe("jq-", "", ".", "").version_in("jq-1.7.1").as_deref(),
+            pattern("jq-", "", ".", "")
+                .version_in("jq-1.7.1")
+                .as_deref(),
             Some("1.7.1")
         );
-        assert_eq!(probe("jq-", "", ".", "").version_in("oniguruma-1"), None);
+        assert_eq!(pattern("jq-", "", ".", "").version_in("oniguruma-1"), None);
         assert_eq!(
-            probe("curl-", "", "_", "v")
+            pattern("curl-", "", "_", "v")
                 .version_in("curl-8_11_0")
                 .as_deref(),
             Some("v8.11.0")
         );
         assert_eq!(
-            probe("cli/", "/x", ".", "")
+            pattern("cli/", "/x", ".", "")
                 .version_in("cli/v1/x")
                 .as_deref(),
             Some("v1")

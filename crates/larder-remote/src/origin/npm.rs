@@ -8,12 +8,12 @@ use std::ffi::OsStr;
 
 use serde_json::Value;
 
-use crate::tool::{Said, Tools};
+use crate::tool::{ToolOutput, Tools};
 use larder_core::error::{Error, Result};
 use larder_core::fs::{self, IoContext};
 
 use super::checks::Stated;
-use super::fetched::{Fetched, Kept};
+use super::fetched::{Fetched, TempFile};
 
 /// The package to fetch.
 pub(super) struct Request<'a> {
@@ -50,8 +50,8 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
     let folder = fs::Scratch::new(tools.temp, "npm")?;
     let into = folder.path().as_ref();
     // Read the registry's statement and download the bytes at the same time.
-    let (told, packed) = std::thread::scope(|scope| {
-        let told = scope.spawn(|| ask_statements.then(|| view(&spec, tools)).transpose());
+    let (viewed, packed) = std::thread::scope(|scope| {
+        let viewed = scope.spawn(|| ask_statements.then(|| view(&spec, tools)).transpose());
         let args = [
             OsStr::new("pack"),
             OsStr::new("--ignore-scripts"),
@@ -64,7 +64,8 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
         ];
         let packed = npm(&args, tools);
         (
-            told.join()
+            viewed
+                .join()
                 .unwrap_or_else(|_| Err(Error::failed("cannot run npm"))),
             packed,
         )
@@ -73,26 +74,26 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
     if !packed.status.success() {
         return absent_or_error(&packed, &coordinate);
     }
-    if let Some(other) = told_version(&packed.out).filter(|found| found != version) {
+    if let Some(other) = packed_version(&packed.out).filter(|found| found != version) {
         return Err(
             Error::failed(format!("npm resolved {spec} to version {other}"))
                 .hint("write the whole version in versions.yml: major.minor.patch"),
         );
     }
-    let stated = match told? {
+    let stated = match viewed? {
         None => Vec::new(),
-        Some(told) if told.status.success() => integrity(&told.out),
-        Some(told) => return absent_or_error(&told, &coordinate),
+        Some(viewed) if viewed.status.success() => integrity(&viewed.out),
+        Some(viewed) => return absent_or_error(&viewed, &coordinate),
     };
     let Some(file_name) = fs::list(folder.path())?.into_iter().next() else {
         return Err(
             Error::failed(format!("npm wrote no package to {}", folder.path()))
-                .cause(packed.last_words()),
+                .cause(packed.last_lines()),
         );
     };
     let file = fs::open(folder.path().join(&file_name))?;
     let size = file.metadata().at("look at", folder.path())?.len();
-    let reader = Box::new(Kept {
+    let reader = Box::new(TempFile {
         file,
         _folder: folder,
     });
@@ -109,16 +110,16 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
 pub(super) fn exists(package: &str, version: &str, tools: Tools<'_>) -> Result<bool> {
     check(package, version)?;
     let spec = format!("{package}@{version}");
-    let said = view(&spec, tools)?;
-    if !said.status.success() {
-        return absent_or_error(&said, &format!("npm:{spec}")).map(|found| found.is_some());
+    let output = view(&spec, tools)?;
+    if !output.status.success() {
+        return absent_or_error(&output, &format!("npm:{spec}")).map(|found| found.is_some());
     }
     // For a version that does not exist, npm succeeds and prints nothing.
-    Ok(!said.out.trim().is_empty())
+    Ok(!output.out.trim().is_empty())
 }
 
 /// Reads what the registry states for a version of a package.
-fn view(spec: &str, tools: Tools<'_>) -> Result<Said> {
+fn view(spec: &str, tools: Tools<'_>) -> Result<ToolOutput> {
     let args = [
         "view",
         "--json",
@@ -134,7 +135,7 @@ fn view(spec: &str, tools: Tools<'_>) -> Result<Said> {
 /// The versions of a package, starting with the one that its publisher marks as the latest.
 pub(super) fn versions(package: &str, tools: Tools<'_>) -> Result<Vec<String>> {
     check(package, "0.0.0")?;
-    let said = npm(
+    let output = npm(
         &[
             "view",
             "--json",
@@ -147,13 +148,13 @@ pub(super) fn versions(package: &str, tools: Tools<'_>) -> Result<Vec<String>> {
         .map(OsStr::new),
         tools,
     )?;
-    if !said.status.success() {
-        absent_or_error(&said, &format!("npm:{package}"))?;
+    if !output.status.success() {
+        absent_or_error(&output, &format!("npm:{package}"))?;
         return Err(Error::failed(format!(
             "the npm registry has no package {package}"
         )));
     }
-    let value: Value = serde_json::from_str(&said.out).unwrap_or_default();
+    let value: Value = serde_json::from_str(&output.out).unwrap_or_default();
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let all = match value.get("versions") {
         Some(Value::Array(all)) => all.iter().filter_map(text).collect(),
@@ -168,7 +169,7 @@ pub(super) fn versions(package: &str, tools: Tools<'_>) -> Result<Vec<String>> {
         .collect())
 }
 
-fn npm(args: &[&OsStr], tools: Tools<'_>) -> Result<Said> {
+fn npm(args: &[&OsStr], tools: Tools<'_>) -> Result<ToolOutput> {
     tools.run(&[NPM], args, VARS)?.ok_or_else(|| {
         Error::failed("npm is not on PATH, but an `npm:` upstream needs it")
             .hint("install Node.js, or use another upstream")
@@ -187,7 +188,7 @@ fn integrity(json: &str) -> Vec<Stated> {
 }
 
 /// The version that `npm pack --json` reports.
-fn told_version(json: &str) -> Option<String> {
+fn packed_version(json: &str) -> Option<String> {
     let value: Value = serde_json::from_str(json).ok()?;
     let first = value
         .get(0)
@@ -196,23 +197,23 @@ fn told_version(json: &str) -> Option<String> {
 }
 
 /// Classifies an error code of npm: absent, or an error with a kind.
-fn absent_or_error(said: &Said, coordinate: &str) -> Result<Option<Fetched>> {
-    let value: Value = serde_json::from_str(&said.out).unwrap_or_default();
-    let told = |key: &str| {
+fn absent_or_error(output: &ToolOutput, coordinate: &str) -> Result<Option<Fetched>> {
+    let value: Value = serde_json::from_str(&output.out).unwrap_or_default();
+    let field = |key: &str| {
         value
             .pointer(&format!("/error/{key}"))
             .and_then(Value::as_str)
     };
     let from_words = || {
-        let line = said
+        let line = output
             .err
             .lines()
             .find_map(|line| line.split_once("code ").map(|(_, code)| code.trim()));
         line.unwrap_or_default()
     };
-    let code = told("code").unwrap_or_else(from_words);
-    let why = told("summary").map_or_else(
-        || said.last_words(),
+    let code = field("code").unwrap_or_else(from_words);
+    let why = field("summary").map_or_else(
+        || output.last_lines(),
         |text| {
             text.split(' ')
                 .map(crate::http::redact)
@@ -307,11 +308,11 @@ mod tests {
         assert_eq!(integrity(&many), integrity(one));
         assert!(integrity("").is_empty());
         assert_eq!(
-            told_version(r#"[{"id": "a@1.2.3", "version": "1.2.3"}]"#).as_deref(),
+            packed_version(r#"[{"id": "a@1.2.3", "version": "1.2.3"}]"#).as_deref(),
             Some("1.2.3")
         );
         assert_eq!(
-            told_version(r#"{"a": {"version": "1.2.3"}}"#).as_deref(),
+            packed_version(r#"{"a": {"version": "1.2.3"}}"#).as_deref(),
             Some("1.2.3")
         );
     }

@@ -9,13 +9,13 @@ use std::ffi::OsStr;
 use camino::Utf8Path;
 use serde_json::Value;
 
-use crate::tool::{Said, Tools};
+use crate::tool::{ToolOutput, Tools};
 use larder_core::error::{Error, Result};
 use larder_core::fs::{self, IoContext};
 use larder_core::model::{Arch, Libc, Os, Platform};
 
 use super::checks::{Algorithm, Stated};
-use super::fetched::{Fetched, Kept};
+use super::fetched::{Fetched, TempFile};
 
 /// The package to fetch.
 pub(super) struct Request<'a> {
@@ -62,8 +62,8 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
     let tags = tags(&platform);
     let common = wheels_for(&tags);
     // Read the index's statement and download the bytes at the same time.
-    let (told, got) = std::thread::scope(|scope| {
-        let told = scope.spawn(|| {
+    let (report, downloaded) = std::thread::scope(|scope| {
+        let report = scope.spawn(|| {
             if !ask_statements {
                 return Ok(None);
             }
@@ -75,31 +75,34 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
         args.push(into.as_os_str());
         args.extend(&common);
         args.extend([OsStr::new("--"), OsStr::new(&spec)]);
-        let got = pip(&args, tools);
+        let downloaded = pip(&args, tools);
         (
-            told.join()
+            report
+                .join()
                 .unwrap_or_else(|_| Err(Error::failed("cannot run pip"))),
-            got,
+            downloaded,
         )
     });
-    let got = got?;
-    if !got.status.success() {
-        return absent_or_error(&got, &coordinate);
+    let downloaded = downloaded?;
+    if !downloaded.status.success() {
+        return absent_or_error(&downloaded, &coordinate);
     }
     // An old pip can't write a report. Then only the check that pip itself made is available.
-    let stated = match told? {
-        Some(told) if told.status.success() => digest(&fs::read(folder.path().join(REPORT))?),
-        Some(told) if !told.err.contains("no such option") => {
-            return absent_or_error(&told, &coordinate);
+    let stated = match report? {
+        Some(report) if report.status.success() => digest(&fs::read(folder.path().join(REPORT))?),
+        Some(report) if !report.err.contains("no such option") => {
+            return absent_or_error(&report, &coordinate);
         }
         _ => Vec::new(),
     };
     let Some(file_name) = fs::list(&into)?.into_iter().next() else {
-        return Err(Error::failed(format!("pip wrote no wheel of {spec}")).cause(got.last_words()));
+        return Err(
+            Error::failed(format!("pip wrote no wheel of {spec}")).cause(downloaded.last_lines())
+        );
     };
     let file = fs::open(into.join(&file_name))?;
     let size = file.metadata().at("look at", &into)?.len();
-    let reader = Box::new(Kept {
+    let reader = Box::new(TempFile {
         file,
         _folder: folder,
     });
@@ -123,12 +126,12 @@ pub(super) fn exists(
     let spec = format!("{package}=={version}");
     let folder = fs::Scratch::new(tools.temp, "pypi")?;
     let tags = tags(&platform);
-    let said = resolve(&spec, &wheels_for(&tags), folder.path(), tools)?;
+    let output = resolve(&spec, &wheels_for(&tags), folder.path(), tools)?;
     // An old pip can't check without downloading: assume that it exists; the download will show it.
-    if said.status.success() || said.err.contains("no such option") {
+    if output.status.success() || output.err.contains("no such option") {
         return Ok(true);
     }
-    absent_or_error(&said, &format!("pypi:{spec}")).map(|found| found.is_some())
+    absent_or_error(&output, &format!("pypi:{spec}")).map(|found| found.is_some())
 }
 
 /// Options that select wheels for these platforms, independent of the machine that pip runs on.
@@ -152,7 +155,12 @@ fn wheels_for(tags: &[String]) -> Vec<&OsStr> {
 const REPORT: &str = "report.json";
 
 /// Runs pip to find what it would install, and the digest that the index states.
-fn resolve(spec: &str, wheels: &[&OsStr], folder: &Utf8Path, tools: Tools<'_>) -> Result<Said> {
+fn resolve(
+    spec: &str,
+    wheels: &[&OsStr],
+    folder: &Utf8Path,
+    tools: Tools<'_>,
+) -> Result<ToolOutput> {
     let (into, report) = (folder.join("resolved"), folder.join(REPORT));
     let mut args: Vec<&OsStr> = [
         "install",
@@ -188,14 +196,14 @@ pub(super) fn versions(package: &str, platform: Platform, tools: Tools<'_>) -> R
     }
     args.extend(["--", package]);
     let args: Vec<&OsStr> = args.into_iter().map(OsStr::new).collect();
-    let said = pip(&args, tools)?;
-    if !said.status.success() {
-        absent_or_error(&said, &format!("pypi:{package}"))?;
+    let output = pip(&args, tools)?;
+    if !output.status.success() {
+        absent_or_error(&output, &format!("pypi:{package}"))?;
         return Err(Error::failed(format!(
             "the Python package index has no wheel of {package} for {platform}"
         )));
     }
-    let line = said
+    let line = output
         .out
         .lines()
         .find_map(|line| line.trim().strip_prefix("Available versions:"))
@@ -208,10 +216,10 @@ pub(super) fn versions(package: &str, platform: Platform, tools: Tools<'_>) -> R
         .collect())
 }
 
-fn pip(args: &[&OsStr], tools: Tools<'_>) -> Result<Said> {
+fn pip(args: &[&OsStr], tools: Tools<'_>) -> Result<ToolOutput> {
     for program in PIPS {
         match tools.run(program, args, VARS)? {
-            Some(said) if !said.err.contains("No module named pip") => return Ok(said),
+            Some(output) if !output.err.contains("No module named pip") => return Ok(output),
             _ => {}
         }
     }
@@ -239,8 +247,8 @@ fn digest(report: &[u8]) -> Vec<Stated> {
 
 /// Classifies pip's output: absent, or an error with a kind. pip reports every failure as "no
 /// matching distribution", and the reason only under `-vv`.
-fn absent_or_error(said: &Said, coordinate: &str) -> Result<Option<Fetched>> {
-    let words = format!("{}\n{}", said.out, said.err);
+fn absent_or_error(output: &ToolOutput, coordinate: &str) -> Result<Option<Fetched>> {
+    let words = format!("{}\n{}", output.out, output.err);
     let says = |texts: &[&str]| texts.iter().any(|text| words.contains(text));
     let why = || {
         let mut telling = words
@@ -248,7 +256,7 @@ fn absent_or_error(said: &Said, coordinate: &str) -> Result<Option<Fetched>> {
             .map(str::trim)
             .filter(|line| line.contains("Could not fetch") || line.starts_with("ERROR"));
         telling.next_back().map_or_else(
-            || said.last_words(),
+            || output.last_lines(),
             |line| {
                 line.split(' ')
                     .map(crate::http::redact)

@@ -18,18 +18,18 @@ use larder_process::{Captured, Command, Ended};
 mod tests;
 
 /// The time limit for one call, such as the download of a package.
-const PATIENCE: Duration = Duration::from_mins(15);
+const TIMEOUT: Duration = Duration::from_mins(15);
 
 /// A program's exit status and output.
-pub(crate) struct Said {
+pub(crate) struct ToolOutput {
     pub(crate) status: ExitStatus,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-impl Said {
+impl ToolOutput {
     /// The last lines of stderr, for use as the cause of an error. Urls are redacted.
-    pub(crate) fn last_words(&self) -> String {
+    pub(crate) fn last_lines(&self) -> String {
         let lines: Vec<&str> = self
             .err
             .lines()
@@ -52,14 +52,18 @@ fn redact_word(word: &str) -> String {
 }
 
 /// Runs a command until it ends; `None` if the program does not exist.
-pub(crate) fn ask(command: Command, called: &str, cancel: &Cancel) -> Result<Option<Said>> {
-    let Captured { ended, out, err } = command.timeout(PATIENCE).capture(cancel)?;
+pub(crate) fn run_tool(
+    command: Command,
+    called: &str,
+    cancel: &Cancel,
+) -> Result<Option<ToolOutput>> {
+    let Captured { ended, out, err } = command.timeout(TIMEOUT).capture(cancel)?;
     match ended {
-        Ended::Exited(status) => Ok(Some(Said { status, out, err })),
+        Ended::Exited(status) => Ok(Some(ToolOutput { status, out, err })),
         Ended::NotFound(_) => Ok(None),
         Ended::TimedOut => Err(Error::unavailable(format!(
             "{called} did not end within {} minutes",
-            PATIENCE.as_secs() / 60
+            TIMEOUT.as_secs() / 60
         ))),
     }
 }
@@ -90,7 +94,7 @@ impl<'a> Tools<'a> {
         program: &[&str],
         args: &[&OsStr],
         vars: &[(&str, &str)],
-    ) -> Result<Option<Said>> {
+    ) -> Result<Option<ToolOutput>> {
         // Only larder itself may use larder's token.
         let mut environment = self.environment.without(variables::GITHUB_TOKEN);
         for (name, value) in vars {
@@ -101,6 +105,6 @@ impl<'a> Tools<'a> {
         let command = Command::new(program[0], environment)
             .args(&program[1..])
             .args(args);
-        ask(command, &program.join(" "), self.cancel)
+        run_tool(command, &program.join(" "), self.cancel)
     }
 }

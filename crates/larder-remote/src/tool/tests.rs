@@ -170,13 +170,13 @@ fn clients_get_defaults_where_the_user_set_nothing() {
     let cancel = Cancel::new();
     let tools = Tools::new(&settings, &cancel);
     let vars = [("A", "default"), ("GH_TOKEN", "default")];
-    let said = tools
+    let output = tools
         .run(&["client", "-m"], &[OsStr::new("view")], &vars)
         .unwrap()
         .unwrap();
-    assert_eq!(said.status.code(), Some(2));
-    assert_eq!(said.out, "-m view A=default GH_TOKEN=theirs ours= B=\n");
-    let last = said.last_words();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.out, "-m view A=default GH_TOKEN=theirs ours= B=\n");
+    let last = output.last_lines();
     assert!(
         last.starts_with("get https://")
             && last.contains("registry.example")

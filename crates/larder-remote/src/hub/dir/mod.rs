@@ -20,8 +20,8 @@ use larder_core::fs::{self, IoContext};
 use larder_core::model::{AssetName, Tag};
 
 use super::{
-    Body, HubPublisher, HubReader, Listed, PlainFile, Progress, PublishOptions, ReadOnly, Receipt,
-    Release, Upload,
+    Body, HubPublisher, HubReader, ListedAsset, PlainFile, Progress, PublishOptions, ReadOnly,
+    Receipt, Release, Upload,
 };
 
 /// A hub in a folder.
@@ -93,7 +93,7 @@ impl HubReader for DirHub {
             if let Some(meta) =
                 fs::stat(dir.join(name.as_str()))?.filter(std::fs::Metadata::is_file)
             {
-                assets.push(Listed {
+                assets.push(ListedAsset {
                     name,
                     size: meta.len(),
                     sha256: None,

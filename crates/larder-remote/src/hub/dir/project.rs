@@ -26,7 +26,7 @@ pub(super) fn publish(
     let dir = root.join(tag.as_str());
     let _lock = Lock::take(root);
     if fs::list(&dir)?.is_empty() {
-        appear(root, &dir, files, notes, progress)?;
+        publish_new(root, &dir, files, notes, progress)?;
         return Ok(files.iter().map(|_| Published::Added).collect());
     }
     let found = files
@@ -54,17 +54,17 @@ pub(super) fn publish(
             size,
         } = file;
         if *published != Published::Present {
-            stage(&dir, file, sha256, *size, progress)?.replace(&dir.join(name.as_str()))?;
+            stage(&dir, file, sha256, *size, progress)?.rename_over(&dir.join(name.as_str()))?;
         }
     }
     if fs::read_text_opt(dir.join(NOTES))?.as_deref() != Some(notes) {
-        stage_bytes(&dir, notes.as_bytes())?.replace(&dir.join(NOTES))?;
+        stage_bytes(&dir, notes.as_bytes())?.rename_over(&dir.join(NOTES))?;
     }
     Ok(found)
 }
 
 /// Publishes a new release with one rename, so that it becomes visible as a whole.
-fn appear(
+fn publish_new(
     root: &Utf8Path,
     dir: &Utf8Path,
     files: &[PlainFile<'_>],
@@ -85,9 +85,9 @@ fn appear(
         size,
     } in files
     {
-        stage(staged, file, sha256, *size, progress)?.keep(&staged.join(name.as_str()))?;
+        stage(staged, file, sha256, *size, progress)?.rename_new(&staged.join(name.as_str()))?;
     }
-    stage_bytes(staged, notes.as_bytes())?.keep(&staged.join(NOTES))?;
+    stage_bytes(staged, notes.as_bytes())?.rename_new(&staged.join(NOTES))?;
     fs::rename(staged, dir)?;
     fs::sync_dir(root)
 }

@@ -64,8 +64,8 @@ fn publish_one(
         let size = fs::stat(&asset)?.map(|meta| meta.len());
         match (existing, size) {
             (None, None) => {
-                if stage(dir, upload.file, &ours.sha256, ours.size, progress)?.keep(&asset)?
-                    && stage_bytes(dir, text.as_bytes())?.keep(&sidecar)?
+                if stage(dir, upload.file, &ours.sha256, ours.size, progress)?.rename_new(&asset)?
+                    && stage_bytes(dir, text.as_bytes())?.rename_new(&sidecar)?
                 {
                     return Ok(Published::Added);
                 }
@@ -74,13 +74,13 @@ fn publish_one(
             (None, Some(size)) => {
                 let same = size == ours.size && digest(&asset)? == ours.sha256;
                 if same && !replace {
-                    if stage_bytes(dir, text.as_bytes())?.keep(&sidecar)? {
+                    if stage_bytes(dir, text.as_bytes())?.rename_new(&sidecar)? {
                         return Ok(Published::Added);
                     }
                 } else if replace {
                     return replace_pair(dir, upload, &text, progress);
                 } else {
-                    return Ok(Published::Taken(None));
+                    return Ok(Published::NameTaken(None));
                 }
             }
             (Some(there), size) => {
@@ -100,9 +100,9 @@ fn publish_one(
                         replace_pair(dir, upload, &text, progress)
                     }
                     (false, _, false) if there.content.inputs == ours.content.inputs => {
-                        Ok(Published::Stands(Box::new(there)))
+                        Ok(Published::AlreadyPublished(Box::new(there)))
                     }
-                    (false, _, false) => Ok(Published::Taken(Some(Box::new(there)))),
+                    (false, _, false) => Ok(Published::NameTaken(Some(Box::new(there)))),
                 };
             }
         }
@@ -126,8 +126,8 @@ fn replace_pair(
         progress,
     )?;
     let next = dir.join(format!("{NEXT}{}", upload.name.sidecar()));
-    stage_bytes(dir, text.as_bytes())?.replace(&next)?;
-    bytes.replace(&dir.join(upload.name.as_str()))?;
+    stage_bytes(dir, text.as_bytes())?.rename_over(&next)?;
+    bytes.rename_over(&dir.join(upload.name.as_str()))?;
     fs::rename(&next, dir.join(upload.name.sidecar().as_str()))?;
     fs::sync_dir(dir)?;
     Ok(Published::Replaced)

@@ -6,7 +6,7 @@ use std::fs::File;
 use camino::Utf8Path;
 
 use super::stage::stage_bytes;
-use crate::hub::derived::{self, Home};
+use crate::hub::derived::{self, ReleaseAddress};
 use crate::hub::reader::MAX_SIDECAR;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::Sidecar;
@@ -80,14 +80,14 @@ pub(super) fn derive(dir: &Utf8Path, tag: &Tag) -> Result<()> {
         if sidecars.is_empty() {
             return Ok(());
         }
-        let wanted = derived::files(Home::default(), tag, &sidecars);
+        let wanted = derived::files(ReleaseAddress::default(), tag, &sidecars);
         if written.as_ref() == Some(&wanted) {
             return Ok(());
         }
         for (name, bytes) in &wanted {
             let path = dir.join(name);
             if fs::read_opt(&path)?.as_deref() != Some(bytes.as_slice()) {
-                stage_bytes(dir, bytes)?.replace(&path)?;
+                stage_bytes(dir, bytes)?.rename_over(&path)?;
             }
         }
         written = Some(wanted);

@@ -37,7 +37,7 @@ impl Staged {
     }
 
     /// Renames the file to `path` unless a file is already there; returns whether it was renamed.
-    pub(super) fn keep(self, path: &Utf8Path) -> Result<bool> {
+    pub(super) fn rename_new(self, path: &Utf8Path) -> Result<bool> {
         match self.0.persist_noclobber(path) {
             Ok(_) => fs::sync_dir(fs::parent(path.as_std_path())).map(|()| true),
             Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
@@ -46,7 +46,7 @@ impl Staged {
     }
 
     /// Renames the file to `path`, replacing any file there.
-    pub(super) fn replace(self, path: &Utf8Path) -> Result<()> {
+    pub(super) fn rename_over(self, path: &Utf8Path) -> Result<()> {
         self.0
             .persist(path)
             .map_err(|e| fs::io_error("write", path, &e.error))?;

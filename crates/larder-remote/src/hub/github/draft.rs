@@ -30,9 +30,9 @@ pub(super) fn finalize(releases: &Releases, sidecars: &Sidecars, tag: &Tag) -> R
                 .into());
         }
         release = derive(session, sidecars, release)?;
-        replace::sweep(session, &release, |_| true)?;
+        replace::remove_leftovers(session, &release, |_| true)?;
         audit(session, sidecars, &release)?;
-        session.tidy(&release, &BTreeMap::new())?;
+        session.delete_redundant_drafts(&release, &BTreeMap::new())?;
         // Cache releases never become the latest release; project releases, which have no sidecars,
         // may.
         let cache = !pairs(session.api(), sidecars, &release)?.is_empty();

@@ -41,7 +41,7 @@ use list::Releases;
 /// A hub in the releases of one repository.
 pub struct GitHubHub {
     releases: Releases,
-    memory: read::Memory,
+    read_state: read::ReadState,
     sidecars: sidecars::Sidecars,
 }
 
@@ -50,7 +50,7 @@ impl GitHubHub {
     pub fn new(repo: &str, client: Client, config: GitHubConfig) -> Self {
         Self {
             releases: Releases::new(Api::new(repo, client, config, Login::Always)),
-            memory: read::Memory::default(),
+            read_state: read::ReadState::default(),
             sidecars: sidecars::Sidecars::default(),
         }
     }
@@ -89,16 +89,16 @@ impl HubReader for GitHubHub {
     }
 
     fn sidecar(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Sidecar>> {
-        read::sidecar(self.api(), &self.memory, tag, asset)
+        read::sidecar(self.api(), &self.read_state, tag, asset)
     }
 
     fn fetch(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Body>> {
-        read::fetch(self.api(), &self.memory, tag, asset)
+        read::fetch(self.api(), &self.read_state, tag, asset)
     }
 
     fn release(&self, tag: &Tag) -> Result<Option<Release>> {
         if let Some(published) = self.api().by_tag(tag.as_str())? {
-            return Ok(view::shown(&published));
+            return Ok(view::to_hub_release(&published));
         }
         // Drafts are only in the list. Reading it also distinguishes a missing repository from a
         // missing release.
@@ -107,20 +107,22 @@ impl HubReader for GitHubHub {
             .all()?
             .into_iter()
             .filter(|release| release.tag == tag.as_str());
-        Ok(view::canonical(same).as_ref().and_then(view::shown))
+        Ok(view::choose_release(same)
+            .as_ref()
+            .and_then(view::to_hub_release))
     }
 
     fn releases(&self) -> Result<Vec<Release>> {
         let mut by_tag: BTreeMap<String, github::Release> = BTreeMap::new();
         for release in self.releases.all()? {
             let kept = match by_tag.remove(&release.tag) {
-                Some(other) => view::canonical([other, release]),
+                Some(other) => view::choose_release([other, release]),
                 None => Some(release),
             };
             by_tag.extend(kept.map(|release| (release.tag.clone(), release)));
         }
-        let shown = by_tag.values().filter_map(view::shown).collect();
-        self.memory.remember(by_tag.into_values());
+        let shown = by_tag.values().filter_map(view::to_hub_release).collect();
+        self.read_state.remember(by_tag.into_values());
         Ok(shown)
     }
 }
@@ -144,7 +146,7 @@ impl HubPublisher for GitHubHub {
         progress: Progress<'_>,
     ) -> Result<Receipt> {
         self.require_token()?;
-        self.memory.forget(tag);
+        self.read_state.forget(tag);
         let receipt = publish::publish(
             &self.releases,
             &self.sidecars,
@@ -153,7 +155,7 @@ impl HubPublisher for GitHubHub {
             options,
             progress,
         );
-        self.memory.forget(tag);
+        self.read_state.forget(tag);
         receipt
     }
 
@@ -166,13 +168,13 @@ impl HubPublisher for GitHubHub {
         progress: Progress<'_>,
     ) -> Result<Receipt> {
         self.require_token()?;
-        self.memory.forget(tag);
+        self.read_state.forget(tag);
         project::publish(&self.releases, tag, files, notes, options, progress)
     }
 
     fn finalize(&self, tag: &Tag) -> Result<()> {
         self.require_token()?;
-        self.memory.forget(tag);
+        self.read_state.forget(tag);
         draft::finalize(&self.releases, &self.sidecars, tag)
     }
 

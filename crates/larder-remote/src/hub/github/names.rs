@@ -9,17 +9,17 @@ const TEMPORARY: &str = ".new";
 
 /// The temporary name of an asset whose final name is `name`. It contains the digest of the
 /// content, so that a later run recognises bytes that it need not upload again.
-pub(super) fn temporary(name: &str, content: &Digest) -> String {
+pub(super) fn temporary_name(name: &str, content: &Digest) -> String {
     format!("{name}.{}{TEMPORARY}", content.short())
 }
 
 /// Whether a name is a temporary name.
 pub(super) fn is_temporary(name: &str) -> bool {
-    target(name).is_some()
+    final_name(name).is_some()
 }
 
 /// The final name of an asset with a temporary name; `None` if the name is not temporary.
-pub(super) fn target(name: &str) -> Option<&str> {
+pub(super) fn final_name(name: &str) -> Option<&str> {
     let (name, short) = name.strip_suffix(TEMPORARY)?.rsplit_once('.')?;
     is_short_hex(short).then_some(name)
 }
@@ -37,9 +37,9 @@ mod tests {
     #[test]
     fn temporary_names_are_names_and_recognised() {
         let digest = Digest::of(b"x");
-        let name = temporary("arc-linux-amd64.tar.gz", &digest);
+        let name = temporary_name("arc-linux-amd64.tar.gz", &digest);
         assert!(name.parse::<AssetName>().is_ok());
-        assert_eq!(target(&name), Some("arc-linux-amd64.tar.gz"));
+        assert_eq!(final_name(&name), Some("arc-linux-amd64.tar.gz"));
         for other in [
             "arc.tar.gz",
             "x.new",

@@ -27,7 +27,7 @@ pub(super) fn publish(
     let mut results: Vec<Option<Published>> = vec![None; files.len()];
     let done = session.run(|session| round(session, files, notes, options, &mut results));
     let (staged, url) = done.map_err(|stop| match stop {
-        stop @ (Stop::Fatal(_) | Stop::Again(_)) => stop.into(),
+        stop @ (Stop::Fatal(_) | Stop::Retry(_)) => stop.into(),
         Stop::Immutable(error) => error
             .context(format!(
                 "the release {tag} is immutable: nothing can be added or replaced"
@@ -69,7 +69,7 @@ fn round(
         };
         let present = release.asset(name.as_str());
         if let Some(there) = present
-            && session.same(there, *size, sha256)?
+            && session.has_bytes(there, *size, sha256)?
         {
             result.get_or_insert(Published::Present);
             continue;
@@ -84,7 +84,7 @@ fn round(
         match present {
             Some(broken) if !broken.is_whole() => {
                 session.delete(broken.id)?;
-                session.put(&release, item)?;
+                session.upload(&release, item)?;
                 *result = Some(Published::Added);
             }
             // A draft's assets are not visible to readers, so they may be replaced.
@@ -101,13 +101,14 @@ fn round(
                 .into());
             }
             None => {
-                session.put(&release, item)?;
+                session.upload(&release, item)?;
                 *result = Some(Published::Added);
             }
         }
     }
     if session.wrote {
-        release = session.look_until(release.id, files.iter().map(|file| file.name.as_str()))?;
+        release =
+            session.wait_until_visible(release.id, files.iter().map(|file| file.name.as_str()))?;
         for PlainFile {
             name,
             file: _,
@@ -116,16 +117,16 @@ fn round(
         } in files
         {
             let right = match release.asset(name.as_str()) {
-                Some(there) => session.same(there, *size, sha256)?,
+                Some(there) => session.has_bytes(there, *size, sha256)?,
                 None => false,
             };
             if !right {
-                return Err(Stop::Again(Error::unavailable(format!(
+                return Err(Stop::Retry(Error::unavailable(format!(
                     "{name} changed while it was published"
                 ))));
             }
         }
-        replace::sweep(session, &release, |name| {
+        replace::remove_leftovers(session, &release, |name| {
             files.iter().any(|file| file.name.as_str() == name)
         })?;
     }
@@ -134,7 +135,7 @@ fn round(
             .iter()
             .map(|file| (file.name.to_string(), file.sha256))
             .collect();
-        session.tidy(&release, &digests)?;
+        session.delete_redundant_drafts(&release, &digests)?;
         if options.stage {
             return Ok((true, release.page));
         }

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::list::Releases;
 use super::session::{Session, Stop};
 use super::sidecars::{Sidecars, audit, derive};
-use super::upload::{Found, add, find, keep};
+use super::upload::{Found, find, outcome_if_immutable, write_missing};
 use super::{names, replace};
 use crate::hub::{Progress, PublishOptions, Published, Receipt, Upload};
 use larder_core::error::{Error, Result};
@@ -20,15 +20,15 @@ use larder_core::model::{Digest, Tag};
 const TOO_LARGE: u64 = 2 << 30;
 
 /// What is to be published: the input of every round.
-struct Order<'a> {
+struct RoundInput<'a> {
     sidecars: &'a Sidecars,
     uploads: &'a [Upload<'a>],
     options: PublishOptions,
     /// Whether the release is for one late upload only, so that its draft is published at once.
-    solo: bool,
+    single_upload: bool,
     /// Whether a write was refused because the release is immutable, even if the API does not mark
     /// it so.
-    locked: bool,
+    immutable: bool,
 }
 
 /// Publishes uploads under a tag.
@@ -50,15 +50,15 @@ pub(super) fn publish(
         ))
         .hint("leave out files that can be downloaded from elsewhere, or use another hub"));
     }
-    let mut order = Order {
+    let mut input = RoundInput {
         sidecars,
         uploads,
         options,
-        solo: false,
-        locked: false,
+        single_upload: false,
+        immutable: false,
     };
     let mut results: Vec<Option<Published>> = vec![None; uploads.len()];
-    let (staged, page) = run(releases, tag, progress, &mut order, &mut results)?;
+    let (staged, page) = run(releases, tag, progress, &mut input, &mut results)?;
     let mut receipt = Receipt {
         assets: Vec::new(),
         staged,
@@ -71,15 +71,15 @@ pub(super) fn publish(
         }
         // The release is immutable and does not contain this upload, which gets its own release.
         let late = tag.suffixed(&upload.sidecar.content.inputs);
-        let mut order = Order {
+        let mut input = RoundInput {
             sidecars,
             uploads: std::slice::from_ref(upload),
             options,
-            solo: true,
-            locked: false,
+            single_upload: true,
+            immutable: false,
         };
         let mut result = vec![None];
-        let (staged, _) = run(releases, &late, progress, &mut order, &mut result)?;
+        let (staged, _) = run(releases, &late, progress, &mut input, &mut result)?;
         receipt.staged |= staged;
         match result.pop().flatten() {
             Some(published) => receipt.assets.push((late, published)),
@@ -99,14 +99,14 @@ fn run(
     releases: &Releases,
     tag: &Tag,
     progress: Progress<'_>,
-    order: &mut Order<'_>,
+    input: &mut RoundInput<'_>,
     results: &mut [Option<Published>],
 ) -> Result<(bool, String)> {
     let mut session = Session::new(releases, tag, progress);
     loop {
-        match session.run(|session| round(session, order, results)) {
+        match session.run(|session| round(session, input, results)) {
             Ok(done) => return Ok(done),
-            Err(Stop::Immutable(_)) if !order.locked => order.locked = true,
+            Err(Stop::Immutable(_)) if !input.immutable => input.immutable = true,
             Err(stop) => return Err(stop.into()),
         }
     }
@@ -115,30 +115,30 @@ fn run(
 /// Runs one round. Returns whether the release stays a draft, and the url of its page.
 fn round(
     session: &mut Session<'_>,
-    order: &Order<'_>,
+    input: &RoundInput<'_>,
     results: &mut [Option<Published>],
 ) -> Result<(bool, String), Stop> {
-    let Order {
+    let RoundInput {
         sidecars,
         uploads,
         options,
-        solo,
-        locked,
-    } = *order;
+        single_upload,
+        immutable,
+    } = *input;
     let mut release = session.current()?;
-    let locked = !release.draft && (release.immutable || locked);
+    let immutable = !release.draft && (release.immutable || immutable);
     for upload in uploads {
-        if !locked && replace::recover(session, &release, &upload.name)? {
-            release = session.look_until(release.id, [upload.name.sidecar().as_str()])?;
+        if !immutable && replace::finish_replacement(session, &release, &upload.name)? {
+            release = session.wait_until_visible(release.id, [upload.name.sidecar().as_str()])?;
         }
     }
     for (upload, result) in uploads.iter().zip(results.iter_mut()) {
         let found = find(session, sidecars, &release, upload, options.replace)?;
         let before = result.take();
-        *result = if locked {
-            keep(upload, options.replace, found, before)?
+        *result = if immutable {
+            outcome_if_immutable(upload, options.replace, found, before)?
         } else {
-            Some(add(
+            Some(write_missing(
                 session,
                 &release,
                 upload,
@@ -148,22 +148,22 @@ fn round(
             )?)
         };
     }
-    if locked {
+    if immutable {
         return Ok((false, release.page));
     }
     let ours: Vec<&Upload<'_>> = uploads
         .iter()
         .zip(results.iter())
-        .filter(|(_, result)| !matches!(result, Some(Published::Taken(_)) | None))
+        .filter(|(_, result)| !matches!(result, Some(Published::NameTaken(_)) | None))
         .map(|(upload, _)| upload)
         .collect();
     let written = digests(&ours);
     if session.wrote {
-        release = session.look_until(release.id, written.keys().map(String::as_str))?;
+        release = session.wait_until_visible(release.id, written.keys().map(String::as_str))?;
         for upload in &ours {
             let found = find(session, sidecars, &release, upload, options.replace)?;
             if !matches!(found, Found::Same | Found::OtherBytes(_)) {
-                return Err(Stop::Again(Error::unavailable(format!(
+                return Err(Stop::Retry(Error::unavailable(format!(
                     "{} changed while it was published",
                     upload.name
                 ))));
@@ -171,20 +171,20 @@ fn round(
         }
     }
     release = derive(session, sidecars, release)?;
-    replace::sweep(session, &release, |name| {
+    replace::remove_leftovers(session, &release, |name| {
         names::is_derived(name) || written.contains_key(name)
     })?;
     if release.draft {
-        let gathers = session.is_immutable()? && !solo;
-        if options.stage || gathers {
-            session.tidy(&release, &written)?;
+        let collects_uploads = session.is_immutable()? && !single_upload;
+        if options.stage || collects_uploads {
+            session.delete_redundant_drafts(&release, &written)?;
             return Ok((true, release.page));
         }
         audit(session, sidecars, &release)?;
-        session.tidy(&release, &written)?;
+        session.delete_redundant_drafts(&release, &written)?;
         release = session.make_visible(&release, &json!({"make_latest": "false"}))?;
     } else if session.wrote {
-        session.tidy(&release, &written)?;
+        session.delete_redundant_drafts(&release, &written)?;
     }
     Ok((false, release.page))
 }

@@ -21,13 +21,13 @@ use larder_core::model::{AssetName, Tag};
 
 /// What a run has learned while reading.
 #[derive(Default)]
-pub(super) struct Memory {
+pub(super) struct ReadState {
     visibility: Mutex<Option<Result<Visibility>>>,
     /// The published releases of a private repository, by tag.
     releases: Mutex<HashMap<String, Option<Arc<Release>>>>,
 }
 
-impl Memory {
+impl ReadState {
     /// Forgets a release, because it is about to be written.
     pub(super) fn forget(&self, tag: &Tag) {
         self.releases
@@ -77,13 +77,15 @@ impl Memory {
 /// A sidecar.
 pub(super) fn sidecar(
     api: &Api,
-    memory: &Memory,
+    read_state: &ReadState,
     tag: &Tag,
     asset: &AssetName,
 ) -> Result<Option<Sidecar>> {
     let name = asset.sidecar();
     let from_web = |request: Request<'static>| api.client().get_small(request, MAX_SIDECAR);
-    let found = either(api, memory, tag, &name, from_web, |id| api.small_asset(id))?;
+    let found = from_web_or_api(api, read_state, tag, &name, from_web, |id| {
+        api.small_asset(id)
+    })?;
     found
         .map(|bytes| Sidecar::parse(&bytes, &place(api, tag, &name)))
         .transpose()
@@ -92,12 +94,13 @@ pub(super) fn sidecar(
 /// An asset's bytes.
 pub(super) fn fetch(
     api: &Api,
-    memory: &Memory,
+    read_state: &ReadState,
     tag: &Tag,
     asset: &AssetName,
 ) -> Result<Option<Body>> {
     let from_web = |request: Request<'static>| api.client().get(request);
-    let found: Option<Download> = either(api, memory, tag, asset, from_web, |id| api.asset(id))?;
+    let found: Option<Download> =
+        from_web_or_api(api, read_state, tag, asset, from_web, |id| api.asset(id))?;
     Ok(found.map(|download| Body {
         size: download.size(),
         place: place(api, tag, asset),
@@ -110,15 +113,15 @@ pub(super) fn place(api: &Api, tag: &Tag, asset: &AssetName) -> String {
     api.web_url(&format!("/releases/download/{tag}/{asset}"))
 }
 
-fn either<T>(
+fn from_web_or_api<T>(
     api: &Api,
-    memory: &Memory,
+    read_state: &ReadState,
     tag: &Tag,
     asset: &AssetName,
     from_web: impl Fn(Request<'static>) -> Result<Option<T>>,
     from_api: impl Fn(u64) -> Result<Option<T>>,
 ) -> Result<Option<T>> {
-    if !memory.known_private() {
+    if !read_state.known_private() {
         let url = api.web_url(&format!(
             "/releases/download/{}/{}",
             segment(tag.as_str()),
@@ -126,13 +129,13 @@ fn either<T>(
         ));
         match from_web(Request::get(&url)?) {
             Ok(Some(found)) => return Ok(Some(found)),
-            Ok(None) => match memory.visibility(api)? {
+            Ok(None) => match read_state.visibility(api)? {
                 Visibility::Public => return Ok(None),
                 Visibility::Private => {}
             },
             // Some servers answer with a login page if a repository is private.
             Err(error) if error.kind() == Kind::Unavailable && api.has_token() => {
-                match memory.visibility(api) {
+                match read_state.visibility(api) {
                     Ok(Visibility::Private) => {}
                     _ => return Err(error),
                 }
@@ -140,7 +143,7 @@ fn either<T>(
             Err(error) => return Err(error),
         }
     }
-    let Some(release) = memory.release(api, tag)? else {
+    let Some(release) = read_state.release(api, tag)? else {
         return Ok(None);
     };
     match release.whole(asset.as_str()) {

@@ -9,14 +9,14 @@
 //! | | the old asset and its sidecar | |
 //! | 1 | also the new asset under a temporary name | the old one is used; the next run removes the new one or continues |
 //! | 2 | also the new sidecar under a temporary name | the same |
-//! | 3 | the old sidecar is deleted: readers see no asset | from here on [`recover`] finishes the replacement in the next run |
+//! | 3 | the old sidecar is deleted: readers see no asset | from here on [`finish_replacement`] finishes the replacement in the next run |
 //! | 4 | the old asset is deleted | |
 //! | 5 | the new asset gets its name | |
 //! | 6 | the new sidecar gets its name | nothing is left to do |
 //!
 //! The caller decides whether an asset may be replaced.
 
-use super::names::{target, temporary};
+use super::names::{final_name, temporary_name};
 use super::session::{Session, Stop};
 use super::transfer::Item;
 use crate::github::Release;
@@ -29,7 +29,7 @@ pub(super) fn replace_one(
     release: &Release,
     item: Item<'_>,
 ) -> Result<(), Stop> {
-    let name = temporary(item.name, &item.sha256);
+    let name = temporary_name(item.name, &item.sha256);
     let new = stage(session, release, item.named(&name))?;
     if let Some(old) = release.asset(item.name) {
         session.delete_own(old.id)?;
@@ -45,8 +45,8 @@ pub(super) fn replace_pair(
     sidecar: Item<'_>,
 ) -> Result<(), Stop> {
     let (asset_name, sidecar_name) = (
-        temporary(asset.name, &asset.sha256),
-        temporary(sidecar.name, &sidecar.sha256),
+        temporary_name(asset.name, &asset.sha256),
+        temporary_name(sidecar.name, &sidecar.sha256),
     );
     let new_asset = stage(session, release, asset.named(&asset_name))?;
     let new_sidecar = stage(session, release, sidecar.named(&sidecar_name))?;
@@ -61,18 +61,18 @@ pub(super) fn replace_pair(
 
 fn stage(session: &mut Session<'_>, release: &Release, item: Item<'_>) -> Result<u64, Stop> {
     if let Some(there) = release.whole(item.name)
-        && session.same(there, item.size, &item.sha256)?
+        && session.has_bytes(there, item.size, &item.sha256)?
     {
         return Ok(there.id);
     }
-    let made = session.put(release, item)?;
+    let made = session.upload(release, item)?;
     session.staged.insert(made.id);
     Ok(made.id)
 }
 
 /// Finishes a replacement of this asset that was interrupted after step 3; returns whether there
 /// was one.
-pub(super) fn recover(
+pub(super) fn finish_replacement(
     session: &mut Session<'_>,
     release: &Release,
     name: &AssetName,
@@ -84,7 +84,7 @@ pub(super) fn recover(
     let staged = release
         .assets
         .iter()
-        .filter(|a| a.is_whole() && target(&a.name) == Some(sidecar_name.as_str()));
+        .filter(|a| a.is_whole() && final_name(&a.name) == Some(sidecar_name.as_str()));
     for new_sidecar in staged {
         let Some(bytes) = session.api().small_asset(new_sidecar.id)? else {
             continue;
@@ -94,14 +94,14 @@ pub(super) fn recover(
         };
         let present = release.asset(name.as_str());
         let in_place = match present {
-            Some(asset) => session.same(asset, sidecar.size, &sidecar.sha256)?,
+            Some(asset) => session.has_bytes(asset, sidecar.size, &sidecar.sha256)?,
             None => false,
         };
         if !in_place {
-            let Some(new) = release.whole(&temporary(name.as_str(), &sidecar.sha256)) else {
+            let Some(new) = release.whole(&temporary_name(name.as_str(), &sidecar.sha256)) else {
                 continue;
             };
-            if !session.same(new, sidecar.size, &sidecar.sha256)? {
+            if !session.has_bytes(new, sidecar.size, &sidecar.sha256)? {
                 continue;
             }
             if let Some(old) = present {
@@ -117,13 +117,13 @@ pub(super) fn recover(
 
 /// Removes temporary assets that earlier replacements of these names left behind. Call it only when
 /// all these names have their final bytes.
-pub(super) fn sweep<'n>(
+pub(super) fn remove_leftovers<'n>(
     session: &mut Session<'_>,
     release: &Release,
     names: impl Fn(&str) -> bool + 'n,
 ) -> Result<(), Stop> {
     for asset in &release.assets {
-        if target(&asset.name).is_some_and(&names) {
+        if final_name(&asset.name).is_some_and(&names) {
             session.delete(asset.id)?;
         }
     }
@@ -131,7 +131,7 @@ pub(super) fn sweep<'n>(
     // have renamed them, so each is read again.
     for id in session.staged.clone() {
         let staged = session.api().asset_by_id(id)?;
-        if staged.is_some_and(|asset| target(&asset.name).is_some_and(&names)) {
+        if staged.is_some_and(|asset| final_name(&asset.name).is_some_and(&names)) {
             session.delete(id)?;
         }
     }

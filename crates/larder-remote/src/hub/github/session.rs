@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::list::Releases;
-use super::view::canonical;
+use super::view::choose_release;
 use crate::github::{Api, Release, WriteError};
 use crate::hub::Progress;
 use larder_core::error::{Error, Kind, Result};
@@ -29,7 +29,7 @@ const ROUNDS: u32 = 14;
 pub(super) enum Stop {
     /// The release changed, or an answer was lost: another round may succeed. Contains the error to
     /// report if no round succeeds.
-    Again(Error),
+    Retry(Error),
     /// The release is immutable.
     Immutable(Error),
     /// Another round would fail too.
@@ -45,7 +45,7 @@ impl From<Error> for Stop {
 impl From<WriteError> for Stop {
     fn from(error: WriteError) -> Self {
         match error {
-            WriteError::Gone(e) | WriteError::Taken(e) | WriteError::Unknown(e) => Self::Again(e),
+            WriteError::Gone(e) | WriteError::Taken(e) | WriteError::Unknown(e) => Self::Retry(e),
             WriteError::Immutable(e) => Self::Immutable(e),
             WriteError::TagRefused(e) | WriteError::Fatal(e) => Self::Fatal(e),
         }
@@ -55,7 +55,7 @@ impl From<WriteError> for Stop {
 impl From<Stop> for Error {
     fn from(stop: Stop) -> Self {
         match stop {
-            Stop::Again(e) | Stop::Immutable(e) | Stop::Fatal(e) => e,
+            Stop::Retry(e) | Stop::Immutable(e) | Stop::Fatal(e) => e,
         }
     }
 }
@@ -111,13 +111,13 @@ impl<'a> Session<'a> {
         for n in 0..ROUNDS {
             match round(self) {
                 Ok(done) => return Ok(done),
-                Err(Stop::Again(error)) => {
+                Err(Stop::Retry(error)) => {
                     last = error;
                     self.releases.forget();
-                    self.rest(n)?;
+                    self.pause_before_retry(n)?;
                 }
                 Err(stop) => {
-                    self.withdraw_empty(&stop);
+                    self.delete_empty_draft(&stop);
                     return Err(stop);
                 }
             }
@@ -133,7 +133,7 @@ impl<'a> Session<'a> {
 
     /// Waits before the next try: longer each time, with jitter, so that several writers do not
     /// collide again.
-    pub(super) fn rest(&self, n: u32) -> Result<()> {
+    pub(super) fn pause_before_retry(&self, n: u32) -> Result<()> {
         let base = self.api().client().settings().backoff;
         let nanos = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
@@ -163,7 +163,7 @@ impl<'a> Session<'a> {
                 .is_none_or(|id| found.iter().any(|r| r.id == id))
                 && !found.is_empty();
             if settled || Instant::now() >= until {
-                if let Some(release) = canonical(found) {
+                if let Some(release) = choose_release(found) {
                     return Ok(release);
                 }
                 let ours = self
@@ -172,13 +172,13 @@ impl<'a> Session<'a> {
                     .transpose()?
                     .flatten();
                 return ours.ok_or_else(|| {
-                    Stop::Again(Error::unavailable(format!(
+                    Stop::Retry(Error::unavailable(format!(
                         "GitHub does not list the draft of {} that was just created",
                         self.tag
                     )))
                 });
             }
-            self.api().client().cancel().sleep(self.step())?;
+            self.api().client().cancel().sleep(self.poll_interval())?;
         }
     }
 
@@ -187,11 +187,11 @@ impl<'a> Session<'a> {
         if let Some(published) = self.api().by_tag(self.tag.as_str())? {
             return Ok(Some(published));
         }
-        Ok(canonical(self.candidates()?))
+        Ok(choose_release(self.candidates()?))
     }
 
     /// The pause between two reads of a list that lags behind.
-    fn step(&self) -> Duration {
+    fn poll_interval(&self) -> Duration {
         (self.api().config().settle / 20).clamp(Duration::from_millis(10), Duration::from_secs(1))
     }
 
@@ -250,18 +250,18 @@ impl<'a> Session<'a> {
                     if !self.candidates()?.is_empty() {
                         return Ok(());
                     }
-                    self.api().client().cancel().sleep(self.step())?;
+                    self.api().client().cancel().sleep(self.poll_interval())?;
                 }
-                Err(Stop::Again(error))
+                Err(Stop::Retry(error))
             }
             Err(error) => Err(error.into()),
         }
     }
 
     /// Reads the current state of a release by its id.
-    pub(super) fn look(&self, id: u64) -> Result<Release, Stop> {
+    pub(super) fn read_release(&self, id: u64) -> Result<Release, Stop> {
         let gone = || {
-            Stop::Again(Error::unavailable(format!(
+            Stop::Retry(Error::unavailable(format!(
                 "the release {} was deleted in the meantime",
                 self.tag
             )))
@@ -269,16 +269,16 @@ impl<'a> Session<'a> {
         self.api().by_id(id)?.ok_or_else(gone)
     }
 
-    /// Reads a release until it shows assets with all these names. Returns [`Stop::Again`] if that
+    /// Reads a release until it shows assets with all these names. Returns [`Stop::Retry`] if that
     /// takes longer than lists may lag behind.
-    pub(super) fn look_until<'n>(
+    pub(super) fn wait_until_visible<'n>(
         &self,
         id: u64,
         names: impl IntoIterator<Item = &'n str> + Clone,
     ) -> Result<Release, Stop> {
         let until = Instant::now() + self.api().config().settle;
         loop {
-            let release = self.look(id)?;
+            let release = self.read_release(id)?;
             let missing = names
                 .clone()
                 .into_iter()
@@ -287,17 +287,17 @@ impl<'a> Session<'a> {
                 return Ok(release);
             };
             if Instant::now() >= until {
-                return Err(Stop::Again(Error::unavailable(format!(
+                return Err(Stop::Retry(Error::unavailable(format!(
                     "the release {} does not show {missing}",
                     self.tag
                 ))));
             }
-            self.api().client().cancel().sleep(self.step())?;
+            self.api().client().cancel().sleep(self.poll_interval())?;
         }
     }
 
     /// After a failure, deletes the draft that this session created, if it is still empty.
-    fn withdraw_empty(&mut self, stop: &Stop) {
+    fn delete_empty_draft(&mut self, stop: &Stop) {
         let (Some(id), Stop::Fatal(error)) = (self.created, stop) else {
             return;
         };
@@ -315,7 +315,7 @@ impl<'a> Session<'a> {
 
     /// Deletes a draft that can't be published, if this session created it and uploaded all its
     /// assets.
-    pub(super) fn withdraw_ours(&mut self, id: u64) {
+    pub(super) fn delete_own_draft(&mut self, id: u64) {
         if self.created == Some(id)
             && let Ok(Some(release)) = self.api().by_id(id)
             && release.draft

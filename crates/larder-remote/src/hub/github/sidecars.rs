@@ -110,17 +110,17 @@ pub(super) fn derive(
         for (name, bytes) in &files {
             let item = Item::bytes(name, bytes);
             let done = match release.asset(name) {
-                Some(there) if session.same(there, item.size, &item.sha256)? => continue,
+                Some(there) if session.has_bytes(there, item.size, &item.sha256)? => continue,
                 Some(broken) if !broken.is_whole() => session
                     .delete(broken.id)
-                    .and_then(|()| session.put(&release, item).map(drop)),
+                    .and_then(|()| session.upload(&release, item).map(drop)),
                 Some(_) => replace::replace_one(session, &release, item),
-                None => session.put(&release, item).map(drop),
+                None => session.upload(&release, item).map(drop),
             };
             right = false;
             match done {
                 Ok(()) => {}
-                Err(Stop::Again(error)) => {
+                Err(Stop::Retry(error)) => {
                     why = error;
                     break;
                 }
@@ -130,9 +130,9 @@ pub(super) fn derive(
         if right {
             return Ok(release);
         }
-        release = session.look(release.id)?;
+        release = session.read_release(release.id)?;
     }
-    Err(Stop::Again(why))
+    Err(Stop::Retry(why))
 }
 
 /// Checks before a draft becomes visible that every sidecar can be read and that its asset is as
@@ -156,7 +156,7 @@ pub(super) fn audit(
         let Some(sidecar) = sidecars.get(session.api(), stated)? else {
             continue;
         };
-        if !session.same(asset, sidecar.size, &sidecar.sha256)? {
+        if !session.has_bytes(asset, sidecar.size, &sidecar.sha256)? {
             return Err(contradiction(session.tag, &parsed, &sidecar, asset).into());
         }
     }
@@ -171,7 +171,7 @@ fn derived_files(
 ) -> [(&'static str, Vec<u8>); 2] {
     let page = api.web_url(&format!("/releases/tag/{tag}"));
     derived::files(
-        derived::Home {
+        derived::ReleaseAddress {
             repo: Some(api.repo()),
             url: Some(&page),
         },

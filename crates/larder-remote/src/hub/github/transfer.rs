@@ -61,7 +61,7 @@ impl<'a> Item<'a> {
 impl Session<'_> {
     /// Whether an asset has these bytes. If the server states no digest, downloads the asset and
     /// hashes it.
-    pub(super) fn same(&self, asset: &Asset, size: u64, sha256: &Digest) -> Result<bool> {
+    pub(super) fn has_bytes(&self, asset: &Asset, size: u64, sha256: &Digest) -> Result<bool> {
         if !asset.is_whole() || asset.size != size {
             return Ok(false);
         }
@@ -76,13 +76,13 @@ impl Session<'_> {
         Ok(found == *sha256)
     }
 
-    /// Uploads an asset and checks that it is complete and has its name. Returns [`Stop::Again`] if
+    /// Uploads an asset and checks that it is complete and has its name. Returns [`Stop::Retry`] if
     /// another asset has the name.
-    pub(super) fn put(&mut self, release: &Release, item: Item<'_>) -> Result<Asset, Stop> {
+    pub(super) fn upload(&mut self, release: &Release, item: Item<'_>) -> Result<Asset, Stop> {
         let mut last = Error::unavailable(format!("cannot upload {}", item.name));
         for n in 0..UPLOADS {
             if n > 0 {
-                self.rest(n)?;
+                self.pause_before_retry(n)?;
             }
             self.wrote = true;
             match self.api().upload(release, item.new_asset(), self.progress) {
@@ -98,7 +98,7 @@ impl Session<'_> {
                             "set `package.name` to a name of letters, digits, `.`, `-`, `_`",
                         )));
                     }
-                    if self.same(&made, item.size, &item.sha256)? {
+                    if self.has_bytes(&made, item.size, &item.sha256)? {
                         return Ok(made);
                     }
                     self.delete(made.id)?;
@@ -112,15 +112,15 @@ impl Session<'_> {
                 Err(WriteError::Taken(_)) => {
                     // An earlier try may have succeeded. Lists may lag behind, so wait until the
                     // asset is shown.
-                    let seen = self.look_until(release.id, [item.name])?;
+                    let seen = self.wait_until_visible(release.id, [item.name])?;
                     let Some(there) = seen.asset(item.name) else {
                         continue;
                     };
-                    if self.same(there, item.size, &item.sha256)? {
+                    if self.has_bytes(there, item.size, &item.sha256)? {
                         return Ok(there.clone());
                     }
                     if there.is_whole() {
-                        return Err(Stop::Again(Error::failed(format!(
+                        return Err(Stop::Retry(Error::failed(format!(
                             "{} was published by another writer in the meantime",
                             item.name
                         ))));
@@ -129,9 +129,9 @@ impl Session<'_> {
                 }
                 Err(WriteError::Unknown(error)) => {
                     last = error;
-                    let seen = self.look(release.id)?;
+                    let seen = self.read_release(release.id)?;
                     match seen.asset(item.name) {
-                        Some(there) if self.same(there, item.size, &item.sha256)? => {
+                        Some(there) if self.has_bytes(there, item.size, &item.sha256)? => {
                             return Ok(there.clone());
                         }
                         Some(there) if !there.is_whole() => self.delete(there.id)?,
@@ -159,7 +159,7 @@ impl Session<'_> {
         if self.api().delete_asset(id)? {
             return Ok(());
         }
-        Err(Stop::Again(Error::unavailable(
+        Err(Stop::Retry(Error::unavailable(
             "another writer is changing the release at the same time",
         )))
     }

@@ -45,14 +45,14 @@ pub(super) fn find(
     let Some(stated) = release.whole(upload.name.sidecar().as_str()) else {
         return Ok(match asset {
             None => Found::Nothing,
-            Some(asset) if session.same(asset, ours.size, &ours.sha256)? => Found::OnlyAsset,
+            Some(asset) if session.has_bytes(asset, ours.size, &ours.sha256)? => Found::OnlyAsset,
             Some(_) => Found::Other(None),
         });
     };
     let theirs = match sidecars.get(session.api(), stated) {
         Ok(Some(theirs)) => theirs,
         Ok(None) => {
-            return Err(Stop::Again(Error::unavailable(format!(
+            return Err(Stop::Retry(Error::unavailable(format!(
                 "{} was deleted in the meantime",
                 stated.name
             ))));
@@ -65,7 +65,7 @@ pub(super) fn find(
     match asset {
         None if same_inputs && theirs.sha256 == ours.sha256 => Ok(Found::OnlySidecar),
         None => Ok(Found::StaleSidecar),
-        Some(asset) if !session.same(asset, theirs.size, &theirs.sha256)? => {
+        Some(asset) if !session.has_bytes(asset, theirs.size, &theirs.sha256)? => {
             if replace {
                 return Ok(Found::Other(Some(theirs)));
             }
@@ -78,7 +78,7 @@ pub(super) fn find(
 }
 
 /// The outcome of an upload to an immutable release; `None` if the upload needs another release.
-pub(super) fn keep(
+pub(super) fn outcome_if_immutable(
     upload: &Upload<'_>,
     replace: bool,
     found: Found,
@@ -92,13 +92,15 @@ pub(super) fn keep(
         ))
         .hint("bump the version")
         .into()),
-        Found::OtherBytes(theirs) => Ok(Some(Published::Stands(Box::new((*theirs).clone())))),
+        Found::OtherBytes(theirs) => Ok(Some(Published::AlreadyPublished(Box::new(
+            (*theirs).clone(),
+        )))),
         _ => Ok(None),
     }
 }
 
 /// Writes what is missing of an upload. `before` is the outcome of the previous round.
-pub(super) fn add(
+pub(super) fn write_missing(
     session: &mut Session<'_>,
     release: &Release,
     upload: &Upload<'_>,
@@ -143,21 +145,23 @@ pub(super) fn add(
             replace::replace_pair(session, release, asset, stated)?;
             return Ok(Published::Replaced);
         }
-        Found::OtherBytes(theirs) => return Ok(Published::Stands(Box::new((*theirs).clone()))),
+        Found::OtherBytes(theirs) => {
+            return Ok(Published::AlreadyPublished(Box::new((*theirs).clone())));
+        }
         Found::Other(theirs) => {
             let theirs = theirs.map(|theirs| Box::new((*theirs).clone()));
-            return Ok(Published::Taken(theirs));
+            return Ok(Published::NameTaken(theirs));
         }
         Found::StaleSidecar => replace::replace_pair(session, release, asset, stated)?,
         Found::Nothing => {
-            session.put(release, asset)?;
-            session.put(release, stated)?;
+            session.upload(release, asset)?;
+            session.upload(release, stated)?;
         }
         Found::OnlyAsset => {
-            session.put(release, stated)?;
+            session.upload(release, stated)?;
         }
         Found::OnlySidecar => {
-            session.put(release, asset)?;
+            session.upload(release, asset)?;
         }
     }
     Ok(written.unwrap_or(Published::Added))

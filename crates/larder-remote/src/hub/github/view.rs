@@ -8,7 +8,7 @@ use larder_core::model::AssetName;
 
 /// Chooses one of several releases with the same tag: a published one before drafts, then the
 /// oldest. Every reader and writer chooses the same one.
-pub(super) fn canonical(releases: impl IntoIterator<Item = Release>) -> Option<Release> {
+pub(super) fn choose_release(releases: impl IntoIterator<Item = Release>) -> Option<Release> {
     releases
         .into_iter()
         .min_by_key(|release| (release.draft, release.id))
@@ -16,7 +16,7 @@ pub(super) fn canonical(releases: impl IntoIterator<Item = Release>) -> Option<R
 
 /// The release with only its complete assets that have valid names, without temporary assets of
 /// replacements. `None` if the tag is not a valid tag of larder.
-pub(super) fn shown(release: &Release) -> Option<hub::Release> {
+pub(super) fn to_hub_release(release: &Release) -> Option<hub::Release> {
     let listed = |asset: &Asset| {
         let name: AssetName = asset.name.parse().ok()?;
         let whole = asset.is_whole() && !names::is_temporary(&asset.name);
@@ -25,14 +25,14 @@ pub(super) fn shown(release: &Release) -> Option<hub::Release> {
             .as_deref()
             .and_then(label::inputs)
             .map(str::to_owned);
-        whole.then(|| hub::Listed {
+        whole.then(|| hub::ListedAsset {
             name,
             size: asset.size,
             sha256: asset.sha256(),
             inputs,
         })
     };
-    let mut assets: Vec<hub::Listed> = release.assets.iter().filter_map(listed).collect();
+    let mut assets: Vec<hub::ListedAsset> = release.assets.iter().filter_map(listed).collect();
     assets.sort_by(|a, b| a.name.cmp(&b.name));
     let Release {
         id: _,

@@ -25,16 +25,16 @@ impl Session<'_> {
         }
         match self.api().edit(release.id, &wanted) {
             Ok(published) if !published.draft => Ok(published),
-            Ok(_) => Err(Stop::Again(Error::unavailable(format!(
+            Ok(_) => Err(Stop::Retry(Error::unavailable(format!(
                 "the release {} is still a draft",
                 self.tag
             )))),
-            Err(WriteError::Unknown(error)) => match self.look(release.id)? {
+            Err(WriteError::Unknown(error)) => match self.read_release(release.id)? {
                 published if !published.draft => Ok(published),
-                _ => Err(Stop::Again(error)),
+                _ => Err(Stop::Retry(error)),
             },
             Err(WriteError::TagRefused(error)) => {
-                self.withdraw_ours(release.id);
+                self.delete_own_draft(release.id);
                 let error = error.context(format!(
                     "a rule of {} does not allow the tag {}",
                     self.api().repo(),
@@ -52,7 +52,7 @@ impl Session<'_> {
     /// Deletes drafts of this tag that crashed or concurrent writers left, if they contain only
     /// copies of assets of `keep`, the release that is used. `published` are the assets that may be
     /// such copies.
-    pub(super) fn tidy(
+    pub(super) fn delete_redundant_drafts(
         &mut self,
         keep: &Release,
         published: &BTreeMap<String, Digest>,
@@ -66,7 +66,7 @@ impl Session<'_> {
             let Some(extra) = self.api().by_id(extra.id)?.filter(|r| r.draft) else {
                 continue;
             };
-            let spare = |asset: &Asset| {
+            let redundant = |asset: &Asset| {
                 let ours = published.get(&asset.name).copied();
                 let copied = ours.is_some()
                     && asset.sha256() == ours
@@ -76,7 +76,7 @@ impl Session<'_> {
                     || names::is_derived(&asset.name)
                     || names::is_temporary(&asset.name)
             };
-            if !extra.assets.iter().all(spare) {
+            if !extra.assets.iter().all(redundant) {
                 continue;
             }
             for asset in &extra.assets {
