@@ -120,7 +120,7 @@ async fn end_group(child: &mut dyn ChildWrapper, group: Option<u32>) {
     let Some(group) = group.and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) else {
         return;
     };
-    // Errors mean that nobody is left.
+    // An error means that the group is empty.
     if kill_process_group(group, Signal::TERM).is_err() {
         return;
     }
@@ -141,7 +141,7 @@ async fn end_group(child: &mut dyn ChildWrapper, group: Option<u32>) {
 /// Ends the processes that are left in a job.
 #[cfg(windows)]
 async fn end_group(child: &mut dyn ChildWrapper, _group: Option<u32>) {
-    // Errors mean that nobody is left.
+    // An error means that the job has ended.
     let _ = child.start_kill();
     let _ = tokio::time::timeout(GRACE, child.wait()).await;
 }

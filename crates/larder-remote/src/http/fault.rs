@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn rate_limits_are_told_from_permissions() {
+    fn rate_limits_differ_from_missing_permissions() {
         let exhausted = [
             ("x-ratelimit-remaining", "0"),
             ("x-ratelimit-reset", "1000030"),

@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn variants_stand_beside_the_plain_asset() {
+    fn suffixed_assets_are_variants() {
         let all: BTreeMap<AssetName, Sidecar> = [
             (
                 "arc-linux-amd64-0123456789ab.tar.gz",
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn the_source_is_told_as_far_as_known() {
+    fn the_source_is_read_from_the_explanation() {
         let source_of = |key: &str, value: &str| {
             let mut sidecar = sidecar("linux-amd64", "i");
             sidecar.explanation = vec![(key.to_owned(), value.to_owned())];

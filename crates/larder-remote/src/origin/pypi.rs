@@ -251,11 +251,11 @@ fn absent_or_error(output: &ToolOutput, coordinate: &str) -> Result<Option<Fetch
     let words = format!("{}\n{}", output.out, output.err);
     let says = |texts: &[&str]| texts.iter().any(|text| words.contains(text));
     let why = || {
-        let mut telling = words
+        let mut reasons = words
             .lines()
             .map(str::trim)
             .filter(|line| line.contains("Could not fetch") || line.starts_with("ERROR"));
-        telling.next_back().map_or_else(
+        reasons.next_back().map_or_else(
             || output.last_lines(),
             |line| {
                 line.split(' ')

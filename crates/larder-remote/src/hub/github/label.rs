@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_tell_inputs() {
+    fn labels_contain_inputs() {
         let digest = Digest::of(b"x");
         let label = of(&"arc-linux-amd64.tar.gz.json".parse().unwrap(), &digest);
         assert_eq!(inputs(&label), Some(digest.short().as_str()));
