@@ -74,13 +74,13 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     if global.json {
         global.print_json(&import::document(&wish, proposal, written))?;
     } else {
-        tell(&wish, &proposal, &written, &project, global)?;
+        show(&wish, &proposal, &written, &project, global)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// What was guessed, for whoever looks it over.
-fn tell(
+fn show(
     wish: &Wish,
     proposal: &Proposal,
     written: &[String],
@@ -103,9 +103,9 @@ fn tell(
         let release = tag
             .as_ref()
             .map_or(String::new(), |tag| format!("the release {tag} of "));
-        report::say(&format!("{name} {version}, from {release}{source}"));
+        report::message(&format!("{name} {version}, from {release}{source}"));
         for (platform, asset) in assets {
-            report::say(&format!("  {platform:<15} {asset}"));
+            report::message(&format!("  {platform:<15} {asset}"));
         }
         for platform in missing {
             let wanted = if project.platforms.contains(platform) {
@@ -113,10 +113,10 @@ fn tell(
             } else {
                 ""
             };
-            report::say(&format!("  {platform:<15} no asset: left out{wanted}"));
+            report::message(&format!("  {platform:<15} no asset: left out{wanted}"));
         }
         let names: Vec<&str> = binaries.iter().map(FileName::as_str).collect();
-        report::say(&format!(
+        report::message(&format!(
             "  {:<15} {} (seen in the asset for {seen})",
             "binaries",
             names.join(", ")
@@ -124,19 +124,19 @@ fn tell(
         let stated = checksums
             .as_deref()
             .unwrap_or("nobody states digests: the first download of each is trusted, and locked");
-        report::say(&format!("  {:<15} {stated}", "checksums"));
+        report::message(&format!("  {:<15} {stated}", "checksums"));
         if checksums.is_none() && !silent.is_empty() {
-            report::say(&format!(
+            report::message(&format!(
                 "  {:<15} {} says nothing of the asset for {seen}",
                 "",
                 silent.join(", ")
             ));
         }
         for path in written {
-            report::say(&format!("wrote {path}"));
+            report::message(&format!("wrote {path}"));
         }
         if !written.is_empty() {
-            report::say(&format!("next: larder lock {name} --platform all"));
+            report::message(&format!("next: larder lock {name} --platform all"));
         }
     }
     if written.is_empty() {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::Global;
-use super::ensure::How;
+use super::ensure::AcquireArgs;
 use super::session::{LimitArgs, PlatformArgs, Session};
 use larder_core::error::Result;
 use larder_engine::release::bundle::bundle_all;
@@ -24,7 +24,7 @@ pub struct Args {
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
-    pub(super) how: How,
+    pub(super) how: AcquireArgs,
 }
 
 /// Runs it.

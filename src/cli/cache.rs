@@ -18,11 +18,11 @@ use larder_engine::cache::{Cache, Pruned, Usage};
   larder cache verify")]
 pub struct Args {
     #[command(subcommand)]
-    what: What,
+    command: CacheCommand,
 }
 
 #[derive(Clone, Debug, clap::Subcommand)]
-enum What {
+enum CacheCommand {
     /// Print the cache's folder
     Dir,
     /// Show how much it holds
@@ -66,12 +66,12 @@ fn age(text: &str) -> Result<Duration, String> {
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let dir = global.startup.cache_dir()?;
     let cache = Cache::at(&dir);
-    match &args.what {
-        What::Dir if global.json => global.print_json(&CacheDirDocument {
+    match &args.command {
+        CacheCommand::Dir if global.json => global.print_json(&CacheDirDocument {
             dir: dir.to_string(),
         })?,
-        What::Dir => report::print(&format!("{dir}\n"))?,
-        What::Size => {
+        CacheCommand::Dir => report::print(&format!("{dir}\n"))?,
+        CacheCommand::Size => {
             let usage = cache.usage()?;
             if global.json {
                 global.print_json(&usage)?;
@@ -87,7 +87,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
                 ))?;
             }
         }
-        What::Prune {
+        CacheCommand::Prune {
             older_than,
             dry_run,
         } => {
@@ -107,7 +107,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
                 ))?;
             }
         }
-        What::Verify => {
+        CacheCommand::Verify => {
             let checked = cache.check()?;
             if global.json {
                 global.print_json(&checked)?;

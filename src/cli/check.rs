@@ -41,7 +41,7 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         (Err(error), Some(document)) => {
-            global.say_error(&error);
+            global.show_error(&error);
             global.print_json(&document)?;
             Ok(ExitCode::from(error.kind().exit_code()))
         }

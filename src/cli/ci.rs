@@ -35,14 +35,14 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
     let counts = Counts::default();
     let inner = Global {
         directory: Some(root),
-        within: Some(counts.clone()),
+        parent_counts: Some(counts.clone()),
         ..global.clone()
     };
     // Also between two lines a signal ends the run.
     let (runtime, cancel) = supervised()?;
     let mut code = ExitCode::SUCCESS;
     let done = ci.run(&cancel, |line| {
-        code = shown(line, &inner);
+        code = run_line(line, &inner);
         // Told already, but not as data.
         let error = counts.take_error().filter(|_| global.json);
         if code == ExitCode::SUCCESS {
@@ -57,14 +57,14 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
     runtime.shutdown_background();
     for did in &done {
         counts.count(did.outcome);
-        global.tell(did);
+        global.show_step(did);
     }
     if code != ExitCode::SUCCESS && !global.json {
         let failed = done
             .iter()
             .find(|did| did.outcome == Outcome::Failed)
             .map_or("nothing", |did| did.subject.as_str());
-        report::say(&format!(
+        report::message(&format!(
             "ci: `{failed}` failed; `larder {failed}` runs it alone"
         ));
     }
@@ -72,20 +72,20 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
 }
 
 /// Runs a line, marked off from what is shown of the others.
-fn shown(line: &Line, global: &Global) -> ExitCode {
+fn run_line(line: &Line, global: &Global) -> ExitCode {
     let groups = matches!(global.mode(), Mode::GitHubActions { .. });
     let talks = !global.json && global.verbosity() > Verbosity::Quiet;
     let title = format!("larder {}", line.text());
     if groups {
-        report::say(&format!("::group::{title}"));
+        report::message(&format!("::group::{title}"));
     } else if talks {
-        report::say(&global.paint().tone(Tone::Strong, &title));
+        report::message(&global.paint().tone(Tone::Strong, &title));
     }
     let code = line.run(global);
     if groups {
-        report::say("::endgroup::");
+        report::message("::endgroup::");
     } else if talks {
-        report::say("");
+        report::message("");
     }
     code
 }

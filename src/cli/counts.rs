@@ -56,13 +56,13 @@ impl Counts {
         started: Instant,
         ended: Result<ExitCode>,
     ) -> Result<ExitCode> {
-        if !global.json || global.within.is_some() {
+        if !global.json || global.parent_counts.is_some() {
             return ended;
         }
         let code = match ended {
             Ok(code) => code,
             Err(error) => {
-                super::talk(&error, global);
+                super::show_message(&error, global);
                 self.keep(&error);
                 ExitCode::from(error.kind().exit_code())
             }

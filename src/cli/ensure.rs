@@ -35,12 +35,12 @@ pub struct Args {
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
-    pub(super) how: How,
+    pub(super) how: AcquireArgs,
 }
 
 /// How to obtain.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct How {
+pub struct AcquireArgs {
     /// Write nothing to versions.lock; fail (3) where an original has no line there.
     #[arg(long, env = larder_core::variables::LOCKED, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     locked: bool,
@@ -64,7 +64,7 @@ pub struct How {
     pub upload: bool,
 }
 
-impl How {
+impl AcquireArgs {
     /// As the steps know it.
     pub fn options(&self) -> Options {
         let Self {
@@ -101,7 +101,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     if args.how.is_plain() && platforms == Platforms::Host {
         let root = global.root()?;
         if let Some(targets) = snapshot::up_to_date(&root, &args.names) {
-            return Ok(all_up_to_date(targets, global, started));
+            return Ok(report_up_to_date(targets, global, started));
         }
     }
     let session = Session::open(global, args.how.options())?;
@@ -111,7 +111,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
 }
 
 /// Tells that everything is up to date, from the record alone.
-fn all_up_to_date(targets: Vec<TargetState>, global: &Global, started: Instant) -> ExitCode {
+fn report_up_to_date(targets: Vec<TargetState>, global: &Global, started: Instant) -> ExitCode {
     let finished = targets.into_iter().filter_map(
         |TargetState {
              name,
@@ -132,12 +132,12 @@ fn all_up_to_date(targets: Vec<TargetState>, global: &Global, started: Instant) 
             ))
         },
     );
-    tell_success(finished.collect(), global, started);
+    report_success(finished.collect(), global, started);
     ExitCode::SUCCESS
 }
 
 /// Tells of steps that ended well, and sums them up, where no session was needed.
-pub(super) fn tell_success(finished: Vec<Finished>, global: &Global, started: Instant) {
+pub(super) fn report_success(finished: Vec<Finished>, global: &Global, started: Instant) {
     let (events, receiver) = Events::channel();
     let reporter = global.reporter(receiver);
     events.send(Event::Started {
@@ -155,7 +155,7 @@ pub(super) fn tell_success(finished: Vec<Finished>, global: &Global, started: In
     events.send(Event::Summary(summary));
     drop(events);
     let totals = reporter.finish();
-    if let Some(counts) = &global.within {
+    if let Some(counts) = &global.parent_counts {
         counts.add(&totals.counts);
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use camino::Utf8PathBuf;
 use clap::builder::PossibleValuesParser;
 
-use super::schemas::{ALL, Described};
+use super::schemas::{ALL, SchemaInfo};
 use super::{Global, reference};
 use crate::report::table::{Table, stdout_width};
 use crate::report::{self, Tone};
@@ -81,34 +81,31 @@ pub fn schema(args: &Schema, global: &Global) -> Result<ExitCode> {
         .name
         .as_deref()
         .and_then(|name| ALL.iter().find(|known| known.name == name));
-    if let Some(Described {
+    if let Some(SchemaInfo {
         name: _,
-        of: _,
+        describes: _,
         schema,
     }) = named
     {
         report::print(&format!("{:#}\n", schema()))?;
     } else if global.json {
-        let entry = |&Described {
+        let entry = |&SchemaInfo {
                          name,
-                         of,
+                         describes,
                          schema: _,
-                     }: &Described| SchemaEntry {
-            name,
-            describes: of,
-        };
+                     }: &SchemaInfo| SchemaEntry { name, describes };
         global.print_json(&SchemasDocument {
             schemas: ALL.iter().map(entry).collect(),
         })?;
     } else {
         let mut table = Table::new(["name", "describes"]);
-        for Described {
+        for SchemaInfo {
             name,
-            of,
+            describes,
             schema: _,
         } in ALL
         {
-            table.row([(*name, Tone::Strong), (*of, Tone::Plain)]);
+            table.row([(*name, Tone::Strong), (*describes, Tone::Plain)]);
         }
         report::print(&table.render(stdout_width(), global.stdout_paint()))?;
     }

@@ -42,7 +42,7 @@ pub struct Global {
     pub color: ColorChoice,
     /// The run of command lines that this one is a part of, whose summary counts its steps.
     #[arg(skip)]
-    pub within: Option<Counts>,
+    pub parent_counts: Option<Counts>,
     /// What the process was started with.
     #[arg(skip)]
     pub startup: Startup,
@@ -89,7 +89,7 @@ impl Global {
             std::io::stderr().is_terminal(),
         ) {
             Mode::Json { .. } => Mode::Json {
-                summary: self.within.is_none(),
+                summary: self.parent_counts.is_none(),
             },
             mode => mode,
         }
@@ -98,8 +98,8 @@ impl Global {
     /// Prints a document: data on stdout, but talk where the data are the steps of the lines that this command is one of.
     pub fn print_json(&self, document: &impl serde::Serialize) -> Result<()> {
         let json = report::to_json(document)?;
-        if self.within.is_some() && self.json {
-            report::say(&json);
+        if self.parent_counts.is_some() && self.json {
+            report::message(&json);
             return Ok(());
         }
         report::print(&(json + "\n"))
@@ -129,9 +129,9 @@ impl Global {
     }
 
     /// Tells people of an error.
-    pub fn say_error(&self, error: &Error) {
+    pub fn show_error(&self, error: &Error) {
         let color = self.paint().color;
-        report::say(&report::render_error(error, color, &self.redactor()));
+        report::message(&report::render_error(error, color, &self.redactor()));
     }
 
     /// Shows the events of a run as they come.
@@ -140,14 +140,14 @@ impl Global {
     }
 
     /// Shows a step of the project at once.
-    pub fn tell(&self, did: &Did) {
-        report::tell(did, &self.mode(), self.verbosity(), &self.redactor());
+    pub fn show_step(&self, did: &Did) {
+        report::show_step(did, &self.mode(), self.verbosity(), &self.redactor());
     }
 
     /// Shows what failed beside a document that was printed; gives the exit code.
     pub fn failures(&self, errors: &[Error]) -> ExitCode {
         for error in errors {
-            self.say_error(error);
+            self.show_error(error);
         }
         let worst = Kind::worst(errors.iter().map(Error::kind));
         ExitCode::from(worst.map_or(0, Kind::exit_code))

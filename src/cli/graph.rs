@@ -44,7 +44,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let selection = Selection::parse_or_all(&project, &args.names)?;
     let plan = Plan::new(&project, &selection, &platforms);
     for (_, reason) in plan.skipped() {
-        report::say(&format!("note: {reason}"));
+        report::message(&format!("note: {reason}"));
     }
     let drawing = Drawing::of(&plan);
     match if global.json {

@@ -39,18 +39,18 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     }
     if global.verbosity() != Verbosity::Quiet {
         for (path, fate) in &done.files {
-            report::say(&match fate {
+            report::message(&match fate {
                 Fate::Written => format!("wrote {path}"),
                 Fate::Extended => format!("added lines to {path}"),
                 Fate::Kept => format!("{path} is there already and stays as it is"),
             });
         }
         if !done.existing {
-            report::say("next: larder ensure all");
+            report::message("next: larder ensure all");
         }
     }
     if workflow.is_some() && !done.existing && !done.names_hub {
-        report::say(
+        report::message(
             "next: name the hub in versions.yml, `hub: {github: owner/name}`: without one, CI has nowhere to release to",
         );
     }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Global;
-use super::ensure::tell_success;
+use super::ensure::report_success;
 use super::session::Session;
 use super::settings::Startup;
 use crate::report::{self, Redactor};
@@ -107,12 +107,10 @@ fn from_project(
     let _apart = install::apart(session.context_mut()?)?;
     if args.dry_run {
         for chain in install::chains(&session.ctx, &selection)? {
-            let choice = chain
-                .choice()
-                .map_or("no source has it".to_owned(), |source| {
-                    format!("would install from {source} into {to}")
-                });
-            tell(
+            let choice = chain.choice().map_or("no source has it".to_owned(), |source| {
+                format!("would install from {source} into {to}")
+            });
+            print_result(
                 global,
                 &format!("{}{choice}\n", text(&chain, &global.redactor())),
             )?;
@@ -120,7 +118,7 @@ fn from_project(
         return Ok(session.end(Ensured::default()));
     }
     let placed = install::from_project(&session.ctx, &selection, to);
-    tell_files(global, &placed.files)?;
+    print_files(global, &placed.files)?;
     Ok(session.end(placed.errors.into()))
 }
 
@@ -137,7 +135,7 @@ fn from_hub(
     let settings = global.startup.remote(args.offline)?;
     let found = install::OnHub::find(config, &settings, &cancel, name, version)?;
     if args.dry_run {
-        tell(
+        print_result(
             global,
             &format!(
                 "{}would install into {to}\n",
@@ -145,13 +143,13 @@ fn from_hub(
             ),
         )?;
         if global.json {
-            tell_success(Vec::new(), global, started);
+            report_success(Vec::new(), global, started);
         }
         return Ok(ExitCode::SUCCESS);
     }
     let (files, finished) = found.install(to, &cancel)?;
-    tell_files(global, &files)?;
-    tell_success(vec![finished], global, started);
+    print_files(global, &files)?;
+    report_success(vec![finished], global, started);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -180,16 +178,16 @@ fn text(chain: &Chain, redactor: &Redactor) -> String {
     text
 }
 
-fn tell_files(global: &Global, files: &[Utf8PathBuf]) -> Result<()> {
+fn print_files(global: &Global, files: &[Utf8PathBuf]) -> Result<()> {
     files
         .iter()
-        .try_for_each(|file| tell(global, &format!("{file}\n")))
+        .try_for_each(|file| print_result(global, &format!("{file}\n")))
 }
 
 /// Prints what the command is asked for; beside the lines of `--json`, where it would be in the way.
-fn tell(global: &Global, text: &str) -> Result<()> {
+fn print_result(global: &Global, text: &str) -> Result<()> {
     if global.json {
-        report::say(text.trim_end());
+        report::message(text.trim_end());
         return Ok(());
     }
     report::print(text)

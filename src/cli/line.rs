@@ -21,9 +21,9 @@ pub struct Line {
 impl Line {
     /// Understands a line, written without the leading `larder`.
     pub fn parse(text: &str, startup: &Startup) -> Result<Self> {
-        let wrong =
+        let invalid =
             |why: String| Error::usage(format!("`{text}` is no larder command line")).cause(why);
-        let words = split(text).map_err(wrong)?;
+        let words = split(text).map_err(invalid)?;
         let words = std::iter::once("larder").chain(words.iter().map(String::as_str));
         let parsed = super::parser(&startup.environment)
             .try_get_matches_from(words)
@@ -32,7 +32,7 @@ impl Line {
             super::suggestions::name_variable(&mut error, &startup.environment);
             let hint = "lines are written as after `larder`; `larder help` shows the commands";
             if !error.use_stderr() {
-                return wrong("it only shows help".into()).hint(hint);
+                return invalid("it only shows help".into()).hint(hint);
             }
             let told = error.render().to_string();
             let lines = told.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -46,11 +46,11 @@ impl Line {
             let why = why.join(" ").trim_start_matches("error: ").to_owned();
             tips.iter()
                 .map(|tip| tip.trim_start_matches("tip: "))
-                .fold(wrong(why), Error::hint)
+                .fold(invalid(why), Error::hint)
                 .hint(hint)
         })?;
         if matches!(cli.command, Command::Ci(_)) {
-            return Err(wrong("`ci` can't be one of its own steps".into())
+            return Err(invalid("`ci` can't be one of its own steps".into())
                 .hint("name the commands themselves"));
         }
         Ok(Self {
@@ -68,7 +68,7 @@ impl Line {
             None => root,
         });
         global.json |= outer.json;
-        global.within.clone_from(&outer.within);
+        global.parent_counts.clone_from(&outer.parent_counts);
         global.startup = outer.startup.clone();
         global.quiet = global.quiet.saturating_add(outer.quiet);
         global.verbose = global.verbose.saturating_add(outer.verbose);

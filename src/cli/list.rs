@@ -30,7 +30,7 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
     if global.json {
         global.print_json(&document)?;
     } else if document.subsystems.is_empty() {
-        report::say(&format!(
+        report::message(&format!(
             "{} has no subsystems yet; add one under `versions:` in versions.yml",
             project.name
         ));

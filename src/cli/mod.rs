@@ -2,7 +2,6 @@
 //! no clap below here.
 
 mod add;
-mod asking;
 mod bump;
 mod bundle;
 mod cache;
@@ -25,6 +24,7 @@ mod lock;
 mod outdated;
 mod package;
 mod plan;
+mod probe;
 pub mod reference;
 mod release;
 mod rollback;
@@ -107,22 +107,20 @@ pub fn command() -> clap::Command {
 
 /// The same, for parsing: a variable that is set to nothing counts as unset.
 fn parser(environment: &Environment) -> clap::Command {
-    fn forget(command: clap::Command, environment: &Environment) -> clap::Command {
-        let forget_one = |arg: clap::Arg| {
-            let is_blank = arg
-                .get_env()
-                .is_some_and(|name| environment.is_set_but_empty(name));
-            if is_blank { arg.env(None::<&str>) } else { arg }
+    fn ignore_empty(command: clap::Command, environment: &Environment) -> clap::Command {
+        let ignore_one = |arg: clap::Arg| {
+            let is_empty = arg.get_env().is_some_and(|name| environment.is_set_but_empty(name));
+            if is_empty { arg.env(None::<&str>) } else { arg }
         };
         command
-            .mut_args(forget_one)
-            .mut_subcommands(|command| forget(command, environment))
+            .mut_args(ignore_one)
+            .mut_subcommands(|command| ignore_empty(command, environment))
     }
     if larder_core::variables::ALL
         .iter()
         .any(|(name, _)| environment.is_set_but_empty(name))
     {
-        forget(command(), environment)
+        ignore_empty(command(), environment)
     } else {
         command()
     }
@@ -139,7 +137,7 @@ pub fn main() -> ExitCode {
     let matches = match parsed {
         Ok(matches) => matches,
         Err(mut error) => {
-            suggestions::advise(&mut error, &startup);
+            suggestions::add_tip(&mut error, &startup);
             // Help and version go to stdout and are no failure.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
@@ -207,8 +205,8 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
 
 /// Shows an error that ended the command before, or outside of, its steps.
 fn show(error: &Error, global: &Global) {
-    talk(error, global);
-    match &global.within {
+    show_message(error, global);
+    match &global.parent_counts {
         Some(counts) => counts.keep(error),
         None if global.json => {
             // Who closed stdout does not want to know.
@@ -219,11 +217,11 @@ fn show(error: &Error, global: &Global) {
 }
 
 /// Tells people of an error.
-fn talk(error: &Error, global: &Global) {
-    global.say_error(error);
+fn show_message(error: &Error, global: &Global) {
+    global.show_error(error);
     if global.startup.in_github_actions() {
         for line in report::annotations(error, &global.redactor()) {
-            report::say(&line);
+            report::message(&line);
         }
     }
 }

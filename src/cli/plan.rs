@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use super::Global;
-use super::asking::AskingArgs;
-use super::session::{Looking, PlatformArgs};
+use super::probe::ProbeArgs;
+use super::session::{PlatformArgs, ReadOnlySession};
 use crate::report::table::{Table, stdout_width};
 use crate::report::{self, Cleaned as _, Tone, Verbosity};
 use larder_core::error::{Error, Result};
@@ -33,7 +33,7 @@ pub struct Args {
     #[command(flatten)]
     platforms: PlatformArgs,
     #[command(flatten)]
-    asking: AskingArgs,
+    probe: ProbeArgs,
     /// Print what the hub lacks, of all platforms, as the matrix of a GitHub Actions job.
     #[arg(long)]
     matrix: bool,
@@ -45,8 +45,8 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let platforms = args.platforms.resolve()?;
-    let looking = Looking::open(global, args.asking.options())?;
-    let ctx = &looking.ctx;
+    let session = ReadOnlySession::open(global, args.probe.options())?;
+    let ctx = &session.ctx;
     let selection = Selection::parse_or_all(&ctx.project, &args.names)?;
     if args.matrix {
         let targets = Targets::new(&ctx.project, &selection, &platforms.or_all());
@@ -74,7 +74,7 @@ fn matrix(ctx: &Context, request: &Targets, github: bool, global: &Global) -> Re
     }
     let matrix = hub_status::missing(ctx, request)?;
     for target in &matrix.nowhere {
-        report::say(&format!(
+        report::message(&format!(
             "{target} is missing, and no runner of GitHub Actions can make it"
         ));
     }
@@ -160,7 +160,7 @@ fn show(document: &PlanDocument, global: &Global) -> Result<()> {
             other => format!("{count} to {}", other.as_str()),
         })
         .collect();
-    report::say(&if counts.is_empty() {
+    report::message(&if counts.is_empty() {
         "nothing to do".to_owned()
     } else {
         counts.join(", ")

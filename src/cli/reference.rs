@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use clap::{Arg, ArgAction, Command};
 
-use super::schemas::{self, Described};
+use super::schemas::{self, SchemaInfo};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::variables;
 
@@ -30,7 +30,7 @@ pub fn markdown(root: &Command) -> String {
             .unwrap_or_default();
         let _ = writeln!(text, "| [`{path}`](#{}) | {} |", anchor(path), cell(&about));
     }
-    let global: Vec<&Arg> = root.get_arguments().filter(|arg| shown(arg)).collect();
+    let global: Vec<&Arg> = root.get_arguments().filter(|arg| is_visible(arg)).collect();
     if !global.is_empty() {
         text.push_str("\n## Options of every command\n\n");
         arguments(&mut text, &global);
@@ -45,7 +45,7 @@ pub fn markdown(root: &Command) -> String {
         let _ = writeln!(text, "```\n{usage}\n```");
         let own: Vec<&Arg> = command
             .get_arguments()
-            .filter(|arg| shown(arg) && !is_global(&global, arg))
+            .filter(|arg| is_visible(arg) && !is_global(&global, arg))
             .collect();
         if !own.is_empty() {
             text.push('\n');
@@ -100,22 +100,22 @@ fn built(root: &Command) -> Command {
 
 /// All visible commands, depth first, in the order they are defined; `help` goes without saying.
 fn walk(root: &Command) -> Vec<(String, &Command)> {
-    fn into<'a>(prefix: &str, parent: &'a Command, found: &mut Vec<(String, &'a Command)>) {
+    fn collect<'a>(prefix: &str, parent: &'a Command, found: &mut Vec<(String, &'a Command)>) {
         for command in parent
             .get_subcommands()
             .filter(|c| !c.is_hide_set() && c.get_name() != "help")
         {
             let path = format!("{prefix} {}", command.get_name());
             found.push((path.clone(), command));
-            into(&path, command, found);
+            collect(&path, command, found);
         }
     }
     let mut found = Vec::new();
-    into(root.get_name(), root, &mut found);
+    collect(root.get_name(), root, &mut found);
     found
 }
 
-fn shown(arg: &Arg) -> bool {
+fn is_visible(arg: &Arg) -> bool {
     !arg.is_hide_set() && !matches!(arg.get_id().as_str(), "help" | "version")
 }
 
@@ -270,21 +270,21 @@ fn json(text: &mut String) {
          a summary last. A command that only looks prints one document; as a line of `ci:` or a need of a task, on stderr. `larder schema <name>` prints the schema of each; \
          they are in `schema/` too.\n\n| schema | describes |\n|---|---|\n",
     );
-    for Described {
+    for SchemaInfo {
         name,
-        of,
+        describes,
         schema: _,
     } in schemas::ALL
     {
         let _ = writeln!(
             text,
             "| [`{name}`](../schema/{name}.schema.json) | {} |",
-            cell(of)
+            cell(describes)
         );
     }
-    for Described {
+    for SchemaInfo {
         name,
-        of: _,
+        describes: _,
         schema,
     } in schemas::ALL
         .iter()

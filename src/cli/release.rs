@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::Global;
-use super::session::{JobArgs, LimitArgs, Looking, PlatformArgs, Session};
+use super::session::{JobArgs, LimitArgs, PlatformArgs, ReadOnlySession, Session};
 use crate::report::table::{Table, stdout_width};
 use crate::report::{self, Tone};
 use larder_core::error::Result;
@@ -31,31 +31,31 @@ use larder_engine::release::{self, ReleaseOptions, drafts, hub_status};
 )]
 pub struct Args {
     #[command(subcommand)]
-    word: Option<Word>,
+    command: Option<ReleaseCommand>,
     #[command(flatten)]
-    binary: Binary,
+    binary: BinaryArgs,
 }
 
 #[derive(Clone, Debug, clap::Subcommand)]
-enum Word {
+enum ReleaseCommand {
     /// The same as without a word
-    Binary(Binary),
+    Binary(BinaryArgs),
     /// Show what the hub has of each subsystem and platform
     ///
     /// Also written to .collection/metadata/release-status.json.
-    Status(Few),
+    Status(StatusArgs),
     /// Publish drafts whose platforms are all there
     ///
     /// Where platforms are missing they are named, nothing is published, and the exit code is 1.
-    Finalize(Chosen),
+    Finalize(DraftArgs),
     /// Delete drafts with all they hold
-    Abort(Chosen),
+    Abort(DraftArgs),
     /// Release the project: bundles, packages, checksums, manifest
-    Project(OfProject),
+    Project(ProjectArgs),
 }
 
 #[derive(Clone, Debug, clap::Args)]
-struct Binary {
+struct BinaryArgs {
     /// Subsystems, or `all`.
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
@@ -64,11 +64,11 @@ struct Binary {
     #[command(flatten)]
     jobs: JobArgs,
     #[command(flatten)]
-    how: How,
+    how: PublishArgs,
 }
 
 #[derive(Clone, Copy, Debug, clap::Args)]
-struct How {
+struct PublishArgs {
     /// Put these assets in the place of others of the same name.
     #[arg(long)]
     replace: bool,
@@ -79,7 +79,7 @@ struct How {
 
 /// `release status`.
 #[derive(Clone, Debug, clap::Args)]
-struct Few {
+struct StatusArgs {
     /// Subsystems. Default: all.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
@@ -88,7 +88,7 @@ struct Few {
 }
 
 #[derive(Clone, Debug, clap::Args)]
-struct Chosen {
+struct DraftArgs {
     /// Subsystems, or `all`.
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
@@ -97,7 +97,7 @@ struct Chosen {
 }
 
 #[derive(Clone, Debug, clap::Args)]
-struct OfProject {
+struct ProjectArgs {
     /// The tag, such as v1.0.0.
     #[arg(value_name = "TAG", value_parser = |text: &str| text.parse::<Tag>().map_err(|e| e.to_string()))]
     tag: Tag,
@@ -106,10 +106,10 @@ struct OfProject {
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
-    how: How,
+    how: PublishArgs,
 }
 
-impl How {
+impl PublishArgs {
     fn options(self) -> ReleaseOptions {
         ReleaseOptions {
             replace: self.replace,
@@ -121,23 +121,23 @@ impl How {
 impl Args {
     /// Whether it changes the hub.
     pub fn writes(&self) -> bool {
-        !matches!(self.word, Some(Word::Status(_)))
+        !matches!(self.command, Some(ReleaseCommand::Status(_)))
     }
 }
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
-    match &args.word {
+    match &args.command {
         None => binary(&args.binary, global),
-        Some(Word::Binary(binary_args)) => binary(binary_args, global),
-        Some(Word::Status(args)) => status(args, global),
-        Some(Word::Finalize(args)) => finalize(args, global),
-        Some(Word::Abort(args)) => abort(args, global),
-        Some(Word::Project(args)) => project(args, global),
+        Some(ReleaseCommand::Binary(binary_args)) => binary(binary_args, global),
+        Some(ReleaseCommand::Status(args)) => status(args, global),
+        Some(ReleaseCommand::Finalize(args)) => finalize(args, global),
+        Some(ReleaseCommand::Abort(args)) => abort(args, global),
+        Some(ReleaseCommand::Project(args)) => project(args, global),
     }
 }
 
-fn binary(args: &Binary, global: &Global) -> Result<ExitCode> {
+fn binary(args: &BinaryArgs, global: &Global) -> Result<ExitCode> {
     let session = Session::open(global, Options::default())?;
     let targets = args.platforms.targets(&session.ctx.project, &args.names)?;
     let options = args.how.options();
@@ -145,20 +145,20 @@ fn binary(args: &Binary, global: &Global) -> Result<ExitCode> {
     Ok(session.end(errors.into()))
 }
 
-fn finalize(args: &Chosen, global: &Global) -> Result<ExitCode> {
+fn finalize(args: &DraftArgs, global: &Global) -> Result<ExitCode> {
     let platforms = args.platforms.resolve()?.or_all();
     let session = Session::open(global, Options::default())?;
     let errors = drafts::finalize(&session.ctx, &args.names, &platforms)?;
     Ok(session.end(errors.into()))
 }
 
-fn abort(args: &Chosen, global: &Global) -> Result<ExitCode> {
+fn abort(args: &DraftArgs, global: &Global) -> Result<ExitCode> {
     let session = Session::open(global, Options::default())?;
     let errors = drafts::abort(&session.ctx, &args.names)?;
     Ok(session.end(errors.into()))
 }
 
-fn project(args: &OfProject, global: &Global) -> Result<ExitCode> {
+fn project(args: &ProjectArgs, global: &Global) -> Result<ExitCode> {
     let session = Session::open(global, Options::default())?;
     let ensured = release::project::release(
         &session.ctx,
@@ -170,11 +170,11 @@ fn project(args: &OfProject, global: &Global) -> Result<ExitCode> {
     Ok(session.end(ensured))
 }
 
-fn status(args: &Few, global: &Global) -> Result<ExitCode> {
+fn status(args: &StatusArgs, global: &Global) -> Result<ExitCode> {
     let platforms = args.platforms.resolve()?.or_all();
-    let looking = Looking::open(global, Options::default())?;
-    let targets = Targets::parse_or_all(&looking.ctx.project, &args.names, &platforms)?;
-    let document = hub_status::document(&looking.ctx, &targets)?;
+    let session = ReadOnlySession::open(global, Options::default())?;
+    let targets = Targets::parse_or_all(&session.ctx.project, &args.names, &platforms)?;
+    let document = hub_status::document(&session.ctx, &targets)?;
     if global.json {
         global.print_json(&document)?;
     } else {

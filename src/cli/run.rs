@@ -50,10 +50,10 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         }
         Ok(())
     })?;
-    let counts = global.within.clone().unwrap_or_default();
+    let counts = global.parent_counts.clone().unwrap_or_default();
     let inner = Global {
         directory: Some(root),
-        within: Some(counts.clone()),
+        parent_counts: Some(counts.clone()),
         ..global.clone()
     };
     let (runtime, cancel) = supervised()?;
@@ -95,7 +95,7 @@ impl TaskHost for Host {
 
     fn command(&mut self, line: &str) {
         if !self.global.json && self.global.verbosity() > Verbosity::Quiet {
-            report::say(&format!("$ {line}"));
+            report::message(&format!("$ {line}"));
         }
     }
 
@@ -107,10 +107,10 @@ impl TaskHost for Host {
             }
             did.subject = format!("task {}", did.subject);
         }
-        if let Some(counts) = &self.global.within {
+        if let Some(counts) = &self.global.parent_counts {
             counts.count(did.outcome);
         }
-        self.global.tell(&did);
+        self.global.show_step(&did);
     }
 }
 
@@ -121,7 +121,7 @@ fn list(project: &Project, global: &Global) -> Result<()> {
         return global.print_json(&document);
     }
     if document.tasks.is_empty() {
-        report::say("versions.yml has no `tasks:`");
+        report::message("versions.yml has no `tasks:`");
     }
     let names = document.tasks.iter().map(|task| task.name.len());
     let width = names.max().unwrap_or(0);

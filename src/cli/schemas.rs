@@ -17,68 +17,96 @@ use larder_engine::plan::Drawing;
 use larder_engine::plan::matrix::Matrix;
 
 /// A schema.
-pub struct Described {
+pub struct SchemaInfo {
     /// Its name: `schema/<name>.schema.json`.
     pub name: &'static str,
     /// What it describes: a file, or what a command prints.
-    pub of: &'static str,
+    pub describes: &'static str,
     /// Makes it.
     pub schema: fn() -> Value,
 }
 
 /// All of them, in the order in which they are listed.
-pub const ALL: &[Described] = &[
-    described("versions", "versions.yml", versions_schema),
-    described("recipe", "subsystems/<name>/recipe.yml", recipe_schema),
-    described("config", "your own config.yml", user_schema),
-    described(
+pub const ALL: &[SchemaInfo] = &[
+    info("versions", "versions.yml", versions_schema),
+    info("recipe", "subsystems/<name>/recipe.yml", recipe_schema),
+    info("config", "your own config.yml", user_schema),
+    info(
         "event-finished",
         "a step that ended, of any command that runs steps",
-        of::<FinishedLine>,
+        schema_of::<FinishedLine>,
     ),
-    described(
+    info(
         "event-did",
         "a step of the whole project that ended",
-        of::<DidLine>,
+        schema_of::<DidLine>,
     ),
-    described(
+    info(
         "event-summary",
         "the last line of any command that runs steps",
-        of::<SummaryLine>,
+        schema_of::<SummaryLine>,
     ),
-    described("status", "larder status --json", of::<StatusDocument>),
-    described("list", "larder list --json", of::<ListDocument>),
-    described("why", "larder why --json", of::<WhyDocument>),
-    described("plan", "larder plan --json", of::<PlanDocument>),
-    described("outdated", "larder outdated --json", of::<OutdatedDocument>),
-    described("plan-matrix", "larder plan --matrix --json", of::<Matrix>),
-    described("graph", "larder graph --json", of::<Drawing>),
-    described("check", "larder check --json", of::<CheckDocument>),
-    described(
+    info(
+        "status",
+        "larder status --json",
+        schema_of::<StatusDocument>,
+    ),
+    info("list", "larder list --json", schema_of::<ListDocument>),
+    info("why", "larder why --json", schema_of::<WhyDocument>),
+    info("plan", "larder plan --json", schema_of::<PlanDocument>),
+    info(
+        "outdated",
+        "larder outdated --json",
+        schema_of::<OutdatedDocument>,
+    ),
+    info(
+        "plan-matrix",
+        "larder plan --matrix --json",
+        schema_of::<Matrix>,
+    ),
+    info("graph", "larder graph --json", schema_of::<Drawing>),
+    info("check", "larder check --json", schema_of::<CheckDocument>),
+    info(
         "release-status",
         "larder release status --json",
-        of::<ReleaseStatusDocument>,
+        schema_of::<ReleaseStatusDocument>,
     ),
-    described("tasks", "larder run --json", of::<TasksDocument>),
-    described("env", "larder env --json", of::<EnvDocument>),
-    described("add", "larder add --json", of::<AddDocument>),
-    described("init", "larder init --json", of::<InitDocument>),
-    described(
+    info("tasks", "larder run --json", schema_of::<TasksDocument>),
+    info("env", "larder env --json", schema_of::<EnvDocument>),
+    info("add", "larder add --json", schema_of::<AddDocument>),
+    info("init", "larder init --json", schema_of::<InitDocument>),
+    info(
         "cache-dir",
         "larder cache dir --json",
-        of::<CacheDirDocument>,
+        schema_of::<CacheDirDocument>,
     ),
-    described("cache-size", "larder cache size --json", of::<Usage>),
-    described("cache-prune", "larder cache prune --json", of::<Pruned>),
-    described("cache-verify", "larder cache verify --json", of::<Checked>),
-    described("schemas", "larder schema --json", of::<SchemasDocument>),
+    info("cache-size", "larder cache size --json", schema_of::<Usage>),
+    info(
+        "cache-prune",
+        "larder cache prune --json",
+        schema_of::<Pruned>,
+    ),
+    info(
+        "cache-verify",
+        "larder cache verify --json",
+        schema_of::<Checked>,
+    ),
+    info(
+        "schemas",
+        "larder schema --json",
+        schema_of::<SchemasDocument>,
+    ),
 ];
 
-const fn described(name: &'static str, of: &'static str, schema: fn() -> Value) -> Described {
-    Described { name, of, schema }
+const fn info(name: &'static str, describes: &'static str, schema: fn() -> Value) -> SchemaInfo {
+    SchemaInfo {
+        name,
+        describes,
+        schema,
+    }
 }
 
-fn of<T: JsonSchema>() -> Value {
+fn schema_of<T: JsonSchema>() -> Value {
     // As it is printed: what is always there is required, also where it may be null.
     let schema = SchemaSettings::draft2020_12()
         .for_serialize()

@@ -101,7 +101,7 @@ pub struct Session {
     /// Runs the threads of steps and listens for signals.
     runtime: tokio::runtime::Runtime,
     reporter: ReporterHandle,
-    within: Option<Counts>,
+    parent_counts: Option<Counts>,
     started: Instant,
 }
 
@@ -126,7 +126,7 @@ impl Session {
             ctx: Arc::new(ctx),
             runtime,
             reporter,
-            within: global.within.clone(),
+            parent_counts: global.parent_counts.clone(),
             started,
         })
     }
@@ -160,7 +160,7 @@ impl Session {
         };
         self.ctx.events.send(Event::Summary(summary));
         let totals = self.reporter.finish();
-        if let Some(counts) = &self.within {
+        if let Some(counts) = &self.parent_counts {
             counts.add(&totals.counts);
         }
         self.runtime.shutdown_background();
@@ -169,13 +169,13 @@ impl Session {
 }
 
 /// A command that only looks: nothing is shown while it goes, nothing is recorded, and a signal ends it at once.
-pub struct Looking {
+pub struct ReadOnlySession {
     /// What every look shares.
     pub ctx: Arc<Context>,
     _runtime: tokio::runtime::Runtime,
 }
 
-impl Looking {
+impl ReadOnlySession {
     /// Opens the project above the current folder.
     pub fn open(global: &Global, options: Options) -> Result<Self> {
         let project = global.load(&global.root()?)?;

@@ -62,7 +62,7 @@ impl Startup {
         let named = environment.value(variables::CONFIG).map(Utf8PathBuf::from);
         let user = UserSource {
             named_by: named.is_some().then_some(variables::CONFIG),
-            file: named.or_else(|| usual_config(&environment)),
+            file: named.or_else(|| default_config(&environment)),
             github_mirror: text(variables::UPSTREAM_GITHUB),
             allow_http: text(variables::ALLOW_HTTP)
                 .map(|list| hosts::parse_list(&list))
@@ -167,7 +167,7 @@ impl Startup {
             if dir.is_absolute() {
                 return Ok(dir);
             }
-            return Err(wrong(variables::CACHE_DIR, &dir, "is not absolute")
+            return Err(invalid(variables::CACHE_DIR, &dir, "is not absolute")
                 .hint("name an absolute folder"));
         }
         let folder = |name| absolute(&self.environment, name);
@@ -189,7 +189,7 @@ impl Startup {
         match self.value(variables::LINKS) {
             None => Ok(true),
             Some("never") => Ok(false),
-            Some(text) => Err(wrong(variables::LINKS, text, "means nothing")
+            Some(text) => Err(invalid(variables::LINKS, text, "means nothing")
                 .hint("it may be `never`; else leave it unset")),
         }
     }
@@ -228,7 +228,7 @@ impl Startup {
             return Ok(default);
         };
         parse_duration(text).ok_or_else(|| {
-            wrong(name, text, "is not a length of time").hint("write `300ms`, `20s` or `5m`")
+            invalid(name, text, "is not a length of time").hint("write `300ms`, `20s` or `5m`")
         })
     }
 
@@ -237,11 +237,11 @@ impl Startup {
             return Ok(default);
         };
         text.parse()
-            .map_err(|_| wrong(name, text, "is not a number"))
+            .map_err(|_| invalid(name, text, "is not a number"))
     }
 }
 
-fn wrong(name: &str, value: impl Display, why: &str) -> Error {
+fn invalid(name: &str, value: impl Display, why: &str) -> Error {
     Error::usage(format!("{name} is `{value}`, which {why}"))
 }
 
@@ -260,7 +260,7 @@ fn absolute(environment: &Environment, name: &str) -> Option<Utf8PathBuf> {
 
 /// Where the user's configuration is, if no variable names it: `larder/config.yml` in `$XDG_CONFIG_HOME`, `~/.config`, or on
 /// Windows `%APPDATA%`.
-fn usual_config(environment: &Environment) -> Option<Utf8PathBuf> {
+fn default_config(environment: &Environment) -> Option<Utf8PathBuf> {
     let folder = |name| absolute(environment, name);
     let base = if cfg!(windows) {
         folder("APPDATA")

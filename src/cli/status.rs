@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::Global;
-use super::session::{Looking, PlatformArgs};
+use super::session::{PlatformArgs, ReadOnlySession};
 use crate::report::table::{Table, stdout_width};
 use crate::report::{self, Cleaned as _, Tone};
 use larder_core::error::Result;
@@ -35,11 +35,11 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         offline: true,
         ..Options::default()
     };
-    let looking = Looking::open(global, options)?;
+    let session = ReadOnlySession::open(global, options)?;
     let targets = args
         .platforms
-        .targets_or_all(&looking.ctx.project, &args.names)?;
-    let (document, errors) = status::document(&looking.ctx, &targets);
+        .targets_or_all(&session.ctx.project, &args.names)?;
+    let (document, errors) = status::document(&session.ctx, &targets);
     let document = document.cleaned(&global.redactor());
     if global.json {
         global.print_json(&document)?;

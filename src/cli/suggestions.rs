@@ -48,7 +48,7 @@ pub fn name_variable(error: &mut clap::Error, environment: &Environment) {
 }
 
 /// Adds a tip to an error where there is one to give.
-pub fn advise(error: &mut clap::Error, startup: &Startup) {
+pub fn add_tip(error: &mut clap::Error, startup: &Startup) {
     name_variable(error, &startup.environment);
     let tip = match (
         error.kind(),

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use super::Global;
-use super::asking::AskingArgs;
-use super::session::Looking;
+use super::probe::ProbeArgs;
+use super::session::ReadOnlySession;
 use crate::report::table::{Table, stdout_width};
 use crate::report::{self, Cleaned as _, Paint, Redactor, Tone, Verbosity};
 use larder_core::error::{Error, Result};
@@ -33,7 +33,7 @@ pub struct Args {
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<String>,
     #[command(flatten)]
-    asking: AskingArgs,
+    probe: ProbeArgs,
 }
 
 /// Runs it.
@@ -46,8 +46,8 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         .platform
         .as_ref()
         .map_or(Ok(Platform::host()), |text| text.parse())?;
-    let looking = Looking::open(global, args.asking.options())?;
-    let (document, stopped) = why::document(&looking.ctx, &args.name, platform)?;
+    let session = ReadOnlySession::open(global, args.probe.options())?;
+    let (document, stopped) = why::document(&session.ctx, &args.name, platform)?;
     let redactor = global.redactor();
     let document = document.cleaned(&redactor);
     if global.json {
@@ -62,7 +62,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             &redactor,
         ))?;
         for hint in stopped.iter().flat_map(Error::hints) {
-            report::say(&format!("help: {hint}"));
+            report::message(&format!("help: {hint}"));
         }
     }
     Ok(ExitCode::SUCCESS)

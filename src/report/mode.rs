@@ -1,4 +1,4 @@
-//! Which face the report shows, decided once from flags, environment and terminal. Reads nothing by
+//! Which view the report shows, decided once from flags, environment and terminal. Reads nothing by
 //! itself.
 
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ impl Verbosity {
     }
 }
 
-/// The face.
+/// The view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Live rows on a terminal, on stderr.

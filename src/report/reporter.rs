@@ -1,4 +1,4 @@
-//! The thread that owns the output: takes the run's events and shows them with one of the faces.
+//! The thread that owns the output: takes the run's events and shows them with one of the views.
 
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
@@ -7,15 +7,15 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::faces::{Face, GitHubActions, Json, Plain, Stderr, Terminal, did_line, shows_did};
 use super::mode::{Mode, Verbosity};
-use super::text::lines::Look;
+use super::text::lines::Style;
 use super::text::{Paint, Redactor};
 use super::totals::Totals;
+use super::views::{GitHubActions, Json, Plain, Stderr, Terminal, View, did_line, shows_did};
 use larder_core::model::Platform;
 use larder_engine::events::{Did, Event, Level};
 
-/// How often a face may move while nothing happens.
+/// How often a view may move while nothing happens.
 const TICK: Duration = Duration::from_millis(50);
 
 /// Shows a run's events.
@@ -39,8 +39,8 @@ impl Reporter {
         let ending = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&ending);
         let thread = std::thread::spawn(move || {
-            let mut face = face(mode, verbosity, &redactor);
-            show(face.as_mut(), &receiver, &seen, Instant::now())
+            let mut view = view(mode, verbosity, &redactor);
+            show(view.as_mut(), &receiver, &seen, Instant::now())
         });
         ReporterHandle { thread, ending }
     }
@@ -55,8 +55,8 @@ impl ReporterHandle {
     }
 }
 
-fn face(mode: Mode, verbosity: Verbosity, redactor: &Redactor) -> Box<dyn Face> {
-    let look = |paint: Paint| Look {
+fn view(mode: Mode, verbosity: Verbosity, redactor: &Redactor) -> Box<dyn View> {
+    let style = |paint: Paint| Style {
         paint,
         width: None,
         verbose: verbosity == Verbosity::Verbose,
@@ -65,13 +65,13 @@ fn face(mode: Mode, verbosity: Verbosity, redactor: &Redactor) -> Box<dyn Face> 
     };
     let stderr = || BufWriter::new(io::stderr());
     match mode {
-        Mode::Terminal(paint) => Box::new(Terminal::new(Stderr::new(), look(paint), verbosity)),
-        Mode::Plain(paint) => Box::new(Plain::new(stderr(), look(paint), verbosity)),
+        Mode::Terminal(paint) => Box::new(Terminal::new(Stderr::new(), style(paint), verbosity)),
+        Mode::Plain(paint) => Box::new(Plain::new(stderr(), style(paint), verbosity)),
         Mode::Json { summary } => {
-            let talk = Plain::new(stderr(), look(Paint::default()), verbosity);
+            let messages = Plain::new(stderr(), style(Paint::default()), verbosity);
             Box::new(Json::new(
                 BufWriter::new(io::stdout()),
-                talk,
+                messages,
                 verbosity,
                 summary,
             ))
@@ -79,7 +79,7 @@ fn face(mode: Mode, verbosity: Verbosity, redactor: &Redactor) -> Box<dyn Face> 
         Mode::GitHubActions { summary } => {
             let plain = Plain::new(
                 stderr(),
-                look(Paint {
+                style(Paint {
                     color: false,
                     unicode: true,
                 }),
@@ -97,55 +97,55 @@ fn face(mode: Mode, verbosity: Verbosity, redactor: &Redactor) -> Box<dyn Face> 
 }
 
 fn show(
-    face: &mut dyn Face,
+    view: &mut dyn View,
     receiver: &Receiver<Event>,
     ending: &AtomicBool,
     start: Instant,
 ) -> Totals {
     let mut totals = Totals::default();
-    let mut concluded = false;
+    let mut summary_seen = false;
     loop {
         // Asked before looking: what was sent before `finish` is then certainly found.
-        let last_look = ending.load(Ordering::Acquire);
+        let ending_seen = ending.load(Ordering::Acquire);
         match receiver.try_recv() {
             Ok(event) => {
-                fold(&event, &mut totals);
-                concluded |= matches!(event, Event::Summary(_));
-                face.event(&event, start.elapsed());
-                face.tick(start.elapsed());
+                count_event(&event, &mut totals);
+                summary_seen |= matches!(event, Event::Summary(_));
+                view.event(&event, start.elapsed());
+                view.tick(start.elapsed());
                 continue;
             }
             Err(TryRecvError::Disconnected) => break,
-            Err(TryRecvError::Empty) if last_look => break,
-            Err(TryRecvError::Empty) => face.flush(),
+            Err(TryRecvError::Empty) if ending_seen => break,
+            Err(TryRecvError::Empty) => view.flush(),
         }
         // After its summary a run is over in a moment.
-        let wait = if concluded {
+        let wait = if summary_seen {
             Duration::from_millis(1)
         } else {
             TICK
         };
         match receiver.recv_timeout(wait) {
             Ok(event) => {
-                fold(&event, &mut totals);
-                concluded |= matches!(event, Event::Summary(_));
-                face.event(&event, start.elapsed());
+                count_event(&event, &mut totals);
+                summary_seen |= matches!(event, Event::Summary(_));
+                view.event(&event, start.elapsed());
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
-        face.tick(start.elapsed());
+        view.tick(start.elapsed());
     }
-    if !concluded {
+    if !summary_seen {
         totals.seconds = start.elapsed().as_secs_f64();
     }
-    face.close(&totals);
-    face.flush();
+    view.close(&totals);
+    view.flush();
     totals
 }
 
 /// Counts an event.
-pub(super) fn fold(event: &Event, totals: &mut Totals) {
+pub(super) fn count_event(event: &Event, totals: &mut Totals) {
     match event {
         Event::Started { action, .. } => {
             totals.action.get_or_insert(*action);
@@ -156,14 +156,14 @@ pub(super) fn fold(event: &Event, totals: &mut Totals) {
             level: Level::Warning,
             ..
         } => totals.warnings += 1,
-        Event::Summary(summary) => totals.conclude(summary),
+        Event::Summary(summary) => totals.finish(summary),
         _ => {}
     }
 }
 
 /// Shows one step of the project at once, for commands that share the terminal with the programs
 /// they run: a line on stderr, or with `--json` an object on stdout.
-pub fn tell(did: &Did, mode: &Mode, verbosity: Verbosity, redactor: &Redactor) {
+pub fn show_step(did: &Did, mode: &Mode, verbosity: Verbosity, redactor: &Redactor) {
     let paint = match mode {
         Mode::Json { .. } => {
             // Who closed stdout does not want to know.
@@ -177,19 +177,19 @@ pub fn tell(did: &Did, mode: &Mode, verbosity: Verbosity, redactor: &Redactor) {
         },
     };
     if shows_did(did, verbosity) {
-        let look = Look {
+        let style = Style {
             paint,
             width: None,
             verbose: false,
             host: Platform::host(),
             redactor: redactor.clone(),
         };
-        say(&look.did(did));
+        message(&style.did(did));
     }
 }
 
-/// Writes a rendered error or another talk line to stderr; whoever closed stderr does not want to
+/// Writes a rendered error or another messages line to stderr; whoever closed stderr does not want to
 /// know.
-pub fn say(text: &str) {
+pub fn message(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }

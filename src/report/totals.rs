@@ -51,7 +51,7 @@ impl Totals {
     }
 
     /// The run's own word on how it ended. Counts stay those of the steps that were shown.
-    pub(super) fn conclude(&mut self, summary: &Summary) {
+    pub(super) fn finish(&mut self, summary: &Summary) {
         self.ok &= summary.ok;
         self.seconds = summary.seconds;
     }

@@ -7,9 +7,9 @@ fn in_github_actions() {
     let sink = Sink::default();
     let summary: PathBuf = dir.path().join("summary.md");
     larder_core::fs::write_atomic(&summary, b"before\n").unwrap();
-    let plain = Plain::new(sink.clone(), look(UNICODE, false), Verbosity::Normal);
-    let mut face = GitHubActions::new(plain, Verbosity::Normal, Some(summary.clone()), "seed");
-    play(&mut face, &run(&log));
+    let plain = Plain::new(sink.clone(), style(UNICODE, false), Verbosity::Normal);
+    let mut view = GitHubActions::new(plain, Verbosity::Normal, Some(summary.clone()), "seed");
+    play(&mut view, &run(&log));
     let text = redact(sink.text(), &log);
     // Everything a build wrote stands between `stop-commands` and its end.
     let (_, rest) = text.split_once("::stop-commands::").unwrap();
@@ -85,8 +85,8 @@ fn in_github_actions() {
 #[test]
 fn other_peoples_text_gives_no_commands_to_the_runner() {
     let sink = Sink::default();
-    let plain = Plain::new(sink.clone(), look(UNICODE, false), Verbosity::Normal);
-    let mut face = GitHubActions::new(plain, Verbosity::Normal, None, "seed");
+    let plain = Plain::new(sink.clone(), style(UNICODE, false), Verbosity::Normal);
+    let mut view = GitHubActions::new(plain, Verbosity::Normal, None, "seed");
     let text = "the server said\n::add-mask::x\n ##[error]y\na::b";
     let note = Event::Note {
         target: None,
@@ -97,7 +97,7 @@ fn other_peoples_text_gives_no_commands_to_the_runner() {
         error: Some(Error::failed("x").cause(text)),
         ..finished("arc", Outcome::Failed)
     };
-    play(&mut face, &[(0, note), (1, Event::Finished(failed))]);
+    play(&mut view, &[(0, note), (1, Event::Finished(failed))]);
     let commands: Vec<String> = sink
         .text()
         .lines()

@@ -3,10 +3,10 @@ use super::*;
 #[test]
 fn as_json() {
     let (_dir, log) = log_file();
-    let (out, talk) = (Sink::default(), Sink::default());
+    let (out, messages) = (Sink::default(), Sink::default());
     let plain = Plain::new(
-        talk.clone(),
-        look(Paint::default(), false),
+        messages.clone(),
+        style(Paint::default(), false),
         Verbosity::Normal,
     );
     play(
@@ -22,14 +22,14 @@ fn as_json() {
     {"event":"finished","action":"ensure","subsystem":"sync","version":"v1.2.3","platform":"linux-amd64","outcome":"skipped","source":null,"bytes":0,"seconds":0.01,"error":null,"reason":"arc failed"}
     {"event":"summary","ok":false,"counts":{"downloaded":1,"failed":1,"restored":1,"skipped":1,"up-to-date":2},"seconds":3.22}
     "#);
-    let talk = talk.text();
+    let messages = messages.text();
     assert!(
-        talk.starts_with("warning: arc: arc changed but is still v1.2.3\n"),
-        "{talk}"
+        messages.starts_with("warning: arc: arc changed but is still v1.2.3\n"),
+        "{messages}"
     );
     assert!(
-        talk.contains("\nerror: arc v1.2.3: cannot build arc\n"),
-        "{talk}"
+        messages.contains("\nerror: arc v1.2.3: cannot build arc\n"),
+        "{messages}"
     );
-    assert!(!talk.contains("ordinary"), "{talk}");
+    assert!(!messages.contains("ordinary"), "{messages}");
 }

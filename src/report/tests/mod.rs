@@ -1,4 +1,4 @@
-//! One run, told by every face: the clock, the width and the host are pinned.
+//! One run, told by every view: the clock, the width and the host are pinned.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use camino::Utf8PathBuf;
 
-use super::faces::{Face, GitHubActions, Json, Plain, Screen, Terminal};
 use super::mode::{Mode, Verbosity};
-use super::reporter::{Reporter, fold};
-use super::text::lines::Look;
+use super::reporter::{Reporter, count_event};
+use super::text::lines::Style;
 use super::text::{Paint, Redactor};
 use super::totals::Totals;
+use super::views::{GitHubActions, Json, Plain, Screen, Terminal, View};
 use larder_core::error::Error;
 use larder_core::model::{Action, Outcome, SourceKind, Target};
 use larder_engine::events::{Event, Events, Finished, Level, Phase, Summary};
@@ -24,7 +24,7 @@ mod plain;
 mod terminal;
 mod totals;
 
-/// What a face wrote.
+/// What a view wrote.
 #[derive(Clone, Default)]
 struct Sink(Arc<Mutex<Vec<u8>>>);
 
@@ -44,8 +44,8 @@ impl Write for Sink {
     }
 }
 
-fn look(paint: Paint, verbose: bool) -> Look {
-    Look {
+fn style(paint: Paint, verbose: bool) -> Style {
+    Style {
         paint,
         width: None,
         verbose,
@@ -177,18 +177,18 @@ fn run(log: &Utf8PathBuf) -> Vec<(u64, Event)> {
     events
 }
 
-fn play(face: &mut dyn Face, events: &[(u64, Event)]) -> Totals {
+fn play(view: &mut dyn View, events: &[(u64, Event)]) -> Totals {
     let mut totals = Totals::default();
     for (millis, event) in events {
         let now = Duration::from_millis(*millis);
-        fold(event, &mut totals);
-        face.event(event, now);
+        count_event(event, &mut totals);
+        view.event(event, now);
         // A frame now and then, so that the story stays short.
         if millis % 1000 == 0 {
-            face.tick(now);
+            view.tick(now);
         }
     }
-    face.close(&totals);
+    view.close(&totals);
     totals
 }
 

@@ -6,7 +6,7 @@ fn as_plain(verbosity: Verbosity) -> String {
     play(
         &mut Plain::new(
             sink.clone(),
-            look(Paint::default(), verbosity == Verbosity::Verbose),
+            style(Paint::default(), verbosity == Verbosity::Verbose),
             verbosity,
         ),
         &run(&log),
@@ -78,12 +78,12 @@ fn quiet_tells_only_failures() {
 #[test]
 fn a_long_build_gives_signs_of_life() {
     let sink = Sink::default();
-    let mut face = Plain::new(
+    let mut view = Plain::new(
         sink.clone(),
-        look(Paint::default(), false),
+        style(Paint::default(), false),
         Verbosity::Normal,
     );
-    face.event(
+    view.event(
         &Event::Phase {
             target: target("arc"),
             phase: Phase::Building,
@@ -92,7 +92,7 @@ fn a_long_build_gives_signs_of_life() {
         Duration::ZERO,
     );
     for second in 0..150 {
-        face.tick(Duration::from_secs(second));
+        view.tick(Duration::from_secs(second));
     }
     assert_eq!(
         sink.text(),
@@ -106,9 +106,9 @@ fn a_dry_run_says_what_would_be_done_and_that_nothing_was() {
     built.dry_run = true;
     built.reason = Some("would be built: not installed".into());
     let sink = Sink::default();
-    let look = look(Paint::default(), false);
-    let mut face = Plain::new(sink.clone(), look, Verbosity::Normal);
-    play(&mut face, &[(0, Event::Finished(built))]);
+    let style = style(Paint::default(), false);
+    let mut view = Plain::new(sink.clone(), style, Verbosity::Normal);
+    play(&mut view, &[(0, Event::Finished(built))]);
     insta::assert_snapshot!(sink.text(), @r"
     - arc v1.2.3                dry run     would be built: not installed
     nothing was changed; a run would come to: 1 built

@@ -27,12 +27,12 @@ fn on_terminal(size: (usize, usize), paint: Paint, verbosity: Verbosity) -> Stri
         size,
         sink: Sink::default(),
     };
-    let mut face = Terminal::new(
+    let mut view = Terminal::new(
         paper.clone(),
-        look(paint, verbosity == Verbosity::Verbose),
+        style(paint, verbosity == Verbosity::Verbose),
         verbosity,
     );
-    play(&mut face, &run(&log));
+    play(&mut view, &run(&log));
     let text = redact(paper.sink.text(), &log);
     for line in text.lines().filter(|line| !line.contains("log:")) {
         assert!(
@@ -172,7 +172,7 @@ fn a_narrow_terminal_is_no_reason_to_fall_over() {
         };
         let (_dir, log) = log_file();
         play(
-            &mut Terminal::new(paper, look(UNICODE, false), Verbosity::Normal),
+            &mut Terminal::new(paper, style(UNICODE, false), Verbosity::Normal),
             &run(&log),
         );
     }
@@ -184,7 +184,7 @@ fn many_rows_are_counted_instead_of_shown() {
         size: (80, 24),
         sink: Sink::default(),
     };
-    let mut face = Terminal::new(paper.clone(), look(UNICODE, false), Verbosity::Normal);
+    let mut view = Terminal::new(paper.clone(), style(UNICODE, false), Verbosity::Normal);
     let mut events = vec![(
         0,
         Event::Started {
@@ -209,7 +209,7 @@ fn many_rows_are_counted_instead_of_shown() {
             bytes: 0,
         },
     ));
-    play(&mut face, &events);
+    play(&mut view, &events);
     let text = paper.sink.text();
     assert_eq!(
         text.lines()
@@ -230,7 +230,7 @@ fn a_run_with_nothing_to_do_says_so_in_one_line() {
         size: (80, 24),
         sink: Sink::default(),
     };
-    let mut face = Terminal::new(paper.clone(), look(UNICODE, false), Verbosity::Normal);
+    let mut view = Terminal::new(paper.clone(), style(UNICODE, false), Verbosity::Normal);
     let mut events: Vec<(u64, Event)> = (0..8)
         .flat_map(|n| {
             let name = format!("tool-{n}");
@@ -253,6 +253,6 @@ fn a_run_with_nothing_to_do_says_so_in_one_line() {
             ..Summary::default()
         }),
     ));
-    play(&mut face, &events);
+    play(&mut view, &events);
     assert_eq!(paper.sink.text(), "8 up to date in 4 ms\n");
 }

@@ -49,7 +49,7 @@ pub enum Tone {
     Plain,
     /// It is well.
     Good,
-    /// Worth a look.
+    /// Worth a style.
     Warn,
     /// It is not well.
     Bad,

@@ -13,7 +13,7 @@ use larder_core::environment::Environment;
 const MASK: &str = "***";
 
 /// Beginnings of tokens with a known shape, and how many characters must follow for it to be one.
-const PREFIXES: &[(&str, usize)] = &[
+const TOKEN_PREFIXES: &[(&str, usize)] = &[
     ("github_pat_", 20),
     ("ghp_", 20),
     ("gho_", 20),
@@ -30,7 +30,7 @@ const PREFIXES: &[(&str, usize)] = &[
 ];
 
 /// Words after which a value is a secret, whatever it looks like.
-const MARKERS: &[&str] = &[
+const SECRET_MARKERS: &[&str] = &[
     "x-amz-signature=",
     "x-amz-security-token=",
     "x-amz-credential=",
@@ -187,7 +187,7 @@ fn secret_at(text: &str, at: usize) -> Option<(usize, usize)> {
             .position(|b| !is_token_byte(*b) && !more.contains(b))
             .map_or(bytes.len(), |n| from + n)
     };
-    for (prefix, least) in PREFIXES {
+    for (prefix, least) in TOKEN_PREFIXES {
         if bytes[at..].starts_with(prefix.as_bytes()) {
             let end = word(at + prefix.len(), b"");
             // A word with no digit at all is a name, not a token.
@@ -203,7 +203,7 @@ fn secret_at(text: &str, at: usize) -> Option<(usize, usize)> {
             return Some((at, end));
         }
     }
-    for marker in MARKERS {
+    for marker in SECRET_MARKERS {
         let Some(head) = bytes.get(at..at + marker.len()) else {
             continue;
         };

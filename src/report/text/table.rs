@@ -5,7 +5,7 @@ use super::paint::{Paint, Tone, pad, pad_left};
 use super::redact::Redactor;
 
 /// The least a column is cut to.
-const LEAST: usize = 8;
+const MIN_WIDTH: usize = 8;
 /// Between columns.
 const GAP: &str = "  ";
 
@@ -118,7 +118,7 @@ impl Table {
             if excess == 0 {
                 return widths;
             }
-            let cuttable = |n: &usize| widths[*n] > LEAST;
+            let cuttable = |n: &usize| widths[*n] > MIN_WIDTH;
             let flexible = (0..widths.len())
                 .filter(|n| self.columns[*n].flexible)
                 .find(cuttable);
@@ -136,7 +136,7 @@ impl Table {
             } else {
                 1
             };
-            widths[column] = widths[column].saturating_sub(give).max(LEAST);
+            widths[column] = widths[column].saturating_sub(give).max(MIN_WIDTH);
         }
     }
 }

@@ -16,13 +16,13 @@ const SUMS_LIMIT: u64 = 256 << 20;
 
 /// What was packed, verified or unpacked.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct Counts {
     pub files: usize,
     pub bytes: u64,
 }
 
 /// Packs a folder: members sorted by name, modes 0755 or 0644, no owner, no time.
-pub fn pack(archive: &Path, folder: &Path) -> Result<Tally> {
+pub fn pack(archive: &Path, folder: &Path) -> Result<Counts> {
     let mut files = BTreeMap::new();
     collect(folder, folder, &mut files)?;
     // An archive that lies in the folder it packs doesn't pack itself.
@@ -31,9 +31,9 @@ pub fn pack(archive: &Path, folder: &Path) -> Result<Tally> {
     }
     let staged = staged_name(archive);
     let written = write_members(&staged, &files);
-    let finished = written.and_then(|tally| {
+    let finished = written.and_then(|counts| {
         std::fs::rename(&staged, archive).map_err(|e| Error::io("write", archive, e))?;
-        Ok(tally)
+        Ok(counts)
     });
     if finished.is_err() {
         let _ = std::fs::remove_file(&staged);
@@ -88,10 +88,10 @@ fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, PathBuf>) ->
     Ok(())
 }
 
-fn write_members(staged: &Path, files: &BTreeMap<String, PathBuf>) -> Result<Tally> {
+fn write_members(staged: &Path, files: &BTreeMap<String, PathBuf>) -> Result<Counts> {
     let failed = |e| Error::io("write", staged, e);
     let mut out = BufWriter::new(File::create(staged).map_err(failed)?);
-    let (mut sums, mut tally) = (String::new(), Tally::default());
+    let (mut sums, mut counts) = (String::new(), Counts::default());
     for (name, path) in files {
         let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
         let meta = file.metadata().map_err(|e| Error::io("look at", path, e))?;
@@ -117,8 +117,8 @@ fn write_members(staged: &Path, files: &BTreeMap<String, PathBuf>) -> Result<Tal
         out.write_all(&[0; BLOCK][..member.padding()])
             .map_err(failed)?;
         sums.push_str(&format!("{}  {name}\n", hasher.finish()));
-        tally.files += 1;
-        tally.bytes += member.size;
+        counts.files += 1;
+        counts.bytes += member.size;
     }
     let last = Member {
         name: SUMS.into(),
@@ -133,7 +133,7 @@ fn write_members(staged: &Path, files: &BTreeMap<String, PathBuf>) -> Result<Tal
     out.write_all(&[0; 2 * BLOCK]).map_err(failed)?;
     let file = out.into_inner().map_err(|e| failed(e.into_error()))?;
     file.sync_all().map_err(failed)?;
-    Ok(tally)
+    Ok(counts)
 }
 
 /// The members, without reading their content.
@@ -149,8 +149,8 @@ pub fn list(archive: &Path) -> Result<Vec<Member>> {
 }
 
 /// Reads everything and checks it against the archive's own checksums.
-pub fn verify(archive: &Path) -> Result<Tally> {
-    let (mut found, mut stated, mut tally) = (BTreeMap::new(), None, Tally::default());
+pub fn verify(archive: &Path) -> Result<Counts> {
+    let (mut found, mut stated, mut counts) = (BTreeMap::new(), None, Counts::default());
     walk(archive, |member, content| {
         if stated.is_some() {
             return Err(Error::damaged(
@@ -174,8 +174,8 @@ pub fn verify(archive: &Path) -> Result<Tally> {
             hasher.update(bytes);
             Ok(())
         };
-        tally.bytes += copy(content, update).map_err(|e| Error::io("read", archive, e))?;
-        tally.files += 1;
+        counts.bytes += copy(content, update).map_err(|e| Error::io("read", archive, e))?;
+        counts.files += 1;
         if found.insert(member.name.clone(), hasher.finish()).is_some() {
             return Err(Error::damaged(
                 archive,
@@ -202,13 +202,13 @@ pub fn verify(archive: &Path) -> Result<Tally> {
     }
     match found.keys().next() {
         Some(name) => Err(Error::damaged(archive, format!("{name} is not in {SUMS}"))),
-        None => Ok(tally),
+        None => Ok(counts),
     }
 }
 
 /// Verifies, then writes the members into a new or empty folder.
-pub fn unpack(archive: &Path, folder: &Path) -> Result<Tally> {
-    let tally = verify(archive)?;
+pub fn unpack(archive: &Path, folder: &Path) -> Result<Counts> {
+    let counts = verify(archive)?;
     std::fs::create_dir_all(folder).map_err(|e| Error::io("create", folder, e))?;
     if std::fs::read_dir(folder)
         .map_err(|e| Error::io("list", folder, e))?
@@ -230,7 +230,7 @@ pub fn unpack(archive: &Path, folder: &Path) -> Result<Tally> {
         copy(content, |bytes| file.write_all(bytes)).map_err(failed)?;
         set_mode(&file, member.mode).map_err(failed)
     })?;
-    Ok(tally)
+    Ok(counts)
 }
 
 /// Calls back for every member with a reader of exactly its content, which must be read to its end.

@@ -134,7 +134,7 @@ fn names(folder: &Path) -> Result<BTreeSet<OsString>> {
 }
 
 fn remove(path: &Path, is_dir: bool, options: Options, done: &mut Done) -> Result<()> {
-    tell("remove", path, options);
+    print_action("remove", path, options);
     done.removed += 1;
     if options.dry_run {
         return Ok(());
@@ -169,7 +169,7 @@ fn file(
         done.unchanged += 1;
         return Ok(());
     }
-    tell("copy", to, options);
+    print_action("copy", to, options);
     done.copied += 1;
     if options.dry_run {
         return Ok(());
@@ -227,7 +227,7 @@ fn link(from: &Path, to: &Path, options: Options, done: &mut Done) -> Result<()>
         done.unchanged += 1;
         return Ok(());
     }
-    tell("link", to, options);
+    print_action("link", to, options);
     done.copied += 1;
     if options.dry_run {
         return Ok(());
@@ -246,7 +246,7 @@ fn link(from: &Path, _to: &Path, _options: Options, _done: &mut Done) -> Result<
     )))
 }
 
-fn tell(what: &str, path: &Path, options: Options) {
+fn print_action(what: &str, path: &Path, options: Options) {
     if options.verbose || options.dry_run {
         println!("{what} {}", path.display());
     }

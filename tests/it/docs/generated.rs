@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use larder::cli::schemas::Described;
+use larder::cli::schemas::SchemaInfo;
 
 use crate::env::REPO;
 
@@ -41,7 +41,7 @@ fn no_others(folder: &str, wanted: &BTreeSet<String>) {
 
 #[test]
 fn generated_schemas() {
-    let name = |known: &Described| format!("{}.schema.json", known.name);
+    let name = |known: &SchemaInfo| format!("{}.schema.json", known.name);
     for known in larder::cli::schemas::ALL {
         current(
             &format!("schema/{}", name(known)),

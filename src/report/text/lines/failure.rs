@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use camino::Utf8Path;
 
-use super::Look;
+use super::Style;
 use crate::report::text::error;
 use crate::report::text::paint::Tone;
 use crate::report::text::redact::Redactor;
@@ -20,7 +20,7 @@ const LOG_TAIL: usize = 20;
 /// How much of a log is looked at to find them.
 const LOG_WINDOW: u64 = 64 * 1024;
 
-impl Look {
+impl Style {
     /// Every failure in full, and one last line that names them. Empty where nothing failed.
     pub fn failures(&self, totals: &Totals) -> Vec<String> {
         let interrupted = |f: &&Finished| {

@@ -1,4 +1,4 @@
-//! Lines about finished steps, the closing summary and the failures: shared by all faces that
+//! Lines about finished steps, the closing summary and the failures: shared by all views that
 //! people read.
 
 use crate::report::text::error;
@@ -16,7 +16,7 @@ pub(in crate::report) use step::short_place;
 
 /// How lines are made.
 #[derive(Clone, Debug)]
-pub(in crate::report) struct Look {
+pub(in crate::report) struct Style {
     pub paint: Paint,
     /// Columns, where lines must fit.
     pub width: Option<usize>,
@@ -26,7 +26,7 @@ pub(in crate::report) struct Look {
     pub redactor: Redactor,
 }
 
-impl Look {
+impl Style {
     /// `nats`, `nats (darwin-arm64)`.
     pub fn label(&self, target: &Target) -> String {
         if target.platform == self.host {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Look;
+use super::Style;
 use crate::report::text::error;
 use crate::report::text::paint::{Tone, pad};
 use crate::report::totals::failed;
@@ -10,7 +10,7 @@ use larder_core::human;
 use larder_core::model::Outcome;
 use larder_engine::events::{Did, Finished};
 
-impl Look {
+impl Style {
     /// One calm line about a finished step.
     pub fn step(&self, finished: &Finished) -> String {
         let paint = self.paint;

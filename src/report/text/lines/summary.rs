@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use super::Look;
+use super::Style;
 use crate::report::text::paint::Tone;
 use crate::report::totals::{Totals, failed};
 use larder_core::human;
@@ -10,9 +10,9 @@ use larder_core::model::Outcome;
 use larder_engine::events::Finished;
 
 /// How many names a summary line lists.
-const MEMBERS: usize = 12;
+const MAX_NAMES: usize = 12;
 
-impl Look {
+impl Style {
     /// What the run came to: counts, then by outcome and place how much, and who. Empty where
     /// nothing happened.
     pub fn summary(&self, totals: &Totals) -> Vec<String> {
@@ -107,7 +107,7 @@ impl Look {
                  }| {
                     let mut names: Vec<String> = members
                         .iter()
-                        .take(MEMBERS)
+                        .take(MAX_NAMES)
                         .map(|f| match f.outcome {
                             Outcome::Built => {
                                 format!("{} ({})", self.label(&f.target), human::seconds(f.seconds))
@@ -115,8 +115,8 @@ impl Look {
                             _ => self.label(&f.target),
                         })
                         .collect();
-                    if members.len() > MEMBERS {
-                        names.push(format!("and {} more", members.len() - MEMBERS));
+                    if members.len() > MAX_NAMES {
+                        names.push(format!("and {} more", members.len() - MAX_NAMES));
                     }
                     let bytes = if bytes > 0 {
                         human::bytes(bytes)

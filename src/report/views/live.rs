@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::report::text::lines::Look;
+use crate::report::text::lines::Style;
 use crate::report::text::paint::{pad, pad_left};
 use crate::report::text::{Paint, Tone};
 use larder_core::human;
@@ -12,11 +12,11 @@ use larder_core::model::Target;
 use larder_engine::events::{Event, Phase};
 
 /// How long a step may look around before it gets a row: a no-op run stays silent.
-const PATIENCE: Duration = Duration::from_millis(150);
+const ROW_DELAY: Duration = Duration::from_millis(150);
 /// Over how long speed is measured.
 const SPEED_WINDOW: Duration = Duration::from_secs(5);
 /// Rows shown at most; the rest is counted.
-const MOST_ROWS: usize = 10;
+const MAX_ROWS: usize = 10;
 
 struct Row {
     target: Target,
@@ -112,16 +112,18 @@ impl Live {
     }
 
     /// The rows, each within the width; none while nothing takes long.
-    pub fn render(&self, look: &Look, now: Duration, width: usize, height: usize) -> Vec<String> {
+    pub fn render(&self, style: &Style, now: Duration, width: usize, height: usize) -> Vec<String> {
         let visible: Vec<&Row> = self
             .rows
             .iter()
-            .filter(|row| row.phase != Phase::Checking || now.saturating_sub(row.since) >= PATIENCE)
+            .filter(|row| {
+                row.phase != Phase::Checking || now.saturating_sub(row.since) >= ROW_DELAY
+            })
             .collect();
         if visible.is_empty() {
             return Vec::new();
         }
-        let room = MOST_ROWS.min(height.saturating_sub(3)).max(1);
+        let room = MAX_ROWS.min(height.saturating_sub(3)).max(1);
         let shown = if visible.len() > room {
             &visible[..room]
         } else {
@@ -129,19 +131,19 @@ impl Live {
         };
         let names = shown
             .iter()
-            .map(|row| console::measure_text_width(&look.label(&row.target)))
+            .map(|row| console::measure_text_width(&style.label(&row.target)))
             .max()
             .unwrap_or(0);
         let names = names.clamp(12, (width / 5).max(12));
         let mut lines: Vec<String> = shown
             .iter()
-            .map(|row| row.render(look, now, width, names))
+            .map(|row| row.render(style, now, width, names))
             .collect();
         let mut rest = Vec::new();
         if visible.len() > shown.len() {
             rest.push(format!(
                 "{} and {} more",
-                look.paint.ellipsis(),
+                style.paint.ellipsis(),
                 visible.len() - shown.len()
             ));
         }
@@ -155,10 +157,10 @@ impl Live {
         }
         if !rest.is_empty() {
             lines.push(
-                look.paint.fit(
-                    &look
+                style.paint.fit(
+                    &style
                         .paint
-                        .tone(Tone::Dim, &format!("  {}", rest.join(look.paint.dot()))),
+                        .tone(Tone::Dim, &format!("  {}", rest.join(style.paint.dot()))),
                     width,
                 ),
             );
@@ -180,9 +182,9 @@ pub(super) fn phase_word(phase: Phase) -> &'static str {
 }
 
 impl Row {
-    fn render(&self, look: &Look, now: Duration, width: usize, names: usize) -> String {
-        let paint = look.paint;
-        let name = paint.fit(&look.label(&self.target), names);
+    fn render(&self, style: &Style, now: Duration, width: usize, names: usize) -> String {
+        let paint = style.paint;
+        let name = paint.fit(&style.label(&self.target), names);
         let name = pad(&paint.tone(Tone::Strong, &name), names);
         let head = format!(
             "{} {name}  {:<11}",

@@ -6,9 +6,9 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::live::Live;
-use super::{Face, shows_did, shows_note};
+use super::{View, shows_did, shows_note};
 use crate::report::mode::Verbosity;
-use crate::report::text::lines::Look;
+use crate::report::text::lines::Style;
 use crate::report::totals::{Totals, failed};
 use larder_core::model::Outcome;
 use larder_engine::events::Event;
@@ -29,7 +29,7 @@ pub(in crate::report) trait Screen: Send {
 /// Events on a terminal.
 pub(in crate::report) struct Terminal<S> {
     screen: S,
-    look: Look,
+    style: Style,
     verbosity: Verbosity,
     live: Live,
     painted: Option<Duration>,
@@ -37,10 +37,10 @@ pub(in crate::report) struct Terminal<S> {
 }
 
 impl<S: Screen> Terminal<S> {
-    pub fn new(screen: S, look: Look, verbosity: Verbosity) -> Self {
+    pub fn new(screen: S, style: Style, verbosity: Verbosity) -> Self {
         Self {
             screen,
-            look,
+            style,
             verbosity,
             live: Live::default(),
             painted: None,
@@ -49,10 +49,10 @@ impl<S: Screen> Terminal<S> {
     }
 
     /// The width is asked for anew: windows change.
-    fn look(&mut self) -> &Look {
+    fn style(&mut self) -> &Style {
         // The last column stays free: some terminals wrap when it is written.
-        self.look.width = Some(self.screen.size().0.saturating_sub(1).max(20));
-        &self.look
+        self.style.width = Some(self.screen.size().0.saturating_sub(1).max(20));
+        &self.style
     }
 
     fn print(&mut self, line: &str) {
@@ -60,7 +60,7 @@ impl<S: Screen> Terminal<S> {
     }
 }
 
-impl<S: Screen> Face for Terminal<S> {
+impl<S: Screen> View for Terminal<S> {
     fn event(&mut self, event: &Event, now: Duration) {
         self.live.apply(event, now);
         match event {
@@ -71,12 +71,12 @@ impl<S: Screen> Face for Terminal<S> {
                     Verbosity::Verbose => true,
                 };
                 if shown {
-                    let line = self.look().step(finished);
+                    let line = self.style().step(finished);
                     self.print(&line);
                 }
             }
             Event::Did(did) if shows_did(did, self.verbosity) => {
-                let line = self.look().did(did);
+                let line = self.style().did(did);
                 self.print(&line);
             }
             Event::Note {
@@ -84,7 +84,7 @@ impl<S: Screen> Face for Terminal<S> {
                 level,
                 text,
             } if shows_note(*level, self.verbosity) => {
-                let text = self.look().note(target.as_ref(), *level, text);
+                let text = self.style().note(target.as_ref(), *level, text);
                 self.print(&text);
             }
             _ => {}
@@ -103,7 +103,7 @@ impl<S: Screen> Face for Terminal<S> {
         let (columns, height) = self.screen.size();
         let rows = self
             .live
-            .render(&self.look, now, columns.saturating_sub(1).max(20), height);
+            .render(&self.style, now, columns.saturating_sub(1).max(20), height);
         if self.showing || !rows.is_empty() {
             self.showing = !rows.is_empty();
             self.screen.rows(&rows);
@@ -114,15 +114,15 @@ impl<S: Screen> Face for Terminal<S> {
         if self.showing {
             self.screen.rows(&[]);
         }
-        self.look();
+        self.style();
         if self.verbosity != Verbosity::Quiet {
-            for line in self.look.summary(totals) {
+            for line in self.style.summary(totals) {
                 self.screen.print(&line);
             }
         }
         // Nothing stands above a quiet run's failures.
         let skipped = usize::from(self.verbosity == Verbosity::Quiet);
-        for line in self.look.failures(totals).into_iter().skip(skipped) {
+        for line in self.style.failures(totals).into_iter().skip(skipped) {
             self.screen.print(&line);
         }
     }

@@ -5,7 +5,7 @@ use larder_engine::context::Options;
 
 /// Flags of commands that look at sources without using them.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct AskingArgs {
+pub struct ProbeArgs {
     /// Never open a socket.
     #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     offline: bool,
@@ -14,7 +14,7 @@ pub struct AskingArgs {
     source: Option<SourceKind>,
 }
 
-impl AskingArgs {
+impl ProbeArgs {
     /// As the steps know it.
     pub fn options(&self) -> Options {
         Options {

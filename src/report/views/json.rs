@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::plain::Plain;
-use super::{Face, shows_note};
+use super::{View, shows_note};
 use crate::report::mode::Verbosity;
 use crate::report::text::Redactor;
 use crate::report::totals::Totals;
@@ -265,18 +265,18 @@ fn to_line(value: &impl Serialize) -> String {
 /// Events as JSON lines.
 pub(in crate::report) struct Json<O, E> {
     out: O,
-    talk: Plain<E>,
+    messages: Plain<E>,
     verbosity: Verbosity,
     redactor: Redactor,
     summary: bool,
 }
 
 impl<O: Write + Send, E: Write + Send> Json<O, E> {
-    pub fn new(out: O, talk: Plain<E>, verbosity: Verbosity, summary: bool) -> Self {
-        let redactor = talk.look().redactor.clone();
+    pub fn new(out: O, messages: Plain<E>, verbosity: Verbosity, summary: bool) -> Self {
+        let redactor = messages.style().redactor.clone();
         Self {
             out,
-            talk,
+            messages,
             verbosity,
             redactor,
             summary,
@@ -284,7 +284,7 @@ impl<O: Write + Send, E: Write + Send> Json<O, E> {
     }
 }
 
-impl<O: Write + Send, E: Write + Send> Face for Json<O, E> {
+impl<O: Write + Send, E: Write + Send> View for Json<O, E> {
     fn event(&mut self, event: &Event, _now: Duration) {
         match event {
             Event::Finished(finished) => {
@@ -297,8 +297,8 @@ impl<O: Write + Send, E: Write + Send> Face for Json<O, E> {
             Event::Did(did) => {
                 let _ = writeln!(self.out, "{}", to_line(&DidLine::new(did, &self.redactor)));
                 if did.error.is_some() {
-                    let text = self.talk.look().did(did);
-                    self.talk.line(&text);
+                    let text = self.messages.style().did(did);
+                    self.messages.line(&text);
                 }
             }
             Event::Note {
@@ -306,8 +306,8 @@ impl<O: Write + Send, E: Write + Send> Face for Json<O, E> {
                 level,
                 text,
             } if *level != Level::Info && shows_note(*level, self.verbosity) => {
-                let text = self.talk.look().note(target.as_ref(), *level, text);
-                self.talk.line(&text);
+                let text = self.messages.style().note(target.as_ref(), *level, text);
+                self.messages.line(&text);
             }
             _ => {}
         }
@@ -315,12 +315,12 @@ impl<O: Write + Send, E: Write + Send> Face for Json<O, E> {
 
     fn flush(&mut self) {
         let _ = self.out.flush();
-        self.talk.flush();
+        self.messages.flush();
     }
 
     fn close(&mut self, totals: &Totals) {
-        for line in self.talk.look().failures(totals) {
-            self.talk.line(&line);
+        for line in self.messages.style().failures(totals) {
+            self.messages.line(&line);
         }
         if self.summary {
             let _ = writeln!(self.out, "{}", to_line(&SummaryLine::new(totals)));

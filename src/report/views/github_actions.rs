@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::plain::Plain;
-use super::{Face, shows_note};
+use super::{View, shows_note};
 use crate::report::mode::Verbosity;
 use crate::report::text::Redactor;
 use crate::report::text::lines::{read_end, short_place};
@@ -22,9 +22,9 @@ use larder_core::model::{Digest, Outcome};
 use larder_engine::events::{Did, Event, Finished, Level};
 
 /// How much of a build's log is shown at most.
-const LOG: u64 = 1 << 20;
+const MAX_LOG_BYTES: u64 = 1 << 20;
 /// Rows of the summary table at most: a step summary may have 1 MiB.
-const ROWS: usize = 500;
+const MAX_ROWS: usize = 500;
 
 /// Events for GitHub Actions.
 pub(in crate::report) struct GitHubActions<W> {
@@ -42,7 +42,7 @@ impl<W: Write + Send> GitHubActions<W> {
         summary: Option<PathBuf>,
         seed: &str,
     ) -> Self {
-        let plain = plain.guarded();
+        let plain = plain.escapes_commands();
         Self {
             plain,
             verbosity,
@@ -52,16 +52,20 @@ impl<W: Write + Send> GitHubActions<W> {
     }
 
     fn log_group(&mut self, finished: &Finished) {
-        let Some((bytes, whole)) = finished.log.as_ref().and_then(|log| read_end(log, LOG)) else {
+        let Some((bytes, whole)) = finished
+            .log
+            .as_ref()
+            .and_then(|log| read_end(log, MAX_LOG_BYTES))
+        else {
             return;
         };
-        let look = self.plain.look();
+        let style = self.plain.style();
         let title = escape_data(&format!(
             "log of {} ({})",
-            look.subject(finished),
+            style.subject(finished),
             finished.outcome
         ));
-        let text = look.redactor.clean(&String::from_utf8_lossy(&bytes));
+        let text = style.redactor.clean(&String::from_utf8_lossy(&bytes));
         self.plain.raw(&format!("::group::{title}"));
         let resume = self.resume.clone();
         self.plain.raw(&format!("::stop-commands::{resume}"));
@@ -81,11 +85,11 @@ impl<W: Write + Send> GitHubActions<W> {
     }
 
     fn annotate(&mut self, finished: &Finished) {
-        let look = self.plain.look();
-        let title = format!("{} {}", finished.action.as_str(), look.subject(finished));
+        let style = self.plain.style();
+        let title = format!("{} {}", finished.action.as_str(), style.subject(finished));
         let message = match &finished.error {
-            Some(error) => message(error, |text| look.redactor.clean(text)),
-            None => look
+            Some(error) => message(error, |text| style.redactor.clean(text)),
+            None => style
                 .redactor
                 .clean(finished.reason.as_deref().unwrap_or("failed")),
         };
@@ -97,7 +101,7 @@ impl<W: Write + Send> GitHubActions<W> {
     }
 }
 
-impl<W: Write + Send> Face for GitHubActions<W> {
+impl<W: Write + Send> View for GitHubActions<W> {
     fn event(&mut self, event: &Event, now: Duration) {
         match event {
             Event::Note {
@@ -105,11 +109,11 @@ impl<W: Write + Send> Face for GitHubActions<W> {
                 level: Level::Warning,
                 text,
             } if shows_note(Level::Warning, self.verbosity) => {
-                let look = self.plain.look();
+                let style = self.plain.style();
                 let title = target
                     .as_ref()
-                    .map_or_else(|| "larder".to_owned(), |target| look.label(target));
-                let text = escape_data(&look.redactor.clean(text));
+                    .map_or_else(|| "larder".to_owned(), |target| style.label(target));
+                let text = escape_data(&style.redactor.clean(text));
                 self.plain.raw(&format!(
                     "::warning title={}::{text}",
                     escape_property(&title)
@@ -124,9 +128,9 @@ impl<W: Write + Send> Face for GitHubActions<W> {
             ..
         }) = event
         {
-            let look = self.plain.look();
+            let style = self.plain.style();
             let title = format!("{} {subject}", action.as_str());
-            let message = message(error, |text| look.redactor.clean(text));
+            let message = message(error, |text| style.redactor.clean(text));
             self.plain.raw(&format!(
                 "::error title={}::{}",
                 escape_property(&title),
@@ -154,7 +158,7 @@ impl<W: Write + Send> Face for GitHubActions<W> {
             self.annotate(finished);
         }
         if let Some(path) = &self.summary {
-            let table = summary_table(totals, &|text| self.plain.look().redactor.clean_line(text));
+            let table = summary_table(totals, &|text| self.plain.style().redactor.clean_line(text));
             // A summary that can't be written must not fail what was done.
             if let Err(error) = fs::append(path, table.as_bytes()) {
                 self.plain.raw(&format!(
@@ -214,7 +218,7 @@ fn summary_table(totals: &Totals, clean: &dyn Fn(&str) -> String) -> String {
         text.push_str("| subsystem | version | platform | outcome | from or to | size | time |\n");
         text.push_str("|---|---|---|---|---|---:|---:|\n");
     }
-    for finished in rows.iter().take(ROWS) {
+    for finished in rows.iter().take(MAX_ROWS) {
         let symbol = match finished.outcome {
             _ if failed(finished) => "❌",
             Outcome::Skipped => "⏭️",
@@ -247,8 +251,8 @@ fn summary_table(totals: &Totals, clean: &dyn Fn(&str) -> String) -> String {
             human::seconds(finished.seconds)
         );
     }
-    if rows.len() > ROWS {
-        let _ = writeln!(text, "\n… and {} more", rows.len() - ROWS);
+    if rows.len() > MAX_ROWS {
+        let _ = writeln!(text, "\n… and {} more", rows.len() - MAX_ROWS);
     }
     let counts: Vec<String> = totals
         .counts

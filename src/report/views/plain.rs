@@ -4,9 +4,9 @@ use std::io::Write;
 use std::time::Duration;
 
 use super::live::{Live, phase_word};
-use super::{Face, shows_did, shows_note};
+use super::{View, shows_did, shows_note};
 use crate::report::mode::Verbosity;
-use crate::report::text::lines::Look;
+use crate::report::text::lines::Style;
 use crate::report::totals::{Totals, failed};
 use larder_core::human;
 use larder_core::model::{Outcome, Target};
@@ -19,30 +19,30 @@ const HEARTBEAT: Duration = Duration::from_mins(1);
 /// Events as plain lines.
 pub(in crate::report) struct Plain<W> {
     out: W,
-    look: Look,
+    style: Style,
     verbosity: Verbosity,
     live: Live,
     /// Lines that the reader would take for commands are defused.
-    guarded: bool,
-    /// When each busy step was last spoken of.
-    spoken: Vec<(Target, Phase, Duration)>,
+    escapes_commands: bool,
+    /// When each busy step was last announced of.
+    announced: Vec<(Target, Phase, Duration)>,
 }
 
 impl<W: Write + Send> Plain<W> {
-    pub fn new(out: W, look: Look, verbosity: Verbosity) -> Self {
+    pub fn new(out: W, style: Style, verbosity: Verbosity) -> Self {
         Self {
             out,
-            look,
+            style,
             verbosity,
             live: Live::default(),
-            guarded: false,
-            spoken: Vec::new(),
+            escapes_commands: false,
+            announced: Vec::new(),
         }
     }
 
     /// The same where a runner reads along and takes lines that begin with `::` for commands.
-    pub fn guarded(mut self) -> Self {
-        self.guarded = true;
+    pub fn escapes_commands(mut self) -> Self {
+        self.escapes_commands = true;
         self
     }
 
@@ -53,7 +53,7 @@ impl<W: Write + Send> Plain<W> {
     }
 
     pub fn line(&mut self, line: &str) {
-        if self.guarded && (line.contains("::") || line.contains("##[")) {
+        if self.escapes_commands && (line.contains("::") || line.contains("##[")) {
             let harmless = |line: &str| {
                 line.replace("##[", "## [")
                     .replacen("::", ": :", usize::from(is_command(line)))
@@ -65,12 +65,12 @@ impl<W: Write + Send> Plain<W> {
         }
     }
 
-    pub fn look(&self) -> &Look {
-        &self.look
+    pub fn style(&self) -> &Style {
+        &self.style
     }
 }
 
-impl<W: Write + Send> Face for Plain<W> {
+impl<W: Write + Send> View for Plain<W> {
     fn event(&mut self, event: &Event, now: Duration) {
         self.live.apply(event, now);
         match event {
@@ -80,17 +80,17 @@ impl<W: Write + Send> Face for Plain<W> {
                 ..
             } if self.verbosity > Verbosity::Quiet => {
                 let known = self
-                    .spoken
+                    .announced
                     .iter()
                     .any(|(c, phase, _)| c == target && *phase == Phase::Building);
                 if !known {
-                    self.spoken.push((target.clone(), Phase::Building, now));
-                    let line = format!("{}: building", self.look.label(target));
+                    self.announced.push((target.clone(), Phase::Building, now));
+                    let line = format!("{}: building", self.style.label(target));
                     self.line(&line);
                 }
             }
             Event::Finished(finished) => {
-                self.spoken
+                self.announced
                     .retain(|(target, _, _)| *target != finished.target);
                 let shown = match self.verbosity {
                     Verbosity::Quiet => false,
@@ -98,12 +98,12 @@ impl<W: Write + Send> Face for Plain<W> {
                     Verbosity::Verbose => true,
                 };
                 if shown {
-                    let line = self.look.step(finished);
+                    let line = self.style.step(finished);
                     self.line(&line);
                 }
             }
             Event::Did(did) if shows_did(did, self.verbosity) => {
-                let line = self.look.did(did);
+                let line = self.style.did(did);
                 self.line(&line);
             }
             Event::Note {
@@ -111,7 +111,7 @@ impl<W: Write + Send> Face for Plain<W> {
                 level,
                 text,
             } if shows_note(*level, self.verbosity) => {
-                let text = self.look.note(target.as_ref(), *level, text);
+                let text = self.style.note(target.as_ref(), *level, text);
                 self.line(&text);
             }
             _ => {}
@@ -125,7 +125,7 @@ impl<W: Write + Send> Face for Plain<W> {
         let mut lines = Vec::new();
         for (target, phase, since) in self.live.long_running() {
             let known = self
-                .spoken
+                .announced
                 .iter_mut()
                 .find(|(c, p, _)| c == target && *p == phase);
             let last = known.as_ref().map_or(since, |(_, _, at)| *at);
@@ -134,12 +134,12 @@ impl<W: Write + Send> Face for Plain<W> {
             }
             match known {
                 Some((_, _, at)) => *at = now,
-                None => self.spoken.push((target.clone(), phase, now)),
+                None => self.announced.push((target.clone(), phase, now)),
             }
             let elapsed = human::duration(now.saturating_sub(since));
             lines.push(format!(
                 "{}: still {}, {elapsed}",
-                self.look.label(target),
+                self.style.label(target),
                 phase_word(phase)
             ));
         }
@@ -154,13 +154,13 @@ impl<W: Write + Send> Face for Plain<W> {
 
     fn close(&mut self, totals: &Totals) {
         if self.verbosity > Verbosity::Quiet {
-            for line in self.look.summary(totals) {
+            for line in self.style.summary(totals) {
                 self.line(&line);
             }
         }
         // Nothing stands above a quiet run's failures.
         let skipped = usize::from(self.verbosity == Verbosity::Quiet);
-        for line in self.look.failures(totals).into_iter().skip(skipped) {
+        for line in self.style.failures(totals).into_iter().skip(skipped) {
             self.line(&line);
         }
         self.flush();

@@ -23,7 +23,7 @@ pub(super) use terminal::Screen;
 pub(super) use terminal::{Stderr, Terminal};
 
 /// A way to show events. Times are since the run's start.
-pub(in crate::report) trait Face: Send {
+pub(in crate::report) trait View: Send {
     /// Shows an event.
     fn event(&mut self, event: &Event, now: Duration);
     /// Time passes.
