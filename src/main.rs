@@ -1,4 +1,4 @@
-//! The thin binary: everything testable lives in the library.
+//! The binary only calls the library, so that everything can be tested there.
 
 use std::process::ExitCode;
 

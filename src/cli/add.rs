@@ -12,35 +12,37 @@ use larder_engine::import::{self, Proposal, Source, Wish};
 use larder_remote::http;
 use larder_remote::origin::Publishers;
 
-/// Add a subsystem from what its publisher releases
+/// Add a subsystem from its publisher's releases
 ///
-/// Reads the names of a release's assets, downloads one to see which programs it holds, and writes the recipe and the
-/// version: the asset's template, its checksums file, what systems and processors are called there. Look it over, then
-/// `larder lock NAME --platform all` proves it for every platform.
+/// larder reads the asset names of a release and downloads one asset to see which programs it contains. Then it writes the
+/// recipe and adds the version to versions.yml. The recipe contains the template of the asset's name, the checksums file, and
+/// the publisher's names for operating systems and processors. Review the recipe, then run `larder lock NAME --platform all`
+/// to check it for every platform.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder add nats github:nats-io/nats-server            the latest release
   larder add nats github:nats-io/nats-server v2.10.24
   larder add search github:BurntSushi/ripgrep --binary rg
-  larder add jq github:jqlang/jq --dry-run              what would be written
+  larder add jq github:jqlang/jq --dry-run              show what would be written
   larder add tool https://dl.example.com/tool-1.2.0-linux-amd64.tar.gz")]
 pub struct Args {
-    /// The subsystem's name here.
+    /// The name of the subsystem in this project.
     #[arg(value_name = "NAME")]
     name: String,
-    /// Where it is released: `github:owner/name`, or the url of one platform's file; the others are looked for beside it.
+    /// Where it is released: `github:owner/name`, or the url of the file for one platform. From such a url larder derives the
+    /// urls for the other platforms.
     #[arg(value_name = "SOURCE")]
     source: String,
-    /// The version, or the release's tag. Default: the latest release; the one in the url.
+    /// The version, or the release's tag. Default: the latest release, or the version in the url.
     #[arg(value_name = "VERSION")]
     version: Option<String>,
-    /// A binary that is meant (repeatable). Default: what the asset holds.
+    /// A binary to install (repeatable). Default: all programs in the asset.
     #[arg(long = "binary", value_name = "NAME")]
     binaries: Vec<String>,
-    /// Print what would be written; write nothing.
+    /// Print what would be written, and write nothing.
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Never open a socket.
+    /// Use no network.
     #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     offline: bool,
 }
@@ -79,7 +81,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What was guessed, for whoever looks it over.
+/// Prints what was found out about the release, so that the user can review it.
 fn show(
     wish: &Wish,
     proposal: &Proposal,
@@ -109,11 +111,11 @@ fn show(
         }
         for platform in missing {
             let wanted = if project.platforms.contains(platform) {
-                ", though the project is for it"
+                ", although the project lists this platform"
             } else {
                 ""
             };
-            report::message(&format!("  {platform:<15} no asset: left out{wanted}"));
+            report::message(&format!("  {platform:<15} no asset, left out{wanted}"));
         }
         let names: Vec<&str> = binaries.iter().map(FileName::as_str).collect();
         report::message(&format!(
@@ -121,13 +123,13 @@ fn show(
             "binaries",
             names.join(", ")
         ));
-        let stated = checksums
-            .as_deref()
-            .unwrap_or("nobody states digests: the first download of each is trusted, and locked");
+        let stated = checksums.as_deref().unwrap_or(
+            "the publisher states none; the first download of each asset is trusted and locked",
+        );
         report::message(&format!("  {:<15} {stated}", "checksums"));
         if checksums.is_none() && !silent.is_empty() {
             report::message(&format!(
-                "  {:<15} {} says nothing of the asset for {seen}",
+                "  {:<15} {} does not list the asset for {seen}",
                 "",
                 silent.join(", ")
             ));

@@ -11,32 +11,32 @@ use larder_engine::versions::bump::{Wish, bump};
 
 /// Pin another version in versions.yml
 ///
-/// Changes the one value and leaves every other byte as it is: comments, order, quotes. Without a version the newest one
-/// is asked for (see `larder outdated`). The new version is locked for all of the project's platforms, as `larder lock` does;
-/// where that fails, because the publisher does not have it for one of them, say, versions.yml stays as it was.
+/// Only the version is changed: comments, order and quotes stay as they are. Without a version, larder looks up the newest
+/// one (see `larder outdated`). Then it locks the new version for all platforms of the project, as `larder lock` does. If
+/// locking fails, for example because the publisher has no release for one of the platforms, versions.yml is not changed.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
-  larder bump nats v2.10.25     this one
-  larder bump nats              the newest
-  larder bump all               everything that is outdated
-  larder bump nats --dry-run    what it would be")]
+  larder bump nats v2.10.25     pin this version
+  larder bump nats              pin the newest version
+  larder bump all               update every subsystem that is outdated
+  larder bump nats --dry-run    show the change without making it")]
 pub struct Args {
-    /// A subsystem, or `all` for everything that is outdated.
+    /// A subsystem, or `all` for every subsystem that is outdated.
     #[arg(value_name = "NAME")]
     name: String,
     /// The version to pin. Default: the newest.
     #[arg(value_name = "VERSION")]
     version: Option<String>,
-    /// Take pre-releases for newest, too. Without it only where the present version is one.
+    /// Also consider pre-releases. Without this option they are considered only if the current version is one.
     #[arg(long, conflicts_with = "version")]
     pre: bool,
-    /// Leave versions.lock alone.
+    /// Do not change versions.lock.
     #[arg(long)]
     no_lock: bool,
-    /// Say what would change; change nothing.
+    /// Show what would change, and change nothing.
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Never open a socket.
+    /// Use no network.
     #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     offline: bool,
 }

@@ -8,15 +8,15 @@ use super::session::{LimitArgs, PlatformArgs, Session};
 use larder_core::error::Result;
 use larder_engine::release::bundle::bundle_all;
 
-/// Pack everything into one archive per platform
+/// Pack all binaries into one archive per platform
 ///
-/// `.dist/<bundle>-<os>-<arch>.tar.gz` (zip for windows) holds the binaries of all subsystems at its top, their stamps as
-/// `.versions/<subsystem>`, and included files as `share/<subsystem>/<file>`. What is missing is ensured first. `bundle:` in
-/// versions.yml names it, and what to leave out.
+/// The archive is `.dist/<bundle>-<os>-<arch>.tar.gz`, or `.zip` for Windows. It contains the binaries of all subsystems at its
+/// top, their stamps as `.versions/<subsystem>`, and their included files as `share/<subsystem>/<file>`. Missing binaries are
+/// installed first. `bundle:` in versions.yml sets the name of the archive and the subsystems to leave out.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
-  larder bundle                           for this machine
-  larder bundle --platform all            one for each of the project's platforms
+  larder bundle                           make the archive for this machine
+  larder bundle --platform all            make one for each platform of the project
   larder bundle --platform linux-arm64 --locked")]
 pub struct Args {
     #[command(flatten)]

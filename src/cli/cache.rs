@@ -10,7 +10,7 @@ use larder_core::formats::documents::CacheDirDocument;
 use larder_core::human;
 use larder_engine::cache::{Cache, Pruned, Usage};
 
-/// Look after the local cache
+/// Inspect, prune or verify the local cache
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder cache size
@@ -23,20 +23,20 @@ pub struct Args {
 
 #[derive(Clone, Debug, clap::Subcommand)]
 enum CacheCommand {
-    /// Print the cache's folder
+    /// Print the folder of the cache
     Dir,
-    /// Show how much it holds
+    /// Show how many artifacts, files and bytes the cache contains
     Size,
-    /// Remove what was not used lately
+    /// Remove artifacts that were not used recently
     Prune {
-        /// Not used for so long: `30d`, `12h`.
+        /// Remove what was not used for this long, such as `30d` or `12h`.
         #[arg(long, value_name = "TIME", default_value = "30d", value_parser = age)]
         older_than: Duration,
-        /// Only say what would go.
+        /// Show what would be removed, and remove nothing.
         #[arg(short = 'n', long)]
         dry_run: bool,
     },
-    /// Hash everything in it; set damaged files aside
+    /// Check the digest of every file in the cache and quarantine damaged files
     Verify,
 }
 
@@ -59,7 +59,7 @@ fn age(text: &str) -> Result<Duration, String> {
     number
         .checked_mul(seconds)
         .map(Duration::from_secs)
-        .ok_or_else(|| "that is longer than time".into())
+        .ok_or_else(|| "the number is too large".into())
 }
 
 /// Runs it.
@@ -112,7 +112,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             if global.json {
                 global.print_json(&checked)?;
             } else {
-                report::print(&format!("{} files are right\n", checked.right))?;
+                report::print(&format!("{} files are intact\n", checked.right))?;
             }
             checked.ok()?;
         }

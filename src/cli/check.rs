@@ -11,8 +11,9 @@ use larder_engine::inspect::check::{check, document};
 
 /// Check versions.yml, every recipe and versions.lock
 ///
-/// Reads all of the project's files and shows every problem there is, each with its line, a caret and what to do (exit 2).
-/// Lines of `ci:` must be commands that larder understands. Your own configuration is checked along with them. Nothing is changed and nothing is asked of any network.
+/// larder reads all files of the project and shows every problem with its line, its position and a hint. The exit code is then
+/// 2. The lines of `ci:` must be valid larder commands. Your user configuration is checked as well. Nothing is changed, and
+/// the network is not used.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder check

@@ -12,15 +12,16 @@ use larder_core::error::{Kind, Result};
 use larder_core::model::Outcome;
 use larder_engine::tasks::ci::{Ci, CommandLine as _};
 
-/// Do what CI does: the lines of `ci:` in versions.yml
+/// Run the commands under `ci:` in versions.yml, as CI does
 ///
-/// Each line is a larder command, run as if it was typed, one after the other; the first failure ends the run. All lines
-/// are understood before the first one runs. The same on a laptop and in CI; in GitHub Actions each line is a group, and lines
-/// that release are skipped in pull requests and on other branches than the default one, as uploads after a build are.
+/// Each line is a larder command. The lines run one after the other, as if they were typed; the first failure ends the run.
+/// All lines are parsed before the first one runs. The behaviour is the same on a laptop and in CI. In GitHub Actions each line
+/// is shown as a group, and lines that release are skipped in pull requests and on branches other than the default one;
+/// uploads after a build are skipped there too.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder ci
-  larder ci --json        JSON lines of every step, and of every line of `ci:`")]
+  larder ci --json        print JSON lines for every step and for every line of `ci:`")]
 pub struct Args {}
 
 /// Runs it.
@@ -38,12 +39,12 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
         parent_counts: Some(counts.clone()),
         ..global.clone()
     };
-    // Also between two lines a signal ends the run.
+    // A signal must also end the run when it arrives between two lines.
     let (runtime, cancel) = supervised()?;
     let mut code = ExitCode::SUCCESS;
     let done = ci.run(&cancel, |line| {
         code = run_line(line, &inner);
-        // Told already, but not as data.
+        // The error is on stderr already, but not yet in the JSON output.
         let error = counts.take_error().filter(|_| global.json);
         if code == ExitCode::SUCCESS {
             Ok(())
@@ -65,13 +66,13 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
             .find(|did| did.outcome == Outcome::Failed)
             .map_or("nothing", |did| did.subject.as_str());
         report::message(&format!(
-            "ci: `{failed}` failed; `larder {failed}` runs it alone"
+            "ci: `{failed}` failed; run it alone with `larder {failed}`"
         ));
     }
     counts.end(global, started, Ok(code))
 }
 
-/// Runs a line, marked off from what is shown of the others.
+/// Runs a line under a title of its own: a group in GitHub Actions, otherwise a bold line.
 fn run_line(line: &Line, global: &Global) -> ExitCode {
     let groups = matches!(global.mode(), Mode::GitHubActions { .. });
     let talks = !global.json && global.verbosity() > Verbosity::Quiet;

@@ -11,8 +11,9 @@ use larder_engine::plan::Selection;
 
 /// Remove installed binaries and packages
 ///
-/// Of the named subsystems, for every platform; `all` removes all of them and all of .dist. The cache, the hub and
-/// versions.lock stay, so that `larder ensure` brings everything back quickly.
+/// Removes the installed binaries and packages of the named subsystems for every platform. `all` removes those of every
+/// subsystem and the whole folder .dist. The cache, the hub and versions.lock are kept, so that `larder ensure` restores
+/// everything quickly.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder clean nats
@@ -21,7 +22,7 @@ pub struct Args {
     /// Subsystems, or `all`.
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
-    /// Say what would be removed; remove nothing.
+    /// Show what would be removed, and remove nothing.
     #[arg(short = 'n', long)]
     dry_run: bool,
 }

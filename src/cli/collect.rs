@@ -9,30 +9,30 @@ use larder_engine::collect;
 use larder_engine::context::Options;
 use larder_engine::plan::Targets;
 
-/// Lay out the publishers' binaries of every platform in .collection
+/// Collect the publishers' binaries for every platform in .collection
 ///
-/// Downloads (or takes from the cache) the original of each selected subsystem for every platform of the project, checks
-/// digests and executable headers, and writes manifests and a report.
+/// For each selected subsystem and every platform of the project, larder takes the original from the cache or downloads it,
+/// checks its digest and its executable headers, and writes manifests and a report.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder collect all
-  larder collect flyctl v0.3.162        one subsystem, at another version than the pinned one
-  larder collect all --missing-only     only what is not there")]
+  larder collect flyctl v0.3.162        collect another version than the pinned one
+  larder collect all --missing-only     collect only what is missing")]
 pub struct Args {
-    /// Subsystems, or `all`; after a single one, a version.
+    /// Subsystems, or `all`. A single subsystem may be followed by a version.
     #[arg(required = true, value_name = "NAME [VERSION]")]
     words: Vec<String>,
-    /// Ask only for what the collection lacks.
+    /// Collect only what .collection does not contain yet.
     #[arg(long)]
     missing_only: bool,
     #[command(flatten)]
     platforms: PlatformArgs,
     #[command(flatten)]
     jobs: JobArgs,
-    /// Write nothing to versions.lock; fail (3) where an original has no line there.
+    /// Never change versions.lock. If an original has no line there, fail with exit code 3.
     #[arg(long, env = larder_core::variables::LOCKED, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     locked: bool,
-    /// Never open a socket.
+    /// Use no network.
     #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     offline: bool,
 }

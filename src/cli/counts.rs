@@ -1,4 +1,4 @@
-//! What the lines of `ci:` and the needs of tasks came to, for the one summary that the command which runs them ends with.
+//! Counts the steps of all lines of `ci:`, or of all needs of a task, so that the outer command can print one summary.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use crate::report;
 use larder_core::error::{Error, Result};
 use larder_core::model::Outcome;
 
-/// Counts all steps of a run of command lines; clones share it.
+/// The counts of all steps of a run of command lines. Clones share the same counts.
 #[derive(Clone, Debug, Default)]
 pub struct Counts(Arc<Mutex<Inner>>);
 
@@ -38,18 +38,18 @@ impl Counts {
         }
     }
 
-    /// Keeps what ended a line outside of its steps.
+    /// Keeps the first error that ended a line outside of its steps.
     pub fn keep(&self, error: &Error) {
         self.inner().error.get_or_insert_with(|| error.clone());
     }
 
-    /// What ended a line outside of its steps.
+    /// Removes and returns the error that was kept.
     pub fn take_error(&self) -> Option<Error> {
         self.inner().error.take()
     }
 
-    /// Ends the command that runs the lines: with `--json` its last line is the summary of them all, unless it is itself a
-    /// line of another.
+    /// Ends the command that runs the lines. With `--json` it prints the summary of all lines last, unless the command is
+    /// itself a line of another command.
     pub fn end(
         &self,
         global: &Global,

@@ -15,17 +15,17 @@ use larder_engine::installed::TargetState;
 use larder_engine::plan::{Platforms, Selection};
 use larder_engine::snapshot;
 
-/// Make binaries present and right
+/// Install binaries and verify them
 ///
-/// For each subsystem, and what it needs: checks the stamp, else restores from the local cache, else downloads from the
-/// team's own releases, else from the original publisher, else builds from source.
+/// For each subsystem and its needs, larder first checks whether the installed binaries are up to date. If they are not, it
+/// tries these sources in order: the local cache, the team's own releases, the original publisher, a build from source.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(after_help = "Examples:
-  larder ensure all                         every binary of the project, for this machine
-  larder ensure nats telegraf               these two, and what they need
-  larder ensure all --platform all          every platform of the project
-  larder ensure nats --source build         build it, wherever else it could be had
-  larder ensure all --locked --json         in CI: no change to versions.lock, JSON lines on stdout")]
+  larder ensure all                         install every binary of the project for this machine
+  larder ensure nats telegraf               install these two and what they need
+  larder ensure all --platform all          install for every platform of the project
+  larder ensure nats --source build         build it, even if another source has it
+  larder ensure all --locked --json         in CI: keep versions.lock as it is, print JSON lines")]
 pub struct Args {
     /// Subsystems, or `all`.
     #[arg(required = true, value_name = "NAME")]
@@ -38,34 +38,34 @@ pub struct Args {
     pub(super) how: AcquireArgs,
 }
 
-/// How to obtain.
+/// Flags that say how artifacts may be acquired.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct AcquireArgs {
-    /// Write nothing to versions.lock; fail (3) where an original has no line there.
+    /// Never change versions.lock. If an original has no line there, fail with exit code 3.
     #[arg(long, env = larder_core::variables::LOCKED, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     locked: bool,
-    /// Never open a socket.
+    /// Use no network.
     #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     offline: bool,
     /// Use only this source: cache, managed, original or build.
     #[arg(long, value_name = "SOURCE", value_parser = |text: &str| text.parse::<SourceKind>().map_err(|e| e.to_string()))]
     source: Option<SourceKind>,
-    /// Install again, also what is up to date.
+    /// Install again, even if the installed binaries are up to date.
     #[arg(long)]
     reinstall: bool,
-    /// Build again, even where an artifact is to be had.
+    /// Build again, even if an artifact is available.
     #[arg(long, conflicts_with = "source")]
     rebuild: bool,
-    /// Say what would happen, and why; change nothing.
+    /// Show what would happen and why, and change nothing.
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Release what gets built, outside CI too.
+    /// Release what is built, also outside CI.
     #[arg(long)]
     pub upload: bool,
 }
 
 impl AcquireArgs {
-    /// As the steps know it.
+    /// The options for the engine.
     pub fn options(&self) -> Options {
         let Self {
             locked,
@@ -88,7 +88,8 @@ impl AcquireArgs {
         }
     }
 
-    /// Nothing but the default was asked for, so what is recorded as up to date needs no second thought.
+    /// Whether no flag asks for more than the default, so that a target which the state records as up to date needs no
+    /// further check.
     fn is_plain(&self) -> bool {
         !self.reinstall && !self.rebuild && !self.locked
     }
@@ -110,7 +111,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     Ok(session.end(ensured))
 }
 
-/// Tells that everything is up to date, from the record alone.
+/// Reports from the recorded state that every target is up to date.
 fn report_up_to_date(targets: Vec<TargetState>, global: &Global, started: Instant) -> ExitCode {
     let finished = targets.into_iter().filter_map(
         |TargetState {
@@ -136,7 +137,7 @@ fn report_up_to_date(targets: Vec<TargetState>, global: &Global, started: Instan
     ExitCode::SUCCESS
 }
 
-/// Tells of steps that ended well, and sums them up, where no session was needed.
+/// Reports successful steps and their summary, for commands that need no session.
 pub(super) fn report_success(finished: Vec<Finished>, global: &Global, started: Instant) {
     let (events, receiver) = Events::channel();
     let reporter = global.reporter(receiver);

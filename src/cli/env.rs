@@ -10,11 +10,11 @@ use larder_core::formats::documents::EnvDocument;
 use larder_core::fs;
 use larder_engine::tasks::shell::bin_dirs;
 
-/// Print what puts the installed binaries on PATH
+/// Print the shell line that puts the installed binaries on PATH
 #[derive(Clone, Copy, Debug, clap::Args)]
 #[command(after_help = "Examples:
-  eval \"$(larder env)\"        in a shell, or in .envrc
-  larder env --github         in a job of GitHub Actions: for the steps that follow")]
+  eval \"$(larder env)\"        in a shell or in .envrc
+  larder env --github         in a job of GitHub Actions, for the steps that follow")]
 pub struct Args {
     /// Append the folders to the file that `$GITHUB_PATH` names.
     #[arg(long)]

@@ -12,8 +12,8 @@ use larder_process::Command;
 
 /// Run a command with all installed binaries first on PATH
 ///
-/// The command takes larder's place: its exit code, signals, input and output are its own. In a line of `ci:` it is run as
-/// the commands of tasks are.
+/// The command replaces the larder process, so that its exit code, signals, input and output are its own. In a line of `ci:`
+/// it runs as a child process in the project's folder, as the commands of tasks do.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder exec -- nats-server --version
@@ -32,7 +32,7 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let (command, program) = command(args, &global.load(&global.root()?)?, global)?;
-    // On most systems this comes back only where it could not be done.
+    // On Unix this returns only if the process could not be replaced.
     let status = command.replace().map_err(|error| {
         Error::failed(format!("cannot run `{program}`"))
             .cause(error)
@@ -43,7 +43,8 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     ))
 }
 
-/// Runs it as a child in the project's folder, as the commands of tasks are: for lines of `ci:`, after which others come.
+/// Runs the command as a child in the project's folder, as the commands of tasks do. Lines of `ci:` use this, because
+/// further lines follow.
 pub fn run_as_child(args: &Args, global: &Global) -> Result<ExitCode> {
     let project = global.load(&global.root()?)?;
     let (command, program) = command(args, &project, global)?;
@@ -60,10 +61,10 @@ pub fn run_as_child(args: &Args, global: &Global) -> Result<ExitCode> {
     ended.map(|()| ExitCode::SUCCESS)
 }
 
-/// The command, and its program's name as it was written.
+/// The command, and the program's name as the user wrote it.
 fn command(args: &Args, project: &Project, global: &Global) -> Result<(Command, String)> {
     let Some((program, arguments)) = args.command.split_first() else {
-        return Err(Error::usage("exec what?").hint("`larder exec -- CMD`"));
+        return Err(Error::usage("`exec` needs a command").hint("write `larder exec -- CMD`"));
     };
     let command = with_binaries(project, &global.startup.environment, program, arguments)?;
     Ok((command, program.to_string_lossy().into_owned()))

@@ -1,4 +1,4 @@
-//! `larder completions`, `larder man`, `larder schema`: what is generated from the definitions.
+//! `larder completions`, `larder man`, `larder schema`: output that is generated from the definitions.
 
 use std::process::ExitCode;
 
@@ -37,14 +37,14 @@ pub struct Man {
 
 /// Print a JSON Schema
 ///
-/// Of a file that users write, or of what a command prints under `--json`.
+/// The schema describes a file that users write, or what a command prints with `--json`.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
-  larder schema                 what there is
+  larder schema                 list all schemas
   larder schema recipe > recipe.schema.json
-  larder schema status          what `larder status --json` prints")]
+  larder schema status          the schema of what `larder status --json` prints")]
 pub struct Schema {
-    /// Its name. Without one, all are listed.
+    /// The name of the schema. Without it, all schemas are listed.
     #[arg(value_parser = PossibleValuesParser::new(ALL.iter().map(|known| known.name)))]
     name: Option<String>,
 }
@@ -76,7 +76,7 @@ pub fn man(args: &Man) -> Result<ExitCode> {
 
 /// Runs `schema`.
 pub fn schema(args: &Schema, global: &Global) -> Result<ExitCode> {
-    // The parser lets only known names through.
+    // The parser accepts only known names.
     let named = args
         .name
         .as_deref()

@@ -1,4 +1,4 @@
-//! Flags that every command understands.
+//! Flags that every command accepts, and what commands derive from them.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -15,10 +15,10 @@ use larder_core::error::{Error, Kind, Result};
 use larder_core::project::Project;
 use larder_engine::events::{Did, Event};
 
-/// Flags that every command understands.
+/// Flags that every command accepts.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Global {
-    /// Work in this folder, or above it, instead of the current one.
+    /// Look for the project in this folder and above it, instead of the current folder.
     #[arg(
         short = 'C',
         long = "directory",
@@ -27,34 +27,34 @@ pub struct Global {
         help_heading = "Global options"
     )]
     pub directory: Option<Utf8PathBuf>,
-    /// Print one JSON object a line on stdout.
+    /// Print JSON on stdout, one object per line.
     #[arg(long, global = true, help_heading = "Global options")]
     pub json: bool,
-    /// Say less: only failures.
+    /// Show only failures.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     pub quiet: u8,
-    /// Say more: also what was left alone, and why.
+    /// Also show what was left unchanged, and why.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     pub verbose: u8,
     /// When to use colour: auto, always or never.
     #[arg(long, value_name = "WHEN", default_value = "auto", env = larder_core::variables::COLOR, global = true, help_heading = "Global options",
           value_parser = |text: &str| text.parse::<ColorChoice>().map_err(|e| e.to_string()))]
     pub color: ColorChoice,
-    /// The run of command lines that this one is a part of, whose summary counts its steps.
+    /// The counts of the outer command, if this command is a line of `ci:` or a need of a task.
     #[arg(skip)]
     pub parent_counts: Option<Counts>,
-    /// What the process was started with.
+    /// The process's environment and the user's configuration.
     #[arg(skip)]
     pub startup: Startup,
 }
 
 impl Global {
-    /// The folder to start from.
+    /// The folder in which the search for the project starts.
     pub fn start(&self) -> Result<Utf8PathBuf> {
         Self::start_at(self.directory.as_deref())
     }
 
-    /// The same, of what `-C` says.
+    /// The same for a given value of `-C`.
     pub fn start_at(directory: Option<&Utf8Path>) -> Result<Utf8PathBuf> {
         let current = current_dir()?;
         let Some(directory) = directory else {
@@ -75,12 +75,12 @@ impl Global {
         Project::find(&self.start()?)
     }
 
-    /// Loads the project of a folder, with `LARDER_HUB` laid over it.
+    /// Loads the project of a folder. `LARDER_HUB` replaces its hub.
     pub fn load(&self, root: &Utf8Path) -> Result<Project> {
         self.startup.load(root)
     }
 
-    /// How to show things.
+    /// The output mode.
     pub fn mode(&self) -> Mode {
         match Mode::choose(
             self.json,
@@ -95,7 +95,8 @@ impl Global {
         }
     }
 
-    /// Prints a document: data on stdout, but talk where the data are the steps of the lines that this command is one of.
+    /// Prints a document to stdout. If this command is a line of an outer command with `--json`, stdout is reserved for the
+    /// outer command's JSON lines, and the document goes to stderr.
     pub fn print_json(&self, document: &impl serde::Serialize) -> Result<()> {
         let json = report::to_json(document)?;
         if self.parent_counts.is_some() && self.json {
@@ -105,7 +106,7 @@ impl Global {
         report::print(&(json + "\n"))
     }
 
-    /// How to paint what goes to stderr.
+    /// Colours and symbols for stderr.
     pub fn paint(&self) -> Paint {
         Paint::choose(
             self.color,
@@ -114,7 +115,7 @@ impl Global {
         )
     }
 
-    /// How to paint what goes to stdout.
+    /// Colours and symbols for stdout.
     pub fn stdout_paint(&self) -> Paint {
         Paint::choose(
             self.color,
@@ -123,28 +124,28 @@ impl Global {
         )
     }
 
-    /// What must not be shown.
+    /// Removes secrets and control characters from everything that is shown.
     pub fn redactor(&self) -> Redactor {
         Redactor::new(&self.startup.environment)
     }
 
-    /// Tells people of an error.
+    /// Writes an error to stderr.
     pub fn show_error(&self, error: &Error) {
         let color = self.paint().color;
         report::message(&report::render_error(error, color, &self.redactor()));
     }
 
-    /// Shows the events of a run as they come.
+    /// Starts the thread that shows the events of a run.
     pub fn reporter(&self, receiver: Receiver<Event>) -> ReporterHandle {
         Reporter::spawn(self.mode(), self.verbosity(), self.redactor(), receiver)
     }
 
-    /// Shows a step of the project at once.
+    /// Shows a step of the whole project immediately.
     pub fn show_step(&self, did: &Did) {
         report::show_step(did, &self.mode(), self.verbosity(), &self.redactor());
     }
 
-    /// Shows what failed beside a document that was printed; gives the exit code.
+    /// Shows the errors that occurred while a document was made, and returns the exit code.
     pub fn failures(&self, errors: &[Error]) -> ExitCode {
         for error in errors {
             self.show_error(error);
@@ -153,7 +154,7 @@ impl Global {
         ExitCode::from(worst.map_or(0, Kind::exit_code))
     }
 
-    /// How much to say.
+    /// How much is shown.
     pub fn verbosity(&self) -> Verbosity {
         Verbosity::choose(self.quiet, self.verbose)
     }

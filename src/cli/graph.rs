@@ -8,21 +8,22 @@ use crate::report;
 use larder_core::error::Result;
 use larder_engine::plan::{Drawing, Plan, Selection};
 
-/// Draw what needs what
+/// Draw the graph of needs
 ///
-/// Solid arrows are `needs`, ensured along; dashed ones are `build.needs`, ensured only when a build really happens.
+/// Solid arrows are `needs`, which are always installed together with the subsystem. Dashed arrows are `build.needs`, which
+/// are installed only when the subsystem is really built.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder graph | dot -Tsvg > graph.svg
   larder graph nats --format mermaid
   larder graph --json | jq '.edges[]'")]
 pub struct Args {
-    /// Subsystems, with all they need. Default: all.
+    /// Subsystems to draw, together with everything they need. Default: all.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     #[command(flatten)]
     platforms: PlatformArgs,
-    /// How to draw; `--json` is short for json.
+    /// The format of the drawing. `--json` is the same as `--format json`.
     #[arg(long, value_enum, default_value_t = Format::Dot)]
     format: Format,
 }
@@ -31,7 +32,7 @@ pub struct Args {
 enum Format {
     /// Graphviz.
     Dot,
-    /// Mermaid, as GitHub shows it in Markdown.
+    /// Mermaid, which GitHub renders in Markdown.
     Mermaid,
     /// One JSON document.
     Json,

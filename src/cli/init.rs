@@ -7,22 +7,22 @@ use crate::report::{self, Verbosity};
 use larder_core::error::Result;
 use larder_engine::init::{Fate, init};
 
-/// Write a starter project that works at once, or a CI workflow
+/// Write a starter project that works immediately, or a CI workflow
 ///
-/// `versions.yml` and one subsystem, commented, with the lines that git wants to know. Nothing that is there is
-/// overwritten. With `--ci github` also, or in a project that exists only, the workflow that plans, builds what nobody has
-/// released yet, and releases it.
+/// larder writes `versions.yml` and one subsystem, both with comments, and adds the lines that git needs to .gitignore and
+/// .gitattributes. Existing files are not overwritten. `--ci github` also writes a workflow that plans, builds what is not
+/// released yet, and releases it. In an existing project, `--ci github` writes only the workflow.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder init                 in an empty folder; then `larder ensure all`
-  larder init --ci github     also .github/workflows/larder.yml")]
+  larder init --ci github     also write .github/workflows/larder.yml")]
 pub struct Args {
     /// Write a workflow for this CI.
     #[arg(long, value_name = "CI", value_enum)]
     ci: Option<Ci>,
 }
 
-/// What `--ci` knows.
+/// The values of `--ci`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Ci {
     /// GitHub Actions.
@@ -42,7 +42,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             report::message(&match fate {
                 Fate::Written => format!("wrote {path}"),
                 Fate::Extended => format!("added lines to {path}"),
-                Fate::Kept => format!("{path} is there already and stays as it is"),
+                Fate::Kept => format!("{path} already exists and was not changed"),
             });
         }
         if !done.existing {
@@ -51,7 +51,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     }
     if workflow.is_some() && !done.existing && !done.names_hub {
         report::message(
-            "next: name the hub in versions.yml, `hub: {github: owner/name}`: without one, CI has nowhere to release to",
+            "next: set the hub in versions.yml, `hub: {github: owner/name}`; without it, CI cannot release",
         );
     }
     Ok(ExitCode::SUCCESS)

@@ -20,33 +20,33 @@ use larder_engine::context::Options;
 use larder_engine::ensure::Ensured;
 use larder_engine::install::{self, Chain};
 
-/// Put a subsystem's binaries into a folder of yours
+/// Install a subsystem's binaries into a folder of your choice
 ///
-/// Inside a project any version of its subsystems can be installed, by the same search as `ensure`. Outside of one, or with
-/// `--hub`, it comes from that hub's releases.
+/// Inside a project, any version of its subsystems can be installed; larder searches the same sources as `ensure`. Outside a
+/// project, name a hub with `--hub`; the binaries are then taken from its releases.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
-  larder install nats                                   the pinned version, into ~/.local/bin
+  larder install nats                                   install the pinned version into ~/.local/bin
   larder install nats@v2.10.20 --to /usr/local/bin
-  larder install nats --source original --dry-run       the chain of sources, and the choice
-  larder install nats@v2.10.24 --hub github:acme/plat   without a project")]
+  larder install nats --source original --dry-run       show the sources and which one would be used
+  larder install nats@v2.10.24 --hub github:acme/plat   install without a project")]
 pub struct Args {
-    /// The subsystem, with a version if not the pinned (or newest) one.
+    /// The subsystem, and optionally a version. Default: the pinned version, or the newest one of the hub.
     #[arg(value_name = "NAME[@VERSION]")]
     what: String,
-    /// The folder to put binaries into.
+    /// The folder to install into.
     #[arg(long, value_name = "DIR", default_value = "~/.local/bin")]
     to: Utf8PathBuf,
     /// Use only this source: cache, managed, original or build.
     #[arg(long, value_name = "SOURCE", conflicts_with = "hub", value_parser = |text: &str| text.parse::<SourceKind>().map_err(|e| e.to_string()))]
     source: Option<SourceKind>,
-    /// Say where it would come from; change nothing.
+    /// Show which source would be used, and change nothing.
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Take it from this hub: a folder, a url, or github:owner/name.
+    /// Install from this hub: a folder, a url, or github:owner/name.
     #[arg(long, value_name = "HUB")]
     hub: Option<String>,
-    /// Never open a socket.
+    /// Use no network.
     #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     offline: bool,
 }
@@ -107,9 +107,11 @@ fn from_project(
     let _apart = install::apart(session.context_mut()?)?;
     if args.dry_run {
         for chain in install::chains(&session.ctx, &selection)? {
-            let choice = chain.choice().map_or("no source has it".to_owned(), |source| {
-                format!("would install from {source} into {to}")
-            });
+            let choice = chain
+                .choice()
+                .map_or("no source has it".to_owned(), |source| {
+                    format!("would install from {source} into {to}")
+                });
             print_result(
                 global,
                 &format!("{}{choice}\n", text(&chain, &global.redactor())),
@@ -153,7 +155,7 @@ fn from_hub(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Each source and its answer; an arrow marks the one that would be used.
+/// Each source and its answer. An arrow marks the source that would be used.
 fn text(chain: &Chain, redactor: &Redactor) -> String {
     let Chain {
         target,
@@ -184,7 +186,7 @@ fn print_files(global: &Global, files: &[Utf8PathBuf]) -> Result<()> {
         .try_for_each(|file| print_result(global, &format!("{file}\n")))
 }
 
-/// Prints what the command is asked for; beside the lines of `--json`, where it would be in the way.
+/// Prints the command's result to stdout; with `--json` to stderr, because stdout is then reserved for JSON lines.
 fn print_result(global: &Global, text: &str) -> Result<()> {
     if global.json {
         report::message(text.trim_end());

@@ -1,5 +1,5 @@
-//! Command lines inside of the project's files: `ci:` and the `needs` of tasks. Parsed by the very definitions that parse
-//! larder's own command line, and run in this process.
+//! Command lines in the project's files: the lines of `ci:` and the `needs` of tasks. They are parsed with the same
+//! definitions as larder's own command line, and run in this process.
 
 use std::process::ExitCode;
 
@@ -12,17 +12,17 @@ use larder_core::error::{Error, Result};
 use larder_core::project::command_line::split;
 use larder_engine::tasks::ci::CommandLine;
 
-/// A line that was understood.
+/// A parsed command line.
 pub struct Line {
     text: String,
     cli: Cli,
 }
 
 impl Line {
-    /// Understands a line, written without the leading `larder`.
+    /// Parses a line, which is written without the leading `larder`.
     pub fn parse(text: &str, startup: &Startup) -> Result<Self> {
         let invalid =
-            |why: String| Error::usage(format!("`{text}` is no larder command line")).cause(why);
+            |why: String| Error::usage(format!("`{text}` is not a larder command")).cause(why);
         let words = split(text).map_err(invalid)?;
         let words = std::iter::once("larder").chain(words.iter().map(String::as_str));
         let parsed = super::parser(&startup.environment)
@@ -30,13 +30,17 @@ impl Line {
             .and_then(|matches| Cli::from_arg_matches(&matches));
         let cli = parsed.map_err(|mut error| {
             super::suggestions::name_variable(&mut error, &startup.environment);
-            let hint = "lines are written as after `larder`; `larder help` shows the commands";
+            let hint =
+                "write the line without the leading `larder`; `larder help` shows the commands";
             if !error.use_stderr() {
                 return invalid("it only shows help".into()).hint(hint);
             }
-            let told = error.render().to_string();
-            let lines = told.lines().map(str::trim).filter(|line| !line.is_empty());
-            // How to use a terminal is no news to a file.
+            let rendered = error.render().to_string();
+            let lines = rendered
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty());
+            // clap's usage lines are for people at a terminal; they do not help with a line of a file.
             let ends = |line: &&str| {
                 line.starts_with("Usage:") || line.starts_with("For more information")
             };
@@ -51,7 +55,7 @@ impl Line {
         })?;
         if matches!(cli.command, Command::Ci(_)) {
             return Err(invalid("`ci` can't be one of its own steps".into())
-                .hint("name the commands themselves"));
+                .hint("list the commands themselves"));
         }
         Ok(Self {
             text: text.to_owned(),
@@ -59,7 +63,7 @@ impl Line {
         })
     }
 
-    /// Runs it in the project's folder, shown as the outer command is. Failures are shown here.
+    /// Runs the line in the project's folder with the output options of the outer command. Shows the error if it fails.
     pub fn run(&self, outer: &Global) -> ExitCode {
         let mut global = self.cli.global.clone();
         let root = outer.directory.clone().unwrap_or_else(|| ".".into());
@@ -76,7 +80,7 @@ impl Line {
             global.color = outer.color;
         }
         match &self.cli.command {
-            // There is more to do after it.
+            // Other lines follow, so this process must not be replaced.
             Command::Exec(args) => super::ended(exec::run_as_child(args, &global), &global),
             command => super::finish(command, &global),
         }

@@ -8,15 +8,15 @@ use larder_core::error::Result;
 use larder_engine::context::Options;
 use larder_engine::lock_resolve::{Lines, lock_all};
 
-/// Pin what is accepted in versions.lock
+/// Pin artifacts and their digests in versions.lock
 ///
-/// Adds the lines that are missing, for every selected subsystem and platform, without installing anything: the hub's
-/// assets, the publishers' files (which are downloaded, checked and kept in the cache), the commits of git sources.
+/// Adds the missing lines for every selected subsystem and platform, without installing anything. It pins the hub's assets,
+/// the commits of git sources, and the publishers' files, which are downloaded, checked and kept in the cache.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
-  larder lock --platform all          everything, for every platform of the project
-  larder lock nats --platform all     one subsystem
-  larder lock --update nats           accept what nats' sources have today
+  larder lock --platform all          lock everything, for every platform of the project
+  larder lock nats --platform all     lock one subsystem
+  larder lock --update nats           accept what the sources of nats have today
   larder lock --adopt nats            trust an asset of the hub that has no sidecar")]
 pub struct Args {
     /// Subsystems, or `all`. Default: all.
@@ -26,13 +26,13 @@ pub struct Args {
     platforms: PlatformArgs,
     #[command(flatten)]
     jobs: JobArgs,
-    /// Replace the lines of these by what their sources have today.
+    /// Replace the lines of this subsystem with what its sources have today (repeatable).
     #[arg(long, value_name = "NAME", conflicts_with_all = ["names", "adopt"])]
     update: Vec<String>,
-    /// Tie an asset of the hub that has no sidecar to today's inputs.
+    /// Accept an asset of the hub that has no sidecar, and record today's inputs for it (repeatable).
     #[arg(long, value_name = "NAME", conflicts_with = "names")]
     adopt: Vec<String>,
-    /// Never open a socket.
+    /// Use no network.
     #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     offline: bool,
 }
@@ -51,7 +51,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         (true, false) => Lines::Adopted,
         (true, true) => Lines::Missing,
     };
-    // Only one of them can be given.
+    // clap allows only one of the three, so at most one list has names.
     let names = [&args.names[..], &args.update, &args.adopt].concat();
     let targets = args
         .platforms

@@ -1,5 +1,5 @@
-//! The command line: one file per command, its arguments (whose doc comments are the help) and a function. No logic here,
-//! no clap below here.
+//! The command line. Each command has one file with its arguments and a function; the doc comments of the arguments are the
+//! help texts. The logic is in the engine, and no module outside `cli` uses clap.
 
 mod add;
 mod bump;
@@ -48,11 +48,11 @@ use larder_core::error::{Error, Result};
 
 pub use global::Global;
 
-/// Makes every pinned binary of a repository present and right.
+/// Installs every pinned binary of a repository and verifies it
 ///
-/// Binaries are the artifact; releases are the cache. `versions.yml` pins versions, one recipe per subsystem says how to get
-/// it, and `larder ensure all` makes every binary present: from the local cache, the team's own releases, the original
-/// publisher, or a build.
+/// `versions.yml` pins a version for each subsystem, and each subsystem has a recipe that says how to obtain it. `larder ensure
+/// all` installs every binary: from the local cache, from the team's own releases, from the original publisher, or by
+/// building it.
 #[derive(Debug, Parser)]
 #[command(
     name = "larder",
@@ -100,12 +100,12 @@ enum Command {
     Schema(generate::Schema),
 }
 
-/// The clap command tree, for help, completions, man pages and the reference.
+/// The definition of all commands, for help, completions, man pages and the reference.
 pub fn command() -> clap::Command {
     Cli::command()
 }
 
-/// The same, for parsing: a variable that is set to nothing counts as unset.
+/// The same for parsing. An environment variable that is set to an empty value counts as unset.
 fn parser(environment: &Environment) -> clap::Command {
     fn ignore_empty(command: clap::Command, environment: &Environment) -> clap::Command {
         let ignore_one = |arg: clap::Arg| {
@@ -131,14 +131,14 @@ pub fn main() -> ExitCode {
     let startup = Startup::read();
     let mut parser = parser(&startup.environment);
     let parsed = parser.try_get_matches_from_mut(settings::arguments());
-    // The tree of commands lives as long as the process: freeing it would take a sixth of what a
-    // run costs that has nothing to do.
+    // The definitions are never freed: freeing them would take a sixth of the time of a run that has
+    // nothing to do.
     std::mem::forget(parser);
     let matches = match parsed {
         Ok(matches) => matches,
         Err(mut error) => {
             suggestions::add_tip(&mut error, &startup);
-            // Help and version go to stdout and are no failure.
+            // Help and version go to stdout and are not failures.
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
@@ -154,12 +154,12 @@ pub fn main() -> ExitCode {
     finish(&cli.command, &cli.global)
 }
 
-/// Runs a command and shows what ended it, if anything did.
+/// Runs a command, and shows the error if it fails.
 fn finish(command: &Command, global: &Global) -> ExitCode {
     ended(run(command, global), global)
 }
 
-/// The exit code of what came out; an error is shown.
+/// The exit code for a result. Shows the error if there is one.
 fn ended(result: Result<ExitCode>, global: &Global) -> ExitCode {
     match result {
         Ok(code) => code,
@@ -203,20 +203,20 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
     }
 }
 
-/// Shows an error that ended the command before, or outside of, its steps.
+/// Shows an error that ended the command before its steps or outside of them.
 fn show(error: &Error, global: &Global) {
     show_message(error, global);
     match &global.parent_counts {
         Some(counts) => counts.keep(error),
         None if global.json => {
-            // Who closed stdout does not want to know.
+            // Ignore a closed stdout: its reader has ended.
             let _ = report::print(&(report::failure_line(error, &global.redactor()) + "\n"));
         }
         None => {}
     }
 }
 
-/// Tells people of an error.
+/// Writes an error to stderr, in GitHub Actions also as annotations.
 fn show_message(error: &Error, global: &Global) {
     global.show_error(error);
     if global.startup.in_github_actions() {

@@ -13,27 +13,27 @@ use larder_engine::versions::outdated;
 use larder_remote::http;
 use larder_remote::origin::Publishers;
 
-/// Show which versions are not the newest
+/// Show which pinned versions are not the newest
 ///
-/// Asks the place that each subsystem's originals come from, or else its source: the tags of a git repository, the npm
-/// registry, the Python package index, the crate registry, each through its ordinary client. A url or a folder announces
-/// no versions, so those are unknown. Pre-releases count only where the pinned version is one.
+/// For each subsystem, larder looks up the newest version where its originals are published, or otherwise where its source code
+/// is: the tags of a git repository, the npm registry, the Python package index or the crate registry. A url or a folder
+/// has no list of versions, so the newest version is unknown for those. Pre-releases count only if the pinned version is one.
 ///
-/// That something is outdated is an answer, not a failure: the exit code is 0. It is 5 where someone could not be asked.
+/// The exit code is 0 even if something is outdated. It is 5 if a place could not be reached.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder outdated
   larder outdated nats --pre
   larder outdated --json | jq -r '.subsystems[] | select(.state == \"outdated\") | .name'
-  larder bump all             pin what is newest")]
+  larder bump all             pin the newest versions")]
 pub struct Args {
     /// Subsystems. Default: all.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// Pre-releases count everywhere.
+    /// Also consider pre-releases if the pinned version is not one.
     #[arg(long)]
     pre: bool,
-    /// Never open a socket.
+    /// Use no network.
     #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
     offline: bool,
 }

@@ -18,13 +18,13 @@ use larder_engine::release::hub_status;
 
 /// Show what `ensure` would do now
 ///
-/// For each subsystem and what it needs: whether it would be restored, downloaded or built, from where, and why. Changes
-/// nothing; the hub is asked what it has.
+/// For each subsystem and its needs, shows whether it would be restored, downloaded or built, from which source, and why.
+/// Nothing is changed. The hub is asked which releases it has.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder plan
   larder plan nats --platform all -v
-  larder plan --matrix            what nobody has released yet, for GitHub Actions
+  larder plan --matrix            what is not released yet, as a matrix for GitHub Actions
   larder plan --json | jq -r '.steps[] | select(.decision == \"build\").name'")]
 pub struct Args {
     /// Subsystems. Default: all.
@@ -34,10 +34,10 @@ pub struct Args {
     platforms: PlatformArgs,
     #[command(flatten)]
     probe: ProbeArgs,
-    /// Print what the hub lacks, of all platforms, as the matrix of a GitHub Actions job.
+    /// Print the targets that are not on the hub yet, for all platforms, as the matrix of a GitHub Actions job.
     #[arg(long)]
     matrix: bool,
-    /// Also write it to the step's outputs: `matrix`, and `empty`, which is true or false.
+    /// Also write the step outputs `matrix` and `empty`; `empty` is true or false.
     #[arg(long, requires = "matrix")]
     github: bool,
 }
@@ -62,20 +62,20 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     Ok(global.failures(&errors))
 }
 
-/// What nobody has released yet, as the matrix of a GitHub Actions job; with `github` it also becomes the step's outputs
-/// `matrix` and `empty`.
+/// Prints the targets that are not released yet as the matrix of a GitHub Actions job. With `github` it also writes the step
+/// outputs `matrix` and `empty`.
 fn matrix(ctx: &Context, request: &Targets, github: bool, global: &Global) -> Result<ExitCode> {
     let output = github.then(|| global.startup.value("GITHUB_OUTPUT"));
     if output == Some(None) {
         return Err(
-            Error::usage("--github writes a step's outputs, and GITHUB_OUTPUT is not set")
-                .hint("leave it out elsewhere"),
+            Error::usage("--github writes step outputs, but GITHUB_OUTPUT is not set")
+                .hint("use --github only in a step of GitHub Actions"),
         );
     }
     let matrix = hub_status::missing(ctx, request)?;
     for target in &matrix.nowhere {
         report::message(&format!(
-            "{target} is missing, and no runner of GitHub Actions can make it"
+            "{target} is missing, and no runner of GitHub Actions can build it"
         ));
     }
     if let Some(Some(path)) = output {

@@ -1,7 +1,7 @@
-//! What can be generated from the command line itself: the reference, man pages, completions, JSON Schemas. All of it is
-//! a pure function of the definitions, so that a check can compare it with what is committed.
+//! Generates the reference, the man pages and the completions from the definitions of the command line. The output depends
+//! only on the definitions, so that a test can compare it with the committed files.
 //!
-//! Knows no single command: it walks whatever tree it is given.
+//! Nothing here is specific to a command: every function takes a tree of definitions.
 
 use std::fmt::Write as _;
 
@@ -91,14 +91,14 @@ pub fn completions(root: &Command, shell: clap_complete::Shell) -> Vec<u8> {
     script
 }
 
-/// With what clap adds by itself, such as global options on sub-commands.
+/// The definitions with what clap adds when it builds them, such as global options on subcommands.
 fn built(root: &Command) -> Command {
     let mut root = root.clone();
     root.build();
     root
 }
 
-/// All visible commands, depth first, in the order they are defined; `help` goes without saying.
+/// All visible commands except `help`, depth first, in the order of their definition.
 fn walk(root: &Command) -> Vec<(String, &Command)> {
     fn collect<'a>(prefix: &str, parent: &'a Command, found: &mut Vec<(String, &'a Command)>) {
         for command in parent
@@ -123,7 +123,7 @@ fn is_global(global: &[&Arg], arg: &Arg) -> bool {
     arg.is_global_set() && global.iter().any(|known| known.get_id() == arg.get_id())
 }
 
-/// How GitHub names a heading.
+/// The anchor that GitHub gives a heading.
 fn anchor(heading: &str) -> String {
     heading.to_ascii_lowercase().replace(' ', "-")
 }
@@ -218,7 +218,7 @@ fn variables(text: &mut String) {
     }
     text.push_str(
         "| `NO_COLOR` | Not empty: no colours, unless `--color always`. |\n\
-         | `CLICOLOR_FORCE` | Not `0`: colours also where no terminal is. |\n",
+         | `CLICOLOR_FORCE` | Not `0`: colours even if the output is not a terminal. |\n",
     );
 }
 
@@ -246,7 +246,7 @@ fn exit_codes(text: &mut String) {
         .collect();
     let _ = writeln!(
         text,
-        "\nSeveral failures: the first of {} names the code.",
+        "\nIf several steps fail, the exit code is the first of {} that applies.",
         order.join(", ")
     );
 }
@@ -254,21 +254,28 @@ fn exit_codes(text: &mut String) {
 const KINDS: &[(Kind, &str)] = &[
     (Kind::Failed, "a step failed"),
     (Kind::Usage, "the command line or the files are wrong"),
-    (Kind::Locked, "`--locked` would change the lock"),
+    (
+        Kind::Locked,
+        "`--locked` is set, and the lock would have to change",
+    ),
     (
         Kind::Integrity,
-        "integrity: bytes are not what is pinned or stated",
+        "integrity: bytes differ from what is pinned or stated",
     ),
-    (Kind::Unavailable, "unavailable, try later"),
+    (
+        Kind::Unavailable,
+        "something could not be reached; try again later",
+    ),
     (Kind::Interrupted(2), "interrupted (SIGINT)"),
     (Kind::Interrupted(15), "interrupted (SIGTERM)"),
 ];
 
 fn json(text: &mut String) {
     text.push_str(
-        "\n## JSON\n\nWith `--json` a command that runs steps prints one object a line on stdout: one for each finished step, \
-         a summary last. A command that only looks prints one document; as a line of `ci:` or a need of a task, on stderr. `larder schema <name>` prints the schema of each; \
-         they are in `schema/` too.\n\n| schema | describes |\n|---|---|\n",
+        "\n## JSON\n\nWith `--json` a command that runs steps prints one object per line on stdout: one for each finished step, \
+         then a summary. A command that only reads prints one document. If it is a line of `ci:` or a need of a task, it prints \
+         the document on stderr. `larder schema <name>` prints the schemas, which are also in `schema/`.\n\n\
+         | schema | describes |\n|---|---|\n",
     );
     for SchemaInfo {
         name,
@@ -302,12 +309,12 @@ fn json(text: &mut String) {
         let required = schema["required"].as_array().cloned().unwrap_or_default();
         for (field, property) in properties {
             let meaning = property["description"].as_str().unwrap_or_default();
-            let always = if required.iter().any(|r| r == field) {
+            let optional = if required.iter().any(|r| r == field) {
                 ""
             } else {
-                " Absent where there is none."
+                " Absent if there is none."
             };
-            let _ = writeln!(text, "| `{field}` | {}{always} |", cell(meaning));
+            let _ = writeln!(text, "| `{field}` | {}{optional} |", cell(meaning));
         }
     }
 }
@@ -413,7 +420,7 @@ mod tests {
             "LARDER_",
             "| 4 | integrity",
             "| 130 |",
-            "the first of 4, 2, 3, 5, 1",
+            "the first of 4, 2, 3, 5, 1 that applies",
             "`error_kind` | What kind",
         ] {
             assert!(text.contains(word), "{word} in {text}");

@@ -1,4 +1,4 @@
-//! `larder release` and its words.
+//! `larder release` and its subcommands.
 
 use std::process::ExitCode;
 
@@ -16,8 +16,8 @@ use larder_engine::release::{self, ReleaseOptions, drafts, hub_status};
 
 /// Publish installed binaries to the hub
 ///
-/// Packages what is missing or stale, asks the hub what it has, uploads the rest, and publishes last. What is there with
-/// the same artifact is left alone; a second run writes nothing.
+/// larder packages what is missing or stale, uploads what the hub does not have yet, and then publishes the release. An asset
+/// that is already there with the same artifact is not touched, so a second run writes nothing.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -38,17 +38,17 @@ pub struct Args {
 
 #[derive(Clone, Debug, clap::Subcommand)]
 enum ReleaseCommand {
-    /// The same as without a word
+    /// Publish installed binaries, the same as `larder release` without a subcommand
     Binary(BinaryArgs),
     /// Show what the hub has of each subsystem and platform
     ///
-    /// Also written to .collection/metadata/release-status.json.
+    /// The result is also written to .collection/metadata/release-status.json.
     Status(StatusArgs),
-    /// Publish drafts whose platforms are all there
+    /// Publish the drafts that are complete for all platforms
     ///
-    /// Where platforms are missing they are named, nothing is published, and the exit code is 1.
+    /// If platforms are missing, larder lists them, does not publish that draft, and exits with code 1.
     Finalize(DraftArgs),
-    /// Delete drafts with all they hold
+    /// Delete drafts with all their assets
     Abort(DraftArgs),
     /// Release the project: bundles, packages, checksums, manifest
     Project(ProjectArgs),
@@ -69,10 +69,10 @@ struct BinaryArgs {
 
 #[derive(Clone, Copy, Debug, clap::Args)]
 struct PublishArgs {
-    /// Put these assets in the place of others of the same name.
+    /// Replace existing assets that have the same name.
     #[arg(long)]
     replace: bool,
-    /// Leave the release a draft; `release finalize` publishes it.
+    /// Do not publish the release, keep it as a draft. `larder release finalize` publishes it.
     #[arg(long)]
     stage: bool,
 }
@@ -119,7 +119,7 @@ impl PublishArgs {
 }
 
 impl Args {
-    /// Whether it changes the hub.
+    /// Whether the command changes the hub.
     pub fn writes(&self) -> bool {
         !matches!(self.command, Some(ReleaseCommand::Status(_)))
     }

@@ -8,10 +8,10 @@ use larder_core::error::{Error, Result};
 use larder_engine::context::Options;
 use larder_engine::rollback::rollback_all;
 
-/// Go back to what was installed before
+/// Go back to the binaries that were installed before
 ///
-/// Switches the installed binaries to the set before the present one, at once and whole; again, and the switch is undone.
-/// versions.yml is left alone, so the next `ensure` installs what it pins.
+/// Switches the installed binaries to the previous set in one atomic step. Running it a second time switches back.
+/// versions.yml is not changed, so the next `ensure` installs what it pins.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder rollback nats")]

@@ -17,19 +17,19 @@ use larder_engine::tasks::{self, Stop, TaskHost};
 
 /// Run a task of the project
 ///
-/// First what the task `needs` (tasks, or larder's own command lines such as `ensure all`), then its `commands`, one by
-/// one as `sh -c` in the project's folder, with the installed binaries first on PATH. A task whose `status` lines all exit
-/// 0 is up to date: neither it nor what it needs is run.
+/// larder first runs what the task `needs`: other tasks, or larder commands such as `ensure all`. Then it runs the task's
+/// `commands` one after the other with `sh -c` in the project's folder, with the installed binaries first on PATH. If all
+/// `status` lines of a task exit with 0, the task is up to date, and neither the task nor what it needs is run.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
-  larder run                  what tasks there are
+  larder run                  list the tasks
   larder run test
-  larder run test --force     also where its status says that there is nothing to do")]
+  larder run test --force     run it even if its status says that it is up to date")]
 pub struct Args {
-    /// The task; without one, all are listed.
+    /// The task to run. Without it, all tasks are listed.
     #[arg(value_name = "TASK")]
     task: Option<String>,
-    /// Run it, and the tasks it needs, also where they are up to date.
+    /// Run the task and the tasks it needs, even if they are up to date.
     #[arg(short, long)]
     force: bool,
 }
@@ -77,7 +77,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     counts.end(global, started, ended)
 }
 
-/// Runs larder's own lines, and shows how tasks end.
+/// Runs the needs that are larder commands, and shows how tasks end.
 struct Host {
     lines: BTreeMap<String, Line>,
     global: Global,
@@ -101,7 +101,7 @@ impl TaskHost for Host {
 
     fn ended(&mut self, mut did: Did) {
         if !self.global.json {
-            // Shown as the error of the whole run.
+            // This error ends the whole run and is shown there.
             if did.error.is_some() {
                 return;
             }
@@ -114,7 +114,7 @@ impl TaskHost for Host {
     }
 }
 
-/// Tells what tasks there are.
+/// Prints the tasks of the project.
 fn list(project: &Project, global: &Global) -> Result<()> {
     let document = tasks::document(project);
     if global.json {

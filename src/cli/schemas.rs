@@ -1,5 +1,5 @@
-//! Every JSON Schema there is: of the files that users write, and of what commands print under `--json`. All of it comes
-//! from the types that read and print; committed under `schema/`, printed by `larder schema`.
+//! All JSON Schemas: those of the files that users write, and those of what commands print with `--json`. They are generated
+//! from the types that read and print, committed in `schema/`, and printed by `larder schema`.
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -16,17 +16,17 @@ use larder_engine::cache::{Checked, Pruned, Usage};
 use larder_engine::plan::Drawing;
 use larder_engine::plan::matrix::Matrix;
 
-/// A schema.
+/// A schema and what it describes.
 pub struct SchemaInfo {
-    /// Its name: `schema/<name>.schema.json`.
+    /// The name in `schema/<name>.schema.json`.
     pub name: &'static str,
     /// What it describes: a file, or what a command prints.
     pub describes: &'static str,
-    /// Makes it.
+    /// Generates the schema.
     pub schema: fn() -> Value,
 }
 
-/// All of them, in the order in which they are listed.
+/// All schemas, in the order in which they are listed.
 pub const ALL: &[SchemaInfo] = &[
     info("versions", "versions.yml", versions_schema),
     info("recipe", "subsystems/<name>/recipe.yml", recipe_schema),
@@ -107,11 +107,11 @@ const fn info(name: &'static str, describes: &'static str, schema: fn() -> Value
 }
 
 fn schema_of<T: JsonSchema>() -> Value {
-    // As it is printed: what is always there is required, also where it may be null.
+    // For serialisation, a field that is always printed is required, even if its value may be null.
     let schema = SchemaSettings::draft2020_12()
         .for_serialize()
         .into_generator()
         .into_root_schema_for::<T>();
-    // A schema is a JSON value already; this way its keys come in their usual order.
+    // `to_value` keeps the keys in their usual order.
     serde_json::to_value(schema).unwrap_or_default()
 }

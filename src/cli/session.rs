@@ -1,5 +1,5 @@
-//! What a command needs to run steps: project, context, reporter, signals; and how it ends: state saved, all shown, an exit
-//! code.
+//! What a command needs to run steps: the project, the context, the reporter and the handling of signals. The end of a
+//! session saves the state, shows the summary and returns the exit code.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -24,23 +24,23 @@ use larder_engine::snapshot;
 /// `--platform`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct PlatformArgs {
-    /// A platform such as `linux-arm64` (repeatable), or `all` for the project's. Default: the host.
+    /// A platform such as `linux-arm64` (repeatable), or `all` for every platform of the project. Default: this machine's.
     #[arg(long = "platform", value_name = "PLATFORM")]
     platforms: Vec<String>,
 }
 
 impl PlatformArgs {
-    /// The targets that names, or `all`, mean on these platforms.
+    /// The targets for these names, or for `all`, on the given platforms.
     pub fn targets(&self, project: &Project, names: &[String]) -> Result<Targets> {
         Targets::parse(project, names, &self.resolve()?)
     }
 
-    /// The same, where no names mean all.
+    /// The same, except that an empty list of names selects all subsystems.
     pub fn targets_or_all(&self, project: &Project, names: &[String]) -> Result<Targets> {
         Targets::parse_or_all(project, names, &self.resolve()?)
     }
 
-    /// The platforms meant.
+    /// The selected platforms.
     pub fn resolve(&self) -> Result<Platforms> {
         if self.platforms.is_empty() {
             return Ok(Platforms::Host);
@@ -62,7 +62,7 @@ impl PlatformArgs {
 /// `-j`.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct JobArgs {
-    /// How many builds, or other steps, to run at once. Default: as many as suit this machine's cores.
+    /// How many builds or other steps run at the same time. Default: depends on the number of cores.
     #[arg(short, long, value_name = "N", env = larder_core::variables::JOBS, value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
 }
@@ -79,13 +79,13 @@ impl JobArgs {
 pub struct LimitArgs {
     #[command(flatten)]
     jobs: JobArgs,
-    /// Go on with what does not depend on a failure.
+    /// After a failure, continue with everything that does not depend on it.
     #[arg(short, long)]
     keep_going: bool,
 }
 
 impl LimitArgs {
-    /// The limits meant.
+    /// The limits for the runner.
     pub fn resolve(self) -> Limits {
         Limits {
             jobs: self.jobs.get(),
@@ -94,9 +94,9 @@ impl LimitArgs {
     }
 }
 
-/// A command that runs steps.
+/// The session of a command that runs steps.
 pub struct Session {
-    /// What every step shares.
+    /// The context that all steps share.
     pub ctx: Arc<Context>,
     /// Runs the threads of steps and listens for signals.
     runtime: tokio::runtime::Runtime,
@@ -131,20 +131,20 @@ impl Session {
         })
     }
 
-    /// The context, before anything shares it.
+    /// The context, as long as no step shares it yet.
     pub fn context_mut(&mut self) -> Result<&mut Context> {
         Arc::get_mut(&mut self.ctx)
-            .ok_or_else(|| Error::failed("the run's context is in use already"))
+            .ok_or_else(|| Error::failed("the context of this run is already in use"))
     }
 
-    /// Records what is installed now, shows the summary, and gives the exit code.
+    /// Records what is installed now, shows the summary, and returns the exit code.
     pub fn end(self, Ensured { done, errors }: Ensured) -> ExitCode {
         if let Err(error) = snapshot::save(&self.ctx, &done) {
-            // The next run reads instead of looking; nothing else is lost.
+            // The state only saves time: without it the next run reads the files again.
             self.ctx.events.note(
                 None,
                 larder_engine::events::Level::Detail,
-                format!("state not recorded: {error}"),
+                format!("the state could not be saved: {error}"),
             );
         }
         let worst = self
@@ -168,9 +168,10 @@ impl Session {
     }
 }
 
-/// A command that only looks: nothing is shown while it goes, nothing is recorded, and a signal ends it at once.
+/// The session of a command that changes nothing. It shows no progress, saves no state, and a signal ends the process
+/// immediately.
 pub struct ReadOnlySession {
-    /// What every look shares.
+    /// The context for all probes of the command.
     pub ctx: Arc<Context>,
     _runtime: tokio::runtime::Runtime,
 }
@@ -181,7 +182,7 @@ impl ReadOnlySession {
         let project = global.load(&global.root()?)?;
         let runtime = runtime()?;
         let settings = global.startup.settings(options.offline)?;
-        // Nobody listens: what a look has to say is in its answer.
+        // The events have no receiver, because everything that is shown is in the command's document.
         let (events, _) = Events::channel();
         let options = Options {
             dry_run: true,
@@ -196,7 +197,7 @@ impl ReadOnlySession {
     }
 }
 
-/// A cancellation that signals set, and the runtime that listens for them: what a command needs that runs programs.
+/// A runtime that listens for signals, and the cancellation that they set. Commands that run programs need both.
 pub fn supervised() -> Result<(tokio::runtime::Runtime, Cancel)> {
     let cancel = Cancel::new();
     let runtime = runtime()?;
@@ -209,10 +210,10 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
         .worker_threads(1)
         .enable_all()
         .build()
-        .map_err(|e| Error::failed("cannot start").cause(e))
+        .map_err(|e| Error::failed("cannot start the async runtime").cause(e))
 }
 
-/// The first INT, TERM or HUP cancels the run; steps end their children and clean up.
+/// INT, TERM and HUP cancel the run. The steps then end their child processes and clean up.
 fn watch_signals(runtime: &tokio::runtime::Runtime, cancel: &Cancel) -> Result<()> {
     let cancel = cancel.clone();
     let _entered = runtime.enter();

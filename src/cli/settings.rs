@@ -1,5 +1,5 @@
-//! What the process was started with: the one place that reads the environment. Variables are read once, are given a
-//! meaning here, and go down as values.
+//! The only module that reads the process environment. It reads the variables once, interprets them, and passes them down as
+//! values.
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -20,19 +20,19 @@ use larder_remote::RemoteSettings;
 use larder_remote::github::{GitHubConfig, TokenSource};
 use larder_remote::http::{self, Secret, Url, parse_url};
 
-/// What the process was started with. Clones share it. The default is a process without variables.
+/// The environment of the process and the user's configuration. Clones share them. The default has no variables.
 #[derive(Clone, Debug, Default)]
 pub struct Startup {
-    /// The variables.
+    /// The environment variables.
     pub environment: Arc<Environment>,
-    /// The user's configuration, read when it is first asked for.
+    /// The user's configuration, which is read on first use.
     pub user: Arc<UserConfig>,
 }
 
 /// The current folder of the process.
 pub fn current_dir() -> Result<Utf8PathBuf> {
     let current = std::env::current_dir()
-        .map_err(|e| Error::failed("cannot tell the current folder").cause(e))?;
+        .map_err(|e| Error::failed("cannot determine the current folder").cause(e))?;
     Utf8PathBuf::from_path_buf(current).map_err(|path| {
         Error::usage(format!(
             "the current folder {} has a name that is not UTF-8",
@@ -41,7 +41,7 @@ pub fn current_dir() -> Result<Utf8PathBuf> {
     })
 }
 
-/// The arguments of this process, the program's name first.
+/// The arguments of this process, starting with the program's name.
 pub fn arguments() -> impl Iterator<Item = OsString> {
     std::env::args_os()
 }
@@ -52,7 +52,7 @@ pub fn temp_dir() -> PathBuf {
 }
 
 impl Startup {
-    /// Of this process.
+    /// Reads the environment of this process.
     pub fn read() -> Self {
         Self::new(std::env::vars_os().collect())
     }
@@ -79,7 +79,7 @@ impl Startup {
         self.environment.value(name)
     }
 
-    /// Loads the project of a folder, with `LARDER_HUB` laid over it.
+    /// Loads the project of a folder. `LARDER_HUB` replaces its hub.
     pub fn load(&self, root: &Utf8Path) -> Result<Project> {
         let mut project = Project::load(root, &self.user)?;
         if let Some(text) = self.value(variables::HUB) {
@@ -98,7 +98,7 @@ impl Startup {
         })
     }
 
-    /// How other machines may be asked.
+    /// The settings for network access.
     pub fn remote(&self, offline: bool) -> Result<RemoteSettings> {
         let user = self.user.get()?;
         let default = http::Settings::default();
@@ -131,7 +131,7 @@ impl Startup {
         })
     }
 
-    /// The url that stands in for github.com.
+    /// The url that replaces `https://github.com` for downloads of originals.
     fn mirror(&self, text: &str) -> Result<Url> {
         let by = match self.value(variables::UPSTREAM_GITHUB) {
             Some(_) => variables::UPSTREAM_GITHUB,
@@ -161,7 +161,7 @@ impl Startup {
         })
     }
 
-    /// `$LARDER_CACHE_DIR`, else the user's cache folder.
+    /// `$LARDER_CACHE_DIR`, or else the user's cache folder.
     pub fn cache_dir(&self) -> Result<Utf8PathBuf> {
         if let Some(dir) = self.value(variables::CACHE_DIR).map(Utf8PathBuf::from) {
             if dir.is_absolute() {
@@ -179,7 +179,7 @@ impl Startup {
             folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))
         };
         base.map(|base| base.join("larder")).ok_or_else(|| {
-            Error::usage("there is no home folder to keep a cache in")
+            Error::usage("there is no home folder for the cache")
                 .hint("set LARDER_CACHE_DIR to an absolute folder")
         })
     }
@@ -189,12 +189,12 @@ impl Startup {
         match self.value(variables::LINKS) {
             None => Ok(true),
             Some("never") => Ok(false),
-            Some(text) => Err(invalid(variables::LINKS, text, "means nothing")
-                .hint("it may be `never`; else leave it unset")),
+            Some(text) => Err(invalid(variables::LINKS, text, "is not a known value")
+                .hint("set it to `never`, or leave it unset")),
         }
     }
 
-    /// The continuous integration that the process is a part of.
+    /// The CI system that runs this process, if any.
     pub fn ci(&self) -> CiContext {
         let text = |name| self.environment.text(name);
         CiContext {
@@ -245,12 +245,12 @@ fn invalid(name: &str, value: impl Display, why: &str) -> Error {
     Error::usage(format!("{name} is `{value}`, which {why}"))
 }
 
-/// A url, or an error that tells who named it.
+/// Parses a url. The error names the setting that contains it.
 fn named_url(by: &str, text: &str) -> Result<Url> {
     parse_url(text).map_err(|error| error.context(format!("{by} can't be used")))
 }
 
-/// A folder that a variable names, if it is an absolute one.
+/// The folder in a variable, if it is an absolute path.
 fn absolute(environment: &Environment, name: &str) -> Option<Utf8PathBuf> {
     environment
         .value(name)
@@ -258,8 +258,8 @@ fn absolute(environment: &Environment, name: &str) -> Option<Utf8PathBuf> {
         .filter(|path| path.is_absolute())
 }
 
-/// Where the user's configuration is, if no variable names it: `larder/config.yml` in `$XDG_CONFIG_HOME`, `~/.config`, or on
-/// Windows `%APPDATA%`.
+/// The file of the user's configuration if no variable sets it: `larder/config.yml` in `$XDG_CONFIG_HOME` or `~/.config`, or
+/// in `%APPDATA%` on Windows.
 fn default_config(environment: &Environment) -> Option<Utf8PathBuf> {
     let folder = |name| absolute(environment, name);
     let base = if cfg!(windows) {
@@ -309,12 +309,12 @@ mod tests {
             );
         }
         assert!(startup([]).cache_dir().is_err());
-        // What asks other machines needs no folder of ours.
+        // Network access needs none of larder's folders.
         assert!(startup([]).remote(false).is_ok());
     }
 
     #[test]
-    fn actions_are_told_from_other_ci() {
+    fn github_actions_is_distinguished_from_other_ci() {
         assert_eq!(startup([("CI", "no")]).ci(), CiContext::default());
         let other = startup([("CI", "1"), ("GITHUB_REF", "refs/heads/x")]).ci();
         assert!(other.is_ci && other.actions.is_none());

@@ -12,10 +12,10 @@ use larder_core::model::{Origin, Platform, SourceKind};
 use larder_engine::context::Options;
 use larder_engine::inspect::status;
 
-/// Show what is wanted and what is installed
+/// Show the pinned and the installed version of each subsystem
 ///
-/// For each subsystem: the version wanted, the version installed, how that came here and how it was made, and whether it is
-/// fresh or why not. Looks only: nothing is changed, nothing is asked of any network.
+/// Also shows who made the installed binaries (origin), from which source they were installed (via), and whether they are
+/// fresh or why they are stale. Nothing is changed, and the network is not used.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder status
@@ -55,7 +55,7 @@ fn table(document: &StatusDocument) -> Table {
         .subsystems
         .iter()
         .any(|entry| entry.platform != host);
-    // Where space is short, versions give way before the state does: it names them again where they differ.
+    // In a narrow terminal the versions are cut before the state, because the state repeats them if they differ.
     let titles = ["name", "wanted", "installed", "origin", "via", "state"];
     let mut table = if several {
         let [name, rest @ ..] = titles;

@@ -1,4 +1,4 @@
-//! What was probably meant by a command line that does not parse: tips that only the project can give.
+//! Tips for a command line that cannot be parsed, which clap cannot give because they depend on the project.
 
 use camino::Utf8PathBuf;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -10,7 +10,7 @@ use larder_core::model::Name;
 use larder_core::project::Project;
 use larder_core::suggestions;
 
-/// What other programs call what larder does.
+/// Words that other programs use for what larder does, with larder's own.
 const OTHER_WORDS: &[(&str, &str)] = &[
     ("version", "--version"),
     ("build", "ensure"),
@@ -19,7 +19,7 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("upgrade", "bump"),
 ];
 
-/// Names the variable that a refused value came from, where clap names the flag it stands in for.
+/// If an invalid value came from an environment variable, the error names the variable; clap would name the flag.
 pub fn name_variable(error: &mut clap::Error, environment: &Environment) {
     let (Some(ContextValue::String(arg)), Some(ContextValue::String(value))) = (
         error.get(ContextKind::InvalidArg),
@@ -47,7 +47,7 @@ pub fn name_variable(error: &mut clap::Error, environment: &Environment) {
     }
 }
 
-/// Adds a tip to an error where there is one to give.
+/// Adds a tip to an error, if there is one.
 pub fn add_tip(error: &mut clap::Error, startup: &Startup) {
     name_variable(error, &startup.environment);
     let tip = match (
@@ -56,7 +56,7 @@ pub fn add_tip(error: &mut clap::Error, startup: &Startup) {
         error.get(ContextKind::InvalidArg),
     ) {
         (ErrorKind::UnknownArgument, _, Some(ContextValue::String(arg))) if arg == "--all" => {
-            "`all` stands where names do: `larder ensure all`".to_owned()
+            "write `all` in place of the names: `larder ensure all`".to_owned()
         }
         (ErrorKind::InvalidSubcommand, Some(ContextValue::String(word)), _) => {
             let found = project(startup).and_then(|project| in_project(&project, word));
@@ -88,7 +88,7 @@ pub fn add_tip(error: &mut clap::Error, startup: &Startup) {
     );
 }
 
-/// The project that the command line of this process is about, as far as it can be told.
+/// The project that this process's command line refers to. `None` if it cannot be found or loaded.
 fn project(startup: &Startup) -> Option<Project> {
     let lenient = super::parser(&startup.environment)
         .ignore_errors(true)
@@ -101,7 +101,7 @@ fn project(startup: &Startup) -> Option<Project> {
     startup.load(&root).ok()
 }
 
-/// The command line that a word which is no command stands for, and whether it is that very word: a subsystem, or a task.
+/// The command line for a word that names a subsystem or a task, and whether the word matches the name exactly.
 fn in_project(project: &Project, word: &str) -> Option<(String, bool)> {
     let ensure = |name: &str| (format!("ensure {name}"), name == word);
     let run = |name: &str| (format!("run {name}"), name == word);

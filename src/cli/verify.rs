@@ -8,17 +8,17 @@ use larder_core::error::Result;
 use larder_engine::context::Options;
 use larder_engine::verify::verify_all;
 
-/// Check what is installed
+/// Check the installed binaries
 ///
-/// Hashes every installed file, whatever was recorded before, looks at the executables' headers, and on this machine runs
-/// each recipe's `verify` command. Damage is exit 4; `larder ensure` repairs it.
+/// Hashes every installed file, regardless of the recorded state, and checks the headers of executables. For this machine's
+/// platform it also runs each recipe's `verify` command. Damage gives exit code 4; `larder ensure` repairs it.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
-  larder verify                     all that is installed
-  larder verify all                 all of the project; what is not installed fails
+  larder verify                     check everything that is installed
+  larder verify all                 check all subsystems; one that is not installed fails
   larder verify nats --platform all")]
 pub struct Args {
-    /// Subsystems, or `all`; they must be installed. Default: those that are.
+    /// Subsystems, or `all`; they must be installed. Default: every installed subsystem.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     #[command(flatten)]

@@ -18,8 +18,9 @@ use larder_engine::inspect::why;
 
 /// Explain the decision about one subsystem
 ///
-/// What `ensure` would do and why: each source in the order in which it is asked, and its answer; and where an artifact of
-/// other inputs was found, installed or on the hub, which inputs differ. With `-v` all inputs. Changes nothing.
+/// Shows what `ensure` would do and why: the sources in the order in which they are asked, and the answer of each. If an
+/// artifact with other inputs is installed or on the hub, it also shows which inputs differ. `-v` shows all inputs. Nothing is
+/// changed.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder why nats
@@ -40,7 +41,7 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     if args.platform.as_deref() == Some("all") {
         return Err(Error::usage("`why` takes one platform")
-            .hint("`larder plan --platform all` shows what would become of all"));
+            .hint("`larder plan --platform all` shows the decisions for all platforms"));
     }
     let platform = args
         .platform
@@ -91,7 +92,7 @@ fn text(
         Decision::Restore => ("would be restored", Tone::Plain),
         Decision::Download => ("would be downloaded", Tone::Plain),
         Decision::Build => ("would be built", Tone::Plain),
-        Decision::Fail => ("can't be had", Tone::Bad),
+        Decision::Fail => ("can't be obtained", Tone::Bad),
         Decision::Skip => ("would be left out", Tone::Dim),
     };
     let title = paint.tone(Tone::Strong, &format!("{name} {version}"));
@@ -182,7 +183,7 @@ fn text(
     text
 }
 
-/// The fields that differ, each with both values below each other: commands are long.
+/// The fields that differ, with both values on lines of their own, because commands can be long.
 fn differences(
     compared: &ComparedEntry,
     paint: Paint,
@@ -198,7 +199,7 @@ fn differences(
     } = compared;
     if !known {
         return format!(
-            "{place} was made from other inputs ({origin}, {}); what they were is not known here\n",
+            "{place} was made from other inputs ({origin}, {}); their values are not known here\n",
             inputs.short()
         );
     }
@@ -209,18 +210,18 @@ fn differences(
         wanted,
     } in differences
     {
-        let told = match field.as_str() {
+        let note = match field.as_str() {
             "source.dir" => " (bytes or names of files in the source's folder)",
             field if field.starts_with("build.needs.") => {
                 " (version, recipe or source of what it is built with)"
             }
             _ => "",
         };
-        let _ = writeln!(text, "  {}{told}", paint.tone(Tone::Strong, field));
+        let _ = writeln!(text, "  {}{note}", paint.tone(Tone::Strong, field));
         let mut line = |mark: &str, tone: Tone, value: &Option<String>| {
             let value = match value {
                 None => "(none)".to_owned(),
-                // Where digests differ their beginnings do.
+                // The first digits are enough to tell two digests apart.
                 Some(value) => value
                     .parse::<Digest>()
                     .map_or_else(|_| redactor.clean_line(value), |digest| digest.short()),

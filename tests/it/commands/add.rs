@@ -76,7 +76,7 @@ fn what_is_added_is_checked_locked_and_installed() {
       darwin-amd64    tool_1.2.0_Darwin_x86_64.tar.gz
       darwin-arm64    tool_1.2.0_Darwin_arm64.tar.gz
       windows-amd64   tool_1.2.0_Windows_x86_64.zip
-      windows-arm64   no asset: left out
+      windows-arm64   no asset, left out
       binaries        tool (seen in the asset for [HOST])
       checksums       tool_1.2.0_checksums.txt
     wrote subsystems/tool/recipe.yml
@@ -217,7 +217,7 @@ fn what_is_in_the_archive_decides() {
         .success();
     assert!(
         out.stderr
-            .contains("checksums.txt says nothing of the asset for"),
+            .contains("checksums.txt does not list the asset for"),
         "{}",
         out.stderr
     );

@@ -82,7 +82,7 @@ fn check_parses_the_lines_of_ci() {
     exit: 2
     --- stdout
     --- stderr
-    error: `ensure all --platfrom all` is no larder command line: unexpected argument '--platfrom' found
+    error: `ensure all --platfrom all` is not a larder command: unexpected argument '--platfrom' found
      --> versions.yml:5:5
       |
     5 |   - ensure all --platfrom all
@@ -90,13 +90,13 @@ fn check_parses_the_lines_of_ci() {
       |
       = help: a similar argument exists: '--platform'
 
-    error: `status --platform` is no larder command line: a value is required for '--platform <PLATFORM>' but none was supplied
+    error: `status --platform` is not a larder command: a value is required for '--platform <PLATFORM>' but none was supplied
      --> versions.yml:6:5
       |
     6 |   - status --platform
       |     ^^^^^^^^^^^^^^^^^
       |
-      = help: lines are written as after `larder`; `larder help` shows the commands
+      = help: write the line without the leading `larder`; `larder help` shows the commands
 
     error: 2 problems in the project's files
     ");

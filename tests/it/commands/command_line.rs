@@ -58,7 +58,7 @@ fn a_word_that_is_no_command_may_be_a_subsystem_or_a_task() {
     assert!(!said(&["nothing-like-it"]).contains("tip:"));
     assert!(
         said(&["ensure", "--all"])
-            .contains("tip: `all` stands where names do: `larder ensure all`")
+            .contains("tip: write `all` in place of the names: `larder ensure all`")
     );
     assert!(said(&["version"]).contains("tip: did you mean `larder --version`?"));
     assert!(said(&["build"]).contains("tip: did you mean `larder ensure`?"));

@@ -135,7 +135,7 @@ fn why_tells_of_an_answer_that_stops_the_search() {
     insta::assert_snapshot!(redact(&other.larder(["why", "base"]).redacted(), env.base()), @r"
     exit: 0
     --- stdout
-    base v2.0.0 for [HOST] can't be had: not installed
+    base v2.0.0 for [HOST] can't be obtained: not installed
 
                version  origin  inputs
     installed  -        -       -
