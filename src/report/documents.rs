@@ -1,14 +1,14 @@
-//! Documents before they are shown: texts that came from servers and programs lose secrets and
-//! control characters.
+//! Removes secrets and control characters from the texts of a document that came from servers and
+//! programs, before the document is shown.
 
 use super::text::Redactor;
 use larder_core::formats::documents::{
     OutdatedDocument, PlanDocument, StatusDocument, WhyDocument,
 };
 
-/// A document whose texts may be shown.
+/// A document whose texts can be cleaned.
 pub trait Cleaned {
-    /// The same document, with each text that may hold anything on one line and cleaned.
+    /// The same document, in which every text from outside is cleaned and on one line.
     #[must_use]
     fn cleaned(self, redactor: &Redactor) -> Self;
 }

@@ -1,12 +1,12 @@
-//! Events → what a person or a program sees: a terminal, plain lines, JSON, GitHub Actions.
+//! Turns events into output for a person or a program: a terminal, plain lines, JSON or GitHub
+//! Actions.
 //!
-//! One thread owns the output and reads the run's events; everything it shows it knows from them.
-//! stdout is data (JSON lines), stderr is messages (all the rest). Knows nothing of the plan, of steps
-//! or of what they mean beyond [`larder_engine::events::Event`], and decides nothing: what it
-//! returns are the totals of what it has shown.
+//! One thread owns the output and reads the events of the run. Data (JSON lines) goes to stdout, and
+//! everything else to stderr. The report depends only on [`larder_engine::events::Event`], not on
+//! the plan or the steps, and it decides nothing; it returns the totals of what it has shown.
 //!
-//! `reporter` is that thread; it feeds one of the `views`, which `mode` chose; `text` makes the
-//! lines that they show.
+//! `reporter` is that thread. It passes the events to one of the `views`, which `mode` selects.
+//! `text` renders the lines that the views show.
 
 mod documents;
 mod mode;

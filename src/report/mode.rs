@@ -1,25 +1,24 @@
-//! Which view the report shows, decided once from flags, environment and terminal. Reads nothing by
-//! itself.
+//! Selects the view once, from flags, environment and terminal, all of which are passed in.
 
 use std::path::PathBuf;
 
 use super::text::{ColorChoice, Paint};
 use larder_core::environment::Environment;
 
-/// How much is said.
+/// How much is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verbosity {
-    /// Only failures.
+    /// Failures only.
     Quiet,
     /// What was done.
     #[default]
     Normal,
-    /// Also what was left alone, and why.
+    /// Also what was left unchanged, and why.
     Verbose,
 }
 
 impl Verbosity {
-    /// From how often `-q` and `-v` were given; they cancel each other out.
+    /// The verbosity for the numbers of `-q` and `-v` flags, which cancel each other out.
     pub fn choose(quiet: u8, verbose: u8) -> Self {
         match verbose.cmp(&quiet) {
             std::cmp::Ordering::Less => Self::Quiet,
@@ -29,7 +28,7 @@ impl Verbosity {
     }
 }
 
-/// The view.
+/// The output mode, which selects the view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Live rows on a terminal, on stderr.
@@ -38,7 +37,7 @@ pub enum Mode {
     Plain(Paint),
     /// JSON lines on stdout.
     Json {
-        /// A summary is the last of them.
+        /// Whether the last line is a summary.
         summary: bool,
     },
     /// Plain lines, groups and annotations on stderr.
@@ -49,7 +48,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// `--json` beats all; then a terminal; then GitHub Actions; else plain lines.
+    /// `--json` has priority, then a terminal, then GitHub Actions; otherwise plain lines.
     pub fn choose(
         json: bool,
         color: ColorChoice,
@@ -71,7 +70,7 @@ impl Mode {
         Self::Plain(paint)
     }
 
-    /// How text on stderr is painted.
+    /// Colours and symbols for stderr.
     pub fn paint(&self) -> Paint {
         match self {
             Self::Terminal(paint) | Self::Plain(paint) => *paint,

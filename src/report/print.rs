@@ -1,16 +1,16 @@
-//! Data on stdout: tables, documents, scripts. A reader that had enough (`larder list | head -1`)
-//! is no failure; a full disk is.
+//! Data on stdout: tables, documents and scripts. It is not an error if the reader closes the pipe
+//! (`larder list | head -1`), but a full disk is one.
 
 use std::io::{self, ErrorKind, Write};
 
 use larder_core::error::{Error, Result};
 
-/// Writes text to stdout, as it is.
+/// Writes text to stdout unchanged.
 pub fn print(text: &str) -> Result<()> {
     print_bytes(text.as_bytes())
 }
 
-/// Writes bytes to stdout, as they are.
+/// Writes bytes to stdout unchanged.
 pub fn print_bytes(bytes: &[u8]) -> Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {

@@ -1,4 +1,4 @@
-//! The thread that owns the output: takes the run's events and shows them with one of the views.
+//! The thread that owns the output. It receives the events of a run and shows them with a view.
 
 use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::views::{GitHubActions, Json, Plain, Stderr, Terminal, View, did_line,
 use larder_core::model::Platform;
 use larder_engine::events::{Did, Event, Level};
 
-/// How often a view may move while nothing happens.
+/// The time between two ticks of a view while no events arrive.
 const TICK: Duration = Duration::from_millis(50);
 
 /// Shows a run's events.
@@ -28,7 +28,7 @@ pub struct ReporterHandle {
 }
 
 impl Reporter {
-    /// Starts showing what comes out of a run's channel (see
+    /// Starts the thread that shows the events of a run's channel (see
     /// [`larder_engine::events::Events::channel`]).
     pub fn spawn(
         mode: Mode,
@@ -47,8 +47,8 @@ impl Reporter {
 }
 
 impl ReporterHandle {
-    /// Waits until all that was sent before is shown, closing summary and failures included.
-    /// Senders that are still around don't hold it up; what they send later is shown nowhere.
+    /// Waits until all events sent so far, the summary and the failures are shown. It does not wait
+    /// for senders that still exist; later events are discarded.
     pub fn finish(self) -> Totals {
         self.ending.store(true, Ordering::Release);
         self.thread.join().unwrap_or_default()
@@ -105,7 +105,7 @@ fn show(
     let mut totals = Totals::default();
     let mut summary_seen = false;
     loop {
-        // Asked before looking: what was sent before `finish` is then certainly found.
+        // Read the flag before the channel, so that every event sent before `finish` is received.
         let ending_seen = ending.load(Ordering::Acquire);
         match receiver.try_recv() {
             Ok(event) => {
@@ -119,7 +119,7 @@ fn show(
             Err(TryRecvError::Empty) if ending_seen => break,
             Err(TryRecvError::Empty) => view.flush(),
         }
-        // After its summary a run is over in a moment.
+        // After the summary the run ends soon, so wait only briefly.
         let wait = if summary_seen {
             Duration::from_millis(1)
         } else {
@@ -144,7 +144,7 @@ fn show(
     totals
 }
 
-/// Counts an event.
+/// Adds an event to the totals.
 pub(super) fn count_event(event: &Event, totals: &mut Totals) {
     match event {
         Event::Started { action, .. } => {
@@ -161,12 +161,12 @@ pub(super) fn count_event(event: &Event, totals: &mut Totals) {
     }
 }
 
-/// Shows one step of the project at once, for commands that share the terminal with the programs
-/// they run: a line on stderr, or with `--json` an object on stdout.
+/// Shows one step of the whole project immediately: as a line on stderr, or with `--json` as an
+/// object on stdout. For commands that share the terminal with the programs they run.
 pub fn show_step(did: &Did, mode: &Mode, verbosity: Verbosity, redactor: &Redactor) {
     let paint = match mode {
         Mode::Json { .. } => {
-            // Who closed stdout does not want to know.
+            // Ignore a closed stdout: its reader has ended.
             let _ = super::print(&(did_line(did, redactor) + "\n"));
             return;
         }
@@ -188,8 +188,7 @@ pub fn show_step(did: &Did, mode: &Mode, verbosity: Verbosity, redactor: &Redact
     }
 }
 
-/// Writes a rendered error or another messages line to stderr; whoever closed stderr does not want to
-/// know.
+/// Writes a rendered error or another message to stderr. A closed stderr is ignored.
 pub fn message(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }

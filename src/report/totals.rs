@@ -1,4 +1,4 @@
-//! What a run came to: counted from the very events that were shown.
+//! The totals of a run, counted from the events that were shown.
 
 use std::collections::BTreeMap;
 
@@ -6,20 +6,20 @@ use larder_core::error::Kind;
 use larder_core::model::{Action, Outcome};
 use larder_engine::events::{Did, Finished, Summary};
 
-/// What a run came to.
+/// The totals of a run.
 #[derive(Clone, Debug)]
 pub struct Totals {
-    /// Nothing failed.
+    /// Whether nothing failed.
     pub ok: bool,
-    /// What the command does, where it said so.
+    /// The action of the run, if a `Started` event named it.
     pub action: Option<Action>,
-    /// How many steps ended how.
+    /// The number of steps by their outcome.
     pub counts: BTreeMap<Outcome, usize>,
-    /// The steps that did something or failed to: all but the up-to-date ones, as they ended.
+    /// The steps that were not up to date, in the order in which they ended.
     pub finished: Vec<Finished>,
     /// How many warnings were given.
     pub warnings: usize,
-    /// Wall time, seconds.
+    /// Elapsed time in seconds.
     pub seconds: f64,
 }
 
@@ -50,7 +50,8 @@ impl Totals {
         self.ok &= did.outcome != Outcome::Failed;
     }
 
-    /// The run's own word on how it ended. Counts stay those of the steps that were shown.
+    /// Adds the result and the time from the run's summary. The counts remain those of the steps that
+    /// were shown.
     pub(super) fn finish(&mut self, summary: &Summary) {
         self.ok &= summary.ok;
         self.seconds = summary.seconds;
@@ -61,17 +62,17 @@ impl Totals {
         self.finished.iter().filter(|f| failed(f))
     }
 
-    /// Whether steps only said what they would do.
+    /// Whether this was a dry run.
     pub fn is_dry_run(&self) -> bool {
         self.finished.iter().any(|finished| finished.dry_run)
     }
 
-    /// All steps that ended.
+    /// The number of steps that ended.
     pub fn steps(&self) -> usize {
         self.counts.values().sum()
     }
 
-    /// The kind of failure that names the exit code, if any step failed.
+    /// The kind of failure that decides the exit code, if any step failed.
     pub fn worst(&self) -> Option<Kind> {
         Kind::worst(self.failures().map(|f| {
             f.error

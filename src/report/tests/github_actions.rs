@@ -11,7 +11,7 @@ fn in_github_actions() {
     let mut view = GitHubActions::new(plain, Verbosity::Normal, Some(summary.clone()), "seed");
     play(&mut view, &run(&log));
     let text = redact(sink.text(), &log);
-    // Everything a build wrote stands between `stop-commands` and its end.
+    // Everything that the build wrote is between `stop-commands` and its end.
     let (_, rest) = text.split_once("::stop-commands::").unwrap();
     let (token, rest) = rest.split_once('\n').unwrap();
     let (inside, _) = rest.split_once(&format!("::{token}::\n")).unwrap();

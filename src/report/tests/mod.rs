@@ -1,4 +1,4 @@
-//! One run, told by every view: the clock, the width and the host are pinned.
+//! One run, shown by every view, with a fixed clock, width and host.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -183,7 +183,7 @@ fn play(view: &mut dyn View, events: &[(u64, Event)]) -> Totals {
         let now = Duration::from_millis(*millis);
         count_event(event, &mut totals);
         view.event(event, now);
-        // A frame now and then, so that the story stays short.
+        // Only some frames are drawn, so that the snapshots stay short.
         if millis % 1000 == 0 {
             view.tick(now);
         }

@@ -111,6 +111,6 @@ fn a_dry_run_says_what_would_be_done_and_that_nothing_was() {
     play(&mut view, &[(0, Event::Finished(built))]);
     insta::assert_snapshot!(sink.text(), @r"
     - arc v1.2.3                dry run     would be built: not installed
-    nothing was changed; a run would come to: 1 built
+    nothing was changed; a real run would give: 1 built
     ");
 }

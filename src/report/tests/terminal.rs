@@ -1,6 +1,6 @@
 use super::*;
 
-/// A terminal on paper: lines that stay, and each painting of the rows as a frame.
+/// A terminal that records its permanent lines and every update of the rows.
 #[derive(Clone)]
 struct Paper {
     size: (usize, usize),

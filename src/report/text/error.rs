@@ -1,5 +1,5 @@
-//! An error as people read it: headline, causes as an indented chain, hints as `help: …`; problems
-//! in files with their line and a caret.
+//! Renders an error for people: the message, its causes as an indented chain, and its hints as
+//! `help: …`. Problems in files are shown with their line and a caret.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use super::redact::Redactor;
 use super::snippet;
 use larder_core::error::{Error, Kind};
 
-/// An error on several lines, without a final newline.
+/// Renders an error on several lines, without a final newline.
 pub fn render_error(error: &Error, color: bool, redactor: &Redactor) -> String {
     render(
         error,
@@ -21,7 +21,7 @@ pub fn render_error(error: &Error, color: bool, redactor: &Redactor) -> String {
     )
 }
 
-/// The same, of a step named in front of the headline.
+/// The same, with the step's name in front of the message.
 pub(super) fn render(
     error: &Error,
     subject: Option<&str>,
@@ -45,7 +45,7 @@ pub(super) fn render(
     }
     text.push_str(&indented(&redactor.clean(error.message()), 2));
     for (depth, cause) in error.causes().iter().enumerate() {
-        // The chain steps in, but not out of sight.
+        // Each cause is indented further, up to a limit that keeps it readable.
         let indent = 2 + 2 * depth.min(4);
         let cause = indented(&redactor.clean(cause), indent + 2);
         let _ = write!(
@@ -62,7 +62,7 @@ pub(super) fn render(
     text
 }
 
-/// Further lines moved in.
+/// Indents all lines but the first.
 pub(super) fn indented(text: &str, by: usize) -> String {
     text.trim_end().replace('\n', &format!("\n{:by$}", ""))
 }

@@ -1,7 +1,7 @@
-//! Texts that people read, made of values: errors, lines about steps, tables, numbers; painted and
-//! cleaned of secrets.
+//! Renders texts for people: errors, lines about steps, tables and numbers. It adds colours and
+//! removes secrets.
 //!
-//! Knows events and errors, but neither when a text is shown nor where.
+//! It depends on events and errors, but not on when or where a text is shown.
 
 pub mod snippet;
 pub mod table;

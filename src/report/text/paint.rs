@@ -1,4 +1,5 @@
-//! Colours and symbols, chosen by meaning. Passed along, never a process-wide switch.
+//! Colours and symbols, selected by meaning. The choice is passed as a value; there is no
+//! process-wide switch.
 
 use std::str::FromStr;
 
@@ -7,10 +8,10 @@ use console::Style;
 use larder_core::environment::Environment;
 use larder_core::model::Invalid;
 
-/// What `--color` says.
+/// The value of `--color`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ColorChoice {
-    /// Where it can be seen and nobody objects.
+    /// If the terminal shows colours and the environment does not disable them.
     #[default]
     Auto,
     /// Always.
@@ -32,7 +33,7 @@ impl FromStr for ColorChoice {
     }
 }
 
-/// Whether there are colours, and whether there is more than ASCII.
+/// Whether output may have colours, and whether it may have symbols outside ASCII.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Paint {
     /// Colours and weights.
@@ -41,19 +42,19 @@ pub struct Paint {
     pub unicode: bool,
 }
 
-/// What a text means.
+/// The meaning of a text, which selects its colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tone {
     /// Ordinary.
     #[default]
     Plain,
-    /// It is well.
+    /// Success.
     Good,
-    /// Worth a style.
+    /// A warning.
     Warn,
-    /// It is not well.
+    /// A failure.
     Bad,
-    /// An advice.
+    /// A hint.
     Help,
     /// Less important.
     Dim,
@@ -62,8 +63,8 @@ pub enum Tone {
 }
 
 impl Paint {
-    /// `--color` beats the environment: `NO_COLOR` (not empty), then `CLICOLOR_FORCE` (not 0), then
-    /// the terminal.
+    /// `--color` has priority over the environment: `NO_COLOR` (not empty), then `CLICOLOR_FORCE`
+    /// (not 0), then whether the output is a terminal.
     pub fn choose(color: ColorChoice, environment: &Environment, is_tty: bool) -> Self {
         let set = |name: &str| environment.value(name);
         let color = match color {
@@ -73,8 +74,8 @@ impl Paint {
             ColorChoice::Auto if set("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
             ColorChoice::Auto => is_tty && set("TERM").is_none_or(|term| term != "dumb"),
         };
-        // Where locales are named in the environment they decide; macOS and Windows terminals speak
-        // UTF-8 without them.
+        // On Linux the locale variables decide. Terminals on macOS and Windows support UTF-8 without
+        // them.
         let locale = set("LC_ALL")
             .or_else(|| set("LC_CTYPE"))
             .or_else(|| set("LANG"));
@@ -86,7 +87,7 @@ impl Paint {
         Self { color, unicode }
     }
 
-    /// The text in its tone.
+    /// The text in the colour of its tone.
     pub fn tone(self, tone: Tone, text: &str) -> String {
         if !self.color || tone == Tone::Plain || text.is_empty() {
             return text.to_owned();
@@ -104,7 +105,7 @@ impl Paint {
         style.apply_to(text).to_string()
     }
 
-    /// One of two texts, by what the terminal can show.
+    /// One of two texts, depending on whether symbols outside ASCII are allowed.
     pub(in crate::report) fn either(
         self,
         unicode: &'static str,
@@ -113,29 +114,29 @@ impl Paint {
         if self.unicode { unicode } else { ascii }
     }
 
-    /// Between the items of a list on one line.
+    /// The separator between the items of a list on one line.
     pub(in crate::report) fn dot(self) -> &'static str {
         self.either(" · ", ", ")
     }
 
-    /// What stands for a cut end.
+    /// The mark for text that was cut.
     pub(in crate::report) fn ellipsis(self) -> &'static str {
         self.either("…", "...")
     }
 
-    /// Cut to a width.
+    /// Cuts the text to a width in columns.
     pub fn fit(self, text: &str, width: usize) -> String {
         console::truncate_str(text, width, self.ellipsis()).into_owned()
     }
 }
 
-/// Padded on the right to a width, by what is seen.
+/// Pads the text on the right to a width in visible columns.
 pub(in crate::report) fn pad(text: &str, width: usize) -> String {
     let seen = console::measure_text_width(text);
     format!("{text}{}", " ".repeat(width.saturating_sub(seen)))
 }
 
-/// Padded on the left to a width, by what is seen.
+/// Pads the text on the left to a width in visible columns.
 pub(in crate::report) fn pad_left(text: &str, width: usize) -> String {
     let seen = console::measure_text_width(text);
     format!("{}{text}", " ".repeat(width.saturating_sub(seen)))

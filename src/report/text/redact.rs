@@ -1,18 +1,17 @@
-//! What may be shown: texts that come from servers, builds and environments lose their control
-//! characters, and whatever looks like a secret becomes `***`. Everything the reporter prints goes
-//! through here, JSON too.
+//! Removes control characters from texts of servers, builds and the environment, and replaces
+//! everything that looks like a secret with `***`. Everything that the reporter prints goes through
+//! here, including JSON.
 //!
-//! A net under the rule that secrets are never handed to messages in the first place, not a
-//! replacement for it.
+//! This is a second line of defence. The rule is still that secrets are never put into messages.
 
 use std::borrow::Cow;
 
 use larder_core::environment::Environment;
 
-/// What stands for a secret.
+/// The text that replaces a secret.
 const MASK: &str = "***";
 
-/// Beginnings of tokens with a known shape, and how many characters must follow for it to be one.
+/// The prefixes of known kinds of tokens, and how many characters must follow at least.
 const TOKEN_PREFIXES: &[(&str, usize)] = &[
     ("github_pat_", 20),
     ("ghp_", 20),
@@ -29,7 +28,7 @@ const TOKEN_PREFIXES: &[(&str, usize)] = &[
     ("ASIA", 16),
 ];
 
-/// Words after which a value is a secret, whatever it looks like.
+/// Words after which any value is treated as a secret.
 const SECRET_MARKERS: &[&str] = &[
     "x-amz-signature=",
     "x-amz-security-token=",
@@ -48,15 +47,15 @@ const SECRET_MARKERS: &[&str] = &[
     "_authtoken=",
 ];
 
-/// Knows this run's secrets by value, and others by their shape.
+/// Removes the secrets of this run's environment by their values, and other secrets by their form.
 #[derive(Clone, Debug, Default)]
 pub struct Redactor {
     secrets: Vec<String>,
 }
 
 impl Redactor {
-    /// Knows the values of the variables whose names say that they are secret (`*_TOKEN`,
-    /// `*PASSWORD`, …).
+    /// Collects the values of the variables whose names mark them as secret (`*_TOKEN`, `*PASSWORD`,
+    /// …).
     pub fn new(environment: &Environment) -> Self {
         let secret_name = |name: &str| {
             let name = name.to_ascii_uppercase();
@@ -71,7 +70,7 @@ impl Redactor {
             .iter()
             .any(|end| name.ends_with(end))
         };
-        // Short values would blank out ordinary words.
+        // Short values could be ordinary words, which must not be masked.
         let mut secrets: Vec<String> = environment
             .iter()
             .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
@@ -83,7 +82,7 @@ impl Redactor {
         Self { secrets }
     }
 
-    /// Without secrets and control characters; newlines stay, tabs become spaces.
+    /// The text without secrets and control characters. Newlines stay, and tabs become spaces.
     pub fn clean(&self, text: &str) -> String {
         let plain = without_controls(text);
         let mut text = plain.into_owned();
@@ -109,15 +108,15 @@ impl Redactor {
     }
 }
 
-/// Whether a character could drive the terminal, or make a text read as something else.
+/// Whether a character could control the terminal, or change how a text is read.
 pub(super) fn is_harmful(c: char) -> bool {
     (c.is_control() && c != '\n')
         // Bidirectional overrides change the order in which the rest is shown.
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Without terminal sequences and control characters: a build's log or a server's text must not
-/// drive the terminal.
+/// Removes terminal sequences and control characters, because a build's log or a server's text must
+/// not control the terminal.
 fn without_controls(text: &str) -> Cow<'_, str> {
     if !text.contains(is_harmful) {
         return Cow::Borrowed(text);
@@ -127,7 +126,7 @@ fn without_controls(text: &str) -> Cow<'_, str> {
         if number > 0 {
             clean.push('\n');
         }
-        // A progress bar draws over its own line: the last drawing is what a person would see.
+        // A progress bar overwrites its own line, so only the last version of the line is kept.
         let line = line
             .trim_end_matches('\r')
             .rsplit('\r')
@@ -178,7 +177,7 @@ fn mask_shapes(text: &str) -> Option<String> {
     Some(masked)
 }
 
-/// The byte range to mask, if a secret or what announces one begins at a byte.
+/// The byte range to mask, if a secret or one of the words before a secret begins at this byte.
 fn secret_at(text: &str, at: usize) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
     let word = |from: usize, more: &[u8]| {
@@ -190,7 +189,7 @@ fn secret_at(text: &str, at: usize) -> Option<(usize, usize)> {
     for (prefix, least) in TOKEN_PREFIXES {
         if bytes[at..].starts_with(prefix.as_bytes()) {
             let end = word(at + prefix.len(), b"");
-            // A word with no digit at all is a name, not a token.
+            // A word without a digit is a name, not a token.
             let body = &bytes[at + prefix.len()..end];
             if body.len() >= *least && body.iter().any(u8::is_ascii_digit) {
                 return Some((at, end));
@@ -210,7 +209,7 @@ fn secret_at(text: &str, at: usize) -> Option<(usize, usize)> {
         if head.eq_ignore_ascii_case(marker.as_bytes()) {
             let from = at + marker.len();
             let end = word(from, b".%+/=~:");
-            // `bearer of news` is not a token; `token=` with nothing behind it neither.
+            // `bearer of news` is not a token, and neither is `token=` with nothing after it.
             let least = if marker.ends_with(' ') { 12 } else { 4 };
             if end - from >= least {
                 return Some((from, end));
@@ -220,7 +219,8 @@ fn secret_at(text: &str, at: usize) -> Option<(usize, usize)> {
     None
 }
 
-/// The user and password of `scheme://user:password@host`, if `://` begins at a byte.
+/// The byte range of the user and password in `scheme://user:password@host`, if `://` begins at
+/// this byte.
 fn userinfo_at(text: &str, at: usize) -> Option<(usize, usize)> {
     let bytes = text.as_bytes();
     if !bytes[at..].starts_with(b"://") {

@@ -1,15 +1,15 @@
-//! A problem in a user's file as text: what is wrong, `path:line:col`, the line with a caret, and
-//! what to do. Knows nothing of terminals beyond whether colour is wanted.
+//! Renders a problem in a user's file: the message, `path:line:col`, the line with a caret, and the
+//! hint. The caller decides only whether there are colours.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::redact::is_harmful;
 use larder_core::error::Problem;
 
-/// Widest line that is shown whole.
+/// The longest line in bytes that is shown.
 const MAX_LINE: usize = 400;
 
-/// Renders a problem; plain ASCII around the user's own line, without a newline at the end.
+/// Renders a problem, without a final newline. Everything but the user's own text is ASCII.
 pub fn render(problem: &Problem, color: bool) -> String {
     let renderer = if color {
         Renderer::styled()
@@ -24,14 +24,14 @@ pub fn render(problem: &Problem, color: bool) -> String {
         .find('\n')
         .map_or(text.len(), |newline| start + newline);
     let line = text[line_start..line_end].trim_end_matches('\r');
-    // The caret stays in one line: what goes on below is seen from its first line.
+    // The caret marks one line only: the first line of a span of several.
     let from = (start - line_start).min(line.len());
     let to = line
         .floor_char_boundary(problem.span.end.saturating_sub(line_start))
         .max(from);
 
     let message = printable(&problem.message);
-    // A folder's name can hold what a message can.
+    // A path can contain the same control characters as a message.
     let path = printable(problem.file.as_str()).replace('\n', "\u{fffd}");
     let mut group = Group::with_title(Level::ERROR.primary_title(message));
     let shown;
@@ -46,7 +46,7 @@ pub fn render(problem: &Problem, color: bool) -> String {
                 .annotation(annotation),
         );
     } else {
-        // A file in one giant line is no text to show; its place still is.
+        // A very long line is not shown, only its place.
         group = group.element(
             annotate_snippets::Origin::path(path.as_str())
                 .line(line_number)
@@ -61,13 +61,13 @@ pub fn render(problem: &Problem, color: bool) -> String {
     renderer.render(&[group])
 }
 
-/// Without the control characters of Latin-1, by which a terminal can be driven too. All others the
-/// renderer shows as pictures.
+/// Replaces the control characters of Latin-1 (C1), which can control a terminal. The renderer
+/// replaces all others by visible symbols.
 fn without_c1(line: &str) -> String {
     line.replace(|c| matches!(c, '\u{80}'..='\u{9f}'), "\u{fffd}")
 }
 
-/// Without control characters, which a hostile file could use to paint over the message.
+/// Replaces control characters, with which a hostile file could overwrite the message.
 fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if is_harmful(c) { '\u{fffd}' } else { c })
@@ -133,7 +133,7 @@ mod tests {
         }
     }
 
-    /// Texts in which places are hard to find and that would like to drive the terminal.
+    /// Texts with difficult line and character boundaries, and with sequences that control a terminal.
     fn hostile() -> impl Strategy<Value = String> {
         let pieces = [
             "a",

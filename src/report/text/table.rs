@@ -1,12 +1,12 @@
-//! Tables for `status`, `list` and their like: aligned columns, cut to the terminal's width, plain
-//! when piped.
+//! Tables for `status`, `list` and similar commands. Columns are aligned; on a terminal they are cut
+//! to its width.
 
 use super::paint::{Paint, Tone, pad, pad_left};
 use super::redact::Redactor;
 
-/// The least a column is cut to.
+/// The smallest width that a column is cut to.
 const MIN_WIDTH: usize = 8;
-/// Between columns.
+/// The separator between columns.
 const GAP: &str = "  ";
 
 /// A table under construction.
@@ -22,7 +22,7 @@ struct Column {
 }
 
 impl Table {
-    /// With columns of these titles.
+    /// An empty table with these column titles.
     pub fn new<const N: usize>(titles: [&'static str; N]) -> Self {
         let columns = titles
             .into_iter()
@@ -38,22 +38,22 @@ impl Table {
         }
     }
 
-    /// Numbers stand on the right of their column.
+    /// Aligns a column on the right, for numbers.
     #[must_use]
     pub fn right(mut self, column: usize) -> Self {
         self.columns[column].right = true;
         self
     }
 
-    /// A column that gives way first where space is short, several in their order; without one it
-    /// is the widest.
+    /// Marks a column that is cut first in a narrow terminal. Several are cut from left to right.
+    /// Without one, the widest column is cut.
     #[must_use]
     pub fn flexible(mut self, column: usize) -> Self {
         self.columns[column].flexible = true;
         self
     }
 
-    /// Adds a row; it has as many cells as there are titles.
+    /// Adds a row, which must have as many cells as there are titles.
     pub fn row<const N: usize>(&mut self, cells: [(&str, Tone); N]) {
         let redactor = Redactor::default();
         let mut cells: Vec<_> = cells
@@ -69,7 +69,8 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// The text, each line ended; `width` is the terminal's, if it is one.
+    /// Renders the table; each line ends with a newline. `width` is that of the terminal; `None` does
+    /// not cut.
     pub fn render(&self, width: Option<usize>, paint: Paint) -> String {
         let widths = self.widths(width);
         let line = |cells: &mut dyn Iterator<Item = (&str, Tone)>| {
@@ -129,8 +130,8 @@ impl Table {
             }) else {
                 return widths;
             };
-            // The flexible one gives all at once, others a bit each so that the widest stays the
-            // one that is cut.
+            // A flexible column is cut by the whole excess. Others are cut by one column at a time,
+            // so that it is always the widest that is cut.
             let give = if self.columns[column].flexible {
                 excess
             } else {
@@ -141,7 +142,7 @@ impl Table {
     }
 }
 
-/// Columns of the terminal that stdout is, if it is one.
+/// The width of stdout in columns, if it is a terminal.
 pub fn stdout_width() -> Option<usize> {
     let term = console::Term::stdout();
     term.is_term().then(|| usize::from(term.size().1))

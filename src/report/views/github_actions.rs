@@ -1,8 +1,8 @@
 //! GitHub Actions: plain lines, a build's log in a group, failures as annotations, a table in the
 //! step summary.
 //!
-//! A build's output is other people's text: commands in it are switched off while it is shown, or a
-//! build could set variables and annotations of the job.
+//! A build's output is not trusted. Workflow commands are switched off while it is shown; otherwise
+//! a build could set variables and annotations of the job.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -21,9 +21,9 @@ use larder_core::human;
 use larder_core::model::{Digest, Outcome};
 use larder_engine::events::{Did, Event, Finished, Level};
 
-/// How much of a build's log is shown at most.
+/// The most bytes of a build's log that are shown.
 const MAX_LOG_BYTES: u64 = 1 << 20;
-/// Rows of the summary table at most: a step summary may have 1 MiB.
+/// The most rows of the summary table. GitHub allows 1 MiB per step summary.
 const MAX_ROWS: usize = 500;
 
 /// Events for GitHub Actions.
@@ -31,7 +31,7 @@ pub(in crate::report) struct GitHubActions<W> {
     plain: Plain<W>,
     verbosity: Verbosity,
     summary: Option<PathBuf>,
-    /// Ends the time in which commands are switched off; nobody else can know it.
+    /// The token that switches workflow commands on again. A build cannot guess it.
     resume: String,
 }
 
@@ -159,7 +159,7 @@ impl<W: Write + Send> View for GitHubActions<W> {
         }
         if let Some(path) = &self.summary {
             let table = summary_table(totals, &|text| self.plain.style().redactor.clean_line(text));
-            // A summary that can't be written must not fail what was done.
+            // A summary that can't be written must not make a successful run fail.
             if let Err(error) = fs::append(path, table.as_bytes()) {
                 self.plain.raw(&format!(
                     "::warning title=larder::{}",
@@ -171,7 +171,8 @@ impl<W: Write + Send> View for GitHubActions<W> {
     }
 }
 
-/// Errors of no step, as annotations: one for each problem in a file, at its place.
+/// The annotations for an error that belongs to no step: one for each problem in a file, at its
+/// place in that file.
 pub fn annotations(error: &Error, redactor: &Redactor) -> Vec<String> {
     if error.file_problems().is_empty() {
         let message = message(error, |text| redactor.clean(text));
@@ -212,7 +213,7 @@ fn summary_table(totals: &Totals, clean: &dyn Fn(&str) -> String) -> String {
         if totals.ok { "done" } else { "failed" }
     );
     let mut rows: Vec<&Finished> = totals.finished.iter().collect();
-    // Failures first: they are why anyone looks here.
+    // Failures come first, because they are what the reader looks for.
     rows.sort_by_key(|f| !failed(f));
     if !rows.is_empty() {
         text.push_str("| subsystem | version | platform | outcome | from or to | size | time |\n");
@@ -229,8 +230,8 @@ fn summary_table(totals: &Totals, clean: &dyn Fn(&str) -> String) -> String {
             .as_ref()
             .map(|e| e.message().to_owned())
             .or_else(|| {
-                let told = matches!(finished.outcome, Outcome::Skipped | Outcome::Failed);
-                finished.reason.clone().filter(|_| told)
+                let shows_reason = matches!(finished.outcome, Outcome::Skipped | Outcome::Failed);
+                finished.reason.clone().filter(|_| shows_reason)
             });
         let place = why
             .or_else(|| finished.place.as_deref().map(short_place))
@@ -268,19 +269,19 @@ fn summary_table(totals: &Totals, clean: &dyn Fn(&str) -> String) -> String {
     text
 }
 
-/// For the text behind a workflow command.
+/// Escapes the text of a workflow command.
 fn escape_data(text: &str) -> String {
     text.replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
 }
 
-/// For a property of a workflow command.
+/// Escapes a property of a workflow command.
 fn escape_property(text: &str) -> String {
     escape_data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// For a cell of a Markdown table.
+/// Escapes the text in a cell of a Markdown table.
 fn escape_markdown(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,5 +1,5 @@
-//! JSON lines on stdout: one object for each finished step, one summary last. Warnings and failures are also told on
-//! stderr, in plain lines, for the people who read a program's output.
+//! JSON lines on stdout: one object for each finished step, then one summary. Warnings and failures are also shown as plain
+//! lines on stderr, for people who read the output.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -17,101 +17,101 @@ use larder_core::error::Error;
 use larder_core::model::{Action, Outcome, Platform, SourceKind};
 use larder_engine::events::{Did, Event, Finished, Level};
 
-/// A step ended.
+/// A step that ended.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct FinishedLine {
     /// Always `finished`.
     pub event: &'static str,
     /// What the step did.
     pub action: Action,
-    /// On which subsystem.
+    /// The subsystem of the step.
     pub subsystem: String,
-    /// At which version.
+    /// The version of the subsystem.
     pub version: String,
-    /// For which platform.
+    /// The platform of the step.
     pub platform: Platform,
     /// How it ended.
     pub outcome: Outcome,
-    /// How the bytes came; null where none came.
+    /// The source that the artifact was taken from; null if none was.
     pub source: Option<SourceKind>,
-    /// Bytes transferred or written.
+    /// Number of bytes transferred or written.
     pub bytes: u64,
-    /// Wall time.
+    /// Elapsed time in seconds.
     pub seconds: f64,
-    /// Why it failed, with its causes, on one line; null where it did not.
+    /// The error with its causes, on one line; null if the step did not fail.
     pub error: Option<String>,
-    /// What kind of failure it was; decides the exit code.
+    /// The kind of the error, which decides the exit code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_kind: Option<&'static str>,
-    /// What to do about the failure.
+    /// What the user can do about the error.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
-    /// Why it was skipped, or why it was done.
+    /// Why the step was skipped, or why it was done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Where the bytes came from or went to: a url or a path.
+    /// The url or path that the bytes came from or went to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
     /// The file with the build's output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
-    /// True under `--dry-run`, where nothing was done: the outcome is the one it would have.
+    /// True with `--dry-run`: nothing was done, and the outcome is the one that the step would have.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
 }
 
-/// A step ended that is about no single subsystem: a bundle, a project release, a task, a line of `ci:`.
+/// A step that ended and belongs to no single subsystem: a bundle, a project release, a task or a line of `ci:`.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct DidLine {
     /// Always `finished`.
     pub event: &'static str,
     /// What the step did: `bundle`, `release`, `run` or `ci`.
     pub action: Action,
-    /// On what: a bundle's file name, a tag, a task, a command line.
+    /// What the step worked on: a bundle's file name, a tag, a task or a command line.
     pub subject: String,
-    /// For which platform, if for one.
+    /// The platform, if the step is for a single one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
     /// How it ended.
     pub outcome: Outcome,
-    /// Bytes transferred or written.
+    /// Number of bytes transferred or written.
     pub bytes: u64,
-    /// Wall time.
+    /// Elapsed time in seconds.
     pub seconds: f64,
-    /// Why it failed, with its causes, on one line; null where it did not.
+    /// The error with its causes, on one line; null if the step did not fail.
     pub error: Option<String>,
-    /// What kind of failure it was; decides the exit code.
+    /// The kind of the error, which decides the exit code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_kind: Option<&'static str>,
-    /// What to do about the failure.
+    /// What the user can do about the error.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
-    /// Why it was skipped, or what else there is to say.
+    /// Why the step was skipped, or a remark on its outcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Where the bytes went to: a url or a path.
+    /// The url or path that the bytes went to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
 }
 
-/// The run ended: the last line.
+/// The end of a run. This is always the last line.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct SummaryLine {
     /// Always `summary`.
     pub event: &'static str,
-    /// Nothing failed.
+    /// Whether nothing failed.
     pub ok: bool,
-    /// How many steps ended how.
+    /// The number of steps by their outcome.
     pub counts: BTreeMap<&'static str, usize>,
-    /// Wall time.
+    /// Elapsed time in seconds.
     pub seconds: f64,
-    /// What ended the run outside of its steps, or kept it from beginning, such as a file with a problem in it.
+    /// The error that ended the run outside its steps or before them, such as a problem in a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// What kind of failure that was.
+    /// The kind of that error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_kind: Option<&'static str>,
-    /// What to do about it.
+    /// What the user can do about that error.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
 }
@@ -205,17 +205,18 @@ impl SummaryLine {
     }
 }
 
-/// The summary line of a command that could not even begin, so that the last line is a summary always.
+/// The summary line of a command that failed before its first step, so that the last line is always a summary.
 pub fn failure_line(error: &Error, redactor: &Redactor) -> String {
     summary_line(false, &BTreeMap::new(), 0.0, Some(error), redactor)
 }
 
-/// The line of one step of the project.
+/// The line for a step of the whole project.
 pub(in crate::report) fn did_line(did: &Did, redactor: &Redactor) -> String {
     to_line(&DidLine::new(did, redactor))
 }
 
-/// The summary line of a command that runs others: how many of all steps ended how, and what ended it outside of them.
+/// The summary line of a command that runs others: the counts of all their steps, and the error that ended it outside of
+/// them.
 pub fn summary_line(
     ok: bool,
     counts: &BTreeMap<Outcome, usize>,
@@ -248,7 +249,7 @@ fn hints(error: Option<&Error>, redactor: &Redactor) -> Vec<String> {
         .unwrap_or_default()
 }
 
-/// Milliseconds are as exact as it gets.
+/// Rounds to milliseconds.
 fn rounded(seconds: f64) -> f64 {
     if seconds.is_finite() {
         (seconds * 1000.0).round() / 1000.0
@@ -258,7 +259,7 @@ fn rounded(seconds: f64) -> f64 {
 }
 
 fn to_line(value: &impl Serialize) -> String {
-    // Strings, numbers and maps with text keys: nothing here can fail to serialise.
+    // Strings, numbers and maps with text keys can always be serialised.
     serde_json::to_string(value).unwrap_or_default()
 }
 

@@ -1,5 +1,5 @@
-//! The rows of what is going on: who downloads how fast, who builds for how long. A pure function
-//! from events, clock and size to lines; knows nothing of terminals.
+//! The rows that show running steps: the speed of downloads and the time of builds. A pure function
+//! from events, clock and size to lines; the terminal is handled elsewhere.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -11,11 +11,12 @@ use larder_core::human;
 use larder_core::model::Target;
 use larder_engine::events::{Event, Phase};
 
-/// How long a step may look around before it gets a row: a no-op run stays silent.
+/// How long a step may be checking before it gets a row, so that a run with nothing to do shows
+/// none.
 const ROW_DELAY: Duration = Duration::from_millis(150);
-/// Over how long speed is measured.
+/// The period over which the speed is measured.
 const SPEED_WINDOW: Duration = Duration::from_secs(5);
-/// Rows shown at most; the rest is counted.
+/// The most rows that are shown; further ones are only counted.
 const MAX_ROWS: usize = 10;
 
 struct Row {
@@ -24,11 +25,11 @@ struct Row {
     total: Option<u64>,
     bytes: u64,
     since: Duration,
-    /// (when, bytes) of the recent past.
+    /// Time and bytes of recent events.
     samples: VecDeque<(Duration, u64)>,
 }
 
-/// What is going on.
+/// The state of all running steps.
 #[derive(Default)]
 pub(super) struct Live {
     rows: Vec<Row>,
@@ -37,7 +38,7 @@ pub(super) struct Live {
 }
 
 impl Live {
-    /// Takes an event in, at a time since the run's start.
+    /// Applies an event. `now` is the time since the start of the run.
     pub fn apply(&mut self, event: &Event, now: Duration) {
         match event {
             Event::Started { steps, .. } => self.steps += steps,
@@ -47,7 +48,7 @@ impl Live {
                 total,
             } => {
                 let row = self.row(target, now);
-                // The same phase again learns its size, or starts a further try; its time goes on.
+                // A repeated phase reports its size or a further attempt. Its time continues.
                 if row.phase != *phase {
                     row.since = now;
                 }
@@ -102,8 +103,7 @@ impl Live {
         &mut self.rows[at]
     }
 
-    /// Steps that are in a phase for so long already that a person wonders, with what and since
-    /// when.
+    /// The steps that are doing real work (all but checking), with their phase and its start.
     pub fn long_running(&self) -> impl Iterator<Item = (&Target, Phase, Duration)> {
         self.rows
             .iter()
@@ -111,7 +111,7 @@ impl Live {
             .map(|row| (&row.target, row.phase, row.since))
     }
 
-    /// The rows, each within the width; none while nothing takes long.
+    /// The rows, each cut to the width. Empty if no step takes long enough.
     pub fn render(&self, style: &Style, now: Duration, width: usize, height: usize) -> Vec<String> {
         let visible: Vec<&Row> = self
             .rows
@@ -200,7 +200,7 @@ impl Row {
         paint.fit(format!("{head}  {tail}").trim_end(), width)
     }
 
-    /// `━━━━━━────  12.3/45.6 MB  5.2 MB/s  6 s left`, the bar as long as there is room.
+    /// `━━━━━━────  12.3/45.6 MB  5.2 MB/s  6 s left`; the bar takes the space that is left.
     fn transfer(&self, paint: Paint, room: usize) -> String {
         let speed = self.speed();
         let rate = pad_left(
@@ -243,7 +243,7 @@ impl Row {
         format!("{bar}{rest}  {numbers}")
     }
 
-    /// Bytes a second over the recent past, once there is one.
+    /// Bytes per second in the recent past, once the samples cover enough time.
     fn speed(&self) -> Option<u64> {
         let (from, first) = self.samples.front()?;
         let (to, last) = self.samples.back()?;

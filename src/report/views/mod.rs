@@ -1,4 +1,4 @@
-//! The ways in which a run is shown, one for each kind of reader. Each gets the same events.
+//! The views of a run, one for each kind of reader. All views get the same events.
 
 use std::time::Duration;
 
@@ -22,15 +22,15 @@ pub(super) use plain::Plain;
 pub(super) use terminal::Screen;
 pub(super) use terminal::{Stderr, Terminal};
 
-/// A way to show events. Times are since the run's start.
+/// A view shows events. All times are since the start of the run.
 pub(in crate::report) trait View: Send {
     /// Shows an event.
     fn event(&mut self, event: &Event, now: Duration);
-    /// Time passes.
+    /// Updates what depends on the time. Called regularly.
     fn tick(&mut self, _now: Duration) {}
-    /// Nothing more comes for the moment.
+    /// Writes buffered output. Called when no event is waiting.
     fn flush(&mut self) {}
-    /// The run is over.
+    /// Shows the summary and the failures at the end of the run.
     fn close(&mut self, totals: &Totals);
 }
 
@@ -42,8 +42,8 @@ pub(super) fn shows_note(level: Level, verbosity: Verbosity) -> bool {
     }
 }
 
-/// Whether a step of the project is shown: like other steps, but one that was left alone is told
-/// too.
+/// Whether a step of the whole project is shown. Unlike other steps, it is shown even if it was up
+/// to date.
 pub(super) fn shows_did(did: &Did, verbosity: Verbosity) -> bool {
     verbosity > Verbosity::Quiet || did.outcome == Outcome::Failed
 }

@@ -1,4 +1,4 @@
-//! Plain lines for pipes and files: no control characters, nothing that moves.
+//! Plain lines for pipes and files, without control characters and animations.
 
 use std::io::Write;
 use std::time::Duration;
@@ -12,8 +12,7 @@ use larder_core::human;
 use larder_core::model::{Outcome, Target};
 use larder_engine::events::{Event, Phase};
 
-/// After how long, and how often then, a step that is still busy says so: CI systems end jobs that
-/// are silent.
+/// The interval at which a long step prints a line, because CI systems end jobs without output.
 const HEARTBEAT: Duration = Duration::from_mins(1);
 
 /// Events as plain lines.
@@ -22,9 +21,9 @@ pub(in crate::report) struct Plain<W> {
     style: Style,
     verbosity: Verbosity,
     live: Live,
-    /// Lines that the reader would take for commands are defused.
+    /// Whether text that GitHub's runner would take for workflow commands is escaped.
     escapes_commands: bool,
-    /// When each busy step was last announced of.
+    /// When a line about each running step was last printed.
     announced: Vec<(Target, Phase, Duration)>,
 }
 
@@ -40,25 +39,25 @@ impl<W: Write + Send> Plain<W> {
         }
     }
 
-    /// The same where a runner reads along and takes lines that begin with `::` for commands.
+    /// The same, for GitHub's runner, which takes lines that begin with `::` for commands.
     pub fn escapes_commands(mut self) -> Self {
         self.escapes_commands = true;
         self
     }
 
-    /// A line as it is.
+    /// Writes a line without escaping commands in it.
     pub fn raw(&mut self, line: &str) {
-        // Whoever closed stderr does not want to know.
+        // Ignore a closed stderr: its reader has ended.
         let _ = writeln!(self.out, "{line}");
     }
 
     pub fn line(&mut self, line: &str) {
         if self.escapes_commands && (line.contains("::") || line.contains("##[")) {
-            let harmless = |line: &str| {
+            let escaped = |line: &str| {
                 line.replace("##[", "## [")
                     .replacen("::", ": :", usize::from(is_command(line)))
             };
-            let lines: Vec<String> = line.split('\n').map(harmless).collect();
+            let lines: Vec<String> = line.split('\n').map(escaped).collect();
             self.raw(&lines.join("\n"));
         } else {
             self.raw(line);
@@ -158,7 +157,7 @@ impl<W: Write + Send> View for Plain<W> {
                 self.line(&line);
             }
         }
-        // Nothing stands above a quiet run's failures.
+        // The failures begin with an empty line, which a quiet run does not need.
         let skipped = usize::from(self.verbosity == Verbosity::Quiet);
         for line in self.style.failures(totals).into_iter().skip(skipped) {
             self.line(&line);
@@ -167,7 +166,7 @@ impl<W: Write + Send> View for Plain<W> {
     }
 }
 
-/// Whether GitHub's runner takes a line for a command.
+/// Whether GitHub's runner would take the line for a command.
 fn is_command(line: &str) -> bool {
     line.trim_start().starts_with("::")
 }

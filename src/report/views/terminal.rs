@@ -1,4 +1,4 @@
-//! The terminal: live rows below, a calm line for each finished step above them.
+//! The terminal: one permanent line for each finished step, and below them the rows of running steps.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -13,16 +13,16 @@ use crate::report::totals::{Totals, failed};
 use larder_core::model::Outcome;
 use larder_engine::events::Event;
 
-/// How often rows are painted anew.
+/// The time between two updates of the rows.
 const FRAME: Duration = Duration::from_millis(80);
 
-/// What a terminal can do; a test has its own.
+/// What a view needs from a terminal. Tests have their own implementation.
 pub(in crate::report) trait Screen: Send {
-    /// Columns and lines.
+    /// The number of columns and lines.
     fn size(&self) -> (usize, usize);
-    /// A line that stays.
+    /// Prints a permanent line.
     fn print(&mut self, line: &str);
-    /// The rows below it that change; none takes them away.
+    /// Replaces the changing rows below the permanent lines. An empty slice removes them.
     fn rows(&mut self, rows: &[String]);
 }
 
@@ -48,9 +48,9 @@ impl<S: Screen> Terminal<S> {
         }
     }
 
-    /// The width is asked for anew: windows change.
+    /// The style with the current width, because windows can be resized.
     fn style(&mut self) -> &Style {
-        // The last column stays free: some terminals wrap when it is written.
+        // The last column stays free, because some terminals wrap the line when it is used.
         self.style.width = Some(self.screen.size().0.saturating_sub(1).max(20));
         &self.style
     }
@@ -120,7 +120,7 @@ impl<S: Screen> View for Terminal<S> {
                 self.screen.print(&line);
             }
         }
-        // Nothing stands above a quiet run's failures.
+        // The failures begin with an empty line, which a quiet run does not need.
         let skipped = usize::from(self.verbosity == Verbosity::Quiet);
         for line in self.style.failures(totals).into_iter().skip(skipped) {
             self.screen.print(&line);
@@ -128,10 +128,10 @@ impl<S: Screen> View for Terminal<S> {
     }
 }
 
-/// stderr, painted by indicatif.
+/// stderr as a screen, drawn by indicatif.
 pub(in crate::report) struct Stderr {
     term: console::Term,
-    /// There while rows are shown.
+    /// Set while rows are shown.
     bar: Option<ProgressBar>,
 }
 
@@ -152,7 +152,7 @@ impl Screen for Stderr {
 
     fn print(&mut self, line: &str) {
         match &self.bar {
-            // An empty text is no line to indicatif.
+            // indicatif prints no line for an empty text.
             Some(bar) => bar.println(if line.is_empty() { " " } else { line }),
             None => drop(writeln!(self.term, "{line}")),
         }
@@ -170,7 +170,7 @@ impl Screen for Stderr {
                 None,
                 ProgressDrawTarget::term(self.term.clone(), 30),
             );
-            // The template is ours and has one known placeholder.
+            // This template is constant and valid.
             if let Ok(style) = ProgressStyle::with_template("{msg}") {
                 bar.set_style(style);
             }

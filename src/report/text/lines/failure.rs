@@ -1,4 +1,4 @@
-//! What failed, in full: the error, and of a build the end of its log.
+//! The full report of failures: the error, and for a build the end of its log.
 
 use std::fmt::Write as _;
 use std::io::{Read, Seek, SeekFrom};
@@ -17,11 +17,11 @@ use larder_engine::events::Finished;
 
 /// How many lines of a failed build's log are shown.
 const LOG_TAIL: usize = 20;
-/// How much of a log is looked at to find them.
+/// How many bytes at the end of a log are read to find these lines.
 const LOG_WINDOW: u64 = 64 * 1024;
 
 impl Style {
-    /// Every failure in full, and one last line that names them. Empty where nothing failed.
+    /// Every failure in full, and a last line that names the failed targets. Empty if nothing failed.
     pub fn failures(&self, totals: &Totals) -> Vec<String> {
         let interrupted = |f: &&Finished| {
             f.error
@@ -63,7 +63,7 @@ impl Style {
         lines
     }
 
-    /// A failure in full: the error, the end of the build's log, and where the whole is.
+    /// A failure in full: the error, the end of the build's log, and the path of the whole log.
     pub fn failure(&self, finished: &Finished) -> String {
         let subject = self.subject(finished);
         let mut text = if let Some(error) = &finished.error {
@@ -104,7 +104,7 @@ impl Style {
     }
 }
 
-/// The last lines of a log, and whether that is all of it. A log that can't be read has none.
+/// The last lines of a log, and whether they are the whole log. Empty if the log can't be read.
 fn log_tail(log: &Utf8Path, redactor: &Redactor) -> (Vec<String>, bool) {
     let Some((bytes, mut whole)) = read_end(log, LOG_WINDOW) else {
         return (Vec::new(), false);
@@ -112,7 +112,7 @@ fn log_tail(log: &Utf8Path, redactor: &Redactor) -> (Vec<String>, bool) {
     let text = redactor.clean(&String::from_utf8_lossy(&bytes));
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     if !whole && lines.len() > 1 {
-        // The first line of the window is the end of some line.
+        // The first line of the window is incomplete.
         lines.remove(0);
     }
     if lines.len() > LOG_TAIL {
@@ -122,14 +122,14 @@ fn log_tail(log: &Utf8Path, redactor: &Redactor) -> (Vec<String>, bool) {
     (lines, whole)
 }
 
-/// The last bytes of a file, and whether they are all.
+/// The last bytes of a file, and whether they are the whole file.
 pub(in crate::report) fn read_end(path: &Utf8Path, most: u64) -> Option<(Vec<u8>, bool)> {
     let mut file = fs::open_opt(path).ok()??;
     let size = file.metadata().ok()?.len();
     let start = size.saturating_sub(most);
     file.seek(SeekFrom::Start(start)).ok()?;
     let mut bytes = Vec::new();
-    // The log of an orphan may still grow.
+    // `take`, because a process that survived its build may still write to the log.
     file.take(most).read_to_end(&mut bytes).ok()?;
     Some((bytes, start == 0))
 }

@@ -1,5 +1,4 @@
-//! Lines about finished steps, the closing summary and the failures: shared by all views that
-//! people read.
+//! Lines about finished steps, the summary and the failures, shared by all views for people.
 
 use crate::report::text::error;
 use crate::report::text::paint::{Paint, Tone};
@@ -14,14 +13,14 @@ mod summary;
 pub(in crate::report) use failure::read_end;
 pub(in crate::report) use step::short_place;
 
-/// How lines are made.
+/// The style in which lines are rendered.
 #[derive(Clone, Debug)]
 pub(in crate::report) struct Style {
     pub paint: Paint,
-    /// Columns, where lines must fit.
+    /// The number of columns that lines are cut to, if any.
     pub width: Option<usize>,
     pub verbose: bool,
-    /// Its platform goes without saying.
+    /// The platform that is not mentioned in lines.
     pub host: Platform,
     pub redactor: Redactor,
 }
@@ -53,7 +52,7 @@ impl Style {
         }
     }
 
-    /// Something to say.
+    /// A note or a warning, with the target in front if there is one.
     pub fn note(&self, target: Option<&Target>, level: Level, text: &str) -> String {
         let mut line = match level {
             Level::Warning => self.paint.tone(Tone::Warn, "warning: "),

@@ -1,4 +1,4 @@
-//! One line about a step that ended.
+//! One line for each finished step.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use larder_core::model::Outcome;
 use larder_engine::events::{Did, Finished};
 
 impl Style {
-    /// One calm line about a finished step.
+    /// One line about a finished step.
     pub fn step(&self, finished: &Finished) -> String {
         let paint = self.paint;
         let (tone, symbol) = match finished.outcome {
@@ -22,7 +22,8 @@ impl Style {
         };
         let details = self.details(finished);
         let outcome = if finished.dry_run {
-            // The details say what would be done: as a word in this column it would look done.
+            // The details say what would be done. The outcome in this column would look as if it
+            // had been done.
             "dry run   ".to_owned()
         } else if details.is_empty() {
             finished.outcome.to_string()
@@ -43,7 +44,7 @@ impl Style {
         self.fit(line.trim_end().to_owned())
     }
 
-    /// One calm line about a step that is about no subsystem; a failure in full.
+    /// One line about a step that belongs to no subsystem. An error is shown in full.
     pub fn did(&self, did: &Did) -> String {
         let Did {
             action: _,
@@ -98,7 +99,7 @@ impl Style {
         }
     }
 
-    /// What there is to say behind the outcome.
+    /// The details that are shown after the outcome.
     fn details(&self, finished: &Finished) -> String {
         let reason = finished
             .reason
@@ -117,7 +118,7 @@ impl Style {
         if finished.outcome != Outcome::UpToDate {
             let _ = write!(details, " in {}", human::seconds(finished.seconds));
         }
-        // Last of the short facts: where a line is cut, the end of a place is missed least.
+        // The place comes last of the short facts, because its end matters least if the line is cut.
         if let Some(place) = self.place(finished) {
             let preposition = match finished.outcome {
                 Outcome::Packaged | Outcome::Released | Outcome::Collected | Outcome::Locked => {
@@ -127,7 +128,7 @@ impl Style {
             };
             let _ = write!(details, " {preposition} {place}");
         }
-        // Why a thing was done is a detail, except that nothing was done.
+        // The reason is shown only in verbose output, or if the target was up to date.
         if let Some(reason) =
             reason.filter(|_| self.verbose || finished.outcome == Outcome::UpToDate)
         {
@@ -136,7 +137,7 @@ impl Style {
         details.trim_start().to_owned()
     }
 
-    /// Where bytes came from or went to.
+    /// The place that the bytes came from or went to.
     pub(super) fn place(&self, finished: &Finished) -> Option<String> {
         match (&finished.place, finished.outcome) {
             (_, Outcome::Restored) if !self.verbose => Some("the cache".to_owned()),
@@ -148,8 +149,8 @@ impl Style {
     }
 }
 
-/// A place in few words: of a url the host, and the repository where it is a release's; else as it
-/// is.
+/// A short form of a place: the host of a url, with the repository for an asset of a release. Other
+/// places are unchanged.
 pub(in crate::report) fn short_place(place: &str) -> String {
     let Some((scheme, rest)) = place.split_once("://") else {
         return place.to_owned();

@@ -1,4 +1,4 @@
-//! What a run came to, in a few lines.
+//! The summary of a run, in a few lines.
 
 use camino::Utf8Path;
 
@@ -13,8 +13,8 @@ use larder_engine::events::Finished;
 const MAX_NAMES: usize = 12;
 
 impl Style {
-    /// What the run came to: counts, then by outcome and place how much, and who. Empty where
-    /// nothing happened.
+    /// The counts by outcome, then for each outcome and place the bytes and the targets. Empty if
+    /// there were no steps.
     pub fn summary(&self, totals: &Totals) -> Vec<String> {
         if totals.steps() == 0 {
             return Vec::new();
@@ -45,7 +45,7 @@ impl Style {
         let counts = counts.join(self.paint.dot());
         let mut lines = Vec::new();
         if totals.is_dry_run() {
-            let text = format!("nothing was changed; a run would come to: {counts}");
+            let text = format!("nothing was changed; a real run would give: {counts}");
             return vec![self.fit(text)];
         }
         let groups = self.groups(totals);
@@ -147,12 +147,12 @@ impl Style {
     }
 }
 
-/// What many assets' places have in common: of a file in a folder hub, `HUB/TAG/ASSET`, the hub; of
-/// a package its folder.
+/// The part of a place that several assets share: the hub's folder for a file `HUB/TAG/ASSET` of a
+/// folder hub, and the folder of a package.
 fn folder_of(place: &str, outcome: Outcome) -> &str {
     let path = Utf8Path::new(place);
     let folder = match outcome {
-        // A host and a repository are short already.
+        // A url is already shortened to its host and repository.
         Outcome::Downloaded | Outcome::Released if path.is_absolute() => {
             path.parent().and_then(Utf8Path::parent)
         }
