@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
-"""Cold fetches of six real binaries from nginx on the loopback: larder beside what a careful shell script does.
+"""Compares cold fetches of six real binaries from nginx on the loopback: larder and a careful shell script.
 
 usage: python3 benches/fetch.py [--larder target/release/larder] [--runs 7] [--json] [BINARY ...]
 
-Without binaries, six large ones of this machine are taken: compilers, interpreters, build tools. They are packed by larder itself
-(tar.gz) and released into a folder that nginx serves. Each run starts from nothing, in turn:
+Without arguments, six large binaries of this machine are used: compilers, interpreters, build tools. larder packs them (tar.gz)
+and releases them into a folder that nginx serves. The commands run in turn, and each run starts without any installed or cached files:
 
     managed     larder ensure all                 hub: {http: …}, empty cache, nothing installed
     originals   larder ensure all                 upstream: {url: …}, sha256 pinned in the recipe, empty cache
     curl        curl --parallel; sha256sum -c; tar xz two at a time
 
-larder also hashes every file unpacked, keeps a copy in its cache, and flushes what it installs to disk; the shell script does not.
-`limits` is what the bare work takes on one core, from `cargo bench --bench limits`: inflating, SHA-256 of archives and files.
+larder also hashes every unpacked file, keeps a copy in its cache, and flushes what it installs to disk; the shell script does not.
+`limits` is the time of the bare work on one core, from `cargo bench --bench limits`: inflating, and SHA-256 of archives and files.
 """
 import argparse
 import contextlib
@@ -46,7 +46,7 @@ upstream:
 
 
 def binaries():
-    """Six large executables of this machine, some 400 MB together."""
+    """Six large executables of this machine, together about 400 MB."""
     rustup = Path(os.environ.get("RUSTUP_HOME", Path.home() / ".rustup"))
     folders = [Path("/usr/bin"), *rustup.glob("toolchains/*/bin"), *rustup.glob("toolchains/*/lib")]
     found, seen, total = [], set(), 0
@@ -73,7 +73,7 @@ def run(command, cwd, env):
 
 
 def install(base, url, larder, env, paths):
-    """Has larder install the bare binaries, as originals; the project and the subsystems' names."""
+    """Installs the bare binaries with larder, as originals. Returns the project and the names of the subsystems."""
     author = base / "author"
     names = [f"tool{i}" for i in range(len(paths))]
     for name, path in zip(names, paths):
@@ -85,7 +85,7 @@ def install(base, url, larder, env, paths):
 
 
 def release(base, url, larder, env, paths):
-    """Has larder install, pack and release the binaries; (name, asset) of each."""
+    """Installs, packs and releases the binaries with larder. Returns (name, asset) for each."""
     author, names = install(base, url, larder, env, paths)
     run([larder, "release", "all"], author, env)
     return [(name, next((base / "site").glob(f"{name}-v1.0.0/*.tar.gz"))) for name in names]
@@ -113,7 +113,7 @@ def serve(base):
         port = free.getsockname()[1]
     folder = base / "nginx"
     folder.mkdir()
-    base.chmod(0o755)  # started by root, nginx serves as another user
+    base.chmod(0o755)  # if root starts nginx, it serves files as another user
     (folder / "conf").write_text(NGINX.format(folder, port, base / "site"))
     server = subprocess.Popen(["nginx", "-c", str(folder / "conf")], stderr=subprocess.DEVNULL)
     for _ in range(100):
@@ -135,7 +135,7 @@ def options(runs):
 
 @contextlib.contextmanager
 def workshop():
-    """An empty folder with an empty `site`, and an environment in which larder keeps everything there."""
+    """A temporary folder with an empty `site`, and an environment in which larder keeps all its files in that folder."""
     with tempfile.TemporaryDirectory(prefix="larder-bench-") as folder:
         base = Path(folder)
         (base / "site").mkdir()

@@ -1,6 +1,9 @@
-//! What the bare work of a fetch takes on one core of this machine, with larder's own inflate and SHA-256 and nothing around
-//! them: `cargo bench --bench limits -- ARCHIVE.tar.gz …` prints seconds as JSON. `benches/fetch.py` runs it.
-#![allow(clippy::disallowed_methods, reason = "a bench reads its files by hand")]
+//! Measures the bare work of a fetch on one core of this machine: only larder's inflate and SHA-256. `cargo bench --bench limits
+//! -- ARCHIVE.tar.gz …` prints seconds as JSON. `benches/fetch.py` runs it.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a bench reads its files directly"
+)]
 
 use std::io::Read;
 use std::time::Instant;
@@ -20,7 +23,7 @@ fn main() {
         let mut hasher = Hasher::new();
         loop {
             let start = Instant::now();
-            let n = decoder.read(&mut buffer).expect("the archive is right");
+            let n = decoder.read(&mut buffer).expect("the archive is valid");
             inflating += start.elapsed().as_secs_f64();
             if n == 0 {
                 break;

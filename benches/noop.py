@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""No-op runs of larder beside ninja: N subsystems, all up to date, medians of interleaved runs.
+"""Compares runs of larder and ninja that have nothing to do: N subsystems, all up to date, medians of interleaved runs.
 
 usage: python3 benches/noop.py [--larder target/release/larder] [--runs 31] [N ...]        (default N: 8 100 1000)
 
-Both check that N outputs are what their inputs ask for. ninja has one source, one binary and one stamp per target; larder has
-a recipe, a source folder, a binary and a stamp per subsystem. The machine's noise hits both alike, so the ratio counts.
+Both check that N outputs are up to date with their inputs. ninja has one source, one binary and one stamp per target; larder has
+a recipe, a source folder, a binary and a stamp per subsystem. The machine's noise affects both equally, so use the ratio.
 """
 import argparse
 import os
@@ -74,7 +74,7 @@ def main():
             }
             for command, cwd in commands.values():
                 once(command, cwd, env)
-            time.sleep(1.1)  # a file that is no older than the record of it is read again; let the clock move on
+            time.sleep(1.1)  # larder reads a file again if it is not older than its record, so wait for the clock
             for command, cwd in commands.values():
                 once(command, cwd, env)
                 once(command, cwd, env)

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Packing real binaries: `larder package` beside tar with gzip, pigz and zstd.
+"""Compares `larder package` with tar and gzip, pigz or zstd on real binaries.
 
 usage: python3 benches/pack.py [--larder target/release/larder] [--runs 5] [--json] [BINARY ...]
 
-The binaries are those of benches/fetch.py. Every run packs all of them, one after the other, each into an archive of its own, in
-turn with the others. larder's archives have the same bytes for any number of threads, which the tests hold it to; it also reads
-and hashes what it packs before it does, and hashes the archive. Larger is worse, in both columns.
+The binaries are those of benches/fetch.py. Each run packs all of them one after the other, each into its own archive; the commands
+take turns. larder's archives have the same bytes for any number of threads, which its tests check. larder also reads and hashes
+the files before it packs them, and hashes the archive. Smaller is better in both columns.
 """
 import json
 import os
@@ -66,7 +66,7 @@ def main():
         print(json.dumps(result, indent=1))
         return
     print(f"{len(paths)} binaries, {result['unpacked_mb']} MB, {args.runs} runs each\n")
-    print("| format | by | median (s) | MB | larder to it |\n|---|---|---|---|---|")
+    print("| format | command | median (s) | MB | time of larder / time of command |\n|---|---|---|---|---|")
     for extension, rows in result["formats"].items():
         for name, row in rows.items():
             print(f"| {extension} | {name} | {row['seconds']:.2f} | {row['mb']} | {row['ratio']:.2f} |")

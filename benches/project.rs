@@ -1,7 +1,7 @@
-//! How long a project takes to load: 1,000 recipes of an ordinary kind, six platforms. `cargo bench --bench project`.
+//! Measures the time to load a project with 1,000 typical recipes and six platforms. `cargo bench --bench project`.
 #![allow(
     clippy::disallowed_methods,
-    reason = "a bench arranges its files by hand"
+    reason = "a bench writes its files directly"
 )]
 
 use std::fmt::Write as _;
@@ -53,7 +53,7 @@ fn main() {
             format!("s{}", n / 2)
         };
         let folder = root.join(format!("subsystems/s{n}"));
-        std::fs::create_dir_all(&folder).expect("the folder can be made");
+        std::fs::create_dir_all(&folder).expect("the folder can be created");
         let recipe = RECIPE
             .replace("BINARY", &format!("b{n}"))
             .replace("NEEDS", &needs);
@@ -65,7 +65,7 @@ fn main() {
         .map(|_| {
             let start = Instant::now();
             let project =
-                Project::load(root, &UserConfig::default()).expect("the project is right");
+                Project::load(root, &UserConfig::default()).expect("the project is valid");
             assert_eq!(project.subsystems.len(), count);
             start.elapsed().as_secs_f64() * 1000.0
         })

@@ -1,5 +1,6 @@
 #!/bin/sh
-# usage: make-upstream.sh FOLDER: makes FOLDER/greeter, a git repository with a tag v1.2.0
+# usage: make-upstream.sh FOLDER
+# Creates FOLDER/greeter, a git repository with the tag v1.2.0.
 set -eu
 repo=$1/greeter
 rm -rf "$repo"

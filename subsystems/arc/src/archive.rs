@@ -1,4 +1,5 @@
-//! Folders to archives and back. An archive appears under its name only when it is whole.
+//! Packs folders into archives and unpacks them. An archive is renamed to its final name only when
+//! it is complete.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -9,9 +10,9 @@ use crate::error::{Error, Result};
 use crate::sha256::Sha256;
 use crate::tar::{BLOCK, Member, is_safe};
 
-/// The last member: digests of all others.
+/// The name of the last member, which lists the digests of all others.
 const SUMS: &str = "SHA256SUMS";
-/// A list of checksums beyond this is no list of ours.
+/// The largest list of checksums that is read.
 const SUMS_LIMIT: u64 = 256 << 20;
 
 /// What was packed, verified or unpacked.
@@ -21,11 +22,11 @@ pub struct Counts {
     pub bytes: u64,
 }
 
-/// Packs a folder: members sorted by name, modes 0755 or 0644, no owner, no time.
+/// Packs a folder. Members are sorted by name, have mode 0755 or 0644, and no owner and no time.
 pub fn pack(archive: &Path, folder: &Path) -> Result<Counts> {
     let mut files = BTreeMap::new();
     collect(folder, folder, &mut files)?;
-    // An archive that lies in the folder it packs doesn't pack itself.
+    // If the archive is in the folder that it packs, it must not contain itself.
     if let Ok(own) = archive.canonicalize() {
         files.retain(|_, path| path.canonicalize().ok().as_ref() != Some(&own));
     }
@@ -54,7 +55,7 @@ fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, PathBuf>) ->
         let path = entry.path();
         let relative = path
             .strip_prefix(root)
-            .expect("entries lie in the folder they were listed from");
+            .expect("an entry is in the folder that was listed");
         let unpackable = |why| Error::Unpackable {
             name: path.display().to_string(),
             why,
@@ -68,20 +69,20 @@ fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, PathBuf>) ->
             .join("/");
         let kind = entry
             .file_type()
-            .map_err(|e| Error::io("look at", &path, e))?;
+            .map_err(|e| Error::io("read the type of", &path, e))?;
         if kind.is_dir() {
             collect(root, &path, files)?;
         } else if !kind.is_file() {
             return Err(unpackable("only files and folders can be packed"));
         } else if name == SUMS {
             return Err(unpackable(
-                "this name is taken by the archive's own checksums",
+                "this name is reserved for the archive's own checksums",
             ));
         } else if is_safe(&name) {
             files.insert(name, path);
         } else {
             return Err(unpackable(
-                "its name holds a backslash, colon or line break",
+                "its name contains a backslash, colon or line break",
             ));
         }
     }
@@ -94,7 +95,9 @@ fn write_members(staged: &Path, files: &BTreeMap<String, PathBuf>) -> Result<Cou
     let (mut sums, mut counts) = (String::new(), Counts::default());
     for (name, path) in files {
         let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
-        let meta = file.metadata().map_err(|e| Error::io("look at", path, e))?;
+        let meta = file
+            .metadata()
+            .map_err(|e| Error::io("read the metadata of", path, e))?;
         let member = Member {
             name: name.clone(),
             mode: mode_of(&meta),
@@ -136,7 +139,7 @@ fn write_members(staged: &Path, files: &BTreeMap<String, PathBuf>) -> Result<Cou
     Ok(counts)
 }
 
-/// The members, without reading their content.
+/// Lists the members without checking their content.
 pub fn list(archive: &Path) -> Result<Vec<Member>> {
     let mut members = Vec::new();
     walk(archive, |member, content| {
@@ -186,9 +189,9 @@ pub fn verify(archive: &Path) -> Result<Counts> {
     })?;
     let stated = stated.ok_or_else(|| Error::damaged(archive, format!("it has no {SUMS}")))?;
     for line in stated.lines() {
-        let (digest, name) = line
-            .split_once("  ")
-            .ok_or_else(|| Error::damaged(archive, format!("{SUMS} has an odd line: {line:?}")))?;
+        let (digest, name) = line.split_once("  ").ok_or_else(|| {
+            Error::damaged(archive, format!("{SUMS} has an invalid line: {line:?}"))
+        })?;
         match found.remove(name) {
             Some(real) if real == digest => {}
             Some(real) => {
@@ -233,7 +236,7 @@ pub fn unpack(archive: &Path, folder: &Path) -> Result<Counts> {
     Ok(counts)
 }
 
-/// Calls back for every member with a reader of exactly its content, which must be read to its end.
+/// Calls `each` for every member with a reader of its content, which `each` must read to the end.
 fn walk(archive: &Path, mut each: impl FnMut(&Member, &mut dyn Read) -> Result<()>) -> Result<()> {
     let mut file = BufReader::new(File::open(archive).map_err(|e| Error::io("open", archive, e))?);
     let cut = |e: io::Error| match e.kind() {

@@ -1,4 +1,4 @@
-//! What can go wrong, and which exit code says so.
+//! The errors of the program and their exit codes.
 
 use std::fmt;
 use std::path::Path;
@@ -9,14 +9,14 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// The command line is wrong.
     Usage(String),
-    /// The operating system said no.
+    /// An operation of the operating system failed.
     Io {
         what: String,
         source: std::io::Error,
     },
-    /// A file can't go into an archive: its name, kind or size.
+    /// A file can't be packed because of its name, kind or size.
     Unpackable { name: String, why: &'static str },
-    /// The archive is not what was written.
+    /// The archive differs from what was written.
     Damaged { archive: String, why: String },
 }
 

@@ -18,7 +18,7 @@ const HELP: &str = "\
 arc - plain tar archives that carry their own checksums
 
 Usage:
-  arc pack ARCHIVE FOLDER      pack what is in FOLDER (sorted, clockless: same files, same bytes)
+  arc pack ARCHIVE FOLDER      pack the content of FOLDER (the same files always give the same bytes)
   arc list ARCHIVE             list the members: mode, size, name
   arc verify ARCHIVE           check every member against the archive's own checksums
   arc unpack ARCHIVE FOLDER    verify, then write the members into FOLDER, which must be new or empty
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match run(&args, &mut std::io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
-        // `arc list … | head` is no failure.
+        // A closed pipe, as in `arc list … | head`, is not a failure.
         Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
         }

@@ -11,7 +11,7 @@ const K: [u32; 64] = [
     0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2,
 ];
 
-/// A digest in the making.
+/// The state of a digest computation.
 pub struct Sha256 {
     state: [u32; 8],
     block: [u8; 64],
@@ -104,7 +104,7 @@ mod tests {
 
     fn hex(text: &[u8]) -> String {
         let mut hasher = Sha256::new();
-        // In uneven pieces, to cross block borders.
+        // Pieces of 37 bytes cross the borders of blocks.
         text.chunks(37).for_each(|piece| hasher.update(piece));
         hasher.finish()
     }

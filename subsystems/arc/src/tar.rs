@@ -1,4 +1,4 @@
-//! The ustar format (POSIX.1-1988): headers of regular files. Knows bytes, not folders.
+//! The ustar format (POSIX.1-1988): headers of regular files. This module does not access files.
 
 pub const BLOCK: usize = 512;
 
@@ -12,7 +12,7 @@ pub struct Member {
 }
 
 impl Member {
-    /// The header block; why not, if name or size don't fit.
+    /// The header block, or the reason why the name or the size does not fit into one.
     pub fn header(&self) -> Result<[u8; BLOCK], &'static str> {
         let mut block = [0u8; BLOCK];
         let (prefix, name) =
@@ -34,12 +34,12 @@ impl Member {
         Ok(block)
     }
 
-    /// Reads a header block; `None` is the end mark.
+    /// Parses a header block; `None` means the end of the archive.
     pub fn parse(block: &[u8; BLOCK]) -> Result<Option<Self>, String> {
         if block.iter().all(|byte| *byte == 0) {
             return Ok(None);
         }
-        let sum = parse_octal(&block[148..156]).ok_or("a header's checksum is no number")?;
+        let sum = parse_octal(&block[148..156]).ok_or("a header's checksum is not a number")?;
         if sum != u64::from(checksum(block)) {
             return Err("a header's checksum is wrong".into());
         }
@@ -64,10 +64,11 @@ impl Member {
             return Err(format!("{name} is not a regular file"));
         }
         if !is_safe(&name) {
-            return Err(format!("the name {name:?} leads out of the archive"));
+            return Err(format!("the name {name:?} leads out of the folder"));
         }
         let number = |range: std::ops::Range<usize>| {
-            parse_octal(&block[range]).ok_or_else(|| format!("a number of {name} is none"))
+            parse_octal(&block[range])
+                .ok_or_else(|| format!("a number in the header of {name} is invalid"))
         };
         let mode = u32::try_from(number(100..108)? & 0o777).unwrap_or(0o644);
         Ok(Some(Self {
@@ -77,13 +78,13 @@ impl Member {
         }))
     }
 
-    /// Zero bytes that fill the last block of its content.
+    /// The number of zero bytes that fill the last block of the content.
     pub fn padding(&self) -> usize {
         (BLOCK - (self.size % BLOCK as u64) as usize) % BLOCK
     }
 }
 
-/// Relative, without `..`, empty parts, drive letters or backslashes.
+/// Whether a name is relative, without `..`, empty parts, drive letters and backslashes.
 pub fn is_safe(name: &str) -> bool {
     !name.is_empty()
         && !name.contains(['\\', ':', '\n', '\0'])
@@ -113,7 +114,7 @@ fn parse_octal(field: &[u8]) -> Option<u64> {
 }
 
 fn checksum(block: &[u8; BLOCK]) -> u32 {
-    // The checksum's own field counts as spaces.
+    // The field of the checksum itself counts as spaces.
     block
         .iter()
         .enumerate()

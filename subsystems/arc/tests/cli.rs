@@ -1,4 +1,4 @@
-//! The program as its users meet it, with GNU tar and sha256sum as second readers where they are installed.
+//! Tests of the program from outside. GNU tar and sha256sum check its archives if they are installed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -79,7 +79,7 @@ fn packs_lists_verifies_and_unpacks() {
     assert_eq!(
         t.arc(&["unpack", "x.tar", "out"]).0,
         2,
-        "a folder that holds something is left alone"
+        "a folder that is not empty is not changed"
     );
 }
 
@@ -114,7 +114,7 @@ fn other_tools_read_and_check_it() {
         "{}",
         String::from_utf8_lossy(&check.stderr)
     );
-    // And the other way round: an archive without checksums is listed, but not believed.
+    // The reverse: an archive without checksums can be listed, but verifying it fails.
     assert!(
         t.run(
             "tar",
@@ -174,7 +174,10 @@ fn errors_say_what_and_how_to_go_on() {
     );
     fs::write(t.path("in/SHA256SUMS"), "").unwrap();
     let (code, text) = t.arc(&["pack", "x.tar", "in"]);
-    assert!(code == 1 && text.contains("this name is taken"), "{text}");
+    assert!(
+        code == 1 && text.contains("this name is reserved"),
+        "{text}"
+    );
     assert!(!t.path("x.tar").exists() && leftovers(&t.0).is_empty());
 }
 

@@ -1,4 +1,4 @@
-//! Runs `arc`, the sibling program that packs archives. Found on PATH.
+//! Runs `arc`, the program that packs archives, from PATH.
 
 use std::io::ErrorKind;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What can go wrong, and which exit code says so.
+//! The errors of the program and their exit codes.
 
 use std::fmt;
 use std::path::Path;
@@ -9,12 +9,12 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// The command line is wrong.
     Usage(String),
-    /// The operating system said no.
+    /// An operation of the operating system failed.
     Io {
         what: String,
         source: std::io::Error,
     },
-    /// arc is missing or said no.
+    /// arc is missing, or it failed.
     Arc(String),
 }
 

@@ -1,4 +1,4 @@
-//! `sync`: mirrors a folder into another, and has `arc` pack and verify the mirror if asked.
+//! `sync`: mirrors a folder into another. With `--archive` it packs and verifies the mirror with `arc`.
 
 mod arc;
 mod error;
@@ -14,15 +14,15 @@ const HELP: &str = "\
 sync - mirrors a folder
 
 Usage:
-  sync [options] SOURCE TARGET    make TARGET hold what SOURCE holds
+  sync [options] SOURCE TARGET    copy everything in SOURCE to TARGET
   sync --version | --help
 
 Options:
   --delete          remove from TARGET what SOURCE does not have
-  --checksum        compare contents; without it size, time and mode decide
-  --archive FILE    afterwards pack TARGET into FILE and verify it, with arc (from PATH)
-  -n, --dry-run     only tell what would be done
-  -v, --verbose     name every file
+  --checksum        compare contents; the default is to compare size, time and mode
+  --archive FILE    then pack TARGET into FILE and verify it with arc from PATH
+  -n, --dry-run     show what would be done, and change nothing
+  -v, --verbose     print the name of every changed file
 
 Exit codes: 0 done, 1 failed, 2 wrong usage
 ";
@@ -83,7 +83,7 @@ fn parse(args: impl Iterator<Item = std::ffi::OsString>) -> Result<Request> {
         }),
         Err(folders) if folders.is_empty() && archive.is_none() => Ok(Request::Help),
         Err(folders) => Err(Error::Usage(format!(
-            "wanted SOURCE and TARGET, got {} folders; see `sync --help`",
+            "expected SOURCE and TARGET, got {} folders; see `sync --help`",
             folders.len()
         ))),
     }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn options_may_stand_anywhere() {
+    fn options_may_be_anywhere() {
         let options = Options {
             delete: true,
             compare: Compare::Content,
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_usage_is_told() {
+    fn wrong_usage_is_an_error() {
         for (line, text) in [
             ("a", "got 1 folders"),
             ("a b c", "got 3 folders"),

@@ -1,4 +1,5 @@
-//! Makes one folder hold what another holds. Files appear whole: copied beside their place, then renamed.
+//! Copies the content of one folder to another. Each file is copied under a temporary name in its
+//! folder and then renamed, so that no incomplete file is ever visible under its final name.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -8,13 +9,13 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// When a file counts as the same.
+/// How sync decides whether two files are equal.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Compare {
-    /// Size, time of change and mode are equal.
+    /// By size, modification time and mode.
     #[default]
     Attributes,
-    /// The content is.
+    /// By content.
     Content,
 }
 
@@ -26,7 +27,7 @@ pub struct Options {
     pub verbose: bool,
 }
 
-/// What was done, or would have been.
+/// The numbers of files that were copied, removed and unchanged; in a dry run, those that would be.
 #[derive(Debug, Default, PartialEq)]
 pub struct Done {
     pub copied: usize,
@@ -42,9 +43,12 @@ pub fn mirror(source: &Path, target: &Path, options: Options) -> Result<Done> {
         .canonicalize()
         .map_err(|e| Error::io("find", source, e))?;
     if !from.is_dir() {
-        return Err(Error::Usage(format!("{} is no folder", source.display())));
+        return Err(Error::Usage(format!(
+            "{} is not a folder",
+            source.display()
+        )));
     }
-    // A target that is yet to be made is judged by the nearest folder that is there.
+    // If the target does not exist yet, its nearest existing parent is checked.
     let there = target
         .ancestors()
         .find(|path| path.exists())
@@ -59,7 +63,7 @@ pub fn mirror(source: &Path, target: &Path, options: Options) -> Result<Done> {
         .map_err(|e| Error::io("find", there, e))?;
     if to.starts_with(&from) || (target.exists() && from.starts_with(&to)) {
         return Err(Error::Usage(format!(
-            "{} and {} lie in one another",
+            "{} and {} contain one another",
             source.display(),
             target.display()
         )));
@@ -78,7 +82,7 @@ fn folder(source: &Path, target: &Path, options: Options, done: &mut Done) -> Re
         let (from, to) = (source.join(name), target.join(name));
         let meta = from
             .symlink_metadata()
-            .map_err(|e| Error::io("look at", &from, e))?;
+            .map_err(|e| Error::io("read the type of", &from, e))?;
         let present = to.symlink_metadata().ok();
         if let Some(there) = present
             .as_ref()
@@ -107,7 +111,7 @@ fn folder(source: &Path, target: &Path, options: Options, done: &mut Done) -> Re
             )));
         }
     }
-    // Left behind by a run that was killed, or no longer wanted.
+    // Removes temporary files of a killed run, and with `--delete` what the source does not have.
     for name in names(target)?.difference(&wanted) {
         let path = target.join(name);
         let staged = name.to_str().is_some_and(|name| name.starts_with(STAGED));

@@ -1,4 +1,4 @@
-//! The program as its users meet it. A stand-in for arc records how it is called; the real one is tried by larder's own tests.
+//! Tests of the program from outside. A fake arc records how it is called; larder's own tests run the real one.
 #![cfg(unix)]
 
 use std::fs;
@@ -82,7 +82,7 @@ fn mirrors_and_then_has_nothing_to_do() {
 }
 
 #[test]
-fn copies_what_changed_and_deletes_only_if_told() {
+fn copies_what_changed_and_deletes_only_with_delete() {
     let t = Scratch::new("changed");
     t.sync(&["in", "out"]);
     fs::write(t.path("in/a.txt"), "changed\n").unwrap();
@@ -100,7 +100,7 @@ fn copies_what_changed_and_deletes_only_if_told() {
 }
 
 #[test]
-fn content_decides_if_told() {
+fn content_decides_with_checksum() {
     let t = Scratch::new("content");
     t.sync(&["in", "out"]);
     let time = fs::metadata(t.path("out/a.txt"))
@@ -166,7 +166,7 @@ fn folders_in_one_another_and_other_kinds_are_refused() {
     ] {
         let (code, text) = t.sync(&[from, to]);
         assert!(
-            code == 2 && text.contains("lie in one another"),
+            code == 2 && text.contains("contain one another"),
             "{from} {to}: {text}"
         );
     }
@@ -184,7 +184,7 @@ fn folders_in_one_another_and_other_kinds_are_refused() {
 }
 
 #[test]
-fn what_a_killed_run_left_goes() {
+fn temporary_files_of_a_killed_run_are_removed() {
     let t = Scratch::new("killed");
     t.sync(&["in", "out"]);
     fs::write(t.path("out/.sync-tmp-1-a.txt"), "half").unwrap();

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Finds the machine's go behind this launcher on PATH and has it use the pinned toolchain.
+# Finds the machine's own go on PATH, after this launcher, and runs it with the pinned toolchain.
 own=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd -P)
 IFS=:
 for dir in $PATH; do
@@ -10,5 +10,5 @@ for dir in $PATH; do
     unset IFS
     GOTOOLCHAIN=go@VERSION@ exec "$dir/go" "$@"
 done
-echo "no Go on this machine; see https://go.dev/dl" >&2
+echo "Go is not installed on this machine; see https://go.dev/dl" >&2
 exit 127
