@@ -1,5 +1,5 @@
-//! Measures the bare work of a fetch on one core of this machine: only larder's inflate and SHA-256. `cargo bench --bench limits
-//! -- ARCHIVE.tar.gz …` prints seconds as JSON. `benches/fetch.py` runs it.
+//! Measures the bare work of a fetch on one core of this machine: only larder's inflate and SHA-256.
+//! `cargo bench --bench limits -- ARCHIVE.tar.gz …` prints seconds as JSON. `benches/fetch.py` runs it.
 #![allow(
     clippy::disallowed_methods,
     reason = "a bench reads its files directly"

@@ -1,4 +1,5 @@
-//! Measures the time to load a project with 1,000 typical recipes and six platforms. `cargo bench --bench project`.
+//! Measures the time to load a project with 1,000 typical recipes and six platforms. `cargo bench
+//! --bench project`.
 #![allow(
     clippy::disallowed_methods,
     reason = "a bench writes its files directly"

@@ -14,10 +14,11 @@ use larder_remote::origin::Publishers;
 
 /// Add a subsystem from its publisher's releases
 ///
-/// larder reads the asset names of a release and downloads one asset to see which programs it contains. Then it writes the
-/// recipe and adds the version to versions.yml. The recipe contains the template of the asset's name, the checksums file, and
-/// the publisher's names for operating systems and processors. Review the recipe, then run `larder lock NAME --platform all`
-/// to check it for every platform.
+/// larder reads the asset names of a release and downloads one asset to see which programs it
+/// contains. Then it writes the recipe and adds the version to versions.yml. The recipe contains
+/// the template of the asset's name, the checksums file, and the publisher's names for operating
+/// systems and processors. Review the recipe, then run `larder lock NAME --platform all` to check
+/// it for every platform.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder add nats github:nats-io/nats-server            the latest release
@@ -29,8 +30,8 @@ pub struct Args {
     /// The name of the subsystem in this project.
     #[arg(value_name = "NAME")]
     name: String,
-    /// Where it is released: `github:owner/name`, or the url of the file for one platform. From such a url larder derives the
-    /// urls for the other platforms.
+    /// Where it is released: `github:owner/name`, or the url of the file for one platform. From
+    /// such a url larder derives the urls for the other platforms.
     #[arg(value_name = "SOURCE")]
     source: String,
     /// The version, or the release's tag. Default: the latest release, or the version in the url.

@@ -11,9 +11,10 @@ use larder_engine::versions::bump::{Wish, bump};
 
 /// Pin another version in versions.yml
 ///
-/// Only the version is changed: comments, order and quotes stay as they are. Without a version, larder looks up the newest
-/// one (see `larder outdated`). Then it locks the new version for all platforms of the project, as `larder lock` does. If
-/// locking fails, for example because the publisher has no release for one of the platforms, versions.yml is not changed.
+/// Only the version is changed: comments, order and quotes stay as they are. Without a version,
+/// larder looks up the newest one (see `larder outdated`). Then it locks the new version for all
+/// platforms of the project, as `larder lock` does. If locking fails, for example because the
+/// publisher has no release for one of the platforms, versions.yml is not changed.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder bump nats v2.10.25     pin this version
@@ -27,7 +28,8 @@ pub struct Args {
     /// The version to pin. Default: the newest.
     #[arg(value_name = "VERSION")]
     version: Option<String>,
-    /// Also consider pre-releases. Without this option they are considered only if the current version is one.
+    /// Also consider pre-releases. Without this option they are considered only if the current
+    /// version is one.
     #[arg(long, conflicts_with = "version")]
     pre: bool,
     /// Do not change versions.lock.

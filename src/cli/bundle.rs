@@ -10,9 +10,10 @@ use larder_engine::release::bundle::bundle_all;
 
 /// Pack all binaries into one archive per platform
 ///
-/// The archive is `.dist/<bundle>-<os>-<arch>.tar.gz`, or `.zip` for Windows. It contains the binaries of all subsystems at its
-/// top, their stamps as `.versions/<subsystem>`, and their included files as `share/<subsystem>/<file>`. Missing binaries are
-/// installed first. `bundle:` in versions.yml sets the name of the archive and the subsystems to leave out.
+/// The archive is `.dist/<bundle>-<os>-<arch>.tar.gz`, or `.zip` for Windows. It contains the
+/// binaries of all subsystems at its top, their stamps as `.versions/<subsystem>`, and their
+/// included files as `share/<subsystem>/<file>`. Missing binaries are installed first. `bundle:` in
+/// versions.yml sets the name of the archive and the subsystems to leave out.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder bundle                           make the archive for this machine

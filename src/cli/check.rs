@@ -11,9 +11,10 @@ use larder_engine::inspect::check::{check, document};
 
 /// Check versions.yml, every recipe and versions.lock
 ///
-/// larder reads all files of the project and shows every problem with its line, its position and a hint. The exit code is then
-/// 2. The lines of `ci:` must be valid larder commands. Your user configuration is checked as well. Nothing is changed, and
-/// the network is not used.
+/// larder reads all files of the project and shows every problem with its line, its position and a
+/// hint. If there is a problem, the exit code is 2. The lines of `ci:` must be valid larder
+/// commands. Your user configuration is checked as well. Nothing is changed, and the network is not
+/// used.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder check

@@ -14,10 +14,11 @@ use larder_engine::tasks::ci::{Ci, CommandLine as _};
 
 /// Run the commands under `ci:` in versions.yml, as CI does
 ///
-/// Each line is a larder command. The lines run one after the other, as if they were typed; the first failure ends the run.
-/// All lines are parsed before the first one runs. The behaviour is the same on a laptop and in CI. In GitHub Actions each line
-/// is shown as a group, and lines that release are skipped in pull requests and on branches other than the default one;
-/// uploads after a build are skipped there too.
+/// Each line is a larder command. The lines run one after the other, as if they were typed; the
+/// first failure ends the run. All lines are parsed before the first one runs. The behaviour is the
+/// same on a laptop and in CI. In GitHub Actions each line is shown as a group, and lines that
+/// release are skipped in pull requests and on branches other than the default one; uploads after a
+/// build are skipped there too.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder ci

@@ -11,9 +11,9 @@ use larder_engine::plan::Selection;
 
 /// Remove installed binaries and packages
 ///
-/// Removes the installed binaries and packages of the named subsystems for every platform. `all` removes those of every
-/// subsystem and the whole folder .dist. The cache, the hub and versions.lock are kept, so that `larder ensure` restores
-/// everything quickly.
+/// Removes the installed binaries and packages of the named subsystems for every platform. `all`
+/// removes those of every subsystem and the whole folder .dist. The cache, the hub and
+/// versions.lock are kept, so that `larder ensure` restores everything quickly.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder clean nats

@@ -11,8 +11,9 @@ use larder_engine::plan::Targets;
 
 /// Collect the publishers' binaries for every platform in .collection
 ///
-/// For each selected subsystem and every platform of the project, larder takes the original from the cache or downloads it,
-/// checks its digest and its executable headers, and writes manifests and a report.
+/// For each selected subsystem and every platform of the project, larder takes the original from
+/// the cache or downloads it, checks its digest and its executable headers, and writes manifests
+/// and a report.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder collect all

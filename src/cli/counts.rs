@@ -1,4 +1,5 @@
-//! Counts the steps of all lines of `ci:`, or of all needs of a task, so that the outer command can print one summary.
+//! Counts the steps of all lines of `ci:`, or of all needs of a task, so that the outer command can
+//! print one summary.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -48,8 +49,8 @@ impl Counts {
         self.inner().error.take()
     }
 
-    /// Ends the command that runs the lines. With `--json` it prints the summary of all lines last, unless the command is
-    /// itself a line of another command.
+    /// Ends the command that runs the lines. With `--json` it prints the summary of all lines last,
+    /// unless the command is itself a line of another command.
     pub fn end(
         &self,
         global: &Global,

@@ -17,8 +17,9 @@ use larder_engine::snapshot;
 
 /// Install binaries and verify them
 ///
-/// For each subsystem and its needs, larder first checks whether the installed binaries are up to date. If they are not, it
-/// tries these sources in order: the local cache, the team's own releases, the original publisher, a build from source.
+/// For each subsystem and its needs, larder first checks whether the installed binaries are up to
+/// date. If they are not, it tries these sources in order: the local cache, the team's own
+/// releases, the original publisher, a build from source.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(after_help = "Examples:
   larder ensure all                         install every binary of the project for this machine
@@ -88,8 +89,8 @@ impl AcquireArgs {
         }
     }
 
-    /// Whether no flag asks for more than the default, so that a target which the state records as up to date needs no
-    /// further check.
+    /// Whether no flag asks for more than the default, so that a target which the state records as
+    /// up to date needs no further check.
     fn is_plain(&self) -> bool {
         !self.reinstall && !self.rebuild && !self.locked
     }

@@ -12,8 +12,9 @@ use larder_process::Command;
 
 /// Run a command with all installed binaries first on PATH
 ///
-/// The command replaces the larder process, so that its exit code, signals, input and output are its own. In a line of `ci:`
-/// it runs as a child process in the project's folder, as the commands of tasks do.
+/// The command replaces the larder process, so that its exit code, signals, input and output are
+/// its own. In a line of `ci:` it runs as a child process in the project's folder, as the commands
+/// of tasks do.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder exec -- nats-server --version
@@ -43,8 +44,8 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     ))
 }
 
-/// Runs the command as a child in the project's folder, as the commands of tasks do. Lines of `ci:` use this, because
-/// further lines follow.
+/// Runs the command as a child in the project's folder, as the commands of tasks do. Lines of `ci:`
+/// use this, because further lines follow.
 pub fn run_as_child(args: &Args, global: &Global) -> Result<ExitCode> {
     let project = global.load(&global.root()?)?;
     let (command, program) = command(args, &project, global)?;

@@ -1,4 +1,5 @@
-//! `larder completions`, `larder man`, `larder schema`: output that is generated from the definitions.
+//! `larder completions`, `larder man`, `larder schema`: output that is generated from the
+//! definitions.
 
 use std::process::ExitCode;
 

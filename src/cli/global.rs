@@ -95,8 +95,8 @@ impl Global {
         }
     }
 
-    /// Prints a document to stdout. If this command is a line of an outer command with `--json`, stdout is reserved for the
-    /// outer command's JSON lines, and the document goes to stderr.
+    /// Prints a document to stdout. If this command is a line of an outer command with `--json`,
+    /// stdout is reserved for the outer command's JSON lines, and the document goes to stderr.
     pub fn print_json(&self, document: &impl serde::Serialize) -> Result<()> {
         let json = report::to_json(document)?;
         if self.parent_counts.is_some() && self.json {

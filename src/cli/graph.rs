@@ -10,8 +10,8 @@ use larder_engine::plan::{Drawing, Plan, Selection};
 
 /// Draw the graph of needs
 ///
-/// Solid arrows are `needs`, which are always installed together with the subsystem. Dashed arrows are `build.needs`, which
-/// are installed only when the subsystem is really built.
+/// Solid arrows are `needs`, which are always installed together with the subsystem. Dashed arrows
+/// are `build.needs`, which are installed only when the subsystem is really built.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder graph | dot -Tsvg > graph.svg

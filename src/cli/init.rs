@@ -9,9 +9,10 @@ use larder_engine::init::{Fate, init};
 
 /// Write a starter project that works immediately, or a CI workflow
 ///
-/// larder writes `versions.yml` and one subsystem, both with comments, and adds the lines that git needs to .gitignore and
-/// .gitattributes. Existing files are not overwritten. `--ci github` also writes a workflow that plans, builds what is not
-/// released yet, and releases it. In an existing project, `--ci github` writes only the workflow.
+/// larder writes `versions.yml` and one subsystem, both with comments, and adds the lines that git
+/// needs to .gitignore and .gitattributes. Existing files are not overwritten. `--ci github` also
+/// writes a workflow that plans, builds what is not released yet, and releases it. In an existing
+/// project, `--ci github` writes only the workflow.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder init                 in an empty folder; then `larder ensure all`

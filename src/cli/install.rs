@@ -22,8 +22,9 @@ use larder_engine::install::{self, Chain};
 
 /// Install a subsystem's binaries into a folder of your choice
 ///
-/// Inside a project, any version of its subsystems can be installed; larder searches the same sources as `ensure`. Outside a
-/// project, name a hub with `--hub`; the binaries are then taken from its releases.
+/// Inside a project, any version of its subsystems can be installed; larder searches the same
+/// sources as `ensure`. Outside a project, name a hub with `--hub`; the binaries are then taken
+/// from its releases.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder install nats                                   install the pinned version into ~/.local/bin
@@ -31,7 +32,8 @@ use larder_engine::install::{self, Chain};
   larder install nats --source original --dry-run       show the sources and which one would be used
   larder install nats@v2.10.24 --hub github:acme/plat   install without a project")]
 pub struct Args {
-    /// The subsystem, and optionally a version. Default: the pinned version, or the newest one of the hub.
+    /// The subsystem, and optionally a version. Default: the pinned version, or the newest one of
+    /// the hub.
     #[arg(value_name = "NAME[@VERSION]")]
     what: String,
     /// The folder to install into.
@@ -186,7 +188,8 @@ fn print_files(global: &Global, files: &[Utf8PathBuf]) -> Result<()> {
         .try_for_each(|file| print_result(global, &format!("{file}\n")))
 }
 
-/// Prints the command's result to stdout; with `--json` to stderr, because stdout is then reserved for JSON lines.
+/// Prints the command's result to stdout; with `--json` to stderr, because stdout is then reserved
+/// for JSON lines.
 fn print_result(global: &Global, text: &str) -> Result<()> {
     if global.json {
         report::message(text.trim_end());

@@ -1,5 +1,5 @@
-//! Command lines in the project's files: the lines of `ci:` and the `needs` of tasks. They are parsed with the same
-//! definitions as larder's own command line, and run in this process.
+//! Command lines in the project's files: the lines of `ci:` and the `needs` of tasks. They are
+//! parsed with the same definitions as larder's own command line, and run in this process.
 
 use std::process::ExitCode;
 
@@ -40,7 +40,8 @@ impl Line {
                 .lines()
                 .map(str::trim)
                 .filter(|line| !line.is_empty());
-            // clap's usage lines are for people at a terminal; they do not help with a line of a file.
+            // clap's usage lines are for people at a terminal; they do not help with a line of a
+            // file.
             let ends = |line: &&str| {
                 line.starts_with("Usage:") || line.starts_with("For more information")
             };
@@ -63,7 +64,8 @@ impl Line {
         })
     }
 
-    /// Runs the line in the project's folder with the output options of the outer command. Shows the error if it fails.
+    /// Runs the line in the project's folder with the output options of the outer command. Shows
+    /// the error if it fails.
     pub fn run(&self, outer: &Global) -> ExitCode {
         let mut global = self.cli.global.clone();
         let root = outer.directory.clone().unwrap_or_else(|| ".".into());

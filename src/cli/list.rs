@@ -14,8 +14,8 @@ use larder_engine::inspect::list;
 
 /// List the subsystems of the project
 ///
-/// Shows their names, versions, platforms, needs and descriptions. With `-v` it also shows their binaries, homepage, licence
-/// and origins.
+/// Shows their names, versions, platforms, needs and descriptions. With `-v` it also shows their
+/// binaries, homepage, licence and origins.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder list
@@ -125,8 +125,8 @@ fn or_dash(text: &str) -> String {
     }
 }
 
-/// Platforms in short form: `all` if they are all platforms of a project with several, otherwise grouped by operating
-/// system.
+/// Platforms in short form: `all` if they are all platforms of a project with several, otherwise
+/// grouped by operating system.
 fn platforms(there: &[Platform], projects: &[Platform]) -> String {
     if there.len() > 1
         && there.len() == projects.len()

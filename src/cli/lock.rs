@@ -10,8 +10,9 @@ use larder_engine::lock_resolve::{Lines, lock_all};
 
 /// Pin artifacts and their digests in versions.lock
 ///
-/// Adds the missing lines for every selected subsystem and platform, without installing anything. It pins the hub's assets,
-/// the commits of git sources, and the publishers' files, which are downloaded, checked and kept in the cache.
+/// Adds the missing lines for every selected subsystem and platform, without installing anything.
+/// It pins the hub's assets, the commits of git sources, and the publishers' files, which are
+/// downloaded, checked and kept in the cache.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder lock --platform all          lock everything, for every platform of the project
@@ -29,7 +30,8 @@ pub struct Args {
     /// Replace the lines of this subsystem with what its sources have today (repeatable).
     #[arg(long, value_name = "NAME", conflicts_with_all = ["names", "adopt"])]
     update: Vec<String>,
-    /// Accept an asset of the hub that has no sidecar, and record today's inputs for it (repeatable).
+    /// Accept an asset of the hub that has no sidecar, and record today's inputs for it
+    /// (repeatable).
     #[arg(long, value_name = "NAME", conflicts_with = "names")]
     adopt: Vec<String>,
     /// Use no network.

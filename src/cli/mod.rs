@@ -1,5 +1,6 @@
-//! The command line. Each command has one file with its arguments and a function; the doc comments of the arguments are the
-//! help texts. The logic is in the engine, and no module outside `cli` uses clap.
+//! The command line. Each command has one file with its arguments and a function; the doc comments
+//! of the arguments are the help texts. The logic is in the engine, and no module outside `cli`
+//! uses clap.
 
 mod add;
 mod bump;
@@ -50,9 +51,9 @@ pub use global::Global;
 
 /// Installs every pinned binary of a repository and verifies it
 ///
-/// `versions.yml` pins a version for each subsystem, and each subsystem has a recipe that says how to obtain it. `larder ensure
-/// all` installs every binary: from the local cache, from the team's own releases, from the original publisher, or by
-/// building it.
+/// `versions.yml` pins a version for each subsystem, and each subsystem has a recipe that says how
+/// to obtain it. `larder ensure all` installs every binary: from the local cache, from the team's
+/// own releases, from the original publisher, or by building it.
 #[derive(Debug, Parser)]
 #[command(
     name = "larder",
@@ -131,8 +132,8 @@ pub fn main() -> ExitCode {
     let startup = Startup::read();
     let mut parser = parser(&startup.environment);
     let parsed = parser.try_get_matches_from_mut(settings::arguments());
-    // The definitions are never freed: freeing them would take a sixth of the time of a run that has
-    // nothing to do.
+    // The definitions are never freed: freeing them would take a sixth of the time of a run that
+    // has nothing to do.
     std::mem::forget(parser);
     let matches = match parsed {
         Ok(matches) => matches,

@@ -15,9 +15,10 @@ use larder_remote::origin::Publishers;
 
 /// Show which pinned versions are not the newest
 ///
-/// For each subsystem, larder looks up the newest version where its originals are published, or otherwise where its source code
-/// is: the tags of a git repository, the npm registry, the Python package index or the crate registry. A url or a folder
-/// has no list of versions, so the newest version is unknown for those. Pre-releases count only if the pinned version is one.
+/// For each subsystem, larder looks up the newest version where its originals are published, or
+/// otherwise where its source code is: the tags of a git repository, the npm registry, the Python
+/// package index or the crate registry. A url or a folder has no list of versions, so the newest
+/// version is unknown for those. Pre-releases count only if the pinned version is one.
 ///
 /// The exit code is 0 even if something is outdated. It is 5 if a place could not be reached.
 #[derive(Clone, Debug, clap::Args)]

@@ -10,8 +10,8 @@ use larder_engine::release::package::package_all;
 
 /// Pack installed binaries into assets in .dist
 ///
-/// The same files and inputs give the same archive, byte for byte, on any machine. Each asset gets a sidecar
-/// `<asset>.json` that describes it.
+/// The same files and inputs give the same archive, byte for byte, on any machine. Each asset gets
+/// a sidecar `<asset>.json` that describes it.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder package all

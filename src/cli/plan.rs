@@ -18,8 +18,8 @@ use larder_engine::release::hub_status;
 
 /// Show what `ensure` would do now
 ///
-/// For each subsystem and its needs, shows whether it would be restored, downloaded or built, from which source, and why.
-/// Nothing is changed. The hub is asked which releases it has.
+/// For each subsystem and its needs, shows whether it would be restored, downloaded or built, from
+/// which source, and why. Nothing is changed. The hub is asked which releases it has.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder plan
@@ -34,7 +34,8 @@ pub struct Args {
     platforms: PlatformArgs,
     #[command(flatten)]
     probe: ProbeArgs,
-    /// Print the targets that are not on the hub yet, for all platforms, as the matrix of a GitHub Actions job.
+    /// Print the targets that are not on the hub yet, for all platforms, as the matrix of a GitHub
+    /// Actions job.
     #[arg(long)]
     matrix: bool,
     /// Also write the step outputs `matrix` and `empty`; `empty` is true or false.
@@ -62,8 +63,8 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     Ok(global.failures(&errors))
 }
 
-/// Prints the targets that are not released yet as the matrix of a GitHub Actions job. With `github` it also writes the step
-/// outputs `matrix` and `empty`.
+/// Prints the targets that are not released yet as the matrix of a GitHub Actions job. With
+/// `github` it also writes the step outputs `matrix` and `empty`.
 fn matrix(ctx: &Context, request: &Targets, github: bool, global: &Global) -> Result<ExitCode> {
     let output = github.then(|| global.startup.value("GITHUB_OUTPUT"));
     if output == Some(None) {

@@ -1,5 +1,6 @@
-//! Generates the reference, the man pages and the completions from the definitions of the command line. The output depends
-//! only on the definitions, so that a test can compare it with the committed files.
+//! Generates the reference, the man pages and the completions from the definitions of the command
+//! line. The output depends only on the definitions, so that a test can compare it with the
+//! committed files.
 //!
 //! Nothing here is specific to a command: every function takes a tree of definitions.
 
@@ -11,7 +12,8 @@ use super::schemas::{self, SchemaInfo};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::variables;
 
-/// `docs/reference.md`: every command with its options, the variables, the exit codes and the JSON lines.
+/// `docs/reference.md`: every command with its options, the variables, the exit codes and the JSON
+/// lines.
 pub fn markdown(root: &Command) -> String {
     let root = built(root);
     let name = root.get_name().to_owned();

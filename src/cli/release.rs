@@ -16,8 +16,9 @@ use larder_engine::release::{self, ReleaseOptions, drafts, hub_status};
 
 /// Publish installed binaries to the hub
 ///
-/// larder packages what is missing or stale, uploads what the hub does not have yet, and then publishes the release. An asset
-/// that is already there with the same artifact is not touched, so a second run writes nothing.
+/// larder packages what is missing or stale, uploads what the hub does not have yet, and then
+/// publishes the release. An asset that is already there with the same artifact is not touched, so
+/// a second run writes nothing.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -46,7 +47,8 @@ enum ReleaseCommand {
     Status(StatusArgs),
     /// Publish the drafts that are complete for all platforms
     ///
-    /// If platforms are missing, larder lists them, does not publish that draft, and exits with code 1.
+    /// If platforms are missing, larder lists them, does not publish that draft, and exits with
+    /// code 1.
     Finalize(DraftArgs),
     /// Delete drafts with all their assets
     Abort(DraftArgs),

@@ -10,8 +10,8 @@ use larder_engine::rollback::rollback_all;
 
 /// Go back to the binaries that were installed before
 ///
-/// Switches the installed binaries to the previous set in one atomic step. Running it a second time switches back.
-/// versions.yml is not changed, so the next `ensure` installs what it pins.
+/// Switches the installed binaries to the previous set in one atomic step. Running it a second time
+/// switches back. versions.yml is not changed, so the next `ensure` installs what it pins.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder rollback nats")]

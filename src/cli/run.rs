@@ -17,9 +17,10 @@ use larder_engine::tasks::{self, Stop, TaskHost};
 
 /// Run a task of the project
 ///
-/// larder first runs what the task `needs`: other tasks, or larder commands such as `ensure all`. Then it runs the task's
-/// `commands` one after the other with `sh -c` in the project's folder, with the installed binaries first on PATH. If all
-/// `status` lines of a task exit with 0, the task is up to date, and neither the task nor what it needs is run.
+/// larder first runs what the task `needs`: other tasks, or larder commands such as `ensure all`.
+/// Then it runs the task's `commands` one after the other with `sh -c` in the project's folder,
+/// with the installed binaries first on PATH. If all `status` lines of a task exit with 0, the task
+/// is up to date, and neither the task nor what it needs is run.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder run                  list the tasks

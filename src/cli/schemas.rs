@@ -1,5 +1,6 @@
-//! All JSON Schemas: those of the files that users write, and those of what commands print with `--json`. They are generated
-//! from the types that read and print, committed in `schema/`, and printed by `larder schema`.
+//! All JSON Schemas: those of the files that users write, and those of what commands print with
+//! `--json`. They are generated from the types that read and print, committed in `schema/`, and
+//! printed by `larder schema`.
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;

@@ -1,5 +1,5 @@
-//! What a command needs to run steps: the project, the context, the reporter and the handling of signals. The end of a
-//! session saves the state, shows the summary and returns the exit code.
+//! What a command needs to run steps: the project, the context, the reporter and the handling of
+//! signals. The end of a session saves the state, shows the summary and returns the exit code.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -24,7 +24,8 @@ use larder_engine::snapshot;
 /// `--platform`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct PlatformArgs {
-    /// A platform such as `linux-arm64` (repeatable), or `all` for every platform of the project. Default: this machine's.
+    /// A platform such as `linux-arm64` (repeatable), or `all` for every platform of the project.
+    /// Default: this machine's.
     #[arg(long = "platform", value_name = "PLATFORM")]
     platforms: Vec<String>,
 }
@@ -62,7 +63,8 @@ impl PlatformArgs {
 /// `-j`.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub struct JobArgs {
-    /// How many builds or other steps run at the same time. Default: depends on the number of cores.
+    /// How many builds or other steps run at the same time. Default: depends on the number of
+    /// cores.
     #[arg(short, long, value_name = "N", env = larder_core::variables::JOBS, value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
 }
@@ -168,8 +170,8 @@ impl Session {
     }
 }
 
-/// The session of a command that changes nothing. It shows no progress, saves no state, and a signal ends the process
-/// immediately.
+/// The session of a command that changes nothing. It shows no progress, saves no state, and a
+/// signal ends the process immediately.
 pub struct ReadOnlySession {
     /// The context for all probes of the command.
     pub ctx: Arc<Context>,
@@ -182,7 +184,8 @@ impl ReadOnlySession {
         let project = global.load(&global.root()?)?;
         let runtime = runtime()?;
         let settings = global.startup.settings(options.offline)?;
-        // The events have no receiver, because everything that is shown is in the command's document.
+        // The events have no receiver, because everything that is shown is in the command's
+        // document.
         let (events, _) = Events::channel();
         let options = Options {
             dry_run: true,
@@ -197,7 +200,8 @@ impl ReadOnlySession {
     }
 }
 
-/// A runtime that listens for signals, and the cancellation that they set. Commands that run programs need both.
+/// A runtime that listens for signals, and the cancellation that they set. Commands that run
+/// programs need both.
 pub fn supervised() -> Result<(tokio::runtime::Runtime, Cancel)> {
     let cancel = Cancel::new();
     let runtime = runtime()?;

@@ -1,5 +1,5 @@
-//! The only module that reads the process environment. It reads the variables once, interprets them, and passes them down as
-//! values.
+//! The only module that reads the process environment. It reads the variables once, interprets
+//! them, and passes them down as values.
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -20,7 +20,8 @@ use larder_remote::RemoteSettings;
 use larder_remote::github::{GitHubConfig, TokenSource};
 use larder_remote::http::{self, Secret, Url, parse_url};
 
-/// The environment of the process and the user's configuration. Clones share them. The default has no variables.
+/// The environment of the process and the user's configuration. Clones share them. The default has
+/// no variables.
 #[derive(Clone, Debug, Default)]
 pub struct Startup {
     /// The environment variables.
@@ -258,8 +259,8 @@ fn absolute(environment: &Environment, name: &str) -> Option<Utf8PathBuf> {
         .filter(|path| path.is_absolute())
 }
 
-/// The file of the user's configuration if no variable sets it: `larder/config.yml` in `$XDG_CONFIG_HOME` or `~/.config`, or
-/// in `%APPDATA%` on Windows.
+/// The file of the user's configuration if no variable sets it: `larder/config.yml` in
+/// `$XDG_CONFIG_HOME` or `~/.config`, or in `%APPDATA%` on Windows.
 fn default_config(environment: &Environment) -> Option<Utf8PathBuf> {
     let folder = |name| absolute(environment, name);
     let base = if cfg!(windows) {

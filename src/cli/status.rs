@@ -14,8 +14,9 @@ use larder_engine::inspect::status;
 
 /// Show the pinned and the installed version of each subsystem
 ///
-/// Also shows who made the installed binaries (origin), from which source they were installed (via), and whether they are
-/// fresh or why they are stale. Nothing is changed, and the network is not used.
+/// Also shows who made the installed binaries (origin), from which source they were installed
+/// (via), and whether they are fresh or why they are stale. Nothing is changed, and the network is
+/// not used.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder status
@@ -55,7 +56,8 @@ fn table(document: &StatusDocument) -> Table {
         .subsystems
         .iter()
         .any(|entry| entry.platform != host);
-    // In a narrow terminal the versions are cut before the state, because the state repeats them if they differ.
+    // In a narrow terminal the versions are cut before the state, because the state repeats them if
+    // they differ.
     let titles = ["name", "wanted", "installed", "origin", "via", "state"];
     let mut table = if several {
         let [name, rest @ ..] = titles;

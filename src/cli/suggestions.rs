@@ -1,4 +1,5 @@
-//! Tips for a command line that cannot be parsed, which clap cannot give because they depend on the project.
+//! Tips for a command line that cannot be parsed, which clap cannot give because they depend on the
+//! project.
 
 use camino::Utf8PathBuf;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -19,7 +20,8 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("upgrade", "bump"),
 ];
 
-/// If an invalid value came from an environment variable, the error names the variable; clap would name the flag.
+/// If an invalid value came from an environment variable, the error names the variable; clap would
+/// name the flag.
 pub fn name_variable(error: &mut clap::Error, environment: &Environment) {
     let (Some(ContextValue::String(arg)), Some(ContextValue::String(value))) = (
         error.get(ContextKind::InvalidArg),
@@ -101,7 +103,8 @@ fn project(startup: &Startup) -> Option<Project> {
     startup.load(&root).ok()
 }
 
-/// The command line for a word that names a subsystem or a task, and whether the word matches the name exactly.
+/// The command line for a word that names a subsystem or a task, and whether the word matches the
+/// name exactly.
 fn in_project(project: &Project, word: &str) -> Option<(String, bool)> {
     let ensure = |name: &str| (format!("ensure {name}"), name == word);
     let run = |name: &str| (format!("run {name}"), name == word);

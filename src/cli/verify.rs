@@ -10,8 +10,9 @@ use larder_engine::verify::verify_all;
 
 /// Check the installed binaries
 ///
-/// Hashes every installed file, regardless of the recorded state, and checks the headers of executables. For this machine's
-/// platform it also runs each recipe's `verify` command. Damage gives exit code 4; `larder ensure` repairs it.
+/// Hashes every installed file, regardless of the recorded state, and checks the headers of
+/// executables. For this machine's platform it also runs each recipe's `verify` command. Damage
+/// gives exit code 4; `larder ensure` repairs it.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder verify                     check everything that is installed

@@ -18,9 +18,9 @@ use larder_engine::inspect::why;
 
 /// Explain the decision about one subsystem
 ///
-/// Shows what `ensure` would do and why: the sources in the order in which they are asked, and the answer of each. If an
-/// artifact with other inputs is installed or on the hub, it also shows which inputs differ. `-v` shows all inputs. Nothing is
-/// changed.
+/// Shows what `ensure` would do and why: the sources in the order in which they are asked, and the
+/// answer of each. If an artifact with other inputs is installed or on the hub, it also shows which
+/// inputs differ. `-v` shows all inputs. Nothing is changed.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder why nats

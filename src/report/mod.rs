@@ -1,9 +1,9 @@
 //! Turns events into output for a person or a program: a terminal, plain lines, JSON or GitHub
 //! Actions.
 //!
-//! One thread owns the output and reads the events of the run. Data (JSON lines) goes to stdout, and
-//! everything else to stderr. The report depends only on [`larder_engine::events::Event`], not on
-//! the plan or the steps, and it decides nothing; it returns the totals of what it has shown.
+//! One thread owns the output and reads the events of the run. Data (JSON lines) goes to stdout,
+//! and everything else to stderr. The report depends only on [`larder_engine::events::Event`], not
+//! on the plan or the steps, and it decides nothing; it returns the totals of what it has shown.
 //!
 //! `reporter` is that thread. It passes the events to one of the `views`, which `mode` selects.
 //! `text` renders the lines that the views show.

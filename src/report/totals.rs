@@ -50,8 +50,8 @@ impl Totals {
         self.ok &= did.outcome != Outcome::Failed;
     }
 
-    /// Adds the result and the time from the run's summary. The counts remain those of the steps that
-    /// were shown.
+    /// Adds the result and the time from the run's summary. The counts remain those of the steps
+    /// that were shown.
     pub(super) fn finish(&mut self, summary: &Summary) {
         self.ok &= summary.ok;
         self.seconds = summary.seconds;

@@ -74,8 +74,8 @@ impl Paint {
             ColorChoice::Auto if set("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
             ColorChoice::Auto => is_tty && set("TERM").is_none_or(|term| term != "dumb"),
         };
-        // On Linux the locale variables decide. Terminals on macOS and Windows support UTF-8 without
-        // them.
+        // On Linux the locale variables decide. Terminals on macOS and Windows support UTF-8
+        // without them.
         let locale = set("LC_ALL")
             .or_else(|| set("LC_CTYPE"))
             .or_else(|| set("LANG"));

@@ -54,8 +54,8 @@ pub struct Redactor {
 }
 
 impl Redactor {
-    /// Collects the values of the variables whose names mark them as secret (`*_TOKEN`, `*PASSWORD`,
-    /// …).
+    /// Collects the values of the variables whose names mark them as secret (`*_TOKEN`,
+    /// `*PASSWORD`, …).
     pub fn new(environment: &Environment) -> Self {
         let secret_name = |name: &str| {
             let name = name.to_ascii_uppercase();

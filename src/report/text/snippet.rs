@@ -133,7 +133,8 @@ mod tests {
         }
     }
 
-    /// Texts with difficult line and character boundaries, and with sequences that control a terminal.
+    /// Texts with difficult line and character boundaries, and with sequences that control a
+    /// terminal.
     fn hostile() -> impl Strategy<Value = String> {
         let pieces = [
             "a",

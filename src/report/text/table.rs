@@ -1,5 +1,5 @@
-//! Tables for `status`, `list` and similar commands. Columns are aligned; on a terminal they are cut
-//! to its width.
+//! Tables for `status`, `list` and similar commands. Columns are aligned; on a terminal they are
+//! cut to its width.
 
 use super::paint::{Paint, Tone, pad, pad_left};
 use super::redact::Redactor;
@@ -69,8 +69,8 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// Renders the table; each line ends with a newline. `width` is that of the terminal; `None` does
-    /// not cut.
+    /// Renders the table; each line ends with a newline. `width` is that of the terminal; `None`
+    /// does not cut.
     pub fn render(&self, width: Option<usize>, paint: Paint) -> String {
         let widths = self.widths(width);
         let line = |cells: &mut dyn Iterator<Item = (&str, Tone)>| {

@@ -1,5 +1,5 @@
-//! JSON lines on stdout: one object for each finished step, then one summary. Warnings and failures are also shown as plain
-//! lines on stderr, for people who read the output.
+//! JSON lines on stdout: one object for each finished step, then one summary. Warnings and failures
+//! are also shown as plain lines on stderr, for people who read the output.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -55,12 +55,14 @@ pub struct FinishedLine {
     /// The file with the build's output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
-    /// True with `--dry-run`: nothing was done, and the outcome is the one that the step would have.
+    /// True with `--dry-run`: nothing was done, and the outcome is the one that the step would
+    /// have.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
 }
 
-/// A step that ended and belongs to no single subsystem: a bundle, a project release, a task or a line of `ci:`.
+/// A step that ended and belongs to no single subsystem: a bundle, a project release, a task or a
+/// line of `ci:`.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct DidLine {
     /// Always `finished`.
@@ -205,7 +207,8 @@ impl SummaryLine {
     }
 }
 
-/// The summary line of a command that failed before its first step, so that the last line is always a summary.
+/// The summary line of a command that failed before its first step, so that the last line is always
+/// a summary.
 pub fn failure_line(error: &Error, redactor: &Redactor) -> String {
     summary_line(false, &BTreeMap::new(), 0.0, Some(error), redactor)
 }
@@ -215,8 +218,8 @@ pub(in crate::report) fn did_line(did: &Did, redactor: &Redactor) -> String {
     to_line(&DidLine::new(did, redactor))
 }
 
-/// The summary line of a command that runs others: the counts of all their steps, and the error that ended it outside of
-/// them.
+/// The summary line of a command that runs others: the counts of all their steps, and the error
+/// that ended it outside of them.
 pub fn summary_line(
     ok: bool,
     counts: &BTreeMap<Outcome, usize>,

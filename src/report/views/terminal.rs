@@ -1,4 +1,5 @@
-//! The terminal: one permanent line for each finished step, and below them the rows of running steps.
+//! The terminal: one permanent line for each finished step, and below them the rows of running
+//! steps.
 
 use std::io::Write as _;
 use std::time::Duration;

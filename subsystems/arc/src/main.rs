@@ -1,7 +1,8 @@
 //! `arc`: packs, lists, verifies and unpacks plain tar archives that carry their own checksums.
 //!
-//! An archive is an ordinary ustar file; its last member, `SHA256SUMS`, lists the digest of every file before it in the
-//! form that `sha256sum -c` reads. So other tools can read and check what arc wrote.
+//! An archive is an ordinary ustar file; its last member, `SHA256SUMS`, lists the digest of every
+//! file before it in the form that `sha256sum -c` reads. So other tools can read and check what arc
+//! wrote.
 
 mod archive;
 mod error;

@@ -1,4 +1,5 @@
-//! Tests of the program from outside. GNU tar and sha256sum check its archives if they are installed.
+//! Tests of the program from outside. GNU tar and sha256sum check its archives if they are
+//! installed.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! `sync`: mirrors a folder into another. With `--archive` it packs and verifies the mirror with `arc`.
+//! `sync`: mirrors a folder into another. With `--archive` it packs and verifies the mirror with
+//! `arc`.
 
 mod arc;
 mod error;

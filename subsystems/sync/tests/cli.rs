@@ -1,4 +1,5 @@
-//! Tests of the program from outside. A fake arc records how it is called; larder's own tests run the real one.
+//! Tests of the program from outside. A fake arc records how it is called; larder's own tests run
+//! the real one.
 #![cfg(unix)]
 
 use std::fs;

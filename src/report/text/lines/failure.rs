@@ -21,7 +21,8 @@ const LOG_TAIL: usize = 20;
 const LOG_WINDOW: u64 = 64 * 1024;
 
 impl Style {
-    /// Every failure in full, and a last line that names the failed targets. Empty if nothing failed.
+    /// Every failure in full, and a last line that names the failed targets. Empty if nothing
+    /// failed.
     pub fn failures(&self, totals: &Totals) -> Vec<String> {
         let interrupted = |f: &&Finished| {
             f.error

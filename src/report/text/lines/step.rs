@@ -118,7 +118,8 @@ impl Style {
         if finished.outcome != Outcome::UpToDate {
             let _ = write!(details, " in {}", human::seconds(finished.seconds));
         }
-        // The place comes last of the short facts, because its end matters least if the line is cut.
+        // The place comes last of the short facts, because its end matters least if the line is
+        // cut.
         if let Some(place) = self.place(finished) {
             let preposition = match finished.outcome {
                 Outcome::Packaged | Outcome::Released | Outcome::Collected | Outcome::Locked => {
