@@ -123,7 +123,7 @@ fn only_one_file_reads_the_environment() {
 }
 
 #[test]
-fn nothing_is_global() {
+fn no_static_holds_state() {
     let mut found = Vec::new();
     for (path, lines) in ["crates", "src"].into_iter().flat_map(sources) {
         for (number, line) in lines {
@@ -166,7 +166,7 @@ fn linked(package: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn crates_are_built_from_what_they_may() {
+fn crates_link_only_what_they_are_allowed_to() {
     let network = ["tokio", "reqwest", "rustls", "hyper"];
     let terminal = ["clap", "console", "indicatif", "annotate-snippets"];
     for (package, without) in [
@@ -190,7 +190,7 @@ const LONGEST: usize = 500;
 const FULLEST: usize = 15;
 
 #[test]
-fn files_and_folders_can_be_taken_in_at_a_glance() {
+fn files_and_folders_stay_within_their_size_limits() {
     fn walk(folder: &Path, faults: &mut Vec<String>) {
         let mut files = 0;
         for entry in std::fs::read_dir(folder).expect("a folder") {

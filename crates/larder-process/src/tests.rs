@@ -54,7 +54,7 @@ fn wait_for(path: &Utf8PathBuf) {
 }
 
 #[test]
-fn a_child_sees_what_is_declared_and_nothing_else() {
+fn a_child_sees_only_the_declared_environment() {
     let folder = Folder::new();
     let mut variables = variables();
     variables.set("DECLARED", "yes");
@@ -77,7 +77,7 @@ fn a_child_sees_what_is_declared_and_nothing_else() {
 }
 
 #[test]
-fn both_streams_keep_their_order() {
+fn lines_of_both_streams_keep_their_order() {
     let said = shell("echo 1; echo 2 >&2; echo 3")
         .capture_merged(&Cancel::new())
         .unwrap();
@@ -86,7 +86,7 @@ fn both_streams_keep_their_order() {
 }
 
 #[test]
-fn a_timeout_ends_the_group() {
+fn a_timeout_ends_the_whole_process_group() {
     let folder = Folder::new();
     let started = Instant::now();
     let ended = shell(&format!("{BEATS} wait"))
@@ -100,7 +100,7 @@ fn a_timeout_ends_the_group() {
 }
 
 #[test]
-fn cancelling_ends_the_group_even_where_it_ignores_the_signal() {
+fn cancelling_ends_a_process_group_that_ignores_the_signal() {
     let folder = Folder::new();
     let cancel = Cancel::new();
     let error = std::thread::scope(|scope| {
@@ -125,7 +125,7 @@ fn cancelling_ends_the_group_even_where_it_ignores_the_signal() {
 }
 
 #[test]
-fn what_a_child_leaves_in_its_group_is_ended() {
+fn processes_left_behind_in_the_group_are_ended() {
     let folder = Folder::new();
     let said = shell(&format!(
         "{BEATS} until test -s beat; do :; done; echo done"
@@ -157,7 +157,7 @@ fn an_orphan_that_keeps_a_stream_open_does_not_hold_up_the_run() {
 }
 
 #[test]
-fn what_is_kept_is_bounded() {
+fn the_kept_output_is_bounded() {
     let said = shell("head -c 20000000 /dev/zero; echo small >&2")
         .capture(&Cancel::new())
         .unwrap();
@@ -167,7 +167,7 @@ fn what_is_kept_is_bounded() {
 }
 
 #[test]
-fn a_program_that_is_not_there_is_an_answer() {
+fn a_missing_program_is_reported_as_not_found() {
     let said = Command::new("no-such-program-here", variables())
         .capture(&Cancel::new())
         .unwrap();
@@ -187,7 +187,7 @@ fn a_program_that_is_not_there_is_an_answer() {
 }
 
 #[test]
-fn a_plain_name_is_looked_for_on_the_path_of_the_child() {
+fn a_program_name_is_searched_on_the_childs_path() {
     let folder = Folder::new();
     let tool = folder.file("larder-test-tool");
     fs::write_atomic(&tool, b"#!/bin/sh\necho found\n").unwrap();
@@ -200,7 +200,7 @@ fn a_plain_name_is_looked_for_on_the_path_of_the_child() {
 }
 
 #[test]
-fn commands_and_notes_share_a_log() {
+fn commands_and_notes_are_written_to_one_log() {
     let folder = Folder::new();
     let log = Log::at(folder.file("log"));
     assert!(log.is_empty().unwrap());

@@ -2,7 +2,7 @@ use super::*;
 use crate::report::annotations;
 
 #[test]
-fn in_github_actions() {
+fn a_run_in_github_actions() {
     let (dir, log) = log_file();
     let sink = Sink::default();
     let summary: PathBuf = dir.path().join("summary.md");
@@ -83,7 +83,7 @@ fn in_github_actions() {
 }
 
 #[test]
-fn other_peoples_text_gives_no_commands_to_the_runner() {
+fn foreign_text_cannot_inject_workflow_commands() {
     let sink = Sink::default();
     let plain = Plain::new(sink.clone(), style(UNICODE, false), Verbosity::Normal);
     let mut view = GitHubActions::new(plain, Verbosity::Normal, None, "seed");
@@ -112,7 +112,7 @@ fn other_peoples_text_gives_no_commands_to_the_runner() {
 }
 
 #[test]
-fn problems_in_files_become_annotations_at_their_place() {
+fn file_problems_become_annotations_with_line_and_column() {
     let problem = larder_core::error::Problem {
         file: "a,b/recipe.yml".into(),
         text: "binaries:\n  - x\nbad: 1\n".into(),

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn as_json() {
+fn a_run_as_json_lines() {
     let (_dir, log) = log_file();
     let (out, messages) = (Sink::default(), Sink::default());
     let plain = Plain::new(

@@ -15,7 +15,7 @@ fn as_plain(verbosity: Verbosity) -> String {
 }
 
 #[test]
-fn as_plain_lines() {
+fn a_run_as_plain_lines() {
     let text = as_plain(Verbosity::Normal);
     assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
     insta::assert_snapshot!(text, @r"
@@ -62,7 +62,7 @@ fn as_plain_lines() {
 }
 
 #[test]
-fn quiet_tells_only_failures() {
+fn quiet_reports_only_failures() {
     let text = as_plain(Verbosity::Quiet);
     insta::assert_snapshot!(text.lines().next().unwrap_or_default(), @"error: arc v1.2.3: cannot build arc");
     assert!(
@@ -76,7 +76,7 @@ fn quiet_tells_only_failures() {
 }
 
 #[test]
-fn a_long_build_gives_signs_of_life() {
+fn a_long_build_prints_progress_regularly() {
     let sink = Sink::default();
     let mut view = Plain::new(
         sink.clone(),
@@ -101,7 +101,7 @@ fn a_long_build_gives_signs_of_life() {
 }
 
 #[test]
-fn a_dry_run_says_what_would_be_done_and_that_nothing_was() {
+fn a_dry_run_reports_what_would_be_done_and_that_nothing_changed() {
     let mut built = finished("arc", Outcome::Built);
     built.dry_run = true;
     built.reason = Some("would be built: not installed".into());

@@ -44,7 +44,7 @@ fn on_terminal(size: (usize, usize), paint: Paint, verbosity: Verbosity) -> Stri
 }
 
 #[test]
-fn on_a_terminal_80_columns_wide() {
+fn a_run_on_a_terminal_with_80_columns() {
     insta::assert_snapshot!(on_terminal((80, 24), UNICODE, Verbosity::Normal), @r"
     ~ ⠋ nats          downloading  ━━━─────────   12.0/45.6 MB  12.1 MB/s    2 s left
     ~ ⠋ telegraf      downloading        306 kB   345 kB/s
@@ -99,7 +99,7 @@ fn on_a_terminal_80_columns_wide() {
 }
 
 #[test]
-fn on_a_terminal_200_columns_wide_with_details() {
+fn a_verbose_run_on_a_terminal_with_200_columns() {
     insta::assert_snapshot!(on_terminal((200, 60), UNICODE, Verbosity::Verbose), @r"
     ✓ go v1.2.3                 up-to-date
     ✓ gh v1.2.3                 up-to-date
@@ -157,14 +157,14 @@ fn on_a_terminal_200_columns_wide_with_details() {
 }
 
 #[test]
-fn on_a_terminal_that_knows_only_ascii() {
+fn an_ascii_terminal_gets_only_ascii() {
     let text = on_terminal((80, 24), Paint::default(), Verbosity::Normal);
     assert!(text.is_ascii(), "{text}");
     assert!(text.contains("===="), "{text}");
 }
 
 #[test]
-fn a_narrow_terminal_is_no_reason_to_fall_over() {
+fn a_very_narrow_terminal_causes_no_panic() {
     for columns in 1..60 {
         let paper = Paper {
             size: (columns, 2),
@@ -179,7 +179,7 @@ fn a_narrow_terminal_is_no_reason_to_fall_over() {
 }
 
 #[test]
-fn many_rows_are_counted_instead_of_shown() {
+fn rows_that_do_not_fit_are_summarised_by_count() {
     let paper = Paper {
         size: (80, 24),
         sink: Sink::default(),
@@ -225,7 +225,7 @@ fn many_rows_are_counted_instead_of_shown() {
 }
 
 #[test]
-fn a_run_with_nothing_to_do_says_so_in_one_line() {
+fn a_run_with_nothing_to_do_prints_one_line() {
     let paper = Paper {
         size: (80, 24),
         sink: Sink::default(),

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn finishing_shows_all_that_was_sent_though_a_sender_lives_on() {
+fn finishing_shows_every_sent_event_while_a_sender_is_still_open() {
     let (events, receiver) = Events::channel();
     let reporter = Reporter::spawn(
         Mode::Plain(Paint::default()),
@@ -21,7 +21,7 @@ fn finishing_shows_all_that_was_sent_though_a_sender_lives_on() {
 }
 
 #[test]
-fn the_worst_failure_names_the_exit_code() {
+fn the_worst_failure_decides_the_exit_code() {
     let mut totals = Totals::default();
     assert_eq!(totals.worst(), None);
     totals.add(&Finished {

@@ -3,7 +3,7 @@
 use crate::env::{TestEnv, host};
 
 #[test]
-fn a_build_sees_the_declared_environment_and_a_clean_copy_only() {
+fn a_build_sees_only_the_declared_environment_and_a_clean_copy() {
     let mut env = TestEnv::new();
     env.versions(&[("tool", "v1.0.0")], "sources: [build]\n");
     env.recipe(

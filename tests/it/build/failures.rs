@@ -6,7 +6,7 @@ use super::{begun, noted, notes, reason};
 use crate::env::{TestEnv, host};
 
 #[test]
-fn an_output_that_is_not_right_is_not_installed() {
+fn a_wrong_build_output_is_not_installed() {
     let env = TestEnv::new();
     env.versions(&[("tool", "v1.0.0")], "sources: [build]\n");
     env.write("subsystems/tool/src/x", "");
@@ -81,7 +81,7 @@ fn an_output_that_is_not_right_is_not_installed() {
 }
 
 #[test]
-fn a_failure_stops_what_has_not_begun() {
+fn after_a_failure_no_further_build_starts() {
     let env = TestEnv::new();
     env.versions(
         &[("a", "1"), ("b", "1"), ("c", "1"), ("d", "1")],
@@ -129,7 +129,7 @@ fn a_failure_stops_what_has_not_begun() {
 }
 
 #[test]
-fn keeping_going_skips_only_what_needs_the_failed() {
+fn keep_going_skips_only_the_dependents_of_a_failure() {
     let env = TestEnv::new();
     env.versions(
         &[("gen", "1"), ("user", "1"), ("apart", "1"), ("along", "1")],
@@ -160,7 +160,7 @@ fn keeping_going_skips_only_what_needs_the_failed() {
 }
 
 #[test]
-fn a_failed_build_in_a_path_with_a_space_gets_a_hint() {
+fn a_failed_build_hints_at_a_space_in_the_project_path() {
     let env = TestEnv::new().another("with a space");
     env.recipe(
         "tool",

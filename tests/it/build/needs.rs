@@ -4,7 +4,7 @@ use super::{noted, notes};
 use crate::env::TestEnv;
 
 #[test]
-fn a_diamond_is_built_once_and_in_order() {
+fn diamond_dependencies_are_built_once_and_in_order() {
     let env = TestEnv::new();
     env.versions(
         &[("base", "1"), ("left", "1"), ("right", "1"), ("top", "1")],
@@ -30,7 +30,7 @@ fn a_diamond_is_built_once_and_in_order() {
 }
 
 #[test]
-fn what_only_a_build_needs_is_left_alone_without_one() {
+fn build_needs_are_not_ensured_when_nothing_is_built() {
     let env = TestEnv::new();
     env.versions(&[("gen", "1"), ("tool", "1")], "sources: [build]\n");
     noted(&env, "gen", "", "", "true");

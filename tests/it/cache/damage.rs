@@ -5,7 +5,7 @@ use crate::ensure::damage::{released, repaired};
 use crate::env::LARDER;
 
 #[test]
-fn a_cached_file_is_set_aside_and_made_again() {
+fn a_damaged_cached_file_is_set_aside_and_rebuilt() {
     let env = released("[build]");
     for file in files(&env, "files") {
         crate::env::flip_bit(&file);
@@ -31,7 +31,7 @@ fn a_cached_file_is_set_aside_and_made_again() {
 }
 
 #[test]
-fn a_check_of_the_cache_names_what_it_set_aside() {
+fn cache_verify_lists_the_damaged_files_it_set_aside() {
     let env = released("[build]");
     for file in files(&env, "files") {
         crate::env::flip_bit(&file);
@@ -47,7 +47,7 @@ fn a_check_of_the_cache_names_what_it_set_aside() {
 }
 
 #[test]
-fn an_entry_of_the_cache_that_is_damaged_or_of_the_future_counts_as_absent() {
+fn a_damaged_or_newer_format_cache_entry_counts_as_absent() {
     let env = released("[build]");
     let entry = files(&env, "index").remove(0);
     let text = std::fs::read_to_string(&entry).unwrap();
@@ -80,7 +80,7 @@ fn an_entry_of_the_cache_that_is_damaged_or_of_the_future_counts_as_absent() {
 }
 
 #[test]
-fn a_cache_that_can_not_be_written_costs_no_run() {
+fn a_read_only_cache_does_not_fail_a_run() {
     let env = released("[build]");
     let cache = env.cache();
     let mounted = env

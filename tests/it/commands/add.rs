@@ -62,7 +62,7 @@ echo x > tool_1.2.0_linux_amd64.deb; echo x > tool_1.2.0_Linux_x86_64.tar.gz.sbo
 "##;
 
 #[test]
-fn what_is_added_is_checked_locked_and_installed() {
+fn an_added_subsystem_is_checked_locked_and_installed() {
     let (env, github) = machine(Visibility::Public);
     release(&env, &github, "v1.2.0", GORELEASER);
     let out = env.larder(["add", "tool", "github:acme/tool"]).success();
@@ -126,7 +126,7 @@ fn what_is_added_is_checked_locked_and_installed() {
 }
 
 #[test]
-fn plain_files_of_a_tag_with_words_can_be_looked_at_first() {
+fn a_dry_run_of_add_shows_the_recipe_for_plain_files_and_a_prefixed_tag() {
     let (env, github) = machine(Visibility::Public);
     let lines = "for p in linux-amd64 linux-arm64 macos-amd64 macos-arm64 windows-amd64.exe; do
         printf '#!/bin/sh\\necho hi\\n' > tool-$p; done; echo x > tool-1.7.1.tar.gz; sha256sum tool-* > sha256sum.txt";
@@ -186,7 +186,7 @@ fn plain_files_of_a_tag_with_words_can_be_looked_at_first() {
 }
 
 #[test]
-fn what_is_in_the_archive_decides() {
+fn add_finds_the_binaries_inside_the_archive() {
     let (env, github) = machine(Visibility::Public);
     let (os, arch) = host()
         .split_once('-')
@@ -241,7 +241,7 @@ fn what_is_in_the_archive_decides() {
 }
 
 #[test]
-fn a_private_repository_takes_the_token() {
+fn add_reads_a_private_repository_with_a_token() {
     let (mut env, github) = machine(Visibility::Private);
     release(&env, &github, "v1.2.0", GORELEASER);
     let out = env.larder(["add", "tool", "github:acme/tool"]).exits(1);
@@ -252,7 +252,7 @@ fn a_private_repository_takes_the_token() {
 }
 
 #[test]
-fn whatever_fails_leaves_everything_as_it_was() {
+fn a_failed_add_leaves_every_file_unchanged() {
     let (env, github) = machine(Visibility::Public);
     release(&env, &github, "v1.2.0", GORELEASER);
     env.sh("git init -q . && git add --all && git commit -qm start");
@@ -322,7 +322,7 @@ fn whatever_fails_leaves_everything_as_it_was() {
 }
 
 #[test]
-fn from_one_url_the_others_are_found() {
+fn add_derives_the_urls_of_the_other_platforms_from_one_url() {
     let env = TestEnv::new();
     let [first, second] = if host().starts_with("linux-arm64") {
         ["arm64", "amd64"]

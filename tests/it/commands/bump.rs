@@ -48,7 +48,7 @@ fn bumped(out: &Output) -> Value {
 }
 
 #[test]
-fn the_newest_version_is_pinned_and_locked_and_no_other_byte_moves() {
+fn bump_pins_and_locks_the_newest_version_and_changes_no_other_byte() {
     let (env, server) = published(&[
         "v1.9.0",
         "v1.10.0",
@@ -145,7 +145,7 @@ fn the_newest_version_is_pinned_and_locked_and_no_other_byte_moves() {
 }
 
 #[test]
-fn a_version_that_the_publisher_lacks_is_not_pinned() {
+fn a_version_that_is_not_published_is_not_pinned() {
     let (env, _server) = published(&["v1.0.0"]);
     let text = format!(
         "platforms: [{}, darwin-arm64]\nversions: {{tool: v1.0.0}}",
@@ -198,7 +198,7 @@ fn a_version_that_the_publisher_lacks_is_not_pinned() {
 }
 
 #[test]
-fn mistakes_of_the_command_line_change_nothing() {
+fn a_wrong_bump_command_line_changes_nothing() {
     let (env, _server) = published(&["v1.0.0", "v2.0.0"]);
     let text = "versions:\n  tool: &v v1.0.0\n  twin: *v\n";
     project(&env, text);
@@ -225,7 +225,7 @@ fn mistakes_of_the_command_line_change_nothing() {
 }
 
 #[test]
-fn everything_is_asked_where_it_comes_from() {
+fn new_versions_are_looked_up_at_each_kind_of_upstream() {
     let (mut env, server) = published(&["v1.0.0", "v1.1.0"]);
     env.sh(
         "git init -q --bare ../lib.git && cd ../work && git tag rel_2_9_0 && git tag rel_2_10_0 && git tag rel_2_11_0_rc1 && \
@@ -344,7 +344,7 @@ fn everything_is_asked_where_it_comes_from() {
 
 /// The registries that are configured here.
 #[test]
-fn real_registries_announce_versions() {
+fn real_registries_list_versions() {
     let env = TestEnv::new().with_toolchain();
     env.write(
         "versions.yml",

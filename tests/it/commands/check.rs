@@ -3,7 +3,7 @@
 use super::status::two;
 
 #[test]
-fn check_counts_what_is_right() {
+fn check_counts_valid_subsystems_and_platforms() {
     let env = two();
     insta::assert_snapshot!(env.larder(["check"]).redacted(), @r"
     exit: 0

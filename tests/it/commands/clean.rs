@@ -4,7 +4,7 @@ use super::verify::two;
 use crate::env::{host, redact};
 
 #[test]
-fn clean_removes_what_can_be_had_again() {
+fn clean_removes_what_can_be_restored() {
     let env = two();
     env.write(
         "versions.yml",
@@ -48,7 +48,7 @@ fn clean_removes_what_can_be_had_again() {
 }
 
 #[test]
-fn clean_all_removes_what_lost_its_recipe() {
+fn clean_all_removes_the_binaries_of_a_deleted_recipe() {
     let env = two();
     env.larder(["ensure", "all"]).success();
     env.remove("subsystems/base/recipe.yml");

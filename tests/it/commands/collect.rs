@@ -60,7 +60,7 @@ fn sha256(env: &TestEnv, path: &str) -> String {
 const REPORT: &str = ".collection/metadata/collection-report.json";
 
 #[test]
-fn manifests_and_report_say_what_is_there() {
+fn manifests_and_report_list_what_was_collected() {
     let (env, server) = published(&["v1.0.0"]);
     let out = env.larder_json(["collect", "all"]).success();
     assert_eq!(out.finished("collect").len(), 6, "{}", out.stdout);
@@ -175,7 +175,7 @@ fn manifests_and_report_say_what_is_there() {
 }
 
 #[test]
-fn only_what_is_missing_is_asked_for() {
+fn missing_only_requests_only_what_is_missing() {
     let (env, server) = published(&["v1.0.0"]);
     env.larder(["collect", "all"]).success();
     env.drop_cache();
@@ -215,7 +215,7 @@ fn only_what_is_missing_is_asked_for() {
 }
 
 #[test]
-fn what_fails_is_in_the_report_and_spoils_nothing_else() {
+fn a_failure_is_reported_and_does_not_affect_the_other_platforms() {
     let (env, server) = published(&["v1.0.0"]);
     server.fault(
         "/v1.0.0/two-linux-arm64.tar.gz",

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use super::status::two;
 
 #[test]
-fn a_reader_that_had_enough_is_no_failure() {
+fn a_closed_output_pipe_is_not_a_failure() {
     let env = two();
     let mut child = env
         .command(["list", "--json"])
@@ -35,7 +35,7 @@ fn a_reader_that_had_enough_is_no_failure() {
 }
 
 #[test]
-fn a_word_that_is_no_command_may_be_a_subsystem_or_a_task() {
+fn an_unknown_command_that_names_a_subsystem_or_task_gets_a_hint() {
     let env = two();
     env.script_subsystem("hello", "v1");
     env.write(
@@ -72,7 +72,7 @@ fn a_word_that_is_no_command_may_be_a_subsystem_or_a_task() {
 }
 
 #[test]
-fn a_variable_that_is_set_to_nothing_is_unset() {
+fn an_empty_variable_counts_as_unset() {
     let mut env = two();
     for (name, _) in larder_core::variables::ALL
         .iter()
@@ -94,7 +94,7 @@ fn a_variable_that_is_set_to_nothing_is_unset() {
 }
 
 #[test]
-fn a_variable_with_a_wrong_value_is_named() {
+fn a_wrong_value_of_a_variable_is_reported_with_its_name() {
     let mut env = two();
     env.write(
         "versions.yml",
@@ -139,7 +139,7 @@ fn a_variable_with_a_wrong_value_is_named() {
 }
 
 #[test]
-fn places_that_are_no_project_are_told_apart() {
+fn folders_without_a_project_get_distinct_errors() {
     let env = two();
     let said = |args: &[&str]| env.larder(args).exits(2).stderr;
     assert!(said(&["-C", "nowhere", "status"]).starts_with("error: there is no folder nowhere\n"));
@@ -154,7 +154,7 @@ fn places_that_are_no_project_are_told_apart() {
 }
 
 #[test]
-fn a_file_in_the_place_of_a_folder_is_named() {
+fn a_file_where_a_folder_is_needed_is_reported() {
     let env = two();
     for file in ["subsystems/app/.bin", ".larder"] {
         env.remove(file);

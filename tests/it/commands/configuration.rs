@@ -25,7 +25,7 @@ fn github_tool(env: &TestEnv) {
 }
 
 #[test]
-fn a_mirror_stands_in_for_github_and_gets_no_token() {
+fn a_github_mirror_is_used_and_gets_no_token() {
     let mut env = TestEnv::new();
     let release = env
         .base()
@@ -84,7 +84,7 @@ fn a_mirror_stands_in_for_github_and_gets_no_token() {
 }
 
 #[test]
-fn plain_http_is_for_hosts_that_the_user_allows() {
+fn plain_http_is_used_only_for_hosts_that_the_user_allows() {
     let mut env = TestEnv::new();
     // Names of other machines are reached through the proxy only, so the test leaves this machine under no circumstances.
     let proxy = Script::start(|_, _| Reply::ok(SCRIPT));
@@ -124,7 +124,7 @@ fn plain_http_is_for_hosts_that_the_user_allows() {
 }
 
 #[test]
-fn mistakes_are_shown_at_their_place() {
+fn mistakes_in_the_user_configuration_are_shown_with_their_position() {
     let env = TestEnv::new();
     env.script_subsystem("tool", "v1.0.0");
     configure(
@@ -185,7 +185,7 @@ fn mistakes_are_shown_at_their_place() {
 }
 
 #[test]
-fn another_file_can_be_named() {
+fn larder_config_selects_another_file() {
     let mut env = TestEnv::new();
     env.script_subsystem("tool", "v1.0.0");
     configure(&env, "nonsense\n");
@@ -210,7 +210,7 @@ fn another_file_can_be_named() {
 
 /// What is up to date is so without it: not even a broken one is looked at.
 #[test]
-fn it_is_not_read_before_it_is_needed() {
+fn the_user_configuration_is_not_read_before_it_is_needed() {
     let env = TestEnv::new();
     env.script_subsystem("tool", "v1.0.0");
     env.larder(["ensure", "all"]).success();

@@ -16,7 +16,7 @@ fn says(env: &TestEnv, path: &str) -> String {
 }
 
 #[test]
-fn a_project_s_subsystem_at_any_version() {
+fn install_takes_any_version_of_a_subsystem_of_the_project() {
     let env = project();
     let out = env.larder(["install", "tool"]).success();
     assert_eq!(
@@ -60,7 +60,7 @@ fn a_project_s_subsystem_at_any_version() {
 }
 
 #[test]
-fn a_dry_run_prints_the_chain_and_the_choice() {
+fn a_dry_run_of_install_prints_every_source_and_the_chosen_one() {
     let env = project();
     env.sh("mkdir ../files && printf '#!/bin/sh\\necho published\\n' > ../files/tool");
     let server = FileServer::start(&env.base().join("files"));
@@ -104,7 +104,7 @@ fn a_dry_run_prints_the_chain_and_the_choice() {
 }
 
 #[test]
-fn without_a_project_from_a_hub() {
+fn install_from_a_hub_needs_no_project() {
     let team = project();
     for version in ["v1.10.0", "v1.9.0"] {
         team.edit(

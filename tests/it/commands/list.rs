@@ -3,7 +3,7 @@
 use super::status::two;
 
 #[test]
-fn list_tells_what_there_is() {
+fn list_shows_subsystems_versions_and_platforms() {
     let env = two();
     insta::assert_snapshot!(env.larder(["list"]).redacted(), @r"
     exit: 0
@@ -41,7 +41,7 @@ fn list_tells_what_there_is() {
 }
 
 #[test]
-fn graph_draws_needs() {
+fn graph_shows_needs() {
     let env = two();
     env.script_subsystem("tool", "v3");
     env.edit(

@@ -28,7 +28,7 @@ pub(super) fn checkout(env: &TestEnv) -> TestEnv {
 }
 
 #[test]
-fn plan_tells_what_would_be_done() {
+fn plan_shows_what_would_be_done() {
     let env = three();
     insta::assert_snapshot!(env.larder(["plan", "app"]).redacted(), @r"
     exit: 0
@@ -75,7 +75,7 @@ fn plan_tells_what_would_be_done() {
 }
 
 #[test]
-fn plan_sees_the_hub_and_what_is_there() {
+fn plan_takes_the_hub_and_installed_binaries_into_account() {
     let env = three();
     env.larder(["ensure", "all"]).success();
     let out = env.larder(["plan"]).success();
@@ -121,7 +121,7 @@ fn plan_sees_the_hub_and_what_is_there() {
 }
 
 #[test]
-fn plan_of_what_nobody_has() {
+fn plan_reports_what_no_source_has() {
     let env = three();
     env.write(
         "versions.yml",

@@ -3,7 +3,7 @@
 use super::verify::two;
 
 #[test]
-fn rollback_goes_back_and_forth() {
+fn rollback_switches_between_the_two_last_versions() {
     let env = two();
     env.larder(["ensure", "app"]).success();
     let out = env.larder(["rollback", "app"]).exits(1);

@@ -20,7 +20,7 @@ pub(super) fn everything(env: &TestEnv) -> String {
 }
 
 #[test]
-fn status_tells_what_is_wanted_and_what_is_there() {
+fn status_shows_wanted_and_installed_versions() {
     let env = two();
     insta::assert_snapshot!(env.larder(["status"]).redacted(), @r"
     exit: 0
@@ -55,7 +55,7 @@ fn status_tells_what_is_wanted_and_what_is_there() {
 }
 
 #[test]
-fn status_sees_damage_and_changes_nothing() {
+fn status_reports_damage_and_changes_nothing() {
     let env = two();
     env.larder(["ensure", "all", "--source", "build"]).success();
     env.flip_bit("subsystems/app/.bin/app");
@@ -81,7 +81,7 @@ fn status_sees_damage_and_changes_nothing() {
 }
 
 #[test]
-fn status_as_a_document() {
+fn status_prints_one_json_document() {
     let env = two();
     env.larder(["ensure", "base", "--source", "build"])
         .success();
@@ -117,7 +117,7 @@ fn status_as_a_document() {
 }
 
 #[test]
-fn status_of_other_platforms() {
+fn status_covers_other_platforms() {
     let env = two();
     env.write(
         "versions.yml",
@@ -156,7 +156,7 @@ fn status_of_other_platforms() {
 }
 
 #[test]
-fn status_goes_on_where_one_cannot_be_told() {
+fn status_continues_after_a_subsystem_that_cannot_be_checked() {
     let env = two();
     env.sh("mkfifo subsystems/app/src/pipe");
     let out = env.larder(["status"]).exits(1);

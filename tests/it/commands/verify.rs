@@ -39,7 +39,7 @@ fn verify_checks_what_is_installed() {
 }
 
 #[test]
-fn verify_believes_no_record() {
+fn verify_reads_every_file_despite_matching_metadata() {
     let env = two();
     env.larder(["ensure", "all"]).success();
     // The same size and times as recorded: only reading tells.

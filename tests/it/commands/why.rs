@@ -112,7 +112,7 @@ fn why_compares_with_the_hubs_asset_of_other_inputs() {
 }
 
 #[test]
-fn why_tells_of_an_answer_that_stops_the_search() {
+fn why_shows_the_answer_that_stops_the_search() {
     let env = three();
     env.larder(["ensure", "all"]).success();
     let other = checkout(&env);
@@ -157,7 +157,7 @@ fn why_tells_of_an_answer_that_stops_the_search() {
 }
 
 #[test]
-fn why_explains_one() {
+fn why_accepts_exactly_one_subsystem() {
     let env = three();
     for (args, message) in [
         (vec!["why", "all"], "`why` explains one subsystem"),

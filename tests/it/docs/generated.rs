@@ -40,7 +40,7 @@ fn no_others(folder: &str, wanted: &BTreeSet<String>) {
 }
 
 #[test]
-fn generated_schemas() {
+fn generated_schemas_are_current() {
     let name = |known: &SchemaInfo| format!("{}.schema.json", known.name);
     for known in larder::cli::schemas::ALL {
         current(
@@ -55,7 +55,7 @@ fn generated_schemas() {
 }
 
 #[test]
-fn generated_reference() {
+fn generated_reference_is_current() {
     current(
         "docs/reference.md",
         &larder::cli::reference::markdown(&larder::cli::command()),
@@ -63,7 +63,7 @@ fn generated_reference() {
 }
 
 #[test]
-fn generated_man_pages() {
+fn generated_man_pages_are_current() {
     let pages = larder::cli::reference::man_pages(&larder::cli::command()).expect("man pages");
     no_others("man", &pages.iter().map(|(name, _)| name.clone()).collect());
     for (name, page) in pages {

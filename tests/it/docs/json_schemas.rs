@@ -216,7 +216,7 @@ fn added() -> Value {
 }
 
 #[test]
-fn documents_are_what_their_schemas_describe() {
+fn json_output_matches_its_schemas() {
     let printed = everything();
     let log = std::env::var_os("LARDER_DOCUMENTS_LOG");
     for (n, (name, value)) in printed.iter().enumerate() {
@@ -243,7 +243,7 @@ fn documents_are_what_their_schemas_describe() {
 }
 
 #[test]
-fn schemas_are_printed_by_name() {
+fn larder_schema_prints_each_schema() {
     let env = TestEnv::new();
     let listed = env.larder(["schema"]).success().stdout;
     for name in ["versions", "recipe", "status", "plan-matrix"] {

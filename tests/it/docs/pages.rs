@@ -85,17 +85,17 @@ fn shell(env: &TestEnv, block: &str, place: &str) {
 }
 
 #[test]
-fn the_readme_s_tour_works() {
+fn the_readme_commands_work() {
     assert!(run("README.md") >= 4);
 }
 
 #[test]
-fn the_guide_s_commands_work() {
+fn the_guide_commands_work() {
     assert!(run("docs/guide.md") >= 10);
 }
 
 #[test]
-fn links_lead_somewhere() {
+fn every_link_in_the_docs_resolves() {
     let mut broken = Vec::new();
     let repo = camino::Utf8Path::new(REPO);
     let mut documents: Vec<_> = [
@@ -140,7 +140,7 @@ fn files_below(folder: &camino::Utf8Path, extension: &str, files: &mut Vec<camin
 /// Names with a crate (`larder-core: NAME`) are unit tests of that crate, wherever in it they are; the others are tests
 /// of this binary, as it lists them.
 #[test]
-fn reliability_names_tests_that_are_there() {
+fn every_test_cited_in_the_reliability_page_exists() {
     let repo = camino::Utf8Path::new(REPO);
     let text = std::fs::read_to_string(repo.join("docs/reliability.md")).expect("the page");
     let mut missing = Vec::new();

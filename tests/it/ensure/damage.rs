@@ -35,7 +35,7 @@ pub fn repaired(env: &TestEnv, outcome: &str) -> Output {
 }
 
 #[test]
-fn an_installed_binary_is_repaired_and_that_is_said() {
+fn a_damaged_installed_binary_is_repaired_and_reported() {
     let env = released("[build]");
     env.flip_bit("subsystems/tool/.bin/tool");
     let output = repaired(&env, "restored");
@@ -77,7 +77,7 @@ fn an_installed_binary_is_repaired_and_that_is_said() {
 }
 
 #[test]
-fn any_bit_of_a_stamp() {
+fn a_flipped_bit_anywhere_in_a_stamp_is_repaired() {
     let env = released("[build]");
     let stamp = env
         .path("subsystems/tool/.bin/.version")
@@ -122,7 +122,7 @@ fn any_bit_of_a_stamp() {
 }
 
 #[test]
-fn the_state_snapshot_is_only_a_memory() {
+fn a_damaged_state_file_changes_no_outcome() {
     let env = released("[build]");
     let state = std::fs::read(env.path(".larder/state")).unwrap();
     for at in (0..state.len()).step_by(53) {

@@ -93,7 +93,7 @@ fn a_full_or_dying_disk_leaves_the_old_version_running() {
 }
 
 #[test]
-fn a_disk_that_fills_while_files_are_written() {
+fn a_disk_that_fills_up_during_writing_leaves_nothing_half_written() {
     let env = TestEnv::new();
     env.script_subsystem("tool", "v1.0.0");
     env.write(
@@ -128,7 +128,7 @@ fn a_disk_that_fills_while_files_are_written() {
 }
 
 #[test]
-fn a_read_only_project_is_still_read() {
+fn an_up_to_date_read_only_project_needs_no_write() {
     let env = released("[build]");
     let mounted = env
         .program("unshare")
@@ -178,7 +178,7 @@ fn a_read_only_project_is_still_read() {
 }
 
 #[test]
-fn a_project_of_someone_else_says_whose_mode_is_in_the_way() {
+fn an_unwritable_project_of_another_user_is_reported_with_owner_and_mode() {
     let env = released("[build]");
     let as_nobody = |args: &str| {
         let mut command = env.program("setpriv");

@@ -399,7 +399,7 @@ fn tree(env: &TestEnv) -> String {
 }
 
 #[test]
-fn a_dry_run_and_the_run_agree_in_every_situation() {
+fn a_dry_run_predicts_the_run_in_every_situation() {
     let (_made, hub) = hub_folder();
     let situations = situations();
     assert!(situations.len() > 100, "{}", situations.len());

@@ -61,7 +61,7 @@ fn inputs(env: &TestEnv, name: &str) -> String {
 }
 
 #[test]
-fn what_is_not_in_the_key_changes_nothing() {
+fn edits_outside_the_key_cause_no_rebuild() {
     let env = project();
     env.larder(["ensure", "all"]).success();
     let key = inputs(&env, "tool");
@@ -149,7 +149,7 @@ fn what_is_not_in_the_key_changes_nothing() {
 }
 
 #[test]
-fn what_is_in_the_key_is_a_miss_and_is_said() {
+fn edits_inside_the_key_cause_a_rebuild_and_are_named() {
     let env = project();
     env.larder(["ensure", "all"]).success();
     let original = env.read("subsystems/tool/recipe.yml");
@@ -260,7 +260,7 @@ fn the_key_is_the_same_on_another_machine() {
 }
 
 #[test]
-fn a_bump_rebuilds_what_changed_and_what_is_built_with_it() {
+fn a_bump_rebuilds_the_subsystem_and_what_is_built_with_it() {
     let env = project();
     env.larder(["ensure", "all"]).success();
     let friend = env.read("subsystems/friend/.bin/.version");

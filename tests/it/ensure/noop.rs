@@ -66,7 +66,7 @@ fn is_noop(env: &TestEnv, args: &[&str]) {
 }
 
 #[test]
-fn a_second_run_only_looks() {
+fn a_second_run_only_reads_file_metadata() {
     let env = TestEnv::new();
     two(&env);
     env.larder(["ensure", "all"]).success();
@@ -90,7 +90,7 @@ fn a_second_run_only_looks() {
 }
 
 #[test]
-fn a_second_run_for_every_platform_only_looks() {
+fn a_second_run_for_every_platform_only_reads_file_metadata() {
     let env = TestEnv::new();
     two(&env);
     let other = if host() == "linux-arm64" {
@@ -120,7 +120,7 @@ fn a_second_run_for_every_platform_only_looks() {
 }
 
 #[test]
-fn a_touched_source_is_read_and_is_up_to_date() {
+fn a_touched_but_unchanged_source_is_up_to_date() {
     let env = TestEnv::new();
     two(&env);
     env.larder(["ensure", "all"]).success();
@@ -156,7 +156,7 @@ fn touch(path: &Utf8Path, time: &str) {
 }
 
 #[test]
-fn no_trick_with_clocks_makes_a_change_look_fresh() {
+fn manipulated_file_times_hide_no_source_change() {
     let env = TestEnv::new();
     two(&env);
     let source = env.path("subsystems/one/src/one.sh");
@@ -193,7 +193,7 @@ fn no_trick_with_clocks_makes_a_change_look_fresh() {
 }
 
 #[test]
-fn no_trick_with_clocks_hides_damage() {
+fn manipulated_file_times_hide_no_damage() {
     let env = TestEnv::new();
     two(&env);
     let binary = || {
@@ -225,7 +225,7 @@ fn no_trick_with_clocks_hides_damage() {
 }
 
 #[test]
-fn what_changes_while_a_build_runs_is_seen_by_the_next_run() {
+fn a_change_during_a_build_is_noticed_by_the_next_run() {
     let env = TestEnv::new();
     let slow = "      - \"touch BASE/started; sleep 0.5\"\n";
     env.versions(&[("tool", "v1.0.0")], "sources: [build]\n");

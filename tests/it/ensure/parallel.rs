@@ -63,7 +63,7 @@ pub fn signal(child: &Child, name: &str) {
 }
 
 #[test]
-fn one_project_many_larders_one_build() {
+fn concurrent_runs_in_one_project_build_once() {
     for args in [
         &["ensure", "all"][..],
         &["ensure", "all", "--source", "build"],
@@ -78,7 +78,7 @@ fn one_project_many_larders_one_build() {
 }
 
 #[test]
-fn many_projects_one_cache_one_build() {
+fn projects_that_share_a_cache_build_once() {
     let first = TestEnv::new();
     let counter = first.base().join("builds");
     let mut machines: Vec<TestEnv> = (0..16).map(|i| first.another(&format!("m{i}"))).collect();
@@ -109,7 +109,7 @@ fn many_projects_one_cache_one_build() {
 }
 
 #[test]
-fn many_larders_package_and_release_one_thing() {
+fn concurrent_package_and_release_runs_agree() {
     let env = TestEnv::new();
     counted(&env, env.base().join("builds").as_str(), "0");
     env.larder(["ensure", "all"]).success();
@@ -143,7 +143,7 @@ fn many_larders_package_and_release_one_thing() {
 }
 
 #[test]
-fn where_there_are_no_locks_all_succeed_all_the_same() {
+fn without_file_locks_concurrent_runs_still_succeed() {
     let env = TestEnv::new();
     let counter = env.base().join("builds");
     counted(&env, counter.as_str(), "0.1");
@@ -183,7 +183,7 @@ fn where_there_are_no_locks_all_succeed_all_the_same() {
 }
 
 #[test]
-fn when_the_holder_is_killed_the_others_go_on() {
+fn when_the_lock_holder_is_killed_the_waiting_runs_continue() {
     let env = TestEnv::new();
     let counter = env.base().join("builds");
     counted(&env, counter.as_str(), "1");
@@ -199,7 +199,7 @@ fn when_the_holder_is_killed_the_others_go_on() {
 }
 
 #[test]
-fn a_deleted_larder_folder_does_not_let_two_in() {
+fn deleting_the_lock_folder_does_not_allow_two_builds_at_once() {
     let env = TestEnv::new();
     let counter = env.base().join("builds");
     counted(&env, counter.as_str(), "0.5");

@@ -110,7 +110,7 @@ fn run(case: &Case) {
 }
 
 #[test]
-fn each_class_decides_what_is_asked_next() {
+fn each_class_of_answer_decides_which_source_is_asked_next() {
     let (no, sha, wrong) = (Pin::Nothing, Pin::Recipe, Pin::WrongRecipe);
     let cases = [
         Case {
@@ -335,7 +335,7 @@ fn a_proxy_that_asks_for_a_login_is_unavailable() {
 }
 
 #[test]
-fn a_private_original_is_found_with_a_token() {
+fn a_private_original_is_downloaded_with_a_token() {
     let github = FakeGitHub::start();
     github.repo("acme/private", Visibility::Private);
     let sums = format!("{}  tool\n", Digest::of(BYTES.as_bytes()));
@@ -364,7 +364,7 @@ fn a_private_original_is_found_with_a_token() {
 }
 
 #[test]
-fn what_a_proxy_kept_is_asked_for_afresh() {
+fn a_stale_copy_from_a_proxy_is_requested_again_past_the_cache() {
     // A release folder, and before it a proxy that answers from what it kept: the asset that was replaced since.
     let mut env = TestEnv::new();
     env.versions(
@@ -433,7 +433,7 @@ fn published(checksums: &str) -> (TestEnv, Script) {
 }
 
 #[test]
-fn a_checksums_file_that_does_not_cover_the_asset_is_an_error_and_no_miss() {
+fn a_checksums_file_without_the_asset_is_an_error_and_not_absent() {
     for (file, why) in [
         ("SUMS", "does not mention tool"),
         ("NOSUMS", "its checksums file"),
@@ -456,7 +456,7 @@ fn a_checksums_file_that_does_not_cover_the_asset_is_an_error_and_no_miss() {
 }
 
 #[test]
-fn trust_on_first_use_is_said_once() {
+fn trust_on_first_use_is_warned_about_once() {
     let (env, _server) = published("");
     let out = env.larder(["ensure", "tool"]).success();
     assert!(

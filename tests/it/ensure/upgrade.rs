@@ -25,7 +25,7 @@ fn set(bin: &Utf8Path) -> Option<(String, String)> {
 }
 
 #[test]
-fn an_upgrade_never_shows_a_mixture_nor_a_gap() {
+fn an_upgrade_is_atomic_for_readers() {
     let env = TestEnv::new();
     env.script_subsystem("tool", VERSIONS[0]);
     let want = |version: &str| env.versions(&[("tool", version)], "sources: [build]\n");

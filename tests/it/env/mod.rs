@@ -364,7 +364,7 @@ pub fn host() -> String {
 }
 
 #[test]
-fn commands_see_nothing_of_the_machine() {
+fn commands_inherit_nothing_from_the_machine() {
     let mut env = TestEnv::new();
     env.set("EXTRA", "1");
     let seen = env.sh("env");
@@ -382,7 +382,7 @@ fn commands_see_nothing_of_the_machine() {
 }
 
 #[test]
-fn machines_are_apart() {
+fn test_machines_are_isolated_from_each_other() {
     let one = TestEnv::new();
     let two = one.another("second");
     one.write("a/b.txt", "text");

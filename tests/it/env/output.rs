@@ -167,7 +167,7 @@ pub fn redact(text: &str, base: &Utf8Path) -> String {
 }
 
 #[test]
-fn redaction_leaves_nothing_of_the_machine() {
+fn redaction_removes_everything_machine_specific() {
     let env = TestEnv::new();
     let sha = "0".repeat(64);
     let text = format!(

@@ -39,7 +39,7 @@ impl Syscall {
 }
 
 #[test]
-fn traced_calls_are_parsed() {
+fn strace_output_is_parsed() {
     let log = "12 openat(AT_FDCWD, \"/a b\", O_RDONLY) = 3\n12 +++ exited with 0 +++\n13  socket(AF_INET, SOCK_STREAM, 0) = -1 EPERM (x)\n13 <... read resumed>) = 1\n";
     let calls = Syscall::parse(log);
     assert_eq!(calls.len(), 2, "{calls:?}");

@@ -32,7 +32,7 @@ const SIX: [&str; 6] = [
 ];
 
 #[test]
-fn minimal() {
+fn the_minimal_example_works() {
     let env = example("minimal");
     assert_eq!(
         env.larder_json(["ensure", "all"]).success().outcomes(),
@@ -61,7 +61,7 @@ fn minimal() {
 }
 
 #[test]
-fn needs_and_tools() {
+fn the_needs_and_tools_example_works() {
     let env = example("needs-and-tools");
     let first = env.larder_json(["ensure", "report"]).success();
     assert_eq!(
@@ -93,7 +93,7 @@ fn needs_and_tools() {
 }
 
 #[test]
-fn git_source() {
+fn a_git_source_is_built_and_a_moved_tag_is_refused() {
     let env = example("git-source");
     let upstream = env.base().join("upstream");
     env.edit(
@@ -130,7 +130,7 @@ fn git_source() {
 }
 
 #[test]
-fn packaging() {
+fn the_packaging_example_works() {
     let env = example("packaging");
     env.larder(["ensure", "all", "--platform", "all"]).success();
     env.larder(["package", "all", "--platform", "all"])
@@ -174,7 +174,7 @@ fn packaging() {
 }
 
 #[test]
-fn packages_are_the_same_on_another_machine() {
+fn packages_are_identical_on_another_machine() {
     let pack = |env: &TestEnv, prelude: &str| {
         let mut command = env.program("sh");
         let larder = crate::env::LARDER;
@@ -194,7 +194,7 @@ fn packages_are_the_same_on_another_machine() {
 }
 
 #[test]
-fn tasks_and_ci() {
+fn the_tasks_and_ci_example_works() {
     let env = example("tasks-and-ci");
     env.larder(["run", "greet"]).success();
     assert_eq!(env.read("greeting.txt"), "hello v1.0.0\n");
@@ -211,7 +211,7 @@ fn tasks_and_ci() {
 }
 
 #[test]
-fn http_hub() {
+fn the_http_hub_example_works() {
     let env = example("http-hub");
     env.larder(["-C", "publisher", "ensure", "all"]).success();
     env.larder(["-C", "publisher", "release", "all"]).success();
@@ -244,7 +244,7 @@ fn http_hub() {
 
 /// Everything that is checked without touching the network: files, templates for every platform, names, needs.
 #[test]
-fn every_example_is_in_order() {
+fn every_example_passes_check() {
     for name in [
         "minimal",
         "needs-and-tools",
@@ -265,7 +265,7 @@ fn every_example_is_in_order() {
 /// The real thing: npm and pip fetch the packages of six platforms.
 #[test]
 #[ignore = "reaches the package registries; CI runs it"]
-fn registry_binaries_end_to_end() {
+fn the_registry_binaries_example_works_with_real_registries() {
     let env = example("registries");
     let env = TestEnv::with_network_settings(env);
     env.larder(["ci"]).success();
@@ -354,7 +354,7 @@ fn registry_binaries_end_to_end() {
 
 /// The repository's own stack: our two programs, built twice in different places, and what they do together.
 #[test]
-fn the_stack_s_own_programs() {
+fn this_repositorys_own_subsystems_are_built_and_shared() {
     let env = TestEnv::new().with_toolchain();
     env.copy_from_repo("subsystems/arc", "subsystems/arc");
     env.copy_from_repo("subsystems/sync", "subsystems/sync");
@@ -392,7 +392,7 @@ fn the_stack_s_own_programs() {
 }
 
 #[test]
-fn the_server_of_the_http_example_is_any_static_server() {
+fn the_http_hub_example_works_with_any_static_server() {
     let env = example("http-hub");
     env.larder(["-C", "publisher", "ensure", "all"]).success();
     env.larder(["-C", "publisher", "release", "all"]).success();

@@ -45,7 +45,7 @@ fn release(repo: &str, tag: &str, asset: &str) -> String {
 }
 
 #[test]
-fn rendered_urls_are_the_published_ones() {
+fn rendered_urls_match_the_published_ones() {
     let env = TestEnv::new();
     let (mut assets, digests) = published();
     let mut wrong = Vec::new();
@@ -87,7 +87,7 @@ fn rendered_urls_are_the_published_ones() {
 }
 
 #[test]
-fn registry_coordinates() {
+fn registry_coordinates_match_the_published_ones() {
     let env = TestEnv::new();
     let project = example(&env, "registries");
     let coordinate = |name: &str, platform: &str| {
@@ -138,7 +138,7 @@ fn registry_coordinates() {
 
 /// What is committed is what the schemas of this version of larder describe.
 #[test]
-fn every_file_names_a_schema_that_is_there() {
+fn every_example_file_names_an_existing_schema() {
     let mut files = vec![Utf8Path::new(REPO).join("versions.yml")];
     for folder in ["examples", "subsystems"] {
         collect(&Utf8Path::new(REPO).join(folder), &mut files);

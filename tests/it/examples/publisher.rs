@@ -79,7 +79,7 @@ pub fn publish(env: &mut TestEnv, names: &[&str]) -> FileServer {
 }
 
 #[test]
-fn collection_from_the_publishers() {
+fn the_collection_example_collects_from_the_publishers() {
     let mut env = TestEnv::new();
     env.copy_from_repo("examples/collection", "");
     let server = publish(&mut env, &["flyctl", "caddy"]);
@@ -128,7 +128,7 @@ fn collection_from_the_publishers() {
 }
 
 #[test]
-fn plat_telemetry_from_the_publishers() {
+fn the_plat_telemetry_example_installs_from_the_publishers() {
     let mut env = TestEnv::new();
     env.copy_from_repo("examples/plat-telemetry", "repo/examples/it");
     env.copy_from_repo("subsystems", "repo/subsystems");

@@ -63,7 +63,7 @@ fn tags(github: &FakeGitHub) -> Vec<String> {
 }
 
 #[test]
-fn the_first_machine_builds_everyone_else_downloads() {
+fn the_first_machine_builds_and_all_others_download() {
     let github = github(Visibility::Public);
     let first = machine(TestEnv::new(), &github, Some(WRITE));
     project(&first);
@@ -145,7 +145,7 @@ fn runner(env: TestEnv, event: &str) -> TestEnv {
 
 /// The same in CI's environment: there is no explicit release; pull requests never write.
 #[test]
-fn ci_releases_what_it_built_by_itself() {
+fn ci_releases_what_it_built_and_pull_requests_never_write() {
     for (visibility, token) in [
         (Visibility::Public, None),
         (Visibility::Private, Some(READ)),

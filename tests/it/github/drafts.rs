@@ -64,7 +64,7 @@ fn a_draft_that_holds_others_assets_survives_a_refused_tag() {
 
 /// Nor is what another job put into the draft that we made.
 #[test]
-fn an_own_draft_that_others_joined_survives_a_refused_tag() {
+fn an_own_draft_with_assets_of_others_survives_a_refused_tag() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
     github.put_release(REPO, "other-v1", false, &[("someone-elses.zip", b"x")]);
     github.with_repo(REPO, |repo| repo.refused_tags.push("arc-v1".to_owned()));
@@ -104,7 +104,7 @@ fn an_own_draft_that_others_joined_survives_a_refused_tag() {
 
 /// An error while looking is not "absent": nothing is created.
 #[test]
-fn a_failed_look_creates_nothing() {
+fn a_failed_release_lookup_creates_nothing() {
     for (what, act) in [
         ("/releases/tags/", Act::Answer(500, Vec::new(), "{}".into())),
         ("per_page", Act::Answer(502, Vec::new(), "<html>".into())),
@@ -140,7 +140,7 @@ fn a_draft_on_the_second_page_is_found() {
 
 /// The oldest draft counts; empty others go; one that holds what is nowhere else stays.
 #[test]
-fn duplicate_drafts_become_one() {
+fn duplicate_drafts_are_merged_into_one() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
     let package = dist.package("linux-amd64", "the binary", "inputs");
     let first = github.put_release(REPO, "arc-v1", true, &[]);

@@ -11,7 +11,7 @@ use crate::github::{
 
 /// Immutable releases: assets gather in the draft, `finalize` publishes, a late platform gets a release of its own.
 #[test]
-fn immutable_releases_gather_in_the_draft() {
+fn assets_of_an_immutable_release_are_gathered_in_the_draft() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
     github.immutable(REPO);
     github.put_release(REPO, "other-v1", false, &[("x.zip", b"x")]);
@@ -78,7 +78,7 @@ fn immutable_releases_gather_in_the_draft() {
 
 /// The same where nothing states it: the server's answer tells.
 #[test]
-fn immutability_is_learnt_from_a_refused_upload() {
+fn immutability_is_detected_from_a_refused_upload() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
     let [first, late] = ["linux-amd64", "windows-amd64"].map(|p| dist.package(p, p, "inputs"));
     publish(&writer(&github), &first).unwrap();
@@ -99,7 +99,7 @@ fn immutability_is_learnt_from_a_refused_upload() {
 }
 
 #[test]
-fn an_admin_token_knows_before_the_first_release() {
+fn an_admin_token_detects_immutability_before_the_first_release() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
     github.immutable(REPO);
     let package = dist.package("linux-amd64", "x", "inputs");

@@ -14,7 +14,7 @@ use crate::github::{
 
 /// The new bytes can't be uploaded, for good: the old ones stay, visible all the time.
 #[test]
-fn a_replacement_that_fails_for_good_leaves_the_old() {
+fn a_failed_replacement_keeps_the_old_asset() {
     let denied = r#"{"message":"Resource not accessible by integration"}"#;
     for (what, act) in [
         ("refused", Act::Answer(403, Vec::new(), denied.into())),
@@ -62,7 +62,7 @@ fn a_replacement_that_fails_for_good_leaves_the_old() {
 
 /// The server takes an upload and then says nothing: the wait ends, and it is seen that the asset is there.
 #[test]
-fn an_upload_whose_answer_stays_away_is_looked_at() {
+fn an_upload_without_an_answer_is_checked_on_the_server() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
     let package = dist.package("linux-amd64", "the binary", "inputs");
     github.fault(Fault::on(
@@ -95,7 +95,7 @@ fn an_upload_whose_answer_stays_away_is_looked_at() {
 
 /// Published and empty is no reason to make another, and what it gets later is seen.
 #[test]
-fn a_published_release_without_assets_is_filled() {
+fn an_empty_published_release_gets_its_assets() {
     for (visibility, token) in [
         (Visibility::Public, None),
         (Visibility::Private, Some(READ)),
@@ -127,7 +127,7 @@ fn a_published_release_without_assets_is_filled() {
 
 /// Releases are told apart by their tags: a title is for people.
 #[test]
-fn a_release_of_the_same_title_is_another() {
+fn releases_are_identified_by_tag_and_not_by_title() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
     for (other, draft) in [("arc-v1-notes", true), ("arc-v10", true), ("v1", false)] {
         github.put_release(REPO, other, draft, &[]);
@@ -158,7 +158,7 @@ fn a_release_of_the_same_title_is_another() {
 
 /// Without a stated time the pause of the settings is waited for once; then the error is reported.
 #[test]
-fn a_secondary_limit_without_a_time_is_no_reason_to_hammer() {
+fn a_secondary_limit_without_retry_after_is_waited_for_once() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
     github.fault(Fault::on("POST", "/assets", Act::Secondary(None)).times(99));
     let patience = Duration::from_millis(300);
@@ -204,7 +204,7 @@ fn an_asset_of_two_gigabytes_is_refused_at_once() {
 
 /// Same name, same bytes, another run that was cut after its upload: it is not uploaded twice.
 #[test]
-fn a_run_after_a_partial_upload_goes_on_from_there() {
+fn a_run_after_a_partial_upload_continues_it() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
     let package = dist.package("linux-amd64", "the binary", "inputs");
     github.put_release(

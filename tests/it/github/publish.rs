@@ -11,7 +11,7 @@ use crate::github::{
 };
 
 #[test]
-fn a_second_run_makes_no_write() {
+fn a_second_run_makes_no_write_request() {
     let (github, dist) = (github(Visibility::Private), Dist::new());
     let packages: Vec<_> = SIX
         .iter()
@@ -35,7 +35,7 @@ fn a_second_run_makes_no_write() {
 }
 
 #[test]
-fn many_platforms_in_one_go_cost_one_round_of_derived_files() {
+fn publishing_many_platforms_writes_the_derived_files_once() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
     let packages: Vec<_> = SIX
         .iter()
@@ -58,7 +58,7 @@ fn many_platforms_in_one_go_cost_one_round_of_derived_files() {
 
 /// What is published first stands, what has other inputs is not touched, and both are told.
 #[test]
-fn what_is_there_stands() {
+fn an_already_published_asset_is_kept() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
     let first = dist.package("linux-amd64", "first", "inputs");
     publish(&writer(&github), &first).unwrap();
@@ -148,7 +148,7 @@ fn bytes_that_contradict_their_sidecar_are_an_error_until_replaced() {
 }
 
 #[test]
-fn leftovers_under_our_names_are_replaced() {
+fn broken_uploads_under_our_names_are_replaced() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
     let package = dist.package("linux-amd64", "the binary", "inputs");
     let sidecar = package.name.sidecar();
@@ -173,7 +173,7 @@ fn leftovers_under_our_names_are_replaced() {
 }
 
 #[test]
-fn a_renamed_asset_is_noticed_and_removed() {
+fn an_asset_that_github_renamed_is_detected_and_removed() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
     let package = dist.package("linux-amd64", "the binary", "inputs");
     let digest = package.sidecar.sha256;
@@ -197,7 +197,7 @@ fn a_renamed_asset_is_noticed_and_removed() {
 
 /// The package in `.dist` is not what its sidecar says: nothing of it becomes visible.
 #[test]
-fn bytes_that_changed_on_the_way_are_removed() {
+fn an_asset_corrupted_during_upload_is_removed() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
     let package = dist.package("linux-amd64", "the binary", "inputs");
     std::fs::write(&package.file, "the bimary").unwrap();
@@ -212,7 +212,7 @@ fn bytes_that_changed_on_the_way_are_removed() {
 }
 
 #[test]
-fn servers_that_state_no_digests_are_read_back() {
+fn assets_are_read_back_from_servers_that_state_no_digests() {
     let (github, dist) = (github(Visibility::Private), Dist::new());
     github.with_state(|state| state.no_digests = true);
     let package = dist.package("linux-amd64", "the binary", "inputs");

@@ -21,7 +21,7 @@ fn published(visibility: Visibility) -> (FakeGitHub, Package, Dist) {
 }
 
 #[test]
-fn a_hit_on_a_public_hub_costs_no_api_call_and_two_requests() {
+fn a_hit_on_a_public_hub_takes_two_requests_and_no_api_call() {
     let (github, package, _dist) = published(Visibility::Public);
     for token in [None, Some(WRITE)] {
         github.clear_log();
@@ -44,7 +44,7 @@ fn a_hit_on_a_public_hub_costs_no_api_call_and_two_requests() {
 }
 
 #[test]
-fn misses_on_a_public_hub_ask_once_whether_it_is_visible() {
+fn misses_on_a_public_hub_check_its_visibility_once() {
     let (github, package, _dist) = published(Visibility::Public);
     let hub = hub(&github, None);
     let other = "arc-v2".parse().unwrap();
@@ -81,7 +81,7 @@ fn a_private_hub_is_read_through_the_api() {
 }
 
 #[test]
-fn what_we_cannot_see_is_not_absent() {
+fn an_invisible_repository_is_refused_and_not_absent() {
     for login_page in [false, true] {
         let (github, package, _dist) = published(Visibility::Private);
         github.with_state(|state| state.login_page = login_page);
@@ -100,7 +100,7 @@ fn what_we_cannot_see_is_not_absent() {
 }
 
 #[test]
-fn pages_empty_bodies_and_limits_are_not_assets() {
+fn html_pages_empty_bodies_and_rate_limits_are_not_taken_for_assets() {
     let (github, package, _dist) = published(Visibility::Public);
     let ask = || read(&hub(&github, None), &package.name).unwrap_err().kind();
     github.fault(Fault::on("GET", "/releases/download/", Act::Html).times(9));
@@ -159,7 +159,7 @@ fn pages_empty_bodies_and_limits_are_not_assets() {
 }
 
 #[test]
-fn a_cut_download_is_resumed() {
+fn an_interrupted_download_is_resumed() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
     let package = dist.package("linux-amd64", &"0123456789".repeat(40_000), "inputs");
     publish(&writer(&github), &package).unwrap();
@@ -192,7 +192,7 @@ fn a_thousand_releases_are_listed_in_twelve_calls() {
 }
 
 #[test]
-fn releases_show_whole_assets_and_the_release_that_counts() {
+fn listings_contain_only_complete_assets_of_the_release_that_counts() {
     let github = github(Visibility::Public);
     github.put_release(REPO, "arc-v1", true, &[("early.zip", b"x")]);
     github.put_release(
@@ -225,7 +225,7 @@ fn releases_show_whole_assets_and_the_release_that_counts() {
 }
 
 #[test]
-fn a_link_to_another_origin_is_not_followed() {
+fn a_pagination_link_to_another_origin_is_not_followed() {
     let github = github(Visibility::Public);
     github.put_release(REPO, "arc-v1", false, &[]);
     let link = format!(
@@ -245,7 +245,7 @@ fn a_link_to_another_origin_is_not_followed() {
 }
 
 #[test]
-fn enterprise_server_has_its_api_under_a_path() {
+fn enterprise_server_works_with_its_api_under_a_path() {
     let (github, dist) = (FakeGitHub::start_at("/api/v3", [0; 4]), Dist::new());
     github.repo(REPO, Visibility::Private);
     let package = dist.package("linux-amd64", "the binary", "inputs");
@@ -267,7 +267,7 @@ fn enterprise_server_has_its_api_under_a_path() {
 }
 
 #[test]
-fn the_fake_catches_a_token_that_leaks() {
+fn the_fake_github_detects_a_leaked_token() {
     let mut github = github(Visibility::Public);
     github.put_release(REPO, "arc-v1", false, &[("a.zip", b"x")]);
     let url = format!("{}/{REPO}/releases/download/arc-v1/a.zip", github.web_url());

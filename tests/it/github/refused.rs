@@ -8,7 +8,7 @@ use crate::fake_github::{Act, Fault, READ, Visibility};
 use crate::github::{Dist, REPO, assert_whole, github, hub, only, publish, writer};
 
 #[test]
-fn an_exhausted_limit_is_waited_for_when_it_is_near() {
+fn an_exhausted_rate_limit_is_waited_for_if_its_reset_is_near() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
     let package = dist.package("linux-amd64", "the binary", "inputs");
     let reset = SystemTime::now() + Duration::from_secs(2);
@@ -20,7 +20,7 @@ fn an_exhausted_limit_is_waited_for_when_it_is_near() {
 
 /// No retry storm, a clear error, no empty draft left behind.
 #[test]
-fn a_refused_permission_is_an_error_at_once() {
+fn a_missing_permission_is_an_error_without_retries() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
     let package = dist.package("linux-amd64", "the binary", "inputs");
     for (token, kind) in [
@@ -63,7 +63,7 @@ fn a_refused_permission_is_an_error_at_once() {
 }
 
 #[test]
-fn a_full_release_is_told_in_githubs_words() {
+fn a_full_release_is_reported_in_githubs_words() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
     let names: Vec<String> = (0..1_000).map(|n| format!("file{n}.zip")).collect();
     let files: Vec<(&str, &[u8])> = names
@@ -81,7 +81,7 @@ fn a_full_release_is_told_in_githubs_words() {
 }
 
 #[test]
-fn a_dead_api_is_told_quickly() {
+fn an_unreachable_api_is_reported_quickly() {
     let dist = Dist::new();
     let package = dist.package("linux-amd64", "x", "inputs");
     let github = github(Visibility::Public);

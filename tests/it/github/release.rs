@@ -36,7 +36,7 @@ fn installed(env: &TestEnv) -> String {
 
 /// Whoever replaces means it: the lock pins the new bytes, and everyone who has that lock gets them.
 #[test]
-fn a_replacement_is_pinned() {
+fn a_replaced_asset_is_pinned_in_the_lock() {
     let github = github(Visibility::Public);
     let env = project(TestEnv::new(), &github);
     env.larder(["ensure", "arc"]).success();
@@ -78,7 +78,7 @@ fn a_replacement_is_pinned() {
 
 /// The first published stands: the later builder gets its bytes, is told, and writes nothing.
 #[test]
-fn what_was_published_first_is_adopted() {
+fn the_asset_published_first_is_adopted() {
     let github = github(Visibility::Public);
     let first = project(TestEnv::new(), &github);
     let second = project(first.another("second"), &github);
@@ -116,7 +116,7 @@ fn what_was_published_first_is_adopted() {
 /// What runs by itself writes on the default branch and on tags, and nowhere else, though the token may; a list that says
 /// `release` runs through all the same.
 #[test]
-fn lists_of_ci_write_only_where_uploads_may() {
+fn ci_lists_release_only_where_uploads_are_allowed() {
     let events = [
         ("push", "refs/heads/main", true),
         ("push", "refs/tags/v1.0.0", true),

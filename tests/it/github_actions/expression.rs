@@ -219,7 +219,7 @@ fn same(one: &Value, other: &Value) -> bool {
 }
 
 #[test]
-fn expressions_are_evaluated_as_there() {
+fn expressions_are_evaluated_as_on_github() {
     let contexts = serde_json::json!({
         "github": {"ref": "refs/heads/main", "event": {"repository": {"default_branch": "main"}}},
         "needs": {"plan": {"result": "success", "outputs": {"empty": "false", "matrix": "{\"include\":[1]}"}}},

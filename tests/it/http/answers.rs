@@ -10,7 +10,7 @@ use super::{client, fetch};
 use crate::servers::scripted::{Reply, Script};
 
 #[test]
-fn every_status_has_its_class() {
+fn every_http_status_maps_to_its_error_kind() {
     // status, with a token: kind or absent, requests.
     let cases: &[(u16, bool, Option<Kind>, usize)] = &[
         (404, false, None, 1),
@@ -54,7 +54,7 @@ fn every_status_has_its_class() {
 }
 
 #[test]
-fn what_passes_is_tried_again() {
+fn transient_failures_are_retried() {
     for failure in [
         Reply::status(503),
         Reply::status(429),
@@ -92,7 +92,7 @@ fn what_passes_is_tried_again() {
 }
 
 #[test]
-fn an_answer_that_stays_away_is_given_up() {
+fn a_missing_answer_times_out() {
     let server = Script::start(|_, _| Reply::status(200).claim(10).hang());
     let started = Instant::now();
     let error = fetch(&client(), &server.at("/x")).unwrap_err();
@@ -111,7 +111,7 @@ fn an_answer_that_stays_away_is_given_up() {
 }
 
 #[test]
-fn a_page_or_nothing_is_no_asset() {
+fn an_html_page_or_an_empty_body_is_not_an_asset() {
     let page = Script::start(|_, _| {
         Reply::ok("<html>please log in").header("Content-Type", "Text/HTML; charset=utf-8")
     });
@@ -132,7 +132,7 @@ fn a_page_or_nothing_is_no_asset() {
 }
 
 #[test]
-fn a_dead_host_costs_one_try_for_all() {
+fn an_unreachable_host_is_tried_once_per_run() {
     // A port that nobody listens on: the listener is gone at once.
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()

@@ -12,7 +12,7 @@ use super::{client, fetch, quick};
 use crate::servers::scripted::{Reply, Script};
 
 #[test]
-fn the_server_names_the_pause() {
+fn the_pause_that_the_server_states_is_kept() {
     let server = Script::start(|_, n| match n {
         0 => Reply::status(429).header("retry-after", "1"),
         _ => Reply::ok("x"),
@@ -28,7 +28,7 @@ fn the_server_names_the_pause() {
 }
 
 #[test]
-fn a_rate_limit_beyond_the_bound_is_unavailable_for_all_at_once() {
+fn a_distant_rate_limit_reset_makes_the_host_unavailable_at_once() {
     for headers in [
         vec![("retry-after", "900")],
         vec![
@@ -53,7 +53,7 @@ fn a_rate_limit_beyond_the_bound_is_unavailable_for_all_at_once() {
 }
 
 #[test]
-fn a_limit_to_our_token_is_no_missing_permission() {
+fn a_rate_limit_of_a_token_is_not_a_missing_permission() {
     let server =
         Script::start(|_, _| Reply::status(403).body("You have exceeded a secondary rate limit"));
     let token = Credential::bearer(&Secret::new("t"), [server.url.parse().unwrap()]);
@@ -71,7 +71,7 @@ fn a_limit_to_our_token_is_no_missing_permission() {
 }
 
 #[test]
-fn one_host_gets_so_many_at_once() {
+fn concurrent_requests_to_one_host_are_limited() {
     let busy = Arc::new(AtomicU64::new(0));
     let most = Arc::new(AtomicU64::new(0));
     let (b, m) = (Arc::clone(&busy), Arc::clone(&most));

@@ -7,7 +7,7 @@ use super::{client, fetch};
 use crate::servers::scripted::{Reply, Script};
 
 #[test]
-fn plain_http_is_refused_but_to_this_machine() {
+fn plain_http_is_refused_except_to_the_loopback() {
     let error = fetch(&client(), "http://example.invalid/x").unwrap_err();
     assert_eq!(error.kind(), Kind::Refused);
     assert!(error.to_string().contains("plain http"), "{error}");
@@ -20,7 +20,7 @@ fn plain_http_is_refused_but_to_this_machine() {
 }
 
 #[test]
-fn redirects_carry_nothing_to_strangers() {
+fn redirects_send_no_credentials_to_other_hosts() {
     let stranger = Script::start(|_, _| Reply::ok("bytes"));
     let target = stranger.at("/signed?sig=s3cret");
     let home = Script::start(move |request, _| match request.path.as_str() {
@@ -54,7 +54,7 @@ fn redirects_carry_nothing_to_strangers() {
 }
 
 #[test]
-fn a_credential_goes_nowhere_but_home() {
+fn a_credential_is_sent_only_to_its_own_host() {
     let server = Script::start(|_, _| Reply::ok("x"));
     let token = Credential::bearer(
         &Secret::new("hunter2"),
@@ -89,7 +89,7 @@ fn bad_redirects_are_refused() {
 }
 
 #[test]
-fn writes_follow_no_redirect_to_strangers_and_repeat_only_what_is_untouched() {
+fn writes_follow_no_foreign_redirect_and_are_repeated_only_if_the_server_did_not_act() {
     let stranger = Script::start(|_, _| Reply::ok("x"));
     let target = stranger.at("/x");
     let home = Script::start(move |_, _| Reply::to(307, &target));
@@ -126,7 +126,7 @@ fn writes_follow_no_redirect_to_strangers_and_repeat_only_what_is_untouched() {
 }
 
 #[test]
-fn pages_are_followed_at_home_only() {
+fn pagination_links_are_followed_only_on_the_same_host() {
     let server = Script::start(|request, _| match request.path.as_str() {
         "/page" => Reply::ok("[]").header(
             "link",

@@ -11,7 +11,7 @@ use super::{client, fetch, noise, quick};
 use crate::servers::scripted::{Reply, Script};
 
 #[test]
-fn offline_opens_nothing() {
+fn offline_opens_no_socket() {
     let server = Script::start(|_, _| Reply::ok("x"));
     let client = Client::new(
         Settings {
@@ -27,7 +27,7 @@ fn offline_opens_nothing() {
 }
 
 #[test]
-fn files_are_sent_with_their_length_and_told() {
+fn files_are_sent_with_their_length_and_progress_is_reported() {
     let bytes = noise(700_000);
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), &bytes).unwrap();

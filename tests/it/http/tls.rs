@@ -59,7 +59,7 @@ fn tls_server(subject: &str, days: (i64, i64)) -> (String, String) {
 }
 
 #[test]
-fn tls_is_trusted_only_as_it_should_be() {
+fn only_certificates_of_trusted_cas_are_accepted() {
     let trusting = |pem: &str| {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), pem).unwrap();

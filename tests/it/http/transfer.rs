@@ -48,7 +48,7 @@ fn ten_places(size: usize) -> Vec<usize> {
 }
 
 #[test]
-fn ten_cuts_cost_no_more_than_a_tenth() {
+fn ten_interruptions_request_at_most_a_tenth_more_bytes() {
     let size = 3_000_000;
     let body = Arc::new(noise(size));
     let awkward = vec![
@@ -100,7 +100,7 @@ fn ten_cuts_cost_no_more_than_a_tenth() {
 }
 
 #[test]
-fn a_cut_chunked_body_is_resumed() {
+fn an_interrupted_chunked_body_is_resumed() {
     let body = Arc::new(noise(100_000));
     let served = Arc::clone(&body);
     let server = Script::start(move |request, _| match request.range() {
@@ -115,7 +115,7 @@ fn a_cut_chunked_body_is_resumed() {
 }
 
 #[test]
-fn liars_about_ranges_spoil_nothing() {
+fn wrong_range_answers_never_corrupt_the_result() {
     type Liar = fn(&[u8], &Seen) -> Reply;
     let liars: [(&str, Liar); 7] = [
         ("a 200 to a range", |body, _| {
@@ -163,7 +163,7 @@ fn liars_about_ranges_spoil_nothing() {
 }
 
 #[test]
-fn without_a_strong_validator_it_starts_anew_and_compares() {
+fn without_a_strong_validator_a_transfer_restarts_and_compares() {
     for tag in [None, Some("W/\"v1\"")] {
         let body = Arc::new(noise(200_000));
         let served = Arc::clone(&body);
@@ -184,7 +184,7 @@ fn without_a_strong_validator_it_starts_anew_and_compares() {
 }
 
 #[test]
-fn a_thing_that_changed_underneath_is_never_spliced() {
+fn two_versions_of_a_file_are_never_spliced() {
     let (old, new) = (noise(200_000), {
         let mut b = noise(200_000);
         b[10] ^= 1;
@@ -213,7 +213,7 @@ fn a_thing_that_changed_underneath_is_never_spliced() {
 }
 
 #[test]
-fn a_wrong_length_is_noticed() {
+fn a_wrong_length_is_detected() {
     // Too long a claim: never whole.
     let server = Script::start(|_, _| Reply::ok("0123456789").claim(20));
     let error = fetch(&client(), &server.at("/x")).unwrap_err();
@@ -223,7 +223,7 @@ fn a_wrong_length_is_noticed() {
 }
 
 #[test]
-fn dripping_is_cut_resumed_and_ended() {
+fn a_slow_transfer_is_interrupted_resumed_and_given_up() {
     let body = Arc::new(noise(5_000));
     let served = Arc::clone(&body);
     let server = Script::start(move |request, n| {
@@ -257,7 +257,7 @@ fn dripping_is_cut_resumed_and_ended() {
 }
 
 #[test]
-fn too_much_is_cut_off() {
+fn a_body_beyond_the_size_limit_is_cut_off() {
     let server = Script::start(|_, _| Reply::ok(noise(100_000)).chunked());
     let request = Request::get(&server.at("/x")).unwrap().limit(50_000);
     let mut body = client().get(request.clone()).unwrap().unwrap();

@@ -5,7 +5,7 @@ use crate::ensure::damage::{released, repaired};
 use crate::env::host;
 
 #[test]
-fn an_asset_of_the_hub_is_refused_and_no_weaker_source_is_tried() {
+fn a_damaged_hub_asset_is_refused_and_no_other_source_is_tried() {
     let env = released("[managed, build]");
     let asset = format!(".larder-hub/tool-v1.0.0/tool-{}.tar.gz", host());
     let whole = std::fs::read(env.path(&asset)).unwrap();
@@ -40,7 +40,7 @@ fn an_asset_of_the_hub_is_refused_and_no_weaker_source_is_tried() {
 }
 
 #[test]
-fn a_sidecar_that_is_damaged_or_of_the_future_stops() {
+fn a_damaged_or_newer_format_sidecar_stops_the_search() {
     let env = released("[managed, build]");
     let sidecar = format!(".larder-hub/tool-v1.0.0/tool-{}.tar.gz.json", host());
     let whole = env.read(&sidecar);

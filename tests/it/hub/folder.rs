@@ -130,7 +130,7 @@ fn snapshot(dir: &Utf8Path) -> BTreeMap<String, (Vec<u8>, u64)> {
 }
 
 #[test]
-fn what_is_published_is_read_back_and_a_second_time_writes_nothing() {
+fn published_assets_are_read_back_and_a_second_publish_writes_nothing() {
     let b = new_box();
     let linux = package(&b.root, "linux-amd64", "i", "linux bytes");
     let darwin = package(&b.root, "darwin-arm64", "i", "darwin bytes");
@@ -190,7 +190,7 @@ fn what_is_published_is_read_back_and_a_second_time_writes_nothing() {
 }
 
 #[test]
-fn the_first_published_stands() {
+fn the_first_published_asset_is_kept() {
     let b = new_box();
     let first = package(&b.root, "linux-amd64", "i", "first");
     publish(&b.hub, &first, false).unwrap();
@@ -219,7 +219,7 @@ fn the_first_published_stands() {
 
 /// A build that is not reproducible, too, puts an asset in the place of one that is gone.
 #[test]
-fn what_is_only_described_does_not_stand() {
+fn a_sidecar_without_its_asset_does_not_block_publishing() {
     let b = new_box();
     let first = package(&b.root, "linux-amd64", "i", "first");
     publish(&b.hub, &first, false).unwrap();
@@ -231,7 +231,7 @@ fn what_is_only_described_does_not_stand() {
 }
 
 #[test]
-fn killed_at_any_point_the_next_run_converges() {
+fn after_a_kill_at_any_point_the_next_run_converges() {
     let wanted = {
         let b = new_box();
         publish(
@@ -315,7 +315,7 @@ fn a_package_that_changed_is_never_published() {
 }
 
 #[test]
-fn a_cut_or_damaged_asset_is_repaired() {
+fn a_truncated_or_damaged_asset_is_repaired() {
     let b = new_box();
     let p = package(&b.root, "linux-amd64", "i", "bytes");
     publish(&b.hub, &p, false).unwrap();
@@ -338,7 +338,7 @@ fn a_cut_or_damaged_asset_is_repaired() {
 }
 
 #[test]
-fn six_writers_at_once_lose_nothing() {
+fn six_concurrent_writers_lose_no_asset() {
     for round in 0..5 {
         let b = new_box();
         let platforms = [
@@ -392,7 +392,7 @@ fn six_writers_at_once_lose_nothing() {
 }
 
 #[test]
-fn a_project_release_appears_whole() {
+fn a_project_release_appears_complete() {
     let b = new_box();
     let file = b.root.join("bundle.tar.gz");
     std::fs::write(&file, "bundle").unwrap();
@@ -460,7 +460,7 @@ fn a_project_release_appears_whole() {
 }
 
 #[test]
-fn the_same_folder_behind_a_static_server_is_a_hub_to_read() {
+fn a_folder_hub_behind_a_static_server_is_readable() {
     let b = new_box();
     let p = package(&b.root, "linux-amd64", "i", "bytes");
     publish(&b.hub, &p, false).unwrap();

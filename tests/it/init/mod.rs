@@ -3,7 +3,7 @@
 use crate::env::TestEnv;
 
 #[test]
-fn the_starter_works_at_once() {
+fn a_new_project_works_without_edits() {
     let env = TestEnv::new();
     let out = env.larder(["init"]).success();
     insta::assert_snapshot!(out.redacted(), @r"
@@ -58,7 +58,7 @@ fn the_starter_works_at_once() {
 }
 
 #[test]
-fn a_project_is_never_overwritten() {
+fn init_never_overwrites_a_project() {
     let env = TestEnv::new();
     env.write("versions.yml", "versions: {}\n");
     let out = env.larder(["init"]).exits(2);
@@ -72,7 +72,7 @@ fn a_project_is_never_overwritten() {
 }
 
 #[test]
-fn files_that_are_there_stay() {
+fn init_keeps_existing_files() {
     let env = TestEnv::new();
     env.write(
         "subsystems/hello/hello.sh",
@@ -109,7 +109,7 @@ fn files_that_are_there_stay() {
 }
 
 #[test]
-fn a_workflow_for_github() {
+fn init_writes_a_github_workflow() {
     let env = TestEnv::new();
     env.sh("git init -q && git remote add origin git@github.com:acme/tools.git");
     env.larder(["init", "--ci", "github"]).success();

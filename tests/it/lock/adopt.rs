@@ -47,7 +47,7 @@ fn state(env: &TestEnv) -> String {
 }
 
 #[test]
-fn what_was_published_by_hand_is_usable_once_it_is_adopted() {
+fn a_manually_uploaded_asset_is_usable_once_it_is_adopted() {
     for (visibility, token) in [
         (Visibility::Public, None),
         (Visibility::Private, Some(READ)),
@@ -140,7 +140,7 @@ fn what_was_published_by_hand_is_usable_once_it_is_adopted() {
 }
 
 #[test]
-fn there_must_be_something_to_adopt() {
+fn adopting_requires_an_asset_without_a_sidecar() {
     let github = github(Visibility::Public);
     let env = project(TestEnv::new(), &github, Some(WRITE));
     let out = env.larder(["lock", "--adopt", "arc"]).exits(1);

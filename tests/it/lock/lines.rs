@@ -78,7 +78,7 @@ fn blames(out: &Output, by: &str, stated: Digest, found: Digest) {
 }
 
 #[test]
-fn what_one_platform_locks_serves_the_others() {
+fn lines_locked_on_one_platform_serve_the_others() {
     let (env, server) = published();
     env.larder(["lock", "--platform", "all"]).success();
     assert!(!env.exists("subsystems/tool/.bin"), "nothing is installed");
@@ -105,7 +105,7 @@ fn what_one_platform_locks_serves_the_others() {
 }
 
 #[test]
-fn lines_are_added_outside_of_ci_and_nowhere_else() {
+fn lock_lines_are_not_added_in_ci_or_under_locked() {
     let (mut env, server) = published();
     env.set("CI", "true");
     env.larder(["ensure", "all"]).success();
@@ -203,7 +203,7 @@ fn other_bytes_than_the_lock_pins_are_refused_until_they_are_accepted() {
 }
 
 #[test]
-fn a_wrong_digest_is_told_with_who_says_so() {
+fn a_wrong_digest_is_reported_with_the_file_that_states_it() {
     let (env, server) = published();
     let found = Digest::of(
         &std::fs::read(file(&env, "v1.0.0", &format!("tool-{}", host()))).expect("read"),
@@ -261,7 +261,7 @@ fn a_wrong_digest_is_told_with_who_says_so() {
 }
 
 #[test]
-fn two_branches_additions_come_together() {
+fn additions_of_two_branches_are_merged() {
     let (env, server) = published();
     env.sh("git init -q .");
     env.larder(["init", "--ci", "github"]).success();
@@ -284,7 +284,7 @@ fn two_branches_additions_come_together() {
 }
 
 #[test]
-fn a_lock_that_can_not_be_read_is_never_rewritten() {
+fn an_unreadable_lock_is_never_rewritten() {
     let (env, _server) = published();
     env.larder(["lock"]).success();
     let good = env.read("versions.lock");
@@ -323,7 +323,7 @@ fn a_lock_that_can_not_be_read_is_never_rewritten() {
 }
 
 #[test]
-fn a_platform_that_the_publisher_lacks_is_built_and_needs_no_line() {
+fn a_platform_that_is_not_published_is_built_and_needs_no_line() {
     let (env, server) = published();
     std::fs::remove_file(file(&env, "v1.0.0", &format!("tool-{}", other()))).expect("remove");
     let build = "build:\n  source: {dir: .}\n  platforms: all\n  commands: [\"printf '#!/bin/sh\\\\n' > {{ out }}/tool{{ exe }}\"]\n";

@@ -10,7 +10,7 @@ use crate::originals::{ask, client, fetch, original};
 use crate::servers::scripted::{Reply, Script};
 
 #[test]
-fn checksums_files_are_asked_first_and_hold() {
+fn the_checksums_file_is_read_first_and_enforced() {
     let right = Digest::of(b"tool bytes");
     let wrong = Digest::of(b"others");
     let server = Script::start(move |request, _| match request.path.as_str() {
@@ -91,7 +91,7 @@ fn checksums_files_are_asked_first_and_hold() {
 }
 
 #[test]
-fn offline_asks_no_registry() {
+fn offline_contacts_no_registry() {
     let client = Client::new(
         Settings {
             offline: true,

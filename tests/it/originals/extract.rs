@@ -54,7 +54,7 @@ fn takes(archive: &str, lines: &[String], pack: &str, wanted: &str) {
 const TAR: &str = "tar czf $out .";
 
 #[test]
-fn of_several_files_with_its_name_the_program_is_taken() {
+fn the_program_is_chosen_among_files_of_the_same_name() {
     // As telegraf's archive is.
     let logrotate =
         "mkdir -p t/etc/logrotate.d && echo '/var/log/*.log {}' > t/etc/logrotate.d/tool"
@@ -109,7 +109,7 @@ fn a_native_program_is_preferred_to_a_script_and_to_one_of_another_platform() {
 }
 
 #[test]
-fn what_stays_ambiguous_is_told_and_the_recipe_decides() {
+fn an_ambiguous_archive_is_an_error_until_the_recipe_decides() {
     let lines = [
         script("a/tool", "755"),
         script("b/tool", "755"),
@@ -148,7 +148,7 @@ fn what_stays_ambiguous_is_told_and_the_recipe_decides() {
 }
 
 #[test]
-fn what_is_not_there_is_told_with_what_is() {
+fn a_missing_binary_is_reported_with_the_archives_contents() {
     let (env, _server) = published(
         "tool.tar.gz",
         &format!("{} && {TAR}", script("bin/toool", "755")),
@@ -163,7 +163,7 @@ fn what_is_not_there_is_told_with_what_is() {
 
 /// Plain, compressed, and in archives of every kind, made by the programs that publishers use.
 #[test]
-fn every_kind_of_file_is_taken_apart() {
+fn every_kind_of_archive_is_unpacked() {
     let env = TestEnv::new();
     env.sh(
         "mkdir ../files && cd ../files && printf '#!/bin/sh\\necho it runs\\n' > tool && chmod +x tool && mkdir d && cp tool d",

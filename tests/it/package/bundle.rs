@@ -115,7 +115,7 @@ fn the_same_artifacts_give_the_same_bundle() {
 }
 
 #[test]
-fn what_is_wrong_with_a_bundle_is_said() {
+fn wrong_bundle_settings_are_reported() {
     let env = project();
     env.edit("versions.yml", "name: tools, exclude: [docs]", "name: one");
     let out = env.larder(["bundle", "--platform", "linux-arm64"]).exits(2);

@@ -208,7 +208,7 @@ fn unknown_needs() {
 }
 
 #[test]
-fn needs_in_a_circle() {
+fn circular_needs() {
     insta::assert_snapshot!(two("binaries: [nats]\nneeds: [arc]\nupstream: {url: \"https://example.com/x\"}\n", "binaries: [arc]\nbuild:\n  needs: [nats]\n  source: {dir: .}\n  commands: [make]\n"), @r"
     error: subsystems need each other in a circle: arc -> nats -> arc
      --> subsystems/nats/recipe.yml:2:9
@@ -247,6 +247,6 @@ fn two_subsystems_with_one_package_name() {
 }
 
 #[test]
-fn no_project_at_all() {
+fn a_folder_without_a_project() {
     insta::assert_snapshot!(Files::new().file("x", "").problems(), @r#"there is no [root]/versions.yml | ["`larder init` makes one; `-C DIR` names another folder"]"#);
 }

@@ -102,7 +102,7 @@ fn a_git_source_that_runs_commands() {
 }
 
 #[test]
-fn a_crate_that_can_not_be() {
+fn an_invalid_crate_name() {
     insta::assert_snapshot!(build("{source: {crate: ripgrep@14}}"), @r"
     error: `ripgrep@14` can't be the name of a crate
      --> subsystems/x/recipe.yml:2:25
@@ -175,7 +175,7 @@ fn an_empty_command() {
 }
 
 #[test]
-fn a_timeout_that_is_none() {
+fn an_invalid_timeout() {
     insta::assert_snapshot!(build("{source: {dir: .}, commands: [make], timeout: 30}"), @r"
     error: `30` is not a time: it has no unit
      --> subsystems/x/recipe.yml:2:54
@@ -188,7 +188,7 @@ fn a_timeout_that_is_none() {
 }
 
 #[test]
-fn build_platforms_that_can_not_be() {
+fn invalid_build_platforms() {
     insta::assert_snapshot!(format!("{}\n\n{}", build("{source: {dir: .}, commands: [make], platforms: everywhere}"), build("{source: {dir: .}, commands: [make], platforms: [linux]}")), @r"
     error: unknown `platforms` value `everywhere`
      --> subsystems/x/recipe.yml:2:56
@@ -209,7 +209,7 @@ fn build_platforms_that_can_not_be() {
 }
 
 #[test]
-fn tools_that_can_not_be() {
+fn invalid_build_tools() {
     insta::assert_snapshot!(build("{source: {dir: .}, commands: [make], tools: {a/b: 1, -o: 1, go: }}"), @r"
     error: `a/b` can't name a tool
      --> subsystems/x/recipe.yml:2:53
@@ -238,7 +238,7 @@ fn tools_that_can_not_be() {
 }
 
 #[test]
-fn an_environment_that_can_not_be() {
+fn invalid_environment_variables_of_a_build() {
     insta::assert_snapshot!(build("{source: {dir: .}, commands: [make], env: {A-B: 1, C: , D: [x], E: '{{ nope }}'}}"), @r"
     error: `A-B` can't name an environment variable
      --> subsystems/x/recipe.yml:2:51
@@ -275,7 +275,7 @@ fn an_environment_that_can_not_be() {
 }
 
 #[test]
-fn build_needs_of_the_unknown() {
+fn unknown_build_needs() {
     insta::assert_snapshot!(build("{needs: [nast], source: {dir: .}, commands: [make]}"), @r"
     error: unknown subsystem `nast`
      --> subsystems/x/recipe.yml:2:17

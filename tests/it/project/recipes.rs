@@ -88,7 +88,7 @@ fn binaries_as_text() {
 }
 
 #[test]
-fn binaries_that_can_not_be() {
+fn invalid_binary_names() {
     insta::assert_snapshot!(recipe("binaries: [a/b, .hidden, x.exe, y, y, '']\nupstream: {url: 'https://example.com/x'}"), @r#"
     error: `a/b` is not a file name: it contains '/'
      --> subsystems/x/recipe.yml:1:12
@@ -165,7 +165,7 @@ fn an_unknown_key_in_a_recipe() {
 }
 
 #[test]
-fn includes_that_lie_outside() {
+fn includes_outside_the_source() {
     insta::assert_snapshot!(package("{include: [../LICENSE, /etc/passwd, 'a\\b', docs/, ., .hidden]}"), @r#"
     error: the path of the included file `../LICENSE` may lead outside its folder
      --> subsystems/x/recipe.yml:2:21
@@ -247,7 +247,7 @@ fn includes_with_one_name() {
 }
 
 #[test]
-fn a_package_that_can_not_be() {
+fn invalid_package_settings() {
     insta::assert_snapshot!(package("{name: a/b, format: rar, compress: yes}"), @r"
     error: `a/b` is not a file name: it contains '/'
      --> subsystems/x/recipe.yml:2:17
@@ -276,7 +276,7 @@ fn a_package_that_can_not_be() {
 }
 
 #[test]
-fn limits_that_can_not_be() {
+fn invalid_limits() {
     insta::assert_snapshot!(recipe("binaries: [x]\nlimits: {unpacked: lots, ratio: 0, entries: -1}\nupstream: {url: 'https://example.com/x'}"), @r"
     error: `lots` is not a size
      --> subsystems/x/recipe.yml:2:20
@@ -305,7 +305,7 @@ fn limits_that_can_not_be() {
 }
 
 #[test]
-fn a_verify_with_a_fault() {
+fn an_invalid_verify_template() {
     insta::assert_snapshot!(recipe("binaries: [x]\nverify: 'x{{ ext }} --version'\nupstream: {url: 'https://example.com/x'}"), @r"
     error: unknown variable `ext` in a template
      --> subsystems/x/recipe.yml:2:14

@@ -34,7 +34,7 @@ fn upstream(text: &str, on: &str) -> Option<Original> {
 }
 
 #[test]
-fn a_github_tag_is_the_version_unless_given() {
+fn a_github_tag_defaults_to_the_version() {
     let coordinate = upstream("{github: a/b, asset: 'x-{{ os }}'}", "linux-amd64")
         .unwrap()
         .coordinate;
@@ -63,7 +63,7 @@ fn a_github_tag_is_the_version_unless_given() {
 }
 
 #[test]
-fn registries_take_the_number_unless_a_tag_is_given() {
+fn registries_use_the_version_number_unless_a_tag_is_given() {
     let coordinate = |text: &str| upstream(text, "linux-amd64").unwrap().coordinate;
     let replaced = "{npm: '@x/{{ os }}-{{ arch }}', replacements: {amd64: x64}}";
     assert_eq!(
@@ -84,7 +84,7 @@ fn registries_take_the_number_unless_a_tag_is_given() {
 }
 
 #[test]
-fn overrides_are_laid_over_the_base_the_particular_last() {
+fn overrides_are_merged_from_general_to_specific() {
     let text = "{url: 'https://h/{{ os }}-{{ arch }}', replacements: {amd64: x64, darwin: mac}, overrides: {amd64: \
                 {replacements: {linux: lin}}, linux: {url: 'https://l/{{ os }}-{{ arch }}'}, linux-amd64-musl: {url: 'https://m'}}}";
     let url = |on: &str| match upstream(text, on).unwrap().coordinate {
@@ -98,7 +98,7 @@ fn overrides_are_laid_over_the_base_the_particular_last() {
 }
 
 #[test]
-fn another_kind_in_an_override_drops_what_belongs_to_the_base() {
+fn an_override_of_another_kind_discards_the_keys_of_the_base_kind() {
     let text =
         "{github: a/b, asset: x, checksums: SUMS, overrides: {windows: {url: 'https://h/x.zip'}}}";
     let original = upstream(text, "windows-amd64").unwrap();
@@ -205,7 +205,7 @@ fn sources_render() {
 }
 
 #[test]
-fn without_a_word_there_are_defaults() {
+fn omitted_settings_have_defaults() {
     let files = Files::new()
         .file("versions.yml", "versions: {x: v1}\n")
         .file(
@@ -323,7 +323,7 @@ fn a_project_is_found_from_any_folder_in_it() {
 }
 
 #[test]
-fn many_recipes_load_as_few_do() {
+fn many_recipes_load_as_well_as_few() {
     let mut versions = "versions:\n".to_owned();
     let mut files = Files::new();
     for n in 0..200 {
@@ -353,7 +353,7 @@ fn many_recipes_load_as_few_do() {
 }
 
 #[test]
-fn more_problems_than_anyone_reads_are_cut() {
+fn a_long_list_of_problems_is_truncated() {
     let files = Files::new().file(
         "versions.yml",
         &format!("versions: {{}}\nci: [{}]\n", "'', ".repeat(20_000)),

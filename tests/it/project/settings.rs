@@ -10,7 +10,7 @@ fn versions(more: &str) -> String {
 }
 
 #[test]
-fn a_project_name_that_can_not_be() {
+fn an_invalid_project_name() {
     insta::assert_snapshot!(versions("project: \"a b/c\"\n"), @r#"
     error: `a b/c` can't name a project
      --> versions.yml:2:10
@@ -161,7 +161,7 @@ fn a_source_twice() {
 }
 
 #[test]
-fn a_bundle_that_excludes_the_unknown() {
+fn a_bundle_that_excludes_an_unknown_subsystem() {
     insta::assert_snapshot!(versions("bundle: {name: a/b, exclude: [nast]}\n"), @r"
     error: `a/b` is not a file name: it contains '/'
      --> versions.yml:2:16
@@ -260,7 +260,7 @@ fn a_task_with_unknown_needs() {
 }
 
 #[test]
-fn tasks_in_a_circle() {
+fn circular_tasks() {
     insta::assert_snapshot!(versions("tasks:\n  a: {needs: [b]}\n  b: {needs: [c]}\n  c: {needs: [a]}\n"), @r"
     error: tasks need each other in a circle: a -> b -> c -> a
      --> versions.yml:5:15
@@ -294,7 +294,7 @@ fn a_task_with_a_bad_name_or_variable() {
 }
 
 #[test]
-fn lines_of_ci_that_can_not_be() {
+fn invalid_ci_lines() {
     insta::assert_snapshot!(versions("tasks: {test: {commands: [x]}}\nci: [\"\", larder ensure all, run tets, run, ensrue all, cargo test, ensure nast]\n"), @r#"
     error: an empty line in `ci`
      --> versions.yml:3:6

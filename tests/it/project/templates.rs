@@ -107,7 +107,7 @@ fn a_template_in_escaped_quotes() {
 }
 
 #[test]
-fn out_where_there_is_none() {
+fn out_outside_of_build_commands() {
     insta::assert_snapshot!(upstream("{url: 'https://example.com/{{ out }}/x'}"), @r"
     error: the variable `out` is not known here
      --> subsystems/x/recipe.yml:2:41
@@ -146,7 +146,7 @@ fn an_attribute_of_a_text() {
 }
 
 #[test]
-fn a_template_without_an_end() {
+fn an_unterminated_template() {
     insta::assert_snapshot!(upstream("{url: 'https://example.com/{% for i in version * 100000 %}{% for j in version * 100000 %}x{% endfor %}{% endfor %}'}"), @r"
     error: the template takes too long to render
      --> subsystems/x/recipe.yml:2:17

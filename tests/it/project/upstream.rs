@@ -42,7 +42,7 @@ fn an_upstream_without_an_asset() {
 }
 
 #[test]
-fn an_upstream_that_is_no_repository() {
+fn an_upstream_that_is_not_a_repository() {
     insta::assert_snapshot!(upstream("{github: nats-server, asset: x}"), @r"
     error: `nats-server` is not a GitHub repository
      --> subsystems/x/recipe.yml:2:20
@@ -81,7 +81,7 @@ fn an_asset_in_a_folder() {
 }
 
 #[test]
-fn a_tag_that_can_not_be() {
+fn an_invalid_tag() {
     insta::assert_snapshot!(upstream("{github: a/b, tag: 'v {{ version }}', asset: x}"), @r"
     error: `v v1.2.3` can't be a tag
      --> subsystems/x/recipe.yml:2:30
@@ -107,7 +107,7 @@ fn a_url_over_plain_http() {
 }
 
 #[test]
-fn a_url_that_is_none() {
+fn an_invalid_url() {
     insta::assert_snapshot!(upstream("{url: '{{ os }}/x'}"), @r"
     error: `linux/x` can't be used: it is not a url
      --> subsystems/x/recipe.yml:2:17
@@ -133,7 +133,7 @@ fn a_checksums_file_beside_a_url() {
 }
 
 #[test]
-fn checksums_that_are_no_digests() {
+fn checksums_that_are_not_digests() {
     insta::assert_snapshot!(upstream("{url: 'https://example.com/x', checksums: {linux-amd64: abc, plan9: x}}"), @r"
     error: `abc` is not a sha256 digest
      --> subsystems/x/recipe.yml:2:67
@@ -162,7 +162,7 @@ fn checksums_that_are_no_digests() {
 }
 
 #[test]
-fn npm_and_pypi_names_that_can_not_be() {
+fn invalid_npm_and_pypi_names() {
     insta::assert_snapshot!(format!("{}\n\n{}", upstream("{npm: 'esbuild@1'}"), upstream("{pypi: 'ruff==1'}")), @r"
     error: `esbuild@1` can't be the name of an npm package
      --> subsystems/x/recipe.yml:2:17
@@ -183,7 +183,7 @@ fn npm_and_pypi_names_that_can_not_be() {
 }
 
 #[test]
-fn an_upstream_that_speaks_of_some_platforms_only() {
+fn an_upstream_that_covers_only_some_platforms() {
     insta::assert_snapshot!(upstream("{overrides: {linux: {url: 'https://example.com/x'}}}"), @r"
     error: `upstream` does not say where to get it for darwin-arm64
      --> subsystems/x/recipe.yml:2:1
@@ -196,7 +196,7 @@ fn an_upstream_that_speaks_of_some_platforms_only() {
 }
 
 #[test]
-fn overrides_of_the_unknown() {
+fn overrides_with_unknown_keys() {
     insta::assert_snapshot!(upstream("{url: 'https://example.com/x', overrides: {windoes: {url: x}, macos: {url: 'https://example.com/m'}, darwin: {url: 'https://example.com/m'}, linux-mips: {}}}"), @r"
     error: `windoes` is neither an os, an architecture nor a platform
      --> subsystems/x/recipe.yml:2:54
@@ -238,7 +238,7 @@ fn overrides_within_overrides() {
 }
 
 #[test]
-fn a_fault_in_an_override() {
+fn a_mistake_inside_an_override() {
     insta::assert_snapshot!(upstream("{url: 'https://example.com/x', overrides: {windows: {url: 'ftp://example.com/{{ version }}'}}}"), @r"
     error: `ftp://example.com/v1.2.3` can't be used: `ftp` is not supported
      --> subsystems/x/recipe.yml:2:69
@@ -251,7 +251,7 @@ fn a_fault_in_an_override() {
 }
 
 #[test]
-fn replacements_of_the_unknown() {
+fn unknown_replacements() {
     insta::assert_snapshot!(upstream("{url: 'https://example.com/x', replacements: {x64: amd, solaris: sun, linux: }}"), @r"
     error: `solaris` is neither an os nor an architecture
      --> subsystems/x/recipe.yml:2:67
@@ -272,7 +272,7 @@ fn replacements_of_the_unknown() {
 }
 
 #[test]
-fn extract_of_the_unknown() {
+fn extract_to_an_unknown_file() {
     insta::assert_snapshot!(upstream("{url: 'https://example.com/x', extract: {'*/x': y}}"), @r"
     error: `y` is neither a binary nor an included file of x for linux-amd64
      --> subsystems/x/recipe.yml:2:59
@@ -298,7 +298,7 @@ fn extract_without_exe() {
 }
 
 #[test]
-fn extract_that_forgets_a_binary() {
+fn extract_without_one_of_the_binaries() {
     insta::assert_snapshot!(recipe("binaries: [x, y]\nupstream: {url: 'https://example.com/x', extract: {'x{{ exe }}': 'x{{ exe }}'}}"), @r"
     error: `extract` has no line for the binary `y`
      --> subsystems/x/recipe.yml:2:42
@@ -337,7 +337,7 @@ fn extract_to_one_file_twice() {
 }
 
 #[test]
-fn extract_out_of_the_folder() {
+fn extract_outside_of_the_folder() {
     insta::assert_snapshot!(upstream("{url: 'https://example.com/x', extract: {'a/x': '../x'}}"), @r"
     error: `../x` is not a file name: it contains '/'
      --> subsystems/x/recipe.yml:2:59

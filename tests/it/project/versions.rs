@@ -13,7 +13,7 @@ fn only(text: &str) -> String {
 }
 
 #[test]
-fn an_unknown_key_with_a_near_one() {
+fn an_unknown_key_similar_to_a_known_one() {
     insta::assert_snapshot!(versions("platfroms: [linux-amd64]\n"), @r"
     error: unknown key `platfroms`
      --> versions.yml:2:1
@@ -26,7 +26,7 @@ fn an_unknown_key_with_a_near_one() {
 }
 
 #[test]
-fn an_unknown_key_with_none_near() {
+fn an_unknown_key_similar_to_none() {
     insta::assert_snapshot!(versions("banana: 1\n"), @r"
     error: unknown key `banana`
      --> versions.yml:2:1
@@ -39,7 +39,7 @@ fn an_unknown_key_with_none_near() {
 }
 
 #[test]
-fn an_unknown_key_inside() {
+fn an_unknown_nested_key() {
     insta::assert_snapshot!(versions("bundle: {nam: x}\n"), @r"
     error: unknown key `nam` in `bundle`
      --> versions.yml:2:10
@@ -78,7 +78,7 @@ fn a_mapping_where_a_text_belongs() {
 }
 
 #[test]
-fn a_text_that_yaml_takes_for_a_mapping() {
+fn a_text_that_yaml_reads_as_a_mapping() {
     insta::assert_snapshot!(versions("tasks: {t: {commands: [true]}}\nci:\n- exec -- echo error: it broke\n"), @r"
     error: each value in `ci` must be a text, not a mapping
      --> versions.yml:4:3
@@ -194,7 +194,7 @@ fn a_version_that_is_null() {
 }
 
 #[test]
-fn a_version_that_is_no_version() {
+fn an_invalid_version() {
     insta::assert_snapshot!(only("versions: {nats: ../../etc, arc: \"-o\", go: [1]}\n"), @r#"
     error: `nats` has a version but no recipe
      --> versions.yml:1:12
@@ -386,7 +386,7 @@ fn a_project_that_needs_a_newer_larder() {
 }
 
 #[test]
-fn a_requirement_that_is_none() {
+fn an_invalid_larder_requirement() {
     insta::assert_snapshot!(versions("requires: latest\n"), @r#"
     error: `latest` is not a version requirement: unexpected character 'l' while parsing major version number
      --> versions.yml:2:11

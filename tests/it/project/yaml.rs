@@ -212,7 +212,7 @@ fn a_key_that_is_a_list() {
 }
 
 #[test]
-fn aliases_that_mean_the_same() {
+fn replacements_with_two_names_of_one_platform() {
     insta::assert_snapshot!(Files::new().file("versions.yml", "versions: {x: v1}\n").file("subsystems/x/recipe.yml", "binaries: [x]\nupstream: {url: 'https://example.com/x', replacements: {macos: Mac, darwin: Mac}}\n").problems(), @r"
     error: `darwin` and `macos` mean the same in `replacements`
      --> subsystems/x/recipe.yml:2:69
@@ -269,27 +269,27 @@ fn billion_laughs() {
 }
 
 #[test]
-fn nesting_without_end() {
+fn excessive_nesting_of_lists() {
     insta::assert_snapshot!(first_line(&format!("versions: {}\n", "[".repeat(100_000))), @"error: nested more than 64 levels deep");
 }
 
 #[test]
-fn nesting_of_mappings() {
+fn excessive_nesting_of_mappings() {
     insta::assert_snapshot!(first_line(&format!("versions: {}1{}\n", "{a: ".repeat(70), "}".repeat(70))), @"error: nested more than 64 levels deep");
 }
 
 #[test]
-fn values_without_end() {
+fn too_many_values() {
     insta::assert_snapshot!(first_line(&format!("versions: {{}}\nci: [{}]\n", "a,".repeat(200_000))), @"error: the file has more than 50000 values");
 }
 
 #[test]
-fn a_file_without_end() {
+fn a_file_beyond_the_size_limit() {
     insta::assert_snapshot!(first_line(&format!("versions: {{}}\n#{}\n", "x".repeat(1 << 20))), @"error: the file is larger than 1 MiB");
 }
 
 #[test]
-fn bytes_that_are_no_text() {
+fn bytes_that_are_not_utf_8() {
     insta::assert_snapshot!(Files::new().bytes("versions.yml", b"versions: {}\nproject: \xff\xfe\n").problems(), @r"
     error: the file is not UTF-8 text
      --> versions.yml:2:10
@@ -349,6 +349,6 @@ fn escapes_for_the_terminal() {
 }
 
 #[test]
-fn a_folder_of_that_name() {
+fn a_folder_named_versions_yml() {
     insta::assert_snapshot!(Files::new().file("versions.yml/x", "").problems(), @"[root]/versions.yml is not a file | []");
 }

@@ -3,7 +3,7 @@
 use super::{REPO, states, with_github};
 
 #[test]
-fn finalize_names_what_is_missing_and_publishes_when_all_is_there() {
+fn finalize_lists_missing_targets_and_publishes_once_complete() {
     let (env, github) = with_github();
     env.larder(["ensure", "one", "--platform", "all"]).success();
     env.larder(["release", "one", "--platform", "linux-amd64", "--stage"])

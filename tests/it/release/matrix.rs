@@ -3,7 +3,7 @@
 use super::project;
 
 #[test]
-fn the_matrix_holds_what_nobody_has_released_yet() {
+fn the_matrix_holds_the_targets_that_are_not_released() {
     let mut env = project("");
     env.larder(["ensure", "one", "--platform", "linux-arm64"])
         .success();

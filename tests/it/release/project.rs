@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{REPO, project, with_github};
 
 #[test]
-fn the_project_is_released_whole_and_once() {
+fn a_project_release_is_complete_and_published_once() {
     let (env, github) = with_github();
     env.larder(["release", "project", "v1.0.0"]).success();
     let releases = github.releases(REPO);
@@ -57,7 +57,7 @@ fn the_project_is_released_whole_and_once() {
 }
 
 #[test]
-fn wrong_releases_of_a_project_are_refused() {
+fn invalid_project_releases_are_refused() {
     let env = project("");
     let out = env.larder(["release", "project", "one-v9"]).exits(2);
     assert!(

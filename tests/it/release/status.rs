@@ -6,7 +6,7 @@ use super::{project, states};
 use crate::servers::files::FileServer;
 
 #[test]
-fn status_tells_released_missing_and_other_inputs() {
+fn release_status_distinguishes_released_missing_and_other_inputs() {
     let env = project("");
     env.larder(["ensure", "one", "--platform", "all"]).success();
     env.larder(["release", "one", "--platform", "linux-arm64"])
@@ -43,7 +43,7 @@ fn status_tells_released_missing_and_other_inputs() {
 
 /// A static server has no listing: each asset is asked for.
 #[test]
-fn status_of_a_static_server() {
+fn release_status_works_on_a_static_server() {
     let env = project("");
     env.larder(["ensure", "one", "--platform", "all"]).success();
     env.larder(["release", "one", "--platform", "all"])

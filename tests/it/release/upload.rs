@@ -5,7 +5,7 @@ use serde_json::json;
 use super::project;
 
 #[test]
-fn the_word_binary_may_be_left_out() {
+fn the_word_binary_is_optional() {
     let env = project("");
     env.larder(["ensure", "all"]).success();
     env.larder(["release", "binary", "one"]).success();
@@ -15,7 +15,7 @@ fn the_word_binary_may_be_left_out() {
 
 /// In GitHub Actions a folder is no freer than a repository; elsewhere nobody says what a CI run is for.
 #[test]
-fn a_folder_hub_is_written_by_itself_only_where_uploads_may() {
+fn ci_uploads_to_a_folder_hub_only_on_allowed_events() {
     let events = [
         (Some(("push", "refs/heads/main")), "released"),
         (Some(("push", "refs/tags/v1.0.0")), "released"),

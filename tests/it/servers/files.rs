@@ -236,7 +236,7 @@ fn head(
 }
 
 #[test]
-fn files_ranges_and_faults() {
+fn the_file_server_serves_files_ranges_and_faults() {
     let env = crate::env::TestEnv::new();
     env.write("files/a.txt", "0123456789");
     let server = FileServer::start(&env.path("files"));

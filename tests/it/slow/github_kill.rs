@@ -85,7 +85,7 @@ fn no_mixture(github: &FakeGitHub, package: &Package) {
 }
 
 #[test]
-fn a_new_release() {
+fn a_kill_during_a_new_release_is_recovered() {
     let dist = Dist::new();
     let package = dist.package("linux-amd64", "the binary", "inputs");
     table(
@@ -109,7 +109,7 @@ fn a_new_release() {
 }
 
 #[test]
-fn a_platform_added_to_a_published_release() {
+fn a_kill_while_adding_a_platform_to_a_published_release_is_recovered() {
     let dist = Dist::new();
     let first = dist.package("darwin-arm64", "the first", "inputs");
     let package = dist.package("linux-amd64", "the binary", "inputs");
@@ -134,7 +134,7 @@ fn a_platform_added_to_a_published_release() {
 }
 
 #[test]
-fn a_replacement() {
+fn a_kill_during_a_replacement_is_recovered() {
     let dist = Dist::new();
     let old = dist.package("linux-amd64", "the old one", "inputs");
     let new = dist.package("linux-amd64", "the new one!", "inputs");
@@ -186,7 +186,7 @@ fn a_replacement() {
 
 /// The same with a real process, which a signal ends at the request: nothing of it can tidy up.
 #[test]
-fn a_process_that_is_killed_at_a_request_is_followed_by_one_that_finishes() {
+fn a_release_process_killed_at_any_request_is_completed_by_the_next() {
     let mut env = TestEnv::new();
     env.script_subsystem("arc", "v1");
     env.write(

@@ -142,7 +142,7 @@ fn writes_are_paced() {
 
 /// Six jobs, one tag, lists that lag: nothing is lost, and it is one release.
 #[test]
-fn six_jobs_at_once_make_one_release() {
+fn six_concurrent_jobs_make_one_release() {
     for (lag, pace, immutable) in [
         (0, 0, false),
         (50, 20, false),

@@ -4,7 +4,7 @@ use crate::originals::extract::published;
 
 /// By hand, and by programs that make them: nothing outside of the folder is touched, nothing is left behind.
 #[test]
-fn a_hostile_archive_is_refused_whole() {
+fn a_hostile_archive_is_refused_entirely() {
     let tar = |body: &str| {
         format!(
             "python3 - $out <<'E'\nimport io,sys,tarfile\nt=tarfile.open(sys.argv[1],'w:gz')\ndef add(name,**more):\n i=tarfile.TarInfo(name); i.mode=0o755\n data=b'#!/bin/sh\\n' if not more else b''\n i.size=len(data)\n for k,v in more.items(): setattr(i,k,v)\n t.addfile(i,io.BytesIO(data))\nadd('tool')\n{body}\nt.close()\nE"

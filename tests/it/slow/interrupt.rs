@@ -141,7 +141,7 @@ fn a_timeout_ends_the_whole_group() {
 }
 
 #[test]
-fn what_a_finished_command_leaves_running_ends_with_it() {
+fn processes_left_by_a_finished_command_are_ended() {
     let env = TestEnv::new();
     env.versions(&[("tool", "v1.0.0")], "sources: [build]\n");
     let line = format!(
@@ -224,7 +224,7 @@ fn an_interrupted_tool_check_and_verify_end_too() {
 }
 
 #[test]
-fn a_killed_larders_orphan_writes_to_an_abandoned_folder_only() {
+fn an_orphan_of_a_killed_run_cannot_affect_the_next_run() {
     let env = TestEnv::new();
     env.versions(&[("tool", "v1.0.0")], "sources: [build]\n");
     let started = env.base().join("started");

@@ -85,7 +85,7 @@ fn size_of(path: &Utf8Path) -> u64 {
 }
 
 #[test]
-fn a_large_asset_takes_little_memory() {
+fn a_large_asset_uses_little_memory() {
     let author = TestEnv::new();
     author.versions(&[("tool", "v1.0.0")], "upload: never\nhub: {dir: hub}\n");
     author.recipe(
@@ -159,7 +159,7 @@ fn a_large_asset_takes_little_memory() {
 }
 
 #[test]
-fn packing_on_sixteen_cores_takes_little_memory() {
+fn packing_on_sixteen_cores_uses_little_memory() {
     let env = TestEnv::new();
     // Memory is taken per thread, and has long come to its peak.
     write_binary(&env.path("tool"), SIZE / 3);
@@ -189,7 +189,7 @@ fn packing_on_sixteen_cores_takes_little_memory() {
 
 /// Packs the file `tool` of the current folder as a machine of sixteen cores would.
 #[test]
-#[ignore = "`packing_on_sixteen_cores_takes_little_memory` runs it in a process of its own"]
+#[ignore = "`packing_on_sixteen_cores_uses_little_memory` runs it in a process of its own"]
 fn packing_in_this_process() {
     let format = match std::env::var("LARDER_TEST_FORMAT")
         .expect("a format")
@@ -219,7 +219,7 @@ fn packing_in_this_process() {
 }
 
 #[test]
-fn large_originals_take_little_memory() {
+fn large_originals_use_little_memory() {
     let env = TestEnv::new();
     let site = env.base().join("site");
     std::fs::create_dir_all(&site).expect("create folder");
@@ -269,7 +269,7 @@ fn large_originals_take_little_memory() {
 }
 
 #[test]
-fn a_window_beyond_the_cap_is_refused_and_said() {
+fn a_decompression_window_beyond_the_limit_is_refused() {
     let env = TestEnv::new();
     let site = env.base().join("site");
     env.sh(&format!(

@@ -98,12 +98,12 @@ fn sri(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn npm_packages_are_held_to_the_registrys_word() {
+fn npm_packages_must_match_the_registrys_integrity() {
     let bytes = tarball();
     let honest = npm_registry(bytes.clone(), sri(&bytes));
     in_a_process("npm_honest", &[("npm_config_registry", &honest.url)]);
     let liar = npm_registry(bytes, sri(b"something else"));
-    in_a_process("npm_liar", &[("npm_config_registry", &liar.url)]);
+    in_a_process("npm_wrong_digest", &[("npm_config_registry", &liar.url)]);
     let down = Script::start(|_, _| Reply::status(503));
     in_a_process(
         "npm_down",
@@ -117,7 +117,7 @@ fn npm_packages_are_held_to_the_registrys_word() {
 }
 
 #[test]
-#[ignore = "run by npm_packages_are_held_to_the_registrys_word"]
+#[ignore = "run by npm_packages_must_match_the_registrys_integrity"]
 fn npm_honest() {
     let (bytes, name, stated) = fetch(&npm("1.2.3"), "linux-amd64").unwrap().unwrap();
     assert_eq!((name.as_str(), stated), ("tiny-1.2.3.tgz", 1));
@@ -136,8 +136,8 @@ fn npm_honest() {
 }
 
 #[test]
-#[ignore = "run by npm_packages_are_held_to_the_registrys_word"]
-fn npm_liar() {
+#[ignore = "run by npm_packages_must_match_the_registrys_integrity"]
+fn npm_wrong_digest() {
     assert_eq!(
         fetch(&npm("1.2.3"), "linux-amd64").unwrap_err().kind(),
         Kind::Integrity
@@ -145,7 +145,7 @@ fn npm_liar() {
 }
 
 #[test]
-#[ignore = "run by npm_packages_are_held_to_the_registrys_word"]
+#[ignore = "run by npm_packages_must_match_the_registrys_integrity"]
 fn npm_down() {
     let client = client();
     let error = || {
@@ -160,7 +160,7 @@ fn npm_down() {
 }
 
 #[test]
-#[ignore = "run by npm_packages_are_held_to_the_registrys_word"]
+#[ignore = "run by npm_packages_must_match_the_registrys_integrity"]
 fn npm_locked() {
     assert_eq!(
         fetch(&npm("1.2.3"), "linux-amd64").unwrap_err().kind(),
@@ -255,7 +255,7 @@ fn pypi(version: &str) -> Original {
 }
 
 #[test]
-fn wheels_are_chosen_and_held_to_the_indexs_word() {
+fn wheels_are_selected_and_must_match_the_index_digest() {
     let honest = index(WHEELS, true);
     in_a_process(
         "pypi_honest",
@@ -263,7 +263,7 @@ fn wheels_are_chosen_and_held_to_the_indexs_word() {
     );
     let liar = index(WHEELS, false);
     in_a_process(
-        "pypi_liar",
+        "pypi_wrong_digest",
         &[("PIP_INDEX_URL", &format!("{}/simple", liar.url))],
     );
     let down = Script::start(|_, _| Reply::status(503));
@@ -289,7 +289,7 @@ fn wheels_are_chosen_and_held_to_the_indexs_word() {
 }
 
 #[test]
-#[ignore = "run by wheels_are_chosen_and_held_to_the_indexs_word"]
+#[ignore = "run by wheels_are_selected_and_must_match_the_index_digest"]
 fn pypi_honest() {
     for (platform, tag) in [
         ("linux-amd64", "manylinux_2_17_x86_64.manylinux2014_x86_64"),
@@ -321,8 +321,8 @@ fn pypi_honest() {
 }
 
 #[test]
-#[ignore = "run by wheels_are_chosen_and_held_to_the_indexs_word"]
-fn pypi_liar() {
+#[ignore = "run by wheels_are_selected_and_must_match_the_index_digest"]
+fn pypi_wrong_digest() {
     let error = fetch(&pypi("1.2.3"), "linux-amd64").unwrap_err();
     assert_eq!(error.kind(), Kind::Integrity, "{error}");
     assert!(
@@ -334,14 +334,14 @@ fn pypi_liar() {
 }
 
 #[test]
-#[ignore = "run by wheels_are_chosen_and_held_to_the_indexs_word"]
+#[ignore = "run by wheels_are_selected_and_must_match_the_index_digest"]
 fn pypi_down() {
     let error = fetch(&pypi("1.2.3"), "linux-amd64").unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable, "{error}");
 }
 
 #[test]
-#[ignore = "run by wheels_are_chosen_and_held_to_the_indexs_word"]
+#[ignore = "run by wheels_are_selected_and_must_match_the_index_digest"]
 fn pypi_locked() {
     let error = fetch(&pypi("1.2.3"), "linux-amd64").unwrap_err();
     assert_eq!(error.kind(), Kind::Refused, "{error}");
@@ -349,7 +349,7 @@ fn pypi_locked() {
 
 /// The registries that are configured here, for one tiny package each: what they state is there and holds.
 #[test]
-fn real_registries_are_understood() {
+fn packages_of_real_registries_are_downloaded_and_verified() {
     let package = Coordinate::Npm {
         package: "is-number".into(),
         version: "7.0.0".into(),
@@ -379,7 +379,7 @@ fn real_registries_are_understood() {
 
 /// Of the registries that are configured here, what they state is one thing, what a project pins another: the project's counts.
 #[test]
-fn registry_packages_are_held_to_what_a_project_pins() {
+fn registry_packages_must_match_the_projects_pins() {
     let env = TestEnv::new().with_network_settings();
     let wrong = Digest::of(b"something else");
     for (name, version, upstream, file) in [

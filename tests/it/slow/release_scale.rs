@@ -132,7 +132,7 @@ fn told(words: &[(&str, usize)]) -> Vec<(String, usize)> {
 }
 
 #[test]
-fn the_status_of_a_thousand_releases_costs_twelve_calls() {
+fn the_status_of_a_thousand_releases_takes_twelve_calls() {
     for visibility in [Visibility::Public, Visibility::Private] {
         let github = github(visibility);
         for n in 0..100 {
@@ -213,7 +213,7 @@ fn the_status_of_a_thousand_releases_costs_twelve_calls() {
 
 /// Assets whose sidecars have no label, as other servers or hands may leave them: the sidecars themselves are read.
 #[test]
-fn without_labels_the_sidecars_are_read() {
+fn sidecars_are_read_if_assets_have_no_labels() {
     for (visibility, token) in [
         (Visibility::Public, None),
         (Visibility::Private, Some(READ)),
@@ -246,7 +246,7 @@ fn start(env: &TestEnv, args: &[&str]) -> Child {
 
 /// Six machines, six processes, one tag, lists that lag: one release with everything in it.
 #[test]
-fn six_machines_release_to_one_tag_at_once() {
+fn six_machines_release_to_one_tag_concurrently() {
     for (lag, immutable) in [(250, false), (80, true)] {
         let github = github(Visibility::Public);
         github.lag(Duration::from_millis(lag));
@@ -368,7 +368,7 @@ fn six_machines_release_to_one_tag_at_once() {
 
 /// Where there are a thousand releases already, all of them are looked at once per run; not once per release.
 #[test]
-fn new_releases_among_a_thousand_cost_few_calls() {
+fn new_releases_among_a_thousand_take_few_calls() {
     let github = github(Visibility::Public);
     for n in 0..1_000 {
         github.put_release(REPO, &format!("unrelated-{n}"), false, &[("x.zip", b"x")]);

@@ -56,7 +56,7 @@ fn packaged(env: &TestEnv, umask: &str, threads: &str, extension: &str) -> (Stri
 }
 
 #[test]
-fn packages_are_the_same_on_machines_that_are_not() {
+fn packages_are_identical_on_different_machines() {
     for (format, megabytes) in [("tar.gz", 66), ("tar.zst", 66), ("zip", 8)] {
         let one = TestEnv::new();
         write(&one, format, megabytes);

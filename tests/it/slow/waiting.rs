@@ -6,7 +6,7 @@ use crate::ensure::parallel::{all_well, count, counted, signal, start, until};
 use crate::env::TestEnv;
 
 #[test]
-fn whoever_waits_for_a_stopped_larder_says_so() {
+fn a_run_that_waits_for_a_stopped_larder_reports_it() {
     let env = TestEnv::new();
     let counter = env.base().join("builds");
     counted(&env, counter.as_str(), "0.5");

@@ -80,7 +80,7 @@ const BUILT: &str =
     "build=success ci=success finalize=success plan=success project=skipped try=skipped";
 
 #[test]
-fn the_workflow_builds_once_releases_once_and_writes_only_where_it_may() {
+fn the_workflow_builds_once_releases_once_and_writes_only_where_allowed() {
     let (env, github) = (project(), github(Visibility::Public));
 
     // Before anything is released: a branch and a pull request try everything and write nothing.
@@ -210,7 +210,7 @@ fn the_workflow_gathers_immutable_releases_in_drafts() {
 
 /// A target that fails keeps no other from being released; what needs all of them does not run.
 #[test]
-fn a_failing_cell_is_the_only_one_that_is_missing() {
+fn a_failing_target_does_not_prevent_the_other_releases() {
     let (env, github) = (project(), github(Visibility::Public));
     env.edit(
         "subsystems/arc/recipe.yml",

@@ -3,7 +3,7 @@
 use super::project;
 
 #[test]
-fn ci_does_each_line_and_sums_up() {
+fn ci_runs_each_line_and_prints_a_summary() {
     let env = project();
     let versions = env.read("versions.yml");
     env.write(
@@ -115,7 +115,7 @@ fn ci_stops_at_the_first_failure_with_its_exit_code() {
 }
 
 #[test]
-fn wrong_ci_lines_are_all_told_and_nothing_runs() {
+fn all_wrong_ci_lines_are_reported_and_nothing_runs() {
     let env = project();
     let versions = env.read("versions.yml");
     env.write(
@@ -146,7 +146,7 @@ fn wrong_ci_lines_are_all_told_and_nothing_runs() {
 }
 
 #[test]
-fn ci_makes_groups_in_github_actions() {
+fn ci_prints_log_groups_in_github_actions() {
     let mut env = project();
     let versions = env.read("versions.yml");
     env.write(
@@ -169,7 +169,7 @@ fn ci_makes_groups_in_github_actions() {
 }
 
 #[test]
-fn exec_in_a_line_of_ci_does_not_end_the_run() {
+fn exec_in_a_ci_line_does_not_end_the_run() {
     let env = project();
     let versions = env.read("versions.yml");
     env.write(
@@ -199,7 +199,7 @@ fn exec_in_a_line_of_ci_does_not_end_the_run() {
 }
 
 #[test]
-fn lines_are_split_alike_by_who_checks_and_who_runs() {
+fn check_and_ci_split_lines_the_same_way() {
     let env = project();
     let versions = env
         .read("versions.yml")

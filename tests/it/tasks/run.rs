@@ -60,7 +60,7 @@ fn tasks_run_in_the_projects_folder_once_each() {
 }
 
 #[test]
-fn a_task_whose_status_holds_is_left_alone() {
+fn a_task_whose_status_commands_succeed_is_skipped() {
     let env = project();
     env.larder(["run", "count"]).success();
     env.remove("greeting.txt");
@@ -126,7 +126,7 @@ fn a_failing_command_is_named() {
 }
 
 #[test]
-fn a_need_that_fails_names_the_exit_code() {
+fn a_failing_need_decides_the_exit_code() {
     let env = project();
     env.larder(["ensure", "tool"]).success();
     env.drop_cache();
@@ -172,7 +172,7 @@ fn a_need_that_fails_names_the_exit_code() {
 }
 
 #[test]
-fn wrong_tasks_are_told_before_anything_runs() {
+fn wrong_tasks_are_reported_before_anything_runs() {
     let env = project();
     let out = env.larder(["run", "badly"]).exits(2);
     assert!(

@@ -217,7 +217,7 @@ fn sh(script: &str, dir: &Utf8Path) -> String {
 }
 
 #[test]
-fn what_is_packed_comes_back() {
+fn packing_then_unpacking_returns_the_same_files() {
     let large = program(2_200_000);
     for size in [0, 1, 511, 512, 1 << 20, (1 << 20) + 1, 2_200_000] {
         let binary = &large[..size];
@@ -280,7 +280,7 @@ fn the_bytes_do_not_depend_on_threads_or_order() {
 }
 
 #[test]
-fn other_programs_read_what_is_packed() {
+fn other_programs_can_unpack_our_packages() {
     let place = Place::new();
     let binary = program(2_500_000);
     let long = format!("lib/{}", "x".repeat(150));
@@ -325,7 +325,7 @@ fn other_programs_read_what_is_packed() {
 }
 
 #[test]
-fn what_changed_while_it_was_packed_is_told() {
+fn a_file_that_changes_while_it_is_packed_is_an_error() {
     let entries = [PackEntry {
         name: "a",
         mode: 0o644,
@@ -365,7 +365,7 @@ fn what_changed_while_it_was_packed_is_told() {
 }
 
 #[test]
-fn kinds_are_told_by_name() {
+fn the_archive_kind_follows_from_the_file_name() {
     for (name, kind) in [
         ("a-v1.2.tar.gz", ArchiveKind::Tar(Compression::Gz)),
         ("A.TGZ", ArchiveKind::Tar(Compression::Gz)),

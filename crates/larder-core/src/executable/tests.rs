@@ -81,7 +81,7 @@ fn macho_big_endian() -> Vec<u8> {
 }
 
 #[test]
-fn headers_are_told_apart() {
+fn executable_formats_are_recognised_by_their_headers() {
     assert_eq!(of(b""), "Empty");
     assert_eq!(of(b"#!/bin/sh\n"), "Script");
     assert_eq!(of(b"MZqFpD='\n"), "Script");
@@ -111,7 +111,7 @@ fn headers_are_told_apart() {
 }
 
 #[test]
-fn only_the_right_platform_suits() {
+fn only_an_executable_for_the_wanted_platform_is_accepted() {
     let static_elf = elf64(62, 0, "");
     let gnu_elf = elf64(62, 0, "/lib64/ld-linux-x86-64.so.2");
     assert_eq!(wanted(&static_elf, "linux-amd64-musl"), Ok(()));
@@ -143,7 +143,7 @@ fn only_the_right_platform_suits() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_real_executable_is_of_this_platform() {
+fn a_real_executable_is_recognised_as_native() {
     let me = std::env::current_exe().unwrap();
     let Executable::Native(native) = check_platform(&me, &Platform::host()).unwrap() else {
         panic!("no native executable")
@@ -158,7 +158,7 @@ fn a_real_executable_is_of_this_platform() {
 }
 
 #[test]
-fn headers_that_are_cut_or_point_outside_are_no_programs() {
+fn truncated_or_out_of_range_headers_are_not_executables() {
     for whole in [pe_file(0x8664), universal(), universal64()] {
         assert_eq!(of(&whole[..whole.len() - 17]), "Other");
     }
@@ -169,7 +169,7 @@ fn headers_that_are_cut_or_point_outside_are_no_programs() {
 }
 
 #[test]
-fn no_header_makes_the_whole_file_be_read() {
+fn a_huge_section_table_does_not_make_the_whole_file_be_read() {
     // The section table claims to be 16 GiB long, and the (sparse) file is that large.
     let mut bytes = elf64(62, 0, "");
     bytes[40] = u8::try_from(bytes.len()).unwrap();

@@ -142,7 +142,7 @@ fn keys_never_change() {
 }
 
 #[test]
-fn a_key_is_made_of_these_fields() {
+fn a_key_is_computed_from_these_fields() {
     let (_dir, project) = project();
     let fields = |inputs: Option<Inputs>| {
         let fields = inputs.unwrap().fields;
@@ -184,7 +184,7 @@ fn a_key_is_made_of_these_fields() {
 }
 
 #[test]
-fn the_identity_of_a_folder_never_changes() {
+fn the_digest_of_a_source_folder_never_changes() {
     let (_dir, project) = project();
     let folder = project.root.join("subsystems/gen/src");
     let listing = tree::list(&folder).unwrap();

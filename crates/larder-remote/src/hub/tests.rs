@@ -109,7 +109,7 @@ fn content(hub: &Hub, name: &AssetName) -> Option<String> {
 }
 
 #[test]
-fn what_is_published_is_read_back() {
+fn a_published_asset_can_be_read_back() {
     let packages = Packages::new();
     let package = packages.package("bytes", "inputs");
     for hub in packages.hubs() {
@@ -138,7 +138,7 @@ fn what_is_published_is_read_back() {
 }
 
 #[test]
-fn the_first_published_stays_until_it_is_replaced() {
+fn the_first_published_asset_is_kept_until_it_is_replaced() {
     let packages = Packages::new();
     let first = packages.package("first", "inputs");
     let second = packages.package("second", "inputs");
@@ -203,7 +203,7 @@ fn a_project_release_is_not_overwritten() {
 }
 
 #[test]
-fn the_hub_in_memory_fails_on_request() {
+fn the_in_memory_hub_can_inject_errors() {
     let packages = Packages::new();
     let package = packages.package("bytes", "inputs");
     let hub = MemoryHub::new();

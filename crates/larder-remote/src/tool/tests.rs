@@ -55,7 +55,7 @@ impl Scripts {
 }
 
 #[test]
-fn gh_is_asked_once_and_only_when_a_token_is_needed() {
+fn gh_is_run_once_and_only_when_a_token_is_needed() {
     let scripts = Scripts::new(&[(
         "gh",
         "echo \"$* ${LARDER_GITHUB_TOKEN-none}\" >> $HERE/asked; echo token-of-gh",
@@ -89,7 +89,7 @@ fn gh_is_asked_once_and_only_when_a_token_is_needed() {
 }
 
 #[test]
-fn git_sees_no_token_of_ours_and_never_asks_anyone() {
+fn git_gets_none_of_our_tokens_and_never_prompts() {
     let git = "env | sort | grep -E '^(GIT_|GH_|LARDER_)' > $HERE/seen; echo \"$*\" > $HERE/asked
 printf 'c0\\trefs/tags/v1\\nc1\\trefs/tags/v1^{}\\nc2\\trefs/heads/v1\\n'";
     let scripts = Scripts::new(&[("git", git)]);
@@ -125,7 +125,7 @@ printf 'c0\\trefs/tags/v1\\nc1\\trefs/tags/v1^{}\\nc2\\trefs/heads/v1\\n'";
 }
 
 #[test]
-fn what_git_says_of_a_failed_fetch_is_in_the_log_and_decides_its_class() {
+fn git_output_of_a_failed_fetch_is_logged_and_decides_the_error_kind() {
     let into = tempfile::tempdir().unwrap();
     let into = Utf8PathBuf::from_path_buf(into.path().to_owned()).unwrap();
     fs::create_dir_all(&into).unwrap();
@@ -157,7 +157,7 @@ fn what_git_says_of_a_failed_fetch_is_in_the_log_and_decides_its_class() {
 }
 
 #[test]
-fn clients_get_defaults_where_the_user_set_nothing() {
+fn registry_clients_get_defaults_for_variables_the_user_did_not_set() {
     let scripts = Scripts::new(&[(
         "client",
         "echo \"$* A=$A GH_TOKEN=$GH_TOKEN ours=$LARDER_GITHUB_TOKEN B=$B\"; \

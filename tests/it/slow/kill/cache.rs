@@ -5,7 +5,7 @@ use super::tool::{Tool, VERSIONS};
 use crate::env::{TestEnv, remove};
 
 #[test]
-fn killed_while_the_cache_is_written() {
+fn a_kill_while_the_cache_is_written_leaves_only_complete_entries() {
     let tool = Tool::new();
     sweep(
         "cache",
@@ -35,7 +35,7 @@ fn killed_while_the_cache_is_written() {
 }
 
 #[test]
-fn what_killed_writers_left_is_removed_by_the_next_writer() {
+fn leftovers_of_killed_cache_writers_are_removed_by_the_next() {
     let tool = Tool::new();
     let left = [".larder/.tmp-state-x1y2z3", ".tmp-versions.lock-x1y2z3"];
     for file in left {

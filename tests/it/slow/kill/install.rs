@@ -43,12 +43,12 @@ fn upgrade(title: &str, args: &[&str], before: impl Fn(&Tool)) {
 }
 
 #[test]
-fn killed_while_an_upgrade_is_restored() {
+fn a_kill_during_an_upgrade_from_the_cache_is_recovered() {
     upgrade("upgrade, restored", &["ensure", "all"], |_| {});
 }
 
 #[test]
-fn killed_while_an_upgrade_is_built() {
+fn a_kill_during_an_upgrade_by_a_build_is_recovered() {
     upgrade(
         "upgrade, built",
         &["ensure", "all", "--source", "build"],
@@ -57,7 +57,7 @@ fn killed_while_an_upgrade_is_built() {
 }
 
 #[test]
-fn killed_while_first_installed() {
+fn a_kill_during_the_first_installation_is_recovered() {
     let tool = Tool::new();
     tool.env.larder(["ensure", "all"]).success();
     sweep(

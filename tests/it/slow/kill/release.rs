@@ -17,7 +17,7 @@ pub(super) fn litter(env: &TestEnv, dir: &str) -> Vec<String> {
 }
 
 #[test]
-fn killed_while_packaging() {
+fn a_kill_while_packaging_is_recovered() {
     let tool = Tool::new();
     let env = &tool.env;
     env.larder(["ensure", "all"]).success();
@@ -61,7 +61,7 @@ fn killed_while_packaging() {
 }
 
 #[test]
-fn killed_while_releasing_into_a_folder() {
+fn a_kill_while_releasing_into_a_folder_hub_is_recovered() {
     let tool = Tool::new();
     let env = &tool.env;
     env.larder(["ensure", "all"]).success();
@@ -113,7 +113,7 @@ fn killed_while_releasing_into_a_folder() {
 }
 
 #[test]
-fn killed_while_downloaded_from_a_folder() {
+fn a_kill_while_downloading_from_a_folder_hub_is_recovered() {
     let tool = Tool::new();
     let env = &tool.env;
     env.larder(["ensure", "all"]).success();

@@ -6,7 +6,7 @@ use super::*;
 use crate::Kind;
 
 #[test]
-fn a_cut_or_changed_package_leaves_nothing() {
+fn a_truncated_or_changed_package_leaves_no_files() {
     let binary = program(40_000);
     let entries = [
         bytes_entry("a", 0o755, &binary),
@@ -58,7 +58,7 @@ fn a_cut_or_changed_package_leaves_nothing() {
 }
 
 #[test]
-fn budgets_end_bombs_early() {
+fn budgets_stop_archive_bombs_early() {
     let limited = |budget: Budget, kind, bytes: &[u8]| {
         let place = Place::new();
         let error =
@@ -120,7 +120,7 @@ fn budgets_end_bombs_early() {
 }
 
 #[test]
-fn an_interruption_leaves_nothing() {
+fn an_interrupted_unpacking_leaves_no_files() {
     let cancel = Cancel::new();
     cancel.cancel(2);
     let place = Place::new();
@@ -164,7 +164,7 @@ impl Read for Failing<'_> {
 }
 
 #[test]
-fn a_failing_transfer_is_not_the_archives_fault() {
+fn a_failed_transfer_is_not_reported_as_a_bad_archive() {
     let whole = packed(
         PackageFormat::TarGz,
         &[bytes_entry("good", 0o755, &program(100_000))],

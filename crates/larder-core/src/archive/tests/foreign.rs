@@ -21,7 +21,7 @@ fn release(root: &Utf8Path) {
 }
 
 #[test]
-fn what_other_programs_pack_is_read() {
+fn archives_made_by_other_programs_are_unpacked() {
     let place = Place::new();
     release(&place.root);
     let makers = [
@@ -131,7 +131,7 @@ fn zipfile(name: &str, names: &str) -> String {
 }
 
 #[test]
-fn odd_archives_of_other_programs_are_refused() {
+fn unsafe_archives_made_by_other_programs_are_refused() {
     let place = Place::new();
     let cases = [
         (
@@ -317,7 +317,7 @@ fn odd_archives_of_other_programs_are_refused() {
 }
 
 #[test]
-fn each_pattern_meets_one_file() {
+fn each_pattern_must_match_exactly_one_file() {
     let place = Place::new();
     release(&place.root);
     sh(
@@ -379,7 +379,7 @@ fn each_pattern_meets_one_file() {
 }
 
 #[test]
-fn single_files_come_as_they_are() {
+fn a_single_file_that_is_no_archive_is_unpacked() {
     let place = Place::new();
     let elf = b"\x7fELF and so on".repeat(20_000);
     crate::fs::write_atomic(place.root.join("tool"), &elf).unwrap();

@@ -90,7 +90,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
-    fn changed_archives_stay_in_their_folder(seed in 0_usize..8, changes in prop::collection::vec(change(), 1..6), fix: bool) {
+    fn mutated_archives_write_nothing_outside_their_folder(seed in 0_usize..8, changes in prop::collection::vec(change(), 1..6), fix: bool) {
         let (kind, mut bytes) = seeds()[seed % seeds().len()].clone();
         for change in changes {
             apply(&mut bytes, change);
@@ -108,7 +108,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..2000), zip: bool) {
+    fn random_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..2000), zip: bool) {
         let kind = if zip { ArchiveKind::Zip } else { ArchiveKind::Tar(Compression::Plain) };
         let bytes = if zip { [&b"PK\x03\x04"[..], &bytes].concat() } else { bytes };
         let place = Place::new();
@@ -121,7 +121,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_files_come_back(
+    fn random_files_survive_packing_and_unpacking(
         files in prop::collection::btree_map("[a-zA-Z0-9][a-z0-9_+@-]{0,110}", (prop::collection::vec(any::<u8>(), 0..3000), any::<bool>()), 0..6),
     ) {
         let mut folded: Vec<_> = files.keys().map(|name| name.to_lowercase()).collect();

@@ -7,7 +7,7 @@ use super::tar_maker::*;
 use super::*;
 
 #[test]
-fn what_is_odd_in_a_tar_refuses_it_whole() {
+fn one_hostile_entry_makes_the_whole_tar_refused() {
     let setuid = header("su", EntryType::Regular, 0o4755, 0)
         .as_bytes()
         .to_vec();
@@ -303,7 +303,7 @@ fn what_is_odd_in_a_tar_refuses_it_whole() {
 }
 
 #[test]
-fn what_is_odd_around_a_tar_refuses_it_too() {
+fn a_tar_with_malformed_framing_is_refused() {
     let whole = tar(&[]);
     let plain: [(&str, Vec<u8>, &str); 8] = [
         (

@@ -150,7 +150,7 @@ fn refusal(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn what_is_odd_in_a_zip_refuses_it_whole() {
+fn one_hostile_entry_makes_the_whole_zip_refused() {
     let with = |change: fn(&mut Entry)| {
         let mut entry = file("x");
         change(&mut entry);
@@ -298,7 +298,7 @@ fn what_is_odd_in_a_zip_refuses_it_whole() {
 }
 
 #[test]
-fn what_is_odd_around_a_zip_refuses_it_too() {
+fn a_zip_with_malformed_framing_is_refused() {
     let whole = zip(&[]);
     assert_eq!(
         refusal(&[&b"PKprefix"[..], &whole].concat()),
@@ -343,7 +343,7 @@ fn what_is_odd_around_a_zip_refuses_it_too() {
 }
 
 #[test]
-fn legitimate_zips_pass() {
+fn legitimate_zips_are_unpacked() {
     let descriptor = |entry: &Entry, sign: bool| {
         let body = le(&[
             (4, entry.crc.into()),

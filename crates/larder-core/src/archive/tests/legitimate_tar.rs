@@ -7,7 +7,7 @@ use super::*;
 use crate::Kind;
 
 #[test]
-fn what_is_legitimate_passes() {
+fn legitimate_tars_are_unpacked() {
     let deep = "d/".repeat(60) + "f";
     let spread = [gzip(&tar(&[])[..700]), gzip(&tar(&[])[700..])].concat();
     assert_eq!(

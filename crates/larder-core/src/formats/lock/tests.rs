@@ -62,7 +62,7 @@ fn problems(text: &str) -> String {
 }
 
 #[test]
-fn the_text_is_sorted_and_says_what_it_is() {
+fn the_lock_text_has_a_header_and_sorted_lines() {
     insta::assert_snapshot!(lock([line("b", "v1", "x"), commit("v0.1.0", 'a'), line("a", "v2", "y"), line("a", "v10", "z")]).to_text(), @r"
     # larder lock v1: name version platform origin kind inputs artifact sha256 size url
     a v10 linux-amd64 original upstream b859f52e9a32b0316a21d635287e4769fc4c883c42881c0a5c55107773091162 - 594e519ae499312b29433b7dd8a97ff068defcba9755b6d5d00e84c524d67b06 12 https://host.example/a-v10.tar.gz
@@ -73,7 +73,7 @@ fn the_text_is_sorted_and_says_what_it_is() {
 }
 
 #[test]
-fn a_bad_line_is_told_at_its_place() {
+fn a_bad_line_is_reported_with_line_and_column() {
     let good = line("nats", "v1", "x").to_string();
     let digest = Digest::of(b"x").to_string();
     let text = format!(
@@ -94,7 +94,7 @@ fn a_bad_line_is_told_at_its_place() {
 }
 
 #[test]
-fn a_merge_conflict_is_told_as_one() {
+fn a_merge_conflict_is_reported_as_a_merge_conflict() {
     let text = format!(
         "<<<<<<< HEAD\n{}\n=======\nrubbish\n>>>>>>> other\n",
         line("nats", "v1", "x")
@@ -103,7 +103,7 @@ fn a_merge_conflict_is_told_as_one() {
 }
 
 #[test]
-fn two_digests_for_one_thing_are_a_problem_and_the_same_line_twice_is_not() {
+fn conflicting_digests_are_a_problem_but_a_repeated_line_is_not() {
     let one = line("nats", "v1", "x");
     let twice = format!("{one}\r\n\n{one}\n");
     assert_eq!(parse(&twice).unwrap(), lock([one.clone()]));
@@ -114,7 +114,7 @@ fn two_digests_for_one_thing_are_a_problem_and_the_same_line_twice_is_not() {
 }
 
 #[test]
-fn lookup_asks_for_all_of_the_key() {
+fn a_lookup_compares_every_field_of_the_key() {
     let entry = line("nats", "v1", "x");
     let lock = lock([entry.clone(), commit("v0.1.0", 'a')]);
     let Line::Bytes(key, pin) = &entry else {
@@ -163,7 +163,7 @@ fn lookup_asks_for_all_of_the_key() {
 }
 
 #[test]
-fn a_stale_line_contradicts_nothing() {
+fn a_line_with_other_inputs_is_stale_and_no_conflict() {
     let Line::Bytes(key, pin) = line("nats", "v1", "x") else {
         unreachable!()
     };
@@ -198,7 +198,7 @@ fn a_stale_line_contradicts_nothing() {
 }
 
 #[test]
-fn what_is_pinned_stands() {
+fn an_existing_pin_changes_only_by_replace() {
     let mut lock = lock([line("nats", "v1", "x"), commit("v1", 'a')]);
     for other in [line("nats", "v1", "y"), commit("v1", 'b')] {
         let before = lock.clone();
@@ -240,7 +240,7 @@ fn folder() -> (tempfile::TempDir, Utf8PathBuf) {
 }
 
 #[test]
-fn many_writers_at_once_lose_nothing() {
+fn concurrent_appends_lose_no_line() {
     let (_dir, root) = folder();
     let (path, guard) = (root.join("versions.lock"), root.join(".larder/locks/lock"));
     std::thread::scope(|scope| {
@@ -266,7 +266,7 @@ fn many_writers_at_once_lose_nothing() {
 }
 
 #[test]
-fn appending_leaves_alone_what_it_does_not_understand_and_what_needs_no_change() {
+fn appending_keeps_hand_written_lines_and_writes_only_changes() {
     let (_dir, root) = folder();
     let (path, guard) = (root.join("versions.lock"), root.join(".larder/lock"));
     assert!(Lock::append_to(&path, &guard, &[line("nats", "v1", "x")]).unwrap());
@@ -365,7 +365,7 @@ fn git_merges_the_additions_of_two_branches() {
 }
 
 #[test]
-fn a_conflict_that_git_left_is_recognised() {
+fn a_merge_conflict_made_by_git_is_recognised() {
     let (clean, text) = merged_by_git("");
     assert!(!clean);
     assert!(problems(&text).contains("merge conflict"), "{text}");
@@ -439,7 +439,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn what_is_written_is_read_back(lines in prop::collection::vec(any_line(), 0..12)) {
+    fn a_written_lock_is_read_back_unchanged(lines in prop::collection::vec(any_line(), 0..12)) {
         let mut lock = Lock::default();
         for line in lines {
             let _ = lock.insert(line);
@@ -454,7 +454,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_is_too_odd(text in ".*", junk in "[ -~\n]{0,80}") {
+    fn parsing_random_text_never_panics(text in ".*", junk in "[ -~\n]{0,80}") {
         let _ = parse(&text);
         let _ = parse(&format!("{}\n{junk}", line("nats", "v1", "x")));
     }

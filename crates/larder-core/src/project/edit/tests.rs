@@ -64,7 +64,7 @@ fn one_value_changes_and_every_other_byte_stays() {
 }
 
 #[test]
-fn what_can_t_be_changed_alone_is_refused_at_its_place() {
+fn a_value_that_cannot_be_edited_alone_is_refused_with_its_position() {
     for (text, place, why) in [
         ("versions:\n  b: &x v1\n  a: *x\n", "a", "is an alias"),
         (
@@ -92,7 +92,7 @@ fn what_can_t_be_changed_alone_is_refused_at_its_place() {
 }
 
 #[test]
-fn a_new_one_takes_its_place() {
+fn a_new_version_is_inserted_in_sorted_order() {
     for (before, after) in [
         ("versions: {}\n", "versions: {m: v9}\n"),
         (
@@ -174,7 +174,7 @@ proptest! {
     /// In any layout, the changed text is the text that would have been written with the new
     /// version.
     #[test]
-    fn any_layout_keeps_all_but_the_value(
+    fn editing_keeps_every_layout_unchanged_but_the_value(
         lines in prop::collection::vec(line(), 1..6),
         pick in any::<prop::sample::Index>(),
         flow in any::<bool>(),
@@ -219,7 +219,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_changed_correctly_or_not_at_all(
+    fn editing_random_text_is_correct_or_refused(
         parts in prop::collection::vec(
             prop::sample::select(vec![
                 "versions:", "a", "b", ": ", ":", "\n", "\n  ", "\n    ", "{", "}", ", ", "\"", "'", "|", "&x ", "*x", "? ", "#",

@@ -29,7 +29,7 @@ fn every_variable_renders() {
 }
 
 #[test]
-fn choices_and_filters_render() {
+fn conditionals_and_filters_render() {
     assert_eq!(
         render("x.{{ 'zip' if os == 'windows' else 'tar.gz' }}").as_deref(),
         Ok("x.zip")
@@ -50,7 +50,7 @@ fn choices_and_filters_render() {
 }
 
 #[test]
-fn ordinary_choices_need_no_engine() {
+fn simple_conditionals_render_without_the_template_engine() {
     let text = "x-{{ version }}.{{ 'zip' if os == 'windows' else 'tar.gz' }}";
     assert!(pieces(text).is_some());
     assert_eq!(
@@ -68,7 +68,7 @@ fn ordinary_choices_need_no_engine() {
 }
 
 #[test]
-fn texts_without_templates_stay_as_they_are() {
+fn text_without_a_template_stays_unchanged() {
     for text in [
         "",
         "plain",
@@ -88,7 +88,7 @@ fn texts_without_templates_stay_as_they_are() {
 }
 
 #[test]
-fn a_hostile_template_ends_soon() {
+fn a_hostile_template_is_an_error_within_limits() {
     let replace = "{{ (('x' * 100000) | replace('x', 'y' * 100000)) | length }}";
     let lengths = [replace, "{{ 'x' * 1000000000000 }}", "{{ 'x' * 10000000 }}"];
     for text in lengths {
@@ -99,7 +99,7 @@ fn a_hostile_template_ends_soon() {
 }
 
 #[test]
-fn scopes_know_their_variables() {
+fn each_scope_allows_only_its_own_variables() {
     let count = |text: &str, scope| faults(text, scope).len();
     assert_eq!(count("{{ out }}/{{ src }}", Scope::Build), 0);
     assert_eq!(count("{{ out }}/{{ src }}", Scope::Plain), 2);
@@ -114,7 +114,7 @@ proptest! {
 
     /// A template that `simple` renders gives the same text with the engine.
     #[test]
-    fn simple_rendering_and_the_engine_agree(
+    fn the_fast_path_and_the_template_engine_render_the_same(
         parts in prop::collection::vec(
             prop::sample::select(vec![
                 "{{ version }}", "{{os}}", "{{  exe  }}", "{{ out }}", "text", "{", "}", "}}", "{ ", " ", "\n", "é", "{x}", "-", "'", "\"",

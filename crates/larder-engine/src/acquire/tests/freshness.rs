@@ -47,7 +47,7 @@ fn cause(run: &Context) -> Option<Cause> {
 }
 
 #[test]
-fn installed_files_are_held_to_stamp_and_recipe() {
+fn installed_files_are_compared_with_stamp_and_recipe() {
     let fixture = Fixture::new(RECIPE);
     assert_eq!(
         cause(&fixture.run(Options::default())),
@@ -114,7 +114,7 @@ fn a_damaged_stamp_means_not_installed() {
 }
 
 #[test]
-fn a_publishers_artifact_needs_its_line_under_locked() {
+fn under_locked_an_original_needs_its_line_in_the_lock() {
     let fixture = Fixture::new(RECIPE);
     install(&fixture.run(Options::default()), Origin::Original);
     let locked = || Options {

@@ -53,7 +53,7 @@ fn absent() -> Availability<()> {
 }
 
 #[test]
-fn each_class_of_answer_has_its_consequence() {
+fn each_error_kind_decides_whether_the_search_continues() {
     for (kind, then) in [
         (Kind::Unavailable, Then::NextIfPinned),
         (Kind::Refused, Then::Stop),
@@ -69,7 +69,7 @@ fn each_class_of_answer_has_its_consequence() {
 }
 
 #[test]
-fn absence_leads_to_the_next_source_until_one_has_it() {
+fn absent_sources_are_passed_until_one_has_the_artifact() {
     let (asked, searched) = walk(RECIPE, Options::default(), |_| Ok(absent()));
     assert_eq!(asked, ALL);
     assert!(matches!(searched.end, End::NotFound));
@@ -84,7 +84,7 @@ fn absence_leads_to_the_next_source_until_one_has_it() {
 }
 
 #[test]
-fn an_unavailable_source_is_passed_only_to_pinned_bytes() {
+fn an_unavailable_source_is_passed_only_if_the_next_is_pinned() {
     let hub_is_gone = |source| match source {
         SourceKind::Managed => Err(Error::unavailable("no connection")),
         SourceKind::Build => Ok(Availability::Have(())),
@@ -135,7 +135,7 @@ fn refused_and_wrong_answers_stop_the_search() {
 }
 
 #[test]
-fn one_source_is_asked_where_one_is_named() {
+fn a_named_source_is_the_only_one_that_is_searched() {
     for source in ALL {
         let options = Options {
             source: Some(source),
@@ -154,7 +154,7 @@ fn one_source_is_asked_where_one_is_named() {
 }
 
 #[test]
-fn the_error_of_a_failed_search_names_every_answer() {
+fn if_no_source_has_the_artifact_the_error_lists_every_answer() {
     let fixture = Fixture::new("binaries: [tool]\nupstream: {url: \"https://p.example/tool\"}\n");
     let options = Options {
         source: Some(SourceKind::Build),
@@ -170,7 +170,7 @@ fn the_error_of_a_failed_search_names_every_answer() {
 }
 
 #[test]
-fn a_hub_that_refuses_is_not_an_absence() {
+fn a_hub_that_cannot_be_reached_does_not_count_as_absent() {
     let fixture = Fixture::new(RECIPE);
     let hub = MemoryHub::new();
     hub.fail(Some(Error::refused("no")));

@@ -286,7 +286,7 @@ fn telegraf_s_urls() {
 }
 
 #[test]
-fn nothing_for_us() {
+fn unusable_assets_give_no_guess() {
     for assets in [
         "",
         "tool.deb tool-1.0.tar.gz tool-1.0-freebsd-amd64.tar.gz tool-linux-amd64.sig",
@@ -297,7 +297,7 @@ fn nothing_for_us() {
 }
 
 #[test]
-fn names_in_archives_are_made_plain() {
+fn names_in_archives_become_plain_binary_names() {
     let version = "v4.44.3".parse().unwrap();
     for (file, plain) in [
         ("yq_linux_amd64", "yq"),
@@ -311,7 +311,7 @@ fn names_in_archives_are_made_plain() {
 
 /// Releases made in every manner: whatever words, order and separators, each platform's asset is found and rendered.
 #[test]
-fn every_manner_of_naming_is_understood() {
+fn all_common_naming_schemes_are_understood() {
     let systems = [
         ["linux", "darwin", "windows"],
         ["Linux", "macOS", "Windows"],
@@ -398,7 +398,7 @@ fn manners<'a>(
 
 proptest::proptest! {
     #[test]
-    fn nothing_makes_it_panic(assets in proptest::collection::vec("[a-z0-9é._-]{0,12}(linux|darwin|win64|x64|v1|\\PC){0,4}(\\.gz|\\.exe|)", 0..12), version in "v?[0-9]{1,2}(\\.[0-9]){0,2}") {
+    fn guessing_from_random_names_never_panics(assets in proptest::collection::vec("[a-z0-9é._-]{0,12}(linux|darwin|win64|x64|v1|\\PC){0,4}(\\.gz|\\.exe|)", 0..12), version in "v?[0-9]{1,2}(\\.[0-9]){0,2}") {
         let version: Version = version.parse().unwrap();
         let _ = guess(&assets, &version, &SIX.map(|text| text.parse().unwrap()), &["tool"]);
         for asset in &assets {

@@ -56,7 +56,7 @@ fn describe(text: &str) -> String {
 }
 
 #[test]
-fn scalars_stay_the_text_that_was_written() {
+fn scalars_keep_the_text_as_written() {
     assert_eq!(
         describe("a: 1.10\nb: yes\nc: 0o17\nd: 1e3\ne: 2024-01-01\n"),
         "{a=1.10 b=yes c=0o17 d=1e3 e=2024-01-01 }"
@@ -65,22 +65,19 @@ fn scalars_stay_the_text_that_was_written() {
 }
 
 #[test]
-fn places_are_bytes_whatever_the_letters() {
-    assert_eq!(
-        describe("ä: ö  # ü\nx: [é, ñandú]\n"),
-        "{ä=ö x=[é ñandú ] }"
-    );
+fn positions_are_byte_offsets_for_non_ascii_text_too() {
+    assert_eq!(describe("ä: ö  # ü\nx: [é, ñandú]\n"), "{ä=ö x=[é ñandú ] }");
     assert_eq!(describe("\u{feff}a: b\n"), "{a=b }");
     assert_eq!(describe("a: b\r\nc: d\r\n"), "{a=b c=d }");
 }
 
 #[test]
-fn aliases_repeat_what_they_name() {
+fn aliases_expand_to_the_anchored_value() {
     assert_eq!(describe("a: &x [1, 2]\nb: *x\n"), "{a=[1 2 ] b=[1 2 ] }");
 }
 
 #[test]
-fn no_value_is_told_from_an_empty_text() {
+fn a_null_value_differs_from_an_empty_text() {
     let source = source("a:\nb: ~\nc: null\nd: \"\"\ne: 'null'\n");
     let (node, _) = parse(&source);
     let Kind::Map(entries) = node.expect("a tree").kind else {
@@ -131,12 +128,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_text_is_read_without_panic(text in "\\PC{0,80}") {
+    fn reading_random_text_never_panics(text in "\\PC{0,80}") {
         read_everything(&text);
     }
 
     #[test]
-    fn anything_like_yaml_is_read_without_panic(
+    fn reading_random_yaml_tokens_never_panics(
         parts in prop::collection::vec(
             prop::sample::select(vec![
                 "a", "versions", "binaries", "upstream", "build", "overrides", "linux", "hub", ": ", ":", "\n", "\n  ", "\n    ",
@@ -150,7 +147,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_read_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn reading_random_bytes_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let (source, problem) = Source::new("versions.yml".into(), bytes);
         if let Some(problem) = problem {
             prop_assert!(source.text.get(problem.span.clone()).is_some());
