@@ -1,7 +1,8 @@
 //! Rules of the code itself that neither the compiler nor cargo enforces: who may read the environment, what is global,
 //! and what each crate may be linked with.
 //!
-//! Libraries have habits of their own that are not looked at here: the HTTP client's read the proxy variables.
+//! The behaviour of libraries is not checked here: the HTTP client, for example, reads the proxy
+//! variables.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,8 +13,8 @@ use crate::env::REPO;
 /// The one file that reads the environment.
 const READER: &str = "src/cli/settings.rs";
 
-/// Statics that hold no state: the engine of templates is the same value in every process; the packer keeps a compressor
-/// for its thread.
+/// Statics without state: the template engine is the same value in every process; the packer keeps
+/// one compressor per thread.
 const STATICS: [(&str, &str); 2] = [
     (
         "crates/larder-core/src/project/template/engine.rs",
@@ -22,8 +23,8 @@ const STATICS: [(&str, &str); 2] = [
     ("crates/larder-core/src/archive/pack/deflate.rs", "BEFORE"),
 ];
 
-/// Every Rust file of a folder that is no test, by its path in the repository, with the lines that are neither comments nor
-/// tests at the file's end.
+/// Every Rust file of a folder except tests, by its path in the repository, with its lines except
+/// comments and the tests at the end.
 fn sources(folder: &str) -> Vec<(String, Vec<(usize, String)>)> {
     fn collect(folder: &Path, found: &mut Vec<(String, Vec<(usize, String)>)>) {
         for entry in std::fs::read_dir(folder).expect("a folder") {
@@ -54,7 +55,8 @@ fn sources(folder: &str) -> Vec<(String, Vec<(usize, String)>)> {
     found
 }
 
-/// Whether a line reads the environment of the process, or asks for the machine's temporary folder without naming one.
+/// Whether a line reads the environment of the process, or uses the machine's temporary folder by
+/// default.
 fn reads_environment(line: &str) -> bool {
     const READS: [&str; 13] = [
         "args",
@@ -148,7 +150,7 @@ fn no_static_holds_state() {
     );
 }
 
-/// All crates that a crate is built from.
+/// All direct and indirect dependencies of a crate.
 fn linked(package: &str) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--offline", "--locked", "-e", "normal"])
@@ -183,10 +185,11 @@ fn crates_link_only_what_they_are_allowed_to() {
     }
 }
 
-/// Lines of a Rust file at most, tests included. Nobody reads longer ones.
+/// The maximum number of lines of a Rust file, tests included, so that it stays readable.
 const LONGEST: usize = 500;
 
-/// Rust files in a folder at most, that of the commands aside: one file per command is its order.
+/// The maximum number of Rust files in a folder. The folder of the commands is exempt: it has one
+/// file per command.
 const FULLEST: usize = 15;
 
 #[test]

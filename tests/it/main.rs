@@ -1,11 +1,11 @@
 //! The integration tests: behaviour through the command line, all in one binary.
 //!
-//! A folder is a command or a topic, a file of [`commands`] is a command that one file is enough for. Tests that take
-//! long are in [`slow`] and can be left out: `cargo test --locked -- --skip slow::`. What tests stand on is in [`env`],
-//! [`servers`], [`fake_github`] and [`github_actions`].
+//! A folder covers a command or a topic; a file of [`commands`] covers one command. Tests that take
+//! long are in [`slow`] and can be left out: `cargo test --locked -- --skip slow::`. The tests are
+//! built on [`env`], [`servers`], [`fake_github`] and [`github_actions`].
 //!
-//! Every test owns a [`env::TestEnv`]: a machine of its own with a project, a home, a cache and nothing of the real
-//! environment. See that module before writing a test.
+//! Every test has its own [`env::TestEnv`]: a machine with a project, a home and a cache, and
+//! nothing of the real environment. Read that module before you write a test.
 #![allow(
     clippy::case_sensitive_file_extension_comparisons,
     clippy::format_push_string,

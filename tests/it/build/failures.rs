@@ -74,7 +74,7 @@ fn a_wrong_build_output_is_not_installed() {
             .contains("line 5\n"),
         "the log is whole"
     );
-    // A link to a file is the file; a script suits every platform.
+    // A link is replaced by the file it points to; a script is valid on every platform.
     build("echo linked > {{ out }}/real; ln -s real {{ out }}/tool");
     env.larder(["ensure", "all"]).success();
     assert_eq!(env.read("subsystems/tool/.bin/tool"), "linked\n");
@@ -92,7 +92,7 @@ fn after_a_failure_no_further_build_starts() {
         noted(&env, name, "", "", "true");
     }
     let output = env.larder_json(["ensure", "all", "-j", "1"]).exits(1);
-    // One at a time, in whichever order they were found to need a build: nothing begins after the failure.
+    // The builds run one at a time, in any order; after the failure no other one starts.
     let begun = begun(&env);
     assert_eq!(begun.last().map(String::as_str), Some("a"));
     for name in ["b", "c", "d"] {
@@ -114,7 +114,7 @@ fn after_a_failure_no_further_build_starts() {
         (&summary["ok"], &summary["counts"]["failed"]),
         (&Value::from(false), &Value::from(1))
     );
-    // What did begin ends well, and stays.
+    // Builds that had started finish, and their results are kept.
     let output = env.larder_json(["ensure", "all", "-j", "1", "-k"]).exits(1);
     assert!(
         output.outcomes().contains(&"a=failed".to_owned())

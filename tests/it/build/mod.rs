@@ -6,7 +6,7 @@ mod needs;
 
 use crate::env::{Output, TestEnv};
 
-/// A subsystem that notes each of its builds in a file outside of the project, and may fail.
+/// A subsystem that appends a line to a file outside of the project for each build, and may fail.
 fn noted(env: &TestEnv, name: &str, more: &str, build: &str, command: &str) {
     let notes = env.base().join("notes");
     env.recipe(
@@ -19,7 +19,7 @@ fn noted(env: &TestEnv, name: &str, more: &str, build: &str, command: &str) {
     env.write(&format!("subsystems/{name}/src/{name}"), name);
 }
 
-/// The builds since the last look, in the order they began.
+/// The builds since the previous call, in the order in which they started.
 fn begun(env: &TestEnv) -> Vec<String> {
     let path = env.base().join("notes");
     let lines = std::fs::read_to_string(&path)
@@ -31,7 +31,7 @@ fn begun(env: &TestEnv) -> Vec<String> {
     lines
 }
 
-/// The builds since the last look, sorted.
+/// The builds since the previous call, sorted by name.
 fn notes(env: &TestEnv) -> Vec<String> {
     let mut lines = begun(env);
     lines.sort();

@@ -11,7 +11,7 @@ fn diamond_dependencies_are_built_once_and_in_order() {
         "sources: [build]\n",
     );
     noted(&env, "base", "", "", "sleep 0.2");
-    // What a need made is on PATH.
+    // The binaries of a need are on PATH.
     noted(&env, "left", "", "  needs: [base]\n", "command -v base");
     noted(&env, "right", "", "  needs: [base]\n", "command -v base");
     noted(

@@ -18,10 +18,10 @@ fn a_damaged_cached_file_is_set_aside_and_rebuilt() {
         "{said}"
     );
     assert_eq!(files(&env, "quarantine").len(), 1);
-    // What took its place is right.
+    // The rebuilt entry is correct.
     env.remove("subsystems/tool/.bin");
     repaired(&env, "restored");
-    // From the hub likewise.
+    // The same with an entry that was downloaded from the hub.
     let env = released("[managed]");
     for file in files(&env, "files") {
         crate::env::flip_bit(&file);
@@ -110,7 +110,7 @@ fn a_read_only_cache_does_not_fail_a_run() {
         said.contains("not kept in the cache") && said.contains("Read-only"),
         "{said}"
     );
-    // Damaged and read-only: refused each time, built instead.
+    // Damaged and read-only: the entry is refused each time, and the subsystem is built instead.
     env.edit("versions.yml", "v2.0.0", "v1.0.0");
     for file in files(&env, "files") {
         crate::env::flip_bit(&file);

@@ -3,7 +3,7 @@
 use crate::env::{TestEnv, host};
 use crate::fake_github::{FakeGitHub, Origin, Visibility, WRITE};
 
-/// A machine whose github.com has a repository.
+/// A machine for which the fake GitHub is github.com, with one repository.
 fn machine(visibility: Visibility) -> (TestEnv, FakeGitHub) {
     let github = FakeGitHub::start();
     github.repo("acme/tool", visibility);
@@ -21,7 +21,7 @@ fn machine(visibility: Visibility) -> (TestEnv, FakeGitHub) {
     (env, github)
 }
 
-/// Releases the files that shell lines leave in a folder, as the latest.
+/// Publishes as the latest release the files that the shell lines create.
 fn release(env: &TestEnv, github: &FakeGitHub, tag: &str, lines: &str) {
     env.sh(&format!(
         "rm -rf ../release && mkdir ../release && cd ../release && {lines}"
@@ -100,7 +100,7 @@ fn an_added_subsystem_is_checked_locked_and_installed() {
             host()
         )
     );
-    // What anyone may read is asked anonymously.
+    // A public repository is read without credentials.
     assert_eq!(github.count(Origin::Api), 2, "{:?}", github.log());
     assert!(github.log().iter().all(|entry| !entry.token));
     env.larder(["check"]).success();
@@ -167,7 +167,7 @@ fn a_dry_run_of_add_shows_the_recipe_for_plain_files_and_a_prefixed_tag() {
         assert_eq!(document["missing"], serde_json::json!(["windows-arm64"]));
         assert_eq!(document["written"], serde_json::json!([]));
     }
-    // As `init` leaves it, for editors.
+    // The schema file that `init` writes for editors.
     env.write(".larder/schema/recipe.schema.json", "{}");
     let document = env
         .larder_json(["add", "jay", "github:acme/tool"])
@@ -209,7 +209,7 @@ fn add_finds_the_binaries_inside_the_archive() {
     );
     env.larder(["ensure", "one"]).success();
     assert!(env.exists("subsystems/one/.bin/tool"));
-    // A file of digests, but of others: that is said.
+    // A checksums file that lists only other files: this is reported.
     let digests = "; echo 0000000000000000000000000000000000000000000000000000000000000000 other > checksums.txt";
     release(&env, &github, "v1.5.0", &(lines + digests));
     let out = env
@@ -222,7 +222,7 @@ fn add_finds_the_binaries_inside_the_archive() {
         out.stderr
     );
     assert!(!out.stdout.contains("checksums:"), "{}", out.stdout);
-    // Two programs, of which none is named like anything known.
+    // Two programs, neither of which has a known name.
     let lines = format!(
         "for n in rg lint; do printf '#!/bin/sh\\n' > $n; chmod +x $n; done; tar czf pack-{os}-{arch}.tgz rg lint; rm rg lint"
     );
@@ -281,7 +281,7 @@ fn a_failed_add_leaves_every_file_unchanged() {
             .stderr
             .contains("a mirror stands in for github.com")
     );
-    // Another digest than the publisher states.
+    // A digest that differs from the one that the publisher states.
     release(
         &env,
         &github,
@@ -292,7 +292,7 @@ fn a_failed_add_leaves_every_file_unchanged() {
         ),
     );
     untouched(&["tool", "github:acme/tool"], 4, "checksums.txt");
-    // Nothing for any platform of ours.
+    // A release without assets for any platform of the project.
     release(
         &env,
         &github,
@@ -300,7 +300,7 @@ fn a_failed_add_leaves_every_file_unchanged() {
         "echo x > tool-1.4.0.tar.gz; echo x > tool.deb",
     );
     untouched(&["tool", "github:acme/tool"], 1, "tool.deb");
-    // Right by itself, but not in this project: two packages of one name.
+    // Valid by itself, but it conflicts with this project: two subsystems with one package name.
     env.recipe(
         "other",
         "binaries: [tool]\nbuild: {source: {dir: .}, commands: [\"true\"]}\n",

@@ -1,4 +1,5 @@
-//! `outdated` and `bump`: the newest version is asked for, one value of versions.yml changes, the lock follows.
+//! `outdated` and `bump`: larder looks up the newest version, changes one value of versions.yml and
+//! updates the lock.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -7,7 +8,8 @@ use serde_json::{Value, json};
 use crate::env::{Output, TestEnv, host};
 use crate::servers::files::{Fault, FileServer};
 
-/// A machine whose github.com is a folder: the repository `o/tool` with these tags, each a release of a script.
+/// A machine for which github.com is a folder with the repository `o/tool`; each of these tags is a
+/// release with a script.
 fn published(tags: &[&str]) -> (TestEnv, FileServer) {
     let mut env = TestEnv::new();
     env.sh("mkdir -p ../github.com/o && git init -q --bare ../github.com/o/tool && git init -q ../work && cd ../work && \
@@ -131,7 +133,7 @@ fn bump_pins_and_locks_the_newest_version_and_changes_no_other_byte() {
         2,
         "{lock}"
     );
-    // What was locked needs no second download.
+    // The locked files are not downloaded again.
     server.take();
     env.larder(["ensure", "all", "--locked"]).success();
     assert_eq!(server.take(), Vec::<String>::new());
@@ -162,7 +164,7 @@ fn a_version_that_is_not_published_is_not_pinned() {
         (env.read("versions.yml"), env.exists("versions.lock")),
         (text.clone(), false)
     );
-    // Half a release is none: nothing of it is locked either.
+    // An incomplete release is not used: nothing of it is locked either.
     release(&env, "v2.0.0", &[&host()]);
     let out = env.larder_json(["bump", "all"]).exits(1);
     assert_eq!(bumped(&out)[1], "failed");
@@ -186,7 +188,7 @@ fn a_version_that_is_not_published_is_not_pinned() {
         (env.read("versions.yml"), env.exists("versions.lock")),
         (text.replace("v1.0.0", "v9.9.9"), false)
     );
-    // Back to an older one, on demand.
+    // An explicit version may be older than the pinned one.
     env.larder(["bump", "tool", "v1.0.0"]).success();
     assert_eq!(env.read("versions.yml"), text);
     assert_eq!(
@@ -261,7 +263,7 @@ fn new_versions_are_looked_up_at_each_kind_of_upstream() {
             .replace("[tool]", "[moved]")
             .replace("o/tool", "o/gone"),
     );
-    // The registries' clients, as they answer.
+    // Stand-ins for the registries' clients with their real output formats.
     env.write_executable(
         "../bin/npm",
         "#!/bin/sh\n[ \"$*\" = 'view --json --loglevel=error -- @s/js-linux dist-tags versions' ] || exit 1\n\
@@ -310,7 +312,7 @@ fn new_versions_are_looked_up_at_each_kind_of_upstream() {
     web | 1.0 | - | unknown | - | a url announces no versions
     ");
     assert_eq!(document["outdated"], 5);
-    // One that is down does not keep the others' lines from being printed.
+    // A registry that is down does not prevent the lines of the others.
     server.fault(
         "/o/tool/info/refs?service=git-upload-pack",
         Fault::Status(503, String::new()),
@@ -319,7 +321,7 @@ fn new_versions_are_looked_up_at_each_kind_of_upstream() {
     assert!(out.stdout.contains("2.10.0"), "{}", out.stdout);
     assert!(out.stdout.contains("unavailable"), "{}", out.stdout);
     server.heal();
-    // All that is outdated; what is not known is told and is no failure.
+    // All outdated subsystems are bumped; an unknown newest version is reported and is no failure.
     let out = env.larder_json(["bump", "all", "--no-lock"]).exits(1);
     let outcomes: Vec<String> = out
         .finished("bump")
@@ -342,7 +344,7 @@ fn new_versions_are_looked_up_at_each_kind_of_upstream() {
     );
 }
 
-/// The registries that are configured here.
+/// Uses the package registries that are configured on this machine.
 #[test]
 fn real_registries_list_versions() {
     let env = TestEnv::new().with_toolchain();

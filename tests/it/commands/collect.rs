@@ -1,4 +1,5 @@
-//! `collect`: what is laid out, what the manifests and the report say, and what is asked for again.
+//! `collect`: the layout, the contents of manifests and report, and which requests a second run
+//! makes.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use crate::servers::files::{Fault, FileServer};
 
 const PLATFORMS: [&str; 3] = ["linux-arm64", "darwin-arm64", "windows-amd64"];
 
-/// A machine whose publisher has two subsystems in these versions, for three platforms.
+/// A machine whose publisher offers two subsystems in these versions for three platforms.
 fn published(versions: &[&str]) -> (TestEnv, FileServer) {
     let env = TestEnv::new();
     for version in versions {
@@ -131,7 +132,7 @@ fn manifests_and_report_list_what_was_collected() {
             assert_eq!(manifest["platforms"][platform], wanted);
         }
     }
-    // One file needs no list.
+    // A single file needs no list of files.
     let two = json_of(&env, ".collection/binaries/two/manifest.json");
     assert!(
         two["platforms"]["linux-arm64"].get("files").is_none(),
@@ -157,7 +158,7 @@ fn manifests_and_report_list_what_was_collected() {
         report["binaries"]["two"]["darwin-arm64"],
         with(row, json!({"version": "v1.0.0", "outcome": "collected"}))
     );
-    // Nothing new: the manifests stay as they are, byte for byte.
+    // Without new files the manifests stay the same, byte for byte.
     let before = env.read(".collection/binaries/one/manifest.json");
     env.larder(["collect", "all"]).success();
     assert_eq!(

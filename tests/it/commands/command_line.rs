@@ -1,4 +1,5 @@
-//! What holds for every command: words that are no commands, variables, places without a project, readers that stop reading.
+//! Behaviour common to all commands: unknown commands, variables, folders without a project, closed
+//! pipes.
 
 use std::process::Stdio;
 
@@ -66,7 +67,7 @@ fn an_unknown_command_that_names_a_subsystem_or_task_gets_a_hint() {
     let mut command = env.command(["-C", env.project().as_str(), "base"]);
     command.current_dir(env.base());
     assert!(env.output(command).stderr.contains("larder ensure base"));
-    // No project, or a broken one: nothing more than clap's own word.
+    // Without a valid project only clap's own message is printed.
     env.write("versions.yml", "versions: [");
     assert!(!said(&["base"]).contains("tip:"));
 }

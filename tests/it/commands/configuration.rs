@@ -1,4 +1,5 @@
-//! The user's own configuration: a mirror of github.com, hosts that may be spoken to over plain http, and mistakes in it.
+//! The user configuration: a mirror of github.com, hosts for which plain http is allowed, and
+//! mistakes.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use crate::servers::scripted::{Reply, Script};
 
 const SCRIPT: &str = "#!/bin/sh\necho tool v1.0.0\n";
 
-/// Writes the configuration where it is looked for.
+/// Writes the configuration file to its default path.
 fn configure(env: &TestEnv, text: &str) {
     let folder = env.home().join(".config/larder");
     std::fs::create_dir_all(&folder).expect("create folder");
@@ -48,7 +49,8 @@ fn a_github_mirror_is_used_and_gets_no_token() {
         lock.contains(" https://github.com/acme/tool/releases/download/v1.0.0/tool"),
         "a mirror is nobody else's: {lock}"
     );
-    // Not there: the API of github.com, where the token belongs, is not the mirror's.
+    // The mirror does not have it: the API of github.com, which gets the token, is not replaced by
+    // the mirror.
     env.edit("versions.yml", "v1.0.0", "v2.0.0");
     let out = env.larder(["ensure", "all"]).exits(1);
     assert!(out.stderr.contains("does not exist"), "{}", out.stderr);
@@ -73,7 +75,7 @@ fn a_github_mirror_is_used_and_gets_no_token() {
             .all(|(name, _)| name != "authorization"),
         "{requests:?}"
     );
-    // A variable beats the file, for one run.
+    // A variable takes precedence over the file.
     let other = Script::start(|_, _| Reply::status(404));
     env.set("LARDER_UPSTREAM_GITHUB", &other.url);
     env.larder(["ensure", "all"]).exits(1);
@@ -86,7 +88,7 @@ fn a_github_mirror_is_used_and_gets_no_token() {
 #[test]
 fn plain_http_is_used_only_for_hosts_that_the_user_allows() {
     let mut env = TestEnv::new();
-    // Names of other machines are reached through the proxy only, so the test leaves this machine under no circumstances.
+    // Other host names are reached through the proxy only, so this test never leaves the machine.
     let proxy = Script::start(|_, _| Reply::ok(SCRIPT));
     env.set("http_proxy", &proxy.url);
     env.versions(&[("tool", "v1.0.0")], "");
@@ -110,7 +112,7 @@ fn plain_http_is_used_only_for_hosts_that_the_user_allows() {
         ["tool=downloaded"]
     );
     assert_eq!(proxy.count(), 1);
-    // A redirect leads no further than that.
+    // A redirect to a host that is not allowed is refused.
     let away = Script::start(|_, _| Reply::to(302, "http://other.example/tool"));
     env.set("http_proxy", &away.url);
     env.edit("versions.yml", "v1.0.0", "v1.0.1");
@@ -171,7 +173,7 @@ fn mistakes_in_the_user_configuration_are_shown_with_their_position() {
         "{}",
         out.stderr
     );
-    // A url that it would allow is not blamed for what the configuration is.
+    // The error about the configuration does not blame a url that the configuration would allow.
     env.write(
         "versions.yml",
         env.read("versions.yml") + "hub: {http: \"http://hub.example\"}\n",
@@ -208,7 +210,7 @@ fn larder_config_selects_another_file() {
     );
 }
 
-/// What is up to date is so without it: not even a broken one is looked at.
+/// An up-to-date run does not read the configuration, not even a broken one.
 #[test]
 fn the_user_configuration_is_not_read_before_it_is_needed() {
     let env = TestEnv::new();

@@ -1,4 +1,4 @@
-//! `install`: into a folder of one's own, from a project or straight from a hub.
+//! `install`: into a folder that the user chooses, from a project or directly from a hub.
 
 use crate::env::{TestEnv, host};
 use crate::servers::files::FileServer;
@@ -27,7 +27,7 @@ fn install_takes_any_version_of_a_subsystem_of_the_project() {
     env.larder(["install", "tool@v1.1.0", "--to", "../bin"])
         .success();
     assert_eq!(says(&env, "bin/tool"), "tool v1.1.0\n");
-    // In the place of the other one, as a whole: who runs it keeps the old file.
+    // The new file replaces the old one atomically: a running process keeps the old file.
     let old = std::fs::File::open(env.base().join("bin/tool")).expect("open");
     env.larder(["install", "tool", "--to", "../bin"]).success();
     assert_eq!(says(&env, "bin/tool"), "tool v1.2.0\n");
@@ -115,7 +115,7 @@ fn install_from_a_hub_needs_no_project() {
         team.larder(["ensure", "all"]).success();
         team.larder(["release", "all"]).success();
     }
-    // The lock names the hub as versions.yml does: the same in every checkout.
+    // The lock contains the hub as versions.yml writes it: the same in every checkout.
     assert!(
         team.read("versions.lock")
             .contains(&format!(" ../hub/tool-v1.9.0/tool-{}.tar.gz", host()))
@@ -167,13 +167,13 @@ fn install_from_a_hub_needs_no_project() {
             out.stderr
         );
     }
-    // Without a version the newest, where a hub can list.
+    // Without a version the newest one is installed, if the hub can list its releases.
     let alone = team.another("newest");
     alone
         .larder(["install", "tool", "--hub", hub.as_str(), "--to", "../bin"])
         .success();
     assert_eq!(says(&alone, "bin/tool"), "tool v1.10.0\n");
-    // A damaged release is refused, and what is there stays.
+    // A damaged release is refused, and the installed file is kept.
     crate::env::flip_bit(&hub.join(format!("tool-v1.9.0/tool-{}.tar.gz", host())));
     alone
         .larder([

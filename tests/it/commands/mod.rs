@@ -1,4 +1,4 @@
-//! One file for each command that needs no folder of its own.
+//! One file for each command whose tests fit into one.
 
 mod add;
 mod bump;

@@ -2,7 +2,8 @@
 
 use crate::env::{TestEnv, copy_tree};
 
-/// `app` needs `base`, is built with `tool`, in a project whose hub is beside it and gets what is built.
+/// A project in which `app` needs `base` and is built with `tool`; its hub is a folder next to it,
+/// to which builds are uploaded.
 pub(super) fn three() -> TestEnv {
     let env = TestEnv::new();
     env.script_subsystem("app", "v1.0.0");
@@ -20,7 +21,7 @@ pub(super) fn three() -> TestEnv {
     env
 }
 
-/// Another checkout of the same project, elsewhere, with the same hub.
+/// A second checkout of the same project in another folder, with the same hub.
 pub(super) fn checkout(env: &TestEnv) -> TestEnv {
     let other = env.another("elsewhere");
     copy_tree(env.project(), other.project());

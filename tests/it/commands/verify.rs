@@ -42,7 +42,7 @@ fn verify_checks_what_is_installed() {
 fn verify_reads_every_file_despite_matching_metadata() {
     let env = two();
     env.larder(["ensure", "all"]).success();
-    // The same size and times as recorded: only reading tells.
+    // Size and times equal the recorded ones, so only reading the file reveals the change.
     let path = env.path("subsystems/app/.bin/app");
     let before = std::fs::metadata(&path).unwrap();
     env.flip_bit("subsystems/app/.bin/app");
@@ -64,7 +64,7 @@ fn verify_reads_every_file_despite_matching_metadata() {
         "{}",
         out.stderr
     );
-    // A stamp that says nothing: something is installed, and it is not right.
+    // An empty stamp: something is installed, and it is not valid.
     env.larder(["ensure", "all"]).success();
     env.write("subsystems/app/.bin/.v/current/.version", "rubbish\n");
     env.larder(["verify"]).exits(1);
@@ -99,7 +99,7 @@ fn verify_runs_the_recipes_command() {
     );
 }
 
-/// Each check holds a folder that the other one refuses to find.
+/// Each check creates a folder that must not exist while the other check runs.
 #[test]
 fn jobs_limit_how_many_are_checked_at_once() {
     let env = two();

@@ -1,4 +1,5 @@
-//! What is generated and committed is current. `LARDER_UPDATE_GENERATED=1 cargo test generated` writes it anew.
+//! Generated files that are committed must be current. `LARDER_UPDATE_GENERATED=1 cargo test
+//! generated` rewrites them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,7 +8,7 @@ use larder::cli::schemas::SchemaInfo;
 
 use crate::env::REPO;
 
-/// Compares a committed file with what it should be, or writes it.
+/// Compares a committed file with its expected content, or rewrites it.
 fn current(relative: &str, wanted: &str) {
     let path = Path::new(REPO).join(relative);
     if std::env::var_os("LARDER_UPDATE_GENERATED").is_some() {
@@ -22,7 +23,7 @@ fn current(relative: &str, wanted: &str) {
     );
 }
 
-/// No file in a folder but these.
+/// Fails if the folder has any other file.
 fn no_others(folder: &str, wanted: &BTreeSet<String>) {
     let found = std::fs::read_dir(Path::new(REPO).join(folder))
         .expect(folder)

@@ -1,5 +1,6 @@
-//! What commands print under `--json` is what the committed schemas describe: no field more, none missing. With
-//! `LARDER_DOCUMENTS_LOG=FOLDER` it is also written there, one folder per schema, for another validator to judge.
+//! The output of `--json` must match the committed schemas: no undeclared field, no missing one.
+//! With `LARDER_DOCUMENTS_LOG=FOLDER` the documents are also written there, one folder per schema,
+//! so that another validator can check them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,7 +10,7 @@ use serde_json::Value;
 use crate::env::{REPO, TestEnv};
 use crate::fake_github::{FakeGitHub, Visibility};
 
-/// What was printed: the schema's name, the value.
+/// Printed documents: the name of the schema and the value.
 type Printed = Vec<(String, Value)>;
 
 fn schema(name: &str) -> Value {
@@ -18,7 +19,8 @@ fn schema(name: &str) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// Holds a value against a schema of the few words that ours have; what a schema does not name is wrong.
+/// Validates a value against a schema. Supports the keywords that our schemas use and fails on
+/// others.
 fn hold(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
     if let Some(target) = schema["$ref"].as_str() {
         return hold(
@@ -99,7 +101,8 @@ fn hold(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), Str
     Ok(())
 }
 
-/// Every document and line that larder prints about a project in which each kind of thing has happened.
+/// Every document and line that larder prints about a project in which every kind of result has
+/// occurred.
 fn everything() -> Printed {
     let env = TestEnv::new();
     let mut printed: Printed = Vec::new();
@@ -189,7 +192,7 @@ fn everything() -> Printed {
     document("schemas", &["schema"]);
     env.edit("versions.yml", "versions:\n", "versins: {}\nversions:\n");
     document("check", &["check"]);
-    // The commands above fail to make anything for Windows, and the steps' failures are lines as well.
+    // The commands above fail for Windows, and the failures of steps are lines as well.
     lines(&mut printed, &["ensure", "all"]);
     printed.push(("add".to_owned(), added()));
     printed

@@ -1,4 +1,4 @@
-//! What is written for people and for other programs: pages, generated files, JSON schemas.
+//! Documentation pages, generated files and JSON schemas.
 
 mod generated;
 mod json_schemas;

@@ -1,16 +1,16 @@
-//! The documentation, run: every shell block of the README and the guide, in order, in a machine of its own.
+//! Runs every shell block of the README and the guide, in order, on a test machine of its own.
 //!
-//! Lines of their own steer what follows them:
-//! `<!-- new project: NAME -->` starts an empty project · `<!-- file: PATH -->` writes the next block to a file, `<!-- append:
-//! PATH -->` adds it · `<!-- github: OWNER/NAME -->` puts a fake GitHub with that repository behind the machine ·
-//! `<!-- not run: WHY -->` and `<!-- ci: … -->` leave the next block out (CI runs the latter itself).
+//! Comment lines control the next block: `<!-- new project: NAME -->` starts an empty project ·
+//! `<!-- file: PATH -->` writes the next block to a file, `<!-- append: PATH -->` appends it ·
+//! `<!-- github: OWNER/NAME -->` starts a fake GitHub with that repository for the machine · `<!--
+//! not run: WHY -->` and `<!-- ci: … -->` skip the next block (CI runs the latter itself).
 
 use std::fmt::Write as _;
 
 use crate::env::{LARDER, Output, REPO, TestEnv};
 use crate::fake_github::{FakeGitHub, Visibility, WRITE};
 
-/// Runs a document's blocks; how many shell blocks ran.
+/// Runs the blocks of a document and returns the number of shell blocks that ran.
 fn run(document: &str) -> usize {
     let text = std::fs::read_to_string(format!("{REPO}/{document}")).expect(document);
     let (mut env, mut ran, mut directive) = (TestEnv::new(), 0, None);
@@ -137,8 +137,8 @@ fn files_below(folder: &camino::Utf8Path, extension: &str, files: &mut Vec<camin
     }
 }
 
-/// Names with a crate (`larder-core: NAME`) are unit tests of that crate, wherever in it they are; the others are tests
-/// of this binary, as it lists them.
+/// Names with a crate (`larder-core: NAME`) are unit tests anywhere in that crate; the others are
+/// tests of this binary, by their module path.
 #[test]
 fn every_test_cited_in_the_reliability_page_exists() {
     let repo = camino::Utf8Path::new(REPO);
@@ -170,7 +170,7 @@ fn every_test_cited_in_the_reliability_page_exists() {
         };
         let found = files.iter().any(|file| {
             let text = std::fs::read_to_string(file).unwrap_or_default();
-            // Tables of cases are made by macros; then the name alone stands there.
+            // Macros generate some tests from tables; those files contain only the name.
             text.contains(&format!("fn {function}("))
                 || text.contains(&format!("{function} "))
                 || text.contains(&format!("{function}:"))

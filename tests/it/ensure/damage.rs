@@ -1,8 +1,8 @@
-//! Damage to what is installed: found, told, and repaired.
+//! Damage to installed files is detected, reported and repaired.
 
 use crate::env::{Output, TestEnv};
 
-/// A released, installed, cached subsystem; `sources` is the order of the search.
+/// A subsystem that is released, installed and cached; `sources` sets the order of the search.
 pub fn released(sources: &str) -> TestEnv {
     let env = TestEnv::new();
     env.script_subsystem("tool", "v1.0.0");
@@ -44,7 +44,7 @@ fn a_damaged_installed_binary_is_repaired_and_reported() {
         said.contains("sha256 differs") && said.contains("repairing"),
         "{said}"
     );
-    // Mode, size, presence, kind.
+    // Damage to the mode, the size, the existence and the type of the file.
     for damage in [
         "chmod 0644 F",
         "echo >> F",
@@ -55,7 +55,7 @@ fn a_damaged_installed_binary_is_repaired_and_reported() {
         env.sh(&damage.replace('F', "$(readlink -f subsystems/tool/.bin/tool)"));
         repaired(&env, "restored");
     }
-    // The links themselves.
+    // Damage to the links themselves.
     for damage in [
         "rm B/tool",
         "rm B/.version",
@@ -84,7 +84,8 @@ fn a_flipped_bit_anywhere_in_a_stamp_is_repaired() {
         .canonicalize_utf8()
         .unwrap();
     let bytes = std::fs::read(&stamp).unwrap();
-    // Every byte of the head (version, checksum, platform, origin, inputs, artifact), then in strides.
+    // Every third byte of the head (version, checksum, platform, origin, inputs, artifact), then
+    // larger steps.
     let head = bytes.len().min(30);
     for at in (0..head).step_by(3).chain((head..bytes.len()).step_by(37)) {
         let path = env

@@ -1,11 +1,11 @@
-//! Disks that are full, that fail, or that may not be written.
+//! Disks that are full, fail or are read-only.
 
 use std::os::unix::fs::PermissionsExt;
 
 use crate::ensure::damage::released;
 use crate::env::{LARDER, Output, TestEnv};
 
-/// Runs larder with every n-th call of a kind failing.
+/// Runs larder while every n-th system call of one kind fails.
 fn failing(env: &TestEnv, call: &str, error: &str, n: usize, args: &[&str]) -> Output {
     let mut command = env.program("strace");
     command.args([
@@ -69,7 +69,7 @@ fn a_full_or_dying_disk_leaves_the_old_version_running() {
                 "{context}: {said}"
             );
             crate::env::whole(&env, "tool");
-            // Staging is gone, though nothing could be said to be well.
+            // The staging folder is removed even if the run failed.
             let left = crate::env::list(&env.path("subsystems/tool/.bin/.v"));
             assert!(
                 !left
@@ -77,7 +77,7 @@ fn a_full_or_dying_disk_leaves_the_old_version_running() {
                     .any(|name| name.len() == 10 && name.starts_with("tmp-")),
                 "{context}: {left:?}"
             );
-            // The next run heals, towards either version.
+            // The next run repairs the installation, whichever version is wanted.
             want(if n % 2 == 0 { "v1.0.0" } else { "v2.0.0" });
             env.larder(["ensure", "all"]).success();
             assert_eq!(
@@ -100,7 +100,7 @@ fn a_disk_that_fills_up_during_writing_leaves_nothing_half_written() {
         "versions.yml",
         env.read("versions.yml") + "sources: [build]\n",
     );
-    // A disk of a megabyte, and a binary of two.
+    // A disk of one megabyte and a binary of two megabytes.
     let mounted = env
         .program("unshare")
         .args(["-m", "true"])
@@ -150,7 +150,7 @@ fn an_up_to_date_read_only_project_needs_no_write() {
         ]);
         env.output(command)
     };
-    // Up to date by the snapshot, and by reading.
+    // Up to date according to the state file, and when every file is read.
     assert!(
         run(&format!("{LARDER} ensure all"))
             .success()

@@ -1,8 +1,10 @@
-//! `ensure --dry-run` and `ensure` agree: in outcome, in source and in the exit code, whatever the sources answer.
+//! `ensure --dry-run` and `ensure` agree in outcome, source and exit code, whatever the sources
+//! answer.
 //!
-//! One property over a table of situations: what the hub and the publisher answer, what is pinned, what is there already,
-//! and how larder is called. Each is first tried dry, then for real, on the same machine. Left out is what no dry run can
-//! know: bytes that turn out to be other than stated, and commands that fail.
+//! One property over a table of situations: the answers of hub and publisher, what is pinned, what
+//! exists already, and the arguments. Each situation runs first as a dry run, then for real, on the
+//! same machine. Not included are cases that no dry run can predict: bytes that differ from their
+//! stated digest, and commands that fail.
 
 use std::path::PathBuf;
 
@@ -14,20 +16,20 @@ use crate::servers::scripted::{Reply, Script};
 
 const SCRIPT: &str = "#!/bin/sh\necho tool 1.0.0\n";
 
-/// What a server answers when it is asked for a file.
+/// How a server answers a request for a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answer {
     /// The file.
     Has,
-    /// There is none.
+    /// The file does not exist.
     Absent,
-    /// Not now.
+    /// The server is temporarily unavailable.
     Busy,
-    /// A page of a proxy in place of the file.
+    /// The HTML page of a proxy instead of the file.
     Page,
-    /// Not to us.
+    /// Access is denied.
     Refused,
-    /// Only the file's description, not the file.
+    /// The sidecar exists, the asset does not.
     OnlySidecar,
 }
 
@@ -40,7 +42,7 @@ enum Pin {
     OtherAsset,
 }
 
-/// What is there before.
+/// The state before the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Before {
     Nothing,
@@ -65,9 +67,9 @@ enum Build {
     Archive,
     /// A tag of a git repository on this machine.
     Git,
-    /// A tag that means another commit than the lock says.
+    /// A tag that points to another commit than the lock pins.
     MovedTag,
-    /// A git repository that nobody answers for.
+    /// A git repository that cannot be reached.
     GitGone,
     None,
 }
@@ -135,7 +137,7 @@ fn situations() -> Vec<Situation> {
         &["--platform", "linux-386"],
         &["--platform", "windows-arm64"],
     ];
-    // Each way of calling, with everything there and with nothing there.
+    // Each set of arguments, with everything available and with nothing available.
     for args in args {
         all.push(Situation {
             hub: Has,
@@ -151,7 +153,7 @@ fn situations() -> Vec<Situation> {
         });
         all.push(Situation { args, ..PLAIN });
     }
-    // What is there before.
+    // The state before the run.
     for before in [
         Before::Installed,
         Before::Damaged,
@@ -185,7 +187,7 @@ fn situations() -> Vec<Situation> {
         pin: Pin::OtherAsset,
         ..PLAIN
     });
-    // What is built from.
+    // Each kind of source code.
     for build in [Build::Archive, Build::Git, Build::MovedTag, Build::GitGone] {
         for args in [&[][..], &["--offline"], &["--locked"]] {
             all.push(Situation {
@@ -211,7 +213,7 @@ fn situations() -> Vec<Situation> {
     all
 }
 
-/// A hub's folder that holds the tool as its recipe builds it.
+/// A folder hub that has the tool as its recipe builds it.
 fn hub_folder() -> (TestEnv, PathBuf) {
     let env = TestEnv::new();
     env.versions(&[("tool", "v1.0.0")], "hub: {dir: hub}\n");
@@ -245,7 +247,7 @@ fn reply(answer: Answer, path: &str, file: impl FnOnce() -> Option<Vec<u8>>) -> 
     }
 }
 
-/// A machine in a situation; the server must live as long.
+/// Sets up a machine in a situation; the server must outlive it.
 fn arrange(situation: Situation, hub: &std::path::Path) -> (TestEnv, Script) {
     let Situation {
         hub: managed,
@@ -359,7 +361,7 @@ fn arrange(situation: Situation, hub: &std::path::Path) -> (TestEnv, Script) {
     (env, server)
 }
 
-/// A line of the lock that pins the hub's asset with another digest than it has.
+/// Adds a line to the lock that pins the hub's asset with a wrong digest.
 fn pin_another_asset(env: &TestEnv, hub: &std::path::Path) {
     let asset = format!("tool-{}.tar.gz", host());
     let sidecar = std::fs::read(hub.join(format!("tool-v1.0.0/{asset}.json"))).expect("a sidecar");
@@ -375,7 +377,7 @@ fn pin_another_asset(env: &TestEnv, hub: &std::path::Path) {
     env.write("versions.lock", line);
 }
 
-/// What a run came to: the exit code, and outcome and source of the tool's line.
+/// The result of a run: the exit code, and outcome and source of the tool's line.
 fn came_to(env: &TestEnv, args: &[&str]) -> (i32, String, String, String) {
     let out = env.larder_json([&["ensure", "all"], args].concat());
     let said = format!("{}\n{}", out.stdout, out.stderr);
@@ -393,7 +395,7 @@ fn came_to(env: &TestEnv, args: &[&str]) -> (i32, String, String, String) {
     )
 }
 
-/// Everything in the project but what larder keeps for itself.
+/// Every file of the project except larder's own state.
 fn tree(env: &TestEnv) -> String {
     env.sh("find . -path ./.larder -prune -o -type f -print | sort | xargs sha256sum")
 }
@@ -437,7 +439,7 @@ fn a_dry_run_predicts_the_run_in_every_situation() {
         differ.len(),
         differ.join("\n\n")
     );
-    // The table is worth something only if it comes to everything that there is.
+    // The table is useful only if its situations reach every outcome.
     let seen = seen.into_inner().unwrap();
     for wanted in [
         "0 up-to-date -",

@@ -50,7 +50,7 @@ fn write(env: &TestEnv) {
     }
 }
 
-/// The key by the stamp.
+/// The key that the stamp records.
 fn inputs(env: &TestEnv, name: &str) -> String {
     let stamp = env.read(&format!("subsystems/{name}/.bin/.version"));
     stamp
@@ -114,7 +114,7 @@ fn edits_outside_the_key_cause_no_rebuild() {
         );
         assert_eq!(inputs(&env, "tool"), key);
     }
-    // Keys in another order: the whole file reversed in blocks.
+    // The YAML keys in another order: the blocks of the file are reversed.
     let (head, build) = original.split_once("build:\n").unwrap();
     let (build, tail) = build.split_once("package:").unwrap();
     env.write(recipe, format!("package:{tail}build:\n{build}{head}"));
@@ -124,7 +124,7 @@ fn edits_outside_the_key_cause_no_rebuild() {
             .outcome("tool"),
         "up-to-date"
     );
-    // Modes and times of sources, and what is ignored.
+    // Modes and times of source files, and ignored files.
     env.sh("chmod 755 subsystems/tool/src/text; touch -d 2001-01-01 subsystems/tool/src/text; mkdir subsystems/tool/src/.git");
     env.write("subsystems/tool/src/.git/config", "x");
     assert_eq!(
@@ -191,7 +191,7 @@ fn edits_inside_the_key_cause_a_rebuild_and_are_named() {
         keys.push(key);
     }
     env.write("subsystems/tool/recipe.yml", &original);
-    // Back: that artifact is known.
+    // After undoing the edit the earlier artifact is found in the cache.
     assert_eq!(
         env.larder_json(["ensure", "tool"])
             .success()
@@ -244,7 +244,7 @@ fn the_key_is_the_same_on_another_machine() {
         let stamp = format!("subsystems/{name}/.bin/.version");
         assert_eq!(env.read(&stamp), other.read(&stamp), "{name}");
     }
-    // One cache serves both: nothing is built the second time.
+    // Both machines share a cache: nothing is built the second time.
     let mut third = env.another("third");
     third.set("LARDER_CACHE_DIR", env.cache());
     write(&third);

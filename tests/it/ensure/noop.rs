@@ -1,4 +1,5 @@
-//! With everything up to date: no socket, no process, nothing hashed, nothing opened; and never falsely so.
+//! An up-to-date run uses no socket, starts no process, hashes and opens no source; and a stale
+//! target is never taken for up to date.
 
 use std::process::Command;
 use std::time::Duration;
@@ -23,7 +24,7 @@ fn two(env: &TestEnv) {
     );
 }
 
-/// Ensures once more and looks at what that took: nothing but looks.
+/// Ensures again and checks the system calls: only file metadata may be read.
 #[track_caller]
 fn is_noop(env: &TestEnv, args: &[&str]) {
     let (output, calls) = env.strace(TRACE, None, args);
@@ -58,7 +59,7 @@ fn is_noop(env: &TestEnv, args: &[&str]) {
                 );
             }
             "write" => {}
-            // Signals are told through a pair of sockets that leads nowhere.
+            // The signal handler uses a socket pair within the process.
             "socketpair" | "recvfrom" | "sendto" => {}
             _ => panic!("the network: {line}"),
         }
@@ -73,7 +74,7 @@ fn a_second_run_only_reads_file_metadata() {
     is_noop(&env, &["ensure", "all", "--json"]);
     is_noop(&env, &["ensure", "two", "--json"]);
     is_noop(&env, &["ensure", "all", "--offline", "--json"]);
-    // The plain way: not even a runtime is set up.
+    // With plain output not even the async runtime is started.
     let (_, calls) = env.strace("%network,clone,clone3,openat", None, ["ensure", "all"]);
     assert!(
         calls
@@ -137,7 +138,7 @@ fn a_touched_but_unchanged_source_is_up_to_date() {
         );
         is_noop(&env, &["ensure", "all", "--json"]);
     }
-    // A file that is no part of the key is no reason to build.
+    // A file outside of the key causes no build.
     env.write("subsystems/one/.larderignore", "notes\n");
     env.larder(["ensure", "all"]).success();
     env.write("subsystems/one/notes", "n");
@@ -171,7 +172,8 @@ fn manipulated_file_times_hide_no_source_change() {
         touch(&source, time);
         env.larder(["ensure", "all"]).success();
         env.larder(["ensure", "all"]).success();
-        // Same size, same time, other bytes: by another file in its place, and in place.
+        // Same size and time, other bytes: once by replacing the file, once by rewriting it in
+        // place.
         for in_place in [false, true] {
             let word = if in_place { "zz" } else { "yy" };
             if in_place {
@@ -243,7 +245,7 @@ fn a_change_during_a_build_is_noticed_by_the_next_run() {
         while !env.base().join("started").exists() {
             std::thread::sleep(Duration::from_millis(5));
         }
-        // The recipe, a source, both: changed under the running build, keeping their sizes.
+        // The recipe, a source file or both change while the build runs and keep their sizes.
         if round != 1 {
             recipe(word);
         }

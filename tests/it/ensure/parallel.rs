@@ -1,11 +1,12 @@
-//! Many larders at once: the work is done once and all succeed; locks save work, rename decides.
+//! Concurrent runs: the work is done once and all succeed. Locks only save work; correctness comes
+//! from atomic renames.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::env::TestEnv;
 
-/// A subsystem whose build notes itself in a file outside of the project, and takes a moment.
+/// A subsystem whose build appends a line to a file outside of the project and takes some time.
 pub fn counted(env: &TestEnv, counter: &str, seconds: &str) {
     env.versions(&[("tool", "v1.0.0")], "sources: [build]\n");
     env.recipe(
@@ -21,7 +22,7 @@ pub fn count(path: &camino::Utf8Path) -> usize {
     std::fs::read_to_string(path).map_or(0, |text| text.lines().count())
 }
 
-/// Starts larder; what it says is kept.
+/// Starts larder and captures its output.
 pub fn start(env: &TestEnv, args: &[&str]) -> Child {
     env.command(args)
         .stdout(Stdio::piped())
@@ -30,7 +31,7 @@ pub fn start(env: &TestEnv, args: &[&str]) -> Child {
         .expect("larder starts")
 }
 
-/// Waits for all; each must exit 0.
+/// Waits for all processes; each must exit with 0. Returns their output.
 pub fn all_well(children: Vec<Child>) -> Vec<String> {
     let end = |child: Child| {
         let output = child.wait_with_output().unwrap();
@@ -42,7 +43,7 @@ pub fn all_well(children: Vec<Child>) -> Vec<String> {
     children.into_iter().map(end).collect()
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 pub fn until(what: &str, so: impl Fn() -> bool) {
     let start = Instant::now();
     while !so() {
@@ -172,7 +173,7 @@ fn without_file_locks_concurrent_runs_still_succeed() {
         crate::env::whole(&env, "tool");
     }
     assert!(count(&counter) > 3, "there were locks");
-    // With locks, what the others could not know to be litter is gone again.
+    // A run with locks removes leftovers that the runs without locks could not identify.
     env.versions(&[("tool", "v2.0.0")], "sources: [build]\n");
     env.larder(["ensure", "all"]).success();
     assert!(crate::env::list(&env.path(".larder/work")).is_empty());

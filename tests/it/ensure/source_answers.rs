@@ -1,5 +1,5 @@
-//! What a source's answer means, by the command line: which source is asked next, what stops, the exit code, and how many
-//! requests that took.
+//! How the answer of a source affects a run: which source is asked next, what stops the search, the
+//! exit code, and the number of requests.
 
 use larder_core::model::Digest;
 
@@ -17,7 +17,7 @@ enum Pin {
     WrongRecipe,
 }
 
-/// One line of the table.
+/// One case of the table.
 struct Case {
     name: &'static str,
     hub: fn() -> Reply,
@@ -26,7 +26,7 @@ struct Case {
     args: &'static [&'static str],
     /// Exit code, outcome, and requests to the hub and to the publisher.
     wanted: (i32, &'static str, usize, usize),
-    /// Words that the report must have.
+    /// Text that the output must contain.
     says: &'static str,
 }
 
@@ -46,7 +46,7 @@ fn other_bytes() -> Reply {
     Reply::ok("#!/bin/sh\necho evil\n")
 }
 
-/// A hub, a publisher and a recipe that can build too.
+/// Runs a case with a hub, a publisher and a recipe that can also build.
 fn run(case: &Case) {
     let (hub, original) = (case.hub, case.original);
     let server = Script::start(move |request, _| {
@@ -257,7 +257,8 @@ fn a_dead_host_is_tried_once_for_a_whole_run() {
         .local_addr()
         .unwrap()
         .port();
-    // Nobody listens; and a name that nobody has, for which the hosts file is looked at first, for both kinds of addresses.
+    // A closed port, and a host name that does not resolve (for which the hosts file is read first,
+    // for both address families).
     for (hub, call, word, most) in [
         (
             format!("http://127.0.0.1:{port}"),
@@ -281,7 +282,7 @@ fn a_dead_host_is_tried_once_for_a_whole_run() {
             "versions.yml",
             format!("{versions}hub: {{http: \"{hub}\"}}\nupload: never\n"),
         );
-        // Built from folders they are pinned without the hub.
+        // Builds from folders are pinned without the hub.
         let started = std::time::Instant::now();
         let (out, calls) = env.strace(call, None, ["ensure", "all", "--json"]);
         let out = out.success();
@@ -365,7 +366,7 @@ fn a_private_original_is_downloaded_with_a_token() {
 
 #[test]
 fn a_stale_copy_from_a_proxy_is_requested_again_past_the_cache() {
-    // A release folder, and before it a proxy that answers from what it kept: the asset that was replaced since.
+    // A folder hub behind a caching proxy that still answers with the asset before it was replaced.
     let mut env = TestEnv::new();
     env.versions(
         &[("tool", "v1.0.0")],
@@ -411,7 +412,7 @@ fn a_stale_copy_from_a_proxy_is_requested_again_past_the_cache() {
     }
 }
 
-/// A publisher's url upstream with a build beside it, and a publisher that answers.
+/// A recipe with a `url` upstream and a build, and the publisher's server.
 fn published(checksums: &str) -> (TestEnv, Script) {
     let server = Script::start(|request, _| match request.path.as_str() {
         "/tool" => bytes(),

@@ -1,4 +1,5 @@
-//! An upgrade that is watched: whoever looks sees one whole set, old or new, and never a missing binary.
+//! An upgrade under observation: every reader sees one complete set, old or new, and never a
+//! missing binary.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,12 +10,12 @@ use crate::env::TestEnv;
 
 const VERSIONS: [&str; 2] = ["v1.0.0", "v2.0.0"];
 
-/// The version by the stamp and by the text of the binary of the set that `current` names now.
+/// The versions in the stamp and in the binary's text of the set that `current` points to now.
 fn set(bin: &Utf8Path) -> Option<(String, String)> {
     let set = bin
         .join(".v")
         .join(std::fs::read_link(bin.join(".v/current")).ok()?.to_str()?);
-    // A set that is replaced twice is removed: then this look says nothing.
+    // A set that was replaced twice is removed while it is read: such a reading is skipped.
     let stamp = std::fs::read_to_string(set.join(".version")).ok()?;
     let text = std::fs::read_to_string(set.join("tool")).ok()?;
     let stamp = stamp.lines().next()?.strip_prefix("version: ")?.to_owned();
@@ -41,7 +42,7 @@ fn an_upgrade_is_atomic_for_readers() {
                     assert_eq!(stamp, binary, "a stamp beside another version's binary");
                     looks.fetch_add(1, Ordering::Relaxed);
                 }
-                // Under their own names both are always there.
+                // Under their public names both files always exist.
                 for name in ["tool", ".version"] {
                     let text = std::fs::read_to_string(bin.join(name))
                         .unwrap_or_else(|e| panic!("{name} is missing: {e}"));
@@ -58,7 +59,8 @@ fn an_upgrade_is_atomic_for_readers() {
                     .output()
                     .expect("it can always be run");
                 let said = String::from_utf8(output.stdout).unwrap();
-                // A shell opens its script by name once more, after the kernel did: it may be the next version's.
+                // The shell opens its script by name a second time after the kernel did, so it may
+                // read the next version's.
                 assert!(
                     output.status.success()
                         && VERSIONS.iter().any(|v| said == format!("tool {v}\n")),
@@ -86,7 +88,7 @@ fn an_upgrade_is_atomic_for_readers() {
     );
 }
 
-/// Ends the watchers, also when the test fails.
+/// Stops the watchers, also when the test fails.
 struct Over<'a>(&'a AtomicBool);
 
 impl Drop for Over<'_> {
@@ -135,7 +137,7 @@ fn without_links_an_upgrade_replaces_whole_files() {
     let mut env = TestEnv::new();
     env.script_subsystem("tool", VERSIONS[0]);
     let visible = |env: &TestEnv| crate::env::list(&env.path("subsystems/tool/.bin"));
-    // With links, without, and back: what an older way left is gone each time.
+    // With links, without them, and back: leftovers of the other layout are removed each time.
     for (round, links) in [true, false, false, true, false].into_iter().enumerate() {
         if links {
             env.unset("LARDER_LINKS")
@@ -163,7 +165,7 @@ fn without_links_an_upgrade_replaces_whole_files() {
                 "round {round}"
             );
         }
-        // A second run, made to read everything, finds nothing to repair.
+        // A second run that has to read every file finds nothing to repair.
         env.remove(".larder/state");
         assert_eq!(
             env.larder_json(["ensure", "all"]).success().outcome("tool"),

@@ -12,7 +12,7 @@ pub fn flip_bit(path: &Utf8Path) {
     std::fs::write(path, bytes).unwrap_or_else(|e| panic!("write {path}: {e}"));
 }
 
-/// Removes a file or a folder with all in it; fine where there is none.
+/// Removes a file, or a folder with its contents; does nothing if it does not exist.
 pub fn remove(path: &Utf8Path) {
     let gone = if path.is_dir() && !path.is_symlink() {
         std::fs::remove_dir_all(path)
@@ -27,7 +27,7 @@ pub fn remove(path: &Utf8Path) {
     }
 }
 
-/// Copies a folder; what larder installed, packed, cached or released there, and compiled output, stays behind.
+/// Copies a folder, except installed, packaged, cached and released files and compiled output.
 pub fn copy_tree(from: &Utf8Path, to: &Utf8Path) {
     std::fs::create_dir_all(to).expect("create folder");
     for entry in from
@@ -46,7 +46,7 @@ pub fn copy_tree(from: &Utf8Path, to: &Utf8Path) {
     }
 }
 
-/// Names in a folder; none where there is no folder.
+/// The names in a folder; empty if the folder does not exist.
 pub fn list(dir: &camino::Utf8Path) -> BTreeSet<String> {
     dir.read_dir_utf8()
         .into_iter()

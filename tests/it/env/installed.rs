@@ -1,4 +1,4 @@
-//! What is installed, judged from outside: the stamp and the files it names.
+//! Checks installed files from outside: the stamp and the files it lists.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use larder_core::model::Digest;
 
 use crate::env::TestEnv;
 
-/// Name and sha256 of each file of a stamp.
+/// Name and sha256 of each file that a stamp lists.
 pub fn stamped(stamp: &str) -> BTreeMap<String, String> {
     let field = |line: &str, key: &str| {
         let rest = line.split_once(key)?.1;
@@ -18,7 +18,7 @@ pub fn stamped(stamp: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Every installed file of a subsystem is the one its stamp names.
+/// Asserts that every installed file of a subsystem has the digest that its stamp states.
 pub fn whole(env: &TestEnv, name: &str) {
     let bin = env.path(format!("subsystems/{name}/.bin"));
     let stamp = std::fs::read_to_string(bin.join(".version"))

@@ -1,12 +1,12 @@
-//! The hermetic test box: one machine in a temporary folder.
+//! The hermetic test environment: one machine in a temporary folder.
 //!
 //! ```text
 //! <base>/project/   the project (current folder of every command)      <base>/home/   HOME and the XDG folders
 //! <base>/cache/     LARDER_CACHE_DIR                                   <base>/tmp/    TMPDIR
 //! ```
-//! Commands see PATH and the variables above, an isolated git, and nothing else of the machine: no CI, no token, no
-//! proxy, no colour, no standard input. What a test needs beyond that it sets by name ([`TestEnv::set`]), or asks for the
-//! Rust toolchain ([`TestEnv::with_toolchain`]).
+//! Commands get PATH and the variables above, an isolated git configuration, and nothing else of
+//! the machine: no CI, no token, no proxy, no colour, no standard input. A test sets other variables
+//! by name ([`TestEnv::set`]) or requests the Rust toolchain ([`TestEnv::with_toolchain`]).
 //!
 //! ```ignore
 //! let env = TestEnv::new();
@@ -15,7 +15,8 @@
 //! assert_eq!(out.outcome("tool"), "built");              // with --json
 //! insta::assert_snapshot!(out.redacted(), @"");
 //! ```
-//! This file knows the command line and the files that users see, nothing of larder's library.
+//! This file depends only on the command line and on the files that users see, not on larder's
+//! library.
 #![allow(dead_code, reason = "a toolbox: not every test file needs every tool")]
 
 mod files;
@@ -48,7 +49,8 @@ pub struct TestEnv {
     base: Utf8PathBuf,
     project: Utf8PathBuf,
     vars: BTreeMap<OsString, OsString>,
-    // Last: the folder goes when the machine goes. Shared by the machines made with `another`.
+    // Declared last: the folder is removed when the machine is dropped. Shared by the machines made
+    // with `another`.
     root: std::sync::Arc<tempfile::TempDir>,
 }
 
@@ -64,8 +66,8 @@ impl TestEnv {
         Self::at(base, std::sync::Arc::new(root))
     }
 
-    /// Another machine beside this one: own project, home and cache (a second checkout elsewhere). It shares nothing but
-    /// what a test copies or points at.
+    /// A second machine with its own project, home and cache (a second checkout elsewhere). It
+    /// shares only what a test copies or points to.
     pub fn another(&self, name: &str) -> Self {
         Self::at(self.base.join(name), self.root.clone())
     }
@@ -116,7 +118,8 @@ impl TestEnv {
         self.with_network_settings()
     }
 
-    /// Passes the machine's proxy and certificate settings on, for the clients of package registries.
+    /// Passes on the machine's proxy and certificate settings, for the clients of package
+    /// registries.
     pub fn with_network_settings(mut self) -> Self {
         for (key, value) in std::env::vars_os() {
             let name = key.to_string_lossy().to_ascii_uppercase();
@@ -184,11 +187,11 @@ impl TestEnv {
         let path = self.path(relative);
         std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("read {path}: {e}"))
     }
-    /// Whether something is there (links followed).
+    /// Whether a path exists (links are followed).
     pub fn exists(&self, relative: &str) -> bool {
         self.path(relative).exists()
     }
-    /// Removes a file or a folder with all in it.
+    /// Removes a file, or a folder with its contents.
     pub fn remove(&self, relative: &str) {
         remove(&self.path(relative));
     }
@@ -202,12 +205,13 @@ impl TestEnv {
     pub fn flip_bit(&self, relative: &str) {
         flip_bit(&self.path(relative));
     }
-    /// Throws the cache away.
+    /// Deletes the cache.
     pub fn drop_cache(&self) {
         remove(&self.cache());
         std::fs::create_dir_all(self.cache()).expect("create folder");
     }
-    /// Copies a folder of this repository into the project (what is installed, cached or released there excepted).
+    /// Copies a folder of this repository into the project, except installed, cached and released
+    /// files.
     pub fn copy_from_repo(&self, relative: &str, to: &str) {
         let from = Utf8Path::new(REPO).join(relative);
         assert!(from.is_dir(), "{from} is no folder");
@@ -271,7 +275,7 @@ impl TestEnv {
         command.args(args);
         command
     }
-    /// Any other program on this machine.
+    /// Another program, with the environment of this machine.
     pub fn program(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
@@ -281,7 +285,7 @@ impl TestEnv {
             .stdin(Stdio::null());
         command
     }
-    /// Runs a program to its end, which must be good; its standard output.
+    /// Runs a program, which must succeed, and returns its standard output.
     pub fn run<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(
         &self,
         program: &str,
@@ -291,7 +295,7 @@ impl TestEnv {
         command.args(args);
         self.output(command).success().stdout
     }
-    /// Runs a shell line in the project's folder; it must end well.
+    /// Runs a shell line in the project's folder; it must succeed.
     pub fn sh(&self, line: &str) -> String {
         self.run("sh", ["-ec", line])
     }
@@ -348,7 +352,7 @@ impl TestEnv {
     }
 }
 
-/// The platform larder runs on, in larder's words.
+/// The name of the platform that larder runs on.
 pub fn host() -> String {
     let os = match std::env::consts::OS {
         "macos" => "darwin",

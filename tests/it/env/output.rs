@@ -1,4 +1,5 @@
-//! What a command printed and how it ended, with what differs between machines and runs taken out.
+//! The output and exit status of a command; redaction removes what differs between machines and
+//! runs.
 
 use std::sync::LazyLock;
 
@@ -8,7 +9,7 @@ use serde_json::Value;
 
 use super::{TestEnv, host};
 
-/// How a command ended and what it said.
+/// The result of a command.
 #[derive(Clone, Debug)]
 pub struct Output {
     /// The command line, for messages.
@@ -17,9 +18,9 @@ pub struct Output {
     pub code: Option<i32>,
     /// The signal that ended it.
     pub signal: Option<i32>,
-    /// Data.
+    /// Standard output: data.
     pub stdout: String,
-    /// Talk.
+    /// Standard error: messages.
     pub stderr: String,
     pub(super) base: Utf8PathBuf,
 }
@@ -75,7 +76,8 @@ impl Output {
             .filter(|line| line["event"] == "finished" && line["action"] == action)
             .collect()
     }
-    /// How `ensure` of a subsystem ended, by the `--json` lines (of the first platform, where there are several).
+    /// The outcome of `ensure` for a subsystem according to the `--json` lines (of the first
+    /// platform if there are several).
     #[track_caller]
     pub fn outcome(&self, subsystem: &str) -> String {
         let line = self
@@ -115,7 +117,8 @@ impl Output {
         );
         last
     }
-    /// Both streams and the exit, with everything replaced that differs from machine to machine, for snapshots.
+    /// Both streams and the exit code for snapshots, with everything replaced that differs from
+    /// machine to machine.
     pub fn redacted(&self) -> String {
         let exit = match (self.code, self.signal) {
             (Some(code), _) => code.to_string(),

@@ -1,4 +1,4 @@
-//! System calls, as strace writes them down.
+//! System calls in the output format of strace.
 
 /// One system call of a traced run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -7,7 +7,7 @@ pub struct Syscall {
     pub pid: u32,
     /// Its name.
     pub name: String,
-    /// The line from its name on: arguments and result.
+    /// The line from the name on: arguments and result.
     pub line: String,
 }
 
@@ -32,7 +32,7 @@ impl Syscall {
         };
         log.lines().filter_map(line).collect()
     }
-    /// Whether it ended well.
+    /// Whether the call succeeded.
     pub fn ok(&self) -> bool {
         !self.line.contains("= -1 ")
     }

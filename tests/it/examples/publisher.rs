@@ -11,7 +11,8 @@ use crate::servers::files::FileServer;
 
 const GITHUB: &str = "https://github.com/";
 
-/// subsystem, its binary, the folder in the archive that holds it (`*` is the archive's stem), the digests' program.
+/// Subsystem, its binary, the folder in the archive that has it (`*` is the archive's stem), the
+/// program that makes the digests file.
 const LAYOUTS: [(&str, &str, &str, &str); 7] = [
     ("nats", "nats-server", "*", "sha256sum"),
     ("liftbridge", "liftbridge", "", "sha256sum"),
@@ -22,7 +23,8 @@ const LAYOUTS: [(&str, &str, &str, &str); 7] = [
     ("caddy", "caddy", "", "sha512sum"),
 ];
 
-/// Makes the releases of some subsystems and serves them; the machine's commands take it for github.com from then on.
+/// Creates releases of some subsystems and serves them as github.com to the machine's commands from
+/// then on.
 pub fn publish(env: &mut TestEnv, names: &[&str]) -> FileServer {
     let root = env.base().join("github.com");
     let mut digests: BTreeMap<Utf8PathBuf, (&str, String)> = BTreeMap::new();
@@ -49,7 +51,7 @@ pub fn publish(env: &mut TestEnv, names: &[&str]) -> FileServer {
         let windows = words[1].starts_with("windows");
         let asset = file.file_name().expect("a name");
         let stem = asset.trim_end_matches(".tar.gz").trim_end_matches(".zip");
-        // gh's archive for Windows has no folder around it, as only a real look at it tells.
+        // The archive of gh for Windows has no top folder (seen in the real archive).
         let inner = if windows && name == "gh" {
             "bin".to_owned()
         } else {
@@ -145,7 +147,7 @@ fn the_plat_telemetry_example_installs_from_the_publishers() {
         "nothing was built, so no Go is wanted"
     );
     assert!(env.exists("repo/examples/it/subsystems/nats/.bin/.v/current/LICENSE"));
-    // A second run asks nobody.
+    // A second run makes no request.
     server.take();
     assert_eq!(
         env.larder_json(at(&["ensure"])).success().outcomes(),
@@ -172,7 +174,7 @@ fn a_file_that_differs_from_its_publisher_s_digest_is_refused() {
     let folder = env
         .base()
         .join("github.com/caddyserver/caddy/releases/download/v2.10.0");
-    // A sound archive, but another one.
+    // A valid archive, but a different one.
     let other = if arch == "amd64" { "arm64" } else { "amd64" };
     env.sh(&format!(
         "cp {folder}/caddy_2.10.0_{os}_{other}.tar.gz {folder}/caddy_2.10.0_{os}_{arch}.tar.gz"

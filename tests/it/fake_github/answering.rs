@@ -1,5 +1,5 @@
-//! How one request is answered: the fault that waits for it, what the server does otherwise, and what is remembered of
-//! both.
+//! How one request is answered: the fault that is set for it, else the normal answer; both are
+//! logged.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -90,7 +90,7 @@ pub(super) async fn serve(
     answer.into_response(ask.method == "HEAD")
 }
 
-/// Counts, picks the fault, acts, logs.
+/// Counts the request, picks a fault, answers and logs.
 fn decide(
     inner: &mut Inner,
     shared: &Shared,
@@ -203,7 +203,7 @@ fn secondary(after: Option<u64>) -> Answer {
     answer
 }
 
-/// What the server does where no fault is in the way.
+/// The normal answer, without a fault.
 fn act_on(
     inner: &mut Inner,
     shared: &Shared,

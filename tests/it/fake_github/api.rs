@@ -1,5 +1,5 @@
-//! The REST API and the upload origin: what GitHub documents, with the answers it really gives. One function per
-//! endpoint over the state; knows nothing of sockets.
+//! The REST API and the upload origin as GitHub documents them, with the answers it really gives.
+//! One function per endpoint over the state; independent of sockets.
 
 use std::time::SystemTime;
 
@@ -46,7 +46,7 @@ fn refused_tag(burned: bool) -> Answer {
     error(422, "Validation Failed", Some(Value::Array(errors)))
 }
 
-/// Whether an access sees a repository.
+/// Whether a token can see a repository.
 fn sees(repo: &Repo, access: Option<Access>) -> bool {
     repo.visibility == Visibility::Public || access.is_some_and(|a| a != Access::Stranger)
 }
@@ -135,7 +135,7 @@ pub fn answer(state: &mut State, urls: &Urls, ask: &Ask, uploads: bool) -> Answe
     }
 }
 
-/// A page of a list, 30 by default, at most 100, with `Link`.
+/// A page of a list, 30 items by default, at most 100, with a `Link` header.
 fn page<T>(urls: &Urls, ask: &Ask, all: Vec<T>, show: impl Fn(T) -> Value) -> Answer {
     let number = |name: &str, default: usize| {
         ask.query(name)
@@ -380,7 +380,7 @@ fn upload(state: &mut State, urls: &Urls, ask: &Ask, key: &str, id: u64) -> Answ
     Answer::json(201, &asset_json(urls, repo, release, &asset, digests))
 }
 
-/// What a broken upload leaves behind.
+/// Leaves what a broken upload leaves: an asset in the state `starter`.
 pub fn leave_starter(state: &mut State, ask: &Ask) {
     let asset_id = state.id();
     let parts: Vec<&str> = ask

@@ -1,10 +1,10 @@
-//! What can go wrong: faults that wait for their request. Knows requests by origin, method and path only.
+//! Faults that are set for certain requests. A request is matched by origin, method and path only.
 
 use std::time::Duration;
 
 use super::Origin;
 
-/// What happens to a request.
+/// What happens to a matching request.
 #[derive(Clone, Debug)]
 pub enum Act {
     /// The connection dies before the server did anything.
@@ -21,7 +21,7 @@ pub enum Act {
     Delay(Duration),
     /// The connection dies after this many bytes of the answer, headers included.
     Truncate(u64),
-    /// One byte of the answer's body is another.
+    /// One byte of the answer's body is changed.
     Flip,
     /// 200 with an HTML page.
     Html,
@@ -29,7 +29,7 @@ pub enum Act {
     Secondary(Option<u64>),
 }
 
-/// A fault and the requests it waits for.
+/// A fault and the requests that it applies to.
 #[derive(Clone, Debug)]
 pub struct Fault {
     /// Only this origin.
@@ -38,16 +38,16 @@ pub struct Fault {
     pub method: Option<&'static str>,
     /// Only where path and query contain this.
     pub contains: &'static str,
-    /// That many matching requests pass first.
+    /// This many matching requests pass first.
     pub skip: usize,
-    /// That many are then hit.
+    /// This many are affected after that.
     pub times: usize,
-    /// How.
+    /// What happens to them.
     pub act: Act,
 }
 
 impl Fault {
-    /// Hits the next request whose path and query contain a text.
+    /// Affects the next request whose path and query contain a text.
     pub fn on(method: &'static str, contains: &'static str, act: Act) -> Self {
         Self {
             origin: None,
@@ -58,24 +58,24 @@ impl Fault {
             act,
         }
     }
-    /// Hits that many.
+    /// Affects this many requests.
     pub fn times(mut self, times: usize) -> Self {
         self.times = times;
         self
     }
-    /// Lets that many pass first.
+    /// Lets this many requests pass first.
     pub fn skip(mut self, skip: usize) -> Self {
         self.skip = skip;
         self
     }
-    /// Only at this origin.
+    /// Applies only at this origin.
     pub fn at(mut self, origin: Origin) -> Self {
         self.origin = Some(origin);
         self
     }
 }
 
-/// The first fault that hits this request, counted down.
+/// The first fault that matches this request; decrements its counters.
 pub fn pick(faults: &mut Vec<Fault>, origin: Origin, method: &str, target: &str) -> Option<Act> {
     let index = faults.iter().position(|fault| {
         fault.origin.is_none_or(|o| o == origin)

@@ -1,4 +1,4 @@
-//! As much of the GraphQL API as the real `gh` asks for around releases.
+//! The part of the GraphQL API that the real `gh` uses for releases.
 
 use serde_json::{Value, json};
 
@@ -86,7 +86,7 @@ fn data(data: Value) -> Answer {
     Answer::json(200, &json!({"data": data}))
 }
 
-/// Only the fields that a query names: `gh` refuses others.
+/// Only the fields that the query contains: `gh` rejects others.
 fn asked(query: &str, mut node: Value) -> Value {
     let words: Vec<&str> = query.split(|c: char| !c.is_ascii_alphanumeric()).collect();
     if let Some(fields) = node.as_object_mut() {

@@ -1,5 +1,5 @@
-//! Connections that can be cut: each has a budget of bytes it may still write; when it is spent the connection dies, as
-//! a server that is killed does. Knows nothing of HTTP.
+//! Connections that can be cut: each has a budget of bytes that it may still write; when it is used
+//! up the connection is closed, like that of a killed server. Independent of HTTP.
 
 use std::io;
 use std::pin::Pin;
@@ -12,7 +12,7 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A connection's handle for whoever answers on it.
+/// The handle of a connection, for the code that answers on it.
 #[derive(Clone)]
 pub struct Connection(Arc<AtomicU64>);
 

@@ -47,7 +47,7 @@ pub const READ: &str = "ghs_reads";
 /// A token that may see the repository's settings, too.
 pub const ADMIN: &str = "ghp_admin";
 
-/// A token of someone else: valid, sees nothing private.
+/// A valid token of another user, which cannot see private repositories.
 pub const STRANGER: &str = "ghp_stranger";
 
 /// Which of the four servers.
@@ -70,7 +70,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// One request, and what became of it.
+/// One request and its result.
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub origin: Origin,
@@ -79,13 +79,13 @@ pub struct Entry {
     pub target: String,
     /// Whether it carried credentials.
     pub token: bool,
-    /// 0 where the connection was cut instead.
+    /// 0 if the connection was cut instead.
     pub status: u16,
     pub at: SystemTime,
 }
 
 impl Entry {
-    /// Whether it asked for a change.
+    /// Whether the request changes anything.
     pub fn writes(&self) -> bool {
         !matches!(self.method.as_str(), "GET" | "HEAD") && !self.target.ends_with("/graphql")
     }
@@ -97,7 +97,8 @@ struct Inner {
     log: Vec<Entry>,
     answers: Vec<String>,
     leaks: Vec<String>,
-    /// The request of this number (from 1) is the last: killed before or after acting, and nothing is answered from then.
+    /// The server stops at the request with this number (from 1), before or after acting on it, and
+    /// answers no further request.
     kill_at: Option<(usize, bool)>,
     seen: usize,
 }
@@ -272,12 +273,12 @@ impl FakeGitHub {
     pub fn lag(&self, lag: Duration) {
         self.with_state(|state| state.lag = lag);
     }
-    /// Turns immutable releases on.
+    /// Turns on immutable releases.
     pub fn immutable(&self, repo: &str) {
         self.with_repo(repo, |repo| repo.immutable = true);
     }
 
-    /// Puts a release with assets there, past the API; gives its id.
+    /// Adds a release with assets directly, without the API, and returns its id.
     pub fn put_release(&self, repo: &str, tag: &str, draft: bool, assets: &[(&str, &[u8])]) -> u64 {
         self.with_state(|state| {
             let long_ago = SystemTime::now() - Duration::from_hours(1);
@@ -325,23 +326,24 @@ impl FakeGitHub {
         self.inner().faults.push(fault);
         self
     }
-    /// Forgets faults that did not strike; gives how many there were.
+    /// Removes the faults that were not used and returns their number.
     pub fn clear_faults(&self) -> usize {
         std::mem::take(&mut self.inner().faults).len()
     }
 
-    /// From the n-th request from now on (1 is the next) nothing is answered; that one still acts where `after`.
+    /// Answers nothing from the n-th request on (1 is the next one); with `after` the server still
+    /// acts on that request.
     pub fn kill_at(&self, n: usize, after: bool) {
         let mut inner = self.inner();
         inner.kill_at = Some((n, after));
         inner.seen = 0;
     }
-    /// Whether the kill has struck.
+    /// Whether that request has occurred.
     pub fn struck(&self) -> bool {
         let inner = self.inner();
         inner.kill_at.is_some_and(|(n, _)| inner.seen >= n)
     }
-    /// Answers again. Whether the kill had struck.
+    /// Answers again; returns whether the kill had occurred.
     pub fn revive(&self) -> bool {
         let struck = self.struck();
         self.inner().kill_at = None;
@@ -352,7 +354,7 @@ impl FakeGitHub {
     pub fn log(&self) -> Vec<Entry> {
         self.inner().log.clone()
     }
-    /// Forgets the log.
+    /// Clears the log.
     pub fn clear_log(&self) {
         self.inner().log.clear();
     }
@@ -364,7 +366,7 @@ impl FakeGitHub {
             .filter(|entry| entry.origin == origin)
             .count()
     }
-    /// Requests that asked for a change.
+    /// Requests that change something.
     pub fn writes(&self) -> Vec<Entry> {
         self.inner()
             .log

@@ -1,5 +1,5 @@
-//! What the fake remembers: repositories, releases, assets with their bytes; and how they look in JSON. Every required
-//! field of GitHub's OpenAPI description is there. Knows nothing of requests.
+//! The state of the fake: repositories, releases and assets with their bytes, and their JSON. Every
+//! required field of GitHub's OpenAPI description is there. Independent of requests.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,7 +8,8 @@ use axum::body::Bytes;
 use larder_core::model::Digest;
 use serde_json::{Value, json};
 
-/// Where the four origins are; they differ for a client that comes through a proxy by host name.
+/// The urls of the four origins; they differ for a client that connects through a proxy by host
+/// name.
 #[derive(Clone, Debug)]
 pub struct Urls {
     pub api: String,
@@ -24,9 +25,9 @@ pub enum Access {
     Read,
     /// Reads and writes releases.
     Write,
-    /// That, and reads the repository's settings.
+    /// Also reads the repository's settings.
     Admin,
-    /// A valid token of someone who sees public repositories only.
+    /// A valid token of a user who can see public repositories only.
     Stranger,
 }
 
@@ -85,7 +86,7 @@ pub struct Asset {
 }
 
 impl Asset {
-    /// One whose bytes arrived whole.
+    /// An asset whose upload is complete.
     pub fn uploaded(id: u64, name: &str, content_type: &str, bytes: Bytes) -> Self {
         let sha256 = Digest::of(&bytes).to_string();
         let created = SystemTime::now();
@@ -104,17 +105,17 @@ impl Asset {
     }
 }
 
-/// Everything.
+/// The state of the whole server.
 pub struct State {
     pub repos: BTreeMap<String, Repo>,
     pub tokens: BTreeMap<String, Access>,
     pub next_id: u64,
-    /// How long lists don't show what was written.
+    /// How long lists do not show a write yet.
     pub lag: Duration,
     /// Least time between two requests that create content, before the secondary limit strikes.
     pub content_gap: Option<Duration>,
     pub last_content: Option<SystemTime>,
-    /// Requests left, and when they come back.
+    /// Requests left in the primary rate limit, and the time of its reset.
     pub primary: Option<(u64, SystemTime)>,
     /// Private web urls answer 200 with a login page instead of 404.
     pub login_page: bool,
@@ -130,7 +131,7 @@ impl State {
         self.next_id += 1;
         self.next_id
     }
-    /// Whether lists show by now what was made then.
+    /// Whether lists already show what was created at this time.
     pub fn settled(&self, made: SystemTime) -> bool {
         made.elapsed().unwrap_or(Duration::ZERO) >= self.lag
     }
@@ -157,7 +158,7 @@ fn user(urls: &Urls, login: &str) -> Value {
     })
 }
 
-/// An asset as the API shows it.
+/// The JSON of an asset in the API.
 pub fn asset_json(
     urls: &Urls,
     repo: &Repo,
@@ -186,7 +187,7 @@ fn shown_tag(release: &Release) -> String {
     }
 }
 
-/// A release as the API shows it.
+/// The JSON of a release in the API.
 pub fn release_json(urls: &Urls, state: &State, repo: &Repo, release: &Release) -> Value {
     let base = format!("{}/repos/{}/{}", urls.api, repo.owner, repo.name);
     let assets = release.assets.iter().filter(|a| state.settled(a.created));
@@ -207,7 +208,7 @@ pub fn release_json(urls: &Urls, state: &State, repo: &Repo, release: &Release) 
     })
 }
 
-/// A repository as the API shows it.
+/// The JSON of a repository in the API.
 pub fn repo_json(urls: &Urls, repo: &Repo, access: Option<Access>) -> Value {
     let url = format!("{}/repos/{}/{}", urls.api, repo.owner, repo.name);
     let web = format!("{}/{}/{}", urls.web, repo.owner, repo.name);

@@ -40,7 +40,7 @@ pub fn answer(state: &mut State, urls: &Urls, ask: &Ask) -> Answer {
     answer
 }
 
-/// Answers at the asset store: signed urls, byte ranges, and 400 to whoever sends credentials along.
+/// The asset store: signed urls, byte ranges, and 400 for a request with credentials.
 pub fn store(state: &State, ask: &Ask) -> Answer {
     let xml = |status: u16, code: &str| {
         let body =

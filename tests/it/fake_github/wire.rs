@@ -1,4 +1,4 @@
-//! A request as the fake sees it and an answer as it gives it: plain data between axum and the endpoints.
+//! Requests and answers as plain data between axum and the endpoints.
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Response};
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::state::{Access, Urls};
 
-/// A request, read whole.
+/// A request with its complete body.
 pub struct Ask {
     pub method: String,
     pub path: String,
@@ -118,7 +118,7 @@ impl Answer {
     }
 }
 
-/// The signature of a store url: whoever has the url may read.
+/// The signature of a store url: it alone grants read access.
 pub fn signature(asset: u64) -> String {
     Digest::of(format!("store {asset}").as_bytes()).short()
 }

@@ -1,4 +1,5 @@
-//! The promise to teams, by the command line: the first machine builds and releases; everyone after that downloads.
+//! The main workflow of a team on the command line: the first machine builds and releases; all
+//! others download.
 
 use serde_json::json;
 
@@ -7,7 +8,7 @@ use crate::fake_github::{FakeGitHub, Origin, READ, Visibility, WRITE};
 use crate::github::{REPO, github};
 use crate::github_actions::git;
 
-/// A machine that knows where GitHub is.
+/// A machine that is configured to use the fake GitHub.
 fn machine(env: TestEnv, github: &FakeGitHub, token: Option<&str>) -> TestEnv {
     let mut env = env;
     env.set("GITHUB_API_URL", github.api_url())
@@ -90,7 +91,7 @@ fn the_first_machine_builds_and_all_others_download() {
     );
     assert_eq!(github.count(Origin::Api), 0);
     assert_eq!(second.sh("subsystems/arc/.bin/arc").trim(), "arc v0.1.0");
-    // With what that wrote into the lock: one request per asset.
+    // With the lock lines that this run wrote, a clone needs one request per asset.
     commit(&second);
     github.clear_log();
     let locked = clone(&second, "locked", &github, None);
@@ -106,7 +107,7 @@ fn the_first_machine_builds_and_all_others_download() {
         (0, 2)
     );
 
-    // A bump: exactly one build, one release; a third clone downloads it.
+    // After a bump there is exactly one build and one release; a third clone downloads it.
     second.edit("versions.yml", "arc: v0.1.0", "arc: v0.2.0");
     let second = machine(second, &github, Some(WRITE));
     assert_eq!(
@@ -143,7 +144,7 @@ fn runner(env: TestEnv, event: &str) -> TestEnv {
     env
 }
 
-/// The same in CI's environment: there is no explicit release; pull requests never write.
+/// The same in the environment of CI, without an explicit `release`; pull requests never write.
 #[test]
 fn ci_releases_what_it_built_and_pull_requests_never_write() {
     for (visibility, token) in [
@@ -176,7 +177,8 @@ fn ci_releases_what_it_built_and_pull_requests_never_write() {
         );
         assert!(token.is_some() || github.count(Origin::Api) == 0);
 
-        // A bump: exactly one build, released by itself; a third clone downloads it.
+        // After a bump there is exactly one build, which is released automatically; a third clone
+        // downloads it.
         origin.edit("versions.yml", "arc: v0.1.0", "arc: v0.2.0");
         commit(&origin);
         let push = at("push-again", "push");
@@ -196,7 +198,8 @@ fn ci_releases_what_it_built_and_pull_requests_never_write() {
     }
 }
 
-/// A platform that comes too late for an immutable release is found in the release of its own.
+/// A platform that is added after an immutable release was published is found in a release of its
+/// own.
 #[test]
 fn a_late_platform_of_an_immutable_release_is_downloaded() {
     let github = github(Visibility::Public);

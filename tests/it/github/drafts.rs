@@ -1,4 +1,5 @@
-//! Drafts: found on every page, made one, finalized or aborted, and removed where they can not become a release.
+//! Drafts are found on every page, merged into one, finalized or aborted, and removed if they
+//! cannot become a release.
 
 use std::time::Duration;
 
@@ -43,7 +44,7 @@ fn a_refused_tag_leaves_no_draft_behind() {
     }
 }
 
-/// What others put into a draft is never deleted, whatever is refused.
+/// Assets of others in a draft are never deleted, whatever is refused.
 #[test]
 fn a_draft_that_holds_others_assets_survives_a_refused_tag() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
@@ -62,7 +63,7 @@ fn a_draft_that_holds_others_assets_survives_a_refused_tag() {
     );
 }
 
-/// Nor is what another job put into the draft that we made.
+/// The assets of another job in a draft that this run created are not deleted either.
 #[test]
 fn an_own_draft_with_assets_of_others_survives_a_refused_tag() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
@@ -102,7 +103,7 @@ fn an_own_draft_with_assets_of_others_survives_a_refused_tag() {
     );
 }
 
-/// An error while looking is not "absent": nothing is created.
+/// An error during the lookup does not mean "absent": nothing is created.
 #[test]
 fn a_failed_release_lookup_creates_nothing() {
     for (what, act) in [
@@ -138,7 +139,8 @@ fn a_draft_on_the_second_page_is_found() {
     assert_whole(ours[0], &[&package]);
 }
 
-/// The oldest draft counts; empty others go; one that holds what is nowhere else stays.
+/// The oldest draft is used; other empty drafts are deleted; a draft with an asset that exists
+/// nowhere else is kept.
 #[test]
 fn duplicate_drafts_are_merged_into_one() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
@@ -161,7 +163,7 @@ fn duplicate_drafts_are_merged_into_one() {
     assert_eq!(ids, [first, precious], "{empty} and {copy} should be gone");
     assert_whole(&releases[0], &[&package]);
     assert!(releases[1].draft);
-    // Published before draft, even if younger.
+    // A published release takes precedence over a draft, even if it is newer.
     let other: Tag = "arc-v2".parse().unwrap();
     github.put_release(REPO, "arc-v2", true, &[]);
     let published = github.put_release(REPO, "arc-v2", false, &[]);
@@ -215,7 +217,7 @@ fn staged_releases_are_finalized_or_aborted() {
     );
 }
 
-/// Before anything becomes visible every asset is held against its sidecar, others' too.
+/// Before anything is published every asset is compared with its sidecar, also those of others.
 #[test]
 fn a_damaged_draft_is_not_published() {
     let (github, dist) = (github(Visibility::Public), Dist::new());

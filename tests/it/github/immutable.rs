@@ -1,4 +1,4 @@
-//! Immutable releases: assets gather in a draft until it is finalized.
+//! Immutable releases: assets are gathered in a draft until it is finalized.
 
 use larder_core::Kind;
 use larder_remote::hub::{HubPublisher, HubReader, Published};
@@ -9,7 +9,8 @@ use crate::github::{
     writer,
 };
 
-/// Immutable releases: assets gather in the draft, `finalize` publishes, a late platform gets a release of its own.
+/// Assets are gathered in the draft, `finalize` publishes it, and a late platform gets a release of
+/// its own.
 #[test]
 fn assets_of_an_immutable_release_are_gathered_in_the_draft() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
@@ -64,7 +65,7 @@ fn assets_of_an_immutable_release_are_gathered_in_the_draft() {
         assert_eq!(outcome(publish(&writer, package)), Published::Present);
     }
     assert!(github.writes().is_empty());
-    // Replacing is impossible, and said.
+    // Replacing is impossible, and the error says so.
     let other = dist.package("linux-amd64", "other", "inputs");
     assert_eq!(
         publish_with(&writer, &other, REPLACE).unwrap_err().kind(),
@@ -76,7 +77,7 @@ fn assets_of_an_immutable_release_are_gathered_in_the_draft() {
     );
 }
 
-/// The same where nothing states it: the server's answer tells.
+/// The same if no setting states immutability: the server's answer reveals it.
 #[test]
 fn immutability_is_detected_from_a_refused_upload() {
     let (github, dist) = (github(Visibility::Public), Dist::new());

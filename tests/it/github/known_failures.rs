@@ -1,4 +1,4 @@
-//! How other clients of GitHub Releases are known to fail, one test each where no other file has it.
+//! Known failures of other clients of GitHub Releases, one test each unless another file has it.
 //! `docs/reliability.md` has the whole table.
 
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use crate::github::{
     settings, tag, writer,
 };
 
-/// The new bytes can't be uploaded, for good: the old ones stay, visible all the time.
+/// The upload of the new bytes fails permanently: the old asset stays visible all the time.
 #[test]
 fn a_failed_replacement_keeps_the_old_asset() {
     let denied = r#"{"message":"Resource not accessible by integration"}"#;
@@ -27,7 +27,7 @@ fn a_failed_replacement_keeps_the_old_asset() {
             let old = dist.package("linux-amd64", "the old one", "inputs");
             let new = dist.package("linux-amd64", "the new one!", "inputs");
             publish(&writer(&github), &old).unwrap();
-            // The asset can't be uploaded, or it can and its sidecar can't.
+            // Either the upload of the asset fails, or that of its sidecar.
             github.fault(
                 Fault::on("POST", "/assets?name=arc", act.clone())
                     .skip(skip)
@@ -60,7 +60,8 @@ fn a_failed_replacement_keeps_the_old_asset() {
     }
 }
 
-/// The server takes an upload and then says nothing: the wait ends, and it is seen that the asset is there.
+/// The server accepts an upload and then does not answer: the wait times out, and the asset is
+/// found on the server.
 #[test]
 fn an_upload_without_an_answer_is_checked_on_the_server() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
@@ -93,7 +94,8 @@ fn an_upload_without_an_answer_is_checked_on_the_server() {
     );
 }
 
-/// Published and empty is no reason to make another, and what it gets later is seen.
+/// An empty published release is used instead of creating another, and assets that it gets later
+/// are seen.
 #[test]
 fn an_empty_published_release_gets_its_assets() {
     for (visibility, token) in [
@@ -113,7 +115,7 @@ fn an_empty_published_release_gets_its_assets() {
         assert!(writer.sidecar(&tag(), &package.name).unwrap().is_none());
         publish(&writer, &package).unwrap();
         assert_whole(&only(&github), &[&package]);
-        // The one that saw nothing before its own upload, and a new one.
+        // One hub that saw no assets before its own upload, and a new hub.
         assert_eq!(
             writer.sidecar(&tag(), &package.name).unwrap().unwrap(),
             package.sidecar
@@ -125,7 +127,7 @@ fn an_empty_published_release_gets_its_assets() {
     }
 }
 
-/// Releases are told apart by their tags: a title is for people.
+/// Releases are identified by their tags; the title is only for people.
 #[test]
 fn releases_are_identified_by_tag_and_not_by_title() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
@@ -156,7 +158,7 @@ fn releases_are_identified_by_tag_and_not_by_title() {
     );
 }
 
-/// Without a stated time the pause of the settings is waited for once; then the error is reported.
+/// Without a stated time larder waits once for the configured pause; then it reports the error.
 #[test]
 fn a_secondary_limit_without_retry_after_is_waited_for_once() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
@@ -186,7 +188,7 @@ fn a_secondary_limit_without_retry_after_is_waited_for_once() {
     );
 }
 
-/// GitHub takes no more: it is said before anything is sent or made.
+/// An asset larger than GitHub's limit is refused before anything is sent or created.
 #[test]
 fn an_asset_of_two_gigabytes_is_refused_at_once() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
@@ -202,7 +204,8 @@ fn an_asset_of_two_gigabytes_is_refused_at_once() {
     );
 }
 
-/// Same name, same bytes, another run that was cut after its upload: it is not uploaded twice.
+/// The name and bytes equal those of an earlier run that was cut off after its upload: the asset is
+/// not uploaded twice.
 #[test]
 fn a_run_after_a_partial_upload_continues_it() {
     let (github, dist) = (github(Visibility::Public), Dist::new());

@@ -1,5 +1,5 @@
-//! What the tests of the GitHub hub share: a fake GitHub with a repository, hubs that talk to it as different machines
-//! would, and packages to publish.
+//! Shared by the tests of the GitHub hub: a fake GitHub with a repository, hubs that connect to it
+//! like different machines, and packages to publish.
 #![allow(dead_code, reason = "a toolbox: not every test file needs every tool")]
 
 mod build_once;
@@ -40,14 +40,14 @@ pub const SIX: [&str; 6] = [
     "windows-arm64",
 ];
 
-/// A fake with the repository.
+/// A fake GitHub with the repository.
 pub fn github(visibility: Visibility) -> FakeGitHub {
     let github = FakeGitHub::start();
     github.repo(REPO, visibility);
     github
 }
 
-/// The client's patience in tests: faults are told in milliseconds.
+/// Short timeouts and pauses, so that tests detect faults within milliseconds.
 pub fn settings() -> Settings {
     Settings {
         backoff: Duration::from_millis(2),
@@ -58,12 +58,12 @@ pub fn settings() -> Settings {
     }
 }
 
-/// A hub as another machine has it.
+/// A hub with a client of its own, as on another machine.
 pub fn hub(github: &FakeGitHub, token: Option<&str>) -> GitHubHub {
     hub_with(github, token, settings(), Duration::from_millis(400))
 }
 
-/// The same with other patience.
+/// The same with other client settings.
 pub fn hub_with(
     github: &FakeGitHub,
     token: Option<&str>,
@@ -90,8 +90,8 @@ pub fn hub_paced(
     )
 }
 
-/// A hub where nothing goes wrong: its client, which is dear to make, is shared. Not for tests in which hosts die or rest:
-/// clients remember that by port.
+/// A hub for tests without failing hosts: the client, which is expensive to create, is shared. Not
+/// for tests in which hosts fail or are paused: clients remember that by port.
 pub fn calm(github: &FakeGitHub, token: Option<&str>) -> GitHubHub {
     static CLIENT: std::sync::LazyLock<Client> =
         std::sync::LazyLock::new(|| Client::new(settings(), Cancel::new()));
@@ -121,7 +121,7 @@ fn hub_of(
     GitHubHub::new(REPO, client, config)
 }
 
-/// A writer.
+/// A hub with a token that may write.
 pub fn writer(github: &FakeGitHub) -> GitHubHub {
     hub(github, Some(WRITE))
 }
@@ -140,7 +140,7 @@ pub struct Package {
 }
 
 impl Package {
-    /// As the hub takes it.
+    /// The package as an upload for the hub.
     pub fn upload(&self) -> Upload<'_> {
         Upload {
             name: self.name.clone(),
@@ -216,7 +216,7 @@ pub fn publish_with(
     hub.publish(&tag(), &[package.upload()], options, &|_| {})
 }
 
-/// The only release, which is visible.
+/// The only release, which must be published.
 pub fn only(github: &FakeGitHub) -> Release {
     let releases = github.releases(REPO);
     assert_eq!(
@@ -231,7 +231,7 @@ pub fn only(github: &FakeGitHub) -> Release {
     releases.into_iter().next().expect("one")
 }
 
-/// Name → bytes.
+/// The assets of a release: name → bytes.
 pub fn assets(release: &Release) -> BTreeMap<String, Vec<u8>> {
     release
         .assets
@@ -240,7 +240,8 @@ pub fn assets(release: &Release) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-/// Checks a visible release: exactly these packages with their sidecars, and the derived files agree.
+/// Checks that a published release has exactly these packages with their sidecars, and that the
+/// derived files agree.
 pub fn assert_whole(release: &Release, packages: &[&Package]) {
     assert!(!release.draft, "still a draft");
     assert!(!release.latest, "it became the latest");
@@ -282,7 +283,7 @@ pub fn assert_whole(release: &Release, packages: &[&Package]) {
     }
 }
 
-/// Reads an asset as a downloader does.
+/// Reads an asset like a downloader.
 pub fn read(hub: &dyn HubReader, asset: &AssetName) -> larder_core::Result<Option<Vec<u8>>> {
     let Some(mut body) = hub.fetch(&tag(), asset)? else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Publishing to a GitHub hub: what is there afterwards, and what is never overwritten.
+//! Publishing to a GitHub hub: the resulting release, and what is never overwritten.
 
 use larder_core::Kind;
 use larder_core::model::Digest;
@@ -48,7 +48,7 @@ fn publishing_many_platforms_writes_the_derived_files_once() {
         .publish(&tag(), &uploads, PublishOptions::default(), &count)
         .unwrap();
     assert_whole(&only(&github), &packages.iter().collect::<Vec<_>>());
-    // The draft, two per platform, two derived, the publication.
+    // One write for the draft, two per platform, two derived files, one to publish.
     assert_eq!(github.writes().len(), 1 + 12 + 2 + 1);
     assert_eq!(
         sent.into_inner(),
@@ -56,7 +56,8 @@ fn publishing_many_platforms_writes_the_derived_files_once() {
     );
 }
 
-/// What is published first stands, what has other inputs is not touched, and both are told.
+/// The asset published first is kept, an asset with other inputs is not touched, and both are
+/// reported.
 #[test]
 fn an_already_published_asset_is_kept() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
@@ -73,7 +74,7 @@ fn an_already_published_asset_is_kept() {
         outcome(publish(&writer(&github), &other)),
         Published::NameTaken(Some(Box::new(first.sidecar.clone())))
     );
-    // The same bytes of other inputs are not what the sidecar says either.
+    // The same bytes with other inputs do not match the sidecar either.
     let other = dist.package("linux-amd64", "first", "other inputs");
     assert_eq!(
         outcome(publish(&writer(&github), &other)),
@@ -81,7 +82,7 @@ fn an_already_published_asset_is_kept() {
     );
     assert!(github.writes().is_empty());
     assert_whole(&only(&github), &[&first]);
-    // Beside it, under the suffixed name.
+    // Published next to it under the suffixed name.
     let mut beside = dist.package("linux-amd64", "other bytes", "other inputs");
     beside.name = format!(
         "arc-linux-amd64-{}.tar.gz",
@@ -96,7 +97,8 @@ fn an_already_published_asset_is_kept() {
     assert_whole(&only(&github), &[&beside, &first]);
 }
 
-/// `gh release create` with a tarball: its bytes are not ours to overwrite, but a sidecar may be added to the same bytes.
+/// An asset uploaded by `gh release create`: its bytes must not be overwritten, but a sidecar may
+/// be added for the same bytes.
 #[test]
 fn an_asset_without_a_sidecar_is_not_overwritten() {
     let (github, dist) = (github(Visibility::Public), Dist::new());
@@ -195,7 +197,7 @@ fn an_asset_that_github_renamed_is_detected_and_removed() {
     );
 }
 
-/// The package in `.dist` is not what its sidecar says: nothing of it becomes visible.
+/// The package in `.dist` does not match its sidecar: nothing of it is published.
 #[test]
 fn an_asset_corrupted_during_upload_is_removed() {
     let (github, dist) = (github(Visibility::Public), Dist::new());

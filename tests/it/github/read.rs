@@ -1,4 +1,5 @@
-//! Reading a GitHub hub: what each answer means, how many requests it costs, where the token goes.
+//! Reading a GitHub hub: the meaning of each answer, the number of requests, and where the token is
+//! sent.
 
 use std::time::Duration;
 
@@ -71,7 +72,7 @@ fn a_private_hub_is_read_through_the_api() {
                 .unwrap()
                 .is_none()
         );
-        // One look at the web origin, one question for the visibility, one per tag, one per asset.
+        // One request to the web origin, one for the visibility, one per tag, one per asset.
         assert_eq!(
             (github.count(Origin::Web), github.count(Origin::Api)),
             (1, 1 + 2 + 2)
@@ -126,7 +127,7 @@ fn html_pages_empty_bodies_and_rate_limits_are_not_taken_for_assets() {
     );
     assert_eq!(ask(), Kind::Unavailable);
     github.clear_faults();
-    // A miss whose question for the visibility fails: nobody can say that it is absent.
+    // A miss for which the visibility check fails: it is unknown whether the asset is absent.
     github.fault(
         Fault::on(
             "GET",
@@ -144,7 +145,7 @@ fn html_pages_empty_bodies_and_rate_limits_are_not_taken_for_assets() {
         Kind::Unavailable
     );
     github.clear_faults();
-    // An exhausted limit far away: no waiting.
+    // The reset of an exhausted limit is far away: no waiting.
     let reset = std::time::SystemTime::now() + Duration::from_hours(1);
     github.with_state(|state| state.primary = Some((0, reset)));
     let began = std::time::Instant::now();

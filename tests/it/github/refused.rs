@@ -1,4 +1,4 @@
-//! Writing to a GitHub hub that refuses, limits or does not answer.
+//! Writing to a GitHub hub that refuses, limits requests or does not answer.
 
 use std::time::{Duration, Instant, SystemTime};
 

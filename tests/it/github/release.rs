@@ -1,5 +1,5 @@
-//! `release` and `ci` with a GitHub hub, by the command line: what is pinned and installed after it, and where nothing is
-//! written.
+//! `release` and `ci` with a GitHub hub on the command line: what is pinned and installed
+//! afterwards, and when nothing is written.
 
 use larder_core::model::Digest;
 use serde_json::json;
@@ -34,7 +34,7 @@ fn installed(env: &TestEnv) -> String {
     env.read("subsystems/arc/.bin/arc")
 }
 
-/// Whoever replaces means it: the lock pins the new bytes, and everyone who has that lock gets them.
+/// A replacement is deliberate: the lock pins the new bytes, and every user of that lock gets them.
 #[test]
 fn a_replaced_asset_is_pinned_in_the_lock() {
     let github = github(Visibility::Public);
@@ -70,13 +70,14 @@ fn a_replaced_asset_is_pinned_in_the_lock() {
         ["arc=downloaded"]
     );
     assert_eq!(installed(&other), installed(&env));
-    // The old lock does not take it for what it pins.
+    // With the old lock the replaced asset is not accepted.
     let late = project(env.another("late"), &github);
     late.write("versions.lock", old);
     late.larder(["ensure", "arc"]).exits(4);
 }
 
-/// The first published stands: the later builder gets its bytes, is told, and writes nothing.
+/// The asset published first is kept: the later builder installs its bytes, gets a warning, and
+/// writes nothing.
 #[test]
 fn the_asset_published_first_is_adopted() {
     let github = github(Visibility::Public);
@@ -113,8 +114,8 @@ fn the_asset_published_first_is_adopted() {
     assert!(github.writes().is_empty(), "{:?}", github.writes());
 }
 
-/// What runs by itself writes on the default branch and on tags, and nowhere else, though the token may; a list that says
-/// `release` runs through all the same.
+/// Automatic uploads happen on the default branch and on tags only, even if the token may write
+/// elsewhere; a CI list with `release` succeeds anyway.
 #[test]
 fn ci_lists_release_only_where_uploads_are_allowed() {
     let events = [
@@ -175,7 +176,7 @@ fn ci_lists_release_only_where_uploads_are_allowed() {
             }
         }
     }
-    // On a laptop a list does what it says.
+    // Outside of CI a list runs `release` as written.
     let github = github(Visibility::Public);
     let env = project(TestEnv::new(), &github);
     env.write(

@@ -4,16 +4,16 @@
 
 use serde_json::Value;
 
-/// What an expression may look at.
+/// The values that an expression can use.
 pub struct Scope<'a> {
     /// `github`, `needs`, `steps`, `matrix`, `env`: an object.
     pub contexts: &'a Value,
-    /// All jobs that are needed ended well.
+    /// All needed jobs succeeded.
     pub success: bool,
 }
 
 impl Scope<'_> {
-    /// A text with expressions in it; one that is an expression as a whole keeps its type.
+    /// Renders a text with expressions; a text that is a single expression keeps its type.
     pub fn render(&self, text: &str) -> Value {
         let trimmed = text.trim();
         if let Some(inner) = trimmed
@@ -34,7 +34,8 @@ impl Scope<'_> {
         out.into()
     }
 
-    /// The condition of a job. Without a status function it also demands that everything needed ended well.
+    /// Evaluates the condition of a job. Without a status function it also requires that all needs
+    /// succeeded.
     pub fn condition(&self, text: &str) -> bool {
         let own = ["success()", "failure()", "cancelled()", "always()"]
             .iter()
@@ -64,7 +65,7 @@ impl Scope<'_> {
     }
 }
 
-/// As it stands in a text.
+/// The value as text.
 pub fn shown(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
@@ -195,7 +196,7 @@ impl Parser<'_> {
         }
     }
 
-    /// A context's value; what a known context does not hold is null, as there.
+    /// A value of a context; an unknown key of a known context is null, as on GitHub.
     fn look_up(&self, path: &str) -> Value {
         let (context, rest) = path.split_once('.').unwrap_or((path, ""));
         let mut value = self
@@ -210,7 +211,7 @@ impl Parser<'_> {
     }
 }
 
-/// Texts are the same whatever their case.
+/// Texts are compared without regard to case.
 fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::String(one), Value::String(other)) => one.eq_ignore_ascii_case(other),

@@ -39,7 +39,7 @@ const RUNNERS: [&str; 19] = [
     "macos-latest-large",
 ];
 
-/// What happened in the repository.
+/// The event that starts a workflow.
 pub struct Event<'a> {
     /// `push` or `pull_request`.
     pub name: &'a str,
@@ -47,7 +47,7 @@ pub struct Event<'a> {
     pub reference: &'a str,
 }
 
-/// What became of a workflow.
+/// The result of a workflow.
 pub struct Run {
     /// By name.
     pub jobs: BTreeMap<String, Job>,
@@ -66,7 +66,7 @@ impl Run {
     pub fn steps(&self, job: &str) -> &[Step] {
         &self.jobs[job].steps
     }
-    /// Everything that was written and said, for messages.
+    /// All output, for failure messages.
     pub fn story(&self) -> String {
         let steps = self.jobs.values().flat_map(|job| &job.steps);
         let told = steps.map(|step| {
@@ -79,7 +79,7 @@ impl Run {
     }
 }
 
-/// What became of a job.
+/// The result of a job.
 #[derive(Default)]
 pub struct Job {
     /// `success`, `failure` or `skipped`.
@@ -103,9 +103,9 @@ pub struct Step {
 
 /// A repository with a workflow, and where its jobs run.
 pub struct Actions<'a> {
-    /// Machines are made beside this one.
+    /// New machines are created next to this one.
     pub env: &'a TestEnv,
-    /// The repository: a checkout that is cloned.
+    /// The repository: a checkout that jobs clone.
     pub repo: &'a Utf8Path,
     pub full_name: &'a str,
     pub github: &'a FakeGitHub,
@@ -121,7 +121,7 @@ fn keys(what: &Value, known: &[&str], place: &str) {
 }
 
 impl Actions<'_> {
-    /// Runs the workflow as an event starts it; `name` tells its machines apart.
+    /// Runs the workflow for an event; `name` distinguishes its machines.
     pub fn run(&self, name: &str, event: &Event<'_>) -> Run {
         let text = std::fs::read_to_string(self.repo.join(".github/workflows/larder.yml"))
             .expect("the workflow");
@@ -225,7 +225,8 @@ impl Actions<'_> {
             &job["permissions"]
         };
         keys(permissions, &["contents"], "permissions");
-        // What a pull request runs may write nothing, whatever the workflow says: it may come from anyone.
+        // A pull request gets no write permission, whatever the workflow says: it may come from
+        // anyone.
         let writes = permissions["contents"] == "write" && github["event_name"] != "pull_request";
         let mut github = github.clone();
         github["token"] = if writes { WRITE } else { READ }.into();
@@ -329,7 +330,7 @@ impl Actions<'_> {
             ("RUNNER_OS", "Linux".into()),
             ("RUNNER_ARCH", "X64".into()),
             ("RUNNER_TEMP", temp.into_string()),
-            // The tests' patience.
+            // Short pauses for tests.
             ("LARDER_GITHUB_PACE", "0s".into()),
             ("LARDER_GITHUB_SETTLE", "1s".into()),
         ] {
@@ -351,7 +352,7 @@ impl Actions<'_> {
         machine
     }
 
-    /// One step after the other until one fails.
+    /// Runs the steps in order until one fails.
     fn steps(
         &self,
         machine: &TestEnv,
@@ -422,7 +423,7 @@ impl Actions<'_> {
         true
     }
 
-    /// The actions that may stand in a workflow of ours: by commit, and without leaving a token behind.
+    /// The actions that a workflow may use: pinned by commit, and without persisting a token.
     fn use_action(&self, machine: &TestEnv, action: &str, step: &Value, contexts: &Value) {
         let (name, commit) = action.split_once('@').expect("action@commit");
         assert!(
@@ -449,7 +450,7 @@ impl Actions<'_> {
     }
 }
 
-/// Runs git in a folder, as a machine has it.
+/// Runs git in a folder with a machine's environment.
 pub fn git(machine: &TestEnv, folder: &Utf8Path, arguments: &[&str]) -> String {
     let mut command = machine.program("git");
     command.arg("-C").arg(folder).args(arguments);

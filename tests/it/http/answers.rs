@@ -1,4 +1,4 @@
-//! What each answer means, and what is tried again.
+//! How each answer is classified, and what is retried.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::servers::scripted::{Reply, Script};
 
 #[test]
 fn every_http_status_maps_to_its_error_kind() {
-    // status, with a token: kind or absent, requests.
+    // Status, with a token or not, resulting kind (none: absent), number of requests.
     let cases: &[(u16, bool, Option<Kind>, usize)] = &[
         (404, false, None, 1),
         (410, true, None, 1),
@@ -133,7 +133,7 @@ fn an_html_page_or_an_empty_body_is_not_an_asset() {
 
 #[test]
 fn an_unreachable_host_is_tried_once_per_run() {
-    // A port that nobody listens on: the listener is gone at once.
+    // A closed port: the listener is dropped at once.
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

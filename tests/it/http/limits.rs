@@ -1,4 +1,4 @@
-//! Limits of servers, and of requests to one host.
+//! Rate limits of servers, and the limit of concurrent requests to one host.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,4 +1,5 @@
-//! The HTTP client against servers that misbehave: what it made of each fault, and how many requests that took.
+//! The HTTP client against misbehaving servers: the result of each fault, and the number of
+//! requests.
 
 mod answers;
 mod limits;
@@ -32,7 +33,7 @@ pub fn client() -> Client {
     Client::new(quick(), Cancel::new())
 }
 
-/// The whole body by a streaming transfer.
+/// Downloads the whole body with a streaming transfer.
 pub fn fetch(client: &Client, url: &str) -> Result<Option<Vec<u8>>, Error> {
     let Some(mut body) = client.get(Request::get(url)?)? else {
         return Ok(None);
@@ -43,7 +44,7 @@ pub fn fetch(client: &Client, url: &str) -> Result<Option<Vec<u8>>, Error> {
     Ok(Some(bytes))
 }
 
-/// Bytes without a pattern that could hide a shift.
+/// Bytes without a repeating pattern, which could hide a wrong offset.
 pub fn noise(size: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let next = move |_| {

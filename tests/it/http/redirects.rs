@@ -1,4 +1,4 @@
-//! Redirects and credentials: where they go and where they do not.
+//! Redirects, and to which hosts credentials are sent.
 
 use larder_core::Kind;
 use larder_remote::http::{Credential, Method, Request, Secret};

@@ -1,4 +1,4 @@
-//! Requests: none when offline, ended when cancelled, files sent with their length.
+//! Requests: none when offline, stopped when cancelled, files sent with their length.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -11,7 +11,8 @@ use larder_remote::http::{Client, Settings};
 
 use crate::http::{fetch, quick};
 
-/// An https server with a certificate of a CA of its own: its url (with the host name given) and the CA's PEM.
+/// An https server whose certificate is signed by its own CA. Returns its url (with the given host
+/// name) and the CA's PEM.
 fn tls_server(subject: &str, days: (i64, i64)) -> (String, String) {
     use rustls::pki_types::PrivateKeyDer;
     let day = |offset: i64| {
@@ -45,7 +46,7 @@ fn tls_server(subject: &str, days: (i64, i64)) -> (String, String) {
         for mut stream in listener.incoming().flatten() {
             let mut tls = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
             let mut stream = rustls::Stream::new(&mut tls, &mut stream);
-            // Handshakes that the client ends are what most of these tests are about.
+            // The client aborts the handshake in most of these tests.
             if stream.read(&mut [0; 4096]).is_ok() {
                 let _ = stream.write_all(
                     b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nbytes",
@@ -72,7 +73,8 @@ fn only_certificates_of_trusted_cas_are_accepted() {
         );
         (client, file)
     };
-    // A company CA is added, not put in the others' place; it vouches for its own only.
+    // A company CA is added to the trusted ones and does not replace them; it is valid only for its
+    // own certificates.
     let (url, ca) = tls_server("localhost", (-1, 1));
     let (client, _file) = trusting(&ca);
     assert_eq!(fetch(&client, &url).unwrap().unwrap(), b"bytes");

@@ -1,5 +1,5 @@
-//! One transfer against servers that cut, lie, drip or change their mind: the right bytes or an error, and how many requests
-//! that took.
+//! One transfer against servers that interrupt, send wrong ranges, slow down or change the file:
+//! the result is the right bytes or an error, with a bounded number of requests.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -11,7 +11,8 @@ use larder_remote::http::Request;
 use crate::http::{client, fetch, noise};
 use crate::servers::scripted::{Reply, Script, Seen};
 
-/// Serves a body with ranges and a strong ETag, and cuts the answers at these offsets of the whole, one after the other.
+/// Serves a body with ranges and a strong ETag, and interrupts successive answers at these offsets
+/// of the body.
 fn cutting(body: Arc<Vec<u8>>, cuts: Vec<usize>) -> Script {
     Script::start(move |request, n| {
         let start = request.range().unwrap_or(0);
@@ -26,7 +27,7 @@ fn cutting(body: Arc<Vec<u8>>, cuts: Vec<usize>) -> Script {
     })
 }
 
-/// Ten places within so many bytes, in order; their seed is printed, and `LARDER_TEST_SEED` sets it.
+/// Ten sorted offsets below `size`; their seed is printed, and `LARDER_TEST_SEED` sets it.
 fn ten_places(size: usize) -> Vec<usize> {
     let seed = std::env::var("LARDER_TEST_SEED")
         .ok()
@@ -70,7 +71,7 @@ fn ten_interruptions_request_at_most_a_tenth_more_bytes() {
         );
         let seen = server.seen();
         assert_eq!(seen.len(), 11, "{cuts:?}");
-        // What was asked for in all, were no answer cut, and what really came.
+        // The bytes requested in total (as if no answer were interrupted), and the bytes received.
         let starts: Vec<usize> = seen
             .iter()
             .map(|request| request.range().unwrap_or(0))
@@ -214,11 +215,11 @@ fn two_versions_of_a_file_are_never_spliced() {
 
 #[test]
 fn a_wrong_length_is_detected() {
-    // Too long a claim: never whole.
+    // The stated length is too large: the body is never complete.
     let server = Script::start(|_, _| Reply::ok("0123456789").claim(20));
     let error = fetch(&client(), &server.at("/x")).unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable, "{error}");
-    // Nothing new came after the first: that uses up the repetitions.
+    // No new bytes arrive after the first answer, so the retries are used up.
     assert_eq!(server.count(), 4);
 }
 

@@ -37,7 +37,7 @@ fn tag() -> Tag {
     "tool-v1.0.0".parse().unwrap()
 }
 
-/// A package file with its sidecar; `inputs` and `bytes` decide what it is.
+/// A package file with its sidecar, made from `inputs` and `bytes`.
 fn package(
     root: &Utf8Path,
     platform: &str,
@@ -115,7 +115,7 @@ fn content(hub: &dyn HubReader, asset: &AssetName) -> Option<String> {
     Some(text)
 }
 
-/// Every file with its content and inode: what a write would change.
+/// Every file with its content and inode, so that any write is visible.
 fn snapshot(dir: &Utf8Path) -> BTreeMap<String, (Vec<u8>, u64)> {
     use std::os::unix::fs::MetadataExt;
     let entry = |entry: std::io::Result<std::fs::DirEntry>| {
@@ -217,7 +217,7 @@ fn the_first_published_asset_is_kept() {
     );
 }
 
-/// A build that is not reproducible, too, puts an asset in the place of one that is gone.
+/// A missing asset is replaced even by a build with other bytes.
 #[test]
 fn a_sidecar_without_its_asset_does_not_block_publishing() {
     let b = new_box();
@@ -271,7 +271,7 @@ fn after_a_kill_at_any_point_the_next_run_converges() {
             .collect();
         assert_eq!(now, wanted, "after {files:?}");
     }
-    // Others' bytes without a sidecar are not ours to take.
+    // Bytes without a sidecar belong to someone else and are not overwritten.
     let b = new_box();
     let dir = b.root.join("hub/tool-v1.0.0");
     std::fs::create_dir_all(&dir).unwrap();
@@ -282,7 +282,7 @@ fn after_a_kill_at_any_point_the_next_run_converges() {
         Published::NameTaken(None)
     );
     assert_eq!(content(&b.hub, &p.1).unwrap(), "by hand");
-    // A replacement killed between its two renames.
+    // A replacement that was killed between its two renames.
     let old = package(&b.root, "linux-amd64", "i", "old");
     let new = package(&b.root, "linux-amd64", "i", "new");
     publish(&b.hub, &old, true).unwrap();
@@ -356,7 +356,7 @@ fn six_concurrent_writers_lose_no_asset() {
         let root = b.root.join("hub");
         std::thread::scope(|scope| {
             for p in &all {
-                // Twice each: two jobs with the same platform agree.
+                // Twice for each platform: two jobs of the same platform agree.
                 for _ in 0..2 {
                     scope.spawn(|| {
                         let what = publish(&DirHub::new(&root), p, false).unwrap();

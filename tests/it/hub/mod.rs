@@ -1,4 +1,4 @@
-//! Hubs that are folders. A hub on GitHub has a folder of tests of its own.
+//! Folder hubs. The tests of GitHub hubs are in the folder `github`.
 
 mod damage;
 mod folder;

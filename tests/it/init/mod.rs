@@ -1,4 +1,4 @@
-//! `larder init`: a project that works at once, and nothing of the user's overwritten.
+//! `larder init`: creates a working project and overwrites nothing of the user's.
 
 use crate::env::TestEnv;
 
@@ -30,7 +30,7 @@ fn a_new_project_works_without_edits() {
         "hello v1.0.0\n"
     );
     env.larder(["package", "all"]).success();
-    // What larder makes is no business of git's; what the user wrote is.
+    // Git ignores the files that larder makes and sees those that the user wrote.
     env.sh("git init -q && git add -A");
     let tracked = env.sh("git ls-files");
     insta::assert_snapshot!(tracked, @r"
@@ -51,7 +51,7 @@ fn a_new_project_works_without_edits() {
                 .is_ok_and(|schema| schema["properties"].is_object())
         );
     }
-    // They are no one's to commit: who clones the project has them with the first run.
+    // Generated files are not committed: a clone gets them with the first run.
     env.remove(".larder");
     env.larder(["ensure", "all"]).success();
     assert!(env.exists(".larder/schema/recipe.schema.json"));
@@ -128,7 +128,7 @@ fn init_writes_a_github_workflow() {
     );
     env.larder(["ensure", "all", "--source", "build"]).success();
 
-    // In a project that exists only the workflow is new, and a second time nothing.
+    // In an existing project only the workflow is added; a second call adds nothing.
     let other = env.another("other");
     other.script_subsystem("tool", "v1.0.0");
     let before = other.read("versions.yml");

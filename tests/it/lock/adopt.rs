@@ -1,4 +1,4 @@
-//! `larder lock --adopt`: an asset that someone put into a release by hand, without a sidecar, becomes usable.
+//! `larder lock --adopt`: makes an asset usable that a person uploaded by hand, without a sidecar.
 
 use larder_core::model::Digest;
 
@@ -6,7 +6,7 @@ use crate::env::{TestEnv, host};
 use crate::fake_github::{FakeGitHub, Origin, READ, Visibility, WRITE};
 use crate::github::{REPO, github};
 
-/// A project with one subsystem, on a machine that knows where GitHub is.
+/// A project with one subsystem, on a machine that uses the fake GitHub.
 fn project(env: TestEnv, github: &FakeGitHub, token: Option<&str>) -> TestEnv {
     let mut env = env;
     env.script_subsystem("arc", "v0.1.0");
@@ -25,7 +25,7 @@ fn project(env: TestEnv, github: &FakeGitHub, token: Option<&str>) -> TestEnv {
     env
 }
 
-/// What a person would upload: the program in a folder in a tarball.
+/// A tarball as a person would upload it: the program in a folder.
 fn tarball(env: &TestEnv, text: &str) -> Vec<u8> {
     env.write_executable(
         "../made/arc-v0.1.0/arc",
@@ -60,7 +60,7 @@ fn a_manually_uploaded_asset_is_usable_once_it_is_adopted() {
         );
         github.put_release(REPO, "arc-v0.1.0", false, &[(&asset, &bytes)]);
 
-        // Nobody vouches for it: it is not there.
+        // Without a sidecar or a pin the asset is not visible.
         assert_eq!(state(&env), "missing");
         let out = env.larder_json(["ensure", "arc", "--source", "managed"]);
         assert_ne!(out.code, Some(0), "{}", out.stdout);
@@ -91,7 +91,7 @@ fn a_manually_uploaded_asset_is_usable_once_it_is_adopted() {
         env.larder(["lock", "--adopt", "arc"]).success();
         assert_eq!(env.read("versions.lock"), lock);
 
-        // With the lock everyone has it, also from a server that has got another name since.
+        // With the lock every clone gets it, also from a hub whose name has changed since.
         for (name, lock) in [
             ("second", lock.clone()),
             (
@@ -117,7 +117,7 @@ fn a_manually_uploaded_asset_is_usable_once_it_is_adopted() {
             assert_eq!(state(&other), "released");
         }
 
-        // Releasing it again is nothing to do: it stands, and no second copy is put beside it.
+        // Releasing it again does nothing: the asset is kept, and no second copy is added.
         let writer = project(env.another("writer"), &github, Some(WRITE));
         writer.write("versions.lock", &lock);
         writer.larder(["ensure", "arc"]).success();
@@ -126,7 +126,7 @@ fn a_manually_uploaded_asset_is_usable_once_it_is_adopted() {
         assert_eq!(out.finished("release")[0]["outcome"], "up-to-date");
         assert!(github.writes().is_empty(), "{:?}", github.writes());
 
-        // Other bytes under its name are not what was adopted.
+        // Other bytes under its name do not match the adopted digest.
         github.with_repo(REPO, |repo| {
             let asset = &mut repo.releases[0].assets[0];
             asset.bytes = tarball(&env, "arc v0.1.0 of someone else").into();
@@ -146,7 +146,7 @@ fn adopting_requires_an_asset_without_a_sidecar() {
     let out = env.larder(["lock", "--adopt", "arc"]).exits(1);
     assert!(out.stderr.contains("to adopt"), "{}", out.stderr);
     assert!(!env.exists("versions.lock"));
-    // What has a sidecar needs no adoption.
+    // An asset with a sidecar needs no adoption.
     env.larder(["ensure", "arc"]).success();
     env.larder(["release", "arc"]).success();
     let before = env.read("versions.lock");

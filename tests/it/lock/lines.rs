@@ -1,4 +1,5 @@
-//! The lock from the command line: what is added, what is held to it, what is stale, and how branches come together.
+//! The lock on the command line: which lines are added, what is checked against it, which lines are
+//! stale, and how branches merge.
 
 use camino::Utf8PathBuf;
 use larder_core::model::Digest;
@@ -63,13 +64,13 @@ fn lines(env: &TestEnv) -> Vec<String> {
         .collect()
 }
 
-/// Everything installed goes, the cache too.
+/// Removes everything installed, and the cache.
 fn forget(env: &TestEnv) {
     env.drop_cache();
     env.sh("rm -rf subsystems/*/.bin .larder");
 }
 
-/// What went wrong names who says so and both digests.
+/// Checks that the error contains both digests and the file that states the expected one.
 #[track_caller]
 fn blames(out: &Output, by: &str, stated: Digest, found: Digest) {
     for words in [by.to_owned(), stated.to_string(), found.to_string()] {
@@ -112,7 +113,7 @@ fn lock_lines_are_not_added_in_ci_or_under_locked() {
     assert!(!env.exists("versions.lock"), "CI writes none");
     env.unset("CI");
     forget(&env);
-    // Not there, and not to be written: nobody is asked, nothing is installed.
+    // A missing line that must not be added: no request is made, nothing is installed.
     server.take();
     for args in [
         &["ensure", "all", "--locked"][..],
@@ -148,7 +149,7 @@ fn lock_lines_are_not_added_in_ci_or_under_locked() {
         first.len() == 1 && first[0].contains(&digest.to_string()),
         "{first:?}"
     );
-    // Only added to: the line of a version that is not wanted any more stays, and is no mismatch.
+    // Lines are only added: that of a version that is no longer wanted stays, and is no mismatch.
     env.edit("versions.yml", "v1.0.0", "v2.0.0");
     env.larder(["ensure", "all", "--locked"]).exits(3);
     env.larder(["ensure", "all"]).success();
@@ -157,7 +158,7 @@ fn lock_lines_are_not_added_in_ci_or_under_locked() {
     let mut sorted = both.clone();
     sorted.sort();
     assert_eq!(both, sorted);
-    // A recipe that asks for something else makes lines stale, too.
+    // A changed recipe makes lines stale, too.
     env.edit("versions.yml", "v2.0.0", "v1.0.0");
     env.edit("subsystems/tool/recipe.yml", "/tool-", "/twin-");
     env.larder(["ensure", "all", "--locked"]).exits(3);
@@ -239,7 +240,7 @@ fn a_wrong_digest_is_reported_with_the_file_that_states_it() {
         found,
     );
     assert!(!env.exists("versions.lock") && !env.exists("subsystems/tool/.bin/tool"));
-    // Right again: locked; and a lock that someone changed counts before all else.
+    // After the fix the line is added; and an edited lock takes precedence over everything else.
     std::fs::write(
         file(&env, "v1.0.0", "SHA256SUMS"),
         format!("{found}  tool-{}\n", host()),
@@ -341,7 +342,7 @@ fn a_platform_that_is_not_published_is_built_and_needs_no_line() {
         (vec!["tool=built".to_owned()], 1),
         "asked once"
     );
-    // One that it has is locked, or it is none for us.
+    // A platform that the publisher has is locked, or it is not usable here.
     env.write("versions.lock", "");
     forget(&env);
     env.larder(["ensure", "all", "--locked"]).exits(3);

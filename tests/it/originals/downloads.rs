@@ -1,4 +1,4 @@
-//! Direct downloads and checksums files against a scripted server, and that nothing is asked when offline.
+//! Direct downloads and checksums files against a scripted server, and no requests when offline.
 
 use larder_core::Kind;
 use larder_core::cancel::Cancel;
@@ -56,7 +56,7 @@ fn the_checksums_file_is_read_first_and_enforced() {
         let error = fetch(&original(tool(), sums(silent)), "linux-amd64").unwrap_err();
         assert_eq!(error.kind(), Kind::Unavailable, "{error}");
     }
-    // No such version: absent, whatever else is missing.
+    // The version does not exist: the answer is absent, whatever else is missing.
     assert!(
         fetch(
             &original(url("/v2/tool.tar.gz"), sums("missing")),
@@ -70,7 +70,7 @@ fn the_checksums_file_is_read_first_and_enforced() {
             .unwrap()
             .is_none()
     );
-    // First use: nothing is stated.
+    // First use: no digest is stated.
     assert_eq!(
         fetch(&original(tool(), None), "linux-amd64")
             .unwrap()
@@ -78,7 +78,7 @@ fn the_checksums_file_is_read_first_and_enforced() {
             .2,
         0
     );
-    // With a digest in the caller's hand nobody is asked for another.
+    // If the caller provides a digest no other one is requested.
     let before = server.count();
     let pinned = ask(
         &client(),

@@ -1,9 +1,10 @@
-//! What is taken out of a publisher's archive where the recipe does not say, seen from the command line.
+//! Which files are extracted from a publisher's archive if the recipe does not say.
 
 use crate::env::TestEnv;
 use crate::servers::files::FileServer;
 
-/// A machine whose publisher serves the archive that shell lines make: they run in an empty folder, `$out` is the archive.
+/// A machine whose publisher serves the archive that shell lines make. They run in an empty folder;
+/// `$out` is the archive.
 pub fn published(archive: &str, lines: &str) -> (TestEnv, FileServer) {
     let env = TestEnv::new();
     env.sh(&format!(
@@ -21,7 +22,7 @@ pub fn published(archive: &str, lines: &str) -> (TestEnv, FileServer) {
     (env, server)
 }
 
-/// A script that says where in the archive it lay.
+/// A script that prints its path in the archive.
 fn script(path: &str, mode: &str) -> String {
     format!(
         "mkdir -p \"$(dirname {path})\" && printf '#!/bin/sh\\necho {path}\\n' > {path} && chmod {mode} {path}"
@@ -55,7 +56,7 @@ const TAR: &str = "tar czf $out .";
 
 #[test]
 fn the_program_is_chosen_among_files_of_the_same_name() {
-    // As telegraf's archive is.
+    // The layout of telegraf's archive.
     let logrotate =
         "mkdir -p t/etc/logrotate.d && echo '/var/log/*.log {}' > t/etc/logrotate.d/tool"
             .to_owned();
@@ -65,7 +66,7 @@ fn the_program_is_chosen_among_files_of_the_same_name() {
         TAR,
         "t/usr/bin/tool",
     );
-    // The first one in the archive is not the better one, nor is the last.
+    // The order in the archive does not matter.
     takes(
         "tool.tar.gz",
         &[script("tool", "755"), script("z/tool", "755")],
@@ -78,14 +79,14 @@ fn the_program_is_chosen_among_files_of_the_same_name() {
         "tar cf - tool z/tool | gzip > $out",
         "tool",
     );
-    // One that may be executed before one that may not, whatever the depth.
+    // An executable file is preferred to one that is not executable, whatever the depth.
     takes(
         "tool.tar.gz",
         &[script("tool", "644"), script("a/b/tool", "755")],
         TAR,
         "a/b/tool",
     );
-    // Where modes say nothing the content does.
+    // Without usable modes the content decides.
     let zip = "python3 -c 'import zipfile,sys,os\nwith zipfile.ZipFile(sys.argv[1], \"w\") as z:\n for p in [\"doc/tool\", \"x/y/tool\"]: z.writestr(p, open(p).read())' $out";
     let doc = "mkdir doc && echo text > doc/tool".to_owned();
     takes(
@@ -99,7 +100,7 @@ fn the_program_is_chosen_among_files_of_the_same_name() {
 #[test]
 fn a_native_program_is_preferred_to_a_script_and_to_one_of_another_platform() {
     let native = "mkdir -p bin/deep && cp \"$(command -v env)\" bin/deep/tool".to_owned();
-    // The same for a MIPS processor.
+    // The same program with the machine type of a MIPS processor.
     let foreign =
         "mkdir other && cp bin/deep/tool other && printf '\\010' | dd of=other/tool bs=1 seek=18 conv=notrunc".to_owned();
     let lines = [script("tool", "755"), native, foreign].join(" && ");
@@ -132,7 +133,7 @@ fn an_ambiguous_archive_is_an_error_until_the_recipe_decides() {
         env.run(env.path("subsystems/tool/.bin/tool").as_str(), [""; 0]),
         "b/tool\n"
     );
-    // Written out, a pattern still means exactly one file.
+    // An explicit pattern still has to match exactly one file.
     env.edit(
         "subsystems/tool/recipe.yml",
         "b/tool: tool",
@@ -161,7 +162,8 @@ fn a_missing_binary_is_reported_with_the_archives_contents() {
     );
 }
 
-/// Plain, compressed, and in archives of every kind, made by the programs that publishers use.
+/// Plain files, compressed files, and archives of every kind, made by the programs that publishers
+/// use.
 #[test]
 fn every_kind_of_archive_is_unpacked() {
     let env = TestEnv::new();
@@ -220,7 +222,7 @@ fn every_kind_of_archive_is_unpacked() {
 #[test]
 fn an_executable_of_another_platform_is_refused() {
     let env = TestEnv::new();
-    // A Mach-O header, as macOS has it, where this machine's or Windows' is wanted.
+    // A Mach-O header of macOS, where the platform of this machine or Windows is wanted.
     env.sh("mkdir ../files && printf '\\317\\372\\355\\376\\014\\000\\000\\001\\000\\000\\000\\000\\002\\000\\000\\000%4096d' 0 > ../files/tool");
     let server = FileServer::start(&env.base().join("files"));
     env.versions(

@@ -1,4 +1,4 @@
-//! Originals: what publishers offer, from their releases, by a url, or through a registry.
+//! Originals from the publishers' releases, from a url, or from a registry.
 
 mod downloads;
 pub mod extract;
@@ -31,7 +31,7 @@ pub fn original(coordinate: Coordinate, checksum: Option<Checksum>) -> Original 
     }
 }
 
-/// Asks for an original. The registries' own clients see the environment of this process.
+/// Requests an original. The registries' own clients get the environment of this process.
 pub fn ask(
     client: &Client,
     original: &Original,
@@ -56,7 +56,7 @@ pub fn ask(
     )
 }
 
-/// Fetches, and holds the bytes to what is stated.
+/// Fetches an original and checks the bytes against the stated digest.
 pub fn fetch(
     original: &Original,
     platform: &str,

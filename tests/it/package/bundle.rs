@@ -2,7 +2,7 @@
 
 use crate::env::{TestEnv, host};
 
-/// Two subsystems of every platform with a file beside one's binary, and a third that is left out.
+/// Two subsystems for every platform, one with an included file, and a third one that is excluded.
 fn project() -> TestEnv {
     let env = TestEnv::new();
     for (name, version) in [("one", "v1.0.0"), ("two", "v2.0.0"), ("docs", "v3.0.0")] {
@@ -104,7 +104,7 @@ fn the_same_artifacts_give_the_same_bundle() {
     two.output(command).success();
     let sums = |env: &TestEnv| env.sh("cd .dist && sha256sum tools-*");
     assert_eq!(sums(&one), sums(&two));
-    // Nothing new is written a second time.
+    // A second run writes nothing.
     let inode = |env: &TestEnv| env.sh("stat -c %i .dist/tools-linux-arm64.tar.gz");
     let before = inode(&one);
     let out = one
@@ -132,7 +132,7 @@ fn wrong_bundle_settings_are_reported() {
         "{}",
         out.stderr
     );
-    // A bundle of what can't be had is none.
+    // If a subsystem cannot be obtained there is no bundle.
     env.edit(
         "versions.yml",
         "{exclude: [one, two, docs]}",

@@ -1,4 +1,4 @@
-//! What files say about each other and is wrong. What people see.
+//! Mistakes that involve several files, as users see them.
 
 use crate::project::loading::Files;
 

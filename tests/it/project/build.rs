@@ -1,4 +1,4 @@
-//! `build:` that is wrong. What people see.
+//! Mistakes in `build:`, as users see them.
 
 use crate::project::recipes::build;
 

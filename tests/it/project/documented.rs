@@ -1,4 +1,4 @@
-//! Projects that are right: what their files mean.
+//! Valid projects and the meaning of their files.
 
 use larder_core::project::{
     BuildPlatforms, BuildSource, Checksum, Coordinate, HubConfig, PackageFormat, Project,

@@ -1,4 +1,4 @@
-//! A project of a few files in a temporary folder, loaded; problems come rendered.
+//! Loads a project of a few files from a temporary folder; problems are returned as rendered text.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use larder::report::snippet;
@@ -33,7 +33,7 @@ impl Files {
         std::fs::write(&path, bytes).unwrap();
         self
     }
-    /// Loads it, or tells every problem as people see it.
+    /// Loads the project, or returns all problems as users see them.
     pub fn load(&self) -> Result<Project, String> {
         Project::load(&self.root(), &UserConfig::default()).map_err(|error| {
             assert_eq!(error.kind(), larder_core::Kind::Usage, "{error}");
@@ -49,7 +49,7 @@ impl Files {
             shown.join("\n\n").replace(self.root().as_str(), "[root]")
         })
     }
-    /// Its problems; there must be some.
+    /// The rendered problems; there must be at least one.
     pub fn problems(&self) -> String {
         self.load().expect_err("the project has problems")
     }

@@ -1,4 +1,4 @@
-//! Projects loaded from their files: what right ones mean, and what people see of wrong ones.
+//! Loading projects from files: the meaning of valid ones, and the messages for wrong ones.
 
 mod across_files;
 mod build;

@@ -1,4 +1,4 @@
-//! Recipes that are wrong: names and limits, what is packed. What people see.
+//! Mistakes in recipes (names, limits, packages), as users see them.
 
 use crate::project::loading::Files;
 

@@ -1,4 +1,4 @@
-//! What a right project's originals, builds and hub come to.
+//! The originals, builds and hub that valid projects render to.
 
 use camino::Utf8Path;
 use larder_core::model::Platform;

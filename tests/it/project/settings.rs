@@ -1,8 +1,8 @@
-//! `versions.yml` that is wrong: hub, sources, bundle, tasks, ci. What people see.
+//! Mistakes in `versions.yml` (hub, sources, bundle, tasks, ci), as users see them.
 
 use crate::project::loading::Files;
 
-/// Problems of a `versions.yml` with a good beginning.
+/// The problems of a `versions.yml` that starts with valid lines.
 fn versions(more: &str) -> String {
     Files::new()
         .file("versions.yml", &format!("versions: {{}}\n{more}"))

@@ -1,4 +1,4 @@
-//! Templates that are wrong. What people see, with the caret inside the template.
+//! Mistakes in templates, as users see them, with the caret inside the template.
 
 use crate::project::recipes::{build, upstream};
 

@@ -1,4 +1,4 @@
-//! `upstream:` that is wrong. What people see.
+//! Mistakes in `upstream:`, as users see them.
 
 use crate::project::recipes::{recipe, upstream};
 

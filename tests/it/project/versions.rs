@@ -1,8 +1,8 @@
-//! `versions.yml` that is wrong: versions, platforms, what larder is needed. What people see.
+//! Mistakes in `versions.yml` (versions, platforms, the required larder), as users see them.
 
 use crate::project::loading::Files;
 
-/// Problems of a `versions.yml` with a good beginning.
+/// The problems of a `versions.yml` that starts with valid lines.
 fn versions(more: &str) -> String {
     only(&format!("versions: {{}}\n{more}"))
 }

@@ -1,4 +1,4 @@
-//! YAML that is broken, ambiguous or hostile: what people see.
+//! Broken, ambiguous or hostile YAML, as users see the errors.
 
 use crate::project::loading::Files;
 
@@ -6,14 +6,14 @@ fn yaml(text: &str) -> String {
     Files::new().file("versions.yml", text).problems()
 }
 
-/// What is said about a file too large to show.
+/// The first line of the message for a file that is too large to show.
 fn first_line(text: &str) -> String {
     let shown = yaml(text);
     assert!(shown.len() < 2000, "{} bytes shown", shown.len());
     shown.lines().next().unwrap_or_default().to_owned()
 }
 
-/// Nine levels, each nine times the one before.
+/// A "billion laughs" document: nine levels, each with nine aliases of the previous one.
 fn laughs() -> String {
     let mut text = "a: &a [ha, ha, ha, ha, ha, ha, ha, ha, ha]\n".to_owned();
     for (from, to) in ('a'..='h').zip('b'..='i') {

@@ -16,7 +16,7 @@ fn finalize_lists_missing_targets_and_publishes_once_complete() {
         out.stderr
     );
     assert!(github.releases(REPO)[0].draft, "nothing half is published");
-    // A draft that was made from other inputs does not count as there.
+    // An asset in the draft that has other inputs does not count.
     env.edit("subsystems/one/src/one.sh", "echo", "echo again");
     assert_eq!(states(&env)[0], "one linux-amd64 other-inputs");
     let out = env.larder(["release", "finalize", "one"]).exits(1);
@@ -46,7 +46,7 @@ fn abort_deletes_the_draft_and_nothing_else() {
     env.larder(["ensure", "all"]).success();
     env.larder(["release", "one", "--stage"]).success();
     env.larder(["release", "two"]).success();
-    // What is left of a late platform of an immutable release goes too; other tags don't.
+    // The draft of a late platform of an immutable release is deleted too; other tags are not.
     let of_late = github.releases(REPO)[0]
         .assets
         .iter()

@@ -1,4 +1,4 @@
-//! `matrix`, for jobs that release what nobody has released yet.
+//! `plan --matrix`, for jobs that release the targets that are not released yet.
 
 use super::project;
 
@@ -32,7 +32,7 @@ fn the_matrix_holds_the_targets_that_are_not_released() {
         env.read("output"),
         format!("matrix={matrix}\nempty=false\n")
     );
-    // What a job does makes its target go.
+    // A target disappears from the matrix when a job has released it.
     env.larder(["ensure", "all", "--platform", "all"]).success();
     env.larder(["release", "all", "--platform", "all"])
         .success();

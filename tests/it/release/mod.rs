@@ -1,4 +1,4 @@
-//! `larder release` and what goes with it, against a folder hub and the fake GitHub.
+//! `larder release` and related commands, with a folder hub and the fake GitHub.
 
 mod finalize;
 mod matrix;

@@ -68,7 +68,7 @@ fn invalid_project_releases_are_refused() {
     env.larder(["release", "project", "../x"]).exits(2);
     env.larder(["release"]).exits(2);
     env.larder(["release", "finalize"]).exits(2);
-    // What can't be made is not left out silently.
+    // A target that cannot be made is an error and not left out silently.
     env.edit(
         "subsystems/two/recipe.yml",
         "commands:",

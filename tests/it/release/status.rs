@@ -24,7 +24,7 @@ fn release_status_distinguishes_released_missing_and_other_inputs() {
         (&file["complete"], &file["subsystems"][1]["asset"]),
         (&json!(false), &json!("one-linux-arm64.tar.gz"))
     );
-    // Without a lock the sidecar tells it.
+    // Without a lock the sidecar is read.
     env.remove("versions.lock");
     assert_eq!(states(&env), wanted);
     // The recipe changes, the version does not.
@@ -41,7 +41,7 @@ fn release_status_distinguishes_released_missing_and_other_inputs() {
     );
 }
 
-/// A static server has no listing: each asset is asked for.
+/// A static server has no listing: each asset is requested.
 #[test]
 fn release_status_works_on_a_static_server() {
     let env = project("");
@@ -70,7 +70,7 @@ fn release_status_works_on_a_static_server() {
     assert_eq!(matrix["include"].as_array().map(Vec::len), Some(2));
     reader.edit("subsystems/one/src/one.sh", "echo", "echo again");
     assert_eq!(states(&reader)[0], "one linux-amd64 other-inputs");
-    // Nothing can be published there, and that is said.
+    // Publishing there is impossible, and the error says so.
     for words in [
         ["release", "one"],
         ["release", "project"],

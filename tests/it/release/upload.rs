@@ -1,4 +1,4 @@
-//! What `release` and `ensure` upload by themselves, and the words of the command.
+//! What `release` and `ensure` upload automatically, and the syntax of the command.
 
 use serde_json::json;
 
@@ -13,7 +13,8 @@ fn the_word_binary_is_optional() {
     assert!(env.exists(".larder-hub/one-v1.0.0") && env.exists(".larder-hub/two-v2.0.0"));
 }
 
-/// In GitHub Actions a folder is no freer than a repository; elsewhere nobody says what a CI run is for.
+/// In GitHub Actions the same rules apply to a folder hub as to a repository; in other CI systems
+/// the event is unknown.
 #[test]
 fn ci_uploads_to_a_folder_hub_only_on_allowed_events() {
     let events = [

@@ -1,7 +1,7 @@
 //! A static file server for tests: a folder over plain http on a free port of the loopback.
 //!
-//! Knows GET, HEAD, one byte range and a strong ETag, and remembers every request. Faults are injected per path. It is no
-//! model of any real service.
+//! Supports GET, HEAD, one byte range and a strong ETag, and records every request. Faults are
+//! injected per path. It does not model any real service.
 #![allow(dead_code, reason = "a toolbox: not every test file needs every tool")]
 
 use std::collections::HashMap;
@@ -17,7 +17,8 @@ use camino::Utf8Path;
 pub enum Fault {
     /// This status with this body and content type `text/html`.
     Status(u16, String),
-    /// The right head, but the connection is cut after so many bytes of the body, the next so many times.
+    /// The right head, but the connection is cut after this many bytes of the body, for this many
+    /// answers.
     Cut {
         /// Bytes that still arrive, per answer.
         after: usize,
@@ -31,7 +32,7 @@ pub enum Fault {
 pub struct Request {
     /// `GET`.
     pub method: String,
-    /// Decoded only as far as needed here: as sent.
+    /// As sent, not decoded.
     pub path: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
@@ -60,7 +61,7 @@ impl FileServer {
             for stream in listener.incoming().flatten() {
                 let (shared, root) = (shared.clone(), root.clone());
                 std::thread::spawn(move || {
-                    // A client that goes away is no concern of ours.
+                    // An error only means that the client closed the connection.
                     let _ = serve(stream, &root, &shared);
                 });
             }
@@ -75,7 +76,7 @@ impl FileServer {
     pub fn requests(&self) -> Vec<Request> {
         self.state.lock().expect("state").requests.clone()
     }
-    /// `METHOD path` of every request so far, and forgets them.
+    /// Returns `METHOD path` of every request so far and clears the list.
     pub fn take(&self) -> Vec<String> {
         let requests = std::mem::take(&mut self.state.lock().expect("state").requests);
         requests
@@ -83,7 +84,7 @@ impl FileServer {
             .map(|request| format!("{} {}", request.method, request.path))
             .collect()
     }
-    /// From now on answers a path so.
+    /// Answers this path with the fault from now on.
     pub fn fault(&self, path: &str, fault: Fault) {
         self.state
             .lock()
@@ -91,7 +92,7 @@ impl FileServer {
             .faults
             .insert(path.to_owned(), fault);
     }
-    /// Answers everything well again.
+    /// Removes all faults.
     pub fn heal(&self) {
         self.state.lock().expect("state").faults.clear();
     }
@@ -206,7 +207,7 @@ fn serve(stream: TcpStream, root: &Utf8Path, state: &Mutex<State>) -> std::io::R
             }
         };
         if method != "HEAD" {
-            // Never a whole file in memory: some tests serve large ones.
+            // Streams the file, because some tests serve large ones.
             file.seek(SeekFrom::Start(part.start))?;
             let length = cut
                 .map_or(u64::MAX, |after| after as u64)

@@ -1,5 +1,5 @@
-//! A scripted HTTP server: a function decides each answer, down to where the connection breaks. For tests of what a client
-//! does about servers that misbehave.
+//! A scripted HTTP server: a function decides each answer, including where the connection breaks.
+//! For tests of the client against misbehaving servers.
 #![allow(dead_code, reason = "a toolbox: not every test file needs every tool")]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -7,7 +7,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// One request as it came.
+/// One request as received.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     /// `GET`.
@@ -16,7 +16,7 @@ pub struct Seen {
     pub path: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
-    /// What came after the head.
+    /// The body.
     pub body: Vec<u8>,
 }
 
@@ -76,7 +76,7 @@ impl Reply {
     pub fn to(status: u16, location: &str) -> Self {
         Self::status(status).header("location", location)
     }
-    /// Closes the connection without a word.
+    /// Closes the connection without an answer.
     pub fn nothing() -> Self {
         Self {
             nothing: true,
@@ -88,33 +88,33 @@ impl Reply {
         self.head = format!("{}{name}: {value}\r\n", self.head);
         self
     }
-    /// Sets the body; its length is told.
+    /// Sets the body and its length.
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
         self.length = Some(self.body.len());
         self
     }
-    /// Tells the whole length, sends only so many bytes, and closes.
+    /// States the whole length, sends only this many bytes, and closes.
     pub fn cut(mut self, after: usize) -> Self {
         self.body.truncate(after);
         self
     }
-    /// Tells this length, whatever is sent.
+    /// States this length, whatever is sent.
     pub fn claim(mut self, length: usize) -> Self {
         self.length = Some(length);
         self
     }
-    /// As one chunk; without an end if it was cut.
+    /// Sends the body as one chunk, without the end mark if it is cut.
     pub fn chunked(mut self) -> Self {
         self.chunked = true;
         self
     }
-    /// Byte by byte, with pauses.
+    /// Sends byte by byte, with pauses.
     pub fn drip(mut self, pause: Duration) -> Self {
         self.drip = Some(pause);
         self
     }
-    /// Keeps the connection open and silent at the end.
+    /// Keeps the connection open at the end without sending anything.
     pub fn hang(mut self) -> Self {
         self.hang = true;
         self
@@ -155,7 +155,7 @@ impl Reply {
             std::thread::sleep(Duration::from_secs(30));
         }
         stream.shutdown(Shutdown::Write)?;
-        // Lets the client read all before the socket goes, even if it still sends.
+        // Lets the client read everything before the socket is closed, even if it still sends.
         stream.set_read_timeout(Some(Duration::from_secs(2)))?;
         let _ = stream.read(&mut [0; 1024]);
         Ok(())
@@ -172,7 +172,8 @@ pub struct Script {
 }
 
 impl Script {
-    /// Answers with what the function says; it is given the request and how many came before.
+    /// Answers with the result of the function, which gets the request and the number of earlier
+    /// requests.
     pub fn start(handler: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static) -> Self {
         Self::on(
             TcpListener::bind("127.0.0.1:0").expect("a free port"),
@@ -180,7 +181,7 @@ impl Script {
         )
     }
 
-    /// The same on a port that was taken before, so that two servers can name each other.
+    /// The same on a port that is already bound, so that two servers can refer to each other.
     pub fn on(
         listener: TcpListener,
         handler: impl Fn(&Seen, usize) -> Reply + Send + Sync + 'static,
@@ -198,7 +199,7 @@ impl Script {
                         log.push(request.clone());
                         log.len() - 1
                     };
-                    // The client may have gone: that is the test's business.
+                    // The client may have closed the connection; the test checks that itself.
                     let _ = handler(&request, before).send(stream);
                 });
             }
@@ -206,15 +207,15 @@ impl Script {
         Self { url, seen }
     }
 
-    /// What was asked so far.
+    /// All requests so far.
     pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().expect("log").clone()
     }
-    /// How many requests came.
+    /// The number of requests so far.
     pub fn count(&self) -> usize {
         self.seen().len()
     }
-    /// A url on it.
+    /// The url of a path on this server.
     pub fn at(&self, path: &str) -> String {
         format!("{}{path}", self.url)
     }

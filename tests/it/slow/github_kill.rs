@@ -1,5 +1,5 @@
-//! The end at any moment: the client dies (the server answers nothing any more) before or after the server acted on the
-//! n-th request, for every n. Then a fresh run, and everything is right.
+//! Kills at any moment: the client loses the server (which answers nothing any more) before or
+//! after the server acted on the n-th request, for every n. Then a new run completes the work.
 
 use larder_remote::hub::PublishOptions;
 
@@ -10,8 +10,8 @@ use crate::github::{
     read, settings, tag,
 };
 
-/// Runs until the kill does not strike any more; `between` sees what is there after each kill, `after` what is there after
-/// the run that follows. Prints the table.
+/// Repeats with n = 1, 2, … until a run finishes without being killed; `between` checks the state
+/// after each kill, `after` the state after the run that follows. Prints the table.
 fn table(
     what: &str,
     prepare: impl Fn() -> FakeGitHub,
@@ -56,7 +56,7 @@ fn table(
     }
 }
 
-/// A client that gives up at once, as one that was killed does.
+/// A client without retries, which behaves like one that was killed.
 fn run(github: &FakeGitHub, package: &Package, options: PublishOptions) -> larder_core::Result<()> {
     let settings = larder_remote::http::Settings {
         retries: 0,
@@ -71,7 +71,7 @@ fn run(github: &FakeGitHub, package: &Package, options: PublishOptions) -> larde
     publish_with(&hub, package, options).map(drop)
 }
 
-/// A reader finds an asset with its own sidecar, or nothing.
+/// Checks that a reader finds an asset with its own sidecar, or nothing.
 fn no_mixture(github: &FakeGitHub, package: &Package) {
     let reader = calm(github, None);
     if let Some(sidecar) =
@@ -94,7 +94,7 @@ fn a_kill_during_a_new_release_is_recovered() {
         |github| run(github, &package, PublishOptions::default()),
         |github| publish(&calm(github, Some(WRITE)), &package).map(drop),
         |github| {
-            // Nothing half-published is ever visible.
+            // A partially published release is never visible.
             let seen = read(&calm(github, None), &package.name).unwrap();
             assert!(seen.is_none() || seen.unwrap() == b"the binary");
             assert!(
@@ -163,7 +163,7 @@ fn a_kill_during_a_replacement_is_recovered() {
         never_lost,
         |github| assert_whole(&only(github), &[&new]),
     );
-    // Whoever comes next without `--replace` leaves one of the two, whole.
+    // A following run without `--replace` keeps one of the two assets, complete.
     for acted in [false, true] {
         for n in 1.. {
             let github = prepare();
@@ -184,7 +184,8 @@ fn a_kill_during_a_replacement_is_recovered() {
     }
 }
 
-/// The same with a real process, which a signal ends at the request: nothing of it can tidy up.
+/// The same with a real process that is killed by a signal at the request, so that it cannot clean
+/// up.
 #[test]
 fn a_release_process_killed_at_any_request_is_completed_by_the_next() {
     let mut env = TestEnv::new();
@@ -200,7 +201,7 @@ fn a_release_process_killed_at_any_request_is_completed_by_the_next() {
     println!("a process\n   n  killed   at request");
     let every = crate::slow::kill::full();
     for acted in [false, true] {
-        // Every other request; the other half where the request has acted.
+        // Every second request; the others in the case where the server has acted on the request.
         for n in (1 + usize::from(acted && !every)..).step_by(if every { 1 } else { 2 }) {
             let github = github(Visibility::Public);
             env.set("GITHUB_API_URL", github.api_url())

@@ -1,4 +1,4 @@
-//! Publishing to a GitHub hub: every fault on the way, jobs at once, the pace of writes.
+//! Publishing to a GitHub hub: faults of every kind, concurrent jobs, and the pace of writes.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use crate::github::{
     Dist, REPO, SIX, assert_whole, github, hub_paced, only, outcome, publish, settings, tag, writer,
 };
 
-/// Faults that a client survives within one run: what became of the request is looked at, never guessed.
+/// Faults that a client handles within one run: it checks on the server what happened to a request
+/// and never guesses.
 #[test]
 fn lost_answers_broken_uploads_and_limits_are_survived() {
     let table: &[(&str, Fault)] = &[
@@ -132,7 +133,7 @@ fn writes_are_paced() {
         "a limit was hit"
     );
     assert!(writes.windows(2).all(|pair| pair[1].at.duration_since(pair[0].at).unwrap() >= Duration::from_millis(50)));
-    // Without a pace the limit strikes, and is obeyed.
+    // Without pacing the secondary limit is reached, and larder waits as the server asks.
     github.with_state(|state| state.content_gap = Some(Duration::from_millis(300)));
     let other = dist.package("linux-arm64", "the other binary", "inputs");
     publish(&paced(0), &other).unwrap();
@@ -140,7 +141,7 @@ fn writes_are_paced() {
     assert_whole(&only(&github), &[&package, &other]);
 }
 
-/// Six jobs, one tag, lists that lag: nothing is lost, and it is one release.
+/// Six jobs release to one tag while lists lag behind: nothing is lost, and there is one release.
 #[test]
 fn six_concurrent_jobs_make_one_release() {
     for (lag, pace, immutable) in [
@@ -208,7 +209,8 @@ fn six_concurrent_jobs_make_one_release() {
     }
 }
 
-/// Two jobs build the same platform with other bytes: one stands, the other adopts it.
+/// Two jobs build the same platform with different bytes: one asset is kept, the other job adopts
+/// it.
 #[test]
 fn two_jobs_of_one_platform_agree() {
     for lag in [0, 60] {

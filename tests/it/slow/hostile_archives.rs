@@ -1,8 +1,8 @@
-//! Archives of publishers that are made to do harm, by the command line.
+//! Malicious archives from publishers, on the command line.
 
 use crate::originals::extract::published;
 
-/// By hand, and by programs that make them: nothing outside of the folder is touched, nothing is left behind.
+/// Made by hand and by archivers: nothing outside of the folder is touched, nothing is left behind.
 #[test]
 fn a_hostile_archive_is_refused_entirely() {
     let tar = |body: &str| {

@@ -1,4 +1,5 @@
-//! Ctrl-C, TERM, HUP and timeouts: a build's process group ends, nothing is half done, the next run works.
+//! Ctrl-C, TERM, HUP and timeouts end the process group of a build, leave nothing half done, and
+//! the next run works.
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
@@ -6,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::env::{Output, TestEnv};
 
-/// A build whose grandchildren ignore every polite signal, fork on, and write down their process ids.
+/// A build whose grandchildren ignore INT, TERM and HUP, fork again, and record their process ids.
 fn stubborn(env: &TestEnv, more: &str) {
     env.versions(&[("tool", "v1.0.0")], "sources: [build]\nupload: always\n");
     env.write(
@@ -34,7 +35,7 @@ fn pids(env: &TestEnv) -> Vec<String> {
 fn living(pids: &[String]) -> Vec<String> {
     let alive = |pid: &&String| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // A zombie is only a number that nobody asked for yet.
+        // A zombie has ended and only waits to be reaped.
         stat.rsplit(") ")
             .next()
             .is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
@@ -242,7 +243,7 @@ fn an_orphan_of_a_killed_run_cannot_affect_the_next_run() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    // The next run's build of the same thing, begun while the orphan still writes, is its own.
+    // The next run builds the same subsystem while the orphan still writes; its result is its own.
     env.edit("subsystems/tool/recipe.yml", "echo orphan", "echo whole");
     let output: Output = env.larder(["ensure", "all"]).success();
     assert_eq!(

@@ -1,8 +1,9 @@
-//! Memory stays small whatever an asset's size: 300 MB go through each way, and the operating system's own account of the
-//! finished process (its peak resident set) is held against the promise.
+//! Memory use is bounded whatever the size of an asset: 300 MB pass through each code path, and the
+//! peak resident set that the operating system reports for the finished process is compared with
+//! the promised limit.
 //!
-//! The bytes are of the kind that does not compress, so that archives are as large as what they hold. One long test per
-//! promise: what a step makes, the next takes.
+//! The bytes are incompressible, so that archives are as large as their contents. One long test per
+//! limit: each step uses the result of the previous one.
 #![cfg(target_os = "linux")]
 
 use std::io::{BufWriter, Write};
@@ -17,15 +18,16 @@ use crate::env::{LARDER, Output, TestEnv, host};
 use crate::servers::files::FileServer;
 
 const MB: u64 = 1_000_000;
-/// Bytes of the binary, and about those of each archive of it.
+/// The size of the binary in bytes, and about that of each archive of it.
 const SIZE: usize = 300 * 1_000_000;
-/// The part that is repeated to that size: longer than deflate, zstd -3 or `xz -0` look back.
+/// The part that is repeated up to that size: longer than the window of deflate, zstd -3 or `xz
+/// -0`.
 const PART: usize = 12 * 1_000_000;
-/// Any package or cached artifact.
+/// The limit for any package or cached artifact.
 const OWN: u64 = 64 * MB;
-/// Originals, whose makers choose the window (`xz -9`: 64 MiB, 67 MB).
+/// The limit for originals, whose publishers choose the window (`xz -9`: 64 MiB, 67 MB).
 const FOREIGN: u64 = 96 * MB;
-/// The code of an unoptimised program, which is resident too, is that much larger.
+/// An unoptimised program is larger, and its code is resident too.
 const UNOPTIMISED: u64 = if cfg!(debug_assertions) { 14 * MB } else { 0 };
 
 /// Runs a command and prints its peak resident set in KiB as the last line of standard error.
@@ -34,7 +36,7 @@ code = subprocess.call(sys.argv[1:])
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
 sys.exit(code)";
 
-/// Runs larder, which must end well within so many bytes.
+/// Runs larder, which must succeed with a peak of at most `limit` bytes.
 fn within(limit: u64, env: &TestEnv, what: &str, args: &[&str]) -> Output {
     let mut command = env.program("python3");
     command.args(["-c", MEASURE, LARDER]).args(args);
@@ -60,7 +62,7 @@ fn measured(limit: u64, env: &TestEnv, what: &str, command: Command) -> Output {
     out
 }
 
-/// A script that nobody runs: a line of shell, then bytes without a pattern.
+/// A script that is never run: a line of shell, then bytes without a pattern.
 fn write_binary(path: &Utf8Path, size: usize) {
     let mut part = Vec::with_capacity(PART);
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
@@ -96,7 +98,8 @@ fn a_large_asset_uses_little_memory() {
     let built = within(OWN, &author, "build", &["ensure", "all", "--json"]);
     assert_eq!(built.outcome("tool"), "built");
     let recipe = author.read("subsystems/tool/recipe.yml");
-    // The formats are no part of the key: what is installed stays, and is packed anew. tar.gz last, for the readers.
+    // The package format is not part of the key: the installed files stay and are packed again.
+    // tar.gz is last, for the following steps.
     for format in ["tar.zst", "tar.gz"] {
         author.write(
             "subsystems/tool/recipe.yml",
@@ -161,7 +164,7 @@ fn a_large_asset_uses_little_memory() {
 #[test]
 fn packing_on_sixteen_cores_uses_little_memory() {
     let env = TestEnv::new();
-    // Memory is taken per thread, and has long come to its peak.
+    // Memory is used per thread and reaches its peak early, so a third of the size is enough.
     write_binary(&env.path("tool"), SIZE / 3);
     for format in ["tar.gz", "tar.zst", "zip"] {
         let mut command = env.program("python3");
@@ -187,7 +190,7 @@ fn packing_on_sixteen_cores_uses_little_memory() {
     }
 }
 
-/// Packs the file `tool` of the current folder as a machine of sixteen cores would.
+/// Packs the file `tool` of the current folder like a machine with sixteen cores.
 #[test]
 #[ignore = "`packing_on_sixteen_cores_uses_little_memory` runs it in a process of its own"]
 fn packing_in_this_process() {
@@ -224,8 +227,8 @@ fn large_originals_use_little_memory() {
     let site = env.base().join("site");
     std::fs::create_dir_all(&site).expect("create folder");
     write_binary(&site.join("tool"), SIZE);
-    // xz is slow at what does not compress, so the tar is cut into a part's length, and one part's stream repeated; zeros
-    // before it fill the window that `xz -9` asks for.
+    // xz is slow with incompressible data, so the tar is cut to the length of one part and the
+    // stream of that part is repeated; the zeros before it fill the window that `xz -9` requires.
     env.sh(&format!(
         "cd '{site}' && head -c 80000000 /dev/zero > zeros && tar cf head.tar zeros tool && \
          export LC_ALL=C && whole=$(stat -c %s head.tar) && parts=$(({SIZE} / {PART})) && start=$((80000000 + 512 + 512 + 17)) && \

@@ -1,5 +1,5 @@
-//! npm and PyPI through their ordinary clients: against scripted registries that lie and, for one small package each, against
-//! the configured ones.
+//! npm and PyPI through their ordinary clients: against scripted registries with wrong digests and,
+//! for one small package each, against the configured registries.
 
 use std::process::Command;
 
@@ -14,7 +14,8 @@ use crate::env::TestEnv;
 use crate::originals::{ask, client, fetch, original};
 use crate::servers::scripted::{Reply, Script};
 
-/// Runs one ignored test of this file in a process of its own, with a registry of ours in its environment.
+/// Runs one ignored test of this file in its own process, with a scripted registry in its
+/// environment.
 fn in_a_process(test: &str, vars: &[(&str, &str)]) {
     let (_, module) = module_path!().split_once("::").expect("a module of `it`");
     let test = format!("{module}::{test}");
@@ -70,7 +71,7 @@ fn npm_registry(tarball: Vec<u8>, integrity: String) -> Script {
     })
 }
 
-/// A package whose scripts would leave a mark.
+/// A package whose install scripts would create a file if they ran.
 fn tarball() -> Vec<u8> {
     let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(
         Vec::new(),
@@ -347,7 +348,8 @@ fn pypi_locked() {
     assert_eq!(error.kind(), Kind::Refused, "{error}");
 }
 
-/// The registries that are configured here, for one tiny package each: what they state is there and holds.
+/// Uses the configured registries for one tiny package each: their stated digest exists and
+/// matches.
 #[test]
 fn packages_of_real_registries_are_downloaded_and_verified() {
     let package = Coordinate::Npm {
@@ -377,7 +379,8 @@ fn packages_of_real_registries_are_downloaded_and_verified() {
     );
 }
 
-/// Of the registries that are configured here, what they state is one thing, what a project pins another: the project's counts.
+/// With the configured registries: if the registry's digest and the project's pin differ, the
+/// project's pin counts.
 #[test]
 fn registry_packages_must_match_the_projects_pins() {
     let env = TestEnv::new().with_network_settings();

@@ -1,4 +1,4 @@
-//! Releasing at size: a thousand releases looked at, six machines at one tag.
+//! Releasing at scale: a thousand releases, and six machines that release to one tag.
 
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::env::{Output, TestEnv, host};
 use crate::fake_github::{FakeGitHub, Origin as Place, READ, Visibility, WRITE};
 use crate::github::{REPO, SIX, assets, github, only};
 
-/// A machine that knows where GitHub is.
+/// A machine that is configured to use the fake GitHub.
 fn machine(mut env: TestEnv, github: &FakeGitHub, token: Option<&str>) -> TestEnv {
     env.set("GITHUB_API_URL", github.api_url())
         .set("GITHUB_SERVER_URL", github.web_url());
@@ -27,7 +27,7 @@ fn machine(mut env: TestEnv, github: &FakeGitHub, token: Option<&str>) -> TestEn
     env
 }
 
-/// Recipes of these names have no source folder to look at.
+/// The recipes of these subsystems have no source folder.
 struct NoFolders;
 
 impl SourceDigests for NoFolders {
@@ -36,8 +36,8 @@ impl SourceDigests for NoFolders {
     }
 }
 
-/// A project of `count` subsystems `s0`, `s1`…, and their releases: every tenth is missing, a draft, a draft of other
-/// inputs, or released from other inputs; the rest is released.
+/// A project of `count` subsystems `s0`, `s1`…, and their releases: every tenth is missing, a
+/// draft, a draft with other inputs, or released with other inputs; all others are released.
 fn fleet(count: usize, github: &FakeGitHub, labels: bool) -> TestEnv {
     let env = TestEnv::new();
     let names: Vec<String> = (0..count).map(|n| format!("s{n}")).collect();
@@ -113,7 +113,7 @@ fn fleet(count: usize, github: &FakeGitHub, labels: bool) -> TestEnv {
     machine(env, github, None)
 }
 
-/// How many subsystems are in each state.
+/// The number of subsystems in each state.
 fn counts(document: &Value) -> Vec<(String, usize)> {
     let mut counts = std::collections::BTreeMap::new();
     for entry in document["subsystems"].as_array().expect("subsystems") {
@@ -171,7 +171,7 @@ fn the_status_of_a_thousand_releases_takes_twelve_calls() {
             serde_json::from_str(&env.read(".collection/metadata/release-status.json"))
                 .expect("JSON");
         assert_eq!(written, document);
-        // Each state is that of the right subsystem.
+        // Each subsystem has the expected state.
         for entry in document["subsystems"].as_array().expect("subsystems") {
             let n: usize = entry["name"].as_str().expect("a name")[1..]
                 .parse()
@@ -187,7 +187,7 @@ fn the_status_of_a_thousand_releases_takes_twelve_calls() {
                     .as_deref()
             );
         }
-        // The table says the same, and asks for the same.
+        // The table shows the same and makes the same requests.
         github.clear_log();
         let table = env.larder(["release", "status"]).success().stdout;
         assert_eq!(
@@ -199,7 +199,7 @@ fn the_status_of_a_thousand_releases_takes_twelve_calls() {
         );
         assert_eq!(table.lines().count(), 1_001, "a line each, and the head");
         assert!(github.log().len() <= 12);
-        // What a plan makes of it: nothing that is released or waits in a draft.
+        // The matrix of the plan contains nothing that is released or in a draft.
         let matrix = env.larder(["plan", "--matrix"]).success().document();
         let jobs = matrix["include"].as_array().expect("jobs");
         assert_eq!(
@@ -211,7 +211,8 @@ fn the_status_of_a_thousand_releases_takes_twelve_calls() {
     }
 }
 
-/// Assets whose sidecars have no label, as other servers or hands may leave them: the sidecars themselves are read.
+/// Assets whose sidecars have no label, as other servers or manual uploads may leave them: the
+/// sidecars themselves are read.
 #[test]
 fn sidecars_are_read_if_assets_have_no_labels() {
     for (visibility, token) in [
@@ -225,12 +226,13 @@ fn sidecars_are_read_if_assets_have_no_labels() {
             .larder(["release", "status", "--json"])
             .success()
             .document();
-        // Drafts are not to be seen without the right to write.
+        // Drafts are invisible without write permission.
         assert_eq!(
             counts(&document),
             told(&[("missing", 12), ("other-inputs", 4), ("released", 24)])
         );
-        // One page, and where only the API has them, one question each; the visibility once.
+        // One page, one request each where only the API has the sidecars, and one for the
+        // visibility.
         let calls = if token.is_some() { 1 + 1 + 28 } else { 1 };
         assert_eq!(github.count(Place::Api), calls, "{:?}", github.log());
     }
@@ -244,7 +246,8 @@ fn start(env: &TestEnv, args: &[&str]) -> Child {
         .expect("larder")
 }
 
-/// Six machines, six processes, one tag, lists that lag: one release with everything in it.
+/// Six machines and processes release to one tag while lists lag behind: the result is one release
+/// with all assets.
 #[test]
 fn six_machines_release_to_one_tag_concurrently() {
     for (lag, immutable) in [(250, false), (80, true)] {
@@ -298,7 +301,7 @@ fn six_machines_release_to_one_tag_concurrently() {
         }
         let release = only(&github);
         assert!(!release.draft && !release.latest && release.tag == "arc-v0.1.0");
-        // All assets, all sidecars, and what is derived from them; nothing else.
+        // All assets, all sidecars and the derived files; nothing else.
         let held = assets(&release);
         let mut names: Vec<String> = SIX
             .iter()
@@ -343,7 +346,7 @@ fn six_machines_release_to_one_tag_concurrently() {
         }
         let checked = first.sh("cd got && sha256sum -c checksums.txt");
         assert_eq!(checked.lines().count(), 6);
-        // A second run of all writes nothing, and whoever comes next has everything.
+        // A second run on each machine writes nothing, and another machine downloads everything.
         github.lag(Duration::ZERO);
         github.clear_log();
         for (env, platform) in &machines {
@@ -366,7 +369,8 @@ fn six_machines_release_to_one_tag_concurrently() {
     }
 }
 
-/// Where there are a thousand releases already, all of them are looked at once per run; not once per release.
+/// With a thousand existing releases all of them are listed once per run, and not once per new
+/// release.
 #[test]
 fn new_releases_among_a_thousand_take_few_calls() {
     let github = github(Visibility::Public);

@@ -4,7 +4,8 @@ use larder_core::model::Digest;
 
 use crate::env::{LARDER, TestEnv, host};
 
-/// Two binaries; one of them large and neither all alike nor all random, so that blocks of threads would show.
+/// Two binaries; one is large and neither uniform nor random, so that a dependence on thread blocks
+/// would show.
 fn write(env: &TestEnv, format: &str, megabytes: usize) {
     env.versions(&[("big", "v1.0.0")], "sources: [build]\n");
     env.recipe(
@@ -35,7 +36,8 @@ fn write(env: &TestEnv, format: &str, megabytes: usize) {
     env.write("subsystems/big/src/LICENSE", "do what you like\n");
 }
 
-/// Packages on a machine of some kind; digest of each asset and of its sidecar's parts that are facts.
+/// Packages with this umask and number of threads. Returns the digest of each asset and of the
+/// sidecar's reproducible fields.
 fn packaged(env: &TestEnv, umask: &str, threads: &str, extension: &str) -> (String, String) {
     let mut command = env.program("sh");
     let cpus = if threads == "1" { "taskset -c 0" } else { "" };

@@ -1,4 +1,4 @@
-//! Waiting for another larder that does not go on.
+//! Waiting for another larder that is stopped.
 
 use std::time::Duration;
 

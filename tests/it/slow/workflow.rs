@@ -22,7 +22,8 @@ const TAG: Event<'_> = Event {
     reference: "refs/tags/v1.0.0",
 };
 
-/// What `init` writes, for two subsystems that any machine builds for two platforms.
+/// The workflow that `init` writes, for two subsystems that can be built for two platforms on any
+/// machine.
 fn project() -> TestEnv {
     let env = TestEnv::new();
     env.sh("git init -q && git remote add origin git@github.com:acme/tools.git");
@@ -83,7 +84,7 @@ const BUILT: &str =
 fn the_workflow_builds_once_releases_once_and_writes_only_where_allowed() {
     let (env, github) = (project(), github(Visibility::Public));
 
-    // Before anything is released: a branch and a pull request try everything and write nothing.
+    // Before anything is released: a branch and a pull request build everything and write nothing.
     for (name, event) in [("branch", &BRANCH), ("pull", &PULL)] {
         let run = run(&env, &github, name, event);
         assert_eq!(run.results(), TRIED, "{}", run.story());
@@ -133,12 +134,12 @@ fn the_workflow_builds_once_releases_once_and_writes_only_where_allowed() {
         first.story()
     );
 
-    // Once more: the empty matrix is guarded, and nothing is written.
+    // A second run: the empty matrix is handled, and nothing is written.
     let again = run(&env, &github, "again", &MAIN);
     assert_eq!(again.results(), NOTHING_TO_BUILD, "{}", again.story());
     assert!(github.writes().is_empty(), "{:?}", github.writes());
 
-    // A bump: exactly its targets.
+    // A bump builds exactly the targets of that subsystem.
     env.edit("versions.yml", "arc: v0.1.0", "arc: v0.2.0");
     commit(&env);
     let pull = run(&env, &github, "bumped-pull", &PULL);
@@ -163,7 +164,7 @@ fn the_workflow_builds_once_releases_once_and_writes_only_where_allowed() {
     );
     assert_eq!(tags(&github), "arc-v0.1.0 arc-v0.2.0 hello-v1.0.0");
 
-    // A tag: the project's own release, and nothing is built for it.
+    // A tag makes the project release, for which nothing is built.
     let tagged = run(&env, &github, "tagged", &TAG);
     assert_eq!(
         tagged.results(),
@@ -187,7 +188,8 @@ fn the_workflow_builds_once_releases_once_and_writes_only_where_allowed() {
     assert!(github.writes().is_empty(), "{:?}", github.writes());
 }
 
-/// Immutable releases: the targets gather in drafts, `finalize` publishes them, and what comes after finds them.
+/// Immutable releases: targets are gathered in drafts, `finalize` publishes them, and later runs
+/// find them.
 #[test]
 fn the_workflow_gathers_immutable_releases_in_drafts() {
     let (env, github) = (project(), github(Visibility::Private));
@@ -208,7 +210,8 @@ fn the_workflow_gathers_immutable_releases_in_drafts() {
     assert!(github.writes().is_empty(), "{:?}", github.writes());
 }
 
-/// A target that fails keeps no other from being released; what needs all of them does not run.
+/// A failing target does not prevent the others from being released; a job that needs all of them
+/// does not run.
 #[test]
 fn a_failing_target_does_not_prevent_the_other_releases() {
     let (env, github) = (project(), github(Visibility::Public));
@@ -240,7 +243,8 @@ fn a_failing_target_does_not_prevent_the_other_releases() {
         "true",
     );
     commit(&env);
-    // Its inputs are others now: both targets of it are made anew, beside what is there.
+    // Its inputs have changed: both of its targets are rebuilt and released next to the existing
+    // assets.
     let second = run(&env, &github, "second", &MAIN);
     assert_eq!(second.results(), BUILT, "{}", second.story());
     assert_eq!(

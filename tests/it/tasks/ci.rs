@@ -11,7 +11,7 @@ fn ci_runs_each_line_and_prints_a_summary() {
         format!("{versions}ci: [ensure all, run greet, package all]\n"),
     );
     let out = env.larder(["ci"]).success();
-    // How small it packs depends on the platform's name.
+    // The packed size depends on the length of the platform's name.
     let size = regex::Regex::new(r"packaged    \d+ B").expect("a pattern");
     let shown = size
         .replace(&out.redacted(), "packaged    [SIZE]")
@@ -60,7 +60,7 @@ fn ci_runs_each_line_and_prints_a_summary() {
         counts,
         "of the lines and of their steps"
     );
-    // A document is no step of it: it goes where talk goes.
+    // A JSON document is not a step: it is printed to standard error.
     env.edit(
         "versions.yml",
         "ci: [ensure all,",

@@ -78,7 +78,7 @@ fn a_task_whose_status_commands_succeed_is_skipped() {
     assert_eq!(out.finished("run")[0]["outcome"], "up-to-date");
     env.larder(["run", "count", "--force"]).success();
     assert!(env.exists("greeting.txt"));
-    // All of its lines have to hold: `tool` alone is not enough.
+    // All status commands must succeed: the existence of `tool` alone is not enough.
     env.remove("count.txt");
     env.larder(["run", "count"]).success();
     assert!(env.exists("count.txt"));
@@ -216,7 +216,7 @@ fn an_interrupted_task_leaves_nothing_running() {
     let env = TestEnv::new();
     env.script_subsystem("tool", "v1");
     let versions = env.read("versions.yml");
-    // A grandchild that ignores TERM, and tells that it lives by a growing file.
+    // A grandchild that ignores TERM and shows that it is alive by a growing file.
     let line = r"(trap '' TERM INT; while :; do echo x >> alive; sleep 0.05; done) & wait";
     env.write(
         "versions.yml",

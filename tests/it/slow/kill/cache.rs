@@ -19,7 +19,7 @@ fn a_kill_while_the_cache_is_written_leaves_only_complete_entries() {
             let seen = tool.visible(context);
             tool.env.larder(["ensure", "all"]).success();
             tool.tidy(context);
-            // What is in the cache by now is whole: it alone gives the set once more.
+            // Every cache entry is complete: the set can be restored from the cache alone.
             remove(&tool.bin());
             tool.env
                 .larder(["ensure", "all", "--source", "cache"])

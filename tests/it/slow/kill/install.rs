@@ -4,7 +4,8 @@ use super::sweep;
 use super::tool::{Tool, VERSIONS};
 use crate::env::remove;
 
-/// After each kill: what is visible is one of the two; the next run, towards either version, heals.
+/// After each kill one of the two versions is visible; the next run, towards either version,
+/// completes it.
 fn upgrade(title: &str, args: &[&str], before: impl Fn(&Tool)) {
     let tool = Tool::new();
     for version in VERSIONS.iter().rev() {
@@ -26,7 +27,7 @@ fn upgrade(title: &str, args: &[&str], before: impl Fn(&Tool)) {
                 .visible(context)
                 .unwrap_or_else(|| panic!("{context}: nothing is installed any more"));
             assert!(seen == from || seen == to, "{context}: {seen}");
-            // Every third time the project goes back to where it was: that run must heal, too.
+            // Every third round the project wants the old version: that run must complete, too.
             let wanted = if round % 3 == 0 { from } else { to };
             tool.want(wanted);
             tool.env.larder(["ensure", "all"]).success();

@@ -1,9 +1,10 @@
-//! larder killed at every system call: what is visible is the old or the new set, whole; the next run heals and leaves no
-//! litter.
+//! Kills larder at every system call: the old or the new set is visible and complete; the next run
+//! completes the work and leaves no leftovers.
 //!
-//! strace ends larder (or a child of it) at the n-th call of one kind, n = 1, 2, … until a run gets through. What follows
-//! each kill is the same: look, run again, look. The run in CI takes strides through the frequent calls;
-//! `LARDER_TEST_KILL=full` takes every n of every call and prints the table.
+//! strace kills larder (or a child of it) at the n-th call of one kind, n = 1, 2, … until a run
+//! finishes. Each kill is followed by the same steps: check, run again, check. CI takes strides
+//! through the frequent calls; `LARDER_TEST_KILL=full` takes every n of every call and prints the
+//! table.
 
 mod cache;
 mod install;
@@ -14,8 +15,9 @@ use std::fmt::Write as _;
 
 use crate::env::{LARDER, TestEnv};
 
-/// Calls that change what is on disk, each n; the frequent ones that lie between such changes, in strides. One at a time:
-/// strace counts no set of calls together. What a platform lacks is skipped (`?`).
+/// Calls that change the disk, for each n; the frequent calls between such changes, in strides. One
+/// kind at a time: strace does not count several kinds together. A call that the platform lacks is
+/// skipped (`?`).
 const CALLS: &[(&str, usize)] = &[
     ("rename", 1),
     ("renameat", 1),
@@ -53,19 +55,19 @@ pub fn full() -> bool {
     std::env::var("LARDER_TEST_KILL").is_ok_and(|value| value == "full")
 }
 
-/// How a run under the knife ended.
+/// How a run with an injected kill ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Cut {
-    /// larder was killed, or a child of it and larder said that it failed.
+    /// larder was killed, or a child was killed and larder reported a failure.
     Killed,
-    /// It got through.
+    /// The run finished before the n-th call.
     Through,
 }
 
-/// Runs larder; the n-th call of this kind in any of its threads is its last.
+/// Runs larder and kills it at the n-th call of this kind in any of its threads.
 pub fn cut(env: &TestEnv, call: &str, n: usize, args: &[&str]) -> Cut {
     let mut command = env.program("strace");
-    // Not with --seccomp-bpf: it counts wrongly.
+    // Without --seccomp-bpf, with which strace counts wrongly.
     command.args([
         "-f",
         "-qq",
@@ -89,7 +91,7 @@ pub fn cut(env: &TestEnv, call: &str, n: usize, args: &[&str]) -> Cut {
     }
 }
 
-/// One line of the table.
+/// One row of the printed table.
 #[derive(Default)]
 struct Tally {
     kills: usize,
@@ -97,8 +99,8 @@ struct Tally {
     new: usize,
 }
 
-/// Kills a run at every n (or in strides) of each kind of call, with `prepare` before and `check` after each kill; `check`
-/// tells whether the new state was visible already.
+/// Kills a run at every n (or in strides) of each kind of call, with `prepare` before and `check`
+/// after each kill; `check` returns whether the new state was visible already.
 pub fn sweep(
     title: &str,
     env: &TestEnv,

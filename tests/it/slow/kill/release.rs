@@ -8,7 +8,7 @@ use super::sweep;
 use super::tool::Tool;
 use crate::env::{TestEnv, list, remove};
 
-/// Names in a folder that are no one's but of a killed larder.
+/// Names in a folder that only a killed larder leaves.
 pub(super) fn litter(env: &TestEnv, dir: &str) -> Vec<String> {
     list(&env.path(dir))
         .into_iter()

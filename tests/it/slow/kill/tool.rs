@@ -1,4 +1,5 @@
-//! The subsystem of these tests: two versions with different files, and what must hold of it at any moment.
+//! The subsystem of these tests: two versions with different files, and what must hold at any
+//! moment.
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
@@ -8,7 +9,8 @@ use larder_core::model::Digest;
 
 use crate::env::{TestEnv, list, stamped};
 
-/// A subsystem with binaries that come and go: `tool` in both versions, `left` only in the first, `right` in the second.
+/// A subsystem whose binaries differ by version: `tool` in both, `left` only in the first, `right`
+/// only in the second.
 pub struct Tool {
     pub env: TestEnv,
 }
@@ -51,7 +53,8 @@ impl Tool {
         self.env.path("subsystems/tool/.bin")
     }
 
-    /// The version that is installed, as anybody sees it; every name that is visible belongs to it and is whole.
+    /// The installed version as any reader sees it; every visible name must belong to it and be
+    /// intact.
     pub fn visible(&self, context: &str) -> Option<String> {
         let bin = self.bin();
         let stamp = std::fs::read_to_string(bin.join(".version")).ok();
@@ -67,7 +70,7 @@ impl Tool {
         for entry in bin.read_dir_utf8().into_iter().flatten() {
             let entry = entry.unwrap();
             let name = entry.file_name().to_owned();
-            // A link that leads nowhere is no binary.
+            // A dangling link is not a binary.
             if name.starts_with('.') || !entry.path().exists() {
                 continue;
             }
@@ -93,7 +96,7 @@ impl Tool {
             names(&version),
             "{context}: names of {version}"
         );
-        // The same through the pivot, by hash.
+        // The same through the pivot, compared by hash.
         let set = bin.join(".v").join(
             std::fs::read_link(bin.join(".v/current"))
                 .unwrap()
@@ -115,7 +118,7 @@ impl Tool {
         Some(version)
     }
 
-    /// Nothing is left of what was killed.
+    /// Checks that the killed run has left nothing.
     pub fn tidy(&self, context: &str) {
         let bin = self.bin();
         let version = self.visible(context).unwrap();
