@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{begun, noted, notes, reason};
+use super::{builds_in_order, logged_subsystem, reason, sorted_builds};
 use crate::env::{TestEnv, host};
 
 #[test]
@@ -56,7 +56,7 @@ fn a_wrong_build_output_is_not_installed() {
             output.stderr
         );
         assert_eq!(env.read("subsystems/tool/.bin/tool"), "good\n", "{command}");
-        crate::env::whole(&env, "tool");
+        crate::env::assert_intact(&env, "tool");
         assert!(
             crate::env::list(&env.path(".larder/work")).is_empty(),
             "{command}"
@@ -87,13 +87,13 @@ fn after_a_failure_no_further_build_starts() {
         &[("a", "1"), ("b", "1"), ("c", "1"), ("d", "1")],
         "sources: [build]\n",
     );
-    noted(&env, "a", "", "", "exit 1");
+    logged_subsystem(&env, "a", "", "", "exit 1");
     for name in ["b", "c", "d"] {
-        noted(&env, name, "", "", "true");
+        logged_subsystem(&env, name, "", "", "true");
     }
     let output = env.larder_json(["ensure", "all", "-j", "1"]).exits(1);
     // The builds run one at a time, in any order; after the failure no other one starts.
-    let begun = begun(&env);
+    let begun = builds_in_order(&env);
     assert_eq!(begun.last().map(String::as_str), Some("a"));
     for name in ["b", "c", "d"] {
         let did = begun.iter().any(|n| n == name);
@@ -122,7 +122,7 @@ fn after_a_failure_no_further_build_starts() {
         "{}",
         output.stdout
     );
-    let mut all = [begun, notes(&env)].concat();
+    let mut all = [begun, sorted_builds(&env)].concat();
     all.sort();
     all.dedup();
     assert_eq!(all, ["a", "b", "c", "d"]);
@@ -135,10 +135,10 @@ fn keep_going_skips_only_the_dependents_of_a_failure() {
         &[("gen", "1"), ("user", "1"), ("apart", "1"), ("along", "1")],
         "sources: [build]\n",
     );
-    noted(&env, "gen", "", "", "exit 1");
-    noted(&env, "user", "", "  needs: [gen]\n", "true");
-    noted(&env, "along", "needs: [user]\n", "", "true");
-    noted(&env, "apart", "", "", "true");
+    logged_subsystem(&env, "gen", "", "", "exit 1");
+    logged_subsystem(&env, "user", "", "  needs: [gen]\n", "true");
+    logged_subsystem(&env, "along", "needs: [user]\n", "", "true");
+    logged_subsystem(&env, "apart", "", "", "true");
     let output = env.larder_json(["ensure", "all", "-k"]).exits(1);
     assert_eq!(
         output.outcomes(),
@@ -156,7 +156,7 @@ fn keep_going_skips_only_the_dependents_of_a_failure() {
         "{}",
         output.stdout
     );
-    assert_eq!(notes(&env), ["apart", "gen"]);
+    assert_eq!(sorted_builds(&env), ["apart", "gen"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ mod needs;
 use crate::env::{Output, TestEnv};
 
 /// A subsystem that appends a line to a file outside of the project for each build, and may fail.
-fn noted(env: &TestEnv, name: &str, more: &str, build: &str, command: &str) {
+fn logged_subsystem(env: &TestEnv, name: &str, more: &str, build: &str, command: &str) {
     let notes = env.base().join("notes");
     env.recipe(
         name,
@@ -20,7 +20,7 @@ fn noted(env: &TestEnv, name: &str, more: &str, build: &str, command: &str) {
 }
 
 /// The builds since the previous call, in the order in which they started.
-fn begun(env: &TestEnv) -> Vec<String> {
+fn builds_in_order(env: &TestEnv) -> Vec<String> {
     let path = env.base().join("notes");
     let lines = std::fs::read_to_string(&path)
         .unwrap_or_default()
@@ -32,8 +32,8 @@ fn begun(env: &TestEnv) -> Vec<String> {
 }
 
 /// The builds since the previous call, sorted by name.
-fn notes(env: &TestEnv) -> Vec<String> {
-    let mut lines = begun(env);
+fn sorted_builds(env: &TestEnv) -> Vec<String> {
+    let mut lines = builds_in_order(env);
     lines.sort();
     lines
 }

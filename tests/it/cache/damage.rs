@@ -121,5 +121,5 @@ fn a_read_only_cache_does_not_fail_a_run() {
             .stderr
             .contains("built")
     );
-    crate::env::whole(&env, "tool");
+    crate::env::assert_intact(&env, "tool");
 }

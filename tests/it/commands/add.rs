@@ -66,10 +66,10 @@ fn an_added_subsystem_is_checked_locked_and_installed() {
     let (env, github) = machine(Visibility::Public);
     release(&env, &github, "v1.2.0", GORELEASER);
     let out = env.larder(["add", "tool", "github:acme/tool"]).success();
-    let told = out
+    let shown = out
         .stderr
         .replace(&format!("asset for {}", host()), "asset for [HOST]");
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(shown, @r"
     tool v1.2.0, from the release v1.2.0 of github:acme/tool
       linux-amd64     tool_1.2.0_Linux_x86_64.tar.gz
       linux-arm64     tool_1.2.0_Linux_arm64.tar.gz

@@ -286,7 +286,7 @@ fn new_versions_are_looked_up_at_each_kind_of_upstream() {
 
     let out = env.larder(["outdated", "--json"]).exits(1);
     let document = out.document();
-    let told: Vec<String> = document["subsystems"]
+    let rows: Vec<String> = document["subsystems"]
         .as_array()
         .expect("a list")
         .iter()
@@ -296,11 +296,11 @@ fn new_versions_are_looked_up_at_each_kind_of_upstream() {
                 .join(" | ")
         })
         .collect();
-    let told = told
+    let rows = rows
         .join("\n")
         .replace(server.url(), "[SERVER]")
         .replace(env.base().as_str(), "[BASE]");
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(rows, @r"
     head | main | - | unknown | - | `main` has no number to compare
     js | v1.0.0 | v1.2.0 | outdated | npm @s/js-linux | -
     lib | 2.9.0 | 2.10.0 | outdated | file://[BASE]/lib.git | -

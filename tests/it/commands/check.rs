@@ -1,10 +1,10 @@
 //! `check`.
 
-use super::status::two;
+use super::status::app_and_base;
 
 #[test]
 fn check_counts_valid_subsystems_and_platforms() {
-    let env = two();
+    let env = app_and_base();
     insta::assert_snapshot!(env.larder(["check"]).redacted(), @r"
     exit: 0
     --- stdout
@@ -22,7 +22,7 @@ fn check_counts_valid_subsystems_and_platforms() {
 
 #[test]
 fn check_shows_every_problem() {
-    let env = two();
+    let env = app_and_base();
     env.edit(
         "versions.yml",
         "versions:\n",
@@ -73,7 +73,7 @@ fn check_shows_every_problem() {
 
 #[test]
 fn check_parses_the_lines_of_ci() {
-    let env = two();
+    let env = app_and_base();
     env.write(
         "versions.yml",
         env.read("versions.yml") + "ci:\n  - ensure all --platfrom all\n  - status --platform\n",

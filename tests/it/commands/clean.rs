@@ -1,11 +1,11 @@
 //! `clean`.
 
-use super::verify::two;
+use super::verify::app_and_base;
 use crate::env::{host, redact};
 
 #[test]
 fn clean_removes_what_can_be_restored() {
-    let env = two();
+    let env = app_and_base();
     env.write(
         "versions.yml",
         env.read("versions.yml") + "upload: always\n",
@@ -49,7 +49,7 @@ fn clean_removes_what_can_be_restored() {
 
 #[test]
 fn clean_all_removes_the_binaries_of_a_deleted_recipe() {
-    let env = two();
+    let env = app_and_base();
     env.larder(["ensure", "all"]).success();
     env.remove("subsystems/base/recipe.yml");
     env.edit("versions.yml", "  base: v2.0.0\n", "");
@@ -61,7 +61,7 @@ fn clean_all_removes_the_binaries_of_a_deleted_recipe() {
 
 #[test]
 fn clean_never_removes_the_hub() {
-    let env = two();
+    let env = app_and_base();
     env.write(
         "versions.yml",
         env.read("versions.yml") + "hub: {dir: .dist/hub}\nupload: always\n",

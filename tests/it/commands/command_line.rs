@@ -3,11 +3,11 @@
 
 use std::process::Stdio;
 
-use super::status::two;
+use super::status::app_and_base;
 
 #[test]
 fn a_closed_output_pipe_is_not_a_failure() {
-    let env = two();
+    let env = app_and_base();
     let mut child = env
         .command(["list", "--json"])
         .stdout(Stdio::piped())
@@ -37,7 +37,7 @@ fn a_closed_output_pipe_is_not_a_failure() {
 
 #[test]
 fn an_unknown_command_that_names_a_subsystem_or_task_gets_a_hint() {
-    let env = two();
+    let env = app_and_base();
     env.script_subsystem("hello", "v1");
     env.write(
         "versions.yml",
@@ -74,7 +74,7 @@ fn an_unknown_command_that_names_a_subsystem_or_task_gets_a_hint() {
 
 #[test]
 fn an_empty_variable_counts_as_unset() {
-    let mut env = two();
+    let mut env = app_and_base();
     for (name, _) in larder_core::variables::ALL
         .iter()
         .filter(|(name, _)| *name != larder_core::variables::CACHE_DIR)
@@ -96,7 +96,7 @@ fn an_empty_variable_counts_as_unset() {
 
 #[test]
 fn a_wrong_value_of_a_variable_is_reported_with_its_name() {
-    let mut env = two();
+    let mut env = app_and_base();
     env.write(
         "versions.yml",
         env.read("versions.yml") + "ci: [ensure all]\n",
@@ -141,7 +141,7 @@ fn a_wrong_value_of_a_variable_is_reported_with_its_name() {
 
 #[test]
 fn folders_without_a_project_get_distinct_errors() {
-    let env = two();
+    let env = app_and_base();
     let said = |args: &[&str]| env.larder(args).exits(2).stderr;
     assert!(said(&["-C", "nowhere", "status"]).starts_with("error: there is no folder nowhere\n"));
     assert!(
@@ -156,7 +156,7 @@ fn folders_without_a_project_get_distinct_errors() {
 
 #[test]
 fn a_file_where_a_folder_is_needed_is_reported() {
-    let env = two();
+    let env = app_and_base();
     for file in ["subsystems/app/.bin", ".larder"] {
         env.remove(file);
         env.write(file, "");

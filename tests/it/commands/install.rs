@@ -143,20 +143,20 @@ fn install_from_a_hub_needs_no_project() {
             .larder(["install", "tool@v1.9.0", "--hub", hub])
             .success();
         assert_eq!(says(&alone, "home/.local/bin/tool"), "tool v1.9.0\n");
-        let told = alone
+        let installed = alone
             .larder_json(["install", "tool@v1.9.0", "--hub", hub])
             .success();
         assert_eq!(
             (
-                told.outcomes(),
-                told.summary()["counts"]["downloaded"].as_u64()
+                installed.outcomes(),
+                installed.summary()["counts"]["downloaded"].as_u64()
             ),
             (vec!["tool=downloaded".into()], Some(1))
         );
         assert!(
-            told.stderr.contains("/.local/bin/tool\n"),
+            installed.stderr.contains("/.local/bin/tool\n"),
             "{}",
-            told.stderr
+            installed.stderr
         );
         let out = alone.larder(["install", "tool@v7", "--hub", hub]).exits(1);
         assert!(out.stderr.contains("has no tool v7"), "{}", out.stderr);

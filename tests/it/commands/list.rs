@@ -1,10 +1,10 @@
 //! `list` and `graph`.
 
-use super::status::two;
+use super::status::app_and_base;
 
 #[test]
 fn list_shows_subsystems_versions_and_platforms() {
-    let env = two();
+    let env = app_and_base();
     insta::assert_snapshot!(env.larder(["list"]).redacted(), @r"
     exit: 0
     --- stdout
@@ -42,7 +42,7 @@ fn list_shows_subsystems_versions_and_platforms() {
 
 #[test]
 fn graph_shows_needs() {
-    let env = two();
+    let env = app_and_base();
     env.script_subsystem("tool", "v3");
     env.edit(
         "subsystems/app/recipe.yml",

@@ -4,7 +4,7 @@ use crate::env::{TestEnv, copy_tree};
 
 /// A project in which `app` needs `base` and is built with `tool`; its hub is a folder next to it,
 /// to which builds are uploaded.
-pub(super) fn three() -> TestEnv {
+pub(super) fn app_base_and_tool() -> TestEnv {
     let env = TestEnv::new();
     env.script_subsystem("app", "v1.0.0");
     env.script_subsystem("base", "v2.0.0");
@@ -30,7 +30,7 @@ pub(super) fn checkout(env: &TestEnv) -> TestEnv {
 
 #[test]
 fn plan_shows_what_would_be_done() {
-    let env = three();
+    let env = app_base_and_tool();
     insta::assert_snapshot!(env.larder(["plan", "app"]).redacted(), @r"
     exit: 0
     --- stdout
@@ -42,14 +42,14 @@ fn plan_shows_what_would_be_done() {
     3 to build
     ");
     let out = env.larder_json(["ensure", "app", "--dry-run"]).success();
-    let told = |line: &serde_json::Value| {
+    let decision_of = |line: &serde_json::Value| {
         format!(
             "{} {} {}",
             line["subsystem"], line["outcome"], line["reason"]
         )
         .replace('"', "")
     };
-    let lines: Vec<_> = out.finished("ensure").iter().map(told).collect();
+    let lines: Vec<_> = out.finished("ensure").iter().map(decision_of).collect();
     let foreseen = [
         "app built would be built: not installed",
         "base built would be built: not installed",
@@ -77,7 +77,7 @@ fn plan_shows_what_would_be_done() {
 
 #[test]
 fn plan_takes_the_hub_and_installed_binaries_into_account() {
-    let env = three();
+    let env = app_base_and_tool();
     env.larder(["ensure", "all"]).success();
     let out = env.larder(["plan"]).success();
     assert_eq!(
@@ -123,7 +123,7 @@ fn plan_takes_the_hub_and_installed_binaries_into_account() {
 
 #[test]
 fn plan_reports_what_no_source_has() {
-    let env = three();
+    let env = app_base_and_tool();
     env.write(
         "versions.yml",
         env.read("versions.yml") + "platforms: [linux-amd64, windows-arm64]\n",

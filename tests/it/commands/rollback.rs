@@ -1,10 +1,10 @@
 //! `rollback`.
 
-use super::verify::two;
+use super::verify::app_and_base;
 
 #[test]
 fn rollback_switches_between_the_two_last_versions() {
-    let env = two();
+    let env = app_and_base();
     env.larder(["ensure", "app"]).success();
     let out = env.larder(["rollback", "app"]).exits(1);
     assert!(
@@ -45,7 +45,7 @@ fn rollback_switches_between_the_two_last_versions() {
 
 #[test]
 fn rollback_refuses_a_damaged_set() {
-    let env = two();
+    let env = app_and_base();
     env.larder(["ensure", "app"]).success();
     env.edit("versions.yml", "app: v1.0.0", "app: v1.1.0");
     env.larder(["ensure", "app"]).success();

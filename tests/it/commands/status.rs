@@ -3,7 +3,7 @@
 use crate::env::{TestEnv, host};
 
 /// Two subsystems, `app` needs `base`; nothing installed.
-pub(super) fn two() -> TestEnv {
+pub(super) fn app_and_base() -> TestEnv {
     let env = TestEnv::new();
     env.script_subsystem("app", "v1.0.0");
     env.script_subsystem("base", "v2.0.0");
@@ -21,7 +21,7 @@ pub(super) fn everything(env: &TestEnv) -> String {
 
 #[test]
 fn status_shows_wanted_and_installed_versions() {
-    let env = two();
+    let env = app_and_base();
     insta::assert_snapshot!(env.larder(["status"]).redacted(), @r"
     exit: 0
     --- stdout
@@ -56,7 +56,7 @@ fn status_shows_wanted_and_installed_versions() {
 
 #[test]
 fn status_reports_damage_and_changes_nothing() {
-    let env = two();
+    let env = app_and_base();
     env.larder(["ensure", "all", "--source", "build"]).success();
     env.flip_bit("subsystems/app/.bin/app");
     env.write(
@@ -82,7 +82,7 @@ fn status_reports_damage_and_changes_nothing() {
 
 #[test]
 fn status_prints_one_json_document() {
-    let env = two();
+    let env = app_and_base();
     env.larder(["ensure", "base", "--source", "build"])
         .success();
     let document = env.larder_json(["status", "base"]).success().document();
@@ -118,7 +118,7 @@ fn status_prints_one_json_document() {
 
 #[test]
 fn status_covers_other_platforms() {
-    let env = two();
+    let env = app_and_base();
     env.write(
         "versions.yml",
         env.read("versions.yml") + "platforms: [linux-amd64, windows-arm64]\n",
@@ -157,7 +157,7 @@ fn status_covers_other_platforms() {
 
 #[test]
 fn status_continues_after_a_subsystem_that_cannot_be_checked() {
-    let env = two();
+    let env = app_and_base();
     env.sh("mkfifo subsystems/app/src/pipe");
     let out = env.larder(["status"]).exits(1);
     assert!(out.stdout.contains("base  v2.0.0  -"), "{}", out.stdout);

@@ -2,7 +2,7 @@
 
 use crate::env::TestEnv;
 
-pub(super) fn two() -> TestEnv {
+pub(super) fn app_and_base() -> TestEnv {
     let env = TestEnv::new();
     env.script_subsystem("app", "v1.0.0");
     env.script_subsystem("base", "v2.0.0");
@@ -11,7 +11,7 @@ pub(super) fn two() -> TestEnv {
 
 #[test]
 fn verify_checks_what_is_installed() {
-    let env = two();
+    let env = app_and_base();
     let out = env.larder(["verify"]).exits(1);
     assert_eq!(
         out.stderr,
@@ -40,7 +40,7 @@ fn verify_checks_what_is_installed() {
 
 #[test]
 fn verify_reads_every_file_despite_matching_metadata() {
-    let env = two();
+    let env = app_and_base();
     env.larder(["ensure", "all"]).success();
     // Size and times equal the recorded ones, so only reading the file reveals the change.
     let path = env.path("subsystems/app/.bin/app");
@@ -72,7 +72,7 @@ fn verify_reads_every_file_despite_matching_metadata() {
 
 #[test]
 fn verify_runs_the_recipes_command() {
-    let env = two();
+    let env = app_and_base();
     env.larder(["ensure", "all"]).success();
     env.edit(
         "subsystems/app/recipe.yml",
@@ -102,7 +102,7 @@ fn verify_runs_the_recipes_command() {
 /// Each check creates a folder that must not exist while the other check runs.
 #[test]
 fn jobs_limit_how_many_are_checked_at_once() {
-    let env = two();
+    let env = app_and_base();
     env.larder(["ensure", "all"]).success();
     let busy = env.base().join("busy");
     for name in ["app", "base"] {
@@ -122,7 +122,7 @@ fn jobs_limit_how_many_are_checked_at_once() {
 
 #[test]
 fn hints_name_the_platform_that_lacks_something() {
-    let env = two();
+    let env = app_and_base();
     env.write(
         "versions.yml",
         env.read("versions.yml") + "platforms: [linux-amd64, windows-arm64]\n",

@@ -1,11 +1,11 @@
 //! `why`.
 
-use super::plan::{checkout, three};
+use super::plan::{app_base_and_tool, checkout};
 use crate::env::redact;
 
 #[test]
 fn why_says_what_differs_from_what_is_installed() {
-    let env = three();
+    let env = app_base_and_tool();
     env.larder(["ensure", "all"]).success();
     insta::assert_snapshot!(env.larder(["why", "app"]).redacted(), @r"
     exit: 0
@@ -72,7 +72,7 @@ fn why_says_what_differs_from_what_is_installed() {
 
 #[test]
 fn why_compares_with_the_hubs_asset_of_other_inputs() {
-    let env = three();
+    let env = app_base_and_tool();
     env.larder(["ensure", "all"]).success();
     let other = checkout(&env);
     other.edit("subsystems/base/src/base.sh", "echo", "printf '%s\\n'");
@@ -113,7 +113,7 @@ fn why_compares_with_the_hubs_asset_of_other_inputs() {
 
 #[test]
 fn why_shows_the_answer_that_stops_the_search() {
-    let env = three();
+    let env = app_base_and_tool();
     env.larder(["ensure", "all"]).success();
     let other = checkout(&env);
     let host = crate::env::host();
@@ -158,7 +158,7 @@ fn why_shows_the_answer_that_stops_the_search() {
 
 #[test]
 fn why_accepts_exactly_one_subsystem() {
-    let env = three();
+    let env = app_base_and_tool();
     for (args, message) in [
         (vec!["why", "all"], "`why` explains one subsystem"),
         (vec!["why", "bsae"], "no subsystem is called `bsae`"),

@@ -9,7 +9,7 @@ use larder::cli::schemas::SchemaInfo;
 use crate::env::REPO;
 
 /// Compares a committed file with its expected content, or rewrites it.
-fn current(relative: &str, wanted: &str) {
+fn assert_current(relative: &str, wanted: &str) {
     let path = Path::new(REPO).join(relative);
     if std::env::var_os("LARDER_UPDATE_GENERATED").is_some() {
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("create folder");
@@ -24,7 +24,7 @@ fn current(relative: &str, wanted: &str) {
 }
 
 /// Fails if the folder has any other file.
-fn no_others(folder: &str, wanted: &BTreeSet<String>) {
+fn assert_no_other_files(folder: &str, wanted: &BTreeSet<String>) {
     let found = std::fs::read_dir(Path::new(REPO).join(folder))
         .expect(folder)
         .flatten();
@@ -44,12 +44,12 @@ fn no_others(folder: &str, wanted: &BTreeSet<String>) {
 fn generated_schemas_are_current() {
     let name = |known: &SchemaInfo| format!("{}.schema.json", known.name);
     for known in larder::cli::schemas::ALL {
-        current(
+        assert_current(
             &format!("schema/{}", name(known)),
             &format!("{:#}\n", (known.schema)()),
         );
     }
-    no_others(
+    assert_no_other_files(
         "schema",
         &larder::cli::schemas::ALL.iter().map(name).collect(),
     );
@@ -57,7 +57,7 @@ fn generated_schemas_are_current() {
 
 #[test]
 fn generated_reference_is_current() {
-    current(
+    assert_current(
         "docs/reference.md",
         &larder::cli::reference::markdown(&larder::cli::command()),
     );
@@ -66,9 +66,9 @@ fn generated_reference_is_current() {
 #[test]
 fn generated_man_pages_are_current() {
     let pages = larder::cli::reference::man_pages(&larder::cli::command()).expect("man pages");
-    no_others("man", &pages.iter().map(|(name, _)| name.clone()).collect());
+    assert_no_other_files("man", &pages.iter().map(|(name, _)| name.clone()).collect());
     for (name, page) in pages {
-        current(
+        assert_current(
             &format!("man/{name}"),
             &String::from_utf8(page).expect("UTF-8"),
         );

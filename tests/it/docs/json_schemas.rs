@@ -21,9 +21,9 @@ fn schema(name: &str) -> Value {
 
 /// Validates a value against a schema. Supports the keywords that our schemas use and fails on
 /// others.
-fn hold(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
+fn validate(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
     if let Some(target) = schema["$ref"].as_str() {
-        return hold(
+        return validate(
             root,
             root.pointer(target.trim_start_matches('#'))
                 .expect("a definition"),
@@ -37,14 +37,14 @@ fn hold(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), Str
         .flatten()
         .collect();
     if !any.is_empty() {
-        let told: Vec<String> = any
+        let errors: Vec<String> = any
             .iter()
-            .filter_map(|schema| hold(root, schema, value, at).err())
+            .filter_map(|schema| validate(root, schema, value, at).err())
             .collect();
-        return if told.len() < any.len() {
+        return if errors.len() < any.len() {
             Ok(())
         } else {
-            Err(told.join(" or "))
+            Err(errors.join(" or "))
         };
     }
     let of_type = |word: &Value| match word.as_str() {
@@ -80,7 +80,7 @@ fn hold(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), Str
         return Err(format!("{at} is {text}, which is not {pattern}"));
     }
     for (n, item) in value.as_array().into_iter().flatten().enumerate() {
-        hold(root, &schema["items"], item, &format!("{at}[{n}]"))?;
+        validate(root, &schema["items"], item, &format!("{at}[{n}]"))?;
     }
     let Some(object) = value.as_object() else {
         return Ok(());
@@ -96,7 +96,7 @@ fn hold(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), Str
             .get(name)
             .or_else(|| schema.get("additionalProperties"));
         let property = property.ok_or_else(|| format!("{at}.{name} is in no schema"))?;
-        hold(root, property, value, &format!("{at}.{name}"))?;
+        validate(root, property, value, &format!("{at}.{name}"))?;
     }
     Ok(())
 }
@@ -229,7 +229,7 @@ fn json_output_matches_its_schemas() {
             std::fs::write(folder.join(format!("{n}.json")), value.to_string()).expect("written");
         }
         let schema = schema(name);
-        if let Err(why) = hold(&schema, &schema, value, name) {
+        if let Err(why) = validate(&schema, &schema, value, name) {
             panic!("{why}\n{value:#}");
         }
     }

@@ -27,7 +27,7 @@ pub fn repaired(env: &TestEnv, outcome: &str) -> Output {
         output.stdout,
         output.stderr
     );
-    crate::env::whole(env, "tool");
+    crate::env::assert_intact(env, "tool");
     assert_eq!(env.sh("subsystems/tool/.bin/tool"), "tool v1.0.0\n");
     let again = env.larder_json(["ensure", "tool"]).success();
     assert_eq!(again.outcome("tool"), "up-to-date");
@@ -67,7 +67,7 @@ fn a_damaged_installed_binary_is_repaired_and_reported() {
         env.sh(&damage.replace('B', "subsystems/tool/.bin"));
         let output = env.larder_json(["ensure", "tool"]).success();
         assert!(["restored", "up-to-date"].contains(&output.outcome("tool").as_str()));
-        crate::env::whole(&env, "tool");
+        crate::env::assert_intact(&env, "tool");
         assert_eq!(
             env.sh("subsystems/tool/.bin/tool"),
             "tool v1.0.0\n",
@@ -103,7 +103,7 @@ fn a_flipped_bit_anywhere_in_a_stamp_is_repaired() {
             "byte {at}: {}",
             String::from_utf8_lossy(&damaged)
         );
-        crate::env::whole(&env, "tool");
+        crate::env::assert_intact(&env, "tool");
     }
     let text = String::from_utf8(bytes).unwrap();
     for odd in [

@@ -68,7 +68,7 @@ fn a_full_or_dying_disk_leaves_the_old_version_running() {
                 said == "tool v1.0.0\n" || said == "tool v2.0.0\n",
                 "{context}: {said}"
             );
-            crate::env::whole(&env, "tool");
+            crate::env::assert_intact(&env, "tool");
             // The staging folder is removed even if the run failed.
             let left = crate::env::list(&env.path("subsystems/tool/.bin/.v"));
             assert!(

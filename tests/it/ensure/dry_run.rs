@@ -248,7 +248,7 @@ fn reply(answer: Answer, path: &str, file: impl FnOnce() -> Option<Vec<u8>>) -> 
 }
 
 /// Sets up a machine in a situation; the server must outlive it.
-fn arrange(situation: Situation, hub: &std::path::Path) -> (TestEnv, Script) {
+fn set_up(situation: Situation, hub: &std::path::Path) -> (TestEnv, Script) {
     let Situation {
         hub: managed,
         original,
@@ -378,7 +378,7 @@ fn pin_another_asset(env: &TestEnv, hub: &std::path::Path) {
 }
 
 /// The result of a run: the exit code, and outcome and source of the tool's line.
-fn came_to(env: &TestEnv, args: &[&str]) -> (i32, String, String, String) {
+fn run_result(env: &TestEnv, args: &[&str]) -> (i32, String, String, String) {
     let out = env.larder_json([&["ensure", "all"], args].concat());
     let said = format!("{}\n{}", out.stdout, out.stderr);
     let lines = out.finished("ensure");
@@ -414,11 +414,11 @@ fn a_dry_run_predicts_the_run_in_every_situation() {
                 while let Some(situation) =
                     situations.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
                 {
-                    let (env, _server) = arrange(*situation, &hub);
+                    let (env, _server) = set_up(*situation, &hub);
                     let before = tree(&env);
-                    let dry = came_to(&env, &[situation.args, &["--dry-run"]].concat());
+                    let dry = run_result(&env, &[situation.args, &["--dry-run"]].concat());
                     let is_untouched = tree(&env) == before;
-                    let real = came_to(&env, situation.args);
+                    let real = run_result(&env, situation.args);
                     let key = format!("{} {} {}", real.0, real.1, real.2);
                     *seen.lock().unwrap().entry(key).or_insert(0) += 1;
                     if (dry.0, &dry.1, &dry.2) != (real.0, &real.1, &real.2) || !is_untouched {

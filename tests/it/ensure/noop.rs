@@ -222,7 +222,7 @@ fn manipulated_file_times_hide_no_damage() {
             "restored",
             "{time}"
         );
-        crate::env::whole(&env, "one");
+        crate::env::assert_intact(&env, "one");
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::env::TestEnv;
 
 /// A subsystem whose build appends a line to a file outside of the project and takes some time.
-pub fn counted(env: &TestEnv, counter: &str, seconds: &str) {
+pub fn counting_subsystem(env: &TestEnv, counter: &str, seconds: &str) {
     env.versions(&[("tool", "v1.0.0")], "sources: [build]\n");
     env.recipe(
         "tool",
@@ -32,7 +32,7 @@ pub fn start(env: &TestEnv, args: &[&str]) -> Child {
 }
 
 /// Waits for all processes; each must exit with 0. Returns their output.
-pub fn all_well(children: Vec<Child>) -> Vec<String> {
+pub fn wait_for_success(children: Vec<Child>) -> Vec<String> {
     let end = |child: Child| {
         let output = child.wait_with_output().unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned()
@@ -44,7 +44,7 @@ pub fn all_well(children: Vec<Child>) -> Vec<String> {
 }
 
 /// Waits until a condition holds.
-pub fn until(what: &str, so: impl Fn() -> bool) {
+pub fn wait_until(what: &str, so: impl Fn() -> bool) {
     let start = Instant::now();
     while !so() {
         assert!(
@@ -71,10 +71,10 @@ fn concurrent_runs_in_one_project_build_once() {
     ] {
         let env = TestEnv::new();
         let counter = env.base().join("builds");
-        counted(&env, counter.as_str(), "0.3");
-        all_well((0..20).map(|_| start(&env, args)).collect());
+        counting_subsystem(&env, counter.as_str(), "0.3");
+        wait_for_success((0..20).map(|_| start(&env, args)).collect());
         assert_eq!(count(&counter), 1, "{args:?}");
-        crate::env::whole(&env, "tool");
+        crate::env::assert_intact(&env, "tool");
     }
 }
 
@@ -85,9 +85,9 @@ fn projects_that_share_a_cache_build_once() {
     let mut machines: Vec<TestEnv> = (0..16).map(|i| first.another(&format!("m{i}"))).collect();
     for machine in &mut machines {
         machine.set("LARDER_CACHE_DIR", first.cache());
-        counted(machine, counter.as_str(), "0.3");
+        counting_subsystem(machine, counter.as_str(), "0.3");
     }
-    let said = all_well(
+    let said = wait_for_success(
         machines
             .iter()
             .map(|machine| start(machine, &["ensure", "all", "--json"]))
@@ -105,16 +105,16 @@ fn projects_that_share_a_cache_build_once() {
         "{said:?}"
     );
     for machine in &machines {
-        crate::env::whole(machine, "tool");
+        crate::env::assert_intact(machine, "tool");
     }
 }
 
 #[test]
 fn concurrent_package_and_release_runs_agree() {
     let env = TestEnv::new();
-    counted(&env, env.base().join("builds").as_str(), "0");
+    counting_subsystem(&env, env.base().join("builds").as_str(), "0");
     env.larder(["ensure", "all"]).success();
-    all_well(
+    wait_for_success(
         (0..8)
             .map(|i| {
                 start(
@@ -147,7 +147,7 @@ fn concurrent_package_and_release_runs_agree() {
 fn without_file_locks_concurrent_runs_still_succeed() {
     let env = TestEnv::new();
     let counter = env.base().join("builds");
-    counted(&env, counter.as_str(), "0.1");
+    counting_subsystem(&env, counter.as_str(), "0.1");
     for round in 0..3 {
         env.versions(&[("tool", &format!("v1.0.{round}"))], "sources: [build]\n");
         let unlocked = || {
@@ -169,8 +169,8 @@ fn without_file_locks_concurrent_runs_still_succeed() {
                 .spawn()
                 .unwrap()
         };
-        all_well((0..6).map(|_| unlocked()).collect());
-        crate::env::whole(&env, "tool");
+        wait_for_success((0..6).map(|_| unlocked()).collect());
+        crate::env::assert_intact(&env, "tool");
     }
     assert!(count(&counter) > 3, "there were locks");
     // A run with locks removes leftovers that the runs without locks could not identify.
@@ -187,29 +187,29 @@ fn without_file_locks_concurrent_runs_still_succeed() {
 fn when_the_lock_holder_is_killed_the_waiting_runs_continue() {
     let env = TestEnv::new();
     let counter = env.base().join("builds");
-    counted(&env, counter.as_str(), "1");
+    counting_subsystem(&env, counter.as_str(), "1");
     let mut holder = start(&env, &["ensure", "all"]);
-    until("the holder builds", || count(&counter) == 1);
+    wait_until("the holder builds", || count(&counter) == 1);
     let others: Vec<Child> = (0..4).map(|_| start(&env, &["ensure", "all"])).collect();
     holder.kill().unwrap();
     holder.wait().unwrap();
-    all_well(others);
+    wait_for_success(others);
     assert_eq!(count(&counter), 2, "the holder's, and one more");
     assert!(crate::env::list(&env.path(".larder/work")).is_empty());
-    crate::env::whole(&env, "tool");
+    crate::env::assert_intact(&env, "tool");
 }
 
 #[test]
 fn deleting_the_lock_folder_does_not_allow_two_builds_at_once() {
     let env = TestEnv::new();
     let counter = env.base().join("builds");
-    counted(&env, counter.as_str(), "0.5");
+    counting_subsystem(&env, counter.as_str(), "0.5");
     let first = start(&env, &["ensure", "all"]);
-    until("it builds", || count(&counter) == 1);
+    wait_until("it builds", || count(&counter) == 1);
     let second = start(&env, &["ensure", "all"]);
     std::thread::sleep(Duration::from_millis(100));
     env.remove(".larder/locks");
     let third = start(&env, &["ensure", "all"]);
-    all_well(vec![first, second, third]);
-    crate::env::whole(&env, "tool");
+    wait_for_success(vec![first, second, third]);
+    crate::env::assert_intact(&env, "tool");
 }

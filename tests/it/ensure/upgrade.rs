@@ -69,7 +69,7 @@ fn an_upgrade_is_atomic_for_readers() {
                 runs.fetch_add(1, Ordering::Relaxed);
             }
         });
-        let guard = Over(&over);
+        let guard = StopOnDrop(&over);
         for round in 1..=30 {
             want(VERSIONS[round % 2]);
             let output = env.larder_json(["ensure", "all"]).success();
@@ -89,9 +89,9 @@ fn an_upgrade_is_atomic_for_readers() {
 }
 
 /// Stops the watchers, also when the test fails.
-struct Over<'a>(&'a AtomicBool);
+struct StopOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for Over<'_> {
+impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }

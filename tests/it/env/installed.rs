@@ -19,7 +19,7 @@ pub fn stamped(stamp: &str) -> BTreeMap<String, String> {
 }
 
 /// Asserts that every installed file of a subsystem has the digest that its stamp states.
-pub fn whole(env: &TestEnv, name: &str) {
+pub fn assert_intact(env: &TestEnv, name: &str) {
     let bin = env.path(format!("subsystems/{name}/.bin"));
     let stamp = std::fs::read_to_string(bin.join(".version"))
         .unwrap_or_else(|e| panic!("{name} is not installed: {e}"));

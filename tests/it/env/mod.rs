@@ -34,7 +34,7 @@ use std::process::{Command, Stdio};
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub use files::{copy_tree, flip_bit, list, remove};
-pub use installed::{stamped, whole};
+pub use installed::{assert_intact, stamped};
 pub use output::{Output, redact};
 pub use strace::Syscall;
 

@@ -47,7 +47,7 @@ fn refused_tag(burned: bool) -> Answer {
 }
 
 /// Whether a token can see a repository.
-fn sees(repo: &Repo, access: Option<Access>) -> bool {
+fn can_see(repo: &Repo, access: Option<Access>) -> bool {
     repo.visibility == Visibility::Public || access.is_some_and(|a| a != Access::Stranger)
 }
 
@@ -74,7 +74,7 @@ pub fn answer(state: &mut State, urls: &Urls, ask: &Ask, uploads: bool) -> Answe
     let Some(repo) = state.repos.get(&key) else {
         return not_found();
     };
-    if !sees(repo, ask.access) {
+    if !can_see(repo, ask.access) {
         return not_found();
     }
     let write = ask.method != "GET" && ask.method != "HEAD";

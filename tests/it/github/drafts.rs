@@ -9,8 +9,8 @@ use larder_remote::hub::{HubPublisher, PublishOptions, Published};
 
 use crate::fake_github::{Act, Fault, Visibility, WRITE};
 use crate::github::{
-    Dist, REPO, STAGE, assert_whole, github, hub_paced, only, outcome, publish, publish_with,
-    settings, tag, writer,
+    Dist, REPO, STAGE, assert_whole, github, hub_paced, only_release, outcome, publish,
+    publish_with, settings, tag, writer,
 };
 
 #[test]
@@ -203,9 +203,9 @@ fn staged_releases_are_finalized_or_aborted() {
     writer.abort(&tag()).unwrap();
     publish_with(&writer, &linux, STAGE).unwrap();
     writer.finalize(&tag()).unwrap();
-    assert_whole(&only(&github), &[&linux]);
+    assert_whole(&only_release(&github), &[&linux]);
     writer.abort(&tag()).unwrap();
-    assert_whole(&only(&github), &[&linux]);
+    assert_whole(&only_release(&github), &[&linux]);
     // An empty draft is never published.
     github.put_release(REPO, "empty-v1", true, &[]);
     assert_eq!(
@@ -239,6 +239,6 @@ fn a_damaged_draft_is_not_published() {
         let error = refused.unwrap_err();
         assert_eq!(error.kind(), Kind::Integrity);
         assert!(error.to_string().contains(darwin.name.as_str()), "{error}");
-        assert!(only(&github).draft);
+        assert!(only_release(&github).draft);
     }
 }

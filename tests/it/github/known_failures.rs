@@ -8,8 +8,8 @@ use larder_remote::hub::{HubReader, Published};
 
 use crate::fake_github::{Act, Fault, READ, Visibility, WRITE};
 use crate::github::{
-    Dist, REPLACE, REPO, assert_whole, github, hub, hub_with, only, publish, publish_with, read,
-    settings, tag, writer,
+    Dist, REPLACE, REPO, assert_whole, github, hub, hub_with, only_release, publish, publish_with,
+    read, settings, tag, writer,
 };
 
 /// The upload of the new bytes fails permanently: the old asset stays visible all the time.
@@ -55,7 +55,7 @@ fn a_failed_replacement_keeps_the_old_asset() {
             );
             github.clear_faults();
             publish_with(&writer(&github), &new, REPLACE).unwrap();
-            assert_whole(&only(&github), &[&new]);
+            assert_whole(&only_release(&github), &[&new]);
         }
     }
 }
@@ -83,7 +83,7 @@ fn an_upload_without_an_answer_is_checked_on_the_server() {
         "{:?}",
         began.elapsed()
     );
-    assert_whole(&only(&github), &[&package]);
+    assert_whole(&only_release(&github), &[&package]);
     assert_eq!(
         github
             .writes()
@@ -114,7 +114,7 @@ fn an_empty_published_release_gets_its_assets() {
         let writer = writer(&github);
         assert!(writer.sidecar(&tag(), &package.name).unwrap().is_none());
         publish(&writer, &package).unwrap();
-        assert_whole(&only(&github), &[&package]);
+        assert_whole(&only_release(&github), &[&package]);
         // One hub that saw no assets before its own upload, and a new hub.
         assert_eq!(
             writer.sidecar(&tag(), &package.name).unwrap().unwrap(),
@@ -219,7 +219,7 @@ fn a_run_after_a_partial_upload_continues_it() {
     github.clear_log();
     let receipt = publish(&writer(&github), &package).unwrap();
     assert_eq!(receipt.assets[0].1, Published::Added);
-    assert_whole(&only(&github), &[&package]);
+    assert_whole(&only_release(&github), &[&package]);
     let sent: Vec<_> = github
         .writes()
         .into_iter()

@@ -92,7 +92,7 @@ pub fn hub_paced(
 
 /// A hub for tests without failing hosts: the client, which is expensive to create, is shared. Not
 /// for tests in which hosts fail or are paused: clients remember that by port.
-pub fn calm(github: &FakeGitHub, token: Option<&str>) -> GitHubHub {
+pub fn shared_client_hub(github: &FakeGitHub, token: Option<&str>) -> GitHubHub {
     static CLIENT: std::sync::LazyLock<Client> =
         std::sync::LazyLock::new(|| Client::new(settings(), Cancel::new()));
     hub_of(
@@ -217,7 +217,7 @@ pub fn publish_with(
 }
 
 /// The only release, which must be published.
-pub fn only(github: &FakeGitHub) -> Release {
+pub fn only_release(github: &FakeGitHub) -> Release {
     let releases = github.releases(REPO);
     assert_eq!(
         releases.len(),

@@ -5,7 +5,7 @@ use larder_core::model::{AssetName, Tag};
 use larder_remote::hub::{HubPublisher, PlainFile, PublishOptions, Published};
 
 use crate::fake_github::Visibility;
-use crate::github::{Dist, Package, REPLACE, REPO, assets, github, only, writer};
+use crate::github::{Dist, Package, REPLACE, REPO, assets, github, only_release, writer};
 
 fn plain<'a>(package: &'a Package, name: &'a AssetName) -> PlainFile<'a> {
     PlainFile {
@@ -41,7 +41,7 @@ fn a_project_release_is_all_or_nothing() {
             "half of it is visible"
         );
     }
-    let release = only(&github);
+    let release = only_release(&github);
     assert!(!release.draft && release.latest && release.body.as_deref() == Some("What is new"));
     assert_eq!(
         assets(&release).into_values().collect::<Vec<_>>(),
@@ -60,5 +60,8 @@ fn a_project_release_is_all_or_nothing() {
         Kind::Failed
     );
     assert_eq!(again(REPLACE).unwrap().assets[0].1, Published::Replaced);
-    assert_eq!(assets(&only(&github))[other.name.as_str()], b"other");
+    assert_eq!(
+        assets(&only_release(&github))[other.name.as_str()],
+        b"other"
+    );
 }

@@ -6,8 +6,8 @@ use larder_remote::hub::{HubPublisher, PublishOptions, Published};
 
 use crate::fake_github::{Act, Fault, Origin, Visibility};
 use crate::github::{
-    Dist, Package, REPLACE, REPO, SIX, assert_whole, assets, github, only, outcome, publish,
-    publish_with, tag, writer,
+    Dist, Package, REPLACE, REPO, SIX, assert_whole, assets, github, only_release, outcome,
+    publish, publish_with, tag, writer,
 };
 
 #[test]
@@ -23,7 +23,7 @@ fn a_second_run_makes_no_write_request() {
             Published::Added
         );
     }
-    assert_whole(&only(&github), &packages.iter().collect::<Vec<_>>());
+    assert_whole(&only_release(&github), &packages.iter().collect::<Vec<_>>());
     github.clear_log();
     for package in &packages {
         assert_eq!(
@@ -47,7 +47,7 @@ fn publishing_many_platforms_writes_the_derived_files_once() {
     writer(&github)
         .publish(&tag(), &uploads, PublishOptions::default(), &count)
         .unwrap();
-    assert_whole(&only(&github), &packages.iter().collect::<Vec<_>>());
+    assert_whole(&only_release(&github), &packages.iter().collect::<Vec<_>>());
     // One write for the draft, two per platform, two derived files, one to publish.
     assert_eq!(github.writes().len(), 1 + 12 + 2 + 1);
     assert_eq!(
@@ -81,7 +81,7 @@ fn an_already_published_asset_is_kept() {
         Published::NameTaken(Some(Box::new(first.sidecar.clone())))
     );
     assert!(github.writes().is_empty());
-    assert_whole(&only(&github), &[&first]);
+    assert_whole(&only_release(&github), &[&first]);
     // Published next to it under the suffixed name.
     let mut beside = dist.package("linux-amd64", "other bytes", "other inputs");
     beside.name = format!(
@@ -94,7 +94,7 @@ fn an_already_published_asset_is_kept() {
         outcome(publish(&writer(&github), &beside)),
         Published::Added
     );
-    assert_whole(&only(&github), &[&beside, &first]);
+    assert_whole(&only_release(&github), &[&beside, &first]);
 }
 
 /// An asset uploaded by `gh release create`: its bytes must not be overwritten, but a sidecar may
@@ -113,15 +113,18 @@ fn an_asset_without_a_sidecar_is_not_overwritten() {
         outcome(publish(&writer(&github), &package)),
         Published::NameTaken(None)
     );
-    assert_eq!(assets(&only(&github))[package.name.as_str()], b"by hand");
+    assert_eq!(
+        assets(&only_release(&github))[package.name.as_str()],
+        b"by hand"
+    );
     let same = dist.package("linux-amd64", "by hand", "inputs");
     assert_eq!(outcome(publish(&writer(&github), &same)), Published::Added);
-    assert_whole(&only(&github), &[&same]);
+    assert_whole(&only_release(&github), &[&same]);
     assert_eq!(
         outcome(publish_with(&writer(&github), &package, REPLACE)),
         Published::Replaced
     );
-    assert_whole(&only(&github), &[&package]);
+    assert_whole(&only_release(&github), &[&package]);
 }
 
 #[test]
@@ -146,7 +149,7 @@ fn bytes_that_contradict_their_sidecar_are_an_error_until_replaced() {
         outcome(publish_with(&writer(&github), &package, REPLACE)),
         Published::Replaced
     );
-    assert_whole(&only(&github), &[&package]);
+    assert_whole(&only_release(&github), &[&package]);
 }
 
 #[test]
@@ -171,7 +174,7 @@ fn broken_uploads_under_our_names_are_replaced() {
             .for_each(|a| a.state = "starter");
     });
     publish(&writer(&github), &package).unwrap();
-    assert_whole(&only(&github), &[&package]);
+    assert_whole(&only_release(&github), &[&package]);
 }
 
 #[test]
@@ -219,7 +222,7 @@ fn assets_are_read_back_from_servers_that_state_no_digests() {
     github.with_state(|state| state.no_digests = true);
     let package = dist.package("linux-amd64", "the binary", "inputs");
     publish(&writer(&github), &package).unwrap();
-    assert_whole(&only(&github), &[&package]);
+    assert_whole(&only_release(&github), &[&package]);
     assert!(github.count(Origin::Store) > 0);
     github.clear_log();
     publish(&writer(&github), &package).unwrap();
@@ -229,5 +232,5 @@ fn assets_are_read_back_from_servers_that_state_no_digests() {
         outcome(publish_with(&writer(&github), &other, REPLACE)),
         Published::Replaced
     );
-    assert_whole(&only(&github), &[&other]);
+    assert_whole(&only_release(&github), &[&other]);
 }

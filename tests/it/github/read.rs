@@ -8,7 +8,7 @@ use larder_remote::hub::HubReader;
 
 use crate::fake_github::{Act, FakeGitHub, Fault, Origin, READ, STRANGER, Visibility, WRITE};
 use crate::github::{
-    Dist, Package, REPO, assert_whole, github, hub, only, publish, read, tag, writer,
+    Dist, Package, REPO, assert_whole, github, hub, only_release, publish, read, tag, writer,
 };
 
 /// A published release of one package.
@@ -16,7 +16,7 @@ fn published(visibility: Visibility) -> (FakeGitHub, Package, Dist) {
     let (github, dist) = (github(visibility), Dist::new());
     let package = dist.package("linux-amd64", "the binary", "inputs");
     publish(&writer(&github), &package).expect("published");
-    assert_whole(&only(&github), &[&package]);
+    assert_whole(&only_release(&github), &[&package]);
     github.clear_log();
     (github, package, dist)
 }
@@ -251,7 +251,7 @@ fn enterprise_server_works_with_its_api_under_a_path() {
     github.repo(REPO, Visibility::Private);
     let package = dist.package("linux-amd64", "the binary", "inputs");
     publish(&writer(&github), &package).unwrap();
-    assert_whole(&only(&github), &[&package]);
+    assert_whole(&only_release(&github), &[&package]);
     assert_eq!(
         read(&hub(&github, Some(READ)), &package.name)
             .unwrap()

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use larder_core::Kind;
 
 use crate::fake_github::{Act, Fault, READ, Visibility};
-use crate::github::{Dist, REPO, assert_whole, github, hub, only, publish, writer};
+use crate::github::{Dist, REPO, assert_whole, github, hub, only_release, publish, writer};
 
 #[test]
 fn an_exhausted_rate_limit_is_waited_for_if_its_reset_is_near() {
@@ -15,7 +15,7 @@ fn an_exhausted_rate_limit_is_waited_for_if_its_reset_is_near() {
     github.with_state(|state| state.primary = Some((3, reset)));
     publish(&writer(&github), &package).unwrap();
     assert!(SystemTime::now() >= reset - Duration::from_secs(1));
-    assert_whole(&only(&github), &[&package]);
+    assert_whole(&only_release(&github), &[&package]);
 }
 
 /// No retry storm, a clear error, no empty draft left behind.

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::env::{TestEnv, host};
 use crate::fake_github::{FakeGitHub, READ, Visibility, WRITE};
-use crate::github::{REPO, assets, github, only};
+use crate::github::{REPO, assets, github, only_release};
 
 /// One subsystem whose builds are never the same bytes.
 fn project(env: TestEnv, github: &FakeGitHub) -> TestEnv {
@@ -48,7 +48,7 @@ fn a_replaced_asset_is_pinned_in_the_lock() {
     let lock = env.read("versions.lock");
     assert_ne!(lock, old);
     assert!(
-        lock.contains(&Digest::of(&assets(&only(&github))[&asset]).to_string()),
+        lock.contains(&Digest::of(&assets(&only_release(&github))[&asset]).to_string()),
         "{lock}"
     );
     assert_eq!(
@@ -90,12 +90,12 @@ fn the_asset_published_first_is_adopted() {
     first.larder(["release", "arc"]).success();
     github.clear_log();
     let out = second.larder(["release", "arc"]).success();
-    let told = out
+    let found = out
         .stderr
         .lines()
         .find(|line| line.contains("was published first with other bytes of the same inputs"));
     assert!(
-        told.is_some_and(
+        found.is_some_and(
             |line| line.starts_with("warning: arc: ") && line.matches("arc: ").count() == 1
         ),
         "{}",
@@ -187,5 +187,5 @@ fn ci_lists_release_only_where_uploads_are_allowed() {
         ),
     );
     env.larder(["ci"]).success();
-    assert!(!only(&github).draft);
+    assert!(!only_release(&github).draft);
 }

@@ -69,13 +69,13 @@ impl Run {
     /// All output, for failure messages.
     pub fn story(&self) -> String {
         let steps = self.jobs.values().flat_map(|job| &job.steps);
-        let told = steps.map(|step| {
+        let lines = steps.map(|step| {
             format!(
                 "--- {}: {}\n{}{}",
                 step.target, step.name, step.stdout, step.stderr
             )
         });
-        told.collect::<Vec<_>>().join("\n")
+        lines.collect::<Vec<_>>().join("\n")
     }
 }
 

@@ -38,9 +38,9 @@ fn files_are_sent_with_their_length_and_progress_is_reported() {
             Reply::status(201).body("{}")
         }
     });
-    let told = AtomicU64::new(0);
+    let reported = AtomicU64::new(0);
     let sent = |n: u64| {
-        told.fetch_add(n, Ordering::Relaxed);
+        reported.fetch_add(n, Ordering::Relaxed);
     };
     let request = Request::new(Method::PUT, server.at("/upload").parse().unwrap()).unwrap();
     let answer = client()
@@ -60,7 +60,7 @@ fn files_are_sent_with_their_length_and_progress_is_reported() {
         ),
         (Some("700000"), None)
     );
-    assert_eq!(told.load(Ordering::Relaxed), 700_000);
+    assert_eq!(reported.load(Ordering::Relaxed), 700_000);
 }
 
 #[test]

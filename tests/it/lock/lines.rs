@@ -65,14 +65,14 @@ fn lines(env: &TestEnv) -> Vec<String> {
 }
 
 /// Removes everything installed, and the cache.
-fn forget(env: &TestEnv) {
+fn remove_installed_and_cache(env: &TestEnv) {
     env.drop_cache();
     env.sh("rm -rf subsystems/*/.bin .larder");
 }
 
 /// Checks that the error contains both digests and the file that states the expected one.
 #[track_caller]
-fn blames(out: &Output, by: &str, stated: Digest, found: Digest) {
+fn assert_blames(out: &Output, by: &str, stated: Digest, found: Digest) {
     for words in [by.to_owned(), stated.to_string(), found.to_string()] {
         assert!(out.stderr.contains(&words), "no {words} in\n{}", out.stderr);
     }
@@ -99,7 +99,7 @@ fn lines_locked_on_one_platform_serve_the_others() {
                 "{platform}"
             );
         }
-        forget(&env);
+        remove_installed_and_cache(&env);
     }
     env.larder(["lock", "--platform", "all"]).success();
     assert_eq!(env.read("versions.lock"), lock, "byte for byte");
@@ -112,7 +112,7 @@ fn lock_lines_are_not_added_in_ci_or_under_locked() {
     env.larder(["ensure", "all"]).success();
     assert!(!env.exists("versions.lock"), "CI writes none");
     env.unset("CI");
-    forget(&env);
+    remove_installed_and_cache(&env);
     // A missing line that must not be added: no request is made, nothing is installed.
     server.take();
     for args in [
@@ -177,10 +177,10 @@ fn other_bytes_than_the_lock_pins_are_refused_until_they_are_accepted() {
     let old = Digest::of(&std::fs::read(&file).expect("read"));
     std::fs::write(&file, "#!/bin/sh\necho replaced\n").expect("write");
     let new = Digest::of(&std::fs::read(&file).expect("read"));
-    forget(&env);
+    remove_installed_and_cache(&env);
     for args in [&["ensure", "tool"][..], &["ensure", "tool", "--locked"]] {
         let out = env.larder(args).exits(4);
-        blames(&out, "versions.lock", old, new);
+        assert_blames(&out, "versions.lock", old, new);
         assert_eq!(
             (
                 env.read("versions.lock"),
@@ -221,7 +221,7 @@ fn a_wrong_digest_is_reported_with_the_file_that_states_it() {
         );
     };
     with(&format!("{{{}: {wrong}}}", host()));
-    blames(
+    assert_blames(
         &env.larder(["ensure", "all"]).exits(4),
         "subsystems/tool/recipe.yml",
         wrong,
@@ -233,7 +233,7 @@ fn a_wrong_digest_is_reported_with_the_file_that_states_it() {
     )
     .expect("write");
     with(&format!("\"{}/v1.0.0/SHA256SUMS\"", server.url()));
-    blames(
+    assert_blames(
         &env.larder(["ensure", "all"]).exits(4),
         "/v1.0.0/SHA256SUMS",
         wrong,
@@ -252,8 +252,8 @@ fn a_wrong_digest_is_reported_with_the_file_that_states_it() {
         &format!(" {found} "),
         &format!(" {wrong} "),
     );
-    forget(&env);
-    blames(
+    remove_installed_and_cache(&env);
+    assert_blames(
         &env.larder(["ensure", "all"]).exits(4),
         "versions.lock",
         wrong,
@@ -274,7 +274,7 @@ fn additions_of_two_branches_are_merged() {
     env.larder(["lock", "tool", "--platform", "all"]).success();
     env.sh("git add --all && git commit -qm ours && git merge -q --no-edit theirs");
     assert_eq!(lines(&env).len(), 4, "{:?}", lines(&env));
-    forget(&env);
+    remove_installed_and_cache(&env);
     env.larder(["ensure", "all", "--locked"]).success();
     env.larder(["lock", "--platform", "all"]).success();
     assert_eq!(
@@ -344,6 +344,6 @@ fn a_platform_that_is_not_published_is_built_and_needs_no_line() {
     );
     // A platform that the publisher has is locked, or it is not usable here.
     env.write("versions.lock", "");
-    forget(&env);
+    remove_installed_and_cache(&env);
     env.larder(["ensure", "all", "--locked"]).exits(3);
 }

@@ -14,7 +14,7 @@ fn first_line(text: &str) -> String {
 }
 
 /// A "billion laughs" document: nine levels, each with nine aliases of the previous one.
-fn laughs() -> String {
+fn billion_laughs_text() -> String {
     let mut text = "a: &a [ha, ha, ha, ha, ha, ha, ha, ha, ha]\n".to_owned();
     for (from, to) in ('a'..='h').zip('b'..='i') {
         let aliases = vec![format!("*{from}"); 9].join(", ");
@@ -265,7 +265,7 @@ fn an_alias_of_itself() {
 
 #[test]
 fn billion_laughs() {
-    insta::assert_snapshot!(first_line(&laughs()), @"error: the file has more than 50000 values");
+    insta::assert_snapshot!(first_line(&billion_laughs_text()), @"error: the file has more than 50000 values");
 }
 
 #[test]

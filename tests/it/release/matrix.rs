@@ -15,12 +15,12 @@ fn the_matrix_holds_the_targets_that_are_not_released() {
         .success()
         .document();
     let jobs = matrix["include"].as_array().expect("jobs");
-    let told: Vec<_> = jobs
+    let listed: Vec<_> = jobs
         .iter()
         .map(|job| format!("{} {}", job["subsystem"], job["platform"]))
         .collect();
     assert_eq!(
-        told,
+        listed,
         [
             r#""one" "linux-amd64""#,
             r#""two" "linux-amd64""#,

@@ -6,13 +6,13 @@ use larder_remote::hub::PublishOptions;
 use crate::env::TestEnv;
 use crate::fake_github::{FakeGitHub, Visibility, WRITE};
 use crate::github::{
-    Dist, Package, REPO, assert_whole, assets, calm, github, hub_with, only, publish, publish_with,
-    read, settings, tag,
+    Dist, Package, REPO, assert_whole, assets, github, hub_with, only_release, publish,
+    publish_with, read, settings, shared_client_hub, tag,
 };
 
 /// Repeats with n = 1, 2, … until a run finishes without being killed; `between` checks the state
 /// after each kill, `after` the state after the run that follows. Prints the table.
-fn table(
+fn kill_at_every_request(
     what: &str,
     prepare: impl Fn() -> FakeGitHub,
     run: impl Fn(&FakeGitHub) -> larder_core::Result<()>,
@@ -72,8 +72,8 @@ fn run(github: &FakeGitHub, package: &Package, options: PublishOptions) -> larde
 }
 
 /// Checks that a reader finds an asset with its own sidecar, or nothing.
-fn no_mixture(github: &FakeGitHub, package: &Package) {
-    let reader = calm(github, None);
+fn assert_no_mixture(github: &FakeGitHub, package: &Package) {
+    let reader = shared_client_hub(github, None);
     if let Some(sidecar) =
         larder_remote::hub::HubReader::sidecar(&reader, &tag(), &package.name).unwrap()
     {
@@ -88,14 +88,14 @@ fn no_mixture(github: &FakeGitHub, package: &Package) {
 fn a_kill_during_a_new_release_is_recovered() {
     let dist = Dist::new();
     let package = dist.package("linux-amd64", "the binary", "inputs");
-    table(
+    kill_at_every_request(
         "a new release",
         || github(Visibility::Public),
         |github| run(github, &package, PublishOptions::default()),
-        |github| publish(&calm(github, Some(WRITE)), &package).map(drop),
+        |github| publish(&shared_client_hub(github, Some(WRITE)), &package).map(drop),
         |github| {
             // A partially published release is never visible.
-            let seen = read(&calm(github, None), &package.name).unwrap();
+            let seen = read(&shared_client_hub(github, None), &package.name).unwrap();
             assert!(seen.is_none() || seen.unwrap() == b"the binary");
             assert!(
                 github
@@ -104,7 +104,7 @@ fn a_kill_during_a_new_release_is_recovered() {
                     .all(|r| r.draft || r.assets.len() == 4)
             );
         },
-        |github| assert_whole(&only(github), &[&package]),
+        |github| assert_whole(&only_release(github), &[&package]),
     );
 }
 
@@ -113,23 +113,25 @@ fn a_kill_while_adding_a_platform_to_a_published_release_is_recovered() {
     let dist = Dist::new();
     let first = dist.package("darwin-arm64", "the first", "inputs");
     let package = dist.package("linux-amd64", "the binary", "inputs");
-    table(
+    kill_at_every_request(
         "a platform added",
         || {
             let github = github(Visibility::Public);
-            publish(&calm(&github, Some(WRITE)), &first).unwrap();
+            publish(&shared_client_hub(&github, Some(WRITE)), &first).unwrap();
             github
         },
         |github| run(github, &package, PublishOptions::default()),
-        |github| publish(&calm(github, Some(WRITE)), &package).map(drop),
+        |github| publish(&shared_client_hub(github, Some(WRITE)), &package).map(drop),
         |github| {
             assert_eq!(
-                read(&calm(github, None), &first.name).unwrap().unwrap(),
+                read(&shared_client_hub(github, None), &first.name)
+                    .unwrap()
+                    .unwrap(),
                 b"the first"
             );
-            no_mixture(github, &package);
+            assert_no_mixture(github, &package);
         },
-        |github| assert_whole(&only(github), &[&first, &package]),
+        |github| assert_whole(&only_release(github), &[&first, &package]),
     );
 }
 
@@ -144,24 +146,24 @@ fn a_kill_during_a_replacement_is_recovered() {
     };
     let prepare = || {
         let github = github(Visibility::Public);
-        publish(&calm(&github, Some(WRITE)), &old).unwrap();
+        publish(&shared_client_hub(&github, Some(WRITE)), &old).unwrap();
         github
     };
     let never_lost = |github: &FakeGitHub| {
-        let held: Vec<Vec<u8>> = assets(&only(github)).into_values().collect();
+        let held: Vec<Vec<u8>> = assets(&only_release(github)).into_values().collect();
         assert!(
             held.contains(&b"the old one".to_vec()) || held.contains(&b"the new one!".to_vec()),
             "both are gone"
         );
-        no_mixture(github, &old);
+        assert_no_mixture(github, &old);
     };
-    table(
+    kill_at_every_request(
         "a replacement, run again",
         prepare,
         |github| run(github, &new, replace),
-        |github| publish_with(&calm(github, Some(WRITE)), &new, replace).map(drop),
+        |github| publish_with(&shared_client_hub(github, Some(WRITE)), &new, replace).map(drop),
         never_lost,
-        |github| assert_whole(&only(github), &[&new]),
+        |github| assert_whole(&only_release(github), &[&new]),
     );
     // A following run without `--replace` keeps one of the two assets, complete.
     for acted in [false, true] {
@@ -172,14 +174,14 @@ fn a_kill_during_a_replacement_is_recovered() {
             if !github.revive() {
                 break;
             }
-            publish(&calm(&github, Some(WRITE)), &old).unwrap();
-            let release = only(&github);
-            let stands = if assets(&release)[old.name.as_str()] == b"the old one" {
+            publish(&shared_client_hub(&github, Some(WRITE)), &old).unwrap();
+            let release = only_release(&github);
+            let kept = if assets(&release)[old.name.as_str()] == b"the old one" {
                 &old
             } else {
                 &new
             };
-            assert_whole(&release, &[stands]);
+            assert_whole(&release, &[kept]);
         }
     }
 }
@@ -243,7 +245,7 @@ fn a_release_process_killed_at_any_request_is_completed_by_the_next() {
                 "half of it is visible"
             );
             env.larder(["release", "arc"]).success();
-            let release = only(&github);
+            let release = only_release(&github);
             assert!(
                 !release.draft && release.assets.len() == 4,
                 "killed at {n}: {:?}",

@@ -6,7 +6,8 @@ use larder_remote::hub::{HubPublisher, Published};
 
 use crate::fake_github::{Act, Fault, Visibility, WRITE};
 use crate::github::{
-    Dist, REPO, SIX, assert_whole, github, hub_paced, only, outcome, publish, settings, tag, writer,
+    Dist, REPO, SIX, assert_whole, github, hub_paced, only_release, outcome, publish, settings,
+    tag, writer,
 };
 
 /// Faults that a client handles within one run: it checks on the server what happened to a request
@@ -28,7 +29,7 @@ fn lost_answers_broken_uploads_and_limits_are_survived() {
         ),
         (
             "upload worked, 502 said",
-            Fault::on("POST", "/assets?name=arc", Act::Lie(502)),
+            Fault::on("POST", "/assets?name=arc", Act::ActThenAnswer(502)),
         ),
         (
             "upload worked, answer lost",
@@ -48,7 +49,7 @@ fn lost_answers_broken_uploads_and_limits_are_survived() {
         ),
         (
             "draft made, 500 said",
-            Fault::on("POST", "/releases", Act::Lie(500)),
+            Fault::on("POST", "/releases", Act::ActThenAnswer(500)),
         ),
         (
             "draft not made, answer lost",
@@ -60,7 +61,7 @@ fn lost_answers_broken_uploads_and_limits_are_survived() {
         ),
         (
             "published, 502 said",
-            Fault::on("PATCH", "/releases/", Act::Lie(502)).times(3),
+            Fault::on("PATCH", "/releases/", Act::ActThenAnswer(502)).times(3),
         ),
         (
             "manifest worked, answer lost",
@@ -138,7 +139,7 @@ fn writes_are_paced() {
     let other = dist.package("linux-arm64", "the other binary", "inputs");
     publish(&paced(0), &other).unwrap();
     assert!(github.log().iter().any(|entry| entry.status == 403));
-    assert_whole(&only(&github), &[&package, &other]);
+    assert_whole(&only_release(&github), &[&package, &other]);
 }
 
 /// Six jobs release to one tag while lists lag behind: nothing is lost, and there is one release.
@@ -237,6 +238,6 @@ fn two_jobs_of_one_platform_agree() {
             1,
             "{outcomes:?}"
         );
-        assert_whole(&only(&github), &[winner]);
+        assert_whole(&only_release(&github), &[winner]);
     }
 }

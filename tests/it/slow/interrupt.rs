@@ -32,7 +32,7 @@ fn pids(env: &TestEnv) -> Vec<String> {
         .collect()
 }
 
-fn living(pids: &[String]) -> Vec<String> {
+fn still_running(pids: &[String]) -> Vec<String> {
     let alive = |pid: &&String| {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         // A zombie has ended and only waits to be reaped.
@@ -46,7 +46,7 @@ fn living(pids: &[String]) -> Vec<String> {
 fn nothing_is_left(env: &TestEnv) {
     let pids = pids(env);
     assert!(pids.len() >= 2, "{pids:?}");
-    assert_eq!(living(&pids), Vec::<String>::new(), "of the build");
+    assert_eq!(still_running(&pids), Vec::<String>::new(), "of the build");
     assert_eq!(
         crate::env::list(&env.path(".larder/work")),
         BTreeSet::new(),
@@ -63,7 +63,7 @@ fn next_run_works(env: &TestEnv) {
     env.edit("subsystems/tool/recipe.yml", "sh stubborn.sh", "true");
     let output = env.larder_json(["ensure", "all"]).success();
     assert_eq!(output.outcome("tool"), "built");
-    crate::env::whole(env, "tool");
+    crate::env::assert_intact(env, "tool");
 }
 
 fn interrupted_by(name: &str, number: i32) {
@@ -157,7 +157,7 @@ fn processes_left_by_a_finished_command_are_ended() {
     let start = Instant::now();
     env.larder(["ensure", "all"]).success();
     assert!(start.elapsed() < Duration::from_secs(30));
-    assert_eq!(living(&pids(&env)), Vec::<String>::new());
+    assert_eq!(still_running(&pids(&env)), Vec::<String>::new());
 }
 
 #[test]

@@ -37,7 +37,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
 sys.exit(code)";
 
 /// Runs larder, which must succeed with a peak of at most `limit` bytes.
-fn within(limit: u64, env: &TestEnv, what: &str, args: &[&str]) -> Output {
+fn run_within(limit: u64, env: &TestEnv, what: &str, args: &[&str]) -> Output {
     let mut command = env.program("python3");
     command.args(["-c", MEASURE, LARDER]).args(args);
     measured(limit, env, what, command)
@@ -95,7 +95,7 @@ fn a_large_asset_uses_little_memory() {
         "binaries: [tool]\nbuild:\n  source: {dir: .}\n  commands: [\"mv tool {{ out }}\"]\n",
     );
     write_binary(&author.path("subsystems/tool/tool"), SIZE);
-    let built = within(OWN, &author, "build", &["ensure", "all", "--json"]);
+    let built = run_within(OWN, &author, "build", &["ensure", "all", "--json"]);
     assert_eq!(built.outcome("tool"), "built");
     let recipe = author.read("subsystems/tool/recipe.yml");
     // The package format is not part of the key: the installed files stay and are packed again.
@@ -105,7 +105,7 @@ fn a_large_asset_uses_little_memory() {
             "subsystems/tool/recipe.yml",
             format!("{recipe}package: {{format: {format}}}\n"),
         );
-        within(
+        run_within(
             OWN,
             &author,
             &format!("package as {format}"),
@@ -114,7 +114,7 @@ fn a_large_asset_uses_little_memory() {
         let asset = author.path(format!(".dist/tool-{}.{format}", host()));
         assert!(size_of(&asset) > SIZE as u64 * 99 / 100, "{asset}");
     }
-    within(OWN, &author, "release", &["release", "all"]);
+    run_within(OWN, &author, "release", &["release", "all"]);
 
     let reader = author.another("reader");
     let ensure = |what: &str, hub: &str, outcome: &str| {
@@ -122,7 +122,7 @@ fn a_large_asset_uses_little_memory() {
             &[("tool", "v1.0.0")],
             &format!("upload: never\nsources: [managed]\nhub: {hub}\n"),
         );
-        let out = within(OWN, &reader, what, &["ensure", "all", "--json"]);
+        let out = run_within(OWN, &reader, what, &["ensure", "all", "--json"]);
         assert_eq!(out.outcome("tool"), outcome, "{what}");
         assert_eq!(
             size_of(&reader.path("subsystems/tool/.bin/tool")),
@@ -257,7 +257,7 @@ fn large_originals_use_little_memory() {
                 host()
             ),
         );
-        let out = within(
+        let out = run_within(
             FOREIGN + UNOPTIMISED,
             &env,
             archive,

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::env::{Output, TestEnv, host};
 use crate::fake_github::{FakeGitHub, Origin as Place, READ, Visibility, WRITE};
-use crate::github::{REPO, SIX, assets, github, only};
+use crate::github::{REPO, SIX, assets, github, only_release};
 
 /// A machine that is configured to use the fake GitHub.
 fn machine(mut env: TestEnv, github: &FakeGitHub, token: Option<&str>) -> TestEnv {
@@ -124,7 +124,7 @@ fn counts(document: &Value) -> Vec<(String, usize)> {
     counts.into_iter().collect()
 }
 
-fn told(words: &[(&str, usize)]) -> Vec<(String, usize)> {
+fn owned_counts(words: &[(&str, usize)]) -> Vec<(String, usize)> {
     words
         .iter()
         .map(|(word, count)| ((*word).to_owned(), *count))
@@ -149,7 +149,7 @@ fn the_status_of_a_thousand_releases_takes_twelve_calls() {
         println!("{} requests, {:?}", github.log().len(), began.elapsed());
         assert_eq!(
             counts(&document),
-            told(&[
+            owned_counts(&[
                 ("draft", 100),
                 ("missing", 100),
                 ("other-inputs", 200),
@@ -229,7 +229,7 @@ fn sidecars_are_read_if_assets_have_no_labels() {
         // Drafts are invisible without write permission.
         assert_eq!(
             counts(&document),
-            told(&[("missing", 12), ("other-inputs", 4), ("released", 24)])
+            owned_counts(&[("missing", 12), ("other-inputs", 4), ("released", 24)])
         );
         // One page, one request each where only the API has the sidecars, and one for the
         // visibility.
@@ -299,7 +299,7 @@ fn six_machines_release_to_one_tag_concurrently() {
                 .success();
             github.with_repo(REPO, |repo| repo.releases.remove(0));
         }
-        let release = only(&github);
+        let release = only_release(&github);
         assert!(!release.draft && !release.latest && release.tag == "arc-v0.1.0");
         // All assets, all sidecars and the derived files; nothing else.
         let held = assets(&release);

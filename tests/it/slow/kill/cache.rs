@@ -18,7 +18,7 @@ fn a_kill_while_the_cache_is_written_leaves_only_complete_entries() {
         |_, context| {
             let seen = tool.visible(context);
             tool.env.larder(["ensure", "all"]).success();
-            tool.tidy(context);
+            tool.assert_no_leftovers(context);
             // Every cache entry is complete: the set can be restored from the cache alone.
             remove(&tool.bin());
             tool.env

@@ -32,7 +32,7 @@ fn upgrade(title: &str, args: &[&str], before: impl Fn(&Tool)) {
             tool.want(wanted);
             tool.env.larder(["ensure", "all"]).success();
             assert_eq!(tool.visible(context).as_deref(), Some(wanted), "{context}");
-            tool.tidy(context);
+            tool.assert_no_leftovers(context);
             let new = seen == to;
             if wanted == to {
                 std::mem::swap(&mut from, &mut to);
@@ -79,7 +79,7 @@ fn a_kill_during_the_first_installation_is_recovered() {
                 Some(VERSIONS[0]),
                 "{context}"
             );
-            tool.tidy(context);
+            tool.assert_no_leftovers(context);
             seen.is_some()
         },
     );

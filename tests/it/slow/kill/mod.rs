@@ -57,15 +57,15 @@ pub fn full() -> bool {
 
 /// How a run with an injected kill ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Cut {
+pub enum RunEnd {
     /// larder was killed, or a child was killed and larder reported a failure.
     Killed,
     /// The run finished before the n-th call.
-    Through,
+    Completed,
 }
 
 /// Runs larder and kills it at the n-th call of this kind in any of its threads.
-pub fn cut(env: &TestEnv, call: &str, n: usize, args: &[&str]) -> Cut {
+pub fn run_with_kill(env: &TestEnv, call: &str, n: usize, args: &[&str]) -> RunEnd {
     let mut command = env.program("strace");
     // Without --seccomp-bpf, with which strace counts wrongly.
     command.args([
@@ -85,8 +85,8 @@ pub fn cut(env: &TestEnv, call: &str, n: usize, args: &[&str]) -> Cut {
         .args(args);
     let output = env.output(command);
     match (output.code, output.signal) {
-        (Some(0), _) => Cut::Through,
-        (_, Some(9)) | (Some(137 | 1), _) => Cut::Killed,
+        (Some(0), _) => RunEnd::Completed,
+        (_, Some(9)) | (Some(137 | 1), _) => RunEnd::Killed,
         other => panic!("{call} {n}: {other:?}\n{}{}", output.stdout, output.stderr),
     }
 }
@@ -120,9 +120,9 @@ pub fn sweep(
         loop {
             round += 1;
             prepare(round);
-            let cut = cut(env, call, n, args);
+            let cut = run_with_kill(env, call, n, args);
             let new = check(round, &format!("{title}: {call} {n}"));
-            if cut == Cut::Through {
+            if cut == RunEnd::Completed {
                 assert!(
                     new,
                     "{title}: {call} {n}: it got through, but the old state is there"

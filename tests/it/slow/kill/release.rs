@@ -131,10 +131,10 @@ fn a_kill_while_downloading_from_a_folder_hub_is_recovered() {
         |_, context| {
             let seen = tool.visible(context);
             env.larder(["ensure", "all"]).success();
-            tool.tidy(context);
+            tool.assert_no_leftovers(context);
             env.larder(["ensure", "all", "--locked", "--reinstall"])
                 .success();
-            tool.tidy(context);
+            tool.assert_no_leftovers(context);
             assert_eq!(
                 env.read("versions.lock")
                     .lines()

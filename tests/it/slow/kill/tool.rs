@@ -119,7 +119,7 @@ impl Tool {
     }
 
     /// Checks that the killed run has left nothing.
-    pub fn tidy(&self, context: &str) {
+    pub fn assert_no_leftovers(&self, context: &str) {
         let bin = self.bin();
         let version = self.visible(context).unwrap();
         let wanted: BTreeSet<String> = names(&version)
