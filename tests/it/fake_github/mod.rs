@@ -380,7 +380,7 @@ impl FakeGitHub {
         self.allow_leaks = true;
         std::mem::take(&mut self.inner().leaks)
     }
-    /// Waits until the fake is told to end (dropped from another thread) or for ever.
+    /// The tokens that the fake accepts.
     pub fn tokens(&self) -> Vec<String> {
         self.inner().state.tokens.keys().cloned().collect()
     }

@@ -157,7 +157,8 @@ impl Dist {
         }
     }
 
-    /// A package of `arc` v1 for a platform; `bytes` is its content, `inputs` stands for what decided it.
+    /// A package of `arc` v1 for a platform with this content; `inputs` and the platform are hashed
+    /// into its inputs digest.
     pub fn package(&self, platform: &str, bytes: &str, inputs: &str) -> Package {
         let platform: Platform = platform.parse().expect("platform");
         let name: AssetName = format!("arc-{platform}.tar.gz").parse().expect("name");

@@ -1,6 +1,6 @@
 //! The expressions of GitHub Actions, as far as a workflow of ours uses them: `${{ … }}` with contexts, literals,
-//! `! == != && ||` and the functions `fromJSON`, `success`, `failure`, `cancelled`, `always`. Whatever else stands in a
-//! workflow fails the test: nothing is passed over silently.
+//! `! == != && ||` and the functions `fromJSON`, `success`, `failure`, `cancelled`, `always`. Anything else in a
+//! workflow fails the test, so that nothing is skipped silently.
 
 use serde_json::Value;
 

@@ -1,8 +1,9 @@
 //! A small runner of GitHub Actions: runs a workflow's jobs in the order of their needs, each on a fresh machine that has
 //! what a runner's has, with the fake GitHub behind it.
 //!
-//! `run:` steps run with the shell they name. `uses:` steps don't, but only those that are known here may stand in a
-//! workflow: checkout is a clone. A key that is not known fails the test: what is passed over is not tested.
+//! `run:` steps run with the shell they name. `uses:` steps are not run; only the actions known here
+//! may be used, and checkout is replaced by a clone. An unknown key fails the test, so that nothing
+//! is skipped untested.
 #![allow(dead_code, reason = "a toolbox: not every test reads every field")]
 
 pub mod expression;

@@ -28,7 +28,7 @@ class Fake:
 
     def __exit__(self, *_):
         self.process.stdin.close()
-        # It fails if a token was seen where none belongs.
+        # It fails if a token was sent to an origin that must not get one.
         assert self.process.wait(20) == 0, "the fake complains"
 
 

@@ -16,23 +16,23 @@ import schemathesis
 from schemathesis.core.transport import Response
 
 RELEASES = "/repos/{owner}/{repo}"
-# What GitHub really does and its description does not say.
+# Answers that GitHub really gives although its description omits them.
 UNDESCRIBED = {
-    # A bad token, a missing permission, a rate limit, a missing length can meet any endpoint; so can a 304.
+    # Any endpoint can answer so: bad token, missing permission, rate limit, missing length, 304.
     None: {304, 400, 401, 403, 404, 409, 422, 429},
 }
 
 
 def main(description, folder):
     full = json.loads(pathlib.Path(description).read_text())
-    # Only what is about repositories and their releases: the whole takes long to prepare.
+    # Only the paths of repositories and their releases: preparing all of them takes long.
     wanted = {path: item for path, item in full["paths"].items() if path == RELEASES or path.startswith((RELEASES + "/releases", RELEASES + "/immutable"))}
     trimmed = {**full, "paths": wanted}
     trimmed.pop("webhooks", None)
     trimmed.pop("x-webhooks", None)
     schema = schemathesis.openapi.from_dict(trimmed)
     patterns = [(re.compile("^" + re.sub(r"\{(\w+)\}", r"[^/]+", path) + "$"), path) for path in wanted]
-    # The literal one first: /releases/latest is no /releases/{release_id}.
+    # Literal paths come first: /releases/latest does not match /releases/{release_id}.
     patterns.sort(key=lambda pair: pair[1].count("{"))
     checked, passed_over, wrong = collections.Counter(), collections.Counter(), []
     seen = set()
@@ -57,7 +57,7 @@ def main(description, folder):
                 else:
                     problems.append(f"status {status} is not described")
             else:
-                # Thousands of the same shape: each body once.
+                # There are thousands of similar answers: each distinct body is checked once.
                 key = (template, method, status, entry["body"])
                 if key not in seen:
                     seen.add(key)
@@ -78,9 +78,10 @@ def main(description, folder):
 
 def check_answer(schema, template, method, entry, path):
     if entry["headers"].get("content-type") == "application/octet-stream":
-        return []  # an asset's bytes, asked for by Accept: told in the description's words only
+        return []  # an asset's bytes, requested by Accept; described in prose only
     body = entry["body"]
-    # The state of a broken upload is `starter` in GitHub's documentation and in what it answers, not in its description.
+    # A broken upload has the state `starter` in GitHub's documentation and answers, but not in its
+    # description.
     if body:
         body = body.replace('"state":"starter"', '"state":"open"')
     request = requests.Request(method, "http://fake" + path).prepare()
