@@ -232,11 +232,11 @@ impl Sources {
         let folders = listing
             .folders
             .iter()
-            .map(|folder| Watched::look(&join(path, folder), true));
+            .map(|folder| Watched::read(&join(path, folder), true));
         let files = listing
             .entries
             .iter()
-            .map(|entry| Watched::look(&path.join(&entry.path), false));
+            .map(|entry| Watched::read(&path.join(&entry.path), false));
         let watched = folders.chain(files).collect::<Result<Vec<_>>>()?;
         let digest = tree::digest(path, &listing)?;
         Ok(SourceState {

@@ -1,4 +1,4 @@
-//! The lock as steps use it: what is pinned for a target, and appending what was accepted.
+//! The project's lock during a run: looking up what is pinned for a target, and adding lines for what was accepted.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -14,7 +14,7 @@ use larder_remote::hub::HubReader;
 /// The name of the lock's file.
 pub const FILE: &str = "versions.lock";
 
-/// The project's lock, as it is on disk and as this run extends it.
+/// The project's lock: the lines on disk and those that this run has added.
 pub struct ProjectLock {
     path: Utf8PathBuf,
     guard: Utf8PathBuf,
@@ -39,7 +39,7 @@ impl ProjectLock {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is pinned for a target's accepted inputs of one origin.
+    /// The pin for a target's accepted inputs of one origin.
     pub fn pin(
         &self,
         subsystem: &Subsystem,
@@ -62,7 +62,7 @@ impl ProjectLock {
             .cloned()
     }
 
-    /// The hub's assets that are pinned for a target's accepted inputs, and where they are.
+    /// The hub's assets that are pinned for a target's accepted inputs, each with its tag and asset name.
     pub fn pinned_assets(
         &self,
         subsystem: &Subsystem,
@@ -76,7 +76,7 @@ impl ProjectLock {
             .filter_map(|pin| tag_and_asset(&pin.url).map(|named| (pin, named)))
     }
 
-    /// The commit pinned for a git source's rev.
+    /// The commit that is pinned for a revision of a git source.
     pub fn commit(&self, subsystem: &Subsystem, url: &str, rev: &str) -> Option<String> {
         let Subsystem { name, version, .. } = subsystem;
         self.lock()
@@ -84,7 +84,8 @@ impl ProjectLock {
             .map(str::to_owned)
     }
 
-    /// A git revision stays the commit that the lock pins; a tag that moved is an integrity error.
+    /// Compares the commit of a git revision with the one that the lock pins. Another commit (a tag that moved) is an
+    /// integrity error.
     pub fn check_commit(
         &self,
         subsystem: &Subsystem,
@@ -97,7 +98,7 @@ impl ProjectLock {
                 Err(Error::integrity(format!("{rev} of {url} moved"))
                     .cause(format!("it is {commit} now, versions.lock pins {pinned}"))
                     .hint(format!(
-                        "if that is wanted: `larder lock --update {}`",
+                        "if the new commit is correct, run `larder lock --update {}`",
                         subsystem.name
                     )))
             }
@@ -105,7 +106,8 @@ impl ProjectLock {
         }
     }
 
-    /// Adds a line, on disk too where this run may. A line that pins other bytes stands, and is an integrity error.
+    /// Adds a line, and writes it to the file if this run may. If the lock has a line that pins other bytes, that line is
+    /// kept and the result is an integrity error.
     pub fn record(&self, line: &LockLine) -> Result<()> {
         let changed = self.lock().insert(line.clone())?;
         if changed && self.append {
@@ -114,8 +116,8 @@ impl ProjectLock {
         Ok(())
     }
 
-    /// Adds a line in the place of one that pins other bytes, on disk too where this run may.
-    pub fn record_anew(&self, line: &LockLine) -> Result<()> {
+    /// Adds a line and replaces one that pins other bytes; writes it to the file if this run may.
+    pub fn record_replacing(&self, line: &LockLine) -> Result<()> {
         if self.append {
             return self.write(std::slice::from_ref(line), true).map(drop);
         }
@@ -123,7 +125,8 @@ impl ProjectLock {
         Ok(())
     }
 
-    /// Puts lines in the place of others (`lock --update`), or only adds them; whether the file changed.
+    /// Adds lines to the file; with `replace` (`lock --update`) they replace lines that pin other bytes. Returns whether
+    /// the file changed.
     pub fn write(&self, lines: &[LockLine], replace: bool) -> Result<bool> {
         let change = |lock: &mut Lock| {
             let mut changed = false;
@@ -141,7 +144,7 @@ impl ProjectLock {
     }
 }
 
-/// The line that pins the file an artifact was had from.
+/// The line that pins the file that an artifact was taken from.
 pub fn line(artifact: &Artifact, kind: PinKind, sha256: Digest, size: u64, url: &str) -> LockLine {
     let key = LockKey {
         name: artifact.name.clone(),
@@ -162,11 +165,11 @@ pub fn line(artifact: &Artifact, kind: PinKind, sha256: Digest, size: u64, url: 
     )
 }
 
-/// Where an asset is, for the lock. The same on every machine that reaches this hub: a folder is named as the project names
-/// it, relative to itself if it can, and a repository is on the server that all of them were told (`GITHUB_SERVER_URL`).
+/// The address of an asset, for the lock. It is the same on every machine that uses this hub: a folder is written as in
+/// the project, relative to the project if possible, and a repository is on the server in `GITHUB_SERVER_URL`.
 ///
-/// It tells people where the bytes came from. What is compared is tag and asset, see [`tag_and_asset`]: lines written when
-/// the server had another name stay good.
+/// It shows people where the bytes came from. larder compares only its tag and asset (see [`tag_and_asset`]), so lines
+/// that were written when the server had another name stay valid.
 pub fn asset_url(project: &Project, hub: &dyn HubReader, tag: &Tag, asset: &AssetName) -> String {
     if let HubConfig::Dir { written, .. } = &project.hub
         && written.is_relative()
@@ -177,21 +180,21 @@ pub fn asset_url(project: &Project, hub: &dyn HubReader, tag: &Tag, asset: &Asse
         );
     }
     let place = hub.place(tag, asset);
-    let inside = place
+    let relative = place
         .strip_prefix(project.root.as_str())
         .and_then(|rest| rest.strip_prefix('/'));
-    inside.map(str::to_owned).unwrap_or(place)
+    relative.map(str::to_owned).unwrap_or(place)
 }
 
-/// The last two segments of an asset's url or path.
+/// The tag and the asset name: the last two segments of an asset's URL or path.
 pub fn tag_and_asset(url: &str) -> Option<(Tag, AssetName)> {
     let mut segments = url.rsplit('/');
     let asset = segments.next()?.parse().ok()?;
     Some((segments.next()?.parse().ok()?, asset))
 }
 
-/// `--locked` and no line: exit 3.
-pub fn lacks_line(target: &Target) -> Error {
+/// The error of `--locked` if the lock has no line for an original (exit code 3).
+pub fn missing_line(target: &Target) -> Error {
     Error::new(
         Kind::Locked,
         format!("versions.lock has no line for the original of {target}"),

@@ -1,4 +1,5 @@
-//! `lock`: the lines of targets without installing them: what the hub has, what the publisher offers, the commit of a git source.
+//! `larder lock`: computes the lock's lines for targets without installing them. A line pins an asset of the hub, the
+//! publisher's original, or the commit of a git source.
 
 use std::num::NonZeroUsize;
 
@@ -22,18 +23,18 @@ use crate::lock;
 use crate::plan::Targets;
 use crate::runner::each::{StepReport, each};
 
-/// Which lines are written.
+/// Which lines to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lines {
-    /// Those that are missing.
+    /// Only lines that are missing.
     Missing,
-    /// All, in the place of those that are there.
+    /// All lines; they replace the existing ones.
     Anew,
-    /// Those that tie an asset of the hub without a sidecar to today's inputs.
+    /// Lines that pin an asset of the hub without a sidecar to the current inputs.
     Adopted,
 }
 
-/// Writes the lock's lines of each of some targets, several at once; gives every failure.
+/// Writes the lock's lines for some targets, several at once. Returns every failure.
 pub fn lock_all(
     run: &Context,
     targets: &Targets,
@@ -55,7 +56,7 @@ pub fn lock_all(
     })
 }
 
-/// The lines of a target that the lock lacks; with [`Pins::Ignore`], all of them as they are today.
+/// The lines that the lock does not have yet for a target; with [`Pins::Ignore`], all lines as they are now.
 pub fn lines(run: &Context, target: &Target, pins: Pins) -> Result<Vec<LockLine>> {
     let request = Request::new(run, target)?;
     let sources = &run.project.sources;
@@ -104,12 +105,12 @@ fn original_line(request: &Request<'_>, pins: Pins) -> Result<Option<LockLine>> 
     let folder = utf8(&staging)?;
     match original::take(request, folder, pins)? {
         Availability::Have(Taken { entry, line, .. }) => {
-            // It was downloaded: whoever ensures it next need not download it again.
+            // It has been downloaded anyway: with it in the cache, the next `ensure` does not download it again.
             run.cache.insert(folder, &entry)?;
             Ok(line)
         }
         Availability::Absent(reason) if original::can_be_built(request)? => {
-            let text = format!("no original to lock, it is built: {reason}");
+            let text = format!("no original to lock, because it is built: {reason}");
             run.events.note(Some(target), Level::Info, text);
             Ok(None)
         }
@@ -119,7 +120,7 @@ fn original_line(request: &Request<'_>, pins: Pins) -> Result<Option<LockLine>> 
     }
 }
 
-/// The commit that a git source's revision means today, asked without fetching anything.
+/// The line for the current commit of a git source's revision. The server is asked for it; nothing is fetched.
 fn commit_line(request: &Request<'_>) -> Result<Option<LockLine>> {
     let Some(build) = request.rendered_build()? else {
         return Ok(None);
@@ -143,7 +144,7 @@ fn commit_line(request: &Request<'_>) -> Result<Option<LockLine>> {
     }))
 }
 
-/// `lock --adopt`: the line that ties an asset without a sidecar to today's inputs.
+/// `lock --adopt`: the line that pins an asset without a sidecar to the current inputs.
 pub fn adopt(run: &Context, target: &Target) -> Result<Option<LockLine>> {
     let request = Request::new(run, target)?;
     let Request {
@@ -163,7 +164,8 @@ pub fn adopt(run: &Context, target: &Target) -> Result<Option<LockLine>> {
             hub.describe()
         )));
     };
-    // Whoever made it meant the recipe of today; which of its origins can't be told from the bytes.
+    // The person who adopts it says that it was made with the current recipe. The bytes don't show its origin: if the
+    // recipe has a build, the asset counts as built.
     let (origin, inputs) = [Origin::Build, Origin::Original]
         .into_iter()
         .find_map(|origin| Some((origin, wanted.of(origin)?)))

@@ -213,7 +213,9 @@ pub fn up_to_date(root: &Utf8Path, words: &[String]) -> Option<Vec<TargetState>>
         if wanted.insert(name, target).is_some() {
             continue;
         }
-        if target.generation != state.generation || !target.watched.iter().all(Watched::holds) {
+        if target.generation != state.generation
+            || !target.watched.iter().all(Watched::is_unchanged)
+        {
             return None;
         }
         for (path, digest) in &target.sources {

@@ -170,5 +170,5 @@ fn check_locked(request: &Request<'_>, artifact: &Artifact) -> Result<()> {
     {
         return Ok(());
     }
-    Err(lock::lacks_line(request.target))
+    Err(lock::missing_line(request.target))
 }

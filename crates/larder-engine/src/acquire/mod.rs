@@ -325,7 +325,7 @@ pub fn store_in_cache(request: &Request<'_>, staging: &Staging, entry: &Entry) {
 /// The result for a target that was found up to date by reading it. Completes an installation that
 /// was killed half-way.
 fn healed(bin: &Bin, artifact: Artifact, watched: Vec<Watched>) -> Result<Done> {
-    bin.heal(&artifact)?;
+    bin.repair(&artifact)?;
     let again = bin.watch(&artifact)?;
     // If the files changed while they were read, nothing is recorded, so that the next run reads
     // them again.

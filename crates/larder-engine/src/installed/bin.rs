@@ -4,22 +4,25 @@
 //! .bin/nats-server -> .v/current/nats-server      .bin/.version -> .v/current/.version
 //! .bin/.v/current  -> 3f2a9c01d2e4-7              the pivot: an artifact's digest, 12 hex, and a counter
 //! .bin/.v/3f2a9c01d2e4-7/{nats-server,.version,LICENSE}
-//! .bin/.v/previous · .bin/.v/tmp-*                what rollback goes back to · staging
+//! .bin/.v/previous · .bin/.v/tmp-*                the set that rollback restores · staging
 //! ```
 //!
 //! Installing, in this order:
 //! 1. stage: files are written into `.v/tmp-*`, with their modes, then the stamp; each is flushed, then the folder;
 //! 2. the staged folder is renamed to its final name, `.v` is flushed;
-//! 3. links of new names are made: they lead nowhere yet;
-//! 4. `previous` is pointed at what `current` names;
+//! 3. links for new names are made; they are dangling until the switch;
+//! 4. `previous` is set to the folder that `current` names;
 //! 5. `current` is replaced by rename: this is the switch;
-//! 6. links of names that are gone are removed (they lead nowhere by now), old folders and litter go.
+//! 6. links for names that no longer exist are removed (they are dangling now), then old folders and leftover files.
 //!
-//! Killed anywhere, readers see the old or the new set; the next installation or [`Bin::heal`] completes step 6.
+//! If the process is killed at any point, readers see the old or the new set; the next installation or [`Bin::repair`]
+//! completes step 6.
 //!
-//! Where links can't be made (probed): the stamp is removed first, each file replaced by rename, the stamp written last.
+//! Where the file system has no links (this is probed), the stamp is removed first, each file is replaced by rename, and
+//! the stamp is written last.
 //!
-//! What lies around is removed only by who knows to be alone ([`Bin::shared`]): it may be another process's staging.
+//! Leftover files are removed only by a process that holds the target's file lock (see [`Bin::shared`]): without it, they
+//! may be another process's staging folder.
 
 use std::io::Write;
 
@@ -38,11 +41,12 @@ pub struct Bin {
     name: Name,
     platform: Platform,
     dir: Utf8PathBuf,
-    alone: bool,
+    exclusive: bool,
     links: bool,
 }
 
-/// A folder on the same file system in which an artifact is put together; removed with all in it unless installed.
+/// A folder on the same file system in which an artifact is put together. It is removed with its content unless it is
+/// installed.
 #[derive(Debug)]
 pub struct Staging {
     dir: tempfile::TempDir,
@@ -51,7 +55,7 @@ pub struct Staging {
 impl Staging {
     /// The folder.
     pub fn path(&self) -> &Utf8Path {
-        // Made under a Utf8Path with an ASCII name.
+        // Always UTF-8: it was made in a Utf8Path, with an ASCII name.
         Utf8Path::from_path(self.dir.path()).unwrap_or(Utf8Path::new("."))
     }
 }
@@ -69,29 +73,29 @@ impl Bin {
             name: name.clone(),
             platform: *platform,
             dir,
-            alone: true,
+            exclusive: true,
             links: true,
         }
     }
 
-    /// The same set; without links, files are installed as plain ones, also where links could be made.
+    /// The same set; if `links` is false, plain files are installed even where links could be made.
     #[must_use]
     pub fn with_links(mut self, links: bool) -> Self {
         self.links = links;
         self
     }
 
-    /// The same set, where others may be installing it at this moment (no lock was to be had): nothing that could be
-    /// theirs is removed.
+    /// The same set for a process without the file lock: other processes may be installing it at the same time, so nothing
+    /// that could be theirs is removed.
     #[must_use]
     pub fn shared(self) -> Self {
         Self {
-            alone: false,
+            exclusive: false,
             ..self
         }
     }
 
-    /// The set that is installed at this moment, for reading: another that is installed meanwhile does not mix with it.
+    /// The set that is installed now, for reading: if another set is installed meanwhile, the two are not mixed.
     #[must_use]
     pub fn pinned(&self) -> Self {
         let linked = fs::read_link(self.dir.join(stamp::FILE)).is_some();
@@ -101,17 +105,17 @@ impl Bin {
             .map_or_else(|| self.dir.clone(), |current| self.versions().join(current));
         Self {
             dir,
-            alone: false,
+            exclusive: false,
             ..self.clone()
         }
     }
 
-    /// The folder in which binaries stand under their names.
+    /// The folder that contains the binaries under their names.
     pub fn dir(&self) -> &Utf8Path {
         &self.dir
     }
 
-    /// Path of one of its files: where it stands under its name, or (included files) in the current folder.
+    /// Path of one of its files: in [`Self::dir`], or in the current set's folder for an included file.
     pub fn file(&self, name: &str) -> Utf8PathBuf {
         let visible = self.dir.join(name);
         if fs::lstat(&visible).is_ok_and(|meta| meta.is_some()) {
@@ -125,7 +129,7 @@ impl Bin {
         self.dir.join(".v")
     }
 
-    /// The installed artifact by its stamp, unverified; `None` when not installed.
+    /// The installed artifact as its stamp describes it; the files are not verified. `None` if nothing is installed.
     pub fn stamped(&self) -> Result<Option<Artifact>> {
         Ok(fs::read_opt(self.dir.join(stamp::FILE))?
             .and_then(|bytes| String::from_utf8(bytes).ok())
@@ -133,20 +137,20 @@ impl Bin {
             .filter(|artifact| artifact.platform == self.platform))
     }
 
-    /// What has to look the same for the installed artifact to be unchanged: stamp and files, links followed, and the
-    /// folder in which a killed installation would have left something.
+    /// The paths whose metadata proves that the installed artifact is unchanged: its stamp and files, with links followed,
+    /// and `.v`, which changes if an installation was killed.
     pub fn watch(&self, artifact: &Artifact) -> Result<Vec<Watched>> {
         let mut watched = Vec::with_capacity(artifact.files.len() + 2);
         for path in [self.versions(), self.dir.join(stamp::FILE)] {
-            watched.push(Watched::look(&path, true)?);
+            watched.push(Watched::read(&path, true)?);
         }
         for file in &artifact.files {
-            watched.push(Watched::look(&self.file(file.name.as_str()), true)?);
+            watched.push(Watched::read(&self.file(file.name.as_str()), true)?);
         }
         Ok(watched)
     }
 
-    /// Reads and hashes every installed file; the first thing that is not as stamped, if any.
+    /// Reads and hashes every installed file; returns the first difference from the stamp, if there is one.
     pub fn damage(&self, artifact: &Artifact) -> Result<Option<String>> {
         for ArtifactFile {
             name,
@@ -170,7 +174,7 @@ impl Bin {
             }
             if !mode_is(&meta, *mode) {
                 return Ok(Some(format!(
-                    "{name} has another mode than its stamp says ({mode:04o})"
+                    "{name} does not have the mode that its stamp says ({mode:04o})"
                 )));
             }
             if tree::hash_file(&path)?.0 != *sha256 {
@@ -182,7 +186,7 @@ impl Bin {
         Ok(None)
     }
 
-    /// A staging folder beside the installed sets.
+    /// Creates a staging folder next to the installed sets.
     pub fn stage(&self) -> Result<Staging> {
         let versions = self.versions();
         fs::create_dir_all(&versions)?;
@@ -193,7 +197,8 @@ impl Bin {
         Ok(Staging { dir })
     }
 
-    /// Installs what stands in the staging folder: every file of the artifact under its name, already verified.
+    /// Installs the content of the staging folder. It must contain every file of the artifact under its name, verified.
+    /// Returns what to record in the state.
     pub fn install(&self, staging: Staging, artifact: &Artifact) -> Result<Vec<Watched>> {
         for ArtifactFile {
             name,
@@ -217,7 +222,7 @@ impl Bin {
         if self.links && can_link(staging.path())? {
             self.install_linked(staging, artifact)?;
         } else {
-            self.install_flat(&staging, artifact)?;
+            self.install_without_links(&staging, artifact)?;
             drop(staging);
         }
         self.watch(artifact)
@@ -228,27 +233,27 @@ impl Bin {
         fs::set_mode(staging.path(), 0o755)?;
         let staged = Utf8PathBuf::from_path_buf(staging.dir.keep()).unwrap_or_default();
         let folder = self
-            .settle_folder(&staged, artifact)
+            .rename_staged(&staged, artifact)
             .inspect_err(|_| drop(fs::remove_dir_all(&staged)))?;
         let switched = fs::sync_dir(&versions)
-            .and_then(|()| self.link_new(artifact))
+            .and_then(|()| self.make_missing_links(artifact))
             .and_then(|()| {
                 if let Some(current) = self.current() {
-                    self.point("previous", &current)?;
+                    self.replace_link("previous", &current)?;
                 }
-                self.point("current", &folder)
+                self.replace_link("current", &folder)
             });
         if let Err(error) = switched {
-            // The old set stands as it was; this one was never visible.
+            // The old set is unchanged, and the new one was never visible.
             let _ = fs::remove_dir_all(versions.join(&folder));
             return Err(error);
         }
         fs::sync_dir(&versions)?;
-        self.heal(artifact)
+        self.repair(artifact)
     }
 
     /// Renames a staged folder to `<12 hex of the artifact's digest>-<counter>`, a name that was not used here before.
-    fn settle_folder(&self, staged: &Utf8Path, artifact: &Artifact) -> Result<String> {
+    fn rename_staged(&self, staged: &Utf8Path, artifact: &Artifact) -> Result<String> {
         let counters = fs::list(self.versions())?
             .into_iter()
             .filter_map(|name| name.rsplit_once('-')?.1.parse::<u64>().ok());
@@ -258,7 +263,7 @@ impl Bin {
             let folder = format!("{}-{counter}", artifact.digest().short());
             match fs::rename(staged, self.versions().join(&folder)) {
                 Ok(()) => return Ok(folder),
-                // Another process took the name a moment ago.
+                // Another process has just taken the name: try the next one.
                 Err(_) if fs::lstat(self.versions().join(&folder))?.is_some() => {}
                 Err(error) => return Err(error),
             }
@@ -272,8 +277,8 @@ impl Bin {
             .ok()
     }
 
-    /// Replaces a link of `.v` atomically.
-    fn point(&self, link: &str, folder: &str) -> Result<()> {
+    /// Replaces a link in `.v` atomically.
+    fn replace_link(&self, link: &str, folder: &str) -> Result<()> {
         let staged = self
             .versions()
             .join(format!("tmp-{link}-{}", std::process::id()));
@@ -282,9 +287,9 @@ impl Bin {
         fs::rename(&staged, self.versions().join(link))
     }
 
-    /// Makes the links of names that are not there yet; they lead nowhere before the switch. Plain files (of a time
-    /// without links) stay as they are, but their stamp goes: what follows is no longer what it says.
-    fn link_new(&self, artifact: &Artifact) -> Result<()> {
+    /// Makes the missing links; they are dangling until the switch. Plain files, from an installation without links, are
+    /// kept, but their stamp is removed because it will no longer describe the installed set.
+    fn make_missing_links(&self, artifact: &Artifact) -> Result<()> {
         if fs::lstat(self.dir.join(stamp::FILE))?.is_some_and(|meta| meta.is_file()) {
             fs::remove_file(self.dir.join(stamp::FILE))?;
         }
@@ -301,7 +306,7 @@ impl Bin {
         }
     }
 
-    /// Makes one link, if it is not there; tells whether it had to.
+    /// Makes one link unless it exists; returns whether it had to.
     fn link(&self, name: &str) -> Result<bool> {
         let link = self.dir.join(name);
         let target = format!(".v/current/{name}");
@@ -317,15 +322,15 @@ impl Bin {
         Ok(true)
     }
 
-    /// Makes the links that should be there, removes those that should not, and old folders and litter. In a set without
-    /// links, only litter. Writes only where something is amiss.
-    pub fn heal(&self, artifact: &Artifact) -> Result<()> {
+    /// Makes missing links and removes links that should not exist, old folders and leftover files; in a set without links,
+    /// only leftover files. Writes nothing if the set is in order.
+    pub fn repair(&self, artifact: &Artifact) -> Result<()> {
         let flat = fs::lstat(self.dir.join(stamp::FILE))?.is_some_and(|meta| meta.is_file());
         let current = self.current().filter(|_| !flat);
         if current.is_some() {
-            self.heal_links(artifact)?;
+            self.repair_links(artifact)?;
         }
-        if !self.alone {
+        if !self.exclusive {
             return Ok(());
         }
         let previous = self.previous().filter(|_| current.is_some());
@@ -338,7 +343,7 @@ impl Bin {
         Ok(())
     }
 
-    fn heal_links(&self, artifact: &Artifact) -> Result<()> {
+    fn repair_links(&self, artifact: &Artifact) -> Result<()> {
         let visible: Vec<&str> = all_names(artifact).collect();
         let mut changed = false;
         for name in &visible {
@@ -365,7 +370,7 @@ impl Bin {
             .ok()
     }
 
-    fn install_flat(&self, staging: &Staging, artifact: &Artifact) -> Result<()> {
+    fn install_without_links(&self, staging: &Staging, artifact: &Artifact) -> Result<()> {
         fs::remove_file(self.dir.join(stamp::FILE))?;
         for file in &artifact.files {
             fs::rename(staging.path().join(&file.name), self.dir.join(&file.name))?;
@@ -373,7 +378,7 @@ impl Bin {
         fs::sync_dir(&self.dir)?;
         fs::rename(staging.path().join(stamp::FILE), self.dir.join(stamp::FILE))?;
         fs::sync_dir(&self.dir)?;
-        // What else stands here is an older set's: names that are gone, folders of a time with links.
+        // Everything else here belongs to an older set: names that no longer exist, or folders that links pointed to.
         for name in fs::list(&self.dir)? {
             let keep = name == ".p"
                 || name == stamp::FILE
@@ -383,10 +388,10 @@ impl Bin {
                 remove_any(&self.dir.join(&name))?;
             }
         }
-        self.heal(artifact)
+        self.repair(artifact)
     }
 
-    /// Goes back to the previous set; the present one becomes the previous. `None` where there is none to go back to.
+    /// Switches to the previous set; the current one becomes the previous. `None` if there is no previous set.
     pub fn rollback(&self) -> Result<Option<Artifact>> {
         let (Some(previous), Some(current)) = (self.previous(), self.current()) else {
             return Ok(None);
@@ -416,26 +421,26 @@ impl Bin {
                 )));
             }
         }
-        self.link_new(&artifact)?;
-        self.point("current", &previous)?;
-        self.point("previous", &current)?;
+        self.make_missing_links(&artifact)?;
+        self.replace_link("current", &previous)?;
+        self.replace_link("previous", &current)?;
         fs::sync_dir(self.versions())?;
-        self.heal(&artifact)?;
+        self.repair(&artifact)?;
         Ok(Some(artifact))
     }
 
-    /// Removes the whole installed set (of this platform; the host's takes all platforms with it); tells whether
-    /// there was one.
+    /// Removes the whole installed set of this platform; returns whether there was one. The folder of the host's set
+    /// contains those of all other platforms, so they are removed with it.
     pub fn clean(&self) -> Result<bool> {
-        let there = fs::lstat(&self.dir)?.is_some();
-        // The stamp goes first: what is half removed must not look installed.
+        let existed = fs::lstat(&self.dir)?.is_some();
+        // The stamp is removed first, so that a partly removed set does not count as installed.
         fs::remove_file(self.dir.join(stamp::FILE))?;
         fs::remove_dir_all(&self.dir)?;
-        Ok(there)
+        Ok(existed)
     }
 }
 
-/// Names that stand in `.bin` itself: the executables and, last, the stamp. Included files stay in the set's folder.
+/// Names in `.bin` itself: the executables and, last, the stamp. Included files are only in the set's folder.
 fn all_names(artifact: &Artifact) -> impl Iterator<Item = &str> {
     let executables = artifact
         .files
@@ -445,12 +450,12 @@ fn all_names(artifact: &Artifact) -> impl Iterator<Item = &str> {
     executables.chain(std::iter::once(stamp::FILE))
 }
 
-/// Whether links can be made here; a full disk is no answer to that.
+/// Whether the file system supports links. A full or read-only disk is an error, because it does not answer that.
 fn can_link(staging: &Utf8Path) -> Result<bool> {
     use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     let probe = staging.with_extension("link");
     match fs::try_symlink("probe", &probe) {
-        // A probe that can't be removed is litter that the next clean-up takes.
+        // If the probe can't be removed, the next repair removes it.
         Ok(()) => fs::remove_file(&probe).map(|()| true).or(Ok(true)),
         Err(e) if matches!(e.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem) => {
             Err(fs::io_error("link", &probe, &e))

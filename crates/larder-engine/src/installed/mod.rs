@@ -1,6 +1,6 @@
-//! What is installed: `.bin` with its pivot, and the state snapshot that makes a no-op cheap.
+//! The installed sets: `.bin` with its pivot, and the state snapshot that makes a run with nothing to do cheap.
 //!
-//! Knows artifacts and where their files lie; knows nothing of recipes, sources or hubs.
+//! This module handles artifacts and the places of their files. It does not depend on recipes, sources or hubs.
 
 mod bin;
 mod signature;

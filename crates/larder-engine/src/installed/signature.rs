@@ -1,8 +1,8 @@
-//! Freshness by metadata: size, mtime, ctime and inode, and when they are worth nothing.
+//! Detects unchanged files by their metadata: size, mtime, ctime and inode, and tells when metadata proves nothing.
 //!
 //! A signature proves that a file is unchanged only if the file was last changed clearly before the signature was taken:
-//! a change within the clock's tick of that moment could leave all four numbers the same. Signatures that young are
-//! *in doubt* and are never recorded; whoever needs one waits out the tick ([`Watched::settle`]).
+//! a change within one clock tick of that moment could leave all four numbers the same. Such a young signature is
+//! *unreliable* and is never recorded; a caller that needs one waits for the tick to pass ([`Watched::settle`]).
 
 use std::fs::Metadata;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 use larder_core::error::Result;
 use larder_core::fs;
 
-/// The kernel's clock for file times may lag by a tick (10 ms at 100 Hz); twice that is safe.
+/// Nanoseconds. The kernel's clock for file times may lag by one tick (10 ms at 100 Hz); twice that is safe.
 const TICK: i128 = 20_000_000;
-/// File systems that keep whole seconds (some keep even ones only).
+/// Nanoseconds, for file systems that store whole seconds only (some store even seconds only).
 const COARSE_TICK: i128 = 2_000_000_000;
 
-/// What the file system says of a file or folder.
+/// The metadata of a file or folder that changes whenever its content changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signature {
     size: u64,
@@ -28,7 +28,7 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// Of metadata.
+    /// The signature in a file's metadata.
     #[cfg(unix)]
     pub fn of(meta: &Metadata) -> Self {
         use std::os::unix::fs::MetadataExt;
@@ -41,7 +41,8 @@ impl Signature {
         }
     }
 
-    /// Of metadata: no inode and no change time on this system; creation time stands in.
+    /// The signature in a file's metadata. This system has no inode and no change time; the creation time is used
+    /// instead of the change time.
     #[cfg(not(unix))]
     pub fn of(meta: &Metadata) -> Self {
         let nanos = |time: std::io::Result<SystemTime>| time.map_or(0, since_epoch);
@@ -53,28 +54,28 @@ impl Signature {
         }
     }
 
-    /// Nanoseconds until this signature, taken at `now`, would be beyond doubt; 0 when it is.
-    fn doubt(&self, now: i128) -> i128 {
+    /// Nanoseconds until this signature, taken at `now`, is reliable; 0 if it is reliable already.
+    fn unreliable_for(&self, now: i128) -> i128 {
         let coarse =
             self.mtime % 1_000_000_000 == 0 && self.ctime % 1_000_000_000 == 0 && self.ctime != 0;
         (self.ctime + if coarse { COARSE_TICK } else { TICK } - now).max(0)
     }
 }
 
-/// A path that was looked at, and what was seen.
+/// A path with the signature that it had when it was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watched {
     /// Absolute path.
     pub path: Utf8PathBuf,
-    /// Whether a final link was followed.
+    /// Whether a symbolic link at the end of the path was followed.
     pub follow: bool,
-    /// What was seen; `None`: nothing there.
+    /// The signature; `None` if the path did not exist.
     pub signature: Option<Signature>,
 }
 
 impl Watched {
-    /// Looks at a path.
-    pub fn look(path: &Utf8Path, follow: bool) -> Result<Self> {
+    /// Reads the signature of a path; `follow` follows a symbolic link at its end.
+    pub fn read(path: &Utf8Path, follow: bool) -> Result<Self> {
         let meta = if follow {
             fs::stat(path)?
         } else {
@@ -87,17 +88,17 @@ impl Watched {
         })
     }
 
-    /// A look that was taken before, links followed.
-    pub fn of(path: &Utf8Path, look: Option<&Metadata>) -> Self {
+    /// A path whose metadata was read before, with links followed.
+    pub fn of(path: &Utf8Path, metadata: Option<&Metadata>) -> Self {
         Self {
             path: path.to_owned(),
             follow: true,
-            signature: look.map(Signature::of),
+            signature: metadata.map(Signature::of),
         }
     }
 
-    /// Whether the path still looks the same.
-    pub fn holds(&self) -> bool {
+    /// Whether the path still has the same signature.
+    pub fn is_unchanged(&self) -> bool {
         let meta = if self.follow {
             fs::stat(&self.path)
         } else {
@@ -106,22 +107,22 @@ impl Watched {
         meta.is_ok_and(|meta| meta.as_ref().map(Signature::of) == self.signature)
     }
 
-    /// Waits (20 ms at most) until none of these, looked at before, is in doubt; tells whether they can be recorded:
-    /// still the same and old enough.
+    /// Waits (20 ms at most) until all of these signatures are reliable. Returns whether they can be recorded: they are
+    /// old enough and the files are unchanged.
     pub fn settle(all: &[Self]) -> bool {
         let now = since_epoch(SystemTime::now());
         let worst = all
             .iter()
             .filter_map(|w| w.signature)
-            .map(|s| s.doubt(now))
+            .map(|s| s.unreliable_for(now))
             .max()
             .unwrap_or(0);
         if worst > TICK {
-            return false; // a coarse clock, or times from the future: stay in doubt
+            return false; // a coarse clock, or times in the future: they stay unreliable
         }
         if worst > 0 {
             std::thread::sleep(Duration::from_nanos(u64::try_from(worst).unwrap_or(0)));
-            return all.iter().all(Self::holds);
+            return all.iter().all(Self::is_unchanged);
         }
         true
     }

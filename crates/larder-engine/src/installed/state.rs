@@ -1,7 +1,7 @@
-//! The state snapshot `.larder/state`: what was seen when all was well, so that the next run only has to look again.
+//! The state snapshot `.larder/state`: the file metadata of the last good run, so that the next run only compares metadata.
 //!
-//! It is a cache of looks: deleting it, or finding it damaged or of another format, costs a re-hash and nothing else. Its
-//! form is an 8-byte mark that names the format, 8 bytes that a flipped bit would change, and postcard.
+//! It is a cache: if it is deleted, damaged or in another format, the files are hashed again and nothing is lost. The file
+//! is an 8-byte mark that names the format, an 8-byte checksum, and the state in the postcard format.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
@@ -11,15 +11,15 @@ use larder_core::error::Result;
 use larder_core::fs;
 use larder_core::model::{Digest, SourceKind};
 
-/// This larder, as the snapshot names it: another one starts afresh.
+/// The version of this larder as the snapshot names it. A larder of another version ignores the snapshot.
 const LARDER: &str = concat!(env!("CARGO_PKG_VERSION"), "/1");
 
 const MARK: &[u8; 8] = b"larder\x002";
 
-/// All that is remembered of a project.
+/// Everything that the snapshot records about a project.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
-    /// What this larder is (version and build), so that another one starts afresh.
+    /// The version of the larder that wrote this; a larder of another version ignores it.
     pub larder: String,
     /// `versions.yml`, recipes and the folders that list them.
     pub definition: Vec<Watched>,
@@ -27,26 +27,27 @@ pub struct State {
     pub sources: Vec<SourceState>,
     /// Installed targets.
     pub targets: Vec<TargetState>,
-    /// Every subsystem that exists on the host, as `all` means it there.
+    /// Every subsystem that exists on the host: what `all` selects there.
     pub all: Vec<String>,
-    /// Those are all of the project's subsystems.
+    /// Whether `all` lists all of the project's subsystems.
     pub complete: bool,
-    /// Counts the looks of `definition`: a target recorded under another one may have been judged by other files.
+    /// Counts the changes of `definition`. A target that was recorded in another generation may have been compared with
+    /// other recipes.
     pub generation: u64,
 }
 
-/// A source folder whose digest is known while it looks the same.
+/// A source folder; its digest is valid as long as its files' metadata is unchanged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceState {
     /// The folder.
     pub path: Utf8PathBuf,
-    /// Its digest.
+    /// The digest of its content.
     pub digest: Digest,
-    /// Its files and folders.
+    /// All files and folders in it.
     pub watched: Vec<Watched>,
 }
 
-/// An installed target that was whole and wanted.
+/// An installed target that was undamaged and up to date when it was recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetState {
     /// The subsystem's name.
@@ -55,15 +56,15 @@ pub struct TargetState {
     pub version: String,
     /// The platform.
     pub platform: String,
-    /// How it came here, as far as known.
+    /// The source that it was installed from, if known.
     pub source: Option<SourceKind>,
-    /// Names ensured along with it.
+    /// Names of the subsystems that were ensured with it.
     pub needs: Vec<String>,
     /// The artifact's digest.
     pub artifact: Digest,
     /// The installed files.
     pub watched: Vec<Watched>,
-    /// Source folders its keys depend on, with the digests they had.
+    /// The source folders that its keys depend on, with the digests they had.
     pub sources: Vec<(Utf8PathBuf, Digest)>,
     /// The state's generation when it was recorded.
     pub generation: u64,
@@ -75,7 +76,7 @@ impl State {
         root.join(".larder/state")
     }
 
-    /// Reads the snapshot; an empty one where there is none that this larder wrote.
+    /// Reads the snapshot. It is empty if there is none, or if another version of larder wrote it.
     pub fn load(root: &Utf8Path) -> Self {
         Self::written_by(LARDER, root)
     }
@@ -93,7 +94,7 @@ impl State {
         read().unwrap_or_else(|| Self::empty(larder))
     }
 
-    /// One that remembers nothing yet.
+    /// An empty snapshot.
     pub fn new() -> Self {
         Self::empty(LARDER)
     }
@@ -105,7 +106,7 @@ impl State {
         }
     }
 
-    /// Writes the snapshot, atomically.
+    /// Replaces the snapshot's file atomically.
     pub fn save(&self, root: &Utf8Path) -> Result<()> {
         let path = Self::path(root);
         fs::create_dir_all(fs::parent(path.as_std_path()))?;
@@ -116,7 +117,7 @@ impl State {
         fs::write_atomic(&path, &bytes)
     }
 
-    /// What is remembered of a target.
+    /// The record of a target, if there is one.
     pub fn target(&self, name: &str, platform: &str) -> Option<&TargetState> {
         self.targets
             .iter()
@@ -124,7 +125,7 @@ impl State {
     }
 }
 
-/// Against accidents, not against people: FNV-1a over words. A megabyte costs a fraction of a millisecond.
+/// Detects accidental damage, not manipulation: FNV-1a over 8-byte words. A megabyte takes a fraction of a millisecond.
 fn checksum(bytes: &[u8]) -> [u8; 8] {
     let mix = |sum: u64, word: u64| {
         (sum ^ word)
@@ -146,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_flipped_bit_or_cut_means_a_fresh_start() {
+    fn any_flipped_bit_or_cut_gives_an_empty_state() {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(dir.path()).unwrap();
         let state = State {

@@ -84,7 +84,7 @@ pub fn lock_line(request: &Request<'_>, entry: &Entry) -> Result<Option<LockLine
         return Ok(None);
     }
     if request.run.options.locked {
-        return Err(lock::lacks_line(request.target));
+        return Err(lock::missing_line(request.target));
     }
     Ok(entry.file.as_ref().map(|TakenFrom { sha256, size, url }| {
         lock::line(&entry.artifact, PinKind::Upstream, *sha256, *size, url)

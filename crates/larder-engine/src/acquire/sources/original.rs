@@ -94,7 +94,7 @@ fn expectation(request: &Request<'_>, pins: Pins) -> Result<Availability<Expecta
         {
             return Ok(Availability::Absent(reason));
         }
-        return Err(lock::lacks_line(request.target));
+        return Err(lock::missing_line(request.target));
     }
     if let Some(pin) = &expectation.pin {
         expectation
