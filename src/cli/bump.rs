@@ -7,7 +7,7 @@ use super::session::Session;
 use larder_core::error::Result;
 use larder_core::model::Version;
 use larder_engine::context::Options;
-use larder_engine::versions::bump::{Wish, bump};
+use larder_engine::versions::bump::{BumpRequest, bump};
 
 /// Pin another version in versions.yml
 ///
@@ -46,15 +46,15 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let version: Option<Version> = args.version.as_ref().map(|text| text.parse()).transpose()?;
-    let wish = Wish::new(&args.name, version, args.pre, !args.no_lock)?;
+    let request = BumpRequest::new(&args.name, version, args.pre, !args.no_lock)?;
     let (project, user) = (global.load(&global.root()?)?, &global.startup.user);
-    let selection = wish.check(&project, user)?;
+    let selection = request.check(&project, user)?;
     let options = Options {
         offline: args.offline,
         dry_run: args.dry_run,
         ..Options::default()
     };
     let mut session = Session::with_project(global, project, options)?;
-    let errors = bump(session.context_mut()?, user, &selection, &wish)?;
+    let errors = bump(session.context_mut()?, user, &selection, &request)?;
     Ok(session.end(errors.into()))
 }

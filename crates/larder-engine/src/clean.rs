@@ -1,4 +1,4 @@
-//! Removes what is installed and packed: the way back to a fresh checkout. Never the cache, the hub or the lock.
+//! `clean`: removes installed sets and packages, as in a fresh checkout. The cache, the hub and the lock are never removed.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -12,18 +12,19 @@ use larder_core::model::{Action, FileName, Name, Outcome, Platform, Target, is_s
 use larder_core::project::{HubConfig, Project};
 use larder_core::{fs, human};
 
-/// What a cleaning removed, or would.
+/// What was removed, or what a dry run would remove.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Cleaned {
-    /// There was something.
+    /// Whether anything existed.
     any: bool,
     /// Bytes of files, links not followed.
     bytes: u64,
 }
 
-/// Removes what some subsystems have, and with `all` the rest too; told as events. Gives every failure.
+/// Removes the installed sets and packages of some subsystems; for `all` also those of removed subsystems. Reports events
+/// and returns every failure.
 pub fn clean_all(ctx: &Context, selection: &Selection) -> Result<Vec<Error>> {
-    let told = |cleaned: Cleaned| match (cleaned.any, ctx.options.dry_run) {
+    let report = |cleaned: Cleaned| match (cleaned.any, ctx.options.dry_run) {
         (false, _) => (Outcome::UpToDate, None),
         (true, false) => (Outcome::Cleaned, None),
         (true, true) => (
@@ -33,14 +34,14 @@ pub fn clean_all(ctx: &Context, selection: &Selection) -> Result<Vec<Error>> {
     };
     if *selection == Selection::All {
         let cleaned = clean_rest(ctx)?;
-        let (outcome, reason) = told(cleaned);
+        let (outcome, reason) = report(cleaned);
         ctx.events.send(Event::Did(Did {
             reason,
             bytes: cleaned.bytes,
             ..Did::new(Action::Clean, ".dist", outcome)
         }));
     }
-    // All platforms of a subsystem at once, also where it does not exist on this one.
+    // One target stands for all platforms of a subsystem, even if it does not exist for the host.
     let targets: Targets = selection
         .subsystems(&ctx.project)
         .into_iter()
@@ -55,7 +56,7 @@ pub fn clean_all(ctx: &Context, selection: &Selection) -> Result<Vec<Error>> {
         .collect();
     Ok(each(ctx, Action::Clean, &targets, None, |target| {
         let cleaned = clean(ctx, &target.name)?;
-        let (outcome, reason) = told(cleaned);
+        let (outcome, reason) = report(cleaned);
         Ok(StepReport {
             bytes: cleaned.bytes,
             reason,
@@ -64,7 +65,7 @@ pub fn clean_all(ctx: &Context, selection: &Selection) -> Result<Vec<Error>> {
     }))
 }
 
-/// Removes a subsystem's installed binaries, of all platforms, and its packages in `.dist`.
+/// Removes a subsystem's installed sets for all platforms and its packages in `.dist`.
 fn clean(ctx: &Context, name: &Name) -> Result<Cleaned> {
     let host = Target {
         name: name.clone(),
@@ -95,7 +96,7 @@ fn clean(ctx: &Context, name: &Name) -> Result<Cleaned> {
     Ok(cleaned)
 }
 
-/// Removes all of `.dist`, and the installed binaries of folders that have no recipe any more.
+/// Removes all of `.dist`, and the installed sets in folders that no longer belong to a subsystem.
 fn clean_rest(ctx: &Context) -> Result<Cleaned> {
     let project = &ctx.project;
     let mut paths = vec![dist(project)?];
@@ -121,7 +122,7 @@ fn clean_rest(ctx: &Context) -> Result<Cleaned> {
     Ok(cleaned)
 }
 
-/// `.dist`, unless something lives in it that must stay.
+/// The path of `.dist`; an error if removing it would remove the hub.
 fn dist(project: &Project) -> Result<Utf8PathBuf> {
     let dist = project.root.join(".dist");
     if let HubConfig::Dir {
@@ -131,10 +132,10 @@ fn dist(project: &Project) -> Result<Utf8PathBuf> {
     } = &project.hub
         && (path.starts_with(&dist) || dist.starts_with(path))
     {
-        return Err(
-            Error::usage(format!("the hub {path} and .dist lie in each other"))
-                .hint("`clean all` removes .dist and never the hub: put the hub elsewhere"),
-        );
+        return Err(Error::usage(format!(
+            "can't remove .dist: the hub {path} is in it, or contains it"
+        ))
+        .hint("`clean all` never removes the hub: move the hub to another folder"));
     }
     Ok(dist)
 }
@@ -146,7 +147,7 @@ impl Cleaned {
     }
 }
 
-/// What stands at a path, links not followed.
+/// The size of a file or folder; links are not followed.
 fn measure(path: &Utf8Path) -> Result<Cleaned> {
     let Some(meta) = fs::lstat(path)? else {
         return Ok(Cleaned::default());
@@ -163,7 +164,8 @@ fn measure(path: &Utf8Path) -> Result<Cleaned> {
     Ok(cleaned)
 }
 
-/// Whether a file of `.dist` is a package of that stem, or its sidecar: `<stem>-<platform>[-<12 hex>].<extension>[.json]`.
+/// Whether a file in `.dist` is a package with that stem or the sidecar of one:
+/// `<stem>-<platform>[-<12 hex>].<extension>[.json]`.
 fn is_package(file: &str, stem: &FileName) -> bool {
     let file = file.strip_suffix(".json").unwrap_or(file);
     let archive = [".tar.gz", ".tar.zst", ".zip"]

@@ -218,7 +218,7 @@ impl Sources {
 
     fn check(&self, path: &Utf8Path) -> Result<SourceState> {
         if let Some(known) = self.known.iter().find(|known| known.path == path)
-            && known.watched.iter().all(Watched::holds)
+            && known.watched.iter().all(Watched::is_unchanged)
         {
             return Ok(known.clone());
         }
@@ -256,7 +256,7 @@ impl Sources {
             .filter_map(|slot| slot.get().and_then(|state| state.clone().ok()));
         let mut states: Vec<SourceState> = known
             .map(|state| {
-                if state.watched.iter().all(Watched::holds) {
+                if state.watched.iter().all(Watched::is_unchanged) {
                     return state;
                 }
                 Self::read(&state.path)

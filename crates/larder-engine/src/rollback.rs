@@ -1,4 +1,4 @@
-//! Back to the set that was installed before.
+//! `rollback`: switches to the set that was installed before.
 
 use crate::acquire::lock_target;
 use crate::context::Context;
@@ -8,7 +8,7 @@ use crate::runner::each::{StepReport, each};
 use larder_core::error::{Error, Result};
 use larder_core::model::{Action, Artifact, Outcome, Target};
 
-/// Rolls each of some targets back; gives every failure.
+/// Rolls back some targets. Returns every failure.
 pub fn rollback_all(ctx: &Context, targets: &Targets) -> Vec<Error> {
     each(ctx, Action::Rollback, targets, None, |target| {
         let artifact = rollback(ctx, target)?;
@@ -31,12 +31,12 @@ pub fn rollback_all(ctx: &Context, targets: &Targets) -> Vec<Error> {
     })
 }
 
-/// Installs the previous set of a target again; the present one becomes the previous.
+/// Switches a target to its previous set; the current one becomes the previous.
 fn rollback(ctx: &Context, target: &Target) -> Result<Artifact> {
     let held = lock_target(ctx, target)?;
     held.bin.rollback()?.ok_or_else(|| {
-        Error::failed(format!("there is nothing to go back to for {target}"))
-            .hint("only the set that was installed before the present one is kept")
+        Error::failed(format!("{target} has no previous set to roll back to"))
+            .hint("only the set that was installed before the current one is kept")
             .hint(format!(
                 "for another version, set it in versions.yml and run `larder ensure {}`",
                 target.name

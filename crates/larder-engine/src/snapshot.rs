@@ -181,7 +181,7 @@ pub fn up_to_date(root: &Utf8Path, words: &[String]) -> Option<Vec<TargetState>>
         return None;
     }
     let state = State::load(root);
-    if state.definition.is_empty() || !state.definition.iter().all(Watched::holds) {
+    if state.definition.is_empty() || !state.definition.iter().all(Watched::is_unchanged) {
         return None;
     }
     let mut names: Vec<&str> = if words.iter().any(|word| word == "all") {
@@ -230,7 +230,7 @@ pub fn up_to_date(root: &Utf8Path, words: &[String]) -> Option<Vec<TargetState>>
     }
     for (path, digest) in sources {
         let source = known.get(path)?;
-        if source.digest != digest || !source.watched.iter().all(Watched::holds) {
+        if source.digest != digest || !source.watched.iter().all(Watched::is_unchanged) {
             return None;
         }
     }

@@ -1,4 +1,4 @@
-//! Checks of what is there: hashes, executable headers, and the recipe's `verify` command.
+//! `verify`: checks the installed files' hashes and executable headers, and runs the recipe's `verify` command.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -16,18 +16,18 @@ use larder_core::model::{Action, Outcome, Platform, Target};
 use larder_core::project::Subsystem;
 use larder_process::{Command, Ended, Merged};
 
-/// How long a `verify` command may take.
-const TIME: Duration = Duration::from_mins(1);
+/// The time limit of a `verify` command.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Checks each of some targets, several at once; gives every failure. `named`: they were asked for by name, so what is
-/// not installed is a failure, and is skipped otherwise.
+/// Verifies some targets, several at once. Returns every failure. `named` means that the user named them: then a target
+/// that is not installed is a failure, otherwise it is skipped.
 pub fn verify_all(
     ctx: &Context,
     targets: &Targets,
     named: bool,
     jobs: Option<NonZeroUsize>,
 ) -> Result<Vec<Error>> {
-    // A folder without an acceptable stamp counts as installed here: something is wrong with it.
+    // A folder without a valid stamp counts as installed, so that its damage is reported.
     let installed =
         |target: &Target| fs::lstat(ctx.bin(target).dir()).is_ok_and(|meta| meta.is_some());
     if !named && !targets.existing().any(installed) {
@@ -48,7 +48,8 @@ pub fn verify_all(
     }))
 }
 
-/// Checks an installed target: every file hashed, executables of the right platform, the recipe's `verify` on the host.
+/// Verifies an installed target: the hash of every file, the platform of the executables, and, on the host, the recipe's
+/// `verify` command. Returns the number of bytes that were read.
 fn verify(ctx: &Context, target: &Target) -> Result<u64> {
     let subsystem = ctx.subsystem(target)?;
     let bin = ctx.bin(target);
@@ -84,7 +85,8 @@ fn verify(ctx: &Context, target: &Target) -> Result<u64> {
     Ok(artifact.size())
 }
 
-/// Runs a rendered `verify` line with `dir` first on PATH: it must exit 0 and print the version, a leading v aside.
+/// Runs a rendered `verify` line with `dir` first on PATH. It must exit 0 and print the version; a leading `v` of the
+/// version is ignored.
 pub fn check(
     ctx: &Context,
     subsystem: &Subsystem,
@@ -95,14 +97,17 @@ pub fn check(
     if let Ok(path) = env.path_after([dir.as_std_path().to_owned()]) {
         env.set("PATH", path);
     }
-    let Merged { ended, text: said } = Command::shell(line, env)
-        .timeout(TIME)
+    let Merged {
+        ended,
+        text: output,
+    } = Command::shell(line, env)
+        .timeout(TIMEOUT)
         .capture_merged(&ctx.cancel)?;
     match ended {
         Ended::Exited(status) if status.success() => {}
         Ended::Exited(status) => {
             return Err(Error::failed(format!("verify: `{line}` failed ({status})"))
-                .cause(format!("it printed {}", first_lines(&said))));
+                .cause(format!("it printed {}", first_lines(&output))));
         }
         Ended::TimedOut => {
             return Err(Error::failed(format!(
@@ -112,17 +117,17 @@ pub fn check(
         Ended::NotFound(error) => return Err(error),
     }
     let number = subsystem.version.number();
-    if !mentions_version(&said, number) {
+    if !mentions_version(&output, number) {
         return Err(Error::failed(format!(
             "verify: `{line}` does not print the version {number}"
         ))
-        .cause(format!("it printed {}", first_lines(&said)))
+        .cause(format!("it printed {}", first_lines(&output)))
         .hint("check the version in versions.yml, or the recipe's `verify`"));
     }
     Ok(())
 }
 
-/// Whether a text names a version that starts with `wanted` at a component's border: `1.23` is in `go1.23.4`, not in `1.234`.
+/// Whether a text contains a version that starts with the components of `wanted`: `1.23` is in `go1.23.4`, not in `1.234`.
 pub fn mentions_version(text: &str, wanted: &str) -> bool {
     text.match_indices(wanted).any(|(at, found)| {
         let before = text[..at].chars().next_back();
@@ -132,7 +137,7 @@ pub fn mentions_version(text: &str, wanted: &str) -> bool {
     })
 }
 
-/// What a command printed, in short.
+/// The first five lines of a command's output, for a message.
 pub fn first_lines(text: &str) -> String {
     let lines: Vec<&str> = text.lines().take(5).collect();
     if lines.is_empty() {
@@ -147,7 +152,7 @@ mod tests {
     use super::mentions_version;
 
     #[test]
-    fn a_version_is_found_at_component_borders_only() {
+    fn a_version_is_only_found_as_whole_components() {
         assert!(mentions_version("go version go1.23.4 linux/amd64", "1.23"));
         assert!(mentions_version("tool 2.0.0", "2.0.0"));
         assert!(mentions_version("nats-server: v2.10.24", "2.10.24"));

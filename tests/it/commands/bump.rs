@@ -215,7 +215,7 @@ fn a_wrong_bump_command_line_changes_nothing() {
         (&["bump", "twin", "v2.0.0"], 2, "versions.yml:3:3"),
         (&["bump", "tool"], 2, "can't have version v2.0.0"),
         (&["bump", "tool", "../x"], 2, "version"),
-        (&["bump", "all", "v2.0.0"], 2, "takes no version"),
+        (&["bump", "all", "v2.0.0"], 2, "does not take a version"),
         (&["outdated", "tol"], 2, "did you mean `tool`"),
         (&["bump", "tool", "--offline"], 5, "--offline"),
         (&["outdated", "--offline"], 5, "--offline"),

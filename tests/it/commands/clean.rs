@@ -70,7 +70,7 @@ fn clean_never_removes_the_hub() {
     let out = env.larder(["clean", "all"]).exits(2);
     assert!(
         redact(&out.stderr, env.base())
-            .contains("the hub [PROJECT]/.dist/hub and .dist lie in each other"),
+            .contains("remove .dist: the hub [PROJECT]/.dist/hub is in it, or contains it"),
         "{}",
         out.stderr
     );

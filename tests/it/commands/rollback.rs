@@ -9,7 +9,7 @@ fn rollback_switches_between_the_two_last_versions() {
     let out = env.larder(["rollback", "app"]).exits(1);
     assert!(
         out.stderr
-            .contains("there is nothing to go back to for app"),
+            .contains("app has no previous set to roll back to"),
         "{}",
         out.stderr
     );

@@ -121,7 +121,7 @@ fn wrong_bundle_settings_are_reported() {
     let out = env.larder(["bundle", "--platform", "linux-arm64"]).exits(2);
     assert!(
         out.stderr
-            .contains("would take the place of the package of `one`"),
+            .contains("has the same name as the package of `one`"),
         "{}",
         out.stderr
     );

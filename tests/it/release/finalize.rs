@@ -11,7 +11,8 @@ fn finalize_lists_missing_targets_and_publishes_once_complete() {
     assert_eq!(states(&env)[0], "one linux-amd64 draft");
     let out = env.larder(["release", "finalize", "one"]).exits(1);
     assert!(
-        out.stderr.contains("the release of one lacks linux-arm64"),
+        out.stderr
+            .contains("the release of one does not have linux-arm64"),
         "{}",
         out.stderr
     );
@@ -21,7 +22,8 @@ fn finalize_lists_missing_targets_and_publishes_once_complete() {
     assert_eq!(states(&env)[0], "one linux-amd64 other-inputs");
     let out = env.larder(["release", "finalize", "one"]).exits(1);
     assert!(
-        out.stderr.contains("linux-amd64 (there from other inputs)"),
+        out.stderr
+            .contains("linux-amd64 (released from other inputs)"),
         "{}",
         out.stderr
     );

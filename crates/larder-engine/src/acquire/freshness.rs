@@ -78,7 +78,8 @@ pub fn recorded(request: &Request<'_>, bin: &Bin) -> Result<Option<Freshness>> {
     let record = run
         .state
         .target(target.name.as_str(), &target.platform.to_string());
-    let Some(record) = record.filter(|record| record.watched.iter().all(Watched::holds)) else {
+    let Some(record) = record.filter(|record| record.watched.iter().all(Watched::is_unchanged))
+    else {
         return Ok(None);
     };
     let artifact = stamped(request, bin)?.filter(|artifact| {

@@ -1,7 +1,8 @@
-//! A packaged artifact → the hub. Asks the hub every time and keeps no memory of its own.
+//! Releases a packaged artifact on the hub. The hub is asked every time; nothing about releases is stored locally.
 //!
-//! First published stands: the same artifact is left alone; other bytes of the same inputs are adopted, with a warning;
-//! an artifact of other inputs goes beside it under a suffixed name.
+//! The first published asset is kept. If the hub already has the same artifact, nothing is done. If it has other bytes made
+//! from the same inputs, those are installed here instead, with a warning. If it has an artifact of other inputs, this one
+//! gets a suffixed name.
 
 use std::num::NonZeroUsize;
 
@@ -24,20 +25,20 @@ use larder_remote::hub::{PublishOptions, Published, Upload};
 /// How to release.
 pub type ReleaseOptions = PublishOptions;
 
-/// What became of a release.
+/// The result of releasing one target.
 #[derive(Clone, Debug)]
 pub struct Released {
-    /// `released`, or `up-to-date` where it was there.
+    /// `released`, or `up-to-date` if the hub already had it.
     pub outcome: Outcome,
-    /// Bytes sent.
+    /// Number of bytes sent.
     pub bytes: u64,
     /// `<hub>/<tag>/<asset>`.
     pub place: String,
-    /// What there is to say about it.
+    /// An explanation of the outcome, if it needs one.
     pub reason: Option<String>,
 }
 
-/// Releases each of some targets, several at once; gives every failure.
+/// Releases some targets, several at once. Returns every failure.
 pub fn release_all(
     ctx: &Context,
     targets: &Targets,
@@ -55,7 +56,7 @@ pub fn release_all(
     })
 }
 
-/// Packages a target if need be and releases it.
+/// Releases a target, and packages it first if necessary.
 pub fn release(ctx: &Context, target: &Target, options: ReleaseOptions) -> Result<Released> {
     let hub = ctx.hub()?;
     let publisher = ctx.publisher()?;
@@ -129,7 +130,7 @@ pub fn release(ctx: &Context, target: &Target, options: ReleaseOptions) -> Resul
             }
             Published::AlreadyPublished(theirs) => {
                 let text = format!(
-                    "{place} was published first with other bytes of the same inputs; it stands, and is adopted here"
+                    "{place} was published first with other bytes of the same inputs; it is kept, and is installed here instead"
                 );
                 ctx.events.note(Some(target), Level::Warning, text);
                 adopt(ctx, target, &tag, &name, &theirs)?;
@@ -140,10 +141,11 @@ pub fn release(ctx: &Context, target: &Target, options: ReleaseOptions) -> Resul
                 );
             }
             Published::NameTaken(None) if adopted(ctx, target, &tag, &name)? => {
-                let reason = "the asset without a sidecar that versions.lock pins stands";
+                let reason =
+                    "the hub's asset without a sidecar is kept, because versions.lock pins it";
                 return released(Outcome::UpToDate, 0, Some(reason.into()));
             }
-            // The name belongs to other inputs: beside it, then.
+            // An asset of other inputs has this name: try the suffixed one.
             Published::NameTaken(_) => {}
         }
     }
@@ -151,10 +153,10 @@ pub fn release(ctx: &Context, target: &Target, options: ReleaseOptions) -> Resul
         "{} has other assets under both names of {target}",
         hub.describe()
     ))
-    .hint("`larder release --replace` puts this one in their place"))
+    .hint("`larder release --replace` replaces them with this one"))
 }
 
-/// Puts a published artifact in the place of an own build of the same inputs.
+/// Installs a published artifact in place of the local build of the same inputs.
 fn adopt(
     ctx: &Context,
     target: &Target,
@@ -172,13 +174,13 @@ fn adopt(
             acquire::install(&request, &held.bin, staging, taken, reason).map(drop)
         }
         Availability::Absent(_) => Err(Error::unavailable(format!(
-            "{asset} of {tag}, which was published first, is not there"
+            "{asset} of {tag}, which was published first, has disappeared from the hub"
         ))
-        .hint("run again")),
+        .hint("run the command again")),
     }
 }
 
-/// Whether an asset is one that `lock --adopt` tied to today's inputs.
+/// Whether `lock --adopt` pinned an asset to the current inputs.
 fn adopted(ctx: &Context, target: &Target, tag: &Tag, asset: &AssetName) -> Result<bool> {
     let wanted = ctx.wanted(target)?;
     Ok(ctx
@@ -187,15 +189,15 @@ fn adopted(ctx: &Context, target: &Target, tag: &Tag, asset: &AssetName) -> Resu
         .any(|(_, named)| named == (tag.clone(), asset.clone())))
 }
 
-/// What is published is what everyone gets from now on: the lock says so. Another build takes the place of a pinned one only
-/// with `--replace`, or where a folder hub inside the project was removed since the lock was written.
+/// Pins what was published, because everyone gets it from now on. It replaces a pin of another build only with `--replace`,
+/// or if the hub is a folder inside the project, which can have been removed since the lock was written.
 fn pin(ctx: &Context, target: &Target, line: &LockLine, replace: bool) -> Result<()> {
     if replace {
-        return ctx.lock.record_anew(line);
+        return ctx.lock.record_replacing(line);
     }
-    let own = matches!(&ctx.project.hub, HubConfig::Dir { path, .. } if path.starts_with(&ctx.project.root));
+    let in_project = matches!(&ctx.project.hub, HubConfig::Dir { path, .. } if path.starts_with(&ctx.project.root));
     match ctx.lock.record(line) {
-        Err(error) if own && error.kind() == Kind::Integrity && !ctx.options.locked => {
+        Err(error) if in_project && error.kind() == Kind::Integrity && !ctx.options.locked => {
             let text = "versions.lock pinned another build of the same inputs, which the hub no longer has";
             ctx.events.note(Some(target), Level::Warning, text);
             ctx.lock.write(std::slice::from_ref(line), true).map(drop)

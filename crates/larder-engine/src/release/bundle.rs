@@ -1,12 +1,12 @@
-//! Everything that is installed for a platform → one archive in `.dist`.
+//! Packs everything that is installed for a platform into one archive in `.dist`.
 //!
 //! ```text
 //! nats-server telegraf …        binaries of all subsystems, at the top
-//! .versions/nats                each subsystem's stamp, as `.bin/.version` has it
-//! share/nats/LICENSE            files that a recipe includes beside its binaries
+//! .versions/nats                each subsystem's stamp, a copy of `.bin/.version`
+//! share/nats/LICENSE            the recipes' included files
 //! ```
 //!
-//! The same installed artifacts give the same archive, byte for byte; it holds no list of its own beyond the stamps.
+//! The same installed artifacts give the same archive, byte for byte. The stamps are its only table of contents.
 
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
@@ -44,9 +44,9 @@ pub struct Bundled {
     pub sha256: Digest,
     /// Bytes of the archive.
     pub size: u64,
-    /// How many subsystems are in it.
+    /// Number of subsystems in it.
     pub members: usize,
-    /// It was there already, with the same bytes.
+    /// The same archive existed already.
     pub up_to_date: bool,
 }
 
@@ -58,7 +58,7 @@ pub fn members(project: &Project, platform: Platform) -> Vec<&Subsystem> {
     project.subsystems.values().filter(wanted).collect()
 }
 
-/// Name of a platform's bundle.
+/// Name of a platform's bundle. It is an error if a subsystem's package has the same name.
 pub fn name(project: &Project, platform: Platform) -> Result<AssetName> {
     let format = PackageFormat::default_for(&platform);
     let name = AssetName::of(&project.bundle.name, &platform, format.extension(), None);
@@ -69,14 +69,14 @@ pub fn name(project: &Project, platform: Platform) -> Result<AssetName> {
     match taken {
         None => Ok(name),
         Some(subsystem) => Err(Error::usage(format!(
-            "the bundle {name} would take the place of the package of `{}`",
+            "the bundle {name} has the same name as the package of `{}`",
             subsystem.name
         ))
-        .hint("give the bundle another name in versions.yml: `bundle: {name: …}`")),
+        .hint("set another name for the bundle in versions.yml: `bundle: {name: …}`")),
     }
 }
 
-/// Ensures what the bundles of some platforms hold, and writes them.
+/// Ensures the subsystems in the bundles of some platforms, then writes the bundles.
 pub fn bundle_all(ctx: &Arc<Context>, platforms: &Platforms, limits: Limits) -> Result<Ensured> {
     let project = &ctx.project;
     let platforms = platforms.list(project);
@@ -107,7 +107,7 @@ pub fn bundle_all(ctx: &Arc<Context>, platforms: &Platforms, limits: Limits) -> 
     Ok(ensured)
 }
 
-/// Bundles each platform, and tells so; nothing of a platform that a dry run only tells of.
+/// Bundles each platform and reports each as an event. A dry run only reports, so its result is empty.
 pub(super) fn write_all(
     ctx: &Context,
     platforms: &[Platform],
@@ -157,14 +157,14 @@ pub(super) fn write_all(
     results.into_iter().flatten().collect()
 }
 
-/// Bundles what is installed for a platform; all of it must be there, whole, and what the recipes want today.
+/// Bundles the installed sets of a platform. All of them must be installed, undamaged and up to date.
 pub fn bundle(ctx: &Context, platform: Platform) -> Result<Bundled> {
     let name = name(&ctx.project, platform)?;
     let members = members(&ctx.project, platform);
     if members.is_empty() {
         return Err(
             Error::usage(format!("there is nothing to bundle for {platform}"))
-                .hint("no subsystem that exists there is left over by `bundle.exclude`"),
+                .hint("`bundle.exclude` leaves out every subsystem that exists for this platform"),
         );
     }
     let artifacts = members
@@ -179,19 +179,19 @@ pub fn bundle(ctx: &Context, platform: Platform) -> Result<Bundled> {
             platform,
         });
         for (index, file) in artifact.files.iter().enumerate() {
-            let inside = if index < subsystem.binaries.len() {
+            let name = if index < subsystem.binaries.len() {
                 file.name.to_string()
             } else {
                 format!("share/{}/{}", subsystem.name, file.name)
             };
-            if let Some(other) = owners.insert(inside.clone(), &subsystem.name) {
+            if let Some(other) = owners.insert(name.clone(), &subsystem.name) {
                 return Err(Error::usage(format!(
-                    "`{other}` and `{}` both have a binary `{inside}`",
+                    "`{other}` and `{}` both have a binary `{name}`",
                     subsystem.name
                 ))
-                .hint("leave one of them out: `bundle: {exclude: […]}`"));
+                .hint("exclude one of them: `bundle: {exclude: […]}`"));
             }
-            files.push((inside, file.mode, file.size, bin.file(file.name.as_str())));
+            files.push((name, file.mode, file.size, bin.file(file.name.as_str())));
         }
     }
     let stamps: Vec<(String, String)> = artifacts

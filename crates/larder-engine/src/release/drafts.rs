@@ -1,4 +1,4 @@
-//! Drafts of subsystems' releases: published once the platforms that were asked for are there, or deleted.
+//! Publishes the drafts of subsystems' releases once the requested platforms are complete, or deletes the drafts.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -11,8 +11,8 @@ use larder_core::error::{Error, Result};
 use larder_core::model::{Action, Name, Outcome, Tag, Target};
 use larder_core::project::Subsystem;
 
-/// Publishes the drafts of some subsystems. Where platforms are missing they are named, and nothing of that subsystem is
-/// published. Gives every failure.
+/// Publishes the drafts of some subsystems. If platforms of a subsystem are missing, the error names them and nothing of
+/// that subsystem is published. Returns every failure.
 pub fn finalize(ctx: &Context, names: &[String], platforms: &Platforms) -> Result<Vec<Error>> {
     each_release(ctx, names, |releases, subsystem| {
         let mut missing = Vec::new();
@@ -23,23 +23,23 @@ pub fn finalize(ctx: &Context, names: &[String], platforms: &Platforms) -> Resul
                 HubStatus::Draft(tag, _) if drafts.contains(&tag) => {}
                 HubStatus::Draft(tag, _) => drafts.push(tag),
                 HubStatus::OtherInputs(..) => {
-                    missing.push(format!("{} (there from other inputs)", target.platform));
+                    missing.push(format!("{} (released from other inputs)", target.platform));
                 }
                 HubStatus::Missing => missing.push(target.platform.to_string()),
             }
         }
         if !missing.is_empty() {
             return Err(Error::failed(format!(
-                "the release of {} lacks {}",
+                "the release of {} does not have {}",
                 subsystem.name,
                 missing.join(", ")
             ))
             .hint(
-                "`larder release` adds them where they can be made; `--platform` asks for fewer",
+                "run `larder release` on machines that can make them, or select fewer platforms with `--platform`",
             ));
         }
         if drafts.is_empty() {
-            return Ok((Outcome::UpToDate, "published already".to_owned()));
+            return Ok((Outcome::UpToDate, "already published".to_owned()));
         }
         drafts
             .iter()
@@ -48,10 +48,10 @@ pub fn finalize(ctx: &Context, names: &[String], platforms: &Platforms) -> Resul
     })
 }
 
-/// Deletes the drafts of some subsystems, with all they hold. Gives every failure.
+/// Deletes the drafts of some subsystems with their assets. Returns every failure.
 pub fn abort(ctx: &Context, names: &[String]) -> Result<Vec<Error>> {
     each_release(ctx, names, |releases, subsystem| {
-        // Late platforms of an immutable release have tags of their own.
+        // Platforms that are added to an immutable release later have tags of their own.
         let mut tags = BTreeSet::from([Tag::of(&subsystem.name, &subsystem.version)]);
         for target in targets(ctx, &subsystem.name, &Platforms::All) {
             let (wanted, names) = (ctx.wanted(&target)?, subsystem.assets(&target.platform));
@@ -63,7 +63,7 @@ pub fn abort(ctx: &Context, names: &[String]) -> Result<Vec<Error>> {
         }
         tags.iter()
             .try_for_each(|tag| ctx.publisher()?.abort(tag))?;
-        Ok((Outcome::Cleaned, "its draft is deleted".to_owned()))
+        Ok((Outcome::Cleaned, "the draft was deleted".to_owned()))
     })
 }
 
@@ -73,7 +73,7 @@ fn targets(ctx: &Context, name: &Name, platforms: &Platforms) -> Vec<Target> {
     targets.existing().cloned().collect()
 }
 
-/// Does one thing to each subsystem's release, told under its tag; a failure does not keep the others from being tried.
+/// Runs a step for each subsystem's release and reports it under its tag. After a failure the others are still tried.
 fn each_release(
     ctx: &Context,
     names: &[String],
@@ -86,7 +86,7 @@ fn each_release(
         action: Action::Release,
         steps: subsystems.len(),
     });
-    // Listed once for all, when the first needs it.
+    // The hub is listed once, when the first subsystem needs it.
     let releases = std::sync::OnceLock::new();
     let one = |subsystem: &Subsystem| {
         ctx.cancel.check()?;

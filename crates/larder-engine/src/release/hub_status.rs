@@ -1,8 +1,8 @@
-//! What the hub has of a target: released, in a draft, made from other inputs, or missing.
+//! Hub status: whether a target is released, in a draft, made from other inputs, or missing.
 //!
-//! One listing of the hub serves all targets. What an asset was made from is told by its name where that is suffixed, by the
-//! lock where it pins these very bytes, by the listing where that says it, and else by its sidecar. A static server lists
-//! nothing: there each asset is asked for.
+//! One listing of the hub is enough for all targets. An asset's inputs are read from the first of these that has them: its
+//! suffixed name, the lock if it pins these bytes, the hub's listing, its sidecar. A static server has no listing: there
+//! each asset is requested.
 
 use std::collections::BTreeMap;
 
@@ -19,21 +19,21 @@ use larder_core::keys::Wanted;
 use larder_core::model::{AssetCandidate, AssetName, AssetPlace, Tag, Target};
 use larder_remote::hub::{ListedAsset, Release};
 
-/// What the hub has of a target.
+/// What the hub has for a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HubStatus {
-    /// An asset of accepted inputs, visible.
+    /// A published asset of accepted inputs.
     Released(Tag, AssetName),
-    /// An asset of accepted inputs in a draft that waits for `release finalize`.
+    /// An asset of accepted inputs in a draft; `release finalize` publishes it.
     Draft(Tag, AssetName),
     /// Only assets that were made from other inputs.
     OtherInputs(Tag, AssetName),
-    /// Nothing.
+    /// No asset.
     Missing,
 }
 
 impl HubStatus {
-    /// The word in JSON and in tables.
+    /// The word for this status in JSON and in tables.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Released(..) => "released",
@@ -43,7 +43,7 @@ impl HubStatus {
         }
     }
 
-    /// Where it is, if there is anything.
+    /// The asset that the status is about, unless it is missing.
     pub fn place(&self) -> Option<(&Tag, &AssetName)> {
         match self {
             Self::Released(tag, asset)
@@ -54,14 +54,14 @@ impl HubStatus {
     }
 }
 
-/// The hub's releases by tag, listed once; nothing where the hub can't list.
+/// The hub's releases by tag, listed once; `None` if the hub has no listing.
 pub struct HubReleases(Option<BTreeMap<Tag, Release>>);
 
 impl HubReleases {
     /// Lists the hub.
     pub fn list(ctx: &Context) -> Result<Self> {
         if ctx.options.offline {
-            return Err(Error::unavailable("--offline: the hub is not asked"));
+            return Err(Error::unavailable("the hub can't be asked with --offline"));
         }
         let hub = ctx.hub()?;
         if !hub.lists() {
@@ -77,7 +77,7 @@ impl HubReleases {
 }
 
 impl HubReleases {
-    /// Whether what there is of a tag is a draft.
+    /// Whether a tag's release is a draft.
     pub fn is_draft(&self, tag: &Tag) -> bool {
         self.0
             .as_ref()
@@ -86,7 +86,7 @@ impl HubReleases {
     }
 }
 
-/// What the hub has of a target.
+/// Determines the hub status of a target.
 pub fn hub_status(ctx: &Context, target: &Target, releases: &HubReleases) -> Result<HubStatus> {
     let subsystem = ctx.subsystem(target)?;
     let wanted = ctx.wanted(target)?;
@@ -95,7 +95,7 @@ pub fn hub_status(ctx: &Context, target: &Target, releases: &HubReleases) -> Res
         .candidates(wanted.digests());
     let suffixes_tags = ctx.hub()?.suffixes_tags();
     let pins: Vec<_> = ctx.lock.pinned_assets(subsystem, target, &wanted).collect();
-    let look = Look {
+    let reader = StatusReader {
         ctx,
         wanted: &wanted,
     };
@@ -111,13 +111,13 @@ pub fn hub_status(ctx: &Context, target: &Target, releases: &HubReleases) -> Res
         let found = match &releases.0 {
             Some(listed) => listed
                 .get(&tag)
-                .map(|release| look.listed(release, &asset, place, pin))
+                .map(|release| reader.from_listing(release, &asset, place, pin))
                 .transpose()?,
-            None => Some(look.asked(&tag, &asset, pin)?),
+            None => Some(reader.by_request(&tag, &asset, pin)?),
         };
         match found {
-            Some(Found::Ours { draft: false }) => return Ok(HubStatus::Released(tag, asset)),
-            Some(Found::Ours { draft: true }) => best = HubStatus::Draft(tag, asset),
+            Some(Found::Accepted { draft: false }) => return Ok(HubStatus::Released(tag, asset)),
+            Some(Found::Accepted { draft: true }) => best = HubStatus::Draft(tag, asset),
             Some(Found::Other) if best == HubStatus::Missing => {
                 best = HubStatus::OtherInputs(tag, asset);
             }
@@ -127,7 +127,7 @@ pub fn hub_status(ctx: &Context, target: &Target, releases: &HubReleases) -> Res
     Ok(best)
 }
 
-/// What the hub has of each of some targets; also written to `.collection/metadata/release-status.json`.
+/// The hub status of some targets; also written to `.collection/metadata/release-status.json`.
 pub fn document(ctx: &Context, targets: &Targets) -> Result<ReleaseStatusDocument> {
     let found = of_all(ctx, targets)?;
     let entry = |(target, status): &(Target, HubStatus)| {
@@ -156,7 +156,7 @@ pub fn document(ctx: &Context, targets: &Targets) -> Result<ReleaseStatusDocumen
     Ok(document)
 }
 
-/// The matrix of a GitHub Actions job that makes what nobody has released yet of a targets.
+/// The matrix of a GitHub Actions job that makes those of the targets that are not released yet.
 pub fn missing(ctx: &Context, targets: &Targets) -> Result<Matrix> {
     let missing: Vec<Target> = of_all(ctx, targets)?
         .into_iter()
@@ -166,7 +166,7 @@ pub fn missing(ctx: &Context, targets: &Targets) -> Result<Matrix> {
     Ok(matrix(&ctx.project, &missing))
 }
 
-/// What the hub has of each of some targets, asked in parallel.
+/// The hub status of each target, determined in parallel.
 fn of_all(ctx: &Context, targets: &Targets) -> Result<Vec<(Target, HubStatus)>> {
     let releases = HubReleases::list(ctx)?;
     let targets: Vec<&Target> = targets.existing().collect();
@@ -176,49 +176,53 @@ fn of_all(ctx: &Context, targets: &Targets) -> Result<Vec<(Target, HubStatus)>> 
         .collect()
 }
 
-/// What there is under one name.
+/// What the hub has under one name.
 enum Found {
     /// An asset of accepted inputs.
-    Ours { draft: bool },
-    /// One of other inputs.
+    Accepted { draft: bool },
+    /// An asset of other inputs.
     Other,
-    /// Nothing that counts: an asset with neither sidecar nor lock line is invisible.
+    /// No asset, or one with neither a sidecar nor a lock line, which is not visible to larder.
     Nothing,
 }
 
-struct Look<'a> {
+struct StatusReader<'a> {
     ctx: &'a Context,
     wanted: &'a Wanted,
 }
 
-impl Look<'_> {
-    /// By the hub's listing.
-    fn listed(
+impl StatusReader<'_> {
+    /// Reads the status from the hub's listing.
+    fn from_listing(
         &self,
         release: &Release,
         asset: &AssetName,
         place: AssetPlace,
         pin: Option<&Pin>,
     ) -> Result<Found> {
-        let Some(there) = listed(release, asset) else {
+        let Some(entry) = listed(release, asset) else {
             return Ok(Found::Nothing);
         };
         let same = |pin: &Pin| {
-            there.size == pin.size && there.sha256.is_none_or(|sha256| sha256 == pin.sha256)
+            entry.size == pin.size && entry.sha256.is_none_or(|sha256| sha256 == pin.sha256)
         };
         let pinned = pin.is_some_and(same);
-        let ours = match listed(release, &asset.sidecar()) {
+        let accepted = match listed(release, &asset.sidecar()) {
             None if !pinned => return Ok(Found::Nothing),
             _ if place.names_inputs() || pinned => true,
             Some(ListedAsset {
-                inputs: Some(told), ..
-            }) => self.wanted.digests().any(|inputs| inputs.short() == *told),
-            // A draft's sidecar can't be read by name. Larder's own always tell their inputs.
+                inputs: Some(listed),
+                ..
+            }) => self
+                .wanted
+                .digests()
+                .any(|inputs| inputs.short() == *listed),
+            // A draft's sidecar can't be read by name, and the listing has the inputs of all that larder uploads.
             _ if release.draft => true,
             _ => self.accepted(&release.tag, asset)?.unwrap_or(false),
         };
-        Ok(if ours {
-            Found::Ours {
+        Ok(if accepted {
+            Found::Accepted {
                 draft: release.draft,
             }
         } else {
@@ -226,19 +230,19 @@ impl Look<'_> {
         })
     }
 
-    /// By asking for the asset itself.
-    fn asked(&self, tag: &Tag, asset: &AssetName, pin: Option<&Pin>) -> Result<Found> {
+    /// Determines the status by requesting the asset itself.
+    fn by_request(&self, tag: &Tag, asset: &AssetName, pin: Option<&Pin>) -> Result<Found> {
         Ok(match self.accepted(tag, asset)? {
-            Some(true) => Found::Ours { draft: false },
+            Some(true) => Found::Accepted { draft: false },
             Some(false) => Found::Other,
             None if pin.is_some() && self.ctx.hub()?.fetch(tag, asset)?.is_some() => {
-                Found::Ours { draft: false }
+                Found::Accepted { draft: false }
             }
             None => Found::Nothing,
         })
     }
 
-    /// Whether its sidecar states accepted inputs, if it has one.
+    /// Whether the asset's sidecar states accepted inputs; `None` if it has no sidecar.
     fn accepted(&self, tag: &Tag, asset: &AssetName) -> Result<Option<bool>> {
         let sidecar = self.ctx.hub()?.sidecar(tag, asset)?;
         Ok(sidecar.map(|sidecar| {

@@ -1,4 +1,4 @@
-//! What is made for others: packages and bundles in `.dist`, releases on the hub, and what the hub has of them.
+//! Packages and bundles in `.dist`, releases on the hub, and the hub status of targets.
 
 pub mod binary;
 pub mod bundle;

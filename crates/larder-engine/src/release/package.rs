@@ -1,4 +1,4 @@
-//! An installed artifact → an asset in `.dist`, with its sidecar.
+//! Packs an installed artifact into an asset in `.dist`, with its sidecar.
 
 use std::io::{BufWriter, Write};
 use std::num::NonZeroUsize;
@@ -27,13 +27,13 @@ pub struct Packaged {
     pub asset: AssetName,
     /// The archive.
     pub file: Utf8PathBuf,
-    /// The truth about it.
+    /// The description of the archive and of the artifact in it.
     pub sidecar: Sidecar,
-    /// It was there already, and right.
+    /// The same package existed already, undamaged.
     pub up_to_date: bool,
 }
 
-/// Packages each of some targets, several at once; gives every failure.
+/// Packages some targets, several at once. Returns every failure.
 pub fn package_all(ctx: &Context, targets: &Targets, jobs: Option<NonZeroUsize>) -> Vec<Error> {
     each(ctx, Action::Package, targets, jobs, |target| {
         let packaged = package(ctx, target)?;
@@ -50,7 +50,7 @@ pub fn package_all(ctx: &Context, targets: &Targets, jobs: Option<NonZeroUsize>)
     })
 }
 
-/// Packages what is installed of a target. What is there with the same artifact, whole, is left alone.
+/// Packages the installed set of a target. An existing, undamaged package of the same artifact is kept.
 pub fn package(ctx: &Context, target: &Target) -> Result<Packaged> {
     let subsystem = ctx.subsystem(target)?;
     let bin = ctx.bin(target).pinned();
@@ -77,14 +77,14 @@ pub fn package(ctx: &Context, target: &Target) -> Result<Packaged> {
     })?;
     let prefix = format!(".tmp-{asset}-");
     if lock.is_held() {
-        // Left by who was killed here.
+        // These files were left by a process that was killed here.
         for name in fs::list(&dist)?
             .iter()
             .filter(|name| name.starts_with(&prefix))
         {
             fs::remove_file(dist.join(name))?;
         }
-        // Whoever held the lock before may have done it.
+        // The process that held the lock before may have made the package.
         if let Some(sidecar) = existing(&dist, &asset, &artifact)? {
             return Ok(Packaged {
                 asset,
@@ -121,7 +121,7 @@ pub fn package(ctx: &Context, target: &Target) -> Result<Packaged> {
             content: Content::File(path),
         });
     }
-    // The sidecar goes first: an archive must never stand beside a sidecar of another.
+    // The old sidecar is removed first, so that an archive never has the sidecar of another one.
     fs::remove_file(dist.join(asset.sidecar()))?;
     let staged = stage(&dist, &prefix)?;
     let mut out = BufWriter::new(staged.as_file());
@@ -130,14 +130,14 @@ pub fn package(ctx: &Context, target: &Target) -> Result<Packaged> {
     let packed = archive::pack(format, &entries, &mut out, threads, &ctx.cancel, &progress)?;
     out.flush().at("write", &file)?;
     drop(out);
-    settle(staged, &file)?;
-    let (observed, explanation) = known(ctx, target, &artifact);
+    persist(staged, &file)?;
+    let (observed, explanation) = provenance(ctx, target, &artifact);
     let sidecar = Sidecar::new(artifact, packed.sha256, packed.size, observed, explanation);
     let mut staged = stage(&dist, &prefix)?;
     staged
         .write_all(sidecar.to_json().as_bytes())
         .at("write", dist.join(asset.sidecar()))?;
-    settle(staged, &dist.join(asset.sidecar()))?;
+    persist(staged, &dist.join(asset.sidecar()))?;
     fs::sync_dir(&dist)?;
     Ok(Packaged {
         asset,
@@ -154,8 +154,8 @@ fn stage(dist: &Utf8Path, prefix: &str) -> Result<NamedTempFile> {
         .at("create a file in", dist)
 }
 
-/// Gives a staged file its name, whole.
-fn settle(staged: NamedTempFile, path: &Utf8Path) -> Result<()> {
+/// Flushes a staged file and renames it to its final name.
+fn persist(staged: NamedTempFile, path: &Utf8Path) -> Result<()> {
     fs::set_mode(staged.path(), 0o644)?;
     staged.as_file().sync_all().at("flush", path)?;
     staged
@@ -164,7 +164,7 @@ fn settle(staged: NamedTempFile, path: &Utf8Path) -> Result<()> {
         .map_err(|e| fs::io_error("write", path, &e.error))
 }
 
-/// What is installed of a target, if it is what today's recipe wants.
+/// The installed artifact of a target; an error if it is not accepted by the current recipe.
 pub(super) fn wanted_and_installed(ctx: &Context, target: &Target, bin: &Bin) -> Result<Artifact> {
     let request = Request::new(ctx, target)?;
     let ensure = format!("run `{}` first", target.ensure());
@@ -172,13 +172,14 @@ pub(super) fn wanted_and_installed(ctx: &Context, target: &Target, bin: &Bin) ->
         .ok_or_else(|| Error::failed(format!("{target} is not installed")).hint(&ensure))?;
     if !request.wanted.accepts(artifact.origin, &artifact.inputs) {
         return Err(Error::failed(format!(
-            "what is installed of {target} is not what the recipe wants today"
+            "the installed {target} was made from other inputs than the recipe has now"
         ))
         .hint(&ensure));
     }
     Ok(artifact)
 }
 
+/// The sidecar of the existing package in `.dist`, if that contains this artifact and is undamaged.
 fn existing(dist: &Utf8Path, asset: &AssetName, artifact: &Artifact) -> Result<Option<Sidecar>> {
     let path = dist.join(asset.sidecar());
     let Some(bytes) = fs::read_opt(&path)? else {
@@ -187,14 +188,18 @@ fn existing(dist: &Utf8Path, asset: &AssetName, artifact: &Artifact) -> Result<O
     let Ok(sidecar) = Sidecar::parse(&bytes, path.as_str()) else {
         return Ok(None);
     };
-    let whole = sidecar.content == *artifact
+    let valid = sidecar.content == *artifact
         && fs::stat(dist.join(asset))?.is_some_and(|meta| meta.len() == sidecar.size)
         && larder_core::keys::tree::hash_file(&dist.join(asset))?.0 == sidecar.sha256;
-    Ok(whole.then_some(sidecar))
+    Ok(valid.then_some(sidecar))
 }
 
-/// What was observed when the artifact was made, and what its inputs were made of.
-fn known(ctx: &Context, target: &Target, artifact: &Artifact) -> (Observed, Vec<(String, String)>) {
+/// What was observed when the artifact was made, and the fields that its inputs were computed from.
+fn provenance(
+    ctx: &Context,
+    target: &Target,
+    artifact: &Artifact,
+) -> (Observed, Vec<(String, String)>) {
     let observed = ctx
         .cache
         .lookup(artifact.origin, &artifact.inputs)

@@ -20,7 +20,7 @@ use larder_core::model::{Action, AssetName, Digest, Outcome, Platform, Tag};
 use larder_remote::hub::derived::{CHECKSUMS, MANIFEST};
 use larder_remote::hub::{PlainFile, PublishOptions, Published, Receipt};
 
-/// Releases the project: ensures all of it, packages and bundles it, and publishes everything under a tag.
+/// Releases the project: ensures all subsystems, packages and bundles them, and publishes everything under a tag.
 pub fn release(
     ctx: &Arc<Context>,
     tag: &Tag,
@@ -53,7 +53,7 @@ pub fn release(
     Ok(ensured)
 }
 
-/// What became of it, and where it is.
+/// Packages, bundles and publishes. Returns the outcome and the address of the release.
 fn pack_and_publish(
     ctx: &Context,
     tag: &Tag,
@@ -89,7 +89,7 @@ fn pack_and_publish(
     ))
 }
 
-/// Refuses tags that are a subsystem's.
+/// Refuses a tag that looks like the tag of a subsystem's release.
 fn check_tag(ctx: &Context, tag: &Tag) -> Result<()> {
     match ctx
         .project
@@ -102,11 +102,11 @@ fn check_tag(ctx: &Context, tag: &Tag) -> Result<()> {
             "`{tag}` can't be the project's tag: releases of `{}` are named like that",
             s.name
         ))
-        .hint("a project's tag is such as v1.0.0")),
+        .hint("use a tag such as v1.0.0")),
     }
 }
 
-/// Publishes all of it under a tag; the same files give the same checksums, manifest and notes.
+/// Publishes all files under a tag. The same files give the same checksums, manifest and notes.
 fn publish(
     ctx: &Context,
     tag: &Tag,
@@ -205,7 +205,7 @@ fn manifest(
     json!({"project": ctx.project.name, "tag": tag.as_str(), "bundles": bundled, "binaries": binaries})
 }
 
-/// What is in it, for people.
+/// The release notes: a table of the packages.
 fn notes(ctx: &Context, packages: &[Packaged]) -> String {
     let mut rows: BTreeMap<&str, (&str, Vec<String>)> = BTreeMap::new();
     for package in packages {

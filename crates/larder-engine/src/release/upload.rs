@@ -1,4 +1,4 @@
-//! Whether what was built here is released by itself: the rules of `upload:`.
+//! The rules of `upload:`: whether something that was built here is released automatically.
 
 use crate::context::{Context, Options};
 use crate::settings::{ActionsContext, CiContext};
@@ -7,15 +7,15 @@ use larder_core::project::{HubConfig, Project, UploadPolicy};
 /// Whether to release after a build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UploadDecision {
-    /// Do.
+    /// Release it.
     Yes,
-    /// Don't, and say why.
+    /// Don't release it, and report why.
     Skip(String),
-    /// Don't, silently: nobody would expect it (outside CI, or `upload: never`).
+    /// Don't release it and report nothing, because no release is expected (outside CI, or `upload: never`).
     No,
 }
 
-/// What happens after each build of a run. What is installed apart from the project is nobody else's.
+/// The decision for each build of a run. What is installed apart from the project is not shared, so it is not released.
 pub fn after_builds(ctx: &Context) -> UploadDecision {
     let Options {
         upload,
@@ -28,7 +28,7 @@ pub fn after_builds(ctx: &Context) -> UploadDecision {
     decide(&ctx.project, *upload, &ctx.settings.ci)
 }
 
-/// Decides from the project and what the system for continuous integration says.
+/// Decides from the project and from the CI system's variables.
 fn decide(project: &Project, asked: bool, ci: &CiContext) -> UploadDecision {
     if asked {
         return UploadDecision::Yes;
@@ -45,7 +45,7 @@ fn decide(project: &Project, asked: bool, ci: &CiContext) -> UploadDecision {
                 UploadDecision::No
             }
         }
-        // Other CI systems don't say what event they run for.
+        // Other CI systems don't report the event that started the run.
         (_, HubConfig::Dir { .. }) if ci && actions.is_none() => UploadDecision::Yes,
         (_, HubConfig::Dir { .. } | HubConfig::GitHub { .. }) => {
             if ci {
@@ -57,9 +57,9 @@ fn decide(project: &Project, asked: bool, ci: &CiContext) -> UploadDecision {
     }
 }
 
-/// Why what `ci:` says is not written to the hub here: in GitHub Actions a list that runs by itself follows the same rules.
-/// What a person or a workflow says as a command of its own is done.
-pub fn held_back(project: &Project, ci: &CiContext) -> Option<String> {
+/// The reason why `larder ci` does not write to the hub in this run, if there is one. In GitHub Actions the commands of
+/// `ci:` follow the same rules; a release that a person or a workflow starts as its own command does not.
+pub fn reason_not_to_release(project: &Project, ci: &CiContext) -> Option<String> {
     if !ci.is_ci || ci.actions.is_none() || matches!(project.hub, HubConfig::Http { .. }) {
         return None;
     }
@@ -69,7 +69,7 @@ pub fn held_back(project: &Project, ci: &CiContext) -> Option<String> {
     }
 }
 
-/// What GitHub's event allows.
+/// What the event that started GitHub Actions allows.
 fn in_actions(actions: Option<&ActionsContext>) -> UploadDecision {
     let skip = |why: &str| UploadDecision::Skip(why.to_owned());
     let Some(ActionsContext {
@@ -79,7 +79,7 @@ fn in_actions(actions: Option<&ActionsContext>) -> UploadDecision {
         run_url: _,
     }) = actions
     else {
-        return skip("a GitHub hub is written automatically only from GitHub Actions");
+        return skip("only GitHub Actions releases to a GitHub hub automatically");
     };
     if event.starts_with("pull_request") {
         return skip("pull requests never write to the hub");
@@ -103,6 +103,6 @@ fn in_actions(actions: Option<&ActionsContext>) -> UploadDecision {
         Some(default) => UploadDecision::Skip(format!(
             "{reference} is neither the default branch ({default}) nor a tag"
         )),
-        None => skip("the event's payload names no default branch"),
+        None => skip("the event's payload does not name the default branch"),
     }
 }

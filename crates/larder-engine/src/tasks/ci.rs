@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::events::Did;
-use crate::release::upload::held_back;
+use crate::release::upload::reason_not_to_release;
 use crate::settings::CiContext;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
@@ -53,7 +53,7 @@ impl<L: CommandLine> Ci<L> {
         if !wrong.is_empty() {
             return Err(all_wrong(&wrong));
         }
-        let held_back = held_back(project, context);
+        let held_back = reason_not_to_release(project, context);
         if held_back.is_some() {
             lines = lines.into_iter().map(L::without_upload).collect();
         }

@@ -1,4 +1,4 @@
-//! Another version of a subsystem: what is to be locked for it, and how `versions.yml` comes to pin it.
+//! `bump`: locks another version of a subsystem and pins it in `versions.yml`.
 
 use std::time::Instant;
 
@@ -18,33 +18,36 @@ use larder_core::project::user::UserConfig;
 use larder_core::project::{Project, Subsystem, edit};
 use larder_remote::origin::{Newest, VersionLookup};
 
-/// A subsystem that is to have another version.
+/// A change of one subsystem's version.
 #[derive(Clone, Debug)]
 struct Bump {
-    /// Which.
+    /// The subsystem.
     name: Name,
-    /// What is pinned now.
+    /// The version that is pinned now.
     from: Version,
-    /// What shall be.
+    /// The version to pin.
     to: Version,
 }
 
-/// What to pin.
+/// What the user asked to pin.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct BumpRequest {
     name: String,
     version: Option<Version>,
     pre: bool,
     lock: bool,
 }
 
-impl Wish {
-    /// A subsystem, or `all`; without a version the newest one, with `pre` also a pre-release. `lock`: the new version is
-    /// locked for all of the project's platforms.
+impl BumpRequest {
+    /// `name` is a subsystem or `all`. Without a version the newest one is pinned; `pre` allows a pre-release. With `lock`
+    /// the new version is locked for all of the project's platforms.
     pub fn new(name: &str, version: Option<Version>, pre: bool, lock: bool) -> Result<Self> {
         if name == "all" && version.is_some() {
-            return Err(Error::usage("`bump all` takes no version")
-                .hint("it pins the newest version of each; name one subsystem"));
+            return Err(
+                Error::usage("`bump all` does not take a version").hint(
+                    "it pins the newest version of each subsystem; name one subsystem to choose its version",
+                ),
+            );
         }
         Ok(Self {
             name: name.to_owned(),
@@ -54,7 +57,7 @@ impl Wish {
         })
     }
 
-    /// The subsystems that are meant. A mistake of the command line is told as one, before anything begins.
+    /// The selected subsystems. A mistake in the command line is reported here, before anything is done.
     pub fn check(&self, project: &Project, user: &UserConfig) -> Result<Selection> {
         let selection = Selection::parse(project, std::slice::from_ref(&self.name))?;
         if let ([subsystem], Some(wanted)) = (&selection.subsystems(project)[..], &self.version) {
@@ -69,13 +72,13 @@ impl Wish {
     }
 }
 
-/// Pins what is wished for some subsystems, told as events; the context's project becomes the one with the new versions.
-/// Gives every failure.
+/// Pins the requested versions of some subsystems and reports events. Afterwards the context's project has the new
+/// versions. Returns every failure.
 pub fn bump(
     ctx: &mut Context,
     user: &UserConfig,
     selection: &Selection,
-    wish: &Wish,
+    request: &BumpRequest,
 ) -> Result<Vec<Error>> {
     let subsystems = selection.subsystems(&ctx.project);
     ctx.events.send(Event::Started {
@@ -85,45 +88,45 @@ pub fn bump(
     let root = ctx.project.root.clone();
     let text = versions(&root)?;
     let mut errors = Vec::new();
-    // Before anything is fetched: can the file be changed at all, and is the project right with it?
-    let bumps = changes(ctx, &subsystems, wish, &mut errors, |bump| {
+    // Before anything is fetched, check that the file can be changed and that the project is valid with the change.
+    let bumps = changes(ctx, &subsystems, request, &mut errors, |bump| {
         proposed(&root, user, &text, std::slice::from_ref(bump)).map(drop)
     });
     let hub = ctx.project.hub.clone();
     ctx.project = proposed(&root, user, &text, &bumps)?;
     ctx.project.hub = hub;
     for bump in &bumps {
-        if let Err(error) = one(ctx, bump, wish.lock) {
+        if let Err(error) = apply(ctx, bump, request.lock) {
             errors.push(error);
         }
     }
     Ok(errors)
 }
 
-/// Text of `versions.yml`.
+/// The text of `versions.yml`.
 fn versions(root: &Utf8Path) -> Result<String> {
     fs::read_text(root.join("versions.yml"))
 }
 
-/// The project as it would be with all of these.
+/// The project as it would be after these changes.
 fn proposed(root: &Utf8Path, user: &UserConfig, text: &str, bumps: &[Bump]) -> Result<Project> {
     Project::load_as_if(root, &edited(text, bumps)?, user)
 }
 
-/// What is to change. What is not, and why, is told.
+/// The changes to make. For every other subsystem, an event reports why its version does not change.
 fn changes(
     ctx: &Context,
     subsystems: &[&Subsystem],
-    wish: &Wish,
+    request: &BumpRequest,
     errors: &mut Vec<Error>,
     check: impl Fn(&Bump) -> Result<()>,
 ) -> Vec<Bump> {
-    let answers: Vec<Result<Newest>> = match &wish.version {
+    let answers: Vec<Result<Newest>> = match &request.version {
         Some(version) => vec![Ok(Newest::Known {
             version: version.clone(),
             asked: String::new(),
         })],
-        None => VersionLookup::new(ctx.publishers(), &ctx.cancel).all(subsystems, wish.pre),
+        None => VersionLookup::new(ctx.publishers(), &ctx.cancel).all(subsystems, request.pre),
     };
     let mut bumps = Vec::new();
     for (subsystem, answer) in subsystems.iter().zip(answers) {
@@ -154,17 +157,17 @@ fn changes(
                 }
             }
             Ok(Newest::Known { asked, .. }) if asked.is_empty() => {
-                did.reason = Some(format!("{from} is pinned already"));
+                did.reason = Some(format!("{from} is already pinned"));
             }
             Ok(Newest::Known { version, asked }) if version == *from => {
-                did.reason = Some(format!("{from} is the newest, says {asked}"));
+                did.reason = Some(format!("{from} is the newest version on {asked}"));
             }
             Ok(Newest::Known { version, asked }) => {
                 did.reason = Some(format!(
                     "{from} is newer than {version}, the newest that {asked} has"
                 ));
             }
-            Ok(Newest::Unknown(why)) if wish.name == "all" => {
+            Ok(Newest::Unknown(why)) if request.name == "all" => {
                 (did.outcome, did.reason) = (
                     Outcome::Skipped,
                     Some(format!("the newest version is not known: {why}")),
@@ -187,8 +190,8 @@ fn changes(
     bumps
 }
 
-/// Locks and pins one.
-fn one(ctx: &Context, bump: &Bump, lock: bool) -> Result<()> {
+/// Locks and pins one new version.
+fn apply(ctx: &Context, bump: &Bump, lock: bool) -> Result<()> {
     let start = Instant::now();
     let Bump { name, from, to } = bump;
     let mut did = Did::new(Action::Bump, name.as_str(), Outcome::Bumped);
@@ -199,7 +202,8 @@ fn one(ctx: &Context, bump: &Bump, lock: bool) -> Result<()> {
         Ok(())
     } else {
         did.reason = Some(change);
-        locked(ctx, bump, lock).and_then(|()| write(&ctx.project.root, std::slice::from_ref(bump)))
+        lock_all_platforms(ctx, bump, lock)
+            .and_then(|()| write(&ctx.project.root, std::slice::from_ref(bump)))
     };
     did.seconds = start.elapsed().as_secs_f64();
     if let Err(error) = &ended {
@@ -213,8 +217,8 @@ fn one(ctx: &Context, bump: &Bump, lock: bool) -> Result<()> {
     ended
 }
 
-/// Locks the new version for every platform, or for none.
-fn locked(ctx: &Context, bump: &Bump, lock: bool) -> Result<()> {
+/// Locks the new version for every platform. If one platform fails, none is locked.
+fn lock_all_platforms(ctx: &Context, bump: &Bump, lock: bool) -> Result<()> {
     if !lock {
         return Ok(());
     }
@@ -230,39 +234,38 @@ fn locked(ctx: &Context, bump: &Bump, lock: bool) -> Result<()> {
         .cloned();
     let mut ended = failed.as_ref().map_or(Ok(()), |error| match error.kind() {
         Kind::Interrupted(_) => Err(error.clone()),
-        _ => Err(given_up(bump, error)),
+        _ => Err(not_bumped(bump, error)),
     });
     for (target, lines) in found {
-        let mut told = Finished::new(Action::Lock, target, bump.to.clone(), Outcome::Skipped);
-        told.seconds = start.elapsed().as_secs_f64();
+        let mut finished = Finished::new(Action::Lock, target, bump.to.clone(), Outcome::Skipped);
+        finished.seconds = start.elapsed().as_secs_f64();
         match lines {
             Ok(_) if ended.is_err() => {
-                told.reason = Some("another platform could not be locked".into());
+                finished.reason = Some("another platform could not be locked".into());
             }
             Ok(lines) => match ctx.lock.write(&lines, false) {
-                Ok(true) => told.outcome = Outcome::Locked,
-                Ok(false) => told.outcome = Outcome::UpToDate,
+                Ok(true) => finished.outcome = Outcome::Locked,
+                Ok(false) => finished.outcome = Outcome::UpToDate,
                 Err(error) => {
-                    ended = Err(given_up(bump, &error));
-                    (told.outcome, told.error) = (Outcome::Failed, Some(error));
+                    ended = Err(not_bumped(bump, &error));
+                    (finished.outcome, finished.error) = (Outcome::Failed, Some(error));
                 }
             },
-            Err(error) => (told.outcome, told.error) = (Outcome::Failed, Some(error)),
+            Err(error) => (finished.outcome, finished.error) = (Outcome::Failed, Some(error)),
         }
-        ctx.events.send(Event::Finished(told));
+        ctx.events.send(Event::Finished(finished));
     }
     ended
 }
 
-/// `versions.yml` as it would be with all of these.
+/// The text of `versions.yml` after these changes.
 fn edited(text: &str, bumps: &[Bump]) -> Result<String> {
     bumps.iter().try_fold(text.to_owned(), |text, bump| {
         edit::set_version(&text, &bump.name, &bump.to)
     })
 }
 
-/// What the lock lacks of a subsystem at its project's version, for every platform that the project has it for. Nothing is
-/// written.
+/// The lines that the lock does not have yet, for each target. Nothing is written.
 fn lock_lines(ctx: &Context, targets: &[Target]) -> Vec<(Target, Result<Vec<LockLine>>)> {
     let lines = |target: &Target| {
         (
@@ -275,7 +278,7 @@ fn lock_lines(ctx: &Context, targets: &[Target]) -> Vec<(Target, Result<Vec<Lock
     targets.par_iter().map(lines).collect()
 }
 
-/// Changes `versions.yml` as it is by now: what came into it meanwhile stays.
+/// Changes `versions.yml`. The file is read again, so that changes that were made to it meanwhile are kept.
 fn write(root: &Utf8Path, bumps: &[Bump]) -> Result<()> {
     let text = versions(root)?;
     let changed = edited(&text, bumps)?;
@@ -286,14 +289,14 @@ fn write(root: &Utf8Path, bumps: &[Bump]) -> Result<()> {
     }
 }
 
-/// It stays as it was: what could not be locked is not pinned.
-fn given_up(bump: &Bump, because: &Error) -> Error {
+/// The error if a version could not be locked: then it is not pinned, and `versions.yml` is unchanged.
+fn not_bumped(bump: &Bump, because: &Error) -> Error {
     let Bump { name, from, to } = bump;
     Error::new(
         because.kind(),
         format!("{name} stays at {from}: {to} could not be locked for every platform"),
     )
     .hint(format!(
-        "versions.yml is as it was; `larder bump {name} {to} --no-lock` changes it all the same"
+        "versions.yml is unchanged; `larder bump {name} {to} --no-lock` changes it anyway"
     ))
 }

@@ -1,4 +1,4 @@
-//! Versions: which are the newest, and how another one comes to be pinned.
+//! Versions: finding the newest one of a subsystem, and pinning another one.
 
 pub mod bump;
 pub mod outdated;

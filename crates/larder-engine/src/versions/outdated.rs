@@ -1,4 +1,4 @@
-//! Which pinned versions are not the newest.
+//! `outdated`: which pinned versions are not the newest.
 
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
@@ -8,8 +8,8 @@ use larder_remote::origin::{Newest, Publishers, VersionLookup};
 
 use crate::plan::Selection;
 
-/// Asks for the newest version of each selected subsystem. Who could not be asked stands in the document, and the error
-/// beside it.
+/// Asks for the newest version of each selected subsystem. A publisher that could not be asked is an entry in the document
+/// and one of the returned errors.
 pub fn document(
     project: &Project,
     selection: &Selection,
@@ -57,7 +57,7 @@ fn entry(subsystem: &Subsystem, answer: &Result<Newest>) -> OutdatedEntry {
                 Age::Newest
             };
             if entry.state == Age::Newest && *version != entry.current {
-                entry.note = Some("pinned is newer than what is announced".to_owned());
+                entry.note = Some("the pinned version is newer than the announced one".to_owned());
             }
             (entry.newest, entry.asked) = (Some(version.clone()), Some(asked.clone()));
         }
