@@ -8,7 +8,7 @@ use crate::report::{self, Verbosity};
 use larder_core::error::Result;
 use larder_core::model::{FileName, Name};
 use larder_core::project::Project;
-use larder_engine::import::{self, Proposal, Source, Wish};
+use larder_engine::import::{self, AddRequest, Proposal, Source};
 use larder_remote::http;
 use larder_remote::origin::Publishers;
 
@@ -58,7 +58,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         .map(|text| Ok(text.parse::<FileName>()?))
         .collect::<Result<Vec<_>>>()?;
     let project = global.load(&global.root()?)?;
-    let wish = Wish::new(&project, name, source, args.version.clone(), binaries)?;
+    let request = AddRequest::new(&project, name, source, args.version.clone(), binaries)?;
     let (_runtime, cancel) = supervised()?;
     let settings = global.startup.remote(args.offline)?;
     let publishers = Publishers {
@@ -66,25 +66,25 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         settings: &settings,
     };
     let user = &global.startup.user;
-    let proposal = import::propose(publishers, &wish, user, &cancel)?;
+    let proposal = import::propose(publishers, &request, user, &cancel)?;
     cancel.check()?;
     let written = if args.dry_run {
         Vec::new()
     } else {
-        import::write(&project, user, &wish.name, &proposal)?
+        import::write(&project, user, &request.name, &proposal)?
     };
     let written: Vec<String> = written.iter().map(|path| project.relative(path)).collect();
     if global.json {
-        global.print_json(&import::document(&wish, proposal, written))?;
+        global.print_json(&import::document(&request, proposal, written))?;
     } else {
-        show(&wish, &proposal, &written, &project, global)?;
+        show(&request, &proposal, &written, &project, global)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Prints what was found out about the release, so that the user can review it.
 fn show(
-    wish: &Wish,
+    request: &AddRequest,
     proposal: &Proposal,
     written: &[String],
     project: &Project,
@@ -96,12 +96,12 @@ fn show(
         assets,
         missing,
         checksums,
-        silent,
+        unrelated,
         binaries,
-        seen,
+        inspected,
         recipe,
     } = proposal;
-    let Wish { name, source, .. } = wish;
+    let AddRequest { name, source, .. } = request;
     if global.verbosity() != Verbosity::Quiet {
         let release = tag
             .as_ref()
@@ -120,7 +120,7 @@ fn show(
         }
         let names: Vec<&str> = binaries.iter().map(FileName::as_str).collect();
         report::message(&format!(
-            "  {:<15} {} (seen in the asset for {seen})",
+            "  {:<15} {} (seen in the asset for {inspected})",
             "binaries",
             names.join(", ")
         ));
@@ -128,11 +128,11 @@ fn show(
             "the publisher states none; the first download of each asset is trusted and locked",
         );
         report::message(&format!("  {:<15} {stated}", "checksums"));
-        if checksums.is_none() && !silent.is_empty() {
+        if checksums.is_none() && !unrelated.is_empty() {
             report::message(&format!(
-                "  {:<15} {} does not list the asset for {seen}",
+                "  {:<15} {} does not list the asset for {inspected}",
                 "",
-                silent.join(", ")
+                unrelated.join(", ")
             ));
         }
         for path in written {

@@ -91,7 +91,7 @@ fn an_added_subsystem_is_checked_locked_and_installed() {
       asset: "tool_{{ version_number }}_{{ os }}_{{ arch }}.{{ 'zip' if os == 'Windows' else 'tar.gz' }}"
       checksums: "tool_{{ version_number }}_checksums.txt"
       replacements: {amd64: x86_64, darwin: Darwin, linux: Linux, windows: Windows}
-    # verify: tool --version      # if that prints the version, it proves what is installed
+    # verify: tool --version      # enable this if the command prints the version
     "#);
     assert_eq!(
         env.read("versions.yml"),
@@ -119,7 +119,7 @@ fn an_added_subsystem_is_checked_locked_and_installed() {
     );
     let out = env.larder(["add", "tool", "github:acme/tool"]).exits(2);
     assert!(
-        out.stderr.contains("`tool` is there already") && out.stderr.contains("bump"),
+        out.stderr.contains("already has `tool`") && out.stderr.contains("bump"),
         "{}",
         out.stderr
     );
@@ -147,7 +147,7 @@ fn a_dry_run_of_add_shows_the_recipe_for_plain_files_and_a_prefixed_tag() {
       asset: "tool-{{ os }}-{{ arch }}{{ exe }}"
       checksums: sha256sum.txt
       replacements: {darwin: macos}
-    # verify: tool --version      # if that prints the version, it proves what is installed
+    # verify: tool --version      # enable this if the command prints the version
     "#);
     assert_eq!(
         (
@@ -268,7 +268,7 @@ fn a_failed_add_leaves_every_file_unchanged() {
     untouched(
         &["tool", "github:acme/tool", "--binary", "other"],
         1,
-        "which program",
+        "choose the binaries",
     );
     untouched(&["tool", "github:acme/tool", "--offline"], 5, "--offline");
     let mut mirrored = env.command(["add", "tool", "github:acme/tool"]);
@@ -368,7 +368,7 @@ fn add_derives_the_urls_of_the_other_platforms_from_one_url() {
     upstream:
       url: "[SERVER]/tool/releases/tool-{{ version }}_{{ os }}_{{ arch }}.{{ 'zip' if os == 'windows' else 'tar.gz' }}"
       checksums: "[SERVER]/tool/releases/tool-{{ version }}_{{ os }}_{{ arch }}.{{ 'zip' if os == 'windows' else 'tar.gz' }}.sha256"
-    # verify: tool --version      # if that prints the version, it proves what is installed
+    # verify: tool --version      # enable this if the command prints the version
     "#);
     assert!(
         env.read("versions.yml")
@@ -399,7 +399,7 @@ fn add_derives_the_urls_of_the_other_platforms_from_one_url() {
         ])
         .exits(2);
     assert!(
-        versionless.stderr.contains("no version is to be seen"),
+        versionless.stderr.contains("contains no version number"),
         "{}",
         versionless.stderr
     );

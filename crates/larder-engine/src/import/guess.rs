@@ -1,7 +1,7 @@
-//! From the names of a release's assets to a recipe's `upstream`: which asset is for which platform, and one template that
+//! Guesses a recipe's `upstream` from the names of a release's assets: the asset for each platform, and a template that
 //! renders to all of them.
 //!
-//! A pure function of names. Knows nothing of where they come from, nor what is in the files.
+//! The guess is a pure function of the names; the files are not read.
 
 mod siblings;
 mod template;
@@ -13,41 +13,41 @@ use larder_core::model::{Arch, Libc, Os, Platform, Version};
 
 pub use siblings::{siblings, version_in_url};
 use template::{Common, Words, is_arch, is_os, shape, templated, word};
-use words::Reading;
+use words::ParsedName;
 
 /// What was guessed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guess {
     /// The asset for each platform that has one.
     pub assets: BTreeMap<Platform, String>,
-    /// Renders to all of them, where nothing overrides it.
+    /// The template that renders to all of them, except where `overrides` has another one.
     pub asset: String,
-    /// What os and arch render to.
+    /// What the variables `os` and `arch` render to, if not to their default.
     pub replacements: BTreeMap<&'static str, String>,
     /// Other templates, by os or platform.
     pub overrides: BTreeMap<String, String>,
-    /// Where digests may be stated, best first.
-    pub checksums: Vec<Sums>,
-    /// What the program is called, by the assets' names.
+    /// Files that may contain digests; the best candidate is first.
+    pub checksums: Vec<ChecksumFiles>,
+    /// The name of the program according to the assets' names.
     pub program: String,
 }
 
-/// Where digests are stated.
+/// The publisher's files with digests.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sums {
-    /// In one file for all assets.
-    One {
-        /// The file.
+pub enum ChecksumFiles {
+    /// One file for all assets.
+    ForAll {
+        /// The name of the file.
         name: String,
-        /// Its template.
+        /// The template that renders to the name.
         template: String,
     },
-    /// Beside each asset, in a file of its name and this.
-    Each(&'static str),
+    /// One file for each asset: the asset's name with this ending.
+    PerAsset(&'static str),
 }
 
-/// Guesses for these platforms; `None` where no asset is for any of them. `names` are words for what is wanted: the
-/// subsystem's name, the repository's.
+/// Guesses for these platforms; `None` if no asset is for any of them. `names` are the names that the assets may contain:
+/// those of the subsystem and of the repository.
 pub fn guess(
     assets: &[String],
     version: &Version,
@@ -55,23 +55,23 @@ pub fn guess(
     names: &[&str],
 ) -> Option<Guess> {
     let wanted: BTreeSet<String> = names.iter().flat_map(|name| split(name)).collect();
-    let readings: Vec<Reading<'_>> = assets
+    let parsed_names: Vec<ParsedName<'_>> = assets
         .iter()
-        .filter_map(|name| words::read(name, version))
-        .filter(|reading| !reading.is_other())
+        .filter_map(|name| words::parse(name, version))
+        .filter(|parsed| !parsed.is_unsuitable())
         .collect();
-    let habits = Habits::of(&readings);
-    let mut picks: BTreeMap<Platform, &Reading<'_>> = BTreeMap::new();
+    let patterns = NamePatterns::of(&parsed_names);
+    let mut picks: BTreeMap<Platform, &ParsedName<'_>> = BTreeMap::new();
     for platform in platforms {
-        let ranked = readings
+        let ranked = parsed_names
             .iter()
-            .filter_map(|reading| Some((rank(reading, *platform, &wanted)?, reading)));
-        // Of names that serve alike the one that is made like most others.
-        let order = |reading: &Reading<'_>| {
+            .filter_map(|parsed| Some((rank(parsed, *platform, &wanted)?, parsed)));
+        // Among equally good names, choose the one that follows the most common pattern.
+        let order = |parsed: &ParsedName<'_>| {
             (
-                habits.strange(reading),
-                reading.name.len(),
-                reading.name.to_owned(),
+                patterns.rarity(parsed),
+                parsed.name.len(),
+                parsed.name.to_owned(),
             )
         };
         if let Some((_, best)) =
@@ -82,11 +82,11 @@ pub fn guess(
     }
     let first = *picks.values().next()?;
     let common = Common::of(&picks);
-    let lead = words::last_part(first.lead());
-    let program = if lead.is_empty() {
+    let prefix = words::last_part(first.prefix());
+    let program = if prefix.is_empty() {
         (*names.first()?).to_owned()
     } else {
-        lead.to_owned()
+        prefix.to_owned()
     };
     Some(Guess {
         asset: common.asset.clone(),
@@ -96,14 +96,14 @@ pub fn guess(
         program,
         assets: picks
             .into_iter()
-            .map(|(platform, reading)| (platform, reading.name.to_owned()))
+            .map(|(platform, parsed)| (platform, parsed.name.to_owned()))
             .collect(),
     })
 }
 
 impl Guess {
-    /// A text as the assets' template has it: its version, system and processor by variables. For the platform that it
-    /// was seen on.
+    /// Replaces the version, the operating system and the architecture in a text by the template's variables. The text comes
+    /// from the asset for `platform`.
     pub fn template_of(&self, text: &str, version: &Version, platform: Platform) -> String {
         let (marks, _) = words::scan(text, version);
         let word = |canonical: &'static str| {
@@ -119,10 +119,10 @@ impl Guess {
     }
 }
 
-/// What a program inside of an archive is called, by the name of its file: without version, system and processor.
+/// The name of a program from its file name in an archive: without version, operating system and architecture.
 pub fn plain_name(file: &str, version: &Version) -> String {
-    words::read(file, version)
-        .map_or(file, |reading| &file[..reading.lead().len()])
+    words::parse(file, version)
+        .map_or(file, |parsed| &file[..parsed.prefix().len()])
         .to_owned()
 }
 
@@ -132,24 +132,24 @@ fn split(text: &str) -> impl Iterator<Item = String> {
         .map(str::to_ascii_lowercase)
 }
 
-/// How well an asset serves a platform; less is better, `None` not at all.
+/// How well an asset fits a platform: a lower rank is better, `None` means that it does not fit.
 fn rank(
-    reading: &Reading<'_>,
+    parsed: &ParsedName<'_>,
     platform: Platform,
     wanted: &BTreeSet<String>,
 ) -> Option<[usize; 5]> {
     let Platform { os, arch, libc } = platform;
-    if reading.os() != Some(os) {
+    if parsed.os() != Some(os) {
         return None;
     }
-    let arch = match reading.arch() {
+    let arch = match parsed.arch() {
         Some(Ok(found)) if found == arch => 0,
         Some(Err(())) if os == Os::Darwin && matches!(arch, Arch::Amd64 | Arch::Arm64) => 1,
-        // Who names no processor means the usual one.
+        // A name without an architecture usually means amd64.
         None if arch == Arch::Amd64 => 2,
         _ => return None,
     };
-    let libc = match (reading.libc(), libc) {
+    let libc = match (parsed.libc(), libc) {
         (found, _) if os != Os::Linux => usize::from(found.is_some()),
         (Some((Libc::Musl, _)), Some(Libc::Gnu)) | (Some((Libc::Gnu, _)), Some(Libc::Musl)) => {
             return None;
@@ -159,7 +159,7 @@ fn rank(
         (Some((Libc::Musl, false)), None) => 2,
         (Some((Libc::Gnu, _)), None) => 3,
     };
-    let kind = match (reading.ending.to_ascii_lowercase().as_str(), os) {
+    let kind = match (parsed.ending.to_ascii_lowercase().as_str(), os) {
         ("" | ".exe", _) => 0,
         (".zip", Os::Windows) | (".tar.gz" | ".tgz", _) => 1,
         (".tar.xz" | ".txz", _) => 2,
@@ -168,45 +168,45 @@ fn rank(
         (".tar.bz2" | ".tbz" | ".tbz2" | ".tar", _) => 5,
         _ => 6,
     };
-    let more = reading
+    let more = parsed
         .rest
         .iter()
         .filter(|word| !wanted.contains(*word))
         .count();
     let fewer = wanted
         .iter()
-        .filter(|word| !reading.rest.contains(word))
+        .filter(|word| !parsed.rest.contains(word))
         .count();
     Some([more, fewer, arch, libc, kind])
 }
 
-/// How a release's names are made: how often each shape and each word comes.
-struct Habits(BTreeMap<String, usize>);
+/// How often each shape and each word occurs in the names of a release.
+struct NamePatterns(BTreeMap<String, usize>);
 
-impl Habits {
-    fn of(readings: &[Reading<'_>]) -> Self {
+impl NamePatterns {
+    fn of(parsed_names: &[ParsedName<'_>]) -> Self {
         let mut counts = BTreeMap::new();
-        for part in readings.iter().flat_map(Self::parts) {
+        for part in parsed_names.iter().flat_map(Self::parts) {
             *counts.entry(part).or_insert(0) += 1;
         }
         Self(counts)
     }
 
-    fn parts(reading: &Reading<'_>) -> Vec<String> {
+    fn parts(parsed: &ParsedName<'_>) -> Vec<String> {
         [
-            Some(shape(reading)),
-            word(reading, is_os),
-            word(reading, is_arch),
+            Some(shape(parsed)),
+            word(parsed, is_os),
+            word(parsed, is_arch),
         ]
         .into_iter()
         .flatten()
         .collect()
     }
 
-    /// More for names that are unlike the others.
-    fn strange(&self, reading: &Reading<'_>) -> std::cmp::Reverse<Vec<usize>> {
+    /// A sort key: greater for names whose shape and words occur less often.
+    fn rarity(&self, parsed: &ParsedName<'_>) -> std::cmp::Reverse<Vec<usize>> {
         std::cmp::Reverse(
-            Self::parts(reading)
+            Self::parts(parsed)
                 .iter()
                 .map(|part| self.0.get(part).copied().unwrap_or(0))
                 .collect(),
@@ -214,7 +214,7 @@ impl Habits {
     }
 }
 
-/// Endings of files about one asset.
+/// Endings of files with the digest of one asset.
 const EACH: [&str; 6] = [
     ".sha256",
     ".sha256sum",
@@ -223,7 +223,7 @@ const EACH: [&str; 6] = [
     ".sha512sum",
     ".sha512.txt",
 ];
-/// How files about all assets are called, folders of words aside.
+/// Words in the names of files with the digests of all assets; earlier ones are preferred.
 const ONE: [&str; 10] = [
     "sha256sums",
     "sha256sum",
@@ -240,9 +240,9 @@ const ONE: [&str; 10] = [
 fn checksums(
     assets: &[String],
     version: &Version,
-    picks: &BTreeMap<Platform, &Reading<'_>>,
+    picks: &BTreeMap<Platform, &ParsedName<'_>>,
     wanted: &BTreeSet<String>,
-) -> Vec<Sums> {
+) -> Vec<ChecksumFiles> {
     let each = EACH.iter().filter(|ending| {
         picks
             .values()
@@ -272,7 +272,7 @@ fn checksums(
             let place = ONE
                 .iter()
                 .position(|word| rest.iter().any(|other| other == word))?;
-            // Another tool's has other words.
+            // A file with other words may belong to another tool of the same release.
             let more = rest
                 .iter()
                 .filter(|word| !ONE.contains(&word.as_str()) && !wanted.contains(*word))
@@ -283,12 +283,13 @@ fn checksums(
     one.sort();
     let one = one.into_iter().map(|(_, name)| {
         let (marks, _) = words::scan(name, version);
-        Sums::One {
+        ChecksumFiles::ForAll {
             template: templated(name, &marks, &Words { os: "", arch: "" }),
             name: name.clone(),
         }
     });
-    one.chain(each.map(|ending| Sums::Each(ending))).collect()
+    one.chain(each.map(|ending| ChecksumFiles::PerAsset(ending)))
+        .collect()
 }
 
 #[cfg(test)]

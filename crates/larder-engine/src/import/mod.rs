@@ -1,18 +1,17 @@
-//! A new subsystem from what its publisher releases: which assets there are, what is in one of them, and the recipe that
-//! says so. Nothing is written before all of it is right.
+//! `add`: makes a new subsystem's recipe from a publisher's release. Nothing is written before everything was checked.
 //!
-//! 1. The release's assets are listed, or what lies beside a url is asked for; `guess` makes templates of their
-//!    names.
-//! 2. One asset, the host's where there is one, is downloaded, held to the publisher's digests, and looked into: what
-//!    programs it holds decides `binaries` and whether `extract` is needed.
-//! 3. The recipe is read back as any other, and must render to exactly the assets that were seen.
-//! 4. Recipe and version are written; a project that would not be right with them is left as it was.
+//! 1. The release's assets are listed, or, for a URL, the files that publishers usually put next to it are requested.
+//!    `guess` turns their names into templates.
+//! 2. One asset (the host's, if there is one) is downloaded, verified against the publisher's digests, and inspected. The
+//!    programs in it decide `binaries` and whether `extract` is needed.
+//! 3. The new recipe is loaded like any other. It must render to exactly the assets that were found.
+//! 4. The recipe and the version are written. If the project would be invalid with them, it stays unchanged.
 
 mod guess;
-mod inside;
+mod inspect;
 mod published;
 mod recipe;
-mod wish;
+mod request;
 
 use std::collections::BTreeMap;
 
@@ -28,29 +27,29 @@ use larder_core::project::{Checksum, Coordinate, Original, Project, edit};
 use larder_remote::RemoteSettings;
 use larder_remote::origin::{self, About, Listing, Publishers};
 
-use guess::{Guess, Sums, guess};
+use guess::{ChecksumFiles, Guess, guess};
 
-use inside::Inside;
+use inspect::Contents;
 
-pub use wish::{Source, Wish};
+pub use request::{AddRequest, Source};
 
-/// What was found, and what was written of it.
-pub fn document(wish: &Wish, proposal: Proposal, written: Vec<String>) -> AddDocument {
+/// The document of `add`: what was found, and which files were written.
+pub fn document(request: &AddRequest, proposal: Proposal, written: Vec<String>) -> AddDocument {
     let Proposal {
         version,
         tag,
         assets,
         missing,
         checksums,
-        silent: _,
+        unrelated: _,
         binaries,
-        seen,
+        inspected,
         recipe,
     } = proposal;
     AddDocument {
-        name: wish.name.clone(),
+        name: request.name.clone(),
         version,
-        source: wish.source.to_string(),
+        source: request.source.to_string(),
         tag,
         binaries: binaries.iter().map(ToString::to_string).collect(),
         assets: assets
@@ -59,82 +58,82 @@ pub fn document(wish: &Wish, proposal: Proposal, written: Vec<String>) -> AddDoc
             .collect(),
         missing,
         checksums,
-        seen,
+        seen: inspected,
         recipe,
         written,
     }
 }
 
-/// What would be written, and what it was concluded from.
+/// The recipe and the version to write, and the facts that they were derived from.
 #[derive(Clone, Debug)]
 pub struct Proposal {
     /// The version to pin.
     pub version: Version,
     /// The release's tag, on GitHub.
     pub tag: Option<String>,
-    /// The asset, or the url, for each platform.
+    /// The asset, or its URL, for each platform.
     pub assets: BTreeMap<Platform, String>,
-    /// Platforms that no asset is for.
+    /// Platforms without an asset.
     pub missing: Vec<Platform>,
-    /// The file that states digests; none where nobody does.
+    /// The publisher's file with digests, if there is one.
     pub checksums: Option<String>,
-    /// Files that look as if they did, and do not speak of what was looked into.
-    pub silent: Vec<String>,
-    /// Its binaries.
+    /// Files that look like checksums files, but do not mention the inspected asset.
+    pub unrelated: Vec<String>,
+    /// The subsystem's binaries.
     pub binaries: Vec<FileName>,
-    /// The platform whose asset was looked into.
-    pub seen: Platform,
-    /// Text of the recipe.
+    /// The platform whose asset was inspected.
+    pub inspected: Platform,
+    /// The text of the recipe.
     pub recipe: String,
 }
 
-/// What was announced, before anything is concluded from it.
-struct Announced {
+/// What a publisher offers for one version.
+struct Release {
     version: Version,
-    /// The release's tag and the template of tags.
+    /// The release's tag and the template of its tags.
     tag: Option<(String, String)>,
-    /// Names, or urls.
+    /// Names of the assets, or their URLs.
     assets: Vec<String>,
     about: About,
 }
 
 /// Everything a recipe is written from.
 struct Findings<'a> {
-    wish: &'a Wish,
-    announced: Announced,
+    request: &'a AddRequest,
+    release: Release,
     guess: Guess,
-    sums: Option<Sums>,
-    inside: Inside,
+    sums: Option<ChecksumFiles>,
+    contents: Contents,
     missing: Vec<Platform>,
 }
 
-/// Asks, looks, and proposes. Nothing is written.
+/// Finds a release and inspects one of its assets; returns the recipe to write. Nothing is written.
 pub fn propose(
     publishers: Publishers<'_>,
-    wish: &Wish,
+    request: &AddRequest,
     user: &UserConfig,
     cancel: &Cancel,
 ) -> Result<Proposal> {
-    let announced = match &wish.source {
-        Source::GitHub(repo) => github(publishers, repo, wish.version.as_deref())?,
-        Source::Url(url) => published::announced(publishers.client, url, wish, cancel)?,
+    let release = match &request.source {
+        Source::GitHub(repo) => github(publishers, repo, request.version.as_deref())?,
+        Source::Url(url) => published::release(publishers.client, url, request, cancel)?,
     };
-    let Announced {
+    let Release {
         version,
         tag: _,
         assets,
         about: _,
-    } = &announced;
-    let names = [wish.name.as_str(), wish.source.word()];
-    let guess = guess(assets, version, &wish.platforms, &names).ok_or_else(|| {
+    } = &release;
+    let names = [request.name.as_str(), request.source.word()];
+    let guess = guess(assets, version, &request.platforms, &names).ok_or_else(|| {
         let error = Error::failed(format!(
-            "{} {version} has no asset that looks like a program for us",
-            wish.source
+            "{} {version} has no asset that looks like a program for one of the platforms",
+            request.source
         ));
         match assets.len() {
-            0 => error.hint("the release has no assets at all"),
+            0 => error.hint("the release has no assets"),
             n => error.hint(format!(
-                "it has {n}: {}",
+                "it has {n} assets: {}",
                 assets
                     .iter()
                     .take(12)
@@ -145,64 +144,65 @@ pub fn propose(
         }
     })?;
     let host = Platform::host();
-    let seen = if guess.assets.contains_key(&host) {
+    let inspected = if guess.assets.contains_key(&host) {
         host
     } else {
         *guess.assets.keys().next().unwrap_or(&host)
     };
-    let (inside, sums, silent) = look(publishers, wish, &announced, &guess, seen, cancel)?;
-    let missing = wish
+    let (contents, sums, unrelated) =
+        inspect_asset(publishers, request, &release, &guess, inspected, cancel)?;
+    let missing = request
         .platforms
         .iter()
         .copied()
         .filter(|platform| !guess.assets.contains_key(platform))
         .collect();
     let findings = Findings {
-        wish,
-        announced,
+        request,
+        release,
         guess,
         sums,
-        inside,
+        contents,
         missing,
     };
     let recipe = recipe::text(&findings);
     let Findings {
-        wish: _,
-        announced,
+        request: _,
+        release,
         guess,
         sums,
-        inside,
+        contents,
         missing,
     } = findings;
     let proposal = Proposal {
-        version: announced.version,
-        tag: announced.tag.map(|(tag, _)| tag),
+        version: release.version,
+        tag: release.tag.map(|(tag, _)| tag),
         assets: guess.assets,
         missing,
         checksums: sums.map(|sums| match sums {
-            Sums::One { name, .. } => name,
-            Sums::Each(ending) => format!("<asset>{ending}"),
+            ChecksumFiles::ForAll { name, .. } => name,
+            ChecksumFiles::PerAsset(ending) => format!("<asset>{ending}"),
         }),
-        silent,
-        binaries: inside.binaries,
-        seen,
+        unrelated,
+        binaries: contents.binaries,
+        inspected,
         recipe,
     };
-    check(publishers.settings, wish, user, &proposal)?;
+    check(publishers.settings, request, user, &proposal)?;
     Ok(proposal)
 }
 
-/// A release on GitHub.
-fn github(publishers: Publishers<'_>, repo: &str, version: Option<&str>) -> Result<Announced> {
+/// Reads a release on GitHub.
+fn github(publishers: Publishers<'_>, repo: &str, version: Option<&str>) -> Result<Release> {
     let listing = Listing::new(publishers, repo)?;
     let release = listing.release(version)?;
     let (version, template) = origin::version_in(&release.tag);
-    // What it says of itself is only nice to have.
+    // The description is optional, so an error other than an interruption is ignored.
     let about = listing.about().or_else(|error| match error.kind() {
         Kind::Interrupted(_) => Err(error),
         _ => Ok(About::default()),
     })?;
-    Ok(Announced {
+    Ok(Release {
         version: version.parse()?,
         assets: release
             .assets
@@ -215,7 +215,7 @@ fn github(publishers: Publishers<'_>, repo: &str, version: Option<&str>) -> Resu
     })
 }
 
-/// Where an asset is.
+/// The coordinate of an asset.
 fn coordinate(source: &Source, tag: Option<&str>, asset: &str) -> Coordinate {
     match source {
         Source::GitHub(repo) => Coordinate::GitHub {
@@ -227,29 +227,30 @@ fn coordinate(source: &Source, tag: Option<&str>, asset: &str) -> Coordinate {
     }
 }
 
-/// Looks into a platform's asset, held to the first of the publisher's checksums files that speaks of it.
-fn look(
+/// Downloads a platform's asset and inspects it, verified with the first checksums file that mentions it. Also returns that
+/// file, and the names of the files that don't mention the asset.
+fn inspect_asset(
     publishers: Publishers<'_>,
-    wish: &Wish,
-    announced: &Announced,
+    request: &AddRequest,
+    release: &Release,
     guess: &Guess,
     platform: Platform,
     cancel: &Cancel,
-) -> Result<(Inside, Option<Sums>, Vec<String>)> {
-    let mut silent = Vec::new();
+) -> Result<(Contents, Option<ChecksumFiles>, Vec<String>)> {
+    let mut unrelated = Vec::new();
     let asset = &guess.assets[&platform];
-    let name = |sums: &Sums| match sums {
-        Sums::One { name, .. } => name.clone(),
-        Sums::Each(ending) => format!("{asset}{ending}"),
+    let name = |sums: &ChecksumFiles| match sums {
+        ChecksumFiles::ForAll { name, .. } => name.clone(),
+        ChecksumFiles::PerAsset(ending) => format!("{asset}{ending}"),
     };
-    let of = |sums: &Sums| match wish.source {
+    let of = |sums: &ChecksumFiles| match request.source {
         Source::GitHub(_) => Checksum::Asset(name(sums)),
         Source::Url(_) => Checksum::Url(name(sums)),
     };
     for sums in guess.checksums.iter().map(Some).chain([None]) {
         cancel.check()?;
-        let tag = announced.tag.as_ref().map(|(tag, _)| tag.as_str());
-        let coordinate = coordinate(&wish.source, tag, asset);
+        let tag = release.tag.as_ref().map(|(tag, _)| tag.as_str());
+        let coordinate = coordinate(&request.source, tag, asset);
         let original = Original {
             coordinate,
             checksum: sums.map(of),
@@ -257,36 +258,36 @@ fn look(
         };
         match origin::fetch(publishers, &original, platform, true, cancel) {
             Ok(Some(fetched)) => {
-                let inside = inside::look(
+                let contents = inspect::inspect(
                     fetched,
                     publishers.settings,
-                    wish,
-                    &announced.version,
+                    request,
+                    &release.version,
                     guess,
                     platform,
                     cancel,
                 )?;
-                return Ok((inside, sums.cloned(), silent));
+                return Ok((contents, sums.cloned(), unrelated));
             }
             Ok(None) => {
                 return Err(Error::failed(format!(
-                    "{asset} is announced, but is not there"
+                    "the release lists {asset}, but it can't be downloaded: it does not exist"
                 )));
             }
-            // A file that is none of digests, or of others.
+            // This file has no digests, or only those of other assets: try the next one.
             Err(error) if sums.is_some() && error.kind() == Kind::Failed => {
-                silent.extend(sums.map(name));
+                unrelated.extend(sums.map(name));
             }
             Err(error) => return Err(error),
         }
     }
-    Err(Error::failed(format!("{asset} could not be looked into")))
+    Err(Error::failed(format!("{asset} could not be inspected")))
 }
 
-/// Reads the recipe as any other: it must name what was seen.
+/// Loads the recipe like any other. It must render to the assets that were found.
 fn check(
     settings: &RemoteSettings,
-    wish: &Wish,
+    request: &AddRequest,
     user: &UserConfig,
     proposal: &Proposal,
 ) -> Result<()> {
@@ -299,7 +300,7 @@ fn check(
         recipe,
         ..
     } = proposal;
-    let name = &wish.name;
+    let name = &request.name;
     fs::write_atomic(
         root.join("versions.yml"),
         format!("versions: {{{name}: \"{version}\"}}\n").as_bytes(),
@@ -307,7 +308,7 @@ fn check(
     write_recipe(&root.join("subsystems").join(name), recipe)?;
     let project = Project::load(root, user)?;
     for (platform, asset) in assets {
-        let wanted = coordinate(&wish.source, tag.as_deref(), asset);
+        let wanted = coordinate(&request.source, tag.as_deref(), asset);
         let original = project
             .subsystems
             .get(name)
@@ -316,15 +317,15 @@ fn check(
             .flatten();
         if original.is_none_or(|original| original.coordinate != wanted) {
             return Err(Error::failed(format!(
-                "no template was found that names {asset} for {platform}"
+                "no template was found that renders to {asset} for {platform}"
             ))
-            .hint("write the recipe by hand, and tell us of the release"));
+            .hint("write the recipe by hand, and please report this release as a bug"));
         }
     }
     Ok(())
 }
 
-/// Writes the recipe and pins the version; gives the files. A project that would not be right with them stays as it was.
+/// Writes the recipe and pins the version; returns the files. If the project would be invalid with them, it stays unchanged.
 pub fn write(
     project: &Project,
     user: &UserConfig,
@@ -341,8 +342,8 @@ pub fn write(
         .map(Utf8Path::to_owned);
     let recipe = folder.join("recipe.yml");
     if fs::lstat(&recipe)?.is_some() {
-        return Err(Error::usage(format!("{recipe} is there already"))
-            .hint("choose another name, or remove it"));
+        return Err(Error::usage(format!("{recipe} already exists"))
+            .hint("choose another name, or remove the file"));
     }
     let written = write_recipe(&folder, &proposal.recipe)
         .and_then(|()| Project::load_as_if(&project.root, &changed, user).map(drop))
@@ -350,7 +351,7 @@ pub fn write(
     match written {
         Ok(()) => Ok(vec![recipe, versions]),
         Err(error) => {
-            // There is an error to be told already.
+            // The first error is reported; one of the clean-up is ignored.
             let _ = match made {
                 Some(made) => fs::remove_dir_all(made),
                 None => fs::remove_file(&recipe),

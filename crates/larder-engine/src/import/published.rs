@@ -1,7 +1,7 @@
-//! What lies beside a url: the same file for other platforms, and files that state digests. Asked for one by one, under the
-//! names that publishers use.
+//! Finds the files that belong to a URL: the same file for other platforms, and files with digests. Each is requested under
+//! the names that publishers usually use.
 
-use super::{Announced, Wish};
+use super::{AddRequest, Release};
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::model::Version;
@@ -10,36 +10,38 @@ use larder_remote::origin::About;
 
 use super::guess;
 
-/// Files with digests, in the same folder or named after the file.
+/// Names of files with digests for a whole folder.
 const SUMS: [&str; 4] = [
     "SHA256SUMS",
     "checksums.txt",
     "sha256sum.txt",
     "sha256sums.txt",
 ];
+/// Endings of files with the digest of one file.
 const EACH: [&str; 3] = [".sha256", ".sha256sum", ".sha512"];
 
-/// Everything that is found.
-pub(super) fn announced(
+/// All files that exist.
+pub(super) fn release(
     client: &Client,
     url: &str,
-    wish: &Wish,
+    request: &AddRequest,
     cancel: &Cancel,
-) -> Result<Announced> {
-    let found = wish
+) -> Result<Release> {
+    let found = request
         .version
         .as_deref()
         .or_else(|| guess::version_in_url(url));
     let version: Version = found
         .ok_or_else(|| {
-            Error::usage(format!("no version is to be seen in {url}")).hint("name it after the url")
+            Error::usage(format!("{url} contains no version number"))
+                .hint("write the version after the URL")
         })?
         .parse()?;
     if !exists(client, url, true)? {
         return Err(Error::failed(format!("{url} does not exist")));
     }
     let mut assets = vec![url.to_owned()];
-    for platform in &wish.platforms {
+    for platform in &request.platforms {
         for sibling in guess::siblings(url, &version, *platform) {
             cancel.check()?;
             if assets.contains(&sibling) {
@@ -61,21 +63,25 @@ pub(super) fn announced(
             stated.push(sums);
         }
     }
-    // What is there beside one file is there beside all, or `lock` will say so.
-    let beside: Vec<&str> = EACH
+    // If this asset has a checksums file of its own, assume that all assets do; `lock` reports it otherwise.
+    let per_asset: Vec<&str> = EACH
         .iter()
         .copied()
         .filter(|ending| stated.contains(&format!("{url}{ending}")))
         .collect();
     let more: Vec<String> = assets
         .iter()
-        .flat_map(|asset| beside.iter().map(move |ending| format!("{asset}{ending}")))
+        .flat_map(|asset| {
+            per_asset
+                .iter()
+                .map(move |ending| format!("{asset}{ending}"))
+        })
         .collect();
     assets.extend(stated);
     assets.extend(more);
     assets.sort();
     assets.dedup();
-    Ok(Announced {
+    Ok(Release {
         version,
         tag: None,
         assets,
@@ -83,12 +89,12 @@ pub(super) fn announced(
     })
 }
 
-/// Whether there is a file. Of names that were only thought of, whatever is no file is none: some stores forbid what they
-/// do not have.
-fn exists(client: &Client, url: &str, surely: bool) -> Result<bool> {
+/// Whether a file exists. If it is not `required`, the name is only a guess, and an error counts as "does not exist": some
+/// servers answer "forbidden" for files that they don't have.
+fn exists(client: &Client, url: &str, required: bool) -> Result<bool> {
     match client.get(Request::get(url)?) {
         Ok(found) => Ok(found.is_some()),
-        Err(error) if surely || matches!(error.kind(), Kind::Interrupted(_) | Kind::Usage) => {
+        Err(error) if required || matches!(error.kind(), Kind::Interrupted(_) | Kind::Usage) => {
             Err(error)
         }
         Err(_) => Ok(false),

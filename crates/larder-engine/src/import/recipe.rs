@@ -1,16 +1,16 @@
-//! The text of a recipe, as a person would write it: nothing that goes without saying.
+//! Writes the text of a recipe as a person would: without keys that have their default value.
 
 use std::fmt::Write as _;
 
-use super::guess::Sums;
-use super::{Announced, Findings, Source};
+use super::guess::ChecksumFiles;
+use super::{Findings, Release, Source};
 
-/// The recipe.
+/// The text of the recipe.
 pub(super) fn text(findings: &Findings<'_>) -> String {
     let Findings {
-        wish,
-        announced:
-            Announced {
+        request,
+        release:
+            Release {
                 version: _,
                 tag,
                 assets: _,
@@ -18,27 +18,27 @@ pub(super) fn text(findings: &Findings<'_>) -> String {
             },
         guess,
         sums,
-        inside,
+        contents,
         missing,
     } = findings;
-    let mut text = wish.schema.map_or_else(String::new, |path| {
+    let mut text = request.schema.map_or_else(String::new, |path| {
         format!("# yaml-language-server: $schema={path}\n")
     });
     // Writing to a String can't fail.
     let mut line = |indent: usize, key: &str, value: &str| {
         let _ = writeln!(text, "{:indent$}{key}: {value}", "");
     };
-    let told = |value: &Option<String>| {
+    let non_empty = |value: &Option<String>| {
         value
             .as_deref()
             .map(str::trim)
             .filter(|value| !value.is_empty())
             .map(quoted)
     };
-    if let Some(description) = told(&about.description) {
+    if let Some(description) = non_empty(&about.description) {
         line(0, "description", &description);
     }
-    if let Some(homepage) = told(&about.homepage) {
+    if let Some(homepage) = non_empty(&about.homepage) {
         line(0, "homepage", &homepage);
     }
     if let Some(license) = &about.license {
@@ -47,7 +47,7 @@ pub(super) fn text(findings: &Findings<'_>) -> String {
     line(
         0,
         "binaries",
-        &list(inside.binaries.iter().map(ToString::to_string)),
+        &list(contents.binaries.iter().map(ToString::to_string)),
     );
     if !missing.is_empty() {
         line(
@@ -57,7 +57,7 @@ pub(super) fn text(findings: &Findings<'_>) -> String {
         );
     }
     line(0, "upstream", "");
-    let asset = match &wish.source {
+    let asset = match &request.source {
         Source::GitHub(repo) => {
             line(2, "github", &quoted(repo));
             "asset"
@@ -71,17 +71,17 @@ pub(super) fn text(findings: &Findings<'_>) -> String {
     }
     line(2, asset, &quoted(&guess.asset));
     match sums {
-        Some(Sums::One { template, .. }) => line(2, "checksums", &quoted(template)),
-        Some(Sums::Each(ending)) => {
+        Some(ChecksumFiles::ForAll { template, .. }) => line(2, "checksums", &quoted(template)),
+        Some(ChecksumFiles::PerAsset(ending)) => {
             line(2, "checksums", &quoted(&format!("{}{ending}", guess.asset)));
         }
         None => {}
     }
-    if !inside.extract.is_empty() {
+    if !contents.extract.is_empty() {
         line(
             2,
             "extract",
-            &map(inside
+            &map(contents
                 .extract
                 .iter()
                 .map(|(glob, file)| (glob.as_str(), file.as_str()))),
@@ -101,7 +101,7 @@ pub(super) fn text(findings: &Findings<'_>) -> String {
         line(2, "overrides", "");
         for (place, template) in &guess.overrides {
             let sums = match sums {
-                Some(Sums::Each(ending)) => Some(format!("{template}{ending}")),
+                Some(ChecksumFiles::PerAsset(ending)) => Some(format!("{template}{ending}")),
                 _ => None,
             };
             let keys = [(asset, Some(template)), ("checksums", sums.as_ref())];
@@ -114,15 +114,15 @@ pub(super) fn text(findings: &Findings<'_>) -> String {
             );
         }
     }
-    // A key without a value has no blank behind it.
+    // A key without a value has no space after its colon.
     let text = text.replace(": \n", ":\n");
-    let program = inside.binaries.first().map_or("", |name| name.as_str());
+    let program = contents.binaries.first().map_or("", |name| name.as_str());
     text + &format!(
-        "# verify: {program} --version      # if that prints the version, it proves what is installed\n"
+        "# verify: {program} --version      # enable this if the command prints the version\n"
     )
 }
 
-/// A text, in quotes where YAML would read something else.
+/// The text as a YAML string; in quotes if YAML would read something else without them.
 fn quoted(text: &str) -> String {
     let plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text
@@ -130,7 +130,7 @@ fn quoted(text: &str) -> String {
             .all(|c| c.is_ascii_alphanumeric() || "-_./".contains(c))
         && !["true", "false", "yes", "no", "on", "off", "null"]
             .contains(&text.to_ascii_lowercase().as_str());
-    // A JSON text is a YAML text.
+    // A JSON string is a YAML string.
     if plain {
         text.to_owned()
     } else {

@@ -1,11 +1,11 @@
-//! From one url to those that the same file may have for other platforms: the words that publishers use, in the manner of
-//! the words that are there.
+//! Derives from one URL those that the same file may have for other platforms. The words for operating system and
+//! architecture are replaced by the words that publishers use, in the same style.
 
 use larder_core::model::{Arch, Os, Platform, Version};
 
-use super::words::{self, Mark, Meaning, Says};
+use super::words::{self, Mark, MarkKind, Meaning};
 
-/// The version in a url's last part: its first number with a dot, with the `v` before it.
+/// The version in a URL's last segment: the first number with a dot, including a `v` before it.
 pub fn version_in_url(url: &str) -> Option<&str> {
     let name = url.rsplit('/').next()?;
     let begins = |at: &usize| {
@@ -29,29 +29,30 @@ pub fn version_in_url(url: &str) -> Option<&str> {
         })
 }
 
-/// Urls that the file may have for a platform, the likeliest first. Empty where the url names no system.
+/// URLs that the file may have for a platform; the most likely is first. Empty if the URL names no operating system or no
+/// architecture.
 pub fn siblings(url: &str, version: &Version, platform: Platform) -> Vec<String> {
-    let Some(reading) = words::read(url, version) else {
+    let Some(parsed) = words::parse(url, version) else {
         return Vec::new();
     };
-    let (Some(own_os), Some(Ok(own_arch))) = (reading.os(), reading.arch()) else {
+    let (Some(own_os), Some(Ok(own_arch))) = (parsed.os(), parsed.arch()) else {
         return Vec::new();
     };
     let mut urls = Vec::new();
-    for ending in endings(reading.ending, own_os, platform.os) {
+    for ending in endings(parsed.ending, own_os, platform.os) {
         for arch in arches(own_arch, platform) {
-            // As many as the longest list of words for one system has.
+            // The longest list of words for one operating system has four.
             for nth in 0..4 {
                 let (mut text, mut at, mut whole) = (String::new(), 0, true);
-                for Mark { range, says } in &reading.marks {
+                for Mark { range, kind } in &parsed.marks {
                     let own = &url[range.clone()];
-                    let word = match says {
-                        Says::Word(meaning @ (Meaning::Os(_) | Meaning::Triple(..))) => {
+                    let word = match kind {
+                        MarkKind::Word(meaning @ (Meaning::Os(_) | Meaning::Triple(..))) => {
                             let words = systems(own, *meaning, platform.os);
                             whole &= nth < words.len();
                             words.get(nth).cloned().unwrap_or_default()
                         }
-                        Says::Word(Meaning::Arch(_))
+                        MarkKind::Word(Meaning::Arch(_))
                             if own_arch != platform.arch || arch == "universal" =>
                         {
                             arch.to_owned()
@@ -62,7 +63,7 @@ pub fn siblings(url: &str, version: &Version, platform: Platform) -> Vec<String>
                     text.push_str(&word);
                     at = range.end;
                 }
-                text.push_str(&url[at..url.len() - reading.ending.len()]);
+                text.push_str(&url[at..url.len() - parsed.ending.len()]);
                 text.push_str(ending);
                 if whole && !urls.contains(&text) {
                     urls.push(text);

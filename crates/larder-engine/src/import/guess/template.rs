@@ -1,29 +1,31 @@
-//! One template for the names of most assets, and what it does not cover.
+//! Makes one template for the names of most assets, and overrides for the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use larder_core::model::{Arch, Os, Platform};
 
-use super::words::{Mark, Meaning, Reading, Says};
+use super::words::{Mark, MarkKind, Meaning, ParsedName};
 
-/// What os and arch are called.
+/// The words for operating system and architecture.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Words<'a> {
     pub(super) os: &'a str,
     pub(super) arch: &'a str,
 }
 
-/// A text with variables in place of what they render to.
+/// Replaces the known parts of a text by the variables that render to them.
 pub(super) fn templated(text: &str, marks: &[Mark], words: &Words<'_>) -> String {
     let (mut template, mut at) = (String::new(), 0);
-    for Mark { range, says } in marks {
+    for Mark { range, kind } in marks {
         let part = &text[range.clone()];
-        let variable = match says {
-            Says::Version => "{{ version }}",
-            Says::Number => "{{ version_number }}",
-            Says::Word(Meaning::Os(_) | Meaning::Triple(..)) if part == words.os => "{{ os }}",
-            Says::Word(Meaning::Arch(_) | Meaning::Universal) if part == words.arch => "{{ arch }}",
-            Says::Word(_) => part,
+        let variable = match kind {
+            MarkKind::Version => "{{ version }}",
+            MarkKind::Number => "{{ version_number }}",
+            MarkKind::Word(Meaning::Os(_) | Meaning::Triple(..)) if part == words.os => "{{ os }}",
+            MarkKind::Word(Meaning::Arch(_) | Meaning::Universal) if part == words.arch => {
+                "{{ arch }}"
+            }
+            MarkKind::Word(_) => part,
         };
         template.push_str(&text[at..range.start]);
         template.push_str(variable);
@@ -32,7 +34,7 @@ pub(super) fn templated(text: &str, marks: &[Mark], words: &Words<'_>) -> String
     template + &text[at..]
 }
 
-/// What most of the assets have in common.
+/// The template that most assets have in common.
 pub(super) struct Common {
     os: BTreeMap<Os, String>,
     arch: BTreeMap<Arch, String>,
@@ -41,19 +43,19 @@ pub(super) struct Common {
 }
 
 impl Common {
-    pub(super) fn of(picks: &BTreeMap<Platform, &Reading<'_>>) -> Self {
-        // The shape that most have: what stands between the words.
+    pub(super) fn of(picks: &BTreeMap<Platform, &ParsedName<'_>>) -> Self {
+        // The most frequent shape: the text between the known words.
         let shapes: BTreeMap<Platform, String> = picks
             .iter()
-            .map(|(platform, reading)| (*platform, shape(reading)))
+            .map(|(platform, parsed)| (*platform, shape(parsed)))
             .collect();
-        let shape = most(shapes.values().cloned()).unwrap_or_default();
+        let shape = most_frequent(shapes.values().cloned()).unwrap_or_default();
         let alike: Vec<Platform> = shapes
             .iter()
             .filter(|(_, other)| **other == shape)
             .map(|(platform, _)| *platform)
             .collect();
-        // What systems and processors are called in it, mostly.
+        // The most frequent words for operating systems and architectures in names of that shape.
         let mut common = Self {
             os: BTreeMap::new(),
             arch: BTreeMap::new(),
@@ -62,7 +64,7 @@ impl Common {
         };
         for platform in &alike {
             let said = |wanted: fn(&Meaning) -> bool, same: &dyn Fn(&Platform) -> bool| {
-                most(
+                most_frequent(
                     alike
                         .iter()
                         .filter(|other| same(other))
@@ -81,7 +83,7 @@ impl Common {
                 && word(picks[platform], is_arch).as_ref() == common.arch.get(&platform.arch)
         };
         let covered: Vec<Platform> = alike.into_iter().filter(fits).collect();
-        // The ending may depend on the system.
+        // The ending may depend on the operating system.
         let mut endings: BTreeMap<Os, BTreeSet<&str>> = BTreeMap::new();
         for platform in &covered {
             endings
@@ -90,7 +92,8 @@ impl Common {
                 .insert(picks[platform].ending);
         }
         let ending = |os: Os| endings[&os].first().copied().unwrap_or_default();
-        let usual = most(covered.iter().map(|platform| ending(platform.os))).unwrap_or_default();
+        let usual =
+            most_frequent(covered.iter().map(|platform| ending(platform.os))).unwrap_or_default();
         let other: Vec<Os> = endings
             .keys()
             .copied()
@@ -103,7 +106,7 @@ impl Common {
                 ("{{ exe }}".to_owned(), everywhere)
             }
             ([os], _) => (choice(ending(*os), common.word(*os), usual), everywhere),
-            // Two of three have another one, the same.
+            // Two of three operating systems have another ending, both the same one.
             ([one, two], Some(third)) if ending(*one) == ending(*two) => {
                 (choice(usual, common.word(third), ending(*one)), everywhere)
             }
@@ -131,15 +134,15 @@ impl Common {
         self.os.get(&os).map_or(os.as_str(), String::as_str)
     }
 
-    fn template(&self, reading: &Reading<'_>, platform: Platform, ending: &str) -> String {
+    fn template(&self, parsed: &ParsedName<'_>, platform: Platform, ending: &str) -> String {
         let arch = self
             .arch
             .get(&platform.arch)
             .map_or(platform.arch.as_str(), String::as_str);
-        let stem = &reading.name[..reading.name.len() - reading.ending.len()];
+        let stem = &parsed.name[..parsed.name.len() - parsed.ending.len()];
         templated(
             stem,
-            &reading.marks,
+            &parsed.marks,
             &Words {
                 os: self.word(platform.os),
                 arch,
@@ -156,17 +159,18 @@ impl Common {
             .collect()
     }
 
-    /// What the common template does not cover: by os where all of its platforms are alike, else by platform.
+    /// The templates of assets that the common one does not cover: by os if all of its platforms have the same template,
+    /// otherwise by platform.
     pub(super) fn overrides(
         &self,
-        picks: &BTreeMap<Platform, &Reading<'_>>,
+        picks: &BTreeMap<Platform, &ParsedName<'_>>,
     ) -> BTreeMap<String, String> {
         let mut by_os: BTreeMap<Os, BTreeMap<Platform, String>> = BTreeMap::new();
-        for (platform, reading) in picks
+        for (platform, parsed) in picks
             .iter()
             .filter(|(platform, _)| !self.covered.contains(platform))
         {
-            let template = self.template(reading, *platform, reading.ending);
+            let template = self.template(parsed, *platform, parsed.ending);
             by_os
                 .entry(platform.os)
                 .or_default()
@@ -195,7 +199,7 @@ impl Common {
     }
 }
 
-/// `then` where os renders to a word, else `otherwise`.
+/// The template expression for `then` if os renders to a word, otherwise for `otherwise`.
 fn choice(then: &str, word: &str, otherwise: &str) -> String {
     match (then.strip_prefix('.'), otherwise.strip_prefix('.')) {
         (Some(then), Some(otherwise)) => {
@@ -213,35 +217,35 @@ pub(super) fn is_arch(meaning: &Meaning) -> bool {
     matches!(meaning, Meaning::Arch(_) | Meaning::Universal)
 }
 
-/// The word of a kind, as written.
-pub(super) fn word(reading: &Reading<'_>, wanted: fn(&Meaning) -> bool) -> Option<String> {
-    let mark = reading
+/// The first word with such a meaning, as it is written in the name.
+pub(super) fn word(parsed: &ParsedName<'_>, wanted: fn(&Meaning) -> bool) -> Option<String> {
+    let mark = parsed
         .marks
         .iter()
-        .find(|mark| matches!(&mark.says, Says::Word(meaning) if wanted(meaning)))?;
-    Some(reading.name[mark.range.clone()].to_owned())
+        .find(|mark| matches!(&mark.kind, MarkKind::Word(meaning) if wanted(meaning)))?;
+    Some(parsed.name[mark.range.clone()].to_owned())
 }
 
-/// A name with its words left open, without its ending.
-pub(super) fn shape(reading: &Reading<'_>) -> String {
-    let stem = &reading.name[..reading.name.len() - reading.ending.len()];
+/// A name without its ending and with placeholders for its known words.
+pub(super) fn shape(parsed: &ParsedName<'_>) -> String {
+    let stem = &parsed.name[..parsed.name.len() - parsed.ending.len()];
     let (mut shape, mut at) = (String::new(), 0);
-    for Mark { range, says } in &reading.marks {
+    for Mark { range, kind } in &parsed.marks {
         shape.push_str(&stem[at..range.start]);
-        match says {
-            Says::Version => shape.push_str("\0version"),
-            Says::Number => shape.push_str("\0number"),
-            Says::Word(meaning) if is_os(meaning) => shape.push_str("\0os"),
-            Says::Word(meaning) if is_arch(meaning) => shape.push_str("\0arch"),
-            Says::Word(_) => shape.push_str(&stem[range.clone()]),
+        match kind {
+            MarkKind::Version => shape.push_str("\0version"),
+            MarkKind::Number => shape.push_str("\0number"),
+            MarkKind::Word(meaning) if is_os(meaning) => shape.push_str("\0os"),
+            MarkKind::Word(meaning) if is_arch(meaning) => shape.push_str("\0arch"),
+            MarkKind::Word(_) => shape.push_str(&stem[range.clone()]),
         }
         at = range.end;
     }
     shape + &stem[at..]
 }
 
-/// What comes most often; of several the one that comes first.
-fn most<T: Ord + Clone>(all: impl Iterator<Item = T>) -> Option<T> {
+/// The most frequent element; the first one if several are equally frequent.
+fn most_frequent<T: Ord + Clone>(all: impl Iterator<Item = T>) -> Option<T> {
     let all: Vec<T> = all.collect();
     let count = |one: &T| all.iter().filter(|other| *other == one).count();
     let best = all.iter().map(count).max()?;

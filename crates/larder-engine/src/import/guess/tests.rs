@@ -1,5 +1,5 @@
-//! Real projects' releases: the names that they published. Packages of systems, signatures and the like are thinned out
-//! where there are dozens of a kind.
+//! The asset names of real projects' releases. Where a release has dozens of system packages, signatures and the like, only
+//! some of them are listed.
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ const SIX: [&str; 6] = [
     "windows-arm64",
 ];
 
-/// What is guessed, as text; every asset must be what the templates render to.
+/// The guess as text. Checks that the templates render to every asset.
 fn guessed(names: &[&str], version: &str, assets: &str) -> String {
     let assets: Vec<String> = assets.split_whitespace().map(str::to_owned).collect();
     let version: Version = version.parse().unwrap();
@@ -56,8 +56,12 @@ fn guessed(names: &[&str], version: &str, assets: &str) -> String {
     }
     for sums in &guess.checksums {
         match sums {
-            Sums::One { template, .. } => writeln!(text, "checksums: {template}").unwrap(),
-            Sums::Each(ending) => writeln!(text, "checksums: <asset>{ending}").unwrap(),
+            ChecksumFiles::ForAll { template, .. } => {
+                writeln!(text, "checksums: {template}").unwrap()
+            }
+            ChecksumFiles::PerAsset(ending) => {
+                writeln!(text, "checksums: <asset>{ending}").unwrap()
+            }
         }
     }
     text
@@ -309,7 +313,7 @@ fn names_in_archives_become_plain_binary_names() {
     }
 }
 
-/// Releases made in every manner: whatever words, order and separators, each platform's asset is found and rendered.
+/// Generated releases: with any words, order and separators, each platform's asset is found and rendered.
 #[test]
 fn all_common_naming_schemes_are_understood() {
     let systems = [
@@ -335,7 +339,7 @@ fn all_common_naming_schemes_are_understood() {
     ];
     let mut seen = 0;
     for (systems, processors, [unix, windows], between, manner) in
-        manners(&systems, &processors, &endings)
+        naming_styles(&systems, &processors, &endings)
     {
         let mut assets = String::new();
         for (os, system) in systems.iter().enumerate() {
@@ -380,7 +384,7 @@ type Manner<'a> = (
     usize,
 );
 
-fn manners<'a>(
+fn naming_styles<'a>(
     systems: &'a [[&'a str; 3]],
     processors: &'a [[&'a str; 2]],
     endings: &'a [[&'a str; 2]],

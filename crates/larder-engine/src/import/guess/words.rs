@@ -1,33 +1,33 @@
-//! The words in a release asset's name: which system, which processor, which C library, which version, what kind of file.
-//! Only what they mean; what is chosen is `guess`'s business.
+//! Parses the name of a release asset into known words: operating system, architecture, C library, version and kind of file.
+//! `guess` chooses among the parsed names.
 
 use std::ops::Range;
 
 use larder_core::model::{Arch, Libc, Os, Version};
 
-/// What a word of a name says.
+/// The meaning of a word in a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
     Os(Os),
     Arch(Arch),
-    /// Both processors of a Mac.
+    /// Both architectures of a Mac.
     Universal,
-    /// A system and a processor in one word, `win64`.
+    /// An operating system and an architecture in one word, `win64`.
     Both(Os, Arch),
     Libc(Libc),
-    /// A system with its C library in Rust's words, `unknown-linux-musl`.
+    /// An operating system with its C library, as in a Rust target triple: `unknown-linux-musl`.
     Triple(Os, Option<Libc>),
-    /// A system or processor that is none of ours.
+    /// An operating system or architecture that larder does not support.
     Foreign,
-    /// The file is no program of its own.
-    Other,
-    /// Says nothing that matters.
+    /// The file is not a program, such as source code or documentation.
+    NotProgram,
+    /// A word that does not affect the choice.
     Neutral,
 }
 
 use Meaning as M;
 
-/// Words and their meanings; of several that fit the longest counts.
+/// Words and their meanings; the longest match is used.
 const WORDS: &[(&str, Meaning)] = &[
     ("unknown-linux-musl", M::Triple(Os::Linux, Some(Libc::Musl))),
     (
@@ -144,25 +144,25 @@ const WORDS: &[(&str, Meaning)] = &[
     ("amd64v4", M::Foreign),
     ("x86_64_v3", M::Foreign),
     ("arm64ec", M::Foreign),
-    ("src", M::Other),
-    ("source", M::Other),
-    ("sources", M::Other),
-    ("vendor", M::Other),
-    ("vendored", M::Other),
-    ("debug", M::Other),
-    ("debuginfo", M::Other),
-    ("dbg", M::Other),
-    ("symbols", M::Other),
-    ("sbom", M::Other),
-    ("installer", M::Other),
-    ("setup", M::Other),
-    ("docs", M::Other),
-    ("man", M::Other),
-    ("manpages", M::Other),
-    ("completions", M::Other),
-    ("licenses", M::Other),
-    ("provenance", M::Other),
-    ("attestation", M::Other),
+    ("src", M::NotProgram),
+    ("source", M::NotProgram),
+    ("sources", M::NotProgram),
+    ("vendor", M::NotProgram),
+    ("vendored", M::NotProgram),
+    ("debug", M::NotProgram),
+    ("debuginfo", M::NotProgram),
+    ("dbg", M::NotProgram),
+    ("symbols", M::NotProgram),
+    ("sbom", M::NotProgram),
+    ("installer", M::NotProgram),
+    ("setup", M::NotProgram),
+    ("docs", M::NotProgram),
+    ("man", M::NotProgram),
+    ("manpages", M::NotProgram),
+    ("completions", M::NotProgram),
+    ("licenses", M::NotProgram),
+    ("provenance", M::NotProgram),
+    ("attestation", M::NotProgram),
     ("static", M::Neutral),
     ("release", M::Neutral),
     ("stable", M::Neutral),
@@ -174,34 +174,34 @@ const WORDS: &[(&str, Meaning)] = &[
     ("unknown", M::Neutral),
 ];
 
-/// Endings of files that are, or hold, programs; longest first.
+/// Endings of programs, and of archives that can contain programs; the longest are first.
 const ENDINGS: [&str; 16] = [
     ".tar.bz2", ".tar.zst", ".tar.gz", ".tar.xz", ".tbz2", ".tzst", ".tgz", ".txz", ".tbz", ".tar",
     ".zip", ".bz2", ".zst", ".exe", ".gz", ".xz",
 ];
 
-/// A part of a name.
+/// A known part of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mark {
     pub(super) range: Range<usize>,
-    pub(super) says: Says,
+    pub(super) kind: MarkKind,
 }
 
-/// What a part of a name says.
+/// What a known part of a name is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Says {
-    /// The version as it is pinned.
+pub(super) enum MarkKind {
+    /// The version as `versions.yml` has it.
     Version,
     /// The version without its leading `v`.
     Number,
     Word(Meaning),
 }
 
-/// A name, read.
+/// An asset's name, split into its parts.
 #[derive(Clone, Debug)]
-pub(super) struct Reading<'a> {
+pub(super) struct ParsedName<'a> {
     pub(super) name: &'a str,
-    /// What is known in it, in order, without overlaps.
+    /// The known parts, in order, without overlaps.
     pub(super) marks: Vec<Mark>,
     /// All other words, in lower case.
     pub(super) rest: Vec<String>,
@@ -209,8 +209,8 @@ pub(super) struct Reading<'a> {
     pub(super) ending: &'a str,
 }
 
-/// Reads a name. `None`: it ends like something that is no program.
-pub(super) fn read<'a>(name: &'a str, version: &Version) -> Option<Reading<'a>> {
+/// Parses a name. `None` if its ending is not one of a program or an archive.
+pub(super) fn parse<'a>(name: &'a str, version: &Version) -> Option<ParsedName<'a>> {
     let lower = name.to_ascii_lowercase();
     let ending = ENDINGS
         .iter()
@@ -221,13 +221,13 @@ pub(super) fn read<'a>(name: &'a str, version: &Version) -> Option<Reading<'a>> 
     if ending.is_empty()
         && let Some((_, last)) = last_part(stem).rsplit_once('.')
     {
-        // `.deb`, `.sig`, `.txt`, …; but `.linux.amd64` and `.2` are no endings.
+        // `.deb`, `.sig` and `.txt` are endings; `.linux.amd64` and `.2` are not.
         let known = marks.iter().any(|mark| mark.range.end == stem.len());
         if !known && last.starts_with(|c: char| c.is_ascii_alphabetic()) {
             return None;
         }
     }
-    Some(Reading {
+    Some(ParsedName {
         name,
         marks,
         rest,
@@ -235,54 +235,54 @@ pub(super) fn read<'a>(name: &'a str, version: &Version) -> Option<Reading<'a>> 
     })
 }
 
-/// The file's own name, where the whole is a url.
+/// The file name, if the name is a URL.
 pub(super) fn last_part(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
-/// What is known in a text, and its other words.
+/// Finds the known parts of a text; also returns its other words.
 pub(super) fn scan(text: &str, version: &Version) -> (Vec<Mark>, Vec<String>) {
     let lower = text.to_ascii_lowercase();
     let word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
     let number = version.number();
-    // Where the version has no `v`, it is its own number.
+    // A version without a leading `v` is the same as its number.
     let plain = if version.as_str() == number {
-        Says::Version
+        MarkKind::Version
     } else {
-        Says::Number
+        MarkKind::Number
     };
     let (mut marks, mut rest, mut at) = (Vec::new(), Vec::new(), 0);
     while at < text.len() {
         let tail = &text[at..];
         let begins = !word(text[..at].chars().next_back());
         let ends = |len: usize| !word(tail[len..].chars().next());
-        let known = |len: usize, says| Some((len, says));
+        let known = |len: usize, kind| Some((len, kind));
         let found = if !begins {
-            // A version may stand right behind letters: `tool2.1`, `v2.1` where the tag has no v.
+            // A version may follow letters directly: `tool2.1`, or `v2.1` if the tag has no v.
             let digit = text[..at].ends_with(|c: char| c.is_ascii_digit());
             (!digit && number.len() > 1 && tail.starts_with(number) && ends(number.len()))
                 .then_some((number.len(), plain))
         } else if tail.starts_with(version.as_str()) && ends(version.as_str().len()) {
-            known(version.as_str().len(), Says::Version)
+            known(version.as_str().len(), MarkKind::Version)
         } else if tail.starts_with(number) && ends(number.len()) {
             known(number.len(), plain)
         } else {
             let fits =
                 |(word, _): &&(&str, Meaning)| lower[at..].starts_with(word) && ends(word.len());
             let longest = WORDS.iter().filter(fits).max_by_key(|(word, _)| word.len());
-            longest.map(|(word, meaning)| (word.len(), Says::Word(*meaning)))
+            longest.map(|(word, meaning)| (word.len(), MarkKind::Word(*meaning)))
         };
-        if let Some((len, says)) = found {
+        if let Some((len, kind)) = found {
             marks.push(Mark {
                 range: at..at + len,
-                says,
+                kind,
             });
             at += len;
         } else if begins && word(tail.chars().next()) {
             let len = tail
                 .find(|c: char| !c.is_ascii_alphanumeric())
                 .unwrap_or(tail.len());
-            // A version may begin inside of the word.
+            // A version may begin within the word.
             let len = tail[..len].find(number).filter(|at| *at > 0).unwrap_or(len);
             rest.push(lower[at..at + len].to_owned());
             at += len;
@@ -293,28 +293,28 @@ pub(super) fn scan(text: &str, version: &Version) -> (Vec<Mark>, Vec<String>) {
     (marks, rest)
 }
 
-impl Reading<'_> {
+impl ParsedName<'_> {
     fn meanings(&self) -> impl Iterator<Item = Meaning> {
-        self.marks.iter().filter_map(|mark| match mark.says {
-            Says::Word(meaning) => Some(meaning),
+        self.marks.iter().filter_map(|mark| match mark.kind {
+            MarkKind::Word(meaning) => Some(meaning),
             _ => None,
         })
     }
 
-    /// The system it is for.
+    /// The operating system that the asset is for.
     pub(super) fn os(&self) -> Option<Os> {
-        let told = self.meanings().find_map(|meaning| match meaning {
+        let named = self.meanings().find_map(|meaning| match meaning {
             M::Os(os) | M::Triple(os, _) | M::Both(os, _) => Some(os),
             _ => None,
         });
-        told.or_else(|| {
+        named.or_else(|| {
             self.ending
                 .eq_ignore_ascii_case(".exe")
                 .then_some(Os::Windows)
         })
     }
 
-    /// The processor it is for; `Err`: both of a Mac.
+    /// The architecture that the asset is for; `Err` means both architectures of a Mac.
     pub(super) fn arch(&self) -> Option<Result<Arch, ()>> {
         self.meanings().find_map(|meaning| match meaning {
             M::Arch(arch) | M::Both(_, arch) => Some(Ok(arch)),
@@ -323,7 +323,7 @@ impl Reading<'_> {
         })
     }
 
-    /// The C library it says it needs, and whether in Rust's words, whose musl is linked in.
+    /// The C library in the name, and whether it is part of a Rust target triple. Rust links musl statically.
     pub(super) fn libc(&self) -> Option<(Libc, bool)> {
         self.meanings().find_map(|meaning| match meaning {
             M::Triple(_, Some(libc)) => Some((libc, true)),
@@ -332,14 +332,14 @@ impl Reading<'_> {
         })
     }
 
-    /// Whether it can't be what is wanted.
-    pub(super) fn is_other(&self) -> bool {
+    /// Whether the asset is not a program, or is for a platform that larder does not support.
+    pub(super) fn is_unsuitable(&self) -> bool {
         self.meanings()
-            .any(|meaning| matches!(meaning, M::Foreign | M::Other))
+            .any(|meaning| matches!(meaning, M::Foreign | M::NotProgram))
     }
 
-    /// What stands before the first thing that is known in it: the program's name, as a rule.
-    pub(super) fn lead(&self) -> &str {
+    /// The text before the first known part: usually the program's name.
+    pub(super) fn prefix(&self) -> &str {
         let end = self
             .marks
             .first()

@@ -1,4 +1,4 @@
-//! What `add` is asked for: a name, where it is released, and for which platforms.
+//! What the user asks `add` for: a name, the publisher's releases, and the platforms.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use larder_core::model::{FileName, Name, Platform};
 use larder_core::project::Project;
 use larder_remote::http::parse_url;
 
-/// Where a publisher's files are.
+/// The place of a publisher's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// In the releases of `owner/name` on GitHub.
+    /// The releases of `owner/name` on GitHub.
     GitHub(String),
-    /// One of them is here; the others are looked for beside it.
+    /// The URL of one file; those for other platforms are searched under similar URLs.
     Url(String),
 }
 
@@ -26,10 +26,10 @@ impl fmt::Display for Source {
 }
 
 impl Source {
-    /// From a word of the command line: `github:owner/name`, or a url.
+    /// Parses a word of the command line: `github:owner/name`, or a URL.
     pub fn parse(text: &str) -> Result<Self> {
         let wrong = |hint: &str| {
-            Err(Error::usage(format!("`{text}` is no source that can be added from")).hint(hint))
+            Err(Error::usage(format!("`larder add` can't read releases from `{text}`")).hint(hint))
         };
         let Some(repo) = text.strip_prefix("github:") else {
             let page = text
@@ -41,7 +41,7 @@ impl Source {
                 }
                 _ if text.contains("://") => Ok(Self::Url(parse_url(text)?.to_string())),
                 _ => wrong(
-                    "write `github:owner/name`, or a url; for `npm:` and `pypi:` write the recipe by hand",
+                    "write `github:owner/name`, or a URL; for `npm:` and `pypi:` write the recipe by hand",
                 ),
             };
         };
@@ -58,7 +58,7 @@ impl Source {
         }
     }
 
-    /// What of its name may be in the assets' names.
+    /// The part of its name that assets' names may contain.
     pub(super) fn word(&self) -> &str {
         match self {
             Self::GitHub(repo) => repo.rsplit('/').next().unwrap_or_default(),
@@ -67,25 +67,25 @@ impl Source {
     }
 }
 
-/// What is to be added.
+/// A subsystem to add.
 #[derive(Clone, Debug)]
-pub struct Wish {
-    /// Its name here.
+pub struct AddRequest {
+    /// Its name in the project.
     pub name: Name,
-    /// Where it is released.
+    /// The place of its releases.
     pub source: Source,
-    /// Default: the latest release.
+    /// The version or tag; `None` means the latest release.
     pub version: Option<String>,
-    /// Names of its binaries; default: what is found.
+    /// Names of its binaries; if empty, they are read from the asset.
     pub binaries: Vec<FileName>,
-    /// The platforms it is looked for on.
+    /// The platforms to find assets for.
     pub platforms: Vec<Platform>,
-    /// The recipe's JSON Schema, seen from the recipe, where `init` wrote it: editors complete and check by it.
+    /// Relative path from the recipe to its JSON Schema, which editors use, if `init` wrote the schema.
     pub schema: Option<&'static str>,
 }
 
-impl Wish {
-    /// For a project that does not have it yet; looked for on the project's platforms and the usual ones.
+impl AddRequest {
+    /// A request for the project's platforms and the usual ones. It is an error if the project has the subsystem already.
     pub fn new(
         project: &Project,
         name: Name,
@@ -95,9 +95,9 @@ impl Wish {
     ) -> Result<Self> {
         if let Some(known) = project.subsystems.get(&name) {
             let version = &known.version;
-            return Err(Error::usage(format!("`{name}` is there already, at {version}")).hint(
+            return Err(Error::usage(format!("the project already has `{name}`, at {version}")).hint(
                 format!(
-                    "`larder bump {name}` pins another version; remove its recipe and its version to add it anew"
+                    "`larder bump {name}` pins another version; to add it again, remove its recipe and its version"
                 ),
             ));
         }
@@ -115,7 +115,7 @@ impl Wish {
         })
     }
 
-    /// The schema that a project's recipes name.
+    /// The path of the schema, as recipes of this project refer to it.
     fn schema_of(project: &Project) -> Option<&'static str> {
         let usual = project.subsystems_dir == project.root.join("subsystems");
         (usual
@@ -127,7 +127,7 @@ impl Wish {
     }
 }
 
-/// Where publishers mostly have something.
+/// Platforms that most publishers have assets for.
 const USUAL: [&str; 6] = [
     "linux-amd64",
     "linux-arm64",

@@ -1,8 +1,8 @@
-//! What is in an asset: the programs, and which of them are meant. Nothing is executed.
+//! Inspects an asset: finds the programs in it and decides which of them are the binaries. Nothing is executed.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::Wish;
+use super::AddRequest;
 use crate::acquire::intake;
 use larder_core::archive::{self, ArchiveKind, Budget, Select, Unpacked};
 use larder_core::cancel::Cancel;
@@ -15,36 +15,36 @@ use larder_remote::origin::Fetched;
 
 use super::guess::{Guess, plain_name};
 
-/// Programs beside the main one that are taken for parts of it.
+/// At most this many programs in the main program's folder become binaries too; if there are more, none does.
 const COMPANIONS: usize = 3;
 
-/// What an asset holds.
-pub(super) struct Inside {
-    /// The programs meant, the main one first.
+/// The binaries in an asset.
+pub(super) struct Contents {
+    /// Their names, the main one first.
     pub(super) binaries: Vec<FileName>,
-    /// Glob and file of each, where their names alone do not find them.
+    /// A glob and a file name for each binary; empty if the names alone are enough to find them.
     pub(super) extract: Vec<(String, String)>,
 }
 
 /// A program in an archive.
 #[derive(Clone, Debug)]
 struct Program {
-    /// Where it lies in the archive.
+    /// Its path in the archive.
     path: Utf8PathBuf,
-    /// Its file's name without `.exe`.
+    /// The name of its file, without `.exe`.
     name: String,
 }
 
-/// Downloads, checks and looks.
-pub(super) fn look(
+/// Stores a fetched asset, verifies it against the stated digests, and finds the binaries in it.
+pub(super) fn inspect(
     fetched: Fetched,
     settings: &RemoteSettings,
-    wish: &Wish,
+    request: &AddRequest,
     version: &Version,
     guess: &Guess,
     platform: Platform,
     cancel: &Cancel,
-) -> Result<Inside> {
+) -> Result<Contents> {
     let Fetched {
         reader,
         size: _,
@@ -72,7 +72,7 @@ pub(super) fn look(
             cancel,
         )
     };
-    let main: FileName = wish
+    let main: FileName = request
         .binaries
         .first()
         .cloned()
@@ -80,18 +80,18 @@ pub(super) fn look(
     let all = unpack(&Select::All, "all", &main)?;
     if let (ArchiveKind::Single(_), [only]) = (ArchiveKind::of_name(&file_name), &all[..]) {
         if let Executable::Other = executable::check_platform(&only.path, &platform)? {
-            return Err(Error::failed(format!("{place} is no program")));
+            return Err(Error::failed(format!("{place} is not a program")));
         }
-        return Ok(Inside {
+        return Ok(Contents {
             binaries: vec![main],
             extract: Vec::new(),
         });
     }
     let programs = programs(&all, platform)?;
-    let chosen = if wish.binaries.is_empty() {
+    let chosen = if request.binaries.is_empty() {
         choose(
             &programs,
-            &[&guess.program, wish.name.as_str(), wish.source.word()],
+            &[&guess.program, request.name.as_str(), request.source.word()],
             version,
         )
     } else {
@@ -101,7 +101,7 @@ pub(super) fn look(
                 .find(|program| program.name == binary.as_str())
                 .cloned()
         };
-        wish.binaries.iter().map(named).collect()
+        request.binaries.iter().map(named).collect()
     };
     let Some(chosen) = chosen.filter(|chosen| !chosen.is_empty()) else {
         let listed: Vec<String> = programs
@@ -109,15 +109,20 @@ pub(super) fn look(
             .take(12)
             .map(|program| format!("`{}`", program.path))
             .collect();
-        let error = Error::failed(format!("which program of {place} is meant is not clear"));
+        let error = Error::failed(format!(
+            "can't choose the binaries among the programs in {place}"
+        ));
         return Err(error.hint(if listed.is_empty() {
-            format!("it holds none for {platform}")
+            format!("it contains no program for {platform}")
         } else {
-            format!("name it: `--binary NAME`; there is {}", listed.join(", "))
+            format!(
+                "name them with `--binary NAME`; it contains {}",
+                listed.join(", ")
+            )
         }));
     };
     let plain = |program: &Program| match plain_name(&program.name, version) {
-        plain if plain.is_empty() || !wish.binaries.is_empty() => program.name.clone(),
+        plain if plain.is_empty() || !request.binaries.is_empty() => program.name.clone(),
         plain => plain,
     };
     let binaries = chosen
@@ -125,7 +130,7 @@ pub(super) fn look(
         .map(|program| plain(program).parse())
         .collect::<Result<Vec<FileName>, _>>()?;
 
-    // Do their names alone find them?
+    // Check whether the names alone find the same files; otherwise `extract` is needed.
     let names = binaries
         .iter()
         .map(|name| format!("{name}{}", platform.exe()).parse())
@@ -139,7 +144,7 @@ pub(super) fn look(
         "named",
         &main,
     );
-    let right = |program: &Program| {
+    let found_by_name = |program: &Program| {
         let name = format!("{}{}", plain(program), platform.exe());
         let wanted = all
             .iter()
@@ -151,8 +156,8 @@ pub(super) fn look(
                 .any(|file| file.name == name && Some(file.sha256) == wanted)
         })
     };
-    if chosen.iter().all(right) {
-        return Ok(Inside {
+    if chosen.iter().all(found_by_name) {
+        return Ok(Contents {
             binaries,
             extract: Vec::new(),
         });
@@ -160,7 +165,7 @@ pub(super) fn look(
     let glob = |program: &Program| {
         let folder = program.path.parent().and_then(Utf8Path::file_name);
         let tail = match folder {
-            // Where names alone do, but there are several, the folder tells them apart.
+            // Several files have this name: the folder makes the glob unambiguous.
             Some(folder) if plain(program) == program.name => format!("{folder}/{}", program.name),
             _ => program.name.clone(),
         };
@@ -173,10 +178,10 @@ pub(super) fn look(
         .iter()
         .map(|program| (glob(program), format!("{}{{{{ exe }}}}", plain(program))))
         .collect();
-    Ok(Inside { binaries, extract })
+    Ok(Contents { binaries, extract })
 }
 
-/// The programs for a platform: native ones, else scripts.
+/// The programs for a platform: the native ones, or the scripts if there is no native one.
 fn programs(all: &[Unpacked], platform: Platform) -> Result<Vec<Program>> {
     let (mut native, mut scripts) = (Vec::new(), Vec::new());
     for file in all {
@@ -200,9 +205,9 @@ fn programs(all: &[Unpacked], platform: Platform) -> Result<Vec<Program>> {
     Ok(if native.is_empty() { scripts } else { native })
 }
 
-/// The program that has one of these names, or the only one; and what lies beside it.
+/// The program that has one of these names, or the only program; then the other programs in its folder.
 fn choose(programs: &[Program], names: &[&str], version: &Version) -> Option<Vec<Program>> {
-    let called = |name: &&str| {
+    let with_name = |name: &&str| {
         let mut same: Vec<&Program> = programs
             .iter()
             .filter(|program| {
@@ -216,15 +221,15 @@ fn choose(programs: &[Program], names: &[&str], version: &Version) -> Option<Vec
         [only] => Some(only),
         _ => None,
     };
-    let main = names.iter().find_map(called).or_else(only)?.clone();
-    let beside = programs
+    let main = names.iter().find_map(with_name).or_else(only)?.clone();
+    let siblings = programs
         .iter()
         .filter(|other| other.path.parent() == main.path.parent() && other.name != main.name);
-    let beside: Vec<Program> = beside.cloned().collect();
-    let more = if beside.len() <= COMPANIONS {
-        beside
+    let siblings: Vec<Program> = siblings.cloned().collect();
+    let companions = if siblings.len() <= COMPANIONS {
+        siblings
     } else {
         Vec::new()
     };
-    Some([vec![main], more].concat())
+    Some([vec![main], companions].concat())
 }
