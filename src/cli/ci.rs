@@ -31,7 +31,7 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
     let root = global.root()?;
     let project = global.load(&root)?;
     let context = global.startup.ci();
-    let ci = Ci::understand(&project, &context, |line| {
+    let ci = Ci::parse(&project, &context, |line| {
         Line::parse(line, &global.startup)
     })?;
     let counts = Counts::default();

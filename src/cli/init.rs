@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::Global;
 use crate::report::{self, Verbosity};
 use larder_core::error::Result;
-use larder_engine::init::{Fate, init};
+use larder_engine::init::{FileChange, init};
 
 /// Write a starter project that works immediately, or a CI workflow
 ///
@@ -39,11 +39,11 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if global.verbosity() != Verbosity::Quiet {
-        for (path, fate) in &done.files {
-            report::message(&match fate {
-                Fate::Written => format!("wrote {path}"),
-                Fate::Extended => format!("added lines to {path}"),
-                Fate::Kept => format!("{path} already exists and was not changed"),
+        for (path, change) in &done.files {
+            report::message(&match change {
+                FileChange::Written => format!("wrote {path}"),
+                FileChange::Extended => format!("added lines to {path}"),
+                FileChange::Kept => format!("{path} already exists and was not changed"),
             });
         }
         if !done.existing {

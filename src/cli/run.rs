@@ -45,7 +45,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     };
     let mut lines = BTreeMap::new();
-    tasks::understand(&project, name, &mut |need| {
+    tasks::parse_needs(&project, name, &mut |need| {
         if !lines.contains_key(need) {
             lines.insert(need.to_owned(), Line::parse(need, &global.startup)?);
         }

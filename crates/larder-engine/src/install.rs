@@ -1,4 +1,5 @@
-//! `install`: a subsystem's binaries in a folder outside of the project, by the project's search or straight from a hub.
+//! `install`: copies a subsystem's binaries into a folder outside of the project. They come from the project's sources, or
+//! directly from a hub.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,31 +28,31 @@ use larder_remote::RemoteSettings;
 use larder_remote::http::Client;
 use larder_remote::hub::Hub;
 
-/// Where a subsystem would come from: the sources in the order in which they are asked, up to the one that has it.
+/// The sources of a subsystem in the order in which they are asked, up to the one that has it.
 #[derive(Clone, Debug)]
 pub struct Chain {
-    /// What would be installed.
+    /// The target that would be installed.
     pub target: Target,
-    /// At which version.
+    /// Its version.
     pub version: Version,
-    /// What each source answered.
+    /// The sources with their answers.
     pub sources: Vec<SourceEntry>,
 }
 
 impl Chain {
-    /// The source that would be used; `None` where no source has it.
+    /// The source that would be used; `None` if no source has it.
     pub fn choice(&self) -> Option<SourceKind> {
         let chosen = self.sources.iter().find(|entry| entry.chosen);
         chosen.map(|entry| entry.source)
     }
 }
 
-/// The subsystem of a project that is meant, at another version than the pinned one where one is named.
+/// Selects one subsystem of a project; `version` is used instead of the pinned one.
 pub fn choose(project: &mut Project, name: &str, version: Option<Version>) -> Result<Selection> {
     let selection = Selection::parse(project, &[name.to_owned()])?;
     let Selection::Names(names) = &selection else {
-        return Err(Error::usage("install takes one subsystem")
-            .hint("`larder ensure all` makes all of them present"));
+        return Err(Error::usage("`install` takes one subsystem")
+            .hint("`larder ensure all` installs all of them in the project"));
     };
     for name in names {
         if let (Some(subsystem), Some(version)) = (project.subsystems.get_mut(name), &version) {
@@ -61,14 +62,14 @@ pub fn choose(project: &mut Project, name: &str, version: Option<Version>) -> Re
     Ok(selection)
 }
 
-/// Has a run install apart from the project, into a folder that is gone when this is dropped.
+/// Makes a run install into a temporary folder instead of the project. The folder is removed when the result is dropped.
 pub fn apart(ctx: &mut Context) -> Result<fs::Scratch> {
     let scratch = fs::Scratch::new(&ctx.settings.remote.temp, "install")?;
     ctx.options.install_root = Some(scratch.path().to_owned());
     Ok(scratch)
 }
 
-/// Where each selected subsystem would come from; nothing is changed.
+/// The sources of each selected subsystem. Nothing is changed.
 pub fn chains(ctx: &Context, selection: &Selection) -> Result<Vec<Chain>> {
     let chain = |target: &Target| {
         let probe = acquire::probe(ctx, target)?;
@@ -82,7 +83,7 @@ pub fn chains(ctx: &Context, selection: &Selection) -> Result<Vec<Chain>> {
     targets.existing().map(chain).collect()
 }
 
-/// What was put into the folder, and what failed.
+/// The files that were copied into the folder, and the failures.
 #[derive(Debug, Default)]
 pub struct Placed {
     /// The files.
@@ -91,8 +92,8 @@ pub struct Placed {
     pub errors: Vec<Error>,
 }
 
-/// Ensures the selected subsystems, told as events, and copies their executables, and those of what they need, into a folder:
-/// without what it needs a program would not run.
+/// Ensures the selected subsystems, reports events, and copies their executables into a folder, together with those of
+/// their needs: a program may not run without its needs.
 pub fn from_project(ctx: &Arc<Context>, selection: &Selection, to: &Utf8Path) -> Placed {
     let plan = Plan::new(&ctx.project, selection, &Platforms::Host);
     let goals: Vec<&Target> = plan.goals().into_iter().map(|id| plan.target(id)).collect();
@@ -131,7 +132,7 @@ pub struct OnHub {
 }
 
 impl OnHub {
-    /// Looks for a subsystem on a hub; without a version its newest one.
+    /// Finds a subsystem on a hub; without a version, the newest one.
     pub fn find(
         config: &HubConfig,
         settings: &RemoteSettings,
@@ -174,7 +175,7 @@ impl OnHub {
         })
     }
 
-    /// Where it would come from.
+    /// The hub as the only source.
     pub fn chain(&self) -> Chain {
         Chain {
             target: self.target.clone(),
@@ -192,8 +193,8 @@ impl OnHub {
         }
     }
 
-    /// Unpacks it, verified against its sidecar, and copies its executables into a folder; gives them, and what is to be
-    /// told.
+    /// Unpacks the asset, verifies it against its sidecar, and copies its executables into a folder. Returns the files, and
+    /// the step to report.
     pub fn install(&self, to: &Utf8Path, cancel: &Cancel) -> Result<(Vec<Utf8PathBuf>, Finished)> {
         let Self {
             hub,
@@ -207,7 +208,7 @@ impl OnHub {
         } = self;
         let scratch = fs::Scratch::new(temp, "install")?;
         let dir = scratch.path();
-        // Nobody listens: a person sees the summary, a program the line.
+        // The events of this step are not shown: the caller reports the result.
         let (events, _) = Events::channel();
         let transfer = Transfer {
             target,
@@ -233,7 +234,7 @@ impl OnHub {
     }
 }
 
-/// Copies an artifact's executables into a folder, each switched by rename; adds them to `placed` one by one.
+/// Copies an artifact's executables into a folder, replacing each file by rename; adds each file to `placed`.
 fn copy(
     artifact: &Artifact,
     from: impl Fn(&str) -> Utf8PathBuf,

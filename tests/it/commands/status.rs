@@ -162,7 +162,7 @@ fn status_continues_after_a_subsystem_that_cannot_be_checked() {
     let out = env.larder(["status"]).exits(1);
     assert!(out.stdout.contains("base  v2.0.0  -"), "{}", out.stdout);
     insta::assert_snapshot!(crate::env::redact(&out.stderr, env.base()), @r"
-    error: cannot tell the status of app ([HOST])
+    error: can't determine the status of app ([HOST])
       caused by: [PROJECT]/subsystems/app/src/pipe is neither a file nor a folder nor a link
       help: a source can't contain sockets, pipes or devices: exclude it in .larderignore
     ");

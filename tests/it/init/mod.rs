@@ -96,7 +96,7 @@ fn init_keeps_existing_files() {
     .larder
     !keep
 
-    # larder: installed binaries, packages, collections, state and the try-out hub. versions.lock is to be committed.
+    # larder: installed binaries, packages, collections, state and the default hub. Commit versions.lock.
     .dist/
     .collection/
     .larder-hub/

@@ -1,10 +1,10 @@
-//! Managed distribution of other people's binaries: originals laid out in `.collection`.
+//! `collect`: lays out originals in `.collection`, to hand them on.
 //!
 //! ```text
 //! .collection/binaries/<name>/<version>/<platform>/<binary>[.exe]
-//! .collection/binaries/<name>/<version>/manifest.json      what stands there
-//! .collection/binaries/<name>/manifest.json                of the newest collected
-//! .collection/metadata/collection-report.json              how the last run went
+//! .collection/binaries/<name>/<version>/manifest.json      the files of that version
+//! .collection/binaries/<name>/manifest.json                a copy for the newest collected version
+//! .collection/metadata/collection-report.json              the results of the last run
 //! ```
 
 mod report;
@@ -33,11 +33,11 @@ pub struct Manifest {
     pub binary: String,
     /// Its version.
     pub version: String,
-    /// When it was collected, RFC 3339, UTC.
+    /// The time at which it was collected, RFC 3339, UTC.
     pub collection_date: String,
-    /// Where it comes from.
+    /// Where the originals come from.
     pub source: Source,
-    /// What stands there, by platform.
+    /// The collected files by platform.
     pub platforms: BTreeMap<String, Item>,
     /// The team's own release of it.
     pub managed_release: ManagedRelease,
@@ -48,22 +48,22 @@ pub struct Manifest {
 pub struct Source {
     /// `owner/name`, or the registry's name for the package.
     pub repo: Option<String>,
-    /// The publisher's page of the release, or the file's url.
+    /// The publisher's page of the release, or the file's URL.
     pub release_url: Option<String>,
 }
 
-/// A platform's binary.
+/// The collected files of one platform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Item {
     /// Name of the first binary's file.
     pub filename: String,
-    /// Its bytes.
+    /// The size of that file in bytes.
     pub size: u64,
-    /// Its digest.
+    /// The SHA-256 digest of that file.
     pub sha256: String,
-    /// It is an executable of that platform (or a script).
+    /// Whether it is an executable for that platform, or a script.
     pub executable: bool,
-    /// Every file, where there are several.
+    /// Every file, if there are several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<ItemFile>,
 }
@@ -71,37 +71,37 @@ pub struct Item {
 /// One of several files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ItemFile {
-    /// Its name.
+    /// The name of the file.
     pub filename: String,
-    /// Its bytes.
+    /// Its size in bytes.
     pub size: u64,
-    /// Its digest.
+    /// Its SHA-256 digest.
     pub sha256: String,
 }
 
 /// The team's own release of a subsystem's version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ManagedRelease {
-    /// `owner/name`, where the hub is on GitHub.
+    /// `owner/name`, if the hub is on GitHub.
     pub repo: Option<String>,
-    /// Its tag.
+    /// The tag of the release.
     pub tag: String,
-    /// Whether it is there for everyone.
+    /// Whether the release is published and has assets.
     pub published: bool,
-    /// Its page, where it has one.
+    /// The web page of the release, if it has one.
     pub url: Option<String>,
 }
 
-/// What collecting one target came to.
+/// The result of collecting one target.
 #[derive(Clone, Debug)]
 pub struct Collected {
-    /// For the manifest.
+    /// The target's entry in the manifest.
     pub item: Item,
-    /// Anything was written.
+    /// Whether anything was written.
     pub changed: bool,
-    /// Bytes laid out.
+    /// Number of bytes that were written.
     pub bytes: u64,
-    /// Where.
+    /// The target's folder.
     pub place: Utf8PathBuf,
 }
 
@@ -114,7 +114,8 @@ fn version_dir(ctx: &Context, subsystem: &Subsystem) -> Utf8PathBuf {
         .join(&subsystem.version)
 }
 
-/// Collects one target's original. With `missing_only` what the manifest names and is whole is not asked for at all.
+/// Collects one target's original. With `missing_only`, files that are in the manifest and undamaged are kept without asking
+/// any source.
 pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Collected> {
     let subsystem = ctx.subsystem(target)?;
     let base = version_dir(ctx, subsystem);
@@ -122,7 +123,7 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
     if missing_only
         && let Some(item) = read(&base)?
             .and_then(|mut manifest| manifest.platforms.remove(&target.platform.to_string()))
-        && is_whole(&dir, &item)?
+        && is_undamaged(&dir, &item)?
     {
         return Ok(Collected {
             bytes: 0,
@@ -140,7 +141,7 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
     }
     for entry in sources::cache::entries(&request)? {
         let item = item_of(&entry.artifact.files);
-        if is_whole(&dir, &item)? {
+        if is_undamaged(&dir, &item)? {
             if let Some(line) = sources::cache::lock_line(&request, &entry)? {
                 ctx.lock.record(&line)?;
             }
@@ -161,7 +162,7 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
         .ok_or_else(|| Error::failed("the project's path is not UTF-8"))?;
     let entry = acquire(&request, staged)?.entry;
     let item = item_of(&entry.artifact.files);
-    if is_whole(&dir, &item)? {
+    if is_undamaged(&dir, &item)? {
         return Ok(Collected {
             bytes: 0,
             item,
@@ -181,7 +182,7 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
     })
 }
 
-/// The original, in an existing, empty folder; it is in the cache and the lock afterwards.
+/// Puts the original into an existing, empty folder, and adds it to the cache and the lock.
 fn acquire(request: &Request<'_>, into: &Utf8Path) -> Result<Taken> {
     let Request {
         run: ctx, target, ..
@@ -201,7 +202,7 @@ fn acquire(request: &Request<'_>, into: &Utf8Path) -> Result<Taken> {
         End::Found(_, None) | End::NotFound => {
             let last = attempts.into_iter().next_back();
             let reason = last.map_or_else(String::new, |attempt| attempt.answer);
-            Err(Error::failed(format!("no original of {target}")).cause(reason))
+            Err(Error::failed(format!("no source has an original of {target}")).cause(reason))
         }
         End::Stopped(error) => Err(error),
     }
@@ -231,7 +232,8 @@ fn item_of(files: &[ArtifactFile]) -> Item {
     }
 }
 
-fn is_whole(dir: &Utf8Path, item: &Item) -> Result<bool> {
+/// Whether all files of a manifest's entry exist and have the stated sizes and digests.
+fn is_undamaged(dir: &Utf8Path, item: &Item) -> Result<bool> {
     let own = ItemFile {
         filename: item.filename.clone(),
         size: item.size,
@@ -244,8 +246,8 @@ fn is_whole(dir: &Utf8Path, item: &Item) -> Result<bool> {
     } in item.files.iter().chain([&own])
     {
         let path = dir.join(filename);
-        let there = fs::lstat(&path)?.is_some_and(|meta| meta.is_file() && meta.len() == *size);
-        if !there || tree::hash_file(&path)?.0.to_string() != *sha256 {
+        let same_size = fs::lstat(&path)?.is_some_and(|meta| meta.is_file() && meta.len() == *size);
+        if !same_size || tree::hash_file(&path)?.0.to_string() != *sha256 {
             return Ok(false);
         }
     }
@@ -257,8 +259,8 @@ fn read(dir: &Utf8Path) -> Result<Option<Manifest>> {
         .and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
-/// Writes the manifests of a subsystem after some of its platforms were collected. What is still there of others stays; the
-/// date only moves when something changed.
+/// Writes the manifests of a subsystem after some of its platforms were collected. Entries of other platforms are kept if
+/// their files still exist; the date changes only if something else did.
 fn write_manifests(
     ctx: &Context,
     subsystem: &Subsystem,
@@ -302,7 +304,7 @@ fn write_manifests(
             .parse()
             .is_ok_and(|other| subsystem.version.is_older_than(&other))
     };
-    // An older version does not take the place of the newest that stands there.
+    // The manifest of the newest version is not replaced by that of an older one.
     if !read(above)?.is_some_and(|other| above.join(&other.version).exists() && newer(other)) {
         write_json(&above.join("manifest.json"), &manifest)?;
     }
@@ -347,7 +349,7 @@ fn source(subsystem: &Subsystem, platform: Option<&Platform>) -> Result<Source> 
     )
 }
 
-/// The team's own release; a hub that can't be asked now counts as not published.
+/// The team's own release; it counts as not published if the hub can't be asked now.
 fn managed(ctx: &Context, subsystem: &Subsystem) -> ManagedRelease {
     let tag = Tag::of(&subsystem.name, &subsystem.version);
     let release = if ctx.options.offline {
@@ -373,7 +375,7 @@ fn managed(ctx: &Context, subsystem: &Subsystem) -> ManagedRelease {
     }
 }
 
-/// Writes a document of `.collection/metadata`, if it differs from what is there.
+/// Writes a document into `.collection/metadata`, if it differs from the existing one.
 pub fn write_metadata(project: &Project, name: &str, document: &impl Serialize) -> Result<()> {
     write_json(
         &project.root.join(".collection/metadata").join(name),
@@ -381,7 +383,7 @@ pub fn write_metadata(project: &Project, name: &str, document: &impl Serialize) 
     )
 }
 
-/// Writes a JSON file, if it differs from what is there.
+/// Writes a JSON file, if it differs from the existing one.
 fn write_json(path: &Utf8Path, value: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value)
         .map_err(|e| Error::failed(format!("cannot write {path}")).cause(e))?;

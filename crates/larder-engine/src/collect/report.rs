@@ -1,4 +1,4 @@
-//! Collecting several targets: which ones are meant, the report of how it went, and the manifests.
+//! Collects several targets: selects them, and writes the report and the manifests.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -18,14 +18,14 @@ use larder_core::project::Project;
 #[derive(Debug, Default, Serialize, schemars::JsonSchema)]
 struct Report {
     schema: u32,
-    /// When, RFC 3339, UTC.
+    /// The time of the run, RFC 3339, UTC.
     date: String,
     collected: usize,
     up_to_date: usize,
     failed: usize,
-    /// Bytes laid out.
+    /// Number of bytes that were written.
     bytes: u64,
-    /// By subsystem, by platform.
+    /// The results by subsystem, then by platform.
     binaries: BTreeMap<String, BTreeMap<String, Row>>,
 }
 
@@ -41,8 +41,8 @@ struct Row {
     error: Option<String>,
 }
 
-/// The names that are meant by the words of a command line: `all` means all that have a publisher; after a single name, a
-/// version takes the place of the pinned one.
+/// The names that the words of a command line select: `all` selects every subsystem with a publisher; a version after a
+/// single name is used instead of the pinned one.
 pub fn choose(project: &mut Project, words: &[String]) -> Result<Vec<String>> {
     if words.iter().any(|word| word == "all") {
         let with_publisher = project.subsystems.values().filter(|s| s.upstream.is_some());
@@ -70,7 +70,7 @@ pub fn choose(project: &mut Project, words: &[String]) -> Result<Vec<String>> {
     Ok(words.to_vec())
 }
 
-/// Collects each of some targets, several at once, and writes the manifests and the report. Gives every failure.
+/// Collects some targets, several at once, and writes the manifests and the report. Returns every failure.
 pub fn collect_all(
     ctx: &Context,
     targets: &Targets,

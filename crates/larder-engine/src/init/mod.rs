@@ -1,4 +1,4 @@
-//! `init`: a starter project, its CI workflow, and the files that editors and git want. Nothing that is there is
+//! `init`: writes a starter project, its CI workflow, and the files that editors and git use. An existing file is never
 //! overwritten.
 
 mod starter;
@@ -14,48 +14,48 @@ use larder_core::fs;
 use larder_core::project::schema;
 use larder_remote::git::Git;
 
-/// What happened to a file.
+/// What `init` did with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It is new.
+pub enum FileChange {
+    /// It is a new file.
     Written,
-    /// It was there and got lines that it lacked.
+    /// It existed, and missing lines were appended.
     Extended,
-    /// It was there and is as it was.
+    /// It existed and is unchanged.
     Kept,
 }
 
-/// What became of a folder.
+/// The result of `init`.
 #[derive(Debug)]
 pub struct Initialised {
-    /// What became of each file, by its path in the project, in the order in which they were looked at.
-    pub files: Vec<(String, Fate)>,
-    /// It was a project before.
+    /// Each file by its path in the project, in the order in which they were handled.
+    pub files: Vec<(String, FileChange)>,
+    /// The folder was a project before.
     pub existing: bool,
-    /// `versions.yml` of a new project names the team's hub.
+    /// The new project's `versions.yml` names the team's hub.
     pub names_hub: bool,
 }
 
 impl Initialised {
-    /// The files by what became of them.
+    /// The document of `init`: the files by what was done with them.
     pub fn document(&self) -> InitDocument {
         let of = |wanted| {
             self.files
                 .iter()
-                .filter(|(_, fate)| *fate == wanted)
+                .filter(|(_, change)| *change == wanted)
                 .map(|(path, _)| path.clone())
                 .collect()
         };
         InitDocument {
-            written: of(Fate::Written),
-            extended: of(Fate::Extended),
-            kept: of(Fate::Kept),
+            written: of(FileChange::Written),
+            extended: of(FileChange::Extended),
+            kept: of(FileChange::Kept),
         }
     }
 }
 
-/// Writes a starter project; with `workflow` also the workflow of GitHub Actions that installs this version of larder, for
-/// which the folder may be a project already.
+/// Writes a starter project. `workflow` is a version of larder: with it, a workflow for GitHub Actions that installs that
+/// version is written too, and the folder may be a project already.
 pub fn init(
     root: &Utf8Path,
     workflow: Option<&str>,
@@ -64,16 +64,16 @@ pub fn init(
     let existing = fs::lstat(root.join("versions.yml"))?.is_some();
     if existing && workflow.is_none() {
         return Err(Error::usage(format!(
-            "{root} is a project already: versions.yml is there"
+            "{root} is a project already: it has a versions.yml"
         ))
         .hint(
             "`larder add` and `larder bump` change it; `larder init --ci github` adds a workflow",
         ));
     }
-    let mut files: Vec<(String, Fate)> = Vec::new();
+    let mut files: Vec<(String, FileChange)> = Vec::new();
     let mut write = |path: &str, text: &str| -> Result<()> {
-        let fate = write_new(root, path, text)?;
-        files.push((path.to_owned(), fate));
+        let change = write_new(root, path, text)?;
+        files.push((path.to_owned(), change));
         Ok(())
     };
     let hub = workflow.and_then(|_| origin(root, environment));
@@ -89,10 +89,11 @@ pub fn init(
     if let Some(version) = workflow {
         write(starter::WORKFLOW.0, &starter::workflow(version))?;
     }
-    // Larder's own: always the present ones.
+    // The schemas are not for the user to change: always write those of this version.
     write_schemas(root)?;
-    let attributes =
-        format!("# Pins that two branches add merge line by line.\n{GIT_ATTRIBUTES}\n");
+    let attributes = format!(
+        "# Git keeps the lines that both branches added when it merges them.\n{GIT_ATTRIBUTES}\n"
+    );
     for (file, lines) in [
         (".gitignore", starter::GITIGNORE),
         (".gitattributes", &attributes),
@@ -106,7 +107,7 @@ pub fn init(
     })
 }
 
-/// Where the first lines of the starter's files say that their schemas are.
+/// The folder of the JSON Schemas, as the first lines of the starter's files name it.
 const SCHEMAS: &str = ".larder/schema";
 
 fn write_schemas(root: &Utf8Path) -> Result<()> {
@@ -121,48 +122,47 @@ fn write_schemas(root: &Utf8Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes the schemas again where versions.yml names them and they are gone: after a clone, or without `.larder/`. Editors
-/// want them, larder doesn't, so what can't be written is left.
+/// Writes the schemas again if `versions.yml` names them and they don't exist, as after a clone or if `.larder/` was removed.
+/// Only editors need them, so errors are ignored.
 pub fn restore_schemas(root: &Utf8Path) {
-    let gone = || fs::lstat(root.join(SCHEMAS)).is_ok_and(|found| found.is_none());
+    let missing = || fs::lstat(root.join(SCHEMAS)).is_ok_and(|found| found.is_none());
     let named = || {
         fs::read_text(root.join("versions.yml"))
             .is_ok_and(|text| text.contains(&format!("$schema={SCHEMAS}/")))
     };
-    if gone() && named() {
+    if missing() && named() {
         let _ = write_schemas(root);
     }
 }
 
-/// Writes a file that is not there yet.
-fn write_new(root: &Utf8Path, path: &str, text: &str) -> Result<Fate> {
+/// Writes a file unless it exists.
+fn write_new(root: &Utf8Path, path: &str, text: &str) -> Result<FileChange> {
     let path = root.join(path);
     if fs::lstat(&path)?.is_some() {
-        return Ok(Fate::Kept);
+        return Ok(FileChange::Kept);
     }
     fs::create_dir_all(fs::parent(path.as_std_path()))?;
     fs::write_atomic(&path, text.as_bytes())?;
-    Ok(Fate::Written)
+    Ok(FileChange::Written)
 }
 
-/// Adds the lines that a file lacks; its own stay as they are.
-fn extend(path: &Utf8Path, lines: &str) -> Result<Fate> {
+/// Appends the lines that a file does not have yet; its own lines are unchanged.
+fn extend(path: &Utf8Path, lines: &str) -> Result<FileChange> {
     let old = fs::read_text_opt(path)?;
-    let there = old.clone().unwrap_or_default();
+    let mut text = old.clone().unwrap_or_default();
     let plain = |line: &str| line.trim().trim_matches('/').to_owned();
-    let known: Vec<String> = there.lines().map(plain).collect();
+    let known: Vec<String> = text.lines().map(plain).collect();
     let is_rule = |line: &str| !line.is_empty() && !line.starts_with('#');
     if lines
         .lines()
         .filter(|line| is_rule(line))
         .all(|line| known.contains(&plain(line)))
     {
-        return Ok(Fate::Kept);
+        return Ok(FileChange::Kept);
     }
     let missing = lines
         .lines()
         .filter(|line| !is_rule(line) || !known.contains(&plain(line)));
-    let mut text = there;
     if !text.is_empty() {
         text.push_str(if text.ends_with('\n') { "\n" } else { "\n\n" });
     }
@@ -172,20 +172,20 @@ fn extend(path: &Utf8Path, lines: &str) -> Result<Fate> {
     }
     fs::write_atomic(path, text.as_bytes())?;
     Ok(if old.is_some() {
-        Fate::Extended
+        FileChange::Extended
     } else {
-        Fate::Written
+        FileChange::Written
     })
 }
 
-/// `owner/name`, where git's `origin` is a repository of github.com.
+/// The `owner/name` of git's remote `origin`, if that is a repository on github.com.
 fn origin(root: &Utf8Path, environment: &Environment) -> Option<String> {
-    // Only files of this machine are read: nothing that a signal would have to interrupt.
+    // Only local files are read, so nothing has to be interruptible.
     let cancel = Cancel::new();
     repository(&Git::new(environment, true, &cancel).origin_url(root)?)
 }
 
-/// `owner/name` of a remote's url in any of its spellings.
+/// The `owner/name` in the URL of a remote, which git accepts in several forms.
 fn repository(url: &str) -> Option<String> {
     let path = [
         "https://github.com/",

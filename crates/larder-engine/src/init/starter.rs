@@ -1,6 +1,6 @@
-//! The starter project that `init` writes: a list of files. Knows nothing of where they go or what is there already.
+//! The files of the starter project that `init` writes.
 
-/// Path in the project → content. All are meant to be changed by the user.
+/// The path in the project and the content of each file. The user is expected to change them.
 pub const FILES: &[(&str, &str)] = &[
     ("versions.yml", include_str!("starter/versions.yml")),
     (
@@ -13,10 +13,10 @@ pub const FILES: &[(&str, &str)] = &[
     ),
 ];
 
-/// Lines for the project's `.gitignore`; appended where one exists and lacks them.
+/// Lines for the project's `.gitignore`; those that an existing file does not have are appended to it.
 pub const GITIGNORE: &str = include_str!("starter/gitignore");
 
-/// The workflow for GitHub Actions: its path, and its text with a placeholder.
+/// The workflow for GitHub Actions: its path, and its text with a placeholder for larder's version.
 pub const WORKFLOW: (&str, &str) = (
     ".github/workflows/larder.yml",
     include_str!("starter/larder.yml"),
@@ -27,7 +27,7 @@ pub fn workflow(version: &str) -> String {
     WORKFLOW.1.replace("@VERSION@", version)
 }
 
-/// `versions.yml` with the hub named.
+/// The text of `versions.yml` with a GitHub hub instead of the example of one.
 pub fn with_hub(versions: &str, repo: &str) -> String {
     let mut text = String::new();
     for line in versions.lines() {

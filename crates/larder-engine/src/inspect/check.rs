@@ -1,4 +1,4 @@
-//! `check`: whether the project's files are right.
+//! `check`: validates the project's files.
 
 use camino::Utf8Path;
 
@@ -9,13 +9,13 @@ use larder_core::formats::documents::{CheckDocument, ProblemEntry};
 use larder_core::fs;
 use larder_core::project::Project;
 
-/// The project, if all of its files are right; else all that is wrong. `user`: the user's own configuration is right.
-/// `is_line` tells what is wrong with a command line of larder's own.
+/// Returns the project if all of its files are valid, otherwise an error with all problems. `user` is the result of loading
+/// the user's configuration. `parse_line` checks one of larder's command lines.
 pub fn check(
     root: &Utf8Path,
     project: Result<Project>,
     user: Result<()>,
-    is_line: impl Fn(&str) -> Result<()>,
+    parse_line: impl Fn(&str) -> Result<()>,
 ) -> Result<Project> {
     match (project, Lock::load(&root.join(lock::FILE))) {
         (Err(files), Err(lock)) if !files.file_problems().is_empty() => Err(Error::problems(
@@ -24,7 +24,7 @@ pub fn check(
         (Err(error), _) | (_, Err(error)) => Err(error),
         (Ok(project), Ok(_)) => {
             user?;
-            let problems = command_lines(&project, is_line)?;
+            let problems = command_lines(&project, parse_line)?;
             if problems.is_empty() {
                 Ok(project)
             } else {
@@ -34,7 +34,7 @@ pub fn check(
     }
 }
 
-/// What came out of [`check`]; nothing where what is wrong is not in a file.
+/// The document of a result of [`check`]; `None` if the error is not about a file.
 pub fn document(checked: &Result<Project>) -> Option<CheckDocument> {
     match checked {
         Ok(project) => Some(CheckDocument {
@@ -57,8 +57,11 @@ pub fn document(checked: &Result<Project>) -> Option<CheckDocument> {
     }
 }
 
-/// Lines of `ci:` and of tasks' `needs:` that are no command lines of larder.
-fn command_lines(project: &Project, is_line: impl Fn(&str) -> Result<()>) -> Result<Vec<Problem>> {
+/// Problems of the lines of `ci:` and of tasks' `needs:` that are not command lines of larder.
+fn command_lines(
+    project: &Project,
+    parse_line: impl Fn(&str) -> Result<()>,
+) -> Result<Vec<Problem>> {
     let mut problems = Vec::new();
     let mut text = None;
     let needs = project
@@ -67,7 +70,7 @@ fn command_lines(project: &Project, is_line: impl Fn(&str) -> Result<()>) -> Res
         .flat_map(|task| &task.needs)
         .filter(|need| !project.tasks.contains_key(*need));
     for line in project.ci.iter().chain(needs) {
-        let Err(error) = is_line(line) else {
+        let Err(error) = parse_line(line) else {
             continue;
         };
         let whole: &std::sync::Arc<str> = match &text {
@@ -86,7 +89,7 @@ fn command_lines(project: &Project, is_line: impl Fn(&str) -> Result<()>) -> Res
     Ok(problems)
 }
 
-/// Where a text stands in a file as an item of its own.
+/// The offset at which a text is a whole item of a list in a file.
 fn place(text: &str, item: &str) -> Option<usize> {
     let edge = |c: Option<char>| c.is_none_or(|c| c.is_whitespace() || "[],\"'#".contains(c));
     text.match_indices(item).map(|(at, _)| at).find(|at| {
@@ -99,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn items_are_found_whole() {
+    fn only_whole_items_are_found() {
         let text = "versions: {verify-all: 1}\nci: [ensure all -j, 'verify', verify]\n";
         assert_eq!(
             place(text, "ensure all -j"),

@@ -1,6 +1,6 @@
-//! What a command tells of a project without changing anything: status, plan, why, list, check. Each is one document.
+//! The commands that show a project without changing it: status, plan, why, list, check. Each makes one document.
 //!
-//! A document holds texts as they were said; whoever shows them takes secrets and control characters out.
+//! A document can contain secrets and control characters in its texts; the code that prints it removes them.
 
 pub mod check;
 pub mod list;

@@ -1,4 +1,4 @@
-//! `plan`: what `ensure` would do now.
+//! `plan`: shows what `ensure` would do now.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use larder_core::error::{Error, Result};
 use larder_core::formats::documents::{Decision, PlanDocument, PlanStep};
 use larder_core::model::Target;
 
-/// What would be done to each target of a plan, needs included, and what could not be told.
+/// The decision for each target of a plan, including needs. Also returns an error for every target without a decision.
 pub fn document(
     ctx: &Arc<Context>,
     selection: &Selection,
@@ -26,7 +26,7 @@ pub fn document(
         (step.decision, step.reason) = (Decision::Skip, Some(reason.clone()));
         steps.push(step);
     }
-    // Nothing is built, so nothing has to wait for its turn, and every failure is to be seen.
+    // Nothing is built, so the number of jobs needs no limit. After a failure the run goes on, so that all are reported.
     let limits = Limits {
         jobs: Some(NonZeroUsize::MAX),
         keep_going: true,
@@ -65,7 +65,7 @@ fn step(ctx: &Context, target: &Target) -> Result<PlanStep> {
     })
 }
 
-/// What was foreseen of a target; an error where that could not be told.
+/// The step of one target, and an error if it could not be determined.
 fn of(ctx: &Context, foreseen: DryRunResult) -> Result<(PlanStep, Option<Error>)> {
     let mut step = step(ctx, &foreseen.target)?;
     step.source = foreseen.source();
@@ -93,7 +93,9 @@ fn of(ctx: &Context, foreseen: DryRunResult) -> Result<(PlanStep, Option<Error>)
         Some(Err(error)) => {
             step.decision = Decision::Fail;
             step.reason = Some(error.to_string());
-            let error = error.context(format!("cannot tell what would become of {target}"));
+            let error = error.context(format!(
+                "can't determine what `ensure` would do with {target}"
+            ));
             (step, Some(error))
         }
         None => {

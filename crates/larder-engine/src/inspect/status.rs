@@ -1,4 +1,4 @@
-//! `status`: what is wanted and what is installed.
+//! `status`: compares what is wanted with what is installed.
 
 use rayon::prelude::*;
 
@@ -8,14 +8,14 @@ use crate::plan::{Selected, Targets};
 use larder_core::error::Error;
 use larder_core::formats::documents::{StatusDocument, StatusEntry};
 
-/// The status of each of some targets, and what could not be told.
+/// The status of some targets. Also returns an error for every target whose status can't be determined.
 pub fn document(ctx: &Context, targets: &Targets) -> (StatusDocument, Vec<Error>) {
     let requested: Vec<&Selected> = targets.iter().collect();
-    let looks: Vec<(StatusEntry, Option<Error>)> = requested
+    let results: Vec<(StatusEntry, Option<Error>)> = requested
         .into_par_iter()
         .map(|requested| entry(ctx, requested))
         .collect();
-    let (entries, errors): (Vec<_>, Vec<_>) = looks.into_iter().unzip();
+    let (entries, errors): (Vec<_>, Vec<_>) = results.into_iter().unzip();
     let document = StatusDocument {
         project: ctx.project.name.clone(),
         root: ctx.project.root.to_string(),
@@ -54,7 +54,7 @@ fn entry(ctx: &Context, requested: &Selected) -> (StatusEntry, Option<Error>) {
             entry.reason = Some(error.to_string());
             return (
                 entry,
-                Some(error.context(format!("cannot tell the status of {target}"))),
+                Some(error.context(format!("can't determine the status of {target}"))),
             );
         }
     };

@@ -1,4 +1,4 @@
-//! `why`: the decision about one subsystem on one platform, and what it rests on.
+//! `why`: explains the decision about one subsystem on one platform.
 
 use super::plan::decision;
 use crate::acquire::compare::{self, OtherArtifact};
@@ -16,7 +16,7 @@ use larder_core::keys::Inputs;
 use larder_core::keys::inputs::Difference;
 use larder_core::model::{Origin, Platform, Target};
 
-/// The explanation, and what the search for sources was stopped by.
+/// The explanation, and the error that stopped the search for sources, if there was one.
 pub fn document(
     ctx: &Context,
     name: &str,
@@ -29,12 +29,12 @@ pub fn document(
     Ok((explain(&request, &probe, other), probe.stopped().cloned()))
 }
 
-/// The one target that is asked about.
+/// The target to explain.
 fn target(ctx: &Context, name: &str, platform: Platform) -> Result<Target> {
     let selection = Selection::parse(&ctx.project, &[name.to_owned()])?;
     if selection == Selection::All {
         return Err(Error::usage("`why` explains one subsystem")
-            .hint("`larder plan` shows what would become of all"));
+            .hint("`larder plan` shows the decisions for all of them"));
     }
     let platforms = Platforms::List(vec![platform]);
     let targets = Targets::new(&ctx.project, &selection, &platforms);
@@ -44,7 +44,7 @@ fn target(ctx: &Context, name: &str, platform: Platform) -> Result<Target> {
             ..
         }) => Err(Error::usage(reason)),
         Some(Selected { target, .. }) => Ok(target),
-        // A name that is none was refused above.
+        // Unreachable: an unknown name was refused above.
         None => Err(Error::usage(format!("no subsystem is called `{name}`"))),
     }
 }
@@ -90,7 +90,7 @@ fn explain(request: &Request<'_>, probe: &Probe, other: Option<OtherArtifact>) -
     }
 }
 
-/// The sources in the order in which they are asked, up to the one that has it, and what each answered.
+/// The sources in the order in which they were asked, up to the one that has the artifact, with their answers.
 pub(crate) fn sources(probe: &Probe) -> Vec<SourceEntry> {
     let entry = |attempt: &Attempt| SourceEntry {
         source: attempt.source,

@@ -1,4 +1,4 @@
-//! Detects unchanged files by their metadata: size, mtime, ctime and inode, and tells when metadata proves nothing.
+//! Detects unchanged files by their metadata: size, mtime, ctime and inode. Also decides when metadata proves nothing.
 //!
 //! A signature proves that a file is unchanged only if the file was last changed clearly before the signature was taken:
 //! a change within one clock tick of that moment could leave all four numbers the same. Such a young signature is

@@ -1,4 +1,4 @@
-//! A plan drawn for people and programs: dot, mermaid, JSON.
+//! Draws a plan as Graphviz, Mermaid or JSON.
 
 use std::fmt::Write as _;
 
@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use super::{Edge, Plan};
 
-/// What needs what, as nodes and edges.
+/// The targets of a plan and their needs, as nodes and edges.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Drawing {
-    /// Targets, sorted.
+    /// The targets, sorted.
     pub nodes: Vec<Node>,
-    /// What needs what.
+    /// An edge for each need.
     pub edges: Vec<Arrow>,
 }
 
@@ -24,24 +24,24 @@ pub struct Node {
     pub subsystem: String,
     /// The platform.
     pub platform: String,
-    /// Asked for, or needed by what is; else only a build would need it.
+    /// Whether the target was requested, or is needed by one that was; otherwise only a build would need it.
     pub goal: bool,
 }
 
-/// An arrow from who needs to what is needed.
+/// An arrow from a target to one that it needs.
 #[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 pub struct Arrow {
-    /// Who needs.
+    /// The `id` of the target that has the need.
     pub from: String,
-    /// What is needed.
+    /// The `id` of the needed target.
     pub to: String,
-    /// `needs` or `build.needs`.
+    /// The recipe's key: `needs` or `build.needs`.
     #[schemars(extend("enum" = ["needs", "build.needs"]))]
     pub kind: &'static str,
 }
 
 impl Drawing {
-    /// Of a plan.
+    /// The drawing of a plan.
     pub fn of(plan: &Plan) -> Self {
         let id = |target: &larder_core::model::Target| {
             if target.platform == larder_core::model::Platform::host() {
@@ -75,7 +75,7 @@ impl Drawing {
         drawing
     }
 
-    /// Graphviz.
+    /// The text in Graphviz's dot language.
     pub fn dot(&self) -> String {
         let mut text = String::from("digraph larder {\n  rankdir=LR;\n  node [shape=box];\n");
         for node in &self.nodes {
@@ -97,7 +97,7 @@ impl Drawing {
         text + "}\n"
     }
 
-    /// Mermaid, as GitHub shows it in Markdown.
+    /// The text in Mermaid's language, which GitHub renders in Markdown.
     pub fn mermaid(&self) -> String {
         let mut text = String::from("graph LR\n");
         let number = |id: &str| {

@@ -1,6 +1,4 @@
-//! Missing targets → the matrix of a GitHub Actions job.
-//!
-//! Knows which runner makes what; does not know what is missing.
+//! Makes the matrix of a GitHub Actions job from the missing targets: which runner makes which target.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +8,15 @@ use larder_core::error::{Error, Result};
 use larder_core::model::{Arch, Os, Platform, SourceKind, Target};
 use larder_core::project::{BuildPlatforms, Project, Subsystem};
 
-/// How many jobs a matrix may have.
+/// GitHub's maximum number of jobs in a matrix.
 pub const JOBS: usize = 256;
-/// Where what any machine can make is made.
+/// The runner for targets that can be made on any machine.
 const ANY: &str = "ubuntu-24.04";
 
 /// One job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Job {
-    /// Subsystems, separated by blanks; one, unless there would be too many jobs.
+    /// The subsystems, separated by spaces; only one, unless there would be too many jobs.
     pub subsystem: String,
     /// The platform.
     pub platform: Platform,
@@ -26,19 +24,19 @@ pub struct Job {
     pub runner: &'static str,
 }
 
-/// The matrix of a GitHub Actions job: what nobody has released yet.
+/// The matrix of a GitHub Actions job: the targets that are not released yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Matrix {
     /// The jobs, at most 256.
     pub include: Vec<Job>,
-    /// Targets that no runner of GitHub can make.
+    /// Targets that none of GitHub's runners can make.
     #[serde(skip)]
     pub nowhere: Vec<Target>,
 }
 
 impl Matrix {
-    /// The outputs of a GitHub Actions step: `matrix`, and `empty`. GitHub refuses a matrix of no jobs, so that the job asks
-    /// `empty` first.
+    /// The outputs of a GitHub Actions step: `matrix` and `empty`. GitHub refuses a matrix without jobs, so the job that uses
+    /// it must check `empty` first.
     pub fn outputs(&self) -> Result<String> {
         let json = serde_json::to_string(self)
             .map_err(|e| Error::failed("cannot write the matrix").cause(e))?;
@@ -49,7 +47,7 @@ impl Matrix {
     }
 }
 
-/// The matrix that makes these targets.
+/// The matrix whose jobs make these targets.
 pub fn matrix(project: &Project, missing: &[Target]) -> Matrix {
     let mut groups: BTreeMap<(Platform, &'static str), Vec<&str>> = BTreeMap::new();
     let mut matrix = Matrix::default();
@@ -66,7 +64,7 @@ pub fn matrix(project: &Project, missing: &[Target]) -> Matrix {
             None => matrix.nowhere.push(target.clone()),
         }
     }
-    // The least number of names per job with which all fit.
+    // The smallest number of names per job for which all jobs fit.
     let jobs = |size: usize| {
         groups
             .values()
@@ -88,7 +86,7 @@ pub fn matrix(project: &Project, missing: &[Target]) -> Matrix {
     matrix
 }
 
-/// Who can make a target.
+/// The runner that can make a target; `None` if there is none.
 fn runner(project: &Project, subsystem: &Subsystem, platform: Platform) -> Option<&'static str> {
     if subsystem.upstream.is_some() && project.sources.contains(&SourceKind::Original) {
         return Some(ANY);
@@ -105,8 +103,8 @@ fn runner(project: &Project, subsystem: &Subsystem, platform: Platform) -> Optio
     }
 }
 
-/// GitHub's runner of a platform. Named by its version: a `-latest` label moves on some day, and with it the oldest system
-/// that a build runs on, for one architecture and not for the other.
+/// GitHub's runner for a platform, with its version: a `-latest` label moves to a newer system at some time, so builds would
+/// no longer run on older systems, and not at the same time for all architectures.
 fn native(platform: Platform) -> Option<&'static str> {
     match (platform.os, platform.arch) {
         (Os::Linux, Arch::Amd64) => Some("ubuntu-24.04"),
@@ -157,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn each_cell_goes_where_it_can_be_made() {
+    fn each_target_gets_a_runner_that_can_make_it() {
         let (_dir, project) = project(1, "host");
         let matrix = matrix(&project, &targets(&project));
         let jobs: Vec<_> = matrix
@@ -187,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn no_matrix_has_too_many_jobs_and_none_loses_a_cell() {
+    fn no_matrix_has_too_many_jobs_or_loses_a_target() {
         let (_dir, project) = project(200, "all");
         let targets = targets(&project);
         let matrix = matrix(&project, &targets);

@@ -1,8 +1,8 @@
-//! Goals → a graph of targets. petgraph is hidden behind our own ids.
+//! The graph of targets. petgraph is an implementation detail, hidden behind our own ids.
 //!
-//! Knows the project's words for what needs what; knows nothing of what is installed, so every node is only *possible*
-//! work: a target that is asked for (or needed by one that is) is a goal, a target that only a build would need is dormant
-//! until that build really happens.
+//! The graph is made from the project's recipes and not from what is installed, so a node is only *possible* work. A target
+//! that was requested, or is needed by one that was, is a goal. A target that only a build would need is dormant until that
+//! build really happens.
 
 mod draw;
 pub mod matrix;
@@ -26,7 +26,7 @@ pub struct TargetId(usize);
 /// Why one target waits for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Edge {
-    /// `needs`: ensured along with it, always.
+    /// `needs`: always ensured with it.
     Needs,
     /// `build.needs`: ensured only when a build really happens.
     BuildNeeds,
@@ -42,14 +42,14 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The targets that a selection means, with all they may need.
+    /// A plan for the selected targets with everything that they may need.
     pub fn new(project: &Project, selection: &Selection, platforms: &Platforms) -> Self {
         let mut plan = Self::default();
         plan.add(project, selection, platforms);
         plan
     }
 
-    /// Adds the targets that a selection means, with all they may need.
+    /// Adds the selected targets with everything that they may need.
     pub fn add(&mut self, project: &Project, selection: &Selection, platforms: &Platforms) {
         for Selected {
             target,
@@ -64,7 +64,7 @@ impl Plan {
         }
     }
 
-    /// Makes a target a goal, and what it needs.
+    /// Makes a target and its needs goals.
     fn goal(&mut self, project: &Project, target: &Target) {
         let id = self.node(project, target);
         if !self.goals.insert(id) {
@@ -131,7 +131,7 @@ impl Plan {
             .collect()
     }
 
-    /// Whether a node is a goal, not only possibly needed by a build.
+    /// Whether a node is a goal; otherwise only a build may need it.
     pub fn is_goal(&self, id: TargetId) -> bool {
         self.goals.contains(&id)
     }
@@ -144,12 +144,12 @@ impl Plan {
             .collect()
     }
 
-    /// Targets that were asked for and don't exist, with the reason.
+    /// Targets that were requested but don't exist, with the reason.
     pub fn skipped(&self) -> &[(Target, String)] {
         &self.skipped
     }
 
-    /// What a node waits for, by one kind of edge.
+    /// The nodes that a node waits for, by one kind of edge.
     pub fn neighbours(&self, id: TargetId, edge: Edge) -> Vec<TargetId> {
         let index = NodeIndex::new(id.0);
         let mut found: Vec<TargetId> = self
@@ -163,7 +163,7 @@ impl Plan {
         found
     }
 
-    /// What must be there before a node can be built: its `needs` and its `build.needs`.
+    /// The nodes that must be installed before a node can be built: its `needs` and its `build.needs`.
     pub fn before_build(&self, id: TargetId) -> Vec<TargetId> {
         let mut all = self.neighbours(id, Edge::Needs);
         all.extend(self.neighbours(id, Edge::BuildNeeds));

@@ -1,34 +1,34 @@
-//! What a command is about: the words of a command line → subsystems and platforms → targets.
+//! Turns the words of a command line into subsystems and platforms, and those into targets.
 //!
-//! Knows which subsystem exists on which platform; knows nothing of what is done with a target, nor of what it needs.
+//! It takes into account which subsystem exists on which platform. Needs are added by the plan.
 
 use larder_core::error::{Error, Result};
 use larder_core::model::{Name, Platform, Target, Version};
 use larder_core::project::{Project, Subsystem};
 use larder_core::suggestions;
 
-/// Which subsystems a command is about.
+/// The subsystems that a command is run for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
-    /// All of them.
+    /// All subsystems of the project.
     All,
-    /// These.
+    /// Only these.
     Names(Vec<Name>),
 }
 
-/// Which platforms a command is about.
+/// The platforms that a command is run for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Platforms {
     /// The host.
     Host,
-    /// The project's (each subsystem as far as it exists there).
+    /// The project's platforms, for each subsystem those on which it exists.
     All,
-    /// These.
+    /// Only these.
     List(Vec<Platform>),
 }
 
 impl Selection {
-    /// From command-line words: names, or `all`. Unknown names are errors with a "did you mean".
+    /// Parses the words of a command line: names, or `all`. The error for an unknown name suggests a similar one.
     pub fn parse(project: &Project, words: &[String]) -> Result<Self> {
         if words.iter().any(|word| word == "all") {
             return Ok(Self::All);
@@ -46,7 +46,7 @@ impl Selection {
         Ok(Self::Names(names))
     }
 
-    /// The same, where no words mean all.
+    /// Like [`Self::parse`], but no words select all.
     pub fn parse_or_all(project: &Project, words: &[String]) -> Result<Self> {
         if words.is_empty() {
             Ok(Self::All)
@@ -72,12 +72,12 @@ fn unknown_name(project: &Project, word: &str) -> Error {
     let error = Error::usage(format!("no subsystem is called `{word}`"));
     match suggestions::nearest(word, project.subsystems.keys().map(Name::as_str)) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None => error.hint("`larder list` shows what there is"),
+        None => error.hint("`larder list` lists the subsystems"),
     }
 }
 
 impl Platforms {
-    /// What was named, else the project's platforms: for commands that are about the project and not about this machine.
+    /// The named platforms, or all of the project's if none was named: for commands that do not concern this machine only.
     #[must_use]
     pub fn or_all(self) -> Self {
         match self {
@@ -95,7 +95,7 @@ impl Platforms {
         }
     }
 
-    /// The platforms of a subsystem that are meant, and those that were named but where it does not exist.
+    /// The selected platforms on which a subsystem exists, and the named ones on which it does not.
     fn of(&self, project: &Project, subsystem: &Subsystem) -> (Vec<Platform>, Vec<Platform>) {
         let named = match self {
             Self::Host => vec![Platform::host()],
@@ -113,9 +113,9 @@ impl Platforms {
     }
 }
 
-/// That a subsystem does not exist for a platform, and which file says so.
+/// The message that a subsystem does not exist for a platform, with the file that decides it.
 fn absent(project: &Project, subsystem: &Subsystem, platform: Platform) -> String {
-    // A recipe that names no platforms has the project's.
+    // A recipe without `platforms` has those of the project.
     let of = if subsystem.platforms == project.platforms {
         "in versions.yml"
     } else {
@@ -127,27 +127,27 @@ fn absent(project: &Project, subsystem: &Subsystem, platform: Platform) -> Strin
     )
 }
 
-/// One subsystem on one platform, as a command was asked for it.
+/// One subsystem on one platform, as it was requested.
 #[derive(Clone, Debug)]
 pub struct Selected {
     /// The subsystem and the platform.
     pub target: Target,
     /// The version that `versions.yml` pins.
     pub version: Version,
-    /// Why there is no such target: the subsystem does not exist on that platform.
+    /// The reason, if there is no such target because the subsystem does not exist on that platform.
     pub absent: Option<String>,
 }
 
-/// The targets of a request, by name and in the order of the platforms; absent ones after those that exist.
+/// The targets of a request, sorted by name, then in the order of the platforms; absent ones are after the others.
 #[derive(Clone, Debug, Default)]
 pub struct Targets(Vec<Selected>);
 
 impl Targets {
-    /// The targets that are meant.
+    /// The targets of the selected subsystems and platforms.
     pub fn new(project: &Project, selection: &Selection, platforms: &Platforms) -> Self {
         let mut selected = Vec::new();
         for subsystem in selection.subsystems(project) {
-            let (there, missing) = platforms.of(project, subsystem);
+            let (existing, missing) = platforms.of(project, subsystem);
             let of = |platform, absent| Selected {
                 target: Target {
                     name: subsystem.name.clone(),
@@ -156,7 +156,7 @@ impl Targets {
                 version: subsystem.version.clone(),
                 absent,
             };
-            selected.extend(there.into_iter().map(|platform| of(platform, None)));
+            selected.extend(existing.into_iter().map(|platform| of(platform, None)));
             selected.extend(
                 missing
                     .into_iter()
@@ -166,7 +166,7 @@ impl Targets {
         Self(selected)
     }
 
-    /// The same, from command-line words.
+    /// Like [`Self::new`], from the words of a command line.
     pub fn parse(project: &Project, words: &[String], platforms: &Platforms) -> Result<Self> {
         Ok(Self::new(
             project,
@@ -175,7 +175,7 @@ impl Targets {
         ))
     }
 
-    /// The same, where no words mean all.
+    /// Like [`Self::parse`], but no words select all.
     pub fn parse_or_all(
         project: &Project,
         words: &[String],
@@ -188,15 +188,15 @@ impl Targets {
         ))
     }
 
-    /// Everything asked for, absent targets included.
+    /// All requested targets, including absent ones.
     pub fn iter(&self) -> std::slice::Iter<'_, Selected> {
         self.0.iter()
     }
 
     /// The targets that exist.
     pub fn existing(&self) -> impl Iterator<Item = &Target> {
-        let there = self.0.iter().filter(|selected| selected.absent.is_none());
-        there.map(|selected| &selected.target)
+        let existing = self.0.iter().filter(|selected| selected.absent.is_none());
+        existing.map(|selected| &selected.target)
     }
 }
 

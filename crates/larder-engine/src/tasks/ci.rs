@@ -1,4 +1,4 @@
-//! `ci`: the lines of `ci:`, one after the other; the first failure ends the run.
+//! `ci`: runs the lines of `ci:` one after the other until one fails.
 
 use std::time::Instant;
 
@@ -10,15 +10,15 @@ use larder_core::error::{Error, Result};
 use larder_core::model::{Action, Outcome};
 use larder_core::project::Project;
 
-/// A command line of larder's own that was understood.
+/// One of larder's own command lines, parsed.
 pub trait CommandLine: Sized {
-    /// As it was written.
+    /// The line as it was written.
     fn text(&self) -> &str;
 
-    /// Whether it does nothing but change the hub.
+    /// Whether its only effect is a change of the hub.
     fn releases(&self) -> bool;
 
-    /// The same, but nothing that it builds is uploaded.
+    /// The same line, but what it builds is not uploaded.
     #[must_use]
     fn without_upload(self) -> Self;
 }
@@ -27,20 +27,20 @@ pub trait CommandLine: Sized {
 #[derive(Debug)]
 pub struct Ci<L> {
     lines: Vec<L>,
-    /// Why nothing is written to the hub.
-    held_back: Option<String>,
+    /// The reason why nothing may be written to the hub, if there is one.
+    no_release: Option<String>,
 }
 
 impl<L: CommandLine> Ci<L> {
-    /// Understands every line, before the first one runs; the error tells what is wrong with all that are wrong.
-    pub fn understand(
+    /// Parses every line before the first one runs; the error has the problems of all lines.
+    pub fn parse(
         project: &Project,
         context: &CiContext,
         parse: impl Fn(&str) -> Result<L>,
     ) -> Result<Self> {
         if project.ci.is_empty() {
             return Err(Error::usage("versions.yml has no `ci:`")
-                .hint("say what CI does, e.g. `ci: [ensure all, verify, package all]`"));
+                .hint("list the commands to run, e.g. `ci: [ensure all, verify, package all]`"));
         }
         let mut lines = Vec::new();
         let mut wrong = Vec::new();
@@ -53,15 +53,15 @@ impl<L: CommandLine> Ci<L> {
         if !wrong.is_empty() {
             return Err(all_wrong(&wrong));
         }
-        let held_back = reason_not_to_release(project, context);
-        if held_back.is_some() {
+        let no_release = reason_not_to_release(project, context);
+        if no_release.is_some() {
             lines = lines.into_iter().map(L::without_upload).collect();
         }
-        Ok(Self { lines, held_back })
+        Ok(Self { lines, no_release })
     }
 
-    /// Runs the lines; gives how each ended. `run` fails with the error that ended a line outside of its steps, if there is
-    /// one.
+    /// Runs the lines; returns how each ended. If a line fails, `run` returns the error, or `None` if its steps have reported
+    /// theirs already.
     pub fn run(
         &self,
         cancel: &Cancel,
@@ -74,7 +74,7 @@ impl<L: CommandLine> Ci<L> {
                 did.reason = Some("not run".into());
                 return did;
             }
-            if let Some(why) = self.held_back.as_ref().filter(|_| line.releases()) {
+            if let Some(why) = self.no_release.as_ref().filter(|_| line.releases()) {
                 did.reason = Some(why.clone());
                 return did;
             }
@@ -94,12 +94,12 @@ impl<L: CommandLine> Ci<L> {
 }
 
 fn all_wrong(wrong: &[(&String, Error)]) -> Error {
-    let told: Vec<String> = wrong
+    let causes: Vec<String> = wrong
         .iter()
         .map(|(line, error)| format!("`{line}`: {}", error.causes().join(": ")))
         .collect();
     let error =
-        Error::usage("`ci:` in versions.yml is wrong; nothing was run").cause(told.join("\n"));
+        Error::usage("`ci:` in versions.yml is wrong; nothing was run").cause(causes.join("\n"));
     let mut hints: Vec<&String> = wrong.iter().flat_map(|(_, error)| error.hints()).collect();
     hints.sort_unstable();
     hints.dedup();

@@ -1,8 +1,8 @@
-//! Tasks of a project: first what a task needs, then its commands; each of them once in a run. `ci:` is the other list of
-//! command lines that a project has.
+//! Runs a project's tasks: first the needs of a task, then its commands, each once per run. `ci:`, the project's other list
+//! of command lines, is in [`ci`].
 //!
-//! Needs may be command lines of larder's own. What those mean, and how anything is shown, is the caller's business: it
-//! implements [`TaskHost`].
+//! A need can be one of larder's own command lines. The caller parses and runs those and shows the progress: it implements
+//! [`TaskHost`].
 
 pub mod ci;
 pub mod shell;
@@ -18,18 +18,18 @@ use larder_core::project::{Project, Task};
 use larder_core::suggestions;
 use shell::Shell;
 
-/// What running tasks asks of the caller.
+/// What the caller provides for running tasks.
 pub trait TaskHost {
-    /// How a command line of larder's own fails; it has told why itself.
+    /// The failure of one of larder's own command lines, which has already been reported.
     type Failure;
 
-    /// Runs a need that is a command line of larder's own.
+    /// Runs a need that is one of larder's own command lines.
     fn line(&mut self, need: &str) -> Result<(), Self::Failure>;
 
-    /// Hears that one of a task's commands is about to run.
+    /// Called before one of a task's commands runs.
     fn command(&mut self, line: &str);
 
-    /// Hears how a task ended. An error in it is also what the run of tasks ends with.
+    /// Called when a task has ended. If `did` has an error, the run returns the same error.
     fn ended(&mut self, did: Did);
 }
 
@@ -38,7 +38,7 @@ pub trait TaskHost {
 pub enum Stop<F> {
     /// A command failed, or the run was interrupted.
     Failed(Error),
-    /// A command line of larder's own failed.
+    /// One of larder's own command lines failed.
     Line(F),
 }
 
@@ -48,7 +48,7 @@ impl<F> From<Error> for Stop<F> {
     }
 }
 
-/// The tasks that there are.
+/// The document that lists the tasks.
 pub fn document(project: &Project) -> TasksDocument {
     let entry = |(name, task): (&String, &Task)| {
         let Task {
@@ -70,7 +70,7 @@ pub fn document(project: &Project) -> TasksDocument {
     }
 }
 
-/// The task of a name.
+/// Finds a task by its name; the error suggests a similar name.
 pub fn find<'a>(project: &'a Project, name: &str) -> Result<&'a Task> {
     project.tasks.get(name).ok_or_else(|| {
         let error = Error::usage(format!("no task is called `{name}`"));
@@ -82,32 +82,32 @@ pub fn find<'a>(project: &'a Project, name: &str) -> Result<&'a Task> {
     })
 }
 
-/// Has every need of a task, and of the tasks it needs, that is a command line of larder's own understood, before anything
-/// runs.
-pub fn understand(
+/// Parses the needs of a task, and of the tasks that it needs, which are larder's own command lines. This is done before
+/// anything runs.
+pub fn parse_needs(
     project: &Project,
     name: &str,
-    understood: &mut impl FnMut(&str) -> Result<()>,
+    parse: &mut impl FnMut(&str) -> Result<()>,
 ) -> Result<()> {
     for need in &find(project, name)?.needs {
-        // The project's files were checked: needs of tasks form no circle.
+        // This ends, because a project whose tasks need each other in a cycle is refused when it is loaded.
         if let Some(task) = as_task(project, need) {
-            understand(project, task, understood)?;
+            parse_needs(project, task, parse)?;
         } else {
-            understood(need)
+            parse(need)
                 .map_err(|error| error.context(format!("a need of the task `{name}` is wrong")))?;
         }
     }
     Ok(())
 }
 
-/// A need that is a task: its name, or `run <name>`.
+/// The name of the task, if a need is one: `<name>` or `run <name>`.
 fn as_task<'a>(project: &'a Project, need: &'a str) -> Option<&'a str> {
     let name = need.strip_prefix("run ").map_or(need, str::trim);
     project.tasks.contains_key(name).then_some(name)
 }
 
-/// Runs a task. With `force` also where its status says that there is nothing to do.
+/// Runs a task; with `force` even if its `status` commands show that there is nothing to do.
 pub fn run<H: TaskHost>(
     shell: &Shell<'_>,
     name: &str,
@@ -138,7 +138,7 @@ impl<H: TaskHost> Runner<'_, H> {
         let start = Instant::now();
         let task = find(self.shell.project, name)?;
         if !self.force && self.shell.up_to_date(task)? {
-            let reason = "its status says that there is nothing to do";
+            let reason = "its `status` commands succeeded, so there is nothing to do";
             self.ended(name, Outcome::UpToDate, start, Some(reason));
             return Ok(());
         }
@@ -176,7 +176,7 @@ impl<H: TaskHost> Runner<'_, H> {
             return Ok(());
         }
         let ended = self.host.line(need);
-        // What a signal ended is no failure of the line.
+        // If a signal ended the line, the run was interrupted; the line did not fail.
         self.shell.cancel.check()?;
         ended.map_err(Stop::Line)
     }

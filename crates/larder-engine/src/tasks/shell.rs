@@ -1,7 +1,7 @@
-//! A task's own commands: `sh -c` lines in the project's folder that find the installed binaries on PATH.
+//! Runs a task's own commands: `sh -c` lines in the project's folder, with the installed binaries on PATH.
 //!
-//! Tasks are the user's own programs, so unlike builds they see the whole environment and write to the terminal directly.
-//! Knows nothing of what a task needs: whoever runs it has seen to that.
+//! Tasks are the user's own programs, so unlike builds they get the whole environment and write to the terminal directly.
+//! The caller ensures a task's needs first.
 
 use std::ffi::{OsStr, OsString};
 use std::process::ExitStatus;
@@ -17,22 +17,23 @@ use larder_core::model::Platform;
 use larder_core::project::{Project, Task};
 use larder_process::{Command, Ended, Output};
 
-/// Folders that hold the host's binaries, whether or not they are installed, in the order of names.
+/// The folders of the host's binaries, sorted by name, whether or not the binaries are installed.
 pub fn bin_dirs(project: &Project) -> Vec<Utf8PathBuf> {
     let host = Platform::host();
-    let here = project
+    let existing = project
         .subsystems
         .values()
         .filter(|subsystem| subsystem.platforms.contains(&host));
-    here.map(|subsystem| {
-        Bin::new(&subsystem.name, &subsystem.dir, &host)
-            .dir()
-            .to_owned()
-    })
-    .collect()
+    existing
+        .map(|subsystem| {
+            Bin::new(&subsystem.name, &subsystem.dir, &host)
+                .dir()
+                .to_owned()
+        })
+        .collect()
 }
 
-/// PATH with those folders first.
+/// PATH with the folders of the installed binaries first.
 fn path_with_binaries(project: &Project, environment: &Environment) -> Result<OsString> {
     let dirs = bin_dirs(project)
         .into_iter()
@@ -40,11 +41,11 @@ fn path_with_binaries(project: &Project, environment: &Environment) -> Result<Os
     environment.path_after(dirs).map_err(|e| {
         Error::usage("the project's folder can't be on PATH")
             .cause(e)
-            .hint("move it to a path without that character")
+            .hint("move the project to a path without that character")
     })
 }
 
-/// A command that finds the installed binaries first.
+/// A command with the installed binaries first on its PATH.
 pub fn with_binaries(
     project: &Project,
     environment: &Environment,
@@ -52,14 +53,15 @@ pub fn with_binaries(
     arguments: &[OsString],
 ) -> Result<Command> {
     let path = path_with_binaries(project, environment)?;
-    let program = found(program, &path);
+    let program = resolve(program, &path);
     let mut environment = environment.clone();
     environment.set("PATH", path);
     Ok(Command::new(program, environment).args(arguments))
 }
 
-/// Where a plain program name is on this PATH: the system may look on the PATH of this process instead.
-fn found(program: &OsStr, path: &OsStr) -> OsString {
+/// Finds a program without a folder in its name on this PATH. The operating system could use the PATH of this process
+/// instead, so larder resolves the name itself.
+fn resolve(program: &OsStr, path: &OsStr) -> OsString {
     let plain = std::path::Path::new(program).components().count() == 1;
     let names = [program.to_owned(), {
         let mut exe = program.to_owned();
@@ -85,16 +87,17 @@ fn found(program: &OsStr, path: &OsStr) -> OsString {
 pub struct Shell<'a> {
     /// The project.
     pub project: &'a Project,
-    /// What commands see, PATH aside.
+    /// The commands' environment, except for PATH.
     pub environment: &'a Environment,
-    /// The run's cancellation.
+    /// Ends the running command when the run is cancelled.
     pub cancel: &'a Cancel,
-    /// stdout carries data, so what commands print there goes to stderr.
+    /// Whether larder prints data to stdout; then the commands' stdout goes to stderr.
     pub stdout_is_data: bool,
 }
 
 impl Shell<'_> {
-    /// Whether a task's `status` says that there is nothing to do: it has lines, and all exit 0. What they print is not shown.
+    /// Whether a task's `status` shows that there is nothing to do: it has lines, and all of them exit 0. Their output is not
+    /// shown.
     pub fn up_to_date(&self, task: &Task) -> Result<bool> {
         for line in &task.status {
             let command = self.command(task, line)?;
@@ -116,7 +119,7 @@ impl Shell<'_> {
             })
     }
 
-    /// Runs a program, shown under a name, which must exit 0; it reads nothing.
+    /// Runs a program that must exit 0; errors call it `name`. Its stdin is empty.
     pub fn program(&self, command: &Command, name: &str) -> Result<()> {
         let output = if self.stdout_is_data {
             Output::Stderr
@@ -127,7 +130,10 @@ impl Shell<'_> {
         if status.success() {
             Ok(())
         } else {
-            Err(Error::failed(format!("`{name}` failed ({})", told(status))))
+            Err(Error::failed(format!(
+                "`{name}` failed ({})",
+                described(status)
+            )))
         }
     }
 
@@ -152,8 +158,8 @@ impl Shell<'_> {
     }
 }
 
-/// `exit code 3`, `signal 9`.
-fn told(status: ExitStatus) -> String {
+/// For a message: `exit code 3` or `signal 9`.
+fn described(status: ExitStatus) -> String {
     match status.code() {
         Some(code) => format!("exit code {code}"),
         #[cfg(unix)]

@@ -63,7 +63,7 @@ impl Common {
             covered: BTreeSet::new(),
         };
         for platform in &alike {
-            let said = |wanted: fn(&Meaning) -> bool, same: &dyn Fn(&Platform) -> bool| {
+            let usual_word = |wanted: fn(&Meaning) -> bool, same: &dyn Fn(&Platform) -> bool| {
                 most_frequent(
                     alike
                         .iter()
@@ -71,10 +71,10 @@ impl Common {
                         .filter_map(|other| word(picks[other], wanted)),
                 )
             };
-            if let Some(os) = said(is_os, &|other| other.os == platform.os) {
+            if let Some(os) = usual_word(is_os, &|other| other.os == platform.os) {
                 common.os.insert(platform.os, os);
             }
-            if let Some(arch) = said(is_arch, &|other| other.arch == platform.arch) {
+            if let Some(arch) = usual_word(is_arch, &|other| other.arch == platform.arch) {
                 common.arch.insert(platform.arch, arch);
             }
         }

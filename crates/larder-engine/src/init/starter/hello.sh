@@ -1,3 +1,3 @@
 #!/bin/sh
-# Change this line and run `larder ensure all`: it is built again, because what decides is the content, not the clock.
+# Change this line and run `larder ensure all`: it is built again, because the content decides, not the modification time.
 echo "hello @VERSION@"
