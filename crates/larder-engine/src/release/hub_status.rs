@@ -111,9 +111,9 @@ pub fn hub_status(ctx: &Context, target: &Target, releases: &HubReleases) -> Res
         let found = match &releases.0 {
             Some(listed) => listed
                 .get(&tag)
-                .map(|release| reader.from_listing(release, &asset, place, pin))
+                .map(|release| reader.status_in_listing(release, &asset, place, pin))
                 .transpose()?,
-            None => Some(reader.by_request(&tag, &asset, pin)?),
+            None => Some(reader.status_by_request(&tag, &asset, pin)?),
         };
         match found {
             Some(Found::Accepted { draft: false }) => return Ok(HubStatus::Released(tag, asset)),
@@ -193,7 +193,7 @@ struct StatusReader<'a> {
 
 impl StatusReader<'_> {
     /// Reads the status from the hub's listing.
-    fn from_listing(
+    fn status_in_listing(
         &self,
         release: &Release,
         asset: &AssetName,
@@ -231,7 +231,7 @@ impl StatusReader<'_> {
     }
 
     /// Determines the status by requesting the asset itself.
-    fn by_request(&self, tag: &Tag, asset: &AssetName, pin: Option<&Pin>) -> Result<Found> {
+    fn status_by_request(&self, tag: &Tag, asset: &AssetName, pin: Option<&Pin>) -> Result<Found> {
         Ok(match self.accepted(tag, asset)? {
             Some(true) => Found::Accepted { draft: false },
             Some(false) => Found::Other,
