@@ -160,7 +160,7 @@ fn changes(
                 did.reason = Some(format!("{from} is already pinned"));
             }
             Ok(Newest::Known { version, asked }) if version == *from => {
-                did.reason = Some(format!("{from} is the newest version on {asked}"));
+                did.reason = Some(format!("{from} is the newest version according to {asked}"));
             }
             Ok(Newest::Known { version, asked }) => {
                 did.reason = Some(format!(
@@ -176,7 +176,7 @@ fn changes(
             Ok(Newest::Unknown(why)) => {
                 let error =
                     Error::usage(format!("the newest version of {name} is not known: {why}"))
-                        .hint(format!("name it: `larder bump {name} VERSION`"));
+                        .hint(format!("name the version: `larder bump {name} VERSION`"));
                 (did.outcome, did.error) = (Outcome::Failed, Some(error));
             }
             Err(error) => {
