@@ -110,7 +110,9 @@ pub fn command() -> clap::Command {
 fn parser(environment: &Environment) -> clap::Command {
     fn ignore_empty(command: clap::Command, environment: &Environment) -> clap::Command {
         let ignore_one = |arg: clap::Arg| {
-            let is_empty = arg.get_env().is_some_and(|name| environment.is_set_but_empty(name));
+            let is_empty = arg
+                .get_env()
+                .is_some_and(|name| environment.is_set_but_empty(name));
             if is_empty { arg.env(None::<&str>) } else { arg }
         };
         command

@@ -423,7 +423,7 @@ mod tests {
             "| 4 | integrity",
             "| 130 |",
             "the first of 4, 2, 3, 5, 1 that applies",
-            "`error_kind` | What kind",
+            "`error_kind` | The kind of the error",
         ] {
             assert!(text.contains(word), "{word} in {text}");
         }

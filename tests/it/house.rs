@@ -20,7 +20,10 @@ const STATICS: [(&str, &str); 2] = [
         "crates/larder-core/src/project/template/engine.rs",
         "ENGINE",
     ),
-    ("crates/larder-core/src/archive/pack/deflate.rs", "BEFORE"),
+    (
+        "crates/larder-core/src/archive/pack/deflate.rs",
+        "LAST_COMPRESSOR",
+    ),
 ];
 
 /// Every Rust file of a folder except tests, by its path in the repository, with its lines except

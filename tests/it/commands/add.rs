@@ -245,7 +245,11 @@ fn add_reads_a_private_repository_with_a_token() {
     let (mut env, github) = machine(Visibility::Private);
     release(&env, &github, "v1.2.0", GORELEASER);
     let out = env.larder(["add", "tool", "github:acme/tool"]).exits(1);
-    assert!(out.stderr.contains("or is not there"), "{}", out.stderr);
+    assert!(
+        out.stderr.contains("does not exist, is private"),
+        "{}",
+        out.stderr
+    );
     env.set("GH_TOKEN", WRITE);
     env.larder(["add", "tool", "github:acme/tool"]).success();
     env.larder(["ensure", "tool"]).success();
@@ -261,7 +265,11 @@ fn a_failed_add_leaves_every_file_unchanged() {
         assert!(out.stderr.contains(words), "{args:?}: {}", out.stderr);
         assert_eq!(env.sh("git status --porcelain --ignored"), "", "{args:?}");
     };
-    untouched(&["tool", "github:acme/tol"], 1, "or is not there");
+    untouched(
+        &["tool", "github:acme/tol"],
+        1,
+        "does not exist, is private",
+    );
     untouched(&["tool", "github:acme/tool", "v9"], 1, "no release of v9");
     untouched(&["tool", "acme/tool"], 2, "github:owner/name");
     untouched(&["ensure", "github:acme/tool"], 2, "command word");

@@ -8,8 +8,7 @@ fn rollback_switches_between_the_two_last_versions() {
     env.larder(["ensure", "app"]).success();
     let out = env.larder(["rollback", "app"]).exits(1);
     assert!(
-        out.stderr
-            .contains("app has no previous set to roll back to"),
+        out.stderr.contains("has no previous set to roll back to"),
         "{}",
         out.stderr
     );

@@ -103,6 +103,6 @@ fn only_certificates_of_trusted_cas_are_accepted() {
         fetch(&client, &url)
             .unwrap_err()
             .to_string()
-            .contains("holds no certificate")
+            .contains("contains no certificate")
     );
 }

@@ -138,7 +138,7 @@ fn init_writes_a_github_workflow() {
     other.write(".github/workflows/larder.yml", "mine");
     let out = other.larder(["init", "--ci", "github"]).success();
     assert!(
-        out.stderr.contains("larder.yml is there already"),
+        out.stderr.contains("larder.yml already exists"),
         "{}",
         out.stderr
     );

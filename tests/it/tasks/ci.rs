@@ -132,8 +132,8 @@ fn all_wrong_ci_lines_are_reported_and_nothing_runs() {
         `package`: the following required arguments were not provided: <NAME>...
         `ci`: `ci` can't be one of its own steps
       help: a similar argument exists: '--locked'
-      help: write the line without the leading `larder`; `larder help` shows the commands
       help: list the commands themselves
+      help: write the line without the leading `larder`; `larder help` shows the commands
     ");
     assert!(!env.exists("subsystems/tool/.bin"));
     env.versions(&[("tool", "v1.2.3")], "");

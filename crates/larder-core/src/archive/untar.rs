@@ -48,10 +48,10 @@ pub(super) fn read(pipe: &mut Pipe<'_>, unpacker: &mut Unpacker<'_>) -> Result<(
             .map_err(|e| refused("a header in it has an invalid size").cause(e))?;
         match header.entry_type() {
             EntryType::GNULongName => {
-                set_once(&mut pending.long_name, text(pipe, size)?, "long name")?
+                set_once(&mut pending.long_name, text(pipe, size)?, "long name")?;
             }
             EntryType::GNULongLink => {
-                set_once(&mut pending.long_link, text(pipe, size)?, "long link")?
+                set_once(&mut pending.long_link, text(pipe, size)?, "long link")?;
             }
             EntryType::XHeader => {
                 let records = pax(pipe, size)?;

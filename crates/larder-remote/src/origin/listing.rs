@@ -58,9 +58,9 @@ impl Listing {
         let Some(version) = version else {
             return self.api.latest()?.ok_or_else(|| {
                 Error::failed(format!(
-                    "{repo} does not exist, or has no release except pre-releases"
+                    "{repo} does not exist, is private, or has no release except pre-releases"
                 ))
-                .hint("check the name; to use a pre-release, name its version")
+                .hint("check the name; a private repository needs a token; to use a pre-release, name its version")
             });
         };
         let bare = version.strip_prefix('v').unwrap_or(version);

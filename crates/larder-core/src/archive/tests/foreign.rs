@@ -212,7 +212,7 @@ fn unsafe_archives_made_by_other_programs_are_refused() {
         (
             "hard.tar",
             "ln abs.txt h1; tar cf h0.tar abs.txt h1; tar --delete -f h0.tar abs.txt; mv h0.tar hard.tar",
-            "no earlier file",
+            "not an earlier file",
         ),
         (
             "drive.tar",

@@ -57,10 +57,10 @@ fn guessed(names: &[&str], version: &str, assets: &str) -> String {
     for sums in &guess.checksums {
         match sums {
             ChecksumFiles::ForAll { template, .. } => {
-                writeln!(text, "checksums: {template}").unwrap()
+                writeln!(text, "checksums: {template}").unwrap();
             }
             ChecksumFiles::PerAsset(ending) => {
-                writeln!(text, "checksums: <asset>{ending}").unwrap()
+                writeln!(text, "checksums: <asset>{ending}").unwrap();
             }
         }
     }

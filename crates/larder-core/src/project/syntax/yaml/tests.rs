@@ -66,7 +66,10 @@ fn scalars_keep_the_text_as_written() {
 
 #[test]
 fn positions_are_byte_offsets_for_non_ascii_text_too() {
-    assert_eq!(describe("ä: ö  # ü\nx: [é, ñandú]\n"), "{ä=ö x=[é ñandú ] }");
+    assert_eq!(
+        describe("ä: ö  # ü\nx: [é, ñandú]\n"),
+        "{ä=ö x=[é ñandú ] }"
+    );
     assert_eq!(describe("\u{feff}a: b\n"), "{a=b }");
     assert_eq!(describe("a: b\r\nc: d\r\n"), "{a=b c=d }");
 }
