@@ -144,7 +144,7 @@ fn decide(
         _ => act_on(inner, shared, urls, origin, ask, credentials),
     };
     match &act {
-        Some(Act::ActThenAnswer(status)) => answer = Answer::html(*status),
+        Some(Act::FalseAnswer(status)) => answer = Answer::html(*status),
         Some(Act::Flip) if !answer.body.is_empty() => {
             let mut bytes = answer.body.to_vec();
             let middle = bytes.len() / 2;
@@ -165,7 +165,7 @@ fn decide(
     });
     let faulty = matches!(
         act,
-        Some(Act::Answer(..) | Act::Html | Act::Starter | Act::ActThenAnswer(_) | Act::Flip)
+        Some(Act::Answer(..) | Act::Html | Act::Starter | Act::FalseAnswer(_) | Act::Flip)
     );
     if std::env::var_os("LARDER_FAKE_GITHUB_LOG").is_some()
         && matches!(origin, Origin::Api | Origin::Uploads)

@@ -14,7 +14,7 @@ pub enum Act {
     /// Answered with this status (and headers, body) without acting.
     Answer(u16, Vec<(&'static str, String)>, String),
     /// The server acts, but answers with this status.
-    ActThenAnswer(u16),
+    FalseAnswer(u16),
     /// An upload leaves an asset in the state `starter` and is answered 502.
     Starter,
     /// The answer comes later.

@@ -29,7 +29,7 @@ fn lost_answers_broken_uploads_and_limits_are_survived() {
         ),
         (
             "upload worked, 502 said",
-            Fault::on("POST", "/assets?name=arc", Act::ActThenAnswer(502)),
+            Fault::on("POST", "/assets?name=arc", Act::FalseAnswer(502)),
         ),
         (
             "upload worked, answer lost",
@@ -49,7 +49,7 @@ fn lost_answers_broken_uploads_and_limits_are_survived() {
         ),
         (
             "draft made, 500 said",
-            Fault::on("POST", "/releases", Act::ActThenAnswer(500)),
+            Fault::on("POST", "/releases", Act::FalseAnswer(500)),
         ),
         (
             "draft not made, answer lost",
@@ -61,7 +61,7 @@ fn lost_answers_broken_uploads_and_limits_are_survived() {
         ),
         (
             "published, 502 said",
-            Fault::on("PATCH", "/releases/", Act::ActThenAnswer(502)).times(3),
+            Fault::on("PATCH", "/releases/", Act::FalseAnswer(502)).times(3),
         ),
         (
             "manifest worked, answer lost",
