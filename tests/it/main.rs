@@ -17,6 +17,7 @@
     reason = "tests arrange and damage files by hand; larder's wrapper is what is tested"
 )]
 
+mod attacks;
 mod build;
 mod cache;
 mod commands;

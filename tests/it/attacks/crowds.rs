@@ -1,0 +1,1 @@
+//! Crowds: several larders at once, a lock holder that hangs, and runs that were interrupted.

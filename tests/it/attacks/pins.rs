@@ -1,0 +1,1 @@
+//! Pins: artifacts that contradict the lock, the recipe or their own description.
