@@ -14,6 +14,7 @@ mod counts;
 mod ensure;
 mod env;
 mod exec;
+pub mod files_reference;
 mod generate;
 mod global;
 mod graph;

@@ -30,7 +30,12 @@ pub fn markdown(root: &Command) -> String {
             .get_about()
             .map(ToString::to_string)
             .unwrap_or_default();
-        let _ = writeln!(text, "| [`{path}`](#{}) | {} |", anchor(path), cell(&about));
+        let _ = writeln!(
+            text,
+            "| [`{path}`](#{}) | {} |",
+            anchor(path),
+            in_table(&about)
+        );
     }
     let global: Vec<&Arg> = root.get_arguments().filter(|arg| is_visible(arg)).collect();
     if !global.is_empty() {
@@ -57,7 +62,7 @@ pub fn markdown(root: &Command) -> String {
             .get_after_long_help()
             .or_else(|| command.get_after_help())
         {
-            let _ = writeln!(text, "\n{}", after.to_string().trim());
+            examples(&mut text, &after.to_string());
         }
     }
     variables(&mut text);
@@ -130,8 +135,31 @@ fn anchor(heading: &str) -> String {
     heading.to_ascii_lowercase().replace(' ', "-")
 }
 
-fn cell(text: &str) -> String {
-    text.trim().replace('|', "\\|").replace('\n', " ")
+/// A text as the cell of a table. `<` outside of code would begin an HTML tag.
+fn in_table(text: &str) -> String {
+    let line = text.trim().replace('|', "\\|").replace('\n', " ");
+    let parts = line.split('`').enumerate().map(|(n, part)| match n % 2 {
+        0 => part.replace('<', "&lt;"),
+        _ => part.to_owned(),
+    });
+    parts.collect::<Vec<_>>().join("`")
+}
+
+/// What follows the options in the help: indented lines are command lines.
+fn examples(text: &mut String, after: &str) {
+    let mut code = false;
+    text.push('\n');
+    for line in after.trim().lines() {
+        let command = line.strip_prefix("  ");
+        if command.is_some() != code {
+            text.push_str(if code { "```\n\n" } else { "\n```text\n" });
+            code = !code;
+        }
+        let _ = writeln!(text, "{}", command.unwrap_or(line));
+    }
+    if code {
+        text.push_str("```\n");
+    }
 }
 
 fn arguments(text: &mut String, args: &[&Arg]) {
@@ -165,7 +193,8 @@ fn arguments(text: &mut String, args: &[&Arg]) {
         if let Some(variable) = arg.get_env() {
             let _ = write!(help, " Variable: `{}`.", variable.to_string_lossy());
         }
-        let _ = writeln!(text, "| `{}` | {} |", cell(&spelling(arg)), cell(&help));
+        let name = format!("`{}`", spelling(arg));
+        let _ = writeln!(text, "| {} | {} |", in_table(&name), in_table(&help));
     }
 }
 
@@ -216,7 +245,7 @@ fn spelling(arg: &Arg) -> String {
 fn variables(text: &mut String) {
     text.push_str("\n## Variables\n\n| variable | meaning |\n|---|---|\n");
     for (name, meaning) in variables::ALL {
-        let _ = writeln!(text, "| `{name}` | {} |", cell(meaning));
+        let _ = writeln!(text, "| `{name}` | {} |", in_table(meaning));
     }
     text.push_str(
         "| `NO_COLOR` | Not empty: no colours, unless `--color always`. |\n\
@@ -288,7 +317,7 @@ fn json(text: &mut String) {
         let _ = writeln!(
             text,
             "| [`{name}`](../schema/{name}.schema.json) | {} |",
-            cell(describes)
+            in_table(describes)
         );
     }
     for SchemaInfo {
@@ -316,7 +345,7 @@ fn json(text: &mut String) {
             } else {
                 " Absent if there is none."
             };
-            let _ = writeln!(text, "| `{field}` | {}{optional} |", cell(meaning));
+            let _ = writeln!(text, "| `{field}` | {}{optional} |", in_table(meaning));
         }
     }
 }
@@ -423,7 +452,7 @@ mod tests {
             "| 4 | integrity",
             "| 130 |",
             "the first of 4, 2, 3, 5, 1 that applies",
-            "`error_kind` | The kind of the error",
+            "`error_kind` |",
         ] {
             assert!(text.contains(word), "{word} in {text}");
         }

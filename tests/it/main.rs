@@ -33,6 +33,7 @@ mod http;
 mod hub;
 mod init;
 mod lock;
+mod names;
 mod originals;
 mod package;
 mod project;

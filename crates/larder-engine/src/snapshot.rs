@@ -135,9 +135,9 @@ fn with_sources(ctx: &Context) -> State {
 /// The metadata of the project's files from before they were read, so that the next run notices a
 /// later change.
 fn definition(project: &Project) -> Vec<Watched> {
-    let looks = project.observed_paths.iter();
-    looks
-        .map(|(path, look)| Watched::of(path, look.as_ref()))
+    let observed = project.observed_paths.iter();
+    observed
+        .map(|(path, metadata)| Watched::of(path, metadata.as_ref()))
         .collect()
 }
 

@@ -1,5 +1,4 @@
-//! Generated files that are committed must be current. `LARDER_UPDATE_GENERATED=1 cargo test
-//! generated` rewrites them.
+//! Generated files that are committed must be current. `cargo regenerate` rewrites them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,7 +18,7 @@ fn assert_current(relative: &str, wanted: &str) {
     let found = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         found == wanted,
-        "{relative} is not current; run: LARDER_UPDATE_GENERATED=1 cargo test generated"
+        "{relative} is not current; run: cargo regenerate"
     );
 }
 
@@ -61,6 +60,11 @@ fn generated_reference_is_current() {
         "docs/reference.md",
         &larder::cli::reference::markdown(&larder::cli::command()),
     );
+}
+
+#[test]
+fn generated_keys_of_the_files_are_current() {
+    assert_current("docs/files.md", &larder::cli::files_reference::markdown());
 }
 
 #[test]

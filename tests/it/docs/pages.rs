@@ -94,40 +94,12 @@ fn the_guide_commands_work() {
     assert!(run("docs/guide.md") >= 10);
 }
 
-#[test]
-fn every_link_in_the_docs_resolves() {
-    let mut broken = Vec::new();
-    let repo = camino::Utf8Path::new(REPO);
-    let mut documents: Vec<_> = [
-        "README.md",
-        "CHANGELOG.md",
-        "CONTRIBUTING.md",
-        "SECURITY.md",
-    ]
-    .map(|page| repo.join(page))
-    .to_vec();
-    for folder in ["docs", "examples"] {
-        files_below(&repo.join(folder), "md", &mut documents);
-    }
-    for path in documents {
-        let document = path.strip_prefix(REPO).expect("in the repository");
-        let text = std::fs::read_to_string(&path).expect("document");
-        let folder = path.parent().expect("a folder");
-        for target in text
-            .split("](")
-            .skip(1)
-            .filter_map(|rest| rest.split(')').next())
-        {
-            let target = target.split('#').next().unwrap_or_default();
-            if !target.is_empty() && !target.contains("://") && !folder.join(target).exists() {
-                broken.push(format!("{document}: {target}"));
-            }
-        }
-    }
-    assert_eq!(broken, Vec::<String>::new());
-}
-
-fn files_below(folder: &camino::Utf8Path, extension: &str, files: &mut Vec<camino::Utf8PathBuf>) {
+/// The files below a folder that have an extension.
+pub(super) fn files_below(
+    folder: &camino::Utf8Path,
+    extension: &str,
+    files: &mut Vec<camino::Utf8PathBuf>,
+) {
     for entry in folder.read_dir_utf8().expect("folder").flatten() {
         if entry.path().is_dir() {
             files_below(entry.path(), extension, files);
@@ -135,49 +107,4 @@ fn files_below(folder: &camino::Utf8Path, extension: &str, files: &mut Vec<camin
             files.push(entry.into_path());
         }
     }
-}
-
-/// Names with a crate (`larder-core: NAME`) are unit tests anywhere in that crate; the others are
-/// tests of this binary, by their module path.
-#[test]
-fn every_test_cited_in_the_reliability_page_exists() {
-    let repo = camino::Utf8Path::new(REPO);
-    let text = std::fs::read_to_string(repo.join("docs/reliability.md")).expect("the page");
-    let mut missing = Vec::new();
-    for name in text
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .filter(|name| name.starts_with("larder") && name.contains(": ") || name.contains("::"))
-        .filter(|name| !name.contains('…') && !name.contains("cargo "))
-    {
-        let (files, function) = if let Some((package, function)) = name.split_once(": ") {
-            let root = if package == "larder" {
-                repo.to_owned()
-            } else {
-                repo.join("crates").join(package)
-            };
-            let mut files = Vec::new();
-            files_below(&root.join("src"), "rs", &mut files);
-            (files, function)
-        } else {
-            let (module, function) = name.rsplit_once("::").expect("a path");
-            let module = repo.join("tests/it").join(module.replace("::", "/"));
-            (
-                vec![module.with_extension("rs"), module.join("mod.rs")],
-                function,
-            )
-        };
-        let found = files.iter().any(|file| {
-            let text = std::fs::read_to_string(file).unwrap_or_default();
-            // Macros generate some tests from tables; those files contain only the name.
-            text.contains(&format!("fn {function}("))
-                || text.contains(&format!("{function} "))
-                || text.contains(&format!("{function}:"))
-        });
-        if !found {
-            missing.push(name.to_owned());
-        }
-    }
-    assert_eq!(missing, Vec::<String>::new());
 }

@@ -83,18 +83,18 @@ fn an_already_published_asset_is_kept() {
     assert!(github.writes().is_empty());
     assert_whole(&only_release(&github), &[&first]);
     // Published next to it under the suffixed name.
-    let mut beside = dist.package("linux-amd64", "other bytes", "other inputs");
-    beside.name = format!(
+    let mut suffixed = dist.package("linux-amd64", "other bytes", "other inputs");
+    suffixed.name = format!(
         "arc-linux-amd64-{}.tar.gz",
-        beside.sidecar.content.inputs.short()
+        suffixed.sidecar.content.inputs.short()
     )
     .parse()
     .unwrap();
     assert_eq!(
-        outcome(publish(&writer(&github), &beside)),
+        outcome(publish(&writer(&github), &suffixed)),
         Published::Added
     );
-    assert_whole(&only_release(&github), &[&beside, &first]);
+    assert_whole(&only_release(&github), &[&suffixed, &first]);
 }
 
 /// An asset uploaded by `gh release create`: its bytes must not be overwritten, but a sidecar may

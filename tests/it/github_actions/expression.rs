@@ -181,7 +181,7 @@ impl Parser<'_> {
         match word.as_str() {
             "true" => true.into(),
             "false" => false.into(),
-            _ => self.look_up(&word),
+            _ => self.context_value(&word),
         }
     }
 
@@ -197,7 +197,7 @@ impl Parser<'_> {
     }
 
     /// A value of a context; an unknown key of a known context is null, as on GitHub.
-    fn look_up(&self, path: &str) -> Value {
+    fn context_value(&self, path: &str) -> Value {
         let (context, rest) = path.split_once('.').unwrap_or((path, ""));
         let mut value = self
             .scope

@@ -3,7 +3,7 @@
 mod across_files;
 mod build;
 mod documented;
-mod loading;
+pub mod loading;
 mod recipes;
 mod rendered;
 mod settings;

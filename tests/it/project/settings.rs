@@ -189,10 +189,11 @@ fn a_recipe_folder_outside() {
             "versions: {nats: v1}\nsubsystems_dir: /nowhere\n",
         )
         .problems();
-    let meant = versions("tasks: {test: {needs: [ensur all]}}\nci: [ensure al]\n");
+    let misspelled = versions("tasks: {test: {needs: [ensur all]}}\nci: [ensure al]\n");
     assert!(
-        meant.contains("help: did you mean `ensure all`?") && meant.contains("help: known: all"),
-        "{meant}"
+        misspelled.contains("help: did you mean `ensure all`?")
+            && misspelled.contains("help: known: all"),
+        "{misspelled}"
     );
     assert!(
         all.contains("can't be the folder of the recipes") && !all.contains("no recipe"),

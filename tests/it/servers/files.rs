@@ -155,10 +155,10 @@ fn serve(stream: TcpStream, root: &Utf8Path, state: &Mutex<State>) -> std::io::R
             _ => {}
         }
         let path = path.split('?').next().unwrap_or_default();
-        let inside = !path.contains("..");
+        let is_below = !path.contains("..");
         let file = std::fs::File::open(root.join(path.trim_start_matches('/')))
             .ok()
-            .filter(|_| inside);
+            .filter(|_| is_below);
         let Some((mut file, meta)) = file.and_then(|file| {
             file.metadata()
                 .ok()

@@ -270,11 +270,11 @@ fn the_bytes_do_not_depend_on_threads_or_order() {
                 "{format:?} with {threads} threads"
             );
         }
-        let inside = rayon::ThreadPoolBuilder::new()
+        let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(1)
             .build()
             .unwrap();
-        let bytes = inside.install(|| Digest::of(&packed(format, &entries, 3)));
+        let bytes = pool.install(|| Digest::of(&packed(format, &entries, 3)));
         assert_eq!(one, bytes, "{format:?} on one of rayon's own threads");
     }
 }

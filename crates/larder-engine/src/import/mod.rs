@@ -319,7 +319,7 @@ fn check(
             return Err(Error::failed(format!(
                 "no template was found that renders to {asset} for {platform}"
             ))
-            .hint("write the recipe by hand, and please report this release as a bug"));
+            .hint("write the recipe by hand, and report this release as a bug"));
         }
     }
     Ok(())

@@ -41,7 +41,8 @@ pub struct Bin {
     name: Name,
     platform: Platform,
     dir: Utf8PathBuf,
-    exclusive: bool,
+    /// Whether this process holds the file lock of the set.
+    locked: bool,
     links: bool,
 }
 
@@ -73,7 +74,7 @@ impl Bin {
             name: name.clone(),
             platform: *platform,
             dir,
-            exclusive: true,
+            locked: true,
             links: true,
         }
     }
@@ -90,7 +91,7 @@ impl Bin {
     #[must_use]
     pub fn shared(self) -> Self {
         Self {
-            exclusive: false,
+            locked: false,
             ..self
         }
     }
@@ -105,7 +106,7 @@ impl Bin {
             .map_or_else(|| self.dir.clone(), |current| self.versions().join(current));
         Self {
             dir,
-            exclusive: false,
+            locked: false,
             ..self.clone()
         }
     }
@@ -330,7 +331,7 @@ impl Bin {
         if current.is_some() {
             self.repair_links(artifact)?;
         }
-        if !self.exclusive {
+        if !self.locked {
             return Ok(());
         }
         let previous = self.previous().filter(|_| current.is_some());

@@ -324,7 +324,7 @@ fn spawn(
                         "internal error after {:.1} s",
                         start.elapsed().as_secs_f64()
                     ))
-                    .hint("this is a bug in larder: please report it with the lines above"),
+                    .hint("this is a bug in larder: report it with the lines above"),
                 )
             });
         // A failure is ignored: the receiver is dropped only after all steps ended.

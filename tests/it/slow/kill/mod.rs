@@ -93,7 +93,7 @@ pub fn run_with_kill(env: &TestEnv, call: &str, n: usize, args: &[&str]) -> RunE
 
 /// One row of the printed table.
 #[derive(Default)]
-struct Tally {
+struct Counts {
     kills: usize,
     old: usize,
     new: usize,
@@ -114,7 +114,7 @@ pub fn sweep(
     );
     let mut round = 0;
     for (call, stride) in CALLS {
-        let mut tally = Tally::default();
+        let mut counts = Counts::default();
         let stride = if full() { 1 } else { *stride };
         let mut n = 1;
         loop {
@@ -129,15 +129,19 @@ pub fn sweep(
                 );
                 break;
             }
-            tally.kills += 1;
-            *(if new { &mut tally.new } else { &mut tally.old }) += 1;
+            counts.kills += 1;
+            *(if new {
+                &mut counts.new
+            } else {
+                &mut counts.old
+            }) += 1;
             n += stride;
         }
-        if tally.kills > 0 {
+        if counts.kills > 0 {
             let _ = writeln!(
                 table,
                 "{call:20} {:6} {:6} {:6}",
-                tally.kills, tally.old, tally.new
+                counts.kills, counts.old, counts.new
             );
         }
     }

@@ -342,8 +342,9 @@ fn a_tar_with_malformed_framing_is_refused() {
     for (what, bytes, expected) in plain {
         let message = try_good(TAR, &bytes).expect_err(what);
         assert!(message.contains(expected), "{what}: {message}");
-        let inside = try_good(ArchiveKind::Tar(Compression::Gz), &gzip(&bytes)).expect_err(what);
-        assert_eq!(inside, message, "{what}, compressed");
+        let compressed =
+            try_good(ArchiveKind::Tar(Compression::Gz), &gzip(&bytes)).expect_err(what);
+        assert_eq!(compressed, message, "{what}, compressed");
     }
     let packed: [(&str, Vec<u8>, &str); 4] = [
         (

@@ -276,7 +276,7 @@ impl<K: Word + PartialEq, V: Decode> Decode for Pairs<K, V> {
     }
 }
 
-impl<K, V: JsonSchema> JsonSchema for Pairs<K, V> {
+impl<K: Word, V: JsonSchema> JsonSchema for Pairs<K, V> {
     fn inline_schema() -> bool {
         true
     }
@@ -284,7 +284,11 @@ impl<K, V: JsonSchema> JsonSchema for Pairs<K, V> {
         "Pairs".into()
     }
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        schemars::json_schema!({ "type": "object", "additionalProperties": generator.subschema_for::<V>() })
+        schemars::json_schema!({
+            "type": "object",
+            "additionalProperties": generator.subschema_for::<V>(),
+            "x-key-type": K::schema().get("x-type").cloned().unwrap_or_else(|| "text".into()),
+        })
     }
 }
 

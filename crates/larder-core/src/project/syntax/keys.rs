@@ -1,7 +1,7 @@
 //! Mappings of known keys, and closed sets of words.
 //!
-//! [`keys!`] defines a struct of a file's keys. The decoder, the list of known keys and the JSON
-//! Schema come from this one definition.
+//! [`keys!`] defines a struct of a file's keys. The decoder, the list of known keys, the JSON Schema
+//! and the page `docs/files.md` come from this one definition.
 
 use std::ops::Range;
 
@@ -75,15 +75,26 @@ pub fn decode_keys<T: Keys>(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>
 }
 
 /// Defines the keys of a mapping: a struct of optional typed values and the place of each key.
+///
+/// Each key has a doc comment, the version of larder that introduced it (`since`), what applies if it
+/// is absent (`default`, as Markdown; left out if nothing does), and an `example` as JSON. A test
+/// loads every example.
 macro_rules! keys {
     ($(#[$meta:meta])* pub struct $name:ident, required $required:tt {
-        $($(#[$doc:meta])* $key:literal $field:ident: $type:ty,)*
+        $($(#[$doc:meta])* $key:literal $field:ident: $type:ty,
+            since $since:tt, $(default $default:tt,)? example $example:tt;)*
     }) => {
         #[derive(Clone, Debug, Default, schemars::JsonSchema)]
         $(#[$meta])*
         #[schemars(deny_unknown_fields, extend("required" = $required))]
         pub struct $name {
-            $($(#[$doc])* #[schemars(rename = $key, required)] pub $field: Option<$type>,)*
+            $(
+                $(#[$doc])*
+                #[schemars(rename = $key, required, extend(
+                    "examples" = [$example], $("x-default" = $default,)? "x-since" = $since
+                ))]
+                pub $field: Option<$type>,
+            )*
             /// The places of the keys that are present.
             #[schemars(skip)]
             pub spans: Vec<(&'static str, std::ops::Range<usize>)>,

@@ -43,14 +43,14 @@ fn identifier(text: &str, name: &str) -> Option<Range<usize>> {
     while let Some(found) = text[from..].find(name) {
         let range = from + found..from + found + name.len();
         let before = &text[..range.start];
-        let inside = [("{{", "}}"), ("{%", "%}")].iter().any(|(open, close)| {
+        let in_template = [("{{", "}}"), ("{%", "%}")].iter().any(|(open, close)| {
             before
                 .rfind(open)
                 .is_some_and(|o| before.rfind(close).is_none_or(|c| c < o))
         });
         let whole = !before.ends_with(|c| word(c) || c == '.' || c == '\'' || c == '"')
             && !text[range.end..].starts_with(word);
-        if inside && whole {
+        if in_template && whole {
             return Some(range);
         }
         from = range.end;

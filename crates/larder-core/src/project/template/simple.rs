@@ -66,10 +66,10 @@ pub(super) fn pieces(text: &str) -> Option<Vec<Piece<'_>>> {
             }
         }
         pieces.push(Piece::Text(&rest[..open]));
-        let inside = &rest[open + 2..];
-        let close = inside.find("}}")?;
-        pieces.push(expression(inside[..close].trim_matches(' '))?);
-        rest = &inside[close + 2..];
+        let body = &rest[open + 2..];
+        let close = body.find("}}")?;
+        pieces.push(expression(body[..close].trim_matches(' '))?);
+        rest = &body[close + 2..];
     }
     pieces.push(Piece::Text(rest));
     Some(pieces)

@@ -26,7 +26,7 @@ impl Word for OsOrArch {
             })
     }
     fn schema() -> Schema {
-        json_schema!({ "type": "string" })
+        json_schema!({ "x-type": "os or architecture", "type": "string" })
     }
 }
 
@@ -55,7 +55,7 @@ impl Word for PlatformWord {
         )))
     }
     fn schema() -> Schema {
-        json_schema!({ "type": "string" })
+        json_schema!({ "x-type": "os, architecture or platform", "type": "string" })
     }
 }
 

@@ -16,40 +16,60 @@ keys! {
         /// One line that says what the subsystem is.
         /// `larder list` shows it; it affects no artifact.
         "description" description: At<String>,
+            since "0.1.0", example "NATS messaging server";
         /// The url of the subsystem's home page. It is only shown.
         "homepage" homepage: At<String>,
+            since "0.1.0", example "https://nats.io";
         /// The subsystem's licence as an SPDX expression, such as `Apache-2.0 OR MIT`.
         /// It is only shown.
         "license" license: At<String>,
+            since "0.1.0", example "Apache-2.0";
         /// The names of the binaries that this recipe promises, at least one, each without `.exe`,
         /// which is added on Windows.
         /// A name has letters, digits, `-`, `_`, `.`, `+` and `@`,
         /// and it starts with a letter or a digit.
         "binaries" binaries: NonEmpty<At<FileName>>,
+            since "0.1.0", example ["nats-server"];
         /// The platforms that this subsystem exists for; on others it is not available.
         /// The default is the project's `platforms`.
         "platforms" platforms: NonEmpty<At<Platform>>,
+            since "0.1.0", default "the project's platforms",
+            example ["linux-amd64", "linux-arm64"];
         /// The subsystems that this one needs at run time.
         /// They are always ensured together with it, for the same platform.
         /// Subsystems can't need each other in a circle. The default is none.
         "needs" needs: Vec<At<Name>>,
+            since "0.1.0", example ["nats-cli"];
         /// Where the original is: the file that the publisher of the program releases.
         /// Without this key the subsystem can only be built.
         "upstream" upstream: RawUpstream,
+            since "0.1.0",
+            example {
+                "github": "nats-io/nats-server",
+                "asset": "nats-server-{{ version }}-{{ os }}-{{ arch }}.tar.gz",
+            };
         /// How to build the binaries from source.
         /// A build is used where no other source has the artifact.
         /// Without this key the subsystem can't be built.
         "build" build: RawBuild,
+            since "0.1.0",
+            example {"source": {"dir": "."}, "commands": ["make install PREFIX=\"{{ out }}\""]};
         /// What an artifact contains besides the binaries, and how it is packed as an asset.
         "package" package: RawPackage,
+            since "0.1.0", default "named after the first binary, without included files",
+            example {"include": ["LICENSE"]};
         /// A command line (template) that must exit with 0 and print the version,
         /// with or without its leading `v`.
         /// It runs after a build and in `larder verify`, on the host only,
         /// with the binaries first on PATH.
         /// It may take one minute. The default is no check of this kind.
         "verify" verify: At<String>,
+            since "0.1.0", default "`larder verify` compares the bytes only",
+            example "nats-server --version";
         /// Limits for unpacking this subsystem's archives, where the defaults are too low.
         "limits" limits: RawLimits,
+            since "0.1.0", default "`{unpacked: 4GiB, ratio: 100, entries: 100000}`",
+            example {"unpacked": "8GiB"};
     }
 }
 
@@ -59,30 +79,39 @@ keys! {
         /// The GitHub repository whose releases have the original, written as `owner/name`.
         /// It needs `asset`.
         "github" github: At<Repo>,
+            since "0.1.0", example "nats-io/nats-server";
         /// The url (template) of the original.
         /// It must use https; plain http is allowed for this machine and for hosts in the user's
         /// `allow_http`.
         "url" url: At<String>,
+            since "0.1.0",
+            example "https://example.com/tool-{{ version }}-{{ os }}-{{ arch }}.tar.gz";
         /// The name (template) of a package of the npm registry, without a version.
         /// larder downloads it with `npm`.
         "npm" npm: At<String>,
+            since "0.1.0", example "@esbuild/{{ os }}-{{ arch }}";
         /// The name (template) of a project of the Python package index, without a version.
         /// larder downloads its wheel with `pip`.
         "pypi" pypi: At<String>,
+            since "0.1.0", example "ruff";
         /// The tag (template) of the GitHub release.
         /// The default is the version as versions.yml writes it.
         /// With `npm` or `pypi` it is the version at the registry,
         /// and the default is the version without its leading `v`.
         "tag" tag: At<String>,
+            since "0.1.0", default "`{{ version }}`", example "release-{{ version_number }}";
         /// The name (template) of the asset of the GitHub release.
         /// It is required with `github` and allowed only with it.
         "asset" asset: At<String>,
+            since "0.1.0", example "nats-server-{{ version }}-{{ os }}-{{ arch }}.tar.gz";
         /// Where the digest of the original is stated.
         /// A text (template) is the url of a checksums file or, with `github`,
         /// the name of an asset of the same release.
         /// A mapping pins the sha256 of each platform in the recipe itself.
         /// Without it the digest is first pinned in versions.lock, when the original is accepted.
         "checksums" checksums: RawChecksums,
+            since "0.1.0", default "none; `versions.lock` pins what was downloaded first",
+            example "SHA256SUMS";
         /// Which files of the archive become files of the artifact:
         /// each key is a glob (template) of a path in the archive,
         /// each value the name (template) of a binary or an included file.
@@ -91,10 +120,13 @@ keys! {
         /// By default each binary is found by its name in any folder;
         /// of several, the program for the platform is used.
         "extract" extract: Pairs<String, At<String>>,
+            since "0.1.0", default "each binary, by its name",
+            example {"*/bin/tool{{ exe }}": "tool{{ exe }}"};
         /// The words that `{{ os }}` and `{{ arch }}` render to in the templates of `upstream`,
         /// such as `{amd64: x86_64}`.
         /// The default is larder's own words.
         "replacements" replacements: Pairs<OsOrArch, At<Value>>,
+            since "0.1.0", example {"amd64": "x86_64"};
     }
 }
 
@@ -112,7 +144,10 @@ pub struct RawUpstream {
     /// `replacements` are added to those above; every other key replaces the one above.
     /// A different kind of original (`github`, `url`, `npm` or `pypi`) also drops the `tag`, the
     /// `asset` and the checksums file from above.
-    #[schemars(required)]
+    #[schemars(required, extend(
+        "examples" = [{"windows": {"asset": "nats-server-{{ version }}-windows-{{ arch }}.zip"}}],
+        "x-since" = "0.1.0"
+    ))]
     pub overrides: Option<Pairs<PlatformWord, RawUpstreamKeys>>,
 }
 
@@ -172,31 +207,39 @@ keys! {
         /// They are ensured for the host, and only if a build really happens.
         /// Their binaries come first on PATH. The default is none.
         "needs" needs: Vec<At<Name>>,
+            since "0.1.0", example ["go"];
         /// The tools that must be installed on the machine:
         /// for each the prefix of its version, such as `{go: "1.22"}`.
         /// larder runs `NAME version` or `NAME --version` to check it and never installs a tool.
         /// Changing it changes the inputs of the build. The default is none.
         "tools" tools: Pairs<String, At<Value>>,
+            since "0.1.0", example {"go": "1.23"};
         /// The source code: exactly one of `dir`, `git`, `url` and `crate`.
         "source" source: RawSource,
+            since "0.1.0",
+            example {"git": "https://github.com/nats-io/nats-server", "rev": "{{ version }}"};
         /// The environment variables (templates) that are set for the commands;
         /// a number or `true` is taken as text.
         /// The commands see only a small, fixed part of your environment,
         /// so everything else they need is set here.
         "env" env: Pairs<EnvName, At<Value>>,
+            since "0.1.0", example {"GOOS": "{{ os }}", "GOARCH": "{{ arch }}"};
         /// The command lines (templates) that run one after another with the shell,
         /// in a fresh copy of the source code.
         /// Each must exit with 0, and together they must write every binary to `{{ out }}`.
         /// They are required, except with a `crate` source,
         /// which by default is installed by `cargo install`.
         "commands" commands: Vec<At<String>>,
+            since "0.1.0", example ["go build -trimpath -o \"{{ out }}/nats-server{{ exe }}\" ."];
         /// The platforms that a build on this machine can produce:
         /// `host`, `all`, or a list of platforms.
         /// `all` means every platform of the subsystem. The default is `host`.
         "platforms" platforms: RawBuildPlatforms,
+            since "0.1.0", default "`host`", example "all";
         /// The longest time that a build may take, such as `90s`, `30m` or `1h30m`; at most a week.
         /// The default is `1h`.
         "timeout" timeout: At<Timeout>,
+            since "0.1.0", default "`1h`", example "30m";
     }
 }
 
@@ -211,21 +254,28 @@ keys! {
         /// The contents of its files are part of the inputs:
         /// a change in them makes a new build necessary.
         "dir" dir: At<String>,
+            since "0.1.0", example "../../server";
         /// The url (template) of a git repository:
         /// https://, ssh://, file://, `git@host:path` or a path. It needs `rev`.
         "git" git: At<String>,
+            since "0.1.0", example "https://github.com/nats-io/nats-server";
         /// The tag, branch or commit (template) of the git repository.
         /// It is required with `git` and allowed only with it.
         /// The commit that it first named is pinned in versions.lock.
         "rev" rev: At<String>,
+            since "0.1.0", example "{{ version }}";
         /// The url (template) of an archive with the source code. It needs `sha256`.
         "url" url: At<String>,
+            since "0.1.0", example "https://example.com/tool-{{ version }}.tar.gz";
         /// The sha256 of the archive as 64 hex digits.
         /// It is required with `url` and allowed only with it.
         "sha256" sha256: At<Digest>,
+            since "0.1.0",
+            example "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         /// The name (template) of a crate of the crate registry.
         /// Its version is the subsystem's version without a leading `v`.
         "crate" crate_name: At<String>,
+            since "0.1.0", example "ripgrep";
     }
 }
 
@@ -255,6 +305,7 @@ keys! {
         /// No two subsystems of a project can have the same.
         /// The default is the name of the first binary.
         "name" name: At<FileName>,
+            since "0.1.0", default "the first binary's name", example "nats";
         /// The included files: files such as a licence that belong to the artifact without being
         /// binaries.
         /// Each is a relative path. A build takes it from `{{ out }}`, else from the source code;
@@ -262,9 +313,11 @@ keys! {
         /// Its name in the artifact is the last part of the path,
         /// and no two files can have the same. The default is none.
         "include" include: Vec<At<String>>,
+            since "0.1.0", example ["LICENSE"];
         /// The archive format of the asset: `tar.gz`, `tar.zst` or `zip`.
         /// The default is `zip` for Windows and `tar.gz` for the other platforms.
         "format" format: At<FormatWord>,
+            since "0.1.0", default "`zip` for Windows, `tar.gz` elsewhere", example "tar.zst";
     }
 }
 
@@ -275,10 +328,13 @@ keys! {
         /// The largest size of all unpacked files together: `8GiB`, `500MB` or a number of bytes.
         /// The default is `4GiB`.
         "unpacked" unpacked: At<Size>,
+            since "0.1.0", default "`4GiB`", example "8GiB";
         /// The most unpacked bytes per byte of archive. It counts only once 256 MiB are unpacked.
         /// The default is 100.
         "ratio" ratio: At<Count>,
+            since "0.1.0", default "`100`", example 200;
         /// The most entries that an archive may have. The default is 100000.
         "entries" entries: At<Count>,
+            since "0.1.0", default "`100000`", example 250_000;
     }
 }

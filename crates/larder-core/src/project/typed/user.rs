@@ -14,11 +14,14 @@ keys! {
         /// it can't contain a user or a password.
         /// The default is no mirror. `LARDER_UPSTREAM_GITHUB` takes precedence over this key.
         "github_mirror" github_mirror: At<String>,
+            since "0.1.0", default "https://github.com itself",
+            example "https://mirror.example.com/github";
         /// The hosts that larder may contact over plain http,
         /// each without a scheme and without a port.
         /// The default is none. This machine (`localhost` and loopback addresses) is always
         /// allowed.
         /// `LARDER_ALLOW_HTTP` adds more hosts.
         "allow_http" allow_http: Vec<At<HostName>>,
+            since "0.1.0", example ["files.example.com"];
     }
 }

@@ -16,30 +16,37 @@ keys! {
         /// and it starts with a letter or a digit.
         /// The default is the name of the project's folder.
         "project" project: At<ProjectName>,
+            since "0.1.0", default "the name of the project's folder", example "our-tools";
         /// The versions of larder that this project works with, such as `">=0.1"` or `">=0.2, <1"`.
         /// Any other version of larder stops with an error before it does anything.
         /// The default is any version.
         "requires" requires: At<Requirement>,
+            since "0.1.0", default "any version", example ">=0.1";
         /// The pinned version of each subsystem.
         /// Every subsystem here needs a recipe, and every recipe needs a version here.
         /// A version is kept as the text that was written: `1.10` never becomes `1.1`.
         /// Write `{}` while there are none.
         "versions" versions: Pairs<Name, At<Version>>,
+            since "0.1.0", example {"nats": "v2.10.24"};
         /// The platforms that the project supports: `--platform all` means these.
         /// They are also the default for the `platforms` of every recipe.
         /// The default is the host platform only.
         "platforms" platforms: NonEmpty<At<Platform>>,
+            since "0.1.0", default "the host", example ["linux-amd64", "darwin-arm64"];
         /// The hub: the place where the team's own releases are stored.
         /// It has exactly one of the keys below.
         /// The default is `{dir: .larder-hub}`.
         /// `--hub` and `LARDER_HUB` take precedence over this key.
         "hub" hub: RawHub,
+            since "0.1.0", default "the folder `.larder-hub` of the project",
+            example {"github": "acme/tools"};
         /// The sources that are searched for a binary, in this order;
         /// a source that is not listed is not used.
         /// `managed` is the hub, `original` is the publisher, `build` is a build on this machine.
         /// The local cache always comes first and is not listed.
         /// The default is `[managed, original, build]`.
         "sources" sources: NonEmpty<At<SourceWord>>,
+            since "0.1.0", default "`[managed, original, build]`", example ["managed", "build"];
         /// When `ensure` releases what it has just built to the hub without being asked.
         /// `ci` releases in CI only. On GitHub Actions it does so for the default branch and tags,
         /// never for a pull request; on other CI systems it does so if the hub is a folder.
@@ -47,22 +54,28 @@ keys! {
         /// `always` releases after every build and is allowed for a folder hub only.
         /// The default is `ci`.
         "upload" upload: At<UploadWord>,
+            since "0.1.0", default "`ci`", example "never";
         /// The project's bundles.
         /// A bundle is one archive per platform with the binaries of all subsystems.
         "bundle" bundle: RawBundle,
+            since "0.1.0", default "all binaries, under the project's name",
+            example {"exclude": ["docs"]};
         /// The tasks that `larder run NAME` runs, by name.
         /// The commands of a task find the installed binaries first on PATH.
         /// A name has letters, digits, `-`, `_`, `.` and `:`,
         /// and it starts with a letter or a digit. The default is none.
         "tasks" tasks: Pairs<TaskName, RawTask>,
+            since "0.1.0", example {"test": {"commands": ["cargo test"]}};
         /// The command lines that `larder ci` runs one after another,
         /// each without the leading `larder`.
         /// Only larder's own commands are allowed; for other commands write a task and `run NAME`.
         /// The default is none.
         "ci" ci: Vec<At<String>>,
+            since "0.1.0", example ["ensure all", "verify", "run test"];
         /// The folder that has one folder per subsystem with its `recipe.yml`.
         /// It is relative to versions.yml and inside the project. The default is `subsystems`.
         "subsystems_dir" subsystems_dir: At<String>,
+            since "0.1.0", default "`subsystems`", example "tools";
     }
 }
 
@@ -74,12 +87,15 @@ keys! {
         /// The hub is the GitHub Releases of this repository, written as `owner/name`.
         /// Publishing needs a token, and so does reading a private repository.
         "github" github: At<Repo>,
+            since "0.1.0", example "acme/tools";
         /// The hub is this folder: a path that is relative to the project, or an absolute path.
         "dir" dir: At<String>,
+            since "0.1.0", example "/mnt/share/tools";
         /// The hub is a folder hub that a static web server serves at this url. It is read-only.
         /// The url must use https;
         /// plain http is allowed for this machine and for hosts in the user's `allow_http`.
         "http" http: At<String>,
+            since "0.1.0", example "https://tools.example.com";
     }
 }
 
@@ -91,8 +107,10 @@ keys! {
         /// The default is the project's name,
         /// with `-` for each character that a file name can't have.
         "name" name: At<FileName>,
+            since "0.1.0", default "the project's name", example "acme-tools";
         /// The subsystems that are left out of the bundles. The default is none.
         "exclude" exclude: Vec<At<Name>>,
+            since "0.1.0", example ["docs"];
     }
 }
 
@@ -101,22 +119,27 @@ keys! {
     pub struct RawTask, required [] {
         /// One line that says what the task does. The list of tasks shows it.
         "desc" desc: At<String>,
+            since "0.1.0", example "All tests";
         /// What runs before the task's own commands, in this order;
         /// each runs once, however many tasks need it.
         /// An entry is the name of a task, or a command line of larder's own without `larder`,
         /// such as `ensure all`.
         /// Tasks can't need each other in a circle. The default is none.
         "needs" needs: Vec<At<String>>,
+            since "0.1.0", example ["ensure all", "lint"];
         /// The environment variables that are set for the task's commands,
         /// added to your own environment.
         "env" env: Pairs<EnvName, At<Value>>,
+            since "0.1.0", example {"RUST_LOG": "debug"};
         /// The command lines that run one after another, with `sh -c` or on Windows with `cmd`.
         /// Each must exit with 0. The installed binaries come first on PATH.
         "commands" commands: Vec<At<String>>,
+            since "0.1.0", example ["cargo test --locked"];
         /// The command lines that check whether there is something to do.
         /// They run before `needs` and `commands`;
         /// if all of them exit with 0, the task is up to date and nothing else of it runs.
         /// `--force` runs it anyway. Without this key the task always runs.
         "status" status: Vec<At<String>>,
+            since "0.1.0", example ["test -f target/report.html"];
     }
 }

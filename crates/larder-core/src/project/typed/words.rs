@@ -36,13 +36,13 @@ macro_rules! from_str_word {
 }
 
 from_str_word! {
-    Name, false => { "type": "string", "pattern": "^[a-z0-9][a-z0-9._-]*$", "maxLength": 64 },
+    Name, false => { "x-type": "subsystem name", "type": "string", "pattern": "^[a-z0-9][a-z0-9._-]*$", "maxLength": 64 },
     // An unquoted `1.10` is a number for an editor, so its schema allows one;
     // larder keeps the text.
-    Version, false => { "type": ["string", "number"], "pattern": "^[A-Za-z0-9][A-Za-z0-9._+-]*$", "maxLength": 128 },
-    FileName, false => { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._+@-]*$", "maxLength": 128 },
-    Platform, true => { "type": "string", "examples": ["linux-amd64", "linux-arm64", "darwin-arm64", "windows-amd64", "linux-amd64-musl"] },
-    Digest, false => { "type": "string", "pattern": "^(sha256:)?[0-9a-fA-F]{64}$" },
+    Version, false => { "x-type": "version", "type": ["string", "number"], "pattern": "^[A-Za-z0-9][A-Za-z0-9._+-]*$", "maxLength": 128 },
+    FileName, false => { "x-type": "file name", "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._+@-]*$", "maxLength": 128 },
+    Platform, true => { "x-type": "platform", "type": "string", "examples": ["linux-amd64", "linux-arm64", "darwin-arm64", "windows-amd64", "linux-amd64-musl"] },
+    Digest, false => { "x-type": "SHA-256 digest", "type": "string", "pattern": "^(sha256:)?[0-9a-fA-F]{64}$" },
 }
 
 /// The value of an environment variable or the version of a tool. A number or `true` is kept as the
@@ -58,7 +58,7 @@ impl Word for Value {
         Ok(Self(text.to_owned()))
     }
     fn schema() -> Schema {
-        json_schema!({ "type": ["string", "number", "boolean"] })
+        json_schema!({ "x-type": "text, number or boolean", "type": ["string", "number", "boolean"] })
     }
 }
 
@@ -81,7 +81,7 @@ impl Word for EnvName {
         )
     }
     fn schema() -> Schema {
-        json_schema!({ "type": "string" })
+        json_schema!({ "x-type": "name of an environment variable", "type": "string" })
     }
 }
 
@@ -99,7 +99,7 @@ impl Word for TaskName {
             .hint("letters, digits, `-`, `_`, `.` and `:`, starting with a letter or digit"))
     }
     fn schema() -> Schema {
-        json_schema!({ "type": "string" })
+        json_schema!({ "x-type": "task name", "type": "string" })
     }
 }
 
@@ -116,7 +116,7 @@ impl Word for ProjectName {
         }
     }
     fn schema() -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._+@-]*$" })
+        json_schema!({ "x-type": "file name", "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._+@-]*$" })
     }
 }
 
@@ -157,7 +157,7 @@ impl Word for Repo {
         }
     }
     fn schema() -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_][A-Za-z0-9._-]*$" })
+        json_schema!({ "x-type": "owner/name of a GitHub repository", "type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*/[A-Za-z0-9_][A-Za-z0-9._-]*$" })
     }
 }
 
@@ -178,7 +178,7 @@ impl Word for HostName {
             .hint("its name alone, such as mirror.example.com: no scheme, no port"))
     }
     fn schema() -> Schema {
-        json_schema!({ "type": "string", "examples": ["mirror.example.com"] })
+        json_schema!({ "x-type": "host name", "type": "string", "examples": ["mirror.example.com"] })
     }
 }
 
@@ -194,7 +194,7 @@ impl Word for Requirement {
         })
     }
     fn schema() -> Schema {
-        json_schema!({ "type": ["string", "number"] })
+        json_schema!({ "x-type": "version requirement", "type": ["string", "number"] })
     }
 }
 
@@ -238,7 +238,7 @@ impl Word for Timeout {
         }
     }
     fn schema() -> Schema {
-        json_schema!({ "type": "string", "pattern": "^([0-9]+[smh])+$" })
+        json_schema!({ "x-type": "time", "type": "string", "pattern": "^([0-9]+[smh])+$" })
     }
 }
 
@@ -273,7 +273,7 @@ impl Word for Size {
             .ok_or_else(bad)
     }
     fn schema() -> Schema {
-        json_schema!({ "type": ["string", "integer"], "pattern": "^[0-9]+ ?([kKMGT]i?)?B?$" })
+        json_schema!({ "x-type": "number of bytes", "type": ["string", "integer"], "pattern": "^[0-9]+ ?([kKMGT]i?)?B?$" })
     }
 }
 
@@ -292,7 +292,7 @@ impl Word for Count {
         }
     }
     fn schema() -> Schema {
-        json_schema!({ "type": "integer", "minimum": 1 })
+        json_schema!({ "x-type": "positive whole number", "type": "integer", "minimum": 1 })
     }
 }
 
