@@ -22,7 +22,7 @@ fn a_run_in_github_actions() {
     let text = text.replace(inside, "(log)\n").replace(token, "(token)");
     insta::assert_snapshot!(text, @r"
     arc: building
-    ::warning title=arc::arc changed but is still v1.2.3
+    ::warning title=arc::arc's inputs changed
     an ordinary note
     ✓ nats v1.2.3               downloaded  45.6 MB in 3.0 s from host.example/acme/x
     ✓ telegraf v1.2.3           restored    680 kB in 200 ms from the cache

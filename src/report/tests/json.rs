@@ -24,7 +24,7 @@ fn a_run_as_json_lines() {
     "#);
     let messages = messages.text();
     assert!(
-        messages.starts_with("warning: arc: arc changed but is still v1.2.3\n"),
+        messages.starts_with("warning: arc: arc's inputs changed\n"),
         "{messages}"
     );
     assert!(

@@ -132,7 +132,7 @@ fn run(log: &Utf8PathBuf) -> Vec<(u64, Event)> {
         events.push((n * 100, progress("telegraf", n * 34_000)));
     }
     events.extend([
-        (2010, Event::Note { target: Some(target("arc")), level: Level::Warning, text: "arc changed but is still v1.2.3".into() }),
+        (2010, Event::Note { target: Some(target("arc")), level: Level::Warning, text: "arc's inputs changed".into() }),
         (2020, Event::Note { target: None, level: Level::Info, text: "an ordinary note".into() }),
         (2030, Event::Note { target: Some(target("nats")), level: Level::Detail, text: "asked the hub".into() }),
         (

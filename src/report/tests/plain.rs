@@ -20,7 +20,7 @@ fn a_run_as_plain_lines() {
     assert!(!text.chars().any(|c| c.is_control() && c != '\n'));
     insta::assert_snapshot!(text, @r"
     arc: building
-    warning: arc: arc changed but is still v1.2.3
+    warning: arc: arc's inputs changed
     an ordinary note
     + nats v1.2.3               downloaded  45.6 MB in 3.0 s from host.example/acme/x
     + telegraf v1.2.3           restored    680 kB in 200 ms from the cache

@@ -54,7 +54,7 @@ fn a_run_on_a_terminal_with_80_columns() {
     ~ ⠋ telegraf      downloading        646 kB   342 kB/s
     ~ ⠋ arc           building           1 s
     ~   2 of 7 done · 2 s
-    warning: arc: arc changed but is still v1.2.3
+    warning: arc: arc's inputs changed
     an ordinary note
     ✓ nats v1.2.3               downloaded  45.6 MB in 3.0 s from host.example/acm…
     ~ ⠋ telegraf      downloading        680 kB   342 kB/s
@@ -111,7 +111,7 @@ fn a_verbose_run_on_a_terminal_with_200_columns() {
     ~ ⠋ telegraf      downloading        646 kB   342 kB/s
     ~ ⠋ arc           building           1 s
     ~   2 of 7 done · 2 s
-    warning: arc: arc changed but is still v1.2.3
+    warning: arc: arc's inputs changed
     an ordinary note
     nats: asked the hub
     ✓ nats v1.2.3               downloaded  45.6 MB in 3.0 s from https://host.example/acme/x/releases/download/nats-v1.2.3/nats-linux-amd64.tar.gz?token=*** (not installed)

@@ -48,7 +48,7 @@ upstream:                                 # the original
   overrides: {windows: {checksums: {windows-amd64: DIGEST}}, linux-arm64: {url: "https://example.com/{{ version_number }}/{{ platform }}"}}   # any upstream key, for an os, arch or platform
 build:
   needs: [go]                             # ensured for the host, only when a build really happens; their binaries come first on PATH
-  tools: {go: "1.23"}                     # demanded of the machine: part of the key, checked with `<tool> version|--version` before building
+  tools: {go: "1.23"}                     # must be installed on the machine; part of the key, checked with `<tool> version|--version` before building
   source: {git: https://github.com/nats-io/nats-server, rev: "{{ version }}"}   # or {dir: .}, {url: …, sha256: …}, {crate: NAME}
   env: {CGO_ENABLED: "0", GOOS: "{{ os }}", GOARCH: "{{ arch }}"}
   commands: ["go build -trimpath -o {{ out }}/nats-server{{ exe }} ."]   # sh -c (cmd on Windows), in a copy of the source; each must exit 0
