@@ -146,6 +146,19 @@ impl Context {
         Ok(self.open_hub()?.reader())
     }
 
+    /// The hub and the mirror that this project takes artifacts from, by the names that cache
+    /// entries give them.
+    pub fn own_places(&self) -> Vec<String> {
+        let hub = self.hub().ok().map(HubReader::id);
+        hub.into_iter().chain(self.mirror()).collect()
+    }
+
+    /// The mirror of github.com that the user configured, by the name that cache entries give it.
+    pub fn mirror(&self) -> Option<String> {
+        let mirror = self.settings.remote.github_mirror.as_ref()?;
+        Some(format!("mirror {mirror}"))
+    }
+
     /// The hub, for publishing. It is an error if the hub is read-only.
     pub fn publisher(&self) -> Result<&dyn HubPublisher> {
         self.open_hub()?.publisher().map_err(|read_only| {

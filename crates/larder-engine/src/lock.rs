@@ -1,9 +1,11 @@
 //! The project's lock during a run: looking up what is pinned for a target, and adding lines for what was accepted.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use camino::Utf8PathBuf;
 
+use crate::installed::Watched;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::{Lock, LockKey, LockLine, Pin, PinKind};
 use larder_core::keys::Wanted;
@@ -20,19 +22,37 @@ pub struct ProjectLock {
     guard: Utf8PathBuf,
     lock: Mutex<Lock>,
     append: bool,
+    /// The file's signature before it was read.
+    read: Watched,
+    /// Whether this run wrote to the file.
+    written: AtomicBool,
 }
 
 impl ProjectLock {
     /// Reads the lock of a project; `append` allows `ensure` to add lines.
     pub fn load(root: &camino::Utf8Path, append: bool) -> Result<Self> {
         let path = root.join(FILE);
+        let read = Watched::read(&path, true)?;
         let lock = Mutex::new(Lock::load(&path)?);
         Ok(Self {
             path,
             guard: root.join(".larder/locks/lock"),
             lock,
             append,
+            read,
+            written: AtomicBool::new(false),
         })
+    }
+
+    /// The signature of the file whose lines this run used; `None` if another process changed the
+    /// file while this run wrote to it.
+    pub fn watched(&self) -> Result<Option<Watched>> {
+        if !self.written.load(Ordering::Relaxed) {
+            return Ok(Some(self.read.clone()));
+        }
+        let watched = Watched::read(&self.path, true)?;
+        let same = Lock::load(&self.path)? == *self.lock();
+        Ok(same.then_some(watched))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Lock> {
@@ -111,6 +131,7 @@ impl ProjectLock {
     pub fn record(&self, line: &LockLine) -> Result<()> {
         let changed = self.lock().insert(line.clone())?;
         if changed && self.append {
+            self.written.store(true, Ordering::Relaxed);
             Lock::append_to(&self.path, &self.guard, std::slice::from_ref(line))?;
         }
         Ok(())
@@ -140,6 +161,7 @@ impl ProjectLock {
             Ok(changed)
         };
         change(&mut self.lock())?;
+        self.written.store(true, Ordering::Relaxed);
         Lock::update(&self.path, &self.guard, change)
     }
 }

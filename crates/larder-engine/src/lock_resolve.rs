@@ -8,15 +8,14 @@ use camino::Utf8Path;
 use larder_core::archive::{Budget, Select};
 use larder_core::error::{Error, Result};
 use larder_core::formats::{LockLine, PinKind};
-use larder_core::model::{Action, Origin, Outcome, SourceKind, Target, is_commit};
+use larder_core::model::{Action, Digest, Origin, Outcome, SourceKind, Target, is_commit};
 use larder_core::project::RenderedSource;
 
 use crate::acquire::availability::Availability;
 use crate::acquire::intake::{self, Arrival, Contents};
 use crate::acquire::request::Request;
-use crate::acquire::sources::original::{self, Pins};
-use crate::acquire::sources::{ManagedAsset, Taken, globs_anywhere};
-use crate::cache::TakenFrom;
+use crate::acquire::sources::{self, ManagedAsset, Taken, globs_anywhere, original};
+use crate::cache::Entry;
 use crate::context::Context;
 use crate::events::Level;
 use crate::lock;
@@ -43,8 +42,7 @@ pub fn lock_all(
 ) -> Vec<Error> {
     each(run, Action::Lock, targets, jobs, |target| {
         let new = match which {
-            Lines::Missing => lines(run, target, Pins::Lock)?,
-            Lines::Anew => lines(run, target, Pins::Ignore)?,
+            Lines::Missing | Lines::Anew => lines(run, target, which)?,
             Lines::Adopted => adopt(run, target)?.into_iter().collect(),
         };
         let changed = run.lock.write(&new, which == Lines::Anew)?;
@@ -56,54 +54,76 @@ pub fn lock_all(
     })
 }
 
-/// The lines that the lock does not have yet for a target; with [`Pins::Ignore`], all lines as they are now.
-pub fn lines(run: &Context, target: &Target, pins: Pins) -> Result<Vec<LockLine>> {
-    let request = Request::new(run, target)?;
+/// The lines that the lock does not have yet for a target; with [`Lines::Anew`], all lines as they are now.
+/// What the sources have must be admitted, and must not contradict each other.
+pub fn lines(run: &Context, target: &Target, which: Lines) -> Result<Vec<LockLine>> {
+    let mut request = Request::new(run, target)?;
+    if which == Lines::Anew {
+        request = request.ignoring_lock();
+    }
     let sources = &run.project.sources;
     let mut lines = Vec::new();
     if sources.contains(&SourceKind::Managed)
         && let Availability::Have((tag, asset, sidecar)) = ManagedAsset::find(&request)?
     {
+        let place = run.hub()?.place(&tag, &asset);
+        let artifact = sources::admit_sidecar(&request, &sidecar)?.map_err(|refusal| {
+            refusal
+                .into_error(&request)
+                .context(format!("{place} can't be pinned"))
+        })?;
         let url = lock::asset_url(&run.project, run.hub()?, &tag, &asset);
         let (sha256, size) = (sidecar.sha256, sidecar.size);
-        lines.push(lock::line(
-            &sidecar.content,
-            PinKind::Asset,
-            sha256,
-            size,
-            &url,
-        ));
+        lines.push(lock::line(&artifact, PinKind::Asset, sha256, size, &url));
     }
     if sources.contains(&SourceKind::Original) && request.wanted.of(Origin::Original).is_some() {
-        lines.extend(original_line(&request, pins)?);
+        lines.extend(original_line(&request)?);
     }
+    check_agreement(target, &lines)?;
     lines.extend(commit_line(&request)?);
     Ok(lines)
 }
 
-fn original_line(request: &Request<'_>, pins: Pins) -> Result<Option<LockLine>> {
-    let Request {
-        run,
-        target,
-        wanted,
-        ..
-    } = request;
-    if pins == Pins::Lock {
+/// Checks that no two lines of the same inputs pin different artifacts.
+fn check_agreement(target: &Target, lines: &[LockLine]) -> Result<()> {
+    let mut pinned: Vec<(Origin, Digest, &str)> = Vec::new();
+    for line in lines {
+        let LockLine::Bytes(key, pin) = line else {
+            continue;
+        };
+        let Some(artifact) = pin.artifact else {
+            continue;
+        };
+        let differs = |(origin, other, _): &&(Origin, Digest, &str)| {
+            *origin == key.origin && *other != artifact
+        };
+        if let Some((_, _, url)) = pinned.iter().find(differs) {
+            return Err(Error::integrity(format!(
+                "the sources of {target} have different files for the same inputs"
+            ))
+            .cause(format!("the files in {url} and in {} differ", pin.url))
+            .hint("find out which one is right; `larder release --replace` corrects the hub"));
+        }
+        pinned.push((key.origin, artifact, &pin.url));
+    }
+    Ok(())
+}
+
+fn original_line(request: &Request<'_>) -> Result<Option<LockLine>> {
+    let Request { run, target, .. } = request;
+    if !request.ignores_lock() {
         if request.pin(Origin::Original, PinKind::Upstream).is_some() {
             return Ok(None);
         }
-        if let Some(inputs) = wanted.of(Origin::Original)
-            && let Some(entry) = run.cache.lookup(Origin::Original, &inputs.digest)?
-            && entry.source == SourceKind::Original
-            && let Some(TakenFrom { sha256, size, url }) = &entry.file
-        {
-            let line = lock::line(&entry.artifact, PinKind::Upstream, *sha256, *size, url);
+        let entries = sources::cache::entries(request)?;
+        let line = |(_, entry): &(_, Entry)| sources::cache::lock_line(request, entry);
+        if let Some(line) = entries.iter().find_map(line) {
             return Ok(Some(line));
         }
     }
     let staging = run.cache.staging()?;
     let folder = utf8(&staging)?;
-    match original::take(request, folder, pins)? {
+    match original::take(request, folder)? {
         Availability::Have(Taken { entry, line, .. }) => {
             // It has been downloaded anyway: with it in the cache, the next `ensure` does not download it again.
             run.cache.insert(folder, &entry)?;

@@ -26,7 +26,10 @@ pub fn save(ctx: &Context, done: &BTreeMap<Target, Done>) -> Result<()> {
     let project = &ctx.project;
     let mut state = State::new();
     state.definition = definition(project);
-    let settled = Watched::settle(&state.definition);
+    let lock = ctx.lock.watched()?;
+    let settled = lock.is_some();
+    state.definition.extend(lock);
+    let settled = settled && Watched::settle(&state.definition);
     let same_definition = settled && state.definition == ctx.state.definition;
     state.generation = ctx.state.generation + u64::from(!same_definition);
     if !settled {
@@ -100,6 +103,7 @@ pub fn save(ctx: &Context, done: &BTreeMap<Target, Done>) -> Result<()> {
                 .get(&target.name)
                 .map_or_else(Vec::new, |s| s.needs.iter().map(Name::to_string).collect()),
             artifact: done.artifact.digest(),
+            file: done.file,
             watched: done.watched.clone(),
             sources,
             generation: state.generation,

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use camino::Utf8Path;
 
+use crate::acquire::freshness::admit_installed;
+use crate::acquire::request::Request;
 use crate::context::Context;
 use crate::plan::Targets;
 use crate::runner::each::{StepReport, each};
@@ -57,6 +59,12 @@ fn verify(ctx: &Context, target: &Target) -> Result<u64> {
         return Err(Error::failed(format!("{target} is not installed"))
             .hint(format!("`{}` installs it", target.ensure())));
     };
+    let request = Request::new(ctx, target)?;
+    if request.wanted.accepts(artifact.origin, &artifact.inputs)
+        && let Err(error) = admit_installed(&request, &artifact)?
+    {
+        return Err(error.hint(format!("`{}` installs what is pinned", target.ensure())));
+    }
     if let Some(damage) = bin.damage(&artifact)? {
         return Err(Error::integrity(format!("{target} is damaged: {damage}"))
             .hint(format!("`{}` repairs it", target.ensure())));

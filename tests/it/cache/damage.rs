@@ -53,7 +53,7 @@ fn a_damaged_or_newer_format_cache_entry_counts_as_absent() {
     let text = std::fs::read_to_string(&entry).unwrap();
     let renamed = text.replace("\"tool\"", "\"tonl\"");
     let mode = text.replace("0755", "0644");
-    let future = text.replace("larder-entry-1", "larder-entry-2");
+    let future = text.replace("larder-entry-2", "larder-entry-3");
     for odd in [
         String::new(),
         "{".into(),
@@ -74,7 +74,7 @@ fn a_damaged_or_newer_format_cache_entry_counts_as_absent() {
                 .unwrap()
                 .split(' ')
                 .next(),
-            Some("larder-entry-1")
+            Some("larder-entry-2")
         );
     }
 }

@@ -52,6 +52,32 @@ pub struct Observed {
     pub time: Option<String>,
 }
 
+impl Observed {
+    /// Checks that every value is one line of printable text: these values come from others and are
+    /// shown to people.
+    fn check(&self) -> Result<(), String> {
+        let Self {
+            commit,
+            tools,
+            glibc,
+            run,
+            time,
+        } = self;
+        let tools = tools.iter().flat_map(|(tool, version)| [tool, version]);
+        let texts = [commit, glibc, run, time]
+            .into_iter()
+            .flatten()
+            .chain(tools);
+        match texts
+            .into_iter()
+            .find(|text| text.contains(char::is_control))
+        {
+            Some(text) => Err(format!("its value {text:?} has a control character")),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Sidecar {
     /// Makes the sidecar for an archive of an artifact.
     pub fn new(
@@ -93,6 +119,8 @@ impl Sidecar {
             _ => return Err(damaged("it has no schema number".into())),
         }
         let sidecar: Self = serde_json::from_value(value).map_err(|e| damaged(e.to_string()))?;
+        sidecar.content.check().map_err(damaged)?;
+        sidecar.observed.check().map_err(damaged)?;
         if sidecar.content.digest() != sidecar.artifact {
             return Err(damaged(
                 "its artifact digest does not match its files".into(),

@@ -96,6 +96,7 @@ pub fn parse(name: &Name, text: &str) -> Option<Artifact> {
         commit: commit.map(str::to_owned),
         files,
     };
+    stamped.check().ok()?;
     let whole = stamped.files.first()?.sha256 == checksum?.parse().ok()?
         && stamped.digest() == artifact?.parse().ok()?;
     // A stamp has exactly one valid text. Another text is damaged, even if it parses to the same
@@ -141,14 +142,14 @@ mod tests {
     /// larder reads stamps that other versions of larder wrote, so this text must never change.
     #[test]
     fn its_text_is_this() {
-        insta::assert_snapshot!(render(&artifact(Some("0123abc"))), @r"
+        insta::assert_snapshot!(render(&artifact(Some("0123456789abcdef0123456789abcdef01234567"))), @r"
         version: v2.10.24
         checksum: 23863a25d3acc162f2db95b957bb804e0d114526e774c215a1a9299ff1d5f83a
         platform: linux-amd64
         origin: build
         inputs: 32381523e63197c929b67f793a8098bed0ae3a6fa902634fdbcc6fa4567f3346
         artifact: ebb187ba7d9939000295ce8a753fffa960496a0cb240d7032b59b823f455c10c
-        commit: 0123abc
+        commit: 0123456789abcdef0123456789abcdef01234567
         files:
           - {name: nats-server, mode: 0755, size: 3, sha256: 23863a25d3acc162f2db95b957bb804e0d114526e774c215a1a9299ff1d5f83a}
           - {name: LICENSE, mode: 0644, size: 3, sha256: c693279643b8cd5d248172d9c22cb7cf4ed163a3c98c8a3f69c2717edd3eacb7}
@@ -157,7 +158,7 @@ mod tests {
 
     #[test]
     fn it_round_trips_and_reads_as_key_value_lines() {
-        for commit in [None, Some("0123abc")] {
+        for commit in [None, Some("0123456789abcdef0123456789abcdef01234567")] {
             let artifact = artifact(commit);
             let text = render(&artifact);
             assert!(text.starts_with("version: v2.10.24\nchecksum: "));

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, FileName, Hasher, Name, Origin, Platform, Version};
+use super::{Digest, FileName, Hasher, Name, Origin, Platform, Version, is_commit};
 
 /// One subsystem on one platform: the unit that is planned, acquired and installed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -73,6 +73,33 @@ impl Artifact {
     /// The artifact's digest; see [`artifact_digest`].
     pub fn digest(&self) -> Digest {
         artifact_digest(&self.files)
+    }
+
+    /// Checks what holds for every artifact, whatever its recipe: it has at least one file, no two
+    /// files have the same name, modes are 0755 or 0644, and the commit is a full commit id. The
+    /// error says which of these does not hold.
+    pub fn check(&self) -> Result<(), String> {
+        if self.files.is_empty() {
+            return Err("it has no files".into());
+        }
+        for (number, file) in self.files.iter().enumerate() {
+            if self.files[..number]
+                .iter()
+                .any(|other| other.name == file.name)
+            {
+                return Err(format!("it has two files called `{}`", file.name));
+            }
+            if !matches!(file.mode, 0o755 | 0o644) {
+                return Err(format!(
+                    "`{}` has mode {:04o}, and only 0755 and 0644 are allowed",
+                    file.name, file.mode
+                ));
+            }
+        }
+        match &self.commit {
+            Some(commit) if !is_commit(commit) => Err("its commit is not a full commit id".into()),
+            _ => Ok(()),
+        }
     }
     /// The total size of its files in bytes.
     pub fn size(&self) -> u64 {

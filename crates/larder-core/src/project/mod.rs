@@ -31,7 +31,7 @@ mod versions_file;
 pub use domain::{
     Build, BuildPlatforms, BuildSource, BundleConfig, Checksum, Coordinate, HubConfig, Include,
     Original, PackageConfig, Project, RawChecksums, RenderedBuild, RenderedSource, Subsystem, Task,
-    UploadPolicy, Upstream, UpstreamKeys,
+    TrustConfig, UploadPolicy, Upstream, UpstreamKeys,
 };
 
 pub use crate::model::{Limits, PackageFormat};

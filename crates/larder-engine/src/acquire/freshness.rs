@@ -1,32 +1,39 @@
 //! Freshness: checks whether what is installed is up to date, from the state's record or by reading
 //! and hashing. This module asks no source and changes nothing.
 //!
-//! Installed files are up to date if the inputs in their stamp are accepted and the files match the
-//! stamp. The record of an earlier run makes reading unnecessary: a file with the same metadata
+//! Installed files are up to date if their stamp is admitted (accepted inputs, and no pin
+//! contradicts the bytes) and the files match the stamp. The record of an earlier run makes reading unnecessary: a file with the same metadata
 //! (size, times, inode) is taken as unchanged. In any doubt the files are read.
 
-use larder_core::error::Result;
-use larder_core::formats::PinKind;
+use std::collections::BTreeSet;
+
+use larder_core::error::{Error, Result};
 use larder_core::model::{Artifact, Origin};
 
+use super::admission::{self, Admitted, Candidate, Refusal, UnpackedFrom};
 use super::request::Request;
 use crate::installed::{Bin, Watched};
-use crate::lock;
 
 /// Whether what is installed of a target is up to date.
 #[derive(Clone, Debug)]
 pub enum Freshness {
     /// It is installed and verified.
-    UpToDate {
-        /// The installed artifact.
-        artifact: Artifact,
-        /// The file metadata that has to stay the same for it to remain up to date.
-        watched: Vec<Watched>,
-        /// Whether the files were read and hashed; `false` if only the record was compared.
-        read: bool,
-    },
+    UpToDate(Installed),
     /// It has to be acquired.
     Stale(Stale),
+}
+
+/// An installed artifact that is up to date.
+#[derive(Clone, Debug)]
+pub struct Installed {
+    /// The artifact.
+    pub artifact: Admitted,
+    /// The file that it was unpacked from, as far as that is known.
+    pub file: Option<UnpackedFrom>,
+    /// The file metadata that has to stay the same for it to remain up to date.
+    pub watched: Vec<Watched>,
+    /// Whether the files were read and hashed; `false` if only the record was compared.
+    pub read: bool,
 }
 
 /// Why something has to be acquired.
@@ -51,6 +58,8 @@ pub enum Cause {
     Changed,
     /// The files do not match their stamp.
     Damaged,
+    /// A pin contradicts the installed bytes, or nothing shows that they are the pinned ones.
+    Pinned,
     /// The user asked for it with `--reinstall` or `--rebuild`.
     AskedFor,
 }
@@ -88,12 +97,16 @@ pub fn recorded(request: &Request<'_>, bin: &Bin) -> Result<Option<Freshness>> {
     let Some(artifact) = artifact else {
         return Ok(None);
     };
-    check_locked(request, &artifact)?;
-    Ok(Some(Freshness::UpToDate {
-        artifact,
-        watched: record.watched.clone(),
-        read: false,
-    }))
+    match admit_installed(request, &artifact)? {
+        Ok((artifact, file)) => Ok(Some(Freshness::UpToDate(Installed {
+            artifact,
+            file,
+            watched: record.watched.clone(),
+            read: false,
+        }))),
+        // Reading states the reason.
+        Err(_) => Ok(None),
+    }
 }
 
 /// Checks by reading and hashing, and ignores the record.
@@ -139,37 +152,64 @@ pub fn read(request: &Request<'_>, bin: &Bin) -> Result<Freshness> {
     if let Some(damage) = bin.damage(&artifact)? {
         return stale(Some(artifact), Cause::Damaged, format!("damaged: {damage}"));
     }
-    check_locked(request, &artifact)?;
-    Ok(Freshness::UpToDate {
-        artifact,
-        watched,
-        read: true,
-    })
+    match admit_installed(request, &artifact)? {
+        Ok((artifact, file)) => Ok(Freshness::UpToDate(Installed {
+            artifact,
+            file,
+            watched,
+            read: true,
+        })),
+        Err(error) if run.options.locked => Err(error),
+        Err(error) => stale(Some(artifact), Cause::Pinned, error.to_string()),
+    }
 }
 
-/// The installed artifact, as its stamp describes it. A stamp whose version differs from the
-/// version in its inputs is damaged and counts as no stamp.
+/// The installed artifact, as its stamp describes it. A stamp that contradicts the inputs that it
+/// names is damaged and counts as no stamp.
 pub fn stamped(request: &Request<'_>, bin: &Bin) -> Result<Option<Artifact>> {
     let is_consistent = |artifact: &Artifact| {
-        let inputs = request.wanted.of(artifact.origin);
-        let Some(inputs) = inputs.filter(|inputs| inputs.digest == artifact.inputs) else {
-            return true;
-        };
-        let version = inputs.fields.iter().find(|(field, _)| field == "version");
-        version.is_none_or(|(_, version)| version == artifact.version.as_str())
+        !request.wanted.accepts(artifact.origin, &artifact.inputs)
+            || admission::check_claim(request, artifact).is_ok()
     };
     Ok(bin.stamped()?.filter(is_consistent))
 }
 
-/// With `--locked`, an installed artifact that a publisher made must have a line in the lock.
-fn check_locked(request: &Request<'_>, artifact: &Artifact) -> Result<()> {
-    let has_line = |kind| request.pin(artifact.origin, kind).is_some();
-    if !request.run.options.locked
-        || artifact.origin == Origin::Build
-        || has_line(PinKind::Upstream)
-        || has_line(PinKind::Asset)
-    {
-        return Ok(());
+/// Admits an installed artifact of accepted inputs, with the file that it was unpacked from. The
+/// inner error is the pin that contradicts it; the outer one ends the run.
+pub fn admit_installed(
+    request: &Request<'_>,
+    artifact: &Artifact,
+) -> Result<Result<(Admitted, Option<UnpackedFrom>), Error>> {
+    let file = unpacked_from(request, artifact)?;
+    let candidate = Candidate {
+        artifact,
+        file,
+        // Where it came from was checked when it was installed.
+        places: &BTreeSet::new(),
+    };
+    match admission::admit(request, candidate) {
+        Ok(admitted) => Ok(Ok((admitted, file))),
+        Err(Refusal::NoLine(error)) => Err(error),
+        Err(refusal) => Ok(Err(refusal.into_error(request))),
     }
-    Err(lock::missing_line(request.target))
+}
+
+/// The file that an installed artifact was unpacked from, as the state or the cache remembers it.
+fn unpacked_from(request: &Request<'_>, artifact: &Artifact) -> Result<Option<UnpackedFrom>> {
+    let Request { run, target, .. } = request;
+    let digest = artifact.digest();
+    let record = run
+        .state
+        .target(target.name.as_str(), &target.platform.to_string())
+        .filter(|record| record.artifact == digest);
+    // What was built here came from no file, and the record says so.
+    if let Some(record) = record
+        && (record.file.is_some() || artifact.origin == Origin::Build)
+    {
+        return Ok(record.file);
+    }
+    let entry = run.cache.lookup(artifact.origin, &artifact.inputs)?;
+    Ok(entry
+        .filter(|entry| entry.artifact.digest() == digest)
+        .and_then(|entry| entry.unpacked_from()))
 }

@@ -13,6 +13,7 @@
 //! only the call to each source differs. This module does not build. The result may be that the
 //! target has to be built; the runner then ensures the needs of the build first.
 
+pub mod admission;
 pub mod availability;
 pub mod compare;
 pub mod freshness;
@@ -33,7 +34,8 @@ use crate::context::Context;
 use crate::events::Level;
 use crate::file_lock::FileLock;
 use crate::installed::{Bin, Staging, Watched};
-use freshness::{Cause, Freshness, Stale};
+use admission::{Admitted, UnpackedFrom};
+use freshness::{Cause, Freshness, Installed, Stale};
 use larder_core::error::{Error, Result};
 use larder_core::model::{Artifact, Outcome, SourceKind, Target};
 use request::Request;
@@ -54,7 +56,9 @@ pub struct Done {
     /// Why the target had to be acquired; `None` if it was up to date.
     pub reason: Option<String>,
     /// The installed artifact.
-    pub artifact: Artifact,
+    pub artifact: Admitted,
+    /// The file that it was unpacked from, as far as that is known.
+    pub file: Option<UnpackedFrom>,
     /// The file metadata that has to stay the same for it to remain up to date.
     pub watched: Vec<Watched>,
     /// The log of the build, if there was a build.
@@ -82,17 +86,13 @@ pub fn acquire(run: &Context, target: &Target) -> Result<Acquired> {
     let request = Request::new(run, target)?;
     let done = |done| Ok(Acquired::Done(Box::new(done)));
     if let Some(fresh) = freshness::recorded(&request, &request.bin())?
-        && let Freshness::UpToDate {
-            artifact, watched, ..
-        } = fresh
+        && let Freshness::UpToDate(installed) = fresh
     {
-        return done(Done::up_to_date(artifact, watched));
+        return done(Done::up_to_date(installed));
     }
     let locked = lock_target(run, target)?;
     let stale = match freshness::read(&request, &locked.bin)? {
-        Freshness::UpToDate {
-            artifact, watched, ..
-        } => return done(healed(&locked.bin, artifact, watched)?),
+        Freshness::UpToDate(installed) => return done(healed(&locked.bin, installed)?),
         Freshness::Stale(stale) => stale,
     };
     warn(&request, &stale);
@@ -137,7 +137,7 @@ impl Probe {
     /// Why the target has to be acquired; `None` if it is up to date.
     pub fn stale(&self) -> Option<&Stale> {
         match &self.freshness {
-            Freshness::UpToDate { .. } => None,
+            Freshness::UpToDate(_) => None,
             Freshness::Stale(stale) => Some(stale),
         }
     }
@@ -145,7 +145,7 @@ impl Probe {
     /// The installed artifact, as its stamp describes it.
     pub fn found(&self) -> Option<&Artifact> {
         match &self.freshness {
-            Freshness::UpToDate { artifact, .. } => Some(artifact),
+            Freshness::UpToDate(installed) => Some(&installed.artifact),
             Freshness::Stale(stale) => stale.found.as_ref(),
         }
     }
@@ -195,7 +195,7 @@ pub fn inspect(run: &Context, target: &Target) -> Result<Probe> {
 pub fn probe(run: &Context, target: &Target) -> Result<Probe> {
     let request = Request::new(run, target)?;
     let freshness = freshness::check(&request, &request.bin())?;
-    if matches!(freshness, Freshness::UpToDate { .. }) {
+    if matches!(freshness, Freshness::UpToDate(_)) {
         return Ok(Probe {
             freshness,
             attempts: Vec::new(),
@@ -226,7 +226,13 @@ pub fn probe(run: &Context, target: &Target) -> Result<Probe> {
 
 impl Done {
     /// The result for a target that was already up to date.
-    pub fn up_to_date(artifact: Artifact, watched: Vec<Watched>) -> Self {
+    pub fn up_to_date(installed: Installed) -> Self {
+        let Installed {
+            artifact,
+            file,
+            watched,
+            read: _,
+        } = installed;
         Self {
             outcome: Outcome::UpToDate,
             source: None,
@@ -234,6 +240,7 @@ impl Done {
             place: None,
             reason: None,
             artifact,
+            file,
             watched,
             log: None,
         }
@@ -275,6 +282,7 @@ pub fn install(
     reason: String,
 ) -> Result<Done> {
     let Taken {
+        artifact,
         entry,
         line,
         outcome,
@@ -290,14 +298,15 @@ pub fn install(
         store_in_cache(request, &staging, &entry);
         entry.source
     };
-    let watched = bin.install(staging, &entry.artifact)?;
+    let watched = bin.install(staging, &artifact)?;
     Ok(Done {
         outcome,
         source: Some(source),
         bytes,
         place: Some(place),
         reason: Some(reason),
-        artifact: entry.artifact,
+        file: entry.unpacked_from(),
+        artifact,
         watched,
         log: None,
     })
@@ -324,17 +333,15 @@ pub fn store_in_cache(request: &Request<'_>, staging: &Staging, entry: &Entry) {
 
 /// The result for a target that was found up to date by reading it. Completes an installation that
 /// was killed half-way.
-fn healed(bin: &Bin, artifact: Artifact, watched: Vec<Watched>) -> Result<Done> {
-    bin.repair(&artifact)?;
-    let again = bin.watch(&artifact)?;
+fn healed(bin: &Bin, mut installed: Installed) -> Result<Done> {
+    bin.repair(&installed.artifact)?;
+    let again = bin.watch(&installed.artifact)?;
     // If the files changed while they were read, nothing is recorded, so that the next run reads
     // them again.
-    let watched = if again == watched {
-        watched
-    } else {
-        Vec::new()
-    };
-    Ok(Done::up_to_date(artifact, watched))
+    if again != installed.watched {
+        installed.watched = Vec::new();
+    }
+    Ok(Done::up_to_date(installed))
 }
 
 /// Warns the user before what is installed is replaced because its inputs changed or because it is
@@ -351,6 +358,10 @@ fn warn(request: &Request<'_>, stale: &Stale) {
                 Level::Warning,
                 format!("{damage}; repairing"),
             );
+        }
+        Cause::Pinned => {
+            let text = format!("{}; installing what is pinned", stale.reason);
+            events.note(Some(request.target), Level::Warning, text);
         }
         Cause::NotInstalled | Cause::OtherVersion | Cause::AskedFor => {}
     }

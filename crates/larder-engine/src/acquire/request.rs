@@ -22,6 +22,8 @@ pub struct Request<'a> {
     pub wanted: Wanted,
     /// The sources in the order in which they are asked.
     pub order: Vec<SourceKind>,
+    /// Whether the lock's lines are ignored, because they are about to be replaced.
+    ignores_lock: bool,
 }
 
 impl<'a> Request<'a> {
@@ -33,7 +35,20 @@ impl<'a> Request<'a> {
             subsystem: run.subsystem(target)?,
             wanted: run.wanted(target)?,
             order: order(run),
+            ignores_lock: false,
         })
+    }
+
+    /// Ignores what the lock pins, because its lines are about to be replaced (`lock --update`).
+    #[must_use]
+    pub fn ignoring_lock(mut self) -> Self {
+        self.ignores_lock = true;
+        self
+    }
+
+    /// Whether the lock's lines are ignored.
+    pub fn ignores_lock(&self) -> bool {
+        self.ignores_lock
     }
 
     /// Restricts the request to what the original publisher made, from the cache or from the
@@ -52,6 +67,9 @@ impl<'a> Request<'a> {
 
     /// What the lock pins for the accepted inputs of one origin.
     pub fn pin(&self, origin: Origin, kind: PinKind) -> Option<Pin> {
+        if self.ignores_lock {
+            return None;
+        }
         self.run
             .lock
             .pin(self.subsystem, self.target, &self.wanted, origin, kind)

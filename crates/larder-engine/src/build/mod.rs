@@ -15,18 +15,22 @@ pub mod source;
 mod tools;
 mod work;
 
+use std::collections::BTreeSet;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::acquire::admission::{self, Candidate, Refusal};
 use crate::acquire::freshness::{self, Freshness};
 use crate::acquire::request::Request;
-use crate::acquire::{self, Done, sources};
+use crate::acquire::sources::{self, Taken};
+use crate::acquire::{self, Done};
 use crate::cache::Entry;
 use crate::context::Context;
 use crate::events::{Level, Phase};
 use crate::file_lock::FileLock;
 use larder_core::error::{Error, Result};
 use larder_core::fs::{self, IoContext};
-use larder_core::model::{Artifact, Origin, Outcome, SourceKind, Target};
+use larder_core::model::{Artifact, Name, Origin, Outcome, Platform, SourceKind, Target};
 use work::Work;
 
 pub use work::remove_abandoned;
@@ -38,11 +42,9 @@ pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
     // Another process may have installed the target while this one waited for the lock.
     if !ctx.options.rebuild
         && !ctx.options.reinstall
-        && let Freshness::UpToDate {
-            artifact, watched, ..
-        } = freshness::read(&request, &locked.bin)?
+        && let Freshness::UpToDate(installed) = freshness::read(&request, &locked.bin)?
     {
-        return Ok(Done::up_to_date(artifact, watched));
+        return Ok(Done::up_to_date(installed));
     }
     let inputs = request
         .wanted
@@ -57,10 +59,11 @@ pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
         Err(_) => None,
     };
     if !ctx.options.rebuild && ctx.options.source.is_none() {
-        for entry in sources::cache::entries(&request)? {
+        for (artifact, entry) in sources::cache::entries(&request)? {
             let staging = locked.bin.stage()?;
-            if entry.artifact.origin == Origin::Build
-                && let Some(taken) = sources::cache::restore(&request, entry, staging.path())?
+            if artifact.origin == Origin::Build
+                && let Some(taken) =
+                    sources::cache::restore(&request, artifact, entry, staging.path())?
             {
                 return acquire::install(&request, &locked.bin, staging, taken, reason.to_owned());
             }
@@ -97,22 +100,73 @@ pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
     let entry = Entry {
         artifact,
         source: SourceKind::Build,
-        hub: None,
+        places: places_of_needs(ctx, work.needs())?,
         file: None,
         observed: made.observed,
     };
-    acquire::store_in_cache(&request, &staging, &entry);
-    let watched = locked.bin.install(staging, &entry.artifact)?;
-    Ok(Done {
+    let artifact = match admission::admit(&request, Candidate::from(&entry)) {
+        Ok(admitted) => admitted,
+        // A rebuild was asked for, perhaps to replace a release that is wrong: the result is
+        // installed, and `ensure` without the flag goes back to what is pinned.
+        Err(Refusal::Contradiction(error)) if ctx.options.rebuild => {
+            let text = format!(
+                "{error}; `larder release {0} --replace` publishes this build, `larder ensure {0}` installs the pinned files again",
+                target.name
+            );
+            ctx.events.note(Some(target), Level::Warning, text);
+            let anyway = Request::new(ctx, target)?.ignoring_lock();
+            admission::admit(&anyway, Candidate::from(&entry))
+                .map_err(|refusal| refusal.into_error(&anyway))?
+        }
+        Err(refusal) => return Err(not_admitted(refusal.into_error(&request), target, &log)),
+    };
+    let taken = Taken {
+        bytes: artifact.size(),
+        artifact,
+        entry,
+        line: None,
         outcome: Outcome::Built,
-        source: Some(SourceKind::Build),
-        bytes: entry.artifact.size(),
-        place: Some(work.place()),
-        reason: Some(reason.to_owned()),
-        artifact: entry.artifact,
-        watched,
+        place: work.place(),
+    };
+    let done = acquire::install(&request, &locked.bin, staging, taken, reason.to_owned())?;
+    Ok(Done {
         log: Some(log),
+        ..done
     })
+}
+
+/// The hubs and mirrors behind the subsystems that a build uses. If the cache does not know where
+/// an installed one came from, it may have come from any place of this project.
+fn places_of_needs<'a>(
+    ctx: &Context,
+    needs: impl Iterator<Item = &'a Name>,
+) -> Result<BTreeSet<String>> {
+    let mut places = BTreeSet::new();
+    for need in needs {
+        let target = Target {
+            name: need.clone(),
+            platform: Platform::host(),
+        };
+        let Some(artifact) = ctx.bin(&target).stamped()? else {
+            continue;
+        };
+        let entry = ctx.cache.lookup(artifact.origin, &artifact.inputs)?;
+        match entry.filter(|entry| entry.artifact.digest() == artifact.digest()) {
+            Some(entry) => places.extend(entry.places),
+            None => places.extend(ctx.own_places()),
+        }
+    }
+    Ok(places)
+}
+
+/// A build whose result a pin contradicts.
+fn not_admitted(error: Error, target: &Target, log: &Utf8Path) -> Error {
+    error
+        .context(format!("the build of {target} gave other files than those that are pinned"))
+        .hint(format!(
+            "compilers rarely give the same bytes twice: `larder ensure {}` takes the pinned ones from the hub; the build's log is {log}",
+            target.name
+        ))
 }
 
 /// The log file of a target's build.

@@ -14,7 +14,7 @@ use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
 use larder_core::formats::{LockLine, Observed};
 use larder_core::fs::{self, IoContext};
-use larder_core::model::{ArtifactFile, Platform, Target};
+use larder_core::model::{ArtifactFile, Name, Platform, Target};
 use larder_core::project::{Build, RenderedBuild, RenderedSource, Subsystem};
 use larder_process::Log;
 
@@ -228,10 +228,14 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// The subsystems whose binaries the commands can use.
+    pub(super) fn needs(&self) -> impl Iterator<Item = &Name> {
+        self.declared.needs.iter().chain(&self.subsystem.needs)
+    }
+
     pub(super) fn environment(&self) -> Environment {
         let mut env = self.ctx.settings.environment().only(PASSED_VARIABLES);
-        let needs = self.declared.needs.iter().chain(&self.subsystem.needs);
-        let dirs = needs.map(|need| {
+        let dirs = self.needs().map(|need| {
             let target = Target {
                 name: need.clone(),
                 platform: Platform::host(),

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <cache>/v1/files/3f/3f2a9c…           one file's bytes, named by their sha256
-//! <cache>/v1/index/<origin>/<inputs>    the artifact of these inputs: a line `larder-entry-1 <sha256>`, then JSON ([`Entry`])
+//! <cache>/v1/index/<origin>/<inputs>    the artifact of these inputs: a line `larder-entry-2 <sha256>`, then JSON ([`Entry`])
 //! <cache>/v1/explanations/<inputs>      the fields of an inputs digest, to explain a miss later: JSON
 //! <cache>/v1/locks/<inputs>             file locks, so that two processes don't build the same inputs
 //! <cache>/v1/tmp/                       staging, on the same file system
@@ -20,6 +20,7 @@
 
 mod prune;
 
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::time::SystemTime;
 
@@ -29,14 +30,14 @@ use serde::{Deserialize, Serialize};
 pub use prune::{Checked, Pruned, Usage};
 
 use larder_core::error::{Error, Result};
-use larder_core::formats::Observed;
+use larder_core::formats::{Observed, PinKind};
 use larder_core::fs::{self, IoContext};
 use larder_core::keys::tree;
 use larder_core::model::{Artifact, ArtifactFile, Digest, Hasher, Origin, SourceKind};
 
 /// The beginning of an entry's first line. The sha256 that follows it covers everything after that
-/// line.
-const MARK: &str = "larder-entry-1 ";
+/// line. Entries of format 1 did not name the places behind a build's needs; they count as absent.
+const MARK: &str = "larder-entry-2 ";
 
 /// The cache in one folder.
 #[derive(Clone, Debug)]
@@ -52,9 +53,9 @@ pub struct Entry {
     /// The source that it first came from.
     #[serde(rename = "via")]
     pub source: SourceKind,
-    /// The identity of the hub, if it was downloaded from one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hub: Option<String>,
+    /// The hubs and mirrors that it came from and, for a build, those that the subsystems it was
+    /// built with came from.
+    pub places: BTreeSet<String>,
     /// The file that it was unpacked from; `None` if it was built on this machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<TakenFrom>,
@@ -75,6 +76,16 @@ pub struct TakenFrom {
 }
 
 impl Entry {
+    /// The file that the artifact was unpacked from, with the kind of lock line that pins it.
+    pub fn unpacked_from(&self) -> Option<(PinKind, Digest)> {
+        let kind = match self.source {
+            SourceKind::Managed => PinKind::Asset,
+            SourceKind::Original => PinKind::Upstream,
+            SourceKind::Cache | SourceKind::Build => return None,
+        };
+        self.file.as_ref().map(|file| (kind, file.sha256))
+    }
+
     fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut json = serde_json::to_string_pretty(self)
             .map_err(|e| Error::failed("cannot write a cache entry").cause(e))?;
@@ -91,7 +102,8 @@ impl Entry {
         if Digest::of(json.as_bytes()).to_string() != sha256 {
             return None;
         }
-        serde_json::from_str(json).ok()
+        let entry: Self = serde_json::from_str(json).ok()?;
+        entry.artifact.check().is_ok().then_some(entry)
     }
 }
 

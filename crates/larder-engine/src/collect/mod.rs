@@ -139,10 +139,10 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
             "`{name}` has no upstream, so there is nothing to collect"
         )));
     }
-    for entry in sources::cache::entries(&request)? {
-        let item = item_of(&entry.artifact.files);
+    for (artifact, entry) in sources::cache::entries(&request)? {
+        let item = item_of(&artifact.files);
         if is_undamaged(&dir, &item)? {
-            if let Some(line) = sources::cache::lock_line(&request, &entry)? {
+            if let Some(line) = sources::cache::lock_line(&request, &entry) {
                 ctx.lock.record(&line)?;
             }
             return Ok(Collected {

@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use super::Watched;
 use larder_core::error::Result;
+use larder_core::formats::PinKind;
 use larder_core::fs;
 use larder_core::model::{Digest, SourceKind};
 
 /// The version of this larder as the snapshot names it. A larder of another version ignores the snapshot.
-const LARDER: &str = concat!(env!("CARGO_PKG_VERSION"), "/1");
+const LARDER: &str = concat!(env!("CARGO_PKG_VERSION"), "/2");
 
 const MARK: &[u8; 8] = b"larder\x002";
 
@@ -62,6 +63,8 @@ pub struct TargetState {
     pub needs: Vec<String>,
     /// The artifact's digest.
     pub artifact: Digest,
+    /// The file that it was unpacked from, as far as that is known.
+    pub file: Option<(PinKind, Digest)>,
     /// The installed files.
     pub watched: Vec<Watched>,
     /// The source folders that its keys depend on, with the digests they had.

@@ -6,7 +6,7 @@
 
 use std::num::NonZeroUsize;
 
-use super::package::{Packaged, package};
+use super::package::{Packaged, Pins, package};
 use crate::acquire;
 use crate::acquire::availability::Availability;
 use crate::acquire::request::Request;
@@ -60,13 +60,18 @@ pub fn release_all(
 pub fn release(ctx: &Context, target: &Target, options: ReleaseOptions) -> Result<Released> {
     let hub = ctx.hub()?;
     let publisher = ctx.publisher()?;
+    let pins = if options.replace {
+        Pins::AreReplaced
+    } else {
+        Pins::Hold
+    };
     let coordinates = ctx.subsystem(target)?.assets(&target.platform);
     let Packaged {
         asset,
         file,
         sidecar,
         up_to_date: _,
-    } = package(ctx, target)?;
+    } = package(ctx, target, pins)?;
     ctx.events
         .phase(target, Phase::Uploading, Some(sidecar.size));
     let progress = |bytes| ctx.events.progress(target, bytes);

@@ -16,7 +16,8 @@ use std::time::Instant;
 
 use camino::Utf8PathBuf;
 
-use super::package;
+use super::package::{self, Pins};
+use crate::acquire::admission::Admitted;
 use crate::context::Context;
 use crate::ensure::{Ensured, ensure};
 use crate::events::{Did, Event};
@@ -29,7 +30,7 @@ use larder_core::formats::stamp;
 use larder_core::fs::{self, IoContext};
 use larder_core::keys::tree;
 use larder_core::model::{
-    Action, Artifact, AssetName, Digest, Name, Outcome, PackageFormat, Platform, Target,
+    Action, AssetName, Digest, Name, Outcome, PackageFormat, Platform, Target,
 };
 use larder_core::project::{Project, Subsystem};
 
@@ -254,13 +255,13 @@ pub fn bundle(ctx: &Context, platform: Platform) -> Result<Bundled> {
     })
 }
 
-fn installed(ctx: &Context, subsystem: &Subsystem, platform: Platform) -> Result<Artifact> {
+fn installed(ctx: &Context, subsystem: &Subsystem, platform: Platform) -> Result<Admitted> {
     let target = Target {
         name: subsystem.name.clone(),
         platform,
     };
     let bin = ctx.bin(&target);
-    let artifact = package::wanted_and_installed(ctx, &target, &bin)?;
+    let artifact = package::wanted_and_installed(ctx, &target, &bin, Pins::Hold)?;
     match bin.damage(&artifact)? {
         None => Ok(artifact),
         Some(damage) => Err(Error::integrity(format!("{target} is damaged: {damage}"))

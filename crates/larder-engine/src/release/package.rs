@@ -6,7 +6,8 @@ use std::num::NonZeroUsize;
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::NamedTempFile;
 
-use crate::acquire::freshness::stamped;
+use crate::acquire::admission::Admitted;
+use crate::acquire::freshness::{admit_installed, stamped};
 use crate::acquire::request::Request;
 use crate::context::Context;
 use crate::events::{Level, Phase};
@@ -33,10 +34,19 @@ pub struct Packaged {
     pub up_to_date: bool,
 }
 
+/// Whether what is packaged must be what the lock pins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pins {
+    /// It must.
+    Hold,
+    /// `release --replace` is about to pin it instead of what the lock pins now.
+    AreReplaced,
+}
+
 /// Packages some targets, several at once. Returns every failure.
 pub fn package_all(ctx: &Context, targets: &Targets, jobs: Option<NonZeroUsize>) -> Vec<Error> {
     each(ctx, Action::Package, targets, jobs, |target| {
-        let packaged = package(ctx, target)?;
+        let packaged = package(ctx, target, Pins::Hold)?;
         let outcome = if packaged.up_to_date {
             Outcome::UpToDate
         } else {
@@ -51,10 +61,10 @@ pub fn package_all(ctx: &Context, targets: &Targets, jobs: Option<NonZeroUsize>)
 }
 
 /// Packages the installed set of a target. An existing, undamaged package of the same artifact is kept.
-pub fn package(ctx: &Context, target: &Target) -> Result<Packaged> {
+pub fn package(ctx: &Context, target: &Target, pins: Pins) -> Result<Packaged> {
     let subsystem = ctx.subsystem(target)?;
     let bin = ctx.bin(target).pinned();
-    let artifact = wanted_and_installed(ctx, target, &bin)?;
+    let artifact = wanted_and_installed(ctx, target, &bin, pins)?;
     let format = subsystem.format(&target.platform);
     let asset = subsystem.assets(&target.platform).asset();
     let dist = ctx.project.root.join(".dist");
@@ -132,7 +142,13 @@ pub fn package(ctx: &Context, target: &Target) -> Result<Packaged> {
     drop(out);
     persist(staged, &file)?;
     let (observed, explanation) = provenance(ctx, target, &artifact);
-    let sidecar = Sidecar::new(artifact, packed.sha256, packed.size, observed, explanation);
+    let sidecar = Sidecar::new(
+        artifact.into_inner(),
+        packed.sha256,
+        packed.size,
+        observed,
+        explanation,
+    );
     let mut staged = stage(&dist, &prefix)?;
     staged
         .write_all(sidecar.to_json().as_bytes())
@@ -164,9 +180,17 @@ fn persist(staged: NamedTempFile, path: &Utf8Path) -> Result<()> {
         .map_err(|e| fs::io_error("write", path, &e.error))
 }
 
-/// The installed artifact of a target; an error if it is not accepted by the current recipe.
-pub(super) fn wanted_and_installed(ctx: &Context, target: &Target, bin: &Bin) -> Result<Artifact> {
-    let request = Request::new(ctx, target)?;
+/// The installed artifact of a target; an error if it is not accepted by the current recipe, or if a pin contradicts it.
+pub(super) fn wanted_and_installed(
+    ctx: &Context,
+    target: &Target,
+    bin: &Bin,
+    pins: Pins,
+) -> Result<Admitted> {
+    let mut request = Request::new(ctx, target)?;
+    if pins == Pins::AreReplaced {
+        request = request.ignoring_lock();
+    }
     let ensure = format!("run `{}` first", target.ensure());
     let artifact = stamped(&request, bin)?
         .ok_or_else(|| Error::failed(format!("{target} is not installed")).hint(&ensure))?;
@@ -176,7 +200,10 @@ pub(super) fn wanted_and_installed(ctx: &Context, target: &Target, bin: &Bin) ->
         ))
         .hint(&ensure));
     }
-    Ok(artifact)
+    match admit_installed(&request, &artifact)? {
+        Ok((admitted, _)) => Ok(admitted),
+        Err(error) => Err(error.hint(format!("`{}` installs what is pinned", target.ensure()))),
+    }
 }
 
 /// The sidecar of the existing package in `.dist`, if that contains this artifact and is undamaged.

@@ -8,7 +8,7 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 
 use super::bundle::{self, Bundled};
-use super::package::{Packaged, package};
+use super::package::{Packaged, Pins, package};
 use crate::context::Context;
 use crate::ensure::{Ensured, ensure};
 use crate::events::{Did, Event};
@@ -64,7 +64,7 @@ fn pack_and_publish(
     let targets = Targets::new(&ctx.project, &Selection::All, platforms);
     let packages = targets
         .existing()
-        .map(|target| package(ctx, target))
+        .map(|target| package(ctx, target, Pins::Hold))
         .collect::<Result<Vec<_>>>()?;
     let list = platforms.list(&ctx.project);
     let bundles = bundle::write_all(ctx, &list, limits.jobs)

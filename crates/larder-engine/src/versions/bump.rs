@@ -5,10 +5,9 @@ use std::time::Instant;
 use camino::Utf8Path;
 use rayon::prelude::*;
 
-use crate::acquire::sources::original::Pins;
 use crate::context::Context;
 use crate::events::{Did, Event, Finished, Level};
-use crate::lock_resolve;
+use crate::lock_resolve::{self, Lines};
 use crate::plan::{Platforms, Selection, Targets};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::LockLine;
@@ -272,7 +271,7 @@ fn lock_lines(ctx: &Context, targets: &[Target]) -> Vec<(Target, Result<Vec<Lock
             target.clone(),
             ctx.cancel
                 .check()
-                .and_then(|()| lock_resolve::lines(ctx, target, Pins::Lock)),
+                .and_then(|()| lock_resolve::lines(ctx, target, Lines::Missing)),
         )
     };
     targets.par_iter().map(lines).collect()

@@ -5,7 +5,9 @@ use std::fmt::{self, Write as _};
 use crate::model::{Digest, Name, Origin, Platform, Version};
 
 /// What kind of file a line pins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 pub enum PinKind {
     /// An asset of the hub.
     Asset,

@@ -33,6 +33,8 @@ pub struct Project {
     pub sources: Vec<SourceKind>,
     /// When a build is released without being asked for.
     pub upload: UploadPolicy,
+    /// What is required before an artifact is trusted.
+    pub trust: TrustConfig,
     /// The settings of the project's bundles.
     pub bundle: BundleConfig,
     /// The tasks by name.
@@ -49,6 +51,13 @@ pub struct Project {
     /// and of paths where a recipe could be. `None` if nothing was there. If none of it has
     /// changed, loading again would give the same project.
     pub observed_paths: Vec<(Utf8PathBuf, Option<std::fs::Metadata>)>,
+}
+
+/// `trust:`: what is required before an artifact is trusted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrustConfig {
+    /// With `--locked`, an asset of the hub needs a line in the lock.
+    pub lock_required: bool,
 }
 
 impl Project {

@@ -1,7 +1,7 @@
 //! The keys of `versions.yml` as they are written.
 
 use super::words::{
-    EnvName, ProjectName, Repo, Requirement, SourceWord, TaskName, UploadWord, Value,
+    EnvName, LockWord, ProjectName, Repo, Requirement, SourceWord, TaskName, UploadWord, Value,
 };
 use crate::model::{FileName, Name, Platform, Version};
 use crate::project::syntax::decode::{At, NonEmpty, Pairs};
@@ -55,6 +55,9 @@ keys! {
         /// The default is `ci`.
         "upload" upload: At<UploadWord>,
             since "0.1.0", default "`ci`", example "never";
+        /// What is required before an artifact is trusted.
+        "trust" trust: RawTrust,
+            since "0.1.0", default "see its keys", example {"lock": "required"};
         /// The project's bundles.
         /// A bundle is one archive per platform with the binaries of all subsystems.
         "bundle" bundle: RawBundle,
@@ -76,6 +79,18 @@ keys! {
         /// It is relative to versions.yml and inside the project. The default is `subsystems`.
         "subsystems_dir" subsystems_dir: At<String>,
             since "0.1.0", default "`subsystems`", example "tools";
+    }
+}
+
+keys! {
+    /// What is required before an artifact is trusted.
+    pub struct RawTrust, required [] {
+        /// With `required`, `--locked` also requires a line in versions.lock for an asset of the
+        /// hub: without one the run ends with exit code 3.
+        /// Otherwise such an asset is accepted as its sidecar describes it, with a warning.
+        /// Originals always need a line.
+        "lock" lock: At<LockWord>,
+            since "0.1.0", default "a warning", example "required";
     }
 }
 

@@ -309,6 +309,14 @@ words! {
 }
 
 words! {
+    /// A value of `trust: {lock: …}`.
+    pub enum LockWord("`trust.lock` value") {
+        /// With `--locked`, an asset of the hub needs a line in the lock.
+        Required = "required",
+    }
+}
+
+words! {
     /// An entry of `sources:`.
     pub enum SourceWord("source") {
         /// The team's hub.

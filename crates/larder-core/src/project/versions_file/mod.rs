@@ -6,12 +6,12 @@ use std::ops::Range;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::domain::{BundleConfig, HubConfig, Task, UploadPolicy};
+use super::domain::{BundleConfig, HubConfig, Task, TrustConfig, UploadPolicy};
 use super::paths::join;
 use super::syntax::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot, distinct};
 use super::syntax::yaml::Node;
-use super::typed::versions::{RawBundle, RawVersions};
-use super::typed::words::{ProjectName, SourceWord, UploadWord};
+use super::typed::versions::{RawBundle, RawTrust, RawVersions};
+use super::typed::words::{LockWord, ProjectName, SourceWord, UploadWord};
 use super::user::UserConfig;
 use crate::model::{FileName, Name, Platform, SourceKind, Version};
 
@@ -33,6 +33,7 @@ pub struct Settings {
     pub hub: HubConfig,
     pub sources: Vec<SourceKind>,
     pub upload: UploadPolicy,
+    pub trust: TrustConfig,
     pub bundle: BundleConfig,
     pub tasks: BTreeMap<String, Task>,
     pub ci: Vec<String>,
@@ -67,6 +68,7 @@ impl Settings {
             },
             sources: vec![SourceKind::Managed, SourceKind::Original, SourceKind::Build],
             upload: UploadPolicy::Ci,
+            trust: TrustConfig::default(),
             tasks: BTreeMap::new(),
             ci: Vec::new(),
             subsystems_dir: root.join("subsystems"),
@@ -115,6 +117,7 @@ pub fn settings(
         hub,
         sources,
         upload,
+        trust,
         bundle,
         tasks,
         ci,
@@ -203,6 +206,9 @@ pub fn settings(
                 "write `upload: ci`; a hub that others read is filled by CI or by `larder release`";
             reader.problem(&span, "`upload: always` is for a folder hub only", hint);
         }
+    }
+    if let Some(RawTrust { lock, spans: _ }) = trust {
+        settings.trust.lock_required = lock.is_some_and(|lock| lock.value == LockWord::Required);
     }
     if let Some(RawBundle {
         name,

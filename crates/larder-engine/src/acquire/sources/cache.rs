@@ -8,6 +8,7 @@ use larder_core::formats::{LockLine, PinKind};
 use larder_core::model::{Origin, Outcome, SourceKind};
 
 use super::{Offer, Taken};
+use crate::acquire::admission::{self, Admitted, Candidate, Refusal};
 use crate::acquire::availability::Availability;
 use crate::acquire::request::Request;
 use crate::cache::{Entry, TakenFrom};
@@ -16,23 +17,38 @@ use crate::lock;
 
 const NOTHING: &str = "nothing for these inputs";
 
-/// The entries that the project may use, in the order in which it searches the origins.
-pub fn entries(request: &Request<'_>) -> Result<Vec<Entry>> {
+/// The entries that are admitted, in the order in which the project searches the origins. An entry
+/// that a pin contradicts is passed over: another source may have what is pinned.
+pub fn entries(request: &Request<'_>) -> Result<Vec<(Admitted, Entry)>> {
     let mut entries = Vec::new();
     for origin in request.origins() {
         let Some(inputs) = request.wanted.of(origin) else {
             continue;
         };
-        let entry = request.run.cache.lookup(origin, &inputs.digest)?;
-        entries.extend(entry.filter(|entry| may_serve(request, entry)));
+        let Some(entry) = request.run.cache.lookup(origin, &inputs.digest)? else {
+            continue;
+        };
+        match admission::admit(request, Candidate::from(&entry)) {
+            Ok(admitted) => entries.push((admitted, entry)),
+            Err(Refusal::NoLine(error)) => return Err(error),
+            Err(refusal) => {
+                let text = format!(
+                    "the cached artifact is not used: {}",
+                    refusal.into_error(request)
+                );
+                request
+                    .run
+                    .events
+                    .note(Some(request.target), Level::Detail, text);
+            }
+        }
     }
     Ok(entries)
 }
 
 /// What the cache would give. It reads and hashes the files, as taking them does.
 pub fn probe(request: &Request<'_>) -> Result<Availability<Offer>> {
-    for entry in entries(request)? {
-        lock_line(request, &entry)?;
+    for (_, entry) in entries(request)? {
         if request.run.cache.is_whole(&entry.artifact)? {
             return Ok(Availability::Have(Offer {
                 answer: format!("has it ({})", entry.artifact.origin),
@@ -44,10 +60,9 @@ pub fn probe(request: &Request<'_>) -> Result<Availability<Offer>> {
 
 /// Takes an artifact out of the cache.
 pub fn take(request: &Request<'_>, into: &Utf8Path) -> Result<Availability<Taken>> {
-    for entry in entries(request)? {
-        let line = lock_line(request, &entry)?;
-        if let Some(taken) = restore(request, entry, into)? {
-            return Ok(Availability::Have(Taken { line, ..taken }));
+    for (artifact, entry) in entries(request)? {
+        if let Some(taken) = restore(request, artifact, entry, into)? {
+            return Ok(Availability::Have(taken));
         }
     }
     Ok(Availability::Absent(NOTHING.into()))
@@ -55,7 +70,12 @@ pub fn take(request: &Request<'_>, into: &Utf8Path) -> Result<Availability<Taken
 
 /// Restores one entry. If the cache lost or damaged one of its files, the result is `None` and the
 /// folder is empty again.
-pub fn restore(request: &Request<'_>, entry: Entry, into: &Utf8Path) -> Result<Option<Taken>> {
+pub fn restore(
+    request: &Request<'_>,
+    artifact: Admitted,
+    entry: Entry,
+    into: &Utf8Path,
+) -> Result<Option<Taken>> {
     let Request { run, target, .. } = request;
     let size = entry.artifact.size();
     run.events.phase(target, Phase::Checking, Some(size));
@@ -67,8 +87,9 @@ pub fn restore(request: &Request<'_>, entry: Entry, into: &Utf8Path) -> Result<O
         return Ok(None);
     }
     Ok(Some(Taken {
+        line: lock_line(request, &entry),
+        artifact,
         entry,
-        line: None,
         outcome: Outcome::Restored,
         bytes: size,
         place: run.cache.root().to_string(),
@@ -76,34 +97,19 @@ pub fn restore(request: &Request<'_>, entry: Entry, into: &Utf8Path) -> Result<O
 }
 
 /// The line to add to the lock for an entry: an original from the cache needs a line like a
-/// downloaded one. With `--locked` a missing line is an error.
-pub fn lock_line(request: &Request<'_>, entry: &Entry) -> Result<Option<LockLine>> {
+/// downloaded one.
+pub fn lock_line(request: &Request<'_>, entry: &Entry) -> Option<LockLine> {
     let is_original =
         entry.artifact.origin == Origin::Original && entry.source == SourceKind::Original;
     if !is_original || request.pin(Origin::Original, PinKind::Upstream).is_some() {
-        return Ok(None);
+        return None;
     }
-    if request.run.options.locked {
-        return Err(lock::missing_line(request.target));
-    }
-    Ok(entry.file.as_ref().map(|TakenFrom { sha256, size, url }| {
-        lock::line(&entry.artifact, PinKind::Upstream, *sha256, *size, url)
-    }))
-}
-
-/// Whether the project may use an entry. An entry that contradicts the lock is never used. An entry
-/// from a hub is used only if the lock pins this artifact or if the project has the same hub.
-fn may_serve(request: &Request<'_>, entry: &Entry) -> bool {
-    let digest = entry.artifact.digest();
-    let pinned = |kind| {
-        let pin = request.pin(entry.artifact.origin, kind);
-        pin.and_then(|pin| pin.artifact)
-    };
-    match &entry.hub {
-        Some(hub) => match pinned(PinKind::Asset) {
-            Some(pinned) => pinned == digest,
-            None => request.run.hub().is_ok_and(|ours| ours.id() == *hub),
-        },
-        None => pinned(PinKind::Upstream).is_none_or(|pinned| pinned == digest),
-    }
+    let TakenFrom { sha256, size, url } = entry.file.as_ref()?;
+    Some(lock::line(
+        &entry.artifact,
+        PinKind::Upstream,
+        *sha256,
+        *size,
+        url,
+    ))
 }

@@ -3,22 +3,26 @@
 //! If the lock pins an asset, one request is enough: the lock has its digest, and the stamp inside
 //! the archive has the rest. Otherwise the sidecar is read first, which states what its asset is.
 
+use std::collections::BTreeSet;
+
 use camino::Utf8Path;
 
 use larder_core::archive::{Budget, Select};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::{Observed, Pin, PinKind, Sidecar};
 use larder_core::model::{
-    Artifact, AssetCandidate, AssetName, AssetPlace, FileName, Origin, Outcome, SourceKind, Tag,
+    AssetCandidate, AssetName, AssetPlace, FileName, Origin, Outcome, SourceKind, Tag,
 };
 use larder_remote::hub::Body;
 use larder_remote::origin::Stated;
 
 use super::{Offer, Taken};
+use crate::acquire::admission::{self, Admitted, Candidate, Refusal};
 use crate::acquire::availability::Availability;
 use crate::acquire::intake::{self, Arrival, Contents};
 use crate::acquire::request::Request;
 use crate::cache::{Entry, TakenFrom};
+use crate::events::Level;
 use crate::lock;
 
 /// An asset of accepted inputs on the hub.
@@ -177,7 +181,6 @@ impl ManagedAsset {
             }
         })?;
         let artifact = intake::artifact(&body.place, &arrived, &contents, into)?;
-        self.check_pinned_artifact(request, &body.place, &artifact)?;
         let observed = match expected {
             Expected::Sidecar(sidecar) => sidecar.observed.clone(),
             Expected::Lock(..) => Observed::default(),
@@ -187,7 +190,7 @@ impl ManagedAsset {
         let entry = Entry {
             artifact,
             source: SourceKind::Managed,
-            hub: Some(request.run.hub()?.id()),
+            places: BTreeSet::from([request.run.hub()?.id()]),
             file: Some(TakenFrom {
                 sha256,
                 size: arrived.size,
@@ -195,40 +198,19 @@ impl ManagedAsset {
             }),
             observed,
         };
+        let artifact = admission::admit(request, Candidate::from(&entry)).map_err(|refusal| {
+            refusal
+                .into_error(request)
+                .context(format!("{} can't be used", body.place))
+        })?;
         Ok(Taken {
+            artifact,
             entry,
             line: Some(line),
             outcome: Outcome::Downloaded,
             bytes: arrived.size,
             place: body.place,
         })
-    }
-
-    /// Checks that a pinned archive holds the artifact that the lock pins, with accepted inputs.
-    fn check_pinned_artifact(
-        &self,
-        request: &Request<'_>,
-        place: &str,
-        artifact: &Artifact,
-    ) -> Result<()> {
-        let Expected::Lock(_, pin) = &self.expected else {
-            return Ok(());
-        };
-        let right = artifact.platform == request.target.platform
-            && request.wanted.accepts(artifact.origin, &artifact.inputs)
-            && pin
-                .artifact
-                .is_none_or(|pinned| pinned == artifact.digest());
-        if right {
-            return Ok(());
-        }
-        Err(Error::integrity(format!(
-            "{place} does not hold the artifact that versions.lock pins"
-        ))
-        .hint(format!(
-            "`larder lock --update {}` pins what the hub has now",
-            request.target.name
-        )))
     }
 }
 
@@ -260,11 +242,36 @@ fn open(request: &Request<'_>) -> Result<Availability<(ManagedAsset, Body)>> {
     if let Some(pin) = pin {
         check_sidecar(request, &tag, &asset, &sidecar, &pin)?;
     }
+    if let Err(refusal) = admit_sidecar(request, &sidecar)? {
+        return match refusal {
+            Refusal::Contradiction(error) | Refusal::NoLine(error) => {
+                let place = request.run.hub()?.place(&tag, &asset);
+                Err(error.context(format!("{place} can't be used")))
+            }
+            other => Ok(Availability::Absent(format!(
+                "{tag}/{asset}: {}",
+                other.into_error(request)
+            ))),
+        };
+    }
     let managed = ManagedAsset::from_sidecar(tag, asset, sidecar);
     Ok(match managed.open(request)? {
         Some(body) => Availability::Have((managed, body)),
         None => Availability::Absent(managed.missing_asset(request)?),
     })
+}
+
+/// Decides by its sidecar alone whether an asset would be admitted.
+pub fn admit_sidecar(
+    request: &Request<'_>,
+    sidecar: &Sidecar,
+) -> Result<Result<Admitted, Refusal>> {
+    let candidate = Candidate {
+        artifact: &sidecar.content,
+        file: Some((PinKind::Asset, sidecar.sha256)),
+        places: &BTreeSet::from([request.run.hub()?.id()]),
+    };
+    Ok(admission::admit(request, candidate))
 }
 
 /// What the hub would give. No byte of the asset is read, so the pin of the lock is compared with
@@ -328,6 +335,18 @@ pub(super) fn take(request: &Request<'_>, into: &Utf8Path) -> Result<Availabilit
         Availability::Have(opened) => opened,
         Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
     };
+    if request.run.options.locked && matches!(managed.expected, Expected::Sidecar(_)) {
+        let text = format!(
+            "first use: {} has no line for {}/{}, so only its sidecar states what it is",
+            lock::FILE,
+            managed.tag,
+            managed.asset
+        );
+        request
+            .run
+            .events
+            .note(Some(request.target), Level::Warning, text);
+    }
     let error = match managed.take(request, body, managed.contents(request), into) {
         Ok(taken) => return Ok(Availability::Have(taken)),
         Err(error) => error,

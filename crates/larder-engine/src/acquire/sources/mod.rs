@@ -16,11 +16,12 @@ use larder_core::error::Result;
 use larder_core::formats::LockLine;
 use larder_core::model::{Outcome, SourceKind};
 
+use super::admission::Admitted;
 use super::availability::Availability;
 use super::request::Request;
 use crate::cache::Entry;
 
-pub use managed::{ManagedAsset, globs_anywhere};
+pub use managed::{ManagedAsset, admit_sidecar, globs_anywhere};
 
 /// What a source would give.
 #[derive(Clone, Debug)]
@@ -31,7 +32,9 @@ pub struct Offer {
 
 /// What a source gave. The artifact's files are in the folder, and they are verified.
 pub struct Taken {
-    /// The artifact, as the entry for the cache.
+    /// The artifact, admitted for the target.
+    pub artifact: Admitted,
+    /// The artifact as an entry for the cache.
     pub entry: Entry,
     /// The line that pins it, if it should be added to the lock.
     pub line: Option<LockLine>,
@@ -71,7 +74,7 @@ pub fn take(
     let taken = match source {
         SourceKind::Cache => cache::take(request, into)?,
         SourceKind::Managed => managed::take(request, into)?,
-        SourceKind::Original => original::take(request, into, original::Pins::Lock)?,
+        SourceKind::Original => original::take(request, into)?,
         SourceKind::Build => return Ok(build::possible(request).map(|()| None)),
     };
     Ok(taken.map(Some))

@@ -9,13 +9,14 @@
 use camino::Utf8Path;
 
 use larder_core::archive::{ArchiveKind, Budget, Select};
-use larder_core::error::{Error, Kind, Result};
-use larder_core::formats::{Observed, Pin, PinKind};
-use larder_core::model::{Artifact, FileName, Origin, Outcome, SourceKind};
-use larder_core::project::{Checksum, Original};
+use larder_core::error::{Kind, Result};
+use larder_core::formats::{Observed, PinKind};
+use larder_core::model::{FileName, Origin, Outcome, SourceKind};
+use larder_core::project::{Checksum, Coordinate, Original};
 use larder_remote::origin::{self, Fetched, Stated};
 
 use super::{Offer, Taken};
+use crate::acquire::admission::{self, Candidate};
 use crate::acquire::availability::Availability;
 use crate::acquire::intake::{self, Arrival, Contents};
 use crate::acquire::request::Request;
@@ -23,25 +24,15 @@ use crate::cache::{Entry, TakenFrom};
 use crate::events::Level;
 use crate::lock;
 
-/// Whether a file must match its line in the lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pins {
-    /// It must match.
-    Lock,
-    /// The line is ignored, because it is about to be replaced (`lock --update`).
-    Ignore,
-}
-
 /// The original that the recipe describes, and the digests that it must have.
 struct Expectation {
     original: Original,
-    pin: Option<Pin>,
     stated: Vec<Stated>,
 }
 
 /// What the publisher would give. Asks whether the publisher has the file, and reads no byte of it.
 pub(super) fn probe(request: &Request<'_>) -> Result<Availability<Offer>> {
-    let expectation = match expectation(request, Pins::Lock)? {
+    let expectation = match expectation(request)? {
         Availability::Have(expectation) => expectation,
         Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
     };
@@ -54,8 +45,8 @@ pub(super) fn probe(request: &Request<'_>) -> Result<Availability<Offer>> {
 }
 
 /// Downloads the publisher's file.
-pub fn take(request: &Request<'_>, into: &Utf8Path, pins: Pins) -> Result<Availability<Taken>> {
-    let expectation = match expectation(request, pins)? {
+pub fn take(request: &Request<'_>, into: &Utf8Path) -> Result<Availability<Taken>> {
+    let expectation = match expectation(request)? {
         Availability::Have(expectation) => expectation,
         Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
     };
@@ -76,17 +67,16 @@ pub fn can_be_built(request: &Request<'_>) -> Result<bool> {
     Ok(builds && request.rendered_build()?.is_some())
 }
 
-fn expectation(request: &Request<'_>, pins: Pins) -> Result<Availability<Expectation>> {
+fn expectation(request: &Request<'_>) -> Result<Availability<Expectation>> {
     let Some(original) = request.subsystem.original(&request.target.platform)? else {
         return Ok(Availability::Absent("the recipe has no upstream".into()));
     };
     let pin = request.pin(Origin::Original, PinKind::Upstream);
     let mut expectation = Expectation {
         original,
-        pin: pin.filter(|_| pins == Pins::Lock),
         stated: Vec::new(),
     };
-    if expectation.pin.is_none() && request.run.options.locked {
+    if pin.is_none() && request.run.options.locked {
         // If the publisher does not have the file and the target can be built, no line is required.
         if can_be_built(request)?
             && !request.run.options.offline
@@ -96,19 +86,14 @@ fn expectation(request: &Request<'_>, pins: Pins) -> Result<Availability<Expecta
         }
         return Err(lock::missing_line(request.target));
     }
-    if let Some(pin) = &expectation.pin {
+    if let Some(pin) = &pin {
         expectation
             .stated
             .push(Stated::sha256(pin.sha256, lock::FILE));
     }
     if let Some(Checksum::Pinned(digest)) = &expectation.original.checksum {
-        let recipe = request.subsystem.dir.join("recipe.yml");
-        let recipe = recipe
-            .strip_prefix(&request.run.project.root)
-            .unwrap_or(&recipe);
-        expectation
-            .stated
-            .push(Stated::sha256(*digest, recipe.as_str()));
+        let recipe = admission::recipe_path(request);
+        expectation.stated.push(Stated::sha256(*digest, recipe));
     }
     Ok(Availability::Have(expectation))
 }
@@ -221,7 +206,28 @@ fn take_once(
         inputs: inputs.digest,
     };
     let artifact = intake::artifact(&place, &arrived, &contents, into)?;
-    check_pin(request, expectation.pin.as_ref(), &artifact)?;
+    let (sha256, size) = (arrived.sha256, arrived.size);
+    let line = lock::line(&artifact, PinKind::Upstream, sha256, size, &place);
+    let mirror = match expectation.original.coordinate {
+        Coordinate::GitHub { .. } => run.mirror(),
+        _ => None,
+    };
+    let entry = Entry {
+        artifact,
+        source: SourceKind::Original,
+        places: mirror.into_iter().collect(),
+        file: Some(TakenFrom {
+            sha256,
+            size,
+            url: place.clone(),
+        }),
+        observed: Observed::default(),
+    };
+    let artifact = admission::admit(request, Candidate::from(&entry)).map_err(|refusal| {
+        refusal
+            .into_error(request)
+            .context(format!("{place} can't be used"))
+    })?;
     if stated.is_empty() {
         let text = format!(
             "nothing states a digest of {place}; trusted on first use, and locked (sha256 {})",
@@ -229,39 +235,14 @@ fn take_once(
         );
         run.events.note(Some(target), Level::Warning, text);
     }
-    let (sha256, size) = (arrived.sha256, arrived.size);
-    let line = lock::line(&artifact, PinKind::Upstream, sha256, size, &place);
     Ok(Availability::Have(Taken {
-        entry: Entry {
-            artifact,
-            source: SourceKind::Original,
-            hub: None,
-            file: Some(TakenFrom {
-                sha256,
-                size,
-                url: place.clone(),
-            }),
-            observed: Observed::default(),
-        },
+        artifact,
+        entry,
         line: Some(line),
         outcome: Outcome::Downloaded,
         bytes: size,
         place,
     }))
-}
-
-fn check_pin(request: &Request<'_>, pin: Option<&Pin>, artifact: &Artifact) -> Result<()> {
-    match pin.and_then(|pin| pin.artifact) {
-        Some(pinned) if pinned != artifact.digest() => Err(Error::integrity(format!(
-            "the original of {} unpacks to other files than versions.lock pins",
-            request.target
-        ))
-        .cause(format!(
-            "artifact {}, versions.lock says {pinned}",
-            artifact.digest()
-        ))),
-        _ => Ok(()),
-    }
 }
 
 /// What to unpack: globs and names. The globs are the recipe's `extract`, plus a default for each

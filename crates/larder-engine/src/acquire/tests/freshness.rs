@@ -126,14 +126,82 @@ fn under_locked_an_original_needs_its_line_in_the_lock() {
     let request = Request::new(&run, &target).unwrap();
     let error = freshness::check(&request, &request.bin()).unwrap_err();
     assert_eq!(error.kind(), Kind::Locked);
-    let inputs = request.wanted.of(Origin::Original).unwrap().digest;
-    let digest = Digest::of(b"archive");
     fixture.write(
         "versions.lock",
-        &format!(
-            "tool v1.0.0 {} original upstream {inputs} {digest} {digest} 7 https://publisher.example/tool\n",
-            target.platform
-        ),
+        &upstream_line(&request, Some(installed(&request))),
     );
     assert_eq!(cause(&fixture.run(locked())), None);
+}
+
+/// The digest of the installed artifact.
+fn installed(request: &Request<'_>) -> Digest {
+    request.bin().stamped().unwrap().unwrap().digest()
+}
+
+/// A line of the lock for the publisher's file of the wanted inputs.
+fn upstream_line(request: &Request<'_>, artifact: Option<Digest>) -> String {
+    let inputs = request.wanted.of(Origin::Original).unwrap().digest;
+    let artifact = artifact.map_or("-".to_owned(), |digest| digest.to_string());
+    format!(
+        "tool v1.0.0 {} original upstream {inputs} {artifact} {} 7 https://publisher.example/tool\n",
+        request.target.platform,
+        Digest::of(b"archive")
+    )
+}
+
+#[test]
+fn installed_bytes_that_the_lock_contradicts_are_stale_and_an_error_under_locked() {
+    let fixture = Fixture::new(RECIPE);
+    let run = fixture.run(Options::default());
+    install(&run, Origin::Original);
+    let target = tool();
+    let request = Request::new(&run, &target).unwrap();
+    let other = Digest::of(b"other files");
+    for line in [
+        upstream_line(&request, Some(other)),
+        // The file is pinned without what is in it, and nothing shows that the tool came from it.
+        upstream_line(&request, None),
+    ] {
+        fixture.write("versions.lock", &line);
+        assert_eq!(
+            cause(&fixture.run(Options::default())),
+            Some(Cause::Pinned),
+            "{line}"
+        );
+    }
+    fixture.write("versions.lock", &upstream_line(&request, Some(other)));
+    let run = fixture.run(Options {
+        locked: true,
+        ..Options::default()
+    });
+    let request = Request::new(&run, &target).unwrap();
+    let error = freshness::check(&request, &request.bin()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Integrity);
+}
+
+#[test]
+fn a_stamp_that_contradicts_the_recipe_means_not_installed() {
+    let fixture = Fixture::new(RECIPE);
+    let run = fixture.run(Options::default());
+    install(&run, Origin::Build);
+    let bin = run.bin(&tool());
+    let right = bin.stamped().unwrap().unwrap();
+    let file = |name: &str, mode| ArtifactFile {
+        name: name.parse().unwrap(),
+        mode,
+        ..right.files[0].clone()
+    };
+    for files in [
+        vec![file("tool", 0o644)],
+        vec![file("sh", 0o755)],
+        vec![file("tool", 0o755), file("sh", 0o755)],
+    ] {
+        let lie = Artifact {
+            files,
+            ..right.clone()
+        };
+        let stamp = bin.dir().join(".version");
+        fs::rewrite(&stamp, larder_core::formats::stamp::render(&lie).as_bytes()).unwrap();
+        assert_eq!(cause(&run), Some(Cause::NotInstalled), "{:?}", lie.files);
+    }
 }

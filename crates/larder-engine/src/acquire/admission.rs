@@ -1,0 +1,296 @@
+//! Admission: decides whether an artifact may be used for a target. [`admit`] is the only function
+//! that makes an [`Admitted`], and installing, packaging, releasing and reporting as up to date all
+//! take one, so none of them can skip the rules:
+//!
+//! 1. The artifact is accepted: its inputs are those computed here for its origin.
+//! 2. It has the files that the recipe declares, and the version that is pinned. Stamps, sidecars
+//!    and cache entries are claims, and inputs alone do not show that a claim is true.
+//! 3. No pin contradicts its bytes: every line of the lock with these inputs, of whichever kind,
+//!    and the sha256 in the recipe.
+//! 4. With `--locked`, what a publisher made has a line in the lock. What comes from the hub has one
+//!    where `trust: {lock: required}` says so.
+//! 5. The project may take it from where it came from: each hub and mirror behind it, and behind
+//!    what it was built with, is the project's own, or the lock names the artifact.
+//!
+//! This module reads no files and asks no source.
+
+use std::collections::BTreeSet;
+use std::ops::Deref;
+
+use larder_core::error::{Error, Result};
+use larder_core::formats::{Pin, PinKind};
+use larder_core::model::{Artifact, Digest, FileName, Origin};
+use larder_core::project::Checksum;
+
+use super::request::Request;
+use crate::cache::Entry;
+use crate::lock;
+
+/// An artifact that may be used for the target of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admitted(Artifact);
+
+impl Admitted {
+    /// The artifact itself.
+    pub fn into_inner(self) -> Artifact {
+        self.0
+    }
+}
+
+impl Deref for Admitted {
+    type Target = Artifact;
+
+    fn deref(&self) -> &Artifact {
+        &self.0
+    }
+}
+
+/// The file that an artifact was unpacked from: the kind of lock line that pins such a file, and
+/// its digest.
+pub type UnpackedFrom = (PinKind, Digest);
+
+/// An artifact that is about to be used, with what is known about how it came here.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// The artifact, as a stamp, a sidecar, a cache entry or an intake describes it.
+    pub artifact: &'a Artifact,
+    /// The file that it was unpacked from; `None` if that is not known or if it was built here.
+    pub file: Option<UnpackedFrom>,
+    /// The hubs and mirrors that it came from, and those of what it was built with.
+    pub places: &'a BTreeSet<String>,
+}
+
+impl<'a> From<&'a Entry> for Candidate<'a> {
+    fn from(entry: &'a Entry) -> Self {
+        Self {
+            artifact: &entry.artifact,
+            file: entry.unpacked_from(),
+            places: &entry.places,
+        }
+    }
+}
+
+/// Why an artifact is not admitted.
+#[derive(Clone, Debug)]
+pub enum Refusal {
+    /// It was made from other inputs. It is not wrong; it is an artifact of something else.
+    OtherInputs,
+    /// It came from a hub or a mirror that the project does not use.
+    OtherPlace(String),
+    /// A pin could apply to it, and nothing shows that its bytes are the pinned ones.
+    Unproven(String),
+    /// It is not what it claims to be, or a pin contradicts its bytes (exit code 4).
+    Contradiction(Error),
+    /// With `--locked`, it needs a line in the lock and has none (exit code 3).
+    NoLine(Error),
+}
+
+impl Refusal {
+    /// The refusal as the error of a command that needs exactly this artifact.
+    pub fn into_error(self, request: &Request<'_>) -> Error {
+        let target = request.target;
+        match self {
+            Self::OtherInputs => Error::failed(format!(
+                "what is installed of {target} is not what the recipe wants today"
+            )),
+            Self::OtherPlace(place) => Error::failed(format!(
+                "{target} came from {place}, which this project does not use"
+            )),
+            Self::Unproven(reason) => {
+                Error::failed(format!("{target} can't be shown to be what is pinned")).cause(reason)
+            }
+            Self::Contradiction(error) | Self::NoLine(error) => error,
+        }
+    }
+}
+
+/// Decides whether an artifact may be used. See the module's documentation for the rules.
+pub fn admit(request: &Request<'_>, candidate: Candidate<'_>) -> Result<Admitted, Refusal> {
+    let artifact = candidate.artifact;
+    if artifact.name != request.target.name
+        || artifact.platform != request.target.platform
+        || !request.wanted.accepts(artifact.origin, &artifact.inputs)
+    {
+        return Err(Refusal::OtherInputs);
+    }
+    check_claim(request, artifact).map_err(Refusal::Contradiction)?;
+    let named = check_lock(request, candidate)?;
+    check_recipe(request, candidate)?;
+    if !named && request.run.options.locked {
+        check_locked(request, candidate)?;
+    }
+    if !named
+        && let Some(place) = candidate
+            .places
+            .iter()
+            .find(|place| !is_own(request, place))
+    {
+        return Err(Refusal::OtherPlace(place.clone()));
+    }
+    Ok(Admitted(artifact.clone()))
+}
+
+/// Rule 2: the version and the files are those that the inputs stand for.
+pub fn check_claim(request: &Request<'_>, artifact: &Artifact) -> Result<()> {
+    let subsystem = request.subsystem;
+    let wrong = |what: String| {
+        Err(Error::integrity(format!(
+            "what is stated about an artifact of {} can't be true",
+            request.target
+        ))
+        .cause(what)
+        .hint("its inputs are right, so whoever stated it made a mistake or wants to deceive: find out who wrote it"))
+    };
+    if artifact.version != subsystem.version {
+        return wrong(format!(
+            "it claims version {}, and its inputs are those of {}",
+            artifact.version, subsystem.version
+        ));
+    }
+    let names = subsystem.file_names(&request.target.platform);
+    let found: Vec<&str> = artifact.files.iter().map(|f| f.name.as_str()).collect();
+    let expected: Vec<&str> = names.iter().map(FileName::as_str).collect();
+    if found != expected {
+        return wrong(format!(
+            "it lists the files [{}], and the recipe declares [{}]",
+            found.join(", "),
+            expected.join(", ")
+        ));
+    }
+    for (number, file) in artifact.files.iter().enumerate() {
+        let mode = if number < subsystem.binaries.len() {
+            0o755
+        } else {
+            0o644
+        };
+        if file.mode != mode {
+            return wrong(format!(
+                "`{}` has mode {:04o}, and it must be {mode:04o}",
+                file.name, file.mode
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Rule 3, the lock: whether a line names the artifact.
+fn check_lock(request: &Request<'_>, candidate: Candidate<'_>) -> Result<bool, Refusal> {
+    let artifact = candidate.artifact;
+    let digest = artifact.digest();
+    let mut named = false;
+    for kind in [PinKind::Upstream, PinKind::Asset] {
+        let Some(pin) = request.pin(artifact.origin, kind) else {
+            continue;
+        };
+        match pin.artifact {
+            Some(pinned) if pinned == digest => named = true,
+            Some(pinned) => {
+                return Err(Refusal::Contradiction(contradicts_lock(
+                    request,
+                    &format!("artifact {pinned}"),
+                    &digest,
+                )));
+            }
+            // The file was locked without being unpacked: only the file itself can be compared.
+            None => match candidate.file {
+                Some((of, sha256)) if of == kind => {
+                    if sha256 != pin.sha256 {
+                        let pinned = format!("sha256 {}", pin.sha256);
+                        let error = contradicts_lock(request, &pinned, &sha256);
+                        return Err(Refusal::Contradiction(error));
+                    }
+                    named = true;
+                }
+                _ => {
+                    return Err(Refusal::Unproven(format!(
+                        "{} pins the file {} without the artifact in it, and nothing shows that this artifact came from that file",
+                        lock::FILE,
+                        pin.url
+                    )));
+                }
+            },
+        }
+    }
+    Ok(named)
+}
+
+fn contradicts_lock(request: &Request<'_>, pinned: &str, found: &Digest) -> Error {
+    Error::integrity(format!(
+        "{} is not what {} pins",
+        request.target,
+        lock::FILE
+    ))
+    .cause(format!("{} says {pinned}, this is {found}", lock::FILE))
+    .hint(format!(
+        "if the change is known and wanted: `larder lock --update {}`",
+        request.target.name
+    ))
+}
+
+/// Rule 3, the sha256 in the recipe: it pins the publisher's file.
+fn check_recipe(request: &Request<'_>, candidate: Candidate<'_>) -> Result<(), Refusal> {
+    if candidate.artifact.origin != Origin::Original {
+        return Ok(());
+    }
+    let Some(wanted) = pinned_by_recipe(request) else {
+        return Ok(());
+    };
+    let contradiction = |by: &str, found: Digest| {
+        let recipe = recipe_path(request);
+        Err(Refusal::Contradiction(
+            Error::integrity(format!("{} is not what {recipe} pins", request.target))
+                .cause(format!("{recipe} says sha256 {wanted}, {by} {found}"))
+                .hint("compare both with what the publisher states, and correct the one that is wrong"),
+        ))
+    };
+    let line = request.pin(Origin::Original, PinKind::Upstream);
+    match (candidate.file, line) {
+        (Some((PinKind::Upstream, found)), _) if found != wanted => {
+            contradiction("the publisher's file had", found)
+        }
+        (_, Some(Pin { sha256, .. })) if sha256 != wanted => contradiction("versions.lock", sha256),
+        (None, None) => Err(Refusal::Unproven(format!(
+            "{} pins the publisher's file, and nothing shows that this artifact came from it",
+            recipe_path(request)
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The sha256 that the recipe states for the publisher's file.
+fn pinned_by_recipe(request: &Request<'_>) -> Option<Digest> {
+    // A recipe that can't be rendered is reported where the original is asked for.
+    let original = request
+        .subsystem
+        .original(&request.target.platform)
+        .ok()??;
+    match original.checksum {
+        Some(Checksum::Pinned(digest)) => Some(digest),
+        _ => None,
+    }
+}
+
+/// The recipe's path relative to the project, for messages.
+pub fn recipe_path(request: &Request<'_>) -> String {
+    let recipe = request.subsystem.dir.join("recipe.yml");
+    request.run.project.relative(&recipe)
+}
+
+/// Rule 4: whether an artifact that no line names may be used under `--locked`.
+fn check_locked(request: &Request<'_>, candidate: Candidate<'_>) -> Result<(), Refusal> {
+    let origin = candidate.artifact.origin;
+    let is_required = match candidate.file {
+        Some((PinKind::Asset, _)) => request.run.project.trust.lock_required,
+        Some((PinKind::Upstream, _)) => true,
+        None => origin == Origin::Original,
+    };
+    if is_required {
+        return Err(Refusal::NoLine(lock::missing_line(request.target)));
+    }
+    Ok(())
+}
+
+/// Rule 5: whether a hub or a mirror is one that this project uses.
+fn is_own(request: &Request<'_>, place: &str) -> bool {
+    request.run.own_places().iter().any(|own| own == place)
+}
