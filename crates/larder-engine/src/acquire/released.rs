@@ -50,8 +50,10 @@ pub fn find(
     platform: Platform,
 ) -> Result<Option<(Tag, AssetName, Sidecar)>> {
     let tag = Tag::of(name, version);
-    let suits =
-        |sidecar: &Sidecar| sidecar.content.name == *name && sidecar.content.platform == platform;
+    let suits = |sidecar: &Sidecar| {
+        let content = &sidecar.content;
+        content.name == *name && content.version == *version && content.platform == platform
+    };
     let names: Vec<AssetName> = match hub.release(&tag) {
         Ok(Some(release)) => {
             let mut names: Vec<AssetName> =
@@ -125,6 +127,8 @@ pub fn take(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use larder_core::formats::Observed;
+    use larder_core::model::{Artifact, ArtifactFile, Digest, Origin};
     use larder_remote::hub::MemoryHub;
 
     fn newest_of(tags: &[&str]) -> Option<String> {
@@ -134,6 +138,45 @@ mod tests {
         }
         let newest = newest(&hub, &"nats".parse().unwrap()).unwrap();
         newest.map(|version| version.as_str().to_owned())
+    }
+
+    #[test]
+    fn an_asset_that_claims_another_version_is_not_found() {
+        let hub = MemoryHub::new();
+        let platform = Platform::host();
+        let (name, version): (Name, Version) = ("tool".parse().unwrap(), "v1.0.0".parse().unwrap());
+        let asset: AssetName = format!("tool-{platform}.tar.gz").parse().unwrap();
+        let sidecar = |version: &str| {
+            let content = Artifact {
+                name: name.clone(),
+                version: version.parse().unwrap(),
+                platform,
+                origin: Origin::Build,
+                inputs: Digest::of(b"inputs"),
+                commit: None,
+                files: vec![ArtifactFile {
+                    name: "tool".parse().unwrap(),
+                    mode: 0o755,
+                    size: 1,
+                    sha256: Digest::of(b"x"),
+                }],
+            };
+            Sidecar::new(
+                content,
+                Digest::of(b"x"),
+                1,
+                Observed::default(),
+                Vec::new(),
+            )
+            .to_json()
+        };
+        let tag = Tag::of(&name, &version);
+        hub.put(&tag, &asset, b"x");
+        for (claimed, is_found) in [("v0.9.0", false), ("v1.0.0", true)] {
+            hub.put(&tag, &asset.sidecar(), sidecar(claimed).as_bytes());
+            let found = find(&hub, &name, &version, platform).unwrap();
+            assert_eq!(found.is_some(), is_found, "{claimed}");
+        }
     }
 
     #[test]
