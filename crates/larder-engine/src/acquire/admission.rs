@@ -139,7 +139,7 @@ pub fn check_claim(request: &Request<'_>, artifact: &Artifact) -> Result<()> {
             request.target
         ))
         .cause(what)
-        .hint("its inputs are right, so whoever stated it made a mistake or wants to deceive: find out who wrote it"))
+        .hint("its inputs are right, so the statement is a mistake or an attempt to deceive: find out who wrote it"))
     };
     if artifact.version != subsystem.version {
         return wrong(format!(
