@@ -14,6 +14,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::{Error, Kind, Result, find};
 
+mod reading;
+
+pub use reading::{
+    open, open_opt, read, read_bounded, read_opt, read_or_absent, read_text, read_text_opt,
+};
+
 /// Converts an io error to a larder error: `cannot <verb> <path>: <why>`. If the io error wraps a
 /// larder error (as a transfer does), the kind, causes and hints of that error are kept.
 pub fn io_error(verb: &str, path: impl AsRef<Path>, error: &io::Error) -> Error {
@@ -52,16 +58,6 @@ impl<T> IoContext<T> for io::Result<T> {
     }
 }
 
-/// Opens a file for reading.
-pub fn open(path: impl AsRef<Path>) -> Result<File> {
-    File::open(&path).at("open", &path)
-}
-
-/// Opens a file for reading; `None` if it does not exist.
-pub fn open_opt(path: impl AsRef<Path>) -> Result<Option<File>> {
-    absent_is_none(File::open(&path)).at("open", &path)
-}
-
 /// Creates or truncates a file.
 pub fn create(path: impl AsRef<Path>) -> Result<File> {
     File::create(&path).at("create", &path)
@@ -70,26 +66,6 @@ pub fn create(path: impl AsRef<Path>) -> Result<File> {
 /// Creates a file; it is an error if it exists already.
 pub fn create_new(path: impl AsRef<Path>) -> Result<File> {
     File::create_new(&path).at("create", &path)
-}
-
-/// Reads a whole (small) file.
-pub fn read(path: impl AsRef<Path>) -> Result<Vec<u8>> {
-    std::fs::read(&path).at("read", &path)
-}
-
-/// Reads a whole (small) file; `None` if it does not exist.
-pub fn read_opt(path: impl AsRef<Path>) -> Result<Option<Vec<u8>>> {
-    absent_is_none(std::fs::read(&path)).at("read", &path)
-}
-
-/// Reads a whole (small) text file.
-pub fn read_text(path: impl AsRef<Path>) -> Result<String> {
-    std::fs::read_to_string(&path).at("read", &path)
-}
-
-/// Reads a whole (small) text file; `None` if it does not exist.
-pub fn read_text_opt(path: impl AsRef<Path>) -> Result<Option<String>> {
-    absent_is_none(std::fs::read_to_string(&path)).at("read", &path)
 }
 
 /// Metadata of a path, following links; `None` if it does not exist.
@@ -221,7 +197,9 @@ pub fn try_symlink(target: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Resu
 pub fn sync_dir(path: impl AsRef<Path>) -> Result<()> {
     #[cfg(unix)]
     {
-        open(&path)?.sync_all().at("flush", &path)
+        File::open(&path)
+            .and_then(|dir| dir.sync_all())
+            .at("flush", &path)
     }
     #[cfg(not(unix))]
     {

@@ -12,7 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::acquire::Done;
 use crate::context::Context;
 use crate::file_lock::FileLock;
-use crate::installed::{SourceState, State, TargetState, Watched};
+use crate::installed::{Place, SourceState, State, TargetState, Watched};
 use larder_core::error::Result;
 use larder_core::fs;
 use larder_core::model::{Digest, Name, Platform, Target};
@@ -184,8 +184,14 @@ pub fn up_to_date(root: &Utf8Path, words: &[String]) -> Option<Vec<TargetState>>
     {
         return None;
     }
-    let state = State::load(root);
-    if state.definition.is_empty() || !state.definition.iter().all(Watched::is_unchanged) {
+    let state = State::load_relative(root);
+    let mut place = Place::new(root);
+    let mut unchanged = |watched: &[Watched]| {
+        watched
+            .iter()
+            .all(|watched| watched.is_unchanged_in(&mut place))
+    };
+    if state.definition.is_empty() || !unchanged(&state.definition) {
         return None;
     }
     let mut names: Vec<&str> = if words.iter().any(|word| word == "all") {
@@ -217,9 +223,7 @@ pub fn up_to_date(root: &Utf8Path, words: &[String]) -> Option<Vec<TargetState>>
         if wanted.insert(name, target).is_some() {
             continue;
         }
-        if target.generation != state.generation
-            || !target.watched.iter().all(Watched::is_unchanged)
-        {
+        if target.generation != state.generation || !unchanged(&target.watched) {
             return None;
         }
         for (path, digest) in &target.sources {
@@ -234,7 +238,7 @@ pub fn up_to_date(root: &Utf8Path, words: &[String]) -> Option<Vec<TargetState>>
     }
     for (path, digest) in sources {
         let source = known.get(path)?;
-        if source.digest != digest || !source.watched.iter().all(Watched::is_unchanged) {
+        if source.digest != digest || !unchanged(&source.watched) {
             return None;
         }
     }

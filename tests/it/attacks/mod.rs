@@ -5,5 +5,6 @@
 mod children;
 mod crowds;
 mod folders;
+mod folders_more;
 mod pins;
 mod surroundings;

@@ -7,6 +7,7 @@
 //! that the key covers.
 
 use std::io;
+use std::sync::mpsc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
@@ -25,6 +26,9 @@ const ALWAYS_EXCLUDED: &[&str] = &[
     ".larder-hub",
     ".collection",
 ];
+
+/// The ignore file that is read in addition to git's.
+const IGNORE_FILE: &str = ".larderignore";
 
 /// The content of a source folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,19 +64,36 @@ pub fn list(root: &Utf8Path) -> Result<Listing> {
                 .hint("check `build.source.dir` of the recipe"),
         );
     }
+    check_ignore_files(root)?;
+    // The walk reads a folder's ignore files after it has asked whether to enter the folder.
+    let (refused, found) = mpsc::channel();
     let walk = ignore::WalkBuilder::new(root)
         .standard_filters(false)
         .git_ignore(true)
         .require_git(false)
-        .add_custom_ignore_filename(".larderignore")
-        .filter_entry(|entry| {
-            entry.depth() == 0
-                || !ALWAYS_EXCLUDED
-                    .iter()
-                    .any(|name| entry.file_name() == *name)
+        .add_custom_ignore_filename(IGNORE_FILE)
+        .filter_entry(move |entry| {
+            if entry.depth() == 0 {
+                return true;
+            }
+            if ALWAYS_EXCLUDED
+                .iter()
+                .any(|name| entry.file_name() == *name)
+            {
+                return false;
+            }
+            if !entry.file_type().is_some_and(|kind| kind.is_dir()) {
+                return true;
+            }
+            let checked = Utf8Path::from_path(entry.path()).map_or(Ok(()), check_ignore_files);
+            // Nobody receives a second error, as the first one ends the walk.
+            checked.map_err(|error| refused.send(error).ok()).is_ok()
         })
         .build();
     for entry in walk {
+        if let Ok(error) = found.try_recv() {
+            return Err(error);
+        }
         let entry = entry
             .map_err(|e| Error::failed(format!("cannot list the source folder {root}")).cause(e))?;
         let path = Utf8Path::from_path(entry.path()).ok_or_else(|| {
@@ -112,11 +133,36 @@ pub fn list(root: &Utf8Path) -> Result<Listing> {
             );
         }
     }
+    if let Ok(error) = found.try_recv() {
+        return Err(error);
+    }
     listing
         .entries
         .sort_by(|a, b| a.path.as_str().as_bytes().cmp(b.path.as_str().as_bytes()));
     listing.folders.sort();
     Ok(listing)
+}
+
+/// The size of the largest ignore file that is read, in bytes.
+const MAX_IGNORE_FILE: u64 = 16 * 1024 * 1024;
+
+/// Refuses a folder whose ignore files would be read without an end. A folder of such a name is no
+/// ignore file.
+fn check_ignore_files(folder: &Utf8Path) -> Result<()> {
+    for name in [".gitignore", IGNORE_FILE] {
+        let path = folder.join(name);
+        let why = match fs::stat(&path)? {
+            Some(meta) if meta.is_file() && meta.len() > MAX_IGNORE_FILE => {
+                "it is larger than 16 MiB"
+            }
+            Some(meta) if !meta.is_file() && !meta.is_dir() => "it is not a regular file",
+            _ => continue,
+        };
+        return Err(Error::failed(format!("cannot read {path}"))
+            .cause(why)
+            .hint("an ignore file is a short text; remove this one"));
+    }
+    Ok(())
 }
 
 /// Digest of a listed source: the sha256 over the field `larder-tree-v1`, and then for each entry

@@ -2,6 +2,7 @@
 //! artifact must be.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 
 use camino::Utf8Path;
 
@@ -107,7 +108,7 @@ pub fn take(
     let arrival = Arrival {
         place: &body.place,
         file_name: asset.as_str(),
-        reader: body.reader,
+        reader: Box::new(body.reader.take(sidecar.size.saturating_add(1))),
         size: Some(sidecar.size),
         stated: &stated,
         select: Select::Flat,

@@ -145,7 +145,7 @@ impl Cache {
 
     /// The entry for these inputs, if there is one. A damaged entry counts as absent.
     pub fn lookup(&self, origin: Origin, inputs: &Digest) -> Result<Option<Entry>> {
-        let Some(bytes) = fs::read_opt(self.entry_path(origin, inputs))? else {
+        let Some(bytes) = fs::read_or_absent(self.entry_path(origin, inputs))? else {
             return Ok(None);
         };
         Ok(Entry::parse(&bytes)
@@ -226,6 +226,11 @@ impl Cache {
             let Some(mut from) = fs::open_opt(&path)? else {
                 return Ok(false);
             };
+            // A file of another size is damaged; it is not read, as it could be endlessly large.
+            if from.metadata().at("read the metadata of", &path)?.len() != *size {
+                let _ = self.quarantine(&path);
+                return Ok(false);
+            }
             let target = into.join(name);
             let mut to = fs::create(&target)?;
             let mut hasher = Hasher::new();
@@ -289,7 +294,7 @@ impl Cache {
     /// The fields that an inputs digest was computed from, if they were stored.
     pub fn explanation(&self, inputs: &Digest) -> Option<Vec<(String, String)>> {
         let bytes =
-            fs::read_opt(self.root.join("explanations").join(inputs.to_string())).ok()??;
+            fs::read_or_absent(self.root.join("explanations").join(inputs.to_string())).ok()??;
         serde_json::from_slice(&bytes).ok()
     }
 

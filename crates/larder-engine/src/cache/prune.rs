@@ -136,7 +136,7 @@ impl Cache {
             }
         }
         for path in self.entries()? {
-            let entry = fs::read_opt(&path)?.and_then(|bytes| Entry::parse(&bytes));
+            let entry = fs::read_or_absent(&path)?.and_then(|bytes| Entry::parse(&bytes));
             if !entry.is_some_and(|entry| self.holds(&entry.artifact).unwrap_or(true)) {
                 pruned.artifacts += 1;
                 if !dry_run {

@@ -255,7 +255,7 @@ fn is_undamaged(dir: &Utf8Path, item: &Item) -> Result<bool> {
 }
 
 fn read(dir: &Utf8Path) -> Result<Option<Manifest>> {
-    Ok(fs::read_opt(dir.join("manifest.json"))?
+    Ok(fs::read_or_absent(dir.join("manifest.json"))?
         .and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
@@ -388,7 +388,7 @@ fn write_json(path: &Utf8Path, value: &impl Serialize) -> Result<()> {
     let mut text = serde_json::to_string_pretty(value)
         .map_err(|e| Error::failed(format!("cannot write {path}")).cause(e))?;
     text.push('\n');
-    if fs::read_opt(path)?.is_some_and(|before| before == text.as_bytes()) {
+    if fs::read_or_absent(path)?.is_some_and(|before| before == text.as_bytes()) {
         return Ok(());
     }
     fs::create_dir_all(fs::parent(path.as_std_path()))?;

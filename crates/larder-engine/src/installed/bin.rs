@@ -132,7 +132,7 @@ impl Bin {
 
     /// The installed artifact as its stamp describes it; the files are not verified. `None` if nothing is installed.
     pub fn stamped(&self) -> Result<Option<Artifact>> {
-        Ok(fs::read_opt(self.dir.join(stamp::FILE))?
+        Ok(fs::read_or_absent(self.dir.join(stamp::FILE))?
             .and_then(|bytes| String::from_utf8(bytes).ok())
             .and_then(|text| stamp::parse(&self.name, &text))
             .filter(|artifact| artifact.platform == self.platform))
@@ -400,7 +400,8 @@ impl Bin {
         if previous == current {
             return Ok(None);
         }
-        let text = fs::read_text_opt(self.versions().join(&previous).join(stamp::FILE))?;
+        let text = fs::read_or_absent(self.versions().join(&previous).join(stamp::FILE))?;
+        let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
         let Some(artifact) = text.and_then(|text| stamp::parse(&self.name, &text)) else {
             return Ok(None);
         };

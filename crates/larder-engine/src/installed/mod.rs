@@ -7,5 +7,5 @@ mod signature;
 mod state;
 
 pub use bin::{Bin, Staging};
-pub use signature::{Signature, Watched};
+pub use signature::{Place, Signature, Watched};
 pub use state::{SourceState, State, TargetState};

@@ -107,6 +107,17 @@ impl Watched {
         meta.is_ok_and(|meta| meta.as_ref().map(Signature::of) == self.signature)
     }
 
+    /// The same for a path that is relative to a folder.
+    pub fn is_unchanged_in(&self, place: &mut Place) -> bool {
+        let path = place.path(&self.path);
+        let meta = if self.follow {
+            fs::stat(path)
+        } else {
+            fs::lstat(path)
+        };
+        meta.is_ok_and(|meta| meta.as_ref().map(Signature::of) == self.signature)
+    }
+
     /// Waits (20 ms at most) until all of these signatures are reliable. Returns whether they can be recorded: they are
     /// old enough and the files are unchanged.
     pub fn settle(all: &[Self]) -> bool {
@@ -125,6 +136,39 @@ impl Watched {
             return all.iter().all(Self::is_unchanged);
         }
         true
+    }
+}
+
+/// Makes absolute paths of paths that are relative to a folder, all in the same memory: there may be tens of thousands.
+#[derive(Clone, Debug)]
+pub struct Place {
+    path: String,
+    folder: usize,
+}
+
+impl Place {
+    /// Paths relative to this folder.
+    pub fn new(folder: &Utf8Path) -> Self {
+        let path = folder.as_str().to_owned();
+        Self {
+            folder: path.len(),
+            path,
+        }
+    }
+
+    /// The absolute path; a path that is absolute already stays as it is.
+    pub fn path<'a>(&'a mut self, path: &'a Utf8Path) -> &'a Utf8Path {
+        if path.is_absolute() {
+            return path;
+        }
+        self.path.truncate(self.folder);
+        if !path.as_str().is_empty() {
+            if !self.path.ends_with(std::path::is_separator) {
+                self.path.push(std::path::MAIN_SEPARATOR);
+            }
+            self.path.push_str(path.as_str());
+        }
+        Utf8Path::new(&self.path)
     }
 }
 

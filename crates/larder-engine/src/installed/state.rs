@@ -2,11 +2,14 @@
 //!
 //! It is a cache: if it is deleted, damaged or in another format, the files are hashed again and nothing is lost. The file
 //! is an 8-byte mark that names the format, an 8-byte checksum, and the state in the postcard format.
+//!
+//! It is about the project in one folder. The file names that folder, and paths in it are relative to it; the state of
+//! a project that was copied or moved counts as empty, so that a copy is never compared with the files of the original.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use super::Watched;
+use super::{Place, Watched};
 use larder_core::error::Result;
 use larder_core::formats::PinKind;
 use larder_core::fs;
@@ -15,7 +18,9 @@ use larder_core::model::{Digest, SourceKind};
 /// The version of this larder as the snapshot names it. A larder of another version ignores the snapshot.
 const LARDER: &str = concat!(env!("CARGO_PKG_VERSION"), "/2");
 
-const MARK: &[u8; 8] = b"larder\x002";
+const MARK: &[u8; 8] = b"larder\x003";
+/// The size of the largest snapshot that is read: many times that of a project with a million source files.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// Everything that the snapshot records about a project.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,14 +90,27 @@ impl State {
     }
 
     fn written_by(larder: &str, root: &Utf8Path) -> Self {
+        let mut state = Self::read(larder, root);
+        let mut place = Place::new(root);
+        state.each_path(|path| *path = place.path(path).to_owned());
+        state
+    }
+
+    /// Reads the snapshot as it is written: paths in the project are relative to its folder. A run with nothing to do
+    /// only asks the system for their metadata, one after the other, and needs no absolute copy of each.
+    pub fn load_relative(root: &Utf8Path) -> Self {
+        Self::read(LARDER, root)
+    }
+
+    fn read(larder: &str, root: &Utf8Path) -> Self {
         let read = || {
-            let bytes = fs::read_opt(Self::path(root)).ok()??;
+            let bytes = fs::read_bounded(Self::path(root), MAX_BYTES).ok()??;
             let (check, body) = bytes.strip_prefix(MARK)?.split_first_chunk()?;
             if *check != checksum(body) {
                 return None;
             }
-            let state: Self = postcard::from_bytes(body).ok()?;
-            (state.larder == larder).then_some(state)
+            let (place, state): (&str, Self) = postcard::from_bytes(body).ok()?;
+            (state.larder == larder && place == root).then_some(state)
         };
         read().unwrap_or_else(|| Self::empty(larder))
     }
@@ -113,11 +131,39 @@ impl State {
     pub fn save(&self, root: &Utf8Path) -> Result<()> {
         let path = Self::path(root);
         fs::create_dir_all(fs::parent(path.as_std_path()))?;
-        let body = postcard::to_allocvec(self).unwrap_or_default();
+        let mut stored = self.clone();
+        stored.each_path(|path| {
+            if let Ok(relative) = path.strip_prefix(root) {
+                *path = relative.to_owned();
+            }
+        });
+        let body = postcard::to_allocvec(&(root.as_str(), stored)).unwrap_or_default();
         let mut bytes = MARK.to_vec();
         bytes.extend(checksum(&body));
         bytes.extend(body);
         fs::write_atomic(&path, &bytes)
+    }
+
+    fn each_path(&mut self, mut change: impl FnMut(&mut Utf8PathBuf)) {
+        for source in &mut self.sources {
+            change(&mut source.path);
+        }
+        for (path, _) in self
+            .targets
+            .iter_mut()
+            .flat_map(|target| &mut target.sources)
+        {
+            change(path);
+        }
+        let sources = self.sources.iter_mut().map(|source| &mut source.watched);
+        let targets = self.targets.iter_mut().map(|target| &mut target.watched);
+        for watched in sources
+            .chain(targets)
+            .chain([&mut self.definition])
+            .flatten()
+        {
+            change(&mut watched.path);
+        }
     }
 
     /// The record of a target, if there is one.
@@ -148,6 +194,35 @@ fn checksum(bytes: &[u8]) -> [u8; 8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_state_of_another_folder_is_empty_and_paths_outside_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(dir.path()).unwrap();
+        let source = |path: &Utf8Path| SourceState {
+            path: path.to_owned(),
+            digest: Digest::of(b""),
+            watched: vec![Watched::read(&path.join("file"), false).unwrap()],
+        };
+        let state = State {
+            larder: "me".into(),
+            definition: vec![Watched::read(root, true).unwrap()],
+            sources: vec![
+                source(&root.join("src")),
+                source(root),
+                source("/elsewhere".into()),
+            ],
+            ..State::default()
+        };
+        state.save(root).unwrap();
+        assert_eq!(State::written_by("me", root), state);
+        let copy = root.join("copy");
+        fs::create_dir_all(copy.join(".larder")).unwrap();
+        let bytes = fs::read(State::path(root)).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains("/src"));
+        fs::write_atomic(State::path(&copy), &bytes).unwrap();
+        assert_eq!(State::written_by("me", &copy), State::empty("me"));
+    }
 
     #[test]
     fn any_flipped_bit_or_cut_gives_an_empty_state() {

@@ -209,7 +209,7 @@ pub(super) fn wanted_and_installed(
 /// The sidecar of the existing package in `.dist`, if that contains this artifact and is undamaged.
 fn existing(dist: &Utf8Path, asset: &AssetName, artifact: &Artifact) -> Result<Option<Sidecar>> {
     let path = dist.join(asset.sidecar());
-    let Some(bytes) = fs::read_opt(&path)? else {
+    let Some(bytes) = fs::read_or_absent(&path)? else {
         return Ok(None);
     };
     let Ok(sidecar) = Sidecar::parse(&bytes, path.as_str()) else {

@@ -106,15 +106,15 @@ pub fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
 /// one byte more than the limit, which shows that the file is too large. `None` if there is no
 /// file.
 pub fn read_limited(path: &Utf8Path) -> Result<Option<(Vec<u8>, Metadata)>> {
-    let Some(meta) = fs::stat(path)? else {
-        return Ok(None);
+    let file = match fs::open_opt(path) {
+        Ok(Some(file)) => file,
+        Ok(None) => return Ok(None),
+        Err(_) if fs::stat(path)?.is_some_and(|meta| !meta.is_file()) => {
+            return Err(Error::usage(format!("{path} is not a file")));
+        }
+        Err(error) => return Err(error),
     };
-    if !meta.is_file() {
-        return Err(Error::usage(format!("{path} is not a file")));
-    }
-    let Some(file) = fs::open_opt(path)? else {
-        return Ok(None);
-    };
+    let meta = file.metadata().at("read the metadata of", path)?;
     let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0).min(MAX_BYTES) + 1);
     file.take(MAX_BYTES as u64 + 1)
         .read_to_end(&mut bytes)

@@ -4,6 +4,7 @@
 //! the archive has the rest. Otherwise the sidecar is read first, which states what its asset is.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 
 use camino::Utf8Path;
 
@@ -165,7 +166,8 @@ impl ManagedAsset {
         let arrival = Arrival {
             place: &body.place,
             file_name: asset.as_str(),
-            reader: body.reader,
+            // One byte more shows that it is not the stated file, however much would follow.
+            reader: Box::new(body.reader.take(size.saturating_add(1))),
             size: Some(size),
             stated: &stated,
             select,

@@ -57,7 +57,7 @@ pub(super) fn publish(
             stage(&dir, file, sha256, *size, progress)?.rename_over(&dir.join(name.as_str()))?;
         }
     }
-    if fs::read_text_opt(dir.join(NOTES))?.as_deref() != Some(notes) {
+    if fs::read_or_absent(dir.join(NOTES))?.as_deref() != Some(notes.as_bytes()) {
         stage_bytes(&dir, notes.as_bytes())?.rename_over(&dir.join(NOTES))?;
     }
     Ok(found)

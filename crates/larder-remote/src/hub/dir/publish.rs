@@ -138,7 +138,7 @@ fn replace_pair(
 /// removed.
 fn finish_replacement(dir: &Utf8Path, name: &AssetName) -> Result<()> {
     let next = dir.join(format!("{NEXT}{}", name.sidecar()));
-    let Some(bytes) = fs::read_opt(&next)? else {
+    let Some(bytes) = fs::read_or_absent(&next)? else {
         return Ok(());
     };
     let asset = dir.join(name.as_str());

@@ -31,9 +31,10 @@ pub(super) fn read(dir: &Utf8Path, asset: &AssetName) -> Result<Option<Sidecar>>
 /// an error.
 pub(super) fn open(path: &Utf8Path) -> Result<Option<File>> {
     match fs::open_opt(path) {
-        Ok(None) => Ok(None),
-        Ok(Some(file)) if file.metadata().is_ok_and(|meta| meta.is_file()) => Ok(Some(file)),
-        Ok(Some(_)) => Err(Error::integrity(format!("{path} is not a file"))),
+        Ok(file) => Ok(file),
+        Err(_) if fs::stat(path).is_ok_and(|meta| meta.is_some_and(|meta| !meta.is_file())) => {
+            Err(Error::integrity(format!("{path} is not a file")))
+        }
         Err(error) => {
             let denied = error
                 .causes()
@@ -86,7 +87,7 @@ pub(super) fn derive(dir: &Utf8Path, tag: &Tag) -> Result<()> {
         }
         for (name, bytes) in &wanted {
             let path = dir.join(name);
-            if fs::read_opt(&path)?.as_deref() != Some(bytes.as_slice()) {
+            if fs::read_or_absent(&path)?.as_deref() != Some(bytes.as_slice()) {
                 stage_bytes(dir, bytes)?.rename_over(&path)?;
             }
         }
