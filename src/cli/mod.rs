@@ -132,6 +132,7 @@ fn parser(environment: &Environment) -> clap::Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    larder_process::forbid_inspection();
     let startup = Startup::read();
     let mut parser = parser(&startup.environment);
     let parsed = parser.try_get_matches_from_mut(settings::arguments());

@@ -1,9 +1,56 @@
 //! Environment variables as a value. Code that starts a child process or reads a variable gets this
 //! value as an argument. This module does not read the environment of the current process.
+//!
+//! It also decides which variables a child process gets. Whatever larder starts on its own (builds,
+//! `verify` lines, git, clients of registries) gets [`Environment::for_child`], which has no
+//! secrets. Only the commands of tasks, which are the user's own, get the whole environment.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+
+/// The environment variables that larder passes to the programs that it starts. Those of larder
+/// itself, of the CI system, and everything that may hold a secret, are not among them.
+const CHILD_VARIABLES: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "TMPDIR",
+    "CARGO_HOME",
+    "RUSTUP_HOME",
+    "GOPATH",
+    "GOCACHE",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "all_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "CARGO_HTTP_CAINFO",
+    "GIT_SSL_CAINFO",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    // Windows can't start programs without these.
+    "SystemRoot",
+    "SystemDrive",
+    "ComSpec",
+    "PATHEXT",
+    "USERPROFILE",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "ProgramFiles",
+    "ProgramData",
+];
+
+/// The variables that are the same for every child, so that its messages and its output do not
+/// depend on the user's locale.
+const FIXED_VARIABLES: &[(&str, &str)] =
+    &[("LANG", "C.UTF-8"), ("LC_ALL", "C.UTF-8"), ("TZ", "UTC")];
 
 /// Variables by name.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -80,6 +127,45 @@ impl Environment {
             .collect()
     }
 
+    /// The variables for a child process that is not the user's own command: a short list of names
+    /// without secrets, and a fixed locale.
+    #[must_use]
+    pub fn for_child(&self) -> Self {
+        let mut environment = self.only(CHILD_VARIABLES);
+        if cfg!(windows) {
+            environment.extend(self.only(&["TEMP", "TMP"]));
+        }
+        environment.extend(FIXED_VARIABLES.iter().copied().collect());
+        environment
+    }
+
+    /// Like [`Self::for_child`], with the program's own variables. A name that ends in `*` stands
+    /// for all names that begin like it, in upper or lower case.
+    #[must_use]
+    pub fn for_program(&self, own: &[&str]) -> Self {
+        let is_own = |name: &OsStr| {
+            let Some(name) = name.to_str() else {
+                return false;
+            };
+            own.iter().any(|own| match own.strip_suffix('*') {
+                Some(start) => name
+                    .get(..start.len())
+                    .is_some_and(|head| head.eq_ignore_ascii_case(start)),
+                None => *own == name || (cfg!(windows) && own.eq_ignore_ascii_case(name)),
+            })
+        };
+        let mut environment = self.for_child();
+        environment.extend(self.iter().filter(|(name, _)| is_own(name)).collect());
+        environment
+    }
+
+    /// Sets all variables of another value.
+    pub fn extend(&mut self, others: Self) {
+        for (name, value) in others.0 {
+            self.set(name, value);
+        }
+    }
+
     /// All variables.
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.0
@@ -130,6 +216,39 @@ mod tests {
         assert!(!format!("{environment:?}").contains('2'));
         environment.remove("A");
         assert_eq!(environment.get("A"), None);
+    }
+
+    #[test]
+    fn children_get_a_short_list_and_their_own() {
+        let all: Environment = [
+            ("PATH", "/bin"),
+            ("LANG", "de_DE"),
+            ("GH_TOKEN", "secret"),
+            ("NPM_TOKEN", "of npm"),
+            ("npm_config_registry", "of npm"),
+            ("NPMX", "other"),
+            ("SSH_AUTH_SOCK", "/run/agent"),
+        ]
+        .into_iter()
+        .collect();
+        let child = all.for_child();
+        let seen: Vec<_> = child.iter().map(|(name, _)| name.to_str()).collect();
+        assert_eq!(
+            seen,
+            ["LANG", "LC_ALL", "PATH", "TZ"].map(Some),
+            "{child:?}"
+        );
+        assert_eq!(child.value("LANG"), Some("C.UTF-8"));
+        let npm = all.for_program(&["NPM_*", "SSH_AUTH_SOCK"]);
+        for (name, passed) in [
+            ("NPM_TOKEN", true),
+            ("npm_config_registry", true),
+            ("SSH_AUTH_SOCK", true),
+            ("NPMX", false),
+            ("GH_TOKEN", false),
+        ] {
+            assert_eq!(npm.get(name).is_some(), passed, "{name}");
+        }
     }
 
     #[cfg(unix)]

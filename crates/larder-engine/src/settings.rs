@@ -23,8 +23,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The variables for child processes that are the user's own programs. Builds get only a few of
-    /// them.
+    /// The variables of the user. Only the commands of tasks get all of them; other children get
+    /// [`Environment::for_child`].
     pub fn environment(&self) -> &Environment {
         &self.remote.environment
     }

@@ -79,7 +79,7 @@ fn verify(ctx: &Context, target: &Target) -> Result<u64> {
     if target.platform == Platform::host()
         && let Some(line) = subsystem.rendered_verify(&target.platform)?
     {
-        let mut env = ctx.settings.environment().clone();
+        let mut env = ctx.settings.environment().for_child();
         let needs = subsystem.needs.iter().map(|need| Target {
             name: need.clone(),
             platform: target.platform,

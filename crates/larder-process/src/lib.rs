@@ -12,6 +12,7 @@
 mod capture;
 mod command;
 mod log;
+mod own;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -19,4 +20,5 @@ mod tests;
 pub use capture::{Captured, LIMIT, Merged};
 pub use command::Command;
 pub use log::Log;
+pub use own::forbid_inspection;
 pub use run::{Ended, Output};

@@ -1,10 +1,14 @@
 //! Runs git: resolves a repository's revisions to commits and checks out one revision. No other
 //! module calls git.
 //!
-//! The user's git configuration applies (logins, proxies, mirrors), except for settings that change
-//! what is checked out. git never prompts for a password. Under `--offline` only repositories on
-//! this machine are read.
+//! Of the user's git configuration only the settings that log in and connect apply: `credential.*`,
+//! `http.*` and `core.sshCommand`. Hooks, templates, attributes, filters, rewritten urls, the
+//! system's configuration and git's own variables have no effect, so that a revision is the same
+//! files on every machine, and fetching it starts no other programs. git gets the variables of
+//! every child and `SSH_AUTH_SOCK`, and never prompts for a password. Under `--offline` only
+//! repositories on this machine are read.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use camino::Utf8Path;
@@ -14,7 +18,6 @@ use larder_core::environment::Environment;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::fs;
 use larder_core::model::is_commit;
-use larder_core::variables;
 use larder_process::{Command, Ended, Log, Output};
 
 use crate::tool::{ToolOutput, run_tool};
@@ -22,25 +25,54 @@ use crate::tool::{ToolOutput, run_tool};
 /// The longest time that one step of a clone may take.
 const TIMEOUT: Duration = Duration::from_mins(30);
 
+/// The user's variables that git gets: how it reaches the agent and the keyring of the user, where
+/// the user's configuration is, and the variables that stand for `core.sshCommand`.
+const OWN_VARIABLES: &[&str] = &[
+    "SSH_AUTH_SOCK",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "XDG_CONFIG_HOME",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+];
+
+/// The settings of the user that apply, by their names as git prints them.
+const KEPT_SETTINGS: &str = r"^(credential|http)\.|^core\.sshcommand$";
+
+/// A file without content, also for git on Windows.
+const NOTHING: &str = "/dev/null";
+
+/// The settings of every call. They stand after the user's.
+const SETTINGS: &[(&str, &str)] = &[
+    ("core.hooksPath", NOTHING),
+    ("core.attributesFile", NOTHING),
+    ("core.fsmonitor", "false"),
+    ("core.autocrlf", "false"),
+    ("advice.detachedHead", "false"),
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+];
+
+/// Gives up on a server that sends nothing for 30 s, when only a list is read. They stand before the
+/// user's settings, which take precedence.
+const LIST_LIMITS: &[(&str, &str)] = &[("http.lowSpeedLimit", "1"), ("http.lowSpeedTime", "30")];
+
 /// git with the environment and settings of a run.
 pub struct Git<'a> {
-    environment: Environment,
+    /// The user's variables.
+    user: &'a Environment,
+    /// The user's settings that apply, read on first use.
+    settings: OnceLock<Result<Vec<(String, String)>>>,
     offline: bool,
     cancel: &'a Cancel,
 }
 
 impl<'a> Git<'a> {
-    /// Uses the user's environment without larder's own token.
-    pub fn new(environment: &Environment, offline: bool, cancel: &'a Cancel) -> Self {
-        // Only larder itself may use larder's token.
-        let mut environment = environment.without(variables::GITHUB_TOKEN);
-        for other_repository in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
-            environment.remove(other_repository);
-        }
-        environment.set("GIT_TERMINAL_PROMPT", "0");
-        environment.set("GIT_LFS_SKIP_SMUDGE", "0");
+    /// Uses what the user's environment and configuration say about logging in and connecting.
+    pub fn new(environment: &'a Environment, offline: bool, cancel: &'a Cancel) -> Self {
         Self {
-            environment,
+            user: environment,
+            settings: OnceLock::new(),
             offline,
             cancel,
         }
@@ -59,7 +91,7 @@ impl<'a> Git<'a> {
         ];
         let mut arguments = vec!["--", url];
         arguments.extend(references.iter().map(String::as_str));
-        let output = self.list_remote(&arguments, "revisions")?;
+        let output = self.list_remote(url, &arguments, "revisions")?;
         if !output.status.success() {
             let error = Error::failed(format!("cannot read the revisions of {url}"));
             return Err(classify(error.cause(output.err.trim())));
@@ -73,7 +105,7 @@ impl<'a> Git<'a> {
 
     /// The names of a repository's tags.
     pub(crate) fn tags(&self, url: &str) -> Result<Vec<String>> {
-        let output = self.list_remote(&["--tags", "--refs", "--", url], "tags")?;
+        let output = self.list_remote(url, &["--tags", "--refs", "--", url], "tags")?;
         if output.status.success() {
             return Ok(output
                 .out
@@ -114,7 +146,8 @@ impl<'a> Git<'a> {
             }
         }
         self.check_offline(url)?;
-        let git = |arguments: &[&str]| self.run_logged(into, log, arguments);
+        let environment = self.environment(&protocols(url, self.offline), &[])?;
+        let git = |arguments: &[&str]| self.run_logged(&environment, into, log, arguments);
         git(&["init", "--quiet", "."])?;
         git(&["remote", "add", "--", "origin", url])?;
         let shallow = git(&["fetch", "--quiet", "--depth=1", "--no-tags", "origin", rev]);
@@ -155,7 +188,7 @@ impl<'a> Git<'a> {
                 "--depth=1",
             ])?;
         }
-        let commit = self.run_local(into, &["rev-parse", "HEAD"])?;
+        let commit = self.run_local(&environment, into, &["rev-parse", "HEAD"])?;
         let commit = commit.as_deref().map_or("", str::trim);
         if !is_commit(commit) {
             return Err(Error::failed(format!(
@@ -169,14 +202,22 @@ impl<'a> Git<'a> {
     /// no such remote or no git.
     pub fn origin_url(&self, folder: &Utf8Path) -> Option<String> {
         let url = self
-            .run_local(folder, &["remote", "get-url", "origin"])
+            .run_local(&self.isolated(""), folder, &["remote", "get-url", "origin"])
             .ok()??;
         Some(url.trim().to_owned())
     }
 
     /// Runs git on a local repository and returns its output; `None` if git fails.
-    fn run_local(&self, folder: &Utf8Path, arguments: &[&str]) -> Result<Option<String>> {
-        let output = self.command(folder, arguments).capture(self.cancel)?;
+    fn run_local(
+        &self,
+        environment: &Environment,
+        folder: &Utf8Path,
+        arguments: &[&str],
+    ) -> Result<Option<String>> {
+        let output = Command::new("git", environment.clone())
+            .folder(folder)
+            .args(arguments)
+            .capture(self.cancel)?;
         match output.ended {
             Ended::NotFound(error) => Err(error),
             ended => Ok(ended.is_success().then_some(output.out)),
@@ -193,19 +234,11 @@ impl<'a> Git<'a> {
         Ok(())
     }
 
-    fn list_remote(&self, arguments: &[&str], what: &str) -> Result<ToolOutput> {
-        let mut environment = self.environment.clone();
-        // Give up on a server that sends nothing for 30 s. The user's own settings take precedence.
-        for (name, value) in [
-            ("GIT_HTTP_LOW_SPEED_LIMIT", "1"),
-            ("GIT_HTTP_LOW_SPEED_TIME", "30"),
-        ] {
-            if environment.value(name).is_none() {
-                environment.set(name, value);
-            }
-        }
+    fn list_remote(&self, url: &str, arguments: &[&str], what: &str) -> Result<ToolOutput> {
+        let mut environment = self.environment(&protocols(url, self.offline), LIST_LIMITS)?;
+        // The repository that contains the current folder has settings that are not for this url.
+        environment.set("GIT_DIR", NOTHING);
         let command = Command::new("git", environment)
-            .args(self.options())
             .args(["ls-remote"])
             .args(arguments);
         run_tool(command, "git", self.cancel)?.ok_or_else(|| {
@@ -217,10 +250,19 @@ impl<'a> Git<'a> {
     }
 
     /// Runs git in a folder. The command line and git's output go to the log.
-    fn run_logged(&self, folder: &Utf8Path, log: &Log, arguments: &[&str]) -> Result<()> {
+    fn run_logged(
+        &self,
+        environment: &Environment,
+        folder: &Utf8Path,
+        log: &Log,
+        arguments: &[&str],
+    ) -> Result<()> {
         let start = log.len()?;
         log.note(&format!("$ git {}", arguments.join(" ")))?;
-        let command = self.command(folder, arguments).timeout(TIMEOUT);
+        let command = Command::new("git", environment.clone())
+            .folder(folder)
+            .args(arguments)
+            .timeout(TIMEOUT);
         match command.run(Output::Log(log), self.cancel)? {
             Ended::Exited(status) if status.success() => Ok(()),
             Ended::Exited(_) => {
@@ -239,35 +281,113 @@ impl<'a> Git<'a> {
         }
     }
 
-    /// A git command in a folder, with options that override settings that would change what is
-    /// checked out.
-    fn command(&self, folder: &Utf8Path, arguments: &[&str]) -> Command {
-        Command::new("git", self.environment.clone())
-            .folder(folder)
-            .args([
-                "-c",
-                "core.autocrlf=false",
-                "-c",
-                "advice.detachedHead=false",
-            ])
-            .args(self.options())
-            .args(arguments)
+    /// The variables of a call of git that uses these protocols: settings of larder, those of the
+    /// user that apply, and settings that the user's can't change.
+    fn environment(&self, protocols: &str, first: &[(&str, &str)]) -> Result<Environment> {
+        let users = self.settings.get_or_init(|| self.read_settings());
+        let users = users.as_ref().map_err(Clone::clone)?;
+        let mut environment = self.isolated(protocols);
+        let users = users
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let all: Vec<_> = first
+            .iter()
+            .copied()
+            .chain(users)
+            .chain(SETTINGS.iter().copied())
+            .collect();
+        environment.set("GIT_CONFIG_COUNT", all.len().to_string());
+        for (number, (name, value)) in all.into_iter().enumerate() {
+            environment.set(format!("GIT_CONFIG_KEY_{number}"), name);
+            environment.set(format!("GIT_CONFIG_VALUE_{number}"), value);
+        }
+        Ok(environment)
     }
 
-    /// The options of every call. Under `--offline` they make git itself refuse network protocols,
-    /// also for submodules.
-    fn options(&self) -> &'static [&'static str] {
-        if self.offline {
-            &[
-                "-c",
-                "protocol.allow=never",
-                "-c",
-                "protocol.file.allow=always",
-            ]
-        } else {
-            &[]
+    /// The variables of a git that reads no configuration but that of its repository.
+    fn isolated(&self, protocols: &str) -> Environment {
+        let mut environment = self.user.for_program(OWN_VARIABLES);
+        for (name, value) in [
+            ("GIT_ALLOW_PROTOCOL", protocols),
+            ("GIT_ATTR_NOSYSTEM", "1"),
+            ("GIT_CONFIG_GLOBAL", NOTHING),
+            ("GIT_CONFIG_NOSYSTEM", "1"),
+            ("GIT_TEMPLATE_DIR", ""),
+            ("GIT_TERMINAL_PROMPT", "0"),
+        ] {
+            environment.set(name, value);
+        }
+        environment
+    }
+
+    /// Reads the settings of the user's own configuration that apply. They are read by git, because
+    /// only git knows all its files and what they include.
+    fn read_settings(&self) -> Result<Vec<(String, String)>> {
+        let mut environment = self.isolated("");
+        environment.remove("GIT_CONFIG_GLOBAL");
+        if let Some(file) = self.user.get("GIT_CONFIG_GLOBAL") {
+            environment.set("GIT_CONFIG_GLOBAL", file);
+        }
+        environment.set("GIT_DIR", NOTHING);
+        let output = Command::new("git", environment)
+            .args(["config", "--null", "--includes", "--show-scope"])
+            .args(["--get-regexp", KEPT_SETTINGS])
+            .capture(self.cancel)?;
+        match output.ended {
+            Ended::Exited(status) if status.success() => Ok(of_the_user(&output.out)),
+            // There are no such settings.
+            Ended::Exited(status) if status.code() == Some(1) => Ok(Vec::new()),
+            // The caller says what git is needed for.
+            Ended::NotFound(_) => Ok(Vec::new()),
+            Ended::Exited(_) | Ended::TimedOut => {
+                Err(Error::failed("git can't read your git configuration")
+                    .cause(output.err.trim())
+                    .hint("`git config --global --list` shows the mistake"))
+            }
         }
     }
+}
+
+/// The settings of the user's own files, from the output of `git config --show-scope --null`.
+fn of_the_user(output: &str) -> Vec<(String, String)> {
+    let mut settings = Vec::new();
+    let mut parts = output.split('\0');
+    while let (Some(scope), Some(setting)) = (parts.next(), parts.next()) {
+        if scope == "global" {
+            // A name without a value is true.
+            let (name, value) = setting.split_once('\n').unwrap_or((setting, "true"));
+            settings.push((name.to_owned(), value.to_owned()));
+        }
+    }
+    settings
+}
+
+/// The protocols that git may use for a repository and its submodules: a repository of another
+/// machine must not read those of this one, and nothing but a repository that is reached over plain
+/// http itself, which only the user can allow, may use plain http.
+fn protocols(url: &str, offline: bool) -> String {
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+    let is_local = match scheme {
+        Some(scheme) => scheme == "file",
+        None => !is_scp_like(url),
+    };
+    let mut allowed = Vec::new();
+    if is_local {
+        allowed.push("file");
+    }
+    if !offline {
+        allowed.extend(["https", "ssh"]);
+        if scheme == Some("http") {
+            allowed.push("http");
+        }
+    }
+    allowed.join(":")
+}
+
+/// Whether git reads a text without a scheme as `host:path`, and not as a path on this machine.
+fn is_scp_like(url: &str) -> bool {
+    url.split_once(':')
+        .is_some_and(|(host, _)| !host.contains('/') && !(cfg!(windows) && host.len() == 1))
 }
 
 /// Makes an error of git *unavailable* if its message says that a server could not be reached.

@@ -18,43 +18,6 @@ use larder_core::model::{ArtifactFile, Name, Platform, Target};
 use larder_core::project::{Build, RenderedBuild, RenderedSource, Subsystem};
 use larder_process::Log;
 
-/// The environment variables that larder passes to the commands of a build. The recipe can declare
-/// more.
-const PASSED_VARIABLES: &[&str] = &[
-    "PATH",
-    "HOME",
-    "USER",
-    "CARGO_HOME",
-    "RUSTUP_HOME",
-    "GOPATH",
-    "GOCACHE",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "all_proxy",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-    "ALL_PROXY",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "CARGO_HTTP_CAINFO",
-    "GIT_SSL_CAINFO",
-    "REQUESTS_CA_BUNDLE",
-    "CURL_CA_BUNDLE",
-    "NODE_EXTRA_CA_CERTS",
-    // Windows can't start programs without these.
-    "SystemRoot",
-    "SystemDrive",
-    "ComSpec",
-    "PATHEXT",
-    "USERPROFILE",
-    "APPDATA",
-    "LOCALAPPDATA",
-    "ProgramFiles",
-    "ProgramData",
-];
-
 /// The files that a build made, and what was observed of it.
 pub(super) struct BuildResult {
     pub(super) files: Vec<ArtifactFile>,
@@ -234,7 +197,7 @@ impl<'a> Work<'a> {
     }
 
     pub(super) fn environment(&self) -> Environment {
-        let mut env = self.ctx.settings.environment().only(PASSED_VARIABLES);
+        let mut env = self.ctx.settings.environment().for_child();
         let dirs = self.needs().map(|need| {
             let target = Target {
                 name: need.clone(),
@@ -245,14 +208,7 @@ impl<'a> Work<'a> {
         if let Ok(path) = env.path_after(dirs) {
             env.set("PATH", path);
         }
-        for (name, value) in [
-            ("TMPDIR", self.tmp.as_str()),
-            ("LANG", "C.UTF-8"),
-            ("LC_ALL", "C.UTF-8"),
-            ("TZ", "UTC"),
-        ] {
-            env.set(name, value);
-        }
+        env.set("TMPDIR", self.tmp.as_str());
         if cfg!(windows) {
             env.set("TEMP", self.tmp.as_str());
             env.set("TMP", self.tmp.as_str());

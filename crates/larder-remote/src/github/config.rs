@@ -6,8 +6,16 @@ use std::time::Duration;
 use crate::http::{Secret, Url, parse_url};
 use larder_core::cancel::Cancel;
 use larder_core::environment::Environment;
-use larder_core::variables;
 use larder_process::Command;
+
+/// The variables of `gh` itself: where its configuration is, and how it reaches the user's keyring.
+const GH_VARIABLES: &[&str] = &[
+    "GH_*",
+    "GITHUB_ENTERPRISE_TOKEN",
+    "XDG_CONFIG_HOME",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+];
 
 /// Where the token comes from. It is looked up at most once, and only when it is needed.
 #[derive(Clone, Debug)]
@@ -24,10 +32,10 @@ pub enum TokenSource {
 }
 
 impl TokenSource {
-    /// Gets the token from the GitHub CLI `gh` in the user's environment. It is not run yet.
+    /// Gets the token from the GitHub CLI `gh`, with its own variables. It is not run yet.
     pub fn gh(environment: &Environment) -> Self {
         Self::Gh {
-            environment: environment.without(variables::GITHUB_TOKEN),
+            environment: environment.for_program(GH_VARIABLES),
             answer: Arc::default(),
         }
     }

@@ -9,7 +9,7 @@ use std::ffi::OsStr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::git::Git;
-use crate::tool::Tools;
+use crate::tool::{ClientVariables, Tools};
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::model::{Platform, Version};
@@ -333,6 +333,12 @@ impl TagPattern {
     }
 }
 
+/// cargo's own variables, with logins for its registries, and shorter time limits than cargo's.
+const CARGO_VARIABLES: ClientVariables = ClientVariables {
+    own: &["CARGO_*"],
+    defaults: &[("CARGO_NET_RETRY", "1"), ("CARGO_HTTP_TIMEOUT", "15")],
+};
+
 /// The newest version of a crate in the index that cargo uses.
 fn crate_versions(name: &str, tools: Tools<'_>) -> Answer {
     if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
@@ -343,11 +349,7 @@ fn crate_versions(name: &str, tools: Tools<'_>) -> Answer {
     }
     let args = ["info", "--color", "never", "--quiet", "--", name].map(OsStr::new);
     let output = tools
-        .run(
-            &["cargo"],
-            &args,
-            &[("CARGO_NET_RETRY", "1"), ("CARGO_HTTP_TIMEOUT", "15")],
-        )?
+        .run(&["cargo"], &args, &CARGO_VARIABLES)?
         .ok_or_else(|| {
             Error::failed("cargo is not on PATH, but it is needed to list a crate's versions")
                 .hint("install Rust")

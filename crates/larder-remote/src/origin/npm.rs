@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 
 use serde_json::Value;
 
-use crate::tool::{ToolOutput, Tools};
+use crate::tool::{ClientVariables, ToolOutput, Tools};
 use larder_core::error::{Error, Result};
 use larder_core::fs::{self, IoContext};
 
@@ -27,15 +27,19 @@ const NPM: &str = "npm.cmd";
 #[cfg(not(windows))]
 const NPM: &str = "npm";
 
-/// Time limits and options that suit a build tool. The user's own settings take precedence.
-const VARS: &[(&str, &str)] = &[
-    ("npm_config_fetch_retries", "2"),
-    ("npm_config_fetch_retry_mintimeout", "500"),
-    ("npm_config_fetch_retry_maxtimeout", "5000"),
-    ("npm_config_update_notifier", "false"),
-    ("npm_config_audit", "false"),
-    ("npm_config_fund", "false"),
-];
+/// npm's own variables (`npm_config_*` too, in either case), and time limits and options that suit a
+/// build tool.
+const VARIABLES: ClientVariables = ClientVariables {
+    own: &["NPM_*"],
+    defaults: &[
+        ("npm_config_fetch_retries", "2"),
+        ("npm_config_fetch_retry_mintimeout", "500"),
+        ("npm_config_fetch_retry_maxtimeout", "5000"),
+        ("npm_config_update_notifier", "false"),
+        ("npm_config_audit", "false"),
+        ("npm_config_fund", "false"),
+    ],
+};
 
 /// Fetches a package's tarball.
 pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fetched>> {
@@ -170,7 +174,7 @@ pub(super) fn versions(package: &str, tools: Tools<'_>) -> Result<Vec<String>> {
 }
 
 fn npm(args: &[&OsStr], tools: Tools<'_>) -> Result<ToolOutput> {
-    tools.run(&[NPM], args, VARS)?.ok_or_else(|| {
+    tools.run(&[NPM], args, &VARIABLES)?.ok_or_else(|| {
         Error::failed("npm is not on PATH, but an `npm:` upstream needs it")
             .hint("install Node.js, or use another upstream")
     })

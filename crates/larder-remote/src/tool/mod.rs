@@ -1,6 +1,6 @@
 //! Runs external programs that access the network for larder: git and the registries' own clients.
-//! They are searched for on PATH, use the user's configuration and environment, and their output is
-//! captured.
+//! They are searched for on PATH, use the user's configuration, get the variables of every child and
+//! their own, and their output is captured.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -11,7 +11,6 @@ use crate::settings::RemoteSettings;
 use larder_core::cancel::Cancel;
 use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
-use larder_core::variables;
 use larder_process::{Captured, Command, Ended};
 
 #[cfg(test)]
@@ -68,6 +67,15 @@ pub(crate) fn run_tool(
     }
 }
 
+/// The variables of a registry's client, besides those that every child gets.
+pub(crate) struct ClientVariables {
+    /// The names of the client's own variables, as [`Environment::for_program`] takes them: no
+    /// client sees the token of another one.
+    pub(crate) own: &'static [&'static str],
+    /// Values for variables that the user has not set.
+    pub(crate) defaults: &'static [(&'static str, &'static str)],
+}
+
 /// What is needed to run the registries' clients.
 #[derive(Clone, Copy)]
 pub(crate) struct Tools<'a> {
@@ -87,17 +95,15 @@ impl<'a> Tools<'a> {
         }
     }
 
-    /// Runs a client in the current folder. `vars` are defaults for variables that the user has not
-    /// set. `None` if the program does not exist.
+    /// Runs a client in the current folder; `None` if the program does not exist.
     pub(crate) fn run(
         self,
         program: &[&str],
         args: &[&OsStr],
-        vars: &[(&str, &str)],
+        variables: &ClientVariables,
     ) -> Result<Option<ToolOutput>> {
-        // Only larder itself may use larder's token.
-        let mut environment = self.environment.without(variables::GITHUB_TOKEN);
-        for (name, value) in vars {
+        let mut environment = self.environment.for_program(variables.own);
+        for (name, value) in variables.defaults {
             if environment.value(name).is_none() {
                 environment.set(*name, *value);
             }
