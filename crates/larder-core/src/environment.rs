@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use crate::redact::is_secret_name;
+
 /// The environment variables that larder passes to the programs that it starts. Those of larder
 /// itself, of the CI system, and everything that may hold a secret, are not among them.
 const CHILD_VARIABLES: &[&str] = &[
@@ -157,6 +159,14 @@ impl Environment {
         let mut environment = self.for_child();
         environment.extend(self.iter().filter(|(name, _)| is_own(name)).collect());
         environment
+    }
+
+    /// Whether the name of a variable says that its value is a secret.
+    pub fn has_secrets(&self) -> bool {
+        self.0
+            .keys()
+            .filter_map(|name| name.to_str())
+            .any(is_secret_name)
     }
 
     /// Sets all variables of another value.

@@ -16,6 +16,7 @@ pub mod human;
 pub mod keys;
 pub mod model;
 pub mod project;
+pub mod redact;
 pub mod suggestions;
 pub mod variables;
 

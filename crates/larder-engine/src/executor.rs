@@ -119,6 +119,7 @@ mod tests {
     use super::*;
     use larder_core::error::Kind;
     use larder_core::fs;
+    use larder_core::redact::Redactor;
 
     /// Runs lines in a new folder. Returns the result, the log, and the names of the files that
     /// they created in `out`.
@@ -132,7 +133,7 @@ mod tests {
         let (folder, out) = (root.join("src"), root.join("out"));
         fs::create_dir_all(&folder).unwrap();
         fs::create_dir_all(&out).unwrap();
-        let log = Log::at(root.join("log"));
+        let log = Log::at(root.join("log"), Redactor::default());
         let variables = [
             ("PATH", "/usr/local/bin:/usr/bin:/bin"),
             ("OUT", out.as_str()),

@@ -5,6 +5,8 @@
 //! two seconds later. When the child exits by itself, the processes that it left in its group are
 //! ended in the same way.
 //!
+//! Before the first child is started, larder forbids others to inspect its own process.
+//!
 //! Calls block until the child has ended. Each call waits on its own small async runtime: callers
 //! need no runtime, and callers that have one must call from a thread that may block. The crate
 //! does not depend on what the programs are used for.

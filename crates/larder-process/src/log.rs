@@ -1,36 +1,54 @@
-//! The file that a step's commands print to.
+//! The file that a step's commands print to. Secrets are removed line by line before they reach the
+//! disk, because logs are kept, shown and handed around.
+//!
+//! A thread reads what the commands print, as in [`crate::capture`], and with the same patience for
+//! a process that left its group and keeps the pipe open.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{PipeReader, PipeWriter, Read, Seek, SeekFrom, Write};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use larder_core::error::Result;
 use larder_core::fs::{self, IoContext};
+use larder_core::redact::Redactor;
+
+/// The longest part of a line that is held back until the line ends.
+const LONGEST_LINE: usize = 64 * 1024;
 
 /// An append-only file, written by several commands in sequence and by larder itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Log(Utf8PathBuf);
+#[derive(Clone, Debug)]
+pub struct Log {
+    path: Utf8PathBuf,
+    redactor: Redactor,
+}
 
 impl Log {
-    /// A log at a path. Existing content is kept; the file is created if it is missing.
-    pub fn at(path: impl Into<Utf8PathBuf>) -> Self {
-        Self(path.into())
+    /// A log at a path, without the secrets that the redactor finds. Existing content is kept; the
+    /// file is created if it is missing.
+    pub fn at(path: impl Into<Utf8PathBuf>, redactor: Redactor) -> Self {
+        Self {
+            path: path.into(),
+            redactor,
+        }
     }
 
     /// The path of the file.
     pub fn path(&self) -> &Utf8Path {
-        &self.0
+        &self.path
     }
 
     /// Appends a line that larder itself writes.
     pub fn note(&self, line: &str) -> Result<()> {
-        writeln!(self.open()?, "{line}").at("write", &self.0)
+        writeln!(self.open()?, "{}", self.redactor.mask(line)).at("write", &self.path)
     }
 
     /// The current length in bytes; 0 if the file does not exist.
     pub fn len(&self) -> Result<u64> {
-        Ok(fs::stat(&self.0)?.map_or(0, |meta| meta.len()))
+        Ok(fs::stat(&self.path)?.map_or(0, |meta| meta.len()))
     }
 
     /// Whether nothing has been written yet.
@@ -40,19 +58,88 @@ impl Log {
 
     /// The text that was written after the first `start` bytes.
     pub fn since(&self, start: u64) -> Result<String> {
-        let mut file = fs::open(&self.0)?;
+        let mut file = fs::open(&self.path)?;
         let mut text = Vec::new();
-        file.seek(SeekFrom::Start(start)).at("read", &self.0)?;
-        file.read_to_end(&mut text).at("read", &self.0)?;
+        file.seek(SeekFrom::Start(start)).at("read", &self.path)?;
+        file.read_to_end(&mut text).at("read", &self.path)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
 
     /// Opens the file for appending.
-    pub(crate) fn open(&self) -> Result<File> {
+    fn open(&self) -> Result<File> {
         OpenOptions::new()
             .create(true)
             .append(true)
-            .open(&self.0)
-            .at("open", &self.0)
+            .open(&self.path)
+            .at("open", &self.path)
+    }
+
+    /// Starts to write what is printed into a pipe to the file.
+    pub(crate) fn receive(&self) -> Result<(Receiving, PipeWriter)> {
+        let file = self.open()?;
+        let (pipe, writer) = std::io::pipe().at("write", &self.path)?;
+        let (open, end) = channel();
+        let redactor = self.redactor.clone();
+        std::thread::Builder::new()
+            .spawn(move || {
+                // The commands must not wait for a disk that is full: what can't be written is lost.
+                let _ = copy_lines(pipe, file, &redactor);
+                drop(open);
+            })
+            .at("write", &self.path)?;
+        Ok((Receiving(end), writer))
+    }
+}
+
+/// A thread that writes a log. It is disconnected when the pipe has ended.
+pub(crate) struct Receiving(Receiver<()>);
+
+impl Receiving {
+    /// Waits until everything that was printed is written, or until `latest`.
+    pub(crate) fn finish(self, latest: Instant) {
+        let left = latest.saturating_duration_since(Instant::now());
+        let _ = self.0.recv_timeout(left);
+    }
+}
+
+/// Copies whole lines, without the secrets in them. A progress bar returns the carriage and ends no
+/// line, so that counts as an end, too.
+fn copy_lines(mut pipe: PipeReader, mut file: File, redactor: &Redactor) -> std::io::Result<()> {
+    let mut buffer = [0; 16 * 1024];
+    let mut line = Vec::new();
+    let mut failed = Ok(());
+    loop {
+        let count = match pipe.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        };
+        line.extend_from_slice(&buffer[..count]);
+        let end = line.iter().rposition(|b| matches!(b, b'\n' | b'\r'));
+        let end = end.map_or(0, |at| at + 1);
+        let whole = if end == 0 && line.len() > LONGEST_LINE {
+            line.len()
+        } else {
+            end
+        };
+        // The pipe is read to its end in any case, so that the commands don't block.
+        if failed.is_ok() {
+            let lines = line[..whole].split_inclusive(|b| *b == b'\n');
+            let text: Vec<_> = lines.map(|line| masked(line, redactor)).collect();
+            failed = file.write_all(&text.concat());
+        }
+        line.drain(..whole);
+    }
+    failed?;
+    file.write_all(&masked(&line, redactor))
+}
+
+/// The bytes without secrets. Bytes that are no text stay as they are where there is no secret.
+fn masked<'b>(bytes: &'b [u8], redactor: &Redactor) -> Cow<'b, [u8]> {
+    let text = String::from_utf8_lossy(bytes);
+    match redactor.mask(&text) {
+        Cow::Borrowed(_) => Cow::Borrowed(bytes),
+        Cow::Owned(masked) => Cow::Owned(masked.into_bytes()),
     }
 }

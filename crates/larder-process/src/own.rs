@@ -4,6 +4,9 @@
 /// tokens: on Linux they are open to them under `/proc` and to debuggers otherwise. Programs that
 /// this process starts or becomes are not affected. A failure is ignored, because larder works
 /// without it.
+///
+/// It is called before the first child is started, and at the start of a run that has secrets in its
+/// variables. Runs without either can be traced by developers.
 pub fn forbid_inspection() {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {

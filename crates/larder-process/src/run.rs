@@ -1,7 +1,7 @@
 //! Runs a child, from its start to the end of its process group.
 
 use std::process::{ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 
@@ -36,7 +36,7 @@ impl Ended {
 /// Where a child's stdout and stderr go.
 #[derive(Clone, Copy, Debug)]
 pub enum Output<'a> {
-    /// Both streams are appended to a log.
+    /// Both streams are appended to a log, without secrets.
     Log(&'a Log),
     /// To larder's own stdout and stderr.
     Inherited,
@@ -52,9 +52,11 @@ impl Command {
     pub fn run(&self, output: Output<'_>, cancel: &Cancel) -> Result<Ended> {
         let (out, err) = match output {
             Output::Log(log) => {
-                let file = log.open()?;
-                let second = file.try_clone().at("open", log.path())?;
-                (file.into(), second.into())
+                let (receiving, pipe) = log.receive()?;
+                let second = pipe.try_clone().at("open", log.path())?;
+                let ended = self.supervise(pipe.into(), second.into(), cancel);
+                receiving.finish(Instant::now() + GRACE);
+                return ended;
             }
             Output::Inherited => (Stdio::inherit(), Stdio::inherit()),
             Output::Stderr => (std::io::stderr().into(), Stdio::inherit()),
@@ -66,6 +68,8 @@ impl Command {
     /// Runs the command with these streams until it ends. This process keeps no handle of them.
     pub(crate) fn supervise(&self, out: Stdio, err: Stdio, cancel: &Cancel) -> Result<Ended> {
         cancel.check()?;
+        // Before there is a program that could look.
+        crate::forbid_inspection();
         let cannot = |verb: &str, e: std::io::Error| {
             Error::failed(format!("cannot {verb} `{}`", self.program())).cause(e)
         };

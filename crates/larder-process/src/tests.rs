@@ -8,6 +8,7 @@ use larder_core::cancel::Cancel;
 use larder_core::environment::Environment;
 use larder_core::error::Kind;
 use larder_core::fs;
+use larder_core::redact::Redactor;
 
 use super::*;
 
@@ -202,7 +203,7 @@ fn a_program_name_is_searched_on_the_childs_path() {
 #[test]
 fn commands_and_notes_are_written_to_one_log() {
     let folder = Folder::new();
-    let log = Log::at(folder.file("log"));
+    let log = Log::at(folder.file("log"), Redactor::default());
     assert!(log.is_empty().unwrap());
     log.note("$ first").unwrap();
     let start = log.len().unwrap();
@@ -215,5 +216,27 @@ fn commands_and_notes_are_written_to_one_log() {
     assert_eq!(
         fs::read_text(log.path()).unwrap(),
         "$ first\nout\nerr\n(ended)\n"
+    );
+}
+
+#[test]
+fn a_log_holds_no_secrets() {
+    let folder = Folder::new();
+    let variables: Environment = [("MY_TOKEN", "correct horse battery")]
+        .into_iter()
+        .collect();
+    let log = Log::at(folder.file("log"), Redactor::new(&variables));
+    log.note("$ curl https://bot:hunter2@host.example/?token=hunter2")
+        .unwrap();
+    let line = "printf 'correct horse'; printf ' battery\\n\\377 \\033[1m'; \
+                echo; echo https://bot:hunter2@host.example >&2; printf end";
+    shell(line).run(Output::Log(&log), &Cancel::new()).unwrap();
+    let text = fs::read(log.path()).unwrap();
+    let wanted: &[u8] = b"$ curl https://***@host.example/?token=***\n***\n\xff \x1b[1m";
+    assert!(text.starts_with(wanted), "{}", text.escape_ascii());
+    assert!(
+        text.ends_with(b"https://***@host.example\nend"),
+        "{}",
+        text.escape_ascii()
     );
 }

@@ -16,6 +16,7 @@ use larder_core::formats::{LockLine, Observed};
 use larder_core::fs::{self, IoContext};
 use larder_core::model::{ArtifactFile, Name, Platform, Target};
 use larder_core::project::{Build, RenderedBuild, RenderedSource, Subsystem};
+use larder_core::redact::Redactor;
 use larder_process::Log;
 
 /// The files that a build made, and what was observed of it.
@@ -104,7 +105,7 @@ impl<'a> Work<'a> {
             subsystem,
             declared,
             rendered,
-            log: Log::at(log),
+            log: Log::at(log, Redactor::new(ctx.settings.environment())),
             _dir: dir,
             src,
             out,

@@ -9,6 +9,7 @@ use larder_core::cancel::Cancel;
 use larder_core::environment::Environment;
 use larder_core::error::Kind;
 use larder_core::fs;
+use larder_core::redact::Redactor;
 use larder_process::Log;
 
 use super::*;
@@ -147,7 +148,10 @@ fn git_output_of_a_failed_fetch_is_logged_and_decides_the_error_kind() {
             "git",
             &format!("case \"$*\" in *fetch*) echo \"{words}\" >&2; exit 128;; esac"),
         )]);
-        let (cancel, log) = (Cancel::new(), Log::at(scripts.file("log")));
+        let (cancel, log) = (
+            Cancel::new(),
+            Log::at(scripts.file("log"), Redactor::default()),
+        );
         let error = Git::new(&scripts.environment(), false, &cancel)
             .clone("https://git.example/r", "v1", &into, &log)
             .unwrap_err();
