@@ -57,9 +57,10 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
         code = ExitCode::from(Kind::Interrupted(signal).exit_code());
     }
     runtime.shutdown_background();
+    let mut shown = Ok(());
     for did in &done {
         counts.count(did.outcome);
-        global.show_step(did);
+        shown = shown.and(global.show_step(did));
     }
     if code != ExitCode::SUCCESS && !global.json {
         let failed = done
@@ -70,7 +71,15 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
             "ci: `{failed}` failed; run it alone with `larder {failed}`"
         ));
     }
-    counts.end(global, started, Ok(code))
+    counts.end(global, started, code_of(code, shown))
+}
+
+/// The code of the lines; if they succeeded, the error of showing them.
+fn code_of(code: ExitCode, shown: Result<()>) -> Result<ExitCode> {
+    match shown {
+        Err(error) if code == ExitCode::SUCCESS => Err(error),
+        _ => Ok(code),
+    }
 }
 
 /// Runs a line under a title of its own: a group in GitHub Actions, otherwise a bold line.

@@ -76,7 +76,10 @@ impl Counts {
             error.as_ref(),
             &global.redactor(),
         );
-        report::print(&(line + "\n"))?;
-        Ok(code)
+        match report::print(&(line + "\n")) {
+            Err(error) if code == ExitCode::SUCCESS => Err(error),
+            // The failure of the lines decides the exit code.
+            _ => Ok(code),
+        }
     }
 }

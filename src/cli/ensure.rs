@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::Global;
 use super::session::{LimitArgs, PlatformArgs, Session};
-use larder_core::error::Result;
+use larder_core::error::{Kind, Result};
 use larder_core::model::{Action, Outcome, SourceKind, Target};
 use larder_engine::context::Options;
 use larder_engine::ensure::ensure_selected;
@@ -134,12 +134,16 @@ fn report_up_to_date(targets: Vec<TargetState>, global: &Global, started: Instan
             ))
         },
     );
-    report_success(finished.collect(), global, started);
-    ExitCode::SUCCESS
+    report_success(finished.collect(), global, started)
 }
 
-/// Reports successful steps and their summary, for commands that need no session.
-pub(super) fn report_success(finished: Vec<Finished>, global: &Global, started: Instant) {
+/// Reports successful steps and their summary, for commands that need no session. The exit code
+/// says whether they could be reported.
+pub(super) fn report_success(
+    finished: Vec<Finished>,
+    global: &Global,
+    started: Instant,
+) -> ExitCode {
     let (events, receiver) = Events::channel();
     let reporter = global.reporter(receiver);
     events.send(Event::Started {
@@ -160,4 +164,5 @@ pub(super) fn report_success(finished: Vec<Finished>, global: &Global, started: 
     if let Some(counts) = &global.parent_counts {
         counts.add(&totals.counts);
     }
+    ExitCode::from(totals.worst().map_or(0, Kind::exit_code))
 }

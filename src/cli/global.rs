@@ -141,8 +141,8 @@ impl Global {
     }
 
     /// Shows a step of the whole project immediately.
-    pub fn show_step(&self, did: &Did) {
-        report::show_step(did, &self.mode(), self.verbosity(), &self.redactor());
+    pub fn show_step(&self, did: &Did) -> Result<()> {
+        report::show_step(did, &self.mode(), self.verbosity(), &self.redactor())
     }
 
     /// Shows the errors that occurred while a document was made, and returns the exit code.

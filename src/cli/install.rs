@@ -147,14 +147,13 @@ fn from_hub(
             ),
         )?;
         if global.json {
-            report_success(Vec::new(), global, started);
+            return Ok(report_success(Vec::new(), global, started));
         }
         return Ok(ExitCode::SUCCESS);
     }
     let (files, finished) = found.install(to, &cancel)?;
     print_files(global, &files)?;
-    report_success(vec![finished], global, started);
-    Ok(ExitCode::SUCCESS)
+    Ok(report_success(vec![finished], global, started))
 }
 
 /// Each source and its answer. An arrow marks the source that would be used.

@@ -145,9 +145,19 @@ pub fn main() -> ExitCode {
         Ok(matches) => matches,
         Err(mut error) => {
             suggestions::add_tip(&mut error, &startup);
-            // Help and version go to stdout and are not failures.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            let printed = error.print();
+            if error.use_stderr() {
+                return ExitCode::from(2);
+            }
+            // Help and version go to stdout and are not failures, unless they can't be written.
+            return match report::written(printed).and_then(|()| report::print("")) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    let redactor = report::Redactor::new(&startup.environment);
+                    report::message(&report::render_error(&error, false, &redactor));
+                    ExitCode::from(error.kind().exit_code())
+                }
+            };
         }
     };
     let mut cli = match Cli::from_arg_matches(&matches) {

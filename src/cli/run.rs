@@ -67,11 +67,12 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let mut host = Host {
         lines,
         global: inner,
+        shown: Ok(()),
     };
     let ended = tasks::run(&shell, name, args.force, &mut host);
     runtime.shutdown_background();
     let ended = match ended {
-        Ok(()) => Ok(ExitCode::SUCCESS),
+        Ok(()) => host.shown.map(|()| ExitCode::SUCCESS),
         Err(Stop::Failed(error)) => Err(error),
         Err(Stop::Line(code)) => Ok(code),
     };
@@ -82,6 +83,8 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
 struct Host {
     lines: BTreeMap<String, Line>,
     global: Global,
+    /// Whether all data of the tasks could be written.
+    shown: Result<()>,
 }
 
 impl TaskHost for Host {
@@ -111,7 +114,8 @@ impl TaskHost for Host {
         if let Some(counts) = &self.global.parent_counts {
             counts.count(did.outcome);
         }
-        self.global.show_step(&did);
+        let shown = self.global.show_step(&did);
+        self.shown = std::mem::replace(&mut self.shown, Ok(())).and(shown);
     }
 }
 

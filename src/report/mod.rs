@@ -21,7 +21,7 @@ mod tests;
 
 pub use documents::Cleaned;
 pub use mode::{Mode, Verbosity};
-pub use print::{print, print_bytes, to_json};
+pub use print::{print, print_bytes, to_json, written};
 pub use reporter::{Reporter, ReporterHandle, message, show_step};
 pub use text::{ColorChoice, Paint, Redactor, Tone, render_error, snippet, table};
 pub use totals::Totals;

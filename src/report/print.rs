@@ -13,7 +13,13 @@ pub fn print(text: &str) -> Result<()> {
 /// Writes bytes to stdout unchanged.
 pub fn print_bytes(bytes: &[u8]) -> Result<()> {
     let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
+    written(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+/// The result of writing to stdout as a result of the command. Everything that writes there goes
+/// through this function.
+pub fn written(result: io::Result<()>) -> Result<()> {
+    match result {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => {
             Err(Error::failed("cannot write to standard output").cause(e))
         }

@@ -12,6 +12,7 @@ use super::text::lines::Style;
 use super::text::{Paint, Redactor};
 use super::totals::Totals;
 use super::views::{GitHubActions, Json, Plain, Stderr, Terminal, View, did_line, shows_did};
+use larder_core::error::{Error, Result};
 use larder_core::model::Platform;
 use larder_engine::events::{Did, Event, Level};
 
@@ -141,6 +142,7 @@ fn show(
     }
     view.close(&totals);
     view.flush();
+    totals.lost = view.lost().map(Error::kind);
     totals
 }
 
@@ -163,12 +165,10 @@ pub(super) fn count_event(event: &Event, totals: &mut Totals) {
 
 /// Shows one step of the whole project immediately: as a line on stderr, or with `--json` as an
 /// object on stdout. For commands that share the terminal with the programs they run.
-pub fn show_step(did: &Did, mode: &Mode, verbosity: Verbosity, redactor: &Redactor) {
+pub fn show_step(did: &Did, mode: &Mode, verbosity: Verbosity, redactor: &Redactor) -> Result<()> {
     let paint = match mode {
         Mode::Json { .. } => {
-            // Ignore a closed stdout: its reader has ended.
-            let _ = super::print(&(did_line(did, redactor) + "\n"));
-            return;
+            return super::print(&(did_line(did, redactor) + "\n"));
         }
         Mode::Terminal(paint) | Mode::Plain(paint) => *paint,
         Mode::GitHubActions { .. } => Paint {
@@ -186,6 +186,7 @@ pub fn show_step(did: &Did, mode: &Mode, verbosity: Verbosity, redactor: &Redact
         };
         message(&style.did(did));
     }
+    Ok(())
 }
 
 /// Writes a rendered error or another message to stderr. A closed stderr is ignored.

@@ -21,6 +21,8 @@ pub struct Totals {
     pub warnings: usize,
     /// Elapsed time in seconds.
     pub seconds: f64,
+    /// The kind of the error that kept data from being written to stdout, if there was one.
+    pub lost: Option<Kind>,
 }
 
 impl Default for Totals {
@@ -32,6 +34,7 @@ impl Default for Totals {
             finished: Vec::new(),
             warnings: 0,
             seconds: 0.0,
+            lost: None,
         }
     }
 }
@@ -72,13 +75,14 @@ impl Totals {
         self.counts.values().sum()
     }
 
-    /// The kind of failure that decides the exit code, if any step failed.
+    /// The kind of failure that decides the exit code, if any step failed or data was lost.
     pub fn worst(&self) -> Option<Kind> {
-        Kind::worst(self.failures().map(|f| {
+        let failures = self.failures().map(|f| {
             f.error
                 .as_ref()
                 .map_or(Kind::Failed, larder_core::Error::kind)
-        }))
+        });
+        Kind::worst(failures.chain(self.lost))
     }
 }
 

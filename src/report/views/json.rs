@@ -2,7 +2,7 @@
 //! are also shown as plain lines on stderr, for people who read the output.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -11,7 +11,8 @@ use serde::Serialize;
 use super::plain::Plain;
 use super::{View, shows_note};
 use crate::report::mode::Verbosity;
-use crate::report::text::Redactor;
+use crate::report::print;
+use crate::report::text::{Redactor, render_error};
 use crate::report::totals::Totals;
 use larder_core::error::Error;
 use larder_core::model::{Action, Outcome, Platform, SourceKind};
@@ -273,6 +274,8 @@ pub(in crate::report) struct Json<O, E> {
     verbosity: Verbosity,
     redactor: Redactor,
     summary: bool,
+    /// The first error of writing to stdout. The run goes on, and fails at its end.
+    lost: Option<Error>,
 }
 
 impl<O: Write + Send, E: Write + Send> Json<O, E> {
@@ -284,6 +287,18 @@ impl<O: Write + Send, E: Write + Send> Json<O, E> {
             verbosity,
             redactor,
             summary,
+            lost: None,
+        }
+    }
+
+    fn data(&mut self, line: &str) {
+        let written = writeln!(self.out, "{line}");
+        self.keep(written);
+    }
+
+    fn keep(&mut self, written: io::Result<()>) {
+        if let Err(error) = print::written(written) {
+            self.lost.get_or_insert(error);
         }
     }
 }
@@ -292,14 +307,10 @@ impl<O: Write + Send, E: Write + Send> View for Json<O, E> {
     fn event(&mut self, event: &Event, _now: Duration) {
         match event {
             Event::Finished(finished) => {
-                let _ = writeln!(
-                    self.out,
-                    "{}",
-                    to_line(&FinishedLine::new(finished, &self.redactor))
-                );
+                self.data(&to_line(&FinishedLine::new(finished, &self.redactor)));
             }
             Event::Did(did) => {
-                let _ = writeln!(self.out, "{}", to_line(&DidLine::new(did, &self.redactor)));
+                self.data(&to_line(&DidLine::new(did, &self.redactor)));
                 if did.error.is_some() {
                     let text = self.messages.style().did(did);
                     self.messages.line(&text);
@@ -318,7 +329,8 @@ impl<O: Write + Send, E: Write + Send> View for Json<O, E> {
     }
 
     fn flush(&mut self) {
-        let _ = self.out.flush();
+        let flushed = self.out.flush();
+        self.keep(flushed);
         self.messages.flush();
     }
 
@@ -327,8 +339,18 @@ impl<O: Write + Send, E: Write + Send> View for Json<O, E> {
             self.messages.line(&line);
         }
         if self.summary {
-            let _ = writeln!(self.out, "{}", to_line(&SummaryLine::new(totals)));
+            self.data(&to_line(&SummaryLine::new(totals)));
         }
         self.flush();
+        if let Some(error) = &self.lost {
+            let color = self.messages.style().paint.color;
+            let text = render_error(error, color, &self.redactor);
+            self.messages.line(&text);
+            self.messages.flush();
+        }
+    }
+
+    fn lost(&self) -> Option<&Error> {
+        self.lost.as_ref()
     }
 }

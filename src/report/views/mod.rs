@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::mode::Verbosity;
 use super::totals::Totals;
+use larder_core::error::Error;
 use larder_core::model::Outcome;
 use larder_engine::events::{Did, Event, Level};
 
@@ -32,6 +33,10 @@ pub(in crate::report) trait View: Send {
     fn flush(&mut self) {}
     /// Shows the summary and the failures at the end of the run.
     fn close(&mut self, totals: &Totals);
+    /// The error of data that could not be written, after [`View::close`] has shown it.
+    fn lost(&self) -> Option<&Error> {
+        None
+    }
 }
 
 /// Whether a note is shown.

@@ -8,3 +8,4 @@ mod folders;
 mod folders_more;
 mod pins;
 mod surroundings;
+mod surroundings_more;
