@@ -100,6 +100,33 @@ pub fn create_dir_all(path: impl AsRef<Path>) -> Result<()> {
         })
 }
 
+/// Makes a folder and its parents, which only their owner can write to, whatever the umask is.
+pub fn create_own_dir_all(path: impl AsRef<Path>) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        let made = std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(&path);
+        if made.is_ok() {
+            return Ok(());
+        }
+    }
+    // Gives the error, with its hint.
+    create_dir_all(path)
+}
+
+/// The absolute path without links.
+pub fn canonicalize(path: &Utf8Path) -> Result<Utf8PathBuf> {
+    path.canonicalize_utf8().at("find", path)
+}
+
+/// Whether something is at the path, with links followed. `false` if that can't be found out.
+pub fn exists(path: impl AsRef<Path>) -> bool {
+    std::fs::metadata(path).is_ok()
+}
+
 /// Sorted names in a folder; empty if the folder does not exist.
 pub fn list(path: impl AsRef<Path>) -> Result<Vec<String>> {
     let Some(entries) = absent_is_none(std::fs::read_dir(&path)).at("list", &path)? else {

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::cache::Cache;
-use crate::events::Events;
+use crate::cache::{Cache, Entry};
+use crate::events::{Events, Level};
 use crate::executor::{Executor, LocalExecutor};
 use crate::installed::{Bin, SourceState, State, Watched};
 use crate::lock::ProjectLock;
@@ -87,7 +87,7 @@ impl Context {
         let append = !options.locked && !options.dry_run && !settings.ci.is_ci;
         Ok(Self {
             lock: ProjectLock::load(&project.root, append)?,
-            cache: Cache::at(&settings.cache),
+            cache: Cache::new(&settings.cache, &settings.remote.temp, Some(&events)),
             client: Arc::new(Client::new(settings.remote.http.clone(), cancel.clone())),
             hub: OnceLock::new(),
             executor: Arc::new(LocalExecutor),
@@ -189,6 +189,15 @@ impl Context {
             self.options.offline,
             &self.cancel,
         )
+    }
+
+    /// Stores an artifact, whose files are in the folder, in the cache. If the cache can't be
+    /// written, the run goes on with a warning; the next run then has to obtain it again.
+    pub fn keep(&self, target: &Target, folder: &Utf8Path, entry: &Entry) {
+        if let Err(error) = self.cache.insert(folder, entry) {
+            let text = format!("not kept in the cache: {error}");
+            self.events.note(Some(target), Level::Warning, text);
+        }
     }
 
     /// Creates the folder `.larder/<folder>` and returns its path.

@@ -387,7 +387,7 @@ fn protocols(url: &str, offline: bool) -> String {
 /// Whether git reads a text without a scheme as `host:path`, and not as a path on this machine.
 fn is_scp_like(url: &str) -> bool {
     url.split_once(':')
-        .is_some_and(|(host, _)| !host.contains('/') && !(cfg!(windows) && host.len() == 1))
+        .is_some_and(|(host, _)| !(host.contains('/') || cfg!(windows) && host.len() == 1))
 }
 
 /// Makes an error of git *unavailable* if its message says that a server could not be reached.

@@ -4,7 +4,7 @@
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::process::{Command, Stdio};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 use crate::ensure::damage::released;
 use crate::env::{LARDER, Output, TestEnv};
@@ -228,9 +228,52 @@ fn a_new_cache_is_writable_by_its_owner_only_under_any_umask() {
         };
         assert_eq!(run(&env), "built");
         assert_eq!(run(&env), "restored", "{umask}");
-        let open = env.sh(&format!("find {}/new -perm /022", env.base()));
+        let open = env.sh(&format!(
+            "find {}/new -perm /022 -not -path '*/locks/*'",
+            env.base()
+        ));
         assert_eq!(open, "", "{umask}");
     }
+}
+
+#[test]
+fn locking_and_collecting_need_no_cache() {
+    let env = TestEnv::new();
+    let files = env.base().join("files");
+    std::fs::create_dir_all(&files).unwrap();
+    std::fs::write(files.join("tool"), "#!/bin/sh\necho tool\n").unwrap();
+    let server = crate::servers::files::FileServer::start(&files);
+    env.versions(&[("tool", "v1.0.0")], "");
+    let recipe = format!(
+        "binaries: [tool]\nupstream: {{url: \"{}/tool\"}}\n",
+        server.url()
+    );
+    env.recipe("tool", &recipe);
+    chmod(&env.cache(), 0o777);
+    for command in [["lock", "all"], ["collect", "all"]] {
+        env.remove("versions.lock");
+        let said = env.larder(command).success().stderr;
+        assert_eq!(said.matches("is not used").count(), 1, "{said}");
+    }
+    assert!(crate::env::list(&env.cache()).is_empty());
+    // The same with a cache that is read-only.
+    chmod(&env.cache(), 0o755);
+    env.remove("versions.lock");
+    env.remove(".collection");
+    let cache = env.cache();
+    let line = format!(
+        "mount --bind {cache} {cache} && mount -o remount,bind,ro {cache} && {LARDER} lock all \
+         && {LARDER} collect all"
+    );
+    let mut command = env.program("unshare");
+    command.args(["-m", "sh", "-ec", &line]);
+    let out = env.output(command);
+    if out.stderr.contains("unshare") || out.stderr.contains("mount:") {
+        eprintln!("skipped: no mounts here: {}", out.stderr);
+        return;
+    }
+    let said = out.success().stderr;
+    assert!(said.contains("not kept in the cache"), "{said}");
 }
 
 /// Runs larder with a standard output that is always full.
@@ -352,9 +395,4 @@ fn a_reader_that_ends_early_is_no_failure() {
         assert_eq!(output.status.code(), Some(0), "{line}: {said}");
         assert!(!said.contains("error"), "{line}: {said}");
     }
-}
-
-/// A folder inside a project, as a path.
-pub fn bin(env: &TestEnv, name: &str) -> Utf8PathBuf {
-    env.path(format!("subsystems/tool/.bin/{name}"))
 }

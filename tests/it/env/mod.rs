@@ -82,6 +82,7 @@ impl TestEnv {
         for dir in ["project", "home", "cache", "tmp"] {
             std::fs::create_dir_all(env.base.join(dir)).expect("create folder");
         }
+        env.close_cache();
         let home = env.base.join("home");
         let gitconfig = home.join(".gitconfig");
         let git = "[user]\n\tname = Test\n\temail = test@example.invalid\n[init]\n\tdefaultBranch = main\n[protocol \"file\"]\n\tallow = always\n";
@@ -209,6 +210,12 @@ impl TestEnv {
     pub fn drop_cache(&self) {
         remove(&self.cache());
         std::fs::create_dir_all(self.cache()).expect("create folder");
+        self.close_cache();
+    }
+    /// Makes the cache's folder unwritable for others, whatever the umask of the tests is.
+    fn close_cache(&self) {
+        std::fs::set_permissions(self.cache(), std::fs::Permissions::from_mode(0o755))
+            .expect("chmod");
     }
     /// Copies a folder of this repository into the project, except installed, cached and released
     /// files.

@@ -321,10 +321,7 @@ pub fn store_in_cache(request: &Request<'_>, staging: &Staging, entry: &Entry) {
         wanted,
         ..
     } = request;
-    if let Err(error) = run.cache.insert(staging.path(), entry) {
-        let text = format!("not kept in the cache: {error}");
-        run.events.note(Some(target), Level::Warning, text);
-    }
+    run.keep(target, staging.path(), entry);
     if let Some(inputs) = wanted.of(entry.artifact.origin) {
         // Only `why` uses the explanation, so a failure to store it is ignored.
         let _ = run.cache.explain(&inputs.digest, &inputs.fields);

@@ -53,10 +53,10 @@ pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
     // Only one process on this machine builds the same inputs at a time; a process that waited
     // finds the result in the cache.
     let _once = match ctx.cache.lock_path(&inputs.digest) {
-        Ok(path) => Some(FileLock::take(&path, &ctx.cancel, |text| {
+        Ok(Some(path)) => Some(FileLock::take(&path, &ctx.cancel, |text| {
             ctx.events.note(Some(target), Level::Info, text);
         })?),
-        Err(_) => None,
+        Ok(None) | Err(_) => None,
     };
     if !ctx.options.rebuild && ctx.options.source.is_none() {
         for (artifact, entry) in sources::cache::entries(&request)? {

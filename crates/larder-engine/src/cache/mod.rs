@@ -15,20 +15,27 @@
 //! that a power failure damaged does not match its hash. A file's modification time is the time of
 //! its last use, and `prune` relies on it.
 //!
+//! A cache that somebody else could have written to is not used; see [`guard`].
+//!
 //! The cache knows artifacts. It does not know projects, except that a managed entry names the hub
 //! it came from.
 
+mod guard;
 mod prune;
 
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
+use guard::Guard;
+pub use guard::Ignored;
 pub use prune::{Checked, Pruned, Usage};
 
+use crate::events::Events;
 use larder_core::error::{Error, Result};
 use larder_core::formats::{Observed, PinKind};
 use larder_core::fs::{self, IoContext};
@@ -43,6 +50,9 @@ const MARK: &str = "larder-entry-2 ";
 #[derive(Clone, Debug)]
 pub struct Cache {
     root: Utf8PathBuf,
+    guard: Guard,
+    /// The folder for temporary files where the cache itself can't hold them.
+    temp: PathBuf,
 }
 
 /// The artifact of some inputs, and where it came from.
@@ -108,11 +118,19 @@ impl Entry {
 }
 
 impl Cache {
-    /// The cache in a folder, which does not have to exist yet.
-    pub fn at(dir: &Utf8Path) -> Self {
+    /// The cache in a folder, which does not have to exist yet. `temp` is the folder for temporary
+    /// files where the cache can't be written; the events get a warning if the cache is not used.
+    pub fn new(dir: &Utf8Path, temp: &Path, events: Option<&Events>) -> Self {
         Self {
             root: dir.join("v1"),
+            guard: Guard::new(dir, events.cloned()),
+            temp: temp.to_owned(),
         }
+    }
+
+    /// Why the cache is not used, if that is so. It is then treated as empty and unwritable.
+    pub fn ignored(&self) -> Option<&Ignored> {
+        self.guard.ignored()
     }
 
     /// The folder for this version of the format, inside the cache folder.
@@ -132,20 +150,31 @@ impl Cache {
             .join(inputs.to_string())
     }
 
-    /// Creates a temporary folder on the file system of the cache, for files that are about to be
-    /// stored.
+    /// Creates a temporary folder for files that are about to be stored: on the file system of the
+    /// cache, or elsewhere if the cache can't be written.
     pub fn staging(&self) -> Result<tempfile::TempDir> {
-        let dir = self.root.join("tmp");
-        fs::create_dir_all(&dir)?;
-        tempfile::Builder::new()
-            .prefix("stage-")
-            .tempdir_in(&dir)
-            .at("create a folder in", &dir)
+        let folder = |dir: &Path| {
+            tempfile::Builder::new()
+                .prefix("stage-")
+                .tempdir_in(dir)
+                .at("create a folder in", dir)
+        };
+        if let Ok(true) = self.guard.may_write() {
+            let dir = self.root.join("tmp");
+            let made = fs::create_own_dir_all(&dir).and_then(|()| folder(dir.as_std_path()));
+            if made.is_ok() {
+                return made;
+            }
+        }
+        folder(&self.temp)
     }
 
-    /// The entry for these inputs, if there is one. A damaged entry counts as absent.
+    /// The entry for these inputs, if there is one. A damaged or unreadable entry counts as absent.
     pub fn lookup(&self, origin: Origin, inputs: &Digest) -> Result<Option<Entry>> {
-        let Some(bytes) = fs::read_or_absent(self.entry_path(origin, inputs))? else {
+        if !self.guard.may_read() {
+            return Ok(None);
+        }
+        let Ok(Some(bytes)) = fs::read_or_absent(self.entry_path(origin, inputs)) else {
             return Ok(None);
         };
         Ok(Entry::parse(&bytes)
@@ -153,8 +182,11 @@ impl Cache {
     }
 
     /// Stores an artifact under its inputs. Its files must be in the folder, and they must be
-    /// verified already.
+    /// verified already. Does nothing if the cache is not used.
     pub fn insert(&self, dir: &Utf8Path, entry: &Entry) -> Result<()> {
+        if !self.guard.may_write()? {
+            return Ok(());
+        }
         for ArtifactFile {
             name,
             mode: _,
@@ -165,7 +197,7 @@ impl Cache {
             self.insert_file(&dir.join(name), sha256)?;
         }
         let path = self.entry_path(entry.artifact.origin, &entry.artifact.inputs);
-        fs::create_dir_all(fs::parent(path.as_std_path()))?;
+        fs::create_own_dir_all(fs::parent(path.as_std_path()))?;
         self.write_small(&path, &entry.to_bytes()?)
     }
 
@@ -176,13 +208,10 @@ impl Cache {
         {
             return Ok(());
         }
-        fs::create_dir_all(fs::parent(to.as_std_path()))?;
+        fs::create_own_dir_all(fs::parent(to.as_std_path()))?;
         let staging = self.root.join("tmp");
-        fs::create_dir_all(&staging)?;
-        let mut staged = tempfile::Builder::new()
-            .prefix("file-")
-            .tempfile_in(&staging)
-            .at("create a file in", &staging)?;
+        fs::create_own_dir_all(&staging)?;
+        let mut staged = temporary_file(&staging, "file-")?;
         // The kernel copies the file, or shares its extents if it can. No hash is needed: the bytes
         // were hashed when they were written to `from`.
         io::copy(&mut fs::open(from)?, staged.as_file_mut()).at("copy into the cache", from)?;
@@ -223,11 +252,12 @@ impl Cache {
         } in &artifact.files
         {
             let path = self.file(sha256);
-            let Some(mut from) = fs::open_opt(&path)? else {
+            let Ok(Some(mut from)) = fs::open_opt(&path) else {
                 return Ok(false);
             };
             // A file of another size is damaged; it is not read, as it could be endlessly large.
-            if from.metadata().at("read the metadata of", &path)?.len() != *size {
+            let is_whole = |meta: &std::fs::Metadata| meta.is_file() && meta.len() == *size;
+            if !from.metadata().is_ok_and(|meta| is_whole(&meta)) {
                 let _ = self.quarantine(&path);
                 return Ok(false);
             }
@@ -275,17 +305,20 @@ impl Cache {
 
     fn quarantine(&self, path: &Utf8Path) -> Result<()> {
         let dir = self.root.join("quarantine");
-        fs::create_dir_all(&dir)?;
+        fs::create_own_dir_all(&dir)?;
         fs::rename(path, dir.join(path.file_name().unwrap_or("damaged")))
     }
 
     /// Stores the fields that an inputs digest was computed from.
     pub fn explain(&self, inputs: &Digest, fields: &[(String, String)]) -> Result<()> {
+        if !self.guard.may_write()? {
+            return Ok(());
+        }
         let path = self.root.join("explanations").join(inputs.to_string());
         if fs::stat(&path)?.is_some() {
             return Ok(());
         }
-        fs::create_dir_all(fs::parent(path.as_std_path()))?;
+        fs::create_own_dir_all(fs::parent(path.as_std_path()))?;
         let json = serde_json::to_vec(fields)
             .map_err(|e| Error::failed("cannot write an explanation").cause(e))?;
         self.write_small(&path, &json)
@@ -293,6 +326,9 @@ impl Cache {
 
     /// The fields that an inputs digest was computed from, if they were stored.
     pub fn explanation(&self, inputs: &Digest) -> Option<Vec<(String, String)>> {
+        if !self.guard.may_read() {
+            return None;
+        }
         let bytes =
             fs::read_or_absent(self.root.join("explanations").join(inputs.to_string())).ok()??;
         serde_json::from_slice(&bytes).ok()
@@ -300,11 +336,8 @@ impl Cache {
 
     fn write_small(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
         let staging = self.root.join("tmp");
-        fs::create_dir_all(&staging)?;
-        let mut staged = tempfile::Builder::new()
-            .prefix("small-")
-            .tempfile_in(&staging)
-            .at("create a file in", &staging)?;
+        fs::create_own_dir_all(&staging)?;
+        let mut staged = temporary_file(&staging, "small-")?;
         staged.write_all(bytes).at("write", path)?;
         staged
             .persist(path)
@@ -312,10 +345,27 @@ impl Cache {
         Ok(())
     }
 
-    /// The path of the lock file for some inputs. Creates the folder if necessary.
-    pub fn lock_path(&self, inputs: &Digest) -> Result<Utf8PathBuf> {
+    /// The path of the lock file for some inputs. Creates the folder if necessary. `None` if the
+    /// cache is not used.
+    pub fn lock_path(&self, inputs: &Digest) -> Result<Option<Utf8PathBuf>> {
+        if !self.guard.may_write()? {
+            return Ok(None);
+        }
         let dir = self.root.join("locks");
-        fs::create_dir_all(&dir)?;
-        Ok(dir.join(inputs.to_string()))
+        fs::create_own_dir_all(&dir)?;
+        Ok(Some(dir.join(inputs.to_string())))
     }
+}
+
+/// A temporary file. Others may read it as far as the umask allows, so that a cache of root's can
+/// serve all users of a machine.
+fn temporary_file(dir: &Utf8Path, prefix: &str) -> Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o644));
+    }
+    builder.tempfile_in(dir).at("create a file in", dir)
 }

@@ -81,8 +81,16 @@ impl Cache {
         Ok(entries)
     }
 
+    /// An error if the cache is not used. Nothing in such a cache is changed: links in it could
+    /// lead anywhere.
+    fn check_usable(&self) -> Result<()> {
+        self.ignored()
+            .map_or(Ok(()), |ignored| Err(ignored.error()))
+    }
+
     /// The size of the cache.
     pub fn usage(&self) -> Result<Usage> {
+        self.check_usable()?;
         let mut usage = Usage::default();
         for file in self.files()? {
             if let Some(meta) = fs::stat(&file)? {
@@ -99,6 +107,7 @@ impl Cache {
     /// it only counts. It is safe to run during an installation: a process that loses a file while
     /// it restores gets the artifact from the next source.
     pub fn prune(&self, unused: Duration, dry_run: bool) -> Result<Pruned> {
+        self.check_usable()?;
         let now = SystemTime::now();
         let age = |meta: &std::fs::Metadata| {
             meta.modified()
@@ -149,6 +158,7 @@ impl Cache {
 
     /// Hashes every file and sets the damaged ones aside.
     pub fn check(&self) -> Result<Checked> {
+        self.check_usable()?;
         let files = self.files()?;
         let results: Vec<Result<Option<String>>> = files
             .par_iter()

@@ -195,7 +195,7 @@ fn acquire(request: &Request<'_>, into: &Utf8Path) -> Result<Taken> {
                 ctx.lock.record(line)?;
             }
             if taken.outcome != Outcome::Restored {
-                ctx.cache.insert(into, &taken.entry)?;
+                ctx.keep(target, into, &taken.entry);
             }
             Ok(taken)
         }

@@ -11,7 +11,7 @@ use super::{Offer, Taken};
 use crate::acquire::admission::{self, Admitted, Candidate, Refusal};
 use crate::acquire::availability::Availability;
 use crate::acquire::request::Request;
-use crate::cache::{Entry, TakenFrom};
+use crate::cache::{Entry, Ignored, TakenFrom};
 use crate::events::{Level, Phase};
 use crate::lock;
 
@@ -55,7 +55,9 @@ pub fn probe(request: &Request<'_>) -> Result<Availability<Offer>> {
             }));
         }
     }
-    Ok(Availability::Absent(NOTHING.into()))
+    let ignored = request.run.cache.ignored();
+    let answer = ignored.map_or_else(|| NOTHING.into(), Ignored::answer);
+    Ok(Availability::Absent(answer))
 }
 
 /// Takes an artifact out of the cache.
