@@ -14,8 +14,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::{Error, Kind, Result, find};
 
+mod own;
 mod reading;
 
+pub use own::{Entry, OwnFolder};
 pub use reading::{
     open, open_opt, read, read_bounded, read_opt, read_or_absent, read_text, read_text_opt,
 };

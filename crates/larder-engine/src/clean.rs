@@ -5,12 +5,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::acquire::lock_target;
 use crate::context::Context;
 use crate::events::{Did, Event};
+use crate::installed::Bin;
 use crate::plan::{Selected, Selection, Targets};
 use crate::runner::each::{StepReport, each};
 use larder_core::error::{Error, Result};
+use larder_core::fs::{self, Entry, OwnFolder};
+use larder_core::human;
 use larder_core::model::{Action, FileName, Name, Outcome, Platform, Target, is_short_hex};
 use larder_core::project::{HubConfig, Project};
-use larder_core::{fs, human};
 
 /// What was removed, or what a dry run would remove.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,24 +76,29 @@ fn clean(ctx: &Context, name: &Name) -> Result<Cleaned> {
     let Some(subsystem) = ctx.project.subsystems.get(name) else {
         return Err(Error::usage(format!("no subsystem is called `{name}`")));
     };
-    let dist = ctx.project.root.join(".dist");
-    let packages: Vec<Utf8PathBuf> = fs::list(&dist)?
-        .into_iter()
-        .filter(|file| is_package(file, &subsystem.package.name))
-        .map(|file| dist.join(file))
-        .collect();
+    let dist = OwnFolder::open(&ctx.project.root, ".dist")?;
+    let mut packages = dist.as_ref().map_or(Ok(Vec::new()), OwnFolder::list)?;
+    packages.retain(|file| is_package(file, &subsystem.package.name));
     let bin = ctx.bin(&host);
-    let mut cleaned = measure(bin.dir())?;
-    for package in &packages {
-        cleaned.add(measure(package)?);
+    let mut cleaned = Cleaned::default();
+    if bin.is_ours()? {
+        cleaned.add(measure(bin.dir())?);
+    }
+    for package in dist
+        .iter()
+        .flat_map(|dist| packages.iter().map(|file| dist.path().join(file)))
+    {
+        cleaned.add(measure(&package)?);
     }
     if ctx.options.dry_run || !cleaned.any {
         return Ok(cleaned);
     }
     let _held = lock_target(ctx, &host)?;
     bin.clean()?;
-    for package in &packages {
-        fs::remove_file(package)?;
+    if let Some(dist) = dist {
+        for package in &packages {
+            dist.remove_file(package)?;
+        }
     }
     Ok(cleaned)
 }
@@ -99,27 +106,54 @@ fn clean(ctx: &Context, name: &Name) -> Result<Cleaned> {
 /// Removes all of `.dist`, and the installed sets in folders that no longer belong to a subsystem.
 fn clean_rest(ctx: &Context) -> Result<Cleaned> {
     let project = &ctx.project;
-    let mut paths = vec![dist(project)?];
-    for folder in fs::list(&project.subsystems_dir)? {
-        let bin = project.subsystems_dir.join(&folder).join(".bin");
-        let known = project
-            .subsystems
-            .keys()
-            .any(|name| name.as_str() == folder);
-        let ours =
-            fs::lstat(bin.join(".v"))?.is_some() || fs::lstat(bin.join(".version"))?.is_some();
-        if !known && ours {
-            paths.push(bin);
-        }
+    let dist = dist(project)?;
+    let root = OwnFolder::create(&project.root, "")?;
+    let mut cleaned = measure(&dist)?;
+    if root.entry(".dist")? == Some(Entry::Link) {
+        // Opening it gives the error that names the link.
+        root.folder(".dist")?;
     }
-    let mut cleaned = Cleaned::default();
-    for path in paths {
-        cleaned.add(measure(&path)?);
+    if !ctx.options.dry_run {
+        root.remove(".dist")?;
+    }
+    for bin in unpinned(project)? {
+        cleaned.add(measure(bin.dir())?);
         if !ctx.options.dry_run {
-            fs::remove_dir_all(&path)?;
+            bin.clean()?;
         }
     }
     Ok(cleaned)
+}
+
+/// The installed sets in folders beside those of the subsystems. A folder that is reached through a
+/// link is not entered: nothing in the project says that larder ever installed anything there.
+fn unpinned(project: &Project) -> Result<Vec<Bin>> {
+    let below = project.subsystems_dir.strip_prefix(&project.root);
+    let folder = match below {
+        Ok(below) => OwnFolder::open(&project.root, below),
+        Err(_) => OwnFolder::open(&project.subsystems_dir, ""),
+    };
+    // The subsystems' own folders may be links, so that of all of them may be one, too.
+    let Ok(Some(folder)) = folder else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    for name in folder.list()? {
+        let Ok(name) = name.parse::<Name>() else {
+            continue;
+        };
+        if project.subsystems.contains_key(&name)
+            || folder.entry(name.as_str())? != Some(Entry::Folder)
+        {
+            continue;
+        }
+        let bin = Bin::new(&name, &folder.path().join(&name), &Platform::host());
+        // A `.bin` that can't be opened, such as a link, is none of larder's.
+        if bin.is_ours().unwrap_or(false) {
+            found.push(bin);
+        }
+    }
+    Ok(found)
 }
 
 /// The path of `.dist`; an error if removing it would remove the hub.

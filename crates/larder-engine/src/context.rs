@@ -13,6 +13,7 @@ use crate::lock::ProjectLock;
 use crate::settings::Settings;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
+use larder_core::fs::OwnFolder;
 use larder_core::keys::{SourceDigests, Wanted, inputs, tree};
 use larder_core::model::{Digest, SourceKind, Target};
 use larder_core::project::{Project, Subsystem};
@@ -200,11 +201,10 @@ impl Context {
         }
     }
 
-    /// Creates the folder `.larder/<folder>` and returns its path.
-    pub fn larder_dir(&self, folder: &str) -> Result<Utf8PathBuf> {
-        let dir = self.project.root.join(".larder").join(folder);
-        larder_core::fs::create_dir_all(&dir)?;
-        Ok(dir)
+    /// Opens a folder of larder in the project, such as `.larder/logs`, and makes it if it is
+    /// missing.
+    pub fn own_folder(&self, below: impl AsRef<Utf8Path>) -> Result<OwnFolder> {
+        OwnFolder::create(&self.project.root, below)
     }
 }
 

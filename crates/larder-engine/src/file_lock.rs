@@ -1,15 +1,15 @@
 //! File locks keep two processes from doing the same work. Correctness never depends on them: on a
 //! file system without locks, larder works without them.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::fs::{File, TryLockError};
+use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
 use camino::Utf8Path;
 
 use larder_core::cancel::Cancel;
 use larder_core::error::Result;
-use larder_core::fs;
+use larder_core::fs::{self, OwnFolder};
 
 /// A file lock, which is held until it is dropped.
 #[derive(Debug)]
@@ -21,13 +21,20 @@ pub struct FileLock {
 const REPORT_AFTER: Duration = Duration::from_secs(5);
 
 impl FileLock {
-    /// Takes a lock, and waits while another process holds it. After a long wait `on_wait` is
-    /// called once, with a message.
-    pub fn take(path: &Utf8Path, cancel: &Cancel, on_wait: impl Fn(String)) -> Result<Self> {
+    /// Takes the lock of the file with the path `below` in a folder, and waits while another process
+    /// holds it. Links below the folder are refused. After a long wait `on_wait` is called once,
+    /// with a message.
+    pub fn take(
+        base: &Utf8Path,
+        below: impl AsRef<Utf8Path>,
+        cancel: &Cancel,
+        on_wait: impl Fn(String),
+    ) -> Result<Self> {
+        let path = &base.join(&below);
         let start = Instant::now();
         let mut reported = false;
         loop {
-            let Some(mut file) = open(path)? else {
+            let Some(mut file) = open(base, below.as_ref())? else {
                 return Ok(Self { file: None });
             };
             match file.try_lock() {
@@ -59,9 +66,10 @@ impl FileLock {
     }
 
     /// Takes a lock if no process holds it at this moment.
-    pub fn try_take(path: &Utf8Path) -> Option<Self> {
-        let file = open(path).ok()??;
-        (file.try_lock().is_ok() && is_at(&file, path)).then_some(Self { file: Some(file) })
+    pub fn try_take(base: &Utf8Path, below: impl AsRef<Utf8Path>) -> Option<Self> {
+        let file = open(base, below.as_ref()).ok()??;
+        let held = file.try_lock().is_ok() && is_at(&file, &base.join(below));
+        held.then_some(Self { file: Some(file) })
     }
 
     /// Whether the lock was really taken. If not (see `open`), another process may be doing the
@@ -83,40 +91,17 @@ fn holder_of(file: &mut File) -> String {
 
 /// Opens the lock's file. `None` if it can't be written, for example in a read-only cache; at worst
 /// two processes then do the same work.
-fn open(path: &Utf8Path) -> Result<Option<File>> {
-    let read_only = |e: &io::Error| {
-        matches!(
-            e.kind(),
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
-        )
+fn open(base: &Utf8Path, below: &Utf8Path) -> Result<Option<File>> {
+    let parent = below.parent().unwrap_or(Utf8Path::new(""));
+    let folder = match OwnFolder::open(base, parent)? {
+        Some(folder) => folder,
+        // If the folder can't be made, the place is read-only.
+        None => match OwnFolder::create(base, parent) {
+            Ok(folder) => folder,
+            Err(_) => return Ok(None),
+        },
     };
-    let open = || {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-    };
-    let opened = match open() {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir_all(fs::parent(path.as_std_path())).ok();
-            open()
-        }
-        // Creating the folder gives an error that names the file that is in the way.
-        Err(e) if e.kind() == io::ErrorKind::NotADirectory => {
-            fs::create_dir_all(fs::parent(path.as_std_path()))?;
-            open()
-        }
-        opened => opened,
-    };
-    match opened {
-        Ok(file) => Ok(Some(file)),
-        Err(e) if read_only(&e) => Ok(None),
-        // The folder could not be created above, because the place is read-only.
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(fs::io_error("open", path, &e)),
-    }
+    folder.lock_file(below.file_name().unwrap_or_default())
 }
 
 #[cfg(unix)]

@@ -14,7 +14,6 @@ use crate::context::Context;
 use crate::file_lock::FileLock;
 use crate::installed::{Place, SourceState, State, TargetState, Watched};
 use larder_core::error::Result;
-use larder_core::fs;
 use larder_core::model::{Digest, Name, Platform, Target};
 use larder_core::project::{Project, RenderedSource};
 
@@ -116,14 +115,9 @@ pub fn save(ctx: &Context, done: &BTreeMap<Target, Done>) -> Result<()> {
     if state == with_sources(ctx) {
         return Ok(());
     }
-    let path = State::path(&project.root);
-    let alone = FileLock::take(
-        &project.root.join(".larder/locks/state"),
-        &ctx.cancel,
-        |_| (),
-    )?;
+    let alone = FileLock::take(&project.root, ".larder/locks/state", &ctx.cancel, |_| ())?;
     if alone.is_held() {
-        fs::remove_staged(&path)?;
+        ctx.own_folder(".larder")?.remove_staged("state")?;
     }
     state.save(&project.root)
 }

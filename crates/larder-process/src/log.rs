@@ -67,11 +67,16 @@ impl Log {
 
     /// Opens the file for appending.
     fn open(&self) -> Result<File> {
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.path)
-            .at("open", &self.path)
+        let mut options = OpenOptions::new();
+        options.create(true).append(true);
+        #[cfg(unix)]
+        {
+            use rustix::fs::OFlags;
+            use std::os::unix::fs::OpenOptionsExt;
+            // The file was made by larder; a link has come in its place since.
+            options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+        }
+        options.open(&self.path).at("open", &self.path)
     }
 
     /// Starts to write what is printed into a pipe to the file.

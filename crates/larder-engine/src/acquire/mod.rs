@@ -257,12 +257,8 @@ pub struct LockedTarget {
 
 /// Takes the file lock of the target in this project, and waits for it if necessary.
 pub fn lock_target(run: &Context, target: &Target) -> Result<LockedTarget> {
-    let path = run
-        .project
-        .root
-        .join(".larder/locks")
-        .join(format!("{}-{}", target.name, target.platform));
-    let lock = FileLock::take(&path, &run.cancel, |text| {
+    let file = format!(".larder/locks/{}-{}", target.name, target.platform);
+    let lock = FileLock::take(&run.project.root, file, &run.cancel, |text| {
         run.events.note(Some(target), Level::Info, text);
     })?;
     let bin = run.bin(target);

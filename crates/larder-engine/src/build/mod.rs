@@ -53,9 +53,13 @@ pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
     // Only one process on this machine builds the same inputs at a time; a process that waited
     // finds the result in the cache.
     let _once = match ctx.cache.lock_path(&inputs.digest) {
-        Ok(Some(path)) => Some(FileLock::take(&path, &ctx.cancel, |text| {
-            ctx.events.note(Some(target), Level::Info, text);
-        })?),
+        Ok(Some(path)) => {
+            let (folder, name) = (path.parent().unwrap_or(&path), path.file_name());
+            let name = name.unwrap_or_default();
+            Some(FileLock::take(folder, name, &ctx.cancel, |text| {
+                ctx.events.note(Some(target), Level::Info, text);
+            })?)
+        }
         Ok(None) | Err(_) => None,
     };
     if !ctx.options.rebuild && ctx.options.source.is_none() {
@@ -69,9 +73,9 @@ pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
             }
         }
     }
-    ctx.larder_dir("logs")?;
     let log = log_path(ctx, target);
-    fs::create(&log)?;
+    ctx.own_folder(".larder/logs")?
+        .create_file(log.file_name().unwrap_or_default())?;
     ctx.events.phase(target, Phase::Building, None);
     let mut work = Work::new(&request, &log)?;
     let made = work

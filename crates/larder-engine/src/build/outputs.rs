@@ -1,7 +1,7 @@
 //! Checks the outputs of a build: every file that the recipe declares must exist. Also records
 //! facts about them, such as the lowest glibc version.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::work::Work;
 use larder_core::error::{Error, Result};
@@ -25,6 +25,7 @@ impl Work<'_> {
             self.collect(
                 &name,
                 &[self.out.join(&name), self.out.join("bin").join(&name)],
+                false,
             )?;
             let path = self.out.join(&name);
             executable::check_platform(&path, platform)?;
@@ -34,19 +35,24 @@ impl Work<'_> {
             self.collect(
                 &include.name,
                 &[self.out.join(&include.path), self.src.join(&include.path)],
+                true,
             )?;
             files.push(self.describe(&include.name, 0o644)?);
         }
         Ok(files)
     }
 
-    /// Moves or copies the first candidate that exists to the top of `out`.
-    fn collect(&self, name: &FileName, candidates: &[Utf8PathBuf]) -> Result<()> {
+    /// Moves or copies the first candidate that exists to the top of `out`. With `inside`, it must
+    /// not be reached through a link that leads out of the work folder.
+    fn collect(&self, name: &FileName, candidates: &[Utf8PathBuf], inside: bool) -> Result<()> {
         let target = self.out.join(name);
         for candidate in candidates {
             let Some(meta) = fs::stat(candidate)? else {
                 continue;
             };
+            if inside {
+                self.check_inside(name, candidate)?;
+            }
             if !meta.is_file() {
                 return Err(Error::failed(format!(
                     "the build made `{name}`, but not as a file"
@@ -67,6 +73,23 @@ impl Work<'_> {
         }
         Err(Error::failed(format!("the build did not make `{name}`"))
             .hint("its commands must write every binary of the recipe to `{{ out }}`; included files may stay in the source"))
+    }
+
+    /// An included file comes from the source, and anyone may have committed a link there: to a
+    /// secret of whoever builds, for example.
+    fn check_inside(&self, name: &FileName, candidate: &Utf8PathBuf) -> Result<()> {
+        let real = |path: &Utf8Path| path.canonicalize_utf8().at("find", path);
+        let (file, work) = (
+            real(candidate)?,
+            real(self.out.parent().unwrap_or(&self.out))?,
+        );
+        if file.starts_with(work) {
+            return Ok(());
+        }
+        Err(Error::failed(format!(
+            "the included file `{name}` is a link that leads out of the source, to {file}"
+        ))
+        .hint("commit the file itself, or copy it to `{{ out }}` in the build's commands"))
     }
 
     fn describe(&self, name: &FileName, mode: u32) -> Result<ArtifactFile> {

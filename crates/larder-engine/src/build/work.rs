@@ -13,7 +13,7 @@ use crate::verify;
 use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
 use larder_core::formats::{LockLine, Observed};
-use larder_core::fs::{self, IoContext};
+use larder_core::fs::{self, Entry, OwnFolder};
 use larder_core::model::{ArtifactFile, Name, Platform, Target};
 use larder_core::project::{Build, RenderedBuild, RenderedSource, Subsystem};
 use larder_core::redact::Redactor;
@@ -42,37 +42,68 @@ pub(super) struct Work<'a> {
 
 /// A work folder, which is removed with all its content, including read-only folders. The file lock
 /// shows other processes that a build is running in it.
-struct WorkDir(Utf8PathBuf, Option<FileLock>);
+struct WorkDir {
+    parent: OwnFolder,
+    name: String,
+    lock: Option<FileLock>,
+}
 
 impl Drop for WorkDir {
     fn drop(&mut self) {
-        self.1 = None;
+        self.lock = None;
         // A failure is ignored: `.larder` is safe to delete, and the next run tries again.
-        let _ = fs::remove_dir_all(&self.0);
+        let _ = remove(&self.parent, &self.name);
     }
 }
 
 /// The name of the lock file in a work folder. It is held while a build runs in the folder,
-/// independently of the target's own lock.
+/// independently of the target's own lock. It is also the mark by which a work folder is known, so
+/// it is made first and removed last.
 const WORK_LOCK: &str = "lock";
 
-/// Removes the work folders of killed builds. A folder is removed only if no process holds its lock
-/// or the lock of its target.
+/// Removes a work folder. One that is removed only in part still has its mark.
+fn remove(parent: &OwnFolder, name: &str) -> Result<()> {
+    if let Some(folder) = parent.folder(name)? {
+        let content = folder.list()?;
+        let others = content.iter().filter(|name| *name != WORK_LOCK);
+        others
+            .into_iter()
+            .try_for_each(|name| folder.remove(name))?;
+    }
+    parent.remove(name)
+}
+
+/// Removes the work folders of killed builds. A folder is removed only if it is marked as one (or
+/// empty, because the process was killed before it made the mark) and no process holds its lock or
+/// the lock of its target.
 pub fn remove_abandoned(ctx: &Context) -> Result<()> {
-    let larder = ctx.project.root.join(".larder");
-    for name in fs::list(larder.join("work"))? {
+    let root = &ctx.project.root;
+    let Some(work) = OwnFolder::open(root, WORK)? else {
+        return Ok(());
+    };
+    for name in work.list()? {
         let Some((target, _)) = name.rsplit_once('-') else {
             continue;
         };
-        let folder = larder.join("work").join(&name);
-        if let Some(_held) = FileLock::try_take(&larder.join("locks").join(target))
-            && FileLock::try_take(&folder.join(WORK_LOCK)).is_some()
+        if work.entry(&name)? != Some(Entry::Folder) {
+            continue;
+        }
+        let Some(folder) = work.folder(&name)? else {
+            continue;
+        };
+        let marked = matches!(folder.entry(WORK_LOCK)?, Some(Entry::File(_)));
+        if (marked || folder.list()?.is_empty())
+            && let Some(_held) = FileLock::try_take(root, format!(".larder/locks/{target}"))
+            && FileLock::try_take(work.path(), format!("{name}/{WORK_LOCK}")).is_some()
         {
-            fs::remove_dir_all(folder)?;
+            remove(&work, &name)?;
         }
     }
     Ok(())
 }
+
+/// The folder of the work folders.
+const WORK: &str = ".larder/work";
 
 impl<'a> Work<'a> {
     pub(super) fn new(request: &'a Request<'a>, log: &Utf8Path) -> Result<Self> {
@@ -81,17 +112,17 @@ impl<'a> Work<'a> {
             .build
             .as_ref()
             .ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", target.name)))?;
-        let parent = ctx.larder_dir("work")?;
+        let parent = ctx.own_folder(WORK)?;
         // The name is unique, so that a child that outlived a killed run can't write into the
         // folder of a new build.
-        let dir = tempfile::Builder::new()
-            .prefix(&format!("{}-{}-", target.name, target.platform))
-            .tempdir_in(&parent);
-        let dir = Utf8PathBuf::from_path_buf(dir.at("create a folder in", &parent)?.keep())
-            .unwrap_or_default();
-        let lock = FileLock::try_take(&dir.join(WORK_LOCK));
-        let dir = WorkDir(dir, lock);
-        let (src, out, tmp) = (dir.0.join("src"), dir.0.join("out"), dir.0.join("tmp"));
+        let dir = parent.unique_folder(&format!("{}-{}-", target.name, target.platform))?;
+        let path = dir.path().to_owned();
+        let dir = WorkDir {
+            lock: FileLock::try_take(&path, WORK_LOCK),
+            name: path.file_name().unwrap_or_default().to_owned(),
+            parent,
+        };
+        let (src, out, tmp) = (path.join("src"), path.join("out"), path.join("tmp"));
         for folder in [&src, &out, &tmp] {
             fs::create_dir_all(folder)?;
         }

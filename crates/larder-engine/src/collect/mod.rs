@@ -19,7 +19,7 @@ use crate::acquire::search::{self, End, Searched};
 use crate::acquire::sources::{self, Taken};
 use crate::context::Context;
 use larder_core::error::{Error, Result};
-use larder_core::fs;
+use larder_core::fs::{self, OwnFolder};
 use larder_core::keys::tree;
 use larder_core::model::{ArtifactFile, Origin, Outcome, Platform, Tag, Target};
 use larder_core::project::{Coordinate, HubConfig, Project, Subsystem};
@@ -106,12 +106,14 @@ pub struct Collected {
 }
 
 /// `.collection/binaries/<name>/<version>`.
-fn version_dir(ctx: &Context, subsystem: &Subsystem) -> Utf8PathBuf {
-    ctx.project
-        .root
-        .join(".collection/binaries")
+fn below(subsystem: &Subsystem) -> Utf8PathBuf {
+    Utf8Path::new(".collection/binaries")
         .join(&subsystem.name)
         .join(&subsystem.version)
+}
+
+fn version_dir(ctx: &Context, subsystem: &Subsystem) -> Utf8PathBuf {
+    ctx.project.root.join(below(subsystem))
 }
 
 /// Collects one target's original. With `missing_only`, files that are in the manifest and undamaged are kept without asking
@@ -153,7 +155,7 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
             });
         }
     }
-    fs::create_dir_all(&base)?;
+    let folder = ctx.own_folder(below(subsystem))?;
     let staging = tempfile::Builder::new()
         .prefix(".tmp-")
         .tempdir_in(&base)
@@ -171,9 +173,11 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
         });
     }
     fs::set_mode(staged, 0o755)?;
-    let staged = staging.keep();
-    fs::remove_dir_all(&dir)?;
-    fs::rename(&staged, &dir)?;
+    let name = staged.file_name().unwrap_or_default().to_owned();
+    let _ = staging.keep();
+    let platform = target.platform.to_string();
+    folder.remove(&platform)?;
+    folder.rename(&name, (&folder, &platform))?;
     Ok(Collected {
         bytes: entry.artifact.size(),
         item,
@@ -296,7 +300,11 @@ fn write_manifests(
             manifest.collection_date = before.collection_date;
         }
     }
-    write_json(&base.join("manifest.json"), &manifest)?;
+    write_json(
+        &ctx.own_folder(below(subsystem))?,
+        "manifest.json",
+        &manifest,
+    )?;
     let above = base.parent().unwrap_or(&base);
     let newer = |other: Manifest| {
         other
@@ -306,7 +314,9 @@ fn write_manifests(
     };
     // The manifest of the newest version is not replaced by that of an older one.
     if !read(above)?.is_some_and(|other| above.join(&other.version).exists() && newer(other)) {
-        write_json(&above.join("manifest.json"), &manifest)?;
+        let above = below(subsystem);
+        let above = ctx.own_folder(above.parent().unwrap_or(&above))?;
+        write_json(&above, "manifest.json", &manifest)?;
     }
     Ok(manifest)
 }
@@ -377,20 +387,18 @@ fn managed(ctx: &Context, subsystem: &Subsystem) -> ManagedRelease {
 
 /// Writes a document into `.collection/metadata`, if it differs from the existing one.
 pub fn write_metadata(project: &Project, name: &str, document: &impl Serialize) -> Result<()> {
-    write_json(
-        &project.root.join(".collection/metadata").join(name),
-        document,
-    )
+    let folder = OwnFolder::create(&project.root, ".collection/metadata")?;
+    write_json(&folder, name, document)
 }
 
 /// Writes a JSON file, if it differs from the existing one.
-fn write_json(path: &Utf8Path, value: &impl Serialize) -> Result<()> {
+fn write_json(folder: &OwnFolder, name: &str, value: &impl Serialize) -> Result<()> {
+    let path = folder.path().join(name);
     let mut text = serde_json::to_string_pretty(value)
         .map_err(|e| Error::failed(format!("cannot write {path}")).cause(e))?;
     text.push('\n');
-    if fs::read_or_absent(path)?.is_some_and(|before| before == text.as_bytes()) {
+    if fs::read_or_absent(&path)?.is_some_and(|before| before == text.as_bytes()) {
         return Ok(());
     }
-    fs::create_dir_all(fs::parent(path.as_std_path()))?;
-    fs::write_atomic(path, text.as_bytes())
+    folder.write_atomic(name, text.as_bytes())
 }

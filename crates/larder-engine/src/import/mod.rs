@@ -20,7 +20,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::documents::AddDocument;
-use larder_core::fs;
+use larder_core::fs::{self, OwnFolder};
 use larder_core::model::{FileName, Name, Platform, Version};
 use larder_core::project::user::UserConfig;
 use larder_core::project::{Checksum, Coordinate, Original, Project, edit};
@@ -305,7 +305,8 @@ fn check(
         root.join("versions.yml"),
         format!("versions: {{{name}: \"{version}\"}}\n").as_bytes(),
     )?;
-    write_recipe(&root.join("subsystems").join(name), recipe)?;
+    OwnFolder::create(root, Utf8Path::new("subsystems").join(name))?
+        .write_atomic("recipe.yml", recipe.as_bytes())?;
     let project = Project::load(root, user)?;
     for (platform, asset) in assets {
         let wanted = coordinate(&request.source, tag.as_deref(), asset);
@@ -345,7 +346,14 @@ pub fn write(
         return Err(Error::usage(format!("{recipe} already exists"))
             .hint("choose another name, or remove the file"));
     }
-    let written = write_recipe(&folder, &proposal.recipe)
+    // A link in place of the new folder would lead the recipe out of the project.
+    let (base, below) = match folder.strip_prefix(&project.root) {
+        Ok(below) => (&project.root, below),
+        Err(_) => (&project.subsystems_dir, Utf8Path::new(name)),
+    };
+    let own = OwnFolder::create(base, below)?;
+    let written = own
+        .write_atomic("recipe.yml", proposal.recipe.as_bytes())
         .and_then(|()| Project::load_as_if(&project.root, &changed, user).map(drop))
         .and_then(|()| fs::rewrite(&versions, changed.as_bytes()));
     match written {
@@ -359,9 +367,4 @@ pub fn write(
             Err(error)
         }
     }
-}
-
-fn write_recipe(folder: &Utf8Path, text: &str) -> Result<()> {
-    fs::create_dir_all(folder)?;
-    fs::write_atomic(folder.join("recipe.yml"), text.as_bytes())
 }

@@ -10,7 +10,7 @@ use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
 use larder_core::formats::GIT_ATTRIBUTES;
 use larder_core::formats::documents::InitDocument;
-use larder_core::fs;
+use larder_core::fs::{self, OwnFolder};
 use larder_core::project::schema;
 use larder_remote::git::Git;
 
@@ -115,9 +115,7 @@ fn write_schemas(root: &Utf8Path) -> Result<()> {
         ("versions.schema.json", schema::versions_schema()),
         ("recipe.schema.json", schema::recipe_schema()),
     ] {
-        let path = root.join(SCHEMAS).join(file);
-        fs::create_dir_all(fs::parent(path.as_std_path()))?;
-        fs::write_atomic(&path, format!("{schema:#}\n").as_bytes())?;
+        OwnFolder::create(root, SCHEMAS)?.write_atomic(file, format!("{schema:#}\n").as_bytes())?;
     }
     Ok(())
 }
@@ -137,12 +135,13 @@ pub fn restore_schemas(root: &Utf8Path) {
 
 /// Writes a file unless it exists.
 fn write_new(root: &Utf8Path, path: &str, text: &str) -> Result<FileChange> {
-    let path = root.join(path);
-    if fs::lstat(&path)?.is_some() {
+    let path = Utf8Path::new(path);
+    let folder = OwnFolder::create(root, path.parent().unwrap_or(path))?;
+    let name = path.file_name().unwrap_or_default();
+    if folder.entry(name)?.is_some() {
         return Ok(FileChange::Kept);
     }
-    fs::create_dir_all(fs::parent(path.as_std_path()))?;
-    fs::write_atomic(&path, text.as_bytes())?;
+    folder.write_atomic(name, text.as_bytes())?;
     Ok(FileChange::Written)
 }
 

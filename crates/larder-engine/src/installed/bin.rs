@@ -29,9 +29,10 @@ use std::io::Write;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Watched;
+use super::open::{Open, Staging, is_set};
 use larder_core::error::{Error, Result};
 use larder_core::formats::stamp;
-use larder_core::fs::{self, IoContext};
+use larder_core::fs::{self, IoContext, OwnFolder};
 use larder_core::keys::tree;
 use larder_core::model::{Artifact, ArtifactFile, Name, Platform};
 
@@ -40,40 +41,30 @@ use larder_core::model::{Artifact, ArtifactFile, Name, Platform};
 pub struct Bin {
     name: Name,
     platform: Platform,
+    /// The subsystem's folder, and the path of the set in it.
+    base: Utf8PathBuf,
+    below: Utf8PathBuf,
+    /// The folder from which files are read; see [`Bin::pinned`].
     dir: Utf8PathBuf,
     /// Whether this process holds the file lock of the set.
     locked: bool,
     links: bool,
 }
 
-/// A folder on the same file system in which an artifact is put together. It is removed with its content unless it is
-/// installed.
-#[derive(Debug)]
-pub struct Staging {
-    dir: tempfile::TempDir,
-}
-
-impl Staging {
-    /// The folder.
-    pub fn path(&self) -> &Utf8Path {
-        // Always UTF-8: it was made in a Utf8Path, with an ASCII name.
-        Utf8Path::from_path(self.dir.path()).unwrap_or(Utf8Path::new("."))
-    }
-}
-
 impl Bin {
     /// `.bin` of a subsystem's folder for the host, `.bin/.p/<platform>` for another platform.
     pub fn new(name: &Name, subsystem_dir: &Utf8Path, platform: &Platform) -> Self {
-        let bin = subsystem_dir.join(".bin");
-        let dir = if *platform == Platform::host() {
-            bin
+        let below = if *platform == Platform::host() {
+            ".bin".into()
         } else {
-            bin.join(".p").join(platform.to_string())
+            Utf8PathBuf::from(format!(".bin/.p/{platform}"))
         };
         Self {
             name: name.clone(),
             platform: *platform,
-            dir,
+            dir: subsystem_dir.join(&below),
+            base: subsystem_dir.to_owned(),
+            below,
             locked: true,
             links: true,
         }
@@ -128,6 +119,17 @@ impl Bin {
 
     fn versions(&self) -> Utf8PathBuf {
         self.dir.join(".v")
+    }
+
+    /// Whether larder installed something in the folder: it has the folders that no installation goes without, or a valid
+    /// stamp. A folder `.bin` of someone else has none of them.
+    pub fn is_ours(&self) -> Result<bool> {
+        let Some(dir) = OwnFolder::open(&self.base, &self.below)? else {
+            return Ok(false);
+        };
+        // A link in place of `.v` is refused.
+        let has = |name| dir.folder(name).map(|folder| folder.is_some());
+        Ok(has(".v")? || has(".p")? || self.stamped()?.is_some())
     }
 
     /// The installed artifact as its stamp describes it; the files are not verified. `None` if nothing is installed.
@@ -189,13 +191,13 @@ impl Bin {
 
     /// Creates a staging folder next to the installed sets.
     pub fn stage(&self) -> Result<Staging> {
-        let versions = self.versions();
-        fs::create_dir_all(&versions)?;
-        let dir = tempfile::Builder::new()
-            .prefix("tmp-")
-            .tempdir_in(&versions)
-            .at("create a folder in", &versions)?;
-        Ok(Staging { dir })
+        let dir = OwnFolder::create(&self.base, &self.below)?;
+        let versions = dir.make_folder(".v")?;
+        let folder = versions.unique_folder("tmp-")?;
+        Ok(Staging {
+            open: Open { dir, versions },
+            folder,
+        })
     }
 
     /// Installs the content of the staging folder. It must contain every file of the artifact under its name, verified.
@@ -220,181 +222,102 @@ impl Bin {
             .at("flush", staging.path().join(stamp::FILE))?;
         drop(file);
         fs::sync_dir(staging.path())?;
-        if self.links && can_link(staging.path())? {
-            self.install_linked(staging, artifact)?;
+        if self.links && can_link(&staging)? {
+            self.install_linked(&staging, artifact)?;
         } else {
             self.install_without_links(&staging, artifact)?;
-            drop(staging);
         }
+        drop(staging);
         self.watch(artifact)
     }
 
-    fn install_linked(&self, staging: Staging, artifact: &Artifact) -> Result<()> {
-        let versions = self.versions();
-        fs::set_mode(staging.path(), 0o755)?;
-        let staged = Utf8PathBuf::from_path_buf(staging.dir.keep()).unwrap_or_default();
-        let folder = self
-            .rename_staged(&staged, artifact)
-            .inspect_err(|_| drop(fs::remove_dir_all(&staged)))?;
-        let switched = fs::sync_dir(&versions)
-            .and_then(|()| self.make_missing_links(artifact))
+    fn install_linked(&self, staging: &Staging, artifact: &Artifact) -> Result<()> {
+        let open = &staging.open;
+        staging.folder.set_mode(0o755)?;
+        let folder = staging.rename(artifact)?;
+        let switched = open
+            .versions
+            .sync()
+            .and_then(|()| open.make_missing_links(artifact))
             .and_then(|()| {
-                if let Some(current) = self.current() {
-                    self.replace_link("previous", &current)?;
+                if let Some(current) = open.current() {
+                    open.replace_link("previous", &current)?;
                 }
-                self.replace_link("current", &folder)
+                open.replace_link("current", &folder)
             });
         if let Err(error) = switched {
             // The old set is unchanged, and the new one was never visible.
-            let _ = fs::remove_dir_all(versions.join(&folder));
+            let _ = open.versions.remove(&folder);
             return Err(error);
         }
-        fs::sync_dir(&versions)?;
-        self.repair(artifact)
-    }
-
-    /// Renames a staged folder to `<12 hex of the artifact's digest>-<counter>`, a name that was not used here before.
-    fn rename_staged(&self, staged: &Utf8Path, artifact: &Artifact) -> Result<String> {
-        let counters = fs::list(self.versions())?
-            .into_iter()
-            .filter_map(|name| name.rsplit_once('-')?.1.parse::<u64>().ok());
-        let mut counter = counters.max().unwrap_or(0);
-        loop {
-            counter += 1;
-            let folder = format!("{}-{counter}", artifact.digest().short());
-            match fs::rename(staged, self.versions().join(&folder)) {
-                Ok(()) => return Ok(folder),
-                // Another process has just taken the name: try the next one.
-                Err(_) if fs::lstat(self.versions().join(&folder))?.is_some() => {}
-                Err(error) => return Err(error),
-            }
-        }
+        open.versions.sync()?;
+        self.repair_open(open, artifact)
     }
 
     fn current(&self) -> Option<String> {
-        fs::read_link(self.versions().join("current"))?
-            .into_os_string()
-            .into_string()
-            .ok()
-    }
-
-    /// Replaces a link in `.v` atomically.
-    fn replace_link(&self, link: &str, folder: &str) -> Result<()> {
-        let staged = self
-            .versions()
-            .join(format!("tmp-{link}-{}", std::process::id()));
-        fs::remove_file(&staged)?;
-        fs::symlink(folder, &staged)?;
-        fs::rename(&staged, self.versions().join(link))
-    }
-
-    /// Makes the missing links; they are dangling until the switch. Plain files, from an installation without links, are
-    /// kept, but their stamp is removed because it will no longer describe the installed set.
-    fn make_missing_links(&self, artifact: &Artifact) -> Result<()> {
-        if fs::lstat(self.dir.join(stamp::FILE))?.is_some_and(|meta| meta.is_file()) {
-            fs::remove_file(self.dir.join(stamp::FILE))?;
-        }
-        let mut changed = false;
-        for name in all_names(artifact) {
-            if fs::lstat(self.dir.join(name))?.is_none_or(|meta| meta.is_symlink()) {
-                changed |= self.link(name)?;
-            }
-        }
-        if changed {
-            fs::sync_dir(&self.dir)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Makes one link unless it exists; returns whether it had to.
-    fn link(&self, name: &str) -> Result<bool> {
-        let link = self.dir.join(name);
-        let target = format!(".v/current/{name}");
-        if fs::read_link(&link).is_some_and(|found| found.as_os_str() == target.as_str()) {
-            return Ok(false);
-        }
-        let staged = self
-            .versions()
-            .join(format!("tmp-link-{}", std::process::id()));
-        fs::remove_file(&staged)?;
-        fs::symlink(&target, &staged)?;
-        fs::rename(&staged, &link)?;
-        Ok(true)
+        let current = fs::read_link(self.versions().join("current"))?;
+        let current = current.into_os_string().into_string().ok();
+        current.filter(|name| is_set(name))
     }
 
     /// Makes missing links and removes links that should not exist, old folders and leftover files; in a set without links,
     /// only leftover files. Writes nothing if the set is in order.
     pub fn repair(&self, artifact: &Artifact) -> Result<()> {
-        let flat = fs::lstat(self.dir.join(stamp::FILE))?.is_some_and(|meta| meta.is_file());
-        let current = self.current().filter(|_| !flat);
+        match Open::open(&self.base, &self.below)? {
+            Some(open) => self.repair_open(&open, artifact),
+            None => Ok(()),
+        }
+    }
+
+    fn repair_open(&self, open: &Open, artifact: &Artifact) -> Result<()> {
+        let flat = open.is_flat()?;
+        let current = open.current().filter(|_| !flat);
         if current.is_some() {
-            self.repair_links(artifact)?;
+            open.repair_links(artifact)?;
         }
         if !self.locked {
             return Ok(());
         }
-        let previous = self.previous().filter(|_| current.is_some());
-        for name in fs::list(self.versions())? {
-            let link = current.is_some() && (name == "current" || name == "previous");
-            if !link && current.as_deref() != Some(&name) && previous.as_deref() != Some(&name) {
-                remove_any(&self.versions().join(&name))?;
+        let previous = open.previous().filter(|_| current.is_some());
+        for name in open.versions.list()? {
+            let link = name == "current" || name == "previous";
+            let used = link && current.is_some()
+                || current.as_deref() == Some(&name)
+                || previous.as_deref() == Some(&name);
+            // Nothing else in `.v` is larder's.
+            if !used && (link || is_set(&name) || name.starts_with("tmp-")) {
+                open.versions.remove(&name)?;
             }
         }
         Ok(())
-    }
-
-    fn repair_links(&self, artifact: &Artifact) -> Result<()> {
-        let visible: Vec<&str> = all_names(artifact).collect();
-        let mut changed = false;
-        for name in &visible {
-            changed |= self.link(name)?;
-        }
-        for name in fs::list(&self.dir)? {
-            let ours = fs::read_link(self.dir.join(&name))
-                .is_some_and(|target| target.starts_with(".v/current"));
-            if ours && !visible.contains(&name.as_str()) {
-                fs::remove_file(self.dir.join(&name))?;
-                changed = true;
-            }
-        }
-        if changed {
-            fs::sync_dir(&self.dir)?;
-        }
-        Ok(())
-    }
-
-    fn previous(&self) -> Option<String> {
-        fs::read_link(self.versions().join("previous"))?
-            .into_os_string()
-            .into_string()
-            .ok()
     }
 
     fn install_without_links(&self, staging: &Staging, artifact: &Artifact) -> Result<()> {
-        fs::remove_file(self.dir.join(stamp::FILE))?;
+        let Staging { open, folder } = staging;
+        open.dir.remove(stamp::FILE)?;
         for file in &artifact.files {
-            fs::rename(staging.path().join(&file.name), self.dir.join(&file.name))?;
+            folder.rename(file.name.as_str(), (&open.dir, file.name.as_str()))?;
         }
-        fs::sync_dir(&self.dir)?;
-        fs::rename(staging.path().join(stamp::FILE), self.dir.join(stamp::FILE))?;
-        fs::sync_dir(&self.dir)?;
+        open.dir.sync()?;
+        folder.rename(stamp::FILE, (&open.dir, stamp::FILE))?;
+        open.dir.sync()?;
         // Everything else here belongs to an older set: names that no longer exist, or folders that links pointed to.
-        for name in fs::list(&self.dir)? {
-            let keep = name == ".p"
-                || name == stamp::FILE
-                || artifact.files.iter().any(|file| file.name.as_str() == name)
-                || self.dir.join(&name) == self.versions();
+        for name in open.dir.list()? {
+            let keep = [".p", ".v", stamp::FILE].contains(&name.as_str())
+                || artifact.files.iter().any(|file| file.name.as_str() == name);
             if !keep {
-                remove_any(&self.dir.join(&name))?;
+                open.dir.remove(&name)?;
             }
         }
-        self.repair(artifact)
+        self.repair_open(open, artifact)
     }
 
     /// Switches to the previous set; the current one becomes the previous. `None` if there is no previous set.
     pub fn rollback(&self) -> Result<Option<Artifact>> {
-        let (Some(previous), Some(current)) = (self.previous(), self.current()) else {
+        let Some(open) = Open::open(&self.base, &self.below)? else {
+            return Ok(None);
+        };
+        let (Some(previous), Some(current)) = (open.previous(), open.current()) else {
             return Ok(None);
         };
         if previous == current {
@@ -423,53 +346,49 @@ impl Bin {
                 )));
             }
         }
-        self.make_missing_links(&artifact)?;
-        self.replace_link("current", &previous)?;
-        self.replace_link("previous", &current)?;
-        fs::sync_dir(self.versions())?;
-        self.repair(&artifact)?;
+        open.make_missing_links(&artifact)?;
+        open.replace_link("current", &previous)?;
+        open.replace_link("previous", &current)?;
+        open.versions.sync()?;
+        self.repair_open(&open, &artifact)?;
         Ok(Some(artifact))
     }
 
     /// Removes the whole installed set of this platform; returns whether there was one. The folder of the host's set
     /// contains those of all other platforms, so they are removed with it.
     pub fn clean(&self) -> Result<bool> {
-        let existed = fs::lstat(&self.dir)?.is_some();
-        // The stamp is removed first, so that a partly removed set does not count as installed.
-        fs::remove_file(self.dir.join(stamp::FILE))?;
-        fs::remove_dir_all(&self.dir)?;
-        Ok(existed)
+        let above = self.below.parent().unwrap_or(&self.below);
+        let name = self.below.file_name().unwrap_or_default();
+        let Some(above) = OwnFolder::open(&self.base, above)? else {
+            return Ok(false);
+        };
+        let Some(dir) = above.folder(name)? else {
+            return Ok(false);
+        };
+        // The stamp is removed first, so that a partly removed set does not count as installed, and what marks the folder
+        // as larder's is removed last.
+        dir.remove(stamp::FILE)?;
+        for inner in dir.list()? {
+            if ![".v", ".p"].contains(&inner.as_str()) {
+                dir.remove(&inner)?;
+            }
+        }
+        above.remove(name)?;
+        Ok(true)
     }
-}
-
-/// Names in `.bin` itself: the executables and, last, the stamp. Included files are only in the set's folder.
-fn all_names(artifact: &Artifact) -> impl Iterator<Item = &str> {
-    let executables = artifact
-        .files
-        .iter()
-        .filter(|file| file.mode == 0o755)
-        .map(|file| file.name.as_str());
-    executables.chain(std::iter::once(stamp::FILE))
 }
 
 /// Whether the file system supports links. A full or read-only disk is an error, because it does not answer that.
-fn can_link(staging: &Utf8Path) -> Result<bool> {
+fn can_link(staging: &Staging) -> Result<bool> {
     use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    let probe = staging.with_extension("link");
-    match fs::try_symlink("probe", &probe) {
+    let (versions, probe) = (&staging.open.versions, format!("{}.link", staging.name()));
+    match versions.try_symlink("probe", &probe) {
         // If the probe can't be removed, the next repair removes it.
-        Ok(()) => fs::remove_file(&probe).map(|()| true).or(Ok(true)),
+        Ok(()) => versions.remove_file(&probe).map(|()| true).or(Ok(true)),
         Err(e) if matches!(e.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem) => {
-            Err(fs::io_error("link", &probe, &e))
+            Err(fs::io_error("link", versions.path().join(probe), &e))
         }
         Err(_) => Ok(false),
-    }
-}
-
-fn remove_any(path: &Utf8Path) -> Result<()> {
-    match fs::lstat(path)? {
-        Some(meta) if meta.is_dir() => fs::remove_dir_all(path),
-        _ => fs::remove_file(path),
     }
 }
 

@@ -3,9 +3,11 @@
 //! This module handles artifacts and the places of their files. It does not depend on recipes, sources or hubs.
 
 mod bin;
+mod open;
 mod signature;
 mod state;
 
-pub use bin::{Bin, Staging};
+pub use bin::Bin;
+pub use open::Staging;
 pub use signature::{Place, Signature, Watched};
 pub use state::{SourceState, State, TargetState};

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{Place, Watched};
 use larder_core::error::Result;
 use larder_core::formats::PinKind;
-use larder_core::fs;
+use larder_core::fs::{self, OwnFolder};
 use larder_core::model::{Digest, SourceKind};
 
 /// The version of this larder as the snapshot names it. A larder of another version ignores the snapshot.
@@ -129,8 +129,6 @@ impl State {
 
     /// Replaces the snapshot's file atomically.
     pub fn save(&self, root: &Utf8Path) -> Result<()> {
-        let path = Self::path(root);
-        fs::create_dir_all(fs::parent(path.as_std_path()))?;
         let mut stored = self.clone();
         stored.each_path(|path| {
             if let Ok(relative) = path.strip_prefix(root) {
@@ -141,7 +139,7 @@ impl State {
         let mut bytes = MARK.to_vec();
         bytes.extend(checksum(&body));
         bytes.extend(body);
-        fs::write_atomic(&path, &bytes)
+        OwnFolder::create(root, ".larder")?.write_atomic("state", &bytes)
     }
 
     fn each_path(&mut self, mut change: impl FnMut(&mut Utf8PathBuf)) {

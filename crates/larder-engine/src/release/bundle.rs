@@ -217,8 +217,7 @@ pub fn bundle(ctx: &Context, platform: Platform) -> Result<Bundled> {
         content: Content::Bytes(text.as_bytes()),
     });
     let entries: Vec<PackEntry<'_>> = binaries.chain(texts).collect();
-    let dist = ctx.project.root.join(".dist");
-    fs::create_dir_all(&dist)?;
+    let dist = ctx.own_folder(".dist")?.path().to_owned();
     let file = dist.join(&name);
     let staged = tempfile::Builder::new()
         .prefix(".tmp-")

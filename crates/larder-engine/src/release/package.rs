@@ -77,22 +77,17 @@ pub fn package(ctx: &Context, target: &Target, pins: Pins) -> Result<Packaged> {
             up_to_date: true,
         });
     }
-    let lock = ctx
-        .project
-        .root
-        .join(".larder/locks")
-        .join(format!("package-{asset}"));
-    let lock = FileLock::take(&lock, &ctx.cancel, |text| {
+    let folder = ctx.own_folder(".dist")?;
+    let lock = format!(".larder/locks/package-{asset}");
+    let lock = FileLock::take(&ctx.project.root, lock, &ctx.cancel, |text| {
         ctx.events.note(Some(target), Level::Info, text);
     })?;
     let prefix = format!(".tmp-{asset}-");
     if lock.is_held() {
         // These files were left by a process that was killed here.
-        for name in fs::list(&dist)?
-            .iter()
-            .filter(|name| name.starts_with(&prefix))
-        {
-            fs::remove_file(dist.join(name))?;
+        let names = folder.list()?;
+        for name in names.iter().filter(|name| name.starts_with(&prefix)) {
+            folder.remove_file(name)?;
         }
         // The process that held the lock before may have made the package.
         if let Some(sidecar) = existing(&dist, &asset, &artifact)? {
@@ -110,7 +105,6 @@ pub fn package(ctx: &Context, target: &Target, pins: Pins) -> Result<Packaged> {
         return Err(Error::integrity(format!("{target} is damaged: {damage}"))
             .hint(format!("`{}` repairs it", target.ensure())));
     }
-    fs::create_dir_all(&dist)?;
     let stamp = stamp::render(&artifact);
     let paths: Vec<Utf8PathBuf> = artifact
         .files
@@ -132,7 +126,7 @@ pub fn package(ctx: &Context, target: &Target, pins: Pins) -> Result<Packaged> {
         });
     }
     // The old sidecar is removed first, so that an archive never has the sidecar of another one.
-    fs::remove_file(dist.join(asset.sidecar()))?;
+    folder.remove_file(asset.sidecar().as_str())?;
     let staged = stage(&dist, &prefix)?;
     let mut out = BufWriter::new(staged.as_file());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -154,7 +148,7 @@ pub fn package(ctx: &Context, target: &Target, pins: Pins) -> Result<Packaged> {
         .write_all(sidecar.to_json().as_bytes())
         .at("write", dist.join(asset.sidecar()))?;
     persist(staged, &dist.join(asset.sidecar()))?;
-    fs::sync_dir(&dist)?;
+    folder.sync()?;
     Ok(Packaged {
         asset,
         file,

@@ -15,7 +15,6 @@ use crate::events::{Did, Event};
 use crate::plan::{Plan, Platforms, Selection, Targets};
 use crate::runner::Limits;
 use larder_core::error::{Error, Result};
-use larder_core::fs;
 use larder_core::model::{Action, AssetName, Digest, Outcome, Platform, Tag};
 use larder_remote::hub::derived::{CHECKSUMS, MANIFEST};
 use larder_remote::hub::{PlainFile, PublishOptions, Published, Receipt};
@@ -114,8 +113,7 @@ fn publish(
     packages: &[Packaged],
     options: PublishOptions,
 ) -> Result<Receipt> {
-    let dir = ctx.larder_dir("project")?.join(tag);
-    fs::create_dir_all(&dir)?;
+    let dir = ctx.own_folder(format!(".larder/project/{tag}"))?;
     let mut files: Vec<(AssetName, camino::Utf8PathBuf, Digest, u64)> = Vec::new();
     files.extend(
         bundles
@@ -137,8 +135,8 @@ fn publish(
     }
     let manifest = format!("{:#}\n", manifest(ctx, tag, bundles, packages));
     for (name, text) in [(CHECKSUMS, checksums), (MANIFEST, manifest)] {
-        let path = dir.join(name);
-        fs::write_atomic(&path, text.as_bytes())?;
+        let path = dir.path().join(name);
+        dir.write_atomic(name, text.as_bytes())?;
         files.push((
             name.parse::<AssetName>()?,
             path,

@@ -81,9 +81,9 @@ pub fn open(config: &HubConfig, client: &Arc<Client>, github: &GitHubConfig) -> 
     Ok(match config {
         HubConfig::Dir {
             path,
-            written: _,
+            written,
             default: _,
-        } => Hub::new(DirHub::new(path)),
+        } => Hub::new(DirHub::named(path, written)),
         HubConfig::Http { url } => Hub::read_only(HttpHub::new(url, client)?),
         HubConfig::GitHub { repo } => Hub::new(GitHubHub::new(
             repo,

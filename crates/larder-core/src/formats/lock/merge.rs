@@ -1,14 +1,12 @@
 //! Changing the file: read, merge and write it as a whole under a file lock, so that processes do
 //! not lose each other's lines.
 
-use std::fs::OpenOptions;
-
 use camino::Utf8Path;
 
 use super::Lock;
 use super::line::Line;
 use crate::error::{Error, Result};
-use crate::fs;
+use crate::fs::{self, OwnFolder};
 
 impl Lock {
     /// Adds lines to a lock file, and creates the file if needed. Returns whether that changed it.
@@ -38,15 +36,13 @@ impl Lock {
         if !change(&mut Self::load(path)?)? {
             return Ok(false);
         }
-        fs::create_dir_all(fs::parent(guard.as_std_path()))?;
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(guard);
-        let file = file.map_err(|e| fs::io_error("open", guard, &e))?;
+        // The guard is in a folder of larder, below the one of the lock.
+        let base = path.parent().unwrap_or(path);
+        let below = guard.strip_prefix(base).unwrap_or(guard);
+        let folder = OwnFolder::create(base, below.parent().unwrap_or(below))?;
+        let file = folder.lock_file(below.file_name().unwrap_or_default())?;
         // The lock is held until `file` is dropped. If file locks don't work, continue without one.
-        let locked = file.lock().is_ok();
+        let locked = file.as_ref().is_some_and(|file| file.lock().is_ok());
         let mut lock = Self::load(path)?;
         if !change(&mut lock)? {
             return Ok(false);

@@ -7,7 +7,8 @@ use std::time::Duration;
 use camino::Utf8Path;
 
 use super::stage::STAGED;
-use larder_core::fs;
+use larder_core::error::Result;
+use larder_core::fs::{self, OwnFolder};
 
 const LOCK: &str = ".lock";
 /// On file systems without locks, a staged file of this age is considered to be left by a killed
@@ -20,19 +21,29 @@ pub(super) struct Lock(Option<File>);
 
 impl Lock {
     /// Waits for the lock, then removes staged files that killed publishers left.
-    pub(super) fn take(dir: &Utf8Path) -> Self {
-        let path = dir.join(LOCK);
-        let file = fs::open(&path).or_else(|_| fs::create(&path)).ok();
+    pub(super) fn take(folder: &OwnFolder) -> Result<Self> {
+        // On a share, the lock's file may belong to another user.
+        let file = match folder.lock_file(LOCK)? {
+            Some(file) => Some(file),
+            None => folder.open_file(LOCK)?,
+        };
         let locked = file.filter(|file| file.lock().is_ok());
-        for name in fs::list(dir).unwrap_or_default() {
-            let path = dir.join(&name);
-            if name.starts_with(STAGED) && (locked.is_some() || is_abandoned(&path)) {
+        for name in folder.list().unwrap_or_default() {
+            if is_staged(&name) && (locked.is_some() || is_abandoned(&folder.path().join(&name))) {
                 // A file that can't be removed does no harm.
-                let _ = fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path));
+                let _ = folder.remove(&name);
             }
         }
-        Self(locked)
+        Ok(Self(locked))
     }
+}
+
+/// Whether a name is one that a publisher gave to a staged file or folder.
+fn is_staged(name: &str) -> bool {
+    let random = name.strip_prefix(STAGED);
+    random.is_some_and(|random| {
+        random.len() == 6 && random.chars().all(|c| c.is_ascii_alphanumeric())
+    })
 }
 
 fn is_abandoned(path: &Utf8Path) -> bool {

@@ -12,11 +12,11 @@ mod publish;
 mod sidecars;
 mod stage;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use larder_core::error::Result;
 use larder_core::formats::Sidecar;
-use larder_core::fs::{self, IoContext};
+use larder_core::fs::{self, IoContext, OwnFolder};
 use larder_core::model::{AssetName, Tag};
 
 use super::{
@@ -27,6 +27,9 @@ use super::{
 /// A hub in a folder.
 pub struct DirHub {
     root: Utf8PathBuf,
+    /// Below this folder no link is followed where the hub is written: the project, if the hub is
+    /// in it, because the link may come with the repository; else the hub itself.
+    base: Utf8PathBuf,
 }
 
 impl DirHub {
@@ -34,7 +37,29 @@ impl DirHub {
     pub fn new(root: &Utf8Path) -> Self {
         Self {
             root: root.to_owned(),
+            base: root.to_owned(),
         }
+    }
+
+    /// The hub in the folder that a project names.
+    pub fn named(root: &Utf8Path, written: &Utf8Path) -> Self {
+        let inside = written
+            .components()
+            .all(|part| matches!(part, Utf8Component::Normal(_) | Utf8Component::CurDir));
+        let depth = written
+            .components()
+            .filter(|part| matches!(part, Utf8Component::Normal(_)));
+        let base = root.ancestors().nth(depth.count()).filter(|_| inside);
+        Self {
+            root: root.to_owned(),
+            base: base.unwrap_or(root).to_owned(),
+        }
+    }
+
+    /// Opens the hub's folder for writing in it; makes it if it is missing.
+    fn open(&self) -> Result<OwnFolder> {
+        let below = self.root.strip_prefix(&self.base).unwrap_or(&self.root);
+        OwnFolder::create(&self.base, below)
     }
 
     fn dir(&self, tag: &Tag) -> Utf8PathBuf {
@@ -139,7 +164,8 @@ impl HubPublisher for DirHub {
         options: PublishOptions,
         progress: Progress<'_>,
     ) -> Result<Receipt> {
-        let assets = publish::publish(&self.dir(tag), tag, uploads, options.replace, progress)?;
+        let folder = self.open()?.make_folder(tag.as_str())?;
+        let assets = publish::publish(&folder, tag, uploads, options.replace, progress)?;
         Ok(Receipt::plain(tag, assets))
     }
 
@@ -151,7 +177,7 @@ impl HubPublisher for DirHub {
         options: PublishOptions,
         progress: Progress<'_>,
     ) -> Result<Receipt> {
-        let assets = project::publish(&self.root, tag, files, notes, options.replace, progress)?;
+        let assets = project::publish(&self.open()?, tag, files, notes, options.replace, progress)?;
         Ok(Receipt::plain(tag, assets))
     }
 

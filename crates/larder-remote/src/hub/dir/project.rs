@@ -7,7 +7,7 @@ use super::lock::Lock;
 use super::stage::{STAGED, digest, stage, stage_bytes};
 use crate::hub::{PlainFile, Progress, Published};
 use larder_core::error::{Error, Result};
-use larder_core::fs::{self, IoContext};
+use larder_core::fs::{self, IoContext, OwnFolder};
 use larder_core::model::Tag;
 
 /// The file with the notes of a project release.
@@ -15,17 +15,21 @@ pub(super) const NOTES: &str = "notes.md";
 
 /// Publishes files and notes under a tag in the hub's root folder.
 pub(super) fn publish(
-    root: &Utf8Path,
+    hub: &OwnFolder,
     tag: &Tag,
     files: &[PlainFile<'_>],
     notes: &str,
     replace: bool,
     progress: Progress<'_>,
 ) -> Result<Vec<Published>> {
-    fs::create_dir_all(root)?;
+    let root = hub.path();
     let dir = root.join(tag.as_str());
-    let _lock = Lock::take(root);
-    if fs::list(&dir)?.is_empty() {
+    let _lock = Lock::take(hub)?;
+    if hub
+        .folder(tag.as_str())?
+        .map_or(Ok(Vec::new()), |folder| folder.list())?
+        .is_empty()
+    {
         publish_new(root, &dir, files, notes, progress)?;
         return Ok(files.iter().map(|_| Published::Added).collect());
     }

@@ -14,7 +14,7 @@ use super::stage::{digest, stage, stage_bytes};
 use crate::hub::{Progress, Published, Upload};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::Sidecar;
-use larder_core::fs;
+use larder_core::fs::{self, OwnFolder};
 use larder_core::model::{AssetName, Tag};
 
 /// The name prefix of the new sidecar while its asset is being replaced. It is renamed right after
@@ -24,16 +24,16 @@ const NEXT: &str = ".next-";
 /// check and the rename.
 const TRIES: usize = 16;
 
-/// Publishes uploads to the folder of a release, which is created if it is missing.
+/// Publishes uploads to the folder of a release.
 pub(super) fn publish(
-    dir: &Utf8Path,
+    folder: &OwnFolder,
     tag: &Tag,
     uploads: &[Upload<'_>],
     replace: bool,
     progress: Progress<'_>,
 ) -> Result<Vec<Published>> {
-    fs::create_dir_all(dir)?;
-    let _lock = Lock::take(dir);
+    let dir = folder.path();
+    let _lock = Lock::take(folder)?;
     let published = uploads
         .iter()
         .map(|upload| publish_one(dir, upload, replace, progress))

@@ -1,0 +1,161 @@
+//! The folders of an installed set, open for changing it. Everything here is relative to the open folders and follows no
+//! link, so it can't change anything elsewhere. What is done when, and why, is in [`super::bin`].
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use larder_core::error::Result;
+use larder_core::formats::stamp;
+use larder_core::fs::{Entry, OwnFolder};
+use larder_core::model::{Artifact, is_short_hex};
+
+/// A folder on the same file system in which an artifact is put together. It is removed with its content unless it is
+/// installed.
+#[derive(Debug)]
+pub struct Staging {
+    pub(super) open: Open,
+    pub(super) folder: OwnFolder,
+}
+
+impl Staging {
+    /// The folder.
+    pub fn path(&self) -> &Utf8Path {
+        self.folder.path()
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.path().file_name().unwrap_or_default()
+    }
+
+    /// Renames the folder to `<12 hex of the artifact's digest>-<counter>`, a name that was not used here before.
+    pub(super) fn rename(&self, artifact: &Artifact) -> Result<String> {
+        let versions = &self.open.versions;
+        let counters = versions
+            .list()?
+            .into_iter()
+            .filter_map(|name| name.rsplit_once('-')?.1.parse::<u64>().ok());
+        let mut counter = counters.max().unwrap_or(0);
+        loop {
+            counter += 1;
+            let folder = format!("{}-{counter}", artifact.digest().short());
+            match versions.rename(self.name(), (versions, &folder)) {
+                Ok(()) => return Ok(folder),
+                // Another process has just taken the name: try the next one.
+                Err(_) if versions.entry(&folder)?.is_some() => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // After an installation nothing has this name. A failure is ignored: the next repair removes the folder.
+        let _ = self.open.versions.remove(self.name());
+    }
+}
+
+/// `.bin` and `.bin/.v`.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) dir: OwnFolder,
+    pub(super) versions: OwnFolder,
+}
+
+impl Open {
+    /// Opens the folders of a set, if they exist.
+    pub(super) fn open(base: &Utf8Path, below: &Utf8PathBuf) -> Result<Option<Self>> {
+        let Some(dir) = OwnFolder::open(base, below)? else {
+            return Ok(None);
+        };
+        Ok(dir.folder(".v")?.map(|versions| Self { dir, versions }))
+    }
+
+    pub(super) fn current(&self) -> Option<String> {
+        self.versions
+            .read_link("current")
+            .filter(|name| is_set(name))
+    }
+
+    pub(super) fn previous(&self) -> Option<String> {
+        self.versions
+            .read_link("previous")
+            .filter(|name| is_set(name))
+    }
+
+    /// Whether the stamp is a file, as in a set without links.
+    pub(super) fn is_flat(&self) -> Result<bool> {
+        Ok(matches!(self.dir.entry(stamp::FILE)?, Some(Entry::File(_))))
+    }
+
+    /// Replaces a link in `.v` atomically.
+    pub(super) fn replace_link(&self, link: &str, folder: &str) -> Result<()> {
+        let staged = format!("tmp-{link}-{}", std::process::id());
+        self.versions
+            .replace_link(folder, &staged, (&self.versions, link))
+    }
+
+    /// Makes one link in `.bin` unless it exists; returns whether it had to.
+    fn link(&self, name: &str) -> Result<bool> {
+        let target = format!(".v/current/{name}");
+        if self
+            .dir
+            .read_link(name)
+            .is_some_and(|found| found == target)
+        {
+            return Ok(false);
+        }
+        let staged = format!("tmp-link-{}", std::process::id());
+        self.versions
+            .replace_link(&target, &staged, (&self.dir, name))?;
+        Ok(true)
+    }
+
+    /// Makes the missing links; they are dangling until the switch. Plain files, from an installation without links, are
+    /// kept, but their stamp is removed because it will no longer describe the installed set.
+    pub(super) fn make_missing_links(&self, artifact: &Artifact) -> Result<()> {
+        if self.is_flat()? {
+            self.dir.remove_file(stamp::FILE)?;
+        }
+        let mut changed = false;
+        for name in all_names(artifact) {
+            if matches!(self.dir.entry(name)?, None | Some(Entry::Link)) {
+                changed |= self.link(name)?;
+            }
+        }
+        if changed { self.dir.sync() } else { Ok(()) }
+    }
+
+    pub(super) fn repair_links(&self, artifact: &Artifact) -> Result<()> {
+        let visible: Vec<&str> = all_names(artifact).collect();
+        let mut changed = false;
+        for name in &visible {
+            changed |= self.link(name)?;
+        }
+        for name in self.dir.list()? {
+            let target = self.dir.read_link(&name);
+            let ours =
+                target.is_some_and(|target| Utf8Path::new(&target).starts_with(".v/current"));
+            if ours && !visible.contains(&name.as_str()) {
+                self.dir.remove_file(&name)?;
+                changed = true;
+            }
+        }
+        if changed { self.dir.sync() } else { Ok(()) }
+    }
+}
+
+/// Names in `.bin` itself: the executables and, last, the stamp. Included files are only in the set's folder.
+fn all_names(artifact: &Artifact) -> impl Iterator<Item = &str> {
+    let executables = artifact
+        .files
+        .iter()
+        .filter(|file| file.mode == 0o755)
+        .map(|file| file.name.as_str());
+    executables.chain(std::iter::once(stamp::FILE))
+}
+
+/// Whether a name in `.v` is one of a set's folder.
+pub(super) fn is_set(name: &str) -> bool {
+    let parts = name.rsplit_once('-');
+    parts.is_some_and(|(hex, counter)| is_short_hex(hex) && counter.parse::<u64>().is_ok())
+}
