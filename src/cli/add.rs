@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::Global;
 use super::session::supervised;
-use crate::report::{self, Verbosity};
+use crate::report::Verbosity;
 use larder_core::error::Result;
 use larder_core::model::{FileName, Name};
 use larder_core::project::Project;
@@ -106,9 +106,9 @@ fn show(
         let release = tag
             .as_ref()
             .map_or(String::new(), |tag| format!("the release {tag} of "));
-        report::message(&format!("{name} {version}, from {release}{source}"));
+        global.message(&format!("{name} {version}, from {release}{source}"));
         for (platform, asset) in assets {
-            report::message(&format!("  {platform:<15} {asset}"));
+            global.message(&format!("  {platform:<15} {asset}"));
         }
         for platform in missing {
             let wanted = if project.platforms.contains(platform) {
@@ -116,10 +116,10 @@ fn show(
             } else {
                 ""
             };
-            report::message(&format!("  {platform:<15} no asset, left out{wanted}"));
+            global.message(&format!("  {platform:<15} no asset, left out{wanted}"));
         }
         let names: Vec<&str> = binaries.iter().map(FileName::as_str).collect();
-        report::message(&format!(
+        global.message(&format!(
             "  {:<15} {} (seen in the asset for {inspected})",
             "binaries",
             names.join(", ")
@@ -127,23 +127,23 @@ fn show(
         let stated = checksums.as_deref().unwrap_or(
             "the publisher states none; the first download of each asset is trusted and locked",
         );
-        report::message(&format!("  {:<15} {stated}", "checksums"));
+        global.message(&format!("  {:<15} {stated}", "checksums"));
         if checksums.is_none() && !unrelated.is_empty() {
-            report::message(&format!(
+            global.message(&format!(
                 "  {:<15} {} does not list the asset for {inspected}",
                 "",
                 unrelated.join(", ")
             ));
         }
         for path in written {
-            report::message(&format!("wrote {path}"));
+            global.message(&format!("wrote {path}"));
         }
         if !written.is_empty() {
-            report::message(&format!("next: larder lock {name} --platform all"));
+            global.message(&format!("next: larder lock {name} --platform all"));
         }
     }
     if written.is_empty() {
-        report::print(&format!(
+        global.print(&format!(
             "# versions.yml, under `versions`:\n#   {name}: {version}\n# subsystems/{name}/recipe.yml:\n{recipe}"
         ))?;
     }

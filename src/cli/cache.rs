@@ -71,7 +71,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         CacheCommand::Dir if global.json => global.print_json(&CacheDirDocument {
             dir: dir.to_string(),
         })?,
-        CacheCommand::Dir => report::print(&format!("{dir}\n"))?,
+        CacheCommand::Dir => report::print_data(&format!("{dir}\n"))?,
         CacheCommand::Size => {
             let usage = cache.usage()?;
             if global.json {
@@ -82,7 +82,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
                     bytes,
                     artifacts,
                 } = usage;
-                report::print(&format!(
+                global.print(&format!(
                     "{} in {files} files of {artifacts} artifacts\n",
                     human::bytes(bytes)
                 ))?;
@@ -102,7 +102,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
                     artifacts,
                 } = pruned;
                 let verb = if *dry_run { "would remove" } else { "removed" };
-                report::print(&format!(
+                global.print(&format!(
                     "{verb} {} in {files} files, {artifacts} artifacts\n",
                     human::bytes(bytes)
                 ))?;
@@ -113,7 +113,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             if global.json {
                 global.print_json(&checked)?;
             } else {
-                report::print(&format!("{} files are intact\n", checked.right))?;
+                global.print(&format!("{} files are intact\n", checked.right))?;
             }
             checked.ok()?;
         }

@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use super::Global;
 use super::line::Line;
-use crate::report;
 use larder_core::error::Result;
 use larder_core::human;
 use larder_engine::inspect::check::{check, document};
@@ -39,7 +38,7 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
                 parts.push(human::count(project.tasks.len(), "task"));
             }
             parts.push(human::count(project.platforms.len(), "platform"));
-            report::print(&format!("ok: {}\n", parts.join(", ")))?;
+            global.print(&format!("ok: {}\n", parts.join(", ")))?;
             Ok(ExitCode::SUCCESS)
         }
         (Err(error), Some(document)) => {

@@ -67,7 +67,7 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
             .iter()
             .find(|did| did.outcome == Outcome::Failed)
             .map_or("nothing", |did| did.subject.as_str());
-        report::message(&format!(
+        global.message(&format!(
             "ci: `{failed}` failed; run it alone with `larder {failed}`"
         ));
     }
@@ -88,15 +88,17 @@ fn run_line(line: &Line, global: &Global) -> ExitCode {
     let talks = !global.json && global.verbosity() > Verbosity::Quiet;
     let title = format!("larder {}", line.text());
     if groups {
-        report::message(&format!("::group::{title}"));
+        let title = report::escape_data(&global.redactor().clean_line(&title));
+        global.printer().command(&format!("::group::{title}"));
     } else if talks {
-        report::message(&global.paint().tone(Tone::Strong, &title));
+        let title = global.redactor().clean_line(&title);
+        global.message(&global.paint().tone(Tone::Strong, &title));
     }
     let code = line.run(global);
     if groups {
-        report::message("::endgroup::");
+        global.printer().command("::endgroup::");
     } else if talks {
-        report::message("");
+        global.message("");
     }
     code
 }

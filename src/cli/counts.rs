@@ -76,7 +76,7 @@ impl Counts {
             error.as_ref(),
             &global.redactor(),
         );
-        match report::print(&(line + "\n")) {
+        match report::print_data(&(line + "\n")) {
             Err(error) if code == ExitCode::SUCCESS => Err(error),
             // The failure of the lines decides the exit code.
             _ => Ok(code),

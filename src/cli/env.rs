@@ -32,6 +32,11 @@ pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
         })?;
         let mut text = String::new();
         for folder in &folders {
+            // Each line of the file is a folder, so this one would be several.
+            if folder.as_str().contains(['\n', '\r']) {
+                return Err(Error::usage(format!("{folder} can't be added to PATH"))
+                    .hint("rename the folder, so that its name is one line"));
+            }
             // Writing to a String can't fail.
             let _ = writeln!(text, "{folder}");
         }
@@ -49,7 +54,7 @@ pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
         .map(|folder| format!("'{}'", folder.as_str().replace('\'', r"'\''")))
         .collect();
     let colon = if quoted.is_empty() { "" } else { ":" };
-    report::print(&format!(
+    report::print_data(&format!(
         "export PATH={}{colon}\"$PATH\"\n",
         quoted.join(":")
     ))?;

@@ -88,7 +88,7 @@ pub fn schema(args: &Schema, global: &Global) -> Result<ExitCode> {
         schema,
     }) = named
     {
-        report::print(&format!("{:#}\n", schema()))?;
+        report::print_data(&format!("{:#}\n", schema()))?;
     } else if global.json {
         let entry = |&SchemaInfo {
                          name,
@@ -108,7 +108,7 @@ pub fn schema(args: &Schema, global: &Global) -> Result<ExitCode> {
         {
             table.row([(*name, Tone::Strong), (*describes, Tone::Plain)]);
         }
-        report::print(&table.render(stdout_width(), global.stdout_paint()))?;
+        global.print(&table.render(stdout_width(), global.stdout_paint()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::counts::Counts;
 use super::settings::{Startup, current_dir};
 use crate::report::{
-    self, ColorChoice, Mode, Paint, Redactor, Reporter, ReporterHandle, Verbosity,
+    self, ColorChoice, Mode, Paint, Printer, Redactor, Reporter, ReporterHandle, Verbosity,
 };
 use larder_core::error::{Error, Kind, Result};
 use larder_core::project::Project;
@@ -88,8 +88,9 @@ impl Global {
             &self.startup.environment,
             std::io::stderr().is_terminal(),
         ) {
-            Mode::Json { .. } => Mode::Json {
+            Mode::Json { in_actions, .. } => Mode::Json {
                 summary: self.parent_counts.is_none(),
+                in_actions,
             },
             mode => mode,
         }
@@ -100,10 +101,25 @@ impl Global {
     pub fn print_json(&self, document: &impl serde::Serialize) -> Result<()> {
         let json = report::to_json(document)?;
         if self.parent_counts.is_some() && self.json {
-            report::message(&json);
+            self.message(&json);
             return Ok(());
         }
-        report::print(&(json + "\n"))
+        report::print_data(&(json + "\n"))
+    }
+
+    /// Prints a table or another text for people to stdout.
+    pub fn print(&self, text: &str) -> Result<()> {
+        self.printer().print(text)
+    }
+
+    /// Prints a message to stderr.
+    pub fn message(&self, text: &str) {
+        self.printer().message(text);
+    }
+
+    /// Prints what does not belong to the events of a run.
+    pub fn printer(&self) -> Printer {
+        Printer::new(self.startup.in_github_actions())
     }
 
     /// Colours and symbols for stderr.
@@ -132,7 +148,7 @@ impl Global {
     /// Writes an error to stderr.
     pub fn show_error(&self, error: &Error) {
         let color = self.paint().color;
-        report::message(&report::render_error(error, color, &self.redactor()));
+        self.message(&report::render_error(error, color, &self.redactor()));
     }
 
     /// Starts the thread that shows the events of a run.

@@ -45,7 +45,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let selection = Selection::parse_or_all(&project, &args.names)?;
     let plan = Plan::new(&project, &selection, &platforms);
     for (_, reason) in plan.skipped() {
-        report::message(&format!("note: {reason}"));
+        global.message(&format!("note: {reason}"));
     }
     let drawing = Drawing::of(&plan);
     match if global.json {
@@ -53,8 +53,8 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     } else {
         args.format
     } {
-        Format::Dot => report::print(&drawing.dot())?,
-        Format::Mermaid => report::print(&drawing.mermaid())?,
+        Format::Dot => report::print_data(&drawing.dot())?,
+        Format::Mermaid => report::print_data(&drawing.mermaid())?,
         Format::Json => global.print_json(&drawing)?,
     }
     Ok(ExitCode::SUCCESS)

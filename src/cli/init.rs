@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::Global;
-use crate::report::{self, Verbosity};
+use crate::report::Verbosity;
 use larder_core::error::Result;
 use larder_engine::init::{FileChange, init};
 
@@ -40,18 +40,18 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     }
     if global.verbosity() != Verbosity::Quiet {
         for (path, change) in &done.files {
-            report::message(&match change {
+            global.message(&match change {
                 FileChange::Written => format!("wrote {path}"),
                 FileChange::Extended => format!("added lines to {path}"),
                 FileChange::Kept => format!("{path} already exists and was not changed"),
             });
         }
         if !done.existing {
-            report::message("next: larder ensure all");
+            global.message("next: larder ensure all");
         }
     }
     if workflow.is_some() && !done.existing && !done.names_hub {
-        report::message(
+        global.message(
             "next: set the hub in versions.yml, `hub: {github: owner/name}`; without it, CI cannot release",
         );
     }

@@ -10,7 +10,7 @@ use super::Global;
 use super::ensure::report_success;
 use super::session::Session;
 use super::settings::Startup;
-use crate::report::{self, Redactor};
+use crate::report::Redactor;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
 use larder_core::formats::documents::SourceEntry;
@@ -191,8 +191,8 @@ fn print_files(global: &Global, files: &[Utf8PathBuf]) -> Result<()> {
 /// for JSON lines.
 fn print_result(global: &Global, text: &str) -> Result<()> {
     if global.json {
-        report::message(text.trim_end());
+        global.message(text.trim_end());
         return Ok(());
     }
-    report::print(text)
+    global.print(text)
 }

@@ -30,14 +30,14 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
     if global.json {
         global.print_json(&document)?;
     } else if document.subsystems.is_empty() {
-        report::message(&format!(
+        global.message(&format!(
             "{} has no subsystems yet; add one under `versions:` in versions.yml",
             project.name
         ));
     } else if global.verbosity() == Verbosity::Verbose {
-        report::print(&blocks(&document, &project, global.stdout_paint()))?;
+        global.print(&blocks(&document, &project, global.stdout_paint()))?;
     } else {
-        report::print(&table(&document, &project).render(stdout_width(), global.stdout_paint()))?;
+        global.print(&table(&document, &project).render(stdout_width(), global.stdout_paint()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -44,7 +44,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::settings::Startup;
-use crate::report;
+use crate::report::{self, Printer};
 use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
 
@@ -150,11 +150,12 @@ pub fn main() -> ExitCode {
                 return ExitCode::from(2);
             }
             // Help and version go to stdout and are not failures, unless they can't be written.
-            return match report::written(printed).and_then(|()| report::print("")) {
+            return match report::written(printed).and_then(|()| report::print_data("")) {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => {
                     let redactor = report::Redactor::new(&startup.environment);
-                    report::message(&report::render_error(&error, false, &redactor));
+                    Printer::new(startup.in_github_actions())
+                        .message(&report::render_error(&error, false, &redactor));
                     ExitCode::from(error.kind().exit_code())
                 }
             };
@@ -227,7 +228,7 @@ fn show(error: &Error, global: &Global) {
         Some(counts) => counts.keep(error),
         None if global.json => {
             // Ignore a closed stdout: its reader has ended.
-            let _ = report::print(&(report::failure_line(error, &global.redactor()) + "\n"));
+            let _ = report::print_data(&(report::failure_line(error, &global.redactor()) + "\n"));
         }
         None => {}
     }
@@ -238,7 +239,7 @@ fn show_message(error: &Error, global: &Global) {
     global.show_error(error);
     if global.startup.in_github_actions() {
         for line in report::annotations(error, &global.redactor()) {
-            report::message(&line);
+            global.printer().command(&line);
         }
     }
 }

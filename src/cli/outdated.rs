@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::Global;
 use super::session::supervised;
 use crate::report::table::{Table, stdout_width};
-use crate::report::{self, Cleaned as _, Tone};
+use crate::report::{Cleaned as _, Tone};
 use larder_core::error::Result;
 use larder_core::formats::documents::{Age, OutdatedDocument, OutdatedEntry};
 use larder_engine::plan::Selection;
@@ -56,7 +56,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     if global.json {
         global.print_json(&document)?;
     } else {
-        report::print(&table(&document).render(stdout_width(), global.stdout_paint()))?;
+        global.print(&table(&document).render(stdout_width(), global.stdout_paint()))?;
     }
     Ok(global.failures(&errors))
 }

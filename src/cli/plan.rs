@@ -7,7 +7,7 @@ use super::Global;
 use super::probe::ProbeArgs;
 use super::session::{PlatformArgs, ReadOnlySession};
 use crate::report::table::{Table, stdout_width};
-use crate::report::{self, Cleaned as _, Tone, Verbosity};
+use crate::report::{Cleaned as _, Tone, Verbosity};
 use larder_core::error::{Error, Result};
 use larder_core::formats::documents::{Decision, PlanDocument, PlanStep};
 use larder_core::model::{Name, Platform, SourceKind};
@@ -75,7 +75,7 @@ fn matrix(ctx: &Context, request: &Targets, github: bool, global: &Global) -> Re
     }
     let matrix = hub_status::missing(ctx, request)?;
     for target in &matrix.nowhere {
-        report::message(&format!(
+        global.message(&format!(
             "{target} is missing, and no runner of GitHub Actions can build it"
         ));
     }
@@ -147,7 +147,7 @@ fn show(document: &PlanDocument, global: &Global) -> Result<()> {
         }
     }
     if !table.is_empty() {
-        report::print(&table.render(stdout_width(), global.stdout_paint()))?;
+        global.print(&table.render(stdout_width(), global.stdout_paint()))?;
     }
     let mut counts: BTreeMap<Decision, usize> = BTreeMap::new();
     for step in &document.steps {
@@ -161,7 +161,7 @@ fn show(document: &PlanDocument, global: &Global) -> Result<()> {
             other => format!("{count} to {}", other.as_str()),
         })
         .collect();
-    report::message(&if counts.is_empty() {
+    global.message(&if counts.is_empty() {
         "nothing to do".to_owned()
     } else {
         counts.join(", ")

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use super::Global;
 use super::session::{JobArgs, LimitArgs, PlatformArgs, ReadOnlySession, Session};
+use crate::report::Tone;
 use crate::report::table::{Table, stdout_width};
-use crate::report::{self, Tone};
 use larder_core::error::Result;
 use larder_core::formats::documents::{ReleaseStatusDocument, ReleaseStatusEntry};
 use larder_core::model::Tag;
@@ -180,7 +180,7 @@ fn status(args: &StatusArgs, global: &Global) -> Result<ExitCode> {
     if global.json {
         global.print_json(&document)?;
     } else {
-        report::print(&table(&document).render(stdout_width(), global.stdout_paint()))?;
+        global.print(&table(&document).render(stdout_width(), global.stdout_paint()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

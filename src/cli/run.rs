@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::Global;
 use super::line::Line;
 use super::session::supervised;
-use crate::report::{self, Verbosity};
+use crate::report::Verbosity;
 use larder_core::error::Result;
 use larder_core::formats::documents::TaskEntry;
 use larder_core::project::Project;
@@ -99,7 +99,8 @@ impl TaskHost for Host {
 
     fn command(&mut self, line: &str) {
         if !self.global.json && self.global.verbosity() > Verbosity::Quiet {
-            report::message(&format!("$ {line}"));
+            self.global
+                .message(&format!("$ {}", self.global.redactor().clean(line)));
         }
     }
 
@@ -126,19 +127,21 @@ fn list(project: &Project, global: &Global) -> Result<()> {
         return global.print_json(&document);
     }
     if document.tasks.is_empty() {
-        report::message("versions.yml has no `tasks:`");
+        global.message("versions.yml has no `tasks:`");
     }
     let names = document.tasks.iter().map(|task| task.name.len());
     let width = names.max().unwrap_or(0);
+    let redactor = global.redactor();
     let line = |task: &TaskEntry| {
         let what = task
             .description
             .clone()
             .unwrap_or_else(|| task.commands.join("; "));
+        let what = redactor.clean_line(&what);
         format!("{:width$}  {what}", task.name)
             .trim_end()
             .to_owned()
             + "\n"
     };
-    report::print(&document.tasks.iter().map(line).collect::<String>())
+    global.print(&document.tasks.iter().map(line).collect::<String>())
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::Global;
 use super::session::{PlatformArgs, ReadOnlySession};
 use crate::report::table::{Table, stdout_width};
-use crate::report::{self, Cleaned as _, Tone};
+use crate::report::{Cleaned as _, Tone};
 use larder_core::error::Result;
 use larder_core::formats::documents::StatusDocument;
 use larder_core::model::{Origin, Platform, SourceKind};
@@ -45,7 +45,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     if global.json {
         global.print_json(&document)?;
     } else {
-        report::print(&table(&document).render(stdout_width(), global.stdout_paint()))?;
+        global.print(&table(&document).render(stdout_width(), global.stdout_paint()))?;
     }
     Ok(global.failures(&errors))
 }

@@ -7,7 +7,7 @@ use super::Global;
 use super::probe::ProbeArgs;
 use super::session::ReadOnlySession;
 use crate::report::table::{Table, stdout_width};
-use crate::report::{self, Cleaned as _, Paint, Redactor, Tone, Verbosity};
+use crate::report::{Cleaned as _, Paint, Redactor, Tone, Verbosity};
 use larder_core::error::{Error, Result};
 use larder_core::formats::documents::{
     ComparedEntry, Decision, DifferenceEntry, FieldEntry, InputsEntry, InstalledEntry, SourceEntry,
@@ -55,7 +55,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         global.print_json(&document)?;
     } else {
         let verbose = global.verbosity() == Verbosity::Verbose;
-        report::print(&text(
+        global.print(&text(
             &document,
             global.stdout_paint(),
             stdout_width(),
@@ -63,7 +63,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             &redactor,
         ))?;
         for hint in stopped.iter().flat_map(Error::hints) {
-            report::message(&format!("help: {hint}"));
+            global.message(&format!("help: {hint}"));
         }
     }
     Ok(ExitCode::SUCCESS)

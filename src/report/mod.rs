@@ -21,8 +21,10 @@ mod tests;
 
 pub use documents::Cleaned;
 pub use mode::{Mode, Verbosity};
-pub use print::{print, print_bytes, to_json, written};
-pub use reporter::{Reporter, ReporterHandle, message, show_step};
+pub use print::{Printer, print_bytes, print_data, to_json, written};
+pub use reporter::{Reporter, ReporterHandle, show_step};
 pub use text::{ColorChoice, Paint, Redactor, Tone, render_error, snippet, table};
 pub use totals::Totals;
-pub use views::{DidLine, FinishedLine, SummaryLine, annotations, failure_line, summary_line};
+pub use views::{
+    DidLine, FinishedLine, SummaryLine, annotations, escape_data, failure_line, summary_line,
+};

@@ -39,6 +39,8 @@ pub enum Mode {
     Json {
         /// Whether the last line is a summary.
         summary: bool,
+        /// Whether GitHub's runner reads the messages on stderr.
+        in_actions: bool,
     },
     /// Plain lines, groups and annotations on stderr.
     GitHubActions {
@@ -55,15 +57,19 @@ impl Mode {
         environment: &Environment,
         stderr_is_tty: bool,
     ) -> Self {
+        let in_actions = environment.text("GITHUB_ACTIONS") == Some("true");
         if json {
-            return Self::Json { summary: true };
+            return Self::Json {
+                summary: true,
+                in_actions,
+            };
         }
         let paint = Paint::choose(color, environment, stderr_is_tty);
         let dumb = environment.text("TERM") == Some("dumb");
         if stderr_is_tty && !dumb {
             return Self::Terminal(paint);
         }
-        if environment.text("GITHUB_ACTIONS") == Some("true") {
+        if in_actions {
             let summary = environment.value("GITHUB_STEP_SUMMARY").map(PathBuf::from);
             return Self::GitHubActions { summary };
         }
@@ -144,7 +150,10 @@ mod tests {
         );
         assert_eq!(
             Mode::choose(true, Auto, &env(ci), true),
-            Mode::Json { summary: true }
+            Mode::Json {
+                summary: true,
+                in_actions: true
+            }
         );
     }
 

@@ -1,6 +1,6 @@
 //! The thread that owns the output. It receives the events of a run and shows them with a view.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::mode::{Mode, Verbosity};
+use super::print::Printer;
 use super::text::lines::Style;
 use super::text::{Paint, Redactor};
 use super::totals::Totals;
@@ -68,8 +69,14 @@ fn view(mode: Mode, verbosity: Verbosity, redactor: &Redactor) -> Box<dyn View> 
     match mode {
         Mode::Terminal(paint) => Box::new(Terminal::new(Stderr::new(), style(paint), verbosity)),
         Mode::Plain(paint) => Box::new(Plain::new(stderr(), style(paint), verbosity)),
-        Mode::Json { summary } => {
-            let messages = Plain::new(stderr(), style(Paint::default()), verbosity);
+        Mode::Json {
+            summary,
+            in_actions,
+        } => {
+            let mut messages = Plain::new(stderr(), style(Paint::default()), verbosity);
+            if in_actions {
+                messages = messages.escapes_commands();
+            }
             Box::new(Json::new(
                 BufWriter::new(io::stdout()),
                 messages,
@@ -168,7 +175,7 @@ pub(super) fn count_event(event: &Event, totals: &mut Totals) {
 pub fn show_step(did: &Did, mode: &Mode, verbosity: Verbosity, redactor: &Redactor) -> Result<()> {
     let paint = match mode {
         Mode::Json { .. } => {
-            return super::print(&(did_line(did, redactor) + "\n"));
+            return super::print_data(&(did_line(did, redactor) + "\n"));
         }
         Mode::Terminal(paint) | Mode::Plain(paint) => *paint,
         Mode::GitHubActions { .. } => Paint {
@@ -184,12 +191,8 @@ pub fn show_step(did: &Did, mode: &Mode, verbosity: Verbosity, redactor: &Redact
             host: Platform::host(),
             redactor: redactor.clone(),
         };
-        message(&style.did(did));
+        let in_actions = matches!(mode, Mode::GitHubActions { .. });
+        Printer::new(in_actions).message(&style.did(did));
     }
     Ok(())
-}
-
-/// Writes a rendered error or another message to stderr. A closed stderr is ignored.
-pub fn message(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
 }

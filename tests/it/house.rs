@@ -153,6 +153,65 @@ fn no_static_holds_state() {
     );
 }
 
+/// The files that write to the terminal, or give it to a child.
+const WRITERS: [&str; 4] = [
+    "crates/larder-process/src/run.rs",
+    "src/report/print.rs",
+    "src/report/reporter.rs",
+    "src/report/views/terminal.rs",
+];
+
+/// Whether a line writes to stdout or stderr.
+fn writes_to_the_terminal(line: &str) -> bool {
+    const WRITES: [&str; 9] = [
+        "print!(",
+        "println!(",
+        "dbg!(",
+        "io::stdout(",
+        "io::stderr(",
+        "Term::stderr(",
+        "Term::buffered_stdout(",
+        "Stdio::inherit(",
+        "/dev/tty",
+    ];
+    // Asking what a stream is writes nothing.
+    let line = line
+        .replace("stdout().is_terminal()", "")
+        .replace("stderr().is_terminal()", "");
+    WRITES.iter().any(|write| line.contains(write))
+}
+
+/// Everything else goes through the printer and the reporter, which let no text from outside
+/// control the terminal or GitHub's runner.
+#[test]
+fn only_the_report_writes_to_the_terminal() {
+    for (line, writes) in [
+        ("println!(\"x\");", true),
+        ("eprint!(\"x\");", true),
+        ("let out = std::io::stdout().lock();", true),
+        ("std::io::stderr().is_terminal(),", false),
+        ("report::print_data(text)?;", false),
+        ("global.print(&text)", false),
+    ] {
+        assert_eq!(writes_to_the_terminal(line), writes, "{line}");
+    }
+    let all = ["crates", "src"].into_iter().flat_map(sources);
+    let found: Vec<String> = all
+        .filter(|(path, _)| !WRITERS.contains(&path.as_str()))
+        .flat_map(|(path, lines)| {
+            lines
+                .into_iter()
+                .filter(|(_, line)| writes_to_the_terminal(line))
+                .map(move |(number, line)| format!("{path}:{number}: {line}"))
+        })
+        .collect();
+    assert!(
+        found.is_empty(),
+        "src/report/print.rs writes to the terminal; these write past it:\n{}",
+        found.join("\n")
+    );
+}
+
 /// All direct and indirect dependencies of a crate.
 fn linked(package: &str) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))

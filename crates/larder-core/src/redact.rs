@@ -92,6 +92,14 @@ pub fn mask(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Like [`mask`], with one `*` for each byte of a secret, so that places in the text stay the same.
+pub fn mask_in_place(text: &str) -> Cow<'_, str> {
+    match replace_shapes(text, |secret| "*".repeat(secret.len())) {
+        Some(masked) => Cow::Owned(masked),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// Whether the name of an environment variable says that its value is a secret.
 pub fn is_secret_name(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
@@ -113,6 +121,11 @@ fn is_token_byte(byte: u8) -> bool {
 
 /// Masks texts shaped like secrets; `None` where there is none.
 fn mask_shapes(text: &str) -> Option<String> {
+    replace_shapes(text, |_| MASK.to_owned())
+}
+
+/// Replaces texts shaped like secrets; `None` where there is none.
+fn replace_shapes(text: &str, with: impl Fn(&str) -> String) -> Option<String> {
     let bytes = text.as_bytes();
     let mut masked = String::new();
     let mut copied = 0;
@@ -128,7 +141,7 @@ fn mask_shapes(text: &str) -> Option<String> {
         .or_else(|| query_at(text, at));
         if let Some((from, to)) = secret {
             masked.push_str(&text[copied..from]);
-            masked.push_str(MASK);
+            masked.push_str(&with(&text[from..to]));
             copied = to;
             at = to.max(at + 1);
         } else {
@@ -198,8 +211,9 @@ fn userinfo_at(text: &str, at: usize) -> Option<(usize, usize)> {
     let end = end.map_or(bytes.len(), |n| from + n);
     let at_sign = bytes[from..end].iter().rposition(|b| *b == b'@')?;
     let user = &bytes[from..from + at_sign];
-    // `ssh://git@host` holds no secret.
-    (user.contains(&b':') || user.len() >= 20).then_some((from, from + at_sign))
+    // `ssh://git@host` holds no secret; of a web server, the user alone can be one.
+    let is_web = bytes[..at].ends_with(b"http") || bytes[..at].ends_with(b"https");
+    (is_web || user.contains(&b':') || user.len() >= 20).then_some((from, from + at_sign))
 }
 
 /// The parts of names of a url's parameters whose values are secret.
@@ -330,9 +344,11 @@ mod tests {
                 "https://x.example/a?raw=true&ref=v1",
             ),
             ("why? token is missing", "why? token is missing"),
+            ("https://hunter2@x.example/a", "https://***@x.example/a"),
             ("a?monkey=1", "a?monkey=1"),
         ] {
             assert_eq!(clean(text), wanted);
+            assert_eq!(mask_in_place(text).len(), text.len());
         }
     }
 }

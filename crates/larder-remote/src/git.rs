@@ -18,6 +18,7 @@ use larder_core::environment::Environment;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::fs;
 use larder_core::model::is_commit;
+use larder_core::redact::mask;
 use larder_process::{Command, Ended, Log, Output};
 
 use crate::tool::{ToolOutput, run_tool};
@@ -94,7 +95,7 @@ impl<'a> Git<'a> {
         let output = self.list_remote(url, &arguments, "revisions")?;
         if !output.status.success() {
             let error = Error::failed(format!("cannot read the revisions of {url}"));
-            return Err(classify(error.cause(output.err.trim())));
+            return Err(classify(error.cause(mask(output.err.trim()))));
         }
         let commit_of = |reference: &String| {
             let mut lines = output.out.lines().filter_map(|line| line.split_once('\t'));

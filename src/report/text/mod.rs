@@ -14,3 +14,4 @@ mod redact;
 pub use error::render_error;
 pub use paint::{ColorChoice, Paint, Tone};
 pub use redact::Redactor;
+pub(super) use redact::is_harmful;

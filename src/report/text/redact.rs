@@ -33,10 +33,11 @@ impl Redactor {
 }
 
 /// Whether a character could control the terminal, or change how a text is read.
-pub(super) fn is_harmful(c: char) -> bool {
+pub(in crate::report) fn is_harmful(c: char) -> bool {
     (c.is_control() && c != '\n')
-        // Bidirectional overrides change the order in which the rest is shown.
-        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        // Bidirectional marks and overrides change the order in which the rest is shown, and
+        // separators end a line for some readers.
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Removes terminal sequences and control characters, because a build's log or a server's text must

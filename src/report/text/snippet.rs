@@ -5,6 +5,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::redact::is_harmful;
 use larder_core::error::Problem;
+use larder_core::redact::{mask, mask_in_place};
 
 /// The longest line in bytes that is shown.
 const MAX_LINE: usize = 400;
@@ -23,21 +24,23 @@ pub fn render(problem: &Problem, color: bool) -> String {
     let line_end = text[start..]
         .find('\n')
         .map_or(text.len(), |newline| start + newline);
-    let line = text[line_start..line_end].trim_end_matches('\r');
+    // The mistake may be a secret in this line.
+    let line = mask_in_place(text[line_start..line_end].trim_end_matches('\r'));
+    let line = line.as_ref();
     // The caret marks one line only: the first line of a span of several.
     let from = (start - line_start).min(line.len());
     let to = line
         .floor_char_boundary(problem.span.end.saturating_sub(line_start))
         .max(from);
 
-    let message = printable(&problem.message);
+    let message = printable(&mask(&problem.message));
     // A path can contain the same control characters as a message.
     let path = printable(problem.file.as_str()).replace('\n', "\u{fffd}");
     let mut group = Group::with_title(Level::ERROR.primary_title(message));
     let shown;
     if line.len() <= MAX_LINE {
-        shown = without_c1(line);
-        let place = |at: usize| without_c1(&line[..at]).len();
+        shown = without_harm(line);
+        let place = |at: usize| without_harm(&line[..at]).len();
         let annotation = AnnotationKind::Primary.span(place(from)..place(to));
         group = group.element(
             Snippet::source(shown.as_str())
@@ -55,16 +58,24 @@ pub fn render(problem: &Problem, color: bool) -> String {
     }
     let hint;
     if let Some(text) = &problem.hint {
-        hint = printable(text);
+        hint = printable(&mask(text));
         group = group.element(Level::HELP.message(hint.as_str()));
     }
     renderer.render(&[group])
 }
 
-/// Replaces the control characters of Latin-1 (C1), which can control a terminal. The renderer
-/// replaces all others by visible symbols.
-fn without_c1(line: &str) -> String {
-    line.replace(|c| matches!(c, '\u{80}'..='\u{9f}'), "\u{fffd}")
+/// Replaces the harmful characters that the renderer does not replace by visible symbols: the
+/// control characters of Latin-1 (C1), separators of lines, and marks of direction.
+fn without_harm(line: &str) -> String {
+    line.replace(
+        |c| {
+            matches!(
+                c,
+                '\u{80}'..='\u{9f}' | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}'
+            )
+        },
+        "\u{fffd}",
+    )
 }
 
 /// Replaces control characters, with which a hostile file could overwrite the message.

@@ -129,6 +129,7 @@ impl<W: Write + Send> View for GitHubActions<W> {
         }) = event
         {
             let style = self.plain.style();
+            let subject = style.redactor.clean_line(subject);
             let title = format!("{} {subject}", action.as_str());
             let message = message(error, |text| style.redactor.clean(text));
             self.plain.raw(&format!(
@@ -188,7 +189,7 @@ pub fn annotations(error: &Error, redactor: &Redactor) -> Vec<String> {
                 .as_ref()
                 .map(|hint| format!("\nhelp: {hint}"))
                 .unwrap_or_default();
-            let file = escape_property(problem.file.as_str());
+            let file = escape_property(&redactor.clean_line(problem.file.as_str()));
             let text = escape_data(&redactor.clean(&format!("{}{hint}", problem.message)));
             format!("::error file={file},line={line},col={column},title=larder::{text}")
         })
@@ -269,9 +270,11 @@ fn summary_table(totals: &Totals, clean: &dyn Fn(&str) -> String) -> String {
     text
 }
 
-/// Escapes the text of a workflow command.
-fn escape_data(text: &str) -> String {
-    text.replace('%', "%25")
+/// Escapes the text of a workflow command. `##[` begins a command of an older form, anywhere in a
+/// line.
+pub fn escape_data(text: &str) -> String {
+    text.replace("##[", "## [")
+        .replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::plain::Plain;
 use super::{View, shows_note};
 use crate::report::mode::Verbosity;
-use crate::report::print;
+use crate::report::print::{self, printable_json};
 use crate::report::text::{Redactor, render_error};
 use crate::report::totals::Totals;
 use larder_core::error::Error;
@@ -264,7 +264,7 @@ fn rounded(seconds: f64) -> f64 {
 
 fn to_line(value: &impl Serialize) -> String {
     // Strings, numbers and maps with text keys can always be serialised.
-    serde_json::to_string(value).unwrap_or_default()
+    printable_json(&serde_json::to_string(value).unwrap_or_default())
 }
 
 /// Events as JSON lines.

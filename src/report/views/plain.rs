@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::live::{Live, phase_word};
 use super::{View, shows_did, shows_note};
 use crate::report::mode::Verbosity;
+use crate::report::print::printable;
 use crate::report::text::lines::Style;
 use crate::report::totals::{Totals, failed};
 use larder_core::human;
@@ -48,20 +49,11 @@ impl<W: Write + Send> Plain<W> {
     /// Writes a line without escaping commands in it.
     pub fn raw(&mut self, line: &str) {
         // Ignore a closed stderr: its reader has ended.
-        let _ = writeln!(self.out, "{line}");
+        let _ = writeln!(self.out, "{}", printable(line, false));
     }
 
     pub fn line(&mut self, line: &str) {
-        if self.escapes_commands && (line.contains("::") || line.contains("##[")) {
-            let escaped = |line: &str| {
-                line.replace("##[", "## [")
-                    .replacen("::", ": :", usize::from(is_command(line)))
-            };
-            let lines: Vec<String> = line.split('\n').map(escaped).collect();
-            self.raw(&lines.join("\n"));
-        } else {
-            self.raw(line);
-        }
+        let _ = writeln!(self.out, "{}", printable(line, self.escapes_commands));
     }
 
     pub fn style(&self) -> &Style {
@@ -164,9 +156,4 @@ impl<W: Write + Send> View for Plain<W> {
         }
         self.flush();
     }
-}
-
-/// Whether GitHub's runner would take the line for a command.
-fn is_command(line: &str) -> bool {
-    line.trim_start().starts_with("::")
 }

@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::live::Live;
 use super::{View, shows_did, shows_note};
 use crate::report::mode::Verbosity;
+use crate::report::print::printable;
 use crate::report::text::lines::Style;
 use crate::report::totals::{Totals, failed};
 use larder_core::model::Outcome;
@@ -152,6 +153,7 @@ impl Screen for Stderr {
     }
 
     fn print(&mut self, line: &str) {
+        let line = &*printable(line, false);
         match &self.bar {
             // indicatif prints no line for an empty text.
             Some(bar) => bar.println(if line.is_empty() { " " } else { line }),

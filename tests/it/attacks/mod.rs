@@ -3,6 +3,7 @@
 //! runs all of them, except kills, which are in [`crate::slow`].
 
 mod children;
+mod children_more;
 mod crowds;
 mod folders;
 mod folders_more;

@@ -90,10 +90,10 @@ fn a_hub_over_plain_http() {
 #[test]
 fn a_hub_with_a_secret_in_it() {
     insta::assert_snapshot!(versions("hub: {http: \"https://me:secret@example.com\"}\n"), @r#"
-    error: `https://me:secret@example.com` can't be used: it contains a user or a password
+    error: `https://***@example.com` can't be used: it contains a user or a password
      --> versions.yml:2:13
       |
-    2 | hub: {http: "https://me:secret@example.com"}
+    2 | hub: {http: "https://*********@example.com"}
       |             ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       |
       = help: secrets come from the environment, never from these files

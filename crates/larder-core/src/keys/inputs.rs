@@ -20,6 +20,7 @@ use crate::project::{
     Build, BuildSource, Coordinate, Include, Original, PackageConfig, Project, RenderedBuild,
     RenderedSource, Subsystem, Template, Upstream, UpstreamKeys,
 };
+use crate::redact::mask;
 
 /// A fingerprint with its explanation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,15 @@ pub struct Inputs {
     pub digest: Digest,
     /// The fields that it was computed from, in the order of the walk.
     pub fields: Vec<(String, String)>,
+}
+
+impl Inputs {
+    /// The fields without the secrets that a recipe may have in its urls and commands, for sidecars,
+    /// the cache and documents. The key is computed from the whole text.
+    pub fn explanation(&self) -> Vec<(String, String)> {
+        let masked = |(path, value): &(String, String)| (path.clone(), mask(value).into_owned());
+        self.fields.iter().map(masked).collect()
+    }
 }
 
 /// The fingerprints of a target: one for each origin that its recipe declares.

@@ -1,4 +1,6 @@
-//! Checks of urls that people write in files.
+//! Checks of urls that people write in files. Their messages don't repeat the secrets in a url.
+
+use crate::redact::mask;
 
 /// How a url is requested.
 pub enum UrlScheme<'a> {
@@ -9,7 +11,7 @@ pub enum UrlScheme<'a> {
 
 /// Parses a url that bytes are downloaded from. The error is a message and a hint.
 pub fn parse_url(url: &str) -> Result<UrlScheme<'_>, (String, &'static str)> {
-    let bad = |why: &str, hint| Err((format!("`{url}` can't be used: {why}"), hint));
+    let bad = |why: &str, hint| Err((format!("`{}` can't be used: {why}", mask(url)), hint));
     let Some((scheme, rest)) = url.split_once("://") else {
         return bad("it is not a url", "such as https://example.com/file.tar.gz");
     };
@@ -37,4 +39,74 @@ pub fn parse_url(url: &str) -> Result<UrlScheme<'_>, (String, &'static str)> {
         })),
         _ => bad(&format!("`{scheme}` is not supported"), "use https"),
     }
+}
+
+/// How git reaches a repository.
+pub enum GitTransport<'a> {
+    /// Encrypted, or on this machine.
+    Safe,
+    /// Plain http, from this host.
+    Http(&'a str),
+}
+
+/// Parses a url that git fetches from. git must do nothing but fetch: a url such as `ext::…` runs
+/// commands. The error is a message and a hint.
+pub fn parse_git_url(url: &str) -> Result<GitTransport<'_>, (String, &'static str)> {
+    let unknown = || {
+        Err((
+            format!("`{}` is not a git url", mask(url)),
+            "https://, ssh://, git@host:path, file:// and paths work; other transports could run commands",
+        ))
+    };
+    if url.is_empty() || url.starts_with('-') || url.contains(char::is_whitespace) {
+        return unknown();
+    }
+    let Some((scheme, rest)) = url.split_once("://") else {
+        // `helper::address` selects a transport helper; `git@host:path` and paths do not.
+        if url.contains("::") {
+            return unknown();
+        }
+        return Ok(GitTransport::Safe);
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let user = authority.rsplit_once('@').map(|(user, _)| user);
+    match scheme {
+        "file" if !rest.is_empty() && !rest.starts_with('-') => Ok(GitTransport::Safe),
+        "https" | "http" | "ssh" if authority.is_empty() || rest.starts_with('-') => unknown(),
+        "ssh" => match user {
+            Some(user) if user.contains(':') => Err(password(&mask(url))),
+            _ => Ok(GitTransport::Safe),
+        },
+        "https" | "http" if rest.contains(['?', '#']) => {
+            let shown = url.split(['?', '#']).next().unwrap_or_default();
+            Err((
+                format!(
+                    "`{}?…` can't be used: the url of a repository has no query",
+                    mask(shown)
+                ),
+                "secrets come from git's own logins (`credential.helper`), never from these files",
+            ))
+        }
+        "https" | "http" if user.is_some() => Err(password(&mask(url))),
+        "https" => Ok(GitTransport::Safe),
+        "http" => match parse_url(url)? {
+            UrlScheme::Http(host) => Ok(GitTransport::Http(host)),
+            UrlScheme::Https => Ok(GitTransport::Safe),
+        },
+        "git" => Err((
+            format!(
+                "`{}` can't be used: what git:// sends can be changed on the way",
+                mask(url)
+            ),
+            "use https:// or ssh://",
+        )),
+        _ => unknown(),
+    }
+}
+
+fn password(shown: &str) -> (String, &'static str) {
+    (
+        format!("`{shown}` can't be used: it contains a user or a password"),
+        "secrets come from git's own logins (`credential.helper`, an ssh agent), never from these files",
+    )
 }

@@ -8,13 +8,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::{Error, Result};
 use crate::hosts::{is_allowed, is_loopback};
+use crate::redact::mask;
 
 use super::syntax::decode::{At, Decode, Reader, Spot};
 use super::syntax::source::Source;
 use super::syntax::source::{read_limited, sorted};
 use super::syntax::yaml;
 use super::typed::user::RawUser;
-use super::urls::{UrlScheme, parse_url};
+use super::urls::{GitTransport, UrlScheme, parse_git_url, parse_url};
 
 /// What the user configured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -145,7 +146,8 @@ impl UserSettings {
                 Ok(UrlScheme::Http(host)) if is_allowed(host, &user.allow_http) => {}
                 Ok(UrlScheme::Http(host)) => {
                     let message = format!(
-                        "`{value}` can't be used: bytes sent over plain http can be changed on the way"
+                        "`{}` can't be used: bytes sent over plain http can be changed on the way",
+                        mask(&value)
                     );
                     reader.problem(
                         &span,
@@ -164,11 +166,27 @@ impl UserSettings {
 /// Returns why nothing can be downloaded from a url, as a message and a hint. Allowed are https,
 /// and plain http to this machine and to hosts that the user allows; without `user`, to any host.
 pub(super) fn url_fault(url: &str, user: Option<&UserConfig>) -> Option<(String, &'static str)> {
-    let host = match parse_url(url) {
-        Ok(UrlScheme::Https) => return None,
-        Ok(UrlScheme::Http(host)) => host,
-        Err(fault) => return Some(fault),
-    };
+    match parse_url(url) {
+        Ok(UrlScheme::Https) => None,
+        Ok(UrlScheme::Http(host)) => http_fault(url, host, user),
+        Err(fault) => Some(fault),
+    }
+}
+
+/// The same for a url that git fetches from.
+pub(super) fn git_url_fault(
+    url: &str,
+    user: Option<&UserConfig>,
+) -> Option<(String, &'static str)> {
+    match parse_git_url(url) {
+        Ok(GitTransport::Safe) => None,
+        Ok(GitTransport::Http(host)) => http_fault(url, host, user),
+        Err(fault) => Some(fault),
+    }
+}
+
+/// Returns why nothing can be downloaded over plain http from a host.
+fn http_fault(url: &str, host: &str, user: Option<&UserConfig>) -> Option<(String, &'static str)> {
     // The configuration is read only here, as few projects use http. If it can't be read, that is
     // reported once everything else is read, and not this url.
     let refused = !is_loopback(host)
@@ -177,7 +195,10 @@ pub(super) fn url_fault(url: &str, user: Option<&UserConfig>) -> Option<(String,
             .is_some_and(|user| !is_allowed(host, &user.allow_http));
     refused.then(|| {
         (
-            format!("`{url}` can't be used: bytes sent over plain http can be changed on the way"),
+            format!(
+                "`{}` can't be used: bytes sent over plain http can be changed on the way",
+                mask(url)
+            ),
             "use https, or allow the host in your own config.yml with `allow_http`",
         )
     })

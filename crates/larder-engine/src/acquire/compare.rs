@@ -40,7 +40,7 @@ pub fn find_other(request: &Request<'_>, probe: &Probe) -> Result<Option<OtherAr
                 .or(wanted.original.as_ref());
             let differences = explanation
                 .zip(wanted)
-                .map(|(found, wanted)| difference(&found, &wanted.fields));
+                .map(|(found, wanted)| difference(&found, &wanted.explanation()));
             Some(OtherArtifact {
                 place,
                 artifact,

@@ -320,7 +320,7 @@ pub fn store_in_cache(request: &Request<'_>, staging: &Staging, entry: &Entry) {
     run.keep(target, staging.path(), entry);
     if let Some(inputs) = wanted.of(entry.artifact.origin) {
         // Only `why` uses the explanation, so a failure to store it is ignored.
-        let _ = run.cache.explain(&inputs.digest, &inputs.fields);
+        let _ = run.cache.explain(&inputs.digest, &inputs.explanation());
     }
 }
 

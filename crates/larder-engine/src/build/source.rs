@@ -12,6 +12,7 @@ use larder_core::fs;
 use larder_core::keys::tree;
 use larder_core::model::Digest;
 use larder_core::project::RenderedSource;
+use larder_core::redact::mask;
 use larder_process::Log;
 use larder_remote::http::Request;
 use larder_remote::origin::Stated;
@@ -74,7 +75,7 @@ fn archive(
     let single = file_name.parse().ok();
     let stated = [Stated::sha256(*sha256, "the recipe")];
     let arrival = Arrival {
-        place: url,
+        place: &mask(url),
         file_name,
         size: download.size(),
         reader: Box::new(download),
@@ -98,6 +99,6 @@ fn archive(
 
 /// The error for a source archive that does not exist at the recipe's url.
 pub fn missing(url: &str) -> Error {
-    Error::failed(format!("the source {url} does not exist"))
+    Error::failed(format!("the source {} does not exist", mask(url)))
         .hint("check `build.source.url` and the version")
 }

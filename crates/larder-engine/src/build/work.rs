@@ -16,7 +16,7 @@ use larder_core::formats::{LockLine, Observed};
 use larder_core::fs::{self, Entry, OwnFolder};
 use larder_core::model::{ArtifactFile, Name, Platform, Target};
 use larder_core::project::{Build, RenderedBuild, RenderedSource, Subsystem};
-use larder_core::redact::Redactor;
+use larder_core::redact::{Redactor, mask};
 use larder_process::Log;
 
 /// The files that a build made, and what was observed of it.
@@ -150,7 +150,7 @@ impl<'a> Work<'a> {
                 .strip_prefix(&self.ctx.project.root)
                 .map_or_else(|_| path.to_string(), ToString::to_string),
             RenderedSource::Git { url, rev } => format!("{url} {rev}"),
-            RenderedSource::Url { url, sha256: _ } => url.clone(),
+            RenderedSource::Url { url, sha256: _ } => mask(url).into_owned(),
             RenderedSource::Crate { name, version } => format!("crate {name} {version}"),
         }
     }

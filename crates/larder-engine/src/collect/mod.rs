@@ -341,7 +341,7 @@ fn source(subsystem: &Subsystem, platform: Option<&Platform>) -> Result<Source> 
             },
             Some(Coordinate::Url(url)) => Source {
                 repo: None,
-                release_url: Some(url),
+                release_url: Some(larder_core::redact::mask(&url).into_owned()),
             },
             Some(Coordinate::Npm { package, version }) => Source {
                 repo: Some(format!("npm {package}@{version}")),

@@ -60,12 +60,9 @@ fn explain(request: &Request<'_>, probe: &Probe, other: Option<OtherArtifact>) -
         origin,
         inputs: inputs.digest,
         fields: inputs
-            .fields
-            .iter()
-            .map(|(field, value)| FieldEntry {
-                field: field.clone(),
-                value: value.clone(),
-            })
+            .explanation()
+            .into_iter()
+            .map(|(field, value)| FieldEntry { field, value })
             .collect(),
     };
     WhyDocument {

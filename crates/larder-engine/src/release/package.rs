@@ -237,7 +237,7 @@ fn provenance(
     let explanation = ctx
         .wanted(target)
         .ok()
-        .and_then(|wanted| Some(wanted.of(artifact.origin)?.fields.clone()))
+        .and_then(|wanted| Some(wanted.of(artifact.origin)?.explanation()))
         .unwrap_or_default();
     (observed, explanation)
 }

@@ -11,6 +11,7 @@ use crate::settings::RemoteSettings;
 use larder_core::cancel::Cancel;
 use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
+use larder_core::redact::mask;
 use larder_process::{Captured, Command, Ended};
 
 #[cfg(test)]
@@ -37,7 +38,7 @@ impl ToolOutput {
             .collect();
         let last = lines[lines.len().saturating_sub(4)..].join(" · ");
         let redacted: Vec<String> = last.split(' ').map(redact_word).collect();
-        redacted.join(" ").chars().take(600).collect()
+        mask(&redacted.join(" ")).chars().take(600).collect()
     }
 }
 

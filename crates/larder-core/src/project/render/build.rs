@@ -1,7 +1,7 @@
 //! The build of a subsystem on a platform.
 
 use super::flaws::{Flaw, Flaws, Place};
-use super::names::{is_git_url, is_ref};
+use super::names::is_ref;
 use crate::model::Platform;
 use crate::project::domain::{Build, BuildSource, RenderedBuild, RenderedSource, Subsystem};
 use crate::project::paths::join;
@@ -74,14 +74,7 @@ impl Subsystem {
             BuildSource::Git { url, rev } => {
                 let url = flaws.render_word(Place::Source("git"), url, variables);
                 let rev = flaws.render_word(Place::Source("rev"), rev, variables);
-                if let Some(text) = url.as_deref().filter(|url| !is_git_url(url)) {
-                    let hint = "https://, ssh://, git@host:path, file:// and paths work; other transports could run commands";
-                    flaws.add(
-                        Place::Source("git"),
-                        format!("`{text}` is not a git url"),
-                        hint,
-                    );
-                }
+                flaws.check_git_url(Place::Source("git"), url.as_deref());
                 if let Some(text) = rev.as_deref().filter(|rev| !is_ref(rev)) {
                     let hint = "a tag, a branch or a commit";
                     flaws.add(

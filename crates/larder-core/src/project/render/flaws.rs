@@ -2,7 +2,7 @@
 //! recipe each of them is about.
 
 use crate::project::template::{Fault, Template, Variables};
-use crate::project::user::{UserConfig, url_fault};
+use crate::project::user::{UserConfig, git_url_fault, url_fault};
 
 /// Which text of a recipe a flaw is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,6 +112,12 @@ impl<'a> Flaws<'a> {
     /// Adds a flaw if nothing can be downloaded from a url.
     pub(super) fn check_url(&mut self, place: Place, url: Option<&str>) {
         if let Some((message, hint)) = url.and_then(|url| url_fault(url, self.user)) {
+            self.add(place, message, hint);
+        }
+    }
+    /// Adds a flaw if git can't fetch from a url, or not safely.
+    pub(super) fn check_git_url(&mut self, place: Place, url: Option<&str>) {
+        if let Some((message, hint)) = url.and_then(|url| git_url_fault(url, self.user)) {
             self.add(place, message, hint);
         }
     }

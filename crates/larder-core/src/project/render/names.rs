@@ -12,22 +12,6 @@ pub(super) fn is_ref(text: &str) -> bool {
         && !text.contains(|c: char| c.is_whitespace() || c.is_control() || "~^:?*[\\".contains(c))
 }
 
-/// Whether a url makes git fetch and do nothing else; a url such as `ext::…` runs commands.
-pub(super) fn is_git_url(text: &str) -> bool {
-    if text.starts_with('-') || text.contains(char::is_whitespace) {
-        return false;
-    }
-    match text.split_once("://") {
-        Some((scheme, rest)) => {
-            matches!(scheme, "https" | "http" | "ssh" | "git" | "file")
-                && !rest.is_empty()
-                && !rest.starts_with('-')
-        }
-        // `helper::address` selects a transport helper; `git@host:path` and paths do not.
-        None => !text.contains("::"),
-    }
-}
-
 pub(super) fn is_plain_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.ends_with(|c: char| c.is_ascii_alphanumeric())
