@@ -63,6 +63,9 @@ pub struct AcquireArgs {
     /// Release what is built, also outside CI.
     #[arg(long)]
     pub upload: bool,
+    /// Do not release what is built, whatever `upload:` says.
+    #[arg(long, conflicts_with = "upload")]
+    no_upload: bool,
 }
 
 impl AcquireArgs {
@@ -76,6 +79,7 @@ impl AcquireArgs {
             rebuild,
             dry_run,
             upload,
+            no_upload,
         } = self.clone();
         Options {
             offline,
@@ -85,6 +89,7 @@ impl AcquireArgs {
             locked,
             dry_run,
             upload,
+            no_upload,
             install_root: None,
         }
     }

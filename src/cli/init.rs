@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::Global;
 use crate::report::Verbosity;
 use larder_core::error::Result;
-use larder_engine::init::{FileChange, init};
+use larder_engine::init::{FileChange, LarderSource, Workflow, init};
 
 /// Write a starter project that works immediately, or a CI workflow
 ///
@@ -30,10 +30,24 @@ enum Ci {
     Github,
 }
 
+/// Where this larder was built from, if whoever built it said so when it was compiled.
+fn own_source() -> Option<LarderSource> {
+    LarderSource::new(
+        option_env!("LARDER_BUILD_REPOSITORY")?,
+        option_env!("LARDER_BUILD_REVISION")?,
+    )
+}
+
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
-    let workflow = args.ci.map(|Ci::Github| env!("CARGO_PKG_VERSION"));
-    let done = init(&global.start()?, workflow, &global.startup.environment)?;
+    let workflow = args.ci.map(|Ci::Github| Workflow {
+        larder: own_source(),
+    });
+    let done = init(
+        &global.start()?,
+        workflow.as_ref(),
+        &global.startup.environment,
+    )?;
     if global.json {
         global.print_json(&done.document())?;
         return Ok(ExitCode::SUCCESS);
@@ -50,7 +64,14 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             global.message("next: larder ensure all");
         }
     }
-    if workflow.is_some() && !done.existing && !done.names_hub {
+    if workflow.is_some_and(|workflow| workflow.larder.is_none())
+        && global.verbosity() != Verbosity::Quiet
+    {
+        global.message(
+            "next: fill in LARDER_REPOSITORY and LARDER_REVISION in .github/workflows/larder.yml, unless your runners have larder on PATH",
+        );
+    }
+    if args.ci.is_some() && !done.existing && !done.names_hub {
         global.message(
             "next: set the hub in versions.yml, `hub: {github: owner/name}`; without it, CI cannot release",
         );

@@ -2,13 +2,16 @@
 
 use std::process::ExitCode;
 
+use camino::{Utf8Path, Utf8PathBuf};
+
 use super::Global;
 use super::session::{JobArgs, LimitArgs, PlatformArgs, ReadOnlySession, Session};
+use super::settings::current_dir;
 use crate::report::Tone;
 use crate::report::table::{Table, stdout_width};
-use larder_core::error::Result;
+use larder_core::error::{Error, Result};
 use larder_core::formats::documents::{ReleaseStatusDocument, ReleaseStatusEntry};
-use larder_core::model::Tag;
+use larder_core::model::{SourceKind, Tag};
 use larder_engine::context::Options;
 use larder_engine::plan::Targets;
 use larder_engine::release::binary::release_all;
@@ -26,6 +29,7 @@ use larder_engine::release::{self, ReleaseOptions, drafts, hub_status};
     after_help = "Examples:
   larder release all
   larder release binary nats --platform linux-arm64
+  larder release nats --from packages       made by `larder package` in another job
   larder release status
   larder release finalize all
   larder release project v1.0.0"
@@ -65,6 +69,10 @@ struct BinaryArgs {
     platforms: PlatformArgs,
     #[command(flatten)]
     jobs: JobArgs,
+    /// Release the packages in this folder, which `larder package` made elsewhere, instead of what
+    /// is installed here.
+    #[arg(long, value_name = "DIR")]
+    from: Option<Utf8PathBuf>,
     #[command(flatten)]
     how: PublishArgs,
 }
@@ -107,6 +115,9 @@ struct ProjectArgs {
     platforms: PlatformArgs,
     #[command(flatten)]
     limits: LimitArgs,
+    /// Use only this source for what is not installed: cache, managed, original or build.
+    #[arg(long, value_name = "SOURCE", value_parser = |text: &str| text.parse::<SourceKind>().map_err(|e| e.to_string()))]
+    source: Option<SourceKind>,
     #[command(flatten)]
     how: PublishArgs,
 }
@@ -143,8 +154,28 @@ fn binary(args: &BinaryArgs, global: &Global) -> Result<ExitCode> {
     let session = Session::open(global, Options::default())?;
     let targets = args.platforms.targets(&session.ctx.project, &args.names)?;
     let options = args.how.options();
-    let errors = release_all(&session.ctx, &targets, options, args.jobs.get());
+    let from = match &args.from {
+        Some(folder) => Some(folder_of_packages(folder)?),
+        None => None,
+    };
+    let errors = release_all(
+        &session.ctx,
+        &targets,
+        from.as_deref(),
+        options,
+        args.jobs.get(),
+    );
     Ok(session.end(errors.into()))
+}
+
+/// The folder of `--from`, relative to the current folder.
+fn folder_of_packages(folder: &Utf8Path) -> Result<Utf8PathBuf> {
+    let path = current_dir()?.join(folder);
+    match larder_core::fs::stat(&path)? {
+        Some(meta) if meta.is_dir() => Ok(path),
+        _ => Err(Error::usage(format!("there is no folder {folder}"))
+            .hint("--from takes a folder with packages and their sidecars, such as .dist")),
+    }
 }
 
 fn finalize(args: &DraftArgs, global: &Global) -> Result<ExitCode> {
@@ -161,7 +192,11 @@ fn abort(args: &DraftArgs, global: &Global) -> Result<ExitCode> {
 }
 
 fn project(args: &ProjectArgs, global: &Global) -> Result<ExitCode> {
-    let session = Session::open(global, Options::default())?;
+    let options = Options {
+        source: args.source,
+        ..Options::default()
+    };
+    let session = Session::open(global, options)?;
     let ensured = release::project::release(
         &session.ctx,
         &args.tag,

@@ -39,6 +39,8 @@ pub struct Options {
     pub dry_run: bool,
     /// Release what is built, even outside CI.
     pub upload: bool,
+    /// Don't release what is built, not even in CI.
+    pub no_upload: bool,
     /// Install below this folder instead of in the project's own `.bin` folders.
     pub install_root: Option<Utf8PathBuf>,
 }

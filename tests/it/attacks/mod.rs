@@ -4,6 +4,7 @@
 
 mod children;
 mod children_more;
+mod children_workflow;
 mod crowds;
 mod folders;
 mod folders_more;

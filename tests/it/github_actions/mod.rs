@@ -6,6 +6,7 @@
 //! is skipped untested.
 #![allow(dead_code, reason = "a toolbox: not every test reads every field")]
 
+mod actions;
 pub mod expression;
 
 use std::collections::BTreeMap;
@@ -146,6 +147,7 @@ impl Actions<'_> {
             event.name
         );
         let github = self.context(event);
+        crate::env::remove(&self.env.base().join("artifacts"));
         let mut run = Run {
             jobs: BTreeMap::new(),
         };
@@ -265,6 +267,7 @@ impl Actions<'_> {
         for (n, target) in targets.iter().enumerate() {
             contexts["matrix"] = target.clone();
             contexts["steps"] = json!({});
+            contexts["strategy"] = json!({"job-index": n});
             let runner = shown(
                 &Scope {
                     contexts: &contexts,
@@ -370,8 +373,18 @@ impl Actions<'_> {
                 target,
             );
             if let Some(action) = step["uses"].as_str() {
-                self.use_action(machine, action, step, contexts);
-                continue;
+                if self.use_action(machine, action, step, contexts) {
+                    continue;
+                }
+                done.push(Step {
+                    target: target.to_owned(),
+                    name: action.to_owned(),
+                    ok: false,
+                    stdout: String::new(),
+                    stderr: String::new(),
+                    summary: String::new(),
+                });
+                return false;
             }
             let shell = step["shell"]
                 .as_str()
@@ -422,32 +435,6 @@ impl Actions<'_> {
             }
         }
         true
-    }
-
-    /// The actions that a workflow may use: pinned by commit, and without persisting a token.
-    fn use_action(&self, machine: &TestEnv, action: &str, step: &Value, contexts: &Value) {
-        let (name, commit) = action.split_once('@').expect("action@commit");
-        assert!(
-            commit.len() == 40 && commit.bytes().all(|b| b.is_ascii_hexdigit()),
-            "{action} is not pinned"
-        );
-        assert_eq!(name, "actions/checkout", "an action that is not known here");
-        assert_eq!(step["with"], json!({"persist-credentials": false}));
-        git(
-            machine,
-            machine.project(),
-            &["clone", "--quiet", self.repo.as_str(), "."],
-        );
-        git(
-            machine,
-            machine.project(),
-            &[
-                "checkout",
-                "--quiet",
-                "--detach",
-                &shown(&contexts["github"]["sha"]),
-            ],
-        );
     }
 }
 

@@ -74,11 +74,11 @@ fn tags(github: &FakeGitHub) -> String {
 }
 
 const NOTHING_TO_BUILD: &str =
-    "build=skipped ci=success finalize=success plan=success project=skipped try=skipped";
+    "build=skipped ci=success finalize=success plan=success project=skipped release=skipped";
 const TRIED: &str =
-    "build=skipped ci=success finalize=skipped plan=success project=skipped try=success";
+    "build=success ci=success finalize=skipped plan=success project=skipped release=skipped";
 const BUILT: &str =
-    "build=success ci=success finalize=success plan=success project=skipped try=skipped";
+    "build=success ci=success finalize=success plan=success project=skipped release=success";
 
 #[test]
 fn the_workflow_builds_once_releases_once_and_writes_only_where_allowed() {
@@ -90,7 +90,7 @@ fn the_workflow_builds_once_releases_once_and_writes_only_where_allowed() {
         assert_eq!(run.results(), TRIED, "{}", run.story());
         assert!(github.writes().is_empty(), "{name}: {:?}", github.writes());
         assert_eq!(
-            run.steps("try")
+            run.steps("build")
                 .iter()
                 .filter(|step| step.name == "Ensure")
                 .count(),
@@ -145,7 +145,7 @@ fn the_workflow_builds_once_releases_once_and_writes_only_where_allowed() {
     let pull = run(&env, &github, "bumped-pull", &PULL);
     assert_eq!(pull.results(), TRIED, "{}", pull.story());
     assert_eq!(
-        pull.steps("try")
+        pull.steps("build")
             .iter()
             .filter(|step| step.name == "Ensure")
             .count(),
@@ -223,7 +223,7 @@ fn a_failing_target_does_not_prevent_the_other_releases() {
     commit(&env);
     let first = run(&env, &github, "first", &MAIN);
     let wanted =
-        "build=failure ci=skipped finalize=skipped plan=success project=skipped try=skipped";
+        "build=failure ci=skipped finalize=skipped plan=success project=skipped release=failure";
     assert_eq!(first.results(), wanted, "{}", first.story());
     let failed: Vec<_> = first
         .steps("build")

@@ -3,6 +3,8 @@
 
 mod starter;
 
+pub use starter::LarderSource;
+
 use camino::Utf8Path;
 
 use larder_core::cancel::Cancel;
@@ -54,11 +56,17 @@ impl Initialised {
     }
 }
 
-/// Writes a starter project. `workflow` is a version of larder: with it, a workflow for GitHub Actions that installs that
-/// version is written too, and the folder may be a project already.
+/// A workflow for GitHub Actions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Workflow {
+    /// Where runners without larder get it from. If it is not known, the user has to fill it in.
+    pub larder: Option<LarderSource>,
+}
+
+/// Writes a starter project. With `workflow`, a workflow is written too, and the folder may be a project already.
 pub fn init(
     root: &Utf8Path,
-    workflow: Option<&str>,
+    workflow: Option<&Workflow>,
     environment: &Environment,
 ) -> Result<Initialised> {
     let existing = fs::lstat(root.join("versions.yml"))?.is_some();
@@ -86,8 +94,8 @@ pub fn init(
             write(path, &text)?;
         }
     }
-    if let Some(version) = workflow {
-        write(starter::WORKFLOW.0, &starter::workflow(version))?;
+    if let Some(Workflow { larder }) = workflow {
+        write(starter::WORKFLOW.0, &starter::workflow(larder.as_ref()))?;
     }
     // The schemas are not for the user to change: always write those of this version.
     write_schemas(root)?;

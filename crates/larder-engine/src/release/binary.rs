@@ -6,6 +6,9 @@
 
 use std::num::NonZeroUsize;
 
+use camino::Utf8Path;
+
+use super::handed_over::package_in;
 use super::package::{Packaged, Pins, package};
 use crate::acquire;
 use crate::acquire::availability::Availability;
@@ -38,15 +41,21 @@ pub struct Released {
     pub reason: Option<String>,
 }
 
-/// Releases some targets, several at once. Returns every failure.
+/// Releases some targets, several at once: what is installed, or the packages in the folder `from`.
+/// Returns every failure.
 pub fn release_all(
     ctx: &Context,
     targets: &Targets,
+    from: Option<&Utf8Path>,
     options: ReleaseOptions,
     jobs: Option<NonZeroUsize>,
 ) -> Vec<Error> {
     each(ctx, Action::Release, targets, jobs, |target| {
-        let released = release(ctx, target, options)?;
+        let packaged = match from {
+            Some(folder) => package_in(ctx, target, folder, pins(options))?,
+            None => package(ctx, target, pins(options))?,
+        };
+        let released = release_package(ctx, target, packaged, options)?;
         Ok(StepReport {
             bytes: released.bytes,
             place: Some(released.place),
@@ -58,20 +67,33 @@ pub fn release_all(
 
 /// Releases a target, and packages it first if necessary.
 pub fn release(ctx: &Context, target: &Target, options: ReleaseOptions) -> Result<Released> {
-    let hub = ctx.hub()?;
-    let publisher = ctx.publisher()?;
-    let pins = if options.replace {
+    let packaged = package(ctx, target, pins(options))?;
+    release_package(ctx, target, packaged, options)
+}
+
+fn pins(options: ReleaseOptions) -> Pins {
+    if options.replace {
         Pins::AreReplaced
     } else {
         Pins::Hold
-    };
+    }
+}
+
+fn release_package(
+    ctx: &Context,
+    target: &Target,
+    packaged: Packaged,
+    options: ReleaseOptions,
+) -> Result<Released> {
+    let hub = ctx.hub()?;
+    let publisher = ctx.publisher()?;
     let coordinates = ctx.subsystem(target)?.assets(&target.platform);
     let Packaged {
         asset,
         file,
         sidecar,
         up_to_date: _,
-    } = package(ctx, target, pins)?;
+    } = packaged;
     ctx.events
         .phase(target, Phase::Uploading, Some(sidecar.size));
     let progress = |bytes| ctx.events.progress(target, bytes);

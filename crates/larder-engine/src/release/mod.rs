@@ -3,6 +3,7 @@
 pub mod binary;
 pub mod bundle;
 pub mod drafts;
+pub mod handed_over;
 pub mod hub_status;
 pub mod package;
 pub mod project;

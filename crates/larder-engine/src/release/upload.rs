@@ -19,10 +19,11 @@ pub enum UploadDecision {
 pub fn after_builds(ctx: &Context) -> UploadDecision {
     let Options {
         upload,
+        no_upload,
         install_root,
         ..
     } = &ctx.options;
-    if install_root.is_some() {
+    if *no_upload || install_root.is_some() {
         return UploadDecision::No;
     }
     decide(&ctx.project, *upload, &ctx.settings.ci)

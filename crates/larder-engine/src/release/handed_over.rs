@@ -1,0 +1,106 @@
+//! Takes packages that `larder package` made in another job or on another machine, for a release
+//! where nothing of the project is run: the job that may write to the hub does not build.
+//!
+//! Whoever made a package could run the project's code, so the package is taken in like one from a
+//! hub: it must be of the target and accepted by the recipe, and the archive must hold what its
+//! sidecar states.
+
+use std::collections::BTreeSet;
+
+use camino::Utf8Path;
+
+use super::package::{Packaged, Pins};
+use crate::acquire::admission::{self, Candidate, Refusal};
+use crate::acquire::intake::{self, Arrival, Contents};
+use crate::acquire::request::Request;
+use crate::context::Context;
+use larder_core::archive::{Budget, Select};
+use larder_core::error::{Error, Result};
+use larder_core::formats::Sidecar;
+use larder_core::fs;
+use larder_core::model::Target;
+use larder_remote::origin::Stated;
+
+/// More than any sidecar has.
+const LARGEST_SIDECAR: u64 = 16 << 20;
+
+/// The package of a target in a folder, after everything about it was checked.
+pub fn package_in(
+    ctx: &Context,
+    target: &Target,
+    folder: &Utf8Path,
+    pins: Pins,
+) -> Result<Packaged> {
+    let mut request = Request::new(ctx, target)?;
+    if pins == Pins::AreReplaced {
+        request = request.ignoring_lock();
+    }
+    let asset = ctx.subsystem(target)?.assets(&target.platform).asset();
+    let (file, described) = (folder.join(&asset), folder.join(asset.sidecar()));
+    for path in [&file, &described] {
+        match fs::lstat(path)? {
+            Some(meta) if meta.is_file() => {}
+            Some(_) => return Err(Error::failed(format!("{path} is not a file"))),
+            None => {
+                return Err(
+                    Error::failed(format!("{folder} has no package of {target}"))
+                        .cause(format!("there is no {path}"))
+                        .hint("`larder package` makes the package and its sidecar in .dist"),
+                );
+            }
+        }
+    }
+    if fs::stat(&described)?.is_none_or(|meta| meta.len() > LARGEST_SIDECAR) {
+        return Err(Error::integrity(format!("{described} is too large")));
+    }
+    let sidecar = Sidecar::parse(&fs::read(&described)?, described.as_str())?;
+    let content = &sidecar.content;
+    if content.name != target.name || content.platform != target.platform {
+        return Err(Error::integrity(format!(
+            "{described} is of {} for {}",
+            content.name, content.platform
+        )));
+    }
+    if !request.wanted.accepts(content.origin, &content.inputs) {
+        return Err(Error::failed(format!(
+            "the package of {target} in {folder} was made from other inputs than the recipe has now"
+        ))
+        .hint("make it again from the same commit"));
+    }
+    // Where it came from is not known here, so an original that only the recipe pins needs a line in
+    // the lock, which names the artifact.
+    let candidate = Candidate {
+        artifact: content,
+        file: None,
+        places: &BTreeSet::new(),
+    };
+    admission::admit(&request, candidate).map_err(|refusal| {
+        let lock = format!("`larder lock {} --platform all` pins it", target.name);
+        match refusal {
+            Refusal::Unproven(_) => refusal.into_error(&request).hint(lock),
+            refusal => refusal.into_error(&request),
+        }
+    })?;
+    let by = format!("its sidecar {}", asset.sidecar());
+    let stated = [Stated::sha256(sidecar.sha256, by)];
+    let scratch = fs::Scratch::new(&ctx.settings.remote.temp, "package")?;
+    let arrival = Arrival {
+        place: file.as_str(),
+        file_name: asset.as_str(),
+        reader: Box::new(fs::open(&file)?),
+        size: Some(sidecar.size),
+        stated: &stated,
+        select: Select::Flat,
+        single: None,
+        budget: Budget::from(request.subsystem.limits),
+    };
+    let arrived = intake::receive(request.transfer(), arrival, scratch.path())?;
+    let contents = Contents::Stated(content);
+    intake::artifact(file.as_str(), &arrived, &contents, scratch.path())?;
+    Ok(Packaged {
+        asset,
+        file,
+        sidecar,
+        up_to_date: true,
+    })
+}
