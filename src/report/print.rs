@@ -70,20 +70,19 @@ pub fn written(result: io::Result<()>) -> Result<()> {
     }
 }
 
-/// A document as one JSON object on one line.
+/// A document as one JSON object on one line, without the secrets of urls.
 pub fn to_json(document: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(document)
-        .map(|json| printable_json(&json))
+        .map(|json| printable_json(&redact::mask(&json)).into_owned())
         .map_err(|e| Error::failed("cannot write a document as JSON").cause(e))
 }
 
-/// JSON that means the same where it holds no secrets, and that controls neither a terminal nor
-/// GitHub's runner. JSON escapes the control characters of ASCII, and no others.
-pub(super) fn printable_json(json: &str) -> String {
-    let json = redact::mask(json);
+/// JSON that means the same, and that controls neither a terminal nor GitHub's runner. JSON escapes
+/// the control characters of ASCII, and no others.
+pub(super) fn printable_json(json: &str) -> Cow<'_, str> {
     // These characters can only be inside strings.
     if !json.contains(is_harmful) && !json.contains("##[") {
-        return json.into_owned();
+        return Cow::Borrowed(json);
     }
     let mut escaped = String::with_capacity(json.len());
     for c in json.replace("##[", "##\\u005b").chars() {
@@ -93,7 +92,7 @@ pub(super) fn printable_json(json: &str) -> String {
             escaped.push(c);
         }
     }
-    escaped
+    Cow::Owned(escaped)
 }
 
 /// The text as a terminal may show it: without control characters, except for newlines, tabs and

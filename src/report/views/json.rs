@@ -264,7 +264,8 @@ fn rounded(seconds: f64) -> f64 {
 
 fn to_line(value: &impl Serialize) -> String {
     // Strings, numbers and maps with text keys can always be serialised.
-    printable_json(&serde_json::to_string(value).unwrap_or_default())
+    let line = serde_json::to_string(value).unwrap_or_default();
+    printable_json(&line).into_owned()
 }
 
 /// Events as JSON lines.
