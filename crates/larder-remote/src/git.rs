@@ -189,6 +189,9 @@ impl<'a> Git<'a> {
                 "--depth=1",
             ])?;
         }
+        if uses_lfs(into) {
+            log.note("larder does not fetch the files of Git LFS: they stay pointers")?;
+        }
         let commit = self.run_local(&environment, into, &["rev-parse", "HEAD"])?;
         let commit = commit.as_deref().map_or("", str::trim);
         if !is_commit(commit) {
@@ -389,6 +392,16 @@ fn protocols(url: &str, offline: bool) -> String {
 fn is_scp_like(url: &str) -> bool {
     url.split_once(':')
         .is_some_and(|(host, _)| !(host.contains('/') || cfg!(windows) && host.len() == 1))
+}
+
+/// Whether a repository says in its root that it keeps files in Git LFS.
+fn uses_lfs(repository: &Utf8Path) -> bool {
+    const LONGEST: u64 = 1 << 20;
+    let file = repository.join(".gitattributes");
+    let is_short_file = fs::lstat(&file)
+        .is_ok_and(|meta| meta.is_some_and(|meta| meta.is_file() && meta.len() < LONGEST));
+    is_short_file
+        && fs::read(&file).is_ok_and(|text| String::from_utf8_lossy(&text).contains("filter=lfs"))
 }
 
 /// Makes an error of git *unavailable* if its message says that a server could not be reached.
