@@ -222,13 +222,22 @@ pub fn try_symlink(target: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Resu
     return std::os::windows::fs::symlink_file(target, &link);
 }
 
-/// Flushes a folder's entries to disk (a no-op where folders can't be opened).
+/// Flushes a folder's entries to disk (a no-op where folders can't be opened or flushed).
 pub fn sync_dir(path: impl AsRef<Path>) -> Result<()> {
     #[cfg(unix)]
     {
-        File::open(&path)
-            .and_then(|dir| dir.sync_all())
-            .at("flush", &path)
+        match File::open(&path).at("open", &path)?.sync_all() {
+            // Some network shares and file systems in user space have no such operation.
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
+                ) =>
+            {
+                Ok(())
+            }
+            flushed => flushed.at("flush", &path),
+        }
     }
     #[cfg(not(unix))]
     {

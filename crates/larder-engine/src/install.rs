@@ -215,9 +215,9 @@ impl OnHub {
             events: &events,
             cancel,
         };
-        released::take(hub.reader(), transfer, tag, asset, sidecar, dir)?;
+        let artifact = released::take(hub.reader(), transfer, (tag, asset, sidecar), dir)?;
         let mut files = Vec::new();
-        copy(&sidecar.content, |file| dir.join(file), to, &mut files)?;
+        copy(&artifact, |file| dir.join(file), to, &mut files)?;
         let mut finished = Finished::new(
             Action::Ensure,
             target.clone(),

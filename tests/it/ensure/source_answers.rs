@@ -401,7 +401,8 @@ fn a_stale_copy_from_a_proxy_is_requested_again_past_the_cache() {
         std::fs::remove_dir_all(env.base().join("cache")).expect("the cache goes");
         let _ = std::fs::remove_file(env.path("versions.lock"));
         let output = env.larder_json(["ensure", "all"]);
-        let (code, requests) = if kept_for == 1 { (0, 4) } else { (4, 4) };
+        // Sidecar and asset, whether they are being replaced, and both again.
+        let (code, requests) = if kept_for == 1 { (0, 5) } else { (4, 5) };
         assert_eq!(
             (output.code, server.count()),
             (Some(code), requests),

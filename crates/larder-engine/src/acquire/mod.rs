@@ -20,6 +20,7 @@ pub mod freshness;
 pub mod intake;
 pub mod policy;
 pub mod released;
+pub mod replaced;
 pub mod request;
 pub mod search;
 pub mod sources;

@@ -9,11 +9,14 @@ use camino::Utf8Path;
 use larder_core::archive::{Budget, Select};
 use larder_core::error::{Error, Result};
 use larder_core::formats::Sidecar;
-use larder_core::model::{AssetName, Name, Platform, Tag, Version, is_short_hex, version_order};
+use larder_core::model::{
+    Artifact, AssetName, Name, Platform, Tag, Version, is_short_hex, version_order,
+};
 use larder_remote::hub::HubReader;
 use larder_remote::origin::Stated;
 
 use super::intake::{self, Arrival, Contents, Transfer};
+use super::replaced::read_as_described;
 
 /// The newest version of a subsystem on a hub, read from the tags of its releases. Pre-releases
 /// count only if there is no other version.
@@ -86,21 +89,35 @@ pub fn find(
     Ok(None)
 }
 
-/// Takes an asset into an existing, empty folder and verifies it against its sidecar.
+/// Takes an asset into an existing, empty folder and verifies it against its sidecar. Returns the
+/// artifact: if the asset was replaced meanwhile, it is the newer one.
 pub fn take(
     hub: &dyn HubReader,
     transfer: Transfer<'_>,
-    tag: &Tag,
-    asset: &AssetName,
-    sidecar: &Sidecar,
+    (tag, asset, sidecar): (&Tag, &AssetName, &Sidecar),
     into: &Utf8Path,
-) -> Result<()> {
+) -> Result<Artifact> {
+    let described = (tag, asset, sidecar);
+    read_as_described(hub, transfer.cancel, described, |sidecar, version| {
+        intake::clear_folder(into)?;
+        take_once(hub, transfer, (tag, asset, sidecar), into, version)
+    })
+}
+
+fn take_once(
+    hub: &dyn HubReader,
+    transfer: Transfer<'_>,
+    (tag, asset, sidecar): (&Tag, &AssetName, &Sidecar),
+    into: &Utf8Path,
+    version: &mut Option<String>,
+) -> Result<Artifact> {
     let Some(body) = hub.fetch(tag, asset)? else {
         return Err(Error::failed(format!(
             "{} has a sidecar of {tag}/{asset} but not the asset",
             hub.describe()
         )));
     };
+    version.clone_from(&body.version);
     let stated = [Stated::sha256(
         sidecar.sha256,
         format!("its sidecar {}", asset.sidecar()),
@@ -122,7 +139,6 @@ pub fn take(
         &Contents::Stated(&sidecar.content),
         into,
     )
-    .map(drop)
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ use super::handed_over::package_in;
 use super::package::{Packaged, Pins, package};
 use crate::acquire;
 use crate::acquire::availability::Availability;
+use crate::acquire::intake;
+use crate::acquire::replaced::read_as_described;
 use crate::acquire::request::Request;
 use crate::acquire::sources::ManagedAsset;
 use crate::context::Context;
@@ -194,8 +196,13 @@ fn adopt(
     let held = acquire::lock_target(ctx, target)?;
     let request = Request::new(ctx, target)?;
     let staging = held.bin.stage()?;
-    let published = ManagedAsset::from_sidecar(tag.clone(), asset.clone(), sidecar.clone());
-    match published.fetch(&request, staging.path())? {
+    let described = (tag, asset, sidecar);
+    let fetched = read_as_described(ctx.hub()?, &ctx.cancel, described, |sidecar, version| {
+        intake::clear_folder(staging.path())?;
+        let published = ManagedAsset::from_sidecar(tag.clone(), asset.clone(), sidecar.clone());
+        published.fetch(&request, staging.path(), version)
+    })?;
+    match fetched {
         Availability::Have(taken) => {
             let reason = "published first".to_owned();
             acquire::install(&request, &held.bin, staging, taken, reason).map(drop)

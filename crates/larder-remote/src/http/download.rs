@@ -29,6 +29,7 @@ pub struct Download {
     state: State,
     size: Option<u64>,
     place: String,
+    version: Option<String>,
     /// Keeps the network threads alive.
     _runtime: Arc<Runtime>,
 }
@@ -50,6 +51,7 @@ impl Download {
     ) -> Result<Self> {
         let pump = Pump::new(agent, head, &hop)?;
         let (size, place) = (pump.total, pump.place.clone());
+        let version = pump.validator.clone();
         let (sender, queue) = mpsc::channel(QUEUE);
         runtime.handle().spawn(pump.run(hop, sender));
         Ok(Self {
@@ -58,6 +60,7 @@ impl Download {
             state: State::Flowing,
             size,
             place,
+            version,
             _runtime: runtime,
         })
     }
@@ -69,6 +72,10 @@ impl Download {
     /// The url that the bytes come from, after redirects, for messages.
     pub fn place(&self) -> &str {
         &self.place
+    }
+    /// What tells these bytes from others at the same url, if the server states it.
+    pub fn version(&self) -> Option<&str> {
+        self.version.as_deref()
     }
 }
 

@@ -74,7 +74,7 @@ pub(super) struct Pump {
     prefix: Crc,
     /// The size of the whole file, if it is known.
     pub(super) total: Option<u64>,
-    validator: Option<String>,
+    pub(super) validator: Option<String>,
     /// The time spent waiting for the network since the last progress.
     waited: Duration,
     /// The number of interrupted attempts.

@@ -8,7 +8,7 @@ use larder_core::error::{Error, Result};
 use larder_core::formats::Sidecar;
 use larder_core::model::{AssetName, Tag};
 
-use super::reader::{Body, HubReader, MAX_SIDECAR, Release};
+use super::reader::{Body, HubReader, MAX_SIDECAR, Release, next_sidecar};
 
 /// A hub on a static server.
 pub struct HttpHub {
@@ -25,10 +25,10 @@ impl HttpHub {
         })
     }
 
-    fn request(&self, tag: &Tag, asset: &AssetName) -> Result<Request<'static>> {
+    fn request(&self, tag: &Tag, file: &str) -> Result<Request<'static>> {
         let mut url = self.url.clone();
         match url.path_segments_mut() {
-            Ok(mut path) => path.pop_if_empty().push(tag.as_str()).push(asset.as_str()),
+            Ok(mut path) => path.pop_if_empty().push(tag.as_str()).push(file),
             Err(()) => {
                 return Err(Error::usage(format!(
                     "{} can't be the base url of a hub",
@@ -64,7 +64,7 @@ impl HubReader for HttpHub {
     fn sidecar(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Sidecar>> {
         let bytes = self
             .client
-            .get_small(self.request(tag, &asset.sidecar())?, MAX_SIDECAR)?;
+            .get_small(self.request(tag, asset.sidecar().as_str())?, MAX_SIDECAR)?;
         bytes
             .map(|bytes| {
                 Sidecar::parse(
@@ -76,14 +76,21 @@ impl HubReader for HttpHub {
     }
 
     fn fetch(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Body>> {
-        let Some(download) = self.client.get(self.request(tag, asset)?)? else {
+        let Some(download) = self.client.get(self.request(tag, asset.as_str())?)? else {
             return Ok(None);
         };
         Ok(Some(Body {
             size: download.size(),
             place: download.place().to_owned(),
+            version: download.version().map(str::to_owned),
             reader: Box::new(download),
         }))
+    }
+
+    fn is_replacing(&self, tag: &Tag, asset: &AssetName) -> bool {
+        let next = self.request(tag, &next_sidecar(asset));
+        next.and_then(|request| self.client.get_small(request, MAX_SIDECAR))
+            .is_ok_and(|found| found.is_some())
     }
 
     fn release(&self, tag: &Tag) -> Result<Option<Release>> {

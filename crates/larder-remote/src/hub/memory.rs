@@ -101,6 +101,7 @@ impl HubReader for MemoryHub {
             size: Some(bytes.len() as u64),
             reader: Box::new(Cursor::new(bytes)),
             place: self.place(tag, asset),
+            version: None,
         }))
     }
 

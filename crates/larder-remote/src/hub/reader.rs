@@ -9,6 +9,12 @@ use larder_core::model::{AssetName, Digest, Tag};
 /// The size limit for reading a sidecar; a usual one has a few KiB.
 pub(super) const MAX_SIDECAR: u64 = 16 * 1024 * 1024;
 
+/// The name, in a folder hub, of an asset's new sidecar while the asset is being replaced. It is
+/// renamed right after the asset.
+pub(super) fn next_sidecar(asset: &AssetName) -> String {
+    format!(".next-{}", asset.sidecar())
+}
+
 /// A stream of an asset's bytes. The reader returns exactly these bytes or an error; it resumes an
 /// interrupted transfer itself.
 pub struct Body {
@@ -18,6 +24,9 @@ pub struct Body {
     pub size: Option<u64>,
     /// The url or path that the bytes come from, for messages.
     pub place: String,
+    /// What tells this file from others that have the same name before or after it; `None` if the
+    /// hub does not say.
+    pub version: Option<String>,
 }
 
 /// An asset of a release as the hub lists it.
@@ -79,6 +88,12 @@ pub trait HubReader: Send + Sync {
 
     /// The bytes of an asset. The caller checks their digest.
     fn fetch(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Body>>;
+
+    /// Whether the asset is being replaced right now: it may be a newer one than its sidecar says.
+    /// `false` if the hub does not show that.
+    fn is_replacing(&self, _tag: &Tag, _asset: &AssetName) -> bool {
+        false
+    }
 
     /// A release with its assets. Includes drafts if the hub has them and the caller may see them.
     fn release(&self, tag: &Tag) -> Result<Option<Release>>;

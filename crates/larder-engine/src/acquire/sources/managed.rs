@@ -21,6 +21,7 @@ use super::{Offer, Taken};
 use crate::acquire::admission::{self, Admitted, Candidate, Refusal};
 use crate::acquire::availability::Availability;
 use crate::acquire::intake::{self, Arrival, Contents};
+use crate::acquire::replaced::{Seen, read_steady};
 use crate::acquire::request::Request;
 use crate::cache::{Entry, TakenFrom};
 use crate::events::Level;
@@ -106,12 +107,19 @@ impl ManagedAsset {
         Ok(Availability::Absent(answer))
     }
 
-    /// Downloads it into an existing, empty folder.
-    pub fn fetch(&self, request: &Request<'_>, into: &Utf8Path) -> Result<Availability<Taken>> {
+    /// Downloads it into an existing, empty folder. Says which version of the file it opened.
+    pub fn fetch(
+        &self,
+        request: &Request<'_>,
+        into: &Utf8Path,
+        version: &mut Option<String>,
+    ) -> Result<Availability<Taken>> {
         match self.open(request)? {
-            Some(body) => self
-                .take(request, body, self.contents(request), into)
-                .map(Availability::Have),
+            Some(body) => {
+                version.clone_from(&body.version);
+                self.take(request, body, self.contents(request), into)
+                    .map(Availability::Have)
+            }
             None => Ok(Availability::Absent(self.missing_asset(request)?)),
         }
     }
@@ -330,14 +338,39 @@ fn check_sidecar(
     )
 }
 
-/// Takes the asset from the hub. If its bytes are wrong it is downloaded a second time, because the
-/// asset may have been replaced between two requests, or a proxy may have returned an old copy.
+/// Takes the asset from the hub. If its bytes are wrong it is downloaded again, because the asset
+/// may have been replaced between two requests, or a proxy may have returned an old copy.
 pub(super) fn take(request: &Request<'_>, into: &Utf8Path) -> Result<Availability<Taken>> {
+    let mut is_first = true;
+    read_steady(request.run.hub()?, &request.run.cancel, |seen| {
+        if !is_first {
+            intake::clear_folder(into)?;
+        }
+        let taken = take_once(request, into, is_first, seen);
+        is_first = false;
+        taken
+    })
+}
+
+fn take_once(
+    request: &Request<'_>,
+    into: &Utf8Path,
+    is_first: bool,
+    seen: &mut Option<Seen>,
+) -> Result<Availability<Taken>> {
     let (managed, body) = match open(request)? {
         Availability::Have(opened) => opened,
         Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
     };
-    if request.run.options.locked && matches!(managed.expected, Expected::Sidecar(_)) {
+    if let Expected::Sidecar(sidecar) = &managed.expected {
+        *seen = Some(Seen {
+            tag: managed.tag.clone(),
+            asset: managed.asset.clone(),
+            stated: sidecar.sha256,
+            version: body.version.clone(),
+        });
+    }
+    if is_first && request.run.options.locked && matches!(managed.expected, Expected::Sidecar(_)) {
         let text = format!(
             "first use: {} has no line for {}/{}, so only its sidecar states what it is",
             lock::FILE,
@@ -376,16 +409,6 @@ pub(super) fn take(request: &Request<'_>, into: &Utf8Path) -> Result<Availabilit
             managed
                 .take(request, body, contents, into)
                 .map(Availability::Have)
-        }
-        Expected::Sidecar(_) if error.kind() == Kind::Integrity => {
-            intake::clear_folder(into)?;
-            request.run.cancel.check()?;
-            match open(request)? {
-                Availability::Have((managed, body)) => managed
-                    .take(request, body, managed.contents(request), into)
-                    .map(Availability::Have),
-                Availability::Absent(_) => Err(error),
-            }
         }
         _ => Err(error),
     }

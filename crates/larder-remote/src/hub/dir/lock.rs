@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use camino::Utf8Path;
 
-use super::stage::STAGED;
+use super::permissions;
+use super::stage::{CLAIM, STAGED, is_older};
 use larder_core::error::Result;
 use larder_core::fs::{self, OwnFolder};
 
@@ -22,11 +23,15 @@ pub(super) struct Lock(Option<File>);
 impl Lock {
     /// Waits for the lock, then removes staged files that killed publishers left.
     pub(super) fn take(folder: &OwnFolder) -> Result<Self> {
-        // On a share, the lock's file may belong to another user.
+        let is_new = folder.entry(LOCK)?.is_none();
         let file = match folder.lock_file(LOCK)? {
             Some(file) => Some(file),
-            None => folder.open_file(LOCK)?,
+            // On a share, the lock's file may belong to another user, who may keep it private.
+            None => folder.open_file(LOCK).unwrap_or(None),
         };
+        if let Some(file) = file.as_ref().filter(|_| is_new) {
+            permissions::share_file(file, folder.path());
+        }
         let locked = file.filter(|file| file.lock().is_ok());
         for name in folder.list().unwrap_or_default() {
             if is_staged(&name) && (locked.is_some() || is_abandoned(&folder.path().join(&name))) {
@@ -42,16 +47,14 @@ impl Lock {
 fn is_staged(name: &str) -> bool {
     let random = name.strip_prefix(STAGED);
     random.is_some_and(|random| {
-        random.len() == 6 && random.chars().all(|c| c.is_ascii_alphanumeric())
+        random.starts_with(CLAIM)
+            || random.len() == 6 && random.chars().all(|c| c.is_ascii_alphanumeric())
     })
 }
 
 fn is_abandoned(path: &Utf8Path) -> bool {
-    let modified = fs::lstat(path)
-        .ok()
-        .flatten()
-        .and_then(|meta| meta.modified().ok());
-    modified.is_some_and(|at| at.elapsed().is_ok_and(|age| age >= ABANDONED))
+    let meta = fs::lstat(path).ok().flatten();
+    meta.is_some_and(|meta| is_older(&meta, ABANDONED))
 }
 
 impl Drop for Lock {

@@ -3,10 +3,12 @@
 //!
 //! This file contains the reading part. [`publish`] and [`project`] write, so that a reader sees
 //! either no file or the complete file. [`stage`] writes a file and renames it into place,
-//! [`sidecars`] writes the derived files, [`lock`] serialises publishers. A file whose name starts
+//! [`sidecars`] writes the derived files, [`lock`] serialises publishers, [`permissions`] lets
+//! everyone read who may read the hub. A file whose name starts
 //! with a dot is not an asset.
 
 mod lock;
+mod permissions;
 mod project;
 mod publish;
 mod sidecars;
@@ -59,7 +61,7 @@ impl DirHub {
     /// Opens the hub's folder for writing in it; makes it if it is missing.
     fn open(&self) -> Result<OwnFolder> {
         let below = self.root.strip_prefix(&self.base).unwrap_or(&self.root);
-        OwnFolder::create(&self.base, below)
+        permissions::open_root(&self.root, || OwnFolder::create(&self.base, below))
     }
 
     fn dir(&self, tag: &Tag) -> Utf8PathBuf {
@@ -97,12 +99,17 @@ impl HubReader for DirHub {
         let Some(file) = sidecars::open(&path)? else {
             return Ok(None);
         };
-        let size = file.metadata().at("look at", &path)?.len();
+        let meta = file.metadata().at("look at", &path)?;
         Ok(Some(Body {
             reader: Box::new(file),
-            size: Some(size),
+            size: Some(meta.len()),
             place: path.into_string(),
+            version: Some(version(&meta)),
         }))
+    }
+
+    fn is_replacing(&self, tag: &Tag, asset: &AssetName) -> bool {
+        fs::exists(publish::next(&self.dir(tag), asset))
     }
 
     fn release(&self, tag: &Tag) -> Result<Option<Release>> {
@@ -144,6 +151,19 @@ impl HubReader for DirHub {
     }
 }
 
+/// What tells a file from others of the same name. A file that was replaced has another inode or
+/// another time than the one that replaced it.
+fn version(meta: &std::fs::Metadata) -> String {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let changed = (meta.ctime(), meta.ctime_nsec());
+        format!("{} {changed:?} {:?}", meta.ino(), meta.modified().ok())
+    }
+    #[cfg(not(unix))]
+    format!("{:?} {:?}", meta.created().ok(), meta.modified().ok())
+}
+
 impl HubPublisher for DirHub {
     fn ready(&self) -> Result<(), ReadOnly> {
         let why = match fs::stat(&self.root) {
@@ -164,7 +184,7 @@ impl HubPublisher for DirHub {
         options: PublishOptions,
         progress: Progress<'_>,
     ) -> Result<Receipt> {
-        let folder = self.open()?.make_folder(tag.as_str())?;
+        let folder = permissions::open_release(&self.open()?, tag.as_str())?;
         let assets = publish::publish(&folder, tag, uploads, options.replace, progress)?;
         Ok(Receipt::plain(tag, assets))
     }

@@ -4,6 +4,7 @@
 use camino::Utf8Path;
 
 use super::lock::Lock;
+use super::permissions;
 use super::stage::{STAGED, digest, stage, stage_bytes};
 use crate::hub::{PlainFile, Progress, Published};
 use larder_core::error::{Error, Result};
@@ -81,7 +82,9 @@ fn publish_new(
         .at("create a folder in", root)?;
     let staged = Utf8Path::from_path(whole.path())
         .ok_or_else(|| Error::usage("the hub's path is not UTF-8"))?;
-    fs::set_mode(staged, 0o755)?;
+    if let Some(mode) = permissions::folder_mode(root, staged) {
+        let _ = fs::set_mode(staged, mode);
+    }
     for PlainFile {
         name,
         file,

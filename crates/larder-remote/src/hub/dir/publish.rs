@@ -6,20 +6,18 @@
 //!
 //! If a call is killed at any point, the next call continues from the existing state.
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::lock::Lock;
 use super::sidecars;
 use super::stage::{digest, stage, stage_bytes};
+use crate::hub::reader::next_sidecar;
 use crate::hub::{Progress, Published, Upload};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::Sidecar;
 use larder_core::fs::{self, OwnFolder};
 use larder_core::model::{AssetName, Tag};
 
-/// The name prefix of the new sidecar while its asset is being replaced. It is renamed right after
-/// the asset.
-const NEXT: &str = ".next-";
 /// How many times one asset is tried. A try fails if another writer changes the folder between a
 /// check and the rename.
 const TRIES: usize = 16;
@@ -110,6 +108,11 @@ fn publish_one(
     Err(Error::unavailable(format!("too many writers publish {asset} at once")).hint("run again"))
 }
 
+/// The new sidecar of an asset that is being replaced.
+pub(super) fn next(dir: &Utf8Path, asset: &AssetName) -> Utf8PathBuf {
+    dir.join(next_sidecar(asset))
+}
+
 /// Replaces an asset and its sidecar. Both files are staged before the first rename; if the process
 /// is killed between the two renames, [`finish_replacement`] does the second one later.
 fn replace_pair(
@@ -125,7 +128,7 @@ fn replace_pair(
         upload.sidecar.size,
         progress,
     )?;
-    let next = dir.join(format!("{NEXT}{}", upload.name.sidecar()));
+    let next = next(dir, &upload.name);
     stage_bytes(dir, text.as_bytes())?.rename_over(&next)?;
     bytes.rename_over(&dir.join(upload.name.as_str()))?;
     fs::rename(&next, dir.join(upload.name.sidecar().as_str()))?;
@@ -137,7 +140,7 @@ fn replace_pair(
 /// staged sidecar as well; otherwise the first rename was not done, and the staged sidecar is
 /// removed.
 fn finish_replacement(dir: &Utf8Path, name: &AssetName) -> Result<()> {
-    let next = dir.join(format!("{NEXT}{}", name.sidecar()));
+    let next = next(dir, name);
     let Some(bytes) = fs::read_or_absent(&next)? else {
         return Ok(());
     };

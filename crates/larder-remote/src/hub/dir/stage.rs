@@ -1,11 +1,18 @@
 //! Writes the files of the hub: each is staged in its final folder, flushed, then renamed. A reader
 //! sees either no file or the complete file.
+//!
+//! Not every file system can rename a file only if its new name is free: FAT, some network shares
+//! and file systems in user space have neither such a rename nor hard links. There, a publisher
+//! first creates a claim, a file that only one of them can create, then looks whether the name is
+//! free, and renames.
 
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::NamedTempFile;
 
+use super::permissions;
 use crate::hub::Progress;
 use larder_core::error::{Error, Result};
 use larder_core::fs::{self, IoContext};
@@ -13,11 +20,18 @@ use larder_core::model::{Digest, Hasher};
 
 /// The name prefix of staged files and folders.
 pub(super) const STAGED: &str = ".tmp-";
+/// What follows in the name of a claim, before the name that it is for.
+pub(super) const CLAIM: &str = "claim-";
 
 /// The digest of a file.
 pub(super) fn digest(path: &Utf8Path) -> Result<Digest> {
     Ok(Digest::of_reader(fs::open(path)?).at("read", path)?.0)
 }
+
+/// A claim of this age was left by a killed publisher: it is held only for a look and a rename.
+const STALE_CLAIM: Duration = Duration::from_mins(1);
+/// How long a publisher waits before it looks again whether another one still has its claim.
+const CLAIM_PAUSE: Duration = Duration::from_millis(50);
 
 /// A flushed temporary file in its final folder.
 pub(super) struct Staged(NamedTempFile);
@@ -32,7 +46,10 @@ impl Staged {
     }
 
     fn flush(&self) -> Result<()> {
-        fs::set_mode(self.0.path(), 0o644)?;
+        let path = Utf8Path::from_path(self.0.path());
+        if let Some(folder) = path.and_then(Utf8Path::parent) {
+            permissions::share_file(self.0.as_file(), folder);
+        }
         self.0.as_file().sync_all().at("flush", self.0.path())
     }
 
@@ -41,8 +58,24 @@ impl Staged {
         match self.0.persist_noclobber(path) {
             Ok(_) => fs::sync_dir(fs::parent(path.as_std_path())).map(|()| true),
             Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(e) => Err(fs::io_error("write", path, &e.error)),
+            // A disk that is full or fails gives its error again.
+            Err(e) => Self(e.file).rename_claimed(path),
         }
+    }
+
+    /// The same with a claim, for file systems that can't do it in one step.
+    fn rename_claimed(self, path: &Utf8Path) -> Result<bool> {
+        let name = path.file_name().unwrap_or_default();
+        let claim = path.with_file_name(format!("{STAGED}{CLAIM}{name}"));
+        let Some(_claim) = Claim::take(&claim)? else {
+            // The caller looks what is there, and tries again if that is still nothing.
+            std::thread::sleep(CLAIM_PAUSE);
+            return Ok(false);
+        };
+        if fs::lstat(path)?.is_some() {
+            return Ok(false);
+        }
+        self.rename_over(path).map(|()| true)
     }
 
     /// Renames the file to `path`, replacing any file there.
@@ -52,6 +85,40 @@ impl Staged {
             .map_err(|e| fs::io_error("write", path, &e.error))?;
         fs::sync_dir(fs::parent(path.as_std_path()))
     }
+}
+
+/// The right to create one name, until it is dropped.
+struct Claim(Utf8PathBuf);
+
+impl Claim {
+    /// Takes it; `None` if another publisher has it.
+    fn take(path: &Utf8Path) -> Result<Option<Self>> {
+        match fs::create_new(path) {
+            Ok(_) => Ok(Some(Self(path.to_owned()))),
+            Err(error) => match fs::lstat(path)? {
+                None => Err(error),
+                Some(meta) => {
+                    if is_older(&meta, STALE_CLAIM) {
+                        fs::remove_file(path)?;
+                    }
+                    Ok(None)
+                }
+            },
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // A claim that stays is stale after a while.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Whether a file was last changed at least this long ago.
+pub(super) fn is_older(meta: &std::fs::Metadata, than: Duration) -> bool {
+    let modified = meta.modified().ok();
+    modified.is_some_and(|at| at.elapsed().is_ok_and(|age| age >= than))
 }
 
 /// Stages a file with these bytes.

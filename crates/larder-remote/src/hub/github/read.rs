@@ -105,6 +105,7 @@ pub(super) fn fetch(
         size: download.size(),
         place: place(api, tag, asset),
         reader: Box::new(download),
+        version: None,
     }))
 }
 
