@@ -307,3 +307,92 @@ fn another_user_reads_a_hub_that_was_made_with_a_private_umask() {
         assert_eq!(out.success().outcome("tool"), "downloaded");
     }
 }
+
+/// Ensures `tool` after something is put in the place of one of larder's links or files.
+fn obstructed(sh: &str) -> (TestEnv, crate::env::Output) {
+    let env = released("[build]");
+    env.sh(&format!("cd subsystems/tool/.bin && {sh}"));
+    let out = env.larder(["ensure", "all"]);
+    (env, out)
+}
+
+#[test]
+fn an_empty_folder_where_a_link_or_file_belongs_is_replaced() {
+    for sh in [
+        "rm tool && mkdir tool",
+        "rm .version && mkdir .version",
+        "rm .v/current && mkdir .v/current",
+        "rm -f .v/previous && mkdir .v/previous",
+        "rm -r .v && echo x > .v",
+        "rm .v/current && echo x > .v/current",
+        "rm .v/current && ln -s current .v/current",
+        "rm tool && ln -s tool tool",
+        "rm .version && ln -s .version .version",
+        "rm tool .version && mkdir tool .version && rm .v/current && mkdir .v/current",
+        // A copy that followed the links.
+        "cp -rL . ../copy && cd .. && rm -r .bin && mv copy .bin",
+        "rm .v/current && cp -rL .v/*-1 .v/current",
+        "d=$(readlink .v/current) && rm -r .v/$d && echo x > .v/$d",
+        "d=$(readlink .v/current) && rm .v/$d/tool && mkdir -p .v/$d/tool/x",
+        "d=$(readlink .v/current) && rm .v/$d/.version && mkdir -p .v/$d/.version/x",
+    ] {
+        let (env, out) = obstructed(sh);
+        out.success();
+        crate::env::assert_intact(&env, "tool");
+        assert_eq!(env.sh("subsystems/tool/.bin/tool"), "tool v1.0.0\n", "{sh}");
+        let again = env.larder_json(["ensure", "all"]).success();
+        assert_eq!(again.outcome("tool"), "up-to-date", "{sh}");
+        // The set can be exchanged and brought back as ever.
+        for (from, to) in [("v1.0.0", "v2.0.0"), ("v2.0.0", "v3.0.0")] {
+            env.edit("versions.yml", from, to);
+            env.larder(["ensure", "all"]).success();
+            assert_eq!(
+                env.sh("subsystems/tool/.bin/tool"),
+                format!("tool {to}\n"),
+                "{sh}"
+            );
+        }
+        env.larder(["rollback", "tool"]).success();
+        assert_eq!(env.sh("subsystems/tool/.bin/tool"), "tool v2.0.0\n", "{sh}");
+    }
+}
+
+#[test]
+fn a_folder_with_content_where_a_link_or_file_belongs_is_named_and_kept() {
+    for (sh, path) in [
+        ("rm tool && mkdir tool && echo mine > tool/notes", "tool"),
+        (
+            "rm .version && mkdir .version && echo mine > .version/notes",
+            ".version",
+        ),
+    ] {
+        let (env, out) = obstructed(sh);
+        let said = out.exits(1).stderr;
+        let named = format!("subsystems/tool/.bin/{path}");
+        assert!(
+            said.contains(&named) && said.contains("move it elsewhere"),
+            "{said}"
+        );
+        assert_eq!(env.read(&format!("{named}/notes")), "mine\n");
+        // It stays so until the folder is gone, and nothing else changes meanwhile.
+        let sets = list(&env.path("subsystems/tool/.bin/.v"));
+        env.larder(["ensure", "all", "--reinstall"]).exits(1);
+        assert_eq!(list(&env.path("subsystems/tool/.bin/.v")), sets, "{sh}");
+        env.remove(&named);
+        env.larder(["ensure", "all"]).success();
+        crate::env::assert_intact(&env, "tool");
+    }
+    // The same where links can't be made.
+    let mut env = released("[build]");
+    env.set("LARDER_LINKS", "never");
+    env.larder(["ensure", "all", "--reinstall"]).success();
+    env.sh("cd subsystems/tool/.bin && rm tool && mkdir tool && echo mine > tool/notes");
+    let said = env.larder(["ensure", "all"]).exits(1).stderr;
+    assert!(
+        said.contains(".bin/tool") && said.contains("move it elsewhere"),
+        "{said}"
+    );
+    env.sh("rm subsystems/tool/.bin/tool/notes");
+    env.larder(["ensure", "all"]).success();
+    assert_eq!(env.sh("subsystems/tool/.bin/tool"), "tool v1.0.0\n");
+}

@@ -201,6 +201,15 @@ impl OwnFolder {
             .map(drop)
     }
 
+    /// Removes a folder if it is empty; returns whether it was.
+    pub fn remove_empty_folder(&self, name: &str) -> Result<bool> {
+        match self.handle.remove_empty_folder(name) {
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty => Ok(false),
+            Err(e) => Err(super::io_error("remove the folder", self.join(name), &e)),
+        }
+    }
+
     /// Makes a new file in place of whatever file or link has the name.
     pub fn create_file(&self, name: &str) -> Result<File> {
         self.remove_file(name)?;

@@ -28,8 +28,8 @@ use std::io::Write;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::Watched;
-use super::open::{Open, Staging, is_set};
+use super::open::{Open, Staging, all_names, is_set};
+use super::{Watched, obstacles};
 use larder_core::error::{Error, Result};
 use larder_core::formats::stamp;
 use larder_core::fs::{self, IoContext, OwnFolder};
@@ -134,6 +134,9 @@ impl Bin {
 
     /// The installed artifact as its stamp describes it; the files are not verified. `None` if nothing is installed.
     pub fn stamped(&self) -> Result<Option<Artifact>> {
+        if !obstacles::leads_to_file(&self.dir.join(stamp::FILE)) {
+            return Ok(None);
+        }
         Ok(fs::read_or_absent(self.dir.join(stamp::FILE))?
             .and_then(|bytes| String::from_utf8(bytes).ok())
             .and_then(|text| stamp::parse(&self.name, &text))
@@ -155,6 +158,11 @@ impl Bin {
 
     /// Reads and hashes every installed file; returns the first difference from the stamp, if there is one.
     pub fn damage(&self, artifact: &Artifact) -> Result<Option<String>> {
+        if fs::read_link(self.dir.join(stamp::FILE)).is_some() && self.current().is_none() {
+            return Ok(Some(
+                ".v/current is not the link to an installed set".into(),
+            ));
+        }
         for ArtifactFile {
             name,
             mode,
@@ -163,12 +171,13 @@ impl Bin {
         } in &artifact.files
         {
             let path = self.file(name.as_str());
-            let Some(meta) = fs::stat(&path)? else {
+            if fs::lstat(&path)?.is_none() {
                 return Ok(Some(format!("{name} is missing")));
-            };
-            if !meta.is_file() {
-                return Ok(Some(format!("{name} is not a file")));
             }
+            let meta = fs::stat(&path).ok().flatten();
+            let Some(meta) = meta.filter(std::fs::Metadata::is_file) else {
+                return Ok(Some(format!("{name} is not a file")));
+            };
             if meta.len() != *size {
                 return Ok(Some(format!(
                     "{name} has {} bytes, its stamp says {size}",
@@ -192,6 +201,7 @@ impl Bin {
     /// Creates a staging folder next to the installed sets.
     pub fn stage(&self) -> Result<Staging> {
         let dir = OwnFolder::create(&self.base, &self.below)?;
+        obstacles::clear_versions(&dir, ".v")?;
         let versions = dir.make_folder(".v")?;
         let folder = versions.unique_folder("tmp-")?;
         Ok(Staging {
@@ -222,9 +232,13 @@ impl Bin {
             .at("flush", staging.path().join(stamp::FILE))?;
         drop(file);
         fs::sync_dir(staging.path())?;
+        let dir = &staging.open.dir;
         if self.links && can_link(&staging)? {
+            obstacles::clear_names(dir, all_names(artifact))?;
             self.install_linked(&staging, artifact)?;
         } else {
+            let names = artifact.files.iter().map(|file| file.name.as_str());
+            obstacles::clear_names(dir, names.chain([stamp::FILE]))?;
             self.install_without_links(&staging, artifact)?;
         }
         drop(staging);

@@ -3,6 +3,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::obstacles;
 use larder_core::error::Result;
 use larder_core::formats::stamp;
 use larder_core::fs::{Entry, OwnFolder};
@@ -90,6 +91,7 @@ impl Open {
     /// Replaces a link in `.v` atomically.
     pub(super) fn replace_link(&self, link: &str, folder: &str) -> Result<()> {
         let staged = format!("tmp-{link}-{}", std::process::id());
+        obstacles::clear_link(&self.versions, link)?;
         self.versions
             .replace_link(folder, &staged, (&self.versions, link))
     }
@@ -145,7 +147,7 @@ impl Open {
 }
 
 /// Names in `.bin` itself: the executables and, last, the stamp. Included files are only in the set's folder.
-fn all_names(artifact: &Artifact) -> impl Iterator<Item = &str> {
+pub(super) fn all_names(artifact: &Artifact) -> impl Iterator<Item = &str> {
     let executables = artifact
         .files
         .iter()

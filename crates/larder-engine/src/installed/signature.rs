@@ -76,10 +76,14 @@ pub struct Watched {
 impl Watched {
     /// Reads the signature of a path; `follow` follows a symbolic link at its end.
     pub fn read(path: &Utf8Path, follow: bool) -> Result<Self> {
-        let meta = if follow {
-            fs::stat(path)?
+        let meta = match if follow {
+            fs::stat(path)
         } else {
-            fs::lstat(path)?
+            fs::lstat(path)
+        } {
+            // A link that can't be followed, such as one to itself, leads to nothing.
+            Err(_) if fs::read_link(path).is_some() => None,
+            meta => meta?,
         };
         Ok(Self {
             path: path.to_owned(),

@@ -70,6 +70,10 @@ impl Handle {
         fs::remove_file(self.0.join(name))
     }
 
+    pub(super) fn remove_empty_folder(&self, name: &str) -> io::Result<()> {
+        fs::remove_dir(self.0.join(name))
+    }
+
     pub(super) fn remove_folder(&self, name: &str) -> io::Result<()> {
         fs::remove_dir_all(self.0.join(name))
     }

@@ -99,6 +99,10 @@ impl Handle {
         Ok(fs::unlinkat(&self.0, name, AtFlags::empty())?)
     }
 
+    pub(super) fn remove_empty_folder(&self, name: &str) -> io::Result<()> {
+        Ok(fs::unlinkat(&self.0, name, AtFlags::REMOVEDIR)?)
+    }
+
     /// Removes a folder with its content. Nothing is followed: a link is removed itself.
     pub(super) fn remove_folder(&self, name: impl Arg + Copy) -> io::Result<()> {
         let folder = match self.folder(name) {
