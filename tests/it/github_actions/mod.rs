@@ -366,6 +366,8 @@ impl Actions<'_> {
         contexts: &mut Value,
         done: &mut Vec<Step>,
     ) -> bool {
+        // What earlier steps wrote into `$GITHUB_ENV`.
+        let mut exported: Vec<(String, String)> = Vec::new();
         for (n, step) in job["steps"].as_array().expect("steps").iter().enumerate() {
             keys(
                 step,
@@ -400,6 +402,7 @@ impl Actions<'_> {
                 std::fs::write(file(what), "").expect("a file");
                 command.env(format!("GITHUB_{}", what.to_uppercase()), file(what));
             }
+            command.envs(exported.iter().cloned());
             let scope = Scope {
                 contexts,
                 success: true,
@@ -411,6 +414,11 @@ impl Actions<'_> {
             }
             let output = machine.output(command);
             let read = |what: &str| std::fs::read_to_string(file(what)).expect("a file");
+            let pairs = read("env");
+            let pairs = pairs
+                .lines()
+                .map(|line| line.split_once('=').expect("key=value"));
+            exported.extend(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())));
             if let Some(id) = step["id"].as_str() {
                 let pair = |line: &str| {
                     line.split_once('=')

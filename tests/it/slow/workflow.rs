@@ -256,3 +256,23 @@ fn a_failing_target_does_not_prevent_the_other_releases() {
         2
     );
 }
+
+#[test]
+fn pull_requests_have_a_cache_of_their_own() {
+    let (env, github) = (project(), github(Visibility::Public));
+    let caches = |run: &str, job: &str| {
+        let machine = env.base().join(format!("{run}-{job}-0"));
+        let count = |folder: &str| crate::env::list(&machine.join(folder)).len();
+        (count("cache"), count("runner/larder"))
+    };
+    let pull = run(&env, &github, "pull", &PULL);
+    assert_eq!(pull.results(), TRIED, "{}", pull.story());
+    for job in ["try", "ci"] {
+        assert_eq!(caches("pull", job), (0, 1), "{job}: {}", pull.story());
+    }
+    let main = run(&env, &github, "main", &MAIN);
+    assert_eq!(main.results(), BUILT, "{}", main.story());
+    for job in ["build", "ci"] {
+        assert_eq!(caches("main", job), (1, 0), "{job}: {}", main.story());
+    }
+}
