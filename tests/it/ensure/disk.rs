@@ -36,10 +36,10 @@ fn a_full_or_dying_disk_leaves_the_old_version_running() {
         env.larder(["ensure", "all"]).success();
     }
     let cases = [
-        ("mkdir", "ENOSPC"),
-        ("symlink", "ENOSPC"),
+        ("mkdirat", "ENOSPC"),
+        ("symlinkat", "ENOSPC"),
         ("fsync", "EIO"),
-        ("rename", "EIO"),
+        ("renameat", "EIO"),
         ("fsync", "ENOSPC"),
         ("chmod", "EIO"),
     ];

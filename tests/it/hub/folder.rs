@@ -246,11 +246,11 @@ fn after_a_kill_at_any_point_the_next_run_converges() {
             .collect::<Vec<_>>()
     };
     let left_overs: [&[(&str, &str)]; 4] = [
-        &[(".tmp-abc", "byt")],
+        &[(".tmp-abcdef", "byt")],
         &[("tool-linux-amd64.tar.gz", "bytes")],
         &[
             ("tool-linux-amd64.tar.gz", "bytes"),
-            (".tmp-x", "{"),
+            (".tmp-xxxxxx", "{"),
             ("checksums.txt", "old"),
         ],
         &[(".next-tool-linux-amd64.tar.gz.json", "{half")],

@@ -210,11 +210,14 @@ impl OwnFolder {
         }
     }
 
-    /// Makes a new file in place of whatever file or link has the name.
+    /// Opens an empty file for writing: the one that has the name, or a new one in place of whatever
+    /// else has it, such as a link or a FIFO.
     pub fn create_file(&self, name: &str) -> Result<File> {
-        self.remove_file(name)?;
+        if matches!(self.entry(name)?, Some(Entry::Link | Entry::Other)) {
+            self.remove_file(name)?;
+        }
         self.handle
-            .create_new(name)
+            .truncated(name)
             .map_err(|e| self.refuse(name, "create", &e))
     }
 
@@ -315,15 +318,122 @@ fn names(below: &Utf8Path) -> Result<Vec<&str>> {
     below.components().map(name).collect()
 }
 
-/// Makes something under a name that nothing has yet: the prefix and ten letters and digits.
+/// Makes something under a name that nothing has yet: the prefix and six letters and digits.
 fn unused<T>(prefix: &str, make: impl Fn(&str) -> io::Result<T>) -> io::Result<(String, T)> {
     let mut tries = 0;
     loop {
         // The keys of a `RandomState` are random, so its hashes are.
-        let name = format!("{prefix}{:010x}", RandomState::new().hash_one(tries) >> 24);
+        let name = format!("{prefix}{:06x}", RandomState::new().hash_one(tries) >> 40);
         match make(&name) {
             Err(e) if e.kind() == ErrorKind::AlreadyExists && tries < 1000 => tries += 1,
             made => return made.map(|made| (name, made)),
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::fs;
+
+    /// A folder with `base/a/b/file`, and beside `base` a folder of someone else.
+    fn folders() -> (tempfile::TempDir, Utf8PathBuf, Utf8PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(dir.path()).unwrap();
+        let (base, other) = (root.join("base"), root.join("other"));
+        for folder in [base.join("a/b"), other.join("b")] {
+            fs::create_dir_all(&folder).unwrap();
+            fs::write_atomic(folder.join("file"), b"text").unwrap();
+        }
+        (dir, base, other)
+    }
+
+    #[test]
+    fn no_component_of_an_own_folder_may_be_a_link() {
+        let (_dir, base, other) = folders();
+        fs::symlink(&other, base.join("link")).unwrap();
+        for below in ["link", "link/b", "link/new"] {
+            for opened in [
+                OwnFolder::open(&base, below).map(|_| ()),
+                OwnFolder::create(&base, below).map(|_| ()),
+            ] {
+                let error = opened.unwrap_err();
+                assert_eq!(error.kind(), Kind::Usage);
+                let text = format!("{}/link is a link to {other}", base);
+                assert_eq!(error.message(), text);
+            }
+        }
+        assert!(!other.join("new").exists());
+        assert!(OwnFolder::open(&base, "a/../../other").is_err());
+        assert!(OwnFolder::open(&base, "a/b/file").is_err());
+        assert!(OwnFolder::open(&base, "none/b").unwrap().is_none());
+        // The path to the base is the user's own.
+        fs::symlink(&base, other.join("base")).unwrap();
+        OwnFolder::open(&other.join("base"), "a/b")
+            .unwrap()
+            .unwrap();
+    }
+
+    #[test]
+    fn operations_stay_in_the_folder_that_was_opened() {
+        let (_dir, base, other) = folders();
+        let folder = OwnFolder::open(&base, "a/b").unwrap().unwrap();
+        // A link takes its place.
+        fs::rename(base.join("a"), base.join("moved")).unwrap();
+        fs::symlink(&other, base.join("a")).unwrap();
+        folder.remove("file").unwrap();
+        folder.write_atomic("new", b"new").unwrap();
+        folder.make_folder("c").unwrap();
+        assert_eq!(fs::list(base.join("moved/b")).unwrap(), ["c", "new"]);
+        assert_eq!(fs::list(other.join("b")).unwrap(), ["file"]);
+    }
+
+    #[test]
+    fn links_are_replaced_and_removed_and_never_followed() {
+        let (_dir, base, other) = folders();
+        let folder = OwnFolder::open(&base, "a").unwrap().unwrap();
+        let link =
+            |name: &str, target: &str| fs::symlink(other.join(target), base.join("a").join(name));
+        link("folder", "b").unwrap();
+        link("b/inner", "b").unwrap();
+        for name in ["made", "written"] {
+            link(name, "b/file").unwrap();
+        }
+        folder.create_file("made").unwrap();
+        folder.write_atomic("written", b"new").unwrap();
+        link("locked", "b/file").unwrap();
+        assert!(folder.lock_file("locked").is_err());
+        link("dangling", "b/new").unwrap();
+        assert!(folder.lock_file("dangling").is_err());
+        assert!(folder.open_file("locked").is_err());
+        for name in ["folder", "b"] {
+            folder.remove(name).unwrap();
+        }
+        assert_eq!(
+            folder.list().unwrap(),
+            ["dangling", "locked", "made", "written"]
+        );
+        assert_eq!(fs::list(other.join("b")).unwrap(), ["file"]);
+        assert_eq!(fs::read(other.join("b/file")).unwrap(), b"text");
+        let mode = base
+            .join("a/written")
+            .metadata()
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o644);
+    }
+
+    #[test]
+    fn read_only_folders_are_removed() {
+        let (_dir, base, _) = folders();
+        for (folder, mode) in [("a/b", 0o500), ("a", 0o000)] {
+            fs::set_mode(base.join(folder), mode).unwrap();
+        }
+        let folder = OwnFolder::open(&base, "").unwrap().unwrap();
+        folder.remove("a").unwrap();
+        assert!(folder.list().unwrap().is_empty());
     }
 }

@@ -42,16 +42,16 @@ impl Work<'_> {
         Ok(files)
     }
 
-    /// Moves or copies the first candidate that exists to the top of `out`. With `inside`, it must
-    /// not be reached through a link that leads out of the work folder.
-    fn collect(&self, name: &FileName, candidates: &[Utf8PathBuf], inside: bool) -> Result<()> {
+    /// Moves or copies the first candidate that exists to the top of `out`. An included file
+    /// must not be reached through a link that leads out of the work folder.
+    fn collect(&self, name: &FileName, candidates: &[Utf8PathBuf], included: bool) -> Result<()> {
         let target = self.out.join(name);
         for candidate in candidates {
             let Some(meta) = fs::stat(candidate)? else {
                 continue;
             };
-            if inside {
-                self.check_inside(name, candidate)?;
+            if included {
+                self.refuse_links_out(name, candidate)?;
             }
             if !meta.is_file() {
                 return Err(Error::failed(format!(
@@ -77,7 +77,7 @@ impl Work<'_> {
 
     /// An included file comes from the source, and anyone may have committed a link there: to a
     /// secret of whoever builds, for example.
-    fn check_inside(&self, name: &FileName, candidate: &Utf8PathBuf) -> Result<()> {
+    fn refuse_links_out(&self, name: &FileName, candidate: &Utf8PathBuf) -> Result<()> {
         let real = |path: &Utf8Path| path.canonicalize_utf8().at("find", path);
         let (file, work) = (
             real(candidate)?,

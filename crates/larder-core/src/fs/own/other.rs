@@ -82,6 +82,10 @@ impl Handle {
         File::create_new(self.0.join(name))
     }
 
+    pub(super) fn truncated(&self, name: &str) -> io::Result<File> {
+        File::create(self.0.join(name))
+    }
+
     pub(super) fn read(&self, name: &str) -> io::Result<File> {
         match self.entry(name)? {
             Entry::File(_) => File::open(self.0.join(name)),

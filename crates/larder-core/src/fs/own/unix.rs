@@ -151,6 +151,11 @@ impl Handle {
         Ok(fs::openat(&self.0, name, flags, Mode::from_raw_mode(0o666))?.into())
     }
 
+    pub(super) fn truncated(&self, name: &str) -> io::Result<File> {
+        let flags = FILE | OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
+        Ok(fs::openat(&self.0, name, flags, Mode::from_raw_mode(0o666))?.into())
+    }
+
     pub(super) fn read(&self, name: &str) -> io::Result<File> {
         let flags = FILE | OFlags::RDONLY;
         Ok(fs::openat(&self.0, name, flags, Mode::empty())?.into())

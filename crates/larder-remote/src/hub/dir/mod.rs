@@ -45,13 +45,13 @@ impl DirHub {
 
     /// The hub in the folder that a project names.
     pub fn named(root: &Utf8Path, written: &Utf8Path) -> Self {
-        let inside = written
+        let in_project = written
             .components()
             .all(|part| matches!(part, Utf8Component::Normal(_) | Utf8Component::CurDir));
         let depth = written
             .components()
             .filter(|part| matches!(part, Utf8Component::Normal(_)));
-        let base = root.ancestors().nth(depth.count()).filter(|_| inside);
+        let base = root.ancestors().nth(depth.count()).filter(|_| in_project);
         Self {
             root: root.to_owned(),
             base: base.unwrap_or(root).to_owned(),
