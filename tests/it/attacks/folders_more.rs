@@ -41,10 +41,9 @@ fn in_place_of(file: &str, test: impl Fn(&TestEnv, &str)) {
         env.versions(&[("tool", "v1.0.0")], "upload: always\n");
         env.larder(["ensure", "all"]).success();
         env.larder(["package", "all"]).success();
-        let path = if file.starts_with('/') {
-            env.base().join(&file[1..])
-        } else {
-            env.path(file)
+        let path = match file.strip_prefix('/') {
+            Some(elsewhere) => env.base().join(elsewhere),
+            None => env.path(file),
         };
         env.sh(&format!("mkdir -p \"$(dirname {path})\"; f={path}; {how}"));
         test(&env, how);

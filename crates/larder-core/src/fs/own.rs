@@ -361,7 +361,7 @@ mod tests {
             ] {
                 let error = opened.unwrap_err();
                 assert_eq!(error.kind(), Kind::Usage);
-                let text = format!("{}/link is a link to {other}", base);
+                let text = format!("{base}/link is a link to {other}");
                 assert_eq!(error.message(), text);
             }
         }

@@ -28,7 +28,7 @@ use std::io::Write;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::open::{Open, Staging, all_names, is_set};
+use super::open::{OpenSet, Staging, all_names, is_set};
 use super::{Watched, obstacles};
 use larder_core::error::{Error, Result};
 use larder_core::formats::stamp;
@@ -205,7 +205,7 @@ impl Bin {
         let versions = dir.make_folder(".v")?;
         let folder = versions.unique_folder("tmp-")?;
         Ok(Staging {
-            open: Open { dir, versions },
+            open: OpenSet { dir, versions },
             folder,
         })
     }
@@ -277,13 +277,13 @@ impl Bin {
     /// Makes missing links and removes links that should not exist, old folders and leftover files; in a set without links,
     /// only leftover files. Writes nothing if the set is in order.
     pub fn repair(&self, artifact: &Artifact) -> Result<()> {
-        match Open::open(&self.base, &self.below)? {
+        match OpenSet::open(&self.base, &self.below)? {
             Some(open) => self.repair_open(&open, artifact),
             None => Ok(()),
         }
     }
 
-    fn repair_open(&self, open: &Open, artifact: &Artifact) -> Result<()> {
+    fn repair_open(&self, open: &OpenSet, artifact: &Artifact) -> Result<()> {
         let flat = open.is_flat()?;
         let current = open.current().filter(|_| !flat);
         if current.is_some() {
@@ -328,7 +328,7 @@ impl Bin {
 
     /// Switches to the previous set; the current one becomes the previous. `None` if there is no previous set.
     pub fn rollback(&self) -> Result<Option<Artifact>> {
-        let Some(open) = Open::open(&self.base, &self.below)? else {
+        let Some(open) = OpenSet::open(&self.base, &self.below)? else {
             return Ok(None);
         };
         let (Some(previous), Some(current)) = (open.previous(), open.current()) else {

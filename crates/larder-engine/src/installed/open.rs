@@ -13,7 +13,7 @@ use larder_core::model::{Artifact, is_short_hex};
 /// installed.
 #[derive(Debug)]
 pub struct Staging {
-    pub(super) open: Open,
+    pub(super) open: OpenSet,
     pub(super) folder: OwnFolder,
 }
 
@@ -57,12 +57,12 @@ impl Drop for Staging {
 
 /// `.bin` and `.bin/.v`.
 #[derive(Debug)]
-pub(super) struct Open {
+pub(super) struct OpenSet {
     pub(super) dir: OwnFolder,
     pub(super) versions: OwnFolder,
 }
 
-impl Open {
+impl OpenSet {
     /// Opens the folders of a set, if they exist.
     pub(super) fn open(base: &Utf8Path, below: &Utf8PathBuf) -> Result<Option<Self>> {
         let Some(dir) = OwnFolder::open(base, below)? else {
