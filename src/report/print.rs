@@ -99,9 +99,10 @@ pub(super) fn printable_json(json: &str) -> Cow<'_, str> {
 /// larder's own colours. With `in_actions`, lines that GitHub's runner would take for commands are
 /// changed.
 pub(super) fn printable(text: &str, in_actions: bool) -> Cow<'_, str> {
-    let text = match text.contains(is_harmful) {
-        true => Cow::Owned(without_controls(text)),
-        false => Cow::Borrowed(text),
+    let text = if text.contains(is_harmful) {
+        Cow::Owned(without_controls(text))
+    } else {
+        Cow::Borrowed(text)
     };
     if in_actions && (text.contains("::") || text.contains("##[")) {
         let lines: Vec<String> = text.split('\n').map(without_command).collect();

@@ -242,6 +242,7 @@ fn hostile_project() -> TestEnv {
 #[test]
 fn text_of_a_project_does_not_control_the_terminal() {
     let env = hostile_project();
+    let own = regex::Regex::new("\u{1b}\\[(0|1|2|3[0-7]|9[0-7]|38;5;[0-9]+)m").unwrap();
     for command in [
         &["check"][..],
         &["list"],
@@ -276,7 +277,6 @@ fn text_of_a_project_does_not_control_the_terminal() {
         command.args(["--color", "always"]);
         command.env_remove("NO_COLOR");
         let out = env.output(command);
-        let own = regex::Regex::new("\u{1b}\\[(0|1|2|3[0-7]|9[0-7]|38;5;[0-9]+)m").unwrap();
         for text in [&out.stdout, &out.stderr] {
             let text = own.replace_all(text, "");
             assert!(is_harmless(&text), "{}: {text:?}", out.command);
