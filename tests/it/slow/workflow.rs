@@ -267,7 +267,7 @@ fn pull_requests_have_a_cache_of_their_own() {
     };
     let pull = run(&env, &github, "pull", &PULL);
     assert_eq!(pull.results(), TRIED, "{}", pull.story());
-    for job in ["try", "ci"] {
+    for job in ["build", "ci"] {
         assert_eq!(caches("pull", job), (0, 1), "{job}: {}", pull.story());
     }
     let main = run(&env, &github, "main", &MAIN);
