@@ -72,6 +72,10 @@ enum Judged {
     /// A folder that may be used.
     Usable,
     /// A folder that must not be used.
+    #[cfg_attr(
+        not(unix),
+        expect(dead_code, reason = "owners are only looked at on Unix")
+    )]
     Ignored(Ignored),
 }
 
