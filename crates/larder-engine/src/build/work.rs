@@ -73,9 +73,10 @@ fn remove(parent: &OwnFolder, name: &str) -> Result<()> {
     parent.remove(name)
 }
 
-/// Removes the work folders of killed builds. A folder is removed only if it is marked as one (or
-/// empty, because the process was killed before it made the mark) and no process holds its lock or
-/// the lock of its target.
+/// Removes the work folders of killed builds. A folder is removed only if it is marked as one, and
+/// no process holds its lock or the lock of its target. One without the mark has nothing else than
+/// the folders of a build: it was killed before it made the mark, or a child that outlived it made
+/// a folder again after everything was removed.
 pub fn remove_abandoned(ctx: &Context) -> Result<()> {
     let root = &ctx.project.root;
     let Some(work) = OwnFolder::open(root, WORK)? else {
@@ -92,7 +93,8 @@ pub fn remove_abandoned(ctx: &Context) -> Result<()> {
             continue;
         };
         let marked = matches!(folder.entry(WORK_LOCK)?, Some(Entry::File(_)));
-        if (marked || folder.list()?.is_empty())
+        let ours = |name: &String| FOLDERS.contains(&name.as_str());
+        if (marked || folder.list()?.iter().all(ours))
             && let Some(_held) = FileLock::try_take(root, format!(".larder/locks/{target}"))
             && FileLock::try_take(work.path(), format!("{name}/{WORK_LOCK}")).is_some()
         {
@@ -101,6 +103,9 @@ pub fn remove_abandoned(ctx: &Context) -> Result<()> {
     }
     Ok(())
 }
+
+/// The folders in a work folder.
+const FOLDERS: [&str; 3] = ["src", "out", "tmp"];
 
 /// The folder of the work folders.
 const WORK: &str = ".larder/work";
@@ -122,7 +127,7 @@ impl<'a> Work<'a> {
             name: path.file_name().unwrap_or_default().to_owned(),
             parent,
         };
-        let (src, out, tmp) = (path.join("src"), path.join("out"), path.join("tmp"));
+        let [src, out, tmp] = FOLDERS.map(|folder| path.join(folder));
         for folder in [&src, &out, &tmp] {
             fs::create_dir_all(folder)?;
         }
