@@ -6,6 +6,7 @@ use super::Global;
 use super::session::supervised;
 use crate::report::Verbosity;
 use larder_core::error::Result;
+use larder_core::file_lock::Waiting;
 use larder_core::model::{FileName, Name};
 use larder_core::project::Project;
 use larder_engine::import::{self, AddRequest, Proposal, Source};
@@ -71,7 +72,10 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let written = if args.dry_run {
         Vec::new()
     } else {
-        import::write(&project, user, &request.name, &proposal)?
+        let told = global.clone();
+        let tell = move |text: String| told.message(&text);
+        let waiting = Waiting::new(settings.locks.clone(), cancel, tell);
+        import::write(&project, user, &request.name, &proposal, &waiting)?
     };
     let written: Vec<String> = written.iter().map(|path| project.relative(path)).collect();
     if global.json {

@@ -168,7 +168,10 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    cli.global.startup = startup;
+    cli.global.startup = Startup {
+        command: matches.subcommand_name().unwrap_or_default().into(),
+        ..startup
+    };
     finish(&cli.command, &cli.global)
 }
 

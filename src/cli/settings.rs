@@ -11,6 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
+use larder_core::file_lock::LockSettings;
 use larder_core::hosts;
 use larder_core::project::user::{UserConfig, UserSource};
 use larder_core::project::{HubConfig, Project};
@@ -28,6 +29,8 @@ pub struct Startup {
     pub environment: Arc<Environment>,
     /// The user's configuration, which is read on first use.
     pub user: Arc<UserConfig>,
+    /// The command of this process, such as `ensure`, as other processes are told it.
+    pub command: Arc<str>,
 }
 
 /// The current folder of the process.
@@ -72,6 +75,7 @@ impl Startup {
         Self {
             user: Arc::new(UserConfig::new(user)),
             environment: Arc::new(environment),
+            command: Arc::from(""),
         }
     }
 
@@ -129,6 +133,19 @@ impl Startup {
             github_mirror: mirror.map(|text| self.mirror(text)).transpose()?,
             environment: (*self.environment).clone(),
             temp: temp_dir(),
+            locks: self.locks()?,
+        })
+    }
+
+    /// How this process takes file locks.
+    pub fn locks(&self) -> Result<LockSettings> {
+        let default = LockSettings::default();
+        Ok(LockSettings {
+            timeout: match self.value(variables::LOCK_TIMEOUT) {
+                Some(_) => Some(self.duration(variables::LOCK_TIMEOUT, Duration::ZERO)?),
+                None => None,
+            },
+            command: format!("{} {}", default.command, self.command),
         })
     }
 

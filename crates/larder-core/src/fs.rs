@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::{Error, Kind, Result, find};
+use crate::staging::{self, StagedDir, StagedFile};
 
 mod own;
 mod reading;
@@ -255,48 +256,32 @@ pub fn parent(path: &Path) -> &Path {
 }
 
 /// Writes a small file atomically: readers see the complete old or the complete new content. Writes
-/// a temporary file in the same folder, flushes it and renames it.
+/// a temporary file in the same folder, flushes it and renames it. What killed processes left when
+/// they wrote this file is removed.
 pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let path = path.as_ref();
     let dir = parent(path);
-    let mut staged = tempfile::Builder::new()
-        .prefix(&staged_prefix(path))
-        .tempfile_in(dir)
-        .at("create a file in", dir)?;
-    staged.write_all(bytes).at("write", path)?;
-    set_mode(staged.path(), 0o644)?;
-    staged.as_file().sync_all().at("flush", path)?;
-    staged
-        .persist(path)
-        .map_err(|e| io_error("write", path, &e.error))?;
+    let mut staged = StagedFile::new(dir, &staged_prefix(path))?;
+    staged.write(bytes)?;
+    staged.flush(0o644)?;
+    staged.rename_over(path)?;
     sync_dir(dir)
 }
 
 /// A temporary folder. Dropping this removes the folder.
 #[derive(Debug)]
-pub struct Scratch {
-    _dir: tempfile::TempDir,
-    path: Utf8PathBuf,
-}
+pub struct Scratch(StagedDir);
 
 impl Scratch {
-    /// Makes a folder named `larder-<what>-…` in `parent`.
+    /// Makes a folder named `larder-<what>-…` in `parent`, and removes those that killed processes
+    /// left.
     pub fn new(parent: &Path, what: &str) -> Result<Self> {
-        let dir = tempfile::Builder::new()
-            .prefix(&format!("larder-{what}-"))
-            .tempdir_in(parent)
-            .at("create a folder in", parent)?;
-        let path = Utf8PathBuf::from_path_buf(dir.path().to_owned());
-        let path = path.map_err(|_| {
-            Error::failed("the temporary folder's path is not UTF-8")
-                .hint("set TMPDIR to a folder whose path is UTF-8")
-        })?;
-        Ok(Self { _dir: dir, path })
+        StagedDir::new(parent, &format!("larder-{what}-")).map(Self)
     }
 
     /// The folder's path. It is absolute if the parent's path is.
     pub fn path(&self) -> &Utf8Path {
-        &self.path
+        self.0.path()
     }
 }
 
@@ -312,17 +297,15 @@ pub fn rewrite(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
 }
 
 /// Removes the temporary files that killed processes left when they wrote this file with
-/// [`write_atomic`]. The caller must hold the lock under which the file is written.
-pub fn remove_staged(path: impl AsRef<Path>) -> Result<()> {
-    let (dir, prefix) = (parent(path.as_ref()), staged_prefix(path.as_ref()));
-    list(dir)?
-        .iter()
-        .filter(|name| name.starts_with(&prefix))
-        .try_for_each(|name| remove_file(dir.join(name)))
+/// [`write_atomic`] or [`rewrite`].
+pub fn sweep_staged(path: impl AsRef<Path>) {
+    let path = path.as_ref();
+    let real = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    staging::sweep(parent(&real), &staged_prefix(&real));
 }
 
 fn staged_prefix(path: &Path) -> String {
-    format!(".tmp-{}-", path.file_name().unwrap_or_default().display())
+    staging::prefix(&path.file_name().unwrap_or_default().to_string_lossy())
 }
 
 /// Appends to a file to which other programs may append too. Creates the file if it does not exist.

@@ -9,6 +9,7 @@ pub mod cancel;
 pub mod environment;
 pub mod error;
 pub mod executable;
+pub mod file_lock;
 pub mod formats;
 pub mod fs;
 pub mod hosts;
@@ -17,6 +18,7 @@ pub mod keys;
 pub mod model;
 pub mod project;
 pub mod redact;
+pub mod staging;
 pub mod suggestions;
 pub mod variables;
 

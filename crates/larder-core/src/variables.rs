@@ -31,6 +31,10 @@ variables! {
     CACHE_DIR = "LARDER_CACHE_DIR";
     /// `never` installs binaries as plain files, without links.
     LINKS = "LARDER_LINKS";
+    /// How long to wait for another larder that holds a file lock; default 10m, and for a target
+    /// that is built the time limit of its build more. At most 1m where only a small file is
+    /// written.
+    LOCK_TIMEOUT = "LARDER_LOCK_TIMEOUT";
     /// The base url to use in place of `https://github.com` when originals are downloaded. It takes
     /// precedence over `github_mirror`.
     UPSTREAM_GITHUB = "LARDER_UPSTREAM_GITHUB";

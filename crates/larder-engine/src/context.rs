@@ -13,6 +13,7 @@ use crate::lock::ProjectLock;
 use crate::settings::Settings;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
+use larder_core::file_lock::Waiting;
 use larder_core::fs::OwnFolder;
 use larder_core::keys::{SourceDigests, Wanted, inputs, tree};
 use larder_core::model::{Digest, SourceKind, Target};
@@ -69,6 +70,8 @@ pub struct Context {
     pub events: Events,
     /// The token that cancels the run.
     pub cancel: Cancel,
+    /// How the run waits for the file locks of other processes.
+    pub waiting: Waiting,
     /// Runs the commands of the builds.
     pub executor: Arc<dyn Executor>,
     /// Runs the steps on its threads.
@@ -88,9 +91,15 @@ impl Context {
         let mut state = State::load(&project.root);
         let sources = Sources::new(std::mem::take(&mut state.sources));
         let append = !options.locked && !options.dry_run && !settings.ci.is_ci;
+        let waiting = waiting(&settings, &events, &cancel);
+        let cache = Cache::new(&settings.cache, &settings.remote.temp, Some(&events));
+        if !options.dry_run {
+            cache.sweep();
+        }
         Ok(Self {
-            lock: ProjectLock::load(&project.root, append)?,
-            cache: Cache::new(&settings.cache, &settings.remote.temp, Some(&events)),
+            lock: ProjectLock::load(&project.root, append, waiting.clone())?,
+            waiting,
+            cache,
             client: Arc::new(Client::new(settings.remote.http.clone(), cancel.clone())),
             hub: OnceLock::new(),
             executor: Arc::new(LocalExecutor),
@@ -172,7 +181,9 @@ impl Context {
     fn open_hub(&self) -> Result<&Hub> {
         let github = &self.settings.remote.github;
         self.hub
-            .get_or_init(|| larder_remote::hub::open(&self.project.hub, &self.client, github))
+            .get_or_init(|| {
+                larder_remote::hub::open(&self.project.hub, &self.client, github, &self.waiting)
+            })
             .as_ref()
             .map_err(Clone::clone)
     }
@@ -208,6 +219,14 @@ impl Context {
     pub fn own_folder(&self, below: impl AsRef<Utf8Path>) -> Result<OwnFolder> {
         OwnFolder::create(&self.project.root, below)
     }
+}
+
+/// Waits as long as the settings say, and reports it as an event.
+fn waiting(settings: &Settings, events: &Events, cancel: &Cancel) -> Waiting {
+    let events = events.clone();
+    Waiting::new(settings.remote.locks.clone(), cancel.clone(), move |text| {
+        events.note(None, Level::Info, text);
+    })
 }
 
 /// The digests of source folders. Each folder is read at most once in a run, and not at all if its

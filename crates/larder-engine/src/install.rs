@@ -17,6 +17,7 @@ use crate::plan::{Plan, Platforms, Selection, Targets};
 use crate::runner::Limits;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
+use larder_core::file_lock::Waiting;
 use larder_core::formats::Sidecar;
 use larder_core::formats::documents::SourceEntry;
 use larder_core::fs;
@@ -24,6 +25,7 @@ use larder_core::model::{
     Action, Artifact, AssetName, Name, Outcome, Platform, SourceKind, Tag, Target, Version,
 };
 use larder_core::project::{HubConfig, Project};
+use larder_core::staging::{self, StagedFile};
 use larder_remote::RemoteSettings;
 use larder_remote::http::Client;
 use larder_remote::hub::Hub;
@@ -142,7 +144,10 @@ impl OnHub {
     ) -> Result<Self> {
         let started = Instant::now();
         let client = Arc::new(Client::new(settings.http.clone(), cancel.clone()));
-        let hub = larder_remote::hub::open(config, &client, &settings.github)?;
+        let hub = {
+            // Nothing is published here, so nothing is waited for.
+            larder_remote::hub::open(config, &client, &settings.github, &Waiting::default())?
+        };
         let version = match version {
             Some(version) => version,
             None => released::newest(hub.reader(), name)?.ok_or_else(|| {
@@ -244,21 +249,12 @@ fn copy(
     fs::create_dir_all(to)?;
     for file in artifact.files.iter().filter(|file| file.mode == 0o755) {
         let target = to.join(&file.name);
-        let mut staged = tempfile::Builder::new()
-            .prefix(".tmp-")
-            .tempfile_in(to)
-            .map_err(|e| fs::io_error("create a file in", to, &e))?;
+        let mut staged = StagedFile::new(to, &staging::prefix(file.name.as_str()))?;
         let source = from(file.name.as_str());
-        std::io::copy(&mut fs::open(&source)?, staged.as_file_mut())
+        std::io::copy(&mut fs::open(&source)?, staged.file_mut())
             .map_err(|e| fs::io_error("copy to", &target, &e))?;
-        fs::set_mode(staged.path(), file.mode)?;
-        staged
-            .as_file()
-            .sync_all()
-            .map_err(|e| fs::io_error("flush", &target, &e))?;
-        staged
-            .persist(&target)
-            .map_err(|e| fs::io_error("write", &target, &e.error))?;
+        staged.flush(file.mode)?;
+        staged.rename_over(&target)?;
         placed.push(target);
     }
     Ok(())

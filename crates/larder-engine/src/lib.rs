@@ -11,7 +11,6 @@ pub mod context;
 pub mod ensure;
 pub mod events;
 pub mod executor;
-mod file_lock;
 pub mod import;
 pub mod init;
 pub mod inspect;

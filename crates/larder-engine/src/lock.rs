@@ -7,6 +7,7 @@ use camino::Utf8PathBuf;
 
 use crate::installed::Watched;
 use larder_core::error::{Error, Kind, Result};
+use larder_core::file_lock::Waiting;
 use larder_core::formats::{Lock, LockKey, LockLine, Pin, PinKind};
 use larder_core::keys::Wanted;
 use larder_core::model::{Artifact, AssetName, Digest, Origin, Tag, Target};
@@ -26,11 +27,12 @@ pub struct ProjectLock {
     read: Watched,
     /// Whether this run wrote to the file.
     written: AtomicBool,
+    waiting: Waiting,
 }
 
 impl ProjectLock {
     /// Reads the lock of a project; `append` allows `ensure` to add lines.
-    pub fn load(root: &camino::Utf8Path, append: bool) -> Result<Self> {
+    pub fn load(root: &camino::Utf8Path, append: bool, waiting: Waiting) -> Result<Self> {
         let path = root.join(FILE);
         let read = Watched::read(&path, true)?;
         let lock = Mutex::new(Lock::load(&path)?);
@@ -41,6 +43,7 @@ impl ProjectLock {
             append,
             read,
             written: AtomicBool::new(false),
+            waiting,
         })
     }
 
@@ -132,7 +135,12 @@ impl ProjectLock {
         let changed = self.lock().insert(line.clone())?;
         if changed && self.append {
             self.written.store(true, Ordering::Relaxed);
-            Lock::append_to(&self.path, &self.guard, std::slice::from_ref(line))?;
+            Lock::append_to(
+                &self.path,
+                &self.guard,
+                &self.waiting,
+                std::slice::from_ref(line),
+            )?;
         }
         Ok(())
     }
@@ -162,7 +170,7 @@ impl ProjectLock {
         };
         change(&mut self.lock())?;
         self.written.store(true, Ordering::Relaxed);
-        Lock::update(&self.path, &self.guard, change)
+        Lock::update(&self.path, &self.guard, &self.waiting, change)
     }
 }
 

@@ -3,8 +3,6 @@
 
 use std::num::NonZeroUsize;
 
-use camino::Utf8Path;
-
 use larder_core::archive::{Budget, Select};
 use larder_core::error::{Error, Result};
 use larder_core::formats::{LockLine, PinKind};
@@ -122,7 +120,7 @@ fn original_line(request: &Request<'_>) -> Result<Option<LockLine>> {
         }
     }
     let staging = run.cache.staging()?;
-    let folder = utf8(&staging)?;
+    let folder = staging.path();
     match original::take(request, folder)? {
         Availability::Have(Taken { entry, line, .. }) => {
             // It has been downloaded anyway: with it in the cache, the next `ensure` does not download it again.
@@ -196,7 +194,7 @@ pub fn adopt(run: &Context, target: &Target) -> Result<Option<LockLine>> {
             ))
         })?;
     let staging = run.cache.staging()?;
-    let folder = utf8(&staging)?;
+    let folder = staging.path();
     let globs = globs_anywhere(&request);
     let arrival = Arrival {
         place: &body.place,
@@ -225,8 +223,4 @@ pub fn adopt(run: &Context, target: &Target) -> Result<Option<LockLine>> {
         size,
         &url,
     )))
-}
-
-fn utf8(folder: &tempfile::TempDir) -> Result<&Utf8Path> {
-    Utf8Path::from_path(folder.path()).ok_or_else(|| Error::failed("the cache's path is not UTF-8"))
 }

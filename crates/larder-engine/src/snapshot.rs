@@ -11,8 +11,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::acquire::Done;
 use crate::context::Context;
-use crate::file_lock::FileLock;
 use crate::installed::{Place, SourceState, State, TargetState, Watched};
+use crate::release::pending;
 use larder_core::error::Result;
 use larder_core::model::{Digest, Name, Platform, Target};
 use larder_core::project::{Project, RenderedSource};
@@ -115,10 +115,6 @@ pub fn save(ctx: &Context, done: &BTreeMap<Target, Done>) -> Result<()> {
     if state == with_sources(ctx) {
         return Ok(());
     }
-    let alone = FileLock::take(&project.root, ".larder/locks/state", &ctx.cancel, |_| ())?;
-    if alone.is_held() {
-        ctx.own_folder(".larder")?.remove_staged("state")?;
-    }
     state.save(&project.root)
 }
 
@@ -197,6 +193,7 @@ pub fn up_to_date(root: &Utf8Path, words: &[String]) -> Option<Vec<TargetState>>
         words.iter().map(String::as_str).collect()
     };
     let host = Platform::host().to_string();
+    let pending = pending::noted(root).ok()?;
     let targets: BTreeMap<&str, &TargetState> = state
         .targets
         .iter()
@@ -217,7 +214,10 @@ pub fn up_to_date(root: &Utf8Path, words: &[String]) -> Option<Vec<TargetState>>
         if wanted.insert(name, target).is_some() {
             continue;
         }
-        if target.generation != state.generation || !unchanged(&target.watched) {
+        if target.generation != state.generation
+            || (!pending.is_empty() && pending.contains(&format!("{name}-{host}")))
+            || !unchanged(&target.watched)
+        {
             return None;
         }
         for (path, digest) in &target.sources {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::github::GitHubConfig;
 use crate::http::{self, Url};
 use larder_core::environment::Environment;
+use larder_core::file_lock::LockSettings;
 
 /// How other machines may be accessed. The default reads nothing from the environment of this
 /// machine.
@@ -18,6 +19,8 @@ pub struct RemoteSettings {
     pub github_mirror: Option<Url>,
     /// The environment of the registries' own clients, which use the user's configuration.
     pub environment: Environment,
+    /// How this process names itself in file locks, and how long it waits for those of others.
+    pub locks: LockSettings,
     /// Folder for temporary files.
     pub temp: PathBuf,
 }

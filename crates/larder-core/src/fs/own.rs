@@ -14,6 +14,7 @@ use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use super::{IoContext, absent_is_none, staged_prefix};
 use crate::error::{Error, Kind, Result};
+use crate::staging;
 
 #[cfg(not(unix))]
 mod other;
@@ -258,10 +259,9 @@ impl OwnFolder {
 
     /// Writes a small file atomically, as [`super::write_atomic`] does.
     pub fn write_atomic(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let staged = unused(&staged_prefix(name.as_ref()), |name| {
-            self.handle.create_new(name)
-        });
-        let (staged, mut file) = staged.at("create a file in", &self.path)?;
+        let prefix = staged_prefix(name.as_ref());
+        self.sweep(&prefix);
+        let (staged, mut file) = self.stage(&prefix)?;
         let write = || {
             file.write_all(bytes)?;
             system::set_mode(&file, 0o644)?;
@@ -278,14 +278,42 @@ impl OwnFolder {
         self.sync()
     }
 
-    /// Removes the temporary files that killed processes left when they wrote this file with
-    /// [`Self::write_atomic`]. The caller must hold the lock under which the file is written.
-    pub fn remove_staged(&self, name: &str) -> Result<()> {
-        let prefix = staged_prefix(name.as_ref());
-        self.list()?
-            .iter()
-            .filter(|name| name.starts_with(&prefix))
-            .try_for_each(|name| self.remove_file(name))
+    /// A new file with a temporary name, locked to show that it belongs to a running process; see
+    /// [`crate::staging`].
+    fn stage(&self, prefix: &str) -> Result<(String, File)> {
+        let mut tries = 0;
+        loop {
+            let staged = unused(prefix, |name| self.handle.create_new(name));
+            let (name, file) = staged.at("create a file in", &self.path)?;
+            tries += 1;
+            // Another process may have swept it before it was locked.
+            if staging::own(&file) && self.entry(&name)?.is_some() || tries == staging::TRIES {
+                return Ok((name, file));
+            }
+        }
+    }
+
+    /// Removes the files with temporary names that killed processes have left, as
+    /// [`staging::sweep`] does.
+    pub fn sweep(&self, prefix: &str) {
+        for name in self.list().unwrap_or_default() {
+            if staging::is_staged(&name, prefix)
+                && let Ok(Some(file)) = self.open_file(&name)
+                && staging::belongs_to_nobody(&file)
+            {
+                // A file that can't be removed costs only space.
+                let _ = self.remove_file(&name);
+            }
+        }
+    }
+
+    /// Exchanges what has two names, in one step. `false` if this system or its file system can't:
+    /// then nothing was changed.
+    pub fn exchange(&self, one: &str, other: &str) -> Result<bool> {
+        self.handle.exchange(one, other).at(
+            &format!("exchange {} with", self.join(one)),
+            self.join(other),
+        )
     }
 
     /// Makes a new folder with a name that begins with `prefix`, which only its owner can enter.

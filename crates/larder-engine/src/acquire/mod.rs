@@ -33,11 +33,11 @@ use camino::Utf8PathBuf;
 use crate::cache::Entry;
 use crate::context::Context;
 use crate::events::Level;
-use crate::file_lock::FileLock;
 use crate::installed::{Bin, Staging, Watched};
 use admission::{Admitted, UnpackedFrom};
 use freshness::{Cause, Freshness, Installed, Stale};
 use larder_core::error::{Error, Result};
+use larder_core::file_lock::FileLock;
 use larder_core::model::{Artifact, Outcome, SourceKind, Target};
 use request::Request;
 use search::{Attempt, End, Searched};
@@ -259,9 +259,9 @@ pub struct LockedTarget {
 /// Takes the file lock of the target in this project, and waits for it if necessary.
 pub fn lock_target(run: &Context, target: &Target) -> Result<LockedTarget> {
     let file = format!(".larder/locks/{}-{}", target.name, target.platform);
-    let lock = FileLock::take(&run.project.root, file, &run.cancel, |text| {
-        run.events.note(Some(target), Level::Info, text);
-    })?;
+    let build = run.subsystem(target).ok().and_then(|s| s.build.as_ref());
+    let waiting = run.waiting.clone().for_build(build.map(|b| b.timeout));
+    let lock = FileLock::take(&run.project.root, file, &waiting)?;
     let bin = run.bin(target);
     Ok(LockedTarget {
         bin: if lock.is_held() { bin } else { bin.shared() },

@@ -27,8 +27,8 @@ use crate::acquire::{self, Done};
 use crate::cache::Entry;
 use crate::context::Context;
 use crate::events::{Level, Phase};
-use crate::file_lock::FileLock;
 use larder_core::error::{Error, Result};
+use larder_core::file_lock::FileLock;
 use larder_core::fs::{self, IoContext};
 use larder_core::model::{Artifact, Name, Origin, Outcome, Platform, SourceKind, Target};
 use work::Work;
@@ -55,10 +55,9 @@ pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
     let _once = match ctx.cache.lock_path(&inputs.digest) {
         Ok(Some(path)) => {
             let (folder, name) = (path.parent().unwrap_or(&path), path.file_name());
-            let name = name.unwrap_or_default();
-            Some(FileLock::take(folder, name, &ctx.cancel, |text| {
-                ctx.events.note(Some(target), Level::Info, text);
-            })?)
+            let build = request.subsystem.build.as_ref();
+            let waiting = ctx.waiting.clone().for_build(build.map(|b| b.timeout));
+            Some(FileLock::take(folder, name.unwrap_or_default(), &waiting)?)
         }
         Ok(None) | Err(_) => None,
     };

@@ -26,6 +26,7 @@ mod prune;
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Once};
 use std::time::SystemTime;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -41,6 +42,7 @@ use larder_core::formats::{Observed, PinKind};
 use larder_core::fs::{self, IoContext};
 use larder_core::keys::tree;
 use larder_core::model::{Artifact, ArtifactFile, Digest, Hasher, Origin, SourceKind};
+use larder_core::staging::{self, StagedDir, StagedFile};
 
 /// The beginning of an entry's first line. The sha256 that follows it covers everything after that
 /// line. Entries of format 1 did not name the places behind a build's needs; they count as absent.
@@ -53,6 +55,7 @@ pub struct Cache {
     guard: Guard,
     /// The folder for temporary files where the cache itself can't hold them.
     temp: PathBuf,
+    swept: Arc<Once>,
 }
 
 /// The artifact of some inputs, and where it came from.
@@ -125,6 +128,7 @@ impl Cache {
             root: dir.join("v1"),
             guard: Guard::new(dir, events.cloned()),
             temp: temp.to_owned(),
+            swept: Arc::new(Once::new()),
         }
     }
 
@@ -152,21 +156,35 @@ impl Cache {
 
     /// Creates a temporary folder for files that are about to be stored: on the file system of the
     /// cache, or elsewhere if the cache can't be written.
-    pub fn staging(&self) -> Result<tempfile::TempDir> {
-        let folder = |dir: &Path| {
-            tempfile::Builder::new()
-                .prefix("stage-")
-                .tempdir_in(dir)
-                .at("create a folder in", dir)
-        };
+    pub fn staging(&self) -> Result<StagedDir> {
         if let Ok(true) = self.guard.may_write() {
-            let dir = self.root.join("tmp");
-            let made = fs::create_own_dir_all(&dir).and_then(|()| folder(dir.as_std_path()));
+            let made = self
+                .tmp()
+                .and_then(|dir| StagedDir::beside(dir.as_std_path(), "stage-"));
             if made.is_ok() {
                 return made;
             }
         }
-        folder(&self.temp)
+        StagedDir::new(&self.temp, "larder-stage-")
+    }
+
+    /// The folder for what is staged. What killed processes left there is removed once per run.
+    fn tmp(&self) -> Result<Utf8PathBuf> {
+        let dir = self.root.join("tmp");
+        fs::create_own_dir_all(&dir)?;
+        self.sweep();
+        Ok(dir)
+    }
+
+    /// Removes what killed processes have staged, unless this was done in this run already.
+    pub fn sweep(&self) {
+        if let Ok(true) = self.guard.may_write() {
+            self.swept.call_once(|| {
+                for prefix in ["stage-", "file-", "small-"] {
+                    staging::sweep(self.root.join("tmp"), prefix);
+                }
+            });
+        }
     }
 
     /// The entry for these inputs, if there is one. A damaged or unreadable entry counts as absent.
@@ -209,16 +227,11 @@ impl Cache {
             return Ok(());
         }
         fs::create_own_dir_all(fs::parent(to.as_std_path()))?;
-        let staging = self.root.join("tmp");
-        fs::create_own_dir_all(&staging)?;
-        let mut staged = temporary_file(&staging, "file-")?;
+        let mut staged = StagedFile::beside(self.tmp()?.as_std_path(), "file-")?;
         // The kernel copies the file, or shares its extents if it can. No hash is needed: the bytes
         // were hashed when they were written to `from`.
-        io::copy(&mut fs::open(from)?, staged.as_file_mut()).at("copy into the cache", from)?;
-        staged
-            .persist(&to)
-            .map_err(|e| fs::io_error("write", &to, &e.error))?;
-        Ok(())
+        io::copy(&mut fs::open(from)?, staged.file_mut()).at("copy into the cache", from)?;
+        staged.rename_over(&to)
     }
 
     /// Whether all files of an artifact are in the cache and undamaged. Reads and hashes each of
@@ -335,14 +348,9 @@ impl Cache {
     }
 
     fn write_small(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
-        let staging = self.root.join("tmp");
-        fs::create_own_dir_all(&staging)?;
-        let mut staged = temporary_file(&staging, "small-")?;
-        staged.write_all(bytes).at("write", path)?;
-        staged
-            .persist(path)
-            .map_err(|e| fs::io_error("write", path, &e.error))?;
-        Ok(())
+        let mut staged = StagedFile::beside(self.tmp()?.as_std_path(), "small-")?;
+        staged.write(bytes)?;
+        staged.rename_over(path)
     }
 
     /// The path of the lock file for some inputs. Creates the folder if necessary. `None` if the
@@ -355,17 +363,4 @@ impl Cache {
         fs::create_own_dir_all(&dir)?;
         Ok(Some(dir.join(inputs.to_string())))
     }
-}
-
-/// A temporary file. Others may read it as far as the umask allows, so that a cache of root's can
-/// serve all users of a machine.
-fn temporary_file(dir: &Utf8Path, prefix: &str) -> Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(prefix);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o644));
-    }
-    builder.tempfile_in(dir).at("create a file in", dir)
 }

@@ -19,12 +19,18 @@ use crate::acquire::search::{self, End, Searched};
 use crate::acquire::sources::{self, Taken};
 use crate::context::Context;
 use larder_core::error::{Error, Result};
+use larder_core::file_lock::FileLock;
 use larder_core::fs::{self, OwnFolder};
 use larder_core::keys::tree;
 use larder_core::model::{ArtifactFile, Origin, Outcome, Platform, Tag, Target};
 use larder_core::project::{Coordinate, HubConfig, Project, Subsystem};
+use larder_core::staging::{self, StagedDir};
 
 pub use report::{choose, collect_all};
+
+/// How often a folder is replaced where another process replaces it too, on a file system without
+/// file locks.
+const TRIES: usize = 16;
 
 /// `manifest.json` of a collection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -116,12 +122,33 @@ fn version_dir(ctx: &Context, subsystem: &Subsystem) -> Utf8PathBuf {
     ctx.project.root.join(below(subsystem))
 }
 
+/// The path in the project of a lock for collecting.
+fn lock_path(what: &str) -> String {
+    let name = |c: char| c.is_ascii_alphanumeric() || "-._+".contains(c);
+    let what: String = what
+        .chars()
+        .map(|c| if name(c) { c } else { '-' })
+        .collect();
+    format!(".larder/locks/collect-{what}")
+}
+
 /// Collects one target's original. With `missing_only`, files that are in the manifest and undamaged are kept without asking
 /// any source.
 pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Collected> {
     let subsystem = ctx.subsystem(target)?;
     let base = version_dir(ctx, subsystem);
     let dir = base.join(target.platform.to_string());
+    let prefix = staging::prefix(&target.platform.to_string());
+    // This refuses links, so that nothing is swept elsewhere.
+    if let Some(folder) = OwnFolder::open(&ctx.project.root, below(subsystem))? {
+        staging::sweep(folder.path(), &prefix);
+    }
+    // One process collects, and those that waited find what it collected.
+    let _once = FileLock::take(
+        &ctx.project.root,
+        lock_path(&format!("{target}-{}", subsystem.version)),
+        &ctx.waiting,
+    )?;
     if missing_only
         && let Some(item) = read(&base)?
             .and_then(|mut manifest| manifest.platforms.remove(&target.platform.to_string()))
@@ -156,13 +183,8 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
         }
     }
     let folder = ctx.own_folder(below(subsystem))?;
-    let staging = tempfile::Builder::new()
-        .prefix(".tmp-")
-        .tempdir_in(&base)
-        .map_err(|e| fs::io_error("create a folder in", &base, &e))?;
-    let staged = Utf8Path::from_path(staging.path())
-        .ok_or_else(|| Error::failed("the project's path is not UTF-8"))?;
-    let entry = acquire(&request, staged)?.entry;
+    let staged = StagedDir::beside(base.as_std_path(), &prefix)?;
+    let entry = acquire(&request, staged.path())?.entry;
     let item = item_of(&entry.artifact.files);
     if is_undamaged(&dir, &item)? {
         return Ok(Collected {
@@ -172,18 +194,32 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
             place: dir,
         });
     }
-    fs::set_mode(staged, 0o755)?;
-    let name = staged.file_name().unwrap_or_default().to_owned();
-    let _ = staging.keep();
-    let platform = target.platform.to_string();
-    folder.remove(&platform)?;
-    folder.rename(&name, (&folder, &platform))?;
+    fs::set_mode(staged.path(), 0o755)?;
+    put(&staged, &folder, &target.platform.to_string())?;
     Ok(Collected {
         bytes: entry.artifact.size(),
         item,
         changed: true,
         place: dir,
     })
+}
+
+/// Puts a staged folder in the place of the target's folder, if possible in one step.
+fn put(staged: &StagedDir, folder: &OwnFolder, platform: &str) -> Result<()> {
+    let name = staged.path().file_name().unwrap_or_default();
+    let mut tries = 0;
+    loop {
+        // The old folder is then the staged one, which is removed.
+        if folder.entry(platform)?.is_some() && folder.exchange(name, platform)? {
+            return Ok(());
+        }
+        folder.remove(platform)?;
+        tries += 1;
+        match folder.rename(name, (folder, platform)) {
+            Err(_) if tries < TRIES && folder.entry(platform)?.is_some() => {}
+            renamed => return renamed,
+        }
+    }
 }
 
 /// Puts the original into an existing, empty folder, and adds it to the cache and the lock.
@@ -271,6 +307,13 @@ fn write_manifests(
     items: &BTreeMap<Platform, Item>,
 ) -> Result<Manifest> {
     let base = version_dir(ctx, subsystem);
+    let managed_release = managed(ctx, subsystem);
+    // Other processes add their platforms to the same manifests.
+    let _alone = FileLock::take(
+        &ctx.project.root,
+        lock_path(subsystem.name.as_str()),
+        &ctx.waiting.clone().briefly(),
+    )?;
     let before = read(&base)?;
     let mut platforms: BTreeMap<String, Item> = BTreeMap::new();
     for (platform, item) in before.iter().flat_map(|manifest| &manifest.platforms) {
@@ -289,7 +332,7 @@ fn write_manifests(
         collection_date: jiff::Timestamp::now().to_string(),
         source: source(subsystem, items.keys().next())?,
         platforms,
-        managed_release: managed(ctx, subsystem),
+        managed_release,
     };
     if let Some(before) = before {
         let same = Manifest {

@@ -11,10 +11,11 @@ use crate::build;
 use crate::context::Context;
 use crate::events::{Event, Finished, Level};
 use crate::release;
+use crate::release::pending;
 use crate::release::upload::{self, UploadDecision};
 use crate::runner::{Answer, Work};
 use larder_core::error::{Error, Result};
-use larder_core::model::{Action, Name, Outcome, SourceKind, Target};
+use larder_core::model::{Action, Artifact, Name, Origin, Outcome, SourceKind, Target};
 
 /// Acquires and builds the targets of one run.
 pub struct Ensure {
@@ -116,6 +117,34 @@ impl Ensure {
             self.report(Some(finished));
         }
         Answer::Failed(error)
+    }
+
+    /// Whether what is built here is to be released.
+    fn is_to_be_released(&self, target: &Target) -> bool {
+        self.upload == UploadDecision::Yes && !self.inner().unavailable.contains_key(target)
+    }
+
+    /// Does what a run that was killed between a build and its release did not do. If this run does
+    /// not release, the release is no longer due, and a note says so.
+    fn release_what_is_due(&self, target: &Target, artifact: &Artifact) {
+        let root = &self.ctx.project.root;
+        if self.ctx.options.install_root.is_some() || !pending::is_noted(root, target) {
+            return;
+        }
+        if artifact.origin == Origin::Build && self.upload == UploadDecision::Yes {
+            self.release(target);
+            return;
+        }
+        // An error is ignored: the next run finds the note again.
+        let _ = pending::forget(root, target);
+        if artifact.origin == Origin::Build {
+            let text = format!(
+                "an earlier run was to release this build and was interrupted; this run does not \
+                 release, so if it is still wanted: larder release {}",
+                target.name
+            );
+            self.ctx.events.note(Some(target), Level::Info, text);
+        }
     }
 
     /// Packages and releases a target after its build, if `upload` requires it. This is reported as
@@ -223,7 +252,12 @@ impl Work for Ensure {
     fn acquire(&self, target: &Target) -> Answer {
         self.inner().started.insert(target.clone(), Instant::now());
         match acquire::acquire(&self.ctx, target) {
-            Ok(Acquired::Done(done)) => self.succeeded(target, *done),
+            Ok(Acquired::Done(done)) => {
+                let artifact = done.artifact.clone();
+                let answer = self.succeeded(target, *done);
+                self.release_what_is_due(target, &artifact);
+                answer
+            }
             Ok(Acquired::MustBuild {
                 reason,
                 unavailable,
@@ -245,16 +279,31 @@ impl Work for Ensure {
     fn build(&self, target: &Target, reason: &str) -> Answer {
         // Measure only the build, not the time it waited for its needs and for a free slot.
         self.inner().started.insert(target.clone(), Instant::now());
+        let root = &self.ctx.project.root;
+        if self.is_to_be_released(target)
+            && let Err(error) = pending::note(root, target)
+        {
+            return self.failed(target, error, false);
+        }
         match self.try_build(target, reason) {
             Ok(done) => {
-                let built = done.outcome == Outcome::Built;
+                let (built, artifact) = (done.outcome == Outcome::Built, done.artifact.clone());
                 let answer = self.succeeded(target, done);
                 if built {
                     self.release(target);
                 }
+                if !built || self.upload != UploadDecision::Yes {
+                    self.release_what_is_due(target, &artifact);
+                }
                 answer
             }
-            Err(error) => self.failed(target, error, true),
+            Err(error) => {
+                // Nothing was built, so nothing is due. An error here is less than that of the build.
+                if self.upload == UploadDecision::Yes {
+                    let _ = pending::forget(root, target);
+                }
+                self.failed(target, error, true)
+            }
         }
     }
 

@@ -19,6 +19,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
+use larder_core::file_lock::Waiting;
 use larder_core::formats::documents::AddDocument;
 use larder_core::fs::{self, OwnFolder};
 use larder_core::model::{FileName, Name, Platform, Version};
@@ -332,8 +333,10 @@ pub fn write(
     user: &UserConfig,
     name: &Name,
     proposal: &Proposal,
+    waiting: &Waiting,
 ) -> Result<Vec<Utf8PathBuf>> {
     let versions = project.root.join("versions.yml");
+    let _alone = crate::versions::lock(&project.root, waiting)?;
     let changed = edit::add_version(&fs::read_text(&versions)?, name, &proposal.version)?;
     let folder = project.subsystems_dir.join(name);
     let made = folder
@@ -342,7 +345,9 @@ pub fn write(
         .last()
         .map(Utf8Path::to_owned);
     let recipe = folder.join("recipe.yml");
-    if fs::lstat(&recipe)?.is_some() {
+    // The same recipe, which no version refers to yet, is from a run that was killed here.
+    let ours = fs::read_opt(&recipe)?.is_some_and(|text| text == proposal.recipe.as_bytes());
+    if !ours && fs::lstat(&recipe)?.is_some() {
         return Err(Error::usage(format!("{recipe} already exists"))
             .hint("choose another name, or remove the file"));
     }

@@ -63,13 +63,16 @@ pub struct Workflow {
     pub larder: Option<LarderSource>,
 }
 
+/// The file that makes a folder a project.
+const VERSIONS: &str = "versions.yml";
+
 /// Writes a starter project. With `workflow`, a workflow is written too, and the folder may be a project already.
 pub fn init(
     root: &Utf8Path,
     workflow: Option<&Workflow>,
     environment: &Environment,
 ) -> Result<Initialised> {
-    let existing = fs::lstat(root.join("versions.yml"))?.is_some();
+    let existing = fs::lstat(root.join(VERSIONS))?.is_some();
     if existing && workflow.is_none() {
         return Err(Error::usage(format!(
             "{root} is a project already: it has a versions.yml"
@@ -87,11 +90,9 @@ pub fn init(
     let hub = workflow.and_then(|_| origin(root, environment));
     if !existing {
         for (path, text) in starter::FILES {
-            let text = match (&hub, *path) {
-                (Some(repo), "versions.yml") => starter::with_hub(text, repo),
-                _ => (*text).to_owned(),
-            };
-            write(path, &text)?;
+            if *path != VERSIONS {
+                write(path, text)?;
+            }
         }
     }
     if let Some(Workflow { larder }) = workflow {
@@ -107,6 +108,15 @@ pub fn init(
         (".gitattributes", &attributes),
     ] {
         files.push((file.to_owned(), extend(&root.join(file), lines)?));
+    }
+    // The file that makes the folder a project is written last: a run that is killed can be run again.
+    if let Some((path, text)) = starter::FILES.iter().find(|(path, _)| *path == VERSIONS)
+        && !existing
+    {
+        let text = hub
+            .as_ref()
+            .map_or_else(|| (*text).to_owned(), |repo| starter::with_hub(text, repo));
+        files.insert(0, ((*path).to_owned(), write_new(root, path, &text)?));
     }
     Ok(Initialised {
         files,

@@ -19,7 +19,8 @@
 //! completes step 6.
 //!
 //! Where the file system has no links (this is probed), the stamp is removed first, each file is replaced by rename, and
-//! the stamp is written last.
+//! the stamp is written last. From such plain files to links: the stamp is removed first and no set is current, so that no
+//! link leads anywhere until the switch. [`super::unfinished`] remembers what a killed process can't.
 //!
 //! Leftover files are removed only by a process that holds the target's file lock (see [`Bin::shared`]): without it, they
 //! may be another process's staging folder.
@@ -29,6 +30,7 @@ use std::io::Write;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::open::{OpenSet, Staging, all_names, is_set};
+use super::unfinished::is_unfinished;
 use super::{Watched, obstacles};
 use larder_core::error::{Error, Result};
 use larder_core::formats::stamp;
@@ -252,7 +254,7 @@ impl Bin {
         let switched = open
             .versions
             .sync()
-            .and_then(|()| open.make_missing_links(artifact))
+            .and_then(|()| open.make_missing_links(artifact, self.locked))
             .and_then(|()| {
                 if let Some(current) = open.current() {
                     open.replace_link("previous", &current)?;
@@ -285,12 +287,19 @@ impl Bin {
 
     fn repair_open(&self, open: &OpenSet, artifact: &Artifact) -> Result<()> {
         let flat = open.is_flat()?;
+        if self.locked {
+            open.complete_swap()?;
+        }
         let current = open.current().filter(|_| !flat);
         if current.is_some() {
             open.repair_links(artifact)?;
         }
         if !self.locked {
             return Ok(());
+        }
+        if flat {
+            open.remove_plain(&self.name, &file_names(artifact))?;
+            open.remove_links_except(&[])?;
         }
         let previous = open.previous().filter(|_| current.is_some());
         for name in open.versions.list()? {
@@ -299,7 +308,8 @@ impl Bin {
                 || current.as_deref() == Some(&name)
                 || previous.as_deref() == Some(&name);
             // Nothing else in `.v` is larder's.
-            if !used && (link || is_set(&name) || name.starts_with("tmp-")) {
+            if !used && (link || is_set(&name) || name.starts_with("tmp-") || is_unfinished(&name))
+            {
                 open.versions.remove(&name)?;
             }
         }
@@ -308,7 +318,13 @@ impl Bin {
 
     fn install_without_links(&self, staging: &Staging, artifact: &Artifact) -> Result<()> {
         let Staging { open, folder } = staging;
-        open.dir.remove(stamp::FILE)?;
+        open.note_plain(&stamp::render(artifact))?;
+        if open.dir.read_link(stamp::FILE).is_some() {
+            open.dir.remove_file(stamp::FILE)?;
+        }
+        open.take_stamp_of_plain_files(self.locked)?;
+        // Names of the old set must be gone before the new stamp is there; its links are dangling now.
+        open.remove_plain(&self.name, &file_names(artifact))?;
         for file in &artifact.files {
             folder.rename(file.name.as_str(), (&open.dir, file.name.as_str()))?;
         }
@@ -331,6 +347,12 @@ impl Bin {
         let Some(open) = OpenSet::open(&self.base, &self.below)? else {
             return Ok(None);
         };
+        if self.locked {
+            open.complete_swap()?;
+        }
+        if open.dir.read_link(stamp::FILE).is_none() {
+            return Ok(None);
+        }
         let (Some(previous), Some(current)) = (open.previous(), open.current()) else {
             return Ok(None);
         };
@@ -360,9 +382,8 @@ impl Bin {
                 )));
             }
         }
-        open.make_missing_links(&artifact)?;
-        open.replace_link("current", &previous)?;
-        open.replace_link("previous", &current)?;
+        open.make_missing_links(&artifact, self.locked)?;
+        open.swap()?;
         open.versions.sync()?;
         self.repair_open(&open, &artifact)?;
         Ok(Some(artifact))
@@ -390,6 +411,11 @@ impl Bin {
         above.remove(name)?;
         Ok(true)
     }
+}
+
+fn file_names(artifact: &Artifact) -> Vec<&str> {
+    let names = artifact.files.iter().map(|file| file.name.as_str());
+    names.collect()
 }
 
 /// Whether the file system supports links. A full or read-only disk is an error, because it does not answer that.

@@ -7,6 +7,7 @@ mod obstacles;
 mod open;
 mod signature;
 mod state;
+mod unfinished;
 
 pub use bin::Bin;
 pub use open::Staging;

@@ -112,17 +112,15 @@ impl OpenSet {
         Ok(true)
     }
 
-    /// Makes the missing links; they are dangling until the switch. Plain files, from an installation without links, are
-    /// kept, but their stamp is removed because it will no longer describe the installed set.
-    pub(super) fn make_missing_links(&self, artifact: &Artifact) -> Result<()> {
-        if self.is_flat()? {
-            self.dir.remove_file(stamp::FILE)?;
-        }
+    /// Makes the missing links, the stamp's last; they are dangling until the switch. They replace plain files of an
+    /// installation without links, whose stamp is removed first. `locked`: this process has the file lock of the set.
+    pub(super) fn make_missing_links(&self, artifact: &Artifact, locked: bool) -> Result<()> {
+        let visible: Vec<&str> = all_names(artifact).collect();
+        self.take_stamp_of_plain_files(locked)?;
+        self.remove_plain(&artifact.name, &visible)?;
         let mut changed = false;
-        for name in all_names(artifact) {
-            if matches!(self.dir.entry(name)?, None | Some(Entry::Link)) {
-                changed |= self.link(name)?;
-            }
+        for name in visible {
+            changed |= self.link(name)?;
         }
         if changed { self.dir.sync() } else { Ok(()) }
     }
@@ -133,6 +131,13 @@ impl OpenSet {
         for name in &visible {
             changed |= self.link(name)?;
         }
+        changed |= self.remove_links_except(&visible)?;
+        if changed { self.dir.sync() } else { Ok(()) }
+    }
+
+    /// Removes our links with other names than these; returns whether there were any.
+    pub(super) fn remove_links_except(&self, visible: &[&str]) -> Result<bool> {
+        let mut changed = false;
         for name in self.dir.list()? {
             let target = self.dir.read_link(&name);
             let ours =
@@ -142,7 +147,7 @@ impl OpenSet {
                 changed = true;
             }
         }
-        if changed { self.dir.sync() } else { Ok(()) }
+        Ok(changed)
     }
 }
 

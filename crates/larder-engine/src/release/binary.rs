@@ -10,6 +10,7 @@ use camino::Utf8Path;
 
 use super::handed_over::package_in;
 use super::package::{Packaged, Pins, package};
+use super::pending;
 use crate::acquire;
 use crate::acquire::availability::Availability;
 use crate::acquire::intake;
@@ -81,7 +82,19 @@ fn pins(options: ReleaseOptions) -> Pins {
     }
 }
 
+/// Releases a package. The target is no longer due then.
 fn release_package(
+    ctx: &Context,
+    target: &Target,
+    packaged: Packaged,
+    options: ReleaseOptions,
+) -> Result<Released> {
+    let released = publish(ctx, target, packaged, options)?;
+    pending::forget(&ctx.project.root, target)?;
+    Ok(released)
+}
+
+fn publish(
     ctx: &Context,
     target: &Target,
     packaged: Packaged,

@@ -33,6 +33,7 @@ use larder_core::model::{
     Action, AssetName, Digest, Name, Outcome, PackageFormat, Platform, Target,
 };
 use larder_core::project::{Project, Subsystem};
+use larder_core::staging::{self, StagedFile};
 
 /// A bundle in `.dist`.
 #[derive(Clone, Debug)]
@@ -219,11 +220,8 @@ pub fn bundle(ctx: &Context, platform: Platform) -> Result<Bundled> {
     let entries: Vec<PackEntry<'_>> = binaries.chain(texts).collect();
     let dist = ctx.own_folder(".dist")?.path().to_owned();
     let file = dist.join(&name);
-    let staged = tempfile::Builder::new()
-        .prefix(".tmp-")
-        .tempfile_in(&dist)
-        .at("create a file in", &dist)?;
-    let mut out = BufWriter::new(staged.as_file());
+    let staged = StagedFile::new(&dist, &staging::prefix(name.as_str()))?;
+    let mut out = BufWriter::new(staged.file());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let packed = archive::pack(
         PackageFormat::default_for(&platform),
@@ -238,11 +236,8 @@ pub fn bundle(ctx: &Context, platform: Platform) -> Result<Bundled> {
     let same = fs::stat(&file)?.is_some_and(|meta| meta.len() == packed.size)
         && tree::hash_file(&file)?.0 == packed.sha256;
     if !same {
-        fs::set_mode(staged.path(), 0o644)?;
-        staged.as_file().sync_all().at("flush", &file)?;
-        staged
-            .persist(&file)
-            .map_err(|e| fs::io_error("write", &file, &e.error))?;
+        staged.flush(0o644)?;
+        staged.rename_over(&file)?;
     }
     Ok(Bundled {
         name,

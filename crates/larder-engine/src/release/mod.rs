@@ -6,6 +6,7 @@ pub mod drafts;
 pub mod handed_over;
 pub mod hub_status;
 pub mod package;
+pub mod pending;
 pub mod project;
 pub mod upload;
 

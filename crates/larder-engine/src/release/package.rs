@@ -4,22 +4,22 @@ use std::io::{BufWriter, Write};
 use std::num::NonZeroUsize;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use tempfile::NamedTempFile;
 
 use crate::acquire::admission::Admitted;
 use crate::acquire::freshness::{admit_installed, stamped};
 use crate::acquire::request::Request;
 use crate::context::Context;
-use crate::events::{Level, Phase};
-use crate::file_lock::FileLock;
+use crate::events::Phase;
 use crate::installed::Bin;
 use crate::plan::Targets;
 use crate::runner::each::{StepReport, each};
 use larder_core::archive::{self, Content, PackEntry};
 use larder_core::error::{Error, Result};
+use larder_core::file_lock::FileLock;
 use larder_core::formats::{Observed, Sidecar, stamp};
-use larder_core::fs::{self, IoContext};
+use larder_core::fs::{self, IoContext, OwnFolder};
 use larder_core::model::{Action, Artifact, AssetName, Outcome, Target};
+use larder_core::staging::{self, StagedFile};
 
 /// A package in `.dist`.
 #[derive(Clone, Debug)]
@@ -69,6 +69,9 @@ pub fn package(ctx: &Context, target: &Target, pins: Pins) -> Result<Packaged> {
     let asset = subsystem.assets(&target.platform).asset();
     let dist = ctx.project.root.join(".dist");
     let file = dist.join(&asset);
+    if let Some(folder) = OwnFolder::open(&ctx.project.root, ".dist")? {
+        folder.sweep(&staging::prefix(asset.as_str()));
+    }
     if let Some(sidecar) = existing(&dist, &asset, &artifact)? {
         return Ok(Packaged {
             asset,
@@ -79,16 +82,8 @@ pub fn package(ctx: &Context, target: &Target, pins: Pins) -> Result<Packaged> {
     }
     let folder = ctx.own_folder(".dist")?;
     let lock = format!(".larder/locks/package-{asset}");
-    let lock = FileLock::take(&ctx.project.root, lock, &ctx.cancel, |text| {
-        ctx.events.note(Some(target), Level::Info, text);
-    })?;
-    let prefix = format!(".tmp-{asset}-");
+    let lock = FileLock::take(&ctx.project.root, lock, &ctx.waiting)?;
     if lock.is_held() {
-        // These files were left by a process that was killed here.
-        let names = folder.list()?;
-        for name in names.iter().filter(|name| name.starts_with(&prefix)) {
-            folder.remove_file(name)?;
-        }
         // The process that held the lock before may have made the package.
         if let Some(sidecar) = existing(&dist, &asset, &artifact)? {
             return Ok(Packaged {
@@ -127,14 +122,16 @@ pub fn package(ctx: &Context, target: &Target, pins: Pins) -> Result<Packaged> {
     }
     // The old sidecar is removed first, so that an archive never has the sidecar of another one.
     folder.remove_file(asset.sidecar().as_str())?;
-    let staged = stage(&dist, &prefix)?;
-    let mut out = BufWriter::new(staged.as_file());
+    let prefix = staging::prefix(asset.as_str());
+    let staged = StagedFile::new(&dist, &prefix)?;
+    let mut out = BufWriter::new(staged.file());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let progress = |bytes| ctx.events.progress(target, bytes);
     let packed = archive::pack(format, &entries, &mut out, threads, &ctx.cancel, &progress)?;
     out.flush().at("write", &file)?;
     drop(out);
-    persist(staged, &file)?;
+    staged.flush(0o644)?;
+    staged.rename_over(&file)?;
     let (observed, explanation) = provenance(ctx, target, &artifact);
     let sidecar = Sidecar::new(
         artifact.into_inner(),
@@ -143,11 +140,10 @@ pub fn package(ctx: &Context, target: &Target, pins: Pins) -> Result<Packaged> {
         observed,
         explanation,
     );
-    let mut staged = stage(&dist, &prefix)?;
-    staged
-        .write_all(sidecar.to_json().as_bytes())
-        .at("write", dist.join(asset.sidecar()))?;
-    persist(staged, &dist.join(asset.sidecar()))?;
+    let mut staged = StagedFile::new(&dist, &prefix)?;
+    staged.write(sidecar.to_json().as_bytes())?;
+    staged.flush(0o644)?;
+    staged.rename_over(dist.join(asset.sidecar()))?;
     folder.sync()?;
     Ok(Packaged {
         asset,
@@ -155,23 +151,6 @@ pub fn package(ctx: &Context, target: &Target, pins: Pins) -> Result<Packaged> {
         sidecar,
         up_to_date: false,
     })
-}
-
-fn stage(dist: &Utf8Path, prefix: &str) -> Result<NamedTempFile> {
-    tempfile::Builder::new()
-        .prefix(prefix)
-        .tempfile_in(dist)
-        .at("create a file in", dist)
-}
-
-/// Flushes a staged file and renames it to its final name.
-fn persist(staged: NamedTempFile, path: &Utf8Path) -> Result<()> {
-    fs::set_mode(staged.path(), 0o644)?;
-    staged.as_file().sync_all().at("flush", path)?;
-    staged
-        .persist(path)
-        .map(drop)
-        .map_err(|e| fs::io_error("write", path, &e.error))
 }
 
 /// The installed artifact of a target; an error if it is not accepted by the current recipe, or if a pin contradicts it.

@@ -85,6 +85,9 @@ pub fn bump(
         steps: subsystems.len(),
     });
     let root = ctx.project.root.clone();
+    if !ctx.options.dry_run {
+        fs::sweep_staged(root.join("versions.yml"));
+    }
     let text = versions(&root)?;
     let mut errors = Vec::new();
     // Before anything is fetched, check that the file can be changed and that the project is valid with the change.
@@ -201,8 +204,7 @@ fn apply(ctx: &Context, bump: &Bump, lock: bool) -> Result<()> {
         Ok(())
     } else {
         did.reason = Some(change);
-        lock_all_platforms(ctx, bump, lock)
-            .and_then(|()| write(&ctx.project.root, std::slice::from_ref(bump)))
+        lock_all_platforms(ctx, bump, lock).and_then(|()| write(ctx, std::slice::from_ref(bump)))
     };
     did.seconds = start.elapsed().as_secs_f64();
     if let Err(error) = &ended {
@@ -278,7 +280,9 @@ fn lock_lines(ctx: &Context, targets: &[Target]) -> Vec<(Target, Result<Vec<Lock
 }
 
 /// Changes `versions.yml`. The file is read again, so that changes that were made to it meanwhile are kept.
-fn write(root: &Utf8Path, bumps: &[Bump]) -> Result<()> {
+fn write(ctx: &Context, bumps: &[Bump]) -> Result<()> {
+    let root = &ctx.project.root;
+    let _alone = super::lock(root, &ctx.waiting)?;
     let text = versions(root)?;
     let changed = edited(&text, bumps)?;
     if changed == text {

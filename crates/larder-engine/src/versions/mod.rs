@@ -2,3 +2,14 @@
 
 pub mod bump;
 pub mod outdated;
+
+use camino::Utf8Path;
+
+use larder_core::error::Result;
+use larder_core::file_lock::{FileLock, Waiting};
+
+/// The file lock under which `versions.yml` is read, changed and written, so that processes do not
+/// lose each other's changes.
+pub(crate) fn lock(root: &Utf8Path, waiting: &Waiting) -> Result<FileLock> {
+    FileLock::take(root, ".larder/locks/versions", &waiting.clone().briefly())
+}

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use crate::github::GitHubConfig;
 use crate::http::Client;
 use larder_core::error::Result;
+use larder_core::file_lock::Waiting;
 use larder_core::project::HubConfig;
 
 pub use dir::DirHub;
@@ -76,14 +77,19 @@ impl Hub {
 }
 
 /// Opens the hub that a project names. Reads nothing and sends no request before that is needed.
-/// `github` is used only for a hub on GitHub.
-pub fn open(config: &HubConfig, client: &Arc<Client>, github: &GitHubConfig) -> Result<Hub> {
+/// `github` is used only for a hub on GitHub, `waiting` only for one in a folder.
+pub fn open(
+    config: &HubConfig,
+    client: &Arc<Client>,
+    github: &GitHubConfig,
+    waiting: &Waiting,
+) -> Result<Hub> {
     Ok(match config {
         HubConfig::Dir {
             path,
             written,
             default: _,
-        } => Hub::new(DirHub::named(path, written)),
+        } => Hub::new(DirHub::named(path, written).waiting(waiting.clone())),
         HubConfig::Http { url } => Hub::read_only(HttpHub::new(url, client)?),
         HubConfig::GitHub { repo } => Hub::new(GitHubHub::new(
             repo,

@@ -7,7 +7,9 @@
 //! table.
 
 mod cache;
+mod commands;
 mod install;
+mod plain;
 mod release;
 mod tool;
 

@@ -6,7 +6,8 @@ use camino::Utf8Path;
 use super::Lock;
 use super::line::Line;
 use crate::error::{Error, Result};
-use crate::fs::{self, OwnFolder};
+use crate::file_lock::{FileLock, Waiting};
+use crate::fs;
 
 impl Lock {
     /// Adds lines to a lock file, and creates the file if needed. Returns whether that changed it.
@@ -15,8 +16,13 @@ impl Lock {
     /// `guard` is the file that processes lock while they read and write. On a file system without
     /// file locks, two writers at the same time can lose a line, which the next run adds again.
     /// Readers never see a partly written file.
-    pub fn append_to(path: &Utf8Path, guard: &Utf8Path, lines: &[Line]) -> Result<bool> {
-        Self::update(path, guard, |lock| {
+    pub fn append_to(
+        path: &Utf8Path,
+        guard: &Utf8Path,
+        waiting: &Waiting,
+        lines: &[Line],
+    ) -> Result<bool> {
+        Self::update(path, guard, waiting, |lock| {
             let mut changed = false;
             for line in lines {
                 changed |= lock.insert(line.clone())?;
@@ -30,6 +36,7 @@ impl Lock {
     pub fn update(
         path: &Utf8Path,
         guard: &Utf8Path,
+        waiting: &Waiting,
         change: impl Fn(&mut Self) -> Result<bool>,
     ) -> Result<bool> {
         // Usually nothing changes. That needs neither the guard nor a writable folder.
@@ -39,16 +46,10 @@ impl Lock {
         // The guard is in a folder of larder, below the one of the lock.
         let base = path.parent().unwrap_or(path);
         let below = guard.strip_prefix(base).unwrap_or(guard);
-        let folder = OwnFolder::create(base, below.parent().unwrap_or(below))?;
-        let file = folder.lock_file(below.file_name().unwrap_or_default())?;
-        // The lock is held until `file` is dropped. If file locks don't work, continue without one.
-        let locked = file.as_ref().is_some_and(|file| file.lock().is_ok());
+        let _alone = FileLock::take(base, below, &waiting.clone().briefly())?;
         let mut lock = Self::load(path)?;
         if !change(&mut lock)? {
             return Ok(false);
-        }
-        if locked {
-            fs::remove_staged(path)?;
         }
         fs::write_atomic(path, lock.to_text().as_bytes())
             .map_err(|e: Error| e.hint("with `--locked` larder does not write the lock"))?;

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::error::Result;
+use crate::file_lock::Waiting;
 use crate::fs;
 
 fn line(name: &str, version: &str, seed: &str) -> Line {
@@ -252,6 +253,7 @@ fn concurrent_appends_lose_no_line() {
                         Lock::append_to(
                             path,
                             guard,
+                            &Waiting::default(),
                             &[line(&format!("tool-{writer}"), &format!("v{n}"), "x")]
                         )
                         .unwrap()
@@ -269,23 +271,52 @@ fn concurrent_appends_lose_no_line() {
 fn appending_keeps_hand_written_lines_and_writes_only_changes() {
     let (_dir, root) = folder();
     let (path, guard) = (root.join("versions.lock"), root.join(".larder/lock"));
-    assert!(Lock::append_to(&path, &guard, &[line("nats", "v1", "x")]).unwrap());
+    assert!(
+        Lock::append_to(
+            &path,
+            &guard,
+            &Waiting::default(),
+            &[line("nats", "v1", "x")]
+        )
+        .unwrap()
+    );
     let text = fs::read_text(&path).unwrap();
     let by_hand = text.replacen('\n', "\n# ours\n\n", 1);
     fs::write_atomic(&path, by_hand.as_bytes()).unwrap();
-    assert!(!Lock::append_to(&path, &guard, &[line("nats", "v1", "x")]).unwrap());
+    assert!(
+        !Lock::append_to(
+            &path,
+            &guard,
+            &Waiting::default(),
+            &[line("nats", "v1", "x")]
+        )
+        .unwrap()
+    );
     assert_eq!(
         fs::read_text(&path).unwrap(),
         by_hand,
         "nothing changed, so nothing is written"
     );
     assert_eq!(
-        Lock::append_to(&path, &guard, &[line("nats", "v1", "y")])
-            .unwrap_err()
-            .kind(),
+        Lock::append_to(
+            &path,
+            &guard,
+            &Waiting::default(),
+            &[line("nats", "v1", "y")]
+        )
+        .unwrap_err()
+        .kind(),
         crate::Kind::Integrity
     );
-    assert!(Lock::append_to(&path, &guard, &[line("nats", "v2", "y")]).unwrap());
+    assert!(
+        Lock::append_to(
+            &path,
+            &guard,
+            &Waiting::default(),
+            &[line("nats", "v2", "y")]
+        )
+        .unwrap()
+    );
     assert!(
         fs::read_text(&path).unwrap().contains("\n# ours\n"),
         "comments that people wrote are kept"
@@ -293,9 +324,14 @@ fn appending_keeps_hand_written_lines_and_writes_only_changes() {
     let broken = format!("{text}rubbish\n");
     fs::write_atomic(&path, broken.as_bytes()).unwrap();
     assert_eq!(
-        Lock::append_to(&path, &guard, &[line("nats", "v3", "x")])
-            .unwrap_err()
-            .kind(),
+        Lock::append_to(
+            &path,
+            &guard,
+            &Waiting::default(),
+            &[line("nats", "v3", "x")]
+        )
+        .unwrap_err()
+        .kind(),
         crate::Kind::Usage
     );
     assert_eq!(fs::read_text(&path).unwrap(), broken);
@@ -323,8 +359,11 @@ fn merged_by_git(attributes: &str) -> (bool, String) {
         output.status.success()
     };
     let path = root.join("versions.lock");
-    let append =
-        |lines: &[Line]| assert!(Lock::append_to(&path, &root.join(".git/guard"), lines).unwrap());
+    let append = |lines: &[Line]| {
+        assert!(
+            Lock::append_to(&path, &root.join(".git/guard"), &Waiting::default(), lines).unwrap()
+        )
+    };
     assert!(git(&["init", "-q", "-b", "main"]));
     fs::write_atomic(root.join(".gitattributes"), attributes.as_bytes()).unwrap();
     append(&[line("a", "v1", "x"), line("z", "v1", "x")]);

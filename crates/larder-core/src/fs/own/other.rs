@@ -66,6 +66,11 @@ impl Handle {
         fs::rename(self.0.join(name), to.0.join(new))
     }
 
+    #[allow(clippy::unnecessary_wraps, reason = "other systems can fail")]
+    pub(super) fn exchange(&self, _one: &str, _other: &str) -> io::Result<bool> {
+        Ok(false)
+    }
+
     pub(super) fn remove_file(&self, name: &str) -> io::Result<()> {
         fs::remove_file(self.0.join(name))
     }

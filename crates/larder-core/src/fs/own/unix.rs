@@ -95,6 +95,24 @@ impl Handle {
         Ok(fs::renameat(&self.0, name, &to.0, new)?)
     }
 
+    pub(super) fn exchange(&self, one: &str, other: &str) -> io::Result<bool> {
+        #[cfg(any(target_os = "linux", target_vendor = "apple"))]
+        {
+            use rustix::io::Errno;
+            let exchange = fs::RenameFlags::EXCHANGE;
+            match fs::renameat_with(&self.0, one, &self.0, other, exchange) {
+                Ok(()) => Ok(true),
+                Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
+                Err(e) => Err(e.into()),
+            }
+        }
+        #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+        {
+            let _ = (one, other);
+            Ok(false)
+        }
+    }
+
     pub(super) fn remove_file(&self, name: impl Arg) -> io::Result<()> {
         Ok(fs::unlinkat(&self.0, name, AtFlags::empty())?)
     }

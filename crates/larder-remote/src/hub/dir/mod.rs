@@ -3,11 +3,10 @@
 //!
 //! This file contains the reading part. [`publish`] and [`project`] write, so that a reader sees
 //! either no file or the complete file. [`stage`] writes a file and renames it into place,
-//! [`sidecars`] writes the derived files, [`lock`] serialises publishers, [`permissions`] lets
-//! everyone read who may read the hub. A file whose name starts
-//! with a dot is not an asset.
+//! [`sidecars`] writes the derived files, [`permissions`] lets everyone read who may read the hub. A
+//! file lock in the folder that is written avoids duplicate work; publishing is correct without it.
+//! A file whose name starts with a dot is not an asset.
 
-mod lock;
 mod permissions;
 mod project;
 mod publish;
@@ -17,14 +16,21 @@ mod stage;
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use larder_core::error::Result;
+use larder_core::file_lock::{FileLock, Waiting};
 use larder_core::formats::Sidecar;
 use larder_core::fs::{self, IoContext, OwnFolder};
 use larder_core::model::{AssetName, Tag};
+use larder_core::staging;
+
+use self::stage::{CLAIM, STAGED};
 
 use super::{
     Body, HubPublisher, HubReader, ListedAsset, PlainFile, Progress, PublishOptions, ReadOnly,
     Receipt, Release, Upload,
 };
+
+/// The file that publishers lock while they write in its folder.
+const LOCK: &str = ".lock";
 
 /// A hub in a folder.
 pub struct DirHub {
@@ -32,6 +38,25 @@ pub struct DirHub {
     /// Below this folder no link is followed where the hub is written: the project, if the hub is
     /// in it, because the link may come with the repository; else the hub itself.
     base: Utf8PathBuf,
+    waiting: Waiting,
+}
+
+/// The lock of a folder while it is written. What killed publishers left there is removed.
+fn lock(folder: &OwnFolder, waiting: &Waiting) -> Result<FileLock> {
+    let is_new = folder.entry(LOCK)?.is_none();
+    let lock = FileLock::take(folder.path(), LOCK, waiting)?;
+    if is_new && let Some(file) = folder.lock_file(LOCK)? {
+        permissions::share_file(&file, folder.path());
+    }
+    staging::sweep(folder.path(), STAGED);
+    let claim = format!("{STAGED}{CLAIM}");
+    for name in folder.list().unwrap_or_default() {
+        // Whoever makes a claim has the lock, unless there are no locks; then a claim becomes stale.
+        if lock.is_held() && name.starts_with(&claim) {
+            let _ = folder.remove_file(&name);
+        }
+    }
+    Ok(lock)
 }
 
 impl DirHub {
@@ -40,6 +65,7 @@ impl DirHub {
         Self {
             root: root.to_owned(),
             base: root.to_owned(),
+            waiting: Waiting::default(),
         }
     }
 
@@ -55,6 +81,7 @@ impl DirHub {
         Self {
             root: root.to_owned(),
             base: base.unwrap_or(root).to_owned(),
+            waiting: Waiting::default(),
         }
     }
 
@@ -62,6 +89,12 @@ impl DirHub {
     fn open(&self) -> Result<OwnFolder> {
         let below = self.root.strip_prefix(&self.base).unwrap_or(&self.root);
         permissions::open_root(&self.root, || OwnFolder::create(&self.base, below))
+    }
+
+    /// The same hub; a publisher waits like this for others.
+    #[must_use]
+    pub fn waiting(self, waiting: Waiting) -> Self {
+        Self { waiting, ..self }
     }
 
     fn dir(&self, tag: &Tag) -> Utf8PathBuf {
@@ -185,6 +218,7 @@ impl HubPublisher for DirHub {
         progress: Progress<'_>,
     ) -> Result<Receipt> {
         let folder = permissions::open_release(&self.open()?, tag.as_str())?;
+        let _lock = lock(&folder, &self.waiting)?;
         let assets = publish::publish(&folder, tag, uploads, options.replace, progress)?;
         Ok(Receipt::plain(tag, assets))
     }
@@ -197,7 +231,9 @@ impl HubPublisher for DirHub {
         options: PublishOptions,
         progress: Progress<'_>,
     ) -> Result<Receipt> {
-        let assets = project::publish(&self.open()?, tag, files, notes, options.replace, progress)?;
+        let hub = self.open()?;
+        let _lock = lock(&hub, &self.waiting)?;
+        let assets = project::publish(&hub, tag, files, notes, options.replace, progress)?;
         Ok(Receipt::plain(tag, assets))
     }
 

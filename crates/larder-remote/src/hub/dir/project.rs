@@ -3,18 +3,18 @@
 
 use camino::Utf8Path;
 
-use super::lock::Lock;
 use super::permissions;
 use super::stage::{STAGED, digest, stage, stage_bytes};
 use crate::hub::{PlainFile, Progress, Published};
 use larder_core::error::{Error, Result};
-use larder_core::fs::{self, IoContext, OwnFolder};
+use larder_core::fs::{self, OwnFolder};
 use larder_core::model::Tag;
+use larder_core::staging::StagedDir;
 
 /// The file with the notes of a project release.
 pub(super) const NOTES: &str = "notes.md";
 
-/// Publishes files and notes under a tag in the hub's root folder.
+/// Publishes files and notes under a tag in the hub's existing root folder.
 pub(super) fn publish(
     hub: &OwnFolder,
     tag: &Tag,
@@ -25,7 +25,6 @@ pub(super) fn publish(
 ) -> Result<Vec<Published>> {
     let root = hub.path();
     let dir = root.join(tag.as_str());
-    let _lock = Lock::take(hub)?;
     if hub
         .folder(tag.as_str())?
         .map_or(Ok(Vec::new()), |folder| folder.list())?
@@ -76,12 +75,8 @@ fn publish_new(
     notes: &str,
     progress: Progress<'_>,
 ) -> Result<()> {
-    let whole = tempfile::Builder::new()
-        .prefix(STAGED)
-        .tempdir_in(root)
-        .at("create a folder in", root)?;
-    let staged = Utf8Path::from_path(whole.path())
-        .ok_or_else(|| Error::usage("the hub's path is not UTF-8"))?;
+    let whole = StagedDir::beside(root.as_std_path(), STAGED)?;
+    let staged = whole.path();
     if let Some(mode) = permissions::folder_mode(root, staged) {
         let _ = fs::set_mode(staged, mode);
     }
@@ -95,7 +90,7 @@ fn publish_new(
         stage(staged, file, sha256, *size, progress)?.rename_new(&staged.join(name.as_str()))?;
     }
     stage_bytes(staged, notes.as_bytes())?.rename_new(&staged.join(NOTES))?;
-    fs::rename(staged, dir)?;
+    whole.rename_to(dir)?;
     fs::sync_dir(root)
 }
 

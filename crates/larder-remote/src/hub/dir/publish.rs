@@ -8,7 +8,6 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::lock::Lock;
 use super::sidecars;
 use super::stage::{digest, stage, stage_bytes};
 use crate::hub::reader::next_sidecar;
@@ -31,7 +30,6 @@ pub(super) fn publish(
     progress: Progress<'_>,
 ) -> Result<Vec<Published>> {
     let dir = folder.path();
-    let _lock = Lock::take(folder)?;
     let published = uploads
         .iter()
         .map(|upload| publish_one(dir, upload, replace, progress))

@@ -6,17 +6,17 @@
 //! first creates a claim, a file that only one of them can create, then looks whether the name is
 //! free, and renames.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use tempfile::NamedTempFile;
 
 use super::permissions;
 use crate::hub::Progress;
 use larder_core::error::{Error, Result};
 use larder_core::fs::{self, IoContext};
 use larder_core::model::{Digest, Hasher};
+use larder_core::staging::StagedFile;
 
 /// The name prefix of staged files and folders.
 pub(super) const STAGED: &str = ".tmp-";
@@ -34,32 +34,28 @@ const STALE_CLAIM: Duration = Duration::from_mins(1);
 const CLAIM_PAUSE: Duration = Duration::from_millis(50);
 
 /// A flushed temporary file in its final folder.
-pub(super) struct Staged(NamedTempFile);
+pub(super) struct Staged(StagedFile);
 
 impl Staged {
     fn in_dir(dir: &Utf8Path) -> Result<Self> {
-        tempfile::Builder::new()
-            .prefix(STAGED)
-            .tempfile_in(dir)
-            .at("create a file in", dir)
-            .map(Self)
+        StagedFile::beside(dir.as_std_path(), STAGED).map(Self)
     }
 
     fn flush(&self) -> Result<()> {
         let path = Utf8Path::from_path(self.0.path());
         if let Some(folder) = path.and_then(Utf8Path::parent) {
-            permissions::share_file(self.0.as_file(), folder);
+            permissions::share_file(self.0.file(), folder);
         }
-        self.0.as_file().sync_all().at("flush", self.0.path())
+        self.0.file().sync_all().at("flush", self.0.path())
     }
 
     /// Renames the file to `path` unless a file is already there; returns whether it was renamed.
     pub(super) fn rename_new(self, path: &Utf8Path) -> Result<bool> {
-        match self.0.persist_noclobber(path) {
-            Ok(_) => fs::sync_dir(fs::parent(path.as_std_path())).map(|()| true),
-            Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        match self.0.rename_new(path) {
+            Ok(()) => fs::sync_dir(fs::parent(path.as_std_path())).map(|()| true),
+            Err((e, _)) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             // A disk that is full or fails gives its error again.
-            Err(e) => Self(e.file).rename_claimed(path),
+            Err((_, staged)) => Self(staged).rename_claimed(path),
         }
     }
 
@@ -80,9 +76,7 @@ impl Staged {
 
     /// Renames the file to `path`, replacing any file there.
     pub(super) fn rename_over(self, path: &Utf8Path) -> Result<()> {
-        self.0
-            .persist(path)
-            .map_err(|e| fs::io_error("write", path, &e.error))?;
+        self.0.rename_over(path)?;
         fs::sync_dir(fs::parent(path.as_std_path()))
     }
 }
@@ -124,7 +118,7 @@ pub(super) fn is_older(meta: &std::fs::Metadata, than: Duration) -> bool {
 /// Stages a file with these bytes.
 pub(super) fn stage_bytes(dir: &Utf8Path, bytes: &[u8]) -> Result<Staged> {
     let mut staged = Staged::in_dir(dir)?;
-    staged.0.write_all(bytes).at("write", staged.0.path())?;
+    staged.0.write(bytes)?;
     staged.flush()?;
     Ok(staged)
 }
@@ -147,10 +141,7 @@ pub(super) fn stage(
             break;
         }
         hasher.update(&buffer[..n]);
-        staged
-            .0
-            .write_all(&buffer[..n])
-            .at("write", staged.0.path())?;
+        staged.0.write(&buffer[..n])?;
         copied += n as u64;
         progress(n as u64);
     }
