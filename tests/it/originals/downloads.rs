@@ -91,6 +91,55 @@ fn the_checksums_file_is_read_first_and_enforced() {
 }
 
 #[test]
+fn the_folders_of_the_url_decide_and_other_lines_are_shown() {
+    let (linux, windows) = (Digest::of(b"linux"), Digest::of(b"windows"));
+    let server = Script::start(move |request, _| match request.path.as_str() {
+        "/v1/linux%2Damd64/tool.gz" => Reply::ok("linux"),
+        "/v1/win/tool.gz" => Reply::ok("windows"),
+        "/v1/SHASUMS" => Reply::ok(format!(
+            "{windows}  win/tool.gz\n{linux}  linux-amd64/tool.gz\n{linux}  mac/tool.gz\n"
+        )),
+        "/v1/elsewhere" => Reply::ok(format!("{windows}  a/tool.gz\n{linux}  b/tool.gz\n")),
+        "/v1/tool.sha256" => Reply::ok(format!("{linux}  tool\n")),
+        "/v1/tool.gz.sha256" => Reply::ok(format!("{windows}  tool\n")),
+        _ => Reply::status(404),
+    });
+    let from = |asset: &str, sums: &str| {
+        let url = Coordinate::Url(server.at(&format!("/v1/{asset}/tool.gz")));
+        let sums = Checksum::Url(server.at(&format!("/v1/{sums}")));
+        fetch(&original(url, Some(sums)), "linux-amd64")
+    };
+    for (asset, sums) in [
+        ("linux%2Damd64", "SHASUMS"),
+        ("win", "SHASUMS"),
+        ("win", "tool.gz.sha256"),
+    ] {
+        assert_eq!(from(asset, sums).unwrap().unwrap().2, 1, "{asset} {sums}");
+    }
+    for (sums, kind, says) in [
+        (
+            "elsewhere",
+            Kind::Failed,
+            "it lists `a/tool.gz`, `b/tool.gz`",
+        ),
+        (
+            "tool.sha256",
+            Kind::Failed,
+            "it lists only `tool`, which is perhaps a file in the archive",
+        ),
+        (
+            "tool.gz.sha256",
+            Kind::Integrity,
+            "about `tool` and so perhaps about a file in the archive",
+        ),
+    ] {
+        let error = from("linux%2Damd64", sums).unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(says), "{error}");
+    }
+}
+
+#[test]
 fn offline_contacts_no_registry() {
     let client = Client::new(
         Settings {

@@ -9,7 +9,7 @@ use larder_core::error::{Error, Result};
 use larder_core::project::Checksum;
 
 use super::checks::Stated;
-use super::checksums;
+use super::checksums::{self, Asset};
 use super::fetched::{Fetched, Publishers};
 
 pub(super) const GITHUB: &str = "https://github.com";
@@ -24,6 +24,21 @@ pub(super) struct Place {
     /// The name for the lock: the publisher's url, without the user's mirror.
     coordinate: String,
     file_name: String,
+}
+
+impl Place {
+    /// The folders of the url, outermost first. They tell files of one name apart.
+    fn folders(&self) -> Vec<String> {
+        let mut folders: Vec<String> = self
+            .url
+            .path_segments()
+            .into_iter()
+            .flatten()
+            .map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned())
+            .collect();
+        folders.pop();
+        folders
+    }
 }
 
 /// An asset of a GitHub release. It is on github.com, unless the user's configuration (not the
@@ -168,7 +183,11 @@ fn read_checksums(
             None => return Ok(None),
         },
     };
-    checksums::find(&bytes, &place.file_name, &by).map(Some)
+    let asset = Asset {
+        name: &place.file_name,
+        folders: &place.folders(),
+    };
+    checksums::find(&bytes, asset, file_name(name), &by).map(Some)
 }
 
 /// An asset of a release in a private repository, if there is a token for its server; `None`
