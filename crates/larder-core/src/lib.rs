@@ -15,6 +15,7 @@ pub mod fs;
 pub mod hosts;
 pub mod human;
 pub mod keys;
+mod merge_conflict;
 pub mod model;
 pub mod project;
 pub mod redact;

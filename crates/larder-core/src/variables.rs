@@ -48,10 +48,10 @@ variables! {
     /// How long one request may take with all its attempts, except for transfers of assets; default
     /// 5m.
     HTTP_TOTAL_TIMEOUT = "LARDER_HTTP_TOTAL_TIMEOUT";
-    /// The window in which a transfer must average 1 KiB/s, or it is interrupted and resumed;
-    /// default 20s.
+    /// The window in which a body must average 1 KiB/s, or it is interrupted and resumed, or
+    /// requested again if it is small; default 20s.
     HTTP_SLOW_WINDOW = "LARDER_HTTP_SLOW_WINDOW";
-    /// How long a transfer may make no progress, over all attempts together, before it fails;
+    /// How long a body may make no progress, over all attempts together, before it is given up;
     /// default 90s.
     HTTP_STALL_TIMEOUT = "LARDER_HTTP_STALL_TIMEOUT";
     /// How often a request is repeated after an error that may be temporary; default 4.

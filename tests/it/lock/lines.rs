@@ -285,6 +285,22 @@ fn additions_of_two_branches_are_merged() {
 }
 
 #[test]
+fn a_lock_with_crlf_keeps_its_line_ends() {
+    let (env, _server) = published();
+    env.larder(["lock"]).success();
+    let before = format!("# kept\n{}", env.read("versions.lock")).replace('\n', "\r\n");
+    env.write("versions.lock", &before);
+    env.larder(["lock", "--platform", other()]).success();
+    let after = env.read("versions.lock");
+    assert_eq!(after.matches('\n').count(), after.matches("\r\n").count());
+    let lines = |text: &str| -> std::collections::BTreeSet<String> {
+        text.lines().map(str::to_owned).collect()
+    };
+    let (old, new) = (lines(&before), lines(&after));
+    assert!(old.is_subset(&new) && new.len() > old.len(), "{after}");
+}
+
+#[test]
 fn an_unreadable_lock_is_never_rewritten() {
     let (env, _server) = published();
     env.larder(["lock"]).success();

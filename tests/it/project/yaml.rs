@@ -37,6 +37,56 @@ fn an_indentation_with_a_tab() {
 }
 
 #[test]
+fn an_unresolved_merge_conflict() {
+    let ours =
+        "versions:\n<<<<<<< HEAD\n  nats: v2\n=======\n  nats: v3\n>>>>>>> topic\n  arc: v1\n";
+    insta::assert_snapshot!(yaml(ours), @r"
+    error: an unresolved merge conflict
+     --> versions.yml:2:1
+      |
+    2 | <<<<<<< HEAD
+      | ^^^^^^^^^^^^
+      |
+      = help: it ends in line 6: keep the lines that are right, and remove those that git added (`<<<<<<<`, `=======`, `>>>>>>>`)
+    ");
+    let diff3 = ours.replace("=======", "||||||| 1234567\n  nats: v1\n=======");
+    for (text, places) in [
+        (ours.replace('\n', "\r\n"), &["2:1"][..]),
+        (format!("\u{feff}{ours}"), &["2:1"]),
+        (diff3, &["2:1"]),
+        (ours.replace("=======", "=========").replace("<<<<<<<", "<<<<<<<<<"), &["2:1"]),
+        (ours.replace(" HEAD", ""), &["2:1"]),
+        (format!("{ours}{}", ours.replace("versions", "tasks")), &["2:1", "9:1"]),
+        ("versions:\n  nats: v2\n=======\n  arc: v1\n".to_owned(), &["3:1"]),
+        ("versions: {}\n>>>>>>> topic\n".to_owned(), &["2:1"]),
+        ("versions: {}\ntasks:\n  t:\n    commands:\n    - |\n      a\n<<<<<<< a\n      b\n=======\n>>>>>>> b\n".to_owned(), &["7:1"]),
+    ] {
+        let shown = yaml(&text);
+        let found: Vec<&str> = shown
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("--> versions.yml:"))
+            .collect();
+        assert_eq!(found, places, "{shown}");
+        let errors = shown.matches("error: an unresolved merge conflict").count();
+        assert_eq!(errors, places.len(), "{shown}");
+    }
+    // Texts that only look alike.
+    for text in [
+        "# =======\nversions: {}\n",
+        "versions: {}\ntasks: {t: {commands: [\"echo <<<<<<< HEAD\"]}}\n",
+        "versions: {}\ntasks:\n  t:\n    commands:\n    - |\n      cat <<E\n      =======\n      E\n",
+    ] {
+        assert!(!yaml_is_conflicted(text), "{text}");
+    }
+}
+
+fn yaml_is_conflicted(text: &str) -> bool {
+    let files = Files::new().file("versions.yml", text);
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| files.problems()))
+        .is_ok_and(|shown| shown.contains("conflict"))
+}
+
+#[test]
 fn a_bracket_that_is_not_closed() {
     insta::assert_snapshot!(yaml("versions: {}\nplatforms: [linux-amd64\nproject: x\n"), @r"
     error: not valid YAML: illegal placement of ':' indicator

@@ -8,7 +8,8 @@
 //! There is one line for each entry. Fields are separated by one space, lines are sorted by bytes
 //! (as `LC_ALL=C sort` does), and `-` stands for a field that does not apply. Lines are independent
 //! of each other: with `versions.lock merge=union` in `.gitattributes`, git merges any two versions
-//! of the file. When it is read, the order and repeated lines do not matter.
+//! of the file. When it is read, the order and repeated lines do not matter. A file whose lines end
+//! in CRLF keeps such line ends.
 //!
 //! | kind | pins | fields |
 //! |---|---|---|
@@ -49,6 +50,9 @@ pub struct Lock {
     commits: BTreeMap<CommitKey, String>,
     /// Comment lines that people added. They are kept, at the top of the file.
     comments: Vec<String>,
+    /// Whether most lines of the file end in CRLF. git makes such files on Windows (`core.autocrlf`), and a file whose
+    /// every line changes would hide which lines are new.
+    has_crlf: bool,
 }
 
 impl Lock {
@@ -56,10 +60,11 @@ impl Lock {
     pub fn to_text(&self) -> String {
         let mut lines: Vec<String> = self.lines().map(|line| line.to_string()).collect();
         lines.sort_unstable();
-        let mut text = format!("{HEADER}\n");
+        let end = if self.has_crlf { "\r\n" } else { "\n" };
+        let mut text = format!("{HEADER}{end}");
         for line in self.comments.iter().chain(&lines) {
             text.push_str(line);
-            text.push('\n');
+            text.push_str(end);
         }
         text
     }

@@ -12,6 +12,7 @@ use super::change::same_bytes;
 use super::line::{Key, Line, Pin, PinKind, commit_key};
 use crate::error::{Error, Problem, Result};
 use crate::fs;
+use crate::merge_conflict;
 use crate::model::{Digest, Invalid, Name, Origin, Platform, Version};
 
 const FIELDS: [&str; 10] = [
@@ -53,7 +54,23 @@ impl Lock {
 }
 
 fn parse(text: &str, problem_at: &MakeProblem) -> Result<Lock> {
-    let mut lock = Lock::default();
+    if let Some(place) = merge_conflict::markers(text).next() {
+        // Report only this problem: the lines between the markers are valid, and other problems
+        // would only distract from it.
+        return Err(Error::problems(vec![problem_at(
+            place,
+            "the lock contains an unresolved merge conflict".to_owned(),
+            Some(format!(
+                "keep the lines of both sides and remove the three marker lines; with `{}` in .gitattributes git merges \
+                 locks by itself",
+                super::GIT_ATTRIBUTES
+            )),
+        )]));
+    }
+    let mut lock = Lock {
+        has_crlf: 2 * text.matches("\r\n").count() > text.matches('\n').count(),
+        ..Lock::default()
+    };
     let mut problems = Vec::new();
     // Key of each entry → number of the first line that has it.
     let mut seen: HashMap<String, usize> = HashMap::new();
@@ -68,19 +85,6 @@ fn parse(text: &str, problem_at: &MakeProblem) -> Result<Lock> {
             line
         };
         let start = start + (raw.strip_suffix('\r').unwrap_or(raw).len() - line.len());
-        if is_conflict_marker(line) {
-            // Report only this problem: the lines between the markers are valid, and other problems
-            // would only distract from it.
-            return Err(Error::problems(vec![problem_at(
-                start..start + line.len(),
-                "the lock contains an unresolved merge conflict".to_owned(),
-                Some(format!(
-                    "keep the lines of both sides and remove the three marker lines; with `{}` in .gitattributes git merges \
-                     locks by itself",
-                    super::GIT_ATTRIBUTES
-                )),
-            )]));
-        }
         if line.trim().is_empty() {
             continue;
         }
@@ -101,15 +105,6 @@ fn parse(text: &str, problem_at: &MakeProblem) -> Result<Lock> {
     } else {
         Err(Error::problems(problems))
     }
-}
-
-fn is_conflict_marker(line: &str) -> bool {
-    ["<<<<<<<", "=======", ">>>>>>>", "|||||||"]
-        .iter()
-        .any(|marker| {
-            line.strip_prefix(marker)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
-        })
 }
 
 /// Handles a comment line: either larder's header, which has the number of the format, or a comment

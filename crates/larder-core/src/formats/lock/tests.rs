@@ -74,6 +74,33 @@ fn the_lock_text_has_a_header_and_sorted_lines() {
 }
 
 #[test]
+fn line_ends_survive() {
+    let text = lock([line("a", "v1", "x"), line("b", "v1", "y")]).to_text();
+    let more = lock([
+        line("a", "v1", "x"),
+        line("b", "v1", "y"),
+        line("c", "v1", "z"),
+    ])
+    .to_text();
+    let crlf = |text: &str| text.replace('\n', "\r\n");
+    let mixed = crlf(&text).replacen("\r\n", "\n", 1);
+    let last_line_is_open = crlf(&text).trim_end().to_owned();
+    for (before, after) in [
+        (text.clone(), more.clone()),
+        (crlf(&text), crlf(&more)),
+        (format!("\u{feff}{}", crlf(&text)), crlf(&more)),
+        (mixed, crlf(&more)),
+        (last_line_is_open, crlf(&more)),
+        (text.replacen('\n', "\r\n", 1), more.clone()),
+        (String::new(), lock([line("c", "v1", "z")]).to_text()),
+    ] {
+        let mut lock = parse(&before).unwrap();
+        assert!(lock.insert(line("c", "v1", "z")).unwrap());
+        assert_eq!(lock.to_text(), after);
+    }
+}
+
+#[test]
 fn a_bad_line_is_reported_with_line_and_column() {
     let good = line("nats", "v1", "x").to_string();
     let digest = Digest::of(b"x").to_string();

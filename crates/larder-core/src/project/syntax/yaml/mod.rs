@@ -13,6 +13,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 use super::source::Source;
 use crate::error::Problem;
+use crate::merge_conflict;
 
 mod advice;
 mod node;
@@ -39,8 +40,44 @@ pub fn parse(source: &Source) -> (Option<Node>, Vec<Problem>) {
         nodes: 0,
         problems: Vec::new(),
     };
+    // Other problems would only distract from these: the file is two files at once.
+    builder.problems.extend(merge_conflicts(source));
+    if !builder.problems.is_empty() {
+        return (None, builder.problems);
+    }
     let tree = builder.run().is_ok().then(|| builder.root.take()).flatten();
     (tree, builder.problems)
+}
+
+/// A problem for each merge conflict that is not resolved.
+fn merge_conflicts(source: &Source) -> Vec<Problem> {
+    let text = &source.text;
+    let markers: Vec<_> = merge_conflict::markers(text).collect();
+    let starts = |place: &Range<usize>| text[place.clone()].starts_with('<');
+    // If only other markers are left, they are what is wrong.
+    let any_starts = markers.iter().any(starts);
+    let mut problems = Vec::new();
+    for (index, place) in markers.iter().enumerate() {
+        if any_starts && !starts(place) {
+            continue;
+        }
+        let end = markers[index + 1..]
+            .iter()
+            .find(|end| text[(*end).clone()].starts_with('>'))
+            .filter(|_| starts(place))
+            .map_or_else(String::new, |end| {
+                format!("it ends in line {}: ", source.line(end.start))
+            });
+        problems.push(source.problem(
+            place.clone(),
+            "an unresolved merge conflict",
+            Some(format!(
+                "{end}keep the lines that are right, and remove those that git added \
+                 (`<<<<<<<`, `=======`, `>>>>>>>`)"
+            )),
+        ));
+    }
+    problems
 }
 
 /// Parsing can't continue; a problem was reported.
