@@ -112,6 +112,7 @@ impl Startup {
             allow_http: user.allow_http.clone(),
             user_agent: default.user_agent,
             ca_file: self.value("SSL_CERT_FILE").map(PathBuf::from),
+            proxies: http::Proxies::new(&self.environment),
             connect: self.duration(variables::HTTP_CONNECT_TIMEOUT, default.connect)?,
             idle: self.duration(variables::HTTP_IDLE_TIMEOUT, default.idle)?,
             total: self.duration(variables::HTTP_TOTAL_TIMEOUT, default.total)?,
@@ -216,7 +217,7 @@ impl Startup {
     pub fn ci(&self) -> CiContext {
         let text = |name| self.environment.text(name);
         CiContext {
-            is_ci: matches!(text("CI"), Some("true" | "1")),
+            is_ci: text("CI").is_some_and(|ci| ci == "1" || ci.eq_ignore_ascii_case("true")),
             actions: self.in_github_actions().then(|| ActionsContext {
                 event: text("GITHUB_EVENT_NAME").unwrap_or_default().to_owned(),
                 reference: text("GITHUB_REF").unwrap_or_default().to_owned(),
@@ -333,7 +334,12 @@ mod tests {
 
     #[test]
     fn github_actions_is_distinguished_from_other_ci() {
-        assert_eq!(startup([("CI", "no")]).ci(), CiContext::default());
+        for no in ["no", "", "0", "false", "False", "yes", "2", "truer"] {
+            assert_eq!(startup([("CI", no)]).ci(), CiContext::default(), "{no}");
+        }
+        for yes in ["true", "True", "TRUE", "tRuE", "1"] {
+            assert!(startup([("CI", yes)]).ci().is_ci, "{yes}");
+        }
         let other = startup([("CI", "1"), ("GITHUB_REF", "refs/heads/x")]).ci();
         assert!(other.is_ci && other.actions.is_none());
         let actions = startup([

@@ -2,7 +2,7 @@
 //! and what each crate may be linked with.
 //!
 //! The behaviour of libraries is not checked here: the HTTP client, for example, reads the proxy
-//! variables.
+//! settings of the system if no variable names a proxy.
 
 use std::collections::BTreeSet;
 use std::path::Path;

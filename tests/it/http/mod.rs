@@ -3,6 +3,7 @@
 
 mod answers;
 mod limits;
+mod proxies;
 mod redirects;
 mod requests;
 mod tls;

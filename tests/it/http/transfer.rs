@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use larder_core::Kind;
-use larder_remote::http::Request;
+use larder_core::cancel::Cancel;
+use larder_remote::http::{Client, Request, Settings};
 
-use crate::http::{client, fetch, noise};
+use crate::env::TestEnv;
+use crate::http::{client, fetch, noise, quick};
 use crate::servers::scripted::{Reply, Script, Seen};
 
 /// Serves a body with ranges and a strong ETag, and interrupts successive answers at these offsets
@@ -250,6 +252,138 @@ fn a_slow_transfer_is_interrupted_resumed_and_given_up() {
     let started = Instant::now();
     let error = fetch(&client(), &endless.at("/x")).unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable, "{error}");
+    assert!(
+        started.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[test]
+fn a_small_answer_that_drips_is_given_up_soon() {
+    let slow = Duration::from_millis(20);
+    let small = |client: &Client, url: &str| client.get_small(Request::get(url)?, 1_000_000);
+    let sent = |client: &Client, url: &str| client.send(Request::get(url)?.anything());
+    // At 50 bytes a second each of these would take at least 100 seconds.
+    let never = |reply: Reply| Script::start(move |_, _| reply.clone());
+    for (what, server) in [
+        ("a body", never(Reply::ok(noise(5_000)).drip(slow))),
+        (
+            "a body without a length",
+            never(Reply::ok(noise(5_000)).chunked().drip(slow)),
+        ),
+        (
+            "a body that stops",
+            never(Reply::ok(noise(9)).claim(5_000).drip(slow).hang()),
+        ),
+    ] {
+        let started = Instant::now();
+        let error = small(&client(), &server.at("/x")).unwrap_err();
+        assert_eq!(error.kind(), Kind::Unavailable, "{what}: {error}");
+        let error = sent(&client(), &server.at("/x")).unwrap_err();
+        assert_eq!(error.kind(), Kind::Unavailable, "{what}: {error}");
+        assert!(
+            started.elapsed() < Duration::from_secs(8),
+            "{what}: {:?}",
+            started.elapsed()
+        );
+        assert_eq!(server.count(), 8, "{what}: each is tried four times");
+    }
+    // However many tries there are, the limit for no progress ends them.
+    let patient = Settings {
+        retries: 1_000,
+        stall: Duration::from_secs(1),
+        ..quick()
+    };
+    let server = never(Reply::ok(noise(5_000)).drip(slow));
+    let started = Instant::now();
+    let error = small(&Client::new(patient, Cancel::new()), &server.at("/x")).unwrap_err();
+    assert!(
+        error.to_string().contains("made no progress for 1 s"),
+        "{error}"
+    );
+    assert!(
+        started.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        started.elapsed()
+    );
+    // A slow answer is requested again, and a short one may take its time.
+    let once = Script::start(move |_, n| match n {
+        0 => Reply::ok(noise(5_000)).drip(slow),
+        _ => Reply::ok("a checksum").drip(slow),
+    });
+    let found = small(&client(), &once.at("/x")).unwrap().unwrap();
+    assert_eq!((found.as_slice(), once.count()), (&b"a checksum"[..], 2));
+}
+
+#[test]
+fn a_run_is_not_held_by_a_server_that_drips() {
+    let server = Script::start(|request, _| match request.path.as_str() {
+        "/tool" => Reply::ok("#!/bin/sh\n"),
+        _ => Reply::ok(noise(5_000)).drip(Duration::from_millis(20)),
+    });
+    let mut env = TestEnv::new();
+    env.set("LARDER_HTTP_SLOW_WINDOW", "300ms");
+    env.set("LARDER_HTTP_STALL_TIMEOUT", "1s");
+    let (hub, sums) = (server.at("/hub"), server.at("/SUMS"));
+    for (settings, recipe) in [
+        (
+            format!("hub: {{http: \"{hub}\"}}\nsources: [managed]\n"),
+            format!("upstream: {{url: \"{}\"}}", server.at("/tool")),
+        ),
+        (
+            String::new(),
+            format!(
+                "upstream: {{url: \"{}\", checksums: \"{sums}\"}}",
+                server.at("/tool")
+            ),
+        ),
+    ] {
+        env.versions(&[("tool", "v1.0.0")], &settings);
+        env.recipe("tool", &format!("binaries: [tool]\n{recipe}\n"));
+        let started = Instant::now();
+        let out = env.larder(["ensure", "all"]).exits(5);
+        assert!(
+            out.stderr.contains("made no progress for 1 s"),
+            "{}",
+            out.stderr
+        );
+        assert!(
+            started.elapsed() < Duration::from_secs(8),
+            "{:?}",
+            started.elapsed()
+        );
+    }
+}
+
+#[test]
+fn a_slow_error_page_is_not_read_to_its_end() {
+    let slow = Duration::from_millis(20);
+    for (status, kind) in [
+        (404, None),
+        (403, Some(Kind::Unavailable)),
+        (500, Some(Kind::Unavailable)),
+    ] {
+        let server = Script::start(move |_, _| Reply::status(status).body(noise(5_000)).drip(slow));
+        let started = Instant::now();
+        let small = client().get_small(Request::get(&server.at("/x")).unwrap(), 10_000);
+        let whole = fetch(&client(), &server.at("/x"));
+        for result in [small, whole] {
+            assert_eq!(result.err().map(|error| error.kind()), kind, "{status}");
+        }
+        assert!(
+            started.elapsed() < Duration::from_secs(8),
+            "{status}: {:?}",
+            started.elapsed()
+        );
+    }
+    // Also when it answers the request for the rest of a file.
+    let server = Script::start(move |_, n| match n {
+        0 => Reply::ok(noise(5_000)).header("etag", "\"v1\"").cut(2_000),
+        _ => Reply::status(403).body(noise(5_000)).drip(slow),
+    });
+    let started = Instant::now();
+    fetch(&client(), &server.at("/x")).unwrap_err();
     assert!(
         started.elapsed() < Duration::from_secs(8),
         "{:?}",

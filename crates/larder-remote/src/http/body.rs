@@ -1,74 +1,76 @@
 //! Reads the body of an answer into memory.
 
-use std::sync::atomic::Ordering;
-
 use reqwest::header::HeaderMap;
+use tokio::time::Instant;
 
 use larder_core::error::{Error, Result};
 
 use super::fault::{self, Fault};
 use super::request::{Answer, Expect, Head};
 use super::secret::shown;
+use super::speed::{Arrival, Window};
 use super::transport::{Hop, Transport, authority};
 
 /// The size in bytes up to which an error page is read.
 const MAX_ERROR_BODY: u64 = 256 * 1024;
 
-/// An error answer, with the part of its body that arrives in time.
+/// An error answer, with the part of its body that arrives in time: reading ends when the body is
+/// slower than any other may be.
 pub(super) async fn error_answer(transport: &Transport, mut hop: Hop) -> Answer {
-    let status = hop.response.status().as_u16();
     let headers = std::mem::take(hop.response.headers_mut());
-    let mut body = Vec::new();
-    while let Ok(Ok(Some(chunk))) =
-        tokio::time::timeout(transport.settings.idle, hop.response.chunk()).await
+    let (mut body, mut window) = (Vec::new(), Window::default());
+    while let Arrival::Chunk {
+        chunk: Some(chunk), ..
+    } = window.next(transport, &mut hop.response).await
     {
-        transport
-            .counters
-            .received
-            .fetch_add(chunk.len() as u64, Ordering::Relaxed);
         body.extend_from_slice(&chunk);
         if body.len() as u64 > MAX_ERROR_BODY {
             break;
         }
     }
-    Answer {
-        status,
-        headers,
-        body,
-        url: shown(&hop.url),
-        authorized: hop.authorized,
-        limited: false,
-        base: hop.url,
-    }
+    answer(hop, headers, body)
 }
 
 /// A small answer with its complete body, or a fault that says whether another attempt may succeed.
+/// `progress` is when a body last had the minimum speed, in this attempt or an earlier one.
 pub(super) async fn whole_answer(
     transport: &Transport,
     mut hop: Hop,
     limit: u64,
+    progress: &mut Instant,
 ) -> Result<Answer, Fault> {
-    let (status, place) = (hop.response.status().as_u16(), shown(&hop.url));
+    let place = shown(&hop.url);
     let headers = std::mem::take(hop.response.headers_mut());
-    let mut body = Vec::new();
+    let (mut body, mut window) = (Vec::new(), Window::default());
     loop {
-        let chunk = match tokio::time::timeout(transport.settings.idle, hop.response.chunk()).await
-        {
-            Ok(Ok(Some(chunk))) => chunk,
-            Ok(Ok(None)) => break,
-            Ok(Err(error)) => {
-                return Err(fault::of_transport(error, &authority(&hop.url), &place));
+        let left = transport.settings.stall.saturating_sub(progress.elapsed());
+        let next = window.next(transport, &mut hop.response);
+        let Ok(arrival) = tokio::time::timeout(left, next).await else {
+            return Err(Fault::never(no_progress(transport, &place)));
+        };
+        let chunk = match arrival {
+            Arrival::Chunk { chunk, enough } => {
+                if enough {
+                    *progress = Instant::now();
+                }
+                chunk
             }
-            Err(_) => {
+            Arrival::Broken(error) => {
+                let host = authority(&hop.url);
+                return Err(fault::of_transport(error, &host, &place, None));
+            }
+            Arrival::Slow { nothing: true } => {
                 return Err(Fault::soon(Error::unavailable(format!(
                     "{place} stopped in the middle of its answer"
                 ))));
             }
+            Arrival::Slow { nothing: false } => {
+                return Err(Fault::soon(Error::unavailable(format!(
+                    "{place} answers slower than 1 KiB/s"
+                ))));
+            }
         };
-        transport
-            .counters
-            .received
-            .fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        let Some(chunk) = chunk else { break };
         body.extend_from_slice(&chunk);
         if body.len() as u64 > limit {
             let error = Error::unavailable(format!("{place} answers with more than {limit} bytes"));
@@ -77,15 +79,28 @@ pub(super) async fn whole_answer(
             )));
         }
     }
-    Ok(Answer {
-        status,
+    Ok(answer(hop, headers, body))
+}
+
+fn answer(hop: Hop, headers: HeaderMap, body: Vec<u8>) -> Answer {
+    Answer {
+        status: hop.response.status().as_u16(),
         headers,
         body,
-        url: place,
+        url: shown(&hop.url),
         authorized: hop.authorized,
         limited: false,
+        proxy: hop.proxy,
         base: hop.url,
-    })
+    }
+}
+
+/// The error for a small answer that is given up.
+fn no_progress(transport: &Transport, place: &str) -> Error {
+    let stall = transport.settings.stall.as_secs_f32();
+    Error::unavailable(format!(
+        "the answer of {place} made no progress for {stall} s"
+    ))
 }
 
 /// Returns an error for an HTML page (such as a login or a captive portal) if an asset is expected.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{CACHE_CONTROL, HeaderValue};
+use tokio::time::Instant;
 
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result, find};
@@ -183,6 +184,7 @@ impl Client {
         self.wait(&engine, async {
             let work = async {
                 let mut tries = Tries::new(agent.settings());
+                let mut progress = None;
                 loop {
                     let hop = match agent
                         .send_with_retries(&head, &payload, &moved, Lane::Small)
@@ -191,7 +193,9 @@ impl Client {
                         Outcome::Failure(answer) => return Ok(answer),
                         Outcome::Success(hop) => hop,
                     };
-                    let fault = match whole_answer(&agent.transport, hop, limit).await {
+                    let progress = progress.get_or_insert_with(Instant::now);
+                    let read = whole_answer(&agent.transport, hop, limit, progress);
+                    let fault = match read.await {
                         Ok(answer) => return Ok(answer),
                         Err(fault) => fault,
                     };

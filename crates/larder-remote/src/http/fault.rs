@@ -8,6 +8,8 @@ use reqwest::header::HeaderMap;
 
 use larder_core::error::{Error, find};
 
+use super::connect::Proxy;
+
 /// A failed attempt.
 #[derive(Clone, Debug)]
 pub(super) struct Fault {
@@ -54,20 +56,23 @@ impl Fault {
     }
 }
 
-/// Classifies an error of the transport; `place` is the requested url.
-pub(super) fn of_transport(error: reqwest::Error, host: &str, place: &str) -> Fault {
+/// Classifies an error of the transport; `place` is the requested url, and `proxy` the one that the
+/// connection goes through.
+pub(super) fn of_transport(
+    error: reqwest::Error,
+    host: &str,
+    place: &str,
+    proxy: Option<&Proxy>,
+) -> Fault {
     let error = error.without_url();
     if let Some(tls) = find::<rustls::Error>(&error) {
         return Fault::never(tls_refused(tls, place));
     }
     let why = root(&error);
-    if why.contains("proxy authorization required") {
-        return Fault::unreachable(
-            Error::unavailable(format!(
-                "the proxy on the way to {host} requires a login (407)"
-            ))
-            .hint("check HTTPS_PROXY"),
-        );
+    if let Some(proxy) = proxy
+        && (error.is_dns() || error.is_connect())
+    {
+        return Fault::unreachable(behind_proxy(&error, why, host, proxy));
     }
     if error.is_dns() {
         return Fault::unreachable(
@@ -92,6 +97,47 @@ pub(super) fn of_transport(error: reqwest::Error, host: &str, place: &str) -> Fa
         return Fault::never(Error::failed(format!("cannot send a request to {place}")).cause(why));
     }
     Fault::soon(Error::unavailable(format!("the connection to {place} broke")).cause(why))
+}
+
+/// The error for a connection through a proxy that could not be made.
+fn behind_proxy(error: &reqwest::Error, why: String, host: &str, proxy: &Proxy) -> Error {
+    let Proxy { variable, .. } = proxy;
+    if why.contains("proxy authorization required") {
+        return Error::unavailable(format!(
+            "the proxy {proxy} on the way to {host} requires a login (407)"
+        ))
+        .hint(format!(
+            "write `user:password@` before the host in {variable}"
+        ));
+    }
+    // With socks4 and socks5 larder itself resolves the name of the host.
+    let is_own_name = chain(error).any(|text| text.contains("resolving for socks proxy"));
+    if is_own_name {
+        return Error::unavailable(format!("cannot reach {host}: the name does not resolve"))
+            .cause(why)
+            .hint(format!(
+                "to let the proxy {proxy} resolve it, write `socks5h://` in {variable}"
+            ));
+    }
+    let failed = Error::unavailable(format!("cannot reach {host} through the proxy {proxy}"));
+    let failed = if error.is_dns() {
+        failed
+            .cause("the name of the proxy does not resolve")
+            .cause(why)
+    } else if error.is_timeout() {
+        failed.cause("no answer in time")
+    } else if find::<std::io::Error>(error).is_some() {
+        failed.cause("the proxy does not answer").cause(why)
+    } else if why.contains("failed to create underlying connection") {
+        // The library drops the reason for SOCKS proxies.
+        failed.cause("the proxy does not answer")
+    } else {
+        // The proxy answered that it can't reach the host, or refuses to.
+        failed.cause(format!("the proxy made no connection: {why}"))
+    };
+    failed.hint(format!(
+        "check {variable}; hosts in NO_PROXY are reached without a proxy"
+    ))
 }
 
 fn tls_refused(error: &rustls::Error, place: &str) -> Error {
@@ -172,11 +218,12 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// The last error of a chain of causes, which happened first.
 fn root(error: &(dyn StdError + 'static)) -> String {
-    let mut last = error;
-    while let Some(next) = last.source() {
-        last = next;
-    }
-    last.to_string()
+    chain(error).last().unwrap_or_default()
+}
+
+/// The texts of an error and its causes.
+fn chain<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = String> + 'e {
+    std::iter::successors(Some(error), |error| (*error).source()).map(ToString::to_string)
 }
 
 #[cfg(test)]

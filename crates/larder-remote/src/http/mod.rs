@@ -15,6 +15,9 @@
 //!   interrupted bodies. The pauses are exponential with jitter, or as the server asks. A name that
 //!   does not resolve, a refused connection, a TLS error and every other 4xx are final. A host that
 //!   can't be reached is tried only once per run, by one worker on behalf of all.
+//! - A body that arrives at less than 1 KiB/s is cut off, and requested again or resumed. A body
+//!   without progress is given up after [`Settings::stall`].
+//! - [`Proxies`] says which hosts are reached through which proxy.
 //!
 //! This module does not depend on hubs, releases, archives or digests: the caller verifies the
 //! bytes.
@@ -22,6 +25,7 @@
 mod agent;
 mod body;
 mod client;
+mod connect;
 mod download;
 mod fault;
 mod hosts;
@@ -31,10 +35,11 @@ mod resume;
 mod runtime;
 mod secret;
 mod settings;
-mod tls;
+mod speed;
 mod transport;
 
 pub use client::{Client, Moved, read_error, read_small};
+pub use connect::{Proxies, Proxy};
 pub use download::Download;
 pub use request::{Answer, Request, Sent};
 pub use reqwest::{Method, Url};

@@ -17,7 +17,7 @@
 //! One that delivered something restores all retries, up to a hundred interruptions.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -35,10 +35,9 @@ use super::hosts::Lane;
 use super::request::{Expect, Head, Payload};
 use super::resume::{Resume, content_range, length, validator};
 use super::secret::shown;
+use super::speed::{Arrival, Window};
 use super::transport::Hop;
 
-/// The minimum speed in bytes per second; a slower transfer is ended and resumed.
-const SLOWEST: u64 = 1024;
 /// The number of interruptions after which a transfer fails.
 const MAX_CUTS: usize = 100;
 
@@ -55,13 +54,6 @@ enum Stop {
     Final(Error),
     /// The reader was dropped.
     Gone,
-}
-
-/// The time window for measuring the speed.
-#[derive(Default)]
-struct Window {
-    waited: Duration,
-    bytes: u64,
 }
 
 /// A running transfer.
@@ -322,32 +314,21 @@ impl Pump {
         host: &str,
         window: &mut Window,
     ) -> Result<Option<Bytes>, Stop> {
-        let length = self.agent.settings().slow_window;
         let asked = Instant::now();
-        let chunk =
-            tokio::time::timeout(length.saturating_sub(window.waited), hop.response.chunk()).await;
-        window.waited += asked.elapsed();
+        let arrival = window.next(&self.agent.transport, &mut hop.response).await;
         self.waited += asked.elapsed();
-        match chunk {
-            Ok(Ok(chunk)) => {
-                let size = chunk.as_ref().map_or(0, Bytes::len) as u64;
-                self.agent
-                    .transport
-                    .counters
-                    .received
-                    .fetch_add(size, Ordering::Relaxed);
-                window.bytes += size;
-                if u128::from(window.bytes) * 1000 >= u128::from(SLOWEST) * length.as_millis() {
-                    *window = Window::default();
+        match arrival {
+            Arrival::Chunk { chunk, enough } => {
+                if enough {
                     self.waited = Duration::ZERO;
                 }
                 Ok(chunk)
             }
-            Ok(Err(error)) => Err(Stop::Cut {
-                fault: fault::of_transport(error, host, &self.place),
+            Arrival::Broken(error) => Err(Stop::Cut {
+                fault: fault::of_transport(error, host, &self.place, None),
                 slow: false,
             }),
-            Err(_) => {
+            Arrival::Slow { .. } => {
                 let error = Error::unavailable(format!(
                     "the transfer from {} is slower than 1 KiB/s",
                     self.place

@@ -180,6 +180,8 @@ pub struct Answer {
     pub authorized: bool,
     /// Whether it is a 403 or 429 because of a rate limit.
     pub(super) limited: bool,
+    /// The proxy that the request went through.
+    pub(super) proxy: Option<String>,
     pub(super) base: Url,
 }
 
@@ -248,6 +250,7 @@ impl Answer {
             url,
             authorized,
             limited,
+            proxy,
             headers: _,
             body: _,
             base: _,
@@ -272,9 +275,12 @@ impl Answer {
             404 | 410 => Error::refused(headline).hint(
                 "it does not exist, or we are not allowed to see it; check the name and the token",
             ),
-            407 => {
-                Error::unavailable(headline).hint("the proxy requires a login; check HTTPS_PROXY")
-            }
+            407 => Error::unavailable(headline).hint(match proxy {
+                Some(proxy) => {
+                    format!("the proxy {proxy} requires a login: `user:password@` before its host")
+                }
+                None => "the proxy requires a login".to_owned(),
+            }),
             429 => {
                 Error::unavailable(headline).hint("the rate limit is exhausted; try again later")
             }

@@ -8,6 +8,7 @@ use reqwest::Url;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::hosts::is_allowed;
 
+use super::connect::Proxies;
 use super::secret::shown;
 
 /// Deadlines, limits and permissions of a [`Client`](super::Client).
@@ -21,6 +22,8 @@ pub struct Settings {
     pub user_agent: String,
     /// A file with a company CA to trust in addition to the system's roots: `SSL_CERT_FILE`.
     pub ca_file: Option<PathBuf>,
+    /// The proxies that requests go through.
+    pub proxies: Proxies,
     /// The time limit for making a connection.
     pub connect: Duration,
     /// The longest time to wait for the next bytes of the answer.
@@ -28,9 +31,10 @@ pub struct Settings {
     /// The time limit for a request with all its attempts. For transfers of assets, `slow_window`
     /// and `stall` apply instead.
     pub total: Duration,
-    /// The window over which a transfer must average 1 KiB/s; a slower one is ended and resumed.
+    /// The window over which a body must average 1 KiB/s. A slower transfer is ended and resumed; a
+    /// small answer is requested again.
     pub slow_window: Duration,
-    /// The time without progress, over all attempts, after which a transfer fails.
+    /// The time without progress, over all attempts, after which a body is given up.
     pub stall: Duration,
     /// The number of retries, where a retry can help.
     pub retries: usize,
@@ -51,6 +55,7 @@ impl Default for Settings {
             allow_http: Vec::new(),
             user_agent: concat!("larder/", env!("CARGO_PKG_VERSION")).to_owned(),
             ca_file: None,
+            proxies: Proxies::default(),
             connect: Duration::from_secs(10),
             idle: Duration::from_secs(30),
             total: Duration::from_mins(5),

@@ -2,7 +2,6 @@
 //! credential only to the origins that it is bound to. Redirects and retries are in
 //! [`agent`](super::agent).
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,15 +13,15 @@ use reqwest::{Body, Response, Url};
 use tokio_util::io::{InspectReader, ReaderStream};
 
 use larder_core::error::{Error, Result};
-use larder_core::{fs, hosts};
+use larder_core::fs;
 
+use super::connect::{Resolver, extra_roots};
 use super::fault::{self, Fault, Retry};
 use super::hosts::{FirstRequest, Host, Hosts, Lane, Permit};
 use super::request::{Head, Payload};
 use super::resume::Resume;
 use super::secret::{Site, shown};
 use super::settings::Settings;
-use super::tls;
 
 /// What was sent and received in this run.
 #[derive(Debug, Default)]
@@ -46,6 +45,8 @@ pub(super) struct Hop {
     pub(super) response: Response,
     pub(super) url: Url,
     pub(super) authorized: bool,
+    /// The proxy that the request went through, for messages.
+    pub(super) proxy: Option<String>,
     pub(super) _permit: Permit,
 }
 
@@ -53,7 +54,7 @@ impl Transport {
     pub(super) fn new(settings: Settings, counters: Arc<Counters>) -> Result<Self> {
         // An error means that a provider is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = reqwest::Client::builder()
+        let mut builder = reqwest::Client::builder()
             .user_agent(&settings.user_agent)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
@@ -61,7 +62,15 @@ impl Transport {
             .connect_timeout(settings.connect)
             .tcp_nodelay(true)
             .dns_resolver(Resolver)
-            .tls_certs_merge(tls::extra_roots(settings.ca_file.as_deref())?);
+            .tls_certs_merge(extra_roots(settings.ca_file.as_deref())?);
+        if !settings.proxies.is_empty() {
+            let proxies = settings.proxies.clone();
+            // A value that can't be used never gets here: `hop` returns its error.
+            builder = builder.proxy(reqwest::Proxy::custom(move |url| {
+                let proxy = proxies.of(url).ok().flatten()?;
+                Some(proxy.url.clone())
+            }));
+        }
         let http = builder
             .build()
             .map_err(|e| Error::failed("cannot set up https").cause(e))?;
@@ -89,6 +98,7 @@ impl Transport {
         lane: Lane,
     ) -> Result<Hop, Fault> {
         self.settings.check_scheme(url).map_err(Fault::never)?;
+        let proxy = self.settings.proxies.of(url).map_err(Fault::never)?;
         let place = shown(url);
         let host = self.host(url);
         let credential = head
@@ -161,11 +171,12 @@ impl Transport {
                     response,
                     url: url.clone(),
                     authorized,
+                    proxy: proxy.map(ToString::to_string),
                     _permit: permit,
                 })
             }
             Some(Err(error)) => {
-                let fault = fault::of_transport(error, &authority(url), &place);
+                let fault = fault::of_transport(error, &authority(url), &place, proxy);
                 match (fault.retry, first) {
                     (Retry::Unreachable, Some(first)) => {
                         first.not_reached(fault.error.clone());
@@ -226,25 +237,4 @@ pub(super) fn authority(url: &Url) -> String {
         url.host_str().unwrap_or_default(),
         url.port_or_known_default().unwrap_or(0)
     )
-}
-
-/// The system's resolver, except that `localhost` and its subdomains always resolve to this
-/// machine.
-struct Resolver;
-
-impl reqwest::dns::Resolve for Resolver {
-    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        Box::pin(async move {
-            let addresses: Vec<SocketAddr> = if hosts::is_localhost(name.as_str()) {
-                let loopback = [
-                    IpAddr::from(Ipv4Addr::LOCALHOST),
-                    IpAddr::from(Ipv6Addr::LOCALHOST),
-                ];
-                loopback.map(|address| SocketAddr::new(address, 0)).to_vec()
-            } else {
-                tokio::net::lookup_host((name.as_str(), 0)).await?.collect()
-            };
-            Ok(Box::new(addresses.into_iter()) as reqwest::dns::Addrs)
-        })
-    }
 }

@@ -24,7 +24,7 @@ const SYSTEM_BUNDLES: &[&str] = &[
 const SYSTEM_BUNDLES: &[&str] = &[];
 
 /// Roots in addition to those that the platform verifier finds by itself.
-pub(super) fn extra_roots(ca_file: Option<&Path>) -> Result<Vec<Certificate>> {
+pub(in crate::http) fn extra_roots(ca_file: Option<&Path>) -> Result<Vec<Certificate>> {
     let Some(file) = ca_file else {
         return Ok(Vec::new());
     };
