@@ -4,9 +4,10 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use larder_core::Kind;
-use larder_remote::http::{Credential, Request, Secret};
+use larder_core::cancel::Cancel;
+use larder_remote::http::{Client, Credential, Request, Secret, Settings};
 
-use super::{client, fetch};
+use super::{client, fetch, quick};
 use crate::servers::scripted::{Reply, Script};
 
 #[test]
@@ -107,6 +108,22 @@ fn a_missing_answer_times_out() {
     assert_eq!(
         fetch(&client(), &url).unwrap_err().kind(),
         Kind::Unavailable
+    );
+    // However many tries there are, the limit for no progress ends them.
+    let patient = Settings {
+        retries: 1_000,
+        stall: Duration::from_secs(1),
+        total: Duration::from_mins(5),
+        ..quick()
+    };
+    let started = Instant::now();
+    let client = Client::new(patient, Cancel::new());
+    let small = client.get_small(Request::get(&url).unwrap(), 100);
+    assert_eq!(small.unwrap_err().kind(), Kind::Unavailable);
+    assert!(
+        started.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        started.elapsed()
     );
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use reqwest::header::LOCATION;
 use reqwest::{Method, Url};
+use tokio::time::Instant;
 
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
@@ -60,7 +61,11 @@ impl Agent {
         lane: Lane,
     ) -> Result<Outcome> {
         let mut tries = Tries::new(self.settings());
+        // The time of attempts without an answer. A large file that is sent may take longer.
+        let mut silent = Duration::ZERO;
+        let is_file = matches!(payload, Payload::File { .. });
         loop {
+            let asked = Instant::now();
             match self.attempt(head, None, payload, moved, lane).await {
                 Ok(hop) if hop.response.status().as_u16() < 400 => {
                     return Ok(Outcome::Success(hop));
@@ -85,7 +90,9 @@ impl Agent {
                     }
                 }
                 Err(fault) => {
+                    silent += asked.elapsed();
                     let may = may_repeat(head.repeat, fault.unprocessed)
+                        && (is_file || silent < self.settings().stall)
                         && matches!(fault.retry, Retry::Soon | Retry::After(_));
                     let Some(pause) = tries.next().filter(|_| may) else {
                         return Err(fault.error);

@@ -133,22 +133,17 @@ fn parse(variable: &'static str, value: &str) -> Setting {
     let url = Url::parse(&text).ok().filter(|url| {
         known.contains(&url.scheme()) && url.host_str().is_some_and(|host| !host.is_empty())
     });
-    match url {
-        Some(url) => Ok(Proxy { url, variable }),
-        None => {
-            // A value without a scheme may have a user name and a password.
-            let (end, shown) = (value.rfind('@').map_or(0, |at| at + 1), redact(value));
-            let shown = if end > 0 {
-                format!("…@{}", &value[end..])
-            } else {
-                shown
-            };
-            Err(Error::usage(format!(
-                "{variable} is `{shown}`, which names no proxy that larder can use"
-            ))
-            .hint("write `http://host:port`, or https, socks5, socks5h, socks4 or socks4a in place of http"))
-        }
-    }
+    url.map(|url| Proxy { url, variable }).ok_or_else(|| {
+        // What is before the host may be a password.
+        let shown = match value.rsplit_once('@') {
+            Some((_, host)) => format!("…@{host}"),
+            None => redact(value),
+        };
+        Error::usage(format!(
+            "{variable} is `{shown}`, which names no proxy that larder can use"
+        ))
+        .hint("write `http://host:port`, or https, socks5, socks5h, socks4 or socks4a in place of http")
+    })
 }
 
 /// Parses an entry of `NO_PROXY`; `None` for an empty one.
