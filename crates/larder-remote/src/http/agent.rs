@@ -62,7 +62,7 @@ impl Agent {
     ) -> Result<Outcome> {
         let mut tries = Tries::new(self.settings());
         // The time of attempts without an answer. A large file that is sent may take longer.
-        let mut silent = Duration::ZERO;
+        let mut unanswered = Duration::ZERO;
         let is_file = matches!(payload, Payload::File { .. });
         loop {
             let asked = Instant::now();
@@ -90,9 +90,9 @@ impl Agent {
                     }
                 }
                 Err(fault) => {
-                    silent += asked.elapsed();
+                    unanswered += asked.elapsed();
                     let may = may_repeat(head.repeat, fault.unprocessed)
-                        && (is_file || silent < self.settings().stall)
+                        && (is_file || unanswered < self.settings().stall)
                         && matches!(fault.retry, Retry::Soon | Retry::After(_));
                     let Some(pause) = tries.next().filter(|_| may) else {
                         return Err(fault.error);

@@ -192,7 +192,7 @@ fn one_line(line: &str, by_length: ByLength<'_>) -> Vec<Entry> {
         {
             return entry(name, found);
         }
-        return cells(line, by_length);
+        return table_row(line, by_length);
     };
     // The marks of coreutils for text and binary are a space and an asterisk.
     let name_of = |rest: &'_ str| {
@@ -208,11 +208,11 @@ fn one_line(line: &str, by_length: ByLength<'_>) -> Vec<Entry> {
             return entry(name, found);
         }
         // In tables and where there are several digests, the rest is no name.
-        let columns = words
+        let is_table = words
             .iter()
             .any(|word| *word == "|" || digest(word, by_length).is_some());
-        return if columns {
-            cells(line, by_length)
+        return if is_table {
+            table_row(line, by_length)
         } else {
             entry(&name_of(rest), found)
         };
@@ -248,7 +248,7 @@ fn one_line(line: &str, by_length: ByLength<'_>) -> Vec<Entry> {
             return entry("", found);
         }
     }
-    cells(line, by_length)
+    table_row(line, by_length)
 }
 
 /// `SHA256 (name) = hex`, or `(stdin)= hex`.
@@ -267,8 +267,8 @@ fn bsd<'l>(line: &'l str, by_length: ByLength<'_>) -> Option<(&'l str, Strength,
 }
 
 /// The digests of a row of a table, such as `| name | hex |`, `name,hex` or `name size hex hex`:
-/// each cell is a digest, a number, an algorithm, or the one name.
-fn cells(line: &str, by_length: ByLength<'_>) -> Vec<Entry> {
+/// each column is a digest, a number, an algorithm, or the one name.
+fn table_row(line: &str, by_length: ByLength<'_>) -> Vec<Entry> {
     let separator = |c: char| {
         if line.contains('|') {
             c == '|'
@@ -277,14 +277,14 @@ fn cells(line: &str, by_length: ByLength<'_>) -> Vec<Entry> {
         }
     };
     let (mut digests, mut name) = (Vec::new(), None);
-    for cell in line.split(separator).map(trimmed) {
-        if let Some(found) = digest(cell, by_length) {
+    for word in line.split(separator).map(trimmed) {
+        if let Some(found) = digest(word, by_length) {
             digests.push(found);
             continue;
         }
-        let is_number = cell.bytes().all(|byte| byte.is_ascii_digit());
-        let is_name = !is_number && of_name(cell).is_none();
-        if is_name && name.replace(cell).is_some() {
+        let is_number = word.bytes().all(|byte| byte.is_ascii_digit());
+        let is_name = !is_number && of_name(word).is_none();
+        if is_name && name.replace(word).is_some() {
             return Vec::new();
         }
     }

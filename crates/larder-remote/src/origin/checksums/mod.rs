@@ -31,7 +31,7 @@ mod names;
 mod tests;
 
 use lines::Entry;
-use names::{Choice, file_words, looks_packed};
+use names::{Choice, file_words, is_packed_name};
 
 /// The most names that a message lists.
 const SHOWN: usize = 5;
@@ -143,7 +143,7 @@ fn only_digests<'e>(
     let by = match entries.iter().find_map(|entry| entry.name.as_deref()) {
         None => place.to_owned(),
         // If the bytes turn out to be others, this shows the reason.
-        Some(other) if looks_packed(asset.name) && !looks_packed(other) => format!(
+        Some(other) if is_packed_name(asset.name) && !is_packed_name(other) => format!(
             "{place}, whose line is about {} and so perhaps about a file in the archive,",
             quoted(&[other])
         ),
@@ -164,7 +164,7 @@ fn not_mentioned(entries: &[Entry], asset: Asset<'_>, place: &str) -> Error {
         ([], _) => error.cause(format!(
             "it has {bare} different digests, and no file names"
         )),
-        ([inner], 0) if looks_packed(name) && !looks_packed(inner) => error.cause(format!(
+        ([inner], 0) if is_packed_name(name) && !is_packed_name(inner) => error.cause(format!(
             "it lists only {}, which is perhaps a file in the archive; such a digest says nothing about the archive",
             quoted(&listed)
         )),

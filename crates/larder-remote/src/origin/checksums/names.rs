@@ -88,7 +88,7 @@ pub(super) fn file_words(name: &str) -> impl Iterator<Item = String> {
 }
 
 /// Whether a file name has the ending of an archive or a compressed file.
-pub(super) fn looks_packed(name: &str) -> bool {
+pub(super) fn is_packed_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     [
         ".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".tzst", ".gz", ".bz2", ".xz", ".zst", ".zip",
