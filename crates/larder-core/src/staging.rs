@@ -283,9 +283,9 @@ mod tests {
         let file = StagedFile::new(dir.path(), ".tmp-a-").unwrap();
         let folder = StagedDir::new(dir.path(), ".tmp-a-").unwrap();
         fs::write_atomic(folder.path().join("x"), b"x").unwrap();
-        std::fs::write(dir.path().join(".tmp-a-left00"), "half").unwrap();
-        std::fs::create_dir_all(dir.path().join(".tmp-a-folder/in")).unwrap();
-        std::fs::write(dir.path().join(".tmp-b-other0"), "half").unwrap();
+        fs::write_atomic(dir.path().join(".tmp-a-left00"), b"half").unwrap();
+        fs::create_dir_all(dir.path().join(".tmp-a-folder/in")).unwrap();
+        fs::write_atomic(dir.path().join(".tmp-b-other0"), b"half").unwrap();
         sweep(dir.path(), ".tmp-a-");
         assert!(file.path().exists() && folder.path().join("x").exists());
         assert_eq!(fs::list(dir.path()).unwrap().len(), 3);
@@ -302,7 +302,7 @@ mod tests {
     fn links_and_pipes_are_neither_followed_nor_waited_for() {
         let dir = tempfile::tempdir().unwrap();
         let outside = dir.path().join("outside");
-        std::fs::create_dir_all(outside.join("in")).unwrap();
+        fs::create_dir_all(outside.join("in")).unwrap();
         fs::symlink(&outside, dir.path().join(".tmp-a-link00")).unwrap();
         rustix::fs::mkfifoat(
             rustix::fs::CWD,

@@ -389,7 +389,7 @@ fn merged_by_git(attributes: &str) -> (bool, String) {
     let append = |lines: &[Line]| {
         assert!(
             Lock::append_to(&path, &root.join(".git/guard"), &Waiting::default(), lines).unwrap()
-        )
+        );
     };
     assert!(git(&["init", "-q", "-b", "main"]));
     fs::write_atomic(root.join(".gitattributes"), attributes.as_bytes()).unwrap();
