@@ -133,7 +133,7 @@ impl StagedDir {
         };
         for _ in 1..TRIES {
             let dir = create()?;
-            match open_folder(dir.path()) {
+            match open_quietly(dir.path()) {
                 Some(owner) if own(&owner) && is_at(&owner, dir.path()) => {
                     return Self::of(dir, Some(owner));
                 }
@@ -248,17 +248,8 @@ fn is_at(_file: &File, _path: &Path) -> bool {
     true
 }
 
-#[cfg(unix)]
-fn open_folder(path: &Path) -> Option<File> {
-    fs::open(path).ok()
-}
-
-#[cfg(not(unix))]
-fn open_folder(_path: &Path) -> Option<File> {
-    None
-}
-
-/// Opens a file or folder to lock it: follows no link, and waits for nobody.
+/// Opens a file or folder to lock it: follows no link, and waits for nobody. `None` if it is not
+/// there, or locks would not work.
 #[cfg(unix)]
 fn open_quietly(path: &Path) -> Option<File> {
     use std::os::unix::fs::OpenOptionsExt;

@@ -93,9 +93,6 @@ impl Context {
         let append = !options.locked && !options.dry_run && !settings.ci.is_ci;
         let waiting = waiting(&settings, &events, &cancel);
         let cache = Cache::new(&settings.cache, &settings.remote.temp, Some(&events));
-        if !options.dry_run {
-            cache.sweep();
-        }
         Ok(Self {
             lock: ProjectLock::load(&project.root, append, waiting.clone())?,
             waiting,

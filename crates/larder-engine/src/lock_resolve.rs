@@ -59,6 +59,7 @@ pub fn lines(run: &Context, target: &Target, which: Lines) -> Result<Vec<LockLin
     if which == Lines::Anew {
         request = request.ignoring_lock();
     }
+    run.cache.sweep();
     let sources = &run.project.sources;
     let mut lines = Vec::new();
     if sources.contains(&SourceKind::Managed)

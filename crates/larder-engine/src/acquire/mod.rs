@@ -91,6 +91,8 @@ pub fn acquire(run: &Context, target: &Target) -> Result<Acquired> {
     {
         return done(Done::up_to_date(installed));
     }
+    // A killed run left no record of what it installed, so what it staged is removed here.
+    run.cache.sweep();
     let locked = lock_target(run, target)?;
     let stale = match freshness::read(&request, &locked.bin)? {
         Freshness::UpToDate(installed) => return done(healed(&locked.bin, installed)?),

@@ -139,6 +139,7 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
     let base = version_dir(ctx, subsystem);
     let dir = base.join(target.platform.to_string());
     let prefix = staging::prefix(&target.platform.to_string());
+    ctx.cache.sweep();
     // This refuses links, so that nothing is swept elsewhere.
     if let Some(folder) = OwnFolder::open(&ctx.project.root, below(subsystem))? {
         staging::sweep(folder.path(), &prefix);

@@ -335,8 +335,41 @@ pub fn write(
     proposal: &Proposal,
     waiting: &Waiting,
 ) -> Result<Vec<Utf8PathBuf>> {
+    let had_folder = fs::lstat(project.root.join(".larder"))?.is_some();
+    let alone = crate::versions::lock(&project.root, waiting)?;
+    let written = write_alone(project, user, name, proposal);
+    drop(alone);
+    if written.is_err() && !had_folder {
+        // The first error is reported; one of the clean-up is ignored.
+        let _ = forget_lock(&project.root);
+    }
+    written
+}
+
+/// Removes the lock that was made for a change that failed, so that nothing has changed.
+fn forget_lock(root: &Utf8Path) -> Result<()> {
+    if let Some(folder) = OwnFolder::open(root, ".larder/locks")? {
+        folder.remove_file(crate::versions::LOCK)?;
+    }
+    let (larder, project) = (
+        OwnFolder::open(root, ".larder")?,
+        OwnFolder::open(root, "")?,
+    );
+    if let (Some(larder), Some(project)) = (larder, project)
+        && larder.remove_empty_folder("locks")?
+    {
+        project.remove_empty_folder(".larder")?;
+    }
+    Ok(())
+}
+
+fn write_alone(
+    project: &Project,
+    user: &UserConfig,
+    name: &Name,
+    proposal: &Proposal,
+) -> Result<Vec<Utf8PathBuf>> {
     let versions = project.root.join("versions.yml");
-    let _alone = crate::versions::lock(&project.root, waiting)?;
     let changed = edit::add_version(&fs::read_text(&versions)?, name, &proposal.version)?;
     let folder = project.subsystems_dir.join(name);
     let made = folder

@@ -38,7 +38,7 @@ impl OpenSet {
             Some(Entry::Folder | Entry::Other) | None => {}
         }
         if locked {
-            self.versions.remove_file("current")?;
+            self.versions.remove("current")?;
         }
         Ok(())
     }
