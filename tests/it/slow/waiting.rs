@@ -21,7 +21,10 @@ fn a_run_that_waits_for_a_stopped_larder_reports_it() {
     holder.wait().unwrap();
     let said = wait_for_success(vec![other]).remove(0);
     assert!(
-        said.contains(&format!("waiting for another larder (pid {})", holder.id())),
+        said.contains(&format!(
+            "waiting for another larder (pid {}, `larder ensure`, for ",
+            holder.id()
+        )),
         "{said}"
     );
     assert_eq!(count(&counter), 2);

@@ -2,9 +2,11 @@
 //! the names of plain files whose stamp is gone, and an exchange of the current and the previous
 //! set.
 
+use std::io::Write;
+
 use larder_core::error::Result;
 use larder_core::formats::stamp;
-use larder_core::fs::{self, Entry};
+use larder_core::fs::{self, Entry, IoContext};
 use larder_core::model::Name;
 
 use super::open::OpenSet;
@@ -45,8 +47,14 @@ impl OpenSet {
 
     /// Lists plain files that are about to be put into `.bin`, as their stamp will describe them.
     pub(super) fn note_plain(&self, stamp: &str) -> Result<()> {
-        self.versions
-            .write_atomic(&self.unused_list()?, stamp.as_bytes())
+        let versions = &self.versions;
+        // A name that a repair removes.
+        let staged = format!("tmp-plain-{}", std::process::id());
+        let mut file = versions.create_file(&staged)?;
+        file.write_all(stamp.as_bytes())
+            .and_then(|()| file.sync_all())
+            .at("write", versions.path().join(&staged))?;
+        versions.rename(&staged, (versions, &self.unused_list()?))
     }
 
     /// Removes the plain files that were listed, except those with these names.
