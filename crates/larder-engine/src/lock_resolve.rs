@@ -3,10 +3,12 @@
 
 use std::num::NonZeroUsize;
 
-use larder_core::archive::{Budget, Select};
+use larder_core::archive::{Budget, ReadAs, Select};
 use larder_core::error::{Error, Result};
 use larder_core::formats::{LockLine, PinKind};
-use larder_core::model::{Action, Digest, Origin, Outcome, SourceKind, Target, is_commit};
+use larder_core::model::{
+    Action, Digest, FileFormat, Origin, Outcome, SourceKind, Target, is_commit,
+};
 use larder_core::project::RenderedSource;
 
 use crate::acquire::availability::Availability;
@@ -199,7 +201,10 @@ pub fn adopt(run: &Context, target: &Target) -> Result<Option<LockLine>> {
     let globs = globs_anywhere(&request);
     let arrival = Arrival {
         place: &body.place,
-        file_name: asset.as_str(),
+        read_as: ReadAs::File {
+            format: FileFormat::Auto,
+            name: asset.as_str(),
+        },
         reader: body.reader,
         size: body.size,
         stated: &[],

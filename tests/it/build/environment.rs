@@ -8,7 +8,7 @@ fn a_build_sees_only_the_declared_environment_and_a_clean_copy() {
     env.versions(&[("tool", "v1.0.0")], "sources: [build]\n");
     env.recipe(
         "tool",
-        "binaries: [tool]\nbuild:\n  source: {dir: .}\n  env: {DECLARED: \"{{ version }}\"}\n  commands: [\"env > {{ out }}/tool; pwd >> {{ out }}/tool; ls -A >> {{ out }}/tool; touch made-in-source\"]\n",
+        "any: true\nbinaries: [tool]\nbuild:\n  source: {dir: .}\n  env: {DECLARED: \"{{ version }}\"}\n  commands: [\"env > {{ out }}/tool; pwd >> {{ out }}/tool; ls -A >> {{ out }}/tool; touch made-in-source\"]\n",
     );
     env.write("subsystems/tool/src.txt", "");
     for (key, value) in [

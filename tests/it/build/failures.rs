@@ -26,7 +26,7 @@ fn a_wrong_build_output_is_not_installed() {
         env.recipe(
             "tool",
             &format!(
-                "binaries: [tool]\nbuild:\n  source: {{dir: src}}\n  commands: [\"{command}\"]\n"
+                "any: true\nbinaries: [tool]\nbuild:\n  source: {{dir: src}}\n  commands: [\"{command}\"]\n"
             ),
         );
     };
@@ -164,7 +164,7 @@ fn a_failed_build_hints_at_a_space_in_the_project_path() {
     let env = TestEnv::new().another("with a space");
     env.recipe(
         "tool",
-        "binaries: [tool]\nbuild:\n  source: {dir: .}\n  commands: [\"echo x > {{ out }}/tool\"]\n",
+        "any: true\nbinaries: [tool]\nbuild:\n  source: {dir: .}\n  commands: [\"echo x > {{ out }}/tool\"]\n",
     );
     env.versions(&[("tool", "v1")], "");
     let said = env.larder(["ensure", "all"]).exits(1).stderr;

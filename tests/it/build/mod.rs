@@ -12,7 +12,7 @@ fn logged_subsystem(env: &TestEnv, name: &str, more: &str, build: &str, command:
     env.recipe(
         name,
         &format!(
-            "binaries: [{name}]\n{more}build:\n  source: {{dir: src}}\n{build}  commands:\n    - \"echo {name} >> {notes}\"\n    \
+            "any: true\nbinaries: [{name}]\n{more}build:\n  source: {{dir: src}}\n{build}  commands:\n    - \"echo {name} >> {notes}\"\n    \
              - \"{command}\"\n    - \"echo {name} > {{{{ out }}}}/{name}\"\n"
         ),
     );

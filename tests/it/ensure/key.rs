@@ -4,6 +4,7 @@ use crate::env::TestEnv;
 
 const RECIPE: &str = "\
 description: a tool
+any: true
 binaries: [tool]
 needs: [other]
 build:

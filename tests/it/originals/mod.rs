@@ -28,6 +28,7 @@ pub fn original(coordinate: Coordinate, checksum: Option<Checksum>) -> Original 
         coordinate,
         checksum,
         extract: Vec::new(),
+        format: None,
     }
 }
 

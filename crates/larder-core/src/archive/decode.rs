@@ -1,66 +1,58 @@
-//! Decompressors with a memory limit. Each one reads its input to the end and refuses data after
-//! the compressed stream.
+//! Decompressors with a memory limit. Each one reads its input to the end. After the compressed
+//! stream it accepts further streams of the same kind and zeros (which fill up blocks of tapes and
+//! disks), and refuses other data.
 
 use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::GzDecoder;
 
-use super::pipe::{Pump, at_end};
-use super::{Compression, refused};
+use super::pipe::{Pump, zeros_to_the_end};
+use super::{Compression, ar, kind, refused};
 
 /// Largest zstd window, as a power of two: 64 MiB. `zstd -19` needs 8 MiB; only `--ultra -22` and
 /// `--long=27` need more than 64 MiB.
 const ZSTD_WINDOW_LOG: u32 = 26;
-/// Most memory for xz, in KiB. `xz -9` needs 65 MiB.
-const XZ_MEMORY: u32 = 72 << 10;
+/// Most memory for xz, lzma and 7z, in KiB. `xz -9` needs 65 MiB.
+pub(super) const LZMA_MEMORY: u32 = 72 << 10;
 const INPUT: usize = 64 << 10;
 
 /// Decompresses `from` to its end into the pump.
 pub(super) fn decode(compression: Compression, from: impl Read, pump: Pump) -> io::Result<()> {
     let mut from = BufReader::with_capacity(INPUT, from);
     check_magic(compression, from.fill_buf()?)?;
-    match compression {
-        Compression::Plain => {
-            pump.run(from);
-            Ok(())
-        }
-        Compression::Gz => {
-            pump.run(Members {
-                current: Some(GzDecoder::new(from)),
-            });
-            Ok(())
-        }
-        Compression::Bz2 => {
-            let mut decoder = bzip2::bufread::MultiBzDecoder::new(from);
-            if pump.run(&mut decoder) {
-                at_end(decoder.into_inner())
-            } else {
-                Ok(())
-            }
-        }
-        Compression::Xz => {
-            let mut decoder = xz_decoder(from);
-            if pump.run(MapErrors {
-                inner: &mut decoder,
-                convert: xz_error,
-            }) {
-                at_end(decoder.into_inner())
-            } else {
-                Ok(())
-            }
-        }
-        Compression::Zst => {
-            let mut decoder = zstd_decoder(from)?;
-            if pump.run(MapErrors {
-                inner: &mut decoder,
-                convert: zstd_error,
-            }) {
-                at_end(decoder.finish())
-            } else {
-                Ok(())
-            }
-        }
+    run(compression, from, pump).map(drop)
+}
+
+/// Decompresses the tar that a Debian package contains into the pump, and reads the package to its
+/// end.
+pub(super) fn decode_deb(from: impl Read, pump: Pump) -> io::Result<()> {
+    let mut from = BufReader::with_capacity(INPUT, from);
+    let size = ar::find_data(&mut from)?;
+    let content = ar::Content {
+        from: &mut from,
+        left: size,
+    };
+    let mut member = BufReader::with_capacity(INPUT, content);
+    let compression = match kind::sniff(member.fill_buf()?) {
+        kind::Sniffed::Compressed(compression) => compression,
+        _ => Compression::Plain,
+    };
+    if run(compression, member, pump)? {
+        ar::finish(from, size)?;
     }
+    Ok(())
+}
+
+/// Returns false if the receiver has stopped.
+fn run(compression: Compression, from: impl BufRead, pump: Pump) -> io::Result<bool> {
+    Ok(if compression == Compression::Plain {
+        pump.run(from)
+    } else {
+        pump.run(Streams {
+            compression,
+            current: Some(Decoder::new(compression, from)?),
+        })
+    })
 }
 
 /// A zstd decoder with a limit on its window.
@@ -72,55 +64,151 @@ pub(super) fn zstd_decoder<R: BufRead>(from: R) -> io::Result<zstd::Decoder<'sta
 
 /// An xz decoder with a limit on its memory.
 pub(super) fn xz_decoder<R: BufRead>(from: R) -> lzma_rust2::XzReader<R> {
-    lzma_rust2::XzReader::new_mem_limit(from, true, XZ_MEMORY)
+    lzma_rust2::XzReader::new_mem_limit(from, true, LZMA_MEMORY)
 }
 
-/// Reads the members of a gzip file one after the other. Several members are valid (bgzip makes
-/// them); other data after a member is refused.
-struct Members<R> {
-    current: Option<GzDecoder<R>>,
+/// Reads the compressed streams of a file one after the other. Several streams are valid: bgzip,
+/// pzstd and `cat` make them.
+struct Streams<R: BufRead> {
+    compression: Compression,
+    current: Option<Decoder<R>>,
 }
 
-impl<R: BufRead> Read for Members<R> {
+impl<R: BufRead> Read for Streams<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while let Some(decoder) = &mut self.current {
             let n = decoder.read(buffer)?;
             if n > 0 || buffer.is_empty() {
                 return Ok(n);
             }
-            let Some(mut rest) = self.current.take().map(GzDecoder::into_inner) else {
+            let Some(decoder) = self.current.take() else {
                 break;
             };
-            match rest.fill_buf()? {
-                [] => {}
-                [0x1f, ..] => self.current = Some(GzDecoder::new(rest)),
-                _ => at_end(rest)?,
+            let mut rest = decoder.end()?;
+            if is_next(self.compression, rest.fill_buf()?) {
+                self.current = Some(Decoder::new(self.compression, rest)?);
+            } else {
+                zeros_to_the_end(rest)?;
             }
         }
         Ok(0)
     }
 }
 
-/// Converts the errors of a reader.
-struct MapErrors<R> {
-    inner: R,
-    convert: fn(io::Error) -> io::Error,
-}
-
-impl<R: Read> Read for MapErrors<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.inner.read(buffer).map_err(self.convert)
+/// Whether another stream of the same kind follows.
+fn is_next(compression: Compression, start: &[u8]) -> bool {
+    match compression {
+        Compression::Gz => start.first() == Some(&0x1f),
+        Compression::Bz2 => start.first() == Some(&b'B'),
+        Compression::Xz => start.first() == Some(&0xfd),
+        // A skippable frame, or a compressed one.
+        Compression::Zst => start
+            .first()
+            .is_some_and(|b| matches!(b, 0x28 | 0x50..=0x5f)),
+        Compression::Lz4 => start.first() == Some(&0x04),
+        // LZMA has no mark by which a second stream could be recognised.
+        Compression::Lzma | Compression::Plain => false,
     }
 }
 
-fn xz_error(error: io::Error) -> io::Error {
+enum Decoder<R: BufRead> {
+    Gz(Box<GzDecoder<R>>),
+    Bz2(bzip2::bufread::BzDecoder<R>),
+    Xz(Box<lzma_rust2::XzReader<R>>),
+    Zst(zstd::Decoder<'static, R>),
+    Lz4(Box<lz4_flex::frame::FrameDecoder<NotesItsEnd<R>>>),
+    Lzma(Box<lzma_rust2::LzmaReader<R>>),
+}
+
+impl<R: BufRead> Decoder<R> {
+    fn new(compression: Compression, from: R) -> io::Result<Self> {
+        Ok(match compression {
+            Compression::Plain => return Err(io::ErrorKind::Unsupported.into()),
+            Compression::Gz => Self::Gz(Box::new(GzDecoder::new(from))),
+            Compression::Bz2 => Self::Bz2(bzip2::bufread::BzDecoder::new(from)),
+            Compression::Xz => Self::Xz(Box::new(lzma_rust2::XzReader::new_mem_limit(
+                from,
+                false,
+                LZMA_MEMORY,
+            ))),
+            Compression::Zst => Self::Zst(zstd_decoder(from)?.single_frame()),
+            Compression::Lz4 => {
+                Self::Lz4(Box::new(lz4_flex::frame::FrameDecoder::new(NotesItsEnd {
+                    inner: from,
+                    ended: false,
+                })))
+            }
+            Compression::Lzma => Self::Lzma(Box::new(
+                lzma_rust2::LzmaReader::new_mem_limit(from, LZMA_MEMORY, None)
+                    .map_err(memory_error)?,
+            )),
+        })
+    }
+
+    /// Checks that the stream is complete, and returns the input behind it.
+    fn end(self) -> io::Result<R> {
+        Ok(match self {
+            Self::Gz(decoder) => decoder.into_inner(),
+            Self::Bz2(decoder) => decoder.into_inner(),
+            Self::Xz(decoder) => decoder.into_inner(),
+            Self::Zst(decoder) => decoder.finish(),
+            Self::Lz4(decoder) => {
+                let NotesItsEnd { inner, ended } = decoder.into_inner();
+                if ended {
+                    // The decoder takes the end of its input for the end of a frame.
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                inner
+            }
+            Self::Lzma(decoder) => {
+                let (inner, unused) = decoder.into_parts();
+                zeros_to_the_end(&unused[..])?;
+                inner
+            }
+        })
+    }
+}
+
+impl<R: BufRead> Read for Decoder<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Gz(decoder) => decoder.read(buffer),
+            Self::Bz2(decoder) => decoder.read(buffer),
+            Self::Xz(decoder) => decoder.read(buffer).map_err(memory_error),
+            Self::Zst(decoder) => decoder.read(buffer).map_err(zstd_error),
+            Self::Lz4(decoder) => decoder.read(buffer),
+            Self::Lzma(decoder) => decoder.read(buffer).map_err(memory_error),
+        }
+    }
+}
+
+/// A reader that notes when its end was read.
+struct NotesItsEnd<R> {
+    inner: R,
+    ended: bool,
+}
+
+impl<R: Read> Read for NotesItsEnd<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.ended |= n == 0 && !buffer.is_empty();
+        Ok(n)
+    }
+}
+
+fn memory_error(error: io::Error) -> io::Error {
     if error.kind() == io::ErrorKind::OutOfMemory {
-        return io::Error::other(refused(format!(
-            "it needs more than {} MiB of memory to decompress",
-            XZ_MEMORY >> 10
-        )));
+        return io::Error::other(too_much_memory());
     }
     error
+}
+
+/// The error for an archive that needs more than [`LZMA_MEMORY`].
+pub(super) fn too_much_memory() -> crate::Error {
+    refused(format!(
+        "it needs more than {} MiB of memory to decompress",
+        LZMA_MEMORY >> 10
+    ))
 }
 
 fn zstd_error(error: io::Error) -> io::Error {
@@ -135,10 +223,12 @@ fn zstd_error(error: io::Error) -> io::Error {
 
 fn check_magic(compression: Compression, start: &[u8]) -> io::Result<()> {
     let (magic, what): (&[u8], _) = match compression {
-        Compression::Plain => return Ok(()),
+        // LZMA has no magic; its decoder reports a header that can't be right.
+        Compression::Plain | Compression::Lzma => return Ok(()),
         Compression::Gz => (b"\x1f\x8b", "gzip"),
         Compression::Xz => (b"\xfd7zXZ\0", "xz"),
         Compression::Bz2 => (b"BZh", "bzip2"),
+        Compression::Lz4 => (b"\x04\x22\x4d\x18", "lz4"),
         // A zstd stream can start with a skippable frame.
         Compression::Zst if start.get(1..4) == Some(b"\x2a\x4d\x18") => return Ok(()),
         Compression::Zst => (b"\x28\xb5\x2f\xfd", "zstd"),
@@ -149,29 +239,8 @@ fn check_magic(compression: Compression, start: &[u8]) -> io::Result<()> {
     if start.is_empty() || start[..common] != magic[..common] {
         return Err(io::Error::other(refused(format!(
             "it is not in {what} format: {}",
-            begins(start)
+            kind::begins(start)
         ))));
     }
     Ok(())
-}
-
-/// Describes the first bytes of a file, for error messages.
-pub(super) fn begins(start: &[u8]) -> String {
-    if start.is_empty() {
-        return "it is empty".into();
-    }
-    let text = String::from_utf8_lossy(&start[..start.len().min(512)]).to_lowercase();
-    if ["<!doctype", "<html"]
-        .iter()
-        .any(|tag| text.trim_start().starts_with(tag))
-    {
-        return "it is an HTML page".into();
-    }
-    let bytes: String = start
-        .iter()
-        .take(8)
-        .flat_map(|b| b.escape_ascii())
-        .map(char::from)
-        .collect();
-    format!("it begins with `{bytes}`")
 }

@@ -7,29 +7,40 @@
 //! Packing ([`pack`]): the same entries give the same bytes, for any number of threads, umask,
 //! user, folder and clock.
 //!
-//! Unpacking ([`unpack`]) keeps one simple property: it never makes a link or a folder, and writes
-//! only the selected regular files, under names that were checked by their type, into an existing
-//! empty folder. Everything else of an archive is read, checked and dropped. The contract, in the
-//! order of the code:
+//! Unpacking ([`unpack`]) keeps one simple property: it never makes a link, a device or an empty
+//! folder, and writes only the selected regular files, under names that were checked by their type,
+//! into an existing empty folder. Everything else of an archive is read, checked and dropped. The
+//! contract, in the order of the code:
 //!
-//! 1. The reader is read to its end. An archive with data after its own end is refused.
-//! 2. Every entry, selected or not, is checked: its path (`names`), its type and fields (`untar`,
-//!    `unzip`), the budget (`pipe`).
-//! 3. Selected files are hashed while they are written.
-//! 4. Links are resolved at the end. An archive with a link that leads outside is refused. Other
-//!    links are accepted but never extracted. If a pattern matches only a link, the error says
-//!    where the link points.
-//! 5. On any error nothing stays in the folder. An archive that breaks a rule is class *wrong*
+//! 1. What a file is, its first bytes say (`kind`), unless the caller knows it.
+//! 2. The reader is read to its end. An archive with data after its own end is refused; zeros, with
+//!    which blocks are filled up, are not data.
+//! 3. Every entry, selected or not, is checked: its path (`names`), its type and fields (`untar`,
+//!    `unzip`, `seven`), the budget (`pipe`). An archive is refused as a whole if a path leads
+//!    outside or through a link, if a selected path occurs twice with different contents, or if its
+//!    structure contradicts itself. Entries that are only odd (devices, links that lead outside,
+//!    names that no file can have, equal duplicates) are skipped, and a note says so.
+//! 4. Selected files are hashed while they are written.
+//! 5. If a pattern matches only links, they are followed inside the archive, and the archive is read
+//!    a second time, from a copy, to extract the files that they lead to.
+//! 6. On any error nothing stays in the folder. An archive that breaks a rule is class *wrong*
 //!    ([`Kind::Integrity`](crate::Kind)). In that case too the reader is drained (within the
 //!    budget), so that the caller can prefer "the digest differs" as the reason.
 //!
+//! In a package that larder made ([`Select::Flat`]) nothing unusual is accepted.
+//!
 //! Files are not flushed to disk here; the code that publishes them does that.
 
+mod ar;
+mod cp437;
 mod decode;
+mod kind;
 mod names;
 mod pack;
 mod pipe;
 mod select;
+mod seven;
+mod sparse;
 mod unpack;
 mod unpacker;
 mod untar;
@@ -40,8 +51,9 @@ use std::str::FromStr;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::Error;
-use crate::model::{Digest, FileName, Limits, Platform};
+use crate::model::{Digest, FileFormat, FileName, Limits, Platform};
 
+pub use kind::{begins, is_page};
 pub use pack::pack;
 pub use unpack::unpack;
 
@@ -89,6 +101,10 @@ pub enum Compression {
     Zst,
     /// bzip2
     Bz2,
+    /// LZ4, in frames.
+    Lz4,
+    /// LZMA, as older versions of xz wrote it.
+    Lzma,
 }
 
 /// The format of a downloaded file.
@@ -98,39 +114,26 @@ pub enum ArchiveKind {
     Tar(Compression),
     /// A zip archive.
     Zip,
+    /// A 7z archive.
+    SevenZip,
+    /// A Debian package, whose files are in a tar.
+    Deb,
     /// A single file, not an archive.
     Single(Compression),
 }
 
-impl ArchiveKind {
-    /// The format that the ending of a file's name says.
-    pub fn of_name(name: &str) -> Self {
-        let name = name.to_ascii_lowercase();
-        let ends = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
-        if ends(&[".tar.gz", ".tgz", ".crate"]) {
-            Self::Tar(Compression::Gz)
-        } else if ends(&[".tar.xz", ".txz"]) {
-            Self::Tar(Compression::Xz)
-        } else if ends(&[".tar.zst", ".tzst"]) {
-            Self::Tar(Compression::Zst)
-        } else if ends(&[".tar.bz2", ".tbz2", ".tbz"]) {
-            Self::Tar(Compression::Bz2)
-        } else if ends(&[".tar"]) {
-            Self::Tar(Compression::Plain)
-        } else if ends(&[".zip", ".whl"]) {
-            Self::Zip
-        } else if ends(&[".gz"]) {
-            Self::Single(Compression::Gz)
-        } else if ends(&[".xz"]) {
-            Self::Single(Compression::Xz)
-        } else if ends(&[".zst"]) {
-            Self::Single(Compression::Zst)
-        } else if ends(&[".bz2"]) {
-            Self::Single(Compression::Bz2)
-        } else {
-            Self::Single(Compression::Plain)
-        }
-    }
+/// What a file is expected to be.
+#[derive(Clone, Copy, Debug)]
+pub enum ReadAs<'a> {
+    /// Exactly this: a package that larder made, or a file that was recognised before.
+    Exactly(ArchiveKind),
+    /// A publisher's file.
+    File {
+        /// What the recipe says it is.
+        format: FileFormat,
+        /// The file's name, for the case that its bytes don't say what it is.
+        name: &'a str,
+    },
 }
 
 /// What to extract.
@@ -216,6 +219,17 @@ pub struct Unpacked {
     pub size: u64,
     /// Digest of its content.
     pub sha256: Digest,
+}
+
+/// What was extracted from a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extracted {
+    /// What the file was.
+    pub kind: ArchiveKind,
+    /// The files, in the order of the archive.
+    pub files: Vec<Unpacked>,
+    /// What was unusual and skipped, in sentences for people.
+    pub notes: Vec<String>,
 }
 
 /// The error for an archive that is refused: class *wrong*.

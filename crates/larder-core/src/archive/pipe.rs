@@ -2,7 +2,8 @@
 //! They exchange a fixed number of buffers, so memory is bounded. This module also checks the
 //! budget, and it distinguishes a damaged archive from a failed transfer.
 
-use std::io::{self, BufRead, Read};
+use std::fs::File;
+use std::io::{self, BufRead, Read, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -35,6 +36,11 @@ impl<'a> Shared<'a> {
             read: AtomicU64::new(0),
             failure: Mutex::new(None),
         }
+    }
+
+    /// Bytes of the archive that were read so far.
+    pub(super) fn bytes_read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
     }
 
     /// Records an error that is not caused by the archive's content.
@@ -75,11 +81,44 @@ fn wrapped_error(error: &io::Error) -> Option<Error> {
 pub(super) struct Source<'a, R> {
     inner: R,
     shared: &'a Shared<'a>,
+    /// The first bytes, which were read in advance, and how many of them were returned.
+    start: Vec<u8>,
+    returned: usize,
+    copy: Option<File>,
 }
 
 impl<'a, R: Read> Source<'a, R> {
     pub(super) fn new(inner: R, shared: &'a Shared<'a>) -> Self {
-        Self { inner, shared }
+        Self {
+            inner,
+            shared,
+            start: Vec::new(),
+            returned: 0,
+            copy: None,
+        }
+    }
+
+    /// Reads the first bytes without consuming them: fewer than `n` only if the archive is shorter.
+    /// Called before anything else is read.
+    pub(super) fn start(&mut self, n: usize) -> Result<&[u8]> {
+        let mut start = vec![0; n];
+        let mut filled = 0;
+        while filled < n {
+            match self.read(&mut start[filled..]) {
+                Ok(0) => break,
+                Ok(more) => filled += more,
+                Err(error) => return Err(self.shared.explain(&error)),
+            }
+        }
+        start.truncate(filled);
+        self.start = start;
+        Ok(&self.start)
+    }
+
+    /// Writes everything that is read from now on to a file too. If that fails, for example because
+    /// the disk is full, the copy stays incomplete, and its size shows that.
+    pub(super) fn copy_to(&mut self, file: File) {
+        self.copy = Some(file);
     }
 
     /// Reads and drops the rest of an archive that was refused, so that the caller can compute its
@@ -89,7 +128,10 @@ impl<'a, R: Read> Source<'a, R> {
             .shared
             .archive_size
             .unwrap_or(self.shared.budget.unpacked);
-        let left = limit.saturating_sub(self.shared.read.load(Ordering::Relaxed));
+        let ahead = (self.start.len() - self.returned) as u64;
+        let left = limit
+            .saturating_sub(self.shared.bytes_read())
+            .saturating_add(ahead);
         // The archive is already refused; an error here must not replace that reason.
         let _ = io::copy(&mut self.take(left), &mut io::sink());
     }
@@ -97,6 +139,14 @@ impl<'a, R: Read> Source<'a, R> {
 
 impl<R: Read> Read for Source<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let ahead = &self.start[self.returned..];
+        if !ahead.is_empty() {
+            let n = ahead.len().min(buffer.len());
+            buffer[..n].copy_from_slice(&ahead[..n]);
+            self.returned += n;
+            self.write_copy(&buffer[..n]);
+            return Ok(n);
+        }
         self.shared
             .cancel
             .check()
@@ -125,7 +175,18 @@ impl<R: Read> Read for Source<'_, R> {
                 .shared
                 .fail(refused(format!("it is itself larger than {limit} bytes"))));
         }
+        self.write_copy(&buffer[..n]);
         Ok(n)
+    }
+}
+
+impl<R> Source<'_, R> {
+    fn write_copy(&mut self, bytes: &[u8]) {
+        if let Some(file) = &mut self.copy
+            && file.write_all(bytes).is_err()
+        {
+            self.copy = None;
+        }
     }
 }
 
@@ -172,7 +233,18 @@ pub(super) fn pipe<'a>(shared: &'a Shared<'a>) -> (Pump, Pipe<'a>) {
 impl Pump {
     /// Sends all bytes of a reader, and then its error if it has one. Stops early when the receiver
     /// is dropped. Returns true if the reader was read to its end.
-    pub(super) fn run(self, mut from: impl Read) -> bool {
+    pub(super) fn run(self, from: impl Read) -> bool {
+        match self.send_all(from) {
+            Ok(whole) => whole,
+            Err(error) => {
+                let _ = self.full.send(Err(error));
+                false
+            }
+        }
+    }
+
+    /// Sends all bytes of a reader. Returns false if the receiver was dropped.
+    pub(super) fn send_all(&self, mut from: impl Read) -> io::Result<bool> {
         loop {
             let mut buffer = self.empty.try_recv().unwrap_or_else(|_| vec![0; BUFFER]);
             let mut n = 0;
@@ -194,16 +266,21 @@ impl Pump {
                 }
             };
             if n > 0 && self.full.send(Ok((buffer, n))).is_err() {
-                return false;
+                return Ok(false);
             }
             if let Some(error) = error {
-                let _ = self.full.send(Err(error));
-                return false;
+                return Err(error);
             }
             if ended {
-                return true;
+                return Ok(true);
             }
         }
+    }
+
+    /// Sends an error.
+    pub(super) fn fail(self, error: io::Error) {
+        // Sending fails only if the receiver has already stopped with another error.
+        let _ = self.full.send(Err(error));
     }
 }
 
@@ -290,6 +367,13 @@ impl Pipe<'_> {
         check_budget(self.unpacked, archive, unpacked, ratio)
     }
 
+    /// Counts bytes that are written although the archive does not contain them: the holes of a
+    /// sparse file.
+    pub(super) fn count_holes(&mut self, bytes: u64) -> Result<()> {
+        self.unpacked = self.unpacked.saturating_add(bytes);
+        self.check_budget()
+    }
+
     /// Fills a buffer. Returns false if the stream is at its end. If the stream ends before the
     /// buffer is full, that is an error.
     pub(super) fn fill(&mut self, buffer: &mut [u8]) -> Result<bool> {
@@ -364,10 +448,17 @@ pub(super) fn check_budget(unpacked: u64, archive: u64, limit: u64, ratio: u64) 
     Ok(())
 }
 
-/// Returns an error if a reader has more bytes.
-pub(super) fn at_end(mut reader: impl BufRead) -> io::Result<()> {
-    if reader.fill_buf()?.is_empty() {
-        return Ok(());
+/// Reads to the end, and returns an error if there is anything else than zeros.
+pub(super) fn zeros_to_the_end(mut reader: impl BufRead) -> io::Result<()> {
+    loop {
+        let bytes = reader.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        if bytes.iter().any(|b| *b != 0) {
+            return Err(io::Error::other(refused("there is data after its end")));
+        }
+        let n = bytes.len();
+        reader.consume(n);
     }
-    Err(io::Error::other(refused("there is data after its end")))
 }

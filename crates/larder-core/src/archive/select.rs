@@ -1,10 +1,11 @@
 //! Which files of an archive are selected, and under which names they are extracted.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use globset::{GlobBuilder, GlobMatcher};
 
+use super::names::{Tree, escape_name};
 use super::{Select, Unpacked, is_flat_name, refused};
 use crate::error::{Error, Result};
 use crate::executable::{self, Executable};
@@ -22,7 +23,22 @@ pub(super) enum Chooser<'a> {
     Globs {
         wanted: Vec<Wanted<'a>>,
         similar: SimilarNames,
+        /// Path → the names under which it was extracted.
+        extracted: HashMap<String, Vec<String>>,
     },
+}
+
+/// For each selected thing of which the archive has only links, by its number: the paths of the
+/// files that the links lead to.
+pub(super) type Followed = BTreeMap<usize, BTreeSet<String>>;
+
+/// What selecting led to.
+pub(super) enum Chosen<'a> {
+    /// The candidates that must be renamed, with their final names. The caller removes all other
+    /// candidates.
+    Renames(Vec<(String, &'a FileName)>),
+    /// The archive must be read again, because what is selected is a link to another file in it.
+    Follow(Followed),
 }
 
 pub(super) struct Wanted<'a> {
@@ -36,12 +52,26 @@ pub(super) struct Wanted<'a> {
     files: Vec<String>,
     /// How many more files match.
     more: usize,
-    /// Path and target of the links that match.
-    links: Vec<(String, String)>,
+    /// The paths of the links that match.
+    links: Vec<String>,
+    /// The entries that match but can't be extracted, with the reason.
+    odd: Vec<(String, String)>,
+    /// The files that links lead to. If it is set, they are selected instead of what matches.
+    followed: Option<BTreeSet<String>>,
+}
+
+impl Wanted<'_> {
+    fn is_match(&self, path: &str) -> bool {
+        match &self.followed {
+            Some(paths) => paths.contains(path),
+            None => self.matcher.is_match(path),
+        }
+    }
 }
 
 impl<'a> Chooser<'a> {
-    pub(super) fn new(select: &Select<'a>) -> Result<Self> {
+    /// `followed` is the result of the first reading of the archive, if this is the second one.
+    pub(super) fn new(select: &Select<'a>, followed: &Followed) -> Result<Self> {
         let (globs, programs, platform) = match *select {
             Select::Flat => return Ok(Self::Flat),
             Select::All => return Ok(Self::All),
@@ -82,6 +112,8 @@ impl<'a> Chooser<'a> {
                 files: Vec::new(),
                 more: 0,
                 links: Vec::new(),
+                odd: Vec::new(),
+                followed: followed.get(&wanted.len()).cloned(),
             });
         }
         let stems = wanted.iter().map(|w| w.name.as_str().to_owned()).collect();
@@ -92,21 +124,42 @@ impl<'a> Chooser<'a> {
                 best: Vec::new(),
                 count: 0,
             },
+            extracted: HashMap::new(),
         })
     }
 
-    /// Returns the name under which a regular file is extracted, if it is selected.
-    pub(super) fn file(&mut self, path: &str) -> Result<Option<String>> {
+    /// Whether only larder's own packages are expected, in which nothing may be unusual.
+    pub(super) fn is_strict(&self) -> bool {
+        matches!(self, Self::Flat)
+    }
+
+    /// Whether everything is selected, so that two files must not have one name on any system.
+    pub(super) fn takes_all(&self) -> bool {
+        !matches!(self, Self::Globs { .. })
+    }
+
+    /// Whether a link of the archive may have to be followed.
+    pub(super) fn follows_links(&self) -> bool {
+        matches!(self, Self::Globs { .. })
+    }
+
+    /// Returns the names under which a regular file is extracted; none if it is not selected.
+    pub(super) fn file(&mut self, path: &str) -> Result<Vec<String>> {
         match self {
-            Self::Flat => flat(path).map(Some),
-            Self::All => Ok(Some(path.to_owned())),
-            Self::Globs { wanted, similar } => {
+            Self::Flat => flat(path).map(|name| vec![name]),
+            Self::All => Ok(vec![path.to_owned()]),
+            Self::Globs {
+                wanted,
+                similar,
+                extracted,
+            } => {
                 similar.consider(path);
-                let mut name: Option<(&str, String)> = None;
+                let mut names: Vec<String> = Vec::new();
+                let mut direct: Option<&str> = None;
                 for (i, want) in wanted
                     .iter_mut()
                     .enumerate()
-                    .filter(|(_, want)| want.matcher.is_match(path))
+                    .filter(|(_, want)| want.is_match(path))
                 {
                     if want.files.len() == CANDIDATES {
                         want.more += 1;
@@ -119,13 +172,40 @@ impl<'a> Chooser<'a> {
                         // A second match is only recorded; `finish` reports it.
                         (_, None) => continue,
                     };
-                    if let Some((other, _)) = name {
+                    // Several links may lead to one file, but two patterns must not match it.
+                    if want.followed.is_none()
+                        && let Some(other) = direct.replace(&want.pattern)
+                    {
                         return Err(Error::failed(format!("`{other}` and `{}` both match `{path}`", want.pattern))
                             .hint("make the patterns of `extract:` more specific, so that each one matches a different file"));
                     }
-                    name = Some((&want.pattern, into));
+                    names.push(into);
                 }
-                Ok(name.map(|(_, into)| into))
+                if !names.is_empty() {
+                    extracted.insert(path.to_owned(), names.clone());
+                }
+                Ok(names)
+            }
+        }
+    }
+
+    /// The name under which an earlier file of the same path was extracted, if it was.
+    pub(super) fn extracted_as<'p>(&'p self, path: &'p str) -> Option<&'p str> {
+        match self {
+            Self::Flat | Self::All => Some(path),
+            Self::Globs { extracted, .. } => extracted.get(path)?.first().map(String::as_str),
+        }
+    }
+
+    /// Called for each entry that can't be extracted. It is only an error if nothing else is what
+    /// was selected.
+    pub(super) fn odd(&mut self, path: &str, why: &str) {
+        if let Self::Globs { wanted, .. } = self {
+            for want in wanted
+                .iter_mut()
+                .filter(|want| want.odd.len() < CANDIDATES && want.is_match(path))
+            {
+                want.odd.push((path.to_owned(), why.to_owned()));
             }
         }
     }
@@ -141,7 +221,7 @@ impl<'a> Chooser<'a> {
     }
 
     /// Called for each link of the archive.
-    pub(super) fn link(&mut self, path: &str, target: &str) -> Result<()> {
+    pub(super) fn link(&mut self, path: &str) -> Result<()> {
         match self {
             Self::Flat => Err(refused(format!(
                 "`{path}` is a link, but a package contains only regular files"
@@ -150,9 +230,9 @@ impl<'a> Chooser<'a> {
             Self::Globs { wanted, .. } => {
                 for want in wanted
                     .iter_mut()
-                    .filter(|w| w.links.len() < CANDIDATES && w.matcher.is_match(path))
+                    .filter(|w| w.links.len() < CANDIDATES && w.is_match(path))
                 {
-                    want.links.push((path.to_owned(), target.to_owned()));
+                    want.links.push(path.to_owned());
                 }
                 Ok(())
             }
@@ -160,15 +240,22 @@ impl<'a> Chooser<'a> {
     }
 
     /// Checks that every pattern matched exactly one regular file and that every program has one
-    /// best candidate; otherwise the error lists the candidates. Returns the candidates that must
-    /// be renamed, with their final names. The caller removes all other candidates.
-    pub(super) fn finish(&self, extracted: &[Unpacked]) -> Result<Vec<(String, &FileName)>> {
-        let Self::Globs { wanted, similar } = self else {
-            return Ok(Vec::new());
+    /// best candidate; otherwise the error lists the candidates. Where only links match, says which
+    /// files of the archive they lead to.
+    pub(super) fn finish(&self, tree: &Tree, extracted: &[Unpacked]) -> Result<Chosen<'a>> {
+        let Self::Globs {
+            wanted, similar, ..
+        } = self
+        else {
+            return Ok(Chosen::Renames(Vec::new()));
         };
         let mut renames = Vec::new();
+        let mut followed = Followed::new();
         for (i, want) in wanted.iter().enumerate() {
             match (want.files.len(), want.best_for) {
+                (0, _) if want.followed.is_none() && !want.links.is_empty() => {
+                    followed.insert(i, want.follow(tree)?);
+                }
                 (0, _) => return Err(want.missing(similar)),
                 (_, Some(platform)) => renames.push((
                     candidate(i, want.best(i, extracted, platform)?, want.name),
@@ -188,7 +275,16 @@ impl<'a> Chooser<'a> {
                 }
             }
         }
-        Ok(renames)
+        if followed.is_empty() {
+            return Ok(Chosen::Renames(renames));
+        }
+        // What was found by following links before stays selected in the same way.
+        for (i, want) in wanted.iter().enumerate() {
+            if let Some(paths) = &want.followed {
+                followed.insert(i, paths.clone());
+            }
+        }
+        Ok(Chosen::Follow(followed))
     }
 }
 
@@ -209,6 +305,8 @@ impl Wanted<'_> {
             files,
             more,
             links: _,
+            odd: _,
+            followed: _,
         } = self;
         let rank = |n: usize, path: &str| -> Result<(u8, bool, usize)> {
             let into = candidate(index, n, name);
@@ -266,14 +364,46 @@ impl Wanted<'_> {
         }
     }
 
-    fn missing(&self, similar: &SimilarNames) -> Error {
-        let Self { pattern, name, .. } = self;
-        if let Some((link, target)) = self.links.first() {
-            return Error::failed(format!(
-                "`{pattern}` matches only a link: `{link}` → `{target}`"
+    /// The files that the links lead to. Links that lead nowhere only matter if all of them do.
+    fn follow(&self, tree: &Tree) -> Result<BTreeSet<String>> {
+        let mut paths = BTreeSet::new();
+        let mut nowhere = None;
+        for link in &self.links {
+            match tree.follow(link) {
+                Ok(path) => {
+                    paths.insert(path);
+                }
+                Err(why) => nowhere = nowhere.or(Some((link, why))),
+            }
+        }
+        match nowhere {
+            Some((link, why)) if paths.is_empty() => Err(Error::failed(format!(
+                "{} only as `{}`, which can't be used: {why}",
+                self.described(),
+                escape_name(link.as_bytes())
             ))
             .hint(format!(
-                "in `extract:`, name the file that the link points to, for `{name}`"
+                "in `extract:`, name the file of the archive that is `{}`",
+                self.name
+            ))),
+            _ => Ok(paths),
+        }
+    }
+
+    fn described(&self) -> String {
+        match self.best_for {
+            Some(_) => format!("the archive has `{}`", self.name),
+            None => format!("the archive has what `{}` matches", self.pattern),
+        }
+    }
+
+    fn missing(&self, similar: &SimilarNames) -> Error {
+        let Self { pattern, name, .. } = self;
+        if let Some((path, why)) = self.odd.first() {
+            return Error::failed(format!(
+                "{} only as `{}`, which can't be used: {why}",
+                self.described(),
+                escape_name(path.as_bytes())
             ));
         }
         let error = Error::failed(match self.best_for {

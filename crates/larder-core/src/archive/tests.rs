@@ -20,8 +20,13 @@ mod foreign;
 mod fuzz;
 mod hostile_tar;
 mod hostile_zip;
+mod kinds;
 mod legitimate_tar;
+mod links;
+mod odd;
+mod odd_zip;
 mod tar_maker;
+mod zip_maker;
 
 const FORMATS: [(PackageFormat, ArchiveKind); 3] = [
     (PackageFormat::TarGz, ArchiveKind::Tar(Compression::Gz)),
@@ -101,7 +106,7 @@ fn unpack_into(
     let name = "single".parse().unwrap();
     let mut reader = HashingReader::new(bytes);
     let result = unpack(
-        kind,
+        ReadAs::Exactly(kind),
         Some(&name),
         &mut reader,
         select,
@@ -123,7 +128,7 @@ fn unpack_into(
             "{result:?}"
         );
     }
-    result
+    result.map(|extracted| extracted.files)
 }
 
 fn packed(format: PackageFormat, entries: &[PackEntry<'_>], threads: usize) -> Vec<u8> {
@@ -177,7 +182,9 @@ fn program(size: usize) -> Vec<u8> {
 
 /// Whether all optional programs that a command uses are installed; tests skip other commands.
 fn have(command: &str) -> bool {
-    let optional = ["zip", "unzip", "zstd", "xz", "bzip2", "git", "python3"];
+    let optional = [
+        "zip", "unzip", "zstd", "xz", "bzip2", "git", "python3", "lz4", "dpkg",
+    ];
     let words: Vec<&str> = command
         .split(|c: char| !c.is_ascii_alphanumeric())
         .collect();

@@ -5,9 +5,10 @@ use std::io::Write;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::names::{Node, Tree, escape_name};
+use super::names::{CLASH, Cleaned, Node, Placed, Tree, escape_name, odd_link};
 use super::pipe::Pipe;
-use super::select::{CANDIDATE, Chooser};
+use super::select::{CANDIDATE, Chooser, Chosen, Followed};
+use super::sparse::Body;
 use super::{Budget, Select, Unpacked, refused};
 use crate::error::{Error, Result};
 use crate::executable;
@@ -25,6 +26,9 @@ pub(super) enum Meta {
     Unknown,
 }
 
+/// Most notes about skipped entries that are kept.
+const MOST_NOTES: usize = 20;
+
 /// Receives the entries of an archive one by one.
 pub(super) struct Unpacker<'a> {
     chooser: Chooser<'a>,
@@ -32,18 +36,45 @@ pub(super) struct Unpacker<'a> {
     output: Output<'a>,
     entries: u64,
     limit: u64,
+    notes: Vec<String>,
+    more_notes: usize,
+}
+
+/// What reading an archive led to.
+pub(super) enum Reading {
+    /// The files are extracted; the notes say what was skipped.
+    Done(Vec<Unpacked>, Vec<String>),
+    /// The archive must be read once more, with these files selected.
+    Again(Followed),
 }
 
 impl<'a> Unpacker<'a> {
-    pub(super) fn new(select: &Select<'a>, budget: &Budget, output: Output<'a>) -> Result<Self> {
-        let limit = budget.entries;
+    /// `followed` is the result of the first reading, if this is the second one.
+    pub(super) fn new(
+        select: &Select<'a>,
+        budget: &Budget,
+        into: &'a Utf8Path,
+        followed: &Followed,
+    ) -> Result<Self> {
         Ok(Self {
-            chooser: Chooser::new(select)?,
-            tree: Tree::new(limit),
-            output,
+            chooser: Chooser::new(select, followed)?,
+            tree: Tree::new(budget.entries),
+            output: Output::new(into),
             entries: 0,
-            limit,
+            limit: budget.entries,
+            notes: Vec::new(),
+            more_notes: 0,
         })
+    }
+
+    /// Whether only larder's own packages are expected, in which nothing may be unusual.
+    pub(super) fn is_strict(&self) -> bool {
+        self.chooser.is_strict()
+    }
+
+    /// Whether the archive may have to be read a second time.
+    pub(super) fn follows_links(&self) -> bool {
+        self.chooser.follows_links()
     }
 
     /// Counts a header of the archive, of any type.
@@ -56,51 +87,149 @@ impl<'a> Unpacker<'a> {
         Ok(())
     }
 
-    /// Receives a regular file with a cleaned path. Its content is next in the pipe.
+    /// Notes something unusual that does not matter for what is selected. In a package of larder's
+    /// own it refuses the package.
+    pub(super) fn note(&mut self, path: &str, why: &str) -> Result<()> {
+        if self.is_strict() {
+            return Err(refuse(path, why));
+        }
+        if self.notes.len() < MOST_NOTES {
+            self.notes
+                .push(format!("`{}`: {why}", escape_name(path.as_bytes())));
+        } else {
+            self.more_notes += 1;
+        }
+        Ok(())
+    }
+
+    /// Skips an entry that can't be extracted.
+    pub(super) fn skip(&mut self, path: &str, why: &str) -> Result<()> {
+        self.chooser.odd(path, why);
+        self.note(path, why)
+    }
+
+    /// Receives a regular file. Its content is next in the pipe.
     pub(super) fn file(
         &mut self,
-        path: &str,
+        name: &Cleaned,
         meta: Meta,
-        size: u64,
+        body: &Body,
         pipe: &mut Pipe<'_>,
     ) -> Result<()> {
-        self.tree
-            .add(path, Node::File)
-            .map_err(|why| refuse(path, &why))?;
-        match self.chooser.file(path)? {
-            Some(name) => self.output.write(&name, meta, size, pipe),
-            None => pipe.skip(size),
+        let Cleaned { path, odd } = name;
+        if let Some(why) = odd {
+            if self.chooser.takes_all() {
+                return Err(refuse(path, why));
+            }
+            self.skip(path, why)?;
+            return body.skip(pipe);
+        }
+        match self.place(path, &Node::File)? {
+            Placed::New | Placed::Clash => {}
+            Placed::Again => return self.file_again(path, body, pipe),
+        }
+        let names = self.chooser.file(path)?;
+        match names.split_first() {
+            None => body.skip(pipe),
+            Some((first, others)) => {
+                self.output.write(first, meta, body, pipe)?;
+                others
+                    .iter()
+                    .try_for_each(|other| self.output.copy(first, other))
+            }
         }
     }
 
-    /// Receives a folder or a link with a cleaned path.
-    pub(super) fn folder_or_link(&mut self, path: &str, node: Node) -> Result<()> {
-        self.tree
-            .add(path, node.clone())
-            .map_err(|why| refuse(path, &why))?;
+    /// A file whose path occurs for the second time: it must be equal if it is selected.
+    fn file_again(&mut self, path: &str, body: &Body, pipe: &mut Pipe<'_>) -> Result<()> {
+        self.note(path, "it occurs twice")?;
+        let Some(first) = self.chooser.extracted_as(path) else {
+            return body.skip(pipe);
+        };
+        let mut hasher = Hasher::new();
+        body.read(pipe, &mut |piece| {
+            hasher.update(piece);
+            Ok(())
+        })?;
+        let digest = hasher.finish();
+        let same = |file: &Unpacked| file.name == first && file.sha256 == digest;
+        if self.output.files.iter().any(same) {
+            Ok(())
+        } else {
+            Err(refuse(path, "it occurs twice, with different contents"))
+        }
+    }
+
+    /// Receives a folder or a link.
+    pub(super) fn folder_or_link(&mut self, name: &Cleaned, node: &Node) -> Result<()> {
+        let Cleaned { path, odd } = name;
+        if let Some(why) = odd {
+            return self.skip(path, why);
+        }
+        let placed = self.place(path, node)?;
+        if placed == Placed::Again {
+            return self.note(path, "it occurs twice");
+        }
         match node {
-            Node::Symlink(target) | Node::Hardlink(target) => self.chooser.link(path, &target),
+            Node::Symlink(_) | Node::Hardlink(_) => {
+                self.chooser.link(path)?;
+                match odd_link(path, node) {
+                    Some(why) => self.note(path, &why),
+                    None => Ok(()),
+                }
+            }
             Node::Dir | Node::File => self.chooser.folder(path),
         }
     }
 
-    /// Checks the links, keeps the chosen files and removes the other candidates.
-    pub(super) fn finish(self) -> Result<Vec<Unpacked>> {
-        self.tree
-            .finish()
-            .map_err(|(path, why)| refuse(&path, &why))?;
+    fn place(&mut self, path: &str, node: &Node) -> Result<Placed> {
+        let placed = self
+            .tree
+            .add(path, node)
+            .map_err(|why| refuse(path, &why))?;
+        if placed == Placed::Clash {
+            if self.chooser.takes_all() {
+                return Err(refuse(path, CLASH));
+            }
+            self.note(path, CLASH)?;
+        }
+        Ok(placed)
+    }
+
+    /// Receives the only file: the rest of the pipe.
+    pub(super) fn single(&mut self, name: &str, pipe: &mut Pipe<'_>) -> Result<()> {
+        self.output.write_all_of(name, pipe)
+    }
+
+    /// Keeps the only file, whatever is selected.
+    pub(super) fn finish_single(self) -> Reading {
+        Reading::Done(self.output.keep(), self.notes)
+    }
+
+    /// Keeps the chosen files and removes the other candidates.
+    pub(super) fn finish(self) -> Result<Reading> {
         let Self {
             chooser,
             mut output,
-            tree: _,
+            tree,
             entries: _,
             limit: _,
+            mut notes,
+            more_notes,
         } = self;
-        for (candidate, name) in chooser.finish(&output.files)? {
+        let renames = match chooser.finish(&tree, &output.files)? {
+            Chosen::Renames(renames) => renames,
+            // Dropping the output removes what is extracted so far.
+            Chosen::Follow(followed) => return Ok(Reading::Again(followed)),
+        };
+        for (candidate, name) in renames {
             output.rename(&candidate, name)?;
         }
         output.drop_candidates()?;
-        Ok(output.keep())
+        if more_notes > 0 {
+            notes.push(format!("{more_notes} more entries were skipped"));
+        }
+        Ok(Reading::Done(output.keep(), notes))
     }
 }
 
@@ -136,12 +265,29 @@ impl<'a> Output<'a> {
         Ok((path, file))
     }
 
-    /// Writes the next `size` bytes of the pipe.
-    fn write(&mut self, name: &str, meta: Meta, size: u64, pipe: &mut Pipe<'_>) -> Result<()> {
+    /// Writes the next content of the pipe.
+    fn write(&mut self, name: &str, meta: Meta, body: &Body, pipe: &mut Pipe<'_>) -> Result<()> {
         let (path, mut file) = self.create(name)?;
         let mut content = Content::default();
-        pipe.for_each_piece(size, |piece| content.take(piece, &mut file, &path))?;
+        body.read(pipe, &mut |piece| content.take(piece, &mut file, &path))?;
         self.finish_file(name, path, file, meta, content)
+    }
+
+    /// Makes another file that equals an extracted one.
+    fn copy(&mut self, from: &str, name: &str) -> Result<()> {
+        let Some(original) = self.files.iter().find(|file| file.name == from).cloned() else {
+            return Err(Error::failed(format!("`{from}` was not extracted")));
+        };
+        let (path, mut file) = self.create(name)?;
+        std::io::copy(&mut fs::open(&original.path)?, &mut file).at("write", &path)?;
+        drop(file);
+        fs::set_mode(&path, original.mode)?;
+        self.files.push(Unpacked {
+            name: name.to_owned(),
+            path,
+            ..original
+        });
+        Ok(())
     }
 
     /// Writes the rest of the pipe to a file.

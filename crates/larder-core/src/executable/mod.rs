@@ -6,9 +6,10 @@
 use std::io::Read;
 use std::path::Path;
 
+use crate::archive;
 use crate::error::{Error, Result};
 use crate::fs::{self, IoContext};
-use crate::model::Platform;
+use crate::model::{Os, Platform};
 
 mod capped;
 mod elf;
@@ -98,6 +99,33 @@ pub fn check_platform(path: impl AsRef<Path>, platform: &Platform) -> Result<Exe
         }
         _ => Ok(found),
     }
+}
+
+/// The endings of files that Windows runs although they are neither.
+const RUN_BY_WINDOWS: [&str; 4] = [".bat", ".cmd", ".ps1", ".jar"];
+
+/// As [`check_platform`], and in addition the file must be a program: an executable or a script. With
+/// `any`, it may be any file.
+pub fn check_program(path: impl AsRef<Path>, platform: &Platform, any: bool) -> Result<()> {
+    let path = path.as_ref();
+    if check_platform(path, platform)? != Executable::Other || any {
+        return Ok(());
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.strip_suffix(".exe").unwrap_or(&name).to_lowercase();
+    if platform.os == Os::Windows && RUN_BY_WINDOWS.iter().any(|end| stem.ends_with(end)) {
+        return Ok(());
+    }
+    let mut start = Vec::new();
+    fs::open(path)?
+        .take(1024)
+        .read_to_end(&mut start)
+        .at("read", path)?;
+    Err(Error::failed(format!(
+        "`{name}` is neither an executable nor a script: {}",
+        archive::begins(&start)
+    ))
+    .hint("check which file the recipe names; if it is the right one, write `any: true` in the recipe"))
 }
 
 #[cfg(test)]

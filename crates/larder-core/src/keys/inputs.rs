@@ -10,7 +10,7 @@
 //! of their keys. Because of the length prefixes, two different walks never give the same bytes.
 //!
 //! Not part of the key: comments, the order of YAML keys, checksums, `verify`, `timeout`, texts
-//! such as the description, `needs`, `build.platforms`, package name and format, folders, hub.
+//! such as the description, `needs`, `any`, `build.platforms`, package name and format, folders, hub.
 
 use std::collections::BTreeMap;
 
@@ -171,6 +171,7 @@ fn of_original(subsystem: &Subsystem, platform: Platform, original: &Original) -
         coordinate,
         checksum: _,
         extract,
+        format,
     } = original;
     match coordinate {
         Coordinate::GitHub { repo, tag, asset } => {
@@ -188,6 +189,9 @@ fn of_original(subsystem: &Subsystem, platform: Platform, original: &Original) -
         }
     }
     walk.map("extract", extract.iter().map(|(glob, file)| (glob, file)));
+    if let Some(format) = format {
+        walk.field("upstream.format", format);
+    }
     contents(&mut walk, subsystem);
     walk.finish()
 }
@@ -318,6 +322,7 @@ fn upstream_keys(walk: &mut Walk, path: &str, keys: &UpstreamKeys) {
         asset,
         checksums: _,
         extract,
+        format,
         replacements,
     } = keys;
     if let Some(github) = github {
@@ -341,6 +346,9 @@ fn upstream_keys(walk: &mut Walk, path: &str, keys: &UpstreamKeys) {
                 .iter()
                 .map(|(Template(glob), Template(file))| (glob, file)),
         );
+    }
+    if let Some(format) = format {
+        walk.field(&format!("{path}.format"), format);
     }
     walk.map(&format!("{path}.replacements"), replacements);
 }

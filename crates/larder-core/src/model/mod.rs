@@ -18,7 +18,7 @@ pub use digest::{Digest, Hasher, is_commit, is_hex, is_short_hex};
 pub use name::{AssetName, COMMAND_WORDS, FileName, Name, Tag, Version};
 pub use origin::{Origin, SourceKind};
 pub use outcome::{Action, Outcome};
-pub use package::{Limits, PackageFormat};
+pub use package::{FileFormat, Limits, PackageFormat};
 pub use platform::{Arch, Libc, Os, Platform};
 
 /// The error that a text is not a valid value of a type. The message has the form "`x` is not a …:

@@ -1,5 +1,7 @@
 //! The formats of archives, and the limits for unpacking them.
 
+use std::fmt;
+
 use super::{Os, Platform};
 
 /// The archive format of a package.
@@ -30,6 +32,56 @@ impl PackageFormat {
             Self::TarZst => "tar.zst",
             Self::Zip => "zip",
         }
+    }
+}
+
+/// What a publisher's file is, as `upstream.format` of a recipe says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum FileFormat {
+    /// Its bytes say what it is. Its name is only used where the bytes say nothing.
+    #[default]
+    Auto,
+    /// A tar archive, compressed in any way or not at all.
+    Tar,
+    /// A zip archive, also one that starts with a program that unpacks it.
+    Zip,
+    /// A 7z archive.
+    SevenZip,
+    /// A Debian package.
+    Deb,
+    /// One file, compressed with gzip.
+    Gz,
+    /// One file, compressed with xz.
+    Xz,
+    /// One file, compressed with Zstandard.
+    Zst,
+    /// One file, compressed with bzip2.
+    Bz2,
+    /// One file, compressed with LZ4.
+    Lz4,
+    /// One file, compressed with LZMA.
+    Lzma,
+    /// The file itself, whatever it contains.
+    Plain,
+}
+
+impl fmt::Display for FileFormat {
+    /// The word of the recipe.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Tar => "tar",
+            Self::Zip => "zip",
+            Self::SevenZip => "7z",
+            Self::Deb => "deb",
+            Self::Gz => "gz",
+            Self::Xz => "xz",
+            Self::Zst => "zst",
+            Self::Bz2 => "bz2",
+            Self::Lz4 => "lz4",
+            Self::Lzma => "lzma",
+            Self::Plain => "plain",
+        })
     }
 }
 

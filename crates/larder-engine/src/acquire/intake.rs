@@ -17,20 +17,20 @@ use std::io::Read;
 
 use camino::Utf8Path;
 
-use larder_core::archive::{self, ArchiveKind, Budget, Select, Unpacked};
+use larder_core::archive::{self, ArchiveKind, Budget, Extracted, ReadAs, Select, Unpacked};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::executable;
 use larder_core::formats::stamp;
 use larder_core::fs;
 use larder_core::model::{Artifact, ArtifactFile, Digest, FileName, Name, Origin, Platform};
 use larder_core::project::Subsystem;
-use larder_remote::http::read_error;
+use larder_remote::http::{page, read_error};
 use larder_remote::origin::{Checks, Stated};
 
 use larder_core::cancel::Cancel;
 use larder_core::model::Target;
 
-use crate::events::{Events, Phase};
+use crate::events::{Events, Level, Phase};
 
 /// The target of a transfer, the receiver of its progress events, and the token that cancels it.
 #[derive(Clone, Copy)]
@@ -47,8 +47,8 @@ pub struct Transfer<'a> {
 pub struct Arrival<'a> {
     /// Where it comes from, for messages: a url, a path, a registry coordinate.
     pub place: &'a str,
-    /// Its name, which determines the kind of archive.
-    pub file_name: &'a str,
+    /// What kind of file it is.
+    pub read_as: ReadAs<'a>,
     /// Its bytes.
     pub reader: Box<dyn Read + Send>,
     /// The number of bytes, if it is known.
@@ -69,6 +69,8 @@ pub struct Arrived {
     pub sha256: Digest,
     /// The size of the file as it arrived, in bytes.
     pub size: u64,
+    /// What the file was.
+    pub kind: ArchiveKind,
     /// The files that were unpacked into the folder.
     pub files: Vec<Unpacked>,
 }
@@ -95,12 +97,14 @@ pub enum Contents<'a> {
 
 /// How many bytes are read at most after a failed unpacking, to hash the rest of the file.
 const DRAIN: u64 = 16 << 30;
+/// How many of the first bytes are kept, to recognise a page.
+const START: usize = 1024;
 
 /// Receives a file into an existing, empty folder: steps 1 and 2.
 pub fn receive(transfer: Transfer<'_>, arrival: Arrival<'_>, into: &Utf8Path) -> Result<Arrived> {
     let Arrival {
         place,
-        file_name,
+        read_as,
         reader,
         size: total,
         stated,
@@ -119,10 +123,10 @@ pub fn receive(transfer: Transfer<'_>, arrival: Arrival<'_>, into: &Utf8Path) ->
         transfer,
         reader: checks.reader(reader),
         bytes: 0,
+        start: Vec::new(),
     };
-    let kind = ArchiveKind::of_name(file_name);
     let unpacked = archive::unpack(
-        kind,
+        read_as,
         single,
         &mut reader,
         &select,
@@ -140,12 +144,25 @@ pub fn receive(transfer: Transfer<'_>, arrival: Arrival<'_>, into: &Utf8Path) ->
         // reported anyway.
         let _ = std::io::copy(&mut reader.by_ref().take(DRAIN), &mut std::io::sink());
     }
-    let size = reader.bytes;
-    let sha256 = checks.verify(place)?;
-    let files = unpacked.map_err(|error| error.context(format!("{place} can't be taken in")))?;
+    let (size, start) = (reader.bytes, reader.start);
+    // A page of a proxy or a portal instead of the file says nothing about the file.
+    let sha256 = checks.verify(place).map_err(|error| {
+        if archive::is_page(&start) {
+            page(place)
+        } else {
+            error
+        }
+    })?;
+    let Extracted { kind, files, notes } =
+        unpacked.map_err(|error| error.context(format!("{place} can't be taken in")))?;
+    for note in notes {
+        let text = format!("{place}: skipped {note}");
+        events.note(Some(target), Level::Detail, text);
+    }
     Ok(Arrived {
         sha256,
         size,
+        kind,
         files,
     })
 }
@@ -206,6 +223,11 @@ pub fn artifact(
             executable::check_platform(&path, &artifact.platform).map_err(|error| {
                 error.context(format!("{place} is not for {}", artifact.platform))
             })?;
+            // What is on the hub was checked when it was made.
+            if let Contents::Named { subsystem, .. } = contents {
+                executable::check_program(&path, &artifact.platform, subsystem.any)
+                    .map_err(|error| error.context(format!("{place} is not what it should be")))?;
+            }
         }
         fs::set_mode(&path, file.mode)?;
     }
@@ -278,12 +300,16 @@ struct CountingReader<'a, R> {
     transfer: Transfer<'a>,
     reader: R,
     bytes: u64,
+    /// The first bytes.
+    start: Vec<u8>,
 }
 
 impl<R: Read> Read for CountingReader<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let n = self.reader.read(buffer)?;
         self.bytes += n as u64;
+        let missing = START.saturating_sub(self.start.len()).min(n);
+        self.start.extend_from_slice(&buffer[..missing]);
         let Transfer {
             target,
             events,

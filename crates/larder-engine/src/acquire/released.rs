@@ -6,7 +6,7 @@ use std::io::Read as _;
 
 use camino::Utf8Path;
 
-use larder_core::archive::{Budget, Select};
+use larder_core::archive::{ArchiveKind, Budget, ReadAs, Select};
 use larder_core::error::{Error, Result};
 use larder_core::formats::Sidecar;
 use larder_core::model::{
@@ -124,7 +124,7 @@ fn take_once(
     )];
     let arrival = Arrival {
         place: &body.place,
-        file_name: asset.as_str(),
+        read_as: ReadAs::Exactly(ArchiveKind::of_name(asset.as_str())),
         reader: Box::new(body.reader.take(sidecar.size.saturating_add(1))),
         size: Some(sidecar.size),
         stated: &stated,

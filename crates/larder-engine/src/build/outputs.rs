@@ -28,7 +28,7 @@ impl Work<'_> {
                 false,
             )?;
             let path = self.out.join(&name);
-            executable::check_platform(&path, platform)?;
+            executable::check_program(&path, platform, self.subsystem.any)?;
             files.push(self.describe(&name, 0o755)?);
         }
         for include in &self.subsystem.package.include {

@@ -6,11 +6,11 @@ use crate::acquire;
 use crate::acquire::intake::{self, Arrival};
 use crate::context::Context;
 use crate::events::Phase;
-use larder_core::archive::{Budget, Select};
+use larder_core::archive::{Budget, ReadAs, Select};
 use larder_core::error::{Error, Result};
 use larder_core::fs;
 use larder_core::keys::tree;
-use larder_core::model::Digest;
+use larder_core::model::{Digest, FileFormat};
 use larder_core::project::RenderedSource;
 use larder_core::redact::mask;
 use larder_process::Log;
@@ -67,16 +67,20 @@ fn archive(
     into: &Utf8Path,
 ) -> Result<()> {
     let ctx = request.run;
-    let Some(download) = ctx.client.get(Request::get(url)?)? else {
+    let Some(download) = ctx.client.get(Request::get(url)?.pinned())? else {
         return Err(missing(url));
     };
     let path = url.split(['?', '#']).next().unwrap_or_default();
     let file_name = path.rsplit('/').next().unwrap_or_default();
-    let single = file_name.parse().ok();
+    // What is not an archive becomes one file of the source, under its name in the url.
+    let single = file_name.parse().or_else(|_| "source".parse()).ok();
     let stated = [Stated::sha256(*sha256, "the recipe")];
     let arrival = Arrival {
         place: &mask(url),
-        file_name,
+        read_as: ReadAs::File {
+            format: FileFormat::Auto,
+            name: file_name,
+        },
         size: download.size(),
         reader: Box::new(download),
         stated: &stated,

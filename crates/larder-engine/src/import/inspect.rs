@@ -4,12 +4,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::AddRequest;
 use crate::acquire::intake;
-use larder_core::archive::{self, ArchiveKind, Budget, Select, Unpacked};
+use larder_core::archive::{self, ArchiveKind, Budget, Extracted, ReadAs, Select, Unpacked};
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
 use larder_core::executable::{self, Executable};
 use larder_core::fs;
-use larder_core::model::{FileName, Platform, Version};
+use larder_core::model::{FileFormat, FileName, Platform, Version};
 use larder_remote::RemoteSettings;
 use larder_remote::origin::Fetched;
 
@@ -57,12 +57,15 @@ pub(super) fn inspect(
     let file = root.join("asset");
     intake::download(&place, reader, &stated, &file)?;
 
-    let unpack = |select: &Select<'_>, into: &str, name: &FileName| -> Result<Vec<Unpacked>> {
+    let unpack = |select: &Select<'_>, into: &str, name: &FileName| -> Result<Extracted> {
         let into = root.join(into);
         fs::create_dir_all(&into)?;
-        let kind = ArchiveKind::of_name(&file_name);
+        let read_as = ReadAs::File {
+            format: FileFormat::Auto,
+            name: &file_name,
+        };
         archive::unpack(
-            kind,
+            read_as,
             Some(name),
             fs::open(&file)?,
             select,
@@ -77,8 +80,10 @@ pub(super) fn inspect(
         .first()
         .cloned()
         .map_or_else(|| guess.program.parse(), Ok)?;
-    let all = unpack(&Select::All, "all", &main)?;
-    if let (ArchiveKind::Single(_), [only]) = (ArchiveKind::of_name(&file_name), &all[..]) {
+    let Extracted {
+        kind, files: all, ..
+    } = unpack(&Select::All, "all", &main)?;
+    if let (ArchiveKind::Single(_), [only]) = (kind, &all[..]) {
         if let Executable::Other = executable::check_platform(&only.path, &platform)? {
             return Err(Error::failed(format!("{place} is not a program")));
         }
@@ -144,6 +149,7 @@ pub(super) fn inspect(
         "named",
         &main,
     );
+    let found = found.map(|found| found.files);
     let found_by_name = |program: &Program| {
         let name = format!("{}{}", plain(program), platform.exe());
         let wanted = all

@@ -256,6 +256,7 @@ fn inspect_asset(
             coordinate,
             checksum: sums.map(of),
             extract: Vec::new(),
+            format: None,
         };
         match origin::fetch(publishers, &original, platform, true, cancel) {
             Ok(Some(fetched)) => {

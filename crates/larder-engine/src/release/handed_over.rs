@@ -14,7 +14,7 @@ use crate::acquire::admission::{self, Candidate, Refusal};
 use crate::acquire::intake::{self, Arrival, Contents};
 use crate::acquire::request::Request;
 use crate::context::Context;
-use larder_core::archive::{Budget, Select};
+use larder_core::archive::{ArchiveKind, Budget, ReadAs, Select};
 use larder_core::error::{Error, Result};
 use larder_core::formats::Sidecar;
 use larder_core::fs;
@@ -86,7 +86,7 @@ pub fn package_in(
     let scratch = fs::Scratch::new(&ctx.settings.remote.temp, "package")?;
     let arrival = Arrival {
         place: file.as_str(),
-        file_name: asset.as_str(),
+        read_as: ReadAs::Exactly(ArchiveKind::of_name(asset.as_str())),
         reader: Box::new(fs::open(&file)?),
         size: Some(sidecar.size),
         stated: &stated,

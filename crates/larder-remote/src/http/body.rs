@@ -3,6 +3,7 @@
 use reqwest::header::HeaderMap;
 use tokio::time::Instant;
 
+use larder_core::archive;
 use larder_core::error::{Error, Result};
 
 use super::fault::{self, Fault};
@@ -104,18 +105,31 @@ fn no_progress(transport: &Transport, place: &str) -> Error {
 }
 
 /// Returns an error for an HTML page (such as a login or a captive portal) if an asset is expected.
-pub(super) fn check_asset(head: &Head, headers: &HeaderMap, place: &str) -> Result<()> {
+/// Servers also send assets as `text/html`, so a page must both be called one and start like one.
+pub(super) fn check_asset(
+    head: &Head,
+    headers: &HeaderMap,
+    start: &[u8],
+    place: &str,
+) -> Result<()> {
+    if head.expect == Expect::Asset && is_html(headers) && archive::is_page(start) {
+        return Err(page(place));
+    }
+    Ok(())
+}
+
+/// Whether an answer is called an HTML page.
+pub(super) fn is_html(headers: &HeaderMap) -> bool {
     let kind = headers
         .get("content-type")
         .and_then(|v| v.to_str().ok())
         .unwrap_or_default()
         .to_ascii_lowercase();
-    let html = kind.starts_with("text/html") || kind.starts_with("application/xhtml");
-    if head.expect == Expect::Asset && html {
-        return Err(Error::unavailable(format!(
-            "{place} returned an HTML page instead of an asset"
-        ))
-        .hint("it may be a login page or a captive portal; open the url in a browser"));
-    }
-    Ok(())
+    kind.starts_with("text/html") || kind.starts_with("application/xhtml")
+}
+
+/// The error for an HTML page in the place of an asset.
+pub fn page(place: &str) -> Error {
+    Error::unavailable(format!("{place} returned an HTML page instead of an asset"))
+        .hint("it may be a login page or a captive portal; open the url in a browser")
 }

@@ -160,7 +160,7 @@ impl Client {
         if answer.status != 200 {
             return Err(answer.error());
         }
-        check_asset(&head, &answer.headers, &answer.url)?;
+        check_asset(&head, &answer.headers, &answer.body, &answer.url)?;
         Ok(Some(answer.body))
     }
 

@@ -7,17 +7,21 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes};
 use tokio::sync::mpsc;
 
+use larder_core::archive;
 use larder_core::error::{Error, Result};
 
 use super::agent::Agent;
+use super::body::page;
 use super::pump::Pump;
-use super::request::Head;
+use super::request::{Expect, Head};
 use super::runtime::Runtime;
 use super::transport::Hop;
 
 /// The number of chunks in the queue between network and reader. A chunk has at most a few hundred
 /// KiB.
 const QUEUE: usize = 8;
+/// The number of bytes that show whether a body is an HTML page.
+const START: usize = 1024;
 
 /// A response body that is being transferred. Reading returns exactly its bytes, or an error that
 /// [`read_error`](super::read_error) converts to a larder error with its kind. Dropping it ends the
@@ -49,12 +53,13 @@ impl Download {
         head: Head,
         hop: Hop,
     ) -> Result<Self> {
+        let expects_page = head.expect != Expect::Asset;
         let pump = Pump::new(agent, head, &hop)?;
-        let (size, place) = (pump.total, pump.place.clone());
+        let (size, place, html) = (pump.total, pump.place.clone(), pump.html);
         let version = pump.validator.clone();
         let (sender, queue) = mpsc::channel(QUEUE);
         runtime.handle().spawn(pump.run(hop, sender));
-        Ok(Self {
+        let mut download = Self {
             queue,
             chunk: Bytes::new(),
             state: State::Flowing,
@@ -62,7 +67,29 @@ impl Download {
             place,
             version,
             _runtime: runtime,
-        })
+        };
+        if html && !expects_page && archive::is_page(download.start_of_body()?) {
+            return Err(page(&download.place));
+        }
+        Ok(download)
+    }
+
+    /// Waits for the first bytes of the body, without consuming them.
+    fn start_of_body(&mut self) -> Result<&[u8]> {
+        while self.chunk.len() < START {
+            match self.queue.blocking_recv() {
+                Some(Ok(Some(chunk))) => {
+                    self.chunk = Bytes::from([&self.chunk[..], &chunk[..]].concat());
+                }
+                Some(Ok(None)) => {
+                    self.state = State::Done;
+                    break;
+                }
+                Some(Err(error)) => return Err(error),
+                None => break,
+            }
+        }
+        Ok(&self.chunk)
     }
 
     /// The size of the body, if the server stated it.

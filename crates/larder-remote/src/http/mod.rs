@@ -38,6 +38,7 @@ mod settings;
 mod speed;
 mod transport;
 
+pub use body::page;
 pub use client::{Client, Moved, read_error, read_small};
 pub use connect::{Proxies, Proxy};
 pub use download::Download;

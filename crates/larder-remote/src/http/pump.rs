@@ -29,7 +29,7 @@ use tokio::time::Instant;
 use larder_core::error::{Error, Result};
 
 use super::agent::{Agent, Tries};
-use super::body::{check_asset, error_answer};
+use super::body::{error_answer, is_html, page};
 use super::fault::{self, Fault, Retry};
 use super::hosts::Lane;
 use super::request::{Expect, Head, Payload};
@@ -61,6 +61,8 @@ pub(super) struct Pump {
     agent: Arc<Agent>,
     head: Head,
     pub(super) place: String,
+    /// Whether the first answer was called an HTML page.
+    pub(super) html: bool,
     delivered: u64,
     /// The checksum of the delivered bytes.
     prefix: Crc,
@@ -79,7 +81,6 @@ impl Pump {
         let place = shown(&hop.url);
         let status = hop.response.status().as_u16();
         let headers = hop.response.headers();
-        check_asset(&head, headers, &place)?;
         if status != 200 {
             return Err(Error::unavailable(format!(
                 "{place} answered {status}, which was not expected"
@@ -91,6 +92,7 @@ impl Pump {
             agent,
             head,
             place,
+            html: is_html(headers),
             delivered: 0,
             prefix: Crc::new(),
             total,
@@ -222,7 +224,10 @@ impl Pump {
             (200, _) => {
                 let size = length(headers);
                 check_size(&self.head, size, &self.place).map_err(Fault::never)?;
-                check_asset(&self.head, headers, &self.place).map_err(Fault::never)?;
+                if is_html(headers) && !self.html {
+                    // A login page came between the answers.
+                    return Err(Fault::never(page(&self.place)));
+                }
                 if self.delivered == 0 {
                     self.total = size;
                 } else if size.is_some() && self.total.is_some() && size != self.total {
@@ -354,7 +359,7 @@ impl Pump {
                     slow: false,
                 })
             }
-            _ if self.delivered == 0 && self.head.expect == Expect::Asset => {
+            _ if self.delivered == 0 && self.head.expect != Expect::Anything => {
                 Err(Stop::Final(empty(&self.place)))
             }
             _ => Ok(()),
@@ -375,7 +380,7 @@ fn empty(place: &str) -> Error {
 
 fn check_size(head: &Head, size: Option<u64>, place: &str) -> Result<()> {
     match size {
-        Some(0) if head.expect == Expect::Asset => Err(empty(place)),
+        Some(0) if head.expect != Expect::Anything => Err(empty(place)),
         Some(n) if n > head.limit => Err(Error::unavailable(format!(
             "{place} has {n} bytes, more than {}",
             head.limit

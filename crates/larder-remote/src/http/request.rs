@@ -43,6 +43,8 @@ pub(super) enum Expect {
     Anything,
     /// The bytes of an asset: an HTML page or an empty body is an error.
     Asset,
+    /// The bytes of an asset whose digest the caller knows, which decides whether a page is right.
+    Pinned,
 }
 
 /// The parts of a request that are kept after it is sent, because resuming a transfer needs them.
@@ -151,6 +153,12 @@ impl<'a> Request<'a> {
     /// Accepts an HTML page or an empty body, which are errors by default.
     pub fn anything(mut self) -> Self {
         self.head.expect = Expect::Anything;
+        self
+    }
+    /// Accepts an HTML page, because the caller compares the bytes with a digest. An empty body stays
+    /// an error.
+    pub fn pinned(mut self) -> Self {
+        self.head.expect = Expect::Pinned;
         self
     }
     /// Sets a total deadline that replaces the one in the settings.

@@ -1,7 +1,7 @@
 //! Fetches an original from the publisher that its coordinate names. Each kind of publisher has its
 //! own file.
 
-use super::fetched::{Fetched, Publishers};
+use super::fetched::{Fetched, Publishers, Purpose};
 use super::{npm, pypi, web};
 use crate::http::Client;
 use crate::tool::Tools;
@@ -23,11 +23,34 @@ pub fn fetch(
     ask_statements: bool,
     cancel: &Cancel,
 ) -> Result<Option<Fetched>> {
+    let purpose = Purpose::Read {
+        pinned: !ask_statements,
+    };
+    open(
+        publishers,
+        original,
+        platform,
+        ask_statements,
+        purpose,
+        cancel,
+    )
+}
+
+/// As [`fetch`], for a purpose.
+fn open(
+    publishers: Publishers<'_>,
+    original: &Original,
+    platform: Platform,
+    ask_statements: bool,
+    purpose: Purpose,
+    cancel: &Cancel,
+) -> Result<Option<Fetched>> {
     cancel.check()?;
     let Original {
         coordinate,
         checksum,
         extract: _,
+        format: _,
     } = original;
     let checksum = checksum.as_ref().filter(|_| ask_statements);
     let client = publishers.client;
@@ -38,8 +61,9 @@ pub fn fetch(
             &web::github(publishers, repo, tag, asset)?,
             checksum,
             Some((repo, tag)),
+            purpose,
         ),
-        Coordinate::Url(url) => web::fetch(publishers, &web::url(url)?, checksum, None),
+        Coordinate::Url(url) => web::fetch(publishers, &web::url(url)?, checksum, None, purpose),
         Coordinate::Npm { package, version } => registry(client, "npm", coordinate, || {
             npm::fetch(
                 &npm::Request {
@@ -77,9 +101,15 @@ pub fn exists(
     let tools = Tools::new(publishers.settings, cancel);
     let coordinate = &original.coordinate;
     match coordinate {
-        Coordinate::GitHub { .. } | Coordinate::Url(_) => {
-            fetch(publishers, original, platform, ask_statements, cancel).map(|f| f.is_some())
-        }
+        Coordinate::GitHub { .. } | Coordinate::Url(_) => open(
+            publishers,
+            original,
+            platform,
+            ask_statements,
+            Purpose::Probe,
+            cancel,
+        )
+        .map(|f| f.is_some()),
         Coordinate::Npm { package, version } => registry(client, "npm", coordinate, || {
             npm::exists(package, version, tools)
         }),

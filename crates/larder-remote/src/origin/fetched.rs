@@ -16,6 +16,19 @@ pub struct Publishers<'a> {
     pub settings: &'a RemoteSettings,
 }
 
+/// What an original is requested for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To know whether it is there.
+    Probe,
+    /// To read it. `pinned`: the caller knows its digest, so that even an HTML page may be the right
+    /// file.
+    Read {
+        /// Whether the caller knows its digest.
+        pinned: bool,
+    },
+}
+
 /// A publisher's file that is being transferred.
 pub struct Fetched {
     /// Returns exactly the file's bytes, or an error.

@@ -10,7 +10,7 @@ use larder_core::project::Checksum;
 
 use super::checks::Stated;
 use super::checksums::{self, Asset};
-use super::fetched::{Fetched, Publishers};
+use super::fetched::{Fetched, Publishers, Purpose};
 
 pub(super) const GITHUB: &str = "https://github.com";
 /// The size limit for a checksums file, which is read into memory. The largest known ones have a
@@ -106,6 +106,7 @@ pub(super) fn fetch(
     place: &Place,
     wanted: Option<&Checksum>,
     release: Option<(&str, &str)>,
+    purpose: Purpose,
 ) -> Result<Option<Fetched>> {
     let stated = match wanted {
         None | Some(Checksum::Pinned(_)) => Vec::new(),
@@ -139,7 +140,11 @@ pub(super) fn fetch(
         coordinate,
         file_name,
     } = place;
-    let found = open(publishers, place, release)?;
+    let pinned = match purpose {
+        Purpose::Probe => false,
+        Purpose::Read { pinned } => pinned || !stated.is_empty(),
+    };
+    let found = open(publishers, place, release, pinned)?;
     Ok(found.map(|download| Fetched {
         size: download.size(),
         reader: Box::new(download),
@@ -153,11 +158,11 @@ fn open(
     publishers: Publishers<'_>,
     place: &Place,
     release: Option<(&str, &str)>,
+    pinned: bool,
 ) -> Result<Option<Download>> {
-    match publishers
-        .client
-        .get(Request::new(Method::GET, place.url.clone())?)?
-    {
+    let request = Request::new(Method::GET, place.url.clone())?;
+    let request = if pinned { request.pinned() } else { request };
+    match publishers.client.get(request)? {
         Some(download) => Ok(Some(download)),
         None => private(publishers, release, &place.file_name),
     }
@@ -231,7 +236,7 @@ fn missing_checksums(
     release: Option<(&str, &str)>,
     name: &str,
 ) -> Result<Option<Fetched>> {
-    match open(publishers, place, release)? {
+    match open(publishers, place, release, false)? {
         None => Ok(None),
         Some(_) => Err(Error::failed(format!("{} exists, but its checksums file {name} does not", place.coordinate))
             .hint("check `checksums:` in the recipe, or pin the digest there: `checksums: {<platform>: <sha256>}`")),

@@ -47,12 +47,14 @@ pub fn pack(
     entries.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
     let mut tree = names::Tree::new(u64::MAX);
     for entry in &entries {
-        let name = names::clean(entry.name.as_bytes()).and_then(|clean| {
-            if clean == entry.name {
-                tree.add(&clean, names::Node::File)
-            } else {
-                Err("it is not in normal form".into())
-            }
+        let name = names::clean(entry.name.as_bytes()).and_then(|clean| match clean.odd {
+            Some(why) => Err(why),
+            None if clean.path != entry.name => Err("it is not in normal form".into()),
+            None => match tree.add(&clean.path, &names::Node::File)? {
+                names::Placed::New => Ok(()),
+                names::Placed::Again => Err("it occurs twice".into()),
+                names::Placed::Clash => Err(names::CLASH.into()),
+            },
         });
         name.map_err(|why| Error::failed(format!("can't pack `{}`: {why}", entry.name)))?;
     }

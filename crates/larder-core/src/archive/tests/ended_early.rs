@@ -30,7 +30,7 @@ fn a_truncated_or_changed_package_leaves_no_files() {
             assert_eq!(error.kind(), Kind::Integrity, "{cut}: {error}");
             assert_eq!(place.left(), Vec::<String>::new());
         }
-        for extra in [&b"\0"[..], b"more", &whole] {
+        for extra in [&b"more"[..], b"\0more", &whole] {
             let place = Place::new();
             let error = place
                 .unpack(kind, &[&whole, extra].concat(), &Select::Flat)
@@ -126,7 +126,7 @@ fn an_interrupted_unpacking_leaves_no_files() {
     let place = Place::new();
     let bytes = tar(&[]);
     let error = unpack(
-        TAR,
+        ReadAs::Exactly(TAR),
         None,
         &bytes[..],
         &Select::Flat,
@@ -190,7 +190,7 @@ fn a_failed_transfer_is_not_reported_as_a_bad_archive() {
             let reader = Failing(bytes, error);
             let select = Select::Globs(&good());
             let error = unpack(
-                kind,
+                ReadAs::Exactly(kind),
                 None,
                 reader,
                 &select,

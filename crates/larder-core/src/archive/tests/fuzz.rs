@@ -13,7 +13,10 @@ fn seeds() -> &'static [(ArchiveKind, Vec<u8>)] {
         sh(
             "mkdir -p d/e; printf 0123456789 >d/tool; chmod 755 d/tool; ln -s ../tool d/e/l; ln d/tool d/e/h; printf x >d/$(printf %0120d 1)
              tar cf a.tar d; tar --format=posix -cf b.tar d; (zip -qry a.zip d; zip -qr - d >b.zip </dev/null
-             for c in gzip xz zstd bzip2; do $c -c <a.tar >a.tar.$c; done) 2>/dev/null || true",
+             tar --format=gnu -S -cf s.tar d; truncate -s 64K d/hole; tar --format=gnu -S -cf g.tar d; tar --format=posix -S --sparse-version=1.0 -cf p.tar d
+             mkdir -p p/DEBIAN; cp -r d p; printf 'Package: t\nVersion: 1\nArchitecture: all\nMaintainer: a <a@example.com>\nDescription: x\n' >p/DEBIAN/control; dpkg-deb -Znone -b p a.deb
+             xz --format=lzma -c <a.tar >a.tar.lzma
+             for c in gzip xz zstd bzip2 lz4; do $c -c <a.tar >a.tar.$c; done) >/dev/null 2>&1 || true",
             &place.root,
         );
         let tar = ArchiveKind::Tar;
@@ -26,9 +29,15 @@ fn seeds() -> &'static [(ArchiveKind, Vec<u8>)] {
             ("a.tar.xz", tar(Compression::Xz)),
             ("a.tar.zstd", tar(Compression::Zst)),
             ("a.tar.bzip2", tar(Compression::Bz2)),
+            ("a.tar.lz4", tar(Compression::Lz4)),
+            ("a.tar.lzma", tar(Compression::Lzma)),
+            ("g.tar", tar(Compression::Plain)),
+            ("p.tar", tar(Compression::Plain)),
+            ("a.deb", ArchiveKind::Deb),
         ]
         .into_iter()
         .filter_map(|(name, kind)| Some((kind, crate::fs::read_opt(place.root.join(name)).unwrap()?)))
+        .filter(|(_, bytes)| !bytes.is_empty())
         .collect()
     })
 }
@@ -45,6 +54,41 @@ fn repair(bytes: &mut [u8]) {
         block.copy_from_slice(header.as_bytes());
     }
 }
+
+/// Corrects the checksums of the headers of a 7z archive, so that mutations test more than the
+/// checksums.
+fn repair_seven(bytes: &mut [u8]) {
+    let Some((head, rest)) = bytes.split_at_mut_checked(32) else {
+        return;
+    };
+    let number = |bytes: &[u8]| {
+        let number = bytes
+            .iter()
+            .rev()
+            .fold(0_u64, |n, b| n << 8 | u64::from(*b));
+        usize::try_from(number).unwrap_or(usize::MAX)
+    };
+    let (at, size) = (number(&head[12..20]), number(&head[20..28]));
+    let crc = |bytes: &[u8]| {
+        let mut crc = flate2::Crc::new();
+        crc.update(bytes);
+        crc.sum().to_le_bytes()
+    };
+    if let Some(header) = rest.get(at..at.saturating_add(size)) {
+        head[28..32].copy_from_slice(&crc(header));
+    }
+    let start = crc(&head[12..32]);
+    head[8..12].copy_from_slice(&start);
+}
+
+const FORMATS_OF_RECIPES: [FileFormat; 6] = [
+    FileFormat::Auto,
+    FileFormat::Tar,
+    FileFormat::Zip,
+    FileFormat::SevenZip,
+    FileFormat::Deb,
+    FileFormat::Plain,
+];
 
 #[derive(Clone, Debug)]
 enum Change {
@@ -90,7 +134,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
-    fn mutated_archives_write_nothing_outside_their_folder(seed in 0_usize..8, changes in prop::collection::vec(change(), 1..6), fix: bool) {
+    fn mutated_archives_write_nothing_outside_their_folder(seed in 0_usize..13, changes in prop::collection::vec(change(), 1..6), fix: bool) {
         let (kind, mut bytes) = seeds()[seed % seeds().len()].clone();
         for change in changes {
             apply(&mut bytes, change);
@@ -104,6 +148,70 @@ proptest! {
         let result = unpack_into(&place.out, kind, &bytes, &Select::Globs(&wanted), &budget);
         prop_assert_eq!(crate::fs::list(&place.root).unwrap(), ["out"]);
         let expected: &[&str] = if result.is_ok() { &["long", "tool"] } else { &[] };
+        prop_assert_eq!(place.left(), expected);
+    }
+
+    #[test]
+    fn mutated_files_of_any_name_and_format_write_nothing_outside_their_folder(
+        seed in 0_usize..17,
+        changes in prop::collection::vec(change(), 0..4),
+        format in prop::sample::select(&FORMATS_OF_RECIPES[..]),
+        name in prop::sample::select(&["x", "x.tar.gz", "x.zip", "x.7z", "x.deb"][..]),
+    ) {
+        let seven: [&[u8]; 4] = [
+            include_bytes!("data/a.7z"),
+            include_bytes!("data/lzma.7z"),
+            include_bytes!("data/bzip2.7z"),
+            include_bytes!("data/odd.7z"),
+        ];
+        let all = seeds();
+        let mut bytes = match seed.checked_sub(13) {
+            Some(n) => seven[n].to_vec(),
+            None => all[seed % all.len()].1.clone(),
+        };
+        for change in changes {
+            apply(&mut bytes, change);
+        }
+        let place = Place::new();
+        let tool: FileName = "tool".parse().unwrap();
+        let result = unpack(
+            ReadAs::File { format, name },
+            Some(&tool),
+            &bytes[..],
+            &Select::Programs { globs: &[], names: std::slice::from_ref(&tool), platform: Platform::host() },
+            &place.out,
+            &Budget { unpacked: 1 << 20, ..Budget::default() },
+            None,
+            &Cancel::new(),
+        );
+        prop_assert_eq!(crate::fs::list(&place.root).unwrap(), ["out"]);
+        let expected: &[&str] = if result.is_ok() { &["tool"] } else { &[] };
+        prop_assert_eq!(place.left(), expected);
+    }
+
+    #[test]
+    fn mutated_seven_zip_archives_write_nothing_outside_their_folder(
+        seed in 0_usize..5,
+        changes in prop::collection::vec(change(), 1..6),
+    ) {
+        let seeds: [&[u8]; 5] = [
+            include_bytes!("data/a.7z"),
+            include_bytes!("data/lzma.7z"),
+            include_bytes!("data/bzip2.7z"),
+            include_bytes!("data/copy.7z"),
+            include_bytes!("data/through.7z"),
+        ];
+        let mut bytes = seeds[seed].to_vec();
+        for change in changes {
+            apply(&mut bytes, change);
+        }
+        repair_seven(&mut bytes);
+        let place = Place::new();
+        let wanted = [("d/too?".to_owned(), "tool".parse().unwrap())];
+        let budget = Budget { unpacked: 1 << 20, ..Budget::default() };
+        let result = unpack_into(&place.out, ArchiveKind::SevenZip, &bytes, &Select::Globs(&wanted), &budget);
+        prop_assert_eq!(crate::fs::list(&place.root).unwrap(), ["out"]);
+        let expected: &[&str] = if result.is_ok() { &["tool"] } else { &[] };
         prop_assert_eq!(place.left(), expected);
     }
 

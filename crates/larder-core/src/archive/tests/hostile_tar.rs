@@ -8,9 +8,6 @@ use super::*;
 
 #[test]
 fn one_hostile_entry_makes_the_whole_tar_refused() {
-    let setuid = header("su", EntryType::Regular, 0o4755, 0)
-        .as_bytes()
-        .to_vec();
     let mut bad_sum = file("x", b"");
     bad_sum[0] = b'y';
     let mut nul = header("a", EntryType::Regular, 0o644, 0);
@@ -48,7 +45,7 @@ fn one_hostile_entry_makes_the_whole_tar_refused() {
         (
             "backslash",
             vec![file("a\\..\\x", b"")],
-            "`a\\..\\x`: its name contains a backslash",
+            "`a\\..\\x`: its path contains `..`",
         ),
         (
             "nul in a header",
@@ -59,11 +56,6 @@ fn one_hostile_entry_makes_the_whole_tar_refused() {
             "nul in pax",
             vec![pax(&[("path", "a\0b")]), file("x", b"")],
             "`a\\u{0}b`: its name contains a NUL",
-        ),
-        (
-            "control",
-            vec![file("a\x1b[2Jb", b"")],
-            "`a\\u{1b}[2Jb`: its name contains the control character '\\u{1b}'",
         ),
         ("empty", vec![file("", b"")], "``: its name is empty"),
         ("only dots", vec![file("./.", b"")], "``: its name is empty"),
@@ -83,21 +75,6 @@ fn one_hostile_entry_makes_the_whole_tar_refused() {
             "`../x`: its path contains `..`",
         ),
         (
-            "link out",
-            vec![symlink("a/l", "../../x")],
-            "`a/l`: it is a link to `../../x`, which leads outside of the archive",
-        ),
-        (
-            "link to a root",
-            vec![symlink("l", "/etc")],
-            "`l`: it is a link to `/etc`, which leads outside of the archive",
-        ),
-        (
-            "link to nothing",
-            vec![symlink("l", "")],
-            "`l`: it is a link to ``, which is empty",
-        ),
-        (
             "written through",
             vec![symlink("l", "d"), file("l/x", b"")],
             "`l/x`: it would be written through a link",
@@ -105,7 +82,7 @@ fn one_hostile_entry_makes_the_whole_tar_refused() {
         (
             "written through, other case",
             vec![symlink("l", "d"), file("L/x", b"")],
-            "only in case",
+            "`L/x`: it would be written through a link",
         ),
         (
             "link in a folder's place",
@@ -113,104 +90,80 @@ fn one_hostile_entry_makes_the_whole_tar_refused() {
             "`l`: it occurs twice",
         ),
         (
-            "link chain",
-            vec![symlink("a/b/up", "../.."), symlink("e", "a/b/up/../x")],
-            "which leads outside of the archive",
+            "the wanted one twice",
+            vec![file("good", b"evil")],
+            "`good`: it occurs twice, with different contents",
         ),
         (
-            "link chain, other order",
-            vec![symlink("e", "a/b/up/../x"), symlink("a/b/up", "../..")],
-            "`e`: it is a link to",
+            "one name, two links",
+            vec![symlink("l", "a"), symlink("l", "b")],
+            "`l`: it occurs twice",
         ),
         (
-            "link loop",
-            vec![symlink("a", "b"), symlink("b", "a")],
-            "which leads through too many links",
-        ),
-        (
-            "hard link out",
-            vec![link("h", EntryType::Link, "../x")],
-            "`h`: it is a hard link to `../x`: its path contains `..`",
-        ),
-        (
-            "hard link to nothing",
-            vec![link("h", EntryType::Link, "x")],
-            "`h`: it is a hard link to `x`, which is not an earlier",
-        ),
-        (
-            "hard link to a link",
-            vec![symlink("s", "good"), link("h", EntryType::Link, "s")],
-            "`h`: it is a hard link to `s`, which is not an earlier file",
-        ),
-        (
-            "device",
-            vec![bare_entry("dev", EntryType::Char)],
-            "`dev`: it is a device",
-        ),
-        (
-            "block device",
-            vec![bare_entry("dev", EntryType::Block)],
-            "`dev`: it is a device",
-        ),
-        (
-            "fifo",
-            vec![bare_entry("pipe", EntryType::Fifo)],
-            "`pipe`: it is a FIFO",
-        ),
-        (
-            "unknown type",
-            vec![bare_entry("x", EntryType::new(b'Z'))],
-            "`x`: entries of type `Z` are not supported",
-        ),
-        (
-            "multi-volume",
-            vec![bare_entry("x", EntryType::new(b'M'))],
-            "`x`: entries of type `M` are not supported",
-        ),
-        (
-            "setuid",
-            vec![setuid],
-            "`su`: it has setuid or setgid permissions",
-        ),
-        (
-            "sparse",
-            vec![bare_entry("s", EntryType::GNUSparse)],
-            "`s`: it is a sparse file",
-        ),
-        (
-            "sparse in pax",
-            vec![pax(&[("GNU.sparse.major", "1")]), file("s", b"")],
-            "`s`: it is a sparse file",
-        ),
-        (
-            "twice",
-            vec![file("x", b"1"), file("./x", b"2")],
+            "a link and a file of one name",
+            vec![symlink("x", "a"), file("x", b"")],
             "`x`: it occurs twice",
         ),
         (
-            "the wanted one twice",
-            vec![file("good", b"evil")],
-            "`good`: it occurs twice",
+            "old names",
+            vec![bare_entry("x", EntryType::new(b'N'))],
+            "`x`: entries of type `N` are not supported",
         ),
         (
-            "case",
-            vec![file("Read", b""), file("READ", b"")],
-            "`READ`: it differs from an earlier path only in case",
+            "outside, and not UTF-8",
+            vec![{
+                let mut header = header("../", EntryType::Regular, 0o644, 0);
+                header.as_old_mut().name[3] = 0xff;
+                header.set_cksum();
+                header.as_bytes().to_vec()
+            }],
+            "its path contains `..`",
         ),
         (
-            "case of a folder",
-            vec![file("a/x", b""), file("A/y", b"")],
-            "`A/y`: it differs from an earlier path only in case",
+            "a folder's device",
+            vec![bare_entry("/dev/null", EntryType::Char)],
+            "`/dev/null`: its path is absolute",
         ),
         (
-            "Unicode form",
-            vec![file("\u{e9}", b""), file("e\u{301}", b"")],
-            "it differs from an earlier path only in case",
+            "a map of no sense",
+            vec![pax(&[("GNU.sparse.major", "7")]), file("s", b"")],
+            "the map of a sparse file in it is wrong",
         ),
         (
-            "sharp s",
-            vec![file("\u{df}", b""), file("SS", b"")],
-            "`SS`: it differs from an earlier path only in case",
+            "a map behind the end",
+            vec![
+                pax(&[("GNU.sparse.size", "4"), ("GNU.sparse.map", "2,3")]),
+                file("s", b"abc"),
+            ],
+            "the map of a sparse file in it is wrong",
+        ),
+        (
+            "parts that overlap",
+            vec![
+                pax(&[("GNU.sparse.size", "9"), ("GNU.sparse.map", "0,3,2,1")]),
+                file("s", b"abcd"),
+            ],
+            "the map of a sparse file in it is wrong",
+        ),
+        (
+            "less content than its map",
+            vec![
+                pax(&[("GNU.sparse.size", "9"), ("GNU.sparse.map", "0,3")]),
+                file("s", b"ab"),
+            ],
+            "the map of a sparse file in it is wrong",
+        ),
+        (
+            "a map without end",
+            vec![
+                pax(&[
+                    ("GNU.sparse.major", "1"),
+                    ("GNU.sparse.minor", "0"),
+                    ("GNU.sparse.realsize", "9"),
+                ]),
+                file("s", &[b'1'; 512]),
+            ],
+            "the map of a sparse file in it is wrong",
         ),
         (
             "file as a folder",
@@ -241,11 +194,6 @@ fn one_hostile_entry_makes_the_whole_tar_refused() {
             "pax length",
             vec![extension(b'x', b"9 path=a\n99 path=b\n"), file("x", b"")],
             "a pax header in it is malformed",
-        ),
-        (
-            "pax character set",
-            vec![pax(&[("hdrcharset", "BINARY")]), file("x", b"")],
-            "`x`: its name is in another character set",
         ),
         (
             "two names",
@@ -305,12 +253,7 @@ fn one_hostile_entry_makes_the_whole_tar_refused() {
 #[test]
 fn a_tar_with_malformed_framing_is_refused() {
     let whole = tar(&[]);
-    let plain: [(&str, Vec<u8>, &str); 8] = [
-        (
-            "no end mark",
-            whole[..1024].to_vec(),
-            "it ends early: the end mark is missing",
-        ),
+    let plain: [(&str, Vec<u8>, &str); 7] = [
         ("cut in a header", whole[..700].to_vec(), "it ends early"),
         (
             "cut in content",
@@ -380,9 +323,7 @@ fn a_tar_with_malformed_framing_is_refused() {
         let message = try_good(ArchiveKind::Tar(compression), &gzip(&whole)).unwrap_err();
         assert_eq!(
             message,
-            format!(
-                "it is not in {what} format: it begins with `\\x1f\\x8b\\x08\\x00\\x00\\x00\\x00\\x00`"
-            )
+            format!("it is not in {what} format: it is a gzip file")
         );
     }
 }

@@ -1,149 +1,8 @@
 //! Invalid and hostile zips, made by hand.
 
 use super::tar_maker::try_good;
+use super::zip_maker::*;
 use super::*;
-
-#[derive(Clone)]
-struct Entry {
-    name: Vec<u8>,
-    /// The name in the local header, if it differs.
-    local_name: Option<Vec<u8>>,
-    made_by: u16,
-    flags: u16,
-    local_flags: Option<u16>,
-    method: u16,
-    mode: u32,
-    crc: u32,
-    size: u32,
-    local_size: Option<u32>,
-    data: Vec<u8>,
-    /// Bytes after the data.
-    after: Vec<u8>,
-    extra: Vec<u8>,
-    offset: Option<u32>,
-}
-
-fn stored(name: &str, mode: u32, data: &[u8]) -> Entry {
-    let mut crc = flate2::Crc::new();
-    crc.update(data);
-    Entry {
-        name: name.as_bytes().to_vec(),
-        local_name: None,
-        made_by: 3 << 8,
-        flags: 0,
-        local_flags: None,
-        method: 0,
-        mode,
-        crc: crc.sum(),
-        size: u32::try_from(data.len()).unwrap(),
-        local_size: None,
-        data: data.to_vec(),
-        after: Vec::new(),
-        extra: Vec::new(),
-        offset: None,
-    }
-}
-
-fn file(name: &str) -> Entry {
-    stored(name, 0o100_644, b"data")
-}
-
-fn deflated(name: &str, data: &[u8]) -> Entry {
-    let mut encoder =
-        flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
-    std::io::Write::write_all(&mut encoder, data).unwrap();
-    Entry {
-        method: 8,
-        data: encoder.finish().unwrap(),
-        ..stored(name, 0o100_644, data)
-    }
-}
-
-fn le(numbers: &[(usize, u64)]) -> Vec<u8> {
-    numbers
-        .iter()
-        .flat_map(|(width, n)| n.to_le_bytes()[..*width].to_vec())
-        .collect()
-}
-
-/// The entries and a file `good`, with a directory and an end record.
-fn zip(entries: &[Entry]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut directory = Vec::new();
-    let all = [entries, &[stored("good", 0o100_755, b"good")]].concat();
-    for entry in &all {
-        let Entry {
-            name,
-            local_name,
-            made_by,
-            flags,
-            local_flags,
-            method,
-            mode,
-            crc,
-            size,
-            local_size,
-            data,
-            after,
-            extra,
-            offset,
-        } = entry.clone();
-        let at = offset.map_or(bytes.len() as u64, u64::from);
-        let local_name = local_name.unwrap_or_else(|| name.clone());
-        bytes.extend_from_slice(b"PK\x03\x04");
-        bytes.extend(le(&[
-            (2, 20),
-            (2, local_flags.unwrap_or(flags).into()),
-            (2, method.into()),
-            (4, 0),
-            (4, crc.into()),
-        ]));
-        bytes.extend(le(&[
-            (4, data.len() as u64),
-            (4, local_size.unwrap_or(size).into()),
-        ]));
-        bytes.extend(le(&[(2, local_name.len() as u64), (2, 0)]));
-        bytes.extend(local_name);
-        directory.extend_from_slice(b"PK\x01\x02");
-        directory.extend(le(&[
-            (2, made_by.into()),
-            (2, 20),
-            (2, flags.into()),
-            (2, method.into()),
-            (4, 0),
-            (4, crc.into()),
-        ]));
-        directory.extend(le(&[
-            (4, data.len() as u64),
-            (4, size.into()),
-            (2, name.len() as u64),
-            (2, extra.len() as u64),
-        ]));
-        directory.extend(le(&[
-            (2, 0),
-            (2, 0),
-            (2, 0),
-            (4, u64::from(mode) << 16),
-            (4, at),
-        ]));
-        directory.extend(name);
-        directory.extend(extra);
-        bytes.extend(data);
-        bytes.extend(after);
-    }
-    let at = bytes.len() as u64;
-    bytes.extend_from_slice(&directory);
-    bytes.extend(end(all.len() as u64, directory.len() as u64, at));
-    bytes
-}
-
-fn end(count: u64, size: u64, at: u64) -> Vec<u8> {
-    [
-        b"PK\x05\x06".to_vec(),
-        le(&[(4, 0), (2, count), (2, count), (4, size), (4, at), (2, 0)]),
-    ]
-    .concat()
-}
 
 fn refusal(bytes: &[u8]) -> String {
     try_good(ArchiveKind::Zip, bytes).unwrap_err()
@@ -163,19 +22,13 @@ fn one_hostile_entry_makes_the_whole_zip_refused() {
             vec![file("c:/x")],
             "`c:/x`: its path begins with a drive letter",
         ),
-        (vec![file("a\\x")], "`a\\x`: its name contains a backslash"),
+        (vec![file("a\\..\\..\\x")], "its path contains `..`"),
+        (vec![file("\\x")], "its path is absolute"),
         (vec![file("a\0x")], "its name contains a NUL"),
         (vec![file("")], "``: its name is empty"),
-        (with(|e| e.name = b"\xff".to_vec()), "its name is not UTF-8"),
-        (vec![file("x"), file("x")], "`x`: it occurs twice"),
-        (vec![file("good")], "`good`: it occurs twice"),
         (
-            vec![file("x"), file("X")],
-            "`X`: it differs from an earlier path only in case",
-        ),
-        (
-            vec![stored("l", 0o120_777, b"../x")],
-            "`l`: it is a link to `../x`, which leads outside of the archive",
+            vec![file("good")],
+            "`good`: it occurs twice, with different contents",
         ),
         (
             vec![stored("l", 0o120_777, b"d"), file("l/x")],
@@ -184,16 +37,6 @@ fn one_hostile_entry_makes_the_whole_zip_refused() {
         (
             vec![stored("l", 0o120_777, &[b'x'; 5000])],
             "a header in it is 5000 bytes long",
-        ),
-        (vec![stored("x", 0o020_644, b"")], "`x`: it is a device"),
-        (vec![stored("x", 0o010_644, b"")], "`x`: it is a FIFO"),
-        (
-            vec![stored("x", 0o140_644, b"")],
-            "`x`: entries of its type are not supported",
-        ),
-        (
-            vec![stored("x", 0o104_755, b"")],
-            "`x`: it has setuid or setgid permissions",
         ),
         (
             vec![stored("x", 0o040_755, b"")],
@@ -206,11 +49,6 @@ fn one_hostile_entry_makes_the_whole_zip_refused() {
         (
             vec![stored("d/", 0o040_755, b"data")],
             "`d/`: it is a folder but has content",
-        ),
-        (with(|e| e.flags = 1), "`x`: it is encrypted"),
-        (
-            with(|e| e.method = 99),
-            "`x`: its compression method 99 is unknown",
         ),
         (with(|e| e.crc ^= 1), "`x`: its checksum is wrong"),
         (
@@ -230,7 +68,10 @@ fn one_hostile_entry_makes_the_whole_zip_refused() {
             "`x`: its local header differs from the directory",
         ),
         (
-            with(|e| e.extra = le(&[(2, 0x7075), (2, 7), (5, 1), (2, 0x7979)])),
+            with(|e| {
+                let crc = u64::from(crc(b"x"));
+                e.extra = le(&[(2, 0x7075), (2, 7), (1, 1), (4, crc), (2, 0x7979)]);
+            }),
             "`x`: it has two names",
         ),
         (
@@ -301,9 +142,18 @@ fn one_hostile_entry_makes_the_whole_zip_refused() {
 fn a_zip_with_malformed_framing_is_refused() {
     let whole = zip(&[]);
     assert_eq!(
-        refusal(&[&b"PKprefix"[..], &whole].concat()),
-        "there is extra data before, between or after the parts of this zip archive"
+        refusal(&[&b"PK\x03\x04"[..], &whole].concat()),
+        "`good`: it overlaps another entry, or there is extra data before it"
     );
+    let directory = whole.len() - 22 - 50;
+    let between = [&whole[..directory], b"gap", &whole[directory..]].concat();
+    assert!(
+        refusal(&between).contains("extra data"),
+        "{}",
+        refusal(&between)
+    );
+    let after = [&whole[..directory + 50], b"gap", &whole[directory + 50..]].concat();
+    assert!(refusal(&after).contains("damaged"), "{}", refusal(&after));
     assert!(
         refusal(&[&whole, &b"tail"[..]].concat())
             .contains("its end record is missing, or there is data after it")

@@ -8,7 +8,7 @@ use flate2::Crc;
 use super::super::decode;
 use super::directory::Entry;
 
-/// Reads the contents of all entries one after the other. Each one is checked at its end.
+/// Reads the contents of all entries that can be opened, one after the other. Each one is checked at its end.
 pub(super) struct Contents<'a> {
     file: &'a File,
     entries: std::slice::Iter<'a, Entry>,
@@ -84,7 +84,7 @@ impl Read for Contents<'_> {
         }
         loop {
             let Some(current) = &mut self.current else {
-                let Some(entry) = self.entries.next() else {
+                let Some(entry) = self.entries.find(|entry| entry.closed.is_none()) else {
                     return Ok(0);
                 };
                 let decoder = Decoder::new(entry, self.file)?;

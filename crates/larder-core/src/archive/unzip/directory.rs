@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use super::super::names::{self, escape_name};
-use super::super::refused;
 use super::super::unpacker::Unpacker;
+use super::super::{cp437, refused};
 use super::end::End;
-use super::fields::{Fields, damaged, other_name, widen};
+use super::fields::{Fields, damaged, unicode_name, widen};
 use crate::error::{Error, Result};
 
 /// Flag: a data descriptor with the sizes follows the data.
@@ -19,6 +19,8 @@ pub(super) const ENCRYPTED: u16 = 1 | 1 << 6 | 1 << 13;
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) name: Vec<u8>,
+    /// Its name as text, with `/` between folders.
+    pub(super) path: String,
     pub(super) flags: u16,
     pub(super) method: u16,
     pub(super) crc: u32,
@@ -30,6 +32,8 @@ pub(super) struct Entry {
     pub(super) data: u64,
     /// Type and permission bits, if the archive was made on Unix.
     pub(super) mode: Option<u32>,
+    /// Why its content can't be read, if that is so.
+    pub(super) closed: Option<String>,
 }
 
 impl Entry {
@@ -62,7 +66,7 @@ pub(super) fn read(
         if lengths[0] > names::MAX_PATH || names > 32 << 20 {
             return Ok(Err(refused("the names in its directory are too long")));
         }
-        match central(&fixed, &variable, lengths) {
+        match central(&fixed, &variable, lengths, end.shift) {
             Ok(entry) => entries.push(entry),
             Err(error) => return Ok(Err(error)),
         }
@@ -75,7 +79,12 @@ pub(super) fn read(
     })
 }
 
-fn central(fixed: &[u8], variable: &[u8], [name, extra, _comment]: [usize; 3]) -> Result<Entry> {
+fn central(
+    fixed: &[u8],
+    variable: &[u8],
+    [name, extra, _comment]: [usize; 3],
+    shift: u64,
+) -> Result<Entry> {
     let parse = || -> Option<(u16, u32, Entry)> {
         let mut fields = Fields(fixed.strip_prefix(b"PK\x01\x02")?);
         let (made_by, _needed, flags, method, _time_and_date) = (
@@ -100,37 +109,56 @@ fn central(fixed: &[u8], variable: &[u8], [name, extra, _comment]: [usize; 3]) -
         let name = variable.get(..name)?.to_vec();
         let entry = Entry {
             name,
+            path: String::new(),
             flags,
             method,
             crc,
             compressed,
             size,
-            offset,
+            offset: offset.checked_add(shift)?,
             data: 0,
             mode: None,
+            closed: None,
         };
-        (disk == 0).then_some((made_by, attributes, entry))
+        // 0xffff refers to the zip64 field, and there is no other disk in any case.
+        matches!(disk, 0 | 0xffff).then_some((made_by, attributes, entry))
     };
     let (made_by, attributes, mut entry) = parse().ok_or_else(damaged)?;
     // If the entry was made on Unix or macOS, the upper half of the attributes is a mode.
     if matches!(made_by >> 8, 3 | 19) && attributes >> 16 != 0 {
         entry.mode = Some(attributes >> 16);
     }
+    let extra = &variable[name..name + extra];
+    entry.path = path(&entry, unicode_name(extra, &entry.name))?;
     if entry.flags & ENCRYPTED != 0 {
-        return Err(entry.refuse("it is encrypted"));
-    }
-    if !matches!(entry.method, 0 | 8 | 12 | 93 | 95) {
-        return Err(entry.refuse(format!(
+        entry.closed = Some("it is encrypted".to_owned());
+    } else if !matches!(entry.method, 0 | 8 | 12 | 93 | 95) {
+        entry.closed = Some(format!(
             "its compression method {} is unknown",
             entry.method
-        )));
-    }
-    if entry.method == 0 && entry.compressed != entry.size {
+        ));
+    } else if entry.method == 0 && entry.compressed != entry.size {
         return Err(entry.refuse("it is stored without compression, but its two sizes differ"));
     }
-    let extra = &variable[name..name + extra];
-    if other_name(extra).is_some_and(|other| other != entry.name) {
-        return Err(entry.refuse("it has two names"));
-    }
     Ok(entry)
+}
+
+/// The name of an entry as text. The parts of a path are separated by `/`, but some Windows programs
+/// write a backslash.
+fn path(entry: &Entry, unicode: Option<&[u8]>) -> Result<String> {
+    let name = match unicode {
+        // A program that does not know the second name reads the first one; if that is plain text,
+        // the two mean different files.
+        Some(other)
+            if other != entry.name && entry.name.is_ascii() && !entry.name.contains(&b'?') =>
+        {
+            return Err(entry.refuse("it has two names"));
+        }
+        Some(other) => String::from_utf8_lossy(other).into_owned(),
+        None => match std::str::from_utf8(&entry.name) {
+            Ok(text) => text.to_owned(),
+            Err(_) => cp437::decode(&entry.name),
+        },
+    };
+    Ok(name.replace('\\', "/"))
 }

@@ -4,6 +4,8 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
+use flate2::Crc;
+
 use super::super::refused;
 use crate::error::Error;
 
@@ -64,8 +66,12 @@ pub(super) fn widen(extra: &[u8], values: &mut [u64]) -> Option<()> {
     Some(())
 }
 
-/// The Unicode name that some programs store in addition to the plain name.
-pub(super) fn other_name(extra: &[u8]) -> Option<&[u8]> {
-    // The name comes after a version (1 byte) and a checksum (4 bytes).
-    extra_field(extra, 0x7075)?.get(5..)
+/// The Unicode name that some programs store in addition to the plain name. It only counts if it
+/// was made for this plain name.
+pub(super) fn unicode_name<'a>(extra: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let mut fields = Fields(extra_field(extra, 0x7075)?);
+    let (_version, checksum) = (fields.bytes(1)?, fields.u32()?);
+    let mut crc = Crc::new();
+    crc.update(name);
+    (crc.sum() == checksum).then_some(fields.0)
 }

@@ -1,11 +1,11 @@
-//! Checks that the local header of each entry agrees with the directory, and that there is no other
-//! data before, between or after the entries.
+//! Checks that the local header of each entry agrees with the directory, and that there is nothing but
+//! zeros between and after the entries.
 
 use std::fs::File;
 use std::io;
 
 use super::directory::{DESCRIPTOR, ENCRYPTED, Entry};
-use super::fields::{Fields, damaged, other_name, read_at, widen};
+use super::fields::{Fields, damaged, read_at, unicode_name, widen};
 use crate::error::Result;
 
 /// Checks that the local headers agree with the directory, and that headers and data together fill
@@ -15,7 +15,17 @@ pub(super) fn check(
     entries: &mut [Entry],
     directory: u64,
 ) -> io::Result<Result<()>> {
-    let mut position = 0;
+    const BEFORE: &str = "it overlaps another entry, or there is extra data before it";
+    const AFTER: &str = "it overlaps the next entry, or there is extra data after it";
+    if let Some(entry) = entries.first().filter(|entry| entry.offset > 0) {
+        // A program that unpacks the archive may come first, but not another archive.
+        let start = read_at(file, 0, 4)?;
+        if start == *b"PK\x03\x04" {
+            return Ok(Err(entry.refuse(BEFORE)));
+        }
+    } else if entries.is_empty() && directory > 0 {
+        return Ok(Err(damaged()));
+    }
     let ends: Vec<u64> = entries
         .iter()
         .skip(1)
@@ -23,10 +33,9 @@ pub(super) fn check(
         .chain([directory])
         .collect();
     for (entry, end) in entries.iter_mut().zip(ends) {
-        if entry.offset != position {
-            return Ok(Err(entry.refuse(
-                "it overlaps another entry, or there is extra data before it",
-            )));
+        let position = entry.offset;
+        if position >= end {
+            return Ok(Err(entry.refuse(AFTER)));
         }
         let fixed = read_at(file, position, 30)?;
         let lengths =
@@ -41,34 +50,47 @@ pub(super) fn check(
         ) {
             return Ok(Err(entry.refuse(why)));
         }
-        // Only a data descriptor is allowed between the data and the next entry.
+        // Only a data descriptor and zeros are allowed between the data and the next entry.
         let after = entry
             .data
             .checked_add(entry.compressed)
             .and_then(|after| end.checked_sub(after).map(|gap| (after, gap)));
-        match after {
-            Some((_, 0)) if entry.flags & DESCRIPTOR == 0 || entry.compressed == 0 => {}
-            Some((after, gap @ (12 | 16 | 20 | 24))) if entry.flags & DESCRIPTOR != 0 => {
-                let bytes = read_at(file, after, usize::try_from(gap).unwrap_or(0))?;
-                if !is_descriptor(entry, &bytes) {
+        let Some((mut after, mut gap)) = after else {
+            return Ok(Err(entry.refuse(AFTER)));
+        };
+        if entry.flags & DESCRIPTOR != 0 {
+            let head = read_at(file, after, usize::try_from(gap.min(24)).unwrap_or(0))?;
+            let length = [24, 20, 16, 12].into_iter().find(|length| {
+                head.get(..*length)
+                    .is_some_and(|bytes| is_descriptor(entry, bytes))
+            });
+            match length {
+                Some(length) => (after, gap) = (after + length as u64, gap - length as u64),
+                None if gap == 0 && entry.compressed == 0 => {}
+                None => {
                     return Ok(Err(
                         entry.refuse("its data descriptor differs from the directory")
                     ));
                 }
             }
-            _ => {
-                return Ok(Err(entry.refuse(
-                    "it overlaps the next entry, or there is extra data after it",
-                )));
-            }
         }
-        position = end;
+        if !all_zeros(file, after, gap)? {
+            return Ok(Err(entry.refuse(AFTER)));
+        }
     }
-    Ok(if position == directory {
-        Ok(())
-    } else {
-        Err(damaged())
-    })
+    Ok(Ok(()))
+}
+
+fn all_zeros(file: &mut File, mut at: u64, mut left: u64) -> io::Result<bool> {
+    while left > 0 {
+        let n = left.min(64 << 10);
+        let piece = read_at(file, at, usize::try_from(n).unwrap_or(0))?;
+        if piece.iter().any(|b| *b != 0) {
+            return Ok(false);
+        }
+        (at, left) = (at + n, left - n);
+    }
+    Ok(true)
 }
 
 fn check_local(entry: &Entry, fixed: &[u8], name: &[u8], extra: &[u8]) -> Result<(), &'static str> {
@@ -88,7 +110,8 @@ fn check_local(entry: &Entry, fixed: &[u8], name: &[u8], extra: &[u8]) -> Result
     if name != entry.name || method != entry.method || relevant(flags) != relevant(entry.flags) {
         return Err(DIFFERS);
     }
-    if other_name(extra).is_some_and(|other| other != entry.name) {
+    let unicode = unicode_name(extra, name).and_then(|other| std::str::from_utf8(other).ok());
+    if unicode.is_some_and(|other| other.replace('\\', "/") != entry.path) {
         return Err("it has two names");
     }
     // If the sizes follow the data, they can be 0 here.

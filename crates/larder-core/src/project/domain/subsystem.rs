@@ -35,6 +35,8 @@ pub struct Subsystem {
     pub package: PackageConfig,
     /// The command that must exit with 0 and print the version.
     pub verify: Option<Template>,
+    /// Whether a binary may be neither an executable nor a script.
+    pub any: bool,
     /// The limits for unpacking its archives that differ from the defaults.
     pub limits: Limits,
     /// The name of its project, which templates can use.

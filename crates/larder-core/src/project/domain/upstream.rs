@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Digest, FileName, Platform};
+use crate::model::{Digest, FileFormat, FileName, Platform};
 use crate::project::template::Template;
 
 /// The value of `upstream:` and its `overrides`, with unrendered templates.
@@ -34,6 +34,8 @@ pub struct UpstreamKeys {
     pub checksums: Option<RawChecksums>,
     /// Pairs of a glob template and a file name template.
     pub extract: Option<Vec<(Template, Template)>>,
+    /// What the file is; without it, the file's bytes say so.
+    pub format: Option<FileFormat>,
     /// The words that `os` and `arch` render to in place of larder's.
     pub replacements: BTreeMap<String, String>,
 }
@@ -98,6 +100,8 @@ pub struct Original {
     /// Pairs of a glob in the archive and a file name in the artifact. If there are none, each
     /// binary is found by its name in any folder, or the single file is taken.
     pub extract: Vec<(String, FileName)>,
+    /// What the file is, if the recipe says so.
+    pub format: Option<FileFormat>,
 }
 
 impl Upstream {
@@ -127,6 +131,7 @@ impl UpstreamKeys {
             asset,
             checksums,
             extract,
+            format,
             replacements,
         } = over.clone();
         let kinds = |github: bool, url: bool, npm: bool, pypi: bool| [github, url, npm, pypi];
@@ -146,7 +151,7 @@ impl UpstreamKeys {
                 )
             {
                 // They belong to the release of the previous kind.
-                (self.tag, self.asset) = (None, None);
+                (self.tag, self.asset, self.format) = (None, None, None);
                 self.checksums
                     .take_if(|checksums| matches!(checksums, RawChecksums::File(_)));
             }
@@ -156,6 +161,7 @@ impl UpstreamKeys {
         self.asset = asset.or(self.asset.take());
         self.checksums = checksums.or(self.checksums.take());
         self.extract = extract.or(self.extract.take());
+        self.format = format.or(self.format.take());
         self.replacements.extend(replacements);
     }
 }

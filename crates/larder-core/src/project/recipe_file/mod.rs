@@ -8,7 +8,7 @@ use super::syntax::decode::{At, Decode, NonEmpty, Reader, Spot, distinct};
 use super::syntax::yaml::Node;
 use super::template::Template;
 use super::typed::recipe::{RawLimits, RawRecipe};
-use super::typed::words::{Count, Size};
+use super::typed::words::{Count, Flag, Size};
 use super::user::UserConfig;
 use crate::model::{FileName, Limits, Name, Platform, Version};
 
@@ -120,6 +120,11 @@ pub fn read(
         build,
         package,
         verify: recipe.verify.as_ref().map(|at| Template(at.value.clone())),
+        any: recipe.any.as_ref().is_some_and(
+            |At {
+                 value: Flag(any), ..
+             }| *any,
+        ),
         limits,
         project: context.project.to_owned(),
     };

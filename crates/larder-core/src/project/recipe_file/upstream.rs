@@ -76,6 +76,7 @@ fn upstream_keys(raw: &RawUpstreamKeys) -> UpstreamKeys {
         asset,
         checksums,
         extract,
+        format,
         replacements,
         spans: _,
     } = raw;
@@ -111,6 +112,7 @@ fn upstream_keys(raw: &RawUpstreamKeys) -> UpstreamKeys {
                 })
                 .collect()
         }),
+        format: format.as_ref().map(|At { value, .. }| (*value).into()),
         replacements: replacements
             .iter()
             .flat_map(|Pairs(pairs)| pairs)

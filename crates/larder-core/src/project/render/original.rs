@@ -2,7 +2,7 @@
 
 use super::flaws::{Flaw, Flaws, Place};
 use super::names::{is_npm_name, is_plain_name, is_ref};
-use crate::model::Platform;
+use crate::model::{FileFormat, Platform};
 use crate::project::domain::{
     Checksum, Coordinate, Original, RawChecksums, Subsystem, UpstreamKeys,
 };
@@ -30,6 +30,7 @@ impl Subsystem {
             asset,
             checksums,
             extract,
+            format,
             replacements: _,
         } = &keys;
         let word = |flaws: &mut Flaws<'_>, key, template: &Template| {
@@ -164,6 +165,7 @@ impl Subsystem {
             coordinate,
             checksum,
             extract,
+            format: format.filter(|format| *format != FileFormat::Auto),
         });
         flaws.finish(original)
     }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 
 use super::platform_words::{HostOrAll, OsOrArch, PlatformWord};
-use super::words::{Count, EnvName, FormatWord, Repo, Size, Timeout, Value};
+use super::words::{Count, EnvName, FileFormatWord, Flag, FormatWord, Repo, Size, Timeout, Value};
 use crate::model::{Digest, FileName, Name, Platform};
 use crate::project::syntax::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot};
 use crate::project::syntax::keys::{Keys, decode_keys, keys, value_of};
@@ -66,6 +66,13 @@ keys! {
         "verify" verify: At<String>,
             since "0.1.0", default "`larder verify` compares the bytes only",
             example "nats-server --version";
+        /// Whether a binary may be any file.
+        /// By default each binary must be an executable or start with `#!`,
+        /// so that a wrong file, such as a page or an archive, is never installed as a program.
+        /// `true` is for files that other programs run, such as a `.jar` or WebAssembly.
+        /// It does not change the inputs.
+        "any" any: At<Flag>,
+            since "0.1.0", default "`false`", example true;
         /// Limits for unpacking this subsystem's archives, where the defaults are too low.
         "limits" limits: RawLimits,
             since "0.1.0", default "`{unpacked: 4GiB, ratio: 100, entries: 100000}`",
@@ -122,6 +129,13 @@ keys! {
         "extract" extract: Pairs<String, At<String>>,
             since "0.1.0", default "each binary, by its name",
             example {"*/bin/tool{{ exe }}": "tool{{ exe }}"};
+        /// What the original is.
+        /// `auto` reads it from the file's first bytes, whatever the file is called.
+        /// `tar` (compressed or not), `zip`, `7z` and `deb` are archives;
+        /// `gz`, `xz`, `zst`, `bz2`, `lz4` and `lzma` are one compressed file;
+        /// `plain` is the file itself, even if it is an archive.
+        "format" format: At<FileFormatWord>,
+            since "0.1.0", default "`auto`", example "plain";
         /// The words that `{{ os }}` and `{{ arch }}` render to in the templates of `upstream`,
         /// such as `{amd64: x86_64}`.
         /// The default is larder's own words.

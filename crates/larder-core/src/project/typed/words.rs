@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use schemars::{Schema, json_schema};
 
-use crate::model::{Digest, FileName, Invalid, Name, Platform, Version};
+use crate::model::{Digest, FileFormat, FileName, Invalid, Name, Platform, Version};
 
 use crate::project::syntax::decode::Word;
 use crate::project::syntax::keys::words;
@@ -277,6 +277,24 @@ impl Word for Size {
     }
 }
 
+/// `true` or `false`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flag(pub bool);
+
+impl Word for Flag {
+    fn word(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "true" => Ok(Self(true)),
+            "false" => Ok(Self(false)),
+            _ => Err(Invalid::new(format!("`{text}` is neither true nor false"))
+                .hint("write `true` or `false`")),
+        }
+    }
+    fn schema() -> Schema {
+        json_schema!({ "x-type": "`true` or `false`", "type": "boolean" })
+    }
+}
+
 /// A positive whole number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count(pub u64);
@@ -325,6 +343,55 @@ words! {
         Original = "original",
         /// A build on this machine.
         Build = "build",
+    }
+}
+
+words! {
+    /// A value of `upstream.format:`.
+    pub enum FileFormatWord("format") {
+        /// The file's bytes say what it is.
+        Auto = "auto",
+        /// A tar archive, compressed in any way or not at all.
+        Tar = "tar",
+        /// A zip archive.
+        Zip = "zip",
+        /// A 7z archive.
+        SevenZip = "7z",
+        /// A Debian package.
+        Deb = "deb",
+        /// One file, compressed with gzip.
+        Gz = "gz",
+        /// One file, compressed with xz.
+        Xz = "xz",
+        /// One file, compressed with Zstandard.
+        Zst = "zst",
+        /// One file, compressed with bzip2.
+        Bz2 = "bz2",
+        /// One file, compressed with LZ4.
+        Lz4 = "lz4",
+        /// One file, compressed with LZMA.
+        Lzma = "lzma",
+        /// The file itself.
+        Plain = "plain",
+    }
+}
+
+impl From<FileFormatWord> for FileFormat {
+    fn from(word: FileFormatWord) -> Self {
+        match word {
+            FileFormatWord::Auto => Self::Auto,
+            FileFormatWord::Tar => Self::Tar,
+            FileFormatWord::Zip => Self::Zip,
+            FileFormatWord::SevenZip => Self::SevenZip,
+            FileFormatWord::Deb => Self::Deb,
+            FileFormatWord::Gz => Self::Gz,
+            FileFormatWord::Xz => Self::Xz,
+            FileFormatWord::Zst => Self::Zst,
+            FileFormatWord::Bz2 => Self::Bz2,
+            FileFormatWord::Lz4 => Self::Lz4,
+            FileFormatWord::Lzma => Self::Lzma,
+            FileFormatWord::Plain => Self::Plain,
+        }
     }
 }
 

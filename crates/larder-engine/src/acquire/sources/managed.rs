@@ -8,11 +8,11 @@ use std::io::Read as _;
 
 use camino::Utf8Path;
 
-use larder_core::archive::{Budget, Select};
+use larder_core::archive::{ArchiveKind, Budget, ReadAs, Select};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::{Observed, Pin, PinKind, Sidecar};
 use larder_core::model::{
-    AssetCandidate, AssetName, AssetPlace, FileName, Origin, Outcome, SourceKind, Tag,
+    AssetCandidate, AssetName, AssetPlace, FileFormat, FileName, Origin, Outcome, SourceKind, Tag,
 };
 use larder_remote::hub::Body;
 use larder_remote::origin::Stated;
@@ -170,10 +170,18 @@ impl ManagedAsset {
             Contents::Named { .. } => Select::Globs(&anywhere),
             Contents::Stated(_) | Contents::Stamped(_) => Select::Flat,
         };
+        // Only an adopted asset may be of another kind than its name says.
+        let read_as = match select {
+            Select::Flat => ReadAs::Exactly(ArchiveKind::of_name(asset.as_str())),
+            _ => ReadAs::File {
+                format: FileFormat::Auto,
+                name: asset.as_str(),
+            },
+        };
         let stated = [Stated::sha256(sha256, by)];
         let arrival = Arrival {
             place: &body.place,
-            file_name: asset.as_str(),
+            read_as,
             // One byte more shows that it is not the stated file, however much would follow.
             reader: Box::new(body.reader.take(size.saturating_add(1))),
             size: Some(size),

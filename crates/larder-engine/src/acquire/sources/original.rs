@@ -8,7 +8,7 @@
 
 use camino::Utf8Path;
 
-use larder_core::archive::{ArchiveKind, Budget, Select};
+use larder_core::archive::{Budget, ReadAs, Select};
 use larder_core::error::{Kind, Result};
 use larder_core::formats::{Observed, PinKind};
 use larder_core::model::{FileName, Origin, Outcome, SourceKind};
@@ -171,13 +171,12 @@ fn take_once(
     let (globs, names) = selection(request, &expectation.original);
     let first = subsystem.first_binary(&target.platform);
     let only = expectation.original.extract.first();
-    let single = match ArchiveKind::of_name(&file_name) {
-        ArchiveKind::Single(_) => Some(only.map_or(&first, |(_, name)| name)),
-        ArchiveKind::Tar(_) | ArchiveKind::Zip => None,
-    };
     let arrival = Arrival {
         place: &place,
-        file_name: &file_name,
+        read_as: ReadAs::File {
+            format: expectation.original.format.unwrap_or_default(),
+            name: &file_name,
+        },
         reader,
         size,
         stated: &stated,
@@ -186,7 +185,7 @@ fn take_once(
             names: &names,
             platform: target.platform,
         },
-        single,
+        single: Some(only.map_or(&first, |(_, name)| name)),
         budget: Budget::from(subsystem.limits),
     };
     let arrived =
