@@ -2,6 +2,7 @@
 
 mod downloads;
 pub mod extract;
+mod kinds;
 
 use std::io::Read;
 
