@@ -36,11 +36,11 @@ impl StagedFile {
     pub fn new(dir: impl AsRef<Path>, prefix: &str) -> Result<Self> {
         let dir = dir.as_ref();
         sweep(dir, prefix);
-        Self::beside(dir, prefix)
+        Self::without_sweep(dir, prefix)
     }
 
     /// The same without removing anything, for callers that have called [`sweep`].
-    pub fn beside(dir: &Path, prefix: &str) -> Result<Self> {
+    pub fn without_sweep(dir: &Path, prefix: &str) -> Result<Self> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(prefix);
         // Others may read it as far as the umask allows, so that a cache of root's can serve all
@@ -120,11 +120,11 @@ impl StagedDir {
     pub fn new(parent: impl AsRef<Path>, prefix: &str) -> Result<Self> {
         let parent = parent.as_ref();
         sweep(parent, prefix);
-        Self::beside(parent, prefix)
+        Self::without_sweep(parent, prefix)
     }
 
     /// The same without removing anything, for callers that have called [`sweep`].
-    pub fn beside(parent: &Path, prefix: &str) -> Result<Self> {
+    pub fn without_sweep(parent: &Path, prefix: &str) -> Result<Self> {
         let create = || {
             tempfile::Builder::new()
                 .prefix(prefix)

@@ -160,7 +160,7 @@ impl Cache {
         if let Ok(true) = self.guard.may_write() {
             let made = self
                 .tmp()
-                .and_then(|dir| StagedDir::beside(dir.as_std_path(), "stage-"));
+                .and_then(|dir| StagedDir::without_sweep(dir.as_std_path(), "stage-"));
             if made.is_ok() {
                 return made;
             }
@@ -227,7 +227,7 @@ impl Cache {
             return Ok(());
         }
         fs::create_own_dir_all(fs::parent(to.as_std_path()))?;
-        let mut staged = StagedFile::beside(self.tmp()?.as_std_path(), "file-")?;
+        let mut staged = StagedFile::without_sweep(self.tmp()?.as_std_path(), "file-")?;
         // The kernel copies the file, or shares its extents if it can. No hash is needed: the bytes
         // were hashed when they were written to `from`.
         io::copy(&mut fs::open(from)?, staged.file_mut()).at("copy into the cache", from)?;
@@ -348,7 +348,7 @@ impl Cache {
     }
 
     fn write_small(&self, path: &Utf8Path, bytes: &[u8]) -> Result<()> {
-        let mut staged = StagedFile::beside(self.tmp()?.as_std_path(), "small-")?;
+        let mut staged = StagedFile::without_sweep(self.tmp()?.as_std_path(), "small-")?;
         staged.write(bytes)?;
         staged.rename_over(path)
     }

@@ -184,7 +184,7 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
         }
     }
     let folder = ctx.own_folder(below(subsystem))?;
-    let staged = StagedDir::beside(base.as_std_path(), &prefix)?;
+    let staged = StagedDir::without_sweep(base.as_std_path(), &prefix)?;
     let entry = acquire(&request, staged.path())?.entry;
     let item = item_of(&entry.artifact.files);
     if is_undamaged(&dir, &item)? {

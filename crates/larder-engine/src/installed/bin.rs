@@ -288,7 +288,7 @@ impl Bin {
     fn repair_open(&self, open: &OpenSet, artifact: &Artifact) -> Result<()> {
         let flat = open.is_flat()?;
         if self.locked {
-            open.complete_swap()?;
+            open.complete_exchange()?;
         }
         let current = open.current().filter(|_| !flat);
         if current.is_some() {
@@ -348,7 +348,7 @@ impl Bin {
             return Ok(None);
         };
         if self.locked {
-            open.complete_swap()?;
+            open.complete_exchange()?;
         }
         if open.dir.read_link(stamp::FILE).is_none() {
             return Ok(None);
@@ -383,7 +383,7 @@ impl Bin {
             }
         }
         open.make_missing_links(&artifact, self.locked)?;
-        open.swap()?;
+        open.exchange_sets()?;
         open.versions.sync()?;
         self.repair_open(&open, &artifact)?;
         Ok(Some(artifact))

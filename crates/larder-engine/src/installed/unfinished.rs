@@ -89,8 +89,8 @@ impl OpenSet {
     }
 
     /// Exchanges the links `current` and `previous`, in one step where the system can. Elsewhere a
-    /// third link keeps the way back, and [`Self::complete_swap`] completes what was begun.
-    pub(super) fn swap(&self) -> Result<()> {
+    /// third link keeps the way back, and [`Self::complete_exchange`] completes what was begun.
+    pub(super) fn exchange_sets(&self) -> Result<()> {
         let versions = &self.versions;
         if versions.exchange("current", "previous")? {
             return Ok(());
@@ -104,7 +104,7 @@ impl OpenSet {
     }
 
     /// Completes an exchange that was killed, or forgets it if the pivot has not changed yet.
-    pub(super) fn complete_swap(&self) -> Result<()> {
+    pub(super) fn complete_exchange(&self) -> Result<()> {
         let versions = &self.versions;
         let Some(from) = versions.read_link(SWAP) else {
             return Ok(());

@@ -294,56 +294,31 @@ fn concurrent_appends_lose_no_line() {
     assert_eq!(fs::read_text(&path).unwrap(), lock.to_text());
 }
 
+fn append_to(path: &Utf8Path, guard: &Utf8Path, lines: &[Line]) -> Result<bool> {
+    Lock::append_to(path, guard, &Waiting::default(), lines)
+}
+
 #[test]
 fn appending_keeps_hand_written_lines_and_writes_only_changes() {
     let (_dir, root) = folder();
     let (path, guard) = (root.join("versions.lock"), root.join(".larder/lock"));
-    assert!(
-        Lock::append_to(
-            &path,
-            &guard,
-            &Waiting::default(),
-            &[line("nats", "v1", "x")]
-        )
-        .unwrap()
-    );
+    assert!(append_to(&path, &guard, &[line("nats", "v1", "x")]).unwrap());
     let text = fs::read_text(&path).unwrap();
     let by_hand = text.replacen('\n', "\n# ours\n\n", 1);
     fs::write_atomic(&path, by_hand.as_bytes()).unwrap();
-    assert!(
-        !Lock::append_to(
-            &path,
-            &guard,
-            &Waiting::default(),
-            &[line("nats", "v1", "x")]
-        )
-        .unwrap()
-    );
+    assert!(!append_to(&path, &guard, &[line("nats", "v1", "x")]).unwrap());
     assert_eq!(
         fs::read_text(&path).unwrap(),
         by_hand,
         "nothing changed, so nothing is written"
     );
     assert_eq!(
-        Lock::append_to(
-            &path,
-            &guard,
-            &Waiting::default(),
-            &[line("nats", "v1", "y")]
-        )
-        .unwrap_err()
-        .kind(),
+        append_to(&path, &guard, &[line("nats", "v1", "y")])
+            .unwrap_err()
+            .kind(),
         crate::Kind::Integrity
     );
-    assert!(
-        Lock::append_to(
-            &path,
-            &guard,
-            &Waiting::default(),
-            &[line("nats", "v2", "y")]
-        )
-        .unwrap()
-    );
+    assert!(append_to(&path, &guard, &[line("nats", "v2", "y")]).unwrap());
     assert!(
         fs::read_text(&path).unwrap().contains("\n# ours\n"),
         "comments that people wrote are kept"
@@ -351,14 +326,9 @@ fn appending_keeps_hand_written_lines_and_writes_only_changes() {
     let broken = format!("{text}rubbish\n");
     fs::write_atomic(&path, broken.as_bytes()).unwrap();
     assert_eq!(
-        Lock::append_to(
-            &path,
-            &guard,
-            &Waiting::default(),
-            &[line("nats", "v3", "x")]
-        )
-        .unwrap_err()
-        .kind(),
+        append_to(&path, &guard, &[line("nats", "v3", "x")])
+            .unwrap_err()
+            .kind(),
         crate::Kind::Usage
     );
     assert_eq!(fs::read_text(&path).unwrap(), broken);

@@ -75,7 +75,7 @@ fn publish_new(
     notes: &str,
     progress: Progress<'_>,
 ) -> Result<()> {
-    let whole = StagedDir::beside(root.as_std_path(), STAGED)?;
+    let whole = StagedDir::without_sweep(root.as_std_path(), STAGED)?;
     let staged = whole.path();
     if let Some(mode) = permissions::folder_mode(root, staged) {
         let _ = fs::set_mode(staged, mode);

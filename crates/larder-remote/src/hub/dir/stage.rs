@@ -38,7 +38,7 @@ pub(super) struct Staged(StagedFile);
 
 impl Staged {
     fn in_dir(dir: &Utf8Path) -> Result<Self> {
-        StagedFile::beside(dir.as_std_path(), STAGED).map(Self)
+        StagedFile::without_sweep(dir.as_std_path(), STAGED).map(Self)
     }
 
     fn flush(&self) -> Result<()> {
