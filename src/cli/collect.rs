@@ -9,7 +9,7 @@ use larder_engine::collect;
 use larder_engine::context::Options;
 use larder_engine::plan::Targets;
 
-/// Collect the publishers' binaries for every platform in .collection
+/// Collect in .collection the publishers' binaries for every platform
 ///
 /// For each selected subsystem and every platform of the project, larder takes the original from
 /// the cache or downloads it, checks its digest and its executable headers, and writes manifests

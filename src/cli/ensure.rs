@@ -60,7 +60,7 @@ pub struct AcquireArgs {
     /// Show what would happen and why, and change nothing.
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Release what is built, also outside CI.
+    /// Release new builds to the hub, even outside CI.
     #[arg(long)]
     pub upload: bool,
     /// Do not release what is built, whatever `upload:` says.

@@ -45,7 +45,7 @@ pub struct Args {
 enum ReleaseCommand {
     /// Publish installed binaries, the same as `larder release` without a subcommand
     Binary(BinaryArgs),
-    /// Show what the hub has of each subsystem and platform
+    /// Show what the hub has for each subsystem and platform
     ///
     /// The result is also written to .collection/metadata/release-status.json.
     Status(StatusArgs),
@@ -56,7 +56,7 @@ enum ReleaseCommand {
     Finalize(DraftArgs),
     /// Delete drafts with all their assets
     Abort(DraftArgs),
-    /// Release the project: bundles, packages, checksums, manifest
+    /// Release the project's bundles and packages with checksums and a manifest
     Project(ProjectArgs),
 }
 

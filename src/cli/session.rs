@@ -25,7 +25,7 @@ use larder_engine::snapshot;
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct PlatformArgs {
     /// A platform such as `linux-arm64` (repeatable), or `all` for every platform of the project.
-    /// Default: this machine's.
+    /// Default: the platform of this machine.
     #[arg(long = "platform", value_name = "PLATFORM")]
     platforms: Vec<String>,
 }

@@ -13,7 +13,7 @@ pub enum Verbosity {
     /// What was done.
     #[default]
     Normal,
-    /// Also what was left unchanged, and why.
+    /// Also what was left unchanged, and details of each step.
     Verbose,
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::model::{AssetName, Name, Platform, Tag, Version};
 
-/// `release status`: what the hub has of each subsystem on each platform.
+/// `release status`: what the hub has for each subsystem on each platform.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ReleaseStatusDocument {
     /// The project's name.

@@ -24,7 +24,7 @@ keys! {
         /// It is only shown.
         "license" license: At<String>,
             since "0.1.0", example "Apache-2.0";
-        /// The names of the binaries that this recipe promises, at least one, each without `.exe`,
+        /// The names of the binaries that this recipe provides, at least one, each without `.exe`,
         /// which is added on Windows.
         /// A name has letters, digits, `-`, `_`, `.`, `+` and `@`,
         /// and it starts with a letter or a digit.
@@ -125,7 +125,7 @@ keys! {
         /// In a glob `*` does not match `/`, and `**` does.
         /// Each glob must match exactly one file, and every binary needs a line.
         /// By default each binary is found by its name in any folder;
-        /// of several, the program for the platform is used.
+        /// if several files match, the program for the platform is used.
         "extract" extract: Pairs<String, At<String>>,
             since "0.1.0", default "each binary, by its name",
             example {"*/bin/tool{{ exe }}": "tool{{ exe }}"};
@@ -343,11 +343,11 @@ keys! {
         /// The default is `4GiB`.
         "unpacked" unpacked: At<Size>,
             since "0.1.0", default "`4GiB`", example "8GiB";
-        /// The most unpacked bytes per byte of archive. It counts only once 256 MiB are unpacked.
-        /// The default is 100.
+        /// The highest allowed ratio of unpacked bytes to archive bytes.
+        /// It is checked only after 256 MiB have been unpacked. The default is 100.
         "ratio" ratio: At<Count>,
             since "0.1.0", default "`100`", example 200;
-        /// The most entries that an archive may have. The default is 100000.
+        /// The highest number of entries that an archive may have. The default is 100000.
         "entries" entries: At<Count>,
             since "0.1.0", default "`100000`", example 250_000;
     }

@@ -6,7 +6,7 @@ use crate::project::syntax::keys::keys;
 
 keys! {
     /// config.yml: your own settings, which apply to every project on this machine.
-    /// A project can't change them. You need no such file; an empty file sets nothing.
+    /// A project can't change them. The file is optional; an empty file sets nothing.
     pub struct RawUser, required [] {
         /// The base url of a mirror that larder uses in place of `https://github.com` for originals
         /// and their tags.

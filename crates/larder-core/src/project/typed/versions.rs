@@ -25,7 +25,7 @@ keys! {
         /// The pinned version of each subsystem.
         /// Every subsystem here needs a recipe, and every recipe needs a version here.
         /// A version is kept as the text that was written: `1.10` never becomes `1.1`.
-        /// Write `{}` while there are none.
+        /// Write `{}` if there are no subsystems.
         "versions" versions: Pairs<Name, At<Version>>,
             since "0.1.0", example {"nats": "v2.10.24"};
         /// The platforms that the project supports: `--platform all` means these.
@@ -36,7 +36,7 @@ keys! {
         /// The hub: the place where the team's own releases are stored.
         /// It has exactly one of the keys below.
         /// The default is `{dir: .larder-hub}`.
-        /// `--hub` and `LARDER_HUB` take precedence over this key.
+        /// `LARDER_HUB` takes precedence over this key, and so does `--hub` of `larder install`.
         "hub" hub: RawHub,
             since "0.1.0", default "the folder `.larder-hub` of the project",
             example {"github": "acme/tools"};
