@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use super::Global;
 use super::session::supervised;
 use crate::report::Verbosity;
-use larder_core::error::Result;
+use larder_core::error::{Error, Result};
 use larder_core::file_lock::Waiting;
 use larder_core::model::{FileName, Name};
 use larder_core::project::Project;
+use larder_core::project::user::url_fault;
 use larder_engine::import::{self, AddRequest, Proposal, Source};
 use larder_remote::http;
 use larder_remote::origin::Publishers;
@@ -45,7 +46,7 @@ pub struct Args {
     #[arg(short = 'n', long)]
     dry_run: bool,
     /// Use no network.
-    #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = larder_core::variables::OFFLINE, value_parser = super::values::switch, action = clap::ArgAction::SetTrue)]
     offline: bool,
 }
 
@@ -60,6 +61,17 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         .collect::<Result<Vec<_>>>()?;
     let project = global.load(&global.root()?)?;
     let request = AddRequest::new(&project, name, source, args.version.clone(), binaries)?;
+    if args.offline {
+        return Err(Error::unavailable(
+            "`add` reads the publisher's releases, which needs the network",
+        )
+        .hint("run it without `--offline`"));
+    }
+    if let Source::Url(url) = &request.source
+        && let Some((message, hint)) = url_fault(url, Some(&global.startup.user))
+    {
+        return Err(Error::usage(message).hint(hint));
+    }
     let (_runtime, cancel) = supervised()?;
     let settings = global.startup.remote(args.offline)?;
     let publishers = Publishers {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::Global;
 use super::session::Session;
-use larder_core::error::Result;
+use larder_core::error::{Error, Result};
 use larder_core::model::Version;
 use larder_engine::context::Options;
 use larder_engine::versions::bump::{BumpRequest, bump};
@@ -39,12 +39,18 @@ pub struct Args {
     #[arg(short = 'n', long)]
     dry_run: bool,
     /// Use no network.
-    #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = larder_core::variables::OFFLINE, value_parser = super::values::switch, action = clap::ArgAction::SetTrue)]
     offline: bool,
 }
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
+    if args.version.as_deref() == Some("") {
+        return Err(Error::usage("the version is empty").hint(format!(
+            "write it after the name: `larder bump {} VERSION`",
+            args.name
+        )));
+    }
     let version: Option<Version> = args.version.as_ref().map(|text| text.parse()).transpose()?;
     let request = BumpRequest::new(&args.name, version, args.pre, !args.no_lock)?;
     let (project, user) = (global.load(&global.root()?)?, &global.startup.user);

@@ -63,6 +63,11 @@ fn age(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "the number is too large".into())
 }
 
+/// A number of things, with their name in the right form.
+fn counted(number: u64, what: &str) -> String {
+    human::count(usize::try_from(number).unwrap_or(usize::MAX), what)
+}
+
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let dir = global.startup.cache_dir()?;
@@ -83,8 +88,10 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
                     artifacts,
                 } = usage;
                 global.print(&format!(
-                    "{} in {files} files of {artifacts} artifacts\n",
-                    human::bytes(bytes)
+                    "{} in {} of {}\n",
+                    human::bytes(bytes),
+                    counted(files, "file"),
+                    counted(artifacts, "artifact")
                 ))?;
             }
         }
@@ -103,8 +110,10 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
                 } = pruned;
                 let verb = if *dry_run { "would remove" } else { "removed" };
                 global.print(&format!(
-                    "{verb} {} in {files} files, {artifacts} artifacts\n",
-                    human::bytes(bytes)
+                    "{verb} {} in {}, {}\n",
+                    human::bytes(bytes),
+                    counted(files, "file"),
+                    counted(artifacts, "artifact")
                 ))?;
             }
         }
@@ -113,7 +122,9 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             if global.json {
                 global.print_json(&checked)?;
             } else {
-                global.print(&format!("{} files are intact\n", checked.right))?;
+                let are = if checked.right == 1 { "is" } else { "are" };
+                let files = counted(checked.right, "file");
+                global.print(&format!("{files} {are} intact\n"))?;
             }
             checked.ok()?;
         }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::Global;
-use super::session::{JobArgs, PlatformArgs, Session};
+use super::session::{EveryPlatformArgs, JobArgs, Session};
 use larder_core::error::Result;
 use larder_engine::collect;
 use larder_engine::context::Options;
@@ -27,20 +27,20 @@ pub struct Args {
     #[arg(long)]
     missing_only: bool,
     #[command(flatten)]
-    platforms: PlatformArgs,
+    platforms: EveryPlatformArgs,
     #[command(flatten)]
     jobs: JobArgs,
     /// Never change versions.lock. If an original has no line there, fail with exit code 3.
-    #[arg(long, env = larder_core::variables::LOCKED, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = larder_core::variables::LOCKED, value_parser = super::values::switch, action = clap::ArgAction::SetTrue)]
     locked: bool,
     /// Use no network.
-    #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = larder_core::variables::OFFLINE, value_parser = super::values::switch, action = clap::ArgAction::SetTrue)]
     offline: bool,
 }
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
-    let platforms = args.platforms.resolve()?.or_all();
+    let platforms = args.platforms.resolve()?;
     let mut project = global.load(&global.root()?)?;
     let names = collect::choose(&mut project, &args.words)?;
     let options = Options {

@@ -43,13 +43,13 @@ pub struct Args {
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct AcquireArgs {
     /// Never change versions.lock. If an original has no line there, fail with exit code 3.
-    #[arg(long, env = larder_core::variables::LOCKED, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = larder_core::variables::LOCKED, value_parser = super::values::switch, action = clap::ArgAction::SetTrue)]
     locked: bool,
     /// Use no network.
-    #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = larder_core::variables::OFFLINE, value_parser = super::values::switch, action = clap::ArgAction::SetTrue)]
     offline: bool,
     /// Use only this source: cache, managed, original or build.
-    #[arg(long, value_name = "SOURCE", value_parser = |text: &str| text.parse::<SourceKind>().map_err(|e| e.to_string()))]
+    #[arg(long, value_name = "SOURCE", value_parser = super::values::word::<SourceKind>)]
     source: Option<SourceKind>,
     /// Install again, even if the installed binaries are up to date.
     #[arg(long)]
@@ -107,7 +107,9 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let platforms = args.platforms.resolve()?;
     if args.how.is_plain() && platforms == Platforms::Host {
         let root = global.root()?;
-        if let Some(targets) = snapshot::up_to_date(&root, &args.names) {
+        if let Some(targets) = snapshot::up_to_date(&root, &args.names)
+            && !targets.is_empty()
+        {
             return Ok(report_up_to_date(targets, global, started));
         }
     }

@@ -1,6 +1,7 @@
 //! `larder exec`.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use super::Global;
@@ -34,11 +35,21 @@ pub struct Args {
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let (command, program) = command(args, &global.load(&global.root()?)?, global)?;
     // On Unix this returns only if the process could not be replaced.
-    let status = command.replace().map_err(|error| {
-        Error::failed(format!("cannot run `{program}`"))
-            .cause(error)
-            .hint("`larder status` shows what is installed; `larder ensure all` installs it")
-    })?;
+    let status = match command.replace() {
+        Ok(status) => status,
+        Err(error) => {
+            // The exit codes of a shell, because scripts test for them.
+            let code = match error.kind() {
+                ErrorKind::NotFound => 127,
+                _ => 126,
+            };
+            let error = Error::failed(format!("cannot run `{program}`"))
+                .cause(error)
+                .hint("`larder status` shows what is installed; `larder ensure all` installs it");
+            super::show(&error, global);
+            return Ok(ExitCode::from(code));
+        }
+    };
     Ok(ExitCode::from(
         u8::try_from(status.code().unwrap_or(1)).unwrap_or(1),
     ))

@@ -61,7 +61,8 @@ pub fn man(args: &Man) -> Result<ExitCode> {
     let pages = reference::man_pages(&super::command())?;
     match &args.out {
         Some(dir) => {
-            fs::create_dir_all(dir)?;
+            fs::create_dir_all(dir)
+                .map_err(|error| error.hint("`--out` names a folder that can be written"))?;
             for (name, page) in &pages {
                 fs::write_atomic(dir.join(name), page)?;
             }

@@ -12,7 +12,7 @@ use crate::report::{
     self, ColorChoice, Mode, Paint, Printer, Redactor, Reporter, ReporterHandle, Verbosity,
 };
 use larder_core::error::{Error, Kind, Result};
-use larder_core::project::Project;
+use larder_core::project::{HubConfig, Project};
 use larder_engine::events::{Did, Event};
 
 /// Flags that every command accepts.
@@ -38,7 +38,7 @@ pub struct Global {
     pub verbose: u8,
     /// When to use colour: auto, always or never.
     #[arg(long, value_name = "WHEN", default_value = "auto", env = larder_core::variables::COLOR, global = true, help_heading = "Global options",
-          value_parser = |text: &str| text.parse::<ColorChoice>().map_err(|e| e.to_string()))]
+          value_parser = super::values::word::<ColorChoice>)]
     pub color: ColorChoice,
     /// The counts of the outer command, if this command is a line of `ci:` or a need of a task.
     #[arg(skip)]
@@ -77,7 +77,29 @@ impl Global {
 
     /// Loads the project of a folder. `LARDER_HUB` replaces its hub.
     pub fn load(&self, root: &Utf8Path) -> Result<Project> {
-        self.startup.load(root)
+        let project = self.startup.load(root)?;
+        if let Some(text) = self.startup.value(larder_core::variables::HUB) {
+            self.check_hub(larder_core::variables::HUB, text, &project.hub);
+        }
+        Ok(project)
+    }
+
+    /// Warns about a hub that was written like a repository of GitHub and is a folder that does not
+    /// exist.
+    pub fn check_hub(&self, by: &str, text: &str, hub: &HubConfig) {
+        let HubConfig::Dir { path, .. } = hub else {
+            return;
+        };
+        // Names of a GitHub repository; a folder that is meant as one can be written `./owner/name`.
+        let is_like_a_repository = text.split('/').count() == 2
+            && !text.starts_with(['.', '/', '~'])
+            && !text.starts_with("dir:");
+        if is_like_a_repository && matches!(larder_core::fs::stat(path), Ok(None)) {
+            self.message(&format!(
+                "warning: {by} is `{text}`, which is a folder that does not exist; for GitHub write \
+                 `github:{text}`"
+            ));
+        }
     }
 
     /// The output mode.

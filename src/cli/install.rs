@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR", default_value = "~/.local/bin")]
     to: Utf8PathBuf,
     /// Use only this source: cache, managed, original or build.
-    #[arg(long, value_name = "SOURCE", conflicts_with = "hub", value_parser = |text: &str| text.parse::<SourceKind>().map_err(|e| e.to_string()))]
+    #[arg(long, value_name = "SOURCE", conflicts_with = "hub", value_parser = super::values::word::<SourceKind>)]
     source: Option<SourceKind>,
     /// Show which source would be used, and change nothing.
     #[arg(short = 'n', long)]
@@ -49,27 +49,27 @@ pub struct Args {
     #[arg(long, value_name = "HUB")]
     hub: Option<String>,
     /// Use no network.
-    #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = larder_core::variables::OFFLINE, value_parser = super::values::switch, action = clap::ArgAction::SetTrue)]
     offline: bool,
 }
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let (name, version) = match args.what.split_once('@') {
+        Some((name, "")) => {
+            return Err(Error::usage("the version is empty").hint(format!(
+                "write it after `@`: `larder install {name}@VERSION`"
+            )));
+        }
         Some((name, version)) => (name, Some(version.parse::<Version>()?)),
         None => (args.what.as_str(), None),
     };
     let start = global.start()?;
     let to = expand(&args.to, &start, &global.startup)?;
     if let Some(hub) = &args.hub {
-        return from_hub(
-            args,
-            global,
-            &HubConfig::parse(hub, &start, &global.startup.user)?,
-            &name.parse()?,
-            version,
-            &to,
-        );
+        let config = HubConfig::parse(hub, &start, &global.startup.user)?;
+        global.check_hub("--hub", hub, &config);
+        return from_hub(args, global, &config, &name.parse()?, version, &to);
     }
     let root = global
         .root()

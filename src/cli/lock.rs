@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::Global;
 use super::session::{JobArgs, PlatformArgs, Session};
-use larder_core::error::Result;
+use larder_core::error::{Error, Result};
 use larder_engine::context::Options;
 use larder_engine::lock_resolve::{Lines, lock_all};
 
@@ -28,19 +28,27 @@ pub struct Args {
     #[command(flatten)]
     jobs: JobArgs,
     /// Replace the lines of this subsystem with what its sources have today (repeatable).
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["names", "adopt"])]
+    #[arg(long, value_name = "NAME", conflicts_with = "adopt")]
     update: Vec<String>,
     /// Accept an asset of the hub that has no sidecar, and record today's inputs for it
     /// (repeatable).
-    #[arg(long, value_name = "NAME", conflicts_with = "names")]
+    #[arg(long, value_name = "NAME")]
     adopt: Vec<String>,
     /// Use no network.
-    #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = larder_core::variables::OFFLINE, value_parser = super::values::switch, action = clap::ArgAction::SetTrue)]
     offline: bool,
 }
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
+    for (flag, named) in [("--update", &args.update), ("--adopt", &args.adopt)] {
+        if let (Some(name), false) = (named.first(), args.names.is_empty()) {
+            return Err(Error::usage(format!(
+                "`{flag}` takes the name itself, and no other names"
+            ))
+            .hint(format!("write `larder lock {flag} {name}`")));
+        }
+    }
     let session = Session::open(
         global,
         Options {
@@ -53,7 +61,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         (true, false) => Lines::Adopted,
         (true, true) => Lines::Missing,
     };
-    // clap allows only one of the three, so at most one list has names.
+    // Only one of the three may be given, so at most one list has names.
     let names = [&args.names[..], &args.update, &args.adopt].concat();
     let targets = args
         .platforms

@@ -36,6 +36,7 @@ mod session;
 mod settings;
 mod status;
 mod suggestions;
+mod values;
 mod verify;
 mod why;
 

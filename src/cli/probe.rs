@@ -7,10 +7,10 @@ use larder_engine::context::Options;
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct ProbeArgs {
     /// Use no network.
-    #[arg(long, env = larder_core::variables::OFFLINE, value_parser = clap::builder::BoolishValueParser::new(), action = clap::ArgAction::SetTrue)]
+    #[arg(long, env = larder_core::variables::OFFLINE, value_parser = super::values::switch, action = clap::ArgAction::SetTrue)]
     offline: bool,
     /// Assume that only this source may be used: cache, managed, original or build.
-    #[arg(long, value_name = "SOURCE", value_parser = |text: &str| text.parse::<SourceKind>().map_err(|e| e.to_string()))]
+    #[arg(long, value_name = "SOURCE", value_parser = super::values::word::<SourceKind>)]
     source: Option<SourceKind>,
 }
 

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Global;
-use super::session::{JobArgs, LimitArgs, PlatformArgs, ReadOnlySession, Session};
+use super::session::{
+    EveryPlatformArgs, JobArgs, LimitArgs, PlatformArgs, ReadOnlySession, Session,
+};
 use super::settings::current_dir;
 use crate::report::Tone;
 use crate::report::table::{Table, stdout_width};
@@ -94,7 +96,7 @@ struct StatusArgs {
     #[arg(value_name = "NAME")]
     names: Vec<String>,
     #[command(flatten)]
-    platforms: PlatformArgs,
+    platforms: EveryPlatformArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
@@ -103,20 +105,20 @@ struct DraftArgs {
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
     #[command(flatten)]
-    platforms: PlatformArgs,
+    platforms: EveryPlatformArgs,
 }
 
 #[derive(Clone, Debug, clap::Args)]
 struct ProjectArgs {
     /// The tag, such as v1.0.0.
-    #[arg(value_name = "TAG", value_parser = |text: &str| text.parse::<Tag>().map_err(|e| e.to_string()))]
+    #[arg(value_name = "TAG", value_parser = super::values::word::<Tag>)]
     tag: Tag,
     #[command(flatten)]
-    platforms: PlatformArgs,
+    platforms: EveryPlatformArgs,
     #[command(flatten)]
     limits: LimitArgs,
     /// Use only this source for what is not installed: cache, managed, original or build.
-    #[arg(long, value_name = "SOURCE", value_parser = |text: &str| text.parse::<SourceKind>().map_err(|e| e.to_string()))]
+    #[arg(long, value_name = "SOURCE", value_parser = super::values::word::<SourceKind>)]
     source: Option<SourceKind>,
     #[command(flatten)]
     how: PublishArgs,
@@ -179,7 +181,7 @@ fn folder_of_packages(folder: &Utf8Path) -> Result<Utf8PathBuf> {
 }
 
 fn finalize(args: &DraftArgs, global: &Global) -> Result<ExitCode> {
-    let platforms = args.platforms.resolve()?.or_all();
+    let platforms = args.platforms.resolve()?;
     let session = Session::open(global, Options::default())?;
     let errors = drafts::finalize(&session.ctx, &args.names, &platforms)?;
     Ok(session.end(errors.into()))
@@ -200,7 +202,7 @@ fn project(args: &ProjectArgs, global: &Global) -> Result<ExitCode> {
     let ensured = release::project::release(
         &session.ctx,
         &args.tag,
-        &args.platforms.resolve()?.or_all(),
+        &args.platforms.resolve()?,
         args.limits.resolve(),
         args.how.options(),
     )?;
@@ -208,7 +210,7 @@ fn project(args: &ProjectArgs, global: &Global) -> Result<ExitCode> {
 }
 
 fn status(args: &StatusArgs, global: &Global) -> Result<ExitCode> {
-    let platforms = args.platforms.resolve()?.or_all();
+    let platforms = args.platforms.resolve()?;
     let session = ReadOnlySession::open(global, Options::default())?;
     let targets = Targets::parse_or_all(&session.ctx.project, &args.names, &platforms)?;
     let document = hub_status::document(&session.ctx, &targets)?;

@@ -43,21 +43,42 @@ impl PlatformArgs {
 
     /// The selected platforms.
     pub fn resolve(&self) -> Result<Platforms> {
-        if self.platforms.is_empty() {
-            return Ok(Platforms::Host);
-        }
-        if self.platforms.iter().any(|text| text == "all") {
-            return Ok(Platforms::All);
-        }
-        let mut list: Vec<Platform> = Vec::new();
-        for text in self.platforms.iter().flat_map(|text| text.split(',')) {
-            let platform: Platform = text.trim().parse()?;
-            if !list.contains(&platform) {
-                list.push(platform);
-            }
-        }
-        Ok(Platforms::List(list))
+        selected(&self.platforms)
     }
+}
+
+/// `--platform` of a command that does not concern this machine only.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct EveryPlatformArgs {
+    /// A platform such as `linux-arm64` (repeatable), or `all`. Default: every platform of the
+    /// project.
+    #[arg(long = "platform", value_name = "PLATFORM")]
+    platforms: Vec<String>,
+}
+
+impl EveryPlatformArgs {
+    /// The selected platforms.
+    pub fn resolve(&self) -> Result<Platforms> {
+        Ok(selected(&self.platforms)?.or_all())
+    }
+}
+
+/// The platforms of the texts after `--platform`.
+fn selected(texts: &[String]) -> Result<Platforms> {
+    if texts.is_empty() {
+        return Ok(Platforms::Host);
+    }
+    if texts.iter().any(|text| text == "all") {
+        return Ok(Platforms::All);
+    }
+    let mut list: Vec<Platform> = Vec::new();
+    for text in texts.iter().flat_map(|text| text.split(',')) {
+        let platform: Platform = text.trim().parse()?;
+        if !list.contains(&platform) {
+            list.push(platform);
+        }
+    }
+    Ok(Platforms::List(list))
 }
 
 /// `-j`.
@@ -65,7 +86,7 @@ impl PlatformArgs {
 pub struct JobArgs {
     /// How many builds or other steps run at the same time. Default: depends on the number of
     /// cores.
-    #[arg(short, long, value_name = "N", env = larder_core::variables::JOBS, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short, long, value_name = "N", env = larder_core::variables::JOBS, value_parser = super::values::jobs)]
     jobs: Option<u16>,
 }
 

@@ -16,8 +16,25 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("version", "--version"),
     ("build", "ensure"),
     ("get", "ensure"),
+    ("sync", "ensure"),
+    ("fetch", "ensure"),
+    ("download", "ensure"),
     ("update", "bump"),
     ("upgrade", "bump"),
+    ("delete", "clean"),
+    ("remove", "clean"),
+    ("uninstall", "clean"),
+    ("publish", "release"),
+    ("upload", "release"),
+    ("push", "release"),
+    ("info", "status"),
+    ("show", "status"),
+    ("search", "list"),
+    ("lint", "check"),
+    ("validate", "check"),
+    ("which", "exec"),
+    ("shell", "exec"),
+    ("test", "run"),
 ];
 
 /// If an invalid value came from an environment variable, the error names the variable; clap would
@@ -49,9 +66,29 @@ pub fn name_variable(error: &mut clap::Error, environment: &Environment) {
     }
 }
 
+/// Removes tips of clap that lead nobody to what was meant: an unknown flag as a value after `--`, and
+/// a value that is "similar" only because it is the only one.
+fn remove_misleading(error: &mut clap::Error) {
+    if let Some(ContextValue::StyledStrs(tips)) = error.remove(ContextKind::Suggested) {
+        let kept: Vec<_> = tips
+            .into_iter()
+            .filter(|tip| !tip.to_string().contains(" as a value, use "))
+            .collect();
+        if !kept.is_empty() {
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(kept));
+        }
+    }
+    if let Some(ContextValue::Strings(valid)) = error.get(ContextKind::ValidValue)
+        && valid.len() == 1
+    {
+        error.remove(ContextKind::SuggestedValue);
+    }
+}
+
 /// Adds a tip to an error, if there is one.
 pub fn add_tip(error: &mut clap::Error, startup: &Startup) {
     name_variable(error, &startup.environment);
+    remove_misleading(error);
     let tip = match (
         error.kind(),
         error.get(ContextKind::InvalidSubcommand),
@@ -59,6 +96,11 @@ pub fn add_tip(error: &mut clap::Error, startup: &Startup) {
     ) {
         (ErrorKind::UnknownArgument, _, Some(ContextValue::String(arg))) if arg == "--all" => {
             "write `all` in place of the names: `larder ensure all`".to_owned()
+        }
+        (ErrorKind::UnknownArgument, _, Some(ContextValue::String(arg))) if arg == "--hub" => {
+            "only `larder install` has `--hub`; for other commands set `hub:` in versions.yml, or \
+             LARDER_HUB"
+                .to_owned()
         }
         (ErrorKind::InvalidSubcommand, Some(ContextValue::String(word)), _) => {
             let found = project(startup).and_then(|project| in_project(&project, word));

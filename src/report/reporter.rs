@@ -62,6 +62,7 @@ fn view(mode: Mode, verbosity: Verbosity, redactor: &Redactor) -> Box<dyn View> 
         paint,
         width: None,
         verbose: verbosity == Verbosity::Verbose,
+        alone: false,
         host: Platform::host(),
         redactor: redactor.clone(),
     };
@@ -188,6 +189,7 @@ pub fn show_step(did: &Did, mode: &Mode, verbosity: Verbosity, redactor: &Redact
             paint,
             width: None,
             verbose: false,
+            alone: false,
             host: Platform::host(),
             redactor: redactor.clone(),
         };

@@ -17,6 +17,11 @@ pub struct Totals {
     pub counts: BTreeMap<Outcome, usize>,
     /// The steps that were not up to date, in the order in which they ended.
     pub finished: Vec<Finished>,
+    /// What the steps would have done that a dry run counts as skipped.
+    pub would: BTreeMap<Outcome, usize>,
+    /// How many failures only repeat another one: a version is not pinned because it could not be
+    /// locked. People see one failure.
+    pub repeated: usize,
     /// How many warnings were given.
     pub warnings: usize,
     /// Elapsed time in seconds.
@@ -32,6 +37,8 @@ impl Default for Totals {
             action: None,
             counts: BTreeMap::new(),
             finished: Vec::new(),
+            would: BTreeMap::new(),
+            repeated: 0,
             warnings: 0,
             seconds: 0.0,
             lost: None,
@@ -43,6 +50,9 @@ impl Totals {
     pub(super) fn add(&mut self, finished: &Finished) {
         *self.counts.entry(finished.outcome).or_default() += 1;
         self.ok &= !failed(finished);
+        if finished.dry_run && finished.outcome == Outcome::Skipped {
+            self.would(finished.action);
+        }
         if finished.outcome != Outcome::UpToDate || finished.error.is_some() {
             self.finished.push(finished.clone());
         }
@@ -51,6 +61,45 @@ impl Totals {
     pub(super) fn did(&mut self, did: &Did) {
         *self.counts.entry(did.outcome).or_default() += 1;
         self.ok &= did.outcome != Outcome::Failed;
+        if did.dry_run {
+            self.would(did.action);
+        }
+        let is_its_lock = |f: &&Finished| {
+            f.action == Action::Lock && f.target.name.as_str() == did.subject.as_str()
+        };
+        if did.action == Action::Bump
+            && did.outcome == Outcome::Failed
+            && self.failures().any(|f| is_its_lock(&f))
+        {
+            self.repeated += 1;
+        }
+    }
+
+    fn would(&mut self, action: Action) {
+        let outcome = match action {
+            Action::Bump => Outcome::Bumped,
+            Action::Bundle => Outcome::Packaged,
+            Action::Clean => Outcome::Cleaned,
+            _ => return,
+        };
+        *self.would.entry(outcome).or_default() += 1;
+    }
+
+    /// The counts for people: skipped steps of a dry run count as what they would do, and a failure
+    /// is counted once.
+    pub(super) fn for_people(&self) -> BTreeMap<Outcome, usize> {
+        let mut counts = self.counts.clone();
+        if let Some(failed) = counts.get_mut(&Outcome::Failed) {
+            *failed -= self.repeated;
+        }
+        for (outcome, count) in &self.would {
+            *counts.entry(*outcome).or_default() += count;
+            if let Some(skipped) = counts.get_mut(&Outcome::Skipped) {
+                *skipped = skipped.saturating_sub(*count);
+            }
+        }
+        counts.retain(|_, count| *count > 0);
+        counts
     }
 
     /// Adds the result and the time from the run's summary. The counts remain those of the steps
@@ -67,12 +116,12 @@ impl Totals {
 
     /// Whether this was a dry run.
     pub fn is_dry_run(&self) -> bool {
-        self.finished.iter().any(|finished| finished.dry_run)
+        !self.would.is_empty() || self.finished.iter().any(|finished| finished.dry_run)
     }
 
     /// The number of steps that ended.
     pub fn steps(&self) -> usize {
-        self.counts.values().sum()
+        self.counts.values().sum::<usize>() - self.repeated
     }
 
     /// The kind of failure that decides the exit code, if any step failed or data was lost.

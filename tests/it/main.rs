@@ -34,6 +34,7 @@ mod hub;
 mod init;
 mod lock;
 mod names;
+mod newcomer;
 mod originals;
 mod package;
 mod project;

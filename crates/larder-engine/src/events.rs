@@ -130,6 +130,8 @@ pub struct Did {
     pub reason: Option<String>,
     /// Where the bytes went to: a url or path.
     pub place: Option<String>,
+    /// It was not done, because this is a dry run; `reason` says what would be done.
+    pub dry_run: bool,
 }
 
 impl Finished {
@@ -165,6 +167,7 @@ impl Did {
             error: None,
             reason: None,
             place: None,
+            dry_run: false,
         }
     }
 }

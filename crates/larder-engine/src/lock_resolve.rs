@@ -103,7 +103,10 @@ fn check_agreement(target: &Target, lines: &[LockLine]) -> Result<()> {
                 "the sources of {target} have different files for the same inputs"
             ))
             .cause(format!("the files in {url} and in {} differ", pin.url))
-            .hint("find out which one is right; `larder release --replace` corrects the hub"));
+            .hint(format!(
+                "find out which one is right; `larder release {} --replace` corrects the hub",
+                target.name
+            )));
         }
         pinned.push((key.origin, artifact, &pin.url));
     }
@@ -136,7 +139,12 @@ fn original_line(request: &Request<'_>) -> Result<Option<LockLine>> {
             Ok(None)
         }
         Availability::Absent(reason) => {
-            Err(Error::failed(format!("{target} has no original to lock")).cause(reason))
+            let (name, version) = (&target.name, &request.subsystem.version);
+            let platform = target.platform;
+            Err(
+                Error::failed(format!("{name} {version} is not released for {platform}"))
+                    .cause(reason),
+            )
         }
     }
 }

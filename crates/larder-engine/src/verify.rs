@@ -33,8 +33,7 @@ pub fn verify_all(
     let installed =
         |target: &Target| fs::lstat(ctx.bin(target).dir()).is_ok_and(|meta| meta.is_some());
     if !named && !targets.existing().any(installed) {
-        let error = Error::failed("nothing is installed, so there is nothing to verify");
-        return Err(error.hint("`larder ensure all` installs everything"));
+        return Err(nothing_to_verify(targets));
     }
     Ok(each(ctx, Action::Verify, targets, jobs, |target| {
         if !named && !installed(target) {
@@ -48,6 +47,33 @@ pub fn verify_all(
             ..StepReport::new(Outcome::Verified)
         })
     }))
+}
+
+/// The error if none of the targets is installed.
+fn nothing_to_verify(targets: &Targets) -> Error {
+    let mut platforms: Vec<Platform> = targets.iter().map(|s| s.target.platform).collect();
+    platforms.sort();
+    platforms.dedup();
+    let names: Vec<String> = platforms.iter().map(ToString::to_string).collect();
+    match (targets.existing().next(), &*platforms) {
+        (_, []) => Error::failed("the project has no subsystems, so there is nothing to verify")
+            .hint("`larder add` adds one"),
+        (_, [one]) if *one == Platform::host() => {
+            Error::failed("nothing is installed, so there is nothing to verify")
+                .hint("`larder ensure all` installs everything")
+        }
+        (None, _) => Error::failed(format!("no subsystem exists for {}", names.join(" or "))).hint(
+            format!("add {} to `platforms` in versions.yml", names.join(" and ")),
+        ),
+        (Some(_), _) => Error::failed(format!(
+            "nothing is installed for {}, so there is nothing to verify",
+            names.join(" or ")
+        ))
+        .hint(format!(
+            "`larder ensure all --platform {}` installs everything",
+            names.join(",")
+        )),
+    }
 }
 
 /// Verifies an installed target: the hash of every file, the platform of the executables, and, on the host, the recipe's

@@ -49,6 +49,7 @@ fn style(paint: Paint, verbose: bool) -> Style {
         paint,
         width: None,
         verbose,
+        alone: false,
         host: "linux-amd64".parse().unwrap(),
         redactor: Redactor::default(),
     }

@@ -101,8 +101,8 @@ fn a_run_on_a_terminal_with_80_columns() {
 #[test]
 fn a_verbose_run_on_a_terminal_with_200_columns() {
     insta::assert_snapshot!(on_terminal((200, 60), UNICODE, Verbosity::Verbose), @r"
-    ✓ go v1.2.3                 up-to-date
-    ✓ gh v1.2.3                 up-to-date
+    ✓ go v1.2.3                 up to date
+    ✓ gh v1.2.3                 up to date
     ~ ⠋ nats          downloading  ━━━━━━━━━━──────────────────────────────   12.0/45.6 MB  12.1 MB/s    2 s left
     ~ ⠋ telegraf      downloading        306 kB   345 kB/s
     ~ ⠋ arc           building           1 s

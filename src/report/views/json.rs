@@ -170,6 +170,7 @@ impl DidLine {
             error,
             reason,
             place,
+            dry_run: _,
         } = did;
         Self {
             event: "finished",

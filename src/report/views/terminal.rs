@@ -65,6 +65,9 @@ impl<S: Screen> Terminal<S> {
 impl<S: Screen> View for Terminal<S> {
     fn event(&mut self, event: &Event, now: Duration) {
         self.live.apply(event, now);
+        if let Event::Started { steps, .. } = event {
+            self.style.alone = *steps == 1;
+        }
         match event {
             Event::Finished(finished) => {
                 let shown = match self.verbosity {

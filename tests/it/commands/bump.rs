@@ -160,6 +160,13 @@ fn a_version_that_is_not_published_is_not_pinned() {
         "{}",
         out.stderr
     );
+    assert!(
+        out.stderr.contains("tool v9.9.9 is not released for ")
+            && out.stderr.contains("\n2 failed in ")
+            && !out.stderr.contains("no original to lock"),
+        "one failure for each of the two platforms:\n{}",
+        out.stderr
+    );
     assert_eq!(
         (env.read("versions.yml"), env.exists("versions.lock")),
         (text.clone(), false)

@@ -151,7 +151,7 @@ fn folders_without_a_project_get_distinct_errors() {
     env.remove("versions.yml");
     assert!(said(&["status"]).contains("or above\n  help: `larder init` makes one here"));
     env.write("versions.yml/x", "");
-    assert!(said(&["status"]).contains("help: the versions.yml here is not a file"));
+    assert!(said(&["status"]).contains("is a folder; it must be a file"));
 }
 
 #[test]

@@ -141,7 +141,7 @@ fn plan_reports_what_no_source_has() {
     --- stdout
     name  platform       version  would  from  why
     app   windows-arm64  v1.0.0   fail   -     not installed; this machine's build can't produce windows-arm64 (see `build.platforms`)
-    base  windows-arm64  v2.0.0   skip   -     `base` does not exist for windows-arm64 (see `platforms` of its recipe)
+    base  windows-arm64  v2.0.0   skip   -     `base` is only for [HOST], not for windows-arm64 (see `platforms` of its recipe)
     --- stderr
     1 would fail, 1 to skip
     ");

@@ -123,7 +123,7 @@ fn a_source_folder_that_is_not_there() {
     2 | build: {source: {dir: ../nowhere}, commands: [make]}
       |                       ^^^^^^^^^^
       |
-      = help: `dir` is relative to the recipe's folder: [root]/subsystems/nowhere must be a folder, which can be empty
+      = help: create this folder or correct `dir`, which is relative to the recipe's folder: [root]/subsystems/nowhere
     ");
 }
 
@@ -136,7 +136,7 @@ fn a_source_folder_that_is_a_file() {
     2 | build: {source: {dir: recipe.yml}, commands: [make]}
       |                       ^^^^^^^^^^
       |
-      = help: `dir` is relative to the recipe's folder: [root]/subsystems/x/recipe.yml must be a folder, which can be empty
+      = help: create this folder or correct `dir`, which is relative to the recipe's folder: [root]/subsystems/x/recipe.yml
     ");
 }
 

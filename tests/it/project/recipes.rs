@@ -57,7 +57,7 @@ fn binaries_missing() {
     1 | upstream: {url: 'https://example.com/x'}
       | ^^^^^^^^
       |
-      = help: add `binaries:`
+      = help: add `binaries: [NAME]`, the programs that it provides
     ");
 }
 

@@ -313,7 +313,7 @@ fn a_file_that_is_a_text() {
     1 | nats v2
       | ^^^^^^^
       |
-      = help: it has keys such as `project:`, `requires:`, `versions:`, `platforms:`, `hub:`, `sources:`, `upload:`, `trust:`, `bundle:`, `tasks:`, `ci:`, `subsystems_dir:`
+      = help: it needs `versions:`
     ");
 }
 

@@ -104,7 +104,7 @@ impl Sidecar {
         let damaged = |why: String| {
             Error::integrity(format!("the sidecar {place} is damaged"))
                 .cause(why)
-                .hint("someone with write access to the hub can repair it with `larder release --replace`")
+                .hint("someone with write access to the hub can repair it with `larder release NAME --replace`")
         };
         let value: serde_json::Value =
             serde_json::from_slice(bytes).map_err(|e| damaged(e.to_string()))?;

@@ -111,6 +111,8 @@ impl FromStr for SourceKind {
             "managed" => Ok(Self::Managed),
             "original" => Ok(Self::Original),
             "build" => Ok(Self::Build),
+            "hub" => Err(Invalid::new(format!("unknown source `{text}`"))
+                .hint("known: cache, managed, original, build; the hub is `managed`")),
             _ => Err(Invalid::new(format!("unknown source `{text}`"))
                 .hint("known: cache, managed, original, build")),
         }

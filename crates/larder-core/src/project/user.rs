@@ -165,7 +165,7 @@ impl UserSettings {
 
 /// Returns why nothing can be downloaded from a url, as a message and a hint. Allowed are https,
 /// and plain http to this machine and to hosts that the user allows; without `user`, to any host.
-pub(super) fn url_fault(url: &str, user: Option<&UserConfig>) -> Option<(String, &'static str)> {
+pub fn url_fault(url: &str, user: Option<&UserConfig>) -> Option<(String, &'static str)> {
     match parse_url(url) {
         Ok(UrlScheme::Https) => None,
         Ok(UrlScheme::Http(host)) => http_fault(url, host, user),

@@ -50,8 +50,10 @@ impl Checked {
         }
         let were = if damaged.len() == 1 { "was" } else { "were" };
         let files = human::count(damaged.len(), "file");
-        let error = Error::integrity(format!("{files} of the cache {were} damaged and set aside"));
-        let error = damaged.iter().fold(error, Error::cause);
+        let error = Error::integrity(format!(
+            "{files} of the cache {were} damaged and set aside:\n{}",
+            damaged.join("\n")
+        ));
         Err(error.hint(
             "no action is needed: the artifacts that lost them are obtained again when they are next needed",
         ))

@@ -167,7 +167,8 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
         let name = &target.name;
         return Err(Error::failed(format!(
             "`{name}` has no upstream, so there is nothing to collect"
-        )));
+        ))
+        .hint("add `upstream:` to its recipe: `collect` takes what publishers release"));
     }
     for (artifact, entry) in sources::cache::entries(&request)? {
         let item = item_of(&artifact.files);

@@ -50,7 +50,8 @@ pub fn choose(project: &mut Project, words: &[String]) -> Result<Vec<String>> {
         if names.is_empty() {
             return Err(Error::usage(
                 "no subsystem of this project has an upstream, so there is nothing to collect",
-            ));
+            )
+            .hint("add `upstream:` to a recipe: `collect` takes what publishers release"));
         }
         return Ok(names);
     }

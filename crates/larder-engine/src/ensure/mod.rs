@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::acquire::Done;
 use crate::build;
 use crate::context::Context;
-use crate::events::Event;
+use crate::events::{Event, Level};
 use crate::init::restore_schemas;
 use crate::plan::{Plan, Platforms, Selection};
 use crate::runner::{self, Limits, Work as _};
@@ -44,6 +44,10 @@ pub fn ensure_selected(
     platforms: &Platforms,
     limits: Limits,
 ) -> Ensured {
+    if ctx.project.subsystems.is_empty() {
+        let text = "nothing to do: versions.yml has no subsystems; `larder add` adds one";
+        ctx.events.note(None, Level::Info, text);
+    }
     let plan = Plan::new(&ctx.project, selection, platforms);
     ctx.events.send(Event::Started {
         action: Action::Ensure,

@@ -37,7 +37,8 @@ impl Selection {
         for word in words {
             let known = project.subsystems.keys().find(|name| name.as_str() == word);
             let Some(name) = known else {
-                return Err(unknown_name(project, word));
+                return Err(unasked_version(project, names.last(), word)
+                    .unwrap_or_else(|| unknown_name(project, word)));
             };
             if !names.contains(name) {
                 names.push(name.clone());
@@ -66,6 +67,37 @@ impl Selection {
                 .collect(),
         }
     }
+}
+
+/// The error for a version where only names are expected: `nats@v2.10.24`, or `nats v2.10.24`.
+fn unasked_version(project: &Project, before: Option<&Name>, word: &str) -> Option<Error> {
+    let is_version = |text: &str| {
+        let number = text.strip_prefix('v').unwrap_or(text);
+        number.starts_with(|c: char| c.is_ascii_digit()) && text.parse::<Version>().is_ok()
+    };
+    let (name, version) = match word.split_once('@') {
+        Some((name, version)) => {
+            let known = project
+                .subsystems
+                .keys()
+                .find(|known| known.as_str() == name);
+            match known {
+                Some(known) => (known, version),
+                None => return Some(unknown_name(project, name)),
+            }
+        }
+        None if is_version(word) => (before?, word),
+        None => return None,
+    };
+    let pinned = &project.subsystems.get(name)?.version;
+    Some(
+        Error::usage(format!(
+            "this command takes no version: versions.yml pins {name} at {pinned}"
+        ))
+        .hint(format!(
+            "`larder bump {name} {version}` pins another version"
+        )),
+    )
 }
 
 fn unknown_name(project: &Project, word: &str) -> Error {
@@ -115,15 +147,26 @@ impl Platforms {
 
 /// The message that a subsystem does not exist for a platform, with the file that decides it.
 fn absent(project: &Project, subsystem: &Subsystem, platform: Platform) -> String {
-    // A recipe without `platforms` has those of the project.
-    let of = if subsystem.platforms == project.platforms {
-        "in versions.yml"
-    } else {
-        "of its recipe"
+    let name = &subsystem.name;
+    let list = |platforms: &[Platform]| {
+        let words: Vec<String> = platforms.iter().map(ToString::to_string).collect();
+        words.join(", ")
     };
+    let known = list(&subsystem.platforms);
+    // A recipe without `platforms` has those of the project.
+    if subsystem.platforms != project.platforms {
+        return format!(
+            "`{name}` is only for {known}, not for {platform} (see `platforms` of its recipe)"
+        );
+    }
+    let default = if known == Platform::host().to_string() {
+        " (the default)"
+    } else {
+        ""
+    };
+    let wanted = list(&[&*project.platforms, &[platform]].concat());
     format!(
-        "`{}` does not exist for {platform} (see `platforms` {of})",
-        subsystem.name
+        "`{name}` is only for {known}{default}, not for {platform}: add `platforms: [{wanted}]` to versions.yml"
     )
 }
 

@@ -195,7 +195,10 @@ fn publish(
         "{} has other assets under both names of {target}",
         hub.describe()
     ))
-    .hint("`larder release --replace` replaces them with this one"))
+    .hint(format!(
+        "`larder release {} --replace` replaces them with this one",
+        target.name
+    )))
 }
 
 /// Installs a published artifact in place of the local build of the same inputs.

@@ -125,6 +125,7 @@ pub(super) fn write_all(
         did.platform = Some(*platform);
         let result = if ctx.options.dry_run {
             did.reason = Some("would be bundled".into());
+            did.dry_run = true;
             None
         } else {
             Some(ctx.cancel.check().and_then(|()| bundle(ctx, *platform)))
@@ -164,10 +165,15 @@ pub fn bundle(ctx: &Context, platform: Platform) -> Result<Bundled> {
     let name = name(&ctx.project, platform)?;
     let members = members(&ctx.project, platform);
     if members.is_empty() {
-        return Err(
-            Error::usage(format!("there is nothing to bundle for {platform}"))
-                .hint("`bundle.exclude` leaves out every subsystem that exists for this platform"),
-        );
+        let error = Error::usage(format!("there is nothing to bundle for {platform}"));
+        let exists = |s: &Subsystem| s.platforms.contains(&platform);
+        return Err(if ctx.project.subsystems.values().any(exists) {
+            error.hint("`bundle.exclude` leaves out every subsystem that exists for this platform")
+        } else {
+            error
+                .cause(format!("no subsystem exists for {platform}"))
+                .hint(format!("add {platform} to `platforms` in versions.yml"))
+        });
     }
     let artifacts = members
         .iter()

@@ -93,6 +93,7 @@ pub fn each(
                     finished.place,
                     finished.reason,
                 ) = (outcome, bytes, place, reason);
+                finished.dry_run = ctx.options.dry_run && outcome == Outcome::Skipped;
                 finished.version = version.unwrap_or(finished.version);
                 None
             }

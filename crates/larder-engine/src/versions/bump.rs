@@ -200,6 +200,7 @@ fn apply(ctx: &Context, bump: &Bump, lock: bool) -> Result<()> {
     let change = format!("{from} to {to}");
     let ended = if ctx.options.dry_run {
         did.outcome = Outcome::Skipped;
+        did.dry_run = true;
         did.reason = Some(format!("would change from {change}"));
         Ok(())
     } else {

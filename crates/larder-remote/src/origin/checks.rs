@@ -165,7 +165,7 @@ impl<'a> Checks<'a> {
                 let found = found.map(|bytes| hex(bytes)).unwrap_or_default();
                 return Err(Error::integrity(format!("{place} is not what {by} says"))
                     .cause(format!("it has {algorithm} {found}, {by} says {}", hex(digest)))
-                    .hint("no weaker source is tried: find out which of the two digests is right before you change either"));
+                    .hint("nothing was installed; find out who changed the file before you change a digest: see \"Exit 4\" in the guide"));
             }
         }
         Ok(own)

@@ -53,7 +53,7 @@ impl Style {
                 names(&stopped)
             ));
         }
-        if !broken.is_empty() {
+        if !broken.is_empty() && totals.steps() > 1 {
             let steps = human::count(totals.steps(), "step");
             lines.push(String::new());
             let headline = self

@@ -20,6 +20,9 @@ pub(in crate::report) struct Style {
     /// The number of columns that lines are cut to, if any.
     pub width: Option<usize>,
     pub verbose: bool,
+    /// Whether the run has only one step. Its failure is shown in full at the end, so the step's line
+    /// does not also contain the message.
+    pub alone: bool,
     /// The platform that is not mentioned in lines.
     pub host: Platform,
     pub redactor: Redactor,

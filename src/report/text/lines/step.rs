@@ -26,9 +26,9 @@ impl Style {
             // had been done.
             "dry run   ".to_owned()
         } else if details.is_empty() {
-            finished.outcome.to_string()
+            words(finished.outcome)
         } else {
-            format!("{:<10}", finished.outcome)
+            format!("{:<10}", words(finished.outcome))
         };
         let outcome = if failed(finished) {
             paint.tone(Tone::Bad, &outcome)
@@ -56,6 +56,7 @@ impl Style {
             error,
             reason,
             place,
+            dry_run,
         } = did;
         let paint = self.paint;
         let (tone, symbol) = match outcome {
@@ -85,8 +86,13 @@ impl Style {
             24,
         );
         let line = format!(
-            "{} {subject}  {outcome:<10}  {}",
+            "{} {subject}  {:<10}  {}",
             paint.tone(tone, symbol),
+            if *dry_run {
+                "dry run".to_owned()
+            } else {
+                words(*outcome)
+            },
             paint.tone(Tone::Dim, &details.join(" "))
         );
         let line = self.fit(line.trim_end().to_owned());
@@ -106,6 +112,9 @@ impl Style {
             .as_deref()
             .map(|reason| self.redactor.clean_line(reason));
         if let Some(error) = &finished.error {
+            if self.alone {
+                return format!("in {}", human::seconds(finished.seconds));
+            }
             return self.redactor.clean_line(error.message());
         }
         if finished.dry_run || matches!(finished.outcome, Outcome::Failed | Outcome::Skipped) {
@@ -148,6 +157,11 @@ impl Style {
             (None, _) => None,
         }
     }
+}
+
+/// An outcome in text for people: `up to date`.
+pub(super) fn words(outcome: Outcome) -> String {
+    outcome.as_str().replace('-', " ")
 }
 
 /// A short form of a place: the host of a url, with the repository for an asset of a release. Other

@@ -3,6 +3,7 @@
 use camino::Utf8Path;
 
 use super::Style;
+use super::step::words;
 use crate::report::text::paint::Tone;
 use crate::report::totals::{Totals, failed};
 use larder_core::human;
@@ -25,8 +26,8 @@ impl Style {
             Outcome::Downloaded,
             Outcome::Built,
         ];
-        let others = totals
-            .counts
+        let counts = totals.for_people();
+        let others = counts
             .keys()
             .copied()
             .filter(|outcome| !order.contains(outcome));
@@ -34,8 +35,8 @@ impl Style {
             .into_iter()
             .chain(others)
             .filter_map(|outcome| {
-                let count = totals.counts.get(&outcome)?;
-                let text = format!("{count} {}", outcome.as_str().replace('-', " "));
+                let count = counts.get(&outcome)?;
+                let text = format!("{count} {}", words(outcome));
                 Some(match outcome {
                     Outcome::Failed => self.paint.tone(Tone::Bad, &text),
                     _ => self.paint.tone(Tone::Strong, &text),

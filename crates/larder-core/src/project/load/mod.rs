@@ -36,7 +36,10 @@ impl Project {
         let error = Error::usage(format!("no versions.yml in {start} or above"));
         let is_folder = fs::stat(start.join("versions.yml"))?.is_some();
         Err(match misnamed {
-            _ if is_folder => error.hint("the versions.yml here is not a file"),
+            _ if is_folder => Error::usage(format!(
+                "versions.yml in {start} is a folder; it must be a file"
+            ))
+            .hint("rename the folder; `larder init` makes the file"),
             Some(path) => error.hint(format!("there is {path}: rename it to versions.yml")),
             None => error.hint("`larder init` makes one here; `-C DIR` names another folder"),
         })

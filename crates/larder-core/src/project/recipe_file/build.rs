@@ -32,8 +32,13 @@ pub(super) fn build(
     let commands = raw.commands.clone().unwrap_or_default();
     let no_commands = match raw.span("commands") {
         None => true,
-        // A value that could not be read is already reported.
-        Some(_) => raw.commands.as_ref().is_some_and(Vec::is_empty),
+        // A value that could not be read, or the items in it, are already reported.
+        Some(span) => {
+            let is_reported = reader.problems.iter().any(|problem| {
+                problem.span.start > span.start && problem.message.contains("in `commands`")
+            });
+            raw.commands.as_ref().is_some_and(Vec::is_empty) && !is_reported
+        }
     };
     // A `source` that could not be read may be a crate, which needs no commands.
     let may_be_crate = is_crate || raw.source.is_none();

@@ -158,7 +158,7 @@ fn folder_fault(path: &Utf8Path, dir: &Utf8Path) -> Option<Fault> {
         Err(error) => error.to_string(),
     };
     let hint = format!(
-        "`dir` is relative to the recipe's folder: {path} must be a folder, which can be empty"
+        "create this folder or correct `dir`, which is relative to the recipe's folder: {path}"
     );
     Some(Fault {
         message,

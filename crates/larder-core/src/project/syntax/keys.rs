@@ -27,11 +27,24 @@ pub fn value_of<T: Decode>(entry: &Entry, reader: &mut Reader<'_>) -> Option<T> 
     T::decode_at(&entry.value, &entry.span, Spot::Key(&entry.key), reader)
 }
 
+/// What a file must have, for a file that is no mapping.
+fn needed<T: Keys>() -> String {
+    let names = T::names();
+    match T::required() {
+        [] => format!("it has keys such as `{}:`", names.join(":`, `")),
+        required if names.contains(&"upstream") => format!(
+            "it needs `{}:`, and `upstream:` or `build:`",
+            required.join(":`, `")
+        ),
+        required => format!("it needs `{}:`", required.join(":`, `")),
+    }
+}
+
 /// Reads a mapping of known keys.
 pub fn decode_keys<T: Keys>(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>) -> Option<T> {
     let Kind::Map(entries) = &node.kind else {
         let hint = match spot {
-            Spot::File => format!("it has keys such as `{}:`", T::names().join(":`, `")),
+            Spot::File => needed::<T>(),
             _ => format!("known keys: {}", T::names().join(", ")),
         };
         reader.expected(spot, "a mapping", node, Some(hint));
@@ -68,7 +81,11 @@ pub fn decode_keys<T: Keys>(node: &Node, spot: Spot<'_>, reader: &mut Reader<'_>
                     spot.to_string().replace("each value in ", "")
                 ),
             };
-            reader.problem(&node.span, message, format!("add `{required}:`"));
+            let hint = match *required {
+                "binaries" => "add `binaries: [NAME]`, the programs that it provides".to_owned(),
+                required => format!("add `{required}:`"),
+            };
+            reader.problem(&node.span, message, hint);
         }
     }
     Some(keys)

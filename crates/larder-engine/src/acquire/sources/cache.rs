@@ -16,6 +16,8 @@ use crate::events::{Level, Phase};
 use crate::lock;
 
 const NOTHING: &str = "nothing for these inputs";
+const DAMAGED: &str = "its copy is incomplete or damaged";
+const SET_ASIDE: &str = "its copy was incomplete or damaged, and was set aside";
 
 /// The entries that are admitted, in the order in which the project searches the origins. An entry
 /// that a pin contradicts is passed over: another source may have what is pinned.
@@ -48,7 +50,9 @@ pub fn entries(request: &Request<'_>) -> Result<Vec<(Admitted, Entry)>> {
 
 /// What the cache would give. It reads and hashes the files, as taking them does.
 pub fn probe(request: &Request<'_>) -> Result<Availability<Offer>> {
+    let mut answer = NOTHING;
     for (_, entry) in entries(request)? {
+        answer = DAMAGED;
         if request.run.cache.is_whole(&entry.artifact)? {
             return Ok(Availability::Have(Offer {
                 answer: format!("has it ({})", entry.artifact.origin),
@@ -56,18 +60,20 @@ pub fn probe(request: &Request<'_>) -> Result<Availability<Offer>> {
         }
     }
     let ignored = request.run.cache.ignored();
-    let answer = ignored.map_or_else(|| NOTHING.into(), Ignored::answer);
+    let answer = ignored.map_or_else(|| answer.into(), Ignored::answer);
     Ok(Availability::Absent(answer))
 }
 
 /// Takes an artifact out of the cache.
 pub fn take(request: &Request<'_>, into: &Utf8Path) -> Result<Availability<Taken>> {
+    let mut answer = NOTHING;
     for (artifact, entry) in entries(request)? {
+        answer = SET_ASIDE;
         if let Some(taken) = restore(request, artifact, entry, into)? {
             return Ok(Availability::Have(taken));
         }
     }
-    Ok(Availability::Absent(NOTHING.into()))
+    Ok(Availability::Absent(answer.into()))
 }
 
 /// Restores one entry. If the cache lost or damaged one of its files, the result is `None` and the

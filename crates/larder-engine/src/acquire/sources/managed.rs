@@ -14,6 +14,7 @@ use larder_core::formats::{Observed, Pin, PinKind, Sidecar};
 use larder_core::model::{
     AssetCandidate, AssetName, AssetPlace, FileFormat, FileName, Origin, Outcome, SourceKind, Tag,
 };
+use larder_core::project::HubConfig;
 use larder_remote::hub::Body;
 use larder_remote::origin::Stated;
 
@@ -45,6 +46,18 @@ enum Expected {
     Sidecar(Box<Sidecar>),
 }
 
+/// The folder of a hub, if it does not exist although the project or the user named it.
+fn missing_folder(hub: &HubConfig) -> Option<&Utf8Path> {
+    match hub {
+        HubConfig::Dir {
+            path,
+            default: false,
+            ..
+        } if matches!(larder_core::fs::stat(path), Ok(None)) => Some(path),
+        _ => None,
+    }
+}
+
 impl ManagedAsset {
     /// The asset that a sidecar describes.
     pub fn from_sidecar(tag: Tag, asset: AssetName, sidecar: Sidecar) -> Self {
@@ -67,12 +80,7 @@ impl ManagedAsset {
         } = request;
         let hub = run.hub()?;
         let names = subsystem.assets(&target.platform);
-        let mut answer = format!(
-            "{} has no {}/{}",
-            hub.describe(),
-            names.tag(),
-            names.asset()
-        );
+        let mut answer = None;
         let mut plain_exists = true;
         for AssetCandidate { tag, asset, place } in names.candidates(wanted.digests()) {
             // A suffixed tag may exist without the plain asset, if the platform was released too
@@ -91,20 +99,30 @@ impl ManagedAsset {
             };
             let content = &sidecar.content;
             if content.name != target.name || content.platform != target.platform {
-                answer = format!(
+                answer = Some(format!(
                     "{tag}/{asset} is of {} for {}",
                     content.name, content.platform
-                );
+                ));
             } else if wanted.accepts(content.origin, &content.inputs) {
                 return Ok(Availability::Have((tag, asset, sidecar)));
             } else {
-                answer = format!(
+                answer = Some(format!(
                     "{tag}/{asset} was made from other inputs ({})",
                     content.origin
-                );
+                ));
             }
         }
-        Ok(Availability::Absent(answer))
+        Ok(Availability::Absent(answer.unwrap_or_else(
+            || match missing_folder(&run.project.hub) {
+                Some(folder) => format!("the hub folder {folder} does not exist"),
+                None => format!(
+                    "{} has no {}/{}",
+                    hub.describe(),
+                    names.tag(),
+                    names.asset()
+                ),
+            },
+        )))
     }
 
     /// Downloads it into an existing, empty folder. Says which version of the file it opened.
@@ -192,9 +210,10 @@ impl ManagedAsset {
         };
         let arrived = intake::receive(request.transfer(), arrival, into).map_err(|error| {
             match error.kind() {
-                Kind::Integrity => error.hint(
-                    "someone with write access to the hub can repair it with `larder release --replace`",
-                ),
+                Kind::Integrity => error.hint(format!(
+                    "someone with write access to the hub can repair it with `larder release {} --replace`",
+                    request.target.name
+                )),
                 _ => error,
             }
         })?;

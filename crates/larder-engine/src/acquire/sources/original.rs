@@ -196,6 +196,11 @@ fn take_once(
                     "check `upstream.extract` of the recipe of `{name}`"
                 ))
             }
+            Kind::Integrity if request.pin(Origin::Original, PinKind::Upstream).is_some() => error
+                .hint(format!(
+                    "if you trust the new file: `larder lock --update {}`",
+                    target.name
+                )),
             _ => error,
         })?;
     let contents = Contents::Named {

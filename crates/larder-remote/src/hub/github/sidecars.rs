@@ -55,7 +55,7 @@ pub(super) fn contradiction(
             "the sidecar says {}, the hub has {found}",
             sidecar.sha256
         ))
-        .hint("run `larder release --replace` to publish it again")
+        .hint("run `larder release NAME --replace` to publish it again")
 }
 
 /// The sidecars of a release by the names of their assets, for assets that are there and as stated.
