@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::Global;
 use super::session::{LimitArgs, PlatformArgs, Session};
-use larder_core::error::{Kind, Result};
+use larder_core::error::{Error, Kind, Result};
 use larder_core::model::{Action, Outcome, SourceKind, Target};
 use larder_engine::context::Options;
 use larder_engine::ensure::ensure_selected;
@@ -54,7 +54,7 @@ pub struct AcquireArgs {
     /// Install again, even if the installed binaries are up to date.
     #[arg(long)]
     reinstall: bool,
-    /// Build again, even if an artifact is available.
+    /// Build again what has `build:` in its recipe, even if an artifact is available.
     #[arg(long, conflicts_with = "source")]
     rebuild: bool,
     /// Show what would happen and why, and change nothing.
@@ -115,6 +115,21 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     }
     let session = Session::open(global, args.how.options())?;
     let selection = Selection::parse(&session.ctx.project, &args.names)?;
+    if args.how.rebuild
+        && let Selection::Names(_) = selection
+        && let Some(subsystem) = selection
+            .subsystems(&session.ctx.project)
+            .into_iter()
+            .find(|subsystem| subsystem.build.is_none())
+    {
+        let name = &subsystem.name;
+        return Err(Error::usage(format!(
+            "`{name}` can't be rebuilt: its recipe has no `build:`"
+        ))
+        .hint(format!(
+            "`larder ensure {name} --reinstall` installs it again"
+        )));
+    }
     let ensured = ensure_selected(&session.ctx, &selection, &platforms, args.limits.resolve());
     Ok(session.end(ensured))
 }

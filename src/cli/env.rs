@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use camino::Utf8PathBuf;
+
 use super::Global;
 use crate::report;
 use larder_core::error::{Error, Result};
@@ -13,12 +15,59 @@ use larder_engine::tasks::shell::bin_dirs;
 /// Print the shell line that puts the installed binaries on PATH
 #[derive(Clone, Copy, Debug, clap::Args)]
 #[command(after_help = "Examples:
-  eval \"$(larder env)\"        in a shell or in .envrc
-  larder env --github         in a job of GitHub Actions, for the steps that follow")]
+  eval \"$(larder env)\"                                   in sh, bash, zsh, or in .envrc
+  larder env --shell fish | source                       in fish
+  larder env --shell pwsh | Out-String | Invoke-Expression
+  larder env --github                                    in a job of GitHub Actions, for the steps that follow")]
 pub struct Args {
     /// Append the folders to the file that `$GITHUB_PATH` names.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "shell")]
     github: bool,
+    /// The shell that reads the line.
+    #[arg(long, value_enum, default_value_t = Shell::Sh)]
+    shell: Shell,
+}
+
+/// The values of `--shell`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Shell {
+    /// sh, dash, bash, zsh, ksh.
+    #[value(aliases = ["bash", "zsh", "dash", "ksh", "posix"])]
+    Sh,
+    /// fish.
+    Fish,
+    /// PowerShell.
+    #[value(alias = "powershell")]
+    Pwsh,
+}
+
+impl Shell {
+    /// The line that puts the folders first on PATH.
+    fn line(self, folders: &[Utf8PathBuf]) -> String {
+        let quoted = |escape: fn(&str) -> String| -> Vec<String> {
+            let quote = |folder: &Utf8PathBuf| format!("'{}'", escape(folder.as_str()));
+            folders.iter().map(quote).collect()
+        };
+        match self {
+            Self::Sh => {
+                let quoted = quoted(|text| text.replace('\'', r"'\''"));
+                let colon = if quoted.is_empty() { "" } else { ":" };
+                format!("export PATH={}{colon}\"$PATH\"\n", quoted.join(":"))
+            }
+            Self::Fish => {
+                let quoted = quoted(|text| text.replace('\\', r"\\").replace('\'', r"\'"));
+                format!("set -gx PATH {} $PATH\n", quoted.join(" ")).replace("  ", " ")
+            }
+            Self::Pwsh => {
+                let quoted = quoted(|text| text.replace('\'', "''"));
+                let parts = [quoted, vec!["$env:PATH".to_owned()]].concat();
+                format!(
+                    "$env:PATH = {}\n",
+                    parts.join(" + [IO.Path]::PathSeparator + ")
+                )
+            }
+        }
+    }
 }
 
 /// Runs it.
@@ -49,14 +98,6 @@ pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
         })?;
         return Ok(ExitCode::SUCCESS);
     }
-    let quoted: Vec<String> = folders
-        .iter()
-        .map(|folder| format!("'{}'", folder.as_str().replace('\'', r"'\''")))
-        .collect();
-    let colon = if quoted.is_empty() { "" } else { ":" };
-    report::print_data(&format!(
-        "export PATH={}{colon}\"$PATH\"\n",
-        quoted.join(":")
-    ))?;
+    report::print_data(&args.shell.line(&folders))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -15,6 +15,7 @@ use larder_engine::plan::{Drawing, Plan, Selection};
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder graph | dot -Tsvg > graph.svg
+  larder graph --format tree            to read it in the terminal
   larder graph nats --format mermaid
   larder graph --json | jq '.edges[]'")]
 pub struct Args {
@@ -34,6 +35,8 @@ enum Format {
     Dot,
     /// Mermaid, which GitHub renders in Markdown.
     Mermaid,
+    /// A tree for the terminal.
+    Tree,
     /// One JSON document.
     Json,
 }
@@ -55,6 +58,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     } {
         Format::Dot => report::print_data(&drawing.dot())?,
         Format::Mermaid => report::print_data(&drawing.mermaid())?,
+        Format::Tree => global.print(&drawing.tree())?,
         Format::Json => global.print_json(&drawing)?,
     }
     Ok(ExitCode::SUCCESS)

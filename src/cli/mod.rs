@@ -82,6 +82,7 @@ enum Command {
     Lock(lock::Args),
     Add(add::Args),
     Outdated(outdated::Args),
+    #[command(visible_alias = "upgrade")]
     Bump(bump::Args),
     Verify(verify::Args),
     Rollback(rollback::Args),
@@ -93,6 +94,7 @@ enum Command {
     Ci(ci::Args),
     Graph(graph::Args),
     Check(check::Args),
+    #[command(visible_alias = "ls")]
     List(list::Args),
     Exec(exec::Args),
     Env(env::Args),

@@ -20,7 +20,7 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("fetch", "ensure"),
     ("download", "ensure"),
     ("update", "bump"),
-    ("upgrade", "bump"),
+    ("tree", "graph --format tree"),
     ("delete", "clean"),
     ("remove", "clean"),
     ("uninstall", "clean"),
@@ -85,6 +85,16 @@ fn remove_misleading(error: &mut clap::Error) {
     }
 }
 
+/// Whether the error shows the usage of this command.
+fn usage_of(error: &clap::Error, command: &str) -> bool {
+    match error.get(ContextKind::Usage) {
+        Some(ContextValue::StyledStr(usage)) => {
+            usage.to_string().contains(&format!("larder {command} "))
+        }
+        _ => false,
+    }
+}
+
 /// Adds a tip to an error, if there is one.
 pub fn add_tip(error: &mut clap::Error, startup: &Startup) {
     name_variable(error, &startup.environment);
@@ -96,6 +106,13 @@ pub fn add_tip(error: &mut clap::Error, startup: &Startup) {
     ) {
         (ErrorKind::UnknownArgument, _, Some(ContextValue::String(arg))) if arg == "--all" => {
             "write `all` in place of the names: `larder ensure all`".to_owned()
+        }
+        (ErrorKind::UnknownArgument, _, Some(ContextValue::String(arg)))
+            if !arg.starts_with('-') && usage_of(error, "run") =>
+        {
+            "a task takes no arguments; `larder exec -- COMMAND ARGUMENTS` runs one command with the \
+             installed binaries"
+                .to_owned()
         }
         (ErrorKind::UnknownArgument, _, Some(ContextValue::String(arg))) if arg == "--hub" => {
             "only `larder install` has `--hub`; for other commands set `hub:` in versions.yml, or \

@@ -13,6 +13,8 @@ use larder_core::model::{Action, Outcome, Platform, SourceKind, Target, Version}
 pub enum Phase {
     /// It checks stamps, the cache or the hub.
     Checking,
+    /// It waits for another process that works on the same target.
+    Waiting,
     /// It receives bytes.
     Downloading,
     /// It runs the commands of a build.

@@ -96,7 +96,8 @@ fn a_long_build_prints_progress_regularly() {
     }
     assert_eq!(
         sink.text(),
-        "arc: building\narc: still building, 1 m 00 s\narc: still building, 2 m 00 s\n"
+        "arc: building\narc: still building, 30.0 s\narc: still building, 1 m 00 s\n\
+         arc: still building, 1 m 30 s\narc: still building, 2 m 00 s\n"
     );
 }
 

@@ -158,7 +158,9 @@ impl<W: Write + Send> View for GitHubActions<W> {
         for finished in totals.failures() {
             self.annotate(finished);
         }
-        if let Some(path) = &self.summary {
+        if let Some(path) = &self.summary
+            && totals.steps() > 0
+        {
             let table = summary_table(totals, &|text| self.plain.style().redactor.clean_line(text));
             // A summary that can't be written must not make a successful run fail.
             if let Err(error) = fs::append(path, table.as_bytes()) {

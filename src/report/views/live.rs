@@ -117,7 +117,8 @@ impl Live {
             .rows
             .iter()
             .filter(|row| {
-                row.phase != Phase::Checking || now.saturating_sub(row.since) >= ROW_DELAY
+                !matches!(row.phase, Phase::Checking | Phase::Waiting)
+                    || now.saturating_sub(row.since) >= ROW_DELAY
             })
             .collect();
         if visible.is_empty() {
@@ -173,6 +174,7 @@ impl Live {
 pub(super) fn phase_word(phase: Phase) -> &'static str {
     match phase {
         Phase::Checking => "checking",
+        Phase::Waiting => "waiting",
         Phase::Downloading => "downloading",
         Phase::Building => "building",
         Phase::Packing => "packing",
@@ -213,7 +215,7 @@ impl Row {
             return format!("{}  {rate}", pad_left(&human::bytes(self.bytes), 12));
         };
         let left = speed
-            .filter(|s| *s > 0)
+            .filter(|s| *s > 0 && self.bytes < total)
             .map(|s| Duration::from_secs(total.saturating_sub(self.bytes) / s));
         let left = pad_left(
             &left

@@ -14,7 +14,7 @@ use larder_core::model::{Outcome, Target};
 use larder_engine::events::{Event, Phase};
 
 /// The interval at which a long step prints a line, because CI systems end jobs without output.
-const HEARTBEAT: Duration = Duration::from_mins(1);
+const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// Events as plain lines.
 pub(in crate::report) struct Plain<W> {

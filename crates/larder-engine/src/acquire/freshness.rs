@@ -81,7 +81,7 @@ pub fn recorded(request: &Request<'_>, bin: &Bin) -> Result<Option<Freshness>> {
         wanted,
         ..
     } = request;
-    if run.options.reinstall || run.options.rebuild {
+    if run.options.reinstall || request.rebuilds() {
         return Ok(None);
     }
     let record = run
@@ -126,7 +126,7 @@ pub fn read(request: &Request<'_>, bin: &Bin) -> Result<Freshness> {
         }))
     };
     let found = stamped(request, bin)?;
-    if run.options.rebuild {
+    if request.rebuilds() {
         return stale(found, Cause::AskedFor, "--rebuild".into());
     }
     let Some(artifact) = found else {

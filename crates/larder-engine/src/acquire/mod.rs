@@ -32,7 +32,7 @@ use camino::Utf8PathBuf;
 
 use crate::cache::Entry;
 use crate::context::Context;
-use crate::events::Level;
+use crate::events::{Level, Phase};
 use crate::installed::{Bin, Staging, Watched};
 use admission::{Admitted, UnpackedFrom};
 use freshness::{Cause, Freshness, Installed, Stale};
@@ -263,7 +263,9 @@ pub fn lock_target(run: &Context, target: &Target) -> Result<LockedTarget> {
     let file = format!(".larder/locks/{}-{}", target.name, target.platform);
     let build = run.subsystem(target).ok().and_then(|s| s.build.as_ref());
     let waiting = run.waiting.clone().for_build(build.map(|b| b.timeout));
+    run.events.phase(target, Phase::Waiting, None);
     let lock = FileLock::take(&run.project.root, file, &waiting)?;
+    run.events.phase(target, Phase::Checking, None);
     let bin = run.bin(target);
     Ok(LockedTarget {
         bin: if lock.is_held() { bin } else { bin.shared() },

@@ -34,9 +34,14 @@ impl<'a> Request<'a> {
             target,
             subsystem: run.subsystem(target)?,
             wanted: run.wanted(target)?,
-            order: order(run),
+            order: order(run, run.subsystem(target)?),
             ignores_lock: false,
         })
+    }
+
+    /// Whether the user asked for a new build. What has no `build:` is only installed.
+    pub fn rebuilds(&self) -> bool {
+        self.run.options.rebuild && self.subsystem.build.is_some()
     }
 
     /// Ignores what the lock pins, because its lines are about to be replaced (`lock --update`).
@@ -121,8 +126,8 @@ impl<'a> Request<'a> {
 
 /// The sources to ask: the cache first, then the project's sources in their order. With `--source`
 /// or `--rebuild` there is only one.
-fn order(run: &Context) -> Vec<SourceKind> {
-    if run.options.rebuild {
+fn order(run: &Context, subsystem: &Subsystem) -> Vec<SourceKind> {
+    if run.options.rebuild && subsystem.build.is_some() {
         return vec![SourceKind::Build];
     }
     if let Some(only) = run.options.source {

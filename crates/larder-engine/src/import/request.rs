@@ -40,9 +40,7 @@ impl Source {
                     wrong(&format!("write `github:{repo}`"))
                 }
                 _ if text.contains("://") => Ok(Self::Url(parse_url(text)?.to_string())),
-                _ => wrong(
-                    "write `github:owner/name`, or a URL; for `npm:` and `pypi:` write the recipe by hand",
-                ),
+                _ => wrong(&elsewhere(text)),
             };
         };
         let part = |part: &str| {
@@ -64,6 +62,26 @@ impl Source {
             Self::GitHub(repo) => repo.rsplit('/').next().unwrap_or_default(),
             Self::Url(_) => "",
         }
+    }
+}
+
+/// What to write in place of a text that is neither `github:…` nor a URL.
+fn elsewhere(text: &str) -> String {
+    let by_hand = |recipe: &str| {
+        format!(
+            "write subsystems/NAME/recipe.yml by hand: `binaries: [NAME]`, then {recipe}; and \
+             `NAME: VERSION` under `versions` in versions.yml"
+        )
+    };
+    match text.split_once(':') {
+        Some((kind @ ("npm" | "pypi"), package)) => {
+            by_hand(&format!("`upstream: {{{kind}: \"{package}\"}}`"))
+        }
+        Some(("crate", package)) => by_hand(&format!("`build: {{source: {{crate: {package}}}}}`")),
+        None if text.split('/').count() == 2 && !text.starts_with(['/', '.']) => {
+            format!("for a repository on GitHub write `github:{text}`")
+        }
+        _ => "write `github:owner/name`, or a URL".to_owned(),
     }
 }
 

@@ -1,5 +1,6 @@
-//! Draws a plan as Graphviz, Mermaid or JSON.
+//! Draws a plan as Graphviz, Mermaid, a tree or JSON.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde::Serialize;
@@ -95,6 +96,44 @@ impl Drawing {
             let _ = writeln!(text, "  {from:?} -> {to:?}{style};");
         }
         text + "}\n"
+    }
+
+    /// A tree for a terminal, from the targets that no other needs. What was drawn before is not drawn
+    /// again below its second place.
+    pub fn tree(&self) -> String {
+        let mut text = String::new();
+        let mut drawn = BTreeSet::new();
+        let is_needed = |node: &&Node| self.edges.iter().any(|arrow| arrow.to == node.id);
+        for root in self.nodes.iter().filter(|node| !is_needed(node)) {
+            let _ = writeln!(text, "{}", root.id);
+            self.branches(&root.id, "", &mut drawn, &mut text);
+        }
+        text
+    }
+
+    fn branches<'a>(
+        &'a self,
+        id: &'a str,
+        indent: &str,
+        drawn: &mut BTreeSet<&'a str>,
+        text: &mut String,
+    ) {
+        drawn.insert(id);
+        let needs: Vec<&Arrow> = self.edges.iter().filter(|arrow| arrow.from == id).collect();
+        for (i, Arrow { to, kind, .. }) in needs.iter().enumerate() {
+            let (branch, below) = if i + 1 == needs.len() {
+                ("└── ", "    ")
+            } else {
+                ("├── ", "│   ")
+            };
+            let build = if *kind == "needs" { "" } else { " (to build)" };
+            let again = drawn.contains(to.as_str()) && self.edges.iter().any(|a| a.from == *to);
+            let above = if again { " (see above)" } else { "" };
+            let _ = writeln!(text, "{indent}{branch}{to}{build}{above}");
+            if !again {
+                self.branches(to, &format!("{indent}{below}"), drawn, text);
+            }
+        }
     }
 
     /// The text in Mermaid's language, which GitHub renders in Markdown.

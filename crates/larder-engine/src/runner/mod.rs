@@ -225,7 +225,10 @@ impl<'a> Runner<'a> {
                 if self.stop.is_none() && interrupted {
                     self.stop = Some("interrupted".into());
                 } else if self.stop.is_none() && !keep_going {
-                    self.stop = Some(format!("not started: {} failed", target.name));
+                    self.stop = Some(format!(
+                        "not started, because {} failed; `--keep-going` continues",
+                        target.name
+                    ));
                 }
                 self.ended.errors.push((target, error));
                 self.set(id, State::Ended(Outcome::Failed));

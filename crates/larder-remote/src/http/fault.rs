@@ -153,6 +153,9 @@ fn tls_refused(error: &rustls::Error, place: &str) -> Error {
             | rustls::CertificateError::NotValidYetContext { .. },
         ) => refused
             .hint("check this machine's clock; if it is right, the server's owner must renew the certificate"),
+        rustls::Error::InvalidMessage(_) => refused.hint(
+            "the server does not speak TLS there: check the port, and whether the url should begin with http",
+        ),
         _ => refused.hint("there is no insecure mode; the server's owner must repair this"),
     }
 }

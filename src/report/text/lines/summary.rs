@@ -137,14 +137,38 @@ impl Style {
                         }
                         (Some(place), _) => format!("from {place}: "),
                     };
-                    let names = self.paint.tone(Tone::Dim, &names.join(", "));
-                    self.fit(format!(
-                        "  {:<10}  {bytes:>8}  {place}{names}",
-                        outcome.as_str()
-                    ))
+                    let head = format!("  {:<10}  {bytes:>8}  {place}", words(outcome));
+                    self.wrapped(head, &names)
                 },
             )
+            .flatten()
             .collect()
+    }
+
+    /// A line with a list of names, which continues on further lines if it is too wide.
+    fn wrapped(&self, head: String, names: &[String]) -> Vec<String> {
+        let indent = " ".repeat(24);
+        let room = self.width.unwrap_or(usize::MAX);
+        let (mut lines, mut line) = (Vec::new(), head);
+        let mut is_first = true;
+        for (i, name) in names.iter().enumerate() {
+            let comma = if i + 1 < names.len() { "," } else { "" };
+            let blank = if is_first { "" } else { " " };
+            let width = console::measure_text_width(&line)
+                + console::measure_text_width(name)
+                + comma.len()
+                + blank.len();
+            let item = self.paint.tone(Tone::Dim, &format!("{name}{comma}"));
+            if width > room && !is_first {
+                lines.push(std::mem::replace(&mut line, format!("{indent}{item}")));
+            } else {
+                line.push_str(blank);
+                line.push_str(&item);
+            }
+            is_first = false;
+        }
+        lines.push(line);
+        lines.into_iter().map(|line| self.fit(line)).collect()
     }
 }
 

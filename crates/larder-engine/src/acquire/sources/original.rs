@@ -21,7 +21,7 @@ use crate::acquire::availability::Availability;
 use crate::acquire::intake::{self, Arrival, Contents};
 use crate::acquire::request::Request;
 use crate::cache::{Entry, TakenFrom};
-use crate::events::Level;
+use crate::events::{Level, Phase};
 use crate::lock;
 
 /// The original that the recipe describes, and the digests that it must have.
@@ -125,6 +125,8 @@ fn fetch(request: &Request<'_>, expectation: &Expectation) -> Result<Availabilit
     let Expectation {
         original, stated, ..
     } = expectation;
+    // The registries' own clients report no bytes, so the step has at least a row with its time.
+    run.events.phase(target, Phase::Downloading, None);
     let fetched = origin::fetch(
         run.publishers(),
         original,
