@@ -37,6 +37,9 @@ pub struct Args {
     limits: LimitArgs,
     #[command(flatten)]
     pub(super) how: AcquireArgs,
+    /// At the end, list how long each step took, the slowest first.
+    #[arg(long)]
+    timings: bool,
 }
 
 /// Flags that say how artifacts may be acquired.
@@ -113,7 +116,8 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             return Ok(report_up_to_date(targets, global, started));
         }
     }
-    let session = Session::open(global, args.how.options())?;
+    let mut session = Session::open(global, args.how.options())?;
+    session.timings = args.timings.then(|| global.printer());
     let selection = Selection::parse(&session.ctx.project, &args.names)?;
     if args.how.rebuild
         && let Selection::Names(_) = selection

@@ -11,6 +11,7 @@ mod ci;
 mod clean;
 mod collect;
 mod counts;
+mod doctor;
 mod ensure;
 mod env;
 mod exec;
@@ -29,6 +30,7 @@ mod plan;
 mod probe;
 pub mod reference;
 mod release;
+mod remove;
 mod rollback;
 mod run;
 pub mod schemas;
@@ -81,6 +83,7 @@ enum Command {
     Collect(collect::Args),
     Lock(lock::Args),
     Add(add::Args),
+    Remove(remove::Args),
     Outdated(outdated::Args),
     #[command(visible_alias = "upgrade")]
     Bump(bump::Args),
@@ -94,6 +97,7 @@ enum Command {
     Ci(ci::Args),
     Graph(graph::Args),
     Check(check::Args),
+    Doctor(doctor::Args),
     #[command(visible_alias = "ls")]
     List(list::Args),
     Exec(exec::Args),
@@ -204,6 +208,7 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Collect(args) => collect::run(args, global),
         Command::Lock(args) => lock::run(args, global),
         Command::Add(args) => add::run(args, global),
+        Command::Remove(args) => remove::run(args, global),
         Command::Outdated(args) => outdated::run(args, global),
         Command::Bump(args) => bump::run(args, global),
         Command::Verify(args) => verify::run(args, global),
@@ -215,6 +220,7 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Run(args) => run::run(args, global),
         Command::Ci(args) => ci::run(args, global),
         Command::Graph(args) => graph::run(args, global),
+        Command::Doctor(args) => doctor::run(args, global),
         Command::Check(args) => check::run(args, global),
         Command::List(args) => list::run(args, global),
         Command::Init(args) => init::run(args, global),

@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::report::{DidLine, FinishedLine, SummaryLine};
 use larder_core::formats::documents::{
-    AddDocument, CacheDirDocument, CheckDocument, EnvDocument, InitDocument, ListDocument,
-    OutdatedDocument, PlanDocument, ReleaseStatusDocument, SchemasDocument, StatusDocument,
-    TasksDocument, WhyDocument,
+    AddDocument, CacheDirDocument, CheckDocument, DoctorDocument, EnvDocument, InitDocument,
+    ListDocument, OutdatedDocument, PlanDocument, ReleaseStatusDocument, SchemasDocument,
+    StatusDocument, TasksDocument, WhyDocument,
 };
 use larder_core::project::schema::{recipe_schema, user_schema, versions_schema};
 use larder_engine::cache::{Checked, Pruned, Usage};
@@ -74,6 +74,11 @@ pub const ALL: &[SchemaInfo] = &[
     ),
     info("tasks", "larder run --json", schema_of::<TasksDocument>),
     info("env", "larder env --json", schema_of::<EnvDocument>),
+    info(
+        "doctor",
+        "larder doctor --json",
+        schema_of::<DoctorDocument>,
+    ),
     info("add", "larder add --json", schema_of::<AddDocument>),
     info("init", "larder init --json", schema_of::<InitDocument>),
     info(

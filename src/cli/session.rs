@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::Global;
 use super::counts::Counts;
-use crate::report::ReporterHandle;
+use crate::report::{self, Printer, ReporterHandle};
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::model::Platform;
@@ -126,6 +126,8 @@ pub struct Session {
     reporter: ReporterHandle,
     parent_counts: Option<Counts>,
     started: Instant,
+    /// Whether the end lists how long each step took.
+    pub timings: Option<Printer>,
 }
 
 impl Session {
@@ -151,6 +153,7 @@ impl Session {
             reporter,
             parent_counts: global.parent_counts.clone(),
             started,
+            timings: None,
         })
     }
 
@@ -183,6 +186,11 @@ impl Session {
         };
         self.ctx.events.send(Event::Summary(summary));
         let totals = self.reporter.finish();
+        if let Some(printer) = self.timings {
+            for line in report::timings(&totals) {
+                printer.message(&line);
+            }
+        }
         if let Some(counts) = &self.parent_counts {
             counts.add(&totals.counts);
         }

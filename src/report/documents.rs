@@ -3,7 +3,7 @@
 
 use super::text::Redactor;
 use larder_core::formats::documents::{
-    OutdatedDocument, PlanDocument, StatusDocument, WhyDocument,
+    DoctorDocument, OutdatedDocument, PlanDocument, StatusDocument, WhyDocument,
 };
 
 /// A document whose texts can be cleaned.
@@ -23,6 +23,16 @@ impl Cleaned for StatusDocument {
     fn cleaned(mut self, redactor: &Redactor) -> Self {
         for entry in &mut self.subsystems {
             clean(&mut entry.reason, redactor);
+        }
+        self
+    }
+}
+
+impl Cleaned for DoctorDocument {
+    fn cleaned(mut self, redactor: &Redactor) -> Self {
+        for check in &mut self.checks {
+            check.found = redactor.clean_line(&check.found);
+            clean(&mut check.hint, redactor);
         }
         self
     }

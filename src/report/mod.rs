@@ -24,7 +24,7 @@ pub use mode::{Mode, Verbosity};
 pub use print::{Printer, print_bytes, print_data, to_json, written};
 pub use reporter::{Reporter, ReporterHandle, show_step};
 pub use text::{ColorChoice, Paint, Redactor, Tone, render_error, snippet, table};
-pub use totals::Totals;
+pub use totals::{Totals, timings};
 pub use views::{
     DidLine, FinishedLine, SummaryLine, annotations, escape_data, failure_line, summary_line,
 };

@@ -135,6 +135,31 @@ impl Totals {
     }
 }
 
+/// How long each step took, the slowest first, and how long all of them took one after the other.
+pub fn timings(totals: &Totals) -> Vec<String> {
+    let mut steps: Vec<&Finished> = totals.finished.iter().collect();
+    steps.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+    let line = |seconds: f64, what: String| {
+        format!("{:>10}  {what}", larder_core::human::seconds(seconds))
+    };
+    let mut lines: Vec<String> = steps
+        .iter()
+        .map(|step| {
+            let what = format!(
+                "{} {} {}",
+                step.action.as_str(),
+                step.target,
+                step.outcome.as_str().replace('-', " ")
+            );
+            line(step.seconds, what)
+        })
+        .collect();
+    let all: f64 = steps.iter().map(|step| step.seconds).sum();
+    lines.push(line(all, "all steps, one after the other".into()));
+    lines.push(line(totals.seconds, "the run".into()));
+    lines
+}
+
 /// Whether a step counts as failed.
 pub(super) fn failed(finished: &Finished) -> bool {
     finished.outcome == Outcome::Failed || finished.error.is_some()

@@ -185,6 +185,7 @@ fn everything() -> Printed {
     document("graph", &["graph"]);
     document("check", &["check"]);
     document("tasks", &["run"]);
+    document("doctor", &["doctor"]);
     document("env", &["env"]);
     for what in ["dir", "size", "prune", "verify"] {
         document(&format!("cache-{what}"), &["cache", what]);

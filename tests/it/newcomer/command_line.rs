@@ -6,7 +6,7 @@ use super::{hello, says};
 fn words_of_other_programs_lead_to_larders_own() {
     let env = hello();
     for (line, wanted) in [
-        ("delete hello", "did you mean `larder clean`?"),
+        ("delete hello", "did you mean `larder remove`?"),
         ("uninstall hello", "did you mean `larder clean`?"),
         ("search hello", "did you mean `larder list`?"),
         ("shell", "did you mean `larder exec`?"),

@@ -3,6 +3,7 @@
 
 mod command_line;
 mod errors;
+mod project;
 mod shells;
 
 use crate::env::{Output, TestEnv};

@@ -35,6 +35,8 @@ pub const COMMAND_WORDS: &[&str] = &[
     "serve",
     "agent",
     "cache",
+    "remove",
+    "doctor",
     "schema",
     "completions",
     "man",

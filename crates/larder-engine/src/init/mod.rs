@@ -138,6 +138,25 @@ fn write_schemas(root: &Utf8Path) -> Result<()> {
     Ok(())
 }
 
+/// Whether the schemas are there, and are those of this version; `None` if `versions.yml` does not
+/// name them.
+pub fn has_schemas(root: &Utf8Path) -> Option<bool> {
+    let names = fs::read_text(root.join("versions.yml"))
+        .is_ok_and(|text| text.contains(&format!("$schema={SCHEMAS}/")));
+    let is_right = |(file, schema): (&str, serde_json::Value)| {
+        fs::read_text(root.join(SCHEMAS).join(file))
+            .is_ok_and(|text| text == format!("{schema:#}\n"))
+    };
+    names.then(|| {
+        [
+            ("versions.schema.json", schema::versions_schema()),
+            ("recipe.schema.json", schema::recipe_schema()),
+        ]
+        .into_iter()
+        .all(is_right)
+    })
+}
+
 /// Writes the schemas again if `versions.yml` names them and they don't exist, as after a clone or if `.larder/` was removed.
 /// Only editors need them, so errors are ignored.
 pub fn restore_schemas(root: &Utf8Path) {

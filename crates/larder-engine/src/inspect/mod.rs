@@ -3,6 +3,7 @@
 //! A document can contain secrets and control characters in its texts; the code that prints it removes them.
 
 pub mod check;
+pub mod doctor;
 pub mod list;
 pub mod plan;
 pub mod status;

@@ -2,6 +2,7 @@
 
 pub mod bump;
 pub mod outdated;
+pub mod remove;
 
 use camino::Utf8Path;
 

@@ -5,6 +5,7 @@
 //! changes its meaning; new fields can be added.
 
 mod decision;
+mod doctor;
 mod installed;
 mod program;
 mod project;
@@ -15,6 +16,7 @@ pub use decision::{
     ComparedEntry, Decision, DifferenceEntry, FieldEntry, InputsEntry, InstalledEntry,
     PlanDocument, PlanStep, SourceEntry, WhyDocument,
 };
+pub use doctor::{DoctorCheck, DoctorDocument};
 pub use installed::{EnvDocument, StatusDocument, StatusEntry};
 pub use program::{CacheDirDocument, SchemaEntry, SchemasDocument};
 pub use project::{

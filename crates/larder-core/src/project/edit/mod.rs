@@ -14,6 +14,10 @@ use crate::model::{Name, Version};
 use super::syntax::source::Source;
 use super::syntax::yaml::{self, Entry, Kind, Node};
 
+mod remove;
+
+pub use remove::remove_version;
+
 /// Returns the text with another version for a subsystem that it pins.
 pub fn set_version(text: &str, name: &Name, version: &Version) -> Result<String> {
     let file = File::read(text)?;

@@ -234,3 +234,44 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn one_entry_is_removed_and_every_other_byte_stays() {
+    let remove = |text: &str| remove_version(text, &"a".parse().unwrap());
+    for (before, after) in [
+        ("versions:\n  a: v1\n  b: v1\n", "versions:\n  b: v1\n"),
+        ("versions:\n  b: v1\n  a: v1\n", "versions:\n  b: v1\n"),
+        ("versions:\n  b: v1\n  a: v1", "versions:\n  b: v1\n"),
+        (
+            "versions:\n  a: v1 # why\nci: []\n",
+            "versions: {}\nci: []\n",
+        ),
+        ("versions:\n  a: v1", "versions: {}\n"),
+        (
+            "versions: # all\r\n  # of b\r\n  b: v1\r\n  # of a\r\n  \"a\": v1\r\n",
+            "versions: # all\r\n  # of b\r\n  b: v1\r\n  # of a\r\n",
+        ),
+        (
+            "versions:\n  # renovate: datasource=x depName=a\n  a: v1\n  # renovate: datasource=x depName=b\n  b: v1\n",
+            "versions:\n  # renovate: datasource=x depName=b\n  b: v1\n",
+        ),
+        ("versions: {a: v1, b: v1}\n", "versions: {b: v1}\n"),
+        ("versions: {b: v1, a: v1}\n", "versions: {b: v1}\n"),
+        (
+            "versions: {c: v1, a: 'v1' , b: v1}\n",
+            "versions: {c: v1, b: v1}\n",
+        ),
+        ("versions: {a: v1}\n", "versions: {}\n"),
+        ("{\"versions\": {\"a\": \"v1\"}}", "{\"versions\": {}}"),
+    ] {
+        assert_eq!(remove(before).unwrap(), after);
+    }
+    for hard in [
+        "versions:\n  a: &x v1\n  b: *x\n",
+        "versions:\n  b: v1\n",
+        "versions: &x\n  ? a\n  : v1\n",
+        "ci: []\n",
+    ] {
+        assert!(remove(hard).is_err(), "{hard}: {:?}", remove(hard));
+    }
+}
