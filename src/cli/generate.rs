@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 use clap::builder::PossibleValuesParser;
 
 use super::schemas::{ALL, SchemaInfo};
-use super::{Global, reference};
+use super::{Global, complete, reference};
 use crate::report::table::{Table, stdout_width};
 use crate::report::{self, Tone};
 use larder_core::error::Result;
@@ -15,6 +15,9 @@ use larder_core::formats::documents::{SchemaEntry, SchemasDocument};
 use larder_core::fs;
 
 /// Print a completion script for a shell
+///
+/// The script asks larder for candidates, so it also completes the subsystems, platforms and tasks
+/// of the project, and it need not be written again for a new version.
 #[derive(Clone, Copy, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder completions bash > ~/.local/share/bash-completion/completions/larder
@@ -52,7 +55,7 @@ pub struct Schema {
 
 /// Runs `completions`.
 pub fn completions(args: Completions) -> Result<ExitCode> {
-    report::print_bytes(&reference::completions(&super::command(), args.shell))?;
+    report::print_bytes(&complete::script(args.shell)?)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -10,6 +10,7 @@ mod check;
 mod ci;
 mod clean;
 mod collect;
+mod complete;
 mod counts;
 mod doctor;
 mod ensure;
@@ -142,6 +143,9 @@ pub fn main() -> ExitCode {
     let startup = Startup::read();
     if startup.environment.has_secrets() {
         larder_process::forbid_inspection();
+    }
+    if let Some(code) = complete::answer(&startup) {
+        return code;
     }
     let mut parser = parser(&startup.environment);
     let parsed = parser.try_get_matches_from_mut(settings::arguments());

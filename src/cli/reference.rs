@@ -1,4 +1,4 @@
-//! Generates the reference, the man pages and the completions from the definitions of the command
+//! Generates the reference and the man pages from the definitions of the command
 //! line. The output depends only on the definitions, so that a test can compare it with the
 //! committed files.
 //!
@@ -88,14 +88,6 @@ pub fn man_pages(root: &Command) -> Result<Vec<(String, Vec<u8>)>> {
         render(format!("{}.1", path.replace(' ', "-")), command.clone())?;
     }
     Ok(pages)
-}
-
-/// The completion script for a shell.
-pub fn completions(root: &Command, shell: clap_complete::Shell) -> Vec<u8> {
-    let mut script = Vec::new();
-    let name = root.get_name().to_owned();
-    clap_complete::generate(shell, &mut root.clone(), name, &mut script);
-    script
 }
 
 /// The definitions with what clap adds when it builds them, such as global options on subcommands.
@@ -461,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_and_completions_know_the_commands() {
+    fn pages_know_the_commands() {
         let pages = man_pages(&tree()).unwrap();
         let names: Vec<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(
@@ -473,7 +465,5 @@ mod tests {
                 "larder-cache-dir.1"
             ]
         );
-        let script = String::from_utf8(completions(&tree(), clap_complete::Shell::Bash)).unwrap();
-        assert!(script.contains("ensure"), "{script}");
     }
 }

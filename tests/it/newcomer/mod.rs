@@ -2,6 +2,7 @@
 //! in words that can be copied.
 
 mod command_line;
+mod completion;
 mod errors;
 mod project;
 mod shells;
