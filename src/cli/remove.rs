@@ -47,7 +47,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let session = Session::with_project(global, project, options)?;
     let mut errors = Vec::new();
     for name in &names {
-        errors.extend(remove(&session.ctx, &global.startup.user, name)?);
+        errors.extend(remove(&session.ctx, name)?);
     }
     Ok(session.end(errors.into()))
 }

@@ -58,27 +58,27 @@ fn what_is_needed_is_not_removed() {
         (
             "subsystems/app/recipe.yml",
             "binaries: [app]\nneeds: [hello]\nbuild: {source: {dir: .}, commands: [\"true\"]}\n",
-            "subsystems/app/recipe.yml:2",
+            "`needs` of `app`",
         ),
         (
             "subsystems/app/recipe.yml",
             "binaries: [app]\nbuild: {needs: [hello], source: {dir: .}, commands: [\"true\"]}\n",
-            "subsystems/app/recipe.yml:2",
+            "`build.needs` of `app`",
         ),
         (
             "versions.yml",
             "versions:\n  app: v1\n  hello: v1.0.0\ntasks:\n  t: {needs: [ensure hello], commands: [\"true\"]}\n",
-            "versions.yml:",
+            "`needs` of the task `t`",
         ),
         (
             "versions.yml",
             "versions:\n  app: v1\n  hello: v1.0.0\nci: [ensure hello]\n",
-            "versions.yml:",
+            "`ci`",
         ),
         (
             "versions.yml",
             "versions:\n  app: v1\n  hello: v1.0.0\nbundle: {exclude: [hello]}\n",
-            "versions.yml:",
+            "`bundle.exclude`",
         ),
     ] {
         let env = hello();

@@ -76,7 +76,10 @@ fn env_prints_the_line_for_each_shell() {
 fn add_says_how_other_publishers_are_written() {
     let env = hello();
     for (source, wanted) in [
-        ("nats-io/nats-server", "write `github:nats-io/nats-server`"),
+        (
+            "nats-io/nats-server",
+            "for this repository `github:nats-io/nats-server`",
+        ),
         ("npm:esbuild", "`upstream: {npm: \"esbuild\"}`"),
         (
             "npm:@biomejs/biome",

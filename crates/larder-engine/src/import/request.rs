@@ -79,7 +79,7 @@ fn elsewhere(text: &str) -> String {
         }
         Some(("crate", package)) => by_hand(&format!("`build: {{source: {{crate: {package}}}}}`")),
         None if text.split('/').count() == 2 && !text.starts_with(['/', '.']) => {
-            format!("for a repository on GitHub write `github:{text}`")
+            format!("write `github:owner/name`: for this repository `github:{text}`")
         }
         _ => "write `github:owner/name`, or a URL".to_owned(),
     }

@@ -184,21 +184,21 @@ fn token(ctx: &Context) -> Option<DoctorCheck> {
 
 fn cache(ctx: &Context) -> DoctorCheck {
     let root = ctx.cache.root();
-    match ctx.cache.usage().and_then(|usage| {
-        // Its folders are only made when something is stored.
-        ctx.cache.staging().map(|_| usage)
-    }) {
-        Ok(usage) => right(
-            "cache",
-            format!(
-                "{root} can be written and has {}",
-                human::bytes(usage.bytes)
-            ),
-        ),
-        Err(error) => wrong(
-            "cache",
-            &error.context(format!("the cache {root} can't be used")),
-        ),
+    if let Some(ignored) = ctx.cache.ignored() {
+        return wrong("cache", &Error::failed(ignored.answer()));
+    }
+    let is_there = |path: &&Utf8Path| matches!(fs::stat(path), Ok(Some(_)));
+    let existing = root.ancestors().find(is_there).unwrap_or(root);
+    let usable = match fs::stat(existing) {
+        Ok(Some(meta)) if !meta.is_dir() => {
+            Err(Error::failed(format!("{existing} is not a folder"))
+                .hint("LARDER_CACHE_DIR names another folder"))
+        }
+        _ => ctx.cache.usage(),
+    };
+    match usable {
+        Ok(usage) => right("cache", format!("{root} has {}", human::bytes(usage.bytes))),
+        Err(error) => wrong("cache", &error),
     }
 }
 

@@ -4,18 +4,17 @@ use crate::clean::clean_all;
 use crate::context::Context;
 use crate::events::Level;
 use crate::plan::Selection;
-use larder_core::error::{Error, Problem, Result};
+use larder_core::error::{Error, Result};
 use larder_core::fs;
 use larder_core::model::Name;
-use larder_core::project::user::UserConfig;
 use larder_core::project::{Project, edit};
 
-/// Removes a subsystem. If the rest of the project would be invalid without it, nothing changes.
+/// Removes a subsystem. If the rest of the project names it, nothing changes.
 /// Returns the failures of removing what is installed.
 ///
 /// Other files in the recipe's folder stay, because they may be the only copy of its source code.
 /// The lines of the lock stay too: they record what was accepted, and other branches may need them.
-pub fn remove(ctx: &Context, user: &UserConfig, name: &Name) -> Result<Vec<Error>> {
+pub fn remove(ctx: &Context, name: &Name) -> Result<Vec<Error>> {
     let Project {
         root, subsystems, ..
     } = &ctx.project;
@@ -27,23 +26,11 @@ pub fn remove(ctx: &Context, user: &UserConfig, name: &Name) -> Result<Vec<Error
     let changed = edit::remove_version(&fs::read_text(&versions)?, name)?;
     let recipe = subsystem.dir.join("recipe.yml");
     let shown = ctx.project.relative(&recipe);
-    if let Err(error) = Project::load_as_if(root, &changed, user) {
-        // Its own recipe is still there, which is the only mistake that is expected.
-        let others = |problem: &&Problem| problem.file.as_str() != shown;
-        let others: Vec<Problem> = error
-            .file_problems()
-            .iter()
-            .filter(others)
-            .cloned()
-            .collect();
-        if error.file_problems().is_empty() {
-            return Err(error);
-        }
-        if !others.is_empty() {
-            return Err(
-                Error::problems(others).context(format!("the project still needs `{name}`"))
-            );
-        }
+    let needed = needed_by(&ctx.project, name);
+    if !needed.is_empty() {
+        return Err(Error::usage(format!("the project still needs `{name}`"))
+            .cause(format!("it is named in {}", needed.join(", ")))
+            .hint("remove it there first"));
     }
     let errors = clean_all(ctx, &Selection::Names(vec![name.clone()]))?;
     if ctx.options.dry_run {
@@ -69,4 +56,36 @@ pub fn remove(ctx: &Context, user: &UserConfig, name: &Name) -> Result<Vec<Error
     }
     ctx.events.note(None, Level::Info, text);
     Ok(errors)
+}
+
+/// Where else the project names a subsystem.
+fn needed_by(project: &Project, name: &Name) -> Vec<String> {
+    let mut places = Vec::new();
+    for subsystem in project.subsystems.values().filter(|s| s.name != *name) {
+        let build = subsystem.build.as_ref();
+        for (key, has) in [
+            ("needs", subsystem.needs.contains(name)),
+            (
+                "build.needs",
+                build.is_some_and(|build| build.needs.contains(name)),
+            ),
+        ] {
+            if has {
+                places.push(format!("`{key}` of `{}`", subsystem.name));
+            }
+        }
+    }
+    if project.bundle.exclude.contains(name) {
+        places.push("`bundle.exclude`".to_owned());
+    }
+    let names_it = |line: &String| line.split_whitespace().any(|word| word == name.as_str());
+    for (task, content) in &project.tasks {
+        if content.needs.iter().any(names_it) {
+            places.push(format!("`needs` of the task `{task}`"));
+        }
+    }
+    if project.ci.iter().any(names_it) {
+        places.push("`ci`".to_owned());
+    }
+    places
 }
