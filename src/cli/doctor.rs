@@ -1,5 +1,6 @@
 //! `larder doctor`.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use super::Global;
@@ -92,7 +93,8 @@ fn text(document: &DoctorDocument, global: &Global) -> String {
     let mut text = table.render(stdout_width(), global.stdout_paint());
     for check in checks {
         if let Some(hint) = &check.hint {
-            text.push_str(&format!("help: {}: {hint}\n", check.name));
+            // Writing to a String can't fail.
+            let _ = writeln!(text, "help: {}: {hint}", check.name);
         }
     }
     text

@@ -96,7 +96,7 @@ fn what_is_needed_is_not_removed() {
     }
     let env = hello();
     says(
-        &env.larder(["remove", "helo"]).exits(2),
+        &env.larder(["remove", "hellos"]).exits(2),
         &["did you mean `hello`?"],
     );
     says(

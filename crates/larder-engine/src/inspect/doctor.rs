@@ -71,7 +71,7 @@ fn path(ctx: &Context) -> Vec<DoctorCheck> {
     let environment = ctx.settings.environment();
     let own: Vec<PathBuf> = bin_dirs(&ctx.project)
         .into_iter()
-        .map(|folder| folder.into_std_path_buf())
+        .map(camino::Utf8PathBuf::into_std_path_buf)
         .collect();
     let binaries = ctx.project.subsystems.values().flat_map(|s| &s.binaries);
     let (mut found, mut others) = (0, Vec::new());

@@ -99,7 +99,7 @@ impl Style {
         groups.sort_by(|a, b| (a.outcome, &a.place).cmp(&(b.outcome, &b.place)));
         groups
             .into_iter()
-            .map(
+            .flat_map(
                 |Group {
                      outcome,
                      place,
@@ -141,7 +141,6 @@ impl Style {
                     self.wrapped(head, &names)
                 },
             )
-            .flatten()
             .collect()
     }
 
