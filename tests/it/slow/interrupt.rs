@@ -18,7 +18,7 @@ fn stubborn(env: &TestEnv, more: &str) {
     env.recipe(
         "tool",
         &format!(
-            "binaries: [tool]\nbuild:\n  source: {{dir: .}}\n{more}  commands:\n    - \"echo old > {{{{ out }}}}/tool; sh stubborn.sh {}\"\n",
+            "any: true\nbinaries: [tool]\nbuild:\n  source: {{dir: .}}\n{more}  commands:\n    - \"echo old > {{{{ out }}}}/tool; sh stubborn.sh {}\"\n",
             env.base().join("pids")
         ),
     );
@@ -151,7 +151,7 @@ fn processes_left_by_a_finished_command_are_ended() {
     );
     env.recipe(
         "tool",
-        &format!("binaries: [tool]\nbuild:\n  source: {{dir: src}}\n  commands: [\"{line}\"]\n"),
+        &format!("any: true\nbinaries: [tool]\nbuild:\n  source: {{dir: src}}\n  commands: [\"{line}\"]\n"),
     );
     env.write("subsystems/tool/src/x", "");
     let start = Instant::now();
@@ -187,7 +187,7 @@ fn an_interrupted_tool_check_and_verify_end_too() {
         env.recipe(
             "tool",
             &format!(
-                "binaries: [tool]\nbuild:\n  source: {{dir: src}}\n{more}  commands: [\"echo x > {{{{ out }}}}/tool\"]\n{verify}"
+                "any: true\nbinaries: [tool]\nbuild:\n  source: {{dir: src}}\n{more}  commands: [\"echo x > {{{{ out }}}}/tool\"]\n{verify}"
             ),
         );
         env.write("subsystems/tool/src/x", "");
@@ -234,7 +234,7 @@ fn an_orphan_of_a_killed_run_cannot_affect_the_next_run() {
     );
     env.recipe(
         "tool",
-        &format!("binaries: [tool]\nbuild:\n  source: {{dir: src}}\n  commands: [\"{line}\"]\n"),
+        &format!("any: true\nbinaries: [tool]\nbuild:\n  source: {{dir: src}}\n  commands: [\"{line}\"]\n"),
     );
     env.write("subsystems/tool/src/x", "");
     let mut child = env.command(["ensure", "all"]).spawn().unwrap();

@@ -392,7 +392,7 @@ fn registry_packages_must_match_the_projects_pins() {
         env.remove("subsystems");
         env.versions(&[(name, version)], "");
         let recipe = format!(
-            "binaries: [{name}]\nupstream:\n  {upstream}\n  extract: {{\"{file}\": {name}}}\n"
+            "any: true\nbinaries: [{name}]\nupstream:\n  {upstream}\n  extract: {{\"{file}\": {name}}}\n"
         );
         env.recipe(
             name,
