@@ -15,7 +15,7 @@
 //! that a power failure damaged does not match its hash. A file's modification time is the time of
 //! its last use, and `prune` relies on it.
 //!
-//! A cache that somebody else could have written to is not used; see [`guard`].
+//! A cache that somebody else could have written to is not used; see `guard.rs`.
 //!
 //! The cache knows artifacts. It does not know projects, except that a managed entry names the hub
 //! it came from.
