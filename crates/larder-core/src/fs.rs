@@ -209,6 +209,20 @@ pub fn set_mode(path: impl AsRef<Path>, mode: u32) -> Result<()> {
     }
 }
 
+/// Sets the modification time of a file or folder. Does nothing to folders on Windows.
+pub fn set_modified(path: impl AsRef<Path>, time: std::time::SystemTime) -> Result<()> {
+    if cfg!(not(unix)) && path.as_ref().is_dir() {
+        return Ok(());
+    }
+    // On Unix a file needs no permission to be written for this, on Windows it does.
+    let file = File::options()
+        .read(true)
+        .write(cfg!(not(unix)))
+        .open(&path);
+    file.and_then(|file| file.set_modified(time))
+        .at("set the time of", &path)
+}
+
 /// Makes a symbolic link.
 pub fn symlink(target: impl AsRef<Path>, link: impl AsRef<Path>) -> Result<()> {
     try_symlink(target, &link).at("link", &link)

@@ -277,7 +277,14 @@ impl Sources {
             .entries
             .iter()
             .map(|entry| Watched::read(&path.join(&entry.path), false));
-        let watched = folders.chain(files).collect::<Result<Vec<_>>>()?;
+        let ignore_files = listing
+            .ignore_files
+            .iter()
+            .map(|file| Watched::read(&path.join(file), true));
+        let watched = folders
+            .chain(files)
+            .chain(ignore_files)
+            .collect::<Result<Vec<_>>>()?;
         let digest = tree::digest(path, &listing)?;
         Ok(SourceState {
             path: path.to_owned(),

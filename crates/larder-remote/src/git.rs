@@ -95,7 +95,7 @@ impl<'a> Git<'a> {
         let output = self.list_remote(url, &arguments, "revisions")?;
         if !output.status.success() {
             let error = Error::failed(format!("cannot read the revisions of {url}"));
-            return Err(classify(error.cause(mask(output.err.trim()))));
+            return Err(classify(error.cause(mask(reason(&output.err)))));
         }
         let commit_of = |reference: &String| {
             let mut lines = output.out.lines().filter_map(|line| line.split_once('\t'));
@@ -271,11 +271,8 @@ impl<'a> Git<'a> {
             Ended::Exited(status) if status.success() => Ok(()),
             Ended::Exited(_) => {
                 let output = log.since(start)?;
-                let last = output
-                    .lines()
-                    .rfind(|line| !line.starts_with("$ ") && !line.trim().is_empty())
-                    .unwrap_or("it printed no message");
-                Err(Error::failed(format!("git {} failed", arguments[0])).cause(last))
+                let what = format!("git {} failed", arguments[0]);
+                Err(Error::failed(what).cause(reason(&output)))
             }
             Ended::TimedOut => Err(Error::unavailable(format!(
                 "git {} took longer than 30 minutes",
@@ -404,13 +401,34 @@ fn uses_lfs(repository: &Utf8Path) -> bool {
         && fs::read(&file).is_ok_and(|text| String::from_utf8_lossy(&text).contains("filter=lfs"))
 }
 
+/// The line of git's output that says why it failed. git and ssh print the reason first, and after
+/// it advice that is the same for every reason.
+fn reason(output: &str) -> &str {
+    const ADVICE: [&str; 3] = [
+        "fatal: Could not read from remote repository.",
+        "Please make sure you have the correct access rights",
+        "and the repository exists.",
+    ];
+    let lines = || {
+        let lines = output.lines().map(str::trim);
+        lines.filter(|line| !line.starts_with("$ ") && !line.is_empty())
+    };
+    lines()
+        .rfind(|line| !ADVICE.contains(line))
+        .or_else(|| lines().next())
+        .unwrap_or("it printed no message")
+}
+
 /// Makes an error of git *unavailable* if its message says that a server could not be reached.
 fn classify(error: Error) -> Error {
-    const UNREACHABLE: [&str; 4] = [
+    const UNREACHABLE: [&str; 7] = [
         "Could not resolve",
         "Connection",
         "timed out",
         "unable to access",
+        "unable to connect",
+        "No route to host",
+        "unreachable",
     ];
     let words = error.to_string();
     if UNREACHABLE.iter().any(|text| words.contains(text)) {

@@ -3,6 +3,7 @@
 mod environment;
 mod failures;
 mod needs;
+mod sources;
 
 use crate::env::{Output, TestEnv};
 

@@ -8,6 +8,7 @@
 
 use std::io;
 use std::sync::mpsc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
@@ -38,6 +39,9 @@ pub struct Listing {
     /// Every folder that was read, with relative paths, sorted. The source folder itself is an
     /// empty path.
     pub folders: Vec<Utf8PathBuf>,
+    /// The ignore files in these folders that are not among the entries, because they exclude
+    /// themselves. They are not part of the source, and a change in them changes the listing.
+    pub ignore_files: Vec<Utf8PathBuf>,
 }
 
 /// One file or link.
@@ -47,9 +51,6 @@ pub struct Entry {
     pub path: Utf8PathBuf,
     /// The target, if it is a link.
     pub link: Option<String>,
-    /// Whether the owner has execute permission. It is used for the working copy and is not part of
-    /// the identity.
-    pub executable: bool,
 }
 
 /// Lists a source folder.
@@ -57,6 +58,7 @@ pub fn list(root: &Utf8Path) -> Result<Listing> {
     let mut listing = Listing {
         entries: Vec::new(),
         folders: Vec::new(),
+        ignore_files: Vec::new(),
     };
     if fs::stat(root)?.is_none_or(|meta| !meta.is_dir()) {
         return Err(
@@ -64,6 +66,8 @@ pub fn list(root: &Utf8Path) -> Result<Listing> {
                 .hint("check `build.source.dir` of the recipe"),
         );
     }
+    // The folder itself may be a link; the walk would take that for a link in the source.
+    let root = &root.canonicalize_utf8().at("find the folder", root)?;
     check_ignore_files(root)?;
     // The walk reads a folder's ignore files after it has asked whether to enter the folder.
     let (refused, found) = mpsc::channel();
@@ -116,14 +120,11 @@ pub fn list(root: &Utf8Path) -> Result<Listing> {
             listing.entries.push(Entry {
                 path: relative,
                 link: Some(target),
-                executable: false,
             });
         } else if kind.is_file() {
-            let executable = fs::lstat(path)?.is_some_and(|meta| is_executable(&meta));
             listing.entries.push(Entry {
                 path: relative,
                 link: None,
-                executable,
             });
         } else {
             return Err(
@@ -140,7 +141,26 @@ pub fn list(root: &Utf8Path) -> Result<Listing> {
         .entries
         .sort_by(|a, b| a.path.as_str().as_bytes().cmp(b.path.as_str().as_bytes()));
     listing.folders.sort();
+    listing.ignore_files = unlisted_ignore_files(root, &listing)?;
     Ok(listing)
+}
+
+/// The ignore files of the listed folders that are not entries themselves.
+fn unlisted_ignore_files(root: &Utf8Path, listing: &Listing) -> Result<Vec<Utf8PathBuf>> {
+    let mut found = Vec::new();
+    for folder in &listing.folders {
+        for name in [".gitignore", IGNORE_FILE] {
+            let path = folder.join(name);
+            let order =
+                |entry: &Entry| entry.path.as_str().as_bytes().cmp(path.as_str().as_bytes());
+            if listing.entries.binary_search_by(order).is_err()
+                && fs::stat(root.join(&path))?.is_some()
+            {
+                found.push(path);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// The size of the largest ignore file that is read, in bytes.
@@ -172,31 +192,18 @@ pub fn digest(root: &Utf8Path, listing: &Listing) -> Result<Digest> {
     let Listing {
         entries,
         folders: _,
+        ignore_files: _,
     } = listing;
     let contents: Vec<Result<Digest>> = entries
         .par_iter()
-        .map(
-            |Entry {
-                 path,
-                 link,
-                 executable: _,
-             }| match link {
-                Some(target) => Ok(Digest::of(target.as_bytes())),
-                None => hash_file(&root.join(path)).map(|(digest, _)| digest),
-            },
-        )
+        .map(|Entry { path, link }| match link {
+            Some(target) => Ok(Digest::of(target.as_bytes())),
+            None => hash_file(&root.join(path)).map(|(digest, _)| digest),
+        })
         .collect();
     let mut hasher = Hasher::new();
     hasher.field(b"larder-tree-v1");
-    for (
-        Entry {
-            path,
-            link,
-            executable: _,
-        },
-        content,
-    ) in entries.iter().zip(contents)
-    {
+    for (Entry { path, link }, content) in entries.iter().zip(contents) {
         hasher.field(path.as_str().as_bytes());
         hasher.field(if link.is_some() { b"link" } else { b"file" });
         hasher.field(content?.as_bytes());
@@ -205,42 +212,45 @@ pub fn digest(root: &Utf8Path, listing: &Listing) -> Result<Digest> {
 }
 
 /// Copies a listed source into an existing, empty folder. Links are copied as they are, also those
-/// that lead outside the source.
+/// that lead outside the source. The copy has nothing that the key does not have: every file is
+/// executable, and there are no empty folders. [`level_times`] is for the times.
 pub fn copy(root: &Utf8Path, listing: &Listing, into: &Utf8Path) -> Result<()> {
-    for folder in &listing.folders {
-        fs::create_dir_all(into.join(folder))?;
-    }
-    for Entry {
-        path,
-        link,
-        executable,
-    } in &listing.entries
-    {
+    for Entry { path, link } in &listing.entries {
         let target = into.join(path);
+        fs::create_dir_all(fs::parent(target.as_std_path()))?;
         if let Some(text) = link {
             fs::symlink(text, &target)?;
         } else {
             let mut from = fs::open(root.join(path))?;
             let mut to = fs::create(&target)?;
             io::copy(&mut from, &mut to).at("copy", root.join(path))?;
-            fs::set_mode(&target, if *executable { 0o755 } else { 0o644 })?;
+            fs::set_mode(&target, 0o755)?;
         }
     }
     Ok(())
 }
 
+/// The modification time of every file in a copy of a source: 1 January 2000, in seconds since 1970.
+/// It is old, so that what a build makes is newer, and not so old that programs refuse it.
+const SOURCE_TIME: u64 = 946_684_800;
+
+/// Gives all files and folders below a folder one modification time. Otherwise `make` would find
+/// files older than those that they were generated from, and generate them again: the order in which
+/// files are copied or unpacked is not that in which they were made. Links keep their times.
+pub fn level_times(folder: &Utf8Path) -> Result<()> {
+    let time = UNIX_EPOCH + Duration::from_secs(SOURCE_TIME);
+    for name in fs::list(folder)? {
+        let path = folder.join(name);
+        match fs::lstat(&path)? {
+            Some(meta) if meta.is_dir() => level_times(&path)?,
+            Some(meta) if meta.is_file() => fs::set_modified(&path, time)?,
+            _ => {}
+        }
+    }
+    fs::set_modified(folder, time)
+}
+
 /// Digest and size of a file.
 pub fn hash_file(path: &Utf8Path) -> Result<(Digest, u64)> {
     Digest::of_reader(fs::open(path)?).at("read", path)
-}
-
-#[cfg(unix)]
-fn is_executable(meta: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    meta.permissions().mode() & 0o100 != 0
-}
-
-#[cfg(not(unix))]
-fn is_executable(_meta: &std::fs::Metadata) -> bool {
-    false
 }

@@ -45,6 +45,7 @@ fn copy_dir(ctx: &Context, path: &Utf8Path, into: &Utf8Path) -> Result<()> {
         into,
         &tree::Listing {
             folders: Vec::new(),
+            ignore_files: Vec::new(),
             ..listing
         },
     )? != wanted
@@ -54,7 +55,7 @@ fn copy_dir(ctx: &Context, path: &Utf8Path, into: &Utf8Path) -> Result<()> {
             Error::failed(format!("{path} changed while it was being copied")).hint("run again"),
         );
     }
-    Ok(())
+    tree::level_times(into)
 }
 
 /// Downloads an archive, unpacks it while it arrives, and checks its digest before anything uses
@@ -98,7 +99,7 @@ fn archive(
         fs::remove_dir_all(into)?;
         fs::rename(&aside, into)?;
     }
-    Ok(())
+    tree::level_times(into)
 }
 
 /// The error for a source archive that does not exist at the recipe's url.
