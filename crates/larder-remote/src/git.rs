@@ -406,7 +406,7 @@ fn uses_lfs(repository: &Utf8Path) -> bool {
 fn reason(output: &str) -> &str {
     const ADVICE: [&str; 3] = [
         "fatal: Could not read from remote repository.",
-        "Please make sure you have the correct access rights",
+        "make sure you have the correct access rights",
         "and the repository exists.",
     ];
     let lines = || {
@@ -414,7 +414,7 @@ fn reason(output: &str) -> &str {
         lines.filter(|line| !line.starts_with("$ ") && !line.is_empty())
     };
     lines()
-        .rfind(|line| !ADVICE.contains(line))
+        .rfind(|line| !ADVICE.iter().any(|advice| line.contains(advice)))
         .or_else(|| lines().next())
         .unwrap_or("it printed no message")
 }
