@@ -97,9 +97,9 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
         return absent_or_error(&downloaded, &coordinate);
     }
     // An old pip can't write a report. Then only the check that pip itself made is available.
-    let stated = match report? {
-        Some(report) if report.status.success() => digest(&fs::read(folder.path().join(REPORT))?),
-        Some(report) if !report.err.contains("no such option") => {
+    let stated = match (report?, written_report(folder.path())?) {
+        (Some(_), Some(written)) => digest(&written),
+        (Some(report), None) if !report.err.contains("no such option") => {
             return absent_or_error(&report, &coordinate);
         }
         _ => Vec::new(),
@@ -137,7 +137,10 @@ pub(super) fn exists(
     let tags = tags(&platform);
     let output = resolve(&spec, &wheels_for(&tags), folder.path(), tools)?;
     // An old pip can't check without downloading: assume that it exists; the download will show it.
-    if output.status.success() || output.err.contains("no such option") {
+    if output.status.success()
+        || output.err.contains("no such option")
+        || written_report(folder.path())?.is_some()
+    {
         return Ok(true);
     }
     absent_or_error(&output, &format!("pypi:{spec}")).map(|found| found.is_some())
@@ -184,6 +187,13 @@ fn resolve(
     args.extend(wheels);
     args.extend([OsStr::new("--"), OsStr::new(spec)]);
     pip(&args, tools)
+}
+
+/// The report that [`resolve`] made pip write. With it, pip has found the package, even if the
+/// program that was run as pip has failed after that: pyenv, for example, renews its own files after
+/// each `pip install`, and can't always do so several times at once.
+fn written_report(folder: &Utf8Path) -> Result<Option<Vec<u8>>> {
+    fs::read_opt(folder.join(REPORT))
 }
 
 /// The versions that have a wheel for a platform, including pre-releases, newest first.
