@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use larder_core::error::{Error, Result};
+use larder_core::error::{Error, Kind, Result};
 use larder_core::model::{Artifact, Origin};
 
 use super::admission::{self, Admitted, Candidate, Refusal, UnpackedFrom};
@@ -159,7 +159,8 @@ pub fn read(request: &Request<'_>, bin: &Bin) -> Result<Freshness> {
             watched,
             read: true,
         })),
-        Err(error) if run.options.locked => Err(error),
+        // Bytes that can't be shown to be the pinned ones are not wrong: they are acquired again.
+        Err(error) if run.options.locked && error.kind() == Kind::Integrity => Err(error),
         Err(error) => stale(Some(artifact), Cause::Pinned, error.to_string()),
     }
 }

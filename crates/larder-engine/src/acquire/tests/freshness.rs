@@ -169,11 +169,13 @@ fn installed_bytes_that_the_lock_contradicts_are_stale_and_an_error_under_locked
             "{line}"
         );
     }
-    fixture.write("versions.lock", &upstream_line(&request, Some(other)));
-    let run = fixture.run(Options {
+    let locked = || Options {
         locked: true,
         ..Options::default()
-    });
+    };
+    assert_eq!(cause(&fixture.run(locked())), Some(Cause::Pinned));
+    fixture.write("versions.lock", &upstream_line(&request, Some(other)));
+    let run = fixture.run(locked());
     let request = Request::new(&run, &target).unwrap();
     let error = freshness::check(&request, &request.bin()).unwrap_err();
     assert_eq!(error.kind(), Kind::Integrity);
