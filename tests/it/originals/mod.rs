@@ -40,11 +40,7 @@ pub fn ask(
     platform: Platform,
     ask_statements: bool,
 ) -> Result<Option<Fetched>, Error> {
-    let settings = RemoteSettings {
-        environment: std::env::vars_os().collect(),
-        temp: std::env::temp_dir(),
-        ..RemoteSettings::default()
-    };
+    let settings = settings();
     let publishers = Publishers {
         client,
         settings: &settings,
@@ -56,6 +52,24 @@ pub fn ask(
         ask_statements,
         &Cancel::new(),
     )
+}
+
+/// Asks whether an original exists, under the same conditions.
+pub fn has(client: &Client, original: &Original, platform: Platform) -> Result<bool, Error> {
+    let settings = settings();
+    let publishers = Publishers {
+        client,
+        settings: &settings,
+    };
+    origin::exists(publishers, original, platform, true, &Cancel::new())
+}
+
+fn settings() -> RemoteSettings {
+    RemoteSettings {
+        environment: std::env::vars_os().collect(),
+        temp: std::env::temp_dir(),
+        ..RemoteSettings::default()
+    }
 }
 
 /// Fetches an original and checks the bytes against the stated digest.

@@ -11,7 +11,7 @@ use larder_core::project::{Coordinate, Original, PackageFormat};
 use larder_remote::origin::Algorithm;
 
 use crate::env::TestEnv;
-use crate::originals::{ask, client, fetch, original};
+use crate::originals::{ask, client, fetch, has, original};
 use crate::servers::scripted::{Reply, Script};
 
 /// Runs one ignored test of this file in its own process, with a scripted registry in its
@@ -346,6 +346,42 @@ fn pypi_down() {
 fn pypi_locked() {
     let error = fetch(&pypi("1.2.3"), "linux-amd64").unwrap_err();
     assert_eq!(error.kind(), Kind::Refused, "{error}");
+}
+
+/// pyenv's pip, for example, fails after `pip install` if it can't renew its own files.
+#[test]
+fn a_report_of_pip_counts_even_if_the_program_around_pip_fails() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("pip3");
+    let text = "#!/bin/sh\nPATH=\"${PATH#*:}\" python3 -m pip \"$@\"\nended=$?\n\
+                [ \"$1\" != install ] || exit 1\nexit $ended\n";
+    std::fs::write(&program, text).unwrap();
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!(
+        "{}:{}",
+        folder.path().display(),
+        std::env::var("PATH").unwrap()
+    );
+    let index = index(WHEELS, true);
+    in_a_process(
+        "pypi_behind_a_failing_program",
+        &[
+            ("PIP_INDEX_URL", &format!("{}/simple", index.url)),
+            ("PATH", &path),
+        ],
+    );
+}
+
+#[test]
+#[ignore = "run by a_report_of_pip_counts_even_if_the_program_around_pip_fails"]
+fn pypi_behind_a_failing_program() {
+    let platform: Platform = "linux-amd64".parse().unwrap();
+    let (_, _, stated) = fetch(&pypi("1.2.3"), "linux-amd64").unwrap().unwrap();
+    assert_eq!(stated, 1, "the index's digest is known");
+    assert!(has(&client(), &pypi("1.2.3"), platform).unwrap());
+    // Without a report it is what pip says.
+    assert!(!has(&client(), &pypi("9.9.9"), platform).unwrap());
 }
 
 /// Uses the configured registries for one tiny package each: their stated digest exists and
