@@ -27,6 +27,9 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
     let is_line = |line: &str| Line::parse(line, &global.startup).map(drop);
     let checked = check(&root, global.load(&root), user, is_line);
     let document = document(&checked).filter(|_| global.json);
+    for warning in checked.iter().flat_map(|project| &project.warnings) {
+        global.show_warning(warning);
+    }
     match (checked, document) {
         (Ok(_), Some(document)) => {
             global.print_json(&document)?;

@@ -11,7 +11,7 @@ use super::settings::{Startup, current_dir};
 use crate::report::{
     self, ColorChoice, Mode, Paint, Printer, Redactor, Reporter, ReporterHandle, Verbosity,
 };
-use larder_core::error::{Error, Kind, Result};
+use larder_core::error::{Error, Kind, Problem, Result};
 use larder_core::project::{HubConfig, Project};
 use larder_engine::events::{Did, Event};
 
@@ -171,6 +171,21 @@ impl Global {
     pub fn show_error(&self, error: &Error) {
         let color = self.paint().color;
         self.message(&report::render_error(error, color, &self.redactor()));
+    }
+
+    /// Writes a warning about a place in a file to stderr.
+    pub fn show_warning(&self, warning: &Problem) {
+        if self.verbosity() == Verbosity::Quiet {
+            return;
+        }
+        self.message(&report::snippet::render_warning(
+            warning,
+            self.paint().color,
+        ));
+        if self.startup.in_github_actions() {
+            let line = report::warning_annotation(warning, &self.redactor());
+            self.printer().command(&line);
+        }
     }
 
     /// Starts the thread that shows the events of a run.

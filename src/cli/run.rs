@@ -1,6 +1,7 @@
 //! `larder run`.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -8,7 +9,7 @@ use super::Global;
 use super::line::Line;
 use super::session::supervised;
 use crate::report::Verbosity;
-use larder_core::error::Result;
+use larder_core::error::{Error, Result};
 use larder_core::formats::documents::TaskEntry;
 use larder_core::project::Project;
 use larder_engine::events::Did;
@@ -25,7 +26,8 @@ use larder_engine::tasks::{self, Stop, TaskHost};
 #[command(after_help = "Examples:
   larder run                  list the tasks
   larder run test
-  larder run test --force     run it even if its status says that it is up to date")]
+  larder run test --force     run it even if its status says that it is up to date
+  larder run test -- -v unit  its commands get `-v unit` as \"$@\"")]
 pub struct Args {
     /// The task to run. Without it, all tasks are listed.
     #[arg(value_name = "TASK")]
@@ -33,6 +35,9 @@ pub struct Args {
     /// Run the task and the tasks it needs, even if they are up to date.
     #[arg(short, long)]
     force: bool,
+    /// Arguments for the task's commands, which take them as `"$@"`, `$1` and so on.
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    arguments: Vec<OsString>,
 }
 
 /// Runs it.
@@ -41,9 +46,14 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let root = global.root()?;
     let project = global.load(&root)?;
     let Some(name) = &args.task else {
+        if !args.arguments.is_empty() {
+            return Err(Error::usage("arguments are for a task, and none is named")
+                .hint("write `larder run TASK -- ARGUMENTS`"));
+        }
         list(&project, global)?;
         return Ok(ExitCode::SUCCESS);
     };
+    tasks::check_arguments(&project, name, &args.arguments)?;
     let mut lines = BTreeMap::new();
     tasks::parse_needs(&project, name, &mut |need| {
         if !lines.contains_key(need) {
@@ -69,7 +79,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         global: inner,
         shown: Ok(()),
     };
-    let ended = tasks::run(&shell, name, args.force, &mut host);
+    let ended = tasks::run(&shell, name, &args.arguments, args.force, &mut host);
     runtime.shutdown_background();
     let ended = match ended {
         Ok(()) => host.shown.map(|()| ExitCode::SUCCESS),

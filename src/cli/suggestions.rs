@@ -110,9 +110,7 @@ pub fn add_tip(error: &mut clap::Error, startup: &Startup) {
         (ErrorKind::UnknownArgument, _, Some(ContextValue::String(arg)))
             if !arg.starts_with('-') && usage_of(error, "run") =>
         {
-            "a task takes no arguments; `larder exec -- COMMAND ARGUMENTS` runs one command with the \
-             installed binaries"
-                .to_owned()
+            "arguments of a task come after `--`: `larder run TASK -- ARGUMENTS`".to_owned()
         }
         (ErrorKind::UnknownArgument, _, Some(ContextValue::String(arg))) if arg == "--hub" => {
             "only `larder install` has `--hub`; for other commands set `hub:` in versions.yml, or \

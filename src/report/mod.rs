@@ -27,4 +27,5 @@ pub use text::{ColorChoice, Paint, Redactor, Tone, render_error, snippet, table}
 pub use totals::{Totals, timings};
 pub use views::{
     DidLine, FinishedLine, SummaryLine, annotations, escape_data, failure_line, summary_line,
+    warning_annotation,
 };

@@ -12,6 +12,15 @@ const MAX_LINE: usize = 400;
 
 /// Renders a problem, without a final newline. Everything but the user's own text is ASCII.
 pub fn render(problem: &Problem, color: bool) -> String {
+    render_as(problem, &Level::ERROR, color)
+}
+
+/// Renders what is valid and probably not meant, in the same way.
+pub fn render_warning(warning: &Problem, color: bool) -> String {
+    render_as(warning, &Level::WARNING, color)
+}
+
+fn render_as(problem: &Problem, level: &Level<'_>, color: bool) -> String {
     let renderer = if color {
         Renderer::styled()
     } else {
@@ -36,7 +45,7 @@ pub fn render(problem: &Problem, color: bool) -> String {
     let message = printable(&mask(&problem.message));
     // A path can contain the same control characters as a message.
     let path = printable(problem.file.as_str()).replace('\n', "\u{fffd}");
-    let mut group = Group::with_title(Level::ERROR.primary_title(message));
+    let mut group = Group::with_title(level.clone().primary_title(message));
     let shown;
     if line.len() <= MAX_LINE {
         shown = without_harm(line);

@@ -15,7 +15,7 @@ use crate::report::mode::Verbosity;
 use crate::report::text::Redactor;
 use crate::report::text::lines::{read_end, short_place};
 use crate::report::totals::{Totals, failed};
-use larder_core::error::Error;
+use larder_core::error::{Error, Problem};
 use larder_core::fs;
 use larder_core::human;
 use larder_core::model::{Digest, Outcome};
@@ -184,18 +184,25 @@ pub fn annotations(error: &Error, redactor: &Redactor) -> Vec<String> {
     error
         .file_problems()
         .iter()
-        .map(|problem| {
-            let (line, column) = problem.line_column();
-            let hint = problem
-                .hint
-                .as_ref()
-                .map(|hint| format!("\nhelp: {hint}"))
-                .unwrap_or_default();
-            let file = escape_property(&redactor.clean_line(problem.file.as_str()));
-            let text = escape_data(&redactor.clean(&format!("{}{hint}", problem.message)));
-            format!("::error file={file},line={line},col={column},title=larder::{text}")
-        })
+        .map(|problem| annotation("error", problem, redactor))
         .collect()
+}
+
+/// The annotation for a warning about a place in a file.
+pub fn warning_annotation(warning: &Problem, redactor: &Redactor) -> String {
+    annotation("warning", warning, redactor)
+}
+
+fn annotation(command: &str, problem: &Problem, redactor: &Redactor) -> String {
+    let (line, column) = problem.line_column();
+    let hint = problem
+        .hint
+        .as_ref()
+        .map(|hint| format!("\nhelp: {hint}"))
+        .unwrap_or_default();
+    let file = escape_property(&redactor.clean_line(problem.file.as_str()));
+    let text = escape_data(&redactor.clean(&format!("{}{hint}", problem.message)));
+    format!("::{command} file={file},line={line},col={column},title=larder::{text}")
 }
 
 fn message(error: &Error, clean: impl Fn(&str) -> String) -> String {

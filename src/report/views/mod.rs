@@ -15,7 +15,7 @@ mod plain;
 mod terminal;
 
 pub(super) use github_actions::GitHubActions;
-pub use github_actions::{annotations, escape_data};
+pub use github_actions::{annotations, escape_data, warning_annotation};
 pub use json::{DidLine, FinishedLine, SummaryLine, failure_line, summary_line};
 pub(super) use json::{Json, did_line};
 pub(super) use plain::Plain;

@@ -4,6 +4,7 @@
 mod command_line;
 mod completion;
 mod errors;
+mod pins;
 mod project;
 mod shells;
 

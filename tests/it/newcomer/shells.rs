@@ -132,7 +132,7 @@ fn rebuild_builds_what_can_be_built_and_leaves_the_rest() {
 }
 
 #[test]
-fn tls_to_a_plain_port_and_arguments_of_tasks_are_explained() {
+fn tls_to_a_plain_port_is_explained() {
     let env = hello();
     // A web server answers a client's TLS with an error in plain text.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -154,17 +154,6 @@ fn tls_to_a_plain_port_and_arguments_of_tasks_are_explained() {
         &out,
         &["help: the server does not speak TLS there", "!must repair"],
     );
-    env.write(
-        "versions.yml",
-        env.read("versions.yml") + "tasks:\n  greet: {commands: [\"true\"]}\n",
-    );
-    for line in ["run greet arg", "run greet -- arg", "run greet a b"] {
-        let out = env.larder(line.split(' ')).exits(2);
-        says(
-            &out,
-            &["a task takes no arguments; `larder exec -- COMMAND ARGUMENTS`"],
-        );
-    }
 }
 
 #[test]

@@ -198,13 +198,13 @@ fn invalid_build_platforms() {
       |
       = help: known: host, all
 
-    error: unknown platform `linux`: it has no `-`
+    error: unknown platform `linux`: it has an os and no architecture
      --> subsystems/x/recipe.yml:2:57
       |
     2 | build: {source: {dir: .}, commands: [make], platforms: [linux]}
       |                                                         ^^^^^
       |
-      = help: a platform is <os>-<arch>, such as linux-amd64, darwin-arm64, windows-amd64 or linux-amd64-musl
+      = help: write `linux-amd64` or `linux-arm64`, or both
     ");
 }
 

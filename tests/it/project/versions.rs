@@ -328,13 +328,13 @@ fn an_unknown_platform() {
       |
       = help: a platform is <os>-<arch>, such as linux-amd64, darwin-arm64, windows-amd64 or linux-amd64-musl
 
-    error: unknown platform `linux`: it has no `-`
+    error: unknown platform `linux`: it has an os and no architecture
      --> versions.yml:2:39
       |
     2 | platforms: [linux-amd64, plan9-amd64, linux, linux-riscv64]
       |                                       ^^^^^
       |
-      = help: a platform is <os>-<arch>, such as linux-amd64, darwin-arm64, windows-amd64 or linux-amd64-musl
+      = help: write `linux-amd64` or `linux-arm64`, or both
 
     error: unknown platform `linux-riscv64`: unknown architecture `riscv64`
      --> versions.yml:2:46

@@ -239,3 +239,49 @@ fn an_interrupted_task_leaves_nothing_running() {
     std::thread::sleep(Duration::from_millis(400));
     assert_eq!(size(), before, "the grandchild still runs");
 }
+
+#[test]
+fn arguments_are_those_of_the_tasks_own_commands() {
+    let env = TestEnv::new();
+    env.script_subsystem("tool", "v1.2.3");
+    let tasks = "tasks:\n  show:\n    needs: [other]\n    commands: ['printf \"<%s>\" \"$@\"; echo \" $#\"', 'echo \"${1:-none}\"']\n  \
+         other: {commands: ['echo \"other $#\"']}\n  \
+         plain: {commands: [\"true\"]}\n  \
+         once: {status: ['test \"$1\" = done'], commands: ['echo \"$1\"']}\n";
+    env.write("versions.yml", env.read("versions.yml") + tasks);
+    for (arguments, wanted) in [
+        (&[][..], "<> 0\nnone\n"),
+        (&["--"], "<> 0\nnone\n"),
+        (&["--", "a"], "<a> 1\na\n"),
+        (
+            &["--", "a b", "--force", "$(c)", "d'e"],
+            "<a b><--force><$(c)><d'e> 4\na b\n",
+        ),
+        (&["--", "", "x"], "<><x> 2\nnone\n"),
+    ] {
+        let line = ["run", "show"].iter().chain(arguments);
+        let out = env.larder(line).success();
+        assert_eq!(out.stdout, format!("other 0\n{wanted}"), "{arguments:?}");
+    }
+    let out = env.larder(["run", "once", "--", "done"]).success();
+    assert!(out.stdout.is_empty(), "{}", out.stdout);
+    assert_eq!(
+        env.larder(["run", "once", "--", "x"]).success().stdout,
+        "x\n"
+    );
+    // Nothing would take them.
+    let out = env.larder(["run", "plain", "--", "a"]).exits(2);
+    assert!(
+        out.stderr.contains("the task `plain` takes no arguments")
+            && out.stderr.contains(r#"write `"$@"` in the command"#),
+        "{}",
+        out.stderr
+    );
+    for line in ["run show a", "run show a b"] {
+        let out = env.larder(line.split(' ')).exits(2);
+        let tip = "`larder run TASK -- ARGUMENTS`";
+        assert!(out.stderr.contains(tip), "{}", out.stderr);
+    }
+    let out = env.larder(["run", "--", "a"]).exits(2);
+    assert!(out.stderr.contains("none is named"), "{}", out.stderr);
+}

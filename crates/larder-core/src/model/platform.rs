@@ -182,9 +182,22 @@ impl FromStr for Platform {
             Invalid::new(format!("unknown platform `{text}`: {why}"))
                 .hint("a platform is <os>-<arch>, such as linux-amd64, darwin-arm64, windows-amd64 or linux-amd64-musl")
         };
-        let (os, rest) = text
-            .split_once('-')
-            .ok_or_else(|| unknown("it has no `-`".into()))?;
+        let Some((os, rest)) = text.split_once('-') else {
+            return Err(match (text.parse::<Os>(), text.parse::<Arch>()) {
+                (Ok(os), _) => {
+                    let os = os.as_str();
+                    unknown("it has an os and no architecture".into())
+                        .hint(format!("write `{os}-amd64` or `{os}-arm64`, or both"))
+                }
+                (_, Ok(arch)) => {
+                    let arch = arch.as_str();
+                    unknown("it has an architecture and no os".into()).hint(format!(
+                        "write `linux-{arch}`, `darwin-{arch}` or `windows-{arch}`"
+                    ))
+                }
+                _ => unknown("it has no `-`".into()),
+            });
+        };
         let (arch, libc) = match rest.split_once('-') {
             Some((arch, libc)) => (arch, Some(libc)),
             None => (rest, None),

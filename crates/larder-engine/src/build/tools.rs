@@ -41,6 +41,15 @@ impl Work<'_> {
                 }
             }
             let Some(output) = output else {
+                if let Some(text) = &failed_output
+                    && let Some(hint) = missing_toolchain(text)
+                {
+                    return Err(Error::failed(format!(
+                        "the build needs `{tool}` {wanted}, and rustup has no toolchain for `{tool}`"
+                    ))
+                    .cause(format!("it printed {}", first_lines(text)))
+                    .hint(hint));
+                }
                 if let Some(text) = failed_output {
                     return Err(Error::failed(format!(
                         "the build needs `{tool}` {wanted}, but the installed `{tool}` does not print its version"
@@ -70,5 +79,52 @@ impl Work<'_> {
             );
         }
         Ok(versions)
+    }
+}
+
+/// What to do if the program is rustup's, which runs the tool of a toolchain, and that toolchain is
+/// not installed or not chosen.
+fn missing_toolchain(text: &str) -> Option<String> {
+    let named = text
+        .split_once("toolchain '")
+        .and_then(|(_, rest)| rest.split_once('\''))
+        .filter(|(_, rest)| rest.trim_start().starts_with("is not installed"));
+    if let Some((name, _)) = named {
+        return Some(format!("`rustup toolchain install {name}` installs it"));
+    }
+    text.contains("rustup could not choose a version of")
+        .then(|| "`rustup default stable` installs a toolchain and makes it the default".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::missing_toolchain;
+
+    #[test]
+    fn rustups_messages_lead_to_its_commands() {
+        for (text, command) in [
+            (
+                "error: toolchain '1.75.0-x86_64-unknown-linux-gnu' is not installed\nhelp: run `rustup toolchain install` to install it\n",
+                Some("`rustup toolchain install 1.75.0-x86_64-unknown-linux-gnu`"),
+            ),
+            (
+                "error: override toolchain 'nightly' is not installed: the toolchain file specifies it",
+                Some("`rustup toolchain install nightly`"),
+            ),
+            (
+                "error: rustup could not choose a version of cargo to run, because one wasn't specified explicitly, and no default is configured.\n",
+                Some("`rustup default stable`"),
+            ),
+            ("error: toolchain 'x", None),
+            ("cargo: command not found", None),
+            ("", None),
+        ] {
+            let hint = missing_toolchain(text);
+            assert_eq!(hint.is_some(), command.is_some(), "{text}");
+            assert!(
+                hint.unwrap_or_default()
+                    .contains(command.unwrap_or_default())
+            );
+        }
     }
 }

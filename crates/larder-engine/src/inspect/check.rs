@@ -42,6 +42,7 @@ pub fn document(checked: &Result<Project>) -> Option<CheckDocument> {
             subsystems: Some(project.subsystems.len()),
             tasks: Some(project.tasks.len()),
             problems: Vec::new(),
+            warnings: project.warnings.iter().map(ProblemEntry::new).collect(),
         }),
         Err(error) if error.file_problems().is_empty() => None,
         Err(error) => Some(CheckDocument {
@@ -53,6 +54,7 @@ pub fn document(checked: &Result<Project>) -> Option<CheckDocument> {
                 .iter()
                 .map(ProblemEntry::new)
                 .collect(),
+            warnings: Vec::new(),
         }),
     }
 }

@@ -8,6 +8,7 @@ pub mod ci;
 pub mod shell;
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::time::Instant;
 
 use crate::events::Did;
@@ -107,15 +108,49 @@ fn as_task<'a>(project: &'a Project, need: &'a str) -> Option<&'a str> {
     project.tasks.contains_key(name).then_some(name)
 }
 
-/// Runs a task; with `force` even if its `status` commands show that there is nothing to do.
+/// Checks that a task takes arguments, if there are any: that one of its commands uses them.
+pub fn check_arguments(project: &Project, name: &str, arguments: &[OsString]) -> Result<()> {
+    let task = find(project, name)?;
+    if arguments.is_empty() {
+        return Ok(());
+    }
+    if cfg!(windows) {
+        return Err(Error::usage(
+            "arguments of tasks need `sh`, which runs no commands on Windows",
+        )
+        .hint("set a variable in its place, which the commands read"));
+    }
+    if task.commands.iter().any(|line| uses_arguments(line)) {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "the task `{name}` takes no arguments: none of its commands uses them"
+    ))
+    .hint("write `\"$@\"` in the command that should get them")
+    .hint("`larder exec -- COMMAND ARGUMENTS` runs one command with the installed binaries"))
+}
+
+/// Whether a line of `sh` uses its arguments: `$1`, `$@`, `$*` or `$#`, also in braces.
+fn uses_arguments(line: &str) -> bool {
+    line.split('$').skip(1).any(|rest| {
+        let rest = rest.strip_prefix('{').unwrap_or(rest);
+        rest.starts_with(|c: char| matches!(c, '1'..='9' | '@' | '*' | '#'))
+    })
+}
+
+/// Runs a task; with `force` even if its `status` commands show that there is nothing to do. Its
+/// lines get the arguments, and those of the tasks that it needs get none.
 pub fn run<H: TaskHost>(
     shell: &Shell<'_>,
     name: &str,
+    arguments: &[OsString],
     force: bool,
     host: &mut H,
 ) -> Result<(), Stop<H::Failure>> {
     let mut runner = Runner {
         shell,
+        named: name,
+        arguments,
         force,
         done: BTreeSet::new(),
         host,
@@ -125,6 +160,9 @@ pub fn run<H: TaskHost>(
 
 struct Runner<'a, H> {
     shell: &'a Shell<'a>,
+    /// The task that the user named.
+    named: &'a str,
+    arguments: &'a [OsString],
     force: bool,
     done: BTreeSet<String>,
     host: &'a mut H,
@@ -137,7 +175,12 @@ impl<H: TaskHost> Runner<'_, H> {
         }
         let start = Instant::now();
         let task = find(self.shell.project, name)?;
-        if !self.force && self.shell.up_to_date(task)? {
+        let arguments = if name == self.named {
+            self.arguments
+        } else {
+            &[]
+        };
+        if !self.force && self.shell.up_to_date(task, arguments)? {
             let reason = "its `status` commands succeeded, so there is nothing to do";
             self.ended(name, Outcome::UpToDate, start, Some(reason));
             return Ok(());
@@ -156,7 +199,7 @@ impl<H: TaskHost> Runner<'_, H> {
         }
         for line in &task.commands {
             self.host.command(line);
-            if let Err(error) = self.shell.run(name, task, line) {
+            if let Err(error) = self.shell.run(name, task, line, arguments) {
                 if !matches!(error.kind(), Kind::Interrupted(_)) {
                     self.host.ended(Did {
                         error: Some(error.clone()),
@@ -187,5 +230,35 @@ impl<H: TaskHost> Runner<'_, H> {
             seconds: start.elapsed().as_secs_f64(),
             ..Did::new(Action::Run, name, outcome)
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::uses_arguments;
+
+    #[test]
+    fn a_line_with_a_positional_parameter_uses_arguments() {
+        for line in [
+            "hello \"$@\"",
+            "echo $1",
+            "echo ${1:-x}",
+            "for a in $*; do echo; done",
+            "[ $# = 0 ]",
+            "echo ${@}",
+            "echo ${#}",
+        ] {
+            assert!(uses_arguments(line), "{line}");
+        }
+        for line in [
+            "hello",
+            "echo $HOME",
+            "echo ${HOME}",
+            "awk '{print NF}'",
+            "echo $",
+            "echo $$",
+        ] {
+            assert!(!uses_arguments(line), "{line}");
+        }
     }
 }

@@ -98,9 +98,9 @@ pub struct Shell<'a> {
 impl Shell<'_> {
     /// Whether a task's `status` shows that there is nothing to do: it has lines, and all of them exit 0. Their output is not
     /// shown.
-    pub fn up_to_date(&self, task: &Task) -> Result<bool> {
+    pub fn up_to_date(&self, task: &Task, arguments: &[OsString]) -> Result<bool> {
         for line in &task.status {
-            let command = self.command(task, line)?;
+            let command = self.command(task, line, arguments)?;
             if !self.wait(&command, Output::Discarded, line)?.success() {
                 return Ok(false);
             }
@@ -109,8 +109,8 @@ impl Shell<'_> {
     }
 
     /// Runs one of a task's commands, which must exit 0.
-    pub fn run(&self, name: &str, task: &Task, line: &str) -> Result<()> {
-        self.program(&self.command(task, line)?, line)
+    pub fn run(&self, name: &str, task: &Task, line: &str, arguments: &[OsString]) -> Result<()> {
+        self.program(&self.command(task, line, arguments)?, line)
             .map_err(|error| match error.kind() {
                 Kind::Interrupted(_) => error,
                 _ => Error::failed(format!("task `{name}`: {}", error.message())).hint(format!(
@@ -137,13 +137,19 @@ impl Shell<'_> {
         }
     }
 
-    fn command(&self, task: &Task, line: &str) -> Result<Command> {
+    /// A line of a task; its arguments are the shell's positional parameters.
+    fn command(&self, task: &Task, line: &str, arguments: &[OsString]) -> Result<Command> {
         let mut environment = self.environment.clone();
         environment.set("PATH", path_with_binaries(self.project, self.environment)?);
         for (name, value) in &task.env {
             environment.set(name, value);
         }
-        Ok(Command::shell(line, environment).folder(&self.project.root))
+        let mut command = Command::shell(line, environment).folder(&self.project.root);
+        if !arguments.is_empty() {
+            // The first one is the name of the shell in its own messages.
+            command = command.args(["sh"]).args(arguments);
+        }
+        Ok(command)
     }
 
     fn wait(&self, command: &Command, output: Output<'_>, line: &str) -> Result<ExitStatus> {

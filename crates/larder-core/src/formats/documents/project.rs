@@ -53,6 +53,9 @@ pub struct CheckDocument {
     pub tasks: Option<usize>,
     /// All problems, in the order of files and lines.
     pub problems: Vec<ProblemEntry>,
+    /// What is valid and probably not meant.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<ProblemEntry>,
 }
 
 /// A problem in a file.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::error::Problem;
 use crate::model::{FileName, Name, Platform, SourceKind};
 
 mod build;
@@ -51,6 +52,8 @@ pub struct Project {
     /// and of paths where a recipe could be. `None` if nothing was there. If none of it has
     /// changed, loading again would give the same project.
     pub observed_paths: Vec<(Utf8PathBuf, Option<std::fs::Metadata>)>,
+    /// What is valid in the files and probably not meant, for `check`.
+    pub warnings: Vec<Problem>,
 }
 
 /// `trust:`: what is required before an artifact is trusted.

@@ -14,9 +14,11 @@ use crate::error::{Error, Result};
 use crate::fs;
 use crate::model::Name;
 
+mod pins;
 mod recipes;
 mod references;
 
+use pins::check_pins;
 use recipes::{Found, ObservedPath, recipes, tree};
 use references::{check_references, check_versions_and_recipes};
 
@@ -91,6 +93,7 @@ impl Project {
             check_versions_and_recipes(&settings, &mut recipes, &misnamed, &mut reader);
         }
         check_references(&settings, &mut recipes, &mut reader, readable);
+        let warnings = check_pins(&settings, &recipes, &mut reader);
 
         let mut problems = sorted(reader.problems);
         for found in &mut recipes {
@@ -102,7 +105,11 @@ impl Project {
         if !problems.is_empty() {
             return Err(Error::problems(problems));
         }
-        Ok(assemble(settings, recipes, root, file, observed_paths))
+        let project = assemble(settings, recipes, root, file, observed_paths);
+        Ok(Self {
+            warnings,
+            ..project
+        })
     }
 }
 
@@ -159,5 +166,6 @@ fn assemble(
         subsystems_dir,
         files,
         observed_paths,
+        warnings: Vec::new(),
     }
 }

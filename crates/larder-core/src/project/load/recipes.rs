@@ -127,7 +127,7 @@ fn read_recipe(
     let version = name
         .as_ref()
         .and_then(|name| settings.versions.get(name))
-        .and_then(|(version, _)| version.clone());
+        .and_then(|(version, _)| Some(version.as_ref()?.value.clone()));
     let version = version.unwrap_or_else(|| "0".parse().expect("it is a version"));
     let read = node.map(|node| {
         let name = name.clone().unwrap_or_else(stand_in);

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 
 use super::platform_words::{HostOrAll, OsOrArch, PlatformWord};
+use super::tool_version::ToolVersion;
 use super::words::{Count, EnvName, FileFormatWord, Flag, FormatWord, Repo, Size, Timeout, Value};
 use crate::model::{Digest, FileName, Name, Platform};
 use crate::project::syntax::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot};
@@ -223,10 +224,11 @@ keys! {
         "needs" needs: Vec<At<Name>>,
             since "0.1.0", example ["go"];
         /// The tools that must be installed on the machine:
-        /// for each the prefix of its version, such as `{go: "1.22"}`.
+        /// for each the beginning of its version, such as `{go: "1.22"}`, or `""` for any version.
+        /// Operators such as `>=1.22` are not possible.
         /// larder runs `NAME version` or `NAME --version` to check it and never installs a tool.
         /// Changing it changes the inputs of the build. The default is none.
-        "tools" tools: Pairs<String, At<Value>>,
+        "tools" tools: Pairs<String, At<ToolVersion>>,
             since "0.1.0", example {"go": "1.23"};
         /// The source code: exactly one of `dir`, `git`, `url` and `crate`.
         "source" source: RawSource,

@@ -148,6 +148,7 @@ keys! {
             since "0.1.0", example {"RUST_LOG": "debug"};
         /// The command lines that run one after another, with `sh -c` or on Windows with `cmd`.
         /// Each must exit with 0. The installed binaries come first on PATH.
+        /// The arguments of `larder run TASK -- ARGUMENTS` are `"$@"`, `$1` and so on.
         "commands" commands: Vec<At<String>>,
             since "0.1.0", example ["cargo test --locked"];
         /// The command lines that check whether there is something to do.

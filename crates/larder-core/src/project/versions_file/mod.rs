@@ -47,7 +47,7 @@ pub struct Settings {
 }
 
 /// The pinned versions with the places of their keys. A version that could not be read is `None`.
-pub type Versions = BTreeMap<Name, (Option<Version>, Range<usize>)>;
+pub type Versions = BTreeMap<Name, (Option<At<Version>>, Range<usize>)>;
 
 impl Settings {
     /// The settings of a project in `root` whose file sets nothing.
@@ -149,10 +149,7 @@ pub fn settings(
         settings.name = name;
     }
     for (name, version) in versions.map(|Pairs(pairs)| pairs).unwrap_or_default() {
-        settings.versions.insert(
-            name.value,
-            (version.map(|version| version.value), name.span),
-        );
+        settings.versions.insert(name.value, (version, name.span));
     }
     if let Some(NonEmpty(platforms)) = platforms {
         settings.platforms = distinct("platforms", platforms, reader);
