@@ -42,8 +42,10 @@ pub fn verify_all(
                 ..StepReport::new(Outcome::Skipped)
             });
         }
+        let Checked { bytes, only_bytes } = verify(ctx, target)?;
         Ok(StepReport {
-            bytes: verify(ctx, target)?,
+            bytes,
+            reason: only_bytes.map(|why| format!("bytes only: {why}")),
             ..StepReport::new(Outcome::Verified)
         })
     }))
@@ -77,8 +79,8 @@ fn nothing_to_verify(targets: &Targets) -> Error {
 }
 
 /// Verifies an installed target: the hash of every file, the platform of the executables, and, on the host, the recipe's
-/// `verify` command. Returns the number of bytes that were read.
-fn verify(ctx: &Context, target: &Target) -> Result<u64> {
+/// `verify` command.
+fn verify(ctx: &Context, target: &Target) -> Result<Checked> {
     let subsystem = ctx.subsystem(target)?;
     let bin = ctx.bin(target);
     let Some(artifact) = bin.stamped()? else {
@@ -102,9 +104,13 @@ fn verify(ctx: &Context, target: &Target) -> Result<u64> {
     {
         executable::check_platform(bin.file(name.as_str()), &target.platform)?;
     }
-    if target.platform == Platform::host()
-        && let Some(line) = subsystem.rendered_verify(&target.platform)?
-    {
+    let line = subsystem.rendered_verify(&target.platform)?;
+    let only_bytes = match &line {
+        None => Some("its recipe has no `verify`"),
+        Some(_) if target.platform != Platform::host() => Some("this machine can't run it"),
+        Some(_) => None,
+    };
+    if let Some(line) = line.filter(|_| only_bytes.is_none()) {
         let mut env = ctx.settings.environment().for_child();
         let needs = subsystem.needs.iter().map(|need| Target {
             name: need.clone(),
@@ -116,7 +122,18 @@ fn verify(ctx: &Context, target: &Target) -> Result<u64> {
         }
         check(ctx, subsystem, &line, bin.dir(), env)?;
     }
-    Ok(artifact.size())
+    Ok(Checked {
+        bytes: artifact.size(),
+        only_bytes,
+    })
+}
+
+/// What was verified of a target.
+struct Checked {
+    /// The number of bytes that were read.
+    bytes: u64,
+    /// Why nothing was run, if nothing was.
+    only_bytes: Option<&'static str>,
 }
 
 /// Runs a rendered `verify` line with `dir` first on PATH. It must exit 0 and print the version; a leading `v` of the

@@ -142,3 +142,29 @@ fn hints_name_the_platform_that_lacks_something() {
         assert!(out.stderr.contains(hint), "{command}: {}", out.stderr);
     }
 }
+
+#[test]
+fn verify_says_where_it_compared_only_bytes() {
+    let env = TestEnv::new();
+    env.script_subsystem("with", "v1.0.0");
+    env.script_subsystem("without", "v1.0.0");
+    let recipe = env.read("subsystems/without/recipe.yml");
+    let line = |line: &&str| !line.starts_with("verify:");
+    let kept: Vec<&str> = recipe.lines().filter(line).collect();
+    env.write("subsystems/without/recipe.yml", kept.join("\n") + "\n");
+    if !env.read("subsystems/with/recipe.yml").contains("verify:") {
+        let recipe = env.read("subsystems/with/recipe.yml") + "verify: with --version\n";
+        env.write("subsystems/with/recipe.yml", recipe);
+    }
+    env.larder(["ensure", "all"]).success();
+    let out = env.larder(["verify"]).success();
+    let said = |name: &str| {
+        let line = out
+            .stderr
+            .lines()
+            .find(|line| line.contains(&format!(" {name} ")));
+        line.unwrap_or_default()
+            .contains("(bytes only: its recipe has no `verify`)")
+    };
+    assert!(said("without") && !said("with"), "{}", out.stderr);
+}

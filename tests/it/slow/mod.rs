@@ -7,6 +7,7 @@ mod github_publish;
 mod hostile_archives;
 mod interrupt;
 mod kill;
+mod launchers;
 mod memory;
 mod registries;
 mod release_scale;

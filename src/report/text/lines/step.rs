@@ -138,10 +138,9 @@ impl Style {
             };
             let _ = write!(details, " {preposition} {place}");
         }
-        // The reason is shown only in verbose output, or if the target was up to date.
-        if let Some(reason) =
-            reason.filter(|_| self.verbose || finished.outcome == Outcome::UpToDate)
-        {
+        // The reason is shown only in verbose output, or where it qualifies the outcome.
+        let qualifies = matches!(finished.outcome, Outcome::UpToDate | Outcome::Verified);
+        if let Some(reason) = reason.filter(|_| self.verbose || qualifies) {
             let _ = write!(details, " ({reason})");
         }
         details.trim_start().to_owned()

@@ -7,6 +7,7 @@
 
 mod build;
 pub mod cache;
+mod launcher;
 mod managed;
 pub mod original;
 

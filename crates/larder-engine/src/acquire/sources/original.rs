@@ -15,7 +15,7 @@ use larder_core::model::{FileName, Origin, Outcome, SourceKind};
 use larder_core::project::{Checksum, Coordinate, Original};
 use larder_remote::origin::{self, Fetched, Stated};
 
-use super::{Offer, Taken};
+use super::{Offer, Taken, launcher};
 use crate::acquire::admission::{self, Candidate};
 use crate::acquire::availability::Availability;
 use crate::acquire::intake::{self, Arrival, Contents};
@@ -170,7 +170,8 @@ fn take_once(
         Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
     };
     let stated = [expectation.stated.clone(), stated].concat();
-    let (globs, names) = selection(request, &expectation.original);
+    let (mut globs, names) = selection(request, &expectation.original);
+    globs.extend(launcher::description(request, &expectation.original));
     let first = subsystem.first_binary(&target.platform);
     let only = expectation.original.extract.first();
     let arrival = Arrival {
@@ -190,7 +191,7 @@ fn take_once(
         single: Some(only.map_or(&first, |(_, name)| name)),
         budget: Budget::from(subsystem.limits),
     };
-    let arrived =
+    let mut arrived =
         intake::receive(request.transfer(), arrival, into).map_err(|error| match error.kind() {
             Kind::Failed => {
                 let name = &target.name;
@@ -205,6 +206,7 @@ fn take_once(
                 )),
             _ => error,
         })?;
+    launcher::check(request, &place, &mut arrived, into)?;
     let contents = Contents::Named {
         subsystem,
         platform: target.platform,
