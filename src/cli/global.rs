@@ -33,7 +33,8 @@ pub struct Global {
     /// Show only failures.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     pub quiet: u8,
-    /// Also show what was left unchanged, and details of each step.
+    /// Also show what was left unchanged, and details of each step; twice (`-vv`), also what builds
+    /// print.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Global options")]
     pub verbose: u8,
     /// When to use colour: auto, always or never.

@@ -34,7 +34,7 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
             "{} has no subsystems yet; add one under `versions:` in versions.yml",
             project.name
         ));
-    } else if global.verbosity() == Verbosity::Verbose {
+    } else if global.verbosity() >= Verbosity::Verbose {
         global.print(&blocks(&document, &project, global.stdout_paint()))?;
     } else {
         global.print(&table(&document, &project).render(stdout_width(), global.stdout_paint()))?;

@@ -87,7 +87,7 @@ fn matrix(ctx: &Context, request: &Targets, github: bool, global: &Global) -> Re
 }
 
 fn show(document: &PlanDocument, global: &Global) -> Result<()> {
-    let verbose = global.verbosity() == Verbosity::Verbose;
+    let verbose = global.verbosity() >= Verbosity::Verbose;
     let shown: Vec<&PlanStep> = document
         .steps
         .iter()

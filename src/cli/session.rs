@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use super::Global;
 use super::counts::Counts;
-use crate::report::{self, Printer, ReporterHandle};
+use crate::report::{self, Printer, ReporterHandle, Verbosity};
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::model::Platform;
@@ -145,6 +145,11 @@ impl Session {
         let (runtime, cancel) = supervised()?;
         let (events, receiver) = Events::channel();
         let reporter = global.reporter(receiver);
+        let events = if global.verbosity() >= Verbosity::Output && !global.json {
+            events.with_output()
+        } else {
+            events
+        };
         let handle = runtime.handle().clone();
         let ctx = Context::open(project, options, settings, handle, events, cancel)?;
         Ok(Self {

@@ -54,7 +54,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     if global.json {
         global.print_json(&document)?;
     } else {
-        let verbose = global.verbosity() == Verbosity::Verbose;
+        let verbose = global.verbosity() >= Verbosity::Verbose;
         global.print(&text(
             &document,
             global.stdout_paint(),

@@ -15,6 +15,8 @@ pub enum Verbosity {
     Normal,
     /// Also what was left unchanged, and details of each step.
     Verbose,
+    /// Also what builds print, while they print it.
+    Output,
 }
 
 impl Verbosity {
@@ -23,7 +25,8 @@ impl Verbosity {
         match verbose.cmp(&quiet) {
             std::cmp::Ordering::Less => Self::Quiet,
             std::cmp::Ordering::Equal => Self::Normal,
-            std::cmp::Ordering::Greater => Self::Verbose,
+            std::cmp::Ordering::Greater if verbose - quiet == 1 => Self::Verbose,
+            std::cmp::Ordering::Greater => Self::Output,
         }
     }
 }
@@ -181,5 +184,7 @@ mod tests {
         assert_eq!(Verbosity::choose(0, 0), Verbosity::Normal);
         assert_eq!(Verbosity::choose(1, 0), Verbosity::Quiet);
         assert_eq!(Verbosity::choose(1, 2), Verbosity::Verbose);
+        assert_eq!(Verbosity::choose(0, 2), Verbosity::Output);
+        assert_eq!(Verbosity::choose(0, 200), Verbosity::Output);
     }
 }

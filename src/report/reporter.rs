@@ -61,7 +61,7 @@ fn view(mode: Mode, verbosity: Verbosity, redactor: &Redactor) -> Box<dyn View> 
     let style = |paint: Paint| Style {
         paint,
         width: None,
-        verbose: verbosity == Verbosity::Verbose,
+        verbose: verbosity >= Verbosity::Verbose,
         alone: false,
         host: Platform::host(),
         redactor: redactor.clone(),

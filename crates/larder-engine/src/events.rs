@@ -1,6 +1,10 @@
 //! The events of a run: the interface between the code that runs and the code that shows. The
 //! terminal, plain text, JSON and the tests read the same events.
 
+mod output;
+
+pub use output::OutputLine;
+
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
@@ -72,6 +76,13 @@ pub enum Event {
         level: Level,
         /// The text.
         text: String,
+    },
+    /// A line that a build printed.
+    Output {
+        /// The target that is built.
+        target: Target,
+        /// The line.
+        line: OutputLine,
     },
     /// A step ended.
     Finished(Finished),
@@ -185,21 +196,41 @@ pub struct Summary {
     pub seconds: f64,
 }
 
-/// The sender of a run's events. Clones send to the same receiver. Sending never blocks and never
-/// fails.
+/// The sender of a run's events. Clones send to the same receiver. Sending never fails, and it blocks
+/// only for the output of builds.
 #[derive(Clone, Debug)]
-pub struct Events(std::sync::mpsc::Sender<Event>);
+pub struct Events {
+    sender: std::sync::mpsc::Sender<Event>,
+    /// The room for output that waits to be shown, if output is shown at all.
+    output: Option<output::Room>,
+}
 
 impl Events {
     /// Creates a sender and its receiver.
     pub fn channel() -> (Self, std::sync::mpsc::Receiver<Event>) {
         let (sender, receiver) = std::sync::mpsc::channel();
-        (Self(sender), receiver)
+        let output = None;
+        (Self { sender, output }, receiver)
+    }
+    /// The same sender, which also sends what builds print.
+    #[must_use]
+    pub fn with_output(self) -> Self {
+        let output = Some(output::Room::default());
+        Self { output, ..self }
+    }
+    /// Where the lines go that the build of a target prints; `None` if nobody wants them.
+    pub fn output_of(&self, target: &Target) -> Option<impl Fn(&str) + Send + Sync + use<>> {
+        let room = self.output.clone()?;
+        let (events, target) = (self.clone(), target.clone());
+        Some(move |text: &str| {
+            let (target, line) = (target.clone(), room.line(text));
+            events.send(Event::Output { target, line });
+        })
     }
     /// Sends an event.
     pub fn send(&self, event: Event) {
         // A failure is ignored: if the receiver was dropped, nothing is shown any more.
-        let _ = self.0.send(event);
+        let _ = self.sender.send(event);
     }
     /// Sends a note.
     pub fn note(&self, target: Option<&Target>, level: Level, text: impl Into<String>) {

@@ -5,8 +5,10 @@
 //! a process that left its group and keeps the pipe open.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{PipeReader, PipeWriter, Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Instant;
 
@@ -24,6 +26,26 @@ const LONGEST_LINE: usize = 64 * 1024;
 pub struct Log {
     path: Utf8PathBuf,
     redactor: Redactor,
+    reader: Option<Reader>,
+}
+
+/// Gets each line, without secrets and without its end.
+#[derive(Clone)]
+struct Reader(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reader")
+    }
+}
+
+impl Reader {
+    /// Passes on the lines of a text. A carriage return ends a line, too; empty lines are left out.
+    fn read(&self, text: &[u8]) {
+        let text = String::from_utf8_lossy(text);
+        let lines = text.split(['\n', '\r']).filter(|line| !line.is_empty());
+        lines.for_each(|line| self.0(line));
+    }
 }
 
 impl Log {
@@ -33,7 +55,16 @@ impl Log {
         Self {
             path: path.into(),
             redactor,
+            reader: None,
         }
+    }
+
+    /// The same log, whose lines are also passed to `reader` as they come. While it runs, the
+    /// commands may have to wait.
+    #[must_use]
+    pub fn read_by(mut self, reader: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.reader = Some(Reader(Arc::new(reader)));
+        self
     }
 
     /// The path of the file.
@@ -43,7 +74,11 @@ impl Log {
 
     /// Appends a line that larder itself writes.
     pub fn note(&self, line: &str) -> Result<()> {
-        writeln!(self.open()?, "{}", self.redactor.mask(line)).at("write", &self.path)
+        let line = self.redactor.mask(line);
+        if let Some(reader) = &self.reader {
+            reader.read(line.as_bytes());
+        }
+        writeln!(self.open()?, "{line}").at("write", &self.path)
     }
 
     /// The current length in bytes; 0 if the file does not exist.
@@ -84,11 +119,11 @@ impl Log {
         let file = self.open()?;
         let (pipe, writer) = std::io::pipe().at("write", &self.path)?;
         let (open, end) = channel();
-        let redactor = self.redactor.clone();
+        let (redactor, reader) = (self.redactor.clone(), self.reader.clone());
         std::thread::Builder::new()
             .spawn(move || {
                 // The commands must not wait for a disk that is full: what can't be written is lost.
-                let _ = copy_lines(pipe, file, &redactor);
+                let _ = copy_lines(pipe, file, &redactor, reader.as_ref());
                 drop(open);
             })
             .at("write", &self.path)?;
@@ -109,7 +144,12 @@ impl Receiving {
 
 /// Copies whole lines, without the secrets in them. A progress bar returns the carriage and ends no
 /// line, so that counts as an end, too.
-fn copy_lines(mut pipe: PipeReader, mut file: File, redactor: &Redactor) -> std::io::Result<()> {
+fn copy_lines(
+    mut pipe: PipeReader,
+    mut file: File,
+    redactor: &Redactor,
+    reader: Option<&Reader>,
+) -> std::io::Result<()> {
     let mut buffer = [0; 16 * 1024];
     let mut line = Vec::new();
     let mut failed = Ok(());
@@ -129,15 +169,25 @@ fn copy_lines(mut pipe: PipeReader, mut file: File, redactor: &Redactor) -> std:
             end
         };
         // The pipe is read to its end in any case, so that the commands don't block.
-        if failed.is_ok() {
+        if failed.is_ok() || reader.is_some() {
             let lines = line[..whole].split_inclusive(|b| *b == b'\n');
             let text: Vec<_> = lines.map(|line| masked(line, redactor)).collect();
-            failed = file.write_all(&text.concat());
+            let text = text.concat();
+            if failed.is_ok() {
+                failed = file.write_all(&text);
+            }
+            if let Some(reader) = reader {
+                reader.read(&text);
+            }
         }
         line.drain(..whole);
     }
+    let rest = masked(&line, redactor);
+    if let Some(reader) = reader {
+        reader.read(&rest);
+    }
     failed?;
-    file.write_all(&masked(&line, redactor))
+    file.write_all(&rest)
 }
 
 /// The bytes without secrets. Bytes that are no text stay as they are where there is no secret.

@@ -140,6 +140,8 @@ impl<W: Write + Send> View for GitHubActions<W> {
         }
         if let Event::Finished(finished) = event
             && (self.verbosity > Verbosity::Quiet || failed(finished))
+            // It was shown while it was printed.
+            && self.verbosity < Verbosity::Output
         {
             self.log_group(finished);
         }

@@ -80,7 +80,7 @@ impl Live {
                 self.done += 1;
                 self.rows.retain(|row| row.target != finished.target);
             }
-            Event::Did(_) | Event::Note { .. } | Event::Summary(_) => {}
+            Event::Did(_) | Event::Note { .. } | Event::Output { .. } | Event::Summary(_) => {}
         }
     }
 

@@ -42,7 +42,7 @@ pub(in crate::report) trait View: Send {
 /// Whether a note is shown.
 pub(super) fn shows_note(level: Level, verbosity: Verbosity) -> bool {
     match level {
-        Level::Detail => verbosity == Verbosity::Verbose,
+        Level::Detail => verbosity >= Verbosity::Verbose,
         Level::Info | Level::Warning => verbosity > Verbosity::Quiet,
     }
 }

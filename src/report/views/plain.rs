@@ -89,12 +89,16 @@ impl<W: Write + Send> View for Plain<W> {
                 let shown = match self.verbosity {
                     Verbosity::Quiet => false,
                     Verbosity::Normal => finished.outcome != Outcome::UpToDate || failed(finished),
-                    Verbosity::Verbose => true,
+                    Verbosity::Verbose | Verbosity::Output => true,
                 };
                 if shown {
                     let line = self.style.step(finished);
                     self.line(&line);
                 }
+            }
+            Event::Output { target, line } => {
+                let line = self.style.output(target, &line.text);
+                self.line(&line);
             }
             Event::Did(did) if shows_did(did, self.verbosity) => {
                 let line = self.style.did(did);

@@ -73,12 +73,16 @@ impl<S: Screen> View for Terminal<S> {
                 let shown = match self.verbosity {
                     Verbosity::Quiet => false,
                     Verbosity::Normal => finished.outcome != Outcome::UpToDate || failed(finished),
-                    Verbosity::Verbose => true,
+                    Verbosity::Verbose | Verbosity::Output => true,
                 };
                 if shown {
                     let line = self.style().step(finished);
                     self.print(&line);
                 }
+            }
+            Event::Output { target, line } => {
+                let line = self.style().output(target, &line.text);
+                self.print(&line);
             }
             Event::Did(did) if shows_did(did, self.verbosity) => {
                 let line = self.style().did(did);

@@ -43,3 +43,48 @@ fn a_build_sees_only_the_declared_environment_and_a_clean_copy() {
             .contains("secret")
     );
 }
+
+#[test]
+fn what_a_build_prints_is_shown_when_it_is_asked_for() {
+    let mut env = TestEnv::new();
+    env.set("GH_TOKEN", "very-secret-token-of-mine");
+    env.script_subsystem("tool", "v1.0.0");
+    let print = "commands:\n    - printf 'one\\ntwo\\r50%%\\r100%%\\n\\n' && echo three >&2 && printf 'very-secret-token-of-mine ::error::x'\n";
+    env.edit("subsystems/tool/recipe.yml", "commands:\n", print);
+    let lines = ["one", "two", "50%", "100%", "three"];
+    let run = |flags: &[&str]| {
+        let args = ["ensure", "all", "--rebuild"];
+        env.larder(args.iter().chain(flags)).success()
+    };
+    for flags in [&["-vv"][..], &["-v", "-v"], &["-vvv"], &["-vvv", "-q"]] {
+        let out = run(flags);
+        let prefix = "tool │ ";
+        let shown: Vec<&str> = out
+            .stderr
+            .lines()
+            .filter_map(|line| line.strip_prefix(prefix))
+            .collect();
+        let from = shown.iter().position(|line| *line == "one").expect("one");
+        assert_eq!(
+            shown[from..from + lines.len()],
+            lines,
+            "{flags:?}: {}",
+            out.stderr
+        );
+        assert!(shown[0].starts_with("$ printf"), "{}", out.stderr);
+        assert!(!out.stderr.contains("very-secret"), "{}", out.stderr);
+        assert_eq!(out.stdout, "");
+        let log = env.sh("cat .larder/logs/tool-*.log");
+        assert!(log.contains("one\ntwo\r50%\r100%\n\nthree\n"), "{log:?}");
+    }
+    for flags in [&[][..], &["-v"], &["-vv", "-q"], &["-vv", "--json"]] {
+        let out = run(flags);
+        assert!(!out.stderr.contains("two"), "{flags:?}: {}", out.stderr);
+    }
+    // GitHub's runner takes no commands from it, and sees it once.
+    env.set("GITHUB_ACTIONS", "true");
+    let out = env.larder(["ensure", "all", "--rebuild", "-vv"]).success();
+    let commands = out.stderr.lines().filter(|line| line.starts_with("::"));
+    assert_eq!(commands.count(), 0, "{}", out.stderr);
+    assert_eq!(out.stderr.matches("100%").count(), 2, "{}", out.stderr);
+}

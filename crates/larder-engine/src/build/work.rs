@@ -134,6 +134,10 @@ impl<'a> Work<'a> {
         let rendered = subsystem
             .rendered_build(&target.platform, out.as_str(), src.as_str())?
             .ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", target.name)))?;
+        let mut log = Log::at(log, Redactor::new(ctx.settings.environment()));
+        if let Some(reader) = ctx.events.output_of(target) {
+            log = log.read_by(reader);
+        }
         Ok(Self {
             request,
             ctx,
@@ -141,7 +145,7 @@ impl<'a> Work<'a> {
             subsystem,
             declared,
             rendered,
-            log: Log::at(log, Redactor::new(ctx.settings.environment())),
+            log,
             _dir: dir,
             src,
             out,

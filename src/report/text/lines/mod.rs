@@ -55,6 +55,13 @@ impl Style {
         }
     }
 
+    /// A line that a build printed, with the target in front.
+    pub fn output(&self, target: &Target, text: &str) -> String {
+        let bar = self.paint.tone(Tone::Dim, self.paint.either("│", "|"));
+        let label = self.paint.tone(Tone::Strong, &self.label(target));
+        format!("{label} {bar} {}", self.redactor.clean_line(text))
+    }
+
     /// A note or a warning, with the target in front if there is one.
     pub fn note(&self, target: Option<&Target>, level: Level, text: &str) -> String {
         let mut line = match level {
