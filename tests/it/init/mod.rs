@@ -122,6 +122,7 @@ fn init_writes_a_github_workflow() {
     for line in [
         "LARDER_REPOSITORY: \"\" # FILL IN: ",
         "LARDER_REVISION: \"\" # FILL IN: ",
+        "LARDER_LOCKED: \"true\"",
     ] {
         assert!(workflow.contains(line), "{workflow}");
     }

@@ -363,3 +363,66 @@ fn a_platform_that_is_not_published_is_built_and_needs_no_line() {
     remove_installed_and_cache(&env);
     env.larder(["ensure", "all", "--locked"]).exits(3);
 }
+
+#[test]
+fn in_ci_an_original_that_nothing_pins_is_a_warning() {
+    let (mut env, _server) = published();
+    let asks = "run `larder lock tool --platform all` and commit versions.lock";
+    // On a person's machine it is pinned by being used.
+    env.set("CI", "true");
+    let out = env.larder(["ensure", "tool"]).success();
+    assert!(out.stderr.contains(asks), "{}", out.stderr);
+    assert!(out.stderr.contains("its publisher states no digest"));
+    assert!(!out.stderr.contains("trusted on first use"));
+    assert!(!env.exists("versions.lock"));
+    env.set("GITHUB_ACTIONS", "true");
+    let fresh = |env: &TestEnv| {
+        env.drop_cache();
+        env.larder(["ensure", "tool", "--reinstall"])
+    };
+    let out = fresh(&env).success();
+    let annotation = out
+        .stderr
+        .lines()
+        .find(|l| l.starts_with("::warning title=tool::"));
+    assert!(
+        annotation.is_some_and(|line| line.contains(asks)),
+        "{}",
+        out.stderr
+    );
+    // What the publisher states is not pinned by the project; a line of the lock and a digest in the
+    // recipe are.
+    let digest =
+        Digest::of(&std::fs::read(file(&env, "v1.0.0", &format!("tool-{}", host()))).expect("it"));
+    let name = format!("tool-{}", host());
+    std::fs::write(file(&env, "v1.0.0", "SUMS"), format!("{digest}  {name}\n")).expect("write");
+    let recipe = env.read("subsystems/tool/recipe.yml");
+    let url = recipe
+        .split('"')
+        .nth(1)
+        .expect("a url")
+        .replace("tool-{{ platform }}", "SUMS");
+    let with = |checksums: &str| recipe.replace("\"}", &format!("\", checksums: {checksums}}}"));
+    env.recipe("tool", &with(&format!("\"{url}\"")));
+    let out = fresh(&env).success();
+    assert!(
+        out.stderr.contains("only its publisher states a digest"),
+        "{}",
+        out.stderr
+    );
+    env.recipe("tool", &with(&format!("{{{}: {digest}}}", host())));
+    let out = fresh(&env).success();
+    assert!(!out.stderr.contains("warning"), "{}", out.stderr);
+    env.recipe("tool", &recipe);
+    env.larder(["lock", "tool"]).success();
+    let out = fresh(&env).success();
+    assert!(!out.stderr.contains("warning"), "{}", out.stderr);
+    env.remove("versions.lock");
+    env.set("LARDER_LOCKED", "true");
+    let out = fresh(&env).exits(3);
+    assert!(
+        out.stderr.contains("`larder lock tool --platform all`"),
+        "{}",
+        out.stderr
+    );
+}

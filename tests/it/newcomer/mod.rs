@@ -6,6 +6,7 @@ mod completion;
 mod errors;
 mod pins;
 mod project;
+mod setup_action;
 mod shells;
 
 use crate::env::{Output, TestEnv};

@@ -236,11 +236,25 @@ fn take_once(
             .into_error(request)
             .context(format!("{place} can't be used"))
     })?;
-    if stated.is_empty() {
-        let text = format!(
-            "nothing states a digest of {place}; trusted on first use, and locked (sha256 {})",
-            arrived.sha256
-        );
+    let is_pinned = !expectation.stated.is_empty();
+    let text = match (is_pinned, run.settings.ci.is_ci) {
+        // In CI nothing is locked, so the next run would accept other bytes as well.
+        (false, true) => Some(format!(
+            "nothing in the repository pins {place} (sha256 {sha256}), and {}; \
+             run `larder lock {} --platform all` and commit versions.lock",
+            if stated.is_empty() {
+                "its publisher states no digest"
+            } else {
+                "only its publisher states a digest"
+            },
+            target.name
+        )),
+        _ if stated.is_empty() => Some(format!(
+            "nothing states a digest of {place}; trusted on first use, and locked (sha256 {sha256})"
+        )),
+        _ => None,
+    };
+    if let Some(text) = text {
         run.events.note(Some(target), Level::Warning, text);
     }
     Ok(Availability::Have(Taken {
