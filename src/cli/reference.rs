@@ -289,7 +289,12 @@ const KINDS: &[(Kind, &str)] = &[
         Kind::Unavailable,
         "something could not be reached; try again later",
     ),
+    (
+        Kind::Interrupted(1),
+        "interrupted (SIGHUP, unless it was ignored from the start, as with `nohup`)",
+    ),
     (Kind::Interrupted(2), "interrupted (SIGINT)"),
+    (Kind::Interrupted(3), "interrupted (SIGQUIT)"),
     (Kind::Interrupted(15), "interrupted (SIGTERM)"),
 ];
 

@@ -251,7 +251,9 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
         .map_err(|e| Error::failed("cannot start the async runtime").cause(e))
 }
 
-/// INT, TERM and HUP cancel the run. The steps then end their child processes and clean up.
+/// INT, TERM, HUP and QUIT cancel the run. The steps then end their child processes and clean up. HUP
+/// and QUIT stay ignored, for this process and its children, where they are ignored from the start:
+/// that is what `nohup` and shells mean for processes that outlive their terminal.
 fn watch_signals(runtime: &tokio::runtime::Runtime, cancel: &Cancel) -> Result<()> {
     let cancel = cancel.clone();
     let _entered = runtime.enter();
@@ -260,17 +262,25 @@ fn watch_signals(runtime: &tokio::runtime::Runtime, cancel: &Cancel) -> Result<(
         use tokio::signal::unix::{SignalKind, signal};
         let listen =
             |kind| signal(kind).map_err(|e| Error::failed("cannot listen for signals").cause(e));
-        let (mut int, mut term, mut hup) = (
+        let ignored = larder_process::ignored_signals();
+        let listen_unless_ignored = |kind: SignalKind| {
+            let number = kind.as_raw_value();
+            let heard = !ignored.contains(&number);
+            heard.then(|| listen(kind)).transpose()
+        };
+        let (mut int, mut term, mut hup, mut quit) = (
             listen(SignalKind::interrupt())?,
             listen(SignalKind::terminate())?,
-            listen(SignalKind::hangup())?,
+            listen_unless_ignored(SignalKind::hangup())?,
+            listen_unless_ignored(SignalKind::quit())?,
         );
         runtime.spawn(async move {
             loop {
                 let number = tokio::select! {
                     _ = int.recv() => 2,
                     _ = term.recv() => 15,
-                    _ = hup.recv() => 1,
+                    () = next(&mut hup) => 1,
+                    () = next(&mut quit) => 3,
                 };
                 cancel.cancel(number);
             }
@@ -283,4 +293,13 @@ fn watch_signals(runtime: &tokio::runtime::Runtime, cancel: &Cancel) -> Result<(
         }
     });
     Ok(())
+}
+
+/// Resolves when a signal arrives; never for one that is ignored.
+#[cfg(unix)]
+async fn next(signal: &mut Option<tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
 }

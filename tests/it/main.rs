@@ -41,4 +41,5 @@ mod project;
 mod release;
 mod servers;
 mod slow;
+mod surroundings;
 mod tasks;

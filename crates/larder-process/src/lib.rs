@@ -3,7 +3,8 @@
 //! Each child gets an explicit environment and an empty stdin, and runs in its own process group (a
 //! job on Windows). When the run is cancelled or the timeout expires, the group gets TERM, and KILL
 //! two seconds later. When the child exits by itself, the processes that it left in its group are
-//! ended in the same way.
+//! ended in the same way. A member that has ended counts as gone even if nobody reaps it, as in
+//! containers whose first process is a program that does not expect children.
 //!
 //! Before the first child is started, larder forbids others to inspect its own process.
 //!
@@ -13,6 +14,7 @@
 
 mod capture;
 mod command;
+mod group;
 mod log;
 mod own;
 mod run;
@@ -22,5 +24,5 @@ mod tests;
 pub use capture::{Captured, LIMIT, Merged};
 pub use command::Command;
 pub use log::Log;
-pub use own::forbid_inspection;
+pub use own::{forbid_inspection, ignored_signals};
 pub use run::{Ended, Output};

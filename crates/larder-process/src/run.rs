@@ -9,6 +9,7 @@ use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
 use larder_core::fs::IoContext;
 
+use crate::group::end_group;
 use crate::{Command, Log};
 
 /// The time between TERM and KILL.
@@ -115,37 +116,4 @@ impl Command {
         wrap.wrap(KillOnDrop);
         wrap.spawn()
     }
-}
-
-/// Ends the processes that are left in a group: TERM, then KILL after two seconds.
-#[cfg(unix)]
-async fn end_group(child: &mut dyn ChildWrapper, group: Option<u32>) {
-    use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
-    let Some(group) = group.and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) else {
-        return;
-    };
-    // An error means that the group is empty.
-    if kill_process_group(group, Signal::TERM).is_err() {
-        return;
-    }
-    let mut waited = Duration::ZERO;
-    while waited < GRACE {
-        let pause = Duration::from_millis(10);
-        let _ = child.inner_mut().try_wait();
-        if test_kill_process_group(group).is_err() {
-            return;
-        }
-        tokio::time::sleep(pause).await;
-        waited += pause;
-    }
-    let _ = kill_process_group(group, Signal::KILL);
-    let _ = child.inner_mut().wait().await;
-}
-
-/// Ends the processes that are left in a job.
-#[cfg(windows)]
-async fn end_group(child: &mut dyn ChildWrapper, _group: Option<u32>) {
-    // An error means that the job has ended.
-    let _ = child.start_kill();
-    let _ = tokio::time::timeout(GRACE, child.wait()).await;
 }

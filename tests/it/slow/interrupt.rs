@@ -1,4 +1,4 @@
-//! Ctrl-C, TERM, HUP and timeouts end the process group of a build, leave nothing half done, and
+//! Ctrl-C, TERM, HUP, QUIT and timeouts end the process group of a build, leave nothing half done, and
 //! the next run works.
 
 use std::collections::BTreeSet;
@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use crate::env::{Output, TestEnv};
 
-/// A build whose grandchildren ignore INT, TERM and HUP, fork again, and record their process ids.
+/// A build whose grandchildren ignore INT, TERM, HUP and QUIT, fork again, and record their process ids.
 fn stubborn(env: &TestEnv, more: &str) {
     env.versions(&[("tool", "v1.0.0")], "sources: [build]\nupload: always\n");
     env.write(
         "subsystems/tool/stubborn.sh",
-        "#!/bin/sh\ntrap '' TERM INT HUP\nsh -c 'trap \"\" TERM INT HUP; echo $$ >> '$1'; while :; do sleep 0.1; done' &\n\
+        "#!/bin/sh\ntrap '' TERM INT HUP QUIT\nsh -c 'trap \"\" TERM INT HUP QUIT; echo $$ >> '$1'; while :; do sleep 0.1; done' &\n\
          echo $$ >> $1\nwhile :; do sleep 0.1; done\n",
     );
     env.recipe(
@@ -118,6 +118,11 @@ fn term_ends_the_whole_group() {
 #[test]
 fn hup_ends_the_whole_group() {
     interrupted_by("HUP", 1);
+}
+
+#[test]
+fn quit_ends_the_whole_group() {
+    interrupted_by("QUIT", 3);
 }
 
 #[test]
