@@ -4,7 +4,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::Global;
-use super::settings::temp_dir;
 use crate::report;
 use larder_core::error::Result;
 use larder_core::formats::documents::CacheDirDocument;
@@ -71,7 +70,7 @@ fn counted(number: u64, what: &str) -> String {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let dir = global.startup.cache_dir()?;
-    let cache = Cache::new(&dir, &temp_dir(), None);
+    let cache = Cache::new(&dir, &global.startup.temp_dir()?, None);
     match &args.command {
         CacheCommand::Dir if global.json => global.print_json(&CacheDirDocument {
             dir: dir.to_string(),

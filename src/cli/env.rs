@@ -59,7 +59,13 @@ impl Shell {
                 format!("set -gx PATH {} $PATH\n", quoted.join(" ")).replace("  ", " ")
             }
             Self::Pwsh => {
-                let quoted = quoted(|text| text.replace('\'', "''"));
+                // For PowerShell typographic quotes end a text too; each is written twice.
+                let quoted = quoted(|text| {
+                    let quotes = "'\u{2018}\u{2019}\u{201a}\u{201b}";
+                    text.chars()
+                        .flat_map(|c| std::iter::repeat_n(c, 1 + usize::from(quotes.contains(c))))
+                        .collect()
+                });
                 let parts = [quoted, vec!["$env:PATH".to_owned()]].concat();
                 format!(
                     "$env:PATH = {}\n",
@@ -68,6 +74,13 @@ impl Shell {
             }
         }
     }
+}
+
+/// No shell and no runner can put a folder on PATH whose path has the separator of PATH.
+fn can_be_on_path(folders: &[Utf8PathBuf]) -> Result<()> {
+    folders
+        .iter()
+        .try_for_each(larder_core::environment::can_be_on_path)
 }
 
 /// Runs it.
@@ -80,6 +93,7 @@ pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
                 .hint("`--github` is for jobs of GitHub Actions; elsewhere: eval \"$(larder env)\"")
         })?;
         let mut text = String::new();
+        can_be_on_path(&folders)?;
         for folder in &folders {
             // Each line of the file is a folder, so this one would be several.
             if folder.as_str().contains(['\n', '\r']) {
@@ -98,6 +112,7 @@ pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
         })?;
         return Ok(ExitCode::SUCCESS);
     }
+    can_be_on_path(&folders)?;
     report::print_data(&args.shell.line(&folders))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -60,11 +60,12 @@ pub fn completions(args: Completions) -> Result<ExitCode> {
 }
 
 /// Runs `man`.
-pub fn man(args: &Man) -> Result<ExitCode> {
+pub fn man(args: &Man, global: &Global) -> Result<ExitCode> {
     let pages = reference::man_pages(&super::command())?;
     match &args.out {
         Some(dir) => {
-            fs::create_dir_all(dir)
+            let dir = global.startup.expand("--out", dir.as_str())?;
+            fs::create_dir_all(&dir)
                 .map_err(|error| error.hint("`--out` names a folder that can be written"))?;
             for (name, page) in &pages {
                 fs::write_atomic(dir.join(name), page)?;

@@ -9,7 +9,6 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::Global;
 use super::ensure::report_success;
 use super::session::Session;
-use super::settings::Startup;
 use crate::report::Redactor;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
@@ -65,7 +64,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         None => (args.what.as_str(), None),
     };
     let start = global.start()?;
-    let to = expand(&args.to, &start, &global.startup)?;
+    let to = start.join(global.startup.expand("--to", args.to.as_str())?);
     if let Some(hub) = &args.hub {
         let config = HubConfig::parse(hub, &start, &global.startup.user)?;
         global.check_hub("--hub", hub, &config);
@@ -75,19 +74,6 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         .root()
         .map_err(|error| error.hint("without a project, name a hub: `--hub github:owner/name`"))?;
     from_project(args, global, global.load(&root)?, name, version, &to)
-}
-
-fn expand(path: &Utf8Path, start: &Utf8Path, startup: &Startup) -> Result<Utf8PathBuf> {
-    let Ok(rest) = path.strip_prefix("~") else {
-        return Ok(start.join(path));
-    };
-    let home = startup
-        .value("HOME")
-        .or_else(|| startup.value("USERPROFILE"));
-    let home = home.ok_or_else(|| {
-        Error::usage("there is no home folder to install into").hint("name a folder with `--to`")
-    })?;
-    Ok(Utf8PathBuf::from(home).join(rest))
 }
 
 fn from_project(

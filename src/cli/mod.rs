@@ -232,7 +232,7 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Env(args) => env::run(*args, global),
         Command::Cache(args) => cache::run(args, global),
         Command::Completions(args) => generate::completions(*args),
-        Command::Man(args) => generate::man(args),
+        Command::Man(args) => generate::man(args, global),
         Command::Schema(args) => generate::schema(args, global),
     }
 }

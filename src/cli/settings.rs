@@ -1,7 +1,7 @@
 //! The only module that reads the process environment. It reads the variables once, interprets
 //! them, and passes them down as values.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
 use larder_core::file_lock::LockSettings;
 use larder_core::hosts;
+use larder_core::project::paths::expand;
 use larder_core::project::user::{UserConfig, UserSource};
 use larder_core::project::{HubConfig, Project};
 use larder_core::variables::{self, parse_duration};
@@ -50,22 +51,28 @@ pub fn arguments() -> impl Iterator<Item = OsString> {
     std::env::args_os()
 }
 
-/// The folder for temporary files.
-pub fn temp_dir() -> PathBuf {
-    std::env::temp_dir()
-}
-
 impl Startup {
     /// Reads the environment of this process.
     pub fn read() -> Self {
         Self::new(std::env::vars_os().collect())
     }
 
-    fn new(environment: Environment) -> Self {
+    fn new(mut environment: Environment) -> Self {
+        let home = home(&environment);
+        // Children read this one too. A path that is refused is reported where it is needed.
+        if let Some(Ok(temp)) = environment
+            .value("TMPDIR")
+            .filter(|text| text.starts_with('~'))
+            .map(|text| expand(text, home.as_deref()))
+        {
+            environment.set("TMPDIR", temp.as_str());
+        }
+        let environment = environment;
         let text = |name| environment.value(name).map(str::to_owned);
         let named = environment.value(variables::CONFIG).map(Utf8PathBuf::from);
         let user = UserSource {
             named_by: named.is_some().then_some(variables::CONFIG),
+            home,
             file: named.or_else(|| default_config(&environment)),
             github_mirror: text(variables::UPSTREAM_GITHUB),
             allow_http: text(variables::ALLOW_HTTP)
@@ -82,6 +89,26 @@ impl Startup {
     /// A variable's value; `None` where it is unset or empty.
     pub fn value(&self, name: &str) -> Option<&str> {
         self.environment.value(name)
+    }
+
+    /// A path that the user wrote in a variable or an argument, with `~/` replaced by the home folder.
+    /// `by` names the variable or the argument.
+    pub fn expand(&self, by: &str, text: &str) -> Result<Utf8PathBuf> {
+        expand(text, self.user.home())
+            .map_err(|(message, hint)| Error::usage(format!("{by}: {message}")).hint(hint))
+    }
+
+    /// The folder for temporary files.
+    pub fn temp_dir(&self) -> Result<PathBuf> {
+        match self.value("TMPDIR").filter(|_| cfg!(unix)) {
+            Some(text) => self
+                .expand("TMPDIR", text)
+                .map(Utf8PathBuf::into_std_path_buf),
+            None if cfg!(unix) && self.environment.get("TMPDIR").is_none_or(OsStr::is_empty) => {
+                Ok("/tmp".into())
+            }
+            None => Ok(std::env::temp_dir()),
+        }
     }
 
     /// Loads the project of a folder. `LARDER_HUB` replaces its hub.
@@ -133,7 +160,7 @@ impl Startup {
             github: self.github()?,
             github_mirror: mirror.map(|text| self.mirror(text)).transpose()?,
             environment: (*self.environment).clone(),
-            temp: temp_dir(),
+            temp: self.temp_dir()?,
             locks: self.locks()?,
         })
     }
@@ -182,7 +209,8 @@ impl Startup {
 
     /// `$LARDER_CACHE_DIR`, or else the user's cache folder.
     pub fn cache_dir(&self) -> Result<Utf8PathBuf> {
-        if let Some(dir) = self.value(variables::CACHE_DIR).map(Utf8PathBuf::from) {
+        if let Some(text) = self.value(variables::CACHE_DIR) {
+            let dir = self.expand(variables::CACHE_DIR, text)?;
             if dir.is_absolute() {
                 return Ok(dir);
             }
@@ -267,6 +295,12 @@ fn invalid(name: &str, value: impl Display, why: &str) -> Error {
 /// Parses a url. The error names the setting that contains it.
 fn named_url(by: &str, text: &str) -> Result<Url> {
     parse_url(text).map_err(|error| error.context(format!("{by} can't be used")))
+}
+
+/// The home folder, if it is an absolute path.
+fn home(environment: &Environment) -> Option<Utf8PathBuf> {
+    absolute(environment, "HOME")
+        .or_else(|| absolute(environment, "USERPROFILE").filter(|_| cfg!(windows)))
 }
 
 /// The folder in a variable, if it is an absolute path.

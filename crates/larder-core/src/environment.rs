@@ -7,8 +7,9 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::error::{Error, Result};
 use crate::redact::is_secret_name;
 
 /// The environment variables that larder passes to the programs that it starts. Those of larder
@@ -185,13 +186,31 @@ impl Environment {
 
     /// A value for `PATH`: first these folders, then those of the current `PATH`. The error names a
     /// folder that can't be part of a `PATH`.
-    pub fn path_after(
-        &self,
-        first: impl IntoIterator<Item = PathBuf>,
-    ) -> Result<OsString, std::env::JoinPathsError> {
+    pub fn path_after(&self, first: impl IntoIterator<Item = PathBuf>) -> Result<OsString> {
+        let first: Vec<PathBuf> = first.into_iter().collect();
+        for folder in &first {
+            can_be_on_path(folder)?;
+        }
         let rest = self.get("PATH").map(std::env::split_paths);
         std::env::join_paths(first.into_iter().chain(rest.into_iter().flatten()))
+            .map_err(|e| Error::usage("PATH has a folder that can't be passed on").cause(e))
     }
+}
+
+/// An error if a folder can't be part of a `PATH`, because its path has the character that separates
+/// the folders there.
+pub fn can_be_on_path(folder: impl AsRef<Path>) -> Result<()> {
+    let folder = folder.as_ref();
+    std::env::join_paths([folder]).map(drop).map_err(|_| {
+        let separator = if cfg!(windows) { '"' } else { ':' };
+        Error::usage(format!(
+            "{} can't be on PATH, because its path contains `{separator}`",
+            folder.display()
+        ))
+        .hint(format!(
+            "move the project to a folder whose path has no `{separator}`"
+        ))
+    })
 }
 
 impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
@@ -267,6 +286,8 @@ mod tests {
         let environment: Environment = [("PATH", "/usr/bin:/bin")].into_iter().collect();
         let path = environment.path_after(["/x".into()]).unwrap();
         assert_eq!(path, "/x:/usr/bin:/bin");
-        assert!(environment.path_after(["/x:y".into()]).is_err());
+        let error = environment.path_after(["/x".into(), "/y:z".into()]);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("/y:z can't be on PATH"), "{error}");
     }
 }

@@ -25,7 +25,8 @@ pub struct BuildAction<'a> {
     pub environment: &'a Environment,
     /// The work tree: the commands may read it, and it is their current folder.
     pub folder: &'a Utf8Path,
-    /// The existing, empty folder for the outputs. The lines and the variables contain this path.
+    /// The existing, empty folder for the outputs. The lines and the variables contain this path, or
+    /// that of a link to it.
     pub out: &'a Utf8Path,
     /// Receives each line and what it prints.
     pub log: &'a Log,

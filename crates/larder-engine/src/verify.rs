@@ -117,9 +117,8 @@ fn verify(ctx: &Context, target: &Target) -> Result<Checked> {
             platform: target.platform,
         });
         let dirs = needs.map(|need| ctx.bin(&need).dir().as_std_path().to_owned());
-        if let Ok(path) = env.path_after(dirs) {
-            env.set("PATH", path);
-        }
+        let path = env.path_after(dirs)?;
+        env.set("PATH", path);
         check(ctx, subsystem, &line, bin.dir(), env)?;
     }
     Ok(Checked {
@@ -145,9 +144,8 @@ pub fn check(
     dir: &Utf8Path,
     mut env: Environment,
 ) -> Result<()> {
-    if let Ok(path) = env.path_after([dir.as_std_path().to_owned()]) {
-        env.set("PATH", path);
-    }
+    let path = env.path_after([dir.as_std_path().to_owned()])?;
+    env.set("PATH", path);
     let Merged {
         ended,
         text: output,

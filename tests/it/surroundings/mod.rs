@@ -1,4 +1,5 @@
 //! Surroundings: paths with odd names, simple file systems, copies that lost their links, folders for
 //! temporary files, signals, and containers without an init process.
 
+mod paths;
 mod processes;

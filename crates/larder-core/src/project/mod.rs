@@ -18,7 +18,7 @@ mod cycles;
 mod domain;
 pub mod edit;
 mod load;
-mod paths;
+pub mod paths;
 mod recipe_file;
 mod render;
 mod syntax;

@@ -2,6 +2,8 @@
 
 use crate::redact::mask;
 
+use super::paths::variable;
+
 /// How a url is requested.
 pub enum UrlScheme<'a> {
     Https,
@@ -66,11 +68,19 @@ pub fn parse_git_url(url: &str) -> Result<GitTransport<'_>, (String, &'static st
         if url.contains("::") {
             return unknown();
         }
+        let is_on_a_host = url
+            .split('/')
+            .next()
+            .is_some_and(|first| first.contains(':'));
+        if !is_on_a_host && (url.starts_with('~') || variable(url).is_some()) {
+            return Err(of_a_user(url));
+        }
         return Ok(GitTransport::Safe);
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let user = authority.rsplit_once('@').map(|(user, _)| user);
     match scheme {
+        "file" if variable(rest).is_some() => Err(of_a_user(url)),
         "file" if !rest.is_empty() && !rest.starts_with('-') => Ok(GitTransport::Safe),
         "https" | "http" | "ssh" if authority.is_empty() || rest.starts_with('-') => unknown(),
         "ssh" => match user {
@@ -104,9 +114,55 @@ pub fn parse_git_url(url: &str) -> Result<GitTransport<'_>, (String, &'static st
     }
 }
 
+/// The error for a path that differs from user to user: the url is part of the inputs.
+fn of_a_user(url: &str) -> (String, &'static str) {
+    (
+        format!(
+            "`{url}` can't be used: `~` and variables are not replaced in the url of a repository"
+        ),
+        "write the path of the repository, or an https:// or ssh:// url",
+    )
+}
+
 fn password(shown: &str) -> (String, &'static str) {
     (
         format!("`{shown}` can't be used: it contains a user or a password"),
         "secrets come from git's own logins (`credential.helper`, an ssh agent), never from these files",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_git_url;
+
+    #[test]
+    fn the_path_of_a_repository_is_the_same_for_all_users() {
+        for url in [
+            "/srv/repo",
+            "../repo",
+            "file:///srv/repo",
+            "git@host:~/repo",
+            "git@host:repo",
+            "ssh://git@host/~me/repo",
+            "https://host/~me/repo",
+        ] {
+            assert!(parse_git_url(url).is_ok(), "{url}");
+        }
+        for url in [
+            "~/repo",
+            "~me/repo",
+            "$HOME/repo",
+            "${HOME}/repo",
+            "/srv/$USER/repo",
+            "file://$HOME/repo",
+            "file:///home/${USER}/repo",
+        ] {
+            let (message, hint) = parse_git_url(url).err().expect(url);
+            assert!(
+                message.contains(url) && message.contains("not replaced"),
+                "{message}"
+            );
+            assert!(hint.contains("path"), "{hint}");
+        }
+    }
 }

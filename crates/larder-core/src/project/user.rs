@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::hosts::{is_allowed, is_loopback};
 use crate::redact::mask;
 
+use super::paths::expand;
 use super::syntax::decode::{At, Decode, Reader, Spot};
 use super::syntax::source::Source;
 use super::syntax::source::{read_limited, sorted};
@@ -31,6 +32,8 @@ pub struct UserSettings {
 pub struct UserSource {
     /// The file; `None` if the environment does not say where it would be.
     pub file: Option<Utf8PathBuf>,
+    /// The user's home folder, absolute; `None` if the environment names none.
+    pub home: Option<Utf8PathBuf>,
     /// The environment variable that names the file, if one does. The file must then exist, and its
     /// path must be absolute.
     pub named_by: Option<&'static str>,
@@ -57,6 +60,11 @@ impl UserConfig {
         }
     }
 
+    /// The user's home folder, which `~/` in paths stands for.
+    pub fn home(&self) -> Option<&Utf8Path> {
+        self.source.home.as_deref()
+    }
+
     /// The settings; the first call reads the file.
     pub fn get(&self) -> Result<&UserSettings> {
         self.user
@@ -74,13 +82,14 @@ impl UserConfig {
 impl UserSettings {
     fn read(source: &UserSource) -> Result<Self> {
         let UserSource {
+            home,
             file,
             named_by,
             github_mirror,
             allow_http,
         } = source;
         let mut user = match file {
-            Some(file) => Self::from_file(file, *named_by)?,
+            Some(file) => Self::from_file(file, *named_by, home.as_deref())?,
             None => Self::default(),
         };
         user.github_mirror = github_mirror.clone().or(user.github_mirror);
@@ -88,7 +97,13 @@ impl UserSettings {
         Ok(user)
     }
 
-    fn from_file(path: &Utf8Path, named_by: Option<&str>) -> Result<Self> {
+    fn from_file(path: &Utf8Path, named_by: Option<&str>, home: Option<&Utf8Path>) -> Result<Self> {
+        // The default path is no text of the user's.
+        let path = &match named_by {
+            Some(name) => expand(path.as_str(), home)
+                .map_err(|(message, hint)| Error::usage(format!("{name}: {message}")).hint(hint))?,
+            None => path.to_owned(),
+        };
         if let Some(name) = named_by.filter(|_| !path.is_absolute()) {
             return Err(
                 Error::usage(format!("{name} is `{path}`, which is not absolute"))

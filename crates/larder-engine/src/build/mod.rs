@@ -11,6 +11,7 @@
 //! ```
 
 mod outputs;
+mod plain;
 pub mod source;
 mod tools;
 mod work;

@@ -15,7 +15,7 @@ impl Work<'_> {
     /// Checks that each of the `tools:` is installed in the wanted version. Returns the first line
     /// that each printed.
     pub(super) fn check_tools(&self) -> Result<BTreeMap<String, String>> {
-        let environment = self.environment();
+        let environment = self.environment()?;
         let mut versions = BTreeMap::new();
         for (tool, wanted) in &self.declared.tools {
             let (mut output, mut failed_output) = (None, None);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::plain::PlainPath;
 use super::source;
 use crate::acquire::request::Request;
 use crate::context::Context;
@@ -34,6 +35,8 @@ pub(super) struct Work<'a> {
     pub(super) declared: &'a Build,
     rendered: RenderedBuild,
     log: Log,
+    /// The work folder as the commands know it.
+    plain: PlainPath,
     _dir: WorkDir,
     pub(super) src: Utf8PathBuf,
     pub(super) out: Utf8PathBuf,
@@ -131,8 +134,10 @@ impl<'a> Work<'a> {
         for folder in [&src, &out, &tmp] {
             fs::create_dir_all(folder)?;
         }
+        let plain = PlainPath::of(&path, &ctx.settings.remote.temp)?;
+        let [plain_src, plain_out] = ["src", "out"].map(|folder| plain.path().join(folder));
         let rendered = subsystem
-            .rendered_build(&target.platform, out.as_str(), src.as_str())?
+            .rendered_build(&target.platform, plain_out.as_str(), plain_src.as_str())?
             .ok_or_else(|| Error::usage(format!("the recipe of `{}` has no build", target.name)))?;
         let mut log = Log::at(log, Redactor::new(ctx.settings.environment()));
         if let Some(reader) = ctx.events.output_of(target) {
@@ -146,6 +151,7 @@ impl<'a> Work<'a> {
             declared,
             rendered,
             log,
+            plain,
             _dir: dir,
             src,
             out,
@@ -237,7 +243,7 @@ impl<'a> Work<'a> {
         self.declared.needs.iter().chain(&self.subsystem.needs)
     }
 
-    pub(super) fn environment(&self) -> Environment {
+    pub(super) fn environment(&self) -> Result<Environment> {
         let mut env = self.ctx.settings.environment().for_child();
         let dirs = self.needs().map(|need| {
             let target = Target {
@@ -246,29 +252,29 @@ impl<'a> Work<'a> {
             };
             self.ctx.bin(&target).dir().as_std_path().to_owned()
         });
-        if let Ok(path) = env.path_after(dirs) {
-            env.set("PATH", path);
-        }
-        env.set("TMPDIR", self.tmp.as_str());
-        if cfg!(windows) {
-            env.set("TEMP", self.tmp.as_str());
-            env.set("TMP", self.tmp.as_str());
+        let path = env.path_after(dirs)?;
+        env.set("PATH", path);
+        let tmp = self.plain.path().join("tmp");
+        for name in ["TMPDIR", "TEMP", "TMP"] {
+            if name == "TMPDIR" || cfg!(windows) {
+                env.set(name, tmp.as_str());
+            }
         }
         if matches!(self.rendered.source, RenderedSource::Crate { .. }) {
             // cargo installs into `<root>/bin`, where the outputs are searched as well.
-            env.set("LARDER_ROOT", self.out.as_str());
-            env.set("CARGO_TARGET_DIR", self.tmp.join("target").as_str());
+            env.set("LARDER_ROOT", self.plain.path().join("out").as_str());
+            env.set("CARGO_TARGET_DIR", tmp.join("target").as_str());
         }
         for (name, value) in &self.rendered.env {
             env.set(name, value);
         }
-        env
+        Ok(env)
     }
 
     fn execute(&self) -> Result<()> {
         let action = BuildAction {
             commands: &self.commands(),
-            environment: &self.environment(),
+            environment: &self.environment()?,
             folder: &self.src,
             out: &self.out,
             log: &self.log,
@@ -301,7 +307,7 @@ impl<'a> Work<'a> {
             self.subsystem,
             &line,
             &self.out,
-            self.environment(),
+            self.environment()?,
         )
     }
 }

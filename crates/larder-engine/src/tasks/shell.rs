@@ -38,11 +38,7 @@ fn path_with_binaries(project: &Project, environment: &Environment) -> Result<Os
     let dirs = bin_dirs(project)
         .into_iter()
         .map(Utf8PathBuf::into_std_path_buf);
-    environment.path_after(dirs).map_err(|e| {
-        Error::usage("the project's folder can't be on PATH")
-            .cause(e)
-            .hint("move the project to a path without that character")
-    })
+    environment.path_after(dirs)
 }
 
 /// A command with the installed binaries first on its PATH.

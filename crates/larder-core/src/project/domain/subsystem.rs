@@ -15,6 +15,8 @@ pub struct Subsystem {
     pub version: Version,
     /// The recipe's folder, absolute.
     pub dir: Utf8PathBuf,
+    /// The user's home folder, which `~/` in the path of a source stands for.
+    pub home: Option<Utf8PathBuf>,
     /// One line that says what it is.
     pub description: Option<String>,
     /// The url of its home page.

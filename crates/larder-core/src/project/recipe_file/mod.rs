@@ -1,7 +1,7 @@
 //! Converts `recipe.yml` as it is written to a [`Subsystem`] and reports each problem at its place.
 //! It reads no other recipe: needs are returned as names, which `load` resolves.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::domain::Subsystem;
 use super::syntax::decode::{At, Decode, NonEmpty, Reader, Spot, distinct};
@@ -110,6 +110,7 @@ pub fn read(
         name: name.clone(),
         version: version.clone(),
         dir,
+        home: context.user.home().map(Utf8Path::to_owned),
         description: text(&recipe.description),
         homepage: text(&recipe.homepage),
         license: text(&recipe.license),

@@ -4,7 +4,7 @@ use super::flaws::{Flaw, Flaws, Place};
 use super::names::is_ref;
 use crate::model::Platform;
 use crate::project::domain::{Build, BuildSource, RenderedBuild, RenderedSource, Subsystem};
-use crate::project::paths::join;
+use crate::project::paths::join_expanded;
 use crate::project::template::Variables;
 use crate::project::user::UserConfig;
 
@@ -67,9 +67,13 @@ impl Subsystem {
                     );
                     return None;
                 }
-                Some(RenderedSource::Dir {
-                    path: join(&self.dir, &text),
-                })
+                match join_expanded(&self.dir, &text, self.home.as_deref()) {
+                    Ok(path) => Some(RenderedSource::Dir { path }),
+                    Err((message, hint)) => {
+                        flaws.add(Place::Source("dir"), message, hint);
+                        None
+                    }
+                }
             }
             BuildSource::Git { url, rev } => {
                 let url = flaws.render_word(Place::Source("git"), url, variables);

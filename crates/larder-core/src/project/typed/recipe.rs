@@ -267,6 +267,7 @@ keys! {
     pub struct RawSource, required [] {
         /// A folder (template), relative to the recipe's folder.
         /// It must exist, and it can be outside the project.
+        /// `~/` at its start is your home folder; variables such as `$HOME` are refused.
         /// The contents of its files are part of the inputs:
         /// a change in them makes a new build necessary.
         "dir" dir: At<String>,

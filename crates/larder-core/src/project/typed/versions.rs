@@ -104,6 +104,7 @@ keys! {
         "github" github: At<Repo>,
             since "0.1.0", example "acme/tools";
         /// The hub is this folder: a path that is relative to the project, or an absolute path.
+        /// `~/` at its start is your home folder; variables such as `$HOME` are refused.
         "dir" dir: At<String>,
             since "0.1.0", example "/mnt/share/tools";
         /// The hub is a folder hub that a static web server serves at this url. It is read-only.

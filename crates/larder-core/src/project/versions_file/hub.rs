@@ -6,7 +6,7 @@ use camino::Utf8Path;
 
 use crate::error::Error;
 use crate::project::domain::HubConfig;
-use crate::project::paths::join;
+use crate::project::paths::join_expanded;
 use crate::project::syntax::decode::{At, Reader, Word};
 use crate::project::typed::versions::RawHub;
 use crate::project::typed::words::Repo;
@@ -62,11 +62,17 @@ pub(super) fn hub_config(
             );
             return None;
         }
-        return Some(HubConfig::Dir {
-            path: join(root, &value),
-            written: value.into(),
-            default: false,
-        });
+        return match join_expanded(root, &value, user.home()) {
+            Ok(path) => Some(HubConfig::Dir {
+                path,
+                written: value.into(),
+                default: false,
+            }),
+            Err((message, hint)) => {
+                reader.problem(&span, message, hint);
+                None
+            }
+        };
     }
     let At { value, span } = http?;
     if let Some((message, hint)) = url_fault(&value, Some(user)) {
@@ -98,8 +104,9 @@ impl HubConfig {
             return Err(Error::usage(format!("`{text}` is not a hub"))
                 .hint("a hub is github:owner/name, an https url or a folder"));
         }
+        let expanded = join_expanded(root, path, user.home());
         Ok(Self::Dir {
-            path: join(root, path),
+            path: expanded.map_err(|(message, hint)| Error::usage(message).hint(hint))?,
             written: path.into(),
             default: false,
         })

@@ -7,7 +7,7 @@ use std::ops::Range;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::domain::{BundleConfig, HubConfig, Task, TrustConfig, UploadPolicy};
-use super::paths::join;
+use super::paths::{expand, join};
 use super::syntax::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot, distinct};
 use super::syntax::yaml::Node;
 use super::typed::versions::{RawBundle, RawTrust, RawVersions};
@@ -229,6 +229,7 @@ pub fn settings(
         if value.is_empty()
             || value.split(['/', '\\']).any(|part| part == "..")
             || Utf8Path::new(&value).is_absolute()
+            || expand(&value, None).is_err()
         {
             let hint = "a folder inside the project, relative to versions.yml";
             reader.problem(

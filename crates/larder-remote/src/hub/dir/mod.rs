@@ -71,9 +71,10 @@ impl DirHub {
 
     /// The hub in the folder that a project names.
     pub fn named(root: &Utf8Path, written: &Utf8Path) -> Self {
-        let in_project = written
-            .components()
-            .all(|part| matches!(part, Utf8Component::Normal(_) | Utf8Component::CurDir));
+        let in_project = !written.starts_with("~")
+            && written
+                .components()
+                .all(|part| matches!(part, Utf8Component::Normal(_) | Utf8Component::CurDir));
         let depth = written
             .components()
             .filter(|part| matches!(part, Utf8Component::Normal(_)));
