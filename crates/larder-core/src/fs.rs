@@ -20,7 +20,8 @@ mod reading;
 
 pub use own::{Entry, OwnFolder};
 pub use reading::{
-    open, open_opt, read, read_bounded, read_opt, read_or_absent, read_text, read_text_opt,
+    FolderEntry, entries, open, open_opt, read, read_bounded, read_opt, read_or_absent, read_text,
+    read_text_opt,
 };
 
 /// Converts an io error to a larder error: `cannot <verb> <path>: <why>`. If the io error wraps a

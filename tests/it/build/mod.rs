@@ -2,6 +2,7 @@
 
 mod environment;
 mod failures;
+mod ignore_files;
 mod needs;
 mod sources;
 

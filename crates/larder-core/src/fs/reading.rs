@@ -1,7 +1,8 @@
 //! Reading files whose path or content someone else may have chosen. Opening never waits (as for
 //! the writer of a FIFO), only regular files are read, and what is read as a whole has a bound.
 
-use std::fs::{File, OpenOptions};
+use std::ffi::OsString;
+use std::fs::{File, FileType, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
@@ -64,6 +65,32 @@ pub fn read_text(path: impl AsRef<Path>) -> Result<String> {
 /// Reads a whole (small) text file; `None` if it does not exist.
 pub fn read_text_opt(path: impl AsRef<Path>) -> Result<Option<String>> {
     absent_is_none(bounded(path.as_ref(), MAX_BYTES).and_then(text)).at("read", &path)
+}
+
+/// A name in a folder, with what it is.
+pub struct FolderEntry {
+    /// The name, in any encoding.
+    pub name: OsString,
+    /// The type, without following a link.
+    pub kind: FileType,
+}
+
+/// Everything in a folder, in no particular order.
+#[expect(clippy::disallowed_methods, reason = "this is the wrapper")]
+pub fn entries(path: impl AsRef<Path>) -> Result<Vec<FolderEntry>> {
+    let read = || {
+        let entry = |entry: io::Result<std::fs::DirEntry>| {
+            let entry = entry?;
+            Ok(FolderEntry {
+                kind: entry.file_type()?,
+                name: entry.file_name(),
+            })
+        };
+        std::fs::read_dir(&path)?
+            .map(entry)
+            .collect::<io::Result<Vec<_>>>()
+    };
+    read().at("list", &path)
 }
 
 fn text(bytes: Vec<u8>) -> io::Result<String> {
