@@ -15,9 +15,10 @@ use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
 use larder_core::file_lock::Waiting;
 use larder_core::fs::OwnFolder;
+use larder_core::keys::tree::{Content, Listing, Projects};
 use larder_core::keys::{SourceDigests, Wanted, inputs, tree};
 use larder_core::model::{Digest, SourceKind, Target};
-use larder_core::project::{Project, Subsystem};
+use larder_core::project::{Project, SourceFolder, Subsystem};
 use larder_remote::git::Git;
 use larder_remote::http::Client;
 use larder_remote::hub::{Hub, HubPublisher, HubReader};
@@ -89,7 +90,7 @@ impl Context {
         cancel: Cancel,
     ) -> Result<Self> {
         let mut state = State::load(&project.root);
-        let sources = Sources::new(std::mem::take(&mut state.sources));
+        let sources = Sources::new(&project.root, std::mem::take(&mut state.sources));
         let append = !options.locked && !options.dry_run && !settings.ci.is_ci;
         let waiting = waiting(&settings, &events, &cancel);
         let cache = Cache::new(&settings.cache, &settings.remote.temp, Some(&events));
@@ -228,16 +229,21 @@ fn waiting(settings: &Settings, events: &Events, cancel: &Cancel) -> Waiting {
 
 /// The digests of source folders. Each folder is read at most once in a run, and not at all if its
 /// metadata is as the state recorded it.
-#[derive(Default)]
 pub struct Sources {
+    /// The project's folder.
+    root: Utf8PathBuf,
+    /// The folders in which some names are larder's own, found on first use.
+    projects: OnceLock<Result<Projects>>,
     known: Vec<SourceState>,
-    seen: Mutex<HashMap<Utf8PathBuf, Arc<OnceLock<Result<SourceState>>>>>,
+    seen: Mutex<HashMap<SourceFolder, Arc<OnceLock<Result<SourceState>>>>>,
 }
 
 impl Sources {
     /// Starts with the source folders that earlier runs recorded.
-    pub fn new(known: Vec<SourceState>) -> Self {
+    pub fn new(root: &Utf8Path, known: Vec<SourceState>) -> Self {
         Self {
+            root: root.to_owned(),
+            projects: OnceLock::new(),
             known,
             seen: Mutex::default(),
         }
@@ -248,35 +254,44 @@ impl Sources {
         &self.known
     }
 
-    fn state(&self, path: &Utf8Path) -> Result<SourceState> {
-        let slot = {
-            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(seen.entry(path.to_owned()).or_default())
-        };
-        slot.get_or_init(|| self.check(path)).clone()
+    /// The content of a source folder.
+    pub fn list(&self, folder: &SourceFolder) -> Result<Listing> {
+        let projects = self.projects.get_or_init(|| Projects::with(&self.root));
+        tree::list(folder, projects.as_ref().map_err(Clone::clone)?)
     }
 
-    fn check(&self, path: &Utf8Path) -> Result<SourceState> {
-        if let Some(known) = self.known.iter().find(|known| known.path == path)
+    fn state(&self, folder: &SourceFolder) -> Result<SourceState> {
+        let slot = {
+            let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(seen.entry(folder.clone()).or_default())
+        };
+        slot.get_or_init(|| self.check(folder)).clone()
+    }
+
+    fn check(&self, folder: &SourceFolder) -> Result<SourceState> {
+        if let Some(known) = self.known.iter().find(|known| known.folder == *folder)
             && known.watched.iter().all(Watched::is_unchanged)
         {
             return Ok(known.clone());
         }
-        Self::read(path)
+        self.read(folder)
     }
 
-    fn read(path: &Utf8Path) -> Result<SourceState> {
+    fn read(&self, source: &SourceFolder) -> Result<SourceState> {
+        let SourceFolder { path, links: _ } = source;
         // Record the metadata first and read the files then, so that the next run notices a change
         // in between.
-        let listing = tree::list(path)?;
+        let listing = self.list(source)?;
         let folders = listing
             .folders
             .iter()
             .map(|folder| Watched::read(&join(path, folder), true));
-        let files = listing
-            .entries
-            .iter()
-            .map(|entry| Watched::read(&path.join(&entry.path), false));
+        let files = listing.entries.iter().map(
+            |tree::Entry {
+                 path: file,
+                 content,
+             }| { Watched::read(&path.join(file), *content == Content::Followed) },
+        );
         let ignore_files = listing
             .ignore_files
             .iter()
@@ -287,7 +302,7 @@ impl Sources {
             .collect::<Result<Vec<_>>>()?;
         let digest = tree::digest(path, &listing)?;
         Ok(SourceState {
-            path: path.to_owned(),
+            folder: source.clone(),
             digest,
             watched,
         })
@@ -306,22 +321,22 @@ impl Sources {
                 if state.watched.iter().all(Watched::is_unchanged) {
                     return state;
                 }
-                Self::read(&state.path)
+                self.read(&state.folder)
                     .ok()
                     .filter(|again| again.digest == state.digest)
                     .unwrap_or(state)
             })
             .collect();
-        states.sort_by(|a, b| a.path.cmp(&b.path));
+        states.sort_by(|a, b| a.folder.cmp(&b.folder));
         states
     }
 
     /// Forgets a folder because something in it changed.
-    pub fn forget(&self, path: &Utf8Path) {
+    pub fn forget(&self, folder: &SourceFolder) {
         self.seen
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .remove(path);
+            .remove(folder);
     }
 }
 
@@ -336,7 +351,7 @@ fn join(path: &Utf8Path, relative: &Utf8Path) -> Utf8PathBuf {
 }
 
 impl SourceDigests for Sources {
-    fn dir(&self, path: &Utf8Path) -> Result<Digest> {
-        self.state(path).map(|state| state.digest)
+    fn dir(&self, folder: &SourceFolder) -> Result<Digest> {
+        self.state(folder).map(|state| state.digest)
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 use crate::acquire::Done;
 use crate::context::Context;
@@ -15,7 +15,7 @@ use crate::installed::{Place, SourceState, State, TargetState, Watched};
 use crate::release::pending;
 use larder_core::error::Result;
 use larder_core::model::{Digest, Name, Platform, Target};
-use larder_core::project::{Project, RenderedSource};
+use larder_core::project::{Links, Project, RenderedSource, SourceFolder};
 
 /// Records what a run found or made. Writes nothing if nothing changed.
 pub fn save(ctx: &Context, done: &BTreeMap<Target, Done>) -> Result<()> {
@@ -38,13 +38,13 @@ pub fn save(ctx: &Context, done: &BTreeMap<Target, Done>) -> Result<()> {
     state
         .sources
         .retain(|source| Watched::settle(&source.watched));
-    let now_known: BTreeSet<&Utf8PathBuf> =
-        state.sources.iter().map(|source| &source.path).collect();
+    let now_known: BTreeSet<&SourceFolder> =
+        state.sources.iter().map(|source| &source.folder).collect();
     let kept: Vec<SourceState> = ctx
         .sources
         .known()
         .iter()
-        .filter(|source| !now_known.contains(&source.path))
+        .filter(|source| !now_known.contains(&source.folder))
         .cloned()
         .collect();
     state.sources.extend(kept);
@@ -55,10 +55,10 @@ pub fn save(ctx: &Context, done: &BTreeMap<Target, Done>) -> Result<()> {
         .map(|subsystem| subsystem.name.to_string())
         .collect();
     state.complete = state.all.len() == project.subsystems.len();
-    let digests: HashMap<&str, Digest> = state
+    let digests: HashMap<_, Digest> = state
         .sources
         .iter()
-        .map(|source| (source.path.as_str(), source.digest))
+        .map(|source| (by_text(&source.folder), source.digest))
         .collect();
     let mut targets: BTreeMap<(String, String), TargetState> = BTreeMap::new();
     for target in &ctx.state.targets {
@@ -69,14 +69,12 @@ pub fn save(ctx: &Context, done: &BTreeMap<Target, Done>) -> Result<()> {
     }
     for (target, done) in done {
         let key = (target.name.to_string(), target.platform.to_string());
-        let sources = source_paths(project, &target.name, target.platform, &mut Vec::new())?;
+        let sources = source_folders(project, &target.name, target.platform, &mut Vec::new())?;
         let sources = sources
             .into_iter()
-            .map(|path| {
-                digests
-                    .get(path.as_str())
-                    .copied()
-                    .map(|digest| (path, digest))
+            .map(|folder| {
+                let digest = digests.get(&by_text(&folder)).copied()?;
+                Some((folder, digest))
             })
             .collect::<Option<Vec<_>>>();
         let (Some(sources), false) = (sources, done.watched.is_empty()) else {
@@ -137,12 +135,12 @@ fn definition(project: &Project) -> Vec<Watched> {
 
 /// The source folders that a target's keys depend on: its own, and those of the subsystems that its
 /// build needs.
-fn source_paths(
+fn source_folders(
     project: &Project,
     name: &Name,
     platform: Platform,
     path: &mut Vec<Name>,
-) -> Result<BTreeSet<Utf8PathBuf>> {
+) -> Result<BTreeSet<SourceFolder>> {
     let mut found = BTreeSet::new();
     let Some(subsystem) = project
         .subsystems
@@ -153,15 +151,22 @@ fn source_paths(
     };
     path.push(name.clone());
     if let Some(build) = subsystem.rendered_build(&platform, "<out>", "<src>")?
-        && let RenderedSource::Dir { path } = build.source
+        && let RenderedSource::Dir(folder) = build.source
     {
-        found.insert(path);
+        found.insert(folder);
     }
     for need in subsystem.build.iter().flat_map(|build| &build.needs) {
-        found.extend(source_paths(project, need, Platform::host(), path)?);
+        found.extend(source_folders(project, need, Platform::host(), path)?);
     }
     path.pop();
     Ok(found)
+}
+
+/// A source folder as a key of a map. It is text, because paths are compared component by component,
+/// which is slow for a thousand sources.
+fn by_text(folder: &SourceFolder) -> (&str, Links) {
+    let SourceFolder { path, links } = folder;
+    (path.as_str(), *links)
 }
 
 /// The fast answer: returns the host targets that the words select, if all of them are recorded as
@@ -201,14 +206,12 @@ pub fn up_to_date(root: &Utf8Path, words: &[String]) -> Option<Vec<TargetState>>
         .map(|target| (target.name.as_str(), target))
         .collect();
     let mut wanted: BTreeMap<&str, &TargetState> = BTreeMap::new();
-    // The keys are text, because paths are compared component by component, which is slow for a
-    // thousand sources.
-    let known: HashMap<&str, &SourceState> = state
+    let known: HashMap<_, &SourceState> = state
         .sources
         .iter()
-        .map(|source| (source.path.as_str(), source))
+        .map(|source| (by_text(&source.folder), source))
         .collect();
-    let mut sources: HashMap<&str, Digest> = HashMap::new();
+    let mut sources: HashMap<(&str, Links), Digest> = HashMap::new();
     while let Some(name) = names.pop() {
         let target = *targets.get(name)?;
         if wanted.insert(name, target).is_some() {
@@ -220,9 +223,9 @@ pub fn up_to_date(root: &Utf8Path, words: &[String]) -> Option<Vec<TargetState>>
         {
             return None;
         }
-        for (path, digest) in &target.sources {
+        for (folder, digest) in &target.sources {
             if sources
-                .insert(path.as_str(), *digest)
+                .insert(by_text(folder), *digest)
                 .is_some_and(|other| other != *digest)
             {
                 return None;
@@ -230,8 +233,8 @@ pub fn up_to_date(root: &Utf8Path, words: &[String]) -> Option<Vec<TargetState>>
         }
         names.extend(target.needs.iter().map(String::as_str));
     }
-    for (path, digest) in sources {
-        let source = known.get(path)?;
+    for (folder, digest) in sources {
+        let source = known.get(&folder)?;
         if source.digest != digest || !unchanged(&source.watched) {
             return None;
         }

@@ -319,18 +319,17 @@ fn an_included_file_is_not_taken_through_a_link_out_of_the_source() {
     for (include, target) in [("LICENSE", "../../../secret"), ("docs/secret", "../../..")] {
         let target = env.path("subsystems/tool").join(target);
         let link = include.split('/').next().unwrap();
-        env.sh(&format!(
-            "ln -s $(realpath {target}) subsystems/tool/{link}"
-        ));
+        let target = env.sh(&format!("realpath {target}"));
         let package = format!("package: {{include: [{include}]}}\n");
-        env.write("subsystems/tool/recipe.yml", recipe.clone() + &package);
+        let make = format!("  commands:\n    - ln -s {} {link}\n", target.trim());
+        let recipe = recipe.replace("  commands:\n", &make);
+        env.write("subsystems/tool/recipe.yml", recipe + &package);
         let out = env.larder(["ensure", "tool"]).exits(1);
         assert!(
             out.stderr.contains("leads out of the source"),
             "{include}: {}",
             out.stderr
         );
-        env.remove(&format!("subsystems/tool/{link}"));
     }
     // A link inside the source is taken.
     env.sh("ln -s NOTES subsystems/tool/LICENSE");

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::env::TestEnv;
-use larder_core::keys::tree;
+use larder_core::keys::tree::{self, Listing, Projects};
+use larder_core::project::{Links, SourceFolder};
 
 /// The files of each case, which is made in an own source folder.
 const FILES: &[&str] = &[
@@ -45,8 +46,11 @@ const FILES: &[&str] = &[
     "abc.d/e",
 ];
 
-/// The ignore files of each case: path and content.
-const CASES: &[(&str, &[(&str, &[u8])])] = &[
+/// Ignore files: path and content.
+type IgnoreFiles = &'static [(&'static str, &'static [u8])];
+
+/// The ignore files of each case.
+const CASES: &[(&str, IgnoreFiles)] = &[
     ("spaces at the end", &[(".gitignore", b"foo/   \nx1 \n")]),
     (
         "an escaped space at the end",
@@ -194,6 +198,14 @@ const CASES: &[(&str, &[(&str, &[u8])])] = &[
     ),
 ];
 
+fn list(env: &TestEnv, folder: &str) -> Listing {
+    let source = SourceFolder {
+        path: env.path(folder),
+        links: Links::Refuse,
+    };
+    tree::list(&source, &Projects::default()).unwrap()
+}
+
 /// The files that git does not ignore in the folder of a case.
 fn of_git(env: &TestEnv, case: usize) -> BTreeSet<String> {
     let list = env.sh(&format!(
@@ -242,7 +254,7 @@ fn the_files_of_a_source_are_those_that_git_keeps() {
 fn a_link_is_no_ignore_file() {
     let env = TestEnv::new();
     env.sh("mkdir -p s/0/a; cd s/0; echo x1 > patterns; ln -s patterns .gitignore; touch x1 a/x1; ln -s ../patterns a/.gitignore");
-    let listing = tree::list(&env.path("s/0")).unwrap();
+    let listing = list(&env, "s/0");
     let seen: BTreeSet<_> = listing
         .entries
         .into_iter()
@@ -273,7 +285,7 @@ fn larders_own_ignore_file_has_precedence_in_its_folder() {
         for (path, text) in files {
             env.write(&format!("s/{path}"), text);
         }
-        let listing = tree::list(&env.path("s")).unwrap();
+        let listing = list(&env, "s");
         let has = listing.entries.iter().any(|entry| entry.path == "a/x");
         assert_eq!(has, kept, "{files:?}");
         env.remove("s");
@@ -384,9 +396,9 @@ fn random_patterns_match_what_they_match_for_git() {
             }
             env.write(&format!("s/{file}"), text);
         }
-        let list = env.sh("cd s && git ls-files -z -o --exclude-per-directory=.gitignore");
-        let of_git: BTreeSet<&str> = list.split_terminator('\0').collect();
-        let listing = tree::list(&env.path("s")).unwrap();
+        let all = env.sh("cd s && git ls-files -z -o --exclude-per-directory=.gitignore");
+        let of_git: BTreeSet<&str> = all.split_terminator('\0').collect();
+        let listing = list(&env, "s");
         let seen: BTreeSet<&str> = listing
             .entries
             .iter()

@@ -3,7 +3,9 @@
 mod environment;
 mod failures;
 mod ignore_files;
+mod links;
 mod needs;
+mod own_names;
 mod sources;
 
 use crate::env::{Output, TestEnv};

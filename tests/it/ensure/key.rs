@@ -68,7 +68,7 @@ fn edits_outside_the_key_cause_no_rebuild() {
     let key = inputs(&env, "tool");
     let recipe = "subsystems/tool/recipe.yml";
     let original = env.read(recipe);
-    let edits: [(&str, &str); 12] = [
+    let edits: [(&str, &str); 13] = [
         ("binaries:", "# a comment\nbinaries:"),
         (
             "description: a tool",
@@ -79,6 +79,7 @@ fn edits_outside_the_key_cause_no_rebuild() {
             "{LEVEL: \"1\", FLAVOUR: plain}",
         ),
         ("timeout: 5m", "timeout: 6m"),
+        ("{dir: src}", "{dir: src, links: follow}"),
         (
             "verify: \"echo {{ version_number }}\"",
             "verify: \"echo v{{ version_number }}\"",

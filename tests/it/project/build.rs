@@ -81,6 +81,32 @@ fn a_rev_without_git() {
 }
 
 #[test]
+fn links_without_a_folder() {
+    insta::assert_snapshot!(build("{source: {git: https://example.com/x, rev: v1, links: follow}, commands: [make]}"), @r"
+    error: `links` can be used only with `dir`
+     --> subsystems/x/recipe.yml:2:55
+      |
+    2 | build: {source: {git: https://example.com/x, rev: v1, links: follow}, commands: [make]}
+      |                                                       ^^^^^
+      |
+      = help: remove it; links in other sources stay links
+    ");
+}
+
+#[test]
+fn links_that_are_neither_refused_nor_followed() {
+    insta::assert_snapshot!(build("{source: {dir: ., links: keep}, commands: [make]}"), @r"
+    error: unknown `links` value `keep`
+     --> subsystems/x/recipe.yml:2:33
+      |
+    2 | build: {source: {dir: ., links: keep}, commands: [make]}
+      |                                 ^^^^
+      |
+      = help: known: follow
+    ");
+}
+
+#[test]
 fn a_git_source_that_runs_commands() {
     insta::assert_snapshot!(build("{source: {git: 'ext::sh -c id', rev: --upload-pack=x}, commands: [make]}"), @r"
     error: `ext::sh -c id` is not a git url

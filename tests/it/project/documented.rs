@@ -1,8 +1,8 @@
 //! Valid projects and the meaning of their files.
 
 use larder_core::project::{
-    BuildPlatforms, BuildSource, Checksum, Coordinate, HubConfig, PackageFormat, Project,
-    RenderedSource, UploadPolicy,
+    BuildPlatforms, BuildSource, Checksum, Coordinate, HubConfig, Links, PackageFormat, Project,
+    RenderedSource, SourceFolder, UploadPolicy,
 };
 
 use crate::project::loading::{DIGEST, Files};
@@ -66,7 +66,7 @@ fn design() -> Project {
         .file("subsystems/nats/recipe.yml", &recipe())
         .file(
             "subsystems/arc/recipe.yml",
-            "binaries: [arc]\nbuild: {source: {dir: .}, commands: [make]}\n",
+            "binaries: [arc]\nbuild: {source: {dir: ., links: follow}, commands: [make]}\n",
         )
         .file(
             "subsystems/go/recipe.yml",
@@ -201,8 +201,9 @@ fn builds_render_with_any_folders() {
         .unwrap();
     assert_eq!(
         build.source,
-        RenderedSource::Dir {
-            path: project.root.join("subsystems/arc")
-        }
+        RenderedSource::Dir(SourceFolder {
+            path: project.root.join("subsystems/arc"),
+            links: Links::Follow,
+        })
     );
 }

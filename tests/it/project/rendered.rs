@@ -4,8 +4,8 @@ use camino::Utf8Path;
 use larder_core::model::Platform;
 use larder_core::project::user::UserConfig;
 use larder_core::project::{
-    Checksum, Coordinate, HubConfig, Original, PackageFormat, Project, RenderedSource, Subsystem,
-    UploadPolicy,
+    Checksum, Coordinate, HubConfig, Links, Original, PackageFormat, Project, RenderedSource,
+    SourceFolder, Subsystem, UploadPolicy,
 };
 
 use crate::project::loading::{DIGEST, Files};
@@ -193,9 +193,10 @@ fn sources_render() {
         } else {
             root.join(folder)
         };
-        let RenderedSource::Dir { path } = found else {
+        let RenderedSource::Dir(SourceFolder { path, links }) = found else {
             panic!("{found:?}")
         };
+        assert_eq!(links, Links::Refuse);
         assert_eq!(
             path,
             Utf8Path::new(wanted.as_str().trim_end_matches('/')),

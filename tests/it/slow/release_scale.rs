@@ -31,8 +31,8 @@ fn machine(mut env: TestEnv, github: &FakeGitHub, token: Option<&str>) -> TestEn
 struct NoFolders;
 
 impl SourceDigests for NoFolders {
-    fn dir(&self, path: &camino::Utf8Path) -> larder_core::Result<Digest> {
-        panic!("{path}")
+    fn dir(&self, folder: &larder_core::project::SourceFolder) -> larder_core::Result<Digest> {
+        panic!("{}", folder.path)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::model::{Digest, Hasher, Name, Origin, Platform};
 use crate::project::{
     Build, BuildSource, Coordinate, Include, Original, PackageConfig, Project, RenderedBuild,
-    RenderedSource, Subsystem, Template, Upstream, UpstreamKeys,
+    RenderedSource, SourceFolder, Subsystem, Template, Upstream, UpstreamKeys,
 };
 use crate::redact::mask;
 
@@ -117,8 +117,8 @@ impl Walk {
 /// Computes the digests of source folders. Implementations can cache them, so that each folder is
 /// read only once.
 pub trait SourceDigests {
-    /// Digest of a `dir:` source at an absolute path.
-    fn dir(&self, path: &camino::Utf8Path) -> Result<Digest>;
+    /// Digest of a `dir:` source.
+    fn dir(&self, folder: &SourceFolder) -> Result<Digest>;
 }
 
 /// Computes the fingerprints of a subsystem on a platform.
@@ -220,7 +220,7 @@ fn of_build(
         commands,
     } = rendered;
     match source {
-        RenderedSource::Dir { path } => walk.field("source.dir", sources.dir(path)?),
+        RenderedSource::Dir(folder) => walk.field("source.dir", sources.dir(folder)?),
         RenderedSource::Git { url, rev } => walk.field("source.git", format!("{url} {rev}")),
         RenderedSource::Url { url: _, sha256 } => walk.field("source.sha256", sha256),
         RenderedSource::Crate { name, version } => {
@@ -280,15 +280,15 @@ fn identity(
     }) = &subsystem.build
     {
         match source {
-            BuildSource::Dir(_) => {
+            BuildSource::Dir { path: _, links: _ } => {
                 let rendered = subsystem.rendered_build(&Platform::host(), "<out>", "<src>")?;
                 if let Some(RenderedBuild {
-                    source: RenderedSource::Dir { path },
+                    source: RenderedSource::Dir(folder),
                     env: _,
                     commands: _,
                 }) = rendered
                 {
-                    walk.field("source.dir", sources.dir(&path)?);
+                    walk.field("source.dir", sources.dir(&folder)?);
                 }
             }
             BuildSource::Git {

@@ -2,22 +2,24 @@
 
 use std::fmt::Write as _;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 
 use super::inputs::{self, Inputs};
+use super::tree::Projects;
 use super::{SourceDigests, Wanted, tree};
 use crate::error::Result;
 use crate::fs;
 use crate::model::{Digest, Origin};
-use crate::project::Project;
 use crate::project::user::UserConfig;
+use crate::project::{Links, Project, SourceFolder};
 
 /// Computes the digest of a source folder each time, without a cache.
 struct Folders;
 
 impl SourceDigests for Folders {
-    fn dir(&self, path: &Utf8Path) -> Result<Digest> {
-        tree::digest(path, &tree::list(path)?)
+    fn dir(&self, folder: &SourceFolder) -> Result<Digest> {
+        let listing = tree::list(folder, &Projects::default())?;
+        tree::digest(&folder.path, &listing)
     }
 }
 
@@ -186,9 +188,12 @@ fn a_key_is_computed_from_these_fields() {
 #[test]
 fn the_digest_of_a_source_folder_never_changes() {
     let (_dir, project) = project();
-    let folder = project.root.join("subsystems/gen/src");
-    let listing = tree::list(&folder).unwrap();
+    let folder = SourceFolder {
+        path: project.root.join("subsystems/gen/src"),
+        links: Links::Refuse,
+    };
+    let listing = tree::list(&folder, &Projects::default()).unwrap();
     let paths: Vec<&str> = listing.entries.iter().map(|e| e.path.as_str()).collect();
     assert_eq!(paths, [".gitignore", "deep/er/file", "gen"]);
-    insta::assert_snapshot!(tree::digest(&folder, &listing).unwrap(), @"4ab06fbe70fac0f29c7fdb6c684c30159dd60dc9ff7a233062da720b8a314531");
+    insta::assert_snapshot!(tree::digest(&folder.path, &listing).unwrap(), @"4ab06fbe70fac0f29c7fdb6c684c30159dd60dc9ff7a233062da720b8a314531");
 }

@@ -30,8 +30,8 @@ mod versions_file;
 
 pub use domain::{
     Build, BuildPlatforms, BuildSource, BundleConfig, Checksum, Coordinate, HubConfig, Include,
-    Original, PackageConfig, Project, RawChecksums, RenderedBuild, RenderedSource, Subsystem, Task,
-    TrustConfig, UploadPolicy, Upstream, UpstreamKeys,
+    Links, Original, PackageConfig, Project, RawChecksums, RenderedBuild, RenderedSource,
+    SourceFolder, Subsystem, Task, TrustConfig, UploadPolicy, Upstream, UpstreamKeys,
 };
 
 pub use crate::model::{Limits, PackageFormat};

@@ -75,7 +75,7 @@ pub fn pinned(request: &Request<'_>, source: SourceKind) -> Result<(), String> {
                     unpinned("its git revision is not locked to a commit")
                 }
                 RenderedSource::Git { .. }
-                | RenderedSource::Dir { .. }
+                | RenderedSource::Dir(_)
                 | RenderedSource::Url { .. }
                 | RenderedSource::Crate { .. } => Ok(()),
             },

@@ -11,7 +11,7 @@ use larder_core::error::{Error, Result};
 use larder_core::fs;
 use larder_core::keys::tree;
 use larder_core::model::{Digest, FileFormat};
-use larder_core::project::RenderedSource;
+use larder_core::project::{RenderedSource, SourceFolder};
 use larder_core::redact::mask;
 use larder_process::Log;
 use larder_remote::http::Request;
@@ -26,7 +26,7 @@ pub fn fetch(
 ) -> Result<Option<String>> {
     let ctx = request.run;
     match source {
-        RenderedSource::Dir { path } => copy_dir(ctx, path, into).map(|()| None),
+        RenderedSource::Dir(folder) => copy_dir(ctx, folder, into).map(|()| None),
         RenderedSource::Git { url, rev } => ctx.git().clone(url, rev, into, log).map(Some),
         RenderedSource::Url { url, sha256 } => archive(request, url, sha256, into).map(|()| None),
         // cargo downloads the crate itself.
@@ -34,10 +34,11 @@ pub fn fetch(
     }
 }
 
-fn copy_dir(ctx: &Context, path: &Utf8Path, into: &Utf8Path) -> Result<()> {
+fn copy_dir(ctx: &Context, folder: &SourceFolder, into: &Utf8Path) -> Result<()> {
     use larder_core::keys::SourceDigests;
-    let wanted = ctx.sources.dir(path)?;
-    let listing = tree::list(path)?;
+    let SourceFolder { path, links: _ } = folder;
+    let wanted = ctx.sources.dir(folder)?;
+    let listing = ctx.sources.list(folder)?;
     tree::copy(path, &listing, into)?;
     // The key must describe what is built, so the digest of the copy is checked, not that of the
     // original folder.
@@ -50,7 +51,7 @@ fn copy_dir(ctx: &Context, path: &Utf8Path, into: &Utf8Path) -> Result<()> {
         },
     )? != wanted
     {
-        ctx.sources.forget(path);
+        ctx.sources.forget(folder);
         return Err(
             Error::failed(format!("{path} changed while it was being copied")).hint("run again"),
         );

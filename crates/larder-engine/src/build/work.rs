@@ -16,7 +16,7 @@ use larder_core::file_lock::FileLock;
 use larder_core::formats::{LockLine, Observed};
 use larder_core::fs::{self, Entry, OwnFolder};
 use larder_core::model::{ArtifactFile, Name, Platform, Target};
-use larder_core::project::{Build, RenderedBuild, RenderedSource, Subsystem};
+use larder_core::project::{Build, RenderedBuild, RenderedSource, SourceFolder, Subsystem};
 use larder_core::redact::{Redactor, mask};
 use larder_process::Log;
 
@@ -161,7 +161,7 @@ impl<'a> Work<'a> {
 
     pub(super) fn place(&self) -> String {
         match &self.rendered.source {
-            RenderedSource::Dir { path } => path
+            RenderedSource::Dir(SourceFolder { path, links: _ }) => path
                 .strip_prefix(&self.ctx.project.root)
                 .map_or_else(|_| path.to_string(), ToString::to_string),
             RenderedSource::Git { url, rev } => format!("{url} {rev}"),

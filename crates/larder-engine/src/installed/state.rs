@@ -14,9 +14,10 @@ use larder_core::error::Result;
 use larder_core::formats::PinKind;
 use larder_core::fs::{self, OwnFolder};
 use larder_core::model::{Digest, SourceKind};
+use larder_core::project::SourceFolder;
 
 /// The version of this larder as the snapshot names it. A larder of another version ignores the snapshot.
-const LARDER: &str = concat!(env!("CARGO_PKG_VERSION"), "/2");
+const LARDER: &str = concat!(env!("CARGO_PKG_VERSION"), "/3");
 
 const MARK: &[u8; 8] = b"larder\x003";
 /// The size of the largest snapshot that is read: many times that of a project with a million source files.
@@ -46,10 +47,10 @@ pub struct State {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceState {
     /// The folder.
-    pub path: Utf8PathBuf,
+    pub folder: SourceFolder,
     /// The digest of its content.
     pub digest: Digest,
-    /// All files and folders in it.
+    /// All files and folders in it, and those that its links lead to, if they are followed.
     pub watched: Vec<Watched>,
 }
 
@@ -73,7 +74,7 @@ pub struct TargetState {
     /// The installed files.
     pub watched: Vec<Watched>,
     /// The source folders that its keys depend on, with the digests they had.
-    pub sources: Vec<(Utf8PathBuf, Digest)>,
+    pub sources: Vec<(SourceFolder, Digest)>,
     /// The state's generation when it was recorded.
     pub generation: u64,
 }
@@ -144,14 +145,14 @@ impl State {
 
     fn each_path(&mut self, mut change: impl FnMut(&mut Utf8PathBuf)) {
         for source in &mut self.sources {
-            change(&mut source.path);
+            change(&mut source.folder.path);
         }
-        for (path, _) in self
+        for (folder, _) in self
             .targets
             .iter_mut()
             .flat_map(|target| &mut target.sources)
         {
-            change(path);
+            change(&mut folder.path);
         }
         let sources = self.sources.iter_mut().map(|source| &mut source.watched);
         let targets = self.targets.iter_mut().map(|target| &mut target.watched);
@@ -192,13 +193,17 @@ fn checksum(bytes: &[u8]) -> [u8; 8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use larder_core::project::Links;
 
     #[test]
     fn the_state_of_another_folder_is_empty_and_paths_outside_stay() {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(dir.path()).unwrap();
         let source = |path: &Utf8Path| SourceState {
-            path: path.to_owned(),
+            folder: SourceFolder {
+                path: path.to_owned(),
+                links: Links::Follow,
+            },
             digest: Digest::of(b""),
             watched: vec![Watched::read(&path.join("file"), false).unwrap()],
         };

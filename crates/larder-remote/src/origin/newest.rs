@@ -259,7 +259,7 @@ fn feed(
         Some(RenderedSource::Url { .. }) => {
             Err(why.unwrap_or("a url announces no versions").to_owned())
         }
-        Some(RenderedSource::Dir { .. }) => Err(why.unwrap_or("its source is a folder").to_owned()),
+        Some(RenderedSource::Dir(_)) => Err(why.unwrap_or("its source is a folder").to_owned()),
         None => Err(why
             .unwrap_or("its recipe names no place that announces versions")
             .to_owned()),

@@ -1,7 +1,8 @@
 //! Identity of a source folder: the relative paths and bytes of its files. Links count as their
 //! target text; modes and times do not count. Files that the folder's `.gitignore` or
-//! `.larderignore` exclude are left out, and so are always recipes and the files that larder
-//! writes.
+//! `.larderignore` exclude are left out, and so are `.git` and what is larder's own: recipes and the
+//! files that larder writes. A link that leads out of the folder is refused or, if the recipe says
+//! so, counts as what it leads to.
 //!
 //! The working copy of a build is made from the same listing, so a build sees exactly the files
 //! that the key covers.
@@ -17,20 +18,12 @@ use crate::fs::{self, IoContext};
 use crate::model::{Digest, Hasher};
 
 mod ignore;
+mod links;
+mod own;
 mod walk;
 
+pub use own::Projects;
 pub use walk::list;
-
-/// Names that are never part of a source, at any depth.
-const ALWAYS_EXCLUDED: &[&str] = &[
-    "recipe.yml",
-    ".git",
-    ".bin",
-    ".dist",
-    ".larder",
-    ".larder-hub",
-    ".collection",
-];
 
 /// The content of a source folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,8 +43,19 @@ pub struct Listing {
 pub struct Entry {
     /// Relative path.
     pub path: Utf8PathBuf,
-    /// The target, if it is a link.
-    pub link: Option<String>,
+    /// What it is.
+    pub content: Content,
+}
+
+/// What an entry of a source is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A file.
+    File,
+    /// A link that counts as the file that it leads to.
+    Followed,
+    /// A link that stays a link, with its target.
+    Link(String),
 }
 
 /// Digest of a listed source: the sha256 over the field `larder-tree-v1`, and then for each entry
@@ -65,29 +69,33 @@ pub fn digest(root: &Utf8Path, listing: &Listing) -> Result<Digest> {
     } = listing;
     let contents: Vec<Result<Digest>> = entries
         .par_iter()
-        .map(|Entry { path, link }| match link {
-            Some(target) => Ok(Digest::of(target.as_bytes())),
-            None => hash_file(&root.join(path)).map(|(digest, _)| digest),
+        .map(|Entry { path, content }| match content {
+            Content::Link(target) => Ok(Digest::of(target.as_bytes())),
+            Content::File | Content::Followed => {
+                hash_file(&root.join(path)).map(|(digest, _)| digest)
+            }
         })
         .collect();
     let mut hasher = Hasher::new();
     hasher.field(b"larder-tree-v1");
-    for (Entry { path, link }, content) in entries.iter().zip(contents) {
+    for (Entry { path, content }, digest) in entries.iter().zip(contents) {
         hasher.field(path.as_str().as_bytes());
-        hasher.field(if link.is_some() { b"link" } else { b"file" });
-        hasher.field(content?.as_bytes());
+        hasher.field(match content {
+            Content::Link(_) => b"link",
+            Content::File | Content::Followed => b"file",
+        });
+        hasher.field(digest?.as_bytes());
     }
     Ok(hasher.finish())
 }
 
-/// Copies a listed source into an existing, empty folder. Links are copied as they are, also those
-/// that lead outside the source. The copy has nothing that the key does not have: every file is
+/// Copies a listed source into an existing, empty folder. The copy has nothing that the key does not have: every file is
 /// executable, and there are no empty folders. [`level_times`] is for the times.
 pub fn copy(root: &Utf8Path, listing: &Listing, into: &Utf8Path) -> Result<()> {
-    for Entry { path, link } in &listing.entries {
+    for Entry { path, content } in &listing.entries {
         let target = into.join(path);
         fs::create_dir_all(fs::parent(target.as_std_path()))?;
-        if let Some(text) = link {
+        if let Content::Link(text) = content {
             fs::symlink(text, &target)?;
         } else {
             let mut from = fs::open(root.join(path))?;

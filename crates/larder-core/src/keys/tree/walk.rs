@@ -1,12 +1,17 @@
 //! Lists a source folder: walks through it, and leaves out what its ignore files exclude and what is
 //! larder's own.
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::ignore::{Candidate, IgnoreFile};
-use super::{ALWAYS_EXCLUDED, Entry, Listing};
+use super::own::Projects;
+use super::{Content, Entry, Listing, links};
 use crate::error::{Error, Result};
 use crate::fs::{self, FolderEntry};
+use crate::project::{Links, SourceFolder};
+
+/// What is never part of a source, at any depth.
+const GIT: &str = ".git";
 
 /// The names of ignore files. The later one has precedence.
 const IGNORE_FILES: [&str; 2] = [".gitignore", ".larderignore"];
@@ -14,8 +19,10 @@ const IGNORE_FILES: [&str; 2] = [".gitignore", ".larderignore"];
 /// The size of the largest ignore file that is read, in bytes.
 const MAX_IGNORE_FILE: u64 = 16 * 1024 * 1024;
 
-/// Lists a source folder.
-pub fn list(root: &Utf8Path) -> Result<Listing> {
+/// Lists a source folder. The files that are larder's own in these projects, in those in the source
+/// and in those around it are left out.
+pub fn list(source: &SourceFolder, projects: &Projects) -> Result<Listing> {
+    let SourceFolder { path: root, links } = source;
     if fs::stat(root)?.is_none_or(|meta| !meta.is_dir()) {
         return Err(
             Error::usage(format!("the source folder {root} does not exist"))
@@ -23,16 +30,23 @@ pub fn list(root: &Utf8Path) -> Result<Listing> {
         );
     }
     // The folder itself may be a link; the walk would take that for a link in the source.
-    let root = fs::canonicalize(root)?;
+    let place = fs::canonicalize(root)?;
+    let mut projects = projects.clone();
+    projects.add_above(&place);
     let mut walk = Walk {
+        root,
+        links: *links,
+        projects,
         ignore_files: Vec::new(),
+        scope: place.clone(),
+        followed: Vec::new(),
         listing: Listing {
             entries: Vec::new(),
             folders: Vec::new(),
             ignore_files: Vec::new(),
         },
     };
-    walk.folder("", &root)?;
+    walk.folder("", &place)?;
     let mut listing = walk.listing;
     listing
         .entries
@@ -43,14 +57,33 @@ pub fn list(root: &Utf8Path) -> Result<Listing> {
 }
 
 /// A walk through a source.
-struct Walk {
+struct Walk<'a> {
+    /// The source folder, for errors.
+    root: &'a Utf8Path,
+    links: Links,
+    projects: Projects,
     /// The ignore files of the current folder and of those above it, in the order of their
     /// precedence, the strongest last.
     ignore_files: Vec<IgnoreFile>,
+    /// The folder that links must not lead out of: the source, or the last link's folder that was
+    /// followed.
+    scope: Utf8PathBuf,
+    /// The links to folders that were followed on the way to the current folder.
+    followed: Vec<Followed>,
     listing: Listing,
 }
 
-impl Walk {
+/// A link to a folder that was followed.
+struct Followed {
+    /// The link's path in the source.
+    link: String,
+    /// The folder that the link is in.
+    from: Utf8PathBuf,
+    /// The folder that it leads to.
+    to: Utf8PathBuf,
+}
+
+impl Walk<'_> {
     /// Lists a folder. `path` is its path in the source, and `folder` is where it is.
     fn folder(&mut self, path: &str, folder: &Utf8Path) -> Result<()> {
         let entries = fs::entries(folder)?;
@@ -77,7 +110,11 @@ impl Walk {
                 self.listing.ignore_files.push(unlisted);
             }
         }
-        for entry in &entries {
+        let own_names = self.projects.own_names(folder, &entries);
+        let is_own = |entry: &&FolderEntry| {
+            entry.name == GIT || own_names.iter().any(|name| entry.name == *name)
+        };
+        for entry in entries.iter().filter(|entry| !is_own(entry)) {
             self.entry(path, folder, entry)?;
         }
         self.ignore_files.truncate(above);
@@ -86,33 +123,103 @@ impl Walk {
 
     fn entry(&mut self, folder: &str, place: &Utf8Path, entry: &FolderEntry) -> Result<()> {
         let FolderEntry { name, kind } = entry;
-        if ALWAYS_EXCLUDED.iter().any(|excluded| name == excluded) {
-            return Ok(());
-        }
         let path = joined(folder, name.as_encoded_bytes());
         if self.is_excluded(&path, name.len(), kind.is_dir()) {
             return Ok(());
         }
         let path = utf8(&path, place)?;
-        let place = place.join(name.to_str().unwrap_or_default());
+        if kind.is_symlink() {
+            return self.link(path, place, &path[path.len() - name.len()..]);
+        }
+        let place = place.join(&path[path.len() - name.len()..]);
         if kind.is_dir() {
             return self.folder(path, &place);
         }
-        let link = if kind.is_symlink() {
-            let target =
-                fs::read_link(&place).and_then(|target| target.into_os_string().into_string().ok());
-            let no_text = || Error::failed(format!("cannot read the link {place}"));
-            Some(target.ok_or_else(no_text)?)
-        } else if kind.is_file() {
-            None
-        } else {
+        if !kind.is_file() {
             return Err(not_content(&place));
-        };
-        self.listing.entries.push(Entry {
-            path: path.into(),
-            link,
-        });
+        }
+        self.push(path, Content::File);
         Ok(())
+    }
+
+    /// Lists a link as what it is, or as what it leads to if that is out of the source.
+    fn link(&mut self, path: &str, folder: &Utf8Path, name: &str) -> Result<()> {
+        let place = folder.join(name);
+        let shown = self.root.join(path);
+        let target =
+            fs::read_link(&place).and_then(|target| target.into_os_string().into_string().ok());
+        let target =
+            target.ok_or_else(|| Error::failed(format!("cannot read the link {shown}")))?;
+        if !links::leads_out(&self.scope, folder, Utf8Path::new(&target)) {
+            self.push(path, Content::Link(target));
+            return Ok(());
+        }
+        let found = fs::canonicalize(&place).ok();
+        if self.links == Links::Refuse {
+            let to = found.unwrap_or_else(|| folder.join(target));
+            return Err(Error::usage(format!(
+                "the link {shown} leads out of the source folder, to {to}"
+            ))
+            .cause("the key does not cover what is there")
+            .hint("`links: follow` beside `dir:` in the recipe takes what it leads to into the source")
+            .hint("or exclude the link in .larderignore"));
+        }
+        let Some(found) = found else {
+            return Err(Error::usage(format!(
+                "the link {shown} leads to {target}, which can't be followed"
+            ))
+            .hint("make what it leads to, or exclude the link in .larderignore"));
+        };
+        match fs::stat(&found)? {
+            Some(meta) if meta.is_dir() => self.follow(path, name, folder, found),
+            Some(meta) if meta.is_file() => {
+                self.push(path, Content::Followed);
+                Ok(())
+            }
+            _ => Err(not_content(&shown)),
+        }
+    }
+
+    /// Lists the folder that a link leads to, in the place of the link.
+    fn follow(&mut self, path: &str, name: &str, from: &Utf8Path, to: Utf8PathBuf) -> Result<()> {
+        if self.is_excluded(path.as_bytes(), name.len(), true) {
+            return Ok(());
+        }
+        self.followed.push(Followed {
+            link: path.to_owned(),
+            from: from.to_owned(),
+            to: to.clone(),
+        });
+        // To list a link a second time, the walk would have to come back to its folder from above.
+        if self
+            .followed
+            .iter()
+            .any(|before| before.from.starts_with(&to))
+        {
+            let links = self.followed.iter().map(|Followed { link, from: _, to }| {
+                format!("{} leads to {to}", self.root.join(link))
+            });
+            return Err(links
+                .fold(
+                    Error::usage(format!(
+                        "the links of the source {} form a cycle",
+                        self.root
+                    )),
+                    Error::cause,
+                )
+                .hint("remove the link, or exclude it in .larderignore"));
+        }
+        self.projects.add_above(&to);
+        let scope = std::mem::replace(&mut self.scope, to.clone());
+        self.folder(path, &to)?;
+        self.scope = scope;
+        self.followed.pop();
+        Ok(())
+    }
+
+    fn push(&mut self, path: &str, content: Content) {
+        let path = path.into();
+        self.listing.entries.push(Entry { path, content });
     }
 
     /// Whether the ignore files exclude a path. The strongest file with a pattern for it decides.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Digest, Name, Platform};
 use crate::project::template::Template;
@@ -41,8 +42,13 @@ pub enum BuildPlatforms {
 /// The value of `build.source:` with unrendered templates.
 #[derive(Clone, Debug)]
 pub enum BuildSource {
-    /// A folder, relative to the recipe's folder.
-    Dir(Template),
+    /// A folder.
+    Dir {
+        /// The path, relative to the recipe's folder.
+        path: Template,
+        /// What happens to links that lead out of it.
+        links: Links,
+    },
     /// A git repository at a rev.
     Git {
         /// Url.
@@ -61,14 +67,32 @@ pub enum BuildSource {
     Crate(Template),
 }
 
+/// A folder with source code.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SourceFolder {
+    /// The absolute path.
+    pub path: Utf8PathBuf,
+    /// What happens to links that lead out of it.
+    pub links: Links,
+}
+
+/// The value of `build.source.links:`: what happens to links that lead out of a source folder.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub enum Links {
+    /// They are an error.
+    #[default]
+    Refuse,
+    /// What they lead to is part of the source, in their place.
+    Follow,
+}
+
 /// A source rendered for a platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RenderedSource {
     /// A folder.
-    Dir {
-        /// The absolute path.
-        path: Utf8PathBuf,
-    },
+    Dir(SourceFolder),
     /// A git repository at a rev.
     Git {
         /// Url.

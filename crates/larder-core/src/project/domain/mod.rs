@@ -12,7 +12,9 @@ mod build;
 mod subsystem;
 mod upstream;
 
-pub use build::{Build, BuildPlatforms, BuildSource, RenderedBuild, RenderedSource};
+pub use build::{
+    Build, BuildPlatforms, BuildSource, Links, RenderedBuild, RenderedSource, SourceFolder,
+};
 pub use subsystem::{Include, PackageConfig, Subsystem};
 pub use upstream::{
     Checksum, Coordinate, Original, RawChecksums, Upstream, UpstreamKeys, override_words,

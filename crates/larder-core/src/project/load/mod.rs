@@ -6,8 +6,10 @@ use std::fs::Metadata;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::domain::{Project, Subsystem};
+use super::paths::join;
 use super::syntax::decode::Reader;
 use super::syntax::source::{Source, read_limited, sorted};
+use super::syntax::yaml::{self, Kind};
 use super::user::UserConfig;
 use super::versions_file::{self, Settings};
 use crate::error::{Error, Result};
@@ -45,6 +47,25 @@ impl Project {
             Some(path) => error.hint(format!("there is {path}: rename it to versions.yml")),
             None => error.hint("`larder init` makes one here; `-C DIR` names another folder"),
         })
+    }
+
+    /// The folder of the subsystems of the project in `root`, which may have mistakes.
+    pub fn subsystems_dir_of(root: &Utf8Path) -> Utf8PathBuf {
+        let read = || {
+            let (bytes, _) = read_limited(&root.join("versions.yml")).ok()??;
+            let (source, _) = Source::new("versions.yml".into(), bytes);
+            let Kind::Map(entries) = yaml::parse(&source).0?.kind else {
+                return None;
+            };
+            let entry = entries
+                .into_iter()
+                .find(|entry| entry.key == "subsystems_dir")?;
+            match entry.value.kind {
+                Kind::Scalar { text, .. } => Some(text),
+                Kind::List(_) | Kind::Map(_) => None,
+            }
+        };
+        join(root, &read().unwrap_or_else(|| "subsystems".to_owned()))
     }
 
     /// Loads the project in the folder `root`. The error has all problems of its files, sorted by

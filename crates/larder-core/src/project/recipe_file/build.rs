@@ -5,12 +5,12 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::model::FileName;
-use crate::project::domain::{Build, BuildPlatforms, BuildSource};
+use crate::project::domain::{Build, BuildPlatforms, BuildSource, Links};
 use crate::project::syntax::decode::{At, NonEmpty, Pairs, Reader, distinct};
 use crate::project::template::Template;
 use crate::project::typed::platform_words::HostOrAll;
 use crate::project::typed::recipe::{RawBuild, RawBuildPlatforms, RawSource};
-use crate::project::typed::words::Timeout;
+use crate::project::typed::words::{LinksWord, Timeout};
 
 /// The time limit of a build whose recipe has no `timeout:`.
 const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
@@ -125,6 +125,7 @@ fn build_source(
 ) -> Option<BuildSource> {
     let RawSource {
         dir,
+        links,
         git,
         rev,
         url,
@@ -173,9 +174,22 @@ fn build_source(
             _ => {}
         }
     }
+    if let (Some(span), None) = (raw.span("links"), raw.span("dir")) {
+        reader.problem(
+            span,
+            "`links` can be used only with `dir`",
+            "remove it; links in other sources stay links",
+        );
+    }
     let template = |at: &At<String>| Template(at.value.clone());
     match *kind {
-        "dir" => dir.as_ref().map(template).map(BuildSource::Dir),
+        "dir" => Some(BuildSource::Dir {
+            path: template(dir.as_ref()?),
+            links: match links.as_ref().map(|at| at.value) {
+                None => Links::Refuse,
+                Some(LinksWord::Follow) => Links::Follow,
+            },
+        }),
         "git" => Some(BuildSource::Git {
             url: template(git.as_ref()?),
             rev: template(rev.as_ref()?),

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::places::place_of;
 use crate::fs;
-use crate::project::domain::{RenderedSource, Subsystem};
+use crate::project::domain::{RenderedSource, SourceFolder, Subsystem};
 use crate::project::render::{Flaw, Place};
 use crate::project::syntax::decode::{Pairs, Reader};
 use crate::project::template::{self, Fault, Scope};
@@ -51,6 +51,7 @@ pub(super) fn check_templates(recipe: &RawRecipe, reader: &mut Reader<'_>) -> us
     if let Some(build) = &recipe.build {
         if let Some(RawSource {
             dir,
+            links: _,
             git,
             rev,
             url,
@@ -118,7 +119,7 @@ pub(super) fn check_rendering(
         match subsystem.try_build(platform, "<out>", "<src>", user) {
             Err(more) => flaws.extend(more),
             Ok(Some(build)) => {
-                if let RenderedSource::Dir { path } = build.source
+                if let RenderedSource::Dir(SourceFolder { path, links: _ }) = build.source
                     && !folders.contains(&path)
                 {
                     flaws.extend(folder_fault(&path, &subsystem.dir).map(|fault| Flaw {

@@ -3,7 +3,9 @@
 use super::flaws::{Flaw, Flaws, Place};
 use super::names::is_ref;
 use crate::model::Platform;
-use crate::project::domain::{Build, BuildSource, RenderedBuild, RenderedSource, Subsystem};
+use crate::project::domain::{
+    Build, BuildSource, RenderedBuild, RenderedSource, SourceFolder, Subsystem,
+};
 use crate::project::paths::join_expanded;
 use crate::project::template::Variables;
 use crate::project::user::UserConfig;
@@ -57,8 +59,8 @@ impl Subsystem {
         flaws: &mut Flaws<'_>,
     ) -> Option<RenderedSource> {
         match source {
-            BuildSource::Dir(template) => {
-                let text = flaws.render(Place::Source("dir"), template, variables)?;
+            BuildSource::Dir { path, links } => {
+                let text = flaws.render(Place::Source("dir"), path, variables)?;
                 if text.contains(char::is_control) {
                     flaws.add(
                         Place::Source("dir"),
@@ -68,7 +70,10 @@ impl Subsystem {
                     return None;
                 }
                 match join_expanded(&self.dir, &text, self.home.as_deref()) {
-                    Ok(path) => Some(RenderedSource::Dir { path }),
+                    Ok(path) => Some(RenderedSource::Dir(SourceFolder {
+                        path,
+                        links: *links,
+                    })),
                     Err((message, hint)) => {
                         flaws.add(Place::Source("dir"), message, hint);
                         None

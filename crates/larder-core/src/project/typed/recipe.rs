@@ -4,7 +4,9 @@ use schemars::JsonSchema;
 
 use super::platform_words::{HostOrAll, OsOrArch, PlatformWord};
 use super::tool_version::ToolVersion;
-use super::words::{Count, EnvName, FileFormatWord, Flag, FormatWord, Repo, Size, Timeout, Value};
+use super::words::{
+    Count, EnvName, FileFormatWord, Flag, FormatWord, LinksWord, Repo, Size, Timeout, Value,
+};
 use crate::model::{Digest, FileName, Name, Platform};
 use crate::project::syntax::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot};
 use crate::project::syntax::keys::{Keys, decode_keys, keys, value_of};
@@ -272,6 +274,12 @@ keys! {
         /// a change in them makes a new build necessary.
         "dir" dir: At<String>,
             since "0.1.0", example "../../server";
+        /// What happens to links in the folder that lead out of it, which are an error otherwise.
+        /// `follow` takes the files and folders that they lead to into the source,
+        /// in the place of the links.
+        /// Links that stay inside the folder stay links. It is allowed only with `dir`.
+        "links" links: At<LinksWord>,
+            since "0.1.0", example "follow";
         /// The url (template) of a git repository:
         /// https://, ssh://, file://, `git@host:path` or a path. It needs `rev`.
         "git" git: At<String>,

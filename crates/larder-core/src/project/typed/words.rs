@@ -335,6 +335,14 @@ words! {
 }
 
 words! {
+    /// A value of `build.source.links:`.
+    pub enum LinksWord("`links` value") {
+        /// What the links lead to is part of the source.
+        Follow = "follow",
+    }
+}
+
+words! {
     /// An entry of `sources:`.
     pub enum SourceWord("source") {
         /// The team's hub.

@@ -61,7 +61,7 @@ pub(super) fn probe_source(request: &Request<'_>) -> Result<()> {
                 None => Err(missing(url)),
             }
         }
-        RenderedSource::Git { .. } | RenderedSource::Dir { .. } | RenderedSource::Crate { .. } => {
+        RenderedSource::Git { .. } | RenderedSource::Dir(_) | RenderedSource::Crate { .. } => {
             Ok(())
         }
     }
