@@ -40,6 +40,7 @@ mod package;
 mod project;
 mod release;
 mod servers;
+mod shipping;
 mod slow;
 mod surroundings;
 mod tasks;

