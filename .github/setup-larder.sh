@@ -36,20 +36,22 @@ fi
 case $RUNNER_OS in
     Linux) os=linux ;;
     macOS) os=darwin ;;
-    *) fail "larder does not install binaries on $RUNNER_OS yet" ;;
+    Windows) os=windows ;;
+    *) fail "there is no larder for $RUNNER_OS" ;;
 esac
 case $RUNNER_ARCH in
     X64) arch=amd64 ;;
     ARM64) arch=arm64 ;;
     *) fail "there is no larder for $RUNNER_ARCH" ;;
 esac
-file=larder-$os-$arch.tar.gz
+if [ $os = windows ]; then ending=zip exe=.exe; else ending=tar.gz exe=; fi
+file=larder-$os-$arch.$ending
 
 [[ $LARDER_SETUP_TAG =~ ^[A-Za-z0-9][A-Za-z0-9._+-]*$ ]] || fail "\`tag\` is not the tag of a release"
 digest=$(awk -v file="$file" '$2 == file { print tolower($1); exit }' <<< "${LARDER_SETUP_SHA256:-}")
 [[ $digest =~ ^[0-9a-f]{64}$ ]] || fail "\`sha256\` has no line \`<64 hex digits>  $file\`"
 
-kept=${RUNNER_TOOL_CACHE:-$RUNNER_TEMP}/setup-larder/$digest.tar.gz
+kept=${RUNNER_TOOL_CACHE:-$RUNNER_TEMP}/setup-larder/$digest.$ending
 if [ ! -f "$kept" ] || [ "$(sha256_of "$kept")" != "$digest" ]; then
     url=$GITHUB_SERVER_URL/$LARDER_SETUP_REPOSITORY/releases/download/$LARDER_SETUP_TAG/$file
     echo "downloading $url"
@@ -62,6 +64,9 @@ fi
 # The copy is unpacked that was compared: another job could replace the one in the tool cache meanwhile.
 cp "$kept" "$into/$file"
 [ "$(sha256_of "$into/$file")" = "$digest" ] || fail "the copy in the tool cache changed while it was read"
-tar -xzf "$into/$file" -C "$into/bin" larder
-chmod 755 "$into/bin/larder"
+case $ending in
+    zip) unzip -q "$into/$file" "larder$exe" -d "$into/bin" ;;
+    *) tar -xzf "$into/$file" -C "$into/bin" "larder$exe" ;;
+esac
+chmod 755 "$into/bin/larder$exe"
 offer "$into/bin"
