@@ -238,6 +238,12 @@ pub fn try_symlink(target: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Resu
     return std::os::windows::fs::symlink_file(target, &link);
 }
 
+/// Makes another name of a file. Returns the io error, for callers that handle a file system without
+/// links.
+pub fn try_hard_link(file: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Result<()> {
+    std::fs::hard_link(file, link)
+}
+
 /// Flushes a folder's entries to disk (a no-op where folders can't be opened or flushed).
 pub fn sync_dir(path: impl AsRef<Path>) -> Result<()> {
     #[cfg(unix)]

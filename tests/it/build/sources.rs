@@ -72,6 +72,51 @@ fn a_source_archive_has_one_time() {
 }
 
 #[test]
+fn a_source_archive_keeps_its_links_modes_and_empty_folders() {
+    for (file, make) in [
+        ("s.tar.gz", "tar czf $f top"),
+        ("s.tar.xz", "tar cJf $f top"),
+        ("s.tar", "tar cf $f top"),
+        ("s.zip", "zip -qry $f top"),
+        ("no-ending", "(cd top; tar cf - . | zstd -q > $f)"),
+    ] {
+        let env = TestEnv::new();
+        env.sh(&format!(
+            "mkdir -p top/empty top/in; cd top; echo x > in/file; echo x > run; chmod 755 run; \
+             ln -s in/file link; ln -s in folder; ln -s nowhere dangling; ln -s ../../out out; \
+             ln -s /etc/passwd etc; cd ..; f=$PWD/../{file}; {make}; rm -r top"
+        ));
+        let bytes = std::fs::read(env.base().join(file)).unwrap();
+        let sha256 = larder_core::model::Digest::of(&bytes);
+        let server = Script::start(move |_, _| Reply::ok(bytes.clone()));
+        let url = server.at(&format!("/{file}"));
+        listing_subsystem(&env, &format!("{{url: \"{url}\", sha256: {sha256}}}"));
+        let output = env.larder(["ensure", "tool", "-v"]).success();
+        let seen: Vec<String> = seen(&env).iter().map(|line| line[..3].join(" ")).collect();
+        assert_eq!(
+            seen,
+            [
+                "dangling l 777",
+                "empty d 755",
+                "folder l 777",
+                "in d 755",
+                "in/file f 644",
+                "link l 777",
+                "run f 755",
+            ],
+            "{file}"
+        );
+        let said = format!("{}{}", output.stdout, output.stderr);
+        for link in ["etc", "out"] {
+            assert!(
+                said.contains(&format!("{link}`: it is a link to")),
+                "{file}: {said}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_source_folder_that_is_a_link_is_followed() {
     for link in ["src", "."] {
         let env = TestEnv::new();

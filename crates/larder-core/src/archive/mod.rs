@@ -9,8 +9,9 @@
 //!
 //! Unpacking ([`unpack`]) keeps one simple property: it never makes a link, a device or an empty
 //! folder, and writes only the selected regular files, under names that were checked by their type,
-//! into an existing empty folder. Everything else of an archive is read, checked and dropped. The
-//! contract, in the order of the code:
+//! into an existing empty folder. Everything else of an archive is read, checked and dropped. Only
+//! of source code ([`Select::Source`]) it also makes the empty folders and, when everything else is
+//! written, the links that stay inside. The contract, in the order of the code:
 //!
 //! 1. What a file is, its first bytes say (`kind`), unless the caller knows it.
 //! 2. The reader is read to its end. An archive with data after its own end is refused; zeros, with
@@ -35,6 +36,7 @@ mod ar;
 mod cp437;
 mod decode;
 mod kind;
+mod links;
 mod names;
 mod pack;
 mod pipe;
@@ -160,6 +162,9 @@ pub enum Select<'a> {
     /// Every regular file, under the path that it has in the archive. Only folders that contain
     /// files are made. Links are checked like everything else, but not made.
     All,
+    /// As `All`, with the empty folders and the links that stay inside the archive, as an archive of
+    /// source code needs them.
+    Source,
 }
 
 /// Limits for unpacking one archive.

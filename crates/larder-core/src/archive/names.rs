@@ -255,6 +255,29 @@ impl Tree {
     /// Follows a link, also through other links, to a regular file of the archive, and returns the
     /// path of that file.
     pub(super) fn follow(&self, path: &str) -> Result<String, Reason> {
+        let at = self.resolve(path)?;
+        if self.is_file(&at) {
+            return Ok(at.join("/"));
+        }
+        let link = self.links.get(&fold_path(path));
+        Err(format!(
+            "it is a link to `{}`, which is not a file of the archive",
+            escape_name(link.map_or("", |link| &link.target).as_bytes())
+        ))
+    }
+
+    /// The links, sorted: for each its path, its target, and whether it is a hard link.
+    pub(super) fn links(&self) -> Vec<(&str, &str, bool)> {
+        let links = self.links.values();
+        let mut links: Vec<_> = links
+            .map(|Link { path, target, hard }| (path.as_str(), target.as_str(), *hard))
+            .collect();
+        links.sort_unstable();
+        links
+    }
+
+    /// Follows a link, also through other links, to a path inside the archive, which need not exist.
+    pub(super) fn resolve(&self, path: &str) -> Result<Vec<String>, Reason> {
         let Some(Link { target, .. }) = self.links.get(&fold_path(path)) else {
             return Err("it is not a link".into());
         };
@@ -302,11 +325,7 @@ impl Tree {
                 }
             }
         }
-        if self.is_file(&at) {
-            Ok(at.join("/"))
-        } else {
-            Err(leads("is not a file of the archive"))
-        }
+        Ok(at)
     }
 }
 

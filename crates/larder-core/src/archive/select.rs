@@ -20,6 +20,7 @@ pub(super) const CANDIDATE: &str = ".candidate-";
 pub(super) enum Chooser<'a> {
     Flat,
     All,
+    Source,
     Globs {
         wanted: Vec<Wanted<'a>>,
         similar: SimilarNames,
@@ -75,6 +76,7 @@ impl<'a> Chooser<'a> {
         let (globs, programs, platform) = match *select {
             Select::Flat => return Ok(Self::Flat),
             Select::All => return Ok(Self::All),
+            Select::Source => return Ok(Self::Source),
             Select::Globs(globs) => (globs, &[][..], None),
             Select::Programs {
                 globs,
@@ -138,6 +140,11 @@ impl<'a> Chooser<'a> {
         !matches!(self, Self::Globs { .. })
     }
 
+    /// Whether empty folders and links are made.
+    pub(super) fn takes_folders_and_links(&self) -> bool {
+        matches!(self, Self::Source)
+    }
+
     /// Whether a link of the archive may have to be followed.
     pub(super) fn follows_links(&self) -> bool {
         matches!(self, Self::Globs { .. })
@@ -147,7 +154,7 @@ impl<'a> Chooser<'a> {
     pub(super) fn file(&mut self, path: &str) -> Result<Vec<String>> {
         match self {
             Self::Flat => flat(path).map(|name| vec![name]),
-            Self::All => Ok(vec![path.to_owned()]),
+            Self::All | Self::Source => Ok(vec![path.to_owned()]),
             Self::Globs {
                 wanted,
                 similar,
@@ -192,7 +199,7 @@ impl<'a> Chooser<'a> {
     /// The name under which an earlier file of the same path was extracted, if it was.
     pub(super) fn extracted_as<'p>(&'p self, path: &'p str) -> Option<&'p str> {
         match self {
-            Self::Flat | Self::All => Some(path),
+            Self::Flat | Self::All | Self::Source => Some(path),
             Self::Globs { extracted, .. } => extracted.get(path)?.first().map(String::as_str),
         }
     }
@@ -226,7 +233,7 @@ impl<'a> Chooser<'a> {
             Self::Flat => Err(refused(format!(
                 "`{path}` is a link, but a package contains only regular files"
             ))),
-            Self::All => Ok(()),
+            Self::All | Self::Source => Ok(()),
             Self::Globs { wanted, .. } => {
                 for want in wanted
                     .iter_mut()

@@ -25,6 +25,7 @@ mod legitimate_tar;
 mod links;
 mod odd;
 mod odd_zip;
+mod source;
 mod tar_maker;
 mod zip_maker;
 

@@ -9,7 +9,7 @@ use super::names::{CLASH, Cleaned, Node, Placed, Tree, escape_name, odd_link};
 use super::pipe::Pipe;
 use super::select::{CANDIDATE, Chooser, Chosen, Followed};
 use super::sparse::Body;
-use super::{Budget, Select, Unpacked, refused};
+use super::{Budget, Select, Unpacked, links, refused};
 use crate::error::{Error, Result};
 use crate::executable;
 use crate::fs::{self, IoContext};
@@ -59,7 +59,7 @@ impl<'a> Unpacker<'a> {
         Ok(Self {
             chooser: Chooser::new(select, followed)?,
             tree: Tree::new(budget.entries),
-            output: Output::new(into),
+            output: Output::new(into, matches!(select, Select::Source)),
             entries: 0,
             limit: budget.entries,
             notes: Vec::new(),
@@ -178,7 +178,13 @@ impl<'a> Unpacker<'a> {
                     None => Ok(()),
                 }
             }
-            Node::Dir | Node::File => self.chooser.folder(path),
+            Node::Dir | Node::File => {
+                self.chooser.folder(path)?;
+                if self.chooser.takes_folders_and_links() {
+                    self.output.folder(path)?;
+                }
+                Ok(())
+            }
         }
     }
 
@@ -217,6 +223,7 @@ impl<'a> Unpacker<'a> {
             mut notes,
             more_notes,
         } = self;
+        let is_source = chooser.takes_folders_and_links();
         let renames = match chooser.finish(&tree, &output.files)? {
             Chosen::Renames(renames) => renames,
             // Dropping the output removes what is extracted so far.
@@ -226,6 +233,11 @@ impl<'a> Unpacker<'a> {
             output.rename(&candidate, name)?;
         }
         output.drop_candidates()?;
+        if is_source {
+            links::make(&tree, output.into, |path, why| {
+                notes.push(format!("`{}`: {why}", escape_name(path.as_bytes())));
+            })?;
+        }
         if more_notes > 0 {
             notes.push(format!("{more_notes} more entries were skipped"));
         }
@@ -242,22 +254,29 @@ pub(super) struct Output<'a> {
     into: &'a Utf8Path,
     files: Vec<Unpacked>,
     created: Vec<Utf8PathBuf>,
+    /// Whether everything in the folder is removed, and not only the files.
+    owns_all: bool,
 }
 
 impl<'a> Output<'a> {
-    /// Writes into an existing, empty folder.
-    pub(super) fn new(into: &'a Utf8Path) -> Self {
+    /// Writes into an existing, empty folder. If `owns_all`, dropping this empties it.
+    pub(super) fn new(into: &'a Utf8Path, owns_all: bool) -> Self {
         Self {
             into,
             files: Vec::new(),
             created: Vec::new(),
+            owns_all,
         }
+    }
+
+    fn folder(&self, path: &str) -> Result<()> {
+        fs::create_dir_all(self.into.join(path))
     }
 
     fn create(&mut self, name: &str) -> Result<(Utf8PathBuf, File)> {
         let path = self.into.join(name);
         if name.contains('/') {
-            // The path is cleaned and unpacking never makes links, so it can't lead outside.
+            // The path is cleaned and links are made last, so it can't lead outside.
             fs::create_dir_all(fs::parent(path.as_std_path()))?;
         }
         let file = fs::create_new(&path)?;
@@ -368,6 +387,7 @@ impl<'a> Output<'a> {
     /// Returns the files and leaves them on disk.
     pub(super) fn keep(mut self) -> Vec<Unpacked> {
         self.created.clear();
+        self.owns_all = false;
         std::mem::take(&mut self.files)
     }
 }
@@ -377,6 +397,11 @@ impl Drop for Output<'_> {
         for path in &self.created {
             // The error that led here is the one to report.
             let _ = fs::remove_file(path);
+        }
+        if self.owns_all {
+            for name in fs::list(self.into).unwrap_or_default() {
+                let _ = fs::remove_dir_all(self.into.join(name));
+            }
         }
     }
 }
