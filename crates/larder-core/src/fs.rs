@@ -224,6 +224,34 @@ pub fn set_modified(path: impl AsRef<Path>, time: std::time::SystemTime) -> Resu
         .at("set the time of", &path)
 }
 
+/// Sets the modification time of a link itself, where the system and the file system can do that.
+pub fn set_link_modified(path: impl AsRef<Path>, time: std::time::SystemTime) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
+        let since = time
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
+        let time = Timespec {
+            tv_sec: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: since.subsec_nanos().into(),
+        };
+        let times = Timestamps {
+            last_access: time,
+            last_modification: time,
+        };
+        match utimensat(CWD, path.as_ref(), &times, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => Ok(()),
+            set => set.map_err(io::Error::from).at("set the time of", &path),
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (path, time);
+        Ok(())
+    }
+}
+
 /// Makes a symbolic link.
 pub fn symlink(target: impl AsRef<Path>, link: impl AsRef<Path>) -> Result<()> {
     try_symlink(target, &link).at("link", &link)

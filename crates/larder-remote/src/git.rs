@@ -17,6 +17,7 @@ use larder_core::cancel::Cancel;
 use larder_core::environment::Environment;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::fs;
+use larder_core::keys::tree;
 use larder_core::model::is_commit;
 use larder_core::redact::mask;
 use larder_process::{Command, Ended, Log, Output};
@@ -49,6 +50,9 @@ const SETTINGS: &[(&str, &str)] = &[
     ("core.attributesFile", NOTHING),
     ("core.fsmonitor", "false"),
     ("core.autocrlf", "false"),
+    ("core.eol", "lf"),
+    // Its log would have the user's name and the time.
+    ("core.logAllRefUpdates", "false"),
     ("advice.detachedHead", "false"),
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),
@@ -138,8 +142,8 @@ impl<'a> Git<'a> {
     /// Checks out a revision of a repository into an empty folder and returns its commit. git's
     /// messages go to the log.
     ///
-    /// First tries a shallow fetch of the revision alone. If that fails (a server may refuse to
-    /// send a commit by its id), fetches the whole history.
+    /// All files have one time. A tag exists in the copy too, so that `git describe` finds it; the
+    /// copy of a branch or a commit has no tags.
     pub fn clone(&self, url: &str, rev: &str, into: &Utf8Path, log: &Log) -> Result<String> {
         for (what, text) in [("url", url), ("revision", rev)] {
             if text.is_empty() || text.starts_with('-') {
@@ -151,33 +155,7 @@ impl<'a> Git<'a> {
         let git = |arguments: &[&str]| self.run_logged(&environment, into, log, arguments);
         git(&["init", "--quiet", "."])?;
         git(&["remote", "add", "--", "origin", url])?;
-        let shallow = git(&["fetch", "--quiet", "--depth=1", "--no-tags", "origin", rev]);
-        let revision = if shallow.is_ok() {
-            "FETCH_HEAD".to_owned()
-        } else {
-            self.cancel.check()?;
-            let all = "+refs/heads/*:refs/remotes/origin/*";
-            git(&["fetch", "--quiet", "--tags", "origin", all])
-                .map_err(|error| classify(error.context(format!("cannot fetch {url}"))))?;
-            let is_there = |name: &String| {
-                let commit = format!("{name}^{{commit}}");
-                git(&[
-                    "rev-parse",
-                    "--quiet",
-                    "--verify",
-                    "--end-of-options",
-                    &commit,
-                ])
-                .is_ok()
-            };
-            [format!("refs/tags/{rev}"), format!("refs/remotes/origin/{rev}"), rev.to_owned()]
-                .into_iter()
-                .find(is_there)
-                .ok_or_else(|| {
-                    Error::failed(format!("{url} has no revision `{rev}`"))
-                        .hint("check `build.source.rev` and the version: a tag such as `v1.2.3` is meant literally")
-                })?
-        };
+        let revision = self.fetch(&git, url, rev)?;
         git(&["checkout", "--quiet", "--detach", &revision])?;
         if fs::lstat(into.join(".gitmodules"))?.is_some() {
             git(&[
@@ -189,6 +167,10 @@ impl<'a> Git<'a> {
                 "--depth=1",
             ])?;
         }
+        tree::level_times(into)?;
+        // The index knows the files' times. It fails if a file differs from what git would write.
+        let _ = git(&["update-index", "-q", "--refresh"]);
+        self.cancel.check()?;
         if uses_lfs(into) {
             log.note("larder does not fetch the files of Git LFS: they stay pointers")?;
         }
@@ -200,6 +182,53 @@ impl<'a> Git<'a> {
             )));
         }
         Ok(commit.to_owned())
+    }
+
+    /// Fetches a revision into an empty repository and returns the name that it has there.
+    ///
+    /// First tries a shallow fetch of the revision alone: as a tag, and then as anything else. If
+    /// that fails (a server may refuse to send a commit by its id), fetches the whole history.
+    fn fetch(&self, git: &dyn Fn(&[&str]) -> Result<()>, url: &str, rev: &str) -> Result<String> {
+        let shallow = |rev: &str| {
+            self.cancel.check()?;
+            let fetched = git(&["fetch", "--quiet", "--depth=1", "--no-tags", "origin", rev]);
+            match fetched.map_err(|error| classify(error.context(format!("cannot fetch {url}")))) {
+                Ok(()) => Ok(true),
+                // Further tries would only wait for the same server.
+                Err(error) if error.kind() == Kind::Unavailable => Err(error),
+                Err(_) => Ok(false),
+            }
+        };
+        let tag = rev.strip_prefix("refs/").unwrap_or(rev);
+        let tag = format!("refs/tags/{}", tag.strip_prefix("tags/").unwrap_or(tag));
+        if !is_commit(rev) && shallow(&format!("+{tag}:{tag}"))? {
+            return Ok(tag);
+        }
+        if shallow(rev)? {
+            return Ok("FETCH_HEAD".to_owned());
+        }
+        self.cancel.check()?;
+        let all = "+refs/heads/*:refs/remotes/origin/*";
+        git(&["fetch", "--quiet", "--tags", "origin", all])
+            .map_err(|error| classify(error.context(format!("cannot fetch {url}"))))?;
+        let is_there = |name: &String| {
+            let commit = format!("{name}^{{commit}}");
+            git(&[
+                "rev-parse",
+                "--quiet",
+                "--verify",
+                "--end-of-options",
+                &commit,
+            ])
+            .is_ok()
+        };
+        [tag, format!("refs/remotes/origin/{rev}"), rev.to_owned()]
+            .into_iter()
+            .find(is_there)
+            .ok_or_else(|| {
+                Error::failed(format!("{url} has no revision `{rev}`"))
+                    .hint("check `build.source.rev` and the version: a tag such as `v1.2.3` is meant literally")
+            })
     }
 
     /// The url of the remote `origin` of the repository that contains a folder; `None` if there is

@@ -2,6 +2,7 @@
 
 mod environment;
 mod failures;
+mod git;
 mod ignore_files;
 mod links;
 mod needs;

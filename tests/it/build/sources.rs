@@ -43,9 +43,9 @@ fn a_copy_has_one_time_and_one_mode_and_no_empty_folders() {
         "link",
     ];
     assert_eq!(names, expected);
-    for line in seen.iter().filter(|line| line[1] != "l") {
+    for line in &seen {
         assert_eq!(line[3], seen[0][3], "{line:?}");
-        assert_eq!(line[2], "755", "{line:?}");
+        assert!(line[1] == "l" || line[2] == "755", "{line:?}");
     }
     // The execute permission is not part of the key, so it must not be part of the copy either.
     env.sh("chmod -x subsystems/tool/src/configure");

@@ -70,9 +70,12 @@ fn folders_modes_and_links_of_a_source_are_kept() {
     }
 }
 
+/// What an archive has, its entries, and what is made of them.
+type Case = (&'static str, Vec<Vec<u8>>, &'static [&'static str]);
+
 #[test]
 fn links_that_lead_out_of_a_source_are_skipped() {
-    let cases: Vec<(&str, Vec<Vec<u8>>, &[&str])> = vec![
+    let cases: Vec<Case> = vec![
         ("up", vec![symlink("a", "../x")], &[]),
         ("absolute", vec![symlink("a", "/etc/passwd")], &[]),
         (

@@ -89,8 +89,8 @@ pub fn digest(root: &Utf8Path, listing: &Listing) -> Result<Digest> {
     Ok(hasher.finish())
 }
 
-/// Copies a listed source into an existing, empty folder. The copy has nothing that the key does not have: every file is
-/// executable, and there are no empty folders. [`level_times`] is for the times.
+/// Copies a listed source into an existing, empty folder. The copy has nothing that the key does not
+/// have: every file is executable, and there are no empty folders. [`level_times`] is for the times.
 pub fn copy(root: &Utf8Path, listing: &Listing, into: &Utf8Path) -> Result<()> {
     for Entry { path, content } in &listing.entries {
         let target = into.join(path);
@@ -111,16 +111,18 @@ pub fn copy(root: &Utf8Path, listing: &Listing, into: &Utf8Path) -> Result<()> {
 /// It is old, so that what a build makes is newer, and not so old that programs refuse it.
 const SOURCE_TIME: u64 = 946_684_800;
 
-/// Gives all files and folders below a folder one modification time. Otherwise `make` would find
-/// files older than those that they were generated from, and generate them again: the order in which
-/// files are copied or unpacked is not that in which they were made. Links keep their times.
+/// Gives all files, folders and links below a folder one modification time, except what git keeps in
+/// `.git`. Otherwise `make` would find files older than those that they were generated from, and
+/// generate them again: the order in which files are copied, unpacked or checked out is not that in
+/// which they were made.
 pub fn level_times(folder: &Utf8Path) -> Result<()> {
     let time = UNIX_EPOCH + Duration::from_secs(SOURCE_TIME);
-    for name in fs::list(folder)? {
+    for name in fs::list(folder)?.iter().filter(|name| *name != ".git") {
         let path = folder.join(name);
         match fs::lstat(&path)? {
             Some(meta) if meta.is_dir() => level_times(&path)?,
             Some(meta) if meta.is_file() => fs::set_modified(&path, time)?,
+            Some(meta) if meta.is_symlink() => fs::set_link_modified(&path, time)?,
             _ => {}
         }
     }
