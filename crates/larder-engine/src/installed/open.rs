@@ -33,6 +33,8 @@ impl Staging {
         let counters = versions
             .list()?
             .into_iter()
+            // The random part of a staging folder's name may consist of digits.
+            .filter(|name| is_set(name))
             .filter_map(|name| name.rsplit_once('-')?.1.parse::<u64>().ok());
         let mut counter = counters.max().unwrap_or(0);
         loop {
