@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use super::Global;
 use super::session::supervised;
 use larder_core::error::{Error, Result};
+use larder_core::fs;
 use larder_core::project::Project;
 use larder_engine::tasks::shell::{Shell, with_binaries};
 use larder_process::Command;
@@ -43,9 +44,15 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
                 ErrorKind::NotFound => 127,
                 _ => 126,
             };
+            let hint = (code == 126)
+                .then(|| fs::noexec_hint(command.program()))
+                .flatten();
+            let hint = hint.unwrap_or_else(|| {
+                "`larder status` shows what is installed; `larder ensure all` installs it".into()
+            });
             let error = Error::failed(format!("cannot run `{program}`"))
                 .cause(error)
-                .hint("`larder status` shows what is installed; `larder ensure all` installs it");
+                .hint(hint);
             super::show(&error, global);
             return Ok(ExitCode::from(code));
         }

@@ -17,12 +17,14 @@ use crate::staging::{self, StagedDir, StagedFile};
 
 mod own;
 mod reading;
+mod simple;
 
 pub use own::{Entry, OwnFolder};
 pub use reading::{
     FolderEntry, entries, open, open_opt, read, read_bounded, read_opt, read_or_absent, read_text,
     read_text_opt,
 };
+pub use simple::{flush, noexec_hint};
 
 /// Converts an io error to a larder error: `cannot <verb> <path>: <why>`. If the io error wraps a
 /// larder error (as a transfer does), the kind, causes and hints of that error are kept.
@@ -195,13 +197,14 @@ fn make_writable(dir: &Path) {
 #[cfg(not(unix))]
 fn make_writable(_dir: &Path) {}
 
-/// Sets permission bits, independent of the umask. Does nothing on Windows.
+/// Sets the permission bits of something that larder has made, independent of the umask. Does
+/// nothing on Windows and on file systems that keep no permissions.
 pub fn set_mode(path: impl AsRef<Path>, mode: u32) -> Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode))
-            .at("set the mode of", &path)
+        let set = std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode));
+        simple::attribute_set(set).at("set the mode of", &path)
     }
     #[cfg(not(unix))]
     {
@@ -210,7 +213,8 @@ pub fn set_mode(path: impl AsRef<Path>, mode: u32) -> Result<()> {
     }
 }
 
-/// Sets the modification time of a file or folder. Does nothing to folders on Windows.
+/// Sets the modification time of a file or folder. Does nothing to folders on Windows, and on file
+/// systems where times can't be set.
 pub fn set_modified(path: impl AsRef<Path>, time: std::time::SystemTime) -> Result<()> {
     if cfg!(not(unix)) && path.as_ref().is_dir() {
         return Ok(());
@@ -220,7 +224,7 @@ pub fn set_modified(path: impl AsRef<Path>, time: std::time::SystemTime) -> Resu
         .read(true)
         .write(cfg!(not(unix)))
         .open(&path);
-    file.and_then(|file| file.set_modified(time))
+    file.and_then(|file| simple::attribute_set(file.set_modified(time)))
         .at("set the time of", &path)
 }
 
@@ -276,18 +280,8 @@ pub fn try_hard_link(file: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Resu
 pub fn sync_dir(path: impl AsRef<Path>) -> Result<()> {
     #[cfg(unix)]
     {
-        match File::open(&path).at("open", &path)?.sync_all() {
-            // Some network shares and file systems in user space have no such operation.
-            Err(e)
-                if matches!(
-                    e.kind(),
-                    io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
-                ) =>
-            {
-                Ok(())
-            }
-            flushed => flushed.at("flush", &path),
-        }
+        let folder = File::open(&path).at("open", &path)?;
+        simple::folder_flushed(folder.sync_all()).at("flush", &path)
     }
     #[cfg(not(unix))]
     {
@@ -322,10 +316,13 @@ pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
 pub struct Scratch(StagedDir);
 
 impl Scratch {
-    /// Makes a folder named `larder-<what>-…` in `parent`, and removes those that killed processes
-    /// left.
-    pub fn new(parent: &Path, what: &str) -> Result<Self> {
-        StagedDir::new(parent, &format!("larder-{what}-")).map(Self)
+    /// Makes a folder named `larder-<what>-…` in the folder for temporary files, and removes those
+    /// that killed processes left.
+    pub fn new(temp: &Path, what: &str) -> Result<Self> {
+        let made = StagedDir::new(temp, &format!("larder-{what}-"));
+        made.map(Self).map_err(|error| {
+            error.hint("TMPDIR names the folder for temporary files: set it to a folder that exists and can be written")
+        })
     }
 
     /// The folder's path. It is absolute if the parent's path is.
@@ -342,7 +339,7 @@ pub fn rewrite(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
         .at("read the metadata of", &path)?
         .permissions();
     write_atomic(&real, bytes)?;
-    std::fs::set_permissions(&real, permissions).at("set the mode of", &path)
+    simple::attribute_set(std::fs::set_permissions(&real, permissions)).at("set the mode of", &path)
 }
 
 /// Removes the temporary files that killed processes left when they wrote this file with

@@ -83,7 +83,7 @@ impl StagedFile {
     /// Sets its mode and flushes it to disk.
     pub fn flush(&self, mode: u32) -> Result<()> {
         fs::set_mode(self.path(), mode)?;
-        self.file().sync_all().at("flush", self.path())
+        fs::flush(self.file()).at("flush", self.path())
     }
 
     /// Renames it to `path`, replacing what is there.

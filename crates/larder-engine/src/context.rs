@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::cache::{Cache, Entry};
+use crate::cache::Cache;
 use crate::events::{Events, Level};
 use crate::executor::{Executor, LocalExecutor};
 use crate::installed::{Bin, SourceState, State, Watched};
@@ -201,15 +201,6 @@ impl Context {
             self.options.offline,
             &self.cancel,
         )
-    }
-
-    /// Stores an artifact, whose files are in the folder, in the cache. If the cache can't be
-    /// written, the run goes on with a warning; the next run then has to obtain it again.
-    pub fn keep(&self, target: &Target, folder: &Utf8Path, entry: &Entry) {
-        if let Err(error) = self.cache.insert(folder, entry) {
-            let text = format!("not kept in the cache: {error}");
-            self.events.note(Some(target), Level::Warning, text);
-        }
     }
 
     /// Opens a folder of larder in the project, such as `.larder/logs`, and makes it if it is

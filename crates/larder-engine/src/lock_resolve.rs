@@ -130,7 +130,7 @@ fn original_line(request: &Request<'_>) -> Result<Option<LockLine>> {
     match original::take(request, folder)? {
         Availability::Have(Taken { entry, line, .. }) => {
             // It has been downloaded anyway: with it in the cache, the next `ensure` does not download it again.
-            run.keep(target, folder, &entry);
+            run.cache.keep(folder, &entry);
             Ok(line)
         }
         Availability::Absent(reason) if original::can_be_built(request)? => {

@@ -155,8 +155,12 @@ pub fn check(
     match ended {
         Ended::Exited(status) if status.success() => {}
         Ended::Exited(status) => {
-            return Err(Error::failed(format!("verify: `{line}` failed ({status})"))
-                .cause(format!("it printed {}", first_lines(&output))));
+            let error = Error::failed(format!("verify: `{line}` failed ({status})"))
+                .cause(format!("it printed {}", first_lines(&output)));
+            return Err(match fs::noexec_hint(&ctx.project.root) {
+                Some(hint) => error.hint(hint),
+                None => error,
+            });
         }
         Ended::TimedOut => {
             return Err(Error::failed(format!(

@@ -9,5 +9,5 @@ mod crowds;
 mod folders;
 mod folders_more;
 mod pins;
-mod surroundings;
+pub mod surroundings;
 mod surroundings_more;

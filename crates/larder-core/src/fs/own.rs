@@ -12,7 +12,7 @@ use std::io::{self, ErrorKind, Write};
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
-use super::{IoContext, absent_is_none, staged_prefix};
+use super::{IoContext, absent_is_none, simple, staged_prefix};
 use crate::error::{Error, Kind, Result};
 use crate::staging;
 
@@ -264,8 +264,8 @@ impl OwnFolder {
         let (staged, mut file) = self.stage(&prefix)?;
         let write = || {
             file.write_all(bytes)?;
-            system::set_mode(&file, 0o644)?;
-            file.sync_all()
+            simple::attribute_set(system::set_mode(&file, 0o644))?;
+            simple::flush(&file)
         };
         let written = { write }()
             .at("write", self.join(name))
@@ -326,9 +326,25 @@ impl OwnFolder {
         Ok(Self::new(&self.join(&name), handle))
     }
 
-    /// Sets the permission bits of this folder. Does nothing on Windows.
+    /// Whether files in this folder keep the permission bits that are set. File systems without
+    /// permissions give every file the same. `true` also where that can't be tried.
+    pub fn keeps_modes(&self) -> bool {
+        let Ok((name, file)) = self.stage(&staging::prefix("mode")) else {
+            return true;
+        };
+        let kept = [0o640, 0o755].iter().all(|mode| {
+            let set = system::set_mode(&file, *mode);
+            set.is_ok() && system::has_mode(&file, *mode)
+        });
+        // A file that stays is removed by the next `sweep`.
+        let _ = self.remove_file(&name);
+        kept
+    }
+
+    /// Sets the permission bits of this folder. Does nothing on Windows and on file systems that
+    /// keep no permissions.
     pub fn set_mode(&self, mode: u32) -> Result<()> {
-        self.handle.set_mode(mode).at("set the mode of", &self.path)
+        simple::attribute_set(self.handle.set_mode(mode)).at("set the mode of", &self.path)
     }
 
     /// Flushes the folder's entries to disk (a no-op where folders can't be opened).

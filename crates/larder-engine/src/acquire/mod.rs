@@ -318,11 +318,11 @@ pub fn install(
 pub fn store_in_cache(request: &Request<'_>, staging: &Staging, entry: &Entry) {
     let Request {
         run,
-        target,
+        target: _,
         wanted,
         ..
     } = request;
-    run.keep(target, staging.path(), entry);
+    run.cache.keep(staging.path(), entry);
     if let Some(inputs) = wanted.of(entry.artifact.origin) {
         // Only `why` uses the explanation, so a failure to store it is ignored.
         let _ = run.cache.explain(&inputs.digest, &inputs.explanation());

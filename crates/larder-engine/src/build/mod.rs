@@ -80,7 +80,7 @@ pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
     let mut work = Work::new(&request, &log)?;
     let made = work
         .run()
-        .map_err(|error| build_error(error, target, &log))?;
+        .map_err(|error| build_error(error, target, work.out_has_blanks()))?;
     let staging = locked.bin.stage()?;
     for file in &made.files {
         let from = work.out.join(&file.name);
@@ -181,14 +181,14 @@ pub fn log_path(ctx: &Context, target: &Target) -> Utf8PathBuf {
         .join(format!("{}-{}.log", target.name, target.platform))
 }
 
-fn build_error(error: Error, target: &Target, log: &Utf8Path) -> Error {
+fn build_error(error: Error, target: &Target, out_has_blanks: bool) -> Error {
     if matches!(error.kind(), larder_core::Kind::Interrupted(_)) {
         return error;
     }
     let error = error.context(format!("the build of {target} failed"));
-    if log.as_str().contains(char::is_whitespace) {
+    if out_has_blanks {
         return error
-            .hint("the project's path contains a space: quote \"{{ out }}\" and \"{{ src }}\" in the recipe's commands");
+            .hint("the project's path contains a space: quote \"{{ out }}\" and \"{{ src }}\" in the recipe's commands, or set TMPDIR to a folder that can be written and has no space in its path");
     }
     error
 }

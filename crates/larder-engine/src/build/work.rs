@@ -271,6 +271,11 @@ impl<'a> Work<'a> {
         Ok(env)
     }
 
+    /// Whether `{{ out }}` is a text with blanks, which a shell takes for several words.
+    pub(super) fn out_has_blanks(&self) -> bool {
+        self.plain.path().as_str().contains(char::is_whitespace)
+    }
+
     fn execute(&self) -> Result<()> {
         let action = BuildAction {
             commands: &self.commands(),
@@ -283,7 +288,11 @@ impl<'a> Work<'a> {
         match self.ctx.executor.execute(&action, &self.ctx.cancel)? {
             Execution::Succeeded => Ok(()),
             Execution::Failed { command, reason } => {
-                Err(Error::failed(format!("`{command}`: {reason}")))
+                let error = Error::failed(format!("`{command}`: {reason}"));
+                Err(match fs::noexec_hint(&self.ctx.project.root) {
+                    Some(hint) => error.hint(hint),
+                    None => error,
+                })
             }
             Execution::TimedOut { command } => Err(Error::failed(format!(
                 "`{command}` took longer than {}",

@@ -11,7 +11,7 @@
 //! Any other cache is treated as empty and unwritable. That is told once in a run, with the remedy.
 //! The decision is made when the cache is first used, so a run that has nothing to do makes none.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Once, OnceLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -33,6 +33,11 @@ const FOLDERS: [&str; 10] = [
     "v1/quarantine",
     "v1/explanations",
 ];
+
+/// The part of a remedy for FAT and the like, where `chmod` changes nothing. Whether it does is not
+/// tried, because a cache that is not used is not written either.
+#[cfg(unix)]
+const NO_MODES: &str = " (a file system that keeps no permissions can't hold a cache)";
 
 /// Why a cache is not used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +90,8 @@ pub(super) struct Guard {
     dir: Utf8PathBuf,
     events: Option<Events>,
     decided: Arc<OnceLock<Option<Ignored>>>,
+    unreadable: Arc<Once>,
+    unkept: Arc<Once>,
 }
 
 impl Guard {
@@ -94,6 +101,8 @@ impl Guard {
             dir: dir.to_owned(),
             events,
             decided: Arc::default(),
+            unreadable: Arc::new(Once::new()),
+            unkept: Arc::new(Once::new()),
         }
     }
 
@@ -105,6 +114,33 @@ impl Guard {
     /// Whether the cache may be read. `false` also if there is none.
     pub(super) fn may_read(&self) -> bool {
         matches!(self.decide(), Some(None))
+    }
+
+    /// Warns once in a run that a part of the cache can't be read. It counts as absent.
+    pub(super) fn note_unreadable(&self, error: &Error) {
+        self.unreadable.call_once(|| {
+            if let Some(events) = &self.events {
+                let dir = &self.dir;
+                let text = format!(
+                    "not all of the cache {dir} can be read, so it is used only in part: {error}; let its owner \
+                     run `chmod -R a+rX {dir}`, or set LARDER_CACHE_DIR to another folder"
+                );
+                events.note(None, Level::Warning, text);
+            }
+        });
+    }
+
+    /// Warns once in a run that something could not be stored in the cache.
+    pub(super) fn note_unkept(&self, error: &Error) {
+        self.unkept.call_once(|| {
+            if let Some(events) = &self.events {
+                events.note(
+                    None,
+                    Level::Warning,
+                    format!("not kept in the cache: {error}"),
+                );
+            }
+        });
     }
 
     /// Whether the cache may be written. Creates its folder if necessary.
@@ -179,7 +215,7 @@ fn judge(dir: &Utf8Path) -> Judged {
         let paths = paths.join(" ");
         return ignored(
             format!("anyone can replace it, because all can write to {paths}"),
-            &format!("use `chmod o-w {paths}` to change that;"),
+            &format!("use `chmod o-w {paths}` to change that{NO_MODES};"),
         );
     }
     let Some(real) = real.filter(|_| is_there) else {
@@ -205,7 +241,8 @@ fn judge(dir: &Utf8Path) -> Judged {
         }
         if meta.mode() & 0o022 != 0 {
             let why = format!("others can write to {}", shown(&path, &meta));
-            let remedy = format!("if you trust what it holds, use `chmod -R go-w {dir}`;");
+            let remedy =
+                format!("if you trust what it holds, use `chmod -R go-w {dir}`{NO_MODES};");
             return ignored(why, &remedy);
         }
     }

@@ -88,6 +88,17 @@ pub struct TakenFrom {
     pub url: String,
 }
 
+/// What came of restoring an artifact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restored {
+    /// All its files are there and right.
+    Whole,
+    /// A file is missing or damaged.
+    Incomplete,
+    /// A file can't be read by this user, which was told.
+    Unreadable,
+}
+
 impl Entry {
     /// The file that the artifact was unpacked from, with the kind of lock line that pins it.
     pub fn unpacked_from(&self) -> Option<(PinKind, Digest)> {
@@ -192,11 +203,31 @@ impl Cache {
         if !self.guard.may_read() {
             return Ok(None);
         }
-        let Ok(Some(bytes)) = fs::read_or_absent(self.entry_path(origin, inputs)) else {
+        let read = fs::read_or_absent(self.entry_path(origin, inputs));
+        let Some(bytes) = self.readable(read) else {
             return Ok(None);
         };
         Ok(Entry::parse(&bytes)
             .filter(|e| e.artifact.inputs == *inputs && e.artifact.origin == origin))
+    }
+
+    /// What was read; `None` if it is absent or can't be read. The latter is told once.
+    fn readable<T>(&self, read: Result<Option<T>>) -> Option<T> {
+        match read {
+            Ok(found) => found,
+            Err(error) => {
+                self.guard.note_unreadable(&error);
+                None
+            }
+        }
+    }
+
+    /// Stores an artifact as [`Self::insert`] does. If the cache can't be written, this is told once
+    /// in a run, and the next run has to obtain the artifact again.
+    pub fn keep(&self, dir: &Utf8Path, entry: &Entry) {
+        if let Err(error) = self.insert(dir, entry) {
+            self.guard.note_unkept(&error);
+        }
     }
 
     /// Stores an artifact under its inputs. Its files must be in the folder, and they must be
@@ -239,23 +270,27 @@ impl Cache {
     pub fn is_whole(&self, artifact: &Artifact) -> Result<bool> {
         for file in &artifact.files {
             let path = self.file(&file.sha256);
-            let is_there = fs::stat(&path)?.is_some_and(|meta| meta.len() == file.size);
-            if !is_there || tree::hash_file(&path)?.0 != file.sha256 {
+            let there = self.readable(fs::stat(&path));
+            if there.is_none_or(|meta| meta.len() != file.size) {
+                return Ok(false);
+            }
+            let hashed = self.readable(tree::hash_file(&path).map(Some));
+            if hashed.is_none_or(|(digest, _)| digest != file.sha256) {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Copies an artifact's files into an existing folder and hashes them on the way. Returns
-    /// `false` if a file is missing or damaged (a damaged file is set aside); the caller must then
-    /// discard the content of the folder.
+    /// Copies an artifact's files into an existing folder and hashes them on the way. Unless
+    /// all of them are restored, the caller must discard the content of the folder. A damaged file
+    /// is set aside.
     pub fn restore(
         &self,
         artifact: &Artifact,
         into: &Utf8Path,
         mut progress: impl FnMut(u64),
-    ) -> Result<bool> {
+    ) -> Result<Restored> {
         let mut done = 0;
         for ArtifactFile {
             name,
@@ -265,14 +300,20 @@ impl Cache {
         } in &artifact.files
         {
             let path = self.file(sha256);
-            let Ok(Some(mut from)) = fs::open_opt(&path) else {
-                return Ok(false);
+            let opened = fs::open_opt(&path);
+            let is_unreadable = opened.is_err();
+            let Some(mut from) = self.readable(opened) else {
+                return Ok(if is_unreadable {
+                    Restored::Unreadable
+                } else {
+                    Restored::Incomplete
+                });
             };
             // A file of another size is damaged; it is not read, as it could be endlessly large.
             let is_whole = |meta: &std::fs::Metadata| meta.is_file() && meta.len() == *size;
             if !from.metadata().is_ok_and(|meta| is_whole(&meta)) {
                 let _ = self.quarantine(&path);
-                return Ok(false);
+                return Ok(Restored::Incomplete);
             }
             let target = into.join(name);
             let mut to = fs::create(&target)?;
@@ -295,14 +336,14 @@ impl Cache {
                 // A failure is ignored: in a read-only cache the damaged file stays, and the next
                 // restore rejects it again.
                 let _ = self.quarantine(&path);
-                return Ok(false);
+                return Ok(Restored::Incomplete);
             }
             fs::set_mode(&target, *mode)?;
             // A failure is ignored: a read-only cache can still restore; only the time of the last
             // use is not updated.
             let _ = from.set_modified(SystemTime::now());
         }
-        Ok(true)
+        Ok(Restored::Whole)
     }
 
     /// Whether every file of an artifact is in the cache. Compares only name and size; the bytes

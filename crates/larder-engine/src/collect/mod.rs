@@ -237,7 +237,7 @@ fn acquire(request: &Request<'_>, into: &Utf8Path) -> Result<Taken> {
                 ctx.lock.record(line)?;
             }
             if taken.outcome != Outcome::Restored {
-                ctx.keep(target, into, &taken.entry);
+                ctx.cache.keep(into, &taken.entry);
             }
             Ok(taken)
         }

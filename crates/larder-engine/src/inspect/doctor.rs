@@ -48,6 +48,7 @@ pub fn wrong(name: &'static str, error: &Error) -> DoctorCheck {
 /// The checks of an opened project.
 pub fn checks(ctx: &Context) -> Vec<DoctorCheck> {
     let mut checks = Vec::new();
+    checks.extend(programs(&ctx.project.root));
     checks.extend(path(ctx));
     checks.extend(tools(ctx));
     checks.extend(token(ctx));
@@ -55,6 +56,13 @@ pub fn checks(ctx: &Context) -> Vec<DoctorCheck> {
     checks.push(hub(ctx));
     checks.extend(schema(&ctx.project.root));
     checks
+}
+
+/// Whether programs in the project can be run at all; nothing if they can.
+fn programs(root: &Utf8Path) -> Option<DoctorCheck> {
+    let hint = fs::noexec_hint(root)?;
+    let found = format!("no program in {root} can be run");
+    Some(warning("programs", found, &hint))
 }
 
 /// The first file of that name in the folders of `PATH`.

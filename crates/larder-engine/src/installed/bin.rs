@@ -186,7 +186,7 @@ impl Bin {
                     meta.len()
                 )));
             }
-            if !mode_is(&meta, *mode) {
+            if !mode_is(&meta, *mode) && self.keeps_modes()? {
                 return Ok(Some(format!(
                     "{name} does not have the mode that its stamp says ({mode:04o})"
                 )));
@@ -198,6 +198,16 @@ impl Bin {
             }
         }
         Ok(None)
+    }
+
+    /// Whether the file system keeps the modes that are set, so that a file's mode says something.
+    fn keeps_modes(&self) -> Result<bool> {
+        let dir = OwnFolder::open(&self.base, &self.below)?;
+        Ok(dir.is_none_or(|dir| {
+            let prefix = larder_core::staging::prefix("mode");
+            dir.sweep(&prefix);
+            dir.keeps_modes()
+        }))
     }
 
     /// Creates a staging folder next to the installed sets.
@@ -224,14 +234,13 @@ impl Bin {
         {
             let path = staging.path().join(name);
             fs::set_mode(&path, *mode)?;
-            fs::open(&path)?.sync_all().at("flush", &path)?;
+            fs::flush(&fs::open(&path)?).at("flush", &path)?;
         }
         let mut file = fs::create(staging.path().join(stamp::FILE))?;
         file.write_all(stamp::render(artifact).as_bytes())
             .at("write", staging.path().join(stamp::FILE))?;
         fs::set_mode(staging.path().join(stamp::FILE), 0o644)?;
-        file.sync_all()
-            .at("flush", staging.path().join(stamp::FILE))?;
+        fs::flush(&file).at("flush", staging.path().join(stamp::FILE))?;
         drop(file);
         fs::sync_dir(staging.path())?;
         let dir = &staging.open.dir;

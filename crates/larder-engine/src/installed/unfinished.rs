@@ -52,7 +52,7 @@ impl OpenSet {
         let staged = format!("tmp-plain-{}", std::process::id());
         let mut file = versions.create_file(&staged)?;
         file.write_all(stamp.as_bytes())
-            .and_then(|()| file.sync_all())
+            .and_then(|()| fs::flush(&file))
             .at("write", versions.path().join(&staged))?;
         versions.rename(&staged, (versions, &self.unused_list()?))
     }

@@ -107,11 +107,13 @@ impl Shell<'_> {
     /// Runs one of a task's commands, which must exit 0.
     pub fn run(&self, name: &str, task: &Task, line: &str, arguments: &[OsString]) -> Result<()> {
         self.program(&self.command(task, line, arguments)?, line)
-            .map_err(|error| match error.kind() {
-                Kind::Interrupted(_) => error,
-                _ => Error::failed(format!("task `{name}`: {}", error.message())).hint(format!(
-                    "its output is above; `larder run {name}` runs it again"
-                )),
+            .map_err(|error| {
+                if matches!(error.kind(), Kind::Interrupted(_)) {
+                    return error;
+                }
+                let again = format!("its output is above; `larder run {name}` runs it again");
+                let hint = fs::noexec_hint(&self.project.root).unwrap_or(again);
+                Error::failed(format!("task `{name}`: {}", error.message())).hint(hint)
             })
     }
 

@@ -189,12 +189,19 @@ impl Handle {
     }
 
     pub(super) fn sync(&self) -> io::Result<()> {
-        Ok(fs::fsync(&self.0)?)
+        super::simple::folder_flushed(fs::fsync(&self.0).map_err(io::Error::from))
     }
 }
 
 pub(super) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     Ok(fs::fchmod(file, raw(mode))?)
+}
+
+/// Whether an open file has these permission bits.
+pub(super) fn has_mode(file: &File, mode: u32) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.metadata()
+        .is_ok_and(|meta| meta.permissions().mode() & 0o7777 == mode)
 }
 
 #[allow(

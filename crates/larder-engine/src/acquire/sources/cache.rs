@@ -11,7 +11,7 @@ use super::{Offer, Taken};
 use crate::acquire::admission::{self, Admitted, Candidate, Refusal};
 use crate::acquire::availability::Availability;
 use crate::acquire::request::Request;
-use crate::cache::{Entry, Ignored, TakenFrom};
+use crate::cache::{Entry, Ignored, Restored, TakenFrom};
 use crate::events::{Level, Phase};
 use crate::lock;
 
@@ -76,7 +76,7 @@ pub fn take(request: &Request<'_>, into: &Utf8Path) -> Result<Availability<Taken
     Ok(Availability::Absent(answer.into()))
 }
 
-/// Restores one entry. If the cache lost or damaged one of its files, the result is `None` and the
+/// Restores one entry. If the cache lost or damaged one of its files, or this user can't read it, the result is `None` and the
 /// folder is empty again.
 pub fn restore(
     request: &Request<'_>,
@@ -88,11 +88,16 @@ pub fn restore(
     let size = entry.artifact.size();
     run.events.phase(target, Phase::Checking, Some(size));
     let progress = |bytes| run.events.progress(target, bytes);
-    if !run.cache.restore(&entry.artifact, into, progress)? {
-        let text = "the cached copy is incomplete or damaged; it was set aside";
-        run.events.note(Some(target), Level::Warning, text);
-        crate::acquire::intake::clear_folder(into)?;
-        return Ok(None);
+    match run.cache.restore(&entry.artifact, into, progress)? {
+        Restored::Whole => {}
+        other => {
+            if other == Restored::Incomplete {
+                let text = "the cached copy is incomplete or damaged; it was set aside";
+                run.events.note(Some(target), Level::Warning, text);
+            }
+            crate::acquire::intake::clear_folder(into)?;
+            return Ok(None);
+        }
     }
     Ok(Some(Taken {
         line: lock_line(request, &entry),

@@ -46,7 +46,7 @@ impl Staged {
         if let Some(folder) = path.and_then(Utf8Path::parent) {
             permissions::share_file(self.0.file(), folder);
         }
-        self.0.file().sync_all().at("flush", self.0.path())
+        fs::flush(self.0.file()).at("flush", self.0.path())
     }
 
     /// Renames the file to `path` unless a file is already there; returns whether it was renamed.
