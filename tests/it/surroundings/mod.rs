@@ -3,6 +3,7 @@
 
 mod copies;
 mod file_systems;
+mod links;
 mod paths;
 mod processes;
 mod temporary;
