@@ -73,42 +73,48 @@ const COPIES: [(&str, &str); 19] = [
 
 #[test]
 fn a_copy_that_lost_links_or_modes_is_repaired() {
-    for (name, copy) in COPIES {
-        for cached in [true, false] {
-            let root = TestEnv::new();
-            let env = root.another("m");
-            env.script_subsystem("tool", "v1.0.0");
-            env.larder(["ensure", "all"]).success();
-            let base = env.base().to_owned();
-            env.sh(&format!(
-                "cd ..; ln -s project p; mkdir c; cd c; mv ../project p; {copy}"
-            ));
-            remove(&base.join("p"));
-            std::fs::rename(base.join("c/q"), env.project()).unwrap();
-            if !cached {
-                env.drop_cache();
-            }
-            let case = format!("{name}, cached: {cached}");
-            for args in [["ensure", "all"], ["verify", "tool"], ["ensure", "all"]] {
-                let out = env.larder(args);
-                assert_eq!(out.code, Some(0), "{case}: {args:?}\n{}", out.stderr);
-            }
-            assert_intact(&env, "tool");
-            // The next version replaces what the copy holds, and the one before it is kept.
-            env.edit("versions.yml", "v1.0.0", "v1.1.0");
-            let out = env.larder_json(["ensure", "all"]).success();
-            assert_eq!(out.outcome("tool"), "built", "{case}");
-            assert_intact(&env, "tool");
-            for args in [
-                ["package", "all"],
-                ["release", "all"],
-                ["verify", "tool"],
-                ["clean", "all"],
-            ] {
-                let out = env.larder(args);
-                assert_eq!(out.code, Some(0), "{case}: {args:?}\n{}", out.stderr);
-            }
-            assert!(!env.exists("subsystems/tool/.bin"), "{case}");
+    for (n, (name, copy)) in COPIES.into_iter().enumerate() {
+        // With and without a cache in turn.
+        let cached = n % 2 == 0;
+        let root = TestEnv::new();
+        let env = root.another("m");
+        env.script_subsystem("tool", "v1.0.0");
+        env.larder(["ensure", "all"]).success();
+        let base = env.base().to_owned();
+        env.sh(&format!(
+            "cd ..; ln -s project p; mkdir c; cd c; mv ../project p; {copy}"
+        ));
+        remove(&base.join("p"));
+        std::fs::rename(base.join("c/q"), env.project()).unwrap();
+        if !cached {
+            env.drop_cache();
         }
+        let case = format!("{name}, cached: {cached}");
+        for args in [["ensure", "all"], ["verify", "tool"], ["ensure", "all"]] {
+            let out = env.larder(args);
+            assert_eq!(out.code, Some(0), "{case}: {args:?}\n{}", out.stderr);
+        }
+        // It has its mode again too.
+        assert_eq!(
+            env.sh("subsystems/tool/.bin/tool"),
+            "tool v1.0.0\n",
+            "{case}"
+        );
+        assert_intact(&env, "tool");
+        // The next version replaces what the copy holds, and the one before it is kept.
+        env.edit("versions.yml", "v1.0.0", "v1.1.0");
+        let out = env.larder_json(["ensure", "all"]).success();
+        assert_eq!(out.outcome("tool"), "built", "{case}");
+        assert_intact(&env, "tool");
+        for args in [
+            ["package", "all"],
+            ["release", "all"],
+            ["verify", "tool"],
+            ["clean", "all"],
+        ] {
+            let out = env.larder(args);
+            assert_eq!(out.code, Some(0), "{case}: {args:?}\n{}", out.stderr);
+        }
+        assert!(!env.exists("subsystems/tool/.bin"), "{case}");
     }
 }
