@@ -9,7 +9,7 @@ use super::line::Line;
 use super::session::supervised;
 use crate::report::{self, Mode, Tone, Verbosity};
 use larder_core::error::{Kind, Result};
-use larder_core::model::Outcome;
+use larder_core::model::{Action, Outcome};
 use larder_engine::tasks::ci::{Ci, CommandLine as _};
 
 /// Run the commands under `ci:` in versions.yml, as CI does
@@ -38,6 +38,7 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
     let inner = Global {
         directory: Some(root),
         parent_counts: Some(counts.clone()),
+        in_group: true,
         ..global.clone()
     };
     // A signal must also end the run when it arrives between two lines.
@@ -62,11 +63,13 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
         counts.count(did.outcome);
         shown = shown.and(global.show_step(did));
     }
+    let failed = done
+        .iter()
+        .find(|did| did.outcome == Outcome::Failed)
+        .map_or("nothing", |did| did.subject.as_str())
+        .to_owned();
+    global.summarise(Action::Ci, done);
     if code != ExitCode::SUCCESS && !global.json {
-        let failed = done
-            .iter()
-            .find(|did| did.outcome == Outcome::Failed)
-            .map_or("nothing", |did| did.subject.as_str());
         global.message(&format!(
             "ci: `{failed}` failed; run it alone with `larder {failed}`"
         ));

@@ -172,10 +172,8 @@ pub(super) fn report_success(
 ) -> ExitCode {
     let (events, receiver) = Events::channel();
     let reporter = global.reporter(receiver);
-    events.send(Event::Started {
-        action: Action::Ensure,
-        steps: finished.len(),
-    });
+    let known = finished.iter().map(|step| (&step.target, &step.version));
+    events.started(Action::Ensure, finished.len(), known);
     for step in finished {
         events.send(Event::Finished(step));
     }

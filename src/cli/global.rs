@@ -12,6 +12,7 @@ use crate::report::{
     self, ColorChoice, Mode, Paint, Printer, Redactor, Reporter, ReporterHandle, Verbosity,
 };
 use larder_core::error::{Error, Kind, Problem, Result};
+use larder_core::model::Action;
 use larder_core::project::{HubConfig, Project};
 use larder_engine::events::{Did, Event};
 
@@ -44,6 +45,9 @@ pub struct Global {
     /// The counts of the outer command, if this command is a line of `ci:` or a need of a task.
     #[arg(skip)]
     pub parent_counts: Option<Counts>,
+    /// Whether this command is a line of `ci:`, whose output is a group in GitHub Actions.
+    #[arg(skip)]
+    pub in_group: bool,
     /// The process's environment and the user's configuration.
     #[arg(skip)]
     pub startup: Startup,
@@ -115,7 +119,26 @@ impl Global {
                 summary: self.parent_counts.is_none(),
                 in_actions,
             },
+            Mode::GitHubActions { summary, .. } => Mode::GitHubActions {
+                summary,
+                inner: self.parent_counts.is_some(),
+                in_group: self.in_group,
+            },
             mode => mode,
+        }
+    }
+
+    /// Adds the tasks, or the lines, of this command to the step summary of GitHub Actions. Those of
+    /// a line of `ci:` are in the summary of `ci`.
+    pub fn summarise(&self, action: Action, done: Vec<Did>) {
+        if let Mode::GitHubActions {
+            summary: Some(path),
+            in_group: false,
+            ..
+        } = self.mode()
+            && let Err(warning) = report::summarise(&path, action, done, &self.redactor())
+        {
+            self.printer().command(&warning);
         }
     }
 

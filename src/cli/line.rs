@@ -75,6 +75,7 @@ impl Line {
         });
         global.json |= outer.json;
         global.parent_counts.clone_from(&outer.parent_counts);
+        global.in_group = outer.in_group;
         global.startup = outer.startup.clone();
         global.quiet = global.quiet.saturating_add(outer.quiet);
         global.verbose = global.verbose.saturating_add(outer.verbose);

@@ -11,6 +11,7 @@ use super::session::supervised;
 use crate::report::Verbosity;
 use larder_core::error::{Error, Result};
 use larder_core::formats::documents::TaskEntry;
+use larder_core::model::Action;
 use larder_core::project::Project;
 use larder_engine::events::Did;
 use larder_engine::tasks::shell::Shell;
@@ -78,9 +79,11 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         lines,
         global: inner,
         shown: Ok(()),
+        done: Vec::new(),
     };
     let ended = tasks::run(&shell, name, &args.arguments, args.force, &mut host);
     runtime.shutdown_background();
+    global.summarise(Action::Run, std::mem::take(&mut host.done));
     let ended = match ended {
         Ok(()) => host.shown.map(|()| ExitCode::SUCCESS),
         Err(Stop::Failed(error)) => Err(error),
@@ -95,6 +98,8 @@ struct Host {
     global: Global,
     /// Whether all data of the tasks could be written.
     shown: Result<()>,
+    /// The tasks that ended.
+    done: Vec<Did>,
 }
 
 impl TaskHost for Host {
@@ -115,6 +120,7 @@ impl TaskHost for Host {
     }
 
     fn ended(&mut self, mut did: Did) {
+        self.done.push(did.clone());
         if !self.global.json {
             // This error ends the whole run and is shown there.
             if did.error.is_some() {

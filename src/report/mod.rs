@@ -26,6 +26,6 @@ pub use reporter::{Reporter, ReporterHandle, show_step};
 pub use text::{ColorChoice, Paint, Redactor, Tone, render_error, snippet, table};
 pub use totals::{Totals, timings};
 pub use views::{
-    DidLine, FinishedLine, SummaryLine, annotations, escape_data, failure_line, summary_line,
-    warning_annotation,
+    DidLine, FinishedLine, SummaryLine, annotations, escape_data, failure_line, summarise,
+    summary_line, warning_annotation,
 };

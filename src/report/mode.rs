@@ -49,6 +49,10 @@ pub enum Mode {
     GitHubActions {
         /// The file of the step summary (`$GITHUB_STEP_SUMMARY`).
         summary: Option<PathBuf>,
+        /// Whether this is a line of another command, which has a summary of its own.
+        inner: bool,
+        /// Whether what is shown is in a group already.
+        in_group: bool,
     },
 }
 
@@ -74,7 +78,11 @@ impl Mode {
         }
         if in_actions {
             let summary = environment.value("GITHUB_STEP_SUMMARY").map(PathBuf::from);
-            return Self::GitHubActions { summary };
+            return Self::GitHubActions {
+                summary,
+                inner: false,
+                in_group: false,
+            };
         }
         Self::Plain(paint)
     }
@@ -148,7 +156,9 @@ mod tests {
         assert_eq!(
             mode(Auto, ci, false),
             Mode::GitHubActions {
-                summary: Some("/s".into())
+                summary: Some("/s".into()),
+                inner: false,
+                in_group: false,
             }
         );
         assert_eq!(

@@ -12,7 +12,9 @@ use super::print::Printer;
 use super::text::lines::Style;
 use super::text::{Paint, Redactor};
 use super::totals::Totals;
-use super::views::{GitHubActions, Json, Plain, Stderr, Terminal, View, did_line, shows_did};
+use super::views::{
+    GitHubActions, Json, Nested, Plain, Stderr, Terminal, View, did_line, shows_did,
+};
 use larder_core::error::{Error, Result};
 use larder_core::model::Platform;
 use larder_engine::events::{Did, Event, Level};
@@ -63,6 +65,7 @@ fn view(mode: Mode, verbosity: Verbosity, redactor: &Redactor) -> Box<dyn View> 
         width: None,
         verbose: verbosity >= Verbosity::Verbose,
         alone: false,
+        longest: 0,
         host: Platform::host(),
         redactor: redactor.clone(),
     };
@@ -85,7 +88,11 @@ fn view(mode: Mode, verbosity: Verbosity, redactor: &Redactor) -> Box<dyn View> 
                 summary,
             ))
         }
-        Mode::GitHubActions { summary } => {
+        Mode::GitHubActions {
+            summary,
+            inner,
+            in_group,
+        } => {
             let plain = Plain::new(
                 stderr(),
                 style(Paint {
@@ -100,7 +107,8 @@ fn view(mode: Mode, verbosity: Verbosity, redactor: &Redactor) -> Box<dyn View> 
                 std::process::id(),
                 std::thread::current().id()
             );
-            Box::new(GitHubActions::new(plain, verbosity, summary, &seed))
+            let nested = Nested { inner, in_group };
+            Box::new(GitHubActions::new(plain, verbosity, summary, nested, &seed))
         }
     }
 }
@@ -190,6 +198,7 @@ pub fn show_step(did: &Did, mode: &Mode, verbosity: Verbosity, redactor: &Redact
             width: None,
             verbose: false,
             alone: false,
+            longest: 0,
             host: Platform::host(),
             redactor: redactor.clone(),
         };

@@ -17,6 +17,8 @@ pub struct Totals {
     pub counts: BTreeMap<Outcome, usize>,
     /// The steps that were not up to date, in the order in which they ended.
     pub finished: Vec<Finished>,
+    /// The steps of the whole project.
+    pub done: Vec<Did>,
     /// What the steps would have done that a dry run counts as skipped.
     pub would: BTreeMap<Outcome, usize>,
     /// How many failures only repeat another one: a version is not pinned because it could not be
@@ -37,6 +39,7 @@ impl Default for Totals {
             action: None,
             counts: BTreeMap::new(),
             finished: Vec::new(),
+            done: Vec::new(),
             would: BTreeMap::new(),
             repeated: 0,
             warnings: 0,
@@ -61,6 +64,7 @@ impl Totals {
     pub(super) fn did(&mut self, did: &Did) {
         *self.counts.entry(did.outcome).or_default() += 1;
         self.ok &= did.outcome != Outcome::Failed;
+        self.done.push(did.clone());
         if did.dry_run {
             self.would(did.action);
         }
@@ -107,6 +111,11 @@ impl Totals {
     pub(super) fn finish(&mut self, summary: &Summary) {
         self.ok &= summary.ok;
         self.seconds = summary.seconds;
+    }
+
+    /// Whether anything was done, or failed.
+    pub(super) fn has_rows(&self) -> bool {
+        !self.finished.is_empty() || !self.done.is_empty()
     }
 
     /// The steps that failed.

@@ -40,6 +40,7 @@ pub fn clean_all(ctx: &Context, selection: &Selection) -> Result<Vec<Error>> {
         ctx.events.send(Event::Did(Did {
             reason,
             bytes: cleaned.bytes,
+            dry_run: ctx.options.dry_run && cleaned.any,
             ..Did::new(Action::Clean, ".dist", outcome)
         }));
     }

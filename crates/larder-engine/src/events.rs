@@ -51,6 +51,9 @@ pub enum Event {
         action: Action,
         /// The number of steps that are known at the start.
         steps: usize,
+        /// The number of characters of the longest name with its version, and with its platform if that
+        /// is not the host's.
+        longest: usize,
     },
     /// A step enters a phase.
     Phase {
@@ -231,6 +234,29 @@ impl Events {
     pub fn send(&self, event: Event) {
         // A failure is ignored: if the receiver was dropped, nothing is shown any more.
         let _ = self.sender.send(event);
+    }
+    /// Reports that a run starts, with the targets that are known.
+    pub fn started<'a>(
+        &self,
+        action: Action,
+        steps: usize,
+        known: impl IntoIterator<Item = (&'a Target, &'a Version)>,
+    ) {
+        let host = Platform::host();
+        let length = |(target, version): (&Target, &Version)| {
+            let platform = if target.platform == host {
+                0
+            } else {
+                target.platform.to_string().len() + 3
+            };
+            target.name.as_str().len() + 1 + version.as_str().len() + platform
+        };
+        let longest = known.into_iter().map(length).max().unwrap_or(0);
+        self.send(Event::Started {
+            action,
+            steps,
+            longest,
+        });
     }
     /// Sends a note.
     pub fn note(&self, target: Option<&Target>, level: Level, text: impl Into<String>) {

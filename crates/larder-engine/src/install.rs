@@ -11,7 +11,7 @@ use crate::acquire::intake::Transfer;
 use crate::acquire::{self, released};
 use crate::context::Context;
 use crate::ensure::ensure;
-use crate::events::{Event, Events, Finished};
+use crate::events::{Events, Finished};
 use crate::inspect::why;
 use crate::plan::{Plan, Platforms, Selection, Targets};
 use crate::runner::Limits;
@@ -99,10 +99,8 @@ pub struct Placed {
 pub fn from_project(ctx: &Arc<Context>, selection: &Selection, to: &Utf8Path) -> Placed {
     let plan = Plan::new(&ctx.project, selection, &Platforms::Host);
     let goals: Vec<&Target> = plan.goals().into_iter().map(|id| plan.target(id)).collect();
-    ctx.events.send(Event::Started {
-        action: Action::Ensure,
-        steps: goals.len(),
-    });
+    let known = plan.known_goals(&ctx.project);
+    ctx.events.started(Action::Ensure, goals.len(), known);
     let ensured = ensure(ctx, &plan, Limits::default());
     let mut placed = Placed {
         files: Vec::new(),

@@ -1,5 +1,6 @@
 use super::*;
 use crate::report::annotations;
+use crate::report::views::Nested;
 
 #[test]
 fn a_run_in_github_actions() {
@@ -8,7 +9,13 @@ fn a_run_in_github_actions() {
     let summary: PathBuf = dir.path().join("summary.md");
     larder_core::fs::write_atomic(&summary, b"before\n").unwrap();
     let plain = Plain::new(sink.clone(), style(UNICODE, false), Verbosity::Normal);
-    let mut view = GitHubActions::new(plain, Verbosity::Normal, Some(summary.clone()), "seed");
+    let mut view = GitHubActions::new(
+        plain,
+        Verbosity::Normal,
+        Some(summary.clone()),
+        Nested::default(),
+        "seed",
+    );
     play(&mut view, &run(&log));
     let text = redact(sink.text(), &log);
     // Everything that the build wrote is between `stop-commands` and its end.
@@ -71,14 +78,14 @@ fn a_run_in_github_actions() {
     before
     ### larder ensure: failed
 
-    | subsystem | version | platform | outcome | from or to | size | time |
-    |---|---|---|---|---|---:|---:|
+    | what | version | platform | outcome | from or to | size | time |
+    | --- | --- | --- | --- | --- | ---: | ---: |
     | arc | v1.2.3 | linux-amd64 | ❌ failed | cannot build arc |  | 2 m 05 s |
     | nats | v1.2.3 | linux-amd64 | ✅ downloaded | host.example/acme/x | 45.6 MB | 3.0 s |
     | telegraf | v1.2.3 | linux-amd64 | ✅ restored |  | 680 kB | 200 ms |
     | sync | v1.2.3 | linux-amd64 | ⏭️ skipped | arc failed |  | 10 ms |
 
-    2 up-to-date · 1 restored · 1 downloaded · 1 failed · 1 skipped in 3.2 s
+    2 up to date · 1 restored · 1 downloaded · 1 failed · 1 skipped in 3.2 s
     ");
 }
 
@@ -86,7 +93,7 @@ fn a_run_in_github_actions() {
 fn foreign_text_cannot_inject_workflow_commands() {
     let sink = Sink::default();
     let plain = Plain::new(sink.clone(), style(UNICODE, false), Verbosity::Normal);
-    let mut view = GitHubActions::new(plain, Verbosity::Normal, None, "seed");
+    let mut view = GitHubActions::new(plain, Verbosity::Normal, None, Nested::default(), "seed");
     let text = "the server said\n::add-mask::x\n ##[error]y\na::b";
     let note = Event::Note {
         target: None,

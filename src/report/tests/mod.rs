@@ -50,6 +50,7 @@ fn style(paint: Paint, verbose: bool) -> Style {
         width: None,
         verbose,
         alone: false,
+        longest: 0,
         host: "linux-amd64".parse().unwrap(),
         redactor: Redactor::default(),
     }
@@ -113,6 +114,7 @@ fn run(log: &Utf8PathBuf) -> Vec<(u64, Event)> {
             Event::Started {
                 action: Action::Ensure,
                 steps: 7,
+                longest: 15,
             },
         ),
         (1, Event::Finished(finished("go", Outcome::UpToDate))),

@@ -190,6 +190,7 @@ fn rows_that_do_not_fit_are_summarised_by_count() {
         Event::Started {
             action: Action::Ensure,
             steps: 48,
+            longest: 0,
         },
     )];
     for n in 0..22 {
@@ -255,4 +256,86 @@ fn a_run_with_nothing_to_do_prints_one_line() {
     ));
     play(&mut view, &events);
     assert_eq!(paper.sink.text(), "8 up to date in 4 ms\n");
+}
+
+#[test]
+fn long_names_are_aligned_and_long_places_cut_no_name() {
+    let names = [
+        "a",
+        "a-subsystem-with-a-long-name",
+        "b",
+        "another-with-a-long-name",
+    ];
+    let place = "https://a-mirror-of-releases.corp.example/acme/a-platform-with-a-name/releases/download/x/y";
+    for width in [80, 100, 200] {
+        let paper = Paper {
+            size: (width, 24),
+            sink: Sink::default(),
+        };
+        let mut view = Terminal::new(paper.clone(), style(UNICODE, false), Verbosity::Normal);
+        let mut events = vec![(
+            0,
+            Event::Started {
+                action: Action::Ensure,
+                steps: names.len(),
+                longest: "a-subsystem-with-a-long-name v1.2.3".len(),
+            },
+        )];
+        events.extend(names.iter().map(|name| {
+            let step = Finished {
+                place: Some(place.into()),
+                bytes: 1000,
+                ..finished(name, Outcome::Downloaded)
+            };
+            (1, Event::Finished(step))
+        }));
+        play(&mut view, &events);
+        let text = paper.sink.text();
+        let columns: Vec<Option<usize>> = text
+            .lines()
+            .filter(|line| line.starts_with('✓'))
+            .map(|line| line.find("downloaded"))
+            .collect();
+        assert_eq!(columns.len(), names.len());
+        assert!(columns.iter().all(|at| *at == columns[0]), "{text}");
+        let (_, list) = text.split_once("4 downloaded in").expect("the final list");
+        let list = list.split_once('\n').expect("lines").1;
+        for name in names {
+            let is_whole = |word: &str| word.trim_end_matches(',') == name;
+            assert!(
+                list.split_whitespace().any(is_whole),
+                "{width}: {name} in {text}"
+            );
+        }
+        let widest = text.lines().map(console::measure_text_width).max();
+        assert!(widest < Some(width), "{text}");
+    }
+}
+
+#[test]
+fn nothing_is_left_of_what_seems_to_be_there() {
+    let paper = Paper {
+        size: (100, 24),
+        sink: Sink::default(),
+    };
+    let mut view = Terminal::new(paper.clone(), style(UNICODE, false), Verbosity::Normal);
+    let progress = |bytes| Event::Progress {
+        target: target("nats"),
+        bytes,
+    };
+    let start = Event::Phase {
+        target: target("nats"),
+        phase: Phase::Downloading,
+        total: Some(12_000_000),
+    };
+    let (half, end) = (progress(6_000_000), progress(11_999_000));
+    play(&mut view, &[(0, start), (1000, half), (2000, end)]);
+    let text = paper.sink.text();
+    let line = |done: &str| {
+        text.lines()
+            .find(|line| line.contains(done))
+            .expect("a row")
+    };
+    assert!(line("6.0/12.0 MB").ends_with("1 s left"), "{text}");
+    assert!(!line("12.0/12.0 MB").contains("left"), "{text}");
 }

@@ -10,27 +10,34 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::plain::Plain;
+use super::step_summary::write_summary;
 use super::{View, shows_note};
 use crate::report::mode::Verbosity;
 use crate::report::text::Redactor;
-use crate::report::text::lines::{read_end, short_place};
+use crate::report::text::lines::read_end;
 use crate::report::totals::{Totals, failed};
 use larder_core::error::{Error, Problem};
-use larder_core::fs;
-use larder_core::human;
-use larder_core::model::{Digest, Outcome};
+use larder_core::model::Digest;
 use larder_engine::events::{Did, Event, Finished, Level};
 
 /// The most bytes of a build's log that are shown.
 const MAX_LOG_BYTES: u64 = 1 << 20;
-/// The most rows of the summary table. GitHub allows 1 MiB per step summary.
-const MAX_ROWS: usize = 500;
+
+/// How a run is part of another command.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::report) struct Nested {
+    /// It is a line of another command, which has a summary of its own.
+    pub inner: bool,
+    /// What is shown is in a group already.
+    pub in_group: bool,
+}
 
 /// Events for GitHub Actions.
 pub(in crate::report) struct GitHubActions<W> {
     plain: Plain<W>,
     verbosity: Verbosity,
     summary: Option<PathBuf>,
+    nested: Nested,
     /// The token that switches workflow commands on again. A build cannot guess it.
     resume: String,
 }
@@ -40,6 +47,7 @@ impl<W: Write + Send> GitHubActions<W> {
         plain: Plain<W>,
         verbosity: Verbosity,
         summary: Option<PathBuf>,
+        nested: Nested,
         seed: &str,
     ) -> Self {
         let plain = plain.escapes_commands();
@@ -47,6 +55,7 @@ impl<W: Write + Send> GitHubActions<W> {
             plain,
             verbosity,
             summary,
+            nested,
             resume: Digest::of(seed.as_bytes()).to_string()[..32].to_owned(),
         }
     }
@@ -66,7 +75,12 @@ impl<W: Write + Send> GitHubActions<W> {
             finished.outcome
         ));
         let text = style.redactor.clean(&String::from_utf8_lossy(&bytes));
-        self.plain.raw(&format!("::group::{title}"));
+        // Groups can't be nested: an inner one would end the outer one.
+        if self.nested.in_group {
+            self.plain.line(&format!("{title}:"));
+        } else {
+            self.plain.raw(&format!("::group::{title}"));
+        }
         let resume = self.resume.clone();
         self.plain.raw(&format!("::stop-commands::{resume}"));
         if !whole {
@@ -81,7 +95,9 @@ impl<W: Write + Send> GitHubActions<W> {
             self.plain.raw(line);
         }
         self.plain.raw(&format!("::{resume}::"));
-        self.plain.raw("::endgroup::");
+        if !self.nested.in_group {
+            self.plain.raw("::endgroup::");
+        }
     }
 
     fn annotate(&mut self, finished: &Finished) {
@@ -161,16 +177,11 @@ impl<W: Write + Send> View for GitHubActions<W> {
             self.annotate(finished);
         }
         if let Some(path) = &self.summary
-            && totals.steps() > 0
+            // That a line of another command had nothing to do is in the summary of that command.
+            && (!self.nested.inner || totals.has_rows())
+            && let Err(warning) = write_summary(path, totals, &self.plain.style().redactor)
         {
-            let table = summary_table(totals, &|text| self.plain.style().redactor.clean_line(text));
-            // A summary that can't be written must not make a successful run fail.
-            if let Err(error) = fs::append(path, table.as_bytes()) {
-                self.plain.raw(&format!(
-                    "::warning title=larder::{}",
-                    escape_data(&error.to_string())
-                ));
-            }
+            self.plain.raw(&warning);
         }
         self.flush();
     }
@@ -215,72 +226,6 @@ fn message(error: &Error, clean: impl Fn(&str) -> String) -> String {
     text
 }
 
-/// The Markdown of the step summary.
-fn summary_table(totals: &Totals, clean: &dyn Fn(&str) -> String) -> String {
-    let title = totals.action.map_or("larder".to_owned(), |action| {
-        format!("larder {}", action.as_str())
-    });
-    let mut text = format!(
-        "### {title}: {}\n\n",
-        if totals.ok { "done" } else { "failed" }
-    );
-    let mut rows: Vec<&Finished> = totals.finished.iter().collect();
-    // Failures come first, because they are what the reader looks for.
-    rows.sort_by_key(|f| !failed(f));
-    if !rows.is_empty() {
-        text.push_str("| subsystem | version | platform | outcome | from or to | size | time |\n");
-        text.push_str("|---|---|---|---|---|---:|---:|\n");
-    }
-    for finished in rows.iter().take(MAX_ROWS) {
-        let symbol = match finished.outcome {
-            _ if failed(finished) => "❌",
-            Outcome::Skipped => "⏭️",
-            _ => "✅",
-        };
-        let why = finished
-            .error
-            .as_ref()
-            .map(|e| e.message().to_owned())
-            .or_else(|| {
-                let shows_reason = matches!(finished.outcome, Outcome::Skipped | Outcome::Failed);
-                finished.reason.clone().filter(|_| shows_reason)
-            });
-        let place = why
-            .or_else(|| finished.place.as_deref().map(short_place))
-            .unwrap_or_default();
-        let bytes = if finished.bytes > 0 {
-            human::bytes(finished.bytes)
-        } else {
-            String::new()
-        };
-        let _ = writeln!(
-            text,
-            "| {} | {} | {} | {symbol} {} | {} | {bytes} | {} |",
-            finished.target.name,
-            finished.version,
-            finished.target.platform,
-            finished.outcome,
-            escape_markdown(&clean(&place)),
-            human::seconds(finished.seconds)
-        );
-    }
-    if rows.len() > MAX_ROWS {
-        let _ = writeln!(text, "\n… and {} more", rows.len() - MAX_ROWS);
-    }
-    let counts: Vec<String> = totals
-        .counts
-        .iter()
-        .map(|(outcome, n)| format!("{n} {}", outcome.as_str()))
-        .collect();
-    let _ = writeln!(
-        text,
-        "\n{} in {}\n",
-        counts.join(" · "),
-        human::seconds(totals.seconds)
-    );
-    text
-}
-
 /// Escapes the text of a workflow command. `##[` begins a command of an older form, anywhere in a
 /// line.
 pub fn escape_data(text: &str) -> String {
@@ -293,23 +238,4 @@ pub fn escape_data(text: &str) -> String {
 /// Escapes a property of a workflow command.
 fn escape_property(text: &str) -> String {
     escape_data(text).replace(':', "%3A").replace(',', "%2C")
-}
-
-/// Escapes the text in a cell of a Markdown table.
-fn escape_markdown(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '!' | '#' | '~' | '@' => {
-                escaped.push('\\');
-                escaped.push(c);
-            }
-            '\n' => escaped.push(' '),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }

@@ -216,7 +216,9 @@ impl Row {
         };
         let left = speed
             .filter(|s| *s > 0 && self.bytes < total)
-            .map(|s| Duration::from_secs(total.saturating_sub(self.bytes) / s));
+            .map(|s| Duration::from_secs(total.saturating_sub(self.bytes) / s))
+            // What is less than a second would say "1 s left" after everything seems to be there.
+            .filter(|left| !left.is_zero());
         let left = pad_left(
             &left
                 .map(|left| format!("{} left", human::time_left(left)))

@@ -12,13 +12,15 @@ mod github_actions;
 mod json;
 mod live;
 mod plain;
+mod step_summary;
 mod terminal;
 
-pub(super) use github_actions::GitHubActions;
+pub(super) use github_actions::{GitHubActions, Nested};
 pub use github_actions::{annotations, escape_data, warning_annotation};
 pub use json::{DidLine, FinishedLine, SummaryLine, failure_line, summary_line};
 pub(super) use json::{Json, did_line};
 pub(super) use plain::Plain;
+pub use step_summary::summarise;
 #[cfg(test)]
 pub(super) use terminal::Screen;
 pub(super) use terminal::{Stderr, Terminal};

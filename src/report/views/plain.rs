@@ -64,8 +64,9 @@ impl<W: Write + Send> Plain<W> {
 impl<W: Write + Send> View for Plain<W> {
     fn event(&mut self, event: &Event, now: Duration) {
         self.live.apply(event, now);
-        if let Event::Started { steps, .. } = event {
+        if let Event::Started { steps, longest, .. } = event {
             self.style.alone = *steps == 1;
+            self.style.longest = *longest;
         }
         match event {
             Event::Phase {

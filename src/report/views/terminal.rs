@@ -65,8 +65,9 @@ impl<S: Screen> Terminal<S> {
 impl<S: Screen> View for Terminal<S> {
     fn event(&mut self, event: &Event, now: Duration) {
         self.live.apply(event, now);
-        if let Event::Started { steps, .. } = event {
+        if let Event::Started { steps, longest, .. } = event {
             self.style.alone = *steps == 1;
+            self.style.longest = *longest;
         }
         match event {
             Event::Finished(finished) => {

@@ -78,3 +78,29 @@ fn clean_never_removes_the_hub() {
     env.larder(["clean"]).exits(2);
     env.larder(["clean", "bsae"]).exits(2);
 }
+
+#[test]
+fn a_dry_run_counts_what_it_would_remove() {
+    let env = app_and_base();
+    env.larder(["ensure", "all"]).success();
+    env.larder(["package", "all"]).success();
+    let out = env.larder(["clean", "all", "--dry-run"]).success();
+    let line = |name: &str| {
+        let found = out.stderr.lines().find(|line| line.contains(name));
+        found.unwrap_or_default().to_owned()
+    };
+    assert!(
+        line(".dist").contains("  dry run     ") && line(".dist").ends_with(" would be removed"),
+        "{}",
+        out.stderr
+    );
+    assert!(
+        out.stderr.ends_with("a real run would give: 3 cleaned\n"),
+        "{}",
+        out.stderr
+    );
+    assert!(env.exists(".dist"));
+    env.larder(["clean", "all"]).success();
+    let out = env.larder(["clean", "all", "--dry-run"]).success();
+    assert!(!out.stderr.contains("cleaned"), "{}", out.stderr);
+}

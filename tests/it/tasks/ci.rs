@@ -1,6 +1,7 @@
 //! `larder ci`.
 
 use super::project;
+use crate::env::{TestEnv, host};
 
 #[test]
 fn ci_runs_each_line_and_prints_a_summary() {
@@ -244,4 +245,93 @@ fn check_and_ci_split_lines_the_same_way() {
 
     error: 3 problems in the project's files
     "#);
+}
+
+/// The step summary of what ran, and what GitHub's runner got.
+fn in_actions(env: &mut TestEnv, args: &[&str], code: i32) -> (String, String) {
+    let summary = env.base().join("summary.md");
+    let _ = std::fs::remove_file(&summary);
+    env.set("GITHUB_ACTIONS", "true")
+        .set("GITHUB_STEP_SUMMARY", &summary);
+    let said = env.larder(args).exits(code).stderr;
+    let times = regex::Regex::new(r"\d+ ms|\d+ B|\d\.\d s").expect("a pattern");
+    let text = std::fs::read_to_string(&summary).unwrap_or_default();
+    let text = times.replace_all(&text, "N").replace(&host(), "HOST");
+    (text, said)
+}
+
+#[test]
+fn the_step_summary_has_tasks_and_lines_and_no_empty_sections() {
+    let mut env = project();
+    let versions = env.read("versions.yml");
+    env.write(
+        "versions.yml",
+        format!("{versions}ci: [list, ensure all, ensure all, run greet, bundle]\n"),
+    );
+    let (text, said) = in_actions(&mut env, &["ci"], 0);
+    insta::assert_snapshot!(text, @r"
+    ### larder ensure: done
+
+    | what | version | platform | outcome | from or to | size | time |
+    | --- | --- | --- | --- | --- | ---: | ---: |
+    | tool | v1.2.3 | HOST | ✅ built | subsystems/tool | N | N |
+
+    1 built in N
+
+    ### larder bundle: done
+
+    | what | platform | outcome | from or to | size | time |
+    | --- | --- | --- | --- | ---: | ---: |
+    | project-HOST.tar.gz | HOST | ✅ packaged | 1 subsystem | N | N |
+
+    1 up to date · 1 packaged in N
+
+    ### larder ci: done
+
+    | what | outcome | time |
+    | --- | --- | ---: |
+    | list | ✅ ran | N |
+    | ensure all | ✅ ran | N |
+    | ensure all | ✅ ran | N |
+    | run greet | ✅ ran | N |
+    | bundle | ✅ ran | N |
+
+    5 ran in N
+    ");
+    // An inner group would end the outer one.
+    let mut open = 0;
+    for line in said.lines() {
+        open += i32::from(line.starts_with("::group::"));
+        open -= i32::from(line.starts_with("::endgroup::"));
+        assert!((0..=1).contains(&open), "{said}");
+    }
+    assert!(
+        said.contains("\nlog of tool v1.2.3 (built):\n::stop-commands::"),
+        "{said}"
+    );
+    let (text, _) = in_actions(&mut env, &["run", "greet"], 0);
+    insta::assert_snapshot!(text, @r"
+    ### larder run: done
+
+    | what | outcome | time |
+    | --- | --- | ---: |
+    | greet | ✅ ran | N |
+
+    1 ran in N
+    ");
+    let (text, _) = in_actions(&mut env, &["run", "broken"], 1);
+    insta::assert_snapshot!(text, @r"
+    ### larder run: failed
+
+    | what | outcome | from or to | time |
+    | --- | --- | --- | ---: |
+    | broken | ❌ failed | task \`broken\`: \`exit 7\` failed (exit code 7) | N |
+
+    1 failed in N
+    ");
+    let (text, _) = in_actions(&mut env, &["ensure", "all"], 0);
+    assert_eq!(text, "**larder ensure**: 1 up to date in N\n\n");
+    // A build that is no line of `ci:` has a group for its log.
+    let (_, said) = in_actions(&mut env, &["ensure", "all", "--rebuild"], 0);
+    assert_eq!(said.matches("::group::").count(), 1, "{said}");
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::acquire::Done;
 use crate::build;
 use crate::context::Context;
-use crate::events::{Event, Level};
+use crate::events::Level;
 use crate::init::restore_schemas;
 use crate::plan::{Plan, Platforms, Selection};
 use crate::runner::{self, Limits, Work as _};
@@ -49,10 +49,9 @@ pub fn ensure_selected(
         ctx.events.note(None, Level::Info, text);
     }
     let plan = Plan::new(&ctx.project, selection, platforms);
-    ctx.events.send(Event::Started {
-        action: Action::Ensure,
-        steps: plan.goals().len(),
-    });
+    let known = plan.known_goals(&ctx.project);
+    ctx.events
+        .started(Action::Ensure, plan.goals().len(), known);
     let ensured = ensure(ctx, &plan, limits);
     if !ctx.options.dry_run {
         restore_schemas(&ctx.project.root);

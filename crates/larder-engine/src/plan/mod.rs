@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 
-use larder_core::model::{Platform, Target};
+use larder_core::model::{Platform, Target, Version};
 use larder_core::project::Project;
 
 pub use draw::Drawing;
@@ -141,6 +141,17 @@ impl Plan {
         self.ids()
             .into_iter()
             .filter(|id| self.is_goal(*id))
+            .collect()
+    }
+
+    /// The goals with their versions.
+    pub fn known_goals<'a>(&'a self, project: &'a Project) -> Vec<(&'a Target, &'a Version)> {
+        let goals = self.goals().into_iter().map(|id| self.target(id));
+        goals
+            .filter_map(|target| {
+                let subsystem = project.subsystems.get(&target.name)?;
+                Some((target, &subsystem.version))
+            })
             .collect()
     }
 

@@ -97,10 +97,9 @@ pub fn bundle_all(ctx: &Arc<Context>, platforms: &Platforms, limits: Limits) -> 
             &Platforms::List(vec![*platform]),
         );
     }
-    ctx.events.send(Event::Started {
-        action: Action::Bundle,
-        steps: plan.goals().len() + platforms.len(),
-    });
+    let steps = plan.goals().len() + platforms.len();
+    ctx.events
+        .started(Action::Bundle, steps, plan.known_goals(project));
     let mut ensured = ensure(ctx, &plan, limits);
     if ensured.errors.is_empty() {
         let bundled = write_all(ctx, &platforms, limits.jobs).into_iter();

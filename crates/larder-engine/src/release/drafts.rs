@@ -82,10 +82,7 @@ fn each_release(
     ctx.publisher()?;
     let selection = Selection::parse(&ctx.project, names)?;
     let subsystems = selection.subsystems(&ctx.project);
-    ctx.events.send(Event::Started {
-        action: Action::Release,
-        steps: subsystems.len(),
-    });
+    ctx.events.started(Action::Release, subsystems.len(), []);
     // The hub is listed once, when the first subsystem needs it.
     let releases = std::sync::OnceLock::new();
     let one = |subsystem: &Subsystem| {

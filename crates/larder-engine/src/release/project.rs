@@ -31,10 +31,9 @@ pub fn release(
     ctx.publisher()?;
     let list = platforms.list(&ctx.project);
     let plan = Plan::new(&ctx.project, &Selection::All, platforms);
-    ctx.events.send(Event::Started {
-        action: Action::Release,
-        steps: plan.goals().len() + list.len() + 1,
-    });
+    let steps = plan.goals().len() + list.len() + 1;
+    ctx.events
+        .started(Action::Release, steps, plan.known_goals(&ctx.project));
     let mut ensured = ensure(ctx, &plan, limits);
     if ensured.errors.is_empty() {
         let start = Instant::now();

@@ -70,10 +70,8 @@ pub fn each(
             }
         }
     }
-    ctx.events.send(Event::Started {
-        action,
-        steps: present.len(),
-    });
+    let known = present.iter().map(|(target, version)| (target, version));
+    ctx.events.started(action, present.len(), known);
     let results = parallel(&present, at_once(action, jobs), |(target, version)| {
         let start = Instant::now();
         let result = ctx.cancel.check().and_then(|()| step(target));

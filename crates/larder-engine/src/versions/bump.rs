@@ -80,10 +80,7 @@ pub fn bump(
     request: &BumpRequest,
 ) -> Result<Vec<Error>> {
     let subsystems = selection.subsystems(&ctx.project);
-    ctx.events.send(Event::Started {
-        action: Action::Bump,
-        steps: subsystems.len(),
-    });
+    ctx.events.started(Action::Bump, subsystems.len(), []);
     let root = ctx.project.root.clone();
     if !ctx.options.dry_run {
         fs::sweep_staged(root.join("versions.yml"));

@@ -1,7 +1,7 @@
 //! Lines about finished steps, the summary and the failures, shared by all views for people.
 
 use crate::report::text::error;
-use crate::report::text::paint::{Paint, Tone};
+use crate::report::text::paint::{Paint, Tone, pad};
 use crate::report::text::redact::Redactor;
 use larder_core::model::{Platform, Target};
 use larder_engine::events::{Finished, Level};
@@ -11,7 +11,7 @@ mod step;
 mod summary;
 
 pub(in crate::report) use failure::read_end;
-pub(in crate::report) use step::short_place;
+pub(in crate::report) use step::{short_place, words};
 
 /// The style in which lines are rendered.
 #[derive(Clone, Debug)]
@@ -23,12 +23,26 @@ pub(in crate::report) struct Style {
     /// Whether the run has only one step. Its failure is shown in full at the end, so the step's line
     /// does not also contain the message.
     pub alone: bool,
+    /// The number of characters of the longest subject that will be shown, if that is known.
+    pub longest: usize,
     /// The platform that is not mentioned in lines.
     pub host: Platform,
     pub redactor: Redactor,
 }
 
+/// The smallest and the largest width of the column of subjects.
+const SUBJECTS: (usize, usize) = (24, 44);
+
 impl Style {
+    /// A subject, padded to the width of its column. On a terminal the column takes at most half of a
+    /// line.
+    fn in_column(&self, subject: &str) -> String {
+        let (smallest, largest) = SUBJECTS;
+        let half = self.width.map_or(largest, |width| width / 2);
+        let width = self.longest.min(largest).min(half).max(smallest);
+        pad(&self.paint.tone(Tone::Strong, subject), width)
+    }
+
     /// `nats`, `nats (darwin-arm64)`.
     pub fn label(&self, target: &Target) -> String {
         if target.platform == self.host {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::Style;
 use crate::report::text::error;
-use crate::report::text::paint::{Tone, pad};
+use crate::report::text::paint::Tone;
 use crate::report::totals::failed;
 use larder_core::human;
 use larder_core::model::Outcome;
@@ -35,7 +35,7 @@ impl Style {
         } else {
             outcome
         };
-        let subject = pad(&paint.tone(Tone::Strong, &self.subject(finished)), 24);
+        let subject = self.in_column(&self.subject(finished));
         let line = format!(
             "{} {subject}  {outcome}  {}",
             paint.tone(tone, symbol),
@@ -65,7 +65,7 @@ impl Style {
             _ => (Tone::Good, paint.either("✓", "+")),
         };
         let mut details = Vec::new();
-        if *bytes > 0 {
+        if *bytes > 0 && !dry_run {
             details.push(human::bytes(*bytes));
         }
         if !matches!(outcome, Outcome::Skipped | Outcome::UpToDate) {
@@ -79,12 +79,12 @@ impl Style {
         details.extend(
             reason
                 .as_ref()
-                .map(|reason| format!("({})", self.redactor.clean_line(reason))),
+                .map(|reason| match self.redactor.clean_line(reason) {
+                    reason if *dry_run => reason,
+                    reason => format!("({reason})"),
+                }),
         );
-        let subject = pad(
-            &paint.tone(Tone::Strong, &self.redactor.clean_line(subject)),
-            24,
-        );
+        let subject = self.in_column(&self.redactor.clean_line(subject));
         let line = format!(
             "{} {subject}  {:<10}  {}",
             paint.tone(tone, symbol),
@@ -159,7 +159,7 @@ impl Style {
 }
 
 /// An outcome in text for people: `up to date`.
-pub(super) fn words(outcome: Outcome) -> String {
+pub(in crate::report) fn words(outcome: Outcome) -> String {
     outcome.as_str().replace('-', " ")
 }
 

@@ -150,6 +150,13 @@ impl Style {
         let room = self.width.unwrap_or(usize::MAX);
         let (mut lines, mut line) = (Vec::new(), head);
         let mut is_first = true;
+        // A long place takes a line of its own, so that no name is cut.
+        let first = names.first().map_or(0, |name| {
+            console::measure_text_width(name) + usize::from(names.len() > 1)
+        });
+        if console::measure_text_width(&line) + first > room {
+            lines.push(std::mem::replace(&mut line, indent.clone()));
+        }
         for (i, name) in names.iter().enumerate() {
             let comma = if i + 1 < names.len() { "," } else { "" };
             let blank = if is_first { "" } else { " " };
