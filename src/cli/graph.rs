@@ -14,8 +14,9 @@ use larder_engine::plan::{Drawing, Plan, Selection};
 /// are `build.needs`, which are installed only when the subsystem is really built.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
-  larder graph | dot -Tsvg > graph.svg
-  larder graph --format tree            to read it in the terminal
+  larder graph --format html > graph.html     to look at it in a browser
+  larder graph --format tree                  to read it in the terminal
+  larder graph | dot -Tpng > graph.png
   larder graph nats --format mermaid
   larder graph --json | jq '.edges[]'")]
 pub struct Args {
@@ -37,6 +38,10 @@ enum Format {
     Mermaid,
     /// A tree for the terminal.
     Tree,
+    /// A picture.
+    Svg,
+    /// A page with the picture, which needs no other files.
+    Html,
     /// One JSON document.
     Json,
 }
@@ -51,6 +56,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         global.message(&format!("note: {reason}"));
     }
     let drawing = Drawing::of(&plan);
+    let title = format!("What {} needs", project.name);
     match if global.json {
         Format::Json
     } else {
@@ -58,6 +64,8 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     } {
         Format::Dot => report::print_data(&drawing.dot())?,
         Format::Mermaid => report::print_data(&drawing.mermaid())?,
+        Format::Svg => report::print_data(&drawing.svg(&title))?,
+        Format::Html => report::print_data(&drawing.html(&title))?,
         Format::Tree => global.print(&drawing.tree())?,
         Format::Json => global.print_json(&drawing)?,
     }

@@ -173,3 +173,46 @@ fn what_was_not_started_after_a_failure_says_why() {
         &["not started, because ", " failed; `--keep-going` continues"],
     );
 }
+
+#[test]
+fn the_needs_are_drawn_as_a_picture_that_stands_alone() {
+    let env = hello();
+    for name in ["app", "base", "tool"] {
+        env.script_subsystem(name, "v1.0.0");
+    }
+    for (name, needs) in [
+        ("base", "build:\n  needs: [tool]\n"),
+        ("app", "needs: [base]\nbuild:\n  needs: [base, tool]\n"),
+    ] {
+        env.edit(&format!("subsystems/{name}/recipe.yml"), "build:\n", needs);
+    }
+    // Another reader understands it, and finds every node and every edge.
+    let read = "import sys, xml.dom.minidom as x\n\
+        svg = x.parse(sys.argv[1])\n\
+        of = lambda tag: svg.getElementsByTagName(tag)\n\
+        print(*sorted(t.firstChild.data for g in of('g') for t in g.childNodes if t.nodeName == 'title'))\n\
+        print(sum(p.hasAttribute('marker-end') for p in of('path')))\n";
+    for (names, nodes, edges) in [
+        (&[][..], "app base hello tool", 4),
+        (&["app"], "app base tool", 4),
+        (&["hello"], "hello", 0),
+    ] {
+        let line = ["graph", "--format", "svg"].iter().chain(names);
+        let svg = env.larder(line).success().stdout;
+        env.write("graph.svg", &svg);
+        // Two more arrows explain the two kinds.
+        let found = env.run("python3", ["-c", read, "graph.svg"]);
+        assert_eq!(found, format!("{nodes}\n{}\n", edges + 2));
+        let line = ["graph", "--format", "html"].iter().chain(names);
+        let html = env.larder(line).success().stdout;
+        assert!(html.contains(&svg), "the page has the picture");
+        for word in ["<script", "href", "src=", "url(http", "@import"] {
+            assert!(!html.contains(word), "{word} in {html}");
+        }
+    }
+    env.remove("subsystems");
+    env.write("versions.yml", "versions: {}\n");
+    let svg = env.larder(["graph", "--format", "svg"]).success().stdout;
+    env.write("graph.svg", svg);
+    assert_eq!(env.run("python3", ["-c", read, "graph.svg"]), "\n2\n");
+}

@@ -1,4 +1,4 @@
-//! Draws a plan as Graphviz, Mermaid, a tree or JSON.
+//! Draws a plan as Graphviz, Mermaid, a tree or JSON; the module `svg` draws pictures.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -5,7 +5,9 @@
 //! build really happens.
 
 mod draw;
+mod layout;
 pub mod matrix;
+mod svg;
 mod targets;
 
 use std::collections::{BTreeMap, BTreeSet};
