@@ -38,7 +38,7 @@ pub(super) fn write_summary(
 /// A row of the table.
 struct Row {
     failed: bool,
-    cells: [String; 7],
+    columns: [String; 7],
 }
 
 /// The title, a table of what was done, and the counts.
@@ -80,11 +80,11 @@ fn markdown(totals: &Totals, clean: &dyn Fn(&str) -> String) -> String {
         "time",
     ];
     let shown: Vec<usize> = (0..titles.len())
-        .filter(|column| rows.iter().any(|row| !row.cells[*column].is_empty()))
+        .filter(|column| rows.iter().any(|row| !row.columns[*column].is_empty()))
         .collect();
-    let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let cells: Vec<&str> = cells.collect();
-        format!("| {} |\n", cells.join(" | "))
+    let line = |texts: &mut dyn Iterator<Item = &str>| {
+        let parts: Vec<&str> = texts.collect();
+        format!("| {} |\n", parts.join(" | "))
     };
     text.push_str(&line(&mut shown.iter().map(|column| titles[*column])));
     text.push_str(&line(&mut shown.iter().map(|column| {
@@ -96,7 +96,7 @@ fn markdown(totals: &Totals, clean: &dyn Fn(&str) -> String) -> String {
     })));
     for row in rows.iter().take(MAX_ROWS) {
         text.push_str(&line(
-            &mut shown.iter().map(|column| row.cells[*column].as_str()),
+            &mut shown.iter().map(|column| row.columns[*column].as_str()),
         ));
     }
     if rows.len() > MAX_ROWS {
@@ -111,7 +111,7 @@ fn of_target(finished: &Finished, clean: &dyn Fn(&str) -> String) -> Row {
     let target = &finished.target;
     Row {
         failed,
-        cells: [
+        columns: [
             escape(target.name.as_str()),
             escape(finished.version.as_str()),
             target.platform.to_string(),
@@ -136,7 +136,7 @@ fn of_project(did: &Did, clean: &dyn Fn(&str) -> String) -> Row {
     let platform = did.platform.map(|platform| platform.to_string());
     Row {
         failed,
-        cells: [
+        columns: [
             escape(&clean(&did.subject)),
             String::new(),
             platform.unwrap_or_default(),

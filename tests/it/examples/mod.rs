@@ -1,6 +1,7 @@
 //! Each folder of `examples/`, run as its README describes, as far as possible without the
 //! internet.
 
+mod containers;
 mod published_names;
 mod publisher;
 
@@ -252,6 +253,7 @@ fn every_example_passes_check() {
         "git-source",
         "packaging",
         "tasks-and-ci",
+        "containers",
         "registries",
         "plat-telemetry",
         "collection",

@@ -65,9 +65,8 @@ mod tests {
     fn what_waits_is_limited() {
         let room = Room::default();
         let line = "x".repeat(1024);
-        let mut waiting: Vec<OutputLine> = (0..MOST / (1024 + 64) + 1)
-            .map(|_| room.line(&line))
-            .collect();
+        let mut waiting: Vec<OutputLine> =
+            (0..=MOST / (1024 + 64)).map(|_| room.line(&line)).collect();
         let (sender, receiver) = sync_channel(1);
         let full = room.clone();
         let thread = std::thread::spawn(move || sender.send(full.line("next")).is_ok());
