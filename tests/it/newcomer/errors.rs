@@ -284,6 +284,32 @@ fn one_mistake_in_a_file_is_one_problem() {
     }
     env.write("versions.yml", "- hello\n");
     says(&env.larder(["check"]).exits(2), &["it needs `versions:`"]);
+    // One word in versions.yml is not a mistake in each recipe.
+    env.recipe(
+        "hello",
+        "binaries: [hello]\nbuild: {source: {dir: .}, commands: [make]}\n",
+    );
+    env.write("versions.yml", "versions:\n");
+    for name in ["a", "b", "c"] {
+        env.script_subsystem(name, "v1");
+    }
+    for (text, says_this) in [
+        (
+            "version:\n  hello: v1\n  a: v1\n",
+            "did you mean `versions`?",
+        ),
+        ("verions: {hello: v1}\n", "did you mean `versions`?"),
+        ("project: x\n", "`versions`"),
+        ("versions: [hello]\n", "`versions` must be"),
+        ("versions:\n", "`versions` has no value"),
+    ] {
+        env.write("versions.yml", text);
+        let out = env.larder(["check"]).exits(2);
+        says(
+            &out,
+            &[says_this, "error: 1 problem in the project's files"],
+        );
+    }
 }
 
 #[test]

@@ -170,6 +170,7 @@ fn assemble(
         subsystems_dir,
         references: _,
         subsystems_dir_invalid: _,
+        no_versions: _,
         too_old: _,
     } = settings;
     Project {

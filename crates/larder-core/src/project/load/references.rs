@@ -73,7 +73,8 @@ pub(super) fn check_versions_and_recipes(
     }
     for found in recipes {
         let Some(name) = &found.name else { continue };
-        if settings.versions.contains_key(name) {
+        // Without `versions` every recipe would lack one.
+        if settings.no_versions || settings.versions.contains_key(name) {
             continue;
         }
         let unknown = settings

@@ -42,6 +42,8 @@ pub struct Settings {
     pub references: Vec<Reference>,
     /// `subsystems_dir` is not valid, so the folder of the recipes is not known.
     pub subsystems_dir_invalid: bool,
+    /// There is no `versions`, which is reported, or it can't be read.
+    pub no_versions: bool,
     /// The project requires another version of larder, so no other problem is reported.
     pub too_old: bool,
 }
@@ -74,6 +76,7 @@ impl Settings {
             subsystems_dir: root.join("subsystems"),
             references: Vec::new(),
             subsystems_dir_invalid: false,
+            no_versions: false,
             too_old: false,
         }
     }
@@ -148,6 +151,7 @@ pub fn settings(
         settings.bundle.name = file_stem(&name);
         settings.name = name;
     }
+    settings.no_versions = versions.is_none();
     for (name, version) in versions.map(|Pairs(pairs)| pairs).unwrap_or_default() {
         settings.versions.insert(name.value, (version, name.span));
     }
