@@ -151,6 +151,36 @@ fn a_launcher_is_refused_with_the_package_that_has_the_program() {
         }
         assert!(!env.exists("subsystems/tool/.bin/tool"));
     }
+    // A recipe that wants the description itself.
+    env.recipe(
+        "tool",
+        "binaries: [tool]\nupstream: {npm: esb}\npackage: {include: [package.json]}\n",
+    );
+    let out = env
+        .larder(["ensure", "tool"].into_iter().chain(more))
+        .exits(1);
+    assert!(out.stderr.contains("has only a launcher"), "{}", out.stderr);
+    for (recipe, files) in [
+        ("package: {include: [package.json]}", "package.json"),
+        ("package: {include: [LICENSE.json]}", "LICENSE.json"),
+    ] {
+        let extract = "extract: {\"*/bin/tool\": \"tool{{ exe }}\", \"*/*.json\": LICENSE.json}";
+        let extract = if files == "package.json" { "" } else { extract };
+        env.recipe(
+            "tool",
+            &format!(
+                "binaries: [tool]\nupstream: {{npm: \"@esb/linux-x64\", {extract}}}\n{recipe}\n"
+            ),
+        );
+        env.larder(["ensure", "tool"].into_iter().chain(more))
+            .success();
+        let found = env.sh("find subsystems -name '*.json' -type f");
+        assert!(
+            found.contains(files) && found.lines().count() == 1,
+            "{found}"
+        );
+        env.sh("rm -rf subsystems/tool/.bin");
+    }
     for recipe in [
         "upstream: {npm: \"@esb/{{ os }}-{{ arch }}\", replacements: {amd64: x64, windows: win32}}",
         "upstream: {npm: shell}",

@@ -57,6 +57,7 @@ use crate::model::{Digest, FileFormat, FileName, Limits, Platform};
 
 pub use kind::{begins, is_page};
 pub use pack::pack;
+pub use select::glob_matches;
 pub use unpack::unpack;
 
 /// The result of packing: digest and length of the archive's bytes.

@@ -61,6 +61,20 @@ pub(super) struct Wanted<'a> {
     followed: Option<BTreeSet<String>>,
 }
 
+/// Compiles a glob of a recipe.
+fn matcher(text: &str) -> Result<GlobMatcher, globset::Error> {
+    let glob = GlobBuilder::new(text)
+        .literal_separator(true)
+        .backslash_escape(false)
+        .build()?;
+    Ok(glob.compile_matcher())
+}
+
+/// Whether a glob of a recipe matches a path in an archive.
+pub fn glob_matches(glob: &str, path: &str) -> bool {
+    matcher(glob.strip_prefix("./").unwrap_or(glob)).is_ok_and(|matcher| matcher.is_match(path))
+}
+
 impl Wanted<'_> {
     fn is_match(&self, path: &str) -> bool {
         match &self.followed {
@@ -94,13 +108,8 @@ impl<'a> Chooser<'a> {
         let mut wanted = Vec::new();
         for (pattern, name, best_for) in globs.chain(programs) {
             let text = pattern.strip_prefix("./").unwrap_or(&pattern);
-            let glob = GlobBuilder::new(text)
-                .literal_separator(true)
-                .backslash_escape(false)
-                .build();
-            let matcher = glob
-                .map_err(|e| Error::usage(format!("`{pattern}` is not a glob")).cause(e.kind()))?
-                .compile_matcher();
+            let matcher = matcher(text)
+                .map_err(|e| Error::usage(format!("`{pattern}` is not a glob")).cause(e.kind()))?;
             if let Some(other) = names.insert(name.as_str().to_lowercase(), pattern.clone()) {
                 return Err(Error::usage(format!(
                     "`{other}` and `{pattern}` would both be extracted as `{name}`"

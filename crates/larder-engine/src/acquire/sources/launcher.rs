@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::acquire::intake::Arrived;
 use crate::acquire::request::Request;
+use larder_core::archive;
 use larder_core::error::{Error, Result};
 use larder_core::fs;
 use larder_core::model::{Arch, FileName, Libc, Os, Platform};
@@ -23,32 +24,54 @@ const DESCRIPTION: &str = "larder-package.json";
 /// The most bytes of a description that are read.
 const MOST: u64 = 1 << 20;
 
-/// The file to unpack in addition, as glob and name, if the original is a package of npm.
+/// The unpacked file that holds the package's description.
+pub(super) struct Description {
+    name: FileName,
+    /// The recipe does not want it.
+    added: bool,
+}
+
+/// Which file holds the description, if the original is a package of npm. If the recipe's globs don't
+/// select it, one is added to them.
 pub(super) fn description(
     request: &Request<'_>,
     original: &Original,
-) -> Option<(String, FileName)> {
-    let is_npm = matches!(original.coordinate, Coordinate::Npm { .. });
+    globs: &mut Vec<(String, FileName)>,
+) -> Option<Description> {
     // A recipe that takes any file takes a launcher, too.
-    let name = DESCRIPTION.parse().ok()?;
-    (is_npm && !request.subsystem.any).then(|| ("*/package.json".to_owned(), name))
+    if request.subsystem.any || !matches!(original.coordinate, Coordinate::Npm { .. }) {
+        return None;
+    }
+    // One file of an archive can't be selected twice.
+    let selects = |glob: &str| {
+        glob.contains("package.json") || archive::glob_matches(glob, "package/package.json")
+    };
+    if let Some((_, name)) = globs.iter().find(|(glob, _)| selects(glob)) {
+        let name = name.clone();
+        return Some(Description { name, added: false });
+    }
+    let name: FileName = DESCRIPTION.parse().ok()?;
+    globs.push(("*/package.json".to_owned(), name.clone()));
+    Some(Description { name, added: true })
 }
 
-/// Refuses a package whose binaries are launchers. Removes the description.
+/// Refuses a package whose binaries are launchers. Removes the description if the recipe does not want
+/// it.
 pub(super) fn check(
     request: &Request<'_>,
     place: &str,
+    description: Description,
     arrived: &mut Arrived,
     folder: &Utf8Path,
 ) -> Result<()> {
-    let Some(at) = arrived.files.iter().position(|f| f.name == DESCRIPTION) else {
-        return Ok(());
-    };
-    arrived.files.remove(at);
-    let file = folder.join(DESCRIPTION);
+    let Description { name, added } = description;
+    let file = folder.join(&name);
     let reader = BufReader::new(fs::open(&file)?.take(MOST));
     let described: Value = serde_json::from_reader(reader).unwrap_or_default();
-    fs::remove_file(&file)?;
+    if added {
+        arrived.files.retain(|file| file.name != name.as_str());
+        fs::remove_file(&file)?;
+    }
     let packages = Packages::of(&described);
     if packages.0.is_empty() {
         return Ok(());

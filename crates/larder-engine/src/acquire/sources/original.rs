@@ -171,7 +171,7 @@ fn take_once(
     };
     let stated = [expectation.stated.clone(), stated].concat();
     let (mut globs, names) = selection(request, &expectation.original);
-    globs.extend(launcher::description(request, &expectation.original));
+    let description = launcher::description(request, &expectation.original, &mut globs);
     let first = subsystem.first_binary(&target.platform);
     let only = expectation.original.extract.first();
     let arrival = Arrival {
@@ -206,7 +206,9 @@ fn take_once(
                 )),
             _ => error,
         })?;
-    launcher::check(request, &place, &mut arrived, into)?;
+    if let Some(description) = description {
+        launcher::check(request, &place, description, &mut arrived, into)?;
+    }
     let contents = Contents::Named {
         subsystem,
         platform: target.platform,
