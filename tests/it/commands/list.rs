@@ -79,5 +79,5 @@ fn graph_shows_needs() {
             .document(),
         document
     );
-    env.larder(["graph", "--format", "svg"]).exits(2);
+    env.larder(["graph", "--format", "pdf"]).exits(2);
 }

@@ -298,7 +298,7 @@ fn one_mistake_in_a_file_is_one_problem() {
             "version:\n  hello: v1\n  a: v1\n",
             "did you mean `versions`?",
         ),
-        ("verions: {hello: v1}\n", "did you mean `versions`?"),
+        ("Versions: {hello: v1}\n", "did you mean `versions`?"),
         ("project: x\n", "`versions`"),
         ("versions: [hello]\n", "`versions` must be"),
         ("versions:\n", "`versions` has no value"),
