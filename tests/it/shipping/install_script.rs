@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 
 use super::VERSION;
 use crate::env::{TestEnv, list};
@@ -75,11 +75,12 @@ impl Release {
         self.env.home().join(".local/bin")
     }
     /// Nothing was installed, and nothing is left behind.
-    fn assert_nothing(&self, folder: &Utf8Path) {
+    fn assert_nothing(&self) {
+        let folder = self.bin();
         assert!(
-            !folder.exists() || list(folder).is_empty(),
+            !folder.exists() || list(&folder).is_empty(),
             "{:?}",
-            list(folder)
+            list(&folder)
         );
     }
 }
@@ -143,7 +144,7 @@ fn the_script_takes_only_the_expected_bytes() {
                 out.stderr
             );
         }
-        release.assert_nothing(&release.bin());
+        release.assert_nothing();
     };
     expects(
         &[("LARDER_SHA256", &other)],
@@ -252,5 +253,5 @@ fn the_script_says_what_is_missing_or_wrong() {
         let told = release.install(&[("PATH", tools.as_str())]).exits(1).stderr;
         assert!(told.contains(part) && told.contains("hint:"), "{told}");
     }
-    release.assert_nothing(&release.bin());
+    release.assert_nothing();
 }
