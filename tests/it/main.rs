@@ -17,6 +17,7 @@
     reason = "tests arrange and damage files by hand; larder's wrapper is what is tested"
 )]
 
+#[cfg(unix)]
 mod attacks;
 mod build;
 mod cache;
@@ -27,6 +28,7 @@ mod env;
 mod examples;
 mod fake_github;
 mod github;
+#[cfg(unix)]
 mod github_actions;
 mod house;
 mod http;
@@ -41,6 +43,7 @@ mod project;
 mod release;
 mod servers;
 mod shipping;
+#[cfg(unix)]
 mod slow;
 mod surroundings;
 mod tasks;

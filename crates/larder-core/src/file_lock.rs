@@ -17,7 +17,7 @@ use camino::Utf8Path;
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::fs::{self, OwnFolder};
+use crate::fs::OwnFolder;
 use crate::{human, variables};
 
 /// After this time a waiting process reports which process it waits for.
@@ -263,7 +263,7 @@ fn open(base: &Utf8Path, below: &Utf8Path) -> Result<Option<File>> {
 #[cfg(unix)]
 fn is_at(file: &File, path: &Utf8Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    let (Ok(ours), Ok(Some(there))) = (file.metadata(), fs::stat(path)) else {
+    let (Ok(ours), Ok(Some(there))) = (file.metadata(), crate::fs::stat(path)) else {
         return false;
     };
     (ours.dev(), ours.ino()) == (there.dev(), there.ino())

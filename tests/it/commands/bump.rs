@@ -1,8 +1,6 @@
 //! `outdated` and `bump`: larder looks up the newest version, changes one value of versions.yml and
 //! updates the lock.
 
-use std::os::unix::fs::PermissionsExt;
-
 use serde_json::{Value, json};
 
 use crate::env::{Output, TestEnv, host};
@@ -100,11 +98,7 @@ fn bump_pins_and_locks_the_newest_version_and_changes_no_other_byte() {
         (text.clone(), false)
     );
 
-    std::fs::set_permissions(
-        env.path("versions.yml"),
-        std::fs::Permissions::from_mode(0o664),
-    )
-    .expect("chmod");
+    crate::env::set_mode(&env.path("versions.yml"), 0o664);
     let out = env.larder_json(["bump", "tool"]).success();
     assert_eq!(bumped(&out), json!(["tool", "bumped", "v1.9.0 to v1.10.0"]));
     assert_eq!(
@@ -117,14 +111,7 @@ fn bump_pins_and_locks_the_newest_version_and_changes_no_other_byte() {
         env.read("versions.yml"),
         text.replace("\"v1.9.0\"", "\"v1.10.0\"")
     );
-    assert_eq!(
-        std::fs::metadata(env.path("versions.yml"))
-            .expect("file")
-            .permissions()
-            .mode()
-            & 0o777,
-        0o664
-    );
+    assert!(crate::env::has_mode(&env.path("versions.yml"), 0o664));
     let lock = env.read("versions.lock");
     assert_eq!(
         lock.lines()

@@ -1,7 +1,5 @@
 //! Disks that are full, fail or are read-only.
 
-use std::os::unix::fs::PermissionsExt;
-
 use crate::ensure::damage::released;
 use crate::env::{LARDER, Output, TestEnv};
 
@@ -193,7 +191,7 @@ fn an_unwritable_project_of_another_user_is_reported_with_owner_and_mode() {
         env.output(command)
     };
     for dir in [env.base().to_owned(), env.project().to_owned()] {
-        std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o755)).unwrap();
+        crate::env::set_mode(&dir, 0o755);
     }
     env.sh(&format!("chmod -R a+rX {} .", env.cache()));
     let probe = as_nobody("--version");

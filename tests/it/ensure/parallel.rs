@@ -55,6 +55,7 @@ pub fn wait_until(what: &str, so: impl Fn() -> bool) {
     }
 }
 
+#[cfg(unix)]
 pub fn signal(child: &Child, name: &str) {
     let done = Command::new("kill")
         .args([format!("-{name}"), child.id().to_string()])

@@ -12,6 +12,26 @@ pub fn flip_bit(path: &Utf8Path) {
     std::fs::write(path, bytes).unwrap_or_else(|e| panic!("write {path}: {e}"));
 }
 
+/// Sets the permission bits of a file or folder. Windows has none.
+pub fn set_mode(path: &Utf8Path, mode: u32) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("chmod");
+    }
+    #[cfg(not(unix))]
+    let _ = (path, mode);
+}
+
+/// Whether a file or folder has these permission bits. Windows has none, so there it does.
+pub fn has_mode(path: &Utf8Path, mode: u32) -> bool {
+    let meta = std::fs::metadata(path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    #[cfg(unix)]
+    return std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o7777 == mode;
+    #[cfg(not(unix))]
+    return meta.is_file() || mode != 0;
+}
+
 /// Removes a file, or a folder with its contents; does nothing if it does not exist.
 pub fn remove(path: &Utf8Path) {
     let gone = if path.is_dir() && !path.is_symlink() {

@@ -26,15 +26,15 @@ mod strace;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-pub use files::{copy_tree, flip_bit, list, remove};
-pub use installed::{assert_intact, stamped};
+pub use files::{copy_tree, flip_bit, has_mode, list, remove, set_mode};
+pub use installed::assert_intact;
+#[cfg(unix)]
+pub use installed::stamped;
 pub use output::{Output, redact};
 pub use strace::Syscall;
 
@@ -180,7 +180,7 @@ impl TestEnv {
     /// Writes an executable file.
     pub fn write_executable(&self, relative: &str, text: impl AsRef<[u8]>) -> Utf8PathBuf {
         let path = self.write(relative, text);
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("chmod");
+        set_mode(&path, 0o755);
         path
     }
     /// Reads a text file.
@@ -214,8 +214,7 @@ impl TestEnv {
     }
     /// Makes the cache's folder unwritable for others, whatever the umask of the tests is.
     fn close_cache(&self) {
-        std::fs::set_permissions(self.cache(), std::fs::Permissions::from_mode(0o755))
-            .expect("chmod");
+        set_mode(&self.cache(), 0o755);
     }
     /// Copies a folder of this repository into the project, except installed, cached and released
     /// files.
@@ -318,7 +317,10 @@ impl TestEnv {
         Output {
             command: shown,
             code: output.status.code(),
-            signal: output.status.signal(),
+            #[cfg(unix)]
+            signal: std::os::unix::process::ExitStatusExt::signal(&output.status),
+            #[cfg(not(unix))]
+            signal: None,
             stdout: String::from_utf8(output.stdout).expect("UTF-8 on stdout"),
             stderr: String::from_utf8(output.stderr).expect("UTF-8 on stderr"),
             base: self.base.clone(),

@@ -117,10 +117,12 @@ fn content(hub: &dyn HubReader, asset: &AssetName) -> Option<String> {
 
 /// Every file with its content and inode, so that any write is visible.
 fn snapshot(dir: &Utf8Path) -> BTreeMap<String, (Vec<u8>, u64)> {
-    use std::os::unix::fs::MetadataExt;
     let entry = |entry: std::io::Result<std::fs::DirEntry>| {
         let path = entry.unwrap().path();
-        let inode = std::fs::metadata(&path).unwrap().ino();
+        #[cfg(unix)]
+        let inode = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(&path).unwrap());
+        #[cfg(not(unix))]
+        let inode = 0;
         (
             path.file_name().unwrap().to_str().unwrap().to_owned(),
             (std::fs::read(&path).unwrap(), inode),

@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex};
 
 use camino::Utf8Path;
@@ -169,7 +168,9 @@ fn serve(stream: TcpStream, root: &Utf8Path, state: &Mutex<State>) -> std::io::R
             continue;
         };
         let size = meta.len();
-        let etag = format!("\"{size:x}-{:x}-{:x}\"", meta.mtime(), meta.mtime_nsec());
+        let modified = meta.modified()?.duration_since(std::time::UNIX_EPOCH);
+        let modified = modified.unwrap_or_default().as_nanos();
+        let etag = format!("\"{size:x}-{modified:x}\"");
         let start = range.and_then(|r| {
             r.strip_prefix("bytes=")?
                 .strip_suffix('-')?

@@ -1,10 +1,6 @@
 //! `larder run`.
 
-use std::os::unix::process::CommandExt;
-use std::time::{Duration, Instant};
-
 use super::project;
-use crate::env::TestEnv;
 
 #[test]
 fn a_task_runs_with_what_it_needs() {
@@ -211,9 +207,11 @@ fn tasks_are_listed() {
     assert_eq!(document["tasks"][4]["needs"][0], "ensure tool");
 }
 
+#[cfg(unix)]
 #[test]
 fn an_interrupted_task_leaves_nothing_running() {
-    let env = TestEnv::new();
+    use std::time::{Duration, Instant};
+    let env = crate::env::TestEnv::new();
     env.script_subsystem("tool", "v1");
     let versions = env.read("versions.yml");
     // A grandchild that ignores TERM and shows that it is alive by a growing file.
@@ -223,8 +221,7 @@ fn an_interrupted_task_leaves_nothing_running() {
         format!("{versions}tasks:\n  long: {{commands: [\"{line}\"]}}\n"),
     );
     let mut command = env.command(["run", "long"]);
-    command
-        .process_group(0)
+    std::os::unix::process::CommandExt::process_group(&mut command, 0)
         .stderr(std::process::Stdio::piped());
     let mut child = command.spawn().expect("larder");
     let deadline = Instant::now() + Duration::from_secs(20);

@@ -1,5 +1,4 @@
 use super::*;
-use crate::model::Libc;
 
 fn file(bytes: &[u8]) -> tempfile::NamedTempFile {
     let mut file = tempfile::Builder::new().prefix("tool").tempfile().unwrap();
@@ -148,7 +147,7 @@ fn a_real_executable_is_recognised_as_native() {
     let Executable::Native(native) = check_platform(&me, &Platform::host()).unwrap() else {
         panic!("no native executable")
     };
-    if native.libc == Some(Linkage::Dynamic(Libc::Gnu)) {
+    if native.libc == Some(Linkage::Dynamic(crate::model::Libc::Gnu)) {
         let glibc = native.glibc.unwrap();
         assert!(
             glibc.starts_with("2.") && glibc.split('.').count() == 2,
