@@ -35,6 +35,13 @@ pub struct Args {
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let (command, program) = command(args, &global.load(&global.root()?)?, global)?;
+    // Where a process can't be replaced, larder waits for the command and lets it decide what
+    // Ctrl-C does.
+    let waiting = if cfg!(windows) {
+        Some(supervised()?)
+    } else {
+        None
+    };
     // On Unix this returns only if the process could not be replaced.
     let status = match command.replace() {
         Ok(status) => status,
@@ -57,9 +64,13 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             return Ok(ExitCode::from(code));
         }
     };
-    Ok(ExitCode::from(
-        u8::try_from(status.code().unwrap_or(1)).unwrap_or(1),
-    ))
+    drop(waiting);
+    let code = status.code().unwrap_or(1);
+    match u8::try_from(code) {
+        Ok(code) => Ok(ExitCode::from(code)),
+        // The codes of Windows have 32 bits.
+        Err(_) => std::process::exit(code),
+    }
 }
 
 /// Runs the command as a child in the project's folder, as the commands of tasks do. Lines of `ci:`

@@ -10,6 +10,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::fs;
 use crate::redact::is_secret_name;
 
 /// The environment variables that larder passes to the programs that it starts. Those of larder
@@ -38,17 +39,39 @@ const CHILD_VARIABLES: &[&str] = &[
     "REQUESTS_CA_BUNDLE",
     "CURL_CA_BUNDLE",
     "NODE_EXTRA_CA_CERTS",
-    // Windows can't start programs without these.
+];
+
+/// The same on Windows, where few programs and no compiler work without them.
+const WINDOWS_VARIABLES: &[&str] = &[
     "SystemRoot",
+    "windir",
     "SystemDrive",
     "ComSpec",
     "PATHEXT",
+    "TEMP",
+    "TMP",
+    "OS",
+    "PROCESSOR_ARCHITECTURE",
+    "NUMBER_OF_PROCESSORS",
+    "USERNAME",
     "USERPROFILE",
+    "HOMEDRIVE",
+    "HOMEPATH",
     "APPDATA",
     "LOCALAPPDATA",
-    "ProgramFiles",
+    "ALLUSERSPROFILE",
+    "PUBLIC",
     "ProgramData",
+    "ProgramFiles",
+    "ProgramFiles(x86)",
+    "ProgramW6432",
+    "CommonProgramFiles",
+    "CommonProgramFiles(x86)",
+    "CommonProgramW6432",
 ];
+
+/// What Windows tries after the name of a program if `PATHEXT` is not set.
+const PROGRAM_ENDINGS: &str = ".COM;.EXE;.BAT;.CMD";
 
 /// The variables that are the same for every child, so that its messages and its output do not
 /// depend on the user's locale.
@@ -136,7 +159,7 @@ impl Environment {
     pub fn for_child(&self) -> Self {
         let mut environment = self.only(CHILD_VARIABLES);
         if cfg!(windows) {
-            environment.extend(self.only(&["TEMP", "TMP"]));
+            environment.extend(self.only(WINDOWS_VARIABLES));
         }
         environment.extend(FIXED_VARIABLES.iter().copied().collect());
         environment
@@ -184,6 +207,28 @@ impl Environment {
             .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
+    /// The file of a program that is named without a folder: the first on `PATH`. On Windows the
+    /// endings of `PATHEXT` are tried as well, so that `npm` finds `npm.cmd`. `None` if there is
+    /// none, or the name has a folder.
+    pub fn find_program(&self, name: impl AsRef<OsStr>) -> Option<PathBuf> {
+        let name = name.as_ref();
+        if Path::new(name).components().count() != 1 {
+            return None;
+        }
+        let names = if cfg!(windows) {
+            let endings = self.value("PATHEXT").unwrap_or(PROGRAM_ENDINGS);
+            windows_names(name, endings)
+        } else {
+            vec![name.to_owned()]
+        };
+        let folders = std::env::split_paths(self.get("PATH")?);
+        // A folder that is not absolute is one of the project, and anyone may have committed to it.
+        folders
+            .filter(|folder| !cfg!(windows) || folder.is_absolute())
+            .flat_map(|folder| names.iter().map(move |name| folder.join(name)))
+            .find(|file| fs::stat(file).is_ok_and(|meta| meta.is_some_and(|meta| meta.is_file())))
+    }
+
     /// A value for `PATH`: first these folders, then those of the current `PATH`. The error names a
     /// folder that can't be part of a `PATH`.
     pub fn path_after(&self, first: impl IntoIterator<Item = PathBuf>) -> Result<OsString> {
@@ -211,6 +256,23 @@ pub fn can_be_on_path(folder: impl AsRef<Path>) -> Result<()> {
             "move the project to a folder whose path has no `{separator}`"
         ))
     })
+}
+
+/// The names under which Windows looks for a program: as it is, if it has one of the endings of
+/// `PATHEXT`, then with each of them.
+fn windows_names(name: &OsStr, endings: &str) -> Vec<OsString> {
+    let endings = || endings.split(';').filter(|ending| ending.len() > 1);
+    let text = name.to_string_lossy().to_lowercase();
+    let mut names = Vec::new();
+    if endings().any(|ending| text.ends_with(&ending.to_lowercase())) {
+        names.push(name.to_owned());
+    }
+    names.extend(endings().map(|ending| {
+        let mut with = name.to_owned();
+        with.push(ending.to_lowercase());
+        with
+    }));
+    names
 }
 
 impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Environment {
@@ -278,6 +340,68 @@ mod tests {
         ] {
             assert_eq!(npm.get(name).is_some(), passed, "{name}");
         }
+    }
+
+    #[test]
+    fn windows_looks_for_endings() {
+        let names = |name: &str, endings| windows_names(OsStr::new(name), endings);
+        for (name, expected) in [
+            ("npm", vec!["npm.com", "npm.exe", "npm.bat", "npm.cmd"]),
+            (
+                "npm.cmd",
+                vec![
+                    "npm.cmd",
+                    "npm.cmd.com",
+                    "npm.cmd.exe",
+                    "npm.cmd.bat",
+                    "npm.cmd.cmd",
+                ],
+            ),
+            (
+                "tool-1.2",
+                vec![
+                    "tool-1.2.com",
+                    "tool-1.2.exe",
+                    "tool-1.2.bat",
+                    "tool-1.2.cmd",
+                ],
+            ),
+        ] {
+            assert_eq!(names(name, PROGRAM_ENDINGS), expected, "{name}");
+        }
+        assert_eq!(names("ü", ".EXE;;.PY;."), ["ü.exe", "ü.py"]);
+    }
+
+    #[test]
+    fn programs_are_found_on_path() {
+        let dir = tempfile::tempdir().unwrap();
+        let ending = if cfg!(windows) { ".cmd" } else { "" };
+        for folder in ["first", "second"] {
+            fs::create_dir_all(dir.path().join(folder)).unwrap();
+            let file = dir
+                .path()
+                .join(folder)
+                .join(format!("{folder} tool{ending}"));
+            fs::write_atomic(file, b"x").unwrap();
+        }
+        fs::create_dir_all(dir.path().join(format!("first/second tool{ending}"))).unwrap();
+        let folders = ["first", "second"].map(|folder| dir.path().join(folder));
+        let path = std::env::join_paths(&folders).unwrap();
+        let environment: Environment = [("Path", path)].into_iter().collect();
+        let environment = if cfg!(windows) {
+            environment
+        } else {
+            [("PATH", environment.get("Path").unwrap())]
+                .into_iter()
+                .collect()
+        };
+        // A folder is no program.
+        let found = environment.find_program("second tool").unwrap();
+        assert_eq!(found, folders[1].join(format!("second tool{ending}")));
+        for none in ["third", "", "first/first tool", "./first tool"] {
+            assert_eq!(environment.find_program(none), None, "{none}");
+        }
+        assert_eq!(Environment::default().find_program("sh"), None);
     }
 
     #[cfg(unix)]

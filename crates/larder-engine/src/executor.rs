@@ -110,7 +110,8 @@ fn in_words(status: ExitStatus) -> String {
             return format!("ended by signal {signal}");
         }
     }
-    format!("exit status {}", status.code().unwrap_or(-1))
+    let code = status.code().unwrap_or(-1);
+    format!("exit status {}", Command::exit_code_in_words(code))
 }
 
 #[cfg(all(test, unix))]

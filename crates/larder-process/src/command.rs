@@ -40,12 +40,15 @@ impl Command {
         Self::new("sh", environment).args(["-c", line])
     }
 
-    /// A command line as recipes and tasks have them: `sh -c` (`cmd /C` on Windows).
+    /// A command line as recipes and tasks have them: `sh -c` (`cmd /C` on Windows). `/S` takes the
+    /// outer quotes away, whatever is between them; `/D` keeps commands of the registry out.
     #[cfg(windows)]
     pub fn shell(line: &str, environment: Environment) -> Self {
+        let system = environment.value("SystemRoot").map(Path::new);
+        let cmd = system.map_or_else(|| "cmd.exe".into(), |root| root.join("System32\\cmd.exe"));
         Self {
-            raw: Some(line.to_owned()),
-            ..Self::new("cmd", environment).args(["/C"])
+            raw: Some(format!("\"{line}\"")),
+            ..Self::new(cmd, environment).args(["/D", "/S", "/C"])
         }
     }
 
@@ -77,6 +80,16 @@ impl Command {
         self.program.to_string_lossy().into_owned()
     }
 
+    /// How an exit code is written. Those of Windows can be the number of an error, such as
+    /// 0xC0000005, which nobody knows as a decimal number.
+    pub fn exit_code_in_words(code: i32) -> String {
+        if (0..=255).contains(&code) {
+            code.to_string()
+        } else {
+            format!("0x{:08X}", code.cast_unsigned())
+        }
+    }
+
     /// Replaces this process with the program, which inherits its terminal and streams (`exec`).
     /// Returns only if that fails. Windows has no `exec`: there the program runs as a child, and
     /// its exit status is returned.
@@ -97,7 +110,14 @@ impl Command {
 
     #[expect(clippy::disallowed_methods, reason = "this is the wrapper")]
     fn to_tokio(&self) -> tokio::process::Command {
-        let mut command = tokio::process::Command::new(&self.program);
+        // Windows itself looks for `.exe` only.
+        let found = if cfg!(windows) {
+            self.environment.find_program(&self.program)
+        } else {
+            None
+        };
+        let program = found.map_or_else(|| self.program.clone(), PathBuf::into_os_string);
+        let mut command = tokio::process::Command::new(program);
         command
             .args(&self.arguments)
             .env_clear()

@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::archive;
 use crate::error::{Error, Result};
 use crate::fs::{self, IoContext};
-use crate::model::{Os, Platform};
+use crate::model::{Os, Platform, WINDOWS_SCRIPTS};
 
 mod capped;
 mod elf;
@@ -101,9 +101,6 @@ pub fn check_platform(path: impl AsRef<Path>, platform: &Platform) -> Result<Exe
     }
 }
 
-/// The endings of files that Windows runs although they are neither.
-const RUN_BY_WINDOWS: [&str; 4] = [".bat", ".cmd", ".ps1", ".jar"];
-
 /// As [`check_platform`], and in addition the file must be a program: an executable or a script. With
 /// `any`, it may be any file.
 pub fn check_program(path: impl AsRef<Path>, platform: &Platform, any: bool) -> Result<()> {
@@ -113,7 +110,7 @@ pub fn check_program(path: impl AsRef<Path>, platform: &Platform, any: bool) -> 
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let stem = name.strip_suffix(".exe").unwrap_or(&name).to_lowercase();
-    if platform.os == Os::Windows && RUN_BY_WINDOWS.iter().any(|end| stem.ends_with(end)) {
+    if platform.os == Os::Windows && WINDOWS_SCRIPTS.iter().any(|end| stem.ends_with(end)) {
         return Ok(());
     }
     let mut start = Vec::new();

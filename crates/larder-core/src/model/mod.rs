@@ -19,7 +19,7 @@ pub use name::{AssetName, COMMAND_WORDS, FileName, Name, Tag, Version};
 pub use origin::{Origin, SourceKind};
 pub use outcome::{Action, Outcome};
 pub use package::{FileFormat, Limits, PackageFormat};
-pub use platform::{Arch, Libc, Os, Platform};
+pub use platform::{Arch, Libc, Os, Platform, WINDOWS_SCRIPTS};
 
 /// The error that a text is not a valid value of a type. The message has the form "`x` is not a …:
 /// …".

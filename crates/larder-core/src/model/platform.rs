@@ -111,6 +111,9 @@ impl Libc {
     }
 }
 
+/// The endings of files that Windows runs with another program.
+pub const WINDOWS_SCRIPTS: [&str; 4] = [".bat", ".cmd", ".ps1", ".jar"];
+
 impl Platform {
     /// The platform that larder runs on. It has no C library, because binaries for either one can
     /// run there.
@@ -136,6 +139,23 @@ impl Platform {
     /// `.exe` on Windows, otherwise an empty text.
     pub fn exe(&self) -> &'static str {
         if self.os == Os::Windows { ".exe" } else { "" }
+    }
+
+    /// The file name of a program: with `.exe` on Windows, except for scripts that have an ending by
+    /// which Windows runs them.
+    pub fn program(&self, name: &str) -> String {
+        let is_script = |end: &str| {
+            name.len() > end.len()
+                && name
+                    .get(name.len() - end.len()..)
+                    .is_some_and(|last| last.eq_ignore_ascii_case(end))
+        };
+        match self.os {
+            Os::Windows if !WINDOWS_SCRIPTS.iter().any(|end| is_script(end)) => {
+                format!("{name}.exe")
+            }
+            _ => name.to_owned(),
+        }
     }
 
     /// Rust's word for the architecture, such as `x86_64`.
@@ -231,6 +251,24 @@ impl<'de> serde::Deserialize<'de> for Platform {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn programs_of_windows_end_in_exe_and_scripts_do_not() {
+        let name = |platform: &str, name: &str| platform.parse::<Platform>().unwrap().program(name);
+        for (plain, windows) in [
+            ("tool", "tool.exe"),
+            ("tool.1", "tool.1.exe"),
+            ("npm.cmd", "npm.cmd"),
+            ("RUN.BAT", "RUN.BAT"),
+            ("a.ps1", "a.ps1"),
+            ("a.jar", "a.jar"),
+            (".cmd", ".cmd.exe"),
+            ("ü.cmd", "ü.cmd"),
+        ] {
+            assert_eq!(name("windows-amd64", plain), windows);
+            assert_eq!(name("linux-amd64", plain), plain);
+        }
+    }
 
     #[test]
     fn aliases_are_accepted_and_never_printed() {

@@ -138,7 +138,7 @@ pub(super) fn inspect(
     // Check whether the names alone find the same files; otherwise `extract` is needed.
     let names = binaries
         .iter()
-        .map(|name| format!("{name}{}", platform.exe()).parse())
+        .map(|name| platform.program(name.as_str()).parse())
         .collect::<Result<Vec<FileName>, _>>()?;
     let found = unpack(
         &Select::Programs {
@@ -151,7 +151,7 @@ pub(super) fn inspect(
     );
     let found = found.map(|found| found.files);
     let found_by_name = |program: &Program| {
-        let name = format!("{}{}", plain(program), platform.exe());
+        let name = platform.program(&plain(program));
         let wanted = all
             .iter()
             .find(|file| file.name == program.path)

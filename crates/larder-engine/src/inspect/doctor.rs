@@ -8,7 +8,6 @@ use camino::Utf8Path;
 use crate::context::Context;
 use crate::init::has_schemas;
 use crate::tasks::shell::bin_dirs;
-use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
 use larder_core::formats::documents::DoctorCheck;
 use larder_core::fs;
@@ -65,15 +64,6 @@ fn programs(root: &Utf8Path) -> Option<DoctorCheck> {
     Some(warning("programs", found, &hint))
 }
 
-/// The first file of that name in the folders of `PATH`.
-fn on_path(environment: &Environment, name: &str) -> Option<PathBuf> {
-    let folders = std::env::split_paths(environment.get("PATH")?);
-    let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    folders
-        .map(|folder| folder.join(&name))
-        .find(|file| fs::stat(file).is_ok_and(|meta| meta.is_some_and(|meta| meta.is_file())))
-}
-
 /// Whether the installed binaries are those that `PATH` finds.
 fn path(ctx: &Context) -> Vec<DoctorCheck> {
     let environment = ctx.settings.environment();
@@ -84,7 +74,7 @@ fn path(ctx: &Context) -> Vec<DoctorCheck> {
     let binaries = ctx.project.subsystems.values().flat_map(|s| &s.binaries);
     let (mut found, mut others) = (0, Vec::new());
     for binary in binaries {
-        match on_path(environment, binary.as_str()) {
+        match environment.find_program(binary.as_str()) {
             Some(file) if own.iter().any(|folder| file.starts_with(folder)) => found += 1,
             Some(file) => others.push(format!("{binary} is {}", file.display())),
             None => {}
@@ -139,7 +129,7 @@ fn tools(ctx: &Context) -> Vec<DoctorCheck> {
     wanted.sort();
     wanted
         .into_iter()
-        .map(|(tool, names)| match on_path(environment, &tool) {
+        .map(|(tool, names)| match environment.find_program(&tool) {
             Some(file) => right("tool", format!("{tool} is {}", file.display())),
             None => DoctorCheck {
                 name: "tool",
@@ -180,7 +170,7 @@ fn token(ctx: &Context) -> Option<DoctorCheck> {
     {
         return Some(right("token", format!("{name} is set")));
     }
-    Some(match on_path(environment, "gh") {
+    Some(match environment.find_program("gh") {
         Some(_) => right("token", "`gh auth token` is asked when one is needed"),
         None => warning(
             "token",

@@ -4,6 +4,7 @@
 //! The caller ensures a task's needs first.
 
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 use std::process::ExitStatus;
 
 use camino::Utf8PathBuf;
@@ -12,7 +13,6 @@ use crate::installed::Bin;
 use larder_core::cancel::Cancel;
 use larder_core::environment::Environment;
 use larder_core::error::{Error, Kind, Result};
-use larder_core::fs;
 use larder_core::model::Platform;
 use larder_core::project::{Project, Task};
 use larder_process::{Command, Ended, Output};
@@ -49,34 +49,12 @@ pub fn with_binaries(
     arguments: &[OsString],
 ) -> Result<Command> {
     let path = path_with_binaries(project, environment)?;
-    let program = resolve(program, &path);
     let mut environment = environment.clone();
     environment.set("PATH", path);
+    // The operating system could use the PATH of this process instead.
+    let found = environment.find_program(program);
+    let program = found.map_or_else(|| program.to_owned(), PathBuf::into_os_string);
     Ok(Command::new(program, environment).args(arguments))
-}
-
-/// Finds a program without a folder in its name on this PATH. The operating system could use the PATH of this process
-/// instead, so larder resolves the name itself.
-fn resolve(program: &OsStr, path: &OsStr) -> OsString {
-    let plain = std::path::Path::new(program).components().count() == 1;
-    let names = [program.to_owned(), {
-        let mut exe = program.to_owned();
-        exe.push(".exe");
-        exe
-    }];
-    let candidates = std::env::split_paths(path).flat_map(|dir| {
-        names
-            .iter()
-            .map(move |name| dir.join(name))
-            .collect::<Vec<_>>()
-    });
-    match candidates
-        .filter(|_| plain)
-        .find(|file| fs::stat(file).is_ok_and(|meta| meta.is_some_and(|meta| meta.is_file())))
-    {
-        Some(file) => file.into_os_string(),
-        None => program.to_owned(),
-    }
 }
 
 /// Runs the lines of tasks.
@@ -165,7 +143,7 @@ impl Shell<'_> {
 /// For a message: `exit code 3` or `signal 9`.
 fn described(status: ExitStatus) -> String {
     match status.code() {
-        Some(code) => format!("exit code {code}"),
+        Some(code) => format!("exit code {}", Command::exit_code_in_words(code)),
         #[cfg(unix)]
         None => {
             use std::os::unix::process::ExitStatusExt;

@@ -106,10 +106,6 @@ impl Subsystem {
 }
 
 fn with_exe(name: &FileName, platform: Platform) -> FileName {
-    match platform.exe() {
-        "" => name.clone(),
-        exe => format!("{name}{exe}")
-            .parse()
-            .unwrap_or_else(|_| name.clone()),
-    }
+    let program = platform.program(name.as_str());
+    program.parse().unwrap_or_else(|_| name.clone())
 }

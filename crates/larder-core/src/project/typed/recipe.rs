@@ -28,7 +28,7 @@ keys! {
         "license" license: At<String>,
             since "0.1.0", example "Apache-2.0";
         /// The names of the binaries that this recipe provides, at least one, each without `.exe`,
-        /// which is added on Windows.
+        /// which is added on Windows, except to names that end in `.bat`, `.cmd`, `.ps1` or `.jar`.
         /// A name has letters, digits, `-`, `_`, `.`, `+` and `@`,
         /// and it starts with a letter or a digit.
         "binaries" binaries: NonEmpty<At<FileName>>,
