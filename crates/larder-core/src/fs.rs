@@ -15,6 +15,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::error::{Error, Kind, Result, find};
 use crate::staging::{self, StagedDir, StagedFile};
 
+pub(crate) mod busy;
 mod own;
 mod reading;
 mod simple;
@@ -45,6 +46,9 @@ pub fn io_error(verb: &str, path: impl AsRef<Path>, error: &io::Error) -> Error 
         }
         io::ErrorKind::ReadOnlyFilesystem => {
             e = e.hint("the file system is mounted read-only; reading still works");
+        }
+        io::ErrorKind::PermissionDenied if cfg!(windows) => {
+            e = e.hint("end the program that has it open, or check the permissions of that path");
         }
         io::ErrorKind::PermissionDenied => e = e.hint("check the owner and mode of that path"),
         _ => {}
@@ -125,7 +129,12 @@ pub fn create_own_dir_all(path: impl AsRef<Path>) -> Result<()> {
 
 /// The absolute path without links.
 pub fn canonicalize(path: &Utf8Path) -> Result<Utf8PathBuf> {
-    path.canonicalize_utf8().at("find", path)
+    let real = path.canonicalize_utf8().at("find", path)?;
+    // Few programs of Windows understand the form that the system gives, and cmd does not.
+    match real.as_str().strip_prefix(r"\\?\") {
+        Some(plain) if cfg!(windows) && plain.get(1..2) == Some(":") => Ok(plain.into()),
+        _ => Ok(real),
+    }
 }
 
 /// Whether something is at the path, with links followed. `false` if that can't be found out.
@@ -151,7 +160,8 @@ pub fn list(path: impl AsRef<Path>) -> Result<Vec<String>> {
 
 /// Renames within a file system.
 pub fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
-    std::fs::rename(&from, &to).at(&format!("rename {} to", from.as_ref().display()), &to)
+    busy::patiently(|| std::fs::rename(&from, &to))
+        .at(&format!("rename {} to", from.as_ref().display()), &to)
 }
 
 /// Removes a file or link; not an error if it does not exist.
@@ -165,7 +175,7 @@ pub fn remove_file(path: impl AsRef<Path>) -> Result<()> {
 /// if it does not exist.
 pub fn remove_dir_all(path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
-    match std::fs::remove_dir_all(path) {
+    match busy::patiently(|| std::fs::remove_dir_all(path)) {
         Ok(()) => Ok(()),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
@@ -267,7 +277,24 @@ pub fn try_symlink(target: impl AsRef<Path>, link: impl AsRef<Path>) -> io::Resu
     #[cfg(unix)]
     return std::os::unix::fs::symlink(target, &link);
     #[cfg(windows)]
-    return std::os::windows::fs::symlink_file(target, &link);
+    {
+        // A link to a folder is made in another way there, and a slash in a target is a letter.
+        let target = target.as_ref().to_string_lossy().replace('/', "\\");
+        if parent(link.as_ref()).join(&target).is_dir() {
+            return std::os::windows::fs::symlink_dir(target, &link);
+        }
+        std::os::windows::fs::symlink_file(target, &link)
+    }
+}
+
+/// Flushes a file that was written before to disk. On Windows only a file that is open for writing
+/// can be flushed.
+pub fn sync_file(path: impl AsRef<Path>) -> Result<()> {
+    if cfg!(unix) {
+        return flush(&open(&path)?).at("flush", &path);
+    }
+    let file = File::options().write(true).open(&path).at("open", &path)?;
+    flush(&file).at("flush", &path)
 }
 
 /// Makes another name of a file. Returns the io error, for callers that handle a file system without

@@ -86,12 +86,24 @@ impl StagedFile {
         fs::flush(self.file()).at("flush", self.path())
     }
 
-    /// Renames it to `path`, replacing what is there.
+    /// Renames it to `path`, replacing what is there, even a program that runs.
     pub fn rename_over(self, path: impl AsRef<Path>) -> Result<()> {
-        self.0
-            .persist(&path)
-            .map(drop)
-            .map_err(|e| io_error("write", &path, &e.error))
+        let path = path.as_ref();
+        let mut staged = Some(self.0);
+        let mut rename = || {
+            let Some(file) = staged.take() else {
+                return Ok(());
+            };
+            file.persist(path).map(drop).map_err(|e| {
+                staged = Some(e.file);
+                e.error
+            })
+        };
+        let renamed = match fs::busy::patiently(&mut rename) {
+            Err(error) if fs::busy::move_aside(path, &error) => rename(),
+            renamed => renamed,
+        };
+        renamed.map_err(|error| io_error("write", path, &error))
     }
 
     /// Renames it to `path` unless something is there. An error gives the file back: not every file

@@ -184,6 +184,12 @@ impl OwnFolder {
             .at(&format!("rename {} to", self.join(name)), to.0.join(to.1))
     }
 
+    /// Gives a file a second name, in another folder. Returns the io error, for callers that handle
+    /// a file system without such names.
+    pub fn hard_link(&self, name: &str, to: (&Self, &str)) -> io::Result<()> {
+        self.handle.hard_link(name, &to.0.handle, to.1)
+    }
+
     /// Removes a file or link; not an error if it does not exist.
     pub fn remove_file(&self, name: &str) -> Result<()> {
         absent_is_none(self.handle.remove_file(name))
@@ -363,7 +369,10 @@ fn names(below: &Utf8Path) -> Result<Vec<&str>> {
 }
 
 /// Makes something under a name that nothing has yet: the prefix and six letters and digits.
-fn unused<T>(prefix: &str, make: impl Fn(&str) -> io::Result<T>) -> io::Result<(String, T)> {
+pub(super) fn unused<T>(
+    prefix: &str,
+    make: impl Fn(&str) -> io::Result<T>,
+) -> io::Result<(String, T)> {
     let mut tries = 0;
     loop {
         // The keys of a `RandomState` are random, so its hashes are.

@@ -19,8 +19,8 @@
 //! completes step 6.
 //!
 //! Where the file system has no links (this is probed), the stamp is removed first, each file is replaced by rename, and
-//! the stamp is written last. From such plain files to links: the stamp is removed first and no set is current, so that no
-//! link leads anywhere until the switch. [`super::unfinished`] remembers what a killed process can't.
+//! the stamp is written last: see [`super::plain`]. From such plain files to links: the stamp is removed first and no set is
+//! current, so that no link leads anywhere until the switch. [`super::unfinished`] remembers what a killed process can't.
 //!
 //! Leftover files are removed only by a process that holds the target's file lock (see [`Bin::shared`]): without it, they
 //! may be another process's staging folder.
@@ -31,7 +31,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::open::{OpenSet, Staging, all_names, is_set};
 use super::unfinished::is_unfinished;
-use super::{Watched, obstacles};
+use super::{Watched, obstacles, plain};
 use larder_core::error::{Error, Result};
 use larder_core::formats::stamp;
 use larder_core::fs::{self, IoContext, OwnFolder};
@@ -234,7 +234,7 @@ impl Bin {
         {
             let path = staging.path().join(name);
             fs::set_mode(&path, *mode)?;
-            fs::flush(&fs::open(&path)?).at("flush", &path)?;
+            fs::sync_file(&path)?;
         }
         let mut file = fs::create(staging.path().join(stamp::FILE))?;
         file.write_all(stamp::render(artifact).as_bytes())
@@ -250,7 +250,9 @@ impl Bin {
         } else {
             let names = artifact.files.iter().map(|file| file.name.as_str());
             obstacles::clear_names(dir, names.chain([stamp::FILE]))?;
-            self.install_without_links(&staging, artifact)?;
+            let Staging { open, folder } = &staging;
+            open.install_plain(folder, artifact, self.locked)?;
+            self.repair_open(open, artifact)?;
         }
         drop(staging);
         self.watch(artifact)
@@ -310,7 +312,11 @@ impl Bin {
             open.remove_plain(&self.name, &file_names(artifact))?;
             open.remove_links_except(&[])?;
         }
-        let previous = open.previous().filter(|_| current.is_some());
+        let previous = if flat {
+            open.previous_plain(&self.name)?.map(|(set, _)| set)
+        } else {
+            open.previous().filter(|_| current.is_some())
+        };
         for name in open.versions.list()? {
             let link = name == "current" || name == "previous";
             let used = link && current.is_some()
@@ -319,36 +325,14 @@ impl Bin {
             // Nothing else in `.v` is larder's.
             if !used && (link || is_set(&name) || name.starts_with("tmp-") || is_unfinished(&name))
             {
-                open.versions.remove(&name)?;
+                match open.versions.remove(&name) {
+                    // A program in it runs, and Windows can't remove it: a later repair does.
+                    Err(_) if cfg!(windows) => {}
+                    removed => removed?,
+                }
             }
         }
         Ok(())
-    }
-
-    fn install_without_links(&self, staging: &Staging, artifact: &Artifact) -> Result<()> {
-        let Staging { open, folder } = staging;
-        open.note_plain(&stamp::render(artifact))?;
-        if open.dir.read_link(stamp::FILE).is_some() {
-            open.dir.remove_file(stamp::FILE)?;
-        }
-        open.take_stamp_of_plain_files(self.locked)?;
-        // Names of the old set must be gone before the new stamp is there; its links are dangling now.
-        open.remove_plain(&self.name, &file_names(artifact))?;
-        for file in &artifact.files {
-            folder.rename(file.name.as_str(), (&open.dir, file.name.as_str()))?;
-        }
-        open.dir.sync()?;
-        folder.rename(stamp::FILE, (&open.dir, stamp::FILE))?;
-        open.dir.sync()?;
-        // Everything else here belongs to an older set: names that no longer exist, or folders that links pointed to.
-        for name in open.dir.list()? {
-            let keep = [".p", ".v", stamp::FILE].contains(&name.as_str())
-                || artifact.files.iter().any(|file| file.name.as_str() == name);
-            if !keep {
-                open.dir.remove(&name)?;
-            }
-        }
-        self.repair_open(open, artifact)
     }
 
     /// Switches to the previous set; the current one becomes the previous. `None` if there is no previous set.
@@ -358,6 +342,9 @@ impl Bin {
         };
         if self.locked {
             open.complete_exchange()?;
+        }
+        if open.is_flat()? {
+            return self.rollback_plain(&open);
         }
         if open.dir.read_link(stamp::FILE).is_none() {
             return Ok(None);
@@ -373,6 +360,29 @@ impl Bin {
         let Some(artifact) = text.and_then(|text| stamp::parse(&self.name, &text)) else {
             return Ok(None);
         };
+        self.check_previous(&self.versions().join(&previous), &artifact)?;
+        open.make_missing_links(&artifact, self.locked)?;
+        open.exchange_sets()?;
+        open.versions.sync()?;
+        self.repair_open(&open, &artifact)?;
+        Ok(Some(artifact))
+    }
+
+    fn rollback_plain(&self, open: &OpenSet) -> Result<Option<Artifact>> {
+        let Some((set, artifact)) = open.previous_plain(&self.name)? else {
+            return Ok(None);
+        };
+        let Some(folder) = open.versions.folder(&set)? else {
+            return Ok(None);
+        };
+        self.check_previous(folder.path(), &artifact)?;
+        open.install_plain(&folder, &artifact, self.locked)?;
+        self.repair_open(open, &artifact)?;
+        Ok(Some(artifact))
+    }
+
+    /// Reads the files of the previous set and compares them with its stamp.
+    fn check_previous(&self, folder: &Utf8Path, artifact: &Artifact) -> Result<()> {
         for ArtifactFile {
             name,
             mode: _,
@@ -380,7 +390,7 @@ impl Bin {
             sha256,
         } in &artifact.files
         {
-            if tree::hash_file(&self.versions().join(&previous).join(name))?.0 != *sha256 {
+            if tree::hash_file(&folder.join(name))?.0 != *sha256 {
                 return Err(Error::integrity(format!(
                     "the previous {} is damaged: {name} differs from its stamp",
                     self.name
@@ -391,11 +401,7 @@ impl Bin {
                 )));
             }
         }
-        open.make_missing_links(&artifact, self.locked)?;
-        open.exchange_sets()?;
-        open.versions.sync()?;
-        self.repair_open(&open, &artifact)?;
-        Ok(Some(artifact))
+        Ok(())
     }
 
     /// Removes the whole installed set of this platform; returns whether there was one. The folder of the host's set
@@ -414,11 +420,14 @@ impl Bin {
         dir.remove(stamp::FILE)?;
         for inner in dir.list()? {
             if ![".v", ".p"].contains(&inner.as_str()) {
-                dir.remove(&inner)?;
+                plain::remove_or_move_aside(&dir, &inner)?;
             }
         }
-        above.remove(name)?;
-        Ok(true)
+        match above.remove(name) {
+            // A program in it runs, and Windows can't remove it: the next installation does.
+            Err(_) if cfg!(windows) && dir.entry(stamp::FILE)?.is_none() => Ok(true),
+            removed => removed.map(|()| true),
+        }
     }
 }
 
@@ -427,13 +436,32 @@ fn file_names(artifact: &Artifact) -> Vec<&str> {
     names.collect()
 }
 
-/// Whether the file system supports links. A full or read-only disk is an error, because it does not answer that.
+/// Whether the file system supports links: one is made and read back. A full or read-only disk is an error, because it does not answer that.
 fn can_link(staging: &Staging) -> Result<bool> {
     use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     let (versions, probe) = (&staging.open.versions, format!("{}.link", staging.name()));
-    match versions.try_symlink("probe", &probe) {
-        // If the probe can't be removed, the next repair removes it.
-        Ok(()) => versions.remove_file(&probe).map(|()| true).or(Ok(true)),
+    match versions.try_symlink(staging.name(), &probe) {
+        Ok(()) => {
+            // Some systems say that they made a link, and there is none.
+            let leads = |link: &str| {
+                let read = versions.read_link(link);
+                read.as_deref() == Some(staging.name())
+                    && obstacles::leads_to_file(&versions.path().join(link).join(stamp::FILE))
+            };
+            let mut works = leads(&probe);
+            if works && cfg!(windows) {
+                // Not every link to a folder can be replaced by another one there.
+                let second = format!("{}.link2", staging.name());
+                works = versions
+                    .replace_link(staging.name(), &second, (versions, &probe))
+                    .is_ok()
+                    && leads(&probe);
+                let _ = versions.remove(&second);
+            }
+            // If the probe can't be removed, the next repair removes it.
+            let _ = versions.remove(&probe);
+            Ok(works)
+        }
         Err(e) if matches!(e.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem) => {
             Err(fs::io_error("link", versions.path().join(probe), &e))
         }

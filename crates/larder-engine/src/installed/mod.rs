@@ -5,6 +5,7 @@
 mod bin;
 mod obstacles;
 mod open;
+mod plain;
 mod signature;
 mod state;
 mod unfinished;

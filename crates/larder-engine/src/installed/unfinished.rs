@@ -28,13 +28,15 @@ impl OpenSet {
     /// Takes the stamp away, if it is not a link: from now on nothing counts as installed, and the
     /// names of the plain files are kept for [`Self::remove_plain`]. Links that are made then are
     /// dangling, because no set is current. That needs the file lock: without it, another process
-    /// may have made a set current just now.
-    pub(super) fn take_stamp_of_plain_files(&self, locked: bool) -> Result<()> {
+    /// may have made a set current just now. Returns the name in `.v` that the stamp has now.
+    pub(super) fn take_stamp_of_plain_files(&self, locked: bool) -> Result<Option<String>> {
+        let mut taken = None;
         match self.dir.entry(stamp::FILE)? {
-            Some(Entry::Link) => return Ok(()),
+            Some(Entry::Link) => return Ok(None),
             Some(Entry::File(_)) => {
                 let name = self.unused_list()?;
                 self.dir.rename(stamp::FILE, (&self.versions, &name))?;
+                taken = Some(name);
             }
             // See [`super::obstacles`].
             Some(Entry::Folder | Entry::Other) | None => {}
@@ -42,7 +44,7 @@ impl OpenSet {
         if locked {
             self.versions.remove("current")?;
         }
-        Ok(())
+        Ok(taken)
     }
 
     /// Lists plain files that are about to be put into `.bin`, as their stamp will describe them.
@@ -68,7 +70,7 @@ impl OpenSet {
             for file in artifact.files {
                 let name = file.name.as_str();
                 if !keep.contains(&name) && matches!(self.dir.entry(name)?, Some(Entry::File(_))) {
-                    self.dir.remove_file(name)?;
+                    super::plain::remove_or_move_aside(&self.dir, name)?;
                 }
             }
         }

@@ -6,6 +6,7 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::super::busy;
 use super::Entry;
 
 #[derive(Clone, Debug)]
@@ -50,7 +51,8 @@ impl Handle {
     }
 
     pub(super) fn read_link(&self, name: &str) -> io::Result<String> {
-        Ok(fs::read_link(self.0.join(name))?.display().to_string())
+        let target = fs::read_link(self.0.join(name))?;
+        Ok(target.display().to_string().replace('\\', "/"))
     }
 
     pub(super) fn list(&self) -> io::Result<Vec<String>> {
@@ -63,7 +65,11 @@ impl Handle {
     }
 
     pub(super) fn rename(&self, name: &str, to: &Self, new: &str) -> io::Result<()> {
-        fs::rename(self.0.join(name), to.0.join(new))
+        busy::patiently(|| fs::rename(self.0.join(name), to.0.join(new)))
+    }
+
+    pub(super) fn hard_link(&self, name: &str, to: &Self, new: &str) -> io::Result<()> {
+        fs::hard_link(self.0.join(name), to.0.join(new))
     }
 
     #[allow(clippy::unnecessary_wraps, reason = "other systems can fail")]
@@ -72,7 +78,15 @@ impl Handle {
     }
 
     pub(super) fn remove_file(&self, name: &str) -> io::Result<()> {
-        fs::remove_file(self.0.join(name))
+        let path = self.0.join(name);
+        // A link to a folder is removed like a folder.
+        #[cfg(windows)]
+        if std::os::windows::fs::FileTypeExt::is_symlink_dir(
+            &fs::symlink_metadata(&path)?.file_type(),
+        ) {
+            return fs::remove_dir(path);
+        }
+        fs::remove_file(path)
     }
 
     pub(super) fn remove_empty_folder(&self, name: &str) -> io::Result<()> {

@@ -95,6 +95,10 @@ impl Handle {
         Ok(fs::renameat(&self.0, name, &to.0, new)?)
     }
 
+    pub(super) fn hard_link(&self, name: &str, to: &Self, new: &str) -> io::Result<()> {
+        Ok(fs::linkat(&self.0, name, &to.0, new, AtFlags::empty())?)
+    }
+
     pub(super) fn exchange(&self, one: &str, other: &str) -> io::Result<bool> {
         #[cfg(any(target_os = "linux", target_vendor = "apple"))]
         {
