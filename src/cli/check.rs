@@ -6,7 +6,7 @@ use super::Global;
 use super::line::Line;
 use larder_core::error::Result;
 use larder_core::human;
-use larder_engine::inspect::check::{check, document};
+use larder_engine::inspect::check::{changed_lines, check, document};
 
 /// Check versions.yml, every recipe and versions.lock
 ///
@@ -29,6 +29,11 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
     let document = document(&checked).filter(|_| global.json);
     for warning in checked.iter().flat_map(|project| &project.warnings) {
         global.show_warning(warning);
+    }
+    if let Ok(project) = &checked {
+        for warning in changed_lines(project, &global.startup.environment)? {
+            global.message(&warning);
+        }
     }
     match (checked, document) {
         (Ok(_), Some(document)) => {

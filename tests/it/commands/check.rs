@@ -101,3 +101,40 @@ fn check_parses_the_lines_of_ci() {
     error: 2 problems in the project's files
     ");
 }
+
+#[test]
+fn check_warns_if_git_changed_the_line_ends_of_a_source() {
+    let env = crate::env::TestEnv::new();
+    env.larder(["init"]).success();
+    env.write("subsystems/hello/both.txt", "a\r\nb\n");
+    env.sh("git init -q && git add -A && git commit -qm all");
+    // A clone as Windows makes it.
+    let clone = "rm -rf copy && git -c core.autocrlf=true clone -q . copy";
+    let warning = "warning: git changed the line ends of";
+    env.sh(clone);
+    let out = env.larder(["-C", "copy", "check"]).success();
+    assert!(!out.stderr.contains(warning), "{}", out.stderr);
+    env.write(".gitattributes", "versions.lock merge=union\n");
+    env.sh("git add -A && git commit -qm attributes");
+    env.sh(clone);
+    // It is asked of git only: without it, a committed CR LF and a changed one are the same.
+    let out = env.larder(["-C", "copy", "check"]).success();
+    assert!(
+        out.stderr.contains(&format!(
+            "{warning} 1 file in subsystems/hello (such as hello.sh) to CR LF"
+        )),
+        "{}",
+        out.stderr
+    );
+    assert!(out.stderr.contains("add `subsystems/hello/** -text`"));
+    // The repository's configuration runs nothing.
+    env.sh("git -C copy config core.fsmonitor 'touch ran; false'");
+    env.larder(["-C", "copy", "check"]).success();
+    assert!(!env.exists("copy/ran") && !env.exists("copy/subsystems/hello/ran"));
+    env.sh("git -C copy config --unset core.fsmonitor");
+    // What the hint says helps.
+    env.sh("echo 'subsystems/hello/** -text' >> copy/.gitattributes");
+    env.sh("cd copy && rm subsystems/hello/*.sh && git checkout -- subsystems/hello");
+    let out = env.larder(["-C", "copy", "check"]).success();
+    assert!(!out.stderr.contains(warning), "{}", out.stderr);
+}

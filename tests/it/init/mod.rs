@@ -44,6 +44,10 @@ fn a_new_project_works_without_edits() {
         env.sh("git check-attr merge versions.lock")
             .ends_with("union\n")
     );
+    assert!(
+        env.sh("git check-attr text subsystems/hello/hello.sh")
+            .ends_with("unset\n")
+    );
     for schema in ["versions", "recipe"] {
         let text = env.read(&format!(".larder/schema/{schema}.schema.json"));
         assert!(
@@ -79,7 +83,10 @@ fn init_keeps_existing_files() {
         "#!/bin/sh\necho mine @VERSION@\n",
     );
     env.write(".gitignore", "target\n/.bin\n.larder\n!keep");
-    env.write(".gitattributes", "versions.lock merge=union\n");
+    env.write(
+        ".gitattributes",
+        "versions.lock merge=union\nsubsystems/** -text\n",
+    );
     let document = env.larder(["init", "--json"]).success().document();
     assert_eq!(
         document["kept"],

@@ -130,7 +130,15 @@ impl<'a> Work<'a> {
             name: path.file_name().unwrap_or_default().to_owned(),
             parent,
         };
-        let [src, out, tmp] = FOLDERS.map(|folder| path.join(folder));
+        // Commands contain these paths, and cmd takes a slash for the start of an option.
+        let native = |path: Utf8PathBuf| {
+            if cfg!(windows) {
+                path.as_str().replace('/', "\\").into()
+            } else {
+                path
+            }
+        };
+        let [src, out, tmp] = FOLDERS.map(|folder| native(path.join(folder)));
         for folder in [&src, &out, &tmp] {
             fs::create_dir_all(folder)?;
         }

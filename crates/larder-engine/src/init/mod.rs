@@ -101,7 +101,9 @@ pub fn init(
     // The schemas are not for the user to change: always write those of this version.
     write_schemas(root)?;
     let attributes = format!(
-        "# Git keeps the lines that both branches added when it merges them.\n{GIT_ATTRIBUTES}\n"
+        "# Git keeps the lines that both branches added when it merges them.\n{GIT_ATTRIBUTES}\n\
+         # Git leaves line ends alone: the bytes of a source decide whether it is built again.\n\
+         subsystems/** -text\n"
     );
     for (file, lines) in [
         (".gitignore", starter::GITIGNORE),

@@ -24,6 +24,7 @@ impl LarderSource {
 }
 
 /// The path in the project and the content of each file. The user is expected to change them.
+#[cfg(not(windows))]
 pub const FILES: &[(&str, &str)] = &[
     ("versions.yml", include_str!("starter/versions.yml")),
     (
@@ -33,6 +34,21 @@ pub const FILES: &[(&str, &str)] = &[
     (
         "subsystems/hello/hello.sh",
         include_str!("starter/hello.sh"),
+    ),
+];
+
+/// The path in the project and the content of each file. The user is expected to change them. The
+/// commands are those of cmd.
+#[cfg(windows)]
+pub const FILES: &[(&str, &str)] = &[
+    ("versions.yml", include_str!("starter/versions.yml")),
+    (
+        "subsystems/hello/recipe.yml",
+        include_str!("starter/recipe-windows.yml"),
+    ),
+    (
+        "subsystems/hello/hello.cmd",
+        include_str!("starter/hello.cmd"),
     ),
 ];
 

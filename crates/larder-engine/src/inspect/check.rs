@@ -1,13 +1,21 @@
 //! `check`: validates the project's files.
 
+use std::collections::BTreeSet;
+
 use camino::Utf8Path;
 
 use crate::lock;
+use larder_core::cancel::Cancel;
+use larder_core::environment::Environment;
 use larder_core::error::{Error, Problem, Result};
 use larder_core::formats::Lock;
 use larder_core::formats::documents::{CheckDocument, ProblemEntry};
 use larder_core::fs;
-use larder_core::project::Project;
+use larder_core::human;
+use larder_core::keys::tree;
+use larder_core::model::Platform;
+use larder_core::project::{Project, RenderedBuild, RenderedSource};
+use larder_remote::git::Git;
 
 /// Returns the project if all of its files are valid, otherwise an error with all problems. `user` is the result of loading
 /// the user's configuration. `parse_line` checks one of larder's command lines.
@@ -33,6 +41,60 @@ pub fn check(
         }
     }
 }
+
+/// Warnings about sources whose line ends git changed: their bytes, and so their keys, are others
+/// than on machines where it did not.
+pub fn changed_lines(project: &Project, environment: &Environment) -> Result<Vec<String>> {
+    let mut folders = BTreeSet::new();
+    for subsystem in project.subsystems.values() {
+        let rendered = subsystem.rendered_build(&Platform::host(), "<out>", "<src>")?;
+        if let Some(RenderedBuild {
+            source: RenderedSource::Dir(folder),
+            ..
+        }) = rendered
+        {
+            folders.insert(folder);
+        }
+    }
+    let cancel = Cancel::new();
+    let git = Git::new(environment, true, &cancel);
+    let projects = tree::Projects::with(&project.root)?;
+    let mut warnings = Vec::new();
+    for source in folders {
+        // A source that can't be listed is an error of the run that needs it.
+        let listing = tree::list(&source, &projects);
+        let sources = listing.map_or_else(|_| Vec::new(), |listing| listing.entries);
+        let folder = source.path;
+        if !sources
+            .iter()
+            .any(|entry| has_carriage_returns(&folder.join(&entry.path)))
+        {
+            continue;
+        }
+        let mut changed = git.with_changed_lines(&folder);
+        changed.retain(|path| sources.iter().any(|entry| entry.path == *path));
+        if let Some(first) = changed.first() {
+            let name = folder.strip_prefix(&project.root).unwrap_or(&folder);
+            let name = name.as_str().replace('\\', "/");
+            warnings.push(format!(
+                "warning: git changed the line ends of {} in {name} (such as {first}) to CR LF, so \
+                 its key differs from that of other machines\n  hint: add `{name}/** -text` to \
+                 .gitattributes, remove these files and run `git checkout -- {name}`",
+                human::count(changed.len(), "file")
+            ));
+        }
+    }
+    Ok(warnings)
+}
+
+/// Whether a file has a line that ends in CR LF. What can't be read has none.
+fn has_carriage_returns(file: &Utf8Path) -> bool {
+    let bytes = fs::read_bounded(file, LONGEST_TEXT).ok().flatten();
+    bytes.is_some_and(|bytes| bytes.windows(2).any(|two| two == b"\r\n"))
+}
+
+/// How long a text is at most whose lines are looked at.
+const LONGEST_TEXT: u64 = 1024 * 1024;
 
 /// The document of a result of [`check`]; `None` if the error is not about a file.
 pub fn document(checked: &Result<Project>) -> Option<CheckDocument> {

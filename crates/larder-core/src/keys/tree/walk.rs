@@ -106,8 +106,8 @@ impl Walk<'_> {
         }
         for name in names {
             if self.is_excluded(&joined(path, name.as_bytes()), name.len(), false) {
-                let unlisted = Utf8Path::new(path).join(name);
-                self.listing.ignore_files.push(unlisted);
+                let unlisted = joined(path, name.as_bytes());
+                self.listing.ignore_files.push(utf8(&unlisted, folder)?.into());
             }
         }
         let own_names = self.projects.own_names(folder, &entries);
@@ -151,7 +151,7 @@ impl Walk<'_> {
         let target =
             target.ok_or_else(|| Error::failed(format!("cannot read the link {shown}")))?;
         if !links::leads_out(&self.scope, folder, Utf8Path::new(&target)) {
-            self.push(path, Content::Link(target));
+            self.push(path, Content::Link(with_slashes(target)));
             return Ok(());
         }
         let found = fs::canonicalize(&place).ok();
@@ -233,6 +233,15 @@ impl Walk<'_> {
         files
             .find_map(|file| file.excludes(candidate))
             .unwrap_or(false)
+    }
+}
+
+/// The target of a link with `/` between its names, as it is on every system.
+fn with_slashes(target: String) -> String {
+    if cfg!(windows) {
+        target.replace('\\', "/")
+    } else {
+        target
     }
 }
 
