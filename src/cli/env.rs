@@ -18,14 +18,16 @@ use larder_engine::tasks::shell::bin_dirs;
   eval \"$(larder env)\"                                   in sh, bash, zsh, or in .envrc
   larder env --shell fish | source                       in fish
   larder env --shell pwsh | Out-String | Invoke-Expression
+  for /f \"delims=\" %i in ('larder env --shell cmd') do @%i    in cmd
   larder env --github                                    in a job of GitHub Actions, for the steps that follow")]
 pub struct Args {
     /// Append the folders to the file that `$GITHUB_PATH` names.
     #[arg(long, conflicts_with = "shell")]
     github: bool,
-    /// The shell that reads the line.
-    #[arg(long, value_enum, default_value_t = Shell::Sh)]
-    shell: Shell,
+    /// The shell that reads the line. Default: sh; on Windows pwsh, except in a shell that sets
+    /// `$SHELL`, such as Git Bash.
+    #[arg(long, value_enum)]
+    shell: Option<Shell>,
 }
 
 /// The values of `--shell`.
@@ -39,6 +41,8 @@ enum Shell {
     /// PowerShell.
     #[value(alias = "powershell")]
     Pwsh,
+    /// The command prompt of Windows.
+    Cmd,
 }
 
 impl Shell {
@@ -50,12 +54,15 @@ impl Shell {
         };
         match self {
             Self::Sh => {
-                let quoted = quoted(|text| text.replace('\'', r"'\''"));
+                let quoted = quoted(|text| posix_path(text).replace('\'', r"'\''"));
                 let colon = if quoted.is_empty() { "" } else { ":" };
                 format!("export PATH={}{colon}\"$PATH\"\n", quoted.join(":"))
             }
             Self::Fish => {
-                let quoted = quoted(|text| text.replace('\\', r"\\").replace('\'', r"\'"));
+                let quoted = quoted(|text| {
+                    let path = posix_path(text);
+                    path.replace('\\', r"\\").replace('\'', r"\'")
+                });
                 format!("set -gx PATH {} $PATH\n", quoted.join(" ")).replace("  ", " ")
             }
             Self::Pwsh => {
@@ -72,6 +79,18 @@ impl Shell {
                     parts.join(" + [IO.Path]::PathSeparator + ")
                 )
             }
+            Self::Cmd => {
+                let separated = |folder: &Utf8PathBuf| {
+                    if cfg!(windows) {
+                        format!("{};", folder.as_str().replace('/', r"\"))
+                    } else {
+                        format!("{folder};")
+                    }
+                };
+                let folders: String = folders.iter().map(separated).collect();
+                // The quotes belong to the command: they keep `&` in a name from ending it.
+                format!("set \"PATH={folders}%PATH%\"\n")
+            }
         }
     }
 }
@@ -81,6 +100,28 @@ fn can_be_on_path(folders: &[Utf8PathBuf]) -> Result<()> {
     folders
         .iter()
         .try_for_each(larder_core::environment::can_be_on_path)
+}
+
+/// A path as the shells of Git for Windows, MSYS2 and Cygwin write it: `C:\a` is `/c/a`. On other
+/// systems it stays as it is.
+fn posix_path(path: &str) -> String {
+    if !cfg!(windows) {
+        return path.to_owned();
+    }
+    let slashes = path.replace('\\', "/");
+    match slashes.split_once(":/") {
+        Some((drive, rest)) if drive.len() == 1 => format!("/{}/{rest}", drive.to_lowercase()),
+        _ => slashes,
+    }
+}
+
+/// The shell that is used most where larder runs.
+fn default_shell(global: &Global) -> Shell {
+    if cfg!(windows) && global.startup.value("SHELL").is_none() {
+        Shell::Pwsh
+    } else {
+        Shell::Sh
+    }
 }
 
 /// Runs it.
@@ -113,6 +154,7 @@ pub fn run(args: Args, global: &Global) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     can_be_on_path(&folders)?;
-    report::print_data(&args.shell.line(&folders))?;
+    let shell = args.shell.unwrap_or_else(|| default_shell(global));
+    report::print_data(&shell.line(&folders))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -64,7 +64,7 @@ fn names_of_the_project_are_completed() {
         ),
         ("larder ensure all --source m", &["managed"]),
         ("larder status --color al", &["always"]),
-        ("larder env --shell ", &["sh", "fish", "pwsh"]),
+        ("larder env --shell ", &["sh", "fish", "pwsh", "cmd"]),
         ("larder schema reci", &["recipe"]),
         ("larder add he", &[]),
         ("larder ensure zzz", &[]),

@@ -51,12 +51,13 @@ fn env_prints_the_line_for_each_shell() {
             "pwsh",
             format!("$env:PATH = '{bin}' + [IO.Path]::PathSeparator + $env:PATH\n"),
         ),
+        ("cmd", format!("set \"PATH={bin};%PATH%\"\n")),
     ] {
         let out = env.larder(["env", "--shell", shell]).success();
         assert_eq!(out.stdout, wanted);
     }
     let out = env.larder(["env", "--shell", "nu"]).exits(2);
-    says(&out, &["[possible values: sh, fish, pwsh]"]);
+    says(&out, &["[possible values: sh, fish, pwsh, cmd]"]);
     // Without subsystems PATH stays as it is.
     env.remove("subsystems");
     env.write("versions.yml", "versions: {}\n");
@@ -64,6 +65,7 @@ fn env_prints_the_line_for_each_shell() {
         ("sh", "export PATH=\"$PATH\"\n"),
         ("fish", "set -gx PATH $PATH\n"),
         ("pwsh", "$env:PATH = $env:PATH\n"),
+        ("cmd", "set \"PATH=%PATH%\"\n"),
     ] {
         assert_eq!(
             env.larder(["env", "--shell", shell]).success().stdout,
