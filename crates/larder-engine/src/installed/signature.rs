@@ -41,8 +41,8 @@ impl Signature {
         }
     }
 
-    /// The signature in a file's metadata. This system has no inode and no change time; the creation time is used
-    /// instead of the change time.
+    /// The signature in a file's metadata. Windows shows no change time, so the creation time is used instead of it, and
+    /// the number of a file is not in its metadata.
     #[cfg(not(unix))]
     pub fn of(meta: &Metadata) -> Self {
         let nanos = |time: std::io::Result<SystemTime>| time.map_or(0, since_epoch);
@@ -54,11 +54,43 @@ impl Signature {
         }
     }
 
+    /// The signature of what is at a path; `None` if nothing is. `follow` follows a symbolic link at its end.
+    fn read(path: &Utf8Path, follow: bool) -> Result<Option<Self>> {
+        let meta = if follow {
+            fs::stat(path)
+        } else {
+            fs::lstat(path)
+        }?;
+        #[allow(unused_mut, reason = "only Windows adds a number")]
+        let mut signature = meta.as_ref().map(Self::of);
+        #[cfg(windows)]
+        if let Some(signature) = &mut signature {
+            signature.inode = number(path, follow).unwrap_or(0);
+        }
+        Ok(signature)
+    }
+
+    /// Whether a file with this signature has not changed since `recorded`. A number that is not known is not compared.
+    fn is_still(&self, recorded: &Self) -> bool {
+        let known = cfg!(unix) || (self.inode != 0 && recorded.inode != 0);
+        let inode = if known { self.inode } else { recorded.inode };
+        Self { inode, ..*self } == *recorded
+    }
+
+    /// When the file was last changed. A creation time says nothing about that.
+    fn changed(&self) -> i128 {
+        if cfg!(unix) {
+            self.ctime
+        } else {
+            self.ctime.max(self.mtime)
+        }
+    }
+
     /// Nanoseconds until this signature, taken at `now`, is reliable; 0 if it is reliable already.
     fn unreliable_for(&self, now: i128) -> i128 {
         let coarse =
             self.mtime % 1_000_000_000 == 0 && self.ctime % 1_000_000_000 == 0 && self.ctime != 0;
-        (self.ctime + if coarse { COARSE_TICK } else { TICK } - now).max(0)
+        (self.changed() + if coarse { COARSE_TICK } else { TICK } - now).max(0)
     }
 }
 
@@ -76,19 +108,15 @@ pub struct Watched {
 impl Watched {
     /// Reads the signature of a path; `follow` follows a symbolic link at its end.
     pub fn read(path: &Utf8Path, follow: bool) -> Result<Self> {
-        let meta = match if follow {
-            fs::stat(path)
-        } else {
-            fs::lstat(path)
-        } {
+        let signature = match Signature::read(path, follow) {
             // A link that can't be followed, such as one to itself, leads to nothing.
             Err(_) if fs::read_link(path).is_some() => None,
-            meta => meta?,
+            signature => signature?,
         };
         Ok(Self {
             path: path.to_owned(),
             follow,
-            signature: meta.as_ref().map(Signature::of),
+            signature,
         })
     }
 
@@ -103,23 +131,20 @@ impl Watched {
 
     /// Whether the path still has the same signature.
     pub fn is_unchanged(&self) -> bool {
-        let meta = if self.follow {
-            fs::stat(&self.path)
-        } else {
-            fs::lstat(&self.path)
-        };
-        meta.is_ok_and(|meta| meta.as_ref().map(Signature::of) == self.signature)
+        self.is_unchanged_at(&self.path)
+    }
+
+    fn is_unchanged_at(&self, path: &Utf8Path) -> bool {
+        match (Signature::read(path, self.follow), &self.signature) {
+            (Ok(Some(now)), Some(recorded)) => now.is_still(recorded),
+            (Ok(None), None) => true,
+            _ => false,
+        }
     }
 
     /// The same for a path that is relative to a folder.
     pub fn is_unchanged_in(&self, place: &mut Place) -> bool {
-        let path = place.path(&self.path);
-        let meta = if self.follow {
-            fs::stat(path)
-        } else {
-            fs::lstat(path)
-        };
-        meta.is_ok_and(|meta| meta.as_ref().map(Signature::of) == self.signature)
+        self.is_unchanged_at(place.path(&self.path))
     }
 
     /// Waits (20 ms at most) until all of these signatures are reliable. Returns whether they can be recorded: they are
@@ -174,6 +199,19 @@ impl Place {
         }
         Utf8Path::new(&self.path)
     }
+}
+
+/// A number that no other file of this machine has: the index of the file on its volume, with the volume.
+#[cfg(windows)]
+fn number(path: &Utf8Path, follow: bool) -> Option<u64> {
+    use std::os::windows::fs::OpenOptionsExt;
+    // FILE_FLAG_BACKUP_SEMANTICS opens folders, too; FILE_FLAG_OPEN_REPARSE_POINT does not follow a link.
+    let flags = 0x0200_0000 | if follow { 0 } else { 0x0020_0000 };
+    let mut options = std::fs::File::options();
+    let file = options.access_mode(0).custom_flags(flags).open(path);
+    let information = winapi_util::file::information(&file.ok()?).ok()?;
+    let volume = information.volume_serial_number().rotate_left(32);
+    Some(information.file_index() ^ volume)
 }
 
 fn since_epoch(time: SystemTime) -> i128 {
