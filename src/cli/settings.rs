@@ -226,8 +226,17 @@ impl Startup {
             folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")))
         };
         base.map(|base| base.join("larder")).ok_or_else(|| {
+            let variable = if cfg!(windows) {
+                "LOCALAPPDATA"
+            } else {
+                "HOME"
+            };
             Error::usage("there is no home folder for the cache")
-                .hint("set LARDER_CACHE_DIR to an absolute folder")
+                .cause(format!("{variable} does not name an absolute folder"))
+                .hint(format!(
+                    "set {variable}, or {} to an absolute folder",
+                    variables::CACHE_DIR
+                ))
         })
     }
 

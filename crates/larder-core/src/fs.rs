@@ -343,19 +343,31 @@ pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
 pub struct Scratch(StagedDir);
 
 impl Scratch {
-    /// Makes a folder named `larder-<what>-…` in the folder for temporary files, and removes those
-    /// that killed processes left.
-    pub fn new(temp: &Path, what: &str) -> Result<Self> {
-        let made = StagedDir::new(temp, &format!("larder-{what}-"));
-        made.map(Self).map_err(|error| {
-            error.hint("TMPDIR names the folder for temporary files: set it to a folder that exists and can be written")
-        })
+    /// Makes a folder named `larder-<what>-…` in `parent`, and removes those that killed processes
+    /// left.
+    pub fn new(parent: &Path, what: &str) -> Result<Self> {
+        let made = StagedDir::new(parent, &format!("larder-{what}-"));
+        made.map(Self).map_err(|error| no_temp(error, parent))
     }
 
     /// The folder's path. It is absolute if the parent's path is.
     pub fn path(&self) -> &Utf8Path {
         self.0.path()
     }
+}
+
+/// Says what is missing if an error is that there is no folder for temporary files.
+pub fn no_temp(error: Error, parent: &Path) -> Error {
+    if exists(parent) {
+        return error;
+    }
+    let variable = if cfg!(windows) { "TEMP" } else { "TMPDIR" };
+    error
+        .cause("there is no folder for temporary files")
+        .hint(format!(
+            "make {}, or name another folder in {variable}",
+            parent.display()
+        ))
 }
 
 /// Replaces the content of a user's file atomically, as [`write_atomic`] does. If the path is a

@@ -176,7 +176,8 @@ impl Cache {
                 return made;
             }
         }
-        StagedDir::new(&self.temp, "larder-stage-")
+        let made = StagedDir::new(&self.temp, "larder-stage-");
+        made.map_err(|error| fs::no_temp(error, &self.temp))
     }
 
     /// The folder for what is staged. What killed processes left there is removed once per run.

@@ -140,6 +140,15 @@ fn behind_proxy(error: &reqwest::Error, why: String, host: &str, proxy: &Proxy) 
     ))
 }
 
+/// The error of every https request on a machine that trusts nobody.
+pub(super) fn without_roots(place: &str, why: &str) -> Error {
+    Error::refused(format!(
+        "{place} can't be trusted: this machine has no certificates of authorities"
+    ))
+    .cause(why)
+    .hint("install the system's package of them (usually `ca-certificates`), or name a file with them in SSL_CERT_FILE")
+}
+
 fn tls_refused(error: &rustls::Error, place: &str) -> Error {
     let refused = Error::refused(format!("{place} can't be trusted: TLS failed")).cause(error);
     match error {
@@ -220,7 +229,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// The last error of a chain of causes, which happened first.
-fn root(error: &(dyn StdError + 'static)) -> String {
+pub(super) fn root(error: &(dyn StdError + 'static)) -> String {
     chain(error).last().unwrap_or_default()
 }
 

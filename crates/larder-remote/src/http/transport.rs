@@ -37,6 +37,8 @@ pub(super) struct Transport {
     pub(super) settings: Settings,
     pub(super) counters: Arc<Counters>,
     http: reqwest::Client,
+    /// Why no server can be trusted, if this machine has no certificates of authorities.
+    no_roots: Option<String>,
     hosts: Hosts,
 }
 
@@ -50,34 +52,50 @@ pub(super) struct Hop {
     pub(super) _permit: Permit,
 }
 
+/// A client with everything but the certificates to trust.
+fn client(settings: &Settings) -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder()
+        .user_agent(&settings.user_agent)
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .connect_timeout(settings.connect)
+        .tcp_nodelay(true)
+        .dns_resolver(Resolver);
+    if settings.proxies.is_empty() {
+        return builder;
+    }
+    let proxies = settings.proxies.clone();
+    // A value that can't be used never gets here: `hop` returns its error.
+    builder.proxy(reqwest::Proxy::custom(move |url| {
+        let proxy = proxies.of(url).ok().flatten()?;
+        Some(proxy.url.clone())
+    }))
+}
+
 impl Transport {
     pub(super) fn new(settings: Settings, counters: Arc<Counters>) -> Result<Self> {
         // An error means that a provider is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .user_agent(&settings.user_agent)
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            .connect_timeout(settings.connect)
-            .tcp_nodelay(true)
-            .dns_resolver(Resolver)
-            .tls_certs_merge(extra_roots(settings.ca_file.as_deref())?);
-        if !settings.proxies.is_empty() {
-            let proxies = settings.proxies.clone();
-            // A value that can't be used never gets here: `hop` returns its error.
-            builder = builder.proxy(reqwest::Proxy::custom(move |url| {
-                let proxy = proxies.of(url).ok().flatten()?;
-                Some(proxy.url.clone())
-            }));
-        }
-        let http = builder
-            .build()
-            .map_err(|e| Error::failed("cannot set up https").cause(e))?;
+        let roots = extra_roots(settings.ca_file.as_deref())?;
+        let mut no_roots = None;
+        let http = match client(&settings).tls_certs_merge(roots).build() {
+            Ok(http) => http,
+            // Without the certificates of a single authority the system's verifier does not start.
+            // Requests that need none must work all the same.
+            Err(error) => {
+                no_roots = Some(fault::root(&error));
+                client(&settings)
+                    .tls_certs_only([])
+                    .build()
+                    .map_err(|e| Error::failed("cannot set up https").cause(fault::root(&e)))?
+            }
+        };
         Ok(Self {
             settings,
             counters,
             http,
+            no_roots,
             hosts: Hosts::default(),
         })
     }
@@ -100,6 +118,9 @@ impl Transport {
         self.settings.check_scheme(url).map_err(Fault::never)?;
         let proxy = self.settings.proxies.of(url).map_err(Fault::never)?;
         let place = shown(url);
+        if let Some(why) = self.no_roots.as_ref().filter(|_| url.scheme() == "https") {
+            return Err(Fault::never(fault::without_roots(&place, why)));
+        }
         let host = self.host(url);
         let credential = head
             .credential

@@ -223,7 +223,7 @@ fn is_local(url: &str) -> bool {
 
 /// The platform to look up: the host if the subsystem supports it, otherwise its first platform.
 fn platform_of(subsystem: &Subsystem) -> Platform {
-    let host = Platform::host();
+    let host = subsystem.host();
     if subsystem.platforms.contains(&host) {
         host
     } else {
