@@ -167,6 +167,7 @@ RECIPE
     outcome app --source managed
     prints '"outcome":"downloaded"'
     is "$(said app --version)" "app v2.0.0"
+    ! grep -F '\' versions.lock > "$root/last" || wrong "the lock is another one on other systems"
     done_ "released to the folder hub and downloaded from it"
 
     begin "bump"

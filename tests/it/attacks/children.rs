@@ -1,7 +1,9 @@
 //! Children: which variables, configuration and secrets the programs that larder starts can
 //! see, and text from outside that is printed.
 
-use crate::env::{LARDER, TestEnv};
+#[cfg(target_os = "linux")]
+use crate::env::LARDER;
+use crate::env::TestEnv;
 
 /// Secrets in the environment of the user who runs larder.
 const SECRETS: [&str; 6] = [
@@ -336,6 +338,7 @@ fn a_build_can_not_read_the_memory_or_variables_of_larder() {
     );
 }
 
+#[cfg(target_os = "linux")]
 fn is_root() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     status.lines().any(|line| line.starts_with("Uid:\t0\t"))
