@@ -14,6 +14,7 @@ use larder_core::formats::documents::{
     WhyDocument,
 };
 use larder_core::model::{Digest, Platform};
+use larder_core::project::Subsystem;
 use larder_engine::inspect::why;
 
 /// Explain the decision about one subsystem
@@ -46,8 +47,13 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let platform = args
         .platform
         .as_ref()
-        .map_or(Ok(Platform::host()), |text| text.parse())?;
+        .map(|text| text.parse::<Platform>())
+        .transpose()?;
     let session = ReadOnlySession::open(global, args.probe.options())?;
+    let mut subsystems = session.ctx.project.subsystems.values();
+    let named = subsystems.find(|subsystem| subsystem.name.as_str() == args.name);
+    let host = || named.map_or_else(Platform::host, Subsystem::host);
+    let platform = platform.unwrap_or_else(host);
     let (document, stopped) = why::document(&session.ctx, &args.name, platform)?;
     let redactor = global.redactor();
     let document = document.cleaned(&redactor);

@@ -15,6 +15,7 @@ pub mod fs;
 pub mod hosts;
 pub mod human;
 pub mod keys;
+pub mod machine;
 mod merge_conflict;
 pub mod model;
 pub mod project;

@@ -11,7 +11,7 @@ use crate::runner::each::{StepReport, each};
 use larder_core::error::{Error, Result};
 use larder_core::fs::{self, Entry, OwnFolder};
 use larder_core::human;
-use larder_core::model::{Action, FileName, Name, Outcome, Platform, Target, is_short_hex};
+use larder_core::model::{Action, FileName, Name, Outcome, Platform, is_short_hex};
 use larder_core::project::{HubConfig, Project};
 
 /// What was removed, or what a dry run would remove.
@@ -49,10 +49,7 @@ pub fn clean_all(ctx: &Context, selection: &Selection) -> Result<Vec<Error>> {
         .subsystems(&ctx.project)
         .into_iter()
         .map(|subsystem| Selected {
-            target: Target {
-                name: subsystem.name.clone(),
-                platform: Platform::host(),
-            },
+            target: ctx.project.host_target(&subsystem.name),
             version: subsystem.version.clone(),
             absent: None,
         })
@@ -70,10 +67,7 @@ pub fn clean_all(ctx: &Context, selection: &Selection) -> Result<Vec<Error>> {
 
 /// Removes a subsystem's installed sets for all platforms and its packages in `.dist`.
 fn clean(ctx: &Context, name: &Name) -> Result<Cleaned> {
-    let host = Target {
-        name: name.clone(),
-        platform: Platform::host(),
-    };
+    let host = ctx.project.host_target(name);
     let Some(subsystem) = ctx.project.subsystems.get(name) else {
         return Err(Error::usage(format!("no subsystem is called `{name}`")));
     };
@@ -148,7 +142,8 @@ fn unpinned(project: &Project) -> Result<Vec<Bin>> {
         {
             continue;
         }
-        let bin = Bin::new(&name, &folder.path().join(&name), &Platform::host());
+        let host = Platform::host();
+        let bin = Bin::new(&name, &folder.path().join(&name), &host, &host);
         // A `.bin` that can't be opened, such as a link, is none of larder's.
         if bin.is_ours().unwrap_or(false) {
             found.push(bin);

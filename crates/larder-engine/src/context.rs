@@ -138,7 +138,8 @@ impl Context {
             (None, Some(subsystem)) => subsystem.dir.clone(),
             (None, None) => self.project.subsystems_dir.join(&target.name),
         };
-        Bin::new(&target.name, &dir, &target.platform).with_links(self.settings.links)
+        let host = self.project.host_target(&target.name).platform;
+        Bin::new(&target.name, &dir, &target.platform, &host).with_links(self.settings.links)
     }
 
     /// The keys that are accepted for a target.

@@ -21,6 +21,7 @@ use larder_core::file_lock::Waiting;
 use larder_core::formats::Sidecar;
 use larder_core::formats::documents::SourceEntry;
 use larder_core::fs;
+use larder_core::machine;
 use larder_core::model::{
     Action, Artifact, AssetName, Name, Outcome, Platform, SourceKind, Tag, Target, Version,
 };
@@ -155,12 +156,19 @@ impl OnHub {
                 ))
             })?,
         };
-        let platform = Platform::host();
-        let Some((tag, asset, sidecar)) = released::find(hub.reader(), name, &version, platform)?
-        else {
+        let mut found = None;
+        for platform in machine::candidates() {
+            found = released::find(hub.reader(), name, &version, platform)?
+                .map(|found| (platform, found));
+            if found.is_some() {
+                break;
+            }
+        }
+        let Some((platform, (tag, asset, sidecar))) = found else {
             return Err(Error::failed(format!(
-                "{} has no {name} {version} for {platform}",
-                hub.reader().describe()
+                "{} has no {name} {version} for {}",
+                hub.reader().describe(),
+                Platform::host()
             )));
         };
         Ok(Self {

@@ -51,8 +51,14 @@ pub fn save(ctx: &Context, done: &BTreeMap<Target, Done>) -> Result<()> {
     state.all = project
         .subsystems
         .values()
-        .filter(|subsystem| subsystem.platforms.contains(&Platform::host()))
+        .filter(|subsystem| subsystem.platforms.contains(&subsystem.host()))
         .map(|subsystem| subsystem.name.to_string())
+        .collect();
+    state.hosts = project
+        .subsystems
+        .values()
+        .filter(|subsystem| subsystem.host() != Platform::host())
+        .map(|subsystem| (subsystem.name.to_string(), subsystem.host().to_string()))
         .collect();
     state.complete = state.all.len() == project.subsystems.len();
     let digests: HashMap<_, Digest> = state
@@ -156,7 +162,8 @@ fn source_folders(
         found.insert(folder);
     }
     for need in subsystem.build.iter().flat_map(|build| &build.needs) {
-        found.extend(source_folders(project, need, Platform::host(), path)?);
+        let host = project.host_target(need).platform;
+        found.extend(source_folders(project, need, host, path)?);
     }
     path.pop();
     Ok(found)
@@ -197,12 +204,13 @@ pub fn up_to_date(root: &Utf8Path, words: &[String]) -> Option<Vec<TargetState>>
     } else {
         words.iter().map(String::as_str).collect()
     };
-    let host = Platform::host().to_string();
+    let usual = Platform::host().to_string();
+    let host_of = |name: &str| state.hosts.get(name).unwrap_or(&usual);
     let pending = pending::noted(root).ok()?;
     let targets: BTreeMap<&str, &TargetState> = state
         .targets
         .iter()
-        .filter(|target| target.platform == host)
+        .filter(|target| target.platform == *host_of(&target.name))
         .map(|target| (target.name.as_str(), target))
         .collect();
     let mut wanted: BTreeMap<&str, &TargetState> = BTreeMap::new();
@@ -218,7 +226,7 @@ pub fn up_to_date(root: &Utf8Path, words: &[String]) -> Option<Vec<TargetState>>
             continue;
         }
         if target.generation != state.generation
-            || (!pending.is_empty() && pending.contains(&format!("{name}-{host}")))
+            || (!pending.is_empty() && pending.contains(&format!("{name}-{}", host_of(name))))
             || !unchanged(&target.watched)
         {
             return None;

@@ -107,15 +107,15 @@ fn verify(ctx: &Context, target: &Target) -> Result<Checked> {
     let line = subsystem.rendered_verify(&target.platform)?;
     let only_bytes = match &line {
         None => Some("its recipe has no `verify`"),
-        Some(_) if target.platform != Platform::host() => Some("this machine can't run it"),
+        Some(_) if target.platform != subsystem.host() => Some("this machine can't run it"),
         Some(_) => None,
     };
     if let Some(line) = line.filter(|_| only_bytes.is_none()) {
         let mut env = ctx.settings.environment().for_child();
-        let needs = subsystem.needs.iter().map(|need| Target {
-            name: need.clone(),
-            platform: target.platform,
-        });
+        let needs = subsystem
+            .needs
+            .iter()
+            .map(|need| ctx.project.host_target(need));
         let dirs = needs.map(|need| ctx.bin(&need).dir().as_std_path().to_owned());
         let path = env.path_after(dirs)?;
         env.set("PATH", path);
@@ -157,8 +157,15 @@ pub fn check(
         Ended::Exited(status) => {
             let error = Error::failed(format!("verify: `{line}` failed ({status})"))
                 .cause(format!("it printed {}", first_lines(&output)));
-            return Err(match fs::noexec_hint(&ctx.project.root) {
-                Some(hint) => error.hint(hint),
+            if let Some(hint) = fs::noexec_hint(&ctx.project.root) {
+                return Err(error.hint(hint));
+            }
+            let names = subsystem.file_names(&subsystem.host());
+            let mut binaries = names.iter().take(subsystem.binaries.len());
+            let why =
+                binaries.find_map(|name| executable::why_not_started(dir.join(name).as_ref()));
+            return Err(match why {
+                Some((cause, remedy)) => error.cause(cause).hint(remedy),
                 None => error,
             });
         }

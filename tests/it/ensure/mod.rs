@@ -1,5 +1,6 @@
 //! `larder ensure`: where a binary comes from, when nothing is done, and what happens when something goes wrong.
 
+mod bare;
 pub mod damage;
 mod disk;
 mod dry_run;

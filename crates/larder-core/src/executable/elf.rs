@@ -63,6 +63,7 @@ fn of_class<E: FileHeader<Endian = Endianness>>(data: &CappedFile) -> Option<Nat
         machines: vec![machine],
         libc: Some(linkage),
         glibc,
+        signed: None,
     })
 }
 

@@ -27,12 +27,46 @@ pub(super) fn inspect(data: &CappedFile) -> Option<Native> {
         }
         _ => return None,
     };
-    Some(Native {
+    let mut native = Native {
         system: System::Known(Os::Darwin),
         machines,
         libc: None,
         glibc: None,
-    })
+        signed: None,
+    };
+    if native.is_for_arm64_macs() {
+        native.signed = is_signed(data);
+    }
+    Some(native)
+}
+
+/// Whether the program for arm64 in a file has a signature. `None` if its commands can't be read.
+fn is_signed(data: &CappedFile) -> Option<bool> {
+    let slices: Vec<u64> = match MachOFatFile::<FatArch32>::parse(data) {
+        Ok(file) => arm64(file.arches()),
+        Err(_) => match MachOFatFile::<FatArch64>::parse(data) {
+            Ok(file) => arm64(file.arches()),
+            Err(_) => vec![0],
+        },
+    };
+    let offset = *slices.first()?;
+    let header = MachHeader64::<Endianness>::parse(data, offset).ok()?;
+    let mut commands = header
+        .load_commands(header.endian().ok()?, data, offset)
+        .ok()?;
+    while let Some(command) = commands.next().ok()? {
+        if command.cmd() == macho::LC_CODE_SIGNATURE {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
+
+/// Where the programs for arm64 start in a universal file.
+fn arm64<Fat: FatArch>(arches: &[Fat]) -> Vec<u64> {
+    let is_arm64 = |arch: &&Fat| arch.cputype() == macho::CPU_TYPE_ARM64;
+    let offset = |arch: &Fat| arch.offset().into();
+    arches.iter().filter(is_arm64).map(offset).collect()
 }
 
 fn single<Header: MachHeader>(data: &CappedFile) -> Option<Machine> {

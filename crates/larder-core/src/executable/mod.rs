@@ -16,9 +16,11 @@ mod elf;
 mod macho;
 mod native;
 mod pe;
+mod start;
 
 use capped::CappedFile;
 pub use native::{Linkage, Machine, Native, System};
+pub use start::{lacks_signature, why_not_started};
 
 /// The kind of a file, as a system that runs it sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]

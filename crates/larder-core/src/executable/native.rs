@@ -15,6 +15,8 @@ pub struct Native {
     pub libc: Option<Linkage>,
     /// The lowest glibc version that it runs on, such as `2.28`.
     pub glibc: Option<String>,
+    /// Whether it has a signature for arm64; only known for Mach-O files for that processor.
+    pub signed: Option<bool>,
 }
 
 /// The operating system of an executable.

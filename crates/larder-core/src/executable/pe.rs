@@ -23,6 +23,7 @@ pub(super) fn inspect(data: &CappedFile) -> Option<Native> {
         machines: vec![machine(header.machine.get(LE))],
         libc: None,
         glibc: None,
+        signed: None,
     })
 }
 

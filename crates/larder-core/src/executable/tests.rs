@@ -109,6 +109,55 @@ fn executable_formats_are_recognised_by_their_headers() {
     assert_eq!(of(&pe_file(0x5064)), "windows-machine20580");
 }
 
+/// A Mach-O file for arm64 with these load commands, each of 16 bytes, after as many bytes.
+fn macho_arm64(commands: &[u32], before: usize) -> Vec<u8> {
+    let mut bytes = vec![0; before];
+    bytes.extend_from_slice(&MACHO_ARM64[..16]);
+    let count = u32::try_from(commands.len()).unwrap();
+    for field in [count, count * 16, 0, 0] {
+        bytes.extend_from_slice(&field.to_le_bytes());
+    }
+    for command in commands {
+        for field in [*command, 16, 0, 0] {
+            bytes.extend_from_slice(&field.to_le_bytes());
+        }
+    }
+    bytes
+}
+
+#[test]
+fn the_signature_of_a_mach_o_file_is_found() {
+    const SEGMENT: u32 = 0x26;
+    const CODE_SIGNATURE: u32 = 0x1d;
+    let signed = |bytes: &[u8]| match inspect(file(bytes).path()).unwrap() {
+        Executable::Native(native) => native.signed,
+        _ => panic!("no executable"),
+    };
+    assert_eq!(signed(&macho_arm64(&[SEGMENT], 0)), Some(false));
+    assert_eq!(
+        signed(&macho_arm64(&[SEGMENT, CODE_SIGNATURE], 0)),
+        Some(true)
+    );
+    // The commands of a cut file can't be read.
+    let cut = macho_arm64(&[SEGMENT, CODE_SIGNATURE], 0);
+    assert_eq!(signed(&cut[..40]), None);
+    assert_eq!(signed(&elf64(183, 0, "")), None);
+    // In a universal file only the program for arm64 counts.
+    for (commands, wanted) in [(&[SEGMENT][..], false), (&[CODE_SIGNATURE], true)] {
+        let mut bytes = b"\xca\xfe\xba\xbe\0\0\0\x02".to_vec();
+        for (cpu, offset) in [(0x0100_0007_u32, 64_u32), (0x0100_000c, 128)] {
+            for field in [cpu, 0, offset, 64, 0] {
+                bytes.extend_from_slice(&field.to_be_bytes());
+            }
+        }
+        let program = macho_arm64(commands, 128 - bytes.len());
+        bytes.extend_from_slice(&program);
+        assert_eq!(signed(&bytes), Some(wanted));
+    }
+    assert!(lacks_signature(file(&macho_arm64(&[], 0)).path()));
+    assert!(!lacks_signature(file(&elf64(183, 0, "")).path()));
+}
+
 #[test]
 fn only_an_executable_for_the_wanted_platform_is_accepted() {
     let static_elf = elf64(62, 0, "");

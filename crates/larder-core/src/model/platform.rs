@@ -115,8 +115,9 @@ impl Libc {
 pub const WINDOWS_SCRIPTS: [&str; 4] = [".bat", ".cmd", ".ps1", ".jar"];
 
 impl Platform {
-    /// The platform that larder runs on. It has no C library, because binaries for either one can
-    /// run there.
+    /// The platform that larder runs on. It has no C library: what the machine has is not what
+    /// larder is linked to, and a name without one is what most projects list. Which platform of a
+    /// subsystem is the host's is decided by [`crate::machine::best`].
     pub fn host() -> Self {
         let os = match std::env::consts::OS {
             "macos" => Os::Darwin,

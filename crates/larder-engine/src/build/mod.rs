@@ -29,9 +29,12 @@ use crate::cache::Entry;
 use crate::context::Context;
 use crate::events::{Level, Phase};
 use larder_core::error::{Error, Result};
+use larder_core::executable;
 use larder_core::file_lock::FileLock;
 use larder_core::fs::{self, IoContext};
-use larder_core::model::{Artifact, Name, Origin, Outcome, Platform, SourceKind, Target};
+use larder_core::model::{
+    Arch, Artifact, ArtifactFile, Name, Origin, Os, Outcome, SourceKind, Target,
+};
 use work::Work;
 
 pub use work::remove_abandoned;
@@ -81,6 +84,7 @@ pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
     let made = work
         .run()
         .map_err(|error| build_error(error, target, work.out_has_blanks()))?;
+    note_missing_signatures(ctx, target, &work.out, &made.files);
     let staging = locked.bin.stage()?;
     for file in &made.files {
         let from = work.out.join(&file.name);
@@ -139,6 +143,24 @@ pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
     })
 }
 
+/// Tells which programs for macOS on arm64 have no signature: macOS ends them when they start. The
+/// linkers of Apple, Go and Rust sign what they make; other tools don't, and some remove it.
+fn note_missing_signatures(ctx: &Context, target: &Target, out: &Utf8Path, files: &[ArtifactFile]) {
+    if (target.platform.os, target.platform.arch) != (Os::Darwin, Arch::Arm64) {
+        return;
+    }
+    for file in files.iter().filter(|file| file.mode == 0o755) {
+        if executable::lacks_signature(out.join(&file.name).as_ref()) {
+            let text = format!(
+                "{0} is not signed, and macOS on arm64 runs no such program: add \
+                 `codesign -s - {{{{ out }}}}/{0}` to the commands of the build",
+                file.name
+            );
+            ctx.events.note(Some(target), Level::Warning, text);
+        }
+    }
+}
+
 /// The hubs and mirrors behind the subsystems that a build uses. If the cache does not know where
 /// an installed one came from, it may have come from any place of this project.
 fn places_of_needs<'a>(
@@ -147,10 +169,7 @@ fn places_of_needs<'a>(
 ) -> Result<BTreeSet<String>> {
     let mut places = BTreeSet::new();
     for need in needs {
-        let target = Target {
-            name: need.clone(),
-            platform: Platform::host(),
-        };
+        let target = ctx.project.host_target(need);
         let Some(artifact) = ctx.bin(&target).stamped()? else {
             continue;
         };

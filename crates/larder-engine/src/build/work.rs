@@ -15,7 +15,7 @@ use larder_core::error::{Error, Result};
 use larder_core::file_lock::FileLock;
 use larder_core::formats::{LockLine, Observed};
 use larder_core::fs::{self, Entry, OwnFolder};
-use larder_core::model::{ArtifactFile, Name, Platform, Target};
+use larder_core::model::{ArtifactFile, Name, Target};
 use larder_core::project::{Build, RenderedBuild, RenderedSource, SourceFolder, Subsystem};
 use larder_core::redact::{Redactor, mask};
 use larder_process::Log;
@@ -227,7 +227,7 @@ impl<'a> Work<'a> {
     fn commands(&self) -> Vec<String> {
         match &self.rendered.source {
             RenderedSource::Crate { name, version } if self.rendered.commands.is_empty() => {
-                let target = if self.target.platform == Platform::host() {
+                let target = if self.target.platform == self.subsystem.host() {
                     String::new()
                 } else {
                     format!(" --target {}", self.target.platform.target())
@@ -254,10 +254,7 @@ impl<'a> Work<'a> {
     pub(super) fn environment(&self) -> Result<Environment> {
         let mut env = self.ctx.settings.environment().for_child();
         let dirs = self.needs().map(|need| {
-            let target = Target {
-                name: need.clone(),
-                platform: Platform::host(),
-            };
+            let target = self.ctx.project.host_target(need);
             self.ctx.bin(&target).dir().as_std_path().to_owned()
         });
         let path = env.path_after(dirs)?;
@@ -313,7 +310,7 @@ impl<'a> Work<'a> {
     /// Runs the recipe's `verify` after a build for the host. It must exit with 0 and print the
     /// version.
     fn verify(&self) -> Result<()> {
-        if self.target.platform != Platform::host() {
+        if self.target.platform != self.subsystem.host() {
             return Ok(());
         }
         let Some(line) = self.subsystem.rendered_verify(&self.target.platform)? else {

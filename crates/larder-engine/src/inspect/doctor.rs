@@ -12,7 +12,6 @@ use larder_core::error::{Error, Result};
 use larder_core::formats::documents::DoctorCheck;
 use larder_core::fs;
 use larder_core::human;
-use larder_core::model::Platform;
 use larder_core::project::{BuildSource, HubConfig, UpstreamKeys};
 
 /// A check that is right.
@@ -229,7 +228,7 @@ fn hub(ctx: &Context) -> DoctorCheck {
     let ask = || -> Result<String> {
         let hub = ctx.hub()?;
         if let Some(subsystem) = ctx.project.subsystems.values().next() {
-            let names = subsystem.assets(&Platform::host());
+            let names = subsystem.assets(&subsystem.host());
             hub.sidecar(names.tag(), &names.asset())?;
         }
         Ok(hub.describe())

@@ -54,9 +54,14 @@ pub struct Bin {
 }
 
 impl Bin {
-    /// `.bin` of a subsystem's folder for the host, `.bin/.p/<platform>` for another platform.
-    pub fn new(name: &Name, subsystem_dir: &Utf8Path, platform: &Platform) -> Self {
-        let below = if *platform == Platform::host() {
+    /// `.bin` of a subsystem's folder for the host's platform, `.bin/.p/<platform>` for another one.
+    pub fn new(
+        name: &Name,
+        subsystem_dir: &Utf8Path,
+        platform: &Platform,
+        host: &Platform,
+    ) -> Self {
+        let below = if platform == host {
             ".bin".into()
         } else {
             Utf8PathBuf::from(format!(".bin/.p/{platform}"))

@@ -6,6 +6,8 @@
 //! It is about the project in one folder. The file names that folder, and paths in it are relative to it; the state of
 //! a project that was copied or moved counts as empty, so that a copy is never compared with the files of the original.
 
+use std::collections::BTreeMap;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +21,7 @@ use larder_core::project::SourceFolder;
 /// The version of this larder as the snapshot names it. A larder of another version ignores the snapshot.
 const LARDER: &str = concat!(env!("CARGO_PKG_VERSION"), "/3");
 
-const MARK: &[u8; 8] = b"larder\x003";
+const MARK: &[u8; 8] = b"larder\x004";
 /// The size of the largest snapshot that is read: many times that of a project with a million source files.
 const MAX_BYTES: u64 = 1 << 30;
 
@@ -36,6 +38,8 @@ pub struct State {
     pub targets: Vec<TargetState>,
     /// Every subsystem that exists on the host: what `all` selects there.
     pub all: Vec<String>,
+    /// The platforms of this machine, by subsystem, where they are not the usual one.
+    pub hosts: BTreeMap<String, String>,
     /// Whether `all` lists all of the project's subsystems.
     pub complete: bool,
     /// Counts the changes of `definition`. A target that was recorded in another generation may have been compared with

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 
-use larder_core::model::{Platform, Target, Version};
+use larder_core::model::{Target, Version};
 use larder_core::project::Project;
 
 pub use draw::Drawing;
@@ -106,13 +106,7 @@ impl Plan {
         }
         if let Some(build) = &subsystem.build {
             for need in &build.needs {
-                let id = self.node(
-                    project,
-                    &Target {
-                        name: need.clone(),
-                        platform: Platform::host(),
-                    },
-                );
+                let id = self.node(project, &project.host_target(need));
                 self.graph
                     .add_edge(index, NodeIndex::new(id.0), Edge::BuildNeeds);
             }

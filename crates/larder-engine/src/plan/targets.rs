@@ -130,7 +130,7 @@ impl Platforms {
     /// The selected platforms on which a subsystem exists, and the named ones on which it does not.
     fn of(&self, project: &Project, subsystem: &Subsystem) -> (Vec<Platform>, Vec<Platform>) {
         let named = match self {
-            Self::Host => vec![Platform::host()],
+            Self::Host => vec![subsystem.host()],
             Self::All => project
                 .platforms
                 .iter()

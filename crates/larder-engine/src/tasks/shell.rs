@@ -13,20 +13,19 @@ use crate::installed::Bin;
 use larder_core::cancel::Cancel;
 use larder_core::environment::Environment;
 use larder_core::error::{Error, Kind, Result};
-use larder_core::model::Platform;
 use larder_core::project::{Project, Task};
 use larder_process::{Command, Ended, Output};
 
 /// The folders of the host's binaries, sorted by name, whether or not the binaries are installed.
 pub fn bin_dirs(project: &Project) -> Vec<Utf8PathBuf> {
-    let host = Platform::host();
     let existing = project
         .subsystems
         .values()
-        .filter(|subsystem| subsystem.platforms.contains(&host));
+        .filter(|subsystem| subsystem.platforms.contains(&subsystem.host()));
     existing
         .map(|subsystem| {
-            Bin::new(&subsystem.name, &subsystem.dir, &host)
+            let host = subsystem.host();
+            Bin::new(&subsystem.name, &subsystem.dir, &host, &host)
                 .dir()
                 .to_owned()
         })

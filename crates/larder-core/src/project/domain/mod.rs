@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::Problem;
-use crate::model::{FileName, Name, Platform, SourceKind};
+use crate::model::{FileName, Name, Platform, SourceKind, Target};
 
 mod build;
 mod subsystem;
@@ -66,6 +66,17 @@ pub struct TrustConfig {
 }
 
 impl Project {
+    /// A subsystem's target for this machine.
+    pub fn host_target(&self, name: &Name) -> Target {
+        Target {
+            name: name.clone(),
+            platform: self
+                .subsystems
+                .get(name)
+                .map_or_else(Platform::host, Subsystem::host),
+        }
+    }
+
     /// A path as it is shown to users: relative to the project if it is inside the project.
     pub fn relative(&self, path: &Utf8Path) -> String {
         path.strip_prefix(&self.root).unwrap_or(path).to_string()

@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 
 use super::{Build, Upstream};
+use crate::machine;
 use crate::model::{AssetCoordinates, FileName, Limits, Name, PackageFormat, Platform, Version};
 use crate::project::template::Template;
 
@@ -83,6 +84,11 @@ impl Subsystem {
             *platform,
             self.format(platform),
         )
+    }
+
+    /// Its platform for this machine; that of the machine if it has none.
+    pub fn host(&self) -> Platform {
+        machine::best(&self.platforms).unwrap_or_else(Platform::host)
     }
 
     /// The names of its files on a platform: the binaries (with `.exe` on Windows), then the

@@ -2,7 +2,7 @@
 //! code is available. The build itself is in [`crate::build`].
 
 use larder_core::error::Result;
-use larder_core::model::{Platform, is_commit};
+use larder_core::model::is_commit;
 use larder_core::project::{BuildPlatforms, RenderedSource};
 use larder_remote::http;
 
@@ -18,7 +18,7 @@ pub(super) fn possible(request: &Request<'_>) -> Availability<()> {
     };
     let platform = request.target.platform;
     let is_able = match &build.platforms {
-        BuildPlatforms::Host => platform == Platform::host(),
+        BuildPlatforms::Host => platform == request.subsystem.host(),
         BuildPlatforms::All => true,
         BuildPlatforms::List(list) => list.contains(&platform),
     };
