@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::Global;
 use super::counts::Counts;
 use super::line::Line;
-use super::session::supervised;
+use super::session::{end_runtime, supervised};
 use crate::report::{self, Mode, Tone, Verbosity};
 use larder_core::error::{Kind, Result};
 use larder_core::model::{Action, Outcome};
@@ -57,7 +57,7 @@ pub fn run(_args: &Args, global: &Global) -> Result<ExitCode> {
     if let Some(signal) = cancel.signal() {
         code = ExitCode::from(Kind::Interrupted(signal).exit_code());
     }
-    runtime.shutdown_background();
+    end_runtime(runtime);
     let mut shown = Ok(());
     for did in &done {
         counts.count(did.outcome);

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use super::Global;
-use super::session::supervised;
+use super::session::{end_runtime, supervised};
 use larder_core::error::{Error, Result};
 use larder_core::fs;
 use larder_core::project::Project;
@@ -87,7 +87,7 @@ pub fn run_as_child(args: &Args, global: &Global) -> Result<ExitCode> {
         stdout_is_data: global.json,
     };
     let ended = shell.program(&command, &program);
-    runtime.shutdown_background();
+    end_runtime(runtime);
     ended.map(|()| ExitCode::SUCCESS)
 }
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::Global;
-use super::session::supervised;
+use super::session::{end_runtime, supervised};
 use crate::report::table::{Table, stdout_width};
 use crate::report::{Cleaned as _, Tone};
 use larder_core::error::Result;
@@ -50,7 +50,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         settings: &settings,
     };
     let answers = outdated::document(&project, &selection, args.pre, publishers, &cancel);
-    runtime.shutdown_background();
+    end_runtime(runtime);
     let (document, errors) = answers?;
     let document = document.cleaned(&global.redactor());
     if global.json {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::Global;
 use super::line::Line;
-use super::session::supervised;
+use super::session::{end_runtime, supervised};
 use crate::report::Verbosity;
 use larder_core::error::{Error, Result};
 use larder_core::formats::documents::TaskEntry;
@@ -82,7 +82,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         done: Vec::new(),
     };
     let ended = tasks::run(&shell, name, &args.arguments, args.force, &mut host);
-    runtime.shutdown_background();
+    end_runtime(runtime);
     global.summarise(Action::Run, std::mem::take(&mut host.done));
     let ended = match ended {
         Ok(()) => host.shown.map(|()| ExitCode::SUCCESS),

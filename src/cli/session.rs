@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Global;
 use super::counts::Counts;
@@ -199,7 +199,7 @@ impl Session {
         if let Some(counts) = &self.parent_counts {
             counts.add(&totals.counts);
         }
-        self.runtime.shutdown_background();
+        end_runtime(self.runtime);
         ExitCode::from(worst.or(totals.worst()).map_or(0, Kind::exit_code))
     }
 }
@@ -241,6 +241,16 @@ pub fn supervised() -> Result<(tokio::runtime::Runtime, Cancel)> {
     let runtime = runtime()?;
     watch_signals(&runtime, &cancel)?;
     Ok((runtime, cancel))
+}
+
+/// Ends a runtime whose work is done. Elsewhere its threads end with the process; on Windows, threads
+/// that still end while the process does make wine crash now and then.
+pub fn end_runtime(runtime: tokio::runtime::Runtime) {
+    if cfg!(windows) {
+        runtime.shutdown_timeout(Duration::from_millis(500));
+    } else {
+        runtime.shutdown_background();
+    }
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {

@@ -33,7 +33,7 @@ begin "executables"
 cd "$root/project"
 mkdir -p subsystems/native
 aarch64-linux-gnu-gcc -O1 -s -DVERSION='"v1.0.0"' -o subsystems/native/arm64 "$here/programs/app.c"
-cp "$(command -v true)" subsystems/native/amd64
+cp "$(type -P true)" subsystems/native/amd64
 cat > subsystems/native/recipe.yml << 'RECIPE'
 binaries: [native]
 build:

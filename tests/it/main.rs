@@ -4,6 +4,10 @@
 //! long are in [`slow`] and can be left out: `cargo test --locked -- --skip slow::`. The tests are
 //! built on [`env`], [`servers`], [`fake_github`] and [`github_actions`].
 //!
+//! Most tests build shell scripts, trace system calls or set modes, so they are marked as those of Unix.
+//! On Windows the tests of the project's files, of the client and of the hub run, and
+//! `tests/cross/windows.sh` shows the main flow.
+//!
 //! Every test has its own [`env::TestEnv`]: a machine with a project, a home and a cache, and
 //! nothing of the real environment. Read that module before you write a test.
 #![allow(
@@ -19,31 +23,46 @@
 
 #[cfg(unix)]
 mod attacks;
+#[cfg(unix)]
 mod build;
+#[cfg(unix)]
 mod cache;
+#[cfg(unix)]
 mod commands;
+#[cfg(unix)]
 mod docs;
+#[cfg(unix)]
 mod ensure;
 mod env;
+#[cfg(unix)]
 mod examples;
+#[cfg(unix)]
 mod fake_github;
+#[cfg(unix)]
 mod github;
 #[cfg(unix)]
 mod github_actions;
 mod house;
 mod http;
 mod hub;
+#[cfg(unix)]
 mod init;
+#[cfg(unix)]
 mod lock;
 mod names;
+#[cfg(unix)]
 mod newcomer;
+#[cfg(unix)]
 mod originals;
+#[cfg(unix)]
 mod package;
 mod project;
+#[cfg(unix)]
 mod release;
 mod servers;
 mod shipping;
 #[cfg(unix)]
 mod slow;
 mod surroundings;
+#[cfg(unix)]
 mod tasks;

@@ -240,3 +240,17 @@ fn a_log_holds_no_secrets() {
         text.escape_ascii()
     );
 }
+
+#[test]
+fn exit_codes_that_are_numbers_of_errors_are_hexadecimal() {
+    for (code, text) in [
+        (0, "0"),
+        (3, "3"),
+        (255, "255"),
+        (256, "0x00000100"),
+        (-1, "0xFFFFFFFF"),
+        (-1_073_741_819, "0xC0000005"),
+    ] {
+        assert_eq!(Command::exit_code_in_words(code), text);
+    }
+}

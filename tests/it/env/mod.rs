@@ -61,8 +61,13 @@ impl TestEnv {
             .prefix("larder-it-")
             .tempdir()
             .expect("temp folder");
-        let base = Utf8PathBuf::from_path_buf(root.path().canonicalize().expect("canonical"))
-            .expect("UTF-8");
+        // What Windows gives as the canonical path is a form that few programs understand.
+        let path = if cfg!(windows) {
+            root.path().to_owned()
+        } else {
+            root.path().canonicalize().expect("canonical")
+        };
+        let base = Utf8PathBuf::from_path_buf(path).expect("UTF-8");
         Self::at(base, std::sync::Arc::new(root))
     }
 
@@ -105,7 +110,29 @@ impl TestEnv {
         ] {
             env.vars.insert(key.into(), value.into());
         }
+        #[cfg(windows)]
+        env.add_windows_variables();
         env
+    }
+
+    /// No program of Windows starts without some variables.
+    #[cfg(windows)]
+    fn add_windows_variables(&mut self) {
+        for key in ["SystemRoot", "windir", "ComSpec", "PATHEXT"] {
+            if let Some(value) = std::env::var_os(key) {
+                self.vars.insert(key.into(), value);
+            }
+        }
+        let home = self.base.join("home");
+        for (key, folder) in [
+            ("TEMP", self.base.join("tmp")),
+            ("TMP", self.base.join("tmp")),
+            ("USERPROFILE", home.clone()),
+            ("LOCALAPPDATA", home.join("AppData/Local")),
+            ("APPDATA", home.join("AppData/Roaming")),
+        ] {
+            self.vars.insert(key.into(), folder.as_str().into());
+        }
     }
 
     /// Lets builds use the machine's Rust toolchain and reach the crate registry as the machine does.
