@@ -1,6 +1,7 @@
 //! `larder run`.
 
 use super::project;
+use crate::env::TestEnv;
 
 #[test]
 fn a_task_runs_with_what_it_needs() {

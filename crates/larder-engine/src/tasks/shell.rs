@@ -13,6 +13,7 @@ use crate::installed::Bin;
 use larder_core::cancel::Cancel;
 use larder_core::environment::Environment;
 use larder_core::error::{Error, Kind, Result};
+use larder_core::fs;
 use larder_core::project::{Project, Task};
 use larder_process::{Command, Ended, Output};
 

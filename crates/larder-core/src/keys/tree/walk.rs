@@ -107,7 +107,9 @@ impl Walk<'_> {
         for name in names {
             if self.is_excluded(&joined(path, name.as_bytes()), name.len(), false) {
                 let unlisted = joined(path, name.as_bytes());
-                self.listing.ignore_files.push(utf8(&unlisted, folder)?.into());
+                self.listing
+                    .ignore_files
+                    .push(utf8(&unlisted, folder)?.into());
             }
         }
         let own_names = self.projects.own_names(folder, &entries);
