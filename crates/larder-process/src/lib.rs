@@ -20,8 +20,6 @@ mod own;
 mod run;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_windows;
 
 pub use capture::{Captured, LIMIT, Merged};
 pub use command::Command;

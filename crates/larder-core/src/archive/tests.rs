@@ -288,6 +288,7 @@ fn the_bytes_do_not_depend_on_threads_or_order() {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "it needs a POSIX shell and its programs")]
 fn other_programs_can_unpack_our_packages() {
     let place = Place::new();
     let binary = program(2_500_000);

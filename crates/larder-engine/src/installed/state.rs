@@ -211,13 +211,18 @@ mod tests {
             digest: Digest::of(b""),
             watched: vec![Watched::read(&path.join("file"), false).unwrap()],
         };
+        let elsewhere = if cfg!(windows) {
+            r"C:\elsewhere"
+        } else {
+            "/elsewhere"
+        };
         let state = State {
             larder: "me".into(),
             definition: vec![Watched::read(root, true).unwrap()],
             sources: vec![
                 source(&root.join("src")),
                 source(root),
-                source("/elsewhere".into()),
+                source(elsewhere.into()),
             ],
             ..State::default()
         };

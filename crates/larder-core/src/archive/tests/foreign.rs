@@ -21,6 +21,7 @@ fn release(root: &Utf8Path) {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "it needs a POSIX shell and its programs")]
 fn archives_made_by_other_programs_are_unpacked() {
     let place = Place::new();
     release(&place.root);
@@ -115,6 +116,7 @@ fn zipfile(name: &str, names: &str) -> String {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "it needs a POSIX shell and its programs")]
 fn unsafe_archives_made_by_other_programs_are_refused() {
     let place = Place::new();
     let cases = [
@@ -201,6 +203,7 @@ fn unsafe_archives_made_by_other_programs_are_refused() {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "it needs a POSIX shell and its programs")]
 fn each_pattern_must_match_exactly_one_file() {
     let place = Place::new();
     release(&place.root);
@@ -257,6 +260,7 @@ fn each_pattern_must_match_exactly_one_file() {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "it needs a POSIX shell and its programs")]
 fn a_single_file_that_is_no_archive_is_unpacked() {
     let place = Place::new();
     let elf = b"\x7fELF and so on".repeat(20_000);

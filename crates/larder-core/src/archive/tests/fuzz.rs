@@ -134,6 +134,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
+    #[cfg_attr(not(unix), ignore = "it needs a POSIX shell and its programs")]
     fn mutated_archives_write_nothing_outside_their_folder(seed in 0_usize..13, changes in prop::collection::vec(change(), 1..6), fix: bool) {
         let (kind, mut bytes) = seeds()[seed % seeds().len()].clone();
         for change in changes {
@@ -152,6 +153,7 @@ proptest! {
     }
 
     #[test]
+    #[cfg_attr(not(unix), ignore = "it needs a POSIX shell and its programs")]
     fn mutated_files_of_any_name_and_format_write_nothing_outside_their_folder(
         seed in 0_usize..17,
         changes in prop::collection::vec(change(), 0..4),

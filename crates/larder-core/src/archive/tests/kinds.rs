@@ -79,6 +79,7 @@ fn samples(place: &Place) -> Vec<(&'static str, ArchiveKind, Vec<u8>)> {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "it needs a POSIX shell and its programs")]
 fn the_bytes_say_what_a_file_is_whatever_its_name() {
     let place = Place::new();
     let program = b"#!/bin/sh\necho tool\n";
@@ -116,6 +117,7 @@ fn the_bytes_say_what_a_file_is_whatever_its_name() {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "it needs a POSIX shell and its programs")]
 fn the_recipe_overrides_what_the_bytes_say() {
     let place = Place::new();
     for (command, kind, bytes) in samples(&place) {
@@ -412,6 +414,7 @@ fn hostile_debian_packages_are_refused() {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "it needs a POSIX shell and its programs")]
 fn hostile_lz4_and_lzma_files_are_refused() {
     let place = Place::new();
     sh("head -c 300000 /dev/urandom >x", &place.root);

@@ -388,6 +388,7 @@ fn merged_by_git(attributes: &str) -> (bool, String) {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "it needs git")]
 fn git_merges_the_additions_of_two_branches() {
     let (clean, text) = merged_by_git(&format!("{GIT_ATTRIBUTES}\n"));
     assert!(clean, "{text}");
@@ -401,6 +402,7 @@ fn git_merges_the_additions_of_two_branches() {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "it needs git")]
 fn a_merge_conflict_made_by_git_is_recognised() {
     let (clean, text) = merged_by_git("");
     assert!(!clean);

@@ -47,6 +47,7 @@ fn cause(run: &Context) -> Option<Cause> {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "the installed program has no .exe")]
 fn installed_files_are_compared_with_stamp_and_recipe() {
     let fixture = Fixture::new(RECIPE);
     assert_eq!(
@@ -83,6 +84,7 @@ fn installed_files_are_compared_with_stamp_and_recipe() {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "the installed program has no .exe")]
 fn a_changed_byte_or_mode_is_damage() {
     let fixture = Fixture::new(RECIPE);
     let run = fixture.run(Options::default());
@@ -114,6 +116,7 @@ fn a_damaged_stamp_means_not_installed() {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "the installed program has no .exe")]
 fn under_locked_an_original_needs_its_line_in_the_lock() {
     let fixture = Fixture::new(RECIPE);
     install(&fixture.run(Options::default()), Origin::Original);
@@ -150,6 +153,7 @@ fn upstream_line(request: &Request<'_>, artifact: Option<Digest>) -> String {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "the installed program has no .exe")]
 fn installed_bytes_that_the_lock_contradicts_are_stale_and_an_error_under_locked() {
     let fixture = Fixture::new(RECIPE);
     let run = fixture.run(Options::default());

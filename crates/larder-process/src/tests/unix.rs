@@ -10,7 +10,7 @@ use larder_core::error::Kind;
 use larder_core::fs;
 use larder_core::redact::Redactor;
 
-use super::*;
+use crate::*;
 
 /// A temporary folder for the files of a test.
 struct Folder(tempfile::TempDir);

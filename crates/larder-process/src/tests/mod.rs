@@ -1,0 +1,4 @@
+//! Tests of the rules that hold for every child, with programs that every system has.
+
+mod unix;
+mod windows;
