@@ -405,6 +405,7 @@ pub fn host() -> String {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "it needs a POSIX shell")]
 fn commands_inherit_nothing_from_the_machine() {
     let mut env = TestEnv::new();
     env.set("EXTRA", "1");

@@ -60,6 +60,7 @@ fn tls_server(subject: &str, days: (i64, i64)) -> (String, String) {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "wine trusts no certificates")]
 fn only_certificates_of_trusted_cas_are_accepted() {
     let trusting = |pem: &str| {
         let file = tempfile::NamedTempFile::new().unwrap();

@@ -135,6 +135,7 @@ fn snapshot(dir: &Utf8Path) -> BTreeMap<String, (Vec<u8>, u64)> {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "it needs sha256sum")]
 fn published_assets_are_read_back_and_a_second_publish_writes_nothing() {
     let b = new_box();
     let linux = package(&b.root, "linux-amd64", "i", "linux bytes");
@@ -236,6 +237,7 @@ fn a_sidecar_without_its_asset_does_not_block_publishing() {
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "without locks that show it, the age decides")]
 fn after_a_kill_at_any_point_the_next_run_converges() {
     let wanted = {
         let b = new_box();

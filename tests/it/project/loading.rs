@@ -38,16 +38,32 @@ impl Files {
         Project::load(&self.root(), &UserConfig::default()).map_err(|error| {
             assert_eq!(error.kind(), larder_core::Kind::Usage, "{error}");
             if error.file_problems().is_empty() {
-                return format!("{error} | {:?}", error.hints())
-                    .replace(self.root().as_str(), "[root]");
+                return self.shown(&format!("{error} | {:?}", error.hints()));
             }
             let shown: Vec<String> = error
                 .file_problems()
                 .iter()
                 .map(|problem| snippet::render(problem, false))
                 .collect();
-            shown.join("\n\n").replace(self.root().as_str(), "[root]")
+            self.shown(&shown.join("\n\n"))
         })
+    }
+    /// The text without the path of the folder, and with the slashes of Unix in paths of files.
+    fn shown(&self, text: &str) -> String {
+        let text = text.replace(self.root().as_str(), "[root]");
+        if !cfg!(windows) {
+            return text;
+        }
+        let words = text.split_inclusive(char::is_whitespace);
+        let is_path = |word: &str| word.contains("[root]\\") || word.contains("subsystems\\");
+        let word = |word: &str| {
+            if is_path(word) {
+                word.replace('\\', "/")
+            } else {
+                word.to_owned()
+            }
+        };
+        words.map(word).collect()
     }
     /// The rendered problems; there must be at least one.
     pub fn problems(&self) -> String {

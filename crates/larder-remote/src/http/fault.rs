@@ -143,7 +143,7 @@ fn behind_proxy(error: &reqwest::Error, why: String, host: &str, proxy: &Proxy) 
 /// The error of every https request on a machine that trusts nobody.
 pub(super) fn without_roots(place: &str, why: &str) -> Error {
     Error::refused(format!(
-        "{place} can't be trusted: this machine has no certificates of authorities"
+        "{place} can't be trusted: no certificates of authorities could be loaded"
     ))
     .cause(why)
     .hint("install the system's package of them (usually `ca-certificates`), or name a file with them in SSL_CERT_FILE")
