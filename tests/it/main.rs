@@ -42,6 +42,7 @@ mod fake_github;
 mod github;
 #[cfg(unix)]
 mod github_actions;
+#[cfg(unix)]
 mod house;
 mod http;
 mod hub;

@@ -317,8 +317,8 @@ fn a_project_is_found_from_any_folder_in_it() {
     assert_eq!(
         error.hints(),
         [format!(
-            "there is {}/versions.yaml: rename it to versions.yml",
-            other.root()
+            "there is {}: rename it to versions.yml",
+            other.root().join("versions.yaml")
         )]
     );
 }

@@ -238,6 +238,7 @@ fn head(
 }
 
 #[test]
+#[cfg_attr(not(unix), ignore = "it needs curl")]
 fn the_file_server_serves_files_ranges_and_faults() {
     let env = crate::env::TestEnv::new();
     env.write("files/a.txt", "0123456789");
