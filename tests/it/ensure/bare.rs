@@ -1,7 +1,9 @@
 //! Bare machines: no certificates of authorities, no folder for temporary files, no home, and a root
 //! folder in which there is nothing but larder. What works, and what the messages say.
 
-use crate::env::{TestEnv, host};
+use crate::env::TestEnv;
+#[cfg(target_os = "linux")]
+use crate::env::host;
 use crate::servers::files::FileServer;
 
 /// A project with one subsystem for each way that needs no tools: a file of a server on the
