@@ -39,6 +39,7 @@ mod originals;
 mod package;
 mod project;
 mod release;
+mod serve;
 mod servers;
 mod slow;
 mod tasks;

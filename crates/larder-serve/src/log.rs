@@ -47,7 +47,9 @@ pub struct Log {
 
 impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Log").field("least", &self.least).finish()
+        f.debug_struct("Log")
+            .field("least", &self.least)
+            .finish_non_exhaustive()
     }
 }
 

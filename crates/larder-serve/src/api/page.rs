@@ -31,10 +31,10 @@ pub async fn page(State(server): State<Arc<Server>>) -> Handled {
         let of = &entry.coordinate;
         let (platform, arch) = (of.platform.as_str(), arch_word(of.arch));
         // Names, versions and file names have no character that HTML gives a meaning.
-        let _ = write!(
+        let _ = writeln!(
             rows,
             "<tr><td>{}<td>{}<td>{platform}<td>{arch}<td>{}<td><a href=\"/binaries/{}\">{}</a>\
-             <td><code>{}</code>\n",
+             <td><code>{}</code>",
             of.name,
             of.version.as_str(),
             human::bytes(entry.stamp.size),

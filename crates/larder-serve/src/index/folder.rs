@@ -124,9 +124,9 @@ impl Folder {
     /// What is under a name.
     pub fn inspect(&self, name: &str) -> Found {
         match self.lstat(name) {
-            Ok(Seen::File { stamp, links }) => Found::File {
+            Ok(Seen::File { stamp, is_alone }) => Found::File {
                 stamp,
-                is_linked: links > 1,
+                is_linked: !is_alone,
             },
             Ok(Seen::Other) => Found::Unfit(Unfit::NotRegular),
             Ok(Seen::Link) => match self.open_file(name) {
@@ -177,7 +177,7 @@ impl Folder {
                         + i128::from(stat.st_mtime_nsec),
                     inode: stat.st_ino,
                 },
-                links: u64::from(stat.st_nlink),
+                is_alone: stat.st_nlink == 1,
             },
             FileType::Symlink => Seen::Link,
             _ => Seen::Other,
@@ -193,7 +193,7 @@ impl Folder {
         Ok(if meta.is_file() {
             Seen::File {
                 stamp: Stamp::of(&meta),
-                links: 1,
+                is_alone: true,
             }
         } else if meta.is_symlink() {
             Seen::Link
@@ -237,7 +237,7 @@ impl Folder {
 }
 
 enum Seen {
-    File { stamp: Stamp, links: u64 },
+    File { stamp: Stamp, is_alone: bool },
     Link,
     Other,
 }

@@ -243,10 +243,9 @@ pub fn parse(file: &str) -> Result<Coordinate, Unfit> {
     if file.starts_with('.') {
         return Err(Unfit::Hidden);
     }
-    strict(file).map_err(|unfit| match underscored(file) {
-        Some(_) if matches!(unfit, Unfit::LeadingV(_) | Unfit::ExeMissing) => unfit,
-        Some(right) => Unfit::Underscore(right),
-        None => unfit,
+    strict(file).map_err(|unfit| {
+        let is_clear = matches!(unfit, Unfit::LeadingV(_) | Unfit::ExeMissing);
+        underscored(file).filter(|_| !is_clear).unwrap_or(unfit)
     })
 }
 
@@ -322,8 +321,8 @@ fn name_and_version(text: &str) -> Result<(&str, Version), Unfit> {
     })
 }
 
-/// Whether a name has an underscore outside of `x86_64`, and the right name if dashes give one.
-fn underscored(file: &str) -> Option<Option<String>> {
+/// The reason for a name that has an underscore outside of `x86_64`.
+fn underscored(file: &str) -> Option<Unfit> {
     const WORD: &str = "x86_64";
     let parts: Vec<&str> = file.split(WORD).collect();
     if !parts.iter().any(|part| part.contains('_')) {
@@ -333,7 +332,7 @@ fn underscored(file: &str) -> Option<Option<String>> {
         .replace(WORD, "\0")
         .replace('_', "-")
         .replace('\0', WORD);
-    Some(strict(&dashed).is_ok().then_some(dashed))
+    Some(Unfit::Underscore(strict(&dashed).is_ok().then_some(dashed)))
 }
 
 #[cfg(test)]

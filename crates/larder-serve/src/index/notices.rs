@@ -124,10 +124,10 @@ pub fn is_remote(folder: &camino::Utf8Path) -> bool {
             0x0bd0_0bd0,
             0x786f_4256,
         ];
+        // The type of the field differs between processors; the number has 32 bits.
         rustix::fs::statfs(folder.as_std_path()).is_ok_and(|found| {
-            REMOTE
-                .iter()
-                .any(|kind| i64::from(*kind) == i64::from(found.f_type))
+            let kind = u32::try_from(found.f_type & 0xffff_ffff);
+            kind.is_ok_and(|kind| REMOTE.contains(&kind))
         })
     }
     #[cfg(not(target_os = "linux"))]

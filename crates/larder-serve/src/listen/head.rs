@@ -34,7 +34,7 @@ pub struct Head {
 #[derive(Debug)]
 pub enum Read {
     /// A head. It is still in the buffer.
-    Head(Head),
+    Head(Box<Head>),
     /// The preface of HTTP/2. It is still in the buffer.
     Preface,
     /// No request: the connection was closed, was idle for too long, or the server stops.
@@ -52,9 +52,10 @@ pub async fn read(
 ) -> Read {
     let timeouts = &server.settings.timeouts;
     let start = Instant::now();
-    let mut deadline = match is_first || !buffer.is_empty() {
-        true => start + timeouts.head,
-        false => start + timeouts.idle,
+    let mut deadline = if is_first || !buffer.is_empty() {
+        start + timeouts.head
+    } else {
+        start + timeouts.idle
     };
     loop {
         if let Some(parsed) = parse(buffer) {
@@ -71,7 +72,7 @@ pub async fn read(
             () = server.stopped(), if was_empty => return Read::Closed,
         };
         match read {
-            Ok(Ok(0)) | Ok(Err(_)) => return Read::Closed,
+            Ok(Ok(0) | Err(_)) => return Read::Closed,
             Ok(Ok(_)) if was_empty && !is_first => deadline = Instant::now() + timeouts.head,
             Ok(Ok(_)) => {}
             Err(_) if buffer.is_empty() => return Read::Closed,
@@ -96,7 +97,7 @@ fn parse(buffer: &[u8]) -> Option<Read> {
     let mut request = httparse::Request::new(&mut headers);
     match request.parse(buffer) {
         Ok(httparse::Status::Complete(length)) if length <= LONGEST => {
-            Some(head(&request, length).map_or_else(|why| bad(why), Read::Head))
+            Some(head(&request, length).map_or_else(bad, |head| Read::Head(Box::new(head))))
         }
         Ok(httparse::Status::Partial) if buffer.len() <= LONGEST => None,
         Ok(_) => Some(Read::Bad(Problem::new(

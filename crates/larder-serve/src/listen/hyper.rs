@@ -3,10 +3,11 @@
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 
 use axum::body::Body;
 use axum::response::Response;
+use http::header::CONTENT_LENGTH;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -34,13 +35,15 @@ where
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limit)
+        // A client may shut down its side as soon as it has asked.
+        .half_close(true)
         .max_buf_size(head::LONGEST)
         .serve_connection(TokioIo::new(stream), service);
     let ended = tokio::select! {
         biased;
         ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => ended,
         () = server.stopped() => {
-            std::pin::Pin::new(&mut connection).graceful_shutdown();
+            Pin::new(&mut connection).graceful_shutdown();
             poll_fn(|cx| connection.poll_without_shutdown(cx)).await
         }
     };
@@ -90,8 +93,16 @@ fn call(
     request: Request<Incoming>,
     peer: SocketAddr,
     acceptor: &Acceptor,
-) -> impl Future<Output = Result<Response, Infallible>> + use<> {
+) -> Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>> {
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(Peer(peer));
-    acceptor.router.clone().oneshot(request)
+    let answered = acceptor.router.clone().oneshot(request);
+    Box::pin(async move {
+        let mut response = answered.await?;
+        if response.status() == StatusCode::NOT_MODIFIED {
+            // axum states the length of the content that is not sent.
+            response.headers_mut().remove(CONTENT_LENGTH);
+        }
+        Ok(response)
+    })
 }

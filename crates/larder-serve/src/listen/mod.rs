@@ -42,8 +42,11 @@ pub struct Acceptor {
     pub router: Router,
     /// The open connections.
     pub open: TaskTracker,
-    peers: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    peers: Peers,
 }
+
+/// How many connections each address has; only counted where there is a limit.
+type Peers = Arc<Mutex<HashMap<IpAddr, usize>>>;
 
 impl Acceptor {
     /// An acceptor without connections.
@@ -147,7 +150,7 @@ impl Acceptor {
 }
 
 /// A connection of an address that has a limit.
-struct Place(Option<(Arc<Mutex<HashMap<IpAddr, usize>>>, IpAddr)>);
+struct Place(Option<(Peers, IpAddr)>);
 
 impl Drop for Place {
     fn drop(&mut self) {

@@ -312,9 +312,9 @@ impl Keeper {
         }
         match self.folder.inspect(&file) {
             Found::File {
-                is_linked: true, ..
-            } => self.check(&file, Trust::Complete),
-            Found::File { stamp, .. } => {
+                stamp,
+                is_linked: false,
+            } => {
                 let is_registered = self.files.get(file.as_str()).map(|entry| entry.stamp);
                 if is_registered != Some(stamp) {
                     self.withdraw(&file);
@@ -323,7 +323,7 @@ impl Keeper {
                     self.wait(&file, Pending::Writing);
                 }
             }
-            Found::Absent | Found::Unfit(_) => self.check(&file, Trust::Complete),
+            _ => self.check(&file, Trust::Complete),
         }
     }
 
@@ -334,8 +334,9 @@ impl Keeper {
         }
         let stamp = match (self.folder.inspect(file), parse(file)) {
             (Found::Absent, _) => return self.forget(file),
-            (Found::Unfit(unfit), _) => return self.refuse(file, unfit),
-            (Found::File { .. }, Err(unfit)) => return self.refuse(file, unfit),
+            (Found::Unfit(unfit), _) | (Found::File { .. }, Err(unfit)) => {
+                return self.refuse(file, unfit);
+            }
             (Found::File { stamp, .. }, Ok(_)) => stamp,
         };
         if self
