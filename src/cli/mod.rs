@@ -99,7 +99,7 @@ enum Command {
     Run(run::Args),
     Ci(ci::Args),
     #[cfg(feature = "serve")]
-    Serve(serve::Args),
+    Serve(Box<serve::Args>),
     Graph(graph::Args),
     Check(check::Args),
     Doctor(doctor::Args),

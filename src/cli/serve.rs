@@ -1,11 +1,14 @@
-//! `larder serve`.
+//! `larder serve` and its subcommands.
 
-use std::net::IpAddr;
+mod token;
+
+use std::net::{IpAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
+use listenfd::ListenFd;
 
 use super::Global;
 use crate::report;
@@ -14,6 +17,7 @@ use larder_core::variables::{self, parse_duration};
 use larder_serve::Settings;
 use larder_serve::log::{Level, Log};
 use larder_serve::settings::{Network, TlsFiles};
+use larder_serve::systemd::Manager;
 
 /// Serve a folder of binaries over HTTP
 ///
@@ -22,11 +26,17 @@ use larder_serve::settings::{Network, TlsFiles};
 /// API. New, changed and removed files are noticed. The first line on stdout says which addresses
 /// are bound. SIGTERM or SIGINT ends the server as soon as open requests are done.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Examples:
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
   larder serve                                  serve ./binaries to this machine
   larder serve --dir dist --port 0              take any free port; the first line says which
-  curl -T tool http://127.0.0.1:7001/api/binaries/tool/1.0.0/linux/x86_64")]
+  larder serve token new --role write --name ci    make a token for the file of --tokens
+  curl -T tool http://127.0.0.1:7001/api/binaries/tool/1.0.0/linux/x86_64"
+)]
 pub struct Args {
+    #[command(subcommand)]
+    command: Option<ServeCommand>,
     /// The folder with the binaries.
     #[arg(long, value_name = "DIR", default_value = "binaries", env = variables::BINARIES_DIR)]
     dir: Utf8PathBuf,
@@ -85,6 +95,13 @@ pub struct Args {
     /// How the log on stderr is written: human or json.
     #[arg(long, value_name = "FORMAT", default_value = "human", value_parser = ["human", "json"])]
     log: String,
+}
+
+#[derive(Clone, Debug, clap::Subcommand)]
+enum ServeCommand {
+    /// Make tokens for the server's file of tokens
+    #[command(subcommand)]
+    Token(token::TokenCommand),
 }
 
 fn time(text: &str) -> Result<Duration, String> {
@@ -147,13 +164,36 @@ impl Args {
             heartbeat: self.heartbeat,
             drain: self.drain,
             connections_per_peer: self.connections_per_peer,
+            manager: Manager::new(global.startup.value("NOTIFY_SOCKET")),
             ..Settings::new(start.join(&self.dir), start.join(&self.data))
         })
     }
 }
 
+/// The socket that a service manager has bound for the server, if there is one.
+fn handed_socket() -> Result<Option<TcpListener>> {
+    let mut handed = ListenFd::from_env();
+    if handed.len() > 1 {
+        return Err(Error::usage(format!(
+            "the service manager hands over {} sockets, and the server listens on one",
+            handed.len()
+        ))
+        .hint("write one `ListenStream=` into the socket unit"));
+    }
+    handed.take_tcp_listener(0).map_err(|error| {
+        Error::usage("the socket of the service manager can't be used for HTTP")
+            .cause(error)
+            .hint("write a port or an address with a port as its `ListenStream=`")
+    })
+}
+
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
+    if let Some(ServeCommand::Token(command)) = &args.command {
+        return token::run(command, global);
+    }
+    // Before there are threads: it removes variables.
+    let handed = handed_socket()?;
     let settings = args.settings(global)?;
     let least = match (global.quiet, global.verbose) {
         (0, 0) => Level::Info,
@@ -171,7 +211,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let announce = |listening: &larder_serve::Listening| {
         report::print_data(&(report::to_json(listening)? + "\n"))
     };
-    let ended = runtime.block_on(larder_serve::run(settings, log, announce));
+    let ended = runtime.block_on(larder_serve::run(settings, handed, log, announce));
     // Threads that hash or wait for changes do not delay the end.
     runtime.shutdown_background();
     ended.map(ExitCode::from)

@@ -8,9 +8,11 @@ pub mod listen;
 pub mod log;
 pub mod metrics;
 pub mod problem;
+mod reload;
 mod run;
 pub mod server;
 pub mod settings;
+pub mod systemd;
 
 pub use run::{Listening, run};
 pub use settings::Settings;

@@ -120,7 +120,14 @@ impl Server {
             let detail = format!("the target of the request is longer than {LONGEST_TARGET} bytes");
             return Err(Problem::new(StatusCode::URI_TOO_LONG, detail));
         }
-        self.access.admit(method, uri.path(), headers, peer)
+        let admitted = self.access.admit(method, uri.path(), headers, peer);
+        admitted.inspect_err(|problem| {
+            self.metrics.rejected(match problem.status() {
+                StatusCode::UNAUTHORIZED => "unauthorized",
+                StatusCode::FORBIDDEN => "forbidden",
+                _ => "limit",
+            });
+        })
     }
 
     /// The id of a request: the client's own if it has a reasonable one.

@@ -119,6 +119,8 @@ pub struct Settings {
     pub drain: Duration,
     /// The most connections of one address at the same time.
     pub connections_per_peer: Option<usize>,
+    /// The service manager that is told how the server is.
+    pub manager: crate::systemd::Manager,
     /// The waiting times of connections.
     pub timeouts: Timeouts,
     /// The waiting times of the index.
@@ -145,6 +147,7 @@ impl Settings {
             heartbeat: Duration::from_secs(10),
             drain: Duration::from_secs(10),
             connections_per_peer: None,
+            manager: crate::systemd::Manager::default(),
             timeouts: Timeouts::default(),
             pace: crate::index::Pace::default(),
         }
@@ -155,12 +158,11 @@ impl Settings {
         SocketAddr::new(self.bind, self.port)
     }
 
-    /// Refuses settings that are not safe together.
-    pub fn check(&self) -> Result<()> {
-        if self.tokens.is_none() && !self.bind.to_canonical().is_loopback() {
+    /// Refuses settings that are not safe together, for the address that is bound.
+    pub fn check(&self, bound: IpAddr) -> Result<()> {
+        if self.tokens.is_none() && !bound.to_canonical().is_loopback() {
             return Err(Error::usage(format!(
-                "without --tokens the server would let everyone who reaches {} write and delete",
-                self.bind
+                "without --tokens the server would let everyone who reaches {bound} write and delete"
             ))
             .hint(
                 "name a file of tokens with --tokens, or bind a loopback address such as 127.0.0.1",

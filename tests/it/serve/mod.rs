@@ -1,10 +1,15 @@
 //! `larder serve` through the command line: a server per test, on a free port of the loopback.
 
+mod access;
 mod api;
+mod audit;
 mod changes;
 mod connections;
 mod files;
+mod grid;
+mod limits;
 mod operation;
+mod tls;
 mod upload;
 
 use std::io::{BufRead, BufReader, Read, Write};

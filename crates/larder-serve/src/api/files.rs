@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use http::{HeaderMap, Method};
 
 use super::Handled;
 use super::parameters::Segments;
+use crate::access::Caller;
 use crate::bytes;
 use crate::problem::ProblemDocument;
 use crate::server::Server;
@@ -22,6 +24,7 @@ use crate::server::Server;
 ))]
 pub async fn get(
     State(server): State<Arc<Server>>,
+    caller: Extension<Caller>,
     method: Method,
     Segments(filename): Segments<String>,
     headers: HeaderMap,
@@ -30,5 +33,5 @@ pub async fn get(
     if method == Method::GET {
         server.metrics.sent(answer.content.length());
     }
-    Ok(answer.into_response(file))
+    Ok(answer.into_response(file, caller.0.pace))
 }

@@ -4,6 +4,7 @@
 //! by the handlers of GET; hyper leaves the content out. The description of the API at
 //! `/openapi.json` is made from the attributes of the handlers.
 
+mod audit;
 mod binaries;
 mod files;
 mod health;
@@ -27,6 +28,8 @@ use http::{HeaderName, HeaderValue, StatusCode, Uri};
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+use self::audit::Audit;
 
 pub use upload::STAGED;
 
@@ -105,14 +108,15 @@ async fn around(State(server): State<Arc<Server>>, request: Request, next: Next)
     let id = server.request_id(&parts.headers);
     let route = parts.extensions.get::<MatchedPath>().cloned();
     let (method, uri) = (parts.method.clone(), parts.uri.clone());
-    let admitted = server.admit(RequestHead {
+    let head = RequestHead {
         method: &method,
         uri: &uri,
         version: parts.version,
         headers: &parts.headers,
         peer: peer.ip(),
-    });
-    let mut response = match admitted {
+    };
+    let audit = Audit::of(&server, head, &id);
+    let mut response = match server.admit(head) {
         Ok(caller) => {
             let mut request = Request::from_parts(parts, body);
             request.extensions_mut().insert(caller);
@@ -121,6 +125,9 @@ async fn around(State(server): State<Arc<Server>>, request: Request, next: Next)
         Err(problem) => problem.into_response(),
     };
     let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
+    if let Some(audit) = audit {
+        audit.answered(&response);
+    }
     server.answered(
         (&method, &uri, peer.ip()),
         route,

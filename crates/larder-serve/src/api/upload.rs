@@ -19,9 +19,9 @@ use larder_core::fs;
 use larder_core::model::{Digest, Hasher};
 use larder_core::staging::StagedFile;
 
+use super::audit::Changed;
 use super::parameters::{Segments, place, version};
 use super::{Handled, JSON, document};
-use crate::access::Caller;
 use crate::bytes::{Represented, precondition};
 use crate::index::name::{self, Coordinate, Version, is_name};
 use crate::index::snapshot::json;
@@ -52,7 +52,6 @@ type Segments4 = Segments<(String, String, String, String)>;
 pub async fn put(
     State(server): State<Arc<Server>>,
     Segments((name, version, platform, arch)): Segments4,
-    caller: axum::Extension<Caller>,
     headers: HeaderMap,
     body: Body,
 ) -> Handled {
@@ -80,19 +79,12 @@ pub async fn put(
     }
     let digest = staged.digest;
     let (status, entry) = place_file(&server, &file, staged).await?;
-    server.log.audit(
-        &format!("{file} was put"),
-        &[
-            ("action", &"put"),
-            ("file", &file),
-            ("sha256", &digest),
-            ("status", &status.as_u16()),
-            ("token", &caller.token.as_deref().unwrap_or("-")),
-            ("peer", &caller.address),
-        ],
-    );
     let mut response = document(JSON, json(&entry.info()));
     *response.status_mut() = status;
+    response.extensions_mut().insert(Changed {
+        file: file.clone(),
+        digest,
+    });
     if let Ok(location) = HeaderValue::from_str(&format!("/binaries/{file}")) {
         response.headers_mut().insert(LOCATION, location);
     }
@@ -115,7 +107,6 @@ pub async fn put(
 pub async fn delete(
     State(server): State<Arc<Server>>,
     Segments((name, version, platform, arch)): Segments4,
-    caller: axum::Extension<Caller>,
     headers: HeaderMap,
 ) -> Handled {
     let file = coordinate(&name, &version, &platform, &arch)?.file();
@@ -142,17 +133,12 @@ pub async fn delete(
             .map_err(|error| Problem::unavailable(format!("{file} can't be removed: {error}"), 10))
     })?;
     server.index.refresh(&file).await;
-    server.log.audit(
-        &format!("{file} was removed"),
-        &[
-            ("action", &"delete"),
-            ("file", &file),
-            ("sha256", &entry.digest),
-            ("token", &caller.token.as_deref().unwrap_or("-")),
-            ("peer", &caller.address),
-        ],
-    );
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    response.extensions_mut().insert(Changed {
+        file,
+        digest: entry.digest,
+    });
+    Ok(response)
 }
 
 /// Reads the path of a request that writes.

@@ -6,12 +6,15 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use tokio::task::JoinHandle;
+use tokio::time::Sleep;
 
 use super::Opened;
+use crate::access::Pace;
 
 /// How much is read at once.
 const PIECE: u64 = 256 * 1024;
@@ -22,15 +25,20 @@ pub struct FileBody {
     file: Arc<Opened>,
     range: Range<u64>,
     reading: Option<JoinHandle<io::Result<Bytes>>>,
+    pace: Option<Pace>,
+    /// Runs until the next piece may be sent.
+    waiting: Option<Pin<Box<Sleep>>>,
 }
 
 impl FileBody {
-    /// The bytes of a range.
-    pub fn new(file: Opened, range: Range<u64>) -> Self {
+    /// The bytes of a range, as fast as the client may have them.
+    pub fn new(file: Opened, range: Range<u64>, pace: Option<Pace>) -> Self {
         Self {
             file: Arc::new(file),
             range,
             reading: None,
+            pace,
+            waiting: None,
         }
     }
 }
@@ -49,7 +57,22 @@ impl Body for FileBody {
         if self.reading.is_none() {
             let file = self.file.clone();
             let Range { start, end } = self.range;
-            let length = (end - start).min(PIECE);
+            let mut length = (end - start).min(PIECE);
+            if let Some(pace) = self.pace.clone() {
+                length = pace.piece(length);
+                if let Some(waiting) = &mut self.waiting {
+                    ready!(waiting.as_mut().poll(cx));
+                } else {
+                    let from = pace.take(length, Instant::now());
+                    let mut waiting = Box::pin(tokio::time::sleep_until(from.into()));
+                    let is_over = waiting.as_mut().poll(cx).is_ready();
+                    self.waiting = Some(waiting);
+                    if !is_over {
+                        return Poll::Pending;
+                    }
+                }
+                self.waiting = None;
+            }
             let is_last = start + length == end;
             self.reading = Some(tokio::task::spawn_blocking(move || {
                 let piece = read_at(&file.file, start, length)?;

@@ -23,6 +23,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 pub use conditions::{Represented, precondition};
 
+use crate::access::Pace;
 use crate::index::{Entry, Folder, Index, Stamp};
 use crate::problem::{Problem, Result};
 
@@ -61,13 +62,13 @@ impl Content {
 
 impl Answer {
     /// The answer as a response of hyper. HEAD is left to hyper, which sends no content then.
-    pub fn into_response(self, file: Option<Opened>) -> Response {
+    pub fn into_response(self, file: Option<Opened>, pace: Option<Pace>) -> Response {
         let length = self.content.length();
         let has_length = self.content != Content::Empty;
         let body = match (self.content, file) {
             (Content::Empty, _) | (Content::File(_), None) => Body::empty(),
             (Content::Bytes(bytes), _) => Body::from(bytes),
-            (Content::File(range), Some(file)) => Body::new(body::FileBody::new(file, range)),
+            (Content::File(range), Some(file)) => Body::new(body::FileBody::new(file, range, pace)),
         };
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
@@ -80,7 +81,7 @@ impl Answer {
 
     /// The same for an answer that sends no file.
     pub fn into_response_without_file(self) -> Response {
-        self.into_response(None)
+        self.into_response(None, None)
     }
 }
 

@@ -4,7 +4,7 @@
 //! accept ── plain ──► head::read ─┬─ GET or HEAD of a file ──► quick: sendfile, and the next head
 //!        │                        ├─ anything else ──────────► hyper, to which the connection stays
 //!        │                        └─ no head ────────────────► 400, 408 or 431, and the end
-//!        └─ TLS (its own module) ─► hyper
+//!        └─ TLS (its own module) ─► head::read ──► hyper
 //! ```
 //! axum's own loop has no timeout for heads and none for clients that take nothing.
 
@@ -14,6 +14,7 @@ mod hyper;
 mod quick;
 mod refuse;
 mod stream;
+mod tls;
 
 use std::collections::HashMap;
 use std::io;
@@ -26,12 +27,15 @@ use bytes::BytesMut;
 use http::StatusCode;
 use http::header::RETRY_AFTER;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use self::head::Read;
 use self::stream::Prefixed;
 use crate::problem::Problem;
 use crate::server::Server;
+
+pub use self::tls::Tls;
 
 /// What each connection needs.
 #[derive(Clone, Debug)]
@@ -42,6 +46,7 @@ pub struct Acceptor {
     pub router: Router,
     /// The open connections.
     pub open: TaskTracker,
+    tls: Option<Tls>,
     peers: Peers,
 }
 
@@ -50,11 +55,12 @@ type Peers = Arc<Mutex<HashMap<IpAddr, usize>>>;
 
 impl Acceptor {
     /// An acceptor without connections.
-    pub fn new(server: Arc<Server>) -> Self {
+    pub fn new(server: Arc<Server>, tls: Option<Tls>) -> Self {
         Self {
             router: crate::api::router(&server),
             server,
             open: TaskTracker::new(),
+            tls,
             peers: Arc::default(),
         }
     }
@@ -82,7 +88,7 @@ impl Acceptor {
         }
     }
 
-    /// Serves one connection. TLS belongs here: what comes out of it goes to [`hyper`].
+    /// Serves one connection.
     async fn connection(self, stream: TcpStream, peer: SocketAddr) {
         let _connected = self.server.metrics.connection();
         // Answers are written as a whole: waiting for more of them only delays the last part.
@@ -95,7 +101,48 @@ impl Acceptor {
             refuse::refuse(stream, *problem, &self.server).await;
             return;
         };
-        self.plain(stream, peer).await;
+        match self.tls.clone() {
+            None => self.plain(stream, peer).await,
+            Some(tls) => self.encrypted(stream, peer, &tls).await,
+        }
+    }
+
+    /// Serves a connection with TLS: what comes out of it goes to [`hyper`].
+    async fn encrypted(self, stream: TcpStream, peer: SocketAddr, tls: &Tls) {
+        let limit = self.server.settings.timeouts.head;
+        let handshake = async {
+            let mut first = [0];
+            if stream.peek(&mut first).await? > 0 && first[0].is_ascii_uppercase() {
+                return Ok(Err(stream));
+            }
+            tls.acceptor().accept(stream).await.map(Ok)
+        };
+        let done = tokio::select! {
+            biased;
+            done = timeout(limit, handshake) => done,
+            () = self.server.stopped() => return,
+        };
+        let mut stream = match done {
+            Ok(Ok(Ok(stream))) => stream,
+            Ok(Ok(Err(plain))) => {
+                let detail = "this port speaks HTTPS: write https:// in place of http://";
+                return refuse::refuse(plain, *Problem::bad_request(detail), &self.server).await;
+            }
+            Ok(Err(_)) | Err(_) => return self.server.metrics.rejected("tls handshake"),
+        };
+        let mut buffer = BytesMut::new();
+        match head::read(&mut stream, &mut buffer, &self.server, true).await {
+            Read::Head(_) => {
+                let stream = Prefixed::new(stream, buffer.freeze(), &self.server);
+                hyper::http1(stream, peer, self).await;
+            }
+            Read::Preface => {
+                let stream = Prefixed::new(stream, buffer.freeze(), &self.server);
+                hyper::http2(stream, peer, self).await;
+            }
+            Read::Closed => {}
+            Read::Bad(problem) => refuse::refuse(stream, *problem, &self.server).await,
+        }
     }
 
     async fn plain(self, mut stream: TcpStream, peer: SocketAddr) {

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 
 use super::head::Head;
 use super::refuse;
+use crate::access::Pace;
 use crate::bytes::{self, Content, Opened};
 use crate::server::{LONGEST_TARGET, RequestHead, Server};
 
@@ -83,10 +84,12 @@ pub async fn answer(
     };
     let id = server.request_id(&head.headers);
     let name = head.uri.path().strip_prefix(PREFIX).unwrap_or_default();
-    let (mut answer, file) = server
-        .admit(request)
-        .and_then(|_| bytes::serve(&server.index, &head.method, name, &head.headers))
-        .unwrap_or_else(|problem| (problem.into_answer(), None));
+    let answered = server.admit(request).and_then(|caller| {
+        let (answer, file) = bytes::serve(&server.index, &head.method, name, &head.headers)?;
+        Ok((answer, file, caller.pace))
+    });
+    let (mut answer, file, pace) =
+        answered.unwrap_or_else(|problem| (problem.into_answer(), None, None));
     let seen = (&head.method, &head.uri, peer.ip());
     server.answered(seen, ROUTE, (answer.status, &id), started);
     Server::finish(&mut answer.headers, id);
@@ -101,7 +104,7 @@ pub async fn answer(
     match (&head.method, answer.content, file) {
         (&Method::GET, Content::File(range), Some(file)) => {
             sender.send(&bytes, !range.is_empty()).await?;
-            sender.send_file(&file, range).await?;
+            sender.send_file(&file, range, pace).await?;
         }
         (&Method::GET, Content::Bytes(content), _) => {
             bytes.extend_from_slice(&content);
@@ -133,11 +136,21 @@ impl Sender<'_> {
 
     /// Sends a part of a file. If the file changes meanwhile, the connection ends before the last
     /// bytes, so that no client takes what it has for the whole.
-    async fn send_file(&self, file: &Opened, range: Range<u64>) -> io::Result<()> {
+    async fn send_file(
+        &self,
+        file: &Opened,
+        range: Range<u64>,
+        pace: Option<Pace>,
+    ) -> io::Result<()> {
         let Range { mut start, end } = range;
         let mut is_first = true;
         while start < end {
-            let slice = (end - start).min(SLICE);
+            let mut slice = (end - start).min(SLICE);
+            if let Some(pace) = &pace {
+                slice = pace.piece(slice);
+                let from = pace.take(slice, Instant::now());
+                tokio::time::sleep_until(from.into()).await;
+            }
             if !is_first && start + slice == end && !file.is_unchanged() {
                 return Err(io::Error::other("the file changed while it was sent"));
             }

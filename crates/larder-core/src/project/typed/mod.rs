@@ -6,6 +6,7 @@
 pub mod platform_words;
 pub mod recipe;
 pub mod schema;
+pub mod tokens;
 pub mod user;
 pub mod versions;
 pub mod words;
