@@ -24,6 +24,9 @@ use crate::systemd::Manager;
 /// How long writing the digests may delay the end.
 const LAST_SAVE: Duration = Duration::from_secs(2);
 
+/// How long cutting connections may delay the end.
+const LAST_CUT: Duration = Duration::from_millis(300);
+
 /// How often the service manager is told that the folder is still being read.
 const STILL_READING: Duration = Duration::from_secs(10);
 
@@ -95,7 +98,7 @@ pub async fn run(
     tokio::spawn(tell_when_ready(server.clone()));
     let scheme = if tls.is_some() { "https" } else { "http" };
     let acceptor = Acceptor::new(server.clone(), tls);
-    let open = acceptor.open.clone();
+    let (open, cut) = (acceptor.open.clone(), acceptor.cut.clone());
     let accepting = tokio::spawn(acceptor.run(listener));
     announce(&Listening {
         event: "listening",
@@ -126,6 +129,9 @@ pub async fn run(
                 &format!("{left} connections were not done in time; they are cut"),
                 &[("connections", &left)],
             );
+            // Their uploads are removed, and written to the audit log.
+            cut.cancel();
+            let _ = tokio::time::timeout(LAST_CUT, open.wait()).await;
         }
         Some(second) = signals.recv() => return Ok(128_u8.saturating_add(second)),
     }

@@ -128,3 +128,23 @@ fn an_upload_that_is_cut_off_is_a_line_too() {
     });
     assert_eq!(audited(&serving).len(), 1);
 }
+
+#[test]
+fn an_upload_that_the_end_of_the_server_cuts_off_is_a_line_too() {
+    let env = machine();
+    let mut serving = Serving::start(&env, &["--drain", "100ms"]);
+    let mut connection = serving.connect();
+    connection.write(
+        b"PUT /api/binaries/tool/1.0.0/linux/x86_64 HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nto",
+    );
+    serving.wait("the first bytes", |serving| {
+        serving.metric("received_bytes_total") == 2
+    });
+    serving.signal("TERM");
+    assert_eq!(serving.end(), Some(0));
+    let lines = audited(&serving);
+    assert_eq!(lines.len(), 1, "{}", serving.log());
+    assert_eq!(lines[0]["outcome"], "cut off");
+    let left = std::fs::read_dir(env.path("binaries")).expect("the folder");
+    assert_eq!(left.count(), 0);
+}

@@ -28,6 +28,7 @@ use http::StatusCode;
 use http::header::RETRY_AFTER;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::head::Read;
@@ -46,6 +47,8 @@ pub struct Acceptor {
     pub router: Router,
     /// The open connections.
     pub open: TaskTracker,
+    /// Ends all connections at once.
+    pub cut: CancellationToken,
     tls: Option<Tls>,
     peers: Peers,
 }
@@ -60,6 +63,7 @@ impl Acceptor {
             router: crate::api::router(&server),
             server,
             open: TaskTracker::new(),
+            cut: CancellationToken::new(),
             tls,
             peers: Arc::default(),
         }
@@ -76,7 +80,10 @@ impl Acceptor {
             match accepted {
                 Ok((stream, peer)) => {
                     let connection = self.clone().connection(stream, peer);
-                    self.open.spawn(connection);
+                    let cut = self.cut.clone();
+                    self.open.spawn(async move {
+                        cut.run_until_cancelled_owned(connection).await;
+                    });
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
@@ -88,7 +95,8 @@ impl Acceptor {
         }
     }
 
-    /// Serves one connection.
+    /// Serves one connection. What not every connection needs is boxed: a waiting connection has room
+    /// for the largest of its futures, and hyper's take tens of kilobytes.
     async fn connection(self, stream: TcpStream, peer: SocketAddr) {
         let _connected = self.server.metrics.connection();
         // Answers are written as a whole: waiting for more of them only delays the last part.
@@ -103,7 +111,7 @@ impl Acceptor {
         };
         match self.tls.clone() {
             None => self.plain(stream, peer).await,
-            Some(tls) => self.encrypted(stream, peer, &tls).await,
+            Some(tls) => Box::pin(self.encrypted(stream, peer, &tls)).await,
         }
     }
 
@@ -134,11 +142,11 @@ impl Acceptor {
         match head::read(&mut stream, &mut buffer, &self.server, true).await {
             Read::Head(_) => {
                 let stream = Prefixed::new(stream, buffer.freeze(), &self.server);
-                hyper::http1(stream, peer, self).await;
+                Box::pin(hyper::http1(stream, peer, self)).await;
             }
             Read::Preface => {
                 let stream = Prefixed::new(stream, buffer.freeze(), &self.server);
-                hyper::http2(stream, peer, self).await;
+                Box::pin(hyper::http2(stream, peer, self)).await;
             }
             Read::Closed => {}
             Read::Bad(problem) => refuse::refuse(stream, *problem, &self.server).await,
@@ -167,11 +175,11 @@ impl Acceptor {
                 }
                 Read::Head(_) => {
                     let stream = Prefixed::new(stream, buffer.freeze(), &self.server);
-                    return hyper::http1(stream, peer, self).await;
+                    return Box::pin(hyper::http1(stream, peer, self)).await;
                 }
                 Read::Preface => {
                     let stream = Prefixed::new(stream, buffer.freeze(), &self.server);
-                    return hyper::http2(stream, peer, self).await;
+                    return Box::pin(hyper::http2(stream, peer, self)).await;
                 }
                 Read::Closed => return,
                 Read::Bad(problem) => {
