@@ -35,6 +35,8 @@ mod remove;
 mod rollback;
 mod run;
 pub mod schemas;
+#[cfg(feature = "serve")]
+mod serve;
 mod session;
 mod settings;
 mod status;
@@ -96,6 +98,8 @@ enum Command {
     Release(release::Args),
     Run(run::Args),
     Ci(ci::Args),
+    #[cfg(feature = "serve")]
+    Serve(Box<serve::Args>),
     Graph(graph::Args),
     Check(check::Args),
     Doctor(doctor::Args),
@@ -223,6 +227,8 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Release(args) => release::run(args, global),
         Command::Run(args) => run::run(args, global),
         Command::Ci(args) => ci::run(args, global),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(args, global),
         Command::Graph(args) => graph::run(args, global),
         Command::Doctor(args) => doctor::run(args, global),
         Command::Check(args) => check::run(args, global),

@@ -238,6 +238,7 @@ fn crates_link_only_what_they_are_allowed_to() {
         ("larder-process", [&network[1..], &terminal[..]].concat()),
         ("larder-remote", terminal.to_vec()),
         ("larder-engine", terminal.to_vec()),
+        ("larder-serve", terminal.to_vec()),
     ] {
         let linked = linked(package);
         assert!(linked.contains(package), "{linked:?}");

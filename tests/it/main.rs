@@ -60,6 +60,7 @@ mod package;
 mod project;
 #[cfg(unix)]
 mod release;
+mod serve;
 mod servers;
 mod shipping;
 #[cfg(unix)]

@@ -69,6 +69,12 @@ variables! {
     GITHUB_PACE = "LARDER_GITHUB_PACE";
     /// How long GitHub's lists may be out of date after a write; default 15s.
     GITHUB_SETTLE = "LARDER_GITHUB_SETTLE";
+    /// The folder that `larder serve` serves; default `binaries`. `--dir` takes precedence.
+    BINARIES_DIR = "BINARIES_DIR";
+    /// The port of `larder serve` for HTTP; default 7001. `--port` takes precedence.
+    HTTP_PORT = "HTTP_PORT";
+    /// The port of `larder serve` for gRPC; default 7000. `--grpc-port` takes precedence.
+    GRPC_PORT = "GRPC_PORT";
 }
 
 /// Parses a length of time: `300ms`, `20s`, `5m`, `1h`, or a number of seconds such as `0.5`.

@@ -63,6 +63,11 @@ fn generated_reference_is_current() {
 }
 
 #[test]
+fn generated_description_of_the_servers_api_is_current() {
+    assert_current("docs/openapi.json", &larder_serve::api::openapi());
+}
+
+#[test]
 fn generated_keys_of_the_files_are_current() {
     assert_current("docs/files.md", &larder::cli::files_reference::markdown());
 }

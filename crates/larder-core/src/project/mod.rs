@@ -23,6 +23,7 @@ mod recipe_file;
 mod render;
 mod syntax;
 mod template;
+pub mod tokens;
 mod typed;
 mod urls;
 pub mod user;

@@ -7,6 +7,7 @@ pub mod platform_words;
 pub mod recipe;
 pub mod schema;
 pub mod tool_version;
+pub mod tokens;
 pub mod user;
 pub mod versions;
 pub mod words;

@@ -1,0 +1,18 @@
+//! The server of larder: a folder of binaries over HTTP, for people, scripts and agents.
+
+pub mod access;
+pub mod api;
+pub mod bytes;
+pub mod index;
+pub mod listen;
+pub mod log;
+pub mod metrics;
+pub mod problem;
+mod reload;
+mod run;
+pub mod server;
+pub mod settings;
+pub mod systemd;
+
+pub use run::{Listening, run};
+pub use settings::Settings;
