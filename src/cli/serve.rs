@@ -10,21 +10,25 @@ use camino::Utf8PathBuf;
 use super::Global;
 use crate::report;
 use larder_core::error::{Error, Result};
+use larder_core::project::HubConfig;
 use larder_core::variables::{self, parse_duration};
 use larder_serve::Settings;
+use larder_serve::hub::HubOrigin;
 use larder_serve::log::{Level, Log};
-use larder_serve::settings::{Network, TlsFiles};
+use larder_serve::settings::{Network, Origin, TlsFiles};
 
-/// Serve a folder of binaries over HTTP
+/// Serve binaries of a folder or a hub over HTTP
 ///
 /// Every file named `<name>-<version>-<platform>-<arch>[.exe]` in the folder is listed at
 /// /api/binaries and can be downloaded from /binaries/<file>; /openapi.json describes the whole
-/// API. New, changed and removed files are noticed. The first line on stdout says which addresses
+/// API. New, changed and removed files are noticed. With --hub the released binaries of a hub are
+/// served instead: they are fetched on the first request, verified, and kept in the cache. The first line on stdout says which addresses
 /// are bound. SIGTERM or SIGINT ends the server as soon as open requests are done.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder serve                                  serve ./binaries to this machine
   larder serve --dir dist --port 0              take any free port; the first line says which
+  larder serve --hub github:acme/platform       serve what is released there
   curl -T tool http://127.0.0.1:7001/api/binaries/tool/1.0.0/linux/x86_64")]
 pub struct Args {
     /// The folder with the binaries.
@@ -122,14 +126,22 @@ fn bytes(text: &str) -> Result<u64, String> {
 
 impl Args {
     fn settings(&self, global: &Global) -> Result<Settings> {
-        if self.hub.is_some() {
-            return Err(Error::usage(
-                "--hub is not supported by this version of the server",
-            ));
-        }
         let start = global.start()?;
+        let origin = match &self.hub {
+            None => Origin::Folder(start.join(&self.dir)),
+            Some(hub) => {
+                let config = HubConfig::parse(hub, &start, &global.startup.user)?;
+                global.check_hub("--hub", hub, &config);
+                Origin::Hub(Box::new(HubOrigin {
+                    config,
+                    remote: global.startup.remote(false)?,
+                    served: global.startup.cache_dir()?.join("served"),
+                }))
+            }
+        };
         let tls = self.tls_cert.as_ref().zip(self.tls_key.as_ref());
         Ok(Settings {
+            origin,
             bind: self.bind,
             port: self.port,
             grpc_port: self.grpc_port,

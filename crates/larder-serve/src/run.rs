@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::access::Access;
 use crate::api;
+use crate::hub;
 use crate::index::{Folder, Index};
 use crate::listen::Acceptor;
 use crate::log::Log;
@@ -47,10 +48,15 @@ pub async fn run(
             "--tls-cert is not supported by this version of the server",
         ));
     }
-    let Origin::Folder(folder) = &settings.origin;
-    let folder = Folder::open(folder)?;
     fs::create_own_dir_all(&settings.data)?;
-    staging::sweep(folder.path(), api::STAGED);
+    let index = match &settings.origin {
+        Origin::Hub(origin) => hub::open(origin, &log)?,
+        Origin::Folder(folder) => {
+            let folder = Folder::open(folder)?;
+            staging::sweep(folder.path(), api::STAGED);
+            Index::open(folder, &settings.data, settings.pace, log.clone())?
+        }
+    };
     let address = settings.address();
     let listener = TcpListener::bind(address).await.map_err(|error| {
         Error::failed(format!("cannot listen on {address}"))
@@ -60,7 +66,6 @@ pub async fn run(
     let http = listener
         .local_addr()
         .map_err(|error| Error::failed("cannot find the address that was bound").cause(error))?;
-    let index = Index::open(folder, &settings.data, settings.pace, log.clone())?;
     let (stop, stopping) = watch::channel(false);
     let drain = settings.drain;
     let server = Arc::new(Server::new(settings, index, access, log.clone(), stopping));

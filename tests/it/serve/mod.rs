@@ -3,7 +3,9 @@
 mod api;
 mod changes;
 mod connections;
+mod cutting;
 mod files;
+mod hub;
 mod operation;
 mod upload;
 
@@ -243,8 +245,8 @@ impl Connection {
             if line.is_empty() {
                 break;
             }
-            let (name, value) = line.split_once(": ").expect("a header");
-            headers.push((name.to_lowercase(), value.to_owned()));
+            let (name, value) = line.split_once(':').expect("a header");
+            headers.push((name.to_lowercase(), value.trim().to_owned()));
         }
         let mut response = Response {
             status,

@@ -83,10 +83,11 @@ pub async fn answer(
     };
     let id = server.request_id(&head.headers);
     let name = head.uri.path().strip_prefix(PREFIX).unwrap_or_default();
-    let (mut answer, file) = server
-        .admit(request)
-        .and_then(|_| bytes::serve(&server.index, &head.method, name, &head.headers))
-        .unwrap_or_else(|problem| (problem.into_answer(), None));
+    let served = match server.admit(request) {
+        Ok(_) => bytes::serve(&server.index, &head.method, name, &head.headers).await,
+        Err(problem) => Err(problem),
+    };
+    let (mut answer, file) = served.unwrap_or_else(|problem| (problem.into_answer(), None));
     server.answered(request, ROUTE, (answer.status, &id), started);
     Server::finish(&mut answer.headers, id);
     let is_last = server.is_stopping() || wants_close(&head.headers) != Some(false);
