@@ -7,6 +7,7 @@ mod cutting;
 mod files;
 mod hub;
 mod operation;
+mod page;
 mod upload;
 
 use std::io::{BufRead, BufReader, Read, Write};
