@@ -5,13 +5,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Global;
 use crate::report;
 use larder_core::error::{Error, Result};
 use larder_core::project::HubConfig;
 use larder_core::variables::{self, parse_duration};
+use larder_engine::cache::Cache;
 use larder_serve::Settings;
 use larder_serve::hub::HubOrigin;
 use larder_serve::log::{Level, Log};
@@ -31,9 +32,9 @@ use larder_serve::settings::{Network, Origin, TlsFiles};
   larder serve --hub github:acme/platform       serve what is released there
   curl -T tool http://127.0.0.1:7001/api/binaries/tool/1.0.0/linux/x86_64")]
 pub struct Args {
-    /// The folder with the binaries.
-    #[arg(long, value_name = "DIR", default_value = "binaries", env = variables::BINARIES_DIR)]
-    dir: Utf8PathBuf,
+    /// The folder with the binaries. Default: `$BINARIES_DIR`, or else `binaries`.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<Utf8PathBuf>,
     /// Serve what a hub has in place of a folder: a folder hub, an http(s) url, or
     /// `github:owner/name`.
     #[arg(long, value_name = "HUB", conflicts_with = "dir")]
@@ -125,19 +126,23 @@ fn bytes(text: &str) -> Result<u64, String> {
 }
 
 impl Args {
+    /// The folder to serve where no hub is named.
+    fn folder<'a>(&'a self, global: &'a Global) -> &'a Utf8Path {
+        let named = self.dir.as_deref();
+        let variable = || {
+            global
+                .startup
+                .value(variables::BINARIES_DIR)
+                .map(Utf8Path::new)
+        };
+        named.or_else(variable).unwrap_or(Utf8Path::new("binaries"))
+    }
+
     fn settings(&self, global: &Global) -> Result<Settings> {
         let start = global.start()?;
         let origin = match &self.hub {
-            None => Origin::Folder(start.join(&self.dir)),
-            Some(hub) => {
-                let config = HubConfig::parse(hub, &start, &global.startup.user)?;
-                global.check_hub("--hub", hub, &config);
-                Origin::Hub(Box::new(HubOrigin {
-                    config,
-                    remote: global.startup.remote(false)?,
-                    served: global.startup.cache_dir()?.join("served"),
-                }))
-            }
+            Some(hub) => Origin::Hub(Box::new(hub_origin(global, &start, hub)?)),
+            None => Origin::Folder(start.join(self.folder(global))),
         };
         let tls = self.tls_cert.as_ref().zip(self.tls_key.as_ref());
         Ok(Settings {
@@ -159,8 +164,25 @@ impl Args {
             heartbeat: self.heartbeat,
             drain: self.drain,
             connections_per_peer: self.connections_per_peer,
-            ..Settings::new(start.join(&self.dir), start.join(&self.data))
+            ..Settings::new(start.join(self.folder(global)), start.join(&self.data))
         })
+    }
+}
+
+/// The hub to serve, and the folder of the cache for what is fetched from it.
+fn hub_origin(global: &Global, start: &Utf8Path, hub: &str) -> Result<HubOrigin> {
+    let config = HubConfig::parse(hub, start, &global.startup.user)?;
+    global.check_hub("--hub", hub, &config);
+    let remote = global.startup.remote(false)?;
+    let folder = global.startup.cache_dir()?;
+    let cache = Cache::new(&folder, &remote.temp, None);
+    match cache.ignored() {
+        Some(ignored) => Err(ignored.error()),
+        None => Ok(HubOrigin {
+            config,
+            remote,
+            served: folder.join("served"),
+        }),
     }
 }
 

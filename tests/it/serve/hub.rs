@@ -5,6 +5,8 @@ use serde_json::Value;
 
 use super::{Serving, sha256};
 use crate::env::{TestEnv, host};
+use crate::fake_github::{Visibility, WRITE};
+use crate::github::{REPO, github};
 use crate::servers::files::FileServer;
 
 /// A team that has released a version of a script, to the folder `hub` beside the project.
@@ -322,4 +324,58 @@ fn a_download_from_a_server_is_resumed() {
         ranges.iter().any(|range| !range.is_empty()),
         "the rest was asked for: {ranges:?}"
     );
+}
+
+#[test]
+fn the_releases_of_a_repository_are_served() {
+    let github = github(Visibility::Private);
+    let mut env = TestEnv::new();
+    env.script_subsystem("tool", "v1.0.0");
+    env.write(
+        "versions.yml",
+        format!("versions: {{tool: v1.0.0}}\nhub: {{github: {REPO}}}\n"),
+    );
+    env.set("GITHUB_API_URL", github.api_url())
+        .set("GITHUB_SERVER_URL", github.web_url())
+        .set("GH_TOKEN", WRITE)
+        .set("LARDER_GITHUB_PACE", "0s")
+        .set("LARDER_GITHUB_SETTLE", "1s");
+    env.larder(["ensure", "all"]).success();
+    env.larder(["release", "all"]).success();
+    let serving = Serving::start(&env, &["--hub", &format!("github:{REPO}")]);
+    let infos = list(&serving);
+    assert_eq!(infos.len(), 1, "{infos:?}");
+    let answer = serving.get(&format!("/binaries/{}", text(&infos[0], "path")));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(text(&infos[0], "checksum"), sha256(&answer.body));
+    assert!(!serving.log().contains(WRITE), "{}", serving.log());
+}
+
+#[test]
+fn a_replaced_release_is_served_as_it_is_now() {
+    let mut team = released("v1.0.0");
+    // The variable names a folder that is not there; the option wins.
+    team.set("BINARIES_DIR", "nowhere");
+    let serving = Serving::start(&team, &["--hub", "../hub"]);
+    let path = format!("/binaries/{}", text(&list(&serving)[0], "path"));
+    let before = serving.get(&path);
+    let recipe = team.read("subsystems/tool/recipe.yml");
+    team.write(
+        "subsystems/tool/recipe.yml",
+        recipe.replace(
+            "\nverify:",
+            "\n    - \"echo '# other' >> {{ out }}/tool\"\nverify:",
+        ),
+    );
+    team.sh("rm -r ../hub");
+    team.larder(["ensure", "all", "--rebuild"]).success();
+    team.larder(["release", "all"]).success();
+    let digest = sha256(&std::fs::read(team.path("subsystems/tool/.bin/tool")).expect("read"));
+    serving.wait("the new digest", |serving| {
+        let infos = list(serving);
+        infos.len() == 1 && text(&infos[0], "checksum") == digest
+    });
+    let after = serving.get(&path);
+    assert_eq!((after.status, sha256(&after.body)), (200, digest));
+    assert_ne!(before.header("etag"), after.header("etag"));
 }

@@ -131,6 +131,11 @@ pub fn page(parts: &Parts<'_>) -> String {
         );
     }
     let (search, base) = (Escaped(search), Escaped(base));
+    let absent = if places.is_empty() {
+        "There are no binaries yet."
+    } else {
+        "There is no such file."
+    };
     let none = if rows.is_empty() { "" } else { " hidden" };
     let commands = example.map_or(String::new(), |file| {
         let file = Escaped(file);
@@ -163,7 +168,7 @@ pub fn page(parts: &Parts<'_>) -> String {
          <div class=\"panel\"><table>\n<thead><tr><th>Name</th><th>Version</th><th>Platform</th>\
          <th class=\"size\">Size</th><th>Date</th><th>File and SHA-256</th></tr></thead>\n\
          <tbody>\n{rows}</tbody>\n</table>\n\
-         <p id=\"none\" class=\"soft empty\"{none}>There is no such file.</p></div>\n\
+         <p id=\"none\" class=\"soft empty\"{none}>{absent}</p></div>\n\
          <nav id=\"pages\" class=\"pages\" aria-label=\"Pages\">{pager}</nav>\n\
          <div class=\"pages\"><button id=\"more\" type=\"button\" hidden>Show more</button></div>\n\
          </section>\n{commands}</main>\n\

@@ -105,7 +105,7 @@
     const top = make("div", "top", about, link(one, "button", "Download"));
     const digest = make("p", "digest", "SHA-256 ", make("code", "", one.checksum));
     const inside = make("div", "commands", command(commands(one), `${one.name} ${one.version}`));
-    if (isFirst) return make("article", "card", top, digest, inside);
+    if (isFirst) return make("article", "card wide", top, digest, inside);
     const details = make("details", "", make("summary", "soft", "Commands and digest"), digest, inside);
     return make("article", "card", top, details);
   };
@@ -113,7 +113,7 @@
     const [platform, arch] = place.split("/");
     const found = newest(await get(`/api/binaries?platform=${platform}&arch=${arch}`));
     const shown = found.slice(0, 6);
-    const cards = shown.map((one, number) => card(one, number === 0 && found.length < 4));
+    const cards = shown.map((one, number) => card(one, number === 0 && found.length < 3));
     if (found.length > shown.length) {
       cards.push(make("p", "soft", `${found.length - shown.length} more names are in the list below.`));
     }
@@ -233,7 +233,7 @@
     });
     at("go").hidden = true;
     at("key").hidden = false;
-    at("noscript").hidden = true;
+    at("noscript")?.remove();
     machine().catch(failed);
   }
 })();
