@@ -146,16 +146,16 @@ impl Server {
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     }
 
-    /// Counts an answer, and logs it.
+    /// Counts an answer, and logs it. `route` is the pattern of the path.
     pub fn answered(
         &self,
-        request: RequestHead<'_>,
+        (method, uri, peer): (&Method, &Uri, IpAddr),
         route: &str,
         (status, id): (StatusCode, &HeaderValue),
         started: Instant,
     ) {
         let took = started.elapsed();
-        self.metrics.answered(request.method, route, status, took);
+        self.metrics.answered(method, route, status, took);
         let level = if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
             Level::Error
         } else {
@@ -164,20 +164,15 @@ impl Server {
         if !self.log.writes(level) {
             return;
         }
-        let path: String = request.uri.path().chars().take(300).collect();
+        let path: String = uri.path().chars().take(300).collect();
         let id = id.to_str().unwrap_or_default();
         let seconds = took.as_secs_f64();
         self.log.line(
             level,
-            &format!(
-                "{} {} {path} → {}",
-                request.peer,
-                request.method,
-                status.as_u16()
-            ),
+            &format!("{peer} {method} {path} → {}", status.as_u16()),
             &[
-                ("peer", &request.peer),
-                ("method", request.method),
+                ("peer", &peer),
+                ("method", method),
                 ("path", &path),
                 ("status", &status.as_u16()),
                 ("seconds", &seconds),

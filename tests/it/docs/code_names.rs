@@ -120,8 +120,10 @@ impl Code {
         let (first, rest) = path.split_once("::").expect("a path");
         let rest: Vec<&str> = rest.split("::").collect();
         let name = first.strip_prefix("larder_").unwrap_or(first);
-        if ["core", "engine", "process", "remote"].contains(&name) {
-            return self.is_in(&format!("crates/larder-{name}/src"), &rest);
+        if ["core", "engine", "process", "remote", "serve"].contains(&name)
+            && self.is_in(&format!("crates/larder-{name}/src"), &rest)
+        {
+            return true;
         }
         if first.starts_with(char::is_uppercase) {
             let uses = self.0.iter().filter(|file| file.words.contains(first));

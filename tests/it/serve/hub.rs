@@ -7,7 +7,7 @@ use super::{Serving, sha256};
 use crate::env::{TestEnv, host};
 use crate::fake_github::{Visibility, WRITE};
 use crate::github::{REPO, github};
-use crate::servers::files::FileServer;
+use crate::servers::files::{Fault, FileServer};
 
 /// A team that has released a version of a script, to the folder `hub` beside the project.
 fn released(version: &str) -> TestEnv {
@@ -378,4 +378,37 @@ fn a_replaced_release_is_served_as_it_is_now() {
     let after = serving.get(&path);
     assert_eq!((after.status, sha256(&after.body)), (200, digest));
     assert_ne!(before.header("etag"), after.header("etag"));
+}
+
+#[test]
+fn install_refuses_bytes_that_the_server_does_not_state() {
+    let machine = TestEnv::new();
+    let list = |checksum: &str, size: usize| {
+        let info = serde_json::json!([{
+            "name": "tool", "version": "1.0.0", "platform": "linux", "arch": "x86_64",
+            "checksum": checksum, "size_bytes": size, "path": "tool-1.0.0", "uploaded_at": 0,
+        }]);
+        machine.write("../served/api/binaries", info.to_string());
+    };
+    let program = b"#!/bin/sh\necho hello\n";
+    machine.write("../served/binaries/tool-1.0.0", program);
+    let server = FileServer::start(&machine.base().join("served"));
+    let install = || machine.larder(["install", "tool", "--hub", server.url(), "--to", "../bin"]);
+    for (checksum, size) in [
+        (sha256(b"other"), program.len()),
+        (sha256(program), program.len() - 2),
+    ] {
+        list(&checksum, size);
+        let out = install().exits(4);
+        assert!(out.stderr.contains("sha256"), "{}", out.stderr);
+        assert!(!machine.base().join("bin").exists());
+    }
+    list(&sha256(program), program.len());
+    // What is cut is resumed.
+    server.fault("/binaries/tool-1.0.0", Fault::Cut { after: 5, times: 1 });
+    install().success();
+    assert_eq!(
+        machine.run(machine.base().join("bin/tool").as_str(), [""; 0]),
+        "hello\n"
+    );
 }

@@ -12,6 +12,7 @@ mod upload;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -78,6 +79,7 @@ impl Serving {
         let log = env.base().join(format!("serve-{number}.log"));
         let stderr = std::fs::File::create(&log).expect("create the log");
         let mut child = command
+            .process_group(0)
             .stdout(Stdio::piped())
             .stderr(stderr)
             .spawn()
@@ -189,7 +191,12 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        // The whole group: a server under strace would outlive strace.
+        let group = format!("-{}", self.child.id());
+        let _ = Command::new("kill")
+            .args(["-s", "KILL", "--", &group])
+            .stderr(Stdio::null())
+            .status();
         let _ = self.child.wait();
     }
 }

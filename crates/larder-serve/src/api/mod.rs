@@ -114,16 +114,15 @@ async fn around(State(server): State<Arc<Server>>, request: Request, next: Next)
         .map_or(SocketAddr::from(([0, 0, 0, 0], 0)), |peer| peer.0);
     let id = server.request_id(&parts.headers);
     let route = parts.extensions.get::<MatchedPath>().cloned();
-    let (method, uri, version) = (parts.method.clone(), parts.uri.clone(), parts.version);
-    let headers = parts.headers.clone();
-    let head = RequestHead {
+    let (method, uri) = (parts.method.clone(), parts.uri.clone());
+    let admitted = server.admit(RequestHead {
         method: &method,
         uri: &uri,
-        version,
-        headers: &headers,
+        version: parts.version,
+        headers: &parts.headers,
         peer: peer.ip(),
-    };
-    let mut response = match server.admit(head) {
+    });
+    let mut response = match admitted {
         Ok(caller) => {
             let mut request = Request::from_parts(parts, body);
             request.extensions_mut().insert(caller);
@@ -132,7 +131,12 @@ async fn around(State(server): State<Arc<Server>>, request: Request, next: Next)
         Err(problem) => problem.into_response(),
     };
     let route = route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
-    server.answered(head, route, (response.status(), &id), started);
+    server.answered(
+        (&method, &uri, peer.ip()),
+        route,
+        (response.status(), &id),
+        started,
+    );
     Server::finish(response.headers_mut(), id);
     response
 }

@@ -88,7 +88,8 @@ pub async fn answer(
         Err(problem) => Err(problem),
     };
     let (mut answer, file) = served.unwrap_or_else(|problem| (problem.into_answer(), None));
-    server.answered(request, ROUTE, (answer.status, &id), started);
+    let seen = (&head.method, &head.uri, peer.ip());
+    server.answered(seen, ROUTE, (answer.status, &id), started);
     Server::finish(&mut answer.headers, id);
     let is_last = server.is_stopping() || wants_close(&head.headers) != Some(false);
     if is_last {
