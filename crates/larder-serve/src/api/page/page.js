@@ -99,21 +99,23 @@
     }
     return [...names.values()];
   };
-  const card = (one, isFirst) => {
+  const card = (one, isWide, isOpen) => {
+    const kind = isWide ? "card wide" : "card";
     const about = make("div", "", make("h3", "", `${one.name} ${one.version}`),
       make("p", "soft", `${date(one.uploaded_at)} · ${size(one.size_bytes)}`));
     const top = make("div", "top", about, link(one, "button", "Download"));
     const digest = make("p", "digest", "SHA-256 ", make("code", "", one.checksum));
     const inside = make("div", "commands", command(commands(one), `${one.name} ${one.version}`));
-    if (isFirst) return make("article", "card wide", top, digest, inside);
+    if (isOpen) return make("article", kind, top, digest, inside);
     const details = make("details", "", make("summary", "soft", "Commands and digest"), digest, inside);
-    return make("article", "card", top, details);
+    return make("article", kind, top, details);
   };
   const show = async (place) => {
     const [platform, arch] = place.split("/");
     const found = newest(await get(`/api/binaries?platform=${platform}&arch=${arch}`));
     const shown = found.slice(0, 6);
-    const cards = shown.map((one, number) => card(one, number === 0 && found.length < 3));
+    const isFew = found.length < 3;
+    const cards = shown.map((one, number) => card(one, isFew, isFew && number === 0));
     if (found.length > shown.length) {
       cards.push(make("p", "soft", `${found.length - shown.length} more names are in the list below.`));
     }
