@@ -44,7 +44,8 @@ pub struct Args {
     /// Show which source would be used, and change nothing.
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Install from this hub: a folder, a url, or github:owner/name.
+    /// Install from this hub: a folder, a url (also that of a running `larder serve`), or
+    /// github:owner/name.
     #[arg(long, value_name = "HUB")]
     hub: Option<String>,
     /// Use no network.
@@ -123,7 +124,7 @@ fn from_hub(
     let started = Instant::now();
     let cancel = Cancel::new();
     let settings = global.startup.remote(args.offline)?;
-    let found = install::OnHub::find(config, &settings, &cancel, name, version)?;
+    let found = install::Found::find(config, &settings, &cancel, name, version.as_ref())?;
     if args.dry_run {
         print_result(
             global,

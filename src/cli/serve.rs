@@ -7,23 +7,27 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use listenfd::ListenFd;
 
 use super::Global;
 use crate::report;
 use larder_core::error::{Error, Result};
+use larder_core::project::HubConfig;
 use larder_core::variables::{self, parse_duration};
+use larder_engine::cache::Cache;
 use larder_serve::Settings;
+use larder_serve::hub::HubOrigin;
 use larder_serve::log::{Level, Log};
-use larder_serve::settings::{Network, TlsFiles};
+use larder_serve::settings::{Network, Origin, TlsFiles};
 use larder_serve::systemd::Manager;
 
-/// Serve a folder of binaries over HTTP
+/// Serve binaries of a folder or a hub over HTTP
 ///
 /// Every file named `<name>-<version>-<platform>-<arch>[.exe]` in the folder is listed at
 /// /api/binaries and can be downloaded from /binaries/<file>; /openapi.json describes the whole
-/// API. New, changed and removed files are noticed. The first line on stdout says which addresses
+/// API. New, changed and removed files are noticed. With --hub the released binaries of a hub are
+/// served instead: they are fetched on the first request, verified, and kept in the cache. The first line on stdout says which addresses
 /// are bound. SIGTERM or SIGINT ends the server as soon as open requests are done.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
@@ -31,15 +35,16 @@ use larder_serve::systemd::Manager;
     after_help = "Examples:
   larder serve                                  serve ./binaries to this machine
   larder serve --dir dist --port 0              take any free port; the first line says which
+  larder serve --hub github:acme/platform       serve what is released there
   larder serve token new --role write --name ci    make a token for the file of --tokens
   curl -T tool http://127.0.0.1:7001/api/binaries/tool/1.0.0/linux/x86_64"
 )]
 pub struct Args {
     #[command(subcommand)]
     command: Option<ServeCommand>,
-    /// The folder with the binaries.
-    #[arg(long, value_name = "DIR", default_value = "binaries", env = variables::BINARIES_DIR)]
-    dir: Utf8PathBuf,
+    /// The folder with the binaries. Default: `$BINARIES_DIR`, or else `binaries`.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<Utf8PathBuf>,
     /// Serve what a hub has in place of a folder: a folder hub, an http(s) url, or
     /// `github:owner/name`.
     #[arg(long, value_name = "HUB", conflicts_with = "dir")]
@@ -138,15 +143,27 @@ fn bytes(text: &str) -> Result<u64, String> {
 }
 
 impl Args {
+    /// The folder to serve where no hub is named.
+    fn folder<'a>(&'a self, global: &'a Global) -> &'a Utf8Path {
+        let named = self.dir.as_deref();
+        let variable = || {
+            global
+                .startup
+                .value(variables::BINARIES_DIR)
+                .map(Utf8Path::new)
+        };
+        named.or_else(variable).unwrap_or(Utf8Path::new("binaries"))
+    }
+
     fn settings(&self, global: &Global) -> Result<Settings> {
-        if self.hub.is_some() {
-            return Err(Error::usage(
-                "--hub is not supported by this version of the server",
-            ));
-        }
         let start = global.start()?;
+        let origin = match &self.hub {
+            Some(hub) => Origin::Hub(Box::new(hub_origin(global, &start, hub)?)),
+            None => Origin::Folder(start.join(self.folder(global))),
+        };
         let tls = self.tls_cert.as_ref().zip(self.tls_key.as_ref());
         Ok(Settings {
+            origin,
             bind: self.bind,
             port: self.port,
             grpc_port: self.grpc_port,
@@ -165,7 +182,7 @@ impl Args {
             drain: self.drain,
             connections_per_peer: self.connections_per_peer,
             manager: Manager::new(global.startup.value("NOTIFY_SOCKET")),
-            ..Settings::new(start.join(&self.dir), start.join(&self.data))
+            ..Settings::new(start.join(self.folder(global)), start.join(&self.data))
         })
     }
 }
@@ -185,6 +202,23 @@ fn handed_socket() -> Result<Option<TcpListener>> {
             .cause(error)
             .hint("write a port or an address with a port as its `ListenStream=`")
     })
+}
+
+/// The hub to serve, and the folder of the cache for what is fetched from it.
+fn hub_origin(global: &Global, start: &Utf8Path, hub: &str) -> Result<HubOrigin> {
+    let config = HubConfig::parse(hub, start, &global.startup.user)?;
+    global.check_hub("--hub", hub, &config);
+    let remote = global.startup.remote(false)?;
+    let folder = global.startup.cache_dir()?;
+    let cache = Cache::new(&folder, &remote.temp, None);
+    match cache.ignored() {
+        Some(ignored) => Err(ignored.error()),
+        None => Ok(HubOrigin {
+            config,
+            remote,
+            served: folder.join("served"),
+        }),
+    }
 }
 
 /// Runs it.

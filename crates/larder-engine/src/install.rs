@@ -1,5 +1,5 @@
 //! `install`: copies a subsystem's binaries into a folder outside of the project. They come from the project's sources, or
-//! directly from a hub.
+//! directly from a hub or a running `larder serve`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,10 +13,11 @@ use crate::context::Context;
 use crate::ensure::ensure;
 use crate::events::{Events, Finished};
 use crate::inspect::why;
+pub use crate::install_served::Served;
 use crate::plan::{Plan, Platforms, Selection, Targets};
 use crate::runner::Limits;
 use larder_core::cancel::Cancel;
-use larder_core::error::{Error, Result};
+use larder_core::error::{Error, Kind, Result};
 use larder_core::file_lock::Waiting;
 use larder_core::formats::Sidecar;
 use larder_core::formats::documents::SourceEntry;
@@ -120,6 +121,57 @@ pub fn from_project(ctx: &Arc<Context>, selection: &Selection, to: &Utf8Path) ->
     placed
 }
 
+/// What is to be installed without a project.
+pub enum Found {
+    /// A released asset.
+    Released(Box<OnHub>),
+    /// A binary that a running server offers from a folder.
+    Served(Box<Served>),
+}
+
+impl Found {
+    /// Finds a subsystem on a hub; without a version, the newest one. A running `larder serve` has
+    /// releases if it serves a hub, and otherwise single binaries.
+    pub fn find(
+        config: &HubConfig,
+        settings: &RemoteSettings,
+        cancel: &Cancel,
+        name: &Name,
+        version: Option<&Version>,
+    ) -> Result<Self> {
+        let client = Arc::new(Client::new(settings.http.clone(), cancel.clone()));
+        let released = OnHub::find(config, settings, &client, name, version);
+        let error = match released {
+            Ok(released) => return Ok(Self::Released(Box::new(released))),
+            Err(error) => error,
+        };
+        if let HubConfig::Http { url } = config
+            && matches!(error.kind(), Kind::Failed | Kind::Usage)
+            && let Some(served) = Served::find(url, settings, &client, name, version)?
+        {
+            return Ok(Self::Served(Box::new(served)));
+        }
+        Err(error)
+    }
+
+    /// The place as the only source.
+    pub fn chain(&self) -> Chain {
+        match self {
+            Self::Released(released) => released.chain(),
+            Self::Served(served) => served.chain(),
+        }
+    }
+
+    /// Gets the bytes, verifies them, and puts the executables into a folder. Returns the files,
+    /// and the step to report.
+    pub fn install(&self, to: &Utf8Path, cancel: &Cancel) -> Result<(Vec<Utf8PathBuf>, Finished)> {
+        match self {
+            Self::Released(released) => released.install(to, cancel),
+            Self::Served(served) => served.install(to),
+        }
+    }
+}
+
 /// A released asset for this machine.
 pub struct OnHub {
     hub: Hub,
@@ -133,22 +185,20 @@ pub struct OnHub {
 }
 
 impl OnHub {
-    /// Finds a subsystem on a hub; without a version, the newest one.
-    pub fn find(
+    fn find(
         config: &HubConfig,
         settings: &RemoteSettings,
-        cancel: &Cancel,
+        client: &Arc<Client>,
         name: &Name,
-        version: Option<Version>,
+        version: Option<&Version>,
     ) -> Result<Self> {
         let started = Instant::now();
-        let client = Arc::new(Client::new(settings.http.clone(), cancel.clone()));
         let hub = {
             // Nothing is published here, so nothing is waited for.
-            larder_remote::hub::open(config, &client, &settings.github, &Waiting::default())?
+            larder_remote::hub::open(config, client, &settings.github, &Waiting::default())?
         };
         let version = match version {
-            Some(version) => version,
+            Some(version) => version.clone(),
             None => released::newest(hub.reader(), name)?.ok_or_else(|| {
                 Error::failed(format!(
                     "{} has no release of `{name}`",
@@ -187,7 +237,7 @@ impl OnHub {
     }
 
     /// The hub as the only source.
-    pub fn chain(&self) -> Chain {
+    fn chain(&self) -> Chain {
         Chain {
             target: self.target.clone(),
             version: self.version.clone(),
@@ -206,7 +256,7 @@ impl OnHub {
 
     /// Unpacks the asset, verifies it against its sidecar, and copies its executables into a folder. Returns the files, and
     /// the step to report.
-    pub fn install(&self, to: &Utf8Path, cancel: &Cancel) -> Result<(Vec<Utf8PathBuf>, Finished)> {
+    fn install(&self, to: &Utf8Path, cancel: &Cancel) -> Result<(Vec<Utf8PathBuf>, Finished)> {
         let Self {
             hub,
             target,
@@ -254,14 +304,20 @@ fn copy(
 ) -> Result<()> {
     fs::create_dir_all(to)?;
     for file in artifact.files.iter().filter(|file| file.mode == 0o755) {
-        let target = to.join(&file.name);
-        let mut staged = StagedFile::new(to, &staging::prefix(file.name.as_str()))?;
-        let source = from(file.name.as_str());
-        std::io::copy(&mut fs::open(&source)?, staged.file_mut())
-            .map_err(|e| fs::io_error("copy to", &target, &e))?;
-        staged.flush(file.mode)?;
-        staged.rename_over(&target)?;
-        placed.push(target);
+        let from = from(file.name.as_str());
+        placed.push(place_file(&from, to, file.name.as_str(), file.mode)?);
     }
     Ok(())
+}
+
+/// Copies a file into a folder, replacing what is there by rename.
+pub fn place_file(from: &Utf8Path, to: &Utf8Path, name: &str, mode: u32) -> Result<Utf8PathBuf> {
+    fs::create_dir_all(to)?;
+    let target = to.join(name);
+    let mut staged = StagedFile::new(to, &staging::prefix(name))?;
+    std::io::copy(&mut fs::open(from)?, staged.file_mut())
+        .map_err(|e| fs::io_error("copy to", &target, &e))?;
+    staged.flush(mode)?;
+    staged.rename_over(&target)?;
+    Ok(target)
 }

@@ -15,6 +15,7 @@ pub mod import;
 pub mod init;
 pub mod inspect;
 pub mod install;
+mod install_served;
 pub mod installed;
 pub mod lock;
 pub mod lock_resolve;

@@ -1,8 +1,9 @@
-//! The server of larder: a folder of binaries over HTTP, for people, scripts and agents.
+//! The server of larder: the binaries of a folder or of a hub over HTTP, for people, scripts and agents.
 
 pub mod access;
 pub mod api;
 pub mod bytes;
+pub mod hub;
 pub mod index;
 pub mod listen;
 pub mod log;

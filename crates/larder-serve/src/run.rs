@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::access::Access;
 use crate::api;
+use crate::hub;
 use crate::index::{Folder, Index};
 use crate::listen::{Acceptor, Tls};
 use crate::log::Log;
@@ -69,13 +70,17 @@ pub async fn run(
             &[],
         );
     }
-    let Origin::Folder(folder) = &settings.origin;
-    let folder = Folder::open(folder)?;
     fs::create_own_dir_all(&settings.data)?;
-    staging::sweep(folder.path(), api::STAGED);
     let listener = listen(handed, bound).await?;
     let http = listener.local_addr().map_err(|error| no_address(&error))?;
-    let index = Index::open(folder, &settings.data, settings.pace, log.clone())?;
+    let index = match &settings.origin {
+        Origin::Hub(origin) => hub::open(origin, &log)?,
+        Origin::Folder(folder) => {
+            let folder = Folder::open(folder)?;
+            staging::sweep(folder.path(), api::STAGED);
+            Index::open(folder, &settings.data, settings.pace, log.clone())?
+        }
+    };
     let (stop, stopping) = watch::channel(false);
     let drain = settings.drain;
     let server = Arc::new(Server::new(settings, index, access, log.clone(), stopping));

@@ -6,11 +6,15 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use larder_core::error::{Error, Result};
 
+use crate::hub::HubOrigin;
+
 /// Where the binaries come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Origin {
     /// The files of a folder.
     Folder(Utf8PathBuf),
+    /// The released assets of a hub.
+    Hub(Box<HubOrigin>),
 }
 
 /// The files of a certificate.

@@ -5,10 +5,13 @@ mod api;
 mod audit;
 mod changes;
 mod connections;
+mod cutting;
 mod files;
 mod grid;
+mod hub;
 mod limits;
 mod operation;
+mod page;
 mod tls;
 mod upload;
 
@@ -255,8 +258,8 @@ impl Connection {
             if line.is_empty() {
                 break;
             }
-            let (name, value) = line.split_once(": ").expect("a header");
-            headers.push((name.to_lowercase(), value.to_owned()));
+            let (name, value) = line.split_once(':').expect("a header");
+            headers.push((name.to_lowercase(), value.trim().to_owned()));
         }
         let mut response = Response {
             status,

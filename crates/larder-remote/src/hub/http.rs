@@ -1,5 +1,5 @@
 //! A read-only hub on any static web server, with the layout of a folder hub:
-//! `<url>/<tag>/<asset>`.
+//! `<url>/<tag>/<asset>`. `larder serve --hub` also has a listing, [`listing::FILE`].
 
 use std::sync::Arc;
 
@@ -8,7 +8,11 @@ use larder_core::error::{Error, Result};
 use larder_core::formats::Sidecar;
 use larder_core::model::{AssetName, Tag};
 
+use super::listing::{self, Releases};
 use super::reader::{Body, HubReader, MAX_SIDECAR, Release, next_sidecar};
+
+/// More bytes than the listing of a large hub has.
+const MAX_LISTING: u64 = 256 * 1024 * 1024;
 
 /// A hub on a static server.
 pub struct HttpHub {
@@ -26,9 +30,13 @@ impl HttpHub {
     }
 
     fn request(&self, tag: &Tag, file: &str) -> Result<Request<'static>> {
+        self.below(&[tag.as_str(), file])
+    }
+
+    fn below(&self, names: &[&str]) -> Result<Request<'static>> {
         let mut url = self.url.clone();
         match url.path_segments_mut() {
-            Ok(mut path) => path.pop_if_empty().push(tag.as_str()).push(file),
+            Ok(mut path) => path.pop_if_empty().extend(names),
             Err(()) => {
                 return Err(Error::usage(format!(
                     "{} can't be the base url of a hub",
@@ -37,6 +45,18 @@ impl HttpHub {
             }
         };
         Request::new(crate::http::Method::GET, url)
+    }
+}
+
+impl HttpHub {
+    /// All releases; `None` if the server has no listing.
+    fn listing(&self) -> Result<Option<Vec<Release>>> {
+        let request = self.below(&[listing::FILE])?;
+        let bytes = self.client.get_small(request, MAX_LISTING)?;
+        let place = format!("{}/{}", self.describe(), listing::FILE);
+        bytes
+            .map(|bytes| Releases::parse(&bytes, &place))
+            .transpose()
     }
 }
 
@@ -94,14 +114,13 @@ impl HubReader for HttpHub {
     }
 
     fn release(&self, tag: &Tag) -> Result<Option<Release>> {
-        Err(cannot_list(&format!(
-            "the release {tag} of {}",
-            self.describe()
-        )))
+        let what = || format!("the release {tag} of {}", self.describe());
+        let releases = self.listing()?.ok_or_else(|| cannot_list(&what()))?;
+        Ok(releases.into_iter().find(|release| release.tag == *tag))
     }
 
     fn releases(&self) -> Result<Vec<Release>> {
-        Err(cannot_list(&self.describe()))
+        self.listing()?.ok_or_else(|| cannot_list(&self.describe()))
     }
 }
 

@@ -10,6 +10,7 @@ pub mod derived;
 mod dir;
 mod github;
 mod http;
+pub mod listing;
 mod memory;
 mod publisher;
 mod reader;

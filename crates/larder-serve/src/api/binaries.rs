@@ -107,10 +107,7 @@ pub fn ready(server: &Server) -> Result<Arc<Snapshot>> {
     if server.index.is_ready() {
         Ok(server.index.snapshot())
     } else {
-        Err(Problem::unavailable(
-            "the server is still reading its folder",
-            1,
-        ))
+        Err(Problem::unavailable(server.index.unready(), 1))
     }
 }
 

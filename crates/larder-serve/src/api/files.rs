@@ -29,7 +29,7 @@ pub async fn get(
     Segments(filename): Segments<String>,
     headers: HeaderMap,
 ) -> Handled {
-    let (answer, file) = bytes::serve(&server.index, &method, &filename, &headers)?;
+    let (answer, file) = bytes::serve(&server.index, &method, &filename, &headers).await?;
     if method == Method::GET {
         server.metrics.sent(answer.content.length());
     }

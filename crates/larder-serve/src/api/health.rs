@@ -29,7 +29,7 @@ pub async fn readyz(State(server): State<Arc<Server>>) -> Handled {
         return Err(Problem::unavailable("the server is stopping", 5).into());
     }
     if !server.is_ready() {
-        return Err(Problem::unavailable("the server is still reading its folder", 1).into());
+        return Err(Problem::unavailable(server.index.unready(), 1).into());
     }
     Ok(document(TEXT, "ready\n".into()))
 }

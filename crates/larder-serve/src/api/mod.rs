@@ -8,6 +8,7 @@ mod audit;
 mod binaries;
 mod files;
 mod health;
+mod hub;
 mod listings;
 mod page;
 mod parameters;
@@ -22,6 +23,7 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, StatusCode, Uri};
@@ -56,6 +58,8 @@ fn routes() -> OpenApiRouter<Arc<Server>> {
         .routes(routes!(verify::verify))
         .routes(routes!(upload::put, upload::delete))
         .routes(routes!(files::get))
+        .routes(routes!(hub::releases))
+        .routes(routes!(hub::package))
         .routes(routes!(listings::index))
         .routes(routes!(listings::sums))
         .routes(routes!(listings::openapi))
@@ -67,7 +71,13 @@ fn routes() -> OpenApiRouter<Arc<Server>> {
 
 /// The routes as a service.
 pub fn router(server: &Arc<Server>) -> Router {
-    let (router, _) = routes().split_for_parts();
+    let (mut router, _) = routes().split_for_parts();
+    if server.index.hub().is_some() {
+        // So the server's own url is that of a hub, too.
+        router = router
+            .route("/releases.json", get(hub::releases))
+            .route("/{tag}/{asset}", get(hub::package));
+    }
     router
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

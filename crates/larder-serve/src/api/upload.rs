@@ -55,6 +55,7 @@ pub async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Handled {
+    super::hub::refuse_change(&server)?;
     let coordinate = coordinate(&name, &version, &platform, &arch)?;
     let file = coordinate.file();
     check_headers(&server, &headers)?;
@@ -109,6 +110,7 @@ pub async fn delete(
     Segments((name, version, platform, arch)): Segments4,
     headers: HeaderMap,
 ) -> Handled {
+    super::hub::refuse_change(&server)?;
     let file = coordinate(&name, &version, &platform, &arch)?.file();
     let snapshot = super::binaries::ready(&server)?;
     let Some(entry) = snapshot.file(&file) else {

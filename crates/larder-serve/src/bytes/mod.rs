@@ -18,8 +18,8 @@ use std::time::SystemTime;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Method, StatusCode};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 pub use conditions::{Represented, precondition};
 
@@ -94,6 +94,11 @@ pub struct Opened {
 }
 
 impl Opened {
+    /// An open file with the metadata that it had when it was hashed.
+    pub fn new(file: File, stamp: Stamp) -> Self {
+        Self { file, stamp }
+    }
+
     /// Whether the file was not changed since it was hashed.
     pub fn is_unchanged(&self) -> bool {
         self.file
@@ -102,8 +107,18 @@ impl Opened {
     }
 }
 
+/// Plans an answer at this moment.
+pub fn plan_now(method: &Method, headers: &HeaderMap, file: &Represented) -> Result<Answer> {
+    plan::plan(method, headers, file, SystemTime::now())
+}
+
+/// Says that there can be other bytes under the same url later.
+pub fn may_change(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+}
+
 /// Answers GET or HEAD of a file by its name. For HEAD, the content is the one that GET has.
-pub fn serve(
+pub async fn serve(
     index: &Index,
     method: &Method,
     name: &str,
@@ -114,9 +129,12 @@ pub fn serve(
     };
     let now = SystemTime::now();
     let answer = plan::plan(method, headers, &Represented::of(&entry), now)?;
-    let file = match &answer.content {
-        Content::File(_) => Some(open(index.folder(), &entry).inspect_err(|_| index.doubt(name))?),
-        Content::Empty | Content::Bytes(_) => None,
+    let file = match (&answer.content, index.hub()) {
+        (Content::File(_), Some(hub)) if method == Method::GET => Some(hub.binary(&entry).await?),
+        (Content::File(_), None) => {
+            Some(open(index.folder(), &entry).inspect_err(|_| index.doubt(name))?)
+        }
+        _ => None,
     };
     Ok((answer, file))
 }
@@ -141,7 +159,7 @@ fn open(folder: &Folder, entry: &Arc<Entry>) -> Result<Opened> {
 
 fn missing(index: &Index, name: &str) -> Box<Problem> {
     if !index.is_ready() {
-        return Problem::unavailable("the server is still reading its folder", 1);
+        return Problem::unavailable(index.unready(), 1);
     }
     let shown: String = name.chars().take(200).collect();
     match crate::index::name::parse(name) {

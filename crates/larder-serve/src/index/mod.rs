@@ -30,6 +30,7 @@ pub use entry::{BinaryInfo, Entry};
 pub use folder::{Folder, Stamp};
 pub use snapshot::Snapshot;
 
+use crate::hub::Hub;
 use crate::log::Log;
 use keeper::Message;
 
@@ -77,6 +78,8 @@ pub struct Index {
     ready: Notify,
     counts: Counts,
     keeper: Sender<Message>,
+    /// The hub, if the binaries do not come from a folder.
+    hub: Option<Arc<Hub>>,
 }
 
 impl Index {
@@ -90,6 +93,7 @@ impl Index {
             ready: Notify::new(),
             counts: Counts::default(),
             keeper: sender.clone(),
+            hub: None,
         });
         let remembered = remembered::Remembered::read(data)?;
         keeper::start(
@@ -100,6 +104,33 @@ impl Index {
             log,
         )?;
         Ok(index)
+    }
+
+    /// An index of what a hub has. `folder` holds the bytes that were downloaded from it.
+    pub fn of_hub(folder: Arc<Folder>, hub: Arc<Hub>) -> Arc<Self> {
+        Arc::new(Self {
+            folder,
+            current: RwLock::default(),
+            is_ready: AtomicBool::new(false),
+            ready: Notify::new(),
+            counts: Counts::default(),
+            keeper: std::sync::mpsc::channel().0,
+            hub: Some(hub),
+        })
+    }
+
+    /// The hub, if the binaries do not come from a folder.
+    pub fn hub(&self) -> Option<&Arc<Hub>> {
+        self.hub.as_ref()
+    }
+
+    /// Why the first scan is not complete.
+    pub fn unready(&self) -> String {
+        match self.hub.as_ref().map(|hub| hub.away()) {
+            None => "the server is still reading its folder".to_owned(),
+            Some(None) => "the server is still reading its hub".to_owned(),
+            Some(Some(why)) => format!("the hub can't be read: {why}"),
+        }
     }
 
     /// The folder.
@@ -182,7 +213,7 @@ impl Index {
         }
     }
 
-    fn publish(&self, snapshot: Snapshot) {
+    pub(crate) fn publish(&self, snapshot: Snapshot) {
         let snapshot = Arc::new(snapshot);
         match self.current.write() {
             Ok(mut current) => *current = snapshot,
@@ -190,7 +221,7 @@ impl Index {
         }
     }
 
-    fn set_ready(&self) {
+    pub(crate) fn set_ready(&self) {
         self.is_ready.store(true, Ordering::Release);
         self.ready.notify_waiters();
     }

@@ -84,12 +84,14 @@ pub async fn answer(
     };
     let id = server.request_id(&head.headers);
     let name = head.uri.path().strip_prefix(PREFIX).unwrap_or_default();
-    let answered = server.admit(request).and_then(|caller| {
-        let (answer, file) = bytes::serve(&server.index, &head.method, name, &head.headers)?;
-        Ok((answer, file, caller.pace))
-    });
+    let served = match server.admit(request) {
+        Ok(caller) => bytes::serve(&server.index, &head.method, name, &head.headers)
+            .await
+            .map(|(answer, file)| (answer, file, caller.pace)),
+        Err(problem) => Err(problem),
+    };
     let (mut answer, file, pace) =
-        answered.unwrap_or_else(|problem| (problem.into_answer(), None, None));
+        served.unwrap_or_else(|problem| (problem.into_answer(), None, None));
     let seen = (&head.method, &head.uri, peer.ip());
     server.answered(seen, ROUTE, (answer.status, &id), started);
     Server::finish(&mut answer.headers, id);

@@ -6,8 +6,8 @@
 pub mod platform_words;
 pub mod recipe;
 pub mod schema;
-pub mod tool_version;
 pub mod tokens;
+pub mod tool_version;
 pub mod user;
 pub mod versions;
 pub mod words;
