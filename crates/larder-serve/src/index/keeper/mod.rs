@@ -305,12 +305,11 @@ impl Keeper {
 
     /// A file was created or written to.
     fn written(&mut self, file: String) {
-        match self.pending.get(&file) {
-            Some(Pending::Writing) => return,
-            Some(_) => return self.wait(&file, Pending::Writing),
-            None => {}
+        if matches!(self.pending.get(&file), Some(Pending::Writing)) {
+            return;
         }
         match self.folder.inspect(&file) {
+            // A further name of a file is never closed, so it would be held back for ever.
             Found::File {
                 stamp,
                 is_linked: false,
