@@ -21,7 +21,7 @@ use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Method, StatusCode};
 
-pub use conditions::{Represented, precondition};
+pub use conditions::{Represented, document_precondition, precondition};
 
 use crate::index::{Entry, Folder, Index, Stamp};
 use crate::problem::{Problem, Result};
