@@ -341,3 +341,47 @@ fn curl_sessions_work_as_documented() {
     curl("-C - -o part URL/binaries/storage-server-1.0.0-linux-x86_64");
     assert_eq!(env.read("part"), "#!/bin/sh\n");
 }
+
+#[test]
+fn documents_have_entity_tags() {
+    let env = machine();
+    put(&env, "tool-1.0.0-linux-x86_64", "tool");
+    let serving = Serving::start(&env, &[]);
+    for target in [
+        "/api/binaries",
+        "/api/binaries?name=tool",
+        "/api/binaries/1.0.0/linux/x86_64",
+        "/api/binaries/latest/linux/x86_64",
+        "/index.json",
+        "/SHA256SUMS",
+        "/openapi.json",
+    ] {
+        let answer = serving.get(target);
+        let tag = format!("\"{}\"", sha256(&answer.body));
+        assert_eq!(answer.header("etag"), Some(tag.as_str()), "{target}");
+        assert_eq!(answer.header("cache-control"), Some("no-cache"));
+        for (name, value, status) in [
+            ("If-None-Match", tag.as_str(), 304),
+            ("If-None-Match", &format!("\"x\", W/{tag}"), 304),
+            ("If-None-Match", "*", 304),
+            ("If-None-Match", "\"x\"", 200),
+            ("If-Match", &tag, 200),
+            ("If-Match", "\"x\"", 412),
+        ] {
+            for method in ["GET", "HEAD"] {
+                let same = serving.send(method, target, &[(name, value)], b"");
+                assert_eq!(same.status, status, "{method} {target} {name}: {value}");
+                assert_eq!(same.header("etag"), Some(tag.as_str()));
+                if status == 304 {
+                    assert_eq!(same.header("content-length"), None);
+                    assert_eq!(same.header("cache-control"), Some("no-cache"));
+                }
+            }
+        }
+    }
+    put(&env, "tool-1.1.0-linux-x86_64", "newer");
+    let old = serving.get("/index.json").header("etag").map(str::to_owned);
+    serving.wait("a new tag", |serving| {
+        serving.get("/index.json").header("etag") != old.as_deref() || serving.files().len() == 2
+    });
+}

@@ -7,7 +7,7 @@ const FILE: &str = "tool-1.0.0-linux-x86_64";
 
 /// The headers of requests for a file with 1000 bytes, and the status of the answers. `TAG` and
 /// `DATE` are those of the file.
-const MATRIX: &[(&[(&str, &str)], u16)] = &[
+pub const MATRIX: &[(&[(&str, &str)], u16)] = &[
     (&[], 200),
     (&[("Range", "bytes=0-0")], 206),
     (&[("Range", "bytes=0-999")], 206),

@@ -8,10 +8,14 @@ mod connections;
 mod cutting;
 mod files;
 mod grid;
+mod hostile;
 mod hub;
 mod limits;
+mod load;
+mod nginx;
 mod operation;
 mod page;
+mod sessions;
 mod tls;
 mod upload;
 
@@ -112,12 +116,7 @@ impl Serving {
 
     /// Opens a connection.
     pub fn connect(&self) -> Connection {
-        let stream = TcpStream::connect(self.address).expect("connect");
-        stream.set_read_timeout(Some(LONG)).expect("set");
-        stream.set_write_timeout(Some(LONG)).expect("set");
-        Connection {
-            stream: BufReader::new(stream),
-        }
+        Connection::open(self.address).expect("connect")
     }
 
     /// Sends a request on its own connection.
@@ -168,6 +167,18 @@ impl Serving {
         start.elapsed()
     }
 
+    /// The resident memory, in MB.
+    pub fn memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).expect("the status of the process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next());
+        kilobytes
+            .and_then(|kb| kb.parse::<u64>().ok())
+            .expect("a number")
+            / 1000
+    }
+
     /// Sends a signal.
     pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
@@ -212,6 +223,16 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Opens a connection.
+    pub fn open(address: SocketAddr) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(LONG))?;
+        stream.set_write_timeout(Some(LONG))?;
+        Ok(Self {
+            stream: BufReader::new(stream),
+        })
+    }
+
     /// Sends a request and reads the answer.
     pub fn send(
         &mut self,

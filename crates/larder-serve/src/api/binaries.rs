@@ -7,9 +7,9 @@ use axum::response::Response;
 use larder_core::model::{Arch, Os};
 
 use super::parameters::{ByName, Filter, Parameters, Segments, arch, place, platform, version};
-use super::{Handled, JSON, document};
+use super::{Handled, JSON, tagged, words};
 use crate::index::name::{Version, arch_word};
-use crate::index::snapshot::json;
+use crate::index::snapshot::{Document, json};
 use crate::index::{BinaryInfo, Entry, Snapshot};
 use crate::problem::{Problem, ProblemDocument, Result};
 use crate::server::Server;
@@ -17,6 +17,7 @@ use crate::server::Server;
 /// All binaries
 #[utoipa::path(get, path = "/api/binaries", params(Filter), responses(
     (status = 200, description = "Sorted by name, version (newest first), platform, architecture", body = [BinaryInfo]),
+    (status = 304, description = "The client has it already"),
     (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json"),
 ))]
 pub async fn list(
@@ -25,7 +26,7 @@ pub async fn list(
 ) -> Handled {
     let snapshot = ready(&server)?;
     if filter.is_empty() {
-        return Ok(document(JSON, snapshot.list()));
+        return Ok(tagged(JSON, snapshot.list()));
     }
     let platform = filter.platform.as_deref().map(platform).transpose()?;
     let arch = filter.arch.as_deref().map(arch).transpose()?;
@@ -43,20 +44,21 @@ pub async fn list(
         .filter(fits)
         .map(|e| e.info())
         .collect();
-    Ok(document(JSON, json(&found)))
+    Ok(tagged(JSON, Document::new(json(&found))))
 }
 
 /// One binary
 #[utoipa::path(get, path = "/api/binaries/{version}/{platform}/{arch}",
     params(
         ("version" = String, Path, description = "With or without a leading v", example = "1.0.0"),
-        ("platform" = String, Path, description = "linux, darwin (or macos), windows", example = "linux"),
-        ("arch" = String, Path, description = "x86_64 (or amd64), aarch64 (or arm64), arm, x86", example = "x86_64"),
+        ("platform" = inline(words::Platform), Path, description = "linux, darwin (or macos), windows", example = "linux"),
+        ("arch" = inline(words::Architecture), Path, description = "x86_64 (or amd64), aarch64 (or arm64), arm, x86", example = "x86_64"),
         ByName,
     ),
     responses(
     (status = 200, description = "The binary", body = BinaryInfo),
     (status = 409, description = "Several names have this version; `names` lists them", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 304, description = "The client has it already"),
     (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json"),
 ))]
 pub async fn one(
@@ -67,19 +69,20 @@ pub async fn one(
     let snapshot = ready(&server)?;
     let (platform, arch) = place(&platform, &arch)?;
     let entry = find(&snapshot, &version, (platform, arch), by.name.as_deref())?;
-    Ok(document(JSON, json(&entry.info())))
+    Ok(tagged(JSON, Document::new(json(&entry.info()))))
 }
 
 /// The newest version
 #[utoipa::path(get, path = "/api/binaries/latest/{platform}/{arch}",
     params(
-        ("platform" = String, Path, description = "linux, darwin (or macos), windows", example = "linux"),
-        ("arch" = String, Path, description = "x86_64 (or amd64), aarch64 (or arm64), arm, x86", example = "x86_64"),
+        ("platform" = inline(words::Platform), Path, description = "linux, darwin (or macos), windows", example = "linux"),
+        ("arch" = inline(words::Architecture), Path, description = "x86_64 (or amd64), aarch64 (or arm64), arm, x86", example = "x86_64"),
         ByName,
     ),
     responses(
     (status = 200, description = "The newest by semantic version; a pre-release only if there is nothing else", body = BinaryInfo),
     (status = 409, description = "There are several names; `names` lists them", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 304, description = "The client has it already"),
     (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json"),
 ))]
 pub async fn newest(
@@ -99,7 +102,7 @@ pub async fn newest(
             names,
         )
     })?;
-    Ok(document(JSON, json(&entry.info())))
+    Ok(tagged(JSON, Document::new(json(&entry.info()))))
 }
 
 /// The index, once it is complete. Before that, absence means nothing.

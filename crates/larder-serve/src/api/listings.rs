@@ -1,34 +1,33 @@
 //! Documents that list everything.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::State;
 
 use super::binaries::ready;
-use super::{Handled, JSON, document};
-use crate::index::snapshot::Listing;
+use super::{Handled, JSON, tagged};
+use crate::index::snapshot::{Document, Listing};
 use crate::problem::ProblemDocument;
 use crate::server::Server;
 
 /// Everything in one document
 #[utoipa::path(get, path = "/index.json", responses(
     (status = 200, description = "All binaries", body = Listing),
+    (status = 304, description = "The client has it already"),
     (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json"),
 ))]
 pub async fn index(State(server): State<Arc<Server>>) -> Handled {
-    Ok(document(JSON, ready(&server)?.index()))
+    Ok(tagged(JSON, ready(&server)?.index()))
 }
 
 /// All digests, for `sha256sum -c`
 #[utoipa::path(get, path = "/SHA256SUMS", responses(
     (status = 200, description = "One line per file", body = String, content_type = "text/plain"),
+    (status = 304, description = "The client has it already"),
     (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json"),
 ))]
 pub async fn sums(State(server): State<Arc<Server>>) -> Handled {
-    Ok(document(
-        "text/plain; charset=utf-8",
-        ready(&server)?.sums(),
-    ))
+    Ok(tagged("text/plain; charset=utf-8", ready(&server)?.sums()))
 }
 
 /// This description
@@ -36,5 +35,7 @@ pub async fn sums(State(server): State<Arc<Server>>) -> Handled {
     (status = 200, description = "OpenAPI 3.1", content_type = "application/json"),
 ))]
 pub async fn openapi() -> Handled {
-    Ok(document(JSON, super::openapi().into()))
+    static DESCRIPTION: OnceLock<Document> = OnceLock::new();
+    let make = || Document::new(super::openapi().into());
+    Ok(tagged(JSON, DESCRIPTION.get_or_init(make).clone()))
 }

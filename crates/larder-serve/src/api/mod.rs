@@ -14,19 +14,21 @@ mod page;
 mod parameters;
 mod upload;
 mod verify;
+mod words;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, StatusCode, Uri};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -35,6 +37,8 @@ use self::audit::Audit;
 
 pub use upload::STAGED;
 
+use crate::bytes::document_precondition;
+use crate::index::snapshot::Document;
 use crate::metrics::NO_ROUTE;
 use crate::problem::{Failed, Problem};
 use crate::server::{RequestHead, Server};
@@ -128,9 +132,10 @@ async fn around(State(server): State<Arc<Server>>, request: Request, next: Next)
     let audit = Audit::of(&server, head, &id);
     let mut response = match server.admit(head) {
         Ok(caller) => {
+            let headers = parts.headers.clone();
             let mut request = Request::from_parts(parts, body);
             request.extensions_mut().insert(caller);
-            next.run(request).await
+            conditional(&method, &headers, next.run(request).await)
         }
         Err(problem) => problem.into_response(),
     };
@@ -146,6 +151,31 @@ async fn around(State(server): State<Arc<Server>>, request: Request, next: Next)
     );
     Server::finish(response.headers_mut(), id);
     response
+}
+
+/// Evaluates the conditions of a request for a document that has an entity tag.
+fn conditional(method: &Method, headers: &HeaderMap, mut response: Response) -> Response {
+    let is_read = matches!(*method, Method::GET | Method::HEAD);
+    let Some(tag) = response.headers().get(ETAG).filter(|_| is_read) else {
+        return response;
+    };
+    if response.status() != StatusCode::OK {
+        return response;
+    }
+    match document_precondition(headers, tag) {
+        Some(StatusCode::NOT_MODIFIED) => {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            response.headers_mut().remove(CONTENT_TYPE);
+            *response.body_mut() = Body::empty();
+            response
+        }
+        Some(status) => {
+            let detail = "the document is not the one that the request's conditions name";
+            let problem = Problem::new(status, detail).with(ETAG, tag.clone());
+            problem.into_response()
+        }
+        None => response,
+    }
 }
 
 async fn not_found(uri: Uri) -> Failed {
@@ -183,4 +213,11 @@ fn document(media_type: &'static str, body: Bytes) -> Response {
         body,
     )
         .into_response()
+}
+
+/// A response with a document that has an entity tag.
+fn tagged(media_type: &'static str, document: Document) -> Response {
+    let mut response = self::document(media_type, document.bytes);
+    response.headers_mut().insert(ETAG, document.tag);
+    response
 }

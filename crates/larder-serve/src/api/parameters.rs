@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use utoipa::IntoParams;
 
+use super::words;
 use crate::index::name::{self, Version};
 use crate::problem::{Failed, Problem, Result};
 
@@ -63,8 +64,10 @@ pub struct Filter {
     /// Only this version, with or without a leading v.
     pub version: Option<String>,
     /// Only this platform: linux, darwin (or macos), windows.
+    #[param(inline, value_type = words::Platform, required = false)]
     pub platform: Option<String>,
     /// Only this architecture: `x86_64` (or amd64), aarch64 (or arm64), arm, x86.
+    #[param(inline, value_type = words::Architecture, required = false)]
     pub arch: Option<String>,
 }
 

@@ -21,7 +21,7 @@ use larder_core::staging::StagedFile;
 
 use super::audit::Changed;
 use super::parameters::{Segments, place, version};
-use super::{Handled, JSON, document};
+use super::{Handled, JSON, document, words};
 use crate::bytes::{Represented, precondition};
 use crate::index::name::{self, Coordinate, Version, is_name};
 use crate::index::snapshot::json;
@@ -37,12 +37,12 @@ type Segments4 = Segments<(String, String, String, String)>;
 /// Put a binary
 #[utoipa::path(put, path = "/api/binaries/{name}/{version}/{platform}/{arch}",
     params(
-        ("name" = String, Path, description = "The name", example = "storage-server"),
-        ("version" = String, Path, description = "A semantic version", example = "1.0.0"),
-        ("platform" = String, Path, description = "linux, darwin (or macos), windows", example = "linux"),
-        ("arch" = String, Path, description = "x86_64 (or amd64), aarch64 (or arm64), arm, x86", example = "x86_64"),
+        ("name" = inline(words::NewName), Path, description = "The name", example = "storage-server"),
+        ("version" = inline(words::NewVersion), Path, description = "A semantic version", example = "1.0.0"),
+        ("platform" = inline(words::Platform), Path, description = "linux, darwin (or macos), windows", example = "linux"),
+        ("arch" = inline(words::Architecture), Path, description = "x86_64 (or amd64), aarch64 (or arm64), arm, x86", example = "x86_64"),
     ),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    request_body(content = Option<Vec<u8>>, content_type = "application/octet-stream"),
     responses(
     (status = 201, description = "It is there now", body = BinaryInfo),
     (status = 200, description = "The same bytes were there", body = BinaryInfo),
@@ -95,10 +95,10 @@ pub async fn put(
 /// Remove a binary
 #[utoipa::path(delete, path = "/api/binaries/{name}/{version}/{platform}/{arch}",
     params(
-        ("name" = String, Path, description = "The name", example = "storage-server"),
-        ("version" = String, Path, description = "With or without a leading v", example = "1.0.0"),
-        ("platform" = String, Path, description = "linux, darwin (or macos), windows", example = "linux"),
-        ("arch" = String, Path, description = "x86_64 (or amd64), aarch64 (or arm64), arm, x86", example = "x86_64"),
+        ("name" = inline(words::NewName), Path, description = "The name", example = "storage-server"),
+        ("version" = inline(words::NewVersion), Path, description = "With or without a leading v", example = "1.0.0"),
+        ("platform" = inline(words::Platform), Path, description = "linux, darwin (or macos), windows", example = "linux"),
+        ("arch" = inline(words::Architecture), Path, description = "x86_64 (or amd64), aarch64 (or arm64), arm, x86", example = "x86_64"),
     ),
     responses(
     (status = 204, description = "It is removed"),

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::binaries::{find, ready};
 use super::parameters::{ByName, Parameters, Segments, place};
-use super::{Handled, JSON, document};
+use super::{Handled, JSON, document, words};
 use crate::index::snapshot::json;
 use crate::problem::{Problem, ProblemDocument, Result};
 use crate::server::Server;
@@ -40,8 +40,8 @@ pub struct VerifyResponse {
 #[utoipa::path(post, path = "/api/binaries/{version}/{platform}/{arch}/verify",
     params(
         ("version" = String, Path, description = "With or without a leading v", example = "1.0.0"),
-        ("platform" = String, Path, description = "linux, darwin (or macos), windows", example = "linux"),
-        ("arch" = String, Path, description = "x86_64 (or amd64), aarch64 (or arm64), arm, x86", example = "x86_64"),
+        ("platform" = inline(words::Platform), Path, description = "linux, darwin (or macos), windows", example = "linux"),
+        ("arch" = inline(words::Architecture), Path, description = "x86_64 (or amd64), aarch64 (or arm64), arm, x86", example = "x86_64"),
         ByName,
     ),
     request_body = VerifyRequest,

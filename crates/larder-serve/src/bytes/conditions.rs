@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use http::header::{
     HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
 };
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use larder_core::model::Digest;
 
 use crate::index::Entry;
@@ -81,6 +81,16 @@ pub fn precondition(
         return Some(StatusCode::NOT_MODIFIED);
     }
     None
+}
+
+/// The same for GET and HEAD of a document that only has an entity tag.
+pub fn document_precondition(headers: &HeaderMap, etag: &HeaderValue) -> Option<StatusCode> {
+    let etag = etag.to_str().unwrap_or_default();
+    if headers.contains_key(IF_MATCH) && !any_tag(headers, &IF_MATCH, |tag| tag == etag) {
+        return Some(StatusCode::PRECONDITION_FAILED);
+    }
+    let weak = |tag: &str| tag.strip_prefix("W/").unwrap_or(tag) == etag;
+    any_tag(headers, &IF_NONE_MATCH, weak).then_some(StatusCode::NOT_MODIFIED)
 }
 
 /// Whether `If-Range` lets a `Range` apply: there is none, or it names what the file is now. A date

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
-pub use conditions::{Represented, precondition};
+pub use conditions::{Represented, document_precondition, precondition};
 
 use crate::access::Pace;
 use crate::index::{Entry, Folder, Index, Stamp};

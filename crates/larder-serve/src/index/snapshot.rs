@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use larder_core::model::{Arch, Os};
+use http::HeaderValue;
+use larder_core::model::{Arch, Digest, Os};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -23,9 +24,29 @@ pub struct Snapshot {
     by_place: Vec<u32>,
     /// The newest version of each name, for each platform and architecture.
     newest: BTreeMap<(Os, Arch), Vec<u32>>,
-    list: OnceLock<Bytes>,
-    index: OnceLock<Bytes>,
-    sums: OnceLock<Bytes>,
+    list: OnceLock<Document>,
+    index: OnceLock<Document>,
+    sums: OnceLock<Document>,
+}
+
+/// A document as it is sent, with its entity tag.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// The document.
+    pub bytes: Bytes,
+    /// The strong entity tag, with its quotation marks.
+    pub tag: HeaderValue,
+}
+
+impl Document {
+    /// A document, whose tag is the digest of its bytes.
+    pub fn new(bytes: Bytes) -> Self {
+        let tag = format!("\"{}\"", Digest::of(&bytes));
+        Self {
+            bytes,
+            tag: HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("")),
+        }
+    }
 }
 
 /// The listing at `/index.json`.
@@ -105,30 +126,30 @@ impl Snapshot {
     }
 
     /// The array of all entries as JSON.
-    pub fn list(&self) -> Bytes {
-        let make = || json(&self.infos());
+    pub fn list(&self) -> Document {
+        let make = || Document::new(json(&self.infos()));
         self.list.get_or_init(make).clone()
     }
 
     /// The listing at `/index.json`.
-    pub fn index(&self) -> Bytes {
+    pub fn index(&self) -> Document {
         let make = || {
-            json(&Listing {
+            Document::new(json(&Listing {
                 schema: 1,
                 binaries: self.infos(),
-            })
+            }))
         };
         self.index.get_or_init(make).clone()
     }
 
     /// The file for `sha256sum -c`.
-    pub fn sums(&self) -> Bytes {
+    pub fn sums(&self) -> Document {
         let make = || {
             let mut text = String::with_capacity(self.entries.len() * 100);
             for entry in &self.entries {
                 let _ = writeln!(text, "{}  {}", entry.digest, entry.file);
             }
-            Bytes::from(text)
+            Document::new(text.into())
         };
         self.sums.get_or_init(make).clone()
     }
@@ -158,7 +179,6 @@ mod tests {
     use super::*;
     use crate::index::folder::Stamp;
     use crate::index::name::parse;
-    use larder_core::model::Digest;
 
     fn snapshot(files: &[&str]) -> Snapshot {
         let mut entries: Vec<_> = files
@@ -217,15 +237,15 @@ mod tests {
     #[test]
     fn listings_are_documents() {
         let snapshot = snapshot(&["b-1.0.0-linux-arm", "a-1.0.0-windows-x86.exe"]);
-        let list: serde_json::Value = serde_json::from_slice(&snapshot.list()).unwrap();
+        let list: serde_json::Value = serde_json::from_slice(&snapshot.list().bytes).unwrap();
         assert_eq!(list[0]["path"], "a-1.0.0-windows-x86.exe");
         assert_eq!(list[1]["uploaded_at"], 2);
-        let index: serde_json::Value = serde_json::from_slice(&snapshot.index()).unwrap();
+        let index: serde_json::Value = serde_json::from_slice(&snapshot.index().bytes).unwrap();
         assert_eq!(index["binaries"], list);
-        let sums = snapshot.sums();
+        let sums = snapshot.sums().bytes;
         let digest = Digest::of(b"a-1.0.0-windows-x86.exe");
         let line = format!("{digest}  a-1.0.0-windows-x86.exe\n");
         assert!(String::from_utf8_lossy(&sums).starts_with(&line));
-        assert_eq!(&Snapshot::new(Vec::new()).list()[..], b"[]");
+        assert_eq!(&Snapshot::new(Vec::new()).list().bytes[..], b"[]");
     }
 }

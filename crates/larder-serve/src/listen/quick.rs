@@ -6,6 +6,8 @@
 use std::io;
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use http::header::{
@@ -127,13 +129,12 @@ impl Sender<'_> {
     async fn send(&self, mut bytes: &[u8], has_more: bool) -> io::Result<()> {
         let mut flags = SendFlags::NOSIGNAL;
         flags.set(SendFlags::MORE, has_more);
-        while !bytes.is_empty() {
-            let sent = self
-                .progress(|| Ok(rustix::net::send(self.stream, bytes, flags)?))
-                .await?;
+        self.progress(|| {
+            let sent = rustix::net::send(self.stream, bytes, flags)?;
             bytes = &bytes[sent..];
-        }
-        Ok(())
+            Ok(bytes.is_empty())
+        })
+        .await
     }
 
     /// Sends a part of a file. If the file changes meanwhile, the connection ends before the last
@@ -156,35 +157,45 @@ impl Sender<'_> {
             if !is_first && start + slice == end && !file.is_unchanged() {
                 return Err(io::Error::other("the file changed while it was sent"));
             }
-            let length = usize::try_from(slice).unwrap_or(0);
-            let sent = self
-                .progress(|| {
-                    let mut at = start;
-                    let file = &file.file;
-                    Ok(rustix::fs::sendfile(
-                        self.stream,
-                        file,
-                        Some(&mut at),
-                        length,
-                    )?)
-                })
-                .await?;
-            if sent == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            self.server.metrics.sent(sent as u64);
-            start += sent as u64;
+            let to = start + slice;
+            self.progress(|| {
+                let length = usize::try_from(to - start).unwrap_or(0);
+                let mut at = start;
+                let sent =
+                    rustix::fs::sendfile(self.stream, &file.file, Some(&mut at), length)? as u64;
+                self.server.metrics.sent(sent);
+                start += sent;
+                match sent {
+                    0 => Err(io::ErrorKind::UnexpectedEof.into()),
+                    _ => Ok(start == to),
+                }
+            })
+            .await?;
             is_first = false;
         }
         Ok(())
     }
 
-    /// Does something that sends, as soon as the client takes it. A client that takes nothing for
-    /// too long is given up.
-    async fn progress(&self, work: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    /// Does something that sends until it says that it is done, each time as soon as the client
+    /// takes more. A client that takes nothing for too long is given up.
+    async fn progress(&self, mut work: impl FnMut() -> io::Result<bool>) -> io::Result<()> {
         let limit = self.server.settings.timeouts.write;
-        timeout(limit, self.stream.async_io(Interest::WRITABLE, work))
-            .await
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        let has_sent = AtomicBool::new(false);
+        let mut sending = pin!(self.stream.async_io(Interest::WRITABLE, || {
+            if work()? {
+                return Ok(());
+            }
+            has_sent.store(true, Ordering::Relaxed);
+            // The connection is full. Trying to send the rest at once would read pages of the file
+            // for nothing.
+            Err(io::ErrorKind::WouldBlock.into())
+        }));
+        loop {
+            match timeout(limit, &mut sending).await {
+                Ok(done) => return done,
+                Err(_) if has_sent.swap(false, Ordering::Relaxed) => {}
+                Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+            }
+        }
     }
 }
