@@ -356,12 +356,14 @@ impl Scratch {
     }
 }
 
-/// Says what is missing if an error is that there is no folder for temporary files.
+/// Adds to an error about the folder for temporary files whether it is missing, and what to do.
 pub fn no_temp(error: Error, parent: &Path) -> Error {
-    if exists(parent) {
-        return error;
-    }
     let variable = if cfg!(windows) { "TEMP" } else { "TMPDIR" };
+    if exists(parent) {
+        return error.hint(format!(
+            "{variable} names the folder for temporary files: set it to a folder that can be written"
+        ));
+    }
     error
         .cause("there is no folder for temporary files")
         .hint(format!(
