@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! accept ── plain ──► head::read ─┬─ GET or HEAD of a file ──► quick: sendfile, and the next head
-//!        │                        ├─ anything else ──────────► hyper, to which the connection stays
+//!        │                        ├─ anything else ──────────► hyper: one request, and the next head
 //!        │                        └─ no head ────────────────► 400, 408 or 431, and the end
-//!        └─ TLS (its own module) ─► hyper
+//!        └─ TLS (its own module) ─► the same without sendfile
 //! ```
 //! axum's own loop has no timeout for heads and none for clients that take nothing.
 
@@ -118,10 +118,10 @@ impl Acceptor {
                         buffer = BytesMut::new();
                     }
                 }
-                Read::Head(_) => {
-                    let stream = Prefixed::new(stream, buffer.freeze(), &self.server);
-                    return hyper::http1(stream, peer, self).await;
-                }
+                Read::Head(head) => match hyper::http1(stream, buffer, &head, peer, &self).await {
+                    Some(next) => (stream, buffer) = next,
+                    None => return,
+                },
                 Read::Preface => {
                     let stream = Prefixed::new(stream, buffer.freeze(), &self.server);
                     return hyper::http2(stream, peer, self).await;
