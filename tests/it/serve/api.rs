@@ -379,8 +379,8 @@ fn documents_have_entity_tags() {
             }
         }
     }
-    put(&env, "tool-1.1.0-linux-x86_64", "newer");
     let old = serving.get("/index.json").header("etag").map(str::to_owned);
+    put(&env, "tool-1.1.0-linux-x86_64", "newer");
     serving.wait("a new tag", |serving| {
         serving.get("/index.json").header("etag") != old.as_deref() || serving.files().len() == 2
     });

@@ -78,7 +78,8 @@ fn malformed_requests_are_refused() {
     let env = machine();
     put(&env, FILE, "tool");
     let serving = Serving::start(&env, &[]);
-    let line = format!("GET /binaries/{FILE} HTTP/1.1\r\n");
+    let target = format!("/binaries/{FILE}");
+    let line = format!("GET {target} HTTP/1.1\r\n");
     let long = "x".repeat(17_000);
     let many = "A: b\r\n".repeat(101);
     for (request, status) in [
@@ -117,12 +118,21 @@ fn malformed_requests_are_refused() {
             400,
         ),
     ] {
-        let mut connection = serving.connect();
-        connection.write(request.as_bytes());
         let shown: String = request.chars().take(120).collect();
-        let answer = connection.read("GET");
-        assert_eq!(answer.status, status, "{shown}");
-        if answer.header("content-length") != Some("0") {
+        // As the first request of a connection, and after others.
+        for first in [
+            &[][..],
+            &["/livez"],
+            &[target.as_str(), "/livez"],
+            &["/livez", &target],
+        ] {
+            let mut connection = serving.connect();
+            for target in first {
+                assert_eq!(connection.send("GET", target, &[], b"").status, 200);
+            }
+            connection.write(request.as_bytes());
+            let answer = connection.read("GET");
+            assert_eq!(answer.status, status, "{shown}");
             answer.problem(status);
         }
     }
@@ -178,6 +188,9 @@ fn a_slow_head_is_408() {
     let mut new = serving.connect();
     let mut old = serving.connect();
     old.send("GET", "/livez", &[], b"");
+    // One that is only idle: it has a minute.
+    let mut idle = serving.connect();
+    idle.send("GET", "/livez", &[], b"");
     let start = Instant::now();
     for connection in [&mut new, &mut old] {
         connection.write(b"GET /livez HTTP/1.1\r\nHo");
@@ -186,6 +199,7 @@ fn a_slow_head_is_408() {
         connection.read("GET").problem(408);
         assert!(connection.is_closed());
     }
+    assert_eq!(idle.send("GET", "/livez", &[], b"").status, 200);
     let took = start.elapsed();
     assert!(
         took >= Duration::from_secs(9) && took < Duration::from_secs(25),

@@ -12,6 +12,9 @@ use crate::http::noise;
 
 const FILE: &str = "tool-1.0.0-linux-x86_64";
 
+/// The headers of a request.
+type Lines = &'static [(&'static str, &'static str)];
+
 /// A running nginx with the folder of binaries.
 struct Nginx {
     child: Child,
@@ -26,10 +29,9 @@ impl Nginx {
         // If root starts it, it reads the files as another user.
         env.sh("mkdir nginx && cp -rp binaries nginx/ && chmod -R a+rX nginx");
         let base = env.path("nginx");
-        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .iter()
-            .map(|kind| format!("{kind}_temp_path {base}/{kind}; "))
-            .collect();
+        let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+        let temporary = kinds.map(|kind| format!("{kind}_temp_path {base}/{kind};"));
+        let temporary = temporary.join(" ");
         let user = if env.sh("id -u").trim() == "0" {
             "user root;"
         } else {
@@ -94,7 +96,7 @@ const CLAMPED: &str = "section 14.1.2: a last-pos past the end is as good as the
 
 /// Requests that the two answer differently: the status of larder, that of nginx, and why larder's is
 /// right.
-const DIFFERENCES: &[(&[(&str, &str)], u16, u16, &str)] = &[
+const DIFFERENCES: &[(Lines, u16, u16, &str)] = &[
     (&[("Range", "bytes=7-3")], 200, 416, INVALID),
     (&[("Range", "bytes=-")], 200, 416, INVALID),
     (&[("Range", "bytes=a-b")], 200, 416, INVALID),

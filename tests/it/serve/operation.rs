@@ -32,9 +32,10 @@ fn open_downloads_are_finished_before_the_end() {
     let mut serving = Serving::start(&env, &["--drain", "25s"]);
     let mut quick = serving.connect();
     let mut hyper = serving.connect();
-    hyper.send("GET", "/livez", &[], b"");
-    for connection in [&mut quick, &mut hyper] {
-        connection.write(format!("GET /binaries/{FILE} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes());
+    // With TE, hyper answers.
+    for (connection, more) in [(&mut quick, ""), (&mut hyper, "TE: trailers\r\n")] {
+        let request = format!("GET /binaries/{FILE} HTTP/1.1\r\nHost: x\r\n{more}\r\n");
+        connection.write(request.as_bytes());
     }
     serving.wait("the start of both", |serving| {
         serving.metric("sent_bytes_total") > 30_000_000

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //! accept ── plain ──► head::read ─┬─ GET or HEAD of a file ──► quick: sendfile, and the next head
-//!        │                        ├─ anything else ──────────► hyper, to which the connection stays
+//!        │                        ├─ anything else ──────────► hyper: one request, and the next head
 //!        │                        └─ no head ────────────────► 400, 408 or 431, and the end
-//!        └─ TLS (its own module) ─► head::read ──► hyper
+//!        └─ TLS (its own module) ─► the same without sendfile
 //! ```
 //! axum's own loop has no timeout for heads and none for clients that take nothing.
 
@@ -139,17 +139,24 @@ impl Acceptor {
             Ok(Err(_)) | Err(_) => return self.server.metrics.rejected("tls handshake"),
         };
         let mut buffer = BytesMut::new();
-        match head::read(&mut stream, &mut buffer, &self.server, true).await {
-            Read::Head(_) => {
-                let stream = Prefixed::new(stream, buffer.freeze(), &self.server);
-                Box::pin(hyper::http1(stream, peer, self)).await;
+        let mut is_first = true;
+        loop {
+            let read = head::read(&mut stream, &mut buffer, &self.server, is_first).await;
+            is_first = false;
+            match read {
+                Read::Head(head) => match hyper::http1(stream, buffer, &head, peer, &self).await {
+                    Some(next) => (stream, buffer) = next,
+                    None => return,
+                },
+                Read::Preface => {
+                    let stream = Prefixed::new(stream, buffer.freeze(), &self.server);
+                    return hyper::http2(stream, peer, self).await;
+                }
+                Read::Closed => return,
+                Read::Bad(problem) => {
+                    return refuse::refuse(stream, *problem, &self.server).await;
+                }
             }
-            Read::Preface => {
-                let stream = Prefixed::new(stream, buffer.freeze(), &self.server);
-                Box::pin(hyper::http2(stream, peer, self)).await;
-            }
-            Read::Closed => {}
-            Read::Bad(problem) => refuse::refuse(stream, *problem, &self.server).await,
         }
     }
 
@@ -173,9 +180,11 @@ impl Acceptor {
                         buffer = BytesMut::new();
                     }
                 }
-                Read::Head(_) => {
-                    let stream = Prefixed::new(stream, buffer.freeze(), &self.server);
-                    return Box::pin(hyper::http1(stream, peer, self)).await;
+                Read::Head(head) => {
+                    match Box::pin(hyper::http1(stream, buffer, &head, peer, &self)).await {
+                        Some(next) => (stream, buffer) = next,
+                        None => return,
+                    }
                 }
                 Read::Preface => {
                     let stream = Prefixed::new(stream, buffer.freeze(), &self.server);
