@@ -1,8 +1,8 @@
 //! What all requests share, and what is done to each of them whichever way it is answered.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS};
@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::access::{Access, Caller};
 use crate::index::Index;
+use crate::index::snapshot::Document;
 use crate::log::{Level, Log};
 use crate::metrics::Metrics;
 use crate::problem::{Problem, Result};
@@ -37,6 +38,8 @@ pub struct Server {
     pub log: Log,
     /// Whether the server is to stop.
     pub stopping: watch::Receiver<bool>,
+    /// The description of the API, made when it is first asked for.
+    pub description: OnceLock<Document>,
     /// The first half of all request ids of this process.
     process: u32,
     next: AtomicU64,
@@ -75,6 +78,7 @@ impl Server {
             metrics: Metrics::default(),
             log,
             stopping,
+            description: OnceLock::new(),
             process: u32::try_from(process & 0xffff_ffff).unwrap_or(0),
             next: AtomicU64::new(0),
         }

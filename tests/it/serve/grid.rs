@@ -3,7 +3,7 @@
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 
-use super::access::line;
+use super::guarded::access::line;
 use super::{LONG, Serving, machine, put};
 use crate::env::{REPO, TestEnv};
 

@@ -1,22 +1,16 @@
 //! `larder serve` through the command line: a server per test, on a free port of the loopback.
 
-mod access;
 mod api;
-mod audit;
 mod changes;
 mod connections;
 mod cutting;
 mod files;
 mod grid;
-mod hostile;
+mod guarded;
 mod hub;
-mod limits;
-mod load;
-mod nginx;
+mod judged;
 mod operation;
 mod page;
-mod sessions;
-mod tls;
 mod upload;
 
 use std::io::{BufRead, BufReader, Read, Write};

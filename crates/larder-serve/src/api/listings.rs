@@ -1,6 +1,6 @@
 //! Documents that list everything.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use axum::extract::State;
 
@@ -34,8 +34,7 @@ pub async fn sums(State(server): State<Arc<Server>>) -> Handled {
 #[utoipa::path(get, path = "/openapi.json", responses(
     (status = 200, description = "OpenAPI 3.1", content_type = "application/json"),
 ))]
-pub async fn openapi() -> Handled {
-    static DESCRIPTION: OnceLock<Document> = OnceLock::new();
+pub async fn openapi(State(server): State<Arc<Server>>) -> Handled {
     let make = || Document::new(super::openapi().into());
-    Ok(tagged(JSON, DESCRIPTION.get_or_init(make).clone()))
+    Ok(tagged(JSON, server.description.get_or_init(make).clone()))
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Response, Serving, machine, put, sha256};
 use crate::env::TestEnv;
+use crate::serve::{Response, Serving, machine, put, sha256};
 
 const FILE: &str = "tool-1.0.0-linux-x86_64";
 const ROLES: [&str; 4] = ["join", "read", "write", "admin"];

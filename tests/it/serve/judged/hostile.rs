@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use super::{Serving, machine, put};
+use crate::serve::{Serving, machine, put};
 
 const FILE: &str = "tool-1.0.0-linux-x86_64";
 const SECRET: &str = "a secret of this machine";

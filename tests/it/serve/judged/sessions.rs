@@ -1,7 +1,7 @@
 //! Sessions of people and scripts with curl, word for word. Their port 7001 leads to the server of the
 //! test by way of curl's own configuration.
 
-use super::{Serving, machine, put, sha256};
+use crate::serve::{Serving, machine, put, sha256};
 
 const ONE: &str = "storage-server-1.0.0-linux-x86_64";
 const TWO: &str = "storage-server-1.1.0-linux-x86_64";

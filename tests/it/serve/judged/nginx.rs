@@ -5,10 +5,10 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Stdio};
 use std::time::Instant;
 
-use super::files::MATRIX;
-use super::{Connection, LONG, Response, Serving, machine, put};
 use crate::env::TestEnv;
 use crate::http::noise;
+use crate::serve::files::MATRIX;
+use crate::serve::{Connection, LONG, Response, Serving, machine, put};
 
 const FILE: &str = "tool-1.0.0-linux-x86_64";
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::access::{bearer, tokens};
-use super::{Serving, machine, sha256};
+use crate::serve::{Serving, machine, sha256};
 
 /// A request with its token and body, its status, and who did what according to the log.
 type Case<'a> = (&'a str, &'a str, &'a str, &'a [u8], u16, &'a str, &'a str);

@@ -9,9 +9,9 @@ use std::time::Duration;
 use rustls::pki_types::CertificateDer;
 
 use super::access::{bearer, tokens};
-use super::{LONG, Serving, machine, put};
 use crate::env::TestEnv;
 use crate::http::noise;
+use crate::serve::{LONG, Serving, machine, put};
 
 const FILE: &str = "tool-1.0.0-linux-x86_64";
 const TLS: [&str; 4] = ["--tls-cert", "cert.pem", "--tls-key", "key.pem"];

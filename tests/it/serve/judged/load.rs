@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-use super::{Connection, LONG, Serving, machine, put, sha256};
 use crate::http::noise;
+use crate::serve::{Connection, LONG, Serving, machine, put, sha256};
 
 const FILE: &str = "tool-1.0.0-linux-x86_64";
 

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::access::{bearer, tokens};
-use super::{Serving, machine, put};
 use crate::http::noise;
+use crate::serve::{Serving, machine, put};
 
 const FILE: &str = "tool-1.0.0-linux-x86_64";
 
@@ -162,5 +162,5 @@ fn downloads_of_a_client_share_the_bandwidth() {
     for _ in 0..20 {
         assert_eq!(serving.get("/api/binaries").status, 200);
     }
-    assert!(start.elapsed() < super::LONG);
+    assert!(start.elapsed() < crate::serve::LONG);
 }
