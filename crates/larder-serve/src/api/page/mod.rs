@@ -54,7 +54,8 @@ pub struct Part {
     /// Words that the name, version, platform, file or digest has.
     q: Option<String>,
     /// The number of the page, from 1.
-    page: Option<u32>,
+    #[param(maximum = 65535)]
+    page: Option<u16>,
 }
 
 /// The page for people
@@ -97,7 +98,7 @@ fn write(server: &Server, headers: &HeaderMap, part: &Part) -> String {
     let words: Vec<String> = search.split_whitespace().map(str::to_lowercase).collect();
     let found: Vec<&Arc<Entry>> = entries.iter().filter(|entry| fits(entry, &words)).collect();
     let pages = found.len().div_ceil(ROWS).max(1);
-    let page = usize::try_from(part.page.unwrap_or(1)).unwrap_or(1);
+    let page = usize::from(part.page.unwrap_or(1));
     let page = page.clamp(1, pages);
     let rows = found.iter().skip((page - 1) * ROWS).take(ROWS);
     let rows: String = rows.map(|entry| html::row(entry)).collect();
