@@ -32,8 +32,9 @@ curl --silent --show-error --fail --retry 20 --retry-delay 1 "$url/readyz" > /de
 curl --silent --show-error --fail "$url/openapi.json" | diff - docs/openapi.json
 
 # Many operations answer 404 to most of what schemathesis makes up; the warning about that says nothing.
-"$tools/bin/schemathesis" run "$url/openapi.json" --checks all --max-time "${LARDER_JUDGE_SECONDS:-60}" --seed 1 \
-    --warnings off --no-color --request-timeout 10 --wait-for-schema 10 > "$work/judged" || {
+# It keeps notes of each run in the current folder.
+(cd "$work" && "$tools/bin/schemathesis" run "$url/openapi.json" --checks all --max-time "${LARDER_JUDGE_SECONDS:-60}" --seed 1 \
+    --warnings off --no-color --request-timeout 10 --wait-for-schema 10) > "$work/judged" || {
     cat "$work/judged"
     exit 1
 }
