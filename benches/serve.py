@@ -5,12 +5,12 @@ usage: python3 benches/serve.py [--larder target/release/larder] [--runs 3] [--s
 
 nginx has two workers, sendfile on and logs off; larder runs as it comes. wrk asks (one thread, 1, 16 and 256 connections):
 
-    files      files of 20 MB: throughput, and the server's CPU seconds per GB (children included)
+    files      files of 20 MB: throughput, and CPU seconds per GB of the server (children included) and with the client's
     metadata   `GET /api/binaries/latest/linux/x86_64` beside a static file of that size
     memory     resident memory: started with 10,000 files, then with 1,000 clients that each ask for a file and read nothing
 
-Each figure is the median of the runs; the two servers take turns within each run. Client and servers share the machine, so that the
-CPU seconds say more than the throughput.
+Each figure is the median of the runs; the two servers take turns within each run. On the loopback the sender does much of the
+receiver's work, and the receiver's acknowledgements send for the sender: only the CPU seconds of both together are free of that.
 """
 import argparse
 import contextlib
@@ -118,19 +118,20 @@ def start_larder(base, larder):
     sys.exit("larder does not get ready")
 
 
-def wrk(server, target, connections, seconds, script=None):
-    """Requests per second, bytes per second and the server's CPU seconds."""
+def load(server, target, connections, seconds, script=None):
+    """Requests per second, bytes per second, the server's CPU seconds, the bytes, and the client's CPU seconds."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "60s", server.url + target]
     if script:
         command[1:1] = ["-s", str(script)]
-    before, start = server.cpu(), time.perf_counter()
+    before, start, own = server.cpu(), time.perf_counter(), os.times()
     out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    took, cpu = time.perf_counter() - start, server.cpu() - before
+    took, cpu, now = time.perf_counter() - start, server.cpu() - before, os.times()
+    client = now.children_user + now.children_system - own.children_user - own.children_system
     requests, size, unit = re.search(r"(\d+) requests in [\d.]+\w+, ([\d.]+)([KMGT]?B) read", out).groups()
     if re.search(r"Non-2xx|Socket errors", out):
         sys.exit(f"{server.name}: {out}")
     read = float(size) * 1024 ** " KMGT".index(unit[0] if len(unit) == 2 else " ")
-    return int(requests) / took, read / took, cpu, read
+    return int(requests) / took, read / took, cpu, read, client
 
 
 def compare(servers, runs, measure):
@@ -156,12 +157,13 @@ def files(base, larder, args):
     rows, servers = [], [start_nginx(base), start_larder(base, larder)]
     for connections in CONNECTIONS:
         def measure(server, connections=connections):
-            _, speed, cpu, read = wrk(server, "/", connections, args.seconds, script)
-            return speed / 1e6, cpu / (read / 1e9)
+            _, speed, cpu, read, client = load(server, "/", connections, args.seconds, script)
+            return speed / 1e6, cpu / (read / 1e9), (cpu + client) / (read / 1e9)
         measure(servers[0]), measure(servers[1])
         found = compare(servers, args.runs, measure)
         rows.append((f"20 MB files, {connections} connections, MB/s", found["larder"][0], found["nginx"][0]))
         rows.append((f"20 MB files, {connections} connections, CPU s per GB", found["larder"][1], found["nginx"][1]))
+        rows.append((f"20 MB files, {connections} connections, CPU s per GB with the client", found["larder"][2], found["nginx"][2]))
     for server in servers:
         server.end()
     return rows
@@ -176,7 +178,7 @@ def metadata(base, larder, args):
     for connections in (1, 16, 256):
         def measure(server, connections=connections):
             path = "/latest.json" if server.name == "nginx" else target
-            each, _, cpu, _ = wrk(server, path, connections, args.seconds)
+            each, _, cpu, _, _ = load(server, path, connections, args.seconds)
             return each, cpu * 1e6 / (each * args.seconds)
         found = compare(servers, args.runs, measure)
         rows.append((f"metadata, {connections} connections, requests/s", found["larder"][0], found["nginx"][0]))

@@ -107,7 +107,10 @@ pub async fn answer(
     let sender = Sender { stream, server };
     match (&head.method, answer.content, file) {
         (&Method::GET, Content::File(range), Some(file)) => {
-            sender.send(&bytes, !range.is_empty()).await?;
+            // The head of a small file goes in one packet with it. Before a large one it goes alone,
+            // which took less of the server's processor time when it was measured.
+            let length = range.end - range.start;
+            sender.send(&bytes, (1..=SLICE).contains(&length)).await?;
             sender.send_file(&file, range, pace).await?;
         }
         (&Method::GET, Content::Bytes(content), _) => {
