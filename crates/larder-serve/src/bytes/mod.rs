@@ -1,6 +1,6 @@
 //! Answers to requests for the bytes of a file.
 //!
-//! [`plan`](plan::plan) decides the answer from the request and the entry of the index, and reads
+//! `plan::plan` decides the answer from the request and the entry of the index, and reads
 //! nothing. Then the file is opened, and compared with the entry: bytes are never sent under a
 //! digest that they do not have. Both ways of sending, `sendfile` and hyper, use [`serve`].
 

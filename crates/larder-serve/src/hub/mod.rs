@@ -1,11 +1,11 @@
 //! A hub as the origin of what is served, in place of a folder.
 //!
-//! - [`listing`] reads which binaries the released assets hold. Their sidecars say it, so nothing is
+//! - `listing` reads which binaries the released assets hold. Their sidecars say it, so nothing is
 //!   downloaded for it.
-//! - [`keeper`] reads the listing again and again, and publishes it through the
-//!   [`Index`](crate::index::Index).
-//! - [`obtain`] gets the bytes that a request asks for: one download for all that wait for it.
-//! - [`store`] keeps verified bytes, in a folder of larder's cache.
+//! - `keeper` reads the listing again and again, and publishes it through the
+//!   [`Index`].
+//! - `obtain` gets the bytes that a request asks for: one download for all that wait for it.
+//! - `store` keeps verified bytes, in a folder of larder's cache.
 //!
 //! A hub that does not answer changes nothing of what is known. Bytes that are not what the sidecar
 //! states are never served.

@@ -1,7 +1,7 @@
 //! The index: which files of the folder are registered, and their digests.
 //!
-//! One thread, the [`keeper`], owns everything that changes; requests read an immutable
-//! [`Snapshot`], which it replaces as a whole. It learns of changes from [`notices`] or, where there
+//! One thread, the `keeper`, owns everything that changes; requests read an immutable
+//! [`Snapshot`], which it replaces as a whole. It learns of changes from `notices` or, where there
 //! are none, by walking the folder again.
 //!
 //! An index that is fed from a hub is a second kind of keeper: it publishes snapshots through the
