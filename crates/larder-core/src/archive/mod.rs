@@ -56,7 +56,7 @@ use crate::error::Error;
 use crate::model::{Digest, FileFormat, FileName, Limits, Platform};
 
 pub use kind::{begins, is_page};
-pub use pack::pack;
+pub use pack::{gzip, pack};
 pub use select::glob_matches;
 pub use unpack::unpack;
 

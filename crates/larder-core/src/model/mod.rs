@@ -3,6 +3,7 @@
 
 mod artifact;
 mod asset;
+mod channel;
 mod digest;
 mod name;
 mod origin;
@@ -14,6 +15,7 @@ pub mod version_order;
 
 pub use artifact::{Artifact, ArtifactFile, Target, artifact_digest};
 pub use asset::{AssetCandidate, AssetCoordinates, AssetPlace};
+pub use channel::{ChannelKind, RequiredText};
 pub use digest::{Digest, Hasher, is_commit, is_hex, is_short_hex};
 pub use name::{AssetName, COMMAND_WORDS, FileName, Name, Tag, Version};
 pub use origin::{Origin, SourceKind};

@@ -29,6 +29,7 @@ mod urls;
 pub mod user;
 mod versions_file;
 
+pub use domain::publish;
 pub use domain::{
     Build, BuildPlatforms, BuildSource, BundleConfig, Checksum, Coordinate, HubConfig, Include,
     Links, Original, PackageConfig, Project, RawChecksums, RenderedBuild, RenderedSource,

@@ -62,21 +62,9 @@ pub fn pack(
     let mut out = ArchiveWriter::new(out);
     let mut copier = ContentCopier::new(cancel, progress);
     match format {
-        PackageFormat::TarGz => {
-            // A gzip header without name and time. 255 means an unknown operating system.
-            out.put(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])?;
-            let mut blocks = Deflater::new(&mut out, threads);
-            tar::write(&entries, &mut copier, &mut blocks)?;
-            let Deflated {
-                crc,
-                size,
-                compressed: _,
-            } = blocks.finish()?;
-            let mut trailer = crc.to_le_bytes().to_vec();
-            // gzip stores the length modulo 2^32.
-            trailer.extend_from_slice(&size.to_le_bytes()[..4]);
-            out.put(&trailer)?;
-        }
+        PackageFormat::TarGz => gzip_stream(&mut out, threads, |blocks| {
+            tar::write(&entries, &mut copier, blocks)
+        })?,
         PackageFormat::TarZst => {
             let total = tar::size(&entries)?;
             let mut encoder =
@@ -87,6 +75,42 @@ pub fn pack(
         PackageFormat::Zip => zip::write(&entries, &mut copier, &mut out, threads)?,
     }
     out.finish()
+}
+
+/// Compresses what `write` writes into a gzip stream that has the same bytes on any machine and any
+/// number of threads. Returns its digest and size.
+///
+/// Like [`pack`], it uses rayon's pool.
+pub fn gzip(
+    out: &mut dyn Write,
+    threads: usize,
+    write: impl FnOnce(&mut dyn Write) -> Result<()>,
+) -> Result<Packed> {
+    let mut out = ArchiveWriter::new(out);
+    gzip_stream(&mut out, threads.clamp(1, MAX_THREADS), |blocks| {
+        write(blocks)
+    })?;
+    out.finish()
+}
+
+fn gzip_stream(
+    out: &mut ArchiveWriter<'_>,
+    threads: usize,
+    write: impl FnOnce(&mut Deflater<'_, '_>) -> Result<()>,
+) -> Result<()> {
+    // A gzip header without name and time. 255 means an unknown operating system.
+    out.put(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])?;
+    let mut blocks = Deflater::new(out, threads);
+    write(&mut blocks)?;
+    let Deflated {
+        crc,
+        size,
+        compressed: _,
+    } = blocks.finish()?;
+    let mut trailer = crc.to_le_bytes().to_vec();
+    // gzip stores the length modulo 2^32.
+    trailer.extend_from_slice(&size.to_le_bytes()[..4]);
+    out.put(&trailer)
 }
 
 fn zstd_encoder<W: Write>(

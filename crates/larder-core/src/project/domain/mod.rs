@@ -9,6 +9,7 @@ use crate::error::Problem;
 use crate::model::{FileName, Name, Platform, SourceKind, Target};
 
 mod build;
+pub mod publish;
 mod subsystem;
 mod upstream;
 

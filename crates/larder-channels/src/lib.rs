@@ -1,0 +1,14 @@
+//! Channels: the files that package managers want, rendered from a release of the hub.
+//!
+//! Everything here is pure: sidecars, the recipe's texts and the verified files of the artifacts
+//! go in, files in a given folder come out. The same input gives the same bytes on any machine. It
+//! knows no network, no clock, no environment, and no tool of any channel; pushing is the engine's.
+
+pub mod included;
+pub mod output;
+pub mod release;
+pub mod render;
+pub mod version;
+
+#[cfg(test)]
+mod tests;

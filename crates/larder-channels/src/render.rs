@@ -1,0 +1,90 @@
+//! What every channel has in common: what it supports, how it writes a version, and rendering.
+
+use larder_core::error::Result;
+use larder_core::model::{ChannelKind, Platform, Version};
+use larder_core::project::publish::{Channel, ChannelConfig};
+
+use crate::output::Output;
+use crate::release::Release;
+
+/// What a channel supports. The documentation's table is made of these.
+pub struct Facts {
+    /// The channel.
+    pub kind: ChannelKind,
+    /// Whether it has packages for a platform.
+    pub takes: fn(&Platform) -> bool,
+    /// How it writes a version; the error says why it can't, as the end of the sentence
+    /// "homebrew can't express 1.2.3: …".
+    pub version: fn(&Version) -> std::result::Result<String, String>,
+    /// The channel's word for pre-releases, such as "a version with `~`"; `None` if it has none, so
+    /// that they are skipped.
+    pub prerelease: Option<&'static str>,
+    /// Whether its files name the public urls of assets.
+    pub needs_urls: bool,
+    /// The files that are rendered, for the documentation.
+    pub files: &'static str,
+}
+
+/// A channel that can be rendered.
+pub trait Render {
+    /// Writes the channel's files. The release has at least one platform that the channel takes,
+    /// and a version that it can express.
+    fn render(&self, release: &Release, config: &ChannelConfig, out: &Output<'_>) -> Result<()>;
+}
+
+/// Why a channel gets nothing of a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Skip {
+    /// It is a pre-release, and the channel has no word for them.
+    Prerelease,
+    /// No asset is for a platform that the channel knows.
+    NoPlatform,
+    /// The channel can't express the version; why.
+    Version(String),
+}
+
+/// What became of a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rendered {
+    /// Its files were written.
+    Files,
+    /// It gets nothing of this release.
+    Skipped(Skip),
+}
+
+/// What a channel supports.
+pub fn facts(kind: ChannelKind) -> &'static Facts {
+    match kind {
+        _ => todo!(),
+    }
+}
+
+/// Renders a channel's files into a folder, or says why there are none.
+pub fn render(release: &Release, config: &ChannelConfig, out: &Output<'_>) -> Result<Rendered> {
+    let facts = facts(config.channel.kind());
+    if let Some(skip) = skip(facts, release, config.prerelease) {
+        return Ok(Rendered::Skipped(skip));
+    }
+    renderer(&config.channel).render(release, config, out)?;
+    Ok(Rendered::Files)
+}
+
+fn renderer(channel: &Channel) -> &dyn Render {
+    match channel {
+        _ => todo!(),
+    }
+}
+
+fn skip(facts: &Facts, release: &Release, prerelease: bool) -> Option<Skip> {
+    if facts.prerelease.is_none() && !prerelease && release.version.is_prerelease() {
+        return Some(Skip::Prerelease);
+    }
+    if !release
+        .platforms
+        .iter()
+        .any(|platform| (facts.takes)(&platform.platform()))
+    {
+        return Some(Skip::NoPlatform);
+    }
+    (facts.version)(&release.version).err().map(Skip::Version)
+}
