@@ -59,6 +59,14 @@ pub fn facts(kind: ChannelKind) -> &'static Facts {
     }
 }
 
+/// How a channel writes a version. The error says why it can't.
+pub fn channel_version(
+    kind: ChannelKind,
+    version: &Version,
+) -> std::result::Result<String, String> {
+    (facts(kind).version)(version)
+}
+
 /// Renders a channel's files into a folder, or says why there are none.
 pub fn render(release: &Release, config: &ChannelConfig, out: &Output<'_>) -> Result<Rendered> {
     let facts = facts(config.channel.kind());
