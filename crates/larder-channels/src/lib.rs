@@ -4,10 +4,14 @@
 //! go in, files in a given folder come out. The same input gives the same bytes on any machine. It
 //! knows no network, no clock, no environment, and no tool of any channel; pushing is the engine's.
 
+pub mod contents;
+pub mod homebrew;
 pub mod included;
 pub mod output;
+pub mod quote;
 pub mod release;
 pub mod render;
+pub mod spdx;
 pub mod version;
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use larder_core::error::Result;
 use larder_core::model::{ChannelKind, Platform, Version};
 use larder_core::project::publish::{Channel, ChannelConfig};
 
+use crate::homebrew;
 use crate::output::Output;
 use crate::release::Release;
 
@@ -55,6 +56,7 @@ pub enum Rendered {
 /// What a channel supports.
 pub fn facts(kind: ChannelKind) -> &'static Facts {
     match kind {
+        ChannelKind::Homebrew => &homebrew::FACTS,
         _ => todo!(),
     }
 }
@@ -71,6 +73,7 @@ pub fn render(release: &Release, config: &ChannelConfig, out: &Output<'_>) -> Re
 
 fn renderer(channel: &Channel) -> &dyn Render {
     match channel {
+        Channel::Homebrew(homebrew) => homebrew,
         _ => todo!(),
     }
 }
