@@ -4,9 +4,9 @@ use larder_core::error::Result;
 use larder_core::model::{ChannelKind, Platform, Version};
 use larder_core::project::publish::{Channel, ChannelConfig};
 
-use crate::homebrew;
 use crate::output::Output;
 use crate::release::Release;
+use crate::{aur, homebrew, scoop, winget};
 
 /// What a channel supports. The documentation's table is made of these.
 pub struct Facts {
@@ -57,6 +57,9 @@ pub enum Rendered {
 pub fn facts(kind: ChannelKind) -> &'static Facts {
     match kind {
         ChannelKind::Homebrew => &homebrew::FACTS,
+        ChannelKind::Scoop => &scoop::FACTS,
+        ChannelKind::Winget => &winget::FACTS,
+        ChannelKind::Aur => &aur::FACTS,
         _ => todo!(),
     }
 }
@@ -74,6 +77,9 @@ pub fn render(release: &Release, config: &ChannelConfig, out: &Output<'_>) -> Re
 fn renderer(channel: &Channel) -> &dyn Render {
     match channel {
         Channel::Homebrew(homebrew) => homebrew,
+        Channel::Scoop(scoop) => scoop,
+        Channel::Winget(winget) => winget,
+        Channel::Aur(aur) => aur,
         _ => todo!(),
     }
 }
