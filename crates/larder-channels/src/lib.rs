@@ -6,8 +6,10 @@
 
 pub mod included;
 pub mod output;
+pub mod provenance;
 pub mod release;
 pub mod render;
+pub mod sbom;
 pub mod version;
 
 #[cfg(test)]
