@@ -4,10 +4,15 @@
 //! go in, files in a given folder come out. The same input gives the same bytes on any machine. It
 //! knows no network, no clock, no environment, and no tool of any channel; pushing is the engine's.
 
+mod chocolatey;
+mod deb;
 pub mod included;
+mod linux;
 pub mod output;
 pub mod release;
 pub mod render;
+mod rpm;
+mod snap;
 pub mod version;
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use larder_core::project::publish::{Channel, ChannelConfig};
 
 use crate::output::Output;
 use crate::release::Release;
+use crate::{chocolatey, deb, rpm, snap};
 
 /// What a channel supports. The documentation's table is made of these.
 pub struct Facts {
@@ -55,6 +56,10 @@ pub enum Rendered {
 /// What a channel supports.
 pub fn facts(kind: ChannelKind) -> &'static Facts {
     match kind {
+        ChannelKind::Chocolatey => &chocolatey::FACTS,
+        ChannelKind::Snap => &snap::FACTS,
+        ChannelKind::Deb => &deb::FACTS,
+        ChannelKind::Rpm => &rpm::FACTS,
         _ => todo!(),
     }
 }
@@ -71,6 +76,10 @@ pub fn render(release: &Release, config: &ChannelConfig, out: &Output<'_>) -> Re
 
 fn renderer(channel: &Channel) -> &dyn Render {
     match channel {
+        Channel::Chocolatey(chocolatey) => chocolatey,
+        Channel::Snap(snap) => snap,
+        Channel::Deb(deb) => deb,
+        Channel::Rpm(rpm) => rpm,
         _ => todo!(),
     }
 }
