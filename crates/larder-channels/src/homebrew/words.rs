@@ -43,7 +43,7 @@ pub fn description(name: &str, text: &str) -> String {
 
     let text = regex(r"[\p{So}\x{FE0F}\x{200D}\x{1F3FB}-\x{1F3FF}]").replace_all(text, "");
     let text = one_line(&text);
-    let text = regex(r"(?i)(c)ommand ?line").replace_all(&text, "${1}ommand-line");
+    let text = regex(r"(?i)(command) ?(line)").replace_all(&text, "$1-$2");
     let starts = [regex(&introduction), regex(r"(?i)^(?:the|an?)\s+")];
     let mut text: &str = &text;
     while let Some(found) = starts.iter().find_map(|start| start.find(text)) {
