@@ -6,6 +6,7 @@ mod add;
 mod bump;
 mod bundle;
 mod cache;
+mod changelog;
 mod check;
 mod ci;
 mod clean;
@@ -96,6 +97,7 @@ enum Command {
     Package(package::Args),
     Bundle(bundle::Args),
     Release(release::Args),
+    Changelog(changelog::Args),
     Run(run::Args),
     Ci(ci::Args),
     #[cfg(feature = "serve")]
@@ -225,6 +227,7 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Package(args) => package::run(args, global),
         Command::Bundle(args) => bundle::run(args, global),
         Command::Release(args) => release::run(args, global),
+        Command::Changelog(args) => changelog::run(args, global),
         Command::Run(args) => run::run(args, global),
         Command::Ci(args) => ci::run(args, global),
         #[cfg(feature = "serve")]

@@ -93,7 +93,7 @@ fn publish(hub: &Hub, package: &Package, replace: bool) -> Published {
     };
     let publisher = hub.publisher().unwrap();
     let mut receipt = publisher
-        .publish(&tag(), &[package.upload()], options, &|_| {})
+        .publish(&tag(), &[package.upload()], options, &|| None, &|_| {})
         .unwrap();
     assert_eq!(receipt.assets.len(), 1);
     let (at, published) = receipt.assets.remove(0);
@@ -167,7 +167,7 @@ fn bytes_that_changed_since_they_were_packaged_are_not_published() {
         let publisher = hub.publisher().unwrap();
         let options = PublishOptions::default();
         let error = publisher
-            .publish(&tag(), &[package.upload()], options, &|_| {})
+            .publish(&tag(), &[package.upload()], options, &|| None, &|_| {})
             .unwrap_err();
         assert_eq!(error.kind(), Kind::Integrity);
         assert_eq!(content(&hub, &package.name), None);
@@ -192,7 +192,8 @@ fn a_project_release_is_not_overwritten() {
                 stage: false,
             };
             let publisher = hub.publisher().unwrap();
-            let receipt = publisher.publish_project(&tag(), &[plain], "notes", options, &|_| {});
+            let receipt =
+                publisher.publish_project(&tag(), &[plain], "notes", options, &|| None, &|_| {});
             receipt.map(|mut receipt| receipt.assets.remove(0).1)
         };
         assert_eq!(publish("one", false).unwrap(), Published::Added);
