@@ -20,7 +20,7 @@ mod rpm;
 pub mod sbom;
 mod scoop;
 mod snap;
-mod spdx;
+pub mod spdx;
 mod version;
 mod winget;
 
