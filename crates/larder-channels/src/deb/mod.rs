@@ -212,3 +212,6 @@ fn member(name: &str, time: i64, size: u64) -> Result<Vec<u8>> {
 fn padding(size: u64) -> &'static [u8] {
     if size % 2 == 1 { b"\n" } else { b"" }
 }
+
+#[cfg(test)]
+mod tests;

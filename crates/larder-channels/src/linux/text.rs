@@ -50,12 +50,12 @@ pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
     wrapped
 }
 
-/// The one line that says what a package is, in a form that lintian and rpmlint accept. A
-/// description is rewritten if it starts with the package's name (`arc draws arcs` → `draws arcs`)
-/// or with an article, or if it is one word (`Drawing` → `Drawing command-line program`). It is
-/// shortened between words.
+/// The one line that says what a package is, in a form that lintian and rpmlint accept: the first
+/// line of the description. It is rewritten if it starts with the package's name (`arc draws arcs`
+/// → `draws arcs`) or with an article, or if it is one word (`Drawing` → `Drawing command-line
+/// program`). It is shortened between words.
 pub(crate) fn synopsis(package: &str, description: &str) -> String {
-    let line = one_line(description);
+    let line = one_line(description.trim().lines().next().unwrap_or_default());
     let mut text = line.as_str();
     loop {
         let rest = without_start(text, package);
@@ -209,7 +209,7 @@ mod tests {
             ("arc", "arc", "command-line program"),
             ("arc", "arc-welding for all", "welding for all"),
             ("arc", "arcs on the terminal", "arcs on the terminal"),
-            ("arc", "a\n\tb\u{7}c", "b c"),
+            ("arc", "\nDraws\tan\u{7}arc\nand more", "Draws an arc"),
             ("arc", "", "command-line program"),
             ("command", "", "program for the command line"),
             ("nats", "é", "é command-line program"),
