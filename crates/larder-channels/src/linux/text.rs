@@ -1,5 +1,7 @@
 //! Texts of packages: one line, wrapped lines, and the description that judges accept.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use larder_core::error::{Error, Result};
 
@@ -183,9 +185,11 @@ pub(crate) fn date(time: i64, form: &str) -> Result<String> {
 
 /// Commands of a shell that print a text, whatever it contains.
 pub(crate) fn print_commands(text: &str) -> String {
-    lines(text)
-        .map(|line| format!("printf '%s\\n' '{}'\n", line.replace('\'', r"'\''")))
-        .collect()
+    let mut commands = String::new();
+    for line in lines(text) {
+        let _ = writeln!(commands, "printf '%s\\n' '{}'", line.replace('\'', r"'\''"));
+    }
+    commands
 }
 
 #[cfg(test)]

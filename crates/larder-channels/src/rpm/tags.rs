@@ -12,7 +12,7 @@ use crate::linux::text;
 
 /// The version of rpm that first read everything which these headers have.
 const RPM_VERSION: &str = "4.14.0";
-/// SHA-256, among the digests of OpenPGP.
+/// SHA-256, among the digests of `OpenPGP`.
 const SHA256: u32 = 8;
 /// Distributions no longer use groups, but rpmlint demands one.
 const GROUP: &str = "Applications/System";
@@ -164,13 +164,11 @@ impl Package<'_> {
         for path in files.keys() {
             let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
             let folder = format!("/{folder}/");
-            let n = match folders.iter().position(|known| *known == folder) {
-                Some(n) => n,
-                None => {
-                    folders.push(folder);
-                    folders.len() - 1
-                }
-            };
+            let known = folders.iter().position(|known| *known == folder);
+            let n = known.unwrap_or_else(|| {
+                folders.push(folder);
+                folders.len() - 1
+            });
             folder_of.push(u32::try_from(n).map_err(|_| too_large())?);
             names.push(name.to_owned());
         }
