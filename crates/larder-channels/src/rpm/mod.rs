@@ -220,3 +220,6 @@ fn too_large() -> Error {
     Error::failed("the files are too large for an RPM package")
         .cause("such a package has less than 4 GiB")
 }
+
+#[cfg(test)]
+mod tests;
