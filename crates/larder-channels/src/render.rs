@@ -4,8 +4,10 @@ use larder_core::error::Result;
 use larder_core::model::{ChannelKind, Platform, Version};
 use larder_core::project::publish::{Channel, ChannelConfig};
 
+use crate::installer::Installer;
 use crate::output::Output;
 use crate::release::Release;
+use crate::{docker, installer, npm, pypi};
 
 /// What a channel supports. The documentation's table is made of these.
 pub struct Facts {
@@ -55,6 +57,10 @@ pub enum Rendered {
 /// What a channel supports.
 pub fn facts(kind: ChannelKind) -> &'static Facts {
     match kind {
+        ChannelKind::Docker => &docker::FACTS,
+        ChannelKind::Npm => &npm::FACTS,
+        ChannelKind::Pypi => &pypi::FACTS,
+        ChannelKind::Installer => &installer::FACTS,
         _ => todo!(),
     }
 }
@@ -71,6 +77,10 @@ pub fn render(release: &Release, config: &ChannelConfig, out: &Output<'_>) -> Re
 
 fn renderer(channel: &Channel) -> &dyn Render {
     match channel {
+        Channel::Docker(docker) => docker,
+        Channel::Npm(npm) => npm,
+        Channel::Pypi(pypi) => pypi,
+        Channel::Installer => &Installer,
         _ => todo!(),
     }
 }
