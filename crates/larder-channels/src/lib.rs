@@ -8,12 +8,18 @@ mod aur;
 mod chocolatey;
 mod contents;
 mod deb;
+mod docker;
 mod homebrew;
 mod included;
+mod installer;
+mod linkage;
 mod linux;
+mod npm;
 pub mod output;
 pub mod provenance;
+mod pypi;
 mod quote;
+mod readme;
 pub mod release;
 pub mod render;
 mod rpm;
@@ -23,6 +29,7 @@ mod snap;
 pub mod spdx;
 mod version;
 mod winget;
+mod zip;
 
 #[cfg(test)]
 mod tests;

@@ -4,9 +4,12 @@ use larder_core::error::Result;
 use larder_core::model::{ChannelKind, Platform, Version};
 use larder_core::project::publish::{Channel, ChannelConfig};
 
+use crate::installer::Installer;
 use crate::output::Output;
 use crate::release::Release;
-use crate::{aur, chocolatey, deb, homebrew, rpm, scoop, snap, winget};
+use crate::{
+    aur, chocolatey, deb, docker, homebrew, installer, npm, pypi, rpm, scoop, snap, winget,
+};
 
 /// What a channel supports. The documentation's table is made of these.
 pub struct Facts {
@@ -64,6 +67,10 @@ pub fn facts(kind: ChannelKind) -> &'static Facts {
         ChannelKind::Snap => &snap::FACTS,
         ChannelKind::Deb => &deb::FACTS,
         ChannelKind::Rpm => &rpm::FACTS,
+        ChannelKind::Docker => &docker::FACTS,
+        ChannelKind::Npm => &npm::FACTS,
+        ChannelKind::Pypi => &pypi::FACTS,
+        ChannelKind::Installer => &installer::FACTS,
         _ => todo!(),
     }
 }
@@ -96,6 +103,10 @@ fn renderer(channel: &Channel) -> &dyn Render {
         Channel::Snap(snap) => snap,
         Channel::Deb(deb) => deb,
         Channel::Rpm(rpm) => rpm,
+        Channel::Docker(docker) => docker,
+        Channel::Npm(npm) => npm,
+        Channel::Pypi(pypi) => pypi,
+        Channel::Installer => &Installer,
         _ => todo!(),
     }
 }
