@@ -7,6 +7,7 @@ mod bump;
 mod bundle;
 mod cache;
 mod changelog;
+pub mod channels_reference;
 mod check;
 mod ci;
 mod clean;
@@ -30,6 +31,7 @@ mod outdated;
 mod package;
 mod plan;
 mod probe;
+mod publish;
 pub mod reference;
 mod release;
 mod remove;
@@ -98,6 +100,7 @@ enum Command {
     Bundle(bundle::Args),
     Release(release::Args),
     Changelog(changelog::Args),
+    Publish(publish::Args),
     Run(run::Args),
     Ci(ci::Args),
     #[cfg(feature = "serve")]
@@ -228,6 +231,7 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Bundle(args) => bundle::run(args, global),
         Command::Release(args) => release::run(args, global),
         Command::Changelog(args) => changelog::run(args, global),
+        Command::Publish(args) => publish::run(args, global),
         Command::Run(args) => run::run(args, global),
         Command::Ci(args) => ci::run(args, global),
         #[cfg(feature = "serve")]

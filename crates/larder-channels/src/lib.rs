@@ -4,11 +4,25 @@
 //! go in, files in a given folder come out. The same input gives the same bytes on any machine. It
 //! knows no network, no clock, no environment, and no tool of any channel; pushing is the engine's.
 
-pub mod included;
+mod aur;
+mod chocolatey;
+mod contents;
+mod deb;
+mod homebrew;
+mod included;
+mod linux;
 pub mod output;
+pub mod provenance;
+mod quote;
 pub mod release;
 pub mod render;
-pub mod version;
+mod rpm;
+pub mod sbom;
+mod scoop;
+mod snap;
+mod spdx;
+mod version;
+mod winget;
 
 #[cfg(test)]
 mod tests;

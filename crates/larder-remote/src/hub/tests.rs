@@ -192,8 +192,7 @@ fn a_project_release_is_not_overwritten() {
                 stage: false,
             };
             let publisher = hub.publisher().unwrap();
-            let receipt =
-                publisher.publish_project(&tag(), &[plain], "notes", options, &|| None, &|_| {});
+            let receipt = publisher.publish_project(&tag(), &[plain], "notes", options, &|_| {});
             receipt.map(|mut receipt| receipt.assets.remove(0).1)
         };
         assert_eq!(publish("one", false).unwrap(), Published::Added);
