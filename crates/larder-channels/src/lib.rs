@@ -8,6 +8,7 @@ mod aur;
 mod chocolatey;
 mod contents;
 mod deb;
+pub mod gomodule;
 mod homebrew;
 mod included;
 mod linux;

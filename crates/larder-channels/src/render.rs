@@ -6,7 +6,7 @@ use larder_core::project::publish::{Channel, ChannelConfig};
 
 use crate::output::Output;
 use crate::release::Release;
-use crate::{aur, chocolatey, deb, homebrew, rpm, scoop, snap, winget};
+use crate::{aur, chocolatey, deb, gomodule, homebrew, rpm, scoop, snap, winget};
 
 /// What a channel supports. The documentation's table is made of these.
 pub struct Facts {
@@ -64,6 +64,7 @@ pub fn facts(kind: ChannelKind) -> &'static Facts {
         ChannelKind::Snap => &snap::FACTS,
         ChannelKind::Deb => &deb::FACTS,
         ChannelKind::Rpm => &rpm::FACTS,
+        ChannelKind::Gomodule => &gomodule::FACTS,
         _ => todo!(),
     }
 }
@@ -96,6 +97,7 @@ fn renderer(channel: &Channel) -> &dyn Render {
         Channel::Snap(snap) => snap,
         Channel::Deb(deb) => deb,
         Channel::Rpm(rpm) => rpm,
+        Channel::Gomodule(module) => module,
         _ => todo!(),
     }
 }
