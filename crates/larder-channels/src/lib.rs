@@ -11,6 +11,7 @@ mod deb;
 pub mod gomodule;
 mod homebrew;
 mod included;
+pub mod install_doc;
 mod linux;
 pub mod output;
 pub mod provenance;

@@ -102,7 +102,7 @@ fn renderer(channel: &Channel) -> &dyn Render {
     }
 }
 
-fn skip(facts: &Facts, release: &Release, prerelease: bool) -> Option<Skip> {
+pub(crate) fn skip(facts: &Facts, release: &Release, prerelease: bool) -> Option<Skip> {
     if facts.prerelease.is_none() && !prerelease && release.version.is_prerelease() {
         return Some(Skip::Prerelease);
     }
