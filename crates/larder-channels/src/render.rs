@@ -8,7 +8,8 @@ use crate::installer::Installer;
 use crate::output::Output;
 use crate::release::Release;
 use crate::{
-    aur, chocolatey, deb, docker, homebrew, installer, npm, pypi, rpm, scoop, snap, winget,
+    aur, chocolatey, deb, docker, gomodule, homebrew, installer, npm, pypi, rpm, scoop, snap,
+    winget,
 };
 
 /// What a channel supports. The documentation's table is made of these.
@@ -71,7 +72,7 @@ pub fn facts(kind: ChannelKind) -> &'static Facts {
         ChannelKind::Npm => &npm::FACTS,
         ChannelKind::Pypi => &pypi::FACTS,
         ChannelKind::Installer => &installer::FACTS,
-        _ => todo!(),
+        ChannelKind::Gomodule => &gomodule::FACTS,
     }
 }
 
@@ -107,11 +108,11 @@ fn renderer(channel: &Channel) -> &dyn Render {
         Channel::Npm(npm) => npm,
         Channel::Pypi(pypi) => pypi,
         Channel::Installer => &Installer,
-        _ => todo!(),
+        Channel::Gomodule(module) => module,
     }
 }
 
-fn skip(facts: &Facts, release: &Release, prerelease: bool) -> Option<Skip> {
+pub(crate) fn skip(facts: &Facts, release: &Release, prerelease: bool) -> Option<Skip> {
     if facts.prerelease.is_none() && !prerelease && release.version.is_prerelease() {
         return Some(Skip::Prerelease);
     }

@@ -86,7 +86,7 @@ fn version(version: &Version) -> std::result::Result<String, String> {
 }
 
 /// The name: lower-case letters, digits and single dashes, among them a letter.
-fn name(release: &Release) -> Result<String> {
+pub(crate) fn name(release: &Release) -> Result<String> {
     let name = dashed(release.name.as_str());
     if name.len() > NAME || !name.contains(|c: char| c.is_ascii_lowercase()) {
         return Err(

@@ -167,7 +167,7 @@ impl Package<'_> {
 
 /// The name of the package: Debian policy allows lower-case letters, digits, `+`, `-` and `.`, and
 /// demands two characters.
-fn package_name(release: &Release) -> Result<String> {
+pub(crate) fn package_name(release: &Release) -> Result<String> {
     let name = release.name.as_str().replace('_', "-");
     if name.len() < 2 {
         return Err(

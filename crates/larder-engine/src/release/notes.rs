@@ -1,7 +1,7 @@
 //! What the page of a new release says has changed. A release never fails because of its notes:
 //! what prevents them is said.
 
-use crate::changelog::{Asked, Changelogs, FETCH_HINT, configured, shortened};
+use crate::changelog::{Asked, Changelogs, FETCH_HINT, shortened};
 use crate::context::Context;
 use crate::events::Level;
 use larder_core::error::Result;
@@ -49,11 +49,11 @@ fn changes(ctx: &Context, target: &Target) -> Result<Changes> {
         git: &git,
         web: ctx.settings.remote.github.web.as_str(),
     };
-    let config = configured(subsystem);
+    let config = &subsystem.publish.changelog;
     if config.from == ChangelogFrom::Commits && !changelogs.has_repository()? {
         return Ok(Changes::Nothing);
     }
-    let document = changelogs.of(subsystem, &config, Asked::default())?;
+    let document = changelogs.of(subsystem, config, Asked::default())?;
     if document.shallow {
         return Ok(Changes::Incomplete);
     }
