@@ -286,18 +286,18 @@ fn a_tar_with_malformed_framing_is_refused() {
         let message = try_good(TAR, &bytes).expect_err(what);
         assert!(message.contains(expected), "{what}: {message}");
         let compressed =
-            try_good(ArchiveKind::Tar(Compression::Gz), &gzip(&bytes)).expect_err(what);
+            try_good(ArchiveKind::Tar(Compression::Gz), &gzipped(&bytes)).expect_err(what);
         assert_eq!(compressed, message, "{what}, compressed");
     }
     let packed: [(&str, Vec<u8>, &str); 4] = [
         (
             "garbage after gzip",
-            [gzip(&whole), b"tail".to_vec()].concat(),
+            [gzipped(&whole), b"tail".to_vec()].concat(),
             "there is data after its end",
         ),
         (
             "a second tar in a second member",
-            [gzip(&whole), gzip(&whole)].concat(),
+            [gzipped(&whole), gzipped(&whole)].concat(),
             "there is data after its end mark",
         ),
         (
@@ -307,7 +307,7 @@ fn a_tar_with_malformed_framing_is_refused() {
         ),
         (
             "half a member",
-            gzip(&whole)[..20].to_vec(),
+            gzipped(&whole)[..20].to_vec(),
             "it ends early",
         ),
     ];
@@ -320,7 +320,7 @@ fn a_tar_with_malformed_framing_is_refused() {
         (Compression::Zst, "zstd"),
         (Compression::Bz2, "bzip2"),
     ] {
-        let message = try_good(ArchiveKind::Tar(compression), &gzip(&whole)).unwrap_err();
+        let message = try_good(ArchiveKind::Tar(compression), &gzipped(&whole)).unwrap_err();
         assert_eq!(
             message,
             format!("it is not in {what} format: it is a gzip file")

@@ -151,7 +151,7 @@ fn the_recipe_overrides_what_the_bytes_say() {
             }
         }
     }
-    let gz = gzip(&tar(&[]));
+    let gz = gzipped(&tar(&[]));
     let (kind, bytes) = read_as(FileFormat::Gz, "x.tar.gz", &gz).unwrap();
     assert_eq!(
         (kind, bytes),
@@ -220,7 +220,7 @@ fn a_name_that_promises_an_archive_explains_bytes_that_say_nothing() {
         ("x.tar", b"nonsense", "it ends early"),
         (
             "x.tgz",
-            &gzip(&b"nonsense".repeat(100)),
+            &gzipped(&b"nonsense".repeat(100)),
             "it is not a tar archive: it begins with",
         ),
     ] {
@@ -373,7 +373,7 @@ fn hostile_debian_packages_are_refused() {
     for fine in [
         deb(&[member("control.tar.gz", b"odd"), data.clone()]),
         deb(&[data.clone(), member("_gpgorigin", b"x")]),
-        deb(&[member("data.tar.gz/", &gzip(&tar(&[])))]),
+        deb(&[member("data.tar.gz/", &gzipped(&tar(&[])))]),
     ] {
         assert_eq!(try_good(kind, &fine), Ok(vec!["good".to_owned()]));
     }

@@ -9,7 +9,7 @@ use crate::Kind;
 #[test]
 fn legitimate_tars_are_unpacked() {
     let deep = "d/".repeat(60) + "f";
-    let spread = [gzip(&tar(&[])[..700]), gzip(&tar(&[])[700..])].concat();
+    let spread = [gzipped(&tar(&[])[..700]), gzipped(&tar(&[])[700..])].concat();
     assert_eq!(
         try_good(ArchiveKind::Tar(Compression::Gz), &spread),
         Ok(vec!["good".to_owned()]),

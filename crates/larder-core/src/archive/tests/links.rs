@@ -85,7 +85,7 @@ fn a_selected_link_is_followed_inside_the_archive() {
         let plain = [parts.concat(), vec![0; 1024]].concat();
         for (kind, bytes) in [
             (TAR, plain.clone()),
-            (ArchiveKind::Tar(Compression::Gz), gzip(&plain)),
+            (ArchiveKind::Tar(Compression::Gz), gzipped(&plain)),
         ] {
             for select in [
                 Select::Globs(&[("**/tool".to_owned(), name.clone())]),

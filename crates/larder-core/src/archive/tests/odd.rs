@@ -278,13 +278,13 @@ fn tars_may_lack_their_end_mark_and_files_may_be_padded() {
         Vec::<String>::new()
     );
     let gz = ArchiveKind::Tar(Compression::Gz);
-    assert_eq!(notes(gz, &gzip(unmarked)), Vec::<String>::new());
+    assert_eq!(notes(gz, &gzipped(unmarked)), Vec::<String>::new());
     // Packages of Alpine: tars without end marks, one gzip member each.
-    let members = [gzip(&file(".SIGN", b"x")), gzip(&whole)].concat();
+    let members = [gzipped(&file(".SIGN", b"x")), gzipped(&whole)].concat();
     assert_eq!(notes(gz, &members), Vec::<String>::new());
     for zeros in [1, 4, 511, 512, 100_000] {
         assert_eq!(
-            notes(gz, &[gzip(&whole), vec![0; zeros]].concat()),
+            notes(gz, &[gzipped(&whole), vec![0; zeros]].concat()),
             Vec::<String>::new()
         );
     }

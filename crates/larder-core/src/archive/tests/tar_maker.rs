@@ -112,7 +112,7 @@ pub(super) fn try_good(kind: ArchiveKind, bytes: &[u8]) -> Result<Vec<String>, S
     }
 }
 
-pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzipped(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     std::io::Write::write_all(&mut encoder, bytes).unwrap();
     encoder.finish().unwrap()

@@ -16,6 +16,7 @@ mod upstream;
 pub use build::{
     Build, BuildPlatforms, BuildSource, Links, RenderedBuild, RenderedSource, SourceFolder,
 };
+use publish::PublishRun;
 pub use subsystem::{Include, PackageConfig, Subsystem};
 pub use upstream::{
     Checksum, Coordinate, Original, RawChecksums, Upstream, UpstreamKeys, override_words,
@@ -39,6 +40,8 @@ pub struct Project {
     pub upload: UploadPolicy,
     /// What is required before an artifact is trusted.
     pub trust: TrustConfig,
+    /// The settings of publishing.
+    pub publish: PublishRun,
     /// The settings of the project's bundles.
     pub bundle: BundleConfig,
     /// The tasks by name.

@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 
+use super::publish::Publish;
 use super::{Build, Upstream};
 use crate::machine;
 use crate::model::{AssetCoordinates, FileName, Limits, Name, PackageFormat, Platform, Version};
@@ -40,6 +41,8 @@ pub struct Subsystem {
     pub verify: Option<Template>,
     /// Whether a binary may be neither an executable nor a script.
     pub any: bool,
+    /// The channels that it is published to.
+    pub publish: Publish,
     /// The limits for unpacking its archives that differ from the defaults.
     pub limits: Limits,
     /// The name of its project, which templates can use.

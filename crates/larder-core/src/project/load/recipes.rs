@@ -52,6 +52,7 @@ pub(super) fn recipes(
         project: &settings.name,
         platforms: &settings.platforms,
         user,
+        publish: &settings.publish,
     };
     let read_folder = |folder: String| -> Result<(ObservedPath, Folder)> {
         let path = dir.join(&folder);

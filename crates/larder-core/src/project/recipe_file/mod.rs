@@ -7,6 +7,7 @@ use super::domain::Subsystem;
 use super::syntax::decode::{At, Decode, NonEmpty, Reader, Spot, distinct};
 use super::syntax::yaml::Node;
 use super::template::Template;
+use super::typed::publish::RawPublishDefaults;
 use super::typed::recipe::{RawLimits, RawRecipe};
 use super::typed::words::{Count, Flag, Size};
 use super::user::UserConfig;
@@ -15,11 +16,14 @@ use crate::model::{FileName, Limits, Name, Platform, Version};
 mod build;
 mod package;
 mod places;
+mod publish;
 mod templates;
 mod upstream;
 
 use build::build;
 use package::package;
+pub use publish::retry;
+pub use templates::check_template;
 use templates::{check_rendering, check_templates};
 use upstream::upstream;
 
@@ -31,6 +35,8 @@ pub struct RecipeContext<'a> {
     pub platforms: &'a [Platform],
     /// The user's configuration, which decides which hosts plain http is allowed for.
     pub user: &'a UserConfig,
+    /// `publish:` of versions.yml.
+    pub publish: &'a RawPublishDefaults,
 }
 
 /// A recipe that was read.
@@ -93,6 +99,7 @@ pub fn read(
         .as_ref()
         .and_then(|raw| build(raw, key("build"), reader));
     let limits = recipe.limits.as_ref().map(limits).unwrap_or_default();
+    let publish = publish::publish(&recipe, &dir, context.publish, reader);
     let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
 
     let needs = distinct("needs", needs_at.clone(), reader);
@@ -127,6 +134,7 @@ pub fn read(
              }| *any,
         ),
         limits,
+        publish,
         project: context.project.to_owned(),
     };
     if faults == 0 {

@@ -86,14 +86,24 @@ pub(super) fn check_templates(recipe: &RawRecipe, reader: &mut Reader<'_>) -> us
             .map(|at| (at.value.as_str(), &at.span, Scope::Plain)),
     );
 
-    let mut count = 0;
-    for (text, span, scope) in templates {
-        for fault in template::faults(text, scope) {
-            count += 1;
-            report(&fault, span, text, reader);
-        }
+    templates
+        .into_iter()
+        .map(|(text, span, scope)| check_template(text, span, scope, reader))
+        .sum()
+}
+
+/// Parses a template. Reports each fault and returns how many there are.
+pub fn check_template(
+    text: &str,
+    span: &Range<usize>,
+    scope: Scope,
+    reader: &mut Reader<'_>,
+) -> usize {
+    let faults = template::faults(text, scope);
+    for fault in &faults {
+        report(fault, span, text, reader);
     }
-    count
+    faults.len()
 }
 
 /// Renders everything once for every platform and reports what fails.

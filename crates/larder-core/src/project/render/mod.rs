@@ -12,6 +12,7 @@ mod extract;
 mod flaws;
 mod names;
 mod original;
+mod publish;
 
 use flaws::Flaws;
 pub(super) use flaws::{Flaw, Half, Place};

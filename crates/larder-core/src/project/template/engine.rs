@@ -7,7 +7,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior, Value};
 
 use super::fault::Fault;
-use super::variables::{FOLDERS, VARIABLES, Variables};
+use super::variables::{ASSET, FOLDERS, VARIABLES, Variables};
 
 /// The longest text that a template may render to, in bytes.
 const MAX_RENDERED: usize = 256 * 1024;
@@ -83,7 +83,7 @@ pub(super) fn names(text: &str) -> Result<Vec<String>, Fault> {
 
 /// Converts the variables to the engine's type.
 fn context(variables: &Variables<'_>) -> Value {
-    let names = VARIABLES.iter().chain(&FOLDERS);
+    let names = VARIABLES.iter().chain(&FOLDERS).chain(&ASSET);
     Value::from_pairs(names.filter_map(|name| Some((*name, variables.get(name)?.into_owned()))))
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::variables::{FOLDERS, Scope};
+use super::variables::{ASSET, FOLDERS, Scope};
 use crate::suggestions;
 
 /// A fault in a template.
@@ -22,6 +22,9 @@ pub(super) fn unknown(text: &str, name: &str, scope: Scope) -> Fault {
         let hint = format!(
             "`{name}` is a folder of the build: it is available only in `build.env` and `build.commands`"
         );
+        (format!("the variable `{name}` is not known here"), hint)
+    } else if ASSET.contains(&name) {
+        let hint = format!("`{name}` is available only in `publish.url`");
         (format!("the variable `{name}` is not known here"), hint)
     } else {
         (

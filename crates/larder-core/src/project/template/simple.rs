@@ -2,7 +2,7 @@
 //! `{{ 'a' if name == 'b' else 'c' }}`, without the engine.
 
 use super::fault::{Fault, unknown};
-use super::variables::{FOLDERS, Scope, VARIABLES, Variables};
+use super::variables::{ASSET, FOLDERS, Scope, VARIABLES, Variables};
 
 /// A piece of a simple template.
 #[derive(Debug)]
@@ -160,7 +160,10 @@ fn atom(text: &str) -> Option<(Atom<'_>, &str)> {
             .unwrap_or(text.len());
         let (name, rest) = text.split_at(end);
         // Words of the template language (`true`, `none`) are left to the engine.
-        if !VARIABLES.contains(&name) && !FOLDERS.contains(&name) {
+        if ![&VARIABLES[..], &FOLDERS, &ASSET]
+            .iter()
+            .any(|names| names.contains(&name))
+        {
             return None;
         }
         (Atom::Variable(name), rest)

@@ -21,6 +21,9 @@ pub(super) const VARIABLES: [&str; 10] = [
 /// The variables that are available only in a build's environment and commands.
 pub(super) const FOLDERS: [&str; 2] = ["out", "src"];
 
+/// The variables that are available only in `publish.url`.
+pub(super) const ASSET: [&str; 2] = ["tag", "asset"];
+
 /// The kind of key that a template belongs to, which decides the available variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -28,6 +31,10 @@ pub enum Scope {
     Plain,
     /// `build.env` and `build.commands`, where `out` and `src` are also available.
     Build,
+    /// `publish.url`, where `tag` and `asset` are also available.
+    Asset,
+    /// `publish.notify.webhook`, where only `env` is available.
+    Environment,
 }
 
 impl Scope {
@@ -36,6 +43,8 @@ impl Scope {
         match self {
             Self::Plain => VARIABLES.to_vec(),
             Self::Build => [VARIABLES.as_slice(), &FOLDERS].concat(),
+            Self::Asset => [VARIABLES.as_slice(), &ASSET].concat(),
+            Self::Environment => vec!["env"],
         }
     }
 }
@@ -50,6 +59,7 @@ pub struct Variables<'a> {
     os: &'a str,
     arch: &'a str,
     folders: Option<(&'a str, &'a str)>,
+    asset: Option<(&'a str, &'a str)>,
 }
 
 impl<'a> Variables<'a> {
@@ -64,12 +74,20 @@ impl<'a> Variables<'a> {
             os,
             arch,
             folders: None,
+            asset: None,
         }
     }
     /// Adds a build's folders.
     pub fn folders(self, out: &'a str, src: &'a str) -> Self {
         Self {
             folders: Some((out, src)),
+            ..self
+        }
+    }
+    /// Adds the tag and the name of an asset.
+    pub fn asset(self, tag: &'a str, asset: &'a str) -> Self {
+        Self {
+            asset: Some((tag, asset)),
             ..self
         }
     }
@@ -97,6 +115,8 @@ impl<'a> Variables<'a> {
             "name" => self.name,
             "out" => self.folders?.0,
             "src" => self.folders?.1,
+            "tag" => self.asset?.0,
+            "asset" => self.asset?.1,
             _ => return None,
         };
         Some(Cow::Borrowed(value))

@@ -4,6 +4,8 @@
 //! types.
 
 pub mod platform_words;
+pub mod publish;
+pub mod publish_words;
 pub mod recipe;
 pub mod schema;
 pub mod tokens;

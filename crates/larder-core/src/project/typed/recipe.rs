@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 
 use super::platform_words::{HostOrAll, OsOrArch, PlatformWord};
+use super::publish::RawPublish;
 use super::tool_version::ToolVersion;
 use super::words::{
     Count, EnvName, FileFormatWord, Flag, FormatWord, LinksWord, Repo, Size, Timeout, Value,
@@ -80,6 +81,12 @@ keys! {
         "limits" limits: RawLimits,
             since "0.1.0", default "`{unpacked: 4GiB, ratio: 100, entries: 100000}`",
             example {"unpacked": "8GiB"};
+        /// The channels that the subsystem is published to, and how.
+        /// A channel is on if it is named here; `{}` takes every default.
+        /// versions.yml has the defaults.
+        "publish" publish: RawPublish,
+            since "0.1.0", default "no channel, except those that versions.yml turns on for all",
+            example {"homebrew": {"tap": "acme/homebrew-tools"}};
     }
 }
 

@@ -1,5 +1,6 @@
 //! The keys of `versions.yml` as they are written.
 
+use super::publish::RawPublishDefaults;
 use super::words::{
     EnvName, LockWord, ProjectName, Repo, Requirement, SourceWord, TaskName, UploadWord, Value,
 };
@@ -63,6 +64,10 @@ keys! {
         "bundle" bundle: RawBundle,
             since "0.1.0", default "all binaries, under the project's name",
             example {"exclude": ["docs"]};
+        /// Defaults for `publish:` of every recipe, and the settings of `larder publish`.
+        "publish" publish: RawPublishDefaults,
+            since "0.1.0", default "see its keys",
+            example {"maintainer": "Acme Tools <tools@acme.example>"};
         /// The tasks that `larder run NAME` runs, by name.
         /// The commands of a task find the installed binaries first on PATH.
         /// A name has letters, digits, `-`, `_`, `.` and `:`,

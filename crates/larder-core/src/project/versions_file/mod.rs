@@ -6,10 +6,12 @@ use std::ops::Range;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::domain::publish::PublishRun;
 use super::domain::{BundleConfig, HubConfig, Task, TrustConfig, UploadPolicy};
 use super::paths::{expand, join};
 use super::syntax::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot, distinct};
 use super::syntax::yaml::Node;
+use super::typed::publish::RawPublishDefaults;
 use super::typed::versions::{RawBundle, RawTrust, RawVersions};
 use super::typed::words::{LockWord, ProjectName, SourceWord, UploadWord};
 use super::user::UserConfig;
@@ -17,11 +19,13 @@ use crate::model::{FileName, Name, Platform, SourceKind, Version};
 
 mod hub;
 mod lines;
+mod publish;
 mod references;
 mod tasks;
 
 use hub::hub_config;
 use lines::check_ci_line;
+use publish::publish_run;
 pub use references::Reference;
 use tasks::{check_tasks, task};
 
@@ -38,6 +42,10 @@ pub struct Settings {
     pub tasks: BTreeMap<String, Task>,
     pub ci: Vec<String>,
     pub subsystems_dir: Utf8PathBuf,
+    /// `publish:` as it is written: the defaults for the recipes.
+    pub publish: RawPublishDefaults,
+    /// The settings of publishing.
+    pub publish_run: PublishRun,
     /// The subsystems that are referred to by name; they are checked once all recipes are read.
     pub references: Vec<Reference>,
     /// `subsystems_dir` is not valid, so the folder of the recipes is not known.
@@ -74,6 +82,8 @@ impl Settings {
             tasks: BTreeMap::new(),
             ci: Vec::new(),
             subsystems_dir: root.join("subsystems"),
+            publish: RawPublishDefaults::default(),
+            publish_run: PublishRun::default(),
             references: Vec::new(),
             subsystems_dir_invalid: false,
             no_versions: false,
@@ -124,6 +134,7 @@ pub fn settings(
         bundle,
         tasks,
         ci,
+        publish,
         subsystems_dir,
         spans,
     } = raw;
@@ -228,6 +239,10 @@ pub fn settings(
                 or_all: false,
             }));
         settings.bundle.exclude = distinct("exclude", exclude, reader);
+    }
+    if let Some(publish) = publish {
+        settings.publish_run = publish_run(&publish, reader);
+        settings.publish = publish;
     }
     if let Some(At { value, span }) = subsystems_dir {
         if value.is_empty()
