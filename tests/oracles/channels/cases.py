@@ -75,7 +75,11 @@ CASES = [
     Case("go-tool2"),
     Case("duo", binaries=["duo", "duo-server"]),
     Case("early", version="v1.2.3-rc.1"),
-    Case("texts", description=NASTY, homepage="https://acme.org/a?b=c&d='e'#{f}", license="MIT OR Apache-2.0"),
+    Case("texts", extra={channel: {"post_install": NASTY} for channel in ("homebrew", "scoop", "deb", "rpm", "aur", "snap")},
+         description=NASTY, homepage="https://acme.org/a?b=c&d='e'#{f}", license="MIT OR Apache-2.0"),
     Case("lone", platforms=["linux-amd64"]),
     Case("posix", platforms=LINUX + DARWIN),
 ]
+
+# Not judged, but rendered with a large binary.
+LARGE = Case("large", platforms=["linux-amd64", "darwin-arm64", "windows-amd64"])

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Writes the larder project whose channels are judged, with programs for six platforms.
 
-usage: project.py DIR BUILT [--url TEMPLATE] [--plain]
+usage: project.py DIR BUILT [--url TEMPLATE] [--plain] [--large MB]
 
 DIR is the project, BUILT a folder that keeps the compiled programs, and TEMPLATE the public url of an asset. With --plain
-there is no `publish:`. The cases, and what each channel makes of them, are in cases.py.
+there is no `publish:`. With --large there is one case instead of all, whose Linux binary has this size. The cases, and what each channel makes of them, are in cases.py.
 """
+import argparse
 import json
 import os
 import pathlib
@@ -65,28 +66,38 @@ def included(folder, case):
 
 
 def main():
-    words = [word for word in sys.argv[1:] if word != "--plain"]
-    plain = "--plain" in sys.argv
-    project, built = pathlib.Path(words[0]), pathlib.Path(words[1]).resolve()
-    url = words[words.index("--url") + 1] if "--url" in words else cases.URL
+    parser = argparse.ArgumentParser()
+    parser.add_argument("project", type=pathlib.Path)
+    parser.add_argument("built", type=pathlib.Path)
+    parser.add_argument("--url", default=cases.URL)
+    parser.add_argument("--plain", action="store_true")
+    parser.add_argument("--large", type=int, default=0)
+    args = parser.parse_args()
+    project, built = args.project, args.built.resolve()
+    judged = [cases.LARGE] if args.large else cases.CASES
     versions = {
         "project": "judged",
-        "versions": {case.name: case.version for case in cases.CASES},
+        "versions": {case.name: case.version for case in judged},
         "platforms": sorted(TARGETS),
         "hub": {"dir": "hub"},
         "sources": ["build"],
     }
-    if not plain:
-        versions["publish"] = {**cases.PUBLISH, "url": url}
+    if not args.plain:
+        versions["publish"] = {**cases.PUBLISH, "url": args.url}
     write(project / "versions.yml", json.dumps(versions, indent=2, ensure_ascii=False))
     write(project / ".gitignore", ".larder/\n.dist/\n.bin/\nhub/\nout/\n")
-    for case in cases.CASES:
+    for case in judged:
         folder = project / "subsystems" / case.name
         for platform in case.platforms:
             exe = ".exe" if platform.startswith("windows") else ""
             for binary in case.binaries:
                 program = compiled(built, platform, case.version.removeprefix("v"))
-                write(folder / "prebuilt" / platform / (binary + exe), program, 0o755)
+                file = folder / "prebuilt" / platform / (binary + exe)
+                write(file, program, 0o755)
+                if args.large and platform == "linux-amd64":
+                    with file.open("ab") as large:
+                        for _ in range(args.large):
+                            large.write(os.urandom(1000 * 1000))
         recipe = {
             "description": case.description,
             "homepage": case.homepage,
@@ -101,7 +112,7 @@ def main():
             "package": {"include": included(folder / "prebuilt", case)},
             "verify": f"{case.binaries[0]} --version",
         }
-        if not plain:
+        if not args.plain:
             recipe["publish"] = case.publish
         for path, text in case.files.items():
             write(folder / path, text)
