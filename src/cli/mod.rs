@@ -29,6 +29,7 @@ mod outdated;
 mod package;
 mod plan;
 mod probe;
+mod publish;
 pub mod reference;
 mod release;
 mod remove;
@@ -96,6 +97,7 @@ enum Command {
     Package(package::Args),
     Bundle(bundle::Args),
     Release(release::Args),
+    Publish(publish::Args),
     Run(run::Args),
     Ci(ci::Args),
     #[cfg(feature = "serve")]
@@ -225,6 +227,7 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Package(args) => package::run(args, global),
         Command::Bundle(args) => bundle::run(args, global),
         Command::Release(args) => release::run(args, global),
+        Command::Publish(args) => publish::run(args, global),
         Command::Run(args) => run::run(args, global),
         Command::Ci(args) => ci::run(args, global),
         #[cfg(feature = "serve")]

@@ -125,9 +125,28 @@ impl Startup {
         Ok(Settings {
             remote: self.remote(offline)?,
             links: self.links()?,
+            source_date_epoch: self.source_date_epoch()?,
             cache: self.cache_dir()?,
             ci: self.ci(),
         })
+    }
+
+    /// The time that reproducible files carry; see
+    /// <https://reproducible-builds.org/specs/source-date-epoch/>.
+    fn source_date_epoch(&self) -> Result<Option<i64>> {
+        const NAME: &str = "SOURCE_DATE_EPOCH";
+        // The year 9999, the last one that the formats of packages can write.
+        const LAST: i64 = 253_402_300_799;
+        let Some(text) = self.value(NAME) else {
+            return Ok(None);
+        };
+        match text.parse() {
+            Ok(time @ 0..=LAST) => Ok(Some(time)),
+            _ => Err(
+                Error::usage(format!("{NAME} is `{text}`, which is not a time"))
+                    .hint("a number of seconds since 1970, such as `$(git log -1 --format=%ct)`"),
+            ),
+        }
     }
 
     /// The settings for network access.

@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 
 use larder_core::error::Error;
-use larder_core::model::{Action, Outcome, Platform, SourceKind, Target, Version};
+use larder_core::model::{
+    Action, ChannelKind, Name, Outcome, Platform, SourceKind, Target, Version,
+};
 
 /// What a step is currently doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,6 +150,19 @@ pub struct Did {
     pub place: Option<String>,
     /// It was not done, because this is a dry run; `reason` says what would be done.
     pub dry_run: bool,
+    /// The subsystem and the channel, if the step fed a channel.
+    pub of: Option<OfChannel>,
+}
+
+/// What a step of publishing worked on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfChannel {
+    /// The subsystem.
+    pub subsystem: Name,
+    /// Its version.
+    pub version: Version,
+    /// The channel; `None` if the step failed for all of them.
+    pub channel: Option<ChannelKind>,
 }
 
 impl Finished {
@@ -184,6 +199,7 @@ impl Did {
             reason: None,
             place: None,
             dry_run: false,
+            of: None,
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod installed;
 pub mod lock;
 pub mod lock_resolve;
 pub mod plan;
+pub mod publish;
 pub mod release;
 pub mod rollback;
 pub mod runner;

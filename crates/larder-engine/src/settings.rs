@@ -18,6 +18,9 @@ pub struct Settings {
     /// The settings for requests to other machines; also the variables and the temporary folder for
     /// child processes.
     pub remote: RemoteSettings,
+    /// The value of `SOURCE_DATE_EPOCH`: the time that files for others carry, in seconds since
+    /// 1970.
+    pub source_date_epoch: Option<i64>,
     /// The CI job that the run is part of, if there is one.
     pub ci: CiContext,
 }

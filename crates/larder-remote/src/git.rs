@@ -24,6 +24,10 @@ use larder_process::{Command, Ended, Log, Output};
 
 use crate::tool::{ToolOutput, run_tool};
 
+mod commit_time;
+
+pub use commit_time::LastChange;
+
 /// The longest time that one step of a clone may take.
 const TIMEOUT: Duration = Duration::from_mins(30);
 

@@ -15,7 +15,7 @@ use crate::report::print::{self, printable_json};
 use crate::report::text::{Redactor, render_error};
 use crate::report::totals::Totals;
 use larder_core::error::Error;
-use larder_core::model::{Action, Outcome, Platform, SourceKind};
+use larder_core::model::{Action, ChannelKind, Outcome, Platform, SourceKind};
 use larder_engine::events::{Did, Event, Finished, Level};
 
 /// A step that ended.
@@ -72,6 +72,15 @@ pub struct DidLine {
     pub action: Action,
     /// What the step worked on: a bundle's file name, a tag, a task or a command line.
     pub subject: String,
+    /// The subsystem, if the step fed one of its channels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subsystem: Option<String>,
+    /// The version of that subsystem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<&'static str>,
     /// The platform, if the step is for a single one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
@@ -171,11 +180,16 @@ impl DidLine {
             reason,
             place,
             dry_run: _,
+            of,
         } = did;
+        let of = of.as_ref();
         Self {
             event: "finished",
             action: *action,
             subject: redactor.clean_line(subject),
+            subsystem: of.map(|of| of.subsystem.to_string()),
+            version: of.map(|of| of.version.to_string()),
+            channel: of.and_then(|of| of.channel).map(ChannelKind::as_str),
             platform: *platform,
             outcome: *outcome,
             bytes: *bytes,

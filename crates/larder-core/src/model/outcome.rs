@@ -44,6 +44,8 @@ pub enum Action {
     Ci,
     /// Change a version in versions.yml.
     Bump,
+    /// Feed a channel.
+    Publish,
 }
 
 /// How a step ended.
@@ -88,6 +90,8 @@ pub enum Outcome {
     Ran,
     /// The version in versions.yml was changed.
     Bumped,
+    /// The files of a channel were written.
+    Rendered,
     /// The step failed.
     Failed,
     /// The step was not done; there is a reason.
@@ -110,6 +114,7 @@ impl Action {
             Self::Run => "run",
             Self::Ci => "ci",
             Self::Bump => "bump",
+            Self::Publish => "publish",
         }
     }
 }
@@ -131,6 +136,7 @@ impl Outcome {
             Self::RolledBack => "rolled-back",
             Self::Ran => "ran",
             Self::Bumped => "bumped",
+            Self::Rendered => "rendered",
             Self::Failed => "failed",
             Self::Skipped => "skipped",
         }

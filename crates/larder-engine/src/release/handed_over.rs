@@ -81,26 +81,41 @@ pub fn package_in(
             refusal => refusal.into_error(&request),
         }
     })?;
-    let by = format!("its sidecar {}", asset.sidecar());
-    let stated = [Stated::sha256(sidecar.sha256, by)];
     let scratch = fs::Scratch::new(&ctx.settings.remote.temp, "package")?;
-    let arrival = Arrival {
-        place: file.as_str(),
-        read_as: ReadAs::Exactly(ArchiveKind::of_name(asset.as_str())),
-        reader: Box::new(fs::open(&file)?),
-        size: Some(sidecar.size),
-        stated: &stated,
-        select: Select::Flat,
-        single: None,
-        budget: Budget::from(request.subsystem.limits),
-    };
-    let arrived = intake::receive(request.transfer(), arrival, scratch.path())?;
-    let contents = Contents::Stated(content);
-    intake::artifact(file.as_str(), &arrived, &contents, scratch.path())?;
+    unpack(&request, &file, &sidecar, scratch.path())?;
     Ok(Packaged {
         asset,
         file,
         sidecar,
         up_to_date: true,
     })
+}
+
+/// Unpacks a package into an empty folder, and checks that it has the digest and holds the files
+/// that its sidecar states.
+pub(crate) fn unpack(
+    request: &Request<'_>,
+    file: &Utf8Path,
+    sidecar: &Sidecar,
+    folder: &Utf8Path,
+) -> Result<()> {
+    let asset = file.file_name().unwrap_or_default();
+    let stated = [Stated::sha256(
+        sidecar.sha256,
+        format!("its sidecar {asset}.json"),
+    )];
+    let arrival = Arrival {
+        place: file.as_str(),
+        read_as: ReadAs::Exactly(ArchiveKind::of_name(asset)),
+        reader: Box::new(fs::open(file)?),
+        size: Some(sidecar.size),
+        stated: &stated,
+        select: Select::Flat,
+        single: None,
+        budget: Budget::from(request.subsystem.limits),
+    };
+    let arrived = intake::receive(request.transfer(), arrival, folder)?;
+    let contents = Contents::Stated(&sidecar.content);
+    intake::artifact(file.as_str(), &arrived, &contents, folder)?;
+    Ok(())
 }

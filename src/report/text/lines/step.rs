@@ -57,6 +57,7 @@ impl Style {
             reason,
             place,
             dry_run,
+            of: _,
         } = did;
         let paint = self.paint;
         let (tone, symbol) = match outcome {

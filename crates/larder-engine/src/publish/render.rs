@@ -1,0 +1,195 @@
+//! Writes the files of channels: `<out>/<name>/<channel>/…`.
+
+use std::time::Instant;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::gather::gather;
+use crate::context::Context;
+use crate::events::{Did, Event, OfChannel};
+use crate::plan::Selection;
+use larder_channels::output::Output;
+use larder_channels::release::Release;
+use larder_channels::render::{Rendered, Skip, render};
+use larder_core::error::{Error, Result};
+use larder_core::fs;
+use larder_core::model::{Action, ChannelKind, Outcome};
+use larder_core::project::Subsystem;
+use larder_core::project::publish::ChannelConfig;
+use larder_core::staging::{self, StagedDir};
+
+/// What is rendered, and where.
+#[derive(Clone, Debug, Default)]
+pub struct RenderOptions {
+    /// Only these channels; empty means all.
+    pub to: Vec<ChannelKind>,
+    /// Not these channels.
+    pub skip: Vec<ChannelKind>,
+    /// The folder that is written; `.dist/channels` if there is none.
+    pub out: Option<Utf8PathBuf>,
+}
+
+impl RenderOptions {
+    fn wants(&self, kind: ChannelKind) -> bool {
+        (self.to.is_empty() || self.to.contains(&kind)) && !self.skip.contains(&kind)
+    }
+}
+
+/// Renders the channels of some subsystems. Returns every failure.
+pub fn render_all(ctx: &Context, selection: &Selection, options: &RenderOptions) -> Vec<Error> {
+    let subsystems = selection.subsystems(&ctx.project);
+    let steps = subsystems
+        .iter()
+        .map(|subsystem| subsystem.publish.channels.len())
+        .sum();
+    ctx.events.started(Action::Publish, steps, []);
+    let mut errors = Vec::new();
+    for subsystem in subsystems {
+        if let Err(error) = render_one(ctx, subsystem, options, &mut errors) {
+            failed(ctx, subsystem, error, &mut errors);
+        }
+    }
+    errors
+}
+
+/// Reports that no channel of a subsystem can be rendered.
+fn failed(ctx: &Context, subsystem: &Subsystem, error: Error, errors: &mut Vec<Error>) {
+    let mut did = did(subsystem, None, Outcome::Failed);
+    did.error = Some(error.clone());
+    ctx.events.send(Event::Did(did));
+    errors.push(error);
+}
+
+fn render_one(
+    ctx: &Context,
+    subsystem: &Subsystem,
+    options: &RenderOptions,
+    errors: &mut Vec<Error>,
+) -> Result<()> {
+    ctx.cancel.check()?;
+    let channels = &subsystem.publish.channels;
+    for kind in &options.to {
+        if !channels.contains_key(kind) {
+            let reason = format!("the recipe of {} does not name it", subsystem.name);
+            skipped(ctx, subsystem, *kind, reason);
+        }
+    }
+    let mut wanted: Vec<&ChannelConfig> = channels
+        .values()
+        .filter(|config| options.wants(config.channel.kind()))
+        .collect();
+    if wanted.is_empty() {
+        if options.to.is_empty() {
+            let mut did = did(subsystem, None, Outcome::Skipped);
+            did.reason = Some("no channel is on; `publish:` of the recipe names channels".into());
+            ctx.events.send(Event::Did(did));
+        }
+        return Ok(());
+    }
+    wanted.sort_by_key(|config| (config.priority, config.channel.kind()));
+    let gathered = match gather(ctx, subsystem) {
+        Ok(gathered) => gathered,
+        Err(missing) => {
+            for error in missing {
+                failed(ctx, subsystem, error, errors);
+            }
+            return Ok(());
+        }
+    };
+    let folder = folder_for(ctx, subsystem, options)?;
+    for config in wanted {
+        let kind = config.channel.kind();
+        let start = Instant::now();
+        let mut ended = did(subsystem, Some(kind), Outcome::Rendered);
+        match render_channel(ctx, &gathered.release, config, &folder) {
+            Ok(Rendered::Files) => {
+                ended.place = Some(ctx.project.relative(&folder.join(kind.as_str())));
+            }
+            Ok(Rendered::Skipped(skip)) => {
+                ended.outcome = Outcome::Skipped;
+                ended.reason = Some(reason(kind, &gathered.release, &skip));
+            }
+            Err(error) => {
+                ended.outcome = Outcome::Failed;
+                ended.error = Some(error.clone());
+                errors.push(error);
+            }
+        }
+        ended.seconds = start.elapsed().as_secs_f64();
+        ctx.events.send(Event::Did(ended));
+        ctx.cancel.check()?;
+    }
+    Ok(())
+}
+
+/// The folder of the subsystem, `<out>/<name>`.
+fn folder_for(
+    ctx: &Context,
+    subsystem: &Subsystem,
+    options: &RenderOptions,
+) -> Result<Utf8PathBuf> {
+    if let Some(out) = &options.out {
+        let folder = out.join(subsystem.name.as_str());
+        fs::create_dir_all(&folder)?;
+        return Ok(folder);
+    }
+    // A folder of larder's own, which follows no links that someone committed.
+    let below = Utf8Path::new(".dist/channels").join(subsystem.name.as_str());
+    Ok(ctx.own_folder(below.as_str())?.path().to_owned())
+}
+
+/// Renders a channel beside its folder and then puts it into its place, so that the folder never
+/// has files of two releases.
+fn render_channel(
+    ctx: &Context,
+    release: &Release,
+    config: &ChannelConfig,
+    folder: &Utf8Path,
+) -> Result<Rendered> {
+    let kind = config.channel.kind();
+    let place = folder.join(kind.as_str());
+    let staged = StagedDir::new(folder, &staging::prefix(kind.as_str()))?;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let out = Output::new(staged.path(), threads, &ctx.cancel);
+    let rendered = render(release, config, &out)
+        .map_err(|error| error.context(format!("cannot render {kind} of {}", release.name)))?;
+    if fs::lstat(&place)?.is_some() {
+        fs::remove_dir_all(&place)?;
+    }
+    if rendered == Rendered::Files {
+        staged.rename_to(&place)?;
+    }
+    Ok(rendered)
+}
+
+fn skipped(ctx: &Context, subsystem: &Subsystem, kind: ChannelKind, reason: String) {
+    let mut did = did(subsystem, Some(kind), Outcome::Skipped);
+    did.reason = Some(reason);
+    ctx.events.send(Event::Did(did));
+}
+
+fn did(subsystem: &Subsystem, channel: Option<ChannelKind>, outcome: Outcome) -> Did {
+    let subject = match channel {
+        Some(channel) => format!("{} {channel}", subsystem.name),
+        None => subsystem.name.to_string(),
+    };
+    Did {
+        of: Some(OfChannel {
+            subsystem: subsystem.name.clone(),
+            version: subsystem.version.clone(),
+            channel,
+        }),
+        ..Did::new(Action::Publish, subject, outcome)
+    }
+}
+
+fn reason(kind: ChannelKind, release: &Release, skip: &Skip) -> String {
+    match skip {
+        Skip::Prerelease => format!(
+            "{} is a pre-release, for which {kind} has no word; `prerelease: true` publishes it anyway",
+            release.version
+        ),
+        Skip::NoPlatform => format!("no asset is for a platform that {kind} knows"),
+        Skip::Version(why) => format!("{kind} can't express {}: {why}", release.version),
+    }
+}
