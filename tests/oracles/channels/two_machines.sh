@@ -33,7 +33,7 @@ fi
     umask 077
     cd "$place"
     env -i PATH="$PATH" HOME="$place" LARDER_CACHE_DIR="$place/cache" TZ=Pacific/Chatham LANG=tr_TR.UTF-8 LC_ALL=tr_TR.UTF-8 USER=other \
-        NO_FAKE_STAT=1 FAKETIME_DONT_FAKE_MONOTONIC=1 "${as_another[@]}" "${clock[@]}" bash -euc '
+        NO_FAKE_STAT=1 FAKETIME_DONT_FAKE_MONOTONIC=1 "${as_another[@]}" "${clock[@]}" sh -euc '
         cd project
         "$1" --quiet ensure all --platform all
         "$1" --quiet package all --platform all
