@@ -47,7 +47,7 @@ wait
 [ -x "$kept/npm/node_modules/.bin/verdaccio" ]
 export PATH=$tools/bin:$kept/npm/node_modules/.bin:$PATH
 "$tools/bin/python" "$here/schemas.py" "$kept/schemas"
-export LARDER_CHANNEL_SCHEMAS=$kept/schemas
+export SCOOP_SCHEMA=$kept/schemas/scoop.schema.json WINGET_SCHEMAS=$kept/schemas NUSPEC_XSD=$kept/schemas/nuspec.xsd
 say "the judges are there"
 
 rm -rf "$kept/rendered" "$kept/logs"
