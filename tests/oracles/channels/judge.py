@@ -101,8 +101,11 @@ def judge(name, commands, skip, reason, folder, log):
 def main():
     rendered, events, logs = map(pathlib.Path, sys.argv[1:4])
     wanted = [case for case in cases.CASES if case.name in (sys.argv[4:] or [case.name])]
-    reasons = {(event["subsystem"], event["channel"]): event.get("reason") for event in map(json.loads, events.open())
-               if event.get("outcome") == "skipped" and "channel" in event}
+    said = [event for event in map(json.loads, events.open()) if "channel" in event]
+    reasons = {(event["subsystem"], event["channel"]): event.get("reason") for event in said if event["outcome"] == "skipped"}
+    slowest = {channel: max([1000 * event.get("seconds", 0) for event in said if event["channel"] == channel], default=0)
+               for channel in cases.CHANNELS}
+    print("at most this long to render:", ", ".join(f"{channel} {ms:.0f} ms" for channel, ms in slowest.items()))
     jobs, failed = {}, False
     missing = [name for name in SCRIPTS if not (HERE / name).exists()]
     for name in missing:
