@@ -63,6 +63,9 @@ impl Key {
 /// Stands for a key that the user chooses.
 const USERS_KEY: &str = "NAME";
 
+/// The channel at which the keys are listed that every channel has.
+const FIRST_CHANNEL: &str = "homebrew";
+
 /// One of the files that users write.
 #[derive(Clone, Debug)]
 pub struct File {
@@ -101,6 +104,9 @@ fn collect(schema: &Value, path: &[String], keys: &mut Vec<Key>) {
         return;
     };
     for (name, property) in properties {
+        if property["x-common"] == true && path.last().is_some_and(|last| last != FIRST_CHANNEL) {
+            continue;
+        }
         let path: Vec<String> = path.iter().cloned().chain([name.clone()]).collect();
         let required = schema["required"].as_array();
         keys.push(Key {
@@ -108,7 +114,11 @@ fn collect(schema: &Value, path: &[String], keys: &mut Vec<Key>) {
             required: required.is_some_and(|required| required.iter().any(|key| key == name)),
             schema: property.clone(),
         });
-        collect(property, &path, keys);
+        // The keys of a recipe's channels are those of versions.yml.
+        let is_recipe = property["x-same-as"].is_string();
+        if !is_recipe {
+            collect(property, &path, keys);
+        }
         let value = &property["additionalProperties"];
         if !has_same_keys(value, properties) {
             collect(value, &[path, vec![USERS_KEY.to_owned()]].concat(), keys);

@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::report::{DidLine, FinishedLine, SummaryLine};
 use larder_core::formats::documents::{
     AddDocument, CacheDirDocument, CheckDocument, DoctorDocument, EnvDocument, InitDocument,
-    ListDocument, OutdatedDocument, PlanDocument, ReleaseStatusDocument, SchemasDocument,
-    StatusDocument, TasksDocument, WhyDocument,
+    ListDocument, OutdatedDocument, PlanDocument, PublishChecksDocument, ReleaseStatusDocument,
+    SchemasDocument, StatusDocument, TasksDocument, WhyDocument,
 };
 use larder_core::project::schema::{recipe_schema, user_schema, versions_schema};
 use larder_engine::cache::{Checked, Pruned, Usage};
@@ -71,6 +71,11 @@ pub const ALL: &[SchemaInfo] = &[
         "release-status",
         "larder release status --json",
         schema_of::<ReleaseStatusDocument>,
+    ),
+    info(
+        "publish-validate",
+        "larder publish validate --json",
+        schema_of::<PublishChecksDocument>,
     ),
     info("tasks", "larder run --json", schema_of::<TasksDocument>),
     info("env", "larder env --json", schema_of::<EnvDocument>),

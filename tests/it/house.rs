@@ -236,6 +236,7 @@ fn crates_link_only_what_they_are_allowed_to() {
     for (package, without) in [
         ("larder-core", [&network[..], &terminal[..]].concat()),
         ("larder-process", [&network[1..], &terminal[..]].concat()),
+        ("larder-channels", [&network[..], &terminal[..]].concat()),
         ("larder-remote", terminal.to_vec()),
         ("larder-engine", terminal.to_vec()),
         ("larder-serve", terminal.to_vec()),

@@ -6,6 +6,7 @@ use larder_core::project::publish::{Channel, ChannelConfig};
 
 use crate::output::Output;
 use crate::release::Release;
+use crate::{aur, homebrew, scoop, winget};
 
 /// What a channel supports. The documentation's table is made of these.
 pub struct Facts {
@@ -55,8 +56,20 @@ pub enum Rendered {
 /// What a channel supports.
 pub fn facts(kind: ChannelKind) -> &'static Facts {
     match kind {
+        ChannelKind::Homebrew => &homebrew::FACTS,
+        ChannelKind::Scoop => &scoop::FACTS,
+        ChannelKind::Winget => &winget::FACTS,
+        ChannelKind::Aur => &aur::FACTS,
         _ => todo!(),
     }
+}
+
+/// How a channel writes a version. The error says why it can't.
+pub fn channel_version(
+    kind: ChannelKind,
+    version: &Version,
+) -> std::result::Result<String, String> {
+    (facts(kind).version)(version)
 }
 
 /// Renders a channel's files into a folder, or says why there are none.
@@ -71,6 +84,10 @@ pub fn render(release: &Release, config: &ChannelConfig, out: &Output<'_>) -> Re
 
 fn renderer(channel: &Channel) -> &dyn Render {
     match channel {
+        Channel::Homebrew(homebrew) => homebrew,
+        Channel::Scoop(scoop) => scoop,
+        Channel::Winget(winget) => winget,
+        Channel::Aur(aur) => aur,
         _ => todo!(),
     }
 }

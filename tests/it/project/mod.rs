@@ -4,6 +4,7 @@ mod across_files;
 mod build;
 mod documented;
 pub mod loading;
+mod publish;
 mod recipes;
 mod rendered;
 mod settings;

@@ -112,14 +112,31 @@ impl Sample {
 
     /// Renders a channel with default settings. Returns what became of it, and the folder.
     pub fn render(&self, channel: Channel) -> (Rendered, Utf8PathBuf) {
+        self.render_with(&self.config(channel))
+    }
+
+    /// Renders a channel with a text that is shown after the installation.
+    pub fn render_after(
+        &self,
+        channel: Channel,
+        post_install: Option<&str>,
+    ) -> (Rendered, Utf8PathBuf) {
         self.render_with(&ChannelConfig {
+            post_install: post_install.map(str::to_owned),
+            ..self.config(channel)
+        })
+    }
+
+    /// The default settings of a channel.
+    pub fn config(&self, channel: Channel) -> ChannelConfig {
+        ChannelConfig {
             channel,
             priority: 0,
             timeout: None,
             retry: None,
             prerelease: false,
             post_install: None,
-        })
+        }
     }
 
     /// Renders a channel. Returns what became of it, and the folder.

@@ -12,6 +12,7 @@ use crate::fs::{self, IoContext};
 use crate::model::{Os, Platform, WINDOWS_SCRIPTS};
 
 mod capped;
+mod dependencies;
 mod elf;
 mod macho;
 mod native;
@@ -19,6 +20,9 @@ mod pe;
 mod start;
 
 use capped::CappedFile;
+pub use dependencies::{
+    CRATES_IO, CargoPackage, Dependencies, GoBuild, GoDependency, GoModule, dependencies,
+};
 pub use native::{Linkage, Machine, Native, System};
 pub use start::{lacks_signature, why_not_started};
 

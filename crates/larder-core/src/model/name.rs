@@ -55,7 +55,9 @@ pub const COMMAND_WORDS: &[&str] = &[
 ];
 
 /// Other words of command lines. Neither these nor the commands can name a subsystem.
-const RESERVED: &[&str] = &["all", "finalize", "abort", "project", "binary", "pages"];
+const RESERVED: &[&str] = &[
+    "all", "finalize", "abort", "project", "binary", "pages", "validate",
+];
 
 macro_rules! text_type {
     ($(#[$doc:meta])* $name:ident) => {

@@ -7,5 +7,7 @@
 mod gather;
 mod render;
 mod time;
+mod validate;
 
 pub use render::{RenderOptions, render_all};
+pub use validate::validate_all;

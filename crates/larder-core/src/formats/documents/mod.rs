@@ -9,6 +9,7 @@ mod doctor;
 mod installed;
 mod program;
 mod project;
+mod publish;
 mod publisher;
 mod release;
 
@@ -22,5 +23,6 @@ pub use program::{CacheDirDocument, SchemaEntry, SchemasDocument};
 pub use project::{
     CheckDocument, InitDocument, ListDocument, ListEntry, ProblemEntry, TaskEntry, TasksDocument,
 };
+pub use publish::{CheckResult, PublishCheck, PublishChecksDocument, PublishChecksEntry};
 pub use publisher::{AddDocument, Age, OutdatedDocument, OutdatedEntry};
 pub use release::{ReleaseStatusDocument, ReleaseStatusEntry};

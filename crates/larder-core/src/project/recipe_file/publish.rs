@@ -40,6 +40,7 @@ pub(super) fn publish(
         at,
         has_maintainer: defaults.maintainer.is_some(),
         configs: BTreeMap::new(),
+        missing: BTreeMap::new(),
     };
     // Each channel: its keys in the recipe with those of the defaults, and how they are converted.
     macro_rules! channel {
@@ -60,7 +61,7 @@ pub(super) fn publish(
                     #[expect(clippy::redundant_closure_call, reason = "it names the type")]
                     let channel = ($convert)(keys, &mut *reader);
                     if !refused {
-                        channels.add(ChannelKind::$kind, channel, common, reader);
+                        channels.add(ChannelKind::$kind, channel, common);
                     }
                 }
             }
@@ -195,6 +196,7 @@ pub(super) fn publish(
         |_: raw::RawInstaller, _: &mut Reader<'_>| Some(Channel::Installer)
     );
 
+    channels.report_missing(reader);
     let configs = channels.configs;
     if let Some(url) = &own.url {
         check_template(&url.value, &url.span, Scope::Asset, reader);
@@ -218,6 +220,7 @@ struct Channels<'a> {
     at: Range<usize>,
     has_maintainer: bool,
     configs: BTreeMap<ChannelKind, ChannelConfig>,
+    missing: BTreeMap<RequiredText, Vec<ChannelKind>>,
 }
 
 impl Channels<'_> {
@@ -225,15 +228,33 @@ impl Channels<'_> {
         (named || for_all) && common.enabled.as_ref().is_none_or(is_true)
     }
 
-    /// Adds a channel, and reports each text that it requires and the files lack.
-    fn add(
-        &mut self,
-        kind: ChannelKind,
-        channel: Option<Channel>,
-        common: CommonKeys,
-        reader: &mut Reader<'_>,
-    ) {
-        let at = self.own.span(kind.as_str()).unwrap_or(&self.at);
+    /// Reports each text that some channels require and the files lack.
+    fn report_missing(&self, reader: &mut Reader<'_>) {
+        for (text, kinds) in &self.missing {
+            let at = self.own.span(kinds[0].as_str()).unwrap_or(&self.at);
+            let names: Vec<String> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
+            let (channels, verb) = match names.as_slice() {
+                [one] => (format!("the channel {one}"), "needs"),
+                _ => (format!("the channels {}", names.join(", ")), "need"),
+            };
+            let key = text.key();
+            let (message, hint) = if *text == RequiredText::Maintainer {
+                (
+                    format!("{channels} {verb} `publish.maintainer` in versions.yml"),
+                    "add `publish: {maintainer: Name <address>}` to versions.yml".to_owned(),
+                )
+            } else {
+                (
+                    format!("{channels} {verb} `{key}`, and the recipe has none"),
+                    format!("add `{key}:` to this recipe"),
+                )
+            };
+            reader.problem(at, message, hint);
+        }
+    }
+
+    /// Adds a channel, and notes each text that it requires and the files lack.
+    fn add(&mut self, kind: ChannelKind, channel: Option<Channel>, common: CommonKeys) {
         for text in kind.required_texts() {
             let is_there = |text: &Option<At<String>>| {
                 text.as_ref().is_some_and(|at| !at.value.trim().is_empty())
@@ -244,22 +265,9 @@ impl Channels<'_> {
                 RequiredText::License => is_there(&self.recipe.license),
                 RequiredText::Maintainer => self.has_maintainer,
             };
-            if has {
-                continue;
+            if !has {
+                self.missing.entry(*text).or_default().push(kind);
             }
-            let key = text.key();
-            let (what, hint) = if *text == RequiredText::Maintainer {
-                let hint = "add `publish: {maintainer: Name <address>}` to versions.yml";
-                ("`publish.maintainer` in versions.yml", hint.to_owned())
-            } else {
-                ("it in the recipe", format!("add `{key}:` to this recipe"))
-            };
-            let message = if *text == RequiredText::Maintainer {
-                format!("the channel `{kind}` needs {what}")
-            } else {
-                format!("the channel `{kind}` needs `{key}`, and the recipe has none")
-            };
-            reader.problem(at, message, hint);
         }
         let CommonKeys {
             enabled: _,

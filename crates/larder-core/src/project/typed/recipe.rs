@@ -83,7 +83,9 @@ keys! {
             example {"unpacked": "8GiB"};
         /// The channels that the subsystem is published to, and how.
         /// A channel is on if it is named here; `{}` takes every default.
-        /// versions.yml has the defaults.
+        /// versions.yml has the defaults, and its reference lists the keys: a recipe has all of
+        /// them except `maintainer`, `retry`, `timeout`, `concurrency` and `notify`.
+        #[schemars(extend("x-same-as" = "versions.yml"))]
         "publish" publish: RawPublish,
             since "0.1.0", default "no channel, except those that versions.yml turns on for all",
             example {"homebrew": {"tap": "acme/homebrew-tools"}};
