@@ -76,7 +76,7 @@ CASES = [
     Case("duo", binaries=["duo", "duo-server"]),
     Case("early", version="v1.2.3-rc.1"),
     Case("texts", extra={channel: {"post_install": NASTY} for channel in ("homebrew", "scoop", "deb", "rpm", "aur", "snap")},
-         description=NASTY, homepage="https://acme.org/a?b=c&d='e'#{f}", license="MIT OR Apache-2.0"),
+         description=NASTY, homepage="https://acme.org/a?b=c&d='e'#$(f)", license="MIT OR Apache-2.0"),
     Case("lone", platforms=["linux-amd64"]),
     Case("posix", platforms=LINUX + DARWIN),
 ]
