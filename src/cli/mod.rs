@@ -6,6 +6,7 @@ mod add;
 mod bump;
 mod bundle;
 mod cache;
+pub mod channels_reference;
 mod check;
 mod ci;
 mod clean;

@@ -4,20 +4,25 @@
 //! go in, files in a given folder come out. The same input gives the same bytes on any machine. It
 //! knows no network, no clock, no environment, and no tool of any channel; pushing is the engine's.
 
-pub mod aur;
-pub mod contents;
-pub mod homebrew;
-pub mod included;
+mod aur;
+mod chocolatey;
+mod contents;
+mod deb;
+mod homebrew;
+mod included;
+mod linux;
 pub mod output;
 pub mod provenance;
-pub mod quote;
+mod quote;
 pub mod release;
 pub mod render;
+mod rpm;
 pub mod sbom;
-pub mod scoop;
-pub mod spdx;
-pub mod version;
-pub mod winget;
+mod scoop;
+mod snap;
+mod spdx;
+mod version;
+mod winget;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use larder_core::project::publish::{Channel, ChannelConfig};
 
 use crate::output::Output;
 use crate::release::Release;
-use crate::{aur, homebrew, scoop, winget};
+use crate::{aur, chocolatey, deb, homebrew, rpm, scoop, snap, winget};
 
 /// What a channel supports. The documentation's table is made of these.
 pub struct Facts {
@@ -60,6 +60,10 @@ pub fn facts(kind: ChannelKind) -> &'static Facts {
         ChannelKind::Scoop => &scoop::FACTS,
         ChannelKind::Winget => &winget::FACTS,
         ChannelKind::Aur => &aur::FACTS,
+        ChannelKind::Chocolatey => &chocolatey::FACTS,
+        ChannelKind::Snap => &snap::FACTS,
+        ChannelKind::Deb => &deb::FACTS,
+        ChannelKind::Rpm => &rpm::FACTS,
         _ => todo!(),
     }
 }
@@ -88,6 +92,10 @@ fn renderer(channel: &Channel) -> &dyn Render {
         Channel::Scoop(scoop) => scoop,
         Channel::Winget(winget) => winget,
         Channel::Aur(aur) => aur,
+        Channel::Chocolatey(chocolatey) => chocolatey,
+        Channel::Snap(snap) => snap,
+        Channel::Deb(deb) => deb,
+        Channel::Rpm(rpm) => rpm,
         _ => todo!(),
     }
 }

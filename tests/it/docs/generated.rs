@@ -73,6 +73,14 @@ fn generated_keys_of_the_files_are_current() {
 }
 
 #[test]
+fn generated_table_of_the_channels_is_current() {
+    assert_current(
+        "docs/channels.md",
+        &larder::cli::channels_reference::markdown(),
+    );
+}
+
+#[test]
 fn generated_man_pages_are_current() {
     let pages = larder::cli::reference::man_pages(&larder::cli::command()).expect("man pages");
     assert_no_other_files("man", &pages.iter().map(|(name, _)| name.clone()).collect());

@@ -11,6 +11,7 @@ use crate::plan::Selection;
 use larder_channels::output::Output;
 use larder_channels::release::Release;
 use larder_channels::render::{Rendered, Skip, render};
+use larder_channels::{provenance, sbom};
 use larder_core::error::{Error, Result};
 use larder_core::fs;
 use larder_core::model::{Action, ChannelKind, Outcome};
@@ -97,6 +98,7 @@ fn render_one(
         }
     };
     let folder = folder_for(ctx, subsystem, options)?;
+    about_the_release(&gathered.release, &folder)?;
     for config in wanted {
         let kind = config.channel.kind();
         let start = Instant::now();
@@ -118,6 +120,22 @@ fn render_one(
         ended.seconds = start.elapsed().as_secs_f64();
         ctx.events.send(Event::Did(ended));
         ctx.cancel.check()?;
+    }
+    Ok(())
+}
+
+/// Writes what is said about the whole release: what is in it, and how it was made.
+fn about_the_release(release: &Release, folder: &Utf8Path) -> Result<()> {
+    let sbom = sbom::render(release)?.to_json();
+    let assets = release
+        .platforms
+        .iter()
+        .map(|platform| (&platform.asset, &platform.sidecar));
+    for (name, text) in [
+        ("sbom.cdx.json", sbom),
+        ("provenance.intoto.jsonl", provenance::of_release(assets)),
+    ] {
+        fs::write_atomic(folder.join(name), text.as_bytes())?;
     }
     Ok(())
 }

@@ -1,0 +1,7 @@
+//! What the packages of Linux distributions (deb and rpm) share: where files go, how texts are
+//! written, and what binaries need. It does not know the formats of packages.
+
+pub(crate) mod files;
+pub(crate) mod needs;
+pub(crate) mod text;
+pub(crate) mod version;
