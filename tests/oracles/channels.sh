@@ -21,7 +21,7 @@ say() { printf '%s (at %d s)\n' "$1" "$SECONDS"; }
 missing=()
 for pair in ruby:ruby rpm:rpm rpmlint:rpmlint lintian:lintian skopeo:skopeo docker-registry:docker-registry makepkg:makepkg \
     busybox:busybox-static xmllint:libxml2-utils dash:dash faketime:faketime dpkg-scanpackages:dpkg-dev python3:python3 npm:npm \
-    file:file; do
+    curl:curl wget:wget; do
     command -v "${pair%%:*}" > /dev/null || missing+=("${pair##*:}")
 done
 if ((${#missing[@]})); then

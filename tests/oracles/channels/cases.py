@@ -2,6 +2,9 @@
 from dataclasses import dataclass, field
 
 URL = "https://hub.example/acme/{{ tag }}/{{ asset }}"
+# The cases that are installed through a registry or a server, which takes seconds for each. Their urls lead to a server on
+# this machine.
+INSTALLED = ["duo", "early", "texts"]
 
 LINUX = ["linux-amd64", "linux-arm64"]
 DARWIN = ["darwin-amd64", "darwin-arm64"]

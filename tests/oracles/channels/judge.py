@@ -22,8 +22,6 @@ import cases  # noqa: E402
 HERE = pathlib.Path(__file__).resolve().parent
 # The files in the folder of the subsystem itself.
 GENERAL = ["README.md", "INSTALL.md", "sbom.cdx.json", "provenance.intoto.jsonl"]
-# The cases for which the packages are pushed to a registry and installed from there, which takes seconds each.
-REGISTRIES = ["duo", "early"]
 # The channels that are judged, if not all.
 ONLY = os.environ.get("LARDER_JUDGED_CHANNELS")
 CHANNELS = [channel for channel in cases.CHANNELS if not ONLY or channel in ONLY.split(",")]
@@ -31,7 +29,7 @@ CHANNELS = [channel for channel in cases.CHANNELS if not ONLY or channel in ONLY
 SHOWN = 8
 SCRIPTS = [
     *(f"{channel}.sh" for channel in cases.CHANNELS if channel != "gomodule"), "sbom.py", "provenance.py", "apt.sh",
-    "install-deb.sh", "install-rpm.sh", "install-installer.sh", "registry-docker.sh", "registry-npm.sh",
+    "install-deb.sh", "install-rpm.sh", "install-pypi.sh", "install-installer.sh", "registry-docker.sh", "registry-npm.sh",
 ]
 
 
@@ -61,10 +59,14 @@ def judges(case, folder):
             commands += [lambda: script("install-deb.sh", file(), binary), lambda: script("apt.sh", file(), binary, version)]
         if channel == "rpm":
             commands.append(lambda: script("install-rpm.sh", one(folder / "rpm", "*.x86_64.rpm"), binary))
-        if channel in ("docker", "npm") and case.name in REGISTRIES:
-            commands.append(lambda c=channel: script(f"registry-{c}.sh", folder / c))
-        if channel == "installer":
-            commands.append(lambda: script("install-installer.sh", folder / "installer"))
+        if case.name in cases.INSTALLED:
+            if channel in ("docker", "npm"):
+                commands.append(lambda c=channel: script(f"registry-{c}.sh", folder / c))
+            if channel == "pypi":
+                commands.append(lambda: script("install-pypi.sh", folder / "pypi"))
+            if channel == "installer":
+                released = pathlib.Path(os.environ["LARDER_JUDGED_HUB"], f"{case.name}-{case.version}")
+                commands.append(lambda: script("install-installer.sh", folder / "installer", released))
         yield channel, commands, skip
     if ONLY:
         return

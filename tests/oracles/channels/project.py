@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 """Writes the larder project whose channels are judged, with programs for six platforms.
 
-usage: project.py DIR BUILT [--url TEMPLATE] [--plain] [--large MB]
+usage: project.py DIR BUILT [--plain] [--large MB]
 
-DIR is the project, BUILT a folder that keeps the compiled programs, and TEMPLATE the public url of an asset. With --plain
-there is no `publish:`. With --large there is one case instead of all, whose Linux binary has this size. The cases, and what each channel makes of them, are in cases.py.
+DIR is the project, and BUILT a folder that keeps the compiled programs. With --plain there is no `publish:`. With --large there is one case instead of all, whose Linux binary has this size. The cases, and what each channel makes of them, are in cases.py.
 """
 import argparse
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 
@@ -44,6 +44,12 @@ def compiled(built, platform, version):
     return file.read_bytes()
 
 
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
 def write(path, content, mode=0o644):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -70,7 +76,6 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("project", type=pathlib.Path)
     parser.add_argument("built", type=pathlib.Path)
-    parser.add_argument("--url", default=cases.URL)
     parser.add_argument("--plain", action="store_true")
     parser.add_argument("--large", type=int, default=0)
     args = parser.parse_args()
@@ -84,7 +89,7 @@ def main():
         "sources": ["build"],
     }
     if not args.plain:
-        versions["publish"] = {**cases.PUBLISH, "url": args.url}
+        versions["publish"] = {**cases.PUBLISH, "url": cases.URL}
     write(project / "versions.yml", json.dumps(versions, indent=2, ensure_ascii=False))
     write(project / ".gitignore", ".larder/\n.dist/\n.bin/\nhub/\nout/\n")
     for case in judged:
@@ -115,6 +120,8 @@ def main():
         }
         if not args.plain:
             recipe["publish"] = case.publish
+            if case.name in cases.INSTALLED:
+                recipe["publish"]["url"] = f"http://127.0.0.1:{free_port()}/{{{{ tag }}}}/{{{{ asset }}}}"
         for path, text in case.files.items():
             write(folder / path, text)
         write(folder / "recipe.yml", json.dumps(recipe, indent=2, ensure_ascii=False))
