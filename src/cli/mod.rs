@@ -6,6 +6,7 @@ mod add;
 mod bump;
 mod bundle;
 mod cache;
+mod changelog;
 pub mod channels_reference;
 mod check;
 mod ci;
@@ -99,6 +100,7 @@ enum Command {
     Bundle(bundle::Args),
     Release(release::Args),
     Publish(publish::Args),
+    Changelog(changelog::Args),
     Run(run::Args),
     Ci(ci::Args),
     #[cfg(feature = "serve")]
@@ -229,6 +231,7 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Bundle(args) => bundle::run(args, global),
         Command::Release(args) => release::run(args, global),
         Command::Publish(args) => publish::run(args, global),
+        Command::Changelog(args) => changelog::run(args, global),
         Command::Run(args) => run::run(args, global),
         Command::Ci(args) => ci::run(args, global),
         #[cfg(feature = "serve")]

@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::report::{DidLine, FinishedLine, SummaryLine};
 use larder_core::formats::documents::{
-    AddDocument, CacheDirDocument, CheckDocument, DoctorDocument, EnvDocument, InitDocument,
-    ListDocument, OutdatedDocument, PlanDocument, PublishChecksDocument, ReleaseStatusDocument,
-    SchemasDocument, StatusDocument, TasksDocument, WhyDocument,
+    AddDocument, CacheDirDocument, ChangelogDocument, CheckDocument, DoctorDocument, EnvDocument,
+    InitDocument, ListDocument, OutdatedDocument, PlanDocument, PublishChecksDocument,
+    ReleaseStatusDocument, SchemasDocument, StatusDocument, TasksDocument, WhyDocument,
 };
 use larder_core::project::schema::{recipe_schema, user_schema, versions_schema};
 use larder_engine::cache::{Checked, Pruned, Usage};
@@ -76,6 +76,11 @@ pub const ALL: &[SchemaInfo] = &[
         "publish-validate",
         "larder publish validate --json",
         schema_of::<PublishChecksDocument>,
+    ),
+    info(
+        "changelog",
+        "larder changelog --json",
+        schema_of::<ChangelogDocument>,
     ),
     info("tasks", "larder run --json", schema_of::<TasksDocument>),
     info("env", "larder env --json", schema_of::<EnvDocument>),

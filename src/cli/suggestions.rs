@@ -35,6 +35,9 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("which", "exec"),
     ("shell", "exec"),
     ("test", "run"),
+    ("log", "changelog"),
+    ("changes", "changelog"),
+    ("notes", "changelog"),
 ];
 
 /// If an invalid value came from an environment variable, the error names the variable; clap would

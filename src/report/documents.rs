@@ -3,7 +3,7 @@
 
 use super::text::Redactor;
 use larder_core::formats::documents::{
-    DoctorDocument, OutdatedDocument, PlanDocument, StatusDocument, WhyDocument,
+    ChangelogDocument, DoctorDocument, OutdatedDocument, PlanDocument, StatusDocument, WhyDocument,
 };
 
 /// A document whose texts can be cleaned.
@@ -33,6 +33,22 @@ impl Cleaned for DoctorDocument {
         for check in &mut self.checks {
             check.found = redactor.clean_line(&check.found);
             clean(&mut check.hint, redactor);
+        }
+        self
+    }
+}
+
+impl Cleaned for ChangelogDocument {
+    fn cleaned(mut self, redactor: &Redactor) -> Self {
+        self.markdown = redactor.clean(&self.markdown);
+        let changes = self.groups.iter_mut().flat_map(|group| &mut group.changes);
+        for change in changes {
+            clean(&mut change.scope, redactor);
+            clean(&mut change.breaking, redactor);
+            change.summary = redactor.clean_line(&change.summary);
+            for name in &mut change.authors {
+                *name = redactor.clean_line(name);
+            }
         }
         self
     }

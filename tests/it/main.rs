@@ -28,6 +28,7 @@ mod build;
 #[cfg(unix)]
 mod cache;
 #[cfg(unix)]
+mod changelog;
 mod commands;
 #[cfg(unix)]
 mod docs;

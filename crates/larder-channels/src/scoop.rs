@@ -200,9 +200,10 @@ mod tests {
         let manifest: Value = serde_json::from_str(&rendered(&sample, None)).unwrap();
         assert_eq!(manifest["bin"], Value::Null);
         for architecture in ["64bit", "32bit"] {
-            let expected = match architecture == few {
-                true => json!("arc.exe"),
-                false => json!(["arc.exe", "arcd.exe"]),
+            let expected = if architecture == few {
+                json!("arc.exe")
+            } else {
+                json!(["arc.exe", "arcd.exe"])
             };
             assert_eq!(manifest["architecture"][architecture]["bin"], expected);
         }

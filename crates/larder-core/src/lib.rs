@@ -16,6 +16,7 @@ pub mod hosts;
 pub mod human;
 pub mod keys;
 pub mod machine;
+pub mod markdown;
 mod merge_conflict;
 pub mod model;
 pub mod project;

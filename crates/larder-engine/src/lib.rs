@@ -5,6 +5,7 @@
 pub mod acquire;
 pub mod build;
 pub mod cache;
+pub mod changelog;
 pub mod clean;
 pub mod collect;
 pub mod context;

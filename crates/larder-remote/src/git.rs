@@ -1,8 +1,8 @@
 //! Runs git: resolves a repository's revisions to commits and checks out one revision. No other
 //! module calls git.
 //!
-//! Of the user's git configuration only the settings that log in and connect apply: `credential.*`,
-//! `http.*` and `core.sshCommand`. Hooks, templates, attributes, filters, rewritten urls, the
+//! Of the user's git configuration only the settings that log in and connect apply (`credential.*`,
+//! `http.*` and `core.sshCommand`), and those that say which folders are trusted (`safe.*`). Hooks, templates, attributes, filters, rewritten urls, the
 //! system's configuration and git's own variables have no effect, so that a revision is the same
 //! files on every machine, and fetching it starts no other programs. git gets the variables of
 //! every child and `SSH_AUTH_SOCK`, and never prompts for a password. Under `--offline` only
@@ -25,8 +25,10 @@ use larder_process::{Command, Ended, Log, Output};
 use crate::tool::{ToolOutput, run_tool};
 
 mod commit_time;
+mod history;
 
 pub use commit_time::LastChange;
+pub use history::{LogEntry, Repository, Span};
 
 /// The longest time that one step of a clone may take.
 const TIMEOUT: Duration = Duration::from_mins(30);
@@ -43,7 +45,7 @@ const OWN_VARIABLES: &[&str] = &[
 ];
 
 /// The settings of the user that apply, by their names as git prints them.
-const KEPT_SETTINGS: &str = r"^(credential|http)\.|^core\.sshcommand$";
+const KEPT_SETTINGS: &str = r"^(credential|http|safe)\.|^core\.sshcommand$";
 
 /// A file without content, also for git on Windows.
 const NOTHING: &str = "/dev/null";

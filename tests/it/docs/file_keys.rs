@@ -36,6 +36,10 @@ fn companions(file: &str, key: &str) -> &'static str {
              tasks: {lint: {commands: [make lint]}, test: {commands: [make test]}}}"
         }
         ("config.yml", _) => "{}",
+        (_, "publish") => {
+            "{binaries: [tool], build: {source: {dir: .}, commands: [make]}, \
+             description: A tool, homepage: 'https://tool.example', license: MIT}"
+        }
         (_, "upstream.url" | "upstream.npm" | "upstream.pypi") => "{binaries: [tool]}",
         (_, key) if key.starts_with("upstream.") => {
             "{binaries: [tool], upstream: {github: acme/tool, asset: tool.tar.gz}}"

@@ -178,6 +178,16 @@ fn everything() -> Printed {
     );
     document("status", &["status", "--platform", "all"]);
     document("list", &["list"]);
+    for args in [
+        &["init", "--quiet"][..],
+        &["add", "--all"],
+        &["commit", "--quiet", "--message", "feat(app)!: start (#1)"],
+        &["tag", "base-v1.0.0"],
+    ] {
+        env.run("git", args);
+    }
+    document("changelog", &["changelog", "app"]);
+    document("changelog", &["changelog", "base"]);
     document("outdated", &["outdated"]);
     document("why", &["why", "app"]);
     document("plan", &["plan"]);

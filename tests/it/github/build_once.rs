@@ -9,7 +9,7 @@ use crate::github::{REPO, github};
 use crate::github_actions::git;
 
 /// A machine that is configured to use the fake GitHub.
-fn machine(env: TestEnv, github: &FakeGitHub, token: Option<&str>) -> TestEnv {
+pub fn machine(env: TestEnv, github: &FakeGitHub, token: Option<&str>) -> TestEnv {
     let mut env = env;
     env.set("GITHUB_API_URL", github.api_url())
         .set("GITHUB_SERVER_URL", github.web_url());
@@ -22,7 +22,7 @@ fn machine(env: TestEnv, github: &FakeGitHub, token: Option<&str>) -> TestEnv {
 }
 
 /// A repository of two subsystems with this hub.
-fn project(env: &TestEnv) {
+pub fn project(env: &TestEnv) {
     env.script_subsystem("arc", "v0.1.0");
     env.script_subsystem("sync", "v0.1.0");
     let versions = env.read("versions.yml");

@@ -7,6 +7,7 @@ mod build_once;
 mod drafts;
 mod immutable;
 mod known_failures;
+mod notes;
 mod project_release;
 mod publish;
 mod read;
@@ -215,7 +216,7 @@ pub fn publish_with(
     package: &Package,
     options: PublishOptions,
 ) -> larder_core::Result<Receipt> {
-    hub.publish(&tag(), &[package.upload()], options, &|_| {})
+    hub.publish(&tag(), &[package.upload()], options, &|| None, &|_| {})
 }
 
 /// The only release, which must be published.

@@ -210,7 +210,7 @@ impl<'a> Package<'a> {
             let values: Vec<_> = values.into_iter().map(shell).collect();
             add(format!("{key}=({})", values.join(" ")));
             if key == "options" && !self.notes.is_empty() {
-                add(format!("install={}", shell(&self.install_file())));
+                add(format!("install={}", self.install_file()));
             }
         }
         add("\npackage() {".into());
@@ -256,9 +256,10 @@ fn install_line(entry: Entry<'_>, mode: &str, target: &str) -> String {
     let file = shell(entry.name);
     // No name has a character that is special in double quotes.
     let line = format!("install -Dm{mode} {file} \"$pkgdir{target}\"");
-    match entry.everywhere {
-        true => format!("  {line}"),
-        false => format!("  if [[ -f {file} ]]; then\n    {line}\n  fi"),
+    if entry.everywhere {
+        format!("  {line}")
+    } else {
+        format!("  if [[ -f {file} ]]; then\n    {line}\n  fi")
     }
 }
 

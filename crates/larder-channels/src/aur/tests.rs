@@ -99,7 +99,7 @@ fn texts_are_quoted_for_shells() {
         "pkgname=arc2d\n",
         "pkgdesc='It'\\''s `x` $(x) \"#{x}\" <&> 🏹'\n",
         "\nconflicts=('arc' 'arc<2')\n",
-        "\ninstall='arc2d.install'\n",
+        "\ninstall=arc2d.install\n",
         "/usr/bin/arc\"\n  install -Dm755 'arcd' \"$pkgdir/usr/bin/arcd\"\n",
     ] {
         assert!(pkgbuild.contains(expected), "{expected}: {pkgbuild}");
@@ -146,7 +146,7 @@ fn a_file_that_some_archives_lack_is_installed_where_it_is() {
 #[test]
 fn included_files_go_where_arch_linux_has_them() {
     let sample = Sample::new("1.0.0", &["linux-amd64"]);
-    let config = sample.config(Channel::Aur(Aur::default()));
+    let config = Sample::config(Channel::Aur(Aur::default()));
     let package = Package::of(&Aur::default(), &sample.release, &config).unwrap();
     for (name, expected) in [
         ("arc.5.gz", "/usr/share/man/man5/arc.5.gz"),

@@ -92,7 +92,7 @@ fn formula(homebrew: &Homebrew, release: &Release, config: &ChannelConfig) -> Re
     if !homebrew.conflicts.is_empty() {
         add("");
         for other in &homebrew.conflicts {
-            let because = format!("both install `{}`", release.binaries[0]);
+            let because = format!("both install `{}` binaries", release.binaries[0]);
             add(&format!(
                 "conflicts_with {}, because: {}",
                 ruby(&one_line(other)),
@@ -238,9 +238,9 @@ fn for_architectures(platforms: &[&PlatformRelease]) -> Result<Vec<String>> {
 }
 
 fn indented(lines: Vec<String>) -> impl Iterator<Item = String> {
-    lines.into_iter().map(|line| match line.is_empty() {
-        true => line,
-        false => format!("  {line}"),
+    lines.into_iter().map(|line| match &line[..] {
+        "" => line,
+        text => format!("  {text}"),
     })
 }
 

@@ -32,7 +32,7 @@ fn rendered_with(sample: &Sample, homebrew: Homebrew, post_install: Option<&str>
 #[test]
 fn a_formula_has_the_asset_of_each_platform() {
     let formula = rendered(&Sample::new("1.2.3", &ALL));
-    let expected = r##"# Rendered by larder from the release arc-1.2.3. The next release overwrites it.
+    let expected = r#"# Rendered by larder from the release arc-1.2.3. The next release overwrites it.
 class Arc < Formula
   desc "Draws an arc on the terminal"
   homepage "https://arc.example"
@@ -70,7 +70,7 @@ class Arc < Formula
     system bin/"arc", "--version"
   end
 end
-"##;
+"#;
     let digest = |asset: &str| larder_core::model::Digest::of(asset.as_bytes()).to_string();
     let expected = expected
         .replace("DARWIN-ARM64", &digest("arc-darwin-arm64.tar.gz"))
@@ -145,8 +145,8 @@ fn binaries_conflicts_and_texts_are_written_as_strings() {
     for expected in [
         "class Arc2d < Formula",
         "version \"1.2.3+b\"",
-        r##"homepage "https://arc.example/\#{x}""##,
-        "conflicts_with \"other\", because: \"both install `arc`\"\n",
+        r#"homepage "https://arc.example/\#{x}""#,
+        "conflicts_with \"other\", because: \"both install `arc` binaries\"\n",
         "conflicts_with \"third@2\", because:",
         "    bin.install \"arc\"\n    bin.install \"arcd\"\n",
         "    <<~EOSS\n      Say \"\\#{x}\" \\\\ `y`\n\n          EOS\n        EOS\n    EOSS\n",
@@ -202,7 +202,7 @@ fn classes_are_named_as_homebrew_names_them() {
         assert_eq!(class_name(name).as_deref(), class, "{name}");
     }
     let sample = Sample::with_binaries("7zip", "1.0.0", &["7z"], &ALL);
-    let config = sample.config(Channel::Homebrew(Homebrew::default()));
+    let config = Sample::config(Channel::Homebrew(Homebrew::default()));
     let error = formula(&Homebrew::default(), &sample.release, &config).unwrap_err();
     assert_eq!(error.message(), "homebrew can't have a formula `7zip`");
 }
@@ -214,11 +214,14 @@ fn descriptions_are_what_homebrew_accepts() {
         ("A tool that draws.", "Tool that draws"),
         ("arc: the tool\nthat draws", "Tool that draws"),
         ("arc-2d is a 2D drawer…", "2D drawer…"),
-        ("arc2d", "Arc2d"),
+        ("arc-2d", "Program arc-2d"),
+        ("arc 2d's tool", "Program arc 2d's tool"),
+        ("🏹", "Program arc"),
+        ("Arc, the arc: a bow..", "Bow"),
         ("Draws arcs, circles etc.", "Draws arcs, circles etc."),
         ("iOS simulator", "iOS simulator"),
         ("commandline arcs 🏹", "Command-line arcs"),
-        ("the arc's \"#{x}\"", "Arc's \"#{x}\""),
+        ("the arc's \"#{x}\"", "Program arc's \"#{x}\""),
         ("architect's tool", "Architect's tool"),
     ] {
         let name = if text.contains("2d") { "arc-2d" } else { "arc" };
@@ -246,5 +249,33 @@ fn licences_are_expressions_of_homebrew() {
         ("MIT OR LicenseRef-Acme", ":cannot_represent"),
     ] {
         assert_eq!(license(text), expected, "{text}");
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_description_becomes_one_that_homebrew_accepts(
+        text in proptest::prop_oneof![
+            "(arc-?[12]?|a|the|is|[:., ]|command ?line|[a-zA-Z.🏹é\"']{1,9}|[ \n]){0,30}",
+            proptest::prelude::any::<String>(),
+        ]
+    ) {
+        let shown = description("arc-1", &text);
+        let length = shown.chars().count();
+        proptest::prop_assert!((1..=80).contains(&length), "{shown}");
+        proptest::prop_assert_eq!(shown.trim(), &shown);
+        for refused in [
+            r"^[a-z]",
+            r"(?i)^(the|an?)\s",
+            r"(?i)^a[\s-]?r[\s-]?c[\s-]?1\b",
+            r"(?i)command ?line",
+            r"\.$",
+            r"\p{So}",
+        ] {
+            let regex = regex::Regex::new(refused).unwrap();
+            proptest::prop_assert!(!regex.is_match(&shown) || shown.ends_with("etc."), "{refused}: {shown}");
+        }
     }
 }

@@ -35,28 +35,28 @@ pub fn class_name(name: &str) -> Option<String> {
 /// A description that `brew audit` has nothing to say against: it starts with a capital letter,
 /// not with an article or the formula's name, has no full stop and no pictures, and is short.
 pub fn description(name: &str, text: &str) -> String {
-    let pictures = Regex::new(r"[\p{So}\x{FE0F}\x{200D}\x{1F3FB}-\x{1F3FF}]").expect("is valid");
-    let command_line = Regex::new(r"(?i)\b(c)ommand ?line\b").expect("is valid");
+    let regex = |pattern: &str| Regex::new(pattern).expect("the pattern is valid");
     let letters = name.chars().filter(|&c| c != '-');
-    let spaced: Vec<String> = letters.map(|c| regex::escape(&c.to_string())).collect();
-    let starts = format!(
-        r"(?i)^(?:{}\b(?:[\s:,–—-]+|$)(?:is\s+)?|(?:the|an?)\s+)",
-        spaced.join(r"[\s\-]?")
-    );
-    let starts = Regex::new(&starts).expect("the name is escaped");
+    let letters: Vec<String> = letters.map(|c| regex::escape(&c.to_string())).collect();
+    let name_at_start = format!(r"(?i)^{}\b", letters.join(r"[\s\-]?"));
+    let introduction = format!(r"{name_at_start}[\s:,–—-]+(?:is\s+)?");
 
-    let text = one_line(&pictures.replace_all(text, ""));
-    let text = command_line.replace_all(&text, "${1}ommand-line");
+    let text = regex(r"[\p{So}\x{FE0F}\x{200D}\x{1F3FB}-\x{1F3FF}]").replace_all(text, "");
+    let text = one_line(&text);
+    let text = regex(r"(?i)(command) ?(line)").replace_all(&text, "$1-$2");
+    let starts = [regex(&introduction), regex(r"(?i)^(?:the|an?)\s+")];
     let mut text: &str = &text;
-    while let Some(found) = starts.find(text)
-        && found.end() < text.len()
-    {
+    while let Some(found) = starts.iter().find_map(|start| start.find(text)) {
         text = &text[found.end()..];
     }
-    let mut text = text.to_owned();
     while text.ends_with('.') && !text.ends_with("etc.") {
-        text.pop();
-        text.truncate(text.trim_end().len());
+        text = text[..text.len() - 1].trim_end();
+    }
+    let mut text = text.to_owned();
+    if text.is_empty() {
+        text = format!("Program {name}");
+    } else if regex(&name_at_start).is_match(&text) {
+        text = format!("Program {text}");
     }
     let special = ["iOS", "iPhone", "macOS"];
     if text.starts_with(|c: char| c.is_ascii_lowercase())
@@ -110,9 +110,12 @@ fn license_argument(expression: &Expression<'_>) -> String {
 /// How an included file is installed. `None` for those that Homebrew installs by itself.
 pub fn included_line(name: &str) -> Option<String> {
     let file = ruby(name);
-    let named = |folder: &str, target: &str| match target == name {
-        true => format!("{folder}.install {file}"),
-        false => format!("{folder}.install {file} => {}", ruby(target)),
+    let named = |folder: &str, target: &str| {
+        let target = match target {
+            same if same == name => String::new(),
+            other => format!(" => {}", ruby(other)),
+        };
+        format!("{folder}.install {file}{target}")
     };
     Some(match included(name) {
         Included::Man { section, .. } => format!("man{section}.install {file}"),

@@ -112,7 +112,7 @@ impl Sample {
 
     /// Renders a channel with default settings. Returns what became of it, and the folder.
     pub fn render(&self, channel: Channel) -> (Rendered, Utf8PathBuf) {
-        self.render_with(&self.config(channel))
+        self.render_with(&Self::config(channel))
     }
 
     /// Renders a channel with a text that is shown after the installation.
@@ -123,12 +123,12 @@ impl Sample {
     ) -> (Rendered, Utf8PathBuf) {
         self.render_with(&ChannelConfig {
             post_install: post_install.map(str::to_owned),
-            ..self.config(channel)
+            ..Self::config(channel)
         })
     }
 
     /// The default settings of a channel.
-    pub fn config(&self, channel: Channel) -> ChannelConfig {
+    pub fn config(channel: Channel) -> ChannelConfig {
         ChannelConfig {
             channel,
             priority: 0,

@@ -33,7 +33,7 @@ const PART: usize = 32;
 /// The most parts of an identifier, and the longest one as a whole.
 const PARTS: usize = 8;
 const IDENTIFIER: usize = 128;
-/// The longest alias of a command.
+/// The longest alias of a command, and the longest moniker.
 const ALIAS: usize = 40;
 /// The longest texts.
 const SHORT: usize = 256;
@@ -102,7 +102,7 @@ fn installers(mut manifest: Manifest, release: &Release) -> Result<Manifest> {
     }
     manifest.line("Installers:");
     for (platform, programs) in platforms.iter().zip(&programs) {
-        if !platform.asset.as_str().ends_with(".zip") {
+        if platform.asset.as_str().strip_suffix(".zip").is_none() {
             return Err(
                 Error::usage(format!("winget can't install {}", platform.asset))
                     .cause("it unpacks zip only")
@@ -135,7 +135,7 @@ fn programs(release: &Release, platform: &PlatformRelease) -> Result<Vec<String>
     let programs: Vec<String> = platform
         .binaries(release)
         .map(|file| file.name.to_string())
-        .filter(|name| name.ends_with(".exe"))
+        .filter(|name| name.strip_suffix(".exe").is_some())
         .collect();
     if programs.is_empty() {
         return Err(Error::usage(format!(
@@ -157,9 +157,9 @@ fn locale(
     let publisher = one_line(&winget.publisher);
     let name = one_line(winget.name.as_deref().unwrap_or(release.name.as_str()));
     // The schema wants at least two characters of names, and three of texts.
-    let at_least = |min: usize, text: &str, otherwise: String| match text.chars().count() < min {
-        true => otherwise,
-        false => text.to_owned(),
+    let at_least = |min: usize, text: &str, otherwise: String| match text.chars().count() {
+        length if length < min => otherwise,
+        _ => text.to_owned(),
     };
     let shown = at_least(2, &name, format!("{publisher} {name}"));
     let description = release.text(RequiredText::Description)?;
@@ -184,7 +184,7 @@ fn locale(
     if long != short && long.chars().count() >= 3 {
         manifest.text("Description", &shorten(&long, LONG));
     }
-    if name.chars().count() <= 40 {
+    if release.name.as_str().len() <= ALIAS {
         manifest.text("Moniker", release.name.as_str());
     }
     for (key, text) in [

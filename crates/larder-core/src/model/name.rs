@@ -282,11 +282,16 @@ impl AssetName {
 impl FromStr for FileName {
     type Err = Invalid;
     fn from_str(text: &str) -> Result<Self, Invalid> {
+        // Completions for zsh are called `_tool`.
+        let rest = match text.strip_prefix('_') {
+            Some(rest) if !rest.is_empty() => rest,
+            _ => text,
+        };
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.+@".contains(c);
         check(
             "file name",
-            text,
-            128,
+            rest,
+            128 - (text.len() - rest.len()),
             allowed,
             "letters, digits, `.`, `-`, `_`, `+` and `@`, and no folders",
         )?;
@@ -323,6 +328,17 @@ mod tests {
         }
         assert!("all".parse::<Name>().is_err());
         assert!("NATS".parse::<Name>().is_err());
+    }
+
+    #[test]
+    fn a_file_name_may_start_with_an_underscore() {
+        assert_eq!("_tool".parse::<FileName>().unwrap().as_str(), "_tool");
+        for bad in ["_", "__x", "_-x", "_.x", "_/x"] {
+            assert!(bad.parse::<FileName>().is_err(), "{bad}");
+        }
+        assert!("_tool".parse::<Name>().is_err());
+        assert!("a".repeat(128).parse::<FileName>().is_ok());
+        assert!("a".repeat(129).parse::<FileName>().is_err());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::num::NonZeroUsize;
 use camino::Utf8Path;
 
 use super::handed_over::package_in;
+use super::notes::release_notes;
 use super::package::{Packaged, Pins, package};
 use super::pending;
 use crate::acquire;
@@ -112,6 +113,7 @@ fn publish(
     ctx.events
         .phase(target, Phase::Uploading, Some(sidecar.size));
     let progress = |bytes| ctx.events.progress(target, bytes);
+    let notes = || release_notes(ctx, target);
     let suffixed = coordinates.suffixed_asset(&sidecar.content.inputs);
     for name in [asset, suffixed] {
         ctx.cancel.check()?;
@@ -124,6 +126,7 @@ fn publish(
             coordinates.tag(),
             std::slice::from_ref(&upload),
             options,
+            &notes,
             &progress,
         )?;
         let Some((tag, published)) = receipt.assets.into_iter().next() else {

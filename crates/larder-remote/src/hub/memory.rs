@@ -14,8 +14,8 @@ use larder_core::model::{AssetName, Digest, Tag};
 
 use super::derived::{self, ReleaseAddress};
 use super::{
-    Body, HubPublisher, HubReader, ListedAsset, PlainFile, Progress, PublishOptions, Published,
-    ReadOnly, Receipt, Release, Upload,
+    Body, HubPublisher, HubReader, ListedAsset, Notes, PlainFile, Progress, PublishOptions,
+    Published, ReadOnly, Receipt, Release, Upload,
 };
 
 type Files = BTreeMap<AssetName, Vec<u8>>;
@@ -124,6 +124,7 @@ impl HubPublisher for MemoryHub {
         tag: &Tag,
         uploads: &[Upload<'_>],
         options: PublishOptions,
+        _notes: Notes<'_>,
         progress: Progress<'_>,
     ) -> Result<Receipt> {
         let mut releases = self.releases();

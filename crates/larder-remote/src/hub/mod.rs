@@ -30,7 +30,7 @@ pub use github::GitHubHub;
 pub use http::HttpHub;
 pub use memory::MemoryHub;
 pub use publisher::{
-    HubPublisher, PlainFile, Progress, PublishOptions, Published, ReadOnly, Receipt, Upload,
+    HubPublisher, Notes, PlainFile, Progress, PublishOptions, Published, ReadOnly, Receipt, Upload,
 };
 pub use reader::{Body, HubReader, ListedAsset, Release};
 

@@ -33,6 +33,10 @@ pub struct PlainFile<'a> {
 /// Called with the number of bytes sent since the last call; may be called from any thread.
 pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
 
+/// Gives what the page of a new release says about it, as Markdown. It is called only if a release
+/// is created on a hub that has pages; what an existing page says is left alone.
+pub type Notes<'a> = &'a (dyn Fn() -> Option<String> + Sync);
+
 /// How to publish.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PublishOptions {
@@ -126,6 +130,7 @@ pub trait HubPublisher: Send + Sync {
         tag: &Tag,
         uploads: &[Upload<'_>],
         options: PublishOptions,
+        notes: Notes<'_>,
         progress: Progress<'_>,
     ) -> Result<Receipt>;
 

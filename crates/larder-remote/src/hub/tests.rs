@@ -93,7 +93,7 @@ fn publish(hub: &Hub, package: &Package, replace: bool) -> Published {
     };
     let publisher = hub.publisher().unwrap();
     let mut receipt = publisher
-        .publish(&tag(), &[package.upload()], options, &|_| {})
+        .publish(&tag(), &[package.upload()], options, &|| None, &|_| {})
         .unwrap();
     assert_eq!(receipt.assets.len(), 1);
     let (at, published) = receipt.assets.remove(0);
@@ -167,7 +167,7 @@ fn bytes_that_changed_since_they_were_packaged_are_not_published() {
         let publisher = hub.publisher().unwrap();
         let options = PublishOptions::default();
         let error = publisher
-            .publish(&tag(), &[package.upload()], options, &|_| {})
+            .publish(&tag(), &[package.upload()], options, &|| None, &|_| {})
             .unwrap_err();
         assert_eq!(error.kind(), Kind::Integrity);
         assert_eq!(content(&hub, &package.name), None);

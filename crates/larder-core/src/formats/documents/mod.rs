@@ -4,6 +4,7 @@
 //! This module only has the types; other modules fill them. A field is never removed and never
 //! changes its meaning; new fields can be added.
 
+mod changelog;
 mod decision;
 mod doctor;
 mod installed;
@@ -13,6 +14,9 @@ mod publish;
 mod publisher;
 mod release;
 
+pub use changelog::{
+    ChangeEntry, ChangeGroup, ChangeKind, ChangelogBasis, ChangelogDocument, UpstreamPages,
+};
 pub use decision::{
     ComparedEntry, Decision, DifferenceEntry, FieldEntry, InputsEntry, InstalledEntry,
     PlanDocument, PlanStep, SourceEntry, WhyDocument,

@@ -18,6 +18,20 @@ mod remove;
 
 pub use remove::remove_version;
 
+/// The version that a text of `versions.yml` pins for a subsystem; `None` if it pins none, or is not
+/// such a text.
+pub fn pinned_version(text: &str, name: &Name) -> Option<Version> {
+    let file = File::read(text).ok()?;
+    let entry = file
+        .entries()
+        .iter()
+        .find(|entry| entry.key == name.as_str())?;
+    match &entry.value.kind {
+        Kind::Scalar { text, .. } => text.parse().ok(),
+        _ => None,
+    }
+}
+
 /// Returns the text with another version for a subsystem that it pins.
 pub fn set_version(text: &str, name: &Name, version: &Version) -> Result<String> {
     let file = File::read(text)?;

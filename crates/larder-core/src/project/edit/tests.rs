@@ -275,3 +275,19 @@ fn one_entry_is_removed_and_every_other_byte_stays() {
         assert!(remove(hard).is_err(), "{hard}: {:?}", remove(hard));
     }
 }
+
+#[test]
+fn a_pinned_version_is_the_text_that_was_written() {
+    let name: Name = "arc".parse().unwrap();
+    for (text, version) in [
+        ("versions:\n  arc: v1.0.0\n", Some("v1.0.0")),
+        ("versions:\n  arc: 1.10\n", Some("1.10")),
+        ("versions: {\"arc\": \"2\"}\n", Some("2")),
+        ("versions:\n  other: v1\n", None),
+        ("versions: []\n", None),
+        ("<<<<<<<\n", None),
+    ] {
+        let pinned = pinned_version(text, &name);
+        assert_eq!(pinned.as_ref().map(Version::as_str), version, "{text}");
+    }
+}

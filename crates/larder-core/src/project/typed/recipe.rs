@@ -31,7 +31,7 @@ keys! {
         /// The names of the binaries that this recipe provides, at least one, each without `.exe`,
         /// which is added on Windows, except to names that end in `.bat`, `.cmd`, `.ps1` or `.jar`.
         /// A name has letters, digits, `-`, `_`, `.`, `+` and `@`,
-        /// and it starts with a letter or a digit.
+        /// and it starts with a letter, a digit or `_`.
         "binaries" binaries: NonEmpty<At<FileName>>,
             since "0.1.0", example ["nats-server"];
         /// The platforms that this subsystem exists for; on others it is not available.

@@ -65,6 +65,10 @@ keys! {
             since "0.1.0", default "all binaries, under the project's name",
             example {"exclude": ["docs"]};
         /// Defaults for `publish:` of every recipe, and the settings of `larder publish`.
+        /// A channel that is named here is not on for that reason;
+        /// with `all: true` it is on for every subsystem.
+        /// The keys `enabled`, `all`, `priority`, `timeout`, `retry`, `prerelease` and
+        /// `post_install` are listed at `homebrew`; every channel has them.
         "publish" publish: RawPublishDefaults,
             since "0.1.0", default "see its keys",
             example {"maintainer": "Acme Tools <tools@acme.example>"};

@@ -40,7 +40,7 @@ from_str_word! {
     // An unquoted `1.10` is a number for an editor, so its schema allows one;
     // larder keeps the text.
     Version, false => { "x-type": "version", "type": ["string", "number"], "pattern": "^[A-Za-z0-9][A-Za-z0-9._+-]*$", "maxLength": 128 },
-    FileName, false => { "x-type": "file name", "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._+@-]*$", "maxLength": 128 },
+    FileName, false => { "x-type": "file name", "type": "string", "pattern": "^_?[A-Za-z0-9][A-Za-z0-9._+@-]*$", "maxLength": 128 },
     Platform, true => { "x-type": "platform", "type": "string", "examples": ["linux-amd64", "linux-arm64", "darwin-arm64", "windows-amd64", "linux-amd64-musl"] },
     Digest, false => { "x-type": "SHA-256 digest", "type": "string", "pattern": "^(sha256:)?[0-9a-fA-F]{64}$" },
 }

@@ -25,8 +25,8 @@ use larder_core::staging;
 use self::stage::{CLAIM, STAGED};
 
 use super::{
-    Body, HubPublisher, HubReader, ListedAsset, PlainFile, Progress, PublishOptions, ReadOnly,
-    Receipt, Release, Upload,
+    Body, HubPublisher, HubReader, ListedAsset, Notes, PlainFile, Progress, PublishOptions,
+    ReadOnly, Receipt, Release, Upload,
 };
 
 /// The file that publishers lock while they write in its folder.
@@ -216,6 +216,7 @@ impl HubPublisher for DirHub {
         tag: &Tag,
         uploads: &[Upload<'_>],
         options: PublishOptions,
+        _notes: Notes<'_>,
         progress: Progress<'_>,
     ) -> Result<Receipt> {
         let folder = permissions::open_release(&self.open()?, tag.as_str())?;

@@ -12,7 +12,7 @@ use super::session::{Session, Stop};
 use super::sidecars::{Sidecars, audit, derive};
 use super::upload::{Found, find, outcome_if_immutable, write_missing};
 use super::{names, replace};
-use crate::hub::{Progress, PublishOptions, Published, Receipt, Upload};
+use crate::hub::{Notes, Progress, PublishOptions, Published, Receipt, Upload};
 use larder_core::error::{Error, Result};
 use larder_core::model::{Digest, Tag};
 
@@ -38,7 +38,7 @@ pub(super) fn publish(
     tag: &Tag,
     uploads: &[Upload<'_>],
     options: PublishOptions,
-    progress: Progress<'_>,
+    callbacks: (Notes<'_>, Progress<'_>),
 ) -> Result<Receipt> {
     if let Some(large) = uploads
         .iter()
@@ -58,7 +58,7 @@ pub(super) fn publish(
         immutable: false,
     };
     let mut results: Vec<Option<Published>> = vec![None; uploads.len()];
-    let (staged, page) = run(releases, tag, progress, &mut input, &mut results)?;
+    let (staged, page) = run(releases, tag, callbacks, &mut input, &mut results)?;
     let mut receipt = Receipt {
         assets: Vec::new(),
         staged,
@@ -79,7 +79,7 @@ pub(super) fn publish(
             immutable: false,
         };
         let mut result = vec![None];
-        let (staged, _) = run(releases, &late, progress, &mut input, &mut result)?;
+        let (staged, _) = run(releases, &late, callbacks, &mut input, &mut result)?;
         receipt.staged |= staged;
         match result.pop().flatten() {
             Some(published) => receipt.assets.push((late, published)),
@@ -98,11 +98,12 @@ pub(super) fn publish(
 fn run(
     releases: &Releases,
     tag: &Tag,
-    progress: Progress<'_>,
+    (notes, progress): (Notes<'_>, Progress<'_>),
     input: &mut RoundInput<'_>,
     results: &mut [Option<Published>],
 ) -> Result<(bool, String)> {
     let mut session = Session::new(releases, tag, progress);
+    session.more_notes = Some(notes);
     loop {
         match session.run(|session| round(session, input, results)) {
             Ok(done) => return Ok(done),

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::list::Releases;
 use super::view::choose_release;
 use crate::github::{Api, Release, WriteError};
-use crate::hub::Progress;
+use crate::hub::{Notes, Progress};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::model::Tag;
 
@@ -67,6 +67,8 @@ pub(super) struct Session<'a> {
     pub(super) progress: Progress<'a>,
     /// The description to use if a draft has to be created.
     pub(super) notes: String,
+    /// What is added to the description then.
+    pub(super) more_notes: Option<Notes<'a>>,
     /// The id of the draft that this session created.
     created: Option<u64>,
     /// The ids of the assets that this session uploaded.
@@ -89,6 +91,7 @@ impl<'a> Session<'a> {
             tag,
             progress,
             notes,
+            more_notes: None,
             created: None,
             uploaded: BTreeSet::new(),
             staged: BTreeSet::new(),
@@ -231,7 +234,12 @@ impl<'a> Session<'a> {
 
     fn create(&mut self) -> Result<(), Stop> {
         self.wrote = true;
-        match self.api().create_draft(self.tag.as_str(), &self.notes) {
+        let more = self.more_notes.and_then(|notes| notes());
+        let notes = match more {
+            Some(more) => format!("{}\n\n{more}", self.notes),
+            None => self.notes.clone(),
+        };
+        match self.api().create_draft(self.tag.as_str(), &notes) {
             Ok(made) => {
                 self.created = Some(made.id);
                 Ok(())
