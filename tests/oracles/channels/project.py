@@ -64,7 +64,7 @@ def included(folder, case):
             f"man/{binary}.1": f'.TH {binary.upper()} 1 2024-05-06\n.SH NAME\n{binary} \\- prints its arguments\n'
             f".SH SYNOPSIS\n.B {binary}\n[\\-\\-version]\n.SH DESCRIPTION\nPrints its arguments, one a line.\n",
             f"completions/{binary}.bash": f"complete -W --version {binary}\n",
-            f"completions/{binary}.zsh": f"#compdef {binary}\n_arguments '--version[print the version]'\n",
+            f"completions/_{binary}": f"#compdef {binary}\n_arguments '--version[print the version]'\n",
             f"completions/{binary}.fish": f"complete -c {binary} -l version\n",
         }
     for path, text in files.items():
