@@ -8,7 +8,7 @@ mod aur;
 mod chocolatey;
 mod contents;
 mod deb;
-mod docker;
+pub mod docker;
 pub mod gomodule;
 mod homebrew;
 mod included;

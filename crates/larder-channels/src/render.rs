@@ -86,8 +86,7 @@ pub fn channel_version(
 
 /// Renders a channel's files into a folder, or says why there are none.
 pub fn render(release: &Release, config: &ChannelConfig, out: &Output<'_>) -> Result<Rendered> {
-    let facts = facts(config.channel.kind());
-    if let Some(skip) = skip(facts, release, config.prerelease) {
+    if let Some(skip) = skip(release, config) {
         return Ok(Rendered::Skipped(skip));
     }
     renderer(&config.channel).render(release, config, out)?;
@@ -112,8 +111,10 @@ fn renderer(channel: &Channel) -> &dyn Render {
     }
 }
 
-pub(crate) fn skip(facts: &Facts, release: &Release, prerelease: bool) -> Option<Skip> {
-    if facts.prerelease.is_none() && !prerelease && release.version.is_prerelease() {
+/// Why a channel gets nothing of a release; `None` if it does get something.
+pub fn skip(release: &Release, config: &ChannelConfig) -> Option<Skip> {
+    let facts = facts(config.channel.kind());
+    if facts.prerelease.is_none() && !config.prerelease && release.version.is_prerelease() {
         return Some(Skip::Prerelease);
     }
     if !release

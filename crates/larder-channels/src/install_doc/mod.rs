@@ -84,7 +84,7 @@ fn sections(
     channels.sort_by_key(|config| config.channel.kind());
     let mut sections = Vec::new();
     for config in channels {
-        if skip(facts(config.channel.kind()), release, config.prerelease).is_some() {
+        if skip(release, config).is_some() {
             continue;
         }
         let channel = Channel {
