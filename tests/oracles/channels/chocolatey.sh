@@ -61,6 +61,7 @@ assert re.fullmatch(r"\d+\.\d+\.\d+(\.\d+)?(-[A-Za-z][0-9A-Za-z-]{0,19})?", text
 code = archive.read(script).decode("utf-8-sig")
 rest = re.sub(r"'(?:[^'\u2018-\u201b\n]|'')*(?:[\u2018-\u201b]{2}(?:[^'\u2018-\u201b\n]|'')*)*'", "", code)
 assert not re.search("['\"`\u2018-\u201b]", rest), rest
-assert len(re.findall(r"^  url", code, re.M)) == len(re.findall(r"^  checksum(?:64)? +='? *'[0-9a-f]{64}'$".replace("='?", "="), code, re.M)) >= 1
+digests = re.findall(r"^  checksum(?:64)? += '[0-9a-f]{64}'$", code, re.M)
+assert len(re.findall(r"^  url", code, re.M)) == len(digests) >= 1, digests
 PYTHON
 echo "chocolatey.sh: the package in $folder is valid"

@@ -1,6 +1,6 @@
-//! Installation scripts: `install.sh` for POSIX shells, and `install.ps1` for PowerShell on Windows.
-//! The templates are in the files beside this one. Each script has the urls and digests of all
-//! packages, so it needs nothing else that could differ.
+//! Installation scripts: `install.sh` for POSIX shells, and `install.ps1` for PowerShell on
+//! Windows. The templates are in the files beside this one. Each script has the urls and digests of
+//! all packages, so it needs nothing else that could differ.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -181,8 +181,8 @@ fn powershell(release: &Release, post: Option<&str>) -> Result<String> {
     ))
 }
 
-/// Replaces `@@KEY@@` by its value, once: what a value contains stays as it is. A line that only has
-/// an empty value is left out.
+/// Replaces `@@KEY@@` by its value, once: what a value contains stays as it is. A line that only
+/// has an empty value is left out.
 fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut filled = String::with_capacity(template.len() * 2);
     for line in template.split_inclusive('\n') {

@@ -84,3 +84,15 @@ fn plain_http_is_for_this_machine_only() {
         assert_eq!(check_url(url).is_ok(), is_accepted, "{url}");
     }
 }
+
+#[test]
+fn quoted_texts_are_one_word() {
+    for (text, shell, powershell) in [
+        ("plain", "'plain'", "'plain'"),
+        ("it's $x `y` \\", r"'it'\''s $x `y` \'", r"'it''s $x `y` \'"),
+        ("a\\’", r"'a\’'", r"([regex]::Unescape('a\\\u2019'))"),
+    ] {
+        assert_eq!(shell_quoted(text), shell);
+        assert_eq!(powershell_quoted(text), powershell);
+    }
+}

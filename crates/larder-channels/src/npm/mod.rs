@@ -35,8 +35,8 @@ pub static FACTS: Facts = Facts {
     files: "`<package>/` and `<package>-<os>-<cpu>/`, each with its tarball",
 };
 
-/// The version as semver. Missing numbers are zeros; npm ignores metadata of builds, so two versions
-/// that differ only there would be the same one.
+/// The version as semver. Missing numbers are zeros. npm ignores metadata of builds, so two
+/// versions that differ only there would be the same one.
 fn version(version: &Version) -> std::result::Result<String, String> {
     let parts = VersionParts::of(version);
     if parts.build.is_some() {
@@ -129,8 +129,8 @@ fn platform_packages<'a>(name: &str, release: &'a Release) -> Result<Vec<Platfor
         let (end, libc) = match (platform.os, platform.libc) {
             (_, None) => ("", None),
             (Os::Linux, Some(Libc::Musl)) => {
-                // A static program runs where glibc is, too. If it is the only one, npm must install
-                // it there as well.
+                // A static program runs where glibc is, too. If it is the only one, npm must
+                // install it there as well.
                 let only = !plain && !has(platform, Some(Libc::Gnu));
                 let anywhere = only && needs(release, release_of)? == Needs::Nothing;
                 ("-musl", (!anywhere).then_some("musl"))

@@ -2,8 +2,8 @@
 
 use larder_core::model::Version;
 
-/// `1.2.3-rc.1` → `1.2.3rc1`. A version that is older or newer in another order than here, or whose
-/// form PEP 440 does not have, can't be expressed.
+/// `1.2.3-rc.1` → `1.2.3rc1`. A version that PEP 440 would sort in another place, or whose form it
+/// does not have, can't be expressed.
 pub fn version(version: &Version) -> Result<String, String> {
     let text = version.number().to_ascii_lowercase();
     if text.contains('+') {
