@@ -12,7 +12,7 @@ use larder_core::markdown::inline;
 use larder_core::project::publish::ChannelConfig;
 
 use crate::release::Release;
-use crate::render::{facts, skip};
+use crate::render::skip;
 
 pub use readme::{END, START, update};
 
