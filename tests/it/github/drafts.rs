@@ -172,6 +172,7 @@ fn duplicate_drafts_are_merged_into_one() {
             &other,
             &[package.upload()],
             PublishOptions::default(),
+            None,
             &|_| {},
         )
         .unwrap();

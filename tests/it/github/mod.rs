@@ -215,7 +215,7 @@ pub fn publish_with(
     package: &Package,
     options: PublishOptions,
 ) -> larder_core::Result<Receipt> {
-    hub.publish(&tag(), &[package.upload()], options, &|_| {})
+    hub.publish(&tag(), &[package.upload()], options, None, &|_| {})
 }
 
 /// The only release, which must be published.

@@ -45,7 +45,7 @@ fn publishing_many_platforms_writes_the_derived_files_once() {
     let sent = std::sync::atomic::AtomicU64::new(0);
     let count = |bytes| _ = sent.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
     writer(&github)
-        .publish(&tag(), &uploads, PublishOptions::default(), &count)
+        .publish(&tag(), &uploads, PublishOptions::default(), None, &count)
         .unwrap();
     assert_whole(&only_release(&github), &packages.iter().collect::<Vec<_>>());
     // One write for the draft, two per platform, two derived files, one to publish.

@@ -99,6 +99,7 @@ fn publish(
             replace,
             stage: false,
         },
+        None,
         &|_| (),
     )?;
     assert_eq!(receipt.assets.len(), 1);

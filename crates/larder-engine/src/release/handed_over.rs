@@ -81,13 +81,35 @@ pub fn package_in(
             refusal => refusal.into_error(&request),
         }
     })?;
+    let packaged = Packaged {
+        asset,
+        file,
+        sidecar,
+        up_to_date: true,
+    };
+    unpack(ctx, &request, &packaged)?;
+    Ok(packaged)
+}
+
+/// Unpacks a package to a new folder, and compares it with its sidecar.
+pub(super) fn unpack(
+    ctx: &Context,
+    request: &Request<'_>,
+    packaged: &Packaged,
+) -> Result<fs::Scratch> {
+    let Packaged {
+        asset,
+        file,
+        sidecar,
+        up_to_date: _,
+    } = packaged;
     let by = format!("its sidecar {}", asset.sidecar());
     let stated = [Stated::sha256(sidecar.sha256, by)];
     let scratch = fs::Scratch::new(&ctx.settings.remote.temp, "package")?;
     let arrival = Arrival {
         place: file.as_str(),
         read_as: ReadAs::Exactly(ArchiveKind::of_name(asset.as_str())),
-        reader: Box::new(fs::open(&file)?),
+        reader: Box::new(fs::open(file)?),
         size: Some(sidecar.size),
         stated: &stated,
         select: Select::Flat,
@@ -95,12 +117,7 @@ pub fn package_in(
         budget: Budget::from(request.subsystem.limits),
     };
     let arrived = intake::receive(request.transfer(), arrival, scratch.path())?;
-    let contents = Contents::Stated(content);
+    let contents = Contents::Stated(&sidecar.content);
     intake::artifact(file.as_str(), &arrived, &contents, scratch.path())?;
-    Ok(Packaged {
-        asset,
-        file,
-        sidecar,
-        up_to_date: true,
-    })
+    Ok(scratch)
 }

@@ -25,8 +25,8 @@ use larder_core::staging;
 use self::stage::{CLAIM, STAGED};
 
 use super::{
-    Body, HubPublisher, HubReader, ListedAsset, PlainFile, Progress, PublishOptions, ReadOnly,
-    Receipt, Release, Upload,
+    Attest, Body, HubPublisher, HubReader, ListedAsset, PlainFile, Progress, PublishOptions,
+    ReadOnly, Receipt, Release, Upload,
 };
 
 /// The file that publishers lock while they write in its folder.
@@ -216,12 +216,16 @@ impl HubPublisher for DirHub {
         tag: &Tag,
         uploads: &[Upload<'_>],
         options: PublishOptions,
+        attest: Option<&dyn Attest>,
         progress: Progress<'_>,
     ) -> Result<Receipt> {
         let folder = permissions::open_release(&self.open()?, tag.as_str())?;
         let _lock = lock(&folder, &self.waiting)?;
-        let assets = publish::publish(&folder, tag, uploads, options.replace, progress)?;
-        Ok(Receipt::plain(tag, assets))
+        let assets = publish::publish(&folder, uploads, options.replace, progress)?;
+        Ok(Receipt {
+            attested: sidecars::derive(folder.path(), tag, attest)?,
+            ..Receipt::plain(tag, assets)
+        })
     }
 
     fn publish_project(

@@ -28,8 +28,8 @@ mod visible;
 use std::collections::BTreeMap;
 
 use super::{
-    Body, HubPublisher, HubReader, PlainFile, Progress, PublishOptions, ReadOnly, Receipt, Release,
-    Upload,
+    Attest, Body, HubPublisher, HubReader, PlainFile, Progress, PublishOptions, ReadOnly, Receipt,
+    Release, Upload,
 };
 use crate::github::{self, Api, GitHubConfig, Login};
 use crate::http::Client;
@@ -143,6 +143,7 @@ impl HubPublisher for GitHubHub {
         tag: &Tag,
         uploads: &[Upload<'_>],
         options: PublishOptions,
+        attest: Option<&dyn Attest>,
         progress: Progress<'_>,
     ) -> Result<Receipt> {
         self.require_token()?;
@@ -153,6 +154,7 @@ impl HubPublisher for GitHubHub {
             tag,
             uploads,
             options,
+            attest,
             progress,
         );
         self.read_state.forget(tag);
