@@ -17,7 +17,7 @@ use larder_core::model::{SourceKind, Tag};
 use larder_engine::context::Options;
 use larder_engine::plan::Targets;
 use larder_engine::release::binary::release_all;
-use larder_engine::release::{self, ReleaseOptions, drafts, hub_status};
+use larder_engine::release::{self, PublishOptions, ReleaseOptions, drafts, hub_status};
 
 /// Publish installed binaries to the hub
 ///
@@ -32,6 +32,7 @@ use larder_engine::release::{self, ReleaseOptions, drafts, hub_status};
   larder release all
   larder release binary nats --platform linux-arm64
   larder release nats --from packages       made by `larder package` in another job
+  larder release all --attest               with an SBOM and the provenance
   larder release status
   larder release finalize all
   larder release project v1.0.0"
@@ -75,6 +76,10 @@ struct BinaryArgs {
     /// is installed here.
     #[arg(long, value_name = "DIR")]
     from: Option<Utf8PathBuf>,
+    /// Attach an SBOM (`sbom.cdx.json`, and one for each asset) and the provenance
+    /// (`provenance.intoto.jsonl`) to the release. Every job that adds a platform needs it.
+    #[arg(long)]
+    attest: bool,
     #[command(flatten)]
     how: PublishArgs,
 }
@@ -125,8 +130,8 @@ struct ProjectArgs {
 }
 
 impl PublishArgs {
-    fn options(self) -> ReleaseOptions {
-        ReleaseOptions {
+    fn options(self) -> PublishOptions {
+        PublishOptions {
             replace: self.replace,
             stage: self.stage,
         }
@@ -155,7 +160,10 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
 fn binary(args: &BinaryArgs, global: &Global) -> Result<ExitCode> {
     let session = Session::open(global, Options::default())?;
     let targets = args.platforms.targets(&session.ctx.project, &args.names)?;
-    let options = args.how.options();
+    let options = ReleaseOptions {
+        publish: args.how.options(),
+        attest: args.attest,
+    };
     let from = match &args.from {
         Some(folder) => Some(folder_of_packages(folder)?),
         None => None,

@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn what_was_observed_is_told_and_nothing_is_made_up() {
         let observed = Observed {
-            tools: [("go".to_owned(), "go1.22".to_owned())].into(),
+            tools: [("go".to_owned(), "1.22".to_owned())].into(),
             run: Some("https://git.example/acme/x/actions/runs/7".into()),
             time: Some("2026-01-02T03:04:05Z".into()),
             ..Observed::default()
@@ -276,7 +276,7 @@ mod tests {
                     "invocationId": "https://git.example/acme/x/actions/runs/7",
                     "finishedOn": "2026-01-02T03:04:05Z",
                 },
-                "byproducts": [{"name": "go", "mediaType": "text/plain", "content": "Z28xLjIy"}],
+                "byproducts": [{"name": "go", "mediaType": "text/plain", "content": "MS4yMg=="}],
             })
         );
         let odd = Observed {

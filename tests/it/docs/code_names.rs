@@ -120,7 +120,7 @@ impl Code {
         let (first, rest) = path.split_once("::").expect("a path");
         let rest: Vec<&str> = rest.split("::").collect();
         let name = first.strip_prefix("larder_").unwrap_or(first);
-        if ["core", "engine", "process", "remote", "serve"].contains(&name)
+        if ["channels", "core", "engine", "process", "remote", "serve"].contains(&name)
             && self.is_in(&format!("crates/larder-{name}/src"), &rest)
         {
             return true;

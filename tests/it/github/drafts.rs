@@ -173,6 +173,7 @@ fn duplicate_drafts_are_merged_into_one() {
             &[package.upload()],
             PublishOptions::default(),
             &|| None,
+            None,
             &|_| {},
         )
         .unwrap();

@@ -216,7 +216,14 @@ pub fn publish_with(
     package: &Package,
     options: PublishOptions,
 ) -> larder_core::Result<Receipt> {
-    hub.publish(&tag(), &[package.upload()], options, &|| None, &|_| {})
+    hub.publish(
+        &tag(),
+        &[package.upload()],
+        options,
+        &|| None,
+        None,
+        &|_| {},
+    )
 }
 
 /// The only release, which must be published.

@@ -50,6 +50,7 @@ fn publishing_many_platforms_writes_the_derived_files_once() {
             &uploads,
             PublishOptions::default(),
             &|| None,
+            None,
             &count,
         )
         .unwrap();

@@ -100,6 +100,7 @@ fn publish(
             stage: false,
         },
         &|| None,
+        None,
         &|_| (),
     )?;
     assert_eq!(receipt.assets.len(), 1);

@@ -1,5 +1,6 @@
 //! `larder release` and related commands, with a folder hub and the fake GitHub.
 
+mod attest;
 mod finalize;
 mod matrix;
 mod project;

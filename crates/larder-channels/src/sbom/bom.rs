@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct Bom {
     #[serde(rename = "$schema")]
     schema: String,
-    bom_format: String,
+    #[serde(rename = "bomFormat")]
+    format: String,
     spec_version: String,
     #[serde(default)]
     serial_number: String,
@@ -160,7 +161,7 @@ impl Bom {
         };
         let mut bom = Self {
             schema: "http://cyclonedx.org/schema/bom-1.6.schema.json".into(),
-            bom_format: "CycloneDX".into(),
+            format: "CycloneDX".into(),
             spec_version: "1.6".into(),
             serial_number: String::new(),
             version: 1,

@@ -33,7 +33,7 @@ fn go_program(lines: &str) -> Vec<u8> {
 fn sample(modules: [&str; 2]) -> Sample {
     let sample = Sample::new("1.2.3", &["linux-amd64", "darwin-arm64"]);
     for (platform, modules) in sample.release.platforms.iter().zip(modules) {
-        std::fs::write(platform.folder.join("arc"), go_program(modules)).unwrap();
+        larder_core::fs::write_atomic(platform.folder.join("arc"), &go_program(modules)).unwrap();
     }
     sample
 }

@@ -8,7 +8,8 @@ use std::num::NonZeroUsize;
 
 use camino::Utf8Path;
 
-use super::handed_over::package_in;
+use super::attest::{self, Attestation};
+use super::handed_over::{package_in, unpack};
 use super::notes::release_notes;
 use super::package::{Packaged, Pins, package};
 use super::pending;
@@ -25,12 +26,19 @@ use crate::plan::Targets;
 use crate::runner::each::{StepReport, each};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::{LockLine, PinKind, Sidecar};
+use larder_core::fs::Scratch;
 use larder_core::model::{Action, AssetName, Outcome, Tag, Target};
 use larder_core::project::HubConfig;
-use larder_remote::hub::{PublishOptions, Published, Upload};
+use larder_remote::hub::{Attest, Attested, PublishOptions, Published, Upload};
 
 /// How to release.
-pub type ReleaseOptions = PublishOptions;
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReleaseOptions {
+    /// How to publish.
+    pub publish: PublishOptions,
+    /// Attach an SBOM and the provenance.
+    pub attest: bool,
+}
 
 /// The result of releasing one target.
 #[derive(Clone, Debug)]
@@ -76,7 +84,7 @@ pub fn release(ctx: &Context, target: &Target, options: ReleaseOptions) -> Resul
 }
 
 fn pins(options: ReleaseOptions) -> Pins {
-    if options.replace {
+    if options.publish.replace {
         Pins::AreReplaced
     } else {
         Pins::Hold
@@ -103,7 +111,19 @@ fn publish(
 ) -> Result<Released> {
     let hub = ctx.hub()?;
     let publisher = ctx.publisher()?;
-    let coordinates = ctx.subsystem(target)?.assets(&target.platform);
+    let subsystem = ctx.subsystem(target)?;
+    let coordinates = subsystem.assets(&target.platform);
+    let unpacked = if options.attest {
+        let files = Scratch::new(&ctx.settings.remote.temp, "package")?;
+        let request = Request::new(ctx, target)?;
+        unpack(&request, &packaged.file, &packaged.sidecar, files.path())?;
+        Some(files)
+    } else {
+        None
+    };
+    let attestation = unpacked
+        .as_ref()
+        .map(|files| Attestation::new(subsystem, &packaged.sidecar, files));
     let Packaged {
         asset,
         file,
@@ -125,10 +145,12 @@ fn publish(
         let receipt = publisher.publish(
             coordinates.tag(),
             std::slice::from_ref(&upload),
-            options,
+            options.publish,
             &notes,
+            attestation.as_ref().map(|attest| attest as &dyn Attest),
             &progress,
         )?;
+        let attested = receipt.attested;
         let Some((tag, published)) = receipt.assets.into_iter().next() else {
             continue;
         };
@@ -146,7 +168,7 @@ fn publish(
                 sidecar.size,
                 &url,
             );
-            pin(ctx, target, &line, options.replace)?;
+            pin(ctx, target, &line, options.publish.replace)?;
         }
         let released = |outcome, bytes, reason| {
             Ok(Released {
@@ -162,16 +184,26 @@ fn publish(
                 target.name
             )
         });
+        let attached = attested.and_then(attest::reason);
         match published {
             Published::Added | Published::Replaced => {
-                return released(Outcome::Released, sidecar.size, staged);
+                let reason = match attested {
+                    Some(Attested::Immutable) => attached.map(str::to_owned),
+                    _ => staged,
+                };
+                return released(Outcome::Released, sidecar.size, reason);
             }
             Published::Present => {
-                return released(
-                    Outcome::UpToDate,
-                    0,
-                    staged.or_else(|| Some("already released".into())),
-                );
+                let outcome = match attested {
+                    Some(Attested::Written) => Outcome::Released,
+                    _ => Outcome::UpToDate,
+                };
+                let known = staged.unwrap_or_else(|| "already released".into());
+                let reason = match attached {
+                    Some(attached) => format!("{known}; {attached}"),
+                    None => known,
+                };
+                return released(outcome, 0, Some(reason));
             }
             Published::AlreadyPublished(theirs) => {
                 let text = format!(

@@ -1,5 +1,6 @@
 //! Packages and bundles in `.dist`, releases on the hub, and the hub status of targets.
 
+mod attest;
 pub mod binary;
 pub mod bundle;
 pub mod drafts;
@@ -13,4 +14,5 @@ pub mod upload;
 
 pub use binary::ReleaseOptions;
 pub use bundle::Bundled;
+pub use larder_remote::hub::PublishOptions;
 pub use package::Packaged;

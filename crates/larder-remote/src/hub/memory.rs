@@ -12,6 +12,7 @@ use larder_core::formats::Sidecar;
 use larder_core::fs;
 use larder_core::model::{AssetName, Digest, Tag};
 
+use super::attached::{self, Attest, Attested};
 use super::derived::{self, ReleaseAddress};
 use super::{
     Body, HubPublisher, HubReader, ListedAsset, Notes, PlainFile, Progress, PublishOptions,
@@ -125,6 +126,7 @@ impl HubPublisher for MemoryHub {
         uploads: &[Upload<'_>],
         options: PublishOptions,
         _notes: Notes<'_>,
+        attest: Option<&dyn Attest>,
         progress: Progress<'_>,
     ) -> Result<Receipt> {
         let mut releases = self.releases();
@@ -141,8 +143,10 @@ impl HubPublisher for MemoryHub {
             }
             published.push(outcome);
         }
-        derive(files, tag)?;
-        Ok(Receipt::plain(tag, published))
+        Ok(Receipt {
+            attested: derive(files, tag, attest)?,
+            ..Receipt::plain(tag, published)
+        })
     }
 
     fn publish_project(
@@ -223,7 +227,7 @@ fn outcome(files: &Files, upload: &Upload<'_>, replace: bool) -> Result<Publishe
     })
 }
 
-fn derive(files: &mut Files, tag: &Tag) -> Result<()> {
+fn derive(files: &mut Files, tag: &Tag, attest: Option<&dyn Attest>) -> Result<Option<Attested>> {
     let mut sidecars = BTreeMap::new();
     for name in files.keys() {
         if let Some(found) = sidecar(Some(files), name)? {
@@ -233,7 +237,18 @@ fn derive(files: &mut Files, tag: &Tag) -> Result<()> {
     for (name, bytes) in derived::files(ReleaseAddress::default(), tag, &sidecars) {
         files.insert(name.parse()?, bytes);
     }
-    Ok(())
+    let Some(attest) = attest else {
+        return Ok(None);
+    };
+    let mut attested = Attested::Present;
+    let read = |name: &str| Ok(files.get(&name.parse::<AssetName>()?).cloned());
+    for (name, bytes) in attached::files(attest, &sidecars, read)? {
+        let before = files.insert(name.parse()?, bytes.clone());
+        if before.as_ref() != Some(&bytes) {
+            attested = Attested::Written;
+        }
+    }
+    Ok(Some(attested))
 }
 
 fn read(file: &camino::Utf8Path, sha256: &Digest) -> Result<Vec<u8>> {

@@ -6,6 +6,7 @@
 //! A hub handles tags, assets and sidecars. It does not know recipes, which inputs are wanted, or
 //! where artifacts are installed.
 
+pub mod attached;
 pub mod derived;
 mod dir;
 mod github;
@@ -25,6 +26,7 @@ use larder_core::error::Result;
 use larder_core::file_lock::Waiting;
 use larder_core::project::HubConfig;
 
+pub use attached::{Attest, Attested};
 pub use dir::DirHub;
 pub use github::GitHubHub;
 pub use http::HttpHub;

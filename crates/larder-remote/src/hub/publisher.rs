@@ -6,6 +6,8 @@ use larder_core::error::{Error, Result};
 use larder_core::formats::Sidecar;
 use larder_core::model::{AssetName, Digest, Tag};
 
+use super::attached::{Attest, Attested};
+
 /// One asset to publish: a package in `.dist` and its sidecar.
 #[derive(Clone, Debug)]
 pub struct Upload<'a> {
@@ -75,6 +77,8 @@ pub struct Receipt {
     pub staged: bool,
     /// The url of the release's page.
     pub url: Option<String>,
+    /// What became of the attached files, if they were asked for.
+    pub attested: Option<Attested>,
 }
 
 impl Receipt {
@@ -87,6 +91,7 @@ impl Receipt {
                 .collect(),
             staged: false,
             url: None,
+            attested: None,
         }
     }
 }
@@ -123,14 +128,15 @@ pub trait HubPublisher: Send + Sync {
 
     /// Adds assets with their sidecars to a release, which is created if it does not exist. Each
     /// asset is written before its sidecar. Then rewrites the derived `manifest.json` and
-    /// `checksums.txt` until they agree with the sidecars. Assets that are already complete are not
-    /// written again.
+    /// `checksums.txt` until they agree with the sidecars, and the attached files if `attest` is
+    /// given; a draft becomes visible after that. What is already complete is not written again.
     fn publish(
         &self,
         tag: &Tag,
         uploads: &[Upload<'_>],
         options: PublishOptions,
         notes: Notes<'_>,
+        attest: Option<&dyn Attest>,
         progress: Progress<'_>,
     ) -> Result<Receipt>;
 

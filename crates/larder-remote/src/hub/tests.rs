@@ -5,8 +5,10 @@ use std::io::Read as _;
 
 use camino::Utf8PathBuf;
 
+use super::attached::{self, Described};
 use super::{
-    DirHub, Hub, HubPublisher, HubReader, MemoryHub, PlainFile, PublishOptions, Published, Upload,
+    Attest, Attested, DirHub, Hub, HubPublisher, HubReader, MemoryHub, PlainFile, PublishOptions,
+    Published, Upload,
 };
 use larder_core::Kind;
 use larder_core::error::Error;
@@ -93,7 +95,14 @@ fn publish(hub: &Hub, package: &Package, replace: bool) -> Published {
     };
     let publisher = hub.publisher().unwrap();
     let mut receipt = publisher
-        .publish(&tag(), &[package.upload()], options, &|| None, &|_| {})
+        .publish(
+            &tag(),
+            &[package.upload()],
+            options,
+            &|| None,
+            None,
+            &|_| {},
+        )
         .unwrap();
     assert_eq!(receipt.assets.len(), 1);
     let (at, published) = receipt.assets.remove(0);
@@ -167,7 +176,14 @@ fn bytes_that_changed_since_they_were_packaged_are_not_published() {
         let publisher = hub.publisher().unwrap();
         let options = PublishOptions::default();
         let error = publisher
-            .publish(&tag(), &[package.upload()], options, &|| None, &|_| {})
+            .publish(
+                &tag(),
+                &[package.upload()],
+                options,
+                &|| None,
+                None,
+                &|_| {},
+            )
             .unwrap_err();
         assert_eq!(error.kind(), Kind::Integrity);
         assert_eq!(content(&hub, &package.name), None);
@@ -231,4 +247,71 @@ fn a_read_only_hub_says_why() {
     let error = Error::from(why);
     assert_eq!(error.kind(), Kind::Refused);
     assert!(error.to_string().contains("is read-only"), "{error}");
+}
+
+/// Writes the names of assets and the lengths of their SBOMs; knows the files of one artifact.
+struct Names(Digest);
+
+impl Attest for Names {
+    fn of_asset(
+        &self,
+        asset: &AssetName,
+        sidecar: &Sidecar,
+    ) -> larder_core::error::Result<Option<Vec<u8>>> {
+        let own = sidecar.artifact == self.0;
+        Ok(own.then(|| asset.as_str().as_bytes().to_vec()))
+    }
+
+    fn of_release(
+        &self,
+        assets: &[Described<'_>],
+    ) -> larder_core::error::Result<(Vec<u8>, Vec<u8>)> {
+        let length = |asset: &Described<'_>| asset.sbom.as_ref().map_or(0, Vec::len);
+        let text = assets
+            .iter()
+            .map(|one| format!("{} {}\n", one.asset, length(one)));
+        let text: String = text.collect();
+        Ok((text.clone().into_bytes(), text.into_bytes()))
+    }
+}
+
+#[test]
+fn attached_files_follow_what_the_release_has() {
+    let packages = Packages::new();
+    let first = packages.package("first", "inputs");
+    let mut second = packages.package("second", "inputs");
+    second.name = "arc-linux-arm64.tar.gz".parse().unwrap();
+    for hub in packages.hubs() {
+        let attest = |package: &Package, replace| {
+            let options = PublishOptions {
+                replace,
+                stage: false,
+            };
+            let names = Names(package.sidecar.artifact);
+            let publisher = hub.publisher().unwrap();
+            publisher
+                .publish(
+                    &tag(),
+                    &[package.upload()],
+                    options,
+                    &|| None,
+                    Some(&names),
+                    &|_| {},
+                )
+                .unwrap()
+                .attested
+        };
+        let text = |name: &str| content(&hub, &name.parse().unwrap()).unwrap();
+        assert_eq!(publish(&hub, &first, false), Published::Added);
+        assert_eq!(attest(&second, false), Some(Attested::Written));
+        // The first asset has no SBOM yet, and gets one when its files are there.
+        let expected = "arc-linux-amd64.tar.gz 0\narc-linux-arm64.tar.gz 22\n";
+        assert_eq!(text(attached::SBOM), expected);
+        assert_eq!(attest(&first, false), Some(Attested::Written));
+        let expected = "arc-linux-amd64.tar.gz 22\narc-linux-arm64.tar.gz 22\n";
+        assert_eq!(text(attached::PROVENANCE), expected);
+        assert_eq!(attest(&first, false), Some(Attested::Present));
+        assert_eq!(attest(&second, false), Some(Attested::Present));
+        assert!(!text("checksums.txt").contains(".cdx.json"));
+    }
 }

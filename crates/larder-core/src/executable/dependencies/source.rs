@@ -22,11 +22,11 @@ impl Source {
 
     /// The bytes at an address of the running program.
     pub(super) fn read_address(&mut self, address: u64, size: u64) -> Option<Vec<u8>> {
-        let inside = |area: &&Area| {
+        let contains = |area: &&Area| {
             let from = address.checked_sub(area.address);
             from.is_some_and(|from| from.checked_add(size).is_some_and(|end| end <= area.size))
         };
-        let area = self.layout.loaded.iter().find(inside)?;
+        let area = self.layout.loaded.iter().find(contains)?;
         let offset = area.offset.checked_add(address - area.address)?;
         self.read(offset, size)
             .filter(|bytes| bytes.len() as u64 == size)

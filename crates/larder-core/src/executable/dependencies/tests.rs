@@ -321,12 +321,13 @@ fn what_headers_claim_is_not_read() {
     let mut bytes = elf(".dep-v0", b"x");
     let table = bytes.len() - 3 * 64;
     put(&mut bytes, table + 64 + 32, &(1_u64 << 60).to_le_bytes());
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("tool");
-    std::fs::write(&path, &bytes).unwrap();
-    let sparse = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
-    sparse.set_len(1 << 36).unwrap();
-    assert_eq!(dependencies(&path).unwrap(), Dependencies::default());
+    let mut sparse = tempfile::Builder::new().prefix("tool").tempfile().unwrap();
+    sparse.write_all(&bytes).unwrap();
+    sparse.as_file().set_len(1 << 36).unwrap();
+    assert_eq!(
+        dependencies(sparse.path()).unwrap(),
+        Dependencies::default()
+    );
     for bytes in [
         &b""[..],
         b"#!/bin/sh\n",

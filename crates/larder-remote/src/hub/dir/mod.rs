@@ -25,7 +25,7 @@ use larder_core::staging;
 use self::stage::{CLAIM, STAGED};
 
 use super::{
-    Body, HubPublisher, HubReader, ListedAsset, Notes, PlainFile, Progress, PublishOptions,
+    Attest, Body, HubPublisher, HubReader, ListedAsset, Notes, PlainFile, Progress, PublishOptions,
     ReadOnly, Receipt, Release, Upload,
 };
 
@@ -217,12 +217,16 @@ impl HubPublisher for DirHub {
         uploads: &[Upload<'_>],
         options: PublishOptions,
         _notes: Notes<'_>,
+        attest: Option<&dyn Attest>,
         progress: Progress<'_>,
     ) -> Result<Receipt> {
         let folder = permissions::open_release(&self.open()?, tag.as_str())?;
         let _lock = lock(&folder, &self.waiting)?;
-        let assets = publish::publish(&folder, tag, uploads, options.replace, progress)?;
-        Ok(Receipt::plain(tag, assets))
+        let assets = publish::publish(&folder, uploads, options.replace, progress)?;
+        Ok(Receipt {
+            attested: sidecars::derive(folder.path(), tag, attest)?,
+            ..Receipt::plain(tag, assets)
+        })
     }
 
     fn publish_project(

@@ -2,7 +2,8 @@
 //! 1. Stage a copy in the same folder. It is hashed while it is copied, then flushed to disk.
 //! 2. Rename it to its final name unless another file has that name; then do the same with its
 //!    sidecar. An asset without a sidecar is invisible.
-//! 3. Derive `manifest.json` and `checksums.txt` from the sidecars that are there now.
+//! 3. [`sidecars::derive`]: derive `manifest.json` and `checksums.txt` from the sidecars that are
+//!    there now.
 //!
 //! If a call is killed at any point, the next call continues from the existing state.
 
@@ -15,27 +16,24 @@ use crate::hub::{Progress, Published, Upload};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::Sidecar;
 use larder_core::fs::{self, OwnFolder};
-use larder_core::model::{AssetName, Tag};
+use larder_core::model::AssetName;
 
 /// How many times one asset is tried. A try fails if another writer changes the folder between a
 /// check and the rename.
 const TRIES: usize = 16;
 
-/// Publishes uploads to the folder of a release.
+/// Publishes uploads to the folder of a release, without the derived files.
 pub(super) fn publish(
     folder: &OwnFolder,
-    tag: &Tag,
     uploads: &[Upload<'_>],
     replace: bool,
     progress: Progress<'_>,
 ) -> Result<Vec<Published>> {
     let dir = folder.path();
-    let published = uploads
+    uploads
         .iter()
         .map(|upload| publish_one(dir, upload, replace, progress))
-        .collect::<Result<Vec<_>>>()?;
-    sidecars::derive(dir, tag)?;
-    Ok(published)
+        .collect()
 }
 
 /// Publishes one asset.

@@ -6,6 +6,7 @@ use std::fs::File;
 use camino::Utf8Path;
 
 use super::stage::stage_bytes;
+use crate::hub::attached::{self, Attest, Attested};
 use crate::hub::derived::{self, ReleaseAddress};
 use crate::hub::reader::MAX_SIDECAR;
 use larder_core::error::{Error, Kind, Result};
@@ -72,26 +73,46 @@ fn all(dir: &Utf8Path) -> Result<BTreeMap<AssetName, Sidecar>> {
     Ok(found)
 }
 
-/// Updates `manifest.json` and `checksums.txt` from the sidecars, and repeats that until no new
-/// sidecar is found. When two writers run at once, the last one therefore lists the assets of both.
-pub(super) fn derive(dir: &Utf8Path, tag: &Tag) -> Result<()> {
+/// Updates `manifest.json`, `checksums.txt` and the attached files from what the release has, and
+/// repeats that until nothing new is found. When two writers run at once, the last one therefore
+/// lists the assets of both.
+pub(super) fn derive(
+    dir: &Utf8Path,
+    tag: &Tag,
+    attest: Option<&dyn Attest>,
+) -> Result<Option<Attested>> {
+    let mut attested = attest.map(|_| Attested::Present);
     let mut written = None;
     for _ in 0..ROUNDS {
         let sidecars = all(dir)?;
         if sidecars.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        let wanted = derived::files(ReleaseAddress::default(), tag, &sidecars);
+        let mut wanted: Vec<(String, Vec<u8>)> =
+            derived::files(ReleaseAddress::default(), tag, &sidecars)
+                .map(|(name, bytes)| (name.to_owned(), bytes))
+                .into();
+        if let Some(attest) = attest {
+            wanted.extend(attached::files(attest, &sidecars, |name| {
+                let path = dir.join(name);
+                let file = open(&path)?;
+                file.map(|file| crate::http::read_small(file, MAX_SIDECAR, path.as_str()))
+                    .transpose()
+            })?);
+        }
         if written.as_ref() == Some(&wanted) {
-            return Ok(());
+            return Ok(attested);
         }
         for (name, bytes) in &wanted {
             let path = dir.join(name);
             if fs::read_or_absent(&path)?.as_deref() != Some(bytes.as_slice()) {
                 stage_bytes(dir, bytes)?.rename_over(&path)?;
+                if attached::is_attached(name) {
+                    attested = Some(Attested::Written);
+                }
             }
         }
         written = Some(wanted);
     }
-    Ok(())
+    Ok(attested)
 }

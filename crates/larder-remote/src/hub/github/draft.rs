@@ -29,7 +29,7 @@ pub(super) fn finalize(releases: &Releases, sidecars: &Sidecars, tag: &Tag) -> R
                 .hint("run `larder release` to upload its assets")
                 .into());
         }
-        release = derive(session, sidecars, release)?;
+        (release, _) = derive(session, sidecars, release, None)?;
         replace::remove_leftovers(session, &release, |_| true)?;
         audit(session, sidecars, &release)?;
         session.delete_redundant_drafts(&release, &BTreeMap::new())?;

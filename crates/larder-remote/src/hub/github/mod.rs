@@ -28,8 +28,8 @@ mod visible;
 use std::collections::BTreeMap;
 
 use super::{
-    Body, HubPublisher, HubReader, Notes, PlainFile, Progress, PublishOptions, ReadOnly, Receipt,
-    Release, Upload,
+    Attest, Body, HubPublisher, HubReader, Notes, PlainFile, Progress, PublishOptions, ReadOnly,
+    Receipt, Release, Upload,
 };
 use crate::github::{self, Api, GitHubConfig, Login};
 use crate::http::Client;
@@ -144,6 +144,7 @@ impl HubPublisher for GitHubHub {
         uploads: &[Upload<'_>],
         options: PublishOptions,
         notes: Notes<'_>,
+        attest: Option<&dyn Attest>,
         progress: Progress<'_>,
     ) -> Result<Receipt> {
         self.require_token()?;
@@ -154,6 +155,7 @@ impl HubPublisher for GitHubHub {
             tag,
             uploads,
             options,
+            attest,
             (notes, progress),
         );
         self.read_state.forget(tag);

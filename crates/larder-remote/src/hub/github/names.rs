@@ -3,7 +3,7 @@
 
 use larder_core::model::{Digest, is_short_hex};
 
-use crate::hub::derived;
+use crate::hub::{attached, derived};
 
 const TEMPORARY: &str = ".new";
 
@@ -24,9 +24,9 @@ pub(super) fn final_name(name: &str) -> Option<&str> {
     is_short_hex(short).then_some(name)
 }
 
-/// Whether a name is that of a derived file.
+/// Whether a name is that of a file that is derived from what the release has.
 pub(super) fn is_derived(name: &str) -> bool {
-    [derived::MANIFEST, derived::CHECKSUMS].contains(&name)
+    [derived::MANIFEST, derived::CHECKSUMS].contains(&name) || attached::is_attached(name)
 }
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ pub(super) fn publish(
         assets,
         staged,
         url: Some(url),
+        attested: None,
     })
 }
 

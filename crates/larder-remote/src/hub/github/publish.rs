@@ -9,10 +9,11 @@ use serde_json::json;
 
 use super::list::Releases;
 use super::session::{Session, Stop};
-use super::sidecars::{Sidecars, audit, derive};
+use super::sidecars::{Sidecars, attested_if_immutable, audit, derive};
 use super::upload::{Found, find, outcome_if_immutable, write_missing};
 use super::{names, replace};
-use crate::hub::{Notes, Progress, PublishOptions, Published, Receipt, Upload};
+use crate::github::Release;
+use crate::hub::{Attest, Attested, Notes, Progress, PublishOptions, Published, Receipt, Upload};
 use larder_core::error::{Error, Result};
 use larder_core::model::{Digest, Tag};
 
@@ -24,11 +25,22 @@ struct RoundInput<'a> {
     sidecars: &'a Sidecars,
     uploads: &'a [Upload<'a>],
     options: PublishOptions,
+    attest: Option<&'a dyn Attest>,
     /// Whether the release is for one late upload only, so that its draft is published at once.
     single_upload: bool,
     /// Whether a write was refused because the release is immutable, even if the API does not mark
     /// it so.
     immutable: bool,
+}
+
+/// What a round leads to.
+struct Done {
+    /// Whether the release stays a draft.
+    staged: bool,
+    /// The url of its page.
+    page: String,
+    /// What became of the attached files.
+    attested: Option<Attested>,
 }
 
 /// Publishes uploads under a tag.
@@ -38,6 +50,7 @@ pub(super) fn publish(
     tag: &Tag,
     uploads: &[Upload<'_>],
     options: PublishOptions,
+    attest: Option<&dyn Attest>,
     callbacks: (Notes<'_>, Progress<'_>),
 ) -> Result<Receipt> {
     if let Some(large) = uploads
@@ -54,15 +67,17 @@ pub(super) fn publish(
         sidecars,
         uploads,
         options,
+        attest,
         single_upload: false,
         immutable: false,
     };
     let mut results: Vec<Option<Published>> = vec![None; uploads.len()];
-    let (staged, page) = run(releases, tag, callbacks, &mut input, &mut results)?;
+    let done = run(releases, tag, callbacks, &mut input, &mut results)?;
     let mut receipt = Receipt {
         assets: Vec::new(),
-        staged,
-        url: Some(page),
+        staged: done.staged,
+        url: Some(done.page),
+        attested: done.attested,
     };
     for (upload, result) in uploads.iter().zip(results) {
         if let Some(result) = result {
@@ -75,12 +90,14 @@ pub(super) fn publish(
             sidecars,
             uploads: std::slice::from_ref(upload),
             options,
+            attest,
             single_upload: true,
             immutable: false,
         };
         let mut result = vec![None];
-        let (staged, _) = run(releases, &late, callbacks, &mut input, &mut result)?;
-        receipt.staged |= staged;
+        let done = run(releases, &late, callbacks, &mut input, &mut result)?;
+        receipt.staged |= done.staged;
+        receipt.attested = done.attested;
         match result.pop().flatten() {
             Some(published) => receipt.assets.push((late, published)),
             None => {
@@ -101,7 +118,7 @@ fn run(
     (notes, progress): (Notes<'_>, Progress<'_>),
     input: &mut RoundInput<'_>,
     results: &mut [Option<Published>],
-) -> Result<(bool, String)> {
+) -> Result<Done> {
     let mut session = Session::new(releases, tag, progress);
     session.more_notes = Some(notes);
     loop {
@@ -113,16 +130,17 @@ fn run(
     }
 }
 
-/// Runs one round. Returns whether the release stays a draft, and the url of its page.
+/// Runs one round.
 fn round(
     session: &mut Session<'_>,
     input: &RoundInput<'_>,
     results: &mut [Option<Published>],
-) -> Result<(bool, String), Stop> {
+) -> Result<Done, Stop> {
     let RoundInput {
         sidecars,
         uploads,
         options,
+        attest,
         single_upload,
         immutable,
     } = *input;
@@ -150,7 +168,11 @@ fn round(
         };
     }
     if immutable {
-        return Ok((false, release.page));
+        return Ok(Done {
+            staged: false,
+            attested: attested_if_immutable(session, sidecars, &release, attest)?,
+            page: release.page,
+        });
     }
     let ours: Vec<&Upload<'_>> = uploads
         .iter()
@@ -171,7 +193,13 @@ fn round(
             }
         }
     }
-    release = derive(session, sidecars, release)?;
+    let attested;
+    (release, attested) = derive(session, sidecars, release, attest)?;
+    let done = |staged, release: Release| Done {
+        staged,
+        page: release.page,
+        attested,
+    };
     replace::remove_leftovers(session, &release, |name| {
         names::is_derived(name) || written.contains_key(name)
     })?;
@@ -179,7 +207,7 @@ fn round(
         let collects_uploads = session.is_immutable()? && !single_upload;
         if options.stage || collects_uploads {
             session.delete_redundant_drafts(&release, &written)?;
-            return Ok((true, release.page));
+            return Ok(done(true, release));
         }
         audit(session, sidecars, &release)?;
         session.delete_redundant_drafts(&release, &written)?;
@@ -187,7 +215,7 @@ fn round(
     } else if session.wrote {
         session.delete_redundant_drafts(&release, &written)?;
     }
-    Ok((false, release.page))
+    Ok(done(false, release))
 }
 
 /// The names and digests of uploads and their sidecars.

@@ -9,6 +9,7 @@ use super::replace;
 use super::session::{Session, Stop};
 use super::transfer::Item;
 use crate::github::{Api, Asset, Release};
+use crate::hub::attached::{self, Attest, Attested};
 use crate::hub::derived;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::Sidecar;
@@ -18,9 +19,12 @@ use larder_core::model::{AssetName, Tag};
 /// writer changed them in the meantime.
 const DERIVED_ROUNDS: u32 = 12;
 
-/// Sidecars by their asset ids: the bytes of an asset id never change.
+/// Sidecars and SBOMs by their asset ids: the bytes of an asset id never change.
 #[derive(Default)]
-pub(super) struct Sidecars(Mutex<HashMap<u64, Arc<Sidecar>>>);
+pub(super) struct Sidecars {
+    parsed: Mutex<HashMap<u64, Arc<Sidecar>>>,
+    sboms: Mutex<HashMap<u64, Vec<u8>>>,
+}
 
 impl Sidecars {
     pub(super) fn get(&self, api: &Api, asset: &Asset) -> Result<Option<Arc<Sidecar>>> {
@@ -34,8 +38,18 @@ impl Sidecars {
         self.lock().insert(asset.id, Arc::clone(&sidecar));
         Ok(Some(sidecar))
     }
+    /// The bytes of an asset's SBOM.
+    fn sbom(&self, api: &Api, asset: &Asset) -> Result<Option<Vec<u8>>> {
+        let known = || self.sboms.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bytes) = known().get(&asset.id) {
+            return Ok(Some(bytes.clone()));
+        }
+        let bytes = api.small_asset(asset.id)?;
+        known().extend(bytes.clone().map(|bytes| (asset.id, bytes)));
+        Ok(bytes)
+    }
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Sidecar>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.parsed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -92,20 +106,31 @@ pub(super) fn pairs(
     Ok(pairs)
 }
 
-/// Writes the derived files until they agree with the sidecars. Every writer checks again after
-/// writing, so the last one leaves the correct files.
+/// Writes the derived and the attached files until they agree with what the release has. Every
+/// writer checks again after writing, so the last one leaves the correct files.
 pub(super) fn derive(
     session: &mut Session<'_>,
     sidecars: &Sidecars,
     mut release: Release,
-) -> Result<Release, Stop> {
+    attest: Option<&dyn Attest>,
+) -> Result<(Release, Option<Attested>), Stop> {
+    let mut attested = attest.map(|_| Attested::Present);
     let mut why = Error::unavailable("the derived files kept changing while they were written");
     for _ in 0..DERIVED_ROUNDS {
         let pairs = pairs(session.api(), sidecars, &release)?;
         if pairs.is_empty() {
-            return Ok(release);
+            return Ok((release, None));
         }
-        let files = derived_files(session.api(), session.tag, &pairs);
+        let mut files: Vec<(String, Vec<u8>)> = derived_files(session.api(), session.tag, &pairs)
+            .map(|(name, bytes)| (name.to_owned(), bytes))
+            .into();
+        files.extend(attached_files(
+            session.api(),
+            sidecars,
+            &release,
+            &pairs,
+            attest,
+        )?);
         let mut right = true;
         for (name, bytes) in &files {
             let item = Item::bytes(name, bytes);
@@ -118,6 +143,9 @@ pub(super) fn derive(
                 None => session.upload(&release, item).map(drop),
             };
             right = false;
+            if attached::is_attached(name) {
+                attested = Some(Attested::Written);
+            }
             match done {
                 Ok(()) => {}
                 Err(Stop::Retry(error)) => {
@@ -128,11 +156,52 @@ pub(super) fn derive(
             }
         }
         if right {
-            return Ok(release);
+            return Ok((release, attested));
         }
         release = session.read_release(release.id)?;
     }
     Err(Stop::Retry(why))
+}
+
+/// The attached files that a release should have, from what it has.
+fn attached_files(
+    api: &Api,
+    sidecars: &Sidecars,
+    release: &Release,
+    pairs: &BTreeMap<AssetName, Arc<Sidecar>>,
+    attest: Option<&dyn Attest>,
+) -> Result<Vec<(String, Vec<u8>)>> {
+    let Some(attest) = attest else {
+        return Ok(Vec::new());
+    };
+    attached::files(attest, pairs, |name| match release.whole(name) {
+        Some(asset) => sidecars.sbom(api, asset),
+        None => Ok(None),
+    })
+}
+
+/// Whether an immutable release has the attached files that it should have.
+pub(super) fn attested_if_immutable(
+    session: &Session<'_>,
+    sidecars: &Sidecars,
+    release: &Release,
+    attest: Option<&dyn Attest>,
+) -> Result<Option<Attested>, Stop> {
+    if attest.is_none() {
+        return Ok(None);
+    }
+    let pairs = pairs(session.api(), sidecars, release)?;
+    for (name, bytes) in attached_files(session.api(), sidecars, release, &pairs, attest)? {
+        let item = Item::bytes(&name, &bytes);
+        let right = match release.asset(&name) {
+            Some(there) => session.has_bytes(there, item.size, &item.sha256)?,
+            None => false,
+        };
+        if !right {
+            return Ok(Some(Attested::Immutable));
+        }
+    }
+    Ok(Some(Attested::Present))
 }
 
 /// Checks before a draft becomes visible that every sidecar can be read and that its asset is as
