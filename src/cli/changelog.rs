@@ -8,7 +8,7 @@ use crate::report::Cleaned as _;
 use larder_core::error::{Error, Result};
 use larder_core::formats::documents::{ChangelogBasis, ChangelogDocument};
 use larder_core::project::Project;
-use larder_engine::changelog::{Asked, Changelogs, FETCH_HINT, configured};
+use larder_engine::changelog::{Asked, Changelogs, FETCH_HINT};
 use larder_remote::git::Git;
 
 /// Show what has changed in a subsystem since its last released version
@@ -69,7 +69,7 @@ fn document(args: &Args, project: &Project, git: &Git<'_>, web: &str) -> Result<
         from: args.from.as_deref(),
         to: args.to.as_deref(),
     };
-    Changelogs { project, git, web }.of(subsystem, &configured(subsystem), asked)
+    Changelogs { project, git, web }.of(subsystem, &subsystem.publish.changelog, asked)
 }
 
 /// What people should know about a changelog.

@@ -99,8 +99,8 @@ enum Command {
     Package(package::Args),
     Bundle(bundle::Args),
     Release(release::Args),
-    Publish(publish::Args),
     Changelog(changelog::Args),
+    Publish(publish::Args),
     Run(run::Args),
     Ci(ci::Args),
     #[cfg(feature = "serve")]
@@ -230,8 +230,8 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Package(args) => package::run(args, global),
         Command::Bundle(args) => bundle::run(args, global),
         Command::Release(args) => release::run(args, global),
-        Command::Publish(args) => publish::run(args, global),
         Command::Changelog(args) => changelog::run(args, global),
+        Command::Publish(args) => publish::run(args, global),
         Command::Run(args) => run::run(args, global),
         Command::Ci(args) => ci::run(args, global),
         #[cfg(feature = "serve")]

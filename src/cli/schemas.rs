@@ -73,14 +73,14 @@ pub const ALL: &[SchemaInfo] = &[
         schema_of::<ReleaseStatusDocument>,
     ),
     info(
-        "publish-validate",
-        "larder publish validate --json",
-        schema_of::<PublishChecksDocument>,
-    ),
-    info(
         "changelog",
         "larder changelog --json",
         schema_of::<ChangelogDocument>,
+    ),
+    info(
+        "publish-validate",
+        "larder publish validate --json",
+        schema_of::<PublishChecksDocument>,
     ),
     info("tasks", "larder run --json", schema_of::<TasksDocument>),
     info("env", "larder env --json", schema_of::<EnvDocument>),

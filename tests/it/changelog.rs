@@ -276,6 +276,45 @@ fn a_shallow_clone_is_said_to_be_incomplete() {
 }
 
 #[test]
+fn the_recipe_says_where_the_changelog_comes_from() {
+    let env = repository();
+    git(&env, &["tag", "arc-v0.9.0"]);
+    change(&env, "arc", "Source");
+    env.write("docs/arc.md", "about arc\n");
+    commit(&env, "Documents");
+    let recipe = env.read("subsystems/arc/recipe.yml");
+    let with = |changelog: &str| {
+        let publish = format!("{recipe}publish:\n  changelog: {changelog}\n");
+        env.write("subsystems/arc/recipe.yml", publish);
+        env.larder(["changelog", "arc"])
+    };
+    let text = with("{paths: [../../docs]}").success().stdout;
+    assert!(
+        text.contains("- Documents (") && !text.contains("Source"),
+        "{text}"
+    );
+    let outside = with("{paths: [../../..]}");
+    assert_eq!(outside.code, Some(2));
+    let out = with("{from: none}").success();
+    assert_eq!(out.stdout, "");
+    assert!(out.stderr.contains("wants no changelog"), "{}", out.stderr);
+    env.write(
+        "CHANGES.md",
+        "# Changes\n\n## 1.0.0\n\n- by hand\n\n## 0.9.0\n",
+    );
+    let text = with("{from: ../../CHANGES.md}").success().stdout;
+    assert_eq!(text, "## arc v1.0.0\n\n- by hand\n");
+    env.write("CHANGES.md", "# Changes\n");
+    let missing = with("{from: ../../CHANGES.md}");
+    assert_eq!(missing.code, Some(2));
+    assert!(
+        missing.stderr.contains("no section about v1.0.0"),
+        "{}",
+        missing.stderr
+    );
+}
+
+#[test]
 fn wrong_calls_are_exit_2_with_a_hint() {
     let env = TestEnv::new();
     env.script_subsystem("arc", "v1.0.0");

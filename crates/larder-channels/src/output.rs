@@ -33,6 +33,11 @@ impl<'a> Output<'a> {
         self.threads
     }
 
+    /// What cancels the run.
+    pub fn cancel(&self) -> &'a Cancel {
+        self.cancel
+    }
+
     /// The path of a file in the folder.
     pub fn path(&self, name: &str) -> Utf8PathBuf {
         self.folder.join(name)

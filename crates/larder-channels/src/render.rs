@@ -4,9 +4,13 @@ use larder_core::error::Result;
 use larder_core::model::{ChannelKind, Platform, Version};
 use larder_core::project::publish::{Channel, ChannelConfig};
 
+use crate::installer::Installer;
 use crate::output::Output;
 use crate::release::Release;
-use crate::{aur, chocolatey, deb, homebrew, rpm, scoop, snap, winget};
+use crate::{
+    aur, chocolatey, deb, docker, gomodule, homebrew, installer, npm, pypi, rpm, scoop, snap,
+    winget,
+};
 
 /// What a channel supports. The documentation's table is made of these.
 pub struct Facts {
@@ -64,7 +68,11 @@ pub fn facts(kind: ChannelKind) -> &'static Facts {
         ChannelKind::Snap => &snap::FACTS,
         ChannelKind::Deb => &deb::FACTS,
         ChannelKind::Rpm => &rpm::FACTS,
-        _ => todo!(),
+        ChannelKind::Docker => &docker::FACTS,
+        ChannelKind::Npm => &npm::FACTS,
+        ChannelKind::Pypi => &pypi::FACTS,
+        ChannelKind::Installer => &installer::FACTS,
+        ChannelKind::Gomodule => &gomodule::FACTS,
     }
 }
 
@@ -78,8 +86,7 @@ pub fn channel_version(
 
 /// Renders a channel's files into a folder, or says why there are none.
 pub fn render(release: &Release, config: &ChannelConfig, out: &Output<'_>) -> Result<Rendered> {
-    let facts = facts(config.channel.kind());
-    if let Some(skip) = skip(facts, release, config.prerelease) {
+    if let Some(skip) = skip(release, config) {
         return Ok(Rendered::Skipped(skip));
     }
     renderer(&config.channel).render(release, config, out)?;
@@ -96,12 +103,18 @@ fn renderer(channel: &Channel) -> &dyn Render {
         Channel::Snap(snap) => snap,
         Channel::Deb(deb) => deb,
         Channel::Rpm(rpm) => rpm,
-        _ => todo!(),
+        Channel::Docker(docker) => docker,
+        Channel::Npm(npm) => npm,
+        Channel::Pypi(pypi) => pypi,
+        Channel::Installer => &Installer,
+        Channel::Gomodule(module) => module,
     }
 }
 
-fn skip(facts: &Facts, release: &Release, prerelease: bool) -> Option<Skip> {
-    if facts.prerelease.is_none() && !prerelease && release.version.is_prerelease() {
+/// Why a channel gets nothing of a release; `None` if it does get something.
+pub fn skip(release: &Release, config: &ChannelConfig) -> Option<Skip> {
+    let facts = facts(config.channel.kind());
+    if facts.prerelease.is_none() && !config.prerelease && release.version.is_prerelease() {
         return Some(Skip::Prerelease);
     }
     if !release

@@ -102,9 +102,9 @@ fn list(items: Vec<String>) -> Option<Value> {
 /// A licence in Scoop's form: `|` between licences of which one can be chosen, `,` between those
 /// that all apply. An expression that has both stays as it is.
 fn license(text: &str) -> String {
-    let plain = |list: &[Expression<'_>]| -> Option<Vec<String>> {
-        let id = |item: &Expression<'_>| match item {
-            Expression::License(id) => Some((*id).to_owned()),
+    let plain = |list: &[Expression]| -> Option<Vec<String>> {
+        let id = |item: &Expression| match item {
+            Expression::License(id) => Some(id.clone()),
             _ => None,
         };
         list.iter().map(id).collect()

@@ -1,6 +1,9 @@
 //! snap: the project file that snapcraft packs the hub's assets with, and the file `snap.yaml` that
 //! such a snap holds.
 
+use std::fmt::Write as _;
+
+use camino::Utf8Path;
 use larder_core::error::{Error, Result};
 use larder_core::model::{Arch, ChannelKind, Os, Platform, RequiredText, Version};
 use larder_core::project::publish::{ChannelConfig, Confinement, Grade, Snap};
@@ -47,13 +50,16 @@ impl Render for Snap {
 
         let mut project = format!("{head}platforms:\n");
         for arch in &archs {
-            project += &format!("  {arch}:\n    build-on: [{arch}]\n    build-for: [{arch}]\n");
+            let _ = writeln!(
+                project,
+                "  {arch}:\n    build-on: [{arch}]\n    build-for: [{arch}]"
+            );
         }
         project += &apps;
         project += &part(&name, release, &platforms)?;
         out.text("snap/snapcraft.yaml", &project)?;
 
-        let list: String = archs.iter().map(|arch| format!("- {arch}\n")).collect();
+        let list = format!("- {}\n", archs.join("\n- "));
         out.text(
             "meta/snap.yaml",
             &format!("{head}architectures:\n{list}{apps}"),
@@ -80,7 +86,7 @@ fn version(version: &Version) -> std::result::Result<String, String> {
 }
 
 /// The name: lower-case letters, digits and single dashes, among them a letter.
-fn name(release: &Release) -> Result<String> {
+pub(crate) fn name(release: &Release) -> Result<String> {
     let name = dashed(release.name.as_str());
     if name.len() > NAME || !name.contains(|c: char| c.is_ascii_lowercase()) {
         return Err(
@@ -121,7 +127,7 @@ fn head(snap: &Snap, name: &str, release: &Release) -> Result<String> {
         ("license", release.license.clone().unwrap_or_default()),
     ] {
         if !value.is_empty() {
-            head += &format!("{key}: {}\n", quoted(&value));
+            let _ = writeln!(head, "{key}: {}", quoted(&value));
         }
     }
     let grade = match snap.grade {
@@ -133,7 +139,7 @@ fn head(snap: &Snap, name: &str, release: &Release) -> Result<String> {
         Confinement::Classic => "classic",
         Confinement::Devmode => "devmode",
     };
-    head += &format!("grade: {grade}\nconfinement: {confinement}\n");
+    let _ = writeln!(head, "grade: {grade}\nconfinement: {confinement}");
     Ok(head)
 }
 
@@ -158,27 +164,25 @@ fn part(name: &str, release: &Release, platforms: &[&PlatformRelease]) -> Result
     let mut checksums = String::new();
     for platform in platforms {
         let asset = platform.asset.as_str();
-        if !asset.ends_with(".tar.gz") && !asset.ends_with(".zip") {
+        if !asset.ends_with(".tar.gz") && Utf8Path::new(asset).extension() != Some("zip") {
             return Err(Error::usage(format!("snapcraft can't unpack {asset}"))
                 .cause("it knows tar.gz and zip")
                 .hint("write `package: {format: tar.gz}` in the recipe"));
         }
         let arch = architecture(platform.platform().arch);
         let digest = platform.sidecar.sha256;
-        sources += &format!("      - on {arch}: {}\n", quoted(platform.url()?));
-        checksums += &format!(
-            "      - on {arch}: {}\n",
+        let _ = writeln!(sources, "      - on {arch}: {}", quoted(platform.url()?));
+        let _ = writeln!(
+            checksums,
+            "      - on {arch}: {}",
             quoted(&format!("sha256/{digest}"))
         );
     }
-    let moved: String = release
-        .binaries
-        .iter()
-        .map(|binary| {
-            let (from, to) = (binary.to_string(), format!("bin/{binary}"));
-            format!("      {}: {}\n", quoted(&from), quoted(&to))
-        })
-        .collect();
+    let mut moved = String::new();
+    for binary in &release.binaries {
+        let to = quoted(&format!("bin/{binary}"));
+        let _ = writeln!(moved, "      {}: {to}", quoted(binary.as_str()));
+    }
     Ok(format!(
         "parts:\n  {}:\n    plugin: dump\n    source:\n{sources}    source-checksum:\n{checksums}    organize:\n{moved}    prime:\n      - bin\n",
         quoted(name)
@@ -198,7 +202,7 @@ fn quoted(text: &str) -> String {
             | '\u{feff}'
             | '\u{fffe}'
             | '\u{ffff}' => {
-                quoted += &format!("\\u{:04x}", u32::from(c));
+                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
             }
             c => quoted.push(c),
         }

@@ -1,6 +1,9 @@
 //! chocolatey: a manifest, a script that downloads the zip of the machine's architecture, and the
 //! package of both.
 
+use std::fmt::Write as _;
+
+use camino::Utf8Path;
 use larder_core::error::{Error, Result};
 use larder_core::model::{Arch, ChannelKind, Os, Platform, RequiredText, Version};
 use larder_core::project::publish::{ChannelConfig, Chocolatey};
@@ -58,7 +61,8 @@ fn takes(platform: &Platform) -> bool {
     platform.os == Os::Windows && matches!(platform.arch, Arch::Amd64 | Arch::I386)
 }
 
-/// The version as NuGet normalises it, with the pre-releases of SemVer 1: `1.2-rc.1` → `1.2.0-rc1`.
+/// The version as `NuGet` normalises it, with the pre-releases of `SemVer` 1: `1.2-rc.1`
+/// → `1.2.0-rc1`.
 fn version(version: &Version) -> std::result::Result<String, String> {
     let parts = VersionParts::of(version);
     let mut numbers = parts
@@ -110,7 +114,7 @@ fn manifest(release: &Release, config: &Chocolatey, version: &str) -> Result<Str
     );
     let mut element = |name: &str, value: &str| {
         if !value.is_empty() {
-            xml += &format!("    <{name}>{}</{name}>\n", escape(value));
+            let _ = writeln!(xml, "    <{name}>{}</{name}>", escape(value));
         }
     };
     element("id", release.name.as_str());
@@ -170,15 +174,13 @@ fn script(release: &Release, post_install: Option<&str>) -> Result<String> {
         fields.push((format!("checksum{suffix}"), quoted(&digest)));
         fields.push((format!("checksumType{suffix}"), quoted("sha256")));
     }
-    let fields: String = fields
-        .iter()
-        .map(|(name, value)| format!("  {name:<14} = {value}\n"))
-        .collect();
-    let mut script = format!(
-        "$ErrorActionPreference = 'Stop'\n\n$packageArgs = @{{\n{fields}}}\n\nInstall-ChocolateyZipPackage @packageArgs\n"
-    );
+    let mut script = "$ErrorActionPreference = 'Stop'\n\n$packageArgs = @{\n".to_owned();
+    for (name, value) in fields {
+        let _ = writeln!(script, "  {name:<14} = {value}");
+    }
+    script += "}\n\nInstall-ChocolateyZipPackage @packageArgs\n";
     for line in post_install.unwrap_or_default().lines() {
-        script += &format!("Write-Host {}\n", quoted(line));
+        let _ = writeln!(script, "Write-Host {}", quoted(line));
     }
     if script.is_ascii() {
         return Ok(script);
@@ -189,7 +191,7 @@ fn script(release: &Release, post_install: Option<&str>) -> Result<String> {
 
 fn zip_url(platform: &PlatformRelease) -> Result<&str> {
     let asset = platform.asset.as_str();
-    if !asset.ends_with(".zip") {
+    if Utf8Path::new(asset).extension() != Some("zip") {
         return Err(
             Error::usage(format!("chocolatey can't install {asset}"))
                 .cause("it unpacks zip archives only")

@@ -1,5 +1,7 @@
 //! The file `control` of a Debian package.
 
+use std::fmt::Write as _;
+
 use larder_core::error::Result;
 use larder_core::model::{Libc, RequiredText};
 
@@ -15,7 +17,7 @@ impl Package<'_> {
         let mut field = |name: &str, value: &str| {
             let value = text::one_line(value);
             if !value.is_empty() {
-                control += &format!("{name}: {value}\n");
+                let _ = writeln!(control, "{name}: {value}");
             }
         };
         field("Package", self.name);
@@ -40,7 +42,7 @@ impl Package<'_> {
             for line in paragraph {
                 // A line that starts with a dot would be a command.
                 let dot = if line.starts_with('.') { " " } else { "" };
-                control += &format!(" {dot}{line}\n");
+                let _ = writeln!(control, " {dot}{line}");
             }
         }
         Ok(control)

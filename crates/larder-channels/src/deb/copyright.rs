@@ -1,6 +1,7 @@
 //! The file `copyright` of a Debian package, in the form that programs can read.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use larder_core::error::Result;
 use larder_core::model::RequiredText;
@@ -96,14 +97,15 @@ pub(super) fn copyright(release: &Release, texts: &[(String, String)]) -> Result
             body += " .\n";
         }
         if texts.len() > 1 {
-            body += &format!(" {name}:\n .\n");
+            let _ = writeln!(body, " {name}:\n .");
         }
         body += &indented(text);
     }
     for file in &common {
         let gap = if body.is_empty() { "" } else { " .\n" };
-        body += &format!(
-            "{gap} On Debian systems, the text of the licence {file} is in\n /usr/share/common-licenses/{file}.\n"
+        let _ = writeln!(
+            body,
+            "{gap} On Debian systems, the text of the licence {file} is in\n /usr/share/common-licenses/{file}."
         );
     }
     if body.is_empty() {
@@ -116,13 +118,17 @@ pub(super) fn copyright(release: &Release, texts: &[(String, String)]) -> Result
 
     let mut text = format!("Format: {FORMAT}\nUpstream-Name: {}\n", release.name);
     if let Some(maintainer) = &release.maintainer {
-        text += &format!("Upstream-Contact: {}\n", one_line(maintainer));
+        let _ = writeln!(text, "Upstream-Contact: {}", one_line(maintainer));
     }
     if let Some(homepage) = &release.homepage {
-        text += &format!("Source: {}\n", one_line(homepage));
+        let _ = writeln!(text, "Source: {}", one_line(homepage));
     }
-    text += &format!("Comment: The licence as an SPDX expression is {license}\n");
-    text += &format!(
+    let _ = writeln!(
+        text,
+        "Comment: The licence as an SPDX expression is {license}"
+    );
+    let _ = write!(
+        text,
         "\nFiles: *\nCopyright: {}\nLicense: {}\n{body}",
         notices.join("\n "),
         debian_name(&license)

@@ -4,6 +4,7 @@
 //! the package, and a tar of its files. Sizes stand before members, so the size of the last one is
 //! written when it is known; memory stays small however large the binaries are.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 
@@ -154,19 +155,19 @@ impl Package<'_> {
         );
         for change in text::changes(self.release) {
             for (n, line) in text::wrap(&change, 74).iter().enumerate() {
-                text += &format!("  {} {line}\n", if n == 0 { '*' } else { ' ' });
+                let _ = writeln!(text, "  {} {line}", if n == 0 { '*' } else { ' ' });
             }
         }
         let maintainer = text::one_line(self.release.text(RequiredText::Maintainer)?);
         let date = text::date(self.release.time, "%a, %d %b %Y %H:%M:%S +0000")?;
-        text += &format!("\n -- {maintainer}  {date}\n");
+        let _ = writeln!(text, "\n -- {maintainer}  {date}");
         Ok(text)
     }
 }
 
 /// The name of the package: Debian policy allows lower-case letters, digits, `+`, `-` and `.`, and
 /// demands two characters.
-fn package_name(release: &Release) -> Result<String> {
+pub(crate) fn package_name(release: &Release) -> Result<String> {
     let name = release.name.as_str().replace('_', "-");
     if name.len() < 2 {
         return Err(
@@ -212,3 +213,6 @@ fn member(name: &str, time: i64, size: u64) -> Result<Vec<u8>> {
 fn padding(size: u64) -> &'static [u8] {
     if size % 2 == 1 { b"\n" } else { b"" }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! The tars of a Debian package, and the digests of its files.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use larder_core::error::{Error, Result};
@@ -32,9 +33,9 @@ pub(super) fn md5sums(files: &Tree, out: &Output<'_>) -> Result<String> {
         entry.copy(out, &mut md5)?;
         let sum = md5.0.finalize();
         for byte in sum {
-            sums += &format!("{byte:02x}");
+            let _ = write!(sums, "{byte:02x}");
         }
-        sums += &format!("  {path}\n");
+        let _ = writeln!(sums, "  {path}");
     }
     Ok(sums)
 }

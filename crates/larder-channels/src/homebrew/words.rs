@@ -80,7 +80,7 @@ pub fn license(text: &str) -> String {
 }
 
 /// Whether a licence is none of SPDX's list.
-fn refers(expression: &Expression<'_>) -> bool {
+fn refers(expression: &Expression) -> bool {
     match expression {
         Expression::License(id) | Expression::With(id, _) => {
             id.contains("LicenseRef-") || id.contains(':')
@@ -89,8 +89,8 @@ fn refers(expression: &Expression<'_>) -> bool {
     }
 }
 
-fn license_argument(expression: &Expression<'_>) -> String {
-    let list = |word: &str, list: &[Expression<'_>]| {
+fn license_argument(expression: &Expression) -> String {
+    let list = |word: &str, list: &[Expression]| {
         let items = list.iter().map(|item| match item {
             Expression::License(_) => license_argument(item),
             _ => format!("{{ {} }}", license_argument(item)),

@@ -1,5 +1,7 @@
 //! Texts of packages: one line, wrapped lines, and the description that judges accept.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use larder_core::error::{Error, Result};
 
@@ -50,12 +52,12 @@ pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
     wrapped
 }
 
-/// The one line that says what a package is, in a form that lintian and rpmlint accept. A
-/// description is rewritten if it starts with the package's name (`arc draws arcs` → `draws arcs`)
-/// or with an article, or if it is one word (`Drawing` → `Drawing command-line program`). It is
-/// shortened between words.
+/// The one line that says what a package is, in a form that lintian and rpmlint accept: the first
+/// line of the description. It is rewritten if it starts with the package's name (`arc draws arcs`
+/// → `draws arcs`) or with an article, or if it is one word (`Drawing` → `Drawing command-line
+/// program`). It is shortened between words.
 pub(crate) fn synopsis(package: &str, description: &str) -> String {
-    let line = one_line(description);
+    let line = one_line(description.trim().lines().next().unwrap_or_default());
     let mut text = line.as_str();
     loop {
         let rest = without_start(text, package);
@@ -183,9 +185,11 @@ pub(crate) fn date(time: i64, form: &str) -> Result<String> {
 
 /// Commands of a shell that print a text, whatever it contains.
 pub(crate) fn print_commands(text: &str) -> String {
-    lines(text)
-        .map(|line| format!("printf '%s\\n' '{}'\n", line.replace('\'', r"'\''")))
-        .collect()
+    let mut commands = String::new();
+    for line in lines(text) {
+        let _ = writeln!(commands, "printf '%s\\n' '{}'", line.replace('\'', r"'\''"));
+    }
+    commands
 }
 
 #[cfg(test)]
@@ -209,7 +213,7 @@ mod tests {
             ("arc", "arc", "command-line program"),
             ("arc", "arc-welding for all", "welding for all"),
             ("arc", "arcs on the terminal", "arcs on the terminal"),
-            ("arc", "a\n\tb\u{7}c", "b c"),
+            ("arc", "\nDraws\tan\u{7}arc\nand more", "Draws an arc"),
             ("arc", "", "command-line program"),
             ("command", "", "program for the command line"),
             ("nats", "é", "é command-line program"),

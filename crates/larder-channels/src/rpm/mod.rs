@@ -3,8 +3,8 @@
 //! A package is a lead, a header with digests, a header that describes the package, and a
 //! compressed cpio of its files. The digest of the cpio stands before it, in headers whose size
 //! does not depend on it: the cpio is written first, behind a gap, and the headers then fill the
-//! gap. Memory stays small however large the binaries are. The crate `rpm` keeps the whole
-//! compressed cpio in memory, and 300 MB of binaries need about as much of it.
+//! gap. Memory stays small however large the binaries are, which is why the crate `rpm` is not used:
+//! it keeps the whole compressed cpio in memory.
 
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
@@ -220,3 +220,6 @@ fn too_large() -> Error {
     Error::failed("the files are too large for an RPM package")
         .cause("such a package has less than 4 GiB")
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,8 +12,12 @@ use crate::linux::text;
 
 /// The version of rpm that first read everything which these headers have.
 const RPM_VERSION: &str = "4.14.0";
-/// SHA-256, among the digests of OpenPGP.
+/// SHA-256, among the digests of `OpenPGP`.
 const SHA256: u32 = 8;
+/// Distributions no longer use groups, but rpmlint demands one.
+const GROUP: &str = "Applications/System";
+/// rpmlint demands the name of a machine. This one says nothing about it.
+const BUILD_HOST: &str = "localhost";
 const FLAG_DOC: u32 = 1 << 1;
 const FLAG_LICENSE: u32 = 1 << 7;
 /// All attributes of a file are verified.
@@ -54,12 +58,13 @@ impl Package<'_> {
             (1004, Value::Translated(capitalised(&synopsis))),
             (1005, Value::Translated(paragraphs.join("\n\n"))),
             (1006, Value::Number(vec![time])),
+            (1007, Value::Text(BUILD_HOST.into())),
             (
                 1014,
                 Value::Text(text::one_line(release.text(RequiredText::License)?)),
             ),
             (1015, Value::Text(maintainer.clone())),
-            (1016, Value::Translated("Unspecified".into())),
+            (1016, Value::Translated(GROUP.into())),
             (1021, Value::Text("linux".into())),
             (1022, Value::Text(self.arch.name.into())),
             // A package without the name of its source would count as a source itself.
@@ -159,13 +164,11 @@ impl Package<'_> {
         for path in files.keys() {
             let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
             let folder = format!("/{folder}/");
-            let n = match folders.iter().position(|known| *known == folder) {
-                Some(n) => n,
-                None => {
-                    folders.push(folder);
-                    folders.len() - 1
-                }
-            };
+            let known = folders.iter().position(|known| *known == folder);
+            let n = known.unwrap_or_else(|| {
+                folders.push(folder);
+                folders.len() - 1
+            });
             folder_of.push(u32::try_from(n).map_err(|_| too_large())?);
             names.push(name.to_owned());
         }

@@ -63,11 +63,6 @@ pub struct Asked<'a> {
     pub to: Option<&'a str>,
 }
 
-/// What the recipe says about its changelog.
-pub fn configured(subsystem: &Subsystem) -> Changelog {
-    subsystem.publish.changelog.clone()
-}
-
 impl Changelogs<'_> {
     /// The changelog of a subsystem.
     pub fn of(

@@ -6,9 +6,12 @@ use camino::Utf8Path;
 use super::time::time;
 use crate::acquire::freshness::stamped;
 use crate::acquire::request::Request;
+use crate::changelog::FETCH_HINT;
 use crate::context::Context;
+use crate::events::Level;
 use crate::plan::{Platforms, Selected, Targets};
 use crate::release::handed_over::{package_in, unpack};
+use crate::release::notes::{Changes, changes};
 use crate::release::package::{Packaged, Pins, package};
 use crate::runner::each::parallel;
 use larder_channels::release::{PlatformRelease, Release};
@@ -69,13 +72,35 @@ pub(super) fn gather(ctx: &Context, subsystem: &Subsystem) -> Result<Gathered, V
         license: subsystem.license.clone(),
         maintainer: ctx.project.publish.maintainer.clone(),
         time: time(ctx, subsystem).map_err(one)?,
-        changelog: None,
+        changelog: changelog(ctx, subsystem),
         platforms,
     };
     Ok(Gathered {
         release,
         _files: files,
     })
+}
+
+/// What has changed since the version before; `None` if that is not known, which is said unless
+/// there is nothing to know.
+fn changelog(ctx: &Context, subsystem: &Subsystem) -> Option<String> {
+    let name = &subsystem.name;
+    match changes(ctx, subsystem) {
+        Ok(Changes::Text { title: _, text }) => Some(text),
+        Ok(Changes::Nothing) => None,
+        Ok(Changes::Incomplete) => {
+            let text = format!(
+                "the packages of {name} list no changes, because the clone is shallow: {FETCH_HINT}"
+            );
+            ctx.events.note(None, Level::Warning, text);
+            None
+        }
+        Err(error) => {
+            let text = format!("the packages of {name} list no changes: {error}");
+            ctx.events.note(None, Level::Warning, text);
+            None
+        }
+    }
 }
 
 fn platform_release(

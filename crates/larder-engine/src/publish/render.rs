@@ -6,17 +6,19 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::gather::gather;
 use crate::context::Context;
-use crate::events::{Did, Event, OfChannel};
+use crate::events::{Did, Event, Level, OfChannel};
 use crate::plan::Selection;
+use larder_channels::docker::not_static;
+use larder_channels::install_doc::{HubFacts, install_md, readme_block};
 use larder_channels::output::Output;
 use larder_channels::release::Release;
-use larder_channels::render::{Rendered, Skip, render};
+use larder_channels::render::{Rendered, Skip, render, skip};
 use larder_channels::{provenance, sbom};
 use larder_core::error::{Error, Result};
 use larder_core::fs;
 use larder_core::model::{Action, ChannelKind, Outcome};
-use larder_core::project::Subsystem;
-use larder_core::project::publish::ChannelConfig;
+use larder_core::project::publish::{Channel, ChannelConfig, DockerBase};
+use larder_core::project::{HubConfig, Subsystem};
 use larder_core::staging::{self, StagedDir};
 
 /// What is rendered, and where.
@@ -98,7 +100,7 @@ fn render_one(
         }
     };
     let folder = folder_for(ctx, subsystem, options)?;
-    about_the_release(&gathered.release, &folder)?;
+    about_the_release(ctx, subsystem, &gathered.release, &folder)?;
     for config in wanted {
         let kind = config.channel.kind();
         let start = Instant::now();
@@ -124,14 +126,44 @@ fn render_one(
     Ok(())
 }
 
-/// Writes what is said about the whole release: what is in it, and how it was made.
-fn about_the_release(release: &Release, folder: &Utf8Path) -> Result<()> {
+/// Writes what is said about the whole release: how to install it, what is in it, and how it was
+/// made.
+fn about_the_release(
+    ctx: &Context,
+    subsystem: &Subsystem,
+    release: &Release,
+    folder: &Utf8Path,
+) -> Result<()> {
+    let mut channels: Vec<&ChannelConfig> = Vec::new();
+    let mut go_mod = None;
+    for config in subsystem.publish.channels.values() {
+        if skip(release, config).is_some() {
+            continue;
+        }
+        if let Channel::Gomodule(module) = &config.channel {
+            let path = subsystem.dir.join(&module.dir).join("go.mod");
+            go_mod = Some(ctx.project.relative(&path));
+        }
+        channels.push(config);
+    }
+    let github = match &ctx.project.hub {
+        HubConfig::GitHub { repo } => Some(repo.as_str()),
+        HubConfig::Dir { .. } | HubConfig::Http { .. } => None,
+    };
+    let server = ctx.settings.remote.github.web.as_str();
+    let hub = HubFacts {
+        github,
+        server: Some(server.trim_end_matches('/')),
+        go_mod: go_mod.as_deref(),
+    };
     let sbom = sbom::render(release)?.to_json();
     let assets = release
         .platforms
         .iter()
         .map(|platform| (&platform.asset, &platform.sidecar));
     for (name, text) in [
+        ("INSTALL.md", install_md(release, &channels, &hub)?),
+        ("README", readme_block(release, &channels, &hub)?),
         ("sbom.cdx.json", sbom),
         ("provenance.intoto.jsonl", provenance::of_release(assets)),
     ] {
@@ -173,6 +205,22 @@ fn render_channel(
         .map_err(|error| error.context(format!("cannot render {kind} of {}", release.name)))?;
     if fs::lstat(&place)?.is_some() {
         fs::remove_dir_all(&place)?;
+    }
+    if let Channel::Docker(docker) = &config.channel
+        && docker.base == DockerBase::Scratch
+        && rendered == Rendered::Files
+    {
+        let platforms = not_static(release)?;
+        if !platforms.is_empty() {
+            let platforms: Vec<String> = platforms.iter().map(ToString::to_string).collect();
+            let text = format!(
+                "the image of {} is based on `scratch`, which has no C library, and its programs for {} need one; \
+                 name another `base`, or build static programs",
+                release.name,
+                platforms.join(", ")
+            );
+            ctx.events.note(None, Level::Warning, text);
+        }
     }
     if rendered == Rendered::Files {
         staged.rename_to(&place)?;

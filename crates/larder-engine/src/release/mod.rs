@@ -5,7 +5,7 @@ pub mod bundle;
 pub mod drafts;
 pub mod handed_over;
 pub mod hub_status;
-mod notes;
+pub(crate) mod notes;
 pub mod package;
 pub mod pending;
 pub mod project;

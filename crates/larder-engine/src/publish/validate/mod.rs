@@ -144,11 +144,11 @@ fn license(subsystem: &Subsystem) -> PublishCheck {
         }
         return PublishCheck::skipped("license", "the recipe names none");
     };
-    match spdx::Expression::parse(license) {
-        Ok(_) => PublishCheck::ok("license", license.clone()),
-        Err(error) => PublishCheck::failed(
+    match larder_channels::spdx::check(license) {
+        Ok(()) => PublishCheck::ok("license", license.clone()),
+        Err(why) => PublishCheck::failed(
             "license",
-            format!("`{license}` is not an SPDX expression: {}", error.reason),
+            format!("`{license}` is not an SPDX expression: {why}"),
             "write it with the identifiers of https://spdx.org/licenses, such as `Apache-2.0 OR MIT`",
         ),
     }

@@ -130,7 +130,7 @@ impl Default for PublishRun {
         Self {
             maintainer: None,
             retry: Retry::default(),
-            timeout: Duration::from_secs(300),
+            timeout: Duration::from_mins(5),
             concurrency: 2,
             notify: Notify::default(),
         }
