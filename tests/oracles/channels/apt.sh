@@ -19,6 +19,9 @@ new_root() {
     mkdir -p "$root"/{etc/apt/{apt.conf.d,preferences.d,sources.list.d,trusted.gpg.d},usr/bin,tmp} \
         "$root"/var/{cache/apt/archives,lib/apt/lists}/partial "$root"/var/lib/dpkg/{info,updates,triggers} "$root/var/log/apt"
     : > "$root/var/lib/dpkg/status"
+    # The shell of the package's scripts.
+    mkdir "$root/bin"
+    cp "$(command -v busybox)" "$root/bin/sh"
     echo "deb [trusted=yes] file:$work/repository ./" > "$root/etc/apt/sources.list"
 }
 # apt for that system. Its settings are read before those of this machine, and move them away.

@@ -15,6 +15,10 @@ static void run(int count, char **words) {
         print(VERSION "\n", sizeof VERSION);
         return;
     }
+    if (count > 1 && equal(words[1], "--name")) {
+        print(NAME "\n", sizeof NAME);
+        return;
+    }
     for (int i = 1; i < count; i++) {
         print(words[i], length(words[i]));
         print("\n", 1);

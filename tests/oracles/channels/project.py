@@ -29,16 +29,16 @@ FLAGS = ["-Os", "-s", "-ffreestanding", "-fno-builtin", "-fno-sanitize=all", "-f
 LICENSE = "MIT License\n\nCopyright (c) 2024 Acme\n\nPermission is hereby granted, free of charge, to any person.\n"
 
 
-def compiled(built, platform, version):
-    """The program of a platform that prints this version; compiled once."""
-    file = built / f"{platform}-{version}"
+def compiled(built, platform, version, name):
+    """The program of a platform that prints this version; compiled once. Two programs of a case have other bytes."""
+    file = built / f"{name}-{platform}-{version}"
     if not file.exists():
         built.mkdir(parents=True, exist_ok=True)
         cache = str(built / "zig")
         target, *linked = TARGETS[platform]
         subprocess.run(
             [sys.executable, "-m", "ziglang", "cc", "-target", target, *FLAGS, f'-DVERSION="{version}"',
-             str(HERE / "program.c"), "-o", f"{file}.part", *linked],
+             f'-DNAME="{name}"', str(HERE / "program.c"), "-o", f"{file}.part", *linked],
             check=True, env={**os.environ, "ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache})
         os.rename(f"{file}.part", file)
     return file.read_bytes()
@@ -96,8 +96,8 @@ def main():
         folder = project / "subsystems" / case.name
         for platform in case.platforms:
             exe = ".exe" if platform.startswith("windows") else ""
-            for binary in case.binaries:
-                program = compiled(built, platform, case.version.removeprefix("v"))
+            for number, binary in enumerate(case.binaries):
+                program = compiled(built, platform, case.version.removeprefix("v"), f"program{number}")
                 file = folder / "prebuilt" / platform / (binary + exe)
                 write(file, program, 0o755)
                 if args.large and platform == "linux-amd64":
