@@ -61,7 +61,7 @@ impl Sample {
         let platform: Platform = platform.parse().unwrap();
         let release = &self.release;
         let folder = self.root().join("files").join(platform.to_string());
-        std::fs::create_dir_all(&folder).unwrap();
+        larder_core::fs::create_dir_all(&folder).unwrap();
         let mut files = Vec::new();
         let programs = release
             .binaries
@@ -71,7 +71,7 @@ impl Sample {
         let included = ["LICENSE", "arc.1"].map(|name| (name.to_owned(), 0o644));
         for (name, mode) in named.chain(included) {
             let content = format!("{name} for {platform}\n");
-            std::fs::write(folder.join(&name), &content).unwrap();
+            larder_core::fs::write_atomic(folder.join(&name), content.as_bytes()).unwrap();
             files.push(ArtifactFile {
                 name: name.parse().unwrap(),
                 mode,
@@ -142,7 +142,7 @@ impl Sample {
     /// Renders a channel. Returns what became of it, and the folder.
     pub fn render_with(&self, config: &ChannelConfig) -> (Rendered, Utf8PathBuf) {
         let folder = self.root().join("out").join(config.channel.kind().as_str());
-        std::fs::create_dir_all(&folder).unwrap();
+        larder_core::fs::create_dir_all(&folder).unwrap();
         let cancel = Cancel::new();
         let rendered = render(&self.release, config, &Output::new(&folder, 2, &cancel)).unwrap();
         (rendered, folder)
@@ -158,7 +158,7 @@ pub fn read(folder: &Utf8Path) -> BTreeMap<String, Vec<u8>> {
                 collect(root, &path, found);
             } else {
                 let name = path.strip_prefix(root).unwrap().to_string();
-                found.insert(name, std::fs::read(&path).unwrap());
+                found.insert(name, larder_core::fs::read(&path).unwrap());
             }
         }
     }

@@ -15,6 +15,7 @@ use crate::project::domain::publish::{
 use crate::project::paths::join;
 use crate::project::syntax::decode::{At, NonEmpty, Reader};
 use crate::project::template::{Scope, Template};
+use crate::project::typed::publish as raw;
 use crate::project::typed::publish::{
     CommonKeys, RawChangelog, RawPackageRepository, RawPublish, RawPublishDefaults, RawRepository,
     RawRetry, RawValidate,
@@ -55,10 +56,9 @@ pub(super) fn publish(
                     let hint = "remove it; a recipe that names the channel turns it on";
                     reader.problem(&all.span, "`all` is for versions.yml", hint);
                 }
-                if channels.is_on(named, on_for_all, &keys.common()) {
+                if is_on(named, on_for_all, &keys.common()) {
                     let common = keys.common();
                     let refused = keys.refused();
-                    #[expect(clippy::redundant_closure_call, reason = "it names the type")]
                     let channel = ($convert)(keys, &mut *reader);
                     if !refused {
                         channels.add(ChannelKind::$kind, channel, common);
@@ -67,7 +67,6 @@ pub(super) fn publish(
             }
         };
     }
-    use crate::project::typed::publish as raw;
     channel!(
         homebrew,
         Homebrew,
@@ -224,10 +223,6 @@ struct Channels<'a> {
 }
 
 impl Channels<'_> {
-    fn is_on(&self, named: bool, for_all: bool, common: &CommonKeys) -> bool {
-        (named || for_all) && common.enabled.as_ref().is_none_or(is_true)
-    }
-
     /// Reports each text that some channels require and the files lack.
     fn report_missing(&self, reader: &mut Reader<'_>) {
         for (text, kinds) in &self.missing {
@@ -299,6 +294,10 @@ impl Channels<'_> {
             self.configs.insert(kind, config);
         }
     }
+}
+
+fn is_on(named: bool, for_all: bool, common: &CommonKeys) -> bool {
+    (named || for_all) && common.enabled.as_ref().is_none_or(is_true)
 }
 
 fn is_true(at: &At<Flag>) -> bool {
