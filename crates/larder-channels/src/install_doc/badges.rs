@@ -1,6 +1,8 @@
 //! Badges: the release, the licence, and for a Go module its version of Go, its report and its
 //! documentation.
 
+use std::fmt::Write as _;
+
 use larder_core::markdown::{inline, link};
 use larder_core::project::publish::{Channel, ChannelConfig};
 
@@ -24,7 +26,7 @@ pub(super) fn badges(release: &Release, channels: &[&ChannelConfig], hub: &HubFa
     if let (Some(repository), Some(file), Some(_)) = (repository, hub.go_mod, module) {
         let mut image = format!("{SHIELDS}/github/go-mod/go-version/{repository}");
         if file != "go.mod" {
-            image += &format!("?filename={}", escaped(file));
+            let _ = write!(image, "?filename={}", escaped(file));
         }
         let target = format!("https://github.com/{repository}");
         lines.push(badge("Go version", &image, &target));
@@ -83,7 +85,9 @@ fn escaped(text: &str) -> String {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'*' => {
                 out.push(char::from(byte));
             }
-            byte => out.push_str(&format!("%{byte:02X}")),
+            byte => {
+                let _ = write!(out, "%{byte:02X}");
+            }
         }
     }
     out

@@ -25,12 +25,11 @@ pub fn update(text: &str, block: &str) -> Result<String> {
         let bare = line.trim();
         match fence {
             Some(open) if bare.starts_with(open) => fence = None,
-            Some(_) => {}
             None if bare.starts_with("```") => fence = Some("```"),
             None if bare.starts_with("~~~") => fence = Some("~~~"),
             None if bare == START => starts.push(at),
             None if bare == END => ends.push(next),
-            None => {}
+            _ => {}
         }
         at = next;
     }

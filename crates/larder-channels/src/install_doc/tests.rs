@@ -47,8 +47,8 @@ fn commands(release: &Release, channel: Kind, hub: &HubFacts<'_>) -> String {
     blocks.iter().map(lines).collect::<Vec<_>>().join(" | ")
 }
 
-fn hosted(text: &str) -> Option<Repository> {
-    Some(Repository::Hosted(text.into()))
+fn hosted(text: &str) -> Repository {
+    Repository::Hosted(text.into())
 }
 
 fn brew(tap: Option<Repository>) -> Kind {
@@ -99,11 +99,11 @@ fn commands_have_the_names_of_the_configuration() {
     let image = "registry.example/acme/arc".to_owned();
     for (channel, expected) in [
         (
-            brew(hosted("acme/homebrew-tools")),
+            brew(Some(hosted("acme/homebrew-tools"))),
             "brew install acme/tools/arc",
         ),
         (
-            brew(hosted("acme/tools")),
+            brew(Some(hosted("acme/tools"))),
             "brew tap acme/tools https://github.com/acme/tools; brew install acme/tools/arc",
         ),
         (
@@ -113,14 +113,14 @@ fn commands_have_the_names_of_the_configuration() {
         (brew(None), "-"),
         (
             Kind::Scoop(Scoop {
-                bucket: hosted("acme/scoop-bucket"),
+                bucket: Some(hosted("acme/scoop-bucket")),
             }),
             "scoop bucket add scoop-bucket https://github.com/acme/scoop-bucket; \
              scoop install scoop-bucket/arc",
         ),
         (Kind::Scoop(Scoop::default()), "-"),
         (
-            winget(hosted("acme/pkgs")),
+            winget(Some(hosted("acme/pkgs"))),
             "winget install --exact --id Acme.arc",
         ),
         (winget(None), "-"),
@@ -233,7 +233,7 @@ fn a_folder_hub_has_no_urls_to_download_from() {
         Kind::Deb(Deb::default()),
         Kind::Rpm(Rpm::default()),
         Kind::Installer,
-        brew(hosted("acme/homebrew-tools")),
+        brew(Some(hosted("acme/homebrew-tools"))),
     ] {
         assert_eq!(commands(&sample.release, channel, &none), "-");
     }
@@ -245,7 +245,7 @@ fn the_texts_have_a_section_for_each_channel() {
     sample.release.description = Some("Draws <arcs>\n# and @lines".into());
     let channels = [
         config(module("github.com/acme/arc")),
-        config(brew(hosted("acme/homebrew-tools"))),
+        config(brew(Some(hosted("acme/homebrew-tools")))),
         config(winget(None)),
     ];
     let channels: Vec<&ChannelConfig> = channels.iter().collect();

@@ -14,6 +14,7 @@ mod render;
 mod section;
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use larder_core::error::{Error, Result};
 use larder_core::formats::documents::{ChangelogBasis, ChangelogDocument, UpstreamPages};
@@ -291,7 +292,9 @@ fn in_url(tag: &str) -> String {
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
                 url.push(char::from(byte));
             }
-            byte => url.push_str(&format!("%{byte:02X}")),
+            byte => {
+                let _ = write!(url, "%{byte:02X}");
+            }
         }
     }
     url
