@@ -132,7 +132,7 @@ fn platform_release(
     let folder = files.join(target.platform.to_string());
     larder_core::fs::create_dir_all(&folder)?;
     unpack(&request, &file, &sidecar, &folder)?;
-    let (tag, asset) = published_as(ctx, &request, subsystem, target, &asset, &sidecar.sha256)?;
+    let (tag, asset) = published_as(ctx, &request, subsystem, target, &asset, &sidecar.sha256);
     let url = public_url(ctx, subsystem, target, &tag, &asset)?;
     Ok(PlatformRelease {
         tag,
@@ -152,16 +152,16 @@ fn published_as(
     target: &Target,
     asset: &AssetName,
     sha256: &larder_core::model::Digest,
-) -> Result<(Tag, AssetName)> {
+) -> (Tag, AssetName) {
     let pinned = ctx
         .lock
         .pinned_assets(subsystem, target, &request.wanted)
         .find(|(pin, _)| pin.sha256 == *sha256)
         .map(|(_, named)| named);
-    Ok(pinned.unwrap_or_else(|| {
+    pinned.unwrap_or_else(|| {
         let tag = subsystem.assets(&target.platform).tag().clone();
         (tag, asset.clone())
-    }))
+    })
 }
 
 /// The public url of an asset: by `publish.url`, else as the hub has it. `None` for a folder hub.

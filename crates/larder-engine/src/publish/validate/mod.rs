@@ -1,19 +1,23 @@
 //! `publish validate`: what must hold before anything is published. Nothing is written, and no
 //! remote is asked.
 
+mod go;
+
 use larder_channels::render::{channel_version, facts};
 use larder_core::error::Result;
 use larder_core::formats::documents::{
     CheckResult, PublishCheck, PublishChecksDocument, PublishChecksEntry,
 };
 use larder_core::model::{Platform, Target};
-use larder_core::project::publish::RequiredPlatform;
+use larder_core::project::publish::{Channel, RequiredPlatform};
 use larder_core::project::{HubConfig, Subsystem};
 
 use crate::acquire::freshness::stamped;
 use crate::acquire::request::Request;
+use crate::changelog::FETCH_HINT;
 use crate::context::Context;
 use crate::plan::Selection;
+use crate::release::notes::{Changes, changes};
 
 /// Checks some subsystems.
 pub fn validate_all(ctx: &Context, selection: &Selection) -> Result<PublishChecksDocument> {
@@ -43,14 +47,21 @@ fn validate(ctx: &Context, subsystem: &Subsystem) -> Result<Vec<PublishCheck>> {
         let why = "no channel is on; `publish:` of the recipe names channels";
         return Ok(vec![PublishCheck::skipped("channels", why)]);
     }
-    Ok(vec![
+    let mut checks = vec![
         version(subsystem),
         platforms(subsystem),
         packages(ctx, subsystem)?,
         license(subsystem),
+        changelog(ctx, subsystem),
         texts(subsystem),
         urls(ctx, subsystem),
-    ])
+    ];
+    for config in subsystem.publish.channels.values() {
+        if let Channel::Gomodule(module) = &config.channel {
+            checks.extend(go::check(ctx, subsystem, module)?);
+        }
+    }
+    Ok(checks)
 }
 
 /// At least one channel must be able to write the version. Those that can't are named.
@@ -154,11 +165,29 @@ fn license(subsystem: &Subsystem) -> PublishCheck {
     }
 }
 
+/// The changelog must have an entry if `validate.changelog` says so.
+fn changelog(ctx: &Context, subsystem: &Subsystem) -> PublishCheck {
+    const NAME: &str = "changelog";
+    if !subsystem.publish.validate.changelog {
+        return PublishCheck::skipped(NAME, "`validate.changelog` does not demand one");
+    }
+    let hint = format!(
+        "`larder changelog {}` shows what is found; `publish.changelog` says where it comes from",
+        subsystem.name
+    );
+    match changes(ctx, subsystem) {
+        Ok(Changes::Text { title, text: _ }) => PublishCheck::ok(NAME, title),
+        Ok(Changes::Nothing) => PublishCheck::failed(NAME, "it has no entry", hint),
+        Ok(Changes::Incomplete) => PublishCheck::failed(NAME, "the clone is shallow", FETCH_HINT),
+        Err(error) => PublishCheck::failed(NAME, error.to_string(), hint),
+    }
+}
+
 /// The texts that people see must be one line each.
 fn texts(subsystem: &Subsystem) -> PublishCheck {
     let mut wrong = Vec::new();
     if let Some(homepage) = &subsystem.homepage
-        && !(homepage.starts_with("https://") || homepage.starts_with("http://"))
+        && !is_url(homepage)
     {
         wrong.push(format!("`homepage` is `{homepage}`, which is not a url"));
     }
@@ -172,6 +201,15 @@ fn texts(subsystem: &Subsystem) -> PublishCheck {
     } else {
         PublishCheck::failed("texts", wrong.join("; "), "correct them in the recipe")
     }
+}
+
+/// Whether a text is a url of the web: RFC 3986 allows no other characters in one.
+fn is_url(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(c);
+    rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(allowed))
 }
 
 /// Channels whose files name urls need to know them.
