@@ -21,7 +21,7 @@ import cases  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 # The files in the folder of the subsystem itself.
-GENERAL = ["README.md", "INSTALL.md", "sbom.cdx.json", "provenance.intoto.jsonl"]
+GENERAL = ["README", "INSTALL.md", "sbom.cdx.json", "provenance.intoto.jsonl"]
 # The channels that are judged, if not all.
 ONLY = os.environ.get("LARDER_JUDGED_CHANNELS")
 CHANNELS = [channel for channel in cases.CHANNELS if not ONLY or channel in ONLY.split(",")]

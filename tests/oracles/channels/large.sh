@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Renders all channels of a binary of 300 MB that can't be compressed, and judges the memory that this takes.
-# usage: large.sh LARDER      The limit is LARDER_LARGE_MIB (default 256), less than the binary.
+# usage: large.sh LARDER      The limit is LARDER_LARGE_MIB (default 128), less than half of the binary.
 set -euo pipefail
 larder=$(realpath "$1")
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,7 +12,7 @@ export LARDER_CACHE_DIR=$work/cache HOME=$work
 cd "$work/project"
 "$larder" --quiet ensure all --platform all
 "$larder" --quiet package all --platform all
-python3 - "${LARDER_LARGE_MIB:-256}" "$larder" publish all --render --out "$work/out" <<'PY'
+python3 - "${LARDER_LARGE_MIB:-128}" "$larder" publish all --render --out "$work/out" <<'PY'
 import resource, subprocess, sys, time
 limit, command = int(sys.argv[1]), sys.argv[2:]
 start = time.monotonic()
