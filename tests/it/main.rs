@@ -60,6 +60,8 @@ mod originals;
 mod package;
 mod project;
 #[cfg(unix)]
+mod publish;
+#[cfg(unix)]
 mod release;
 mod serve;
 mod servers;

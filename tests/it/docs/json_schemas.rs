@@ -194,6 +194,7 @@ fn everything() -> Printed {
     document("plan-matrix", &["plan", "--matrix"]);
     document("graph", &["graph"]);
     document("check", &["check"]);
+    document("publish-validate", &["publish", "validate", "all"]);
     document("tasks", &["run"]);
     document("doctor", &["doctor"]);
     document("env", &["env"]);

@@ -8,7 +8,7 @@ use crate::acquire::freshness::stamped;
 use crate::acquire::request::Request;
 use crate::changelog::FETCH_HINT;
 use crate::context::Context;
-use crate::events::Level;
+use crate::events::{Events, Level};
 use crate::plan::{Platforms, Selected, Targets};
 use crate::release::handed_over::{package_in, unpack};
 use crate::release::notes::{Changes, changes};
@@ -131,7 +131,9 @@ fn platform_release(
     };
     let folder = files.join(target.platform.to_string());
     larder_core::fs::create_dir_all(&folder)?;
-    unpack(&request, &file, &sidecar, &folder)?;
+    // Nothing shows the progress of a single package here.
+    let (quiet, _) = Events::channel();
+    unpack(&request, &quiet, &file, &sidecar, &folder)?;
     let (tag, asset) = published_as(ctx, &request, subsystem, target, &asset, &sidecar.sha256);
     let url = public_url(ctx, subsystem, target, &tag, &asset)?;
     Ok(PlatformRelease {

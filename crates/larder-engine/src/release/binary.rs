@@ -116,7 +116,13 @@ fn publish(
     let unpacked = if options.attest {
         let files = Scratch::new(&ctx.settings.remote.temp, "package")?;
         let request = Request::new(ctx, target)?;
-        unpack(&request, &packaged.file, &packaged.sidecar, files.path())?;
+        unpack(
+            &request,
+            &ctx.events,
+            &packaged.file,
+            &packaged.sidecar,
+            files.path(),
+        )?;
         Some(files)
     } else {
         None

@@ -11,9 +11,10 @@ use camino::Utf8Path;
 
 use super::package::{Packaged, Pins};
 use crate::acquire::admission::{self, Candidate, Refusal};
-use crate::acquire::intake::{self, Arrival, Contents};
+use crate::acquire::intake::{self, Arrival, Contents, Transfer};
 use crate::acquire::request::Request;
 use crate::context::Context;
+use crate::events::Events;
 use larder_core::archive::{ArchiveKind, Budget, ReadAs, Select};
 use larder_core::error::{Error, Result};
 use larder_core::formats::Sidecar;
@@ -82,7 +83,7 @@ pub fn package_in(
         }
     })?;
     let scratch = fs::Scratch::new(&ctx.settings.remote.temp, "package")?;
-    unpack(&request, &file, &sidecar, scratch.path())?;
+    unpack(&request, &ctx.events, &file, &sidecar, scratch.path())?;
     Ok(Packaged {
         asset,
         file,
@@ -92,9 +93,10 @@ pub fn package_in(
 }
 
 /// Unpacks a package into an empty folder, and checks that it has the digest and holds the files
-/// that its sidecar states.
+/// that its sidecar states. `events` receives the progress.
 pub(crate) fn unpack(
     request: &Request<'_>,
+    events: &Events,
     file: &Utf8Path,
     sidecar: &Sidecar,
     folder: &Utf8Path,
@@ -114,7 +116,11 @@ pub(crate) fn unpack(
         single: None,
         budget: Budget::from(request.subsystem.limits),
     };
-    let arrived = intake::receive(request.transfer(), arrival, folder)?;
+    let transfer = Transfer {
+        events,
+        ..request.transfer()
+    };
+    let arrived = intake::receive(transfer, arrival, folder)?;
     let contents = Contents::Stated(&sidecar.content);
     intake::artifact(file.as_str(), &arrived, &contents, folder)?;
     Ok(())
