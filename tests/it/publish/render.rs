@@ -261,12 +261,9 @@ fn what_is_missing_is_said_before_anything_is_written() {
 fn a_folder_hub_without_a_url_only_feeds_channels_that_need_none() {
     let env = installed("v1.2.3");
     let versions = env.read("versions.yml");
-    let without: String = versions
-        .lines()
-        .filter(|line| !line.contains("url:"))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    env.write("versions.yml", without);
+    let mut without: Vec<&str> = versions.lines().collect();
+    without.retain(|line| !line.contains("url:"));
+    env.write("versions.yml", without.join("\n") + "\n");
     let found = env.larder(["publish", "arc", "--render", "--to", "deb,docker,npm,pypi"]);
     found.success();
     let out = env
