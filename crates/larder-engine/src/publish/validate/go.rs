@@ -249,7 +249,10 @@ fn go_files(folder: &Utf8Path) -> Result<Vec<String>> {
                 || ["testdata", "vendor", "internal"].contains(&name.as_str());
             if meta.is_dir() && !is_hidden {
                 open.push(path);
-            } else if meta.is_file() && name.ends_with(".go") && !name.ends_with("_test.go") {
+            } else if meta.is_file()
+                && path.extension() == Some("go")
+                && !name.ends_with("_test.go")
+            {
                 found.push(path.into_string());
             }
         }

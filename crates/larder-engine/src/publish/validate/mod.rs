@@ -114,7 +114,10 @@ fn platforms(subsystem: &Subsystem) -> PublishCheck {
     let found = if without.is_empty() {
         String::new()
     } else {
-        format!("no platform for {}; they are skipped", without.join(", "))
+        format!(
+            "no platform for {}, so nothing is rendered there",
+            without.join(", ")
+        )
     };
     PublishCheck::ok("platforms", found)
 }
