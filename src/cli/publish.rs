@@ -104,9 +104,16 @@ fn render(args: &RunArgs, global: &Global) -> Result<ExitCode> {
         Some(out) => Some(current_dir()?.join(out)),
         None => None,
     };
+    let ChannelArgs { to, skip } = &args.channels;
+    if let Some(both) = to.iter().find(|kind| skip.contains(kind)) {
+        return Err(
+            Error::usage(format!("`--to` and `--skip` both name {both}"))
+                .hint("name it with one of them"),
+        );
+    }
     let options = RenderOptions {
-        to: args.channels.to.clone(),
-        skip: args.channels.skip.clone(),
+        to: to.clone(),
+        skip: skip.clone(),
         out,
     };
     let errors = render_all(&session.ctx, &selection, &options);

@@ -14,7 +14,6 @@ mod homebrew;
 mod included;
 pub mod install_doc;
 mod installer;
-mod linkage;
 mod linux;
 mod npm;
 pub mod output;

@@ -120,7 +120,8 @@ fn load(file: &str, key: &Key) -> Result<(), String> {
     let mut files = Files::new().file("server/Makefile", "");
     for folder in ["subsystems", "tools"] {
         for name in ["docs", "go", "nats", "nats-cli"] {
-            let recipe = companions("recipe.yml", "").replace("[tool]", &format!("[{name}]"));
+            let recipe =
+                companions("recipe.yml", "publish").replace("[tool]", &format!("[{name}]"));
             files = files.file(&format!("{folder}/{name}/recipe.yml"), &recipe);
         }
     }

@@ -188,6 +188,7 @@ fn everything() -> Printed {
     }
     document("changelog", &["changelog", "app"]);
     document("changelog", &["changelog", "base"]);
+    document("publish-validate", &["publish", "validate", "all"]);
     document("outdated", &["outdated"]);
     document("why", &["why", "app"]);
     document("plan", &["plan"]);

@@ -92,17 +92,11 @@ fn publish(
         file,
         sidecar: sidecar.clone(),
     };
-    let receipt = hub.publish(
-        &tag(),
-        &[upload],
-        PublishOptions {
-            replace,
-            stage: false,
-        },
-        &|| None,
-        None,
-        &|_| (),
-    )?;
+    let options = PublishOptions {
+        replace,
+        stage: false,
+    };
+    let receipt = hub.publish(&tag(), &[upload], options, &|| None, None, &|_| ())?;
     assert_eq!(receipt.assets.len(), 1);
     Ok(receipt.assets[0].1.clone())
 }

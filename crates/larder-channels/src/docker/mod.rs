@@ -10,7 +10,7 @@ use larder_core::model::{Arch, ChannelKind, Digest, Libc, Os, Platform, Version}
 use larder_core::project::publish::{ChannelConfig, Docker, DockerBase};
 use serde_json::{Map, Value, json};
 
-use crate::linkage::{Needs, needs};
+use crate::linux::linkage::{Needs, needs};
 use crate::output::Output;
 use crate::readme::{one_line, repository};
 use crate::release::{PlatformRelease, Release};
@@ -36,7 +36,7 @@ const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What the channel supports.
-pub static FACTS: Facts = Facts {
+pub(crate) const FACTS: Facts = Facts {
     kind: ChannelKind::Docker,
     takes: |platform| platform.os == Os::Linux,
     version: tag,

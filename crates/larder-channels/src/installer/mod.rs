@@ -23,7 +23,7 @@ const POWERSHELL: &str = include_str!("install.ps1");
 pub struct Installer;
 
 /// What the channel supports.
-pub static FACTS: Facts = Facts {
+pub(crate) const FACTS: Facts = Facts {
     kind: ChannelKind::Installer,
     takes: |_| true,
     version: |version| Ok(version.number().to_owned()),

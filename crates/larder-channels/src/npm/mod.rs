@@ -13,7 +13,7 @@ use larder_core::project::publish::{ChannelConfig, Npm};
 use serde_json::{Map, Value, json};
 
 use crate::included::{Included, included};
-use crate::linkage::{Needs, needs};
+use crate::linux::linkage::{Needs, needs};
 use crate::output::Output;
 use crate::readme::{one_line, readme, repository};
 use crate::release::{PlatformRelease, Release};
@@ -26,7 +26,7 @@ mod tests;
 const LAUNCHER: &str = include_str!("run.js");
 
 /// What the channel supports.
-pub static FACTS: Facts = Facts {
+pub(crate) const FACTS: Facts = Facts {
     kind: ChannelKind::Npm,
     takes: |_| true,
     version,

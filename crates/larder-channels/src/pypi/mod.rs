@@ -26,7 +26,7 @@ mod version;
 use version::version;
 
 /// What the channel supports.
-pub static FACTS: Facts = Facts {
+pub(crate) const FACTS: Facts = Facts {
     kind: ChannelKind::Pypi,
     takes: |platform| platform.os == Os::Linux || platform.arch != Arch::Arm,
     version,

@@ -10,7 +10,7 @@
 use larder_core::error::Result;
 use larder_core::model::{Arch, Libc, Os, Platform};
 
-use crate::linkage::{Needs, needs};
+use crate::linux::linkage::{Needs, needs};
 use crate::release::{PlatformRelease, Release};
 
 const LOWEST_GLIBC: (u32, u32) = (2, 17);

@@ -123,7 +123,8 @@ fn platform_release(
             if larder_core::fs::exists(dist.join(subsystem.assets(&target.platform).asset())) {
                 return error;
             }
-            Error::failed(format!("{target} is neither installed nor packaged")).hint(format!(
+            let platform = target.platform;
+            Error::failed(format!("{platform} is neither installed nor packaged")).hint(format!(
                 "`larder ensure {} --platform all` installs what every platform gets",
                 target.name
             ))

@@ -5,6 +5,7 @@ use std::time::Instant;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::gather::gather;
+use super::plain;
 use crate::context::Context;
 use crate::events::{Did, Event, Level, OfChannel};
 use crate::plan::Selection;
@@ -73,7 +74,10 @@ fn render_one(
     let channels = &subsystem.publish.channels;
     for kind in &options.to {
         if !channels.contains_key(kind) {
-            let reason = format!("the recipe of {} does not name it", subsystem.name);
+            let reason = format!(
+                "it is not on for {}; `publish:` of its recipe turns channels on",
+                subsystem.name
+            );
             skipped(ctx, subsystem, *kind, reason);
         }
     }
@@ -142,7 +146,7 @@ fn about_the_release(
         }
         if let Channel::Gomodule(module) = &config.channel {
             let path = subsystem.dir.join(&module.dir).join("go.mod");
-            go_mod = Some(ctx.project.relative(&path));
+            go_mod = Some(ctx.project.relative(&plain(&path)));
         }
         channels.push(config);
     }
@@ -189,7 +193,8 @@ fn folder_for(
 }
 
 /// Renders a channel beside its folder and then puts it into its place, so that the folder never
-/// has files of two releases.
+/// has files of two releases. What was rendered before is removed even if this fails: it may be of
+/// another release than its neighbours.
 fn render_channel(
     ctx: &Context,
     release: &Release,
@@ -202,10 +207,11 @@ fn render_channel(
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let out = Output::new(staged.path(), threads, &ctx.cancel);
     let rendered = render(release, config, &out)
-        .map_err(|error| error.context(format!("cannot render {kind} of {}", release.name)))?;
+        .map_err(|error| error.context(format!("cannot render {kind} of {}", release.name)));
     if fs::lstat(&place)?.is_some() {
         fs::remove_dir_all(&place)?;
     }
+    let rendered = rendered?;
     if let Channel::Docker(docker) = &config.channel
         && docker.base == DockerBase::Scratch
         && rendered == Rendered::Files

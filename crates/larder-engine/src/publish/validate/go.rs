@@ -5,6 +5,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::context::Context;
+use crate::publish::plain;
 use larder_channels::gomodule;
 use larder_core::error::Result;
 use larder_core::formats::documents::PublishCheck;
@@ -61,7 +62,7 @@ pub(super) fn check(
     let go_mod = folder.join("go.mod");
     let Some(text) = fs::read_or_absent(&go_mod)? else {
         let hint = "set `gomodule.dir` to the folder with go.mod, relative to the recipe's folder";
-        let found = format!("there is no {}", ctx.project.relative(&go_mod));
+        let found = format!("there is no {}", ctx.project.relative(&plain(&go_mod)));
         checks.push(PublishCheck::failed("go.mod", found, hint));
         return Ok(checks);
     };

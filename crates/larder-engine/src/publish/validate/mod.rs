@@ -114,7 +114,10 @@ fn platforms(subsystem: &Subsystem) -> PublishCheck {
     let found = if without.is_empty() {
         String::new()
     } else {
-        format!("nothing for {}, which is skipped", without.join(", "))
+        format!(
+            "no platform for {}, so nothing is rendered there",
+            without.join(", ")
+        )
     };
     PublishCheck::ok("platforms", found)
 }
@@ -135,8 +138,11 @@ fn packages(ctx: &Context, subsystem: &Subsystem) -> Result<PublishCheck> {
         }
     }
     if missing.is_empty() {
-        let count = subsystem.platforms.len();
-        return Ok(PublishCheck::ok("packages", format!("{count} platforms")));
+        let found = match subsystem.platforms.len() {
+            1 => "1 platform".to_owned(),
+            count => format!("{count} platforms"),
+        };
+        return Ok(PublishCheck::ok("packages", found));
     }
     let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
     Ok(PublishCheck::failed(
@@ -221,6 +227,7 @@ fn urls(ctx: &Context, subsystem: &Subsystem) -> PublishCheck {
         .channels
         .keys()
         .filter(|kind| facts(**kind).needs_urls)
+        .filter(|kind| subsystem.platforms.iter().any(facts(**kind).takes))
         .map(|kind| kind.as_str())
         .collect();
     if known || need.is_empty() {
@@ -229,7 +236,7 @@ fn urls(ctx: &Context, subsystem: &Subsystem) -> PublishCheck {
     PublishCheck::failed(
         "urls",
         format!(
-            "the hub is a folder, and {} name public urls",
+            "the hub is a folder, and the files of {} name public urls",
             need.join(", ")
         ),
         "write `publish: {url: \"https://…/{{ tag }}/{{ asset }}\"}` in versions.yml or the recipe",
