@@ -199,7 +199,7 @@ fn only_the_wanted_channels_are_rendered_and_stale_files_go() {
     );
     assert_eq!(some["scoop"], "rendered");
     assert!(
-        some["gomodule"].starts_with("skipped the recipe of arc does not name it"),
+        some["gomodule"].starts_with("skipped it is not on for arc"),
         "{some:?}"
     );
     assert!(!env.path("some/arc/deb").exists());
@@ -219,6 +219,11 @@ fn only_the_wanted_channels_are_rendered_and_stale_files_go() {
         unknown.stderr
     );
 
+    // Nor does one that was turned off.
+    env.edit("subsystems/arc/recipe.yml", "  snap: {}\n", "");
+    env.larder(RENDER).success();
+    assert!(!env.path(".dist/channels/arc/snap").exists());
+
     // A channel that gets nothing any more keeps no files of the release before.
     env.edit("versions.yml", "windows-amd64", "linux-386");
     env.larder(["ensure", "all", "--platform", "all"]).success();
@@ -237,7 +242,7 @@ fn what_is_missing_is_said_before_anything_is_written() {
     let out = env.larder(RENDER).exits(1);
     assert!(
         out.stderr
-            .contains("arc (darwin-arm64) is neither installed nor packaged")
+            .contains("darwin-arm64 is neither installed nor packaged")
             && out.stderr.contains("larder ensure arc --platform all"),
         "{}",
         out.stderr

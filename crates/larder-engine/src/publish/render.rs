@@ -104,12 +104,17 @@ fn render_one(
         }
     };
     let folder = folder_for(ctx, subsystem, options)?;
+    if options.to.is_empty() && options.skip.is_empty() {
+        remove_channels_that_are_off(subsystem, &folder)?;
+    }
     about_the_release(ctx, subsystem, &gathered.release, &folder)?;
     for config in wanted {
         let kind = config.channel.kind();
         let start = Instant::now();
         let mut ended = did(subsystem, Some(kind), Outcome::Rendered);
         match render_channel(ctx, &gathered.release, config, &folder) {
+            // A Go module has no files of its own.
+            Ok(Rendered::Files) if kind == ChannelKind::Gomodule => {}
             Ok(Rendered::Files) => {
                 ended.place = Some(ctx.project.relative(&folder.join(kind.as_str())));
             }
@@ -126,6 +131,17 @@ fn render_one(
         ended.seconds = start.elapsed().as_secs_f64();
         ctx.events.send(Event::Did(ended));
         ctx.cancel.check()?;
+    }
+    Ok(())
+}
+
+/// Removes what was rendered for channels that are off now: it is of another release.
+fn remove_channels_that_are_off(subsystem: &Subsystem, folder: &Utf8Path) -> Result<()> {
+    for kind in ChannelKind::ALL {
+        let rendered = folder.join(kind.as_str());
+        if !subsystem.publish.channels.contains_key(&kind) && fs::lstat(&rendered)?.is_some() {
+            fs::remove_dir_all(&rendered)?;
+        }
     }
     Ok(())
 }
@@ -228,7 +244,7 @@ fn render_channel(
             ctx.events.note(None, Level::Warning, text);
         }
     }
-    if rendered == Rendered::Files {
+    if rendered == Rendered::Files && kind != ChannelKind::Gomodule {
         staged.rename_to(&place)?;
     }
     Ok(rendered)
