@@ -22,6 +22,7 @@ mod global;
 mod graph;
 mod init;
 mod install;
+mod key;
 mod line;
 mod list;
 mod lock;
@@ -98,6 +99,7 @@ enum Command {
     Bundle(bundle::Args),
     Release(release::Args),
     Publish(publish::Args),
+    Key(key::Args),
     Run(run::Args),
     Ci(ci::Args),
     #[cfg(feature = "serve")]
@@ -228,6 +230,7 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Bundle(args) => bundle::run(args, global),
         Command::Release(args) => release::run(args, global),
         Command::Publish(args) => publish::run(args, global),
+        Command::Key(args) => key::run(args, global),
         Command::Run(args) => run::run(args, global),
         Command::Ci(args) => ci::run(args, global),
         #[cfg(feature = "serve")]

@@ -32,6 +32,7 @@ use larder_engine::release::{self, ReleaseOptions, drafts, hub_status};
   larder release all
   larder release binary nats --platform linux-arm64
   larder release nats --from packages       made by `larder package` in another job
+  larder release all --sign                 with the key in LARDER_SIGNING_KEY
   larder release status
   larder release finalize all
   larder release project v1.0.0"
@@ -77,6 +78,8 @@ struct BinaryArgs {
     from: Option<Utf8PathBuf>,
     #[command(flatten)]
     how: PublishArgs,
+    #[command(flatten)]
+    signing: SignArgs,
 }
 
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -87,6 +90,17 @@ struct PublishArgs {
     /// Do not publish the release, keep it as a draft. `larder release finalize` publishes it.
     #[arg(long)]
     stage: bool,
+}
+
+/// Signing.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct SignArgs {
+    /// Sign each sidecar with the key in LARDER_SIGNING_KEY or LARDER_SIGNING_KEY_FILE
+    ///
+    /// What is already on the hub gets its signature, too. Without this option larder signs only if
+    /// the project needs signatures (`trust.managed`) and there is a key.
+    #[arg(long)]
+    sign: bool,
 }
 
 /// `release status`.
@@ -129,6 +143,7 @@ impl PublishArgs {
         ReleaseOptions {
             replace: self.replace,
             stage: self.stage,
+            ..ReleaseOptions::default()
         }
     }
 }
@@ -153,7 +168,11 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
 }
 
 fn binary(args: &BinaryArgs, global: &Global) -> Result<ExitCode> {
-    let session = Session::open(global, Options::default())?;
+    let run = Options {
+        sign: args.signing.sign,
+        ..Options::default()
+    };
+    let session = Session::open(global, run)?;
     let targets = args.platforms.targets(&session.ctx.project, &args.names)?;
     let options = args.how.options();
     let from = match &args.from {

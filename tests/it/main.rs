@@ -68,3 +68,5 @@ mod slow;
 mod surroundings;
 #[cfg(unix)]
 mod tasks;
+#[cfg(unix)]
+mod trust;

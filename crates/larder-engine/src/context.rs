@@ -23,6 +23,7 @@ use larder_remote::git::Git;
 use larder_remote::http::Client;
 use larder_remote::hub::{Hub, HubPublisher, HubReader};
 use larder_remote::origin::Publishers;
+use larder_remote::signing::SigningKey;
 
 /// The options of a run, resolved from flags and environment variables.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +44,10 @@ pub struct Options {
     pub upload: bool,
     /// Don't release what is built, not even in CI.
     pub no_upload: bool,
+    /// Sign what is released.
+    pub sign: bool,
+    /// Use what was yanked.
+    pub allow_yanked: bool,
     /// Install below this folder instead of in the project's own `.bin` folders.
     pub install_root: Option<Utf8PathBuf>,
 }
@@ -77,6 +82,8 @@ pub struct Context {
     pub executor: Arc<dyn Executor>,
     /// Runs the steps on its threads.
     pub runtime: tokio::runtime::Handle,
+    /// The key for signatures, which is read when it is first used: opening it takes a second.
+    signing_key: OnceLock<Result<Arc<SigningKey>>>,
 }
 
 impl Context {
@@ -100,6 +107,7 @@ impl Context {
             cache,
             client: Arc::new(Client::new(settings.remote.http.clone(), cancel.clone())),
             hub: OnceLock::new(),
+            signing_key: OnceLock::new(),
             executor: Arc::new(LocalExecutor),
             runtime,
             project,
@@ -175,6 +183,12 @@ impl Context {
         self.open_hub()?.publisher().map_err(|read_only| {
             Error::failed(format!("cannot release to {}", read_only.hub)).cause(read_only.why)
         })
+    }
+
+    /// The key to sign with.
+    pub fn signing_key(&self) -> Result<Arc<SigningKey>> {
+        let read = || self.settings.signing.read().map(Arc::new);
+        self.signing_key.get_or_init(read).clone()
     }
 
     fn open_hub(&self) -> Result<&Hub> {

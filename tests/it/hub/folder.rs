@@ -91,13 +91,14 @@ fn publish(
         name: name.clone(),
         file,
         sidecar: sidecar.clone(),
+        signer: None,
     };
     let receipt = hub.publish(
         &tag(),
         &[upload],
         PublishOptions {
             replace,
-            stage: false,
+            ..PublishOptions::default()
         },
         &|_| (),
     )?;
@@ -417,7 +418,7 @@ fn a_project_release_appears_complete() {
             "notes",
             PublishOptions {
                 replace,
-                stage: false,
+                ..PublishOptions::default()
             },
             &|_| (),
         )

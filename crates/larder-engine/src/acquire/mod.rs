@@ -34,6 +34,7 @@ use crate::cache::Entry;
 use crate::context::Context;
 use crate::events::{Level, Phase};
 use crate::installed::{Bin, Staging, Watched};
+use crate::trust;
 use admission::{Admitted, UnpackedFrom};
 use freshness::{Cause, Freshness, Installed, Stale};
 use larder_core::error::{Error, Result};
@@ -150,6 +151,18 @@ impl Probe {
         match &self.freshness {
             Freshness::UpToDate(installed) => Some(&installed.artifact),
             Freshness::Stale(stale) => stale.found.as_ref(),
+        }
+    }
+
+    /// Who vouches for the installed artifact, in words; `None` if it is not up to date, or if the
+    /// project says nothing about signatures.
+    pub fn signed(&self, run: &Context) -> Option<String> {
+        let trust = &run.project.trust;
+        match &self.freshness {
+            Freshness::UpToDate(installed) if trust.is_used() => {
+                Some(trust::describe(trust, installed.artifact.vouched()))
+            }
+            Freshness::UpToDate(_) | Freshness::Stale(_) => None,
         }
     }
 

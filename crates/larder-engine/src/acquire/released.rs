@@ -128,6 +128,7 @@ fn take_once(
         reader: Box::new(body.reader.take(sidecar.size.saturating_add(1))),
         size: Some(sidecar.size),
         stated: &stated,
+        signature: None,
         select: Select::Flat,
         single: None,
         budget: Budget::default(),

@@ -8,6 +8,7 @@ pub mod hub_status;
 pub mod package;
 pub mod pending;
 pub mod project;
+mod signed;
 pub mod upload;
 
 pub use binary::ReleaseOptions;

@@ -30,9 +30,10 @@ pub use github::GitHubHub;
 pub use http::HttpHub;
 pub use memory::MemoryHub;
 pub use publisher::{
-    HubPublisher, PlainFile, Progress, PublishOptions, Published, ReadOnly, Receipt, Upload,
+    HubPublisher, PlainFile, Progress, PublishOptions, Published, ReadOnly, Receipt, SidecarSigner,
+    Signing, Upload,
 };
-pub use reader::{Body, HubReader, ListedAsset, Release};
+pub use reader::{Body, Described, HubReader, ListedAsset, Release};
 
 /// An opened hub. Clones share it.
 #[derive(Clone)]

@@ -32,6 +32,7 @@ impl Package {
             name: self.name.clone(),
             file: &self.file,
             sidecar: self.sidecar.clone(),
+            signer: None,
         }
     }
 }
@@ -90,6 +91,7 @@ fn publish(hub: &Hub, package: &Package, replace: bool) -> Published {
     let options = PublishOptions {
         replace,
         stage: false,
+        ..PublishOptions::default()
     };
     let publisher = hub.publisher().unwrap();
     let mut receipt = publisher
@@ -190,6 +192,7 @@ fn a_project_release_is_not_overwritten() {
             let options = PublishOptions {
                 replace,
                 stage: false,
+                ..PublishOptions::default()
             };
             let publisher = hub.publisher().unwrap();
             let receipt = publisher.publish_project(&tag(), &[plain], "notes", options, &|_| {});

@@ -44,6 +44,9 @@ pub struct StatusEntry {
     pub inputs: Option<Digest>,
     /// Commit of the git source that it was built from; null if there is none.
     pub commit: Option<String>,
+    /// Who vouches for the installed artifact, such as `signed by release` or `unsigned`; null if it
+    /// is not up to date, or if the project says nothing about signatures.
+    pub signed: Option<String>,
 }
 
 /// `env`: what puts the installed binaries on PATH.

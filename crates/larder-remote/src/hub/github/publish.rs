@@ -10,9 +10,9 @@ use serde_json::json;
 use super::list::Releases;
 use super::session::{Session, Stop};
 use super::sidecars::{Sidecars, audit, derive};
-use super::upload::{Found, find, outcome_if_immutable, write_missing};
+use super::upload::{Found, find, outcome_if_immutable, sign, write_missing};
 use super::{names, replace};
-use crate::hub::{Progress, PublishOptions, Published, Receipt, Upload};
+use crate::hub::{Progress, PublishOptions, Published, Receipt, Signing, Upload};
 use larder_core::error::{Error, Result};
 use larder_core::model::{Digest, Tag};
 
@@ -57,16 +57,18 @@ pub(super) fn publish(
         single_upload: false,
         immutable: false,
     };
-    let mut results: Vec<Option<Published>> = vec![None; uploads.len()];
+    let mut results: Vec<(Option<Published>, Signing)> = vec![Default::default(); uploads.len()];
     let (staged, page) = run(releases, tag, progress, &mut input, &mut results)?;
     let mut receipt = Receipt {
         assets: Vec::new(),
+        signatures: Vec::new(),
         staged,
         url: Some(page),
     };
-    for (upload, result) in uploads.iter().zip(results) {
+    for (upload, (result, signing)) in uploads.iter().zip(results) {
         if let Some(result) = result {
             receipt.assets.push((tag.clone(), result));
+            receipt.signatures.push(signing);
             continue;
         }
         // The release is immutable and does not contain this upload, which gets its own release.
@@ -78,12 +80,15 @@ pub(super) fn publish(
             single_upload: true,
             immutable: false,
         };
-        let mut result = vec![None];
+        let mut result = vec![(None, Signing::NotAsked)];
         let (staged, _) = run(releases, &late, progress, &mut input, &mut result)?;
         receipt.staged |= staged;
-        match result.pop().flatten() {
-            Some(published) => receipt.assets.push((late, published)),
-            None => {
+        match result.pop() {
+            Some((Some(published), signing)) => {
+                receipt.assets.push((late, published));
+                receipt.signatures.push(signing);
+            }
+            _ => {
                 return Err(Error::refused(format!(
                     "the release {late} is immutable and does not contain {}",
                     upload.name
@@ -100,7 +105,7 @@ fn run(
     tag: &Tag,
     progress: Progress<'_>,
     input: &mut RoundInput<'_>,
-    results: &mut [Option<Published>],
+    results: &mut [(Option<Published>, Signing)],
 ) -> Result<(bool, String)> {
     let mut session = Session::new(releases, tag, progress);
     loop {
@@ -116,7 +121,7 @@ fn run(
 fn round(
     session: &mut Session<'_>,
     input: &RoundInput<'_>,
-    results: &mut [Option<Published>],
+    results: &mut [(Option<Published>, Signing)],
 ) -> Result<(bool, String), Stop> {
     let RoundInput {
         sidecars,
@@ -132,8 +137,9 @@ fn round(
             release = session.wait_until_visible(release.id, [upload.name.sidecar().as_str()])?;
         }
     }
-    for (upload, result) in uploads.iter().zip(results.iter_mut()) {
+    for (upload, (result, signing)) in uploads.iter().zip(results.iter_mut()) {
         let found = find(session, sidecars, &release, upload, options.replace)?;
+        let keeps_sidecar = matches!(found, Found::Same | Found::OnlySidecar);
         let before = result.take();
         *result = if immutable {
             outcome_if_immutable(upload, options.replace, found, before)?
@@ -147,6 +153,14 @@ fn round(
                 before,
             )?)
         };
+        if keeps_sidecar {
+            let signed = sign(session, &release, upload, immutable)?;
+            if *signing != Signing::Added {
+                *signing = signed;
+            }
+        } else if upload.signer.is_some() && is_ours(result.as_ref()) {
+            *signing = Signing::Added;
+        }
     }
     if immutable {
         return Ok((false, release.page));
@@ -154,7 +168,7 @@ fn round(
     let ours: Vec<&Upload<'_>> = uploads
         .iter()
         .zip(results.iter())
-        .filter(|(_, result)| !matches!(result, Some(Published::NameTaken(_)) | None))
+        .filter(|(_, (result, _))| !matches!(result, Some(Published::NameTaken(_)) | None))
         .map(|(upload, _)| upload)
         .collect();
     let written = digests(&ours);
@@ -172,7 +186,7 @@ fn round(
     }
     release = derive(session, sidecars, release)?;
     replace::remove_leftovers(session, &release, |name| {
-        names::is_derived(name) || written.contains_key(name)
+        names::is_derived(name) || names::is_signature(name) || written.contains_key(name)
     })?;
     if release.draft {
         let collects_uploads = session.is_immutable()? && !single_upload;
@@ -189,12 +203,18 @@ fn round(
     Ok((false, release.page))
 }
 
+/// Whether this run wrote the upload.
+fn is_ours(result: Option<&Published>) -> bool {
+    matches!(result, Some(Published::Added | Published::Replaced))
+}
+
 /// The names and digests of uploads and their sidecars.
 fn digests(uploads: &[&Upload<'_>]) -> BTreeMap<String, Digest> {
     let both = |Upload {
                     name,
                     file: _,
                     sidecar,
+                    signer: _,
                 }: &Upload<'_>| {
         let stated = Digest::of(sidecar.to_json().as_bytes());
         [

@@ -16,7 +16,6 @@ use crate::github::{Api, Release, Visibility, segment};
 use crate::http::{Download, Request};
 use crate::hub::reader::{Body, MAX_SIDECAR};
 use larder_core::error::{Kind, Result};
-use larder_core::formats::Sidecar;
 use larder_core::model::{AssetName, Tag};
 
 /// What a run has learned while reading.
@@ -74,21 +73,17 @@ impl ReadState {
     }
 }
 
-/// A sidecar.
-pub(super) fn sidecar(
+/// The bytes of a sidecar or a signature.
+pub(super) fn small_file(
     api: &Api,
     read_state: &ReadState,
     tag: &Tag,
-    asset: &AssetName,
-) -> Result<Option<Sidecar>> {
-    let name = asset.sidecar();
+    name: &AssetName,
+) -> Result<Option<Vec<u8>>> {
     let from_web = |request: Request<'static>| api.client().get_small(request, MAX_SIDECAR);
-    let found = from_web_or_api(api, read_state, tag, &name, from_web, |id| {
+    from_web_or_api(api, read_state, tag, name, from_web, |id| {
         api.small_asset(id)
-    })?;
-    found
-        .map(|bytes| Sidecar::parse(&bytes, &place(api, tag, &name)))
-        .transpose()
+    })
 }
 
 /// An asset's bytes.
