@@ -46,6 +46,7 @@ mod suggestions;
 mod values;
 mod verify;
 mod why;
+mod yank;
 
 use std::process::ExitCode;
 
@@ -99,6 +100,7 @@ enum Command {
     Bundle(bundle::Args),
     Release(release::Args),
     Publish(publish::Args),
+    Yank(yank::Args),
     Key(key::Args),
     Run(run::Args),
     Ci(ci::Args),
@@ -230,6 +232,7 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Bundle(args) => bundle::run(args, global),
         Command::Release(args) => release::run(args, global),
         Command::Publish(args) => publish::run(args, global),
+        Command::Yank(args) => yank::run(args, global),
         Command::Key(args) => key::run(args, global),
         Command::Run(args) => run::run(args, global),
         Command::Ci(args) => ci::run(args, global),

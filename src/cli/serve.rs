@@ -13,7 +13,7 @@ use listenfd::ListenFd;
 use super::Global;
 use crate::report;
 use larder_core::error::{Error, Result};
-use larder_core::project::{HubConfig, TrustConfig};
+use larder_core::project::HubConfig;
 use larder_core::variables::{self, parse_duration};
 use larder_engine::cache::Cache;
 use larder_serve::Settings;
@@ -217,22 +217,9 @@ fn hub_origin(global: &Global, start: &Utf8Path, hub: &str) -> Result<HubOrigin>
             config,
             remote,
             served: folder.join("served"),
-            trust: trust(global)?,
+            trust: global.trust()?,
         }),
     }
-}
-
-/// Whose signatures what is served must have: as the project says that this folder is in, if it is
-/// in one, and as the user demands in any case.
-fn trust(global: &Global) -> Result<TrustConfig> {
-    if let Ok(root) = global.root() {
-        return Ok(global.load(&root)?.trust);
-    }
-    let mut trust = TrustConfig::default();
-    if global.startup.user.get()?.require_signature {
-        trust.require_signatures();
-    }
-    Ok(trust)
 }
 
 /// Runs it.

@@ -11,6 +11,7 @@ use crate::executor::{Executor, LocalExecutor};
 use crate::installed::{Bin, SourceState, State, Watched};
 use crate::lock::ProjectLock;
 use crate::settings::Settings;
+use crate::trust::yank::Tombstones;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
 use larder_core::file_lock::Waiting;
@@ -84,6 +85,8 @@ pub struct Context {
     pub runtime: tokio::runtime::Handle,
     /// The key for signatures, which is read when it is first used: opening it takes a second.
     signing_key: OnceLock<Result<Arc<SigningKey>>>,
+    /// What this run knows of versions that were yanked.
+    pub tombstones: Tombstones,
 }
 
 impl Context {
@@ -108,6 +111,7 @@ impl Context {
             client: Arc::new(Client::new(settings.remote.http.clone(), cancel.clone())),
             hub: OnceLock::new(),
             signing_key: OnceLock::new(),
+            tombstones: Tombstones::default(),
             executor: Arc::new(LocalExecutor),
             runtime,
             project,

@@ -21,6 +21,7 @@ use crate::events::Level;
 use crate::lock;
 use crate::plan::Targets;
 use crate::runner::each::{StepReport, each};
+use crate::trust::yank;
 
 /// Which lines to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +62,7 @@ pub fn lines(run: &Context, target: &Target, which: Lines) -> Result<Vec<LockLin
     if which == Lines::Anew {
         request = request.ignoring_lock();
     }
+    yank::check(&request)?;
     run.cache.sweep();
     let sources = &run.project.sources;
     let mut lines = Vec::new();

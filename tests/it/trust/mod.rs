@@ -2,13 +2,16 @@
 //!
 //! [`Team`] is a hub in a folder with a publisher that has a key. `keys` makes and reads keys, with
 //! Debian's minisign as the second implementation; `managed` is the way of a signed release; `refused`
-//! has the attacks; `originals` the publishers' signatures; `yank` the tombstones; `verify_all` the
+//! has the attacks; `hubs` GitHub and the server; `originals` the publishers' signatures; `yank` the tombstones; `verify_all` the
 //! proof of everything.
 
+mod hubs;
 mod keys;
 mod managed;
 mod originals;
 mod refused;
+mod verify_all;
+mod yank;
 
 use camino::Utf8PathBuf;
 

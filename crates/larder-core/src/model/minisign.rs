@@ -99,7 +99,7 @@ impl<'de> Deserialize<'de> for PublicKey {
 /// A signature. Nothing about it is known to be true until [`Signature::verify`] says so.
 #[derive(Clone)]
 pub struct Signature {
-    signature: minisign::Signature,
+    parsed: minisign::Signature,
     id: KeyId,
     prehashed: bool,
 }
@@ -123,7 +123,7 @@ impl Signature {
 
     /// The trusted comment: true only once the signature is verified.
     pub fn trusted_comment(&self) -> &str {
-        self.signature.trusted_comment()
+        self.parsed.trusted_comment()
     }
 
     /// Whether it is over the digest of the bytes, and not over the bytes themselves.
@@ -137,14 +137,14 @@ impl Signature {
             return Err(Unverified::OtherKey);
         }
         key.key
-            .verify(bytes, &self.signature, true)
+            .verify(bytes, &self.parsed, true)
             .map_err(|_| Unverified::Changed)
     }
 
     /// The same for bytes that are read one part after the other: only for a signature over their
     /// digest ([`Signature::is_prehashed`]), because the other kind needs all bytes at once.
     pub fn stream<'a>(&'a self, key: &'a PublicKey) -> Result<Stream<'a>, Unverified> {
-        let verifier = key.key.verify_stream(&self.signature);
+        let verifier = key.key.verify_stream(&self.parsed);
         verifier.map(Stream).map_err(|_| Unverified::OtherKey)
     }
 }
@@ -193,11 +193,11 @@ impl FromStr for Signature {
         let bytes = STANDARD
             .decode(line)
             .map_err(|_| invalid("its second line is not base64"))?;
-        let signature = minisign::Signature::decode(text)
+        let parsed = minisign::Signature::decode(text)
             .map_err(|_| invalid("its lines are not as they must be"))?;
         let id = KeyId::of(&bytes).ok_or_else(|| invalid("its second line is too short"))?;
         Ok(Self {
-            signature,
+            parsed,
             id,
             prehashed: bytes.starts_with(b"ED"),
         })

@@ -24,6 +24,7 @@ use crate::lock;
 use crate::plan::Targets;
 use crate::runner::each::{StepReport, each};
 use crate::trust::signing::Signer;
+use crate::trust::yank;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::{LockLine, PinKind, Sidecar};
 use larder_core::model::{Action, AssetName, Outcome, Tag, Target};
@@ -105,6 +106,7 @@ fn release_package(
     options: ReleaseOptions,
     signer: Option<&dyn SidecarSigner>,
 ) -> Result<Released> {
+    yank::check(&Request::new(ctx, target)?)?;
     if signer.is_none() {
         signed::require(ctx, target, &packaged)?;
     }

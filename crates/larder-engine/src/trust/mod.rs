@@ -3,11 +3,13 @@
 //!
 //! [`judge`] is the only function that decides whether a signature counts, and the admission is the
 //! only caller that lets an artifact pass or refuses it for that. `signing` signs what is released,
-//! `yank` publishes and reads tombstones.
+//! `yank` publishes and reads tombstones, `prove` is `verify --all`.
 //!
 //! This module does not know how an artifact came here.
 
+pub mod prove;
 pub mod signing;
+pub mod yank;
 
 use serde::{Deserialize, Serialize};
 

@@ -10,6 +10,7 @@
 //! Drafts and writes are not handled here.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::github::{Api, Release, Visibility, segment};
@@ -24,6 +25,9 @@ pub(super) struct ReadState {
     visibility: Mutex<Option<Result<Visibility>>>,
     /// The published releases of a private repository, by tag.
     releases: Mutex<HashMap<String, Option<Arc<Release>>>>,
+    /// Whether the website has given an asset without the token, as it does for a public repository
+    /// only. Then what it does not have is absent, and the API need not be asked.
+    seen_public: AtomicBool,
 }
 
 impl ReadState {
@@ -124,7 +128,11 @@ fn from_web_or_api<T>(
             segment(asset.as_str())
         ));
         match from_web(Request::get(&url)?) {
-            Ok(Some(found)) => return Ok(Some(found)),
+            Ok(Some(found)) => {
+                read_state.seen_public.store(true, Ordering::Relaxed);
+                return Ok(Some(found));
+            }
+            Ok(None) if read_state.seen_public.load(Ordering::Relaxed) => return Ok(None),
             Ok(None) => match read_state.visibility(api)? {
                 Visibility::Public => return Ok(None),
                 Visibility::Private => {}
