@@ -21,7 +21,7 @@ enum KeyCommand {
     /// Make a new key: NAME.key, which is secret, and NAME.pub
     ///
     /// The files have the format of minisign, which can use them, too. NAME.key can be read by you
-    /// alone. If LARDER_SIGNING_KEY_PASSWORD is set, the key is encrypted with that password, and
+    /// alone. If `LARDER_SIGNING_KEY_PASSWORD` is set, the key is encrypted with that password, and
     /// signing needs it again. Keep NAME.key outside the repository; the line of NAME.pub belongs
     /// into `trust.keys` of versions.yml.
     #[command(after_help = "Examples:

@@ -95,7 +95,7 @@ struct PublishArgs {
 /// Signing.
 #[derive(Clone, Copy, Debug, clap::Args)]
 struct SignArgs {
-    /// Sign each sidecar with the key in LARDER_SIGNING_KEY or LARDER_SIGNING_KEY_FILE
+    /// Sign each sidecar with the key in `LARDER_SIGNING_KEY` or `LARDER_SIGNING_KEY_FILE`
     ///
     /// What is already on the hub gets its signature, too. Without this option larder signs only if
     /// the project needs signatures (`trust.managed`) and there is a key.

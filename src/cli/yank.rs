@@ -13,8 +13,8 @@ use larder_engine::trust::yank::yank;
 
 /// Say on the hub that a version must not be used any more
 ///
-/// Publishes a tombstone, `NAME-VERSION-yanked`, signed with the key in LARDER_SIGNING_KEY or
-/// LARDER_SIGNING_KEY_FILE. Projects that name keys in `trust:` ask for it before they use what they
+/// Publishes a tombstone, `NAME-VERSION-yanked`, signed with the key in `LARDER_SIGNING_KEY` or
+/// `LARDER_SIGNING_KEY_FILE`. Projects that name keys in `trust:` ask for it before they use what they
 /// do not have installed yet, and refuse the version with exit code 4 and the reason. Nothing is
 /// deleted. `--allow-yanked` of `larder ensure` uses the version anyway.
 #[derive(Clone, Debug, clap::Args)]

@@ -108,6 +108,25 @@ fn a_second_run_writes_nothing_and_an_unsigned_release_gets_its_signature() {
     assert!(!status.to_string().contains("minisig"));
 }
 
+/// A signer signs what it would say itself, and not what somebody wrote to the hub.
+#[test]
+fn a_sidecar_that_says_something_else_is_not_signed() {
+    let team = Team::new();
+    team.settings(&team.env, "");
+    team.env.larder(["ensure", "tool"]).success();
+    team.env.larder(["release", "tool"]).success();
+    team.settings(&team.env, &team.trust());
+    let good = std::fs::read_to_string(team.sidecar()).unwrap();
+    let mut forged: serde_json::Value = serde_json::from_str(&good).unwrap();
+    forged["explanation"][0][1] = "else".into();
+    std::fs::write(team.sidecar(), forged.to_string()).unwrap();
+    let out = team.release(&["release", "tool", "--sign"]).exits(4);
+    assert!(out.stderr.contains("something else"), "{}", out.stderr);
+    assert!(!team.signature().exists());
+    std::fs::write(team.sidecar(), good).unwrap();
+    team.release(&["release", "tool", "--sign"]).success();
+}
+
 /// What this machine built is used here and marked unsigned. It satisfies nobody else.
 #[test]
 fn what_is_built_here_is_used_here_and_not_released_without_a_signature() {

@@ -13,6 +13,9 @@ fn ensure(reader: &TestEnv) -> crate::env::Output {
     reader.larder(["ensure", "tool"])
 }
 
+/// What is done, how, and why it is refused.
+type Attack<'a> = (&'a str, Box<dyn Fn() + 'a>, &'a str);
+
 #[test]
 fn a_signature_counts_only_for_its_bytes_key_and_place() {
     let team = Team::released();
@@ -23,7 +26,6 @@ fn a_signature_counts_only_for_its_bytes_key_and_place() {
         let _ = std::fs::remove_file(team.signature());
         minisign(&team.env, key, team.sidecar().as_str(), comment);
     };
-    type Attack<'a> = (&'a str, Box<dyn Fn() + 'a>, &'a str);
     let attacks: Vec<Attack<'_>> = vec![
         (
             "no signature",
@@ -58,7 +60,7 @@ fn a_signature_counts_only_for_its_bytes_key_and_place() {
                     team.signature(),
                     good.1.replace("tool-v1.0.0", "tool-v1.0.1"),
                 )
-                .unwrap()
+                .unwrap();
             }),
             "is no signature of the key `release`",
         ),
@@ -257,6 +259,9 @@ fn what_is_unsigned_is_refused_from_every_place() {
     refused(ensure(&reader), &reader, "no signature");
 }
 
+/// A change of a cache entry.
+type Change = fn(&mut serde_json::Value);
+
 /// An entry of the cache is a claim: its signature is checked again, and it must be of this artifact.
 #[test]
 fn a_planted_cache_entry_is_passed_over() {
@@ -287,13 +292,12 @@ fn a_planted_cache_entry_is_passed_over() {
     taken().success();
     reader.larder(["clean", "all"]).success();
     reader.remove(".larder");
-    type Change = fn(&mut serde_json::Value);
     let changes: [(&str, Change); 4] = [
         ("no proof", |entry| {
-            drop(entry.as_object_mut().unwrap().remove("proof"))
+            drop(entry.as_object_mut().unwrap().remove("proof"));
         }),
         ("a comment of another place", |entry| {
-            entry["proof"]["asset"] = "other.tar.gz".into()
+            entry["proof"]["asset"] = "other.tar.gz".into();
         }),
         ("other bytes in the archive", |entry| {
             entry["file"]["sha256"] = "0".repeat(64).into();

@@ -60,6 +60,9 @@ fn a_yanked_version_is_refused_with_its_reason() {
     assert!(newest.sh("bin/tool").contains("v1.0.0"));
 }
 
+/// Why a tombstone is ignored, and how it comes to that.
+type Attack<'a> = (&'a str, Box<dyn Fn() + 'a>);
+
 #[test]
 fn a_tombstone_without_a_good_signature_is_ignored_and_told() {
     let team = Team::released();
@@ -77,7 +80,6 @@ fn a_tombstone_without_a_good_signature_is_ignored_and_told() {
     };
     let comment = "tool-v1.0.0-yanked tombstone.json";
     let put = |text: &str| std::fs::write(&file, text).unwrap();
-    type Attack<'a> = (&'a str, Box<dyn Fn() + 'a>);
     let attacks: Vec<Attack<'_>> = vec![
         (
             "it is not signed",

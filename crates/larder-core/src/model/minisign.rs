@@ -263,7 +263,9 @@ QtKMXWyYcwdpZAlPF7tE2ENJkRd1ujvKjlj1m9RtHTBnZPa5WKU5uWRs5GoP5M/VqE81QFuMKI5k/SfN
                     ([b"test", b"!"], Err(Unverified::Changed)),
                 ] {
                     let mut stream = signature.stream(&key).unwrap();
-                    parts.iter().for_each(|part| stream.update(part));
+                    for part in parts {
+                        stream.update(part);
+                    }
                     assert_eq!(stream.finish(), expected);
                 }
             }

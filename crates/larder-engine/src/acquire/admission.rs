@@ -367,7 +367,6 @@ fn check_trust(request: &Request<'_>, candidate: Candidate<'_>) -> Result<Vouche
         Evidence::Unknown => Vouched::Nobody,
     };
     match &vouched {
-        Vouched::BuiltHere => {}
         Vouched::Publisher(shown) => check_publisher(request, shown)?,
         Vouched::Signed(key) if trust.needs_signature => {
             trust::still_accepted(trust, key, artifact)?;
@@ -375,7 +374,7 @@ fn check_trust(request: &Request<'_>, candidate: Candidate<'_>) -> Result<Vouche
         Vouched::Nobody if trust.needs_signature => {
             trust::judge(trust, artifact, None, None)?;
         }
-        Vouched::Signed(_) | Vouched::Nobody => {}
+        Vouched::BuiltHere | Vouched::Signed(_) | Vouched::Nobody => {}
     }
     Ok(vouched)
 }

@@ -121,7 +121,7 @@ fn installed(ctx: &Context, target: &Target) -> Result<Option<ProofEntry>> {
         return Ok((!empty).then(|| entry("installed", target, version, verdict)));
     };
     let verdict = if let Some(damage) = bin.damage(&artifact)? {
-        (ProofState::Different, damage.to_string())
+        (ProofState::Different, damage)
     } else if !request.wanted.accepts(artifact.origin, &artifact.inputs) {
         let reason =
             "its files are as its stamp says, and it is of other inputs than the recipe has now";

@@ -132,7 +132,7 @@ const MAX_LEGACY: usize = 64 << 20;
 
 /// What a signature is checked with while the file is read.
 enum SignedBytes<'a> {
-    Digest(Stream<'a>),
+    Digest(Box<Stream<'a>>),
     /// The bytes; `None` if there are too many.
     All(Option<Vec<u8>>),
 }
@@ -164,7 +164,7 @@ impl<'a> Checks<'a> {
     pub fn signed(mut self, by: Option<&'a SignedBy>) -> Self {
         self.signed = by.map(|by| {
             let bytes = match by.signature.stream(&by.key) {
-                Ok(stream) => SignedBytes::Digest(stream),
+                Ok(stream) => SignedBytes::Digest(Box::new(stream)),
                 Err(_) => SignedBytes::All(Some(Vec::new())),
             };
             (by, bytes)
