@@ -96,6 +96,14 @@ fn every_changed_byte_is_found() {
         std::fs::write(&file, before).unwrap();
         prove(&reader).success();
     }
+    // A file of the cache that belongs to another project.
+    let name = "0".repeat(64);
+    let other = reader.cache().join("v1/files/00").join(&name);
+    std::fs::create_dir_all(other.parent().unwrap()).unwrap();
+    std::fs::write(&other, "x").unwrap();
+    let out = reader.larder(["verify", "--all"]).exits(4);
+    assert!(out.stdout.contains("different"), "{}", out.stdout);
+    std::fs::remove_file(&other).unwrap();
     // A key that is gone: everything that it signed differs.
     team.settings(&reader, &super::trust(&super::Key::new(&team.env, "new")));
     let out = prove(&reader).exits(4).document();
