@@ -79,7 +79,7 @@ pub fn judge<'k>(
         .cause(why)
     };
     let sign = format!(
-        "whoever may sign it can run `larder release {} --sign`",
+        "who has a key of the team can run `larder release {} --sign`",
         artifact.name
     );
     if trust.managed().next().is_none() {
