@@ -58,9 +58,9 @@ fn mistakes_in_trust_are_named_with_their_place() {
             &["`until` is missing"],
         ),
         (
-            format!("{{keys: {{old: {{key: {KEY}, untill: v1}}}}}}"),
+            format!("{{keys: {{old: {{key: {KEY}, util: v1}}}}}}"),
             "2:",
-            &["untill", "did you mean `until`"],
+            &["util", "did you mean `until`"],
         ),
         (
             "{original: checksums}".to_owned(),
