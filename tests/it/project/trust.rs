@@ -18,9 +18,9 @@ fn mistakes_in_trust_are_named_with_their_place() {
     let other = KEY.replace("GFO3", "GFO4");
     for (trust, place, words) in [
         (
-            format!("{{keys: {{release: {KEY}}}, managed: [relase]}}"),
+            format!("{{keys: {{mirror: {KEY}}}, managed: [miror]}}"),
             "2:",
-            &["no key `relase`", "did you mean `release`"][..],
+            &["no key `miror`", "did you mean `mirror`"][..],
         ),
         (
             "{managed: [release]}".to_owned(),
