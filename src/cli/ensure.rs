@@ -69,6 +69,9 @@ pub struct AcquireArgs {
     /// Do not release what is built, whatever `upload:` says.
     #[arg(long, conflicts_with = "upload")]
     no_upload: bool,
+    /// Use versions that were yanked, with a warning for each.
+    #[arg(long)]
+    allow_yanked: bool,
 }
 
 impl AcquireArgs {
@@ -83,6 +86,7 @@ impl AcquireArgs {
             dry_run,
             upload,
             no_upload,
+            allow_yanked,
         } = self.clone();
         Options {
             offline,
@@ -93,6 +97,8 @@ impl AcquireArgs {
             dry_run,
             upload,
             no_upload,
+            allow_yanked,
+            sign: false,
             install_root: None,
         }
     }
@@ -110,7 +116,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let platforms = args.platforms.resolve()?;
     if args.how.is_plain() && platforms == Platforms::Host {
         let root = global.root()?;
-        if let Some(targets) = snapshot::up_to_date(&root, &args.names)
+        if let Some(targets) = snapshot::up_to_date(&root, &args.names, global.startup.user.file())
             && !targets.is_empty()
         {
             return Ok(report_up_to_date(targets, global, started));

@@ -13,7 +13,7 @@ use crate::report::{
 };
 use larder_core::error::{Error, Kind, Problem, Result};
 use larder_core::model::Action;
-use larder_core::project::{HubConfig, Project};
+use larder_core::project::{HubConfig, Project, TrustConfig};
 use larder_engine::events::{Did, Event};
 
 /// Flags that every command accepts.
@@ -87,6 +87,19 @@ impl Global {
             self.check_hub(larder_core::variables::HUB, text, &project.hub);
         }
         Ok(project)
+    }
+
+    /// Whose signatures are demanded of a hub that a command names itself: as the project says that
+    /// this folder is in, if it is in one, and as the user demands in any case.
+    pub fn trust(&self) -> Result<TrustConfig> {
+        if let Ok(root) = self.root() {
+            return Ok(self.load(&root)?.trust);
+        }
+        let mut trust = TrustConfig::default();
+        if self.startup.user.get()?.require_signature {
+            trust.require_signatures();
+        }
+        Ok(trust)
     }
 
     /// Warns about a hub that was written like a repository of GitHub and is a folder that does not

@@ -124,7 +124,14 @@ fn from_hub(
     let started = Instant::now();
     let cancel = Cancel::new();
     let settings = global.startup.remote(args.offline)?;
-    let found = install::Found::find(config, &settings, &cancel, name, version.as_ref())?;
+    let found = install::Found::find(
+        config,
+        &settings,
+        &cancel,
+        name,
+        version.as_ref(),
+        &global.trust()?,
+    )?;
     if args.dry_run {
         print_result(
             global,

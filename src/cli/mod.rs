@@ -24,6 +24,7 @@ mod global;
 mod graph;
 mod init;
 mod install;
+mod key;
 mod line;
 mod list;
 mod lock;
@@ -47,6 +48,7 @@ mod suggestions;
 mod values;
 mod verify;
 mod why;
+mod yank;
 
 use std::process::ExitCode;
 
@@ -101,6 +103,8 @@ enum Command {
     Release(release::Args),
     Changelog(changelog::Args),
     Publish(publish::Args),
+    Yank(yank::Args),
+    Key(key::Args),
     Run(run::Args),
     Ci(ci::Args),
     #[cfg(feature = "serve")]
@@ -232,6 +236,8 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Release(args) => release::run(args, global),
         Command::Changelog(args) => changelog::run(args, global),
         Command::Publish(args) => publish::run(args, global),
+        Command::Yank(args) => yank::run(args, global),
+        Command::Key(args) => key::run(args, global),
         Command::Run(args) => run::run(args, global),
         Command::Ci(args) => ci::run(args, global),
         #[cfg(feature = "serve")]

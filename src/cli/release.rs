@@ -33,6 +33,7 @@ use larder_engine::release::{self, PublishOptions, ReleaseOptions, drafts, hub_s
   larder release binary nats --platform linux-arm64
   larder release nats --from packages       made by `larder package` in another job
   larder release all --attest               with an SBOM and the provenance
+  larder release all --sign                 with the key in LARDER_SIGNING_KEY
   larder release status
   larder release finalize all
   larder release project v1.0.0"
@@ -82,6 +83,8 @@ struct BinaryArgs {
     attest: bool,
     #[command(flatten)]
     how: PublishArgs,
+    #[command(flatten)]
+    signing: SignArgs,
 }
 
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -92,6 +95,17 @@ struct PublishArgs {
     /// Do not publish the release, keep it as a draft. `larder release finalize` publishes it.
     #[arg(long)]
     stage: bool,
+}
+
+/// Signing.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct SignArgs {
+    /// Sign each sidecar with the key in `LARDER_SIGNING_KEY` or `LARDER_SIGNING_KEY_FILE`
+    ///
+    /// What is already on the hub gets its signature, too. Without this option larder signs only if
+    /// the project needs signatures (`trust.managed`) and there is a key.
+    #[arg(long)]
+    sign: bool,
 }
 
 /// `release status`.
@@ -134,6 +148,7 @@ impl PublishArgs {
         PublishOptions {
             replace: self.replace,
             stage: self.stage,
+            ..PublishOptions::default()
         }
     }
 }
@@ -158,7 +173,11 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
 }
 
 fn binary(args: &BinaryArgs, global: &Global) -> Result<ExitCode> {
-    let session = Session::open(global, Options::default())?;
+    let run = Options {
+        sign: args.signing.sign,
+        ..Options::default()
+    };
+    let session = Session::open(global, run)?;
     let targets = args.platforms.targets(&session.ctx.project, &args.names)?;
     let options = ReleaseOptions {
         publish: args.how.options(),

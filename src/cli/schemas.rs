@@ -9,8 +9,9 @@ use serde_json::Value;
 use crate::report::{DidLine, FinishedLine, SummaryLine};
 use larder_core::formats::documents::{
     AddDocument, CacheDirDocument, ChangelogDocument, CheckDocument, DoctorDocument, EnvDocument,
-    InitDocument, ListDocument, OutdatedDocument, PlanDocument, PublishChecksDocument,
-    ReleaseStatusDocument, SchemasDocument, StatusDocument, TasksDocument, WhyDocument,
+    InitDocument, ListDocument, OutdatedDocument, PlanDocument, ProofsDocument,
+    PublishChecksDocument, ReleaseStatusDocument, SchemasDocument, StatusDocument, TasksDocument,
+    WhyDocument,
 };
 use larder_core::project::schema::{recipe_schema, user_schema, versions_schema};
 use larder_engine::cache::{Checked, Pruned, Usage};
@@ -51,6 +52,11 @@ pub const ALL: &[SchemaInfo] = &[
         "status",
         "larder status --json",
         schema_of::<StatusDocument>,
+    ),
+    info(
+        "verify-all",
+        "larder verify --all --json",
+        schema_of::<ProofsDocument>,
     ),
     info("list", "larder list --json", schema_of::<ListDocument>),
     info("why", "larder why --json", schema_of::<WhyDocument>),

@@ -217,6 +217,7 @@ fn hub_origin(global: &Global, start: &Utf8Path, hub: &str) -> Result<HubOrigin>
             config,
             remote,
             served: folder.join("served"),
+            trust: global.trust()?,
         }),
     }
 }

@@ -18,6 +18,7 @@ use larder_core::project::user::{UserConfig, UserSource};
 use larder_core::project::{HubConfig, Project};
 use larder_core::variables::{self, parse_duration};
 use larder_engine::settings::{ActionsContext, CiContext, Settings};
+use larder_engine::trust::signing::SigningSettings;
 use larder_remote::RemoteSettings;
 use larder_remote::github::{GitHubConfig, TokenSource};
 use larder_remote::http::{self, Secret, Url, parse_url};
@@ -117,17 +118,36 @@ impl Startup {
         if let Some(text) = self.value(variables::HUB) {
             project.hub = HubConfig::parse(text, root, &self.user)?;
         }
+        if self.user.get()?.require_signature {
+            project.trust.require_signatures();
+        }
         Ok(project)
     }
 
     /// The settings of a run.
     pub fn settings(&self, offline: bool) -> Result<Settings> {
+        self.user.get()?;
         Ok(Settings {
             remote: self.remote(offline)?,
             links: self.links()?,
             source_date_epoch: self.source_date_epoch()?,
             cache: self.cache_dir()?,
             ci: self.ci(),
+            signing: self.signing()?,
+            user_file: self.user.observed(),
+        })
+    }
+
+    /// Where the key for signatures is.
+    pub fn signing(&self) -> Result<SigningSettings> {
+        let secret = |name| self.value(name).map(Secret::new);
+        let file = self.value(variables::SIGNING_KEY_FILE);
+        Ok(SigningSettings {
+            key: secret(variables::SIGNING_KEY),
+            file: file
+                .map(|text| self.expand(variables::SIGNING_KEY_FILE, text))
+                .transpose()?,
+            password: secret(variables::SIGNING_KEY_PASSWORD),
         })
     }
 

@@ -56,19 +56,27 @@ fn table(document: &StatusDocument) -> Table {
         .subsystems
         .iter()
         .any(|entry| entry.platform != host);
+    let signed = document
+        .subsystems
+        .iter()
+        .any(|entry| entry.signed.is_some());
+    let mut titles = vec!["name"];
+    titles.extend(several.then_some("platform"));
+    titles.extend(["wanted", "installed", "origin", "via"]);
+    titles.extend(signed.then_some("signed"));
+    titles.push("state");
     // In a narrow terminal the versions are cut before the state, because the state repeats them if
     // they differ.
-    let titles = ["name", "wanted", "installed", "origin", "via", "state"];
-    let mut table = if several {
-        let [name, rest @ ..] = titles;
-        let [wanted, installed, origin, source, state] = rest;
-        Table::new([name, "platform", wanted, installed, origin, source, state])
-            .flexible(2)
-            .flexible(3)
-            .flexible(6)
-    } else {
-        Table::new(titles).flexible(1).flexible(2).flexible(5)
-    };
+    let first = titles.len()
+        - titles
+            .iter()
+            .rev()
+            .position(|title| *title == "wanted")
+            .unwrap_or(0);
+    let mut table = Table::new(titles.iter().copied())
+        .flexible(first - 1)
+        .flexible(first)
+        .flexible(titles.len() - 1);
     for entry in &document.subsystems {
         let installed = entry
             .installed
@@ -80,24 +88,15 @@ fn table(document: &StatusDocument) -> Table {
             None => ("fresh", Tone::Good),
             Some(reason) => (reason.as_str(), Tone::Warn),
         };
-        let name = (entry.name.as_str(), Tone::Strong);
         let platform = entry.platform.to_string();
-        let wanted = (entry.wanted.as_str(), Tone::Plain);
-        let [installed, origin, source] =
-            [installed, origin, source].map(|text| (text, Tone::Plain));
-        if several {
-            table.row([
-                name,
-                (&platform, Tone::Plain),
-                wanted,
-                installed,
-                origin,
-                source,
-                (state, tone),
-            ]);
-        } else {
-            table.row([name, wanted, installed, origin, source, (state, tone)]);
-        }
+        let mut row = vec![(entry.name.as_str(), Tone::Strong)];
+        row.extend(several.then_some((platform.as_str(), Tone::Plain)));
+        row.extend(
+            [entry.wanted.as_str(), installed, origin, source].map(|text| (text, Tone::Plain)),
+        );
+        row.extend(signed.then(|| (entry.signed.as_deref().unwrap_or("-"), Tone::Plain)));
+        row.push((state, tone));
+        table.row(row);
     }
     table
 }

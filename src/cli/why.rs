@@ -92,6 +92,7 @@ fn text(
         wanted,
         sources,
         compared,
+        signed,
     } = document;
     let (decided, tone) = match decision {
         Decision::UpToDate => ("is up to date", Tone::Good),
@@ -121,7 +122,12 @@ fn text(
             } else {
                 "not accepted"
             };
-            let inputs = format!("{} ({accepted})", inputs.short());
+            let signed = signed.as_ref().map(|signed| format!(", {signed}"));
+            let inputs = format!(
+                "{} ({accepted}{})",
+                inputs.short(),
+                signed.unwrap_or_default()
+            );
             let columns = [version.as_str(), origin.as_str(), inputs.as_str()]
                 .map(|text| (text, Tone::Plain));
             table.row([("installed", Tone::Dim), columns[0], columns[1], columns[2]]);
@@ -181,7 +187,7 @@ fn text(
             let _ = writeln!(text, "\ninputs of {origin}, {inputs}:");
             let mut table = Table::new(["field", "value"]).flexible(1);
             for FieldEntry { field, value } in fields {
-                table.row([(field, Tone::Plain), (value, Tone::Plain)]);
+                table.row([(field.as_str(), Tone::Plain), (value.as_str(), Tone::Plain)]);
             }
             text.push_str(&table.render(width, paint));
         }

@@ -3,7 +3,8 @@
 
 use super::text::Redactor;
 use larder_core::formats::documents::{
-    ChangelogDocument, DoctorDocument, OutdatedDocument, PlanDocument, StatusDocument, WhyDocument,
+    ChangelogDocument, DoctorDocument, OutdatedDocument, PlanDocument, ProofsDocument,
+    StatusDocument, WhyDocument,
 };
 
 /// A document whose texts can be cleaned.
@@ -23,6 +24,16 @@ impl Cleaned for StatusDocument {
     fn cleaned(mut self, redactor: &Redactor) -> Self {
         for entry in &mut self.subsystems {
             clean(&mut entry.reason, redactor);
+        }
+        self
+    }
+}
+
+impl Cleaned for ProofsDocument {
+    fn cleaned(mut self, redactor: &Redactor) -> Self {
+        for entry in &mut self.entries {
+            entry.what = redactor.clean_line(&entry.what);
+            entry.reason = redactor.clean_line(&entry.reason);
         }
         self
     }

@@ -71,3 +71,5 @@ mod slow;
 mod surroundings;
 #[cfg(unix)]
 mod tasks;
+#[cfg(unix)]
+mod trust;

@@ -338,6 +338,19 @@ pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     sync_dir(dir)
 }
 
+/// Creates a file that only this user can read, in one step. It must not exist.
+pub fn write_secret(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
+    let path = path.as_ref();
+    let dir = parent(path);
+    let mut staged = StagedFile::new(dir, &staged_prefix(path))?;
+    staged.write(bytes)?;
+    staged.flush(0o600)?;
+    match staged.rename_new(path) {
+        Ok(()) => sync_dir(dir),
+        Err((error, _)) => Err(io_error("create", path, &error)),
+    }
+}
+
 /// A temporary folder. Dropping this removes the folder.
 #[derive(Debug)]
 pub struct Scratch(StagedDir);

@@ -62,7 +62,14 @@ impl Redactor {
             .iter()
             .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
             .filter(|(name, value)| value.len() >= 12 && is_secret_name(name))
-            .map(|(_, value)| value.to_owned())
+            // A key's file has several lines; those with words are comments and no secrets.
+            .flat_map(|(_, value)| {
+                let lines = value
+                    .lines()
+                    .filter(|line| line.len() >= 12 && !line.contains(' '));
+                lines.chain(value.lines().nth(1).is_none().then_some(value))
+            })
+            .map(str::to_owned)
             .collect();
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets.dedup();
@@ -110,6 +117,7 @@ pub fn is_secret_name(name: &str) -> bool {
         "API_KEY",
         "ACCESS_KEY",
         "PRIVATE_KEY",
+        "SIGNING_KEY",
     ]
     .iter()
     .any(|end| name.ends_with(end))

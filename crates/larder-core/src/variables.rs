@@ -65,6 +65,13 @@ variables! {
     /// The token for GitHub. It takes precedence over `GH_TOKEN`, `GITHUB_TOKEN` and the output of
     /// `gh auth token`.
     GITHUB_TOKEN = "LARDER_GITHUB_TOKEN";
+    /// The key that `larder release --sign` and `larder yank` sign with: the whole text of its
+    /// file, so that CI can keep it as a secret.
+    SIGNING_KEY = "LARDER_SIGNING_KEY";
+    /// The file of the signing key, if `LARDER_SIGNING_KEY` is not set.
+    SIGNING_KEY_FILE = "LARDER_SIGNING_KEY_FILE";
+    /// The password of the signing key. With it, `larder key new` encrypts the key that it makes.
+    SIGNING_KEY_PASSWORD = "LARDER_SIGNING_KEY_PASSWORD";
     /// The shortest time between two writes to GitHub; default 1s, as GitHub asks.
     GITHUB_PACE = "LARDER_GITHUB_PACE";
     /// How long GitHub's lists may be out of date after a write; default 15s.

@@ -11,6 +11,7 @@ use crate::executor::{Executor, LocalExecutor};
 use crate::installed::{Bin, SourceState, State, Watched};
 use crate::lock::ProjectLock;
 use crate::settings::Settings;
+use crate::trust::yank::Tombstones;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
 use larder_core::file_lock::Waiting;
@@ -23,6 +24,7 @@ use larder_remote::git::Git;
 use larder_remote::http::Client;
 use larder_remote::hub::{Hub, HubPublisher, HubReader};
 use larder_remote::origin::Publishers;
+use larder_remote::signing::SigningKey;
 
 /// The options of a run, resolved from flags and environment variables.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +45,10 @@ pub struct Options {
     pub upload: bool,
     /// Don't release what is built, not even in CI.
     pub no_upload: bool,
+    /// Sign what is released.
+    pub sign: bool,
+    /// Use what was yanked.
+    pub allow_yanked: bool,
     /// Install below this folder instead of in the project's own `.bin` folders.
     pub install_root: Option<Utf8PathBuf>,
 }
@@ -77,6 +83,10 @@ pub struct Context {
     pub executor: Arc<dyn Executor>,
     /// Runs the steps on its threads.
     pub runtime: tokio::runtime::Handle,
+    /// The key for signatures, which is read when it is first used: opening it takes a second.
+    signing_key: OnceLock<Result<Arc<SigningKey>>>,
+    /// What this run knows of versions that were yanked.
+    pub tombstones: Tombstones,
 }
 
 impl Context {
@@ -100,6 +110,8 @@ impl Context {
             cache,
             client: Arc::new(Client::new(settings.remote.http.clone(), cancel.clone())),
             hub: OnceLock::new(),
+            signing_key: OnceLock::new(),
+            tombstones: Tombstones::default(),
             executor: Arc::new(LocalExecutor),
             runtime,
             project,
@@ -175,6 +187,12 @@ impl Context {
         self.open_hub()?.publisher().map_err(|read_only| {
             Error::failed(format!("cannot release to {}", read_only.hub)).cause(read_only.why)
         })
+    }
+
+    /// The key to sign with.
+    pub fn signing_key(&self) -> Result<Arc<SigningKey>> {
+        let read = || self.settings.signing.read().map(Arc::new);
+        self.signing_key.get_or_init(read).clone()
     }
 
     fn open_hub(&self) -> Result<&Hub> {

@@ -16,6 +16,7 @@ use crate::inspect::why;
 pub use crate::install_served::Served;
 use crate::plan::{Plan, Platforms, Selection, Targets};
 use crate::runner::Limits;
+use crate::trust;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::file_lock::Waiting;
@@ -26,7 +27,7 @@ use larder_core::machine;
 use larder_core::model::{
     Action, Artifact, AssetName, Name, Outcome, Platform, SourceKind, Tag, Target, Version,
 };
-use larder_core::project::{HubConfig, Project};
+use larder_core::project::{HubConfig, Project, TrustConfig};
 use larder_core::staging::{self, StagedFile};
 use larder_remote::RemoteSettings;
 use larder_remote::http::Client;
@@ -138,15 +139,18 @@ impl Found {
         cancel: &Cancel,
         name: &Name,
         version: Option<&Version>,
+        trust: &TrustConfig,
     ) -> Result<Self> {
         let client = Arc::new(Client::new(settings.http.clone(), cancel.clone()));
-        let released = OnHub::find(config, settings, &client, name, version);
+        let released = OnHub::find(config, settings, &client, name, version, trust);
         let error = match released {
             Ok(released) => return Ok(Self::Released(Box::new(released))),
             Err(error) => error,
         };
         if let HubConfig::Http { url } = config
             && matches!(error.kind(), Kind::Failed | Kind::Usage)
+            // A file that was put on a server has no sidecar that could be signed.
+            && !trust.needs_signature
             && let Some(served) = Served::find(url, settings, &client, name, version)?
         {
             return Ok(Self::Served(Box::new(served)));
@@ -180,6 +184,8 @@ pub struct OnHub {
     tag: Tag,
     asset: AssetName,
     sidecar: Sidecar,
+    /// Whether a signature of the sidecar was demanded, and found good.
+    signed: bool,
     temp: PathBuf,
     started: Instant,
 }
@@ -191,6 +197,7 @@ impl OnHub {
         client: &Arc<Client>,
         name: &Name,
         version: Option<&Version>,
+        trust: &TrustConfig,
     ) -> Result<Self> {
         let started = Instant::now();
         let hub = {
@@ -221,7 +228,19 @@ impl OnHub {
                 Platform::host()
             )));
         };
+        if trust.needs_signature {
+            let described = hub.reader().described(&tag, &asset)?;
+            let text = described
+                .map(|described| described.text)
+                .unwrap_or_default();
+            let proof = hub.reader().proof(&tag, &asset, &text)?;
+            let Sidecar {
+                content, sha256, ..
+            } = &sidecar;
+            trust::judge(trust, content, Some(sha256), proof.as_ref())?;
+        }
         Ok(Self {
+            signed: trust.needs_signature,
             hub,
             target: Target {
                 name: name.clone(),
@@ -264,6 +283,7 @@ impl OnHub {
             tag,
             asset,
             sidecar,
+            signed,
             temp,
             started,
         } = self;
@@ -277,6 +297,12 @@ impl OnHub {
             cancel,
         };
         let artifact = released::take(hub.reader(), transfer, (tag, asset, sidecar), dir)?;
+        if *signed && artifact != sidecar.content {
+            return Err(
+                Error::unavailable(format!("{tag}/{asset} was just replaced"))
+                    .hint("run the command again"),
+            );
+        }
         let mut files = Vec::new();
         copy(&artifact, |file| dir.join(file), to, &mut files)?;
         let mut finished = Finished::new(

@@ -28,5 +28,6 @@ pub mod runner;
 pub mod settings;
 pub mod snapshot;
 pub mod tasks;
+pub mod trust;
 pub mod verify;
 pub mod versions;

@@ -21,6 +21,7 @@ use crate::events::Level;
 use crate::lock;
 use crate::plan::Targets;
 use crate::runner::each::{StepReport, each};
+use crate::trust::yank;
 
 /// Which lines to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,20 +62,22 @@ pub fn lines(run: &Context, target: &Target, which: Lines) -> Result<Vec<LockLin
     if which == Lines::Anew {
         request = request.ignoring_lock();
     }
+    yank::check(&request)?;
     run.cache.sweep();
     let sources = &run.project.sources;
     let mut lines = Vec::new();
     if sources.contains(&SourceKind::Managed)
-        && let Availability::Have((tag, asset, sidecar)) = ManagedAsset::find(&request)?
+        && let Availability::Have((tag, asset, described)) = ManagedAsset::find(&request)?
     {
         let place = run.hub()?.place(&tag, &asset);
-        let artifact = sources::admit_sidecar(&request, &sidecar)?.map_err(|refusal| {
+        let artifact = sources::admit_sidecar(&request, &tag, &asset, &described)?;
+        let artifact = artifact.map_err(|refusal| {
             refusal
                 .into_error(&request)
                 .context(format!("{place} can't be pinned"))
         })?;
         let url = lock::asset_url(&run.project, run.hub()?, &tag, &asset);
-        let (sha256, size) = (sidecar.sha256, sidecar.size);
+        let (sha256, size) = (described.sidecar.sha256, described.sidecar.size);
         lines.push(lock::line(&artifact, PinKind::Asset, sha256, size, &url));
     }
     if sources.contains(&SourceKind::Original) && request.wanted.of(Origin::Original).is_some() {
@@ -187,6 +190,9 @@ pub fn adopt(run: &Context, target: &Target) -> Result<Option<LockLine>> {
         run.events.note(Some(target), Level::Info, text);
         return Ok(None);
     }
+    if run.project.trust.needs_signature {
+        crate::trust::unsigned(target, &subsystem.version)?;
+    }
     let Some(body) = hub.fetch(tag, &asset)? else {
         return Err(Error::failed(format!(
             "{} has no {tag}/{asset} to adopt",
@@ -216,6 +222,7 @@ pub fn adopt(run: &Context, target: &Target) -> Result<Option<LockLine>> {
         reader: body.reader,
         size: body.size,
         stated: &[],
+        signature: None,
         select: Select::Globs(&globs),
         single: None,
         budget: Budget::from(subsystem.limits),

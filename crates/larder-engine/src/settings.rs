@@ -8,6 +8,8 @@ use camino::Utf8PathBuf;
 use larder_core::environment::Environment;
 use larder_remote::RemoteSettings;
 
+use crate::trust::signing::SigningSettings;
+
 /// The settings of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
@@ -23,6 +25,10 @@ pub struct Settings {
     pub source_date_epoch: Option<i64>,
     /// The CI job that the run is part of, if there is one.
     pub ci: CiContext,
+    /// Where the key for signatures is.
+    pub signing: SigningSettings,
+    /// The file of the user's configuration, and the metadata that it had just before it was read.
+    pub user_file: Option<(Utf8PathBuf, Option<std::fs::Metadata>)>,
 }
 
 impl Settings {

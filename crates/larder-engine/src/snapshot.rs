@@ -28,8 +28,11 @@ pub fn save(ctx: &Context, done: &BTreeMap<Target, Done>) -> Result<()> {
     let lock = ctx.lock.watched()?;
     let settled = lock.is_some();
     state.definition.extend(lock);
-    let settled = settled && Watched::settle(&state.definition);
-    let same_definition = settled && state.definition == ctx.state.definition;
+    state.user = watched_user(ctx);
+    let settled =
+        settled && Watched::settle(&state.definition) && Watched::settle(state.user.as_slice());
+    let same_definition =
+        settled && state.definition == ctx.state.definition && state.user == ctx.state.user;
     state.generation = ctx.state.generation + u64::from(!same_definition);
     if !settled {
         state.definition = Vec::new();
@@ -107,6 +110,7 @@ pub fn save(ctx: &Context, done: &BTreeMap<Target, Done>) -> Result<()> {
                 .map_or_else(Vec::new, |s| s.needs.iter().map(Name::to_string).collect()),
             artifact: done.artifact.digest(),
             file: done.file,
+            vouched: done.artifact.vouched().clone(),
             watched: done.watched.clone(),
             sources,
             generation: state.generation,
@@ -137,6 +141,12 @@ fn definition(project: &Project) -> Vec<Watched> {
     observed
         .map(|(path, metadata)| Watched::of(path, metadata.as_ref()))
         .collect()
+}
+
+/// The metadata of the user's configuration from before it was read.
+fn watched_user(ctx: &Context) -> Option<Watched> {
+    let (file, metadata) = ctx.settings.user_file.as_ref()?;
+    Some(Watched::of(file, metadata.as_ref()))
 }
 
 /// The source folders that a target's keys depend on: its own, and those of the subsystems that its
@@ -178,7 +188,14 @@ fn by_text(folder: &SourceFolder) -> (&str, Links) {
 
 /// The fast answer: returns the host targets that the words select, if all of them are recorded as
 /// up to date and their metadata is unchanged. `None` means that a full run is needed.
-pub fn up_to_date(root: &Utf8Path, words: &[String]) -> Option<Vec<TargetState>> {
+///
+/// `user` is the path of the user's configuration, which may demand more than when the state was
+/// written.
+pub fn up_to_date(
+    root: &Utf8Path,
+    words: &[String],
+    user: Option<&Utf8Path>,
+) -> Option<Vec<TargetState>> {
     // A killed build left its work folder; a full run is needed to remove it.
     if !larder_core::fs::list(root.join(".larder/work"))
         .ok()?
@@ -194,6 +211,11 @@ pub fn up_to_date(root: &Utf8Path, words: &[String]) -> Option<Vec<TargetState>>
             .all(|watched| watched.is_unchanged_in(&mut place))
     };
     if state.definition.is_empty() || !unchanged(&state.definition) {
+        return None;
+    }
+    if state.user.as_ref().map(|watched| &*watched.path) != user
+        || !unchanged(state.user.as_slice())
+    {
         return None;
     }
     let mut names: Vec<&str> = if words.iter().any(|word| word == "all") {

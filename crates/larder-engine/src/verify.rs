@@ -10,6 +10,7 @@ use crate::acquire::request::Request;
 use crate::context::Context;
 use crate::plan::Targets;
 use crate::runner::each::{StepReport, each};
+use crate::trust;
 use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
 use larder_core::executable;
@@ -42,10 +43,16 @@ pub fn verify_all(
                 ..StepReport::new(Outcome::Skipped)
             });
         }
-        let Checked { bytes, only_bytes } = verify(ctx, target)?;
+        let Checked {
+            bytes,
+            only_bytes,
+            signed,
+        } = verify(ctx, target)?;
+        let only_bytes = only_bytes.map(|why| format!("bytes only: {why}"));
+        let notes: Vec<String> = signed.into_iter().chain(only_bytes).collect();
         Ok(StepReport {
             bytes,
-            reason: only_bytes.map(|why| format!("bytes only: {why}")),
+            reason: (!notes.is_empty()).then(|| notes.join("; ")),
             ..StepReport::new(Outcome::Verified)
         })
     }))
@@ -88,10 +95,21 @@ fn verify(ctx: &Context, target: &Target) -> Result<Checked> {
             .hint(format!("`{}` installs it", target.ensure())));
     };
     let request = Request::new(ctx, target)?;
-    if request.wanted.accepts(artifact.origin, &artifact.inputs)
-        && let Err(error) = admit_installed(&request, &artifact)?
-    {
-        return Err(error.hint(format!("`{}` installs what is pinned", target.ensure())));
+    let mut signed = None;
+    if request.wanted.accepts(artifact.origin, &artifact.inputs) {
+        match admit_installed(&request, &artifact)? {
+            Ok((admitted, _)) => {
+                let trust = &ctx.project.trust;
+                signed = trust
+                    .is_used()
+                    .then(|| trust::describe(trust, admitted.vouched()));
+            }
+            Err(refusal) => {
+                let error = refusal.into_error(&request);
+                let hint = format!("`{}` installs what is pinned", target.ensure());
+                return Err(error.hint(hint));
+            }
+        }
     }
     if let Some(damage) = bin.damage(&artifact)? {
         return Err(Error::integrity(format!("{target} is damaged: {damage}"))
@@ -124,6 +142,7 @@ fn verify(ctx: &Context, target: &Target) -> Result<Checked> {
     Ok(Checked {
         bytes: artifact.size(),
         only_bytes,
+        signed,
     })
 }
 
@@ -133,6 +152,8 @@ struct Checked {
     bytes: u64,
     /// Why nothing was run, if nothing was.
     only_bytes: Option<&'static str>,
+    /// Who vouches for it, if the project says anything about that.
+    signed: Option<String>,
 }
 
 /// Runs a rendered `verify` line with `dir` first on PATH. It must exit 0 and print the version; a leading `v` of the

@@ -12,6 +12,7 @@ pub mod http;
 pub mod hub;
 pub mod origin;
 mod settings;
+pub mod signing;
 mod tool;
 
 pub use settings::RemoteSettings;

@@ -23,7 +23,7 @@ struct Column {
 
 impl Table {
     /// An empty table with these column titles.
-    pub fn new<const N: usize>(titles: [&'static str; N]) -> Self {
+    pub fn new(titles: impl IntoIterator<Item = &'static str>) -> Self {
         let columns = titles
             .into_iter()
             .map(|title| Column {
@@ -54,7 +54,7 @@ impl Table {
     }
 
     /// Adds a row, which must have as many cells as there are titles.
-    pub fn row<const N: usize>(&mut self, cells: [(&str, Tone); N]) {
+    pub fn row<'t>(&mut self, cells: impl IntoIterator<Item = (&'t str, Tone)>) {
         let redactor = Redactor::default();
         let mut cells: Vec<_> = cells
             .into_iter()

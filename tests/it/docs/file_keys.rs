@@ -31,6 +31,10 @@ fn every_key_is_described() {
 /// What a file needs besides the example, so that it is complete.
 fn companions(file: &str, key: &str) -> &'static str {
     match (file, key) {
+        ("versions.yml", "trust.managed") => {
+            "{versions: {docs: 1.0.0, go: 1.24.0, nats: v2.10.24, nats-cli: 0.1.5}, \
+             trust: {keys: {release: RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3}}}"
+        }
         ("versions.yml", _) => {
             "{versions: {docs: 1.0.0, go: 1.24.0, nats: v2.10.24, nats-cli: 0.1.5}, \
              tasks: {lint: {commands: [make lint]}, test: {commands: [make test]}}}"
@@ -41,6 +45,11 @@ fn companions(file: &str, key: &str) -> &'static str {
              description: A tool, homepage: 'https://tool.example', license: MIT}"
         }
         (_, "upstream.url" | "upstream.npm" | "upstream.pypi") => "{binaries: [tool]}",
+        (_, key) if key.starts_with("upstream.signature") => {
+            "{binaries: [tool], upstream: {github: acme/tool, asset: tool.tar.gz, checksums: SUMS, \
+             signature: {file: x.minisig, minisign: \
+             RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3}}}"
+        }
         (_, key) if key.starts_with("upstream.") => {
             "{binaries: [tool], upstream: {github: acme/tool, asset: tool.tar.gz}}"
         }

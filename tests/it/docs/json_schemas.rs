@@ -176,6 +176,7 @@ fn everything() -> Printed {
         "subsystems/app/src/app.sh",
         "#!/bin/sh\necho \"app @VERSION@\" # changed\n",
     );
+    document("verify-all", &["verify", "--all"]);
     document("status", &["status", "--platform", "all"]);
     document("list", &["list"]);
     for args in [

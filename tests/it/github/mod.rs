@@ -148,6 +148,7 @@ impl Package {
             name: self.name.clone(),
             file: &self.file,
             sidecar: self.sidecar.clone(),
+            signer: None,
         }
     }
 }
@@ -307,11 +308,13 @@ pub fn read(hub: &dyn HubReader, asset: &AssetName) -> larder_core::Result<Optio
 pub const REPLACE: PublishOptions = PublishOptions {
     replace: true,
     stage: false,
+    never_latest: false,
 };
 
 pub const STAGE: PublishOptions = PublishOptions {
     replace: false,
     stage: true,
+    never_latest: false,
 };
 
 pub fn outcome(receipt: larder_core::Result<larder_remote::hub::Receipt>) -> Published {

@@ -91,10 +91,11 @@ fn publish(
         name: name.clone(),
         file,
         sidecar: sidecar.clone(),
+        signer: None,
     };
     let options = PublishOptions {
         replace,
-        stage: false,
+        ..PublishOptions::default()
     };
     let receipt = hub.publish(&tag(), &[upload], options, &|| None, None, &|_| ())?;
     assert_eq!(receipt.assets.len(), 1);
@@ -413,7 +414,7 @@ fn a_project_release_appears_complete() {
             "notes",
             PublishOptions {
                 replace,
-                stage: false,
+                ..PublishOptions::default()
             },
             &|_| (),
         )

@@ -28,6 +28,7 @@ pub fn original(coordinate: Coordinate, checksum: Option<Checksum>) -> Original 
     Original {
         coordinate,
         checksum,
+        signature: None,
         extract: Vec::new(),
         format: None,
     }
@@ -84,6 +85,7 @@ pub fn fetch(
         size,
         file_name,
         stated,
+        signature: _,
         place,
     }) = found
     else {

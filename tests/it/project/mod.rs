@@ -9,6 +9,7 @@ mod recipes;
 mod rendered;
 mod settings;
 mod templates;
+mod trust;
 mod upstream;
 mod versions;
 mod yaml;

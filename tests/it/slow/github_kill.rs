@@ -143,6 +143,7 @@ fn a_kill_during_a_replacement_is_recovered() {
     let replace = PublishOptions {
         replace: true,
         stage: false,
+        never_latest: false,
     };
     let prepare = || {
         let github = github(Visibility::Public);

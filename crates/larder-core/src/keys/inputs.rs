@@ -9,8 +9,8 @@
 //! path and its value. Lists give `path.0`, `path.1` …; maps give their entries sorted by the bytes
 //! of their keys. Because of the length prefixes, two different walks never give the same bytes.
 //!
-//! Not part of the key: comments, the order of YAML keys, checksums, `verify`, `timeout`, texts
-//! such as the description, `needs`, `any`, `build.platforms`, package name and format, folders, hub.
+//! Not part of the key: comments, the order of YAML keys, checksums, signatures, `verify`,
+//! `timeout`, texts such as the description, `needs`, `any`, `build.platforms`, package name and format, folders, hub.
 
 use std::collections::BTreeMap;
 
@@ -170,6 +170,7 @@ fn of_original(subsystem: &Subsystem, platform: Platform, original: &Original) -
     let Original {
         coordinate,
         checksum: _,
+        signature: _,
         extract,
         format,
     } = original;
@@ -321,6 +322,7 @@ fn upstream_keys(walk: &mut Walk, path: &str, keys: &UpstreamKeys) {
         tag,
         asset,
         checksums: _,
+        signature: _,
         extract,
         format,
         replacements,

@@ -277,6 +277,14 @@ impl AssetName {
     pub fn sidecar(&self) -> Self {
         Self(format!("{}.json", self.0))
     }
+    /// The name of the signature of its sidecar: `<asset>.json.minisig`.
+    pub fn signature(&self) -> Self {
+        Self(format!("{}.json.minisig", self.0))
+    }
+    /// Whether it is the name of a signature, which is never that of an asset.
+    pub fn is_signature(&self) -> bool {
+        self.0.ends_with(".minisig")
+    }
 }
 
 impl FromStr for FileName {

@@ -32,8 +32,9 @@ mod versions_file;
 pub use domain::publish;
 pub use domain::{
     Build, BuildPlatforms, BuildSource, BundleConfig, Checksum, Coordinate, HubConfig, Include,
-    Links, Original, PackageConfig, Project, RawChecksums, RenderedBuild, RenderedSource,
-    SourceFolder, Subsystem, Task, TrustConfig, UploadPolicy, Upstream, UpstreamKeys,
+    Links, Original, OriginalTrust, PackageConfig, Project, RawChecksums, RenderedBuild,
+    RenderedSource, Signed, SourceFolder, Subsystem, Task, TrustConfig, TrustedKey, UploadPolicy,
+    Upstream, UpstreamKeys, UpstreamSignature,
 };
 
 pub use crate::model::{Limits, PackageFormat};

@@ -25,6 +25,8 @@ pub struct UserSettings {
     pub github_mirror: Option<String>,
     /// The hosts that plain http is allowed for, besides this machine.
     pub allow_http: Vec<String>,
+    /// Whether what comes from elsewhere must be signed, whatever a project says.
+    pub require_signature: bool,
 }
 
 /// Where the user's configuration comes from.
@@ -49,6 +51,7 @@ pub struct UserSource {
 pub struct UserConfig {
     source: UserSource,
     user: OnceLock<Result<UserSettings>>,
+    observed: OnceLock<Option<std::fs::Metadata>>,
 }
 
 impl UserConfig {
@@ -57,7 +60,19 @@ impl UserConfig {
         Self {
             source,
             user: OnceLock::new(),
+            observed: OnceLock::new(),
         }
+    }
+
+    /// The path of the file, whether it exists or not; `None` if the environment does not say.
+    pub fn file(&self) -> Option<&Utf8Path> {
+        self.source.file.as_deref()
+    }
+
+    /// The file, and the metadata that it had just before it was read; `None` if it was not read.
+    pub fn observed(&self) -> Option<(Utf8PathBuf, Option<std::fs::Metadata>)> {
+        let metadata = self.observed.get()?;
+        Some((self.source.file.clone()?, metadata.clone()))
     }
 
     /// The user's home folder, which `~/` in paths stands for.
@@ -68,7 +83,13 @@ impl UserConfig {
     /// The settings; the first call reads the file.
     pub fn get(&self) -> Result<&UserSettings> {
         self.user
-            .get_or_init(|| UserSettings::read(&self.source))
+            .get_or_init(|| {
+                let file = self.file();
+                let _ = self
+                    .observed
+                    .set(file.and_then(|file| crate::fs::stat(file).ok()?));
+                UserSettings::read(&self.source)
+            })
             .as_ref()
             .map_err(Clone::clone)
     }
@@ -145,11 +166,13 @@ impl UserSettings {
         let Some(RawUser {
             github_mirror,
             allow_http,
+            require,
             spans: _,
         }) = RawUser::decode(&node, Spot::File, reader)
         else {
             return user;
         };
+        user.require_signature = require.is_some();
         user.allow_http = allow_http
             .into_iter()
             .flatten()
@@ -261,6 +284,8 @@ mod tests {
             "allow_http: ['http://mirror.corp']\n",
             "allow_http: ['mirror.corp:80']\n",
             "allow_http: ['*']\n",
+            "require: checksum\n",
+            "require: [signature]\n",
             "token: x\n",
             "- a\n",
         ] {

@@ -11,6 +11,9 @@
 //!    where `trust: {lock: required}` says so.
 //! 5. The project may take it from where it came from: each hub and mirror behind it, and behind
 //!    what it was built with, is the project's own, or the lock names the artifact.
+//! 6. Who `trust:` asks for vouches for it: with `trust.managed`, a key of the project signed what
+//!    came from a hub, wherever it is now; and about what came from a publisher as much was shown as
+//!    `trust.original` asks for. What this machine built itself is used here without a signature.
 //!
 //! This module reads no files and asks no source.
 
@@ -19,29 +22,55 @@ use std::ops::Deref;
 
 use larder_core::error::{Error, Result};
 use larder_core::formats::{Pin, PinKind};
-use larder_core::model::{Artifact, Digest, FileName, Origin};
-use larder_core::project::Checksum;
+use larder_core::model::{Artifact, Digest, FileName, Origin, Proof, SourceKind};
+use larder_core::project::{Checksum, OriginalTrust};
 
 use super::request::Request;
 use crate::cache::Entry;
 use crate::lock;
+use crate::trust::{self, Shown, Vouched};
 
 /// An artifact that may be used for the target of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Admitted(Artifact);
+pub struct Admitted {
+    artifact: Artifact,
+    vouched: Vouched,
+}
 
 impl Admitted {
     /// The artifact itself.
     pub fn into_inner(self) -> Artifact {
-        self.0
+        self.artifact
     }
+
+    /// What vouches for it.
+    pub fn vouched(&self) -> &Vouched {
+        &self.vouched
+    }
+}
+
+/// What shows who vouches for an artifact.
+#[derive(Clone, Copy, Debug)]
+pub enum Evidence<'a> {
+    /// This machine built it.
+    BuiltHere,
+    /// It came from a hub, with the signature of its sidecar if it has one.
+    Released(Option<&'a Proof>),
+    /// It came from its publisher, and this was shown about the file.
+    Publisher(&'a Shown),
+    /// What was decided when it was installed.
+    Recorded(&'a Vouched),
+    /// The command that asks is about to sign it.
+    AboutToBeSigned,
+    /// Nothing is known.
+    Unknown,
 }
 
 impl Deref for Admitted {
     type Target = Artifact;
 
     fn deref(&self) -> &Artifact {
-        &self.0
+        &self.artifact
     }
 }
 
@@ -58,6 +87,8 @@ pub struct Candidate<'a> {
     pub file: Option<UnpackedFrom>,
     /// The hubs and mirrors that it came from, and those of what it was built with.
     pub places: &'a BTreeSet<String>,
+    /// What shows who vouches for it.
+    pub evidence: Evidence<'a>,
 }
 
 impl<'a> From<&'a Entry> for Candidate<'a> {
@@ -66,6 +97,18 @@ impl<'a> From<&'a Entry> for Candidate<'a> {
             artifact: &entry.artifact,
             file: entry.unpacked_from(),
             places: &entry.places,
+            evidence: Evidence::from(entry),
+        }
+    }
+}
+
+impl<'a> From<&'a Entry> for Evidence<'a> {
+    fn from(entry: &'a Entry) -> Self {
+        match entry.source {
+            SourceKind::Managed => Self::Released(entry.proof.as_deref()),
+            SourceKind::Original => Self::Publisher(&entry.shown),
+            SourceKind::Build => Self::BuiltHere,
+            SourceKind::Cache => Self::Unknown,
         }
     }
 }
@@ -79,6 +122,8 @@ pub enum Refusal {
     OtherPlace(String),
     /// A pin could apply to it, and nothing shows that its bytes are the pinned ones.
     Unproven(String),
+    /// Nobody vouches for it whom the project accepts (exit code 4).
+    Unsigned(Error),
     /// It is not what it claims to be, or a pin contradicts its bytes (exit code 4).
     Contradiction(Error),
     /// With `--locked`, it needs a line in the lock and has none (exit code 3).
@@ -99,7 +144,7 @@ impl Refusal {
             Self::Unproven(reason) => {
                 Error::failed(format!("{target} can't be shown to be what is pinned")).cause(reason)
             }
-            Self::Contradiction(error) | Self::NoLine(error) => error,
+            Self::Contradiction(error) | Self::NoLine(error) | Self::Unsigned(error) => error,
         }
     }
 }
@@ -127,7 +172,10 @@ pub fn admit(request: &Request<'_>, candidate: Candidate<'_>) -> Result<Admitted
     {
         return Err(Refusal::OtherPlace(place.clone()));
     }
-    Ok(Admitted(artifact.clone()))
+    Ok(Admitted {
+        artifact: artifact.clone(),
+        vouched: check_trust(request, candidate).map_err(Refusal::Unsigned)?,
+    })
 }
 
 /// Rule 2: the version and the files are those that the inputs stand for.
@@ -293,4 +341,83 @@ fn check_locked(request: &Request<'_>, candidate: Candidate<'_>) -> Result<(), R
 /// Rule 5: whether a hub or a mirror is one that this project uses.
 fn is_own(request: &Request<'_>, place: &str) -> bool {
     request.run.own_places().iter().any(|own| own == place)
+}
+
+/// Rule 6: who vouches for an artifact, and whether that is enough.
+fn check_trust(request: &Request<'_>, candidate: Candidate<'_>) -> Result<Vouched> {
+    let trust = &request.run.project.trust;
+    let artifact = candidate.artifact;
+    let vouched = match candidate.evidence {
+        Evidence::BuiltHere => Vouched::BuiltHere,
+        Evidence::Publisher(shown) => Vouched::Publisher(shown.clone()),
+        Evidence::Recorded(vouched) => vouched.clone(),
+        Evidence::AboutToBeSigned => return Ok(Vouched::Nobody),
+        Evidence::Released(proof) => {
+            let archive = candidate.file.map(|(_, sha256)| sha256);
+            return match trust::judge(trust, artifact, archive.as_ref(), proof) {
+                Ok(key) => Ok(Vouched::Signed(key.key.clone())),
+                Err(error) if trust.needs_signature => Err(error),
+                Err(_) => Ok(Vouched::Nobody),
+            };
+        }
+        Evidence::Unknown if artifact.origin == Origin::Original && !trust.needs_signature => {
+            check_publisher(request, &Shown::Lock)?;
+            Vouched::Nobody
+        }
+        Evidence::Unknown => Vouched::Nobody,
+    };
+    match &vouched {
+        Vouched::Publisher(shown) => check_publisher(request, shown)?,
+        Vouched::Signed(key) if trust.needs_signature => {
+            trust::still_accepted(trust, key, artifact)?;
+        }
+        Vouched::Nobody if trust.needs_signature => {
+            trust::judge(trust, artifact, None, None)?;
+        }
+        Vouched::BuiltHere | Vouched::Signed(_) | Vouched::Nobody => {}
+    }
+    Ok(vouched)
+}
+
+/// Rule 6 for what came from a publisher.
+fn check_publisher(request: &Request<'_>, shown: &Shown) -> Result<()> {
+    let trust = &request.run.project.trust;
+    if trust.original == OriginalTrust::Lock {
+        return Ok(());
+    }
+    let target = request.target;
+    let original = request.subsystem.original(&target.platform)?;
+    let key = original
+        .and_then(|original| original.signature)
+        .map(|signature| signature.key);
+    if shown.reaches(trust.original, key.as_ref()) {
+        return Ok(());
+    }
+    let by = if trust.by_user {
+        "your configuration says `require: signature`"
+    } else {
+        "versions.yml says so in `trust.original`"
+    };
+    let recipe = recipe_path(request);
+    let (needed, hint) = match trust.original {
+        OriginalTrust::Signature => (
+            "a signature by its publisher",
+            format!(
+                "name the publisher's key with `upstream.signature` in {recipe}, or release it on the hub with `--sign`"
+            ),
+        ),
+        _ => (
+            "a digest that its publisher or the recipe states",
+            format!(
+                "name the checksums file, or pin the digest, with `upstream.checksums` in {recipe}"
+            ),
+        ),
+    };
+    Err(
+        Error::integrity(format!("the original of {target} needs {needed}"))
+            .cause(format!(
+                "{by}, and nothing of the kind was shown when it was downloaded"
+            ))
+            .hint(hint),
+    )
 }

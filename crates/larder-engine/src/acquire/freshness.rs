@@ -7,12 +7,14 @@
 
 use std::collections::BTreeSet;
 
-use larder_core::error::{Error, Kind, Result};
+use larder_core::error::Result;
 use larder_core::model::{Artifact, Origin};
 
-use super::admission::{self, Admitted, Candidate, Refusal, UnpackedFrom};
+use super::admission::{self, Admitted, Candidate, Evidence, Refusal, UnpackedFrom};
 use super::request::Request;
-use crate::installed::{Bin, Watched};
+use crate::cache::Entry;
+use crate::installed::{Bin, TargetState, Watched};
+use crate::trust::Vouched;
 
 /// Whether what is installed of a target is up to date.
 #[derive(Clone, Debug)]
@@ -159,9 +161,13 @@ pub fn read(request: &Request<'_>, bin: &Bin) -> Result<Freshness> {
             watched,
             read: true,
         })),
-        // Bytes that can't be shown to be the pinned ones are not wrong: they are acquired again.
-        Err(error) if run.options.locked && error.kind() == Kind::Integrity => Err(error),
-        Err(error) => stale(Some(artifact), Cause::Pinned, error.to_string()),
+        // Bytes that can't be shown to be the pinned ones are not wrong: they are acquired again. So are
+        // those that nobody vouches for any more: a signature may have come with them elsewhere.
+        Err(Refusal::Contradiction(error)) if run.options.locked => Err(error),
+        Err(refusal) => {
+            let error = refusal.into_error(request);
+            stale(Some(artifact), Cause::Pinned, error.to_string())
+        }
     }
 }
 
@@ -176,41 +182,50 @@ pub fn stamped(request: &Request<'_>, bin: &Bin) -> Result<Option<Artifact>> {
 }
 
 /// Admits an installed artifact of accepted inputs, with the file that it was unpacked from. The
-/// inner error is the pin that contradicts it; the outer one ends the run.
+/// inner refusal says what contradicts it; the outer error ends the run.
 pub fn admit_installed(
     request: &Request<'_>,
     artifact: &Artifact,
-) -> Result<Result<(Admitted, Option<UnpackedFrom>), Error>> {
-    let file = unpacked_from(request, artifact)?;
-    let candidate = Candidate {
-        artifact,
-        file,
-        // Where it came from was checked when it was installed.
-        places: &BTreeSet::new(),
-    };
-    match admission::admit(request, candidate) {
-        Ok(admitted) => Ok(Ok((admitted, file))),
-        Err(Refusal::NoLine(error)) => Err(error),
-        Err(refusal) => Ok(Err(refusal.into_error(request))),
-    }
-}
-
-/// The file that an installed artifact was unpacked from, as the state or the cache remembers it.
-fn unpacked_from(request: &Request<'_>, artifact: &Artifact) -> Result<Option<UnpackedFrom>> {
+) -> Result<Result<(Admitted, Option<UnpackedFrom>), Refusal>> {
     let Request { run, target, .. } = request;
+    let trust = &run.project.trust;
     let digest = artifact.digest();
     let record = run
         .state
         .target(target.name.as_str(), &target.platform.to_string())
         .filter(|record| record.artifact == digest);
     // What was built here came from no file, and the record says so.
-    if let Some(record) = record
-        && (record.file.is_some() || artifact.origin == Origin::Build)
-    {
-        return Ok(record.file);
+    let knows_file =
+        |record: &TargetState| record.file.is_some() || artifact.origin == Origin::Build;
+    let knows_signer =
+        |record: &TargetState| record.vouched != Vouched::Nobody || !trust.needs_signature;
+    let entry = if record.is_some_and(|record| knows_file(record) && knows_signer(record)) {
+        None
+    } else {
+        let entry = run.cache.lookup(artifact.origin, &artifact.inputs)?;
+        entry.filter(|entry| entry.artifact.digest() == digest)
+    };
+    let file = match record {
+        Some(record) if knows_file(record) => record.file,
+        _ => entry.as_ref().and_then(Entry::unpacked_from),
+    };
+    let candidate = Candidate {
+        artifact,
+        file,
+        // Where it came from was checked when it was installed.
+        places: &BTreeSet::new(),
+        evidence: match (record, &entry) {
+            (Some(record), _) if record.vouched != Vouched::Nobody => {
+                Evidence::Recorded(&record.vouched)
+            }
+            (_, Some(entry)) => Evidence::from(entry),
+            (Some(record), None) => Evidence::Recorded(&record.vouched),
+            (None, None) => Evidence::Unknown,
+        },
+    };
+    match admission::admit(request, candidate) {
+        Ok(admitted) => Ok(Ok((admitted, file))),
+        Err(Refusal::NoLine(error)) => Err(error),
+        Err(refusal) => Ok(Err(refusal)),
     }
-    let entry = run.cache.lookup(artifact.origin, &artifact.inputs)?;
-    Ok(entry
-        .filter(|entry| entry.artifact.digest() == digest)
-        .and_then(|entry| entry.unpacked_from()))
 }

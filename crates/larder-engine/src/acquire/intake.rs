@@ -25,7 +25,7 @@ use larder_core::fs;
 use larder_core::model::{Artifact, ArtifactFile, Digest, FileName, Name, Origin, Platform};
 use larder_core::project::Subsystem;
 use larder_remote::http::{page, read_error};
-use larder_remote::origin::{Checks, Stated};
+use larder_remote::origin::{Checks, SignedBy, Stated};
 
 use larder_core::cancel::Cancel;
 use larder_core::model::Target;
@@ -55,6 +55,8 @@ pub struct Arrival<'a> {
     pub size: Option<u64>,
     /// The digests that it must have, and who stated them.
     pub stated: &'a [Stated],
+    /// The signature that it must have.
+    pub signature: Option<&'a SignedBy>,
     /// Which files to unpack from it.
     pub select: Select<'a>,
     /// The name of the file to write, if what arrives is a single file and not an archive.
@@ -108,6 +110,7 @@ pub fn receive(transfer: Transfer<'_>, arrival: Arrival<'_>, into: &Utf8Path) ->
         reader,
         size: total,
         stated,
+        signature,
         select,
         single,
         budget,
@@ -118,7 +121,7 @@ pub fn receive(transfer: Transfer<'_>, arrival: Arrival<'_>, into: &Utf8Path) ->
         cancel,
     } = transfer;
     events.phase(target, Phase::Downloading, total);
-    let mut checks = Checks::new(stated);
+    let mut checks = Checks::new(stated).signed(signature);
     let mut reader = CountingReader {
         transfer,
         reader: checks.reader(reader),

@@ -34,6 +34,7 @@ use crate::cache::Entry;
 use crate::context::Context;
 use crate::events::{Level, Phase};
 use crate::installed::{Bin, Staging, Watched};
+use crate::trust::{self, yank};
 use admission::{Admitted, UnpackedFrom};
 use freshness::{Cause, Freshness, Installed, Stale};
 use larder_core::error::{Error, Result};
@@ -107,6 +108,9 @@ pub fn acquire(run: &Context, target: &Target) -> Result<Acquired> {
     } = search::search(&request, |source| {
         sources::take(&request, source, staging.path())
     });
+    if matches!(end, End::Found(..)) {
+        yank::check(&request)?;
+    }
     match end {
         End::Found(_, Some(taken)) => done(install(
             &request,
@@ -150,6 +154,18 @@ impl Probe {
         match &self.freshness {
             Freshness::UpToDate(installed) => Some(&installed.artifact),
             Freshness::Stale(stale) => stale.found.as_ref(),
+        }
+    }
+
+    /// Who vouches for the installed artifact, in words; `None` if it is not up to date, or if the
+    /// project says nothing about signatures.
+    pub fn signed(&self, run: &Context) -> Option<String> {
+        let trust = &run.project.trust;
+        match &self.freshness {
+            Freshness::UpToDate(installed) if trust.is_used() => {
+                Some(trust::describe(trust, installed.artifact.vouched()))
+            }
+            Freshness::UpToDate(_) | Freshness::Stale(_) => None,
         }
     }
 
@@ -212,7 +228,9 @@ pub fn probe(run: &Context, target: &Target) -> Result<Probe> {
         End::Found(source, offer) => {
             let answer = offer.answer;
             attempts.push(Attempt { source, answer });
-            match sources::probe_build(&request, source) {
+            let possible =
+                yank::check(&request).and_then(|()| sources::probe_build(&request, source));
+            match possible {
                 Ok(()) => End::Found(source, ()),
                 Err(error) => End::Stopped(error),
             }

@@ -17,6 +17,7 @@ use larder_remote::origin::Stated;
 
 use super::intake::{self, Arrival, Contents, Transfer};
 use super::replaced::read_as_described;
+use crate::trust::yank;
 
 /// The newest version of a subsystem on a hub, read from the tags of its releases. Pre-releases
 /// count only if there is no other version.
@@ -40,7 +41,8 @@ pub fn newest(hub: &dyn HubReader, name: &Name) -> Result<Option<Version>> {
         // `nats-top-v1` is not a version of `nats`: a version starts with a digit, or with v and a
         // digit.
         let numbered = version.number().starts_with(|c: char| c.is_ascii_digit());
-        (numbered && !is_late(text)).then_some(version)
+        let is_tombstone = text.ends_with(yank::SUFFIX);
+        (numbered && !is_late(text) && !is_tombstone).then_some(version)
     });
     Ok(version_order::newest(versions))
 }
@@ -128,6 +130,7 @@ fn take_once(
         reader: Box::new(body.reader.take(sidecar.size.saturating_add(1))),
         size: Some(sidecar.size),
         stated: &stated,
+        signature: None,
         select: Select::Flat,
         single: None,
         budget: Budget::default(),

@@ -28,6 +28,7 @@ use crate::acquire::{self, Done};
 use crate::cache::Entry;
 use crate::context::Context;
 use crate::events::{Level, Phase};
+use crate::trust::Shown;
 use larder_core::error::{Error, Result};
 use larder_core::executable;
 use larder_core::file_lock::FileLock;
@@ -111,6 +112,8 @@ pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
         places: places_of_needs(ctx, work.needs())?,
         file: None,
         observed: made.observed,
+        proof: None,
+        shown: Shown::default(),
     };
     let artifact = match admission::admit(&request, Candidate::from(&entry)) {
         Ok(admitted) => admitted,

@@ -86,6 +86,7 @@ fn archive(
         size: download.size(),
         reader: Box::new(download),
         stated: &stated,
+        signature: None,
         select: Select::Source,
         single: single.as_ref(),
         budget: Budget::from(request.subsystem.limits),

@@ -37,11 +37,12 @@ pub use guard::Ignored;
 pub use prune::{Checked, Pruned, Usage};
 
 use crate::events::Events;
+use crate::trust::Shown;
 use larder_core::error::{Error, Result};
 use larder_core::formats::{Observed, PinKind};
 use larder_core::fs::{self, IoContext};
 use larder_core::keys::tree;
-use larder_core::model::{Artifact, ArtifactFile, Digest, Hasher, Origin, SourceKind};
+use larder_core::model::{Artifact, ArtifactFile, Digest, Hasher, Origin, Proof, SourceKind};
 use larder_core::staging::{self, StagedDir, StagedFile};
 
 /// The beginning of an entry's first line. The sha256 that follows it covers everything after that
@@ -75,6 +76,18 @@ pub struct Entry {
     /// Facts that were recorded when it was built, such as tool versions.
     #[serde(default)]
     pub observed: Observed,
+    /// For what came from a hub: its sidecar with its signature, if it was signed. An entry of an
+    /// earlier larder has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Box<Proof>>,
+    /// For what came from a publisher: what was shown about the file when it was downloaded.
+    #[serde(default, skip_serializing_if = "is_least")]
+    pub shown: Shown,
+}
+
+/// Whether nothing was shown, so that nothing needs to be stored.
+fn is_least(shown: &Shown) -> bool {
+    *shown == Shown::Lock
 }
 
 /// The archive an artifact was taken from.

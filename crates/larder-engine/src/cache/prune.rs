@@ -158,6 +158,18 @@ impl Cache {
         Ok(pruned)
     }
 
+    /// Hashes every file, and gives the names of the damaged ones. Changes nothing.
+    pub fn damaged(&self) -> Result<Vec<String>> {
+        self.check_usable()?;
+        let hashed = self.files()?.into_par_iter().map(|path| {
+            let name = path.file_name().unwrap_or_default().to_owned();
+            let right = tree::hash_file(&path)?.0.to_string() == name;
+            Ok((!right).then_some(name))
+        });
+        let results: Vec<Result<Option<String>>> = hashed.collect();
+        results.into_iter().filter_map(Result::transpose).collect()
+    }
+
     /// Hashes every file and sets the damaged ones aside.
     pub fn check(&self) -> Result<Checked> {
         self.check_usable()?;

@@ -22,7 +22,7 @@ use larder_core::error::{Error, Result};
 use larder_core::file_lock::FileLock;
 use larder_core::fs::{self, OwnFolder};
 use larder_core::keys::tree;
-use larder_core::model::{ArtifactFile, Origin, Outcome, Platform, Tag, Target};
+use larder_core::model::{ArtifactFile, Digest, Origin, Outcome, Platform, Tag, Target};
 use larder_core::project::{Coordinate, HubConfig, Project, Subsystem};
 use larder_core::staging::{self, StagedDir};
 
@@ -294,6 +294,29 @@ fn is_undamaged(dir: &Utf8Path, item: &Item) -> Result<bool> {
         }
     }
     Ok(true)
+}
+
+/// The files that a version's manifest states for a platform: name, size and digest. `None` if it
+/// states none.
+pub fn stated(dir: &Utf8Path, platform: Platform) -> Result<Option<Vec<(String, u64, Digest)>>> {
+    let item = read(dir)?.and_then(|mut all| all.platforms.remove(&platform.to_string()));
+    let Some(item) = item else {
+        return Ok(None);
+    };
+    let own = ItemFile {
+        filename: item.filename,
+        size: item.size,
+        sha256: item.sha256,
+    };
+    let files = if item.files.is_empty() {
+        vec![own]
+    } else {
+        item.files
+    };
+    let parsed = files
+        .into_iter()
+        .map(|file| Some((file.filename, file.size, file.sha256.parse().ok()?)));
+    Ok(parsed.collect())
 }
 
 fn read(dir: &Utf8Path) -> Result<Option<Manifest>> {

@@ -50,6 +50,7 @@ pub(super) fn inspect(
         size: _,
         file_name,
         stated,
+        signature: _,
         place,
     } = fetched;
     let scratch = fs::Scratch::new(&settings.temp, "add")?;

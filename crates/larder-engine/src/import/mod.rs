@@ -255,6 +255,7 @@ fn inspect_asset(
         let original = Original {
             coordinate,
             checksum: sums.map(of),
+            signature: None,
             extract: Vec::new(),
             format: None,
         };

@@ -43,6 +43,7 @@ fn entry(ctx: &Context, requested: &Selected) -> (StatusEntry, Option<Error>) {
         artifact: None,
         inputs: None,
         commit: None,
+        signed: None,
     };
     if absent.is_some() {
         entry.reason = Some(format!("does not exist for {}", target.platform));
@@ -58,6 +59,7 @@ fn entry(ctx: &Context, requested: &Selected) -> (StatusEntry, Option<Error>) {
             );
         }
     };
+    entry.signed = probe.signed(ctx);
     entry.fresh = probe.stale().is_none();
     entry.reason = probe.stale().map(|stale| stale.reason.clone());
     if let Some(found) = probe.found() {

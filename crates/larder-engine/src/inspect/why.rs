@@ -78,6 +78,7 @@ fn explain(request: &Request<'_>, probe: &Probe, other: Option<OtherArtifact>) -
             artifact: found.digest(),
             accepted: wanted.accepts(found.origin, &found.inputs),
         }),
+        signed: probe.signed(request.run),
         wanted: [Origin::Original, Origin::Build]
             .into_iter()
             .filter_map(|origin| Some(inputs(origin, wanted.of(origin)?)))

@@ -12,6 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Place, Watched};
+use crate::trust::Vouched;
 use larder_core::error::Result;
 use larder_core::formats::PinKind;
 use larder_core::fs::{self, OwnFolder};
@@ -19,7 +20,7 @@ use larder_core::model::{Digest, SourceKind};
 use larder_core::project::SourceFolder;
 
 /// The version of this larder as the snapshot names it. A larder of another version ignores the snapshot.
-const LARDER: &str = concat!(env!("CARGO_PKG_VERSION"), "/3");
+const LARDER: &str = concat!(env!("CARGO_PKG_VERSION"), "/4");
 
 const MARK: &[u8; 8] = b"larder\x004";
 /// The size of the largest snapshot that is read: many times that of a project with a million source files.
@@ -42,6 +43,9 @@ pub struct State {
     pub hosts: BTreeMap<String, String>,
     /// Whether `all` lists all of the project's subsystems.
     pub complete: bool,
+    /// The user's configuration, which can demand signatures; `None` if the environment did not say
+    /// where it would be.
+    pub user: Option<Watched>,
     /// Counts the changes of `definition`. A target that was recorded in another generation may have been compared with
     /// other recipes.
     pub generation: u64,
@@ -75,6 +79,8 @@ pub struct TargetState {
     pub artifact: Digest,
     /// The file that it was unpacked from, as far as that is known.
     pub file: Option<(PinKind, Digest)>,
+    /// What vouches for it, as it was decided when it was installed.
+    pub vouched: Vouched,
     /// The installed files.
     pub watched: Vec<Watched>,
     /// The source folders that its keys depend on, with the digests they had.

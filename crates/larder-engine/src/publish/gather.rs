@@ -119,7 +119,7 @@ fn platform_release(
     } = if stamped(&request, &ctx.bin(target).pinned())?.is_some() {
         package(ctx, target, Pins::Hold)?
     } else {
-        package_in(ctx, target, &dist, Pins::Hold).map_err(|error| {
+        package_in(ctx, target, &dist, Pins::Hold, false).map_err(|error| {
             if larder_core::fs::exists(dist.join(subsystem.assets(&target.platform).asset())) {
                 return error;
             }

@@ -9,10 +9,11 @@ use std::num::NonZeroUsize;
 use camino::Utf8Path;
 
 use super::attest::{self, Attestation};
-use super::handed_over::{package_in, unpack};
+use super::handed_over::{package_in, proof_in, unpack};
 use super::notes::release_notes;
 use super::package::{Packaged, Pins, package};
 use super::pending;
+use super::signed;
 use crate::acquire;
 use crate::acquire::availability::Availability;
 use crate::acquire::intake;
@@ -24,12 +25,16 @@ use crate::events::{Level, Phase};
 use crate::lock;
 use crate::plan::Targets;
 use crate::runner::each::{StepReport, each};
+use crate::trust::signing::Signer;
+use crate::trust::yank;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::{LockLine, PinKind, Sidecar};
 use larder_core::fs::Scratch;
 use larder_core::model::{Action, AssetName, Outcome, Tag, Target};
 use larder_core::project::HubConfig;
-use larder_remote::hub::{Attest, Attested, PublishOptions, Published, Upload};
+use larder_remote::hub::{
+    Attest, Attested, PublishOptions, Published, SidecarSigner, Signing, Upload,
+};
 
 /// How to release.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,11 +68,22 @@ pub fn release_all(
     jobs: Option<NonZeroUsize>,
 ) -> Vec<Error> {
     each(ctx, Action::Release, targets, jobs, |target| {
-        let packaged = match from {
-            Some(folder) => package_in(ctx, target, folder, pins(options))?,
-            None => package(ctx, target, pins(options))?,
+        let signer = Signer::for_release(ctx, &ctx.subsystem(target)?.version)?;
+        let (packaged, handed_over) = match from {
+            Some(folder) => {
+                let packaged = package_in(ctx, target, folder, pins(options), signer.is_some())?;
+                let proof = proof_in(ctx, target, folder, &packaged.asset)?;
+                (
+                    packaged,
+                    proof
+                        .map(|proof| signed::handed_over(ctx, target, proof))
+                        .transpose()?,
+                )
+            }
+            None => (package(ctx, target, pins(options))?, None),
         };
-        let released = release_package(ctx, target, packaged, options)?;
+        let signer = signed::choose(signer.as_ref(), handed_over.as_ref());
+        let released = release_package(ctx, target, packaged, options, signer)?;
         Ok(StepReport {
             bytes: released.bytes,
             place: Some(released.place),
@@ -79,8 +95,10 @@ pub fn release_all(
 
 /// Releases a target, and packages it first if necessary.
 pub fn release(ctx: &Context, target: &Target, options: ReleaseOptions) -> Result<Released> {
+    let signer = Signer::for_release(ctx, &ctx.subsystem(target)?.version)?;
     let packaged = package(ctx, target, pins(options))?;
-    release_package(ctx, target, packaged, options)
+    let signer = signed::choose(signer.as_ref(), None);
+    release_package(ctx, target, packaged, options, signer)
 }
 
 fn pins(options: ReleaseOptions) -> Pins {
@@ -97,8 +115,13 @@ fn release_package(
     target: &Target,
     packaged: Packaged,
     options: ReleaseOptions,
+    signer: Option<&dyn SidecarSigner>,
 ) -> Result<Released> {
-    let released = publish(ctx, target, packaged, options)?;
+    yank::check(&Request::new(ctx, target)?)?;
+    if signer.is_none() {
+        signed::require(ctx, target, &packaged)?;
+    }
+    let released = publish(ctx, target, packaged, options, signer)?;
     pending::forget(&ctx.project.root, target)?;
     Ok(released)
 }
@@ -108,6 +131,7 @@ fn publish(
     target: &Target,
     packaged: Packaged,
     options: ReleaseOptions,
+    signer: Option<&dyn SidecarSigner>,
 ) -> Result<Released> {
     let hub = ctx.hub()?;
     let publisher = ctx.publisher()?;
@@ -147,6 +171,7 @@ fn publish(
             name: name.clone(),
             file: &file,
             sidecar: sidecar.clone(),
+            signer,
         };
         let receipt = publisher.publish(
             coordinates.tag(),
@@ -157,6 +182,7 @@ fn publish(
             &progress,
         )?;
         let attested = receipt.attested;
+        let signing = receipt.signatures.first().copied().unwrap_or_default();
         let Some((tag, published)) = receipt.assets.into_iter().next() else {
             continue;
         };
@@ -198,6 +224,15 @@ fn publish(
                     _ => staged,
                 };
                 return released(Outcome::Released, sidecar.size, reason);
+            }
+            Published::Present if signing == Signing::Added => {
+                let reason = staged.or_else(|| Some("its signature was added".into()));
+                return released(Outcome::Released, 0, reason);
+            }
+            Published::Present if signing == Signing::Immutable => {
+                let reason = "it is in an immutable release, where no signature can be added; \
+                              a signed release needs another version";
+                return released(Outcome::Skipped, 0, Some(reason.into()));
             }
             Published::Present => {
                 let outcome = match attested {

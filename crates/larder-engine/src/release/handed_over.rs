@@ -7,10 +7,10 @@
 
 use std::collections::BTreeSet;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::package::{Packaged, Pins};
-use crate::acquire::admission::{self, Candidate, Refusal};
+use crate::acquire::admission::{self, Candidate, Evidence, Refusal};
 use crate::acquire::intake::{self, Arrival, Contents, Transfer};
 use crate::acquire::request::Request;
 use crate::context::Context;
@@ -19,7 +19,7 @@ use larder_core::archive::{ArchiveKind, Budget, ReadAs, Select};
 use larder_core::error::{Error, Result};
 use larder_core::formats::Sidecar;
 use larder_core::fs;
-use larder_core::model::Target;
+use larder_core::model::{AssetName, Proof, Target};
 use larder_remote::origin::Stated;
 
 /// More than any sidecar has.
@@ -31,6 +31,7 @@ pub fn package_in(
     target: &Target,
     folder: &Utf8Path,
     pins: Pins,
+    signs: bool,
 ) -> Result<Packaged> {
     let mut request = Request::new(ctx, target)?;
     if pins == Pins::AreReplaced {
@@ -68,12 +69,19 @@ pub fn package_in(
         ))
         .hint("make it again from the same commit"));
     }
+    let proof = proof_in(ctx, target, folder, &asset)?;
+    // Who releases it here with a key vouches for it; else somebody must have done so before.
+    let evidence = match &proof {
+        None if signs => Evidence::AboutToBeSigned,
+        proof => Evidence::Released(proof.as_ref()),
+    };
     // Where it came from is not known here, so an original that only the recipe pins needs a line in
     // the lock, which names the artifact.
     let candidate = Candidate {
         artifact: content,
         file: None,
         places: &BTreeSet::new(),
+        evidence,
     };
     admission::admit(&request, candidate).map_err(|refusal| {
         let lock = format!("`larder lock {} --platform all` pins it", target.name);
@@ -90,6 +98,32 @@ pub fn package_in(
         sidecar,
         up_to_date: true,
     })
+}
+
+/// The signature that lies beside a package, with the sidecar that it is of.
+pub fn proof_in(
+    ctx: &Context,
+    target: &Target,
+    folder: &Utf8Path,
+    asset: &AssetName,
+) -> Result<Option<Proof>> {
+    let read = |path: Utf8PathBuf| {
+        let bytes = fs::read_bounded(path, LARGEST_SIDECAR)?;
+        Ok::<_, Error>(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    };
+    let signature = read(folder.join(asset.signature()))?;
+    let sidecar = read(folder.join(asset.sidecar()))?;
+    let tag = ctx
+        .subsystem(target)?
+        .assets(&target.platform)
+        .tag()
+        .clone();
+    Ok(signature.zip(sidecar).map(|(signature, sidecar)| Proof {
+        tag,
+        asset: asset.clone(),
+        sidecar,
+        signature,
+    }))
 }
 
 /// Unpacks a package into an empty folder, and checks that it has the digest and holds the files
@@ -112,6 +146,7 @@ pub(crate) fn unpack(
         reader: Box::new(fs::open(file)?),
         size: Some(sidecar.size),
         stated: &stated,
+        signature: None,
         select: Select::Flat,
         single: None,
         budget: Budget::from(request.subsystem.limits),

@@ -10,6 +10,7 @@ pub(crate) mod notes;
 pub mod package;
 pub mod pending;
 pub mod project;
+mod signed;
 pub mod upload;
 
 pub use binary::ReleaseOptions;

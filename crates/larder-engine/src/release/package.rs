@@ -175,7 +175,9 @@ pub(super) fn wanted_and_installed(
     }
     match admit_installed(&request, &artifact)? {
         Ok((admitted, _)) => Ok(admitted),
-        Err(error) => Err(error.hint(format!("`{}` installs what is pinned", target.ensure()))),
+        Err(refusal) => Err(refusal
+            .into_error(&request)
+            .hint(format!("`{}` installs what is pinned", target.ensure()))),
     }
 }
 

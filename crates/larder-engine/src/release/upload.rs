@@ -26,7 +26,16 @@ pub fn after_builds(ctx: &Context) -> UploadDecision {
     if *no_upload || install_root.is_some() {
         return UploadDecision::No;
     }
-    decide(&ctx.project, *upload, &ctx.settings.ci)
+    let decision = decide(&ctx.project, *upload, &ctx.settings.ci);
+    let is_asked = *upload;
+    let unsigned = ctx.project.trust.needs_signature && !ctx.settings.signing.has_key();
+    match decision {
+        UploadDecision::Yes if unsigned && !is_asked => UploadDecision::Skip(
+            "nobody accepts a release without a signature, and LARDER_SIGNING_KEY is not set"
+                .into(),
+        ),
+        decision => decision,
+    }
 }
 
 /// Decides from the project and from the CI system's variables.

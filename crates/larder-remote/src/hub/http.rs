@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::http::{Client, Request, Url, parse_url, shown};
 use larder_core::error::{Error, Result};
-use larder_core::formats::Sidecar;
 use larder_core::model::{AssetName, Tag};
 
 use super::listing::{self, Releases};
@@ -81,18 +80,9 @@ impl HubReader for HttpHub {
         false
     }
 
-    fn sidecar(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Sidecar>> {
-        let bytes = self
-            .client
-            .get_small(self.request(tag, asset.sidecar().as_str())?, MAX_SIDECAR)?;
-        bytes
-            .map(|bytes| {
-                Sidecar::parse(
-                    &bytes,
-                    &format!("{}/{tag}/{}", self.describe(), asset.sidecar()),
-                )
-            })
-            .transpose()
+    fn small_file(&self, tag: &Tag, name: &AssetName) -> Result<Option<Vec<u8>>> {
+        self.client
+            .get_small(self.request(tag, name.as_str())?, MAX_SIDECAR)
     }
 
     fn fetch(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Body>> {

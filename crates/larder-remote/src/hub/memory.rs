@@ -91,8 +91,8 @@ impl HubReader for MemoryHub {
         false
     }
 
-    fn sidecar(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Sidecar>> {
-        self.read_with(|releases| sidecar(releases.get(tag), asset))
+    fn small_file(&self, tag: &Tag, name: &AssetName) -> Result<Option<Vec<u8>>> {
+        self.read_with(|all| Ok(all.get(tag).and_then(|files| files.get(name)).cloned()))
     }
 
     fn fetch(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Body>> {

@@ -32,9 +32,10 @@ pub use github::GitHubHub;
 pub use http::HttpHub;
 pub use memory::MemoryHub;
 pub use publisher::{
-    HubPublisher, Notes, PlainFile, Progress, PublishOptions, Published, ReadOnly, Receipt, Upload,
+    HubPublisher, Notes, PlainFile, Progress, PublishOptions, Published, ReadOnly, Receipt,
+    SidecarSigner, Signing, Upload,
 };
-pub use reader::{Body, HubReader, ListedAsset, Release};
+pub use reader::{Body, Described, HubReader, ListedAsset, Release};
 
 /// An opened hub. Clones share it.
 #[derive(Clone)]

@@ -1,5 +1,7 @@
 //! The trait for publishing to a hub, and its types.
 
+use std::fmt::Debug;
+
 use camino::Utf8Path;
 
 use larder_core::error::{Error, Result};
@@ -17,6 +19,33 @@ pub struct Upload<'a> {
     pub file: &'a Utf8Path,
     /// The sidecar that describes the package.
     pub sidecar: Sidecar,
+    /// What signs the sidecar; `None` if nothing is signed.
+    pub signer: Option<&'a dyn SidecarSigner>,
+}
+
+/// Signs sidecars. A hub may have a sidecar of the same artifact with other observations in it,
+/// such as the time of the build; that one is kept, so it is the one that is signed.
+pub trait SidecarSigner: Debug + Sync {
+    /// The signature of a sidecar of `ours`, as the text of a file. It is an error if the sidecar
+    /// says anything else than `ours` about the archive and what is in it.
+    fn sign(&self, tag: &Tag, asset: &AssetName, sidecar: &str, ours: &Sidecar) -> Result<String>;
+
+    /// Whether a signature is one that this signer would make.
+    fn is_good(&self, tag: &Tag, asset: &AssetName, sidecar: &str, signature: &[u8]) -> bool;
+}
+
+/// What became of the signature of one upload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Signing {
+    /// Nothing was to be signed.
+    #[default]
+    NotAsked,
+    /// A good signature was there.
+    Present,
+    /// The signature was added, or replaced one that was not good.
+    Added,
+    /// The release is immutable and has no good signature.
+    Immutable,
 }
 
 /// A file of a project release: bundles, packages, `checksums.txt`. It has no sidecar.
@@ -47,6 +76,8 @@ pub struct PublishOptions {
     pub replace: bool,
     /// Leave the release as a draft, which `finalize` publishes later (`--stage`).
     pub stage: bool,
+    /// A release of plain files never becomes the "latest" one.
+    pub never_latest: bool,
 }
 
 /// The outcome of one upload.
@@ -75,6 +106,8 @@ pub struct Receipt {
     /// Whether the uploads are in a draft that `finalize` has to publish (immutable releases,
     /// `--stage`).
     pub staged: bool,
+    /// For each upload, what became of its signature.
+    pub signatures: Vec<Signing>,
     /// The url of the release's page.
     pub url: Option<String>,
     /// What became of the attached files, if they were asked for.
@@ -85,6 +118,7 @@ impl Receipt {
     /// The receipt of a hub that has no drafts and no pages.
     pub(super) fn plain(tag: &Tag, published: Vec<Published>) -> Self {
         Self {
+            signatures: vec![Signing::NotAsked; published.len()],
             assets: published
                 .into_iter()
                 .map(|outcome| (tag.clone(), outcome))

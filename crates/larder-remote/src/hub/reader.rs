@@ -2,9 +2,9 @@
 
 use std::io::Read;
 
-use larder_core::error::Result;
+use larder_core::error::{Error, Result};
 use larder_core::formats::Sidecar;
-use larder_core::model::{AssetName, Digest, Tag};
+use larder_core::model::{AssetName, Digest, Proof, Tag};
 
 /// The size limit for reading a sidecar; a usual one has a few KiB.
 pub(super) const MAX_SIDECAR: u64 = 16 * 1024 * 1024;
@@ -27,6 +27,25 @@ pub struct Body {
     /// What tells this file from others that have the same name before or after it; `None` if the
     /// hub does not say.
     pub version: Option<String>,
+}
+
+/// A sidecar, and its text as the hub has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// The sidecar.
+    pub sidecar: Sidecar,
+    /// Its text.
+    pub text: String,
+}
+
+impl Described {
+    /// Reads a sidecar; `place` names it in messages.
+    pub fn parse(bytes: Vec<u8>, place: &str) -> Result<Self> {
+        let sidecar = Sidecar::parse(&bytes, place)?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| Error::integrity(format!("the sidecar {place} is not a text")))?;
+        Ok(Self { sidecar, text })
+    }
 }
 
 /// An asset of a release as the hub lists it.
@@ -83,8 +102,36 @@ pub trait HubReader: Send + Sync {
     /// tag.
     fn suffixes_tags(&self) -> bool;
 
+    /// The bytes of a small file of a release by its name, such as a sidecar or a signature.
+    fn small_file(&self, tag: &Tag, name: &AssetName) -> Result<Option<Vec<u8>>>;
+
+    /// The sidecar of an asset with its exact text, which a signature is of.
+    fn described(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Described>> {
+        let name = asset.sidecar();
+        let Some(bytes) = self.small_file(tag, &name)? else {
+            return Ok(None);
+        };
+        Described::parse(bytes, &self.place(tag, &name)).map(Some)
+    }
+
     /// The sidecar of an asset.
-    fn sidecar(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Sidecar>>;
+    fn sidecar(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Sidecar>> {
+        Ok(self.described(tag, asset)?.map(|found| found.sidecar))
+    }
+
+    /// The signature of an asset's sidecar, with what it is of. It proves nothing before it is
+    /// compared with the keys that a project accepts.
+    fn proof(&self, tag: &Tag, asset: &AssetName, sidecar: &str) -> Result<Option<Proof>> {
+        let Some(bytes) = self.small_file(tag, &asset.signature())? else {
+            return Ok(None);
+        };
+        Ok(Some(Proof {
+            tag: tag.clone(),
+            asset: asset.clone(),
+            sidecar: sidecar.to_owned(),
+            signature: String::from_utf8_lossy(&bytes).into_owned(),
+        }))
+    }
 
     /// The bytes of an asset. The caller checks their digest.
     fn fetch(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Body>>;

@@ -34,6 +34,7 @@ impl Package {
             name: self.name.clone(),
             file: &self.file,
             sidecar: self.sidecar.clone(),
+            signer: None,
         }
     }
 }
@@ -92,6 +93,7 @@ fn publish(hub: &Hub, package: &Package, replace: bool) -> Published {
     let options = PublishOptions {
         replace,
         stage: false,
+        ..PublishOptions::default()
     };
     let publisher = hub.publisher().unwrap();
     let mut receipt = publisher
@@ -206,6 +208,7 @@ fn a_project_release_is_not_overwritten() {
             let options = PublishOptions {
                 replace,
                 stage: false,
+                ..PublishOptions::default()
             };
             let publisher = hub.publisher().unwrap();
             let receipt = publisher.publish_project(&tag(), &[plain], "notes", options, &|_| {});
@@ -285,7 +288,7 @@ fn attached_files_follow_what_the_release_has() {
         let attest = |package: &Package, replace| {
             let options = PublishOptions {
                 replace,
-                stage: false,
+                ..PublishOptions::default()
             };
             let names = Names(package.sidecar.artifact);
             let publisher = hub.publisher().unwrap();

@@ -1,4 +1,4 @@
-//! Stated digests, and checking a file against them.
+//! Stated digests and signatures, and checking a file against them.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Read};
@@ -7,7 +7,7 @@ use base64::Engine as _;
 use sha2::Digest as _;
 
 use larder_core::error::{Error, Result};
-use larder_core::model::{Digest, Hasher, is_hex};
+use larder_core::model::{Digest, Hasher, PublicKey, Signature, Stream, Unverified, is_hex};
 
 /// Digest algorithms that are strong enough to verify a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -115,12 +115,35 @@ impl fmt::Display for Stated {
     }
 }
 
-/// Checks a file against stated digests while it is read.
+/// A publisher's signature of a file, and the key that must have made it.
+#[derive(Clone, Debug)]
+pub struct SignedBy {
+    /// The key that the recipe names.
+    pub key: PublicKey,
+    /// The signature.
+    pub signature: Signature,
+    /// Where it was found, for messages.
+    pub by: String,
+}
+
+/// The size of the largest file whose own bytes are signed, as old versions of minisign do it: it
+/// has to be kept in memory. Otherwise its digest is signed.
+const MAX_LEGACY: usize = 64 << 20;
+
+/// What a signature is checked with while the file is read.
+enum SignedBytes<'a> {
+    Digest(Box<Stream<'a>>),
+    /// The bytes; `None` if there are too many.
+    All(Option<Vec<u8>>),
+}
+
+/// Checks a file against stated digests, and against a signature, while it is read.
 pub struct Checks<'a> {
     stated: &'a [Stated],
     sha256: Hasher,
     sha384: Option<sha2::Sha384>,
     sha512: Option<sha2::Sha512>,
+    signed: Option<(&'a SignedBy, SignedBytes<'a>)>,
 }
 
 impl<'a> Checks<'a> {
@@ -132,7 +155,21 @@ impl<'a> Checks<'a> {
             sha256: Hasher::new(),
             sha384: asked(Algorithm::Sha384).then(sha2::Sha384::new),
             sha512: asked(Algorithm::Sha512).then(sha2::Sha512::new),
+            signed: None,
         }
+    }
+
+    /// Checks against a signature, too.
+    #[must_use]
+    pub fn signed(mut self, by: Option<&'a SignedBy>) -> Self {
+        self.signed = by.map(|by| {
+            let bytes = match by.signature.stream(&by.key) {
+                Ok(stream) => SignedBytes::Digest(Box::new(stream)),
+                Err(_) => SignedBytes::All(Some(Vec::new())),
+            };
+            (by, bytes)
+        });
+        self
     }
 
     /// A reader that hashes what is read from `inner`.
@@ -168,7 +205,46 @@ impl<'a> Checks<'a> {
                     .hint("nothing was installed; find out who changed the file before you change a digest: see \"Exit 4\" in the guide"));
             }
         }
+        if let Some((by, bytes)) = self.signed {
+            by.check(bytes, place)?;
+        }
         Ok(own)
+    }
+}
+
+impl SignedBy {
+    fn check(&self, bytes: SignedBytes<'_>, place: &str) -> Result<()> {
+        let verified = match bytes {
+            SignedBytes::Digest(stream) => stream.finish(),
+            SignedBytes::All(Some(bytes)) => self.signature.verify(&self.key, &bytes),
+            SignedBytes::All(None) => {
+                return Err(Error::failed(format!("the signature of {place} can't be checked"))
+                    .cause(format!(
+                        "{} signs the bytes themselves and not their digest, and the file is larger than {} MiB",
+                        self.by,
+                        MAX_LEGACY >> 20
+                    ))
+                    .hint("ask the publisher to sign with a version of minisign from this decade, or leave out `upstream.signature`"));
+            }
+        };
+        verified.map_err(|why| self.refused(place, why))
+    }
+
+    /// Checks a file that was read as a whole.
+    pub(super) fn verify(&self, bytes: &[u8], place: &str) -> Result<()> {
+        let verified = self.signature.verify(&self.key, bytes);
+        verified.map_err(|why| self.refused(place, why))
+    }
+
+    fn refused(&self, place: &str, why: Unverified) -> Error {
+        Error::integrity(format!("{place} has no good signature"))
+            .cause(format!(
+                "{} (key {}) does not fit the key {} that the recipe names: {why}",
+                self.by,
+                self.signature.key_id(),
+                self.key.id()
+            ))
+            .hint("nothing was installed; find out from the publisher whether the key changed, or who changed the file")
     }
 }
 
@@ -187,6 +263,16 @@ impl<R: Read> Read for CheckedReader<'_, '_, R> {
         }
         if let Some(sha512) = &mut self.checks.sha512 {
             sha512.update(&buffer[..n]);
+        }
+        match &mut self.checks.signed {
+            None => {}
+            Some((_, SignedBytes::Digest(stream))) => stream.update(&buffer[..n]),
+            Some((_, SignedBytes::All(all))) => match all {
+                Some(bytes) if bytes.len() + n <= MAX_LEGACY => {
+                    bytes.extend_from_slice(&buffer[..n]);
+                }
+                _ => *all = None,
+            },
         }
         Ok(n)
     }

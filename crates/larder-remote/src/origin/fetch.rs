@@ -8,7 +8,7 @@ use crate::tool::Tools;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::model::Platform;
-use larder_core::project::{Coordinate, Original};
+use larder_core::project::{Coordinate, Original, Signed};
 
 /// Fetches an original; `None` if the publisher does not have it. With `ask_statements`, also reads
 /// the digest that the publisher states, from its checksums file or its registry. The caller checks
@@ -49,21 +49,33 @@ fn open(
     let Original {
         coordinate,
         checksum,
+        signature,
         extract: _,
         format: _,
     } = original;
-    let checksum = checksum.as_ref().filter(|_| ask_statements);
+    // What a signature is of is always read.
+    let signs = |of| {
+        signature
+            .as_ref()
+            .is_some_and(|signature| signature.of == of)
+    };
+    let statements = web::Statements {
+        checksum: checksum
+            .as_ref()
+            .filter(|_| ask_statements || signs(Signed::Checksums)),
+        signature: signature.as_ref(),
+    };
     let client = publishers.client;
     let tools = Tools::new(publishers.settings, cancel);
     match coordinate {
         Coordinate::GitHub { repo, tag, asset } => web::fetch(
             publishers,
             &web::github(publishers, repo, tag, asset)?,
-            checksum,
+            statements,
             Some((repo, tag)),
             purpose,
         ),
-        Coordinate::Url(url) => web::fetch(publishers, &web::url(url)?, checksum, None, purpose),
+        Coordinate::Url(url) => web::fetch(publishers, &web::url(url)?, statements, None, purpose),
         Coordinate::Npm { package, version } => registry(client, "npm", coordinate, || {
             npm::fetch(
                 &npm::Request {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::checks::Stated;
+use super::checks::{SignedBy, Stated};
 use crate::http::Client;
 use crate::settings::RemoteSettings;
 use larder_core::fs;
@@ -39,6 +39,8 @@ pub struct Fetched {
     pub file_name: String,
     /// The digests that the publisher's checksums file or the registry states for the file.
     pub stated: Vec<Stated>,
+    /// The publisher's signature of the file, if the recipe names one.
+    pub signature: Option<SignedBy>,
     /// The file's url or registry coordinate, for the lock and for messages.
     pub place: String,
 }

@@ -21,7 +21,7 @@ mod npm;
 mod pypi;
 mod web;
 
-pub use checks::{Algorithm, Checks, Stated};
+pub use checks::{Algorithm, Checks, SignedBy, Stated};
 pub use fetch::{describe, exists, fetch};
 pub use fetched::{Fetched, Publishers};
 pub use listing::{About, Listing, version_in};

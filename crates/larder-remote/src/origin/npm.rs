@@ -105,6 +105,7 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
         reader,
         size: Some(size),
         file_name,
+        signature: None,
         stated,
         place: coordinate,
     }))

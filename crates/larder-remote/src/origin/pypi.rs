@@ -119,6 +119,7 @@ pub(super) fn fetch(request: &Request<'_>, tools: Tools<'_>) -> Result<Option<Fe
         reader,
         size: Some(size),
         file_name,
+        signature: None,
         stated,
         place: coordinate,
     }))

@@ -6,9 +6,9 @@ use percent_encoding::percent_decode_str;
 use crate::github::{Api, Login, Visibility};
 use crate::http::{Download, Method, Request, Site, Url, parse_url, read_small, shown};
 use larder_core::error::{Error, Result};
-use larder_core::project::Checksum;
+use larder_core::project::{Checksum, Signed, UpstreamSignature};
 
-use super::checks::Stated;
+use super::checks::{SignedBy, Stated};
 use super::checksums::{self, Asset};
 use super::fetched::{Fetched, Publishers, Purpose};
 
@@ -98,43 +98,52 @@ pub(super) fn url(text: &str) -> Result<Place> {
     })
 }
 
-/// Fetches an original. If a checksums file is wanted, it is read first; if it is missing, the
-/// original is not used. `release` is the repository and tag that may contain the checksums file as
-/// an asset.
+/// What the publisher states about an original, as far as it is wanted.
+#[derive(Clone, Copy)]
+pub(super) struct Statements<'a> {
+    /// The checksums file.
+    pub(super) checksum: Option<&'a Checksum>,
+    /// The signature.
+    pub(super) signature: Option<&'a UpstreamSignature>,
+}
+
+/// Fetches an original. If a checksums file or a signature is wanted, it is read first; if it is
+/// missing, the original is not used. `release` is the repository and tag that may contain these
+/// files as assets.
 pub(super) fn fetch(
     publishers: Publishers<'_>,
     place: &Place,
-    wanted: Option<&Checksum>,
+    wanted: Statements<'_>,
     release: Option<(&str, &str)>,
     purpose: Purpose,
 ) -> Result<Option<Fetched>> {
-    let stated = match wanted {
+    let Statements {
+        checksum,
+        signature,
+    } = wanted;
+    let signature = match signature {
+        None => None,
+        Some(wanted) => match read_signature(publishers, wanted, release)? {
+            Some(found) => Some((wanted.of, found)),
+            None => return missing_signature(publishers, place, release, &wanted.file),
+        },
+    };
+    let of = |signed: Signed| {
+        let found = signature.as_ref().filter(|(of, _)| *of == signed);
+        found.map(|(_, by)| by)
+    };
+    let stated = match checksum {
         None | Some(Checksum::Pinned(_)) => Vec::new(),
-        Some(Checksum::Url(text)) => {
-            match read_checksums(publishers, parse_url(text)?, text, place, None)? {
-                Some(stated) => stated,
-                None => return missing_checksums(publishers, place, None, text),
-            }
-        }
-        Some(Checksum::Asset(name)) => {
-            let Some((repo, tag)) = release else {
-                return Err(Error::usage(format!(
-                    "`checksums: {name}` names an asset, but there is no release"
-                ))
-                .hint("give the checksums file's whole url"));
-            };
-            match read_checksums(
-                publishers,
-                github(publishers, repo, tag, name)?.url,
-                name,
-                place,
-                release,
-            )? {
+        Some(file) => {
+            let (url, name) = address(publishers, file, "checksums", release)?;
+            let signed = of(Signed::Checksums);
+            match read_checksums(publishers, url, name, place, release, signed)? {
                 Some(stated) => stated,
                 None => return missing_checksums(publishers, place, release, name),
             }
         }
     };
+    let signature = of(Signed::Asset).cloned();
     let Place {
         url: _,
         coordinate,
@@ -142,7 +151,7 @@ pub(super) fn fetch(
     } = place;
     let pinned = match purpose {
         Purpose::Probe => false,
-        Purpose::Read { pinned } => pinned || !stated.is_empty(),
+        Purpose::Read { pinned } => pinned || !stated.is_empty() || signature.is_some(),
     };
     let found = open(publishers, place, release, pinned)?;
     Ok(found.map(|download| Fetched {
@@ -150,6 +159,7 @@ pub(super) fn fetch(
         reader: Box::new(download),
         file_name: file_name.clone(),
         stated,
+        signature,
         place: coordinate.clone(),
     }))
 }
@@ -175,24 +185,112 @@ fn read_checksums(
     name: &str,
     place: &Place,
     release: Option<(&str, &str)>,
+    signed: Option<&SignedBy>,
 ) -> Result<Option<Vec<Stated>>> {
     let by = format!("{} ({})", file_name(name), shown(&url));
-    let found = publishers
-        .client
-        .get_small(Request::new(Method::GET, url)?, MAX_CHECKSUMS)
-        .map_err(|e| e.context(format!("cannot read {by}")))?;
-    let bytes = match found {
-        Some(bytes) => bytes,
-        None => match private(publishers, release, name)? {
-            Some(download) => read_small(download, MAX_CHECKSUMS, &by)?,
-            None => return Ok(None),
-        },
+    let Some(bytes) = small(publishers, url, name, release, &by)? else {
+        return Ok(None);
     };
+    if let Some(signed) = signed {
+        signed.verify(&bytes, &by)?;
+    }
     let asset = Asset {
         name: &place.file_name,
         folders: &place.folders(),
     };
     checksums::find(&bytes, asset, file_name(name), &by).map(Some)
+}
+
+/// The url of a file that a recipe names, and its name.
+fn address<'a>(
+    publishers: Publishers<'_>,
+    file: &'a Checksum,
+    key: &str,
+    release: Option<(&str, &str)>,
+) -> Result<(Url, &'a str)> {
+    match (file, release) {
+        (Checksum::Url(text), _) => Ok((parse_url(text)?, text)),
+        (Checksum::Asset(name), Some((repo, tag))) => {
+            Ok((github(publishers, repo, tag, name)?.url, name))
+        }
+        (Checksum::Asset(name), None) => Err(Error::usage(format!(
+            "`{key}: {name}` names an asset, but there is no release"
+        ))
+        .hint("give the file's whole url")),
+        (Checksum::Pinned(_), _) => Err(Error::usage(format!("`{key}` names no file"))),
+    }
+}
+
+/// A small file of a publisher; `None` if there is none.
+fn small(
+    publishers: Publishers<'_>,
+    url: Url,
+    name: &str,
+    release: Option<(&str, &str)>,
+    by: &str,
+) -> Result<Option<Vec<u8>>> {
+    let found = publishers
+        .client
+        .get_small(Request::new(Method::GET, url)?, MAX_CHECKSUMS)
+        .map_err(|e| e.context(format!("cannot read {by}")))?;
+    match found {
+        Some(bytes) => Ok(Some(bytes)),
+        None => match private(publishers, release, name)? {
+            Some(download) => read_small(download, MAX_CHECKSUMS, by).map(Some),
+            None => Ok(None),
+        },
+    }
+}
+
+/// The publisher's signature; `None` if there is none.
+fn read_signature(
+    publishers: Publishers<'_>,
+    wanted: &UpstreamSignature,
+    release: Option<(&str, &str)>,
+) -> Result<Option<SignedBy>> {
+    let (url, name) = address(publishers, &wanted.file, "signature", release)?;
+    let by = format!("{} ({})", file_name(name), shown(&url));
+    let Some(bytes) = small(publishers, url, name, release, &by)? else {
+        return Ok(None);
+    };
+    let wrong = |why: String| {
+        Error::integrity(format!("{by} can't be used"))
+            .cause(why)
+            .hint("check `upstream.signature` in the recipe")
+    };
+    let text = String::from_utf8(bytes).map_err(|_| wrong("it is not a text".to_owned()))?;
+    let signature = text
+        .parse()
+        .map_err(|invalid: larder_core::model::Invalid| wrong(invalid.message))?;
+    Ok(Some(SignedBy {
+        key: wanted.key.clone(),
+        signature,
+        by,
+    }))
+}
+
+/// The result if the signature that the recipe names does not exist: *absent* only if the asset
+/// does not exist either, otherwise an error.
+fn missing_signature(
+    publishers: Publishers<'_>,
+    place: &Place,
+    release: Option<(&str, &str)>,
+    file: &Checksum,
+) -> Result<Option<Fetched>> {
+    let (Checksum::Asset(name) | Checksum::Url(name)) = file else {
+        return Ok(None);
+    };
+    match open(publishers, place, release, true)? {
+        None => Ok(None),
+        Some(_) => Err(Error::integrity(format!(
+            "{} exists, but its signature {} does not",
+            place.coordinate,
+            crate::http::redact(name)
+        ))
+        .hint(
+            "check `upstream.signature` in the recipe; if the publisher no longer signs, ask why",
+        )),
+    }
 }
 
 /// An asset of a release in a private repository, if there is a token for its server; `None`

@@ -20,7 +20,7 @@ use crate::server::Server;
 
 /// The releases of the hub
 #[utoipa::path(get, path = "/hub/releases.json", responses(
-    (status = 200, description = "Each release with its packages and their sidecars", content_type = "application/json"),
+    (status = 200, description = "Each release with its packages, their sidecars and signatures", content_type = "application/json"),
     (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json"),
 ))]
 pub async fn releases(
@@ -33,14 +33,14 @@ pub async fn releases(
     conditional(&method, &headers, hub.known().releases.clone())
 }
 
-/// A package of the hub, or its sidecar
+/// A package of the hub, its sidecar, or the sidecar's signature
 #[utoipa::path(get, path = "/hub/{tag}/{asset}",
     params(
         ("tag" = String, Path, description = "The tag of a release", example = "tool-v1.0.0"),
-        ("asset" = String, Path, description = "A package, or a package and .json", example = "tool-linux-amd64.tar.gz.json"),
+        ("asset" = String, Path, description = "A package, a package and .json, or that and .minisig", example = "tool-linux-amd64.tar.gz.json"),
     ),
     responses(
-    (status = 200, description = "The package, or its sidecar", content_type = "application/octet-stream"),
+    (status = 200, description = "The package, its sidecar, or the signature", content_type = "application/octet-stream"),
     (status = 206, description = "The part that `Range` names", content_type = "application/octet-stream"),
     (status = 304, description = "The client has it already"),
     (status = 502, description = "The hub has other bytes than it states", body = ProblemDocument, content_type = "application/problem+json"),
@@ -60,7 +60,12 @@ pub async fn package(
         return Err(missing(hub, &tag, &asset).into());
     };
     if let Some(package) = known.described_by(&tag, &name) {
-        return conditional(&method, &headers, package.sidecar.to_json().into());
+        return conditional(&method, &headers, package.text.clone().into());
+    }
+    if let Some(package) = known.signed_by(&tag, &name)
+        && let Some(signature) = &package.signature
+    {
+        return conditional(&method, &headers, signature.clone().into());
     }
     let Some(package) = known.package(&tag, &name) else {
         return Err(missing(hub, tag.as_str(), &asset).into());

@@ -106,7 +106,7 @@ fn read(hub: &Hub) -> Result<Listing> {
     {
         return Err(Error::unavailable(format!("there is no folder {path}")));
     }
-    listing::read(hub.reader(), &hub.known())
+    listing::read(hub.reader(), &hub.known(), &hub.trust)
 }
 
 /// Keeps what is needed after a restart, and removes what is not needed any more.

@@ -8,9 +8,11 @@ use camino::Utf8Path;
 use larder_core::error::{Kind, Result};
 use larder_core::formats::Sidecar;
 use larder_core::fs;
-use larder_core::model::{AssetName, Digest, FileName, Os, Platform, Tag};
-use larder_remote::hub::HubReader;
+use larder_core::model::{AssetName, Digest, FileName, Os, Platform, Proof, Tag};
+use larder_core::project::TrustConfig;
+use larder_engine::trust;
 use larder_remote::hub::listing::{Asset, Releases};
+use larder_remote::hub::{Described, HubReader};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +33,10 @@ pub struct Package {
     pub asset: AssetName,
     /// What it holds.
     pub sidecar: Sidecar,
+    /// The text of its sidecar as the hub has it: a signature is of that text.
+    pub text: String,
+    /// The signature of the sidecar, if there is one.
+    pub signature: Option<String>,
     /// When it was made, or else first seen here, in seconds since 1970.
     pub modified: i64,
     /// The digest of the sidecar, if the hub's listing has it.
@@ -56,6 +62,8 @@ struct Saved {
     tag: String,
     asset: String,
     sidecar: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signature: Option<String>,
     modified: i64,
     listed: Option<Digest>,
 }
@@ -123,6 +131,12 @@ impl Listing {
         self.package(tag, &asset)
     }
 
+    /// The package whose sidecar's signature has this name.
+    pub fn signed_by(&self, tag: &Tag, signature: &AssetName) -> Option<&Arc<Package>> {
+        let sidecar = signature.as_str().strip_suffix(".minisig")?.parse().ok()?;
+        self.described_by(tag, &sidecar)
+    }
+
     /// Whether another listing has the same packages.
     pub fn is_same(&self, other: &Self) -> bool {
         self.packages == other.packages && self.refused == other.refused
@@ -139,7 +153,8 @@ impl Listing {
         let all = self.packages.values().map(|package| Saved {
             tag: package.tag.to_string(),
             asset: package.asset.to_string(),
-            sidecar: package.sidecar.to_json(),
+            sidecar: package.text.clone(),
+            signature: package.signature.clone(),
             modified: package.modified,
             listed: package.listed,
         });
@@ -148,7 +163,7 @@ impl Listing {
 }
 
 /// What an earlier run knew. `None` if there was none, or if it can't be read.
-pub fn read_saved(folder: &Utf8Path) -> Option<Listing> {
+pub fn read_saved(folder: &Utf8Path, trust: &TrustConfig) -> Option<Listing> {
     let bytes = fs::read_bounded(folder.join(SAVED), LARGEST)
         .ok()
         .flatten()?;
@@ -156,18 +171,25 @@ pub fn read_saved(folder: &Utf8Path) -> Option<Listing> {
     let packages = all.into_iter().map(|saved| {
         Some(Package {
             sidecar: Sidecar::parse(saved.sidecar.as_bytes(), SAVED).ok()?,
+            text: saved.sidecar,
+            signature: saved.signature,
             tag: saved.tag.parse().ok()?,
             asset: saved.asset.parse().ok()?,
             modified: saved.modified,
             listed: saved.listed,
         })
     });
-    Some(Listing::new(packages.collect::<Option<_>>()?, Vec::new()))
+    let mut packages: Vec<Package> = packages.collect::<Option<_>>()?;
+    // What was accepted then may be refused by what `trust:` says now.
+    packages.retain(|package| package.admit(trust).is_ok());
+    Some(Listing::new(packages, Vec::new()))
 }
 
 /// Reads what a hub has. A sidecar whose digest the listing states, and which is known, is not read
 /// again.
-pub fn read(hub: &dyn HubReader, known: &Listing) -> Result<Listing> {
+///
+/// With `trust.managed`, what has no good signature is not listed, and so it is never served.
+pub fn read(hub: &dyn HubReader, known: &Listing, trust: &TrustConfig) -> Result<Listing> {
     let mut wanted = Vec::new();
     for release in hub.releases()? {
         if release.draft {
@@ -179,21 +201,38 @@ pub fn read(hub: &dyn HubReader, known: &Listing) -> Result<Listing> {
             .map(|asset| (asset.name.as_str(), asset.sha256))
             .collect();
         for asset in &release.assets {
+            let signature = asset.name.signature();
             if let Some(listed) = digests.get(asset.name.sidecar().as_str()) {
-                wanted.push((release.tag.clone(), asset.name.clone(), *listed));
+                let signed = digests.get(signature.as_str());
+                let of_both = match (listed, signed) {
+                    (Some(sidecar), None) => Some(*sidecar),
+                    (Some(sidecar), Some(Some(signature))) => {
+                        Some(Digest::of(format!("{sidecar} {signature}").as_bytes()))
+                    }
+                    _ => None,
+                };
+                wanted.push((
+                    release.tag.clone(),
+                    asset.name.clone(),
+                    of_both,
+                    signed.is_some(),
+                ));
             }
         }
     }
     let now = jiff::Timestamp::now().as_second();
     let read = wanted
         .into_par_iter()
-        .map(|(tag, asset, listed)| read_one(hub, known, (tag, asset, listed), now))
+        .map(|wanted| read_one(hub, known, wanted, now))
         .collect::<Result<Vec<_>>>()?;
     let mut packages = Vec::new();
     let mut refused = Vec::new();
     for one in read.into_iter().flatten() {
         match one {
-            Ok(package) => packages.push(package),
+            Ok(package) => match package.admit(trust) {
+                Ok(()) => packages.push(package),
+                Err(error) => refused.push(format!("{} is not listed: {error}", package.place())),
+            },
             Err(why) => refused.push(why),
         }
     }
@@ -204,7 +243,7 @@ pub fn read(hub: &dyn HubReader, known: &Listing) -> Result<Listing> {
 fn read_one(
     hub: &dyn HubReader,
     known: &Listing,
-    (tag, asset, listed): (Tag, AssetName, Option<Digest>),
+    (tag, asset, listed, is_signed): (Tag, AssetName, Option<Digest>, bool),
     now: i64,
 ) -> Result<Option<Result<Package, String>>> {
     let before = known.package(&tag, &asset);
@@ -214,8 +253,8 @@ fn read_one(
     {
         return Ok(Some(Ok((**before).clone())));
     }
-    let sidecar = match hub.sidecar(&tag, &asset) {
-        Ok(Some(sidecar)) => sidecar,
+    let Described { sidecar, text } = match hub.described(&tag, &asset) {
+        Ok(Some(described)) => described,
         Ok(None) => return Ok(None),
         Err(error) if matches!(error.kind(), Kind::Integrity | Kind::Failed) => {
             return Ok(Some(Err(format!("{tag}/{asset} is not listed: {error}"))));
@@ -229,6 +268,11 @@ fn read_one(
             "{tag}/{asset} is not listed: its sidecar describes {own}"
         ))));
     }
+    let signature = if is_signed {
+        hub.proof(&tag, &asset, &text)?.map(|proof| proof.signature)
+    } else {
+        None
+    };
     let made = sidecar.observed.time.as_deref();
     let made = made.and_then(|time| time.parse::<jiff::Timestamp>().ok());
     let seen = before.filter(|before| before.sidecar.sha256 == sidecar.sha256);
@@ -239,11 +283,30 @@ fn read_one(
         tag,
         asset,
         sidecar,
+        text,
+        signature,
         listed,
     })))
 }
 
 impl Package {
+    /// Checks that who must vouch for it does.
+    fn admit(&self, trust: &TrustConfig) -> Result<()> {
+        if !trust.needs_signature {
+            return Ok(());
+        }
+        let proof = self.signature.clone().map(|signature| Proof {
+            tag: self.tag.clone(),
+            asset: self.asset.clone(),
+            sidecar: self.text.clone(),
+            signature,
+        });
+        let Sidecar {
+            content, sha256, ..
+        } = &self.sidecar;
+        trust::judge(trust, content, Some(sha256), proof.as_ref()).map(drop)
+    }
+
     fn place(&self) -> String {
         format!("{}/{}", self.tag, self.asset)
     }
@@ -300,7 +363,12 @@ impl Package {
 fn releases(packages: &[Arc<Package>]) -> Bytes {
     let mut releases = Releases::default();
     for package in packages {
-        let sidecar = package.sidecar.to_json();
+        let file = |name: AssetName, text: &str| Asset {
+            name: name.to_string(),
+            size: text.len() as u64,
+            sha256: Some(Digest::of(text.as_bytes())),
+        };
+        let signature = package.signature.as_ref();
         releases.add(
             &package.tag,
             [
@@ -309,12 +377,10 @@ fn releases(packages: &[Arc<Package>]) -> Bytes {
                     size: package.sidecar.size,
                     sha256: Some(package.sidecar.sha256),
                 },
-                Asset {
-                    name: package.asset.sidecar().to_string(),
-                    size: sidecar.len() as u64,
-                    sha256: Some(Digest::of(sidecar.as_bytes())),
-                },
-            ],
+                file(package.asset.sidecar(), &package.text),
+            ]
+            .into_iter()
+            .chain(signature.map(|text| file(package.asset.signature(), text))),
         );
     }
     json(&releases)

@@ -26,7 +26,7 @@ use larder_core::error::{Error, Result};
 use larder_core::file_lock::Waiting;
 use larder_core::fs;
 use larder_core::model::Digest;
-use larder_core::project::HubConfig;
+use larder_core::project::{HubConfig, TrustConfig};
 use larder_remote::RemoteSettings;
 use larder_remote::http::Client;
 use larder_remote::hub::HubReader;
@@ -47,12 +47,16 @@ pub struct HubOrigin {
     pub remote: RemoteSettings,
     /// The folder of larder's cache for bytes that are served.
     pub served: Utf8PathBuf,
+    /// Whose signatures what is served must have: what the project says that the server is started
+    /// in, and the user's configuration.
+    pub trust: TrustConfig,
 }
 
 /// The hub that is served.
 pub struct Hub {
     opened: larder_remote::hub::Hub,
     config: HubConfig,
+    trust: TrustConfig,
     store: store::Store,
     known: RwLock<Arc<Listing>>,
     away: RwLock<Option<String>>,
@@ -77,7 +81,7 @@ pub fn open(origin: &HubOrigin, log: &Log) -> Result<Arc<Index>> {
     let opened = larder_remote::hub::open(&origin.config, &client, github, &Waiting::default())?;
     let id = Digest::of(opened.reader().id().as_bytes()).to_string();
     let folder = origin.served.join(&id[..16]);
-    let known = listing::read_saved(&folder);
+    let known = listing::read_saved(&folder, &origin.trust);
     if known.is_none()
         && let HubConfig::Dir { path, .. } = &origin.config
         && !fs::exists(path)
@@ -92,6 +96,7 @@ pub fn open(origin: &HubOrigin, log: &Log) -> Result<Arc<Index>> {
     let hub = Arc::new(Hub {
         opened,
         config: origin.config.clone(),
+        trust: origin.trust.clone(),
         store: store::Store::new(folder),
         known: RwLock::default(),
         away: RwLock::default(),

@@ -236,6 +236,7 @@ impl Hub {
                 sidecar.sha256,
                 format!("its sidecar {}", asset.sidecar()),
             )],
+            signature: None,
             select: Select::Flat,
             single: None,
             budget: Budget::default(),

@@ -20,6 +20,9 @@ pub struct WhyDocument {
     pub reason: Option<String>,
     /// The installed artifact; null if none is installed.
     pub installed: Option<InstalledEntry>,
+    /// Who vouches for the installed artifact, such as `signed by release` or `unsigned`; null if it
+    /// is not up to date, or if the project says nothing about signatures.
+    pub signed: Option<String>,
     /// The fingerprints that are accepted: one for each origin that the recipe declares.
     pub wanted: Vec<InputsEntry>,
     /// The sources in the order in which they are asked, up to the one that has it, and what each

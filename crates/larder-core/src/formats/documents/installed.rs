@@ -44,6 +44,50 @@ pub struct StatusEntry {
     pub inputs: Option<Digest>,
     /// Commit of the git source that it was built from; null if there is none.
     pub commit: Option<String>,
+    /// Who vouches for the installed artifact, such as `signed by release` or `unsigned`; null if it
+    /// is not up to date, or if the project says nothing about signatures.
+    pub signed: Option<String>,
+}
+
+/// `verify --all`: what is proven, and what is not.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ProofsDocument {
+    /// The project.
+    pub project: String,
+    /// How many things are proven.
+    pub proven: usize,
+    /// How many are as they were made, and nothing from outside of this machine says that they are
+    /// right.
+    pub unproven: usize,
+    /// How many contradict their description, a pin, or `trust:`.
+    pub different: usize,
+    /// Each thing.
+    pub entries: Vec<ProofEntry>,
+}
+
+/// A thing that `verify --all` looked at.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ProofEntry {
+    /// Where it is: `installed`, `cached`, `packaged` or `collected`.
+    pub place: &'static str,
+    /// What it is: subsystem, version and platform, or a file of the cache.
+    pub what: String,
+    /// Whether it is proven.
+    pub state: ProofState,
+    /// What proves it, or why it is not proven.
+    pub reason: String,
+}
+
+/// Whether a thing is proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProofState {
+    /// A signature or a pin says that it is right.
+    Proven,
+    /// It is as it was made, and nothing else says that it is right.
+    Unproven,
+    /// It contradicts its description, a pin, or `trust:`.
+    Different,
 }
 
 /// `env`: what puts the installed binaries on PATH.

@@ -22,7 +22,9 @@ pub use decision::{
     PlanDocument, PlanStep, SourceEntry, WhyDocument,
 };
 pub use doctor::{DoctorCheck, DoctorDocument};
-pub use installed::{EnvDocument, StatusDocument, StatusEntry};
+pub use installed::{
+    EnvDocument, ProofEntry, ProofState, ProofsDocument, StatusDocument, StatusEntry,
+};
 pub use program::{CacheDirDocument, SchemaEntry, SchemasDocument};
 pub use project::{
     CheckDocument, InitDocument, ListDocument, ListEntry, ProblemEntry, TaskEntry, TasksDocument,

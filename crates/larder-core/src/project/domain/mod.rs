@@ -11,6 +11,7 @@ use crate::model::{FileName, Name, Platform, SourceKind, Target};
 mod build;
 pub mod publish;
 mod subsystem;
+mod trust;
 mod upstream;
 
 pub use build::{
@@ -18,8 +19,10 @@ pub use build::{
 };
 use publish::PublishRun;
 pub use subsystem::{Include, PackageConfig, Subsystem};
+pub use trust::{OriginalTrust, TrustConfig, TrustedKey};
 pub use upstream::{
-    Checksum, Coordinate, Original, RawChecksums, Upstream, UpstreamKeys, override_words,
+    Checksum, Coordinate, Original, RawChecksums, SignatureKeys, Signed, Upstream, UpstreamKeys,
+    UpstreamSignature, override_words,
 };
 
 /// A checked project.
@@ -60,13 +63,6 @@ pub struct Project {
     pub observed_paths: Vec<(Utf8PathBuf, Option<std::fs::Metadata>)>,
     /// What is valid in the files and probably not meant, for `check`.
     pub warnings: Vec<Problem>,
-}
-
-/// `trust:`: what is required before an artifact is trusted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TrustConfig {
-    /// With `--locked`, an asset of the hub needs a line in the lock.
-    pub lock_required: bool,
 }
 
 impl Project {

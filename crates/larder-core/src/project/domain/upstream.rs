@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Digest, FileFormat, FileName, Platform};
+use crate::model::{Digest, FileFormat, FileName, Platform, PublicKey};
 use crate::project::template::Template;
 
 /// The value of `upstream:` and its `overrides`, with unrendered templates.
@@ -32,6 +32,8 @@ pub struct UpstreamKeys {
     pub asset: Option<Template>,
     /// Where the digest is stated.
     pub checksums: Option<RawChecksums>,
+    /// The publisher's signature.
+    pub signature: Option<SignatureKeys>,
     /// Pairs of a glob template and a file name template.
     pub extract: Option<Vec<(Template, Template)>>,
     /// What the file is; without it, the file's bytes say so.
@@ -47,6 +49,37 @@ pub enum RawChecksums {
     File(Template),
     /// Digests by platform.
     Pinned(BTreeMap<Platform, Digest>),
+}
+
+/// The value of `signature:`.
+#[derive(Clone, Debug)]
+pub struct SignatureKeys {
+    /// The publisher's key.
+    pub key: PublicKey,
+    /// Template of a url, or of the name of an asset of the same release.
+    pub file: Template,
+    /// What is signed.
+    pub of: Signed,
+}
+
+/// What a publisher's signature is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signed {
+    /// The original itself.
+    Asset,
+    /// The checksums file.
+    Checksums,
+}
+
+/// A publisher's signature, for a platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamSignature {
+    /// The publisher's key.
+    pub key: PublicKey,
+    /// Where the signature is: an asset of the release, or a url.
+    pub file: Checksum,
+    /// What is signed.
+    pub of: Signed,
 }
 
 /// The place of an original for a platform. It is part of the inputs of origin `original`.
@@ -97,6 +130,8 @@ pub struct Original {
     pub coordinate: Coordinate,
     /// Where its digest is stated; `None` if the recipe does not say.
     pub checksum: Option<Checksum>,
+    /// The publisher's signature; `None` if the recipe names none.
+    pub signature: Option<UpstreamSignature>,
     /// Pairs of a glob in the archive and a file name in the artifact. If there are none, each
     /// binary is found by its name in any folder, or the single file is taken.
     pub extract: Vec<(String, FileName)>,
@@ -130,6 +165,7 @@ impl UpstreamKeys {
             tag,
             asset,
             checksums,
+            signature,
             extract,
             format,
             replacements,
@@ -152,6 +188,7 @@ impl UpstreamKeys {
             {
                 // They belong to the release of the previous kind.
                 (self.tag, self.asset, self.format) = (None, None, None);
+                self.signature = None;
                 self.checksums
                     .take_if(|checksums| matches!(checksums, RawChecksums::File(_)));
             }
@@ -160,6 +197,7 @@ impl UpstreamKeys {
         self.tag = tag.or(self.tag.take());
         self.asset = asset.or(self.asset.take());
         self.checksums = checksums.or(self.checksums.take());
+        self.signature = signature.or(self.signature.take());
         self.extract = extract.or(self.extract.take());
         self.format = format.or(self.format.take());
         self.replacements.extend(replacements);

@@ -53,6 +53,7 @@ pub(super) fn place_of<'a>(
                 "pypi" => layer.pypi.as_ref(),
                 "tag" => layer.tag.as_ref(),
                 "asset" => layer.asset.as_ref(),
+                "signature" => layer.signature.as_ref().and_then(|raw| raw.file.as_ref()),
                 "checksums" => match &layer.checksums {
                     Some(RawChecksums::File(at)) => Some(at),
                     _ => None,

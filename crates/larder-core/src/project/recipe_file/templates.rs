@@ -36,6 +36,9 @@ pub(super) fn check_templates(recipe: &RawRecipe, reader: &mut Reader<'_>) -> us
             {
                 templates.push((&at.value, &at.span, Scope::Plain));
             }
+            if let Some(at) = layer.signature.as_ref().and_then(|raw| raw.file.as_ref()) {
+                templates.push((&at.value, &at.span, Scope::Asset));
+            }
             if let Some(RawChecksums::File(at)) = &layer.checksums {
                 templates.push((&at.value, &at.span, Scope::Plain));
             }

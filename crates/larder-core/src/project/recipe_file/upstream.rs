@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use crate::project::domain::{RawChecksums, Upstream, UpstreamKeys};
+use crate::project::domain::{RawChecksums, SignatureKeys, Signed, Upstream, UpstreamKeys};
 use crate::project::syntax::decode::{At, Pairs, Reader};
 use crate::project::template::Template;
 use crate::project::typed::recipe::{self as typed, RawUpstream, RawUpstreamKeys};
+use crate::project::typed::trust::{RawSignature, SignatureOf};
 use crate::project::typed::words::Repo;
 
 const KINDS: [&str; 4] = ["github", "url", "npm", "pypi"];
@@ -75,6 +76,7 @@ fn upstream_keys(raw: &RawUpstreamKeys) -> UpstreamKeys {
         tag,
         asset,
         checksums,
+        signature,
         extract,
         format,
         replacements,
@@ -101,6 +103,7 @@ fn upstream_keys(raw: &RawUpstreamKeys) -> UpstreamKeys {
                     .collect(),
             ),
         }),
+        signature: signature.as_ref().and_then(signature_keys),
         extract: extract.as_ref().map(|Pairs(pairs)| {
             pairs
                 .iter()
@@ -121,4 +124,22 @@ fn upstream_keys(raw: &RawUpstreamKeys) -> UpstreamKeys {
             })
             .collect(),
     }
+}
+
+/// The value of `signature:`; `None` if a key is missing or can't be read, which is reported.
+fn signature_keys(raw: &RawSignature) -> Option<SignatureKeys> {
+    let RawSignature {
+        minisign,
+        file,
+        of,
+        spans: _,
+    } = raw;
+    Some(SignatureKeys {
+        key: minisign.as_ref()?.value.clone(),
+        file: Template(file.as_ref()?.value.clone()),
+        of: match of.as_ref().map(|at| at.value) {
+            None | Some(SignatureOf::Asset) => Signed::Asset,
+            Some(SignatureOf::Checksums) => Signed::Checksums,
+        },
+    })
 }

@@ -4,9 +4,10 @@ use super::flaws::{Flaw, Flaws, Place};
 use super::names::{is_npm_name, is_plain_name, is_ref};
 use crate::model::{FileFormat, Platform};
 use crate::project::domain::{
-    Checksum, Coordinate, Original, RawChecksums, Subsystem, UpstreamKeys,
+    Checksum, Coordinate, Original, RawChecksums, SignatureKeys, Signed, Subsystem, UpstreamKeys,
+    UpstreamSignature,
 };
-use crate::project::template::Template;
+use crate::project::template::{Template, Variables};
 use crate::project::user::UserConfig;
 
 impl Subsystem {
@@ -29,6 +30,7 @@ impl Subsystem {
             tag,
             asset,
             checksums,
+            signature,
             extract,
             format,
             replacements: _,
@@ -155,6 +157,15 @@ impl Subsystem {
                 }
             }
         };
+        let signature = signature.as_ref().and_then(|keys| {
+            render_signature(
+                keys,
+                coordinate.as_ref(),
+                checksum.as_ref(),
+                &variables,
+                &mut flaws,
+            )
+        });
         let extract = self.render_extract(
             extract.as_deref().unwrap_or_default(),
             platform,
@@ -164,9 +175,57 @@ impl Subsystem {
         let original = coordinate.map(|coordinate| Original {
             coordinate,
             checksum,
+            signature,
             extract,
             format: format.filter(|format| *format != FileFormat::Auto),
         });
         flaws.finish(original)
     }
+}
+
+/// Where the publisher's signature is.
+fn render_signature(
+    keys: &SignatureKeys,
+    coordinate: Option<&Coordinate>,
+    checksum: Option<&Checksum>,
+    variables: &Variables<'_>,
+    flaws: &mut Flaws<'_>,
+) -> Option<UpstreamSignature> {
+    const AT: Place = Place::UpstreamKey("signature");
+    let SignatureKeys { key, file, of } = keys;
+    let (tag, asset) = match coordinate? {
+        Coordinate::GitHub { tag, asset, .. } => (tag.as_str(), asset.as_str()),
+        Coordinate::Url(url) => {
+            let path = url.split(['?', '#']).next().unwrap_or_default();
+            ("", path.rsplit('/').next().unwrap_or_default())
+        }
+        Coordinate::Npm { .. } | Coordinate::Pypi { .. } => {
+            let hint = "it is for `github` and `url`; a registry states digests of its own";
+            flaws.add(AT, "`signature` can't be used with a registry", hint);
+            return None;
+        }
+    };
+    if *of == Signed::Checksums && !matches!(checksum, Some(Checksum::Asset(_) | Checksum::Url(_)))
+    {
+        let hint =
+            "name the file with `checksums:`, or remove `of` if the original itself is signed";
+        flaws.add(AT, "`of: checksums` needs a checksums file", hint);
+        return None;
+    }
+    let text = flaws.render_word(AT, file, &variables.asset(tag, asset))?;
+    let file = if text.contains("://") {
+        flaws.check_url(AT, Some(&text));
+        Checksum::Url(text)
+    } else if matches!(coordinate, Some(Coordinate::GitHub { .. })) {
+        Checksum::Asset(text)
+    } else {
+        let hint = "with `github` it is an asset of the release; otherwise write a url";
+        flaws.add(AT, format!("`{text}` is not a url"), hint);
+        return None;
+    };
+    Some(UpstreamSignature {
+        key: key.clone(),
+        file,
+        of: *of,
+    })
 }

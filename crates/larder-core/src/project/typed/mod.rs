@@ -10,6 +10,7 @@ pub mod recipe;
 pub mod schema;
 pub mod tokens;
 pub mod tool_version;
+pub mod trust;
 pub mod user;
 pub mod versions;
 pub mod words;

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use super::platform_words::{HostOrAll, OsOrArch, PlatformWord};
 use super::publish::RawPublish;
 use super::tool_version::ToolVersion;
+use super::trust::RawSignature;
 use super::words::{
     Count, EnvName, FileFormatWord, Flag, FormatWord, LinksWord, Repo, Size, Timeout, Value,
 };
@@ -131,6 +132,15 @@ keys! {
         "checksums" checksums: RawChecksums,
             since "0.1.0", default "none; `versions.lock` pins what was downloaded first",
             example "SHA256SUMS";
+        /// The publisher's signature of the original, or of its checksums file.
+        /// It is checked whenever the original is downloaded.
+        /// It does not change the inputs.
+        "signature" signature: RawSignature,
+            since "0.1.0", default "none",
+            example {
+                "minisign": "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3",
+                "file": "{{ asset }}.minisig",
+            };
         /// Which files of the archive become files of the artifact:
         /// each key is a glob (template) of a path in the archive,
         /// each value the name (template) of a binary or an included file.
@@ -169,7 +179,7 @@ pub struct RawUpstream {
     /// A platform takes precedence over an architecture, and an architecture over an os.
     /// `replacements` are added to those above; every other key replaces the one above.
     /// A different kind of original (`github`, `url`, `npm` or `pypi`) also drops the `tag`, the
-    /// `asset` and the checksums file from above.
+    /// `asset`, the checksums file and the `signature` from above.
     #[schemars(required, extend(
         "examples" = [{"windows": {"asset": "nats-server-{{ version }}-windows-{{ arch }}.zip"}}],
         "x-since" = "0.1.0"

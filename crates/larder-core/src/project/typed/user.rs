@@ -1,5 +1,6 @@
 //! The keys of the user's `config.yml` as they are written.
 
+use super::trust::RequireWord;
 use super::words::HostName;
 use crate::project::syntax::decode::At;
 use crate::project::syntax::keys::keys;
@@ -23,5 +24,11 @@ keys! {
         /// `LARDER_ALLOW_HTTP` adds more hosts.
         "allow_http" allow_http: Vec<At<HostName>>,
             since "0.1.0", example ["files.example.com"];
+        /// With `signature`, what comes from elsewhere must be signed, in every project:
+        /// an asset of a hub by a key of the project's `trust.managed`,
+        /// an original by its publisher, as `upstream.signature` of the recipe says.
+        /// No file of a project loosens this.
+        "require" require: At<RequireWord>,
+            since "0.1.0", default "what each project says in `trust`", example "signature";
     }
 }

@@ -1,8 +1,9 @@
 //! The keys of `versions.yml` as they are written.
 
 use super::publish::RawPublishDefaults;
+use super::trust::RawTrust;
 use super::words::{
-    EnvName, LockWord, ProjectName, Repo, Requirement, SourceWord, TaskName, UploadWord, Value,
+    EnvName, ProjectName, Repo, Requirement, SourceWord, TaskName, UploadWord, Value,
 };
 use crate::model::{FileName, Name, Platform, Version};
 use crate::project::syntax::decode::{At, NonEmpty, Pairs};
@@ -88,18 +89,6 @@ keys! {
         /// It is relative to versions.yml and inside the project. The default is `subsystems`.
         "subsystems_dir" subsystems_dir: At<String>,
             since "0.1.0", default "`subsystems`", example "tools";
-    }
-}
-
-keys! {
-    /// What is required before an artifact is trusted.
-    pub struct RawTrust, required [] {
-        /// With `required`, `--locked` also requires a line in versions.lock for an asset of the
-        /// hub: without one the run ends with exit code 3.
-        /// Otherwise such an asset is accepted as its sidecar describes it, with a warning.
-        /// Originals always need a line.
-        "lock" lock: At<LockWord>,
-            since "0.1.0", default "a warning", example "required";
     }
 }
 

@@ -12,8 +12,8 @@ use super::paths::{expand, join};
 use super::syntax::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot, distinct};
 use super::syntax::yaml::Node;
 use super::typed::publish::RawPublishDefaults;
-use super::typed::versions::{RawBundle, RawTrust, RawVersions};
-use super::typed::words::{LockWord, ProjectName, SourceWord, UploadWord};
+use super::typed::versions::{RawBundle, RawVersions};
+use super::typed::words::{ProjectName, SourceWord, UploadWord};
 use super::user::UserConfig;
 use crate::model::{FileName, Name, Platform, SourceKind, Version};
 
@@ -22,6 +22,7 @@ mod lines;
 mod publish;
 mod references;
 mod tasks;
+mod trust;
 
 use hub::hub_config;
 use lines::check_ci_line;
@@ -219,8 +220,8 @@ pub fn settings(
             reader.problem(&span, "`upload: always` is for a folder hub only", hint);
         }
     }
-    if let Some(RawTrust { lock, spans: _ }) = trust {
-        settings.trust.lock_required = lock.is_some_and(|lock| lock.value == LockWord::Required);
+    if let Some(raw) = trust {
+        settings.trust = trust::trust(raw, reader);
     }
     if let Some(RawBundle {
         name,

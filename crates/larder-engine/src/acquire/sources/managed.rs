@@ -12,14 +12,16 @@ use larder_core::archive::{ArchiveKind, Budget, ReadAs, Select};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::{Observed, Pin, PinKind, Sidecar};
 use larder_core::model::{
-    AssetCandidate, AssetName, AssetPlace, FileFormat, FileName, Origin, Outcome, SourceKind, Tag,
+    AssetCandidate, AssetName, AssetPlace, FileFormat, FileName, Origin, Outcome, Proof,
+    SourceKind, Tag,
 };
 use larder_core::project::HubConfig;
-use larder_remote::hub::Body;
+use larder_remote::hub::{Body, Described};
 use larder_remote::origin::Stated;
 
+use super::described::{admit_described, admit_signed, proof_of};
 use super::{Offer, Taken};
-use crate::acquire::admission::{self, Admitted, Candidate, Refusal};
+use crate::acquire::admission::{self, Candidate, Refusal};
 use crate::acquire::availability::Availability;
 use crate::acquire::intake::{self, Arrival, Contents};
 use crate::acquire::replaced::{Seen, read_steady};
@@ -27,6 +29,7 @@ use crate::acquire::request::Request;
 use crate::cache::{Entry, TakenFrom};
 use crate::events::Level;
 use crate::lock;
+use crate::trust::{self, Shown};
 
 /// An asset of accepted inputs on the hub.
 pub struct ManagedAsset {
@@ -36,6 +39,8 @@ pub struct ManagedAsset {
     pub asset: AssetName,
     /// What states its digest.
     expected: Expected,
+    /// The signature of its sidecar, if it was read already.
+    proof: Option<Proof>,
 }
 
 /// What states the digest that an asset must have.
@@ -66,11 +71,12 @@ impl ManagedAsset {
             tag,
             asset,
             expected,
+            proof: None,
         }
     }
 
     /// Finds the asset of accepted inputs by reading the sidecars of all names that it may have.
-    pub fn find(request: &Request<'_>) -> Result<Availability<(Tag, AssetName, Sidecar)>> {
+    pub fn find(request: &Request<'_>) -> Result<Availability<(Tag, AssetName, Described)>> {
         let Request {
             run,
             target,
@@ -93,18 +99,18 @@ impl ManagedAsset {
             if !is_possible {
                 continue;
             }
-            let Some(sidecar) = hub.sidecar(&tag, &asset)? else {
+            let Some(described) = hub.described(&tag, &asset)? else {
                 plain_exists &= place != AssetPlace::Plain;
                 continue;
             };
-            let content = &sidecar.content;
+            let content = &described.sidecar.content;
             if content.name != target.name || content.platform != target.platform {
                 answer = Some(format!(
                     "{tag}/{asset} is of {} for {}",
                     content.name, content.platform
                 ));
             } else if wanted.accepts(content.origin, &content.inputs) {
-                return Ok(Availability::Have((tag, asset, sidecar)));
+                return Ok(Availability::Have((tag, asset, described)));
             } else {
                 answer = Some(format!(
                     "{tag}/{asset} was made from other inputs ({})",
@@ -172,6 +178,7 @@ impl ManagedAsset {
             tag,
             asset,
             expected,
+            proof,
         } = self;
         let (sha256, size, by) = match expected {
             Expected::Lock(_, pin) => (pin.sha256, pin.size, lock::FILE.to_owned()),
@@ -204,6 +211,7 @@ impl ManagedAsset {
             reader: Box::new(body.reader.take(size.saturating_add(1))),
             size: Some(size),
             stated: &stated,
+            signature: None,
             select,
             single: None,
             budget: Budget::from(request.subsystem.limits),
@@ -234,6 +242,11 @@ impl ManagedAsset {
                 url,
             }),
             observed,
+            proof: match proof {
+                Some(proof) => Some(Box::new(proof.clone())),
+                None => proof_of(request, tag, asset, None)?.map(Box::new),
+            },
+            shown: Shown::default(),
         };
         let artifact = admission::admit(request, Candidate::from(&entry)).map_err(|refusal| {
             refusal
@@ -252,8 +265,11 @@ impl ManagedAsset {
 }
 
 /// Opens the asset that the lock pins, or else the asset that a sidecar describes, and returns it
-/// with its unread body.
-fn open(request: &Request<'_>) -> Result<Availability<(ManagedAsset, Body)>> {
+/// with its unread body. Says what it has seen as soon as it has read a sidecar.
+fn open(
+    request: &Request<'_>,
+    seen: &mut Option<Seen>,
+) -> Result<Availability<(ManagedAsset, Body)>> {
     for origin in request.origins() {
         let Some(pin) = request.pin(origin, PinKind::Asset) else {
             continue;
@@ -266,22 +282,31 @@ fn open(request: &Request<'_>) -> Result<Availability<(ManagedAsset, Body)>> {
             tag,
             asset,
             expected,
+            proof: None,
         };
         if let Some(body) = managed.open(request)? {
             return Ok(Availability::Have((managed, body)));
         }
     }
-    let (tag, asset, sidecar) = match ManagedAsset::find(request)? {
+    let (tag, asset, described) = match ManagedAsset::find(request)? {
         Availability::Have(found) => found,
         Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
     };
+    let Described { sidecar, text } = described;
+    *seen = Some(Seen {
+        tag: tag.clone(),
+        asset: asset.clone(),
+        stated: sidecar.sha256,
+        version: None,
+    });
     let pin = request.pin(sidecar.content.origin, PinKind::Asset);
     if let Some(pin) = pin {
         check_sidecar(request, &tag, &asset, &sidecar, &pin)?;
     }
-    if let Err(refusal) = admit_sidecar(request, &sidecar)? {
+    let proof = proof_of(request, &tag, &asset, Some(&text))?;
+    if let Err(refusal) = admit_described(request, &sidecar, proof.as_ref())? {
         return match refusal {
-            Refusal::Contradiction(error) | Refusal::NoLine(error) => {
+            Refusal::Contradiction(error) | Refusal::NoLine(error) | Refusal::Unsigned(error) => {
                 let place = request.run.hub()?.place(&tag, &asset);
                 Err(error.context(format!("{place} can't be used")))
             }
@@ -291,31 +316,21 @@ fn open(request: &Request<'_>) -> Result<Availability<(ManagedAsset, Body)>> {
             ))),
         };
     }
-    let managed = ManagedAsset::from_sidecar(tag, asset, sidecar);
+    let managed = ManagedAsset {
+        proof,
+        ..ManagedAsset::from_sidecar(tag, asset, sidecar)
+    };
     Ok(match managed.open(request)? {
         Some(body) => Availability::Have((managed, body)),
         None => Availability::Absent(managed.missing_asset(request)?),
     })
 }
 
-/// Decides by its sidecar alone whether an asset would be admitted.
-pub fn admit_sidecar(
-    request: &Request<'_>,
-    sidecar: &Sidecar,
-) -> Result<Result<Admitted, Refusal>> {
-    let candidate = Candidate {
-        artifact: &sidecar.content,
-        file: Some((PinKind::Asset, sidecar.sha256)),
-        places: &BTreeSet::from([request.run.hub()?.id()]),
-    };
-    Ok(admission::admit(request, candidate))
-}
-
 /// What the hub would give. No byte of the asset is read, so the pin of the lock is compared with
 /// the sidecar, if there is one.
 pub(super) fn probe(request: &Request<'_>) -> Result<Availability<Offer>> {
     let hub = request.run.hub()?;
-    let managed = match open(request)? {
+    let managed = match open(request, &mut None)? {
         Availability::Have((managed, _)) => managed,
         Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
     };
@@ -323,14 +338,23 @@ pub(super) fn probe(request: &Request<'_>) -> Result<Availability<Offer>> {
         tag,
         asset,
         expected,
+        proof: _,
     } = &managed;
     let pinned = match expected {
         Expected::Sidecar(_) => "",
         Expected::Lock(_, pin) => {
             // An error is ignored here, because taking an asset that the lock pins does not read
-            // the sidecar.
-            if let Ok(Some(sidecar)) = hub.sidecar(tag, asset) {
-                check_sidecar(request, tag, asset, &sidecar, pin)?;
+            // the sidecar, unless it has to be signed.
+            match hub.described(tag, asset) {
+                Ok(Some(described)) => {
+                    check_sidecar(request, tag, asset, &described.sidecar, pin)?;
+                    admit_signed(request, tag, asset, &described)?;
+                }
+                Ok(None) if request.run.project.trust.needs_signature => {
+                    trust::unsigned(request.target, &request.subsystem.version)?;
+                }
+                Err(error) if request.run.project.trust.needs_signature => return Err(error),
+                Ok(None) | Err(_) => {}
             }
             ", which versions.lock pins"
         }
@@ -385,7 +409,7 @@ fn take_once(
     is_first: bool,
     seen: &mut Option<Seen>,
 ) -> Result<Availability<Taken>> {
-    let (managed, body) = match open(request)? {
+    let (managed, body) = match open(request, seen)? {
         Availability::Have(opened) => opened,
         Availability::Absent(reason) => return Ok(Availability::Absent(reason)),
     };

@@ -7,6 +7,7 @@
 
 mod build;
 pub mod cache;
+mod described;
 mod launcher;
 mod managed;
 pub mod original;
@@ -22,7 +23,8 @@ use super::availability::Availability;
 use super::request::Request;
 use crate::cache::Entry;
 
-pub use managed::{ManagedAsset, admit_sidecar, globs_anywhere};
+pub use described::admit_sidecar;
+pub use managed::{ManagedAsset, globs_anywhere};
 
 /// What a source would give.
 #[derive(Clone, Debug)]

@@ -2,7 +2,8 @@
 //!
 //! The file is verified against these digests, in this order: the lock, the recipe's checksum, the
 //! publisher's checksums file, the digest that the registry states. If there is none of them, the
-//! file is trusted on first use: larder pins it in the lock and prints a warning. If a digest
+//! file is trusted on first use: larder pins it in the lock and prints a warning. A signature that
+//! the recipe names must fit in any case. If a digest
 //! differs, the file is downloaded a second time; if it differs again, the search stops, and no
 //! weaker source is asked.
 
@@ -12,7 +13,7 @@ use larder_core::archive::{Budget, ReadAs, Select};
 use larder_core::error::{Kind, Result};
 use larder_core::formats::{Observed, PinKind};
 use larder_core::model::{FileName, Origin, Outcome, SourceKind};
-use larder_core::project::{Checksum, Coordinate, Original};
+use larder_core::project::{Checksum, Coordinate, Original, OriginalTrust, UpstreamSignature};
 use larder_remote::origin::{self, Fetched, Stated};
 
 use super::{Offer, Taken, launcher};
@@ -23,6 +24,7 @@ use crate::acquire::request::Request;
 use crate::cache::{Entry, TakenFrom};
 use crate::events::{Level, Phase};
 use crate::lock;
+use crate::trust::Shown;
 
 /// The original that the recipe describes, and the digests that it must have.
 struct Expectation {
@@ -101,14 +103,12 @@ fn expectation(request: &Request<'_>) -> Result<Availability<Expectation>> {
 /// Whether the publisher has the file.
 fn exists(request: &Request<'_>, expectation: &Expectation) -> Result<Availability<()>> {
     let Request { run, target, .. } = request;
-    let Expectation {
-        original, stated, ..
-    } = expectation;
+    let original = &expectation.original;
     let found = origin::exists(
         run.publishers(),
         original,
         target.platform,
-        stated.is_empty(),
+        asks_publisher(request, expectation),
         &run.cancel,
     )?;
     Ok(if found {
@@ -122,22 +122,40 @@ fn exists(request: &Request<'_>, expectation: &Expectation) -> Result<Availabili
 /// that the publisher states.
 fn fetch(request: &Request<'_>, expectation: &Expectation) -> Result<Availability<Fetched>> {
     let Request { run, target, .. } = request;
-    let Expectation {
-        original, stated, ..
-    } = expectation;
+    let original = &expectation.original;
     // The registries' own clients report no bytes, so the step has at least a row with its time.
     run.events.phase(target, Phase::Downloading, None);
     let fetched = origin::fetch(
         run.publishers(),
         original,
         target.platform,
-        stated.is_empty(),
+        asks_publisher(request, expectation),
         &run.cancel,
     )?;
     Ok(match fetched {
         Some(fetched) => Availability::Have(fetched),
         None => Availability::Absent(absent(original)),
     })
+}
+
+/// Whether the publisher is asked for the digest that it states: if nothing else pins the file, or
+/// if the project wants it from everyone.
+fn asks_publisher(request: &Request<'_>, expectation: &Expectation) -> bool {
+    let is_pinned_here = matches!(expectation.original.checksum, Some(Checksum::Pinned(_)));
+    expectation.stated.is_empty()
+        || (request.run.project.trust.original >= OriginalTrust::Checksum && !is_pinned_here)
+}
+
+/// What is shown about a file that has arrived with these stated digests and, if the recipe names
+/// one, with a good signature.
+fn shown(original: &Original, stated: &[Stated]) -> Shown {
+    if let Some(UpstreamSignature { key, .. }) = &original.signature {
+        return Shown::Signature(key.clone());
+    }
+    if stated.iter().any(|stated| stated.by != lock::FILE) {
+        return Shown::Checksum;
+    }
+    Shown::Lock
 }
 
 fn absent(original: &Original) -> String {
@@ -164,6 +182,7 @@ fn take_once(
         size,
         file_name,
         stated,
+        signature,
         place,
     } = match fetch(request, expectation)? {
         Availability::Have(fetched) => fetched,
@@ -183,6 +202,7 @@ fn take_once(
         reader,
         size,
         stated: &stated,
+        signature: signature.as_ref(),
         select: Select::Programs {
             globs: &globs,
             names: &names,
@@ -232,6 +252,8 @@ fn take_once(
             url: place.clone(),
         }),
         observed: Observed::default(),
+        proof: None,
+        shown: shown(&expectation.original, &stated),
     };
     let artifact = admission::admit(request, Candidate::from(&entry)).map_err(|refusal| {
         refusal

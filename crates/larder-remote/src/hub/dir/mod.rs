@@ -17,7 +17,6 @@ use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use larder_core::error::Result;
 use larder_core::file_lock::{FileLock, Waiting};
-use larder_core::formats::Sidecar;
 use larder_core::fs::{self, IoContext, OwnFolder};
 use larder_core::model::{AssetName, Tag};
 use larder_core::staging;
@@ -124,8 +123,8 @@ impl HubReader for DirHub {
         false
     }
 
-    fn sidecar(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Sidecar>> {
-        sidecars::read(&self.dir(tag), asset)
+    fn small_file(&self, tag: &Tag, name: &AssetName) -> Result<Option<Vec<u8>>> {
+        sidecars::small_file(&self.dir(tag), name)
     }
 
     fn fetch(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Body>> {
@@ -222,9 +221,11 @@ impl HubPublisher for DirHub {
     ) -> Result<Receipt> {
         let folder = permissions::open_release(&self.open()?, tag.as_str())?;
         let _lock = lock(&folder, &self.waiting)?;
-        let assets = publish::publish(&folder, uploads, options.replace, progress)?;
+        let (assets, signatures) =
+            publish::publish(&folder, tag, uploads, options.replace, progress)?;
         Ok(Receipt {
             attested: sidecars::derive(folder.path(), tag, attest)?,
+            signatures,
             ..Receipt::plain(tag, assets)
         })
     }

@@ -20,12 +20,20 @@ const ROUNDS: usize = 16;
 
 /// The sidecar of an asset.
 pub(super) fn read(dir: &Utf8Path, asset: &AssetName) -> Result<Option<Sidecar>> {
-    let path = dir.join(asset.sidecar().as_str());
+    let name = asset.sidecar();
+    let Some(bytes) = small_file(dir, &name)? else {
+        return Ok(None);
+    };
+    Sidecar::parse(&bytes, dir.join(name.as_str()).as_str()).map(Some)
+}
+
+/// The bytes of a sidecar or a signature.
+pub(super) fn small_file(dir: &Utf8Path, name: &AssetName) -> Result<Option<Vec<u8>>> {
+    let path = dir.join(name.as_str());
     let Some(file) = open(&path)? else {
         return Ok(None);
     };
-    let bytes = crate::http::read_small(file, MAX_SIDECAR, path.as_str())?;
-    Sidecar::parse(&bytes, path.as_str()).map(Some)
+    crate::http::read_small(file, MAX_SIDECAR, path.as_str()).map(Some)
 }
 
 /// Opens a file of the hub for reading; `None` if it does not exist. A file that can't be read is

@@ -34,7 +34,6 @@ use super::{
 use crate::github::{self, Api, GitHubConfig, Login};
 use crate::http::Client;
 use larder_core::error::Result;
-use larder_core::formats::Sidecar;
 use larder_core::model::{AssetName, Tag};
 use list::Releases;
 
@@ -88,8 +87,8 @@ impl HubReader for GitHubHub {
         true
     }
 
-    fn sidecar(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Sidecar>> {
-        read::sidecar(self.api(), &self.read_state, tag, asset)
+    fn small_file(&self, tag: &Tag, name: &AssetName) -> Result<Option<Vec<u8>>> {
+        read::small_file(self.api(), &self.read_state, tag, name)
     }
 
     fn fetch(&self, tag: &Tag, asset: &AssetName) -> Result<Option<Body>> {

@@ -29,6 +29,11 @@ pub(super) fn is_derived(name: &str) -> bool {
     [derived::MANIFEST, derived::CHECKSUMS].contains(&name) || attached::is_attached(name)
 }
 
+/// Whether a name is that of the signature of a sidecar: it can be made anew by who has the key.
+pub(super) fn is_signature(name: &str) -> bool {
+    name.ends_with(".json.minisig")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -39,6 +39,7 @@ pub(super) fn publish(
         .map(|result| (tag.clone(), result.unwrap_or(Published::Present)))
         .collect();
     Ok(Receipt {
+        signatures: Vec::new(),
         assets,
         staged,
         url: Some(url),
@@ -53,6 +54,11 @@ fn round(
     options: PublishOptions,
     results: &mut [Option<Published>],
 ) -> Result<(bool, String), Stop> {
+    let latest = if options.never_latest {
+        "false"
+    } else {
+        "legacy"
+    };
     let mut release = session.current()?;
     for (file, result) in files.iter().zip(results.iter_mut()) {
         let PlainFile {
@@ -140,8 +146,7 @@ fn round(
         if options.stage {
             return Ok((true, release.page));
         }
-        release =
-            session.make_visible(&release, &json!({"body": notes, "make_latest": "legacy"}))?;
+        release = session.make_visible(&release, &json!({"body": notes, "make_latest": latest}))?;
     } else if release.body.as_deref().unwrap_or_default() != notes {
         session.wrote = true;
         session.api().edit(release.id, &json!({"body": notes}))?;

@@ -10,10 +10,12 @@ use serde_json::json;
 use super::list::Releases;
 use super::session::{Session, Stop};
 use super::sidecars::{Sidecars, attested_if_immutable, audit, derive};
-use super::upload::{Found, find, outcome_if_immutable, write_missing};
+use super::upload::{Found, find, outcome_if_immutable, sign, write_missing};
 use super::{names, replace};
 use crate::github::Release;
-use crate::hub::{Attest, Attested, Notes, Progress, PublishOptions, Published, Receipt, Upload};
+use crate::hub::{
+    Attest, Attested, Notes, Progress, PublishOptions, Published, Receipt, Signing, Upload,
+};
 use larder_core::error::{Error, Result};
 use larder_core::model::{Digest, Tag};
 
@@ -71,17 +73,19 @@ pub(super) fn publish(
         single_upload: false,
         immutable: false,
     };
-    let mut results: Vec<Option<Published>> = vec![None; uploads.len()];
+    let mut results: Vec<(Option<Published>, Signing)> = vec![Default::default(); uploads.len()];
     let done = run(releases, tag, callbacks, &mut input, &mut results)?;
     let mut receipt = Receipt {
         assets: Vec::new(),
+        signatures: Vec::new(),
         staged: done.staged,
         url: Some(done.page),
         attested: done.attested,
     };
-    for (upload, result) in uploads.iter().zip(results) {
+    for (upload, (result, signing)) in uploads.iter().zip(results) {
         if let Some(result) = result {
             receipt.assets.push((tag.clone(), result));
+            receipt.signatures.push(signing);
             continue;
         }
         // The release is immutable and does not contain this upload, which gets its own release.
@@ -94,13 +98,16 @@ pub(super) fn publish(
             single_upload: true,
             immutable: false,
         };
-        let mut result = vec![None];
+        let mut result = vec![(None, Signing::NotAsked)];
         let done = run(releases, &late, callbacks, &mut input, &mut result)?;
         receipt.staged |= done.staged;
         receipt.attested = done.attested;
-        match result.pop().flatten() {
-            Some(published) => receipt.assets.push((late, published)),
-            None => {
+        match result.pop() {
+            Some((Some(published), signing)) => {
+                receipt.assets.push((late, published));
+                receipt.signatures.push(signing);
+            }
+            _ => {
                 return Err(Error::refused(format!(
                     "the release {late} is immutable and does not contain {}",
                     upload.name
@@ -117,7 +124,7 @@ fn run(
     tag: &Tag,
     (notes, progress): (Notes<'_>, Progress<'_>),
     input: &mut RoundInput<'_>,
-    results: &mut [Option<Published>],
+    results: &mut [(Option<Published>, Signing)],
 ) -> Result<Done> {
     let mut session = Session::new(releases, tag, progress);
     session.more_notes = Some(notes);
@@ -134,7 +141,7 @@ fn run(
 fn round(
     session: &mut Session<'_>,
     input: &RoundInput<'_>,
-    results: &mut [Option<Published>],
+    results: &mut [(Option<Published>, Signing)],
 ) -> Result<Done, Stop> {
     let RoundInput {
         sidecars,
@@ -151,8 +158,9 @@ fn round(
             release = session.wait_until_visible(release.id, [upload.name.sidecar().as_str()])?;
         }
     }
-    for (upload, result) in uploads.iter().zip(results.iter_mut()) {
+    for (upload, (result, signing)) in uploads.iter().zip(results.iter_mut()) {
         let found = find(session, sidecars, &release, upload, options.replace)?;
+        let keeps_sidecar = matches!(found, Found::Same | Found::OnlySidecar);
         let before = result.take();
         *result = if immutable {
             outcome_if_immutable(upload, options.replace, found, before)?
@@ -166,6 +174,14 @@ fn round(
                 before,
             )?)
         };
+        if keeps_sidecar {
+            let signed = sign(session, &release, upload, immutable)?;
+            if *signing != Signing::Added {
+                *signing = signed;
+            }
+        } else if upload.signer.is_some() && is_ours(result.as_ref()) {
+            *signing = Signing::Added;
+        }
     }
     if immutable {
         return Ok(Done {
@@ -177,7 +193,7 @@ fn round(
     let ours: Vec<&Upload<'_>> = uploads
         .iter()
         .zip(results.iter())
-        .filter(|(_, result)| !matches!(result, Some(Published::NameTaken(_)) | None))
+        .filter(|(_, (result, _))| !matches!(result, Some(Published::NameTaken(_)) | None))
         .map(|(upload, _)| upload)
         .collect();
     let written = digests(&ours);
@@ -201,7 +217,7 @@ fn round(
         attested,
     };
     replace::remove_leftovers(session, &release, |name| {
-        names::is_derived(name) || written.contains_key(name)
+        names::is_derived(name) || names::is_signature(name) || written.contains_key(name)
     })?;
     if release.draft {
         let collects_uploads = session.is_immutable()? && !single_upload;
@@ -218,12 +234,18 @@ fn round(
     Ok(done(false, release))
 }
 
+/// Whether this run wrote the upload.
+fn is_ours(result: Option<&Published>) -> bool {
+    matches!(result, Some(Published::Added | Published::Replaced))
+}
+
 /// The names and digests of uploads and their sidecars.
 fn digests(uploads: &[&Upload<'_>]) -> BTreeMap<String, Digest> {
     let both = |Upload {
                     name,
                     file: _,
                     sidecar,
+                    signer: _,
                 }: &Upload<'_>| {
         let stated = Digest::of(sidecar.to_json().as_bytes());
         [

@@ -10,13 +10,13 @@
 //! Drafts and writes are not handled here.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::github::{Api, Release, Visibility, segment};
 use crate::http::{Download, Request};
 use crate::hub::reader::{Body, MAX_SIDECAR};
 use larder_core::error::{Kind, Result};
-use larder_core::formats::Sidecar;
 use larder_core::model::{AssetName, Tag};
 
 /// What a run has learned while reading.
@@ -25,6 +25,9 @@ pub(super) struct ReadState {
     visibility: Mutex<Option<Result<Visibility>>>,
     /// The published releases of a private repository, by tag.
     releases: Mutex<HashMap<String, Option<Arc<Release>>>>,
+    /// Whether the website has given an asset without the token, as it does for a public repository
+    /// only. Then what it does not have is absent, and the API need not be asked.
+    seen_public: AtomicBool,
 }
 
 impl ReadState {
@@ -74,21 +77,17 @@ impl ReadState {
     }
 }
 
-/// A sidecar.
-pub(super) fn sidecar(
+/// The bytes of a sidecar or a signature.
+pub(super) fn small_file(
     api: &Api,
     read_state: &ReadState,
     tag: &Tag,
-    asset: &AssetName,
-) -> Result<Option<Sidecar>> {
-    let name = asset.sidecar();
+    name: &AssetName,
+) -> Result<Option<Vec<u8>>> {
     let from_web = |request: Request<'static>| api.client().get_small(request, MAX_SIDECAR);
-    let found = from_web_or_api(api, read_state, tag, &name, from_web, |id| {
+    from_web_or_api(api, read_state, tag, name, from_web, |id| {
         api.small_asset(id)
-    })?;
-    found
-        .map(|bytes| Sidecar::parse(&bytes, &place(api, tag, &name)))
-        .transpose()
+    })
 }
 
 /// An asset's bytes.
@@ -129,7 +128,11 @@ fn from_web_or_api<T>(
             segment(asset.as_str())
         ));
         match from_web(Request::get(&url)?) {
-            Ok(Some(found)) => return Ok(Some(found)),
+            Ok(Some(found)) => {
+                read_state.seen_public.store(true, Ordering::Relaxed);
+                return Ok(Some(found));
+            }
+            Ok(None) if read_state.seen_public.load(Ordering::Relaxed) => return Ok(None),
             Ok(None) => match read_state.visibility(api)? {
                 Visibility::Public => return Ok(None),
                 Visibility::Private => {}

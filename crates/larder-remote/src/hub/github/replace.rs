@@ -37,12 +37,14 @@ pub(super) fn replace_one(
     session.rename(new, item.name)
 }
 
-/// Replaces an asset and its sidecar. One of the two may be missing.
+/// Replaces an asset and its sidecar, one of which may be missing, and the signature of the
+/// sidecar: it has its name before the new sidecar has.
 pub(super) fn replace_pair(
     session: &mut Session<'_>,
     release: &Release,
     asset: Item<'_>,
     sidecar: Item<'_>,
+    signature: Option<Item<'_>>,
 ) -> Result<(), Stop> {
     let (asset_name, sidecar_name) = (
         temporary_name(asset.name, &asset.sha256),
@@ -50,12 +52,21 @@ pub(super) fn replace_pair(
     );
     let new_asset = stage(session, release, asset.named(&asset_name))?;
     let new_sidecar = stage(session, release, sidecar.named(&sidecar_name))?;
-    for old in [sidecar.name, asset.name] {
+    let signature_name = signature.map(|item| temporary_name(item.name, &item.sha256));
+    let new_signature = match (signature, &signature_name) {
+        (Some(item), Some(name)) => Some((stage(session, release, item.named(name))?, item.name)),
+        _ => None,
+    };
+    let of_old = new_signature.map(|(_, name)| name);
+    for old in [sidecar.name, asset.name].into_iter().chain(of_old) {
         if let Some(old) = release.asset(old) {
             session.delete_own(old.id)?;
         }
     }
     session.rename(new_asset, asset.name)?;
+    if let Some((id, name)) = new_signature {
+        session.rename(id, name)?;
+    }
     session.rename(new_sidecar, sidecar.name)
 }
 

@@ -9,7 +9,7 @@ use super::session::{Session, Stop};
 use super::sidecars::{Sidecars, contradiction};
 use super::transfer::Item;
 use crate::github::{Content, Release};
-use crate::hub::{Published, Upload};
+use crate::hub::{Published, Signing, Upload};
 use larder_core::error::{Error, Kind};
 use larder_core::formats::Sidecar;
 
@@ -112,8 +112,18 @@ pub(super) fn write_missing(
         name,
         file,
         sidecar,
+        signer,
     } = upload;
     let (sidecar_name, text) = (name.sidecar(), sidecar.to_json());
+    let signature_name = name.signature();
+    // A signature that is already good for this text is kept where the sidecar is kept, too.
+    let signature = match (signer, &found) {
+        (None, _) | (_, Found::Same) => None,
+        (Some(signer), _) => Some(signer.sign(session.tag, name, &text, sidecar)?),
+    };
+    let signature = signature
+        .as_ref()
+        .map(|text| Item::bytes(signature_name.as_str(), text.as_bytes()));
     let asset = Item {
         name: name.as_str(),
         label: None,
@@ -142,7 +152,7 @@ pub(super) fn write_missing(
     match found {
         Found::Same => return Ok(written.unwrap_or(Published::Present)),
         Found::OtherBytes(_) | Found::Other(_) if replace => {
-            replace::replace_pair(session, release, asset, stated)?;
+            replace::replace_pair(session, release, asset, stated, signature)?;
             return Ok(Published::Replaced);
         }
         Found::OtherBytes(theirs) => {
@@ -152,12 +162,14 @@ pub(super) fn write_missing(
             let theirs = theirs.map(|theirs| Box::new((*theirs).clone()));
             return Ok(Published::NameTaken(theirs));
         }
-        Found::StaleSidecar => replace::replace_pair(session, release, asset, stated)?,
+        Found::StaleSidecar => replace::replace_pair(session, release, asset, stated, signature)?,
         Found::Nothing => {
             session.upload(release, asset)?;
+            upload_signature(session, release, signature)?;
             session.upload(release, stated)?;
         }
         Found::OnlyAsset => {
+            upload_signature(session, release, signature)?;
             session.upload(release, stated)?;
         }
         Found::OnlySidecar => {
@@ -165,4 +177,66 @@ pub(super) fn write_missing(
         }
     }
     Ok(written.unwrap_or(Published::Added))
+}
+
+/// Uploads a signature before the sidecar that it is of, so that no reader sees the asset without
+/// one. One that an earlier try left is replaced.
+fn upload_signature(
+    session: &mut Session<'_>,
+    release: &Release,
+    signature: Option<Item<'_>>,
+) -> Result<(), Stop> {
+    let Some(signature) = signature else {
+        return Ok(());
+    };
+    if let Some(left) = release.asset(signature.name) {
+        session.delete(left.id)?;
+    }
+    session.upload(release, signature).map(drop)
+}
+
+/// Signs the sidecar that the release has, unless it has a good signature.
+pub(super) fn sign(
+    session: &mut Session<'_>,
+    release: &Release,
+    upload: &Upload<'_>,
+    immutable: bool,
+) -> Result<Signing, Stop> {
+    let Some(signer) = upload.signer else {
+        return Ok(Signing::NotAsked);
+    };
+    let (name, tag) = (&upload.name, session.tag);
+    let Some(stated) = release.whole(name.sidecar().as_str()) else {
+        return Ok(Signing::NotAsked);
+    };
+    let small = |session: &Session<'_>, id| session.api().small_asset(id);
+    let Some(text) = small(session, stated.id)? else {
+        return Err(Stop::Retry(Error::unavailable(format!(
+            "{} was deleted in the meantime",
+            stated.name
+        ))));
+    };
+    let text = String::from_utf8_lossy(&text);
+    let signature_name = name.signature();
+    let there = release.asset(signature_name.as_str());
+    if let Some(there) = there.filter(|there| there.is_whole())
+        && small(session, there.id)?.is_some_and(|bytes| signer.is_good(tag, name, &text, &bytes))
+    {
+        return Ok(Signing::Present);
+    }
+    if immutable {
+        return Ok(Signing::Immutable);
+    }
+    let signature = signer.sign(tag, name, &text, &upload.sidecar)?;
+    let item = Item::bytes(signature_name.as_str(), signature.as_bytes());
+    match there {
+        Some(other) if other.is_whole() => replace::replace_one(session, release, item)?,
+        there => {
+            if let Some(broken) = there {
+                session.delete(broken.id)?;
+            }
+            session.upload(release, item)?;
+        }
+    }
+    Ok(Signing::Added)
 }

@@ -74,6 +74,7 @@ impl Session<'_> {
                 copied
                     || !asset.is_whole()
                     || names::is_derived(&asset.name)
+                    || names::is_signature(&asset.name)
                     || names::is_temporary(&asset.name)
             };
             if !extra.assets.iter().all(redundant) {
