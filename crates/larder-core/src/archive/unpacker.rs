@@ -59,7 +59,7 @@ impl<'a> Unpacker<'a> {
         Ok(Self {
             chooser: Chooser::new(select, followed)?,
             tree: Tree::new(budget.entries),
-            output: Output::new(into, matches!(select, Select::Source)),
+            output: Output::new(into, matches!(select, Select::Source | Select::All)),
             entries: 0,
             limit: budget.entries,
             notes: Vec::new(),
