@@ -106,7 +106,7 @@ pub fn template(bytes: &[u8], scratch: &Scratch<'_>) {
 }
 
 fn rendered(subsystem: &larder_core::project::Subsystem, platform: &Platform) {
-    const LONGEST: usize = 1 << 20;
+    const LONGEST: usize = 256 << 10;
     let build = subsystem.rendered_build(platform, "<out>", "<src>");
     for command in build
         .expect("what loads renders")
