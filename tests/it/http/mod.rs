@@ -6,6 +6,7 @@ mod limits;
 mod proxies;
 mod redirects;
 mod requests;
+mod resume;
 mod tls;
 mod transfer;
 

@@ -15,7 +15,7 @@ use crate::servers::scripted::{Reply, Script, Seen};
 
 /// Serves a body with ranges and a strong ETag, and interrupts successive answers at these offsets
 /// of the body.
-fn cutting(body: Arc<Vec<u8>>, cuts: Vec<usize>) -> Script {
+pub fn cutting(body: Arc<Vec<u8>>, cuts: Vec<usize>) -> Script {
     Script::start(move |request, n| {
         let start = request.range().unwrap_or(0);
         let reply = match start {

@@ -106,7 +106,8 @@ impl Sample {
         });
     }
 
-    fn root(&self) -> &Utf8Path {
+    /// The folder that is removed with it.
+    pub fn root(&self) -> &Utf8Path {
         Utf8Path::from_path(self.folder.path()).unwrap()
     }
 

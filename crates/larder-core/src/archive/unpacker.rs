@@ -59,7 +59,7 @@ impl<'a> Unpacker<'a> {
         Ok(Self {
             chooser: Chooser::new(select, followed)?,
             tree: Tree::new(budget.entries),
-            output: Output::new(into, matches!(select, Select::Source)),
+            output: Output::new(into, matches!(select, Select::Source | Select::All)),
             entries: 0,
             limit: budget.entries,
             notes: Vec::new(),
@@ -406,19 +406,23 @@ impl Drop for Output<'_> {
     }
 }
 
+/// How many bytes say that a file is a program.
+const START: usize = 6;
+
 /// Hash, size and first bytes of a file while it is written.
 #[derive(Default)]
 struct Content {
     hasher: Hasher,
     size: u64,
-    /// The first bytes, at most 4.
+    /// The first bytes, at most [`START`].
     start: Vec<u8>,
 }
 
 impl Content {
     fn take(&mut self, piece: &[u8], file: &mut File, path: &Utf8Path) -> Result<()> {
-        if self.start.len() < 4 {
-            self.start.extend(piece.iter().take(4 - self.start.len()));
+        if self.start.len() < START {
+            self.start
+                .extend(piece.iter().take(START - self.start.len()));
         }
         self.size += piece.len() as u64;
         self.hasher.update(piece);

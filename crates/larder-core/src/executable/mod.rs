@@ -45,7 +45,7 @@ const START: usize = 8;
 
 /// Whether a file that starts with these bytes is a program: ELF, Mach-O, PE or a script.
 pub fn is_program(start: &[u8]) -> bool {
-    const MAGICS: [&[u8]; 8] = [
+    const MAGICS: [&[u8]; 9] = [
         b"#!",
         b"\x7fELF",
         b"MZ",
@@ -54,6 +54,7 @@ pub fn is_program(start: &[u8]) -> bool {
         b"\xce\xfa\xed\xfe",
         b"\xcf\xfa\xed\xfe",
         b"\xca\xfe\xba\xbe",
+        b"jartsr",
     ];
     MAGICS.iter().any(|magic| start.starts_with(magic))
 }

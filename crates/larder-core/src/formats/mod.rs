@@ -4,6 +4,8 @@
 //! what they are used for.
 
 pub mod documents;
+#[cfg(test)]
+mod laws;
 mod lock;
 mod sidecar;
 pub mod stamp;

@@ -8,6 +8,8 @@ pub mod inputs;
 pub mod tree;
 
 #[cfg(test)]
+mod laws;
+#[cfg(test)]
 mod tests;
 
 pub use inputs::{Inputs, SourceDigests, Wanted};

@@ -111,15 +111,25 @@ pub fn is_prerelease(version: &str) -> bool {
 /// Which of two versions of one series is newer.
 pub fn compare(a: &str, b: &str) -> Ordering {
     let (a, b) = (parts(a), parts(b));
+    by_release(&a, &b)
+        .then_with(|| natural(a.rest, b.rest))
+        .then_with(|| natural(a.build, b.build))
+}
+
+/// As [`compare`], but only by the numbers, and by whether a version is a pre-release of them, their
+/// release, or a revision of it. The order of semantic versions begins with the same.
+pub fn compare_releases(a: &str, b: &str) -> Ordering {
+    by_release(&parts(a), &parts(b))
+}
+
+fn by_release(a: &Parts<'_>, b: &Parts<'_>) -> Ordering {
     let length = a.numbers.len().max(b.numbers.len());
     let number = |parts: &Parts<'_>, n: usize| parts.numbers.get(n).copied().unwrap_or(0);
     (0..length)
-        .map(|n| number(&a, n).cmp(&number(&b, n)))
+        .map(|n| number(a, n).cmp(&number(b, n)))
         .find(|order| order.is_ne())
         .unwrap_or(Ordering::Equal)
         .then_with(|| a.stage.cmp(&b.stage))
-        .then_with(|| natural(a.rest, b.rest))
-        .then_with(|| natural(a.build, b.build))
 }
 
 fn parts(version: &str) -> Parts<'_> {

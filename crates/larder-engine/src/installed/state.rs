@@ -120,10 +120,15 @@ impl State {
             if *check != checksum(body) {
                 return None;
             }
-            let (place, state): (&str, Self) = postcard::from_bytes(body).ok()?;
-            (state.larder == larder && place == root).then_some(state)
+            Self::decode(body, root).filter(|state| state.larder == larder)
         };
         read().unwrap_or_else(|| Self::empty(larder))
+    }
+
+    /// Reads what follows the checksum: the state of the project in `root`, by any larder.
+    pub fn decode(body: &[u8], root: &Utf8Path) -> Option<Self> {
+        let (place, state): (&str, Self) = postcard::from_bytes(body).ok()?;
+        (place == root).then_some(state)
     }
 
     /// An empty snapshot.

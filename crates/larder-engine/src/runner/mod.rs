@@ -18,6 +18,8 @@
 //! The runner does not know what acquiring or building means, nor how anything is shown.
 
 pub mod each;
+#[cfg(test)]
+mod laws;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;

@@ -22,6 +22,7 @@ mod pypi;
 mod web;
 
 pub use checks::{Algorithm, Checks, SignedBy, Stated};
+pub use checksums::stated_in;
 pub use fetch::{describe, exists, fetch};
 pub use fetched::{Fetched, Publishers};
 pub use listing::{About, Listing, version_in};

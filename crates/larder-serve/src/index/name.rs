@@ -54,7 +54,11 @@ impl Ord for Version {
     fn cmp(&self, other: &Self) -> Ordering {
         let by_rules = match (&self.parsed, &other.parsed) {
             (Some(a), Some(b)) => a.cmp(b),
-            _ => version_order::compare(&self.text, &other.text),
+            // The two orders differ behind the numbers, so semantic versions come first there.
+            // Otherwise the order would not be total, and sorting may panic then.
+            (a, b) => version_order::compare_releases(&self.text, &other.text)
+                .then_with(|| a.is_none().cmp(&b.is_none()))
+                .then_with(|| version_order::compare(&self.text, &other.text)),
         };
         by_rules.then_with(|| self.text.cmp(&other.text))
     }
@@ -441,6 +445,16 @@ mod tests {
             ("a\n-1.0.0-linux-x86_64", Unfit::Name(text("a\n"))),
         ] {
             assert_eq!(parse(file), Err(unfit), "{file}");
+        }
+    }
+
+    #[test]
+    fn versions_of_any_form_have_a_total_order() {
+        let sorted = ["1.0.0-rc10", "1.0.0-rc9", "1.0-rc9.5", "1.0.0", "1.0.0.1"];
+        for (n, a) in sorted.iter().enumerate() {
+            for (m, b) in sorted.iter().enumerate() {
+                assert_eq!(Version::new(a).cmp(&Version::new(b)), n.cmp(&m), "{a} {b}");
+            }
         }
     }
 

@@ -86,7 +86,7 @@ pub async fn read(
 }
 
 /// Reads the head at the start of the buffer. `None` if there is only a part of it.
-fn parse(buffer: &[u8]) -> Option<Read> {
+pub fn parse(buffer: &[u8]) -> Option<Read> {
     if buffer.is_empty() {
         return None;
     }

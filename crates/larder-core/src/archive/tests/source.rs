@@ -145,17 +145,17 @@ fn a_refused_source_leaves_nothing() {
         symlink("dir", "l"),
         file("DIR/file", b""),
     ] {
-        let place = Place::new();
         let parts = [
             bare_entry("dir/deep/", EntryType::Directory),
             file("dir/file", b"x"),
             symlink("l", "dir"),
             last,
         ];
-        let error = place
-            .unpack(TAR, &tar(&parts), &Select::Source)
-            .unwrap_err();
-        assert_eq!(error.kind(), crate::Kind::Integrity, "{error}");
-        assert_eq!(place.left(), Vec::<String>::new(), "{error}");
+        for select in [Select::Source, Select::All] {
+            let place = Place::new();
+            let error = place.unpack(TAR, &tar(&parts), &select).unwrap_err();
+            assert_eq!(error.kind(), crate::Kind::Integrity, "{error}");
+            assert_eq!(place.left(), Vec::<String>::new(), "{error}");
+        }
     }
 }

@@ -111,6 +111,8 @@ fn parse(text: &str, problem_at: &MakeProblem) -> Result<Lock> {
 /// that a person wrote.
 fn header(lock: &mut Lock, line: &str, comment: &str) -> Result<(), (String, Option<String>)> {
     let Some(version) = comment.strip_prefix(" larder lock v") else {
+        // One is the end of a line on Windows, and more would become fewer each time it is written.
+        let line = line.trim_end_matches('\r');
         if !lock.comments.iter().any(|known| known == line) {
             lock.comments.push(line.to_owned());
         }

@@ -55,6 +55,15 @@ pub(super) struct Asset<'a> {
     pub(super) folders: &'a [String],
 }
 
+/// The digests that the checksums file of that name states for an asset in these folders of a url.
+pub fn stated_in(bytes: &[u8], asset: &str, folders: &[String], file: &str) -> Result<Vec<Stated>> {
+    let asset = Asset {
+        name: asset,
+        folders,
+    };
+    find(bytes, asset, file, file)
+}
+
 /// The digests that a checksums file states for an asset; at least one.
 ///
 /// `file` is the name of the checksums file, and `place` names it in messages. Returns an error if

@@ -1,0 +1,184 @@
+//! The law of runs: whatever the graph, nothing is built before all that its build needs is
+//! installed, and every goal gets an outcome. Random graphs, with work that only notes its order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex};
+
+use camino::Utf8Path;
+use larder_core::cancel::Cancel;
+use larder_core::error::Error;
+use larder_core::fs;
+use larder_core::model::{Name, Outcome, Target};
+use larder_core::project::Project;
+use larder_core::project::user::UserConfig;
+use proptest::prelude::*;
+
+use super::{Answer, Ended, Limits, Work, run};
+use crate::plan::{Edge, Plan, Platforms, Selection};
+
+/// What becomes of a subsystem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Installed,
+    Built,
+    Failed,
+}
+
+/// One subsystem: which of those before it it needs, and which its build needs.
+#[derive(Clone, Debug)]
+struct Node {
+    needs: u8,
+    build_needs: u8,
+    fate: Fate,
+}
+
+fn name(n: usize) -> Name {
+    format!("t{n}").parse().unwrap()
+}
+
+/// The names of the subsystems before this one that a mask selects.
+fn selected(mask: u8, before: usize) -> BTreeSet<Name> {
+    (0..before)
+        .filter(|n| mask >> n & 1 == 1)
+        .map(name)
+        .collect()
+}
+
+fn project(nodes: &[Node], root: &Utf8Path) -> Project {
+    let write = |path: String, text: &str| {
+        let path = root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write_atomic(&path, text.as_bytes()).unwrap();
+    };
+    let mut versions = "versions:\n".to_owned();
+    for (n, node) in nodes.iter().enumerate() {
+        let list = |mask| {
+            let names = selected(mask, n).into_iter();
+            names
+                .map(|name| name.to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        writeln!(versions, "  t{n}: v1").unwrap();
+        let recipe = format!(
+            "binaries: [t{n}]\nneeds: [{}]\nbuild: {{source: {{dir: .}}, commands: [make], needs: [{}]}}\n",
+            list(node.needs),
+            list(node.build_needs)
+        );
+        write(format!("subsystems/t{n}/recipe.yml"), &recipe);
+    }
+    write("versions.yml".to_owned(), &versions);
+    Project::load(root, &UserConfig::default()).unwrap()
+}
+
+/// Notes what happens, in its order.
+struct Notes {
+    fates: BTreeMap<Name, Fate>,
+    /// A name, and whether it is installed now, or else its build starts.
+    events: Mutex<Vec<(Name, bool)>>,
+}
+
+impl Notes {
+    fn note(&self, target: &Target, is_installed: bool) {
+        let mut events = self.events.lock().unwrap();
+        events.push((target.name.clone(), is_installed));
+    }
+}
+
+impl Work for Notes {
+    fn acquire(&self, target: &Target) -> Answer {
+        match self.fates[&target.name] {
+            Fate::Installed => {
+                self.note(target, true);
+                Answer::Done(Outcome::Restored)
+            }
+            Fate::Built => Answer::MustBuild("it is asked to".into()),
+            Fate::Failed => Answer::Failed(Error::failed("it is asked to")),
+        }
+    }
+    fn build(&self, target: &Target, _: &str) -> Answer {
+        self.note(target, false);
+        self.note(target, true);
+        Answer::Done(Outcome::Built)
+    }
+    fn skipped(&self, _: &Target, _: &str) {}
+}
+
+fn node() -> impl Strategy<Value = Node> {
+    let fate = prop_oneof![
+        4 => Just(Fate::Installed),
+        8 => Just(Fate::Built),
+        1 => Just(Fate::Failed),
+    ];
+    (any::<u8>(), any::<u8>(), any::<u8>(), fate).prop_map(|(needs, build_needs, thin, fate)| {
+        Node {
+            needs: needs & thin,
+            build_needs: build_needs & !thin,
+            fate,
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_is_built_before_what_its_build_needs(
+        nodes in prop::collection::vec(node(), 1..9),
+        wanted: u8,
+        jobs in 1_usize..4,
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let project = project(&nodes, Utf8Path::from_path(dir.path()).unwrap());
+        let wanted = selected(wanted | 1, nodes.len());
+        let selection = Selection::Names(wanted.iter().cloned().collect());
+        let plan = Plan::new(&project, &selection, &Platforms::Host);
+
+        // The plan has an edge for each need, and a node for nothing else.
+        let named = |ids: Vec<crate::plan::TargetId>| -> BTreeSet<Name> {
+            ids.into_iter().map(|id| plan.target(id).name.clone()).collect()
+        };
+        for id in plan.ids() {
+            let own = plan.target(id).name.as_str();
+            let n: usize = own.trim_start_matches('t').parse().unwrap();
+            prop_assert_eq!(named(plan.neighbours(id, Edge::Needs)), selected(nodes[n].needs, n));
+            prop_assert_eq!(named(plan.neighbours(id, Edge::BuildNeeds)), selected(nodes[n].build_needs, n));
+        }
+        let goals = named(plan.goals());
+        prop_assert!(wanted.is_subset(&goals));
+
+        let fates = nodes.iter().enumerate().map(|(n, node)| (name(n), node.fate)).collect();
+        let notes = Arc::new(Notes { fates, events: Mutex::default() });
+        let work: Arc<dyn Work> = Arc::clone(&notes) as Arc<dyn Work>;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+        let limits = Limits { jobs: NonZeroUsize::new(jobs), keep_going: true };
+        let Ended { outcomes, .. } = run(&plan, &work, limits, runtime.handle(), &Cancel::new());
+
+        let mut installed = BTreeSet::new();
+        for (built, is_installed) in notes.events.lock().unwrap().iter() {
+            if *is_installed {
+                installed.insert(built.clone());
+                continue;
+            }
+            let n: usize = built.as_str().trim_start_matches('t').parse().unwrap();
+            for need in selected(nodes[n].needs | nodes[n].build_needs, n) {
+                prop_assert!(installed.contains(&need), "{built} is built before {need}");
+            }
+        }
+        let ended: BTreeMap<&Name, Outcome> =
+            outcomes.iter().map(|(target, outcome)| (&target.name, *outcome)).collect();
+        for goal in &goals {
+            prop_assert!(ended.contains_key(goal), "{goal} has no outcome");
+        }
+        // What only builds need is left alone, unless such a build really happened.
+        for name in installed.difference(&goals) {
+            let built = |(n, node): (usize, &Node)| {
+                node.fate == Fate::Built && ended.contains_key(&super::laws::name(n))
+                    && selected(node.needs | node.build_needs, n).contains(name)
+            };
+            prop_assert!(nodes.iter().enumerate().any(built), "{name} was not needed");
+        }
+    }
+}

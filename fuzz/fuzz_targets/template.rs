@@ -1,0 +1,7 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| larder_fuzz::run(
+    "template",
+    &std::env::temp_dir(),
+    data
+));
