@@ -1,4 +1,5 @@
-//! Code that the documentation names is there: files, modules, types, functions and tests.
+//! Code that the documentation names is there: files, modules, types, functions and tests. Each attack that is listed has
+//! a test.
 //!
 //! Only texts in `code` are checked, and only those that can be nothing but a name in this repository. Names with `<…>`,
 //! `*` or `…` are patterns and are left out.
@@ -11,11 +12,16 @@ use regex::Regex;
 use super::pages::files_below;
 use crate::env::REPO;
 
+/// The attacks, each with its tests.
+const ATTACKS: &str = "docs/attacks.md";
+
 /// The pages that are checked: those that explain the code.
 fn pages() -> Vec<Utf8PathBuf> {
     let repo = Utf8Path::new(REPO);
     let mut pages = [
         "CONTRIBUTING.md",
+        "SECURITY.md",
+        ATTACKS,
         "docs/architecture.md",
         "docs/glossary.md",
         "docs/reliability.md",
@@ -50,6 +56,8 @@ struct RustFile {
     path: Utf8PathBuf,
     /// What it defines: items, variants of enums, tests that a macro makes from a table.
     defined: HashSet<String>,
+    /// Its functions with `#[test]`.
+    tests: HashSet<String>,
     /// Every word of its code.
     words: HashSet<String>,
 }
@@ -68,6 +76,7 @@ impl Code {
         let item = Regex::new(r"\b(?:fn|mod|struct|enum|trait|const|static|type) (\w+)")
             .expect("a pattern");
         let row = Regex::new(r"(?m)^\s*(\w+)\s*(?:$|[,({:=])").expect("a pattern");
+        let test = Regex::new(r"#\[test\]\s+(?:#\[[^\n]*\]\s+)*fn (\w+)").expect("a pattern");
         let read = |path: Utf8PathBuf| {
             let text = std::fs::read_to_string(&path).expect("a text");
             let code: Vec<&str> = text
@@ -78,10 +87,12 @@ impl Code {
             let path = path.strip_prefix(REPO).expect("in the repository");
             let module = path.as_str().trim_end_matches(".rs");
             let defined = item.captures_iter(&code).chain(row.captures_iter(&code));
+            let tests = test.captures_iter(&code);
             RustFile {
                 module: module.trim_end_matches("/mod").to_owned(),
                 path: path.to_owned(),
                 defined: defined.map(|found| found[1].to_owned()).collect(),
+                tests: tests.map(|found| found[1].to_owned()).collect(),
                 words: code
                     .split(|c: char| !c.is_alphanumeric() && c != '_')
                     .map(str::to_owned)
@@ -93,6 +104,15 @@ impl Code {
 
     fn has_word(&self, word: &str) -> bool {
         self.0.iter().any(|file| file.words.contains(word))
+    }
+
+    /// Whether a text is the name of a test as pages write it, such as `larder-core: x` or `http::tls::x`, or a script
+    /// among the tests.
+    fn has_test(&self, kinds: &[Kind], text: &str) -> bool {
+        let name = text.rsplit([':', ' ']).next().unwrap_or(text);
+        let is_script = text.starts_with("tests/") && text.ends_with(".sh");
+        let is_test = || self.0.iter().any(|file| file.tests.contains(name));
+        (is_script || is_test()) && fault(kinds, self, text).is_none()
     }
 
     /// Whether a module, or one in it, defines a name.
@@ -267,5 +287,66 @@ fn a_name_that_is_not_there_is_found() {
         "src/cli/nothing/",
     ] {
         assert!(fault(&kinds, &code, text).is_some(), "{text}");
+    }
+}
+
+/// The rows of a page's tables, without their heads: the texts between the bars.
+fn rows(page: &Utf8Path) -> Vec<Vec<String>> {
+    let text = std::fs::read_to_string(page).expect("a page");
+    let lines = text.lines().collect::<Vec<_>>();
+    let is_line = |line: &str| line.starts_with("|---");
+    let mut rows = Vec::new();
+    for (number, line) in lines.iter().enumerate() {
+        let is_head = lines.get(number + 1).is_some_and(|next| is_line(next));
+        if !line.starts_with('|') || is_line(line) || is_head {
+            continue;
+        }
+        let columns = line.trim_matches('|').split('|');
+        rows.push(columns.map(|text| text.trim().to_owned()).collect());
+    }
+    rows
+}
+
+#[test]
+fn every_attack_has_a_test() {
+    let (code, kinds) = (Code::read(), kinds());
+    let rows = rows(&Utf8Path::new(REPO).join(ATTACKS));
+    let mut faults = Vec::new();
+    for row in &rows {
+        let [attack, who, happens, tests] = &row[..] else {
+            faults.push(format!("{} columns: {row:?}", row.len()));
+            continue;
+        };
+        if [attack, who, happens].iter().any(|text| text.is_empty()) {
+            faults.push(format!("an empty column: {row:?}"));
+        }
+        let tests: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        if tests.is_empty() {
+            faults.push(format!("no test: {attack}"));
+        }
+        for test in tests {
+            if !code.has_test(&kinds, test) {
+                faults.push(format!("no such test: {attack}: `{test}`"));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert!(rows.len() >= 40, "only {} attacks are listed", rows.len());
+    // Functions and tables that are no tests do not count.
+    for text in [
+        "http::redirects::bad_redirects_are_refused",
+        "larder-core: hostile_texts_are_refused",
+        "tests/cross/windows.sh",
+    ] {
+        assert!(code.has_test(&kinds, text), "{text}");
+    }
+    for text in [
+        "trust::refused::ensure",
+        "trust::refused::bad_redirects_are_refused",
+        "larder-core: no_such_test",
+        "tests/cross/nothing.sh",
+        "docs/attacks.md",
+    ] {
+        assert!(!code.has_test(&kinds, text), "{text}");
     }
 }
