@@ -11,7 +11,9 @@ use larder_engine::rollback::rollback_all;
 /// Go back to the binaries that were installed before
 ///
 /// Switches the installed binaries to the previous set in one atomic step. Running it a second time
-/// switches back. versions.yml is not changed, so the next `ensure` installs what it pins.
+/// switches back. versions.yml is not changed, so the next `ensure` installs what it pins. A set that may not be
+/// used any more, because its version was yanked or nobody vouches for it whom `trust:` accepts, is
+/// refused with exit code 4.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder rollback nats")]
@@ -21,6 +23,9 @@ pub struct Args {
     names: Vec<String>,
     #[command(flatten)]
     platforms: PlatformArgs,
+    /// Go back even to a version that was yanked, with a warning.
+    #[arg(long)]
+    allow_yanked: bool,
 }
 
 /// Runs it.
@@ -30,7 +35,11 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             "`rollback` takes the names of subsystems, not `all`",
         ));
     }
-    let session = Session::open(global, Options::default())?;
+    let options = Options {
+        allow_yanked: args.allow_yanked,
+        ..Options::default()
+    };
+    let session = Session::open(global, options)?;
     let targets = args.platforms.targets(&session.ctx.project, &args.names)?;
     let errors = rollback_all(&session.ctx, &targets);
     Ok(session.end(errors.into()))

@@ -85,6 +85,23 @@ impl ProjectLock {
             .cloned()
     }
 
+    /// The pin of exactly these inputs of an artifact, which may be of another version than the pinned
+    /// one.
+    pub fn pin_of(&self, artifact: &Artifact, kind: PinKind) -> Option<Pin> {
+        let Artifact {
+            name,
+            version,
+            platform,
+            origin,
+            inputs,
+            commit: _,
+            files: _,
+        } = artifact;
+        self.lock()
+            .lookup(name, version, platform, *origin, kind, inputs)
+            .cloned()
+    }
+
     /// The hub's assets that are pinned for a target's accepted inputs, each with its tag and asset name.
     pub fn pinned_assets(
         &self,

@@ -1,7 +1,7 @@
 //! The files that larder writes, and reads again: lock, stamp, sidecar and state snapshot.
 
 use larder_core::formats::{Lock, Sidecar, stamp as stamps};
-use larder_core::model::Artifact;
+use larder_core::model::{Artifact, PublicKey, Signature};
 use larder_engine::installed::State;
 
 use crate::{Scratch, text};
@@ -20,6 +20,32 @@ pub fn lock(bytes: &[u8], _: &Scratch<'_>) {
     let turned = parse(&turned).expect("the order of lines does not matter");
     assert_eq!(turned.lines().count(), lock.lines().count());
 }
+
+/// A public key that is read is written as it was. A signature that is read says which key made it,
+/// its comment is one line, and it is good for no other bytes than the signed ones.
+pub fn minisign(bytes: &[u8], _: &Scratch<'_>) {
+    const KEY: &str = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+    let text = text(bytes);
+    if let Ok(key) = text.parse::<PublicKey>() {
+        assert_eq!(key.to_string(), text);
+    }
+    let Ok(signature) = text.parse::<Signature>() else {
+        return;
+    };
+    assert!(!signature.trusted_comment().contains('\n'));
+    let key: PublicKey = KEY.parse().expect("a key");
+    assert!(signature.verify(&key, b"other bytes").is_err());
+    if signature.verify(&key, b"test").is_ok() {
+        // Only the untrusted comment is not signed.
+        assert!(SIGNED.contains(&signature.trusted_comment()), "{text}");
+    }
+}
+
+/// The trusted comments of the two seeds, which minisign made.
+const SIGNED: [&str; 2] = [
+    "timestamp:1556193335\tfile:test",
+    "timestamp:1555779966\tfile:test",
+];
 
 /// A stamp that is accepted is exactly the one that larder writes.
 pub fn stamp(bytes: &[u8], _: &Scratch<'_>) {

@@ -24,14 +24,14 @@ mod words;
 pub type Target = (&'static str, fn(&[u8], &Scratch<'_>));
 
 /// All targets, sorted by name.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     ("archive", archives::archive),
     ("checksums", words::checksums),
     ("executable", executables::executable),
     ("http", http::requests),
     ("ignore", sources::ignore_files),
     ("lock", formats::lock),
-    // minisign: the signatures and public keys of `trust:` belong here.
+    ("minisign", formats::minisign),
     ("package", archives::package),
     ("recipe", projects::recipe),
     ("sidecar", formats::sidecar),

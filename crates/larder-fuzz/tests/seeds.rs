@@ -91,6 +91,7 @@ fuzzed! {
     http: 20_000,
     ignore: 600,
     lock: 4_000,
+    minisign: 20_000,
     package: 500,
     recipe: 1_500,
     sidecar: 5_000,

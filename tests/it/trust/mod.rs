@@ -2,13 +2,14 @@
 //!
 //! [`Team`] is a hub in a folder with a publisher that has a key. `keys` makes and reads keys, with
 //! Debian's minisign as the second implementation; `managed` is the way of a signed release; `refused`
-//! has the attacks; `hubs` GitHub and the server; `originals` the publishers' signatures; `yank` the tombstones; `verify_all` the
+//! has the attacks; `hubs` GitHub and the server; `originals` the publishers' signatures; `previous` what was installed before; `yank` the tombstones; `verify_all` the
 //! proof of everything.
 
 mod hubs;
 mod keys;
 mod managed;
 mod originals;
+mod previous;
 mod refused;
 mod verify_all;
 mod yank;

@@ -344,7 +344,7 @@ fn is_own(request: &Request<'_>, place: &str) -> bool {
 }
 
 /// Rule 6: who vouches for an artifact, and whether that is enough.
-fn check_trust(request: &Request<'_>, candidate: Candidate<'_>) -> Result<Vouched> {
+pub fn check_trust(request: &Request<'_>, candidate: Candidate<'_>) -> Result<Vouched> {
     let trust = &request.run.project.trust;
     let artifact = candidate.artifact;
     let vouched = match candidate.evidence {

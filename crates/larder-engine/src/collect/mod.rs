@@ -18,6 +18,7 @@ use crate::acquire::request::Request;
 use crate::acquire::search::{self, End, Searched};
 use crate::acquire::sources::{self, Taken};
 use crate::context::Context;
+use crate::trust::{prove, yank};
 use larder_core::error::{Error, Result};
 use larder_core::file_lock::FileLock;
 use larder_core::fs::{self, OwnFolder};
@@ -150,10 +151,14 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
         lock_path(&format!("{target}-{}", subsystem.version)),
         &ctx.waiting,
     )?;
+    let request = Request::new(ctx, target)?.originals_only();
+    yank::check(&request)?;
     if missing_only
         && let Some(item) = read(&base)?
             .and_then(|mut manifest| manifest.platforms.remove(&target.platform.to_string()))
         && is_undamaged(&dir, &item)?
+        // A manifest says what was collected; only the lock says what it should be.
+        && !prove::contradicts_lock(&request, &base)?
     {
         return Ok(Collected {
             bytes: 0,
@@ -162,7 +167,6 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
             place: dir,
         });
     }
-    let request = Request::new(ctx, target)?.originals_only();
     if request.wanted.of(Origin::Original).is_none() {
         let name = &target.name;
         return Err(Error::failed(format!(

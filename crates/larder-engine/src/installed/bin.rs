@@ -341,7 +341,10 @@ impl Bin {
     }
 
     /// Switches to the previous set; the current one becomes the previous. `None` if there is no previous set.
-    pub fn rollback(&self) -> Result<Option<Artifact>> {
+    pub fn rollback(
+        &self,
+        check: impl FnOnce(&Artifact) -> Result<()>,
+    ) -> Result<Option<Artifact>> {
         let Some(open) = OpenSet::open(&self.base, &self.below)? else {
             return Ok(None);
         };
@@ -349,7 +352,7 @@ impl Bin {
             open.complete_exchange()?;
         }
         if open.is_flat()? {
-            return self.rollback_plain(&open);
+            return self.rollback_plain(&open, check);
         }
         if open.dir.read_link(stamp::FILE).is_none() {
             return Ok(None);
@@ -366,6 +369,7 @@ impl Bin {
             return Ok(None);
         };
         self.check_previous(&self.versions().join(&previous), &artifact)?;
+        check(&artifact)?;
         open.make_missing_links(&artifact, self.locked)?;
         open.exchange_sets()?;
         open.versions.sync()?;
@@ -373,7 +377,11 @@ impl Bin {
         Ok(Some(artifact))
     }
 
-    fn rollback_plain(&self, open: &OpenSet) -> Result<Option<Artifact>> {
+    fn rollback_plain(
+        &self,
+        open: &OpenSet,
+        check: impl FnOnce(&Artifact) -> Result<()>,
+    ) -> Result<Option<Artifact>> {
         let Some((set, artifact)) = open.previous_plain(&self.name)? else {
             return Ok(None);
         };
@@ -381,6 +389,7 @@ impl Bin {
             return Ok(None);
         };
         self.check_previous(folder.path(), &artifact)?;
+        check(&artifact)?;
         open.install_plain(&folder, &artifact, self.locked)?;
         self.repair_open(open, &artifact)?;
         Ok(Some(artifact))

@@ -392,6 +392,18 @@ fn collection(
     }))
 }
 
+/// Whether the lock pins another artifact than the one that was collected for a target of this
+/// version's folder.
+pub fn contradicts_lock(request: &Request<'_>, folder: &Utf8Path) -> Result<bool> {
+    let pin = request.pin(Origin::Original, PinKind::Upstream);
+    let Some(pinned) = pin.and_then(|pin| pin.artifact) else {
+        return Ok(false);
+    };
+    let stated = collect::stated(folder, request.target.platform)?;
+    let found = stated.and_then(|stated| artifact_of(request, &stated));
+    Ok(found != Some(pinned))
+}
+
 /// The digest of the artifact that some files are.
 fn artifact_of(request: &Request<'_>, files: &[(String, u64, Digest)]) -> Option<Digest> {
     use larder_core::model::{ArtifactFile, artifact_digest};

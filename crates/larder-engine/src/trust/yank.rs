@@ -58,8 +58,12 @@ type Slot = Arc<OnceLock<Result<Option<Tombstone>>>>;
 
 /// Refuses a version that was yanked. With `--allow-yanked` it only warns.
 pub fn check(request: &Request<'_>) -> Result<()> {
-    let run = request.run;
-    let (name, version) = (&request.target.name, &request.subsystem.version);
+    check_version(request, &request.subsystem.version)
+}
+
+/// The same for a version of the subsystem that may not be the pinned one.
+pub fn check_version(request: &Request<'_>, version: &Version) -> Result<()> {
+    let (run, name) = (request.run, &request.target.name);
     let Some(Tombstone { reason, .. }) = of(run, name, version)? else {
         return Ok(());
     };
