@@ -386,7 +386,7 @@ mod tests {
                     .about("The cache")
                     .subcommand(Command::new("dir").about("Where it is")),
             )
-            .subcommand(Command::new("secret").hide(true))
+            .subcommand(Command::new("unlisted").hide(true))
     }
 
     #[test]
@@ -453,7 +453,7 @@ mod tests {
         ] {
             assert!(text.contains(word), "{word} in {text}");
         }
-        assert!(!text.contains("secret"));
+        assert!(!text.contains("unlisted"));
         assert_eq!(text, markdown(&tree()));
     }
 

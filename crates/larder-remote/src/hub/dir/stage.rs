@@ -30,6 +30,8 @@ pub(super) fn digest(path: &Utf8Path) -> Result<Digest> {
 
 /// A claim of this age was left by a killed publisher: it is held only for a look and a rename.
 const STALE_CLAIM: Duration = Duration::from_mins(1);
+/// How often a claim is tried that was there and is gone when it is looked at.
+const CLAIM_TRIES: usize = 8;
 /// How long a publisher waits before it looks again whether another one still has its claim.
 const CLAIM_PAUSE: Duration = Duration::from_millis(50);
 
@@ -87,17 +89,24 @@ struct Claim(Utf8PathBuf);
 impl Claim {
     /// Takes it; `None` if another publisher has it.
     fn take(path: &Utf8Path) -> Result<Option<Self>> {
-        match fs::create_new(path) {
-            Ok(_) => Ok(Some(Self(path.to_owned()))),
-            Err(error) => match fs::lstat(path)? {
-                None => Err(error),
+        let mut tries = 0;
+        loop {
+            let error = match fs::create_new(path) {
+                Ok(_) => return Ok(Some(Self(path.to_owned()))),
+                Err(error) => error,
+            };
+            tries += 1;
+            match fs::lstat(path)? {
                 Some(meta) => {
                     if is_older(&meta, STALE_CLAIM) {
                         fs::remove_file(path)?;
                     }
-                    Ok(None)
+                    return Ok(None);
                 }
-            },
+                // Its owner may have dropped it since; otherwise the folder can't be written.
+                None if tries < CLAIM_TRIES => {}
+                None => return Err(error),
+            }
         }
     }
 }
