@@ -2,6 +2,7 @@
 //! hundreds of megabytes, waits, or calls the clients of registries. `cargo test --locked` runs them,
 //! `cargo test --locked -- --skip slow::` does not.
 
+mod faults;
 mod github_kill;
 mod github_publish;
 mod hostile_archives;

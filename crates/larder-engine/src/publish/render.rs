@@ -223,7 +223,9 @@ fn render_channel(
         }
     }
     if rendered == Rendered::Files {
+        staged.flush()?;
         staged.rename_to(&place)?;
+        fs::sync_dir(folder)?;
     }
     Ok(rendered)
 }
