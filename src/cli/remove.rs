@@ -8,7 +8,8 @@ use larder_core::error::{Error, Result};
 use larder_core::model::Name;
 use larder_engine::context::Options;
 use larder_engine::plan::Selection;
-use larder_engine::versions::remove::{interrupted, remove};
+use larder_engine::versions::as_if_pinned;
+use larder_engine::versions::remove::remove;
 
 /// Remove a subsystem from the project
 ///
@@ -42,7 +43,7 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         Err(error) => {
             let name: Option<Name> = args.name.parse().ok();
             let user = &global.startup.user;
-            name.and_then(|name| interrupted(&root, &name, user))
+            name.and_then(|name| as_if_pinned(&root, &name, user))
                 .ok_or(error)?
         }
     };

@@ -2,6 +2,7 @@
 //! hundreds of megabytes, waits, or calls the clients of registries. `cargo test --locked` runs them,
 //! `cargo test --locked -- --skip slow::` does not.
 
+mod crowds;
 mod faults;
 mod github_kill;
 mod github_publish;

@@ -4,24 +4,10 @@ use crate::clean::clean_all;
 use crate::context::Context;
 use crate::events::Level;
 use crate::plan::Selection;
-use camino::Utf8Path;
 use larder_core::error::{Error, Result};
 use larder_core::fs;
-use larder_core::model::{Name, Version};
-use larder_core::project::user::UserConfig;
+use larder_core::model::Name;
 use larder_core::project::{Project, edit};
-
-/// The project of a removal that was interrupted after the version was removed and before the recipe
-/// was: as if the version were still there. `None` if this is not why the project can't be loaded.
-pub fn interrupted(root: &Utf8Path, name: &Name, user: &UserConfig) -> Option<Project> {
-    let versions = fs::read_text(root.join("versions.yml")).ok()?;
-    if edit::pinned_version(&versions, name).is_some() {
-        return None;
-    }
-    let any: Version = "v0".parse().ok()?;
-    let before = edit::add_version(&versions, name, &any).ok()?;
-    Project::load_as_if(root, &before, user).ok()
-}
 
 /// Removes a subsystem. If the rest of the project names it, nothing changes.
 /// Returns the failures of removing what is installed.

@@ -25,7 +25,7 @@ use camino::Utf8Path;
 use crate::env::{LARDER, Syscall, list, remove};
 use scenario::{Ended, Scenario};
 use state::{Expected, litter, visible};
-use trace::{Call, Point, WRITING, joined, points, unflushed};
+use trace::{Call, Point, Points, WRITING, joined, points, unflushed};
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,7 +140,16 @@ impl Machine {
     }
 
     /// Runs the command under strace, and gives what it did.
-    fn run(&self, calls: &[&str], injection: Option<&str>) -> (Ended, Vec<Call>) {
+    fn run_with(&self, fault: Fault, point: &Point) -> (Ended, Vec<Call>) {
+        let injection = format!("inject={}", fault.injection(&point.call, point.n));
+        let mut options = vec!["-e", &injection];
+        if let Some(path) = &point.path {
+            options.extend(["-P", path]);
+        }
+        self.run(&[&point.call], &options)
+    }
+
+    fn run(&self, calls: &[&str], options: &[&str]) -> (Ended, Vec<Call>) {
         let env = &self.scenario.env;
         let folder = tempfile::tempdir().expect("a folder");
         let log = folder.path().join("strace.log");
@@ -152,10 +161,7 @@ impl Machine {
             .arg(&log)
             .args(["-e", "signal=none", "-e"]);
         command.arg(format!("trace={}", trace.join(",")));
-        if let Some(injection) = injection {
-            command.args(["-e", &format!("inject={injection}")]);
-        }
-        command.arg(LARDER).args(&self.scenario.args);
+        command.args(options).arg(LARDER).args(&self.scenario.args);
         let ended = (self.scenario.run)(env, command);
         let text = std::fs::read(&log).unwrap_or_default();
         let log = Syscall::parse(&joined(&String::from_utf8_lossy(&text)));
@@ -172,7 +178,7 @@ impl Machine {
         let before = visible(&self.scenario.env);
         for _ in 0..2 {
             self.reset();
-            let (ended, seen) = self.run(&everything, None);
+            let (ended, seen) = self.run(&everything, &[]);
             assert_eq!(ended.code, Some(0), "without a fault: {}", ended.said);
             assert_eq!(litter(&self.scenario.env), [""; 0], "without a fault");
             (self.scenario.check)(&self.scenario.env).expect("without a fault");
@@ -254,17 +260,18 @@ fn copy(from: &Utf8Path, to: &str) {
     assert!(copied.expect("cp").success());
 }
 
-/// Some of the points, spread evenly; which ones depends on the command. A kill may also hit a thread
-/// that does something else at the time.
-fn sample(
-    (points, others): &(BTreeSet<Point>, BTreeSet<Point>),
-    fault: Fault,
-    title: &str,
-) -> Vec<Point> {
+/// Whether an error would also be that of something that is not a file. A kill is one either way.
+fn is_shared(point: &Point, others: &BTreeSet<Point>) -> bool {
+    ["write", "close"].contains(&point.call.as_str()) && others.contains(point)
+}
+
+/// Some of the points, spread evenly; which ones depends on the command.
+fn sample(points: &Points, fault: Fault, title: &str) -> Vec<Point> {
     let hit: Vec<_> = points
+        .disk
         .iter()
-        .filter(|(call, _)| fault.hits(call))
-        .filter(|point| fault == Fault::Killed || !others.contains(point))
+        .filter(|point| fault.hits(&point.call))
+        .filter(|point| fault == Fault::Killed || !is_shared(point, &points.others))
         .cloned()
         .collect();
     let wanted = fault.sample();
@@ -294,20 +301,25 @@ fn inject(title: &str, scenario: Scenario) {
         violations.len()
     );
     let points = points(&calls);
+    let Points { disk, hidden, .. } = &points;
+    println!(
+        "hidden| {title} | {hidden} of {} calls",
+        disk.len() + hidden
+    );
     for fault in Fault::ALL {
         let (mut injected, mut new, mut wrong) = (0, 0, 0);
-        for (call, n) in sample(&points, fault, title) {
+        for point in sample(&points, fault, title) {
             machine.reset();
             let start = std::time::Instant::now();
-            let run = machine.run(&[&call], Some(&fault.injection(&call, n)));
+            let run = machine.run_with(fault, &point);
             let judged = machine.judge(&expected, fault, &run);
             if start.elapsed().as_secs() > 5 {
-                println!("slow: {title} {fault:?} {call} {n}: {:?}", start.elapsed());
+                println!("slow: {title} {fault:?} {point}: {:?}", start.elapsed());
             }
             injected += 1;
             new += usize::from(judged.done);
             wrong += usize::from(!judged.wrong.is_empty());
-            let context = format!("{title}: {} at {call} {n}", fault.title());
+            let context = format!("{title}: {} at {point}", fault.title());
             violations.extend(
                 judged
                     .wrong

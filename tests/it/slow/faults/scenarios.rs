@@ -205,10 +205,15 @@ pub fn bump() -> Scenario {
     with_server(server, env, &["bump", "one", "2.0.0"])
 }
 
-/// The next run of a command that is refused if it has been done: then, that the project is in order.
-fn or_check(args: &'static [&'static str]) -> impl Fn(&TestEnv, bool) -> Result<(), String> {
+/// The next run of a command that is refused if it has been done: then another one.
+fn or_ensure(args: &'static [&'static str]) -> impl Fn(&TestEnv, bool) -> Result<(), String> {
     move |env, done| {
-        let args = if done { &["check"][..] } else { args };
+        // The next run that writes removes what was left.
+        let args = if done {
+            &["ensure", "all", "--reinstall"][..]
+        } else {
+            args
+        };
         let args: Vec<String> = args.iter().map(ToString::to_string).collect();
         succeeds(env, &args)
     }
@@ -232,7 +237,7 @@ pub fn remove_() -> Scenario {
     env.script_subsystem("other", "v1");
     env.larder(["ensure", "all"]).success();
     env.larder(["package", "all"]).success();
-    Scenario::new(env, &["remove", "other"]).again(or_check(&["remove", "other"]))
+    Scenario::new(env, &["remove", "other"]).again(or_ensure(&["remove", "other"]))
 }
 
 pub fn collect() -> Scenario {

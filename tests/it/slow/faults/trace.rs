@@ -54,6 +54,9 @@ pub struct Call {
     pub paths: Vec<String>,
     /// Whether one of them is under a name of something staged.
     staged: bool,
+    /// The folder of a descriptor, or the path, by which strace can select it: none with a name that
+    /// is another in each run.
+    filter: Option<String>,
 }
 
 impl Call {
@@ -80,6 +83,7 @@ impl Call {
                     ok: call.ok(),
                     injected: call.line.contains("(INJECTED)"),
                     staged: paths.iter().any(|path| staged(path, base)),
+                    filter: filter(call, base),
                     paths,
                 }
             })
@@ -165,23 +169,70 @@ fn changed(call: &Syscall, base: &str, current: &str) -> Vec<String> {
     }
 }
 
-/// A kind of call, and the number of one.
-pub type Point = (String, usize);
+/// A call that a fault can hit: its kind, its number, and, if that number does not tell it from a call
+/// of another thread, the only path whose calls strace counts. strace counts those of each thread.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Point {
+    pub call: String,
+    pub n: usize,
+    pub path: Option<String>,
+}
 
-/// Every call and number at which a fault hits the disk, and those at which it may hit something
-/// else in another thread, because strace counts the calls of each thread.
-pub fn points(calls: &[Call]) -> (BTreeSet<Point>, BTreeSet<Point>) {
-    let mut counts: BTreeMap<(u32, &str), usize> = BTreeMap::new();
-    let mut found = <(BTreeSet<Point>, BTreeSet<Point>)>::default();
-    for call in calls {
-        let count = counts.entry((call.pid, &call.name)).or_default();
-        *count += 1;
-        let point = (call.name.clone(), *count);
-        if call.is_point() {
-            found.0.insert(point);
-        } else if ["write", "close"].contains(&call.name.as_str()) {
-            found.1.insert(point);
+impl std::fmt::Display for Point {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { call, n, path } = self;
+        match path {
+            Some(path) => write!(f, "{call} {n} of {path}"),
+            None => write!(f, "{call} {n}"),
         }
+    }
+}
+
+fn filter(call: &Syscall, base: &str) -> Option<String> {
+    let first = arguments(&call.line).into_iter().next()?;
+    let (Argument::Descriptor(path) | Argument::Text(path)) = first;
+    let stable = !path.contains("/#") && !path.contains("/.larder/work") && !staged(&path, base);
+    (path.starts_with(base) && stable).then_some(path)
+}
+
+/// The points of a run.
+#[derive(Default)]
+pub struct Points {
+    /// Those at which a fault hits the disk.
+    pub disk: BTreeSet<Point>,
+    /// Those of the calls that concern pipes, terminals and the like.
+    pub others: BTreeSet<Point>,
+    /// How many calls to the disk have no point, because another thread always comes first.
+    pub hidden: usize,
+}
+
+/// The points of a run without faults.
+pub fn points(calls: &[Call]) -> Points {
+    let mut counts: BTreeMap<(&str, Option<&str>, u32), usize> = BTreeMap::new();
+    let mut taken = BTreeSet::new();
+    let mut found = Points::default();
+    for call in calls {
+        let mut reached = false;
+        let filters = [None, call.filter.as_deref()];
+        for path in &filters[..1 + usize::from(call.filter.is_some())] {
+            let path = *path;
+            let count = counts.entry((&call.name, path, call.pid)).or_default();
+            *count += 1;
+            let point = Point {
+                call: call.name.clone(),
+                n: *count,
+                path: path.map(str::to_owned),
+            };
+            // The first thread that makes a call with that number is hit.
+            let first = taken.insert(point.clone());
+            if !call.is_point() {
+                found.others.insert(point);
+            } else if first && !reached {
+                reached = true;
+                found.disk.insert(point);
+            }
+        }
+        found.hidden += usize::from(call.is_point() && !reached);
     }
     found
 }
