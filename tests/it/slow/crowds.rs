@@ -137,7 +137,8 @@ fn eight_projects_on_one_cache_beside_prunes_and_kills_all_succeed() {
                 })
             })
             .collect();
-        let ended: Vec<_> = projects.into_iter().map(|project| project.join()).collect();
+        let join = std::thread::ScopedJoinHandle::join;
+        let ended: Vec<_> = projects.into_iter().map(join).collect();
         over.store(true, Ordering::Relaxed);
         assert!(ended.iter().all(Result::is_ok), "a project failed");
     });
@@ -169,7 +170,7 @@ fn an_older_larder_and_this_one_work_on_the_same_project_and_cache() {
     let counter = env.base().join("builds");
     counting_subsystem(&env, counter.as_str(), "0.3");
     let spawn = |i: usize, args: &[&str]| {
-        if i % 2 == 0 {
+        if i.is_multiple_of(2) {
             return start(&env, args);
         }
         let mut command = env.program(&old);

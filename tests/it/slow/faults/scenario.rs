@@ -21,18 +21,22 @@ impl From<Output> for Ended {
     }
 }
 
+type Run = Box<dyn Fn(&TestEnv, Command) -> Ended>;
+type Again = Box<dyn Fn(&TestEnv, bool) -> Result<(), String>>;
+type Check = Box<dyn Fn(&TestEnv) -> Result<(), String>>;
+
 /// A prepared machine, the command, and what differs from the usual course.
 pub struct Scenario {
     pub env: TestEnv,
     pub args: Vec<String>,
     /// Runs the command, which has strace around it.
-    pub run: Box<dyn Fn(&TestEnv, Command) -> Ended>,
+    pub run: Run,
     /// The next run; it is told whether the faulty one did everything.
-    pub again: Box<dyn Fn(&TestEnv, bool) -> Result<(), String>>,
+    pub again: Again,
     /// Puts back what is not on the machine's disk.
     pub reset: Box<dyn FnMut(&mut TestEnv)>,
     /// What must hold besides at any moment.
-    pub check: Box<dyn Fn(&TestEnv) -> Result<(), String>>,
+    pub check: Check,
     /// Whether installed files are links; plain files are replaced one by one, without a stamp.
     pub links: bool,
     /// Whether everything in the cache is undamaged.

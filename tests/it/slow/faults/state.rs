@@ -182,7 +182,7 @@ fn set_faults(env: &TestEnv, now: &Visible, links: bool) -> Vec<String> {
         }
         for (name, digest) in &stamp {
             let behind = env.base().join(folder).join(".v/current").join(name);
-            let bytes = files.get(name.as_str()).map(|bytes| bytes.to_vec());
+            let bytes = files.get(name.as_str()).map(|bytes| (*bytes).clone());
             let bytes = bytes.or_else(|| std::fs::read(&behind).ok());
             match bytes.map(|bytes| Digest::of(&bytes).to_string()) {
                 Some(digest_now) if digest_now == *digest => {}

@@ -214,7 +214,7 @@ pub fn points(calls: &[Call]) -> Points {
     for call in calls {
         let mut reached = false;
         let filters = [None, call.filter.as_deref()];
-        for path in &filters[..1 + usize::from(call.filter.is_some())] {
+        for path in &filters[..=usize::from(call.filter.is_some())] {
             let path = *path;
             let count = counts.entry((&call.name, path, call.pid)).or_default();
             *count += 1;
