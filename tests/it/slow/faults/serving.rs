@@ -24,14 +24,13 @@ fn session(mut command: Command, method: &str) -> (Ended, u16) {
     let mut status = 0;
     if let Ok(listening) = serde_json::from_str::<serde_json::Value>(&line) {
         let address = listening["http"].as_str().expect("an address").to_owned();
-        // Until the index is ready, the server answers with 503.
-        for _ in 0..200 {
-            status = request(&address, method).unwrap_or_default();
-            if status != 503 {
+        for _ in 0..500 {
+            if request(&address, "GET", "/readyz").unwrap_or_default() != 503 {
                 break;
             }
             std::thread::sleep(Duration::from_millis(10));
         }
+        status = request(&address, method, PATH).unwrap_or_default();
         terminate(child.id());
     }
     let output = child.wait_with_output().expect("the end");
@@ -43,7 +42,7 @@ fn session(mut command: Command, method: &str) -> (Ended, u16) {
     (ended, status)
 }
 
-fn request(address: &str, method: &str) -> std::io::Result<u16> {
+fn request(address: &str, method: &str, path: &str) -> std::io::Result<u16> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     let body = if method == "PUT" {
@@ -53,7 +52,7 @@ fn request(address: &str, method: &str) -> std::io::Result<u16> {
     };
     write!(
         stream,
-        "{method} {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        "{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )?;
     let mut answer = String::new();
@@ -82,6 +81,7 @@ fn terminate(first: u32) {
     }
     let _ = Command::new("kill")
         .args(["-s", "TERM", &last.to_string()])
+        .stderr(Stdio::null())
         .status();
 }
 
