@@ -11,6 +11,7 @@ use larder_core::model::{FileName, Name};
 use larder_core::project::Project;
 use larder_core::project::user::url_fault;
 use larder_engine::import::{self, AddRequest, Proposal, Source};
+use larder_engine::versions::as_if_pinned;
 use larder_remote::http;
 use larder_remote::origin::Publishers;
 
@@ -59,7 +60,17 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         .iter()
         .map(|text| Ok(text.parse::<FileName>()?))
         .collect::<Result<Vec<_>>>()?;
-    let project = global.load(&global.root()?)?;
+    let root = global.root()?;
+    let project = match global.load(&root) {
+        Ok(project) => project,
+        Err(error) => {
+            // Unless a run that was interrupted has written the recipe already.
+            let user = &global.startup.user;
+            let mut project = as_if_pinned(&root, &name, user).ok_or(error)?;
+            project.subsystems.remove(&name);
+            project
+        }
+    };
     let request = AddRequest::new(&project, name, source, args.version.clone(), binaries)?;
     if args.offline {
         return Err(Error::unavailable(

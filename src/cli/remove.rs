@@ -5,8 +5,10 @@ use std::process::ExitCode;
 use super::Global;
 use super::session::Session;
 use larder_core::error::{Error, Result};
+use larder_core::model::Name;
 use larder_engine::context::Options;
 use larder_engine::plan::Selection;
+use larder_engine::versions::as_if_pinned;
 use larder_engine::versions::remove::remove;
 
 /// Remove a subsystem from the project
@@ -35,7 +37,16 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
                 .hint("`larder clean all` removes what is installed"),
         );
     }
-    let project = global.load(&global.root()?)?;
+    let root = global.root()?;
+    let project = match global.load(&root) {
+        Ok(project) => project,
+        Err(error) => {
+            let name: Option<Name> = args.name.parse().ok();
+            let user = &global.startup.user;
+            name.and_then(|name| as_if_pinned(&root, &name, user))
+                .ok_or(error)?
+        }
+    };
     let Selection::Names(names) = Selection::parse(&project, std::slice::from_ref(&args.name))?
     else {
         return Ok(ExitCode::SUCCESS);

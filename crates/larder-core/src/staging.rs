@@ -174,12 +174,30 @@ impl StagedDir {
         &self.path
     }
 
+    /// Flushes its files and folders to disk, which goes before renaming it.
+    pub fn flush(&self) -> Result<()> {
+        flush_all(&self.path)
+    }
+
     /// Renames it. If that fails, it is removed.
     pub fn rename_to(mut self, path: impl AsRef<Path>) -> Result<()> {
         fs::rename(&self.path, path)?;
         self.dir.disable_cleanup(true);
         Ok(())
     }
+}
+
+fn flush_all(dir: &Utf8Path) -> Result<()> {
+    for name in fs::list(dir)? {
+        let path = dir.join(name);
+        match fs::lstat(&path)? {
+            Some(meta) if meta.is_dir() => flush_all(&path)?,
+            Some(meta) if meta.is_file() => fs::sync_file(&path)?,
+            // A link is a part of its folder.
+            Some(_) | None => {}
+        }
+    }
+    fs::sync_dir(dir)
 }
 
 /// Removes what killed processes have staged in a folder under names that start with `prefix`. What

@@ -345,5 +345,6 @@ pub fn place_file(from: &Utf8Path, to: &Utf8Path, name: &str, mode: u32) -> Resu
         .map_err(|e| fs::io_error("copy to", &target, &e))?;
     staged.flush(mode)?;
     staged.rename_over(&target)?;
+    fs::sync_dir(to)?;
     Ok(target)
 }

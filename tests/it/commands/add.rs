@@ -126,6 +126,35 @@ fn an_added_subsystem_is_checked_locked_and_installed() {
 }
 
 #[test]
+fn an_interrupted_add_is_completed_by_the_same_command() {
+    let (env, github) = machine(Visibility::Public);
+    release(&env, &github, "v1.2.0", GORELEASER);
+    let versions = env.read("versions.yml");
+    let add = ["add", "tool", "github:acme/tool"];
+    env.larder(add).success();
+    let (recipe, pinned) = (
+        env.read("subsystems/tool/recipe.yml"),
+        env.read("versions.yml"),
+    );
+    // What it is after the recipe was written and before the version was.
+    env.write("versions.yml", &versions);
+    env.larder(["check"]).exits(2);
+    env.larder(add).success();
+    assert_eq!(env.read("versions.yml"), pinned);
+    assert_eq!(env.read("subsystems/tool/recipe.yml"), recipe);
+    // A recipe that somebody else wrote is not taken over.
+    env.write("versions.yml", &versions);
+    env.write("subsystems/tool/recipe.yml", format!("# Ours.\n{recipe}"));
+    let out = env.larder(add).exits(2);
+    assert!(out.stderr.contains("already exists"), "{}", out.stderr);
+    assert_eq!(env.read("versions.yml"), versions);
+    assert!(
+        env.read("subsystems/tool/recipe.yml")
+            .starts_with("# Ours.")
+    );
+}
+
+#[test]
 fn a_dry_run_of_add_shows_the_recipe_for_plain_files_and_a_prefixed_tag() {
     let (env, github) = machine(Visibility::Public);
     let lines = "for p in linux-amd64 linux-arm64 macos-amd64 macos-arm64 windows-amd64.exe; do

@@ -12,7 +12,8 @@ pub struct Syscall {
 }
 
 impl Syscall {
-    pub(super) fn parse(log: &str) -> Vec<Self> {
+    /// Reads a log. What a signal or an exit left unfinished is kept, what resumes it is not.
+    pub fn parse(log: &str) -> Vec<Self> {
         let line = |text: &str| {
             let (pid, rest) = text.split_once(' ')?;
             let rest = rest.trim_start();

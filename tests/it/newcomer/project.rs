@@ -53,6 +53,23 @@ fn remove_takes_a_subsystem_out_of_the_project() {
 }
 
 #[test]
+fn a_removal_that_was_interrupted_is_completed_by_the_same_command() {
+    let env = hello();
+    env.larder(["ensure", "all"]).success();
+    let recipe = env.read("subsystems/hello/recipe.yml");
+    env.larder(["remove", "hello"]).success();
+    let versions = env.read("versions.yml");
+    // What it is after the version was removed and before the recipe was.
+    env.write("subsystems/hello/recipe.yml", recipe);
+    env.larder(["check"]).exits(2);
+    env.larder(["remove", "other"]).exits(2);
+    env.larder(["remove", "hello"]).success();
+    assert!(!env.exists("subsystems/hello/recipe.yml"));
+    assert_eq!(env.read("versions.yml"), versions);
+    env.larder(["check"]).success();
+}
+
+#[test]
 fn what_is_needed_is_not_removed() {
     for (file, text, why) in [
         (

@@ -2,6 +2,8 @@
 //! hundreds of megabytes, waits, or calls the clients of registries. `cargo test --locked` runs them,
 //! `cargo test --locked -- --skip slow::` does not.
 
+mod crowds;
+mod faults;
 mod github_kill;
 mod github_publish;
 mod hostile_archives;

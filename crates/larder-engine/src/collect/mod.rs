@@ -201,7 +201,12 @@ pub fn collect(ctx: &Context, target: &Target, missing_only: bool) -> Result<Col
         });
     }
     fs::set_mode(staged.path(), 0o755)?;
+    for file in &entry.artifact.files {
+        fs::sync_file(staged.path().join(&file.name))?;
+    }
+    fs::sync_dir(staged.path())?;
     put(&staged, &folder, &target.platform.to_string())?;
+    folder.sync()?;
     Ok(Collected {
         bytes: entry.artifact.size(),
         item,

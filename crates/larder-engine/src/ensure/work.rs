@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::dry_run::DryRunResult;
-use crate::acquire::{self, Acquired, Done, Probe};
+use crate::acquire::request::Request;
+use crate::acquire::{self, Acquired, Done, Probe, sources};
 use crate::build;
 use crate::context::Context;
 use crate::events::{Event, Finished, Level};
@@ -122,6 +123,16 @@ impl Ensure {
     /// Whether what is built here is to be released.
     fn is_to_be_released(&self, target: &Target) -> bool {
         self.upload == UploadDecision::Yes && !self.inner().unavailable.contains_key(target)
+    }
+
+    /// Whether the cache has a build of a target.
+    fn is_built(&self, target: &Target) -> bool {
+        let request = Request::new(&self.ctx, target);
+        let entries = request.and_then(|request| sources::cache::entries(&request));
+        entries.is_ok_and(|entries| {
+            let mut origins = entries.iter().map(|(artifact, _)| artifact.origin);
+            origins.any(|origin| origin == Origin::Build)
+        })
     }
 
     /// Does what a run that was killed between a build and its release did not do. If this run does
@@ -298,8 +309,10 @@ impl Work for Ensure {
                 answer
             }
             Err(error) => {
-                // Nothing was built, so nothing is due. An error here is less than that of the build.
-                if self.upload == UploadDecision::Yes {
+                // If nothing was built, nothing is due. If only the installation failed, the next run
+                // takes the build from the cache and releases it. An error here is less than that of
+                // the build.
+                if self.upload == UploadDecision::Yes && !self.is_built(target) {
                     let _ = pending::forget(root, target);
                 }
                 self.failed(target, error, true)

@@ -150,6 +150,14 @@ pub(super) fn inspect(
         "named",
         &main,
     );
+    // An error about a file of this machine says nothing about the archive.
+    if let Err(error) = &found
+        && (error.causes().iter().map(String::as_str))
+            .chain([error.message()])
+            .any(|text| text.contains(root.as_str()))
+    {
+        return Err(error.clone());
+    }
     let found = found.map(|found| found.files);
     let found_by_name = |program: &Program| {
         let name = platform.program(&plain(program));

@@ -398,6 +398,8 @@ fn write_alone(
         .and_then(|()| fs::rewrite(&versions, changed.as_bytes()));
     match written {
         Ok(()) => Ok(vec![recipe, versions]),
+        // The version is written, and only the flush afterwards failed: both files are there.
+        Err(error) if is_pinned(&versions, name) => Err(error),
         Err(error) => {
             // The first error is reported; one of the clean-up is ignored.
             let _ = match made {
@@ -407,4 +409,9 @@ fn write_alone(
             Err(error)
         }
     }
+}
+
+fn is_pinned(versions: &Utf8Path, name: &Name) -> bool {
+    let text = fs::read_text(versions);
+    text.is_ok_and(|text| edit::pinned_version(&text, name).is_some())
 }

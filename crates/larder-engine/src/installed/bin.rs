@@ -31,7 +31,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::open::{OpenSet, Staging, all_names, is_set};
 use super::unfinished::is_unfinished;
-use super::{Watched, obstacles, plain};
+use super::{Watched, hide, obstacles, plain};
 use larder_core::error::{Error, Result};
 use larder_core::formats::stamp;
 use larder_core::fs::{self, IoContext, OwnFolder};
@@ -429,9 +429,8 @@ impl Bin {
         let Some(dir) = above.folder(name)? else {
             return Ok(false);
         };
-        // The stamp is removed first, so that a partly removed set does not count as installed, and what marks the folder
-        // as larder's is removed last.
-        dir.remove(stamp::FILE)?;
+        // What marks the folder as larder's is removed last.
+        hide::hide_all(&dir)?;
         for inner in dir.list()? {
             if ![".v", ".p"].contains(&inner.as_str()) {
                 plain::remove_or_move_aside(&dir, &inner)?;

@@ -3,6 +3,7 @@
 //! This module handles artifacts and the places of their files. It does not depend on recipes, sources or hubs.
 
 mod bin;
+mod hide;
 mod obstacles;
 mod open;
 mod plain;

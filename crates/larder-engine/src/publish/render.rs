@@ -245,7 +245,9 @@ fn render_channel(
         }
     }
     if rendered == Rendered::Files && kind != ChannelKind::Gomodule {
+        staged.flush()?;
         staged.rename_to(&place)?;
+        fs::sync_dir(folder)?;
     }
     Ok(rendered)
 }

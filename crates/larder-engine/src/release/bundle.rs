@@ -223,7 +223,8 @@ pub fn bundle(ctx: &Context, platform: Platform) -> Result<Bundled> {
         content: Content::Bytes(text.as_bytes()),
     });
     let entries: Vec<PackEntry<'_>> = binaries.chain(texts).collect();
-    let dist = ctx.own_folder(".dist")?.path().to_owned();
+    let folder = ctx.own_folder(".dist")?;
+    let dist = folder.path().to_owned();
     let file = dist.join(&name);
     let staged = StagedFile::new(&dist, &staging::prefix(name.as_str()))?;
     let mut out = BufWriter::new(staged.file());
@@ -243,6 +244,7 @@ pub fn bundle(ctx: &Context, platform: Platform) -> Result<Bundled> {
     if !same {
         staged.flush(0o644)?;
         staged.rename_over(&file)?;
+        folder.sync()?;
     }
     Ok(Bundled {
         name,

@@ -23,7 +23,11 @@ pub fn remove(ctx: &Context, name: &Name) -> Result<Vec<Error>> {
     };
     let _lock = super::lock(root, &ctx.waiting)?;
     let versions = root.join("versions.yml");
-    let changed = edit::remove_version(&fs::read_text(&versions)?, name)?;
+    let text = fs::read_text(&versions)?;
+    let changed = match edit::pinned_version(&text, name) {
+        Some(_) => Some(edit::remove_version(&text, name)?),
+        None => None,
+    };
     let recipe = subsystem.dir.join("recipe.yml");
     let shown = ctx.project.relative(&recipe);
     let needed = needed_by(&ctx.project, name);
@@ -38,7 +42,9 @@ pub fn remove(ctx: &Context, name: &Name) -> Result<Vec<Error>> {
         ctx.events.note(None, Level::Info, text);
         return Ok(errors);
     }
-    fs::rewrite(&versions, changed.as_bytes())?;
+    if let Some(changed) = changed {
+        fs::rewrite(&versions, changed.as_bytes())?;
+    }
     fs::remove_file(&recipe)?;
     let mut text = format!("removed `{name}` from versions.yml, and {shown}");
     let rest: Vec<String> = fs::list(&subsystem.dir)?

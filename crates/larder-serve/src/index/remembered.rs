@@ -35,6 +35,7 @@ impl Remembered {
     pub fn read(data: &Utf8Path) -> Result<Self> {
         fs::create_own_dir_all(data)?;
         let path = data.join("digests");
+        fs::sweep_staged(&path);
         let bytes = fs::read_bounded(&path, LARGEST).unwrap_or_default();
         let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
         let mut lines = text.as_deref().unwrap_or_default().lines();

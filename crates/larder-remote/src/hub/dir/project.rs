@@ -9,7 +9,7 @@ use crate::hub::{PlainFile, Progress, Published};
 use larder_core::error::{Error, Result};
 use larder_core::fs::{self, OwnFolder};
 use larder_core::model::Tag;
-use larder_core::staging::StagedDir;
+use larder_core::staging::{self, StagedDir};
 
 /// The file with the notes of a project release.
 pub(super) const NOTES: &str = "notes.md";
@@ -33,6 +33,7 @@ pub(super) fn publish(
         publish_new(root, &dir, files, notes, progress)?;
         return Ok(files.iter().map(|_| Published::Added).collect());
     }
+    staging::sweep(&dir, STAGED);
     let found = files
         .iter()
         .map(|file| compare(&dir, file))
@@ -64,6 +65,7 @@ pub(super) fn publish(
     if fs::read_or_absent(dir.join(NOTES))?.as_deref() != Some(notes.as_bytes()) {
         stage_bytes(&dir, notes.as_bytes())?.rename_over(&dir.join(NOTES))?;
     }
+    fs::sync_dir(&dir)?;
     Ok(found)
 }
 
