@@ -24,7 +24,6 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("delete", "remove"),
     ("rm", "remove"),
     ("uninstall", "clean"),
-    ("publish", "release"),
     ("upload", "release"),
     ("push", "release"),
     ("info", "status"),

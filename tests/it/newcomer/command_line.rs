@@ -11,7 +11,6 @@ fn words_of_other_programs_lead_to_larders_own() {
         ("search hello", "did you mean `larder list`?"),
         ("shell", "did you mean `larder exec`?"),
         ("which hello", "did you mean `larder exec`?"),
-        ("publish hello", "did you mean `larder release`?"),
         ("info hello", "did you mean `larder status`?"),
         ("show hello", "did you mean `larder status`?"),
         ("sync", "did you mean `larder ensure`?"),

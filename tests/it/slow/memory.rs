@@ -24,11 +24,11 @@ const SIZE: usize = 300 * 1_000_000;
 /// -0`.
 const PART: usize = 12 * 1_000_000;
 /// The limit for any package or cached artifact.
-const OWN: u64 = 64 * MB;
+const OWN: u64 = 64 * MB + UNOPTIMISED;
 /// The limit for originals, whose publishers choose the window (`xz -9`: 64 MiB, 67 MB).
 const FOREIGN: u64 = 96 * MB;
 /// An unoptimised program is larger, and its code is resident too.
-const UNOPTIMISED: u64 = if cfg!(debug_assertions) { 14 * MB } else { 0 };
+const UNOPTIMISED: u64 = if cfg!(debug_assertions) { 20 * MB } else { 0 };
 
 /// Runs a command and prints its peak resident set in KiB as the last line of standard error.
 const MEASURE: &str = "import resource, subprocess, sys
@@ -181,7 +181,7 @@ fn packing_on_sixteen_cores_uses_little_memory() {
             .env("LARDER_TEST_FORMAT", format)
             .env("RAYON_NUM_THREADS", "16");
         let out = measured(
-            OWN + UNOPTIMISED,
+            OWN,
             &env,
             &format!("packing {format} on 16 threads"),
             command,
