@@ -12,7 +12,7 @@ use larder_engine::rollback::rollback_all;
 ///
 /// Switches the installed binaries to the previous set in one atomic step. Running it a second time
 /// switches back. versions.yml is not changed, so the next `ensure` installs what it pins. A set that may not be
-/// used any more, because its version was yanked or nobody vouches for it whom `trust:` accepts, is
+/// used any more, because its version was yanked or has no signature that `trust:` accepts, is
 /// refused with exit code 4.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
