@@ -1,7 +1,7 @@
 //! A small mutator: it changes bytes, cuts, repeats and mixes inputs, and inserts words of other
 //! inputs. It is deterministic, so that a test that fails once fails again.
 
-/// A generator of pseudo-random numbers (SplitMix64).
+/// A generator of pseudo-random numbers (`SplitMix64`).
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 

@@ -91,9 +91,8 @@ impl Claim {
     fn take(path: &Utf8Path) -> Result<Option<Self>> {
         let mut tries = 0;
         loop {
-            let error = match fs::create_new(path) {
-                Ok(_) => return Ok(Some(Self(path.to_owned()))),
-                Err(error) => error,
+            let Err(error) = fs::create_new(path) else {
+                return Ok(Some(Self(path.to_owned())));
             };
             tries += 1;
             match fs::lstat(path)? {
