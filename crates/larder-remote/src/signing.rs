@@ -107,14 +107,20 @@ impl SigningKey {
     }
 }
 
-/// The texts of the two files of a new key.
+/// A new key.
 pub struct NewKey {
     /// The text of the `.key` file.
     pub secret: String,
-    /// The text of the `.pub` file.
-    pub public: String,
     /// The public key.
     pub key: PublicKey,
+}
+
+/// The text of the `.pub` file of a key.
+pub fn public_file(key: &PublicKey) -> String {
+    format!(
+        "untrusted comment: minisign public key {}\n{key}\n",
+        key.id()
+    )
 }
 
 /// Makes a key. With a password it can only be used with it.
@@ -135,10 +141,6 @@ pub fn new_key(password: Option<&str>) -> Result<NewKey> {
             .to_box(Some(&format!("minisign {kind}secret key {}", key.id())))
             .map_err(failed)?
             .into_string(),
-        public: format!(
-            "untrusted comment: minisign public key {}\n{key}\n",
-            key.id()
-        ),
         key,
     })
 }
@@ -181,7 +183,7 @@ mod tests {
             let error = SigningKey::parse(&new.secret, wrong, SOURCE).unwrap_err();
             assert_eq!(error.kind(), larder_core::Kind::Usage, "{error}");
         }
-        for text in ["", "one line", "two\nlines", &new.public] {
+        for text in ["", "one line", "two\nlines", &public_file(&new.key)] {
             assert!(SigningKey::parse(text, None, SOURCE).is_err(), "{text}");
         }
     }

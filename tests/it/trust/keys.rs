@@ -25,6 +25,15 @@ fn a_new_key_is_two_files_and_the_secret_one_is_private() {
         again.stderr
     );
     assert_eq!(env.read("larder.key"), before);
+    // A run that was interrupted between the two files is completed, and another .pub is kept.
+    env.remove("larder.pub");
+    let completed = env.larder(["key", "new"]).success();
+    assert_eq!(completed.stdout, out.stdout);
+    assert_eq!(env.read("larder.pub"), public);
+    assert_eq!(env.read("larder.key"), before);
+    env.write("team.pub", "x");
+    env.larder(["key", "new", "--out", "team"]).exits(1);
+    env.remove("team.pub");
     env.larder(["key", "new", "--out", "other.key"]).success();
     let files = ["larder.key", "larder.pub", "other.key", "other.pub"].map(str::to_owned);
     assert_eq!(list(env.project()), files.into());

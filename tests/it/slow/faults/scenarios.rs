@@ -1,5 +1,4 @@
-//! The table of commands that write. Not yet in it, because they do not exist yet: `verify --all`,
-//! `key new`, `yank`, `release --sign`, and the agent's switch.
+//! The table of commands that write. The agent's switch is not in it, because there is no agent yet.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -274,6 +273,47 @@ pub fn release_attest() -> Scenario {
     let env = built();
     ensured(&env);
     Scenario::new(env, &["release", "all", "--attest"])
+}
+
+/// A project with a key for its releases.
+fn signing() -> TestEnv {
+    let mut env = built();
+    env.larder(["key", "new", "--out", "team"]).success();
+    let key = env.path("team.key");
+    env.set("LARDER_SIGNING_KEY_FILE", key);
+    let public = env.read("team.pub");
+    let public = public.lines().nth(1).expect("the key").to_owned();
+    let trust = format!("trust: {{keys: {{team: {public}}}, managed: [team]}}\n");
+    want(&env, 1, &format!("sources: [build]\n{trust}"));
+    ensured(&env);
+    env
+}
+
+pub fn release_sign() -> Scenario {
+    Scenario::new(signing(), &["release", "all", "--sign"])
+}
+
+pub fn yank() -> Scenario {
+    let env = signing();
+    env.larder(["release", "all", "--sign"]).success();
+    Scenario::new(env, &["yank", "tool@v1.0.0", "--reason", "loses data"])
+}
+
+/// A run that did everything made the key, and the next one must not replace it.
+pub fn key_new() -> Scenario {
+    let args = ["key", "new", "--out", "team"];
+    let next = args.map(str::to_owned);
+    Scenario::new(built(), &args).again(move |env, done| {
+        if done || env.exists("team.pub") {
+            env.larder(&next).exits(1);
+        } else {
+            succeeds(env, &next)?;
+        }
+        match (env.exists("team.key"), env.exists("team.pub")) {
+            (true, true) => Ok(()),
+            found => Err(format!("the two files of a key: {found:?}")),
+        }
+    })
 }
 
 pub fn release_project() -> Scenario {

@@ -85,7 +85,12 @@ pub(super) fn check(
             Err(why) => PublishCheck::failed(name, why, hint),
         });
     }
-    checks.push(formatted(run(ctx, &copy, "gofmt", &["-l", "."])));
+    checks.push(formatted(run(
+        ctx,
+        &copy,
+        &gofmt(go(&["env", "GOROOT"])),
+        &["-l", "."],
+    )));
     checks.push(documented(&copy)?);
     checks.push(tests(module, go(&["test", "-cover", "./..."])));
     ctx.cancel.check()?;
@@ -127,6 +132,15 @@ fn stated_path(text: &str, module: &GoModule) -> PublishCheck {
             "make `gomodule.module` and the line `module` of go.mod the same",
         ),
     }
+}
+
+/// The program `gofmt`, which is beside `go`, also where only that is on PATH.
+fn gofmt(root: Result<Captured, String>) -> String {
+    let beside = root
+        .ok()
+        .map(|ended| Utf8Path::new(ended.out.trim()).join("bin/gofmt"))
+        .filter(|program| program.is_absolute() && fs::exists(program));
+    beside.map_or_else(|| "gofmt".to_owned(), Utf8PathBuf::into_string)
 }
 
 fn formatted(ended: Result<Captured, String>) -> PublishCheck {
