@@ -387,3 +387,31 @@ fn settings_of_the_repository_and_variables_of_git_have_no_effect() {
         "a program of the repository's configuration ran"
     );
 }
+
+#[test]
+fn a_project_release_lists_the_changes_of_each_subsystem_and_keeps_them() {
+    let env = repository();
+    env.script_subsystem("other", "v1.0.0");
+    commit(&env, "feat: other");
+    git(&env, &["tag", "arc-v1.0.0"]);
+    git(&env, &["tag", "other-v1.0.0"]);
+    change(&env, "arc", "feat: add circles");
+    bump(&env, "arc: v1.0.0", "arc: v1.1.0");
+    env.larder(["release", "project", "v1"]).success();
+    let notes = env.read(".larder-hub/v1/notes.md");
+    let (table, changes) = notes.split_once("\n## Changes\n").expect("changes");
+    assert!(table.contains("| arc | v1.1.0 |"), "{notes}");
+    assert!(
+        changes.contains("### arc v1.1.0: changes since v1.0.0") && changes.contains("add circles"),
+        "{notes}"
+    );
+    // A later commit changes neither the release nor its notes.
+    let recipe = env.read("subsystems/arc/recipe.yml");
+    env.write(
+        "subsystems/arc/recipe.yml",
+        format!("# A comment.\n{recipe}"),
+    );
+    commit(&env, "docs: a comment");
+    env.larder(["release", "project", "v1"]).success();
+    assert_eq!(env.read(".larder-hub/v1/notes.md"), notes);
+}

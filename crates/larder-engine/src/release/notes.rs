@@ -12,7 +12,7 @@ use larder_core::project::publish::ChangelogFrom;
 
 /// How long the changes are at most, in bytes. GitHub refuses a description of more than 125,000
 /// characters.
-const LONGEST: usize = 100_000;
+pub(crate) const LONGEST: usize = 100_000;
 
 /// The changes of a subsystem since the version before, as Markdown; `None` if there is nothing to
 /// say, or the project is in no repository.

@@ -8,16 +8,18 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 
 use super::bundle::{self, Bundled};
+use super::notes::{Changes, LONGEST, changes};
 use super::package::{Packaged, Pins, package};
+use crate::changelog::{FETCH_HINT, shortened};
 use crate::context::Context;
 use crate::ensure::{Ensured, ensure};
-use crate::events::{Did, Event};
+use crate::events::{Did, Event, Level};
 use crate::plan::{Plan, Platforms, Selection, Targets};
 use crate::runner::Limits;
 use larder_core::error::{Error, Result};
 use larder_core::model::{Action, AssetName, Digest, Outcome, Platform, Tag};
 use larder_remote::hub::derived::{CHECKSUMS, MANIFEST};
-use larder_remote::hub::{PlainFile, PublishOptions, Published, Receipt};
+use larder_remote::hub::{CHANGES, PlainFile, PublishOptions, Published, Receipt};
 
 /// Releases the project: ensures all subsystems, packages and bundles them, and publishes everything under a tag.
 pub fn release(
@@ -202,7 +204,8 @@ fn manifest(
     json!({"project": ctx.project.name, "tag": tag.as_str(), "bundles": bundled, "binaries": binaries})
 }
 
-/// The release notes: a table of the packages.
+/// The release notes: a table of the packages, and what has changed in each subsystem since the
+/// version before it.
 fn notes(ctx: &Context, packages: &[Packaged]) -> String {
     let mut rows: BTreeMap<&str, (&str, Vec<String>)> = BTreeMap::new();
     for package in packages {
@@ -220,6 +223,49 @@ fn notes(ctx: &Context, packages: &[Packaged]) -> String {
     for (name, (version, mut platforms)) in rows {
         platforms.sort();
         let _ = writeln!(text, "| {name} | {version} | {} |", platforms.join(", "));
+    }
+    let sections = all_changes(ctx, packages);
+    if !sections.is_empty() {
+        text += CHANGES;
+        text += &shortened(&sections, LONGEST);
+    }
+    text
+}
+
+/// A section for each subsystem that has changed.
+fn all_changes(ctx: &Context, packages: &[Packaged]) -> String {
+    let mut text = String::new();
+    let mut names: Vec<_> = packages
+        .iter()
+        .map(|package| &package.sidecar.content.name)
+        .collect();
+    names.sort();
+    names.dedup();
+    for name in names {
+        let Some(subsystem) = ctx.project.subsystems.get(name) else {
+            continue;
+        };
+        match changes(ctx, subsystem) {
+            Ok(Changes::Text { title, text: list }) => {
+                let _ = write!(
+                    text,
+                    "\n### {name} {}: {}\n\n{}\n",
+                    subsystem.version,
+                    title.to_lowercase(),
+                    list.trim()
+                );
+            }
+            Ok(Changes::Nothing) => {}
+            // A release never fails because of its notes.
+            Ok(Changes::Incomplete) => {
+                let note = format!("the notes list no changes of {name}: {FETCH_HINT}");
+                ctx.events.note(None, Level::Info, note);
+            }
+            Err(error) => {
+                let note = format!("the notes list no changes of {name}: {error}");
+                ctx.events.note(None, Level::Warning, note);
+            }
+        }
     }
     text
 }

@@ -32,8 +32,8 @@ pub use github::GitHubHub;
 pub use http::HttpHub;
 pub use memory::MemoryHub;
 pub use publisher::{
-    HubPublisher, Notes, PlainFile, Progress, PublishOptions, Published, ReadOnly, Receipt,
-    SidecarSigner, Signing, Upload,
+    CHANGES, HubPublisher, Notes, PlainFile, Progress, PublishOptions, Published, ReadOnly,
+    Receipt, SidecarSigner, Signing, Upload,
 };
 pub use reader::{Body, Described, HubReader, ListedAsset, Release};
 

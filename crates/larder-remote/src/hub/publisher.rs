@@ -68,6 +68,21 @@ pub type Progress<'a> = &'a (dyn Fn(u64) + Sync);
 /// is created on a hub that has pages; what an existing page says is left alone.
 pub type Notes<'a> = &'a (dyn Fn() -> Option<String> + Sync);
 
+/// The heading in the notes of a project release after which its changes are listed. A later run may
+/// find other changes, so what an existing release says after it is left alone.
+pub const CHANGES: &str = "\n## Changes\n";
+
+/// Whether notes say the same, apart from the changes.
+pub(super) fn same_notes(one: &str, other: &str) -> bool {
+    let before = |text: &str| {
+        text.split(CHANGES)
+            .next()
+            .map(str::trim_end)
+            .map(str::to_owned)
+    };
+    before(one) == before(other)
+}
+
 /// How to publish.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PublishOptions {

@@ -5,6 +5,7 @@ use camino::Utf8Path;
 
 use super::permissions;
 use super::stage::{STAGED, digest, stage, stage_bytes};
+use crate::hub::publisher::same_notes;
 use crate::hub::{PlainFile, Progress, Published};
 use larder_core::error::{Error, Result};
 use larder_core::fs::{self, OwnFolder};
@@ -62,7 +63,8 @@ pub(super) fn publish(
             stage(&dir, file, sha256, *size, progress)?.rename_over(&dir.join(name.as_str()))?;
         }
     }
-    if fs::read_or_absent(dir.join(NOTES))?.as_deref() != Some(notes.as_bytes()) {
+    let there = fs::read_or_absent(dir.join(NOTES))?.unwrap_or_default();
+    if !same_notes(&String::from_utf8_lossy(&there), notes) {
         stage_bytes(&dir, notes.as_bytes())?.rename_over(&dir.join(NOTES))?;
     }
     fs::sync_dir(&dir)?;

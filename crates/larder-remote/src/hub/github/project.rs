@@ -9,6 +9,7 @@ use super::replace;
 use super::session::{Session, Stop};
 use super::transfer::Item;
 use crate::github::Content;
+use crate::hub::publisher::same_notes;
 use crate::hub::{PlainFile, Progress, PublishOptions, Published, Receipt};
 use larder_core::error::{Error, Result};
 use larder_core::model::Tag;
@@ -147,7 +148,7 @@ fn round(
             return Ok((true, release.page));
         }
         release = session.make_visible(&release, &json!({"body": notes, "make_latest": latest}))?;
-    } else if release.body.as_deref().unwrap_or_default() != notes {
+    } else if !same_notes(release.body.as_deref().unwrap_or_default(), notes) {
         session.wrote = true;
         session.api().edit(release.id, &json!({"body": notes}))?;
     }
