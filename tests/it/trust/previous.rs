@@ -122,3 +122,42 @@ fn a_collection_is_judged_by_the_lock_and_by_tombstones() {
         assert!(out.stderr.contains("loses data"), "{}", out.stderr);
     }
 }
+
+/// The files of a project can name any server, and none of them gets a token of the user.
+#[test]
+fn no_server_that_a_project_names_gets_a_token() {
+    let mut env = TestEnv::new();
+    for name in ["GH_TOKEN", "GITHUB_TOKEN", "LARDER_GITHUB_TOKEN"] {
+        env.set(name, "token-of-the-user");
+    }
+    let server = Script::start(|seen, _| match seen.path.as_str() {
+        "/upstream/tool" => Reply::ok("#!/bin/sh\necho tool\n"),
+        _ => Reply::status(404),
+    });
+    env.versions(
+        &[("tool", "v1.0.0")],
+        &format!("hub: {{http: \"{}\"}}\n", server.at("/hub")),
+    );
+    let url = server.at("/upstream/tool");
+    env.recipe(
+        "tool",
+        &format!("binaries: [tool]\nupstream:\n  url: \"{url}\"\n"),
+    );
+    for args in [
+        &["ensure", "tool"][..],
+        &["collect", "tool"],
+        &["lock", "tool", "--update"],
+        &["release", "status"],
+        &["outdated"],
+        &["why", "tool"],
+    ] {
+        let _ = env.larder(args);
+    }
+    let seen = server.seen();
+    assert!(seen.iter().any(|seen| seen.path.starts_with("/hub/")));
+    assert!(seen.iter().any(|seen| seen.path.starts_with("/upstream/")));
+    for request in seen {
+        let told = format!("{request:?}");
+        assert!(!told.contains("token-of-the-user"), "{told}");
+    }
+}
