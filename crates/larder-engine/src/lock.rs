@@ -23,6 +23,9 @@ pub struct ProjectLock {
     guard: Utf8PathBuf,
     lock: Mutex<Lock>,
     append: bool,
+    /// Held while this process writes the file: where file locks don't work, nothing else keeps two of
+    /// its threads from overwriting each other's lines.
+    writing: Mutex<()>,
     /// The file's signature before it was read.
     read: Watched,
     /// Whether this run wrote to the file.
@@ -41,6 +44,7 @@ impl ProjectLock {
             guard: root.join(".larder/locks/lock"),
             lock,
             append,
+            writing: Mutex::new(()),
             read,
             written: AtomicBool::new(false),
             waiting,
@@ -56,6 +60,10 @@ impl ProjectLock {
         let watched = Watched::read(&self.path, true)?;
         let same = Lock::load(&self.path)? == *self.lock();
         Ok(same.then_some(watched))
+    }
+
+    fn alone(&self) -> std::sync::MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Lock> {
@@ -151,6 +159,7 @@ impl ProjectLock {
     pub fn record(&self, line: &LockLine) -> Result<()> {
         let changed = self.lock().insert(line.clone())?;
         if changed && self.append {
+            let _alone = self.alone();
             self.written.store(true, Ordering::Relaxed);
             Lock::append_to(
                 &self.path,
@@ -186,6 +195,7 @@ impl ProjectLock {
             Ok(changed)
         };
         change(&mut self.lock())?;
+        let _alone = self.alone();
         self.written.store(true, Ordering::Relaxed);
         Lock::update(&self.path, &self.guard, &self.waiting, change)
     }

@@ -128,6 +128,7 @@ fn a_tag_releases_larder_for_six_platforms_once() {
             "larder-linux-arm64.tar.gz",
             "larder-windows-amd64.zip",
             "larder-windows-arm64.zip",
+            "provenance.intoto.jsonl",
         ]
     );
 

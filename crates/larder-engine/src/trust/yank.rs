@@ -203,6 +203,8 @@ pub fn yank(
         version: version.clone(),
         reason: reason.map(str::to_owned),
     };
+    // This also removes what a killed run left.
+    let scratch = fs::Scratch::new(&run.settings.remote.temp, "yank")?;
     if let Found::Good(there) = read(run, name, version)?
         && (there == tombstone || reason.is_none())
     {
@@ -212,7 +214,6 @@ pub fn yank(
         .map_err(|error| Error::failed("cannot write a tombstone").cause(error))?;
     text.push('\n');
     let signed = signer.sign_file(&tag, &file, text.as_bytes())?;
-    let scratch = fs::Scratch::new(&run.settings.remote.temp, "yank")?;
     let mut paths = Vec::new();
     for (name, text) in [(file, &text), (signature()?, &signed)] {
         let path = scratch.path().join(name.as_str());

@@ -136,11 +136,11 @@ fn stated_path(text: &str, module: &GoModule) -> PublishCheck {
 
 /// The program `gofmt`, which is beside `go`, also where only that is on PATH.
 fn gofmt(root: Result<Captured, String>) -> String {
-    let beside = root
+    let found = root
         .ok()
         .map(|ended| Utf8Path::new(ended.out.trim()).join("bin/gofmt"))
         .filter(|program| program.is_absolute() && fs::exists(program));
-    beside.map_or_else(|| "gofmt".to_owned(), Utf8PathBuf::into_string)
+    found.map_or_else(|| "gofmt".to_owned(), Utf8PathBuf::into_string)
 }
 
 fn formatted(ended: Result<Captured, String>) -> PublishCheck {
