@@ -1,4 +1,4 @@
-//! The file `copyright` of a Debian package, in the form that programs can read.
+//! The file `copyright` of a Debian package, as text for people.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -8,8 +8,6 @@ use larder_core::model::RequiredText;
 
 use crate::linux::text::{lines, one_line};
 use crate::release::Release;
-
-const FORMAT: &str = "https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/";
 
 /// The licences whose texts are on every Debian system: the start of SPDX identifiers, the file, and
 /// words that stand in this order near the start of the text.
@@ -116,7 +114,7 @@ pub(super) fn copyright(release: &Release, texts: &[(String, String)]) -> Result
     }
     let notices: Vec<String> = notices.into_iter().collect();
 
-    let mut text = format!("Format: {FORMAT}\nUpstream-Name: {}\n", release.name);
+    let mut text = format!("Upstream-Name: {}\n", release.name);
     if let Some(maintainer) = &release.maintainer {
         let _ = writeln!(text, "Upstream-Contact: {}", one_line(maintainer));
     }

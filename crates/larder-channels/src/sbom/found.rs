@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use larder_core::executable::{CRATES_IO, CargoPackage, Dependencies, GoBuild, GoModule};
+use larder_core::executable::{CargoPackage, Dependencies, GoBuild, GoModule};
 
 use super::bom::{Bom, Component, Edges, Property, Scope};
 
@@ -178,7 +178,7 @@ fn cargo_component(package: &CargoPackage) -> Component {
     } = package;
     let purl = purl("cargo", name, Some(version));
     // The name says nothing about crates that are not of the public registry.
-    let (bom_ref, purl) = if source == CRATES_IO {
+    let (bom_ref, purl) = if package.is_public() {
         (purl.clone(), Some(purl))
     } else {
         (format!("{source}:{purl}"), None)

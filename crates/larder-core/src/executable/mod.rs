@@ -20,9 +20,7 @@ mod pe;
 mod start;
 
 use capped::CappedFile;
-pub use dependencies::{
-    CRATES_IO, CargoPackage, Dependencies, GoBuild, GoDependency, GoModule, dependencies,
-};
+pub use dependencies::{CargoPackage, Dependencies, GoBuild, GoDependency, GoModule, dependencies};
 pub use native::{Linkage, Machine, Native, System};
 pub use start::{lacks_signature, why_not_started};
 

@@ -11,8 +11,8 @@ use super::source::Source;
 const MAX_COMPRESSED: u64 = 2 << 20;
 /// Most bytes of the list.
 const MAX_LIST: u64 = 8 << 20;
-/// The source that stands for the public registry.
-pub const CRATES_IO: &str = "crates.io";
+/// The words for sources that are not the public registry, whose own word is the name of its host.
+const OTHER_SOURCES: [&str; 3] = ["git", "local", "registry"];
 
 /// A crate that a program is built from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct CargoPackage {
     pub name: String,
     /// Its version.
     pub version: String,
-    /// Where it comes from: [`CRATES_IO`], `local`, `git`, `registry`, or another word.
+    /// Where it comes from: `local`, `git`, `registry`, or the host of the public registry.
     pub source: String,
     /// Whether only the build needs it: a build script or a macro.
     pub build: bool,
@@ -29,6 +29,13 @@ pub struct CargoPackage {
     pub root: bool,
     /// The positions of the crates that it depends on, in the same list.
     pub dependencies: Vec<usize>,
+}
+
+impl CargoPackage {
+    /// Whether it comes from the public registry.
+    pub fn is_public(&self) -> bool {
+        !OTHER_SOURCES.contains(&self.source.as_str())
+    }
 }
 
 #[derive(Deserialize)]

@@ -17,7 +17,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
-pub use cargo::{CRATES_IO, CargoPackage};
+pub use cargo::CargoPackage;
 pub use go::{GoBuild, GoDependency, GoModule};
 use layout::Layout;
 use source::Source;

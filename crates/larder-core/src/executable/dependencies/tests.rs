@@ -252,7 +252,7 @@ fn compressed(json: &[u8]) -> Vec<u8> {
 #[test]
 fn the_crates_of_cargo_auditable_are_found_in_every_format() {
     let json = br#"{"packages":[
-        {"name":"adler","version":"1.0.2","source":"crates.io"},
+        {"name":"adler","version":"1.0.2","source":"registry.example"},
         {"name":"cc","version":"1.1.0","source":"git","kind":"build"},
         {"name":"tool","version":"0.1.0","source":"local","dependencies":[1,0,0],"root":true}
     ],"format":1}"#;
@@ -265,7 +265,7 @@ fn the_crates_of_cargo_auditable_are_found_in_every_format() {
         dependencies: Vec::new(),
     };
     let expected = vec![
-        package("adler", "1.0.2", CRATES_IO),
+        package("adler", "1.0.2", "registry.example"),
         CargoPackage {
             build: true,
             ..package("cc", "1.1.0", "git")

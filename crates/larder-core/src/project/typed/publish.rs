@@ -286,10 +286,10 @@ channel_keys! {
         "package" package: At<PypiName>, default "the subsystem's name", example "arc";
         /// The url that wheels are uploaded to.
         "repository" repository: At<WebUrl>, default "what twine is configured with",
-            example "https://python.example.com/legacy/";
+            example "https://wheels.example.com/legacy/";
         /// The url of the index that is read back.
         "index" index: At<WebUrl>, default "`<repository>/simple/`, else pip's own",
-            example "https://python.example.com/simple/";
+            example "https://wheels.example.com/simple/";
     }
 }
 channel_keys! {
