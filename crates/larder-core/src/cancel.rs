@@ -3,7 +3,7 @@
 //! Blocking code calls [`Cancel::check`] between pieces of work. Async code selects on
 //! [`Cancel::cancelled`], which works under any runtime.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use event_listener::Listener as _;
@@ -18,6 +18,23 @@ pub struct Cancel(Arc<State>);
 struct State {
     signal: OnceLock<i32>,
     cancelled: event_listener::Event,
+    children: Mutex<Vec<Weak<State>>>,
+}
+
+impl State {
+    fn cancel(&self, signal: i32) {
+        if self.signal.set(signal).is_ok() {
+            self.cancelled.notify(usize::MAX);
+            let children = std::mem::take(&mut *lock(&self.children));
+            for child in children.iter().filter_map(Weak::upgrade) {
+                child.cancel(signal);
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Cancel {
@@ -28,9 +45,21 @@ impl Cancel {
 
     /// Cancels the run because of a signal (2 for Ctrl-C). Later calls have no effect.
     pub fn cancel(&self, signal: i32) {
-        if self.0.signal.set(signal).is_ok() {
-            self.0.cancelled.notify(usize::MAX);
+        self.0.cancel(signal);
+    }
+
+    /// A handle for a part of the run: it is cancelled with this one, and can be cancelled alone.
+    pub fn child(&self) -> Self {
+        let child = Self::new();
+        let mut children = lock(&self.0.children);
+        children.retain(|child| child.strong_count() > 0);
+        children.push(Arc::downgrade(&child.0));
+        drop(children);
+        // A cancellation before the child was listed has not reached it.
+        if let Some(signal) = self.signal() {
+            child.cancel(signal);
         }
+        child
     }
 
     /// The signal that cancelled the run, if it is cancelled.
@@ -71,4 +100,21 @@ impl Cancel {
 
 fn interrupted(signal: i32) -> Error {
     Error::new(Kind::Interrupted(signal), "interrupted")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cancel;
+
+    #[test]
+    fn a_child_is_cancelled_with_its_parent_and_not_the_other_way_round() {
+        let parent = Cancel::new();
+        let (one, other) = (parent.child(), parent.child());
+        one.cancel(14);
+        assert_eq!(one.signal(), Some(14));
+        assert_eq!((parent.signal(), other.signal()), (None, None));
+        parent.cancel(2);
+        assert_eq!((one.signal(), other.signal()), (Some(14), Some(2)));
+        assert_eq!(parent.child().signal(), Some(2));
+    }
 }

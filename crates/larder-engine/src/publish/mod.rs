@@ -5,6 +5,7 @@
 //! `larder-channels` alone.
 
 mod gather;
+mod push;
 mod render;
 mod time;
 mod validate;

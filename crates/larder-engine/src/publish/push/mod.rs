@@ -1,0 +1,136 @@
+//! The places that channels are pushed to: one file per kind of place.
+//!
+//! A [`Publisher`] is one place of one channel for one version: a tap, a registry, a repository. It
+//! can say what is there, push what a release's files say, and withdraw the version. It tries each
+//! thing once: trying again, waiting, the order of places and the record of what happened are
+//! the run's.
+
+#![allow(
+    dead_code,
+    clippy::unnecessary_wraps,
+    reason = "the run that calls this comes next"
+)]
+
+use camino::Utf8Path;
+
+use crate::context::Context;
+use larder_channels::release::Release;
+use larder_core::cancel::Cancel;
+use larder_core::error::Result;
+use larder_core::model::Version;
+use larder_core::project::Subsystem;
+use larder_core::project::publish::ChannelConfig;
+use larder_remote::RemoteSettings;
+use larder_remote::git::Git;
+use larder_remote::http::Client;
+
+/// A place that a channel is pushed to, for one version of one subsystem.
+///
+/// The [`Kind`](larder_core::Kind) of an error decides what follows: `Unavailable` is tried again,
+/// everything else is final. Every method may be called again after it failed or was killed at any
+/// moment: what it left is what the next call starts from.
+pub(super) trait Publisher: Send + Sync {
+    /// The place in messages and in the record, such as the url of the repository, without secrets.
+    /// Places with the same text are never pushed to at the same time.
+    fn target(&self) -> String;
+
+    /// What the place has of the package. Only reads, with as few requests as the place allows.
+    fn there(&self, attempt: &Attempt<'_>) -> Result<There>;
+
+    /// Compares what the place has under this version with a release's files. Only reads.
+    fn look(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<Found>;
+
+    /// Writes what is missing. It is called only after [`look`](Self::look) found nothing of other
+    /// bytes. What is there is never overwritten.
+    fn push(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<()>;
+
+    /// Takes the version back, as far as the place can do that.
+    fn withdraw(&self, attempt: &Attempt<'_>) -> Result<Withdrawn>;
+
+    /// What a person does to see whether the version has arrived, as a sentence's end: "`npm view
+    /// @acme/arc versions` lists it".
+    fn how_to_check(&self) -> String;
+}
+
+/// What one attempt works with. It ends when the channel's time is up.
+pub(super) struct Attempt<'a> {
+    /// The HTTP client, which the attempt's end interrupts.
+    pub(super) client: Client,
+    /// How other machines may be accessed, and the variables of the user.
+    pub(super) remote: &'a RemoteSettings,
+    /// Interrupts the attempt.
+    pub(super) cancel: Cancel,
+    /// Whether something may only be read (`--dry-run`).
+    pub(super) dry_run: bool,
+}
+
+impl Attempt<'_> {
+    /// A git runner that the attempt's end interrupts.
+    pub(super) fn git(&self) -> Git<'_> {
+        Git::new(
+            &self.remote.environment,
+            self.remote.http.offline,
+            &self.cancel,
+        )
+    }
+}
+
+/// A release and the files of one channel that were rendered from it.
+pub(super) struct Files<'a> {
+    /// The release.
+    pub(super) release: &'a Release,
+    /// The folder with the channel's files, `<name>/<channel>`.
+    pub(super) folder: &'a Utf8Path,
+}
+
+/// What a place has of a package.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct There {
+    /// The version that users of the channel get now, as the channel writes it.
+    pub(super) current: Option<String>,
+    /// Whether the publisher's version is there.
+    pub(super) wanted: bool,
+}
+
+/// What a place has under the version of a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing, or not all of it.
+    Missing,
+    /// All of it, with the same bytes.
+    Same,
+    /// Other bytes.
+    Other {
+        /// The file or package that differs.
+        what: String,
+        /// The digest of what would be pushed.
+        ours: String,
+        /// The digest of what is there.
+        theirs: String,
+    },
+    /// A newer version, which must stay the one that users get.
+    Newer(String),
+}
+
+/// What became of a version that was taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Withdrawn {
+    /// It is withdrawn; what users get now.
+    Done(String),
+    /// It was not there.
+    Absent,
+    /// The place can't do that; why, and what to do.
+    Impossible(String),
+}
+
+/// The places that a channel is pushed to; an error if the recipe does not say where. Empty if there
+/// is nothing to push beyond the release on the hub.
+pub(super) fn publishers(
+    _ctx: &Context,
+    _subsystem: &Subsystem,
+    _version: &Version,
+    config: &ChannelConfig,
+) -> Result<Vec<Box<dyn Publisher>>> {
+    let _ = config;
+    Ok(Vec::new())
+}
