@@ -11,6 +11,10 @@
     reason = "the run that calls this comes next"
 )]
 
+mod attachments;
+#[cfg(test)]
+mod tests;
+
 use camino::Utf8Path;
 
 use crate::context::Context;
@@ -19,7 +23,7 @@ use larder_core::cancel::Cancel;
 use larder_core::error::Result;
 use larder_core::model::Version;
 use larder_core::project::Subsystem;
-use larder_core::project::publish::ChannelConfig;
+use larder_core::project::publish::{Channel, ChannelConfig};
 use larder_remote::RemoteSettings;
 use larder_remote::git::Git;
 use larder_remote::http::Client;
@@ -110,6 +114,8 @@ pub(super) enum Found {
     },
     /// A newer version, which must stay the one that users get.
     Newer(String),
+    /// Not all of it, and the place takes nothing more of this version; why. This is a skip.
+    Closed(String),
 }
 
 /// What became of a version that was taken back.
@@ -126,11 +132,15 @@ pub(super) enum Withdrawn {
 /// The places that a channel is pushed to; an error if the recipe does not say where. Empty if there
 /// is nothing to push beyond the release on the hub.
 pub(super) fn publishers(
-    _ctx: &Context,
-    _subsystem: &Subsystem,
-    _version: &Version,
+    ctx: &Context,
+    subsystem: &Subsystem,
+    version: &Version,
     config: &ChannelConfig,
 ) -> Result<Vec<Box<dyn Publisher>>> {
-    let _ = config;
-    Ok(Vec::new())
+    let kind = config.channel.kind();
+    let attachments = || attachments::Attachments::new(ctx, subsystem, version, kind);
+    Ok(match &config.channel {
+        Channel::Deb(_) | Channel::Rpm(_) | Channel::Installer => vec![Box::new(attachments()?)],
+        _ => Vec::new(),
+    })
 }
