@@ -4,6 +4,7 @@
 //! go in, files in a given folder come out. The same input gives the same bytes on any machine. It
 //! knows no network, no clock, no environment, and no tool of any channel; pushing is the engine's.
 
+pub mod apt_repository;
 mod aur;
 mod chocolatey;
 mod contents;
@@ -23,6 +24,7 @@ mod quote;
 mod readme;
 pub mod release;
 pub mod render;
+pub mod repository;
 mod rpm;
 pub mod sbom;
 mod scoop;
@@ -30,6 +32,7 @@ mod snap;
 pub mod spdx;
 mod version;
 mod winget;
+pub mod yum_repository;
 mod zip;
 
 #[cfg(test)]
