@@ -11,6 +11,10 @@
     reason = "the run that calls this comes next"
 )]
 
+mod attachments;
+#[cfg(test)]
+mod tests;
+
 use camino::Utf8Path;
 
 use crate::context::Context;
@@ -19,7 +23,7 @@ use larder_core::cancel::Cancel;
 use larder_core::error::Result;
 use larder_core::model::Version;
 use larder_core::project::Subsystem;
-use larder_core::project::publish::ChannelConfig;
+use larder_core::project::publish::{Channel, ChannelConfig};
 use larder_remote::RemoteSettings;
 use larder_remote::git::Git;
 use larder_remote::http::Client;
@@ -116,6 +120,8 @@ pub(super) enum Found {
     },
     /// A newer version, which must stay the one that users get.
     Newer(String),
+    /// Not all of it, and the place takes nothing more of this version; why. This is a skip.
+    Closed(String),
 }
 
 /// What became of a version that was taken back.
@@ -156,6 +162,11 @@ pub(super) fn attachments(
     version: &Version,
     config: &ChannelConfig,
 ) -> Result<Option<Box<dyn Publisher>>> {
-    let _ = (ctx, subsystem, version, config);
-    Ok(None)
+    let kind = config.channel.kind();
+    Ok(match &config.channel {
+        Channel::Deb(_) | Channel::Rpm(_) | Channel::Installer => Some(Box::new(
+            attachments::Attachments::new(ctx, subsystem, version, kind)?,
+        )),
+        _ => None,
+    })
 }
