@@ -19,12 +19,13 @@ use larder_core::fs;
 use larder_core::model::is_commit;
 use larder_process::{Command, Ended};
 
-use super::{Git, TIMEOUT, protocols, reason};
+use super::{Git, TIMEOUT, protocols};
 use crate::http::redact;
 
 mod answers;
 mod credential;
 mod past;
+mod run;
 
 #[cfg(all(test, unix))]
 mod tests;
@@ -435,61 +436,6 @@ impl DefaultBranch<'_> {
         let arguments = ["rev-parse", "--quiet", "--verify", &commit];
         let (_, out, _) = self.capture(&self.environment, &self.folder, &arguments)?;
         Ok(Some(out.trim().to_owned()).filter(|id| is_commit(id)))
-    }
-
-    /// Runs a command that needs the server.
-    fn remote(&self, arguments: &[&str]) -> Result<String> {
-        self.ask(&self.environment, &self.folder, arguments)
-    }
-
-    fn ask(
-        &self,
-        environment: &Environment,
-        folder: &Utf8Path,
-        arguments: &[&str],
-    ) -> Result<String> {
-        let (done, out, err) = self.capture(environment, folder, arguments)?;
-        if done {
-            Ok(out)
-        } else {
-            Err(of_read(&self.shown, &err))
-        }
-    }
-
-    /// Runs a command that needs only the copy.
-    fn local(&self, arguments: &[&str]) -> Result<String> {
-        self.run(&self.environment, arguments)
-    }
-
-    fn run(&self, environment: &Environment, arguments: &[&str]) -> Result<String> {
-        let (done, out, err) = self.capture(environment, &self.folder, arguments)?;
-        if done {
-            return Ok(out);
-        }
-        let what = format!("git {} failed in a copy of {}", arguments[0], self.shown);
-        Err(Error::failed(what).cause(reason(&err)))
-    }
-
-    /// Whether a command succeeded, and what it printed.
-    fn capture(
-        &self,
-        environment: &Environment,
-        folder: &Utf8Path,
-        arguments: &[&str],
-    ) -> Result<(bool, String, String)> {
-        let output = Command::new("git", environment.clone())
-            .folder(folder)
-            .args(arguments)
-            .timeout(TIMEOUT)
-            .capture(self.git.cancel)?;
-        match output.ended {
-            Ended::Exited(status) => Ok((status.success(), output.out, output.err)),
-            Ended::NotFound(error) => Err(error.hint("install git")),
-            Ended::TimedOut => Err(Error::unavailable(format!(
-                "git {} of {} took longer than 30 minutes",
-                arguments[0], self.shown
-            ))),
-        }
     }
 }
 
