@@ -11,6 +11,8 @@
     reason = "the run that calls this comes next"
 )]
 
+mod repository;
+
 use camino::Utf8Path;
 
 use crate::context::Context;
@@ -19,7 +21,7 @@ use larder_core::cancel::Cancel;
 use larder_core::error::Result;
 use larder_core::model::Version;
 use larder_core::project::Subsystem;
-use larder_core::project::publish::ChannelConfig;
+use larder_core::project::publish::{Channel, ChannelConfig};
 use larder_remote::RemoteSettings;
 use larder_remote::git::Git;
 use larder_remote::http::Client;
@@ -126,11 +128,15 @@ pub(super) enum Withdrawn {
 /// The places that a channel is pushed to; an error if the recipe does not say where. Empty if there
 /// is nothing to push beyond the release on the hub.
 pub(super) fn publishers(
-    _ctx: &Context,
-    _subsystem: &Subsystem,
-    _version: &Version,
+    ctx: &Context,
+    subsystem: &Subsystem,
+    version: &Version,
     config: &ChannelConfig,
 ) -> Result<Vec<Box<dyn Publisher>>> {
-    let _ = config;
-    Ok(Vec::new())
+    match &config.channel {
+        Channel::Homebrew(_) | Channel::Scoop(_) | Channel::Aur(_) | Channel::Winget(_) => {
+            repository::publishers(ctx, subsystem, version, config)
+        }
+        _ => Ok(Vec::new()),
+    }
 }
