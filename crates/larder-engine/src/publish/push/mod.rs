@@ -5,13 +5,8 @@
 //! thing once: trying again, waiting, the order of places and the record of what happened are
 //! the run's.
 
-#![allow(
-    dead_code,
-    clippy::unnecessary_wraps,
-    reason = "the run that calls this comes next"
-)]
-
-mod attachments;
+pub(super) mod attachments;
+mod repository;
 #[cfg(test)]
 mod tests;
 
@@ -150,8 +145,12 @@ pub(super) fn places(
     version: &Version,
     config: &ChannelConfig,
 ) -> Result<Places> {
-    let _ = (ctx, subsystem, version, config);
-    Ok(Places::At(Vec::new()))
+    match &config.channel {
+        Channel::Homebrew(_) | Channel::Scoop(_) | Channel::Aur(_) | Channel::Winget(_) => {
+            repository::places(ctx, subsystem, version, config)
+        }
+        _ => Ok(Places::At(Vec::new())),
+    }
 }
 
 /// What puts a channel's files into the release on the hub while it is a draft; `None` if the
