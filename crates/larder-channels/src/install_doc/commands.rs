@@ -135,7 +135,7 @@ impl Channel<'_> {
         if config.repository.is_none() {
             return Ok(Vec::new());
         }
-        let id = winget::identifier(config, self.release)?;
+        let id = winget::identifier(config, &self.release.name)?;
         let line = format!("winget install --exact --id {}", ps(&id));
         Ok(vec![Block::powershell(vec![line])])
     }
@@ -159,7 +159,7 @@ impl Channel<'_> {
         let Some(git) = &config.git else {
             return Ok(Vec::new());
         };
-        let package = word(&aur::package_name(config, self.release)?);
+        let package = word(&aur::package_name(config, &self.release.name)?);
         let by_hand = vec![
             format!("git clone {} {package}", word(&public_url(git))),
             format!("cd {package}"),

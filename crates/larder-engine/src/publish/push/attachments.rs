@@ -27,11 +27,11 @@ pub(super) struct Attachments {
 }
 
 /// A rendered file and the name that it has in the release.
-struct Rendered {
-    name: AssetName,
+pub(in crate::publish) struct Rendered {
+    pub(in crate::publish) name: AssetName,
     path: camino::Utf8PathBuf,
-    sha256: Digest,
-    size: u64,
+    pub(in crate::publish) sha256: Digest,
+    pub(in crate::publish) size: u64,
 }
 
 impl Attachments {
@@ -72,7 +72,7 @@ impl Attachments {
 }
 
 /// The tag that files join: platforms that came late to an immutable release have other ones.
-fn tag(release: &Release) -> Result<&Tag> {
+pub(in crate::publish) fn tag(release: &Release) -> Result<&Tag> {
     let first = release.platforms.first();
     first.map(|platform| &platform.tag).ok_or_else(|| {
         Error::failed(format!(
@@ -83,7 +83,7 @@ fn tag(release: &Release) -> Result<&Tag> {
 }
 
 /// The channel's files, sorted by name.
-fn rendered(files: &Files<'_>) -> Result<Vec<Rendered>> {
+pub(in crate::publish) fn rendered(files: &Files<'_>) -> Result<Vec<Rendered>> {
     let mut rendered: Vec<Rendered> = Vec::new();
     for file in fs::list(files.folder)? {
         let path = files.folder.join(&file);
