@@ -18,6 +18,7 @@ mod installer;
 mod linux;
 mod npm;
 pub mod output;
+pub mod package_index;
 pub mod provenance;
 mod pypi;
 mod quote;

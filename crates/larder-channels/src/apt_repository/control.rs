@@ -7,7 +7,7 @@ use flate2::read::MultiGzDecoder;
 use larder_core::error::Result;
 use larder_core::fs::{self, IoContext};
 
-use crate::repository::{Listed, PackageFile};
+use crate::package_index::{Listed, PackageFile};
 
 /// More bytes than a `control.tar.gz` has.
 const LARGEST: u64 = 16 << 20;

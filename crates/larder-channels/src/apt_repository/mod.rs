@@ -16,8 +16,10 @@ use larder_core::model::Digest;
 
 use crate::linux::files::gzip9;
 use crate::linux::text;
+use crate::package_index::{
+    IndexFiles, Listed, Order, PackageFile, PackageIndex, Reader, foreign, same,
+};
 use crate::release::{EARLIEST, attachment_name};
-use crate::repository::{Index, Listed, Order, PackageFile, Reader, Repository, foreign};
 use control::Stanza;
 
 /// The suite and the code name.
@@ -173,7 +175,7 @@ impl AptRepository {
     }
 }
 
-impl Repository for AptRepository {
+impl PackageIndex for AptRepository {
     fn listed(&self) -> Vec<Listed> {
         self.stanzas.iter().map(Stanza::listed).collect()
     }
@@ -187,6 +189,9 @@ impl Repository for AptRepository {
         stanza.push("Size", &file.size.to_string());
         stanza.push("SHA256", &file.sha256.to_string());
         let listed = stanza.listed();
+        if let Some(there) = same(&self.listed(), &listed) {
+            return Ok(there);
+        }
         self.stanzas
             .retain(|other| other.field("Filename") != Some(&path));
         self.stanzas.push(stanza);
@@ -204,7 +209,7 @@ impl Repository for AptRepository {
         removed.map(|stanza| stanza.listed()).collect()
     }
 
-    fn render(&self) -> Result<Index> {
+    fn render(&self) -> Result<IndexFiles> {
         let lists: Vec<(String, String)> = match self.layout {
             Layout::Flat => vec![("Packages".to_owned(), self.packages(None))],
             Layout::Pool => {
@@ -224,7 +229,7 @@ impl Repository for AptRepository {
             })
             .collect();
         let release = self.release(&lists)?;
-        let mut index = Index {
+        let mut index = IndexFiles {
             files: Vec::new(),
             top: (top(self.layout), release.into_bytes()),
             folders: BTreeSet::new(),

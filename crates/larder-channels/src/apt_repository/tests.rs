@@ -6,7 +6,7 @@ use larder_core::model::Digest;
 use larder_core::project::publish::{Channel, Deb};
 
 use super::{AptRepository, Layout, top};
-use crate::repository::{Index, Order, Repository, newest, signatures};
+use crate::package_index::{IndexFiles, Order, PackageIndex, newest, signatures};
 use crate::tests::Sample;
 
 /// A repository in memory.
@@ -22,7 +22,7 @@ impl Files {
         String::from_utf8(self.0.borrow()[path].clone()).unwrap()
     }
 
-    fn store(&self, index: Index) {
+    fn store(&self, index: IndexFiles) {
         self.0.borrow_mut().extend(index.files);
         self.0.borrow_mut().extend([index.top]);
     }

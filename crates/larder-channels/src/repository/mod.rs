@@ -1,139 +1,86 @@
-//! Repositories of packages, rendered as static files.
-//!
-//! The index of a repository is what is known of it: packages are added to what it lists, and what
-//! other programs have listed stays as it is. So an earlier version stays, and no package has to be
-//! read again. One file at the top names the digests of all others; it is the last to be replaced,
-//! and it is what is signed.
+//! Where the files of channels are that live in a git repository, and how the version is read from
+//! them.
 
-mod order;
+use larder_core::error::Result;
+use larder_core::model::Name;
+use larder_core::project::publish::{Aur, Homebrew, Winget};
 
-use std::collections::BTreeSet;
+use crate::{aur, homebrew, scoop, winget};
 
-use camino::{Utf8Path, Utf8PathBuf};
-use larder_core::error::{Error, Result};
-use larder_core::fs::{self, IoContext};
-use larder_core::model::Digest;
-
-pub use order::Order;
-
-/// Reads a file of a repository by its path; `None` if it is not there.
-pub type Reader<'a> = &'a dyn Fn(&str) -> Result<Option<Vec<u8>>>;
-
-/// A package that a repository lists.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// The name of the package.
-    pub name: String,
-    /// Its version, as the package manager writes it.
-    pub version: String,
-    /// Its architecture, as the package manager names it.
-    pub arch: String,
-    /// The digest of its file.
-    pub sha256: String,
-    /// The path of its file in the repository.
-    pub path: String,
+/// Where a channel's files are in a repository.
+#[derive(Clone, Debug)]
+pub enum Layout {
+    /// The files of one version, which the next one replaces.
+    Current(CurrentFiles),
+    /// A folder for each version.
+    Versions {
+        /// The folder that has these folders.
+        folder: String,
+        /// The package's identifier.
+        identifier: String,
+    },
 }
 
-/// The index of a repository.
-pub trait Repository {
-    /// What it lists.
-    fn listed(&self) -> Vec<Listed>;
-
-    /// Lists a package on this machine, in place of one that has the same path. Returns how it is
-    /// listed.
-    fn add(&mut self, package: &Utf8Path) -> Result<Listed>;
-
-    /// Lists the packages of a name and version no more. Returns what was removed.
-    fn remove(&mut self, name: &str, version: &str) -> Vec<Listed>;
-
-    /// The files of the index.
-    fn render(&self) -> Result<Index>;
-
-    /// Orders versions as the package manager does.
-    fn order(&self) -> Order;
+/// The files of the version that users get.
+#[derive(Clone, Debug)]
+pub struct CurrentFiles {
+    /// The folder that has them; empty for the top folder.
+    pub folder: String,
+    /// Another folder that has them instead if the repository has that folder.
+    pub preferred_folder: Option<&'static str>,
+    /// The file that has the version.
+    pub main: String,
+    /// The other files, which need not all be there.
+    pub others: Vec<String>,
+    /// Reads the version.
+    pub version: fn(&str) -> Option<String>,
 }
 
-/// The files of an index.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Index {
-    /// All files but the one at the top: paths and bytes.
-    pub files: Vec<(String, Vec<u8>)>,
-    /// The path and the bytes of the file that names the digests of the others.
-    pub top: (String, Vec<u8>),
-    /// The folders with files that are named by their digests. What is in them and not in `used` is
-    /// left of earlier indexes.
-    pub folders: BTreeSet<String>,
-    /// The paths in these folders that the index names, or named before: a reader may be about to
-    /// ask for those.
-    pub used: BTreeSet<String>,
+/// `<directory>/<name>.rb`.
+pub fn homebrew(homebrew: &Homebrew, name: &Name) -> Layout {
+    let folder = homebrew.directory.as_deref().unwrap_or("Formula");
+    Layout::Current(CurrentFiles {
+        folder: folder.trim_matches('/').to_owned(),
+        preferred_folder: None,
+        main: format!("{name}.rb"),
+        others: Vec::new(),
+        version: homebrew::published_version,
+    })
 }
 
-/// The file with a signature of the file at the top.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signature {
-    /// The text with its signature around it.
-    Around,
-    /// The signature alone.
-    Detached,
+/// `<name>.json`, in the folder `bucket` if there is one: Scoop then looks nowhere else.
+pub fn scoop(name: &Name) -> Layout {
+    Layout::Current(CurrentFiles {
+        folder: String::new(),
+        preferred_folder: Some("bucket"),
+        main: format!("{name}.json"),
+        others: Vec::new(),
+        version: scoop::published_version,
+    })
 }
 
-/// Where the signatures of a repository are whose top file has this path.
-pub fn signatures(top: &str) -> Vec<(String, Signature)> {
-    let folder = top.strip_suffix("Release");
-    match folder {
-        Some(folder) => vec![
-            (format!("{folder}Release.gpg"), Signature::Detached),
-            (format!("{folder}InRelease"), Signature::Around),
-        ],
-        None => vec![(format!("{top}.asc"), Signature::Detached)],
-    }
+/// `PKGBUILD`, `.SRCINFO` and the script of the installation, in the top folder.
+pub fn aur(aur: &Aur, name: &Name) -> Result<Layout> {
+    let package = aur::package_name(aur, name)?;
+    Ok(Layout::Current(CurrentFiles {
+        folder: String::new(),
+        preferred_folder: None,
+        main: ".SRCINFO".to_owned(),
+        others: vec!["PKGBUILD".to_owned(), format!("{package}.install")],
+        version: aur::published_version,
+    }))
 }
 
-/// The newest of the listed versions of a package.
-pub fn newest(repository: &dyn Repository, name: &str) -> Option<String> {
-    let order = repository.order();
-    let listed = repository.listed();
-    let versions = listed
-        .into_iter()
-        .filter(|package| package.name == name)
-        .map(|package| package.version);
-    versions.max_by(|one, other| order.compare(one, other))
+/// `manifests/<letter>/<Publisher>/<Name>/<version>/`.
+pub fn winget(winget: &Winget, name: &Name) -> Result<Layout> {
+    let identifier = winget::identifier(winget, name)?;
+    Ok(Layout::Versions {
+        folder: winget::package_folder(&identifier),
+        identifier,
+    })
 }
 
-/// A package file on this machine.
-pub(crate) struct PackageFile {
-    pub(crate) path: Utf8PathBuf,
-    pub(crate) name: String,
-    pub(crate) sha256: Digest,
-    pub(crate) size: u64,
-}
-
-impl PackageFile {
-    pub(crate) fn open(path: &Utf8Path) -> Result<Self> {
-        let (sha256, size) = Digest::of_reader(fs::open(path)?).at("read", path)?;
-        Ok(Self {
-            path: path.to_owned(),
-            name: path.file_name().unwrap_or_default().to_owned(),
-            sha256,
-            size,
-        })
-    }
-
-    pub(crate) fn damaged(&self, why: &str) -> Error {
-        Error::failed(format!("{} can't be read as a package", self.path)).cause(why)
-    }
-}
-
-/// The error that a repository was made by another tool, in a form that is not understood.
-pub(crate) fn foreign(path: &str, why: &str) -> Error {
-    Error::failed(format!("{path} of the repository was not made by larder"))
-        .cause(why)
-        .hint("use a repository of its own")
-}
-
-/// Whether a name starts with a digest, as files of an index are named.
-pub fn is_hashed(name: &str) -> bool {
-    let digest = name.get(..64);
-    digest.is_some_and(|digest| digest.parse::<Digest>().is_ok())
-        && matches!(name.as_bytes().get(64), None | Some(b'-'))
+/// The versions of a package among the paths of its folder of [`Layout::Versions`].
+pub fn versions<'a>(identifier: &str, paths: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    winget::published_versions(identifier, paths)
 }

@@ -6,7 +6,7 @@ use std::io::Read as _;
 use larder_core::error::Result;
 use larder_core::fs::{self, IoContext};
 
-use crate::repository::PackageFile;
+use crate::package_index::PackageFile;
 
 /// The tag of the time at which a package was made.
 pub(super) const BUILD_TIME: u32 = 1006;

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::header::{BUILD_TIME, Header, PAYLOAD_SIZE};
+use crate::package_index::{Listed, PackageFile};
 use crate::quote::xml;
-use crate::repository::{Listed, PackageFile};
 
 /// The elements of a package in the three lists.
 #[derive(Clone, Debug)]

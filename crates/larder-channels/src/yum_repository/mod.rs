@@ -17,8 +17,10 @@ use larder_core::error::{Error, Result};
 use larder_core::model::Digest;
 
 use crate::linux::files::gzip9;
+use crate::package_index::{
+    IndexFiles, Listed, Order, PackageFile, PackageIndex, Reader, foreign, same,
+};
 use crate::release::EARLIEST;
-use crate::repository::{Index, Listed, Order, PackageFile, Reader, Repository, foreign};
 use metadata::{Blocks, attribute, content, elements};
 
 /// The path of the file at the top of the index.
@@ -140,7 +142,7 @@ fn list(path: &str, read: Reader<'_>) -> Result<String> {
     text(unpacked, path)
 }
 
-impl Repository for YumRepository {
+impl PackageIndex for YumRepository {
     fn listed(&self) -> Vec<Listed> {
         self.packages.iter().map(|one| one.listed.clone()).collect()
     }
@@ -152,6 +154,9 @@ impl Repository for YumRepository {
         let path = format!("Packages/{first}/{}", file.name);
         let blocks = metadata::blocks(&header, &file, &path);
         let listed = metadata::listed(&blocks.primary);
+        if let Some(there) = same(&self.listed(), &listed) {
+            return Ok(there);
+        }
         self.time = self.time.max(i64::from(header.number(header::BUILD_TIME)));
         self.packages.retain(|other| other.listed.path != path);
         self.packages.push(Package {
@@ -169,14 +174,14 @@ impl Repository for YumRepository {
         removed.map(|one| one.listed).collect()
     }
 
-    fn render(&self) -> Result<Index> {
+    fn render(&self) -> Result<IndexFiles> {
         let mut repomd = format!(
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
              <repomd xmlns=\"http://linux.duke.edu/metadata/repo\" \
              xmlns:rpm=\"http://linux.duke.edu/metadata/rpm\">\n  <revision>{}</revision>\n",
             self.time
         );
-        let mut index = Index {
+        let mut index = IndexFiles {
             files: Vec::new(),
             top: (TOP.to_owned(), Vec::new()),
             folders: BTreeSet::from(["repodata".to_owned()]),

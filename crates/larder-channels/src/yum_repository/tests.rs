@@ -6,7 +6,7 @@ use larder_core::project::publish::{Channel, Rpm};
 
 use super::metadata::{attribute, content, elements};
 use super::{LISTS, TOP, YumRepository, list};
-use crate::repository::{Index, Repository, newest};
+use crate::package_index::{IndexFiles, PackageIndex, newest};
 use crate::tests::Sample;
 
 /// A repository in memory.
@@ -26,7 +26,7 @@ impl Files {
         String::from_utf8(self.read(TOP).unwrap()).unwrap()
     }
 
-    fn store(&self, index: Index) {
+    fn store(&self, index: IndexFiles) {
         self.0.borrow_mut().extend(index.files);
         self.0.borrow_mut().extend([index.top]);
     }

@@ -6,6 +6,7 @@
 //! the run's.
 
 pub(super) mod attachments;
+mod packages;
 mod repository;
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,7 @@ use crate::context::Context;
 use larder_channels::release::Release;
 use larder_core::cancel::Cancel;
 use larder_core::error::Result;
-use larder_core::model::Version;
+use larder_core::model::{ChannelKind, Version};
 use larder_core::project::Subsystem;
 use larder_core::project::publish::{Channel, ChannelConfig};
 use larder_remote::RemoteSettings;
@@ -148,6 +149,14 @@ pub(super) fn places(
     match &config.channel {
         Channel::Homebrew(_) | Channel::Scoop(_) | Channel::Aur(_) | Channel::Winget(_) => {
             repository::places(ctx, subsystem, version, config)
+        }
+        Channel::Deb(deb) => {
+            let repository = (ChannelKind::Deb, deb.repository.as_ref());
+            packages::places(ctx, subsystem, version, repository)
+        }
+        Channel::Rpm(rpm) => {
+            let repository = (ChannelKind::Rpm, rpm.repository.as_ref());
+            packages::places(ctx, subsystem, version, repository)
         }
         _ => Ok(Places::At(Vec::new())),
     }
