@@ -10,8 +10,9 @@ use crate::package_index::PackageFile;
 
 /// The tag of the time at which a package was made.
 pub(super) const BUILD_TIME: u32 = 1006;
-/// The tag of the size of the cpio, in the header with signatures.
-pub(super) const PAYLOAD_SIZE: u32 = 1007;
+/// The tag of the size of the cpio, in the header with signatures. The main header has something else
+/// under this number.
+const PAYLOAD_SIZE: u32 = 1007;
 /// The bytes before the first header.
 const LEAD: usize = 96;
 /// More bytes than the headers of most packages have.
@@ -80,9 +81,17 @@ impl Header {
 
     /// All numbers of a tag.
     pub(super) fn numbers(&self, tag: u32) -> &[u32] {
-        match self.tags.get(&tag).or_else(|| self.signatures.get(&tag)) {
+        match self.tags.get(&tag) {
             Some(Value::Numbers(numbers)) => numbers,
             _ => &[],
+        }
+    }
+
+    /// The size of the cpio.
+    pub(super) fn payload_size(&self) -> u32 {
+        match self.signatures.get(&PAYLOAD_SIZE) {
+            Some(Value::Numbers(numbers)) => numbers.first().copied().unwrap_or_default(),
+            _ => 0,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::header::{BUILD_TIME, Header, PAYLOAD_SIZE};
+use super::header::{BUILD_TIME, Header};
 use crate::package_index::{Listed, PackageFile};
 use crate::quote::xml;
 
@@ -86,7 +86,7 @@ fn primary(header: &Header, file: &PackageFile, path: &str) -> String {
         text(1020),
         file.size,
         header.number(1009),
-        header.number(PAYLOAD_SIZE),
+        header.payload_size(),
         xml(path),
         text(1014),
         text(1016),

@@ -107,10 +107,14 @@ fn the_lists_say_what_the_packages_say() {
         "<rpm:entry name=\"/bin/sh\" pre=\"1\"/>",
         "<rpm:entry name=\"arc-old\" flags=\"LT\" epoch=\"2\" ver=\"1.0\" rel=\"3\"/>",
         "<file>/usr/bin/arc</file>\n  </format>",
+        "<rpm:buildhost>localhost</rpm:buildhost>",
     ] {
         assert!(package.contains(part), "{part}\n{package}");
     }
     assert!(!package.contains("rpmlib"), "{package}");
+    let size = elements(package, "size")[0];
+    let archive = attribute(size, "archive").unwrap();
+    assert!(archive.parse::<u64>().unwrap() > 500, "{size}");
     let filelists = files.list("filelists");
     let folder = "<file type=\"dir\">/usr/share/doc/arc</file>";
     let manual = "<file>/usr/share/man/man1/arc.1.gz</file>";
