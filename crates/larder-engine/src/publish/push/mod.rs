@@ -46,6 +46,12 @@ pub(super) trait Publisher: Send + Sync {
     /// bytes. What is there is never overwritten.
     fn push(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<()>;
 
+    /// Whether the credentials suffice to push, as far as that can be asked without a write. It is
+    /// asked in a dry run, so that a missing right shows before anything depends on it.
+    fn rights(&self, _attempt: &Attempt<'_>) -> Result<()> {
+        Ok(())
+    }
+
     /// Takes the version back, as far as the place can do that.
     fn withdraw(&self, attempt: &Attempt<'_>) -> Result<Withdrawn>;
 
@@ -125,18 +131,37 @@ pub(super) enum Withdrawn {
     Impossible(String),
 }
 
-/// The places that a channel is pushed to; an error if the recipe does not say where. Empty if there
-/// is nothing to push beyond the release on the hub.
-pub(super) fn publishers(
+/// Where a channel is pushed to.
+pub(super) enum Places {
+    /// To these places. None if it has nothing to push beyond what joins the release on the hub.
+    At(Vec<Box<dyn Publisher>>),
+    /// Nowhere, because the recipe does not say where: the key that is missing.
+    NotConfigured(&'static str),
+}
+
+/// The places that a channel is pushed to after the release on the hub is published.
+pub(super) fn places(
     ctx: &Context,
     subsystem: &Subsystem,
     version: &Version,
     config: &ChannelConfig,
-) -> Result<Vec<Box<dyn Publisher>>> {
+) -> Result<Places> {
     match &config.channel {
         Channel::Homebrew(_) | Channel::Scoop(_) | Channel::Aur(_) | Channel::Winget(_) => {
-            repository::publishers(ctx, subsystem, version, config)
+            repository::places(ctx, subsystem, version, config)
         }
-        _ => Ok(Vec::new()),
+        _ => Ok(Places::At(Vec::new())),
     }
+}
+
+/// What puts a channel's files into the release on the hub while it is a draft; `None` if the
+/// channel has no files there.
+pub(super) fn attachments(
+    ctx: &Context,
+    subsystem: &Subsystem,
+    version: &Version,
+    config: &ChannelConfig,
+) -> Result<Option<Box<dyn Publisher>>> {
+    let _ = (ctx, subsystem, version, config);
+    Ok(None)
 }

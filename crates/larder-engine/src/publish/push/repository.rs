@@ -21,7 +21,7 @@ use larder_remote::http::redact;
 
 use crate::context::Context;
 
-use super::{Attempt, Files, Found, Publisher, There, Withdrawn};
+use super::{Attempt, Files, Found, Places, Publisher, There, Withdrawn};
 
 mod withdraw;
 
@@ -51,45 +51,46 @@ struct Pair {
 }
 
 /// The repository that a channel is pushed to.
-pub(super) fn publishers(
+pub(super) fn places(
     ctx: &Context,
     subsystem: &Subsystem,
     version: &Version,
     config: &ChannelConfig,
-) -> Result<Vec<Box<dyn Publisher>>> {
+) -> Result<Places> {
     let name = &subsystem.name;
     let aur_git;
     let (layout, place, key) = match &config.channel {
         Channel::Homebrew(homebrew) => (
             repository::homebrew(homebrew, name),
             homebrew.tap.as_ref(),
-            "{tap: owner/homebrew-tools}",
+            "publish.homebrew.tap",
         ),
         Channel::Scoop(scoop) => (
             repository::scoop(name),
             scoop.bucket.as_ref(),
-            "{bucket: owner/scoop-bucket}",
+            "publish.scoop.bucket",
         ),
         Channel::Aur(aur) => {
             aur_git = aur.git.clone().map(Where::Git);
-            let key = "{git: URL} with the url of the package's repository";
-            (repository::aur(aur, name)?, aur_git.as_ref(), key)
+            (
+                repository::aur(aur, name)?,
+                aur_git.as_ref(),
+                "publish.aur.git",
+            )
         }
         Channel::Winget(winget) => (
             repository::winget(winget, name)?,
             winget.repository.as_ref(),
-            "{repository: owner/winget-pkgs}",
+            "publish.winget.repository",
         ),
-        _ => return Ok(Vec::new()),
+        _ => return Ok(Places::At(Vec::new())),
     };
     let kind = config.channel.kind();
-    let cannot = || Error::usage(format!("{kind} of {name} can't be published"));
-    let place = place.ok_or_else(|| {
-        cannot()
-            .cause("the recipe does not say to which repository")
-            .hint(format!("write `{kind}: {key}` under `publish:`"))
-    })?;
-    let written = channel_version(kind, version).map_err(|why| cannot().cause(why))?;
+    let Some(place) = place else {
+        return Ok(Places::NotConfigured(key));
+    };
+    let written = channel_version(kind, version)
+        .map_err(|why| Error::usage(format!("{kind} can't express {name} {version}")).cause(why))?;
     let web = ctx
         .settings
         .remote
@@ -101,7 +102,7 @@ pub(super) fn publishers(
         Where::Hosted(repo) => (format!("{web}/{repo}.git"), true),
         Where::Git(url) => (url.clone(), false),
     };
-    Ok(vec![Box::new(Repository {
+    Ok(Places::At(vec![Box::new(Repository {
         kind,
         name: name.clone(),
         version: version.clone(),
@@ -110,7 +111,7 @@ pub(super) fn publishers(
         is_hosted,
         layout,
         author: Author::of(ctx.project.publish.maintainer.as_deref()),
-    })])
+    })]))
 }
 
 impl Repository {
@@ -297,6 +298,10 @@ impl Publisher for Repository {
             }))
         };
         self.with_branch(attempt, |branch| branch.push(&self.author, &make).map(drop))
+    }
+
+    fn rights(&self, attempt: &Attempt<'_>) -> Result<()> {
+        self.with_branch(attempt, |branch| branch.check_right(&self.author))
     }
 
     fn withdraw(&self, attempt: &Attempt<'_>) -> Result<Withdrawn> {
