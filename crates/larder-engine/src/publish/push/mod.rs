@@ -11,6 +11,7 @@
     reason = "the run that calls this comes next"
 )]
 
+mod pull_request;
 mod repository;
 
 use camino::Utf8Path;
