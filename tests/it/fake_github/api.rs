@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
+use super::data;
 use super::state::{
     Access, Asset, Release, Repo, State, Urls, Visibility, asset_json, release_json, repo_json,
 };
@@ -21,7 +22,7 @@ pub fn error(status: u16, message: &str, errors: Option<Value>) -> Answer {
     Answer::json(status, &body)
 }
 
-fn not_found() -> Answer {
+pub fn not_found() -> Answer {
     error(404, "Not Found", None)
 }
 
@@ -64,6 +65,9 @@ pub fn answer(state: &mut State, urls: &Urls, ask: &Ask, uploads: bool) -> Answe
         .split('/')
         .collect();
     let ["repos", owner, name, rest @ ..] = parts.as_slice() else {
+        if parts.as_slice() == ["user"] && ask.method == "GET" {
+            return data::user_of_token(urls, ask.access);
+        }
         return if ask.path == "/" || ask.path == "/api/v3" {
             Answer::json(200, &json!({}))
         } else {
@@ -71,13 +75,20 @@ pub fn answer(state: &mut State, urls: &Urls, ask: &Ask, uploads: bool) -> Answe
         };
     };
     let key = format!("{owner}/{name}").to_lowercase();
-    let Some(repo) = state.repos.get(&key) else {
-        return not_found();
-    };
-    if !can_see(repo, ask.access) {
+    if !state
+        .repos
+        .get(&key)
+        .is_some_and(|repo| can_see(repo, ask.access))
+    {
         return not_found();
     }
-    let write = ask.method != "GET" && ask.method != "HEAD";
+    if !uploads && let Some(answer) = data::answer(state, urls, ask, &key, rest) {
+        return answer;
+    }
+    let (repo, write) = (
+        &state.repos[&key],
+        ask.method != "GET" && ask.method != "HEAD",
+    );
     if write && ask.access.is_none() {
         return error(401, "Requires authentication", None);
     }

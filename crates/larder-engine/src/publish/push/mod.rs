@@ -6,6 +6,7 @@
 //! the run's.
 
 pub(super) mod attachments;
+mod pull_request;
 mod repository;
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,7 @@ use larder_remote::http::redact;
 
 use crate::context::Context;
 
+use super::pull_request::PullRequests;
 use super::{Attempt, Files, Found, Places, Publisher, There, Withdrawn};
 
 mod withdraw;
@@ -63,17 +64,25 @@ pub(super) fn places(
         Channel::Homebrew(homebrew) => (
             repository::homebrew(homebrew, name),
             homebrew.tap.as_ref(),
-            "tap",
+            "publish.homebrew.tap",
         ),
-        Channel::Scoop(scoop) => (repository::scoop(name), scoop.bucket.as_ref(), "bucket"),
+        Channel::Scoop(scoop) => (
+            repository::scoop(name),
+            scoop.bucket.as_ref(),
+            "publish.scoop.bucket",
+        ),
         Channel::Aur(aur) => {
             aur_git = aur.git.clone().map(Where::Git);
-            (repository::aur(aur, name)?, aur_git.as_ref(), "git")
+            (
+                repository::aur(aur, name)?,
+                aur_git.as_ref(),
+                "publish.aur.git",
+            )
         }
         Channel::Winget(winget) => (
             repository::winget(winget, name)?,
             winget.repository.as_ref(),
-            "repository",
+            "publish.winget.repository",
         ),
         _ => return Ok(Places::At(Vec::new())),
     };
@@ -96,6 +105,17 @@ pub(super) fn places(
         Where::Hosted(repo) => (format!("{web}/{repo}.git"), true),
         Where::Git(url) => (url.clone(), false),
     };
+    if let (Layout::Versions { folder, identifier }, Where::Hosted(repo)) = (&layout, place) {
+        return Ok(Places::At(vec![Box::new(PullRequests {
+            name: name.clone(),
+            version: version.clone(),
+            written,
+            repo: repo.clone(),
+            url,
+            identifier: identifier.clone(),
+            folder: folder.clone(),
+        })]));
+    }
     Ok(Places::At(vec![Box::new(Repository {
         kind,
         name: name.clone(),
@@ -292,6 +312,10 @@ impl Publisher for Repository {
             }))
         };
         self.with_branch(attempt, |branch| branch.push(&self.author, &make).map(drop))
+    }
+
+    fn rights(&self, attempt: &Attempt<'_>) -> Result<()> {
+        self.with_branch(attempt, |branch| branch.check_right(&self.author))
     }
 
     fn withdraw(&self, attempt: &Attempt<'_>) -> Result<Withdrawn> {
