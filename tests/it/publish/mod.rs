@@ -1,5 +1,6 @@
 //! `larder publish`.
 
+mod oci;
 mod render;
 mod validate;
 

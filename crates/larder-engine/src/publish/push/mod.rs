@@ -11,6 +11,8 @@
     reason = "the run that calls this comes next"
 )]
 
+mod oci;
+
 use camino::Utf8Path;
 
 use crate::context::Context;
@@ -19,7 +21,7 @@ use larder_core::cancel::Cancel;
 use larder_core::error::Result;
 use larder_core::model::Version;
 use larder_core::project::Subsystem;
-use larder_core::project::publish::ChannelConfig;
+use larder_core::project::publish::{Channel, ChannelConfig};
 use larder_remote::RemoteSettings;
 use larder_remote::git::Git;
 use larder_remote::http::Client;
@@ -128,9 +130,11 @@ pub(super) enum Withdrawn {
 pub(super) fn publishers(
     _ctx: &Context,
     _subsystem: &Subsystem,
-    _version: &Version,
+    version: &Version,
     config: &ChannelConfig,
 ) -> Result<Vec<Box<dyn Publisher>>> {
-    let _ = config;
-    Ok(Vec::new())
+    match &config.channel {
+        Channel::Docker(docker) => oci::publishers(docker, version),
+        _ => Ok(Vec::new()),
+    }
 }
