@@ -117,6 +117,10 @@ impl Place {
     }
 }
 
+fn check(repository: &Repository<'_>) -> Result<()> {
+    repository.check_push()
+}
+
 fn text(error: &Error) -> String {
     format!("{error}\n{}", error.hints().join("\n"))
 }
@@ -161,7 +165,7 @@ fn logins_go_to_the_server_of_tokens_and_tokens_to_the_registry() {
         registry
             .credentials()
             .iter()
-            .all(|sent| sent.starts_with("Bearer granted:"))
+            .all(|sent| sent.starts_with("Bearer the."))
     );
     let asked = registry.token_requests();
     let paths: Vec<&str> = asked.iter().map(|seen| seen.path.as_str()).collect();
@@ -217,7 +221,16 @@ fn a_missing_right_is_named_and_asked_for_once() {
         } else {
             Place::new(&registry)
         };
+        // A login that may certainly not push shows without a write. With names and passwords only a
+        // missing login does.
+        let checked = place.with(check);
+        let shows = !logged_in || login == Login::Bearer;
+        assert_eq!(checked.is_err(), shows, "{login:?} {rights}");
+        assert_eq!(registry.writes(), 0);
         let error = place.push("1.0").unwrap_err();
+        for error in [Some(&error), checked.as_ref().err()].into_iter().flatten() {
+            assert!(text(error).contains(wanted), "{}", text(error));
+        }
         let text = text(&error);
         assert_eq!(error.kind(), Kind::Refused, "{text}");
         assert!(
@@ -227,6 +240,11 @@ fn a_missing_right_is_named_and_asked_for_once() {
         assert!(!text.contains(PASSWORD), "{text}");
         assert!(registry.count("POST") <= 2, "{:?}", registry.requests());
         assert_eq!(registry.blobs(NAME), 0);
+    }
+    for login in [Login::None, Login::Basic, Login::Bearer] {
+        let registry = Registry::with_login(login);
+        let place = Place::logged_in(&registry);
+        place.with(check).unwrap();
     }
     // A wrong password is not a missing right.
     let registry = Registry::with_login(Login::Bearer);

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
 use serde_json::Value;
@@ -70,6 +72,8 @@ struct State {
     bearer: Option<Bearer>,
     /// The tokens, and until when they are good.
     tokens: BTreeMap<Right, (Credential, Instant)>,
+    /// Whether the token for pushing says that it is not good for that.
+    lacks_push: bool,
 }
 
 /// Proves who the user is at one registry, for one repository.
@@ -161,6 +165,27 @@ impl<'a> Auth<'a> {
         self.hint(error, &words)
     }
 
+    /// Returns an error if what is known says that the login may not push.
+    pub(super) fn check_push(&self) -> Result<()> {
+        let registry = self.name.registry();
+        let words = Right::Push.words(self.name.repository());
+        let (lacks, is_anonymous) = {
+            let state = self.state();
+            let is_anonymous = matches!(state.login.get(), Some(None));
+            (state.lacks_push, is_anonymous && state.bearer.is_some())
+        };
+        if !lacks && !is_anonymous {
+            return Ok(());
+        }
+        let error = Error::refused(format!("{registry} does not allow to {words}"));
+        let error = if lacks {
+            error.cause("its token has no such right")
+        } else {
+            error.cause("it wants a login")
+        };
+        Err(self.hint(error, &words))
+    }
+
     /// Says which right the login lacks, or how to log in.
     fn hint(&self, error: Error, words: &str) -> Error {
         let registry = self.name.registry();
@@ -243,6 +268,9 @@ impl<'a> Auth<'a> {
             .as_u64()
             .map_or(LIFETIME, Duration::from_secs);
         let lifetime = lifetime.saturating_sub(MARGIN).min(Duration::from_hours(1));
+        if right == Right::Push {
+            state.lacks_push = grants_push(token, self.name.repository()) == Some(false);
+        }
         let token = Credential::bearer(&Secret::new(token), [self.name.site()]);
         state
             .tokens
@@ -273,6 +301,22 @@ impl<'a> Auth<'a> {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a token is good for pushing to a repository, if it is one that can be read: a JSON web
+/// token whose `access` lists the rights. Its signature is the registry's matter.
+fn grants_push(token: &str, repository: &str) -> Option<bool> {
+    let payload = token.split('.').nth(1)?;
+    let payload = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+    let payload: Value = serde_json::from_slice(&payload).ok()?;
+    let access = payload["access"].as_array()?;
+    let is_good = |action: &Value| matches!(action.as_str(), Some("push" | "*"));
+    Some(access.iter().any(|entry| {
+        entry["name"] == repository
+            && entry["actions"]
+                .as_array()
+                .is_some_and(|actions| actions.iter().any(is_good))
+    }))
 }
 
 /// The request for a token: a GET with the login, or a form with a token that is exchanged.

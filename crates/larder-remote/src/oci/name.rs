@@ -43,10 +43,16 @@ impl ImageName {
     pub fn site(&self) -> Site {
         Site::of(&self.base)
     }
+    /// The url that says whether the registry wants a login.
+    pub(super) fn root(&self) -> Result<Url> {
+        self.join("/v2/")
+    }
     /// A url of the repository, such as that of `manifests/latest`.
     pub(super) fn url(&self, path: &str) -> Result<Url> {
-        let path = format!("/v2/{}/{path}", self.repository);
-        self.base.join(&path).map_err(|error| {
+        self.join(&format!("/v2/{}/{path}", self.repository))
+    }
+    fn join(&self, path: &str) -> Result<Url> {
+        self.base.join(path).map_err(|error| {
             Error::failed(format!("can't name {path} on {}", self.registry)).cause(error)
         })
     }

@@ -3,10 +3,10 @@
 use larder_core::cancel::Cancel;
 use larder_core::error::Result;
 
-use super::ImageName;
 use super::auth::{Auth, Right};
+use super::{ImageName, answers};
 use crate::RemoteSettings;
-use crate::http::{Answer, Client, Credential, Request};
+use crate::http::{Answer, Client, Credential, Method, Request};
 
 /// A repository of a registry.
 pub struct Repository<'a> {
@@ -49,6 +49,17 @@ impl<'a> Repository<'a> {
             403 if !answer.is_limited() => Err(self.auth.refused(right, &answer)),
             _ => Ok(answer),
         }
+    }
+
+    /// Returns an error if the login may certainly not push. Nothing is written, so a registry may
+    /// refuse later what is not refused here: not all of them tell it.
+    pub fn check_push(&self) -> Result<()> {
+        let url = self.name.root()?;
+        let answer = self.send(Right::Push, || Request::new(Method::GET, url.clone()))?;
+        if answer.status >= 500 {
+            return Err(answers::error(&answer));
+        }
+        self.auth.check_push()
     }
 
     /// What a request carries that can't be sent again.

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use larder_core::model::Digest;
 use serde_json::{Value, json};
 
@@ -272,7 +273,7 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 fn base64_of(text: &str) -> String {
-    base64::engine::general_purpose::STANDARD.encode(text)
+    STANDARD.encode(text)
 }
 
 /// The right that a request needs.
@@ -286,8 +287,9 @@ fn needed(method: &str) -> &'static str {
 
 /// The answer to a request that may not be made.
 fn refusal(seen: &Seen, state: &State, login: Login, realm: Option<&str>) -> Option<Reply> {
-    let (name, _, _) = parts(&seen.path)?;
     let right = needed(&seen.method);
+    // A login is wanted for the url that says so, too.
+    let name = parts(&seen.path).map(|(name, _, _)| name);
     let carried = seen.header("authorization");
     match login {
         Login::None => None,
@@ -297,23 +299,38 @@ fn refusal(seen: &Seen, state: &State, login: Login, realm: Option<&str>) -> Opt
                 let challenge = "Basic realm=\"the registry\"";
                 return Some(error(401, "UNAUTHORIZED").header("www-authenticate", challenge));
             }
-            let may = state.rights.split(',').any(|has| has == right);
+            let may = name.is_none() || state.rights.split(',').any(|has| has == right);
             (!may).then(|| error(403, "DENIED"))
         }
         Login::Bearer => {
-            let scope = format!("repository:{name}:{right}");
-            let granted = carried.and_then(|value| value.strip_prefix("Bearer granted:"));
-            let may = granted.is_some_and(|granted| {
-                let actions = granted.strip_prefix(&format!("repository:{name}:"));
-                actions.is_some_and(|actions| actions.split(',').any(|has| has == right))
+            let access = carried.and_then(access_of);
+            let may = access.is_some_and(|access| {
+                let has = access["actions"]
+                    .as_array()
+                    .is_some_and(|all| all.contains(&right.into()));
+                name.as_ref()
+                    .is_none_or(|name| access["name"] == name.as_str() && has)
             });
-            let challenge = format!(
-                "Bearer realm=\"{}\",service=\"the-registry\",scope=\"{scope}\"",
+            let mut challenge = format!(
+                "Bearer realm=\"{}\",service=\"the-registry\"",
                 realm.unwrap_or_default()
             );
+            if let Some(name) = name {
+                challenge += &format!(",scope=\"repository:{name}:{right}\"");
+            }
             (!may).then(|| error(401, "UNAUTHORIZED").header("www-authenticate", &challenge))
         }
     }
+}
+
+/// The rights in a token.
+fn access_of(carried: &str) -> Option<Value> {
+    let payload = carried
+        .strip_prefix("Bearer the.")?
+        .strip_suffix(".token")?;
+    let payload = URL_SAFE_NO_PAD.decode(payload).ok()?;
+    let payload: Value = serde_json::from_slice(&payload).ok()?;
+    Some(payload["access"][0].clone())
 }
 
 /// Gives a token for as much of the scope as the user has a right to.
@@ -350,6 +367,8 @@ fn give_token(seen: &Seen, state: &State) -> Reply {
         .split(',')
         .filter(|action| state.rights.split(',').any(|has| has == *action))
         .collect();
-    let token = format!("granted:{start}:{}", granted.join(","));
+    let name = start.trim_start_matches("repository:");
+    let payload = json!({"access": [{"type": "repository", "name": name, "actions": granted}]});
+    let token = format!("the.{}.token", URL_SAFE_NO_PAD.encode(payload.to_string()));
     Reply::ok(json!({"token": token, "expires_in": 300}).to_string())
 }

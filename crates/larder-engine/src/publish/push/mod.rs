@@ -5,13 +5,11 @@
 //! thing once: trying again, waiting, the order of places and the record of what happened are
 //! the run's.
 
-#![allow(
-    dead_code,
-    clippy::unnecessary_wraps,
-    reason = "the run that calls this comes next"
-)]
-
-mod oci;
+pub(super) mod attachments;
+pub(super) mod oci;
+mod repository;
+#[cfg(test)]
+mod tests;
 
 use camino::Utf8Path;
 
@@ -45,6 +43,12 @@ pub(super) trait Publisher: Send + Sync {
     /// Writes what is missing. It is called only after [`look`](Self::look) found nothing of other
     /// bytes. What is there is never overwritten.
     fn push(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<()>;
+
+    /// Whether the credentials suffice to push, as far as that can be asked without a write. It is
+    /// asked in a dry run, so that a missing right shows before anything depends on it.
+    fn rights(&self, _attempt: &Attempt<'_>) -> Result<()> {
+        Ok(())
+    }
 
     /// Takes the version back, as far as the place can do that.
     fn withdraw(&self, attempt: &Attempt<'_>) -> Result<Withdrawn>;
@@ -112,6 +116,8 @@ pub(super) enum Found {
     },
     /// A newer version, which must stay the one that users get.
     Newer(String),
+    /// Not all of it, and the place takes nothing more of this version; why. This is a skip.
+    Closed(String),
 }
 
 /// What became of a version that was taken back.
@@ -125,16 +131,43 @@ pub(super) enum Withdrawn {
     Impossible(String),
 }
 
-/// The places that a channel is pushed to; an error if the recipe does not say where. Empty if there
-/// is nothing to push beyond the release on the hub.
-pub(super) fn publishers(
-    _ctx: &Context,
-    _subsystem: &Subsystem,
+/// Where a channel is pushed to.
+pub(super) enum Places {
+    /// To these places. None if it has nothing to push beyond what joins the release on the hub.
+    At(Vec<Box<dyn Publisher>>),
+    /// Nowhere, because the recipe does not say where: the key that is missing.
+    NotConfigured(&'static str),
+}
+
+/// The places that a channel is pushed to after the release on the hub is published.
+pub(super) fn places(
+    ctx: &Context,
+    subsystem: &Subsystem,
     version: &Version,
     config: &ChannelConfig,
-) -> Result<Vec<Box<dyn Publisher>>> {
+) -> Result<Places> {
     match &config.channel {
-        Channel::Docker(docker) => oci::publishers(docker, version),
-        _ => Ok(Vec::new()),
+        Channel::Homebrew(_) | Channel::Scoop(_) | Channel::Aur(_) | Channel::Winget(_) => {
+            repository::places(ctx, subsystem, version, config)
+        }
+        Channel::Docker(docker) => oci::places(docker, version),
+        _ => Ok(Places::At(Vec::new())),
     }
+}
+
+/// What puts a channel's files into the release on the hub while it is a draft; `None` if the
+/// channel has no files there.
+pub(super) fn attachments(
+    ctx: &Context,
+    subsystem: &Subsystem,
+    version: &Version,
+    config: &ChannelConfig,
+) -> Result<Option<Box<dyn Publisher>>> {
+    let kind = config.channel.kind();
+    Ok(match &config.channel {
+        Channel::Deb(_) | Channel::Rpm(_) | Channel::Installer => Some(Box::new(
+            attachments::Attachments::new(ctx, subsystem, version, kind)?,
+        )),
+        _ => None,
+    })
 }

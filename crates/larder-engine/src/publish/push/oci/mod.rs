@@ -9,7 +9,6 @@
 mod base;
 mod withdraw;
 
-#[allow(unused_imports, reason = "the run that calls it comes next")]
 pub(in crate::publish) use base::fetch_base;
 
 use std::cmp::Ordering;
@@ -20,7 +19,7 @@ use larder_core::model::{ChannelKind, Digest, Version, version_order};
 use larder_core::project::publish::Docker;
 use larder_remote::oci::{ImageName, Layout, Repository};
 
-use super::{Attempt, Files, Found, Publisher, There, Withdrawn};
+use super::{Attempt, Files, Found, Places, Publisher, There, Withdrawn};
 
 /// The key under which an image states its version.
 const VERSION: &str = "org.opencontainers.image.version";
@@ -49,16 +48,15 @@ enum Leads {
 }
 
 /// The places of the channel: one for each name of an image.
-pub(super) fn publishers(docker: &Docker, version: &Version) -> Result<Vec<Box<dyn Publisher>>> {
+pub(super) fn places(docker: &Docker, version: &Version) -> Result<Places> {
     if docker.images.is_empty() {
-        return Err(Error::usage("`publish.docker` names no image to push to")
-            .hint("write `docker: {images: [registry.example/owner/name]}` in the recipe"));
+        return Ok(Places::NotConfigured("images"));
     }
     let mut places: Vec<Box<dyn Publisher>> = Vec::new();
     for text in &docker.images {
         places.push(Box::new(Image::new(text, version)?));
     }
-    Ok(places)
+    Ok(Places::At(places))
 }
 
 impl Image {
@@ -195,6 +193,11 @@ impl Publisher for Image {
         self.with(attempt, |repository| self.take_back(repository))
     }
 
+    fn rights(&self, attempt: &Attempt<'_>) -> Result<()> {
+        let check = |repository: &Repository<'_>| repository.check_push();
+        self.with(attempt, check)
+    }
+
     fn how_to_check(&self) -> String {
         let Self { name, tag, .. } = self;
         format!("`skopeo inspect docker://{name}:{tag}` shows it")
@@ -248,23 +251,8 @@ mod tests {
         ] {
             let parsed: Version = version.parse().unwrap();
             let image = Image::new("registry.example/acme/arc", &parsed).unwrap();
-            // What is a pre-release is decided elsewhere.
-            let moving = if parsed.is_prerelease() {
-                &[][..]
-            } else {
-                moving
-            };
-            assert_eq!(
-                (image.tag.as_str(), &image.moving[..]),
-                (
-                    tag,
-                    &moving
-                        .iter()
-                        .map(|tag| (*tag).to_owned())
-                        .collect::<Vec<_>>()[..]
-                ),
-                "{version}"
-            );
+            assert_eq!(image.tag, tag, "{version}");
+            assert_eq!(image.moving, moving, "{version}");
         }
     }
 
@@ -275,17 +263,20 @@ mod tests {
             images: names.iter().map(|name| (*name).to_owned()).collect(),
             ..Docker::default()
         };
+        let nowhere = places(&images(&[]), &version).unwrap();
+        assert!(matches!(nowhere, Places::NotConfigured("images")));
         for names in [
-            &[][..],
-            &["acme/arc"],
+            &["acme/arc"][..],
             &["registry.example/acme/arc", "registry.example/acme/arc:1"],
         ] {
-            let error = publishers(&images(names), &version).err().unwrap();
+            let error = places(&images(names), &version).err().unwrap();
             assert_eq!(error.kind(), larder_core::Kind::Usage, "{names:?}");
             assert!(!error.hints().is_empty(), "{error}");
         }
         let names = ["registry.example/acme/arc", "localhost:5000/arc"];
-        let places = publishers(&images(&names), &version).unwrap();
+        let Places::At(places) = places(&images(&names), &version).unwrap() else {
+            panic!("two places");
+        };
         assert_eq!(
             places
                 .iter()
