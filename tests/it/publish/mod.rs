@@ -1,5 +1,6 @@
 //! `larder publish`.
 
+mod docker;
 mod oci;
 mod render;
 mod run;
