@@ -1,5 +1,7 @@
 //! `larder publish`.
 
+mod docker;
+mod oci;
 mod render;
 mod run;
 mod validate;

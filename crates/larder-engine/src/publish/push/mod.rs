@@ -6,6 +6,7 @@
 //! the run's.
 
 pub(super) mod attachments;
+pub(super) mod oci;
 mod pull_request;
 mod repository;
 #[cfg(test)]
@@ -150,6 +151,7 @@ pub(super) fn places(
         Channel::Homebrew(_) | Channel::Scoop(_) | Channel::Aur(_) | Channel::Winget(_) => {
             repository::places(ctx, subsystem, version, config)
         }
+        Channel::Docker(docker) => oci::places(docker, version),
         _ => Ok(Places::At(Vec::new())),
     }
 }
