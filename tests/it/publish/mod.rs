@@ -1,6 +1,7 @@
 //! `larder publish`.
 
 mod render;
+mod run;
 mod validate;
 
 use std::process::Command;

@@ -5,14 +5,11 @@
 //! thing once: trying again, waiting, the order of places and the record of what happened are
 //! the run's.
 
-#![allow(
-    dead_code,
-    clippy::unnecessary_wraps,
-    reason = "the run that calls this comes next"
-)]
-
+pub(super) mod attachments;
 mod pull_request;
 mod repository;
+#[cfg(test)]
+mod tests;
 
 use camino::Utf8Path;
 
@@ -119,6 +116,8 @@ pub(super) enum Found {
     },
     /// A newer version, which must stay the one that users get.
     Newer(String),
+    /// Not all of it, and the place takes nothing more of this version; why. This is a skip.
+    Closed(String),
 }
 
 /// What became of a version that was taken back.
@@ -163,6 +162,11 @@ pub(super) fn attachments(
     version: &Version,
     config: &ChannelConfig,
 ) -> Result<Option<Box<dyn Publisher>>> {
-    let _ = (ctx, subsystem, version, config);
-    Ok(None)
+    let kind = config.channel.kind();
+    Ok(match &config.channel {
+        Channel::Deb(_) | Channel::Rpm(_) | Channel::Installer => Some(Box::new(
+            attachments::Attachments::new(ctx, subsystem, version, kind)?,
+        )),
+        _ => None,
+    })
 }

@@ -14,7 +14,8 @@ use super::record::Record;
 use crate::context::Context;
 use crate::events::{Event, Level};
 use crate::publish::channels::did;
-use crate::publish::push::{Attempt, Files, Found, Publisher};
+use crate::publish::gather::public_url;
+use crate::publish::push::{Attempt, Files, Found, Publisher, attachments};
 use crate::publish::render::{reason, render_channel};
 use larder_channels::release::Release;
 use larder_channels::render::{Rendered, skip};
@@ -100,14 +101,14 @@ impl<'a> Job<'a> {
             return Ok(Vec::new());
         }
         let mut tries = Tries::new(ctx, self.subject(), self.config);
-        let attached = self.rendered(ctx, release, folder).and_then(|()| {
-            let channel = folder.join(self.kind().as_str());
-            let files = Files {
-                release,
-                folder: &channel,
-            };
-            push(ctx, &mut tries, &**publisher, &files, || Ok(()))
-        });
+        let channel = folder.join(self.kind().as_str());
+        let files = Files {
+            release,
+            folder: &channel,
+        };
+        let attached = self
+            .rendered(ctx, release, folder)
+            .and_then(|()| push(ctx, &mut tries, &**publisher, &files, || Ok(())));
         let attached =
             attached.map_err(|error| error.unwrap_or_else(|| Error::failed("not reached")));
         if let Err(error) = &attached
@@ -115,8 +116,34 @@ impl<'a> Job<'a> {
         {
             return Err(error.clone());
         }
+        let is_there = matches!(attached, Ok(AtPlace::Published | AtPlace::UpToDate));
         self.attached = Some(attached);
-        Ok(Vec::new())
+        if is_there {
+            self.guarded(ctx, &files)
+        } else {
+            Ok(Vec::new())
+        }
+    }
+
+    /// What the channel has in the release.
+    fn guarded(&self, ctx: &Context, files: &Files<'_>) -> Result<Vec<Guarded>> {
+        let tag = attachments::tag(files.release)?;
+        let Some(first) = files.release.platforms.first() else {
+            return Ok(Vec::new());
+        };
+        attachments::rendered(files)?
+            .into_iter()
+            .map(|file| {
+                let url = public_url(ctx, self.subsystem, &first.platform(), tag, &file.name)?;
+                Ok(Guarded {
+                    tag: tag.clone(),
+                    asset: file.name,
+                    url,
+                    sha256: file.sha256,
+                    size: file.size,
+                })
+            })
+            .collect()
     }
 
     /// Renders the channel's files.
@@ -232,7 +259,9 @@ impl<'a> Ready<'a> {
         event.reason.clone_from(&ended.reason);
         event.dry_run = ctx.options.dry_run && ended.error.is_none();
         if matches!(ended.outcome, Outcome::Published | Outcome::UpToDate) && !event.dry_run {
-            event.place = Some(self.job.targets.join(", ")).filter(|targets| !targets.is_empty());
+            let attachments = self.job.attachments.iter().map(|place| place.target());
+            let places: Vec<String> = attachments.chain(self.job.targets.clone()).collect();
+            event.place = Some(places.join(", ")).filter(|places| !places.is_empty());
         }
         ctx.events.send(Event::Did(event));
         let is_over = ended
@@ -269,6 +298,7 @@ fn push(
             let why = format!("{} has {version}, which is newer", place.target());
             return Ok(AtPlace::Skipped(why));
         }
+        Found::Closed(why) => return Ok(AtPlace::Skipped(why)),
         other @ Found::Other { .. } => return Err(Some(differs(place, files, other))),
         Found::Missing => {}
     }
@@ -282,7 +312,7 @@ fn push(
         // What an attempt without an answer has written is found first.
         if !is_first.swap(false, Ordering::Relaxed) {
             match place.look(attempt, files)? {
-                Found::Same | Found::Newer(_) => return Ok(()),
+                Found::Same | Found::Newer(_) | Found::Closed(_) => return Ok(()),
                 other @ Found::Other { .. } => return Err(differs(place, files, other)),
                 Found::Missing => {}
             }
@@ -290,7 +320,7 @@ fn push(
         place.push(attempt, files)
     })?;
     let arrived = tries.until(|attempt| match place.look(attempt, files)? {
-        Found::Same | Found::Newer(_) => Ok(true),
+        Found::Same | Found::Newer(_) | Found::Closed(_) => Ok(true),
         Found::Missing => Ok(false),
         other @ Found::Other { .. } => Err(differs(place, files, other)),
     })?;
