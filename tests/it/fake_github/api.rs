@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::data;
 use super::state::{
-    Access, Asset, Release, Repo, State, Urls, Visibility, asset_json, release_json, repo_json,
+    Access, Asset, Release, Repo, State, Urls, Visibility, asset_json, kept_name, release_json,
+    repo_json,
 };
 use super::wire::{Answer, Ask, store_url};
 
@@ -325,26 +326,6 @@ fn delete(state: &mut State, key: &str, id: u64) -> Answer {
         repo.burned_tags.push(release.tag);
     }
     Answer::empty(204)
-}
-
-/// The name GitHub keeps for an asset: special characters become dots, no dot at the ends.
-fn kept_name(name: &str) -> String {
-    let kept: String = name
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || "-_.+@".contains(c) {
-                c
-            } else {
-                '.'
-            }
-        })
-        .collect();
-    let kept = kept.trim_end_matches('.');
-    if kept.starts_with('.') {
-        format!("default{kept}")
-    } else {
-        kept.to_owned()
-    }
 }
 
 fn upload(state: &mut State, urls: &Urls, ask: &Ask, key: &str, id: u64) -> Answer {

@@ -341,3 +341,23 @@ pub fn repo_json(urls: &Urls, repo: &Repo, access: Option<Access>) -> Value {
     }
     shown
 }
+
+/// The name GitHub keeps for an asset: special characters become dots, no dot at the ends.
+pub fn kept_name(name: &str) -> String {
+    let kept: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_.+@".contains(c) {
+                c
+            } else {
+                '.'
+            }
+        })
+        .collect();
+    let kept = kept.trim_end_matches('.');
+    if kept.starts_with('.') {
+        format!("default{kept}")
+    } else {
+        kept.to_owned()
+    }
+}

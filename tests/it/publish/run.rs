@@ -322,7 +322,7 @@ fn a_channel_without_a_place_is_skipped_with_the_key_that_is_missing() {
     let run = published.publish().success();
     assert_eq!(outcomes(&run)["aur"], "skipped");
     assert!(
-        run.stdout.contains("not configured: `publish.aur.git`"),
+        run.stdout.contains("not configured: `git`"),
         "{}",
         run.stdout
     );

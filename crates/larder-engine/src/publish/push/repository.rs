@@ -64,25 +64,17 @@ pub(super) fn places(
         Channel::Homebrew(homebrew) => (
             repository::homebrew(homebrew, name),
             homebrew.tap.as_ref(),
-            "publish.homebrew.tap",
+            "tap",
         ),
-        Channel::Scoop(scoop) => (
-            repository::scoop(name),
-            scoop.bucket.as_ref(),
-            "publish.scoop.bucket",
-        ),
+        Channel::Scoop(scoop) => (repository::scoop(name), scoop.bucket.as_ref(), "bucket"),
         Channel::Aur(aur) => {
             aur_git = aur.git.clone().map(Where::Git);
-            (
-                repository::aur(aur, name)?,
-                aur_git.as_ref(),
-                "publish.aur.git",
-            )
+            (repository::aur(aur, name)?, aur_git.as_ref(), "git")
         }
         Channel::Winget(winget) => (
             repository::winget(winget, name)?,
             winget.repository.as_ref(),
-            "publish.winget.repository",
+            "repository",
         ),
         _ => return Ok(Places::At(Vec::new())),
     };
@@ -312,10 +304,6 @@ impl Publisher for Repository {
             }))
         };
         self.with_branch(attempt, |branch| branch.push(&self.author, &make).map(drop))
-    }
-
-    fn rights(&self, attempt: &Attempt<'_>) -> Result<()> {
-        self.with_branch(attempt, |branch| branch.check_right(&self.author))
     }
 
     fn withdraw(&self, attempt: &Attempt<'_>) -> Result<Withdrawn> {
