@@ -1,6 +1,11 @@
 //! `larder publish`.
 
+mod docker;
+mod oci;
+#[cfg(unix)]
+mod packages;
 mod render;
+mod run;
 mod validate;
 
 use std::process::Command;

@@ -6,7 +6,9 @@
 //! the run's.
 
 pub(super) mod attachments;
+pub(super) mod oci;
 mod packages;
+mod pull_request;
 mod repository;
 #[cfg(test)]
 mod tests;
@@ -158,6 +160,7 @@ pub(super) fn places(
             let repository = (ChannelKind::Rpm, rpm.repository.as_ref());
             packages::places(ctx, subsystem, version, repository)
         }
+        Channel::Docker(docker) => oci::places(docker, version),
         _ => Ok(Places::At(Vec::new())),
     }
 }

@@ -8,6 +8,7 @@ use camino::Utf8Path;
 
 use super::Prepared;
 use super::attempt::Tries;
+use super::base::with_base;
 use super::gate::Guarded;
 use super::pool::Pooled;
 use super::record::Record;
@@ -153,7 +154,9 @@ impl<'a> Job<'a> {
         release: &Release,
         folder: &Utf8Path,
     ) -> Result<(), Option<Error>> {
-        match render_channel(ctx, release, self.config, folder) {
+        let on_base = with_base(ctx, self.subject(), release, self.config).map_err(Some)?;
+        let config = on_base.as_ref().unwrap_or(self.config);
+        match render_channel(ctx, release, config, folder) {
             Ok(Rendered::Files | Rendered::Skipped(_)) => Ok(()),
             Err(error) => Err(Some(error)),
         }
@@ -259,7 +262,9 @@ impl<'a> Ready<'a> {
         event.reason.clone_from(&ended.reason);
         event.dry_run = ctx.options.dry_run && ended.error.is_none();
         if matches!(ended.outcome, Outcome::Published | Outcome::UpToDate) && !event.dry_run {
-            event.place = Some(self.job.targets.join(", ")).filter(|targets| !targets.is_empty());
+            let attachments = self.job.attachments.iter().map(|place| place.target());
+            let places: Vec<String> = attachments.chain(self.job.targets.clone()).collect();
+            event.place = Some(places.join(", ")).filter(|places| !places.is_empty());
         }
         ctx.events.send(Event::Did(event));
         let is_over = ended
