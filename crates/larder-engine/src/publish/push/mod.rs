@@ -7,6 +7,7 @@
 
 pub(super) mod attachments;
 pub(super) mod oci;
+mod pull_request;
 mod repository;
 #[cfg(test)]
 mod tests;
