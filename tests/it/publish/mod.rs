@@ -1,5 +1,7 @@
 //! `larder publish`.
 
+mod hosted;
+mod record;
 mod render;
 mod run;
 mod validate;
