@@ -1,9 +1,11 @@
 //! `larder publish`.
 
 mod docker;
+mod hosted;
 mod oci;
 #[cfg(unix)]
 mod packages;
+mod record;
 mod render;
 mod run;
 mod validate;
