@@ -1,8 +1,9 @@
 //! `larder publish`.
 
 mod hosted;
-mod record;
+pub mod record;
 mod render;
+pub mod repositories;
 mod run;
 mod validate;
 
@@ -75,7 +76,7 @@ fn commit(env: &TestEnv, message: &str, time: &str) {
     assert!(status.success());
 }
 
-fn git(env: &TestEnv, arguments: &[&str]) {
+pub fn git(env: &TestEnv, arguments: &[&str]) {
     assert!(git_command(env).args(arguments).status().unwrap().success());
 }
 
