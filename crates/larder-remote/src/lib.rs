@@ -1,6 +1,6 @@
-//! Communication with other machines: the HTTP client, GitHub's REST API, the hubs, and the
-//! publishers of originals. `hub` and `origin` use `github` and `http`; `github` uses `http`; there
-//! are no dependencies in the other direction. git and the registries' own clients are programs
+//! Communication with other machines: the HTTP client, GitHub's REST API, the hubs, registries of
+//! images, and the publishers of originals. `hub` and `origin` use `github` and `http`; `github` and
+//! `oci` use `http`; there are no dependencies in the other direction. git and the registries' own clients are programs
 //! that run through `larder_process`.
 //!
 //! The crate returns streams of bytes and the digests that are stated for them. It does not know
@@ -10,6 +10,7 @@ pub mod git;
 pub mod github;
 pub mod http;
 pub mod hub;
+pub mod oci;
 pub mod origin;
 mod settings;
 pub mod signing;

@@ -1,6 +1,10 @@
 //! `larder publish`.
 
+mod docker;
 mod hosted;
+mod oci;
+#[cfg(unix)]
+mod packages;
 pub mod record;
 mod render;
 pub mod repositories;

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::Url;
 
 use larder_core::error::{Error, Result};
@@ -88,6 +90,14 @@ impl Credential {
     pub fn bearer(token: &Secret, sites: impl IntoIterator<Item = Site>) -> Self {
         Self {
             value: Secret(format!("Bearer {}", token.expose())),
+            sites: sites.into_iter().collect(),
+        }
+    }
+    /// `Authorization: Basic …`, for these origins and no other.
+    pub fn basic(user: &str, password: &Secret, sites: impl IntoIterator<Item = Site>) -> Self {
+        let login = STANDARD.encode(format!("{user}:{}", password.expose()));
+        Self {
+            value: Secret(format!("Basic {login}")),
             sites: sites.into_iter().collect(),
         }
     }

@@ -6,6 +6,8 @@
 //! the run's.
 
 pub(super) mod attachments;
+pub(super) mod oci;
+mod packages;
 mod pull_request;
 mod repository;
 #[cfg(test)]
@@ -17,7 +19,7 @@ use crate::context::Context;
 use larder_channels::release::Release;
 use larder_core::cancel::Cancel;
 use larder_core::error::Result;
-use larder_core::model::Version;
+use larder_core::model::{ChannelKind, Version};
 use larder_core::project::Subsystem;
 use larder_core::project::publish::{Channel, ChannelConfig};
 use larder_remote::RemoteSettings;
@@ -150,6 +152,15 @@ pub(super) fn places(
         Channel::Homebrew(_) | Channel::Scoop(_) | Channel::Aur(_) | Channel::Winget(_) => {
             repository::places(ctx, subsystem, version, config)
         }
+        Channel::Deb(deb) => {
+            let repository = (ChannelKind::Deb, deb.repository.as_ref());
+            packages::places(ctx, subsystem, version, repository)
+        }
+        Channel::Rpm(rpm) => {
+            let repository = (ChannelKind::Rpm, rpm.repository.as_ref());
+            packages::places(ctx, subsystem, version, repository)
+        }
+        Channel::Docker(docker) => oci::places(docker, version),
         _ => Ok(Places::At(Vec::new())),
     }
 }
