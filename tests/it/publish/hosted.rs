@@ -4,8 +4,10 @@
 use std::path::PathBuf;
 
 use super::record::Recorder;
+use super::repositories::Repositories;
 use crate::env::TestEnv;
 use crate::fake_github::{ADMIN, Act, FakeGitHub, Fault, Visibility, WRITE};
+use crate::servers::scripted::{Reply, Script};
 
 const PULLS: &str = "acme/winget-pkgs";
 const BRANCH: &str = "Acme.arc-1.2.3";
@@ -113,6 +115,78 @@ fn the_token_of_the_hub_pushes_and_is_found_nowhere() {
         hosted.env.home()
     );
     assert_eq!(hosted.env.sh(&files), "");
+}
+
+/// A helper of the user that gives a password.
+fn helper(env: &mut TestEnv, password: &str) {
+    let file = env.base().join("gitconfig");
+    let line = format!("!f() {{ echo username=me; echo password={password}; }}; f");
+    let text = format!("[credential]\n\thelper = \"{line}\"\n");
+    std::fs::write(&file, text).unwrap();
+    env.set("GIT_CONFIG_GLOBAL", file);
+}
+
+#[test]
+fn the_token_of_the_hub_comes_before_what_the_user_has_configured() {
+    let mut hosted = Hosted::tap();
+    helper(&mut hosted.env, "ghp_unknown");
+    hosted.publish().success();
+    assert_eq!(
+        hosted.git("acme/homebrew-tools", "rev-list --count main"),
+        "1\n"
+    );
+}
+
+#[test]
+fn the_user_logs_in_to_every_other_repository() {
+    let github = FakeGitHub::start();
+    github.repo("other/tap", Visibility::Private);
+    let url = format!("{}/other/tap.git", github.web_url());
+    let mut hosted = Hosted::with(&format!("  homebrew: {{tap: {{git: \"{url}\"}}}}\n"));
+    hosted.github.repo("other/tap", Visibility::Private);
+    let path = github.with_git("other/tap");
+    let recorder = Recorder::new(&mut hosted.env);
+    let run = hosted.publish().exits(1);
+    assert!(
+        run.stderr.contains("check its url and the credentials"),
+        "{}",
+        run.stderr
+    );
+    helper(&mut hosted.env, ADMIN);
+    hosted.publish().success();
+    let count = format!("git -C '{}' rev-list --count main", path.display());
+    assert_eq!(hosted.env.sh(&count), "1\n");
+    for secret in [WRITE, ADMIN] {
+        recorder.assert_absent(secret);
+    }
+}
+
+#[test]
+fn a_server_that_redirects_elsewhere_does_not_get_the_token_there() {
+    let log_in = || Reply::status(401).header("www-authenticate", "Basic realm=\"x\"");
+    let other = Script::start(move |_, _| log_in());
+    let target = format!(
+        "{}/acme/tools.git/info/refs?service=git-upload-pack",
+        other.url
+    );
+    let web = Script::start(move |_, _| Reply::to(302, &target));
+    let mut places = Repositories::new();
+    let tap = format!("{{git: \"file://{}\"}}", places.repository("tap"));
+    places
+        .env
+        .edit("subsystems/arc/recipe.yml", &tap, "acme/tools");
+    places
+        .env
+        .set("GITHUB_SERVER_URL", &web.url)
+        .set("GH_TOKEN", WRITE);
+    places
+        .env
+        .larder(["publish", "arc", "--to", "homebrew"])
+        .exits(1);
+    assert!(!other.seen().is_empty());
+    for request in other.seen().iter().chain(&web.seen()) {
+        assert_eq!(request.header("authorization"), None, "{request:?}");
+    }
 }
 
 #[test]

@@ -5,8 +5,9 @@ mod hosted;
 mod oci;
 #[cfg(unix)]
 mod packages;
-mod record;
+pub mod record;
 mod render;
+pub mod repositories;
 mod run;
 mod validate;
 
@@ -79,7 +80,7 @@ fn commit(env: &TestEnv, message: &str, time: &str) {
     assert!(status.success());
 }
 
-fn git(env: &TestEnv, arguments: &[&str]) {
+pub fn git(env: &TestEnv, arguments: &[&str]) {
     assert!(git_command(env).args(arguments).status().unwrap().success());
 }
 

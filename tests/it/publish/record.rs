@@ -11,9 +11,11 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Puts it on the PATH of an environment.
+    /// Puts it on the PATH of an environment. It copies every repository that git works in.
     pub fn new(env: &mut TestEnv) -> Self {
-        Self::with(env, "", "")
+        let recorder = Self::with(env, "", "");
+        recorder.set("copies", "");
+        recorder
     }
 
     /// The same with lines of shell that run before and after each command. `$real` is the real git.
@@ -26,7 +28,7 @@ impl Recorder {
             "#!/bin/sh\nreal='{}'\nfolder='{folder}'\n\
              printf '%s ' \"$@\" >> \"$folder/commands\"; echo >> \"$folder/commands\"\n\
              {before}\n\"$real\" \"$@\"; status=$?\n\
-             if [ -n \"$GIT_DIR\" ] && [ -d \"$GIT_DIR\" ]; then cp -r \"$GIT_DIR\" \"$folder/copy-$$\"; fi\n\
+             if [ -e \"$folder/copies\" ] && [ -n \"$GIT_DIR\" ] && [ -d \"$GIT_DIR\" ]; then cp -r \"$GIT_DIR\" \"$folder/copy-$$\"; fi\n\
              {after}\nexit $status\n",
             real.trim()
         );
@@ -41,6 +43,11 @@ impl Recorder {
     /// The command lines so far.
     pub fn commands(&self) -> String {
         std::fs::read_to_string(self.folder.join("commands")).unwrap_or_default()
+    }
+
+    /// Writes a file that the lines of shell read.
+    pub fn set(&self, name: &str, text: &str) {
+        std::fs::write(self.folder.join(name), text).unwrap();
     }
 
     /// Checks that a text is in no argument and in no file of any repository that git worked in.
