@@ -1,5 +1,6 @@
 //! `larder publish`.
 
+mod registries;
 mod render;
 mod validate;
 

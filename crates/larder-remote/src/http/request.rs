@@ -161,6 +161,12 @@ impl<'a> Request<'a> {
         self.head.expect = Expect::Pinned;
         self
     }
+    /// Repeats the request only if the server certainly did not process it, as for a POST: for writes
+    /// that must not be made twice.
+    pub fn once(mut self) -> Self {
+        self.head.repeat = Repeat::IfUnprocessed;
+        self
+    }
     /// Sets a total deadline that replaces the one in the settings.
     pub fn total(mut self, total: Duration) -> Self {
         self.head.total = Some(total);

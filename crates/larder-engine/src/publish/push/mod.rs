@@ -15,14 +15,24 @@ use camino::Utf8Path;
 
 use crate::context::Context;
 use larder_channels::release::Release;
+use larder_channels::render::channel_version;
 use larder_core::cancel::Cancel;
-use larder_core::error::Result;
+use larder_core::error::{Error, Result};
 use larder_core::model::Version;
 use larder_core::project::Subsystem;
-use larder_core::project::publish::ChannelConfig;
+use larder_core::project::publish::{Channel, ChannelConfig};
 use larder_remote::RemoteSettings;
 use larder_remote::git::Git;
 use larder_remote::http::Client;
+
+mod conflict;
+mod npm;
+mod nuget;
+mod pypi;
+
+use npm::NpmPackage;
+use nuget::ChocolateyPackage;
+use pypi::Wheels;
 
 /// A place that a channel is pushed to, for one version of one subsystem.
 ///
@@ -126,11 +136,38 @@ pub(super) enum Withdrawn {
 /// The places that a channel is pushed to; an error if the recipe does not say where. Empty if there
 /// is nothing to push beyond the release on the hub.
 pub(super) fn publishers(
-    _ctx: &Context,
-    _subsystem: &Subsystem,
-    _version: &Version,
+    ctx: &Context,
+    subsystem: &Subsystem,
+    version: &Version,
     config: &ChannelConfig,
 ) -> Result<Vec<Box<dyn Publisher>>> {
-    let _ = config;
-    Ok(Vec::new())
+    let as_channel = channel_version(config.channel.kind(), version);
+    let as_channel = || {
+        let kind = config.channel.kind();
+        let error = |why| Error::usage(format!("{kind} can't express {version}")).cause(why);
+        as_channel.clone().map_err(error)
+    };
+    Ok(match &config.channel {
+        Channel::Npm(npm) => {
+            let package = npm.package.as_deref().unwrap_or(subsystem.name.as_str());
+            let root = &ctx.project.root;
+            vec![Box::new(NpmPackage::new(
+                package,
+                version,
+                as_channel()?,
+                root,
+            ))]
+        }
+        Channel::Chocolatey(chocolatey) => {
+            let name = subsystem.name.as_str();
+            let package = ChocolateyPackage::new(chocolatey, name, as_channel()?)?;
+            vec![Box::new(package)]
+        }
+        Channel::Pypi(pypi) => {
+            let package = pypi.package.as_deref();
+            let package = package.unwrap_or(subsystem.name.as_str());
+            vec![Box::new(Wheels::new(pypi, package, as_channel()?))]
+        }
+        _ => Vec::new(),
+    })
 }
