@@ -1,10 +1,14 @@
 //! `larder init`.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
+
+use camino::Utf8Path;
 
 use super::Global;
 use crate::report::Verbosity;
 use larder_core::error::Result;
+use larder_core::model::ChannelKind;
 use larder_engine::init::{FileChange, LarderSource, Workflow, init};
 
 /// Write a starter project that works immediately, or a CI workflow
@@ -16,11 +20,15 @@ use larder_engine::init::{FileChange, LarderSource, Workflow, init};
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder init                 in an empty folder; then `larder ensure all`
-  larder init --ci github     also write .github/workflows/larder.yml")]
+  larder init --ci github     also write .github/workflows/larder.yml
+  larder init --ci github --publish    with a job that feeds the package managers on a tag")]
 pub struct Args {
     /// Write a workflow for this CI.
     #[arg(long, value_name = "CI", value_enum)]
     ci: Option<Ci>,
+    /// The workflow gets a job that feeds the project's package managers (`publish:`) on a tag.
+    #[arg(long, requires = "ci")]
+    publish: bool,
 }
 
 /// The values of `--ci`.
@@ -38,16 +46,29 @@ fn own_source() -> Option<LarderSource> {
     )
 }
 
+/// The channels that are on for any subsystem of the project, if the folder is one.
+fn channels(global: &Global, root: &Utf8Path) -> Result<Vec<ChannelKind>> {
+    if !larder_core::fs::exists(root.join("versions.yml")) {
+        return Ok(Vec::new());
+    }
+    let project = global.load(root)?;
+    let on: BTreeSet<ChannelKind> = project
+        .subsystems
+        .values()
+        .flat_map(|subsystem| subsystem.publish.channels.keys().copied())
+        .collect();
+    Ok(on.into_iter().collect())
+}
+
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
+    let root = global.start()?;
+    let publish = args.publish.then(|| channels(global, &root)).transpose()?;
     let workflow = args.ci.map(|Ci::Github| Workflow {
         larder: own_source(),
+        publish,
     });
-    let done = init(
-        &global.start()?,
-        workflow.as_ref(),
-        &global.startup.environment,
-    )?;
+    let done = init(&root, workflow.as_ref(), &global.startup.environment)?;
     if global.json {
         global.print_json(&done.document())?;
         return Ok(ExitCode::SUCCESS);

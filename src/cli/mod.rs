@@ -45,6 +45,7 @@ mod session;
 mod settings;
 mod status;
 mod suggestions;
+mod unpublish;
 mod values;
 mod verify;
 mod why;
@@ -103,6 +104,7 @@ enum Command {
     Release(release::Args),
     Changelog(changelog::Args),
     Publish(publish::Args),
+    Unpublish(unpublish::Args),
     Yank(yank::Args),
     Key(key::Args),
     Run(run::Args),
@@ -236,6 +238,7 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Release(args) => release::run(args, global),
         Command::Changelog(args) => changelog::run(args, global),
         Command::Publish(args) => publish::run(args, global),
+        Command::Unpublish(args) => unpublish::run(args, global),
         Command::Yank(args) => yank::run(args, global),
         Command::Key(args) => key::run(args, global),
         Command::Run(args) => run::run(args, global),

@@ -10,8 +10,8 @@ use crate::report::{DidLine, FinishedLine, SummaryLine};
 use larder_core::formats::documents::{
     AddDocument, CacheDirDocument, ChangelogDocument, CheckDocument, DoctorDocument, EnvDocument,
     InitDocument, ListDocument, OutdatedDocument, PlanDocument, ProofsDocument,
-    PublishChecksDocument, ReleaseStatusDocument, SchemasDocument, StatusDocument, TasksDocument,
-    WhyDocument,
+    PublishChecksDocument, PublishStatusDocument, ReleaseStatusDocument, SchemasDocument,
+    StatusDocument, TasksDocument, WhyDocument,
 };
 use larder_core::project::schema::{recipe_schema, user_schema, versions_schema};
 use larder_engine::cache::{Checked, Pruned, Usage};
@@ -87,6 +87,11 @@ pub const ALL: &[SchemaInfo] = &[
         "publish-validate",
         "larder publish validate --json",
         schema_of::<PublishChecksDocument>,
+    ),
+    info(
+        "publish-status",
+        "larder publish status --json",
+        schema_of::<PublishStatusDocument>,
     ),
     info("tasks", "larder run --json", schema_of::<TasksDocument>),
     info("env", "larder env --json", schema_of::<EnvDocument>),

@@ -23,6 +23,7 @@ mod quote;
 mod readme;
 pub mod release;
 pub mod render;
+pub mod repository;
 mod rpm;
 pub mod sbom;
 mod scoop;

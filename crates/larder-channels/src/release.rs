@@ -158,3 +158,44 @@ impl Release {
             .collect()
     }
 }
+
+/// The name of a channel's file where it joins the release on the hub.
+///
+/// A hub's names have letters, digits, `.`, `-` and `_` only, but packages for Debian and rpm have
+/// `~` and `+` in their versions. GitHub stores an asset called `arc_1.2~rc.1_amd64.deb` as
+/// `arc_1.2.rc.1_amd64.deb`; every hub gets that name, and so do all urls.
+pub fn attachment_name(file: &str) -> Result<AssetName> {
+    attached(file).parse().map_err(|invalid| {
+        Error::failed(format!("`{file}` can't join a release"))
+            .cause(invalid)
+            .hint("files of a release have names of letters, digits, `.`, `-` and `_`")
+    })
+}
+
+/// The same for a part of a name.
+pub(crate) fn attached(part: &str) -> String {
+    let is_kept = |c: &char| c.is_ascii_alphanumeric() || "-_.".contains(*c);
+    part.chars()
+        .map(|c| if is_kept(&c) { c } else { '.' })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_that_every_hub_takes() {
+        for (file, name) in [
+            ("arc_1.2.3~rc.1_amd64.deb", "arc_1.2.3.rc.1_amd64.deb"),
+            ("arc-1.2.3~rc.1-1.x86_64.rpm", "arc-1.2.3.rc.1-1.x86_64.rpm"),
+            ("openssh_9.8+p1_arm64.deb", "openssh_9.8.p1_arm64.deb"),
+            ("install.sh", "install.sh"),
+        ] {
+            assert_eq!(attachment_name(file).unwrap().as_str(), name);
+        }
+        for bad in ["", ".hidden", "a~~b", "-x.deb"] {
+            assert!(attachment_name(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -30,6 +30,12 @@ impl Render for Scoop {
     }
 }
 
+/// The version of a manifest that is in a bucket.
+pub fn published_version(manifest: &str) -> Option<String> {
+    let manifest: Value = serde_json::from_str(manifest.trim_start_matches('\u{feff}')).ok()?;
+    manifest["version"].as_str().map(str::to_owned)
+}
+
 fn manifest(release: &Release, config: &ChannelConfig) -> Result<Value> {
     let mut manifest = Map::new();
     let mut set = |key: &str, value: Value| manifest.insert(key.to_owned(), value);
@@ -160,6 +166,23 @@ mod tests {
         .replace("AMD64", &digest("arc-windows-amd64.zip"))
         .replace("ARM64", &digest("arc-windows-arm64.zip"));
         assert_eq!(rendered(&sample, None), expected);
+    }
+
+    #[test]
+    fn the_version_of_a_manifest_is_read() {
+        for (manifest, version) in [
+            (r#"{"version": "1.2.3", "bin": "a.exe"}"#, Some("1.2.3")),
+            ("\u{feff}{\"version\": \"1\"}", Some("1")),
+            (r#"{"version": 1}"#, None),
+            (r#"{"name": {"version": "1"}}"#, None),
+            ("version: 1", None),
+        ] {
+            assert_eq!(
+                published_version(manifest).as_deref(),
+                version,
+                "{manifest}"
+            );
+        }
     }
 
     #[test]

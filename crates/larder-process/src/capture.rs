@@ -56,6 +56,16 @@ impl Command {
         })
     }
 
+    /// Runs the command as [`Command::run`] does and captures each stream separately, its stdout as
+    /// bytes.
+    pub fn capture_bytes(&self, cancel: &Cancel) -> Result<(Ended, Vec<u8>, String)> {
+        let (out, out_end) = self.reading()?;
+        let (err, err_end) = self.reading()?;
+        let ended = self.supervise(out_end.into(), err_end.into(), cancel)?;
+        let latest = Instant::now() + GRACE;
+        Ok((ended, out.bytes(latest), err.text(latest)))
+    }
+
     /// Runs the command as [`Command::run`] does and captures both streams together.
     pub fn capture_merged(&self, cancel: &Cancel) -> Result<Merged> {
         let (both, end) = self.reading()?;
@@ -98,10 +108,14 @@ impl Reading {
 
     /// What was printed until the pipe ended, or until `latest` if it has not ended by then.
     fn text(self, latest: Instant) -> String {
+        String::from_utf8_lossy(&self.bytes(latest)).into_owned()
+    }
+
+    fn bytes(self, latest: Instant) -> Vec<u8> {
         let left = latest.saturating_duration_since(Instant::now());
         let _ = self.end.recv_timeout(left);
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&kept).into_owned()
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *kept)
     }
 }
 

@@ -1,5 +1,5 @@
-//! Runs git: resolves a repository's revisions to commits and checks out one revision. No other
-//! module calls git.
+//! Runs git: resolves a repository's revisions to commits, checks out one revision, and changes files
+//! of a remote repository. No other module calls git.
 //!
 //! Of the user's git configuration only the settings that log in and connect apply (`credential.*`,
 //! `http.*` and `core.sshCommand`), and those that say which folders are trusted (`safe.*`). Hooks, templates, attributes, filters, rewritten urls, the
@@ -27,9 +27,11 @@ use crate::tool::{ToolOutput, run_tool};
 mod commit_time;
 mod history;
 mod line_ends;
+mod push;
 
 pub use commit_time::LastChange;
 pub use history::{LogEntry, Repository, Span};
+pub use push::{Author, Before, Change, Content, DefaultBranch, HostToken, Item, ItemKind, Place};
 
 /// The longest time that one step of a clone may take.
 const TIMEOUT: Duration = Duration::from_mins(30);
@@ -266,7 +268,7 @@ impl<'a> Git<'a> {
 
     /// Returns an error if `--offline` is set and the repository is on another machine.
     fn check_offline(&self, url: &str) -> Result<()> {
-        if self.offline && !url.starts_with("file://") {
+        if self.offline && !is_local(url) {
             return Err(Error::unavailable(format!(
                 "{url} is needed, but `--offline` is set"
             )));
@@ -403,22 +405,25 @@ fn of_the_user(output: &str) -> Vec<(String, String)> {
 /// machine must not read those of this one, and nothing but a repository that is reached over plain
 /// http itself, which only the user can allow, may use plain http.
 fn protocols(url: &str, offline: bool) -> String {
-    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
-    let is_local = match scheme {
-        Some(scheme) => scheme == "file",
-        None => !is_scp_like(url),
-    };
     let mut allowed = Vec::new();
-    if is_local {
+    if is_local(url) {
         allowed.push("file");
     }
     if !offline {
         allowed.extend(["https", "ssh"]);
-        if scheme == Some("http") {
+        if url.starts_with("http://") {
             allowed.push("http");
         }
     }
     allowed.join(":")
+}
+
+/// Whether a url or path is a repository on this machine.
+fn is_local(url: &str) -> bool {
+    match url.split_once("://") {
+        Some((scheme, _)) => scheme == "file",
+        None => !is_scp_like(url),
+    }
 }
 
 /// Whether git reads a text without a scheme as `host:path`, and not as a path on this machine.

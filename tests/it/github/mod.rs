@@ -2,6 +2,7 @@
 //! like different machines, and packages to publish.
 #![allow(dead_code, reason = "a toolbox: not every test file needs every tool")]
 
+mod attach;
 #[cfg(unix)]
 mod build_once;
 mod drafts;

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use larder_core::error::{Error, Result};
-use larder_core::model::{Arch, ChannelKind, Os, RequiredText, Version};
+use larder_core::model::{Arch, ChannelKind, Name, Os, RequiredText, Version};
 use larder_core::project::publish::{Aur, ChannelConfig};
 
 use crate::contents::{self, Entry};
@@ -14,8 +14,12 @@ use crate::quote::{lines, one_line, shell};
 use crate::release::{PlatformRelease, Release};
 use crate::render::{Facts, Render};
 
+mod published;
+
 #[cfg(test)]
 mod tests;
+
+pub use published::published_version;
 
 /// What the AUR supports.
 pub const FACTS: Facts = Facts {
@@ -41,9 +45,9 @@ impl Render for Aur {
 
 /// A package's name: the last part of the url of its repository, or the subsystem's with `-bin`,
 /// which the AUR wants for packages that compile nothing.
-pub fn package_name(aur: &Aur, release: &Release) -> Result<String> {
+pub fn package_name(aur: &Aur, subsystem: &Name) -> Result<String> {
     let Some(git) = &aur.git else {
-        return Ok(format!("{}-bin", release.name));
+        return Ok(format!("{subsystem}-bin"));
     };
     let path = git.trim_end_matches('/');
     let last = path.rsplit(['/', ':']).next().unwrap_or_default();
@@ -96,7 +100,7 @@ const OPTIONS: [&str; 2] = ["!strip", "!debug"];
 
 impl<'a> Package<'a> {
     fn of(aur: &Aur, release: &'a Release, config: &ChannelConfig) -> Result<Self> {
-        let name = package_name(aur, release)?;
+        let name = package_name(aur, &release.name)?;
         let version = package_version(&release.version);
         let plain = name.strip_suffix("-bin");
         let or_plain = |list: &[String]| match plain {

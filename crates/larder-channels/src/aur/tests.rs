@@ -127,7 +127,7 @@ fn packages_are_named_by_their_repository() {
             git: git.map(str::to_owned),
             ..Aur::default()
         };
-        let name = package_name(&aur, &sample.release);
+        let name = package_name(&aur, &sample.release.name);
         assert_eq!(name.ok().as_deref(), expected, "{git:?}");
     }
 }

@@ -16,11 +16,13 @@ use crate::quote::{lines, one_line, ruby, ruby_heredoc};
 use crate::release::{PlatformRelease, Release};
 use crate::render::{Facts, Render};
 
+mod published;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
+pub use published::published_version;
 use words::{class_name, description, included_line, license};
 
 /// What Homebrew supports.

@@ -11,7 +11,7 @@ use larder_core::project::publish::{
 use super::HubFacts;
 use crate::linux::version;
 use crate::quote::{one_line, shell};
-use crate::release::Release;
+use crate::release::{Release, attached};
 use crate::{aur, deb, gomodule, snap, winget};
 
 /// A block of commands, with a sentence before it.
@@ -135,7 +135,7 @@ impl Channel<'_> {
         if config.repository.is_none() {
             return Ok(Vec::new());
         }
-        let id = winget::identifier(config, self.release)?;
+        let id = winget::identifier(config, &self.release.name)?;
         let line = format!("winget install --exact --id {}", ps(&id));
         Ok(vec![Block::powershell(vec![line])])
     }
@@ -159,7 +159,7 @@ impl Channel<'_> {
         let Some(git) = &config.git else {
             return Ok(Vec::new());
         };
-        let package = word(&aur::package_name(config, self.release)?);
+        let package = word(&aur::package_name(config, &self.release.name)?);
         let by_hand = vec![
             format!("git clone {} {package}", word(&public_url(git))),
             format!("cd {package}"),
@@ -194,7 +194,8 @@ impl Channel<'_> {
         };
         let version = version::debian(&self.release.version).map_err(Error::usage)?;
         let name = deb::package_name(self.release)?;
-        let file = format!("{name}_{version}_$(dpkg --print-architecture).deb");
+        let file = format!("{}_{}", attached(&name), attached(&version));
+        let file = format!("{file}_$(dpkg --print-architecture).deb");
         Ok(vec![Block::sh(vec![
             format!("curl -fLO {}", quoted(&format!("{base}/{file}"))),
             format!("sudo apt-get install {}", quoted(&format!("./{file}"))),
@@ -206,7 +207,7 @@ impl Channel<'_> {
             return Ok(Vec::new());
         };
         let version = version::with_tilde(&self.release.version).map_err(Error::usage)?;
-        let file = format!("{}-{version}-1.$(uname -m).rpm", self.name());
+        let file = format!("{}-{}-1.$(uname -m).rpm", self.name(), attached(&version));
         let url = quoted(&format!("{base}/{file}"));
         Ok(vec![
             Block::sh(vec![format!("sudo dnf install {url}")]),

@@ -201,6 +201,12 @@ fn prereleases_have_the_options_that_ask_for_them() {
     for (channel, expected) in [
         (Kind::Npm(Npm::default()), "npm install --global arc@next"),
         (
+            Kind::Deb(Deb::default()),
+            "curl -fLO \"https://hub.example/arc-v1.2.3-rc.1/\
+             arc_1.2.3.rc.1_$(dpkg --print-architecture).deb\"; \
+             sudo apt-get install \"./arc_1.2.3.rc.1_$(dpkg --print-architecture).deb\"",
+        ),
+        (
             Kind::Pypi(pypi),
             "uv tool install --prerelease allow --index https://index.example/simple/ arc | \
              pipx install --pip-args=--pre --index-url https://index.example/simple/ arc | \

@@ -5,7 +5,7 @@
 //! one that had them.
 
 use larder_core::error::{Error, Result};
-use larder_core::model::{Arch, ChannelKind, Os, RequiredText};
+use larder_core::model::{Arch, ChannelKind, Name, Os, RequiredText};
 use larder_core::project::publish::{ChannelConfig, Winget};
 
 use crate::output::Output;
@@ -13,8 +13,12 @@ use crate::quote::{lines, one_line, shorten, yaml};
 use crate::release::{EARLIEST, PlatformRelease, Release};
 use crate::render::{Facts, Render};
 
+mod published;
+
 #[cfg(test)]
 mod tests;
+
+pub use published::{package_folder, published_versions};
 
 /// What winget supports.
 pub const FACTS: Facts = Facts {
@@ -41,7 +45,7 @@ const LONG: usize = 10_000;
 
 impl Render for Winget {
     fn render(&self, release: &Release, config: &ChannelConfig, out: &Output<'_>) -> Result<()> {
-        let id = identifier(self, release)?;
+        let id = identifier(self, &release.name)?;
         let version = release.version.number();
         let start = |kind: &str| {
             let mut manifest = Manifest::new(kind);
@@ -61,12 +65,12 @@ impl Render for Winget {
 
 /// The package's identifier: the publisher and the name, without spaces and signs. Each dot of the
 /// name starts a new part.
-pub fn identifier(winget: &Winget, release: &Release) -> Result<String> {
+pub fn identifier(winget: &Winget, subsystem: &Name) -> Result<String> {
     let clean = |text: &str| -> String {
         let kept = |c: &char| c.is_alphanumeric() || "-_+".contains(*c);
         text.chars().filter(kept).collect()
     };
-    let name = winget.name.as_deref().unwrap_or(release.name.as_str());
+    let name = winget.name.as_deref().unwrap_or(subsystem.as_str());
     let mut parts = vec![clean(&winget.publisher)];
     parts.extend(name.split('.').map(clean).filter(|part| !part.is_empty()));
     let id = parts.join(".");

@@ -179,7 +179,7 @@ fn identifiers_are_clean_or_refused() {
             ..Winget::default()
         };
         let sample = Sample::with_binaries("arc-2d.v1", "1.0.0", &["arc"], &["windows-amd64"]);
-        let id = identifier(&winget, &sample.release);
+        let id = identifier(&winget, &sample.release.name);
         assert_eq!(id.ok().as_deref(), expected, "{publisher} {name:?}");
     }
 }

@@ -46,6 +46,8 @@ pub enum Action {
     Bump,
     /// Feed a channel.
     Publish,
+    /// Take a version back from a channel.
+    Unpublish,
 }
 
 /// How a step ended.
@@ -92,6 +94,10 @@ pub enum Outcome {
     Bumped,
     /// The files of a channel were written.
     Rendered,
+    /// A version was pushed to a channel, and read back.
+    Published,
+    /// A version was taken back from a channel.
+    Withdrawn,
     /// The step failed.
     Failed,
     /// The step was not done; there is a reason.
@@ -115,6 +121,7 @@ impl Action {
             Self::Ci => "ci",
             Self::Bump => "bump",
             Self::Publish => "publish",
+            Self::Unpublish => "unpublish",
         }
     }
 }
@@ -137,6 +144,8 @@ impl Outcome {
             Self::Ran => "ran",
             Self::Bumped => "bumped",
             Self::Rendered => "rendered",
+            Self::Published => "published",
+            Self::Withdrawn => "withdrawn",
             Self::Failed => "failed",
             Self::Skipped => "skipped",
         }

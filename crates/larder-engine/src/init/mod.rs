@@ -13,6 +13,7 @@ use larder_core::error::{Error, Result};
 use larder_core::formats::GIT_ATTRIBUTES;
 use larder_core::formats::documents::InitDocument;
 use larder_core::fs::{self, OwnFolder};
+use larder_core::model::ChannelKind;
 use larder_core::project::schema;
 use larder_remote::git::Git;
 
@@ -61,6 +62,8 @@ impl Initialised {
 pub struct Workflow {
     /// Where runners without larder get it from. If it is not known, the user has to fill it in.
     pub larder: Option<LarderSource>,
+    /// The channels that a job feeds on a tag; `None` for no such job.
+    pub publish: Option<Vec<ChannelKind>>,
 }
 
 /// The file that makes a folder a project.
@@ -95,8 +98,9 @@ pub fn init(
             }
         }
     }
-    if let Some(Workflow { larder }) = workflow {
-        write(starter::WORKFLOW.0, &starter::workflow(larder.as_ref()))?;
+    if let Some(Workflow { larder, publish }) = workflow {
+        let text = starter::workflow(larder.as_ref(), publish.as_deref());
+        write(starter::WORKFLOW.0, &text)?;
     }
     // The schemas are not for the user to change: always write those of this version.
     write_schemas(root)?;

@@ -1,6 +1,8 @@
 //! The files of the starter project that `init` writes.
 
-use larder_core::model::is_commit;
+use std::fmt::Write as _;
+
+use larder_core::model::{ChannelKind, is_commit};
 
 /// Where a runner gets larder from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +64,77 @@ pub const WORKFLOW: (&str, &str) = (
     include_str!("starter/larder.yml"),
 );
 
-/// The workflow that installs larder from this revision, or whose user has to say from which.
-pub fn workflow(larder: Option<&LarderSource>) -> String {
+/// The job that publishes, with places for what the channels need.
+const PUBLISH_JOB: &str = include_str!("starter/publish-job.yml");
+
+/// The job that feeds these channels.
+fn publish_job(channels: &[ChannelKind]) -> String {
+    let has = |kind| channels.contains(&kind);
+    let mut clients = String::new();
+    let mut secrets = String::new();
+    let mut secret = |variable: &str, what: &str| {
+        let _ = write!(
+            secrets,
+            "\n          {variable}: ${{{{ secrets.{variable} }}}} # {what}"
+        );
+    };
+    let own_repositories = [
+        ChannelKind::Homebrew,
+        ChannelKind::Scoop,
+        ChannelKind::Winget,
+    ];
+    if own_repositories.into_iter().any(has) {
+        secret(
+            "LARDER_GITHUB_TOKEN",
+            "may write the contents of this repository, the tap, the bucket and the manifests",
+        );
+    }
+    if has(ChannelKind::Chocolatey) {
+        secret("CHOCOLATEY_API_KEY", "may push the package");
+    }
+    if has(ChannelKind::Snap) {
+        secret(
+            "SNAPCRAFT_STORE_CREDENTIALS",
+            "may upload and release the snap",
+        );
+        clients.push_str(
+            "\n      - name: Install snapcraft\n        run: sudo snap install snapcraft --classic",
+        );
+    }
+    if has(ChannelKind::Npm) {
+        secret(
+            "NPM_TOKEN",
+            "may publish the packages; without it npm uses trusted publishing",
+        );
+    }
+    if has(ChannelKind::Pypi) {
+        clients.push_str("\n      - name: Install twine\n        run: pipx install twine # it uses trusted publishing by itself");
+    }
+    if has(ChannelKind::Docker) {
+        clients.push_str(
+            "\n      - name: Log in to the registry of images\n        \
+             run: docker login \"$REGISTRY\" --username \"$REGISTRY_USER\" --password-stdin <<< \"$REGISTRY_PASSWORD\"\n        \
+             env:\n          \
+             REGISTRY: ${{ vars.REGISTRY }}\n          \
+             REGISTRY_USER: ${{ vars.REGISTRY_USER }}\n          \
+             REGISTRY_PASSWORD: ${{ secrets.REGISTRY_PASSWORD }} # may push the images",
+        );
+    }
+    let trusted = has(ChannelKind::Npm) || has(ChannelKind::Pypi);
+    let id_token = if trusted {
+        "\n      id-token: write # trusted publishing and provenance at the registries"
+    } else {
+        ""
+    };
+    PUBLISH_JOB
+        .replace("@ID_TOKEN@", id_token)
+        .replace("@CLIENTS@", &clients)
+        .replace("@SECRETS@", &secrets)
+}
+
+/// The workflow that installs larder from this revision, or whose user has to say from which; with a
+/// job that feeds channels, if there are any.
+pub fn workflow(larder: Option<&LarderSource>, channels: Option<&[ChannelKind]>) -> String {
     let (repository, revision) = larder.map_or(("", ""), |larder| {
         (larder.repository.as_str(), larder.revision.as_str())
     });
@@ -71,8 +142,15 @@ pub fn workflow(larder: Option<&LarderSource>) -> String {
         Some(_) => String::new(),
         None => format!(" # FILL IN: {what}"),
     };
-    WORKFLOW
-        .1
+    let publish = channels.map_or(String::new(), publish_job);
+    let list = match channels {
+        Some(_) => {
+            "\n#   publish    on a tag: feeds the package managers that `publish:` names, after an approval"
+        }
+        None => "",
+    };
+    let whole = WORKFLOW.1.replace("@PUBLISH@", list) + &publish;
+    whole
         .replace("@REPOSITORY@", repository)
         .replace("@REVISION@", revision)
         .replace(

@@ -17,7 +17,7 @@ use crate::runner::each::parallel;
 use larder_channels::release::{PlatformRelease, Release};
 use larder_core::error::{Error, Result};
 use larder_core::fs::Scratch;
-use larder_core::model::{AssetName, Tag, Target};
+use larder_core::model::{AssetName, Platform, Tag, Target};
 use larder_core::project::{HubConfig, Subsystem};
 
 /// A release, and the folder with its unpacked files, which is removed with it.
@@ -136,7 +136,7 @@ fn platform_release(
     let (quiet, _) = Events::channel();
     unpack(&request, &quiet, &file, &sidecar, &folder)?;
     let (tag, asset) = published_as(ctx, &request, subsystem, target, &asset, &sidecar.sha256);
-    let url = public_url(ctx, subsystem, target, &tag, &asset)?;
+    let url = public_url(ctx, subsystem, &target.platform, &tag, &asset)?;
     Ok(PlatformRelease {
         tag,
         asset,
@@ -168,14 +168,14 @@ fn published_as(
 }
 
 /// The public url of an asset: by `publish.url`, else as the hub has it. `None` for a folder hub.
-fn public_url(
+pub(super) fn public_url(
     ctx: &Context,
     subsystem: &Subsystem,
-    target: &Target,
+    platform: &Platform,
     tag: &Tag,
     asset: &AssetName,
 ) -> Result<Option<String>> {
-    if let Some(url) = subsystem.asset_url(tag, asset, &target.platform)? {
+    if let Some(url) = subsystem.asset_url(tag, asset, platform)? {
         return Ok(Some(url));
     }
     Ok(match &ctx.project.hub {

@@ -1,17 +1,27 @@
 //! Publishing: the files of channels, rendered from the packages of a release.
 //!
+//! `run` is the whole way of a release to its channels; `status` asks what they have, and `withdraw`
+//! takes a version back. `push` has the places that channels are pushed to, one file per kind.
 //! `gather` makes a release as channels see it, out of what is packaged and verified; `render`
 //! writes the files of its channels. What a channel's files look like is known by the crate
 //! `larder-channels` alone.
 
+mod channels;
 mod gather;
 mod push;
 mod render;
+mod run;
+mod status;
 mod time;
 mod validate;
+mod withdraw;
 
+pub use channels::ChosenChannels;
 pub use render::{RenderOptions, render_all};
+pub use run::{PublishOptions, publish_all};
+pub use status::status;
 pub use validate::validate_all;
+pub use withdraw::{Withdrawal, withdraw};
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 

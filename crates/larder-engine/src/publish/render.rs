@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::channels::{ChosenChannels, did};
 use super::gather::gather;
 use super::plain;
 use crate::context::Context;
-use crate::events::{Did, Event, Level, OfChannel};
+use crate::events::{Event, Level};
 use crate::plan::Selection;
 use larder_channels::docker::not_static;
 use larder_channels::install_doc::{HubFacts, install_md, readme_block};
@@ -25,18 +26,10 @@ use larder_core::staging::{self, StagedDir};
 /// What is rendered, and where.
 #[derive(Clone, Debug, Default)]
 pub struct RenderOptions {
-    /// Only these channels; empty means all.
-    pub to: Vec<ChannelKind>,
-    /// Not these channels.
-    pub skip: Vec<ChannelKind>,
+    /// Which channels.
+    pub channels: ChosenChannels,
     /// The folder that is written; `.dist/channels` if there is none.
     pub out: Option<Utf8PathBuf>,
-}
-
-impl RenderOptions {
-    fn wants(&self, kind: ChannelKind) -> bool {
-        (self.to.is_empty() || self.to.contains(&kind)) && !self.skip.contains(&kind)
-    }
 }
 
 /// Renders the channels of some subsystems. Returns every failure.
@@ -56,8 +49,8 @@ pub fn render_all(ctx: &Context, selection: &Selection, options: &RenderOptions)
     errors
 }
 
-/// Reports that no channel of a subsystem can be rendered.
-fn failed(ctx: &Context, subsystem: &Subsystem, error: Error, errors: &mut Vec<Error>) {
+/// Reports that no channel of a subsystem can be rendered or published.
+pub(super) fn failed(ctx: &Context, subsystem: &Subsystem, error: Error, errors: &mut Vec<Error>) {
     let mut did = did(subsystem, None, Outcome::Failed);
     did.error = Some(error.clone());
     ctx.events.send(Event::Did(did));
@@ -71,29 +64,10 @@ fn render_one(
     errors: &mut Vec<Error>,
 ) -> Result<()> {
     ctx.cancel.check()?;
-    let channels = &subsystem.publish.channels;
-    for kind in &options.to {
-        if !channels.contains_key(kind) {
-            let reason = format!(
-                "it is not on for {}; `publish:` of its recipe turns channels on",
-                subsystem.name
-            );
-            skipped(ctx, subsystem, *kind, reason);
-        }
-    }
-    let mut wanted: Vec<&ChannelConfig> = channels
-        .values()
-        .filter(|config| options.wants(config.channel.kind()))
-        .collect();
+    let wanted = options.channels.of(ctx, subsystem);
     if wanted.is_empty() {
-        if options.to.is_empty() {
-            let mut did = did(subsystem, None, Outcome::Skipped);
-            did.reason = Some("no channel is on; `publish:` of the recipe names channels".into());
-            ctx.events.send(Event::Did(did));
-        }
         return Ok(());
     }
-    wanted.sort_by_key(|config| (config.priority, config.channel.kind()));
     let gathered = match gather(ctx, subsystem) {
         Ok(gathered) => gathered,
         Err(missing) => {
@@ -103,8 +77,8 @@ fn render_one(
             return Ok(());
         }
     };
-    let folder = folder_for(ctx, subsystem, options)?;
-    if options.to.is_empty() && options.skip.is_empty() {
+    let folder = folder_for(ctx, subsystem, options.out.as_deref())?;
+    if options.channels.is_all() {
         remove_channels_that_are_off(subsystem, &folder)?;
     }
     about_the_release(ctx, subsystem, &gathered.release, &folder)?;
@@ -148,7 +122,7 @@ fn remove_channels_that_are_off(subsystem: &Subsystem, folder: &Utf8Path) -> Res
 
 /// Writes what is said about the whole release: how to install it, what is in it, and how it was
 /// made.
-fn about_the_release(
+pub(super) fn about_the_release(
     ctx: &Context,
     subsystem: &Subsystem,
     release: &Release,
@@ -193,12 +167,12 @@ fn about_the_release(
 }
 
 /// The folder of the subsystem, `<out>/<name>`.
-fn folder_for(
+pub(super) fn folder_for(
     ctx: &Context,
     subsystem: &Subsystem,
-    options: &RenderOptions,
+    out: Option<&Utf8Path>,
 ) -> Result<Utf8PathBuf> {
-    if let Some(out) = &options.out {
+    if let Some(out) = out {
         let folder = out.join(subsystem.name.as_str());
         fs::create_dir_all(&folder)?;
         return Ok(folder);
@@ -211,7 +185,7 @@ fn folder_for(
 /// Renders a channel beside its folder and then puts it into its place, so that the folder never
 /// has files of two releases. What was rendered before is removed even if this fails: it may be of
 /// another release than its neighbours.
-fn render_channel(
+pub(super) fn render_channel(
     ctx: &Context,
     release: &Release,
     config: &ChannelConfig,
@@ -252,28 +226,8 @@ fn render_channel(
     Ok(rendered)
 }
 
-fn skipped(ctx: &Context, subsystem: &Subsystem, kind: ChannelKind, reason: String) {
-    let mut did = did(subsystem, Some(kind), Outcome::Skipped);
-    did.reason = Some(reason);
-    ctx.events.send(Event::Did(did));
-}
-
-fn did(subsystem: &Subsystem, channel: Option<ChannelKind>, outcome: Outcome) -> Did {
-    let subject = match channel {
-        Some(channel) => format!("{} {channel}", subsystem.name),
-        None => subsystem.name.to_string(),
-    };
-    Did {
-        of: Some(OfChannel {
-            subsystem: subsystem.name.clone(),
-            version: subsystem.version.clone(),
-            channel,
-        }),
-        ..Did::new(Action::Publish, subject, outcome)
-    }
-}
-
-fn reason(kind: ChannelKind, release: &Release, skip: &Skip) -> String {
+/// Why a channel gets nothing of a release, for people.
+pub(super) fn reason(kind: ChannelKind, release: &Release, skip: &Skip) -> String {
     match skip {
         Skip::Prerelease => format!(
             "{} is a pre-release, for which {kind} has no word; `prerelease: true` publishes it anyway",

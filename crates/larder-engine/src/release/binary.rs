@@ -192,15 +192,13 @@ fn publish(
             Published::Added | Published::Replaced | Published::Present
         ) && !receipt.staged
         {
-            let url = lock::asset_url(&ctx.project, ctx.hub()?, &tag, &name);
-            let line = lock::line(
-                &sidecar.content,
-                PinKind::Asset,
-                sidecar.sha256,
-                sidecar.size,
-                &url,
-            );
-            pin(ctx, target, &line, options.publish.replace)?;
+            pin_published(
+                ctx,
+                target,
+                (&tag, &name),
+                &sidecar,
+                options.publish.replace,
+            )?;
         }
         let released = |outcome, bytes, reason| {
             Ok(Released {
@@ -313,6 +311,25 @@ fn adopted(ctx: &Context, target: &Target, tag: &Tag, asset: &AssetName) -> Resu
         .lock
         .pinned_assets(ctx.subsystem(target)?, target, &wanted)
         .any(|(_, named)| named == (tag.clone(), asset.clone())))
+}
+
+/// Pins an asset that was published.
+pub(crate) fn pin_published(
+    ctx: &Context,
+    target: &Target,
+    (tag, asset): (&Tag, &AssetName),
+    sidecar: &Sidecar,
+    replace: bool,
+) -> Result<()> {
+    let url = lock::asset_url(&ctx.project, ctx.hub()?, tag, asset);
+    let line = lock::line(
+        &sidecar.content,
+        PinKind::Asset,
+        sidecar.sha256,
+        sidecar.size,
+        &url,
+    );
+    pin(ctx, target, &line, replace)
 }
 
 /// Pins what was published, because everyone gets it from now on. It replaces a pin of another build only with `--replace`,

@@ -13,6 +13,7 @@ use larder_core::fs;
 use larder_core::model::{AssetName, Digest, Tag};
 
 use super::attached::{self, Attest, Attested};
+use super::attachment::{self, Attachment};
 use super::derived::{self, ReleaseAddress};
 use super::{
     Body, HubPublisher, HubReader, ListedAsset, Notes, PlainFile, Progress, PublishOptions,
@@ -182,6 +183,43 @@ impl HubPublisher for MemoryHub {
         }
         there.extend(added);
         Ok(Receipt::plain(tag, published))
+    }
+
+    fn attach(
+        &self,
+        tag: &Tag,
+        files: &[PlainFile<'_>],
+        progress: Progress<'_>,
+    ) -> Result<Vec<Attachment>> {
+        let mut releases = self.releases();
+        let there = releases
+            .get_mut(tag)
+            .ok_or_else(|| attachment::no_release(tag, &self.describe()))?;
+        let mut attached = Vec::new();
+        let mut added = Files::new();
+        for PlainFile {
+            name,
+            file,
+            sha256,
+            size: _,
+        } in files
+        {
+            attachment::check_name(name)?;
+            attached.push(match there.get(name).map(|bytes| Digest::of(bytes)) {
+                Some(theirs) if theirs == *sha256 => Attachment::Present,
+                Some(theirs) => {
+                    return Err(attachment::differs(tag, name, sha256, &theirs.to_string()));
+                }
+                None => {
+                    let bytes = read(file, sha256)?;
+                    progress(bytes.len() as u64);
+                    added.insert(name.clone(), bytes);
+                    Attachment::Added
+                }
+            });
+        }
+        there.extend(added);
+        Ok(attached)
     }
 
     fn finalize(&self, _tag: &Tag) -> Result<()> {

@@ -7,6 +7,7 @@
 //! where artifacts are installed.
 
 pub mod attached;
+mod attachment;
 pub mod derived;
 mod dir;
 mod github;
@@ -27,6 +28,7 @@ use larder_core::file_lock::Waiting;
 use larder_core::project::HubConfig;
 
 pub use attached::{Attest, Attested};
+pub use attachment::{Attachment, HubFile, HubFiles};
 pub use dir::DirHub;
 pub use github::GitHubHub;
 pub use http::HttpHub;

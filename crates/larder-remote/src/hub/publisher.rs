@@ -9,6 +9,7 @@ use larder_core::formats::Sidecar;
 use larder_core::model::{AssetName, Digest, Tag};
 
 use super::attached::{Attest, Attested};
+use super::attachment::Attachment;
 
 /// One asset to publish: a package in `.dist` and its sidecar.
 #[derive(Clone, Debug)]
@@ -48,7 +49,8 @@ pub enum Signing {
     Immutable,
 }
 
-/// A file of a project release: bundles, packages, `checksums.txt`. It has no sidecar.
+/// A file without a sidecar: of a project release (bundles, packages, `checksums.txt`), or one that
+/// joins a release of a subsystem.
 #[derive(Clone, Debug)]
 pub struct PlainFile<'a> {
     /// Its name in the release.
@@ -201,6 +203,18 @@ pub trait HubPublisher: Send + Sync {
         options: PublishOptions,
         progress: Progress<'_>,
     ) -> Result<Receipt>;
+
+    /// Adds files without sidecars to a release: to the one that [`publish`](Self::publish) writes
+    /// for this tag, be it a draft or published. It is an error if there is none. A file that is
+    /// there with the same bytes is not written again; one with other bytes is `Integrity`, before
+    /// anything is written. Nothing is replaced. What an immutable release lacks is
+    /// [`Attachment::Immutable`]. Returns what became of each file, in the given order.
+    fn attach(
+        &self,
+        tag: &Tag,
+        files: &[PlainFile<'_>],
+        progress: Progress<'_>,
+    ) -> Result<Vec<Attachment>>;
 
     /// Publishes the draft of a tag. Does nothing on a hub without drafts.
     fn finalize(&self, tag: &Tag) -> Result<()>;

@@ -6,6 +6,8 @@ use larder_core::error::{Error, Result};
 use larder_core::formats::Sidecar;
 use larder_core::model::{AssetName, Digest, Proof, Tag};
 
+use super::attachment::{HubFile, HubFiles};
+
 /// The size limit for reading a sidecar; a usual one has a few KiB.
 pub(super) const MAX_SIDECAR: u64 = 16 * 1024 * 1024;
 
@@ -144,6 +146,54 @@ pub trait HubReader: Send + Sync {
 
     /// A release with its assets. Includes drafts if the hub has them and the caller may see them.
     fn release(&self, tag: &Tag) -> Result<Option<Release>>;
+
+    /// What a release has under these names, with digests; `None` if there is no release. A draft
+    /// counts as the release if the caller may see it.
+    fn files(&self, tag: &Tag, names: &[AssetName]) -> Result<Option<HubFiles>> {
+        let hashed = |name: &AssetName| self.hashed(tag, name);
+        if !self.lists() {
+            return Ok(Some(HubFiles {
+                draft: false,
+                immutable: false,
+                files: names.iter().map(hashed).collect::<Result<_>>()?,
+            }));
+        }
+        let Some(release) = self.release(tag)? else {
+            return Ok(None);
+        };
+        let file = |name: &AssetName| {
+            let Some(listed) = release.assets.iter().find(|asset| asset.name == *name) else {
+                return Ok(None);
+            };
+            let stated = HubFile {
+                size: listed.size,
+                sha256: listed.sha256,
+            };
+            if stated.sha256.is_some() {
+                return Ok(Some(stated));
+            }
+            Ok(Some(hashed(name)?.unwrap_or(stated)))
+        };
+        Ok(Some(HubFiles {
+            draft: release.draft,
+            immutable: release.immutable,
+            files: names.iter().map(file).collect::<Result<_>>()?,
+        }))
+    }
+
+    /// A file with the digest of its bytes, which are read.
+    fn hashed(&self, tag: &Tag, name: &AssetName) -> Result<Option<HubFile>> {
+        let Some(body) = self.fetch(tag, name)? else {
+            return Ok(None);
+        };
+        let (sha256, size) = Digest::of_reader(body.reader).map_err(|error| {
+            crate::http::read_error(&error, &format!("cannot read {}", body.place))
+        })?;
+        Ok(Some(HubFile {
+            size,
+            sha256: Some(sha256),
+        }))
+    }
 
     /// All releases, with as few requests as the hub allows.
     fn releases(&self) -> Result<Vec<Release>>;

@@ -7,8 +7,8 @@ use camino::Utf8PathBuf;
 
 use super::attached::{self, Described};
 use super::{
-    Attest, Attested, DirHub, Hub, HubPublisher, HubReader, MemoryHub, PlainFile, PublishOptions,
-    Published, Upload,
+    Attachment, Attest, Attested, DirHub, Hub, HubFile, HubPublisher, HubReader, MemoryHub,
+    PlainFile, PublishOptions, Published, Upload,
 };
 use larder_core::Kind;
 use larder_core::error::Error;
@@ -218,6 +218,65 @@ fn a_project_release_is_not_overwritten() {
         assert_eq!(publish("one", false).unwrap(), Published::Present);
         assert_eq!(publish("two", false).unwrap_err().kind(), Kind::Failed);
         assert_eq!(publish("two", true).unwrap(), Published::Replaced);
+    }
+}
+
+#[test]
+fn files_join_a_release_and_are_never_replaced() {
+    let packages = Packages::new();
+    let package = packages.package("bytes", "inputs");
+    let script: AssetName = "install.sh".parse().unwrap();
+    let deb: AssetName = "arc_1_amd64.deb".parse().unwrap();
+    for hub in packages.hubs() {
+        let attach = |files: &[(&AssetName, &str)]| {
+            let paths: Vec<_> = files.iter().map(|(_, text)| packages.file(text)).collect();
+            let plain = files
+                .iter()
+                .zip(&paths)
+                .map(|((name, text), path)| PlainFile {
+                    name: (*name).clone(),
+                    file: path,
+                    sha256: Digest::of(text.as_bytes()),
+                    size: text.len() as u64,
+                });
+            let publisher = hub.publisher().unwrap();
+            publisher.attach(&tag(), &plain.collect::<Vec<_>>(), &|_| {})
+        };
+        let held = || {
+            let names = [script.clone(), deb.clone()];
+            let held = hub.reader().files(&tag(), &names).unwrap();
+            held.map(|held| held.files)
+        };
+        assert_eq!(attach(&[(&script, "1")]).unwrap_err().kind(), Kind::Failed);
+        assert!(hub.reader().releases().unwrap().is_empty());
+        assert_eq!(held(), None);
+        assert_eq!(publish(&hub, &package, false), Published::Added);
+        assert_eq!(attach(&[(&script, "1")]).unwrap(), [Attachment::Added]);
+        let error = attach(&[(&deb, "d"), (&script, "2")]).unwrap_err();
+        assert_eq!(error.kind(), Kind::Integrity);
+        let digests = [Digest::of(b"1"), Digest::of(b"2")].map(|digest| digest.to_string());
+        let causes = error.causes().join("\n");
+        assert!(
+            digests.iter().all(|digest| causes.contains(digest)),
+            "{causes}"
+        );
+        assert_eq!(content(&hub, &deb), None);
+        let both = attach(&[(&deb, "d"), (&script, "1")]).unwrap();
+        assert_eq!(both, [Attachment::Added, Attachment::Present]);
+        let file = |text: &str| HubFile {
+            size: 1,
+            sha256: Some(Digest::of(text.as_bytes())),
+        };
+        assert_eq!(held().unwrap(), [Some(file("1")), Some(file("d"))]);
+        // They are no assets, and stay when assets come.
+        let other = packages.package("other", "other inputs");
+        assert_eq!(publish(&hub, &other, true), Published::Replaced);
+        let checksums = content(&hub, &"checksums.txt".parse().unwrap()).unwrap();
+        assert_eq!(checksums.lines().count(), 1, "{checksums}");
+        assert_eq!(content(&hub, &script).unwrap(), "1");
+        let taken = attach(&[(&package.name.sidecar(), "{}")]).unwrap_err();
+        assert_eq!(taken.kind(), Kind::Failed);
+        assert!(hub.reader().sidecar(&tag(), &script).unwrap().is_none());
     }
 }
 

@@ -29,6 +29,9 @@ pub use program::{CacheDirDocument, SchemaEntry, SchemasDocument};
 pub use project::{
     CheckDocument, InitDocument, ListDocument, ListEntry, ProblemEntry, TaskEntry, TasksDocument,
 };
-pub use publish::{CheckResult, PublishCheck, PublishChecksDocument, PublishChecksEntry};
+pub use publish::{
+    CheckResult, PublishCheck, PublishChecksDocument, PublishChecksEntry, PublishResult,
+    PublishState, PublishStatusChannel, PublishStatusDocument, PublishStatusEntry,
+};
 pub use publisher::{AddDocument, Age, OutdatedDocument, OutdatedEntry};
 pub use release::{ReleaseStatusDocument, ReleaseStatusEntry};

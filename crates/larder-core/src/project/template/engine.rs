@@ -73,6 +73,21 @@ pub(super) fn render(text: &str, variables: &Variables<'_>) -> Result<String, Fa
     Ok(rendered)
 }
 
+/// Renders a template whose only variable is `env`; one that is not set is undefined.
+pub(super) fn render_environment(
+    text: &str,
+    environment: &crate::environment::Environment,
+) -> Result<String, Fault> {
+    let texts = environment
+        .iter()
+        .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+    let env = Value::from_pairs(texts);
+    ENGINE
+        .template_from_str(text)
+        .and_then(|template| template.render(Value::from_pairs([("env", env)])))
+        .map_err(|error| fault(&error))
+}
+
 /// The names of the variables that a template uses.
 pub(super) fn names(text: &str) -> Result<Vec<String>, Fault> {
     let template = ENGINE

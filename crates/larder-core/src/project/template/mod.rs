@@ -33,6 +33,17 @@ impl Template {
     }
 }
 
+impl Template {
+    /// Renders a template of [`Scope::Environment`]. `Err` is what is wrong with it, which never
+    /// has the value of a variable in it.
+    pub fn render_environment(
+        &self,
+        environment: &crate::environment::Environment,
+    ) -> Result<String, String> {
+        engine::render_environment(&self.0, environment).map_err(|fault| fault.message)
+    }
+}
+
 /// Returns the faults of a template that do not depend on the platform: it does not parse, or it
 /// uses unknown variables.
 pub fn faults(text: &str, scope: Scope) -> Vec<Fault> {

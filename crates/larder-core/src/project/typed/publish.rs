@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 
 use super::publish_words::{
-    Address, ConfinementWord, Delay, GradeWord, ImageName, Multiplier, Percent, PlainLine,
-    Priority, PypiName, Section, Tries, WebUrl, Webhook,
+    Address, ConfinementWord, Delay, GateWord, GradeWord, ImageName, Multiplier, Percent,
+    PlainLine, Priority, PypiName, Section, Tries, WebUrl, Webhook,
 };
 use super::words::{Count, Flag, Timeout};
 use crate::project::syntax::decode::{At, Decode, NonEmpty, Reader, Spot};
@@ -164,6 +164,10 @@ publish_keys! {
         "retry" retry: RawRetry, since "0.1.0", default "see its keys", example {"max": 3};
         /// How long publishing to one channel may take.
         "timeout" timeout: At<Timeout>, since "0.1.0", default "`5m`", example "5m";
+        /// How the assets of a release are fetched before any channel is fed: `anonymous`, as the
+        /// users of the channels fetch them, or with the `token` of the hub, where every user of
+        /// the channels has access to a private hub.
+        "gate" gate: At<GateWord>, since "0.1.0", default "`anonymous`", example "token";
         /// The number of channels that are published at the same time.
         "concurrency" concurrency: At<Count>, since "0.1.0", default "`2`", example 2;
         /// Where the result of a run is reported.

@@ -315,6 +315,16 @@ words! {
     }
 }
 
+words! {
+    /// A value of `publish.gate`.
+    pub enum GateWord("`gate`") {
+        /// As everybody fetches them.
+        Anonymous = "anonymous",
+        /// With the token of the hub.
+        Token = "token",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,11 +1,12 @@
 //! `publish:` of `versions.yml`: the settings of a publishing run. Its defaults for the channels
 //! are kept as they are written, because each recipe is merged with them.
 
-use crate::project::domain::publish::{Notify, PublishRun};
+use crate::project::domain::publish::{Gate, Notify, PublishRun};
 use crate::project::recipe_file::{check_template, retry};
 use crate::project::syntax::decode::{At, Reader};
 use crate::project::template::{Scope, Template};
 use crate::project::typed::publish::{RawNotify, RawPublishDefaults};
+use crate::project::typed::publish_words::GateWord;
 use crate::project::typed::words::{Count, Timeout};
 
 /// The most channels that are published at a time.
@@ -40,6 +41,10 @@ pub(super) fn publish_run(raw: &RawPublishDefaults, reader: &mut Reader<'_>) -> 
             let Count(count) = at.value;
             usize::try_from(count.min(MOST)).unwrap_or(default.concurrency)
         }),
+        gate: match raw.gate.as_ref().map(|at| at.value) {
+            None | Some(GateWord::Anonymous) => Gate::Anonymous,
+            Some(GateWord::Token) => Gate::Token,
+        },
         notify: Notify {
             log: log.map(|at| at.value.0),
             webhook: webhook.map(|at| Template(at.value.0)),

@@ -5,34 +5,28 @@
 //! thing once: trying again, waiting, the order of places and the record of what happened are
 //! the run's.
 
-#![allow(
-    dead_code,
-    clippy::unnecessary_wraps,
-    reason = "the run that calls this comes next"
-)]
+pub(super) mod attachments;
+mod conflict;
+mod npm;
+mod nuget;
+mod pypi;
+mod registries;
+mod repository;
+#[cfg(test)]
+mod tests;
 
 use camino::Utf8Path;
 
 use crate::context::Context;
 use larder_channels::release::Release;
-use larder_channels::render::channel_version;
 use larder_core::cancel::Cancel;
-use larder_core::error::{Error, Result};
+use larder_core::error::Result;
 use larder_core::model::Version;
 use larder_core::project::Subsystem;
 use larder_core::project::publish::{Channel, ChannelConfig};
 use larder_remote::RemoteSettings;
 use larder_remote::git::Git;
 use larder_remote::http::Client;
-
-mod conflict;
-mod npm;
-mod nuget;
-mod pypi;
-
-use npm::NpmPackage;
-use nuget::ChocolateyPackage;
-use pypi::Wheels;
 
 /// A place that a channel is pushed to, for one version of one subsystem.
 ///
@@ -53,6 +47,12 @@ pub(super) trait Publisher: Send + Sync {
     /// Writes what is missing. It is called only after [`look`](Self::look) found nothing of other
     /// bytes. What is there is never overwritten.
     fn push(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<()>;
+
+    /// Whether the credentials suffice to push, as far as that can be asked without a write. It is
+    /// asked in a dry run, so that a missing right shows before anything depends on it.
+    fn rights(&self, _attempt: &Attempt<'_>) -> Result<()> {
+        Ok(())
+    }
 
     /// Takes the version back, as far as the place can do that.
     fn withdraw(&self, attempt: &Attempt<'_>) -> Result<Withdrawn>;
@@ -120,6 +120,8 @@ pub(super) enum Found {
     },
     /// A newer version, which must stay the one that users get.
     Newer(String),
+    /// Not all of it, and the place takes nothing more of this version; why. This is a skip.
+    Closed(String),
 }
 
 /// What became of a version that was taken back.
@@ -133,41 +135,45 @@ pub(super) enum Withdrawn {
     Impossible(String),
 }
 
-/// The places that a channel is pushed to; an error if the recipe does not say where. Empty if there
-/// is nothing to push beyond the release on the hub.
-pub(super) fn publishers(
+/// Where a channel is pushed to.
+pub(super) enum Places {
+    /// To these places. None if it has nothing to push beyond what joins the release on the hub.
+    At(Vec<Box<dyn Publisher>>),
+    /// Nowhere, because the recipe does not say where: the key that is missing.
+    NotConfigured(&'static str),
+}
+
+/// The places that a channel is pushed to after the release on the hub is published.
+pub(super) fn places(
     ctx: &Context,
     subsystem: &Subsystem,
     version: &Version,
     config: &ChannelConfig,
-) -> Result<Vec<Box<dyn Publisher>>> {
-    let as_channel = channel_version(config.channel.kind(), version);
-    let as_channel = || {
-        let kind = config.channel.kind();
-        let error = |why| Error::usage(format!("{kind} can't express {version}")).cause(why);
-        as_channel.clone().map_err(error)
-    };
+) -> Result<Places> {
+    match &config.channel {
+        Channel::Homebrew(_) | Channel::Scoop(_) | Channel::Aur(_) | Channel::Winget(_) => {
+            repository::places(ctx, subsystem, version, config)
+        }
+        Channel::Chocolatey(_) | Channel::Npm(_) | Channel::Pypi(_) => {
+            registries::places(ctx, subsystem, version, config)
+        }
+        _ => Ok(Places::At(Vec::new())),
+    }
+}
+
+/// What puts a channel's files into the release on the hub while it is a draft; `None` if the
+/// channel has no files there.
+pub(super) fn attachments(
+    ctx: &Context,
+    subsystem: &Subsystem,
+    version: &Version,
+    config: &ChannelConfig,
+) -> Result<Option<Box<dyn Publisher>>> {
+    let kind = config.channel.kind();
     Ok(match &config.channel {
-        Channel::Npm(npm) => {
-            let package = npm.package.as_deref().unwrap_or(subsystem.name.as_str());
-            let root = &ctx.project.root;
-            vec![Box::new(NpmPackage::new(
-                package,
-                version,
-                as_channel()?,
-                root,
-            ))]
-        }
-        Channel::Chocolatey(chocolatey) => {
-            let name = subsystem.name.as_str();
-            let package = ChocolateyPackage::new(chocolatey, name, as_channel()?)?;
-            vec![Box::new(package)]
-        }
-        Channel::Pypi(pypi) => {
-            let package = pypi.package.as_deref();
-            let package = package.unwrap_or(subsystem.name.as_str());
-            vec![Box::new(Wheels::new(pypi, package, as_channel()?))]
-        }
-        _ => Vec::new(),
+        Channel::Deb(_) | Channel::Rpm(_) | Channel::Installer => Some(Box::new(
+            attachments::Attachments::new(ctx, subsystem, version, kind)?,
+        )),
+        _ => None,
     })
 }

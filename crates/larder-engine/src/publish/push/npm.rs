@@ -173,11 +173,8 @@ impl Publisher for NpmPackage {
             match self.compare(tarball, published.as_ref())? {
                 found @ Found::Other { .. } => return Ok(found),
                 Found::Missing => all = Found::Missing,
-                Found::Same | Found::Newer(_) => {}
+                _ => {}
             }
-        }
-        if attempt.dry_run && all == Found::Missing {
-            registry.check_login(&self.package)?;
         }
         Ok(all)
     }
@@ -189,6 +186,10 @@ impl Publisher for NpmPackage {
             self.push_one(&registry, &tarball)?;
         }
         Ok(())
+    }
+
+    fn rights(&self, attempt: &Attempt<'_>) -> Result<()> {
+        self.registry(attempt).check_login(&self.package)
     }
 
     /// Registries keep what is published, because others depend on it: the version is deprecated, and

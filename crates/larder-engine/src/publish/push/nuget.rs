@@ -3,7 +3,6 @@
 use camino::Utf8PathBuf;
 
 use larder_core::error::{Error, Result};
-use larder_core::project::publish::Chocolatey;
 use larder_remote::registry::nuget::{Feed, Pushed};
 
 use super::conflict::refuse_other;
@@ -21,17 +20,12 @@ pub(super) struct ChocolateyPackage {
 }
 
 impl ChocolateyPackage {
-    /// An error if the recipe does not say where it is pushed to.
-    pub(super) fn new(config: &Chocolatey, name: &str, as_nuget: String) -> Result<Self> {
-        let push = config.push.clone().ok_or_else(|| {
-            Error::usage(format!("nothing says where the chocolatey package {name} is pushed to"))
-                .hint("write `chocolatey: {push: URL}` in the recipe, or leave the channel out with `--skip chocolatey`")
-        })?;
-        Ok(Self {
+    pub(super) fn new(push: &str, name: &str, as_nuget: String) -> Self {
+        Self {
             name: name.to_owned(),
             version: as_nuget,
-            push,
-        })
+            push: push.to_owned(),
+        }
     }
 
     fn feed<'a>(&self, attempt: &'a Attempt<'_>) -> Result<Feed<'a>> {
@@ -76,12 +70,7 @@ impl Publisher for ChocolateyPackage {
         let feed = self.feed(attempt)?;
         let file = self.file(files);
         match feed.compare(&self.name, &self.version, &file)? {
-            None => {
-                if attempt.dry_run {
-                    self.check_key(attempt)?;
-                }
-                Ok(Found::Missing)
-            }
+            None => Ok(Found::Missing),
             Some((true, ..)) => Ok(Found::Same),
             Some((false, ours, theirs)) => Ok(Found::Other {
                 what: file.file_name().unwrap_or_default().to_owned(),
@@ -99,6 +88,10 @@ impl Publisher for ChocolateyPackage {
             refuse_other(self.look(attempt, files)?)?;
         }
         Ok(())
+    }
+
+    fn rights(&self, attempt: &Attempt<'_>) -> Result<()> {
+        self.check_key(attempt)
     }
 
     fn withdraw(&self, attempt: &Attempt<'_>) -> Result<Withdrawn> {

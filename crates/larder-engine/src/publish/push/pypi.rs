@@ -96,11 +96,7 @@ impl Publisher for Wheels {
     }
 
     fn look(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<Found> {
-        let (found, _) = self.compare(attempt, files.folder)?;
-        if attempt.dry_run && found == Found::Missing {
-            check_twine(attempt.remote, &attempt.cancel)?;
-        }
-        Ok(found)
+        self.compare(attempt, files.folder).map(|(found, _)| found)
     }
 
     fn push(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<()> {
@@ -120,6 +116,10 @@ impl Publisher for Wheels {
                 }
             }
         }
+    }
+
+    fn rights(&self, attempt: &Attempt<'_>) -> Result<()> {
+        check_twine(attempt.remote, &attempt.cancel)
     }
 
     fn withdraw(&self, _: &Attempt<'_>) -> Result<Withdrawn> {

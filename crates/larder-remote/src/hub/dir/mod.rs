@@ -1,12 +1,13 @@
 //! The folder hub: `<root>/<tag>/<asset>` and `<root>/<tag>/<asset>.json`, on a local disk or a
 //! network share.
 //!
-//! This file contains the reading part. [`publish`] and [`project`] write, so that a reader sees
+//! This file contains the reading part. [`publish`], [`project`] and [`attach`] write, so that a reader sees
 //! either no file or the complete file. [`stage`] writes a file and renames it into place,
 //! [`sidecars`] writes the derived files, [`permissions`] lets everyone read who may read the hub. A
 //! file lock in the folder that is written avoids duplicate work; publishing is correct without it.
 //! A file whose name starts with a dot is not an asset.
 
+mod attach;
 mod permissions;
 mod project;
 mod publish;
@@ -23,6 +24,7 @@ use larder_core::staging;
 
 use self::stage::{CLAIM, STAGED};
 
+use super::attachment::{self, Attachment};
 use super::{
     Attest, Body, HubPublisher, HubReader, ListedAsset, Notes, PlainFile, Progress, PublishOptions,
     ReadOnly, Receipt, Release, Upload,
@@ -242,6 +244,19 @@ impl HubPublisher for DirHub {
         let _lock = lock(&hub, &self.waiting)?;
         let assets = project::publish(&hub, tag, files, notes, options.replace, progress)?;
         Ok(Receipt::plain(tag, assets))
+    }
+
+    fn attach(
+        &self,
+        tag: &Tag,
+        files: &[PlainFile<'_>],
+        progress: Progress<'_>,
+    ) -> Result<Vec<Attachment>> {
+        let none = || attachment::no_release(tag, &self.describe());
+        self.release(tag)?.ok_or_else(none)?;
+        let folder = self.open()?.folder(tag.as_str())?.ok_or_else(none)?;
+        let _lock = lock(&folder, &self.waiting)?;
+        attach::attach(folder.path(), tag, files, progress)
     }
 
     fn finalize(&self, _tag: &Tag) -> Result<()> {

@@ -4,9 +4,9 @@
 //! be interrupted at any point, and the next one continues from the existing state ([`session`]).
 //! [`transfer`] uploads, renames or deletes one asset, [`replace`] replaces one, [`upload`] handles
 //! one upload with its sidecar, [`sidecars`] writes the derived files, [`visible`] publishes the
-//! draft. [`publish`], [`project`] and [`draft`] are the operations on a whole release. [`list`]
-//! reads the list of releases, [`view`] chooses one of several releases with the same tag,
-//! [`names`] and [`label`] parse names and labels.
+//! draft. [`publish`], [`plain`] and [`draft`] are the operations on a whole release. [`list`] reads
+//! the list of releases, [`view`] chooses one of several releases with the same tag, [`names`] and
+//! [`label`] parse names and labels.
 //!
 //! HTTP and the API are in [`crate::github`].
 
@@ -14,7 +14,7 @@ mod draft;
 mod label;
 mod list;
 mod names;
-mod project;
+mod plain;
 mod publish;
 mod read;
 mod replace;
@@ -28,8 +28,8 @@ mod visible;
 use std::collections::BTreeMap;
 
 use super::{
-    Attest, Body, HubPublisher, HubReader, Notes, PlainFile, Progress, PublishOptions, ReadOnly,
-    Receipt, Release, Upload,
+    Attachment, Attest, Body, HubPublisher, HubReader, Notes, PlainFile, Progress, PublishOptions,
+    ReadOnly, Receipt, Release, Upload,
 };
 use crate::github::{self, Api, GitHubConfig, Login};
 use crate::http::Client;
@@ -171,7 +171,20 @@ impl HubPublisher for GitHubHub {
     ) -> Result<Receipt> {
         self.require_token()?;
         self.read_state.forget(tag);
-        project::publish(&self.releases, tag, files, notes, options, progress)
+        plain::publish(&self.releases, tag, files, notes, options, progress)
+    }
+
+    fn attach(
+        &self,
+        tag: &Tag,
+        files: &[PlainFile<'_>],
+        progress: Progress<'_>,
+    ) -> Result<Vec<Attachment>> {
+        self.require_token()?;
+        self.read_state.forget(tag);
+        let attached = plain::attach(&self.releases, &self.describe(), tag, files, progress);
+        self.read_state.forget(tag);
+        attached
     }
 
     fn finalize(&self, tag: &Tag) -> Result<()> {

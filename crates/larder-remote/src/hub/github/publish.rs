@@ -17,7 +17,7 @@ use crate::hub::{
     Attest, Attested, Notes, Progress, PublishOptions, Published, Receipt, Signing, Upload,
 };
 use larder_core::error::{Error, Result};
-use larder_core::model::{Digest, Tag};
+use larder_core::model::{AssetName, Digest, Tag};
 
 /// GitHub accepts only assets below this size, in bytes.
 const TOO_LARGE: u64 = 2 << 30;
@@ -55,15 +55,8 @@ pub(super) fn publish(
     attest: Option<&dyn Attest>,
     callbacks: (Notes<'_>, Progress<'_>),
 ) -> Result<Receipt> {
-    if let Some(large) = uploads
-        .iter()
-        .find(|upload| upload.sidecar.size >= TOO_LARGE)
-    {
-        return Err(Error::failed(format!(
-            "{} is too large: GitHub accepts assets below 2 GiB",
-            large.name
-        ))
-        .hint("leave out files that can be downloaded from elsewhere, or use another hub"));
+    for upload in uploads {
+        check_size(&upload.name, upload.sidecar.size)?;
     }
     let mut input = RoundInput {
         sidecars,
@@ -117,6 +110,17 @@ pub(super) fn publish(
         }
     }
     Ok(receipt)
+}
+
+/// Refuses a file that GitHub would refuse after all its bytes are sent.
+pub(super) fn check_size(name: &AssetName, size: u64) -> Result<()> {
+    if size < TOO_LARGE {
+        return Ok(());
+    }
+    Err(Error::failed(format!(
+        "{name} is too large: GitHub accepts assets below 2 GiB"
+    ))
+    .hint("leave out files that can be downloaded from elsewhere, or use another hub"))
 }
 
 fn run(

@@ -65,15 +65,21 @@ impl Session<'_> {
         if !asset.is_whole() || asset.size != size {
             return Ok(false);
         }
+        Ok(self.digest(asset)? == Some(*sha256))
+    }
+
+    /// The digest of an asset: as the server states it, else of the bytes, which are downloaded.
+    /// `None` if the asset is gone.
+    pub(super) fn digest(&self, asset: &Asset) -> Result<Option<Digest>> {
         if let Some(stated) = asset.sha256() {
-            return Ok(stated == *sha256);
+            return Ok(Some(stated));
         }
         let Some(body) = self.api().asset(asset.id)? else {
-            return Ok(false);
+            return Ok(None);
         };
         let (found, _) = Digest::of_reader(body)
             .map_err(|e| crate::http::read_error(&e, &format!("cannot read {}", asset.name)))?;
-        Ok(found == *sha256)
+        Ok(Some(found))
     }
 
     /// Uploads an asset and checks that it is complete and has its name. Returns [`Stop::Retry`] if

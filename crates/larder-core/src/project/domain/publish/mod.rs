@@ -121,8 +121,20 @@ pub struct PublishRun {
     pub timeout: Duration,
     /// Number of publishers at a time.
     pub concurrency: usize,
+    /// How the assets are fetched before a channel is fed.
+    pub gate: Gate,
     /// Where the result is reported.
     pub notify: Notify,
+}
+
+/// How the assets of a release are fetched before a channel is fed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Gate {
+    /// As everybody fetches them.
+    #[default]
+    Anonymous,
+    /// With the token of the hub: its users have access to a private hub.
+    Token,
 }
 
 impl Default for PublishRun {
@@ -132,6 +144,7 @@ impl Default for PublishRun {
             retry: Retry::default(),
             timeout: Duration::from_mins(5),
             concurrency: 2,
+            gate: Gate::default(),
             notify: Notify::default(),
         }
     }
