@@ -3,4 +3,5 @@
 pub mod files;
 pub mod npm;
 pub mod nuget;
+pub mod pypi;
 pub mod scripted;

@@ -18,8 +18,8 @@ struct State {
     documents: BTreeMap<String, Value>,
     /// The number of requests that are still answered before one fails, and with what.
     faults: Vec<(usize, u16)>,
-    /// Whether the next upload is taken, and its answer is lost.
-    loses_answer: bool,
+    /// The number of uploads that are still answered before one is taken and its answer is lost.
+    lost: Option<usize>,
     writes: Vec<String>,
 }
 
@@ -59,9 +59,9 @@ impl NpmRegistry {
         self.state.lock().expect("state").faults.push((n, status));
     }
 
-    /// Takes the next upload and closes the connection without an answer.
-    pub fn lose_answer(&self) {
-        self.state.lock().expect("state").loses_answer = true;
+    /// Takes the n-th upload from now on (the next is 0) and closes the connection without an answer.
+    pub fn lose_answer_of(&self, n: usize) {
+        self.state.lock().expect("state").lost = Some(n);
     }
 
     /// The version of a dist-tag.
@@ -145,8 +145,11 @@ fn answer(state: &mut State, seen: &Seen) -> Reply {
         return json_reply(201, &json!({"ok": true}));
     }
     let status = publish(state, &name, &body);
-    if status == 201 && std::mem::take(&mut state.loses_answer) {
-        return Reply::nothing();
+    if status == 201 {
+        match state.lost.take() {
+            Some(0) => return Reply::nothing(),
+            left => state.lost = left.map(|n| n - 1),
+        }
     }
     json_reply(status, &json!({"ok": status == 201}))
 }

@@ -1,143 +1,158 @@
-//! npm itself against a small registry.
+//! `larder publish` to an npm registry.
 
-use camino::Utf8PathBuf;
-use larder_core::cancel::Cancel;
-use larder_core::environment::Environment;
-use larder_core::error::Kind;
-use larder_remote::RemoteSettings;
-use larder_remote::registry::npm::{Pushed, Registry, integrity};
-
-use crate::env::TestEnv;
+use super::{Project, assert_nowhere, ended};
 use crate::servers::npm::{NpmRegistry, TOKEN};
 
-/// A machine with npm configured for a registry.
-fn settings(env: &TestEnv, registry: &NpmRegistry, token: Option<&str>) -> RemoteSettings {
-    let mut environment: Environment = [
-        ("PATH", std::env::var("PATH").unwrap().as_str()),
-        ("HOME", env.home().as_str()),
-        ("npm_config_registry", registry.url().as_str()),
-    ]
-    .into_iter()
-    .collect();
-    if let Some(token) = token {
-        environment.set("NPM_TOKEN", token);
-    }
-    RemoteSettings {
-        environment,
-        ..RemoteSettings::default()
-    }
-}
+const MAIN: &str = "@acme/arc";
+const LINUX: &str = "@acme/arc-linux-x64";
+const WINDOWS: &str = "@acme/arc-win32-x64";
 
-/// A tarball of a package.
-fn tarball(env: &TestEnv, name: &str, version: &str, text: &str) -> Utf8PathBuf {
-    let manifest = format!(
-        "{{\"name\": \"{name}\", \"version\": \"{version}\", \"publishConfig\": {{\"access\": \"public\"}}}}"
-    );
-    let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(
-        Vec::new(),
-        flate2::Compression::fast(),
-    ));
-    for (name, text) in [
-        ("package/package.json", manifest.as_str()),
-        ("package/a", text),
-    ] {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(text.len() as u64);
-        header.set_mode(0o644);
-        tar.append_data(&mut header, name, text.as_bytes()).unwrap();
-    }
-    let bytes = tar.into_inner().unwrap().finish().unwrap();
-    let file = format!("{}-{version}.tgz", name.replace(['@', '/'], ""));
-    env.write(&file, bytes);
-    env.path(&file)
+fn project(version: &str, registry: &NpmRegistry) -> Project {
+    let mut project = Project::new(version, "  npm: {package: \"@acme/arc\"}\n");
+    project
+        .env
+        .set("npm_config_registry", registry.url())
+        .set("NPM_TOKEN", TOKEN);
+    project.install();
+    project
 }
 
 #[test]
-fn a_tarball_is_pushed_with_the_token_of_the_environment_and_read_back() {
-    let (env, registry) = (TestEnv::new(), NpmRegistry::start());
-    let settings = settings(&env, &registry, Some(TOKEN));
-    let (cancel, folder) = (Cancel::new(), env.project());
-    let npm = Registry::new(&settings, &cancel, folder);
-    assert_eq!(npm.package("@acme/arc").unwrap(), None);
-    assert_eq!(npm.published("@acme/arc", "1.0.0").unwrap(), None);
-    let file = tarball(&env, "@acme/arc", "1.0.0", "one");
-    let pushed = npm.publish("@acme/arc", &file, "latest").unwrap();
-    assert!(matches!(pushed, Pushed::Done), "{pushed:?}");
-    assert_eq!(registry.writes(), ["@acme/arc@1.0.0 latest"]);
-    let published = npm.published("@acme/arc", "1.0.0").unwrap().unwrap();
-    assert_eq!(published.integrity, integrity(&file).unwrap());
-    assert!(!published.deprecated);
-    assert_eq!(npm.published("@acme/arc", "1.0.1").unwrap(), None);
-    // Again: it is there, and nothing is written.
-    let pushed = npm.publish("@acme/arc", &file, "latest").unwrap();
-    assert!(matches!(pushed, Pushed::Conflict(_)), "{pushed:?}");
-    assert_eq!(registry.requests("PUT"), 1);
+fn platforms_come_first_and_a_second_run_writes_nothing() {
+    let registry = NpmRegistry::start();
+    let project = project("v1.2.3", &registry);
+    let output = project.publish(&["--dry-run"]).success();
+    assert_eq!(ended(&output, "npm"), "skipped would be pushed");
+    assert_eq!(registry.requests("PUT"), 0);
+    let output = project.publish(&[]).success();
+    assert_eq!(ended(&output, "npm"), "published ");
+    let written: Vec<String> = [LINUX, WINDOWS, MAIN]
+        .map(|name| format!("{name}@1.2.3 latest"))
+        .to_vec();
+    assert_eq!(registry.writes(), written);
+    let output = project.publish(&[]).success();
+    assert_eq!(ended(&output, "npm"), "up-to-date already there");
+    assert_eq!(registry.requests("PUT"), 3);
+    assert_nowhere(&project.env, TOKEN);
 
-    let file = tarball(&env, "@acme/arc", "1.1.0", "two");
-    npm.publish("@acme/arc", &file, "latest").unwrap();
-    npm.set_tag("@acme/arc", "1.0.0", "latest").unwrap();
-    npm.deprecate("@acme/arc", "1.1.0", "withdrawn").unwrap();
-    let package = npm.package("@acme/arc").unwrap().unwrap();
-    assert_eq!(package.versions, ["1.0.0", "1.1.0"]);
-    assert_eq!(package.tags["latest"], "1.0.0");
-    let published = npm.published("@acme/arc", "1.1.0").unwrap().unwrap();
-    assert!(published.deprecated);
-    // No file has the token.
-    let found = env.program("grep").args(["-rl", TOKEN, "."]).status();
-    assert_eq!(found.unwrap().code(), Some(1));
+    // The next version replaces it.
+    project.set_version("v1.3.0");
+    project.install();
+    project.publish(&[]).success();
+    assert_eq!(registry.tag(MAIN, "latest").as_deref(), Some("1.3.0"));
+    let status = project
+        .env
+        .larder(["publish", "status", "--json"])
+        .success();
+    let status = status.document();
+    let channel = &status["subsystems"][0]["channels"][0];
+    assert_eq!(channel["current"], "1.3.0");
+    assert_eq!(channel["state"], "published");
 }
 
 #[test]
-fn a_refused_write_names_the_right_and_a_server_that_is_down_may_be_asked_again() {
-    for (token, status, kind, hint) in [
-        (None, None, Kind::Refused, "NPM_TOKEN"),
-        (Some("other"), None, Kind::Refused, "NPM_TOKEN"),
-        (
-            Some(TOKEN),
-            Some(403),
-            Kind::Refused,
-            "the right to read and write",
-        ),
-        (
-            Some(TOKEN),
-            Some(404),
-            Kind::Refused,
-            "the right to read and write",
-        ),
-        (Some(TOKEN), Some(503), Kind::Unavailable, ""),
-        (Some(TOKEN), Some(429), Kind::Unavailable, ""),
-        (Some(TOKEN), Some(400), Kind::Failed, ""),
-    ] {
-        let (env, registry) = (TestEnv::new(), NpmRegistry::start());
-        let settings = settings(&env, &registry, token);
-        let (cancel, folder) = (Cancel::new(), env.project());
-        let npm = Registry::new(&settings, &cancel, folder);
-        if let Some(status) = status {
-            registry.fail(0, status);
+fn after_a_fault_at_any_write_the_next_run_converges() {
+    for (fault, n) in [("503", 0), ("503", 2), ("lost", 0), ("lost", 2)] {
+        let registry = NpmRegistry::start();
+        let project = project("v1.2.3", &registry);
+        let context = format!("{fault} at write {n}");
+        if fault == "503" {
+            registry.fail(n, 503);
+        } else {
+            registry.lose_answer_of(n);
         }
-        let file = tarball(&env, "arc", "1.0.0", "one");
-        let error = npm.publish("arc", &file, "latest").unwrap_err();
-        let context = format!("{status:?}: {error} {:?}", error.hints());
-        assert_eq!(error.kind(), kind, "{context}");
-        assert!(error.hints().join(" ").contains(hint), "{context}");
-        assert!(!context.contains("npm-token"), "{context}");
-        // npm tried once.
-        assert!(registry.requests("PUT") <= 1, "{context}");
-        assert!(registry.writes().is_empty(), "{context}");
-        assert_eq!(npm.check_login("arc").is_ok(), token == Some(TOKEN));
+        let output = project.publish(&[]).exits(5);
+        let text = ended(&output, "npm");
+        assert!(text.starts_with("failed"), "{context}: {text}");
+        let lost = usize::from(fault == "lost");
+        assert_eq!(registry.writes().len(), n + lost, "{context}");
+        let output = project.publish(&[]).success();
+        assert_eq!(registry.writes().len(), 3, "{context}");
+        let is_complete = n == 2 && fault == "lost";
+        let outcome = if is_complete {
+            "up-to-date already there"
+        } else {
+            "published "
+        };
+        assert_eq!(ended(&output, "npm"), outcome, "{context}");
+    }
+    // In one run, with tries.
+    let registry = NpmRegistry::start();
+    let project = project("v1.2.3", &registry);
+    project.try_again();
+    registry.fail(1, 503);
+    registry.lose_answer_of(2);
+    project.publish(&[]).success();
+    assert_eq!(registry.writes().len(), 3);
+}
+
+#[test]
+fn other_bytes_under_the_version_are_an_error_and_nothing_is_overwritten() {
+    let registry = NpmRegistry::start();
+    let project = project("v1.2.3", &registry);
+    registry.put(WINDOWS, "1.2.3", "latest", b"other bytes");
+    let output = project.publish(&[]).exits(4);
+    let ended = ended(&output, "npm");
+    let names = ended.contains("@acme/arc-win32-x64@1.2.3");
+    assert!(names && ended.matches("sha512-").count() == 2, "{ended}");
+    assert_eq!(registry.requests("PUT"), 0);
+}
+
+#[test]
+fn a_token_without_the_right_is_tried_once_and_the_right_is_named() {
+    let registry = NpmRegistry::start();
+    let project = project("v1.2.3", &registry);
+    project.try_again();
+    registry.fail(0, 403);
+    let output = project.publish(&[]).exits(1);
+    assert_eq!(registry.requests("PUT"), 1);
+    let ended = ended(&output, "npm");
+    assert!(ended.contains("the right to read and write"), "{ended}");
+}
+
+#[test]
+fn latest_never_goes_back() {
+    for (version, there, tag) in [
+        ("v1.2.3", "2.0.0", "latest-1.2"),
+        ("v1.3.0-rc.1", "1.2.0", "next"),
+    ] {
+        let registry = NpmRegistry::start();
+        let project = project(version, &registry);
+        registry.put(MAIN, there, "latest", b"another release");
+        project.publish(&[]).success();
+        assert_eq!(registry.tag(MAIN, "latest").as_deref(), Some(there));
+        let ours = registry.tag(MAIN, tag);
+        assert_eq!(ours.as_deref(), version.strip_prefix('v'), "{tag}");
     }
 }
 
 #[test]
-fn an_upload_whose_answer_was_lost_is_not_repeated() {
-    let (env, registry) = (TestEnv::new(), NpmRegistry::start());
-    let settings = settings(&env, &registry, Some(TOKEN));
-    let (cancel, folder) = (Cancel::new(), env.project());
-    let npm = Registry::new(&settings, &cancel, folder);
-    let file = tarball(&env, "arc", "1.0.0", "one");
-    registry.lose_answer();
-    let error = npm.publish("arc", &file, "latest").unwrap_err();
-    assert_eq!(error.kind(), Kind::Unavailable, "{error}");
-    assert_eq!(registry.requests("PUT"), 1);
-    assert!(npm.published("arc", "1.0.0").unwrap().is_some());
+fn a_withdrawn_version_is_deprecated_and_latest_is_the_one_before() {
+    let registry = NpmRegistry::start();
+    let project = project("v1.2.3", &registry);
+    let unpublish = ["unpublish", "arc@v1.2.3"];
+    registry.put(MAIN, "1.2.2", "latest", b"the version before");
+    registry.put(MAIN, "1.2.4-rc.1", "next", b"a pre-release");
+    // It is not there yet.
+    let output = project.env.larder(unpublish).success();
+    assert_eq!(registry.requests("PUT"), 0, "{}", output.stdout);
+    project.publish(&[]).success();
+    assert_eq!(registry.tag(MAIN, "latest").as_deref(), Some("1.2.3"));
+    let before = registry.requests("PUT");
+    let output = project.env.larder(unpublish).success();
+    let said = format!("{}{}", output.stdout, output.stderr);
+    assert!(said.contains("`latest` is 1.2.2"), "{said}");
+    assert_eq!(registry.tag(MAIN, "latest").as_deref(), Some("1.2.2"));
+    for name in [MAIN, LINUX, WINDOWS] {
+        let document = registry.document(name).unwrap();
+        let deprecated = &document["versions"]["1.2.3"]["deprecated"];
+        assert_eq!(deprecated, "withdrawn by its publisher", "{name}");
+    }
+    assert_eq!(registry.requests("PUT"), before + 4);
+    project.env.larder(unpublish).success();
+    assert_eq!(
+        registry.requests("PUT"),
+        before + 4,
+        "nothing is written twice"
+    );
 }

@@ -1,107 +1,91 @@
-//! The client of `NuGet` feeds.
+//! `larder publish` to a `NuGet` feed.
 
-use camino::Utf8PathBuf;
-use larder_core::cancel::Cancel;
-use larder_core::error::Kind;
-use larder_remote::http::{Client, Settings};
-use larder_remote::registry::nuget::{Feed, Pushed};
-
-use crate::env::TestEnv;
+use super::{Project, assert_nowhere, ended};
 use crate::servers::nuget::{KEY, NugetFeed};
-use crate::servers::scripted::{Reply, Script};
 
-fn client() -> Client {
-    Client::new(
-        Settings {
-            backoff: std::time::Duration::from_millis(5),
-            retries: 2,
-            ..Settings::default()
-        },
-        Cancel::new(),
-    )
-}
-
-fn package(env: &TestEnv, text: &str) -> Utf8PathBuf {
-    env.write("arc.1.2.3.nupkg", text);
-    env.path("arc.1.2.3.nupkg")
+fn project(feed: &NugetFeed) -> Project {
+    let channel = format!("  chocolatey: {{push: \"{}\"}}\n", feed.url());
+    let mut project = Project::new("v1.2.3", &channel);
+    project.env.set("CHOCOLATEY_API_KEY", KEY);
+    project.install();
+    project
 }
 
 #[test]
-fn a_package_is_pushed_once_compared_and_unlisted() {
-    for states_digests in [true, false] {
-        let (env, server, client) = (TestEnv::new(), NugetFeed::start(), client());
-        if !states_digests {
-            server.state_no_digests();
-        }
-        let feed = Feed::new(&server.url(), Some(KEY), &client).unwrap();
-        let file = package(&env, "bytes");
-        assert_eq!(feed.compare("arc", "1.2.3", &file).unwrap(), None);
-        assert_eq!(feed.newest("arc").unwrap(), None);
-        assert!(matches!(feed.push(&file).unwrap(), Pushed::Done));
-        assert_eq!(server.package("arc", "1.2.3").unwrap(), b"bytes");
-        let (is_same, ours, theirs) = feed.compare("arc", "1.2.3", &file).unwrap().unwrap();
-        assert!(is_same, "{ours} {theirs}");
-        assert!(matches!(feed.push(&file).unwrap(), Pushed::Conflict(_)));
-        let other = package(&env, "other bytes");
-        let (is_same, ours, theirs) = feed.compare("arc", "1.2.3", &other).unwrap().unwrap();
-        assert!(!is_same && ours != theirs, "{ours} {theirs}");
-        server.put("arc", "1.2.4", b"next");
-        assert_eq!(feed.newest("arc").unwrap().as_deref(), Some("1.2.4"));
-        assert!(feed.unlist("arc", "1.2.4").unwrap());
-        assert_eq!(feed.newest("arc").unwrap().as_deref(), Some("1.2.3"));
-        assert!(!feed.unlist("arc", "9.9.9").unwrap());
+fn a_package_is_pushed_once_and_unlisted() {
+    let feed = NugetFeed::start();
+    let project = project(&feed);
+    let output = project.publish(&["--dry-run"]).success();
+    assert_eq!(ended(&output, "chocolatey"), "skipped would be pushed");
+    let output = project.publish(&[]).success();
+    assert_eq!(ended(&output, "chocolatey"), "published ");
+    let rendered = project
+        .env
+        .larder(["publish", "all", "--render", "--out", "rendered"]);
+    rendered.success();
+    let file = project.env.path("rendered/arc/chocolatey/arc.1.2.3.nupkg");
+    assert_eq!(
+        feed.package("arc", "1.2.3"),
+        Some(std::fs::read(file).unwrap())
+    );
+    let output = project.publish(&[]).success();
+    assert_eq!(ended(&output, "chocolatey"), "up-to-date already there");
+    assert_eq!(feed.requests("PUT"), 1);
+    assert_nowhere(&project.env, KEY);
+    project.env.larder(["unpublish", "arc@v1.2.3"]).success();
+    assert!(!feed.is_listed("arc", "1.2.3"));
+}
+
+#[test]
+fn faults_have_their_exit_codes_and_the_next_run_converges() {
+    for (status, code) in [(503, 5), (403, 1), (401, 1), (400, 1)] {
+        let feed = NugetFeed::start();
+        let project = project(&feed);
+        feed.fail(0, status);
+        let output = project.publish(&[]).exits(code);
+        let ended = ended(&output, "chocolatey");
+        let is_right = matches!(status, 401 | 403);
+        assert_eq!(ended.contains("the right to push"), is_right, "{ended}");
+        assert_eq!(feed.requests("PUT"), 1, "{status}");
+        project.publish(&[]).success();
+        assert!(feed.package("arc", "1.2.3").is_some(), "{status}");
+        assert_eq!(feed.requests("PUT"), 2, "{status}");
+    }
+    let feed = NugetFeed::start();
+    let project = project(&feed);
+    project.try_again();
+    feed.lose_answer();
+    project.publish(&[]).success();
+    assert_eq!(feed.requests("PUT"), 1);
+}
+
+#[test]
+fn other_bytes_no_key_and_moderation_are_told() {
+    let feed = NugetFeed::start();
+    let mut project = project(&feed);
+    feed.put("arc", "1.2.3", b"other bytes");
+    let output = project.publish(&[]).exits(4);
+    let text = ended(&output, "chocolatey");
+    assert_eq!(text.matches("sha512-").count(), 2, "{text}");
+    assert_eq!(feed.requests("PUT"), 0);
+    // A feed that shows nothing answers 409.
+    feed.moderate();
+    let output = project.publish(&[]).exits(5);
+    let text = ended(&output, "chocolatey");
+    assert!(text.contains("does not show it yet"), "{text}");
+    project.env.unset("CHOCOLATEY_API_KEY");
+    for more in [&["--dry-run"][..], &[]] {
+        let output = project.publish(more).exits(1);
+        let text = ended(&output, "chocolatey");
+        assert!(text.contains("CHOCOLATEY_API_KEY"), "{text}");
     }
 }
 
 #[test]
-fn a_push_whose_answer_was_lost_is_not_repeated() {
-    let (env, server, client) = (TestEnv::new(), NugetFeed::start(), client());
-    let feed = Feed::new(&server.url(), Some(KEY), &client).unwrap();
-    let file = package(&env, "bytes");
-    server.lose_answer();
-    assert_eq!(feed.push(&file).unwrap_err().kind(), Kind::Unavailable);
-    assert_eq!(server.requests("PUT"), 1);
-    assert!(feed.compare("arc", "1.2.3", &file).unwrap().unwrap().0);
-}
-
-#[test]
-fn a_refusal_names_the_right_of_the_key_and_other_answers_have_their_kinds() {
-    for (key, status, kind, requests) in [
-        (Some("other"), None, Kind::Refused, 1),
-        (Some(KEY), Some(401), Kind::Refused, 1),
-        (Some(KEY), Some(503), Kind::Unavailable, 1),
-        (Some(KEY), Some(400), Kind::Failed, 1),
-        (Some(KEY), Some(413), Kind::Failed, 1),
-    ] {
-        let (env, server, client) = (TestEnv::new(), NugetFeed::start(), client());
-        let feed = Feed::new(&server.url(), key, &client).unwrap();
-        if let Some(status) = status {
-            server.fail(0, status);
-        }
-        let error = feed.push(&package(&env, "bytes")).unwrap_err();
-        let context = format!("{status:?}: {error} {:?}", error.hints());
-        assert_eq!(error.kind(), kind, "{context}");
-        let names_right = context.contains("the right to push");
-        assert_eq!(names_right, kind == Kind::Refused, "{context}");
-        assert_eq!(server.requests("PUT"), requests, "{context}");
-        assert!(!context.contains(KEY), "{context}");
-    }
-}
-
-#[test]
-fn the_key_is_sent_to_the_origin_of_the_feed_and_to_no_other() {
-    let stranger = Script::start(|_, _| Reply::ok("<d:PackageHash>x</d:PackageHash>"));
-    let target = stranger.at("/entry");
-    let home = Script::start(move |_, _| Reply::to(302, &target));
-    let (env, client) = (TestEnv::new(), client());
-    let feed = Feed::new(&home.url, Some(KEY), &client).unwrap();
-    assert!(feed.has("arc", "1.2.3").unwrap());
-    let file = package(&env, "bytes");
-    let error = feed.push(&file).map(|_| ()).unwrap_err();
-    assert!(!error.to_string().contains(KEY), "{error}");
-    for seen in home.seen() {
-        assert_eq!(seen.header("x-nuget-apikey"), Some(KEY));
-    }
-    assert_eq!(stranger.count(), 1, "only the read was redirected");
-    assert_eq!(stranger.seen()[0].header("x-nuget-apikey"), None);
+fn without_a_feed_nothing_is_pushed() {
+    let project = Project::new("v1.2.3", "  chocolatey: {}\n");
+    project.install();
+    let output = project.publish(&[]).success();
+    let text = ended(&output, "chocolatey");
+    assert!(text.starts_with("skipped not configured: `push`"), "{text}");
 }
