@@ -190,6 +190,15 @@ impl Global {
         )
     }
 
+    /// Colours and symbols for stderr.
+    pub fn stderr_paint(&self) -> Paint {
+        Paint::choose(
+            self.color,
+            &self.startup.environment,
+            std::io::stderr().is_terminal(),
+        )
+    }
+
     /// Colours and symbols for stdout.
     pub fn stdout_paint(&self) -> Paint {
         Paint::choose(

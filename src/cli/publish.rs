@@ -8,18 +8,18 @@ use camino::Utf8PathBuf;
 use super::Global;
 use super::session::{ReadOnlySession, Session};
 use super::settings::current_dir;
-use crate::report::Tone;
 use crate::report::table::{Table, stdout_width};
+use crate::report::{Tone, Verbosity};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::formats::documents::{
     CheckResult, PublishCheck, PublishChecksDocument, PublishChecksEntry, PublishState,
     PublishStatusDocument,
 };
-use larder_core::model::ChannelKind;
+use larder_core::model::{ChannelKind, Outcome};
 use larder_engine::context::Options;
 use larder_engine::plan::Selection;
 use larder_engine::publish::{
-    ChosenChannels, PublishOptions, RenderOptions, publish_all, render_all,
+    ChannelEnd, ChosenChannels, PublishEnd, PublishOptions, RenderOptions, publish_all, render_all,
     status as publish_status, validate_all,
 };
 
@@ -164,8 +164,34 @@ fn publish(args: &RunArgs, global: &Global) -> Result<ExitCode> {
         },
     )?;
     let selection = Selection::parse(&session.ctx.project, &args.names)?;
-    let errors = publish_all(&session.ctx, &selection, &options);
-    Ok(session.end(weighed(errors).into()))
+    let PublishEnd { errors, channels } = publish_all(&session.ctx, &selection, &options);
+    let failed = channels.iter().any(|end| end.outcome == Outcome::Failed);
+    let code = session.end(weighed(errors).into());
+    // The lines above may be far away, between the messages of what failed.
+    if failed && !global.json && global.verbosity() != Verbosity::Quiet {
+        let table = ends_table(&channels).render(stdout_width(), global.stderr_paint());
+        global.message(table.trim_end());
+    }
+    Ok(code)
+}
+
+fn ends_table(channels: &[ChannelEnd]) -> Table {
+    let mut table = Table::new(["name", "version", "channel", "result", "detail"]).flexible(4);
+    for end in channels {
+        let tone = match end.outcome {
+            Outcome::Failed => Tone::Bad,
+            Outcome::Skipped => Tone::Dim,
+            _ => Tone::Good,
+        };
+        table.row([
+            (end.name.as_str(), Tone::Strong),
+            (end.version.as_str(), Tone::Plain),
+            (end.channel.as_str(), Tone::Plain),
+            (end.outcome.as_str(), tone),
+            (end.detail.as_deref().unwrap_or_default(), Tone::Plain),
+        ]);
+    }
+    table
 }
 
 /// The failures as they decide the exit code: trying later helps only if that is true of all of

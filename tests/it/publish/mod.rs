@@ -2,6 +2,7 @@
 
 mod registries;
 mod render;
+mod run;
 mod validate;
 
 use std::process::Command;

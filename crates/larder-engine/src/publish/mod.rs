@@ -18,7 +18,7 @@ mod withdraw;
 
 pub use channels::ChosenChannels;
 pub use render::{RenderOptions, render_all};
-pub use run::{PublishOptions, publish_all};
+pub use run::{ChannelEnd, PublishEnd, PublishOptions, publish_all};
 pub use status::status;
 pub use validate::validate_all;
 pub use withdraw::{Withdrawal, withdraw};

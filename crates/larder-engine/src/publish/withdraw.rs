@@ -107,7 +107,7 @@ fn channel(
         match tries.each(|attempt| one(&*place, attempt))? {
             Withdrawn::Done(what) => {
                 done = true;
-                words.push(what);
+                words.push(format!("users get {what} now"));
             }
             Withdrawn::Absent => {}
             Withdrawn::Impossible(why) => {

@@ -69,6 +69,7 @@ checked_text! {
         let scheme = text.split_once("://");
         let known = match scheme {
             Some((scheme, rest)) => ["https", "http", "ssh", "file"].contains(&scheme) && !rest.is_empty(),
+            None if text.starts_with('/') => true,
             None => text.split_once(':').is_some_and(|(host, path)| host.contains('@') && !path.is_empty()),
         };
         let host = scheme.map_or("", |(_, rest)| rest.split('/').next().unwrap_or(""));
@@ -77,7 +78,7 @@ checked_text! {
             return Err(Invalid::new("the url contains a password")
                 .hint("leave it out; git takes it from its own configuration or from an askpass program"));
         }
-        let hint = "https://, ssh://, file:// or git@host:path";
+        let hint = "https://, ssh://, file://, git@host:path, or an absolute path";
         require(plain && known, format!("`{text}` is not the url of a git repository"), hint)
     }
 }
@@ -350,6 +351,7 @@ mod tests {
                 "ssh://aur@h/x.git",
                 "git@h:o/x.git",
                 "file:///srv/x",
+                "/srv/x.git",
             ],
             &[
                 "x",

@@ -259,7 +259,9 @@ impl<'a> Ready<'a> {
         event.reason.clone_from(&ended.reason);
         event.dry_run = ctx.options.dry_run && ended.error.is_none();
         if matches!(ended.outcome, Outcome::Published | Outcome::UpToDate) && !event.dry_run {
-            event.place = Some(self.job.targets.join(", ")).filter(|targets| !targets.is_empty());
+            let attachments = self.job.attachments.iter().map(|place| place.target());
+            let places: Vec<String> = attachments.chain(self.job.targets.clone()).collect();
+            event.place = Some(places.join(", ")).filter(|places| !places.is_empty());
         }
         ctx.events.send(Event::Did(event));
         let is_over = ended

@@ -6,12 +6,13 @@ use std::num::NonZeroUsize;
 use super::Reached;
 use super::gate::Guarded;
 use crate::context::Context;
+use crate::events::{Event, Finished};
 use crate::plan::{Platforms, Targets};
 use crate::publish::gather::{Gathered, public_url};
 use crate::release::binary::{self, ReleaseOptions, release_all};
 use crate::release::hub_status::{HubReleases, HubStatus, hub_status};
 use larder_core::error::{Error, Result};
-use larder_core::model::{Tag, Target};
+use larder_core::model::{Action, Outcome, Tag, Target};
 use larder_core::project::Subsystem;
 use larder_remote::hub::PublishOptions;
 
@@ -64,6 +65,25 @@ fn only_read(ctx: &Context, subsystem: &Subsystem, why: &Error) -> Result<()> {
                 "{target} has to be released before it is published"
             )));
         }
+    }
+    Ok(())
+}
+
+/// Says which platforms would be released, and whether the hub can be written.
+pub(super) fn would_release(ctx: &Context, subsystem: &Subsystem) -> Result<()> {
+    let releases = HubReleases::list(ctx)?;
+    for platform in &subsystem.platforms {
+        let target = target(subsystem, *platform);
+        let status = hub_status(ctx, &target, &releases)?;
+        if matches!(status, HubStatus::Released(..)) {
+            continue;
+        }
+        ctx.publisher()?;
+        let version = subsystem.version.clone();
+        let mut finished = Finished::new(Action::Release, target, version, Outcome::Skipped);
+        finished.dry_run = true;
+        finished.reason = Some("would be released".into());
+        ctx.events.send(Event::Finished(finished));
     }
     Ok(())
 }

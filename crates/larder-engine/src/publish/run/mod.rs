@@ -19,6 +19,7 @@ use camino::Utf8PathBuf;
 pub(super) use attempt::{Tries, attempt};
 use channel::Job;
 use gate::Guarded;
+pub use notify::ChannelEnd;
 use notify::Report;
 
 use super::channels::ChosenChannels;
@@ -46,9 +47,17 @@ pub struct PublishOptions {
 /// A result, or every failure.
 type Reached<T> = std::result::Result<T, Vec<Error>>;
 
+/// How a run ended.
+#[derive(Clone, Debug, Default)]
+pub struct PublishEnd {
+    /// Every failure.
+    pub errors: Vec<Error>,
+    /// How the channels ended that were reached, in the order in which they were to be fed.
+    pub channels: Vec<ChannelEnd>,
+}
+
 /// Publishes some subsystems to their channels. After a failure the other channels are still fed.
-/// Returns every failure.
-pub fn publish_all(ctx: &Context, selection: &Selection, options: &PublishOptions) -> Vec<Error> {
+pub fn publish_all(ctx: &Context, selection: &Selection, options: &PublishOptions) -> PublishEnd {
     let mut report = Report::new();
     let errors = match prepare(ctx, selection, options) {
         Ok((prepared, errors)) => publish(ctx, &prepared, options, errors, &mut report),
@@ -57,7 +66,10 @@ pub fn publish_all(ctx: &Context, selection: &Selection, options: &PublishOption
     if !ctx.options.dry_run {
         report.send(ctx, &errors);
     }
-    errors
+    PublishEnd {
+        errors,
+        channels: report.into_channels(),
+    }
 }
 
 /// A subsystem whose release is on the hub.
@@ -198,7 +210,9 @@ fn on_the_hub<'a>(
         None => folder_for(ctx, subsystem, None).map_err(one)?,
     };
     let mut drafts = Vec::new();
-    if !dry_run {
+    if dry_run {
+        hub::would_release(ctx, subsystem).map_err(one)?;
+    } else {
         hub::release_assets(ctx, subsystem, options.jobs)?;
         drafts = hub::name_as_published(ctx, subsystem, &mut gathered).map_err(one)?;
     }

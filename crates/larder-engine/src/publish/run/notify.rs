@@ -12,17 +12,32 @@ use crate::context::Context;
 use crate::events::Level;
 use larder_core::error::{Error, Result};
 use larder_core::fs::{self, IoContext};
+use larder_core::model::{ChannelKind, Name, Outcome, Version};
 use larder_core::redact::mask;
 use larder_remote::http::{Method, Request, parse_url};
 
 /// The longest time that a webhook may take.
 const WEBHOOK_TIME: Duration = Duration::from_secs(30);
 
+/// How a channel of a subsystem ended.
+#[derive(Clone, Debug)]
+pub struct ChannelEnd {
+    /// The subsystem.
+    pub name: Name,
+    /// Its version.
+    pub version: Version,
+    /// The channel.
+    pub channel: ChannelKind,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why it failed or was skipped. It has no secrets.
+    pub detail: Option<String>,
+}
+
 /// What a run did.
 pub(super) struct Report {
     started: Timestamp,
-    channels: Vec<Value>,
-    words: Vec<String>,
+    channels: Vec<ChannelEnd>,
 }
 
 impl Report {
@@ -30,7 +45,6 @@ impl Report {
         Self {
             started: Timestamp::now(),
             channels: Vec::new(),
-            words: Vec::new(),
         }
     }
 
@@ -38,23 +52,19 @@ impl Report {
     pub(super) fn add(&mut self, ready: &Ready<'_>, ended: &Ended) {
         let subsystem = ready.subsystem();
         let error = ended.error.as_ref().map(ToString::to_string);
-        let detail = error
-            .or(ended.reason.clone())
-            .map(|text| mask(&text).into_owned());
-        self.channels.push(json!({
-            "subsystem": subsystem.name.as_str(),
-            "version": subsystem.version.as_str(),
-            "channel": ready.kind().as_str(),
-            "outcome": ended.outcome.as_str(),
-            "detail": detail,
-        }));
-        self.words.push(format!(
-            "{} {} {} {}",
-            subsystem.name,
-            subsystem.version,
-            ready.kind(),
-            ended.outcome
-        ));
+        let detail = error.or(ended.reason.clone());
+        self.channels.push(ChannelEnd {
+            name: subsystem.name.clone(),
+            version: subsystem.version.clone(),
+            channel: ready.kind(),
+            outcome: ended.outcome,
+            detail: detail.map(|text| mask(&text).into_owned()),
+        });
+    }
+
+    /// How the channels ended, in the order in which they were to be fed.
+    pub(super) fn into_channels(self) -> Vec<ChannelEnd> {
+        self.channels
     }
 
     /// Reports the run where the project says so.
@@ -95,8 +105,9 @@ impl Report {
             .started
             .round(jiff::Unit::Second)
             .unwrap_or(self.started);
-        let mut line = format!("{time} {result}: {}", self.words.join(", "));
-        if self.words.is_empty()
+        let words: Vec<String> = self.channels.iter().map(words).collect();
+        let mut line = format!("{time} {result}: {}", words.join(", "));
+        if words.is_empty()
             && let Some(error) = errors.first()
         {
             line.push_str(&mask(error.message()));
@@ -119,7 +130,7 @@ impl Report {
             "project": ctx.project.name,
             "ok": errors.is_empty(),
             "started": self.started.to_string(),
-            "channels": self.channels,
+            "channels": self.channels.iter().map(to_json).collect::<Vec<_>>(),
             "errors": errors.iter().map(|error| mask(error.message()).into_owned()).collect::<Vec<_>>(),
         });
         let request = Request::new(Method::POST, url)?
@@ -138,4 +149,32 @@ impl Report {
             Err(_) => Err(Error::unavailable(format!("{key} did not answer"))),
         }
     }
+}
+
+fn words(end: &ChannelEnd) -> String {
+    let ChannelEnd {
+        name,
+        version,
+        channel,
+        outcome,
+        detail: _,
+    } = end;
+    format!("{name} {version} {channel} {outcome}")
+}
+
+fn to_json(end: &ChannelEnd) -> Value {
+    let ChannelEnd {
+        name,
+        version,
+        channel,
+        outcome,
+        detail,
+    } = end;
+    json!({
+        "subsystem": name.as_str(),
+        "version": version.as_str(),
+        "channel": channel.as_str(),
+        "outcome": outcome.as_str(),
+        "detail": detail,
+    })
 }
