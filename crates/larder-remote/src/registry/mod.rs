@@ -4,6 +4,9 @@
 //! tries each thing once: what a lost answer means is found out by asking again, and that is the
 //! caller's. Credentials come from the environment or from the client's own configuration.
 
+pub mod goproxy;
+mod login;
 pub mod npm;
 pub mod nuget;
 pub mod pypi;
+pub mod snapcraft;

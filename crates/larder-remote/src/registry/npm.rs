@@ -20,7 +20,7 @@ use larder_core::environment::Environment;
 use larder_core::error::{Error, Result};
 use larder_core::fs::{self, IoContext};
 
-use crate::http::redact;
+use crate::http::{Secret, redact};
 use crate::settings::RemoteSettings;
 use crate::tool::{ClientVariables, NPM, ToolOutput, Tools};
 
@@ -99,18 +99,26 @@ pub struct Registry<'a> {
     environment: &'a Environment,
     /// The folder whose `.npmrc` applies.
     folder: &'a Utf8Path,
-    /// The setting that gives npm a token of the environment, which is found on first use.
-    token: OnceLock<Result<Option<(String, String)>>>,
+    login: &'a Login,
 }
 
+/// The setting that gives npm a token of the environment, which is found on first use.
+#[derive(Default)]
+pub struct Login(OnceLock<Option<(String, Secret)>>);
+
 impl<'a> Registry<'a> {
-    /// Uses npm as it is configured in a folder.
-    pub fn new(settings: &'a RemoteSettings, cancel: &'a Cancel, folder: &'a Utf8Path) -> Self {
+    /// Uses npm as it is configured in a folder. The login is for the packages of one scope.
+    pub fn new(
+        settings: &'a RemoteSettings,
+        cancel: &'a Cancel,
+        folder: &'a Utf8Path,
+        login: &'a Login,
+    ) -> Self {
         Self {
             tools: Tools::new(settings, cancel),
             environment: &settings.environment,
             folder,
-            token: OnceLock::new(),
+            login,
         }
     }
 
@@ -244,10 +252,13 @@ impl<'a> Registry<'a> {
     }
 
     fn npm(&self, name: &str, args: &[&str], writing: Writing) -> Result<ToolOutput> {
-        let token = self.token.get_or_init(|| self.find_token(name)).clone()?;
+        if self.login.0.get().is_none() {
+            let found = self.find_token(name)?;
+            self.login.0.get_or_init(|| found);
+        }
         let mut environment = self.tools.variables(&VARIABLES);
-        if let Some((setting, token)) = token {
-            environment.set(setting, token);
+        if let Some(Some((setting, token))) = self.login.0.get() {
+            environment.set(setting, token.expose());
         }
         if writing == Writing::Publishes && self.has_job_token() {
             environment.extend(self.environment.only(JOB_VARIABLES));
@@ -260,7 +271,7 @@ impl<'a> Registry<'a> {
     }
 
     /// The setting that gives npm the token of a variable for the registry of a package.
-    fn find_token(&self, name: &str) -> Result<Option<(String, String)>> {
+    fn find_token(&self, name: &str) -> Result<Option<(String, Secret)>> {
         let tokens = TOKENS
             .iter()
             .filter_map(|name| self.environment.value(name));
@@ -268,27 +279,26 @@ impl<'a> Registry<'a> {
             return Ok(None);
         };
         let environment = self.tools.variables(&VARIABLES);
-        let ask = |setting: &str| {
-            let args = ["config", "get", "--loglevel=error", "--", setting];
-            let output = self.run(environment.clone(), &args)?;
-            if !output.status.success() {
-                return Err(Error::failed("npm could not say which registry it uses")
-                    .cause(output.last_lines())
-                    .hint("`npm config list` shows the mistake"));
-            }
-            let text = output.out.trim();
-            Ok(text.starts_with("http").then(|| text.to_owned()))
+        // With several settings, npm prints `name=value` for each. There is no scope `@`.
+        let scope = name.split_once('/').map_or("@", |(scope, _)| scope);
+        let of_scope = format!("{scope}:registry");
+        let args = ["config", "get", "--loglevel=error", &of_scope, "registry"];
+        let output = self.run(environment.clone(), &args)?;
+        if !output.status.success() {
+            return Err(Error::failed("npm could not say which registry it uses")
+                .cause(output.last_lines())
+                .hint("`npm config list` shows the mistake"));
+        }
+        let value = |setting: &str| {
+            let lines = output.out.lines();
+            let mut values = lines.filter_map(|line| line.strip_prefix(setting)?.strip_prefix('='));
+            values.next().filter(|value| value.starts_with("http"))
         };
-        let scope = name.split_once('/').map(|(scope, _)| scope);
-        let of_scope = scope.map(|scope| ask(&format!("{scope}:registry")));
-        let url = match of_scope.transpose()?.flatten() {
-            Some(url) => Some(url),
-            None => ask("registry")?,
-        };
-        let setting = url.as_deref().and_then(token_setting);
+        let url = value(&of_scope).or_else(|| value("registry"));
+        let setting = url.and_then(token_setting);
         Ok(setting
             .filter(|setting| environment.get(setting).is_none())
-            .map(|setting| (setting, token.to_owned())))
+            .map(|setting| (setting, Secret::new(token))))
     }
 
     fn run(&self, environment: Environment, args: &[&str]) -> Result<ToolOutput> {

@@ -1,11 +1,13 @@
 //! The registries that packages are pushed to, with stand-ins for the servers: their clients, and
 //! `larder publish` as a whole.
 
+mod gomodule;
 mod npm;
 mod npm_client;
 mod nuget;
 mod nuget_client;
 mod pypi;
+mod snap;
 
 use serde_json::Value;
 
@@ -65,11 +67,21 @@ impl Project {
         self.env.larder(all).success();
     }
 
+    /// Publishes, and returns what was printed for people.
+    fn publish_plain(&self, more: &[&str]) -> Output {
+        self.env.larder([&["publish", "all"], more].concat())
+    }
+
     /// Publishes, and returns what was printed as JSON.
     fn publish(&self, more: &[&str]) -> Output {
         let arguments = [&["publish", "all"], more].concat();
         self.env.larder_json(arguments)
     }
+}
+
+/// What a person reads.
+fn said(output: &Output) -> String {
+    format!("{}{}", output.stdout, output.stderr)
 }
 
 /// How a channel ended: the outcome, and the reason or the error.

@@ -1,6 +1,6 @@
 //! `larder publish` to an npm registry.
 
-use super::{Project, assert_nowhere, ended};
+use super::{Project, assert_nowhere, ended, said};
 use crate::servers::npm::{NpmRegistry, TOKEN};
 
 const MAIN: &str = "@acme/arc";
@@ -104,10 +104,10 @@ fn a_token_without_the_right_is_tried_once_and_the_right_is_named() {
     let project = project("v1.2.3", &registry);
     project.try_again();
     registry.fail(0, 403);
-    let output = project.publish(&[]).exits(1);
+    let output = project.publish_plain(&[]).exits(1);
     assert_eq!(registry.requests("PUT"), 1);
-    let ended = ended(&output, "npm");
-    assert!(ended.contains("the right to read and write"), "{ended}");
+    let text = said(&output);
+    assert!(text.contains("the right to read and write"), "{text}");
 }
 
 #[test]
@@ -140,8 +140,8 @@ fn a_withdrawn_version_is_deprecated_and_latest_is_the_one_before() {
     assert_eq!(registry.tag(MAIN, "latest").as_deref(), Some("1.2.3"));
     let before = registry.requests("PUT");
     let output = project.env.larder(unpublish).success();
-    let said = format!("{}{}", output.stdout, output.stderr);
-    assert!(said.contains("`latest` is 1.2.2"), "{said}");
+    let text = said(&output);
+    assert!(text.contains("`latest` is 1.2.2"), "{text}");
     assert_eq!(registry.tag(MAIN, "latest").as_deref(), Some("1.2.2"));
     for name in [MAIN, LINUX, WINDOWS] {
         let document = registry.document(name).unwrap();

@@ -5,7 +5,7 @@ use larder_core::cancel::Cancel;
 use larder_core::environment::Environment;
 use larder_core::error::Kind;
 use larder_remote::RemoteSettings;
-use larder_remote::registry::npm::{Pushed, Registry, integrity};
+use larder_remote::registry::npm::{Login, Pushed, Registry, integrity};
 
 use crate::env::TestEnv;
 use crate::servers::npm::{NpmRegistry, TOKEN};
@@ -56,8 +56,8 @@ fn tarball(env: &TestEnv, name: &str, version: &str, text: &str) -> Utf8PathBuf 
 fn a_tarball_is_pushed_with_the_token_of_the_environment_and_read_back() {
     let (env, registry) = (TestEnv::new(), NpmRegistry::start());
     let settings = settings(&env, &registry, Some(TOKEN));
-    let (cancel, folder) = (Cancel::new(), env.project());
-    let npm = Registry::new(&settings, &cancel, folder);
+    let (cancel, folder, login) = (Cancel::new(), env.project(), Login::default());
+    let npm = Registry::new(&settings, &cancel, folder, &login);
     assert_eq!(npm.package("@acme/arc").unwrap(), None);
     assert_eq!(npm.published("@acme/arc", "1.0.0").unwrap(), None);
     let file = tarball(&env, "@acme/arc", "1.0.0", "one");
@@ -110,8 +110,8 @@ fn a_refused_write_names_the_right_and_a_server_that_is_down_may_be_asked_again(
     ] {
         let (env, registry) = (TestEnv::new(), NpmRegistry::start());
         let settings = settings(&env, &registry, token);
-        let (cancel, folder) = (Cancel::new(), env.project());
-        let npm = Registry::new(&settings, &cancel, folder);
+        let (cancel, folder, login) = (Cancel::new(), env.project(), Login::default());
+        let npm = Registry::new(&settings, &cancel, folder, &login);
         if let Some(status) = status {
             registry.fail(0, status);
         }
@@ -132,8 +132,8 @@ fn a_refused_write_names_the_right_and_a_server_that_is_down_may_be_asked_again(
 fn an_upload_whose_answer_was_lost_is_not_repeated() {
     let (env, registry) = (TestEnv::new(), NpmRegistry::start());
     let settings = settings(&env, &registry, Some(TOKEN));
-    let (cancel, folder) = (Cancel::new(), env.project());
-    let npm = Registry::new(&settings, &cancel, folder);
+    let (cancel, folder, login) = (Cancel::new(), env.project(), Login::default());
+    let npm = Registry::new(&settings, &cancel, folder, &login);
     let file = tarball(&env, "arc", "1.0.0", "one");
     registry.lose_answer_of(0);
     let error = npm.publish("arc", &file, "latest").unwrap_err();

@@ -1,6 +1,6 @@
 //! `larder publish` to a `NuGet` feed.
 
-use super::{Project, assert_nowhere, ended};
+use super::{Project, assert_nowhere, ended, said};
 use crate::servers::nuget::{KEY, NugetFeed};
 
 fn project(feed: &NugetFeed) -> Project {
@@ -42,10 +42,9 @@ fn faults_have_their_exit_codes_and_the_next_run_converges() {
         let feed = NugetFeed::start();
         let project = project(&feed);
         feed.fail(0, status);
-        let output = project.publish(&[]).exits(code);
-        let ended = ended(&output, "chocolatey");
+        let text = said(&project.publish_plain(&[]).exits(code));
         let is_right = matches!(status, 401 | 403);
-        assert_eq!(ended.contains("the right to push"), is_right, "{ended}");
+        assert_eq!(text.contains("the right to push"), is_right, "{text}");
         assert_eq!(feed.requests("PUT"), 1, "{status}");
         project.publish(&[]).success();
         assert!(feed.package("arc", "1.2.3").is_some(), "{status}");
@@ -75,8 +74,7 @@ fn other_bytes_no_key_and_moderation_are_told() {
     assert!(text.contains("does not show it yet"), "{text}");
     project.env.unset("CHOCOLATEY_API_KEY");
     for more in [&["--dry-run"][..], &[]] {
-        let output = project.publish(more).exits(1);
-        let text = ended(&output, "chocolatey");
+        let text = said(&project.publish_plain(more).exits(1));
         assert!(text.contains("CHOCOLATEY_API_KEY"), "{text}");
     }
 }

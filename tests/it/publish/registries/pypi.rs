@@ -2,7 +2,7 @@
 //! and messages it has; the real one is a judge of `tests/oracles/channels.sh`.
 #![cfg(unix)]
 
-use super::{Project, assert_nowhere, ended};
+use super::{Project, assert_nowhere, ended, said};
 use crate::servers::pypi::{PASSWORD, PypiRepository, Shows};
 
 /// It uploads with curl, one wheel after the other, until one fails.
@@ -106,16 +106,14 @@ fn refusals_other_bytes_and_an_index_that_lags_are_told() {
             Some(password) => project.env.set("TWINE_PASSWORD", password),
             None => project.env.unset("TWINE_PASSWORD"),
         };
-        let output = project.publish(&[]).exits(1);
-        let text = ended(&output, "pypi");
+        let text = said(&project.publish_plain(&[]).exits(1));
         assert!(text.contains(expected), "{text}");
         assert!(repository.names().is_empty());
     }
     project.env.set("TWINE_PASSWORD", PASSWORD);
     repository.show(Shows::Nothing);
     for _ in 0..2 {
-        let output = project.publish(&[]).exits(5);
-        let text = ended(&output, "pypi");
+        let text = said(&project.publish_plain(&[]).exits(5));
         assert!(
             text.contains("pip download") || text.contains("409"),
             "{text}"
@@ -130,8 +128,8 @@ fn refusals_other_bytes_and_an_index_that_lags_are_told() {
     let output = project.publish(&[]).exits(4);
     assert!(ended(&output, "pypi").contains(name.as_str()));
     let output = project.env.larder(["unpublish", "arc@v1.2.3"]);
-    let said = format!("{}{}", output.stdout, output.stderr);
-    assert!(said.contains("yank"), "{said}");
+    let text = said(&output);
+    assert!(text.contains("yank"), "{text}");
 }
 
 #[test]

@@ -7,11 +7,13 @@
 
 pub(super) mod attachments;
 mod conflict;
+mod gomodule;
 mod npm;
 mod nuget;
 mod pypi;
 mod registries;
 mod repository;
+mod snap;
 #[cfg(test)]
 mod tests;
 
@@ -154,9 +156,11 @@ pub(super) fn places(
         Channel::Homebrew(_) | Channel::Scoop(_) | Channel::Aur(_) | Channel::Winget(_) => {
             repository::places(ctx, subsystem, version, config)
         }
-        Channel::Chocolatey(_) | Channel::Npm(_) | Channel::Pypi(_) => {
-            registries::places(ctx, subsystem, version, config)
-        }
+        Channel::Chocolatey(_)
+        | Channel::Gomodule(_)
+        | Channel::Npm(_)
+        | Channel::Pypi(_)
+        | Channel::Snap(_) => registries::places(ctx, subsystem, version, config),
         _ => Ok(Places::At(Vec::new())),
     }
 }

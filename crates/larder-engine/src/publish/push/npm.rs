@@ -9,7 +9,7 @@ use serde_json::Value;
 use larder_core::error::{Error, Result};
 use larder_core::fs;
 use larder_core::model::Version;
-use larder_remote::registry::npm::{Package, Published, Pushed, Registry, integrity};
+use larder_remote::registry::npm::{Login, Package, Published, Pushed, Registry, integrity};
 
 use super::conflict::refuse_other;
 use super::{Attempt, Files, Found, Publisher, There, Withdrawn};
@@ -26,6 +26,7 @@ pub(super) struct NpmPackage {
     is_prerelease: bool,
     /// The folder of the project, whose `.npmrc` applies.
     project: Utf8PathBuf,
+    login: Login,
 }
 
 /// A package that was rendered.
@@ -46,11 +47,12 @@ impl NpmPackage {
             version: as_npm,
             is_prerelease: version.is_prerelease(),
             project: project.to_owned(),
+            login: Login::default(),
         }
     }
 
     fn registry<'a>(&'a self, attempt: &'a Attempt<'_>) -> Registry<'a> {
-        Registry::new(attempt.remote, &attempt.cancel, &self.project)
+        Registry::new(attempt.remote, &attempt.cancel, &self.project, &self.login)
     }
 
     /// The packages of a release; the main one is the last.
@@ -130,12 +132,14 @@ impl NpmPackage {
     }
 
     fn push_one(&self, registry: &Registry<'_>, tarball: &Tarball) -> Result<()> {
-        let read = || registry.published(&tarball.name, &self.version);
-        let compared = || refuse_other(self.compare(tarball, read()?.as_ref())?);
-        if compared()? != Found::Missing {
-            return Ok(());
-        }
+        let compared = || {
+            let published = registry.published(&tarball.name, &self.version)?;
+            refuse_other(self.compare(tarball, published.as_ref())?)
+        };
         let package = registry.package(&tarball.name)?.unwrap_or_default();
+        if package.versions.contains(&self.version) {
+            return compared().map(drop);
+        }
         let tag = tag(&package, &self.version, self.is_prerelease);
         match registry.publish(&tarball.name, &tarball.path, &tag)? {
             Pushed::Conflict(error) if compared()? == Found::Missing => Err(error),

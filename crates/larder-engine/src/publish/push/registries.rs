@@ -1,11 +1,14 @@
 //! The places of channels that are registries, which are pushed to through their ordinary clients.
 
+use super::gomodule::Module;
 use super::npm::NpmPackage;
 use super::nuget::ChocolateyPackage;
 use super::pypi::Wheels;
+use super::snap::SnapPackage;
 use super::{Places, Publisher};
 use crate::context::Context;
 use larder_channels::render::channel_version;
+use larder_channels::snap;
 use larder_core::error::Result;
 use larder_core::model::Version;
 use larder_core::project::Subsystem;
@@ -37,6 +40,13 @@ pub(super) fn places(
             Some(push) => Box::new(ChocolateyPackage::new(push, name, written)),
             None => return Ok(Places::NotConfigured("push")),
         },
+        Channel::Gomodule(module) => {
+            Box::new(Module::new(ctx, subsystem, version, module, written))
+        }
+        Channel::Snap(config) => {
+            let name = snap::name_of(&subsystem.name)?;
+            Box::new(SnapPackage::new(config, name, version, written))
+        }
         _ => return Ok(Places::At(Vec::new())),
     };
     Ok(Places::At(vec![place]))

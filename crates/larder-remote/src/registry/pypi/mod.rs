@@ -12,6 +12,7 @@ use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::model::{Digest, Hasher};
 
+use super::login::{Place, with_login};
 use crate::http::{Client, Credential, Request, Secret, Site, Url, parse_url, read_error};
 use crate::settings::RemoteSettings;
 use crate::tool::{ClientVariables, ToolOutput, Tools, pip};
@@ -52,10 +53,7 @@ const PAGE_LIMIT: u64 = 32 << 20;
 
 /// An index that wheels are read back from.
 #[derive(Clone, Debug)]
-pub struct Index {
-    url: Url,
-    credential: Option<Credential>,
-}
+pub struct Index(Place);
 
 impl Index {
     /// The index of a package's repository: the configured one, else that of the repository, else
@@ -74,45 +72,23 @@ impl Index {
             (None, Some(repository)) => format!("{}/simple/", repository.trim_end_matches('/')),
             (None, None) => of_pip(package, Tools::new(settings, cancel))?,
         };
-        let mut found = Self::parse(&url)?;
+        let mut found = with_login(&url)?;
         // What may be uploaded to may be read with the same login.
         let user = environment.value("TWINE_USERNAME");
         let password = environment.value("TWINE_PASSWORD");
         if let (None, Some(repository)) = (&found.credential, repository)
             && let (Some(user), Some(password)) = (user, password)
-            && Self::parse(repository).is_ok_and(|it| Site::of(&it.url) == Site::of(&found.url))
+            && with_login(repository).is_ok_and(|it| Site::of(&it.url) == Site::of(&found.url))
         {
             let site = Site::of(&found.url);
             found.credential = Some(Credential::basic(user, &Secret::new(password), [site]));
         }
-        Ok(found)
-    }
-
-    /// From a url, which may have a user name and a password: those of pip's configuration do.
-    fn parse(text: &str) -> Result<Self> {
-        let mut url = Url::parse(text).or_else(|_| parse_url(text))?;
-        let decoded = |text: &str| {
-            let text = percent_encoding::percent_decode_str(text);
-            text.decode_utf8_lossy().into_owned()
-        };
-        let (user, password) = (
-            decoded(url.username()),
-            url.password().map(decoded).unwrap_or_default(),
-        );
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        if !url.path().ends_with('/') {
-            let path = format!("{}/", url.path());
-            url.set_path(&path);
-        }
-        let credential = (!user.is_empty())
-            .then(|| Credential::basic(&user, &Secret::new(password), [Site::of(&url)]));
-        Ok(Self { url, credential })
+        Ok(Self(found))
     }
 
     /// The page of a package.
     pub fn page(&self, package: &str) -> Result<Url> {
-        let page = self.url.join(&format!("{}/", normalised(package)));
+        let page = self.0.url.join(&format!("{}/", normalised(package)));
         page.map_err(|error| Error::usage("the url of the index is not one").cause(error))
     }
 
@@ -122,7 +98,7 @@ impl Index {
         let accept = "application/vnd.pypi.simple.v1+json, \
                       application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01";
         let request = Request::get(page.as_str())?
-            .credential(&self.credential)
+            .credential(&self.0.credential)
             .header("accept", accept)?
             .header("cache-control", "no-cache")?
             .limit(PAGE_LIMIT)
@@ -154,7 +130,7 @@ impl Index {
             return Ok(stated);
         }
         let request = Request::get(file.url.as_str())?
-            .credential(&self.credential)
+            .credential(&self.0.credential)
             .pinned();
         let Some(mut body) = client.get(request)? else {
             return Err(Error::unavailable(format!(
@@ -334,9 +310,9 @@ mod tests {
 
     #[test]
     fn an_index_keeps_no_secret_in_its_url() {
-        let index = Index::parse("https://me:hunter2@index.example/simple").unwrap();
-        assert_eq!(index.url.as_str(), "https://index.example/simple/");
-        assert!(index.credential.is_some());
+        let index = Index(with_login("https://me:hunter2@index.example/simple").unwrap());
+        assert_eq!(index.0.url.as_str(), "https://index.example/simple/");
+        assert!(index.0.credential.is_some());
         let page = index.page("Acme_Arc.Tool").unwrap();
         assert_eq!(page.as_str(), "https://index.example/simple/acme-arc-tool/");
         assert!(!format!("{index:?}").contains("hunter2"));
