@@ -16,6 +16,8 @@ pub struct Command {
     raw: Option<String>,
     environment: Environment,
     folder: Option<PathBuf>,
+    /// What the child reads on stdin.
+    pub(crate) input: Option<Vec<u8>>,
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -30,6 +32,7 @@ impl Command {
             raw: None,
             environment,
             folder: None,
+            input: None,
             timeout: None,
         }
     }
@@ -68,6 +71,13 @@ impl Command {
         self
     }
 
+    /// Sets what the child reads on stdin. By default that is empty.
+    #[must_use]
+    pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.input = Some(bytes.into());
+        self
+    }
+
     /// Sets the longest time that the child may run. By default there is no limit.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -101,10 +111,14 @@ impl Command {
         return command.status();
     }
 
-    /// The command as a child with these streams and an empty stdin.
+    /// The command as a child with these streams, and a stdin that is empty or a pipe for its input.
     pub(crate) fn with_streams(&self, out: Stdio, err: Stdio) -> tokio::process::Command {
         let mut command = self.to_tokio();
-        command.stdin(Stdio::null()).stdout(out).stderr(err);
+        let input = match self.input {
+            Some(_) => Stdio::piped(),
+            None => Stdio::null(),
+        };
+        command.stdin(input).stdout(out).stderr(err);
         command
     }
 

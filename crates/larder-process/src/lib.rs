@@ -1,7 +1,7 @@
 //! Starts child processes. This crate is the only place where larder does so.
 //!
-//! Each child gets an explicit environment and an empty stdin, and runs in its own process group (a
-//! job on Windows). When the run is cancelled or the timeout expires, the group gets TERM, and KILL
+//! Each child gets an explicit environment and a stdin that is empty or has what the caller gives,
+//! and runs in its own process group (a job on Windows). When the run is cancelled or the timeout expires, the group gets TERM, and KILL
 //! two seconds later. When the child exits by itself, the processes that it left in its group are
 //! ended in the same way. A member that has ended counts as gone even if nobody reaps it, as in
 //! containers whose first process is a program that does not expect children.

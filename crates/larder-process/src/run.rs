@@ -4,6 +4,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
+use tokio::io::AsyncWriteExt;
 
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Result};
@@ -87,6 +88,14 @@ impl Command {
                 Err(e) => return Err(cannot("run", e)),
             };
             let group = child.id();
+            if let (Some(input), Some(mut pipe)) = (&self.input, child.stdin().take()) {
+                let input = input.clone();
+                // A child that ends without reading all of it breaks the pipe, which is no fault. The
+                // task, and with it the pipe, ends with this runtime at the latest.
+                tokio::spawn(async move {
+                    let _ = pipe.write_all(&input).await;
+                });
+            }
             let expired = async {
                 match self.timeout {
                     Some(timeout) => tokio::time::sleep(timeout).await,

@@ -190,6 +190,7 @@ fn everything() -> Printed {
     document("changelog", &["changelog", "app"]);
     document("changelog", &["changelog", "base"]);
     document("publish-validate", &["publish", "validate", "all"]);
+    document("publish-status", &["publish", "status"]);
     document("outdated", &["outdated"]);
     document("why", &["why", "app"]);
     document("plan", &["plan"]);
@@ -197,6 +198,7 @@ fn everything() -> Printed {
     document("graph", &["graph"]);
     document("check", &["check"]);
     document("publish-validate", &["publish", "validate", "all"]);
+    document("publish-status", &["publish", "status"]);
     document("tasks", &["run"]);
     document("doctor", &["doctor"]);
     document("env", &["env"]);

@@ -94,6 +94,11 @@ fn the_guide_commands_work() {
     assert!(run("docs/guide.md") >= 10);
 }
 
+#[test]
+fn the_commands_of_the_page_about_publishing_work() {
+    assert!(run("docs/publishing.md") >= 7);
+}
+
 /// The files below a folder that have an extension.
 pub(super) fn files_below(
     folder: &camino::Utf8Path,

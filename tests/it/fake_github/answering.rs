@@ -14,7 +14,7 @@ use serde_json::json;
 use super::listener::Connection;
 use super::state::Urls;
 use super::wire::{Answer, Ask};
-use super::{Act, Entry, Inner, Origin, Shared, api, fault, graphql, web};
+use super::{Act, Entry, Inner, Origin, Shared, api, fault, git, graphql, web};
 
 /// Urls for a client that talks to this authority: by host name through a proxy, or directly.
 fn urls_for(shared: &Shared, authority: Option<&str>) -> (Urls, Option<Origin>) {
@@ -106,7 +106,9 @@ fn decide(
         || tokens.iter().any(|t| {
             ask.headers.values().any(|v| v.as_bytes() == t.as_bytes()) || target.contains(t)
         });
-    if carried && matches!(origin, Origin::Web | Origin::Store) {
+    // git logs in there, with a password.
+    let is_git = origin == Origin::Web && git::asked_for(&ask.path).is_some();
+    if carried && !is_git && matches!(origin, Origin::Web | Origin::Store) {
         inner
             .leaks
             .push(format!("{} {origin} {target}", ask.method));

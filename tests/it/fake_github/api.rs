@@ -7,8 +7,10 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
+use super::data;
 use super::state::{
-    Access, Asset, Release, Repo, State, Urls, Visibility, asset_json, release_json, repo_json,
+    Access, Asset, Release, Repo, State, Urls, Visibility, asset_json, kept_name, release_json,
+    repo_json,
 };
 use super::wire::{Answer, Ask, store_url};
 
@@ -21,7 +23,7 @@ pub fn error(status: u16, message: &str, errors: Option<Value>) -> Answer {
     Answer::json(status, &body)
 }
 
-fn not_found() -> Answer {
+pub fn not_found() -> Answer {
     error(404, "Not Found", None)
 }
 
@@ -64,6 +66,9 @@ pub fn answer(state: &mut State, urls: &Urls, ask: &Ask, uploads: bool) -> Answe
         .split('/')
         .collect();
     let ["repos", owner, name, rest @ ..] = parts.as_slice() else {
+        if parts.as_slice() == ["user"] && ask.method == "GET" {
+            return data::user_of_token(urls, ask.access);
+        }
         return if ask.path == "/" || ask.path == "/api/v3" {
             Answer::json(200, &json!({}))
         } else {
@@ -71,13 +76,20 @@ pub fn answer(state: &mut State, urls: &Urls, ask: &Ask, uploads: bool) -> Answe
         };
     };
     let key = format!("{owner}/{name}").to_lowercase();
-    let Some(repo) = state.repos.get(&key) else {
-        return not_found();
-    };
-    if !can_see(repo, ask.access) {
+    if !state
+        .repos
+        .get(&key)
+        .is_some_and(|repo| can_see(repo, ask.access))
+    {
         return not_found();
     }
-    let write = ask.method != "GET" && ask.method != "HEAD";
+    if !uploads && let Some(answer) = data::answer(state, urls, ask, &key, rest) {
+        return answer;
+    }
+    let (repo, write) = (
+        &state.repos[&key],
+        ask.method != "GET" && ask.method != "HEAD",
+    );
     if write && ask.access.is_none() {
         return error(401, "Requires authentication", None);
     }
@@ -314,26 +326,6 @@ fn delete(state: &mut State, key: &str, id: u64) -> Answer {
         repo.burned_tags.push(release.tag);
     }
     Answer::empty(204)
-}
-
-/// The name GitHub keeps for an asset: special characters become dots, no dot at the ends.
-fn kept_name(name: &str) -> String {
-    let kept: String = name
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || "-_.+@".contains(c) {
-                c
-            } else {
-                '.'
-            }
-        })
-        .collect();
-    let kept = kept.trim_end_matches('.');
-    if kept.starts_with('.') {
-        format!("default{kept}")
-    } else {
-        kept.to_owned()
-    }
 }
 
 fn upload(state: &mut State, urls: &Urls, ask: &Ask, key: &str, id: u64) -> Answer {

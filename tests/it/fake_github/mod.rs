@@ -15,9 +15,12 @@
 
 mod answering;
 mod api;
+mod data;
 mod fault;
+mod git;
 mod graphql;
 mod listener;
+mod pulls;
 mod state;
 mod web;
 mod wire;
@@ -239,17 +242,7 @@ impl FakeGitHub {
     pub fn repo(&self, full_name: &str, visibility: Visibility) -> &Self {
         let (owner, name) = full_name.split_once('/').expect("owner/name");
         let mut inner = self.inner();
-        let repo = Repo {
-            owner: owner.to_owned(),
-            name: name.to_owned(),
-            id: inner.state.id(),
-            visibility,
-            default_branch: "main".to_owned(),
-            immutable: false,
-            refused_tags: Vec::new(),
-            burned_tags: Vec::new(),
-            releases: Vec::new(),
-        };
+        let repo = Repo::new(owner, name, inner.state.id(), visibility);
         inner.state.repos.insert(full_name.to_lowercase(), repo);
         drop(inner);
         self

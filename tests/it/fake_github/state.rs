@@ -8,6 +8,9 @@ use axum::body::Bytes;
 use larder_core::model::Digest;
 use serde_json::{Value, json};
 
+use super::data::may_write;
+use super::git::GitDir;
+
 /// The urls of the four origins; they differ for a client that connects through a proxy by host
 /// name.
 #[derive(Clone, Debug)]
@@ -52,6 +55,49 @@ pub struct Repo {
     /// Tags of deleted immutable releases.
     pub burned_tags: Vec<String>,
     pub releases: Vec<Release>,
+    /// Its files, if it has any.
+    pub git: Option<GitDir>,
+    /// The key of the repository that it is a fork of.
+    pub fork_of: Option<String>,
+    /// How many requests for its branches find nothing yet.
+    pub not_ready: u32,
+    pub pulls: Vec<Pull>,
+}
+
+impl Repo {
+    pub fn new(owner: &str, name: &str, id: u64, visibility: Visibility) -> Self {
+        Self {
+            owner: owner.to_owned(),
+            name: name.to_owned(),
+            id,
+            visibility,
+            default_branch: "main".to_owned(),
+            immutable: false,
+            refused_tags: Vec::new(),
+            burned_tags: Vec::new(),
+            releases: Vec::new(),
+            git: None,
+            fork_of: None,
+            not_ready: 0,
+            pulls: Vec::new(),
+        }
+    }
+}
+
+/// A pull request.
+#[derive(Clone, Debug)]
+pub struct Pull {
+    pub number: u64,
+    pub title: String,
+    pub body: String,
+    pub base: String,
+    /// The key of the repository that has the branch.
+    pub head_repo: String,
+    pub branch: String,
+    pub sha: String,
+    pub open: bool,
+    pub merged: Option<SystemTime>,
+    pub created: SystemTime,
 }
 
 /// A release.
@@ -145,7 +191,7 @@ pub fn timestamp(time: SystemTime) -> String {
         .to_string()
 }
 
-fn user(urls: &Urls, login: &str) -> Value {
+pub fn user(urls: &Urls, login: &str) -> Value {
     let api = format!("{}/users/{login}", urls.api);
     json!({
         "login": login, "id": 1, "node_id": "MDQ6VXNlcjE=", "avatar_url": format!("{}/{login}.png", urls.web),
@@ -216,7 +262,7 @@ pub fn repo_json(urls: &Urls, repo: &Repo, access: Option<Access>) -> Value {
     let mut shown = json!({
         "id": repo.id, "node_id": format!("R_{}", repo.id), "name": repo.name,
         "full_name": format!("{}/{}", repo.owner, repo.name), "private": private, "owner": user(urls, &repo.owner),
-        "html_url": web, "description": null, "fork": false, "url": url, "created_at": "2025-01-01T00:00:00Z",
+        "html_url": web, "description": null, "fork": repo.fork_of.is_some(), "url": url, "created_at": "2025-01-01T00:00:00Z",
         "updated_at": "2025-01-01T00:00:00Z", "pushed_at": "2025-01-01T00:00:00Z", "homepage": null, "size": 1,
         "language": null, "mirror_url": null, "license": null, "topics": [], "default_branch": repo.default_branch,
         "visibility": if private { "private" } else { "public" },
@@ -290,8 +336,28 @@ pub fn repo_json(urls: &Urls, repo: &Repo, access: Option<Access>) -> Value {
         shown[format!("{field}_url")] = format!("{url}/{field}{tail}").into();
     }
     if let Some(access) = access {
-        let push = matches!(access, Access::Write | Access::Admin);
+        let push = may_write(repo, Some(access));
         shown["permissions"] = json!({"admin": access == Access::Admin, "maintain": false, "push": push, "triage": push, "pull": true});
     }
     shown
+}
+
+/// The name GitHub keeps for an asset: special characters become dots, no dot at the ends.
+pub fn kept_name(name: &str) -> String {
+    let kept: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-_.+@".contains(c) {
+                c
+            } else {
+                '.'
+            }
+        })
+        .collect();
+    let kept = kept.trim_end_matches('.');
+    if kept.starts_with('.') {
+        format!("default{kept}")
+    } else {
+        kept.to_owned()
+    }
 }

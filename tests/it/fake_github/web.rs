@@ -1,10 +1,14 @@
 //! The web origin (browser downloads) and the asset store behind it. Neither takes a token.
 
+use super::git;
 use super::state::{State, Urls, Visibility};
 use super::wire::{Answer, Ask, signature, store_url};
 
 /// Answers at the web origin.
 pub fn answer(state: &mut State, urls: &Urls, ask: &Ask) -> Answer {
+    if let Some((key, rest)) = git::asked_for(&ask.path) {
+        return git::answer(state, ask, &key, rest);
+    }
     let parts: Vec<&str> = ask.path.trim_matches('/').split('/').collect();
     let [owner, name, "releases", "download", tag, asset] = parts.as_slice() else {
         return Answer::html(404);

@@ -1,5 +1,7 @@
 //! `larder publish`.
 
+mod docker;
+mod oci;
 mod registries;
 mod render;
 mod run;

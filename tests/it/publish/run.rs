@@ -67,7 +67,7 @@ impl Published {
         let (_, rest) = versions.split_once('}').unwrap();
         self.env.write(
             "versions.yml",
-            format!("versions: {{arc: {version}}}{}", rest),
+            format!("versions: {{arc: {version}}}{rest}"),
         );
         self.env
             .larder(["ensure", "all", "--platform", "all"])

@@ -4,4 +4,6 @@ pub mod files;
 pub mod npm;
 pub mod nuget;
 pub mod pypi;
+#[cfg(unix)]
+pub mod registry;
 pub mod scripted;

@@ -183,6 +183,16 @@ impl Base {
 }
 
 impl BaseImage<'_> {
+    /// Digest and size of each layer.
+    pub fn layers(&self) -> Result<Vec<(Digest, u64)>> {
+        let layers = self.manifest["layers"].as_array();
+        let layers = layers.ok_or_else(|| odd(self.folder, "a manifest has no `layers`"))?;
+        let digest_of_each = layers.iter().map(|layer| {
+            blob(layer).ok_or_else(|| odd(self.folder, "a layer has no digest or no size"))
+        });
+        digest_of_each.collect()
+    }
+
     /// Copies the layers. Returns their descriptors, which stay as they are.
     pub fn copy_layers(&self, layout: &Layout<'_>) -> Result<Vec<Value>> {
         let layers = self.manifest["layers"].as_array();

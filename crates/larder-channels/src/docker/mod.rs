@@ -5,6 +5,7 @@
 //! always a folder here; the engine fetches one that is in a registry and renders with
 //! [`DockerBase::Layout`].
 
+use camino::Utf8Path;
 use larder_core::error::{Error, Result};
 use larder_core::model::{Arch, ChannelKind, Digest, Libc, Os, Platform, Version};
 use larder_core::project::publish::{ChannelConfig, Docker, DockerBase};
@@ -86,6 +87,12 @@ impl Render for Docker {
         let name = json!({"annotations": {"org.opencontainers.image.ref.name": tag}});
         layout.finish(&index.with(&name))
     }
+}
+
+/// The layers of the image that a platform gets from a base: digest and size of each. The folder may
+/// lack the layers themselves; who fetches a base asks this for what to fetch.
+pub fn layers_of_base(folder: &Utf8Path, platform: Platform) -> Result<Vec<(Digest, u64)>> {
+    Base::open(folder)?.image(platform)?.layers()
 }
 
 /// The Linux platforms whose programs load a C library. An empty image has none, so they do not

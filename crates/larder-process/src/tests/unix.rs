@@ -254,3 +254,25 @@ fn exit_codes_that_are_numbers_of_errors_are_hexadecimal() {
         assert_eq!(Command::exit_code_in_words(code), text);
     }
 }
+
+#[test]
+fn a_child_reads_what_it_is_given_and_nothing_else() {
+    let read = |command: Command| {
+        let found = command.capture(&Cancel::new()).unwrap();
+        assert!(found.ended.is_success(), "{:?}", found.ended);
+        found.out
+    };
+    assert_eq!(read(shell("cat")), "");
+    assert_eq!(
+        read(shell("cat").input("registry.example")),
+        "registry.example"
+    );
+    // More than a pipe holds, to a child that reads all of it, a part or nothing.
+    let large = vec![b'x'; 4 << 20];
+    assert_eq!(read(shell("wc -c").input(large.clone())).trim(), "4194304");
+    assert_eq!(read(shell("head -c 3").input(large.clone())), "xxx");
+    assert_eq!(
+        read(shell("exec < /dev/null; echo done").input(large)),
+        "done\n"
+    );
+}

@@ -235,7 +235,7 @@ impl DefaultBranch<'_> {
             let Some(commit) = self.commit(author, &change)? else {
                 return Ok(None);
             };
-            match self.send(&commit)? {
+            match self.send(&commit, &[])? {
                 Push::Done => {
                     self.tip = Some(commit.clone());
                     return Ok(Some(commit));
@@ -255,6 +255,26 @@ impl DefaultBranch<'_> {
             self.name, self.shown
         ))
         .hint("run the command again when fewer programs push to it"))
+    }
+
+    /// Whether the server lets us push, as far as it says that without a push.
+    pub fn check_right(&self, author: &Author) -> Result<()> {
+        let nothing = || {
+            let (message, files) = ("nothing".to_owned(), Vec::new());
+            self.commit(author, &Change { message, files })
+        };
+        let commit = match &self.tip {
+            Some(tip) => Some(tip.clone()),
+            None => nothing()?,
+        };
+        let Some(commit) = commit else {
+            return Ok(());
+        };
+        match self.send(&commit, &["--dry-run"])? {
+            Push::Refused(reason) => Err(self.not_allowed(&reason)),
+            // It has moved, or all is well.
+            Push::Rejected(_) | Push::Done => Ok(()),
+        }
     }
 
     /// Copies the branch for the first time.
@@ -377,9 +397,11 @@ impl DefaultBranch<'_> {
     }
 
     /// Pushes a commit.
-    fn send(&self, commit: &str) -> Result<Push> {
+    fn send(&self, commit: &str, options: &[&str]) -> Result<Push> {
         let specification = format!("{commit}:refs/heads/{}", self.name);
-        let arguments = ["push", "--porcelain", "--", "origin", &specification];
+        let mut arguments = vec!["push", "--porcelain"];
+        arguments.extend(options);
+        arguments.extend(["--", "origin", &specification]);
         let output = self.capture(&self.environment, &self.folder, &arguments)?;
         of_push(&self.shown, output.0, &output.1, &output.2)
     }

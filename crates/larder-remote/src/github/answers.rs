@@ -75,6 +75,14 @@ impl Asset {
 /// The metadata of a repository.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Repository {
+    /// `owner/name`.
+    #[serde(default)]
+    pub full_name: String,
+    /// The branch that it shows, and that pull requests are for.
+    #[serde(default)]
+    pub default_branch: String,
+    #[serde(default)]
+    permissions: Permissions,
     /// Whether it is private.
     #[serde(default)]
     pub private: bool,
@@ -85,12 +93,22 @@ pub struct Repository {
     license: Option<License>,
 }
 
+#[derive(Clone, Debug, Default, Deserialize)]
+struct Permissions {
+    #[serde(default)]
+    push: bool,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 struct License {
     spdx_id: Option<String>,
 }
 
 impl Repository {
+    /// Whether the token's owner may push to it.
+    pub fn may_push(&self) -> bool {
+        self.permissions.push
+    }
     /// Its licence as an SPDX identifier, if GitHub recognised it.
     pub fn license(&self) -> Option<&str> {
         self.license

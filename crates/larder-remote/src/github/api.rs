@@ -200,7 +200,7 @@ impl Api {
         }
     }
 
-    fn ask_for<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>> {
+    pub(super) fn ask_for<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>> {
         let answer = self.ask(path)?;
         match answer.status {
             200 => answer.json().map(Some),
@@ -215,7 +215,7 @@ impl Api {
 
     /// Sends a GET request, first without the token if [`Login`] says so. A request without a token
     /// is also refused when the rate limit for anonymous requests is exhausted.
-    fn send(&self, url: &Url) -> Result<Answer> {
+    pub(super) fn send(&self, url: &Url) -> Result<Answer> {
         let refused = |answer: &Answer| matches!(answer.status, 401 | 403 | 404 | 429);
         if self.login == Login::WhenRefused {
             let answer = self.client.send(plain(Method::GET, url.clone())?)?;

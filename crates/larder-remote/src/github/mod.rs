@@ -3,7 +3,8 @@
 //!
 //! - [`GitHubConfig`]: addresses, token and time limits.
 //! - [`Api`]: one repository. It reads the repository's metadata and releases and streams assets;
-//!   `write` adds drafts, uploads, renames and deletions, with the pauses that GitHub asks for.
+//!   `write` adds drafts, uploads, renames and deletions, with the pauses that GitHub asks for;
+//!   `git_data` and `pulls` propose changes of files.
 //! - [`Release`], [`Asset`], [`Repository`]: the answers, with only the fields that larder reads.
 //!
 //! A token is sent only to the API's origin and to the upload origin that the API returns.
@@ -14,9 +15,13 @@
 mod answers;
 mod api;
 mod config;
+mod git_data;
+mod pulls;
 mod write;
 
 pub use answers::{Asset, Release, Repository};
 pub use api::{Api, Login, Page, Visibility, segment};
 pub use config::{GitHubConfig, TokenSource};
+pub use git_data::{FolderItem, TreeFile, blob_id};
+pub use pulls::{Head, NewPull, PullRequest};
 pub use write::{Content, NewAsset, WriteError};

@@ -139,7 +139,7 @@ impl Api {
         parsed(&self.write(request().map_err(WriteError::Fatal)?)?)
     }
 
-    fn write_json<T: DeserializeOwned>(
+    pub(super) fn write_json<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
@@ -149,7 +149,7 @@ impl Api {
         parsed(&self.write(request().map_err(WriteError::Fatal)?)?)
     }
 
-    fn delete(&self, path: &str) -> Result<bool, WriteError> {
+    pub(super) fn delete(&self, path: &str) -> Result<bool, WriteError> {
         let request = self
             .url(path)
             .and_then(|url| self.request(Method::DELETE, url))

@@ -32,7 +32,7 @@ pub(super) enum Repeat {
     /// Always, because repeating is harmless: every method except POST.
     Always,
     /// Only if the server certainly did not process the request (no connection, 429, a rate limit):
-    /// POST. A 5xx is returned, and a broken connection is an error: the caller has to find out
+    /// POST, and what [`Request::once`] says. A 5xx is returned, and a broken connection is an error: the caller has to find out
     /// whether the request was processed.
     IfUnprocessed,
 }
@@ -161,8 +161,8 @@ impl<'a> Request<'a> {
         self.head.expect = Expect::Pinned;
         self
     }
-    /// Repeats the request only if the server certainly did not process it, as for a POST: for writes
-    /// that must not be made twice.
+    /// Treats the request like a POST: it is not repeated unless the server certainly did not process
+    /// it. For uploads whose result the caller can read back.
     pub fn once(mut self) -> Self {
         self.head.repeat = Repeat::IfUnprocessed;
         self
@@ -217,6 +217,31 @@ impl Answer {
             ))
             .cause(e)
         })
+    }
+    /// Whether it is a 403 or 429 because of a rate limit.
+    pub fn is_limited(&self) -> bool {
+        self.limited
+    }
+    /// The url in the `Location` header of an answer that is no redirect; it may be of another
+    /// origin, but not plain http after https.
+    pub fn location(&self) -> Result<Option<Url>> {
+        let Some(text) = self.header("location") else {
+            return Ok(None);
+        };
+        let url = self.base.join(text).map_err(|error| {
+            Error::unavailable(format!("{} names a `Location` that is not a url", self.url))
+                .cause(error)
+        })?;
+        check_url(&url)?;
+        if self.base.scheme() == "https" && url.scheme() != "https" {
+            return Err(Error::refused(format!(
+                "{} names {} to go on with, which is plain http",
+                self.url,
+                shown(&url)
+            ))
+            .hint("a proxy in front of the server has to tell it that its clients use https"));
+        }
+        Ok(Some(url))
     }
     /// The url of a `Link` header with this relation (such as `next`). A url of another origin is
     /// an error.

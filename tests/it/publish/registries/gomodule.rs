@@ -57,9 +57,6 @@ fn project(proxy: &Proxy) -> Project {
     git(env, &["remote", "add", "origin", origin.as_str()]);
     git(env, &["push", "-q", "origin", "main"]);
     project.install();
-    // The hub's release needs the lock, which is a file of the project's repository.
-    commit(env, "chore: the lock", "2024-05-06T07:08:10Z");
-    git(env, &["push", "-q", "origin", "main"]);
     project
 }
 

@@ -18,7 +18,7 @@ use crate::servers::files::FileServer;
 /// a served folder, so that it passes the gate.
 struct Project {
     env: TestEnv,
-    _hub: FileServer,
+    hub: FileServer,
 }
 
 impl Project {
@@ -27,7 +27,7 @@ impl Project {
         let env = TestEnv::new();
         std::fs::create_dir_all(env.path("hub")).unwrap();
         let hub = FileServer::start(&env.path("hub"));
-        let project = Self { env, _hub: hub };
+        let project = Self { env, hub };
         project.set_version(version);
         let Self { env, .. } = &project;
         env.write(
@@ -44,7 +44,7 @@ impl Project {
 
     /// Pins another version and installs it.
     fn set_version(&self, version: &str) {
-        let url = self._hub.url();
+        let url = self.hub.url();
         self.env.write(
             "versions.yml",
             format!(

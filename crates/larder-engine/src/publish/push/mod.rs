@@ -10,6 +10,8 @@ mod conflict;
 mod gomodule;
 mod npm;
 mod nuget;
+pub(super) mod oci;
+mod pull_request;
 mod pypi;
 mod registries;
 mod repository;
@@ -161,6 +163,7 @@ pub(super) fn places(
         | Channel::Npm(_)
         | Channel::Pypi(_)
         | Channel::Snap(_) => registries::places(ctx, subsystem, version, config),
+        Channel::Docker(docker) => oci::places(docker, version),
         _ => Ok(Places::At(Vec::new())),
     }
 }

@@ -21,6 +21,7 @@ use larder_remote::http::redact;
 
 use crate::context::Context;
 
+use super::pull_request::PullRequests;
 use super::{Attempt, Files, Found, Places, Publisher, There, Withdrawn};
 
 mod withdraw;
@@ -96,6 +97,17 @@ pub(super) fn places(
         Where::Hosted(repo) => (format!("{web}/{repo}.git"), true),
         Where::Git(url) => (url.clone(), false),
     };
+    if let (Layout::Versions { folder, identifier }, Where::Hosted(repo)) = (&layout, place) {
+        return Ok(Places::At(vec![Box::new(PullRequests {
+            name: name.clone(),
+            version: version.clone(),
+            written,
+            repo: repo.clone(),
+            url,
+            identifier: identifier.clone(),
+            folder: folder.clone(),
+        })]));
+    }
     Ok(Places::At(vec![Box::new(Repository {
         kind,
         name: name.clone(),

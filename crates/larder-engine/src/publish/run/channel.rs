@@ -8,6 +8,7 @@ use camino::Utf8Path;
 
 use super::Prepared;
 use super::attempt::Tries;
+use super::base::with_base;
 use super::gate::Guarded;
 use super::pool::Pooled;
 use super::record::Record;
@@ -153,7 +154,9 @@ impl<'a> Job<'a> {
         release: &Release,
         folder: &Utf8Path,
     ) -> Result<(), Option<Error>> {
-        match render_channel(ctx, release, self.config, folder) {
+        let on_base = with_base(ctx, self.subject(), release, self.config).map_err(Some)?;
+        let config = on_base.as_ref().unwrap_or(self.config);
+        match render_channel(ctx, release, config, folder) {
             Ok(Rendered::Files | Rendered::Skipped(_)) => Ok(()),
             Err(error) => Err(Some(error)),
         }

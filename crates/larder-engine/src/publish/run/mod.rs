@@ -3,6 +3,7 @@
 //! run after a kill continues from what it finds.
 
 mod attempt;
+mod base;
 mod channel;
 mod gate;
 mod hub;

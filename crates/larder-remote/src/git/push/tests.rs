@@ -397,3 +397,18 @@ fn little_is_copied_where_the_server_can_leave_out_the_rest() {
         .unwrap();
     assert_eq!(world.show("main:a.rb"), "third\n");
 }
+
+#[test]
+fn a_right_is_asked_without_a_push() {
+    for has_commits in [false, true] {
+        let world = World::new();
+        world.bare("main");
+        if has_commits {
+            world.first_commit("a.rb", "0\n");
+        }
+        let before = world.git("tap.git", &["rev-list", "--all"]);
+        let asked = world.with(|copy| copy.check_right(&author())).unwrap();
+        asked.unwrap();
+        assert_eq!(world.git("tap.git", &["rev-list", "--all"]), before);
+    }
+}

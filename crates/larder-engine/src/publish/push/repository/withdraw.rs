@@ -32,7 +32,7 @@ impl Repository {
             };
             match reversal {
                 Reversal::Change { files, now } => {
-                    result.replace(Withdrawn::Done(now));
+                    result.replace(Withdrawn::Done(format!("its users get {now} now")));
                     let message = format!("Withdraw {}", self.subject());
                     Ok(Some(Change { message, files }))
                 }
