@@ -125,7 +125,7 @@ python3 "$work/proxy.py" "$work/origin.git" "$go_port" > "$work/proxy.log" 2>&1 
 started+=($!)
 export GOPROXY=http://127.0.0.1:$go_port GONOSUMDB='*' GOFLAGS=-mod=mod GOTOOLCHAIN=local GOPATH=$work/gopath GOCACHE=$work/gocache
 writes() {
-    grep -o '"method":"PUT"[^}]*"status":20[01]\|PUT.*20[01]' "$work/verdaccio.log" | wc -l
+    grep -c '"method":"PUT"' "$work/verdaccio.log" || true
     find "$work/wheels" -type f | sort | xargs sha256sum
     git --git-dir="$work/origin.git" for-each-ref refs/tags
 }
