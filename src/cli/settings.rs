@@ -134,6 +134,7 @@ impl Startup {
             cache: self.cache_dir()?,
             ci: self.ci(),
             signing: self.signing()?,
+            gpg_key: self.value(variables::GPG_KEY).map(str::to_owned),
             user_file: self.user.observed(),
         })
     }

@@ -21,7 +21,7 @@ say() { printf '%s (at %d s)\n' "$1" "$SECONDS"; }
 missing=()
 for pair in ruby:ruby rpm:rpm rpmlint:rpmlint lintian:lintian skopeo:skopeo docker-registry:docker-registry makepkg:makepkg \
     unsquashfs:squashfs-tools busybox:busybox-static xmllint:libxml2-utils dash:dash faketime:faketime dpkg-scanpackages:dpkg-dev python3:python3 npm:npm \
-    curl:curl wget:wget; do
+    curl:curl wget:wget createrepo_c:createrepo-c gpg:gnupg git:git openssl:openssl perl:perl; do
     command -v "${pair%%:*}" > /dev/null || missing+=("${pair##*:}")
 done
 if ((${#missing[@]})); then
@@ -87,6 +87,14 @@ say "two machines"
 export LARDER_JUDGED_HUB=$work/project/hub
 "$tools/bin/python" "$here/judge.py" "$kept/rendered" "$kept/rendered.jsonl" "$kept/logs" "$@"
 say "every channel of every case is what its package manager demands"
+bash "$here/repositories.sh" "$larder"
+say "repositories of packages"
+case ",${LARDER_JUDGED_CHANNELS:-docker}," in
+    *,docker,*)
+        bash "$here/push-docker.sh" "$larder"
+        say "images are pushed into the real registry, and taken back"
+        ;;
+esac
 bash "$here/registries.sh" "$larder"
 say "real registries"
 [ -n "${LARDER_JUDGED_CHANNELS:-}" ] || bash "$here/large.sh" "$larder"

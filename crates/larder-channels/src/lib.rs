@@ -4,6 +4,7 @@
 //! go in, files in a given folder come out. The same input gives the same bytes on any machine. It
 //! knows no network, no clock, no environment, and no tool of any channel; pushing is the engine's.
 
+pub mod apt_repository;
 mod aur;
 mod chocolatey;
 mod contents;
@@ -17,6 +18,7 @@ mod installer;
 mod linux;
 mod npm;
 pub mod output;
+pub mod package_index;
 pub mod provenance;
 mod pypi;
 mod quote;
@@ -31,6 +33,7 @@ pub mod snap;
 pub mod spdx;
 mod version;
 mod winget;
+pub mod yum_repository;
 mod zip;
 
 #[cfg(test)]

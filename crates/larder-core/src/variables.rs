@@ -72,6 +72,9 @@ variables! {
     SIGNING_KEY_FILE = "LARDER_SIGNING_KEY_FILE";
     /// The password of the signing key. With it, `larder key new` encrypts the key that it makes.
     SIGNING_KEY_PASSWORD = "LARDER_SIGNING_KEY_PASSWORD";
+    /// The key of gpg that signs repositories of packages: its id or fingerprint. The key itself is
+    /// in the keyring of gpg, whose agent asks for its passphrase.
+    GPG_KEY = "LARDER_GPG_KEY";
     /// The shortest time between two writes to GitHub; default 1s, as GitHub asks.
     GITHUB_PACE = "LARDER_GITHUB_PACE";
     /// How long GitHub's lists may be out of date after a write; default 15s.

@@ -27,6 +27,8 @@ pub struct Settings {
     pub ci: CiContext,
     /// Where the key for signatures is.
     pub signing: SigningSettings,
+    /// The id or the fingerprint of the key with which gpg signs repositories of packages.
+    pub gpg_key: Option<String>,
     /// The file of the user's configuration, and the metadata that it had just before it was read.
     pub user_file: Option<(Utf8PathBuf, Option<std::fs::Metadata>)>,
 }

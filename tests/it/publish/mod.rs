@@ -1,7 +1,11 @@
 //! `larder publish`.
 
 mod docker;
+mod hosted;
 mod oci;
+#[cfg(unix)]
+mod packages;
+mod record;
 mod registries;
 mod render;
 mod run;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::env::TestEnv;
 use crate::http::quick;
 use crate::servers::registry::{IDENTITY, Login, PASSWORD, Registry};
+use crate::servers::scripted::{Reply, Script};
 
 const NAME: &str = "acme/arc";
 const VERSION: &str = "org.opencontainers.image.version";
@@ -386,5 +387,40 @@ fn manifests_are_deleted_and_tags_listed() {
             .with(|repository| repository.digest_of("1.0"))
             .unwrap(),
         None
+    );
+}
+
+#[test]
+fn an_upload_to_another_host_carries_no_login() {
+    let store = Script::start(|_, _| Reply::status(201));
+    let place = store.at("/upload?signed=x");
+    let registry = Script::start(move |seen, _| match seen.header("authorization") {
+        None => Reply::status(401).header("www-authenticate", "Basic realm=\"here\""),
+        Some(_) => Reply::to(202, &place),
+    });
+    let host = registry.url.trim_start_matches("http://").to_owned();
+    let mut machine = Place::new(&Registry::start());
+    machine.name = format!("{host}/{NAME}").parse().unwrap();
+    let config = json!({"auths": {host: {"username": "me", "password": PASSWORD}}});
+    machine
+        .env
+        .write("../home/.docker/config.json", config.to_string());
+    let file = machine.env.write("blob", "the blob");
+    let blob = Blob {
+        digest: Digest::of(b"the blob"),
+        size: 8,
+    };
+    machine
+        .with(|repository| repository.upload_blob(&blob, &file))
+        .unwrap();
+    let put = &store.seen()[0];
+    let wanted = format!("/upload?signed=x&digest=sha256%3A{}", blob.digest);
+    assert_eq!(
+        (put.method.as_str(), put.path.as_str()),
+        ("PUT", wanted.as_str())
+    );
+    assert_eq!(
+        (put.header("authorization"), put.body.as_slice()),
+        (None, &b"the blob"[..])
     );
 }

@@ -135,6 +135,7 @@ pin v1.2.3
 [ "$(find "$work/wheels" -type f | wc -l)" = 0 ] || fail "a dry run writes"
 "$larder" publish all > "$work/said" 2>&1 || fail "publishing failed: $(cat "$work/said")"
 first=$(writes)
+[ "$(head -n 1 <<< "$first")" -ge 5 ] || fail "the log of verdaccio does not show writes: $first"
 "$larder" publish all > "$work/said" 2>&1 || fail "the second run failed: $(cat "$work/said")"
 [ "$(writes)" = "$first" ] || fail "the second run writes"
 

@@ -15,9 +15,8 @@ use crate::render::{Facts, Render};
 use crate::version::VersionParts;
 
 mod package;
-mod xml;
 
-use xml::escape;
+use crate::quote::xml as escape;
 
 /// What the channel supports.
 pub(crate) const FACTS: Facts = Facts {

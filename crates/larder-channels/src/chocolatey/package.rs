@@ -6,8 +6,8 @@ use larder_core::error::Result;
 use larder_core::model::{Digest, PackageFormat};
 
 use super::SCRIPT;
-use super::xml::escape;
 use crate::output::Output;
+use crate::quote::xml as escape;
 
 /// What is in a package.
 pub(super) struct Package<'a> {

@@ -10,7 +10,7 @@ use std::io::{BufWriter, Seek, SeekFrom, Write};
 
 use larder_core::archive::gzip;
 use larder_core::error::{Error, Result};
-use larder_core::model::{Arch, ChannelKind, Os, RequiredText};
+use larder_core::model::{Arch, ChannelKind, Name, Os, RequiredText};
 use larder_core::project::publish::{ChannelConfig, Deb};
 
 use crate::linux::files::{Entry, Kind, Places, Tree, add_folders, gzip9, licenses, tree};
@@ -168,7 +168,7 @@ impl Package<'_> {
 /// The name of the package: Debian policy allows lower-case letters, digits, `+`, `-` and `.`, and
 /// demands two characters.
 pub(crate) fn package_name(release: &Release) -> Result<String> {
-    let name = release.name.as_str().replace('_', "-");
+    let name = name(&release.name);
     if name.len() < 2 {
         return Err(
             Error::usage(format!("`{name}` can't be the name of a Debian package"))
@@ -177,6 +177,11 @@ pub(crate) fn package_name(release: &Release) -> Result<String> {
         );
     }
     Ok(name)
+}
+
+/// The name of a subsystem's package.
+pub(crate) fn name(subsystem: &Name) -> String {
+    subsystem.as_str().replace('_', "-")
 }
 
 fn architecture(arch: Arch) -> &'static str {

@@ -36,7 +36,7 @@ pub(crate) const FACTS: Facts = Facts {
 };
 
 /// The number of the packaging of a version.
-const RELEASE: &str = "1";
+pub(crate) const RELEASE: &str = "1";
 
 impl Render for Rpm {
     fn render(&self, release: &Release, config: &ChannelConfig, out: &Output<'_>) -> Result<()> {

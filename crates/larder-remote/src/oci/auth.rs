@@ -357,3 +357,65 @@ fn request(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bearer(realm: &str) -> Bearer {
+        Bearer {
+            realm: realm.to_owned(),
+            service: Some("the registry".to_owned()),
+            scope: None,
+        }
+    }
+
+    #[test]
+    fn logins_never_go_over_plain_http_because_a_registry_says_so() {
+        let (settings, cancel) = (RemoteSettings::default(), Cancel::new());
+        let client = Client::new(settings.http.clone(), cancel.clone());
+        for (registry, realm, is_good) in [
+            ("registry.example", "https://auth.example/token", true),
+            ("registry.example", "http://auth.example/token", false),
+            ("registry.example", "http://127.0.0.1:1/token", false),
+            ("registry.example", "auth.example/token", false),
+            ("registry.example", "https://me:secret@auth.example/", false),
+            ("registry.example", "file:///token", false),
+            ("127.0.0.1:5000", "http://127.0.0.1:1/token", true),
+        ] {
+            let name = format!("{registry}/acme/arc").parse().unwrap();
+            let auth = Auth::new(&client, &settings, &cancel, &name);
+            match auth.realm(&bearer(realm)) {
+                Ok(url) => assert!(is_good, "{registry} {url}"),
+                Err(error) => {
+                    assert!(!is_good, "{registry} {error}");
+                    assert_eq!(error.kind(), larder_core::Kind::Refused);
+                    assert!(!error.to_string().contains("secret"), "{error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn tokens_that_can_be_read_say_whether_they_are_good_for_pushing() {
+        let token = |payload: &str| format!("a.{}.c", URL_SAFE_NO_PAD.encode(payload));
+        let access = |actions: &str| {
+            token(&format!(
+                r#"{{"access": [{{"name": "acme/other", "actions": ["push"]}}, {{"name": "acme/arc", "actions": {actions}}}]}}"#
+            ))
+        };
+        for (token, expected) in [
+            (access(r#"["pull", "push"]"#), Some(true)),
+            (access(r#"["*"]"#), Some(true)),
+            (access(r#"["pull"]"#), Some(false)),
+            (access("null"), Some(false)),
+            (token(r#"{"access": []}"#), Some(false)),
+            (token(r#"{"access": null}"#), None),
+            (token("no json"), None),
+            ("opaque".to_owned(), None),
+            ("a.%%%.c".to_owned(), None),
+        ] {
+            assert_eq!(grants_push(&token, "acme/arc"), expected, "{token}");
+        }
+    }
+}

@@ -11,6 +11,7 @@ mod gomodule;
 mod npm;
 mod nuget;
 pub(super) mod oci;
+mod packages;
 mod pull_request;
 mod pypi;
 mod registries;
@@ -25,7 +26,7 @@ use crate::context::Context;
 use larder_channels::release::Release;
 use larder_core::cancel::Cancel;
 use larder_core::error::Result;
-use larder_core::model::Version;
+use larder_core::model::{ChannelKind, Version};
 use larder_core::project::Subsystem;
 use larder_core::project::publish::{Channel, ChannelConfig};
 use larder_remote::RemoteSettings;
@@ -158,13 +159,21 @@ pub(super) fn places(
         Channel::Homebrew(_) | Channel::Scoop(_) | Channel::Aur(_) | Channel::Winget(_) => {
             repository::places(ctx, subsystem, version, config)
         }
+        Channel::Deb(deb) => {
+            let repository = (ChannelKind::Deb, deb.repository.as_ref());
+            packages::places(ctx, subsystem, version, repository)
+        }
+        Channel::Rpm(rpm) => {
+            let repository = (ChannelKind::Rpm, rpm.repository.as_ref());
+            packages::places(ctx, subsystem, version, repository)
+        }
         Channel::Chocolatey(_)
         | Channel::Gomodule(_)
         | Channel::Npm(_)
         | Channel::Pypi(_)
         | Channel::Snap(_) => registries::places(ctx, subsystem, version, config),
         Channel::Docker(docker) => oci::places(docker, version),
-        _ => Ok(Places::At(Vec::new())),
+        Channel::Installer => Ok(Places::At(Vec::new())),
     }
 }
 
