@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 use super::{Project, assert_nowhere, ended, said};
+use crate::http::noise;
 
 const SECRET: &str = "login-of-the-store-of-snaps";
 
@@ -53,6 +54,9 @@ case $1 in
 esac
 "#;
 
+/// The bytes of the program that can't be compressed, and those after them that can.
+const PROGRAM: (usize, usize) = (300_000, 200_000);
+
 fn project(version: &str, settings: &str) -> Option<Project> {
     if std::process::Command::new("unsquashfs")
         .arg("-version")
@@ -68,6 +72,10 @@ fn project(version: &str, settings: &str) -> Option<Project> {
         "platforms: [linux-amd64, windows-amd64]",
         "platforms: [linux-amd64, linux-arm64]",
     );
+    let mut program = b"#!/bin/sh\nexit\n".to_vec();
+    program.extend(noise(PROGRAM.0 - program.len()));
+    program.resize(PROGRAM.0 + PROGRAM.1, b'x');
+    project.env.write("subsystems/arc/src/arc", program);
     project
         .env
         .write_executable("../tools/snapcraft", SNAPCRAFT);
@@ -108,6 +116,18 @@ fn a_snap_of_each_architecture_is_uploaded_once_and_released() {
     assert_eq!(ended(&output, "snap"), "up-to-date already there");
     assert_eq!(calls(&project), 2);
     assert_nowhere_but_in_the_tool(&project);
+
+    // A program of several blocks, of which some can't be compressed, is in it byte for byte.
+    project
+        .env
+        .larder(["publish", "all", "--render", "--out", "out"])
+        .success();
+    let mut program = project.env.program("unsquashfs");
+    program.args(["-cat", "out/arc/snap/arc_1.2.3_arm64.snap", "bin/arc"]);
+    let program = program.output().unwrap().stdout;
+    assert_eq!(program.len(), PROGRAM.0 + PROGRAM.1);
+    let path = project.env.path("subsystems/arc/src/arc");
+    assert!(program == std::fs::read(path).unwrap());
 
     // It is the only version: the channel is closed.
     let text = said(&project.env.larder(["unpublish", "arc@v1.2.3"]).success());
