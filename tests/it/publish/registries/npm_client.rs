@@ -141,3 +141,55 @@ fn an_upload_whose_answer_was_lost_is_not_repeated() {
     assert_eq!(registry.requests("PUT"), 1);
     assert!(npm.published("arc", "1.0.0").unwrap().is_some());
 }
+
+#[cfg(unix)]
+#[test]
+fn a_job_of_github_actions_lends_its_identity_to_publishing_alone() {
+    for (set, expected) in [(None, "true"), (Some("false"), "false")] {
+        let env = TestEnv::new();
+        let script = "#!/bin/sh\nenv > \"$HOME/$1.env\"\necho '{\"name\": \"arc\"}'\n";
+        env.write_executable("../tools/npm", script);
+        let path = format!("{}:/usr/bin:/bin", env.path("../tools"));
+        let mut environment: Environment = [
+            ("PATH", path.as_str()),
+            ("HOME", env.home().as_str()),
+            ("GITHUB_ACTIONS", "true"),
+            ("GITHUB_TOKEN", "token-of-the-job"),
+            ("GITHUB_REPOSITORY", "acme/arc"),
+            ("TWINE_PASSWORD", "password-of-another-client"),
+            ("ACTIONS_ID_TOKEN_REQUEST_URL", "https://id.example/token"),
+            ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "identity-of-the-job"),
+            ("NODE_AUTH_TOKEN", "XXXXX-XXXXX-XXXXX-XXXXX"),
+        ]
+        .into_iter()
+        .collect();
+        if let Some(value) = set {
+            environment.set("npm_config_provenance", value);
+        }
+        let settings = RemoteSettings {
+            environment,
+            ..RemoteSettings::default()
+        };
+        let (cancel, folder, login) = (Cancel::new(), env.project(), Login::default());
+        let npm = Registry::new(&settings, &cancel, folder, &login);
+        npm.check_login("arc").unwrap();
+        npm.package("arc").unwrap();
+        let file = env.path("arc.tgz");
+        npm.publish("arc", &file, "latest").unwrap();
+        let read = |call: &str| std::fs::read_to_string(env.home().join(call)).unwrap();
+        let (viewed, published) = (read("view.env"), read("publish.env"));
+        assert!(!viewed.contains("identity-of-the-job"), "{viewed}");
+        for wanted in [
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN=identity-of-the-job\n",
+            "GITHUB_REPOSITORY=acme/arc\n",
+            &format!("npm_config_provenance={expected}\n"),
+        ] {
+            assert!(published.contains(wanted), "{wanted}: {published}");
+        }
+        for other in ["token-of-the-job", "password-of-another", ":_authToken"] {
+            assert!(!published.contains(other), "{other}: {published}");
+        }
+        // A job has no user name to ask for.
+        assert!(!env.home().join("whoami.env").exists());
+    }
+}
