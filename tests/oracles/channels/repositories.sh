@@ -142,7 +142,7 @@ echo "createrepo_c and dpkg-scanpackages list what larder lists"
 export GNUPGHOME=$work/gnupg
 mkdir -m 700 "$GNUPGHOME"
 gpg --batch --quiet --passphrase '' --quick-generate-key "Acme Tools <tools@acme.example>" ed25519 sign never
-LARDER_GPG_KEY=$(gpg --batch --with-colons --list-secret-keys | sed -n 's/^fpr:*\([^:]*\):$/\1/p' | head -1)
+LARDER_GPG_KEY=$(gpg --batch --with-colons --list-secret-keys | sed -n 's/^fp[r]:*\([^:]*\):$/\1/p' | head -1)
 export LARDER_GPG_KEY
 gpg --batch --quiet --no-auto-check-trustdb --export > "$work/acme.gpg"
 project 1.0.0-rc.1 "$work/s" "{dir: ../sapt}" "{dir: ../syum}"
