@@ -21,7 +21,7 @@ log=${1:-}
 if [ -z "$log" ]; then
     log=$(mktemp -d)
     trap 'rm -rf "$log"' EXIT
-    LARDER_FAKE_GITHUB_LOG=$log cargo test --quiet --locked --test it github
+    LARDER_FAKE_GITHUB_LOG=$log cargo test --quiet --locked --test it -- github publish::hosted
 fi
 echo "every answer of the fake in the tests is as GitHub describes it"
 "$venv/bin/python" -W ignore tests/oracles/github/validate.py "$description" "$log"

@@ -21,11 +21,11 @@ pub fn login(access: Access) -> Option<&'static str> {
 
 /// Whether a token may push to a repository: that of a user may to the user's own.
 pub fn may_write(repo: &Repo, access: Option<Access>) -> bool {
-    match access {
-        Some(Access::Write | Access::Admin) => !matches!(repo.owner.as_str(), "stranger"),
-        Some(access) => login(access) == Some(&repo.owner),
-        None => false,
-    }
+    let Some(access) = access else {
+        return false;
+    };
+    let pushes = matches!(access, Access::Write | Access::Admin) && !repo.locked;
+    pushes || login(access) == Some(&repo.owner)
 }
 
 /// `GET /user`.

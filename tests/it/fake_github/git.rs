@@ -78,9 +78,7 @@ fn git(folder: &Path) -> Command {
         .current_dir(folder)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env("GIT_INDEX_FILE", folder.join("fake-index"))
-        .env("GIT_WORK_TREE", "/nonexistent")
-        .env("GIT_DIR", folder);
+        .env("GIT_INDEX_FILE", folder.join("fake-index"));
     for role in ["AUTHOR", "COMMITTER"] {
         command.env(format!("GIT_{role}_NAME"), "fake");
         command.env(format!("GIT_{role}_EMAIL"), "fake@github.localhost");
@@ -153,8 +151,6 @@ fn backend(dir: &GitDir, ask: &Ask, rest: &str) -> Answer {
     let mut child = git(dir.path())
         .arg("http-backend")
         .env_remove("GIT_INDEX_FILE")
-        .env_remove("GIT_WORK_TREE")
-        .env_remove("GIT_DIR")
         .env("GIT_PROJECT_ROOT", dir.path())
         .env("GIT_HTTP_EXPORT_ALL", "1")
         .env("REMOTE_USER", "somebody")

@@ -59,6 +59,8 @@ pub struct Repo {
     pub git: Option<GitDir>,
     /// The key of the repository that it is a fork of.
     pub fork_of: Option<String>,
+    /// Tokens that may push elsewhere may not push here.
+    pub locked: bool,
     /// How many requests for its branches find nothing yet.
     pub not_ready: u32,
     pub pulls: Vec<Pull>,
@@ -78,6 +80,7 @@ impl Repo {
             releases: Vec::new(),
             git: None,
             fork_of: None,
+            locked: false,
             not_ready: 0,
             pulls: Vec::new(),
         }

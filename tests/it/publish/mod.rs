@@ -1,10 +1,13 @@
 //! `larder publish`.
 
 mod docker;
+mod hosted;
 mod oci;
 #[cfg(unix)]
 mod packages;
+pub mod record;
 mod render;
+pub mod repositories;
 mod run;
 mod validate;
 
@@ -77,7 +80,7 @@ fn commit(env: &TestEnv, message: &str, time: &str) {
     assert!(status.success());
 }
 
-fn git(env: &TestEnv, arguments: &[&str]) {
+pub fn git(env: &TestEnv, arguments: &[&str]) {
     assert!(git_command(env).args(arguments).status().unwrap().success());
 }
 

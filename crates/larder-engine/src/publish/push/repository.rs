@@ -306,6 +306,10 @@ impl Publisher for Repository {
         self.with_branch(attempt, |branch| branch.push(&self.author, &make).map(drop))
     }
 
+    fn rights(&self, attempt: &Attempt<'_>) -> Result<()> {
+        self.with_branch(attempt, |branch| branch.check_right(&self.author))
+    }
+
     fn withdraw(&self, attempt: &Attempt<'_>) -> Result<Withdrawn> {
         self.with_branch(attempt, |branch| self.withdraw_from(branch))
     }
