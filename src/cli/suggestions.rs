@@ -141,13 +141,6 @@ pub fn add_tip(error: &mut clap::Error, startup: &Startup) {
         {
             "`all` means every subsystem of the project".to_owned()
         }
-        (ErrorKind::MissingRequiredArgument, _, Some(ContextValue::Strings(missing)))
-            if missing.iter().any(|argument| argument == "--render") =>
-        {
-            "larder does not push to package managers yet: `larder publish all --render` writes \
-             their files, and `larder publish validate all` checks what they need"
-                .to_owned()
-        }
         _ => return,
     };
     error.insert(

@@ -5,8 +5,9 @@
 //! `http.*` and `core.sshCommand`), and those that say which folders are trusted (`safe.*`). Hooks, templates, attributes, filters, rewritten urls, the
 //! system's configuration and git's own variables have no effect, so that a revision is the same
 //! files on every machine, and fetching it starts no other programs. git gets the variables of
-//! every child and `SSH_AUTH_SOCK`, and never prompts for a password. Under `--offline` only
-//! repositories on this machine are read.
+//! every child and `SSH_AUTH_SOCK`, and never prompts for a password. The token of the hub's server,
+//! which `push` may get, is asked for by git itself and for that server alone. Under `--offline`
+//! only repositories on this machine are read.
 
 use std::sync::OnceLock;
 use std::time::Duration;

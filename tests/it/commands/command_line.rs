@@ -64,9 +64,6 @@ fn an_unknown_command_that_names_a_subsystem_or_task_gets_a_hint() {
     assert!(said(&["version"]).contains("tip: did you mean `larder --version`?"));
     assert!(said(&["build"]).contains("tip: did you mean `larder ensure`?"));
     assert!(said(&["ensure"]).contains("tip: `all` means every subsystem of the project"));
-    assert!(said(&["publish", "all"]).contains(
-        "tip: larder does not push to package managers yet: `larder publish all --render` writes"
-    ));
     assert!(
         said(&[
             "publish", "all", "--render", "--to", "deb,rpm", "--skip", "rpm"

@@ -9,6 +9,8 @@ use larder_core::model::Digest;
 
 use super::git;
 use crate::env::{Output, TestEnv};
+use crate::fake_github::{FakeGitHub, Visibility, WRITE};
+use crate::github::{REPO, assets, github};
 
 /// A project with a folder hub, whose packages go to these repositories.
 fn project(deb: &str, rpm: &str) -> TestEnv {
@@ -269,4 +271,95 @@ fn what_cannot_be_written_is_said() {
     env.set("LARDER_GPG_KEY", "0123456789ABCDEF");
     env.larder(["publish", "all", "--to", "deb"]).exits(1);
     assert_eq!(times(&env, "apt"), before);
+}
+
+/// The same project with its hub on GitHub, where packages are in a release for apt too.
+fn on_github(github: &FakeGitHub) -> TestEnv {
+    let mut env = project("{repository: {hub: true}}", "{}");
+    let versions = env.read("versions.yml");
+    env.write(
+        "versions.yml",
+        format!("{versions}hub: {{github: {REPO}}}\n"),
+    );
+    env.set("GITHUB_API_URL", github.api_url())
+        .set("GITHUB_SERVER_URL", github.web_url())
+        .set("GH_TOKEN", WRITE)
+        .set("LARDER_GITHUB_PACE", "0s")
+        .set("LARDER_GITHUB_SETTLE", "1s");
+    env
+}
+
+/// The names and bytes of the files of a release.
+fn release(github: &FakeGitHub, tag: &str) -> BTreeMap<String, Vec<u8>> {
+    let releases = github.releases(REPO);
+    let found = releases.iter().find(|release| release.tag == tag);
+    let found = found.unwrap_or_else(|| panic!("no release {tag}"));
+    assert!(!found.draft && !found.latest, "{tag}");
+    assets(found)
+}
+
+#[test]
+fn packages_join_releases_on_github_and_a_second_run_writes_nothing() {
+    let github = github(Visibility::Public);
+    let env = on_github(&github);
+    env.larder(["publish", "all"]).success();
+    let own = release(&github, "arc-v1.0.0-rc.1");
+    let rolling = release(&github, "arc-apt");
+    let deb = "arc_1.0.0.rc.1_amd64.deb";
+    assert_eq!(own[deb], rolling[deb]);
+    assert!(
+        own.contains_key("arc-1.0.0.rc.1-1.aarch64.rpm"),
+        "{:?}",
+        own.keys()
+    );
+    assert!(
+        !String::from_utf8(own["checksums.txt"].clone())
+            .unwrap()
+            .contains(".deb")
+    );
+    let list = String::from_utf8(rolling["Packages"].clone()).unwrap();
+    assert!(list.contains(&format!("Filename: {deb}\n")), "{list}");
+    assert!(
+        list.contains(&Digest::of(&rolling[deb]).to_string()),
+        "{list}"
+    );
+
+    github.clear_log();
+    let again = env.larder_json(["publish", "all"]).success();
+    assert_eq!(outcomes(&again), both("up-to-date"));
+    assert!(github.writes().is_empty(), "{:?}", github.writes());
+    env.larder(["release", "status"]).success();
+
+    bump(&env, "v1.0.0");
+    env.larder(["publish", "all"]).success();
+    let rolling = release(&github, "arc-apt");
+    let list = String::from_utf8(rolling["Packages"].clone()).unwrap();
+    assert_eq!(
+        listed(&list),
+        ["1.0.0", "1.0.0", "1.0.0~rc.1", "1.0.0~rc.1"]
+    );
+    let top = String::from_utf8(rolling["Release"].clone()).unwrap();
+    assert!(
+        top.contains(&format!("{}", Digest::of(list.as_bytes()))),
+        "{top}"
+    );
+    assert!(rolling.contains_key("arc_1.0.0_arm64.deb") && rolling.contains_key(deb));
+}
+
+#[test]
+fn an_immutable_hub_takes_packages_in_the_draft_and_a_repository_once() {
+    let github = github(Visibility::Public);
+    github.immutable(REPO);
+    let env = on_github(&github);
+    env.larder(["publish", "all"]).success();
+    assert!(release(&github, "arc-v1.0.0-rc.1").contains_key("arc_1.0.0.rc.1_arm64.deb"));
+    assert!(release(&github, "arc-apt").contains_key("Packages"));
+    bump(&env, "v1.0.0");
+    let next = env.larder(["publish", "all"]).success();
+    assert!(
+        next.stderr.contains("releases of the hub are immutable"),
+        "{}",
+        next.stderr
+    );
+    assert!(release(&github, "arc-v1.0.0").contains_key("arc_1.0.0_arm64.deb"));
 }

@@ -142,7 +142,7 @@ echo "createrepo_c and dpkg-scanpackages list what larder lists"
 export GNUPGHOME=$work/gnupg
 mkdir -m 700 "$GNUPGHOME"
 gpg --batch --quiet --passphrase '' --quick-generate-key "Acme Tools <tools@acme.example>" ed25519 sign never
-LARDER_GPG_KEY=$(gpg --batch --with-colons --list-secret-keys | sed -n 's/^fpr:*\([^:]*\):$/\1/p' | head -1)
+LARDER_GPG_KEY=$(gpg --batch --with-colons --list-secret-keys | awk -F: '/^fp/ { print $10; exit }')
 export LARDER_GPG_KEY
 gpg --batch --quiet --no-auto-check-trustdb --export > "$work/acme.gpg"
 project 1.0.0-rc.1 "$work/s" "{dir: ../sapt}" "{dir: ../syum}"
@@ -191,7 +191,8 @@ new_root "deb [trusted=yes] $web/h/hub/arc-apt ./"
 upgrade next "$work/h" "{hub: true}" "{dir: ../hyum}"
 echo "apt upgrades from a release of the hub"
 
-# A version that is withdrawn is no longer offered.
+# A version that is withdrawn is no longer offered, also where createrepo_c has made the index.
+createrepo_c --quiet --update --general-compress-type gz "$work/yum"
 (cd "$work/p" && "$larder" unpublish arc@v1.1.0 > /dev/null 2>&1) || true
 new_root "deb [trusted=yes] $web/apt stable main"
 apt update

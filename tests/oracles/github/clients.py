@@ -72,6 +72,48 @@ def by_pygithub(fake):
     expect("PyGithub: deleted", list(repo.get_releases()), [])
 
 
+def files_by_pygithub(fake):
+    token = github.Auth.Token(fake.urls["token"])
+    client = github.Github(auth=token, base_url="http://api.github.localhost", retry=None, seconds_between_writes=0)
+    repo = client.get_repo(REPO)
+    expect("PyGithub: a file", repo.get_contents("README.md").decoded_content, b"A repository.\n")
+    main = repo.get_git_ref("heads/main").object.sha
+    base = repo.get_git_commit(main)
+    element = github.InputGitTreeElement("a/b.txt", "100644", "blob", content="from python\n")
+    tree = repo.create_git_tree([element], base.tree)
+    commit = repo.create_git_commit("add b.txt", tree, [base])
+    repo.create_git_ref("refs/heads/py", commit.sha)
+    expect("PyGithub: a folder", [item.path for item in repo.get_contents("a", ref="py")], ["a/b.txt"])
+    try:
+        repo.create_git_ref("refs/heads/py", commit.sha)
+        raise AssertionError("the same branch twice")
+    except github.GithubException as error:
+        expect("PyGithub: the same branch twice", (error.status, error.data["message"]), (422, "Reference already exists"))
+    pull = repo.create_pull(base="main", head="py", title="add", body="")
+    expect("PyGithub: a pull request", (pull.number, pull.state, pull.head.sha, pull.head.label), (1, "open", commit.sha, "acme:py"))
+    try:
+        repo.create_pull(base="main", head="acme:py", title="add", body="")
+        raise AssertionError("the same pull request twice")
+    except github.GithubException as error:
+        message = "A pull request already exists for acme:py."
+        expect("PyGithub: the same pull request twice", (error.status, error.data["errors"][0]["message"]), (422, message))
+    expect("PyGithub: pull requests of a branch", [found.number for found in repo.get_pulls(state="all", head="acme:py")], [1])
+    expect("PyGithub: pull requests of no branch", list(repo.get_pulls(state="all", head="acme:none")), [])
+    pull.edit(state="closed")
+    expect("PyGithub: closed", repo.get_pulls(state="closed")[0].number, 1)
+    repo.get_git_ref("heads/py").delete()
+    with tempfile.TemporaryDirectory() as folder:
+        url = fake.urls["web"].replace("http://", "http://x:" + fake.urls["token"] + "@") + f"/{REPO}.git"
+        who, env = ["-c", "user.name=x", "-c", "user.email=x@y.example"], {"PATH": os.environ["PATH"], "HOME": folder}
+        git = lambda *arguments: subprocess.run(["git", *who, *arguments], cwd=folder, check=True, env=env)
+        git("clone", "-q", url, "here")
+        pathlib.Path(folder, "here", "c.txt").write_text("by git\n")
+        git("-C", "here", "add", "c.txt")
+        git("-C", "here", "commit", "-qm", "add c.txt")
+        git("-C", "here", "push", "-q")
+    expect("git: pushed", repo.get_contents("c.txt").decoded_content, b"by git\n")
+
+
 class Gh:
     """The real `gh`, which reaches the fake as `*.github.localhost` through its proxy variable."""
 
@@ -174,6 +216,7 @@ def gh_and_larder(fake, gh, larder):
 def main(fake_program, gh_program, larder):
     with Fake(fake_program) as fake, tempfile.TemporaryDirectory() as folder:
         by_pygithub(fake)
+        files_by_pygithub(fake)
         gh = Gh(gh_program, fake, pathlib.Path(folder))
         by_gh(fake, gh)
         larder_and_gh(fake, gh, larder)

@@ -7,10 +7,12 @@
 
 mod control;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::io::Read as _;
 
 use camino::Utf8Path;
+use flate2::read::MultiGzDecoder;
 use larder_core::error::Result;
 use larder_core::model::Digest;
 
@@ -28,6 +30,18 @@ const SUITE: &str = "stable";
 const COMPONENT: &str = "main";
 /// How `Release` writes times.
 const DATE: &str = "%a, %d %b %Y %H:%M:%S UTC";
+
+/// More bytes than a list of packages has.
+const LARGEST: u64 = 1 << 30;
+/// What `Release` says about the repository, which stays as it is.
+const KEPT: [&str; 6] = [
+    "Origin",
+    "Label",
+    "Suite",
+    "Version",
+    "Codename",
+    "Description",
+];
 
 /// Where the files of a repository are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +62,8 @@ pub struct AptRepository {
     time: i64,
     /// What `Release` named when it was read.
     before: BTreeSet<String>,
+    /// The values of [`KEPT`].
+    kept: BTreeMap<&'static str, String>,
 }
 
 /// The path of the file at the top of the index.
@@ -67,6 +83,7 @@ impl AptRepository {
             architectures: BTreeSet::new(),
             time: EARLIEST,
             before: BTreeSet::new(),
+            kept: BTreeMap::from([("Suite", SUITE.to_owned()), ("Codename", SUITE.to_owned())]),
         };
         let top = top(layout);
         let Some(bytes) = read(&top)? else {
@@ -90,10 +107,20 @@ impl AptRepository {
         {
             repository.time = date.timestamp().as_second();
         }
-        for line in release.lines().filter(|line| line.starts_with(' ')) {
-            if let [digest, _, path] = line.split_whitespace().collect::<Vec<_>>()[..] {
-                repository.before.extend(by_hash(path, digest));
+        for name in KEPT {
+            if let Some(value) = fields.field(name) {
+                repository.kept.insert(name, value.to_owned());
             }
+        }
+        for line in release.lines().filter(|line| line.starts_with(' ')) {
+            let [digest, _, path] = line.split_whitespace().collect::<Vec<_>>()[..] else {
+                continue;
+            };
+            if layout == Layout::Pool && !is_known(path) {
+                let why = format!("it names {path}, which larder does not write");
+                return Err(foreign(&top, &why));
+            }
+            repository.before.extend(by_hash(path, digest));
         }
         let lists = match layout {
             Layout::Flat => vec!["Packages".to_owned()],
@@ -104,10 +131,7 @@ impl AptRepository {
             }
         };
         for path in lists {
-            let Some(bytes) = read(&path)? else {
-                continue;
-            };
-            let text = String::from_utf8(bytes).map_err(|_| foreign(&path, "it is no text"))?;
+            let text = read_list(&path, read)?;
             let stanzas = text.split("\n\n").filter(|text| !text.trim().is_empty());
             repository.stanzas.extend(stanzas.map(Stanza::parse));
         }
@@ -158,8 +182,11 @@ impl AptRepository {
         let mut field = |name: &str, value: &str| {
             let _ = writeln!(release, "{name}: {value}");
         };
-        field("Suite", SUITE);
-        field("Codename", SUITE);
+        for name in KEPT {
+            if let Some(value) = self.kept.get(name) {
+                field(name, value);
+            }
+        }
         field("Date", &text::date(self.time, DATE)?);
         let all: Vec<&str> = self.architectures.iter().map(String::as_str).collect();
         field("Architectures", &all.join(" "));
@@ -259,6 +286,35 @@ impl PackageIndex for AptRepository {
 /// The list of packages for an architecture, below the folder of the suite.
 fn list(arch: &str) -> String {
     format!("{COMPONENT}/binary-{arch}/Packages")
+}
+
+/// Whether a path in `Release` is that of a list of packages: other programs write more.
+fn is_known(path: &str) -> bool {
+    let binary = path
+        .strip_prefix(COMPONENT)
+        .and_then(|rest| rest.strip_prefix("/binary-"))
+        .and_then(|rest| rest.split_once('/'));
+    binary.is_some_and(|(_, name)| name == "Release" || name.starts_with("Packages"))
+}
+
+/// Reads a list of packages, which other programs may have compressed.
+fn read_list(path: &str, read: Reader<'_>) -> Result<String> {
+    let not_text = |_| foreign(path, "it is no text");
+    if let Some(bytes) = read(path)? {
+        return String::from_utf8(bytes).map_err(not_text);
+    }
+    let zipped = format!("{path}.gz");
+    let Some(bytes) = read(&zipped)? else {
+        return Err(foreign(
+            path,
+            "it is there neither plain nor compressed with gzip",
+        ));
+    };
+    let mut text = Vec::new();
+    let mut decoder = MultiGzDecoder::new(bytes.as_slice()).take(LARGEST);
+    let unpacked = decoder.read_to_end(&mut text);
+    unpacked.map_err(|error| foreign(&zipped, &error.to_string()))?;
+    String::from_utf8(text).map_err(not_text)
 }
 
 /// The path of a list under its digest.

@@ -171,10 +171,42 @@ fn what_others_listed_stays_as_it_is_and_other_layouts_are_refused() {
         "{}",
         files.text(list)
     );
-    let release = "Components: main contrib\nArchitectures: amd64\n";
-    let read = |_: &str| Ok(Some(release.as_bytes().to_vec()));
-    let error = AptRepository::read(Layout::Pool, &read).unwrap_err();
-    assert!(error.causes()[0].contains("main contrib"), "{error}");
+    // Only compressed, and with a name.
+    let release = files.text("dists/stable/Release");
+    let release = release.replace("Suite: stable", "Origin: Acme\nSuite: stable");
+    let zipped = crate::linux::files::gzip9(files.text(list).as_bytes());
+    files.0.borrow_mut().remove(list);
+    files.0.borrow_mut().insert(format!("{list}.gz"), zipped);
+    files
+        .0
+        .borrow_mut()
+        .insert("dists/stable/Release".into(), release.clone().into_bytes());
+    files.add(Layout::Pool, "v1.2.0", MONDAY);
+    assert!(
+        files.text(list).ends_with(&format!("\n\n{other}")),
+        "{}",
+        files.text(list)
+    );
+    let kept = files.text("dists/stable/Release");
+    assert!(
+        kept.starts_with("Origin: Acme\nSuite: stable\nCodename: stable\nDate"),
+        "{kept}"
+    );
+    let sources = format!("{release} 00 1 main/source/Sources.gz\n");
+    let contrib = release.replace("Components: main", "Components: main contrib");
+    for (release, why) in [
+        (sources, "Sources.gz"),
+        (contrib, "main contrib"),
+        (release, "gzip"),
+    ] {
+        let read = |path: &str| {
+            Ok(path
+                .ends_with("Release")
+                .then(|| release.as_bytes().to_vec()))
+        };
+        let error = AptRepository::read(Layout::Pool, &read).unwrap_err();
+        assert!(error.causes()[0].contains(why), "{error}");
+    }
 }
 
 #[test]

@@ -131,8 +131,10 @@ fn list(path: &str, read: Reader<'_>) -> Result<String> {
         return Err(foreign(path, "it is not compressed with gzip"));
     };
     let bytes = read(path)?.ok_or_else(|| {
-        Error::failed(format!("{path} of the repository is missing"))
-            .hint("make the index again with `createrepo_c --general-compress-type gz`")
+        // Other programs may have replaced the index twice since its top was read.
+        Error::unavailable(format!("{path} of the repository is missing")).hint(
+            "run again; if it stays so, make the index with `createrepo_c --general-compress-type gz`",
+        )
     })?;
     let mut unpacked = Vec::new();
     let read = MultiGzDecoder::new(bytes.as_slice())

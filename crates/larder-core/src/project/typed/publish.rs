@@ -403,14 +403,16 @@ impl Decode for RawRepository {
 }
 
 keys! {
-    /// Where a repository of packages is; exactly one of these keys is given.
+    /// Where a repository of packages is, to which the packages of each version are added; exactly
+    /// one of these keys is given.
     #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
     pub struct RawPackageRepository, required [] {
         /// A folder: a path that is relative to the project, or an absolute path.
         "dir" dir: At<PlainLine>, since "0.1.0", example "/srv/packages";
         /// The url of a git repository, for example of one that serves pages.
         "git" git: At<GitUrl>, since "0.1.0", example "https://git.example.com/acme/apt.git";
-        /// `true`: the repository's files are attached to the release on the hub.
+        /// `true`: the repository is in a release of the hub that all versions share, with the tag
+        /// `<name>-apt`. Only for deb.
         "hub" hub: At<Flag>, since "0.1.0", example true;
     }
 }

@@ -31,10 +31,10 @@ pub(super) struct Folder {
 impl Folder {
     pub(super) fn new(project: &Utf8Path, path: &str) -> Self {
         let path = Utf8Path::new(path);
-        let is_inside = path
+        let is_relative = path
             .components()
             .all(|part| matches!(part, Utf8Component::Normal(_) | Utf8Component::CurDir));
-        if is_inside {
+        if is_relative {
             let parts = path.components();
             let parts = parts.filter(|part| matches!(part, Utf8Component::Normal(_)));
             return Self {

@@ -26,7 +26,9 @@ impl Proposal<'_> {
     /// Forks the repository and waits until the fork has its content. Returns `owner/name`.
     pub(super) fn fork(&self) -> Result<String> {
         let fork = self.upstream.fork().map_err(|error| {
-            with_right(error.into()).hint("a token of GitHub that can fork has `administration: write`, or the scope `public_repo`")
+            with_right(error.into()).hint(
+                "a fork of a repository of somebody else needs a classic token with `public_repo`",
+            )
         })?;
         let api = Api::new(
             &fork.full_name,

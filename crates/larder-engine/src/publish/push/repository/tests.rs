@@ -143,7 +143,7 @@ impl World {
         call(&self.attempt(), &files)
     }
 
-    fn look(&self, repository: &Repository, rendered: &[(&str, &str)]) -> Found {
+    fn found(&self, repository: &Repository, rendered: &[(&str, &str)]) -> Found {
         self.with(rendered, |attempt, files| {
             repository.look(attempt, files).unwrap()
         })
@@ -151,7 +151,7 @@ impl World {
 
     /// Pushes, and looks and pushes again, which changes nothing.
     fn push(&self, repository: &Repository, rendered: &[(&str, &str)]) {
-        assert_eq!(self.look(repository, rendered), Found::Missing);
+        assert_eq!(self.found(repository, rendered), Found::Missing);
         self.with(rendered, |attempt, files| {
             repository.push(attempt, files).unwrap();
             assert_eq!(repository.look(attempt, files).unwrap(), Found::Same);
@@ -222,7 +222,7 @@ fn a_formula_is_pushed_replaced_and_withdrawn() {
 
     // An older version is never put over a newer one, and is not withdrawn from under it.
     let old = [("arc.rb", &formula("1.0.0")[..])];
-    assert_eq!(world.look(&one, &old), Found::Newer("2.0.0".into()));
+    assert_eq!(world.found(&one, &old), Found::Newer("2.0.0".into()));
     let error = world.with(&old, |attempt, files| one.push(attempt, files).unwrap_err());
     assert_eq!(error.kind(), Kind::Failed);
     assert_eq!(one.withdraw(&world.attempt()).unwrap(), Withdrawn::Absent);
@@ -292,7 +292,7 @@ fn other_bytes_under_the_same_version_are_found_and_never_replaced() {
         let before = world.git("tap.git", &["rev-parse", "main"]);
         let what = what.to_owned();
         assert_eq!(
-            world.look(&repository, &files),
+            world.found(&repository, &files),
             Found::Other { what, ours, theirs }
         );
         let error = world.with(&files, |attempt, files| {
