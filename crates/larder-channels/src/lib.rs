@@ -29,7 +29,7 @@ pub mod repository;
 mod rpm;
 pub mod sbom;
 mod scoop;
-mod snap;
+pub mod snap;
 pub mod spdx;
 mod version;
 mod winget;

@@ -29,10 +29,12 @@ mod commit_time;
 mod history;
 mod line_ends;
 mod push;
+mod tag;
 
 pub use commit_time::LastChange;
 pub use history::{LogEntry, Repository, Span};
 pub use push::{Author, Before, Change, Content, DefaultBranch, HostToken, Item, ItemKind, Place};
+pub use tag::{NewTag, RemoteName, TagPushed};
 
 /// The longest time that one step of a clone may take.
 const TIMEOUT: Duration = Duration::from_mins(30);

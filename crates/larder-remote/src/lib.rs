@@ -1,7 +1,8 @@
-//! Communication with other machines: the HTTP client, GitHub's REST API, the hubs, registries of
-//! images, and the publishers of originals. `hub` and `origin` use `github` and `http`; `github` and
-//! `oci` use `http`; there are no dependencies in the other direction. git and the registries' own clients are programs
-//! that run through `larder_process`.
+//! Communication with other machines: the HTTP client, GitHub's REST API, the hubs, the publishers of
+//! originals, and the registries of packages and images that channels are pushed to. `hub`, `origin`
+//! and `registry` use `github` and `http`; `github` and `oci` use `http`; there are no dependencies in
+//! the other direction. git and the registries' own clients are programs that run through
+//! `larder_process`.
 //!
 //! The crate returns streams of bytes and the digests that are stated for them. It does not know
 //! what is installed, what is wanted, or where bytes are stored.
@@ -12,6 +13,7 @@ pub mod http;
 pub mod hub;
 pub mod oci;
 pub mod origin;
+pub mod registry;
 mod settings;
 pub mod signing;
 mod tool;

@@ -376,8 +376,18 @@ fn a_base_in_a_registry_is_fetched_for_the_image() {
     let failed = images.publish().exits(4);
     assert!(failed.stderr.contains(&layer), "{}", failed.stderr);
     assert_eq!(registry.writes(), 0);
-    // What is not there is said with its name.
+    // So is a base without one of our platforms.
     let recipe = env.read("subsystems/arc/recipe.yml");
+    let other = registry.digest("acme/base", "inner").unwrap();
+    env.write("subsystems/arc/recipe.yml", recipe.replace(&digest, &other));
+    let failed = images.publish().exits(2);
+    assert!(
+        failed.stderr.contains("has no image for linux-arm64")
+            && failed.stderr.contains("choose another base"),
+        "{}",
+        failed.stderr
+    );
+    // What is not there is said with its name.
     env.write(
         "subsystems/arc/recipe.yml",
         recipe.replace(&digest, &format!("sha256:{}", "0".repeat(64))),

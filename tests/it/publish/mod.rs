@@ -6,6 +6,7 @@ mod oci;
 #[cfg(unix)]
 mod packages;
 pub mod record;
+mod registries;
 mod render;
 pub mod repositories;
 mod run;

@@ -7,7 +7,11 @@ set -euo pipefail
 larder=$(realpath "$1")
 work=$(mktemp -d)
 started=()
-trap 'for one in "${started[@]}"; do kill "$one" 2> /dev/null || true; done; rm -rf "$work"' EXIT
+stop() {
+    kill "${started[@]}" 2> /dev/null || true
+    rm -rf "$work"
+}
+trap stop EXIT
 refuse() {
     echo "push-docker: $1" >&2
     exit 1

@@ -243,7 +243,7 @@ impl Repository<'_> {
         self.try_run(&["cat-file", "blob", &object])
     }
 
-    fn run(&self, arguments: &[&str]) -> Result<String> {
+    pub(super) fn run(&self, arguments: &[&str]) -> Result<String> {
         let what = format!("git {} failed in {}", arguments[0], self.top);
         match self.capture(arguments)? {
             Ok(out) => Ok(out),
@@ -251,7 +251,7 @@ impl Repository<'_> {
         }
     }
 
-    fn try_run(&self, arguments: &[&str]) -> Result<Option<String>> {
+    pub(super) fn try_run(&self, arguments: &[&str]) -> Result<Option<String>> {
         Ok(self.capture(arguments)?.ok())
     }
 

@@ -4,9 +4,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use base64::Engine;
+use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Url;
+use reqwest::header::{AUTHORIZATION, HeaderName};
 
 use larder_core::error::{Error, Result};
 
@@ -81,6 +82,7 @@ impl fmt::Display for Site {
 /// A secret in a header, and the origins it may be sent to.
 #[derive(Clone, Debug)]
 pub struct Credential {
+    pub(super) header: HeaderName,
     pub(super) value: Secret,
     pub(super) sites: Vec<Site>,
 }
@@ -88,16 +90,29 @@ pub struct Credential {
 impl Credential {
     /// `Authorization: Bearer …`, for these origins and no other.
     pub fn bearer(token: &Secret, sites: impl IntoIterator<Item = Site>) -> Self {
-        Self {
-            value: Secret(format!("Bearer {}", token.expose())),
-            sites: sites.into_iter().collect(),
-        }
+        let value = Secret(format!("Bearer {}", token.expose()));
+        Self::new(AUTHORIZATION, value, sites)
     }
+
     /// `Authorization: Basic …`, for these origins and no other.
     pub fn basic(user: &str, password: &Secret, sites: impl IntoIterator<Item = Site>) -> Self {
-        let login = STANDARD.encode(format!("{user}:{}", password.expose()));
+        let pair = STANDARD.encode(format!("{user}:{}", password.expose()));
+        Self::new(AUTHORIZATION, Secret(format!("Basic {pair}")), sites)
+    }
+
+    /// A key in a header of this name, for these origins and no other.
+    pub fn in_header(
+        name: &'static str,
+        key: &Secret,
+        sites: impl IntoIterator<Item = Site>,
+    ) -> Self {
+        Self::new(HeaderName::from_static(name), key.clone(), sites)
+    }
+
+    fn new(header: HeaderName, value: Secret, sites: impl IntoIterator<Item = Site>) -> Self {
         Self {
-            value: Secret(format!("Basic {login}")),
+            header,
+            value,
             sites: sites.into_iter().collect(),
         }
     }

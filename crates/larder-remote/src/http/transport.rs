@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, HeaderValue, IF_RANGE,
-    RANGE,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_LENGTH, HeaderValue, IF_RANGE, RANGE,
 };
 use reqwest::{Body, Response, Url};
 use tokio_util::io::{InspectReader, ReaderStream};
@@ -152,7 +151,7 @@ impl Transport {
                 ))
             })?;
             value.set_sensitive(true);
-            request = request.header(AUTHORIZATION, value);
+            request = request.header(credential.header.clone(), value);
         }
         if let Some(Resume { offset, validator }) = resume {
             request = request

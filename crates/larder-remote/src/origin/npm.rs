@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 
 use serde_json::Value;
 
-use crate::tool::{ClientVariables, ToolOutput, Tools};
+use crate::tool::{ClientVariables, NPM, ToolOutput, Tools};
 use larder_core::error::{Error, Result};
 use larder_core::fs::{self, IoContext};
 
@@ -21,11 +21,6 @@ pub(super) struct Request<'a> {
     pub(super) version: &'a str,
     pub(super) ask_statements: bool,
 }
-
-#[cfg(windows)]
-const NPM: &str = "npm.cmd";
-#[cfg(not(windows))]
-const NPM: &str = "npm";
 
 /// npm's own variables (`npm_config_*` too, in either case), and time limits and options that suit a
 /// build tool.

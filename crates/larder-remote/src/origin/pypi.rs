@@ -9,7 +9,7 @@ use std::ffi::OsStr;
 use camino::Utf8Path;
 use serde_json::Value;
 
-use crate::tool::{ClientVariables, ToolOutput, Tools};
+use crate::tool::{ToolOutput, Tools, pip};
 use larder_core::error::{Error, Result};
 use larder_core::fs::{self, IoContext};
 use larder_core::model::{Arch, Libc, Os, Platform};
@@ -24,32 +24,6 @@ pub(super) struct Request<'a> {
     pub(super) platform: Platform,
     pub(super) ask_statements: bool,
 }
-
-/// The commands that may start pip, in the order in which they are tried.
-const PIPS: &[&[&str]] = &[
-    &["pip3"],
-    &["pip"],
-    &["python3", "-m", "pip"],
-    &["py", "-m", "pip"],
-];
-
-/// pip's own variables and the folders of its configuration and cache, and time limits and options
-/// that suit a build tool.
-const VARIABLES: ClientVariables = ClientVariables {
-    own: &[
-        "PIP_*",
-        "XDG_CONFIG_HOME",
-        "XDG_CONFIG_DIRS",
-        "XDG_CACHE_HOME",
-    ],
-    defaults: &[
-        ("PIP_RETRIES", "2"),
-        ("PIP_DEFAULT_TIMEOUT", "30"),
-        ("PIP_DISABLE_PIP_VERSION_CHECK", "1"),
-        ("PIP_NO_INPUT", "1"),
-        ("PYTHONUTF8", "1"),
-    ],
-};
 
 /// The Python version for which wheels are selected. The wheel contains a program and not a module,
 /// so the Python version does not matter; this one is new enough for all wheels.
@@ -237,16 +211,10 @@ pub(super) fn versions(package: &str, platform: Platform, tools: Tools<'_>) -> R
 }
 
 fn pip(args: &[&OsStr], tools: Tools<'_>) -> Result<ToolOutput> {
-    for program in PIPS {
-        match tools.run(program, args, &VARIABLES)? {
-            Some(output) if !output.err.contains("No module named pip") => return Ok(output),
-            _ => {}
-        }
-    }
-    Err(
+    pip::run(args, tools)?.ok_or_else(|| {
         Error::failed("pip is not on PATH, but a `pypi:` upstream needs it")
-            .hint("install Python with pip, or use another upstream"),
-    )
+            .hint("install Python with pip, or use another upstream")
+    })
 }
 
 /// Parses the stated digests from pip's report.

@@ -14,8 +14,16 @@ use larder_core::error::{Error, Result};
 use larder_core::redact::mask;
 use larder_process::{Captured, Command, Ended};
 
+pub(crate) mod pip;
 #[cfg(test)]
 mod tests;
+
+/// The name of npm's program.
+#[cfg(windows)]
+pub(crate) const NPM: &str = "npm.cmd";
+/// The name of npm's program.
+#[cfg(not(windows))]
+pub(crate) const NPM: &str = "npm";
 
 /// The time limit for one call, such as the download of a package.
 const TIMEOUT: Duration = Duration::from_mins(15);
@@ -103,15 +111,36 @@ impl<'a> Tools<'a> {
         args: &[&OsStr],
         variables: &ClientVariables,
     ) -> Result<Option<ToolOutput>> {
+        let environment = self.variables(variables);
+        self.run_with(environment, None, program, args)
+    }
+
+    /// The variables of a client.
+    pub(crate) fn variables(self, variables: &ClientVariables) -> Environment {
         let mut environment = self.environment.for_program(variables.own);
         for (name, value) in variables.defaults {
             if environment.value(name).is_none() {
                 environment.set(*name, *value);
             }
         }
-        let command = Command::new(program[0], environment)
+        environment
+    }
+
+    /// Runs a client with these variables, in a folder or in the current one; `None` if the program
+    /// does not exist.
+    pub(crate) fn run_with(
+        self,
+        environment: Environment,
+        folder: Option<&Path>,
+        program: &[&str],
+        args: &[&OsStr],
+    ) -> Result<Option<ToolOutput>> {
+        let mut command = Command::new(program[0], environment)
             .args(&program[1..])
             .args(args);
+        if let Some(folder) = folder {
+            command = command.folder(folder);
+        }
         run_tool(command, &program.join(" "), self.cancel)
     }
 }

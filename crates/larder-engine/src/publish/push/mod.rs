@@ -6,10 +6,17 @@
 //! the run's.
 
 pub(super) mod attachments;
+mod conflict;
+mod gomodule;
+mod npm;
+mod nuget;
 pub(super) mod oci;
 mod packages;
 mod pull_request;
+mod pypi;
+mod registries;
 mod repository;
+mod snap;
 #[cfg(test)]
 mod tests;
 
@@ -160,8 +167,13 @@ pub(super) fn places(
             let repository = (ChannelKind::Rpm, rpm.repository.as_ref());
             packages::places(ctx, subsystem, version, repository)
         }
+        Channel::Chocolatey(_)
+        | Channel::Gomodule(_)
+        | Channel::Npm(_)
+        | Channel::Pypi(_)
+        | Channel::Snap(_) => registries::places(ctx, subsystem, version, config),
         Channel::Docker(docker) => oci::places(docker, version),
-        _ => Ok(Places::At(Vec::new())),
+        Channel::Installer => Ok(Places::At(Vec::new())),
     }
 }
 

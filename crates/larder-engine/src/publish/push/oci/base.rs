@@ -84,11 +84,14 @@ impl Base<'_> {
         let version = "{\"imageLayoutVersion\":\"1.0.0\"}";
         fs::write_atomic(self.into.join("oci-layout"), version.as_bytes())?;
         fs::write_atomic(self.into.join("index.json"), entry.to_string().as_bytes())?;
+        // Before anything large is fetched, it is known that the base fits.
+        let mut layers = BTreeSet::new();
         for platform in platforms {
-            for (digest, size) in layers_of_base(self.into, platform)? {
-                let path = self.place(&digest);
-                self.repository.fetch_blob(&Blob { digest, size }, &path)?;
-            }
+            layers.extend(layers_of_base(self.into, platform).map_err(of_registry)?);
+        }
+        for (digest, size) in layers {
+            let path = self.place(&digest);
+            self.repository.fetch_blob(&Blob { digest, size }, &path)?;
         }
         Ok(())
     }
@@ -185,6 +188,13 @@ fn manifest(digest: Digest, bytes: Vec<u8>) -> Manifest {
         media_type,
         bytes,
     }
+}
+
+/// The error of a folder as one of a base that was fetched: copying it again is no help.
+fn of_registry(error: Error) -> Error {
+    let same = Error::new(error.kind(), error.message());
+    let same = error.causes().iter().fold(same, Error::cause);
+    same.hint("choose another base, or `base: scratch`")
 }
 
 fn odd(why: &str) -> Error {

@@ -110,16 +110,15 @@ fn make_folder<'p>(top: &OwnFolder, path: &'p str) -> Result<(OwnFolder, &'p str
     let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
     let mut folder = top.clone();
     for part in folders.split('/').filter(|part| !part.is_empty()) {
-        folder = match folder.folder(part)? {
-            Some(folder) => folder,
-            None => {
-                let made = folder.make_folder(part)?;
-                // Everybody may read it, whatever the umask is.
-                let _ = made.set_mode(0o755);
-                folder.sync()?;
-                made
-            }
-        };
+        if let Some(inner) = folder.folder(part)? {
+            folder = inner;
+            continue;
+        }
+        let made = folder.make_folder(part)?;
+        // Everybody may read it, whatever the umask is.
+        let _ = made.set_mode(0o755);
+        folder.sync()?;
+        folder = made;
     }
     Ok((folder, name))
 }

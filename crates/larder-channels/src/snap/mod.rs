@@ -1,17 +1,20 @@
-//! snap: the project file that snapcraft packs the hub's assets with, and the file `snap.yaml` that
-//! such a snap holds.
+//! snap: the project file that snapcraft packs the hub's assets with, the file `snap.yaml` that such a
+//! snap holds, and the snap of each architecture, which is what is pushed.
 
 use std::fmt::Write as _;
 
 use camino::Utf8Path;
 use larder_core::error::{Error, Result};
-use larder_core::model::{Arch, ChannelKind, Os, Platform, RequiredText, Version};
+use larder_core::model::{Arch, ChannelKind, Name, Os, Platform, RequiredText, Version};
 use larder_core::project::publish::{ChannelConfig, Confinement, Grade, Snap};
 
+use self::squashfs::{Content, Entry};
 use crate::linux::text::{one_line, shorten};
 use crate::output::Output;
 use crate::release::{PlatformRelease, Release};
 use crate::render::{Facts, Render};
+
+mod squashfs;
 
 /// What the channel supports.
 pub(crate) const FACTS: Facts = Facts {
@@ -20,7 +23,7 @@ pub(crate) const FACTS: Facts = Facts {
     version,
     prerelease: None,
     needs_urls: true,
-    files: "`snap/snapcraft.yaml`, `meta/snap.yaml`",
+    files: "`snap/snapcraft.yaml`, `meta/snap.yaml`, `<name>_<version>_<arch>.snap`",
 };
 
 /// What snaps run on: Ubuntu 24.04, which there is not for 386.
@@ -59,12 +62,49 @@ impl Render for Snap {
         project += &part(&name, release, &platforms)?;
         out.text("snap/snapcraft.yaml", &project)?;
 
-        let list = format!("- {}\n", archs.join("\n- "));
-        out.text(
-            "meta/snap.yaml",
-            &format!("{head}architectures:\n{list}{apps}"),
-        )
+        let yaml = |archs: &[&str]| {
+            let list = archs.join("\n- ");
+            format!("{head}architectures:\n- {list}\n{apps}")
+        };
+        out.text("meta/snap.yaml", &yaml(&archs))?;
+        let version = version(&release.version).map_err(Error::usage)?;
+        for (platform, arch) in platforms.iter().zip(&archs) {
+            let file = format!("{name}_{version}_{arch}.snap");
+            image(release, platform, &yaml(&[arch]), &file, out)?;
+        }
+        Ok(())
     }
+}
+
+/// Writes the snap of an architecture.
+fn image(
+    release: &Release,
+    platform: &PlatformRelease,
+    yaml: &str,
+    file: &str,
+    out: &Output<'_>,
+) -> Result<()> {
+    let mut programs: Vec<Entry> = platform
+        .binaries(release)
+        .map(|binary| Entry {
+            name: binary.name.to_string(),
+            mode: 0o755,
+            content: Content::File(platform.path(binary), binary.size),
+        })
+        .collect();
+    programs.sort_by(|a, b| a.name.cmp(&b.name));
+    let meta = Entry {
+        name: "snap.yaml".into(),
+        mode: 0o644,
+        content: Content::Text(yaml.to_owned()),
+    };
+    let folders = [("bin", programs), ("meta", vec![meta])];
+    let options = squashfs::Options {
+        time: release.time,
+        threads: out.threads(),
+        cancel: out.cancel(),
+    };
+    out.file(file, 0o644, |to| squashfs::write(to, &folders, &options))
 }
 
 fn takes(platform: &Platform) -> bool {
@@ -85,12 +125,17 @@ fn version(version: &Version) -> std::result::Result<String, String> {
     Ok(number.to_owned())
 }
 
-/// The name: lower-case letters, digits and single dashes, among them a letter.
+/// The name of a release's snap.
 pub(crate) fn name(release: &Release) -> Result<String> {
-    let name = dashed(release.name.as_str());
+    name_of(&release.name)
+}
+
+/// The name of a subsystem's snap: lower-case letters, digits and single dashes, among them a letter.
+pub fn name_of(subsystem: &Name) -> Result<String> {
+    let name = dashed(subsystem.as_str());
     if name.len() > NAME || !name.contains(|c: char| c.is_ascii_lowercase()) {
         return Err(
-            Error::usage(format!("`{}` can't be the name of a snap", release.name))
+            Error::usage(format!("`{subsystem}` can't be the name of a snap"))
                 .cause(format!(
                     "such a name has at most {NAME} characters, among them a letter"
                 ))
@@ -214,6 +259,8 @@ fn quoted(text: &str) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
+    use larder_core::cancel::Cancel;
+    use larder_core::model::Digest;
     use larder_core::project::publish::Channel;
 
     use super::*;
@@ -225,7 +272,7 @@ mod tests {
         assert_eq!(rendered, Rendered::Files);
         let files = read(&folder).into_iter();
         files
-            .map(|(name, bytes)| (name, String::from_utf8(bytes).unwrap()))
+            .filter_map(|(name, bytes)| Some((name, String::from_utf8(bytes).ok()?)))
             .collect()
     }
 
@@ -256,6 +303,42 @@ mod tests {
         }
         assert!(!project.contains("i386"), "{project}");
         assert!(files["meta/snap.yaml"].contains("architectures:\n- amd64\n- arm64\napps:\n"));
+    }
+
+    #[test]
+    fn a_snap_is_an_image_for_each_architecture() {
+        let sample = Sample::with_binaries(
+            "arc",
+            "v1.2.3",
+            &["arc", "arc-d"],
+            &["linux-amd64", "linux-arm64"],
+        );
+        // A file of several blocks, the last of which is not full, that can't be compressed.
+        let mut state = 1_u32;
+        let noise = |_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.to_le_bytes()[3]
+        };
+        let content: Vec<u8> = (0..300_000).map(noise).chain(vec![0; 200_000]).collect();
+        let mut release = sample.release.clone();
+        let platform = &mut release.platforms[0];
+        let file = &mut platform.sidecar.content.files[0];
+        larder_core::fs::write_atomic(platform.folder.join("arc"), &content).unwrap();
+        file.size = content.len() as u64;
+        file.sha256 = Digest::of(&content);
+        let folder = sample.root().join("snap");
+        larder_core::fs::create_dir_all(&folder).unwrap();
+        let cancel = Cancel::new();
+        let config = Sample::config(Channel::Snap(Snap::default()));
+        let out = Output::new(&folder, 3, &cancel);
+        crate::render::render(&release, &config, &out).unwrap();
+        let image = larder_core::fs::read(folder.join("arc_1.2.3_amd64.snap")).unwrap();
+        assert_eq!(image[..4], *b"hsqs");
+        assert_eq!(image.len() % 4096, 0);
+        // Zeros take no room.
+        assert!((300_000..320_000).contains(&image.len()), "{}", image.len());
+        let other = folder.join("arc_1.2.3_arm64.snap");
+        assert!(larder_core::fs::exists(other));
     }
 
     #[test]
