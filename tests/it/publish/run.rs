@@ -331,8 +331,8 @@ fn a_channel_without_a_place_is_skipped_with_the_key_that_is_missing() {
 #[test]
 fn a_channel_that_does_not_answer_in_time_is_given_up() {
     // Connections are accepted by the system and never answered.
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let place = format!("http://{}/arc-bin.git", silent.local_addr().unwrap());
+    let unanswered = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = format!("http://{}/arc-bin.git", unanswered.local_addr().unwrap());
     let channels = format!("  aur: {{git: \"{place}\", timeout: 1s, priority: -1}}\n");
     let published = Published::with(&channels, "").installed();
     let run = published.env.larder(["publish", "all"]).exits(5);

@@ -142,7 +142,7 @@ impl Publisher for Attachments {
         Ok(there)
     }
 
-    fn look(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<Found> {
+    fn inspect(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<Found> {
         let (hub, tag) = (self.open(attempt)?, tag(files.release)?);
         let ours = rendered(files)?;
         let names: Vec<AssetName> = ours.iter().map(|file| file.name.clone()).collect();
@@ -248,16 +248,16 @@ mod tests {
         sample.file(DEB, b"deb");
         sample.attempt(|attempt, files| {
             assert_eq!(place.there(attempt).unwrap(), There::default());
-            assert_eq!(place.look(attempt, files).unwrap(), Found::Missing);
+            assert_eq!(place.inspect(attempt, files).unwrap(), Found::Missing);
             let error = place.push(attempt, files).unwrap_err();
             assert_eq!(error.kind(), Kind::Failed);
             sample.publish();
-            assert_eq!(place.look(attempt, files).unwrap(), Found::Missing);
+            assert_eq!(place.inspect(attempt, files).unwrap(), Found::Missing);
             assert!(!place.there(attempt).unwrap().wanted);
             place.push(attempt, files).unwrap();
             let joined = sample.root.join("hub").join(sample.tag()).join(NAME);
             assert_eq!(fs::read(&joined).unwrap(), b"deb");
-            assert_eq!(place.look(attempt, files).unwrap(), Found::Same);
+            assert_eq!(place.inspect(attempt, files).unwrap(), Found::Same);
             place.push(attempt, files).unwrap();
             let there = There {
                 current: Some("1.0.0-rc.1".into()),
@@ -270,7 +270,7 @@ mod tests {
                 ours: Digest::of(b"other").to_string(),
                 theirs: Digest::of(b"deb").to_string(),
             };
-            assert_eq!(place.look(attempt, files).unwrap(), other);
+            assert_eq!(place.inspect(attempt, files).unwrap(), other);
             let error = place.push(attempt, files).unwrap_err();
             assert_eq!(error.kind(), Kind::Integrity);
             let withdrawn = place.withdraw(attempt).unwrap();

@@ -181,7 +181,7 @@ impl Publisher for Module {
         })
     }
 
-    fn look(&self, attempt: &Attempt<'_>, _: &Files<'_>) -> Result<Found> {
+    fn inspect(&self, attempt: &Attempt<'_>, _: &Files<'_>) -> Result<Found> {
         let git = attempt.git();
         let place = self.place(&git)?;
         let names = git.remote_names(place.origin)?;

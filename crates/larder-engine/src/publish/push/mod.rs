@@ -47,9 +47,9 @@ pub(super) trait Publisher: Send + Sync {
     fn there(&self, attempt: &Attempt<'_>) -> Result<There>;
 
     /// Compares what the place has under this version with a release's files. Only reads.
-    fn look(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<Found>;
+    fn inspect(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<Found>;
 
-    /// Writes what is missing. It is called only after [`look`](Self::look) found nothing of other
+    /// Writes what is missing. It is called only after [`inspect`](Self::inspect) found nothing of other
     /// bytes. What is there is never overwritten.
     fn push(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<()>;
 

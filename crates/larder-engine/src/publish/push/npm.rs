@@ -164,7 +164,7 @@ impl Publisher for NpmPackage {
         })
     }
 
-    fn look(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<Found> {
+    fn inspect(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<Found> {
         let registry = self.registry(attempt);
         let tarballs = self.tarballs(files.folder)?;
         let names: Vec<String> = tarballs

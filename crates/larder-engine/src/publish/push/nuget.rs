@@ -66,7 +66,7 @@ impl Publisher for ChocolateyPackage {
         })
     }
 
-    fn look(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<Found> {
+    fn inspect(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<Found> {
         let feed = self.feed(attempt)?;
         let file = self.file(files);
         match feed.compare(&self.name, &self.version, &file)? {
@@ -85,7 +85,7 @@ impl Publisher for ChocolateyPackage {
         let feed = self.feed(attempt)?;
         if let Pushed::Conflict(_) = feed.push(&self.file(files))? {
             // A feed with moderation has it, but does not show it yet.
-            refuse_other(self.look(attempt, files)?)?;
+            refuse_other(self.inspect(attempt, files)?)?;
         }
         Ok(())
     }

@@ -249,7 +249,7 @@ impl Publisher for PullRequests {
         })
     }
 
-    fn look(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<Found> {
+    fn inspect(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<Found> {
         let api = self.api(attempt);
         let repository = visible(&api)?;
         self.compare(&api, &repository, &Self::manifests(files)?)

@@ -95,7 +95,7 @@ impl Publisher for Wheels {
         })
     }
 
-    fn look(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<Found> {
+    fn inspect(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<Found> {
         self.compare(attempt, files.folder).map(|(found, _)| found)
     }
 

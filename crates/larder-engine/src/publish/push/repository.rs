@@ -268,7 +268,7 @@ impl Publisher for Repository {
         })
     }
 
-    fn look(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<Found> {
+    fn inspect(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<Found> {
         self.with_branch(attempt, |branch| Ok(self.compare(branch, files)?.0))
     }
 

@@ -106,7 +106,7 @@ impl Publisher for SnapPackage {
         })
     }
 
-    fn look(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<Found> {
+    fn inspect(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<Found> {
         let revisions = self.store(attempt).revisions()?;
         let mut all = Found::Same;
         for Image { arch, .. } in self.images(files.folder)? {

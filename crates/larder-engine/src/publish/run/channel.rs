@@ -294,8 +294,8 @@ fn push(
     files: &Files<'_>,
     gate: impl FnOnce() -> Result<(), Option<Error>>,
 ) -> Result<AtPlace, Option<Error>> {
-    let look = |attempt: &Attempt<'_>| place.look(attempt, files);
-    match tries.each(look)? {
+    let inspect = |attempt: &Attempt<'_>| place.inspect(attempt, files);
+    match tries.each(inspect)? {
         Found::Same => return Ok(AtPlace::UpToDate),
         Found::Newer(version) => {
             let why = format!("{} has {version}, which is newer", place.target());
@@ -314,7 +314,7 @@ fn push(
     tries.each(|attempt| {
         // What an attempt without an answer has written is found first.
         if !is_first.swap(false, Ordering::Relaxed) {
-            match place.look(attempt, files)? {
+            match place.inspect(attempt, files)? {
                 Found::Same | Found::Newer(_) | Found::Closed(_) => return Ok(()),
                 other @ Found::Other { .. } => return Err(differs(place, files, other)),
                 Found::Missing => {}
@@ -322,7 +322,7 @@ fn push(
         }
         place.push(attempt, files)
     })?;
-    let arrived = tries.until(|attempt| match place.look(attempt, files)? {
+    let arrived = tries.until(|attempt| match place.inspect(attempt, files)? {
         Found::Same | Found::Newer(_) | Found::Closed(_) => Ok(true),
         Found::Missing => Ok(false),
         other @ Found::Other { .. } => Err(differs(place, files, other)),

@@ -143,7 +143,7 @@ impl Publisher for Image {
         })
     }
 
-    fn look(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<Found> {
+    fn inspect(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<Found> {
         let index = Layout::open(files.folder)?.index;
         self.with(attempt, |repository| {
             match repository.digest_of(&self.tag)? {

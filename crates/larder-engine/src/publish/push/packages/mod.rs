@@ -323,7 +323,7 @@ impl Publisher for Packages {
         Ok(there)
     }
 
-    fn look(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<Found> {
+    fn inspect(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<Found> {
         let mut found = Found::Missing;
         self.place.read(attempt, &mut |stored| {
             found = self.compare(stored, files)?.0;

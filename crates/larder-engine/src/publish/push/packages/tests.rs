@@ -237,16 +237,16 @@ fn a_version_is_there_once_and_can_be_withdrawn() {
         let newer = packages(format, &memory, "1.1.0~rc.1");
         old.attempt(|attempt, files| {
             assert_eq!(place.there(attempt).unwrap(), There::default());
-            assert_eq!(place.look(attempt, files).unwrap(), Found::Missing);
+            assert_eq!(place.inspect(attempt, files).unwrap(), Found::Missing);
             place.push(attempt, files).unwrap();
-            assert_eq!(place.look(attempt, files).unwrap(), Found::Same);
+            assert_eq!(place.inspect(attempt, files).unwrap(), Found::Same);
             // Nothing is written again.
             *memory.left.lock().unwrap() = Some(0);
             place.push(attempt, files).unwrap();
             *memory.left.lock().unwrap() = None;
         });
         new.attempt(|attempt, files| {
-            assert_eq!(newer.look(attempt, files).unwrap(), Found::Missing);
+            assert_eq!(newer.inspect(attempt, files).unwrap(), Found::Missing);
             assert!(!newer.there(attempt).unwrap().wanted);
             newer.push(attempt, files).unwrap();
             let there = newer.there(attempt).unwrap();
@@ -277,7 +277,7 @@ fn other_bytes_and_signatures_without_a_key_are_refused() {
         let place = packages(format, &memory, "1.0.0");
         let changed = described(format, "1.0.0", "Draws something else");
         changed.attempt(|attempt, files| {
-            let found = place.look(attempt, files).unwrap();
+            let found = place.inspect(attempt, files).unwrap();
             assert!(matches!(&found, Found::Other { ours, theirs, .. } if ours != theirs));
             let error = place.push(attempt, files).unwrap_err();
             assert_eq!(error.kind(), Kind::Integrity);

@@ -145,7 +145,7 @@ impl World {
 
     fn found(&self, repository: &Repository, rendered: &[(&str, &str)]) -> Found {
         self.with(rendered, |attempt, files| {
-            repository.look(attempt, files).unwrap()
+            repository.inspect(attempt, files).unwrap()
         })
     }
 
@@ -154,7 +154,7 @@ impl World {
         assert_eq!(self.found(repository, rendered), Found::Missing);
         self.with(rendered, |attempt, files| {
             repository.push(attempt, files).unwrap();
-            assert_eq!(repository.look(attempt, files).unwrap(), Found::Same);
+            assert_eq!(repository.inspect(attempt, files).unwrap(), Found::Same);
             let commits = self.git("tap.git", &["rev-list", "--all"]);
             repository.push(attempt, files).unwrap();
             assert_eq!(self.git("tap.git", &["rev-list", "--all"]), commits);
@@ -317,7 +317,7 @@ fn a_file_whose_version_cannot_be_read_is_not_replaced() {
     ] {
         world.with(&files, |attempt, files| {
             assert_eq!(
-                repository.look(attempt, files).unwrap_err().kind(),
+                repository.inspect(attempt, files).unwrap_err().kind(),
                 Kind::Failed
             );
             assert_eq!(
