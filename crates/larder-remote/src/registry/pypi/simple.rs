@@ -46,8 +46,12 @@ pub(super) fn of_json(text: &str, base: &Url) -> Option<Vec<IndexFile>> {
 pub(super) fn of_html(text: &str, base: &Url) -> Vec<IndexFile> {
     let mut rest = text;
     let mut files = Vec::new();
-    while let Some(start) = rest.find("<a").or_else(|| rest.find("<A")) {
-        rest = &rest[start + 2..];
+    while let Some(start) = rest.find('<') {
+        rest = &rest[start + 1..];
+        let Some(after) = rest.strip_prefix(['a', 'A']) else {
+            continue;
+        };
+        rest = after;
         let is_link = rest.starts_with(char::is_whitespace);
         let Some(end) = end_of_tag(rest).filter(|_| is_link) else {
             continue;
