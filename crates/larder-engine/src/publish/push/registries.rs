@@ -9,7 +9,7 @@ use super::{Places, Publisher};
 use crate::context::Context;
 use larder_channels::render::channel_version;
 use larder_channels::snap;
-use larder_core::error::Result;
+use larder_core::error::{Error, Result};
 use larder_core::model::Version;
 use larder_core::project::Subsystem;
 use larder_core::project::publish::{Channel, ChannelConfig};
@@ -38,7 +38,13 @@ pub(super) fn places(
         }
         Channel::Chocolatey(chocolatey) => match &chocolatey.push {
             Some(push) => Box::new(ChocolateyPackage::new(push, name, written)),
-            None => return Ok(Places::NotConfigured("push")),
+            // There is no feed that everybody means.
+            None => {
+                return Err(Error::usage(format!(
+                    "chocolatey of {name} does not say which feed the package is pushed to"
+                ))
+                .hint("write `chocolatey: {push: URL}` under `publish:`, or leave it out with `--skip chocolatey`"));
+            }
         },
         Channel::Gomodule(module) => {
             Box::new(Module::new(ctx, subsystem, version, module, written))
