@@ -75,6 +75,8 @@ pub enum Act {
     Answer(u16, String),
     /// The server does not get it, and there is no answer until the faults are removed.
     Hang,
+    /// The server gets it, and the answer is lost, the first time that the same is sent.
+    Lose,
 }
 
 /// A fault for every request that matches.
@@ -280,6 +282,7 @@ fn pass(shared: &Shared, client: &TcpStream, place: &str) -> std::io::Result<()>
             .iter()
             .position(|(at, contains, _)| *at == passed.place && passed.path.contains(contains));
         let action = action.map(|index| state.actions.remove(index).2);
+        let is_first = !state.log.iter().any(|one| one.line() == passed.line());
         state.log.push(passed);
         let number = state.log.len();
         let side = state
@@ -290,7 +293,7 @@ fn pass(shared: &Shared, client: &TcpStream, place: &str) -> std::io::Result<()>
         (
             number,
             side,
-            fault,
+            fault.filter(|act| is_first || !matches!(act, Act::Lose)),
             action,
             state.upstream.get(place).cloned(),
         )
@@ -302,6 +305,7 @@ fn pass(shared: &Shared, client: &TcpStream, place: &str) -> std::io::Result<()>
     if let Some(action) = action {
         action();
     }
+    let is_lost = matches!(fault, Some(Act::Lose));
     let answer = match fault {
         Some(Act::Hang) => {
             shared.hold();
@@ -312,7 +316,7 @@ fn pass(shared: &Shared, client: &TcpStream, place: &str) -> std::io::Result<()>
             body.len()
         )
         .into_bytes(),
-        None => ask(&upstream.expect("a server behind the proxy"), &request)?,
+        Some(Act::Lose) | None => ask(&upstream.expect("a server behind the proxy"), &request)?,
     };
     {
         let mut state = shared.lock();
@@ -323,6 +327,9 @@ fn pass(shared: &Shared, client: &TcpStream, place: &str) -> std::io::Result<()>
     }
     if side == Some(Side::After) {
         shared.hold();
+        return Ok(());
+    }
+    if is_lost {
         return Ok(());
     }
     client.write_all(&closing(&answer))?;

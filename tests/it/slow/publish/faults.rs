@@ -253,6 +253,54 @@ fn only_servers_that_are_down_is_exit_5_and_the_table_names_them() {
     world.assert_complete("1.2.3", "they are up again");
 }
 
+/// Each server does what it is asked, and the first answer to each push is lost.
+#[test]
+fn a_push_whose_answer_is_lost_is_found_before_it_is_tried_again() {
+    let world = World::new();
+    world.env.edit(
+        "versions.yml",
+        "retry: {max: 1",
+        "retry: {max: 20, max_delay: 1ms",
+    );
+    for way in WAYS.iter().filter(|way| PUSHED.contains(&way.channel)) {
+        world.wire.fault(Fault {
+            place: way.place,
+            method: Some("write"),
+            contains: way.contains,
+            act: Act::Lose,
+        });
+    }
+    world.publish().success();
+    world.wire.heal();
+    world.assert_complete("1.2.3", "lost answers");
+    world.assert_nothing_twice("lost answers");
+    world.assert_writes_nothing("lost answers");
+}
+
+/// A server that says yes and has nothing is found out by reading back.
+#[test]
+fn what_a_server_took_and_does_not_show_is_no_success() {
+    let world = World::new();
+    for (place, status) in [("nuget", 201), ("pypi", 200)] {
+        world.wire.fault(Fault {
+            place,
+            method: Some("write"),
+            contains: "",
+            act: Act::Answer(status, String::new()),
+        });
+    }
+    let run = world.publish().exits(5);
+    for channel in ["chocolatey", "pypi"] {
+        let ended = ended(&run, channel);
+        assert_eq!(ended["outcome"], "failed", "{ended}");
+        let error = ended["error"].to_string();
+        assert!(error.contains("does not show it yet"), "{error}");
+    }
+    world.wire.heal();
+    world.publish().success();
+    world.assert_complete("1.2.3", "they show it now");
+}
+
 /// Somebody pushes between the look at a repository and the push.
 #[test]
 fn a_branch_that_moves_during_the_push_keeps_both_commits() {
