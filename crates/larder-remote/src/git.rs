@@ -446,12 +446,15 @@ fn uses_lfs(repository: &Utf8Path) -> bool {
 }
 
 /// The line of git's output that says why it failed. git and ssh print the reason first, and after
-/// it advice that is the same for every reason.
+/// it advice and consequences that are the same for every reason.
 fn reason(output: &str) -> &str {
-    const ADVICE: [&str; 3] = [
+    const ADVICE: [&str; 6] = [
         "fatal: Could not read from remote repository.",
         "make sure you have the correct access rights",
         "and the repository exists.",
+        "error: failed to push some refs",
+        "unexpected disconnect while reading",
+        "fatal: the remote end hung up unexpectedly",
     ];
     let lines = || {
         let lines = output.lines().map(str::trim);

@@ -24,7 +24,10 @@ fn urls_for(shared: &Shared, authority: Option<&str>) -> (Urls, Option<Origin>) 
         "uploads.github.localhost" => Origin::Uploads,
         "github.localhost" => Origin::Web,
         "objects.github.localhost" => Origin::Store,
-        _ => return (shared.direct.clone(), None),
+        _ => {
+            let shown = shared.shown.lock().expect("no panic in the fake").clone();
+            return (shown.unwrap_or_else(|| shared.direct.clone()), None);
+        }
     };
     let url = |name: &str| format!("http://{name}github.localhost");
     (

@@ -36,10 +36,10 @@ use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Request};
 use larder_core::model::Digest;
 use listener::{Connection, Cuttable};
-use state::{Asset, Repo, State, Urls};
+use state::{Asset, Repo, State};
 
 pub use fault::{Act, Fault};
-pub use state::{Access, Release, Visibility};
+pub use state::{Access, Release, Urls, Visibility};
 
 /// A token that may write.
 pub const WRITE: &str = "ghs_writes";
@@ -109,6 +109,8 @@ struct Inner {
 struct Shared {
     inner: Mutex<Inner>,
     direct: Urls,
+    /// The urls that answers have, if proxies are in front of the four origins.
+    shown: Mutex<Option<Urls>>,
     prefix: String,
 }
 
@@ -177,6 +179,7 @@ impl FakeGitHub {
         let shared = Arc::new(Shared {
             inner: Mutex::new(inner),
             direct,
+            shown: Mutex::new(None),
             prefix: prefix.to_owned(),
         });
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -232,6 +235,11 @@ impl FakeGitHub {
     /// Base url of the asset store.
     pub fn store_url(&self) -> String {
         self.shared.direct.store.clone()
+    }
+
+    /// Answers with these urls from now on, because proxies are in front of the four origins.
+    pub fn show(&self, urls: Urls) {
+        *self.shared.shown.lock().expect("no panic in the fake") = Some(urls);
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

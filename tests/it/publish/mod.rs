@@ -6,11 +6,12 @@ mod oci;
 #[cfg(unix)]
 mod packages;
 pub mod record;
-mod registries;
+pub mod registries;
 mod render;
 pub mod repositories;
 mod run;
 mod validate;
+pub mod world;
 
 use std::process::Command;
 

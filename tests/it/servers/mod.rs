@@ -1,9 +1,13 @@
 //! Servers on the loopback that tests download from.
 
 pub mod files;
+#[cfg(unix)]
+pub mod git;
 pub mod npm;
 pub mod nuget;
 pub mod pypi;
 #[cfg(unix)]
 pub mod registry;
 pub mod scripted;
+#[cfg(unix)]
+pub mod tripwire;

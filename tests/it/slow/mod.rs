@@ -11,6 +11,7 @@ mod interrupt;
 mod kill;
 mod launchers;
 mod memory;
+mod publish;
 mod publish_git_kill;
 mod registries;
 mod release_scale;

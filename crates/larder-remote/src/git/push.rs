@@ -22,7 +22,7 @@ use larder_process::{Command, Ended};
 use super::{Git, TIMEOUT, protocols};
 use crate::http::redact;
 
-mod answers;
+pub(super) mod answers;
 mod credential;
 mod past;
 mod run;

@@ -14,6 +14,7 @@ use larder_core::model::is_commit;
 use larder_core::redact::mask;
 use larder_process::{Command, Ended};
 
+use super::push::answers::DOWN;
 use super::{Git, Repository, TIMEOUT, classify, protocols, reason};
 use crate::http::redact;
 
@@ -221,7 +222,7 @@ fn of_remote(error: Error, words: &str) -> Error {
             "pushing a tag needs write access to the repository (for a token of GitHub: `contents: write`), and no rule that protects such tags",
         );
     }
-    if lower.contains("returned error: 5") {
+    if DOWN.iter().any(|text| lower.contains(text)) {
         return error.with_kind(Kind::Unavailable);
     }
     classify(error)

@@ -6,7 +6,7 @@ mod npm;
 mod npm_client;
 mod nuget;
 mod nuget_client;
-mod pypi;
+pub mod pypi;
 mod snap;
 
 use serde_json::Value;

@@ -6,7 +6,7 @@ use super::{Project, assert_nowhere, ended, said};
 use crate::servers::pypi::{PASSWORD, PypiRepository, Shows};
 
 /// It uploads with curl, one wheel after the other, until one fails.
-const TWINE: &str = r#"#!/bin/sh
+pub const TWINE: &str = r#"#!/bin/sh
 [ "$1" != --version ] || exit 0
 echo "$*" >> "$HOME/twine.log"
 [ "$1 $2 $3" = "upload --non-interactive --disable-progress-bar" ] || exit 9

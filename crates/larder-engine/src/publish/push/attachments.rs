@@ -6,12 +6,15 @@ use std::sync::Arc;
 use super::{Attempt, Files, Found, Publisher, There, Withdrawn};
 use crate::context::Context;
 use larder_channels::release::{Release, attachment_name};
-use larder_core::error::{Error, Result};
+use larder_core::error::{Error, Kind, Result};
 use larder_core::file_lock::Waiting;
 use larder_core::fs::{self, IoContext};
 use larder_core::model::{AssetName, ChannelKind, Digest, Tag, Version, is_short_hex};
 use larder_core::project::{HubConfig, Subsystem};
 use larder_remote::hub::{Attachment, Hub, PlainFile};
+
+/// What whoever adds files to a release must be allowed.
+const RIGHT: &str = "adding files to a release needs write access to the hub (for a token of GitHub: `contents: write`)";
 
 /// The files of one channel in a release.
 pub(super) struct Attachments {
@@ -186,7 +189,11 @@ impl Publisher for Attachments {
                 size: file.size,
             })
             .collect();
-        let outcomes = hub.publisher()?.attach(tag, &plain, &|_| {})?;
+        let attached = hub.publisher()?.attach(tag, &plain, &|_| {});
+        let outcomes = attached.map_err(|error| match error.kind() {
+            Kind::Refused => error.hint(RIGHT),
+            _ => error,
+        })?;
         if outcomes.contains(&Attachment::Immutable) {
             return Err(Error::failed(format!("nothing can join {tag}")).cause(closed(tag)));
         }
@@ -221,7 +228,6 @@ fn closed(tag: &Tag) -> String {
 mod tests {
     use super::super::tests::Sample;
     use super::*;
-    use larder_core::Kind;
 
     const DEB: &str = "arc_1.0.0~rc.1_amd64.deb";
     const NAME: &str = "arc_1.0.0.rc.1_amd64.deb";

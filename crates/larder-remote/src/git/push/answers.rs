@@ -46,7 +46,7 @@ const MISSING: [&str; 5] = [
 ];
 
 /// Words that say that the server or the way to it is at fault.
-const DOWN: [&str; 6] = [
+pub(in crate::git) const DOWN: [&str; 6] = [
     "returned error: 5",
     "returned error: 429",
     "early eof",
