@@ -34,7 +34,7 @@ mod tag;
 pub use commit_time::LastChange;
 pub use history::{LogEntry, Repository, Span};
 pub use push::{Author, Before, Change, Content, DefaultBranch, HostToken, Item, ItemKind, Place};
-pub use tag::{NewTag, RemoteName, TagPushed};
+pub use tag::{NewTag, Remote, RemoteName, TagPushed};
 
 /// The longest time that one step of a clone may take.
 const TIMEOUT: Duration = Duration::from_mins(30);
@@ -280,7 +280,21 @@ impl<'a> Git<'a> {
     }
 
     fn list_remote(&self, url: &str, arguments: &[&str], what: &str) -> Result<ToolOutput> {
+        self.list_remote_as(url, None, arguments, what)
+    }
+
+    /// The same, logged in with a token.
+    fn list_remote_as(
+        &self,
+        url: &str,
+        token: Option<&HostToken>,
+        arguments: &[&str],
+        what: &str,
+    ) -> Result<ToolOutput> {
         let mut environment = self.environment(&protocols(url, self.offline), LIST_LIMITS)?;
+        if let Some(token) = token {
+            token.give_to(&mut environment);
+        }
         // The repository that contains the current folder has settings that are not for this url.
         environment.set("GIT_DIR", NOTHING);
         let command = Command::new("git", environment)

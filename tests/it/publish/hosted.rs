@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::record::Recorder;
 use super::repositories::Repositories;
+use super::{commit, git};
 use crate::env::TestEnv;
 use crate::fake_github::{ADMIN, Act, FakeGitHub, Fault, Visibility, WRITE};
 use crate::servers::scripted::{Reply, Script};
@@ -383,4 +384,35 @@ fn a_proposal_is_closed_and_a_merged_version_is_proposed_to_be_removed() {
     assert_eq!(files, "README.md\n");
     hosted.github.decide_pull(PULLS, 2, true);
     assert!(unpublish().stderr.contains("is not there"));
+}
+
+#[test]
+fn the_tag_of_a_go_module_is_pushed_with_the_token_of_the_hub() {
+    let channel = "  gomodule: {module: hub.example/acme/tools/module, dir: ../../module}\n";
+    let mut hosted = Hosted::with(channel);
+    hosted.env.set("GOPROXY", "off");
+    let env = &hosted.env;
+    env.write(
+        "module/go.mod",
+        "module hub.example/acme/tools/module\n\ngo 1.21\n",
+    );
+    env.write(
+        "module/arc.go",
+        "// Package arc is a module.\npackage arc\n",
+    );
+    env.write(".gitignore", ".bin/\n.dist/\n.larder/\n");
+    let repository = hosted.github.with_git("acme/tools");
+    git(env, &["init", "-q", "-b", "main", "."]);
+    commit(env, "feat: a module", "2024-05-06T07:08:09Z");
+    git(env, &["push", "-q", repository.to_str().unwrap(), "main"]);
+    let url = format!("{}/acme/tools.git", hosted.github.web_url());
+    git(env, &["remote", "add", "origin", &url]);
+    env.larder(["publish", "all", "--to", "gomodule"]).success();
+    let tag = "rev-parse refs/tags/module/v1.2.3^{commit}";
+    assert_eq!(
+        hosted.git("acme/tools", tag),
+        hosted.git("acme/tools", "rev-parse main")
+    );
+    let again = env.larder(["publish", "all", "--to", "gomodule"]).success();
+    assert!(again.stderr.contains("already there"), "{}", again.stderr);
 }

@@ -137,16 +137,15 @@ impl<'a> Git<'a> {
             return Err(Error::usage(format!("`{shown}` is not a git url")));
         }
         self.check_offline(&place.url)?;
-        let mut settings = vec![
+        let settings = [
             ("init.defaultBranch".to_owned(), "main".to_owned()),
             ("push.followTags".to_owned(), "false".to_owned()),
         ];
         let mut environment = self.environment(&protocols(&place.url, self.offline), &[])?;
-        if let Some(token) = &place.token {
-            settings.extend(token.settings());
-            token.set_variable(&mut environment);
-        }
         add_settings(&mut environment, &settings);
+        if let Some(token) = &place.token {
+            token.give_to(&mut environment);
+        }
         let mut branch = DefaultBranch {
             git: self,
             environment,

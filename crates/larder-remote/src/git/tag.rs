@@ -15,8 +15,17 @@ use larder_core::redact::mask;
 use larder_process::{Command, Ended};
 
 use super::push::answers::DOWN;
-use super::{Git, Repository, TIMEOUT, classify, protocols, reason};
+use super::{Git, HostToken, Repository, TIMEOUT, classify, protocols, reason};
 use crate::http::redact;
+
+/// A remote repository.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    /// Its url.
+    pub url: String,
+    /// The token for its server; without one, what the user has configured logs in.
+    pub token: Option<HostToken>,
+}
 
 /// A tag to push.
 #[derive(Clone, Copy, Debug)]
@@ -53,9 +62,11 @@ pub struct RemoteName {
 
 impl Git<'_> {
     /// The branches and tags of a remote repository.
-    pub fn remote_names(&self, url: &str) -> Result<Vec<RemoteName>> {
+    pub fn remote_names(&self, remote: &Remote) -> Result<Vec<RemoteName>> {
+        let Remote { url, token } = remote;
         self.check_offline(url)?;
-        let output = self.list_remote(url, &["--heads", "--tags", "--", url], "tags")?;
+        let arguments = ["--heads", "--tags", "--", url];
+        let output = self.list_remote_as(url, token.as_ref(), &arguments, "tags")?;
         if !output.status.success() {
             let error = Error::failed(format!("git can't read the tags of {}", redact(url)));
             return Err(of_remote(error, &output.err));
@@ -84,10 +95,11 @@ impl Git<'_> {
     pub fn push_tag(
         &self,
         folder: &Utf8Path,
-        url: &str,
+        remote: &Remote,
         tag: NewTag<'_>,
         temp: &Path,
     ) -> Result<TagPushed> {
+        let Remote { url, token } = remote;
         self.check_offline(url)?;
         let object = self.tag_object(folder, tag, temp)?;
         let target = format!("{object}:refs/tags/{}", tag.name);
@@ -101,7 +113,10 @@ impl Git<'_> {
             url,
             &target,
         ];
-        let environment = self.environment(&protocols(url, self.offline), &[])?;
+        let mut environment = self.environment(&protocols(url, self.offline), &[])?;
+        if let Some(token) = token {
+            token.give_to(&mut environment);
+        }
         let output = Command::new("git", environment)
             .folder(folder)
             .args(arguments)

@@ -13,8 +13,8 @@ use larder_core::fs;
 use larder_core::model::Version;
 use larder_core::project::Subsystem;
 use larder_core::project::publish::GoModule;
-use larder_remote::git::{Git, NewTag, RemoteName, Repository, TagPushed};
-use larder_remote::http::redact;
+use larder_remote::git::{Git, HostToken, NewTag, Remote, RemoteName, Repository, TagPushed};
+use larder_remote::http::{Site, parse_url, redact};
 use larder_remote::registry::goproxy::Proxy;
 
 use super::conflict::refuse_other;
@@ -40,7 +40,7 @@ struct Place<'a> {
     dir: String,
     tag: String,
     head: String,
-    origin: &'a str,
+    origin: Remote,
 }
 
 impl Module {
@@ -61,7 +61,7 @@ impl Module {
         }
     }
 
-    fn place<'a>(&'a self, git: &'a Git<'a>) -> Result<Place<'a>> {
+    fn place<'a>(&self, git: &'a Git<'a>, attempt: &Attempt<'_>) -> Result<Place<'a>> {
         let cannot = || Error::failed(format!("{} can't be tagged", self.path));
         let repository = git.repository(&self.folder)?.ok_or_else(|| {
             cannot()
@@ -88,7 +88,10 @@ impl Module {
             repository,
             dir,
             head,
-            origin,
+            origin: Remote {
+                url: origin.to_owned(),
+                token: hub_token(origin, attempt),
+            },
         })
     }
 
@@ -111,7 +114,7 @@ impl Module {
             Found::Same
         } else {
             Found::Other {
-                what: format!("the tag {} of {}", place.tag, redact(place.origin)),
+                what: format!("the tag {} of {}", place.tag, redact(&place.origin.url)),
                 ours: place.head.clone(),
                 theirs: there.commit.clone(),
             }
@@ -147,7 +150,7 @@ impl Module {
         Err(cannot()
             .cause(format!(
                 "{} has no branch with the commit {}",
-                redact(place.origin),
+                redact(&place.origin.url),
                 &place.head[..12]
             ))
             .hint("push the branch first, or fetch it if it has moved on: a tag alone would hide its commits"))
@@ -164,8 +167,8 @@ impl Publisher for Module {
 
     fn there(&self, attempt: &Attempt<'_>) -> Result<There> {
         let git = attempt.git();
-        let place = self.place(&git)?;
-        let names = git.remote_names(place.origin)?;
+        let place = self.place(&git, attempt)?;
+        let names = git.remote_names(&place.origin)?;
         let start = place.tag.strip_suffix(&self.version).unwrap_or_default();
         let start = format!("refs/tags/{start}v");
         let versions = names.iter().filter_map(|name| {
@@ -183,8 +186,8 @@ impl Publisher for Module {
 
     fn inspect(&self, attempt: &Attempt<'_>, _: &Files<'_>) -> Result<Found> {
         let git = attempt.git();
-        let place = self.place(&git)?;
-        let names = git.remote_names(place.origin)?;
+        let place = self.place(&git, attempt)?;
+        let names = git.remote_names(&place.origin)?;
         let (found, commit) = Self::tagged(&place, &names)?;
         if found != Found::Same {
             return Ok(found);
@@ -207,8 +210,8 @@ impl Publisher for Module {
 
     fn push(&self, attempt: &Attempt<'_>, files: &Files<'_>) -> Result<()> {
         let git = attempt.git();
-        let place = self.place(&git)?;
-        let names = git.remote_names(place.origin)?;
+        let place = self.place(&git, attempt)?;
+        let names = git.remote_names(&place.origin)?;
         if refuse_other(Self::tagged(&place, &names)?.0)? == Found::Missing {
             self.check(&place, &names)?;
             let tag = NewTag {
@@ -219,9 +222,9 @@ impl Publisher for Module {
                 message: &format!("{} {}", self.path, self.version),
             };
             let temp = &attempt.remote.temp;
-            let pushed = git.push_tag(place.repository.top(), place.origin, tag, temp)?;
+            let pushed = git.push_tag(place.repository.top(), &place.origin, tag, temp)?;
             if pushed == TagPushed::IsThere {
-                let names = git.remote_names(place.origin)?;
+                let names = git.remote_names(&place.origin)?;
                 refuse_other(Self::tagged(&place, &names)?.0)?;
             }
         }
@@ -234,8 +237,8 @@ impl Publisher for Module {
 
     fn rights(&self, attempt: &Attempt<'_>) -> Result<()> {
         let git = attempt.git();
-        let place = self.place(&git)?;
-        let names = git.remote_names(place.origin)?;
+        let place = self.place(&git, attempt)?;
+        let names = git.remote_names(&place.origin)?;
         if Self::tagged(&place, &names)?.0 == Found::Missing {
             self.check(&place, &names)?;
         }
@@ -254,6 +257,17 @@ impl Publisher for Module {
         let Self { path, version, .. } = self;
         format!("`go list -m {path}@{version}` finds it")
     }
+}
+
+/// The hub's token, if the repository is on its server: a job of CI has no other login there.
+fn hub_token(origin: &str, attempt: &Attempt<'_>) -> Option<HostToken> {
+    let github = &attempt.remote.github;
+    let url = parse_url(origin).ok()?;
+    let is_there = Site::of(&url) == Site::of(&github.web);
+    let token = is_there
+        .then(|| github.find_token(&attempt.cancel))
+        .flatten()?;
+    Some(HostToken::new(token, &github.web))
 }
 
 /// `Name <address>` of who makes a tag.

@@ -4,6 +4,8 @@
 
 use larder_core::environment::Environment;
 
+use super::add_settings;
+
 use crate::http::{Secret, Site, Url};
 
 /// The variable of git's process that has the token.
@@ -24,7 +26,7 @@ impl HostToken {
     }
 
     /// The settings that let git find the token. No other helper is asked for this origin.
-    pub(super) fn settings(&self) -> [(String, String); 2] {
+    fn settings(&self) -> [(String, String); 2] {
         let name = format!("credential.{}.helper", self.site);
         let helper = format!(
             "!f() {{ test \"$1\" != get || printf 'username=x-access-token\\npassword=%s\\n' \"${VARIABLE}\"; }}; f"
@@ -32,7 +34,9 @@ impl HostToken {
         [(name.clone(), String::new()), (name, helper)]
     }
 
-    pub(super) fn set_variable(&self, environment: &mut Environment) {
+    /// Lets a git with this environment log in with the token.
+    pub(in crate::git) fn give_to(&self, environment: &mut Environment) {
+        add_settings(environment, &self.settings());
         environment.set(VARIABLE, self.token.expose());
     }
 }
