@@ -16,11 +16,11 @@ use crate::servers::tripwire::{Passed, Side};
 const SIDES: [Side; 2] = [Side::Before, Side::After];
 
 /// How many moments of each kind and side a test run takes.
-fn sample() -> usize {
+fn sample(ordinary: usize) -> usize {
     match std::env::var("LARDER_TEST_KILL").as_deref() {
         Ok("full") => usize::MAX,
         Ok(number) => number.parse().expect("`full` or a number"),
-        Err(_) => 3,
+        Err(_) => ordinary,
     }
 }
 
@@ -62,8 +62,8 @@ impl World {
 }
 
 /// The numbers of the moments that are taken out of so many.
-fn chosen(all: usize, side: Side) -> impl Iterator<Item = usize> {
-    let stride = all.div_ceil(sample()).max(1);
+fn chosen(all: usize, sample: usize, side: Side) -> impl Iterator<Item = usize> {
+    let stride = all.div_ceil(sample).max(1);
     // The two sides take different moments, if not all.
     let first = match side {
         Side::Before => 1,
@@ -94,7 +94,7 @@ fn a_run_killed_at_any_request_is_completed_by_the_next() {
     world.assert_complete("1.2.3", "without a kill");
     world.assert_gate("without a kill");
     let all = world.wire.log().len();
-    Counts::sweep("requests", all, |side, n| {
+    Counts::sweep("requests", (all, sample(3)), |side, n| {
         world.reset();
         world.kill_at_request(side, n)
     });
@@ -106,7 +106,7 @@ fn a_run_killed_at_any_call_of_a_program_is_completed_by_the_next() {
     world.take_calls();
     world.publish().success();
     let all = world.take_calls().len();
-    Counts::sweep("calls of programs", all, |side, n| {
+    Counts::sweep("calls of programs", (all, sample(3)), |side, n| {
         world.reset();
         world.kill_at(side, n)
     });
@@ -123,11 +123,11 @@ fn a_run_killed_while_npm_is_fed_is_completed_by_the_next() {
     world.take_calls();
     world.publish().success();
     let (requests, calls) = (world.wire.log().len(), world.take_calls().len());
-    Counts::sweep("requests, npm alone", requests, |side, n| {
+    Counts::sweep("requests, npm alone", (requests, sample(1)), |side, n| {
         world.empty_npm();
         world.kill_at_request(side, n)
     });
-    Counts::sweep("calls, npm alone", calls, |side, n| {
+    Counts::sweep("calls, npm alone", (calls, sample(1)), |side, n| {
         world.empty_npm();
         world.kill_at(side, n)
     });
@@ -164,10 +164,10 @@ impl World {
 impl Counts {
     /// Kills at the chosen moments out of so many, and prints the table. `kill` returns whether no
     /// channel had anything after the kill.
-    fn sweep(what: &str, all: usize, mut kill: impl FnMut(Side, usize) -> bool) {
+    fn sweep(what: &str, (all, sample): (usize, usize), mut kill: impl FnMut(Side, usize) -> bool) {
         let mut counts = Self::default();
         for side in SIDES {
-            for n in chosen(all, side) {
+            for n in chosen(all, sample, side) {
                 counts.kills += 1;
                 counts.before_the_gate += usize::from(kill(side, n));
                 counts.converged += 1;
