@@ -23,8 +23,6 @@ pub(super) fn release_assets(
     subsystem: &Subsystem,
     jobs: Option<NonZeroUsize>,
 ) -> Reached<()> {
-    let names = [subsystem.name.to_string()];
-    let targets = Targets::parse(&ctx.project, &names, &Platforms::All).map_err(|e| vec![e])?;
     if let Err(error) = ctx.publisher() {
         return only_read(ctx, subsystem, &error).map_err(|error| vec![error]);
     }
@@ -38,12 +36,22 @@ pub(super) fn release_assets(
         attest: true,
     };
     let dist = ctx.project.root.join(".dist");
-    let errors = release_all(ctx, &targets, Some(&dist), options, jobs);
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(errors)
+    // The first one makes the release, which several at a time would make twice.
+    let alone = usize::from(!published).min(subsystem.platforms.len());
+    let (first, others) = subsystem.platforms.split_at(alone);
+    for platforms in [first, others] {
+        if platforms.is_empty() {
+            continue;
+        }
+        let platforms = Platforms::List(platforms.to_vec());
+        let names = [subsystem.name.to_string()];
+        let targets = Targets::parse(&ctx.project, &names, &platforms).map_err(|e| vec![e])?;
+        let errors = release_all(ctx, &targets, Some(&dist), options, jobs);
+        if !errors.is_empty() {
+            return Err(errors);
+        }
     }
+    Ok(())
 }
 
 /// Whether the hub has the release, and shows it to everybody.
