@@ -34,7 +34,7 @@ impl Template {
 }
 
 impl Template {
-    /// Renders a template of [`Scope::Environment`]. `Err` is what is wrong with it, which never
+    /// Renders a template whose only variable is `env`, the environment. `Err` is what is wrong with it, which never
     /// has the value of a variable in it.
     pub fn render_environment(
         &self,
