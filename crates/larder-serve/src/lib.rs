@@ -3,6 +3,7 @@
 pub mod access;
 pub mod api;
 pub mod bytes;
+pub mod fleet;
 pub mod hub;
 pub mod index;
 pub mod listen;
