@@ -416,3 +416,26 @@ fn the_tag_of_a_go_module_is_pushed_with_the_token_of_the_hub() {
     let again = env.larder(["publish", "all", "--to", "gomodule"]).success();
     assert!(again.stderr.contains("already there"), "{}", again.stderr);
 }
+
+#[test]
+fn a_private_hub_feeds_nobody_unless_its_users_may_read_it() {
+    let hosted = Hosted::tap();
+    hosted
+        .github
+        .with_repo("acme/tools", |repo| repo.visibility = Visibility::Private);
+    let refused = hosted.env.larder(["publish", "all"]).exits(2);
+    for words in ["the hub is private", "gate: token"] {
+        assert!(
+            refused.stderr.contains(words),
+            "{words}: {}",
+            refused.stderr
+        );
+    }
+    assert_eq!(hosted.git("acme/homebrew-tools", "for-each-ref"), "");
+    hosted
+        .env
+        .edit("versions.yml", "publish:\n", "publish:\n  gate: token\n");
+    hosted.env.larder(["publish", "all"]).success();
+    let log = hosted.git("acme/homebrew-tools", "log --all --format=%s");
+    assert_eq!(log.trim(), "arc 1.2.3");
+}
