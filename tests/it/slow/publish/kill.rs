@@ -197,7 +197,7 @@ fn wait_for_children(world: &World) {
         let mut all = environment.split(|byte| *byte == 0);
         all.any(|one| one == marker.as_bytes() || one == home.as_bytes())
     };
-    for _ in 0..5000 {
+    for _ in 0..60_000 {
         let processes = std::fs::read_dir("/proc").expect("processes");
         let left = processes.flatten().any(|process| {
             std::fs::read(process.path().join("environ")).is_ok_and(|text| is_ours(&text))
