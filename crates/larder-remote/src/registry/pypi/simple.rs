@@ -1,5 +1,5 @@
 //! The page of a package in a simple index, as JSON or as HTML:
-//! <https://packaging.python.org/en/latest/specifications/simple-repository-api/>.
+//! PEP 503 (HTML) and PEP 691 (JSON).
 
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
