@@ -198,38 +198,21 @@ mod tests {
     fn a_restart_is_no_conflict_and_two_live_processes_are() {
         let rhythm = Rhythm::new(0, LEAST);
         let mut heard = Heard::default();
-        heard.heartbeat("one", SECOND);
-        heard.heartbeat("two", SECOND * 5);
-        assert_eq!(
-            heard.presence(SECOND * 5, Duration::ZERO, rhythm),
-            Presence::Ready
-        );
-        heard.heartbeat("one", SECOND * 11);
-        assert_eq!(
-            heard.presence(SECOND * 11, Duration::ZERO, rhythm),
-            Presence::Conflict
-        );
-        heard.heartbeat("two", SECOND * 15);
-        assert_eq!(
-            heard.presence(SECOND * 15, Duration::ZERO, rhythm),
-            Presence::Conflict
-        );
-        // One of them ends: the other one is the node.
-        heard.heartbeat("one", SECOND * 50);
-        assert_eq!(
-            heard.presence(SECOND * 50, Duration::ZERO, rhythm),
-            Presence::Conflict
-        );
-        heard.heartbeat("one", SECOND * 60);
-        assert_eq!(
-            heard.presence(SECOND * 60, Duration::ZERO, rhythm),
-            Presence::Ready
-        );
-        heard.heartbeat("three", SECOND * 61);
-        assert_eq!(
-            heard.presence(SECOND * 61, Duration::ZERO, rhythm),
-            Presence::Ready
-        );
+        for (process, at, presence) in [
+            ("one", 1, Presence::Ready),
+            ("two", 5, Presence::Ready),
+            ("one", 11, Presence::Conflict),
+            ("two", 15, Presence::Conflict),
+            // One of them ends: the other one is the node.
+            ("one", 50, Presence::Conflict),
+            ("one", 60, Presence::Ready),
+            ("three", 61, Presence::Ready),
+        ] {
+            let now = SECOND * at;
+            heard.heartbeat(process, now);
+            let found = heard.presence(now, Duration::ZERO, rhythm);
+            assert_eq!(found, presence, "{process} at {at} s");
+        }
     }
 
     proptest! {

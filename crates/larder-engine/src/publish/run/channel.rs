@@ -35,7 +35,7 @@ pub(super) struct Job<'a> {
     places: Result<Vec<Box<dyn Publisher>>, &'static str>,
     targets: Vec<String>,
     /// What became of the files in the release.
-    attached: Option<Result<AtPlace>>,
+    attached: Option<Result<AtPlace, Option<Error>>>,
 }
 
 /// What became of a channel at one place.
@@ -110,9 +110,7 @@ impl<'a> Job<'a> {
         let attached = self
             .rendered(ctx, release, folder)
             .and_then(|()| push(ctx, &mut tries, &**publisher, &files, || Ok(())));
-        let attached =
-            attached.map_err(|error| error.unwrap_or_else(|| Error::failed("not reached")));
-        if let Err(error) = &attached
+        if let Err(Some(error)) = &attached
             && matches!(error.kind(), Kind::Interrupted(_))
         {
             return Err(error.clone());
@@ -205,7 +203,7 @@ impl<'a> Ready<'a> {
         let is_rendered = match &self.job.attached {
             Some(attached) => {
                 let rendered = attached.is_ok();
-                results.push(attached.clone().map_err(Some));
+                results.push(attached.clone());
                 rendered
             }
             None => false,
