@@ -91,3 +91,31 @@ fn generated_man_pages_are_current() {
         );
     }
 }
+
+#[test]
+fn generated_code_of_the_fleet_is_current() {
+    let proto = Path::new(REPO).join("crates/larder-serve/proto");
+    let mut described = protox::Compiler::new([proto]).expect("a folder");
+    described
+        .include_source_info(true)
+        .open_file("larder/fleet/v1/fleet.proto")
+        .expect("a valid description");
+    let made = tempfile::tempdir().expect("a folder");
+    tonic_prost_build::configure()
+        .out_dir(made.path())
+        .compile_fds(described.file_descriptor_set())
+        .expect("code");
+    let code = std::fs::read_to_string(made.path().join("larder.fleet.v1.rs")).expect("code");
+    assert_current("crates/larder-serve/src/fleet/v1/generated.rs", &code);
+    // Reflection tells clients the description itself.
+    let descriptors = described.encode_file_descriptor_set();
+    let committed = Path::new(REPO).join("crates/larder-serve/src/fleet/v1/fleet.bin");
+    if std::env::var_os("LARDER_UPDATE_GENERATED").is_some() {
+        std::fs::write(&committed, &descriptors).expect("write");
+    }
+    let found = std::fs::read(&committed).unwrap_or_default();
+    assert!(
+        found == descriptors,
+        "fleet.bin is not current; run: cargo regenerate"
+    );
+}

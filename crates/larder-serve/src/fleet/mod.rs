@@ -5,4 +5,7 @@
 //! use them yet.
 
 pub mod presence;
+pub mod record;
 pub mod rollout;
+pub mod store;
+pub mod v1;

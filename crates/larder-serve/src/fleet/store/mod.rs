@@ -1,0 +1,61 @@
+//! What outlives the server: one trait, and a database behind it.
+//!
+//! The server keeps the state of its fleet in memory and is the only one that writes it, so a store
+//! is small: it gives everything at the start, and takes a list of writes as one transaction. What
+//! is not committed has not happened: the server changes its memory only after that.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use camino::Utf8Path;
+use larder_core::error::Result;
+
+use super::record::{ChannelRecord, Event, NodeRecord, RolloutRecord};
+
+/// The answer of a store.
+pub type Reply<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
+
+/// A change to what is kept. A record takes the place of the one with the same key.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Write {
+    /// A node, by its id.
+    Node(Box<NodeRecord>),
+    /// A channel, by its name and that of what it is a channel of.
+    Channel(ChannelRecord),
+    /// A rollout, by its id.
+    Rollout(Box<RolloutRecord>),
+    /// An event, by its number.
+    Event(Box<Event>),
+}
+
+/// Everything that is kept, except events.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stored {
+    /// The nodes.
+    pub nodes: Vec<NodeRecord>,
+    /// The channels.
+    pub channels: Vec<ChannelRecord>,
+    /// The rollouts, in the order of their start.
+    pub rollouts: Vec<RolloutRecord>,
+    /// The number of the last event that there ever was; 0 if there was none.
+    pub last_event: u64,
+}
+
+/// A database that belongs to one server at a time.
+pub trait Store: Send + Sync + std::fmt::Debug {
+    /// Everything that is kept.
+    fn load(&self) -> Reply<'_, Stored>;
+
+    /// Takes all of the writes, or none. They are on the disk when it returns.
+    fn commit<'a>(&'a self, writes: &'a [Write]) -> Reply<'a, ()>;
+
+    /// Events after a number, the oldest first, at most `limit`.
+    fn events(&self, after: u64, limit: usize) -> Reply<'_, Vec<Event>>;
+
+    /// Removes events except the last `keep`, and returns how many it has removed.
+    fn prune(&self, keep: u64) -> Reply<'_, u64>;
+
+    /// Writes everything of one moment into a new SQLite database, which a server can be started
+    /// with.
+    fn backup<'a>(&'a self, file: &'a Utf8Path) -> Reply<'a, ()>;
+}
