@@ -1,11 +1,183 @@
 //! The fleet: the machines whose agents follow channels, and the rollouts that move them in steps.
 //!
-//! [`rollout`] has the rules of a rollout, and [`presence`] those of whether a node is there. Both read
-//! no clock, no network and no file, so that every rule can be tested alone. The server does not
-//! use them yet.
+//! ```text
+//! heartbeat ─► live    what was heard, in memory only
+//! tick      ─► live + book ─► Draft ─► store (one transaction) ─► book ─► hints to the nodes
+//! request   ─────────► book ─► Draft ─► store (one transaction) ─► book ─► hints to the nodes
+//! ```
+//! The [`book`] is the state as the store has it. It is changed only by [`Fleet::commit`], after the
+//! store has taken the change, so a kill at any moment leaves either the state before or the one
+//! after. [`rollout`] has the rules of a rollout and [`presence`] those of whether a node is there;
+//! both read no clock, no network and no file, so that every rule can be tested alone.
 
+mod admin;
+mod agents;
+mod book;
+mod live;
+mod moves;
 pub mod presence;
 pub mod record;
 pub mod rollout;
 pub mod store;
+mod target;
+#[cfg(test)]
+mod tests;
+mod tick;
 pub mod v1;
+pub mod view;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::time::{Duration, Instant};
+
+use larder_core::error::Result;
+use tokio::sync::watch;
+
+pub use self::agents::Proof;
+use self::book::{Book, Draft};
+use self::live::Live;
+use self::presence::Rhythm;
+use self::record::{Event, NodeRecord, NodeState};
+use self::store::{Store, Write};
+use crate::index::Index;
+use crate::log::Log;
+use crate::problem::{self, Problem};
+
+/// How many events are kept.
+pub const KEPT_EVENTS: u64 = 100_000;
+
+/// The fleet of a server.
+#[derive(Debug)]
+pub struct Fleet {
+    store: Arc<dyn Store>,
+    book: RwLock<Book>,
+    live: Mutex<Live>,
+    /// Held from the reading of the book until the change is in it.
+    writing: tokio::sync::Mutex<()>,
+    index: Arc<Index>,
+    log: Log,
+    /// The least time between two heartbeats of a node.
+    least: Duration,
+    started: Instant,
+    /// How many nodes are not away, as of the last tick.
+    present: AtomicUsize,
+    /// The number of the last event.
+    latest: watch::Sender<u64>,
+}
+
+impl Fleet {
+    /// The fleet that a store has.
+    pub async fn open(
+        store: Arc<dyn Store>,
+        index: Arc<Index>,
+        least: Duration,
+        log: Log,
+    ) -> Result<Arc<Self>> {
+        let book = Book::new(store.load().await?);
+        let present = book.nodes.values().filter(|node| is_present(node)).count();
+        Ok(Arc::new(Self {
+            latest: watch::Sender::new(book.last_event()),
+            store,
+            book: RwLock::new(book),
+            live: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
+            index,
+            log,
+            least,
+            started: Instant::now(),
+            present: AtomicUsize::new(present),
+        }))
+    }
+
+    fn book(&self) -> RwLockReadGuard<'_, Book> {
+        self.book.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn live(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The running time of the server. The clock of the machine may jump; this can't.
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// How often nodes are heard, for as many as there are.
+    fn rhythm(&self) -> Rhythm {
+        Rhythm::new(self.present.load(Ordering::Relaxed), self.least)
+    }
+
+    /// Gives a draft to the store, and then to the book. The caller holds `writing`.
+    async fn commit(&self, draft: Draft) -> problem::Result<()> {
+        if draft.writes.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = self.store.commit(&draft.writes).await {
+            self.log.error(
+                &format!("the state of the fleet can't be written: {error}"),
+                &[],
+            );
+            return Err(Problem::unavailable(
+                "the state of the fleet can't be written now; the server's log says why",
+                5,
+            ));
+        }
+        for write in &draft.writes {
+            if let Write::Event(event) = write {
+                self.audit(event);
+            }
+        }
+        let last = {
+            let mut book = self.book.write().unwrap_or_else(PoisonError::into_inner);
+            book.apply(draft.writes);
+            book.last_event()
+        };
+        self.latest.send_replace(last);
+        Ok(())
+    }
+
+    /// Every decision of a rollout is a line of the audit log.
+    fn audit(&self, event: &Event) {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        if event.rollout.is_none() && event.event != "channel_moved" {
+            return;
+        }
+        let (rollout, node, to) = (text(&event.rollout), text(&event.node_id), text(&event.to));
+        let (reason, by) = (text(&event.reason), text(&event.by));
+        let message = format!("{} {rollout} {node} {to}", event.event);
+        self.log.audit(
+            message
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ")
+                .as_str(),
+            &[
+                ("event", &event.event),
+                ("rollout", &rollout),
+                ("node_id", &node),
+                ("to", &to),
+                ("reason", &reason),
+                ("by", &by),
+            ],
+        );
+    }
+
+    /// Events after a number, the oldest first.
+    pub async fn events(&self, after: u64, limit: usize) -> problem::Result<Vec<Event>> {
+        self.store.events(after, limit).await.map_err(|error| {
+            self.log
+                .error(&format!("events can't be read: {error}"), &[]);
+            Problem::unavailable("the events can't be read now; the server's log says why", 5)
+        })
+    }
+
+    /// The number of the last event, as it changes.
+    pub fn latest(&self) -> watch::Receiver<u64> {
+        self.latest.subscribe()
+    }
+}
+
+/// Whether a node counts for how often nodes are heard.
+fn is_present(node: &NodeRecord) -> bool {
+    !matches!(node.state, NodeState::Lost | NodeState::Removed)
+}

@@ -49,6 +49,11 @@ impl Rhythm {
         self.interval
     }
 
+    /// How long a node may be unheard until it is lost.
+    pub fn patience(self) -> Duration {
+        self.interval * LOST_AFTER + self.grace()
+    }
+
     /// How long nobody is lost after a start of the server.
     fn calm(self) -> Duration {
         CALM.min(self.interval * CALM_HEARTBEATS)
@@ -97,9 +102,22 @@ impl Heard {
         }
     }
 
+    /// Whether a process has just taken the place of another one that may still be alive. If it is,
+    /// that one is heard within this time.
+    pub fn is_disputed(&self, now: Duration, rhythm: Rhythm) -> bool {
+        self.other.as_ref().is_some_and(|(_, last)| {
+            now.saturating_sub(*last) <= rhythm.interval.mul_f64(1.0 + JITTER) + rhythm.grace()
+        })
+    }
+
+    /// The process that is taken for the node, and when it was last heard.
+    pub fn current(&self) -> Option<&(String, Duration)> {
+        self.current.as_ref()
+    }
+
     /// The state at a time; `started` is when the server has started.
     pub fn presence(&mut self, now: Duration, started: Duration, rhythm: Rhythm) -> Presence {
-        let lost_after = rhythm.interval * LOST_AFTER + rhythm.grace();
+        let lost_after = rhythm.patience();
         self.settle(now, lost_after);
         if self.is_contested {
             return Presence::Conflict;

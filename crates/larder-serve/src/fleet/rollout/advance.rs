@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Change, Member, Phase, Reported, Rollout, Seen, State, step_sizes};
+use super::{Change, Health, Member, Moment, Phase, Reported, Rollout, Seen, State, step_sizes};
 
 impl Rollout {
     /// The number of members of the open step and those before it.
@@ -43,15 +43,18 @@ impl Rollout {
         }
     }
 
-    /// Takes up what is known of the members' nodes after `passed` of running time.
-    pub fn advance(&mut self, passed: Duration, nodes: &BTreeMap<String, Seen>) -> Vec<Change> {
+    /// Takes up what is known of the members' nodes.
+    pub fn advance(&mut self, moment: Moment, nodes: &BTreeMap<String, Seen>) -> Vec<Change> {
         let mut changes = Vec::new();
         let unknown = Seen::default();
         match self.state {
             State::Running | State::Paused => {
                 for index in 0..self.members.len() {
                     let seen = nodes.get(&self.members[index].node).unwrap_or(&unknown);
-                    self.update(index, passed, seen, &mut changes);
+                    self.update(index, moment, seen, &mut changes);
+                }
+                if self.members.is_empty() {
+                    self.empty += moment.passed;
                 }
                 if let Some(reason) = self.reason_to_halt() {
                     self.state = State::Halted;
@@ -61,7 +64,7 @@ impl Rollout {
                     self.proceed(nodes, &mut changes);
                 }
             }
-            State::Halted if self.params.rollback => self.bring_back(passed, nodes, &mut changes),
+            State::Halted if self.params.rollback => self.bring_back(moment, nodes, &mut changes),
             State::Halted | State::Succeeded | State::RolledBack | State::Aborted => {
                 self.note_late(nodes, &mut changes);
             }
@@ -104,7 +107,7 @@ impl Rollout {
     }
 
     /// One member of a rollout that is open.
-    fn update(&mut self, index: usize, passed: Duration, seen: &Seen, changes: &mut Vec<Change>) {
+    fn update(&mut self, index: usize, moment: Moment, seen: &Seen, changes: &mut Vec<Change>) {
         let Self {
             members,
             params,
@@ -121,7 +124,8 @@ impl Rollout {
         }
         if member.phase == Phase::TimedOut {
             let runs = seen.fresh && seen.running.as_deref() == Some(version);
-            if runs && seen.healthy == Some(true) && member.reason.as_deref() != Some(LATE) {
+            let is_healthy = matches!(seen.health, Health::Healthy(_));
+            if runs && is_healthy && member.reason.as_deref() != Some(LATE) {
                 // It is recorded, and never counted.
                 set(member, Phase::TimedOut, Some(LATE.to_owned()), changes);
             }
@@ -130,13 +134,12 @@ impl Rollout {
         if !member.phase.is_in_flight() {
             return;
         }
-        if seen.fresh {
-            member.unheard = Duration::ZERO;
-        } else {
+        let Moment { passed, patience } = moment;
+        if !seen.fresh {
             // No data is no progress.
             member.unheard += passed;
             member.waited += passed;
-            if member.unheard > params.deadline {
+            if member.unheard > params.deadline.max(patience) {
                 set(
                     member,
                     Phase::TimedOut,
@@ -146,20 +149,27 @@ impl Rollout {
             }
             return;
         }
+        // What is heard now also tells of the moments in which nothing was.
+        let silence = std::mem::take(&mut member.unheard);
+        let covered = if passed + silence <= patience {
+            passed + silence
+        } else {
+            passed
+        };
         if let Some(Reported::Failed(why)) = &seen.reported {
             set(member, Phase::Failed, Some(why.clone()), changes);
             return;
         }
-        if let Some(digest) = &seen.denied {
-            let why = format!("the node must not run {digest}, which failed there before");
-            set(member, Phase::Failed, Some(why), changes);
+        if let Some(why) = &seen.refused {
+            set(member, Phase::Failed, Some(why.clone()), changes);
             return;
         }
         let runs = seen.running.as_deref() == Some(version.as_str());
-        match (runs, seen.healthy) {
-            (true, Some(true)) => {
+        match (runs, seen.health) {
+            (true, Health::Healthy(lasting)) => {
                 if member.phase == Phase::Soaking {
-                    member.soaked += passed;
+                    // A check that failed since the last moment has started the soak anew.
+                    member.soaked = lasting.min(member.soaked + covered);
                 } else {
                     // The time until now was not seen to be healthy.
                     member.soaked = Duration::ZERO;
@@ -171,7 +181,7 @@ impl Rollout {
                 }
                 return;
             }
-            (true, Some(false)) => {
+            (true, Health::Unhealthy) => {
                 // A failed check starts the soak anew.
                 member.soaked = Duration::ZERO;
                 set(
@@ -206,6 +216,11 @@ impl Rollout {
 
     /// Why the failures so far stop the rollout.
     fn reason_to_halt(&self) -> Option<String> {
+        if self.members.is_empty() {
+            // Where nobody tries a version, nothing shows that it holds.
+            let is_late = self.empty > self.params.deadline;
+            return is_late.then(|| "no node follows the channel".to_owned());
+        }
         let failed = |member: &&Member| member.phase.is_failure();
         let canaries = self.params.canary.min(self.members.len());
         if let Some(canary) = self.members[..canaries].iter().find(failed) {
@@ -228,7 +243,7 @@ impl Rollout {
                 matches!(member.phase, Phase::Succeeded | Phase::Cancelled)
                     || member.phase.is_failure()
             });
-            if !passed {
+            if !passed || self.members.is_empty() {
                 break;
             }
             if self.is_at_last_step() {
@@ -254,12 +269,11 @@ impl Rollout {
             if member.phase != Phase::Pending {
                 continue;
             }
-            let denied = nodes
+            let refused = nodes
                 .get(&member.node)
-                .and_then(|seen| seen.denied.as_ref());
-            if let Some(digest) = denied {
-                let why = format!("the node must not run {digest}, which failed there before");
-                set(member, Phase::Failed, Some(why), changes);
+                .and_then(|seen| seen.refused.clone());
+            if refused.is_some() {
+                set(member, Phase::Failed, refused, changes);
                 continue;
             }
             set(member, Phase::Offered, None, changes);
@@ -270,7 +284,7 @@ impl Rollout {
     /// Waits until every member that may run the version has returned, or is unheard for too long.
     fn bring_back(
         &mut self,
-        passed: Duration,
+        moment: Moment,
         nodes: &BTreeMap<String, Seen>,
         changes: &mut Vec<Change>,
     ) {
@@ -288,15 +302,18 @@ impl Rollout {
                 Some(seen) if seen.left == Some(REMOVED) => {}
                 Some(seen) => {
                     member.unheard = Duration::ZERO;
-                    if seen.running.as_deref() == Some(self.version.as_str()) {
+                    let runs = seen.running.as_deref() == Some(self.version.as_str());
+                    if let (true, Some(why)) = (runs, &seen.stuck) {
+                        set(member, Phase::Failed, Some(why.clone()), changes);
+                    } else if runs {
                         waits = true;
                     } else if member.phase != Phase::TimedOut {
                         set(member, Phase::RolledBack, None, changes);
                     }
                 }
                 None => {
-                    member.unheard += passed;
-                    waits |= member.unheard <= self.params.deadline;
+                    member.unheard += moment.passed;
+                    waits |= member.unheard <= self.params.deadline.max(moment.patience);
                 }
             }
         }
@@ -314,7 +331,7 @@ impl Rollout {
             };
             let runs = seen.running.as_deref() == Some(self.version.as_str());
             let is_late = member.phase == Phase::TimedOut && member.reason.as_deref() != Some(LATE);
-            if runs && is_late && seen.healthy == Some(true) {
+            if runs && is_late && matches!(seen.health, Health::Healthy(_)) {
                 set(member, Phase::TimedOut, Some(LATE.to_owned()), changes);
             }
         }

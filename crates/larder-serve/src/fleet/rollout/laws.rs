@@ -3,10 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use larder_core::model::Digest;
 use proptest::prelude::*;
 
-use super::{Phase, Reported, Request, Rollout, Seen, State, ranked};
+use super::{Health, Moment, Phase, Reported, Request, Rollout, Seen, State, ranked};
+
+const HEALTHY: Health = Health::Healthy(Duration::from_hours(1));
+const MOMENT: Moment = Moment {
+    passed: Duration::from_secs(1),
+    patience: Duration::from_secs(4),
+};
 
 fn seen() -> impl Strategy<Value = Seen> {
     let reported = prop_oneof![
@@ -18,18 +23,19 @@ fn seen() -> impl Strategy<Value = Seen> {
     (
         prop::bool::weighted(0.8),
         prop::sample::select(vec![None, Some("1.0.0"), Some("2.0.0")]),
-        prop::sample::select(vec![None, Some(true), Some(true), Some(false)]),
+        prop::sample::select(vec![Health::Unknown, HEALTHY, HEALTHY, Health::Unhealthy]),
         reported,
         prop::bool::weighted(0.02),
         prop::bool::weighted(0.02),
     )
-        .prop_map(|(fresh, running, healthy, reported, left, denied)| Seen {
+        .prop_map(|(fresh, running, health, reported, left, refused)| Seen {
             fresh,
             running: running.map(str::to_owned),
-            healthy,
+            health,
             reported,
             left: left.then_some("drained"),
-            denied: denied.then(|| Digest::of(b"bad")),
+            refused: refused.then(|| "it failed there before".to_owned()),
+            stuck: None,
         })
 }
 
@@ -75,7 +81,7 @@ proptest! {
             match event {
                 Event::Advance(seen) => {
                     let nodes: BTreeMap<String, Seen> = names.iter().cloned().zip(seen).collect();
-                    rollout.advance(Duration::from_secs(1), &nodes);
+                    rollout.advance(MOMENT, &nodes);
                 }
                 Event::Pause => drop(rollout.pause()),
                 Event::Resume => drop(rollout.resume()),

@@ -16,7 +16,6 @@ mod tests;
 
 use std::time::Duration;
 
-use larder_core::model::Digest;
 use serde::{Deserialize, Serialize};
 
 pub use rank::{Step, ranked, step_sizes};
@@ -45,6 +44,9 @@ pub struct Rollout {
     pub members: Vec<Member>,
     /// Why it was halted.
     pub reason: Option<String>,
+    /// The running time without any member.
+    #[serde(default)]
+    pub empty: Duration,
 }
 
 impl Rollout {
@@ -75,6 +77,7 @@ impl Rollout {
             step: 0,
             members: nodes.into_iter().enumerate().map(member).collect(),
             reason: None,
+            empty: Duration::ZERO,
         })
     }
 }
@@ -201,6 +204,16 @@ impl Phase {
     }
 }
 
+/// A moment: how much running time it covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// The running time since the last moment.
+    pub passed: Duration,
+    /// How long a node may be unheard until it is lost. What happened during a longer silence is not
+    /// known.
+    pub patience: Duration,
+}
+
 /// What is known of a member's node at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
@@ -208,15 +221,28 @@ pub struct Seen {
     pub fresh: bool,
     /// The version of the rollout's name that it runs.
     pub running: Option<String>,
-    /// Whether the new process was healthy at each check since the last moment; `None` if nothing
-    /// is known.
-    pub healthy: Option<bool>,
+    /// How the process is that it runs.
+    pub health: Health,
     /// The phase that it reports of its own for the rollout's version.
     pub reported: Option<Reported>,
     /// Why the node takes part in no rollout: drained, pinned or removed.
     pub left: Option<&'static str>,
-    /// The digest of the rollout's version for its platform, if the node must not run it.
-    pub denied: Option<Digest>,
+    /// Why it can't run the rollout's version: there is none for its platform, or it is denied.
+    pub refused: Option<String>,
+    /// Why it can't return to the version before.
+    pub stuck: Option<String>,
+}
+
+/// How the process of a node is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Health {
+    /// Nothing is known yet.
+    #[default]
+    Unknown,
+    /// The last check has failed.
+    Unhealthy,
+    /// Every check has passed for so long.
+    Healthy(Duration),
 }
 
 /// What a node reports of its way to a version.

@@ -1,6 +1,6 @@
 //! Who comes first, and how many belong to a step.
 
-use larder_core::model::Hasher;
+use larder_core::model::Digest;
 
 /// The members of a step and all steps before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,15 +9,10 @@ pub struct Step {
     pub size: usize,
 }
 
-/// The nodes in the order of a rollout: by SHA-256 of the rollout's id and the node's. Another
+/// The nodes in the order of a rollout: by SHA-256 of the rollout's id followed by the node's. Another
 /// rollout has another order, so that the same machines are not always the first.
 pub fn ranked(rollout: &str, nodes: impl IntoIterator<Item = String>) -> Vec<String> {
-    let rank = |node: &str| {
-        let mut hasher = Hasher::new();
-        hasher.field(rollout.as_bytes());
-        hasher.field(node.as_bytes());
-        hasher.finish()
-    };
+    let rank = |node: &str| Digest::of(format!("{rollout}{node}").as_bytes());
     let mut nodes: Vec<String> = nodes.into_iter().collect();
     nodes.sort();
     nodes.dedup();

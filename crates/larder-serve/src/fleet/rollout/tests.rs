@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Change, InFlight, Phase, Reported, Request, Rollout, Seen, State, ranked, step_sizes};
+use super::{
+    Change, Health, InFlight, Moment, Phase, Reported, Request, Rollout, Seen, State, ranked,
+    step_sizes,
+};
 
 /// A rollout of 2.0.0 over some nodes, and what is known of each.
 struct World {
@@ -11,7 +14,12 @@ struct World {
     nodes: BTreeMap<String, Seen>,
 }
 
-const MOMENT: Duration = Duration::from_secs(1);
+const MOMENT: Moment = Moment {
+    passed: Duration::from_secs(1),
+    patience: Duration::from_secs(4),
+};
+/// Healthy for longer than any soak time here.
+const HEALTHY: Health = Health::Healthy(Duration::from_hours(1));
 
 impl World {
     /// With the settings of a request as JSON, without its names.
@@ -66,7 +74,7 @@ impl World {
                 seen.reported = Some(Reported::Failed("it crashed".into()));
             } else {
                 seen.running = offered.or(seen.running.take());
-                seen.healthy = Some(true);
+                seen.health = HEALTHY;
             }
         }
     }
@@ -178,13 +186,13 @@ fn a_failed_check_starts_the_soak_anew() {
     let mut world = World::new(2, r#""soak": "3s""#);
     world.run(3, |_| false);
     assert_eq!(world.rollout.members[0].soaked, Duration::from_secs(1));
-    world.node(0).healthy = Some(false);
+    world.node(0).health = Health::Unhealthy;
     world.advance();
     assert_eq!(
         (world.phase(0), world.rollout.members[0].soaked),
         (Phase::Starting, Duration::ZERO)
     );
-    world.node(0).healthy = Some(true);
+    world.node(0).health = HEALTHY;
     for soaked in 0..3 {
         world.advance();
         assert_eq!(world.rollout.members[0].soaked, Duration::from_secs(soaked));
@@ -249,7 +257,7 @@ fn pausing_starts_nothing_and_aborting_ends_it() {
 fn nodes_that_leave_hold_nobody_up_and_denied_digests_fail_at_once() {
     let mut world = World::new(3, r#""soak": "2s", "max_in_flight": "100%""#);
     world.node(0).left = Some("drained");
-    world.node(2).denied = Some(larder_core::model::Digest::of(b"bad"));
+    world.node(2).refused = Some("it failed there before".into());
     world.run(20, |_| false);
     assert_eq!(world.phase(0), Phase::Cancelled);
     assert_eq!(world.phase(2), Phase::Failed);
@@ -329,4 +337,41 @@ fn what_does_not_parse_is_refused() {
         ),
         (1, 2, 5)
     );
+}
+
+#[test]
+fn a_heartbeat_also_covers_the_moments_before_it() {
+    let mut world = World::new(1, r#""soak": "10s""#);
+    world.run(2, |_| false);
+    let soaked = |world: &World| world.rollout.members[0].soaked.as_secs();
+    assert_eq!((world.phase(0), soaked(&world)), (Phase::Soaking, 0));
+    for (silent, health, expected) in [
+        (2, HEALTHY, 3),
+        // Nobody knows what happened during a silence that is longer than the patience.
+        (4, HEALTHY, 4),
+        // The process is younger than the time: a check has failed meanwhile.
+        (1, Health::Healthy(Duration::from_secs(2)), 2),
+    ] {
+        world.node(0).fresh = false;
+        for _ in 0..silent {
+            world.advance();
+        }
+        world.node(0).fresh = true;
+        world.node(0).health = health;
+        world.advance();
+        assert_eq!(soaked(&world), expected, "after {silent} moments");
+    }
+}
+
+#[test]
+fn who_cannot_return_holds_nobody_up() {
+    let mut world = World::new(4, r#""soak": "2s", "canary": 2, "max_in_flight": 2"#);
+    world.run(2, |_| false);
+    world.node(0).reported = Some(Reported::Failed("it crashed".into()));
+    world.node(1).stuck = Some("there is no version before".into());
+    world.advance();
+    assert_eq!(world.rollout.state, State::Halted);
+    world.advance();
+    assert_eq!(world.rollout.state, State::RolledBack);
+    assert_eq!(world.phase(1), Phase::Failed);
 }
