@@ -274,3 +274,41 @@ async fn pausing_aborting_and_leaving_without_rollback() {
     world.run(2).await;
     assert_eq!(world.running("3.0.0"), 6);
 }
+
+#[tokio::test]
+async fn a_verdict_of_an_old_rollout_is_none_on_a_new_one() {
+    let mut world = World::new(3, Version::CrashesAtOnce).await;
+    let first = world.start("").await;
+    let ended = world.run_until_ended(&first.id).await;
+    assert_eq!(ended.state, State::RolledBack);
+    // The cause was elsewhere: an administrator lifts the verdict, and the agent still says what it
+    // has said of the first rollout.
+    let canary = ended.members[0].node.clone();
+    world
+        .fleet
+        .lift(&canary, &digest_of("2.0.0"), "test")
+        .await
+        .unwrap();
+    world.versions.insert("2.0.0", Version::Good);
+    let second = world.start(r#""canary": 3, "max_in_flight": 3"#).await;
+    let ended = world.run_until_ended(&second.id).await;
+    assert_eq!(ended.state, State::Succeeded, "{ended:?}");
+}
+
+#[tokio::test]
+async fn what_is_not_heard_of_any_more_does_not_succeed() {
+    let mut world = World::new(3, Version::Good).await;
+    let rollout = world.start(r#""deadline": "60s""#).await;
+    let phase = |world: &World| world.fleet.rollout(&rollout.id).unwrap().members[0].phase;
+    while phase(&world) != Phase::Soaking {
+        world.run(1).await;
+    }
+    for agent in &mut world.agents {
+        agent.is_cut = true;
+    }
+    world.run(4).await;
+    assert_eq!(phase(&world), Phase::Soaking, "no data is no progress");
+    let ended = world.run_until_ended(&rollout.id).await;
+    assert_eq!(ended.state, State::RolledBack);
+    assert_eq!(world.events("member_phase", "succeeded"), 0);
+}

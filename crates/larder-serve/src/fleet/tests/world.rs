@@ -127,6 +127,8 @@ pub struct Agent {
     denied: BTreeSet<String>,
     previous: Option<(String, String)>,
     hangs: bool,
+    /// Whether the server has acknowledged the last failure.
+    is_reported: bool,
     attempt: Option<v1::Attempt>,
     /// Versions that were started, in their order.
     pub started: Vec<String>,
@@ -222,6 +224,7 @@ impl World {
             denied: answer.denied.into_iter().collect(),
             previous: None,
             hangs: false,
+            is_reported: false,
             attempt: None,
             started: Vec::new(),
             is_cut: false,
@@ -267,6 +270,7 @@ impl World {
         let proof = Proof::Secret(agent.secret.clone());
         if let Some(attempt) = &agent.attempt
             && attempt.phase() == v1::Phase::Failed
+            && !agent.is_reported
         {
             let report = v1::ReportRequest {
                 node_id: agent.node.clone(),
@@ -276,6 +280,7 @@ impl World {
             if self.fleet.report(&proof, &report).await.is_err() {
                 return false;
             }
+            agent.is_reported = true;
         }
         let Ok(answer) = self.fleet.heartbeat(&proof, &agent.said()) else {
             return true;
@@ -385,6 +390,7 @@ impl Agent {
             reason: reason.to_owned(),
             rollout,
         });
+        self.is_reported = false;
         self.running = self.previous.take();
         self.healthy_for = 0;
     }
