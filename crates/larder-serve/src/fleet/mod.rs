@@ -44,6 +44,11 @@ use crate::index::Index;
 use crate::log::Log;
 use crate::problem::{self, Problem};
 
+/// The right to change the state; true inside if the book may not be what the store has.
+type Writing = tokio::sync::OwnedMutexGuard<bool>;
+
+const NOT_WRITTEN: &str = "the state of the fleet can't be written now; the server's log says why";
+
 /// How many events are kept.
 pub const KEPT_EVENTS: u64 = 100_000;
 
@@ -71,7 +76,7 @@ pub struct Fleet {
     live: Mutex<Live>,
     /// Held from the reading of the book until the change is in it. True if the book may not be what
     /// the store has: the answer to a transaction was lost.
-    writing: tokio::sync::Mutex<bool>,
+    writing: Arc<tokio::sync::Mutex<bool>>,
     index: Arc<Index>,
     log: Log,
     /// The least time between two heartbeats of a node.
@@ -109,7 +114,7 @@ impl Fleet {
             store,
             book: RwLock::new(book),
             live: Mutex::default(),
-            writing: tokio::sync::Mutex::default(),
+            writing: Arc::default(),
             index,
             log,
             least,
@@ -138,8 +143,8 @@ impl Fleet {
 
     /// Begins a change: nobody else writes until it ends. A book that may not be what the store has
     /// is read again first.
-    async fn begin(&self) -> problem::Result<tokio::sync::MutexGuard<'_, bool>> {
-        let mut is_doubtful = self.writing.lock().await;
+    async fn begin(&self) -> problem::Result<Writing> {
+        let mut is_doubtful = self.writing.clone().lock_owned().await;
         if *is_doubtful {
             let stored = self.store.load().await.map_err(|error| {
                 self.log.error(
@@ -151,31 +156,39 @@ impl Fleet {
                     5,
                 )
             })?;
-            *self.book.write().unwrap_or_else(PoisonError::into_inner) = Book::new(stored);
+            let book = Book::new(stored);
+            self.latest.send_replace(book.last_event());
+            *self.book.write().unwrap_or_else(PoisonError::into_inner) = book;
             *is_doubtful = false;
         }
         Ok(is_doubtful)
     }
 
-    /// Gives a draft to the store, and then to the book.
-    async fn commit(
-        &self,
-        mut writing: tokio::sync::MutexGuard<'_, bool>,
-        draft: Draft,
-    ) -> problem::Result<()> {
+    /// Gives a draft to the store, and then to the book. If nobody waits any more for the answer,
+    /// because a client has gone away, the next change waits for it, and reads the book again.
+    async fn commit(&self, mut writing: Writing, draft: Draft) -> problem::Result<()> {
         if draft.writes.is_empty() {
             return Ok(());
         }
-        if let Err(error) = self.store.commit(&draft.writes).await {
-            *writing = true;
+        *writing = true;
+        let store = self.store.clone();
+        let committed = tokio::spawn(async move {
+            let answer = store.commit(&draft.writes).await;
+            (answer, draft, writing)
+        });
+        let (answer, draft, mut writing) = committed.await.map_err(|error| {
+            self.log.error(
+                &format!("the state of the fleet was not written: {error}"),
+                &[],
+            );
+            Problem::unavailable(NOT_WRITTEN, 5)
+        })?;
+        if let Err(error) = answer {
             self.log.error(
                 &format!("the state of the fleet can't be written: {error}"),
                 &[],
             );
-            return Err(Problem::unavailable(
-                "the state of the fleet can't be written now; the server's log says why",
-                5,
-            ));
+            return Err(Problem::unavailable(NOT_WRITTEN, 5));
         }
         for write in &draft.writes {
             if let Write::Event(event) = write {
@@ -187,6 +200,7 @@ impl Fleet {
             book.apply(draft.writes);
             book.last_event()
         };
+        *writing = false;
         self.latest.send_replace(last);
         Ok(())
     }

@@ -1,5 +1,8 @@
 //! Nodes: who may speak for them, doubles, drain, pin, removal.
 
+use std::future::Future as _;
+use std::task::{Context, Waker};
+
 use super::world::{MOMENT, Version, World, digest_of, enrolment};
 use crate::fleet::rollout::{Phase, State};
 use crate::fleet::{Proof, v1};
@@ -258,4 +261,27 @@ async fn silence_and_restarts() {
     world.agents[0].is_cut = false;
     world.run(2).await;
     assert_eq!(state(&world), "ready");
+}
+
+#[tokio::test]
+async fn who_goes_away_before_the_answer_leaves_no_doubt_behind() {
+    let world = World::new(2, Version::Good).await;
+    let fleet = &world.fleet;
+    for number in 0..10 {
+        // Polled once, and dropped while the store is at work.
+        let version = (number % 2 == 0).then_some("3.0.0");
+        {
+            let mut pin = std::pin::pin!(fleet.pin("agent-0", version, "test"));
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(pin.as_mut().poll(&mut context).is_pending());
+        }
+        fleet.drain("agent-1", "test").await.unwrap();
+        fleet.undrain("agent-1", "test").await.unwrap();
+        let pinned = fleet.node("agent-0").unwrap().pinned;
+        assert_eq!(pinned.as_deref(), version, "what was written is known");
+    }
+    assert_eq!(
+        *fleet.latest().borrow(),
+        world.store.all_events().last().unwrap().id
+    );
 }

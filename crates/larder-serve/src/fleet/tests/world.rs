@@ -64,11 +64,14 @@ impl Store for MemoryStore {
     }
 
     fn commit<'a>(&'a self, writes: &'a [Write]) -> Reply<'a, ()> {
-        let number = self.commits.fetch_add(1, Ordering::Relaxed) + 1;
-        let kill = *self.kill.lock().unwrap();
-        let answer = if kill == Some(Kill::Before(number)) {
-            Err(Error::failed("killed before the commit"))
-        } else {
+        Box::pin(async move {
+            // A database takes its time.
+            tokio::task::yield_now().await;
+            let number = self.commits.fetch_add(1, Ordering::Relaxed) + 1;
+            let kill = *self.kill.lock().unwrap();
+            if kill == Some(Kill::Before(number)) {
+                return Err(Error::failed("killed before the commit"));
+            }
             let (book, events) = &mut *self.kept.lock().unwrap();
             book.apply(writes.to_vec());
             for write in writes {
@@ -77,12 +80,11 @@ impl Store for MemoryStore {
                     events.push((**event).clone());
                 }
             }
-            match kill {
-                Some(Kill::After(at)) if at == number => Err(Error::failed("killed after it")),
-                _ => Ok(()),
+            if kill == Some(Kill::After(number)) {
+                return Err(Error::failed("killed after it"));
             }
-        };
-        Box::pin(std::future::ready(answer))
+            Ok(())
+        })
     }
 
     fn events(&self, after: u64, limit: usize) -> Reply<'_, Vec<Event>> {
