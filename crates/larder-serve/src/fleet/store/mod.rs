@@ -72,7 +72,7 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Removes events except the last `keep`, and returns how many it has removed.
     fn prune(&self, keep: u64) -> Reply<'_, u64>;
 
-    /// Writes everything of one moment into a new SQLite database, which a server can be started
+    /// Writes everything of one moment into a new `SQLite` database, which a server can be started
     /// with.
     fn backup<'a>(&'a self, file: &'a Utf8Path) -> Reply<'a, ()>;
 }
