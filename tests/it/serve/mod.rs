@@ -1,6 +1,7 @@
 //! `larder serve` through the command line: a server per test, on a free port of the loopback.
 
 mod api;
+mod backup;
 mod changes;
 mod connections;
 mod cutting;

@@ -2,7 +2,9 @@
 
 mod killed;
 mod laws;
+#[cfg(unix)]
 mod postgres;
+#[cfg(unix)]
 #[path = "../../../../../../tests/it/servers/postgres.rs"]
 #[expect(
     clippy::disallowed_methods,

@@ -174,12 +174,12 @@ fn proxy(port: u16, fault: Fault) -> (u16, Arc<AtomicBool>) {
 
 fn pass(mut client: TcpStream, mut server: TcpStream, fault: Fault, armed: &AtomicBool) {
     let (mut from, mut to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-    let is_silent = Arc::new(AtomicBool::new(false));
-    let silent = is_silent.clone();
+    let is_cut = Arc::new(AtomicBool::new(false));
+    let cut = is_cut.clone();
     let answers = std::thread::spawn(move || {
         let mut buffer = vec![0; 65536];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
-            if silent.load(Ordering::SeqCst) || to.write_all(&buffer[..length]).is_err() {
+            if cut.load(Ordering::SeqCst) || to.write_all(&buffer[..length]).is_err() {
                 break;
             }
         }
@@ -191,7 +191,7 @@ fn pass(mut client: TcpStream, mut server: TcpStream, fault: Fault, armed: &Atom
         let part = &buffer[..length];
         let commits = part.windows(7).any(|bytes| bytes == b"COMMIT\0");
         if commits && armed.swap(false, Ordering::SeqCst) {
-            is_silent.store(true, Ordering::SeqCst);
+            is_cut.store(true, Ordering::SeqCst);
             if matches!(fault, Fault::Before) {
                 break;
             }
