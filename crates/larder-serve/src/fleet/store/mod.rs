@@ -4,6 +4,8 @@
 //! is small: it gives everything at the start, and takes a list of writes as one transaction. What
 //! is not committed has not happened: the server changes its memory only after that.
 
+pub mod memory;
+
 use std::future::Future;
 use std::pin::Pin;
 
