@@ -21,7 +21,7 @@ for file in tool-1.0.0-linux-x86_64 tool-1.1.0-linux-x86_64 tool-1.0.0-windows-x
     head -c 5000 /dev/urandom > "$work/binaries/$file"
 done
 touch -d '1 hour ago' "$work"/binaries/*
-"$larder" serve --port 0 --dir "$work/binaries" --data "$work/data" > "$work/listening" 2> "$work/log" &
+"$larder" serve --port 0 --grpc-port 0 --dir "$work/binaries" --data "$work/data" > "$work/listening" 2> "$work/log" &
 server=$!
 for _ in $(seq 300); do
     [ -s "$work/listening" ] && break

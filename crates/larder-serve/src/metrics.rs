@@ -32,6 +32,12 @@ struct RequestLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CallLabels {
+    method: &'static str,
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ReasonLabels {
     reason: &'static str,
 }
@@ -46,6 +52,10 @@ pub struct Metrics {
     received: Counter,
     rejected: Family<ReasonLabels, Counter>,
     connections: Gauge,
+    calls: Family<CallLabels, Counter>,
+    call_latency: Histogram,
+    heartbeats: Counter,
+    watches: Gauge,
     files: Gauge,
     bytes: Gauge<i64>,
     refused: Gauge,
@@ -65,6 +75,10 @@ impl Default for Metrics {
             received: Counter::default(),
             rejected: Family::default(),
             connections: Gauge::default(),
+            calls: Family::default(),
+            call_latency: Histogram::new(BOUNDS),
+            heartbeats: Counter::default(),
+            watches: Gauge::default(),
             files: Gauge::default(),
             bytes: Gauge::default(),
             refused: Gauge::default(),
@@ -101,6 +115,27 @@ impl Default for Metrics {
             "connections",
             "Open connections",
             metrics.connections.clone(),
+        );
+        registry.register(
+            "grpc_calls",
+            "Calls of gRPC that were answered",
+            metrics.calls.clone(),
+        );
+        registry.register_with_unit(
+            "grpc_call_duration",
+            "The time from the head of a call to the head of its answer",
+            Unit::Seconds,
+            metrics.call_latency.clone(),
+        );
+        registry.register(
+            "fleet_heartbeats",
+            "Heartbeats of nodes that were taken up",
+            metrics.heartbeats.clone(),
+        );
+        registry.register(
+            "fleet_watches",
+            "Open streams of hints for nodes",
+            metrics.watches.clone(),
         );
         registry.register("index_files", "Registered files", metrics.files.clone());
         registry.register_with_unit(
@@ -169,9 +204,24 @@ impl Metrics {
     }
 
     /// Counts a connection, as long as the guard lives.
-    pub fn connection(&self) -> Connected {
-        self.connections.inc();
-        Connected(self.connections.clone())
+    pub fn connection(&self) -> Open {
+        Open::new(&self.connections)
+    }
+
+    /// Counts a call of gRPC. `method` is one of few words.
+    pub fn called(&self, method: &'static str, code: &'static str, took: Duration) {
+        self.calls.get_or_create(&CallLabels { method, code }).inc();
+        self.call_latency.observe(took.as_secs_f64());
+    }
+
+    /// Counts a heartbeat.
+    pub fn heartbeat(&self) {
+        self.heartbeats.inc();
+    }
+
+    /// Counts a stream of hints, as long as the guard lives.
+    pub fn watch(&self) -> Open {
+        Open::new(&self.watches)
     }
 
     /// All metrics as text.
@@ -203,11 +253,18 @@ impl Metrics {
     }
 }
 
-/// An open connection.
+/// Something that is open, and counted as long as it is.
 #[derive(Debug)]
-pub struct Connected(Gauge);
+pub struct Open(Gauge);
 
-impl Drop for Connected {
+impl Open {
+    fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Open {
     fn drop(&mut self) {
         self.0.dec();
     }

@@ -1,22 +1,24 @@
 //! The life of a server: bind, read the folder, accept, stop.
 
-use std::net::{SocketAddr, TcpListener as Handed};
+use std::net::TcpListener as Handed;
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use larder_core::error::{Error, Result};
 use larder_core::{fs, staging};
-use serde::Serialize;
 use std::sync::Arc;
-use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
 use crate::access::Access;
 use crate::api;
+use crate::fleet::Fleet;
+use crate::fleet::store;
 use crate::hub;
 use crate::index::{Folder, Index};
-use crate::listen::{Acceptor, Tls};
+use crate::listen::Tls;
 use crate::log::Log;
+use crate::ports::{Listening, Ports, no_address};
 use crate::reload::Reloaded;
 use crate::server::Server;
 use crate::settings::{Origin, Settings, TlsFiles};
@@ -30,17 +32,6 @@ const LAST_CUT: Duration = Duration::from_millis(300);
 
 /// How often the service manager is told that the folder is still being read.
 const STILL_READING: Duration = Duration::from_secs(10);
-
-/// The addresses of a server: the first line on its standard output.
-#[derive(Clone, Debug, Serialize)]
-pub struct Listening {
-    /// Always `listening`.
-    pub event: &'static str,
-    /// The address for HTTP.
-    pub http: SocketAddr,
-    /// The address for gRPC; null as long as there is none.
-    pub grpc: Option<SocketAddr>,
-}
 
 /// Runs a server until a signal ends it, and returns the exit code. `announce` is called once, as
 /// soon as connections are accepted. `handed` is a socket that a service manager has bound.
@@ -71,8 +62,8 @@ pub async fn run(
         );
     }
     fs::create_own_dir_all(&settings.data)?;
-    let listener = listen(handed, bound).await?;
-    let http = listener.local_addr().map_err(|error| no_address(&error))?;
+    let ports = Ports::bind(handed, bound, settings.grpc_port).await?;
+    let listening = ports.listening.clone();
     let index = match &settings.origin {
         Origin::Hub(origin) => hub::open(origin, &log)?,
         Origin::Folder(folder) => {
@@ -83,7 +74,16 @@ pub async fn run(
     };
     let (stop, stopping) = watch::channel(false);
     let drain = settings.drain;
-    let server = Arc::new(Server::new(settings, index, access, log.clone(), stopping));
+    let store = store::open(&settings.database, log.clone()).await?;
+    let fleet = Fleet::open(store, index.clone(), settings.heartbeat, log.clone()).await?;
+    tokio::spawn(fleet.clone().run(stopping.clone()));
+    let server = Arc::new(Server::new(
+        settings,
+        (index, fleet),
+        access,
+        log.clone(),
+        stopping,
+    ));
     if server.settings.tokens.is_some() {
         let server = server.clone();
         tokio::spawn(
@@ -102,17 +102,17 @@ pub async fn run(
     }
     tokio::spawn(tell_when_ready(server.clone()));
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let acceptor = Acceptor::new(server.clone(), tls);
-    let (open, cut) = (acceptor.open.clone(), acceptor.cut.clone());
-    let accepting = tokio::spawn(acceptor.run(listener));
-    announce(&Listening {
-        event: "listening",
-        http,
-        grpc: None,
-    })?;
+    let acceptors = ports.acceptors(&server, tls)?;
+    let (open, cut) = (acceptors[0].0.open.clone(), acceptors[0].0.cut.clone());
+    let mut accepting = JoinSet::new();
+    for (acceptor, listener) in acceptors {
+        accepting.spawn(acceptor.run(listener));
+    }
+    announce(&listening)?;
+    let Listening { http, grpc, .. } = listening;
     log.info(
-        &format!("listening on {scheme}://{http}"),
-        &[("http", &http)],
+        &format!("listening on {scheme}://{http}, and for gRPC on {grpc}"),
+        &[("http", &http), ("grpc", &grpc)],
     );
     let first = signals.recv().await.unwrap_or(15);
     log.info(
@@ -124,7 +124,7 @@ pub async fn run(
         .manager
         .tell("STOPPING=1\nSTATUS=open requests are finished");
     stop.send_replace(true);
-    let _ = accepting.await;
+    accepting.join_all().await;
     open.close();
     tokio::select! {
         () = open.wait() => {}
@@ -142,27 +142,6 @@ pub async fn run(
     }
     let _ = tokio::time::timeout(LAST_SAVE, server.index.save()).await;
     Ok(0)
-}
-
-/// The socket that was handed over, or a new one.
-async fn listen(handed: Option<Handed>, address: SocketAddr) -> Result<TcpListener> {
-    if let Some(handed) = handed {
-        return handed
-            .set_nonblocking(true)
-            .and_then(|()| TcpListener::from_std(handed))
-            .map_err(|error| {
-                Error::failed("cannot use the socket of the service manager").cause(error)
-            });
-    }
-    TcpListener::bind(address).await.map_err(|error| {
-        Error::failed(format!("cannot listen on {address}"))
-            .cause(error)
-            .hint("another program may use that port; --port 0 takes any that is free")
-    })
-}
-
-fn no_address(error: &std::io::Error) -> Error {
-    Error::failed("cannot find the address that was bound").cause(error)
 }
 
 fn tls_files(settings: &Settings) -> Vec<Utf8PathBuf> {

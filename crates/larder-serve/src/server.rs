@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version}
 use tokio::sync::watch;
 
 use crate::access::{Access, Caller};
+use crate::fleet::Fleet;
 use crate::index::Index;
 use crate::index::snapshot::Document;
 use crate::log::{Level, Log};
@@ -30,6 +31,8 @@ pub struct Server {
     pub settings: Settings,
     /// The registered files.
     pub index: Arc<Index>,
+    /// The machines whose agents follow channels.
+    pub fleet: Arc<Fleet>,
     /// Who may do what.
     pub access: Access,
     /// What is counted.
@@ -64,7 +67,7 @@ impl Server {
     /// A server.
     pub fn new(
         settings: Settings,
-        index: Arc<Index>,
+        (index, fleet): (Arc<Index>, Arc<Fleet>),
         access: Access,
         log: Log,
         stopping: watch::Receiver<bool>,
@@ -74,6 +77,7 @@ impl Server {
         Self {
             settings,
             index,
+            fleet,
             access,
             metrics: Metrics::default(),
             log,

@@ -108,6 +108,8 @@ impl TestEnv {
             ("GIT_CONFIG_GLOBAL", gitconfig.as_os_str()),
             ("GIT_CONFIG_NOSYSTEM", OsStr::new("1")),
             ("NO_COLOR", OsStr::new("1")),
+            // Several servers run at the same time.
+            ("GRPC_PORT", OsStr::new("0")),
         ] {
             env.vars.insert(key.into(), value.into());
         }

@@ -35,6 +35,8 @@ pub struct Serving {
     child: Child,
     /// The address for HTTP.
     pub address: SocketAddr,
+    /// The address for gRPC.
+    pub grpc: SocketAddr,
     log: Utf8PathBuf,
 }
 
@@ -95,10 +97,13 @@ impl Serving {
         let listening: Value =
             serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line:?}\n{}", read()));
         assert_eq!(listening["event"], "listening");
-        assert_eq!(listening["grpc"], Value::Null);
-        let address = listening["http"].as_str().expect("an address");
+        let address = |kind: &str| {
+            let address = listening[kind].as_str().expect("an address");
+            address.parse().expect("an address")
+        };
         Self {
-            address: address.parse().expect("an address"),
+            address: address("http"),
+            grpc: address("grpc"),
             child,
             log,
         }

@@ -20,13 +20,14 @@ use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use larder_core::error::Result;
 
-use self::limits::{Key, Limits};
+use self::limits::Limits;
 use self::tokens::{Presented, Tokens};
+use crate::fleet::Proof;
 use crate::log::Log;
 use crate::problem::{self, Problem};
 use crate::settings::{Network, Settings};
 
-pub use limits::Pace;
+pub use limits::{Key, Pace};
 pub use role::Needed;
 
 /// Who sent a request.
@@ -153,7 +154,25 @@ impl Access {
         }
     }
 
-    fn take(&self, key: &Key) -> problem::Result<()> {
+    /// What an agent shows to be admitted. A token that has expired and one that never was are the
+    /// same: both are compared with the secrets of the node.
+    pub fn proof(&self, headers: &HeaderMap) -> Proof {
+        let Some(tokens) = self.tokens() else {
+            return Proof::Open;
+        };
+        match tokens.presented(headers, jiff::Timestamp::now()) {
+            Presented::Nothing => Proof::Nothing,
+            Presented::Valid(token) if role::may_enrol(token.role) => {
+                Proof::Join(token.name.to_string())
+            }
+            Presented::Valid(_) | Presented::Invalid(_) => {
+                tokens::bearer(headers).map_or(Proof::Nothing, Proof::Secret)
+            }
+        }
+    }
+
+    /// Takes one request of a share, or answers 429.
+    pub fn take(&self, key: &Key) -> problem::Result<()> {
         let Err(wait) = self.limits.take(key, Instant::now()) else {
             return Ok(());
         };

@@ -53,6 +53,11 @@ impl Needed {
     }
 }
 
+/// Whether a role may enrol agents.
+pub fn may_enrol(role: TokenRole) -> bool {
+    matches!(role, TokenRole::Join | TokenRole::Admin)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -104,6 +104,16 @@ impl Tokens {
     }
 }
 
+/// The text after Bearer, if there is exactly one.
+pub fn bearer(headers: &HeaderMap) -> Option<String> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let value = values.next().filter(|_| values.next().is_none())?;
+    let (scheme, secret) = value.to_str().ok()?.split_once(' ')?;
+    let is_bearer = scheme.eq_ignore_ascii_case("bearer");
+    let secret = secret.trim();
+    (is_bearer && !secret.is_empty()).then(|| secret.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use std::str::FromStr;

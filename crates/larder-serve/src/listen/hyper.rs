@@ -10,10 +10,10 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{Request, StatusCode};
+use http::{Request, StatusCode, Version};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -24,8 +24,9 @@ use tower::ServiceExt;
 
 use super::head::{self, Head};
 use super::stream::{Prefixed, Turn};
-use super::{Acceptor, refuse};
+use super::{Acceptor, Port, not_grpc, refuse};
 use crate::api::Peer;
+use crate::grpc;
 use crate::problem::{Problem, Result};
 
 /// The most requests of one connection at the same time, with HTTP/2.
@@ -206,7 +207,15 @@ fn call(
 ) -> Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>> {
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(Peer(peer));
-    let answered = acceptor.router.clone().oneshot(request);
+    let is_call = request.version() == Version::HTTP_2 && grpc::is_call(request.headers());
+    let router = match &acceptor.port {
+        Port::Http(router) => router,
+        Port::Both { grpc, .. } if is_call => grpc,
+        Port::Both { http, .. } => http,
+        Port::Grpc(router) if is_call => router,
+        Port::Grpc(_) => return Box::pin(async { Ok(not_grpc().into_response()) }),
+    };
+    let answered = router.clone().oneshot(request);
     Box::pin(async move {
         let mut response = answered.await?;
         if response.status() == StatusCode::NOT_MODIFIED {

@@ -38,13 +38,29 @@ use crate::server::Server;
 
 pub use self::tls::Tls;
 
+/// What a port is for.
+#[derive(Clone, Debug)]
+pub enum Port {
+    /// The HTTP API and files.
+    Http(Router),
+    /// gRPC.
+    Grpc(Router),
+    /// All of it.
+    Both {
+        /// The HTTP API and files.
+        http: Router,
+        /// gRPC.
+        grpc: Router,
+    },
+}
+
 /// What each connection needs.
 #[derive(Clone, Debug)]
 pub struct Acceptor {
     /// What all requests share.
     pub server: Arc<Server>,
-    /// The routes.
-    pub router: Router,
+    /// What is answered.
+    port: Port,
     /// The open connections.
     pub open: TaskTracker,
     /// Ends all connections at once.
@@ -58,14 +74,23 @@ type Peers = Arc<Mutex<HashMap<IpAddr, usize>>>;
 
 impl Acceptor {
     /// An acceptor without connections.
-    pub fn new(server: Arc<Server>, tls: Option<Tls>) -> Self {
+    pub fn new(server: Arc<Server>, tls: Option<Tls>, port: Port) -> Self {
         Self {
-            router: crate::api::router(&server),
+            port,
             server,
             open: TaskTracker::new(),
             cut: CancellationToken::new(),
             tls,
             peers: Arc::default(),
+        }
+    }
+
+    /// The same for another port. Both know all open connections.
+    #[must_use]
+    pub fn with_port(&self, port: Port) -> Self {
+        Self {
+            port,
+            ..self.clone()
         }
     }
 
@@ -144,6 +169,9 @@ impl Acceptor {
             let read = head::read(&mut stream, &mut buffer, &self.server, is_first).await;
             is_first = false;
             match read {
+                Read::Head(_) if matches!(self.port, Port::Grpc(_)) => {
+                    return refuse::refuse(stream, *not_grpc(), &self.server).await;
+                }
                 Read::Head(head) => match hyper::http1(stream, buffer, &head, peer, &self).await {
                     Some(next) => (stream, buffer) = next,
                     None => return,
@@ -167,6 +195,9 @@ impl Acceptor {
             let read = head::read(&mut stream, &mut buffer, &self.server, is_first).await;
             is_first = false;
             match read {
+                Read::Head(_) if matches!(self.port, Port::Grpc(_)) => {
+                    return refuse::refuse(stream, *not_grpc(), &self.server).await;
+                }
                 #[cfg(target_os = "linux")]
                 Read::Head(head) if quick::suits(&head) => {
                     match quick::answer(&stream, &head, peer, &self.server).await {
@@ -211,6 +242,12 @@ impl Acceptor {
         *count += 1;
         Some(Place(Some((self.peers.clone(), peer))))
     }
+}
+
+/// The answer to a request that is no call, on the port for calls.
+fn not_grpc() -> Box<Problem> {
+    let detail = "this port speaks gRPC over HTTP/2; the HTTP API is on the other one (--port)";
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
 }
 
 /// A connection of an address that has a limit.
