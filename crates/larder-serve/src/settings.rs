@@ -103,6 +103,8 @@ pub struct Settings {
     pub data: Utf8PathBuf,
     /// The url of the database of the fleet.
     pub database: Option<String>,
+    /// Where events of the fleet are sent.
+    pub webhook: Option<crate::webhook::WebhookSettings>,
     /// The file of the tokens.
     pub tokens: Option<Utf8PathBuf>,
     /// Whether reading needs a token.
@@ -141,6 +143,7 @@ impl Settings {
             grpc_port: 7000,
             data,
             database: None,
+            webhook: None,
             tokens: None,
             private: false,
             tls: None,
