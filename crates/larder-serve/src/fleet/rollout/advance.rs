@@ -23,6 +23,12 @@ impl Rollout {
         let member = self.members.iter().find(|member| member.node == node);
         let moves = match (self.state, member) {
             (State::Succeeded, _) => true,
+            // It was away when its time ran out: whether it is to return shows at the end.
+            (State::Running | State::Paused, Some(member))
+                if member.phase == Phase::TimedOut && !member.unheard.is_zero() =>
+            {
+                return None;
+            }
             (State::Running | State::Paused, Some(member)) => {
                 member.phase.is_in_flight() || member.phase == Phase::Succeeded
             }

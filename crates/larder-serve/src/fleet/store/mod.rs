@@ -6,7 +6,9 @@
 
 mod backup;
 mod location;
+mod postgres;
 mod rows;
+mod session;
 mod sqlite;
 #[cfg(test)]
 mod tests;
@@ -20,8 +22,11 @@ use camino::Utf8Path;
 use larder_core::error::{Error, Result};
 use sqlx::migrate::MigrateError;
 
+use self::backup::Backup;
 use self::location::Place;
 pub use self::location::{FILE, Location};
+use crate::log::Log;
+
 use super::record::{ChannelRecord, Event, NodeRecord, RolloutRecord};
 
 /// The answer of a store.
@@ -73,21 +78,26 @@ pub trait Store: Send + Sync + std::fmt::Debug {
 }
 
 /// Opens a database for a server, and creates what is missing there. It fails if another server uses
-/// it.
-pub async fn open(location: &Location) -> Result<Arc<dyn Store>> {
+/// it. The log is told when the connection to a database is lost, and when it is there again.
+pub async fn open(location: &Location, log: Log) -> Result<Arc<dyn Store>> {
     match &location.0 {
         Place::Sqlite(path) => Ok(Arc::new(sqlite::Sqlite::open(path).await?)),
-        Place::Postgres(_) => Err(Error::failed("PostgreSQL is not supported yet")),
+        Place::Postgres(options) => {
+            let opened = postgres::Postgres::open(location, options, log);
+            Ok(Arc::new(opened.await?))
+        }
     }
 }
 
 /// Writes everything of one moment into a new SQLite database, also while a server uses the one that
 /// is named.
 pub async fn back_up(location: &Location, file: &Utf8Path) -> Result<()> {
+    let backup = Backup::begin(file)?;
     match &location.0 {
-        Place::Sqlite(path) => backup::write(file, async |to| sqlite::copy(path, to).await).await,
-        Place::Postgres(_) => Err(Error::failed("PostgreSQL is not supported yet")),
+        Place::Sqlite(path) => sqlite::copy(path, &backup.path()).await?,
+        Place::Postgres(options) => postgres::copy(location, options, &backup.path()).await?,
     }
+    backup.finish()
 }
 
 /// Runs something to its end, even if nobody waits for it any more: a transaction of which it is not

@@ -27,6 +27,14 @@ impl<K> Default for Rows<K> {
 }
 
 impl<K: Clone + Eq + Hash> Rows<K> {
+    /// Rows as a database had them: each key is there once.
+    pub fn of(rows: impl IntoIterator<Item = (K, String)>) -> Self {
+        Self {
+            list: rows.into_iter().collect(),
+            places: HashMap::new(),
+        }
+    }
+
     fn put(&mut self, key: K, record: &impl Serialize) -> Result<()> {
         let document = serde_json::to_string(record)
             .map_err(|error| Error::failed("cannot write a record as JSON").cause(error))?;

@@ -17,8 +17,9 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{Connection, SqlSafeStr, query, query_as, query_scalar};
 use tokio::sync::Mutex;
 
+use super::backup::Backup;
 use super::rows::{self, Batch};
-use super::{Reply, Store, Stored, Write, backup, detached};
+use super::{Reply, Store, Stored, Write, detached};
 use crate::fleet::record::Event;
 
 /// The `application_id` in the head of the file, which the first migration sets.
@@ -37,6 +38,12 @@ fn migrator() -> Migrator {
         sql,
         false,
     )])
+}
+
+async fn migrate(connection: &mut SqliteConnection, path: &Utf8Path) -> Result<()> {
+    // `run` gives a future that is not `Send`.
+    let migrated = migrator().run_direct(None, connection, false).await;
+    migrated.map_err(|error| super::migration_error(path, error))
 }
 
 /// The store.
@@ -68,10 +75,7 @@ impl Sqlite {
         let lock = lock(&path)?;
         check_head(&path)?;
         let mut connection = connect(&path).await?;
-        migrator()
-            .run(&mut connection)
-            .await
-            .map_err(|error| super::migration_error(&path, error))?;
+        migrate(&mut connection, &path).await?;
         Ok(Self(Arc::new(Shared {
             path,
             connection: Mutex::new(Some(connection)),
@@ -365,6 +369,17 @@ pub(super) async fn copy(path: &Utf8Path, to: &Utf8Path) -> Result<()> {
     closed.map_err(|error| failed("close", path, &error))
 }
 
+/// Creates a database in a new file, to copy another one into it.
+pub(super) async fn create_copy(path: &Utf8Path) -> Result<SqliteConnection> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true);
+    let opened = SqliteConnection::connect_with(&options).await;
+    let mut connection = opened.map_err(|error| failed("create", path, &error))?;
+    migrate(&mut connection, path).await?;
+    Ok(connection)
+}
+
 #[cfg(test)]
 impl Sqlite {
     /// Lets the database grow to this size only, as a full disk would, until the connection fails.
@@ -405,6 +420,10 @@ impl Store for Sqlite {
     }
 
     fn backup<'a>(&'a self, file: &'a Utf8Path) -> Reply<'a, ()> {
-        Box::pin(backup::write(file, async |to| copy(&self.0.path, to).await))
+        Box::pin(async {
+            let backup = Backup::begin(file)?;
+            copy(&self.0.path, &backup.path()).await?;
+            backup.finish()
+        })
     }
 }

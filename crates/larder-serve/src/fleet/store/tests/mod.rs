@@ -2,6 +2,14 @@
 
 mod killed;
 mod laws;
+mod postgres;
+#[path = "../../../../../../tests/it/servers/postgres.rs"]
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "the tests of larder use it too"
+)]
+mod postgres_server;
 mod sqlite;
 
 use std::collections::BTreeMap;
@@ -17,6 +25,7 @@ use super::{Location, Store, Stored, Write};
 use crate::fleet::record::{
     ChannelRecord, Event, NodeRecord, NodeState, RolloutRecord, RunningRecord,
 };
+use crate::log::{Level, Log};
 
 /// A folder for a test.
 pub fn folder() -> (tempfile::TempDir, Utf8PathBuf) {
@@ -26,7 +35,12 @@ pub fn folder() -> (tempfile::TempDir, Utf8PathBuf) {
 }
 
 pub async fn open(location: &Location) -> Arc<dyn Store> {
-    super::open(location).await.unwrap()
+    super::open(location, log()).await.unwrap()
+}
+
+/// A log that nobody reads.
+pub fn log() -> Log {
+    Log::new(Arc::new(|_| ()), false, Level::Error)
 }
 
 pub fn error<T>(result: Result<T>) -> larder_core::error::Error {
@@ -223,7 +237,7 @@ pub async fn events_are_listed_and_pruned(location: &Location) {
 
 pub async fn one_server_at_a_time(location: &Location, url: &str) {
     let store = open(location).await;
-    let refused = error(super::open(location).await);
+    let refused = error(super::open(location, log()).await);
     assert_eq!(refused.kind(), Kind::Unavailable, "{refused}");
     let text = refused.to_string();
     assert!(text.contains("another server"), "{text}");
@@ -237,7 +251,7 @@ pub async fn one_server_at_a_time(location: &Location, url: &str) {
     let mut other = killed::Committing::start(url);
     other.wait_for(3);
     assert!(
-        error(super::open(location).await)
+        error(super::open(location, log()).await)
             .to_string()
             .contains("pid")
     );
