@@ -17,6 +17,7 @@ use larder_core::project::HubConfig;
 use larder_core::variables::{self, parse_duration};
 use larder_engine::cache::Cache;
 use larder_serve::Settings;
+use larder_serve::fleet::store::Location;
 use larder_serve::hub::HubOrigin;
 use larder_serve::log::{Level, Log};
 use larder_serve::settings::{Network, Origin, TlsFiles};
@@ -62,7 +63,8 @@ pub struct Args {
     /// The folder for what is kept across restarts, such as digests.
     #[arg(long, value_name = "DIR", default_value = ".larder/serve")]
     data: Utf8PathBuf,
-    /// The url of the database of the fleet.
+    /// The database of the fleet: `sqlite://PATH` or `postgres://USER@HOST/DATABASE`. Default:
+    /// `fleet.db` in the folder of --data.
     #[arg(long, value_name = "URL")]
     database: Option<String>,
     /// The YAML file that says where events of the fleet are sent: `url`, `secret_file`, `events`.
@@ -179,7 +181,10 @@ impl Args {
             bind: self.bind,
             port: self.port,
             grpc_port: self.grpc_port,
-            database: self.database.clone(),
+            database: match &self.database {
+                Some(url) => Location::parse(url, &start)?,
+                None => Location::in_data(&start.join(&self.data)),
+            },
             webhook: self.webhook(global, &start)?,
             tokens: self.tokens.as_ref().map(|file| start.join(file)),
             private: self.private,

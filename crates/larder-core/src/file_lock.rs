@@ -17,7 +17,7 @@ use camino::Utf8Path;
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
-use crate::fs::OwnFolder;
+use crate::fs::{OwnFolder, io_error};
 use crate::{human, variables};
 
 /// After this time a waiting process reports which process it waits for.
@@ -28,6 +28,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 const USUAL: Duration = Duration::from_mins(10);
 /// How long to wait, at most, for a lock under which only a small file is written.
 const BRIEF: Duration = Duration::from_mins(1);
+/// How often a lock is taken again whose file was removed meanwhile.
+const TRIES: usize = 16;
 /// How much of a lock's file is read: it may be anybody's.
 const LONGEST: u64 = 400;
 
@@ -163,6 +165,38 @@ impl FileLock {
         let file = open(base, below.as_ref()).ok()??;
         let held = file.try_lock().is_ok() && is_at(&file, &base.join(below));
         held.then_some(Self { file: Some(file) })
+    }
+
+    /// Takes a lock that this process is to hold as long as it runs, without waiting. `Ok(Err)` is the
+    /// process that holds it, as ` (pid 123, `larder serve`, for 4 s)`. Unlike [`Self::take`] it is an
+    /// error if the file system has no locks: the caller can't do without.
+    pub fn take_now(
+        base: &Utf8Path,
+        below: impl AsRef<Utf8Path>,
+        command: &str,
+    ) -> Result<Result<Self, String>> {
+        let path = &base.join(&below);
+        let failed = || Error::failed(format!("cannot lock {path}"));
+        for _ in 0..TRIES {
+            let mut file = open(base, below.as_ref())?
+                .ok_or_else(|| failed().hint("this user must be able to write to it"))?;
+            match file.try_lock() {
+                Ok(()) if is_at(&file, path) => {
+                    write_holder(&mut file, command);
+                    return Ok(Ok(Self { file: Some(file) }));
+                }
+                // It was removed meanwhile, and another process may lock its successor.
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    return Ok(Err(describe(Some(&read_holder(&mut file)))));
+                }
+                Err(TryLockError::Error(error)) => {
+                    return Err(io_error("lock", path, &error)
+                        .hint("use a folder on a file system that has locks"));
+                }
+            }
+        }
+        Err(failed().cause("it is removed again and again"))
     }
 
     /// Whether the lock was really taken. If not (see `open`), another process may be doing the

@@ -396,6 +396,13 @@ pub fn rewrite(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     simple::attribute_set(std::fs::set_permissions(&real, permissions)).at("set the mode of", &path)
 }
 
+/// Renames a file, unless something has the new name already. If that fails, the file is removed.
+pub fn rename_new(from: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<()> {
+    let from = tempfile::TempPath::try_from_path(from.as_ref()).at("find", &from)?;
+    let renamed = from.persist_noclobber(&to);
+    renamed.map_err(|failed| io_error("create", &to, &failed.error))
+}
+
 /// Removes the temporary files that killed processes left when they wrote this file with
 /// [`write_atomic`] or [`rewrite`].
 pub fn sweep_staged(path: impl AsRef<Path>) {

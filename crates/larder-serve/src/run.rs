@@ -12,8 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::access::Access;
 use crate::api;
-use crate::fleet::Fleet;
-use crate::fleet::store::memory::Memory;
+use crate::fleet::{Fleet, store};
 use crate::hub;
 use crate::index::{Folder, Index};
 use crate::listen::Tls;
@@ -75,7 +74,7 @@ pub async fn run(
     };
     let (stop, stopping) = watch::channel(false);
     let drain = settings.drain;
-    let store = Arc::new(Memory::default());
+    let store = store::open(&settings.database, log.clone()).await?;
     let fleet = Fleet::open(store, index.clone(), settings.heartbeat, log.clone()).await?;
     tokio::spawn(fleet.clone().run(stopping.clone()));
     if let Some(webhook) = settings.webhook.clone() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use larder_core::error::{Error, Result};
 
+use crate::fleet::store::Location;
 use crate::hub::HubOrigin;
 
 /// Where the binaries come from.
@@ -101,8 +102,8 @@ pub struct Settings {
     pub grpc_port: u16,
     /// The folder for what is kept across restarts.
     pub data: Utf8PathBuf,
-    /// The url of the database of the fleet.
-    pub database: Option<String>,
+    /// The database of the fleet.
+    pub database: Location,
     /// Where events of the fleet are sent.
     pub webhook: Option<crate::webhook::WebhookSettings>,
     /// The file of the tokens.
@@ -141,8 +142,8 @@ impl Settings {
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: 7001,
             grpc_port: 7000,
+            database: Location::in_data(&data),
             data,
-            database: None,
             webhook: None,
             tokens: None,
             private: false,

@@ -106,7 +106,7 @@ impl Fleet {
         event: &str,
         change: impl FnOnce(&mut NodeRecord) -> Result<Option<String>>,
     ) -> Result<view::Node> {
-        let _writing = self.writing.lock().await;
+        let writing = self.begin().await?;
         let before = self.named(id)?;
         if before.state == NodeState::Removed {
             let detail = format!("the node {} was removed", before.agent_id);
@@ -126,7 +126,7 @@ impl Fleet {
             }
             draft.event(event, details);
             draft.node(node.clone());
-            self.commit(draft).await?;
+            self.commit(writing, draft).await?;
             self.live().wake(&node.node_id);
         }
         Ok(view::Node::new(&node, self.live().nodes.get(&node.node_id)))

@@ -45,7 +45,7 @@ impl Fleet {
         request: &v1::EnrollRequest,
     ) -> Result<v1::EnrollResponse> {
         let asked = asked(request)?;
-        let _writing = self.writing.lock().await;
+        let writing = self.begin().await?;
         let found = self.find(request);
         let is_known = match (&found, proof) {
             (_, Proof::Open | Proof::Join(_)) => false,
@@ -122,7 +122,7 @@ impl Fleet {
         if found.as_ref() != Some(&node) {
             draft.node(node.clone());
         }
-        self.commit(draft).await?;
+        self.commit(writing, draft).await?;
         let rhythm = {
             let now = self.now();
             let mut live = self.live();
@@ -223,7 +223,7 @@ impl Fleet {
             .attempt
             .clone()
             .ok_or_else(|| Problem::bad_request("a report needs an attempt"))?;
-        let _writing = self.writing.lock().await;
+        let writing = self.begin().await?;
         let mut node = self.admitted(proof, &request.node_id)?;
         if self.is_current(&request.node_id, &request.process) {
             let mut live = self.live();
@@ -250,7 +250,7 @@ impl Fleet {
                 );
                 node.denied.insert(checksum.to_string(), reason);
                 draft.node(node.clone());
-                self.commit(draft).await?;
+                self.commit(writing, draft).await?;
             }
         }
         Ok(v1::ReportResponse {
@@ -370,26 +370,26 @@ fn millis_of(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn random() -> [u8; 32] {
-    let mut bits = [0; 32];
+fn random<const N: usize>() -> [u8; N] {
+    let mut bits = [0; N];
     // Where the system gives no random bits, ids of this process still differ by the time.
     if SystemRandom::new().fill(&mut bits).is_err() {
         let now = jiff::Timestamp::now().as_nanosecond().to_le_bytes();
-        bits[..16].copy_from_slice(&now);
+        for (bit, byte) in bits.iter_mut().zip(now) {
+            *bit = byte;
+        }
     }
     bits
 }
 
 /// 64 random bits in hex.
 pub fn random_hex() -> String {
-    let [a, b, c, d, e, f, g, h, ..] = random();
-    format!("{:016x}", u64::from_le_bytes([a, b, c, d, e, f, g, h]))
+    format!("{:016x}", u64::from_le_bytes(random()))
 }
 
 /// A random number from 0 to 1.
 fn chance() -> f64 {
-    let [a, b, c, d, ..] = random();
-    f64::from(u32::from_le_bytes([a, b, c, d])) / f64::from(u32::MAX)
+    f64::from(u32::from_le_bytes(random())) / f64::from(u32::MAX)
 }
 
 /// A new secret with 256 random bits.

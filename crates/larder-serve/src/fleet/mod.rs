@@ -27,6 +27,7 @@ mod tick;
 pub mod v1;
 pub mod view;
 
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
@@ -44,8 +45,29 @@ use crate::index::Index;
 use crate::log::Log;
 use crate::problem::{self, Problem};
 
+/// The right to change the state; true inside if the book may not be what the store has.
+type Writing = tokio::sync::OwnedMutexGuard<bool>;
+
+const NOT_WRITTEN: &str = "the state of the fleet can't be written now; the server's log says why";
+
 /// How many events are kept.
 pub const KEPT_EVENTS: u64 = 100_000;
+
+/// Tells the running time of the server. The clock of the machine may jump; this can't.
+struct Clock(Box<dyn Fn() -> Duration + Send + Sync>);
+
+impl Clock {
+    fn start() -> Self {
+        let started = Instant::now();
+        Self(Box::new(move || started.elapsed()))
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Clock").field(&(self.0)()).finish()
+    }
+}
 
 /// The fleet of a server.
 #[derive(Debug)]
@@ -53,13 +75,14 @@ pub struct Fleet {
     store: Arc<dyn Store>,
     book: RwLock<Book>,
     live: Mutex<Live>,
-    /// Held from the reading of the book until the change is in it.
-    writing: tokio::sync::Mutex<()>,
+    /// Held from the reading of the book until the change is in it. True if the book may not be what
+    /// the store has: the answer to a transaction was lost.
+    writing: Arc<tokio::sync::Mutex<bool>>,
     index: Arc<Index>,
     log: Log,
     /// The least time between two heartbeats of a node.
     least: Duration,
-    started: Instant,
+    clock: Clock,
     /// How many nodes are not away, as of the last tick.
     present: AtomicUsize,
     /// The number of the last event.
@@ -74,6 +97,17 @@ impl Fleet {
         least: Duration,
         log: Log,
     ) -> Result<Arc<Self>> {
+        Self::with_clock(store, index, least, log, Clock::start()).await
+    }
+
+    /// The fleet that a store has, with a running time of its own.
+    async fn with_clock(
+        store: Arc<dyn Store>,
+        index: Arc<Index>,
+        least: Duration,
+        log: Log,
+        clock: Clock,
+    ) -> Result<Arc<Self>> {
         let book = Book::new(store.load().await?);
         let present = book.nodes.values().filter(|node| is_present(node)).count();
         Ok(Arc::new(Self {
@@ -81,11 +115,11 @@ impl Fleet {
             store,
             book: RwLock::new(book),
             live: Mutex::default(),
-            writing: tokio::sync::Mutex::default(),
+            writing: Arc::default(),
             index,
             log,
             least,
-            started: Instant::now(),
+            clock,
             present: AtomicUsize::new(present),
         }))
     }
@@ -98,9 +132,9 @@ impl Fleet {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The running time of the server. The clock of the machine may jump; this can't.
+    /// The running time of the server.
     fn now(&self) -> Duration {
-        self.started.elapsed()
+        (self.clock.0)()
     }
 
     /// How often nodes are heard, for as many as there are.
@@ -108,20 +142,54 @@ impl Fleet {
         Rhythm::new(self.present.load(Ordering::Relaxed), self.least)
     }
 
-    /// Gives a draft to the store, and then to the book. The caller holds `writing`.
-    async fn commit(&self, draft: Draft) -> problem::Result<()> {
+    /// Begins a change: nobody else writes until it ends. A book that may not be what the store has
+    /// is read again first.
+    async fn begin(&self) -> problem::Result<Writing> {
+        let mut is_doubtful = self.writing.clone().lock_owned().await;
+        if *is_doubtful {
+            let stored = self.store.load().await.map_err(|error| {
+                self.log.error(
+                    &format!("the state of the fleet can't be read: {error}"),
+                    &[],
+                );
+                Problem::unavailable(
+                    "the state of the fleet can't be read now; the server's log says why",
+                    5,
+                )
+            })?;
+            let book = Book::new(stored);
+            self.latest.send_replace(book.last_event());
+            *self.book.write().unwrap_or_else(PoisonError::into_inner) = book;
+            *is_doubtful = false;
+        }
+        Ok(is_doubtful)
+    }
+
+    /// Gives a draft to the store, and then to the book. If nobody waits any more for the answer,
+    /// because a client has gone away, the next change waits for it, and reads the book again.
+    async fn commit(&self, mut writing: Writing, draft: Draft) -> problem::Result<()> {
         if draft.writes.is_empty() {
             return Ok(());
         }
-        if let Err(error) = self.store.commit(&draft.writes).await {
+        *writing = true;
+        let store = self.store.clone();
+        let committed = tokio::spawn(async move {
+            let answer = store.commit(&draft.writes).await;
+            (answer, draft, writing)
+        });
+        let (answer, draft, mut writing) = committed.await.map_err(|error| {
+            self.log.error(
+                &format!("the state of the fleet was not written: {error}"),
+                &[],
+            );
+            Problem::unavailable(NOT_WRITTEN, 5)
+        })?;
+        if let Err(error) = answer {
             self.log.error(
                 &format!("the state of the fleet can't be written: {error}"),
                 &[],
             );
-            return Err(Problem::unavailable(
-                "the state of the fleet can't be written now; the server's log says why",
-                5,
-            ));
+            return Err(Problem::unavailable(NOT_WRITTEN, 5));
         }
         for write in &draft.writes {
             if let Write::Event(event) = write {
@@ -133,6 +201,7 @@ impl Fleet {
             book.apply(draft.writes);
             book.last_event()
         };
+        *writing = false;
         self.latest.send_replace(last);
         Ok(())
     }

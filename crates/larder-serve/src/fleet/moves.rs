@@ -34,7 +34,7 @@ impl Fleet {
             channel: channel.to_owned(),
             version: self.released(name, channel, version)?,
         };
-        let _writing = self.writing.lock().await;
+        let writing = self.begin().await?;
         self.is_free(name, channel)?;
         let (mut draft, from, ended) = {
             let book = self.book();
@@ -50,7 +50,7 @@ impl Fleet {
         if from.as_deref() != Some(&record.version) {
             draft.channel(record.clone(), from, Some(by));
         }
-        self.commit(draft).await?;
+        self.commit(writing, draft).await?;
         self.wake_channel(name, channel);
         Ok(record)
     }
@@ -84,7 +84,7 @@ impl Fleet {
         // What does not parse is said first, whatever else is wrong.
         request.params(0).map_err(Problem::bad_request)?;
         request.version = self.released(&name, &channel, &request.version)?;
-        let _writing = self.writing.lock().await;
+        let writing = self.begin().await?;
         self.is_free(&name, &channel)?;
         let record = {
             let book = self.book();
@@ -115,7 +115,7 @@ impl Fleet {
         }
         let started = Change::State(State::Running, None);
         draft.rollout(record.clone(), vec![started], Some(by));
-        self.commit(draft).await?;
+        self.commit(writing, draft).await?;
         Ok(self.shown(&self.book(), &record))
     }
 
@@ -151,7 +151,7 @@ impl Fleet {
         verb: &str,
         steer: impl FnOnce(&mut Rollout) -> Option<Vec<Change>>,
     ) -> Result<view::Rollout> {
-        let _writing = self.writing.lock().await;
+        let writing = self.begin().await?;
         let mut record = {
             let book = self.book();
             book.rollouts.get(id).cloned().ok_or_else(|| missing(id))?
@@ -166,7 +166,7 @@ impl Fleet {
         };
         let mut draft = Draft::new(&self.book());
         draft.rollout(record.clone(), changes, Some(by));
-        self.commit(draft).await?;
+        self.commit(writing, draft).await?;
         self.wake_channel(&record.rollout.name, &record.rollout.channel);
         Ok(self.shown(&self.book(), &record))
     }

@@ -53,14 +53,16 @@ impl Fleet {
 
     /// One tick, after so much running time. False if it could not be written.
     pub(super) async fn tick(&self, passed: Duration) -> bool {
-        let _writing = self.writing.lock().await;
+        let Ok(writing) = self.begin().await else {
+            return false;
+        };
         let Planned {
             draft,
             live,
             woken,
             channels,
         } = self.plan(passed);
-        if self.commit(draft).await.is_err() {
+        if self.commit(writing, draft).await.is_err() {
             return false;
         }
         let present = self

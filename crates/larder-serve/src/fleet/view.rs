@@ -197,11 +197,11 @@ impl Rollout {
 /// A time in the way that requests write it.
 fn duration(time: std::time::Duration) -> String {
     let millis = time.as_millis();
-    match millis {
-        _ if millis % 1000 != 0 => format!("{millis}ms"),
-        _ if millis % 60_000 != 0 || millis == 0 => format!("{}s", millis / 1000),
-        _ if millis % 3_600_000 != 0 => format!("{}m", millis / 60_000),
-        _ => format!("{}h", millis / 3_600_000),
+    let units = [(3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    let fits = |(size, _): &(u128, &str)| millis > 0 && millis.is_multiple_of(*size);
+    match units.into_iter().find(fits) {
+        Some((size, unit)) => format!("{}{unit}", millis / size),
+        None => format!("{millis}ms"),
     }
 }
 

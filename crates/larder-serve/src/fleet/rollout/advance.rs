@@ -23,6 +23,12 @@ impl Rollout {
         let member = self.members.iter().find(|member| member.node == node);
         let moves = match (self.state, member) {
             (State::Succeeded, _) => true,
+            // It was away when its time ran out: whether it is to return shows at the end.
+            (State::Running | State::Paused, Some(member))
+                if member.phase == Phase::TimedOut && !member.unheard.is_zero() =>
+            {
+                return None;
+            }
             (State::Running | State::Paused, Some(member)) => {
                 member.phase.is_in_flight() || member.phase == Phase::Succeeded
             }
@@ -61,7 +67,7 @@ impl Rollout {
                     self.reason = Some(reason.clone());
                     changes.push(Change::State(State::Halted, Some(reason)));
                 } else if self.state == State::Running {
-                    self.proceed(nodes, &mut changes);
+                    self.proceed(&mut changes);
                 }
             }
             State::Halted if self.params.rollback => self.bring_back(moment, nodes, &mut changes),
@@ -129,6 +135,11 @@ impl Rollout {
                 // It is recorded, and never counted.
                 set(member, Phase::TimedOut, Some(LATE.to_owned()), changes);
             }
+            return;
+        }
+        if member.phase == Phase::Pending && seen.refused.is_some() {
+            // It fails at once: waiting for its step would not change that.
+            set(member, Phase::Failed, seen.refused.clone(), changes);
             return;
         }
         if !member.phase.is_in_flight() {
@@ -236,7 +247,7 @@ impl Rollout {
 
     /// Opens the next step if this one has passed, and offers the version to as many as may be on
     /// their way.
-    fn proceed(&mut self, nodes: &BTreeMap<String, Seen>, changes: &mut Vec<Change>) {
+    fn proceed(&mut self, changes: &mut Vec<Change>) {
         loop {
             let open = self.open_members();
             let passed = self.members[..open].iter().all(|member| {
@@ -267,13 +278,6 @@ impl Rollout {
                 break;
             }
             if member.phase != Phase::Pending {
-                continue;
-            }
-            let refused = nodes
-                .get(&member.node)
-                .and_then(|seen| seen.refused.clone());
-            if refused.is_some() {
-                set(member, Phase::Failed, refused, changes);
                 continue;
             }
             set(member, Phase::Offered, None, changes);

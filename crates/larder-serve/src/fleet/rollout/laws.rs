@@ -99,7 +99,7 @@ proptest! {
             let open = rollout.open_members();
             for (member, was) in rollout.members.iter().zip(&before.members) {
                 if member.rank >= open {
-                    let is_untouched = matches!(member.phase, Phase::Pending | Phase::Cancelled);
+                    let is_untouched = matches!(member.phase, Phase::Pending | Phase::Cancelled | Phase::Failed);
                     prop_assert!(is_untouched, "{member:?}");
                 }
                 if member.phase == Phase::Succeeded && was.phase != Phase::Succeeded {

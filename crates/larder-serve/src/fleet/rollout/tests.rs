@@ -375,3 +375,31 @@ fn who_cannot_return_holds_nobody_up() {
     assert_eq!(world.rollout.state, State::RolledBack);
     assert_eq!(world.phase(1), Phase::Failed);
 }
+
+#[test]
+fn who_was_away_is_not_moved_back_and_forth() {
+    let settings = r#""soak": "60s", "deadline": "5s", "canary": 1, "steps": [100],
+        "max_in_flight": 4, "halt": {"failures": 4, "percent": 100}"#;
+    let mut world = World::new(4, settings);
+    world.run(70, |_| false);
+    assert_eq!(
+        (world.phase(0), world.phase(1)),
+        (Phase::Succeeded, Phase::Soaking)
+    );
+    let name = |world: &World, rank: usize| world.rollout.members[rank].node.clone();
+    world.node(1).fresh = false;
+    world.node(2).health = Health::Unhealthy;
+    for _ in 0..7 {
+        world.advance();
+    }
+    assert_eq!(
+        (world.phase(1), world.phase(2)),
+        (Phase::TimedOut, Phase::TimedOut)
+    );
+    assert_eq!(
+        world.rollout.offers(&name(&world, 1)),
+        None,
+        "it keeps what it runs"
+    );
+    assert_eq!(world.rollout.offers(&name(&world, 2)), Some("1.0.0"));
+}

@@ -4,13 +4,28 @@
 //! is small: it gives everything at the start, and takes a list of writes as one transaction. What
 //! is not committed has not happened: the server changes its memory only after that.
 
-pub mod memory;
+mod backup;
+mod location;
+mod postgres;
+mod rows;
+mod session;
+mod sqlite;
+#[cfg(test)]
+mod tests;
 
+use std::fmt::Display;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use camino::Utf8Path;
-use larder_core::error::Result;
+use larder_core::error::{Error, Result};
+use sqlx::migrate::MigrateError;
+
+use self::backup::Backup;
+use self::location::Place;
+pub use self::location::{FILE, Location};
+use crate::log::Log;
 
 use super::record::{ChannelRecord, Event, NodeRecord, RolloutRecord};
 
@@ -57,7 +72,62 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Removes events except the last `keep`, and returns how many it has removed.
     fn prune(&self, keep: u64) -> Reply<'_, u64>;
 
-    /// Writes everything of one moment into a new SQLite database, which a server can be started
+    /// Writes everything of one moment into a new `SQLite` database, which a server can be started
     /// with.
     fn backup<'a>(&'a self, file: &'a Utf8Path) -> Reply<'a, ()>;
+}
+
+/// Opens a database for a server, and creates what is missing there. It fails if another server uses
+/// it. The log is told when the connection to a database is lost, and when it is there again.
+pub async fn open(location: &Location, log: Log) -> Result<Arc<dyn Store>> {
+    match &location.0 {
+        Place::Sqlite(path) => Ok(Arc::new(sqlite::Sqlite::open(path).await?)),
+        Place::Postgres(options) => {
+            let opened = postgres::Postgres::open(location, options, log);
+            Ok(Arc::new(opened.await?))
+        }
+    }
+}
+
+/// Writes everything of one moment into a new SQLite database, also while a server uses the one that
+/// is named.
+pub async fn back_up(location: &Location, file: &Utf8Path) -> Result<()> {
+    let backup = Backup::begin(file)?;
+    match &location.0 {
+        Place::Sqlite(path) => sqlite::copy(path, &backup.path()).await?,
+        Place::Postgres(options) => postgres::copy(location, options, &backup.path()).await?,
+    }
+    backup.finish()
+}
+
+/// Runs something to its end, even if nobody waits for it any more: a transaction of which it is not
+/// known whether it was committed would be worse than one that took place.
+fn detached<T: Send + 'static>(
+    run: impl Future<Output = Result<T>> + Send + 'static,
+) -> Reply<'static, T> {
+    Box::pin(async {
+        match tokio::spawn(run).await {
+            Ok(result) => result,
+            Err(error) => Err(Error::failed("the fleet's database was not reached").cause(error)),
+        }
+    })
+}
+
+/// Why a database could not be brought to the schema of this larder.
+fn migration_error(database: impl Display, error: MigrateError) -> Error {
+    match error {
+        MigrateError::VersionMissing(number) | MigrateError::VersionTooOld(_, number) => {
+            Error::usage(format!(
+                "the database {database} was written by a newer larder"
+            ))
+            .cause(format!(
+                "it has change {number} of the tables, which this larder does not know"
+            ))
+            .hint("use that version of larder, or start with a backup that is older")
+        }
+        error => Error::failed(format!(
+            "cannot prepare the tables of the database {database}"
+        ))
+        .cause(error),
+    }
 }
