@@ -7,6 +7,7 @@ mod connections;
 mod cutting;
 mod files;
 mod grid;
+mod grpc;
 mod guarded;
 mod hub;
 mod judged;

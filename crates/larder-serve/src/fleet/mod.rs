@@ -16,6 +16,7 @@ mod book;
 mod live;
 mod moves;
 pub mod presence;
+pub mod reader;
 pub mod record;
 pub mod rollout;
 pub mod store;

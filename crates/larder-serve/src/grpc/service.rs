@@ -1,6 +1,5 @@
 //! The calls of agents.
 
-use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -86,19 +85,6 @@ impl Agents {
     }
 }
 
-/// Finishes work whether or not its caller waits: a change that the store has taken must reach the
-/// memory, too.
-async fn to_the_end<T: Send + 'static>(
-    work: impl Future<Output = Answered<T>> + Send + 'static,
-) -> Answered<T> {
-    tokio::spawn(work).await.unwrap_or_else(|_| {
-        Err(Problem::unavailable(
-            "the call could not be finished; the server's log says why",
-            5,
-        ))
-    })
-}
-
 #[tonic::async_trait]
 impl Fleet for Agents {
     type WatchStream = Hints;
@@ -115,11 +101,7 @@ impl Fleet for Agents {
             Proof::Secret(_) | Proof::Nothing => None,
         };
         let answer = match share.map_or(Ok(()), |share| self.0.access.take(&share)) {
-            Ok(()) => {
-                let fleet = self.0.fleet.clone();
-                let (proof, request) = (caller.proof.clone(), request.clone());
-                to_the_end(async move { fleet.enroll(&proof, &request).await }).await
-            }
+            Ok(()) => self.0.fleet.enroll(&caller.proof, &request).await,
             Err(problem) => Err(problem),
         };
         self.audit(&caller, &request, &answer);
@@ -145,9 +127,8 @@ impl Fleet for Agents {
         request: Request<ReportRequest>,
     ) -> Result<Response<ReportResponse>, Status> {
         let caller = self.caller(&request);
-        let (fleet, proof) = (self.0.fleet.clone(), caller.proof.clone());
-        let request = request.into_inner();
-        to_the_end(async move { fleet.report(&proof, &request).await })
+        let answer = self.0.fleet.report(&caller.proof, request.get_ref());
+        answer
             .await
             .map(Response::new)
             .map_err(|problem| self.refused(&caller, problem))
