@@ -73,7 +73,7 @@ pub async fn run(
     };
     let (stop, stopping) = watch::channel(false);
     let drain = settings.drain;
-    let store = store::open(&settings.database).await?;
+    let store = store::open(&settings.database, log.clone()).await?;
     let fleet = Fleet::open(store, index.clone(), settings.heartbeat, log.clone()).await?;
     tokio::spawn(fleet.clone().run(stopping.clone()));
     let server = Arc::new(Server::new(
