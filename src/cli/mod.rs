@@ -19,6 +19,7 @@ mod ensure;
 mod env;
 mod exec;
 pub mod files_reference;
+mod fleet;
 mod generate;
 mod global;
 mod graph;
@@ -111,6 +112,7 @@ enum Command {
     Ci(ci::Args),
     #[cfg(feature = "serve")]
     Serve(Box<serve::Args>),
+    Fleet(fleet::Args),
     Graph(graph::Args),
     Check(check::Args),
     Doctor(doctor::Args),
@@ -245,6 +247,7 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Ci(args) => ci::run(args, global),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(args, global),
+        Command::Fleet(args) => fleet::run(args, global),
         Command::Graph(args) => graph::run(args, global),
         Command::Doctor(args) => doctor::run(args, global),
         Command::Check(args) => check::run(args, global),

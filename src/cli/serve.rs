@@ -22,6 +22,7 @@ use larder_serve::hub::HubOrigin;
 use larder_serve::log::{Level, Log};
 use larder_serve::settings::{Network, Origin, TlsFiles};
 use larder_serve::systemd::Manager;
+use larder_serve::webhook::WebhookSettings;
 
 /// Serve binaries of a folder or a hub over HTTP
 ///
@@ -66,6 +67,9 @@ pub struct Args {
     /// `fleet.db` in the folder of --data.
     #[arg(long, value_name = "URL")]
     database: Option<String>,
+    /// The YAML file that says where events of the fleet are sent: `url`, `secret_file`, `events`.
+    #[arg(long, value_name = "FILE")]
+    webhook: Option<Utf8PathBuf>,
     /// The YAML file of the tokens that may read, write or administer.
     #[arg(long, value_name = "FILE")]
     tokens: Option<Utf8PathBuf>,
@@ -157,6 +161,14 @@ impl Args {
         named.or_else(variable).unwrap_or(Utf8Path::new("binaries"))
     }
 
+    fn webhook(&self, global: &Global, start: &Utf8Path) -> Result<Option<WebhookSettings>> {
+        let Some(file) = &self.webhook else {
+            return Ok(None);
+        };
+        let http = global.startup.remote(false)?.http;
+        WebhookSettings::read(&start.join(file), http).map(Some)
+    }
+
     fn settings(&self, global: &Global) -> Result<Settings> {
         let start = global.start()?;
         let origin = match &self.hub {
@@ -173,6 +185,7 @@ impl Args {
                 Some(url) => Location::parse(url, &start)?,
                 None => Location::in_data(&start.join(&self.data)),
             },
+            webhook: self.webhook(global, &start)?,
             tokens: self.tokens.as_ref().map(|file| start.join(file)),
             private: self.private,
             tls: tls.map(|(certificate, key)| TlsFiles {

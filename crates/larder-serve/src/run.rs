@@ -22,6 +22,7 @@ use crate::reload::Reloaded;
 use crate::server::Server;
 use crate::settings::{Origin, Settings, TlsFiles};
 use crate::systemd::Manager;
+use crate::webhook::Deliveries;
 
 /// How long writing the digests may delay the end.
 const LAST_SAVE: Duration = Duration::from_secs(2);
@@ -76,6 +77,10 @@ pub async fn run(
     let store = store::open(&settings.database, log.clone()).await?;
     let fleet = Fleet::open(store, index.clone(), settings.heartbeat, log.clone()).await?;
     tokio::spawn(fleet.clone().run(stopping.clone()));
+    if let Some(webhook) = settings.webhook.clone() {
+        let deliveries = Deliveries::open(webhook, fleet.clone(), &settings.data, log.clone())?;
+        tokio::spawn(deliveries.run(stopping.clone()));
+    }
     let server = Arc::new(Server::new(
         settings,
         (index, fleet),

@@ -17,6 +17,7 @@ mod counts;
 mod live;
 mod moves;
 pub mod presence;
+pub mod reader;
 pub mod record;
 pub mod rollout;
 pub mod store;
