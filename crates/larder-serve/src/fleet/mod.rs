@@ -13,6 +13,7 @@
 mod admin;
 mod agents;
 mod book;
+mod counts;
 mod live;
 mod moves;
 pub mod presence;

@@ -118,7 +118,7 @@ impl Fleet for Agents {
         let fleet: &fleet::Fleet = &self.0.fleet;
         let answer = fleet.heartbeat(&caller.proof, request.get_ref());
         let answer = answer.map_err(|problem| self.refused(&caller, problem))?;
-        self.0.metrics.heartbeat();
+        self.0.metrics.fleet.heartbeat();
         Ok(Response::new(answer))
     }
 
