@@ -3,6 +3,8 @@
 //! uses clap.
 
 mod add;
+#[cfg(feature = "serve")]
+mod agent;
 mod bump;
 mod bundle;
 mod cache;
@@ -111,6 +113,8 @@ enum Command {
     Ci(ci::Args),
     #[cfg(feature = "serve")]
     Serve(Box<serve::Args>),
+    #[cfg(feature = "serve")]
+    Agent(agent::Args),
     Graph(graph::Args),
     Check(check::Args),
     Doctor(doctor::Args),
@@ -245,6 +249,8 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Ci(args) => ci::run(args, global),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(args, global),
+        #[cfg(feature = "serve")]
+        Command::Agent(args) => agent::run(args, global),
         Command::Graph(args) => graph::run(args, global),
         Command::Doctor(args) => doctor::run(args, global),
         Command::Check(args) => check::run(args, global),
