@@ -11,7 +11,6 @@ use tonic::Status;
 #[derive(Debug)]
 pub struct Record {
     start: Instant,
-    seconds: u64,
     measured: Mutex<Measured>,
 }
 
@@ -25,16 +24,11 @@ struct Measured {
 }
 
 impl Record {
-    /// Measures so many seconds from a moment on.
-    pub fn new(start: Instant, seconds: u64) -> Self {
-        let measured = Measured {
-            per_second: vec![0; usize::try_from(seconds).expect("a number")],
-            ..Measured::default()
-        };
+    /// Measures from a moment on.
+    pub fn new(start: Instant) -> Self {
         Self {
             start,
-            seconds,
-            measured: Mutex::new(measured),
+            measured: Mutex::default(),
         }
     }
 
@@ -51,9 +45,9 @@ impl Record {
         let mut measured = self.measured();
         measured.latencies.push(now - sent);
         let second = usize::try_from(since.as_secs()).expect("a number");
-        if let Some(count) = measured.per_second.get_mut(second) {
-            *count += 1;
-        }
+        let length = measured.per_second.len().max(second + 1);
+        measured.per_second.resize(length, 0);
+        measured.per_second[second] += 1;
     }
 
     /// A call was refused.
@@ -81,7 +75,8 @@ impl Record {
     }
 
     /// All of it.
-    pub fn json(&self, agents: u32, cpu: Option<f64>) -> Value {
+    pub fn json(&self) -> Value {
+        let seconds = self.start.elapsed().as_secs_f64();
         let mut measured = self.measured();
         measured.latencies.sort_unstable();
         let count = measured.latencies.len();
@@ -92,21 +87,22 @@ impl Record {
         };
         let most = |name: &str| measured.most.get(name).copied();
         let state = |state: &str| most(&format!("nodes{{state=\"{state}\"}}"));
-        let mean = count as f64 / self.seconds as f64;
-        let highest = measured.per_second.iter().max();
+        // The last second is not over.
+        let per_second = measured
+            .per_second
+            .split_last()
+            .map_or(&[][..], |(_, all)| all);
         json!({
-            "agents": agents,
-            "seconds": self.seconds,
+            "seconds": seconds,
             "heartbeats": count,
             "failed": measured.failed,
             "latency_ms": {"p50": at(0.5), "p99": at(0.99), "max": at(1.0)},
-            "mean_per_second": mean,
-            "highest_per_second": highest,
-            "per_second": measured.per_second,
+            "mean_per_second": count as f64 / seconds,
+            "highest_per_second": per_second.iter().max(),
+            "per_second": per_second,
             "interval_seconds": most("heartbeat_interval_seconds"),
             "most": {"lost": state("lost"), "suspect": state("suspect"), "ready": state("ready")},
             "watches": most("watches"),
-            "cpu": cpu,
         })
     }
 }

@@ -77,9 +77,9 @@ impl Agent {
         format!("process-{}", self.number)
     }
 
-    /// Enrols within a time, and then sends heartbeats until the program ends.
-    pub async fn run(mut self, within: Duration) {
-        let delay = within.mul_f64(self.chance() * 0.7);
+    /// Enrols, and then sends heartbeats until the program ends.
+    pub async fn run(mut self) {
+        let delay = self.options.settle.mul_f64(self.chance() * 0.7);
         sleep(delay).await;
         let mut interval = self.enroll().await;
         let mut hints: Option<mpsc::Receiver<()>> = None;
