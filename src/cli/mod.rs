@@ -3,6 +3,8 @@
 //! uses clap.
 
 mod add;
+#[cfg(feature = "serve")]
+mod agent;
 mod bump;
 mod bundle;
 mod cache;
@@ -113,6 +115,8 @@ enum Command {
     #[cfg(feature = "serve")]
     Serve(Box<serve::Args>),
     Fleet(fleet::Args),
+    #[cfg(feature = "serve")]
+    Agent(agent::Args),
     Graph(graph::Args),
     Check(check::Args),
     Doctor(doctor::Args),
@@ -248,6 +252,8 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(args, global),
         Command::Fleet(args) => fleet::run(args, global),
+        #[cfg(feature = "serve")]
+        Command::Agent(args) => agent::run(args, global),
         Command::Graph(args) => graph::run(args, global),
         Command::Doctor(args) => doctor::run(args, global),
         Command::Check(args) => check::run(args, global),

@@ -193,6 +193,7 @@ impl Startup {
             per_host: self
                 .count(variables::HTTP_PER_HOST, default.per_host)?
                 .max(1),
+            forgets_hosts: false,
         };
         let mirror = user.github_mirror.as_deref();
         Ok(RemoteSettings {

@@ -25,7 +25,7 @@ pub use reading::{
     FolderEntry, entries, open, open_opt, read, read_bounded, read_opt, read_or_absent, read_text,
     read_text_opt,
 };
-pub use simple::{flush, noexec_hint};
+pub use simple::{flush, free_space, noexec_hint};
 
 /// Converts an io error to a larder error: `cannot <verb> <path>: <why>`. If the io error wraps a
 /// larder error (as a transfer does), the kind, causes and hints of that error are kept.

@@ -3,15 +3,18 @@
 
 use process_wrap::tokio::ChildWrapper;
 
-use crate::run::GRACE;
-
-/// Ends the processes that are left in a group: TERM, then KILL after two seconds.
+/// Ends the processes that are left in a group: TERM, then KILL when `grace` is over. Without a
+/// child, the group is one that another process has started.
 ///
 /// A group exists as long as a member has not been reaped. Members that the child left behind are
 /// reaped by the first process of the machine, or by nobody, where the first process of a container
 /// is some program. So those that have ended are looked for, and not only the end of the group.
 #[cfg(unix)]
-pub(crate) async fn end_group(child: &mut dyn ChildWrapper, group: Option<u32>) {
+pub(crate) async fn end_group(
+    mut child: Option<&mut dyn ChildWrapper>,
+    group: Option<u32>,
+    grace: impl Future<Output = ()>,
+) {
     use std::time::Duration;
 
     use rustix::process::{
@@ -25,10 +28,11 @@ pub(crate) async fn end_group(child: &mut dyn ChildWrapper, group: Option<u32>) 
         return;
     }
     let pause = Duration::from_millis(10);
-    let mut waited = Duration::ZERO;
+    let mut grace = std::pin::pin!(grace);
     let mut members_ended = 0;
-    while waited < GRACE {
-        if let Ok(Some(_)) = child.inner_mut().try_wait() {
+    loop {
+        let status = child.as_mut().map(|child| child.inner_mut().try_wait());
+        if let Some(Ok(Some(_))) = status {
             // If larder is the first process itself, the others are its children now. The status of
             // the child is known, so nobody waits for one of this group.
             while let Ok(Some(_)) = waitpgid(group, WaitOptions::NOHANG) {}
@@ -45,30 +49,44 @@ pub(crate) async fn end_group(child: &mut dyn ChildWrapper, group: Option<u32>) 
         if members_ended == 2 {
             break;
         }
-        tokio::time::sleep(pause).await;
-        waited += pause;
+        tokio::select! {
+            () = &mut grace => break,
+            () = tokio::time::sleep(pause) => {}
+        }
     }
     let _ = kill_process_group(group, Signal::KILL);
-    let _ = child.inner_mut().wait().await;
+    if let Some(child) = child {
+        let _ = child.inner_mut().wait().await;
+    }
 }
 
 /// Ends the processes that are left in a job.
 #[cfg(windows)]
-pub(crate) async fn end_group(child: &mut dyn ChildWrapper, _group: Option<u32>) {
+pub(crate) async fn end_group(
+    child: Option<&mut dyn ChildWrapper>,
+    _group: Option<u32>,
+    grace: impl Future<Output = ()>,
+) {
+    let Some(child) = child else {
+        return;
+    };
     // An error means that the job has ended.
     let _ = child.start_kill();
-    let _ = tokio::time::timeout(GRACE, child.wait()).await;
+    tokio::select! {
+        () = grace => {}
+        _ = child.wait() => {}
+    }
 }
 
 #[cfg(unix)]
-mod members {
+pub(crate) mod members {
     use rustix::process::Pid;
 
     use larder_core::fs;
 
     /// Whether a group has members, and all of them have ended and only wait to be reaped. `false`
     /// where that can't be found out: systems without `/proc` reap what nobody waits for.
-    pub(super) fn all_have_ended(group: Pid) -> bool {
+    pub(crate) fn all_have_ended(group: Pid) -> bool {
         let group = group.as_raw_nonzero().get();
         let mut ended = false;
         for name in fs::list("/proc").unwrap_or_default() {

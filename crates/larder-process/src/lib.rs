@@ -6,6 +6,9 @@
 //! ended in the same way. A member that has ended counts as gone even if nobody reaps it, as in
 //! containers whose first process is a program that does not expect children.
 //!
+//! A [`Service`] runs for as long as larder does, and outlives it if larder is killed. The next
+//! larder recognises it by its id and the time of its start, and adopts or ends it.
+//!
 //! Before the first child is started, larder forbids others to inspect its own process.
 //!
 //! Calls block until the child has ended. Each call waits on its own small async runtime: callers
@@ -18,6 +21,7 @@ mod group;
 mod log;
 mod own;
 mod run;
+mod service;
 #[cfg(test)]
 mod tests;
 
@@ -26,3 +30,4 @@ pub use command::Command;
 pub use log::Log;
 pub use own::{forbid_inspection, ignored_signals};
 pub use run::{Ended, Output};
+pub use service::{Identity, Member, Service, Signal, marked};

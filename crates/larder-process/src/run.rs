@@ -11,7 +11,7 @@ use larder_core::error::{Error, Result};
 use larder_core::fs::IoContext;
 
 use crate::group::end_group;
-use crate::{Command, Log};
+use crate::{Command, Log, Service};
 
 /// The time between TERM and KILL.
 pub(crate) const GRACE: Duration = Duration::from_secs(2);
@@ -67,6 +67,14 @@ impl Command {
         self.supervise(out, err, cancel)
     }
 
+    /// Starts a child that runs for long, with larder's own stdout and stderr. It must be called
+    /// within an async runtime.
+    pub fn start(&self) -> std::io::Result<Service> {
+        crate::forbid_inspection();
+        let child = self.spawn(Stdio::inherit(), Stdio::inherit())?;
+        Ok(Service::new(child))
+    }
+
     /// Runs the command with these streams until it ends. This process keeps no handle of them.
     pub(crate) fn supervise(&self, out: Stdio, err: Stdio, cancel: &Cancel) -> Result<Ended> {
         cancel.check()?;
@@ -111,12 +119,12 @@ impl Command {
                 () = expired => Ok(Ended::TimedOut),
                 error = cancel.cancelled() => Err(error),
             };
-            end_group(&mut *child, group).await;
+            end_group(Some(&mut *child), group, tokio::time::sleep(GRACE)).await;
             ended
         })
     }
 
-    fn spawn(&self, out: Stdio, err: Stdio) -> std::io::Result<Box<dyn ChildWrapper>> {
+    pub(crate) fn spawn(&self, out: Stdio, err: Stdio) -> std::io::Result<Box<dyn ChildWrapper>> {
         let mut wrap = CommandWrap::from(self.with_streams(out, err));
         #[cfg(unix)]
         wrap.wrap(process_wrap::tokio::ProcessGroup::leader());

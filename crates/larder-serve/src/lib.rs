@@ -1,6 +1,7 @@
 //! The server of larder: the binaries of a folder or of a hub over HTTP, for people, scripts and agents.
 
 pub mod access;
+pub mod agent;
 pub mod api;
 pub mod bytes;
 pub mod fleet;

@@ -68,6 +68,21 @@ pub fn noexec_hint(path: impl AsRef<Path>) -> Option<String> {
     })
 }
 
+/// How many bytes can still be written to the file system of a path; `None` where it does not say.
+pub fn free_space(path: impl AsRef<Path>) -> Option<u64> {
+    #[cfg(unix)]
+    {
+        let stat = rustix::fs::statvfs(path.as_ref()).ok()?;
+        // Some file systems in user space tell nothing.
+        (stat.f_blocks > 0).then(|| stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        None
+    }
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;

@@ -138,6 +138,11 @@ impl Host {
 pub(super) struct Hosts(Mutex<HashMap<String, Arc<Host>>>);
 
 impl Hosts {
+    /// A host of which nothing is known.
+    pub(super) fn unknown(per_host: usize) -> Arc<Host> {
+        Arc::new(Host::new(per_host))
+    }
+
     pub(super) fn get(&self, authority: &str, per_host: usize) -> Arc<Host> {
         let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(

@@ -40,7 +40,7 @@ mod transport;
 
 pub use body::page;
 pub use client::{Client, Moved, read_error, read_small};
-pub use connect::{Proxies, Proxy};
+pub use connect::{Proxies, Proxy, root_bundle};
 pub use download::Download;
 pub use request::{Answer, Request, Sent};
 pub use reqwest::{Method, Url};

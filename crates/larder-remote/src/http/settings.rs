@@ -46,6 +46,9 @@ pub struct Settings {
     pub secondary_limit_wait: Duration,
     /// The number of concurrent transfers from one host.
     pub per_host: usize,
+    /// Whether each request tries its host anew. A run of a command does not: a host that could not
+    /// be reached once is not tried again. A process that runs for weeks has to.
+    pub forgets_hosts: bool,
 }
 
 impl Default for Settings {
@@ -66,6 +69,7 @@ impl Default for Settings {
             rate_limit_wait: Duration::from_mins(1),
             secondary_limit_wait: Duration::from_mins(1),
             per_host: 6,
+            forgets_hosts: false,
         }
     }
 }

@@ -101,6 +101,9 @@ impl Transport {
 
     /// The state of the host of a url.
     pub(super) fn host(&self, url: &Url) -> Arc<Host> {
+        if self.settings.forgets_hosts {
+            return Hosts::unknown(self.settings.per_host);
+        }
         self.hosts.get(&authority(url), self.settings.per_host)
     }
 

@@ -10,6 +10,7 @@ mod tls;
 
 pub use proxy::{Proxies, Proxy};
 pub(super) use tls::extra_roots;
+pub use tls::root_bundle;
 
 /// The system's resolver, except that `localhost` and its subdomains always resolve to this
 /// machine.

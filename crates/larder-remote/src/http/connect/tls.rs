@@ -48,6 +48,23 @@ pub(in crate::http) fn extra_roots(ca_file: Option<&Path>) -> Result<Vec<Certifi
     Ok(roots)
 }
 
+/// The text of all roots in PEM, for TLS that is not this client's: the system's, and those in the
+/// file of `SSL_CERT_FILE`. Empty where the system keeps its roots in no file.
+pub fn root_bundle(ca_file: Option<&Path>) -> Result<Vec<u8>> {
+    let mut text = Vec::new();
+    if let Some(file) = ca_file {
+        text = fs::read(file).map_err(|e| e.hint("the variable SSL_CERT_FILE names this file"))?;
+        text.push(b'\n');
+    }
+    for bundle in SYSTEM_BUNDLES {
+        if let Ok(Some(bytes)) = fs::read_opt(bundle) {
+            text.extend(bytes);
+            break;
+        }
+    }
+    Ok(text)
+}
+
 /// The certificates of a PEM bundle that can be roots. Others are ignored, as other TLS clients do.
 fn parse(pem: &[u8]) -> Vec<Certificate> {
     let mut store = rustls::RootCertStore::empty();
