@@ -2,6 +2,7 @@
 import hashlib
 import json
 import pathlib
+import queue
 import subprocess
 import sys
 import threading
@@ -9,6 +10,7 @@ import threading
 import grpc
 from client import LONG, SERVICE, Client, Server, eventually, free_port
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 larder, work = sys.argv[1], pathlib.Path(sys.argv[2])
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
@@ -40,7 +42,8 @@ def health(client, service=""):
 
 def story():
     """One agent, from its enrolment to the end of the server."""
-    server = start("story", "--heartbeat", "200ms")
+    # It would wait for streams that do not end.
+    server = start("story", "--heartbeat", "200ms", "--drain", "300s")
     client = Client(server.grpc)
     assert client.services() == ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
                                  "grpc.reflection.v1alpha.ServerReflection", SERVICE], client.services()
@@ -102,9 +105,15 @@ def story():
     for line in ['fleet_nodes{state="ready"} 1', "fleet_watches 1",
                  f'grpc_calls_total{{method="{SERVICE}/Report",code="OK"}} 2']:
         assert f"larder_serve_{line}\n" in counts, (line, counts)
+    asked = queue.SimpleQueue()
+    held = reflection_pb2_grpc.ServerReflectionStub(client.channel).ServerReflectionInfo(iter(asked.get, None))
+    asked.put(reflection_pb2.ServerReflectionRequest(list_services=""))
+    next(held)
     server.stop()
-    ended = last(hints)
-    assert ended.code() is grpc.StatusCode.UNAVAILABLE and "stopping" in ended.details(), ended
+    for stream in [hints, held]:
+        ended = last(stream)
+        assert ended.code() is grpc.StatusCode.UNAVAILABLE and "stopping" in ended.details(), ended
+    asked.put(None)
     watching.join(LONG)
     assert told == [SERVING, NOT_SERVING], told
 

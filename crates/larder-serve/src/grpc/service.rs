@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::StatusCode;
 use tonic::{Request, Response, Status};
 
 use super::hints::Hints;
@@ -46,13 +47,20 @@ impl Agents {
     /// The status of a call that was refused. Guessing is limited; agents that are known are not,
     /// because the server tells them how often to call.
     fn refused(&self, caller: &Caller, problem: Box<Problem>) -> Status {
-        let is_guess = matches!(problem.status().as_u16(), 401 | 403 | 404);
-        if !is_guess {
-            return status::of(problem);
+        let is_guess = problem.status() == StatusCode::UNAUTHORIZED;
+        let taken = if is_guess {
+            self.0.access.take(&Key::of_address(caller.address))
+        } else {
+            Ok(())
+        };
+        let problem = taken.err().unwrap_or(problem);
+        match problem.status() {
+            StatusCode::UNAUTHORIZED => self.0.metrics.rejected("unauthorized"),
+            StatusCode::FORBIDDEN => self.0.metrics.rejected("forbidden"),
+            StatusCode::TOO_MANY_REQUESTS => self.0.metrics.rejected("limit"),
+            _ => {}
         }
-        self.0.metrics.rejected("unauthorized");
-        let taken = self.0.access.take(&Key::of_address(caller.address));
-        status::of(taken.err().unwrap_or(problem))
+        status::of(problem)
     }
 
     fn audit(&self, caller: &Caller, request: &EnrollRequest, answer: &Answered<EnrollResponse>) {
