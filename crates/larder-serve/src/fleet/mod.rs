@@ -240,6 +240,17 @@ impl Fleet {
         Ok(())
     }
 
+    /// Leaves the database, after the last change that is under way.
+    pub async fn close(&self) {
+        let _writing = self.writing.lock().await;
+        if let Err(error) = self.store.close().await {
+            self.log.warning(
+                &format!("the state of the fleet was not closed: {error}"),
+                &[],
+            );
+        }
+    }
+
     /// Every decision of a rollout is a line of the audit log.
     fn audit(&self, event: &Event) {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();

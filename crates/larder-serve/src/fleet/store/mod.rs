@@ -76,6 +76,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Writes everything of one moment into a new `SQLite` database, which a server can be started
     /// with.
     fn backup<'a>(&'a self, file: &'a Utf8Path) -> Reply<'a, ()>;
+
+    /// Leaves the database as a whole: nothing of it is in another file beside it.
+    fn close(&self) -> Reply<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// Opens a database for a server, and creates what is missing there. One that another server uses,

@@ -58,4 +58,13 @@ impl Store for Waiting {
     fn backup<'a>(&'a self, file: &'a Utf8Path) -> Reply<'a, ()> {
         Box::pin(async move { self.store().await?.backup(file).await })
     }
+
+    fn close(&self) -> Reply<'_, ()> {
+        Box::pin(async {
+            match &*self.opened.lock().await {
+                Some(store) => store.close().await,
+                None => Ok(()),
+            }
+        })
+    }
 }
