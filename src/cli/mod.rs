@@ -21,6 +21,7 @@ mod ensure;
 mod env;
 mod exec;
 pub mod files_reference;
+mod fleet;
 mod generate;
 mod global;
 mod graph;
@@ -113,6 +114,7 @@ enum Command {
     Ci(ci::Args),
     #[cfg(feature = "serve")]
     Serve(Box<serve::Args>),
+    Fleet(fleet::Args),
     #[cfg(feature = "serve")]
     Agent(agent::Args),
     Graph(graph::Args),
@@ -249,6 +251,7 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Ci(args) => ci::run(args, global),
         #[cfg(feature = "serve")]
         Command::Serve(args) => serve::run(args, global),
+        Command::Fleet(args) => fleet::run(args, global),
         #[cfg(feature = "serve")]
         Command::Agent(args) => agent::run(args, global),
         Command::Graph(args) => graph::run(args, global),

@@ -9,9 +9,10 @@ use serde_json::Value;
 use crate::report::{DidLine, FinishedLine, SummaryLine};
 use larder_core::formats::documents::{
     AddDocument, CacheDirDocument, ChangelogDocument, CheckDocument, DoctorDocument, EnvDocument,
-    InitDocument, ListDocument, OutdatedDocument, PlanDocument, ProofsDocument,
-    PublishChecksDocument, PublishStatusDocument, ReleaseStatusDocument, SchemasDocument,
-    StatusDocument, TasksDocument, WhyDocument,
+    FleetChannel, FleetChannelsDocument, FleetEvent, FleetNode, FleetNodesDocument, FleetRollout,
+    FleetRolloutsDocument, InitDocument, ListDocument, OutdatedDocument, PlanDocument,
+    ProofsDocument, PublishChecksDocument, PublishStatusDocument, ReleaseStatusDocument,
+    SchemasDocument, StatusDocument, TasksDocument, WhyDocument,
 };
 use larder_core::project::schema::{recipe_schema, user_schema, versions_schema};
 use larder_engine::cache::{Checked, Pruned, Usage};
@@ -99,6 +100,41 @@ pub const ALL: &[SchemaInfo] = &[
         "doctor",
         "larder doctor --json",
         schema_of::<DoctorDocument>,
+    ),
+    info(
+        "fleet-nodes",
+        "larder fleet nodes --json",
+        schema_of::<FleetNodesDocument>,
+    ),
+    info(
+        "fleet-node",
+        "larder fleet drain --json, and other commands about one node",
+        schema_of::<FleetNode>,
+    ),
+    info(
+        "fleet-channels",
+        "larder fleet channels --json",
+        schema_of::<FleetChannelsDocument>,
+    ),
+    info(
+        "fleet-channel",
+        "larder fleet channel --json",
+        schema_of::<FleetChannel>,
+    ),
+    info(
+        "fleet-rollouts",
+        "larder fleet rollouts --json",
+        schema_of::<FleetRolloutsDocument>,
+    ),
+    info(
+        "fleet-rollout",
+        "larder fleet rollout show --json, and other commands about one rollout",
+        schema_of::<FleetRollout>,
+    ),
+    info(
+        "fleet-event",
+        "a line of larder fleet events --json",
+        schema_of::<FleetEvent>,
     ),
     info("add", "larder add --json", schema_of::<AddDocument>),
     info("init", "larder init --json", schema_of::<InitDocument>),

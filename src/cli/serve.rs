@@ -1,5 +1,6 @@
 //! `larder serve` and its subcommands.
 
+mod backup;
 mod token;
 
 use std::net::{IpAddr, TcpListener};
@@ -22,6 +23,7 @@ use larder_serve::hub::HubOrigin;
 use larder_serve::log::{Level, Log};
 use larder_serve::settings::{Network, Origin, TlsFiles};
 use larder_serve::systemd::Manager;
+use larder_serve::webhook::WebhookSettings;
 
 /// Serve binaries of a folder or a hub over HTTP
 ///
@@ -38,6 +40,7 @@ use larder_serve::systemd::Manager;
   larder serve --dir dist --port 0              take any free port; the first line says which
   larder serve --hub github:acme/platform       serve what is released there
   larder serve token new --role write --name ci    make a token for the file of --tokens
+  larder serve backup fleet.db                  copy the database of the fleet
   curl -T tool http://127.0.0.1:7001/api/binaries/tool/1.0.0/linux/x86_64"
 )]
 pub struct Args {
@@ -59,13 +62,11 @@ pub struct Args {
     /// The port for gRPC; 0 takes any that is free.
     #[arg(long, value_name = "PORT", default_value_t = 7000, env = variables::GRPC_PORT)]
     grpc_port: u16,
-    /// The folder for what is kept across restarts, such as digests.
-    #[arg(long, value_name = "DIR", default_value = ".larder/serve")]
-    data: Utf8PathBuf,
-    /// The database of the fleet: `sqlite://PATH` or `postgres://USER@HOST/DATABASE`. Default:
-    /// `fleet.db` in the folder of --data.
-    #[arg(long, value_name = "URL")]
-    database: Option<String>,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// The YAML file that says where events of the fleet are sent: `url`, `secret_file`, `events`.
+    #[arg(long, value_name = "FILE")]
+    webhook: Option<Utf8PathBuf>,
     /// The YAML file of the tokens that may read, write or administer.
     #[arg(long, value_name = "FILE")]
     tokens: Option<Utf8PathBuf>,
@@ -104,8 +105,45 @@ pub struct Args {
     log: String,
 }
 
+/// Where the server keeps its data.
+#[derive(Clone, clap::Args)]
+struct DatabaseArgs {
+    /// The folder for what is kept across restarts: digests, and the database of the fleet.
+    #[arg(long, value_name = "DIR", default_value = ".larder/serve")]
+    data: Utf8PathBuf,
+    /// The database of the fleet: `sqlite://PATH` or `postgres://USER@HOST/DATABASE`. Default:
+    /// `fleet.db` in the folder of --data.
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+}
+
+impl DatabaseArgs {
+    fn location(&self, start: &Utf8Path) -> Result<Location> {
+        match &self.database {
+            Some(url) => Location::parse(url, start),
+            None => Ok(Location::in_data(&start.join(&self.data))),
+        }
+    }
+}
+
+/// The url can hold a password.
+impl std::fmt::Debug for DatabaseArgs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DatabaseArgs")
+            .field("data", &self.data)
+            .finish_non_exhaustive()
+    }
+}
+
 #[derive(Clone, Debug, clap::Subcommand)]
 enum ServeCommand {
+    /// Copy the database of the fleet into a new file
+    ///
+    /// The file has everything of one moment, as a database of SQLite, also if the server uses
+    /// PostgreSQL. It is complete or not there, and only its owner can read it. The server can run
+    /// meanwhile. To start with a backup, stop the server and put the file into the folder of
+    /// --data, named `fleet.db`.
+    Backup(backup::BackupArgs),
     /// Make tokens for the server's file of tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -157,6 +195,14 @@ impl Args {
         named.or_else(variable).unwrap_or(Utf8Path::new("binaries"))
     }
 
+    fn webhook(&self, global: &Global, start: &Utf8Path) -> Result<Option<WebhookSettings>> {
+        let Some(file) = &self.webhook else {
+            return Ok(None);
+        };
+        let http = global.startup.remote(false)?.http;
+        WebhookSettings::read(&start.join(file), http).map(Some)
+    }
+
     fn settings(&self, global: &Global) -> Result<Settings> {
         let start = global.start()?;
         let origin = match &self.hub {
@@ -169,10 +215,8 @@ impl Args {
             bind: self.bind,
             port: self.port,
             grpc_port: self.grpc_port,
-            database: match &self.database {
-                Some(url) => Location::parse(url, &start)?,
-                None => Location::in_data(&start.join(&self.data)),
-            },
+            database: self.database.location(&start)?,
+            webhook: self.webhook(global, &start)?,
             tokens: self.tokens.as_ref().map(|file| start.join(file)),
             private: self.private,
             tls: tls.map(|(certificate, key)| TlsFiles {
@@ -187,7 +231,10 @@ impl Args {
             drain: self.drain,
             connections_per_peer: self.connections_per_peer,
             manager: Manager::new(global.startup.value("NOTIFY_SOCKET")),
-            ..Settings::new(start.join(self.folder(global)), start.join(&self.data))
+            ..Settings::new(
+                start.join(self.folder(global)),
+                start.join(&self.database.data),
+            )
         })
     }
 }
@@ -229,8 +276,10 @@ fn hub_origin(global: &Global, start: &Utf8Path, hub: &str) -> Result<HubOrigin>
 
 /// Runs it.
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
-    if let Some(ServeCommand::Token(command)) = &args.command {
-        return token::run(command, global);
+    match &args.command {
+        Some(ServeCommand::Token(command)) => return token::run(command, global),
+        Some(ServeCommand::Backup(args)) => return backup::run(args, global),
+        None => {}
     }
     // Before there are threads: it removes variables.
     let handed = handed_socket()?;

@@ -11,7 +11,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 
 use super::text::is_harmful;
 use larder_core::error::{Error, Result};
@@ -33,6 +33,15 @@ impl Printer {
     /// Writes a table or another text for people to stdout.
     pub fn print(self, text: &str) -> Result<()> {
         print_bytes(printable(&redact::mask(text), self.in_actions).as_bytes())
+    }
+
+    /// Writes a text to stdout in place of what is on the screen. Where stdout is no terminal, it is
+    /// [`print`](Self::print).
+    pub fn redraw(self, text: &str) -> Result<()> {
+        if io::stdout().is_terminal() {
+            print_data("\u{1b}[H\u{1b}[2J")?;
+        }
+        self.print(text)
     }
 
     /// Writes an error or another message to stderr. A closed stderr is ignored.

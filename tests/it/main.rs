@@ -42,6 +42,8 @@ mod examples;
 #[cfg(unix)]
 mod fake_github;
 #[cfg(unix)]
+mod fleet_load;
+#[cfg(unix)]
 mod github;
 #[cfg(unix)]
 mod github_actions;

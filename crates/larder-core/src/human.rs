@@ -69,6 +69,22 @@ pub fn seconds(seconds: f64) -> String {
     duration(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }
 
+/// How long ago a time was that is written as RFC 3339: `6 s ago`, `2 m 05 s ago`. What is no time
+/// stays as it is.
+pub fn ago(time: &str) -> String {
+    let Ok(time) = time.parse::<jiff::Timestamp>() else {
+        return time.to_owned();
+    };
+    let passed = jiff::Timestamp::now().duration_since(time);
+    // The clock of whoever has written it may be ahead.
+    let passed = Duration::try_from(passed).unwrap_or_default();
+    match passed.as_secs() {
+        0..60 => format!("{} s ago", passed.as_secs()),
+        seconds @ 60..172_800 => format!("{} ago", duration(Duration::from_secs(seconds))),
+        seconds => format!("{} days ago", seconds / 86_400),
+    }
+}
+
 /// The remaining time in whole seconds, so that it does not flicker: `6 s`, `2 m 05 s`.
 pub fn time_left(span: Duration) -> String {
     if span.as_secs() < 60 {

@@ -85,6 +85,12 @@ variables! {
     HTTP_PORT = "HTTP_PORT";
     /// The port of `larder serve` for gRPC; default 7000. `--grpc-port` takes precedence.
     GRPC_PORT = "GRPC_PORT";
+    /// The url of the server that `larder fleet` asks; default `http://127.0.0.1:7001`. `--server`
+    /// takes precedence.
+    SERVER = "LARDER_SERVER";
+    /// The secret of the token that `larder fleet` shows to the server. `--token-file` takes
+    /// precedence.
+    SERVER_TOKEN = "LARDER_SERVER_TOKEN";
 }
 
 /// Parses a length of time: `300ms`, `20s`, `5m`, `1h`, or a number of seconds such as `0.5`.

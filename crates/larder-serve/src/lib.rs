@@ -18,6 +18,7 @@ mod run;
 pub mod server;
 pub mod settings;
 pub mod systemd;
+pub mod webhook;
 
 pub use ports::Listening;
 pub use run::run;

@@ -12,8 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::access::Access;
 use crate::api;
-use crate::fleet::Fleet;
-use crate::fleet::store;
+use crate::fleet::{Fleet, store};
 use crate::hub;
 use crate::index::{Folder, Index};
 use crate::listen::Tls;
@@ -23,6 +22,7 @@ use crate::reload::Reloaded;
 use crate::server::Server;
 use crate::settings::{Origin, Settings, TlsFiles};
 use crate::systemd::Manager;
+use crate::webhook::Deliveries;
 
 /// How long writing the digests may delay the end.
 const LAST_SAVE: Duration = Duration::from_secs(2);
@@ -77,6 +77,10 @@ pub async fn run(
     let store = store::open(&settings.database, log.clone()).await?;
     let fleet = Fleet::open(store, index.clone(), settings.heartbeat, log.clone()).await?;
     tokio::spawn(fleet.clone().run(stopping.clone()));
+    if let Some(webhook) = settings.webhook.clone() {
+        let deliveries = Deliveries::open(webhook, fleet.clone(), &settings.data, log.clone())?;
+        tokio::spawn(deliveries.run(stopping.clone()));
+    }
     let server = Arc::new(Server::new(
         settings,
         (index, fleet),
@@ -141,6 +145,7 @@ pub async fn run(
         Some(second) = signals.recv() => return Ok(128_u8.saturating_add(second)),
     }
     let _ = tokio::time::timeout(LAST_SAVE, server.index.save()).await;
+    let _ = tokio::time::timeout(LAST_SAVE, server.fleet.close()).await;
     Ok(0)
 }
 

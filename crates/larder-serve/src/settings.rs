@@ -104,6 +104,8 @@ pub struct Settings {
     pub data: Utf8PathBuf,
     /// The database of the fleet.
     pub database: Location,
+    /// Where events of the fleet are sent.
+    pub webhook: Option<crate::webhook::WebhookSettings>,
     /// The file of the tokens.
     pub tokens: Option<Utf8PathBuf>,
     /// Whether reading needs a token.
@@ -142,6 +144,7 @@ impl Settings {
             grpc_port: 7000,
             database: Location::in_data(&data),
             data,
+            webhook: None,
             tokens: None,
             private: false,
             tls: None,

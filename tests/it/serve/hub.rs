@@ -228,7 +228,7 @@ fn many_requests_share_one_download() {
     assert_eq!(second.log().matches("was downloaded").count(), 1);
     assert_eq!(first.log().matches("was downloaded").count(), 1);
     // A static server has no listing: the server is never ready, and says why.
-    let third = Serving::start_unready(&team, &["--hub", files.url()]);
+    let third = Serving::start_unready(&team, &["--hub", files.url(), "--data", "third"]);
     third.wait("the reason", |serving| {
         serving
             .get("/readyz")
@@ -247,7 +247,7 @@ fn install_takes_binaries_from_a_running_server() {
         let bytes = hub.get(&format!("/binaries/{}", text(&info, "path"))).body;
         team.write(&format!("binaries/{}", text(&info, "path")), bytes);
     }
-    let folder = Serving::start(&team, &[]);
+    let folder = Serving::start(&team, &["--data", "of-folder"]);
     folder.wait("two files", |serving| serving.files().len() == 2);
     let of_hub = url(&hub);
     for (number, url) in [of_hub.clone(), format!("{of_hub}/hub"), url(&folder)]

@@ -1,16 +1,19 @@
 //! `larder serve` through the command line: a server per test, on a free port of the loopback.
 
 mod api;
+mod backup;
 mod changes;
 mod connections;
 mod cutting;
 mod files;
 mod grid;
+mod grpc;
 mod guarded;
 mod hub;
 mod judged;
 mod operation;
 mod page;
+mod standby;
 mod upload;
 
 use std::io::{BufRead, BufReader, Read, Write};

@@ -230,6 +230,8 @@ fn what_stands_in_the_way_is_never_replaced() {
 fn a_full_disk_is_a_problem_and_leaves_nothing() {
     let env = machine();
     put(&env, "old-1.0.0-linux-x86_64", "old");
+    // The database of the fleet is made while there is room.
+    assert_eq!(Serving::start(&env, &[]).stop(), Some(0));
     let mut command = env.program("strace");
     command.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync"]);
     command.args(["-e", "inject=fsync:error=ENOSPC", crate::env::LARDER]);

@@ -5,6 +5,8 @@ pub mod files;
 pub mod git;
 pub mod npm;
 pub mod nuget;
+#[cfg(unix)]
+pub mod postgres;
 pub mod pypi;
 #[cfg(unix)]
 pub mod registry;

@@ -1,6 +1,8 @@
 //! A PostgreSQL server of Debian's package on a free port of the loopback, which ends with the test. The tests of the
 //! crate `larder-serve` include this file too.
 
+#![allow(dead_code, reason = "each of the two needs some of it")]
+
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};

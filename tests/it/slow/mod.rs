@@ -10,6 +10,7 @@ mod hostile_archives;
 mod interrupt;
 mod kill;
 mod launchers;
+mod many_agents;
 mod memory;
 mod publish;
 mod publish_git_kill;

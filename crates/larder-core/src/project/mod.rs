@@ -28,6 +28,7 @@ mod typed;
 mod urls;
 pub mod user;
 mod versions_file;
+pub mod webhook;
 
 pub use domain::publish;
 pub use domain::{

@@ -76,7 +76,7 @@ impl Default for Settings {
 
 impl Settings {
     /// Returns an error for plain http, except to loopback and to hosts that the user allowed.
-    pub(super) fn check_scheme(&self, url: &Url) -> Result<()> {
+    pub fn check_scheme(&self, url: &Url) -> Result<()> {
         let host = url.host_str().unwrap_or_default();
         if url.scheme() == "https" || is_allowed(host, &self.allow_http) {
             return Ok(());

@@ -220,3 +220,61 @@ fn refusal(presented: &Presented, needed: Needed) -> Box<Problem> {
         Err(_) => problem,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use camino::Utf8Path;
+    use http::header::AUTHORIZATION;
+    use larder_core::model::Digest;
+
+    use super::*;
+    use crate::log::Level;
+
+    /// The rules of a file with a token of each role, whose secret is the name of the role.
+    fn rules(folder: &Utf8Path) -> Access {
+        let tokens = [
+            ("join", "join", ""),
+            ("admin", "admin", ""),
+            ("read", "read", ""),
+            ("late", "join", ", expires: 2001-01-01T00:00:00Z"),
+        ];
+        let lines = tokens.map(|(name, role, expires)| {
+            let digest = Digest::of(name.as_bytes());
+            format!("- {{name: {name}, role: {role}, sha256: {digest}{expires}}}\n")
+        });
+        let text = lines.concat();
+        let file = folder.join("tokens");
+        larder_core::fs::write_atomic(&file, text.as_bytes()).unwrap();
+        let settings = Settings {
+            tokens: Some(file),
+            ..Settings::new(folder.to_owned(), folder.to_owned())
+        };
+        let log = Log::new(Arc::new(|_| ()), false, Level::Error);
+        Access::open(&settings, &log).unwrap()
+    }
+
+    #[test]
+    fn agents_show_tokens_that_may_enrol_or_secrets() {
+        let folder = tempfile::tempdir().unwrap();
+        let access = rules(Utf8Path::from_path(folder.path()).unwrap());
+        let join = |name: &str| Proof::Join(name.to_owned());
+        let secret = |text: &str| Proof::Secret(text.to_owned());
+        for (values, proof) in [
+            (&[][..], Proof::Nothing),
+            (&["Bearer join"], join("join")),
+            (&["bearer admin"], join("admin")),
+            (&["Bearer read"], secret("read")),
+            (&["Bearer late"], secret("late")),
+            (&["Bearer larder_node_x"], secret("larder_node_x")),
+            (&["Basic join"], Proof::Nothing),
+            (&["Bearer"], Proof::Nothing),
+            (&["Bearer join", "Bearer join"], Proof::Nothing),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(AUTHORIZATION, HeaderValue::from_static(value));
+            }
+            assert_eq!(access.proof(&headers), proof, "{values:?}");
+        }
+    }
+}

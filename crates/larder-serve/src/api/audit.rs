@@ -56,13 +56,14 @@ impl Audit {
     /// Writes how the request was answered.
     pub fn answered(mut self, response: &Response) {
         let status = response.status();
+        let changed = response.extensions().get();
         let outcome = match status.as_u16() {
-            200 if self.action == "put" => "unchanged",
+            200 if self.action == "put" && changed.is_some() => "unchanged",
             200..=299 => "done",
             401 | 403 | 429 => "refused",
             _ => "failed",
         };
-        if let Some(Changed { file, digest }) = response.extensions().get() {
+        if let Some(Changed { file, digest }) = changed {
             self.object.clone_from(file);
             let digest = digest.to_string();
             self.write(

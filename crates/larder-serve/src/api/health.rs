@@ -39,6 +39,8 @@ pub async fn readyz(State(server): State<Arc<Server>>) -> Handled {
     (status = 200, description = "OpenMetrics", body = String, content_type = "application/openmetrics-text"),
 ))]
 pub async fn metrics(State(server): State<Arc<Server>>) -> Handled {
-    let text = server.metrics.text(&server.index, server.is_ready());
+    let text = server
+        .metrics
+        .text(&server.index, &server.fleet, server.is_ready());
     Ok(document(metrics::MEDIA_TYPE, text.into()))
 }

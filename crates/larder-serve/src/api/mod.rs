@@ -6,7 +6,9 @@
 
 mod audit;
 mod binaries;
+mod body;
 mod files;
+mod fleet;
 mod health;
 mod hub;
 mod listings;
@@ -71,6 +73,7 @@ fn routes() -> OpenApiRouter<Arc<Server>> {
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(page::page))
+        .merge(fleet::routes())
 }
 
 /// The routes as a service.

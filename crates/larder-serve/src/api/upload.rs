@@ -102,7 +102,7 @@ pub async fn put(
     ),
     responses(
     (status = 204, description = "It is removed"),
-    (status = 409, description = "A channel points at it", body = ProblemDocument, content_type = "application/problem+json"),
+    (status = 409, description = "A channel points at it, or a rollout moves nodes to it", body = ProblemDocument, content_type = "application/problem+json"),
     (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json"),
 ))]
 pub async fn delete(
@@ -111,7 +111,8 @@ pub async fn delete(
     headers: HeaderMap,
 ) -> Handled {
     super::hub::refuse_change(&server)?;
-    let file = coordinate(&name, &version, &platform, &arch)?.file();
+    let coordinate = coordinate(&name, &version, &platform, &arch)?;
+    let file = coordinate.file();
     let snapshot = super::binaries::ready(&server)?;
     let Some(entry) = snapshot.file(&file) else {
         return Err(Problem::not_found(format!("there is no {file}")).into());
@@ -122,6 +123,13 @@ pub async fn delete(
             format!("{file}: the request's conditions do not hold"),
         )
         .into());
+    }
+    if let Some(why) = server
+        .fleet
+        .needs(&coordinate.name, coordinate.version.as_str())?
+    {
+        let detail = format!("{file} can't be removed: {why}");
+        return Err(Problem::new(StatusCode::CONFLICT, detail).into());
     }
     let folder = server.index.folder().clone();
     let path = folder.path().join(&file);

@@ -4,21 +4,16 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use bytes::{Bytes, BytesMut};
 use http::StatusCode;
-use http_body_util::BodyExt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::binaries::{find, ready};
 use super::parameters::{ByName, Parameters, Segments, place};
-use super::{Handled, JSON, document, words};
+use super::{Handled, JSON, body, document, words};
 use crate::index::snapshot::json;
 use crate::problem::{Problem, ProblemDocument, Result};
 use crate::server::Server;
-
-/// The largest body of a request in JSON.
-const LARGEST: usize = 64 * 1024;
 
 /// The digest that a client has.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -54,10 +49,9 @@ pub async fn verify(
     State(server): State<Arc<Server>>,
     Segments((version, platform, arch)): Segments<(String, String, String)>,
     Parameters(by): Parameters<ByName>,
-    body: Body,
+    content: Body,
 ) -> Handled {
-    let body = read(&server, body).await?;
-    let request: VerifyRequest = parse(&body)?;
+    let request = parse(&body::read(&server, content).await?)?;
     let snapshot = ready(&server)?;
     let (platform, arch) = place(&platform, &arch)?;
     let entry = find(&snapshot, &version, (platform, arch), by.name.as_deref())?;
@@ -69,39 +63,10 @@ pub async fn verify(
     Ok(document(JSON, json(&answer)))
 }
 
-/// Reads JSON, whatever the client calls it.
-fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T> {
-    let value: serde_json::Value = serde_json::from_slice(body)
-        .map_err(|error| Problem::bad_request(format!("the body is not JSON: {error}")))?;
-    serde_json::from_value(value).map_err(|error| {
+/// Reads the request; JSON without what is needed is 422.
+fn parse(body: &[u8]) -> Result<VerifyRequest> {
+    serde_json::from_value(body::json(body)?).map_err(|error| {
         let detail = format!("the body has not the fields that are needed: {error}");
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
     })
-}
-
-/// Reads a small body.
-async fn read(server: &Server, mut body: Body) -> Result<Bytes> {
-    let mut bytes = BytesMut::new();
-    let limit = server.settings.timeouts.body;
-    loop {
-        let frame = match tokio::time::timeout(limit, body.frame()).await {
-            Err(_) => {
-                let detail = "the body of the request stopped arriving";
-                return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail));
-            }
-            Ok(None) => return Ok(bytes.freeze()),
-            Ok(Some(Err(error))) => {
-                let detail = format!("the body of the request can't be read: {error}");
-                return Err(Problem::bad_request(detail));
-            }
-            Ok(Some(Ok(frame))) => frame,
-        };
-        if let Ok(data) = frame.into_data() {
-            if bytes.len() + data.len() > LARGEST {
-                let detail = format!("the body of this request has at most {LARGEST} bytes");
-                return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
-            }
-            bytes.extend_from_slice(&data);
-        }
-    }
 }

@@ -24,7 +24,7 @@ pub struct Hints {
 impl Hints {
     /// Passes on hints until the server stops.
     pub fn new(receiver: mpsc::Receiver<()>, server: &Arc<Server>) -> Self {
-        let counted = server.metrics.watch();
+        let counted = server.metrics.fleet.watch();
         let server = server.clone();
         Self {
             receiver,

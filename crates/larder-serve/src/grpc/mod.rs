@@ -103,7 +103,7 @@ async fn around(State(server): State<Arc<Server>>, mut request: Request, next: N
     });
     let (code, took) = (status::in_head(response.headers()), started.elapsed());
     let code = status::name(code);
-    server.metrics.called(method, code, took);
+    server.metrics.fleet.called(method, code, took);
     if server.log.writes(Level::Detail) {
         server.log.detail(
             &format!("{} {method} → {code}", peer.ip()),

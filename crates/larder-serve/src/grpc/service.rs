@@ -1,9 +1,9 @@
 //! The calls of agents.
 
-use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use http::StatusCode;
 use tonic::{Request, Response, Status};
 
 use super::hints::Hints;
@@ -47,13 +47,20 @@ impl Agents {
     /// The status of a call that was refused. Guessing is limited; agents that are known are not,
     /// because the server tells them how often to call.
     fn refused(&self, caller: &Caller, problem: Box<Problem>) -> Status {
-        let is_guess = matches!(problem.status().as_u16(), 401 | 403 | 404);
-        if !is_guess {
-            return status::of(problem);
+        let is_guess = problem.status() == StatusCode::UNAUTHORIZED;
+        let taken = if is_guess {
+            self.0.access.take(&Key::of_address(caller.address))
+        } else {
+            Ok(())
+        };
+        let problem = taken.err().unwrap_or(problem);
+        match problem.status() {
+            StatusCode::UNAUTHORIZED => self.0.metrics.rejected("unauthorized"),
+            StatusCode::FORBIDDEN => self.0.metrics.rejected("forbidden"),
+            StatusCode::TOO_MANY_REQUESTS => self.0.metrics.rejected("limit"),
+            _ => {}
         }
-        self.0.metrics.rejected("unauthorized");
-        let taken = self.0.access.take(&Key::of_address(caller.address));
-        status::of(taken.err().unwrap_or(problem))
+        status::of(problem)
     }
 
     fn audit(&self, caller: &Caller, request: &EnrollRequest, answer: &Answered<EnrollResponse>) {
@@ -86,19 +93,6 @@ impl Agents {
     }
 }
 
-/// Finishes work whether or not its caller waits: a change that the store has taken must reach the
-/// memory, too.
-async fn to_the_end<T: Send + 'static>(
-    work: impl Future<Output = Answered<T>> + Send + 'static,
-) -> Answered<T> {
-    tokio::spawn(work).await.unwrap_or_else(|_| {
-        Err(Problem::unavailable(
-            "the call could not be finished; the server's log says why",
-            5,
-        ))
-    })
-}
-
 #[tonic::async_trait]
 impl Fleet for Agents {
     type WatchStream = Hints;
@@ -115,11 +109,7 @@ impl Fleet for Agents {
             Proof::Secret(_) | Proof::Nothing => None,
         };
         let answer = match share.map_or(Ok(()), |share| self.0.access.take(&share)) {
-            Ok(()) => {
-                let fleet = self.0.fleet.clone();
-                let (proof, request) = (caller.proof.clone(), request.clone());
-                to_the_end(async move { fleet.enroll(&proof, &request).await }).await
-            }
+            Ok(()) => self.0.fleet.enroll(&caller.proof, &request).await,
             Err(problem) => Err(problem),
         };
         self.audit(&caller, &request, &answer);
@@ -136,7 +126,7 @@ impl Fleet for Agents {
         let fleet: &fleet::Fleet = &self.0.fleet;
         let answer = fleet.heartbeat(&caller.proof, request.get_ref());
         let answer = answer.map_err(|problem| self.refused(&caller, problem))?;
-        self.0.metrics.heartbeat();
+        self.0.metrics.fleet.heartbeat();
         Ok(Response::new(answer))
     }
 
@@ -145,9 +135,8 @@ impl Fleet for Agents {
         request: Request<ReportRequest>,
     ) -> Result<Response<ReportResponse>, Status> {
         let caller = self.caller(&request);
-        let (fleet, proof) = (self.0.fleet.clone(), caller.proof.clone());
-        let request = request.into_inner();
-        to_the_end(async move { fleet.report(&proof, &request).await })
+        let answer = self.0.fleet.report(&caller.proof, request.get_ref());
+        answer
             .await
             .map(Response::new)
             .map_err(|problem| self.refused(&caller, problem))

@@ -31,6 +31,9 @@ use crate::problem::{Problem, Result};
 
 /// The most requests of one connection at the same time, with HTTP/2.
 const MOST_STREAMS: u32 = 100;
+/// The same where gRPC is spoken: a proxy sends the calls of many agents over one connection, and
+/// each of them waits for hints.
+const MOST_CALLS: u32 = 1000;
 
 /// Serves one request of HTTP/1, whose head is at the start of the buffer. Gives the connection back if
 /// another request may follow, with what of it is in the buffer. hyper never sees a second head: its
@@ -184,7 +187,10 @@ where
     });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
-        .max_concurrent_streams(MOST_STREAMS)
+        .max_concurrent_streams(match acceptor.port {
+            Port::Http(_) => MOST_STREAMS,
+            Port::Grpc(_) | Port::Both { .. } => MOST_CALLS,
+        })
         .max_header_list_size(u32::try_from(head::LONGEST).unwrap_or(u32::MAX))
         .keep_alive_interval(server.settings.timeouts.idle)
         .keep_alive_timeout(server.settings.timeouts.head)

@@ -45,6 +45,7 @@ fn one_second_s_worth_of_requests_may_come_at_once() {
             assert_eq!(serving.get("/livez").status, 200);
             assert_eq!(serving.get("/readyz").status, 200);
         }
+        drop(serving);
         let serving = Serving::start(&env, &["--rate", "20/s"]);
         let start = Instant::now();
         let admitted = admitted(&serving, 100, &[], hyper);

@@ -7,6 +7,7 @@
 mod changelog;
 mod decision;
 mod doctor;
+mod fleet;
 mod installed;
 mod program;
 mod project;
@@ -22,6 +23,10 @@ pub use decision::{
     PlanDocument, PlanStep, SourceEntry, WhyDocument,
 };
 pub use doctor::{DoctorCheck, DoctorDocument};
+pub use fleet::{
+    FleetChannel, FleetChannelsDocument, FleetEvent, FleetHalt, FleetMember, FleetNode,
+    FleetNodesDocument, FleetRollout, FleetRolloutsDocument, FleetRunning,
+};
 pub use installed::{
     EnvDocument, ProofEntry, ProofState, ProofsDocument, StatusDocument, StatusEntry,
 };

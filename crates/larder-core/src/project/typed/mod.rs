@@ -13,4 +13,5 @@ pub mod tool_version;
 pub mod trust;
 pub mod user;
 pub mod versions;
+pub mod webhook;
 pub mod words;

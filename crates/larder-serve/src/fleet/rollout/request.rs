@@ -3,40 +3,60 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Above this number of agents there are more canaries.
 const SMALL_FLEET: usize = 20;
 
 /// The body of `POST /api/rollouts`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = RolloutRequest)]
 pub struct Request {
     /// The name of what is rolled out.
+    #[schema(example = "storage-server")]
     pub name: String,
     /// The channel.
+    #[schema(example = "stable")]
     pub channel: String,
-    /// The version.
+    /// The version, with or without a leading v.
+    #[schema(example = "1.0.0")]
     pub version: String,
+    /// The number of members of the first step. Default: 1, and 5 above 20 agents.
     canary: Option<usize>,
+    /// The percentages of the members up to which the steps after it reach; they grow.
+    #[schema(example = json!([5, 25, 100]))]
     steps: Option<Vec<u8>>,
+    /// How long a member must be healthy, such as `10m`.
+    #[schema(example = "10m")]
     soak: Option<String>,
+    /// How many members may be on their way at a time: a count or a percentage.
+    #[schema(example = "20%")]
     max_in_flight: Option<RawInFlight>,
+    /// How long a member may take until it is healthy, such as `5m`.
+    #[schema(example = "5m")]
     deadline: Option<String>,
+    /// When failures stop it: both limits must be reached.
     halt: Option<RawHalt>,
+    /// Whether members return to the old version after that. Default: true.
     rollback: Option<bool>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
+#[schema(as = InFlight)]
 enum RawInFlight {
     Count(usize),
     Text(String),
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = HaltRequest)]
 struct RawHalt {
+    /// The number of failures. Default: 2.
     failures: Option<usize>,
+    /// Their percentage of all members. Default: 5.
     percent: Option<u8>,
 }
 

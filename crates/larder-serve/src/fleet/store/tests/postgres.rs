@@ -78,7 +78,7 @@ async fn refusals(server: &PostgresServer) {
             "refused",
         ),
     ] {
-        let refused = error(crate::fleet::store::open(&location(&url), log()).await);
+        let refused = error(crate::fleet::store::open_now(&location(&url), log()).await);
         let text = refused.to_string();
         assert_eq!(refused.kind(), kind, "{text}");
         assert!(text.contains(said), "{text}");
@@ -112,7 +112,7 @@ async fn a_lost_connection_comes_back(server: &PostgresServer) {
         assert_eq!(store.load().await.unwrap().last_event, id);
     }
     // It has the lock again.
-    let refused = error(crate::fleet::store::open(&location, log()).await);
+    let refused = error(crate::fleet::store::open_now(&location, log()).await);
     assert_eq!(refused.kind(), Kind::Unavailable);
     assert_eq!(ids(&store.events(0, 9).await.unwrap()), [1, 2, 3]);
 }
@@ -124,7 +124,7 @@ async fn another_server_ends_this_one(server: &PostgresServer) {
     // The old one may be faster to come back.
     let new = loop {
         server.cut("taken");
-        match crate::fleet::store::open(&location, log()).await {
+        match crate::fleet::store::open_now(&location, log()).await {
             Ok(new) => break new,
             Err(error) => assert_eq!(error.kind(), Kind::Unavailable, "{error}"),
         }
@@ -174,12 +174,12 @@ fn proxy(port: u16, fault: Fault) -> (u16, Arc<AtomicBool>) {
 
 fn pass(mut client: TcpStream, mut server: TcpStream, fault: Fault, armed: &AtomicBool) {
     let (mut from, mut to) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-    let is_silent = Arc::new(AtomicBool::new(false));
-    let silent = is_silent.clone();
+    let is_cut = Arc::new(AtomicBool::new(false));
+    let cut = is_cut.clone();
     let answers = std::thread::spawn(move || {
         let mut buffer = vec![0; 65536];
         while let Ok(length @ 1..) = from.read(&mut buffer) {
-            if silent.load(Ordering::SeqCst) || to.write_all(&buffer[..length]).is_err() {
+            if cut.load(Ordering::SeqCst) || to.write_all(&buffer[..length]).is_err() {
                 break;
             }
         }
@@ -191,7 +191,7 @@ fn pass(mut client: TcpStream, mut server: TcpStream, fault: Fault, armed: &Atom
         let part = &buffer[..length];
         let commits = part.windows(7).any(|bytes| bytes == b"COMMIT\0");
         if commits && armed.swap(false, Ordering::SeqCst) {
-            is_silent.store(true, Ordering::SeqCst);
+            is_cut.store(true, Ordering::SeqCst);
             if matches!(fault, Fault::Before) {
                 break;
             }

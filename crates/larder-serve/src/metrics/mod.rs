@@ -1,5 +1,7 @@
 //! What the server counts, in the format that Prometheus reads.
 
+mod fleet;
+
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use self::fleet::FleetMetrics;
+use crate::fleet::Fleet;
 use crate::index::Index;
 
 /// The media type of the metrics.
@@ -32,12 +36,6 @@ struct RequestLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct CallLabels {
-    method: &'static str,
-    code: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ReasonLabels {
     reason: &'static str,
 }
@@ -52,10 +50,8 @@ pub struct Metrics {
     received: Counter,
     rejected: Family<ReasonLabels, Counter>,
     connections: Gauge,
-    calls: Family<CallLabels, Counter>,
-    call_latency: Histogram,
-    heartbeats: Counter,
-    watches: Gauge,
+    /// What is counted of the fleet.
+    pub fleet: FleetMetrics,
     files: Gauge,
     bytes: Gauge<i64>,
     refused: Gauge,
@@ -75,10 +71,7 @@ impl Default for Metrics {
             received: Counter::default(),
             rejected: Family::default(),
             connections: Gauge::default(),
-            calls: Family::default(),
-            call_latency: Histogram::new(BOUNDS),
-            heartbeats: Counter::default(),
-            watches: Gauge::default(),
+            fleet: FleetMetrics::new(&mut registry),
             files: Gauge::default(),
             bytes: Gauge::default(),
             refused: Gauge::default(),
@@ -115,27 +108,6 @@ impl Default for Metrics {
             "connections",
             "Open connections",
             metrics.connections.clone(),
-        );
-        registry.register(
-            "grpc_calls",
-            "Calls of gRPC that were answered",
-            metrics.calls.clone(),
-        );
-        registry.register_with_unit(
-            "grpc_call_duration",
-            "The time from the head of a call to the head of its answer",
-            Unit::Seconds,
-            metrics.call_latency.clone(),
-        );
-        registry.register(
-            "fleet_heartbeats",
-            "Heartbeats of nodes that were taken up",
-            metrics.heartbeats.clone(),
-        );
-        registry.register(
-            "fleet_watches",
-            "Open streams of hints for nodes",
-            metrics.watches.clone(),
         );
         registry.register("index_files", "Registered files", metrics.files.clone());
         registry.register_with_unit(
@@ -208,24 +180,9 @@ impl Metrics {
         Open::new(&self.connections)
     }
 
-    /// Counts a call of gRPC. `method` is one of few words.
-    pub fn called(&self, method: &'static str, code: &'static str, took: Duration) {
-        self.calls.get_or_create(&CallLabels { method, code }).inc();
-        self.call_latency.observe(took.as_secs_f64());
-    }
-
-    /// Counts a heartbeat.
-    pub fn heartbeat(&self) {
-        self.heartbeats.inc();
-    }
-
-    /// Counts a stream of hints, as long as the guard lives.
-    pub fn watch(&self) -> Open {
-        Open::new(&self.watches)
-    }
-
     /// All metrics as text.
-    pub fn text(&self, index: &Index, is_ready: bool) -> String {
+    pub fn text(&self, index: &Index, fleet: &Fleet, is_ready: bool) -> String {
+        self.fleet.update(fleet);
         let snapshot = index.snapshot();
         let size: u64 = snapshot
             .entries()
