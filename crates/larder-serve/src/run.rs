@@ -145,6 +145,7 @@ pub async fn run(
         Some(second) = signals.recv() => return Ok(128_u8.saturating_add(second)),
     }
     let _ = tokio::time::timeout(LAST_SAVE, server.index.save()).await;
+    let _ = tokio::time::timeout(LAST_SAVE, server.fleet.close()).await;
     Ok(0)
 }
 

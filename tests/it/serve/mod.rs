@@ -13,6 +13,7 @@ mod hub;
 mod judged;
 mod operation;
 mod page;
+mod standby;
 mod upload;
 
 use std::io::{BufRead, BufReader, Read, Write};

@@ -4,6 +4,8 @@
 
 mod crowds;
 mod faults;
+#[cfg(target_os = "linux")]
+mod fleet;
 mod github_kill;
 mod github_publish;
 mod hostile_archives;

@@ -126,7 +126,7 @@ pub async fn delete(
     }
     if let Some(why) = server
         .fleet
-        .needs(&coordinate.name, coordinate.version.as_str())
+        .needs(&coordinate.name, coordinate.version.as_str())?
     {
         let detail = format!("{file} can't be removed: {why}");
         return Err(Problem::new(StatusCode::CONFLICT, detail).into());

@@ -10,7 +10,8 @@ use crate::problem::{Problem, Result};
 
 impl Fleet {
     /// All nodes that were not removed, by the name of their agents.
-    pub fn nodes(&self) -> Vec<view::Node> {
+    pub fn nodes(&self) -> Result<Vec<view::Node>> {
+        self.is_here()?;
         let book = self.book();
         let live = self.live();
         let present = book
@@ -21,11 +22,12 @@ impl Fleet {
             .map(|node| view::Node::new(node, live.nodes.get(&node.node_id)))
             .collect();
         nodes.sort_by(|a, b| (&a.agent_id, &a.node_id).cmp(&(&b.agent_id, &b.node_id)));
-        nodes
+        Ok(nodes)
     }
 
     /// The node of an id, or else of an agent's name.
     pub fn node(&self, id: &str) -> Result<view::Node> {
+        self.is_here()?;
         let node = self.named(id)?;
         Ok(view::Node::new(&node, self.live().nodes.get(&node.node_id)))
     }

@@ -275,6 +275,7 @@ impl Fleet {
 
     /// The node of an id, if the caller may speak for it.
     fn admitted(&self, proof: &Proof, node_id: &str) -> Result<NodeRecord> {
+        self.is_here()?;
         let book = self.book();
         let node = book.nodes.get(node_id);
         let is_admitted = match proof {

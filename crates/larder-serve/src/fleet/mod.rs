@@ -33,7 +33,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
-use larder_core::error::Result;
+use larder_core::error::{Kind, Result};
 use tokio::sync::watch;
 
 pub use self::agents::Proof;
@@ -49,6 +49,7 @@ use crate::problem::{self, Problem};
 /// The right to change the state; true inside if the book may not be what the store has.
 type Writing = tokio::sync::OwnedMutexGuard<bool>;
 
+const AWAY: &str = "the state of the fleet can't be read now";
 const NOT_WRITTEN: &str = "the state of the fleet can't be written now; the server's log says why";
 
 /// How many events are kept.
@@ -79,6 +80,8 @@ pub struct Fleet {
     /// Held from the reading of the book until the change is in it. True if the book may not be what
     /// the store has: the answer to a transaction was lost.
     writing: Arc<tokio::sync::Mutex<bool>>,
+    /// Why the state is not known, if it is not.
+    away: RwLock<Option<String>>,
     index: Arc<Index>,
     log: Log,
     /// The least time between two heartbeats of a node.
@@ -109,14 +112,24 @@ impl Fleet {
         log: Log,
         clock: Clock,
     ) -> Result<Arc<Self>> {
-        let book = Book::new(store.load().await?);
+        // What can't be read yet is read by a later tick.
+        let (book, away) = match store.load().await {
+            Ok(stored) => (Book::new(stored), None),
+            Err(error) if error.kind() == Kind::Unavailable => {
+                let text = format!("{AWAY}: {error}");
+                log.warning(&format!("{text}; until then this server has no fleet"), &[]);
+                (Book::default(), Some(text))
+            }
+            Err(error) => return Err(error),
+        };
         let present = book.nodes.values().filter(|node| is_present(node)).count();
         Ok(Arc::new(Self {
             latest: watch::Sender::new(book.last_event()),
             store,
             book: RwLock::new(book),
             live: Mutex::default(),
-            writing: Arc::default(),
+            writing: Arc::new(tokio::sync::Mutex::new(away.is_some())),
+            away: RwLock::new(away),
             index,
             log,
             least,
@@ -148,22 +161,42 @@ impl Fleet {
     async fn begin(&self) -> problem::Result<Writing> {
         let mut is_doubtful = self.writing.clone().lock_owned().await;
         if *is_doubtful {
-            let stored = self.store.load().await.map_err(|error| {
-                self.log.error(
-                    &format!("the state of the fleet can't be read: {error}"),
-                    &[],
-                );
-                Problem::unavailable(
-                    "the state of the fleet can't be read now; the server's log says why",
-                    5,
-                )
-            })?;
+            let stored = match self.store.load().await {
+                Ok(stored) => stored,
+                Err(error) => return Err(self.go_away(&format!("{AWAY}: {error}"))),
+            };
             let book = Book::new(stored);
             self.latest.send_replace(book.last_event());
             *self.book.write().unwrap_or_else(PoisonError::into_inner) = book;
             *is_doubtful = false;
+            let mut away = self.away.write().unwrap_or_else(PoisonError::into_inner);
+            if away.take().is_some() {
+                self.log.info(
+                    "the state of the fleet is read: this server has its fleet",
+                    &[],
+                );
+            }
         }
         Ok(is_doubtful)
+    }
+
+    /// From now on the state is not known: what was known may be another server's by now.
+    fn go_away(&self, why: &str) -> Box<Problem> {
+        let mut away = self.away.write().unwrap_or_else(PoisonError::into_inner);
+        if away.is_none() {
+            self.log.error(why, &[]);
+            *away = Some(why.to_owned());
+        }
+        Problem::unavailable(why, 5)
+    }
+
+    /// Whether the state is known, or why it is not.
+    pub fn is_here(&self) -> problem::Result<()> {
+        let away = self.away.read().unwrap_or_else(PoisonError::into_inner);
+        match &*away {
+            Some(why) => Err(Problem::unavailable(why.clone(), 5)),
+            None => Ok(()),
+        }
     }
 
     /// Gives a draft to the store, and then to the book. If nobody waits any more for the answer,
@@ -207,6 +240,17 @@ impl Fleet {
         Ok(())
     }
 
+    /// Leaves the database, after the last change that is under way.
+    pub async fn close(&self) {
+        let _writing = self.writing.lock().await;
+        if let Err(error) = self.store.close().await {
+            self.log.warning(
+                &format!("the state of the fleet was not closed: {error}"),
+                &[],
+            );
+        }
+    }
+
     /// Every decision of a rollout is a line of the audit log.
     fn audit(&self, event: &Event) {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
@@ -235,6 +279,7 @@ impl Fleet {
 
     /// Events after a number, the oldest first.
     pub async fn events(&self, after: u64, limit: usize) -> problem::Result<Vec<Event>> {
+        self.is_here()?;
         self.store.events(after, limit).await.map_err(|error| {
             self.log
                 .error(&format!("events can't be read: {error}"), &[]);

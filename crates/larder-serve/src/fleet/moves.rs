@@ -11,14 +11,15 @@ use crate::problem::{Problem, Result};
 
 impl Fleet {
     /// All channels, by the name of what runs and their own.
-    pub fn channels(&self) -> Vec<ChannelRecord> {
+    pub fn channels(&self) -> Result<Vec<ChannelRecord>> {
+        self.is_here()?;
         let book = self.book();
         let record = |((name, channel), version): (&(String, String), &String)| ChannelRecord {
             name: name.clone(),
             channel: channel.clone(),
             version: version.clone(),
         };
-        book.channels.iter().map(record).collect()
+        Ok(book.channels.iter().map(record).collect())
     }
 
     /// Points a channel at a version, for all of its nodes at once.
@@ -56,18 +57,18 @@ impl Fleet {
     }
 
     /// All rollouts, the newest first.
-    pub fn rollouts(&self) -> Vec<view::Rollout> {
+    pub fn rollouts(&self) -> Result<Vec<view::Rollout>> {
+        self.is_here()?;
         let book = self.book();
         let mut records: Vec<&RolloutRecord> = book.rollouts.values().collect();
         records.sort_by(|a, b| (b.started, &b.rollout.id).cmp(&(a.started, &a.rollout.id)));
-        records
-            .into_iter()
-            .map(|record| self.shown(&book, record))
-            .collect()
+        let shown = records.into_iter().map(|record| self.shown(&book, record));
+        Ok(shown.collect())
     }
 
     /// One rollout.
     pub fn rollout(&self, id: &str) -> Result<view::Rollout> {
+        self.is_here()?;
         let book = self.book();
         let record = book.rollouts.get(id).ok_or_else(|| missing(id))?;
         Ok(self.shown(&book, record))
@@ -172,19 +173,22 @@ impl Fleet {
     }
 
     /// The channel or the open rollout that needs a version; it can't be deleted then.
-    pub fn needs(&self, name: &str, version: &str) -> Option<String> {
+    pub fn needs(&self, name: &str, version: &str) -> Result<Option<String>> {
+        self.is_here()?;
         let book = self.book();
         let mut channels = book.channels.iter();
         let channel = channels.find(|((of, _), points)| of == name && *points == version);
         if let Some(((_, channel), _)) = channel {
-            return Some(format!("the channel {channel} points at it"));
+            return Ok(Some(format!("the channel {channel} points at it")));
         }
         let mut rollouts = book.rollouts.values();
         let rollout = rollouts.find(|record| {
             let of = &record.rollout;
             !is_final(of) && of.name == name && of.version == version
         });
-        rollout.map(|record| format!("the rollout {} moves nodes to it", record.rollout.id))
+        let moves =
+            |record: &RolloutRecord| format!("the rollout {} moves nodes to it", record.rollout.id);
+        Ok(rollout.map(moves))
     }
 
     /// Whether no rollout moves the nodes of a channel.

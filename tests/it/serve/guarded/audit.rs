@@ -53,7 +53,7 @@ fn every_write_is_one_line() {
                 "/api/rollouts",
                 "admin",
                 b"{}",
-                404,
+                400,
                 "admin",
                 "failed",
             ),

@@ -34,7 +34,7 @@ pub struct ChannelRequest {
     (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json"),
 ))]
 pub async fn list(State(server): State<Arc<Server>>) -> Handled {
-    Ok(tagged(JSON, Document::new(json(&server.fleet.channels()))))
+    Ok(tagged(JSON, Document::new(json(&server.fleet.channels()?))))
 }
 
 /// Move all nodes of a channel at once

@@ -73,6 +73,7 @@ pub async fn events(
     method: Method,
     headers: HeaderMap,
 ) -> Handled {
+    server.fleet.is_here()?;
     let form = if wants_stream(&headers) {
         Form::ServerSent
     } else {

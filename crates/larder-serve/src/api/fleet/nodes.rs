@@ -41,7 +41,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>,
     (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json"),
 ))]
 pub async fn list(State(server): State<Arc<Server>>) -> Handled {
-    Ok(tagged(JSON, Document::new(json(&server.fleet.nodes()))))
+    Ok(tagged(JSON, Document::new(json(&server.fleet.nodes()?))))
 }
 
 /// One node

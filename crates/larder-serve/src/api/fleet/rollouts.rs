@@ -24,7 +24,7 @@ use crate::server::Server;
     (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json"),
 ))]
 pub async fn list(State(server): State<Arc<Server>>) -> Handled {
-    Ok(tagged(JSON, Document::new(json(&server.fleet.rollouts()))))
+    Ok(tagged(JSON, Document::new(json(&server.fleet.rollouts()?))))
 }
 
 /// Start a rollout

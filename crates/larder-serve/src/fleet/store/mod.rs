@@ -12,6 +12,7 @@ mod session;
 mod sqlite;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::fmt::Display;
 use std::future::Future;
@@ -19,7 +20,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use camino::Utf8Path;
-use larder_core::error::{Error, Result};
+use larder_core::error::{Error, Kind, Result};
 use sqlx::migrate::MigrateError;
 
 use self::backup::Backup;
@@ -75,11 +76,24 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// Writes everything of one moment into a new `SQLite` database, which a server can be started
     /// with.
     fn backup<'a>(&'a self, file: &'a Utf8Path) -> Reply<'a, ()>;
+
+    /// Leaves the database as a whole: nothing of it is in another file beside it.
+    fn close(&self) -> Reply<'_, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
-/// Opens a database for a server, and creates what is missing there. It fails if another server uses
-/// it. The log is told when the connection to a database is lost, and when it is there again.
+/// Opens a database for a server, and creates what is missing there. One that another server uses,
+/// or that does not answer, is opened by a later call.
 pub async fn open(location: &Location, log: Log) -> Result<Arc<dyn Store>> {
+    let store = waiting::Waiting::new(location, log);
+    match store.store().await {
+        Err(error) if error.kind() != Kind::Unavailable => Err(error),
+        _ => Ok(Arc::new(store)),
+    }
+}
+
+async fn open_now(location: &Location, log: Log) -> Result<Arc<dyn Store>> {
     match &location.0 {
         Place::Sqlite(path) => Ok(Arc::new(sqlite::Sqlite::open(path).await?)),
         Place::Postgres(options) => {

@@ -426,4 +426,15 @@ impl Store for Sqlite {
             backup.finish()
         })
     }
+
+    fn close(&self) -> Reply<'_, ()> {
+        let shared = self.0.clone();
+        detached(async move {
+            let Some(connection) = shared.connection.lock().await.take() else {
+                return Ok(());
+            };
+            let closed = connection.close().await;
+            closed.map_err(|error| failed("close", &shared.path, &error))
+        })
+    }
 }

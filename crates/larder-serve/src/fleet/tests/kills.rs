@@ -58,6 +58,7 @@ async fn rollout(version: Version, kill: Option<Kill>, restarts: bool) -> u64 {
         let denied = world
             .fleet
             .nodes()
+            .unwrap()
             .iter()
             .filter(|node| !node.denied.is_empty())
             .count();

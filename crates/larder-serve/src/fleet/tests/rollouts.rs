@@ -121,9 +121,9 @@ async fn a_second_rollout_waits_for_the_end_of_the_first_and_inherits_nothing() 
         .await
         .unwrap_err();
     assert_eq!(refused.status(), 409);
-    assert!(world.fleet.needs("app", "2.0.0").is_some());
+    assert!(world.fleet.needs("app", "2.0.0").unwrap().is_some());
     world.run_until_ended(&first.id).await;
-    assert!(world.fleet.needs("app", "2.0.0").is_none());
+    assert!(world.fleet.needs("app", "2.0.0").unwrap().is_none());
     let second = world.fleet.start_rollout(request(), "test").await.unwrap();
     assert!(
         second
@@ -171,6 +171,7 @@ async fn who_is_away_counts_and_catches_up() {
     let lost = world
         .fleet
         .nodes()
+        .unwrap()
         .iter()
         .filter(|node| node.state.as_str() == "lost")
         .count();

@@ -326,7 +326,7 @@ impl World {
     }
 
     pub fn channel(&self) -> String {
-        self.fleet.channels()[0].version.clone()
+        self.fleet.channels().unwrap()[0].version.clone()
     }
 
     /// Events of one kind that tell of this change.

@@ -37,7 +37,7 @@ pub fn folder() -> (tempfile::TempDir, Utf8PathBuf) {
 }
 
 pub async fn open(location: &Location) -> Arc<dyn Store> {
-    super::open(location, log()).await.unwrap()
+    super::open_now(location, log()).await.unwrap()
 }
 
 /// A log that nobody reads.
@@ -239,7 +239,7 @@ pub async fn events_are_listed_and_pruned(location: &Location) {
 
 pub async fn one_server_at_a_time(location: &Location, url: &str) {
     let store = open(location).await;
-    let refused = error(super::open(location, log()).await);
+    let refused = error(super::open_now(location, log()).await);
     assert_eq!(refused.kind(), Kind::Unavailable, "{refused}");
     let text = refused.to_string();
     assert!(text.contains("another server"), "{text}");
@@ -253,7 +253,7 @@ pub async fn one_server_at_a_time(location: &Location, url: &str) {
     let mut other = killed::Committing::start(url);
     other.wait_for(3);
     assert!(
-        error(super::open(location, log()).await)
+        error(super::open_now(location, log()).await)
             .to_string()
             .contains("pid")
     );

@@ -78,7 +78,7 @@ async fn refusals(server: &PostgresServer) {
             "refused",
         ),
     ] {
-        let refused = error(crate::fleet::store::open(&location(&url), log()).await);
+        let refused = error(crate::fleet::store::open_now(&location(&url), log()).await);
         let text = refused.to_string();
         assert_eq!(refused.kind(), kind, "{text}");
         assert!(text.contains(said), "{text}");
@@ -112,7 +112,7 @@ async fn a_lost_connection_comes_back(server: &PostgresServer) {
         assert_eq!(store.load().await.unwrap().last_event, id);
     }
     // It has the lock again.
-    let refused = error(crate::fleet::store::open(&location, log()).await);
+    let refused = error(crate::fleet::store::open_now(&location, log()).await);
     assert_eq!(refused.kind(), Kind::Unavailable);
     assert_eq!(ids(&store.events(0, 9).await.unwrap()), [1, 2, 3]);
 }
@@ -124,7 +124,7 @@ async fn another_server_ends_this_one(server: &PostgresServer) {
     // The old one may be faster to come back.
     let new = loop {
         server.cut("taken");
-        match crate::fleet::store::open(&location, log()).await {
+        match crate::fleet::store::open_now(&location, log()).await {
             Ok(new) => break new,
             Err(error) => assert_eq!(error.kind(), Kind::Unavailable, "{error}"),
         }

@@ -99,7 +99,7 @@ async fn another_name_of_the_database_has_the_same_lock() {
     let link = Utf8PathBuf::from_path_buf(dir.path().join("link.db")).unwrap();
     fs::symlink("fleet.db", &link).unwrap();
     let other = Location::parse(&format!("sqlite://{link}"), &link).unwrap();
-    let refused = error(crate::fleet::store::open(&other, log()).await);
+    let refused = error(crate::fleet::store::open_now(&other, log()).await);
     assert_eq!(refused.kind(), Kind::Unavailable, "{refused}");
 }
 
@@ -124,7 +124,7 @@ async fn databases_of_others_are_left_alone() {
             open(&location).await;
         }
         change(location.file().unwrap(), sql).await;
-        let refused = error(crate::fleet::store::open(&location, log()).await);
+        let refused = error(crate::fleet::store::open_now(&location, log()).await);
         assert_eq!(refused.kind(), Kind::Usage, "{refused}");
         assert!(refused.message().contains(said), "{refused}");
         assert!(!refused.hints().is_empty(), "{refused}");
@@ -136,7 +136,7 @@ async fn databases_of_others_are_left_alone() {
     ] {
         fs::write_atomic(location.file().unwrap(), text.as_bytes()).unwrap();
         let file = location.file().unwrap();
-        let refused = error(crate::fleet::store::open(&location, log()).await);
+        let refused = error(crate::fleet::store::open_now(&location, log()).await);
         assert_eq!(refused.kind(), Kind::Usage, "{refused}");
         let text_of = refused.to_string();
         assert!(text_of.contains("file is not a database"), "{refused}");
