@@ -6,6 +6,8 @@
 mod agent_kills;
 mod crowds;
 mod faults;
+#[cfg(target_os = "linux")]
+mod fleet;
 mod github_kill;
 mod github_publish;
 mod hostile_archives;
