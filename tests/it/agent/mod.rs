@@ -1,8 +1,8 @@
 //! `larder agent` through the command line: with a real server for HTTP, a fake one for gRPC, and
 //! real children.
 
-mod fake_fleet;
-mod program;
+pub mod fake_fleet;
+pub mod program;
 mod recovery;
 mod start;
 mod updates;
@@ -21,7 +21,7 @@ use fake_fleet::FakeFleet;
 use program::{Behaviour, program};
 
 /// How long a test waits for what must happen.
-const LONG: Duration = Duration::from_mins(1);
+pub const LONG: Duration = Duration::from_mins(1);
 
 /// The name of what is run.
 const NAME: &str = "tool";
@@ -32,13 +32,13 @@ fn place() -> String {
 }
 
 /// The file of a version.
-fn file(version: &str) -> String {
+pub fn file(version: &str) -> String {
     format!("{NAME}-{version}-{}", place())
 }
 
 /// A machine with a server and the configuration of an agent.
-struct Site {
-    env: TestEnv,
+pub struct Site {
+    pub env: TestEnv,
     serving: Option<Serving>,
     fleet: Option<FakeFleet>,
     /// The port of the child.
@@ -47,7 +47,7 @@ struct Site {
 
 impl Site {
     /// One with a server for HTTP.
-    fn new() -> Self {
+    pub fn new() -> Self {
         let env = machine();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -60,22 +60,22 @@ impl Site {
     }
 
     /// One with a fake server for gRPC, too.
-    fn with_fleet() -> Self {
+    pub fn with_fleet() -> Self {
         let mut site = Self::new();
         site.fleet = Some(FakeFleet::start());
         site
     }
 
-    fn fleet(&self) -> &FakeFleet {
+    pub fn fleet(&self) -> &FakeFleet {
         self.fleet.as_ref().expect("a fleet")
     }
 
     /// Uploads a version, and gives its digest.
-    fn upload(&self, version: &str, behaviour: Behaviour) -> String {
+    pub fn upload(&self, version: &str, behaviour: Behaviour) -> String {
         self.upload_bytes(version, program(version, behaviour).as_bytes())
     }
 
-    fn upload_bytes(&self, version: &str, bytes: &[u8]) -> String {
+    pub fn upload_bytes(&self, version: &str, bytes: &[u8]) -> String {
         put(&self.env, &file(version), bytes);
         let serving = self.serving.as_ref().expect("a server");
         serving.wait("the upload", |serving| {
@@ -85,7 +85,7 @@ impl Site {
     }
 
     /// What the fake server tells the agent to run.
-    fn target(&self, version: &str, rollout: &str) -> Target {
+    pub fn target(&self, version: &str, rollout: &str) -> Target {
         let bytes = std::fs::read(self.env.path(format!("binaries/{}", file(version))));
         let bytes = bytes.expect("an uploaded file");
         Target {
@@ -101,13 +101,13 @@ impl Site {
     }
 
     /// Tells the agent to run a version.
-    fn offer(&self, version: &str, rollout: &str) {
+    pub fn offer(&self, version: &str, rollout: &str) {
         let target = self.target(version, rollout);
         self.fleet().state().target = Some(target);
     }
 
     /// The configuration, with further lines in `[agent]` and in `[storage]`.
-    fn configure(&self, agent: &str, storage: &str) {
+    pub fn configure(&self, agent: &str, storage: &str) {
         let http = self.serving.as_ref().map_or_else(
             || "127.0.0.1:9".to_owned(),
             |serving| serving.address.to_string(),
@@ -128,7 +128,7 @@ impl Site {
     }
 
     /// The configuration with checks of the child's health.
-    fn configure_with_health(&self, agent: &str, storage: &str) {
+    pub fn configure_with_health(&self, agent: &str, storage: &str) {
         let health = format!(
             "health = {{http = \"http://127.0.0.1:{}/health\", interval = \"50ms\", grace = \"5s\", \
              passes = 2, failures = 2}}\n{storage}",
@@ -138,11 +138,11 @@ impl Site {
     }
 
     /// Starts an agent.
-    fn start(&self) -> Agent<'_> {
+    pub fn start(&self) -> Agent<'_> {
         self.start_with(self.env.command(["agent", "--config", "agent.toml"]))
     }
 
-    fn start_with(&self, mut command: Command) -> Agent<'_> {
+    pub fn start_with(&self, mut command: Command) -> Agent<'_> {
         let log = self.env.path(format!("agent-{}.log", nanoseconds()));
         let stderr = std::fs::File::create(&log).expect("create the log");
         // What an earlier agent has told says nothing about this one.
@@ -160,7 +160,7 @@ impl Site {
     }
 
     /// The file `status.json`; null if it is not there yet.
-    fn status(&self) -> Value {
+    pub fn status(&self) -> Value {
         let text = std::fs::read(self.env.path("data/status.json"));
         // It is written atomically, so it is never half there.
         text.map_or(Value::Null, |text| {
@@ -169,12 +169,12 @@ impl Site {
     }
 
     /// What the children have written.
-    fn child_log(&self) -> String {
+    pub fn child_log(&self) -> String {
         std::fs::read_to_string(self.env.path("child.log")).unwrap_or_default()
     }
 
     /// The versions that were started, in this order.
-    fn starts(&self) -> Vec<String> {
+    pub fn starts(&self) -> Vec<String> {
         let log = self.child_log();
         assert!(!log.contains("TWO"), "two children ran at a time:\n{log}");
         log.lines()
@@ -207,7 +207,7 @@ fn nanoseconds() -> u128 {
         .map_or(0, |since| since.as_nanos())
 }
 
-fn kill(pid: &str, signal: &str) {
+pub fn kill(pid: &str, signal: &str) {
     let _ = Command::new("kill")
         .args(["-s", signal, pid])
         .stderr(Stdio::null())
@@ -215,27 +215,27 @@ fn kill(pid: &str, signal: &str) {
 }
 
 /// Whether a process runs.
-fn runs(pid: u64) -> bool {
+pub fn runs(pid: u64) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ")
         .is_some_and(|(_, rest)| !rest.starts_with('Z'))
 }
 
 /// A running agent. It is killed with the test.
-struct Agent<'s> {
+pub struct Agent<'s> {
     site: &'s Site,
-    child: Child,
+    pub child: Child,
     log: Utf8PathBuf,
 }
 
 impl Agent<'_> {
-    fn log(&self) -> String {
+    pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).expect("the log")
     }
 
     /// Waits until something is so.
     #[track_caller]
-    fn wait(&self, what: &str, is_so: impl Fn() -> bool) {
+    pub fn wait(&self, what: &str, is_so: impl Fn() -> bool) {
         let start = Instant::now();
         while !is_so() {
             assert!(
@@ -251,7 +251,7 @@ impl Agent<'_> {
 
     /// Waits until a version is in a state, and gives the child's process id.
     #[track_caller]
-    fn wait_for(&self, version: &str, state: &str) -> u64 {
+    pub fn wait_for(&self, version: &str, state: &str) -> u64 {
         self.wait(&format!("{version} {state}"), || {
             let status = self.site.status();
             status["version"] == version && status["state"] == state
@@ -259,13 +259,13 @@ impl Agent<'_> {
         self.site.status()["pid"].as_u64().unwrap_or(0)
     }
 
-    fn signal(&self, name: &str) {
+    pub fn signal(&self, name: &str) {
         kill(&self.child.id().to_string(), name);
     }
 
     /// Waits for the end, and gives the exit code.
     #[track_caller]
-    fn end(&mut self) -> Option<i32> {
+    pub fn end(&mut self) -> Option<i32> {
         let start = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().expect("wait") {
@@ -278,13 +278,13 @@ impl Agent<'_> {
 
     /// Stops it as an administrator does.
     #[track_caller]
-    fn stop(mut self) {
+    pub fn stop(mut self) {
         self.signal("TERM");
         assert_eq!(self.end(), Some(0), "{}", self.log());
     }
 
     /// Kills the agent alone.
-    fn kill(mut self) {
+    pub fn kill(mut self) {
         self.signal("KILL");
         self.end();
     }

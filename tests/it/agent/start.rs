@@ -77,9 +77,7 @@ fn nothing_there_is_waited_for() {
     agent.stop();
     site.configure_with_health("", "");
     let agent = site.start();
-    agent.wait("waiting", || {
-        agent.log().contains("nothing") || agent.log().contains("no binar")
-    });
+    agent.wait("waiting", || site.status()["state"] == "waiting");
     site.upload("1.0.0", Behaviour::Good);
     agent.wait_for("1.0.0", "running");
     agent.stop();
@@ -214,12 +212,12 @@ fn two_agents_do_not_share_a_folder() {
 #[test]
 fn mistakes_of_the_configuration_are_shown_at_their_place() {
     let site = Site::new();
-    site.configure("chanel = \"stable\"", "");
+    site.configure("channels = \"stable\"", "");
     let output = site.env.larder(["agent", "--config", "agent.toml"]);
     assert_eq!(output.code, Some(2));
     for part in [
         "agent.toml:3:1",
-        "chanel = \"stable\"",
+        "channels = \"stable\"",
         "did you mean `channel`?",
     ] {
         assert!(output.stderr.contains(part), "{}", output.stderr);

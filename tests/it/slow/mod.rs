@@ -2,6 +2,8 @@
 //! hundreds of megabytes, waits, or calls the clients of registries. `cargo test --locked` runs them,
 //! `cargo test --locked -- --skip slow::` does not.
 
+#[cfg(target_os = "linux")]
+mod agent_kills;
 mod crowds;
 mod faults;
 #[cfg(target_os = "linux")]

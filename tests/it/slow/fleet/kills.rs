@@ -81,14 +81,14 @@ impl World {
     }
 }
 
-const STEPS: &str = r#"{"steps": [50, 100], "soak": "1s", "max_in_flight": "100%"}"#;
-
 /// Rollouts in one world, each of them with a kill. Returns the number of kills.
 fn sweep(kind: Kind, ordinary: u64) -> usize {
     let mut world = World::new("127.0.0.1", Prefix::new());
     world.start_agents(4);
-    let steps: Value = serde_json::from_str(STEPS).expect("JSON");
     let is_good = kind == Kind::Good;
+    // A bad version must not hold for so long.
+    let soak = if is_good { "1s" } else { "4s" };
+    let steps = json!({"steps": [50, 100], "soak": soak, "max_in_flight": "100%"});
     let mut before = "1.0.0".to_owned();
     let mut roll_out = |world: &mut World, number: usize, kill: Option<u64>| {
         let version = format!("2.{number}.0");

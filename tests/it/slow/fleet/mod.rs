@@ -87,7 +87,7 @@ impl World {
     /// A server with `app` 1.0.0 in the channel `stable`. `address` is where it listens, in the
     /// network of the prefix.
     fn new(address: &str, prefix: Prefix) -> Self {
-        let env = machine();
+        let mut env = machine();
         let line = |name: &str, role: &str, secret: &str| {
             format!(
                 "- {{name: {name}, role: {role}, sha256: {}}}\n",
@@ -99,6 +99,10 @@ impl World {
             line("admin", "admin", ADMIN) + &line("agents", "join", JOIN),
         );
         env.write("join", JOIN);
+        // In its own network a server may be reached without TLS.
+        let allowed = format!("allow_http: [\"{address}\"]\n");
+        std::fs::write(env.home().join("config.yml"), allowed).expect("write");
+        env.set("LARDER_CONFIG", "~/config.yml");
         let [http, grpc] = free_ports();
         let mut world = Self {
             env,
