@@ -149,7 +149,7 @@ impl Agent {
                 .map_or(Health::Unspecified, |_| Health::Healthy)
                 .into(),
             running,
-            healthy_for_ms: since.map_or(0, |since: Instant| since.elapsed().as_millis() as u64),
+            healthy_for_ms: since.map_or(0, |since: Instant| since.elapsed().as_secs() * 1000),
             pid: self.number + 1,
             attempt: None,
         });
