@@ -178,7 +178,7 @@ impl Fleet {
         let now = (self.now(), jiff::Timestamp::now().as_millisecond());
         let (presence, is_disputed) = {
             let mut live = self.live();
-            let presence = live.heartbeat(request, now, rhythm);
+            let presence = live.heartbeat(request, now, self.known_since(), rhythm);
             let heard = live.nodes.get(&request.node_id).map(|node| &node.heard);
             (
                 presence,

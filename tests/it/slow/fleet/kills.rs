@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::child::Kind;
 use super::{LONG, Prefix, World};
+use crate::servers::postgres::PostgresServer;
 
 /// The numbers that are tried, of so many: a few in an ordinary run, all with
 /// `LARDER_TEST_KILL=full`.
@@ -81,14 +82,14 @@ impl World {
     }
 }
 
-const STEPS: &str = r#"{"steps": [50, 100], "soak": "1s", "max_in_flight": "100%"}"#;
-
 /// Rollouts in one world, each of them with a kill. Returns the number of kills.
-fn sweep(kind: Kind, ordinary: u64) -> usize {
-    let mut world = World::new("127.0.0.1", Prefix::new());
+fn sweep(kind: Kind, postgres: Option<PostgresServer>, ordinary: u64) -> usize {
+    let mut world = World::with_database("127.0.0.1", Prefix::new(), postgres);
     world.start_agents(4);
-    let steps: Value = serde_json::from_str(STEPS).expect("JSON");
     let is_good = kind == Kind::Good;
+    // A bad version must not hold for so long.
+    let soak = if is_good { "1s" } else { "4s" };
+    let steps = json!({"steps": [50, 100], "soak": soak, "max_in_flight": "100%"});
     let mut before = "1.0.0".to_owned();
     let mut roll_out = |world: &mut World, number: usize, kill: Option<u64>| {
         let version = format!("2.{number}.0");
@@ -136,12 +137,53 @@ fn sweep(kind: Kind, ordinary: u64) -> usize {
 
 #[test]
 fn the_server_is_killed_while_a_good_version_moves() {
-    assert!(sweep(Kind::Good, 4) >= 4);
+    assert!(sweep(Kind::Good, None, 4) >= 4);
 }
 
 #[test]
 fn the_server_is_killed_while_a_bad_version_is_taken_back() {
-    assert!(sweep(Kind::CrashesLater, 3) >= 3);
+    assert!(sweep(Kind::CrashesLater, None, 3) >= 3);
+}
+
+#[test]
+fn the_server_is_killed_while_its_state_is_in_postgresql() {
+    for kind in [Kind::Good, Kind::CrashesLater] {
+        let Some(postgres) = database() else {
+            return;
+        };
+        assert!(sweep(kind, Some(postgres), 2) >= 2);
+    }
+}
+
+/// A server of PostgreSQL with an empty database.
+fn database() -> Option<PostgresServer> {
+    let postgres = PostgresServer::start()?;
+    postgres.create("fleet");
+    Some(postgres)
+}
+
+#[test]
+fn the_database_is_away_while_a_version_moves() {
+    let Some(postgres) = database() else {
+        return;
+    };
+    let mut world = World::with_database("127.0.0.1", Prefix::new(), Some(postgres));
+    world.start_agents(4);
+    world.release("2.0.0", Kind::Good);
+    let first = world.last_event();
+    let steps = json!({"steps": [50, 100], "soak": "2s", "max_in_flight": "100%"});
+    let id = world.roll_out("2.0.0", &steps);
+    world.wait_for_event(first + 5);
+    let postgres = world.postgres.as_mut().expect("a database");
+    postgres.stop();
+    // Reports can't be written; heartbeats and what runs go on.
+    std::thread::sleep(Duration::from_secs(3));
+    world.assert_one_child_each();
+    world.postgres.as_mut().expect("a database").start_again();
+    let ended = world.ended(&id);
+    assert_eq!(ended["state"], "succeeded", "{ended}\n{}", world.told());
+    world.wait_for_all("2.0.0");
+    world.assert_events(&id, true, "the database was away");
 }
 
 #[test]

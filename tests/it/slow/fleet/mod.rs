@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::env::TestEnv;
 use crate::serve::{machine, put, sha256};
+use crate::servers::postgres::PostgresServer;
 use child::{Kind, program};
 
 /// How long a test waits for what must happen.
@@ -81,13 +82,20 @@ struct World {
     prefix: Prefix,
     /// Ports of the children, by agent.
     ports: BTreeMap<String, u16>,
+    /// The database, if it is not the file of SQLite.
+    postgres: Option<PostgresServer>,
 }
 
 impl World {
     /// A server with `app` 1.0.0 in the channel `stable`. `address` is where it listens, in the
     /// network of the prefix.
     fn new(address: &str, prefix: Prefix) -> Self {
-        let env = machine();
+        Self::with_database(address, prefix, None)
+    }
+
+    /// The same, with its state in PostgreSQL.
+    fn with_database(address: &str, prefix: Prefix, postgres: Option<PostgresServer>) -> Self {
+        let mut env = machine();
         let line = |name: &str, role: &str, secret: &str| {
             format!(
                 "- {{name: {name}, role: {role}, sha256: {}}}\n",
@@ -99,6 +107,10 @@ impl World {
             line("admin", "admin", ADMIN) + &line("agents", "join", JOIN),
         );
         env.write("join", JOIN);
+        // In its own network a server may be reached without TLS.
+        let allowed = format!("allow_http: [\"{address}\"]\n");
+        std::fs::write(env.home().join("config.yml"), allowed).expect("write");
+        env.set("LARDER_CONFIG", "~/config.yml");
         let [http, grpc] = free_ports();
         let mut world = Self {
             env,
@@ -108,6 +120,7 @@ impl World {
             agents: BTreeMap::new(),
             prefix,
             ports: BTreeMap::new(),
+            postgres,
         };
         world.release("1.0.0", Kind::Good);
         world.start_server();
@@ -146,7 +159,10 @@ impl World {
             grpc,
         ];
         let more = ["--tokens", "tokens.yml", "--heartbeat", "500ms"];
-        let command = self.env.command([&arguments[..], &more].concat());
+        let mut command = self.env.command([&arguments[..], &more].concat());
+        if let Some(postgres) = &self.postgres {
+            command.args(["--database", &postgres.url("fleet")]);
+        }
         let command = self.prefixed(command, &self.prefix);
         self.server = Some(Running::start(command, self.env.base().join("server.log")));
         self.wait("the server", |world| {
