@@ -19,7 +19,7 @@ pub struct State {
     /// The answer to heartbeats.
     pub target: Option<Target>,
     pub denied: Vec<String>,
-    pub node_state: String,
+    pub condition: String,
     pub next_in_ms: u64,
     /// Every call fails like that.
     pub failure: Option<(Code, String)>,
@@ -36,7 +36,7 @@ impl Default for State {
         Self {
             target: None,
             denied: Vec::new(),
-            node_state: "ready".into(),
+            condition: "ready".into(),
             next_in_ms: 100,
             failure: None,
             loses_reports: false,
@@ -131,7 +131,7 @@ impl Fleet for Service {
             next_in_ms: state.next_in_ms,
             target: state.target.clone(),
             denied: state.denied.clone(),
-            state: state.node_state.clone(),
+            state: state.condition.clone(),
         }))
     }
 

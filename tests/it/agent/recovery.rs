@@ -58,7 +58,7 @@ fn a_child_that_was_not_written_down_is_ended() {
 }
 
 #[test]
-fn a_process_that_has_the_childs_old_id_is_left_alone() {
+fn a_process_that_has_the_old_id_of_the_child_is_left_alone() {
     let site = Site::new();
     running(&site).stop();
     let mut stranger = Command::new("sleep").arg("600").spawn().expect("sleep");

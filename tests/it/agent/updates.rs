@@ -219,7 +219,7 @@ fn a_conflict_takes_no_version_and_a_removed_node_says_nothing_more() {
     let site = Site::with_fleet();
     let agent = running(&site);
     site.upload("2.0.0", Behaviour::Good);
-    site.fleet().state().node_state = "conflict".into();
+    site.fleet().state().condition = "conflict".into();
     let heard = || site.fleet().state().heartbeats.len();
     let before = heard();
     agent.wait("heartbeats", || heard() > before + 1);
@@ -228,7 +228,7 @@ fn a_conflict_takes_no_version_and_a_removed_node_says_nothing_more() {
     assert_eq!(site.starts(), ["1.0.0"]);
     assert_eq!(agent.log().matches("another process has").count(), 1);
     site.fleet().state().target = None;
-    site.fleet().state().node_state = "ready".into();
+    site.fleet().state().condition = "ready".into();
     site.fleet().state().failure = Some((Code::PermissionDenied, "the node was removed".into()));
     agent.wait("the message", || {
         agent.log().contains("has removed this node")

@@ -142,9 +142,8 @@ impl World {
             self.now = self.now.max(due);
             let before = self.done.len();
             self.event(Event::Tick);
-            if self.machine.due() == Some(due) && self.done.len() == before {
-                panic!("what is due at {due:?} is not done: {:?}", self.machine);
-            }
+            let is_stuck = self.machine.due() == Some(due) && self.done.len() == before;
+            assert!(!is_stuck, "{due:?} is due: {:?}", self.machine);
         }
         self.now = end;
         self.event(Event::Tick);
