@@ -30,7 +30,10 @@ impl Client {
         let secret = match &args.token_file {
             Some(file) => {
                 let path = global.start()?.join(file);
-                let text = fs::read_text(&path)?;
+                let text = fs::read_text_opt(&path)?.ok_or_else(|| {
+                    Error::usage(format!("there is no file {file}"))
+                        .hint("--token-file takes the file of the token's secret")
+                })?;
                 let secret = text.lines().next().unwrap_or_default().trim();
                 if secret.is_empty() {
                     return Err(Error::usage(format!("{file} has no token")).hint(

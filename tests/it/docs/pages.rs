@@ -3,7 +3,8 @@
 //! Comment lines control the next block: `<!-- new project: NAME -->` starts an empty project ·
 //! `<!-- file: PATH -->` writes the next block to a file, `<!-- append: PATH -->` appends it ·
 //! `<!-- github: OWNER/NAME -->` starts a fake GitHub with that repository for the machine · `<!--
-//! not run: WHY -->` and `<!-- ci: … -->` skip the next block (CI runs the latter itself).
+//! not run: WHY -->` and `<!-- ci: … -->` skip the next block (CI runs the latter itself) ·
+//! `<!-- free ports: 7000 7001 -->` gives the server of the machine free ports, in the blocks too.
 
 use std::fmt::Write as _;
 
@@ -15,6 +16,8 @@ fn run(document: &str) -> usize {
     let text = std::fs::read_to_string(format!("{REPO}/{document}")).expect(document);
     let (mut env, mut ran, mut directive) = (TestEnv::new(), 0, None);
     let mut servers = Vec::new();
+    let mut ports: Vec<(&str, String)> = Vec::new();
+    let mut started = Vec::new();
     let mut lines = text.lines().enumerate();
     while let Some((_, line)) = lines.next() {
         if let Some(comment) = line
@@ -41,6 +44,15 @@ fn run(document: &str) -> usize {
                     .set("LARDER_GITHUB_PACE", "0s")
                     .set("LARDER_GITHUB_SETTLE", "1s");
                 servers.push(github);
+            } else if word == "free ports" {
+                ports = value.split(' ').map(|port| (port, free_port())).collect();
+                let [(_, grpc), (_, http)] = &ports[..] else {
+                    panic!("{document}: `<!-- free ports: GRPC HTTP -->`");
+                };
+                env.set("LARDER_SERVER", format!("http://127.0.0.1:{http}"))
+                    .set("HTTP_PORT", http)
+                    .set("GRPC_PORT", grpc);
+                started.push(Started(env.project().to_owned()));
             } else {
                 directive = Some((word, value));
             }
@@ -50,6 +62,9 @@ fn run(document: &str) -> usize {
             for (number, line) in lines.by_ref().take_while(|(_, line)| *line != "```") {
                 start.get_or_insert(number + 1);
                 let _ = writeln!(block, "{line}");
+            }
+            for (port, free) in &ports {
+                block = block.replace(&format!(":{port}"), &format!(":{free}"));
             }
             match directive.take() {
                 Some(("file", path)) => drop(env.write(path, block)),
@@ -69,6 +84,32 @@ fn run(document: &str) -> usize {
         }
     }
     ran
+}
+
+/// A port that nobody listens on now.
+fn free_port() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener
+        .local_addr()
+        .expect("an address")
+        .port()
+        .to_string()
+}
+
+/// The programs that a page has started, whose ids are in `*.pid`. They end with the test.
+struct Started(camino::Utf8PathBuf);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let end = "for file in *.pid; do\n  id=$(cat $file)\n  kill $id || continue\n  \
+                   for n in $(seq 100); do kill -0 $id || break; sleep 0.1; done\n  \
+                   kill -9 $id\ndone";
+        let _ = std::process::Command::new("sh")
+            .args(["-c", end])
+            .current_dir(&self.0)
+            .stderr(std::process::Stdio::null())
+            .status();
+    }
 }
 
 fn shell(env: &TestEnv, block: &str, place: &str) {
@@ -97,6 +138,11 @@ fn the_guide_commands_work() {
 #[test]
 fn the_commands_of_the_page_about_publishing_work() {
     assert!(run("docs/publishing.md") >= 7);
+}
+
+#[test]
+fn the_commands_of_the_page_about_the_fleet_work() {
+    assert!(run("docs/fleet.md") >= 5);
 }
 
 /// The files below a folder that have an extension.

@@ -6,6 +6,7 @@ mod changes;
 mod connections;
 mod cutting;
 mod files;
+mod fleet;
 mod grid;
 mod grpc;
 mod guarded;
@@ -289,12 +290,37 @@ impl Connection {
             headers,
             body: Vec::new(),
         };
-        if method != "HEAD" && !matches!(status, 100 | 204 | 304) {
+        if response.header("transfer-encoding") == Some("chunked") && method != "HEAD" {
+            loop {
+                let piece = self.try_chunk()?;
+                if piece.is_empty() {
+                    break;
+                }
+                response.body.extend_from_slice(&piece);
+            }
+        } else if method != "HEAD" && !matches!(status, 100 | 204 | 304) {
             let length = response.header("content-length").expect("a length");
             response.body = vec![0; length.parse().expect("a number")];
             self.stream.read_exact(&mut response.body).ok()?;
         }
         Some(response)
+    }
+
+    /// Reads the head of an answer whose content comes in chunks.
+    #[track_caller]
+    pub fn read_head(&mut self) -> Response {
+        self.read("HEAD")
+    }
+
+    /// Reads a chunk of the content; an empty one is its end. `None` if the connection ends.
+    pub fn try_chunk(&mut self) -> Option<Vec<u8>> {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).ok()?;
+        let size = usize::from_str_radix(line.trim_end(), 16).ok()?;
+        let mut piece = vec![0; size + 2];
+        self.stream.read_exact(&mut piece).ok()?;
+        piece.truncate(size);
+        Some(piece)
     }
 
     /// Whether the server has closed the connection without sending more.

@@ -9,7 +9,7 @@ use super::{Serving, machine, put};
 use crate::env::TestEnv;
 
 /// The only content of an element.
-fn content_of<'a>(page: &'a str, tag: &str) -> &'a str {
+pub fn content_of<'a>(page: &'a str, tag: &str) -> &'a str {
     let (_, rest) = page.split_once(&format!("<{tag}>")).expect("the element");
     let (text, rest) = rest.split_once(&format!("</{tag}>")).expect("its end");
     assert!(!rest.contains(&format!("<{tag}")), "there is one <{tag}>");
@@ -136,7 +136,7 @@ fn the_table_needs_no_script() {
 }
 
 /// A Chromium, if this machine has one.
-fn chromium() -> Option<&'static str> {
+pub fn chromium() -> Option<&'static str> {
     [
         "/usr/bin/chromium",
         "/usr/bin/chromium-browser",
@@ -144,6 +144,34 @@ fn chromium() -> Option<&'static str> {
     ]
     .into_iter()
     .find(|path| std::path::Path::new(path).exists())
+}
+
+/// The page after its script has run, which must break no rule of its policy.
+pub fn dom(
+    env: &TestEnv,
+    serving: &Serving,
+    chromium: &str,
+    options: &[&str],
+    target: &str,
+) -> String {
+    let url = format!("http://{}{target}", serving.address);
+    let args = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--enable-logging=stderr",
+        "--dump-dom",
+        &url,
+    ];
+    let out = env.output({
+        let mut command = env.program(chromium);
+        command.args(options).args(args);
+        command
+    });
+    let (stdout, stderr) = (out.stdout, out.stderr);
+    assert!(!stderr.contains("Content Security Policy"), "{stderr}");
+    assert!(!stderr.contains("Uncaught"), "{stderr}");
+    stdout
 }
 
 #[test]
@@ -160,28 +188,13 @@ fn the_script_shows_what_fits_the_machine_and_searches() {
     }
     let serving = Serving::start(&env, &[]);
     let dom = |target: &str| {
-        let url = format!("http://{}{target}", serving.address);
-        let args = [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--virtual-time-budget=10000",
-            "--enable-logging=stderr",
-            "--dump-dom",
-            &url,
-        ];
-        let out = env.output({
-            let mut command = env.program(chromium);
-            command.args(args);
-            command
-        });
-        assert!(
-            !out.stderr.contains("Content Security Policy"),
-            "{}",
-            out.stderr
-        );
-        assert!(!out.stderr.contains("Uncaught"), "{}", out.stderr);
-        out.stdout
+        dom(
+            &env,
+            &serving,
+            chromium,
+            &["--virtual-time-budget=10000"],
+            target,
+        )
     };
     let page = dom("/");
     assert!(

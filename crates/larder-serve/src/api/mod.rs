@@ -73,6 +73,7 @@ fn routes() -> OpenApiRouter<Arc<Server>> {
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(page::page))
+        .routes(routes!(page::fleet::fleet))
         .merge(fleet::routes())
 }
 

@@ -30,7 +30,7 @@ impl fmt::Display for Escaped<'_> {
 }
 
 /// A box with a lid. It is a part of the page, as everything is.
-const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E\
+pub const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E\
     %3Crect x='1' y='2' width='14' height='4' rx='1' fill='%230b5fce'/%3E\
     %3Cpath d='M2 7h12v6a1 1 0 0 1-1 1H3a1 1 0 0 1-1-1zm4 2v1.5h4V9z' fill='%233f8cf0'/%3E%3C/svg%3E";
 
@@ -85,7 +85,7 @@ pub fn count(all: usize, is_everything: bool, found: usize) -> String {
 }
 
 /// The links to the other pages of the table.
-pub fn pager(search: &str, page: usize, pages: usize) -> String {
+pub fn pager(path: &str, part: &str, search: &str, page: usize, pages: usize) -> String {
     if pages < 2 {
         return String::new();
     }
@@ -96,7 +96,7 @@ pub fn pager(search: &str, page: usize, pages: usize) -> String {
         } else {
             format!("q={query}&amp;")
         };
-        format!("<a rel=\"{rel}\" href=\"/?{search}page={page}#list\">{text}</a>")
+        format!("<a rel=\"{rel}\" href=\"{path}?{search}page={page}#{part}\">{text}</a>")
     };
     let mut text = String::new();
     if page > 1 {
@@ -151,7 +151,8 @@ pub fn page(parts: &Parts<'_>) -> String {
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>Binaries</title>\n<link rel=\"icon\" href=\"{ICON}\">\n<style>{style}</style>\n\
          </head>\n<body>\n<a class=\"skip\" href=\"#list\">Skip to the list</a>\n\
-         <header><h1>Binaries</h1><p class=\"soft\">{counted}</p></header>\n<main>\n{notice}\
+         <header><h1>Binaries</h1><p class=\"soft\">{counted}</p>\
+         <nav class=\"top\" aria-label=\"Pages of the server\"><a href=\"/fleet\">Fleet</a></nav></header>\n<main>\n{notice}\
          <section id=\"machine\" aria-labelledby=\"for\" hidden>\n\
          <div class=\"bar\"><h2 id=\"for\">For your machine</h2>\
          <span class=\"pick\"><label for=\"place\">Platform</label>\
@@ -189,10 +190,10 @@ mod tests {
             escaped,
             "&lt;a href=&#39;x&#39; b=&quot;y&quot;&gt;&amp;\u{fffd}\u{fffd}"
         );
-        let pager = pager("<\"&page=9", 2, 3);
+        let pager = pager("/", "list", "<\"&page=9", 2, 3);
         assert!(pager.contains("q=%3C%22%26page%3D9&amp;page=3"), "{pager}");
         assert!(!pager.contains("<\""), "{pager}");
-        assert_eq!(super::pager("", 1, 1), "");
+        assert_eq!(super::pager("/", "list", "", 1, 1), "");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The style and the script are parts of the page, so nothing else is loaded; the policy names their
 //! digests, and nothing else may run. Everything that comes from names and addresses is escaped.
 
+pub mod fleet;
 mod html;
 
 use std::collections::BTreeSet;
@@ -37,13 +38,13 @@ const ROWS: usize = 100;
 const LONGEST_SEARCH: usize = 200;
 
 /// The policy: nothing is loaded or run that is not a part of the page.
-fn policy() -> String {
+fn policy((style, script): (&str, &str)) -> String {
     let hash = |text: &str| STANDARD.encode(Digest::of(text.as_bytes()).as_bytes());
     format!(
         "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; connect-src 'self'; \
          img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-        hash(STYLE),
-        hash(SCRIPT)
+        hash(style),
+        hash(script)
     )
 }
 
@@ -71,17 +72,23 @@ pub async fn page(
     Parameters(part): Parameters<Part>,
 ) -> Handled {
     let page = write(&server, &headers, &part);
+    send(&page, (STYLE, SCRIPT), &method, &headers)
+}
+
+/// Answers with a page, which has this style and this script.
+fn send(page: &str, parts: (&str, &str), method: &Method, headers: &HeaderMap) -> Handled {
     let file = Represented::new(Digest::of(page.as_bytes()), page.len() as u64, 0);
-    let mut response = match precondition(&method, &headers, Some(&file)) {
+    let mut response = match precondition(method, headers, Some(&file)) {
         Some(StatusCode::NOT_MODIFIED) => StatusCode::NOT_MODIFIED.into_response(),
         Some(status) => {
             let detail = "the page is not the one that the request's conditions name";
             return Err(Problem::new(status, detail).into());
         }
-        None => document(MEDIA_TYPE, page.into()),
+        None => document(MEDIA_TYPE, page.to_owned().into()),
     };
     let headers = response.headers_mut();
-    for (name, value) in [(CONTENT_SECURITY_POLICY, &policy()), (ETAG, &file.etag)] {
+    let policy = policy(parts);
+    for (name, value) in [(CONTENT_SECURITY_POLICY, &policy), (ETAG, &file.etag)] {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);
         }
@@ -134,7 +141,7 @@ fn write(server: &Server, headers: &HeaderMap, part: &Part) -> String {
         places: &places,
         search: &search,
         rows: &rows,
-        pager: &html::pager(&search, page, pages),
+        pager: &html::pager("/", "list", &search, page, pages),
         example: found.first().map(|entry| &*entry.file),
         base: &format!("{scheme}://{}", host.unwrap_or("localhost")),
     })
