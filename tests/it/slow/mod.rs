@@ -14,7 +14,6 @@ mod hostile_archives;
 mod interrupt;
 mod kill;
 mod launchers;
-mod many_agents;
 mod memory;
 mod publish;
 mod publish_git_kill;

@@ -6,6 +6,7 @@ mod clocks;
 mod cut;
 mod fifty;
 mod kills;
+mod many_agents;
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
