@@ -5,6 +5,7 @@
 //! pauses. Nothing is queued meanwhile: events are read from the store when it is back, and an event
 //! `gap` stands for those that are no longer kept.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,20 +78,17 @@ impl Deliveries {
         log: Log,
     ) -> Result<Self> {
         let file = data.join(POSITION);
-        let after = match fs::read_opt(&file)? {
-            Some(bytes) => {
-                let position: Position = serde_json::from_slice(&bytes).map_err(|error| {
-                    Error::failed(format!("{file} can't be read"))
-                        .cause(error)
-                        .hint("remove it: deliveries then begin with what happens from now on")
-                })?;
-                position.delivered
-            }
-            None => {
-                let latest = *fleet.latest().borrow();
-                keep(&file, latest)?;
-                latest
-            }
+        let after = if let Some(bytes) = fs::read_opt(&file)? {
+            let position: Position = serde_json::from_slice(&bytes).map_err(|error| {
+                Error::failed(format!("{file} can't be read"))
+                    .cause(error)
+                    .hint("remove it: deliveries then begin with what happens from now on")
+            })?;
+            position.delivered
+        } else {
+            let latest = *fleet.latest().borrow();
+            keep(&file, latest)?;
+            latest
         };
         Ok(Self {
             settings,
@@ -113,13 +111,10 @@ impl Deliveries {
         let mut reader = Reader::new(self.fleet.clone(), Some(self.after));
         let mut client = self.client();
         loop {
-            let events = match reader.page().await {
-                Ok(events) => events,
-                Err(_) => {
-                    // The fleet has logged why.
-                    tokio::time::sleep(LONGEST_PAUSE).await;
-                    continue;
-                }
+            let Ok(events) = reader.page().await else {
+                // The fleet has logged why.
+                tokio::time::sleep(LONGEST_PAUSE).await;
+                continue;
             };
             let Some(last) = events.last().map(|event| event.id) else {
                 if reader.more().await {
@@ -241,12 +236,11 @@ fn post(settings: &WebhookSettings, client: &Client, event: &Event) -> Result<An
 /// The header that shows who has sent a body: its HMAC (RFC 2104) with SHA-256.
 fn signature(secret: &[u8], body: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-    let hex: String = hmac::sign(&key, body)
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("sha256={hex}")
+    let mut header = "sha256=".to_owned();
+    for byte in hmac::sign(&key, body).as_ref() {
+        let _ = write!(header, "{byte:02x}");
+    }
+    header
 }
 
 /// The secret, as its file has it now: a changed one needs no restart.

@@ -125,7 +125,7 @@ impl Client {
     /// An error for an answer that is one. A name that does not exist is met with similar ones.
     fn check_node(&self, id: &str, answer: &Answer) -> Result<()> {
         if answer.status != 404 {
-            return self.check(answer);
+            return check(answer);
         }
         let nodes = self.nodes()?;
         let known = || nodes.iter().map(|node| node.agent_id.as_str());
@@ -133,7 +133,7 @@ impl Client {
             .iter()
             .any(|node| node.agent_id == id || node.node_id == id)
         {
-            return self.check(answer);
+            return check(answer);
         }
         Err(Error::usage(format!("there is no node `{id}`"))
             .hint(suggestions::hint(id, known().collect::<Vec<_>>())))
@@ -148,7 +148,7 @@ impl Client {
     pub fn set_channel(&self, name: &str, channel: &str, version: &str) -> Result<FleetChannel> {
         let body = serde_json::json!({ "version": version });
         let answer = self.send(Method::PUT, &["channels", name, channel], Some(&body))?;
-        self.check(&answer)?;
+        check(&answer)?;
         answer.json()
     }
 
@@ -160,7 +160,7 @@ impl Client {
     /// Starts a rollout.
     pub fn start_rollout(&self, body: &Value) -> Result<FleetRollout> {
         let answer = self.send(Method::POST, &["rollouts"], Some(body))?;
-        self.check(&answer)?;
+        check(&answer)?;
         answer.json()
     }
 
@@ -182,7 +182,7 @@ impl Client {
             return Err(Error::usage(format!("there is no rollout `{id}`"))
                 .hint(suggestions::hint(id, known)));
         }
-        self.check(&answer)?;
+        check(&answer)?;
         answer.json()
     }
 
@@ -191,7 +191,7 @@ impl Client {
         let mut url = self.url(&["events"])?;
         url.query_pairs_mut().extend_pairs(query);
         let answer = self.request(Request::new(Method::GET, url)?)?;
-        self.check(&answer)?;
+        check(&answer)?;
         let text = String::from_utf8_lossy(&answer.body);
         let event = |line: &str| {
             serde_json::from_str(line).map_err(|error| {
@@ -205,7 +205,7 @@ impl Client {
 
     fn get<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T> {
         let answer = self.send(Method::GET, path, None)?;
-        self.check(&answer)?;
+        check(&answer)?;
         answer.json()
     }
 
@@ -237,30 +237,6 @@ impl Client {
         }
         Ok(url)
     }
-
-    /// An error for an answer that is one: the problem that the server describes.
-    fn check(&self, answer: &Answer) -> Result<()> {
-        if answer.is_success() {
-            return Ok(());
-        }
-        let problem: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let Some(detail) = problem.get("detail").and_then(Value::as_str) else {
-            return Err(answer.error().hint(format!(
-                "is this the url of a `larder serve`? --server or {} names it",
-                variables::SERVER
-            )));
-        };
-        let detail = detail.to_owned();
-        Err(match answer.status {
-            400 | 404 | 422 => Error::usage(detail),
-            401 | 403 => Error::refused(detail).hint(format!(
-                "name the file of a token with --token-file, or set {}",
-                variables::SERVER_TOKEN
-            )),
-            429 | 500.. => Error::unavailable(detail),
-            _ => Error::failed(detail),
-        })
-    }
 }
 
 impl Drop for Client {
@@ -269,4 +245,28 @@ impl Drop for Client {
             end_runtime(runtime);
         }
     }
+}
+
+/// An error for an answer that is one: the problem that the server describes.
+fn check(answer: &Answer) -> Result<()> {
+    if answer.is_success() {
+        return Ok(());
+    }
+    let problem: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let Some(detail) = problem.get("detail").and_then(Value::as_str) else {
+        return Err(answer.error().hint(format!(
+            "is this the url of a `larder serve`? --server or {} names it",
+            variables::SERVER
+        )));
+    };
+    let detail = detail.to_owned();
+    Err(match answer.status {
+        400 | 404 | 422 => Error::usage(detail),
+        401 | 403 => Error::refused(detail).hint(format!(
+            "name the file of a token with --token-file, or set {}",
+            variables::SERVER_TOKEN
+        )),
+        429 | 500.. => Error::unavailable(detail),
+        _ => Error::failed(detail),
+    })
 }

@@ -6,7 +6,7 @@ mod changes;
 mod connections;
 mod cutting;
 mod files;
-mod fleet;
+pub mod fleet;
 mod grid;
 mod grpc;
 mod guarded;

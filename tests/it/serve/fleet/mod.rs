@@ -170,6 +170,33 @@ async fn run(grpc: SocketAddr, names: Vec<String>, stop: &AtomicBool) {
     }
 }
 
+/// What each kind of command prints with `--json`, by the name of its schema.
+pub fn documents() -> Vec<(String, Value)> {
+    let env = fleet_machine();
+    let serving = serving(&env, &[]);
+    let _farm = Farm::start(&serving, &["a", "b"]);
+    move_to(&serving, "1.0.0");
+    let id = roll_out(&serving, BAD);
+    wait_for(&serving, &id, "rolled_back");
+    let url = format!("http://{}", serving.address);
+    let mut documents = Vec::new();
+    for (name, line) in [
+        ("fleet-nodes", "nodes"),
+        ("fleet-node", "drain a"),
+        ("fleet-channels", "channels"),
+        ("fleet-channel", "channel tool/beta 1.1.0"),
+        ("fleet-rollouts", "rollouts"),
+        ("fleet-rollout", &format!("rollout show {id}")),
+        ("fleet-event", "events"),
+    ] {
+        let args: Vec<&str> = line.split(' ').collect();
+        let output = env.larder_json([&["fleet", "--server", &url][..], &args].concat());
+        let printed = lines(&output.success().stdout);
+        documents.extend(printed.into_iter().map(|value| (name.to_owned(), value)));
+    }
+    documents
+}
+
 fn nodes(serving: &Serving) -> Vec<Value> {
     let nodes = serving.get("/api/nodes").json();
     nodes.as_array().expect("an array").clone()

@@ -4,6 +4,7 @@
 //! A task for each client reads pages of events and hands over one at a time. It waits until the
 //! connection has taken that before it reads the next, so a slow client costs a position and a page.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -190,7 +191,7 @@ impl Form {
             Self::Lines => piece.push_str(&json),
             Self::ServerSent => {
                 let (id, kind) = (event.id, &event.event);
-                piece.push_str(&format!("id: {id}\nevent: {kind}\ndata: {json}\n"));
+                let _ = writeln!(piece, "id: {id}\nevent: {kind}\ndata: {json}");
             }
         }
         piece.push('\n');

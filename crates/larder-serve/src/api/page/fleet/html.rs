@@ -145,17 +145,17 @@ fn versions(nodes: &[Node], channels: &[ChannelRecord]) -> String {
                     .as_ref()
                     .is_some_and(|v| v.as_str() == channel.version)
         };
-        let pointing: String = channels
-            .iter()
-            .filter(of)
-            .map(|channel| format!(" <span class=\"tag\">{}</span>", Escaped(&channel.channel)))
-            .collect();
+        let mut pointing = String::new();
+        for channel in channels.iter().filter(of) {
+            let channel = Escaped(&channel.channel);
+            let _ = write!(pointing, " <span class=\"tag\">{channel}</span>");
+        }
         let version = version.as_ref().map_or("nothing runs", Version::as_str);
         let percent = 100 * count / nodes.len().max(1);
-        let _ = write!(
+        let _ = writeln!(
             text,
             "<div class=\"share\"><span class=\"what\">{} <b>{}</b>{pointing}</span>{}\
-             <span class=\"soft many\">{count} ({percent}%)</span></div>\n",
+             <span class=\"soft many\">{count} ({percent}%)</span></div>",
             Escaped(name),
             Escaped(version),
             Bar(&[("all", *count)], nodes.len())
@@ -239,15 +239,13 @@ fn rollout(rollout: &Rollout) -> String {
         "paused" => &["resume", "abort"],
         _ => &[],
     };
-    let buttons: String = verbs
-        .iter()
-        .map(|verb| {
-            format!(
-                "<button type=\"button\" data-verb=\"{verb}\" data-rollout=\"{id}\" hidden>{verb}\
-                 </button>"
-            )
-        })
-        .collect();
+    let mut buttons = String::new();
+    for verb in verbs {
+        let _ = write!(
+            buttons,
+            "<button type=\"button\" data-verb=\"{verb}\" data-rollout=\"{id}\" hidden>{verb}</button>"
+        );
+    }
     let members: String = rollout.members.iter().take(MEMBERS).map(member).collect();
     let more = all.saturating_sub(MEMBERS);
     let more = if more == 0 {
