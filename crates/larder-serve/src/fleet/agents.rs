@@ -45,17 +45,12 @@ impl Fleet {
         request: &v1::EnrollRequest,
     ) -> Result<v1::EnrollResponse> {
         let asked = asked(request)?;
+        // Who is not admitted does not wait for those who write.
+        self.is_here()?;
+        may_enroll(proof, self.find(request).as_ref())?;
         let writing = self.begin().await?;
         let found = self.find(request);
-        let is_known = match (&found, proof) {
-            (_, Proof::Open | Proof::Join(_)) => false,
-            (Some(node), Proof::Secret(secret)) if knows(node, &digest_of(secret)) => true,
-            _ => {
-                return Err(unauthorized(
-                    "enrol with a token of the role join (`token_file`)",
-                ));
-            }
-        };
+        let is_known = may_enroll(proof, found.as_ref())?;
         let mut draft = Draft::new(&self.book());
         let millis = jiff::Timestamp::now().as_millisecond();
         let mut node = found.clone().unwrap_or_else(|| NodeRecord {
@@ -226,6 +221,7 @@ impl Fleet {
             .attempt
             .clone()
             .ok_or_else(|| Problem::bad_request("a report needs an attempt"))?;
+        self.admitted(proof, &request.node_id)?;
         let writing = self.begin().await?;
         let mut node = self.admitted(proof, &request.node_id)?;
         if self.is_current(&request.node_id, &request.process) {
@@ -315,6 +311,18 @@ impl Fleet {
             _ => Err(unauthorized(
                 "send the secret that the enrolment has answered",
             )),
+        }
+    }
+}
+
+/// Whether an agent that may enrol has a secret already.
+fn may_enroll(proof: &Proof, found: Option<&NodeRecord>) -> Result<bool> {
+    match (found, proof) {
+        (_, Proof::Open | Proof::Join(_)) => Ok(false),
+        (Some(node), Proof::Secret(secret)) if knows(node, &digest_of(secret)) => Ok(true),
+        _ => {
+            let what = "enrol with a token of the role join (`token_file`)";
+            Err(unauthorized(what))
         }
     }
 }

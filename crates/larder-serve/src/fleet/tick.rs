@@ -1,6 +1,6 @@
 //! The heart of the fleet: at each tick, who is there, and how the rollouts proceed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::live::LiveNode;
 use super::moves::is_final;
 use super::presence::{Presence, Rhythm};
 use super::record::{Event, NodeRecord, NodeState, RolloutRecord};
-use super::rollout::{Change, Health, Moment, Phase, Reported, Rollout, Seen, State};
+use super::rollout::{Change, Health, Member, Moment, Phase, Reported, Rollout, Seen, State};
 use super::{Draft, Fleet, KEPT_EVENTS, is_present, target, v1};
 use crate::index::Snapshot;
 
@@ -57,7 +57,6 @@ impl Fleet {
         };
         let Planned {
             draft,
-            live,
             woken,
             channels,
         } = self.plan(passed);
@@ -72,17 +71,9 @@ impl Fleet {
             .count();
         self.present.store(present, Ordering::Relaxed);
         {
-            let mut all = self.live();
-            for (id, before) in &live {
-                if let Some(node) = all.nodes.get_mut(id)
-                    && node.last_seen == before.last_seen
-                    && node.attempt == before.attempt
-                {
-                    node.is_fresh = false;
-                }
-            }
+            let mut live = self.live();
             for node in woken {
-                all.wake(&node);
+                live.wake(&node);
             }
         }
         for (name, channel) in channels {
@@ -95,34 +86,40 @@ impl Fleet {
     fn plan(&self, passed: Duration) -> Planned {
         let rhythm = self.rhythm();
         let book = &*self.book();
-        let live = self.heard(book, rhythm);
+        let is_ready = self.index.is_ready();
+        let is_moving = |record: &&RolloutRecord| {
+            let may_be_late = |member: &Member| member.phase == Phase::TimedOut;
+            let of = &record.rollout;
+            let may_change = !is_final(of) || of.members.iter().any(may_be_late);
+            is_ready && record.is_current && may_change
+        };
+        let moving: Vec<&RolloutRecord> = book.rollouts.values().filter(is_moving).collect();
+        let members = moving.iter().flat_map(|record| &record.rollout.members);
+        let members = members.map(|member| member.node.as_str()).collect();
+        let live = self.heard(book, &members, rhythm);
         let mut draft = Draft::new(book);
         let mut nodes: BTreeMap<String, NodeRecord> = BTreeMap::new();
         for node in book.nodes.values() {
             if node.state == NodeState::Removed {
                 continue;
             }
-            if let Some(changed) = watched(book, node, live.get(&node.node_id), &mut draft) {
+            if let Some(changed) = watched(book, node, live.get(node.node_id.as_str()), &mut draft)
+            {
                 nodes.insert(changed.node_id.clone(), changed);
             }
         }
         let mut woken = Vec::new();
         let mut channels = Vec::new();
-        let is_ready = self.index.is_ready();
         let binaries = self.index.snapshot();
         let moment = Moment {
             passed,
             patience: rhythm.patience(),
         };
-        let current = book
-            .rollouts
-            .values()
-            .filter(|record| record.is_current && is_ready);
-        for before in current {
+        for before in moving {
             let mut record = before.clone();
             let seen = seen(book, &record.rollout, &live, &binaries);
             let changes = record.rollout.advance(moment, &seen);
-            if record == *before {
+            if record.rollout == before.rollout {
                 continue;
             }
             if !is_final(&before.rollout) {
@@ -145,42 +142,56 @@ impl Fleet {
         }
         Planned {
             draft,
-            live,
             woken,
             channels,
         }
     }
 
-    /// What was heard of the nodes, with their presence.
-    fn heard(&self, book: &Book, rhythm: Rhythm) -> BTreeMap<String, Watched> {
+    /// What was heard of the nodes since the last tick. Only of members all of it is told: there can be
+    /// ten thousand other nodes.
+    fn heard<'b>(
+        &self,
+        book: &'b Book,
+        members: &HashSet<&str>,
+        rhythm: Rhythm,
+    ) -> HashMap<&'b str, Watched> {
         let now = self.now();
+        let known_since = self.known_since();
         let mut live = self.live();
+        let mut heard = HashMap::with_capacity(book.nodes.len());
         for node in book.nodes.values() {
-            if node.state != NodeState::Removed {
-                live.nodes.entry(node.node_id.clone()).or_default();
+            let id = node.node_id.as_str();
+            if node.state == NodeState::Removed {
+                continue;
             }
-        }
-        let watched = |(id, node): (&String, &mut LiveNode)| {
-            let presence = node.heard.presence(now, self.known_since(), rhythm);
+            if !live.nodes.contains_key(id) {
+                live.nodes.insert(id.to_owned(), LiveNode::default());
+            }
+            let Some(live) = live.nodes.get_mut(id) else {
+                continue;
+            };
+            let presence = live.heard.presence(now, known_since, rhythm);
+            let is_fresh = std::mem::take(&mut live.is_fresh) && presence != Presence::Conflict;
+            let is_changed = live.is_known && live.running != node.running;
+            let is_member = members.contains(id);
             let watched = Watched {
                 presence,
-                is_fresh: node.is_fresh && presence != Presence::Conflict,
-                last_seen: node.last_seen,
-                running: node.running.clone(),
-                is_known: node.is_known,
-                health: node.health,
-                attempt: node.attempt.clone(),
+                is_fresh,
+                last_seen: live.last_seen,
+                is_changed,
+                running: live.running.clone().filter(|_| is_changed || is_member),
+                health: live.health,
+                attempt: live.attempt.clone().filter(|_| is_member),
             };
-            (id.clone(), watched)
-        };
-        live.nodes.iter_mut().map(watched).collect()
+            heard.insert(id, watched);
+        }
+        heard
     }
 }
 
 /// What a tick changes, and whom it tells.
 struct Planned {
     draft: Draft,
-    live: BTreeMap<String, Watched>,
     /// Nodes that are to be told.
     woken: Vec<String>,
     /// Channels whose nodes are all to be told, by their name and that of what runs.
@@ -192,8 +203,10 @@ struct Watched {
     presence: Presence,
     is_fresh: bool,
     last_seen: Option<i64>,
+    /// Whether it runs something else than before.
+    is_changed: bool,
+    /// What it runs, of a member and where it has changed.
     running: Option<super::record::RunningRecord>,
-    is_known: bool,
     health: Health,
     attempt: Option<v1::Attempt>,
 }
@@ -245,7 +258,7 @@ fn watched(
         changed.state = state;
         changed.state_since = jiff::Timestamp::now().as_millisecond();
     }
-    if live.is_known && live.running != node.running {
+    if live.is_changed {
         let version = |running: &Option<super::record::RunningRecord>| {
             running.as_ref().map(|running| running.version.clone())
         };
@@ -276,7 +289,7 @@ fn watched(
 fn seen(
     book: &Book,
     rollout: &Rollout,
-    live: &BTreeMap<String, Watched>,
+    live: &HashMap<&str, Watched>,
     binaries: &Snapshot,
 ) -> BTreeMap<String, Seen> {
     let removed = || Seen {
@@ -312,7 +325,7 @@ fn seen(
             stuck,
             ..Seen::default()
         };
-        let Some(live) = live.get(id).filter(|live| live.is_fresh) else {
+        let Some(live) = live.get(id.as_str()).filter(|live| live.is_fresh) else {
             return seen;
         };
         seen.fresh = true;
