@@ -159,7 +159,14 @@ impl World {
             "--grpc-port",
             grpc,
         ];
-        let more = ["--tokens", "tokens.yml", "--heartbeat", "500ms"];
+        // Agents read with the secret of their node.
+        let more = [
+            "--tokens",
+            "tokens.yml",
+            "--private",
+            "--heartbeat",
+            "500ms",
+        ];
         let mut command = self.env.command([&arguments[..], &more].concat());
         if let Some(postgres) = &self.postgres {
             command.args(["--database", &postgres.url("fleet")]);

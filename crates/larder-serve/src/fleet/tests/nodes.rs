@@ -286,3 +286,34 @@ async fn who_goes_away_before_the_answer_leaves_no_doubt_behind() {
         world.store.all_events().last().unwrap().id
     );
 }
+
+#[tokio::test]
+async fn an_agent_that_starts_again_may_follow_another_channel() {
+    let mut world = World::new(1, Version::Good).await;
+    let first = world.agents[0].clone();
+    let secret = Proof::Secret(first.secret.clone());
+    let again = enrolment(&first.name, &first.node, "process-2", "edge");
+    let answer = world.fleet.enroll(&secret, &again).await.unwrap();
+    assert_eq!(
+        (answer.node_id, answer.secret),
+        (first.node.clone(), String::new())
+    );
+    let node = world.fleet.node(&first.node).unwrap();
+    assert_eq!(node.channel.as_deref(), Some("edge"));
+    world
+        .fleet
+        .move_channel("app", "edge", "3.0.0", "test")
+        .await
+        .unwrap();
+    world.agents[0].process = "process-2".to_owned();
+    world.run(4).await;
+    assert_eq!(world.running("3.0.0"), 1);
+    // The secret reads as the node, and nothing else does.
+    assert_eq!(
+        world.fleet.node_of_secret(&first.secret).as_deref(),
+        Some("node agent-0")
+    );
+    assert_eq!(world.fleet.node_of_secret("another"), None);
+    world.fleet.remove(&first.node, "test").await.unwrap();
+    assert_eq!(world.fleet.node_of_secret(&first.secret), None);
+}
