@@ -59,9 +59,10 @@ pub struct Args {
     /// The port for HTTP; 0 takes any that is free.
     #[arg(long, value_name = "PORT", default_value_t = 7001, env = variables::HTTP_PORT)]
     port: u16,
-    /// The port for gRPC; 0 takes any that is free.
-    #[arg(long, value_name = "PORT", default_value_t = 7000, env = variables::GRPC_PORT)]
-    grpc_port: u16,
+    /// The port for gRPC; 0 takes any that is free, and the port of HTTP serves both. Default: 7000;
+    /// beside another --port than 7001, any that is free if that one is taken.
+    #[arg(long, value_name = "PORT", env = variables::GRPC_PORT)]
+    grpc_port: Option<u16>,
     #[command(flatten)]
     database: DatabaseArgs,
     /// The YAML file that says where events of the fleet are sent: `url`, `secret_file`, `events`.

@@ -21,6 +21,8 @@
     reason = "tests arrange and damage files by hand; larder's wrapper is what is tested"
 )]
 
+#[cfg(target_os = "linux")]
+mod agent;
 #[cfg(unix)]
 mod attacks;
 #[cfg(unix)]

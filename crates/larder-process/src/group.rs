@@ -79,14 +79,14 @@ pub(crate) async fn end_group(
 }
 
 #[cfg(unix)]
-pub(crate) mod members {
+mod members {
     use rustix::process::Pid;
 
     use larder_core::fs;
 
     /// Whether a group has members, and all of them have ended and only wait to be reaped. `false`
     /// where that can't be found out: systems without `/proc` reap what nobody waits for.
-    pub(crate) fn all_have_ended(group: Pid) -> bool {
+    pub(super) fn all_have_ended(group: Pid) -> bool {
         let group = group.as_raw_nonzero().get();
         let mut ended = false;
         for name in fs::list("/proc").unwrap_or_default() {

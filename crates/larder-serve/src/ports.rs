@@ -8,7 +8,9 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 
 use crate::listen::{Acceptor, Port, Tls};
+use crate::log::Log;
 use crate::server::Server;
+use crate::settings::{GRPC_PORT, HTTP_PORT};
 use crate::{api, grpc};
 
 /// The addresses of a server: the first line on its standard output.
@@ -34,17 +36,32 @@ pub struct Ports {
 
 impl Ports {
     /// Binds the ports. `handed` is a socket for HTTP that a service manager has bound at `address`.
-    pub async fn bind(handed: Option<Handed>, address: SocketAddr, grpc_port: u16) -> Result<Self> {
+    /// Where no port for gRPC is named, a server on another port than the usual one takes any that is
+    /// free if the usual one is taken: several servers are on the machine then.
+    pub async fn bind(
+        handed: Option<Handed>,
+        address: SocketAddr,
+        grpc_port: Option<u16>,
+        log: &Log,
+    ) -> Result<Self> {
+        let is_usual = handed.is_some() || address.port() == HTTP_PORT;
         let http = match handed {
             Some(handed) => taken(handed)?,
             None => bound(address, "HTTP", "--port").await?,
         };
         let http_address = http.local_addr().map_err(|error| no_address(&error))?;
-        let grpc = if grpc_port == http_address.port() {
-            None
-        } else {
-            let address = SocketAddr::new(http_address.ip(), grpc_port);
-            Some(bound(address, "gRPC", "--grpc-port").await?)
+        let at = |port| SocketAddr::new(http_address.ip(), port);
+        let grpc = match grpc_port {
+            Some(port) if port == http_address.port() => None,
+            Some(port) => Some(bound(at(port), "gRPC", "--grpc-port").await?),
+            None if address.port() == 0 => Some(bound(at(0), "gRPC", "--grpc-port").await?),
+            None => match bound(at(GRPC_PORT), "gRPC", "--grpc-port").await {
+                Err(error) if !is_usual => {
+                    log.warning(&format!("{error}; gRPC gets any port that is free"), &[]);
+                    Some(bound(at(0), "gRPC", "--grpc-port").await?)
+                }
+                listener => Some(listener?),
+            },
         };
         let grpc_address = match &grpc {
             Some(listener) => listener.local_addr().map_err(|error| no_address(&error))?,

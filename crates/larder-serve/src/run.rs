@@ -62,7 +62,7 @@ pub async fn run(
         );
     }
     fs::create_own_dir_all(&settings.data)?;
-    let ports = Ports::bind(handed, bound, settings.grpc_port).await?;
+    let ports = Ports::bind(handed, bound, settings.grpc_port, &log).await?;
     let listening = ports.listening.clone();
     let index = match &settings.origin {
         Origin::Hub(origin) => hub::open(origin, &log)?,

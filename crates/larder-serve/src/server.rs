@@ -128,7 +128,11 @@ impl Server {
             let detail = format!("the target of the request is longer than {LONGEST_TARGET} bytes");
             return Err(Problem::new(StatusCode::URI_TOO_LONG, detail));
         }
-        let admitted = self.access.admit(method, uri.path(), headers, peer);
+        let admitted = self
+            .access
+            .admit(method, uri.path(), headers, peer, |secret| {
+                self.fleet.node_of_secret(secret)
+            });
         admitted.inspect_err(|problem| {
             self.metrics.rejected(match problem.status() {
                 StatusCode::UNAUTHORIZED => "unauthorized",

@@ -89,6 +89,11 @@ impl Default for Timeouts {
     }
 }
 
+/// The usual port for HTTP.
+pub const HTTP_PORT: u16 = 7001;
+/// The usual port for gRPC.
+pub const GRPC_PORT: u16 = 7000;
+
 /// The settings of a server.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -98,8 +103,8 @@ pub struct Settings {
     pub bind: IpAddr,
     /// The port for HTTP; 0 for any that is free.
     pub port: u16,
-    /// The port for gRPC; 0 for any that is free.
-    pub grpc_port: u16,
+    /// The port for gRPC; 0 for any that is free. `None` is the usual one.
+    pub grpc_port: Option<u16>,
     /// The folder for what is kept across restarts.
     pub data: Utf8PathBuf,
     /// The database of the fleet.
@@ -140,8 +145,8 @@ impl Settings {
         Self {
             origin: Origin::Folder(folder),
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            port: 7001,
-            grpc_port: 7000,
+            port: HTTP_PORT,
+            grpc_port: None,
             database: Location::in_data(&data),
             data,
             webhook: None,

@@ -9,7 +9,7 @@ use larder_serve::fleet::v1::{
     WatchRequest,
 };
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
@@ -82,6 +82,7 @@ impl Agent {
         let delay = self.options.settle.mul_f64(self.chance() * 0.7);
         sleep(delay).await;
         let mut interval = self.enroll().await;
+        let mut due = Instant::now() + interval;
         let mut hints: Option<mpsc::Receiver<()>> = None;
         loop {
             let hint = async {
@@ -91,8 +92,9 @@ impl Agent {
                 }
             };
             tokio::select! {
-                () = sleep(interval) => {}
+                () = sleep_until(due.into()) => {}
                 hint = hint => if hint.is_none() {
+                    // The rhythm stays, so that not all come at once when a server has ended.
                     hints = None;
                     continue;
                 }
@@ -103,6 +105,7 @@ impl Agent {
                     hints = self.watch().await;
                 }
             }
+            due = Instant::now() + interval;
         }
     }
 
@@ -146,7 +149,7 @@ impl Agent {
                 .map_or(Health::Unspecified, |_| Health::Healthy)
                 .into(),
             running,
-            healthy_for_ms: since.map_or(0, |since: Instant| since.elapsed().as_millis() as u64),
+            healthy_for_ms: since.map_or(0, |since: Instant| since.elapsed().as_secs() * 1000),
             pid: self.number + 1,
             attempt: None,
         });

@@ -80,8 +80,8 @@ impl Record {
         let mut measured = self.measured();
         measured.latencies.sort_unstable();
         let count = measured.latencies.len();
-        let at = |part: f64| {
-            let index = ((count as f64 * part) as usize).min(count.saturating_sub(1));
+        let at = |percent: usize| {
+            let index = (count * percent / 100).min(count.saturating_sub(1));
             let latency = measured.latencies.get(index).copied();
             (latency.unwrap_or_default().as_secs_f64() * 1e6).round() / 1000.0
         };
@@ -96,7 +96,7 @@ impl Record {
             "seconds": seconds,
             "heartbeats": count,
             "failed": measured.failed,
-            "latency_ms": {"p50": at(0.5), "p99": at(0.99), "max": at(1.0)},
+            "latency_ms": {"p50": at(50), "p99": at(99), "max": at(100)},
             "mean_per_second": count as f64 / seconds,
             "highest_per_second": per_second.iter().max(),
             "per_second": per_second,

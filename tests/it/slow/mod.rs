@@ -2,15 +2,18 @@
 //! hundreds of megabytes, waits, or calls the clients of registries. `cargo test --locked` runs them,
 //! `cargo test --locked -- --skip slow::` does not.
 
+#[cfg(target_os = "linux")]
+mod agent_kills;
 mod crowds;
 mod faults;
+#[cfg(target_os = "linux")]
+mod fleet;
 mod github_kill;
 mod github_publish;
 mod hostile_archives;
 mod interrupt;
 mod kill;
 mod launchers;
-mod many_agents;
 mod memory;
 mod publish;
 mod publish_git_kill;

@@ -88,6 +88,27 @@ pub struct Kept {
     pub child: Option<KeptChild>,
 }
 
+impl Kept {
+    /// The same for another name: what was decided for the name before says nothing about this one,
+    /// except which bytes must not run.
+    pub fn of(mut self, name: &str) -> Self {
+        if self
+            .current
+            .as_ref()
+            .is_some_and(|current| current.name != name)
+        {
+            self.current = None;
+            self.trial = None;
+            self.has_returned = false;
+        }
+        self.previous = self
+            .previous
+            .take()
+            .filter(|previous| previous.name == name);
+        self
+    }
+}
+
 /// What the agent does, for others to read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Status {

@@ -6,7 +6,7 @@
 //! the child, signals ────┘              (supervise)           └─▶ state.json, status.json, reports
 //! ```
 //! One task owns the decisions and what is kept ([`run`]); the others send it messages and see a
-//! [`View`](view::View) of what it decided. [`supervise`] knows no clock, files or processes.
+//! `View` of what it decided. The module `supervise` knows no clock, files or processes.
 
 mod binaries;
 mod child;

@@ -31,7 +31,7 @@ pub fn once(settings: &Settings, cancel: &Cancel, log: &Log) -> Result<Utf8PathB
     )?;
     let catalog = Catalog::new(config, data.path(), settings.http.clone())?;
     let store = Binaries::of(data.path());
-    let mut kept = data.kept();
+    let mut kept = data.kept().of(&config.name);
     let release = match wanted(settings, &kept, &catalog, cancel) {
         Ok(Some(release)) => release,
         // Nothing that is here is worse than nothing at all.

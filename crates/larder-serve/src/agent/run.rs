@@ -77,7 +77,7 @@ pub async fn run(settings: Settings, log: Log) -> Result<()> {
         .map(|host| grpc::connect(host, &settings.http))
         .transpose()?;
     let fixed = fixed(&settings)?;
-    let kept = data.kept();
+    let kept = data.kept().of(&config.name);
     let left = child::left_behind(&kept, data.path(), config.stop_grace, &log).await;
     let rules = config.health.as_ref().map(|health| Rules {
         passes: health.passes,

@@ -49,7 +49,7 @@ impl Fleet {
         let found = self.find(request);
         let is_known = match (&found, proof) {
             (_, Proof::Open | Proof::Join(_)) => false,
-            (Some(node), Proof::Secret(secret)) if knows(node, secret) => true,
+            (Some(node), Proof::Secret(secret)) if knows(node, &digest_of(secret)) => true,
             _ => {
                 return Err(unauthorized(
                     "enrol with a token of the role join (`token_file`)",
@@ -69,7 +69,10 @@ impl Fleet {
             denied: BTreeMap::new(),
             ..asked.clone()
         });
-        let is_contested = self.is_alive_elsewhere(&node.node_id, &request.process);
+        // What was started again may have another configuration; another agent with the same id has
+        // no say as long as the first one may be alive.
+        let is_contested = node.agent_id != request.agent_id
+            && self.is_alive_elsewhere(&node.node_id, &request.process);
         if !is_contested {
             node = NodeRecord {
                 node_id: node.node_id,
@@ -178,7 +181,7 @@ impl Fleet {
         let now = (self.now(), jiff::Timestamp::now().as_millisecond());
         let (presence, is_disputed) = {
             let mut live = self.live();
-            let presence = live.heartbeat(request, now, rhythm);
+            let presence = live.heartbeat(request, now, self.known_since(), rhythm);
             let heard = live.nodes.get(&request.node_id).map(|node| &node.heard);
             (
                 presence,
@@ -264,6 +267,19 @@ impl Fleet {
         Ok(self.live().watch(&request.node_id))
     }
 
+    /// The node that has a secret, as it is named in the log. Every secret is compared.
+    pub fn node_of_secret(&self, secret: &str) -> Option<String> {
+        let digest = digest_of(secret);
+        let book = self.book();
+        let mut found = None;
+        for node in book.nodes.values() {
+            if knows(node, &digest) && node.state != NodeState::Removed {
+                found = Some(format!("node {}", node.agent_id));
+            }
+        }
+        found
+    }
+
     /// Whether a process is the one that is taken for the node.
     fn is_current(&self, node_id: &str, process: &str) -> bool {
         let live = self.live();
@@ -280,7 +296,10 @@ impl Fleet {
         let node = book.nodes.get(node_id);
         let is_admitted = match proof {
             Proof::Open => true,
-            Proof::Secret(secret) => node.is_some_and(|node| knows(node, secret)),
+            Proof::Secret(secret) => {
+                let digest = digest_of(secret);
+                node.is_some_and(|node| knows(node, &digest))
+            }
             Proof::Join(_) | Proof::Nothing => false,
         };
         match node {
@@ -343,12 +362,14 @@ fn check(what: &str, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether a text is a secret of a node. It is compared in constant time.
-fn knows(node: &NodeRecord, secret: &str) -> bool {
-    let digest = Digest::of(secret.as_bytes());
-    node.secrets
-        .iter()
-        .any(|known| known.as_bytes().ct_eq(digest.as_bytes()).into())
+fn digest_of(secret: &str) -> Digest {
+    Digest::of(secret.as_bytes())
+}
+
+/// Whether a digest is that of a secret of a node. It is compared in constant time.
+fn knows(node: &NodeRecord, secret: &Digest) -> bool {
+    let is_same = |known: &Digest| bool::from(known.as_bytes().ct_eq(secret.as_bytes()));
+    node.secrets.iter().any(is_same)
 }
 
 fn unauthorized(what: &str) -> Box<Problem> {

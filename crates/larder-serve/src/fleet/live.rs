@@ -46,11 +46,12 @@ impl Live {
         &mut self,
         request: &v1::HeartbeatRequest,
         now: (Duration, i64),
+        known_since: Duration,
         rhythm: Rhythm,
     ) -> Presence {
         let node = self.nodes.entry(request.node_id.clone()).or_default();
         node.heard.heartbeat(&request.process, now.0);
-        let presence = node.heard.presence(now.0, Duration::ZERO, rhythm);
+        let presence = node.heard.presence(now.0, known_since, rhythm);
         if presence != Presence::Conflict {
             node.running = request.running.as_ref().map(|running| RunningRecord {
                 name: running.name.clone(),

@@ -29,7 +29,7 @@ pub mod v1;
 pub mod view;
 
 use std::fmt;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
 
@@ -87,6 +87,8 @@ pub struct Fleet {
     /// The least time between two heartbeats of a node.
     least: Duration,
     clock: Clock,
+    /// The running time when the state became known, in milliseconds: before that nobody could be heard.
+    known_since: AtomicU64,
     /// How many nodes are not away, as of the last tick.
     present: AtomicUsize,
     /// The number of the last event.
@@ -134,6 +136,7 @@ impl Fleet {
             log,
             least,
             clock,
+            known_since: AtomicU64::new(0),
             present: AtomicUsize::new(present),
         }))
     }
@@ -149,6 +152,11 @@ impl Fleet {
     /// The running time of the server.
     fn now(&self) -> Duration {
         (self.clock.0)()
+    }
+
+    /// Since when nodes can be heard, in running time.
+    fn known_since(&self) -> Duration {
+        Duration::from_millis(self.known_since.load(Ordering::Relaxed))
     }
 
     /// How often nodes are heard, for as many as there are.
@@ -171,6 +179,8 @@ impl Fleet {
             *is_doubtful = false;
             let mut away = self.away.write().unwrap_or_else(PoisonError::into_inner);
             if away.take().is_some() {
+                let now = u64::try_from(self.now().as_millis()).unwrap_or(u64::MAX);
+                self.known_since.store(now, Ordering::Relaxed);
                 self.log.info(
                     "the state of the fleet is read: this server has its fleet",
                     &[],

@@ -37,10 +37,9 @@ impl Fleet {
                 () = tokio::time::sleep(pause) => {}
             }
             let now = self.now();
-            // A tick that could not be written has not happened: its time counts for the next one.
-            if self.tick(now.saturating_sub(before)).await {
-                before = now;
-            }
+            // While nothing can be written nobody can be heard: that time counts against nobody.
+            self.tick(now.saturating_sub(before)).await;
+            before = self.now();
             count = count.wrapping_add(1);
             if count.is_multiple_of(PRUNE_EVERY)
                 && let Err(error) = self.store.prune(KEPT_EVENTS).await
@@ -162,7 +161,7 @@ impl Fleet {
             }
         }
         let watched = |(id, node): (&String, &mut LiveNode)| {
-            let presence = node.heard.presence(now, Duration::ZERO, rhythm);
+            let presence = node.heard.presence(now, self.known_since(), rhythm);
             let watched = Watched {
                 presence,
                 is_fresh: node.is_fresh && presence != Presence::Conflict,

@@ -80,7 +80,7 @@ impl FleetMetrics {
         );
         registry.register_with_unit(
             "fleet_heartbeat_interval",
-            "The mean time between two heartbeats of a node, as nodes are told",
+            "The mean time between two heartbeats that the server asks a node for",
             Unit::Seconds,
             metrics.interval.clone(),
         );

@@ -45,9 +45,9 @@ fn a_mistake_is_shown_at_its_place() {
     for (from, to, place, says, hint) in [
         (
             "channel =",
-            "chanel =",
+            "channels =",
             (7, 1),
-            "there is no key `chanel`",
+            "there is no key `channels`",
             "did you mean `channel`?",
         ),
         (

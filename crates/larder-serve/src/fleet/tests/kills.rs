@@ -15,6 +15,7 @@ async fn rollout(version: Version, kill: Option<Kill>, restarts: bool) -> u64 {
     world.store.kill(kill.map(|kill| match kill {
         Kill::Before(at) => Kill::Before(before + at),
         Kill::After(at) => Kill::After(before + at),
+        Kill::Away => kill,
     }));
     let ended = world.run_until_ended(&rollout.id).await;
     world.run(3).await;
@@ -89,4 +90,33 @@ async fn a_kill_at_any_transaction_changes_no_outcome() {
         }
     }
     assert!(kills > 50, "only {kills} kills");
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_for_long_counts_against_nobody() {
+    let mut world = World::new(6, Version::Good).await;
+    world.restarts = false;
+    let rollout = world
+        .start(r#""max_in_flight": "100%", "deadline": "60s""#)
+        .await;
+    // Longer than any grace after a start.
+    world.run(40).await;
+    let state = world.fleet.rollout(&rollout.id).unwrap().state;
+    assert_eq!(state, State::Succeeded);
+    let third = r#"{"name": "app", "channel": "stable", "version": "3.0.0", "soak": "30s"}"#;
+    let third = serde_json::from_str(third).unwrap();
+    let rollout = world.fleet.start_rollout(third, "test").await.unwrap();
+    world.run(2).await;
+    world.store.kill(Some(Kill::Away));
+    world.run(100).await;
+    assert_eq!(world.fleet.rollout(&rollout.id).unwrap_err().status(), 503);
+    assert_eq!(
+        world.running("2.0.0") + world.running("3.0.0"),
+        6,
+        "all keep what they run"
+    );
+    world.store.kill(None);
+    let ended = world.run_until_ended(&rollout.id).await;
+    assert_eq!(ended.state, State::Succeeded, "{ended:?}");
+    assert_eq!(world.events("node_state", "lost"), 0);
 }

@@ -22,6 +22,8 @@ use crate::log::{Level, Log};
 pub enum Kill {
     Before(u64),
     After(u64),
+    /// Nothing is killed: the store does not answer for as long as this is set.
+    Away,
 }
 
 /// A store in memory, which counts its transactions.
@@ -48,6 +50,9 @@ impl MemoryStore {
 
 impl Store for MemoryStore {
     fn load(&self) -> Reply<'_, Stored> {
+        if *self.kill.lock().unwrap() == Some(Kill::Away) {
+            return Box::pin(std::future::ready(Err(Error::unavailable("it is away"))));
+        }
         let (book, events) = &*self.kept.lock().unwrap();
         let channel = |((name, channel), version): (&(String, String), &String)| ChannelRecord {
             name: name.clone(),
@@ -69,7 +74,7 @@ impl Store for MemoryStore {
             tokio::task::yield_now().await;
             let number = self.commits.fetch_add(1, Ordering::Relaxed) + 1;
             let kill = *self.kill.lock().unwrap();
-            if kill == Some(Kill::Before(number)) {
+            if matches!(kill, Some(Kill::Away)) || kill == Some(Kill::Before(number)) {
                 return Err(Error::failed("killed before the commit"));
             }
             let (book, events) = &mut *self.kept.lock().unwrap();

@@ -45,6 +45,11 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from
 /// The shortest time between two heartbeats.
 const SHORTEST: Duration = Duration::from_millis(50);
 
+/// After how many heartbeats an agent that has started again enrols a second time. A server does not
+/// take up what a new process says of itself, such as another channel, while the process before it
+/// may be alive, which is for four of its intervals.
+const SETTLED: u32 = 6;
+
 /// How many reports wait for a server that does not answer. Failures are kept elsewhere, and the
 /// last step is in each heartbeat.
 const LONGEST_QUEUE: usize = 16;
@@ -90,13 +95,17 @@ enum Outcome {
 #[derive(Debug, Default)]
 struct Memory {
     is_enrolled: bool,
+    /// How many heartbeats it takes until the agent enrols once more.
+    until_settled: Option<u32>,
     failures: u32,
     rhythm: Option<Duration>,
     said: Option<String>,
     is_in_conflict: bool,
     queue: VecDeque<Attempt>,
     is_online: bool,
-    /// Secrets that the server has refused in this process.
+    /// Failures that the server has recorded, until the agent has taken note of it.
+    recorded: Vec<Attempt>,
+    /// Whether the server has refused the secret of the node.
     refused_secret: bool,
 }
 
@@ -111,8 +120,11 @@ impl Link {
         let cancel = self.cancel.clone();
         let (wake, mut woken) = mpsc::channel(1);
         let mut watching: Option<tokio::task::JoinHandle<()>> = None;
-        let mut looking: Option<tokio::task::JoinHandle<()>> = None;
-        let mut memory = Memory::default();
+        let mut asking: Option<tokio::task::JoinHandle<()>> = None;
+        let mut memory = Memory {
+            until_settled: (!self.node.node_id.is_empty()).then_some(SETTLED),
+            ..Memory::default()
+        };
         let mut view = self.view.clone();
         loop {
             let began = Instant::now();
@@ -148,13 +160,14 @@ impl Link {
                     })
                 }
             };
-            if self.view.borrow().picture.is_idle
-                && !memory.is_in_conflict
-                && looking
+            // A server that answers says itself what comes first.
+            if !memory.is_online
+                && self.view.borrow().picture.is_idle
+                && asking
                     .as_ref()
                     .is_none_or(tokio::task::JoinHandle::is_finished)
             {
-                looking = Some(self.look_for_a_first(events.clone()));
+                asking = Some(self.ask_for_a_first(events.clone()));
             }
             let due = began + pause.max(SHORTEST);
             loop {
@@ -344,6 +357,15 @@ impl Link {
                 &[("state", &state)],
             );
         }
+        memory.until_settled = match memory.until_settled {
+            Some(0) => {
+                memory.is_enrolled = false;
+                None
+            }
+            Some(left) => Some(left - 1),
+            None if memory.is_in_conflict && !is_in_conflict => Some(0),
+            None => None,
+        };
         memory.is_in_conflict = is_in_conflict;
         if !is_in_conflict {
             match target.map(|target| self.offer(target)) {
@@ -377,12 +399,19 @@ impl Link {
             }
         }
         let unreported = self.view.borrow().unreported.clone();
+        memory
+            .recorded
+            .retain(|recorded| unreported.contains(recorded));
         for attempt in unreported {
+            if memory.recorded.contains(&attempt) {
+                continue;
+            }
             let Ok(denied) = self.report(attempt.clone()).await else {
                 memory.is_online = false;
                 return;
             };
             // The failure is on the server's list now.
+            memory.recorded.push(attempt.clone());
             let _ = events.send(Event::Reported(attempt));
             let _ = events.send(Event::Denied(denied));
         }
@@ -419,11 +448,8 @@ impl Link {
         })
     }
 
-    /// Looks over HTTP for what an agent without anything to run begins with.
-    fn look_for_a_first(
-        &self,
-        events: mpsc::UnboundedSender<Event>,
-    ) -> tokio::task::JoinHandle<()> {
+    /// Asks over HTTP what an agent without anything to run begins with.
+    fn ask_for_a_first(&self, events: mpsc::UnboundedSender<Event>) -> tokio::task::JoinHandle<()> {
         let (catalog, wanted) = (self.catalog.clone(), self.config.wanted.clone());
         let cancel = self.cancel.clone();
         tokio::spawn(async move {

@@ -1,0 +1,98 @@
+//! Children that run for long, and what a later larder finds of them.
+#![cfg(target_os = "linux")]
+
+use std::time::{Duration, Instant};
+
+use larder_core::environment::Environment;
+use larder_core::fs;
+
+use crate::{Command, Identity, Service, marked};
+
+const LONG: Duration = Duration::from_secs(20);
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+fn shell(line: &str, mark: &str) -> Command {
+    let variables: Environment = [("PATH", "/usr/bin:/bin"), ("LARDER_TEST_MARK", mark)]
+        .into_iter()
+        .collect();
+    Command::shell(line, variables)
+}
+
+/// Waits until a child has made a file.
+async fn wait_for(file: &std::path::Path) {
+    let start = Instant::now();
+    while !fs::exists(file) {
+        assert!(start.elapsed() < LONG, "no {}", file.display());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[test]
+fn a_service_is_stopped_with_all_that_it_has_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let ready = folder.path().join("ready");
+    let line = format!(
+        "trap '' TERM; sh -c \"trap '' TERM; while :; do sleep 0.1; done\" & touch {}; wait",
+        ready.display()
+    );
+    let mark = folder.path().display().to_string();
+    runtime().block_on(async {
+        let mut service = shell(&line, &mark).start().unwrap();
+        wait_for(&ready).await;
+        let identity = Identity::of(service.pid()).unwrap();
+        assert!(marked("LARDER_TEST_MARK", &mark).len() >= 2);
+        service
+            .stop(tokio::time::sleep(Duration::from_millis(100)))
+            .await;
+        assert!(!identity.runs());
+        assert_eq!(marked("LARDER_TEST_MARK", &mark), []);
+    });
+}
+
+#[test]
+fn a_service_of_an_earlier_process_is_adopted_and_no_other_process_is() {
+    runtime().block_on(async {
+        let mut service = shell("exec sleep 600", "adopted").start().unwrap();
+        let identity = Identity::of(service.pid()).unwrap();
+        for started in ["", "another boot/1", "0"] {
+            let other = Identity {
+                started: started.to_owned(),
+                ..identity.clone()
+            };
+            assert!(Service::adopt(other).is_none(), "{started}");
+        }
+        let mut adopted = Service::adopt(identity.clone()).unwrap();
+        let ended = adopted.ended();
+        let waited = tokio::time::timeout(Duration::from_millis(100), ended).await;
+        assert!(waited.is_err(), "it runs");
+        adopted.stop(tokio::time::sleep(LONG)).await;
+        assert!(!identity.runs());
+        assert_eq!(adopted.ended().await, None);
+        assert!(service.ended().await.is_some());
+    });
+}
+
+#[test]
+fn marked_processes_are_ended_with_their_groups() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().display().to_string();
+    runtime().block_on(async {
+        let mut service = shell("sleep 600 & sleep 600", &mark).start().unwrap();
+        let start = Instant::now();
+        while marked("LARDER_TEST_MARK", &mark).len() < 3 {
+            assert!(start.elapsed() < LONG);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let members = marked("LARDER_TEST_MARK", &mark);
+        assert!(members.iter().all(|member| member.group == service.pid()));
+        members[0].end_group(tokio::time::sleep(LONG)).await;
+        assert!(service.ended().await.is_some());
+        assert_eq!(marked("LARDER_TEST_MARK", &mark), []);
+    });
+}
