@@ -1,5 +1,6 @@
 //! `larder fleet events`.
 
+use std::collections::HashMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -53,6 +54,7 @@ impl EventsArgs {
 
 /// Runs it.
 pub(super) fn run(args: &EventsArgs, client: &mut Client, global: &Global) -> Result<ExitCode> {
+    let mut names = Names::default();
     let mut after = None;
     let mut is_away = false;
     let mut has_answered = false;
@@ -64,7 +66,10 @@ pub(super) fn run(args: &EventsArgs, client: &mut Client, global: &Global) -> Re
         match events {
             Ok(events) => {
                 for event in &events {
-                    show(event, global)?;
+                    if !global.json {
+                        names.learn(event, client);
+                    }
+                    show(event, &names, global)?;
                     after = Some(event.id);
                 }
                 if !args.follow {
@@ -87,7 +92,30 @@ pub(super) fn run(args: &EventsArgs, client: &mut Client, global: &Global) -> Re
     }
 }
 
-fn show(event: &FleetEvent, global: &Global) -> Result<()> {
+/// The names of agents by the ids of their nodes, because not every event has both.
+#[derive(Default)]
+struct Names {
+    known: HashMap<String, String>,
+    has_asked: bool,
+}
+
+impl Names {
+    /// Takes up what an event says. The server is asked for all names once, when one is missing.
+    fn learn(&mut self, event: &FleetEvent, client: &Client) {
+        let Some(id) = &event.node_id else { return };
+        if let Some(name) = &event.agent_id {
+            self.known.insert(id.clone(), name.clone());
+        } else if !self.known.contains_key(id) && !self.has_asked {
+            self.has_asked = true;
+            // Without an answer the ids are shown.
+            let nodes = client.nodes().unwrap_or_default();
+            let nodes = nodes.into_iter().map(|node| (node.node_id, node.agent_id));
+            self.known.extend(nodes);
+        }
+    }
+}
+
+fn show(event: &FleetEvent, names: &Names, global: &Global) -> Result<()> {
     if global.json {
         return global.print_json(event);
     }
@@ -98,7 +126,7 @@ fn show(event: &FleetEvent, global: &Global) -> Result<()> {
         node_id,
         agent_id,
         rollout,
-        name,
+        name: software,
         channel,
         version,
         checksum: _,
@@ -114,9 +142,10 @@ fn show(event: &FleetEvent, global: &Global) -> Result<()> {
         None => time.clone(),
     };
     let mut words = Vec::new();
-    words.extend(agent_id.as_ref().or(node_id.as_ref()).cloned());
+    let name = |id| names.known.get(id).unwrap_or(id);
+    words.extend(agent_id.as_ref().or(node_id.as_ref().map(name)).cloned());
     words.extend(rollout.clone());
-    let channel = name.as_ref().zip(channel.as_ref());
+    let channel = software.as_ref().zip(channel.as_ref());
     words.extend(channel.map(|(name, channel)| format!("{name}/{channel}")));
     match (from, to) {
         (Some(from), Some(to)) => words.push(format!("{from} -> {to}")),

@@ -239,7 +239,7 @@ fn follow(id: &str, client: &mut Client, global: &Global) -> Result<ExitCode> {
 /// A rollout on one line.
 fn line(rollout: &FleetRollout) -> String {
     let mut text = format!(
-        "{} {}: step {}, {} succeeded",
+        "{} {}: step {}, healthy {}",
         rollout.id,
         rollout.state,
         step(rollout),
@@ -274,7 +274,7 @@ fn text(rollout: &FleetRollout, paint: Paint) -> String {
             ),
         ),
         ("steps", steps.join(" ")),
-        ("members", format!("{} succeeded", members(rollout))),
+        ("healthy", members(rollout)),
         (
             "rules",
             format!(

@@ -1,5 +1,6 @@
 //! `larder fleet rollouts`.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use super::client::Client;
@@ -89,10 +90,9 @@ pub(super) fn step(rollout: &FleetRollout) -> String {
 pub(super) fn members(rollout: &FleetRollout) -> String {
     let succeeded = rollout.count(&["succeeded"]);
     let failed = rollout.count(&["failed", "timed_out", "rolled_back"]);
-    let all = rollout.members.len();
-    if failed == 0 {
-        format!("{succeeded} of {all}")
-    } else {
-        format!("{succeeded} of {all}, {failed} failed")
+    let mut text = format!("{succeeded} of {}", rollout.members.len());
+    if failed > 0 {
+        let _ = write!(text, ", {failed} failed");
     }
+    text
 }

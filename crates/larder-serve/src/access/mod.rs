@@ -117,6 +117,12 @@ impl Access {
         if needed == Needed::Nothing {
             return Ok(caller);
         }
+        // Without tokens, a page of any other site could make the browser of whoever reads it post.
+        let site = headers.get("sec-fetch-site");
+        if needed.is_write() && site.is_some_and(|site| site == "cross-site") {
+            let detail = "a page of another site can't change anything here";
+            return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+        }
         let of_address = || Key::of_address(address);
         if let Some(tokens) = self.tokens() {
             let is_open = needed == Needed::Read && !self.is_private;

@@ -5,7 +5,7 @@
 //! tick      ─► live + book ─► Draft ─► store (one transaction) ─► book ─► hints to the nodes
 //! request   ─────────► book ─► Draft ─► store (one transaction) ─► book ─► hints to the nodes
 //! ```
-//! The [`book`] is the state as the store has it. It is changed only by [`Fleet::commit`], after the
+//! The `book` is the state as the store has it. It is changed only by `Fleet::commit`, after the
 //! store has taken the change, so a kill at any moment leaves either the state before or the one
 //! after. [`rollout`] has the rules of a rollout and [`presence`] those of whether a node is there;
 //! both read no clock, no network and no file, so that every rule can be tested alone.

@@ -73,7 +73,7 @@ fn people_see_tables() {
     r-0000000000000000  succeeded
       moves    tool/stable from 1.0.0 to 1.1.0
       steps    canary 1 50% [100%]
-      members  2 of 2 succeeded
+      healthy  2 of 2
       rules    soak 100ms, at most 20% at a time, 1m each; halts at 2 failures and 5%
       started  0 s ago by anyone
 
@@ -219,7 +219,11 @@ fn watching_a_rollout_ends_with_it() {
     };
     let good = start("1.1.0");
     assert_eq!(good.code, Some(0), "{}", good.stderr);
-    assert!(good.stdout.contains("succeeded: step"), "{}", good.stdout);
+    assert!(
+        good.stdout.contains("succeeded: step 4/4, healthy 3 of 3"),
+        "{}",
+        good.stdout
+    );
     let bad = start(BAD);
     assert_eq!(bad.code, Some(1), "{}", bad.stderr);
     assert!(bad.stdout.contains("rolled_back"), "{}", bad.stdout);

@@ -116,3 +116,17 @@ fn reading_needs_the_role_read_and_the_rest_admin() {
         "{log}"
     );
 }
+
+#[test]
+fn pages_of_other_sites_change_nothing() {
+    let env = fleet_machine();
+    let serving = serving(&env, &[]);
+    let body = b"{\"name\":\"tool\",\"channel\":\"stable\",\"version\":\"1.0.0\"}";
+    for (site, status) in [("cross-site", 403), ("same-origin", 201), ("none", 409)] {
+        let headers = [("Sec-Fetch-Site", site)];
+        let answer = serving.send("POST", "/api/rollouts", &headers, body);
+        assert_eq!(answer.status, status, "{site}: {}", answer.text());
+        let read = serving.send("GET", "/api/rollouts", &headers, b"");
+        assert_eq!(read.status, 200, "{site}");
+    }
+}

@@ -3,5 +3,6 @@
 
 mod kills;
 mod nodes;
+mod reading;
 mod rollouts;
 mod world;

@@ -100,8 +100,12 @@ impl Store for MemoryStore {
         Box::pin(std::future::ready(Ok(events.take(limit).collect())))
     }
 
-    fn prune(&self, _: u64) -> Reply<'_, u64> {
-        Box::pin(std::future::ready(Ok(0)))
+    fn prune(&self, keep: u64) -> Reply<'_, u64> {
+        let events = &mut self.kept.lock().unwrap().1;
+        let keep = usize::try_from(keep).unwrap();
+        let removed = events.len().saturating_sub(keep);
+        events.drain(..removed);
+        Box::pin(std::future::ready(Ok(removed as u64)))
     }
 
     fn backup<'a>(&'a self, _: &'a Utf8Path) -> Reply<'a, ()> {

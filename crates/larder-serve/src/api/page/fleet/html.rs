@@ -1,6 +1,6 @@
 //! The page of the fleet as text. Whatever is not written here is escaped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::{self, Write as _};
 
 use larder_core::human;
@@ -47,7 +47,11 @@ pub fn page(parts: &Parts<'_>) -> String {
     let versions = versions(nodes, channels);
     let open: String = rollouts.iter().map(rollout).collect();
     let rows: String = found.iter().map(|node| row(node)).collect();
-    let timeline: String = events.iter().map(event).collect();
+    let names: HashMap<&str, &str> = nodes
+        .iter()
+        .map(|node| (&*node.node_id, &*node.agent_id))
+        .collect();
+    let timeline: String = events.iter().map(|one| event(one, &names)).collect();
     let none = |is_empty: bool, text: &str| {
         if is_empty {
             format!("<p class=\"soft empty\">{text}</p>")
@@ -219,16 +223,13 @@ fn rollout(rollout: &Rollout) -> String {
             Some(percent) => format!("{percent}%"),
             None => "canary".to_owned(),
         };
-        let now = if number == rollout.step {
+        let has_passed = number < rollout.step || state == "succeeded";
+        let now = if number == rollout.step && !has_passed {
             " aria-current=\"step\""
         } else {
             ""
         };
-        let passed = if number < rollout.step {
-            " class=\"passed\""
-        } else {
-            ""
-        };
+        let passed = if has_passed { " class=\"passed\"" } else { "" };
         let _ = write!(
             steps,
             "<li{now}{passed}>{name} <span class=\"soft\">{size}</span></li>"
@@ -334,9 +335,11 @@ fn row(node: &Node) -> String {
     )
 }
 
-fn event(event: &Event) -> String {
+fn event(event: &Event, names: &HashMap<&str, &str>) -> String {
     let mut words: Vec<&str> = Vec::new();
-    words.extend(event.agent_id.as_deref().or(event.node_id.as_deref()));
+    let id = event.node_id.as_deref();
+    let name = id.map(|id| names.get(id).copied().unwrap_or(id));
+    words.extend(event.agent_id.as_deref().or(name));
     words.extend(event.rollout.as_deref());
     if event.rollout.is_none() {
         words.extend(event.name.as_deref());
