@@ -119,7 +119,13 @@ impl Draft {
     }
 
     /// Adds a rollout, and what has changed in it.
-    pub fn rollout(&mut self, record: RolloutRecord, changes: Vec<Change>, by: Option<&str>) {
+    pub fn rollout(
+        &mut self,
+        book: &Book,
+        record: RolloutRecord,
+        changes: Vec<Change>,
+        by: Option<&str>,
+    ) {
         let of = &record.rollout;
         let details = || Event {
             rollout: Some(of.id.clone()),
@@ -139,6 +145,7 @@ impl Draft {
                 } => self.event(
                     "member_phase",
                     Event {
+                        agent_id: book.nodes.get(&node).map(|node| node.agent_id.clone()),
                         node_id: Some(node),
                         to: Some(phase.as_str().to_owned()),
                         reason,

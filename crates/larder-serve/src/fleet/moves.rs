@@ -46,7 +46,7 @@ impl Fleet {
         if let Some(mut ended) = ended {
             // An ended rollout said what its nodes run until now.
             ended.is_current = false;
-            draft.rollout(ended, Vec::new(), None);
+            draft.rollout(&self.book(), ended, Vec::new(), None);
         }
         if from.as_deref() != Some(&record.version) {
             draft.channel(record.clone(), from, Some(by));
@@ -112,10 +112,10 @@ impl Fleet {
         let before = self.book().current_rollout(&name, &channel).cloned();
         if let Some(mut before) = before {
             before.is_current = false;
-            draft.rollout(before, Vec::new(), None);
+            draft.rollout(&self.book(), before, Vec::new(), None);
         }
         let started = Change::State(State::Running, None);
-        draft.rollout(record.clone(), vec![started], Some(by));
+        draft.rollout(&self.book(), record.clone(), vec![started], Some(by));
         self.commit(writing, draft).await?;
         Ok(self.shown(&self.book(), &record))
     }
@@ -166,7 +166,7 @@ impl Fleet {
             return Err(Problem::new(StatusCode::CONFLICT, detail));
         };
         let mut draft = Draft::new(&self.book());
-        draft.rollout(record.clone(), changes, Some(by));
+        draft.rollout(&self.book(), record.clone(), changes, Some(by));
         self.commit(writing, draft).await?;
         self.wake_channel(&record.rollout.name, &record.rollout.channel);
         Ok(self.shown(&self.book(), &record))

@@ -135,7 +135,7 @@ impl Fleet {
                     Change::Step(_) => {}
                 }
             }
-            draft.rollout(record, changes, None);
+            draft.rollout(book, record, changes, None);
         }
         for node in nodes.into_values() {
             draft.node(node);
