@@ -57,6 +57,8 @@ impl Reader {
             return Ok(Vec::new());
         }
         let mut events = self.fleet.events(self.position, PAGE).await?;
+        // The store may have more already than the fleet knows: that comes with the next page.
+        events.retain(|event| event.id <= latest);
         let (Some(first), Some(last)) = (events.first(), events.last()) else {
             return Ok(events);
         };

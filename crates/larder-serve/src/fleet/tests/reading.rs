@@ -2,7 +2,8 @@
 
 use super::world::{Version, World};
 use crate::fleet::reader::{GAP, Reader};
-use crate::fleet::store::Store as _;
+use crate::fleet::record::Event;
+use crate::fleet::store::{Store as _, Write};
 
 async fn rest(reader: &mut Reader) -> Vec<u64> {
     let mut ids = Vec::new();
@@ -51,4 +52,19 @@ async fn readers_go_on_where_they_were_and_are_told_of_gaps() {
     // The next event after a gap follows on it.
     let mut resumed = Reader::new(fleet.clone(), Some(latest - 10));
     assert_eq!(rest(&mut resumed).await.len(), 10);
+}
+
+#[tokio::test]
+async fn what_the_store_has_before_the_fleet_knows_it_comes_later() {
+    let world = World::new(1, Version::Good).await;
+    let latest = *world.fleet.latest().borrow();
+    let mut reader = Reader::new(world.fleet.clone(), Some(latest - 1));
+    let event = Event {
+        id: latest + 1,
+        ..Event::default()
+    };
+    let written = [Write::Event(Box::new(event))];
+    world.store.commit(&written).await.unwrap();
+    assert_eq!(rest(&mut reader).await, [latest]);
+    assert_eq!(rest(&mut reader).await, [0_u64; 0]);
 }
