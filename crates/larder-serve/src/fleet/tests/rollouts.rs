@@ -1,7 +1,8 @@
 //! Good and bad versions, from the start of a rollout to its end.
 
-use super::world::{Version, World, digest_of};
+use super::world::{MOMENT, Version, World, digest_of};
 use crate::fleet::rollout::{Phase, Request, State};
+use crate::fleet::{Proof, v1};
 
 #[tokio::test]
 async fn a_good_version_reaches_all_in_steps() {
@@ -312,4 +313,59 @@ async fn what_is_not_heard_of_any_more_does_not_succeed() {
     let ended = world.run_until_ended(&rollout.id).await;
     assert_eq!(ended.state, State::RolledBack);
     assert_eq!(world.events("member_phase", "succeeded"), 0);
+}
+
+#[tokio::test]
+async fn a_version_to_return_to_that_is_gone_or_denied_holds_nobody_up() {
+    for is_gone in [true, false] {
+        let mut world = World::new(4, Version::Good).await;
+        let settings = r#""canary": 2, "max_in_flight": 2, "deadline": "60s""#;
+        let rollout = world.start(settings).await;
+        world.run(2).await;
+        assert_eq!(world.running("2.0.0"), 2);
+        let stays = rollout.members[1].node.clone();
+        let report = |node: &str, version: &str, rollout: &str| v1::ReportRequest {
+            node_id: node.to_owned(),
+            process: format!("{}-1", world.fleet.node(node).unwrap().agent_id),
+            attempt: Some(v1::Attempt {
+                version: version.to_owned(),
+                checksum: digest_of(version),
+                phase: v1::Phase::Failed.into(),
+                reason: "it crashed".to_owned(),
+                rollout: rollout.to_owned(),
+            }),
+        };
+        if is_gone {
+            world.remove("1.0.0").await;
+        } else {
+            let request = report(&stays, "1.0.0", "");
+            world.fleet.report(&Proof::Open, &request).await.unwrap();
+        }
+        let canary = report(&rollout.members[0].node, "2.0.0", &rollout.id);
+        world.fleet.report(&Proof::Open, &canary).await.unwrap();
+        world.fleet.tick(MOMENT).await;
+        let ended = world.run_until_ended(&rollout.id).await;
+        assert_eq!(ended.state, State::RolledBack, "{ended:?}");
+        let member = &ended.members[1];
+        assert_eq!(member.phase, Phase::Failed, "{member:?}");
+        let why = if is_gone {
+            "there is no app 1.0.0"
+        } else {
+            "must not run"
+        };
+        assert!(
+            member.reason.as_deref().unwrap().contains(why),
+            "{member:?}"
+        );
+        let agent = world
+            .agents
+            .iter()
+            .find(|agent| agent.node == stays)
+            .unwrap();
+        assert_eq!(
+            agent.running.as_ref().unwrap().0,
+            "2.0.0",
+            "it stays as it is"
+        );
+    }
 }

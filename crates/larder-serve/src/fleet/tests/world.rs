@@ -156,7 +156,7 @@ pub struct World {
     pub versions: BTreeMap<&'static str, Version>,
     /// Whether a server whose store fails is taken for dead.
     pub restarts: bool,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 pub const MOMENT: Duration = Duration::from_secs(10);
@@ -206,7 +206,7 @@ impl World {
                 ("3.0.0", Version::Good),
             ]),
             restarts: true,
-            _folder: folder,
+            folder,
         };
         world
             .fleet
@@ -246,6 +246,14 @@ impl World {
     pub async fn restart(&mut self) {
         self.time.store(0, Ordering::Relaxed);
         self.fleet = open(&self.store, &self.index, &self.time).await;
+    }
+
+    /// Removes the binary of a version from the server.
+    pub async fn remove(&self, version: &str) {
+        let file = format!("app-{version}-linux-x86_64");
+        let path = self.folder.path().join(&file);
+        larder_core::fs::remove_file(Utf8Path::from_path(&path).unwrap()).unwrap();
+        self.index.refresh(&file).await;
     }
 
     /// Time passes without anything.
