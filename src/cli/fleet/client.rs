@@ -189,7 +189,9 @@ impl Client {
     /// The events that a query names.
     pub fn events(&self, query: &[(&str, String)]) -> Result<Vec<FleetEvent>> {
         let mut url = self.url(&["events"])?;
-        url.query_pairs_mut().extend_pairs(query);
+        url.query_pairs_mut()
+            .append_pair("follow", "false")
+            .extend_pairs(query);
         let answer = self.request(Request::new(Method::GET, url)?)?;
         check(&answer)?;
         let text = String::from_utf8_lossy(&answer.body);

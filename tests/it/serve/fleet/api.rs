@@ -325,7 +325,9 @@ fn rollouts_are_started_steered_and_shown() {
         .collect();
     assert_eq!(ids, [good.as_str(), id]);
     let of = |id: &str| {
-        let text = serving.get(&format!("/api/events?rollout={id}")).text();
+        let text = serving
+            .get(&format!("/api/events?follow=false&rollout={id}"))
+            .text();
         lines(&text)
     };
     assert!(of(id).iter().all(|event| event["rollout"] == id));

@@ -130,7 +130,10 @@ fn programs_get_documents() {
         rollout(&serving, &id)
     );
     let events = json("events --last 1000");
-    assert_eq!(events, lines(&serving.get("/api/events").text()));
+    assert_eq!(
+        events,
+        lines(&serving.get("/api/events?follow=false").text())
+    );
     assert_eq!(json("events --after 1")[0]["id"], 2);
     for (args, key, value) in [
         ("drain a", "agent_id", "a"),

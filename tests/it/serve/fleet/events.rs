@@ -82,18 +82,18 @@ fn lines_begin_where_they_are_asked_to() {
     make(&serving, 300);
     for (query, expected) in [
         ("", 1..=300),
-        ("?after=0", 1..=300),
-        ("?after=298", 299..=300),
-        ("?last=3", 298..=300),
-        ("?last=1000", 1..=300),
-        ("?after=2&last=3", 3..=300),
+        ("&after=0", 1..=300),
+        ("&after=298", 299..=300),
+        ("&last=3", 298..=300),
+        ("&last=1000", 1..=300),
+        ("&after=2&last=3", 3..=300),
     ] {
-        let answer = serving.get(&format!("/api/events{query}"));
+        let answer = serving.get(&format!("/api/events?follow=false{query}"));
         assert_eq!(answer.header("content-type"), Some("application/x-ndjson"));
         let events = lines(&answer.text());
         assert_eq!(ids(&events), expected.collect::<Vec<_>>(), "{query}");
     }
-    assert_eq!(serving.get("/api/events?after=300").text(), "");
+    assert_eq!(serving.get("/api/events?follow=false&after=300").text(), "");
     for query in ["?after=x", "?after=-1", "?follow=maybe", "?last=1.5"] {
         serving.get(&format!("/api/events{query}")).problem(400);
     }
@@ -102,7 +102,7 @@ fn lines_begin_where_they_are_asked_to() {
         .send("GET", "/api/events", &headers, b"")
         .problem(400);
     // A number from another time of the server.
-    let events = lines(&serving.get("/api/events?after=700").text());
+    let events = lines(&serving.get("/api/events?follow=false&after=700").text());
     assert_eq!(events[0]["event"], "gap");
     assert_eq!(
         (&events[0]["from"], &events[0]["to"]),
@@ -141,7 +141,7 @@ fn a_stream_goes_on_and_is_resumed_without_gap_or_double() {
     stream.until(|text| text.contains("id: 317\n"));
     assert_eq!(stream.numbers(), (8..=317).collect::<Vec<_>>());
 
-    let mut followed = Stream::open(&serving, "/api/events?after=316&follow=true", &[]);
+    let mut followed = Stream::open(&serving, "/api/events?after=316", &[]);
     followed.until(|text| text.lines().count() == 1);
     make(&serving, 2);
     followed.until(|text| text.lines().count() == 3 && text.ends_with('\n'));
@@ -180,7 +180,7 @@ fn who_reads_nothing_delays_nobody() {
     let mut idle = Vec::new();
     for _ in 0..20 {
         let mut connection = serving.connect();
-        connection.write(b"GET /api/events?follow=true HTTP/1.1\r\nHost: test\r\n\r\n");
+        connection.write(b"GET /api/events HTTP/1.1\r\nHost: test\r\n\r\n");
         idle.push(connection);
     }
     let mut reading = Stream::open(&serving, "/api/events?after=90", &[SSE]);

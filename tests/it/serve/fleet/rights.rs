@@ -18,7 +18,7 @@ fn paths() -> Vec<(String, &'static str)> {
         ("/api/channels/tool/stable".to_owned(), "PUT"),
         ("/api/rollouts".to_owned(), "GET,HEAD,POST"),
         ("/api/rollouts/r-1".to_owned(), "GET,HEAD"),
-        ("/api/events".to_owned(), "GET,HEAD"),
+        ("/api/events?follow=false".to_owned(), "GET,HEAD"),
     ];
     for verb in ["pause", "resume", "abort"] {
         paths.push((format!("/api/rollouts/r-1/{verb}"), "POST"));
@@ -108,7 +108,7 @@ fn reading_needs_the_role_read_and_the_rest_admin() {
     let target = "/api/channels/tool/stable";
     let moved = serving.send("PUT", target, &[("Authorization", &value)], body);
     assert_eq!(moved.status, 200, "{}", moved.text());
-    let events = serving.get("/api/events").text();
+    let events = serving.get("/api/events?follow=false").text();
     assert!(events.contains("\"by\":\"admin\""), "{events}");
     let log = serving.log();
     assert!(

@@ -32,7 +32,7 @@ impl World {
     }
 
     fn all_events(&self) -> Vec<Value> {
-        let curl = format!("http://{}/api/events", self.http);
+        let curl = format!("http://{}/api/events?follow=false", self.http);
         let mut command = self.env.program("curl");
         command.args(["-sS", "--max-time", "20", "-H"]);
         command.args([&format!("Authorization: Bearer {}", super::ADMIN), &curl]);

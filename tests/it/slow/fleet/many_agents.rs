@@ -103,7 +103,7 @@ fn a_server_that_is_killed_loses_none_of_its_agents() {
         .filter(|code| !because_it_was_away.contains(&code.as_str()))
         .collect();
     assert!(others.is_empty(), "{measured}");
-    let url = format!("http://{}/api/events", serving.address);
+    let url = format!("http://{}/api/events?follow=false", serving.address);
     let events = env.run("curl", ["--silent", "--fail", &url]);
     assert!(events.contains("node_enrolled"), "{events}");
     assert!(!events.contains("\"to\":\"lost\""), "{events}");

@@ -47,7 +47,7 @@ pub struct Wanted {
     after: Option<u64>,
     /// Only the last so many of the events that are kept. `after` counts more.
     last: Option<u64>,
-    /// Go on as events happen. Server-sent events do so unless this is false.
+    /// Whether to go on as events happen. Default: true.
     follow: Option<bool>,
     /// Only events of the rollout with this id.
     rollout: Option<String>,
@@ -57,7 +57,7 @@ pub struct Wanted {
 
 /// What happens in the fleet
 ///
-/// One event per line, as JSON; with `Accept: text/event-stream` as server-sent events. Where
+/// A stream of events that goes on as they happen: one event per line, as JSON; with `Accept: text/event-stream` as server-sent events. Where
 /// events are missing because they are no longer kept, an event `gap` says so.
 #[utoipa::path(get, path = "/api/events",
     params(Wanted, ("Last-Event-ID" = Option<u64>, Header, description = "The number of the last event that the client has")),
@@ -100,7 +100,7 @@ pub async fn events(
     let mut reader = Reader::new(server.fleet.clone(), after);
     // A store that can't be read is a problem now, not the end of a stream.
     let first = reader.page().await?;
-    let follows = wanted.follow.unwrap_or(form == Form::ServerSent);
+    let follows = wanted.follow.unwrap_or(true);
     let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
         tokio::select! {

@@ -106,7 +106,7 @@ pub fn page(parts: &Parts<'_>) -> String {
          <div id=\"timeline\" class=\"panel\">{no_event}<ol class=\"timeline\">{timeline}</ol></div>\
          </section>\n</main>\n\
          <footer><a href=\"/api/nodes\">nodes</a> <a href=\"/api/rollouts\">rollouts</a> \
-         <a href=\"/api/events\">events</a> <a href=\"/openapi.json\">API</a></footer>\n\
+         <a href=\"/api/events?follow=false\">events</a> <a href=\"/openapi.json\">API</a></footer>\n\
          <dialog id=\"login\" aria-labelledby=\"l\"><form method=\"dialog\">\
          <h2 id=\"l\">This needs a token of the role admin</h2>\
          <p id=\"why\" class=\"soft\"></p>\
