@@ -173,7 +173,7 @@ impl Rollout {
             state: of.state,
             step: of.step,
             sizes: super::rollout::step_sizes(of.members.len(), of.params.canary, &of.params.steps),
-            reason: of.reason.clone(),
+            reason: of.reason.clone().map(|reason| named(reason, of, &agent)),
             started: time(record.started),
             by: record.by.clone(),
             canary: of.params.canary,
@@ -191,6 +191,19 @@ impl Rollout {
             rollback: of.params.rollback,
             members: of.members.iter().map(member).collect(),
         }
+    }
+}
+
+/// A reason with the names of agents in place of their nodes' ids.
+fn named(
+    reason: String,
+    of: &super::rollout::Rollout,
+    agent: impl Fn(&str) -> Option<String>,
+) -> String {
+    let mut members = of.members.iter().map(|member| member.node.as_str());
+    match members.find(|node| reason.contains(node)) {
+        Some(node) => reason.replace(node, &agent(node).unwrap_or_else(|| node.to_owned())),
+        None => reason,
     }
 }
 

@@ -63,6 +63,9 @@ async fn bad_versions_are_halted_early_and_taken_back_everywhere() {
         let ended = world.run_until_ended(&rollout.id).await;
         assert_eq!(ended.state, State::RolledBack, "{bad:?}");
         assert!(ended.step <= 1, "{bad:?}");
+        let reason = ended.reason.as_deref().unwrap();
+        let name = ended.members[0].agent_id.as_deref().unwrap();
+        assert!(reason.contains(name), "{reason}");
         world.run(3).await;
         assert_eq!(
             (world.running("1.0.0"), world.channel().as_str()),
