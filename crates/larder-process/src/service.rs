@@ -5,7 +5,7 @@
 //! child is looked at several times a second. Recognising a child needs `/proc`, which Linux has.
 
 use std::process::ExitStatus;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use process_wrap::tokio::ChildWrapper;
 
@@ -179,27 +179,69 @@ impl Member {
     }
 }
 
+/// How long a process may take until it shows its environment.
+const EXECUTING: Duration = Duration::from_secs(2);
+/// The age from which a process without an environment is not one that has just been started.
+const YOUNG_SECONDS: u64 = 60;
+/// The unit of the times in `/proc/<pid>/stat` (`proc(5)`): it is the same on every Linux.
+const TICKS_PER_SECOND: u64 = 100;
+
 /// The processes that were started with this variable in their environment, except those of this
 /// process's group.
 /// Empty where the system does not tell, and without those of other users.
+///
+/// A process that is replaced by the program that it is to run shows no environment for a moment, in
+/// which it has let go of the locks of its parent already. So young ones are waited for.
 pub fn marked(name: &str, value: &str) -> Vec<Member> {
     let mark = format!("{name}={value}");
+    let start = Instant::now();
+    loop {
+        let (found, is_complete) = scan(mark.as_bytes());
+        if is_complete || start.elapsed() > EXECUTING {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// One look at all processes, and whether all of them show their environment.
+fn scan(mark: &[u8]) -> (Vec<Member>, bool) {
     let own = std::process::id();
     let mut found = Vec::new();
+    let mut is_complete = true;
+    let uptime = fs::read("/proc/uptime").unwrap_or_default();
+    let uptime = String::from_utf8_lossy(&uptime);
+    let uptime: u64 = uptime
+        .split('.')
+        .next()
+        .and_then(|seconds| seconds.parse().ok())
+        .unwrap_or(u64::MAX);
     for pid in fs::list("/proc").unwrap_or_default() {
         let Ok(pid) = pid.parse::<u32>() else {
             continue;
         };
         // A process that has ended meanwhile has no such file; an ended one has an empty one.
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else {
+            continue;
+        };
         let is_marked = environment
             .split(|byte| *byte == 0)
-            .any(|variable| variable == mark.as_bytes());
-        if !is_marked && pid != own {
+            .any(|variable| variable == mark);
+        if !is_marked && pid != own && !environment.is_empty() {
             continue;
         }
         let stat = fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
         let stat = String::from_utf8_lossy(&stat);
+        if environment.is_empty() {
+            // Threads of the kernel have no program.
+            let has_program = std::fs::read_link(format!("/proc/{pid}/exe")).is_ok();
+            let is_young = start_of(&stat).is_some_and(|(state, ticks)| {
+                let age = uptime.saturating_sub(ticks / TICKS_PER_SECOND);
+                state != 'Z' && age < YOUNG_SECONDS
+            });
+            is_complete &= !(has_program && is_young);
+            continue;
+        }
         let group = stat
             .rsplit_once(") ")
             .and_then(|(_, rest)| rest.split(' ').nth(2)?.parse().ok());
@@ -209,7 +251,7 @@ pub fn marked(name: &str, value: &str) -> Vec<Member> {
     let own_group = found.iter().find(|member| member.pid == own);
     let own_group = own_group.map(|member| member.group);
     found.retain(|member| Some(member.group) != own_group);
-    found
+    (found, is_complete)
 }
 
 #[cfg(test)]

@@ -96,3 +96,25 @@ fn marked_processes_are_ended_with_their_groups() {
         assert_eq!(marked("LARDER_TEST_MARK", &mark), []);
     });
 }
+
+#[test]
+fn a_process_that_shows_no_environment_yet_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let ready = folder.path().join("ready");
+    let mark = folder.path().display().to_string();
+    let late = format!(
+        "touch {}; sleep 0.3; exec env LARDER_TEST_MARK={mark} sleep 600",
+        ready.display()
+    );
+    let line = format!(
+        "exec env -i PATH= /bin/sh -c 'unset PATH; PATH=/usr/bin:/bin exec env -i /bin/sh -c \"{late}\"'"
+    );
+    runtime().block_on(async {
+        let mut service = shell(&line, "another").start().unwrap();
+        wait_for(&ready).await;
+        let found = marked("LARDER_TEST_MARK", &mark);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].pid, service.pid());
+        service.stop(tokio::time::sleep(LONG)).await;
+    });
+}
