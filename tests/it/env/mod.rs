@@ -418,7 +418,7 @@ fn commands_inherit_nothing_from_the_machine() {
         .collect();
     names.retain(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name));
     names.sort_unstable();
-    let wanted = "EXTRA GIT_CONFIG_GLOBAL GIT_CONFIG_NOSYSTEM HOME LANG LARDER_CACHE_DIR NO_COLOR PATH TMPDIR USER \
+    let wanted = "EXTRA GIT_CONFIG_GLOBAL GIT_CONFIG_NOSYSTEM GRPC_PORT HOME LANG LARDER_CACHE_DIR NO_COLOR PATH TMPDIR USER \
                   XDG_CACHE_HOME XDG_CONFIG_HOME XDG_DATA_HOME XDG_STATE_HOME";
     assert_eq!(names.join(" "), wanted);
     env.unset("EXTRA");
