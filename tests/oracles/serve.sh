@@ -33,12 +33,17 @@ curl --silent --show-error --fail "$url/openapi.json" | diff - docs/openapi.json
 
 # Many operations answer 404 to most of what schemathesis makes up; the warning about that says nothing.
 # It keeps what it finds in the current folder.
-(cd "$work" && "$tools/bin/schemathesis" run "$url/openapi.json" --checks all --max-time "${LARDER_JUDGE_SECONDS:-60}" --seed 1 \
-    --warnings off --no-color --request-timeout 10 --wait-for-schema 10) > "$work/judged" || {
-    cat "$work/judged"
-    exit 1
+judge() {
+    (cd "$work" && "$tools/bin/schemathesis" run "$url/openapi.json" --checks all --max-time "${LARDER_JUDGE_SECONDS:-60}" --seed 1 \
+        --warnings off --no-color --request-timeout 10 --wait-for-schema 10 "$@") > "$work/judged" || {
+        cat "$work/judged"
+        exit 1
+    }
+    grep -A 30 '= SUMMARY =' "$work/judged"
 }
-grep -A 30 '= SUMMARY =' "$work/judged"
+judge --exclude-path-regex '^/api/(nodes|channels|rollouts|events)'
+# What a rollout asks for has rules that a schema can't express, such as steps that grow. The events never end.
+judge --include-path-regex '^/api/(nodes|channels|rollouts)' --exclude-checks positive_data_acceptance
 
 # Counters of requests that schemathesis made are among them.
 curl --silent --show-error --fail "$url/metrics" > "$work/metrics"

@@ -28,7 +28,7 @@ pub struct ChannelRequest {
 /// All channels
 ///
 /// A channel shows the old version until a rollout has succeeded.
-#[utoipa::path(get, path = "/api/channels", responses(
+#[utoipa::path(get, path = "/api/channels", operation_id = "channels", responses(
     (status = 200, description = "Sorted by name and channel", body = [ChannelRecord]),
     (status = 304, description = "The client has it already"),
     (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json"),
@@ -38,7 +38,7 @@ pub async fn list(State(server): State<Arc<Server>>) -> Handled {
 }
 
 /// Move all nodes of a channel at once
-#[utoipa::path(put, path = "/api/channels/{name}/{channel}",
+#[utoipa::path(put, path = "/api/channels/{name}/{channel}", operation_id = "move_channel",
     params(
         ("name" = String, Path, description = "The name of what runs", example = "storage-server"),
         ("channel" = String, Path, description = "The channel; it is made if there is none", example = "stable"),

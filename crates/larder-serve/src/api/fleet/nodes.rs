@@ -35,7 +35,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>,
 }
 
 /// All nodes
-#[utoipa::path(get, path = "/api/nodes", responses(
+#[utoipa::path(get, path = "/api/nodes", operation_id = "nodes", responses(
     (status = 200, description = "Sorted by agent_id, without those that were removed", body = [Node]),
     (status = 304, description = "The client has it already"),
     (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json"),
@@ -45,7 +45,7 @@ pub async fn list(State(server): State<Arc<Server>>) -> Handled {
 }
 
 /// One node
-#[utoipa::path(get, path = "/api/nodes/{id}",
+#[utoipa::path(get, path = "/api/nodes/{id}", operation_id = "node",
     params(("id" = String, Path, description = "A node_id, or else an agent_id", example = "agent-1")),
     responses(
     (status = 200, description = "The node", body = Node),
@@ -59,7 +59,7 @@ pub async fn one(State(server): State<Arc<Server>>, Segments(id): Segments<Strin
 /// Remove a node
 ///
 /// What its agent runs goes on. An agent that starts again enrols as a new node.
-#[utoipa::path(delete, path = "/api/nodes/{id}",
+#[utoipa::path(delete, path = "/api/nodes/{id}", operation_id = "remove_node",
     params(("id" = String, Path, description = "A node_id, or else an agent_id", example = "agent-1")),
     responses(
     (status = 204, description = "It is removed"),

@@ -18,7 +18,7 @@ use crate::problem::ProblemDocument;
 use crate::server::Server;
 
 /// All rollouts
-#[utoipa::path(get, path = "/api/rollouts", responses(
+#[utoipa::path(get, path = "/api/rollouts", operation_id = "rollouts", responses(
     (status = 200, description = "The newest first", body = [Rollout]),
     (status = 304, description = "The client has it already"),
     (status = "default", description = "A problem", body = ProblemDocument, content_type = "application/problem+json"),
@@ -30,7 +30,7 @@ pub async fn list(State(server): State<Arc<Server>>) -> Handled {
 /// Start a rollout
 ///
 /// Its members are the nodes that follow the channel now and are neither drained nor pinned.
-#[utoipa::path(post, path = "/api/rollouts", request_body = Request, responses(
+#[utoipa::path(post, path = "/api/rollouts", operation_id = "start_rollout", request_body = Request, responses(
     (status = 201, description = "It runs; the header Location names it", body = Rollout),
     (status = 400, description = "A value does not parse, or there is no such key", body = ProblemDocument, content_type = "application/problem+json"),
     (status = 404, description = "There is no binary of this version", body = ProblemDocument, content_type = "application/problem+json"),
@@ -53,7 +53,7 @@ pub async fn start(
 }
 
 /// One rollout
-#[utoipa::path(get, path = "/api/rollouts/{id}",
+#[utoipa::path(get, path = "/api/rollouts/{id}", operation_id = "rollout",
     params(("id" = String, Path, description = "Its id", example = "r-0123456789abcdef")),
     responses(
     (status = 200, description = "The rollout", body = Rollout),
@@ -68,7 +68,7 @@ pub async fn one(State(server): State<Arc<Server>>, Segments(id): Segments<Strin
 /// Pause a rollout
 ///
 /// Members that are on their way go on; nothing more is started.
-#[utoipa::path(post, path = "/api/rollouts/{id}/pause",
+#[utoipa::path(post, path = "/api/rollouts/{id}/pause", operation_id = "pause_rollout",
     params(("id" = String, Path, description = "Its id", example = "r-0123456789abcdef")),
     responses(
     (status = 200, description = "The rollout", body = Rollout),
@@ -85,7 +85,7 @@ pub async fn pause(
 }
 
 /// Let a rollout proceed after a pause
-#[utoipa::path(post, path = "/api/rollouts/{id}/resume",
+#[utoipa::path(post, path = "/api/rollouts/{id}/resume", operation_id = "resume_rollout",
     params(("id" = String, Path, description = "Its id", example = "r-0123456789abcdef")),
     responses(
     (status = 200, description = "The rollout", body = Rollout),
@@ -104,7 +104,7 @@ pub async fn resume(
 /// End a rollout
 ///
 /// Nothing more is started, and its nodes follow the channel again.
-#[utoipa::path(post, path = "/api/rollouts/{id}/abort",
+#[utoipa::path(post, path = "/api/rollouts/{id}/abort", operation_id = "abort_rollout",
     params(("id" = String, Path, description = "Its id", example = "r-0123456789abcdef")),
     responses(
     (status = 200, description = "The rollout", body = Rollout),
