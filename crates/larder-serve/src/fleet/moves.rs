@@ -3,6 +3,7 @@
 use http::StatusCode;
 
 use super::agents::random_hex;
+use super::book::Book;
 use super::record::{ChannelRecord, NodeState, RolloutRecord};
 use super::rollout::{Change, Request, Rollout, State, ranked};
 use super::{Draft, Fleet, view};
@@ -62,7 +63,7 @@ impl Fleet {
         let book = self.book();
         let mut records: Vec<&RolloutRecord> = book.rollouts.values().collect();
         records.sort_by(|a, b| (b.started, &b.rollout.id).cmp(&(a.started, &a.rollout.id)));
-        let shown = records.into_iter().map(|record| self.shown(&book, record));
+        let shown = records.into_iter().map(|record| shown(&book, record));
         Ok(shown.collect())
     }
 
@@ -71,12 +72,7 @@ impl Fleet {
         self.is_here()?;
         let book = self.book();
         let record = book.rollouts.get(id).ok_or_else(|| missing(id))?;
-        Ok(self.shown(&book, record))
-    }
-
-    #[expect(clippy::unused_self, reason = "it reads as a part of the fleet")]
-    fn shown(&self, book: &super::book::Book, record: &RolloutRecord) -> view::Rollout {
-        view::Rollout::new(record, |node| Some(book.nodes.get(node)?.agent_id.clone()))
+        Ok(shown(&book, record))
     }
 
     /// Starts a rollout over the nodes of a channel.
@@ -117,7 +113,7 @@ impl Fleet {
         let started = Change::State(State::Running, None);
         draft.rollout(&self.book(), record.clone(), vec![started], Some(by));
         self.commit(writing, draft).await?;
-        Ok(self.shown(&self.book(), &record))
+        Ok(shown(&self.book(), &record))
     }
 
     /// Pauses a rollout: members that are on their way go on.
@@ -169,7 +165,7 @@ impl Fleet {
         draft.rollout(&self.book(), record.clone(), changes, Some(by));
         self.commit(writing, draft).await?;
         self.wake_channel(&record.rollout.name, &record.rollout.channel);
-        Ok(self.shown(&self.book(), &record))
+        Ok(shown(&self.book(), &record))
     }
 
     /// The channel or the open rollout that needs a version; it can't be deleted then.
@@ -243,6 +239,11 @@ impl Fleet {
             }
         }
     }
+}
+
+/// A rollout with the names of its agents.
+fn shown(book: &Book, record: &RolloutRecord) -> view::Rollout {
+    view::Rollout::new(record, |node| Some(book.nodes.get(node)?.agent_id.clone()))
 }
 
 /// Whether a rollout has ended: what it moves is decided for good.
