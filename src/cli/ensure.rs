@@ -1,17 +1,21 @@
 //! `larder ensure`.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use camino::Utf8Path;
+
 use super::Global;
 use super::session::{LimitArgs, PlatformArgs, Session};
+use crate::report::{self, Totals};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::model::{Action, Outcome, SourceKind, Target};
 use larder_engine::context::Options;
 use larder_engine::ensure::ensure_selected;
 use larder_engine::events::{Event, Events, Finished, Summary};
-use larder_engine::installed::TargetState;
+use larder_engine::installed::Listed;
 use larder_engine::plan::{Platforms, Selection};
 use larder_engine::snapshot;
 
@@ -40,6 +44,22 @@ pub struct Args {
     /// At the end, list how long each step took, the slowest first.
     #[arg(long)]
     timings: bool,
+}
+
+#[cfg(test)]
+impl Args {
+    /// The arguments of a line with only names and perhaps `--offline`.
+    pub(super) fn plain(names: Vec<String>, offline: bool) -> Self {
+        let how = AcquireArgs {
+            offline,
+            ..AcquireArgs::default()
+        };
+        Self {
+            names,
+            how,
+            ..Self::default()
+        }
+    }
 }
 
 /// Flags that say how artifacts may be acquired.
@@ -116,10 +136,8 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let platforms = args.platforms.resolve()?;
     if args.how.is_plain() && platforms == Platforms::Host {
         let root = global.root()?;
-        if let Some(targets) = snapshot::up_to_date(&root, &args.names, global.startup.user.file())
-            && !targets.is_empty()
-        {
-            return Ok(report_up_to_date(targets, global, started));
+        if let Some(code) = answer_up_to_date(&root, &args.names, global, started) {
+            return Ok(code);
         }
     }
     let mut session = Session::open(global, args.how.options())?;
@@ -144,29 +162,48 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     Ok(session.end(ensured))
 }
 
-/// Reports from the recorded state that every target is up to date.
-fn report_up_to_date(targets: Vec<TargetState>, global: &Global, started: Instant) -> ExitCode {
-    let finished = targets.into_iter().filter_map(
-        |TargetState {
-             name,
-             version,
-             platform,
-             ..
-         }| {
-            let (Ok(name), Ok(version), Ok(platform)) =
-                (name.parse(), version.parse(), platform.parse())
-            else {
-                return None;
+/// Reports that every selected target is up to date, if the recorded state shows that.
+pub(super) fn answer_up_to_date(
+    root: &Utf8Path,
+    names: &[String],
+    global: &Global,
+    started: Instant,
+) -> Option<ExitCode> {
+    let user = global.startup.user.file();
+    let threads = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let (checklist, selected) = snapshot::up_to_date(root, names, user, threads)?;
+    if selected.is_empty() {
+        return None;
+    }
+    let (mode, verbosity) = (global.mode(), global.verbosity());
+    if report::shows_what_is_up_to_date(&mode, verbosity) {
+        let finished = checklist.listed(&selected).map(|target| {
+            let Listed {
+                name,
+                version,
+                platform,
+            } = target?;
+            let target = Target {
+                name: name.parse().ok()?,
+                platform: platform.parse().ok()?,
             };
+            let version = version.parse().ok()?;
             Some(Finished::new(
                 Action::Ensure,
-                Target { name, platform },
+                target,
                 version,
                 Outcome::UpToDate,
             ))
-        },
-    );
-    report_success(finished.collect(), global, started)
+        });
+        let finished = finished.collect::<Option<_>>()?;
+        return Some(report_success(finished, global, started));
+    }
+    let totals = Totals::all_up_to_date(selected.len(), started.elapsed().as_secs_f64());
+    report::close(mode, verbosity, &global.redactor(), &totals);
+    if let Some(counts) = &global.parent_counts {
+        counts.add(&totals.counts);
+    }
+    Some(ExitCode::from(totals.worst().map_or(0, Kind::exit_code)))
 }
 
 /// Reports successful steps and their summary, for commands that need no session. The exit code

@@ -36,6 +36,7 @@ mod package;
 mod plan;
 mod probe;
 mod publish;
+mod quick;
 pub mod reference;
 mod release;
 mod remove;
@@ -166,6 +167,9 @@ pub fn main() -> ExitCode {
         larder_process::forbid_inspection();
     }
     if let Some(code) = complete::answer(&startup) {
+        return code;
+    }
+    if let Some(code) = quick::answer(&startup) {
         return code;
     }
     let mut parser = parser(&startup.environment);

@@ -22,7 +22,7 @@ mod tests;
 pub use documents::Cleaned;
 pub use mode::{Mode, Verbosity};
 pub use print::{Printer, print_bytes, print_data, to_json, written};
-pub use reporter::{Reporter, ReporterHandle, show_step};
+pub use reporter::{Reporter, ReporterHandle, close, show_step, shows_what_is_up_to_date};
 pub use text::{ColorChoice, Paint, Redactor, Tone, render_error, snippet, table};
 pub use totals::{Totals, timings};
 pub use views::{

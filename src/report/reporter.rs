@@ -162,6 +162,21 @@ fn show(
     totals
 }
 
+/// Whether this output shows more of a target that is up to date than that it is counted.
+pub fn shows_what_is_up_to_date(mode: &Mode, verbosity: Verbosity) -> bool {
+    match mode {
+        Mode::Terminal(_) | Mode::Plain(_) => verbosity >= Verbosity::Verbose,
+        Mode::Json { .. } | Mode::GitHubActions { .. } => true,
+    }
+}
+
+/// Shows the end of a run of which only the totals are known. It needs no thread.
+pub fn close(mode: Mode, verbosity: Verbosity, redactor: &Redactor, totals: &Totals) {
+    let mut view = view(mode, verbosity, redactor);
+    view.close(totals);
+    view.flush();
+}
+
 /// Adds an event to the totals.
 pub(super) fn count_event(event: &Event, totals: &mut Totals) {
     match event {

@@ -50,6 +50,16 @@ impl Default for Totals {
 }
 
 impl Totals {
+    /// The totals of a run that found all of its targets up to date.
+    pub fn all_up_to_date(count: usize, seconds: f64) -> Self {
+        Self {
+            action: Some(Action::Ensure),
+            counts: BTreeMap::from([(Outcome::UpToDate, count)]),
+            seconds,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn add(&mut self, finished: &Finished) {
         *self.counts.entry(finished.outcome).or_default() += 1;
         self.ok &= !failed(finished);

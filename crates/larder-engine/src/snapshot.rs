@@ -11,7 +11,7 @@ use camino::Utf8Path;
 
 use crate::acquire::Done;
 use crate::context::Context;
-use crate::installed::{Place, SourceState, State, TargetState, Watched};
+use crate::installed::{Checklist, Listed, Selected, SourceState, State, TargetState, Watched};
 use crate::release::pending;
 use larder_core::error::Result;
 use larder_core::model::{Digest, Name, Platform, Target};
@@ -186,16 +186,17 @@ fn by_text(folder: &SourceFolder) -> (&str, Links) {
     (path.as_str(), *links)
 }
 
-/// The fast answer: returns the host targets that the words select, if all of them are recorded as
-/// up to date and their metadata is unchanged. `None` means that a full run is needed.
+/// The fast answer: the checklist and the host targets that the words select, if all of them are
+/// recorded as up to date and their metadata is unchanged. `None` means that a full run is needed.
 ///
 /// `user` is the path of the user's configuration, which may demand more than when the state was
-/// written.
+/// written. Where there is much metadata to read, at most so many `threads` read it.
 pub fn up_to_date(
     root: &Utf8Path,
     words: &[String],
     user: Option<&Utf8Path>,
-) -> Option<Vec<TargetState>> {
+    threads: impl FnOnce() -> usize,
+) -> Option<(Checklist, Selected)> {
     // A killed build left its work folder; a full run is needed to remove it.
     if !larder_core::fs::list(root.join(".larder/work"))
         .ok()?
@@ -203,71 +204,21 @@ pub fn up_to_date(
     {
         return None;
     }
-    let state = State::load_relative(root);
-    let mut place = Place::new(root);
-    let mut unchanged = |watched: &[Watched]| {
-        watched
-            .iter()
-            .all(|watched| watched.is_unchanged_in(&mut place))
-    };
-    if state.definition.is_empty() || !unchanged(&state.definition) {
+    let checklist = State::checklist(root)?;
+    if checklist.user() != user || checklist.host() != Some(&Platform::host().to_string()) {
         return None;
     }
-    if state.user.as_ref().map(|watched| &*watched.path) != user
-        || !unchanged(state.user.as_slice())
-    {
-        return None;
-    }
-    let mut names: Vec<&str> = if words.iter().any(|word| word == "all") {
-        if !state.complete {
-            return None;
-        }
-        state.all.iter().map(String::as_str).collect()
-    } else {
-        words.iter().map(String::as_str).collect()
-    };
-    let usual = Platform::host().to_string();
-    let host_of = |name: &str| state.hosts.get(name).unwrap_or(&usual);
-    let pending = pending::noted(root).ok()?;
-    let targets: BTreeMap<&str, &TargetState> = state
-        .targets
-        .iter()
-        .filter(|target| target.platform == *host_of(&target.name))
-        .map(|target| (target.name.as_str(), target))
-        .collect();
-    let mut wanted: BTreeMap<&str, &TargetState> = BTreeMap::new();
-    let known: HashMap<_, &SourceState> = state
-        .sources
-        .iter()
-        .map(|source| (by_text(&source.folder), source))
-        .collect();
-    let mut sources: HashMap<(&str, Links), Digest> = HashMap::new();
-    while let Some(name) = names.pop() {
-        let target = *targets.get(name)?;
-        if wanted.insert(name, target).is_some() {
-            continue;
-        }
-        if target.generation != state.generation
-            || (!pending.is_empty() && pending.contains(&format!("{name}-{}", host_of(name))))
-            || !unchanged(&target.watched)
-        {
-            return None;
-        }
-        for (folder, digest) in &target.sources {
-            if sources
-                .insert(by_text(folder), *digest)
-                .is_some_and(|other| other != *digest)
-            {
+    let selected = checklist.select(words)?;
+    let due = pending::noted(root).ok()?;
+    if !due.is_empty() {
+        for target in checklist.listed(&selected) {
+            let Listed { name, platform, .. } = target?;
+            if due.contains(&format!("{name}-{platform}")) {
                 return None;
             }
         }
-        names.extend(target.needs.iter().map(String::as_str));
     }
-    for (folder, digest) in sources {
-        let source = known.get(&folder)?;
-        if source.digest != digest || !unchanged(&source.watched) {
-            return None;
-        }
-    }
-    Some(wanted.into_values().cloned().collect())
+    checklist
+        .is_unchanged(root, &selected, threads)
+        .then_some((checklist, selected))
 }

@@ -92,9 +92,9 @@ pub fn state(bytes: &[u8], scratch: &Scratch<'_>) {
         let mut state = state.clone();
         state.larder = State::new().larder;
         state.save(root).expect("a written state");
-        let read = State::load_relative(root);
+        let read = State::load(root);
         read.save(root).expect("a written state");
-        assert_eq!(State::load_relative(root), read);
+        assert_eq!(State::load(root), read);
         assert_eq!(read.targets.len(), state.targets.len());
     });
 }

@@ -4,6 +4,7 @@ mod bare;
 pub mod damage;
 mod disk;
 mod dry_run;
+mod fast_path;
 mod key;
 mod noop;
 pub mod parallel;

@@ -3,6 +3,8 @@
 //! This module handles artifacts and the places of their files. It does not depend on recipes, sources or hubs.
 
 mod bin;
+mod checklist;
+mod folders;
 mod hide;
 mod obstacles;
 mod open;
@@ -12,6 +14,7 @@ mod state;
 mod unfinished;
 
 pub use bin::Bin;
+pub use checklist::{Checklist, Listed, Selected};
 pub use open::Staging;
 pub use signature::{Place, Signature, Watched};
 pub use state::{SourceState, State, TargetState};

@@ -28,6 +28,68 @@ pub struct Signature {
 }
 
 impl Signature {
+    /// How many bytes [`Self::to_bytes`] makes.
+    pub(super) const BYTES: usize = 4 * 8;
+
+    /// Fills the place of a signature where there is none.
+    pub(super) const NOTHING: Self = Self {
+        size: 0,
+        mtime: 0,
+        ctime: 0,
+        inode: 0,
+    };
+
+    /// The signature as bytes; `None` if a time is too far from 1970 (more than 292 years).
+    pub(super) fn to_bytes(self) -> Option<[u8; Self::BYTES]> {
+        let Self {
+            size,
+            mtime,
+            ctime,
+            inode,
+        } = self;
+        let time = |nanos: i128| i64::try_from(nanos).ok().map(i64::to_le_bytes);
+        let mut bytes = [0; Self::BYTES];
+        let numbers = [
+            size.to_le_bytes(),
+            time(mtime)?,
+            time(ctime)?,
+            inode.to_le_bytes(),
+        ];
+        for (place, number) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(numbers) {
+            *place = number;
+        }
+        Some(bytes)
+    }
+
+    /// The signature that these bytes were made of.
+    pub(super) fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
+        let number = |at: usize| bytes.as_chunks::<8>().0[at];
+        Self {
+            size: u64::from_le_bytes(number(0)),
+            mtime: i64::from_le_bytes(number(1)).into(),
+            ctime: i64::from_le_bytes(number(2)).into(),
+            inode: u64::from_le_bytes(number(3)),
+        }
+    }
+
+    /// The signature in the answer of a system call.
+    #[cfg(unix)]
+    #[allow(
+        clippy::cast_sign_loss,
+        clippy::unnecessary_cast,
+        clippy::useless_conversion,
+        reason = "the types of these numbers differ from system to system"
+    )]
+    pub(super) fn of_stat(stat: &rustix::fs::Stat) -> Self {
+        let nanos = |s, ns| i128::from(s) * 1_000_000_000 + i128::from(ns);
+        Self {
+            size: stat.st_size as u64,
+            mtime: nanos(stat.st_mtime, stat.st_mtime_nsec as i64),
+            ctime: nanos(stat.st_ctime, stat.st_ctime_nsec as i64),
+            inode: stat.st_ino as u64,
+        }
+    }
+
     /// The signature in a file's metadata.
     #[cfg(unix)]
     pub fn of(meta: &Metadata) -> Self {
@@ -55,7 +117,7 @@ impl Signature {
     }
 
     /// The signature of what is at a path; `None` if nothing is. `follow` follows a symbolic link at its end.
-    fn read(path: &Utf8Path, follow: bool) -> Result<Option<Self>> {
+    pub(super) fn read(path: &Utf8Path, follow: bool) -> Result<Option<Self>> {
         let meta = if follow {
             fs::stat(path)
         } else {
@@ -71,7 +133,7 @@ impl Signature {
     }
 
     /// Whether a file with this signature has not changed since `recorded`. A number that is not known is not compared.
-    fn is_still(&self, recorded: &Self) -> bool {
+    pub(super) fn is_still(&self, recorded: &Self) -> bool {
         let known = cfg!(unix) || (self.inode != 0 && recorded.inode != 0);
         let inode = if known { self.inode } else { recorded.inode };
         Self { inode, ..*self } == *recorded
@@ -131,20 +193,11 @@ impl Watched {
 
     /// Whether the path still has the same signature.
     pub fn is_unchanged(&self) -> bool {
-        self.is_unchanged_at(&self.path)
-    }
-
-    fn is_unchanged_at(&self, path: &Utf8Path) -> bool {
-        match (Signature::read(path, self.follow), &self.signature) {
+        match (Signature::read(&self.path, self.follow), &self.signature) {
             (Ok(Some(now)), Some(recorded)) => now.is_still(recorded),
             (Ok(None), None) => true,
             _ => false,
         }
-    }
-
-    /// The same for a path that is relative to a folder.
-    pub fn is_unchanged_in(&self, place: &mut Place) -> bool {
-        self.is_unchanged_at(place.path(&self.path))
     }
 
     /// Waits (20 ms at most) until all of these signatures are reliable. Returns whether they can be recorded: they are

@@ -1,28 +1,35 @@
 //! The state snapshot `.larder/state`: the file metadata of the last good run, so that the next run only compares metadata.
 //!
 //! It is a cache: if it is deleted, damaged or in another format, the files are hashed again and nothing is lost. The file
-//! is an 8-byte mark that names the format, an 8-byte checksum, and the state in the postcard format.
+//! is an 8-byte mark that names the format; the length of the head (8 bytes) and its checksum (8 bytes); the head, which is
+//! the version of larder and the project's folder, each with a zero byte at its end, and the checklist; then another
+//! checksum and the state in the postcard format. A run with nothing to do reads the head only.
 //!
 //! It is about the project in one folder. The file names that folder, and paths in it are relative to it; the state of
 //! a project that was copied or moved counts as empty, so that a copy is never compared with the files of the original.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
+use super::checklist::{self, Checklist};
 use super::{Place, Watched};
 use crate::trust::Vouched;
 use larder_core::error::Result;
 use larder_core::formats::PinKind;
 use larder_core::fs::{self, OwnFolder};
-use larder_core::model::{Digest, SourceKind};
+use larder_core::model::{Digest, Platform, SourceKind};
 use larder_core::project::SourceFolder;
 
 /// The version of this larder as the snapshot names it. A larder of another version ignores the snapshot.
-const LARDER: &str = concat!(env!("CARGO_PKG_VERSION"), "/4");
+const LARDER: &str = concat!(env!("CARGO_PKG_VERSION"), "/5");
 
-const MARK: &[u8; 8] = b"larder\x004";
+/// The length of what precedes the head: the mark, a length and a checksum.
+const START: usize = 3 * 8;
+
+const MARK: &[u8; 8] = b"larder\x005";
 /// The size of the largest snapshot that is read: many times that of a project with a million source files.
 const MAX_BYTES: u64 = 1 << 30;
 
@@ -107,17 +114,13 @@ impl State {
         state
     }
 
-    /// Reads the snapshot as it is written: paths in the project are relative to its folder. A run with nothing to do
-    /// only asks the system for their metadata, one after the other, and needs no absolute copy of each.
-    pub fn load_relative(root: &Utf8Path) -> Self {
-        Self::read(LARDER, root)
-    }
-
     fn read(larder: &str, root: &Utf8Path) -> Self {
         let read = || {
             let bytes = fs::read_bounded(Self::path(root), MAX_BYTES).ok()??;
-            let (check, body) = bytes.strip_prefix(MARK)?.split_first_chunk()?;
-            if *check != checksum(body) {
+            let (check_head, length, rest) = start(&bytes)?;
+            let (head, rest) = rest.split_at_checked(length)?;
+            let (check, body) = rest.split_first_chunk()?;
+            if check_head != checksum(head) || *check != checksum(body) {
                 return None;
             }
             Self::decode(body, root).filter(|state| state.larder == larder)
@@ -125,10 +128,31 @@ impl State {
         read().unwrap_or_else(|| Self::empty(larder))
     }
 
-    /// Reads what follows the checksum: the state of the project in `root`, by any larder.
+    /// Reads what follows the last checksum: the state of the project in `root`, by any larder.
     pub fn decode(body: &[u8], root: &Utf8Path) -> Option<Self> {
         let (place, state): (&str, Self) = postcard::from_bytes(body).ok()?;
         (place == root).then_some(state)
+    }
+
+    /// Reads only the checklist; `None` if there is none, or if another version of larder wrote it.
+    pub fn checklist(root: &Utf8Path) -> Option<Checklist> {
+        Self::checklist_by(LARDER, root)
+    }
+
+    fn checklist_by(larder: &str, root: &Utf8Path) -> Option<Checklist> {
+        let mut file = fs::open_opt(Self::path(root)).ok()??;
+        let mut first = [0; START];
+        file.read_exact(&mut first).ok()?;
+        let (check, length, _) = start(&first)?;
+        let mut head = vec![0; length];
+        file.read_exact(&mut head).ok()?;
+        if check != checksum(&head) {
+            return None;
+        }
+        let own = head_start(larder, root);
+        head.starts_with(&own).then_some(())?;
+        head.drain(..own.len());
+        Checklist::new(head)
     }
 
     /// An empty snapshot.
@@ -151,8 +175,13 @@ impl State {
                 *path = relative.to_owned();
             }
         });
+        let mut head = head_start(&self.larder, root);
+        head.extend(checklist::checklist(&stored, &Platform::host().to_string()));
         let body = postcard::to_allocvec(&(root.as_str(), stored)).unwrap_or_default();
         let mut bytes = MARK.to_vec();
+        bytes.extend((head.len() as u64).to_le_bytes());
+        bytes.extend(checksum(&head));
+        bytes.extend(head);
         bytes.extend(checksum(&body));
         bytes.extend(body);
         OwnFolder::create(root, ".larder")?.write_atomic("state", &bytes)
@@ -188,17 +217,35 @@ impl State {
     }
 }
 
-/// Detects accidental damage, not manipulation: FNV-1a over 8-byte words. A megabyte takes a fraction of a millisecond.
+/// Takes the mark, the length of the head and its checksum. Returns the checksum, the length, and what follows.
+fn start(bytes: &[u8]) -> Option<([u8; 8], usize, &[u8])> {
+    let (length, rest) = bytes.strip_prefix(MARK)?.split_first_chunk()?;
+    let (check, rest) = rest.split_first_chunk()?;
+    let length = u64::from_le_bytes(*length);
+    (length <= MAX_BYTES).then_some((*check, usize::try_from(length).ok()?, rest))
+}
+
+/// What the head starts with: who wrote it, and about which folder.
+fn head_start(larder: &str, root: &Utf8Path) -> Vec<u8> {
+    format!("{larder}\0{root}\0").into_bytes()
+}
+
+/// Detects accidental damage, not manipulation: FNV-1a over 8-byte words, four of which are mixed at a time, because the
+/// processor does that at once. A megabyte takes a tenth of a millisecond.
 fn checksum(bytes: &[u8]) -> [u8; 8] {
     let mix = |sum: u64, word: u64| {
         (sum ^ word)
             .wrapping_mul(0x0000_0100_0000_01b3)
             .rotate_left(23)
     };
-    let (words, rest) = bytes.as_chunks::<8>();
-    let sum = words.iter().fold(0xcbf2_9ce4_8422_2325, |sum, word| {
-        mix(sum, u64::from_le_bytes(*word))
-    });
+    let (blocks, rest) = bytes.as_chunks::<32>();
+    let mut sums = [0xcbf2_9ce4_8422_2325_u64, 1, 2, 3];
+    for block in blocks {
+        for (sum, word) in sums.iter_mut().zip(block.as_chunks::<8>().0) {
+            *sum = mix(*sum, u64::from_le_bytes(*word));
+        }
+    }
+    let sum = sums.into_iter().reduce(mix).unwrap_or_default();
     let sum = rest
         .iter()
         .fold(sum, |sum, byte| mix(sum, u64::from(*byte)));
@@ -272,11 +319,15 @@ mod tests {
             larder: "me".into(),
             ..State::default()
         };
+        let (_, head, _) = start(&bytes).unwrap();
+        assert!(State::checklist_by("me", root).is_some());
         for bit in 0..bytes.len() * 8 {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
             fs::write_atomic(&path, &damaged).unwrap();
             assert_eq!(State::written_by("me", root), empty, "bit {bit}");
+            let checklist = State::checklist_by("me", root);
+            assert!(checklist.is_none() || bit / 8 >= START + head, "bit {bit}");
         }
         for cut in 0..bytes.len() {
             fs::write_atomic(&path, &bytes[..cut]).unwrap();
