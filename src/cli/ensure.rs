@@ -1,7 +1,6 @@
 //! `larder ensure`.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -170,8 +169,7 @@ pub(super) fn answer_up_to_date(
     started: Instant,
 ) -> Option<ExitCode> {
     let user = global.startup.user.file();
-    let threads = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let (checklist, selected) = snapshot::up_to_date(root, names, user, threads)?;
+    let (checklist, selected) = snapshot::up_to_date(root, names, user)?;
     if selected.is_empty() {
         return None;
     }

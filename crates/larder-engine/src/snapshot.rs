@@ -190,12 +190,11 @@ fn by_text(folder: &SourceFolder) -> (&str, Links) {
 /// recorded as up to date and their metadata is unchanged. `None` means that a full run is needed.
 ///
 /// `user` is the path of the user's configuration, which may demand more than when the state was
-/// written. Where there is much metadata to read, at most so many `threads` read it.
+/// written.
 pub fn up_to_date(
     root: &Utf8Path,
     words: &[String],
     user: Option<&Utf8Path>,
-    threads: impl FnOnce() -> usize,
 ) -> Option<(Checklist, Selected)> {
     // A killed build left its work folder; a full run is needed to remove it.
     if !larder_core::fs::list(root.join(".larder/work"))
@@ -219,6 +218,6 @@ pub fn up_to_date(
         }
     }
     checklist
-        .is_unchanged(root, &selected, threads)
+        .is_unchanged(root, &selected)
         .then_some((checklist, selected))
 }

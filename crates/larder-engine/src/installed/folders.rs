@@ -1,6 +1,7 @@
 //! Reads the metadata of many paths in one project: they are looked up in folders that are open.
 
 use std::ffi::CStr;
+use std::io;
 
 use camino::Utf8Path;
 
@@ -39,15 +40,14 @@ impl Folders {
         })
     }
 
-    /// The signature of what is at a path: `Some(None)` if nothing is there, and `None` if that can't
-    /// be known. `follow` follows a link at its end.
+    /// The signature of what is at a path; `None` if nothing is there. `follow` follows a link at its end.
     #[cfg(unix)]
     pub(super) fn signature(
         &self,
         in_common: bool,
         path: &CStr,
         follow: bool,
-    ) -> Option<Option<Signature>> {
+    ) -> io::Result<Option<Signature>> {
         use rustix::fs::{AtFlags, statat};
         use rustix::io::Errno;
         let folder = if in_common { &self.common } else { &self.root };
@@ -59,9 +59,9 @@ impl Folders {
             AtFlags::SYMLINK_NOFOLLOW
         };
         match statat(folder, path, flags) {
-            Ok(stat) => Some(Some(Signature::of_stat(&stat))),
-            Err(Errno::NOENT | Errno::NOTDIR) => Some(None),
-            Err(_) => None,
+            Ok(stat) => Ok(Some(Signature::of_stat(&stat))),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -72,8 +72,9 @@ impl Folders {
         in_common: bool,
         path: &CStr,
         follow: bool,
-    ) -> Option<Option<Signature>> {
+    ) -> io::Result<Option<Signature>> {
         let folder = if in_common { &self.common } else { &self.root };
-        Signature::read(&folder.join(path.to_str().ok()?), follow).ok()
+        let path = path.to_str().map_err(io::Error::other)?;
+        Signature::read(&folder.join(path), follow).map_err(io::Error::other)
     }
 }

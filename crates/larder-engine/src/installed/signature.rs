@@ -75,6 +75,7 @@ impl Signature {
     /// The signature in the answer of a system call.
     #[cfg(unix)]
     #[allow(
+        clippy::cast_possible_wrap,
         clippy::cast_sign_loss,
         clippy::unnecessary_cast,
         clippy::useless_conversion,

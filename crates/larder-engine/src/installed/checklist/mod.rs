@@ -177,19 +177,14 @@ impl Checklist {
     }
 
     /// Whether everything that the selected targets depend on still has the metadata that was
-    /// recorded. Where there are many paths, at most so many `threads` read it.
-    pub fn is_unchanged(
-        &self,
-        root: &Utf8Path,
-        selected: &Selected,
-        threads: impl FnOnce() -> usize,
-    ) -> bool {
+    /// recorded. Where there are many paths, all cores read it.
+    pub fn is_unchanged(&self, root: &Utf8Path, selected: &Selected) -> bool {
         let ranges = if selected.len() == self.field(Field::Targets) as usize {
             Some(std::iter::once(0..self.field(Field::Paths) as usize).collect())
         } else {
             self.ranges(selected)
         };
-        ranges.is_some_and(|ranges| self.are_unchanged(root, &ranges, threads))
+        ranges.is_some_and(|ranges| self.are_unchanged(root, &ranges, cores))
     }
 
     /// The paths that the selected targets depend on.
@@ -256,8 +251,8 @@ impl Checklist {
         let text = self.zero_ended(number(record, 0)?)?;
         let flags = number(record, 4)?;
         let recorded = Signature::from_bytes(record.last_chunk()?);
-        let now = folders.signature(flags & IN_COMMON != 0, text, flags & FOLLOW != 0)?;
-        Some(match now {
+        let now = folders.signature(flags & IN_COMMON != 0, text, flags & FOLLOW != 0);
+        Some(match now.ok()? {
             Some(now) => flags & EXISTS != 0 && now.is_still(&recorded),
             None => flags & EXISTS == 0,
         })
@@ -310,6 +305,19 @@ impl Checklist {
     fn text(&self, text: u32) -> Option<&str> {
         self.zero_ended(text)?.to_str().ok()
     }
+}
+
+/// The cores that this process may use. The standard library also reads the limits of containers,
+/// which takes longer than the metadata of a hundred paths; a thread too many costs less.
+#[cfg(target_os = "linux")]
+fn cores() -> usize {
+    rustix::thread::sched_getaffinity(None).map_or(1, |set| set.count() as usize)
+}
+
+/// The cores that this process may use.
+#[cfg(not(target_os = "linux"))]
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
 }
 
 /// A range in pieces that are worth the trouble of taking them.
