@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::Global;
 use super::session::{LimitArgs, PlatformArgs, Session};
+use super::timings::{Timings, TimingsArgs};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::model::{Action, Outcome, SourceKind, Target};
 use larder_engine::context::Options;
@@ -37,9 +38,8 @@ pub struct Args {
     limits: LimitArgs,
     #[command(flatten)]
     pub(super) how: AcquireArgs,
-    /// At the end, list how long each step took, the slowest first.
-    #[arg(long)]
-    timings: bool,
+    #[command(flatten)]
+    timings: TimingsArgs,
 }
 
 /// Flags that say how artifacts may be acquired.
@@ -114,16 +114,19 @@ impl AcquireArgs {
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let started = Instant::now();
     let platforms = args.platforms.resolve()?;
+    let timings = args.timings.of_run(&args.names, global, started)?;
     if args.how.is_plain() && platforms == Platforms::Host {
         let root = global.root()?;
         if let Some(targets) = snapshot::up_to_date(&root, &args.names, global.startup.user.file())
             && !targets.is_empty()
         {
-            return Ok(report_up_to_date(targets, global, started));
+            return Ok(report_up_to_date(targets, global, started, timings));
         }
     }
     let mut session = Session::open(global, args.how.options())?;
-    session.timings = args.timings.then(|| global.printer());
+    if let Some(timings) = timings {
+        session.show_timings(timings)?;
+    }
     let selection = Selection::parse(&session.ctx.project, &args.names)?;
     if args.how.rebuild
         && let Selection::Names(_) = selection
@@ -145,7 +148,12 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
 }
 
 /// Reports from the recorded state that every target is up to date.
-fn report_up_to_date(targets: Vec<TargetState>, global: &Global, started: Instant) -> ExitCode {
+fn report_up_to_date(
+    targets: Vec<TargetState>,
+    global: &Global,
+    started: Instant,
+    timings: Option<Timings>,
+) -> ExitCode {
     let finished = targets.into_iter().filter_map(
         |TargetState {
              name,
@@ -166,7 +174,11 @@ fn report_up_to_date(targets: Vec<TargetState>, global: &Global, started: Instan
             ))
         },
     );
-    report_success(finished.collect(), global, started)
+    let finished: Vec<Finished> = finished.collect();
+    let timed = timings.map(|timings| (timings, finished.clone()));
+    let code = report_success(finished, global, started);
+    let unwritten = timed.and_then(|(timings, finished)| timings.end_up_to_date(finished));
+    unwritten.map_or(code, |kind| ExitCode::from(kind.exit_code()))
 }
 
 /// Reports successful steps and their summary, for commands that need no session. The exit code
