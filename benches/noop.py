@@ -71,7 +71,7 @@ def measure(larder, n, runs, peers):
         floor = floor_program(base)
         names = make_projects(base, n, peers)
         commands = {"larder": ([larder, "ensure", "all"], base / "larder")}
-        arguments = {"n2": ["stamps"], "go-task": ["--taskfile", "Taskfile.yml"]}
+        arguments = {"n2": ["stamps"], "make": ["-rR"], "go-task": ["--taskfile", "Taskfile.yml"]}
         commands |= {name: ([path, *arguments.get(name, [])], base / name) for name, path in peers.items()}
         if "n2" in peers:
             # n2 has no default of "everything", so it gets a name for everything; ninja gets the same file.
