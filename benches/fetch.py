@@ -13,22 +13,19 @@ and releases them into a folder that nginx serves. The commands run in turn, and
 larder also hashes every unpacked file, keeps a copy in its cache, and flushes what it installs to disk; the shell script does not.
 `limits` is the time of the bare work on one core, from `cargo bench --bench limits`: inflating, and SHA-256 of archives and files.
 """
-import argparse
-import contextlib
 import hashlib
 import json
 import os
-import platform
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-REPO = Path(__file__).resolve().parent.parent
+import common
+from common import HOST, REPO, Rows, interleaved, machine, parse, run, workshop
+
 NGINX = """daemon off; worker_processes 1; pid {0}/pid; error_log {0}/error.log;
 events {{}}
 http {{
@@ -37,7 +34,6 @@ http {{
   server {{ listen 127.0.0.1:{1}; root {2}; }}
 }}
 """
-HOST = f"{platform.system().lower()}-{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(platform.machine(), platform.machine()) }"
 UPSTREAM = """binaries: [{0}]
 upstream:
   url: "{1}"
@@ -61,15 +57,6 @@ def binaries():
         if len(found) == 6:
             break
     return found
-
-
-def run(command, cwd, env):
-    start = time.perf_counter()
-    done = subprocess.run(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-    seconds = time.perf_counter() - start
-    if done.returncode != 0:
-        sys.exit(f"{command}: {done.stdout.decode()}")
-    return seconds
 
 
 def install(base, url, larder, env, paths):
@@ -125,29 +112,18 @@ def serve(base):
 
 
 def options(runs):
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--larder", default=str(REPO / "target/release/larder"))
-    parser.add_argument("--runs", type=int, default=runs)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("binary", nargs="*", type=Path)
+    parser = common.options(runs)
+    parser.add_argument("binary", nargs="*", type=Path, help="default: six large binaries of this machine")
     return parser
-
-
-@contextlib.contextmanager
-def workshop():
-    """A temporary folder with an empty `site`, and an environment in which larder keeps all its files in that folder."""
-    with tempfile.TemporaryDirectory(prefix="larder-bench-") as folder:
-        base = Path(folder)
-        (base / "site").mkdir()
-        yield base, {"PATH": os.environ["PATH"], "HOME": folder, "LARDER_CACHE_DIR": str(base / "cache"), "TMPDIR": folder}
 
 
 def main():
     parser = options(runs=7)
     parser.add_argument("--no-limits", action="store_true")
-    args = parser.parse_args()
-    larder, paths = str(Path(args.larder).resolve()), args.binary or binaries()
+    args = parse(parser)
+    larder, paths = args.larder, args.binary or binaries()
     with workshop() as (base, env):
+        facts = machine(base, larder)
         server, url = serve(base)
         try:
             assets = release(base, url, larder, env, paths)
@@ -178,13 +154,11 @@ def main():
                     (project / "versions.lock").unlink(missing_ok=True)
                 os.sync()
 
-            times = {name: [] for name in commands}
-            for i in range(args.runs + 1):
-                for name, (command, cwd) in commands.items():
-                    from_nothing()
-                    seconds = run(command, cwd, env)
-                    if i > 0:
-                        times[name].append(seconds)
+            def measure(_, command):
+                from_nothing()
+                return run(command[0], command[1], env)
+
+            times = interleaved(commands, args.runs, measure)
             limits = None
             if not args.no_limits:
                 files = [str(asset) for _, asset in assets]
@@ -196,24 +170,15 @@ def main():
             server.wait()
         packed = sum(asset.stat().st_size for _, asset in assets)
         unpacked = sum(path.stat().st_size for path in paths)
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    result = {
-        "binaries": len(paths),
-        "packed_mb": round(packed / 1e6, 1),
-        "unpacked_mb": round(unpacked / 1e6, 1),
-        "seconds": {name: round(value, 3) for name, value in medians.items()},
-        "ratio": {name: round(medians[name] / medians["curl"], 2) for name in ("managed", "originals")},
-        "all": {name: [round(value, 3) for value in values] for name, values in times.items()},
-        "limits": limits,
-    }
-    if args.json:
-        print(json.dumps(result, indent=1))
-        return
-    print(f"{len(paths)} binaries, {packed / 1e6:.0f} MB packed, {unpacked / 1e6:.0f} MB unpacked, {args.runs} runs each\n")
-    print("| way | median (s) | fastest | slowest | to curl |\n|---|---|---|---|---|")
-    for name, values in times.items():
-        print(f"| {name} | {medians[name]:.2f} | {min(values):.2f} | {max(values):.2f} | {medians[name] / medians['curl']:.2f} |")
-    if limits:
+    rows = Rows("s")
+    size = f"{len(paths)} binaries, {packed / 1e6:.0f} MB packed, {unpacked / 1e6:.0f} MB unpacked"
+    for ours in ("managed", "originals"):
+        figures = {"larder": times[ours], "curl, sha256sum, tar": times["curl"]}
+        rows.add(f"cold fetch, {ours}", figures, size=size, limits=limits)
+    if not args.json:
+        print(size + "\n")
+    rows.show(args, facts)
+    if limits and not args.json:
         print(f"\nbare work on one core: {json.dumps(limits)}")
 
 

@@ -1,89 +1,110 @@
 #!/usr/bin/env python3
-"""Compares runs of larder and ninja that have nothing to do: N subsystems, all up to date, medians of interleaved runs.
+"""Compares runs of larder, ninja and others that have nothing to do: N subsystems, all up to date, medians of interleaved runs.
 
-usage: python3 benches/noop.py [--larder target/release/larder] [--runs 31] [N ...]        (default N: 8 100 1000)
+usage: python3 benches/noop.py [--larder target/release/larder] [--runs 31] [--n2 PATH] [--go-task PATH] [--json] [N ...]
+       (default N: 8 1000 10000)
 
-Both check that N outputs are up to date with their inputs. ninja has one source, one binary and one stamp per target; larder has
-a recipe, a source folder, a binary and a stamp per subsystem. The machine's noise affects both equally, so use the ratio.
+Each checks that N outputs are up to date with their inputs. ninja and n2 read the same build.ninja, with one source, one binary and one stamp
+per target, and make has the same rules; larder has a recipe, a source folder, a binary and a stamp per subsystem. go-task and just run a shell
+for each target, so they only run with 1,000 at most. A peer that is not there is left out.
+
+`floor` is a C program that reads the metadata of four files per subsystem of larder's project (recipe, source, pivot and binary), relative to
+the handle of a folder, on one and on two threads. The machine's noise affects all of them, so use the ratios.
 """
-import argparse
-import os
-import shutil
-import statistics
-import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
 
-RECIPE = """binaries: [{0}]
-build:
-  source: {{dir: .}}
-  commands: ["cp {0}.sh {{{{ out }}}}/{0}"]
-"""
+from common import Rows, environment, find_peers, floor_program, interleaved, larder_project, machine, ninja_project, options, parse, quiet, workshop
+
+PEERS = ("ninja", "n2", "make", "go-task", "just")
+# These need about a millisecond for each target.
+SLOW = ("go-task", "just")
 
 
-def larder_project(root, n):
-    names = [f"tool{i:05}" for i in range(n)]
-    lines = "".join(f"  {name}: v1.0.0\n" for name in names)
-    (root / "versions.yml").write_text("versions:\n" + lines + "upload: never\n")
+def make_projects(base, n, peers):
+    """A folder for larder and for each peer. Returns the commands."""
+    names = larder_project(folder(base, "larder"), n)
+    for peer in ("ninja", "n2", "make"):
+        if peer in peers:
+            ninja_project(folder(base, peer), n)
+    targets = [f"t{i:05}" for i in range(n)]
+    if "make" in peers:
+        rules = "".join(f"{t}/stamp: {t}/source\n\t@cp $< {t}/binary && echo v1.0.0 > $@\n" for t in targets)
+        stamps = " ".join(f"{t}/stamp" for t in targets)
+        (base / "make" / "Makefile").write_text(f"all: {stamps}\n{rules}")
+    command = 'cp {0}/source {0}/binary && echo v1.0.0 > {0}/stamp'
+    for peer in SLOW:
+        if peer in peers:
+            ninja_project(folder(base, peer), n)
+    if "go-task" in peers:
+        tasks = "".join(
+            f"  {t}:\n    status: ['test -f {t}/binary', 'grep -q v1.0.0 {t}/stamp']\n    cmds: ['{command.format(t)}']\n" for t in targets)
+        needs = "".join(f"      - {t}\n" for t in targets)
+        (base / "go-task" / "Taskfile.yml").write_text(f"version: '3'\nsilent: true\ntasks:\n  default:\n    deps:\n{needs}{tasks}")
+    if "just" in peers:
+        recipes = "".join(f"{t}:\n  @test -f {t}/binary && grep -q v1.0.0 {t}/stamp || {{ {command.format(t)}; }}\n" for t in targets)
+        (base / "just" / "justfile").write_text(f"all: {' '.join(targets)}\n{recipes}")
+    return names
+
+
+def folder(base, name):
+    made = base / name
+    made.mkdir(exist_ok=True)
+    return made
+
+
+def floor_list(base, names):
+    """The file with the paths that the floor reads, relative to the folder of the subsystems."""
+    paths = []
     for name in names:
-        folder = root / "subsystems" / name
-        folder.mkdir(parents=True)
-        (folder / "recipe.yml").write_text(RECIPE.format(name))
-        (folder / f"{name}.sh").write_text(f"#!/bin/sh\necho {name} v1.0.0\n")
+        bin = base / "larder/subsystems" / name / ".bin"
+        paths += [f"{name}/recipe.yml", f"{name}/{name}.sh", f"{name}/.bin/.v/current",
+                  f"{name}/.bin/.v/{(bin / '.v/current').readlink()}/{name}"]
+    listed = base / "list"
+    listed.write_text("".join(path + "\n" for path in paths))
+    return listed
 
 
-def ninja_project(root, n):
-    rules = ["rule make\n  command = cp $in $binary && echo v1.0.0 > $out\n"]
-    for i in range(n):
-        folder = root / f"t{i:05}"
-        folder.mkdir()
-        (folder / "source").write_text(f"#!/bin/sh\necho {i}\n")
-        rules.append(f"build t{i:05}/stamp | t{i:05}/binary: make t{i:05}/source\n  binary = t{i:05}/binary\n")
-    (root / "build.ninja").write_text("".join(rules))
-
-
-def once(command, cwd, env):
-    start = time.perf_counter()
-    done = subprocess.run(command, cwd=cwd, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-    assert done.returncode == 0, command
-    return (time.perf_counter() - start) * 1000
+def measure(larder, n, runs, peers):
+    """The figures of each program in milliseconds."""
+    peers = {name: path for name, path in peers.items() if name not in SLOW or n <= 1000}
+    with workshop() as (base, env):
+        floor = floor_program(base)
+        names = make_projects(base, n, peers)
+        commands = {"larder": ([larder, "ensure", "all"], base / "larder")}
+        arguments = {"n2": ["stamps"], "make": ["-rR"], "go-task": ["--taskfile", "Taskfile.yml"]}
+        commands |= {name: ([path, *arguments.get(name, [])], base / name) for name, path in peers.items()}
+        if "n2" in peers:
+            # n2 has no default of "everything", so it gets a name for everything; ninja gets the same file.
+            everything = "build stamps: phony " + " ".join(f"t{i:05}/stamp" for i in range(n)) + "\ndefault stamps\n"
+            for peer in ("n2", "ninja"):
+                if peer in peers:
+                    with (base / peer / "build.ninja").open("a") as file:
+                        file.write(everything)
+        for name, (command, cwd) in commands.items():
+            quiet(floor, command, cwd, env)
+        time.sleep(1.1)  # larder reads a file again if it is not older than its record, so wait for the clock
+        for name, (command, cwd) in commands.items():
+            quiet(floor, command, cwd, env)
+        listed = floor_list(base, names)
+        for threads in (1, 2):
+            commands[f"floor, {threads} thread{'s' if threads > 1 else ''}"] = (
+                [floor, "stat", str(base / "larder/subsystems"), str(listed), str(threads)], base)
+        commands["larder --version"] = ([larder, "--version"], base)
+        return interleaved(commands, runs, lambda _, command: quiet(floor, command[0], command[1], env)[0])
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--larder", default="target/release/larder")
-    parser.add_argument("--runs", type=int, default=31)
-    parser.add_argument("n", type=int, nargs="*", default=[8, 100, 1000])
-    args = parser.parse_args()
-    larder, ninja = str(Path(args.larder).resolve()), shutil.which("ninja") or sys.exit("ninja is not installed")
-    print("| subsystems | larder ensure all (ms) | ninja (ms) | ratio | larder --version (ms) |\n|---|---|---|---|---|")
+    parser = options(31, PEERS)
+    parser.add_argument("n", type=int, nargs="*", default=[8, 1000, 10_000])
+    args = parse(parser)
+    peers = find_peers(args, PEERS)
+    rows = Rows("ms")
+    with workshop() as (base, _):
+        facts = machine(base, args.larder, peers)
     for n in args.n:
-        with tempfile.TemporaryDirectory() as folder:
-            base = Path(folder)
-            env = {"PATH": os.environ["PATH"], "HOME": folder, "LARDER_CACHE_DIR": str(base / "cache")}
-            (base / "larder").mkdir()
-            (base / "ninja").mkdir()
-            larder_project(base / "larder", n)
-            ninja_project(base / "ninja", n)
-            commands = {
-                "larder": ([larder, "ensure", "all"], base / "larder"),
-                "ninja": ([ninja], base / "ninja"),
-                "version": ([larder, "--version"], base / "larder"),
-            }
-            for command, cwd in commands.values():
-                once(command, cwd, env)
-            time.sleep(1.1)  # larder reads a file again if it is not older than its record, so wait for the clock
-            for command, cwd in commands.values():
-                once(command, cwd, env)
-                once(command, cwd, env)
-            times = {name: [] for name in commands}
-            for _ in range(args.runs):
-                for name, (command, cwd) in commands.items():
-                    times[name].append(once(command, cwd, env))
-            a, b, v = (statistics.median(times[name]) for name in ("larder", "ninja", "version"))
-            print(f"| {n:,} | {a:.1f} | {b:.1f} | {a / b:.2f} | {v:.1f} |", flush=True)
+        figures = measure(args.larder, n, args.runs if n < 10_000 else max(5, args.runs // 3), peers)
+        rows.add(f"nothing to do, {n:,}", figures, ratios=[name for name in figures if name != "larder --version" and name != "larder"], n=n)
+    rows.show(args, facts)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,11 @@ The binaries are those of benches/fetch.py. Each run packs all of them one after
 take turns. larder's archives have the same bytes for any number of threads, which its tests check. larder also reads and hashes
 the files before it packs them, and hashes the archive. Smaller is better in both columns.
 """
-import json
 import os
 import shutil
-import statistics
-from pathlib import Path
 
-from fetch import binaries, install, options, run, serve, workshop
+from common import Rows, interleaved, machine, parse, run, workshop
+from fetch import binaries, install, options, serve
 
 PEERS = {
     "tar.gz": ["gzip -6", "pigz -p2 -6"],
@@ -22,9 +20,11 @@ PEERS = {
 
 
 def main():
-    args = options(runs=5).parse_args()
-    larder, paths = str(Path(args.larder).resolve()), args.binary or binaries()
+    args = parse(options(runs=5))
+    larder, paths = args.larder, args.binary or binaries()
+    rows = Rows("s")
     with workshop() as (base, env):
+        facts = machine(base, larder)
         server, url = serve(base)
         try:
             project, names = install(base, url, larder, env, paths)
@@ -34,7 +34,7 @@ def main():
         recipes = [project / "subsystems" / name / "recipe.yml" for name in names]
         bare = {recipe: recipe.read_text() for recipe in recipes}
         out = base / "out"
-        result = {"unpacked_mb": round(sum(path.stat().st_size for path in paths) / 1e6, 1), "formats": {}}
+        unpacked = sum(path.stat().st_size for path in paths) / 1e6
         for extension, peers in PEERS.items():
             for recipe, text in bare.items():
                 recipe.write_text(f"{text}package: {{format: {extension}}}\n")
@@ -43,33 +43,21 @@ def main():
                 if shutil.which(peer.split()[0]):
                     lines = [f"tar c -C {base}/site {name} | {peer} > {out}/{name}.{extension}" for name in names]
                     commands[peer] = (["sh", "-ec", f"mkdir -p {out}; " + "; ".join(lines)], base, out)
-            times, sizes = {name: [] for name in commands}, {}
-            for i in range(args.runs + 1):
-                for name, (command, cwd, made) in commands.items():
-                    shutil.rmtree(made, ignore_errors=True)
-                    os.sync()
-                    seconds = run(command, cwd, env)
-                    if i > 0:
-                        times[name].append(seconds)
-                    sizes[name] = sum(file.stat().st_size for file in made.glob(f"*.{extension}")) / 1e6
-            medians = {name: statistics.median(values) for name, values in times.items()}
-            result["formats"][extension] = {
-                name: {
-                    "seconds": round(medians[name], 2),
-                    "all": [round(value, 2) for value in times[name]],
-                    "mb": round(sizes[name], 1),
-                    "ratio": round(medians["larder"] / medians[name], 2),
-                }
-                for name in commands
-            }
-    if args.json:
-        print(json.dumps(result, indent=1))
-        return
-    print(f"{len(paths)} binaries, {result['unpacked_mb']} MB, {args.runs} runs each\n")
-    print("| format | command | median (s) | MB | time of larder / time of command |\n|---|---|---|---|---|")
-    for extension, rows in result["formats"].items():
-        for name, row in rows.items():
-            print(f"| {extension} | {name} | {row['seconds']:.2f} | {row['mb']} | {row['ratio']:.2f} |")
+            sizes = {}
+
+            def measure(name, command, sizes=sizes, extension=extension):
+                shutil.rmtree(command[2], ignore_errors=True)
+                os.sync()
+                seconds = run(command[0], command[1], env)
+                sizes[name] = round(sum(file.stat().st_size for file in command[2].glob(f"*.{extension}")) / 1e6, 1)
+                return seconds
+
+            times = interleaved(commands, args.runs, measure)
+            rows.add(f"packing {unpacked:.0f} MB as {extension}", times, megabytes=sizes)
+    rows.show(args, facts)
+    if not args.json:
+        for row in rows.rows:
+            print(f"\n{row['work']}, MB: " + ", ".join(f"{name} {size}" for name, size in row["megabytes"].items()))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ nginx has two workers, sendfile on and logs off; larder runs as it comes. wrk as
 Each figure is the median of the runs; the two servers take turns within each run. On the loopback the sender does much of the
 receiver's work, and the receiver's acknowledgements send for the sender: only the CPU seconds of both together are free of that.
 """
-import argparse
 import contextlib
 import json
 import os
@@ -22,12 +21,12 @@ import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
-REPO = Path(__file__).resolve().parent.parent
+from common import interleaved, machine, options, parse, show_machine, workshop
+
 FILES, SIZE = 4, 20 * 1000 * 1000
 CONNECTIONS = (1, 16, 256)
 TICK = os.sysconf("SC_CLK_TCK")
@@ -136,10 +135,7 @@ def load(server, target, connections, seconds, script=None):
 
 def compare(servers, runs, measure):
     """For each server the medians of what was measured; the servers take turns."""
-    found = {server.name: [] for server in servers}
-    for run in range(runs):
-        for server in servers if run % 2 == 0 else servers[::-1]:
-            found[server.name].append(measure(server))
+    found = interleaved({server.name: server for server in servers}, runs, lambda _, server: measure(server))
     return {name: tuple(statistics.median(column) for column in zip(*rows)) for name, rows in found.items()}
 
 
@@ -159,7 +155,6 @@ def files(base, larder, args):
         def measure(server, connections=connections):
             _, speed, cpu, read, client = load(server, "/", connections, args.seconds, script)
             return speed / 1e6, cpu / (read / 1e9), (cpu + client) / (read / 1e9)
-        measure(servers[0]), measure(servers[1])
         found = compare(servers, args.runs, measure)
         rows.append((f"20 MB files, {connections} connections, MB/s", found["larder"][0], found["nginx"][0]))
         rows.append((f"20 MB files, {connections} connections, CPU s per GB", found["larder"][1], found["nginx"][1]))
@@ -219,26 +214,26 @@ def memory(base, larder, args):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--larder", default=str(REPO / "target/release/larder"))
-    parser.add_argument("--runs", type=int, default=3)
+    parser = options(runs=3)
     parser.add_argument("--seconds", type=int, default=4)
-    parser.add_argument("--json", action="store_true")
     parser.add_argument("--only", choices=("files", "metadata", "memory"))
-    args = parser.parse_args()
-    larder = str(Path(args.larder).resolve())
-    with tempfile.TemporaryDirectory(prefix="larder-bench-") as folder:
-        base = Path(folder)
+    args = parse(parser)
+    larder = args.larder
+    with workshop() as (base, _):
+        facts = machine(base, larder)
         base.chmod(0o755)  # if root starts nginx, it serves files as another user
-        (base / "site/binaries").mkdir(parents=True)
+        (base / "site/binaries").mkdir()
         prepare(base)
         rows = []
         for part in (files, metadata, memory):
             if args.only in (None, part.__name__):
                 rows += part(base, larder, args)
     if args.json:
-        print(json.dumps([{"what": what, "larder": ours, "nginx": theirs} for what, ours, theirs in rows]))
+        rows = [{"work": what, "unit": "", "medians": {"larder": ours, "nginx": theirs}, "ratios": {"nginx": round(ours / theirs, 3)},
+                 "noisy": []} for what, ours, theirs in rows]
+        print(json.dumps({"machine": facts, "rows": rows}, indent=1))
         return
+    show_machine(facts)
     print("| | larder | nginx | larder / nginx |\n|---|---:|---:|---:|")
     for what, ours, theirs in rows:
         digits = 0 if ours > 100 else 1 if ours > 10 else 3

@@ -8,6 +8,7 @@ use camino::Utf8Path;
 
 use super::Global;
 use super::session::{LimitArgs, PlatformArgs, Session};
+use super::timings::TimingsArgs;
 use crate::report::{self, Totals};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::model::{Action, Outcome, SourceKind, Target};
@@ -40,9 +41,8 @@ pub struct Args {
     limits: LimitArgs,
     #[command(flatten)]
     pub(super) how: AcquireArgs,
-    /// At the end, list how long each step took, the slowest first.
-    #[arg(long)]
-    timings: bool,
+    #[command(flatten)]
+    timings: TimingsArgs,
 }
 
 #[cfg(test)]
@@ -133,14 +133,20 @@ impl AcquireArgs {
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let started = Instant::now();
     let platforms = args.platforms.resolve()?;
+    let timings = args.timings.of_run(&args.names, global, started)?;
     if args.how.is_plain() && platforms == Platforms::Host {
         let root = global.root()?;
-        if let Some(code) = answer_up_to_date(&root, &args.names, global, started) {
-            return Ok(code);
+        if let Some((code, finished)) =
+            answer_up_to_date(&root, &args.names, global, started, timings.is_some())
+        {
+            let unwritten = timings.and_then(|timings| timings.end_up_to_date(finished));
+            return Ok(unwritten.map_or(code, |kind| ExitCode::from(kind.exit_code())));
         }
     }
     let mut session = Session::open(global, args.how.options())?;
-    session.timings = args.timings.then(|| global.printer());
+    if let Some(timings) = timings {
+        session.show_timings(timings)?;
+    }
     let selection = Selection::parse(&session.ctx.project, &args.names)?;
     if args.how.rebuild
         && let Selection::Names(_) = selection
@@ -161,20 +167,22 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     Ok(session.end(ensured))
 }
 
-/// Reports that every selected target is up to date, if the recorded state shows that.
+/// Reports that every selected target is up to date, if the recorded state shows that. Returns the
+/// steps as well, if `listed` asks for them or if the output shows them.
 pub(super) fn answer_up_to_date(
     root: &Utf8Path,
     names: &[String],
     global: &Global,
     started: Instant,
-) -> Option<ExitCode> {
+    listed: bool,
+) -> Option<(ExitCode, Vec<Finished>)> {
     let user = global.startup.user.file();
     let (checklist, selected) = snapshot::up_to_date(root, names, user)?;
     if selected.is_empty() {
         return None;
     }
     let (mode, verbosity) = (global.mode(), global.verbosity());
-    if report::shows_what_is_up_to_date(&mode, verbosity) {
+    if listed || report::shows_what_is_up_to_date(&mode, verbosity) {
         let finished = checklist.listed(&selected).map(|target| {
             let Listed {
                 name,
@@ -193,15 +201,17 @@ pub(super) fn answer_up_to_date(
                 Outcome::UpToDate,
             ))
         });
-        let finished = finished.collect::<Option<_>>()?;
-        return Some(report_success(finished, global, started));
+        let finished = finished.collect::<Option<Vec<_>>>()?;
+        let code = report_success(finished.clone(), global, started);
+        return Some((code, finished));
     }
     let totals = Totals::all_up_to_date(selected.len(), started.elapsed().as_secs_f64());
     report::close(mode, verbosity, &global.redactor(), &totals);
     if let Some(counts) = &global.parent_counts {
         counts.add(&totals.counts);
     }
-    Some(ExitCode::from(totals.worst().map_or(0, Kind::exit_code)))
+    let code = ExitCode::from(totals.worst().map_or(0, Kind::exit_code));
+    Some((code, Vec::new()))
 }
 
 /// Reports successful steps and their summary, for commands that need no session. The exit code

@@ -49,6 +49,7 @@ mod session;
 mod settings;
 mod status;
 mod suggestions;
+mod timings;
 mod unpublish;
 mod values;
 mod verify;

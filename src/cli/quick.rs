@@ -31,7 +31,7 @@ pub fn answer(startup: &Startup) -> Option<ExitCode> {
         ..startup.clone()
     };
     let root = global.root().ok()?;
-    ensure::answer_up_to_date(&root, &names, &global, started)
+    ensure::answer_up_to_date(&root, &names, &global, started, false).map(|(code, _)| code)
 }
 
 /// The global options and the names of an `ensure` without options that change what it does.

@@ -196,12 +196,7 @@ fn takes_value(arg: &Arg) -> bool {
 
 /// `-j, --jobs <N>`, `<NAME>...`.
 fn spelling(arg: &Arg) -> String {
-    let names: Vec<String> = arg
-        .get_short()
-        .map(|short| format!("-{short}"))
-        .into_iter()
-        .chain(arg.get_long().map(|long| format!("--{long}")))
-        .collect();
+    let names = names_of(arg);
     let value = if takes_value(arg) {
         let names = arg.get_value_names().map(|names| {
             names
@@ -210,7 +205,13 @@ fn spelling(arg: &Arg) -> String {
                 .collect::<Vec<_>>()
                 .join(" ")
         });
-        names.unwrap_or_else(|| format!("<{}>", arg.get_id().as_str().to_ascii_uppercase()))
+        let value =
+            names.unwrap_or_else(|| format!("<{}>", arg.get_id().as_str().to_ascii_uppercase()));
+        if !arg.is_positional() && arg.get_num_args().is_some_and(|n| n.min_values() == 0) {
+            // The value may be left out, and otherwise follows `=`.
+            return format!("{}[={value}]", names_of(arg));
+        }
+        value
     } else {
         String::new()
     };
@@ -228,10 +229,16 @@ fn spelling(arg: &Arg) -> String {
             "[{}]{many}",
             value.trim_start_matches('<').trim_end_matches('>')
         ),
-        (false, _) => format!("{} {value}", names.join(", "))
-            .trim_end()
-            .to_owned(),
+        (false, _) => format!("{names} {value}").trim_end().to_owned(),
     }
+}
+
+/// `-j, --jobs`; nothing for a positional argument.
+fn names_of(arg: &Arg) -> String {
+    let short = arg.get_short().map(|short| format!("-{short}"));
+    let long = arg.get_long().map(|long| format!("--{long}"));
+    let names: Vec<String> = short.into_iter().chain(long).collect();
+    names.join(", ")
 }
 
 fn variables(text: &mut String) {

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use super::Global;
 use super::counts::Counts;
-use crate::report::{self, Printer, ReporterHandle, Verbosity};
+use super::timings::Timings;
+use crate::report::{ReporterHandle, Verbosity};
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
 use larder_core::model::Platform;
@@ -126,8 +127,7 @@ pub struct Session {
     reporter: ReporterHandle,
     parent_counts: Option<Counts>,
     started: Instant,
-    /// Whether the end lists how long each step took.
-    pub timings: Option<Printer>,
+    timings: Option<Timings>,
 }
 
 impl Session {
@@ -162,6 +162,13 @@ impl Session {
         })
     }
 
+    /// Records the run, and shows its timings at the end.
+    pub fn show_timings(&mut self, mut timings: Timings) -> Result<()> {
+        timings.record(self.context_mut()?);
+        self.timings = Some(timings);
+        Ok(())
+    }
+
     /// The context, as long as no step shares it yet.
     pub fn context_mut(&mut self) -> Result<&mut Context> {
         Arc::get_mut(&mut self.ctx)
@@ -191,16 +198,17 @@ impl Session {
         };
         self.ctx.events.send(Event::Summary(summary));
         let totals = self.reporter.finish();
-        if let Some(printer) = self.timings {
-            for line in report::timings(&totals) {
-                printer.message(&line);
-            }
-        }
+        let unwritten = self.timings.and_then(|timings| timings.end(&totals));
         if let Some(counts) = &self.parent_counts {
             counts.add(&totals.counts);
         }
         end_runtime(self.runtime);
-        ExitCode::from(worst.or(totals.worst()).map_or(0, Kind::exit_code))
+        ExitCode::from(
+            worst
+                .or(totals.worst())
+                .or(unwritten)
+                .map_or(0, Kind::exit_code),
+        )
     }
 }
 

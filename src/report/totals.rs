@@ -155,7 +155,7 @@ impl Totals {
 }
 
 /// How long each step took, the slowest first, and how long all of them took one after the other.
-pub fn timings(totals: &Totals) -> Vec<String> {
+pub fn slowest(totals: &Totals) -> Vec<String> {
     let mut steps: Vec<&Finished> = totals.finished.iter().collect();
     steps.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
     let line = |seconds: f64, what: String| {
@@ -173,6 +173,12 @@ pub fn timings(totals: &Totals) -> Vec<String> {
             line(step.seconds, what)
         })
         .collect();
+    if let (0, Some(count)) = (steps.len(), totals.counts.get(&Outcome::UpToDate)) {
+        let what = larder_core::human::count(*count, "step");
+        lines.push(format!("nothing was to be done: {what} up to date"));
+        lines.push(line(totals.seconds, "the run".into()));
+        return lines;
+    }
     let all: f64 = steps.iter().map(|step| step.seconds).sum();
     lines.push(line(all, "all steps, one after the other".into()));
     lines.push(line(totals.seconds, "the run".into()));

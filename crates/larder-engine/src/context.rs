@@ -245,6 +245,8 @@ pub struct Sources {
     /// The folders in which some names are larder's own, found on first use.
     projects: OnceLock<Result<Projects>>,
     known: Vec<SourceState>,
+    /// Where each folder is in `known`, found on first use.
+    places: OnceLock<HashMap<SourceFolder, usize>>,
     seen: Mutex<HashMap<SourceFolder, Arc<OnceLock<Result<SourceState>>>>>,
 }
 
@@ -255,8 +257,20 @@ impl Sources {
             root: root.to_owned(),
             projects: OnceLock::new(),
             known,
+            places: OnceLock::new(),
             seen: Mutex::default(),
         }
+    }
+
+    /// What earlier runs recorded of a folder. There may be thousands, and each is asked for.
+    fn known_of(&self, folder: &SourceFolder) -> Option<&SourceState> {
+        let places = self.places.get_or_init(|| {
+            let known = self.known.iter().enumerate().rev();
+            known
+                .map(|(at, state)| (state.folder.clone(), at))
+                .collect()
+        });
+        places.get(folder).map(|at| &self.known[*at])
     }
 
     /// The source folders that earlier runs recorded.
@@ -279,7 +293,7 @@ impl Sources {
     }
 
     fn check(&self, folder: &SourceFolder) -> Result<SourceState> {
-        if let Some(known) = self.known.iter().find(|known| known.folder == *folder)
+        if let Some(known) = self.known_of(folder)
             && known.watched.iter().all(Watched::is_unchanged)
         {
             return Ok(known.clone());

@@ -2,8 +2,10 @@
 //! terminal, plain text, JSON and the tests read the same events.
 
 mod output;
+mod record;
 
 pub use output::OutputLine;
+pub use record::{Moment, Planned, Slot, What};
 
 use std::collections::BTreeMap;
 
@@ -21,8 +23,10 @@ pub enum Phase {
     Checking,
     /// It waits for another process that works on the same target.
     Waiting,
-    /// It receives bytes.
+    /// It receives bytes, and unpacks them meanwhile.
     Downloading,
+    /// It takes files from the cache.
+    Restoring,
     /// It runs the commands of a build.
     Building,
     /// It writes an archive.
@@ -31,6 +35,8 @@ pub enum Phase {
     Uploading,
     /// It hashes or runs files.
     Verifying,
+    /// It stores an artifact in the cache, and switches what is installed to it.
+    Installing,
 }
 
 /// How important a note is.
@@ -222,14 +228,20 @@ pub struct Events {
     sender: std::sync::mpsc::Sender<Event>,
     /// The room for output that waits to be shown, if output is shown at all.
     output: Option<output::Room>,
+    /// Receives everything with its time, if the run is recorded.
+    recording: Option<record::Recording>,
 }
 
 impl Events {
     /// Creates a sender and its receiver.
     pub fn channel() -> (Self, std::sync::mpsc::Receiver<Event>) {
         let (sender, receiver) = std::sync::mpsc::channel();
-        let output = None;
-        (Self { sender, output }, receiver)
+        let events = Self {
+            sender,
+            output: None,
+            recording: None,
+        };
+        (events, receiver)
     }
     /// The same sender, which also sends what builds print.
     #[must_use]
@@ -248,6 +260,7 @@ impl Events {
     }
     /// Sends an event.
     pub fn send(&self, event: Event) {
+        self.record_event(&event);
         // A failure is ignored: if the receiver was dropped, nothing is shown any more.
         let _ = self.sender.send(event);
     }

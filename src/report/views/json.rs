@@ -129,7 +129,7 @@ pub struct SummaryLine {
 }
 
 impl FinishedLine {
-    pub(super) fn new(finished: &Finished, redactor: &Redactor) -> Self {
+    pub(in crate::report) fn new(finished: &Finished, redactor: &Redactor) -> Self {
         let Finished {
             action,
             target,

@@ -117,8 +117,11 @@ impl Live {
             .rows
             .iter()
             .filter(|row| {
-                !matches!(row.phase, Phase::Checking | Phase::Waiting)
-                    || now.saturating_sub(row.since) >= ROW_DELAY
+                let is_short = matches!(
+                    row.phase,
+                    Phase::Checking | Phase::Waiting | Phase::Restoring | Phase::Installing
+                );
+                !is_short || now.saturating_sub(row.since) >= ROW_DELAY
             })
             .collect();
         if visible.is_empty() {
@@ -176,10 +179,12 @@ pub(super) fn phase_word(phase: Phase) -> &'static str {
         Phase::Checking => "checking",
         Phase::Waiting => "waiting",
         Phase::Downloading => "downloading",
+        Phase::Restoring => "restoring",
         Phase::Building => "building",
         Phase::Packing => "packing",
         Phase::Uploading => "uploading",
         Phase::Verifying => "verifying",
+        Phase::Installing => "installing",
     }
 }
 

@@ -9,4 +9,5 @@ mod key;
 mod noop;
 pub mod parallel;
 mod source_answers;
+mod timings;
 mod upgrade;

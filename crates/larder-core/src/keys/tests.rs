@@ -197,3 +197,36 @@ fn the_digest_of_a_source_folder_never_changes() {
     assert_eq!(paths, [".gitignore", "deep/er/file", "gen"]);
     insta::assert_snapshot!(tree::digest(&folder.path, &listing).unwrap(), @"4ab06fbe70fac0f29c7fdb6c684c30159dd60dc9ff7a233062da720b8a314531");
 }
+
+#[test]
+fn needs_to_which_many_paths_lead_are_computed_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = &Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
+    let mut versions = "versions:\n".to_owned();
+    // Each of 80 layers needs both of the layer below: 2^80 paths lead to the lowest.
+    for layer in 0..80 {
+        for side in ["a", "b"] {
+            let _ = writeln!(versions, "  {side}{layer}: v1.0.0");
+            let needs = match layer {
+                0 => String::new(),
+                _ => format!("  needs: [a{0}, b{0}]\n", layer - 1),
+            };
+            let recipe = format!(
+                "binaries: [{side}{layer}]\nbuild:\n{needs}  source: {{git: \"https://github.com/acme/x\", rev: v1}}\n  commands: [make]\n"
+            );
+            let folder = root.join(format!("subsystems/{side}{layer}"));
+            fs::create_dir_all(&folder).unwrap();
+            fs::write_atomic(folder.join("recipe.yml"), recipe.as_bytes()).unwrap();
+        }
+    }
+    fs::write_atomic(root.join("versions.yml"), versions.as_bytes()).unwrap();
+    let project = Project::load(root, &UserConfig::default()).unwrap_or_else(|e| panic!("{e}"));
+    let top = wanted(&project, "a79", "linux-amd64").build.unwrap();
+    assert_eq!(
+        top.fields
+            .iter()
+            .filter(|(path, _)| path.starts_with("build.needs."))
+            .count(),
+        2
+    );
+}

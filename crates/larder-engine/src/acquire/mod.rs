@@ -308,6 +308,8 @@ pub fn install(
         bytes,
         place,
     } = taken;
+    let events = &request.run.events;
+    events.phase(request.target, Phase::Installing, None);
     if let Some(line) = line {
         request.run.lock.record(&line)?;
     }

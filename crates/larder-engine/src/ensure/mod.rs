@@ -81,6 +81,7 @@ pub fn ensure(ctx: &Arc<Context>, plan: &Plan, limits: Limits) -> Ensured {
         let _ = build::remove_abandoned(ctx);
     };
     remove_abandoned();
+    ctx.events.record_plan(plan);
     let work: Arc<dyn runner::Work> = ensure.clone();
     let ended = runner::run(plan, &work, limits, &ctx.runtime, &ctx.cancel);
     let mut errors: Vec<Error> = ended.errors.into_iter().map(|(_, error)| error).collect();

@@ -10,7 +10,7 @@ use crate::acquire::request::Request;
 use crate::acquire::{self, Acquired, Done, Probe, sources};
 use crate::build;
 use crate::context::Context;
-use crate::events::{Event, Finished, Level};
+use crate::events::{Event, Finished, Level, Slot, What};
 use crate::release;
 use crate::release::pending;
 use crate::release::upload::{self, UploadDecision};
@@ -261,6 +261,8 @@ impl Ensure {
 
 impl Work for Ensure {
     fn acquire(&self, target: &Target) -> Answer {
+        let events = &self.ctx.events;
+        events.record(|| What::Takes(target.clone(), Slot::Acquire));
         self.inner().started.insert(target.clone(), Instant::now());
         match acquire::acquire(&self.ctx, target) {
             Ok(Acquired::Done(done)) => {
@@ -276,11 +278,12 @@ impl Work for Ensure {
                 if let Some(error) = unavailable {
                     self.inner().unavailable.insert(target.clone(), error);
                 }
-                self.ctx.events.note(
+                events.note(
                     Some(target),
                     Level::Detail,
                     format!("has to be built: {reason}"),
                 );
+                events.record(|| What::Awaits(target.clone()));
                 Answer::MustBuild(reason)
             }
             Err(error) => self.failed(target, error, false),
@@ -288,6 +291,8 @@ impl Work for Ensure {
     }
 
     fn build(&self, target: &Target, reason: &str) -> Answer {
+        let events = &self.ctx.events;
+        events.record(|| What::Takes(target.clone(), Slot::Build));
         // Measure only the build, not the time it waited for its needs and for a free slot.
         self.inner().started.insert(target.clone(), Instant::now());
         let root = &self.ctx.project.root;

@@ -86,7 +86,7 @@ pub fn restore(
 ) -> Result<Option<Taken>> {
     let Request { run, target, .. } = request;
     let size = entry.artifact.size();
-    run.events.phase(target, Phase::Checking, Some(size));
+    run.events.phase(target, Phase::Restoring, Some(size));
     let progress = |bytes| run.events.progress(target, bytes);
     match run.cache.restore(&entry.artifact, into, progress)? {
         Restored::Whole => {}
