@@ -119,6 +119,15 @@ impl Walk {
 pub trait SourceDigests {
     /// Digest of a `dir:` source.
     fn dir(&self, folder: &SourceFolder) -> Result<Digest>;
+    /// The identity of a need, if it is kept. Many builds may need the same one, which may need others.
+    fn known_identity(&self, name: &Name) -> Option<Digest> {
+        let _ = name;
+        None
+    }
+    /// Keeps the identity of a need as long as no source folder changes.
+    fn keep_identity(&self, name: &Name, identity: Digest) {
+        let _ = (name, identity);
+    }
 }
 
 /// Computes the fingerprints of a subsystem on a platform.
@@ -251,6 +260,9 @@ fn identity(
     sources: &dyn SourceDigests,
     path: &mut Vec<Name>,
 ) -> Result<Digest> {
+    if let Some(known) = sources.known_identity(name) {
+        return Ok(known);
+    }
     let subsystem = project.subsystems.get(name).ok_or_else(|| {
         Error::usage(format!(
             "`{name}` is needed but is not a subsystem of this project"
@@ -310,7 +322,9 @@ fn identity(
         }
     }
     path.pop();
-    Ok(walk.finish().digest)
+    let identity = walk.finish().digest;
+    sources.keep_identity(name, identity);
+    Ok(identity)
 }
 
 fn upstream_keys(walk: &mut Walk, path: &str, keys: &UpstreamKeys) {

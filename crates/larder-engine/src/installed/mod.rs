@@ -3,6 +3,7 @@
 //! This module handles artifacts and the places of their files. It does not depend on recipes, sources or hubs.
 
 mod bin;
+mod commit;
 mod hide;
 mod obstacles;
 mod open;
@@ -12,6 +13,7 @@ mod state;
 mod unfinished;
 
 pub use bin::Bin;
+pub use commit::{Commits, Flushing, Working};
 pub use open::Staging;
 pub use signature::{Place, Signature, Watched};
 pub use state::{SourceState, State, TargetState};

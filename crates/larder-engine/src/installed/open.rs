@@ -3,7 +3,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::obstacles;
+use super::{Flushing, obstacles};
 use larder_core::error::Result;
 use larder_core::formats::stamp;
 use larder_core::fs::{Entry, OwnFolder};
@@ -73,6 +73,18 @@ impl OpenSet {
         Ok(dir.folder(".v")?.map(|versions| Self { dir, versions }))
     }
 
+    /// Flushes what was written to the set: together with others, or as `own` does.
+    pub(super) fn flush(
+        &self,
+        flushing: Option<&Flushing<'_>>,
+        own: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        match flushing {
+            Some(flushing) => flushing.flush(&self.versions, own),
+            None => own(),
+        }
+    }
+
     pub(super) fn current(&self) -> Option<String> {
         self.versions
             .read_link("current")
@@ -115,8 +127,9 @@ impl OpenSet {
     }
 
     /// Makes the missing links, the stamp's last; they are dangling until the switch. They replace plain files of an
-    /// installation without links, whose stamp is removed first. `locked`: this process has the file lock of the set.
-    pub(super) fn make_missing_links(&self, artifact: &Artifact, locked: bool) -> Result<()> {
+    /// installation without links, whose stamp is removed first. `locked`: this process has the file lock of the set. Returns
+    /// whether a link was made, so that `.bin` is to be flushed.
+    pub(super) fn make_missing_links(&self, artifact: &Artifact, locked: bool) -> Result<bool> {
         let visible: Vec<&str> = all_names(artifact).collect();
         self.take_stamp_of_plain_files(locked)?;
         self.remove_plain(&artifact.name, &visible)?;
@@ -124,7 +137,7 @@ impl OpenSet {
         for name in visible {
             changed |= self.link(name)?;
         }
-        if changed { self.dir.sync() } else { Ok(()) }
+        Ok(changed)
     }
 
     pub(super) fn repair_links(&self, artifact: &Artifact) -> Result<()> {

@@ -4,14 +4,15 @@
 //! # The states of a target
 //!
 //! ```text
-//!             wake                start               must build            needs are done         start
-//! Dormant ───────────▶ Queued ───────────▶ Acquiring ───────────▶ Awaiting ───────────▶ Ready ───────────▶ Building
-//!                        │                    │ done, failed         │ a need failed      │                   │
-//!                        └─── stopped ────────┴──────────▶ Ended ◀───┴────── stopped ─────┴───────────────────┘
+//!          wake            start            must build         needs are done       start               built
+//! Dormant ───────▶ Queued ───────▶ Acquiring ──────────▶ Awaiting ──────────▶ Ready ───────▶ Building ───────▶ Installing
+//!                     │                │ done, failed        │ a need failed      │              │ done, failed     │
+//!                     └── stopped ─────┴─────────▶ Ended ◀───┴───── stopped ──────┴──────────────┴──────────────────┘
 //! ```
 //!
 //! A goal starts as `Queued`. A target that only a build would need starts as `Dormant`, and the
-//! first build that really happens wakes it. One thread (the one that called [`run`]) owns all
+//! first build that really happens wakes it. A target is `Installing` when its commands have ended and it only waits for the
+//! disk; then another build starts, and the disk is flushed for several of them at once. One thread (the one that called [`run`]) owns all
 //! states. `Runner::set` is the only function that changes a state, and a debug
 //! assertion rejects every transition that is not in the diagram. Workers own no state: they receive a target and send back an answer.
 //!
@@ -57,6 +58,12 @@ pub trait Work: Send + Sync {
     fn acquire(&self, target: &Target) -> Answer;
     /// Builds a target whose needs are already installed. Never answers `MustBuild`.
     fn build(&self, target: &Target, reason: &str) -> Answer;
+    /// Builds a target as [`Self::build`] does. It may call `built` when nothing of the build runs any
+    /// more and only its installation waits for the disk, so that another build starts.
+    fn build_and_install(&self, target: &Target, reason: &str, built: &dyn Fn()) -> Answer {
+        let _ = built;
+        self.build(target, reason)
+    }
     /// Called for a target that will not be worked on, with the reason.
     fn skipped(&self, target: &Target, reason: &str);
 }
@@ -72,6 +79,9 @@ pub struct Limits {
 
 /// The number of checks and transfers at once. The HTTP client has its own limit per host.
 const TRANSFERS: usize = 8;
+
+/// The number of builds that wait for the disk at once. Each has some open files.
+const INSTALLATIONS: usize = 32;
 
 /// The result of a run.
 #[derive(Debug, Default)]
@@ -92,6 +102,7 @@ enum State {
     Awaiting,
     Ready,
     Building,
+    Installing,
     Ended(Outcome),
 }
 
@@ -121,6 +132,7 @@ struct Runner<'a> {
     ready: VecDeque<TargetId>,
     acquiring: usize,
     building: usize,
+    installing: usize,
     stop: Option<String>,
     ended: Ended,
 }
@@ -142,20 +154,39 @@ pub fn run(
             runner.stop = Some("interrupted".into());
         }
         runner.start(work, builds, runtime, &sender);
-        if runner.acquiring + runner.building == 0 {
+        if runner.acquiring + runner.building + runner.installing == 0 {
             break;
         }
         // This can't fail, because this function itself holds a sender.
-        let Ok((id, answer)) = answers.recv() else {
+        let Ok(first) = answers.recv() else {
             break;
         };
-        runner.handle_answer(id, answer, limits.keep_going, &**work);
+        // All that have come meanwhile are handled before new steps start.
+        for (id, message) in std::iter::once(first).chain(answers.try_iter()) {
+            match message {
+                Message::Built if runner.state(id) == State::Building => {
+                    runner.set(id, State::Installing);
+                }
+                Message::Built => {}
+                Message::Answer(answer) => {
+                    runner.handle_answer(id, answer, limits.keep_going, &**work);
+                }
+            }
+        }
     }
     runner.skip_rest(&**work);
     runner.ended
 }
 
-type Sender = mpsc::Sender<(TargetId, Answer)>;
+/// What a worker sends.
+enum Message {
+    /// The commands of the build have ended.
+    Built,
+    /// The step has ended.
+    Answer(Answer),
+}
+
+type Sender = mpsc::Sender<(TargetId, Message)>;
 
 impl<'a> Runner<'a> {
     fn new(plan: &'a Plan) -> Self {
@@ -172,6 +203,7 @@ impl<'a> Runner<'a> {
             ready: VecDeque::new(),
             acquiring: 0,
             building: 0,
+            installing: 0,
             stop: None,
             ended: Ended::default(),
         };
@@ -187,7 +219,7 @@ impl<'a> Runner<'a> {
 
     /// Changes the state of a target. No other function changes a state.
     fn set(&mut self, id: TargetId, new: State) {
-        use State::{Acquiring, Awaiting, Building, Dormant, Ended, Queued, Ready};
+        use State::{Acquiring, Awaiting, Building, Dormant, Ended, Installing, Queued, Ready};
         let old = std::mem::replace(&mut self.nodes[id.0].state, new);
         match (old, new) {
             (Dormant, Queued) => self.queued.push_back(id),
@@ -195,7 +227,12 @@ impl<'a> Runner<'a> {
             (Awaiting, Ready) => self.ready.push_back(id),
             (Ready, Building) => self.building += 1,
             (Acquiring, Awaiting | Ended(_)) => self.acquiring -= 1,
+            (Building, Installing) => {
+                self.building -= 1;
+                self.installing += 1;
+            }
             (Building, Ended(_)) => self.building -= 1,
+            (Installing, Ended(_)) => self.installing -= 1,
             (Queued | Awaiting | Ready | Dormant, Ended(_)) => {}
             _ => debug_assert!(false, "{}: {old:?} → {new:?}", self.plan.target(id)),
         }
@@ -212,7 +249,8 @@ impl<'a> Runner<'a> {
         runtime: &tokio::runtime::Handle,
         sender: &Sender,
     ) {
-        while self.stop.is_none() && self.building < builds.get() {
+        while self.stop.is_none() && self.building < builds.get() && self.installing < INSTALLATIONS
+        {
             let Some(id) = self.ready.pop_front() else {
                 break;
             };
@@ -226,7 +264,11 @@ impl<'a> Runner<'a> {
                 self.plan.target(id).clone(),
                 sender.clone(),
             );
-            spawn(runtime, sender, id, move || work.build(&target, &reason));
+            let built = sender.clone();
+            spawn(runtime, sender, id, move || {
+                // A failure is ignored: the receiver is dropped only after all steps ended.
+                work.build_and_install(&target, &reason, &|| drop(built.send((id, Message::Built))))
+            });
         }
         while self.stop.is_none() && self.acquiring < TRANSFERS {
             let Some(id) = self.queued.pop_front() else {
@@ -357,7 +399,11 @@ impl<'a> Runner<'a> {
         for id in self.plan.ids() {
             match self.state(id) {
                 State::Queued | State::Awaiting | State::Ready => self.skip(id, &reason, work),
-                State::Dormant | State::Acquiring | State::Building | State::Ended(_) => {}
+                State::Dormant
+                | State::Acquiring
+                | State::Building
+                | State::Installing
+                | State::Ended(_) => {}
             }
         }
     }
@@ -383,6 +429,6 @@ fn spawn(
                 )
             });
         // A failure is ignored: the receiver is dropped only after all steps ended.
-        let _ = sender.send((id, answer));
+        let _ = sender.send((id, Message::Answer(answer)));
     });
 }
