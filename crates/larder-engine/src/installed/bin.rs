@@ -31,7 +31,7 @@ use std::io::Write;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::open::{OpenSet, Staging, all_names, is_set};
+use super::open::{OpenSet, Staging, all_names, can_link, is_set};
 use super::unfinished::is_unfinished;
 use super::{Flushing, Watched, hide, obstacles, plain};
 use larder_core::error::{Error, Result};
@@ -469,39 +469,6 @@ impl Bin {
 fn file_names(artifact: &Artifact) -> Vec<&str> {
     let names = artifact.files.iter().map(|file| file.name.as_str());
     names.collect()
-}
-
-/// Whether the file system supports links: one is made and read back. A full or read-only disk is an error, because it does not answer that.
-fn can_link(staging: &Staging) -> Result<bool> {
-    use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    let (versions, probe) = (&staging.open.versions, format!("{}.link", staging.name()));
-    match versions.try_symlink(staging.name(), &probe) {
-        Ok(()) => {
-            // Some systems say that they made a link, and there is none.
-            let leads = |link: &str| {
-                let read = versions.read_link(link);
-                read.as_deref() == Some(staging.name())
-                    && obstacles::leads_to_file(&versions.path().join(link).join(stamp::FILE))
-            };
-            let mut works = leads(&probe);
-            if works && cfg!(windows) {
-                // Not every link to a folder can be replaced by another one there.
-                let second = format!("{}.link2", staging.name());
-                works = versions
-                    .replace_link(staging.name(), &second, (versions, &probe))
-                    .is_ok()
-                    && leads(&probe);
-                let _ = versions.remove(&second);
-            }
-            // If the probe can't be removed, the next repair removes it.
-            let _ = versions.remove(&probe);
-            Ok(works)
-        }
-        Err(e) if matches!(e.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem) => {
-            Err(fs::io_error("link", versions.path().join(probe), &e))
-        }
-        Err(_) => Ok(false),
-    }
 }
 
 #[cfg(unix)]
