@@ -19,6 +19,8 @@ pub(crate) mod busy;
 mod own;
 mod reading;
 mod simple;
+#[cfg(unix)]
+mod whole;
 
 pub use own::{Entry, OwnFolder};
 pub use reading::{

@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::cache::Cache;
 use crate::events::{Events, Level};
 use crate::executor::{Executor, LocalExecutor};
-use crate::installed::{Bin, SourceState, State, Watched};
+use crate::installed::{Bin, Commits, SourceState, State, Watched};
 use crate::lock::ProjectLock;
 use crate::settings::Settings;
 use crate::trust::yank::Tombstones;
@@ -18,7 +18,7 @@ use larder_core::file_lock::Waiting;
 use larder_core::fs::OwnFolder;
 use larder_core::keys::tree::{Content, Listing, Projects};
 use larder_core::keys::{SourceDigests, Wanted, inputs, tree};
-use larder_core::model::{Digest, SourceKind, Target};
+use larder_core::model::{Digest, Name, SourceKind, Target};
 use larder_core::project::{Project, SourceFolder, Subsystem};
 use larder_remote::git::Git;
 use larder_remote::http::Client;
@@ -87,6 +87,8 @@ pub struct Context {
     signing_key: OnceLock<Result<Arc<SigningKey>>>,
     /// What this run knows of versions that were yanked.
     pub tombstones: Tombstones,
+    /// Flushes the sets that are installed at the same time together.
+    pub commits: Commits,
 }
 
 impl Context {
@@ -112,6 +114,7 @@ impl Context {
             hub: OnceLock::new(),
             signing_key: OnceLock::new(),
             tombstones: Tombstones::default(),
+            commits: Commits::default(),
             executor: Arc::new(LocalExecutor),
             runtime,
             project,
@@ -245,32 +248,26 @@ pub struct Sources {
     /// The folders in which some names are larder's own, found on first use.
     projects: OnceLock<Result<Projects>>,
     known: Vec<SourceState>,
-    /// Where each folder is in `known`, found on first use.
-    places: OnceLock<HashMap<SourceFolder, usize>>,
+    /// The places of folders in `known`.
+    index: HashMap<SourceFolder, usize>,
     seen: Mutex<HashMap<SourceFolder, Arc<OnceLock<Result<SourceState>>>>>,
+    identities: Mutex<HashMap<Name, Digest>>,
 }
 
 impl Sources {
     /// Starts with the source folders that earlier runs recorded.
     pub fn new(root: &Utf8Path, known: Vec<SourceState>) -> Self {
+        let places = known.iter().enumerate();
         Self {
             root: root.to_owned(),
             projects: OnceLock::new(),
-            known,
-            places: OnceLock::new(),
-            seen: Mutex::default(),
-        }
-    }
-
-    /// What earlier runs recorded of a folder. There may be thousands, and each is asked for.
-    fn known_of(&self, folder: &SourceFolder) -> Option<&SourceState> {
-        let places = self.places.get_or_init(|| {
-            let known = self.known.iter().enumerate().rev();
-            known
+            index: places
                 .map(|(at, state)| (state.folder.clone(), at))
-                .collect()
-        });
-        places.get(folder).map(|at| &self.known[*at])
+                .collect(),
+            known,
+            seen: Mutex::default(),
+            identities: Mutex::default(),
+        }
     }
 
     /// The source folders that earlier runs recorded.
@@ -293,7 +290,7 @@ impl Sources {
     }
 
     fn check(&self, folder: &SourceFolder) -> Result<SourceState> {
-        if let Some(known) = self.known_of(folder)
+        if let Some(known) = self.index.get(folder).map(|at| &self.known[*at])
             && known.watched.iter().all(Watched::is_unchanged)
         {
             return Ok(known.clone());
@@ -357,6 +354,10 @@ impl Sources {
 
     /// Forgets a folder because something in it changed.
     pub fn forget(&self, folder: &SourceFolder) {
+        self.identities
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
         self.seen
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -377,5 +378,17 @@ fn join(path: &Utf8Path, relative: &Utf8Path) -> Utf8PathBuf {
 impl SourceDigests for Sources {
     fn dir(&self, folder: &SourceFolder) -> Result<Digest> {
         self.state(folder).map(|state| state.digest)
+    }
+
+    fn known_identity(&self, name: &Name) -> Option<Digest> {
+        let known = self.identities.lock();
+        let known = known.unwrap_or_else(PoisonError::into_inner);
+        known.get(name).copied()
+    }
+
+    fn keep_identity(&self, name: &Name, identity: Digest) {
+        let known = self.identities.lock();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        known.insert(name.clone(), identity);
     }
 }

@@ -78,7 +78,7 @@ pub fn save(ctx: &Context, done: &BTreeMap<Target, Done>) -> Result<()> {
     }
     for (target, done) in done {
         let key = (target.name.to_string(), target.platform.to_string());
-        let sources = source_folders(project, &target.name, target.platform, &mut Vec::new())?;
+        let sources = source_folders(project, &target.name, target.platform)?;
         let sources = sources
             .into_iter()
             .map(|folder| {
@@ -150,32 +150,30 @@ fn watched_user(ctx: &Context) -> Option<Watched> {
 }
 
 /// The source folders that a target's keys depend on: its own, and those of the subsystems that its
-/// build needs.
+/// build needs. Each of those is visited once, however many need it.
 fn source_folders(
     project: &Project,
     name: &Name,
     platform: Platform,
-    path: &mut Vec<Name>,
 ) -> Result<BTreeSet<SourceFolder>> {
     let mut found = BTreeSet::new();
-    let Some(subsystem) = project
-        .subsystems
-        .get(name)
-        .filter(|_| !path.contains(name))
-    else {
-        return Ok(found);
-    };
-    path.push(name.clone());
-    if let Some(build) = subsystem.rendered_build(&platform, "<out>", "<src>")?
-        && let RenderedSource::Dir(folder) = build.source
-    {
-        found.insert(folder);
+    let mut seen = BTreeSet::from([name]);
+    let mut open = vec![(name, platform)];
+    while let Some((name, platform)) = open.pop() {
+        let Some(subsystem) = project.subsystems.get(name) else {
+            continue;
+        };
+        if let Some(build) = subsystem.rendered_build(&platform, "<out>", "<src>")?
+            && let RenderedSource::Dir(folder) = build.source
+        {
+            found.insert(folder);
+        }
+        for need in subsystem.build.iter().flat_map(|build| &build.needs) {
+            if seen.insert(need) {
+                open.push((need, project.host_target(need).platform));
+            }
+        }
     }
-    for need in subsystem.build.iter().flat_map(|build| &build.needs) {
-        let host = project.host_target(need).platform;
-        found.extend(source_folders(project, need, host, path)?);
-    }
-    path.pop();
     Ok(found)
 }
 

@@ -14,6 +14,9 @@ pub struct Command {
     /// The end of the command line, passed unquoted: `cmd` splits its command line in its own way.
     #[cfg(windows)]
     raw: Option<String>,
+    /// Where the program is, if that is known. Its name stays what it was given as.
+    #[cfg(not(windows))]
+    found: Option<PathBuf>,
     environment: Environment,
     folder: Option<PathBuf>,
     /// What the child reads on stdin.
@@ -30,6 +33,8 @@ impl Command {
             arguments: Vec::new(),
             #[cfg(windows)]
             raw: None,
+            #[cfg(not(windows))]
+            found: None,
             environment,
             folder: None,
             input: None,
@@ -38,9 +43,20 @@ impl Command {
     }
 
     /// A command line as recipes and tasks have them: `sh -c` (`cmd /C` on Windows).
+    ///
+    /// The shell is looked for here and not by the child: the standard library can then start it with
+    /// `posix_spawn`, which copies nothing of this process. A copy of its memory maps costs more than
+    /// a short command does.
     #[cfg(not(windows))]
     pub fn shell(line: &str, environment: Environment) -> Self {
-        Self::new("sh", environment).args(["-c", line])
+        let found = environment.find_program("sh");
+        let is_program = |file: &PathBuf| {
+            file.is_absolute() && rustix::fs::access(file, rustix::fs::Access::EXEC_OK).is_ok()
+        };
+        Self {
+            found: found.filter(is_program),
+            ..Self::new("sh", environment).args(["-c", line])
+        }
     }
 
     /// A command line as recipes and tasks have them: `sh -c` (`cmd /C` on Windows). `/S` takes the
@@ -125,13 +141,14 @@ impl Command {
     #[expect(clippy::disallowed_methods, reason = "this is the wrapper")]
     fn to_tokio(&self) -> tokio::process::Command {
         // Windows itself looks for `.exe` only.
-        let found = if cfg!(windows) {
-            self.environment.find_program(&self.program)
-        } else {
-            None
-        };
+        #[cfg(windows)]
+        let found = self.environment.find_program(&self.program);
+        #[cfg(not(windows))]
+        let found = self.found.clone();
         let program = found.map_or_else(|| self.program.clone(), PathBuf::into_os_string);
         let mut command = tokio::process::Command::new(program);
+        #[cfg(unix)]
+        command.arg0(&self.program);
         command
             .args(&self.arguments)
             .env_clear()

@@ -92,7 +92,6 @@ impl OwnFolder {
     pub fn path(&self) -> &Utf8Path {
         &self.path
     }
-
     fn join(&self, name: &str) -> Utf8PathBuf {
         self.path.join(name)
     }
@@ -353,6 +352,14 @@ impl OwnFolder {
         simple::attribute_set(self.handle.set_mode(mode)).at("set the mode of", &self.path)
     }
 
+    /// The number of its file system, if [`Self::sync_file_system`] does what flushing each file does.
+    pub fn flushable_file_system(&self) -> Option<u64> {
+        self.handle.flushable_file_system()
+    }
+    /// Flushes everything that was written to the file system of the folder, by whomever.
+    pub fn sync_file_system(&self) -> Result<()> {
+        self.handle.sync_file_system().at("flush", &self.path)
+    }
     /// Flushes the folder's entries to disk (a no-op where folders can't be opened).
     pub fn sync(&self) -> Result<()> {
         self.handle.sync().at("flush", &self.path)

@@ -119,6 +119,15 @@ impl Walk {
 pub trait SourceDigests {
     /// Digest of a `dir:` source.
     fn dir(&self, folder: &SourceFolder) -> Result<Digest>;
+    /// The identity of a need, if it is kept. Many builds may need the same one, which may need others.
+    fn known_identity(&self, name: &Name) -> Option<Digest> {
+        let _ = name;
+        None
+    }
+    /// Keeps the identity of a need as long as no source folder changes.
+    fn keep_identity(&self, name: &Name, identity: Digest) {
+        let _ = (name, identity);
+    }
 }
 
 /// Computes the fingerprints of a subsystem on a platform.
@@ -232,101 +241,90 @@ fn of_build(
     walk.list("commands", commands);
     walk.map("tools", tools);
     contents(&mut walk, subsystem);
-    let mut identities = Identities {
-        project,
-        sources,
-        known: BTreeMap::new(),
-    };
-    let mut found = BTreeMap::new();
+    let mut identities = BTreeMap::new();
     for need in needs {
-        found.insert(need.to_string(), identities.of(need, &mut Vec::new())?);
+        identities.insert(
+            need.to_string(),
+            identity(project, need, sources, &mut Vec::new())?,
+        );
     }
-    walk.map("build.needs", found);
+    walk.map("build.needs", identities);
     Ok(walk.finish())
 }
 
-/// The identities of needs. Each is computed once, although many paths may lead to it: without that,
-/// the time would grow exponentially with the depth of the needs.
-struct Identities<'a> {
-    project: &'a Project,
-    sources: &'a dyn SourceDigests,
-    known: BTreeMap<&'a Name, Digest>,
-}
-
-impl<'a> Identities<'a> {
-    /// Identity of a need: its name, version, recipe in canonical form and the digest of its source.
-    /// It is independent of the platform and of the source that the need was installed from.
-    fn of(&mut self, name: &'a Name, path: &mut Vec<&'a Name>) -> Result<Digest> {
-        if let Some(digest) = self.known.get(name) {
-            return Ok(*digest);
-        }
-        let digest = self.compute(name, path)?;
-        self.known.insert(name, digest);
-        Ok(digest)
+/// Identity of a need: its name, version, recipe in canonical form and the digest of its source. It
+/// is independent of the platform and of the source that the need was installed from.
+fn identity(
+    project: &Project,
+    name: &Name,
+    sources: &dyn SourceDigests,
+    path: &mut Vec<Name>,
+) -> Result<Digest> {
+    if let Some(known) = sources.known_identity(name) {
+        return Ok(known);
     }
-
-    fn compute(&mut self, name: &'a Name, path: &mut Vec<&'a Name>) -> Result<Digest> {
-        let Self {
-            project, sources, ..
-        } = *self;
-        let subsystem = project.subsystems.get(name).ok_or_else(|| {
-            Error::usage(format!(
-                "`{name}` is needed but is not a subsystem of this project"
-            ))
-        })?;
-        if path.contains(&name) {
-            return Err(Error::usage(format!("`{name}` needs itself")));
+    let subsystem = project.subsystems.get(name).ok_or_else(|| {
+        Error::usage(format!(
+            "`{name}` is needed but is not a subsystem of this project"
+        ))
+    })?;
+    if path.contains(name) {
+        return Err(Error::usage(format!("`{name}` needs itself")));
+    }
+    path.push(name.clone());
+    let mut walk = Walk::default();
+    walk.field("name", &subsystem.name);
+    walk.field("version", &subsystem.version);
+    contents(&mut walk, subsystem);
+    if let Some(Upstream { base, overrides }) = &subsystem.upstream {
+        upstream_keys(&mut walk, "upstream", base);
+        for (word, keys) in overrides {
+            upstream_keys(&mut walk, &format!("upstream.overrides.{word}"), keys);
         }
-        path.push(name);
-        let mut walk = Walk::default();
-        walk.field("name", &subsystem.name);
-        walk.field("version", &subsystem.version);
-        contents(&mut walk, subsystem);
-        if let Some(Upstream { base, overrides }) = &subsystem.upstream {
-            upstream_keys(&mut walk, "upstream", base);
-            for (word, keys) in overrides {
-                upstream_keys(&mut walk, &format!("upstream.overrides.{word}"), keys);
-            }
-        }
-        if let Some(Build {
-            needs,
-            tools,
-            source,
-            env,
-            commands,
-            platforms: _,
-            timeout: _,
-        }) = &subsystem.build
-        {
-            match source {
-                BuildSource::Dir { path: _, links: _ } => {
-                    let rendered = subsystem.rendered_build(&Platform::host(), "<out>", "<src>")?;
-                    if let Some(RenderedBuild {
-                        source: RenderedSource::Dir(folder),
-                        env: _,
-                        commands: _,
-                    }) = rendered
-                    {
-                        walk.field("source.dir", sources.dir(&folder)?);
-                    }
+    }
+    if let Some(Build {
+        needs,
+        tools,
+        source,
+        env,
+        commands,
+        platforms: _,
+        timeout: _,
+    }) = &subsystem.build
+    {
+        match source {
+            BuildSource::Dir { path: _, links: _ } => {
+                let rendered = subsystem.rendered_build(&Platform::host(), "<out>", "<src>")?;
+                if let Some(RenderedBuild {
+                    source: RenderedSource::Dir(folder),
+                    env: _,
+                    commands: _,
+                }) = rendered
+                {
+                    walk.field("source.dir", sources.dir(&folder)?);
                 }
-                BuildSource::Git {
-                    url: Template(url),
-                    rev: Template(rev),
-                } => walk.field("source.git", format!("{url} {rev}")),
-                BuildSource::Url { url: _, sha256 } => walk.field("source.sha256", sha256),
-                BuildSource::Crate(Template(name)) => walk.field("source.crate", name),
             }
-            walk.map("env", env.iter().map(|(key, Template(value))| (key, value)));
-            walk.list("commands", commands.iter().map(|Template(command)| command));
-            walk.map("tools", tools);
-            for need in needs {
-                walk.field(&format!("build.needs.{need}"), self.of(need, path)?);
-            }
+            BuildSource::Git {
+                url: Template(url),
+                rev: Template(rev),
+            } => walk.field("source.git", format!("{url} {rev}")),
+            BuildSource::Url { url: _, sha256 } => walk.field("source.sha256", sha256),
+            BuildSource::Crate(Template(name)) => walk.field("source.crate", name),
         }
-        path.pop();
-        Ok(walk.finish().digest)
+        walk.map("env", env.iter().map(|(key, Template(value))| (key, value)));
+        walk.list("commands", commands.iter().map(|Template(command)| command));
+        walk.map("tools", tools);
+        for need in needs {
+            walk.field(
+                &format!("build.needs.{need}"),
+                identity(project, need, sources, path)?,
+            );
+        }
     }
+    path.pop();
+    let identity = walk.finish().digest;
+    sources.keep_identity(name, identity);
+    Ok(identity)
 }
 
 fn upstream_keys(walk: &mut Walk, path: &str, keys: &UpstreamKeys) {

@@ -1,5 +1,7 @@
 //! Keys and identities must never change: released assets and lock lines are found by them.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use camino::Utf8PathBuf;
@@ -9,7 +11,7 @@ use super::tree::Projects;
 use super::{SourceDigests, Wanted, tree};
 use crate::error::Result;
 use crate::fs;
-use crate::model::{Digest, Origin};
+use crate::model::{Digest, Name, Origin, Platform};
 use crate::project::user::UserConfig;
 use crate::project::{Links, Project, SourceFolder};
 
@@ -198,6 +200,22 @@ fn the_digest_of_a_source_folder_never_changes() {
     insta::assert_snapshot!(tree::digest(&folder.path, &listing).unwrap(), @"4ab06fbe70fac0f29c7fdb6c684c30159dd60dc9ff7a233062da720b8a314531");
 }
 
+/// Keeps the identities of needs, as a run does.
+#[derive(Default)]
+struct Remembering(RefCell<BTreeMap<Name, Digest>>);
+
+impl SourceDigests for Remembering {
+    fn dir(&self, folder: &SourceFolder) -> Result<Digest> {
+        Folders.dir(folder)
+    }
+    fn known_identity(&self, name: &Name) -> Option<Digest> {
+        self.0.borrow().get(name).copied()
+    }
+    fn keep_identity(&self, name: &Name, identity: Digest) {
+        self.0.borrow_mut().insert(name.clone(), identity);
+    }
+}
+
 #[test]
 fn needs_to_which_many_paths_lead_are_computed_once() {
     let dir = tempfile::tempdir().unwrap();
@@ -221,7 +239,10 @@ fn needs_to_which_many_paths_lead_are_computed_once() {
     }
     fs::write_atomic(root.join("versions.yml"), versions.as_bytes()).unwrap();
     let project = Project::load(root, &UserConfig::default()).unwrap_or_else(|e| panic!("{e}"));
-    let top = wanted(&project, "a79", "linux-amd64").build.unwrap();
+    let subsystem = &project.subsystems[&"a79".parse().unwrap()];
+    let sources = Remembering::default();
+    let wanted = inputs::wanted(&project, subsystem, Platform::host(), &sources).unwrap();
+    let top = wanted.build.unwrap();
     assert_eq!(
         top.fields
             .iter()

@@ -33,7 +33,7 @@ use camino::Utf8PathBuf;
 use crate::cache::Entry;
 use crate::context::Context;
 use crate::events::{Level, Phase};
-use crate::installed::{Bin, Staging, Watched};
+use crate::installed::{Bin, Flushing, Staging, Watched};
 use crate::trust::{self, yank};
 use admission::{Admitted, UnpackedFrom};
 use freshness::{Cause, Freshness, Installed, Stale};
@@ -95,6 +95,7 @@ pub fn acquire(run: &Context, target: &Target) -> Result<Acquired> {
     // A killed run left no record of what it installed, so what it staged is removed here.
     run.cache.sweep();
     let locked = lock_target(run, target)?;
+    let _working = run.commits.working();
     let stale = match freshness::read(&request, &locked.bin)? {
         Freshness::UpToDate(installed) => return done(healed(&locked.bin, installed)?),
         Freshness::Stale(stale) => stale,
@@ -118,6 +119,7 @@ pub fn acquire(run: &Context, target: &Target) -> Result<Acquired> {
             staging,
             taken,
             stale.reason,
+            &|| (),
         )?),
         End::Found(_, None) => Ok(Acquired::MustBuild {
             reason: stale.reason,
@@ -292,13 +294,14 @@ pub fn lock_target(run: &Context, target: &Target) -> Result<LockedTarget> {
 }
 
 /// Installs what was taken. It writes the line of the lock first, then the cache entry, and then
-/// activates the new set.
+/// activates the new set. `waits` is called when only the disk is waited for.
 pub fn install(
     request: &Request<'_>,
     bin: &Bin,
     staging: Staging,
     taken: Taken,
     reason: String,
+    waits: &dyn Fn(),
 ) -> Result<Done> {
     let Taken {
         artifact,
@@ -319,7 +322,9 @@ pub fn install(
         store_in_cache(request, &staging, &entry);
         entry.source
     };
-    let watched = bin.install(staging, &artifact)?;
+    let commits = &request.run.commits;
+    let flushing = Flushing { commits, waits };
+    let watched = bin.install_flushed(staging, &artifact, Some(&flushing))?;
     Ok(Done {
         outcome,
         source: Some(source),

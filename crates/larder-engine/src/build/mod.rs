@@ -40,8 +40,10 @@ use work::Work;
 
 pub use work::remove_abandoned;
 
-/// Builds a target and installs the result. Its `build.needs` must already be installed.
-pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
+/// Builds a target and installs the result. Its `build.needs` must already be installed. `waits` is
+/// called when the commands have ended and only the disk is waited for.
+pub fn build(ctx: &Context, target: &Target, reason: &str, waits: &dyn Fn()) -> Result<Done> {
+    let _working = ctx.commits.working();
     let locked = acquire::lock_target(ctx, target)?;
     let request = Request::new(ctx, target)?;
     // Another process may have installed the target while this one waited for the lock.
@@ -73,7 +75,8 @@ pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
                 && let Some(taken) =
                     sources::cache::restore(&request, artifact, entry, staging.path())?
             {
-                return acquire::install(&request, &locked.bin, staging, taken, reason.to_owned());
+                let reason = reason.to_owned();
+                return acquire::install(&request, &locked.bin, staging, taken, reason, waits);
             }
         }
     }
@@ -139,7 +142,10 @@ pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
         outcome: Outcome::Built,
         place: work.place(),
     };
-    let done = acquire::install(&request, &locked.bin, staging, taken, reason.to_owned())?;
+    // The work folder is not needed any more, and it has handles.
+    drop(work);
+    let reason = reason.to_owned();
+    let done = acquire::install(&request, &locked.bin, staging, taken, reason, waits)?;
     Ok(Done {
         log: Some(log),
         ..done

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::acquire::search::End;
 use crate::acquire::{self, Probe};
 use crate::context::Context;
-use crate::plan::Plan;
+use crate::plan::{Plan, TargetId};
 use crate::runner::{Answer, Limits, Work, run};
 use larder_core::error::{Error, Result};
 use larder_core::model::{Name, Outcome, SourceKind, Target};
@@ -57,15 +57,18 @@ pub fn dry_run(ctx: &Arc<Context>, plan: &Plan, limits: Limits) -> Vec<DryRunRes
     let work: Arc<dyn Work> = recorder.clone();
     run(plan, &work, limits, &ctx.runtime, &ctx.cancel);
     let mut results = std::mem::take(&mut *recorder.results());
-    for id in plan.ids().into_iter().filter(|id| !plan.is_goal(*id)) {
-        let builds = plan.ids().into_iter().filter(|build| {
-            let result = results.get(plan.target(*build));
-            result.is_some_and(|result| result.source() == Some(SourceKind::Build))
-                && plan.before_build(*build).contains(&id)
-        });
-        let names: BTreeSet<Name> = builds
-            .map(|build| plan.target(build).name.clone())
-            .collect();
+    let mut needed_by: BTreeMap<TargetId, BTreeSet<Name>> = BTreeMap::new();
+    for build in plan.ids() {
+        let target = plan.target(build);
+        let result = results.get(target);
+        if result.is_some_and(|result| result.source() == Some(SourceKind::Build)) {
+            for need in plan.before_build(build).filter(|id| !plan.is_goal(*id)) {
+                let names = needed_by.entry(need).or_default();
+                names.insert(target.name.clone());
+            }
+        }
+    }
+    for (id, names) in needed_by {
         if let Some(result) = results.get_mut(plan.target(id)) {
             result.needed_by = names;
         }

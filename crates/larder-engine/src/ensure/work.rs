@@ -254,8 +254,8 @@ impl Ensure {
         self.report(Some(finished));
     }
 
-    fn try_build(&self, target: &Target, reason: &str) -> Result<Done> {
-        build::build(&self.ctx, target, reason)
+    fn try_build(&self, target: &Target, reason: &str, built: &dyn Fn()) -> Result<Done> {
+        build::build(&self.ctx, target, reason, built)
     }
 }
 
@@ -291,6 +291,10 @@ impl Work for Ensure {
     }
 
     fn build(&self, target: &Target, reason: &str) -> Answer {
+        self.build_and_install(target, reason, &|| ())
+    }
+
+    fn build_and_install(&self, target: &Target, reason: &str, built: &dyn Fn()) -> Answer {
         let events = &self.ctx.events;
         events.record(|| What::Takes(target.clone(), Slot::Build));
         // Measure only the build, not the time it waited for its needs and for a free slot.
@@ -301,7 +305,7 @@ impl Work for Ensure {
         {
             return self.failed(target, error, false);
         }
-        match self.try_build(target, reason) {
+        match self.try_build(target, reason, built) {
             Ok(done) => {
                 let (built, artifact) = (done.outcome == Outcome::Built, done.artifact.clone());
                 let answer = self.succeeded(target, done);

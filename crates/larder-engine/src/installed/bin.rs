@@ -9,10 +9,10 @@
 //!
 //! Installing, in this order:
 //! 1. stage: files are written into `.v/tmp-*`, with their modes, then the stamp; each is flushed, then the folder;
-//! 2. the staged folder is renamed to its final name, `.v` is flushed;
-//! 3. links for new names are made; they are dangling until the switch;
+//! 2. the staged folder is renamed to its final name;
+//! 3. links for new names are made; they are dangling until the switch; `.v` and `.bin` are flushed;
 //! 4. `previous` is set to the folder that `current` names;
-//! 5. `current` is replaced by rename: this is the switch;
+//! 5. `current` is replaced by rename: this is the switch; `.v` is flushed;
 //! 6. links for names that no longer exist are removed (they are dangling now), then old folders and leftover files.
 //!
 //! If the process is killed at any point, readers see the old or the new set; the next installation or [`Bin::repair`]
@@ -22,6 +22,8 @@
 //! the stamp is written last: see [`super::plain`]. From such plain files to links: the stamp is removed first and no set is
 //! current, so that no link leads anywhere until the switch. [`super::unfinished`] remembers what a killed process can't.
 //!
+//! Where several sets are installed at once, they are flushed together: see [`super::commit`].
+//!
 //! Leftover files are removed only by a process that holds the target's file lock (see [`Bin::shared`]): without it, they
 //! may be another process's staging folder.
 
@@ -29,9 +31,9 @@ use std::io::Write;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::open::{OpenSet, Staging, all_names, is_set};
+use super::open::{OpenSet, Staging, all_names, can_link, is_set};
 use super::unfinished::is_unfinished;
-use super::{Watched, hide, obstacles, plain};
+use super::{Flushing, Watched, hide, obstacles, plain};
 use larder_core::error::{Error, Result};
 use larder_core::formats::stamp;
 use larder_core::fs::{self, IoContext, OwnFolder};
@@ -230,28 +232,37 @@ impl Bin {
     /// Installs the content of the staging folder. It must contain every file of the artifact under its name, verified.
     /// Returns what to record in the state.
     pub fn install(&self, staging: Staging, artifact: &Artifact) -> Result<Vec<Watched>> {
-        for ArtifactFile {
-            name,
-            mode,
-            size: _,
-            sha256: _,
-        } in &artifact.files
-        {
-            let path = staging.path().join(name);
-            fs::set_mode(&path, *mode)?;
-            fs::sync_file(&path)?;
+        self.install_flushed(staging, artifact, None)
+    }
+
+    /// The same for a set that may be flushed together with others.
+    pub fn install_flushed(
+        &self,
+        staging: Staging,
+        artifact: &Artifact,
+        flushing: Option<&Flushing<'_>>,
+    ) -> Result<Vec<Watched>> {
+        let stamp_path = staging.path().join(stamp::FILE);
+        for file in &artifact.files {
+            fs::set_mode(staging.path().join(&file.name), file.mode)?;
         }
-        let mut file = fs::create(staging.path().join(stamp::FILE))?;
-        file.write_all(stamp::render(artifact).as_bytes())
-            .at("write", staging.path().join(stamp::FILE))?;
-        fs::set_mode(staging.path().join(stamp::FILE), 0o644)?;
-        fs::flush(&file).at("flush", staging.path().join(stamp::FILE))?;
-        drop(file);
-        fs::sync_dir(staging.path())?;
+        let mut stamp_file = fs::create(&stamp_path)?;
+        stamp_file
+            .write_all(stamp::render(artifact).as_bytes())
+            .at("write", &stamp_path)?;
+        fs::set_mode(&stamp_path, 0o644)?;
+        staging.open.flush(flushing, || {
+            for file in &artifact.files {
+                fs::sync_file(staging.path().join(&file.name))?;
+            }
+            fs::flush(&stamp_file).at("flush", &stamp_path)?;
+            fs::sync_dir(staging.path())
+        })?;
+        drop(stamp_file);
         let dir = &staging.open.dir;
         if self.links && can_link(&staging)? {
             obstacles::clear_names(dir, all_names(artifact))?;
-            self.install_linked(&staging, artifact)?;
+            self.install_linked(&staging, artifact, flushing)?;
         } else {
             let names = artifact.files.iter().map(|file| file.name.as_str());
             obstacles::clear_names(dir, names.chain([stamp::FILE]))?;
@@ -263,14 +274,23 @@ impl Bin {
         self.watch(artifact)
     }
 
-    fn install_linked(&self, staging: &Staging, artifact: &Artifact) -> Result<()> {
+    fn install_linked(
+        &self,
+        staging: &Staging,
+        artifact: &Artifact,
+        flushing: Option<&Flushing<'_>>,
+    ) -> Result<()> {
         let open = &staging.open;
         staging.folder.set_mode(0o755)?;
         let folder = staging.rename(artifact)?;
         let switched = open
-            .versions
-            .sync()
-            .and_then(|()| open.make_missing_links(artifact, self.locked))
+            .make_missing_links(artifact, self.locked)
+            .and_then(|linked| {
+                open.flush(flushing, || {
+                    open.versions.sync()?;
+                    if linked { open.dir.sync() } else { Ok(()) }
+                })
+            })
             .and_then(|()| {
                 if let Some(current) = open.current() {
                     open.replace_link("previous", &current)?;
@@ -282,7 +302,7 @@ impl Bin {
             let _ = open.versions.remove(&folder);
             return Err(error);
         }
-        open.versions.sync()?;
+        open.flush(flushing, || open.versions.sync())?;
         self.repair_open(open, artifact)
     }
 
@@ -370,7 +390,9 @@ impl Bin {
         };
         self.check_previous(&self.versions().join(&previous), &artifact)?;
         check(&artifact)?;
-        open.make_missing_links(&artifact, self.locked)?;
+        if open.make_missing_links(&artifact, self.locked)? {
+            open.dir.sync()?;
+        }
         open.exchange_sets()?;
         open.versions.sync()?;
         self.repair_open(&open, &artifact)?;
@@ -447,39 +469,6 @@ impl Bin {
 fn file_names(artifact: &Artifact) -> Vec<&str> {
     let names = artifact.files.iter().map(|file| file.name.as_str());
     names.collect()
-}
-
-/// Whether the file system supports links: one is made and read back. A full or read-only disk is an error, because it does not answer that.
-fn can_link(staging: &Staging) -> Result<bool> {
-    use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
-    let (versions, probe) = (&staging.open.versions, format!("{}.link", staging.name()));
-    match versions.try_symlink(staging.name(), &probe) {
-        Ok(()) => {
-            // Some systems say that they made a link, and there is none.
-            let leads = |link: &str| {
-                let read = versions.read_link(link);
-                read.as_deref() == Some(staging.name())
-                    && obstacles::leads_to_file(&versions.path().join(link).join(stamp::FILE))
-            };
-            let mut works = leads(&probe);
-            if works && cfg!(windows) {
-                // Not every link to a folder can be replaced by another one there.
-                let second = format!("{}.link2", staging.name());
-                works = versions
-                    .replace_link(staging.name(), &second, (versions, &probe))
-                    .is_ok()
-                    && leads(&probe);
-                let _ = versions.remove(&second);
-            }
-            // If the probe can't be removed, the next repair removes it.
-            let _ = versions.remove(&probe);
-            Ok(works)
-        }
-        Err(e) if matches!(e.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem) => {
-            Err(fs::io_error("link", versions.path().join(probe), &e))
-        }
-        Err(_) => Ok(false),
-    }
 }
 
 #[cfg(unix)]

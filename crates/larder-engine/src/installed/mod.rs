@@ -4,6 +4,7 @@
 
 mod bin;
 mod checklist;
+mod commit;
 mod folders;
 mod hide;
 mod obstacles;
@@ -15,6 +16,7 @@ mod unfinished;
 
 pub use bin::Bin;
 pub use checklist::{Checklist, Listed, Selected};
+pub use commit::{Commits, Flushing, Working};
 pub use open::Staging;
 pub use signature::{Place, Signature, Watched};
 pub use state::{SourceState, State, TargetState};

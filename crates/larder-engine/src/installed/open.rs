@@ -3,10 +3,10 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::obstacles;
+use super::{Flushing, obstacles};
 use larder_core::error::Result;
 use larder_core::formats::stamp;
-use larder_core::fs::{Entry, OwnFolder};
+use larder_core::fs::{self, Entry, OwnFolder};
 use larder_core::model::{Artifact, is_short_hex};
 
 /// A folder on the same file system in which an artifact is put together. It is removed with its content unless it is
@@ -73,6 +73,18 @@ impl OpenSet {
         Ok(dir.folder(".v")?.map(|versions| Self { dir, versions }))
     }
 
+    /// Flushes what was written to the set: together with others, or as `own` does.
+    pub(super) fn flush(
+        &self,
+        flushing: Option<&Flushing<'_>>,
+        own: impl FnOnce() -> Result<()>,
+    ) -> Result<()> {
+        match flushing {
+            Some(flushing) => flushing.flush(&self.versions, own),
+            None => own(),
+        }
+    }
+
     pub(super) fn current(&self) -> Option<String> {
         self.versions
             .read_link("current")
@@ -115,8 +127,9 @@ impl OpenSet {
     }
 
     /// Makes the missing links, the stamp's last; they are dangling until the switch. They replace plain files of an
-    /// installation without links, whose stamp is removed first. `locked`: this process has the file lock of the set.
-    pub(super) fn make_missing_links(&self, artifact: &Artifact, locked: bool) -> Result<()> {
+    /// installation without links, whose stamp is removed first. `locked`: this process has the file lock of the set. Returns
+    /// whether a link was made, so that `.bin` is to be flushed.
+    pub(super) fn make_missing_links(&self, artifact: &Artifact, locked: bool) -> Result<bool> {
         let visible: Vec<&str> = all_names(artifact).collect();
         self.take_stamp_of_plain_files(locked)?;
         self.remove_plain(&artifact.name, &visible)?;
@@ -124,7 +137,7 @@ impl OpenSet {
         for name in visible {
             changed |= self.link(name)?;
         }
-        if changed { self.dir.sync() } else { Ok(()) }
+        Ok(changed)
     }
 
     pub(super) fn repair_links(&self, artifact: &Artifact) -> Result<()> {
@@ -167,4 +180,37 @@ pub(super) fn all_names(artifact: &Artifact) -> impl Iterator<Item = &str> {
 pub(super) fn is_set(name: &str) -> bool {
     let parts = name.rsplit_once('-');
     parts.is_some_and(|(hex, counter)| is_short_hex(hex) && counter.parse::<u64>().is_ok())
+}
+
+/// Whether the file system supports links: one is made and read back. A full or read-only disk is an error, because it does not answer that.
+pub(super) fn can_link(staging: &Staging) -> Result<bool> {
+    use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let (versions, probe) = (&staging.open.versions, format!("{}.link", staging.name()));
+    match versions.try_symlink(staging.name(), &probe) {
+        Ok(()) => {
+            // Some systems say that they made a link, and there is none.
+            let leads = |link: &str| {
+                let read = versions.read_link(link);
+                read.as_deref() == Some(staging.name())
+                    && obstacles::leads_to_file(&versions.path().join(link).join(stamp::FILE))
+            };
+            let mut works = leads(&probe);
+            if works && cfg!(windows) {
+                // Not every link to a folder can be replaced by another one there.
+                let second = format!("{}.link2", staging.name());
+                works = versions
+                    .replace_link(staging.name(), &second, (versions, &probe))
+                    .is_ok()
+                    && leads(&probe);
+                let _ = versions.remove(&second);
+            }
+            // If the probe can't be removed, the next repair removes it.
+            let _ = versions.remove(&probe);
+            Ok(works)
+        }
+        Err(e) if matches!(e.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem) => {
+            Err(fs::io_error("link", versions.path().join(probe), &e))
+        }
+        Err(_) => Ok(false),
+    }
 }

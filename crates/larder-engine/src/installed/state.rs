@@ -42,7 +42,7 @@ pub struct State {
     pub definition: Vec<Watched>,
     /// Source folders.
     pub sources: Vec<SourceState>,
-    /// Installed targets.
+    /// Installed targets, sorted by name and platform.
     pub targets: Vec<TargetState>,
     /// Every subsystem that exists on the host: what `all` selects there.
     pub all: Vec<String>,
@@ -209,11 +209,11 @@ impl State {
         }
     }
 
-    /// The record of a target, if there is one.
+    /// The record of a target, if there is one. They are sorted by name and platform.
     pub fn target(&self, name: &str, platform: &str) -> Option<&TargetState> {
-        self.targets
-            .iter()
-            .find(|target| target.name == name && target.platform == platform)
+        let of = |target: &TargetState| (&*target.name, &*target.platform).cmp(&(name, platform));
+        let at = self.targets.binary_search_by(of).ok()?;
+        self.targets.get(at)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The graph of targets. petgraph is an implementation detail, hidden behind our own ids.
+//! The graph of targets.
 //!
 //! The graph is made from the project's recipes and not from what is installed, so a node is only *possible* work. A target
 //! that was requested, or is needed by one that was, is a goal. A target that only a build would need is dormant until that
@@ -10,12 +10,9 @@ pub mod matrix;
 mod svg;
 mod targets;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use petgraph::Direction;
-use petgraph::stable_graph::{NodeIndex, StableDiGraph};
-
-use larder_core::model::{Target, Version};
+use larder_core::model::{Name, Target, Version};
 use larder_core::project::Project;
 
 pub use draw::Drawing;
@@ -23,7 +20,7 @@ pub use targets::{Platforms, Selected, Selection, Targets};
 
 /// A node of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TargetId(usize);
+pub struct TargetId(pub(crate) usize);
 
 /// Why one target waits for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,12 +31,23 @@ pub enum Edge {
     BuildNeeds,
 }
 
-/// A graph of targets, with the goals among them.
+/// A target with what it waits for.
+#[derive(Clone, Debug)]
+struct Node {
+    target: Target,
+    is_goal: bool,
+    /// Sorted, without duplicates; so are `build_needs`.
+    needs: Vec<TargetId>,
+    build_needs: Vec<TargetId>,
+}
+
+/// A graph of targets, with the goals among them. It may have a hundred thousand nodes in one chain, so no function follows
+/// it by recursion.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    graph: StableDiGraph<Target, Edge>,
-    index: BTreeMap<Target, NodeIndex>,
-    goals: BTreeSet<TargetId>,
+    /// The id of a node is its place.
+    nodes: Vec<Node>,
+    index: BTreeMap<Target, TargetId>,
     skipped: Vec<(Target, String)>,
 }
 
@@ -68,76 +76,102 @@ impl Plan {
 
     /// Makes a target and its needs goals.
     fn goal(&mut self, project: &Project, target: &Target) {
-        let id = self.node(project, target);
-        if !self.goals.insert(id) {
-            return;
-        }
-        for need in self.neighbours(id, Edge::Needs) {
-            let target = self.target(need).clone();
-            self.goal(project, &target);
+        let mut goals = vec![self.node(project, target)];
+        while let Some(id) = goals.pop() {
+            let node = &mut self.nodes[id.0];
+            if !std::mem::replace(&mut node.is_goal, true) {
+                goals.extend(&node.needs);
+            }
         }
     }
 
+    /// The node of a target. It is added, together with all that it may need, unless it is there.
     fn node(&mut self, project: &Project, target: &Target) -> TargetId {
-        if let Some(index) = self.index.get(target) {
-            return TargetId(index.index());
+        let (id, edges) = self.enter(project, target);
+        let mut path = vec![(id, edges.into_iter())];
+        while let Some((from, edges)) = path.last_mut() {
+            let from = *from;
+            let Some((target, edge)) = edges.next() else {
+                let Node {
+                    needs, build_needs, ..
+                } = &mut self.nodes[from.0];
+                for ids in [needs, build_needs] {
+                    ids.sort_unstable();
+                    ids.dedup();
+                }
+                path.pop();
+                continue;
+            };
+            let (to, edges) = self.enter(project, &target);
+            let node = &mut self.nodes[from.0];
+            match edge {
+                Edge::Needs => node.needs.push(to),
+                Edge::BuildNeeds => node.build_needs.push(to),
+            }
+            if !edges.is_empty() {
+                path.push((to, edges.into_iter()));
+            }
         }
-        let index = self.graph.add_node(target.clone());
-        self.index.insert(target.clone(), index);
+        id
+    }
+
+    /// The node of a target, and the edges that are still to be added to it: none if it was there.
+    fn enter(&mut self, project: &Project, target: &Target) -> (TargetId, Vec<(Target, Edge)>) {
+        if let Some(id) = self.index.get(target) {
+            return (*id, Vec::new());
+        }
+        let id = TargetId(self.nodes.len());
+        self.nodes.push(Node {
+            target: target.clone(),
+            is_goal: false,
+            needs: Vec::new(),
+            build_needs: Vec::new(),
+        });
+        self.index.insert(target.clone(), id);
         let Some(subsystem) = project.subsystems.get(&target.name) else {
-            return TargetId(index.index());
+            return (id, Vec::new());
         };
-        for need in &subsystem.needs {
-            let exists = project
-                .subsystems
-                .get(need)
-                .is_some_and(|s| s.platforms.contains(&target.platform));
-            if exists {
-                let id = self.node(
-                    project,
-                    &Target {
-                        name: need.clone(),
-                        platform: target.platform,
-                    },
-                );
-                self.graph
-                    .add_edge(index, NodeIndex::new(id.0), Edge::Needs);
-            }
-        }
-        if let Some(build) = &subsystem.build {
-            for need in &build.needs {
-                let id = self.node(project, &project.host_target(need));
-                self.graph
-                    .add_edge(index, NodeIndex::new(id.0), Edge::BuildNeeds);
-            }
-        }
-        TargetId(index.index())
+        let of_this_platform = |need: &&Name| {
+            let subsystem = project.subsystems.get(*need);
+            subsystem.is_some_and(|s| s.platforms.contains(&target.platform))
+        };
+        let needs = subsystem.needs.iter().filter(of_this_platform);
+        let needs = needs.map(|need| Target {
+            name: need.clone(),
+            platform: target.platform,
+        });
+        let build_needs = subsystem.build.iter().flat_map(|build| &build.needs);
+        let build_needs = build_needs.map(|need| project.host_target(need));
+        let edges = needs
+            .map(|need| (need, Edge::Needs))
+            .chain(build_needs.map(|need| (need, Edge::BuildNeeds)));
+        (id, edges.collect())
+    }
+
+    /// The number of nodes. Their ids are the numbers below it.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
     }
 
     /// The target of a node.
     pub fn target(&self, id: TargetId) -> &Target {
-        &self.graph[NodeIndex::new(id.0)]
+        &self.nodes[id.0].target
     }
 
     /// Every node, sorted by target.
     pub fn ids(&self) -> Vec<TargetId> {
-        self.index
-            .values()
-            .map(|index| TargetId(index.index()))
-            .collect()
+        self.index.values().copied().collect()
     }
 
     /// Whether a node is a goal; otherwise only a build may need it.
     pub fn is_goal(&self, id: TargetId) -> bool {
-        self.goals.contains(&id)
+        self.nodes[id.0].is_goal
     }
 
     /// The goals, sorted by target.
     pub fn goals(&self) -> Vec<TargetId> {
-        self.ids()
-            .into_iter()
-            .filter(|id| self.is_goal(*id))
-            .collect()
+        let ids = self.index.values().copied();
+        ids.filter(|id| self.is_goal(*id)).collect()
     }
 
     /// The goals with their versions.
@@ -158,24 +192,23 @@ impl Plan {
 
     /// The nodes that a node waits for, by one kind of edge.
     pub fn neighbours(&self, id: TargetId, edge: Edge) -> Vec<TargetId> {
-        let index = NodeIndex::new(id.0);
-        let mut found: Vec<TargetId> = self
-            .graph
-            .edges_directed(index, Direction::Outgoing)
-            .filter(|e| *e.weight() == edge)
-            .map(|e| TargetId(petgraph::visit::EdgeRef::target(&e).index()))
-            .collect();
-        found.sort();
-        found.dedup();
-        found
+        match edge {
+            Edge::Needs => self.needs(id).to_vec(),
+            Edge::BuildNeeds => self.nodes[id.0].build_needs.clone(),
+        }
     }
 
-    /// The nodes that must be installed before a node can be built: its `needs` and its `build.needs`.
-    pub fn before_build(&self, id: TargetId) -> Vec<TargetId> {
-        let mut all = self.neighbours(id, Edge::Needs);
-        all.extend(self.neighbours(id, Edge::BuildNeeds));
-        all.sort();
-        all.dedup();
-        all
+    /// The `needs` of a node.
+    pub(crate) fn needs(&self, id: TargetId) -> &[TargetId] {
+        &self.nodes[id.0].needs
+    }
+
+    /// The nodes that must be installed before a node can be built: its `needs` and its `build.needs`. One that is both comes
+    /// twice.
+    pub fn before_build(&self, id: TargetId) -> impl Iterator<Item = TargetId> {
+        let Node {
+            needs, build_needs, ..
+        } = &self.nodes[id.0];
+        needs.iter().chain(build_needs).copied()
     }
 }

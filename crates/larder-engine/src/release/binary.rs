@@ -295,7 +295,7 @@ fn adopt(
     match fetched {
         Availability::Have(taken) => {
             let reason = "published first".to_owned();
-            acquire::install(&request, &held.bin, staging, taken, reason).map(drop)
+            acquire::install(&request, &held.bin, staging, taken, reason, &|| ()).map(drop)
         }
         Availability::Absent(_) => Err(Error::unavailable(format!(
             "{asset} of {tag}, which was published first, has disappeared from the hub"

@@ -121,6 +121,105 @@ fn node() -> impl Strategy<Value = Node> {
     })
 }
 
+fn edges(plan: &Plan) -> usize {
+    let of = |id| plan.before_build(id).count();
+    plan.ids().into_iter().map(of).sum()
+}
+
+/// A plan of a project that differs from a small one only in the number of its subsystems. Each is
+/// built, and its build needs those that `needs` names.
+fn large(count: usize, goal: usize, needs: impl Fn(usize) -> Vec<usize>) -> Plan {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Utf8Path::from_path(dir.path()).unwrap();
+    let node = Node {
+        needs: 0,
+        build_needs: 0,
+        fate: Fate::Built,
+    };
+    let mut project = project(&[node], root);
+    let (_, one) = project.subsystems.pop_first().unwrap();
+    for n in 0..count {
+        let mut subsystem = one.clone();
+        subsystem.name = name(n);
+        subsystem.build.as_mut().unwrap().needs = needs(n).into_iter().map(name).collect();
+        project.subsystems.insert(name(n), subsystem);
+    }
+    Plan::new(
+        &project,
+        &Selection::Names(vec![name(goal)]),
+        &Platforms::Host,
+    )
+}
+
+/// Builds everything, or fails at one target.
+struct Builds(Option<usize>);
+
+impl Work for Builds {
+    fn acquire(&self, target: &Target) -> Answer {
+        match self.0 {
+            Some(failed) if target.name == name(failed) => {
+                Answer::Failed(Error::failed("asked to"))
+            }
+            _ => Answer::MustBuild("it is asked to".into()),
+        }
+    }
+    fn build(&self, _: &Target, _: &str) -> Answer {
+        Answer::Done(Outcome::Built)
+    }
+    fn skipped(&self, _: &Target, _: &str) {}
+}
+
+#[test]
+fn the_work_of_a_run_grows_as_its_graph() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .unwrap();
+    let before = |n: usize, width: usize| (n.saturating_sub(width)..n).collect();
+    for count in [200, 2_000, 10_000] {
+        let last = count - 1;
+        let chain = large(count, last, |n| before(n, 1));
+        let ladder = large(count, last, |n| before(n, 5));
+        // All wait for the first one, and the last one for all others.
+        let fan = large(count, last, |n| match n {
+            0 => Vec::new(),
+            n if n == last => (0..n).collect(),
+            _ => vec![0],
+        });
+        for (plan, failed) in [
+            (&chain, None),
+            (&ladder, None),
+            (&fan, None),
+            (&fan, Some(0)),
+            (&chain, Some(0)),
+        ] {
+            let work: Arc<dyn Work> = Arc::new(Builds(failed));
+            let limits = Limits {
+                jobs: NonZeroUsize::new(2),
+                keep_going: true,
+            };
+            let ended = run(plan, &work, limits, runtime.handle(), &Cancel::new());
+            assert_eq!(ended.outcomes.len(), count);
+            let wanted = if failed.is_some() {
+                Outcome::Skipped
+            } else {
+                Outcome::Built
+            };
+            let others = ended
+                .outcomes
+                .iter()
+                .filter(|(_, outcome)| *outcome != wanted)
+                .count();
+            assert_eq!(others, usize::from(failed.is_some()));
+            assert!(
+                ended.visits <= 3 * edges(plan),
+                "{count}: {} visits",
+                ended.visits
+            );
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -154,7 +253,8 @@ proptest! {
         let work: Arc<dyn Work> = Arc::clone(&notes) as Arc<dyn Work>;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
         let limits = Limits { jobs: NonZeroUsize::new(jobs), keep_going: true };
-        let Ended { outcomes, .. } = run(&plan, &work, limits, runtime.handle(), &Cancel::new());
+        let Ended { outcomes, visits, .. } = run(&plan, &work, limits, runtime.handle(), &Cancel::new());
+        prop_assert!(visits <= 3 * edges(&plan), "{visits} visits of {} edges", edges(&plan));
 
         let mut installed = BTreeSet::new();
         for (built, is_installed) in notes.events.lock().unwrap().iter() {

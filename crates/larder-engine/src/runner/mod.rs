@@ -4,16 +4,24 @@
 //! # The states of a target
 //!
 //! ```text
-//!             wake                start               must build            needs are done         start
-//! Dormant ───────────▶ Queued ───────────▶ Acquiring ───────────▶ Awaiting ───────────▶ Ready ───────────▶ Building
-//!                        │                    │ done, failed         │ a need failed      │                   │
-//!                        └─── stopped ────────┴──────────▶ Ended ◀───┴────── stopped ─────┴───────────────────┘
+//!          wake            start            must build         needs are done       start               built
+//! Dormant ───────▶ Queued ───────▶ Acquiring ──────────▶ Awaiting ──────────▶ Ready ───────▶ Building ───────▶ Installing
+//!                     │                │ done, failed        │ a need failed      │              │ done, failed     │
+//!                     └── stopped ─────┴─────────▶ Ended ◀───┴───── stopped ──────┴──────────────┴──────────────────┘
 //! ```
 //!
 //! A goal starts as `Queued`. A target that only a build would need starts as `Dormant`, and the
-//! first build that really happens wakes it. One thread (the one that called [`run`]) owns all
+//! first build that really happens wakes it. A target is `Installing` when its commands have ended and it only waits for the
+//! disk; then another build starts, and the disk is flushed for several of them at once. One thread (the one that called [`run`]) owns all
 //! states. `Runner::set` is the only function that changes a state, and a debug
 //! assertion rejects every transition that is not in the diagram. Workers own no state: they receive a target and send back an answer.
+//!
+//! # What a run costs
+//!
+//! A target that has to be built counts the needs that have not ended yet, and each of those knows who waits for it. When a
+//! target ends, only those who wait for it are visited. So a run visits each edge of the plan at most three times
+//! ([`Ended::visits`]): when the target must be built, when its need is woken, and when the need ends. Nothing looks at all
+//! targets, except the beginning and the end of the run.
 //!
 //! The runner does not know what acquiring or building means, nor how anything is shown.
 
@@ -21,7 +29,7 @@ pub mod each;
 #[cfg(test)]
 mod laws;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::mpsc;
@@ -50,6 +58,12 @@ pub trait Work: Send + Sync {
     fn acquire(&self, target: &Target) -> Answer;
     /// Builds a target whose needs are already installed. Never answers `MustBuild`.
     fn build(&self, target: &Target, reason: &str) -> Answer;
+    /// Builds a target as [`Self::build`] does. It may call `built` when nothing of the build runs any
+    /// more and only its installation waits for the disk, so that another build starts.
+    fn build_and_install(&self, target: &Target, reason: &str, built: &dyn Fn()) -> Answer {
+        let _ = built;
+        self.build(target, reason)
+    }
     /// Called for a target that will not be worked on, with the reason.
     fn skipped(&self, target: &Target, reason: &str);
 }
@@ -66,33 +80,59 @@ pub struct Limits {
 /// The number of checks and transfers at once. The HTTP client has its own limit per host.
 const TRANSFERS: usize = 8;
 
+/// The number of builds that wait for the disk at once. Each has some open files.
+const INSTALLATIONS: usize = 32;
+
 /// The result of a run.
 #[derive(Debug, Default)]
 pub struct Ended {
-    /// The outcome of each target that was worked on or skipped.
-    pub outcomes: BTreeMap<Target, Outcome>,
+    /// The outcome of each target that was worked on or skipped, in the order in which they ended.
+    pub outcomes: Vec<(Target, Outcome)>,
     /// Every failure, in the order in which they happened.
     pub errors: Vec<(Target, Error)>,
+    /// How often an edge of the plan was looked at.
+    pub visits: usize,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Dormant,
     Queued,
     Acquiring,
-    Awaiting { reason: String },
-    Ready { reason: String },
+    Awaiting,
+    Ready,
     Building,
+    Installing,
     Ended(Outcome),
+}
+
+impl State {
+    /// Whether whoever needs the target can't be built any more.
+    fn is_lost(self) -> bool {
+        matches!(self, Self::Ended(Outcome::Failed | Outcome::Skipped))
+    }
+}
+
+/// What is known of a target.
+struct Node {
+    state: State,
+    /// Why it has to be built, while it is `Awaiting` or `Ready`.
+    reason: String,
+    /// How many of its needs have not ended, while it is `Awaiting`.
+    missing: usize,
+    /// The targets that count it among the missing ones.
+    waiting: Vec<TargetId>,
 }
 
 struct Runner<'a> {
     plan: &'a Plan,
-    states: BTreeMap<TargetId, State>,
+    /// By the number of the id.
+    nodes: Vec<Node>,
     queued: VecDeque<TargetId>,
     ready: VecDeque<TargetId>,
     acquiring: usize,
     building: usize,
+    installing: usize,
     stop: Option<String>,
     ended: Ended,
 }
@@ -114,34 +154,56 @@ pub fn run(
             runner.stop = Some("interrupted".into());
         }
         runner.start(work, builds, runtime, &sender);
-        if runner.acquiring + runner.building == 0 {
+        if runner.acquiring + runner.building + runner.installing == 0 {
             break;
         }
         // This can't fail, because this function itself holds a sender.
-        let Ok((id, answer)) = answers.recv() else {
+        let Ok(first) = answers.recv() else {
             break;
         };
-        runner.handle_answer(id, answer, limits.keep_going, &**work);
+        // All that have come meanwhile are handled before new steps start.
+        for (id, message) in std::iter::once(first).chain(answers.try_iter()) {
+            match message {
+                Message::Built if runner.state(id) == State::Building => {
+                    runner.set(id, State::Installing);
+                }
+                Message::Built => {}
+                Message::Answer(answer) => {
+                    runner.handle_answer(id, answer, limits.keep_going, &**work);
+                }
+            }
+        }
     }
     runner.skip_rest(&**work);
     runner.ended
 }
 
-type Sender = mpsc::Sender<(TargetId, Answer)>;
+/// What a worker sends.
+enum Message {
+    /// The commands of the build have ended.
+    Built,
+    /// The step has ended.
+    Answer(Answer),
+}
+
+type Sender = mpsc::Sender<(TargetId, Message)>;
 
 impl<'a> Runner<'a> {
     fn new(plan: &'a Plan) -> Self {
+        let dormant = || Node {
+            state: State::Dormant,
+            reason: String::new(),
+            missing: 0,
+            waiting: Vec::new(),
+        };
         let mut runner = Self {
             plan,
-            states: plan
-                .ids()
-                .into_iter()
-                .map(|id| (id, State::Dormant))
-                .collect(),
+            nodes: std::iter::repeat_with(dormant).take(plan.len()).collect(),
             queued: VecDeque::new(),
             ready: VecDeque::new(),
             acquiring: 0,
             building: 0,
+            installing: 0,
             stop: None,
             ended: Ended::default(),
         };
@@ -151,24 +213,32 @@ impl<'a> Runner<'a> {
         runner
     }
 
+    fn state(&self, id: TargetId) -> State {
+        self.nodes[id.0].state
+    }
+
     /// Changes the state of a target. No other function changes a state.
     fn set(&mut self, id: TargetId, new: State) {
-        use State::{Acquiring, Awaiting, Building, Dormant, Ended, Queued, Ready};
-        let old = self.states.insert(id, new.clone()).unwrap_or(Dormant);
-        match (&old, &new) {
+        use State::{Acquiring, Awaiting, Building, Dormant, Ended, Installing, Queued, Ready};
+        let old = std::mem::replace(&mut self.nodes[id.0].state, new);
+        match (old, new) {
             (Dormant, Queued) => self.queued.push_back(id),
             (Queued, Acquiring) => self.acquiring += 1,
-            (Awaiting { .. }, Ready { .. }) => self.ready.push_back(id),
-            (Ready { .. }, Building) => self.building += 1,
-            (Acquiring, Awaiting { .. } | Ended(_)) => self.acquiring -= 1,
+            (Awaiting, Ready) => self.ready.push_back(id),
+            (Ready, Building) => self.building += 1,
+            (Acquiring, Awaiting | Ended(_)) => self.acquiring -= 1,
+            (Building, Installing) => {
+                self.building -= 1;
+                self.installing += 1;
+            }
             (Building, Ended(_)) => self.building -= 1,
-            (Queued | Awaiting { .. } | Ready { .. } | Dormant, Ended(_)) => {}
+            (Installing, Ended(_)) => self.installing -= 1,
+            (Queued | Awaiting | Ready | Dormant, Ended(_)) => {}
             _ => debug_assert!(false, "{}: {old:?} → {new:?}", self.plan.target(id)),
         }
         if let Ended(outcome) = new {
-            self.ended
-                .outcomes
-                .insert(self.plan.target(id).clone(), outcome);
+            let target = self.plan.target(id).clone();
+            self.ended.outcomes.push((target, outcome));
         }
     }
 
@@ -179,20 +249,26 @@ impl<'a> Runner<'a> {
         runtime: &tokio::runtime::Handle,
         sender: &Sender,
     ) {
-        while self.stop.is_none() && self.building < builds.get() {
+        while self.stop.is_none() && self.building < builds.get() && self.installing < INSTALLATIONS
+        {
             let Some(id) = self.ready.pop_front() else {
                 break;
             };
-            let Some(State::Ready { reason }) = self.states.get(&id).cloned() else {
+            if self.state(id) != State::Ready {
                 continue;
-            };
+            }
             self.set(id, State::Building);
+            let reason = std::mem::take(&mut self.nodes[id.0].reason);
             let (work, target, sender) = (
                 Arc::clone(work),
                 self.plan.target(id).clone(),
                 sender.clone(),
             );
-            spawn(runtime, sender, id, move || work.build(&target, &reason));
+            let built = sender.clone();
+            spawn(runtime, sender, id, move || {
+                // A failure is ignored: the receiver is dropped only after all steps ended.
+                work.build_and_install(&target, &reason, &|| drop(built.send((id, Message::Built))))
+            });
         }
         while self.stop.is_none() && self.acquiring < TRANSFERS {
             let Some(id) = self.queued.pop_front() else {
@@ -212,14 +288,9 @@ impl<'a> Runner<'a> {
         match answer {
             Answer::Done(outcome) => self.set(id, State::Ended(outcome)),
             Answer::MustBuild(reason) => {
-                self.set(id, State::Awaiting { reason });
-                if self.stop.is_none() {
-                    for need in self.plan.before_build(id) {
-                        if self.states.get(&need) == Some(&State::Dormant) {
-                            self.wake(need);
-                        }
-                    }
-                }
+                self.set(id, State::Awaiting);
+                self.nodes[id.0].reason = reason;
+                self.await_needs(id, work);
             }
             Answer::Failed(error) => {
                 let target = self.plan.target(id).clone();
@@ -236,59 +307,83 @@ impl<'a> Runner<'a> {
                 self.set(id, State::Ended(Outcome::Failed));
             }
         }
-        self.advance_waiting(work);
+        self.advance_waiting(id, work);
     }
 
-    /// Queues a dormant target and its `needs`.
-    fn wake(&mut self, id: TargetId) {
-        self.set(id, State::Queued);
-        for need in self.plan.neighbours(id, crate::plan::Edge::Needs) {
-            if self.states.get(&need) == Some(&State::Dormant) {
-                self.wake(need);
-            }
-        }
-    }
-
-    /// Moves the targets that wait for needs: to `Ready` if all needs are done, or to skipped if a
-    /// need failed.
-    fn advance_waiting(&mut self, work: &dyn Work) {
-        loop {
-            let mut moved = false;
-            let waiting: Vec<(TargetId, String)> = self
-                .states
-                .iter()
-                .filter_map(|(id, state)| match state {
-                    State::Awaiting { reason } => Some((*id, reason.clone())),
-                    _ => None,
-                })
-                .collect();
-            for (id, reason) in waiting {
-                let needs = self.plan.before_build(id);
-                let lost = needs.iter().find(|need| {
-                    matches!(
-                        self.states.get(need),
-                        Some(State::Ended(Outcome::Failed | Outcome::Skipped))
-                    )
-                });
-                if let Some(lost) = lost {
-                    let text = format!(
-                        "needs `{}`, which failed or was skipped",
-                        self.plan.target(*lost).name
-                    );
-                    self.skip(id, &text, work);
-                    moved = true;
-                } else if needs
-                    .iter()
-                    .all(|need| matches!(self.states.get(need), Some(State::Ended(_))))
-                {
-                    self.set(id, State::Ready { reason });
-                    moved = true;
+    /// Counts the needs of a target that has to be built, and wakes those that are dormant. If none
+    /// is missing it is `Ready`; if one failed or was skipped, so is the target.
+    fn await_needs(&mut self, id: TargetId, work: &dyn Work) {
+        let (plan, mut lost) = (self.plan, None);
+        for need in plan.before_build(id) {
+            self.ended.visits += 1;
+            match self.state(need) {
+                state if state.is_lost() => lost = Some(lost.map_or(need, |lost| need.min(lost))),
+                State::Ended(_) => {}
+                state => {
+                    self.nodes[id.0].missing += 1;
+                    self.nodes[need.0].waiting.push(id);
+                    if state == State::Dormant && self.stop.is_none() {
+                        self.wake(need);
+                    }
                 }
             }
-            if !moved {
-                return;
+        }
+        if let Some(lost) = lost {
+            self.lose(id, lost, work);
+        } else if self.nodes[id.0].missing == 0 {
+            self.set(id, State::Ready);
+        }
+    }
+
+    /// Queues a dormant target and its `needs`. Not recursive, because a chain of needs can be long.
+    fn wake(&mut self, id: TargetId) {
+        let plan = self.plan;
+        let mut dormant = vec![id];
+        while let Some(id) = dormant.pop() {
+            if self.state(id) == State::Dormant {
+                self.set(id, State::Queued);
+                let needs = plan.needs(id);
+                self.ended.visits += needs.len();
+                dormant.extend(needs.iter().rev());
             }
         }
+    }
+
+    /// If a target has ended, moves those that wait for it: to `Ready` if it was the last of their
+    /// needs, or to skipped if it failed or was skipped. What is skipped has ended, too.
+    fn advance_waiting(&mut self, id: TargetId, work: &dyn Work) {
+        let mut ended = VecDeque::from([id]);
+        while let Some(need) = ended.pop_front() {
+            let State::Ended(_) = self.state(need) else {
+                continue;
+            };
+            // In the order of the plan, however the answers came.
+            let mut waiting = std::mem::take(&mut self.nodes[need.0].waiting);
+            waiting.sort_unstable();
+            self.ended.visits += waiting.len();
+            for id in waiting {
+                if self.state(id) != State::Awaiting {
+                    continue;
+                }
+                if self.state(need).is_lost() {
+                    self.lose(id, need, work);
+                    ended.push_back(id);
+                    continue;
+                }
+                let missing = &mut self.nodes[id.0].missing;
+                *missing -= 1;
+                if *missing == 0 {
+                    self.set(id, State::Ready);
+                }
+            }
+        }
+    }
+
+    /// Skips a target that can't be built without a need.
+    fn lose(&mut self, id: TargetId, need: TargetId, work: &dyn Work) {
+        let need = &self.plan.target(need).name;
+        let text = format!("needs `{need}`, which failed or was skipped");
+        self.skip(id, &text, work);
     }
 
     fn skip(&mut self, id: TargetId, reason: &str, work: &dyn Work) {
@@ -302,12 +397,13 @@ impl<'a> Runner<'a> {
             .clone()
             .unwrap_or_else(|| "a need never became ready".into());
         for id in self.plan.ids() {
-            match self.states.get(&id) {
-                Some(State::Queued | State::Awaiting { .. } | State::Ready { .. }) => {
-                    self.skip(id, &reason, work);
-                }
-                Some(State::Dormant | State::Acquiring | State::Building | State::Ended(_))
-                | None => {}
+            match self.state(id) {
+                State::Queued | State::Awaiting | State::Ready => self.skip(id, &reason, work),
+                State::Dormant
+                | State::Acquiring
+                | State::Building
+                | State::Installing
+                | State::Ended(_) => {}
             }
         }
     }
@@ -333,6 +429,6 @@ fn spawn(
                 )
             });
         // A failure is ignored: the receiver is dropped only after all steps ended.
-        let _ = sender.send((id, answer));
+        let _ = sender.send((id, Message::Answer(answer)));
     });
 }

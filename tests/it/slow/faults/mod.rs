@@ -78,7 +78,7 @@ impl Fault {
             "openat",
         ];
         let rename = ["rename", "renameat", "renameat2"];
-        let flush = ["fsync", "fdatasync"];
+        let flush = ["fsync", "fdatasync", "syncfs"];
         match self {
             Self::Killed => WRITING.contains(&call),
             Self::Full => [&write[..], &make, &rename, &flush]
@@ -341,6 +341,45 @@ fn inject(title: &str, scenario: Scenario) {
     );
 }
 
+#[test]
+fn sets_that_are_built_at_once_are_flushed_together() {
+    let mut machine = Machine::new(scenarios::ensure_builds_many());
+    let base = machine.scenario.env.base().to_owned();
+    let file_system = Command::new("stat")
+        .args(["-f", "-c", "%T", base.as_str()])
+        .output();
+    let file_system = String::from_utf8(file_system.expect("stat").stdout).expect("UTF-8");
+    // Whether several wait at once depends on how fast the disk is.
+    for _ in 0..20 {
+        machine.reset();
+        let (ended, calls) = machine.run(WRITING, &[]);
+        assert_eq!(ended.code, Some(0), "{}", ended.said);
+        assert_eq!(unflushed(&calls, base.as_str()), [""; 0]);
+        let of_a_set = |call: &&Call| call.paths.iter().any(|path| path.contains("/.bin"));
+        let count = |name: &str| {
+            calls
+                .iter()
+                .filter(|c| c.name == name)
+                .filter(of_a_set)
+                .count()
+        };
+        let (whole, each) = (count("syncfs"), count("fsync"));
+        if whole > 0 {
+            assert!(
+                whole + each < 9 * 6,
+                "{whole} of the file system, and {each}"
+            );
+            return;
+        }
+        assert_eq!(each, 9 * 6);
+    }
+    let known = ["ext2/ext3", "xfs", "btrfs", "f2fs", "tmpfs", "overlayfs"];
+    assert!(
+        !known.contains(&file_system.trim()),
+        "none together on {file_system}"
+    );
+}
+
 macro_rules! commands {
     ($($name:ident),* $(,)?) => {
         $(
@@ -354,6 +393,7 @@ macro_rules! commands {
 
 commands!(
     ensure_builds,
+    ensure_builds_many,
     ensure_builds_and_uploads,
     ensure_restores,
     ensure_upgrades_by_a_build,

@@ -44,6 +44,28 @@ pub fn ensure_builds() -> Scenario {
     Scenario::new(built(), &["ensure", "all"])
 }
 
+/// So many subsystems that some wait for the disk at the same time, and are flushed together.
+pub fn ensure_builds_many() -> Scenario {
+    let env = TestEnv::new();
+    let names: Vec<String> = (0..9).map(|n| format!("tool{n}")).collect();
+    let pins: Vec<(&str, &str)> = names.iter().map(|name| (&**name, "v1.0.0")).collect();
+    env.versions(&pins, "sources: [build]\n");
+    for name in &names {
+        env.write(
+            &format!("subsystems/{name}/{name}"),
+            "#!/bin/sh\necho v1.0.0\n",
+        );
+        let command = format!("cp {name} {{{{ out }}}}");
+        env.recipe(
+            name,
+            &format!(
+                "binaries: [{name}]\nbuild: {{source: {{dir: .}}, commands: [\"{command}\"]}}\n"
+            ),
+        );
+    }
+    Scenario::new(env, &["ensure", "all"])
+}
+
 pub fn ensure_builds_and_uploads() -> Scenario {
     let env = built();
     want(&env, 1, "sources: [build]\nupload: always\n");

@@ -19,6 +19,7 @@ pub const WRITING: &[&str] = &[
     "rmdir",
     "fsync",
     "fdatasync",
+    "syncfs",
     "chmod",
     "fchmod",
     "fchmodat",
@@ -148,6 +149,7 @@ fn changed(call: &Syscall, base: &str, current: &str) -> Vec<String> {
         "pwrite64",
         "fsync",
         "fdatasync",
+        "syncfs",
         "ftruncate",
         "fchmod",
         "close",
@@ -301,6 +303,11 @@ pub fn unflushed(calls: &[Call], base: &str) -> Vec<String> {
                 dirty.remove(path);
                 folders.remove(path);
             }
+            // The machine of a test is one file system.
+            "syncfs" => {
+                dirty.clear();
+                folders.clear();
+            }
             "rename" | "renameat" | "renameat2" | "link" | "linkat" => {
                 let inner = format!("{path}/");
                 let moved: Vec<String> = dirty
@@ -350,6 +357,19 @@ fn what_is_not_flushed_is_found() {
     let rename = "renameat(9</b/p>, \".tmp-x\", 9</b/p>, \"x\") = 0\n";
     let folder = "fsync(9</b/p>) = 0\n";
     assert_eq!(run(&[open, write, flush, rename, folder].concat()), [""; 0]);
+    let system = "syncfs(9</b/p>) = 0\n";
+    assert_eq!(
+        run(&[open, write, system, rename, system].concat()),
+        [""; 0]
+    );
+    assert_eq!(
+        run(&[open, system, write, rename, system].concat()),
+        ["/b/p/x is visible before it is flushed"]
+    );
+    assert_eq!(
+        run(&[open, write, "syncfs(9</b/p>) = -1 EIO\n", rename, system].concat()),
+        ["/b/p/x is visible before it is flushed"]
+    );
     assert_eq!(
         run(&[open, write, rename, folder].concat()),
         ["/b/p/x is visible before it is flushed"]

@@ -31,6 +31,7 @@ const CALLS: &[(&str, usize)] = &[
     ("rmdir", 1),
     ("fsync", 1),
     ("fdatasync", 1),
+    ("syncfs", 1),
     ("link", 1),
     ("linkat", 1),
     ("chmod", 3),

@@ -128,6 +128,16 @@ impl Handle {
         Ok(())
     }
 
+    #[expect(clippy::unused_self, reason = "other systems need it")]
+    pub(super) fn flushable_file_system(&self) -> Option<u64> {
+        None
+    }
+
+    #[expect(clippy::unused_self, reason = "other systems need it")]
+    pub(super) fn sync_file_system(&self) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     pub(super) fn sync(&self) -> io::Result<()> {
         Ok(())
     }

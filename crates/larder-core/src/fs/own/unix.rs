@@ -192,6 +192,14 @@ impl Handle {
         Ok(fs::fchmod(&self.0, raw(mode))?)
     }
 
+    pub(super) fn flushable_file_system(&self) -> Option<u64> {
+        super::super::whole::number(&self.0)
+    }
+
+    pub(super) fn sync_file_system(&self) -> io::Result<()> {
+        super::super::whole::flush(&self.0)
+    }
+
     pub(super) fn sync(&self) -> io::Result<()> {
         super::simple::folder_flushed(fs::fsync(&self.0).map_err(io::Error::from))
     }
