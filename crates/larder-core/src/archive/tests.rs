@@ -132,7 +132,7 @@ fn unpack_into(
     result.map(|extracted| extracted.files)
 }
 
-fn packed(format: PackageFormat, entries: &[PackEntry<'_>], threads: usize) -> Vec<u8> {
+pub(super) fn packed(format: PackageFormat, entries: &[PackEntry<'_>], threads: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     let packed = pack(
         format,
@@ -153,7 +153,7 @@ fn packed(format: PackageFormat, entries: &[PackEntry<'_>], threads: usize) -> V
     bytes
 }
 
-fn bytes_entry<'a>(name: &'a str, mode: u32, bytes: &'a [u8]) -> PackEntry<'a> {
+pub(super) fn bytes_entry<'a>(name: &'a str, mode: u32, bytes: &'a [u8]) -> PackEntry<'a> {
     PackEntry {
         name,
         mode,
@@ -163,7 +163,7 @@ fn bytes_entry<'a>(name: &'a str, mode: u32, bytes: &'a [u8]) -> PackEntry<'a> {
 }
 
 /// Bytes that compress about as well as a program and do not repeat.
-fn program(size: usize) -> Vec<u8> {
+pub(super) fn program(size: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut bytes = Vec::with_capacity(size + 64);
     while bytes.len() < size {

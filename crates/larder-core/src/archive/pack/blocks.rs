@@ -144,7 +144,9 @@ impl Write for Blocks<'_, '_> {
         if self.current.input.len() == self.method.block && !bytes.is_empty() {
             self.submit(false).map_err(io::Error::other)?;
         }
-        let n = bytes.len().min(self.method.block - self.current.input.len());
+        let n = bytes
+            .len()
+            .min(self.method.block - self.current.input.len());
         self.current.input.extend_from_slice(&bytes[..n]);
         Ok(n)
     }

@@ -46,9 +46,7 @@ fn compress(block: &[u8], output: &mut Vec<u8>, last: bool) -> Result<()> {
             )),
         };
         output.resize(compressor.deflate_compress_bound(block.len()), 0);
-        let size = compressor
-            .deflate_compress(block, output)
-            .map_err(failed)?;
+        let size = compressor.deflate_compress(block, output).map_err(failed)?;
         output.truncate(size);
         if last {
             return Ok(());

@@ -178,7 +178,9 @@ impl Code {
             *self.symbols.get_mut(place[size])? = u16::try_from(symbol).ok()?;
             place[size] += 1;
             let kind = kind(symbol);
-            if size <= FAST && let Some(kind) = kind {
+            if size <= FAST
+                && let Some(kind) = kind
+            {
                 // The stream has the highest bit of a code first.
                 let start = code[size].reverse_bits() >> (usize::BITS as usize - size);
                 for entry in self.table.get_mut(start..)?.iter_mut().step_by(1 << size) {
