@@ -277,8 +277,8 @@ impl Pump {
         }
     }
 
-    /// A buffer of that size. Only `most` of them are made; then it waits until one was read. Nothing
-    /// if the receiver was dropped.
+    /// A buffer of that size. Only `most` of them are made; then it waits until one was read.
+    /// Nothing if the receiver was dropped.
     pub(super) fn buffer(&self, size: usize, made: &mut usize, most: usize) -> Option<Vec<u8>> {
         let mut buffer = match self.empty.try_recv() {
             Ok(buffer) => buffer,

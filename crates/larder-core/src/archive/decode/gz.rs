@@ -29,6 +29,7 @@ const LAST: &[u8] = &[3, 0];
 
 pub(super) const BLOCKS: Format = Format {
     unpacked: LARGEST + ROOM,
+    least_threads: 2,
     read,
     unpack,
 };

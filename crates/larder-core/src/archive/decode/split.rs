@@ -26,6 +26,8 @@ const MAX_THREADS: usize = 4;
 pub(super) struct Format {
     /// The size of the buffer that a piece is unpacked into.
     pub(super) unpacked: usize,
+    /// With fewer threads than these, reading in order is faster.
+    pub(super) least_threads: usize,
     /// Reads the next piece into an empty buffer. Returns false if what follows does not look like
     /// a piece; the buffer then has what was read.
     pub(super) read: fn(&mut dyn BufRead, &mut Vec<u8>) -> io::Result<bool>,
@@ -43,8 +45,8 @@ pub(super) enum End {
     Rest(Vec<u8>),
 }
 
-/// Splits a stream as far as possible, on that many threads or as many as the pool has. `deliver` is
-/// called with each unpacked piece and its checksum, in order.
+/// Splits a stream as far as possible, on that many threads or as many as the pool has. `deliver`
+/// is called with each unpacked piece and its checksum, in order.
 pub(super) fn split(
     format: Format,
     from: &mut dyn BufRead,
@@ -61,14 +63,16 @@ pub(super) fn split(
         buffers: 0,
     };
     // The pool is started only for a piece, because most archives are small or not in pieces.
-    let threads = || threads.unwrap_or_else(rayon::current_num_threads);
-    let mut window = None;
+    let mut threads = threads;
     loop {
         let mut piece = mem::take(&mut splitting.spare);
         piece.clear();
         let end = if (format.read)(from, &mut piece)? {
-            let window = *window.get_or_insert_with(|| threads().min(MAX_THREADS) + 1);
-            splitting.submit(piece, window)
+            let threads = *threads.get_or_insert_with(rayon::current_num_threads);
+            if threads < format.least_threads {
+                return Ok(End::Rest(piece));
+            }
+            splitting.submit(piece, threads.min(MAX_THREADS) + 1)
         } else {
             splitting.finish(piece)
         };
@@ -121,7 +125,7 @@ impl<F: FnMut(&[u8], &Crc)> Splitting<'_, F> {
         Some(End::Rest(rest))
     }
 
-    /// Sends the first piece. If it is none, it begins the rest, and `after` is the last that was read.
+    /// Sends the first piece. If it is none, it begins the rest, and `after` is what was read last.
     fn send_first(&mut self, after: &[u8]) -> Option<End> {
         let job = self.jobs.pop_front()?.take(true);
         let Some(size) = job.unpacked else {

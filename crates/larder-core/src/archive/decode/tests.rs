@@ -73,7 +73,7 @@ fn pieces(compression: Compression, stream: &[u8]) -> usize {
         _ => (zst::FRAMES, stream),
     };
     outcome(stream, |from, pump| {
-        split::split(format, &mut BufReader::new(from), &pump, Some(2), |_, _| {
+        split::split(format, &mut BufReader::new(from), &pump, Some(3), |_, _| {
             count += 1
         })
         .map(drop)

@@ -15,6 +15,8 @@ const LARGEST_PACKED: u64 = (ZSTD_FRAME + ZSTD_FRAME / 64) as u64;
 /// Frames that are not larger than larder's own.
 pub(super) const FRAMES: Format = Format {
     unpacked: ZSTD_FRAME,
+    // One thread decompresses almost as fast as another one hashes and writes.
+    least_threads: 3,
     read,
     unpack,
 };

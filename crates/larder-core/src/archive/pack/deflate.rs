@@ -2,9 +2,9 @@
 //! several threads.
 //!
 //! libdeflate compresses each block into a stream of its own. All but the last one lose the mark of
-//! their end and end with [`MARKER`] instead, so that together they are one ordinary stream. Every
-//! inflater reads it; larder's (`decode`) looks for the markers and unpacks the blocks in parallel.
-//! One stream, and not a gzip member for each block, because many programs read only the first
+//! their end and end with [`DEFLATE_MARKER`] instead, so that together they are one ordinary stream.
+//! Every inflater reads it; larder's (`decode`) looks for the markers and unpacks the blocks in
+//! parallel. One stream, and not a gzip member for each block, because many programs read only the first
 //! member of a file.
 
 use std::cell::RefCell;
@@ -17,7 +17,7 @@ use crate::archive::DEFLATE_MARKER;
 use crate::error::{Error, Result};
 
 /// Uncompressed bytes of a block. This number is part of the format: another one gives other
-/// archive bytes. Standing alone costs a block 0.5 % of its size, because it cannot refer to the 32
+/// archive bytes. Standing alone costs a block 0.3 % of its size, because it cannot refer to the 32
 /// KiB before it.
 const BLOCK: usize = 512 << 10;
 /// libdeflate's level that gives a little less than `gzip -6`.

@@ -1,5 +1,5 @@
 //! Zstandard in frames of a fixed size, which can be compressed and unpacked on several threads.
-//! Several frames are an ordinary file: `zstd -T0` of other versions, pzstd and `cat` make them.
+//! Several frames are an ordinary file: pzstd and `cat` make such files too.
 
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -14,8 +14,8 @@ const LEVEL: i32 = 3;
 /// Most frames that are compressed at the same time, so that memory stays small.
 const MAX_THREADS: usize = 4;
 
-/// Zstandard, a frame for each block. The window of this level is as large as a frame, so each frame
-/// is one segment and says its size.
+/// Zstandard, a frame for each block. The window of this level is as large as a frame, so each
+/// frame is one segment and says its size.
 pub(super) const METHOD: Method = Method {
     block: ZSTD_FRAME,
     // Incompressible data grows by three bytes per 128 KiB.
