@@ -36,7 +36,7 @@ use larder_core::error::{Error, Result};
 use larder_core::formats::stamp;
 use larder_core::fs::{self, IoContext, OwnFolder};
 use larder_core::keys::tree;
-use larder_core::model::{Artifact, ArtifactFile, Digest, Name, Platform};
+use larder_core::model::{Artifact, ArtifactFile, Name, Platform};
 
 /// The installed set of one target.
 #[derive(Clone, Debug)]
@@ -165,19 +165,11 @@ impl Bin {
 
     /// Reads and hashes every installed file; returns the first difference from the stamp, if there is one.
     pub fn damage(&self, artifact: &Artifact) -> Result<Option<String>> {
-        self.first_difference(artifact, |path| Ok(Some(tree::hash_file(path)?.0)))
+        self.difference(artifact, true)
     }
 
-    /// As [`Self::damage`], without reading the files.
-    pub fn damage_but_contents(&self, artifact: &Artifact) -> Result<Option<String>> {
-        self.first_difference(artifact, |_| Ok(None))
-    }
-
-    fn first_difference(
-        &self,
-        artifact: &Artifact,
-        hash: impl Fn(&Utf8Path) -> Result<Option<Digest>>,
-    ) -> Result<Option<String>> {
+    /// As [`Self::damage`]; the files are only read and hashed if their contents matter.
+    pub fn difference(&self, artifact: &Artifact, contents: bool) -> Result<Option<String>> {
         if fs::read_link(self.dir.join(stamp::FILE)).is_some() && self.current().is_none() {
             return Ok(Some(
                 ".v/current is not the link to an installed set".into(),
@@ -209,7 +201,7 @@ impl Bin {
                     "{name} does not have the mode that its stamp says ({mode:04o})"
                 )));
             }
-            if hash(&path)?.is_some_and(|found| found != *sha256) {
+            if contents && tree::hash_file(&path)?.0 != *sha256 {
                 return Ok(Some(format!(
                     "{name} is not the file that its stamp names (sha256 differs)"
                 )));

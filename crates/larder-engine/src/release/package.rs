@@ -97,7 +97,7 @@ pub fn package(ctx: &Context, target: &Target, pins: Pins) -> Result<Packaged> {
     ctx.events
         .phase(target, Phase::Packing, Some(artifact.size()));
     // The contents are checked while they are packed.
-    if let Some(damage) = bin.damage_but_contents(&artifact)? {
+    if let Some(damage) = bin.difference(&artifact, false)? {
         return Err(damaged(target, &damage));
     }
     let stamp = stamp::render(&artifact);

@@ -189,14 +189,15 @@ impl<R: BufRead> Read for Continued<R> {
         while !self.ended && !buffer.is_empty() {
             let input = self.from.fill_buf()?;
             let at_end = input.is_empty();
+            let given = input.len();
             let (read, written) = (self.inflate.total_in(), self.inflate.total_out());
             let status = self
                 .inflate
                 .decompress(input, buffer, InflateFlush::NoFlush)
                 .map_err(damaged)?;
-            // Neither is more than the length of its buffer.
-            let read = (self.inflate.total_in() - read) as usize;
-            let written = (self.inflate.total_out() - written) as usize;
+            let count = |n: u64, most| usize::try_from(n).map_or(most, |n| n.min(most));
+            let read = count(self.inflate.total_in() - read, given);
+            let written = count(self.inflate.total_out() - written, buffer.len());
             self.from.consume(read);
             self.crc.update(&buffer[..written]);
             if status == Status::StreamEnd {

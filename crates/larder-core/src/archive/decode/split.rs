@@ -31,8 +31,8 @@ pub(super) struct Format {
     /// Reads the next piece into an empty buffer. Returns false if what follows does not look like
     /// a piece; the buffer then has what was read.
     pub(super) read: fn(&mut dyn BufRead, &mut Vec<u8>) -> io::Result<bool>,
-    /// Unpacks a piece and returns its size. Nothing if it is damaged, or not a piece. It may
-    /// append to the piece.
+    /// Unpacks a piece and returns its size. Nothing if it is damaged, or not a piece.
+    /// What it appends to the piece is removed again.
     pub(super) unpack: fn(&mut Vec<u8>, &mut [u8]) -> Option<usize>,
 }
 
@@ -74,7 +74,7 @@ pub(super) fn split(
             }
             splitting.submit(piece, threads.min(MAX_THREADS) + 1)
         } else {
-            splitting.finish(piece)
+            Some(splitting.finish(piece))
         };
         if let Some(end) = end {
             return Ok(end);
@@ -116,22 +116,22 @@ impl<F: FnMut(&[u8], &Crc)> Splitting<'_, F> {
     }
 
     /// Sends all pieces. The rest follows them.
-    fn finish(&mut self, rest: Vec<u8>) -> Option<End> {
+    fn finish(&mut self, rest: Vec<u8>) -> End {
         while !self.jobs.is_empty() {
             if let Some(end) = self.send_first(&rest) {
-                return Some(end);
+                return end;
             }
         }
-        Some(End::Rest(rest))
+        End::Rest(rest)
     }
 
     /// Sends the first piece. If it is none, it begins the rest, and `after` is what was read last.
     fn send_first(&mut self, after: &[u8]) -> Option<End> {
         let job = self.jobs.pop_front()?.take(true);
         let Some(size) = job.unpacked else {
-            let mut rest = job.into_piece();
+            let mut rest = job.piece;
             for slot in self.jobs.drain(..) {
-                rest.extend_from_slice(&slot.take(false).into_piece());
+                rest.extend_from_slice(&slot.take(false).piece);
             }
             rest.extend_from_slice(after);
             return Some(End::Rest(rest));
@@ -145,8 +145,6 @@ impl<F: FnMut(&[u8], &Crc)> Splitting<'_, F> {
 struct Job {
     format: Format,
     piece: Vec<u8>,
-    /// The length of the piece before unpacking appended to it.
-    length: usize,
     output: Vec<u8>,
     unpacked: Option<usize>,
     crc: Crc,
@@ -156,7 +154,6 @@ impl Job {
     fn new(format: Format, piece: Vec<u8>, output: Vec<u8>) -> Self {
         Self {
             format,
-            length: piece.len(),
             piece,
             output,
             unpacked: None,
@@ -166,14 +163,11 @@ impl Job {
 
     fn run(&mut self) {
         // If a decompressor crashes, the ordinary reader is asked, as for any damaged piece.
+        let length = self.piece.len();
         let unpack = || (self.format.unpack)(&mut self.piece, &mut self.output);
         self.unpacked = catch_unwind(AssertUnwindSafe(unpack)).ok().flatten();
+        self.piece.truncate(length);
         self.crc.update(&self.output[..self.unpacked.unwrap_or(0)]);
-    }
-
-    fn into_piece(mut self) -> Vec<u8> {
-        self.piece.truncate(self.length);
-        self.piece
     }
 }
 

@@ -74,7 +74,7 @@ fn pieces(compression: Compression, stream: &[u8]) -> usize {
     };
     outcome(stream, |from, pump| {
         split::split(format, &mut BufReader::new(from), &pump, Some(3), |_, _| {
-            count += 1
+            count += 1;
         })
         .map(drop)
     });

@@ -75,6 +75,7 @@ fn number(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, next)
 }
 
+#[expect(clippy::ptr_arg, reason = "other formats append to the piece")]
 fn unpack(frame: &mut Vec<u8>, output: &mut [u8]) -> Option<usize> {
     let size = Decompressor::new()
         .ok()?

@@ -10,7 +10,7 @@ use super::stream::ArchiveWriter;
 use crate::error::{Error, Result};
 
 /// Checksum and sizes of what was compressed.
-pub(super) struct Compressed {
+pub(super) struct Totals {
     pub(super) crc: u32,
     pub(super) size: u64,
     pub(super) compressed: u64,
@@ -84,12 +84,12 @@ impl<'a, 'b> Blocks<'a, 'b> {
     }
 
     /// Compresses the remaining bytes as the last block and waits for all blocks.
-    pub(super) fn finish(mut self) -> Result<Compressed> {
+    pub(super) fn finish(mut self) -> Result<Totals> {
         self.submit(true)?;
         while !self.in_flight.is_empty() {
             self.collect()?;
         }
-        Ok(Compressed {
+        Ok(Totals {
             crc: self.crc.sum(),
             size: self.size,
             compressed: self.compressed,

@@ -32,13 +32,12 @@ thread_local! {
 fn compress(block: &[u8], output: &mut Vec<u8>, _last: bool) -> Result<()> {
     let failed = |why: &dyn Display| Error::failed("cannot compress").cause(why);
     COMPRESSOR.with_borrow_mut(|compressor| {
-        let compressor = match compressor {
-            Some(compressor) => compressor,
-            None => {
-                let mut new = Compressor::new(LEVEL).map_err(|e| failed(&e))?;
-                new.include_checksum(true).map_err(|e| failed(&e))?;
-                compressor.insert(new)
-            }
+        let compressor = if let Some(compressor) = compressor {
+            compressor
+        } else {
+            let mut new = Compressor::new(LEVEL).map_err(|e| failed(&e))?;
+            new.include_checksum(true).map_err(|e| failed(&e))?;
+            compressor.insert(new)
         };
         output.reserve(zstd::zstd_safe::compress_bound(block.len()));
         compressor

@@ -18,7 +18,7 @@ mod stream;
 mod tar;
 mod zip;
 
-use blocks::{Blocks, Compressed};
+use blocks::{Blocks, Totals};
 use stream::{ArchiveWriter, ContentCopier};
 #[cfg(test)]
 pub(super) use tar::pax_record;
@@ -97,7 +97,7 @@ fn gzip_stream(
     out.put(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])?;
     let mut blocks = Blocks::new(out, deflate::METHOD, threads);
     write(&mut blocks)?;
-    let Compressed {
+    let Totals {
         crc,
         size,
         compressed: _,

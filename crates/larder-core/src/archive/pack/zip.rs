@@ -4,7 +4,7 @@
 use std::io::Write;
 
 use super::super::PackEntry;
-use super::blocks::{Blocks, Compressed};
+use super::blocks::{Blocks, Totals};
 use super::deflate;
 use super::stream::{ArchiveWriter, ContentCopier, cannot_write};
 use crate::error::{Error, Result};
@@ -41,7 +41,7 @@ pub(super) fn write(
 
         let mut deflater = Blocks::new(out, deflate::METHOD, threads);
         copier.content(entry, &mut deflater)?;
-        let Compressed {
+        let Totals {
             crc,
             size,
             compressed,
