@@ -14,15 +14,19 @@ use crate::env::REPO;
 const READER: &str = "src/cli/settings.rs";
 
 /// Statics without state: the template engine is the same value in every process; the packer keeps
-/// one compressor per thread.
-const STATICS: [(&str, &str); 2] = [
+/// one compressor per thread and format.
+const STATICS: [(&str, &str); 3] = [
     (
         "crates/larder-core/src/project/template/engine.rs",
         "ENGINE",
     ),
     (
         "crates/larder-core/src/archive/pack/deflate.rs",
-        "LAST_COMPRESSOR",
+        "COMPRESSOR",
+    ),
+    (
+        "crates/larder-core/src/archive/pack/frames.rs",
+        "COMPRESSOR",
     ),
 ];
 

@@ -1,8 +1,16 @@
 //! Decompressors with a memory limit. Each one reads its input to the end. After the compressed
 //! stream it accepts further streams of the same kind and zeros (which fill up blocks of tapes and
 //! disks), and refuses other data.
+//!
+//! What larder packed is unpacked on several threads (`decode/split.rs`).
 
-use std::io::{self, BufRead, BufReader, Read};
+mod gz;
+mod split;
+#[cfg(test)]
+mod tests;
+mod zst;
+
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use flate2::bufread::GzDecoder;
 
@@ -16,11 +24,46 @@ const ZSTD_WINDOW_LOG: u32 = 26;
 pub(super) const LZMA_MEMORY: u32 = 72 << 10;
 const INPUT: usize = 64 << 10;
 
-/// Decompresses `from` to its end into the pump.
+/// Decompresses `from` to its end into the pump, on several threads if it is in pieces.
 pub(super) fn decode(compression: Compression, from: impl Read, pump: Pump) -> io::Result<()> {
+    decode_on(compression, from, pump, None)
+}
+
+/// As [`decode`], on that many threads.
+fn decode_on(
+    compression: Compression,
+    from: impl Read,
+    pump: Pump,
+    threads: Option<usize>,
+) -> io::Result<()> {
     let mut from = BufReader::with_capacity(INPUT, from);
     check_magic(compression, from.fill_buf()?)?;
-    run(compression, from, pump).map(drop)
+    match compression {
+        Compression::Gz => match gz::blocks(from, &pump, threads)? {
+            gz::Gz::Stopped => {}
+            gz::Gz::Whole(from) => drop(run(compression, from, pump)?),
+            gz::Gz::Continued(rest) => drop(pump.run(Streams {
+                compression,
+                current: Some(Decoder::GzRest(rest)),
+            })),
+        },
+        Compression::Zst => {
+            let mut is_first = true;
+            let delivered = |_: &[u8], _: &flate2::Crc| is_first = false;
+            let end = split::split(zst::FRAMES, &mut from, &pump, threads, delivered)?;
+            let split::End::Rest(rest) = end else {
+                return Ok(());
+            };
+            let mut from = Cursor::new(rest).chain(from);
+            if is_first || is_next(compression, from.fill_buf()?) {
+                run(compression, from, pump)?;
+            } else {
+                zeros_to_the_end(from)?;
+            }
+        }
+        _ => drop(run(compression, from, pump)?),
+    }
+    Ok(())
 }
 
 /// Decompresses the tar that a Debian package contains into the pump, and reads the package to its
@@ -113,6 +156,7 @@ fn is_next(compression: Compression, start: &[u8]) -> bool {
 
 enum Decoder<R: BufRead> {
     Gz(Box<GzDecoder<R>>),
+    GzRest(Box<gz::Continued<R>>),
     Bz2(bzip2::bufread::BzDecoder<R>),
     Xz(Box<lzma_rust2::XzReader<R>>),
     Zst(zstd::Decoder<'static, R>),
@@ -149,6 +193,7 @@ impl<R: BufRead> Decoder<R> {
     fn end(self) -> io::Result<R> {
         Ok(match self {
             Self::Gz(decoder) => decoder.into_inner(),
+            Self::GzRest(decoder) => decoder.into_inner(),
             Self::Bz2(decoder) => decoder.into_inner(),
             Self::Xz(decoder) => decoder.into_inner(),
             Self::Zst(decoder) => decoder.finish(),
@@ -173,6 +218,7 @@ impl<R: BufRead> Read for Decoder<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Gz(decoder) => decoder.read(buffer),
+            Self::GzRest(decoder) => decoder.read(buffer),
             Self::Bz2(decoder) => decoder.read(buffer),
             Self::Xz(decoder) => decoder.read(buffer).map_err(memory_error),
             Self::Zst(decoder) => decoder.read(buffer).map_err(zstd_error),

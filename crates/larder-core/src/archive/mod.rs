@@ -60,6 +60,13 @@ pub use pack::{gzip, pack};
 pub use select::glob_matches;
 pub use unpack::unpack;
 
+/// What ends a block of larder's own deflate streams: two empty stored blocks. The first one has
+/// its header's bits in the byte before.
+const DEFLATE_MARKER: &[u8] = &[0, 0, 0xff, 0xff, 0, 0, 0, 0xff, 0xff];
+/// Uncompressed bytes of a frame of larder's own Zstandard files. This number is part of the
+/// format: another one gives other archive bytes.
+const ZSTD_FRAME: usize = 2 << 20;
+
 /// The result of packing: digest and length of the archive's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packed {
@@ -87,6 +94,8 @@ pub struct PackEntry<'a> {
 pub enum Content<'a> {
     /// In a file.
     File(&'a Utf8Path),
+    /// In a file whose digest is known. Other bytes are an error of class *wrong*.
+    Known(&'a Utf8Path, Digest),
     /// In memory.
     Bytes(&'a [u8]),
 }

@@ -277,6 +277,26 @@ impl Pump {
         }
     }
 
+    /// A buffer of that size. Only `most` of them are made; then it waits until one was read.
+    /// Nothing if the receiver was dropped.
+    pub(super) fn buffer(&self, size: usize, made: &mut usize, most: usize) -> Option<Vec<u8>> {
+        let mut buffer = match self.empty.try_recv() {
+            Ok(buffer) => buffer,
+            Err(_) if *made < most => {
+                *made += 1;
+                vec![0; size]
+            }
+            Err(_) => self.empty.recv().ok()?,
+        };
+        buffer.resize(size, 0);
+        Some(buffer)
+    }
+
+    /// Sends the first `n` bytes of a buffer. Returns false if the receiver was dropped.
+    pub(super) fn send(&self, buffer: Vec<u8>, n: usize) -> bool {
+        self.full.send(Ok((buffer, n))).is_ok()
+    }
+
     /// Sends an error.
     pub(super) fn fail(self, error: io::Error) {
         // Sending fails only if the receiver has already stopped with another error.

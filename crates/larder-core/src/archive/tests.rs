@@ -12,7 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::*;
 use crate::cancel::Cancel;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::model::{Hasher, PackageFormat};
 
 mod ended_early;
@@ -132,7 +132,7 @@ fn unpack_into(
     result.map(|extracted| extracted.files)
 }
 
-fn packed(format: PackageFormat, entries: &[PackEntry<'_>], threads: usize) -> Vec<u8> {
+pub(super) fn packed(format: PackageFormat, entries: &[PackEntry<'_>], threads: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     let packed = pack(
         format,
@@ -153,7 +153,7 @@ fn packed(format: PackageFormat, entries: &[PackEntry<'_>], threads: usize) -> V
     bytes
 }
 
-fn bytes_entry<'a>(name: &'a str, mode: u32, bytes: &'a [u8]) -> PackEntry<'a> {
+pub(super) fn bytes_entry<'a>(name: &'a str, mode: u32, bytes: &'a [u8]) -> PackEntry<'a> {
     PackEntry {
         name,
         mode,
@@ -163,7 +163,7 @@ fn bytes_entry<'a>(name: &'a str, mode: u32, bytes: &'a [u8]) -> PackEntry<'a> {
 }
 
 /// Bytes that compress about as well as a program and do not repeat.
-fn program(size: usize) -> Vec<u8> {
+pub(super) fn program(size: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut bytes = Vec::with_capacity(size + 64);
     while bytes.len() < size {
@@ -184,7 +184,8 @@ fn program(size: usize) -> Vec<u8> {
 /// Whether all optional programs that a command uses are installed; tests skip other commands.
 fn have(command: &str) -> bool {
     let optional = [
-        "zip", "unzip", "zstd", "xz", "bzip2", "git", "python3", "lz4", "dpkg",
+        "zip", "unzip", "zstd", "xz", "bzip2", "git", "python3", "lz4", "dpkg", "busybox", "pigz",
+        "node",
     ];
     let words: Vec<&str> = command
         .split(|c: char| !c.is_ascii_alphanumeric())
@@ -246,7 +247,7 @@ fn packing_then_unpacking_returns_the_same_files() {
             let expected: Vec<_> = [&entries[1], &entries[2], &entries[0]]
                 .map(|e| match e.content {
                     Content::Bytes(b) => (e.name, e.mode, e.size, Digest::of(b)),
-                    Content::File(_) => unreachable!(),
+                    Content::File(_) | Content::Known(..) => unreachable!(),
                 })
                 .to_vec();
             assert_eq!(seen, expected, "{format:?} {size}");
@@ -259,7 +260,7 @@ fn packing_then_unpacking_returns_the_same_files() {
 fn the_bytes_do_not_depend_on_threads_or_order() {
     let large = program(24 << 20);
     for (format, _) in FORMATS {
-        // Deflate is slow, so use only 21 of its blocks of 256 KiB. A zstd job has 2 MiB.
+        // Deflate is slow, so use only 11 of its blocks of 512 KiB. A frame of zstd has 2 MiB.
         let large = if format == PackageFormat::TarZst {
             &large
         } else {
@@ -314,6 +315,9 @@ fn other_programs_can_unpack_our_packages() {
     let show = "find . -type f -exec sh -c 'for f; do echo \"$(stat -c %a $f) $(sha256sum <$f | cut -d\" \" -f1) $f\"; done' - {} + | LC_ALL=C sort -k3";
     let readers = [
         "gzip -t ../a.tar.gz && tar xpzf ../a.tar.gz",
+        "busybox zcat ../a.tar.gz | tar xp",
+        "pigz -dc ../a.tar.gz | tar xp",
+        "node -e \"process.stdout.write(require('zlib').gunzipSync(require('fs').readFileSync('../a.tar.gz')))\" | tar xp",
         "python3 -c \"import tarfile; tarfile.open('../a.tar.gz').extractall('.')\"",
         "python3 -c \"import zipfile; z = zipfile.ZipFile('../a.zip'); assert z.testzip() is None; z.extractall('.')\" && chmod 755 bin/tool && chmod 644 README lib/*",
         "unzip -tq ../a.zip >/dev/null && unzip -q ../a.zip",
@@ -331,6 +335,46 @@ fn other_programs_can_unpack_our_packages() {
         &place.root,
     );
     assert_eq!(times, "0 0  315532800\n".repeat(3));
+}
+
+/// Many programs read only the first member of a gzip file, among them those that use flate2's
+/// `GzDecoder`.
+#[test]
+fn a_package_is_one_gzip_member() {
+    let bytes = packed(
+        PackageFormat::TarGz,
+        &[bytes_entry("tool", 0o755, &program(1_700_000))],
+        2,
+    );
+    let mut decoder = flate2::bufread::GzDecoder::new(&bytes[..]);
+    let mut tar = Vec::new();
+    decoder.read_to_end(&mut tar).unwrap();
+    assert_eq!(tar.len(), 512 + 1_700_352 + 1024);
+    assert_eq!(decoder.into_inner(), b"", "more follows the first member");
+}
+
+#[test]
+fn a_file_with_another_digest_is_not_packed() {
+    let place = Place::new();
+    let path = place.root.join("tool");
+    std::io::Write::write_all(&mut crate::fs::create(&path).unwrap(), b"tool").unwrap();
+    let pack_with = |sha256| {
+        let entry = PackEntry {
+            name: "tool",
+            mode: 0o755,
+            size: 4,
+            content: Content::Known(&path, sha256),
+        };
+        let (format, cancel) = (PackageFormat::TarGz, Cancel::new());
+        pack(format, &[entry], &mut Vec::new(), 1, &cancel, &|_| {})
+    };
+    pack_with(Digest::of(b"tool")).unwrap();
+    let error = pack_with(Digest::of(b"tolo")).unwrap_err();
+    assert_eq!(error.kind(), Kind::Integrity);
+    assert_eq!(
+        error.message(),
+        "tool is not the file that is recorded (sha256 differs)"
+    );
 }
 
 #[test]

@@ -265,7 +265,6 @@ fn installed(ctx: &Context, subsystem: &Subsystem, platform: Platform) -> Result
     let artifact = package::wanted_and_installed(ctx, &target, &bin, Pins::Hold)?;
     match bin.damage(&artifact)? {
         None => Ok(artifact),
-        Some(damage) => Err(Error::integrity(format!("{target} is damaged: {damage}"))
-            .hint(format!("`{}` repairs it", target.ensure()))),
+        Some(damage) => Err(package::damaged(&target, &damage)),
     }
 }

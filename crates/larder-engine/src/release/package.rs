@@ -14,7 +14,7 @@ use crate::installed::Bin;
 use crate::plan::Targets;
 use crate::runner::each::{StepReport, each};
 use larder_core::archive::{self, Content, PackEntry};
-use larder_core::error::{Error, Result};
+use larder_core::error::{Error, Kind, Result};
 use larder_core::file_lock::FileLock;
 use larder_core::formats::{Observed, Sidecar, stamp};
 use larder_core::fs::{self, IoContext, OwnFolder};
@@ -96,9 +96,9 @@ pub fn package(ctx: &Context, target: &Target, pins: Pins) -> Result<Packaged> {
     }
     ctx.events
         .phase(target, Phase::Packing, Some(artifact.size()));
-    if let Some(damage) = bin.damage(&artifact)? {
-        return Err(Error::integrity(format!("{target} is damaged: {damage}"))
-            .hint(format!("`{}` repairs it", target.ensure())));
+    // The contents are checked while they are packed.
+    if let Some(damage) = bin.difference(&artifact, false)? {
+        return Err(damaged(target, &damage));
     }
     let stamp = stamp::render(&artifact);
     let paths: Vec<Utf8PathBuf> = artifact
@@ -117,20 +117,21 @@ pub fn package(ctx: &Context, target: &Target, pins: Pins) -> Result<Packaged> {
             name: file.name.as_str(),
             mode: file.mode,
             size: file.size,
-            content: Content::File(path),
+            content: Content::Known(path, file.sha256),
         });
     }
-    // The old sidecar is removed first, so that an archive never has the sidecar of another one.
-    folder.remove_file(asset.sidecar().as_str())?;
     let prefix = staging::prefix(asset.as_str());
     let staged = StagedFile::new(&dist, &prefix)?;
     let mut out = BufWriter::new(staged.file());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let progress = |bytes| ctx.events.progress(target, bytes);
-    let packed = archive::pack(format, &entries, &mut out, threads, &ctx.cancel, &progress)?;
+    let packed = archive::pack(format, &entries, &mut out, threads, &ctx.cancel, &progress)
+        .map_err(|error| content_is_damaged(target, error))?;
     out.flush().at("write", &file)?;
     drop(out);
     staged.flush(0o644)?;
+    // The old sidecar is removed first, so that an archive never has the sidecar of another one.
+    folder.remove_file(asset.sidecar().as_str())?;
     staged.rename_over(&file)?;
     let (observed, explanation) = provenance(ctx, target, &artifact);
     let sidecar = Sidecar::new(
@@ -151,6 +152,21 @@ pub fn package(ctx: &Context, target: &Target, pins: Pins) -> Result<Packaged> {
         sidecar,
         up_to_date: false,
     })
+}
+
+/// The error for an installed target that is not what its stamp says.
+pub(super) fn damaged(target: &Target, damage: &str) -> Error {
+    Error::integrity(format!("{target} is damaged: {damage}"))
+        .hint(format!("`{}` repairs it", target.ensure()))
+}
+
+/// The error of packing: a content with another digest is damage.
+fn content_is_damaged(target: &Target, error: Error) -> Error {
+    if error.kind() == Kind::Integrity {
+        damaged(target, error.message())
+    } else {
+        error
+    }
 }
 
 /// The installed artifact of a target; an error if it is not accepted by the current recipe, or if a pin contradicts it.

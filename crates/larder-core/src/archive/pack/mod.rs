@@ -1,31 +1,28 @@
 //! Packing. The archive has the same bytes everywhere because entries are sorted by name, the owner
 //! is 0, the time is fixed and the caller gives the modes. The stream is split into blocks of a
-//! fixed size. Any free thread compresses a block, with the bytes before it as the dictionary, and
-//! the blocks are joined in order.
+//! fixed size that stand alone. Any free thread compresses a block, and the blocks are joined in
+//! order.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use super::{PackEntry, Packed, names};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result};
 use crate::model::PackageFormat;
 
+mod blocks;
 mod deflate;
+mod deflate_end;
+mod frames;
 mod stream;
 mod tar;
 mod zip;
 
-use deflate::{Deflated, Deflater};
-use stream::{ArchiveWriter, ContentCopier, cannot_write};
+use blocks::{Blocks, Totals};
+use stream::{ArchiveWriter, ContentCopier};
 #[cfg(test)]
 pub(super) use tar::pax_record;
 
-const ZSTD_LEVEL: i32 = 3;
-/// Uncompressed bytes of a zstd job. Like `BLOCK`, this number is part of the format: another one
-/// gives other archive bytes.
-const ZSTD_JOB: u32 = 2 << 20;
-/// Most zstd threads. Each one uses some 8 MiB, and three of them are faster than most disks.
-const MAX_ZSTD_THREADS: usize = 3;
 /// Most threads. It also limits the blocks in flight, so that memory stays small on machines with
 /// many cores.
 const MAX_THREADS: usize = 16;
@@ -33,8 +30,8 @@ const MAX_THREADS: usize = 16;
 /// Packs regular files into an archive, on up to `threads` threads. `progress` is called with the
 /// number of uncompressed bytes so far.
 ///
-/// Compression runs on rayon's pool. If this is called from a thread of that pool, deflate runs on
-/// the calling thread.
+/// Compression runs on rayon's pool. If this is called from a thread of that pool, it runs on the
+/// calling thread.
 pub fn pack(
     format: PackageFormat,
     entries: &[PackEntry<'_>],
@@ -66,11 +63,9 @@ pub fn pack(
             tar::write(&entries, &mut copier, blocks)
         })?,
         PackageFormat::TarZst => {
-            let total = tar::size(&entries)?;
-            let mut encoder =
-                zstd_encoder(&mut out, threads, total).map_err(|e| cannot_write(&e))?;
-            tar::write(&entries, &mut copier, &mut encoder)?;
-            encoder.finish().map_err(|e| cannot_write(&e))?;
+            let mut frames = Blocks::new(&mut out, frames::METHOD, threads);
+            tar::write(&entries, &mut copier, &mut frames)?;
+            frames.finish()?;
         }
         PackageFormat::Zip => zip::write(&entries, &mut copier, &mut out, threads)?,
     }
@@ -96,13 +91,13 @@ pub fn gzip(
 fn gzip_stream(
     out: &mut ArchiveWriter<'_>,
     threads: usize,
-    write: impl FnOnce(&mut Deflater<'_, '_>) -> Result<()>,
+    write: impl FnOnce(&mut Blocks<'_, '_>) -> Result<()>,
 ) -> Result<()> {
     // A gzip header without name and time. 255 means an unknown operating system.
     out.put(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])?;
-    let mut blocks = Deflater::new(out, threads);
+    let mut blocks = Blocks::new(out, deflate::METHOD, threads);
     write(&mut blocks)?;
-    let Deflated {
+    let Totals {
         crc,
         size,
         compressed: _,
@@ -111,19 +106,4 @@ fn gzip_stream(
     // gzip stores the length modulo 2^32.
     trailer.extend_from_slice(&size.to_le_bytes()[..4]);
     out.put(&trailer)
-}
-
-fn zstd_encoder<W: Write>(
-    out: W,
-    threads: usize,
-    total: u64,
-) -> io::Result<zstd::Encoder<'static, W>> {
-    let mut encoder = zstd::Encoder::new(out, ZSTD_LEVEL)?;
-    // At least 1 worker: the encoder without workers gives other bytes. With workers, the bytes are
-    // the same for any number of them.
-    encoder.multithread(u32::try_from(threads.min(MAX_ZSTD_THREADS)).unwrap_or(1))?;
-    encoder.set_parameter(zstd::zstd_safe::CParameter::JobSize(ZSTD_JOB))?;
-    encoder.include_checksum(true)?;
-    encoder.set_pledged_src_size(Some(total))?;
-    Ok(encoder)
 }

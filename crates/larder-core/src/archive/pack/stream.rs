@@ -64,6 +64,20 @@ impl Write for ArchiveWriter<'_> {
     }
 }
 
+/// Hashes what is read.
+struct Hashed<R> {
+    inner: R,
+    hasher: Hasher,
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..n]);
+        Ok(n)
+    }
+}
+
 /// Copies the contents of files, reports progress and stops when the run is cancelled.
 pub(super) struct ContentCopier<'a> {
     cancel: &'a Cancel,
@@ -86,6 +100,20 @@ impl<'a> ContentCopier<'a> {
         match entry.content {
             Content::Bytes(bytes) => self.copy(entry, bytes, entry.name, out),
             Content::File(path) => self.copy(entry, fs::open(path)?, path.as_str(), out),
+            Content::Known(path, sha256) => {
+                let mut from = Hashed {
+                    inner: fs::open(path)?,
+                    hasher: Hasher::new(),
+                };
+                self.copy(entry, &mut from, path.as_str(), out)?;
+                if from.hasher.finish() == sha256 {
+                    return Ok(());
+                }
+                Err(Error::integrity(format!(
+                    "{} is not the file that is recorded (sha256 differs)",
+                    entry.name
+                )))
+            }
         }
     }
 

@@ -27,13 +27,6 @@ pub(super) fn write(
     out.write_all(&[0; 1024]).map_err(|e| cannot_write(&e))
 }
 
-/// The number of bytes that [`write`] writes.
-pub(super) fn size(entries: &[&PackEntry<'_>]) -> Result<u64> {
-    entries.iter().try_fold(1024, |sum, entry| {
-        Ok(sum + headers(entry)?.len() as u64 + entry.size + padding(entry.size) as u64)
-    })
-}
-
 fn padding(size: u64) -> usize {
     // The value is less than 512, so the cast loses nothing.
     ((512 - size % 512) % 512) as usize

@@ -4,7 +4,8 @@
 use std::io::Write;
 
 use super::super::PackEntry;
-use super::deflate::{Deflated, Deflater};
+use super::blocks::{Blocks, Totals};
+use super::deflate;
 use super::stream::{ArchiveWriter, ContentCopier, cannot_write};
 use crate::error::{Error, Result};
 
@@ -38,9 +39,9 @@ pub(super) fn write(
         local.extend_from_slice(entry.name.as_bytes());
         out.put(&local)?;
 
-        let mut deflater = Deflater::new(out, threads);
+        let mut deflater = Blocks::new(out, deflate::METHOD, threads);
         copier.content(entry, &mut deflater)?;
-        let Deflated {
+        let Totals {
             crc,
             size,
             compressed,
