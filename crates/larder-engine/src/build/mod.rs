@@ -138,6 +138,7 @@ pub fn build(ctx: &Context, target: &Target, reason: &str) -> Result<Done> {
         line: None,
         outcome: Outcome::Built,
         place: work.place(),
+        copies: None,
     };
     let done = acquire::install(&request, &locked.bin, staging, taken, reason.to_owned())?;
     Ok(Done {

@@ -63,8 +63,12 @@ pub struct Limits {
     pub keep_going: bool,
 }
 
-/// The number of checks and transfers at once. The HTTP client has its own limit per host.
-const TRANSFERS: usize = 8;
+/// The number of checks and transfers at once, on a machine with this number of cores: one per core,
+/// as each hashes and unpacks, but not only a few, as each also waits for the network and the disk.
+/// The HTTP client has its own limit per host.
+fn transfers(cores: NonZeroUsize) -> usize {
+    cores.get().max(8)
+}
 
 /// The result of a run.
 #[derive(Debug, Default)]
@@ -109,11 +113,12 @@ pub fn run(
     let (sender, answers) = mpsc::channel();
     let mut runner = Runner::new(plan);
     let builds = limits.jobs.unwrap_or_else(each::cores);
+    let transfers = transfers(each::cores());
     loop {
         if cancel.signal().is_some() && runner.stop.is_none() {
             runner.stop = Some("interrupted".into());
         }
-        runner.start(work, builds, runtime, &sender);
+        runner.start(work, (builds, transfers), runtime, &sender);
         if runner.acquiring + runner.building == 0 {
             break;
         }
@@ -175,7 +180,7 @@ impl<'a> Runner<'a> {
     fn start(
         &mut self,
         work: &Arc<dyn Work>,
-        builds: NonZeroUsize,
+        (builds, transfers): (NonZeroUsize, usize),
         runtime: &tokio::runtime::Handle,
         sender: &Sender,
     ) {
@@ -194,7 +199,7 @@ impl<'a> Runner<'a> {
             );
             spawn(runtime, sender, id, move || work.build(&target, &reason));
         }
-        while self.stop.is_none() && self.acquiring < TRANSFERS {
+        while self.stop.is_none() && self.acquiring < transfers {
             let Some(id) = self.queued.pop_front() else {
                 break;
             };
