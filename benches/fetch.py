@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Compares cold fetches of six real binaries from nginx on the loopback: larder and a careful shell script.
+"""Compares cold fetches of six real binaries from a server on the loopback: larder and a careful shell script.
 
 usage: python3 benches/fetch.py [--larder target/release/larder] [--runs 7] [--json] [BINARY ...]
 
 Without arguments, six large binaries of this machine are used: compilers, interpreters, build tools. larder packs them (tar.gz)
-and releases them into a folder that nginx serves. The commands run in turn, and each run starts without any installed or cached files:
+and releases them into a folder that nginx serves (without nginx: the server of Python, which is slower). The commands run in turn, and each run starts without any installed or cached files:
 
     managed     larder ensure all                 hub: {http: …}, empty cache, nothing installed
+    folder      larder ensure all                 hub: {dir: …}, the same folder without the server
     originals   larder ensure all                 upstream: {url: …}, sha256 pinned in the recipe, empty cache
     curl        curl --parallel; sha256sum -c; tar xz two at a time
 
@@ -111,17 +112,21 @@ def serve(base):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    folder = base / "nginx"
-    folder.mkdir()
-    base.chmod(0o755)  # if root starts nginx, it serves files as another user
-    (folder / "conf").write_text(NGINX.format(folder, port, base / "site"))
-    server = subprocess.Popen(["nginx", "-c", str(folder / "conf")], stderr=subprocess.DEVNULL)
+    if shutil.which("nginx"):
+        folder = base / "nginx"
+        folder.mkdir()
+        base.chmod(0o755)  # if root starts nginx, it serves files as another user
+        (folder / "conf").write_text(NGINX.format(folder, port, base / "site"))
+        command = ["nginx", "-c", str(folder / "conf")]
+    else:
+        command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "--directory", str(base / "site"), str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for _ in range(100):
         with socket.socket() as there:
             if there.connect_ex(("127.0.0.1", port)) == 0:
                 return server, f"http://127.0.0.1:{port}"
         time.sleep(0.05)
-    sys.exit("nginx does not answer")
+    sys.exit(f"{command[0]} does not answer")
 
 
 def options(runs):
@@ -153,11 +158,13 @@ def main():
             assets = release(base, url, larder, env, paths)
             names = [name for name, _ in assets]
             urls = [f"{url}/{asset.parent.name}/{asset.name}" for _, asset in assets]
-            managed, originals, plain = base / "managed", base / "originals", base / "plain"
+            managed, folder, originals, plain = (base / name for name in ("managed", "folder", "originals", "plain"))
             for name, path, link, (_, asset) in zip(names, paths, urls, assets):
-                recipe(managed, name, f"{url}/{name}", path)
+                for project in (managed, folder):
+                    recipe(project, name, f"{url}/{name}", path)
                 recipe(originals, name, link, asset)
             versions(managed, names, f'hub: {{http: "{url}"}}\nsources: [managed]')
+            versions(folder, names, f'hub: {{dir: "{base}/site"}}\nsources: [managed]')
             versions(originals, names, "sources: [original]")
             sums = "".join(f"{digest(asset)}  {asset.name}\n" for _, asset in assets)
             script = f"""set -e; mkdir {plain}; cd {plain}; curl -sSf --parallel --parallel-immediate --remote-name-all {' '.join(urls)}
@@ -165,6 +172,7 @@ def main():
                 ls *.tar.gz | xargs -P 2 -I@ sh -c 'mkdir @.d && tar xzf @ -C @.d'"""
             commands = {
                 "managed": ([larder, "ensure", "all"], managed),
+                "folder": ([larder, "ensure", "all"], folder),
                 "originals": ([larder, "ensure", "all"], originals),
                 "curl": (["sh", "-c", script], base),
             }
@@ -172,7 +180,7 @@ def main():
             def from_nothing():
                 shutil.rmtree(base / "cache", ignore_errors=True)
                 shutil.rmtree(plain, ignore_errors=True)
-                for project in (managed, originals):
+                for project in (managed, folder, originals):
                     for name in names:
                         shutil.rmtree(project / "subsystems" / name / ".bin", ignore_errors=True)
                     (project / "versions.lock").unlink(missing_ok=True)
@@ -198,18 +206,19 @@ def main():
         unpacked = sum(path.stat().st_size for path in paths)
     medians = {name: statistics.median(values) for name, values in times.items()}
     result = {
+        "cores": os.cpu_count(),
         "binaries": len(paths),
         "packed_mb": round(packed / 1e6, 1),
         "unpacked_mb": round(unpacked / 1e6, 1),
         "seconds": {name: round(value, 3) for name, value in medians.items()},
-        "ratio": {name: round(medians[name] / medians["curl"], 2) for name in ("managed", "originals")},
+        "ratio": {name: round(medians[name] / medians["curl"], 2) for name in ("managed", "folder", "originals")},
         "all": {name: [round(value, 3) for value in values] for name, values in times.items()},
         "limits": limits,
     }
     if args.json:
         print(json.dumps(result, indent=1))
         return
-    print(f"{len(paths)} binaries, {packed / 1e6:.0f} MB packed, {unpacked / 1e6:.0f} MB unpacked, {args.runs} runs each\n")
+    print(f"{len(paths)} binaries, {packed / 1e6:.0f} MB packed, {unpacked / 1e6:.0f} MB unpacked, {args.runs} runs each, {os.cpu_count()} cores\n")
     print("| way | median (s) | fastest | slowest | to curl |\n|---|---|---|---|---|")
     for name, values in times.items():
         print(f"| {name} | {medians[name]:.2f} | {min(values):.2f} | {max(values):.2f} | {medians[name] / medians['curl']:.2f} |")
