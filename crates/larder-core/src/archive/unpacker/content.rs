@@ -139,3 +139,33 @@ impl<'a> SecondCopy<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As on a full disk: the file itself is written all the same.
+    #[test]
+    fn a_copy_that_cannot_be_written_is_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = Utf8Path::from_path(dir.path()).unwrap();
+        let copies = dir.join("copies");
+        fs::create_dir_all(&copies).unwrap();
+        let path = dir.join("file");
+        let extras = Extras {
+            copies: Some(&copies),
+            number: 0,
+            durable: false,
+        };
+        let mut content = Content::new(path.clone(), fs::create(&path).unwrap(), extras);
+        content.take(b"first ").unwrap();
+        // Nothing can be written to a file that is open for reading.
+        content.copy.as_mut().unwrap().file = fs::open(copies.join("0")).unwrap();
+        content.take(b"second").unwrap();
+        assert!(content.copy.is_none());
+        let finished = content.finish().unwrap();
+        assert_eq!(finished.sha256, Digest::of(b"first second"));
+        assert_eq!(fs::read(&path).unwrap(), b"first second");
+        assert!(fs::list(&copies).unwrap().is_empty());
+    }
+}
