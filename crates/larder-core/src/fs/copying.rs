@@ -131,7 +131,7 @@ mod tests {
             eprintln!("skipped: no /dev/shm");
             return;
         };
-        let mut from = filled(&[5; 300_000]);
+        let mut from = filled(&vec![5; 300_000]);
         assert!(!share_blocks(&from, &to));
         assert_eq!(to.metadata().unwrap().len(), 0);
         copy_content(&mut from, &mut to).unwrap();

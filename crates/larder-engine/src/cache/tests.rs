@@ -27,7 +27,7 @@ fn bytes(size: usize) -> Vec<u8> {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1);
-        (state >> 33) as u8
+        state.to_le_bytes()[5]
     };
     (0..size).map(next).collect()
 }
@@ -131,10 +131,10 @@ fn a_cache_on_another_file_system_is_restored_from_too() {
 
 #[test]
 fn a_damaged_file_is_set_aside_wherever_the_damage_is() {
-    for size in [300, 700_000, 5_000_000] {
+    for size in [300_u32, 700_000, 5_000_000] {
         for at in [0, size / 2, size - 20] {
-            let kept = Kept::new(".", &[10, size as usize]);
-            scribble(&kept.cached(1), at);
+            let kept = Kept::new(".", &[10, usize::try_from(size).unwrap()]);
+            scribble(&kept.cached(1), at.into());
             let into = kept.root.join("to");
             assert_eq!(kept.restore_to(&into, |_| ()), Restored::Incomplete);
             assert!(!kept.cached(1).exists() && kept.cached(0).exists());

@@ -46,7 +46,7 @@ fn archive(large: &[u8]) -> Vec<u8> {
 }
 
 fn large() -> Vec<u8> {
-    (0..LARGE).map(|i| (i * i / 977 % 251) as u8).collect()
+    (0..LARGE).map(|i| (i * i / 977).to_le_bytes()[0]).collect()
 }
 
 #[test]
