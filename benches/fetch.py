@@ -1,31 +1,35 @@
 #!/usr/bin/env python3
-"""Compares cold fetches of six real binaries from nginx on the loopback: larder and a careful shell script.
+"""Compares cold fetches of six real binaries from a server on the loopback: larder and a careful shell script.
 
 usage: python3 benches/fetch.py [--larder target/release/larder] [--runs 7] [--json] [BINARY ...]
 
 Without arguments, six large binaries of this machine are used: compilers, interpreters, build tools. larder packs them (tar.gz)
-and releases them into a folder that nginx serves. The commands run in turn, and each run starts without any installed or cached files:
+and releases them into a folder that nginx serves (without nginx: the server of Python, which is slower). The commands run in turn, and each run starts without any installed or cached files:
 
     managed     larder ensure all                 hub: {http: …}, empty cache, nothing installed
+    folder      larder ensure all                 hub: {dir: …}, the same folder without the server
     originals   larder ensure all                 upstream: {url: …}, sha256 pinned in the recipe, empty cache
     curl        curl --parallel; sha256sum -c; tar xz two at a time
 
 larder also hashes every unpacked file, keeps a copy in its cache, and flushes what it installs to disk; the shell script does not.
 `limits` is the time of the bare work on one core, from `cargo bench --bench limits`: inflating, and SHA-256 of archives and files.
 """
+import argparse
+import contextlib
 import hashlib
 import json
 import os
+import platform
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-import common
-from common import HOST, REPO, Rows, interleaved, machine, parse, run, workshop
-
+REPO = Path(__file__).resolve().parent.parent
 NGINX = """daemon off; worker_processes 1; pid {0}/pid; error_log {0}/error.log;
 events {{}}
 http {{
@@ -34,6 +38,7 @@ http {{
   server {{ listen 127.0.0.1:{1}; root {2}; }}
 }}
 """
+HOST = f"{platform.system().lower()}-{ {'x86_64': 'amd64', 'aarch64': 'arm64'}.get(platform.machine(), platform.machine()) }"
 UPSTREAM = """binaries: [{0}]
 upstream:
   url: "{1}"
@@ -57,6 +62,15 @@ def binaries():
         if len(found) == 6:
             break
     return found
+
+
+def run(command, cwd, env):
+    start = time.perf_counter()
+    done = subprocess.run(command, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+    seconds = time.perf_counter() - start
+    if done.returncode != 0:
+        sys.exit(f"{command}: {done.stdout.decode()}")
+    return seconds
 
 
 def install(base, url, larder, env, paths):
@@ -98,42 +112,59 @@ def serve(base):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    folder = base / "nginx"
-    folder.mkdir()
-    base.chmod(0o755)  # if root starts nginx, it serves files as another user
-    (folder / "conf").write_text(NGINX.format(folder, port, base / "site"))
-    server = subprocess.Popen(["nginx", "-c", str(folder / "conf")], stderr=subprocess.DEVNULL)
+    if shutil.which("nginx"):
+        folder = base / "nginx"
+        folder.mkdir()
+        base.chmod(0o755)  # if root starts nginx, it serves files as another user
+        (folder / "conf").write_text(NGINX.format(folder, port, base / "site"))
+        command = ["nginx", "-c", str(folder / "conf")]
+    else:
+        command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", "--directory", str(base / "site"), str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for _ in range(100):
         with socket.socket() as there:
             if there.connect_ex(("127.0.0.1", port)) == 0:
                 return server, f"http://127.0.0.1:{port}"
         time.sleep(0.05)
-    sys.exit("nginx does not answer")
+    sys.exit(f"{command[0]} does not answer")
 
 
 def options(runs):
-    parser = common.options(runs)
-    parser.add_argument("binary", nargs="*", type=Path, help="default: six large binaries of this machine")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--larder", default=str(REPO / "target/release/larder"))
+    parser.add_argument("--runs", type=int, default=runs)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("binary", nargs="*", type=Path)
     return parser
+
+
+@contextlib.contextmanager
+def workshop():
+    """A temporary folder with an empty `site`, and an environment in which larder keeps all its files in that folder."""
+    with tempfile.TemporaryDirectory(prefix="larder-bench-") as folder:
+        base = Path(folder)
+        (base / "site").mkdir()
+        yield base, {"PATH": os.environ["PATH"], "HOME": folder, "LARDER_CACHE_DIR": str(base / "cache"), "TMPDIR": folder}
 
 
 def main():
     parser = options(runs=7)
     parser.add_argument("--no-limits", action="store_true")
-    args = parse(parser)
-    larder, paths = args.larder, args.binary or binaries()
+    args = parser.parse_args()
+    larder, paths = str(Path(args.larder).resolve()), args.binary or binaries()
     with workshop() as (base, env):
-        facts = machine(base, larder)
         server, url = serve(base)
         try:
             assets = release(base, url, larder, env, paths)
             names = [name for name, _ in assets]
             urls = [f"{url}/{asset.parent.name}/{asset.name}" for _, asset in assets]
-            managed, originals, plain = base / "managed", base / "originals", base / "plain"
+            managed, folder, originals, plain = (base / name for name in ("managed", "folder", "originals", "plain"))
             for name, path, link, (_, asset) in zip(names, paths, urls, assets):
-                recipe(managed, name, f"{url}/{name}", path)
+                for project in (managed, folder):
+                    recipe(project, name, f"{url}/{name}", path)
                 recipe(originals, name, link, asset)
             versions(managed, names, f'hub: {{http: "{url}"}}\nsources: [managed]')
+            versions(folder, names, f'hub: {{dir: "{base}/site"}}\nsources: [managed]')
             versions(originals, names, "sources: [original]")
             sums = "".join(f"{digest(asset)}  {asset.name}\n" for _, asset in assets)
             script = f"""set -e; mkdir {plain}; cd {plain}; curl -sSf --parallel --parallel-immediate --remote-name-all {' '.join(urls)}
@@ -141,6 +172,7 @@ def main():
                 ls *.tar.gz | xargs -P 2 -I@ sh -c 'mkdir @.d && tar xzf @ -C @.d'"""
             commands = {
                 "managed": ([larder, "ensure", "all"], managed),
+                "folder": ([larder, "ensure", "all"], folder),
                 "originals": ([larder, "ensure", "all"], originals),
                 "curl": (["sh", "-c", script], base),
             }
@@ -148,17 +180,19 @@ def main():
             def from_nothing():
                 shutil.rmtree(base / "cache", ignore_errors=True)
                 shutil.rmtree(plain, ignore_errors=True)
-                for project in (managed, originals):
+                for project in (managed, folder, originals):
                     for name in names:
                         shutil.rmtree(project / "subsystems" / name / ".bin", ignore_errors=True)
                     (project / "versions.lock").unlink(missing_ok=True)
                 os.sync()
 
-            def measure(_, command):
-                from_nothing()
-                return run(command[0], command[1], env)
-
-            times = interleaved(commands, args.runs, measure)
+            times = {name: [] for name in commands}
+            for i in range(args.runs + 1):
+                for name, (command, cwd) in commands.items():
+                    from_nothing()
+                    seconds = run(command, cwd, env)
+                    if i > 0:
+                        times[name].append(seconds)
             limits = None
             if not args.no_limits:
                 files = [str(asset) for _, asset in assets]
@@ -170,15 +204,25 @@ def main():
             server.wait()
         packed = sum(asset.stat().st_size for _, asset in assets)
         unpacked = sum(path.stat().st_size for path in paths)
-    rows = Rows("s")
-    size = f"{len(paths)} binaries, {packed / 1e6:.0f} MB packed, {unpacked / 1e6:.0f} MB unpacked"
-    for ours in ("managed", "originals"):
-        figures = {"larder": times[ours], "curl, sha256sum, tar": times["curl"]}
-        rows.add(f"cold fetch, {ours}", figures, size=size, limits=limits)
-    if not args.json:
-        print(size + "\n")
-    rows.show(args, facts)
-    if limits and not args.json:
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    result = {
+        "cores": os.cpu_count(),
+        "binaries": len(paths),
+        "packed_mb": round(packed / 1e6, 1),
+        "unpacked_mb": round(unpacked / 1e6, 1),
+        "seconds": {name: round(value, 3) for name, value in medians.items()},
+        "ratio": {name: round(medians[name] / medians["curl"], 2) for name in ("managed", "folder", "originals")},
+        "all": {name: [round(value, 3) for value in values] for name, values in times.items()},
+        "limits": limits,
+    }
+    if args.json:
+        print(json.dumps(result, indent=1))
+        return
+    print(f"{len(paths)} binaries, {packed / 1e6:.0f} MB packed, {unpacked / 1e6:.0f} MB unpacked, {args.runs} runs each, {os.cpu_count()} cores\n")
+    print("| way | median (s) | fastest | slowest | to curl |\n|---|---|---|---|---|")
+    for name, values in times.items():
+        print(f"| {name} | {medians[name]:.2f} | {min(values):.2f} | {max(values):.2f} | {medians[name] / medians['curl']:.2f} |")
+    if limits:
         print(f"\nbare work on one core: {json.dumps(limits)}")
 
 

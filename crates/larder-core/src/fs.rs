@@ -16,12 +16,14 @@ use crate::error::{Error, Kind, Result, find};
 use crate::staging::{self, StagedDir, StagedFile};
 
 pub(crate) mod busy;
+mod copying;
 mod own;
 mod reading;
 mod simple;
 #[cfg(unix)]
 mod whole;
 
+pub use copying::{EarlyFlush, copy_content, share_blocks};
 pub use own::{Entry, OwnFolder};
 pub use reading::{
     FolderEntry, entries, open, open_opt, read, read_bounded, read_opt, read_or_absent, read_text,
@@ -73,6 +75,23 @@ impl<T> IoContext<T> for io::Result<T> {
 /// Creates or truncates a file.
 pub fn create(path: impl AsRef<Path>) -> Result<File> {
     File::create(&path).at("create", &path)
+}
+
+/// Creates or truncates a file that can also be read.
+pub fn create_readable(path: impl AsRef<Path>) -> Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).create(true).truncate(true);
+    options.open(&path).at("create", &path)
+}
+
+/// Creates a file that only its owner can write to, whatever the umask is; it is an error if it
+/// exists already.
+pub fn create_own(path: impl AsRef<Path>) -> Result<File> {
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
+    options.open(&path).at("create", &path)
 }
 
 /// Creates a file; it is an error if it exists already.

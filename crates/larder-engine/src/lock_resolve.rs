@@ -10,6 +10,7 @@ use larder_core::model::{
     Action, Digest, FileFormat, Origin, Outcome, SourceKind, Target, is_commit,
 };
 use larder_core::project::RenderedSource;
+use larder_core::staging::StagedDir;
 
 use crate::acquire::availability::Availability;
 use crate::acquire::intake::{self, Arrival, Contents};
@@ -131,9 +132,15 @@ fn original_line(request: &Request<'_>) -> Result<Option<LockLine>> {
     let staging = run.cache.staging()?;
     let folder = staging.path();
     match original::take(request, folder)? {
-        Availability::Have(Taken { entry, line, .. }) => {
+        Availability::Have(Taken {
+            entry,
+            line,
+            copies,
+            ..
+        }) => {
             // It has been downloaded anyway: with it in the cache, the next `ensure` does not download it again.
-            run.cache.keep(folder, &entry);
+            run.cache
+                .keep(folder, copies.as_ref().map(StagedDir::path), &entry);
             Ok(line)
         }
         Availability::Absent(reason) if original::can_be_built(request)? => {

@@ -30,7 +30,8 @@
 //!
 //! In a package that larder made ([`Select::Flat`]) nothing unusual is accepted.
 //!
-//! Files are not flushed to disk here; the code that publishes them does that.
+//! Files are not flushed to disk here, except in part and early ([`Destination::durable`]); the code
+//! that publishes them does that.
 
 mod ar;
 mod cp437;
@@ -217,6 +218,35 @@ impl From<Limits> for Budget {
             ratio: ratio.unwrap_or(default.ratio),
             entries: entries.unwrap_or(default.entries),
         }
+    }
+}
+
+/// Where the extracted files go.
+#[derive(Clone, Copy, Debug)]
+pub struct Destination<'a> {
+    /// An existing, empty folder.
+    pub folder: &'a Utf8Path,
+    /// Another existing folder, in which large files are written a second time while their bytes are
+    /// in memory. Each one is named by its sha256 there. A copy that can't be written is left out.
+    pub copies: Option<&'a Utf8Path>,
+    /// Whether the files will be flushed to disk. Then large files are flushed in part while they
+    /// are written, so that the last flush takes little time.
+    pub durable: bool,
+}
+
+impl<'a> From<&'a Utf8Path> for Destination<'a> {
+    fn from(folder: &'a Utf8Path) -> Self {
+        Self {
+            folder,
+            copies: None,
+            durable: false,
+        }
+    }
+}
+
+impl<'a> From<&'a Utf8PathBuf> for Destination<'a> {
+    fn from(folder: &'a Utf8PathBuf) -> Self {
+        folder.as_path().into()
     }
 }
 

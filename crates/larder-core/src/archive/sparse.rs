@@ -29,6 +29,14 @@ pub(super) struct Map {
 }
 
 impl Body {
+    /// The size of the file.
+    pub(super) fn size(&self) -> u64 {
+        match self {
+            Self::Whole(size) => *size,
+            Self::Sparse(map) => map.size,
+        }
+    }
+
     /// Passes the content to a function, piece by piece, with the holes filled.
     pub(super) fn read(
         &self,

@@ -15,6 +15,7 @@ use crate::cancel::Cancel;
 use crate::error::{Kind, Result};
 use crate::model::{Hasher, PackageFormat};
 
+mod copies;
 mod ended_early;
 mod foreign;
 mod fuzz;

@@ -11,7 +11,8 @@ use super::pipe::{Shared, Source, with_pump};
 use super::select::Followed;
 use super::unpacker::{Reading, Unpacker};
 use super::{
-    ArchiveKind, Budget, Compression, Extracted, ReadAs, Select, decode, seven, untar, unzip,
+    ArchiveKind, Budget, Compression, Destination, Extracted, ReadAs, Select, decode, seven, untar,
+    unzip,
 };
 use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result};
@@ -29,23 +30,25 @@ use crate::model::FileName;
     clippy::too_many_arguments,
     reason = "each is an independent value, and there is one caller per source"
 )]
-pub fn unpack(
+pub fn unpack<'d>(
     read_as: ReadAs<'_>,
     single_name: Option<&FileName>,
     reader: impl Read + Send,
     select: &Select<'_>,
-    into: &Utf8Path,
+    destination: impl Into<Destination<'d>>,
     budget: &Budget,
     archive_size: Option<u64>,
     cancel: &Cancel,
 ) -> Result<Extracted> {
+    let destination = destination.into();
+    let into = destination.folder;
     let shared = Shared::new(cancel, budget, archive_size);
     let mut source = Source::new(reader, &shared);
     let plan = match read_as {
         ReadAs::Exactly(kind) => Plan::As(kind),
         ReadAs::File { format, name } => kind::plan(format, name, source.start(kind::START)?)?,
     };
-    let mut unpacker = Unpacker::new(select, budget, into, &Followed::new())?;
+    let mut unpacker = Unpacker::new(select, budget, destination, &Followed::new())?;
     // The archive is stored for a second reading: of a directory at its end, or to follow links
     // whose target is not known before the end of the first reading.
     let mut stored = if plan.needs_seeking() || unpacker.follows_links() {
@@ -85,7 +88,7 @@ pub fn unpack(
         );
     };
     let shared = Shared::new(cancel, budget, archive_size);
-    let mut unpacker = Unpacker::new(select, budget, into, &followed)?;
+    let mut unpacker = Unpacker::new(select, budget, destination, &followed)?;
     read_stored(
         kind,
         &shared,

@@ -1,7 +1,8 @@
 //! Handles the entries of an archive: checks them against each other, and writes the selected ones.
 
+mod content;
+
 use std::fs::File;
-use std::io::Write;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -9,11 +10,12 @@ use super::names::{CLASH, Cleaned, Node, Placed, Tree, escape_name, odd_link};
 use super::pipe::Pipe;
 use super::select::{CANDIDATE, Chooser, Chosen, Followed};
 use super::sparse::Body;
-use super::{Budget, Select, Unpacked, links, refused};
+use super::{Budget, Destination, Select, Unpacked, links, refused};
 use crate::error::{Error, Result};
 use crate::executable;
 use crate::fs::{self, IoContext};
 use crate::model::{FileName, Hasher};
+use content::{Content, Extras, Finished, LEAST_COPIED};
 
 /// Whether an archive marks a regular file as executable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +55,7 @@ impl<'a> Unpacker<'a> {
     pub(super) fn new(
         select: &Select<'a>,
         budget: &Budget,
-        into: &'a Utf8Path,
+        into: Destination<'a>,
         followed: &Followed,
     ) -> Result<Self> {
         Ok(Self {
@@ -252,6 +254,8 @@ fn refuse(path: &str, why: &str) -> Error {
 /// The extracted files. Dropping this removes them, unless [`Self::keep`] was called.
 pub(super) struct Output<'a> {
     into: &'a Utf8Path,
+    copies: Option<&'a Utf8Path>,
+    durable: bool,
     files: Vec<Unpacked>,
     created: Vec<Utf8PathBuf>,
     /// Whether everything in the folder is removed, and not only the files.
@@ -260,9 +264,16 @@ pub(super) struct Output<'a> {
 
 impl<'a> Output<'a> {
     /// Writes into an existing, empty folder. If `owns_all`, dropping this empties it.
-    pub(super) fn new(into: &'a Utf8Path, owns_all: bool) -> Self {
+    pub(super) fn new(into: Destination<'a>, owns_all: bool) -> Self {
+        let Destination {
+            folder,
+            copies,
+            durable,
+        } = into;
         Self {
-            into,
+            into: folder,
+            copies,
+            durable,
             files: Vec::new(),
             created: Vec::new(),
             owns_all,
@@ -286,10 +297,10 @@ impl<'a> Output<'a> {
 
     /// Writes the next content of the pipe.
     fn write(&mut self, name: &str, meta: Meta, body: &Body, pipe: &mut Pipe<'_>) -> Result<()> {
-        let (path, mut file) = self.create(name)?;
-        let mut content = Content::default();
-        body.read(pipe, &mut |piece| content.take(piece, &mut file, &path))?;
-        self.finish_file(name, path, file, meta, content)
+        let (path, file) = self.create(name)?;
+        let mut content = Content::new(path, file, self.extras(body.size()));
+        body.read(pipe, &mut |piece| content.take(piece))?;
+        self.finish_file(name, meta, content)
     }
 
     /// Makes another file that equals an extracted one.
@@ -298,7 +309,7 @@ impl<'a> Output<'a> {
             return Err(Error::failed(format!("`{from}` was not extracted")));
         };
         let (path, mut file) = self.create(name)?;
-        std::io::copy(&mut fs::open(&original.path)?, &mut file).at("write", &path)?;
+        fs::copy_content(&mut fs::open(&original.path)?, &mut file).at("write", &path)?;
         drop(file);
         fs::set_mode(&path, original.mode)?;
         self.files.push(Unpacked {
@@ -311,35 +322,36 @@ impl<'a> Output<'a> {
 
     /// Writes the rest of the pipe to a file.
     pub(super) fn write_all_of(&mut self, name: &str, pipe: &mut Pipe<'_>) -> Result<()> {
-        let (path, mut file) = self.create(name)?;
-        let mut content = Content::default();
+        let (path, file) = self.create(name)?;
+        let mut content = Content::new(path, file, self.extras(u64::MAX));
         loop {
             let piece = pipe.peek()?;
             if piece.is_empty() {
                 break;
             }
-            content.take(piece, &mut file, &path)?;
+            content.take(piece)?;
             let n = piece.len();
             pipe.consume(n);
         }
-        self.finish_file(name, path, file, Meta::Unknown, content)
+        self.finish_file(name, Meta::Unknown, content)
     }
 
-    fn finish_file(
-        &mut self,
-        name: &str,
-        path: Utf8PathBuf,
-        file: File,
-        meta: Meta,
-        content: Content,
-    ) -> Result<()> {
-        // Close the file now: an executable that is open for writing can't be started.
-        drop(file);
-        let Content {
-            hasher,
+    /// What happens to a file of this size beside being written.
+    fn extras(&self, size: u64) -> Extras<'a> {
+        Extras {
+            copies: self.copies.filter(|_| size >= LEAST_COPIED),
+            number: self.files.len(),
+            durable: self.durable,
+        }
+    }
+
+    fn finish_file(&mut self, name: &str, meta: Meta, content: Content<'_>) -> Result<()> {
+        let Finished {
+            path,
             size,
+            sha256,
             start,
-        } = content;
+        } = content.finish()?;
         let is_exe = || {
             Utf8Path::new(name)
                 .extension()
@@ -357,7 +369,7 @@ impl<'a> Output<'a> {
             path,
             mode,
             size,
-            sha256: hasher.finish(),
+            sha256,
         });
         Ok(())
     }
@@ -403,29 +415,5 @@ impl Drop for Output<'_> {
                 let _ = fs::remove_dir_all(self.into.join(name));
             }
         }
-    }
-}
-
-/// How many bytes say that a file is a program.
-const START: usize = 6;
-
-/// Hash, size and first bytes of a file while it is written.
-#[derive(Default)]
-struct Content {
-    hasher: Hasher,
-    size: u64,
-    /// The first bytes, at most [`START`].
-    start: Vec<u8>,
-}
-
-impl Content {
-    fn take(&mut self, piece: &[u8], file: &mut File, path: &Utf8Path) -> Result<()> {
-        if self.start.len() < START {
-            self.start
-                .extend(piece.iter().take(START - self.start.len()));
-        }
-        self.size += piece.len() as u64;
-        self.hasher.update(piece);
-        file.write_all(piece).at("write", path)
     }
 }

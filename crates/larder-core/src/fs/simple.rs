@@ -31,7 +31,7 @@ pub fn flush(file: &File) -> io::Result<()> {
 }
 
 /// The result of flushing a file. Some network shares and file systems in user space can't.
-fn flushed(result: io::Result<()>) -> io::Result<()> {
+pub(super) fn flushed(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(e) if matches!(e.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
         flushed => flushed,

@@ -17,7 +17,9 @@ use std::io::Read;
 
 use camino::Utf8Path;
 
-use larder_core::archive::{self, ArchiveKind, Budget, Extracted, ReadAs, Select, Unpacked};
+use larder_core::archive::{
+    self, ArchiveKind, Budget, Destination, Extracted, ReadAs, Select, Unpacked,
+};
 use larder_core::error::{Error, Kind, Result};
 use larder_core::executable;
 use larder_core::formats::stamp;
@@ -103,7 +105,11 @@ const DRAIN: u64 = 16 << 30;
 const START: usize = 1024;
 
 /// Receives a file into an existing, empty folder: steps 1 and 2.
-pub fn receive(transfer: Transfer<'_>, arrival: Arrival<'_>, into: &Utf8Path) -> Result<Arrived> {
+pub fn receive<'d>(
+    transfer: Transfer<'_>,
+    arrival: Arrival<'_>,
+    into: impl Into<Destination<'d>>,
+) -> Result<Arrived> {
     let Arrival {
         place,
         read_as,

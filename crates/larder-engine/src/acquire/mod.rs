@@ -28,7 +28,7 @@ pub mod sources;
 #[cfg(test)]
 mod tests;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::cache::Entry;
 use crate::context::Context;
@@ -40,6 +40,7 @@ use freshness::{Cause, Freshness, Installed, Stale};
 use larder_core::error::{Error, Result};
 use larder_core::file_lock::FileLock;
 use larder_core::model::{Artifact, Outcome, SourceKind, Target};
+use larder_core::staging::StagedDir;
 use request::Request;
 use search::{Attempt, End, Searched};
 use sources::Taken;
@@ -310,6 +311,7 @@ pub fn install(
         outcome,
         bytes,
         place,
+        copies,
     } = taken;
     let events = &request.run.events;
     events.phase(request.target, Phase::Installing, None);
@@ -319,7 +321,7 @@ pub fn install(
     let source = if outcome == Outcome::Restored {
         SourceKind::Cache
     } else {
-        store_in_cache(request, &staging, &entry);
+        store(request, staging.path(), copies.as_ref(), &entry);
         entry.source
     };
     let commits = &request.run.commits;
@@ -341,13 +343,18 @@ pub fn install(
 /// Stores an artifact in the cache. If the cache can't be written, the run goes on with a warning;
 /// the next run then has to download again.
 pub fn store_in_cache(request: &Request<'_>, staging: &Staging, entry: &Entry) {
+    store(request, staging.path(), None, entry);
+}
+
+/// The same; `copies` are copies of its files that the cache may take over.
+fn store(request: &Request<'_>, folder: &Utf8Path, copies: Option<&StagedDir>, entry: &Entry) {
     let Request {
         run,
         target: _,
         wanted,
         ..
     } = request;
-    run.cache.keep(staging.path(), entry);
+    run.cache.keep(folder, copies.map(StagedDir::path), entry);
     if let Some(inputs) = wanted.of(entry.artifact.origin) {
         // Only `why` uses the explanation, so a failure to store it is ignored.
         let _ = run.cache.explain(&inputs.digest, &inputs.explanation());

@@ -141,6 +141,7 @@ pub fn build(ctx: &Context, target: &Target, reason: &str, waits: &dyn Fn()) -> 
         line: None,
         outcome: Outcome::Built,
         place: work.place(),
+        copies: None,
     };
     // The work folder is not needed any more, and it has handles.
     drop(work);

@@ -22,12 +22,14 @@
 
 mod guard;
 mod prune;
+mod restore;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
-use std::io::{self, Read, Write};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Once};
-use std::time::SystemTime;
+use std::sync::{Arc, Once, OnceLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
@@ -42,12 +44,18 @@ use larder_core::error::{Error, Result};
 use larder_core::formats::{Observed, PinKind};
 use larder_core::fs::{self, IoContext};
 use larder_core::keys::tree;
-use larder_core::model::{Artifact, ArtifactFile, Digest, Hasher, Origin, Proof, SourceKind};
+use larder_core::model::{Artifact, ArtifactFile, Digest, Origin, Proof, SourceKind};
 use larder_core::staging::{self, StagedDir, StagedFile};
 
 /// The beginning of an entry's first line. The sha256 that follows it covers everything after that
 /// line. Entries of format 1 did not name the places behind a build's needs; they count as absent.
 const MARK: &str = "larder-entry-2 ";
+
+/// An archive from this size on may have files that are worth a second copy while it is unpacked.
+const LEAST_ARCHIVE: u64 = 256 << 10;
+
+/// The beginning of the names of folders with second copies.
+const COPIES: &str = "copies-";
 
 /// The cache in one folder.
 #[derive(Clone, Debug)]
@@ -57,6 +65,8 @@ pub struct Cache {
     /// The folder for temporary files where the cache itself can't hold them.
     temp: PathBuf,
     swept: Arc<Once>,
+    /// Whether files of the cache share blocks on disk with what is installed.
+    shares_blocks: Arc<OnceLock<bool>>,
 }
 
 /// The artifact of some inputs, and where it came from.
@@ -112,6 +122,16 @@ pub enum Restored {
     Unreadable,
 }
 
+/// Whether two folders are on one file system on which files can share blocks.
+fn shares_blocks(a: &Utf8Path, b: &Utf8Path) -> bool {
+    let try_it = || -> io::Result<bool> {
+        let (mut from, to) = (tempfile::tempfile_in(a)?, tempfile::tempfile_in(b)?);
+        from.write_all(&[1; 4096])?;
+        Ok(fs::share_blocks(&from, &to))
+    };
+    try_it().unwrap_or(false)
+}
+
 impl Entry {
     /// The file that the artifact was unpacked from, with the kind of lock line that pins it.
     pub fn unpacked_from(&self) -> Option<(PinKind, Digest)> {
@@ -153,6 +173,7 @@ impl Cache {
             guard: Guard::new(dir, events.cloned()),
             temp: temp.to_owned(),
             swept: Arc::new(Once::new()),
+            shares_blocks: Arc::default(),
         }
     }
 
@@ -193,6 +214,22 @@ impl Cache {
         made.map_err(|error| fs::no_temp(error, &self.temp))
     }
 
+    /// Creates a folder for second copies of large files that are unpacked into an existing, empty
+    /// folder, which [`Self::keep`] then takes over. `archive` is the size of what is unpacked. `None`
+    /// if it would bring nothing: the archive is small, the cache is not used, or storing a file
+    /// costs no copy, because it shares blocks with the installed file.
+    pub fn copies(&self, into: &Utf8Path, archive: Option<u64>) -> Option<StagedDir> {
+        let is_small = archive.is_some_and(|size| size < LEAST_ARCHIVE);
+        if is_small || !self.guard.may_write().ok()? {
+            return None;
+        }
+        let dir = StagedDir::without_sweep(self.tmp().ok()?.as_std_path(), COPIES).ok()?;
+        let shares = *self
+            .shares_blocks
+            .get_or_init(|| shares_blocks(into, dir.path()));
+        (!shares).then_some(dir)
+    }
+
     /// The folder for what is staged. What killed processes left there is removed once per run.
     fn tmp(&self) -> Result<Utf8PathBuf> {
         let dir = self.root.join("tmp");
@@ -205,7 +242,7 @@ impl Cache {
     pub fn sweep(&self) {
         if let Ok(true) = self.guard.may_write() {
             self.swept.call_once(|| {
-                for prefix in ["stage-", "file-", "small-"] {
+                for prefix in ["stage-", COPIES, "file-", "small-"] {
                     staging::sweep(self.root.join("tmp"), prefix);
                 }
             });
@@ -238,15 +275,16 @@ impl Cache {
 
     /// Stores an artifact as [`Self::insert`] does. If the cache can't be written, this is told once
     /// in a run, and the next run has to obtain the artifact again.
-    pub fn keep(&self, dir: &Utf8Path, entry: &Entry) {
-        if let Err(error) = self.insert(dir, entry) {
+    pub fn keep(&self, dir: &Utf8Path, copies: Option<&Utf8Path>, entry: &Entry) {
+        if let Err(error) = self.insert(dir, copies, entry) {
             self.guard.note_unkept(&error);
         }
     }
 
     /// Stores an artifact under its inputs. Its files must be in the folder, and they must be
-    /// verified already. Does nothing if the cache is not used.
-    pub fn insert(&self, dir: &Utf8Path, entry: &Entry) -> Result<()> {
+    /// verified already. Does nothing if the cache is not used. `copies`: a folder of
+    /// [`Self::copies`], whose files are taken over.
+    pub fn insert(&self, dir: &Utf8Path, copies: Option<&Utf8Path>, entry: &Entry) -> Result<()> {
         if !self.guard.may_write()? {
             return Ok(());
         }
@@ -257,14 +295,19 @@ impl Cache {
             sha256,
         } in &entry.artifact.files
         {
-            self.insert_file(&dir.join(name), sha256)?;
+            self.insert_file(&dir.join(name), copies, sha256)?;
         }
         let path = self.entry_path(entry.artifact.origin, &entry.artifact.inputs);
         fs::create_own_dir_all(fs::parent(path.as_std_path()))?;
         self.write_small(&path, &entry.to_bytes()?)
     }
 
-    fn insert_file(&self, from: &Utf8Path, digest: &Digest) -> Result<()> {
+    fn insert_file(
+        &self,
+        from: &Utf8Path,
+        copies: Option<&Utf8Path>,
+        digest: &Digest,
+    ) -> Result<()> {
         let to = self.file(digest);
         if let Some(meta) = fs::stat(&to)?
             && fs::stat(from)?.is_some_and(|source| source.len() == meta.len())
@@ -272,10 +315,20 @@ impl Cache {
             return Ok(());
         }
         fs::create_own_dir_all(fs::parent(to.as_std_path()))?;
+        if let Some(copies) = copies {
+            // Unpacking wrote and hashed the same bytes here, if it wrote a copy.
+            let copy = copies.join(digest.to_string());
+            let size = |path: &Utf8Path| fs::stat(path).map(|meta| meta.map(|meta| meta.len()));
+            if let (Some(copied), Some(size)) = (size(&copy)?, size(from)?)
+                && copied == size
+            {
+                return fs::rename(&copy, &to);
+            }
+        }
         let mut staged = StagedFile::without_sweep(self.tmp()?.as_std_path(), "file-")?;
-        // The kernel copies the file, or shares its extents if it can. No hash is needed: the bytes
-        // were hashed when they were written to `from`.
-        io::copy(&mut fs::open(from)?, staged.file_mut()).at("copy into the cache", from)?;
+        // No hash is needed: the bytes were hashed when they were written to `from`.
+        fs::copy_content(&mut fs::open(from)?, staged.file_mut())
+            .at("copy into the cache", from)?;
         staged.rename_over(&to)
     }
 
@@ -294,70 +347,6 @@ impl Cache {
             }
         }
         Ok(true)
-    }
-
-    /// Copies an artifact's files into an existing folder and hashes them on the way. Unless
-    /// all of them are restored, the caller must discard the content of the folder. A damaged file
-    /// is set aside.
-    pub fn restore(
-        &self,
-        artifact: &Artifact,
-        into: &Utf8Path,
-        mut progress: impl FnMut(u64),
-    ) -> Result<Restored> {
-        let mut done = 0;
-        for ArtifactFile {
-            name,
-            mode,
-            size,
-            sha256,
-        } in &artifact.files
-        {
-            let path = self.file(sha256);
-            let opened = fs::open_opt(&path);
-            let is_unreadable = opened.is_err();
-            let Some(mut from) = self.readable(opened) else {
-                return Ok(if is_unreadable {
-                    Restored::Unreadable
-                } else {
-                    Restored::Incomplete
-                });
-            };
-            // A file of another size is damaged; it is not read, as it could be endlessly large.
-            let is_whole = |meta: &std::fs::Metadata| meta.is_file() && meta.len() == *size;
-            if !from.metadata().is_ok_and(|meta| is_whole(&meta)) {
-                let _ = self.quarantine(&path);
-                return Ok(Restored::Incomplete);
-            }
-            let target = into.join(name);
-            let mut to = fs::create(&target)?;
-            let mut hasher = Hasher::new();
-            let mut buffer = vec![0; 128 * 1024];
-            loop {
-                match from.read(&mut buffer).at("read", &path)? {
-                    0 => break,
-                    n => {
-                        hasher.update(&buffer[..n]);
-                        to.write_all(&buffer[..n]).at("write", &target)?;
-                        done += n as u64;
-                        progress(done);
-                    }
-                }
-            }
-            if hasher.finish() != *sha256
-                || fs::stat(&target)?.is_none_or(|meta| meta.len() != *size)
-            {
-                // A failure is ignored: in a read-only cache the damaged file stays, and the next
-                // restore rejects it again.
-                let _ = self.quarantine(&path);
-                return Ok(Restored::Incomplete);
-            }
-            fs::set_mode(&target, *mode)?;
-            // A failure is ignored: a read-only cache can still restore; only the time of the last
-            // use is not updated.
-            let _ = from.set_modified(SystemTime::now());
-        }
-        Ok(Restored::Whole)
     }
 
     /// Whether every file of an artifact is in the cache. Compares only name and size; the bytes

@@ -246,7 +246,11 @@ fn acquire(request: &Request<'_>, into: &Utf8Path) -> Result<Taken> {
                 ctx.lock.record(line)?;
             }
             if taken.outcome != Outcome::Restored {
-                ctx.cache.keep(into, &taken.entry);
+                ctx.cache.keep(
+                    into,
+                    taken.copies.as_ref().map(StagedDir::path),
+                    &taken.entry,
+                );
             }
             Ok(taken)
         }

@@ -77,8 +77,12 @@ pub struct Limits {
     pub keep_going: bool,
 }
 
-/// The number of checks and transfers at once. The HTTP client has its own limit per host.
-const TRANSFERS: usize = 8;
+/// The number of checks and transfers at once, on a machine with this number of cores: one per core,
+/// as each hashes and unpacks, but not only a few, as each also waits for the network and the disk.
+/// The HTTP client has its own limit per host.
+fn transfers(cores: NonZeroUsize) -> usize {
+    cores.get().max(8)
+}
 
 /// The number of builds that wait for the disk at once. Each has some open files.
 const INSTALLATIONS: usize = 32;
@@ -149,11 +153,12 @@ pub fn run(
     let (sender, answers) = mpsc::channel();
     let mut runner = Runner::new(plan);
     let builds = limits.jobs.unwrap_or_else(each::cores);
+    let transfers = transfers(each::cores());
     loop {
         if cancel.signal().is_some() && runner.stop.is_none() {
             runner.stop = Some("interrupted".into());
         }
-        runner.start(work, builds, runtime, &sender);
+        runner.start(work, (builds, transfers), runtime, &sender);
         if runner.acquiring + runner.building + runner.installing == 0 {
             break;
         }
@@ -245,7 +250,7 @@ impl<'a> Runner<'a> {
     fn start(
         &mut self,
         work: &Arc<dyn Work>,
-        builds: NonZeroUsize,
+        (builds, transfers): (NonZeroUsize, usize),
         runtime: &tokio::runtime::Handle,
         sender: &Sender,
     ) {
@@ -270,7 +275,7 @@ impl<'a> Runner<'a> {
                 work.build_and_install(&target, &reason, &|| drop(built.send((id, Message::Built))))
             });
         }
-        while self.stop.is_none() && self.acquiring < TRANSFERS {
+        while self.stop.is_none() && self.acquiring < transfers {
             let Some(id) = self.queued.pop_front() else {
                 break;
             };

@@ -9,6 +9,7 @@
 mod cache;
 mod commands;
 mod install;
+mod large;
 mod plain;
 mod release;
 mod tool;

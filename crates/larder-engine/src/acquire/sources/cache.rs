@@ -105,6 +105,7 @@ pub fn restore(
         entry,
         outcome: Outcome::Restored,
         bytes: size,
+        copies: None,
         place: run.cache.root().to_string(),
     }))
 }

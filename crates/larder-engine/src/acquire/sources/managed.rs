@@ -20,7 +20,7 @@ use larder_remote::hub::{Body, Described};
 use larder_remote::origin::Stated;
 
 use super::described::{admit_described, admit_signed, proof_of};
-use super::{Offer, Taken};
+use super::{Offer, Taken, kept};
 use crate::acquire::admission::{self, Candidate, Refusal};
 use crate::acquire::availability::Availability;
 use crate::acquire::intake::{self, Arrival, Contents};
@@ -216,7 +216,9 @@ impl ManagedAsset {
             single: None,
             budget: Budget::from(request.subsystem.limits),
         };
-        let arrived = intake::receive(request.transfer(), arrival, into).map_err(|error| {
+        let copies = request.run.cache.copies(into, Some(size));
+        let destination = kept(into, copies.as_ref());
+        let arrived = intake::receive(request.transfer(), arrival, destination).map_err(|error| {
             match error.kind() {
                 Kind::Integrity => error.hint(format!(
                     "someone with write access to the hub can repair it with `larder release {} --replace`",
@@ -259,6 +261,7 @@ impl ManagedAsset {
             line: Some(line),
             outcome: Outcome::Downloaded,
             bytes: arrived.size,
+            copies,
             place: body.place,
         })
     }

@@ -14,9 +14,11 @@ pub mod original;
 
 use camino::Utf8Path;
 
+use larder_core::archive::Destination;
 use larder_core::error::Result;
 use larder_core::formats::LockLine;
 use larder_core::model::{Outcome, SourceKind};
+use larder_core::staging::StagedDir;
 
 use super::admission::Admitted;
 use super::availability::Availability;
@@ -47,6 +49,17 @@ pub struct Taken {
     pub bytes: u64,
     /// The place they came from, for messages.
     pub place: String,
+    /// A folder with second copies of large files, for the cache.
+    pub copies: Option<StagedDir>,
+}
+
+/// The destination of files that are unpacked into a folder to be installed.
+fn kept<'a>(folder: &'a Utf8Path, copies: Option<&'a StagedDir>) -> Destination<'a> {
+    Destination {
+        folder,
+        copies: copies.map(StagedDir::path),
+        durable: true,
+    }
 }
 
 /// Asks a source what it would give. Changes nothing.

@@ -16,7 +16,7 @@ use larder_core::model::{FileName, Origin, Outcome, SourceKind};
 use larder_core::project::{Checksum, Coordinate, Original, OriginalTrust, UpstreamSignature};
 use larder_remote::origin::{self, Fetched, Stated};
 
-use super::{Offer, Taken, launcher};
+use super::{Offer, Taken, kept, launcher};
 use crate::acquire::admission::{self, Candidate};
 use crate::acquire::availability::Availability;
 use crate::acquire::intake::{self, Arrival, Contents};
@@ -211,20 +211,25 @@ fn take_once(
         single: Some(only.map_or(&first, |(_, name)| name)),
         budget: Budget::from(subsystem.limits),
     };
+    let copies = run.cache.copies(into, arrival.size);
+    let destination = kept(into, copies.as_ref());
     let mut arrived =
-        intake::receive(request.transfer(), arrival, into).map_err(|error| match error.kind() {
-            Kind::Failed => {
-                let name = &target.name;
-                error.hint(format!(
-                    "check `upstream.extract` of the recipe of `{name}`"
-                ))
+        intake::receive(request.transfer(), arrival, destination).map_err(|error| {
+            match error.kind() {
+                Kind::Failed => {
+                    let name = &target.name;
+                    error.hint(format!(
+                        "check `upstream.extract` of the recipe of `{name}`"
+                    ))
+                }
+                Kind::Integrity if request.pin(Origin::Original, PinKind::Upstream).is_some() => {
+                    error.hint(format!(
+                        "if you trust the new file: `larder lock --update {}`",
+                        target.name
+                    ))
+                }
+                _ => error,
             }
-            Kind::Integrity if request.pin(Origin::Original, PinKind::Upstream).is_some() => error
-                .hint(format!(
-                    "if you trust the new file: `larder lock --update {}`",
-                    target.name
-                )),
-            _ => error,
         })?;
     if let Some(description) = description {
         launcher::check(request, &place, description, &mut arrived, into)?;
@@ -287,6 +292,7 @@ fn take_once(
         line: Some(line),
         outcome: Outcome::Downloaded,
         bytes: size,
+        copies,
         place,
     }))
 }
