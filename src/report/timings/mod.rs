@@ -81,6 +81,7 @@ fn slot_word(slot: Slot) -> &'static str {
     match slot {
         Slot::Acquire => "acquire",
         Slot::Build => "build",
+        Slot::Install => "install",
     }
 }
 

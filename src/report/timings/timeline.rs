@@ -107,6 +107,8 @@ pub(super) struct Known {
     pub planned: BTreeMap<Target, Planned>,
     /// When a target was found to need a build, and the span that found it.
     pub awaits: BTreeMap<Target, (u64, usize)>,
+    /// The span of the build of each target that is being installed.
+    pub built: BTreeMap<Target, usize>,
     /// The last span of each target.
     pub last: BTreeMap<Target, usize>,
 }
@@ -143,6 +145,13 @@ impl Timeline {
                 known.planned = planned.into_iter().map(|p| (p.target.clone(), p)).collect();
             }
             What::Takes(target, slot) => {
+                if slot == Slot::Install
+                    && let Some(&build) = known.last.get(&target)
+                {
+                    self.spans[build].end_at(at);
+                    self.spans[build].outcome = Some(Outcome::Built);
+                    known.built.insert(target.clone(), build);
+                }
                 known.last.insert(target.clone(), self.spans.len());
                 self.spans.push(Span {
                     target,
@@ -227,15 +236,17 @@ impl Timeline {
     }
 
     /// How many slots of each kind were in use from a time on.
-    pub fn running(&self) -> Vec<(u64, [i64; 2])> {
-        let mut changes: BTreeMap<u64, [i64; 2]> = BTreeMap::new();
+    pub fn running(&self) -> Vec<(u64, [i64; 3])> {
+        let mut changes: BTreeMap<u64, [i64; 3]> = BTreeMap::new();
         for span in &self.spans {
             changes.entry(span.start).or_default()[span.slot as usize] += 1;
             changes.entry(span.end).or_default()[span.slot as usize] -= 1;
         }
-        let mut now = [0, 0];
-        let count = |(at, change): (u64, [i64; 2])| {
-            now = [now[0] + change[0], now[1] + change[1]];
+        let mut now = [0; 3];
+        let count = |(at, change): (u64, [i64; 3])| {
+            for (now, change) in now.iter_mut().zip(change) {
+                *now += change;
+            }
             (at, now)
         };
         changes.into_iter().map(count).collect()

@@ -25,7 +25,7 @@ pub(super) fn trace(timeline: &Timeline, heading: &Heading, redactor: &Redactor)
         metadata("thread_name", RUN, &json!({"name": "larder"})),
         metadata("thread_sort_index", RUN, &json!({"sort_index": RUN})),
     ];
-    let mut numbers = [0; 2];
+    let mut numbers = [0; 3];
     for (lane, slot) in timeline.lanes.iter().enumerate() {
         let number = &mut numbers[*slot as usize];
         *number += 1;
@@ -41,7 +41,7 @@ pub(super) fn trace(timeline: &Timeline, heading: &Heading, redactor: &Redactor)
         events.extend(span_events(timeline, number, span, redactor));
     }
     for (at, running) in timeline.running() {
-        let args = json!({"acquire": running[0], "build": running[1]});
+        let args = json!({"acquire": running[0], "build": running[1], "install": running[2]});
         events.push(
             json!({"ph": "C", "name": "steps", "pid": PROCESS, "tid": RUN, "ts": at, "args": args}),
         );

@@ -14,7 +14,7 @@ use larder_engine::events::Slot;
 pub(super) fn lanes(timeline: &mut Timeline) {
     let mut order: Vec<usize> = (0..timeline.spans.len()).collect();
     order.sort_by_key(|span| (timeline.spans[*span].start, *span));
-    for slot in [Slot::Acquire, Slot::Build] {
+    for slot in [Slot::Acquire, Slot::Build, Slot::Install] {
         // By the time at which the last span of each lane ended.
         let mut free: BTreeSet<(u64, usize)> = BTreeSet::new();
         for span in &order {
@@ -86,6 +86,7 @@ pub(super) fn find(timeline: &mut Timeline, known: &Known) {
             Slot::Acquire => woken
                 .get(&span.target)
                 .map_or(timeline.loaded, |(at, _)| *at),
+            Slot::Install => start,
             Slot::Build => {
                 let since = known.awaits.get(&span.target).map_or(start, |(at, _)| *at);
                 let planned = known.planned.get(&span.target);
@@ -142,6 +143,7 @@ pub(super) fn critical(timeline: &Timeline, known: &Known) -> Vec<usize> {
         at = waited_for.or_else(|| match span.slot {
             Slot::Build => known.awaits.get(&span.target).map(|(_, by)| *by),
             Slot::Acquire => woken.get(&span.target).map(|(_, by)| *by),
+            Slot::Install => known.built.get(&span.target).copied(),
         });
         // A span can only wait for what began earlier; equal times of a coarse clock end the path.
         at = at.filter(|next| spans[*next].start < span.start || *next < number);

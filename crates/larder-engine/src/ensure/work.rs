@@ -305,7 +305,11 @@ impl Work for Ensure {
         {
             return self.failed(target, error, false);
         }
-        match self.try_build(target, reason, built) {
+        let built = || {
+            events.record(|| What::Takes(target.clone(), Slot::Install));
+            built();
+        };
+        match self.try_build(target, reason, &built) {
             Ok(done) => {
                 let (built, artifact) = (done.outcome == Outcome::Built, done.artifact.clone());
                 let answer = self.succeeded(target, done);

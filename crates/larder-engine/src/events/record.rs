@@ -15,6 +15,8 @@ pub enum Slot {
     Acquire,
     /// Builds.
     Build,
+    /// Installing and releasing what was built.
+    Install,
 }
 
 /// A target that a run may work on.
