@@ -18,6 +18,8 @@
 //!
 //! The snapshot's checksum detects damage. A checklist that contradicts itself gives no answer.
 
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::collections::BTreeSet;
@@ -193,7 +195,7 @@ impl Checklist {
         let mut ranges = vec![always];
         let mut sources = BTreeSet::new();
         for target in &selected.0 {
-            ranges.push(self.range(self.target_at(*target)? + 4 * Part::Paths as usize)?);
+            ranges.push(self.paths(self.target_at(*target)? + 4 * Part::Paths as usize)?);
             sources.extend(self.numbers(*target, Part::Sources)?);
         }
         for source in sources {
@@ -288,6 +290,12 @@ impl Checklist {
     fn range(&self, at: usize) -> Option<Range<usize>> {
         let start = number(&self.bytes, at)? as usize;
         Some(start..start.checked_add(number(&self.bytes, at + 4)? as usize)?)
+    }
+
+    /// A range of paths; `None` if there are not so many.
+    fn paths(&self, at: usize) -> Option<Range<usize>> {
+        let count = self.field(Field::Paths) as usize;
+        self.range(at).filter(|range| range.end <= count)
     }
 
     /// One of the lists of a target.
