@@ -134,40 +134,46 @@ def spread(values):
 
 
 class Rows:
-    """The rows of a bench: larder's figure, and those of the peers that were measured in the same run."""
+    """The rows of a bench: larder's figure, and those of the peers that were measured in the same run. Notes come below the table."""
 
     def __init__(self, unit):
-        self.unit, self.rows = unit, []
+        self.unit, self.rows, self.notes = unit, [], []
 
-    def add(self, work, figures, ours="larder", ratios=(), **more):
+    def add(self, work, figures, ratios=None, unit=None):
+        """Adds a row. The peers of `ratios` are compared with larder; without it, all of them."""
         medians = {name: statistics.median(values) for name, values in figures.items()}
-        row = {
+        compared = [name for name in medians if name != "larder" and (ratios is None or name in ratios)]
+        self.rows.append({
             "work": work,
-            "unit": self.unit,
+            "unit": unit or self.unit,
             "medians": {name: round(value, 4) for name, value in medians.items()},
-            "ratios": {name: round(medians[ours] / medians[name], 3) for name in ratios or medians if name != ours and name in medians},
+            "ratios": {name: round(medians["larder"] / medians[name], 3) for name in compared},
             "noisy": sorted(name for name, values in figures.items() if spread(values) > NOISY),
-            **more,
-        }
-        self.rows.append(row)
-        return row
+        })
 
-    def show(self, args, facts=None):
+    def show(self, args, facts):
         if args.json:
-            print(json.dumps({"machine": facts, "rows": self.rows, "load": load()}, indent=1))
+            print(json.dumps({"machine": facts, "rows": self.rows, "notes": self.notes, "load": load()}, indent=1))
             return
-        if facts:
-            show_machine(facts)
-        names = list(dict.fromkeys(name for row in self.rows for name in row["medians"]))
-        ratios = list(dict.fromkeys(name for row in self.rows for name in row["ratios"]))
-        heads = ["work", *(f"{name} ({self.unit})" for name in names), *(f"to {name}" for name in ratios)]
-        lines = []
-        for row in self.rows:
-            marked = [figure(row["medians"].get(name)) + ("~" if name in row["noisy"] else "") for name in names]
-            lines.append([row["work"], *marked, *(figure(row["ratios"].get(name), 2) for name in ratios)])
-        table(heads, lines)
-        if any(row["noisy"] for row in self.rows):
-            print("\n~ the middle half of these runs differs by more than a sixth: measure again on an idle machine")
+        show_machine(facts)
+        show_rows(self.rows)
+        for note in self.notes:
+            print(f"\n{note}")
+
+
+def show_rows(rows, goal=None):
+    """The table of all figures. `goal` gets the work, the peer and the ratio, and returns the text of the last column."""
+    heads = ["work", "larder", "compared with", "its figure", "ratio", *(["goal"] if goal else [])]
+    lines = []
+    for row in rows:
+        marked = {name: figure(value) + "~" * (name in row["noisy"]) for name, value in row["medians"].items()}
+        ours = f"{marked.pop('larder')} {row['unit']}"
+        for name, theirs in marked.items():
+            ratio = row["ratios"].get(name)
+            lines.append([row["work"], ours, name, theirs, figure(ratio, 2), *([goal(row["work"], name, ratio)] if goal else [])])
+    print(table(heads, lines))
+    if any("~" in cell for line in lines for cell in line):
+        print("\n~ the middle half of these runs differs by more than a sixth: measure again on an idle machine")
 
 
 def figure(value, digits=None):
@@ -180,10 +186,8 @@ def figure(value, digits=None):
 
 def table(heads, lines):
     """A table of Markdown: the first column is text, the others are numbers."""
-    print("| " + " | ".join(heads) + " |")
-    print("|---|" + "---:|" * (len(heads) - 1))
-    for line in lines:
-        print("| " + " | ".join(map(str, line)) + " |", flush=True)
+    rows = [heads, ["---", *["---:"] * (len(heads) - 1)], *lines]
+    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in rows)
 
 
 def show_machine(facts):
@@ -230,9 +234,9 @@ def quiet(floor, command, cwd, env, may_fail=False):
 
 
 @contextlib.contextmanager
-def workshop():
+def workshop(parent=None):
     """A temporary folder with an empty `site`, and an environment in which larder keeps all its files in that folder."""
-    with tempfile.TemporaryDirectory(prefix="larder-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="larder-bench-", dir=parent) as folder:
         base = Path(folder)
         (base / "site").mkdir()
         yield base, environment(base)
@@ -262,9 +266,9 @@ def larder_project(root, n):
     return names
 
 
-def ninja_project(root, n):
-    """The same for ninja and n2: one source, one binary and one stamp per target."""
-    rules = ["rule make\n  command = cp $in $binary && echo v1.0.0 > $out\n"]
+def ninja_project(root, n, then=""):
+    """The same for ninja and n2: one source, one binary and one stamp per target. `then` is the end of each command."""
+    rules = [f"rule make\n  command = cp $in $binary && echo v1.0.0 > $out{then}\n"]
     for i in range(n):
         folder = root / f"t{i:05}"
         folder.mkdir()

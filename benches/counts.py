@@ -23,7 +23,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from common import REPO, first_line, larder_project, options, parse, run, table
+from common import REPO, environment, first_line, larder_project, options, parse, run, table
 
 RECORD = REPO / "benches/counts.json"
 SIZES = (8, 1000)
@@ -50,7 +50,7 @@ def count(larder, n, base):
     project = project.with_name(project.name + "-" * (LENGTH - len(str(project))))
     project.mkdir()
     larder_project(project, n)
-    env = {"PATH": os.environ["PATH"], "HOME": str(base), "LARDER_CACHE_DIR": str(base / "cache"), "TMPDIR": str(base)}
+    env = environment(base)
     ensure = [larder, "ensure", "all"]
     run(ensure, project, env)
     time.sleep(1.1)  # larder reads a file again if it is not older than its record, so wait for the clock
@@ -104,7 +104,7 @@ def main():
     recorded = json.loads(RECORD.read_text())
     others = [f"{name} is {now}, and not {recorded['with'][name]}" for name, now in made["with"].items() if now != recorded["with"][name]]
     lines, more, less = compare(counts, recorded, not others)
-    table(["instructions", "now", "recorded", "change"], lines)
+    print(table(["instructions", "now", "recorded", "change"], lines))
     if others:
         print(f"\nonly the cost of each subsystem is compared, to within {WITHIN_ELSEWHERE:.0%}: {'; '.join(others)}")
     if less:

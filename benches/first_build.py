@@ -2,35 +2,21 @@
 """Compares first builds of larder and ninja: N subsystems, none of them installed, each built by one trivial command. Medians of interleaved
 runs.
 
-usage: python3 benches/first_build.py [--larder target/release/larder] [--runs 5] [--jobs N] [N ...]        (default N: 100 1000)
+usage: python3 benches/first_build.py [--larder target/release/larder] [--runs 5] [--jobs N] [--dir FOLDER] [--ninja PATH] [--json] [N ...]
+       (default N: 100 1000)
 
 ninja copies a file, writes a stamp and flushes both to disk (`cp && echo && sync`): what larder guarantees of what it makes visible. larder also
 copies the source into a clean work folder, checks and hashes the result, keeps it in the cache and writes a log. `floor` is a loop that starts the
 same shell for each and then makes only the system calls that an installed set can't go without: it writes and flushes the stamp, flushes the binary,
 makes the links and renames the pivot. Each run has empty folders. The machine's noise affects all of them equally, so use the ratios.
 """
-import argparse
-import math
 import os
-import shutil
-import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from noop import larder_project
-
-
-def ninja_project(root, n):
-    rules = ["rule make\n  command = cp $in $binary && echo v1.0.0 > $out && sync $binary $out\n"]
-    for i in range(n):
-        folder = root / f"t{i:05}"
-        folder.mkdir()
-        (folder / "source").write_text(f"#!/bin/sh\necho {i}\n")
-        rules.append(f"build t{i:05}/stamp | t{i:05}/binary: make t{i:05}/source\n  binary = t{i:05}/binary\n")
-    (root / "build.ninja").write_text("".join(rules))
+from common import Rows, environment, exponent, find_peers, interleaved, larder_project, machine, ninja_project, options, parse, run, workshop
 
 
 def flush(path):
@@ -69,49 +55,45 @@ def floor(root, n, jobs):
     assert all(os.waitpid(pid, 0)[1] == 0 for pid in workers)
 
 
-def once(what, n, base, args):
-    env = {"PATH": os.environ["PATH"], "HOME": str(base), "LARDER_CACHE_DIR": str(base / "cache")}
-    (base / "project").mkdir(parents=True)
-    (larder_project if what == "larder" else ninja_project)(base / "project", n)
-    # What was written before must not be flushed by the run that is measured.
-    subprocess.run(["sync", "-f", base], check=True)
-    start = time.perf_counter()
-    if what == "floor":
-        floor(base / "project", n, args.jobs)
-    else:
-        command = [args.larder, "ensure", "all"] if what == "larder" else [args.ninja]
-        command += ["-j", str(args.jobs)]
-        done = subprocess.run(command, cwd=base / "project", env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-        assert done.returncode == 0, command
-    return time.perf_counter() - start
+def measure(base, n, commands, args):
+    """The seconds of each program, each time with a new project."""
+    def once(name, command):
+        # Nothing is removed before the end: ext4 without a journal avoids the inodes of what was just removed, and searches long for others.
+        made = Path(tempfile.mkdtemp(dir=base))
+        project = made / "project"
+        project.mkdir()
+        if name == "larder":
+            larder_project(project, n)
+        else:
+            ninja_project(project, n, " && sync $binary $out")
+        # What was written before must not be flushed by the run that is measured.
+        subprocess.run(["sync", "-f", made], check=True)
+        if command is not None:
+            return run([*command, "-j", str(args.jobs)], project, environment(made))
+        start = time.perf_counter()
+        floor(project, n, args.jobs)
+        return time.perf_counter() - start
+
+    return interleaved(commands | {"floor": None}, args.runs, once)
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--larder", default="target/release/larder")
-    parser.add_argument("--runs", type=int, default=5)
+    parser = options(5, ("ninja",))
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--dir", help="the folder in which the projects are made: its file system is measured")
     parser.add_argument("n", type=int, nargs="*", default=[100, 1000])
-    args = parser.parse_args()
-    args.larder, args.ninja = str(Path(args.larder).resolve()), shutil.which("ninja") or sys.exit("ninja is not installed")
-    print(f"{os.cpu_count()} cores, {args.jobs} jobs, medians of {args.runs}\n")
-    print("| subsystems | larder ensure all (s) | ninja (s) | ratio | floor (s) | of the floor | larder, ms each |\n|---|---|---|---|---|---|---|")
-    points = []
-    # Nothing is removed before the end: ext4 without a journal avoids the inodes of what was just removed, and searches long for others.
-    folder = Path(tempfile.mkdtemp(dir=args.dir))
-    for n in args.n:
-        times = {name: [] for name in ("larder", "ninja", "floor")}
-        for run in range(args.runs):
-            for name, measured in times.items():
-                measured.append(once(name, n, folder / f"{name}-{n}-{run}", args))
-        a, b, c = (statistics.median(times[name]) for name in times)
-        print(f"| {n:,} | {a:.3f} | {b:.3f} | {a / b:.2f} | {c:.3f} | {a / c:.2f} | {a / n * 1000:.2f} |", flush=True)
-        points.append((math.log(n), math.log(a)))
-    shutil.rmtree(folder)
+    args = parse(parser)
+    peers, rows, points = find_peers(args, ("ninja",)), Rows("s"), []
+    with workshop(args.dir) as (base, _):
+        facts = machine(base, args.larder, peers) | {"jobs": args.jobs}
+        commands = {"larder": [args.larder, "ensure", "all"]} | {name: [path] for name, path in peers.items()}
+        for n in args.n:
+            rows.add(f"first build, {n:,}", measure(base, n, commands, args))
+            points.append((n, rows.rows[-1]["medians"]["larder"]))
+    rows.notes.append("larder's first build: " + ", ".join(f"{seconds / n * 1000:.2f} ms for each of {n:,}" for n, seconds in points))
     if len(points) > 1:
-        (x, y), (last_x, last_y) = points[0], points[-1]
-        print(f"\nlarder grows as N to the power of {(last_y - y) / (last_x - x):.2f}")
+        rows.notes[-1] += f"; it grows as N to the power of {exponent(points):.2f}"
+    rows.show(args, facts)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import shutil
 import statistics
 import time
 
-from common import exponent, figure, floor_program, larder_project, machine, options, parse, quiet, show_machine, table, workshop
+from common import exponent, figure, floor_program, larder_project, load, machine, options, parse, quiet, show_machine, table, workshop
 
 LINEAR = 1.15
 COMMANDS = {
@@ -91,7 +91,9 @@ def text(rows, sizes):
         series = dict(row["series"])
         lines.append([row["work"], row["unit"], *(figure(series.get(n)) for n in sizes), figure(row["exponent"], 2),
                       figure(row["last"], 2) + (" superlinear" if row["superlinear"] else "")])
-    return ["what", "unit", *(f"{n:,}" for n in sizes), "exponent", "last"], lines
+    slow = [f"{row['work']} ({row['unit']}, N^{row['last']:.2f})" for row in rows if row["superlinear"]]
+    made = table(["what", "unit", *(f"{n:,}" for n in sizes), "exponent", "last"], lines)
+    return f"{made}\n\nsuperlinear: {', '.join(slow) if slow else 'nothing'}"
 
 
 def main():
@@ -105,17 +107,13 @@ def main():
         for n in sorted(args.n):
             measure(growth, args, n, floor, base, env)
     rows = growth.rows()
+    made = text(rows, sorted(args.n))
     if args.json:
         medians = [row | {"medians": {"larder": row["series"][-1][1]}, "ratios": {}, "noisy": []} for row in rows if row["series"]]
-        heads, lines = text(rows, sorted(args.n))
-        made = "\n".join("| " + " | ".join(line) + " |" for line in (heads, ["---"] * len(heads), *lines))
-        print(json.dumps({"machine": facts, "rows": [*medians, {"work": "growth", "unit": "", "medians": {"larder": 0}, "ratios": {},
-                                                                "noisy": [], "text": made}]}, indent=1))
+        print(json.dumps({"machine": facts, "rows": medians, "notes": [made], "load": load()}, indent=1))
         return
     show_machine(facts)
-    table(*text(rows, sorted(args.n)))
-    slow = [f"{row['work']} ({row['unit']}, N^{row['last']:.2f})" for row in rows if row["superlinear"]]
-    print("\nsuperlinear: " + (", ".join(slow) if slow else "nothing"))
+    print(made)
 
 
 if __name__ == "__main__":

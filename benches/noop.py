@@ -13,7 +13,7 @@ the handle of a folder, on one and on two threads. The machine's noise affects a
 """
 import time
 
-from common import Rows, environment, find_peers, floor_program, interleaved, larder_project, machine, ninja_project, options, parse, quiet, workshop
+from common import Rows, find_peers, floor_program, interleaved, larder_project, machine, ninja_project, options, parse, quiet, workshop
 
 PEERS = ("ninja", "n2", "make", "go-task", "just")
 # These need about a millisecond for each target.
@@ -103,7 +103,7 @@ def main():
         facts = machine(base, args.larder, peers)
     for n in args.n:
         figures = measure(args.larder, n, args.runs if n < 10_000 else max(5, args.runs // 3), peers)
-        rows.add(f"nothing to do, {n:,}", figures, ratios=[name for name in figures if name != "larder --version" and name != "larder"], n=n)
+        rows.add(f"nothing to do, {n:,}", figures, ratios=[name for name in figures if name != "larder --version"])
     rows.show(args, facts)
 
 

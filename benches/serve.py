@@ -16,28 +16,19 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import time
 import urllib.request
 from pathlib import Path
 
-from common import interleaved, machine, options, parse, show_machine, workshop
+from common import Rows, interleaved, machine, options, parse, workshop
+from hub import start_nginx
 
 FILES, SIZE = 4, 20 * 1000 * 1000
 CONNECTIONS = (1, 16, 256)
 TICK = os.sysconf("SC_CLK_TCK")
-NGINX = """daemon off; worker_processes 2; pid {0}/pid; error_log {0}/error.log crit; worker_rlimit_nofile 8192;
-events {{ worker_connections 4096; }}
-http {{
-  access_log off; sendfile on; keepalive_requests 100000000; default_type application/octet-stream;
-  client_body_temp_path {0}/1; proxy_temp_path {0}/2; fastcgi_temp_path {0}/3; uwsgi_temp_path {0}/4; scgi_temp_path {0}/5;
-  server {{ listen 127.0.0.1:{1} backlog=4096; root {2}; }}
-}}
-"""
 # Each connection asks for the next file, so that all of them are in use.
 SCRIPT = """local at = 0
 request = function()
@@ -85,24 +76,9 @@ class Server:
         self.process.wait()
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-def start_nginx(base):
-    folder, port = base / "nginx", free_port()
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
-    (folder / "conf").write_text(NGINX.format(folder, port, base / "site"))
-    process = subprocess.Popen(["nginx", "-c", str(folder / "conf")], stderr=subprocess.DEVNULL)
-    for _ in range(100):
-        with socket.socket() as there:
-            if there.connect_ex(("127.0.0.1", port)) == 0:
-                return Server("nginx", process, port)
-        time.sleep(0.05)
-    sys.exit("nginx does not answer")
+def start(base, args):
+    """nginx and larder, which serve the same files."""
+    return Server("nginx", *start_nginx(base, 2)), start_larder(base, args.larder)
 
 
 def start_larder(base, larder):
@@ -133,10 +109,11 @@ def load(server, target, connections, seconds, script=None):
     return int(requests) / took, read / took, cpu, read, client
 
 
-def compare(servers, runs, measure):
-    """For each server the medians of what was measured; the servers take turns."""
-    found = interleaved({server.name: server for server in servers}, runs, lambda _, server: measure(server))
-    return {name: tuple(statistics.median(column) for column in zip(*rows)) for name, rows in found.items()}
+def compare(rows, args, servers, work, units, measure):
+    """Adds a row for each of the figures that were measured; the servers take turns."""
+    found = interleaved({server.name: server for server in servers}, args.runs, lambda _, server: measure(server))
+    for column, unit in enumerate(units):
+        rows.add(work, {name: [run[column] for run in runs] for name, runs in found.items()}, unit=unit)
 
 
 def prepare(base):
@@ -147,55 +124,47 @@ def prepare(base):
         os.utime(path, (1e9, 1e9))
 
 
-def files(base, larder, args):
+def files(rows, base, args):
     script = base / "files.lua"
     script.write_text(SCRIPT.replace("{0}", str(FILES)))
-    rows, servers = [], [start_nginx(base), start_larder(base, larder)]
+    servers = start(base, args)
     for connections in CONNECTIONS:
-        def measure(server, connections=connections):
+        def measure(server):
             _, speed, cpu, read, client = load(server, "/", connections, args.seconds, script)
             return speed / 1e6, cpu / (read / 1e9), (cpu + client) / (read / 1e9)
-        found = compare(servers, args.runs, measure)
-        rows.append((f"20 MB files, {connections} connections, MB/s", found["larder"][0], found["nginx"][0]))
-        rows.append((f"20 MB files, {connections} connections, CPU s per GB", found["larder"][1], found["nginx"][1]))
-        rows.append((f"20 MB files, {connections} connections, CPU s per GB with the client", found["larder"][2], found["nginx"][2]))
+        units = ("MB/s", "CPU s per GB", "CPU s per GB with the client")
+        compare(rows, args, servers, f"20 MB files, {connections} connections", units, measure)
     for server in servers:
         server.end()
-    return rows
 
 
-def metadata(base, larder, args):
-    servers = [start_nginx(base), start_larder(base, larder)]
+def metadata(rows, base, args):
+    servers = start(base, args)
     target = "/api/binaries/latest/linux/x86_64?name=tool1"
     with urllib.request.urlopen(servers[1].url + target) as answer:
         (base / "site/latest.json").write_bytes(answer.read())
-    rows = []
-    for connections in (1, 16, 256):
-        def measure(server, connections=connections):
+    for connections in CONNECTIONS:
+        def measure(server):
             path = "/latest.json" if server.name == "nginx" else target
             each, _, cpu, _, _ = load(server, path, connections, args.seconds)
             return each, cpu * 1e6 / (each * args.seconds)
-        found = compare(servers, args.runs, measure)
-        rows.append((f"metadata, {connections} connections, requests/s", found["larder"][0], found["nginx"][0]))
-        rows.append((f"metadata, {connections} connections, CPU µs each", found["larder"][1], found["nginx"][1]))
+        compare(rows, args, servers, f"metadata, {connections} connections", ("requests/s", "CPU µs each"), measure)
     for server in servers:
         server.end()
-    return rows
 
 
-def memory(base, larder, args):
+def memory(rows, base, args):
     for number in range(10_000):
         path = base / f"site/binaries/small-1.0.{number}-linux-x86_64"
         path.write_bytes(str(number).encode())
         os.utime(path, (1e9, 1e9))
-    rows, servers = [], [start_nginx(base), start_larder(base, larder)]
     resting, slow = {}, {}
-    for server in servers:
+    for server in start(base, args):
         server.end()
     # The second start of larder reads no file: its digests are remembered.
-    for server in (start_nginx(base), start_larder(base, larder)):
+    for server in start(base, args):
         time.sleep(1)
-        resting[server.name] = server.memory()
+        resting[server.name] = [server.memory()]
         clients = []
         for _ in range(1000):
             client = socket.socket()
@@ -204,13 +173,12 @@ def memory(base, larder, args):
             client.sendall(b"GET /binaries/tool1-1.0.0-linux-x86_64 HTTP/1.1\r\nHost: x\r\n\r\n")
             clients.append(client)
         time.sleep(2)
-        slow[server.name] = server.memory()
+        slow[server.name] = [server.memory()]
         for client in clients:
             client.close()
         server.end()
-    rows.append(("memory with 10,000 files, MB", resting["larder"], resting["nginx"]))
-    rows.append(("memory with 1,000 slow clients, MB", slow["larder"], slow["nginx"]))
-    return rows
+    rows.add("memory with 10,000 files", resting, unit="MB")
+    rows.add("memory with 1,000 slow clients", slow, unit="MB")
 
 
 def main():
@@ -218,26 +186,15 @@ def main():
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--only", choices=("files", "metadata", "memory"))
     args = parse(parser)
-    larder = args.larder
+    rows = Rows("")
     with workshop() as (base, _):
-        facts = machine(base, larder)
-        base.chmod(0o755)  # if root starts nginx, it serves files as another user
+        facts = machine(base, args.larder)
         (base / "site/binaries").mkdir()
         prepare(base)
-        rows = []
         for part in (files, metadata, memory):
             if args.only in (None, part.__name__):
-                rows += part(base, larder, args)
-    if args.json:
-        rows = [{"work": what, "unit": "", "medians": {"larder": ours, "nginx": theirs}, "ratios": {"nginx": round(ours / theirs, 3)},
-                 "noisy": []} for what, ours, theirs in rows]
-        print(json.dumps({"machine": facts, "rows": rows}, indent=1))
-        return
-    show_machine(facts)
-    print("| | larder | nginx | larder / nginx |\n|---|---:|---:|---:|")
-    for what, ours, theirs in rows:
-        digits = 0 if ours > 100 else 1 if ours > 10 else 3
-        print(f"| {what} | {ours:,.{digits}f} | {theirs:,.{digits}f} | {ours / theirs:.2f} |")
+                part(rows, base, args)
+    rows.show(args, facts)
 
 
 if __name__ == "__main__":
