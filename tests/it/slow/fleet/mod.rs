@@ -269,7 +269,8 @@ impl World {
 
     #[track_caller]
     fn get(&self, path: &str) -> Value {
-        let answer = self.request("GET", path, None);
+        // A client whose clock is false ends without an answer now and then.
+        let answer = (0..5).find_map(|_| self.request("GET", path, None));
         let (status, answer) = answer.unwrap_or_else(|| panic!("{path}: {}", self.told()));
         assert_eq!(status, 200, "{path} {answer}");
         answer
