@@ -1,6 +1,7 @@
 //! The work of `ensure`: acquires and builds targets, reports each step as an event, and collects
 //! what has to be recorded after the run.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -305,9 +306,13 @@ impl Work for Ensure {
         {
             return self.failed(target, error, false);
         }
+        // It is said each time that the set waits for the disk; the first time, the build has ended.
+        let is_first = Cell::new(true);
         let built = || {
-            events.record(|| What::Takes(target.clone(), Slot::Install));
-            built();
+            if is_first.replace(false) {
+                events.record(|| What::Takes(target.clone(), Slot::Install));
+                built();
+            }
         };
         match self.try_build(target, reason, &built) {
             Ok(done) => {
