@@ -117,7 +117,7 @@ fn every_change_is_found_on_any_number_of_threads() {
                 name => by_hand(root, &state, name),
             };
             let ranges = if name == "all" {
-                vec![0..list.field(Field::Paths) as usize]
+                std::iter::once(0..list.field(Field::Paths) as usize).collect()
             } else {
                 list.ranges(&selected).unwrap()
             };
@@ -156,6 +156,9 @@ fn every_change_is_found_on_any_number_of_threads() {
     assert_eq!(names, ["t001", "t003"]);
 }
 
+/// What is changed, how, and the words that then have no answer.
+type Change = (&'static str, fn(&mut State), &'static [&'static str]);
+
 #[test]
 fn what_was_not_good_is_not_listed() {
     let dir = tempfile::tempdir().unwrap();
@@ -170,7 +173,7 @@ fn what_was_not_good_is_not_listed() {
             .iter()
             .all(|name| listed(&good, name))
     );
-    let changes: [(&str, fn(&mut State), &[&str]); 6] = [
+    let changes: [Change; 6] = [
         (
             "another generation",
             |state| state.targets[1].generation = 1,
