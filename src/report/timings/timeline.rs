@@ -153,6 +153,10 @@ impl Timeline {
                     known.built.insert(target.clone(), build);
                 }
                 known.last.insert(target.clone(), self.spans.len());
+                let phase = match slot {
+                    Slot::Install => Phase::Installing,
+                    Slot::Acquire | Slot::Build => Phase::Checking,
+                };
                 self.spans.push(Span {
                     target,
                     version: None,
@@ -160,7 +164,7 @@ impl Timeline {
                     lane: 0,
                     start: at,
                     end: at,
-                    phases: vec![PhaseSpan::new(Phase::Checking, at)],
+                    phases: vec![PhaseSpan::new(phase, at)],
                     outcome: None,
                     waits: Vec::new(),
                     is_open: true,

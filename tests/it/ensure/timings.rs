@@ -167,6 +167,9 @@ fn every_step_is_in_the_page_and_in_the_trace_with_what_it_waited_for() {
         assert_eq!(of("acquire")["args"]["outcome"], "must be built");
         // The release is done in the slot of the installation.
         assert_eq!(of("build")["args"]["outcome"], "built");
+        let installing = trace["traceEvents"].as_array().unwrap().iter();
+        let mut installing = installing.filter(|event| event["ts"] == of("install")["ts"]);
+        assert!(installing.any(|event| event["name"] == "installing"));
         let seconds = (micros(of("build"), "dur") + micros(of("install"), "dur")) as f64 / 1e6;
         assert!(
             seconds >= line["seconds"].as_f64().unwrap() - 0.002,
