@@ -40,6 +40,10 @@ impl Folders {
         })
     }
 
+    fn folder(&self, in_common: bool) -> &Handle {
+        if in_common { &self.common } else { &self.root }
+    }
+
     /// The signature of what is at a path; `None` if nothing is there. `follow` follows a link at its end.
     #[cfg(unix)]
     pub(super) fn signature(
@@ -50,7 +54,6 @@ impl Folders {
     ) -> io::Result<Option<Signature>> {
         use rustix::fs::{AtFlags, statat};
         use rustix::io::Errno;
-        let folder = if in_common { &self.common } else { &self.root };
         // The empty path is the project's folder itself.
         let path = if path.is_empty() { c"." } else { path };
         let flags = if follow {
@@ -58,7 +61,7 @@ impl Folders {
         } else {
             AtFlags::SYMLINK_NOFOLLOW
         };
-        match statat(folder, path, flags) {
+        match statat(self.folder(in_common), path, flags) {
             Ok(stat) => Ok(Some(Signature::of_stat(&stat))),
             Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
             Err(error) => Err(error.into()),
@@ -73,8 +76,7 @@ impl Folders {
         path: &CStr,
         follow: bool,
     ) -> io::Result<Option<Signature>> {
-        let folder = if in_common { &self.common } else { &self.root };
         let path = path.to_str().map_err(io::Error::other)?;
-        Signature::read(&folder.join(path), follow).map_err(io::Error::other)
+        Signature::read(&self.folder(in_common).join(path), follow).map_err(io::Error::other)
     }
 }
