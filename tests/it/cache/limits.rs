@@ -145,7 +145,11 @@ fn limits_that_can_not_be_read_are_refused() {
             .exits(2);
         assert!(out.stderr.contains(said), "{}", out.stderr);
     }
-    configure(&env, "{max_siz: 20GiB}");
+    configure(&env, "{max_bytes: 20GiB}");
     let out = env.larder(["cache", "prune"]).exits(2);
-    assert!(out.stderr.contains("max_size"), "{}", out.stderr);
+    assert!(
+        out.stderr.contains("unknown key `max_bytes`"),
+        "{}",
+        out.stderr
+    );
 }
