@@ -97,6 +97,7 @@ enum Command {
     Collect(collect::Args),
     Lock(lock::Args),
     Add(add::Args),
+    #[command(visible_alias = "rm")]
     Remove(remove::Args),
     Outdated(outdated::Args),
     #[command(visible_alias = "upgrade")]
