@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use crate::error::{Error, Result};
 use crate::model::{Digest, Hasher, Name, Origin, Platform};
 use crate::project::{
-    Build, BuildSource, Coordinate, Include, Original, PackageConfig, Project, RenderedBuild,
+    Build, BuildSource, Coordinate, Include, Keep, Original, PackageConfig, Project, RenderedBuild,
     RenderedSource, SourceFolder, Subsystem, Template, Upstream, UpstreamKeys,
 };
 use crate::redact::mask;
@@ -182,6 +182,7 @@ fn of_original(subsystem: &Subsystem, platform: Platform, original: &Original) -
         signature: _,
         extract,
         format,
+        keep,
     } = original;
     match coordinate {
         Coordinate::GitHub { repo, tag, asset } => {
@@ -201,6 +202,9 @@ fn of_original(subsystem: &Subsystem, platform: Platform, original: &Original) -
     walk.map("extract", extract.iter().map(|(glob, file)| (glob, file)));
     if let Some(format) = format {
         walk.field("upstream.format", format);
+    }
+    if *keep == Keep::Tree {
+        walk.field("upstream.keep", "tree");
     }
     contents(&mut walk, subsystem);
     walk.finish()
@@ -339,6 +343,7 @@ fn upstream_keys(walk: &mut Walk, path: &str, keys: &UpstreamKeys) {
         signature: _,
         extract,
         format,
+        keep,
         replacements,
     } = keys;
     if let Some(github) = github {
@@ -365,6 +370,11 @@ fn upstream_keys(walk: &mut Walk, path: &str, keys: &UpstreamKeys) {
     }
     if let Some(format) = format {
         walk.field(&format!("{path}.format"), format);
+    }
+    match keep {
+        Some(Keep::Tree) => walk.field(&format!("{path}.keep"), "tree"),
+        Some(Keep::Files) => walk.field(&format!("{path}.keep"), "files"),
+        None => {}
     }
     walk.map(&format!("{path}.replacements"), replacements);
 }

@@ -111,6 +111,8 @@ const PARTS: &[(At, Of, &[&str])] = &[
         ],
     ),
     (At::Upstream, Neither, &["", "replacements: {darwin: mac}"]),
+    (At::Upstream, Original, &["", "keep: tree"]),
+    (At::Upstream, Original, &["format: auto", "format: tar"]),
     (
         At::BuildKeys,
         Build,

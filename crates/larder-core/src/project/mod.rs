@@ -33,7 +33,7 @@ pub mod webhook;
 pub use domain::publish;
 pub use domain::{
     Build, BuildPlatforms, BuildSource, BundleConfig, Checksum, Coordinate, HubConfig, Include,
-    Links, Original, OriginalTrust, PackageConfig, Project, RawChecksums, RenderedBuild,
+    Keep, Links, Original, OriginalTrust, PackageConfig, Project, RawChecksums, RenderedBuild,
     RenderedSource, Signed, SourceFolder, Subsystem, Task, TrustConfig, TrustedKey, UploadPolicy,
     Upstream, UpstreamKeys, UpstreamSignature,
 };

@@ -52,6 +52,7 @@ fn open(
         signature,
         extract: _,
         format: _,
+        keep: _,
     } = original;
     // What a signature is of is always read.
     let signs = |of| {

@@ -21,8 +21,8 @@ use publish::PublishRun;
 pub use subsystem::{Include, PackageConfig, Subsystem};
 pub use trust::{OriginalTrust, TrustConfig, TrustedKey};
 pub use upstream::{
-    Checksum, Coordinate, Original, RawChecksums, SignatureKeys, Signed, Upstream, UpstreamKeys,
-    UpstreamSignature, override_words,
+    Checksum, Coordinate, Keep, Original, RawChecksums, SignatureKeys, Signed, Upstream,
+    UpstreamKeys, UpstreamSignature, override_words,
 };
 
 /// A checked project.

@@ -38,8 +38,20 @@ pub struct UpstreamKeys {
     pub extract: Option<Vec<(Template, Template)>>,
     /// What the file is; without it, the file's bytes say so.
     pub format: Option<FileFormat>,
+    /// What of the archive becomes part of the artifact.
+    pub keep: Option<Keep>,
     /// The words that `os` and `arch` render to in place of larder's.
     pub replacements: BTreeMap<String, String>,
+}
+
+/// What of an original's archive becomes part of the artifact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// The binaries and the included files.
+    #[default]
+    Files,
+    /// Every file of the archive.
+    Tree,
 }
 
 /// The value of `checksums:`.
@@ -137,6 +149,8 @@ pub struct Original {
     pub extract: Vec<(String, FileName)>,
     /// What the file is, if the recipe says so.
     pub format: Option<FileFormat>,
+    /// What of the archive becomes part of the artifact.
+    pub keep: Keep,
 }
 
 impl Upstream {
@@ -168,6 +182,7 @@ impl UpstreamKeys {
             signature,
             extract,
             format,
+            keep,
             replacements,
         } = over.clone();
         let kinds = |github: bool, url: bool, npm: bool, pypi: bool| [github, url, npm, pypi];
@@ -200,6 +215,7 @@ impl UpstreamKeys {
         self.signature = signature.or(self.signature.take());
         self.extract = extract.or(self.extract.take());
         self.format = format.or(self.format.take());
+        self.keep = keep.or(self.keep.take());
         self.replacements.extend(replacements);
     }
 }

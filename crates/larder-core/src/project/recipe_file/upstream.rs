@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use crate::project::domain::{RawChecksums, SignatureKeys, Signed, Upstream, UpstreamKeys};
+use crate::project::domain::{Keep, RawChecksums, SignatureKeys, Signed, Upstream, UpstreamKeys};
 use crate::project::syntax::decode::{At, Pairs, Reader};
 use crate::project::template::Template;
 use crate::project::typed::recipe::{self as typed, RawUpstream, RawUpstreamKeys};
 use crate::project::typed::trust::{RawSignature, SignatureOf};
-use crate::project::typed::words::Repo;
+use crate::project::typed::words::{KeepWord, Repo};
 
 const KINDS: [&str; 4] = ["github", "url", "npm", "pypi"];
 
@@ -79,6 +79,7 @@ fn upstream_keys(raw: &RawUpstreamKeys) -> UpstreamKeys {
         signature,
         extract,
         format,
+        keep,
         replacements,
         spans: _,
     } = raw;
@@ -116,6 +117,10 @@ fn upstream_keys(raw: &RawUpstreamKeys) -> UpstreamKeys {
                 .collect()
         }),
         format: format.as_ref().map(|At { value, .. }| (*value).into()),
+        keep: keep.as_ref().map(|At { value, .. }| match value {
+            KeepWord::Files => Keep::Files,
+            KeepWord::Tree => Keep::Tree,
+        }),
         replacements: replacements
             .iter()
             .flat_map(|Pairs(pairs)| pairs)

@@ -33,6 +33,7 @@ impl Subsystem {
             signature,
             extract,
             format,
+            keep,
             replacements: _,
         } = &keys;
         let word = |flaws: &mut Flaws<'_>, key, template: &Template| {
@@ -178,6 +179,7 @@ impl Subsystem {
             signature,
             extract,
             format: format.filter(|format| *format != FileFormat::Auto),
+            keep: keep.unwrap_or_default(),
         });
         flaws.finish(original)
     }

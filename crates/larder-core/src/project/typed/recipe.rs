@@ -7,7 +7,8 @@ use super::publish::RawPublish;
 use super::tool_version::ToolVersion;
 use super::trust::RawSignature;
 use super::words::{
-    Count, EnvName, FileFormatWord, Flag, FormatWord, LinksWord, Repo, Size, Timeout, Value,
+    Count, EnvName, FileFormatWord, Flag, FormatWord, KeepWord, LinksWord, Repo, Size, Timeout,
+    Value,
 };
 use crate::model::{Digest, FileName, Name, Platform};
 use crate::project::syntax::decode::{At, Decode, NonEmpty, Pairs, Reader, Spot};
@@ -158,6 +159,12 @@ keys! {
         /// `plain` is the file itself, even if it is an archive.
         "format" format: At<FileFormatWord>,
             since "0.1.0", default "`auto`", example "plain";
+        /// What of the archive becomes part of the artifact.
+        /// `files` takes the binaries and the included files.
+        /// `tree` takes every file of the archive,
+        /// for programs that need the folders beside them.
+        "keep" keep: At<KeepWord>,
+            since "0.1.0", default "`files`", example "tree";
         /// The words that `{{ os }}` and `{{ arch }}` render to in the templates of `upstream`,
         /// such as `{amd64: x86_64}`.
         /// The default is larder's own words.

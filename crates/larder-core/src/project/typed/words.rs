@@ -404,6 +404,16 @@ impl From<FileFormatWord> for FileFormat {
 }
 
 words! {
+    /// A value of `upstream.keep:`.
+    pub enum KeepWord("`keep` value") {
+        /// The binaries and the included files.
+        Files = "files",
+        /// Every file of the archive.
+        Tree = "tree",
+    }
+}
+
+words! {
     /// A value of `package.format:`.
     pub enum FormatWord("package format") {
         /// `.tar.gz`
