@@ -259,6 +259,7 @@ fn inspect_asset(
             extract: Vec::new(),
             format: None,
             keep: Keep::Files,
+            emulated: None,
         };
         match origin::fetch(publishers, &original, platform, true, cancel) {
             Ok(Some(fetched)) => {

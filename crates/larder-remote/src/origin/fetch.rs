@@ -53,6 +53,7 @@ fn open(
         extract: _,
         format: _,
         keep: _,
+        emulated: _,
     } = original;
     // What a signature is of is always read.
     let signs = |of| {
