@@ -34,6 +34,10 @@ pub struct ListEntry {
     pub binaries: Vec<String>,
     /// The platforms on which it exists.
     pub platforms: Vec<Platform>,
+    /// The platforms on which programs of another one are used, if its publisher has none of their
+    /// own, each with the other one.
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub emulate: std::collections::BTreeMap<Platform, Platform>,
     /// The subsystems that are always ensured with it.
     pub needs: Vec<Name>,
     /// The subsystems that are ensured before it is built.
