@@ -33,9 +33,9 @@ pub mod webhook;
 pub use domain::publish;
 pub use domain::{
     Build, BuildPlatforms, BuildSource, BundleConfig, Checksum, Coordinate, HubConfig, Include,
-    Links, Original, OriginalTrust, PackageConfig, Project, RawChecksums, RenderedBuild,
-    RenderedSource, Signed, SourceFolder, Subsystem, Task, TrustConfig, TrustedKey, UploadPolicy,
-    Upstream, UpstreamKeys, UpstreamSignature,
+    Links, Original, OriginalTrust, PackageConfig, Project, RawChecksums, Ready, RenderedBuild,
+    RenderedSource, Service, Signed, SourceFolder, Subsystem, Task, TrustConfig, TrustedKey,
+    UploadPolicy, Upstream, UpstreamKeys, UpstreamSignature,
 };
 
 pub use crate::model::{Limits, PackageFormat};
