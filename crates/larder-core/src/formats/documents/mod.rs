@@ -14,6 +14,7 @@ mod project;
 mod publish;
 mod publisher;
 mod release;
+mod services;
 
 pub use changelog::{
     ChangeEntry, ChangeGroup, ChangeKind, ChangelogBasis, ChangelogDocument, UpstreamPages,
@@ -40,3 +41,4 @@ pub use publish::{
 };
 pub use publisher::{AddDocument, Age, OutdatedDocument, OutdatedEntry};
 pub use release::{ReleaseStatusDocument, ReleaseStatusEntry};
+pub use services::{LogLine, ServiceEntry, ServicesLine};

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::ServiceEntry;
 use crate::error::Problem;
 use crate::model::{Name, Origin, Platform, Version};
 
@@ -103,6 +104,8 @@ impl ProblemEntry {
 pub struct TasksDocument {
     /// All tasks, sorted by name.
     pub tasks: Vec<TaskEntry>,
+    /// All services, sorted by name. Whether they are ready is not asked.
+    pub services: Vec<ServiceEntry>,
 }
 
 /// A task.
@@ -114,6 +117,8 @@ pub struct TaskEntry {
     pub description: Option<String>,
     /// Tasks and larder command lines that are run before it.
     pub needs: Vec<String>,
+    /// The services that it uses.
+    pub services: Vec<String>,
     /// Its commands.
     pub commands: Vec<String>,
 }
