@@ -8,13 +8,18 @@ use crate::report;
 use larder_core::error::Result;
 use larder_core::formats::documents::CacheDirDocument;
 use larder_core::human;
+use larder_core::project::user::CacheLimits;
 use larder_engine::cache::{Cache, Pruned, Usage};
+
+/// How long unused files are kept if nothing else is said.
+const MONTH: Duration = Duration::from_hours(30 * 24);
 
 /// Inspect, prune or verify the local cache
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder cache size
   larder cache prune --older-than 7d
+  larder cache prune --max-size 20GiB --dry-run    show what would be removed
   larder cache verify")]
 pub struct Args {
     #[command(subcommand)]
@@ -28,10 +33,17 @@ enum CacheCommand {
     /// Show how many artifacts, files and bytes the cache contains
     Size,
     /// Remove artifacts that were not used recently
+    ///
+    /// Without options the limits are those of `cache:` in your config.yml, and 30 days if it has
+    /// none.
     Prune {
         /// Remove what was not used for this long, such as `30d` or `12h`.
-        #[arg(long, value_name = "TIME", default_value = "30d", value_parser = age)]
-        older_than: Duration,
+        #[arg(long, value_name = "TIME", value_parser = age)]
+        older_than: Option<Duration>,
+        /// Remove what was not used for the longest time until the cache is no larger than this,
+        /// such as `20GiB`.
+        #[arg(long, value_name = "SIZE", value_parser = bytes)]
+        max_size: Option<u64>,
         /// Show what would be removed, and remove nothing.
         #[arg(short = 'n', long)]
         dry_run: bool,
@@ -40,31 +52,38 @@ enum CacheCommand {
     Verify,
 }
 
-fn age(text: &str) -> Result<Duration, String> {
-    let (number, unit) = text.split_at(
-        text.find(|c: char| c.is_ascii_alphabetic())
-            .unwrap_or(text.len()),
-    );
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" | "" => 86_400,
-        "w" => 604_800,
-        _ => return Err("write `30d`, `12h` or `2w`".into()),
-    };
-    let number: u64 = number
-        .parse()
-        .map_err(|_| "write `30d`, `12h` or `2w`".to_owned())?;
-    number
-        .checked_mul(seconds)
-        .map(Duration::from_secs)
-        .ok_or_else(|| "the number is too large".into())
+fn age(text: &str) -> Result<Duration, &'static str> {
+    human::parse_age(text).ok_or(human::AGE_HINT)
+}
+
+fn bytes(text: &str) -> Result<u64, &'static str> {
+    human::parse_bytes(text).ok_or(human::BYTES_HINT)
 }
 
 /// A number of things, with their name in the right form.
 fn counted(number: u64, what: &str) -> String {
     human::count(usize::try_from(number).unwrap_or(usize::MAX), what)
+}
+
+/// The limits of the command line; without any, those of the user's configuration.
+fn limits(
+    max_age: Option<Duration>,
+    max_size: Option<u64>,
+    global: &Global,
+) -> Result<CacheLimits> {
+    let given = CacheLimits { max_size, max_age };
+    if given != CacheLimits::default() {
+        return Ok(given);
+    }
+    let configured = global.startup.user.get()?.cache;
+    Ok(if configured == CacheLimits::default() {
+        CacheLimits {
+            max_age: Some(MONTH),
+            max_size: None,
+        }
+    } else {
+        configured
+    })
 }
 
 /// Runs it.
@@ -96,9 +115,11 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         }
         CacheCommand::Prune {
             older_than,
+            max_size,
             dry_run,
         } => {
-            let pruned = cache.prune(*older_than, *dry_run)?;
+            let limits = limits(*older_than, *max_size, global)?;
+            let pruned = cache.prune(&limits, *dry_run)?;
             if global.json {
                 global.print_json(&pruned)?;
             } else {

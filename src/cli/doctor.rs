@@ -16,8 +16,8 @@ use larder_engine::inspect::doctor;
 /// Check whether this machine has what the project needs
 ///
 /// Checks the project's files, which programs PATH finds, the tools that recipes need, the token
-/// and the hub, the cache, and the JSON Schemas for editors. Nothing is changed. If a check fails,
-/// the exit code is 1.
+/// and the hub, the cache, whether workflows of GitHub Actions write the same releases, and the
+/// JSON Schemas for editors. Nothing is changed. If a check fails, the exit code is 1.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder doctor

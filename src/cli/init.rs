@@ -9,7 +9,7 @@ use super::Global;
 use crate::report::Verbosity;
 use larder_core::error::Result;
 use larder_core::model::ChannelKind;
-use larder_engine::init::{FileChange, LarderSource, Workflow, init};
+use larder_engine::init::{FileChange, LarderSource, Workflow, init, pages_folder};
 
 /// Write a starter project that works immediately, or a CI workflow
 ///
@@ -21,7 +21,8 @@ use larder_engine::init::{FileChange, LarderSource, Workflow, init};
 #[command(after_help = "Examples:
   larder init                 in an empty folder; then `larder ensure all`
   larder init --ci github     also write .github/workflows/larder.yml
-  larder init --ci github --publish    with a job that feeds the package managers on a tag")]
+  larder init --ci github --publish    with a job that feeds the package managers on a tag
+  larder init --ci github --pages site    with a job that puts site/ on GitHub Pages")]
 pub struct Args {
     /// Write a workflow for this CI.
     #[arg(long, value_name = "CI", value_enum)]
@@ -29,6 +30,10 @@ pub struct Args {
     /// The workflow gets a job that feeds the project's package managers (`publish:`) on a tag.
     #[arg(long, requires = "ci")]
     publish: bool,
+    /// The workflow gets a job that puts this folder on GitHub Pages, from the default branch. The
+    /// `ci:` list of versions.yml has to make it, for example with a task.
+    #[arg(long, requires = "ci", value_name = "DIR")]
+    pages: Option<String>,
 }
 
 /// The values of `--ci`.
@@ -64,9 +69,11 @@ fn channels(global: &Global, root: &Utf8Path) -> Result<Vec<ChannelKind>> {
 pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
     let root = global.start()?;
     let publish = args.publish.then(|| channels(global, &root)).transpose()?;
+    let pages = args.pages.as_deref().map(pages_folder).transpose()?;
     let workflow = args.ci.map(|Ci::Github| Workflow {
         larder: own_source(),
         publish,
+        pages,
     });
     let done = init(&root, workflow.as_ref(), &global.startup.environment)?;
     if global.json {
@@ -91,6 +98,13 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         global.message(
             "next: fill in LARDER_REPOSITORY and LARDER_REVISION in .github/workflows/larder.yml, unless your runners have larder on PATH",
         );
+    }
+    if let Some(folder) = &args.pages
+        && global.verbosity() != Verbosity::Quiet
+    {
+        global.message(&format!(
+            "next: let `larder ci` make {folder}, and choose \"GitHub Actions\" under Settings → Pages of the repository"
+        ));
     }
     if args.ci.is_some() && !done.existing && !done.names_hub {
         global.message(

@@ -99,6 +99,7 @@ enum Command {
     Lock(lock::Args),
     Add(add::Args),
     Search(search::Args),
+    #[command(visible_alias = "rm")]
     Remove(remove::Args),
     Outdated(outdated::Args),
     #[command(visible_alias = "upgrade")]

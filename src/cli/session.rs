@@ -13,11 +13,12 @@ use super::timings::Timings;
 use crate::report::{ReporterHandle, Verbosity};
 use larder_core::cancel::Cancel;
 use larder_core::error::{Error, Kind, Result};
+use larder_core::human;
 use larder_core::model::Platform;
 use larder_core::project::Project;
 use larder_engine::context::{Context, Options};
 use larder_engine::ensure::Ensured;
-use larder_engine::events::{Event, Events, Summary};
+use larder_engine::events::{Event, Events, Level, Summary};
 use larder_engine::plan::{Platforms, Targets};
 use larder_engine::runner::Limits;
 use larder_engine::snapshot;
@@ -181,10 +182,11 @@ impl Session {
             // The state only saves time: without it the next run reads the files again.
             self.ctx.events.note(
                 None,
-                larder_engine::events::Level::Detail,
+                Level::Detail,
                 format!("the state could not be saved: {error}"),
             );
         }
+        self.keep_cache_within_limits();
         let worst = self
             .ctx
             .cancel
@@ -209,6 +211,40 @@ impl Session {
                 .or(unwritten)
                 .map_or(0, Kind::exit_code),
         )
+    }
+}
+
+impl Session {
+    /// Applies the user's limits of the cache. A failure is told, and changes nothing else: what
+    /// this run did is complete.
+    fn keep_cache_within_limits(&self) {
+        let Context {
+            cache,
+            settings,
+            options,
+            cancel,
+            events,
+            ..
+        } = &*self.ctx;
+        if options.dry_run || cancel.signal().is_some() {
+            return;
+        }
+        let (level, text) = match cache.keep_within(&settings.cache_limits) {
+            Ok(Some(pruned)) if pruned.files > 0 => (
+                Level::Info,
+                format!(
+                    "the cache was beyond its limits: removed {} in {}",
+                    human::bytes(pruned.bytes),
+                    human::count(usize::try_from(pruned.files).unwrap_or(usize::MAX), "file")
+                ),
+            ),
+            Ok(_) => return,
+            Err(error) => (
+                Level::Warning,
+                format!("the limits of the cache could not be applied: {error}"),
+            ),
+        };
+        events.note(None, level, text);
     }
 }
 

@@ -126,8 +126,9 @@ impl Startup {
 
     /// The settings of a run.
     pub fn settings(&self, offline: bool) -> Result<Settings> {
-        self.user.get()?;
+        let user = self.user.get()?;
         Ok(Settings {
+            cache_limits: user.cache,
             remote: self.remote(offline)?,
             links: self.links()?,
             source_date_epoch: self.source_date_epoch()?,

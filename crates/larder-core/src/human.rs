@@ -48,6 +48,48 @@ fn in_unit(count: u64, unit: usize) -> String {
     }
 }
 
+/// What to write where [`parse_age`] can't read a text.
+pub const AGE_HINT: &str = "write `30d`, `12h` or `2w`";
+
+/// Reads how long something is kept: a whole number with `s`, `m`, `h`, `d` or `w`; without a unit
+/// it is a number of days.
+pub fn parse_age(text: &str) -> Option<Duration> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let seconds = match &text[digits.len()..] {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" | "" => 86_400,
+        "w" => 604_800,
+        _ => return None,
+    };
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number: u64 = digits.parse().ok().filter(|_| is_number)?;
+    number.checked_mul(seconds).map(Duration::from_secs)
+}
+
+/// Reads a number of bytes greater than 0, such as `8GiB`, `500MB` or `1073741824`.
+pub fn parse_bytes(text: &str) -> Option<u64> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let factor: u64 = match text[digits..].trim() {
+        "" | "B" => 1,
+        "kB" | "KB" => 1000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => return None,
+    };
+    let number: u64 = text[..digits].parse().ok()?;
+    number.checked_mul(factor).filter(|bytes| *bytes > 0)
+}
+
+/// What to write where [`parse_bytes`] can't read a text.
+pub const BYTES_HINT: &str = "such as 8GiB, 500MB or a number of bytes";
+
 /// A span of time: `8 ms`, `1.2 s`, `2 m 05 s`, `1 h 02 m`.
 pub fn duration(span: Duration) -> String {
     let millis = span.as_millis();

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use camino::Utf8PathBuf;
 
 use larder_core::environment::Environment;
+use larder_core::project::user::CacheLimits;
 use larder_remote::RemoteSettings;
 
 use crate::trust::signing::SigningSettings;
@@ -15,6 +16,8 @@ use crate::trust::signing::SigningSettings;
 pub struct Settings {
     /// The folder of the local cache.
     pub cache: Utf8PathBuf,
+    /// The limits of the local cache.
+    pub cache_limits: CacheLimits,
     /// Whether installed binaries may be links, if the file system supports them.
     pub links: bool,
     /// The settings for requests to other machines; also the variables and the temporary folder for

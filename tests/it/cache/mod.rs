@@ -1,6 +1,7 @@
 //! The local cache.
 
 mod damage;
+mod limits;
 
 use camino::Utf8PathBuf;
 

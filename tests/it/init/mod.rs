@@ -152,3 +152,48 @@ fn init_writes_a_github_workflow() {
     assert_eq!(other.read(".github/workflows/larder.yml"), "mine");
     other.larder(["init", "--ci", "gitlab"]).exits(2);
 }
+
+#[test]
+fn the_workflow_puts_a_folder_on_github_pages() {
+    let env = TestEnv::new();
+    env.larder(["init", "--ci", "github", "--pages", "./docs/site/"])
+        .success();
+    let text = env.read(".github/workflows/larder.yml");
+    let workflow: serde_json::Value = serde_yaml::from_str(&text).expect("YAML");
+    let steps = workflow["jobs"]["ci"]["steps"].as_array().expect("steps");
+    let upload = steps.last().expect("a step");
+    assert_eq!(upload["with"]["path"], "docs/site");
+    let pages = &workflow["jobs"]["pages"];
+    assert_eq!(pages["needs"][0], "ci");
+    assert_eq!(
+        pages["permissions"],
+        serde_json::json!({"pages": "write", "id-token": "write"}),
+        "no more than a deployment needs"
+    );
+    for job in ["ci", "pages"] {
+        let condition = match job {
+            "ci" => upload["if"].as_str(),
+            _ => pages["if"].as_str(),
+        };
+        let condition = condition.unwrap_or_default();
+        assert!(
+            condition.contains("github.event_name == 'push'")
+                && condition.contains("default_branch"),
+            "{job}: {condition}"
+        );
+    }
+    assert!(!text.contains('@') || !text.contains("@PAGES@"), "{text}");
+
+    let env = TestEnv::new();
+    for wrong in ["/srv/site", "../site", "a/../../b", "", "a b", "$HOME"] {
+        let out = env.larder(["init", "--ci", "github", "--pages", wrong]);
+        let out = out.exits(2);
+        assert!(
+            out.stderr.contains("--pages site"),
+            "{wrong}: {}",
+            out.stderr
+        );
+        assert!(!env.exists("versions.yml"), "{wrong}");
+    }
+    env.larder(["init", "--pages", "site"]).exits(2);
+}

@@ -70,6 +70,34 @@ fn a_removal_that_was_interrupted_is_completed_by_the_same_command() {
 }
 
 #[test]
+fn doctor_finds_workflows_that_write_the_same_releases() {
+    let env = hello();
+    let checks = |state: &str| -> Vec<String> {
+        let document = env.larder(["doctor", "--json"]).success().document();
+        let checks = document["checks"].as_array().cloned().unwrap_or_default();
+        let of = |check: &&Value| check["name"] == "workflows" && check["state"] == state;
+        let found = checks.iter().filter(of).map(|check| &check["found"]);
+        found.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    assert!(checks("ok").is_empty() && checks("warning").is_empty());
+    env.larder(["init", "--ci", "github"]).success();
+    assert_eq!(checks("ok"), ["no two of 1 write the releases of one tag"]);
+    env.write(
+        ".github/workflows/release.yaml",
+        "on: {push: {tags: ['v*']}}\njobs: {a: {steps: [{uses: softprops/action-gh-release@v2}]}}\n",
+    );
+    let [found] = &checks("warning")[..] else {
+        panic!("one conflict: {:?}", checks("warning"));
+    };
+    assert!(
+        found.contains("larder.yml (`larder release`)") && found.contains("release.yaml"),
+        "{found}"
+    );
+    env.write(".github/workflows/release.yaml", "on: [push\n");
+    env.larder(["doctor"]).exits(1);
+}
+
+#[test]
 fn what_is_needed_is_not_removed() {
     for (file, text, why) in [
         (

@@ -12,6 +12,7 @@ fn aliases_are_the_commands_that_they_stand_for() {
     env.larder(["upgrade", "hello", "v1.1.0", "--no-lock"])
         .success();
     assert!(env.read("versions.yml").contains("hello: v1.1.0"));
+    env.larder(["rm", "hello", "--dry-run"]).success();
     let out = env.larder(["tree"]).exits(2);
     says(&out, &["did you mean `larder graph --format tree`?"]);
 }

@@ -1,6 +1,7 @@
 //! How larder itself is shipped: the workflow that releases it, and the script that installs it.
 
 mod install_script;
+mod renovate;
 
 use std::fmt::Write as _;
 

@@ -3,6 +3,7 @@
 //! file's path and the values of environment variables.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -15,7 +16,7 @@ use super::syntax::decode::{At, Decode, Reader, Spot};
 use super::syntax::source::Source;
 use super::syntax::source::{read_limited, sorted};
 use super::syntax::yaml;
-use super::typed::user::RawUser;
+use super::typed::user::{RawCache, RawUser};
 use super::urls::{GitTransport, UrlScheme, parse_git_url, parse_url};
 
 /// What the user configured.
@@ -27,6 +28,17 @@ pub struct UserSettings {
     pub allow_http: Vec<String>,
     /// Whether what comes from elsewhere must be signed, whatever a project says.
     pub require_signature: bool,
+    /// The limits of the local cache.
+    pub cache: CacheLimits,
+}
+
+/// The limits of the local cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// The total size that its files may have, in bytes.
+    pub max_size: Option<u64>,
+    /// How long a file that is not used is kept.
+    pub max_age: Option<Duration>,
 }
 
 /// Where the user's configuration comes from.
@@ -167,12 +179,14 @@ impl UserSettings {
             github_mirror,
             allow_http,
             require,
+            cache,
             spans: _,
         }) = RawUser::decode(&node, Spot::File, reader)
         else {
             return user;
         };
         user.require_signature = require.is_some();
+        user.cache = cache.map(limits).unwrap_or_default();
         user.allow_http = allow_http
             .into_iter()
             .flatten()
@@ -198,6 +212,18 @@ impl UserSettings {
             user.github_mirror = Some(value);
         }
         user
+    }
+}
+
+fn limits(raw: RawCache) -> CacheLimits {
+    let RawCache {
+        max_size,
+        max_age,
+        spans: _,
+    } = raw;
+    CacheLimits {
+        max_size: max_size.map(|At { value, span: _ }| value.0),
+        max_age: max_age.map(|At { value, span: _ }| value.0),
     }
 }
 
@@ -264,6 +290,15 @@ mod tests {
         for empty in ["", "# nothing\n", "{}\n"] {
             assert_eq!(read(empty), Ok(UserSettings::default()), "{empty}");
         }
+        let limits = |text: &str| read(text).expect("it is right").cache;
+        assert_eq!(
+            limits("cache: {max_size: 20GiB, max_age: 2w}\n"),
+            CacheLimits {
+                max_size: Some(20 << 30),
+                max_age: Some(Duration::from_hours(14 * 24)),
+            }
+        );
+        assert_eq!(limits("cache: {max_age: 30}\n").max_size, None);
         let user =
             read("github_mirror: http://Mirror.corp:8080/github\nallow_http: [mirror.corp]\n")
                 .expect("it is right");
@@ -286,6 +321,11 @@ mod tests {
             "allow_http: ['*']\n",
             "require: checksum\n",
             "require: [signature]\n",
+            "cache: 20GiB\n",
+            "cache: {max_size: big}\n",
+            "cache: {max_size: 0}\n",
+            "cache: {max_age: 1y}\n",
+            "cache: {max: 1GiB}\n",
             "token: x\n",
             "- a\n",
         ] {

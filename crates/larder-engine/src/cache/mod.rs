@@ -7,6 +7,7 @@
 //! <cache>/v1/locks/<inputs>             file locks, so that two processes don't build the same inputs
 //! <cache>/v1/tmp/                       staging, on the same file system
 //! <cache>/v1/quarantine/                files that were found damaged
+//! <cache>/v1/pruned                     empty; its time says when the user's limits were last applied
 //! ```
 //!
 //! Files are written under a temporary name and then renamed, so a reader sees a complete file or

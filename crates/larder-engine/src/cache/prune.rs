@@ -8,7 +8,11 @@ use rayon::prelude::*;
 use super::{Cache, Entry};
 use larder_core::error::{Error, Result};
 use larder_core::keys::tree;
+use larder_core::project::user::CacheLimits;
 use larder_core::{fs, human};
+
+/// How often limits are applied, and how long leftovers are kept.
+const DAY: Duration = Duration::from_hours(24);
 
 /// The size of a cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
@@ -104,12 +108,43 @@ impl Cache {
         Ok(usage)
     }
 
-    /// Removes the files that were not used for `unused`, and what was left in staging and
-    /// quarantine for a day. Then removes the entries of artifacts that lost a file. With `dry_run`
-    /// it only counts. It is safe to run during an installation: a process that loses a file while
-    /// it restores gets the artifact from the next source.
-    pub fn prune(&self, unused: Duration, dry_run: bool) -> Result<Pruned> {
+    /// Keeps the cache within its limits, at most once a day; `None` if nothing was due. A file
+    /// that was used within the last hour is kept, because another run may need it just now.
+    pub fn keep_within(&self, limits: &CacheLimits) -> Result<Option<Pruned>> {
+        if *limits == CacheLimits::default() || !fs::exists(&self.root) {
+            return Ok(None);
+        }
         self.check_usable()?;
+        let mark = self.root.join("pruned");
+        let is_recent = |meta: std::fs::Metadata| {
+            let elapsed = meta.modified().ok().and_then(|time| time.elapsed().ok());
+            elapsed.is_some_and(|elapsed| elapsed < DAY)
+        };
+        if fs::lstat(&mark)?.is_some_and(is_recent) {
+            return Ok(None);
+        }
+        // Written first, so that runs that end at the same time don't all do the work.
+        fs::write_atomic(&mark, b"")?;
+        self.remove_unused(limits, Duration::from_hours(1), false)
+            .map(Some)
+    }
+
+    /// Removes the files beyond the limits, and what was left in staging and quarantine for a day.
+    /// Then removes the entries of artifacts that lost a file. With `dry_run` it only counts. It is
+    /// safe to run during an installation: a process that loses a file while it restores gets the
+    /// artifact from the next source.
+    pub fn prune(&self, limits: &CacheLimits, dry_run: bool) -> Result<Pruned> {
+        self.check_usable()?;
+        self.remove_unused(limits, Duration::ZERO, dry_run)
+    }
+
+    /// Removes the files beyond the limits that were not used for at least the time `spared`.
+    fn remove_unused(
+        &self,
+        limits: &CacheLimits,
+        spared: Duration,
+        dry_run: bool,
+    ) -> Result<Pruned> {
         let now = SystemTime::now();
         let age = |meta: &std::fs::Metadata| {
             meta.modified()
@@ -117,14 +152,23 @@ impl Cache {
                 .and_then(|t| now.duration_since(t).ok())
                 .unwrap_or_default()
         };
-        let mut pruned = Pruned::default();
+        let mut files = Vec::new();
         for file in self.files()? {
-            let Some(meta) = fs::stat(&file)? else {
-                continue;
-            };
-            if age(&meta) >= unused {
+            if let Some(meta) = fs::stat(&file)? {
+                files.push((age(&meta), meta.len(), file));
+            }
+        }
+        // The files that were not used for the longest time are the first.
+        files.sort_by(|one, other| other.cmp(one));
+        let mut size: u64 = files.iter().map(|(_, bytes, _)| bytes).sum();
+        let mut pruned = Pruned::default();
+        for (age, bytes, file) in files {
+            let too_old = limits.max_age.is_some_and(|max| age >= max);
+            let too_much = limits.max_size.is_some_and(|max| size > max);
+            if (too_old || too_much) && age >= spared {
+                size -= bytes;
                 pruned.files += 1;
-                pruned.bytes += meta.len();
+                pruned.bytes += bytes;
                 if !dry_run {
                     fs::remove_file(&file)?;
                 }
@@ -137,7 +181,7 @@ impl Cache {
                 let Some(meta) = fs::lstat(&path)? else {
                     continue;
                 };
-                if age(&meta) >= Duration::from_hours(24) && !dry_run {
+                if age(&meta) >= DAY && !dry_run {
                     if meta.is_dir() {
                         fs::remove_dir_all(&path)?;
                     } else {

@@ -3,7 +3,7 @@
 
 mod starter;
 
-pub use starter::LarderSource;
+pub use starter::{LarderSource, pages_folder};
 
 use camino::Utf8Path;
 
@@ -64,6 +64,8 @@ pub struct Workflow {
     pub larder: Option<LarderSource>,
     /// The channels that a job feeds on a tag; `None` for no such job.
     pub publish: Option<Vec<ChannelKind>>,
+    /// The folder that a job puts on GitHub Pages, as [`pages_folder`] gives it.
+    pub pages: Option<String>,
 }
 
 /// The file that makes a folder a project.
@@ -98,9 +100,8 @@ pub fn init(
             }
         }
     }
-    if let Some(Workflow { larder, publish }) = workflow {
-        let text = starter::workflow(larder.as_ref(), publish.as_deref());
-        write(starter::WORKFLOW.0, &text)?;
+    if let Some(workflow) = workflow {
+        write(starter::WORKFLOW.0, &starter::workflow(workflow))?;
     }
     // The schemas are not for the user to change: always write those of this version.
     write_schemas(root)?;

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
+use larder_core::error::{Error, Result};
 use larder_core::model::{ChannelKind, is_commit};
+
+use super::Workflow;
 
 /// Where a runner gets larder from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +69,12 @@ pub const WORKFLOW: (&str, &str) = (
 
 /// The job that publishes, with places for what the channels need.
 const PUBLISH_JOB: &str = include_str!("starter/publish-job.yml");
+
+/// The step of the job `ci` that keeps the folder of the pages, with a place for its path.
+const PAGES_UPLOAD: &str = include_str!("starter/pages-upload.yml");
+
+/// The job that deploys that folder to GitHub Pages.
+const PAGES_JOB: &str = include_str!("starter/pages-job.yml");
 
 /// The job that feeds these channels.
 fn publish_job(channels: &[ChannelKind]) -> String {
@@ -132,32 +141,77 @@ fn publish_job(channels: &[ChannelKind]) -> String {
         .replace("@SECRETS@", &secrets)
 }
 
-/// The workflow that installs larder from this revision, or whose user has to say from which; with a
-/// job that feeds channels, if there are any.
-pub fn workflow(larder: Option<&LarderSource>, channels: Option<&[ChannelKind]>) -> String {
-    let (repository, revision) = larder.map_or(("", ""), |larder| {
+/// The text of a workflow. If it is not known where larder comes from, its user has to fill that in.
+pub fn workflow(workflow: &Workflow) -> String {
+    let Workflow {
+        larder,
+        publish,
+        pages,
+    } = workflow;
+    let (repository, revision) = larder.as_ref().map_or(("", ""), |larder| {
         (larder.repository.as_str(), larder.revision.as_str())
     });
     let fill_in = |what: &str| match larder {
         Some(_) => String::new(),
         None => format!(" # FILL IN: {what}"),
     };
-    let publish = channels.map_or(String::new(), publish_job);
-    let list = match channels {
-        Some(_) => {
-            "\n#   publish    on a tag: feeds the package managers that `publish:` names, after an approval"
-        }
-        None => "",
-    };
-    let whole = WORKFLOW.1.replace("@PUBLISH@", list) + &publish;
-    whole
-        .replace("@REPOSITORY@", repository)
+    let upload = pages.as_ref().map_or(String::new(), |folder| {
+        PAGES_UPLOAD.trim_end().replace("@DIR@", folder)
+    });
+    let mut text = WORKFLOW
+        .1
+        .replace(
+            "@PUBLISH@",
+            match publish {
+                Some(_) => "\n#   publish    on a tag: feeds the package managers that `publish:` names, after an approval",
+                None => "",
+            },
+        )
+        .replace(
+            "@PAGES@",
+            match pages {
+                Some(_) => "\n#   pages      on the default branch: puts the pages that `ci` made on GitHub Pages",
+                None => "",
+            },
+        )
+        .replace("@UPLOAD_PAGES@", &upload);
+    if let Some(channels) = publish {
+        text += &publish_job(channels);
+    }
+    if pages.is_some() {
+        text += PAGES_JOB;
+    }
+    text.replace("@REPOSITORY@", repository)
         .replace("@REVISION@", revision)
         .replace(
             "@FILL_REPOSITORY@",
             &fill_in("the https url of larder's repository"),
         )
         .replace("@FILL_REVISION@", &fill_in("40 hex digits"))
+}
+
+/// The path of a folder of the project, as workflows name it: relative, with `/`.
+pub fn pages_folder(text: &str) -> Result<String> {
+    let path = text.replace('\\', "/");
+    let path = path.trim_start_matches("./").trim_end_matches('/');
+    let good = |part: &str| {
+        !part.is_empty()
+            && part != ".."
+            && !part.starts_with('-')
+            && part
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    };
+    if path.split('/').all(good) {
+        Ok(path.to_owned())
+    } else {
+        Err(Error::usage(format!(
+            "`--pages {text}` does not name a folder of the project"
+        ))
+        .hint(
+            "write the relative path of the folder that `larder ci` makes, such as `--pages site`",
+        ))
+    }
 }
 
 /// The text of `versions.yml` with a GitHub hub instead of the example of one.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use camino::Utf8Path;
 
+use super::workflows::{self, Conflict, Findings};
 use crate::context::Context;
 use crate::init::has_schemas;
 use crate::tasks::shell::bin_dirs;
@@ -52,6 +53,7 @@ pub fn checks(ctx: &Context) -> Vec<DoctorCheck> {
     checks.extend(token(ctx));
     checks.push(cache(ctx));
     checks.push(hub(ctx));
+    checks.extend(workflows(ctx));
     checks.extend(schema(&ctx.project.root));
     checks
 }
@@ -237,6 +239,29 @@ fn hub(ctx: &Context) -> DoctorCheck {
     match ask() {
         Ok(hub) => right("hub", format!("{hub} answers")),
         Err(error) => wrong("hub", &error),
+    }
+}
+
+/// Whether workflows write the same releases; nothing if there are no workflows.
+fn workflows(ctx: &Context) -> Vec<DoctorCheck> {
+    let subsystems = ctx.project.subsystems.values();
+    let own_tags: Vec<String> = match &ctx.project.hub {
+        HubConfig::GitHub { .. } => subsystems
+            .map(|subsystem| subsystem.assets(&subsystem.host()).tag().to_string())
+            .collect(),
+        _ => Vec::new(),
+    };
+    match workflows::inspect(&ctx.project.root, &own_tags) {
+        Err(error) => vec![wrong("workflows", &error)],
+        Ok(Findings { count: 0, .. }) => Vec::new(),
+        Ok(Findings { conflicts, count }) if conflicts.is_empty() => {
+            let found = format!("no two of {count} write the releases of one tag");
+            vec![right("workflows", found)]
+        }
+        Ok(Findings { conflicts, .. }) => conflicts
+            .into_iter()
+            .map(|Conflict { found, hint }| warning("workflows", found, hint))
+            .collect(),
     }
 }
 

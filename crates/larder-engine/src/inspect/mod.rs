@@ -8,3 +8,4 @@ pub mod list;
 pub mod plan;
 pub mod status;
 pub mod why;
+mod workflows;

@@ -17,7 +17,8 @@ pub struct DoctorDocument {
 /// One check.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct DoctorCheck {
-    /// What was checked: `project`, `path`, `tool`, `token`, `cache`, `hub` or `schema`.
+    /// What was checked: `project`, `path`, `tool`, `token`, `cache`, `hub`, `workflows` or
+    /// `schema`.
     pub name: &'static str,
     /// `ok`, `warning` (larder works, but perhaps not as expected) or `failed`.
     #[schemars(extend("enum" = ["ok", "warning", "failed"]))]

@@ -1,8 +1,14 @@
 //! The keys of the user's `config.yml` as they are written.
 
+use std::time::Duration;
+
+use schemars::{Schema, json_schema};
+
 use super::trust::RequireWord;
-use super::words::HostName;
-use crate::project::syntax::decode::At;
+use super::words::{HostName, Size};
+use crate::human;
+use crate::model::Invalid;
+use crate::project::syntax::decode::{At, Word};
 use crate::project::syntax::keys::keys;
 
 keys! {
@@ -30,5 +36,39 @@ keys! {
         /// No file of a project loosens this.
         "require" require: At<RequireWord>,
             since "0.1.0", default "what each project says in `trust`", example "signature";
+        /// The limits of the local cache, which all projects share.
+        /// They are applied at the end of a run that used the cache, at most once a day.
+        /// `larder cache prune` applies them at any time.
+        "cache" cache: RawCache,
+            since "0.1.0", default "no limits", example {"max_size": "20GiB", "max_age": "30d"};
+    }
+}
+
+keys! {
+    /// The limits of the local cache.
+    pub struct RawCache, required [] {
+        /// The size that the cache may have, such as `20GiB`.
+        /// The files that were not used for the longest time are removed first.
+        /// A file that was used within the last hour is kept.
+        "max_size" max_size: At<Size>,
+            since "0.1.0", default "no limit", example "20GiB";
+        /// How long a file that is not used is kept, such as `30d`, `2w` or `12h`.
+        "max_age" max_age: At<Age>,
+            since "0.1.0", default "no limit", example "30d";
+    }
+}
+
+/// How long something is kept, such as `30d`, `2w` or `12h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Age(pub Duration);
+
+impl Word for Age {
+    fn word(text: &str) -> Result<Self, Invalid> {
+        human::parse_age(text)
+            .map(Self)
+            .ok_or_else(|| Invalid::new(format!("`{text}` is not a time")).hint(human::AGE_HINT))
+    }
+    fn schema() -> Schema {
+        json_schema!({ "x-type": "time", "type": ["string", "integer"], "pattern": "^[0-9]+[smhdw]?$" })
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use schemars::{Schema, json_schema};
 
+use crate::human;
 use crate::model::{Digest, FileFormat, FileName, Invalid, Name, Platform, Version, VersionRange};
 
 use crate::project::syntax::decode::Word;
@@ -249,29 +250,9 @@ pub struct Size(pub u64);
 
 impl Word for Size {
     fn word(text: &str) -> Result<Self, Invalid> {
-        let bad = || {
-            Invalid::new(format!("`{text}` is not a size"))
-                .hint("such as 8GiB, 500MB or a number of bytes")
-        };
-        let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let number: u64 = text[..digits].parse().map_err(|_| bad())?;
-        let factor: u64 = match text[digits..].trim() {
-            "" | "B" => 1,
-            "kB" | "KB" => 1000,
-            "MB" => 1_000_000,
-            "GB" => 1_000_000_000,
-            "TB" => 1_000_000_000_000,
-            "KiB" => 1 << 10,
-            "MiB" => 1 << 20,
-            "GiB" => 1 << 30,
-            "TiB" => 1 << 40,
-            _ => return Err(bad()),
-        };
-        number
-            .checked_mul(factor)
-            .filter(|bytes| *bytes > 0)
+        human::parse_bytes(text)
             .map(Self)
-            .ok_or_else(bad)
+            .ok_or_else(|| Invalid::new(format!("`{text}` is not a size")).hint(human::BYTES_HINT))
     }
     fn schema() -> Schema {
         json_schema!({ "x-type": "number of bytes", "type": ["string", "integer"], "pattern": "^[0-9]+ ?([kKMGT]i?)?B?$" })

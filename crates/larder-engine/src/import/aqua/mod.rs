@@ -4,7 +4,7 @@
 //! definition ─ resolve ─▶ answer (what aqua does on each platform, final texts)
 //!      └────── translate ─▶ templates ─ layers, write ─▶ the text of a recipe ─ load ─▶ compared with the answers
 //! ```
-//! Everything but `registry`, which reads the definitions, and `request` depends on no network. The facts are those of aqua's
+//! Only `registry`, which reads the definitions, and `propose`, which chooses the version, use the network. The facts are those of aqua's
 //! documentation and behaviour; no code of it is used.
 
 mod answer;

@@ -11,9 +11,9 @@ use super::super::names::without_format;
 
 /// The pinned version, and what the tag has before it.
 #[derive(Clone, Debug)]
-pub(super) struct Pin {
+pub(in crate::import::aqua) struct Pin {
     pub(super) before: String,
-    pub(super) version: Version,
+    pub(in crate::import::aqua) version: Version,
 }
 
 /// A binary of the recipe.
@@ -49,7 +49,7 @@ pub(super) enum PlaceKeys {
 
 impl Pin {
     /// The pin for a version of aqua, which is a tag. A version can't have a folder.
-    pub(super) fn of(tag: &str) -> Result<Self, larder_core::model::Invalid> {
+    pub(in crate::import::aqua) fn of(tag: &str) -> Result<Self, larder_core::model::Invalid> {
         let start = tag.rfind('/').map_or(0, |at| at + 1);
         let (version, _) = larder_remote::origin::version_in(&tag[start..]);
         Ok(Self {
