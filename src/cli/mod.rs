@@ -45,6 +45,7 @@ mod remove;
 mod rollback;
 mod run;
 pub mod schemas;
+mod search;
 #[cfg(feature = "serve")]
 mod serve;
 mod session;
@@ -101,6 +102,7 @@ enum Command {
     Collect(collect::Args),
     Lock(lock::Args),
     Add(add::Args),
+    Search(search::Args),
     #[command(visible_alias = "rm")]
     Remove(remove::Args),
     Outdated(outdated::Args),
@@ -246,6 +248,7 @@ fn run(command: &Command, global: &Global) -> Result<ExitCode> {
         Command::Collect(args) => collect::run(args, global),
         Command::Lock(args) => lock::run(args, global),
         Command::Add(args) => add::run(args, global),
+        Command::Search(args) => search::run(args, global),
         Command::Remove(args) => remove::run(args, global),
         Command::Outdated(args) => outdated::run(args, global),
         Command::Bump(args) => bump::run(args, global),

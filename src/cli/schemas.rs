@@ -12,7 +12,7 @@ use larder_core::formats::documents::{
     FleetChannel, FleetChannelsDocument, FleetEvent, FleetNode, FleetNodesDocument, FleetRollout,
     FleetRolloutsDocument, InitDocument, ListDocument, LogLine, OutdatedDocument, PlanDocument,
     ProofsDocument, PublishChecksDocument, PublishStatusDocument, ReleaseStatusDocument,
-    SchemasDocument, ServicesLine, StatusDocument, TasksDocument, WhyDocument,
+    SchemasDocument, SearchDocument, ServicesLine, StatusDocument, TasksDocument, WhyDocument,
 };
 use larder_core::project::schema::{recipe_schema, user_schema, versions_schema};
 use larder_engine::cache::{Checked, Pruned, Usage};
@@ -147,6 +147,11 @@ pub const ALL: &[SchemaInfo] = &[
         schema_of::<FleetEvent>,
     ),
     info("add", "larder add --json", schema_of::<AddDocument>),
+    info(
+        "search",
+        "larder search --json",
+        schema_of::<SearchDocument>,
+    ),
     info("init", "larder init --json", schema_of::<InitDocument>),
     info(
         "cache-dir",

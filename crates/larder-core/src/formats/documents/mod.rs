@@ -39,6 +39,8 @@ pub use publish::{
     CheckResult, PublishCheck, PublishChecksDocument, PublishChecksEntry, PublishResult,
     PublishState, PublishStatusChannel, PublishStatusDocument, PublishStatusEntry,
 };
-pub use publisher::{AddDocument, Age, OutdatedDocument, OutdatedEntry};
+pub use publisher::{
+    AddDocument, Age, OutdatedDocument, OutdatedEntry, SearchDocument, SearchEntry,
+};
 pub use release::{ReleaseStatusDocument, ReleaseStatusEntry};
 pub use services::{LogLine, ServiceEntry, ServicesLine};
