@@ -1,5 +1,6 @@
 //! `larder add`.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use super::Global;
@@ -13,36 +14,47 @@ use larder_core::project::user::url_fault;
 use larder_engine::import::{self, AddRequest, Proposal, Source};
 use larder_engine::versions::as_if_pinned;
 use larder_remote::http;
-use larder_remote::origin::Publishers;
+use larder_remote::origin::{Publishers, Registry};
 
-/// Add a subsystem from its publisher's releases
+/// Add a subsystem from its publisher's releases, or from a registry
 ///
 /// larder reads the asset names of a release and downloads one asset to see which programs it
-/// contains. Then it writes the recipe and adds the version to versions.yml. The recipe contains
-/// the template of the asset's name, the checksums file, and the publisher's names for operating
-/// systems and processors. Review the recipe, then run `larder lock NAME --platform all` to check
-/// it for every platform.
+/// contains. Where a name does not tell the operating system or the processor, it reads the header
+/// of the program. Then it writes the recipe and adds the version to versions.yml. The recipe
+/// contains the template of the asset's name, the checksums file, and the publisher's names for
+/// operating systems and processors. What larder is not sure about it says, or it asks: `--asset`
+/// answers. A package of npm or of the Python index must contain a program; a crate is built.
+/// Review the recipe, then run `larder lock NAME --platform all` to check it for every
+/// platform.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = "Examples:
   larder add nats github:nats-io/nats-server            the latest release
   larder add nats github:nats-io/nats-server v2.10.24
   larder add search github:BurntSushi/ripgrep --binary rg
   larder add jq github:jqlang/jq --dry-run              show what would be written
+  larder add tool github:acme/tool --asset linux-amd64=tool-server-linux
+  larder add ruff pypi:ruff                             the newest version of a wheel
+  larder add hexyl crate:hexyl@0.16.0                   built with cargo
   larder add tool https://dl.example.com/tool-1.2.0-linux-amd64.tar.gz")]
 pub struct Args {
     /// The name of the subsystem in this project.
     #[arg(value_name = "NAME")]
     name: String,
-    /// Where it is released: `github:owner/name`, or the url of the file for one platform. From
-    /// such a url larder derives the urls for the other platforms.
+    /// Where it is released: `github:owner/name`, the url of the file for one platform, or the
+    /// package of a registry, `npm:PACKAGE`, `pypi:PACKAGE` or `crate:NAME`, which may end in
+    /// `@VERSION`. From a url larder derives the urls for the other platforms.
     #[arg(value_name = "SOURCE")]
     source: String,
-    /// The version, or the release's tag. Default: the latest release, or the version in the url.
+    /// The version, or the release's tag. Default: the latest one, or the version in the url.
     #[arg(value_name = "VERSION")]
     version: Option<String>,
     /// A binary to install (repeatable). Default: all programs in the asset.
     #[arg(long = "binary", value_name = "NAME")]
     binaries: Vec<String>,
+    /// The asset for a platform, as PLATFORM=NAME (repeatable). Default: guessed from the names of
+    /// the assets. The assets for other platforms are then those of the same product.
+    #[arg(long = "asset", value_name = "PLATFORM=NAME")]
+    assets: Vec<String>,
     /// Print what would be written, and write nothing.
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -60,6 +72,11 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
         .iter()
         .map(|text| Ok(text.parse::<FileName>()?))
         .collect::<Result<Vec<_>>>()?;
+    let assets = args
+        .assets
+        .iter()
+        .map(|text| AddRequest::asset(text))
+        .collect::<Result<BTreeMap<_, _>>>()?;
     let root = global.root()?;
     let project = match global.load(&root) {
         Ok(project) => project,
@@ -71,7 +88,8 @@ pub fn run(args: &Args, global: &Global) -> Result<ExitCode> {
             project
         }
     };
-    let request = AddRequest::new(&project, name, source, args.version.clone(), binaries)?;
+    let version = args.version.clone();
+    let request = AddRequest::new(&project, name, source, version, binaries, assets)?;
     if args.offline {
         return Err(Error::unavailable(
             "`add` reads the publisher's releases, which needs the network",
@@ -123,7 +141,11 @@ fn show(
         assets,
         missing,
         checksums,
+        sums,
         unrelated,
+        unsure,
+        unreadable,
+        emulated,
         binaries,
         inspected,
         recipe,
@@ -143,23 +165,53 @@ fn show(
             } else {
                 ""
             };
-            global.message(&format!("  {platform:<15} no asset, left out{wanted}"));
+            let only = unreadable.get(platform).map_or(String::new(), |package| {
+                format!(", only {package}, which larder can't open")
+            });
+            global.message(&format!(
+                "  {platform:<15} no asset{only}, left out{wanted}"
+            ));
         }
         let names: Vec<&str> = binaries.iter().map(FileName::as_str).collect();
-        global.message(&format!(
-            "  {:<15} {} (seen in the asset for {inspected})",
-            "binaries",
-            names.join(", ")
-        ));
-        let stated = checksums.as_deref().unwrap_or(
-            "the publisher states none; the first download of each asset is trusted and locked",
-        );
-        global.message(&format!("  {:<15} {stated}", "checksums"));
-        if checksums.is_none() && !unrelated.is_empty() {
+        let seen = inspected.map_or(String::new(), |platform| {
+            format!(" (seen in the asset for {platform})")
+        });
+        global.message(&format!("  {:<15} {}{seen}", "binaries", names.join(", ")));
+        let stated = checksums.as_deref().unwrap_or(match source {
+            Source::Package(Registry::Crate, ..) => "cargo verifies what it downloads",
+            Source::Package(..) => "stated by the registry",
+            _ => {
+                "the publisher states none; the first download of each asset is trusted and locked"
+            }
+        });
+        let only: Vec<String> = if sums.len() < assets.len() {
+            sums.keys().map(ToString::to_string).collect()
+        } else {
+            Vec::new()
+        };
+        let only = if only.is_empty() {
+            String::new()
+        } else {
+            format!(" (only for {})", only.join(", "))
+        };
+        global.message(&format!("  {:<15} {stated}{only}", "checksums"));
+        if let Some(inspected) = inspected
+            && !sums.contains_key(inspected)
+            && !unrelated.is_empty()
+        {
             global.message(&format!(
                 "  {:<15} {} does not list the asset for {inspected}",
                 "",
                 unrelated.join(", ")
+            ));
+        }
+        for doubt in unsure {
+            global.message(&format!("  {:<15} {doubt}", "not sure"));
+        }
+        if let Some(platform) = emulated.first() {
+            global.message(&format!(
+                "  {:<15} `emulate: true` in the recipe takes the amd64 program for {platform}, which its system can run",
+                "hint"
             ));
         }
         for path in written {

@@ -26,4 +26,4 @@ pub use checksums::stated_in;
 pub use fetch::{describe, exists, fetch};
 pub use fetched::{Fetched, Publishers};
 pub use listing::{About, Listing, version_in};
-pub use newest::{Newest, VersionLookup};
+pub use newest::{Newest, Registry, VersionLookup};

@@ -8,7 +8,7 @@
 mod build;
 pub mod cache;
 mod described;
-mod launcher;
+pub(crate) mod launcher;
 mod managed;
 pub mod original;
 
